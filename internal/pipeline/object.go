@@ -56,7 +56,8 @@ type Content struct {
 }
 
 // Objects is the bucket. All methods may be called concurrently and repeated; none changes anything.
-// Errors wrap [ErrObjectGone], [ErrStorageUnavailable] or [ErrStorageMisconfigured], or are the context's.
+// Errors wrap [ErrObjectGone], [ErrObjectCorrupt], [ErrStorageUnavailable] or [ErrStorageMisconfigured], or are the
+// context's.
 type Objects interface {
 	// Open reads exactly the given generation. The context bounds the reading too.
 	Open(ctx context.Context, o Object) (Content, error)

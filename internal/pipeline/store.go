@@ -9,8 +9,9 @@ import (
 // What a driver's error is about. Drivers wrap one of these around their cause; nobody looks at the cause again but in logs.
 var (
 	ErrObjectGone           = errors.New("object or generation gone")
-	ErrStorageUnavailable   = errors.New("storage unavailable")   // busy, down, cut off, checksum wrong: later it may work
-	ErrStorageMisconfigured = errors.New("storage misconfigured") // 401, 403, key refused: a person must act
+	ErrObjectCorrupt        = errors.New("the stored bytes cannot be unpacked") // Content-Encoding gzip, and it is none
+	ErrStorageUnavailable   = errors.New("storage unavailable")                 // busy, down, cut off, checksum wrong: later it may work
+	ErrStorageMisconfigured = errors.New("storage misconfigured")               // 401, 403, key refused: a person must act
 	ErrStoreUnavailable     = errors.New("record store unavailable")
 	ErrStoreMisconfigured   = errors.New("record store misconfigured") // permission, no database
 	ErrStoreRejected        = errors.New("record store refuses the document itself")

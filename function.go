@@ -1,0 +1,196 @@
+// Package bucketocr is the door of the function: it registers ExtractText, decodes the CloudEvent, calls the pipeline and
+// turns its outcome into acknowledge or retry. It holds no rules. The same door serves Cloud Run and the local run.
+package bucketocr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// Target is the name under which the function is registered: the entry point of a deploy.
+const Target = "ExtractText"
+
+// Limits of the door.
+const (
+	maxEvent = 1 << 20         // bytes of an event's body; real ones have one or two thousand
+	grace    = 9 * time.Second // from SIGTERM to the end; Cloud Run kills after 10 s
+
+	// redeliverAfter is how long after a release the sweep leaves the record to the platform's own redelivery, which comes
+	// at least every 10 minutes.
+	redeliverAfter = 15 * time.Minute
+)
+
+// On Cloud Run the main program is generated and knows nothing of us, so that the configuration is loaded and SIGTERM is
+// caught here; elsewhere bucketocr serve does both, and tests see neither.
+func init() {
+	functions.HTTP(Target, ExtractText)
+	if os.Getenv("K_SERVICE") == "" {
+		return
+	}
+	if err := Setup(os.LookupEnv, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	go func() {
+		<-term
+		Drain()
+		os.Exit(0)
+	}()
+}
+
+// door is the one that ExtractText serves; Setup puts it there.
+var door atomic.Pointer[Door]
+
+// ExtractText is the function. It answers 503 until Setup was called.
+func ExtractText(w http.ResponseWriter, r *http.Request) {
+	if d := door.Load(); d != nil {
+		d.ServeHTTP(w, r)
+		return
+	}
+	http.Error(w, "not configured", http.StatusServiceUnavailable)
+}
+
+// Setup reads the configuration of DESIGN 6 and makes the door to Google Cloud that ExtractText serves. It calls nobody:
+// clients connect when they are first used. The error lists every problem of the configuration.
+func Setup(lookup func(string) (string, bool), logs io.Writer) error {
+	cfg, err := config.Load(lookup)
+	if err != nil {
+		return err
+	}
+	log := gcp.NewLog(logs, cfg.LogLevel, cfg.Project)
+	d, err := New(cfg, googleCloud(cfg), log)
+	if err != nil {
+		return err
+	}
+	door.Store(d)
+	return nil
+}
+
+// Drain has the door finish what it does within the grace period or release it; see [pipeline.Pipeline.Drain].
+func Drain() {
+	d := door.Load()
+	if d == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if err := d.pipeline.Drain(ctx); err != nil {
+		d.log.Error("stopped with work in hand: its lease will run out", "error", err.Error())
+	}
+}
+
+// World is what differs between the cloud and a laptop.
+type World struct {
+	Objects   pipeline.Objects
+	Records   pipeline.Records
+	Token     ocr.TokenFunc // nil: the OCR service is called without an ID token
+	Forget    func(audience string)
+	Redeliver func(attempt int) time.Duration // when the sweep may take what was released
+}
+
+// googleCloud is the world of the deployed function.
+func googleCloud(cfg config.Config) World {
+	tokens := gcp.NewTokens()
+	return World{
+		Objects:   gcp.NewObjects(),
+		Records:   gcp.NewRecords(cfg.Project, cfg.Database, cfg.Collection),
+		Token:     tokens.Token,
+		Forget:    tokens.Forget,
+		Redeliver: func(int) time.Duration { return redeliverAfter },
+	}
+}
+
+// Door is the function's HTTP handler. It is safe for concurrent use.
+type Door struct {
+	pipeline *pipeline.Pipeline
+	filter   event.Filter
+	log      *slog.Logger
+}
+
+// New wires a door. The error lists what is wrong with the OCR client's part of the configuration.
+func New(cfg config.Config, w World, log *slog.Logger) (*Door, error) {
+	client, err := ocr.New(ocrConfig(cfg, w))
+	if err != nil {
+		return nil, err
+	}
+	return &Door{pipeline: pipeline.New(options(cfg, w, client, log)), filter: cfg.Filter, log: log}, nil
+}
+
+// Pipeline is what the door calls.
+func (d *Door) Pipeline() *pipeline.Pipeline { return d.pipeline }
+
+// ServeHTTP takes one CloudEvent, binary or structured. It answers 200 with the outcome where the message is settled, 503
+// where it must come again, and 400 to what is no CloudEvent.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := gcp.WithTrace(r.Context(), r)
+	r.Body = http.MaxBytesReader(w, r.Body, maxEvent)
+	ce, err := cloudevents.NewEventFromHTTPRequest(r)
+	if err == nil {
+		err = ce.Validate()
+	}
+	if err != nil {
+		d.log.WarnContext(ctx, "no CloudEvent", "error", err.Error())
+		http.Error(w, "no CloudEvent", http.StatusBadRequest)
+		return
+	}
+	answer(w, d.handle(ctx, *ce))
+}
+
+func answer(w http.ResponseWriter, out pipeline.Outcome) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if out.Refused() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	fmt.Fprintln(w, out)
+}
+
+// handle decodes, filters and passes on.
+func (d *Door) handle(ctx context.Context, ce cloudevents.Event) pipeline.Outcome {
+	if ce.Type() == event.TypeSweep {
+		return d.sweep(ctx)
+	}
+	ev, err := event.Decode(ce)
+	switch {
+	case errors.Is(err, event.ErrOtherType):
+		d.log.WarnContext(ctx, "event passed over", "event", ce.ID(), "error", err.Error())
+		return pipeline.OutFiltered
+	case err != nil:
+		d.log.ErrorContext(ctx, "event refused", "event", ce.ID(), "type", ce.Type(), "error", err.Error(),
+			"advice", "no object is lost: it comes again for a day. Look at the trigger's settings")
+		return pipeline.OutRetry
+	}
+	if reason, skip := d.filter.Skip(ev); skip {
+		d.log.InfoContext(ctx, "delivery filtered", "outcome", string(pipeline.OutFiltered), "reason", reason,
+			"bucket", ev.Bucket, "name", ev.Name, "generation", ev.Generation, "event", ev.ID)
+		return pipeline.OutFiltered
+	}
+	return d.pipeline.Process(ctx, ev)
+}
+
+func (d *Door) sweep(ctx context.Context) pipeline.Outcome {
+	if err := d.pipeline.Sweep(ctx); err != nil {
+		d.log.ErrorContext(ctx, "sweep failed", "error", err.Error())
+		return pipeline.OutRetry
+	}
+	return pipeline.OutDone
+}

@@ -1,0 +1,190 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// attempt is one claimed delivery. Its writer, the goroutine that calls run, does all its commits, so that an attempt
+// never races itself; reader goroutines (extract.go) only make pages and send them.
+type attempt struct {
+	p      *Pipeline
+	ev     Event
+	id     string
+	lease  string
+	seat   *seat
+	stored *Stored
+	begun  bool // the first claim of a generation that follows nothing: no pages can lie about
+
+	readers *readers // nil until started
+
+	total int                // pages; 0 until known
+	pages map[int]PageRecord // finished ones, of earlier attempts too
+	saved map[int]bool       // those that stand in a page document
+	moved bool               // a page was finished in this attempt
+	model string
+}
+
+func newAttempt(p *Pipeline, ev Event, c *claim) *attempt {
+	return &attempt{
+		p: p, ev: ev, id: ev.Object.ID(), lease: c.lease, seat: c.seat, stored: c.stored, begun: !c.fresh,
+		pages: map[int]PageRecord{}, saved: map[int]bool{},
+	}
+}
+
+// run does the work until work ends and the closing write until ctx ends.
+func (a *attempt) run(ctx, work context.Context, stop context.CancelCauseFunc) report {
+	err := a.guard(func() error { return a.work(ctx, work, stop) })
+	stop(nil)
+	return a.close(ctx, asCause(work, err))
+}
+
+// guard turns a panic into an error, so that the record is closed whatever happens.
+func (a *attempt) guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = panicked(v)
+		}
+	}()
+	return f()
+}
+
+// panicked keeps where it happened for the log; the document gets the short text only.
+func panicked(v any) error {
+	return &panicError{value: fmt.Sprint(v), stack: string(debug.Stack())}
+}
+
+type panicError struct{ value, stack string }
+
+func (e *panicError) Error() string { return "panic: " + e.value }
+
+// work prepares, starts the readers and writes down what they finish.
+func (a *attempt) work(ctx, work context.Context, stop context.CancelCauseFunc) error {
+	if err := a.resume(work); err != nil {
+		return err
+	}
+	readers := a.start(work)
+	a.readers = readers
+	renewal := time.NewTicker(RenewEvery)
+	defer renewal.Stop()
+	for {
+		select {
+		case <-renewal.C:
+			if err := a.renew(ctx); errors.Is(err, errLeaseLost) {
+				stop(err)
+				return err
+			}
+		case s, ok := <-readers.steps:
+			if !ok {
+				return readers.err
+			}
+			if err := a.note(ctx, readers.more(s)); err != nil {
+				stop(err)
+				return err
+			}
+		case <-work.Done():
+			return errors.Join(context.Cause(work), a.note(ctx, readers.more()))
+		}
+	}
+}
+
+// ended is closed when nothing of the attempt runs any more: a page's decoding cannot be broken off, and its memory is in
+// use until it is over, even after the closing write.
+func (a *attempt) ended() <-chan struct{} {
+	if a.readers != nil {
+		return a.readers.ended
+	}
+	none := make(chan struct{})
+	close(none)
+	return none
+}
+
+// resume makes sure that the page documents are this generation's and reads those that earlier attempts finished.
+func (a *attempt) resume(ctx context.Context) error {
+	if a.begun {
+		return nil
+	}
+	if err := a.p.o.Records.ClearPages(ctx, a.id, a.ev.Generation); err != nil {
+		return err
+	}
+	if a.stored.PagesDone == 0 {
+		return nil
+	}
+	pages, err := a.p.o.Records.Pages(ctx, a.id, a.ev.Generation)
+	for _, pg := range pages {
+		a.pages[pg.Page], a.saved[pg.Page] = pg, true
+	}
+	a.model = a.stored.Model
+	return err
+}
+
+// note takes what readers finished into the attempt and, for objects of several pages, into the store at once.
+func (a *attempt) note(ctx context.Context, steps []step) error {
+	var fresh []PageRecord
+	for _, s := range steps {
+		if s.total > 0 {
+			a.total = s.total
+			continue
+		}
+		a.pages[s.page.Page] = s.page
+		a.moved = a.moved || s.page.Error == nil
+		if s.model != "" {
+			a.model = s.model
+		}
+		fresh = append(fresh, s.page)
+	}
+	if a.total < 2 || len(fresh) == 0 {
+		return nil
+	}
+	err := a.commit(ctx, func(old *Record) *Change {
+		ch := progress(old, a.total, fresh, time.Now())
+		ch.Record.Model = a.model
+		return ch
+	})
+	if err == nil {
+		a.markSaved(fresh)
+	}
+	return err
+}
+
+func (a *attempt) markSaved(pages []PageRecord) {
+	for _, pg := range pages {
+		a.saved[pg.Page] = true
+	}
+}
+
+// unsaved are the finished pages of several that no commit has stored, in order.
+func (a *attempt) unsaved() []PageRecord {
+	var pages []PageRecord
+	for n := 1; n <= a.total && a.total > 1; n++ {
+		if pg, ok := a.pages[n]; ok && !a.saved[n] {
+			pages = append(pages, pg)
+		}
+	}
+	return pages
+}
+
+// renew keeps the lease. A store that does not answer is no reason to stop: the next one may get through, and a commit
+// after the lease was lost is refused in any case.
+func (a *attempt) renew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, RenewEvery)
+	defer cancel()
+	return a.commit(ctx, func(old *Record) *Change { return renew(old, time.Now()) })
+}
+
+// commit changes the record if it is still this attempt's. It may be repeated.
+func (a *attempt) commit(ctx context.Context, f func(old *Record) *Change) error {
+	stored, err := a.p.o.Records.Update(ctx, a.id, a.stored, func(old *Record) (*Change, error) {
+		if !owns(old, a.ev.Generation, a.lease) {
+			return nil, errLeaseLost
+		}
+		return f(old), nil
+	})
+	if err == nil {
+		a.stored = stored
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// claim is what an attempt holds, or the outcome where there is nothing to do.
+type claim struct {
+	outcome Outcome // empty: claimed, go on
+	fault   Fault   // with OutFailed
+	stored  *Stored
+	lease   string
+	fresh   bool // the first claim of this generation over an older one, or over a crash: old pages may lie about
+	seat    *seat
+	exit    []func()
+}
+
+func (c *claim) leave() {
+	for _, f := range c.exit {
+		f()
+	}
+	c.exit = nil
+}
+
+func (c *claim) report() report {
+	r := report{outcome: c.outcome, fault: c.fault}
+	if c.stored != nil && c.stored.Record != nil {
+		r.rec = c.stored.Record
+	}
+	return r
+}
+
+// claim takes a place in the instance and then the record. Waiting for the place ends with work, writing with ctx.
+func (p *Pipeline) claim(ctx, work context.Context, ev Event) (*claim, error) {
+	t := ticket{lease: p.o.NewID()}
+	for {
+		c, v, err := p.try(ctx, work, ev, t)
+		if err != nil {
+			return c, err
+		}
+		switch v {
+		case wantAlone:
+			c.leave()
+			t.alone = true
+		case older:
+			c.leave()
+			lives, err := p.lives(work, ev.Object)
+			if err != nil || !lives {
+				c.outcome = OutSuperseded
+				return c, err
+			}
+			t.living = true
+		default:
+			c.settle(v)
+			return c, p.tidyMarker(ctx, c)
+		}
+	}
+}
+
+// settle turns a verdict into an outcome; a claimed record has none yet.
+func (c *claim) settle(v verdict) {
+	switch v {
+	case ended:
+		c.outcome = OutDuplicate
+	case leased:
+		c.outcome = OutBusy
+	case exhausted:
+		c.outcome = OutFailed
+		c.fault = Fault{Code: c.stored.Error.Code, Class: Final, Message: c.stored.Error.Message}
+	}
+}
+
+// try is one claim, with the place that its ticket asks for.
+func (p *Pipeline) try(ctx, work context.Context, ev Event, t ticket) (*claim, verdict, error) {
+	c := &claim{lease: t.lease}
+	leave, err := p.gate.enter(work, t.alone)
+	if err != nil {
+		return c, "", err
+	}
+	c.exit = append(c.exit, leave)
+	c.seat, err = p.mem.sit(work, ev.Size)
+	if err != nil {
+		return c, "", err
+	}
+	c.exit = append(c.exit, c.seat.leave)
+	var v verdict
+	c.stored, err = p.o.Records.Update(ctx, ev.Object.ID(), nil, func(old *Record) (*Change, error) {
+		if work.Err() != nil {
+			return nil, context.Cause(work)
+		}
+		t.now = time.Now()
+		var ch *Change
+		ch, v = p.o.Rules.claim(old, ev, t)
+		c.fresh = old != nil
+		return ch, nil
+	})
+	return c, v, err
+}
+
+// lives asks the bucket whether this generation is the one that stands there.
+func (p *Pipeline) lives(ctx context.Context, o Object) (bool, error) {
+	live, _, err := p.o.Objects.Live(ctx, o.Bucket, o.Name)
+	if errors.Is(err, ErrObjectGone) {
+		return false, nil
+	}
+	if err != nil {
+		return false, asCause(ctx, fmt.Errorf("asking which generation lives: %w", err))
+	}
+	return live.Generation == o.Generation, nil
+}
+
+// tidyMarker clears the pages under a marker again: the delivery that wrote it may have died before it did.
+func (p *Pipeline) tidyMarker(ctx context.Context, c *claim) error {
+	if c.outcome == OutDuplicate && c.stored.Status == Erased {
+		return p.o.Records.ClearPages(ctx, c.stored.Object().ID(), 0)
+	}
+	return nil
+}

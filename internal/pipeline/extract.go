@@ -1,0 +1,215 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// step is what readers tell the writer: how many pages there are, or one that is finished.
+type step struct {
+	total int
+	page  PageRecord
+	model string
+}
+
+// readers makes pages and has them read, a few at a time. Its goroutines touch nothing of the attempt that the writer
+// changes, and none outlives work by more than one page's decoding.
+type readers struct {
+	a     *attempt
+	skip  map[int]bool // finished by an earlier attempt
+	steps chan step    // closed when nothing more comes
+	ended chan struct{}
+	err   error // why it ended early; read it after steps was closed
+
+	mu     sync.Mutex
+	failed error // the first fault that stops the object
+	next   int
+	making sync.Mutex // one page is decoded at a time, so memory is bounded by one
+}
+
+func (a *attempt) start(work context.Context) *readers {
+	r := &readers{a: a, skip: map[int]bool{}, ended: make(chan struct{})}
+	r.steps = make(chan step, a.p.o.OCRConcurrency)
+	for n := range a.pages {
+		r.skip[n] = true
+	}
+	go func() {
+		defer close(r.ended)
+		defer close(r.steps)
+		r.err = a.guard(func() error { return r.all(work) })
+	}()
+	return r
+}
+
+// more adds to first what is finished by now, so that pages that finish together are committed together.
+func (r *readers) more(first ...step) []step {
+	for {
+		select {
+		case s, ok := <-r.steps:
+			if !ok {
+				return first
+			}
+			first = append(first, s)
+		default:
+			return first
+		}
+	}
+}
+
+// all splits the object and reads its pages, OCRConcurrency at a time.
+func (r *readers) all(work context.Context) error {
+	src := &source{objects: r.a.p.o.Objects, object: r.a.ev.Object}
+	limits := r.a.p.o.Limits
+	limits.Edge = r.a.p.o.OCR.Profile().Edge
+	limits.Reserve = r.a.seat.reserve
+	pages, err := page.Split(work, page.Source{Open: src.open}, limits)
+	if err != nil {
+		return err
+	}
+	defer pages.Close()
+	r.tell(work, step{total: pages.Len()})
+	var wg sync.WaitGroup
+	for range min(r.a.p.o.OCRConcurrency, pages.Len()) {
+		wg.Go(func() {
+			r.stop(r.a.guard(func() error { return r.some(work, pages, src) }))
+		})
+	}
+	wg.Wait()
+	return r.failed
+}
+
+// some reads page after page until there is none left or one has a fault that is not its own alone.
+func (r *readers) some(work context.Context, pages *page.Pages, src *source) error {
+	for n := r.take(pages.Len()); n > 0; n = r.take(pages.Len()) {
+		s, err := r.one(work, pages, n)
+		if sum := src.broken(); sum != nil {
+			return sum
+		}
+		if err != nil {
+			f := faultOf(asCause(work, err))
+			if f.Class != Final || pages.Len() == 1 {
+				return &pageError{page: n, err: err}
+			}
+			s.page = *failedPage(r.a.ev.Generation, n, f)
+		}
+		r.tell(work, s)
+	}
+	return nil
+}
+
+// one makes page n and has it read.
+func (r *readers) one(work context.Context, pages *page.Pages, n int) (step, error) {
+	r.making.Lock()
+	pg, err := pages.Page(work, n)
+	r.making.Unlock()
+	if err != nil {
+		return step{}, err
+	}
+	rec := PageRecord{Page: n, Generation: r.a.ev.Generation, Width: pg.Width, Height: pg.Height, Blank: pg.Blank}
+	rec.Warnings = slices.Clone(pg.Warnings)
+	if pg.Blank {
+		return step{page: rec}, nil
+	}
+	res, err := r.a.p.o.OCR.ExtractText(work, ocr.Image{Size: pg.Size, Open: pg.Open})
+	if err != nil {
+		return step{}, err
+	}
+	rec.read(res)
+	return step{page: rec, model: res.Model}, nil
+}
+
+// read takes over what the OCR service answered, as text that a store accepts.
+func (p *PageRecord) read(res ocr.Result) {
+	text := strings.ToValidUTF8(res.Text, "\uFFFD")
+	p.Text = clip(text, MaxTextBytes)
+	p.Blank = res.Blank
+	p.Warnings = append(p.Warnings, res.Warnings...)
+	if len(p.Text) < len(text) {
+		p.Warnings = append(p.Warnings, WarnTruncated)
+	}
+	slices.Sort(p.Warnings)
+	p.Warnings = slices.Compact(p.Warnings)
+	p.Usage = Usage{PromptTokens: res.Usage.PromptTokens, CompletionTokens: res.Usage.CompletionTokens}
+	for _, b := range res.Blocks {
+		p.Blocks = append(p.Blocks, Block{Label: b.Label, Box: b.Box, Text: strings.ToValidUTF8(b.Text, "\uFFFD")})
+	}
+}
+
+// take gives out the next page that nobody has finished; 0 when there is none or the object was stopped.
+func (r *readers) take(total int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.failed == nil && r.next < total {
+		r.next++
+		if !r.skip[r.next] {
+			return r.next
+		}
+	}
+	return 0
+}
+
+func (r *readers) stop(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed == nil {
+		r.failed = err
+	}
+}
+
+func (r *readers) tell(work context.Context, s step) {
+	select {
+	case r.steps <- s:
+	case <-work.Done():
+		// The writer may be gone; what fits in the buffer it still takes.
+		select {
+		case r.steps <- s:
+		default:
+		}
+	}
+}
+
+// source opens the object again and again for page, and remembers if its bytes turned out to be wrong: an answer for
+// them is discarded even where it was already paid for.
+type source struct {
+	objects Objects
+	object  Object
+	mu      sync.Mutex
+	err     error
+}
+
+func (s *source) open(ctx context.Context) (io.ReadCloser, int64, error) {
+	c, err := s.objects.Open(ctx, s.object)
+	if err != nil {
+		return nil, 0, err
+	}
+	return &watched{ReadCloser: c.ReadCloser, s: s}, c.Size, nil
+}
+
+func (s *source) broken() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// watched is a reader whose failure its source remembers.
+type watched struct {
+	io.ReadCloser
+	s *source
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	if err != nil && errors.Is(err, ErrStorageUnavailable) {
+		w.s.mu.Lock()
+		w.s.err = err
+		w.s.mu.Unlock()
+	}
+	return n, err
+}

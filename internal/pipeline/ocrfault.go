@@ -1,0 +1,47 @@
+package pipeline
+
+import "github.com/bucketocr/bucketocr/ocr"
+
+// ocrFaults maps what the OCR client says to what a document says. An unknown kind stays internal.
+var ocrFaults = map[ocr.Kind]struct {
+	code  string
+	class Class
+}{
+	ocr.KindBadImage:        {CodeOCRRejected, Final},
+	ocr.KindTooLarge:        {CodeTooLarge, Final},
+	ocr.KindBadRequest:      {CodeOCRMisconfigured, Service},
+	ocr.KindUnauthenticated: {CodeOCRMisconfigured, Service},
+	ocr.KindForbidden:       {CodeOCRMisconfigured, Service},
+	ocr.KindWrongModel:      {CodeOCRMisconfigured, Service},
+	ocr.KindWrongAddress:    {CodeOCRMisconfigured, Service},
+	ocr.KindToken:           {CodeOCRMisconfigured, Service},
+	ocr.KindOverloaded:      {CodeOCRUnavailable, Service},
+	ocr.KindUnavailable:     {CodeOCRUnavailable, Service},
+	ocr.KindAborted:         {CodeOCRUnavailable, Service},
+	ocr.KindBackendFailed:   {CodeOCRFailed, Doubt},
+	ocr.KindTimeout:         {CodeOCRTimeout, Doubt},
+	ocr.KindBadResponse:     {CodeOCRBadResponse, OfObject},
+}
+
+// ocrFault is the code and class of a failed call. A time-out or an engine's 500 is the object's own fault only if the
+// server answered for another page meanwhile; else it may as well be an overload, a cold start or an outage.
+func ocrFault(e *ocr.Error) (string, Class) {
+	f, ok := ocrFaults[e.Kind]
+	switch {
+	case !ok:
+		return CodeInternal, OfObject
+	case f.class == Doubt && e.Proven:
+		return f.code, OfObject
+	}
+	return f.code, f.class
+}
+
+// ocrAdvice says what a person should do about a service that is set up wrongly.
+var ocrAdvice = map[ocr.Kind]string{
+	ocr.KindBadRequest:      "the OCR service refuses every request of this form: compare its version and flags with gpu/ and OCR_MODEL, OCR_PROFILE, OCR_MAX_TOKENS",
+	ocr.KindUnauthenticated: "check OCR_AUDIENCE (the service's run.app address, or one of its custom audiences) and OCR_API_KEY",
+	ocr.KindForbidden:       "grant roles/run.invoker on the OCR service to the function's service account; OCR_AUTH must be oidc",
+	ocr.KindWrongModel:      "set OCR_MODEL to a model that the OCR service lists under /v1/models",
+	ocr.KindWrongAddress:    "check OCR_URL and the OCR service's ingress setting: something else answers there",
+	ocr.KindToken:           "no ID token was to be had: the function needs a service account, a developer a key or impersonation",
+}

@@ -1,0 +1,167 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// Extractor is the OCR service. It is called concurrently.
+type Extractor interface {
+	ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, error)
+	// Profile says what the model wants of an image.
+	Profile() ocr.Profile
+}
+
+// Options are what a pipeline is made of. All fields are required unless they say otherwise.
+type Options struct {
+	Objects Objects
+	Records Records
+	OCR     Extractor
+	Log     *slog.Logger
+
+	Rules  Rules
+	Limits page.Limits // Edge and Reserve are the pipeline's own business
+
+	OCRConcurrency int           // pages in flight for one object
+	MemoryBudget   int64         // bytes that decoded pages in flight may hold together
+	ProcessTimeout time.Duration // one delivery, closing write included
+	Erase          bool          // ON_DELETE=erase
+
+	NewID func() string // ids of leases, unique for ever
+}
+
+// Pipeline takes events to their end. It is safe for concurrent use; one serves a whole process.
+type Pipeline struct {
+	o    Options
+	gate *gate
+	mem  *memory
+
+	drain   context.Context // ends when running attempts must let go
+	letGo   context.CancelCauseFunc
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+// closeShare is the part of the time for one delivery that is kept for the closing write.
+const closeShare = 16
+
+// New makes a pipeline. It starts nothing and calls nobody.
+func New(o Options) *Pipeline {
+	drain, letGo := context.WithCancelCause(context.Background())
+	return &Pipeline{
+		o: o, drain: drain, letGo: letGo,
+		gate: &gate{s: semaphore.NewWeighted(gateSize)},
+		mem:  newMemory(o.MemoryBudget),
+	}
+}
+
+// Process takes one event to its outcome and writes one log line about it. It obeys its own deadline and goes on when
+// the caller hangs up, because by then the OCR service is paid for. It may be repeated with the same event, and
+// concurrently: that is what it is for. It never panics.
+func (p *Pipeline) Process(ctx context.Context, ev Event) Outcome {
+	ctx, leave, ok := p.enter(ctx)
+	if !ok {
+		return p.report(ctx, ev, time.Now(), report{outcome: OutRetry, fault: faultOf(errDraining)})
+	}
+	defer leave()
+	return p.process(ctx, ev).outcome
+}
+
+// enter counts a delivery in, with its own deadline, unless the pipeline is draining.
+func (p *Pipeline) enter(ctx context.Context) (context.Context, func(), bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return ctx, nil, false
+	}
+	p.running.Add(1)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.o.ProcessTimeout)
+	return ctx, func() { cancel(); p.running.Done() }, true
+}
+
+// drainMargin is kept of the time to drain for the closing writes.
+const drainMargin = 3 * time.Second
+
+// Drain refuses new deliveries, lets the running ones finish until shortly before ctx's deadline, then has them release
+// their records, so that a redelivery elsewhere starts without waiting. It returns ctx's error if some did not end in time.
+func (p *Pipeline) Drain(ctx context.Context) error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	if d, ok := ctx.Deadline(); ok {
+		t := time.AfterFunc(time.Until(d)-drainMargin, func() { p.letGo(errDraining) })
+		defer t.Stop()
+	}
+	done := make(chan struct{})
+	go func() { p.running.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		p.letGo(errDraining)
+		return ctx.Err()
+	}
+}
+
+// process is one delivery within ctx's deadline: what Process and the sweep have in common.
+func (p *Pipeline) process(ctx context.Context, ev Event) (r report) {
+	start := time.Now()
+	defer func() {
+		if v := recover(); v != nil {
+			r = report{outcome: OutRetry, fault: faultOf(panicked(v))}
+		}
+		p.report(ctx, ev, start, r)
+	}()
+	if ev.Kind == Deleted {
+		return p.remove(ctx, ev)
+	}
+	return p.finalized(ctx, ev)
+}
+
+// finalized walks a new generation from its claim to its closing write.
+func (p *Pipeline) finalized(ctx context.Context, ev Event) report {
+	work, stop := p.workTime(ctx)
+	defer stop(nil)
+	c, err := p.claim(ctx, work, ev)
+	if err != nil {
+		c.leave()
+		return report{outcome: OutRetry, fault: faultOf(err)}
+	}
+	if c.outcome != "" {
+		c.leave()
+		return c.report()
+	}
+	a := newAttempt(p, ev, c)
+	defer func() {
+		go func() { <-a.ended(); c.leave() }()
+	}()
+	return a.run(ctx, work, stop)
+}
+
+// workTime is the part of ctx's time in which pages may be made and sent; the rest is for the closing write. It ends
+// early when the instance shuts down.
+func (p *Pipeline) workTime(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	deadline, _ := ctx.Deadline()
+	deadline = deadline.Add(-p.o.ProcessTimeout / closeShare)
+	timed, cancel := context.WithDeadlineCause(ctx, deadline, errDeadline)
+	work, stop := context.WithCancelCause(timed)
+	unhook := context.AfterFunc(p.drain, func() { stop(errDraining) })
+	return work, func(cause error) { unhook(); stop(cause); cancel() }
+}
+
+// asCause puts the reason for which work ended in the place of an error that only says that it ended.
+func asCause(work context.Context, err error) error {
+	if err != nil && work.Err() != nil {
+		return fmt.Errorf("%w: %w", context.Cause(work), err)
+	}
+	return err
+}

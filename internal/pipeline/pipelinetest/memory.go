@@ -1,0 +1,255 @@
+package pipelinetest
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// Memory is a record store in memory, for tests of the rules under fake time. It passes the suite, keeps copies both ways
+// and can be told to fail. It loses everything with the process, so it proves nothing about crashes of a store.
+type Memory struct {
+	// Before, where set, is called before each step of a call, "read" or "commit" (id given), "pages", "clear" or "due";
+	// its error is the call's. After is called when a commit was applied: its error stands for a lost answer.
+	Before func(op, id string) error
+	After  func(id string) error
+
+	mu      sync.Mutex
+	version int64
+	records map[string]*pipeline.Stored
+	pages   map[string]map[string]pipeline.PageRecord
+	changed chan struct{} // closed and replaced at each commit
+
+	Reads, Commits int // what the calls cost; read them when nothing runs
+}
+
+// NewMemory makes an empty store.
+func NewMemory() *Memory {
+	return &Memory{
+		records: map[string]*pipeline.Stored{}, pages: map[string]map[string]pipeline.PageRecord{},
+		changed: make(chan struct{}),
+	}
+}
+
+// Update is [pipeline.Records]: read, compute, compare, as the real stores do.
+func (m *Memory) Update(ctx context.Context, id string, from *pipeline.Stored, fn pipeline.UpdateFunc) (*pipeline.Stored, error) {
+	for believed := from != nil; ; believed = false {
+		if !believed {
+			var err error
+			if from, err = m.Get(ctx, id); err != nil {
+				return nil, err
+			}
+		}
+		ch, err := fn(recordOf(from))
+		if err != nil || ch == nil {
+			if believed {
+				continue // no commit proves the belief: read, and let fn decide on what stands there
+			}
+			return from, err
+		}
+		if err := m.step(ctx, "commit", id); err != nil {
+			return nil, err
+		}
+		if stored, ok := m.commit(id, versionOf(from), ch); ok {
+			if m.After == nil || m.After(id) == nil {
+				return stored, nil
+			}
+			// The answer is lost. The real stores read the record and find their own write id on it, or a later one.
+			now, err := m.Get(ctx, id)
+			if err != nil || (now != nil && now.Write == stored.Write) {
+				return now, err
+			}
+		}
+	}
+}
+
+func (m *Memory) commit(id string, expect int64, ch *pipeline.Change) (*pipeline.Stored, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if versionOf(m.records[id]) != expect {
+		return nil, false
+	}
+	m.version++
+	m.Commits++
+	now := time.Now()
+	rec := copyOf(ch.Record)
+	rec.Write = strconv.FormatInt(m.version, 36)
+	Stamp(rec, ch.Stamps, now)
+	m.records[id] = &pipeline.Stored{Record: rec, Version: m.version}
+	for _, pg := range ch.Pages {
+		pg.Finished = now
+		if m.pages[id] == nil {
+			m.pages[id] = map[string]pipeline.PageRecord{}
+		}
+		m.pages[id][fmt.Sprintf("%d-%04d", pg.Generation, pg.Page)] = copyOf(pg)
+	}
+	close(m.changed)
+	m.changed = make(chan struct{})
+	return &pipeline.Stored{Record: copyOf(rec), Version: m.version}, true
+}
+
+// Stamp sets the times that a store's clock is asked for.
+func Stamp(rec *pipeline.Record, stamps pipeline.Stamps, now time.Time) {
+	rec.Updated = now
+	for stamp, field := range map[pipeline.Stamps]*time.Time{
+		pipeline.StampCreated: &rec.Created, pipeline.StampStarted: &rec.Started, pipeline.StampFinished: &rec.Finished,
+	} {
+		if stamps&stamp != 0 {
+			*field = now
+		}
+	}
+}
+
+// Get is [pipeline.Records].
+func (m *Memory) Get(ctx context.Context, id string) (*pipeline.Stored, error) {
+	if err := m.step(ctx, "read", id); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Reads++
+	return copyStored(m.records[id]), nil
+}
+
+// Pages is [pipeline.Records].
+func (m *Memory) Pages(ctx context.Context, id string, generation int64) ([]pipeline.PageRecord, error) {
+	if err := m.step(ctx, "pages", id); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var pages []pipeline.PageRecord
+	for _, pg := range m.pages[id] {
+		if pg.Generation == generation {
+			pages = append(pages, copyOf(pg))
+		}
+	}
+	slices.SortFunc(pages, func(a, b pipeline.PageRecord) int { return cmp.Compare(a.Page, b.Page) })
+	return pages, nil
+}
+
+// ClearPages is [pipeline.Records].
+func (m *Memory) ClearPages(ctx context.Context, id string, keep int64) error {
+	if err := m.step(ctx, "clear", id); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, pg := range m.pages[id] {
+		if pg.Generation != keep {
+			delete(m.pages[id], key)
+		}
+	}
+	return nil
+}
+
+// Due is [pipeline.Records].
+func (m *Memory) Due(ctx context.Context, now time.Time, limit int) ([]*pipeline.Stored, error) {
+	if err := m.step(ctx, "due", ""); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var due []*pipeline.Stored
+	for _, s := range m.records {
+		if !s.Due.IsZero() && !s.Due.After(now) {
+			due = append(due, s)
+		}
+	}
+	slices.SortFunc(due, func(a, b *pipeline.Stored) int {
+		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Version, b.Version))
+	})
+	due = due[:min(limit, len(due))]
+	for i, s := range due {
+		due[i] = copyStored(s)
+	}
+	return due, nil
+}
+
+// Watch is [pipeline.Watcher].
+func (m *Memory) Watch(ctx context.Context, fn func(id string, r *pipeline.Record) error) error {
+	seen := map[string]int64{}
+	for {
+		m.mu.Lock()
+		changed := m.changed
+		fresh := map[string]*pipeline.Record{}
+		for id, s := range m.records {
+			if seen[id] != s.Version {
+				seen[id], fresh[id] = s.Version, copyOf(s.Record)
+			}
+		}
+		m.mu.Unlock()
+		for id, r := range fresh {
+			if err := fn(id, r); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// All is every record, for a test to look at.
+func (m *Memory) All() map[string]*pipeline.Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := map[string]*pipeline.Record{}
+	for id, s := range m.records {
+		all[id] = copyOf(s.Record)
+	}
+	return all
+}
+
+func (m *Memory) step(ctx context.Context, op, id string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if m.Before == nil {
+		return nil
+	}
+	return m.Before(op, id)
+}
+
+func recordOf(s *pipeline.Stored) *pipeline.Record {
+	if s == nil {
+		return nil
+	}
+	return s.Record
+}
+
+func versionOf(s *pipeline.Stored) int64 {
+	if s == nil {
+		return 0
+	}
+	return s.Version
+}
+
+func copyStored(s *pipeline.Stored) *pipeline.Stored {
+	if s == nil {
+		return nil
+	}
+	return &pipeline.Stored{Record: copyOf(s.Record), Version: s.Version}
+}
+
+// copyOf copies through JSON, so that nothing a caller holds is shared with the store.
+func copyOf[T any](v T) T {
+	var c T
+	b, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(b, &c)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return c
+}

@@ -1,0 +1,142 @@
+package pipelinetest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// pages: the page documents beside a record.
+var pages = []check{
+	{"pages come with the record", pagesWithRecord},
+	{"pages in order and overwritten", pagesInOrder},
+	{"pages of a refused change", pagesRefused},
+	{"clear all generations but one", clearPages},
+	{"clear many pages", clearMany},
+	{"pages belong to one record", pagesApart},
+}
+
+// addPages is the UpdateFunc that stores pages and leaves the rest of the record.
+func addPages(pages ...pipeline.PageRecord) pipeline.UpdateFunc {
+	return func(old *pipeline.Record) (*pipeline.Change, error) {
+		next := *old
+		next.PagesDone += len(pages)
+		return &pipeline.Change{Record: &next, Pages: pages}, nil
+	}
+}
+
+// numbers are the page numbers, in the order given.
+func numbers(pages []pipeline.PageRecord) []int {
+	got := make([]int, len(pages))
+	for i, p := range pages {
+		got[i] = p.Page
+	}
+	return got
+}
+
+func pagesWithRecord(t *testing.T, ctx context.Context, s pipeline.Records) {
+	r := claimed("two pages")
+	want := []pipeline.PageRecord{onePage(r.Generation, 1), {Page: 2, Generation: r.Generation}}
+	stored := mustUpdate(t, ctx, s, r.Object().ID(), nil, set(pipeline.Change{Record: &r, Pages: want}))
+	got := mustPages(t, ctx, s, r.Object().ID(), r.Generation)
+	for i := range got {
+		if got[i].Finished.IsZero() {
+			t.Errorf("page %d: finished is not set", got[i].Page)
+		}
+		if got[i].Finished.After(stored.Updated) {
+			t.Errorf("page %d finished %v, after its commit %v", got[i].Page, got[i].Finished, stored.Updated)
+		}
+		got[i].Finished = want[i%2].Finished
+	}
+	same(t, "Pages", want, got)
+}
+
+func pagesInOrder(t *testing.T, ctx context.Context, s pipeline.Records) {
+	stored := mustCreate(t, ctx, s, claimed("order"))
+	id, g := stored.Object().ID(), stored.Generation
+	for _, batch := range [][]int{{12000, 3}, {1, 11, 2}, {3}} {
+		var more []pipeline.PageRecord
+		for _, n := range batch {
+			more = append(more, pipeline.PageRecord{Page: n, Generation: g, Width: len(batch)})
+		}
+		stored = mustUpdate(t, ctx, s, id, stored, addPages(more...))
+	}
+	got := mustPages(t, ctx, s, id, g)
+	same(t, "page numbers", []int{1, 2, 3, 11, 12000}, numbers(got))
+	if len(got) == 5 && got[2].Width != 1 {
+		t.Errorf("page 3 was not overwritten: width %d", got[2].Width)
+	}
+}
+
+func pagesRefused(t *testing.T, ctx context.Context, s pipeline.Records) {
+	first := mustCreate(t, ctx, s, claimed("zombie"))
+	id := first.Object().ID()
+	mustUpdate(t, ctx, s, id, first, plus)
+	_, err := s.Update(ctx, id, first, func(old *pipeline.Record) (*pipeline.Change, error) {
+		if old.Faults > 0 {
+			return nil, errOwn
+		}
+		return addPages(onePage(old.Generation, 1))(old)
+	})
+	if err != errOwn {
+		t.Errorf("Update = %v, want the function's error", err)
+	}
+	if got := mustPages(t, ctx, s, id, first.Generation); len(got) != 0 {
+		t.Errorf("a refused change left pages %v", numbers(got))
+	}
+}
+
+func clearPages(t *testing.T, ctx context.Context, s pipeline.Records) {
+	stored := mustCreate(t, ctx, s, claimed("generations"))
+	id := stored.Object().ID()
+	for _, g := range []int64{1, 7, 8, stored.Generation} {
+		stored = mustUpdate(t, ctx, s, id, stored, addPages(onePage(g, 1), onePage(g, 2)))
+	}
+	count := func(g int64) int { return len(mustPages(t, ctx, s, id, g)) }
+	for range 2 { // it may be repeated
+		if err := s.ClearPages(ctx, id, 7); err != nil {
+			t.Fatalf("ClearPages: %v", err)
+		}
+		same(t, "pages left", []int{0, 2, 0, 0}, []int{count(1), count(7), count(8), count(stored.Generation)})
+	}
+	if err := s.ClearPages(ctx, id, 0); err != nil {
+		t.Fatalf("ClearPages: %v", err)
+	}
+	if got := count(7); got != 0 {
+		t.Errorf("%d pages left, want none", got)
+	}
+	same(t, "the record", stored, mustGet(t, ctx, s, id))
+}
+
+func clearMany(t *testing.T, ctx context.Context, s pipeline.Records) {
+	stored := mustCreate(t, ctx, s, claimed("many"))
+	id := stored.Object().ID()
+	const batches, size = 6, 150
+	for b := range batches {
+		var more []pipeline.PageRecord
+		for i := range size {
+			more = append(more, pipeline.PageRecord{Page: b*size + i + 1, Generation: 5})
+		}
+		stored = mustUpdate(t, ctx, s, id, stored, addPages(more...))
+	}
+	if got := len(mustPages(t, ctx, s, id, 5)); got != batches*size {
+		t.Fatalf("%d pages stored, want %d", got, batches*size)
+	}
+	if err := s.ClearPages(ctx, id, stored.Generation); err != nil {
+		t.Fatalf("ClearPages: %v", err)
+	}
+	if got := len(mustPages(t, ctx, s, id, 5)); got != 0 {
+		t.Errorf("%d pages left, want none", got)
+	}
+}
+
+func pagesApart(t *testing.T, ctx context.Context, s pipeline.Records) {
+	a, b := mustCreate(t, ctx, s, claimed("a")), mustCreate(t, ctx, s, claimed("b"))
+	mustUpdate(t, ctx, s, a.Object().ID(), a, addPages(onePage(a.Generation, 1)))
+	mustUpdate(t, ctx, s, b.Object().ID(), b, addPages(onePage(b.Generation, 2)))
+	if err := s.ClearPages(ctx, a.Object().ID(), 0); err != nil {
+		t.Fatalf("ClearPages: %v", err)
+	}
+	same(t, "the other record's pages", []int{2}, numbers(mustPages(t, ctx, s, b.Object().ID(), b.Generation)))
+}

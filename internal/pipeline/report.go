@@ -1,0 +1,69 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// report is what one delivery came to.
+type report struct {
+	outcome Outcome
+	fault   Fault
+	rec     *Record // as it stands afterwards, where known
+	living  *Event  // another generation that was found to live in the bucket
+}
+
+// report writes the one log line of an attempt, always with the same fields. It holds no text of documents, no tokens and
+// no whole answers.
+func (p *Pipeline) report(ctx context.Context, ev Event, start time.Time, r report) Outcome {
+	rec := r.rec
+	if rec == nil {
+		rec = &Record{}
+	}
+	attrs := []slog.Attr{
+		slog.String("outcome", string(r.outcome)),
+		slog.String("kind", string(ev.Kind)),
+		slog.String("bucket", ev.Bucket), slog.String("name", ev.Name), slog.Int64("generation", ev.Generation),
+		slog.String("event", ev.ID), slog.String("document", ev.Object.ID()),
+		slog.String("status", string(rec.Status)), slog.Int("attempt", rec.Attempt),
+		slog.Int("faults", rec.Faults), slog.Int("doubts", rec.Doubts),
+		slog.Int("pages", rec.Pages), slog.Int("pagesDone", rec.PagesDone),
+		slog.Int("promptTokens", rec.Usage.PromptTokens), slog.Int("completionTokens", rec.Usage.CompletionTokens),
+		slog.String("code", r.fault.Code), slog.String("class", string(r.fault.Class)),
+		slog.String("error", clip(r.fault.Message, maxMessage)), slog.String("advice", advice(r.fault)),
+		slog.Float64("seconds", time.Since(start).Seconds()),
+	}
+	if pe, ok := errors.AsType[*panicError](r.fault.Cause); ok {
+		attrs = append(attrs, slog.String("stack", pe.stack))
+	}
+	p.o.Log.LogAttrs(ctx, level(r), "delivery "+string(r.outcome), attrs...)
+	return r.outcome
+}
+
+// level is ERROR for what only a person can mend, since that wakes one; WARN for what failed or comes again.
+func level(r report) slog.Level {
+	switch r.fault.Code {
+	case CodeOCRMisconfigured, CodeStorageMisconfigured, CodeStoreMisconfigured, CodeStoreRejected, CodeInternal:
+		return slog.LevelError
+	case "":
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
+
+// advice says what to do about a fault that a person must mend.
+func advice(f Fault) string {
+	if oe, ok := errors.AsType[*ocr.Error](f.Cause); ok && f.Code == CodeOCRMisconfigured {
+		return ocrAdvice[oe.Kind]
+	}
+	return adviceByCode[f.Code]
+}
+
+var adviceByCode = map[string]string{
+	CodeStorageMisconfigured: "grant roles/storage.objectViewer on the bucket to the function's service account",
+	CodeStoreMisconfigured:   "grant roles/datastore.user to the function's service account; check that the Firestore database exists and FIRESTORE_DATABASE names it",
+}

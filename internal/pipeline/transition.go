@@ -1,0 +1,220 @@
+package pipeline
+
+import (
+	"slices"
+	"time"
+)
+
+// Times of a lease. The chain is renewal < lease < lease + grace: a holder that lives renews twice before its lease ends,
+// and the sweep looks only when the platform had its chance to redeliver.
+const (
+	LeaseTime  = 90 * time.Second
+	RenewEvery = 30 * time.Second
+	DueGrace   = 5 * time.Minute // from a lease's end until the sweep may take the record
+
+	// MarkerTime is how long the marker of a deleted object stays, for late events of it.
+	MarkerTime = 7 * 24 * time.Hour
+)
+
+// Rules are the budgets that decide when a record fails. They hold no state.
+type Rules struct {
+	MaxAttempts int           // faults proven to be the object's
+	MaxDoubts   int           // faults that may be
+	RetryWindow time.Duration // from windowStart; over it, any fault is the last
+	// Redeliver says how long after the release of the n-th attempt the sweep may take the record.
+	Redeliver func(attempt int) time.Duration
+}
+
+// verdict is what a claim found.
+type verdict string
+
+const (
+	claimed   verdict = "claimed"
+	ended     verdict = "ended"      // this generation is done, failed or erased
+	leased    verdict = "leased"     // elsewhere, and the lease lives
+	older     verdict = "older"      // the record speaks of another generation with a higher number: ask the bucket
+	wantAlone verdict = "want alone" // it must have the instance to itself: take the gate, claim again
+	exhausted verdict = "exhausted"  // the interruption just found was the last: failed now
+)
+
+// ticket is what one claim brings along.
+type ticket struct {
+	now    time.Time
+	lease  string // id for the lease
+	alone  bool   // the caller holds the instance alone
+	living bool   // the bucket said that the event's generation is the one that lives
+}
+
+// claim decides whether an event's generation may be worked on, and what the record says from then on.
+func (r Rules) claim(old *Record, ev Event, t ticket) (*Change, verdict) {
+	switch {
+	case old == nil:
+		return fresh(nil, ev, t), claimed
+	case old.Generation == ev.Generation:
+		return r.claimSame(old, ev, t)
+	case ev.Generation > old.Generation, t.living:
+		return fresh(old, ev, t), claimed
+	}
+	return nil, older
+}
+
+// fresh starts a generation: nothing of an older one stays but the document's age.
+func fresh(old *Record, ev Event, t ticket) *Change {
+	rec := &Record{
+		Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation,
+		ContentType: ev.ContentType, Size: ev.Size, Metadata: ev.Metadata,
+		WindowStart: t.now, EventID: ev.ID, EventTime: ev.Time,
+	}
+	stamps := StampCreated
+	if old != nil {
+		rec.Created, stamps = old.Created, 0
+	}
+	return take(rec, t, stamps)
+}
+
+// take leases the record for one more attempt. Attempts are counted here, so that a crash counts.
+func take(rec *Record, t ticket, stamps Stamps) *Change {
+	rec.Status = Processing
+	rec.Attempt++
+	rec.Lease = &Lease{ID: t.lease, Expires: t.now.Add(LeaseTime), Alone: t.alone}
+	rec.Due = rec.Lease.Expires.Add(DueGrace)
+	return &Change{Record: rec, Stamps: stamps | StampStarted}
+}
+
+func (r Rules) claimSame(old *Record, ev Event, t ticket) (*Change, verdict) {
+	switch {
+	case old.Status.Ended():
+		return nil, ended
+	case old.Status == Processing && old.Lease != nil && t.now.Before(old.Lease.Expires):
+		return nil, leased
+	}
+	rec := old.clone()
+	rec.EventID, rec.EventTime = ev.ID, ev.Time
+	if old.Status != Processing {
+		return take(rec, t, 0), claimed
+	}
+	return r.takeOver(rec, t)
+}
+
+// takeOver claims a record whose holder died. From the second interruption in a row on it runs alone, so that a page that
+// kills the process is found out and its neighbours are cleared.
+func (r Rules) takeOver(rec *Record, t ticket) (*Change, verdict) {
+	alone := rec.Lease != nil && rec.Lease.Alone
+	again := rec.Error != nil && rec.Error.Code == CodeInterrupted
+	f := Fault{Code: CodeInterrupted, Class: Doubt, Message: "the attempt before ended without a word: its lease ran out"}
+	if alone {
+		f.Class = OfObject
+	}
+	if r.blame(rec, f, t.now) {
+		return fail(rec), exhausted
+	}
+	if (alone || again) && !t.alone {
+		return nil, wantAlone
+	}
+	return take(rec, t, 0), claimed
+}
+
+// blame writes a fault on the record and tells whether it was the last that the record may have.
+func (r Rules) blame(rec *Record, f Fault, now time.Time) bool {
+	rec.Error = f.record()
+	switch f.Class {
+	case OfObject:
+		rec.Faults++
+	case Doubt:
+		rec.Doubts++
+	}
+	return f.Class == Final || rec.Faults >= r.MaxAttempts || rec.Doubts >= r.MaxDoubts ||
+		now.Sub(rec.WindowStart) >= r.RetryWindow
+}
+
+// owns tells whether the attempt that leased old with this id may still write. It is the fence: asked in every commit.
+func owns(old *Record, generation int64, lease string) bool {
+	return old != nil && old.Generation == generation && old.Status == Processing &&
+		old.Lease != nil && old.Lease.ID == lease
+}
+
+// renew keeps the lease of an attempt that lives.
+func renew(old *Record, now time.Time) *Change {
+	rec := old.clone()
+	rec.Lease.Expires = now.Add(LeaseTime)
+	rec.Due = rec.Lease.Expires.Add(DueGrace)
+	return &Change{Record: rec}
+}
+
+// progress adds finished pages. What counted against the object is forgotten: it moves.
+func progress(old *Record, total int, pages []PageRecord, now time.Time) *Change {
+	c := renew(old, now)
+	c.Pages = pages
+	c.Record.Pages = total
+	c.Record.PagesDone += len(pages)
+	if slices.ContainsFunc(pages, func(p PageRecord) bool { return p.Error == nil }) {
+		c.Record.Faults, c.Record.Doubts, c.Record.Error = 0, 0, nil
+	}
+	return c
+}
+
+// end takes the lease and the due time off a record: nobody works on it, and nobody needs to look.
+func end(rec *Record, s Status) *Change {
+	rec.Status, rec.Lease, rec.Due = s, nil, time.Time{}
+	return &Change{Record: rec, Stamps: StampFinished}
+}
+
+func fail(rec *Record) *Change { return end(rec, Failed) }
+
+// complete ends a generation with its text.
+func complete(old *Record, d document) *Change {
+	rec := old.clone()
+	rec.Pages, rec.PagesDone = d.pages, d.pages
+	rec.Text, rec.TextInPages, rec.Blank = d.text, d.inPages, d.blank
+	rec.Warnings, rec.Usage = d.warnings, d.usage
+	if d.model != "" {
+		rec.Model = d.model
+	}
+	rec.Faults, rec.Doubts, rec.Error = 0, 0, nil
+	c := end(rec, Done)
+	c.Pages = d.unsaved
+	return c
+}
+
+// release gives a record back after a fault: failed where that was the last it may have, else retrying. A page of several
+// that used up the budget fails alone (pg, nil where the fault is no single page's): the next attempt goes on without it.
+func (r Rules) release(old *Record, f Fault, pg *PageRecord, now time.Time) *Change {
+	rec := old.clone()
+	last := r.blame(rec, f, now)
+	if last && pg != nil && now.Sub(rec.WindowStart) < r.RetryWindow {
+		rec.PagesDone, rec.Faults, rec.Doubts, rec.Error = rec.PagesDone+1, 0, 0, nil
+		c := r.handBack(rec, now)
+		c.Pages = []PageRecord{*pg}
+		return c
+	}
+	if last {
+		return fail(rec)
+	}
+	return r.handBack(rec, now)
+}
+
+// pause gives a record back that made progress and ran out of time: nothing counts against it.
+func (r Rules) pause(old *Record, now time.Time) *Change {
+	rec := old.clone()
+	rec.Error = nil
+	return r.handBack(rec, now)
+}
+
+func (r Rules) handBack(rec *Record, now time.Time) *Change {
+	rec.Status, rec.Lease = Retrying, nil
+	rec.Due = now.Add(r.Redeliver(rec.Attempt))
+	return &Change{Record: rec}
+}
+
+// erase leaves a marker in place of the record, so that a late event of the generation does nothing.
+func erase(old *Record, ev Event, now time.Time) *Change {
+	rec := &Record{
+		Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: Erased,
+		EventID: ev.ID, EventTime: ev.Time, MarkerExpires: now.Add(MarkerTime),
+	}
+	stamps := StampCreated
+	if old != nil {
+		rec.Created, stamps = old.Created, 0
+	}
+	return &Change{Record: rec, Stamps: stamps}
+}
