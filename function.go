@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -18,11 +17,9 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
-	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/pipeline"
-	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // Target is the name under which the function is registered: the entry point of a deploy.
@@ -32,10 +29,6 @@ const Target = "ExtractText"
 const (
 	maxEvent = 1 << 20         // bytes of an event's body; real ones have one or two thousand
 	grace    = 9 * time.Second // from SIGTERM to the end; Cloud Run kills after 10 s
-
-	// redeliverAfter is how long after a release the sweep leaves the record to the platform's own redelivery, which comes
-	// at least every 10 minutes.
-	redeliverAfter = 15 * time.Minute
 )
 
 // On Cloud Run the main program is generated and knows nothing of us, so that the configuration is loaded and SIGTERM is
@@ -70,22 +63,6 @@ func ExtractText(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "not configured", http.StatusServiceUnavailable)
 }
 
-// Setup reads the configuration of DESIGN 6 and makes the door to Google Cloud that ExtractText serves. It calls nobody:
-// clients connect when they are first used. The error lists every problem of the configuration.
-func Setup(lookup func(string) (string, bool), logs io.Writer) error {
-	cfg, err := config.Load(lookup)
-	if err != nil {
-		return err
-	}
-	log := gcp.NewLog(logs, cfg.LogLevel, cfg.Project)
-	d, err := New(cfg, googleCloud(cfg), log)
-	if err != nil {
-		return err
-	}
-	door.Store(d)
-	return nil
-}
-
 // Drain has the door finish what it does within the grace period or release it; see [pipeline.Pipeline.Drain].
 func Drain() {
 	d := door.Load()
@@ -99,41 +76,11 @@ func Drain() {
 	}
 }
 
-// World is what differs between the cloud and a laptop.
-type World struct {
-	Objects   pipeline.Objects
-	Records   pipeline.Records
-	Token     ocr.TokenFunc // nil: the OCR service is called without an ID token
-	Forget    func(audience string)
-	Redeliver func(attempt int) time.Duration // when the sweep may take what was released
-}
-
-// googleCloud is the world of the deployed function.
-func googleCloud(cfg config.Config) World {
-	tokens := gcp.NewTokens()
-	return World{
-		Objects:   gcp.NewObjects(),
-		Records:   gcp.NewRecords(cfg.Project, cfg.Database, cfg.Collection),
-		Token:     tokens.Token,
-		Forget:    tokens.Forget,
-		Redeliver: func(int) time.Duration { return redeliverAfter },
-	}
-}
-
 // Door is the function's HTTP handler. It is safe for concurrent use.
 type Door struct {
 	pipeline *pipeline.Pipeline
 	filter   event.Filter
 	log      *slog.Logger
-}
-
-// New wires a door. The error lists what is wrong with the OCR client's part of the configuration.
-func New(cfg config.Config, w World, log *slog.Logger) (*Door, error) {
-	client, err := ocr.New(ocrConfig(cfg, w))
-	if err != nil {
-		return nil, err
-	}
-	return &Door{pipeline: pipeline.New(options(cfg, w, client, log)), filter: cfg.Filter, log: log}, nil
 }
 
 // Pipeline is what the door calls.

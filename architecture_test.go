@@ -1,0 +1,102 @@
+package bucketocr
+
+import (
+	"go/parser"
+	"go/token"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/bucketocr/bucketocr"
+
+// goList runs go list and gives its lines.
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+// TestDependencies: they point one way. A room that is not in the table may import nothing of ours.
+func TestDependencies(t *testing.T) {
+	allowed := map[string][]string{
+		"":                               {"ocr", "internal/page", "internal/pipeline", "internal/event", "internal/config", "internal/gcp"},
+		"ocr/ocrtest":                    {"ocr"},
+		"internal/pipeline":              {"ocr", "internal/page"},
+		"internal/pipeline/pipelinetest": {"internal/pipeline"},
+		"internal/event":                 {"internal/pipeline"},
+		"internal/config":                {"internal/event", "internal/pipeline"},
+		"internal/gcp":                   {"internal/pipeline"},
+		"internal/gcp/gcptest":           {"internal/pipeline"},
+		"internal/local":                 {"internal/pipeline"},
+		"cmd/bucketocr":                  {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/local"},
+	}
+	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {
+		path, imports, _ := strings.Cut(line, " ")
+		room := strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
+		for imported := range strings.FieldsSeq(imports) {
+			if ours, ok := strings.CutPrefix(imported, module); ok {
+				if !slices.Contains(allowed[room], strings.TrimPrefix(ours, "/")) {
+					t.Errorf("%s imports %s", path, imported)
+				}
+				continue
+			}
+			google := strings.HasPrefix(imported, "cloud.google.com/") || strings.HasPrefix(imported, "google.golang.org/")
+			if google && !strings.HasPrefix(room, "internal/gcp") {
+				t.Errorf("%s imports %s: Google's clients belong in internal/gcp", path, imported)
+			}
+		}
+	}
+}
+
+// TestDeployedWeight: the function does not carry what only the local run, the commands or tests need.
+func TestDeployedWeight(t *testing.T) {
+	for _, dep := range goList(t, "-deps", ".") {
+		for _, unwanted := range []string{
+			module + "/internal/local", module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest",
+			"sqlite", "modernc.org", "gosseract", "wazero", "cobra", "urfave", "cloud.google.com/go/storage", "testing/",
+		} {
+			if strings.Contains(dep, unwanted) {
+				t.Errorf("the root package needs %s", dep)
+			}
+		}
+	}
+}
+
+// TestBuildpackRules: what the Go buildpack demands of a function's root folder.
+func TestBuildpackRules(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	registers := false
+	for _, file := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Name.Name != "bucketocr" {
+			t.Errorf("%s is of package %s: the root may hold one package only, tests included", file, f.Name.Name)
+		}
+		for _, i := range f.Imports {
+			registers = registers || !strings.HasSuffix(file, "_test.go") &&
+				i.Path.Value == `"github.com/GoogleCloudPlatform/functions-framework-go/functions"`
+		}
+	}
+	if !registers {
+		t.Error("no file of the root imports the functions package, so the buildpack would not use the declarative main")
+	}
+	if path := goList(t, "-m")[0]; path != module || !strings.Contains(strings.SplitN(path, "/", 2)[0], ".") {
+		t.Errorf("module path %s", path)
+	}
+	for _, dep := range goList(t, "-deps", "-f", "{{if .CgoFiles}}{{if not .Standard}}{{.ImportPath}}{{end}}{{end}}", ".") {
+		if dep != "" {
+			t.Errorf("%s needs cgo", dep)
+		}
+	}
+}

@@ -1,0 +1,122 @@
+// Command bucketocr runs the function here, and works with what it has done.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes of all commands.
+const (
+	exitGood        = 0
+	exitFailed      = 1 // something failed
+	exitUsage       = 2 // wrong arguments or configuration
+	exitInterrupted = 130
+)
+
+// system is what a command has of the outside.
+type system struct {
+	stdout, stderr io.Writer
+	lookup         func(name string) (string, bool) // the environment
+}
+
+// command is one sub-command. Its run returns an exit code; it has told the reason by then.
+type command struct {
+	name, args, short string
+	run               func(ctx context.Context, sys system, args []string) int
+}
+
+func commands() []command {
+	return []command{
+		{"up", "[--once] [DIR]", "turn the images in DIR (default ./inbox) into text, here, without an account or a GPU", up},
+		{"serve", "", "serve the function as Cloud Run runs it, on $PORT", serve},
+	}
+}
+
+func main() {
+	os.Exit(run(untilSignal(), system{os.Stdout, os.Stderr, os.LookupEnv}, os.Args[1:]))
+}
+
+// signaled is why a context ended: a person or the platform wants us to stop.
+type signaled struct{ os.Signal }
+
+func (s signaled) Error() string { return s.String() }
+
+// untilSignal is a context that ends at the first Ctrl-C or SIGTERM. The second one ends the process at once.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-signals
+		signal.Stop(signals)
+		cancel(signaled{s})
+	}()
+	return ctx
+}
+
+// stoppedCode is the exit code after a signal: Ctrl-C is an interruption, SIGTERM an orderly end.
+func stoppedCode(ctx context.Context) int {
+	if s, ok := errors.AsType[signaled](context.Cause(ctx)); ok && s.Signal == syscall.SIGTERM {
+		return exitGood
+	}
+	return exitInterrupted
+}
+
+// run does one command and returns the exit code.
+func run(ctx context.Context, sys system, args []string) int {
+	if len(args) == 0 {
+		usage(sys.stderr)
+		return exitUsage
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.run(ctx, sys, args[1:])
+		}
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		usage(sys.stdout)
+		return exitGood
+	}
+	fmt.Fprintf(sys.stderr, "bucketocr: there is no command %q\n\n", args[0])
+	usage(sys.stderr)
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "Images dropped into a bucket become text in Firestore.\n\nUsage: bucketocr COMMAND [ARGUMENTS]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  bucketocr %-20s %s\n", c.name+" "+c.args, c.short)
+	}
+	fmt.Fprint(w, "\nbucketocr COMMAND --help says more. Exit codes: 0 all good, 1 something failed, 2 wrong arguments or\n"+
+		"configuration, 130 interrupted.\n")
+}
+
+// parse reads a command's flags. ok is false where the command is over, with that exit code.
+func parse(sys system, fs *flag.FlagSet, help string, args []string) (code int, ok bool) {
+	fs.SetOutput(io.Discard)
+	err := fs.Parse(args)
+	switch {
+	case err == nil:
+		return 0, true
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(sys.stdout, help)
+		fs.SetOutput(sys.stdout)
+		fs.PrintDefaults()
+		return exitGood, false
+	}
+	return complain(sys, fs.Name(), err), false
+}
+
+// complain says in one sentence why a command's arguments or settings are wrong.
+func complain(sys system, name string, err error) int {
+	fmt.Fprintf(sys.stderr, "bucketocr %s: %v (bucketocr %s --help says more)\n", name, err, name)
+	return exitUsage
+}

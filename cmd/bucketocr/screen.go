@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// firstLines is how many lines of a text a summary shows.
+const firstLines = 6
+
+// screen shows what happens, a line per change of a status, and keeps the texts' files in line with the records.
+type screen struct {
+	u     *upRun
+	begun time.Time
+	mu    sync.Mutex
+	shown map[string]string // by id: what the last line said
+}
+
+func newScreen(u *upRun) *screen {
+	return &screen{u: u, begun: time.Now(), shown: map[string]string{}}
+}
+
+// watch follows the records until ctx ends.
+func (s *screen) watch(ctx context.Context) error {
+	return s.u.records.Watch(ctx, func(_ string, r *pipeline.Record) error { return s.show(ctx, r) })
+}
+
+// show writes the text of a finished record, and a line where its status is news. What stood there before this run is none.
+func (s *screen) show(ctx context.Context, r *pipeline.Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id, state := r.Object().ID(), fmt.Sprintf("%s %d %d %d", r.Status, r.Generation, r.Attempt, r.PagesDone)
+	if r.Bucket != s.u.bucket.Bucket() || s.shown[id] == state {
+		return nil
+	}
+	path, err := s.u.bucket.WriteTextFrom(ctx, s.u.records, r)
+	if err != nil {
+		return err
+	}
+	s.shown[id] = state
+	if r.Updated.Before(s.begun) {
+		return nil
+	}
+	_, err = fmt.Fprintf(s.u.sys.stdout, "%s  %-11s %s%s\n", r.Updated.Local().Format(time.TimeOnly), r.Status, plain(r.Name), s.detail(r, path))
+	return err
+}
+
+// detail is the part of a line behind the name.
+func (s *screen) detail(r *pipeline.Record, path string) string {
+	switch {
+	case r.Status == pipeline.Done:
+		return fmt.Sprintf("  %s in %.1f s%s → %s", pages(r), r.Finished.Sub(r.Started).Seconds(), warnings(r), s.short(path))
+	case r.Status == pipeline.Processing && r.PagesDone > 0:
+		return fmt.Sprintf("  page %d of %d", r.PagesDone, r.Pages)
+	case r.Status == pipeline.Processing && r.Attempt > 1:
+		return fmt.Sprintf("  attempt %d", r.Attempt)
+	case r.Status == pipeline.Retrying:
+		return fmt.Sprintf("%s; again at %s", reason(r), r.Due.Local().Format(time.TimeOnly))
+	}
+	return reason(r)
+}
+
+func reason(r *pipeline.Record) string {
+	if r.Error == nil {
+		return ""
+	}
+	return fmt.Sprintf("  %s: %s", r.Error.Code, plain(r.Error.Message))
+}
+
+func pages(r *pipeline.Record) string {
+	switch {
+	case r.Blank:
+		return "blank"
+	case r.Pages == 1:
+		return "1 page"
+	}
+	return fmt.Sprintf("%d pages", r.Pages)
+}
+
+func warnings(r *pipeline.Record) string {
+	if len(r.Warnings) == 0 {
+		return ""
+	}
+	return ", warning: " + strings.Join(r.Warnings, ", ")
+}
+
+// plain makes hostile text harmless on a terminal.
+func plain(s string) string {
+	quoted := fmt.Sprintf("%q", s)
+	if inner := quoted[1 : len(quoted)-1]; inner != s {
+		return quoted
+	}
+	return s
+}
+
+// short is a path as seen from the folder that the user named.
+func (s *screen) short(path string) string {
+	dir, err := filepath.Abs(s.u.dir)
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(dir, path); err == nil {
+		return filepath.Join(s.u.dir, rel)
+	}
+	return path
+}
+
+// catchUp shows the last change of each object that the watch may have missed.
+func (s *screen) catchUp(ctx context.Context) {
+	for _, o := range s.u.bucket.Living() {
+		if r, err := s.u.records.Get(ctx, o.ID()); err == nil && r != nil {
+			_ = s.show(ctx, r.Record)
+		}
+	}
+}
+
+// summary shows the first lines of every text in the folder and where it lies, also of those that an earlier run made.
+func (s *screen) summary(ctx context.Context) (int, error) {
+	s.catchUp(ctx)
+	out := s.u.sys.stdout
+	var done, failed int
+	for _, o := range s.u.bucket.Living() {
+		r, err := s.u.records.Get(ctx, o.ID())
+		switch {
+		case err != nil:
+			return exitFailed, err
+		case r == nil || r.Generation != o.Generation:
+			continue // none of ours: passed over
+		case r.Status == pipeline.Failed:
+			failed++
+			fmt.Fprintf(out, "\n%s\n  failed%s\n", plain(r.Name), reason(r.Record))
+			continue
+		}
+		done++
+		path, err := s.u.bucket.WriteTextFrom(ctx, s.u.records, r.Record)
+		if err != nil {
+			return exitFailed, err
+		}
+		fmt.Fprintf(out, "\n%s\n%s  → %s\n", plain(r.Name), excerpt(r.Record), s.short(path))
+	}
+	fmt.Fprintf(out, "\n%d done, %d failed\n", done, failed)
+	if failed > 0 {
+		return exitFailed, nil
+	}
+	return exitGood, nil
+}
+
+// excerpt is the first lines of a text, indented.
+func excerpt(r *pipeline.Record) string {
+	if r.Blank {
+		return "  (blank: no text on it)\n"
+	}
+	var b strings.Builder
+	n := 0
+	for line := range strings.Lines(r.Text) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		if n++; n > firstLines {
+			b.WriteString("  …\n")
+			break
+		}
+		fmt.Fprintf(&b, "  %s\n", strings.Map(printable, line))
+	}
+	return b.String()
+}
+
+func printable(r rune) rune {
+	if r < ' ' || r == 0x7f {
+		return -1
+	}
+	return r
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/bucketocr/bucketocr"
+	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+const upHelp = `Usage: bucketocr up [--once] [DIR]
+
+Takes the folder DIR (default ./inbox, made if missing) as a bucket: what lies in it and what is dropped into it later is
+read, through the very function that runs in the cloud. Each text is written to DIR/.bucketocr/text/NAME.md. Ctrl-C ends
+it; a second run does not redo what is finished.
+
+The OCR service is the one at OCR_URL. Where that is not set, localocr is built and started: Tesseract, which stands in
+for the model on a laptop (English, plain text, no layout). The records are an embedded database in DIR/.bucketocr, or
+Firestore's emulator where FIRESTORE_EMULATOR_HOST is set. The other variables of bucketocr serve hold too.
+
+Example: bucketocr up --once testdata/samples
+
+`
+
+// onceWindow is RETRY_WINDOW's default with --once: a person waits for it.
+const onceWindow = "5m"
+
+// stopTime is how long a stopping run may take: what does not finish in it is released.
+const stopTime = 15 * time.Second
+
+// up is the local run.
+func up(ctx context.Context, sys system, args []string) int {
+	fs := flag.NewFlagSet("up", flag.ContinueOnError)
+	once := fs.Bool("once", false, "end when all is done, and show each text's first lines; exit 1 if anything failed")
+	if code, ok := parse(sys, fs, upHelp, args); !ok {
+		return code
+	}
+	dir := "inbox"
+	switch fs.NArg() {
+	case 0:
+	case 1:
+		dir = fs.Arg(0)
+	default:
+		return complain(sys, "up", fmt.Errorf("one folder, not %d", fs.NArg()))
+	}
+	u := &upRun{sys: sys, dir: dir, once: *once}
+	code, err := u.run(ctx)
+	if err != nil {
+		fmt.Fprintf(sys.stderr, "bucketocr up: %v\n", err)
+	}
+	return code
+}
+
+// upRun is one local run: the bucket, its records, the door, and what watches over them.
+type upRun struct {
+	sys     system
+	dir     string
+	once    bool
+	bucket  *local.World
+	records records
+	ocrName string
+	door    *bucketocr.Door
+	poster  *poster
+	screen  *screen
+	posting atomic.Int64 // deliveries under way
+}
+
+// records is a store that can be looked at.
+type records interface {
+	pipeline.Records
+	pipeline.Watcher
+}
+
+// run sets everything up, works until it is done or told to stop, and takes everything down.
+func (u *upRun) run(ctx context.Context) (code int, err error) {
+	u.bucket, err = local.Open(u.dir)
+	if err != nil {
+		return exitFailed, err
+	}
+	defer func() { err = errors.Join(err, u.bucket.Close()) }()
+	service, err := u.findOCR(ctx)
+	if ctx.Err() != nil {
+		return stoppedCode(ctx), nil
+	}
+	if err != nil {
+		return exitFailed, err
+	}
+	defer service.stop()
+	cfg, err := config.Load(u.settings(service))
+	if err != nil {
+		return exitUsage, fmt.Errorf("wrong settings:\n%w", err)
+	}
+	logs, err := u.wire(cfg)
+	if err != nil {
+		return exitFailed, err
+	}
+	defer logs.Close()
+	u.introduce(cfg, service)
+	return u.work(ctx, service)
+}
+
+// settings is the environment, with what the local run knows by itself where the environment says nothing.
+func (u *upRun) settings(service *ocrService) func(string) (string, bool) {
+	ours := map[string]string{"OCR_URL": service.url}
+	if service.own() {
+		ours["OCR_AUTH"] = string(config.NoAuth)
+	}
+	if u.once {
+		ours["RETRY_WINDOW"] = onceWindow
+	}
+	return func(name string) (string, bool) {
+		if v, ok := u.sys.lookup(name); ok && v != "" {
+			return v, true
+		}
+		v, ok := ours[name]
+		return v, ok
+	}
+}
+
+// wire makes the door over the folder and its records, with the log in a file beside them.
+func (u *upRun) wire(cfg config.Config) (*os.File, error) {
+	logs, err := os.Create(filepath.Join(u.dir, ".bucketocr", "log.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	u.records = u.bucket.Store
+	if cfg.FirestoreEmulatorHost != "" {
+		u.records = gcp.NewRecords(gcp.RecordsConfig{
+			Project: project(cfg), Database: cfg.FirestoreDatabase, Collection: cfg.FirestoreCollection,
+			Emulator: cfg.FirestoreEmulatorHost,
+		})
+	}
+	tokens := gcp.NewTokens()
+	world := bucketocr.World{Objects: u.bucket, Records: u.records, Token: tokens.Token, Forget: tokens.Forget, Redeliver: redeliver}
+	log := slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	if u.door, err = bucketocr.New(cfg, world, log); err != nil {
+		return nil, errors.Join(err, logs.Close())
+	}
+	u.poster, err = newPoster(u.door)
+	return logs, err
+}
+
+// project is the emulator's; any will do.
+func project(cfg config.Config) string {
+	if cfg.Project != "" {
+		return cfg.Project
+	}
+	return "demo-bucketocr"
+}
+
+// redeliver grows as the platform's backoff does: from 10 s to 10 minutes.
+func redeliver(attempt int) time.Duration {
+	return min(10*time.Second<<min(attempt-1, 10), 10*time.Minute)
+}
+
+// introduce says what is used.
+func (u *upRun) introduce(cfg config.Config, service *ocrService) {
+	store := filepath.Join(u.dir, ".bucketocr", "records.db")
+	if cfg.FirestoreEmulatorHost != "" {
+		store = fmt.Sprintf("Firestore at %s, project %s, collection %s", cfg.FirestoreEmulatorHost, project(cfg), cfg.FirestoreCollection)
+	}
+	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nocr      %s\ndoor     %s\n\n",
+		u.dir, store, filepath.Join(u.dir, ".bucketocr", "text"), service.describe(), u.poster.url)
+}

@@ -1,0 +1,110 @@
+// Package config is everything that can be set: one struct, read once from a lookup, every problem reported at once.
+//
+// The variables, their defaults and limits stand in one table (variables.go), which the loader works through and
+// [Variables] hands to the README's test and to "serve --help". Nothing else of the program reads the environment, but for
+// the door (K_SERVICE: whether this is Cloud Run at all) and Google's clients, whose usual four are in the table as well.
+package config
+
+import (
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/event"
+)
+
+// Config is how one process is set up. It is read at start and never changes.
+type Config struct {
+	OCRURL         string        // base URL of the OCR service, without a slash or /v1 at its end; required
+	OCRAudience    string        // audience of the ID token; default the origin of OCRURL
+	OCRAuth        Auth          // default OIDC; NoAuth where OCRURL is plain http on this machine
+	OCRAPIKey      Secret        // vLLM's own key; default none
+	OCRModel       string        // as the server names it; default lightonai/LightOnOCR-2-1B
+	OCRProfile     string        // edge, sampling, layout; default "", which is by the model's name
+	OCRMode        Mode          // default Plain. Whether the model has a layout mode is for ocr.New to say
+	OCRTimeout     time.Duration // one try, connect to last byte; default 120 s, less than ProcessTimeout
+	OCRMaxTokens   int           // tokens of one answer; default 4096
+	OCRConcurrency int           // pages in flight for one object; default 4, 1 to 64
+
+	Project             string // GOOGLE_CLOUD_PROJECT; default "", which is to ask the metadata server
+	FirestoreDatabase   string // default (default)
+	FirestoreCollection string // default ocr_documents
+
+	Filter       event.Filter  // of INCLUDE and EXCLUDE; default every name
+	MaxBytes     int64         // size of an object in bytes, unpacked; default 64 MiB
+	MaxPixels    int64         // pixels of a page; default 60,000,000
+	MaxPages     int           // pages of an object; default 2000, at most 9999
+	MemoryBudget int64         // bytes of decoded pages in flight; default half of the instance's memory, or 512 MiB
+	MaxAttempts  int           // proven faults of an object before it fails; default 5
+	MaxDoubts    int           // unproven ones; default 20
+	RetryWindow  time.Duration // from the first claim until any fault is final; default 24 h
+
+	ProcessTimeout time.Duration // one delivery; default 480 s, less than ServiceTimeout
+	ServiceTimeout time.Duration // the platform's limit for one request, less than 600 s; default 540 s
+	OnDelete       OnDelete      // default Keep
+	LogLevel       slog.Level    // default info
+
+	Port           int    // TCP port to listen on; default 8080, 0 for any that is free
+	FunctionTarget string // name of the function to serve; default ExtractText
+
+	// Read by Google's clients from the environment. They are here so that a start can say where it talks to.
+	StorageEmulatorHost    string // host:port or a URL; default none
+	FirestoreEmulatorHost  string // host:port; default none
+	MetadataHost           string // GCE_METADATA_HOST, host or host:port; default none
+	ApplicationCredentials string // GOOGLE_APPLICATION_CREDENTIALS, a file; default none
+}
+
+// Auth is how we show the OCR service who we are.
+type Auth string
+
+// The ways of OCR_AUTH.
+const (
+	OIDC   Auth = "oidc" // with an ID token of Google's
+	NoAuth Auth = "none"
+)
+
+// Mode is what the model is asked for.
+type Mode string
+
+// The modes of OCR_MODE.
+const (
+	Plain  Mode = "plain"
+	Layout Mode = "layout" // blocks with their place on the page
+)
+
+// OnDelete is what happens to a document when its object is deleted.
+type OnDelete string
+
+// The choices of ON_DELETE.
+const (
+	Keep  OnDelete = "keep"
+	Erase OnDelete = "erase"
+)
+
+// Load reads every variable once. lookup is os.LookupEnv or a map's; spaces around a value are cut off, and an empty
+// value counts as not set. Besides, the memory limit of the instance is read from the cgroup file system.
+//
+// The error is an [*Error] that names every problem there is; the Config is then zero.
+func Load(lookup func(name string) (value string, ok bool)) (Config, error) {
+	return load(lookup, memoryLimit(os.DirFS("/")))
+}
+
+// load takes the instance's memory in bytes; 0 where nothing limits it.
+func load(lookup func(string) (string, bool), memory int64) (Config, error) {
+	var c Config
+	problems := make(map[string]string) // by variable
+	settings := c.settings()
+	for _, s := range settings {
+		if what := s.read(lookup); what != "" {
+			problems[s.name] = what
+		}
+	}
+	c.derive(memory)
+	for _, r := range c.rules(memory) {
+		r.check(problems)
+	}
+	if len(problems) > 0 {
+		return Config{}, inOrder(settings, problems)
+	}
+	return c, nil
+}

@@ -1,0 +1,182 @@
+package config
+
+import (
+	"errors"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// from is a lookup over pairs of name and value; OCR_URL is set unless the pairs say otherwise.
+func from(pairs ...string) func(string) (string, bool) {
+	m := map[string]string{"OCR_URL": "https://ocr.example"}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	return func(name string) (string, bool) {
+		value, ok := m[name]
+		return value, ok
+	}
+}
+
+// problemsOf loads what must not load.
+func problemsOf(t *testing.T, memory int64, pairs ...string) []string {
+	t.Helper()
+	c, err := load(from(pairs...), memory)
+	var list *Error
+	if !errors.As(err, &list) {
+		t.Fatalf("%q: %v, want an *Error", pairs, err)
+	}
+	if !reflect.DeepEqual(c, Config{}) {
+		t.Errorf("%q: a config beside the error", pairs)
+	}
+	return list.Problems()
+}
+
+func TestDefaults(t *testing.T) {
+	got, err := load(from(), 2*gib)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		OCRURL: "https://ocr.example", OCRAudience: "https://ocr.example", OCRAuth: "oidc", OCRAPIKey: "",
+		OCRModel: "lightonai/LightOnOCR-2-1B", OCRProfile: "", OCRMode: "plain",
+		OCRTimeout: 120 * time.Second, OCRMaxTokens: 4096, OCRConcurrency: 4,
+		Project: "", FirestoreDatabase: "(default)", FirestoreCollection: "ocr_documents",
+		MaxBytes: 67_108_864, MaxPixels: 60_000_000, MaxPages: 2000, MemoryBudget: 1 << 30,
+		MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
+		ProcessTimeout: 480 * time.Second, ServiceTimeout: 540 * time.Second,
+		OnDelete: "keep", LogLevel: slog.LevelInfo, Port: 8080, FunctionTarget: "ExtractText",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// The table that people read says the same.
+func TestVariables(t *testing.T) {
+	want := [][2]string{
+		{"OCR_URL", "required"}, {"OCR_AUDIENCE", "origin of OCR_URL"}, {"OCR_AUTH", "oidc; none for loopback http"},
+		{"OCR_API_KEY", ""}, {"OCR_MODEL", "lightonai/LightOnOCR-2-1B"}, {"OCR_PROFILE", "from the model's name"},
+		{"OCR_MODE", "plain"}, {"OCR_TIMEOUT", "120s"}, {"OCR_MAX_TOKENS", "4096"}, {"OCR_CONCURRENCY", "4"},
+		{"GOOGLE_CLOUD_PROJECT", "from the metadata server"}, {"FIRESTORE_DATABASE", "(default)"},
+		{"FIRESTORE_COLLECTION", "ocr_documents"}, {"INCLUDE", "all"}, {"EXCLUDE", "none"}, {"MAX_BYTES", "64MiB"},
+		{"MAX_PIXELS", "60MP"}, {"MAX_PAGES", "2000"}, {"MEMORY_BUDGET", "half of the instance's limit"},
+		{"MAX_ATTEMPTS", "5"}, {"MAX_DOUBTS", "20"}, {"RETRY_WINDOW", "24h"}, {"PROCESS_TIMEOUT", "480s"},
+		{"CLOUD_RUN_TIMEOUT_SECONDS", "540"}, {"ON_DELETE", "keep"}, {"LOG_LEVEL", "info"}, {"PORT", "8080"},
+		{"FUNCTION_TARGET", "ExtractText"}, {"STORAGE_EMULATOR_HOST", ""}, {"FIRESTORE_EMULATOR_HOST", ""},
+		{"GCE_METADATA_HOST", ""}, {"GOOGLE_APPLICATION_CREDENTIALS", ""},
+	}
+	var got [][2]string
+	for _, v := range Variables() {
+		got = append(got, [2]string{v.Name, v.Default})
+		if v.Meaning == "" || v.Limit == "" || strings.ContainsAny(v.Meaning+v.Limit+v.Unit+v.Default, "|\n") {
+			t.Errorf("%+v: does not fit a table", v)
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// Every field of Config hangs on a variable, and every variable on a field.
+func TestEveryFieldIsSet(t *testing.T) {
+	c, err := load(from(
+		"OCR_URL", "http://ocr.example/x", "OCR_AUDIENCE", "a", "OCR_AUTH", "none", "OCR_API_KEY", "k", "OCR_MODEL", "m",
+		"OCR_PROFILE", "generic", "OCR_MODE", "layout", "OCR_TIMEOUT", "1s", "OCR_MAX_TOKENS", "1", "OCR_CONCURRENCY", "2",
+		"GOOGLE_CLOUD_PROJECT", "p-1", "FIRESTORE_DATABASE", "docs", "FIRESTORE_COLLECTION", "c", "INCLUDE", "in/**",
+		"EXCLUDE", "in/tmp/**", "MAX_BYTES", "2048", "MAX_PIXELS", "3", "MAX_PAGES", "4", "MEMORY_BUDGET", "20 MiB",
+		"MAX_ATTEMPTS", "6", "MAX_DOUBTS", "7", "RETRY_WINDOW", "2m", "PROCESS_TIMEOUT", "3s",
+		"CLOUD_RUN_TIMEOUT_SECONDS", "4", "ON_DELETE", "erase", "LOG_LEVEL", "error", "PORT", "9", "FUNCTION_TARGET", "F",
+		"STORAGE_EMULATOR_HOST", "s:1", "FIRESTORE_EMULATOR_HOST", "f:2", "GCE_METADATA_HOST", "g",
+		"GOOGLE_APPLICATION_CREDENTIALS", "/k.json",
+	), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filter := c.Filter
+	c.Filter = Config{}.Filter
+	if want := (Config{
+		OCRURL: "http://ocr.example/x", OCRAudience: "a", OCRAuth: NoAuth, OCRAPIKey: "k", OCRModel: "m", OCRProfile: "generic",
+		OCRMode: Layout, OCRTimeout: time.Second, OCRMaxTokens: 1, OCRConcurrency: 2, Project: "p-1",
+		FirestoreDatabase: "docs", FirestoreCollection: "c", MaxBytes: 2048, MaxPixels: 3, MaxPages: 4,
+		MemoryBudget: 20 << 20, MaxAttempts: 6, MaxDoubts: 7, RetryWindow: 2 * time.Minute, ProcessTimeout: 3 * time.Second,
+		ServiceTimeout: 4 * time.Second, OnDelete: Erase, LogLevel: slog.LevelError, Port: 9, FunctionTarget: "F",
+		StorageEmulatorHost: "s:1", FirestoreEmulatorHost: "f:2", MetadataHost: "g", ApplicationCredentials: "/k.json",
+	}); !reflect.DeepEqual(c, want) {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+	for name, want := range map[string]string{"in/a.png": "", "in/tmp/a.png": "excluded", "a.png": "not_included"} {
+		if got, _ := filter.Skip(finalized(name)); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	c.Filter = filter
+	for i, v := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		if reflect.ValueOf(c).Field(i).IsZero() {
+			t.Errorf("nothing sets %s", v.Name)
+		}
+	}
+}
+
+// bad holds a value for each variable that can be wrong.
+var bad = []string{
+	"OCR_URL", "ocr.example", "OCR_AUDIENCE", "a b", "OCR_AUTH", "jwt", "OCR_API_KEY", "hush hush", "OCR_MODEL", "a b",
+	"OCR_PROFILE", "gpt", "OCR_MODE", "fancy", "OCR_TIMEOUT", "120", "OCR_MAX_TOKENS", "0", "OCR_CONCURRENCY", "65",
+	"GOOGLE_CLOUD_PROJECT", "My Project", "FIRESTORE_DATABASE", "x", "FIRESTORE_COLLECTION", "a/b", "INCLUDE", "a[",
+	"EXCLUDE", "*.{a,b}", "MAX_BYTES", "64MB", "MAX_PIXELS", "60M", "MAX_PAGES", "10000", "MEMORY_BUDGET", "1KiB",
+	"MAX_ATTEMPTS", "0", "MAX_DOUBTS", "-1", "RETRY_WINDOW", "1s", "PROCESS_TIMEOUT", "600s",
+	"CLOUD_RUN_TIMEOUT_SECONDS", "600", "ON_DELETE", "drop", "LOG_LEVEL", "loud", "PORT", "65536",
+	"FUNCTION_TARGET", "a/b", "STORAGE_EMULATOR_HOST", "ftp://x", "FIRESTORE_EMULATOR_HOST", "http://x:1",
+	"GCE_METADATA_HOST", "http://x", "GOOGLE_APPLICATION_CREDENTIALS", "a\nb",
+}
+
+func TestEveryProblemAtOnce(t *testing.T) {
+	got := problemsOf(t, 0, bad...)
+	all := Variables()
+	if len(got) != len(all) {
+		t.Fatalf("%d problems of %d variables:\n%s", len(got), len(all), strings.Join(got, "\n"))
+	}
+	for i, v := range all {
+		if !strings.HasPrefix(got[i], v.Name+": ") || !strings.Contains(got[i], v.Limit) {
+			t.Errorf("%s: want %s and its limit", got[i], v.Name)
+		}
+		value, _ := from(bad...)(v.Name)
+		if shown := strings.Contains(got[i], quoted(value)); shown == (v.Name == "OCR_API_KEY") {
+			t.Errorf("%s: does not show %q", got[i], value)
+		}
+	}
+	_, err := load(from(bad...), 0)
+	if err.Error() != strings.Join(got, "\n") || strings.Contains(err.Error(), "hush") {
+		t.Errorf("prints\n%v", err)
+	}
+}
+
+func TestNotSet(t *testing.T) {
+	for _, value := range []string{"", " \t\n"} {
+		var pairs []string
+		for _, v := range Variables() {
+			pairs = append(pairs, v.Name, value)
+		}
+		got := problemsOf(t, 0, pairs...)
+		if len(got) != 1 || !strings.HasPrefix(got[0], "OCR_URL: is not set; allowed: http or https URL") {
+			t.Errorf("%q: %q", value, got)
+		}
+		c, err := load(from(append(pairs, "OCR_URL", " https://ocr.example\n")...), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := load(from(), 0); err != nil || !reflect.DeepEqual(c, d) {
+			t.Errorf("%q: not the defaults: %+v", value, c)
+		}
+	}
+}
+
+func TestLoadReadsTheMachine(t *testing.T) {
+	c, err := Load(from())
+	if err != nil || c.MemoryBudget < minBudget {
+		t.Errorf("budget %d, %v", c.MemoryBudget, err)
+	}
+}

@@ -1,0 +1,204 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestOCRURL(t *testing.T) {
+	for _, tt := range []struct{ value, base, audience string }{
+		{"https://ocr.example", "https://ocr.example", "https://ocr.example"},
+		{"https://OCR.example/", "https://ocr.example", "https://ocr.example"},
+		{"HTTPS://ocr.example//", "https://ocr.example", "https://ocr.example"},
+		{"https://ocr.example/v1", "https://ocr.example", "https://ocr.example"},
+		{"https://ocr.example/v1/", "https://ocr.example", "https://ocr.example"},
+		{"https://ocr.example:443/v1", "https://ocr.example:443", "https://ocr.example"},
+		{"https://ocr.example:8443", "https://ocr.example:8443", "https://ocr.example:8443"},
+		{"https://ocr.example/team/ocr/v1/", "https://ocr.example/team/ocr", "https://ocr.example"},
+		{"https://ocr.example/a%2Fb/v10", "https://ocr.example/a%2Fb/v10", "https://ocr.example"},
+		{"http://127.0.0.1:80", "http://127.0.0.1:80", "http://127.0.0.1"},
+		{"http://[::1]:8000/", "http://[::1]:8000", "http://[::1]:8000"},
+		{"https://[fd00::443]", "https://[fd00::443]", "https://[fd00::443]"},
+	} {
+		c, err := load(from("OCR_URL", tt.value), 0)
+		if err != nil || c.OCRURL != tt.base || c.OCRAudience != tt.audience {
+			t.Errorf("%s: %q, %q, %v", tt.value, c.OCRURL, c.OCRAudience, err)
+		}
+	}
+}
+
+func TestOCRURLInvalid(t *testing.T) {
+	for value, want := range map[string]string{
+		"ocr.example": "does not begin", "/ocr": "does not begin", "//ocr.example": "does not begin",
+		"ftp://ocr.example": "does not begin", "localhost:8000": "does not begin", "127.0.0.1:8000": "is no URL",
+		"https://": "no host", "https:ocr.example": "no host", "https:///x": "no host", "https://:443": "no host",
+		"https://ocr.example:": "proper port", "https://ocr.example:0": "proper port",
+		"https://ocr.example:65536": "proper port", "https://ocr.example:x": "is no URL", "https://a b": "is no URL",
+		"https://ocr.example/v1/chat/completions": "an endpoint", "https://ocr.example/v1/v1": "an endpoint",
+		"https://key:hush@ocr.example": "holds a user", "https://hush@ocr.example": "holds a user",
+		"https://ocr.example?key=hush": "a query", "https://ocr.example?": "a query", "https://ocr.example/#hush": "a query",
+		"key:hush@ocr.example": "does not begin", "https://ocr.example:x?key=hush": "is no URL",
+	} {
+		got := problemsOf(t, 0, "OCR_URL", value)
+		if len(got) != 1 || !strings.HasPrefix(got[0], "OCR_URL: ") || !strings.Contains(got[0], want) {
+			t.Errorf("%s: %q, want %q", value, got, want)
+		}
+		if strings.Contains(got[0], "hush") {
+			t.Errorf("%s: shows a password: %s", value, got[0])
+		}
+		if !strings.Contains(value, "hush") && !strings.ContainsAny(value, "?#") && !strings.Contains(got[0], quoted(value)) {
+			t.Errorf("%s: does not show it: %s", value, got[0])
+		}
+	}
+}
+
+func TestOCRAuth(t *testing.T) {
+	for _, tt := range []struct {
+		url, auth string
+		want      Auth // empty: refused
+	}{
+		{"https://ocr.example", "", OIDC},
+		{"https://ocr.example", "none", NoAuth},
+		{"https://localhost:8443", "", OIDC},
+		{"http://localhost:8000", "", NoAuth},
+		{"http://LOCALHOST", "", NoAuth},
+		{"http://127.0.0.1:8000", "", NoAuth},
+		{"http://127.9.9.9", "", NoAuth},
+		{"http://[::1]:8000", "", NoAuth},
+		{"http://[::ffff:127.0.0.1]:8000", "", NoAuth},
+		{"http://127.0.0.1:8000", "oidc", OIDC},
+		{"http://10.0.0.5:8000", "none", NoAuth},
+		{"http://10.0.0.5:8000", "", ""},
+		{"http://10.0.0.5:8000", "oidc", ""},
+		{"http://ocr.example", "", ""},
+		{"http://localhost.example", "", ""},
+		{"http://127.0.0.1.example", "", ""},
+		{"http://0.0.0.0:8000", "", ""},
+	} {
+		if tt.want == "" {
+			got := problemsOf(t, 0, "OCR_URL", tt.url, "OCR_AUTH", tt.auth)
+			if len(got) != 1 || !strings.HasPrefix(got[0], "OCR_URL: "+quoted(tt.url)+" would carry the ID token in the open") {
+				t.Errorf("%s %s: %q", tt.url, tt.auth, got)
+			}
+			continue
+		}
+		if c, err := load(from("OCR_URL", tt.url, "OCR_AUTH", tt.auth), 0); err != nil || c.OCRAuth != tt.want {
+			t.Errorf("%s %s: %q, %v", tt.url, tt.auth, c.OCRAuth, err)
+		}
+	}
+}
+
+func TestChainOfTimes(t *testing.T) {
+	for _, tt := range []struct{ try, process, service, want string }{
+		{"", "", "", ""},
+		{"479.9s", "480s", "481", ""},
+		{"480s", "", "", "OCR_TIMEOUT: 480s must end before PROCESS_TIMEOUT does; allowed: less than 480s"},
+		{"", "90s", "", "OCR_TIMEOUT: 120s must end before PROCESS_TIMEOUT does; allowed: less than 90s"},
+		{"", "540s", "", "PROCESS_TIMEOUT: 540s must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 540s"},
+		{"", "", "60", "PROCESS_TIMEOUT: 480s must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 60s"},
+		{"", "598s", "599", ""},
+		{"597.5s", "598s", "599", ""},
+		// Two links broken: both are told. One end unreadable: only that is.
+		{"1m30.5s", "90s", "90", "OCR_TIMEOUT: 1m30.5s must end before PROCESS_TIMEOUT does; allowed: less than 90s\n" +
+			"PROCESS_TIMEOUT: 90s must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 90s"},
+		{"500s", "x", "", `PROCESS_TIMEOUT: "x" is no duration with its unit; allowed: ` + limitOf(t, "PROCESS_TIMEOUT")},
+		{"", "500s", "x", `CLOUD_RUN_TIMEOUT_SECONDS: "x" is no whole number; allowed: whole number, 1 to 599`},
+	} {
+		_, err := load(from("OCR_TIMEOUT", tt.try, "PROCESS_TIMEOUT", tt.process, "CLOUD_RUN_TIMEOUT_SECONDS", tt.service), 0)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s < %s < %s:\ngot  %s\nwant %s", tt.try, tt.process, tt.service, got, tt.want)
+		}
+	}
+}
+
+func TestMemoryBudget(t *testing.T) {
+	for _, tt := range []struct {
+		value  string
+		memory int64
+		want   int64
+	}{
+		{"", 0, 512 * mib},
+		{"", 1 * gib, 512 * mib},
+		{"", 256 * mib, 128 * mib},
+		{"", 20 * mib, 16 * mib},
+		{"", 512 * gib, 64 * gib},
+		{"700MiB", 1 * gib, 700 * mib},
+		{"1GiB", 1 * gib, 1 * gib},
+		{"2GiB", 0, 2 * gib},
+	} {
+		if c, err := load(from("MEMORY_BUDGET", tt.value), tt.memory); err != nil || c.MemoryBudget != tt.want {
+			t.Errorf("%q of %d: %d, %v; want %d", tt.value, tt.memory, c.MemoryBudget, err, tt.want)
+		}
+	}
+	got := problemsOf(t, gib, "MEMORY_BUDGET", "1025MiB")
+	if want := "MEMORY_BUDGET: 1074790400 bytes are more than the instance has; allowed: up to 1073741824"; got[0] != want {
+		t.Errorf("got  %s\nwant %s", got[0], want)
+	}
+}
+
+func TestMemoryLimit(t *testing.T) {
+	const v2, v1 = "sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"
+	for name, tt := range map[string]struct {
+		files map[string]string
+		want  int64
+	}{
+		"none":               {nil, 0},
+		"version 2":          {map[string]string{v2: "1073741824\n"}, gib},
+		"version 2, no end":  {map[string]string{v2: "max\n"}, 0},
+		"version 1":          {map[string]string{v1: "536870912\n"}, 512 * mib},
+		"version 1, no end":  {map[string]string{v1: "9223372036854771712\n"}, 0},
+		"both":               {map[string]string{v2: "1073741824\n", v1: "536870912\n"}, gib},
+		"both, one no limit": {map[string]string{v2: "max\n", v1: "536870912\n"}, 512 * mib},
+		"broken":             {map[string]string{v2: "", v1: "x"}, 0},
+		"a pebibyte":         {map[string]string{v2: "1125899906842624\n"}, 0},
+		"zero":               {map[string]string{v2: "0\n"}, 0},
+		"negative":           {map[string]string{v1: "-1\n"}, 0},
+	} {
+		root := fstest.MapFS{}
+		for path, content := range tt.files {
+			root[path] = &fstest.MapFile{Data: []byte(content)}
+		}
+		if got := memoryLimit(root); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// FuzzOCRURL: what is taken is a base that is taken again as it stands, and never shows what came after @, ? or #.
+func FuzzOCRURL(f *testing.F) {
+	for _, s := range []string{"https://ocr.example/v1/", "http://[::1]:8000", "https://u:p@h?q#f", "https://h/%2e/v1//"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		base, err := parseBase(value)
+		if err != nil {
+			return
+		}
+		if again, err := parseBase(base); err != nil || again != base {
+			t.Fatalf("%q: %q, then %q, %v", value, base, again, err)
+		}
+		if strings.ContainsAny(base, "?#") || strings.HasSuffix(base, "/") || !strings.HasPrefix(base, origin(base)[:7]) {
+			t.Fatalf("%q: %q", value, base)
+		}
+	})
+}
+
+// FuzzQuantity: no panic, no overflow, and what amount writes is read back.
+func FuzzQuantity(f *testing.F) {
+	f.Add("64 MiB")
+	f.Add("9223372036854775807GiB")
+	f.Fuzz(func(t *testing.T, value string) {
+		n, ok := parse(value, byteUnits)
+		if n < 0 || !ok && n != 0 {
+			t.Fatalf("%q: %d, %v", value, n, ok)
+		}
+		if back, _ := parse(amount(n, byteUnits), byteUnits); back != n {
+			t.Fatalf("%q: %d, back %d", value, n, back)
+		}
+	})
+}

@@ -1,0 +1,137 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+const (
+	bucketSource = "//storage.googleapis.com/projects/_/buckets/"
+	sweepSource  = "//bucketocr/sweep"
+)
+
+// storageObject is StorageObjectData as Cloud Storage sends it, as far as an Event knows it.
+type storageObject struct {
+	Kind           string            `json:"kind"`
+	ID             string            `json:"id"`
+	Name           string            `json:"name"`
+	Bucket         string            `json:"bucket"`
+	Generation     string            `json:"generation"`
+	Metageneration string            `json:"metageneration"`
+	ContentType    string            `json:"contentType,omitempty"`
+	Size           string            `json:"size"`
+	TimeCreated    string            `json:"timeCreated,omitempty"`
+	TimeDeleted    string            `json:"timeDeleted,omitempty"`
+	Updated        string            `json:"updated,omitempty"`
+	Metadata       map[string]string `json:"metadata,omitempty"`
+}
+
+// Encode makes the event that Cloud Storage would have sent, for the HTTP binding: [Decode] gives ev back, whatever
+// names bucket and object have. What is not UTF-8 in content type or metadata comes back replaced, a time in another zone
+// in UTC, and what Decode has bounds for, within them.
+//
+// The subject and the bucket attribute are percent-encoded as the HTTP binding of CloudEvents 1.0.2 has it, because the
+// SDK does not do it and a name may hold what no header can; Decode reads neither.
+//
+// It is an error if ev could not have come from Decode: a bucket or a generation that it refuses, a name of more than
+// 1024 bytes or not UTF-8 (Cloud Storage has none such, and neither store could hold it), a negative size, an id that is
+// empty or cannot be a header, an unknown kind, a year beyond 9999.
+func Encode(ev pipeline.Event) (cloudevents.Event, error) {
+	ce, err := encode(ev)
+	if err != nil {
+		return cloudevents.Event{}, fmt.Errorf("encode event: %w", err)
+	}
+	return ce, nil
+}
+
+func encode(ev pipeline.Event) (cloudevents.Event, error) {
+	if err := checkEvent(ev); err != nil {
+		return cloudevents.Event{}, err
+	}
+	ce := cloudevents.NewEvent()
+	ce.SetID(ev.ID)
+	ce.SetType(TypeFinalized)
+	if ev.Kind == pipeline.Deleted {
+		ce.SetType(TypeDeleted)
+	}
+	ce.SetSource(bucketSource + url.PathEscape(ev.Bucket))
+	ce.SetSubject("objects/" + percentEncode(ev.Name))
+	ce.SetExtension("bucket", percentEncode(ev.Bucket))
+	if !ev.Time.IsZero() {
+		ce.SetTime(ev.Time.UTC())
+	}
+	if err := ce.SetData(cloudevents.ApplicationJSON, dataOf(ev)); err != nil {
+		return cloudevents.Event{}, err
+	}
+	return ce, ce.Validate()
+}
+
+func checkEvent(ev pipeline.Event) error {
+	switch {
+	case ev.Kind != pipeline.Finalized && ev.Kind != pipeline.Deleted:
+		return fmt.Errorf("unknown kind %.100q", string(ev.Kind))
+	case ev.ID == "" || ev.ID != cleanID(ev.ID):
+		return fmt.Errorf("no event id: %.100q", ev.ID)
+	case ev.Size < 0:
+		return errors.New("negative size")
+	case !ev.Time.IsZero() && !storable(ev.Time):
+		return errors.New("a time outside the years 1 to 9999")
+	}
+	return check(ev.Object)
+}
+
+func dataOf(ev pipeline.Event) storageObject {
+	o := storageObject{
+		Kind:           "storage#object",
+		ID:             fmt.Sprintf("%s/%s/%d", ev.Bucket, ev.Name, ev.Generation),
+		Name:           ev.Name,
+		Bucket:         ev.Bucket,
+		Generation:     strconv.FormatInt(ev.Generation, 10),
+		Metageneration: "1",
+		ContentType:    ev.ContentType,
+		Size:           strconv.FormatInt(ev.Size, 10),
+		Metadata:       ev.Metadata,
+	}
+	if ev.Time.IsZero() {
+		return o
+	}
+	o.Updated = ev.Time.UTC().Format(time.RFC3339Nano)
+	if ev.Kind == pipeline.Deleted {
+		o.TimeDeleted = o.Updated
+	} else {
+		o.TimeCreated = o.Updated
+	}
+	return o
+}
+
+// Sweep makes the event that asks the function to take what is due, as Cloud Scheduler sends it every few minutes.
+// id tells one from another and is not empty.
+func Sweep(id string, at time.Time) cloudevents.Event {
+	ce := cloudevents.NewEvent()
+	ce.SetID(percentEncode(id))
+	ce.SetType(TypeSweep)
+	ce.SetSource(sweepSource)
+	ce.SetTime(at.UTC())
+	return ce
+}
+
+// percentEncode leaves what a header may hold by the HTTP binding: printable ASCII but space, double quote and percent.
+func percentEncode(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '%' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,121 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// Why an object is passed over, in the order in which it is asked.
+const (
+	ReasonFolder      = "folder"       // the name ends in a slash: a placeholder that a console made
+	ReasonJunk        = "junk"         // a name that operating systems leave behind
+	ReasonExcluded    = "excluded"     // EXCLUDE matches
+	ReasonNotIncluded = "not_included" // INCLUDE is set and does not match
+	ReasonNotImage    = "not_image"    // neither the declared type nor the extension is an image's
+)
+
+// Filter says which objects are none of ours. The zero Filter includes every name. It never changes.
+type Filter struct {
+	include, exclude []*regexp.Regexp
+}
+
+// NewFilter takes globs, which are matched against the whole name of an object, case and all. Without any, include
+// takes every name and exclude none.
+//
+//   - "*" stands for any run of characters, "?" for one, "[a-z_]" for one of those, "[!a-z]" (or "[^a-z]") for one of the
+//     others; none of them for a slash.
+//   - "**" stands for any run of characters, slashes too. "**/" at the start of a segment may also stand for nothing:
+//     "a/**/b" takes "a/b".
+//   - Everything else stands for itself, a backslash too. "[*]" is an asterisk, "[]]" and "[[]" are brackets.
+//
+// The error names every pattern that is none: empty, not UTF-8, an open or backward class, a slash in a class that lists
+// what it takes, and braces, which look like choices but would match nothing ("[{]" is a brace).
+func NewFilter(include, exclude []string) (Filter, error) {
+	in, inErr := compile(include)
+	ex, exErr := compile(exclude)
+	if err := errors.Join(inErr, exErr); err != nil {
+		return Filter{}, err
+	}
+	return Filter{include: in, exclude: ex}, nil
+}
+
+func compile(patterns []string) ([]*regexp.Regexp, error) {
+	var compiled []*regexp.Regexp
+	var errs []error
+	for _, pattern := range patterns {
+		re, err := compileGlob(pattern)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("pattern %.100q: %w", pattern, err))
+		}
+		compiled = append(compiled, re)
+	}
+	return compiled, errors.Join(errs...)
+}
+
+// Skip tells whether the event's object is none of ours, and by which rule (one of the Reasons). Such an event is
+// acknowledged and leaves no document.
+//
+// A type that says nothing (none, or some octet-stream) counts as an image's: the bytes decide in the end.
+//
+// A deletion is asked the same as the finalization was, type included, since Cloud Storage repeats the attributes: so an
+// object that never had a document gets no marker either. The other side of it: the document of an object that a newer
+// INCLUDE or EXCLUDE passes over, or whose type was changed in the bucket, is not erased.
+func (f Filter) Skip(ev pipeline.Event) (reason string, skip bool) {
+	base := ev.Name[strings.LastIndexByte(ev.Name, '/')+1:]
+	switch {
+	case base == "":
+		return ReasonFolder, true
+	case isJunk(base):
+		return ReasonJunk, true
+	case matches(f.exclude, ev.Name):
+		return ReasonExcluded, true
+	case len(f.include) > 0 && !matches(f.include, ev.Name):
+		return ReasonNotIncluded, true
+	case !typeAllows(ev.ContentType) && !extensionAllows(base):
+		return ReasonNotImage, true
+	}
+	return "", false
+}
+
+// isJunk knows what macOS and Windows leave in every folder. Windows does not mind the case, so neither do we.
+func isJunk(base string) bool {
+	switch strings.ToLower(base) {
+	case ".ds_store", "thumbs.db", "desktop.ini":
+		return true
+	}
+	return strings.HasPrefix(base, "._")
+}
+
+func matches(globs []*regexp.Regexp, name string) bool {
+	for _, re := range globs {
+		if re.MatchString(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// typeAllows tells whether a declared type is an image's or says nothing.
+func typeAllows(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	mediaType = strings.ToLower(strings.TrimSpace(mediaType))
+	switch mediaType {
+	case "", "application/octet-stream", "binary/octet-stream", "application/pdf":
+		return true
+	}
+	return strings.HasPrefix(mediaType, "image/")
+}
+
+func extensionAllows(base string) bool {
+	switch strings.ToLower(path.Ext(base)) {
+	case ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif",
+		".pdf":
+		return true
+	}
+	return false
+}

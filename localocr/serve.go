@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/bucketocr/bucketocr/localocr/internal/api"
+	"github.com/bucketocr/bucketocr/localocr/internal/engine"
+)
+
+const (
+	headerLimit = 10 * time.Second // to send a request's header
+	bodyLimit   = time.Minute      // to send a whole request
+	grace       = time.Second      // for running requests to be told that the server ends
+)
+
+// serve answers on ln, which it closes, until ctx ends; it announces itself on stdout. It returns
+// nil unless the listener fails or an engine is stuck.
+func serve(ctx context.Context, ln net.Listener, h http.Handler, stdout io.Writer) (err error) {
+	requests, abort := context.WithCancelCause(context.Background())
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerLimit,
+		ReadTimeout:       bodyLimit,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(ln) }()
+	fmt.Fprintf(stdout, "listening http://%s\n", ln.Addr())
+
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		if cause := context.Cause(ctx); errors.Is(cause, engine.ErrStuck) {
+			err = cause
+		}
+	}
+	abort(api.ErrStopping)
+	last, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if server.Shutdown(last) != nil {
+		_ = server.Close() // whoever is still connected has had the time
+	}
+	return err
+}
+
+// listen opens a loopback address and refuses any other: the service asks nobody who they are.
+func listen(address string) (net.Listener, error) {
+	tcp, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	if !tcp.IP.IsLoopback() {
+		return nil, fmt.Errorf("%s is no loopback address", address)
+	}
+	return net.ListenTCP("tcp", tcp)
+}

@@ -1,0 +1,94 @@
+package bucketocr
+
+import (
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// redeliverAfter is how long after a release the sweep leaves the record to the platform's own redelivery, which comes at
+// least every 10 minutes.
+const redeliverAfter = 15 * time.Minute
+
+// Setup reads the configuration of DESIGN 6 and makes the door to Google Cloud that ExtractText serves. It calls nobody:
+// clients connect when they are first used. The error lists every problem of the configuration.
+func Setup(lookup func(string) (string, bool), logs io.Writer) error {
+	cfg, err := config.Load(lookup)
+	if err != nil {
+		return err
+	}
+	log := gcp.NewLog(logs, cfg.LogLevel, cfg.Project)
+	d, err := New(cfg, googleCloud(cfg), log)
+	if err != nil {
+		return err
+	}
+	door.Store(d)
+	return nil
+}
+
+// World is what differs between the cloud and a laptop.
+type World struct {
+	Objects   pipeline.Objects
+	Records   pipeline.Records
+	Token     ocr.TokenFunc // nil: the OCR service is called without an ID token
+	Forget    func(audience string)
+	Redeliver func(attempt int) time.Duration // when the sweep may take what was released
+}
+
+// googleCloud is the world of the deployed function.
+func googleCloud(cfg config.Config) World {
+	tokens := gcp.NewTokens()
+	return World{
+		Objects: gcp.NewObjects(gcp.ObjectsConfig{Emulator: cfg.StorageEmulatorHost}),
+		Records: gcp.NewRecords(gcp.RecordsConfig{
+			Project: cfg.Project, Database: cfg.FirestoreDatabase, Collection: cfg.FirestoreCollection,
+			Emulator: cfg.FirestoreEmulatorHost,
+		}),
+		Token:     tokens.Token,
+		Forget:    tokens.Forget,
+		Redeliver: func(int) time.Duration { return redeliverAfter },
+	}
+}
+
+// New wires a door. The error lists what is wrong with the OCR client's part of the configuration.
+func New(cfg config.Config, w World, log *slog.Logger) (*Door, error) {
+	client, err := ocr.New(ocrConfig(cfg, w))
+	if err != nil {
+		return nil, err
+	}
+	return &Door{pipeline: pipeline.New(options(cfg, w, client, log)), filter: cfg.Filter, log: log}, nil
+}
+
+func ocrConfig(cfg config.Config, w World) ocr.Config {
+	c := ocr.Config{
+		URL: cfg.OCRURL, Audience: cfg.OCRAudience, APIKey: string(cfg.OCRAPIKey),
+		Model: cfg.OCRModel, Profile: cfg.OCRProfile, Mode: string(cfg.OCRMode),
+		Timeout: cfg.OCRTimeout, MaxTokens: cfg.OCRMaxTokens,
+	}
+	if cfg.OCRAuth == config.OIDC {
+		c.Token, c.ForgetToken = w.Token, w.Forget
+	}
+	return c
+}
+
+func options(cfg config.Config, w World, client *ocr.Client, log *slog.Logger) pipeline.Options {
+	return pipeline.Options{
+		Objects: w.Objects, Records: w.Records, OCR: client, Log: log,
+		Rules: pipeline.Rules{
+			MaxAttempts: cfg.MaxAttempts, MaxDoubts: cfg.MaxDoubts, RetryWindow: cfg.RetryWindow, Redeliver: w.Redeliver,
+		},
+		Limits:         page.Limits{MaxBytes: cfg.MaxBytes, MaxPixels: cfg.MaxPixels, MaxPages: cfg.MaxPages},
+		OCRConcurrency: cfg.OCRConcurrency,
+		MemoryBudget:   cfg.MemoryBudget,
+		ProcessTimeout: cfg.ProcessTimeout,
+		Erase:          cfg.OnDelete == config.Erase,
+		NewID:          rand.Text,
+	}
+}
