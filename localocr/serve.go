@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	headerLimit = 10 * time.Second // to send a request's header
-	bodyLimit   = time.Minute      // to send a whole request
+	headerLimit = 10 * time.Second // to send a request's header; a limit on the rest would end waiting pages
 	grace       = time.Second      // for running requests to be told that the server ends
 )
 
@@ -26,7 +25,6 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler, stdout io.Write
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerLimit,
-		ReadTimeout:       bodyLimit,
 		BaseContext:       func(net.Listener) context.Context { return requests },
 	}
 	failed := make(chan error, 1)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"image"
 	"image/png"
 	"io"
@@ -35,6 +37,16 @@ func picturePNG(w, h int) []byte {
 		panic(err)
 	}
 	return b.Bytes()
+}
+
+// lyingPNG is a small file whose header claims w x h pixels.
+func lyingPNG(w, h int) []byte {
+	file := picturePNG(3, 2)
+	header := file[12:29] // "IHDR" and its 13 bytes
+	binary.BigEndian.PutUint32(header[4:], uint32(w))
+	binary.BigEndian.PutUint32(header[8:], uint32(h))
+	binary.BigEndian.PutUint32(file[29:], crc32.ChecksumIEEE(header))
+	return file
 }
 
 var goodURI = "data:image/png;base64," + base64.StdEncoding.EncodeToString(picturePNG(3, 2))
@@ -107,7 +119,7 @@ func TestRefusals(t *testing.T) {
 		badReq = "BadRequestError"
 		shape  = "Bad Request"
 	)
-	huge := base64.StdEncoding.EncodeToString(picturePNG(8000, 5001))
+	huge := base64.StdEncoding.EncodeToString(lyingPNG(8000, 5001))
 	for _, tt := range []struct {
 		name, contentType, body string
 		status                  int
