@@ -1,0 +1,83 @@
+package ocr
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Kind says what went wrong, in words meant to be acted on. The list only grows.
+type Kind string
+
+const (
+	KindBadImage        Kind = "bad_image"       // no PNG or JPEG, or the server cannot read this image (400, 501): another page may pass
+	KindTooLarge        Kind = "too_large"       // over a size that the platform or the server takes; a smaller image may pass
+	KindBadRequest      Kind = "bad_request"     // any other 400 or 4xx: the server is set up in a way that refuses every page
+	KindUnauthenticated Kind = "unauthenticated" // 401, also with a fresh token; or the server's own key is wrong
+	KindForbidden       Kind = "forbidden"       // 403: no token was sent, or its owner may not call the service
+	KindWrongModel      Kind = "wrong_model"     // 404 by the server itself: it serves other models
+	KindWrongAddress    Kind = "wrong_address"   // 404 or 405 by something else, a redirect, a certificate for another name
+	KindToken           Kind = "token"           // no ID token was to be had
+	KindOverloaded      Kind = "overloaded"      // 429, 503
+	KindUnavailable     Kind = "unavailable"     // refused, reset, cut off; 502; a 500 of the platform, not of the server
+	KindBackendFailed   Kind = "backend_failed"  // a 500 of the server itself: it may be the page, it may be the GPU
+	KindTimeout         Kind = "timeout"         // Config.Timeout is over, or 504: the GPU may still be at work on the page
+	KindCanceled        Kind = "canceled"        // the caller's context ended; errors.Is finds its error
+	KindAborted         Kind = "aborted"         // the server broke off while it was writing the text: it shuts down
+	KindBadResponse     Kind = "bad_response"    // a complete 200 that is no usable answer
+	KindImageSource     Kind = "image_source"    // Image.Open or its reader failed; errors.Is finds that error
+)
+
+// Phase says where a try was when it failed.
+type Phase string
+
+const (
+	PhaseImage   Phase = "image"   // opening the image and looking at its first bytes
+	PhaseToken   Phase = "token"   // waiting for Config.Token
+	PhaseConnect Phase = "connect" // name, connection, TLS
+	PhaseUpload  Phase = "upload"  // sending the request
+	PhaseWait    Phase = "wait"    // request sent, nothing back yet: queue, cold start, the model at work
+	PhaseRead    Phase = "read"    // reading and understanding the answer
+)
+
+// Error is the one error type of this package: every failed call of [Client.ExtractText] and [Client.WaitHealthy]
+// returns a *Error. Decide by Kind; Message is for people.
+type Error struct {
+	Kind  Kind
+	Phase Phase
+	// Status is the HTTP status, 0 if none arrived.
+	Status int
+	// RetryAfter is what the server asked for, as it said it; 0 if it did not.
+	RetryAfter time.Duration
+	// Proven says that during the failed try this client got a complete answer for another page from the same
+	// server. The server was alive, so a time-out or a backend failure is likely this page's own.
+	Proven bool
+	// Message is one cleaned line of at most 300 characters. It never holds the image, a token or a key.
+	Message string
+	// Err is the cause, nil if the server's answer is all there is to know.
+	Err error
+
+	platform bool // the answer came from something in front of the server
+}
+
+// Error gives kind, phase, status and message on one line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "ocr: %s (%s", e.Kind, e.Phase)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ", HTTP %d", e.Status)
+	}
+	b.WriteString(")")
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause: the image source's own error, the context's, the network's.
+func (e *Error) Unwrap() error { return e.Err }
+
+// causeError is an Error whose message is its cause's text, cleaned.
+func causeError(kind Kind, phase Phase, err error) *Error {
+	return &Error{Kind: kind, Phase: phase, Message: cleanText(err.Error()), Err: err}
+}

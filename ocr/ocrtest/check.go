@@ -1,0 +1,161 @@
+package ocrtest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"slices"
+)
+
+// check gives vLLM's refusal of a request, nil if it would be read. The order is vLLM's: a wrong model with a bad image is a 404, a bad
+// image with a temperature of 3 reports the image.
+func (s *Server) check(r *Request) *Reply {
+	for _, step := range []func(*Request) *Reply{
+		checkContentType, checkJSON, checkSchema, s.checkModel, s.checkEngine, checkTemplate, s.checkMaxTokens,
+		checkParts, s.checkImage, s.checkLength, checkRanges,
+	} {
+		if problem := step(r); problem != nil {
+			return problem
+		}
+	}
+	return nil
+}
+
+func refuse(status int, kind, param, format string, args ...any) *Reply {
+	r := Error(status, kind, param, fmt.Sprintf(format, args...))
+	return &r
+}
+
+// badRequest is a refusal by vLLM's own code, invalid one by the validation of the schema, which repeats its input.
+func badRequest(param, format string, args ...any) *Reply {
+	return refuse(400, "BadRequestError", param, format, args...)
+}
+
+func invalid(param, kind, words string, input []byte) *Reply {
+	return refuse(400, "Bad Request", param, "1 validation error:\n  {'type': '%s', 'loc': ('%s'), 'msg': '%s', 'input': %s}", kind, param, words, input)
+}
+
+func checkContentType(r *Request) *Reply {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return invalid("", "value_error", "Unsupported Media Type: Only 'application/json' is allowed", []byte("{}"))
+	}
+	return nil
+}
+
+func checkJSON(r *Request) *Reply {
+	if json.Valid(r.Body) {
+		return nil
+	}
+	position := len(r.Body)
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(r.Body, new(any)); errors.As(err, &syntax) {
+		position = int(syntax.Offset)
+	}
+	return refuse(400, "Bad Request", fmt.Sprintf("body.%d", position),
+		"1 validation error:\n  {'type': 'json_invalid', 'loc': ('body', %d), 'msg': 'JSON decode error', 'input': {}, 'ctx': {'error': 'Expecting value'}}", position)
+}
+
+// schema are the fields with a type to check. A wrong one is refused with the whole input in the message.
+var schema = []struct {
+	name string
+	into func() any
+}{
+	{"messages", func() any { return new([]message) }},
+	{"model", func() any { return new(string) }},
+	{"temperature", func() any { return new(float64) }},
+	{"top_p", func() any { return new(float64) }},
+	{"max_tokens", func() any { return new(int) }},
+	{"max_completion_tokens", func() any { return new(int) }},
+	{"seed", func() any { return new(int64) }},
+	{"stream", func() any { return new(bool) }},
+	{"repetition_detection", func() any { return new(detection) }},
+	{"chat_template_kwargs", func() any { return new(map[string]any) }},
+}
+
+func checkSchema(r *Request) *Reply {
+	if r.Fields == nil {
+		return invalid("body", "model_attributes_type", "Input should be a valid dictionary", r.Body)
+	}
+	if r.Fields["messages"] == nil {
+		return invalid("body.messages", "missing", "Field required", r.Body)
+	}
+	for _, field := range schema {
+		if raw := r.Fields[field.name]; raw != nil && json.Unmarshal(raw, field.into()) != nil {
+			return invalid("body."+field.name, "type_error", "Input has a wrong type", raw)
+		}
+	}
+	var stops []string
+	if json.Unmarshal(r.Fields["stop"], &stops); len(stops) > 4 {
+		return invalid("body.stop", "too_long", "List should have at most 4 items", r.Fields["stop"])
+	}
+	if r.Fields["stream_options"] != nil && string(r.Fields["stream"]) != "true" {
+		return badRequest("stream_options", "Stream options can only be defined when `stream=True`.")
+	}
+	return nil
+}
+
+func (s *Server) checkModel(r *Request) *Reply {
+	if r.Model == "" || slices.Contains(s.models, r.Model) {
+		return nil
+	}
+	return refuse(404, "NotFoundError", "model", "The model `%s` does not exist.", r.Model)
+}
+
+func (s *Server) checkEngine(*Request) *Reply {
+	if s.engineDead.Load() {
+		return refuse(500, "InternalServerError", "", engineDead)
+	}
+	return nil
+}
+
+func checkTemplate(r *Request) *Reply {
+	if r.Fields["chat_template"] != nil {
+		return badRequest("", "Chat template is passed with request, but --trust-request-chat-template is not set. Refused request with untrusted chat template.")
+	}
+	return nil
+}
+
+func (s *Server) checkMaxTokens(r *Request) *Reply {
+	if r.MaxTokens > s.maxModelLen {
+		return badRequest("max_tokens", "max_tokens=%d cannot be greater than max_model_len=%d. (parameter=max_tokens, value=%d)", r.MaxTokens, s.maxModelLen, r.MaxTokens)
+	}
+	return nil
+}
+
+func (s *Server) checkLength(r *Request) *Reply {
+	if r.PromptTokens >= s.maxModelLen {
+		return badRequest("input_tokens", "The prompt is too long: %d tokens, and the model takes %d.", r.PromptTokens, s.maxModelLen)
+	}
+	return nil
+}
+
+// detection is the setting of vLLM's own detector of loops.
+type detection struct {
+	Max   int `json:"max_pattern_size"`
+	Min   int `json:"min_pattern_size"`
+	Count int `json:"min_count"`
+}
+
+func checkRanges(r *Request) *Reply {
+	if t := r.Temperature; t != nil && (*t < 0 || *t > 2) {
+		return badRequest("temperature", "temperature must be in [0, 2], got %.1f. (parameter=temperature, value=%.1f)", *t, *t)
+	}
+	if p := r.TopP; p != nil && (*p <= 0 || *p > 1) {
+		return badRequest("top_p", "top_p must be in (0, 1], got %.1f. (parameter=top_p, value=%.1f)", *p, *p)
+	}
+	if raw := r.Fields["max_tokens"]; raw != nil && r.MaxTokens < 1 {
+		return badRequest("max_tokens", "max_tokens must be at least 1, got %d. (parameter=max_tokens, value=%d)", r.MaxTokens, r.MaxTokens)
+	}
+	for _, name := range []string{"frequency_penalty", "presence_penalty"} {
+		var penalty float64
+		if json.Unmarshal(r.Fields[name], &penalty); penalty < -2 || penalty > 2 {
+			return badRequest("", "%s must be in [-2, 2], got %.1f.", name, penalty)
+		}
+	}
+	var d *detection
+	if json.Unmarshal(r.Fields["repetition_detection"], &d); d != nil && d.Max > 0 && (d.Count < 2 || d.Min > d.Max) {
+		return badRequest("repetition_detection", "min_count must be at least 2 and min_pattern_size at most max_pattern_size")
+	}
+	return nil
+}

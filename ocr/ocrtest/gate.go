@@ -1,0 +1,93 @@
+package ocrtest
+
+import (
+	"context"
+	"sync"
+)
+
+// Gate holds requests until it lets them through. The zero value is not usable; see [NewGate]. All methods may be called at once and again.
+type Gate struct {
+	mu      sync.Mutex
+	held    int // at the gate now
+	arrived int // ever
+	passes  int
+	open    bool
+	changed chan struct{}
+}
+
+// NewGate gives a closed gate.
+func NewGate() *Gate { return &Gate{changed: make(chan struct{})} }
+
+// signal wakes everyone who waits for a change; mu is held.
+func (g *Gate) signal() {
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+// Open lets everyone through, from now on.
+func (g *Gate) Open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.open = true
+	g.signal()
+}
+
+// Pass lets n requests through, waiting ones or later ones.
+func (g *Gate) Pass(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.passes += n
+	g.signal()
+}
+
+// Held is how many requests wait at the gate.
+func (g *Gate) Held() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.held
+}
+
+// Wait returns when n requests have come to the gate since it was made, whether or not they were let through, or with the context's error.
+func (g *Gate) Wait(ctx context.Context, n int) error {
+	return g.until(ctx, func() bool { return g.arrived >= n })
+}
+
+// until waits for a condition that is checked under the lock.
+func (g *Gate) until(ctx context.Context, reached func() bool) error {
+	for {
+		g.mu.Lock()
+		done, changed := reached(), g.changed
+		g.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// enter waits for leave to pass.
+func (g *Gate) enter(ctx context.Context) error {
+	g.mu.Lock()
+	g.arrived++
+	g.held++
+	g.signal()
+	g.mu.Unlock()
+	err := g.until(ctx, func() bool {
+		if g.open {
+			return true
+		}
+		if g.passes > 0 {
+			g.passes--
+			return true
+		}
+		return false
+	})
+	g.mu.Lock()
+	g.held--
+	g.mu.Unlock()
+	return err
+}

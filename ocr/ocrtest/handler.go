@@ -1,0 +1,170 @@
+package ocrtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ServeHTTP answers as the platform, vLLM's middleware and its routes do, in that order.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	page := r.URL.Path == pagePath && r.Method == http.MethodPost
+	if page {
+		s.count(func(c *Counts) { c.Requests++ })
+	}
+	if s.down.Load() {
+		hangUp(w)
+		return
+	}
+	refusal := s.admit(r)
+	if refusal == nil && s.key != "" && strings.HasPrefix(r.URL.Path, "/v1") && r.Header.Get("Authorization") != "Bearer "+s.key {
+		unauthorized := StringError(401, "Unauthorized")
+		refusal = &unauthorized
+	}
+	if refusal == nil {
+		s.route(w, r)
+		return
+	}
+	io.Copy(io.Discard, r.Body)
+	if page {
+		s.count(func(c *Counts) { c.Refused++ })
+	}
+	refusal.write(w, nil)
+}
+
+const pagePath = "/v1/chat/completions"
+
+// methods are the routes with the methods that they take.
+var methods = map[string]string{
+	pagePath: "POST", "/v1/models": "GET", "/health": "GET", "/version": "GET", "/ping": "GET POST",
+}
+
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+	allowed, known := methods[r.URL.Path]
+	switch {
+	case !known:
+		Detail(404, "Not Found").write(w, nil)
+	case !strings.Contains(allowed, r.Method):
+		w.Header().Set("Allow", allowed)
+		Detail(405, "Method Not Allowed").write(w, nil)
+	case r.URL.Path == pagePath:
+		s.complete(w, r)
+	case r.URL.Path == "/v1/models":
+		s.count(func(c *Counts) { c.Models++ })
+		s.listModels(w)
+	case r.URL.Path == "/version":
+		Raw(200, "application/json", `{"version":"0.30.0"}`).write(w, nil)
+	default:
+		s.count(func(c *Counts) { c.Health++ })
+		s.health(w)
+	}
+}
+
+func (s *Server) health(w http.ResponseWriter) {
+	status := 200
+	if s.engineDead.Load() {
+		status = 503
+	}
+	Empty(status).write(w, nil)
+}
+
+func (s *Server) listModels(w http.ResponseWriter) {
+	var entries []string
+	for i, name := range s.models {
+		quoted, _ := json.Marshal(name)
+		entries = append(entries, fmt.Sprintf(modelEntry, quoted, quoted, s.maxModelLen, i))
+	}
+	Raw(200, "application/json", `{"object":"list","data":[`+strings.Join(entries, ",")+`]}`).write(w, nil)
+}
+
+const modelEntry = `{"id":%s,"object":"model","created":1795430000,"owned_by":"vllm","root":%s,"parent":null,"max_model_len":%d,` +
+	`"permission":[{"id":"modelperm-%d","object":"model_permission","created":1795430000,"allow_create_engine":false,` +
+	`"allow_sampling":true,"allow_logprobs":true,"allow_search_indices":false,"allow_view":true,"allow_fine_tuning":false,` +
+	`"organization":"*","group":null,"is_blocking":false}]}`
+
+// complete answers a request for a page.
+func (s *Server) complete(w http.ResponseWriter, hr *http.Request) {
+	reply, scripted := s.pick()
+	if scripted && reply.early {
+		s.count(func(c *Counts) { c.Refused++ })
+		reply.write(w, nil)
+		return
+	}
+	body, err := io.ReadAll(hr.Body)
+	if err != nil {
+		s.count(func(c *Counts) { c.Left++ })
+		return
+	}
+	req := newRequest(s, hr, body)
+	s.note(req)
+	if !scripted {
+		reply = s.replyTo(req)
+	}
+	if reply.model {
+		if problem := s.check(req); problem != nil {
+			s.count(func(c *Counts) { c.Refused++ })
+			problem.write(w, req)
+			return
+		}
+	}
+	s.perform(w, hr, req, reply)
+}
+
+// perform goes through the waits of a reply and writes it.
+func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, reply Reply) {
+	if reply.model {
+		s.count(func(c *Counts) { c.Running++ })
+	}
+	left := s.endure(hr.Context(), reply)
+	s.count(func(c *Counts) {
+		if reply.model {
+			c.Running--
+		}
+		switch {
+		case left:
+			c.Left++
+		case reply.whole:
+			c.Answers++
+		default:
+			c.Refused++
+		}
+	})
+	if left && !s.keepGenerating {
+		return
+	}
+	req.context = s.merge(hr.Context())
+	reply.write(w, req)
+}
+
+// endure waits at the reply's gate and for its delay, and reports whether the client left meanwhile. A model behind Cloud Run goes on
+// to the end all the same.
+func (s *Server) endure(client context.Context, reply Reply) (left bool) {
+	ctx := s.stopped
+	if !s.keepGenerating || !reply.model {
+		ctx = s.merge(client)
+	}
+	if reply.gate != nil && reply.gate.enter(ctx) != nil {
+		return true
+	}
+	if reply.delay > 0 {
+		timer := time.NewTimer(reply.delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return true
+		}
+	}
+	return client.Err() != nil
+}
+
+// merge is a context that ends with the client's or with the server.
+func (s *Server) merge(client context.Context) context.Context {
+	ctx, cancel := context.WithCancel(client)
+	context.AfterFunc(s.stopped, cancel)
+	return ctx
+}

@@ -1,0 +1,99 @@
+package ocrtest
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+// Request is what came for one page. Fields that the request did not hold, or held wrongly, are zero.
+type Request struct {
+	Header http.Header
+	Length int64  // Content-Length, -1 for a chunked body
+	Body   []byte // the whole JSON
+
+	Model       string
+	Temperature *float64
+	TopP        *float64
+	MaxTokens   int
+	Prompt      string // the text part
+	URL         string // of the image
+	MediaType   string // as the data URI declares it
+	Image       []byte
+	// Fields is the whole object.
+	Fields map[string]json.RawMessage
+	// Width and Height are the image's, and PromptTokens the model's count for it; 0 before or without the check of the image.
+	Width, Height, PromptTokens int
+
+	server  *Server
+	context context.Context
+}
+
+// writer saves an import in the many small replies.
+type writer = http.ResponseWriter
+
+// message is one of the request's messages; content is a string or a list of parts.
+type message struct {
+	Role    string          `json:"role"`
+	Content json.RawMessage `json:"content"`
+}
+
+// part is one piece of a message's content.
+type part struct {
+	Type     string          `json:"type"`
+	Text     string          `json:"text"`
+	ImageURL json.RawMessage `json:"image_url"`
+}
+
+// newRequest reads as much as can be read; the checks find what is wrong.
+func newRequest(s *Server, hr *http.Request, body []byte) *Request {
+	r := &Request{Header: hr.Header.Clone(), Length: hr.ContentLength, Body: body, server: s, context: hr.Context()}
+	if json.Unmarshal(body, &r.Fields) != nil {
+		return r
+	}
+	json.Unmarshal(r.Fields["model"], &r.Model)
+	json.Unmarshal(r.Fields["temperature"], &r.Temperature)
+	json.Unmarshal(r.Fields["top_p"], &r.TopP)
+	json.Unmarshal(r.Fields["max_tokens"], &r.MaxTokens)
+	json.Unmarshal(r.Fields["max_completion_tokens"], &r.MaxTokens)
+	for _, p := range r.parts() {
+		switch p.Type {
+		case "text":
+			r.Prompt = p.Text
+		case "image_url":
+			r.URL, _ = p.url()
+		}
+	}
+	r.MediaType, r.Image, _ = readDataURI(r.URL)
+	return r
+}
+
+func (r *Request) parts() []part {
+	var messages []message
+	json.Unmarshal(r.Fields["messages"], &messages)
+	var all []part
+	for _, m := range messages {
+		var parts []part
+		json.Unmarshal(m.Content, &parts)
+		all = append(all, parts...)
+	}
+	return all
+}
+
+// url is the address in the object form, the only one that a part with a type may have.
+func (p part) url() (string, bool) {
+	var object struct {
+		URL string `json:"url"`
+	}
+	err := json.Unmarshal(p.ImageURL, &object)
+	return object.URL, err == nil
+}
+
+// limit is how many tokens the answer may have: what was asked for, silently lowered to what the context leaves.
+func (r *Request) limit() int {
+	room := r.server.maxModelLen - r.PromptTokens
+	if r.MaxTokens == 0 {
+		return room
+	}
+	return min(r.MaxTokens, room)
+}
