@@ -1,0 +1,134 @@
+package page
+
+import "math/bits"
+
+// Area average: each sample of the small picture is the exact mean of the area that it covers in the large one. All sums
+// are integers, weights in fractions of a sample, so there is nothing to tune and no drift. Measured against the filters
+// of x/image/draw in contract/images.md 4. Rows are taken one after the other; beside the result it holds one row of sums.
+
+// axis lays the cells of a side of the small picture over the samples of the large one: cell i covers the stretch from
+// i*step-off to (i+1)*step-off, and a sample is unit long.
+type axis struct {
+	cells, samples  int
+	step, unit, off int64
+	lone            int // the cell that is only half there, or -1
+}
+
+// lengthwise is the axis for a side of from pixels scaled to to. Lengths are doubled so that no area is 1 (see mean).
+func lengthwise(from, to int) axis {
+	return axis{cells: to, samples: from, step: 2 * int64(from), unit: 2 * int64(to), lone: -1}
+}
+
+// halved is the axis of a chroma plane: every cell covers two of a's, every sample covers ratio of a's. With an odd number
+// of cells one of them covers only one: the last, or the first if the picture is flipped, since it is to be the last then.
+func (a axis) halved(ratio int, flipped bool) axis {
+	h := axis{cells: (a.cells + 1) / 2, samples: (a.samples + ratio - 1) / ratio,
+		step: 2 * a.step, unit: int64(ratio) * a.unit, lone: -1}
+	switch odd := a.cells%2 == 1; {
+	case odd && flipped:
+		h.off, h.lone = a.step, 0
+	case odd:
+		h.lone = h.cells - 1
+	}
+	return h
+}
+
+// span is a cell's stretch: samples lo to hi, the first with weight head, the last with tail, those between with body.
+// The weights add up to the axis's step.
+type span struct {
+	lo, hi           int
+	head, body, tail uint64
+}
+
+func (a axis) span(i int) span {
+	from := int64(i)*a.step - a.off
+	to, times := from+a.step, uint64(1)
+	if i == a.lone {
+		from = max(from, 0)
+		to, times = from+a.step/2, 2
+	}
+	lo, hi := from/a.unit, (to-1)/a.unit
+	s := span{lo: int(lo), hi: int(hi), body: times * uint64(a.unit)}
+	if lo == hi {
+		s.head = uint64(a.step)
+		return s
+	}
+	s.head, s.tail = times*uint64((lo+1)*a.unit-from), times*uint64(to-hi*a.unit)
+	return s
+}
+
+func (s span) weight(i int) uint64 {
+	switch i {
+	case s.lo:
+		return s.head
+	case s.hi:
+		return s.tail
+	}
+	return s.body
+}
+
+// shrink scales the channels that rows gives, a row of all of them at a time, into out, one target for each. rows is
+// called with numbers that never go down, a number perhaps twice; what it gives must stay until the next call.
+func shrink(x, y axis, rows func(y int) [][]byte, out []target) {
+	spans := make([]span, x.cells)
+	for i := range spans {
+		spans[i] = x.span(i)
+	}
+	sums := make([][]uint64, len(out))
+	for c := range sums {
+		sums[c] = make([]uint64, x.samples)
+	}
+	m := newMean(uint64(x.step) * uint64(y.step))
+	for i := range y.cells {
+		s := y.span(i)
+		for r := s.lo; r <= s.hi; r++ {
+			for c, row := range rows(r) {
+				accumulate(sums[c], row, s.weight(r), r == s.lo)
+			}
+		}
+		for c, t := range out {
+			t.line(i, sums[c], spans, m)
+		}
+	}
+}
+
+func accumulate(sums []uint64, row []byte, weight uint64, first bool) {
+	row = row[:len(sums)]
+	if first {
+		for i := range sums {
+			sums[i] = uint64(row[i]) * weight
+		}
+		return
+	}
+	for i := range sums {
+		sums[i] += uint64(row[i]) * weight
+	}
+}
+
+// line writes row y of the result from sums over columns.
+func (t target) line(y int, sums []uint64, spans []span, m mean) {
+	at := t.at + y*t.dy
+	for _, s := range spans {
+		sum := uint64(0)
+		for i := s.lo + 1; i < s.hi; i++ {
+			sum += sums[i]
+		}
+		sum = sum*s.body + sums[s.lo]*s.head + sums[s.hi]*s.tail
+		t.pix[at] = m.of(sum)
+		at += t.dx
+	}
+}
+
+// mean divides by an area and rounds, by multiplying with the area's reciprocal: five times as fast as to divide.
+type mean struct{ half, reciprocal uint64 }
+
+// newMean needs an area of at least 2, because the reciprocal of 1 does not fit.
+func newMean(area uint64) mean {
+	q, _ := bits.Div64(1, 0, area)
+	return mean{half: area / 2, reciprocal: q + 1}
+}
+
+func (m mean) of(sum uint64) byte {
+	q, _ := bits.Mul64(sum+m.half, m.reciprocal)
+	return byte(q)
+}

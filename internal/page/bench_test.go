@@ -1,0 +1,76 @@
+package page
+
+import (
+	"context"
+	"image"
+	"io"
+	"testing"
+)
+
+func benchPage(b *testing.B, data []byte, edge int) {
+	b.Helper()
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	src := newObject(data).source()
+	for b.Loop() {
+		ps, err := Split(context.Background(), src, wide(edge))
+		if err != nil {
+			b.Fatal(err)
+		}
+		pg, err := ps.Page(context.Background(), 1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		r, err := pg.Open()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			b.Fatal(err)
+		}
+		_ = r.Close()
+		_ = ps.Close()
+	}
+}
+
+func BenchmarkPhoto12MP(b *testing.B) {
+	benchPage(b, withSegments(encodeJPEG(b, photo(paper(b, 4032, 3024, 46))), exifSegment(6)), 1540)
+}
+
+func BenchmarkGrayPNG300DPI(b *testing.B) {
+	benchPage(b, encodePNG(b, scan(paper(b, 2480, 3508, 46), 2)), 1540)
+}
+
+func BenchmarkGrayJPEG300DPI(b *testing.B) {
+	benchPage(b, encodeJPEG(b, scan(paper(b, 2480, 3508, 46), 2)), 1540)
+}
+
+func BenchmarkBilevelPNG300DPI(b *testing.B) {
+	text := paper(b, 2480, 3508, 46)
+	for i, v := range text.Pix {
+		text.Pix[i] = -(v >> 7)
+	}
+	benchPage(b, encodePNG(b, text), 1540)
+}
+
+func BenchmarkPassThrough(b *testing.B) {
+	benchPage(b, encodeJPEG(b, photo(paper(b, 1155, 1540, 18))), 1540)
+}
+
+func BenchmarkShrinkYCbCr12MP(b *testing.B) {
+	m := image.NewYCbCr(image.Rect(0, 0, 4032, 3024), image.YCbCrSubsampleRatio420)
+	b.ReportAllocs()
+	for b.Loop() {
+		render(m, 1540, 1155, 6)
+	}
+}
+
+func BenchmarkHeader(b *testing.B) {
+	data := testFile(b, "video-001.progressive.jpeg")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := headerOf(b, data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

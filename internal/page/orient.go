@@ -1,0 +1,51 @@
+package page
+
+// orientation is Exif's: what has to be done to the stored picture so that it stands upright. 1 is upright already.
+type orientation int
+
+const upright orientation = 1
+
+// words say what is done, "" for an upright picture. Turns are clockwise.
+func (o orientation) words() string {
+	return [...]string{2: "mirrored", 3: "turned 180°", 4: "mirrored and turned 180°", 5: "mirrored and turned 270°",
+		6: "turned 90°", 7: "mirrored and turned 90°", 8: "turned 270°"}[o]
+}
+
+// swaps reports whether rows become columns.
+func (o orientation) swaps() bool { return o >= 5 }
+
+// flipsX reports whether a stored row runs against its direction in the upright picture, flipsY the same of a column.
+func (o orientation) flipsX() bool { return o == 2 || o == 3 || o == 7 || o == 8 }
+func (o orientation) flipsY() bool { return o == 3 || o == 4 || o == 6 || o == 7 }
+
+// size is the upright size of a stored w x h.
+func (o orientation) size(w, h int) (int, int) {
+	if o.swaps() {
+		return h, w
+	}
+	return w, h
+}
+
+// target is where the samples of one channel go: sample (x, y) of the stored picture to pix[at+x*dx+y*dy].
+type target struct {
+	pix        []byte
+	at, dx, dy int
+}
+
+// place gives the target for a stored channel of w x h samples in an upright plane with samples step bytes apart and
+// stride bytes from row to row. Writing through it turns the picture without a second copy.
+func (o orientation) place(pix []byte, w, h, step, stride int) target {
+	t := target{pix: pix, dx: step, dy: stride}
+	if o.swaps() {
+		t.dx, t.dy = t.dy, t.dx
+	}
+	if o.flipsX() {
+		t.at += (w - 1) * t.dx
+		t.dx = -t.dx
+	}
+	if o.flipsY() {
+		t.at += (h - 1) * t.dy
+		t.dy = -t.dy
+	}
+	return t
+}

@@ -1,0 +1,242 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"image"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestNotAnImage(t *testing.T) {
+	bmp := append([]byte("BM"), make([]byte, 60)...)
+	bmp[14] = 40
+	for want, data := range map[string]string{
+		"GIF is not supported":     "GIF89a\x01\x00\x01\x00",
+		"WebP is not supported":    "RIFF\x10\x00\x00\x00WEBPVP8L",
+		"BMP is not supported":     string(bmp),
+		"TIFF is not supported":    "MM\x00*\x00\x00\x00\x08",
+		"BigTIFF is not supported": "II+\x00\x08\x00\x00\x00",
+		"PDF is not supported":     "%PDF-1.7\n",
+		"HEIC is not supported":    "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00",
+		"AVIF is not supported":    "\x00\x00\x00\x18ftypavif\x00\x00\x00\x00",
+		"SVG is not supported":     "\xef\xbb\xbf \n<svg xmlns=\"\">",
+		"unknown type of file":     "BM is how a letter begins that goes on for a while",
+		"CgBI":                     pngMagic + "\x00\x00\x00\x04CgBI\x50\x00\x20\x02\x2b\xd5\xb3\x7f",
+	} {
+		for _, edge := range []int{16, 1540} {
+			_, _, err := only(t, newObject([]byte(data)), wide(edge))
+			if kindOf(err) != Unsupported || !strings.Contains(err.Error(), want) ||
+				!strings.Contains(err.Error(), "supported are PNG and JPEG") {
+				t.Errorf("%q: %v", data, err)
+			}
+		}
+	}
+	for _, data := range []string{"GIF89a", "GIF87a\x00", "II*\x00", "RIFF\x00\x00\x00\x00WEBP", "<?xml version", "<svg", "%PDF-",
+		"\x00\x00\x00\x18ftypmif1", "\x00\x00\x00\x18ftypisom", "\x00", "x", "\xff\xd9", strings.Repeat(" ", 4096), "hello"} {
+		if _, _, err := only(t, newObject([]byte(data)), wide(16)); kindOf(err) != Unsupported {
+			t.Errorf("%q: %v", data, err)
+		}
+	}
+}
+
+func TestUnsupportedJPEG(t *testing.T) {
+	good := testFile(t, "video-001.q50.420.jpeg")
+	at := bytes.Index(good, []byte{0xff, 0xc0})
+	for name, c := range map[string]struct {
+		at   int
+		to   byte
+		kind Kind
+		says string
+	}{
+		"lossless":     {1, 0xc3, Unsupported, "without loss"},
+		"hierarchical": {1, 0xc6, Unsupported, "hierarchical"},
+		"arithmetic":   {1, 0xc9, Unsupported, "arithmetic"},
+		"extension":    {1, 0xf0, Unsupported, "0xf0"},
+		"12 bits":      {4, 12, Unsupported, "12 bits"},
+		"2 channels":   {9, 2, Corrupt, "length"},
+		"no sampling":  {11, 0x02, Corrupt, "sampling"},
+		"3 x 1":        {11, 0x31, Unsupported, "subsampling"},
+		"marker 0x02":  {1, 0x02, Corrupt, "0x2"},
+		"too short":    {3, 1, Corrupt, ""},
+	} {
+		data := bytes.Clone(good)
+		data[at+c.at] = c.to
+		if name == "too short" {
+			data[at+2] = 0
+		}
+		if _, _, err := only(t, newObject(data), wide(16)); kindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	two := segment(0xc0, []byte{8, 0, 9, 0, 9, 2, 1, 0x11, 0, 2, 0x11, 0})
+	if _, err := headerOf(t, withSegments(good, two)); kindOf(err) != Unsupported {
+		t.Error(err)
+	}
+}
+
+func TestBrokenHeaders(t *testing.T) {
+	jpg, pngFile := testFile(t, "video-001.q50.420.jpeg"), testFile(t, "basn3p02.png")
+	frame := segment(0xc0, []byte{8, 0, 9, 0, 9, 1, 1, 0x11, 0})
+	impossible := bytes.Clone(pngFile)
+	impossible[24] = 3 // bits
+	noPalette := bytes.Clone(pngFile)
+	copy(noPalette[bytes.Index(noPalette, []byte("PLTE")):], "zzZz")
+	for name, data := range map[string][]byte{
+		"JPEG without pixels": withJPEGSize(t, jpg, 0, 100), "JPEG of no height": withJPEGSize(t, jpg, 100, 0),
+		"PNG without pixels": withPNGSize(pngFile, 0, 32), "PNG of no height": withPNGSize(pngFile, 32, 0),
+		"negative PNG": withPNGSize(pngFile, 1<<31, 32), "two frames": withSegments(jpg, frame),
+		"JPEG ends at once": {0xff, 0xd8, 0xff, 0xd9}, "no frame": {0xff, 0xd8, 0xff, 0xda, 0, 2, 0xff, 0xd9},
+		"frame of 1 byte":  withSegments(jpg, segment(0xc0, []byte{8})),
+		"PNG without IHDR": append([]byte(pngMagic), pngFile[33:]...), "two IHDR": withChunk(pngFile, "IHDR", make([]byte, 13)),
+		"palette of 4": withChunk(pngFile, "PLTE", make([]byte, 4)), "empty palette": withChunk(pngFile, "PLTE", nil),
+		"wrong sum":  append(pngFile[:40:40], append([]byte{^pngFile[40]}, pngFile[41:]...)...),
+		"impossible": withPNGSize(impossible, 32, 32), "no palette": fixSums(noPalette),
+	} {
+		if _, _, err := only(t, newObject(data), wide(1540)); kindOf(err) != Corrupt {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestMaxPixels(t *testing.T) {
+	lim := wide(16)
+	lim.MaxPixels = 100 * 80
+	if _, _, err := only(t, newObject(encodePNG(t, paper(t, 100, 80, 9))), lim); err != nil {
+		t.Error(err)
+	}
+	_, _, err := only(t, newObject(encodePNG(t, paper(t, 100, 81, 9))), lim)
+	if kindOf(err) != TooLarge || err.Error() != "100 x 81 pixels are more than the limit of 8000" {
+		t.Error(err)
+	}
+}
+
+func TestImpossibleLimits(t *testing.T) {
+	for _, change := range []func(*Limits){
+		func(l *Limits) { l.Edge = 0 }, func(l *Limits) { l.Edge = 65536 }, func(l *Limits) { l.MaxBytes = 0 },
+		func(l *Limits) { l.MaxPixels = -1 }, func(l *Limits) { l.MaxPages = 0 },
+	} {
+		lim := wide(16)
+		change(&lim)
+		if _, err := Split(t.Context(), Source{}, lim); err == nil || kindOf(err) != "" {
+			t.Errorf("%+v: %v", lim, err)
+		}
+	}
+}
+
+func TestPageNumbers(t *testing.T) {
+	ps, err := Split(t.Context(), newObject(encodePNG(t, image.NewGray(image.Rect(0, 0, 3, 3)))).source(), wide(16))
+	if err != nil || ps.Len() != 1 {
+		t.Fatal(err)
+	}
+	for _, n := range []int{-1, 0, 2} {
+		if _, err := ps.Page(t.Context(), n); err == nil || kindOf(err) != "" {
+			t.Errorf("page %d: %v", n, err)
+		}
+	}
+	for range 2 {
+		if err := ps.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestConcurrent makes the same page many times at once, decoded and passed, while somebody closes.
+func TestConcurrent(t *testing.T) {
+	data := encodePNG(t, screen(paper(t, 200, 100, 12)))
+	for _, edge := range []int{50, 1540} {
+		l := &ledger{} // not safe for concurrent use itself: it holds the promise that calls never overlap
+		lim := wide(edge)
+		lim.Reserve = l.reserve
+		o := newObject(data)
+		ps, err := Split(t.Context(), o.source(), lim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				pg, err := ps.Page(t.Context(), 1)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for range 2 {
+					wg.Go(func() {
+						if b, err := content(pg); err != nil || int64(len(b)) != pg.Size {
+							t.Error(len(b), err)
+						}
+					})
+				}
+				if i == 4 {
+					_ = ps.Close()
+				}
+			})
+		}
+		wg.Wait()
+		if o.opens.Load() != o.closes.Load() || l.held != 0 {
+			t.Errorf("%d opens, %d closes, %+v", o.opens.Load(), o.closes.Load(), l)
+		}
+	}
+}
+
+func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
+	lim := wide(16)
+	entered, leave := make(chan struct{}), make(chan struct{})
+	lim.Reserve = func(ctx context.Context, n int64) error {
+		if n > 0 {
+			close(entered)
+			<-leave
+		}
+		return errRefused
+	}
+	ps, err := Split(t.Context(), newObject(encodePNG(t, paper(t, 50, 50, 9))).source(), lim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ps.Close()
+	first := make(chan error)
+	go func() { _, err := ps.Page(t.Context(), 1); first <- err }()
+	<-entered
+	ctx, cancel := context.WithCancel(t.Context())
+	second := make(chan error)
+	go func() { _, err := ps.Page(ctx, 1); second <- err }()
+	cancel()
+	if err := <-second; err != context.Canceled {
+		t.Error(err)
+	}
+	close(leave)
+	if err := <-first; err != errRefused {
+		t.Error(err)
+	}
+}
+
+// TestCloseWhileReading is what net/http does with a body when a request is given up.
+func TestCloseWhileReading(t *testing.T) {
+	pg, _, err := only(t, newObject(encodePNG(t, paper(t, 300, 300, 12))), wide(1540))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := pg.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = io.Copy(io.Discard, struct{ io.Reader }{r}) })
+	wg.Go(func() { _ = r.Close() })
+	wg.Wait()
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestErrorWords(t *testing.T) {
+	inner := errors.New("bad filter")
+	e := &Error{Kind: Corrupt, Msg: "broken PNG", Err: inner}
+	if e.Error() != "broken PNG: bad filter" || !errors.Is(e, inner) || (&Error{Msg: "empty"}).Error() != "empty" {
+		t.Error(e)
+	}
+}

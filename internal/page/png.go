@@ -1,0 +1,200 @@
+package page
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"image/png"
+	"io"
+)
+
+// Colour types of PNG.
+const (
+	pngGray      = 0
+	pngRGB       = 2
+	pngPalette   = 3
+	pngGrayAlpha = 4
+	pngRGBAlpha  = 6
+)
+
+// pngDepths lists the bits a channel may have, by colour type.
+var pngDepths = map[byte][]byte{pngGray: {1, 2, 4, 8, 16}, pngRGB: {8, 16}, pngPalette: {1, 2, 4, 8},
+	pngGrayAlpha: {8, 16}, pngRGBAlpha: {8, 16}}
+
+// pngHeader is what the chunks before the first IDAT say.
+type pngHeader struct {
+	width, height                      uint32
+	depth, colour                      byte
+	interlaced                         bool
+	palette, transparent, animated, up bool // up: orientation is known
+	orientation                        orientation
+}
+
+// readPNG reads the chunks up to the first IDAT and checks their sums. What has no bearing is read and let go.
+func readPNG(s *stream) (*header, error) {
+	h := pngHeader{orientation: upright}
+	if err := s.skip(int64(len(pngMagic))); err != nil {
+		return nil, err
+	}
+	for first := true; ; first = false {
+		done, err := h.chunk(s, first)
+		if err != nil {
+			return nil, cutOff(err)
+		}
+		if done {
+			return h.header()
+		}
+	}
+}
+
+// cutOff blames a header that ends too early on the file; other errors pass.
+func cutOff(err error) error {
+	if err == io.ErrUnexpectedEOF {
+		return corrupt("the file is cut off", err)
+	}
+	return err
+}
+
+// chunk reads one chunk; done says that the picture's data begins. The first chunk has to be IHDR.
+func (h *pngHeader) chunk(s *stream, first bool) (done bool, err error) {
+	b, err := s.next(8)
+	if err != nil {
+		return false, err
+	}
+	n, kind := int64(binary.BigEndian.Uint32(b)), string(b[4:8])
+	switch {
+	case first && kind == "CgBI":
+		return false, unsupported("a PNG in Apple's private variant (CgBI) is not supported; " + supported)
+	case first != (kind == "IHDR"):
+		return false, corrupt("broken PNG: chunks out of order", nil)
+	case n > 1<<31-1:
+		return false, corrupt("broken PNG: chunk too long", nil)
+	case kind == "IDAT":
+		return true, nil
+	}
+	body, err := chunkBody(s, kind, n)
+	if err != nil {
+		return false, err
+	}
+	return false, h.take(kind, n, body)
+}
+
+// chunkBody reads a chunk's n bytes, checks their sum and gives the first exifMax of them if the kind is of interest.
+func chunkBody(s *stream, kind string, n int64) ([]byte, error) {
+	keep := kind == "IHDR" || kind == "eXIf"
+	var body []byte
+	sum := crc32.ChecksumIEEE([]byte(kind))
+	for n > 0 {
+		b, err := s.next(int(min(n, chunk)))
+		if err != nil {
+			return nil, err
+		}
+		sum = crc32.Update(sum, crc32.IEEETable, b)
+		n -= int64(len(b))
+		if keep && len(body) < exifMax {
+			body = append(body, b...)
+		}
+	}
+	b, err := s.next(4)
+	if err != nil {
+		return nil, err
+	}
+	if binary.BigEndian.Uint32(b) != sum {
+		return nil, corrupt("broken PNG: wrong checksum", nil)
+	}
+	return body, nil
+}
+
+func (h *pngHeader) take(kind string, n int64, body []byte) error {
+	switch kind {
+	case "IHDR":
+		return h.takeIHDR(body)
+	case "PLTE":
+		if n == 0 || n%3 != 0 || n > 3*256 {
+			return corrupt("broken PNG: palette of a wrong length", nil)
+		}
+		h.palette = true
+	case "tRNS":
+		h.transparent = true
+	case "acTL":
+		h.animated = true
+	case "eXIf":
+		if !h.up {
+			h.orientation, h.up = exifOrientation(bytes.TrimPrefix(body, []byte("Exif\x00\x00"))), true
+		}
+	}
+	return nil
+}
+
+func (h *pngHeader) takeIHDR(b []byte) error {
+	if len(b) != 13 {
+		return corrupt("broken PNG: header of a wrong length", nil)
+	}
+	h.width, h.height = binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
+	h.depth, h.colour, h.interlaced = b[8], b[9], b[12] == 1
+	if h.width >= 1<<31 || h.height >= 1<<31 || b[12] > 1 || !pngHas(h.colour, h.depth) {
+		return corrupt("broken PNG: impossible header", nil)
+	}
+	if b[10] != 0 || b[11] != 0 {
+		return unsupported(fmt.Sprintf("PNG compression %d with filter method %d is not supported", b[10], b[11]))
+	}
+	return nil
+}
+
+func pngHas(colour, depth byte) bool {
+	for _, d := range pngDepths[colour] {
+		if d == depth {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *pngHeader) header() (*header, error) {
+	if h.colour == pngPalette && !h.palette {
+		return nil, corrupt("broken PNG: no palette", nil)
+	}
+	g := &header{format: "PNG", width: int(h.width), height: int(h.height), orientation: h.orientation,
+		channels: 3, memory: h.memory(), decode: png.Decode}
+	if h.colour == pngGray && !h.transparent {
+		g.channels = 1
+	}
+	if h.transparent || h.colour == pngGrayAlpha || h.colour == pngRGBAlpha {
+		g.mends = append(g.mends, "laid on white")
+	}
+	if h.depth == 16 {
+		g.mends = append(g.mends, "16 bits reduced to 8")
+	}
+	if h.animated {
+		g.mends = append(g.mends, "first picture of an animation")
+	}
+	return g, nil
+}
+
+// memory is what image/png holds: the picture in the type that it chooses, two rows as stored (which count where a picture
+// is few pixels high), and an interlaced picture's seven parts, together once more the picture.
+func (h *pngHeader) memory() int64 {
+	pixel, channels := int64(4), int64(1)
+	switch h.colour {
+	case pngGray, pngPalette:
+		if !h.transparent || h.colour == pngPalette {
+			pixel = 1
+		}
+	case pngRGB:
+		channels = 3
+	case pngGrayAlpha:
+		channels = 2
+	case pngRGBAlpha:
+		channels = 4
+	}
+	if h.depth == 16 {
+		pixel *= 2
+	}
+	rows := 2 * (int64(h.width)*channels*int64(h.depth)/8 + 2)
+	picture := times(int64(h.width)*int64(h.height), pixel)
+	if h.interlaced {
+		picture = times(picture, 2)
+	}
+	return plus(picture, rows)
+}

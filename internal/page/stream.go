@@ -1,0 +1,197 @@
+package page
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+)
+
+const (
+	// chunk is how much is read at a time while looking for the header.
+	chunk = 4 << 10
+	// headMax bounds what is kept of a header so that it can be read again. Phone cameras write up to 100 KiB in front of
+	// the picture (Exif with a thumbnail, colour profile). With more than this the source is opened a second time instead.
+	headMax = 256 << 10
+)
+
+// stream reads an opened source once. It enforces the limit, the declared size and the context, and remembers the first
+// failure: what a decoder says about a stream that broke is then never taken for a broken picture. The last bytes of a
+// source that declared its size come only after the source has confirmed its end (where it checks its sum), so a reader
+// that counts bytes and never asks for the end is told of a failure too. Only Close is safe for concurrent use.
+type stream struct {
+	ctx  context.Context // of the call that reads
+	src  io.ReadCloser
+	size int64  // declared bytes, -1 unknown
+	max  int64  // limit in bytes
+	n    int64  // bytes that src has given
+	err  error  // why it gives no more; io.EOF at its proper end
+	head []byte // bytes from src that are kept
+	pos  int    // how many of head are read
+	lost bool   // head no longer begins at the first byte
+
+	closing sync.Once
+	closed  error // what closing src gave
+}
+
+func open(ctx context.Context, src Source, limit int64) (*stream, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r, size, err := src.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{ctx: ctx, src: r, size: max(size, -1), max: min(limit, math.MaxInt64-1)}
+	if size > limit {
+		s.Close()
+		return nil, s.overLimit()
+	}
+	return s, nil
+}
+
+func (s *stream) overLimit() error {
+	return &Error{Kind: TooLarge, Msg: fmt.Sprintf("the object has more bytes than the limit of %d", s.max)}
+}
+
+// Close closes the source once. It may be called while another goroutine reads, as net/http does with a request's body.
+func (s *stream) Close() error {
+	s.closing.Do(func() { s.closed = s.src.Close() })
+	return s.closed
+}
+
+// Read gives what is kept and not yet read, then the source's next bytes.
+func (s *stream) Read(p []byte) (int, error) {
+	if s.pos < len(s.head) {
+		n := copy(p, s.head[s.pos:])
+		s.pos += n
+		return n, nil
+	}
+	s.head, s.pos, s.lost = nil, 0, true
+	return s.fetch(p)
+}
+
+// fetch reads from the source.
+func (s *stream) fetch(p []byte) (int, error) {
+	if s.err == nil {
+		s.err = s.ctx.Err()
+	}
+	if s.err != nil || len(p) == 0 {
+		return 0, s.err
+	}
+	n, err := s.try(p[:min(int64(len(p)), s.max-s.n+1)])
+	if s.n == s.size && err == nil {
+		_, err = s.try(make([]byte, 1))
+	}
+	if s.err = s.judge(err); s.err != nil && s.err != io.EOF {
+		return 0, s.err
+	}
+	return n, s.err
+}
+
+// try reads until there is a byte or an error; a source that gives neither, again and again, is broken.
+func (s *stream) try(p []byte) (int, error) {
+	for range 100 {
+		if n, err := s.src.Read(p); n > 0 || err != nil {
+			s.n += int64(n)
+			return n, err
+		}
+	}
+	return 0, io.ErrNoProgress
+}
+
+// judge turns the outcome of a read into the reason to stop reading, if there is one.
+func (s *stream) judge(err error) error {
+	switch {
+	case err != nil && err != io.EOF:
+		return err
+	case s.n > s.max:
+		return s.overLimit()
+	case s.size >= 0 && s.n > s.size:
+		return fmt.Errorf("page: the source gave more than the %d bytes it declared", s.size)
+	case err == io.EOF && s.n < s.size:
+		return fmt.Errorf("page: the source ended after %d of %d bytes: %w", s.n, s.size, io.ErrUnexpectedEOF)
+	}
+	return err
+}
+
+// peek gives the next n bytes without reading them, fewer where the stream ends.
+func (s *stream) peek(n int) []byte {
+	for len(s.head)-s.pos < n && s.err == nil {
+		s.more()
+	}
+	return s.head[s.pos:min(s.pos+n, len(s.head))]
+}
+
+// more keeps another chunk. Past headMax it forgets what is read.
+func (s *stream) more() {
+	if len(s.head)+chunk > headMax {
+		s.lost = true
+	}
+	if s.lost {
+		s.head, s.pos = s.head[:copy(s.head, s.head[s.pos:])], 0
+	}
+	end := len(s.head)
+	s.head = append(s.head, make([]byte, chunk)...)
+	n, _ := s.fetch(s.head[end:])
+	s.head = s.head[:end+n]
+}
+
+// next reads n bytes. They are valid until the next call. At the end of the stream the error is io.ErrUnexpectedEOF.
+func (s *stream) next(n int) ([]byte, error) {
+	b := s.peek(n)
+	s.pos += len(b)
+	if len(b) == n {
+		return b, nil
+	}
+	if err := s.failure(); err != nil {
+		return nil, err
+	}
+	return nil, io.ErrUnexpectedEOF
+}
+
+// skip reads n bytes and holds at most a chunk of them beyond headMax.
+func (s *stream) skip(n int64) error {
+	for n > 0 {
+		b, err := s.next(int(min(n, chunk)))
+		if err != nil {
+			return err
+		}
+		n -= int64(len(b))
+	}
+	return nil
+}
+
+// rewind makes the stream begin at its first byte again, for a call with ctx, and reports whether that was possible.
+func (s *stream) rewind(ctx context.Context) bool {
+	if s.lost {
+		return false
+	}
+	s.ctx, s.pos = ctx, 0
+	return true
+}
+
+// failure is why the source stopped before its end, or nil.
+func (s *stream) failure() error {
+	if s.err == io.EOF {
+		return nil
+	}
+	return s.err
+}
+
+// verdict is what to tell about the object once reading it ended with err, perhaps nil: the source's failure before err.
+// Where err blames the bytes, the rest is read first, because only at its end the source knows whether they are right.
+func (s *stream) verdict(err error) error {
+	if err == nil || isCorrupt(err) {
+		s.drain()
+	}
+	if f := s.failure(); f != nil {
+		return f
+	}
+	return err
+}
+
+func (s *stream) drain() {
+	_, _ = io.Copy(io.Discard, s) // s remembers the failure
+}
