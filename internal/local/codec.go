@@ -1,0 +1,81 @@
+package local
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// utc says all times in UTC, so that what is read does not depend on the writer's time zone.
+func (f *recordFields) utc() {
+	for _, t := range []*time.Time{
+		&f.WindowStart, &f.Due, &f.Retried, &f.EventTime,
+		&f.Created, &f.Started, &f.Updated, &f.Finished, &f.MarkerExpires,
+	} {
+		*t = t.UTC()
+	}
+}
+
+func encodeRecord(r *pipeline.Record) ([]byte, error) {
+	d := recordDoc{
+		recordFields: recordFields(*r),
+		Usage:        usageDoc(r.Usage),
+		Error:        (*errorDoc)(r.Error),
+		Schema:       pipeline.Schema,
+	}
+	d.utc()
+	if r.Lease != nil {
+		d.Lease = &leaseDoc{ID: r.Lease.ID, Expires: r.Lease.Expires.UTC(), Alone: r.Lease.Alone}
+	}
+	return encode(d)
+}
+
+func decodeRecord(doc []byte) (*pipeline.Record, error) {
+	var d recordDoc
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return nil, damaged(err)
+	}
+	if d.Schema != pipeline.Schema {
+		return nil, damaged(fmt.Errorf("record of schema %d", d.Schema))
+	}
+	r := pipeline.Record(d.recordFields)
+	r.Usage = pipeline.Usage(d.Usage)
+	r.Error = (*pipeline.RecordError)(d.Error)
+	r.Lease = (*pipeline.Lease)(d.Lease)
+	return &r, nil
+}
+
+func encodePage(p pipeline.PageRecord) ([]byte, error) {
+	d := pageDoc{pageFields: pageFields(p), Error: (*errorDoc)(p.Error), Usage: usageDoc(p.Usage)}
+	d.Finished = d.Finished.UTC()
+	for _, b := range p.Blocks {
+		d.Blocks = append(d.Blocks, blockDoc(b))
+	}
+	return encode(d)
+}
+
+func decodePage(doc []byte) (pipeline.PageRecord, error) {
+	var d pageDoc
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return pipeline.PageRecord{}, damaged(err)
+	}
+	p := pipeline.PageRecord(d.pageFields)
+	p.Error = (*pipeline.RecordError)(d.Error)
+	p.Usage = pipeline.Usage(d.Usage)
+	for _, b := range d.Blocks {
+		p.Blocks = append(p.Blocks, pipeline.Block(b))
+	}
+	return p, nil
+}
+
+// encode refuses what JSON cannot say (a time beyond the year 9999). In strings that are not UTF-8 each bad byte becomes
+// U+FFFD.
+func encode(v any) ([]byte, error) {
+	doc, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", pipeline.ErrStoreRejected, err)
+	}
+	return doc, nil
+}

@@ -1,0 +1,127 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// Open is [pipeline.Objects].Open. The file must be in the state that the generation stands for, both when it is opened
+// ([pipeline.ErrObjectGone]) and when its last byte is read ([pipeline.ErrStorageUnavailable]: what was read may be a
+// mixture). A file that is replaced or removed while it is read is read to its end as it was.
+func (w *World) Open(ctx context.Context, o pipeline.Object) (pipeline.Content, error) {
+	if err := ctx.Err(); err != nil {
+		return pipeline.Content{}, err
+	}
+	state := w.find(o.Name)
+	if o.Bucket != w.bucket || state.gone || state.generation != o.Generation || state.generation == 0 {
+		return pipeline.Content{}, gone(o.Name)
+	}
+	if _, err := w.stat(o.Name); err != nil { // before opening it: opening a pipe would wait for its writer
+		return pipeline.Content{}, storageError(o.Name, err)
+	}
+	file, err := w.root.Open(o.Name)
+	if err != nil {
+		return pipeline.Content{}, storageError(o.Name, err)
+	}
+	c := &content{ctx: ctx, file: file, want: state.stamp, left: state.size}
+	if err := c.unchanged(); err != nil {
+		file.Close()
+		return pipeline.Content{}, gone(o.Name)
+	}
+	return pipeline.Content{ReadCloser: c, Size: state.size}, nil
+}
+
+// Live is [pipeline.Objects].Live. Where the file is in a state that no scan has noticed yet, it gives the generation
+// that the next scan will give it if it stays so.
+func (w *World) Live(ctx context.Context, bucket, name string) (pipeline.Object, pipeline.Attributes, error) {
+	if err := ctx.Err(); err != nil {
+		return pipeline.Object{}, pipeline.Attributes{}, err
+	}
+	if bucket != w.bucket || !validName(name) {
+		return pipeline.Object{}, pipeline.Attributes{}, gone(name)
+	}
+	info, err := w.stat(name)
+	if err != nil {
+		return pipeline.Object{}, pipeline.Attributes{}, storageError(name, err)
+	}
+	state := w.find(name)
+	if s := stampOf(info); !state.is(s) {
+		state = state.next(s, time.Now())
+	}
+	return w.object(name, state), attributes(name, state), nil
+}
+
+func (w *World) object(name string, o object) pipeline.Object {
+	return pipeline.Object{Bucket: w.bucket, Name: name, Generation: o.generation}
+}
+
+func attributes(name string, o object) pipeline.Attributes {
+	return pipeline.Attributes{ContentType: contentType(name), Size: o.size}
+}
+
+func gone(name string) error { return fmt.Errorf("%w: %q", pipeline.ErrObjectGone, name) }
+
+// storageError wraps a file system error in what it is about.
+func storageError(name string, err error) error {
+	switch {
+	case missing(err):
+		return gone(name)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: %w", pipeline.ErrStorageMisconfigured, err)
+	}
+	return fmt.Errorf("%w: %w", pipeline.ErrStorageUnavailable, err)
+}
+
+// content reads one state of a file.
+type content struct {
+	ctx  context.Context
+	file *os.File
+	want stamp
+	left int64 // bytes
+	err  error // what every further Read answers
+}
+
+func (c *content) Close() error { return c.file.Close() }
+
+// Read hands out the last byte together with io.EOF or with what was found wrong.
+func (c *content) Read(p []byte) (int, error) {
+	if c.err == nil {
+		c.err = c.ctx.Err()
+	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.file.Read(p[:min(int64(len(p)), c.left)])
+	c.left -= int64(n)
+	switch {
+	case err == io.EOF && c.left > 0:
+		c.err = fmt.Errorf("%w: the file became shorter while it was read", pipeline.ErrStorageUnavailable)
+	case err != nil && err != io.EOF:
+		c.err = fmt.Errorf("%w: %w", pipeline.ErrStorageUnavailable, err)
+	case c.left == 0:
+		c.err = io.EOF
+		if changed := c.unchanged(); changed != nil {
+			c.err = fmt.Errorf("%w: %w", pipeline.ErrStorageUnavailable, changed)
+		}
+	}
+	return n, c.err
+}
+
+// unchanged fails where the open file is not in the wanted state.
+func (c *content) unchanged() error {
+	info, err := c.file.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || stampOf(info) != c.want {
+		return errors.New("the file was changed")
+	}
+	return nil
+}

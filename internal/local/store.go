@@ -1,0 +1,167 @@
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// Store is the records of one directory. It is a [pipeline.Records] and a [pipeline.Watcher]; all methods may be called
+// concurrently. Times are kept to the nanosecond and come back in UTC; empty slices and maps come back nil.
+//
+// Errors are as [pipeline.Records] says: [pipeline.ErrStoreUnavailable] where the disk is full or fails or the store is
+// closed, [pipeline.ErrStoreMisconfigured] where the database is damaged or may not be written,
+// [pipeline.ErrStoreRejected] where a document is over 1 GB or holds a time beyond the year 9999.
+type Store struct {
+	folder folder
+	bucket string
+	read   *sql.DB
+	write  *sql.DB             // one connection; nil where the store is opened read-only
+	commit func(*sql.Tx) error // (*sql.Tx).Commit, but in tests
+	poll   time.Duration       // how often Watch looks for other processes' commits; 0: there are none
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced at each commit
+}
+
+var (
+	_ pipeline.Records = (*Store)(nil)
+	_ pipeline.Watcher = (*Store)(nil)
+)
+
+// readers is how many reads run at once.
+const readers = 4
+
+// pollEvery is how late a process sees what another one commits.
+const pollEvery = 200 * time.Millisecond
+
+// OpenReadOnly opens the records of dir to look on, while another process works in dir or after. Update and ClearPages of
+// this store fail with [pipeline.ErrStoreMisconfigured]; Watch sees commits at most 200 ms late. It takes no lock and may
+// be called any number of times. A directory in which nothing has run yet is an error.
+func OpenReadOnly(dir string) (*Store, error) {
+	f, err := findFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(f.database()); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no records in %s: run bucketocr up there first", string(f))
+	}
+	s := &Store{folder: f, poll: pollEvery, changed: make(chan struct{})}
+	if s.read, err = connect(f.database(), "ro", readers); err != nil {
+		return nil, f.unusable(err)
+	}
+	fresh, err := identify(context.Background(), s.read)
+	if err == nil && fresh {
+		err = errors.New("it is still empty")
+	}
+	if err == nil {
+		s.bucket, err = bucketOf(context.Background(), s.read)
+	}
+	if err != nil {
+		s.read.Close()
+		return nil, f.unusable(err)
+	}
+	return s, nil
+}
+
+// openStore opens the records to read and write. The caller holds the lock of the folder.
+func openStore(f folder) (*Store, error) {
+	s := &Store{folder: f, commit: (*sql.Tx).Commit, changed: make(chan struct{})}
+	var err error
+	if s.write, err = connect(f.database(), "rwc", 1); err != nil {
+		return nil, f.unusable(err)
+	}
+	if s.bucket, err = prepare(context.Background(), s.write, f.bucket()); err == nil {
+		s.read, err = connect(f.database(), "ro", readers)
+	}
+	if err != nil {
+		s.write.Close()
+		return nil, f.unusable(err)
+	}
+	return s, nil
+}
+
+// unusable is the sentence for a database that cannot be opened.
+func (f folder) unusable(err error) error {
+	err = classify(context.Background(), err)
+	if errors.Is(err, pipeline.ErrStoreMisconfigured) {
+		return fmt.Errorf("records in %s cannot be used: %w (to start anew, move that file away; every image is read again then)",
+			f.database(), err)
+	}
+	return fmt.Errorf("records in %s cannot be opened: %w", f.database(), err)
+}
+
+// Bucket is the name of the bucket: see the package's doc.
+func (s *Store) Bucket() string { return s.bucket }
+
+// Close ends the store. What runs at that time fails with [pipeline.ErrStoreUnavailable]; Watch wants its context ended
+// first. It may be called twice.
+func (s *Store) Close() error {
+	err := s.read.Close()
+	if s.write != nil {
+		err = errors.Join(err, s.write.Close()) // the last one: leaves one file, the log merged into it
+	}
+	return err
+}
+
+// Update is [pipeline.Records].Update. A refusal of fn (an error or no change) never rests on the belief alone: the record
+// is read and fn asked again.
+func (s *Store) Update(ctx context.Context, id string, from *pipeline.Stored, fn pipeline.UpdateFunc) (*pipeline.Stored, error) {
+	if s.write == nil {
+		return nil, fmt.Errorf("%w: opened read-only", pipeline.ErrStoreMisconfigured)
+	}
+	for now, believed := from, from != nil; ; believed = false {
+		if !believed {
+			var err error
+			if now, err = s.Get(ctx, id); err != nil {
+				return nil, err
+			}
+		}
+		old, version := state(now)
+		change, err := fn(old)
+		if refused := err != nil || change == nil; refused && believed {
+			continue
+		} else if err != nil {
+			return nil, err
+		} else if refused {
+			return now, nil
+		}
+		stored, err := s.store(ctx, id, version, change)
+		if !errors.Is(err, errConflict) {
+			return stored, err
+		}
+	}
+}
+
+// state takes apart what stands, or is believed to stand, in the store.
+func state(s *pipeline.Stored) (*pipeline.Record, int64) {
+	if s == nil || s.Record == nil {
+		return nil, 0
+	}
+	return s.Record, s.Version
+}
+
+// stamped makes the record of the change as it will stand, under a fresh write id.
+func stamped(c *pipeline.Change, now time.Time) *pipeline.Record {
+	r := *c.Record
+	r.Write = rand.Text()
+	r.Updated = now
+	if c.Stamps&pipeline.StampCreated != 0 {
+		r.Created = now
+	}
+	if c.Stamps&pipeline.StampStarted != 0 {
+		r.Started = now
+	}
+	if c.Stamps&pipeline.StampFinished != 0 {
+		r.Finished = now
+	}
+	return &r
+}

@@ -1,0 +1,159 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+const (
+	pageBreak = "\n\f\n" // between the pages of a joined text
+	longTexts = ".long"  // no object's name has such a segment
+	tempText  = ".writing-"
+
+	maxSegment = 255  // bytes that file systems take in one segment of a path
+	maxPath    = 1024 // bytes of a text's path below the folder of texts
+)
+
+// looksLikeText matches folders that could be mistaken for a text's file, and what those are renamed to. Case does not
+// count, since some file systems do not tell "a.MD" from "a.md".
+var looksLikeText = regexp.MustCompile(`(?i)\.md~*$`)
+
+// textName is where the text of an object lies below the folder of texts: NAME.md. No two objects share one, and none
+// needs a folder where another has its file: folders whose name ends in .md get a ~ more, and names that are too long for
+// a path go by their id.
+func textName(o pipeline.Object) string {
+	segments := strings.Split(o.Name, "/")
+	last := len(segments) - 1
+	for i := range segments[:last] {
+		if looksLikeText.MatchString(segments[i]) {
+			segments[i] += "~"
+		}
+	}
+	segments[last] += ".md"
+	name := filepath.Join(segments...)
+	for _, s := range segments {
+		if len(s) > maxSegment || len(name) > maxPath {
+			return filepath.Join(longTexts, o.ID()+".md")
+		}
+	}
+	return name
+}
+
+// TextPath is the absolute path of the file that holds the text of the object, or will hold it.
+func (s *Store) TextPath(name string) string {
+	return filepath.Join(s.folder.texts(), textName(pipeline.Object{Bucket: s.bucket, Name: name}))
+}
+
+// WriteText brings the file at TextPath in line with a record of this store: see [World.WriteTextFrom].
+func (w *World) WriteText(ctx context.Context, r *pipeline.Record) (path string, err error) {
+	return w.WriteTextFrom(ctx, w.Store, r)
+}
+
+// WriteTextFrom brings the file at TextPath in line with the record: where it is done, the file holds its text and ends
+// in a line feed, and the path is returned; in any other status there is no text, so the file is removed and the path is
+// empty. The pages of a long text are read from pages, the store that the record is from. The file is replaced in one
+// step, never seen half-written, and not touched where it is right already. One call works at a time.
+//
+// Errors are the store's, the context's or the file system's; it may be repeated after any.
+func (w *World) WriteTextFrom(ctx context.Context, pages pipeline.Records, r *pipeline.Record) (path string, err error) {
+	path = w.TextPath(r.Name)
+	if r.Status != pipeline.Done {
+		return "", w.removeText(path)
+	}
+	text, err := textOf(ctx, pages, r)
+	if err != nil {
+		return "", err
+	}
+	w.texts.Lock()
+	defer w.texts.Unlock()
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return path, nil
+	}
+	if err := replaceFile(path, w.folder.texts(), text); err != nil {
+		return "", fmt.Errorf("text of %q cannot be written: %w", r.Name, err)
+	}
+	return path, nil
+}
+
+// textOf is what the file shall hold.
+func textOf(ctx context.Context, records pipeline.Records, r *pipeline.Record) ([]byte, error) {
+	text := r.Text
+	if r.TextInPages {
+		pages, err := records.Pages(ctx, r.Object().ID(), r.Generation)
+		if err != nil {
+			return nil, err
+		}
+		texts := make([]string, len(pages))
+		for i, p := range pages {
+			texts[i] = p.Text
+		}
+		text = strings.Join(texts, pageBreak)
+	}
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	return []byte(text), nil
+}
+
+// replaceFile writes path through a file in temp, a folder of the same file system. It is synced first: nothing would
+// repair a file that a power cut has left empty.
+func replaceFile(path, temp string, data []byte) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(filepath.Join(temp, tempText+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(file.Name())
+		}
+	}()
+	_, err = file.Write(data)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// removeText removes the file and the folders that it leaves empty.
+func (w *World) removeText(path string) error {
+	w.texts.Lock()
+	defer w.texts.Unlock()
+	if err := os.Remove(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("text cannot be removed: %w", err)
+	}
+	for dir := filepath.Dir(path); dir != w.folder.texts(); dir = filepath.Dir(dir) {
+		if os.Remove(dir) != nil {
+			break // not empty
+		}
+	}
+	return nil
+}
+
+// sweepTexts removes what a killed process was writing.
+func (w *World) sweepTexts() error {
+	entries, err := os.ReadDir(w.folder.texts())
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), tempText) {
+			err = errors.Join(err, os.Remove(filepath.Join(w.folder.texts(), e.Name())))
+		}
+	}
+	return err
+}

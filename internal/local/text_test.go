@@ -1,0 +1,202 @@
+package local
+
+import (
+	"errors"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// finished is a done record in the bucket of w.
+func finished(w *World, name, text string) *pipeline.Record {
+	return &pipeline.Record{Bucket: w.Bucket(), Name: name, Generation: 7, Status: pipeline.Done, Text: text, Pages: 1}
+}
+
+// writeText has to work, at the place that TextPath tells.
+func writeText(t *testing.T, w *World, r *pipeline.Record) string {
+	t.Helper()
+	path, err := w.WriteText(t.Context(), r)
+	if err != nil || path != w.TextPath(r.Name) {
+		t.Fatalf("WriteText of %q = %s, %v; want %s", r.Name, path, err, w.TextPath(r.Name))
+	}
+	return path
+}
+
+func wantFile(t *testing.T, path, want string) {
+	t.Helper()
+	if got, err := os.ReadFile(path); string(got) != want || err != nil {
+		t.Errorf("%s holds %q, %v; want %q", path, got, err, want)
+	}
+}
+
+func TestWriteText(t *testing.T) {
+	w := openWorld(t, t.TempDir())
+	for name, want := range map[string]string{
+		"a.png": "a.png.md", "sub/deep er/ü 1.jpg": "sub/deep er/ü 1.jpg.md", "100% #?.png": "100% #?.png.md",
+	} {
+		if runtime.GOOS == "windows" && strings.Contains(name, "?") {
+			continue
+		}
+		at := writeText(t, w, finished(w, name, "# Titel\n\nText"))
+		if at != filepath.Join(w.folder.texts(), filepath.FromSlash(want)) {
+			t.Errorf("%q lies at %s", name, at)
+		}
+		wantFile(t, at, "# Titel\n\nText\n")
+	}
+	wantFile(t, writeText(t, w, finished(w, "ends", "line\n")), "line\n")
+	wantFile(t, writeText(t, w, finished(w, "blank", "")), "")
+	wantFile(t, writeText(t, w, finished(w, "a.png", "newer")), "newer\n")
+}
+
+func TestWriteTextOfPages(t *testing.T) {
+	w := openWorld(t, t.TempDir())
+	r := finished(w, "book.pdf", "")
+	r.TextInPages, r.Pages = true, 3
+	put(t, w, *r, pipeline.PageRecord{Page: 3, Generation: 7, Text: "three"}, pipeline.PageRecord{Page: 1, Generation: 7, Text: "one"},
+		pipeline.PageRecord{Page: 2, Generation: 7}, pipeline.PageRecord{Page: 1, Generation: 6, Text: "of another generation"})
+	wantFile(t, writeText(t, w, r), "one\n\f\n\n\f\nthree\n")
+
+	other := openWorld(t, t.TempDir()) // records from elsewhere, texts here
+	at, err := other.WriteTextFrom(t.Context(), w, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, at, "one\n\f\n\n\f\nthree\n")
+
+	closeWorld(t, w)
+	if _, err := w.WriteText(t.Context(), r); !errors.Is(err, pipeline.ErrStoreUnavailable) {
+		t.Errorf("without the pages: %v", err)
+	}
+}
+
+// A record that has no text has no file, and no empty folders are left of one.
+func TestTextEndsWithItsRecord(t *testing.T) {
+	for _, status := range []pipeline.Status{pipeline.Processing, pipeline.Retrying, pipeline.Failed, pipeline.Erased} {
+		w := openWorld(t, t.TempDir())
+		a, b := finished(w, "x/y/a", "A"), finished(w, "x/b", "B")
+		writeText(t, w, a)
+		kept := writeText(t, w, b)
+		for range 2 { // it may be repeated
+			a.Status, a.Text = status, ""
+			if path, err := w.WriteText(t.Context(), a); path != "" || err != nil {
+				t.Errorf("%s: %q, %v", status, path, err)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(w.folder.texts(), "x", "y")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: the folder stays: %v", status, err)
+		}
+		wantFile(t, kept, "B\n")
+		b.Status = status
+		w.WriteText(t.Context(), b)
+		if entries, err := os.ReadDir(w.folder.texts()); len(entries) != 0 || err != nil {
+			t.Errorf("%s: %v stays, %v", status, entries, err)
+		}
+	}
+}
+
+// A text that is right already is not written again: a restart tells every finished record.
+func TestTextUntouched(t *testing.T) {
+	w := openWorld(t, t.TempDir())
+	at := writeText(t, w, finished(w, "a", "text"))
+	if err := os.Chtimes(at, long, long); err != nil {
+		t.Fatal(err)
+	}
+	writeText(t, w, finished(w, "a", "text"))
+	if info, err := os.Stat(at); err != nil || !info.ModTime().Equal(long) {
+		t.Errorf("written again: %v, %v", info, err)
+	}
+	writeText(t, w, finished(w, "a", "TEXT"))
+	wantFile(t, at, "TEXT\n")
+}
+
+// Whatever a killed process was writing is gone with the next start, and nothing else.
+func TestHalfWrittenTexts(t *testing.T) {
+	dir := t.TempDir()
+	w := openWorld(t, dir)
+	at := writeText(t, w, finished(w, "a", "text"))
+	half := filepath.Join(filepath.Dir(at), tempText+"XYZ")
+	writeFile(t, half, "te", time.Time{})
+	closeWorld(t, w)
+	openWorld(t, dir)
+	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the half-written text stays: %v", err)
+	}
+	wantFile(t, at, "text\n")
+}
+
+func TestTextCannotBeWritten(t *testing.T) {
+	w := openWorld(t, t.TempDir())
+	writeFile(t, filepath.Join(w.TextPath("a"), "in the way"), "x", time.Time{})
+	_, err := w.WriteText(t.Context(), finished(w, "a", "text"))
+	wantError(t, err, `text of "a" cannot be written`)
+	writeFile(t, filepath.Join(w.folder.texts(), "sub"), "x", time.Time{})
+	_, err = w.WriteText(t.Context(), finished(w, "sub/a", "text"))
+	wantError(t, err, `text of "sub/a" cannot be written`)
+	r := finished(w, "a", "")
+	r.Status = pipeline.Erased
+	_, err = w.WriteText(t.Context(), r)
+	wantError(t, err, "cannot be removed")
+	entries, _ := os.ReadDir(w.folder.texts())
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), tempText) {
+			t.Errorf("%s stays", e.Name())
+		}
+	}
+}
+
+// Names that get into one another's way elsewhere do not here, in any order of writing.
+func TestTextCollisions(t *testing.T) {
+	names := []string{
+		"a", "a.md", "a.md/b", "a.md.md", "a.md/b.md/c", "a.md~/b", "a.md~", "a.md~~/b", "A.MD/c", "a.Md~/c", ".md/x", "a/b", "a/b.md/c",
+		strings.Repeat("n", 252), strings.Repeat("n", 253), strings.Repeat("n", 255), strings.Repeat("m", 254) + "/x",
+		strings.Repeat("n", 252) + ".md/x", strings.Repeat("n", 251) + ".md/x", strings.Repeat("ü", 127),
+		strings.Repeat("long/", 250) + "a", strings.Repeat("long/", 250) + "b",
+	}
+	w := openWorld(t, t.TempDir())
+	for _, backwards := range []bool{false, true} {
+		for i := range names {
+			if backwards {
+				i = len(names) - 1 - i
+			}
+			writeText(t, w, finished(w, names[i], names[i]))
+		}
+		for _, name := range names {
+			wantFile(t, w.TextPath(name), name+"\n")
+		}
+	}
+}
+
+// FuzzTextName: two objects never share a file, no file is where another object needs a folder, also where the file system
+// does not tell cases apart, and every segment fits.
+func FuzzTextName(f *testing.F) {
+	f.Add("a", "a.md/b")
+	f.Add("a.md~/b", "a.md/b")
+	f.Add("x.MD~/a", "x.md/a")
+	f.Add(strings.Repeat("n", 300), ".long/x")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if !validName(a) || !validName(b) || strings.EqualFold(a, b) {
+			t.Skip()
+		}
+		first := filepath.ToSlash(textName(pipeline.Object{Bucket: "b", Name: a}))
+		second := filepath.ToSlash(textName(pipeline.Object{Bucket: "b", Name: b}))
+		if strings.EqualFold(first, second) {
+			t.Errorf("%q and %q share %q", a, b, first)
+		}
+		for dir := path.Dir(first); dir != "."; dir = path.Dir(dir) {
+			if strings.EqualFold(dir, second) {
+				t.Errorf("%q has its file where %q needs a folder: %q", b, a, second)
+			}
+		}
+		for _, s := range strings.Split(first, "/") {
+			if len(s) > maxSegment {
+				t.Errorf("segment of %d bytes", len(s))
+			}
+		}
+	})
+}

@@ -1,0 +1,253 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// wantError checks that an error is a sentence with all the words.
+func wantError(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want one with %q", words)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("error is %q, want %q in it", err, word)
+		}
+	}
+}
+
+func TestOpenMakesTheFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "deep", "scans 100% #1?")
+	w := openWorld(t, dir)
+	if w.Bucket() != "scans 100% #1?" {
+		t.Errorf("bucket is %q", w.Bucket())
+	}
+	info, err := os.Stat(filepath.Join(dir, ".bucketocr", "records.db"))
+	if err != nil || info.Size() == 0 {
+		t.Errorf("no database where it should be: %v", err)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("the folder holds %v, want .bucketocr alone", entries)
+	}
+	info, err = os.Stat(filepath.Join(dir, ".bucketocr"))
+	if err != nil || (runtime.GOOS != "windows" && info.Mode().Perm() != 0o700) {
+		t.Errorf("mode of .bucketocr is %v, %v; what images tell is their owner's", info.Mode(), err)
+	}
+}
+
+func TestOpenRelative(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("inbox", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("inbox")
+	if w := openWorld(t, "."); w.Bucket() != "inbox" || !filepath.IsAbs(w.TextPath("a")) {
+		t.Errorf("bucket %q, texts at %s", w.Bucket(), w.TextPath("a"))
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	writeFile(t, file, "x", time.Time{})
+	blocked := filepath.Join(dir, "blocked")
+	writeFile(t, filepath.Join(blocked, ".bucketocr", "lock", "in the way"), "x", time.Time{})
+	for _, test := range []struct {
+		dir   string
+		words []string
+	}{
+		{file, []string{file, "is a file, not a folder"}},
+		{filepath.Join(file, "below"), []string{"cannot be used", "not a directory"}},
+		{blocked, []string{"cannot be written", filepath.Join(blocked, ".bucketocr")}},
+		{string(filepath.Separator), []string{"cannot be a bucket"}},
+	} {
+		w, err := Open(test.dir)
+		if err == nil {
+			w.Close()
+		}
+		wantError(t, err, test.words...)
+	}
+}
+
+func TestOpenUnwritable(t *testing.T) {
+	dir := t.TempDir()
+	if os.Chmod(dir, 0o555); os.WriteFile(filepath.Join(dir, "probe"), nil, 0o666) == nil {
+		t.Skip("this user may write everywhere")
+	}
+	_, err := Open(dir)
+	wantError(t, err, dir, "cannot be written", "permission denied")
+}
+
+func TestOneWorldAtATime(t *testing.T) {
+	dir := t.TempDir()
+	w := openWorld(t, dir)
+	_, err := Open(dir)
+	wantError(t, err, "another bucketocr up works in "+dir, fmt.Sprintf("(pid %d)", os.Getpid()))
+	closeWorld(t, w)
+	closeWorld(t, w)
+	openWorld(t, dir)
+}
+
+// A moved directory is the same bucket: its documents and what is finished stay found.
+func TestMovedFolderKeepsItsBucket(t *testing.T) {
+	parent := t.TempDir()
+	before, after := filepath.Join(parent, "before"), filepath.Join(parent, "after")
+	w := openWorld(t, before)
+	put(t, w, retrying(w, "a"))
+	closeWorld(t, w)
+	if err := os.Rename(before, after); err != nil {
+		t.Fatal(err)
+	}
+	w = openWorld(t, after)
+	if w.Bucket() != "before" {
+		t.Errorf("bucket is %q, want the name of its first day", w.Bucket())
+	}
+	get(t, w.Store, "a")
+	if !strings.HasPrefix(w.TextPath("a"), after) {
+		t.Errorf("texts at %s", w.TextPath("a"))
+	}
+}
+
+func TestOrphans(t *testing.T) {
+	dir := t.TempDir()
+	w := openWorld(t, dir)
+	held := retrying(w, "held")
+	held.Status = pipeline.Processing
+	held.Due = time.Now().Add(time.Hour)
+	held.Lease = &pipeline.Lease{ID: "dead", Expires: held.Due, Alone: true}
+	held.Attempt = 3
+	put(t, w, held)
+	other := put(t, w, retrying(w, "other"))
+	closeWorld(t, w)
+
+	w = openWorld(t, dir)
+	before := time.Now()
+	if n, err := w.Orphans(t.Context()); n != 1 || err != nil {
+		t.Fatalf("Orphans = %d, %v; want 1", n, err)
+	}
+	got, now := get(t, w.Store, "held"), time.Now()
+	if got.Lease.Expires.After(now) || got.Lease.Expires.Before(before) || !got.Due.Equal(got.Lease.Expires) {
+		t.Errorf("lease ends %v, due %v; want now, %v", got.Lease.Expires, got.Due, now)
+	}
+	if got.Lease.ID != "dead" || !got.Lease.Alone || got.Status != pipeline.Processing || got.Attempt != 3 {
+		t.Errorf("the sweep must find the dead attempt as it was, found %+v", got.Record)
+	}
+	if again := get(t, w.Store, "other"); again.Version != other.Version {
+		t.Error("a record that nobody held was touched")
+	}
+	if due, err := w.Due(t.Context(), now, 9); len(due) != 2 || err != nil {
+		t.Errorf("%d records due, %v; want 2", len(due), err)
+	}
+	old := *got.Record
+	old.Status = pipeline.Done
+	if c, err := endLease(&old); c != nil || err != nil {
+		t.Error("a record that ended meanwhile must be left alone")
+	}
+}
+
+func TestOpenDamaged(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		spoil func(t *testing.T, w *World, path string)
+		words []string
+	}{
+		{"no database", func(t *testing.T, w *World, path string) {
+			closeWorld(t, w)
+			writeFile(t, path, strings.Repeat("These are my notes. ", 500), time.Time{})
+		}, []string{"damaged or not bucketocr's"}},
+		{"header cut off", func(t *testing.T, w *World, path string) {
+			closeWorld(t, w)
+			if err := os.Truncate(path, 50); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"damaged or not bucketocr's"}},
+		{"second half zeroed", func(t *testing.T, w *World, path string) {
+			closeWorld(t, w)
+			zeroFrom(t, path, 4096)
+		}, []string{"damaged or not bucketocr's"}},
+		{"another program's", func(t *testing.T, w *World, path string) {
+			execSQL(t, w, "PRAGMA application_id = 77")
+		}, []string{"made by another program"}},
+		{"older than any", func(t *testing.T, w *World, path string) {
+			execSQL(t, w, "PRAGMA user_version = 0")
+		}, []string{"schema version 0"}},
+		{"newer", func(t *testing.T, w *World, path string) {
+			execSQL(t, w, "PRAGMA user_version = 99")
+		}, []string{"made by a newer bucketocr"}},
+		{"without a bucket", func(t *testing.T, w *World, path string) {
+			execSQL(t, w, "DELETE FROM bucket")
+		}, []string{"damaged"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, ".bucketocr", "records.db")
+			w := openWorld(t, dir)
+			put(t, w, retrying(w, "a"))
+			test.spoil(t, w, path)
+			closeWorld(t, w)
+			_, err := Open(dir)
+			wantError(t, err, append(test.words, path, "move that file away")...)
+			if !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+				t.Errorf("class of %v", err)
+			}
+			_, err = OpenReadOnly(dir)
+			wantError(t, err, test.words...)
+			if err := os.Rename(path, path+".old"); err != nil { // what the sentence says helps
+				t.Fatal(err)
+			}
+			openWorld(t, dir)
+		})
+	}
+}
+
+// Pages spoiled in the middle of a run are an error of the store, not a panic.
+func TestDamageUnderWay(t *testing.T) {
+	dir := t.TempDir()
+	w := openWorld(t, dir)
+	for i := range 200 {
+		r := retrying(w, strings.Repeat("n", i+1))
+		r.Text = strings.Repeat("x", 3000)
+		put(t, w, r)
+	}
+	closeWorld(t, w)
+	w = openWorld(t, dir)
+	zeroFrom(t, w.folder.database(), 16*4096)
+	_, err := w.Due(t.Context(), time.Now(), 1000)
+	if !errors.Is(err, pipeline.ErrStoreMisconfigured) || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("reading what is damaged: %v", err)
+	}
+	execSQL(t, w, "UPDATE records SET doc = '{broken' WHERE rev = 1")
+	if _, err := w.Get(t.Context(), w.object("n", object{}).ID()); !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+		t.Errorf("a record that is no record: %v", err)
+	}
+}
+
+func execSQL(t *testing.T, w *World, statement string) {
+	t.Helper()
+	if _, err := w.write.Exec(statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// zeroFrom overwrites a file from an offset on.
+func zeroFrom(t *testing.T, path string, offset int) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil || len(data) <= offset {
+		t.Fatalf("%d bytes in %s, %v", len(data), path, err)
+	}
+	clear(data[offset:])
+	if err := os.WriteFile(path, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
