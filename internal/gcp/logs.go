@@ -85,4 +85,6 @@ func (t traced) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return traced{t.Handler.WithAttrs(attrs), t.project}
 }
 
-func (t traced) WithGroup(name string) slog.Handler { return traced{t.Handler.WithGroup(name), t.project} }
+func (t traced) WithGroup(name string) slog.Handler {
+	return traced{t.Handler.WithGroup(name), t.project}
+}

@@ -92,7 +92,7 @@ func picture(width int) []byte {
 
 func (w *world) record(name string) *pipeline.Record {
 	w.t.Helper()
-	r := w.records.All()[pipeline.Object{Bucket: "b", Name: name}.ID()]
+	r := w.records.Record(pipeline.Object{Bucket: "b", Name: name}.ID())
 	if r == nil {
 		w.t.Fatalf("no record of %q", name)
 	}

@@ -210,6 +210,13 @@ func (m *Memory) All() map[string]*pipeline.Record {
 	return all
 }
 
+// Record is one record, for a test to look at; nil where there is none. It is not counted as a read.
+func (m *Memory) Record(id string) *pipeline.Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return recordOf(copyStored(m.records[id]))
+}
+
 func (m *Memory) step(ctx context.Context, op, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err

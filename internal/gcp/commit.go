@@ -1,0 +1,91 @@
+package gcp
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// commit replaces the record and writes the pages, all or nothing, if the record still is what from says (nil: if there
+// is none). What it returns is read from what it wrote, so it is what Get reads.
+func (s *store) commit(ctx context.Context, id string, from *pipeline.Stored, change *pipeline.Change, write string) (*pipeline.Stored, error) {
+	record := s.recordWrite(id, from, change, write)
+	writes := []*pb.Write{record}
+	for _, p := range change.Pages {
+		writes = append(writes, s.pageWrite(id, p))
+	}
+	answer, err := s.rpc.Commit(s.routed(ctx), &pb.CommitRequest{Database: s.database, Writes: writes})
+	if err != nil {
+		return nil, err
+	}
+	if len(answer.WriteResults) != len(writes) {
+		return nil, errors.New("the answer to a commit does not fit it")
+	}
+	return applied(record, answer.WriteResults[0]), nil
+}
+
+// recordWrite replaces the whole document.
+func (s *store) recordWrite(id string, from *pipeline.Stored, change *pipeline.Change, write string) *pb.Write {
+	f := recordFields(change.Record)
+	f["write"] = text(write)
+	stamps := []string{"updated"}
+	for _, stamp := range []struct {
+		bit   pipeline.Stamps
+		field string
+	}{
+		{pipeline.StampCreated, "created"}, {pipeline.StampStarted, "started"}, {pipeline.StampFinished, "finished"},
+	} {
+		if change.Stamps&stamp.bit != 0 {
+			stamps = append(stamps, stamp.field)
+		}
+	}
+	return replace(s.document(id), f, precondition(from), stamps...)
+}
+
+// pageWrite needs no condition: it stands or falls with the record's.
+func (s *store) pageWrite(id string, p pipeline.PageRecord) *pb.Write {
+	return replace(s.page(id, pageID(p)), pageFields(p), nil, "finished")
+}
+
+// replace writes a document whole, with the server's time in the fields named.
+func replace(name string, f fields, condition *pb.Precondition, stamps ...string) *pb.Write {
+	w := &pb.Write{
+		Operation:       &pb.Write_Update{Update: &pb.Document{Name: name, Fields: f}},
+		CurrentDocument: condition,
+	}
+	for _, field := range stamps {
+		delete(f, field)
+		w.UpdateTransforms = append(w.UpdateTransforms, &pb.DocumentTransform_FieldTransform{
+			FieldPath: field,
+			TransformType: &pb.DocumentTransform_FieldTransform_SetToServerValue{
+				SetToServerValue: pb.DocumentTransform_FieldTransform_REQUEST_TIME,
+			},
+		})
+	}
+	return w
+}
+
+// precondition is that the document is still the one read, or still missing.
+func precondition(from *pipeline.Stored) *pb.Precondition {
+	if from == nil {
+		return &pb.Precondition{ConditionType: &pb.Precondition_Exists{Exists: false}}
+	}
+	at := timestamppb.New(time.Unix(0, from.Version))
+	return &pb.Precondition{ConditionType: &pb.Precondition_UpdateTime{UpdateTime: at}}
+}
+
+// applied is the record as it stands after a write: its fields, and the times that the server set.
+func applied(w *pb.Write, result *pb.WriteResult) *pipeline.Stored {
+	f := fields(w.GetUpdate().Fields)
+	for i, transform := range w.UpdateTransforms {
+		if i < len(result.TransformResults) {
+			f[transform.FieldPath] = result.TransformResults[i]
+		}
+	}
+	return &pipeline.Stored{Record: readRecord(f), Version: result.UpdateTime.AsTime().UnixNano()}
+}

@@ -1,0 +1,166 @@
+package gcptest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// serve answers GET /storage/v1/b/BUCKET/o/OBJECT, and with alt=media the same beneath /download too. The path is taken
+// apart in its escaped form: a name may hold what looks like a path.
+func (b *Bucket) serve(w http.ResponseWriter, r *http.Request) {
+	bucket, name, ok := objectPath(r.URL.EscapedPath())
+	if !ok || r.Method != http.MethodGet {
+		refuse(w, http.StatusNotImplemented, "this stand-in only reads objects")
+		return
+	}
+	query := r.URL.Query()
+	generation, err := strconv.ParseInt(query.Get("generation"), 10, 64)
+	if query.Has("generation") && (err != nil || generation <= 0) {
+		refuse(w, http.StatusBadRequest, "Invalid argument.")
+		return
+	}
+	media := query.Get("alt") == "media"
+	o, fault := b.take(Request{Media: media, Name: name, Generation: generation, Header: r.Header.Clone()})
+	switch {
+	case fault.Drop:
+		drop(w)
+	case fault.Status != 0 && fault.Body != "":
+		w.WriteHeader(fault.Status)
+		_, _ = io.WriteString(w, fault.Body) // a client that left is the test's affair
+	case fault.Status != 0:
+		refuse(w, fault.Status, http.StatusText(fault.Status))
+	case bucket != b.name:
+		refuse(w, http.StatusNotFound, "The specified bucket does not exist.")
+	case o == nil:
+		refuse(w, http.StatusNotFound, fmt.Sprintf("No such object: %s/%s", bucket, name))
+	case media:
+		sendBytes(w, r, o, fault)
+	default:
+		sendMetadata(w, b.name, o, fault)
+	}
+}
+
+func objectPath(path string) (bucket, name string, ok bool) {
+	path = strings.TrimPrefix(path, "/download")
+	path, ok = strings.CutPrefix(path, "/storage/v1/b/")
+	bucket, name, found := strings.Cut(path, "/o/")
+	if !ok || !found || strings.Contains(name, "/") {
+		return "", "", false
+	}
+	name, err := url.PathUnescape(name)
+	return bucket, name, err == nil
+}
+
+// refuse answers with an error in Cloud Storage's form.
+func refuse(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{
+		"code": status, "message": message, "errors": []any{map[string]string{"domain": "global", "message": message}},
+	}})
+}
+
+// drop ends the connection.
+func drop(w http.ResponseWriter) {
+	if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+		conn.Close()
+	}
+}
+
+func sendMetadata(w http.ResponseWriter, bucket string, o *object, f Fault) {
+	answer := map[string]any{
+		"kind": "storage#object", "bucket": bucket, "name": o.name, "generation": strconv.FormatInt(o.generation, 10),
+		"contentType": o.contentType, "size": strconv.Itoa(len(o.bytes)), "metadata": o.metadata,
+	}
+	if !f.NoHash {
+		answer["crc32c"] = crcText(o.crc())
+	}
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+func crcText(sum uint32) string {
+	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum))
+}
+
+// sendBytes answers with the object. What is stored as gzip is sent so only to who takes it, as Cloud Storage does.
+func sendBytes(w http.ResponseWriter, r *http.Request, o *object, f Fault) {
+	h := w.Header()
+	h.Set("Content-Type", o.contentType)
+	h.Set("X-Goog-Generation", strconv.FormatInt(o.generation, 10))
+	setHashes(h, o, f)
+	encoding := o.encoding
+	if encoding == "" {
+		encoding = "identity"
+	} else {
+		h.Set("Content-Encoding", o.encoding)
+	}
+	h.Set("X-Goog-Stored-Content-Encoding", encoding)
+	body := bytes.Clone(o.bytes)
+	if encoding == "gzip" && !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Del("Content-Encoding")
+		h.Set("Warning", `214 UploadServer gunzipped`)
+		body = gunzipped(body)
+	}
+	if f.Damage && len(body) > 0 {
+		body[len(body)/2] ^= 0x40
+	}
+	if !f.NoSize {
+		h.Set("X-Goog-Stored-Content-Length", strconv.Itoa(len(o.bytes)))
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	send(w, r, body, f)
+}
+
+// setHashes writes the sums the way Cloud Storage does, in one header each.
+func setHashes(h http.Header, o *object, f Fault) {
+	if f.NoHash {
+		return
+	}
+	sum := o.crc()
+	if f.WrongSum {
+		sum++
+	}
+	md5sum := md5.Sum(o.bytes)
+	h.Add("X-Goog-Hash", "crc32c="+crcText(sum))
+	h.Add("X-Goog-Hash", "md5="+base64.StdEncoding.EncodeToString(md5sum[:]))
+}
+
+// send writes the body, in two halves where something is to happen between them.
+func send(w http.ResponseWriter, r *http.Request, body []byte, f Fault) {
+	if f.Gate == nil && !f.Cut {
+		_, _ = w.Write(body) // a client that left is the test's affair
+		return
+	}
+	half := len(body) / 2
+	_, _ = w.Write(body[:half])
+	_ = http.NewResponseController(w).Flush()
+	if f.Cut {
+		panic(http.ErrAbortHandler)
+	}
+	select {
+	case <-f.Gate:
+		_, _ = w.Write(body[half:])
+	case <-r.Context().Done():
+	}
+}
+
+// gunzipped is what Cloud Storage sends of a gzip to who does not take one; of a broken one, what comes before the break.
+func gunzipped(body []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil
+	}
+	plain, _ := io.ReadAll(z)
+	return plain
+}

@@ -1,0 +1,211 @@
+package gcptest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"path"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// Proxy stands between a test and an emulator, passes on every call, counts them, and can lose what comes back.
+// Its methods may be called at any time.
+type Proxy struct {
+	host   string
+	target *grpc.ClientConn
+
+	mu     sync.Mutex
+	calls  map[string]int
+	faults []fault
+	broken chan struct{} // closed and replaced to break the calls under way
+	onLost func()
+}
+
+// fault is what happens to one call.
+type fault struct {
+	method string
+	n      int // which call of the method
+	code   codes.Code
+	lost   bool // the call is passed on, and its answer lost
+}
+
+// NewProxy starts a proxy before the emulator at host.
+func NewProxy(tb testing.TB, host string) *Proxy {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	target, err := grpc.NewClient("passthrough:///"+host, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.ForceCodec(raw{}), grpc.MaxCallRecvMsgSize(maxMessage)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := &Proxy{host: listener.Addr().String(), target: target, calls: map[string]int{}, broken: make(chan struct{})}
+	server := grpc.NewServer(grpc.ForceServerCodec(raw{}), grpc.UnknownServiceHandler(p.handle), grpc.MaxRecvMsgSize(maxMessage))
+	go func() { _ = server.Serve(listener) }() // until it is stopped
+	tb.Cleanup(func() {
+		server.Stop()
+		target.Close()
+	})
+	return p
+}
+
+const maxMessage = 64 << 20
+
+// Host is the proxy's host:port.
+func (p *Proxy) Host() string { return p.host }
+
+// Calls is how often the method was called, by its bare name: Commit, BatchGetDocuments, RunQuery, Listen. Repetitions of
+// Google's client count as well.
+func (p *Proxy) Calls(method string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls[method]
+}
+
+// LoseAnswer has the n-th call of the method from now on carried out and answered with code. Google's client repeats a
+// Commit that ends with Unavailable, so the caller sees what became of the repetition; Unknown and Internal it reports.
+func (p *Proxy) LoseAnswer(method string, n int, code codes.Code) { p.plan(method, n, code, true) }
+
+// Refuse has the n-th call of the method from now on not carried out and answered with code.
+func (p *Proxy) Refuse(method string, n int, code codes.Code) { p.plan(method, n, code, false) }
+
+func (p *Proxy) plan(method string, n int, code codes.Code, lost bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, fault{method: method, n: p.calls[method] + n, code: code, lost: lost})
+}
+
+// OnLost has fn called once, between the carrying out of the next call whose answer is lost and the loss.
+func (p *Proxy) OnLost(fn func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onLost = fn
+}
+
+// lost calls what [Proxy.OnLost] planned.
+func (p *Proxy) lost() {
+	p.mu.Lock()
+	fn := p.onLost
+	p.onLost = nil
+	p.mu.Unlock()
+	if fn != nil {
+		fn()
+	}
+}
+
+// Break ends all calls under way with Unavailable, as a lost connection does.
+func (p *Proxy) Break() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.broken)
+	p.broken = make(chan struct{})
+}
+
+// count notes a call and says what shall happen to it.
+func (p *Proxy) count(method string) (f fault, faulty bool, broken <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls[method]++
+	for _, f := range p.faults {
+		if f.method == method && f.n == p.calls[method] {
+			return f, true, p.broken
+		}
+	}
+	return fault{}, false, p.broken
+}
+
+// handle carries one call of any kind.
+func (p *Proxy) handle(_ any, caller grpc.ServerStream) error {
+	full, _ := grpc.MethodFromServerStream(caller)
+	f, faulty, broken := p.count(path.Base(full))
+	if faulty && !f.lost {
+		return status.Error(f.code, "refused by the proxy")
+	}
+	headers, _ := metadata.FromIncomingContext(caller.Context())
+	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(caller.Context(), headers))
+	defer cancel()
+	target, err := p.target.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, full)
+	if err != nil {
+		return err
+	}
+	go forward(caller, target)
+	answered := make(chan error, 1)
+	go func() { answered <- back(target, caller, faulty) }()
+	select {
+	case err = <-answered:
+	case <-broken:
+		cancel()
+		<-answered // nothing may be sent once this function has returned
+		return status.Error(codes.Unavailable, "the proxy broke the call")
+	}
+	if faulty {
+		p.lost()
+		return status.Error(f.code, "the proxy lost the answer")
+	}
+	return err
+}
+
+// forward passes on what the caller sends, until it has no more.
+func forward(caller grpc.ServerStream, target grpc.ClientStream) {
+	for {
+		var m []byte
+		if caller.RecvMsg(&m) != nil {
+			_ = target.CloseSend() // a target that is gone needs no telling
+			return
+		}
+		if target.SendMsg(&m) != nil {
+			return
+		}
+	}
+}
+
+// back passes on, or loses, what the target answers, until it has no more.
+func back(target grpc.ClientStream, caller grpc.ServerStream, lose bool) error {
+	for {
+		var m []byte
+		switch err := target.RecvMsg(&m); {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+		if lose {
+			continue
+		}
+		if err := caller.SendMsg(&m); err != nil {
+			return err
+		}
+	}
+}
+
+// raw passes messages on as they are.
+type raw struct{}
+
+func (raw) Marshal(v any) ([]byte, error) {
+	m, ok := v.(*[]byte)
+	if !ok {
+		return nil, fmt.Errorf("gcptest: %T is no raw message", v)
+	}
+	return *m, nil
+}
+
+func (raw) Unmarshal(data []byte, v any) error {
+	m, ok := v.(*[]byte)
+	if !ok {
+		return fmt.Errorf("gcptest: %T is no raw message", v)
+	}
+	*m = append([]byte(nil), data...)
+	return nil
+}
+
+func (raw) Name() string { return "raw" }

@@ -1,0 +1,73 @@
+package gcp
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// dialLimit bounds the making of a client, which reads credentials and may ask the metadata server.
+const dialLimit = 30 * time.Second
+
+// lazy makes a value at its first use. One goroutine makes it, for all who wait; an error is theirs alone, and the next
+// caller has it made anew.
+type lazy[T any] struct {
+	make func(ctx context.Context) (T, error)
+
+	mu      sync.Mutex
+	made    bool
+	value   T
+	pending *making[T]
+}
+
+// making is one attempt, under way until done is closed.
+type making[T any] struct {
+	done  chan struct{}
+	value T
+	err   error
+}
+
+// get gives the value, or ctx's error where that ends first; the making goes on for the next caller.
+func (l *lazy[T]) get(ctx context.Context) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	l.mu.Lock()
+	if l.made {
+		defer l.mu.Unlock()
+		return l.value, nil
+	}
+	if l.pending == nil {
+		l.pending = &making[T]{done: make(chan struct{})}
+		go l.run(context.WithoutCancel(ctx), l.pending)
+	}
+	m := l.pending
+	l.mu.Unlock()
+	select {
+	case <-m.done:
+		return m.value, m.err
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+}
+
+// peek gives the value only where it was made.
+func (l *lazy[T]) peek() (T, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.value, l.made
+}
+
+func (l *lazy[T]) run(ctx context.Context, m *making[T]) {
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	m.value, m.err = l.make(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m.err == nil {
+		l.value, l.made = m.value, true
+	}
+	l.pending = nil
+	close(m.done)
+}

@@ -1,0 +1,145 @@
+package gcp
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+
+	"google.golang.org/api/storage/v1"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// ObjectsConfig says where Cloud Storage is.
+type ObjectsConfig struct {
+	// Emulator is the address of a stand-in, host:port or a URL, asked without credentials.
+	// Empty: the value of STORAGE_EMULATOR_HOST, and where that is empty too, Cloud Storage itself.
+	Emulator string
+}
+
+// Objects is [pipeline.Objects] over Cloud Storage. The account that it runs as needs storage.objects.get on the bucket,
+// and storage.objects.list too: without it Cloud Storage answers 403 for an object that is gone, and a person is called
+// for nothing (the role storage.objectViewer holds both).
+//
+// Each call makes up to four tries with short waits where Cloud Storage is busy or does not answer. A body that breaks
+// off is not resumed: redelivery repeats the whole.
+type Objects struct {
+	service lazy[*storage.Service]
+}
+
+var _ pipeline.Objects = (*Objects)(nil)
+
+// NewObjects makes the bucket's driver. It does not touch the network.
+func NewObjects(c ObjectsConfig) *Objects {
+	emulator := c.Emulator
+	if emulator == "" {
+		emulator = os.Getenv("STORAGE_EMULATOR_HOST")
+	}
+	return &Objects{service: lazy[*storage.Service]{make: func(ctx context.Context) (*storage.Service, error) {
+		return dialStorage(ctx, emulator)
+	}}}
+}
+
+// Open reads exactly the given generation, as its bytes are stored.
+//
+// The CRC32C that Cloud Storage keeps is checked over the bytes as they pass. A wrong sum, a body cut short and one too
+// long fail with [pipeline.ErrStorageUnavailable] before the last byte is handed out, so that a reader who stops at the
+// known size has read bytes that are right. The sum comes with the answer (X-Goog-Hash); where a proxy or a stand-in
+// dropped it, the object's metadata is asked, one more call; bytes without any sum are not accepted.
+//
+// An object stored with Content-Encoding gzip is unpacked after that check, its size unknown beforehand (-1). Where it is
+// no gzip, Read fails with [pipeline.ErrObjectCorrupt]: the sum was right, so this is the object's own fault.
+func (s *Objects) Open(ctx context.Context, o pipeline.Object) (pipeline.Content, error) {
+	service, err := s.service.get(ctx)
+	if err != nil {
+		return pipeline.Content{}, storageError(ctx, err)
+	}
+	var res *http.Response
+	err = retryStorage(ctx, func() (err error) {
+		res, err = service.Objects.Get(o.Bucket, o.Name).Generation(o.Generation).Context(ctx).Download()
+		return err
+	})
+	if err != nil {
+		return pipeline.Content{}, storageError(ctx, err)
+	}
+	sum, ok := crcOf(res.Header)
+	if !ok {
+		if sum, err = s.askSum(ctx, service, o); err != nil {
+			res.Body.Close()
+			return pipeline.Content{}, err
+		}
+	}
+	return content(ctx, res, sum), nil
+}
+
+// askSum reads the checksum that did not come with the bytes.
+func (s *Objects) askSum(ctx context.Context, service *storage.Service, o pipeline.Object) (sum uint32, err error) {
+	var meta *storage.Object
+	err = retryStorage(ctx, func() (err error) {
+		meta, err = service.Objects.Get(o.Bucket, o.Name).Generation(o.Generation).Fields("crc32c").Context(ctx).Do()
+		return err
+	})
+	if err != nil {
+		return 0, storageError(ctx, err)
+	}
+	sum, ok := parseCRC(meta.Crc32c)
+	if !ok {
+		return 0, unavailable("no checksum comes with the object")
+	}
+	return sum, nil
+}
+
+// Live says which generation of the name stands in the bucket now, with its attributes. Where none does, nor the bucket,
+// the error wraps [pipeline.ErrObjectGone].
+func (s *Objects) Live(ctx context.Context, bucket, name string) (pipeline.Object, pipeline.Attributes, error) {
+	service, err := s.service.get(ctx)
+	if err != nil {
+		return pipeline.Object{}, pipeline.Attributes{}, storageError(ctx, err)
+	}
+	var meta *storage.Object
+	err = retryStorage(ctx, func() (err error) {
+		meta, err = service.Objects.Get(bucket, name).Fields("generation", "contentType", "size", "metadata").Context(ctx).Do()
+		return err
+	})
+	if err != nil {
+		return pipeline.Object{}, pipeline.Attributes{}, storageError(ctx, err)
+	}
+	if meta.Generation <= 0 {
+		return pipeline.Object{}, pipeline.Attributes{}, unavailable("the answer names no generation")
+	}
+	return pipeline.Object{Bucket: bucket, Name: name, Generation: meta.Generation},
+		pipeline.Attributes{ContentType: meta.ContentType, Size: int64(meta.Size), Metadata: meta.Metadata}, nil
+}
+
+// crcOf finds the CRC32C among the sums of an answer. They come as several headers or as one with commas.
+func crcOf(h http.Header) (uint32, bool) {
+	for _, line := range h.Values("X-Goog-Hash") {
+		for sum := range strings.SplitSeq(line, ",") {
+			if v, ok := strings.CutPrefix(strings.TrimSpace(sum), "crc32c="); ok {
+				return parseCRC(v)
+			}
+		}
+	}
+	return 0, false
+}
+
+// parseCRC reads Cloud Storage's way to write a CRC32C: base64 of its four bytes, the highest first.
+func parseCRC(s string) (uint32, bool) {
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil || len(b) != 4 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(b), true
+}
+
+// storedSize is how many bytes are stored, or -1 where the answer does not say.
+func storedSize(res *http.Response) int64 {
+	if n, err := strconv.ParseInt(res.Header.Get("X-Goog-Stored-Content-Length"), 10, 64); err == nil && n >= 0 {
+		return n
+	}
+	return res.ContentLength
+}

@@ -1,0 +1,92 @@
+package gcp
+
+import (
+	"context"
+	"os"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// RecordsConfig says where the records are.
+type RecordsConfig struct {
+	Project    string // empty: the metadata server is asked
+	Database   string // empty: (default)
+	Collection string // id of a collection at the top
+	// Emulator is the host:port of a Firestore emulator, asked in plain text and with all rights.
+	// Empty: the value of FIRESTORE_EMULATOR_HOST, and where that is empty too, Firestore itself.
+	Emulator string
+}
+
+// Records is [pipeline.Records] and [pipeline.Watcher] over Firestore. Its account needs the role datastore.user.
+//
+// The collection is its own: a record's document is always replaced whole, and with it any field that somebody added.
+// Pages lie in the sub-collection ocr_pages of their document.
+//
+// Google's client repeats calls while Firestore is busy or does not answer, until the context ends; a context without
+// a deadline is taken to have one of a minute for each call.
+type Records struct {
+	store lazy[*store]
+}
+
+var (
+	_ pipeline.Records = (*Records)(nil)
+	_ pipeline.Watcher = (*Records)(nil)
+)
+
+// NewRecords makes the record store's driver. It does not touch the network.
+func NewRecords(c RecordsConfig) *Records {
+	if c.Emulator == "" {
+		c.Emulator = os.Getenv("FIRESTORE_EMULATOR_HOST")
+	}
+	if c.Database == "" {
+		c.Database = "(default)"
+	}
+	return newRecords(func(ctx context.Context) (*store, error) { return dialStore(ctx, c) })
+}
+
+func newRecords(dial func(context.Context) (*store, error)) *Records {
+	return &Records{store: lazy[*store]{make: dial}}
+}
+
+// Close lets go of the connections, if there are any. No call may follow it.
+func (r *Records) Close() error {
+	if s, ok := r.store.peek(); ok {
+		return s.rpc.Close()
+	}
+	return nil
+}
+
+// open gives the connection to the store.
+func (r *Records) open(ctx context.Context, op string) (*store, error) {
+	s, err := r.store.get(ctx)
+	if err != nil {
+		return nil, dialError(ctx, op, err)
+	}
+	return s, nil
+}
+
+// Get reads one record; nil where there is none. It costs one document read.
+func (r *Records) Get(ctx context.Context, id string) (*pipeline.Stored, error) {
+	s, err := r.open(ctx, "get")
+	if err != nil {
+		return nil, err
+	}
+	return s.get(ctx, id)
+}
+
+// Update is the one way to write, see [pipeline.Records]. It costs one document read, or none with a right from, and one
+// document write for the record and for each page of the change; each refused commit costs a read and a commit more.
+// A refused commit is not charged as a write.
+//
+// A from that leads fn to a nil Change or an error is read and fn run again before that is believed, because only a
+// commit proves it. The own commit is recognised by its write id as long as no other commit overwrote it: where an answer
+// was lost and somebody else was faster than the read that follows, fn decides on what stands there. Its state must
+// tell by itself (a lease's id does) whether its work is still to be done.
+func (r *Records) Update(ctx context.Context, id string, from *pipeline.Stored, fn pipeline.UpdateFunc) (*pipeline.Stored, error) {
+	s, err := r.open(ctx, "update")
+	if err != nil {
+		return nil, err
+	}
+	u := update{store: s, id: id, fn: fn, state: from}
+	return u.run(ctx)
+}

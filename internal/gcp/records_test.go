@@ -1,0 +1,219 @@
+package gcp
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/pipeline/pipelinetest"
+)
+
+// emulated is a store over an empty project of the emulator.
+func emulated(t testing.TB, opts ...grpc.DialOption) *Records {
+	t.Helper()
+	return recordsAt(t, gcptest.Firestore(t), opts...)
+}
+
+// proxied is a store that reaches the emulator through a proxy.
+func proxied(t testing.TB) (*Records, *gcptest.Proxy) {
+	t.Helper()
+	p := gcptest.NewProxy(t, gcptest.Firestore(t))
+	return recordsAt(t, p.Host()), p
+}
+
+func recordsAt(t testing.TB, host string, opts ...grpc.DialOption) *Records {
+	t.Helper()
+	c := RecordsConfig{Emulator: host, Project: gcptest.Project(t), Database: "(default)", Collection: "ocr_documents"}
+	r := newRecords(func(ctx context.Context) (*store, error) { return dialStore(ctx, c, opts...) })
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+func TestRecords(t *testing.T) {
+	t.Parallel()
+	pipelinetest.Records(t, func(t *testing.T) pipeline.Records { return emulated(t) })
+}
+
+// page1 is the object of most tests here.
+var page1 = pipeline.Object{Bucket: "acme-scans", Name: "inbox/page 1.png", Generation: 1795428131470921}
+
+func claim(old *pipeline.Record) (*pipeline.Change, error) {
+	if old != nil {
+		return nil, errTaken
+	}
+	return &pipeline.Change{
+		Record: &pipeline.Record{
+			Bucket: page1.Bucket, Name: page1.Name, Generation: page1.Generation, Status: pipeline.Processing,
+			Attempt: 1, Lease: &pipeline.Lease{ID: "lease-1", Expires: time.Now().Add(time.Minute)},
+		},
+		Stamps: pipeline.StampCreated | pipeline.StampStarted,
+	}, nil
+}
+
+var errTaken = errors.New("the record is taken")
+
+func complete(old *pipeline.Record) (*pipeline.Change, error) {
+	if old == nil || old.Lease == nil || old.Lease.ID != "lease-1" {
+		return nil, errTaken
+	}
+	next := *old
+	next.Status, next.Text, next.Lease = pipeline.Done, "# Page 1", nil
+	return &pipeline.Change{Record: &next, Stamps: pipeline.StampFinished}, nil
+}
+
+// plus adds one to Faults, with a page that says which.
+func plus(old *pipeline.Record) (*pipeline.Change, error) {
+	next := *old
+	next.Faults++
+	return &pipeline.Change{Record: &next, Pages: []pipeline.PageRecord{{Page: next.Faults, Generation: old.Generation}}}, nil
+}
+
+// mustUpdate is Update that has to work.
+func mustUpdate(t testing.TB, r *Records, from *pipeline.Stored, fn pipeline.UpdateFunc) *pipeline.Stored {
+	t.Helper()
+	got, err := r.Update(t.Context(), page1.ID(), from, fn)
+	if err != nil || got == nil {
+		t.Fatalf("Update = %v, %v", got, err)
+	}
+	return got
+}
+
+// calls notes the calls that reach the network.
+type calls struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (c *calls) note(method string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen = append(c.seen, method[len("/google.firestore.v1.Firestore/"):])
+}
+
+// take gives what was called since the last time.
+func (c *calls) take() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seen := c.seen
+	c.seen = nil
+	return seen
+}
+
+func (c *calls) options() []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			c.note(method)
+			return invoke(ctx, method, req, reply, conn, opts...)
+		}),
+		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			c.note(method)
+			return stream(ctx, desc, conn, method, opts...)
+		}),
+	}
+}
+
+// What each path costs. A clean run of one page is one read and two writes.
+func TestCost(t *testing.T) {
+	t.Parallel()
+	var c calls
+	r := emulated(t, c.options()...)
+	if got := c.take(); len(got) != 0 {
+		t.Errorf("making the store called %v", got)
+	}
+	expect := func(what string, want ...string) {
+		t.Helper()
+		if got := c.take(); !slices.Equal(got, want) {
+			t.Errorf("%s called %v, want %v", what, got, want)
+		}
+	}
+	claimed := mustUpdate(t, r, nil, claim)
+	expect("a claim", "BatchGetDocuments", "Commit")
+	done := mustUpdate(t, r, claimed, complete)
+	expect("complete", "Commit")
+	again := mustUpdate(t, r, done, plus)
+	expect("a right belief with a page", "Commit")
+	mustUpdate(t, r, done, plus)
+	expect("a wrong belief", "Commit", "BatchGetDocuments", "Commit")
+	if _, err := r.Update(t.Context(), page1.ID(), nil, claim); err != errTaken {
+		t.Errorf("a claim of a taken record: %v", err)
+	}
+	expect("a refusal", "BatchGetDocuments")
+	if _, err := r.Update(t.Context(), page1.ID(), again, complete); err != errTaken {
+		t.Errorf("complete without a lease: %v", err)
+	}
+	expect("a refusal on a belief", "BatchGetDocuments")
+	if _, err := r.Due(t.Context(), time.Now(), 5); err != nil {
+		t.Error(err)
+	}
+	expect("due", "RunQuery")
+	if err := r.ClearPages(t.Context(), page1.ID(), page1.Generation); err != nil {
+		t.Error(err)
+	}
+	expect("clearing nothing", "RunQuery")
+}
+
+// The times returned are the server's own, as stored, and Version is the update time.
+func TestUpdateReturnsWhatTheServerSet(t *testing.T) {
+	t.Parallel()
+	r := emulated(t)
+	before := mustUpdate(t, r, nil, claim)
+	got := mustUpdate(t, r, before, complete)
+	read, err := r.Get(t.Context(), page1.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Version != read.Version || !got.Updated.Equal(read.Updated) || !got.Finished.Equal(read.Finished) ||
+		!got.Created.Equal(before.Created) || got.Write != read.Write {
+		t.Errorf("Update = %+v at %d\nGet = %+v at %d", got.Record, got.Version, read.Record, read.Version)
+	}
+	if got.Write == before.Write || got.Version == before.Version {
+		t.Errorf("two states share write %q or version %d", got.Write, got.Version)
+	}
+}
+
+func TestDatabasesAndCollectionsAreApart(t *testing.T) {
+	t.Parallel()
+	host, project := gcptest.Firestore(t), gcptest.Project(t)
+	open := func(database, collection string) *Records {
+		r := NewRecords(RecordsConfig{Emulator: host, Project: project, Database: database, Collection: collection})
+		t.Cleanup(func() { r.Close() })
+		return r
+	}
+	mustUpdate(t, open("", "ocr_documents"), nil, claim)
+	for _, other := range []*Records{open("second", "ocr_documents"), open("", "others")} {
+		if got, err := other.Get(t.Context(), page1.ID()); got != nil || err != nil {
+			t.Errorf("Get elsewhere = %v, %v; want nothing", got, err)
+		}
+	}
+	if got, err := open("(default)", "ocr_documents").Get(t.Context(), page1.ID()); got == nil || err != nil {
+		t.Errorf("Get in the default database by its name = %v, %v", got, err)
+	}
+}
+
+func TestProjectFromMetadataServer(t *testing.T) {
+	t.Parallel()
+	r := NewRecords(RecordsConfig{Emulator: gcptest.Firestore(t), Collection: "ocr_documents"})
+	t.Cleanup(func() { r.Close() })
+	if _, err := r.Get(t.Context(), page1.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if s, ok := r.store.peek(); !ok || s.database != "projects/demo-metadata/databases/(default)" {
+		t.Errorf("the database is %v", s.database)
+	}
+}
+
+func TestEmulatorFromEnvironment(t *testing.T) {
+	t.Setenv("FIRESTORE_EMULATOR_HOST", gcptest.Firestore(t))
+	r := NewRecords(RecordsConfig{Project: gcptest.Project(t), Collection: "ocr_documents"})
+	defer r.Close()
+	if _, err := r.Get(t.Context(), page1.ID()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,56 @@
+package gcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// The three ways to map what Firestore says to the pipeline's words. The context is asked first: where it has ended,
+// Google's client says Canceled, DeadlineExceeded or Unknown, and none of them is its error by errors.Is.
+
+// dialError is of the making of the client.
+func dialError(ctx context.Context, op string, err error) error {
+	kind := pipeline.ErrStoreUnavailable
+	if refusedCredentials(err) {
+		kind = pipeline.ErrStoreMisconfigured
+	}
+	return storeError(ctx, op, kind, err)
+}
+
+// queryError is of reading, and of deleting by name: nothing in such a call comes from the document, so what Firestore
+// finds wrong with it is wrong with the setting: no database, one of another kind, a missing index.
+func queryError(ctx context.Context, op string, err error) error {
+	kind := pipeline.ErrStoreUnavailable
+	switch status.Code(err) {
+	case codes.PermissionDenied, codes.Unauthenticated, codes.NotFound, codes.FailedPrecondition,
+		codes.InvalidArgument, codes.Unimplemented:
+		kind = pipeline.ErrStoreMisconfigured
+	}
+	return storeError(ctx, op, kind, err)
+}
+
+// commitError is of writing a record. Here InvalidArgument speaks of the document.
+func commitError(ctx context.Context, err error) error {
+	kind := pipeline.ErrStoreUnavailable
+	switch status.Code(err) {
+	case codes.InvalidArgument:
+		kind = pipeline.ErrStoreRejected
+	case codes.PermissionDenied, codes.Unauthenticated, codes.Unimplemented:
+		kind = pipeline.ErrStoreMisconfigured
+	}
+	return storeError(ctx, "update", kind, err)
+}
+
+func storeError(ctx context.Context, op string, kind, err error) error {
+	why := cause(errors.New(status.Convert(err).Message()))
+	if ended := ctx.Err(); ended != nil {
+		return fmt.Errorf("firestore: %s: %w: %s", op, ended, why)
+	}
+	return fmt.Errorf("firestore: %s: %w: %s %s", op, kind, status.Code(err), why)
+}
