@@ -5,24 +5,25 @@ import (
 	"strings"
 )
 
+// loopWindow is how many bytes at the end of a text are searched for a loop that counts, some 8000 tokens.
+const loopWindow = 32 << 10
+
 // numbered is the end of a text with each number written as one zero byte, so that lines that differ only in their numbers are equal.
 type numbered struct {
 	shape   string
-	at      []int32 // where in the text each byte of shape is
 	numbers []int64 // in the order of the zero bytes
 }
 
-// newNumbered reads text from a position on. A number at the very end may be cut off and is left out.
-func newNumbered(text string, from int) numbered {
-	text = strings.TrimRight(text, "0123456789")
-	var n numbered
-	shape := make([]byte, 0, len(text)-min(from, len(text)))
-	for i := from; i < len(text); {
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+func newNumbered(text string) numbered {
+	n := numbered{numbers: make([]int64, 0, len(text)/8)}
+	shape := make([]byte, 0, len(text))
+	for i := 0; i < len(text); {
 		digits := i
-		for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
+		for digits < len(text) && isDigit(text[digits]) {
 			digits++
 		}
-		n.at = append(n.at, int32(i))
 		if digits == i {
 			shape = append(shape, text[i])
 			i++
@@ -40,25 +41,42 @@ func newNumbered(text string, from int) numbered {
 	return n
 }
 
+// before is what of a text stands before the last part of its shape, in bytes.
+func before(text string, part string) int {
+	at := len(text)
+	for i := len(part) - 1; i >= 0; i-- {
+		at--
+		for part[i] == 0 && at > 0 && isDigit(text[at]) && isDigit(text[at-1]) {
+			at--
+		}
+	}
+	return at
+}
+
 // countingLoop looks for pieces that are equal but for numbers that grow evenly. Tables of figures have that shape too, but their figures do
-// not.
+// not. A number at the very end may be cut off and is left out.
 func countingLoop(text string, cut bool) (int, bool) {
-	n := newNumbered(text, runeStart(text, max(0, len(text)-loopWindow)))
+	text = strings.TrimRight(text, "0123456789")
+	n := newNumbered(text[max(0, len(text)-loopWindow):])
 	least := pick(cut, loopCountingCut, loopCounting)
-	if len(n.numbers) < least {
+	if len(n.numbers) < least || strings.Contains(text, "\x00") { // which would pass for a number
 		return 0, false
 	}
-	matches := repeats(n.shape)
-	for period := 1; period <= len(n.shape)/least; period++ {
-		run := period + int(matches[period])
-		if run/period < least {
-			continue
-		}
-		fields := strings.Count(n.shape[len(n.shape)-period:], "\x00")
-		if copies := min(n.counted(fields), run/period); copies >= least {
-			start := len(n.shape) - copies*period
-			if len(text)-int(n.at[start]) >= loopSpan {
-				return pieceEnd(text, int(n.at[start+period]), int(n.at[start+period]-n.at[start])), true
+	for _, end := range loopEnds(n.shape) {
+		shape := n.shape[:end]
+		numbers := n.numbers[:len(n.numbers)-strings.Count(n.shape[end:], "\x00")]
+		for period, run := range repeats(shape) {
+			if run/period < least {
+				continue
+			}
+			copies := min(counted(numbers, strings.Count(shape[end-period:], "\x00")), run/period)
+			if copies < least {
+				continue
+			}
+			start := end - copies*period
+			from := before(text, n.shape[start:])
+			if len(text)-from >= loopSpan {
+				return pieceEnd(text, before(text, n.shape[start+period:]), period), true
 			}
 		}
 	}
@@ -67,21 +85,21 @@ func countingLoop(text string, cut bool) (int, bool) {
 
 // counted is how many pieces at the end, each of so many numbers, count: every number is what it was one piece before plus a step of its
 // own, and at least one step is not zero.
-func (n numbered) counted(fields int) int {
-	last := len(n.numbers) - 1
+func counted(numbers []int64, fields int) int {
+	last := len(numbers) - 1
 	if fields == 0 || last < 2*fields {
 		return 0
 	}
 	grows := false
 	for i := 0; i < fields; i++ {
-		grows = grows || n.numbers[last-i] != n.numbers[last-i-fields]
+		grows = grows || numbers[last-i] != numbers[last-i-fields]
 	}
 	if !grows {
 		return 0
 	}
 	back := 0
 	for at := last; at-2*fields >= 0; at-- {
-		now, before, earlier := n.numbers[at], n.numbers[at-fields], n.numbers[at-2*fields]
+		now, before, earlier := numbers[at], numbers[at-fields], numbers[at-2*fields]
 		if now-before != before-earlier || now < 0 {
 			break
 		}

@@ -137,13 +137,12 @@ func readsAsFormula(body string) bool {
 	if !balanced(body) || strings.ContainsAny(body[:1], "=*/,;:)+.") || strings.ContainsAny(body[len(body)-1:], "=*/+-<>,;:(\\") {
 		return false
 	}
-	rest := prose.ReplaceAllString(body, " ")
-	bare := command.ReplaceAllString(rest, " ")
+	bare := command.ReplaceAllString(prose.ReplaceAllString(body, "·"), "·")
 	if word.MatchString(bare) && !products(bare) {
 		return false
 	}
 	switch {
-	case len(bare) < len(body), strings.ContainsAny(bare, "^_"):
+	case strings.Contains(bare, "·"), strings.ContainsAny(bare, "^_"):
 		return true
 	case !letter.MatchString(bare):
 		return false
@@ -151,14 +150,17 @@ func readsAsFormula(body string) bool {
 	return operator.MatchString(bare) || utf8.RuneCountInString(body) == 1 || strings.ContainsAny(bare, "(0123456789")
 }
 
-// products reports whether every run of letters can be a product of single letters, as ab or xyz, beside an operator that makes it one.
+// sentence is two words side by side; products of letters have something between them.
+var sentence = regexp.MustCompile(`\p{L}{2,}\s+\p{L}|\p{L}\s+\p{L}{2,}`)
+
+// products reports whether the runs of letters can be products of single letters, as in E = mc^2, and not words.
 func products(bare string) bool {
 	for _, w := range word.FindAllString(bare, -1) {
 		if utf8.RuneCountInString(w) > 3 {
 			return false
 		}
 	}
-	return strings.ContainsAny(bare, "^_=") && !strings.ContainsAny(strings.TrimSpace(bare), " \t")
+	return strings.ContainsAny(bare, "^_=") && !sentence.MatchString(bare)
 }
 
 // balanced reports whether braces close, and square and round brackets in number: [0, 1) is an interval.

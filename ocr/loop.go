@@ -1,6 +1,7 @@
 package ocr
 
 import (
+	"iter"
 	"regexp"
 	"strings"
 	"unicode"
@@ -32,8 +33,12 @@ const (
 	// lists of days are honest.
 	loopCounting, loopCountingCut = 256, 64
 
-	// loopWindow is how many bytes from the end are searched, some 8000 tokens. A loop that reaches back further is followed.
-	loopWindow = 32 << 10
+	// loopPiece is the longest piece, in bytes, that is looked for: most of a page.
+	loopPiece = 4 << 10
+
+	// loopMark is how many bytes at the end of a loop are looked up to find where the piece before ends. All of them are equal to those
+	// before in any loop, since eight pieces and loopSpan characters are the least.
+	loopMark = 64
 
 	// loopAfter is how much, in bytes, may stand behind a loop that the model left by itself just before it stopped: the end of a
 	// table, a last line. A loop in the middle of a page is left alone: cutting there would lose the rest.
@@ -41,20 +46,15 @@ const (
 )
 
 // findLoop reports where a loop at the end of a text begins to repeat itself: behind its first piece, which may well be on the page. It
-// takes time in proportion to the window.
+// takes time in proportion to the text at worst, and hardly any for a text without a loop.
 func findLoop(text string, cut bool) (from int, found bool) {
 	if len(text) < loopSpan {
 		return 0, false
 	}
-	for _, end := range loopEnds(text) {
-		if from, found = plainLoop(text[:end], cut); found {
-			return from, true
-		}
-		if from, found = countingLoop(text[:end], cut); found {
-			return from, true
-		}
+	if from, found = plainLoop(text, cut); found {
+		return from, true
 	}
-	return 0, false
+	return countingLoop(text, cut)
 }
 
 // loopTail is what may follow the last piece of a loop.
@@ -75,60 +75,57 @@ func loopEnds(text string) []int {
 
 // plainLoop looks for equal pieces.
 func plainLoop(text string, cut bool) (int, bool) {
-	window := text[max(0, len(text)-loopWindow):]
-	least := loopSentences
-	if cut {
-		least = loopSentencesCut
-	}
-	matches := repeats(window)
-	for period := 1; period <= len(window)/min(least, loopSpan); period++ {
-		run := period + int(matches[period])
-		if run < loopSpan || run/period < least {
-			continue
-		}
-		start := len(text) - run
-		for start > 0 && text[start-1] == text[start-1+period] { // beyond the window
-			start--
-		}
-		if isLoop(text[start:], period, cut) {
-			return pieceEnd(text, start+period, period), true
+	for _, end := range loopEnds(text) {
+		for period, run := range repeats(text[:end]) {
+			if start := end - run; isLoop(text[start:end], period, cut) {
+				return pieceEnd(text, start+period, period), true
+			}
 		}
 	}
 	return 0, false
 }
 
-// repeats gives, for each distance from the end of s, how many bytes before it are equal to those at the end: the Z function of s read
-// backwards. A period p then holds for the last p + repeats[p] bytes.
-func repeats(s string) []int32 {
-	n := len(s)
-	z := make([]int32, n+1)
-	at := func(i int) byte { return s[n-1-i] }
-	left, right := 0, 0
-	for i := 1; i < n; i++ {
-		k := 0
-		if i < right {
-			k = min(right-i, int(z[i-left]))
+// repeats gives the periods of the end of s, each with the number of bytes that it holds for, the shortest first. Multiples of a
+// period are left out: two loops are never the same one.
+func repeats(s string) iter.Seq2[int, int] {
+	return func(yield func(period, run int) bool) {
+		if len(s) < loopMark {
+			return
 		}
-		for i+k < n && at(k) == at(i+k) {
-			k++
-		}
-		z[i] = int32(k)
-		if i+k > right {
-			left, right = i, i+k
+		mark := s[len(s)-loopMark:]
+		base := max(0, len(s)-loopMark-loopPiece)
+		for at := len(s) - loopMark; ; {
+			// Before at, and so that the mark may overlap itself.
+			at = base + strings.LastIndex(s[base:at+loopMark-1], mark)
+			if at < base {
+				return
+			}
+			period := len(s) - loopMark - at
+			run := period
+			for run < len(s) && s[len(s)-1-run] == s[len(s)-1-run+period] {
+				run++
+			}
+			if !yield(period, run) {
+				return
+			}
+			if run >= 2*period { // what is shorter than the rest of the run could only be a multiple
+				if at -= run - 2*period; at < base {
+					return
+				}
+			}
 		}
 	}
-	return z
 }
 
 // isLoop counts a run's pieces against what a page can hold of their kind.
 func isLoop(run string, period int, cut bool) bool {
-	if utf8.RuneCountInString(run) < loopSpan {
+	copies := len(run) / period
+	if copies < pick(cut, loopSentencesCut, loopRowsCut) || utf8.RuneCountInString(run) < loopSpan {
 		return false
 	}
-	copies := len(run) / period
 	switch letters, kind := pieceKind(run[len(run)-period:]); {
 	case kind == leader:
-		return true // longer than a line, without a line break
+		return copies >= loopRowsCut // longer than a line, without a line break
 	case kind == tableRow || letters < loopLetters:
 		return copies >= pick(cut, loopRowsCut, loopRows)
 	default:

@@ -10,7 +10,7 @@ import (
 const lead = "# Delivery note 4711\n\nThe goods below were handed over in good order.\n\n"
 
 // counted repeats a format with growing numbers.
-func counted(format string, from, n int) string {
+func counting(format string, from, n int) string {
 	var b strings.Builder
 	for i := range n {
 		fmt.Fprintf(&b, format, from+i)
@@ -46,12 +46,12 @@ func TestLoops(t *testing.T) {
 		{"commands", lead + "$" + strings.Repeat(`\quad `, 500), true, `\quad `},
 		{"Chinese", lead + strings.Repeat("本页无正文内容。", 200), true, "本页无正文内容。"},
 		{"paragraph", lead + strings.Repeat(strings.Repeat("Lorem ipsum dolor sit amet, consetetur. ", 10)+"\n\n", 12), true, "consetetur. \n"},
-		{"growing numbers", lead + counted("%d. Item\n", 1, 500), true, "\n1. Item"},
-		{"growing numbers, cut in a number", lead + counted("%d. Item\n", 1, 90) + "9", true, "\n1. Item"},
-		{"growing numbers that ended", lead + counted("%d, ", 1, 400), false, "1, "},
-		{"growing years", lead + counted("In the year %d nothing happened.\n", 1900, 150), true, "1900 nothing happened."},
-		{"growing boxes", lead + counted("![text](100,%d,200,50) Total\n", 10, 120), true, "Total"},
-		{"rows with their number", lead + "<table>" + counted("<tr><td>%d</td><td></td></tr>\n", 1, 400), true, "<tr><td>1</td><td></td></tr>"},
+		{"growing numbers", lead + counting("%d. Item\n", 1, 500), true, "\n1. Item"},
+		{"growing numbers, cut in a number", lead + counting("%d. Item\n", 1, 90) + "9", true, "\n1. Item"},
+		{"growing numbers that ended", lead + counting("%d, ", 1, 400), false, "1, "},
+		{"growing years", lead + counting("In the year %d nothing happened.\n", 1900, 150), true, "1900 nothing happened."},
+		{"growing boxes", lead + counting("![text](100,%d,200,50) Total\n", 10, 120), true, "Total"},
+		{"rows with their number", lead + "<table>" + counting("<tr><td>%d</td><td></td></tr>\n", 1, 400), true, "<tr><td>1</td><td></td></tr>"},
 		{"longer than the window", strings.Repeat("x y z, ", 20000), true, "x y z, "},
 	}
 	for _, test := range tests {
@@ -95,11 +95,11 @@ func TestHonestRepetition(t *testing.T) {
 		{"a poem with refrains", strings.Repeat("Row on, row on, the night is long,\nThe river hums its evening song.\n\nAnd still we sing, and still we row,\nAnd still we sing, and still we row.\n\n", 6), false},
 		{"a chorus", lead + strings.Repeat("Hallelujah, hallelujah, hallelujah!\n", 16), false},
 		{"lines written as a punishment", strings.Repeat("I must not talk in class.\n", 30), false},
-		{"numbered lines", lead + counted("%d. ____________________\n", 1, 60), false},
-		{"numbered lines, cut", lead + counted("%d. ____________________\n", 1, 60), true},
-		{"an answer sheet", lead + counted("%d (A) (B) (C) (D)\n", 1, 200), false},
-		{"line numbers in the margin", lead + counted("%d\n", 1, 55), false},
-		{"a hundred square", lead + counted("%d ", 1, 100), false},
+		{"numbered lines", lead + counting("%d. ____________________\n", 1, 60), false},
+		{"numbered lines, cut", lead + counting("%d. ____________________\n", 1, 60), true},
+		{"an answer sheet", lead + counting("%d (A) (B) (C) (D)\n", 1, 200), false},
+		{"line numbers in the margin", lead + counting("%d\n", 1, 55), false},
+		{"a hundred square", lead + counting("%d ", 1, 100), false},
 		{"a column of figures", lead + figures(120), true},
 		{"a table of figures", lead + "<table>" + figureRows(100) + "</table>", true},
 		{"a hex dump", lead + strings.Repeat(strings.Repeat("00 ", 16)+"\n", 40), false},
@@ -145,8 +145,8 @@ func TestLoopThresholds(t *testing.T) {
 		{"sentences", func(n int) string { return strings.Repeat(sentence, n) }, false, loopSentences},
 		{"sentences, cut", func(n int) string { return strings.Repeat(sentence+sentence[:30], n) }, true, loopSentencesCut},
 		{"span", func(n int) string { return strings.Repeat(".", n) }, true, loopSpan},
-		{"counting", func(n int) string { return counted(line, 1, n) }, false, loopCounting},
-		{"counting, cut", func(n int) string { return counted(line, 1, n) }, true, loopCountingCut},
+		{"counting", func(n int) string { return counting(line, 1, n) }, false, loopCounting},
+		{"counting, cut", func(n int) string { return counting(line, 1, n) }, true, loopCountingCut},
 	}
 	for _, test := range tests {
 		for n, want := range map[int]bool{test.least - 1: false, test.least: true, test.least + 1: true} {
@@ -157,10 +157,24 @@ func TestLoopThresholds(t *testing.T) {
 	}
 }
 
+// A reading costs seconds of GPU; looking at its text is to cost nothing beside that.
+func BenchmarkFindLoop(b *testing.B) {
+	page := figureRows(400)[:12<<10]
+	for name, text := range map[string]string{"honest": page, "honest64KB": strings.Repeat(page, 6)[:64<<10] + "x", "loop": page[:2<<10] + strings.Repeat("the ", 3<<10)} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				findLoop(text, true)
+			}
+		})
+	}
+}
+
 func FuzzFindLoop(f *testing.F) {
 	f.Add(lead+strings.Repeat("Please see the terms overleaf.\n", 100), true)
-	f.Add(lead+counted("%d. Item\n", 1, 500), true)
+	f.Add(lead+counting("%d. Item\n", 1, 500), true)
 	f.Add(strings.Repeat("本页", 300), false)
+	f.Add(strings.Repeat("1\x002 ", 300), true)
 	f.Add(strings.Repeat("99999999999999999999 ", 100), true)
 	f.Fuzz(func(t *testing.T, text string, cut bool) {
 		from, found := findLoop(text, cut)

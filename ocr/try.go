@@ -64,7 +64,10 @@ func (c *Client) wrap(b *body, size int64, to *served, s sampling) (int64, *Erro
 // canceled is the end of the caller's context, with its cause if it names one.
 func canceled(ctx context.Context, phase Phase) *Error {
 	err := ctx.Err()
-	if cause := context.Cause(ctx); cause != err {
+	if err == nil { // an injected Sleep gave up
+		err = context.Canceled
+	}
+	if cause := context.Cause(ctx); cause != nil && cause != err {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
 	return causeError(KindCanceled, phase, err)

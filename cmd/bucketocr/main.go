@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // Exit codes of all commands.
@@ -23,7 +24,8 @@ const (
 // system is what a command has of the outside.
 type system struct {
 	stdout, stderr io.Writer
-	lookup         func(name string) (string, bool) // the environment
+	lookup         func(name string) (string, bool)       // the environment
+	backoff        func(attempt int) (wait time.Duration) // until a local redelivery
 }
 
 // command is one sub-command. Its run returns an exit code; it has told the reason by then.
@@ -40,7 +42,7 @@ func commands() []command {
 }
 
 func main() {
-	os.Exit(run(untilSignal(), system{os.Stdout, os.Stderr, os.LookupEnv}, os.Args[1:]))
+	os.Exit(run(untilSignal(), system{os.Stdout, os.Stderr, os.LookupEnv, platformBackoff}, os.Args[1:]))
 }
 
 // signaled is why a context ended: a person or the platform wants us to stop.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -100,11 +101,17 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	if err != nil {
 		return exitUsage, fmt.Errorf("wrong settings:\n%w", err)
 	}
-	logs, err := u.wire(cfg)
+	logs, err := os.Create(filepath.Join(u.dir, ".bucketocr", "log.jsonl"))
 	if err != nil {
 		return exitFailed, err
 	}
 	defer logs.Close()
+	if err := u.wire(cfg, logs); err != nil {
+		return exitUsage, fmt.Errorf("wrong settings:\n%w", err)
+	}
+	if u.poster, err = newPoster(u.door); err != nil {
+		return exitFailed, err
+	}
 	u.introduce(cfg, service)
 	return u.work(ctx, service)
 }
@@ -127,12 +134,8 @@ func (u *upRun) settings(service *ocrService) func(string) (string, bool) {
 	}
 }
 
-// wire makes the door over the folder and its records, with the log in a file beside them.
-func (u *upRun) wire(cfg config.Config) (*os.File, error) {
-	logs, err := os.Create(filepath.Join(u.dir, ".bucketocr", "log.jsonl"))
-	if err != nil {
-		return nil, err
-	}
+// wire makes the door over the folder and its records.
+func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	u.records = u.bucket.Store
 	if cfg.FirestoreEmulatorHost != "" {
 		u.records = gcp.NewRecords(gcp.RecordsConfig{
@@ -141,13 +144,12 @@ func (u *upRun) wire(cfg config.Config) (*os.File, error) {
 		})
 	}
 	tokens := gcp.NewTokens()
-	world := bucketocr.World{Objects: u.bucket, Records: u.records, Token: tokens.Token, Forget: tokens.Forget, Redeliver: redeliver}
-	log := slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}))
-	if u.door, err = bucketocr.New(cfg, world, log); err != nil {
-		return nil, errors.Join(err, logs.Close())
+	world := bucketocr.World{
+		Objects: u.bucket, Records: u.records, Token: tokens.Token, Forget: tokens.Forget, Redeliver: u.sys.backoff,
 	}
-	u.poster, err = newPoster(u.door)
-	return logs, err
+	log := slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	u.door, err = bucketocr.New(cfg, world, log)
+	return err
 }
 
 // project is the emulator's; any will do.
@@ -158,8 +160,8 @@ func project(cfg config.Config) string {
 	return "demo-bucketocr"
 }
 
-// redeliver grows as the platform's backoff does: from 10 s to 10 minutes.
-func redeliver(attempt int) time.Duration {
+// platformBackoff grows as the platform's backoff does: from 10 s to 10 minutes.
+func platformBackoff(attempt int) time.Duration {
 	return min(10*time.Second<<min(attempt-1, 10), 10*time.Minute)
 }
 

@@ -15,10 +15,12 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+func newSum() hash.Hash32 { return crc32.New(castagnoli) }
+
 // content makes the answer to a download what the pipeline reads.
 func content(ctx context.Context, res *http.Response, sum uint32) pipeline.Content {
 	size := storedSize(res)
-	stored := &checked{ctx: ctx, body: res.Body, size: size, want: sum, sum: crc32.New(castagnoli)}
+	stored := &checked{ctx: ctx, body: res.Body, size: size, want: sum, sum: newSum()}
 	if res.Header.Get("X-Goog-Stored-Content-Encoding") != "gzip" && res.Header.Get("Content-Encoding") != "gzip" {
 		return pipeline.Content{ReadCloser: stored, Size: size}
 	}

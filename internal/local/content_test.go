@@ -174,6 +174,7 @@ func TestNamesThatLeadOut(t *testing.T) {
 	dir := t.TempDir()
 	inbox := filepath.Join(dir, "inbox")
 	writeFile(t, filepath.Join(dir, "secret"), "x", long)
+	writeFile(t, filepath.Join(inbox, "a", ".b"), "x", long)
 	w := openWorld(t, inbox)
 	for _, name := range []string{
 		"../secret", "..", ".", "", "/etc/hosts", "a/../../secret", "a//b", "a/", "./a", ".bucketocr/records.db",

@@ -1,22 +1,19 @@
 package local
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // childRole and childDir tell a copy of the test program that it is a child, and what to do where.
+
 const (
 	childRole = "BUCKETOCR_TEST_CHILD"
 	childDir  = "BUCKETOCR_TEST_DIR"
@@ -36,6 +33,7 @@ func TestMain(m *testing.M) {
 }
 
 // hold takes the directory until the process is killed or its input ends.
+
 func hold(dir string) error {
 	w, err := Open(dir)
 	if err != nil {
@@ -47,6 +45,7 @@ func hold(dir string) error {
 }
 
 // writeForEver commits, and says so after each commit.
+
 func writeForEver(dir string) error {
 	w, err := Open(dir)
 	if err != nil {
@@ -66,6 +65,7 @@ func writeForEver(dir string) error {
 }
 
 // scanAndHold scans, delivers one event and tells the others.
+
 func scanAndHold(dir string) error {
 	w, err := Open(dir)
 	if err != nil {
@@ -87,6 +87,7 @@ func scanAndHold(dir string) error {
 }
 
 // watchUntilEnd looks on until every record is done.
+
 func watchUntilEnd(dir string) error {
 	s, err := OpenReadOnly(dir)
 	if err != nil {
@@ -110,60 +111,6 @@ func watchUntilEnd(dir string) error {
 	})
 }
 
-// child is another process of this program.
-type child struct {
-	t     *testing.T
-	cmd   *exec.Cmd
-	lines *bufio.Scanner
-	stop  io.Closer
-}
-
-func startChild(t *testing.T, role, dir string) *child {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(os.Environ(), childRole+"="+role, childDir+"="+dir)
-	cmd.Stderr = os.Stderr
-	in, err1 := cmd.StdinPipe()
-	out, err2 := cmd.StdoutPipe()
-	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
-		t.Fatal(err)
-	}
-	c := &child{t, cmd, bufio.NewScanner(out), in}
-	t.Cleanup(c.kill)
-	return c
-}
-
-// line is the child's next line.
-func (c *child) line() string {
-	c.t.Helper()
-	if !c.lines.Scan() {
-		c.t.Fatalf("the child has ended: %v", c.lines.Err())
-	}
-	if strings.HasPrefix(c.lines.Text(), "error:") {
-		c.t.Fatal("child: " + c.lines.Text())
-	}
-	return c.lines.Text()
-}
-
-// until reads the child's lines before the given one.
-func (c *child) until(end string) (lines []string) {
-	c.t.Helper()
-	for l := c.line(); l != end; l = c.line() {
-		lines = append(lines, l)
-	}
-	return lines
-}
-
-// kill ends the child as kill -9 does. It may be repeated.
-func (c *child) kill() {
-	c.cmd.Process.Kill()
-	c.cmd.Wait()
-}
-
 func TestLockOfAnotherProcess(t *testing.T) {
 	dir := t.TempDir()
 	c := startChild(t, "hold", dir)
@@ -183,6 +130,7 @@ func TestLockOfAnotherProcess(t *testing.T) {
 }
 
 // What a killed process had committed stands, with its pages; its lock and its leases do not.
+
 func TestKilledWhileWriting(t *testing.T) {
 	dir := t.TempDir()
 	for round := range 3 {
@@ -213,6 +161,7 @@ func TestKilledWhileWriting(t *testing.T) {
 }
 
 // checkCommitted checks that the commits up to n stand; later ones may.
+
 func checkCommitted(t *testing.T, s *Store, n int64) {
 	t.Helper()
 	for i := n - 9; i <= n; i++ {
@@ -225,6 +174,7 @@ func checkCommitted(t *testing.T, s *Store, n int64) {
 }
 
 // A process killed between the scan and the claim has its events told again, the same.
+
 func TestKilledBeforeDelivery(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a", "b", "c"} {
@@ -247,59 +197,3 @@ func TestKilledBeforeDelivery(t *testing.T) {
 }
 
 // Another process looks on while this one writes, and misses no last state.
-func TestReadOnlyBesideAWriter(t *testing.T) {
-	dir := t.TempDir()
-	w := openWorld(t, dir)
-	put(t, w, retrying(w, "before"))
-	c := startChild(t, "watch", dir)
-	if got := c.line(); got != "watches "+w.Bucket() {
-		t.Fatalf("child says %q", got)
-	}
-	names := []string{"before", "b", "c"}
-	for i := range 200 {
-		r := retrying(w, names[i%3])
-		r.Faults, r.Text = i, strings.Repeat("x", 100*i)
-		put(t, w, r)
-	}
-	for _, name := range append(names, "end") {
-		put(t, w, *finished(w, name, "done"))
-	}
-	if got := c.line(); got != "saw 4" {
-		t.Errorf("child says %q", got)
-	}
-}
-
-func TestOpenReadOnly(t *testing.T) {
-	dir := t.TempDir()
-	_, err := OpenReadOnly(dir)
-	wantError(t, err, "no records in "+dir, "run bucketocr up there first")
-	if entries, _ := os.ReadDir(dir); len(entries) != 0 {
-		t.Errorf("looking on made %v", entries)
-	}
-	writeFile(t, filepath.Join(dir, ".bucketocr", "records.db"), "", time.Time{})
-	_, err = OpenReadOnly(dir)
-	wantError(t, err, "still empty")
-
-	w := openWorld(t, dir)
-	stored := put(t, w, retrying(w, "a"))
-	path := writeText(t, w, finished(w, "b", "text"))
-	for _, running := range []bool{true, false} {
-		s, err := OpenReadOnly(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := get(t, s, "a"); got.Version != stored.Version || s.TextPath("b") != path || s.Bucket() != w.Bucket() {
-			t.Errorf("read-only store shows %v, %s, %s", got, s.TextPath("b"), s.Bucket())
-		}
-		_, err = s.Update(t.Context(), "id", nil, nil)
-		if err2 := s.ClearPages(t.Context(), "id", 0); !errors.Is(err, pipeline.ErrStoreMisconfigured) || !errors.Is(err2, pipeline.ErrStoreMisconfigured) {
-			t.Errorf("writing: %v, %v", err, err2)
-		}
-		if err := errors.Join(s.Close(), s.Close()); err != nil {
-			t.Error(err)
-		}
-		if running {
-			closeWorld(t, w)
-		}
-	}
-}

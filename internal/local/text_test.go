@@ -159,6 +159,11 @@ func TestTextCollisions(t *testing.T) {
 		strings.Repeat("long/", 250) + "a", strings.Repeat("long/", 250) + "b",
 	}
 	w := openWorld(t, t.TempDir())
+	for _, name := range names {
+		if n := len(textName(pipeline.Object{Name: name})); n > maxPath {
+			t.Errorf("the text of a name of %d bytes needs a path of %d", len(name), n)
+		}
+	}
 	for _, backwards := range []bool{false, true} {
 		for i := range names {
 			if backwards {

@@ -1,7 +1,6 @@
 package local
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 )
 
 // wantError checks that an error is a sentence with all the words.
+
 func wantError(t *testing.T, err error, words ...string) {
 	t.Helper()
 	if err == nil {
@@ -90,6 +90,7 @@ func TestOpenUnwritable(t *testing.T) {
 
 func TestOneWorldAtATime(t *testing.T) {
 	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, ".bucketocr", "lock"), strings.Repeat("9", 15), time.Time{}) // of a dead process
 	w := openWorld(t, dir)
 	_, err := Open(dir)
 	wantError(t, err, "another bucketocr up works in "+dir, fmt.Sprintf("(pid %d)", os.Getpid()))
@@ -99,6 +100,7 @@ func TestOneWorldAtATime(t *testing.T) {
 }
 
 // A moved directory is the same bucket: its documents and what is finished stay found.
+
 func TestMovedFolderKeepsItsBucket(t *testing.T) {
 	parent := t.TempDir()
 	before, after := filepath.Join(parent, "before"), filepath.Join(parent, "after")
@@ -155,99 +157,6 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
-func TestOpenDamaged(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		spoil func(t *testing.T, w *World, path string)
-		words []string
-	}{
-		{"no database", func(t *testing.T, w *World, path string) {
-			closeWorld(t, w)
-			writeFile(t, path, strings.Repeat("These are my notes. ", 500), time.Time{})
-		}, []string{"damaged or not bucketocr's"}},
-		{"header cut off", func(t *testing.T, w *World, path string) {
-			closeWorld(t, w)
-			if err := os.Truncate(path, 50); err != nil {
-				t.Fatal(err)
-			}
-		}, []string{"damaged or not bucketocr's"}},
-		{"second half zeroed", func(t *testing.T, w *World, path string) {
-			closeWorld(t, w)
-			zeroFrom(t, path, 4096)
-		}, []string{"damaged or not bucketocr's"}},
-		{"another program's", func(t *testing.T, w *World, path string) {
-			execSQL(t, w, "PRAGMA application_id = 77")
-		}, []string{"made by another program"}},
-		{"older than any", func(t *testing.T, w *World, path string) {
-			execSQL(t, w, "PRAGMA user_version = 0")
-		}, []string{"schema version 0"}},
-		{"newer", func(t *testing.T, w *World, path string) {
-			execSQL(t, w, "PRAGMA user_version = 99")
-		}, []string{"made by a newer bucketocr"}},
-		{"without a bucket", func(t *testing.T, w *World, path string) {
-			execSQL(t, w, "DELETE FROM bucket")
-		}, []string{"damaged"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			dir := t.TempDir()
-			path := filepath.Join(dir, ".bucketocr", "records.db")
-			w := openWorld(t, dir)
-			put(t, w, retrying(w, "a"))
-			test.spoil(t, w, path)
-			closeWorld(t, w)
-			_, err := Open(dir)
-			wantError(t, err, append(test.words, path, "move that file away")...)
-			if !errors.Is(err, pipeline.ErrStoreMisconfigured) {
-				t.Errorf("class of %v", err)
-			}
-			_, err = OpenReadOnly(dir)
-			wantError(t, err, test.words...)
-			if err := os.Rename(path, path+".old"); err != nil { // what the sentence says helps
-				t.Fatal(err)
-			}
-			openWorld(t, dir)
-		})
-	}
-}
-
 // Pages spoiled in the middle of a run are an error of the store, not a panic.
-func TestDamageUnderWay(t *testing.T) {
-	dir := t.TempDir()
-	w := openWorld(t, dir)
-	for i := range 200 {
-		r := retrying(w, strings.Repeat("n", i+1))
-		r.Text = strings.Repeat("x", 3000)
-		put(t, w, r)
-	}
-	closeWorld(t, w)
-	w = openWorld(t, dir)
-	zeroFrom(t, w.folder.database(), 16*4096)
-	_, err := w.Due(t.Context(), time.Now(), 1000)
-	if !errors.Is(err, pipeline.ErrStoreMisconfigured) || !strings.Contains(err.Error(), "damaged") {
-		t.Errorf("reading what is damaged: %v", err)
-	}
-	execSQL(t, w, "UPDATE records SET doc = '{broken' WHERE rev = 1")
-	if _, err := w.Get(t.Context(), w.object("n", object{}).ID()); !errors.Is(err, pipeline.ErrStoreMisconfigured) {
-		t.Errorf("a record that is no record: %v", err)
-	}
-}
-
-func execSQL(t *testing.T, w *World, statement string) {
-	t.Helper()
-	if _, err := w.write.Exec(statement); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // zeroFrom overwrites a file from an offset on.
-func zeroFrom(t *testing.T, path string, offset int) {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil || len(data) <= offset {
-		t.Fatalf("%d bytes in %s, %v", len(data), path, err)
-	}
-	clear(data[offset:])
-	if err := os.WriteFile(path, data, 0o666); err != nil {
-		t.Fatal(err)
-	}
-}

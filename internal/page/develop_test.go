@@ -36,8 +36,7 @@ func TestDevelop(t *testing.T) {
 	for i, v := range text.Pix {
 		bilevel.Pix[i] = v >> 7
 	}
-	all := everyType(text)
-	half := all["NRGBA"].(*image.NRGBA)
+	half := drawn(image.NewNRGBA, text)
 	half.Pix[3] = 0
 	for name, c := range map[string]struct {
 		data      []byte
@@ -46,12 +45,12 @@ func TestDevelop(t *testing.T) {
 	}{
 		"gray":               {encodePNG(t, text), 400, "scaled 620x877 to 283x400", "image/png"},
 		"1 bit":              {encodePNG(t, bilevel), 400, "scaled 620x877 to 283x400", "image/png"},
-		"gray stored as RGB": {encodePNG(t, all["RGBA"]), 400, "scaled 620x877 to 283x400", "image/png"},
+		"gray stored as RGB": {encodePNG(t, drawn(image.NewRGBA, text)), 400, "scaled 620x877 to 283x400", "image/png"},
 		"screen":             {encodePNG(t, screen(paper(t, 620, 877, 50))), 400, "scaled 620x877 to 283x400", "image/png"},
 		"photo as PNG":       {encodePNG(t, photo(text)), 400, "scaled 620x877 to 283x400", "image/jpeg"},
 		"photo":              {encodeJPEG(t, photo(text)), 400, "scaled 620x877 to 283x400", "image/jpeg"},
 		"gray JPEG":          {encodeJPEG(t, text), 400, "scaled 620x877 to 283x400", "image/jpeg"},
-		"16 bit":             {encodePNG(t, all["Gray16"]), 4000, "16 bits reduced to 8", "image/png"},
+		"16 bit":             {encodePNG(t, drawn(image.NewGray16, text)), 4000, "16 bits reduced to 8", "image/png"},
 		"transparent":        {encodePNG(t, half), 4000, "laid on white", "image/png"},
 		"turned": {withChunk(encodePNG(t, text), "eXIf", exif(binary.BigEndian, 6)), 400,
 			"scaled 620x877 to 283x400, turned 90°", "image/png"},
@@ -146,19 +145,21 @@ func TestOrientationsLookTheSame(t *testing.T) {
 // TestReserveCoversAll: what is told to Reserve is not less than all that making the page allocates, garbage included, but
 // for a twentieth: inflating makes small garbage all the time.
 func TestReserveCoversAll(t *testing.T) {
-	text := paper(t, 900, 1200, 16)
+	text := paper(t, 700, 900, 12)
 	shot := photo(text)
+	line := &image.NRGBA{Pix: bytes.Repeat([]byte("line"), 4*600e3), Stride: 4 * 600e3, Rect: image.Rect(0, 0, 600e3, 4)}
 	for name, data := range map[string][]byte{
 		"gray PNG": encodePNG(t, text), "photo": withSegments(encodeJPEG(t, shot), exifSegment(6)),
-		"RGB PNG": encodePNG(t, shot), "gray JPEG": encodeJPEG(t, text), "16 bits": encodePNG(t, everyType(text)["RGBA64"]),
+		"RGB PNG": encodePNG(t, shot), "gray JPEG": encodeJPEG(t, text), "16 bits": encodePNG(t, drawn(image.NewRGBA64, text)),
+		"a line": encodePNG(t, line),
 	} {
-		for _, edge := range []int{200, 800, 1200} {
+		for _, edge := range []int{200, 900} {
 			l := &ledger{}
 			lim := wide(edge)
 			lim.Reserve = l.reserve
 			o := newObject(withSomething(data))
 			used := allocated(func() {
-				if _, _, err := only(t, o, lim); err != nil {
+				if err := through(t.Context(), o, lim); err != nil {
 					t.Fatal(name, err)
 				}
 			})

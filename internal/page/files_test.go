@@ -2,7 +2,6 @@ package page
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -12,11 +11,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 )
 
-// Files of the tests: encoding, taking apart, and a source that counts and fails.
+// Files of the tests: encoding them, taking them apart, and their way through the package.
 
 func encodePNG(t testing.TB, m image.Image) []byte {
 	t.Helper()
@@ -127,65 +125,6 @@ func testFiles(t testing.TB, pattern string) map[string][]byte {
 		files[filepath.Base(n)] = testFile(t, filepath.Base(n))
 	}
 	return files
-}
-
-// object is a Source that counts what is done to it, and fails if told to.
-type object struct {
-	data   []byte
-	size   int64 // declared
-	fail   error // given in place of the byte at failAt, or of the end
-	failAt int
-	before func() // called before each Read
-	step   int    // the most bytes that a Read gives; 0: as many as are asked for
-
-	opens, closes, read, reads atomic.Int64
-}
-
-func newObject(data []byte) *object { return &object{data: data, size: int64(len(data))} }
-
-func (o *object) source() Source {
-	return Source{Open: func(ctx context.Context) (io.ReadCloser, int64, error) {
-		o.opens.Add(1)
-		return &objectReader{o: o}, o.size, nil
-	}}
-}
-
-type objectReader struct {
-	o      *object
-	at     int
-	closed bool
-}
-
-func (r *objectReader) Read(p []byte) (int, error) {
-	if r.o.reads.Add(1); r.o.before != nil {
-		r.o.before()
-	}
-	end := len(r.o.data)
-	if r.o.fail != nil {
-		end = min(end, r.o.failAt)
-	}
-	if r.o.step > 0 {
-		end = min(end, r.at+r.o.step)
-	}
-	n := copy(p, r.o.data[r.at:end])
-	r.at += n
-	r.o.read.Add(int64(n))
-	switch {
-	case n > 0 || len(p) == 0:
-		return n, nil
-	case r.o.fail != nil:
-		return 0, r.o.fail
-	}
-	return 0, io.EOF
-}
-
-func (r *objectReader) Close() error {
-	if r.closed {
-		return errors.New("closed twice")
-	}
-	r.closed = true
-	r.o.closes.Add(1)
-	return nil
 }
 
 // wide are limits that stop nothing in these tests.

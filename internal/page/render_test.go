@@ -67,6 +67,13 @@ func colourful(w, h int) *image.NRGBA {
 	return m
 }
 
+// drawn is src in the type that make gives.
+func drawn[T draw.Image](make func(image.Rectangle) T, src image.Image) T {
+	m := make(src.Bounds())
+	draw.Draw(m, m.Bounds(), src, src.Bounds().Min, draw.Src)
+	return m
+}
+
 // everyType is the picture in all the types that decoders give.
 func everyType(src image.Image) map[string]image.Image {
 	b := src.Bounds()

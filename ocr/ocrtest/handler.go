@@ -114,41 +114,40 @@ func (s *Server) complete(w http.ResponseWriter, hr *http.Request) {
 	s.perform(w, hr, req, reply)
 }
 
-// perform goes through the waits of a reply and writes it.
+// perform goes through the waits of a reply and writes it. That a client left is counted when it leaves, also where the page goes on.
 func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, reply Reply) {
 	if reply.model {
 		s.count(func(c *Counts) { c.Running++ })
 	}
-	left := s.endure(hr.Context(), reply)
+	stays := context.AfterFunc(hr.Context(), func() { s.count(func(c *Counts) { c.Left++ }) })
+	through := s.endure(hr.Context(), reply)
+	answered := stays() && through
 	s.count(func(c *Counts) {
 		if reply.model {
 			c.Running--
 		}
 		switch {
-		case left:
-			c.Left++
-		case reply.whole:
+		case answered && reply.whole:
 			c.Answers++
-		default:
+		case answered:
 			c.Refused++
 		}
 	})
-	if left && !s.keepGenerating {
-		return
+	if answered {
+		req.context = s.merge(hr.Context())
+		reply.write(w, req)
 	}
-	req.context = s.merge(hr.Context())
-	reply.write(w, req)
 }
 
-// endure waits at the reply's gate and for its delay, and reports whether the client left meanwhile. A model behind Cloud Run goes on
-// to the end all the same.
-func (s *Server) endure(client context.Context, reply Reply) (left bool) {
+// endure waits at the reply's gate and for its delay, and reports whether it got through. A model behind Cloud Run goes on to the end
+// whether or not its client is still there.
+func (s *Server) endure(client context.Context, reply Reply) bool {
 	ctx := s.stopped
 	if !s.keepGenerating || !reply.model {
 		ctx = s.merge(client)
 	}
 	if reply.gate != nil && reply.gate.enter(ctx) != nil {
-		return true
+		return false
 	}
 	if reply.delay > 0 {
 		timer := time.NewTimer(reply.delay)
@@ -156,10 +155,10 @@ func (s *Server) endure(client context.Context, reply Reply) (left bool) {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-			return true
+			return false
 		}
 	}
-	return client.Err() != nil
+	return true
 }
 
 // merge is a context that ends with the client's or with the server.

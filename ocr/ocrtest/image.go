@@ -38,9 +38,14 @@ func checkParts(r *Request) *Reply {
 	return nil
 }
 
-var (
-	errNoComma   = errors.New("Invalid data URL: missing comma")
-	errNotBase64 = errors.New("Only base64 data URLs are supported for now.")
+// uriError is a refusal of a data URI, in the server's words.
+type uriError string
+
+func (e uriError) Error() string { return string(e) }
+
+const (
+	errNoComma   = uriError("Invalid data URL: missing comma")
+	errNotBase64 = uriError("Only base64 data URLs are supported for now.")
 )
 
 // readDataURI applies vLLM's rules: any type, `;base64` in lower case right before the first comma, strict base64. A url that is no data

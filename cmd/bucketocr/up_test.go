@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+// desk is a folder with some files and an OCR service.
+type desk struct {
+	t   *testing.T
+	dir string
+	ocr *ocrtest.Server
+	env map[string]string
+}
+
+func newDesk(t *testing.T, files map[string][]byte) *desk {
+	d := &desk{t: t, dir: filepath.Join(t.TempDir(), "My scans"), ocr: ocrtest.New(t)}
+	d.env = map[string]string{"OCR_URL": d.ocr.URL}
+	for name, data := range files {
+		d.drop(name, data)
+	}
+	return d
+}
+
+// drop writes a file that looks as if it had been there for a while, so that it counts as written to its end.
+func (d *desk) drop(name string, data []byte) {
+	d.t.Helper()
+	path := filepath.Join(d.dir, name)
+	err := os.MkdirAll(filepath.Dir(path), 0o777)
+	if err == nil {
+		err = os.WriteFile(path, data, 0o666)
+	}
+	if err == nil {
+		old := time.Now().Add(-time.Minute)
+		err = os.Chtimes(path, old, old)
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// output is what a run prints, readable while it prints.
+type output struct {
+	mu   sync.Mutex
+	b    bytes.Buffer
+	news chan struct{}
+}
+
+func newOutput() *output { return &output{news: make(chan struct{}, 1)} }
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case o.news <- struct{}{}:
+	default:
+	}
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// until waits for a text to be printed, and gives up where that cannot be expected any more.
+func (o *output) until(t *testing.T, text string) {
+	t.Helper()
+	late := time.After(2 * time.Minute)
+	for !strings.Contains(o.String(), text) {
+		select {
+		case <-o.news:
+		case <-late:
+			t.Fatalf("%q was not printed:\n%s", text, o)
+		}
+	}
+}
+
+func (d *desk) up(ctx context.Context, args ...string) (int, *output) {
+	out := newOutput()
+	return d.upTo(ctx, out, args...), out
+}
+
+func (d *desk) upTo(ctx context.Context, out *output, args ...string) int {
+	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
+	return run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }}, append([]string{"up"}, append(args, d.dir)...))
+}
+
+func (d *desk) text(name string) string {
+	b, err := os.ReadFile(filepath.Join(d.dir, ".bucketocr", "text", name+".md"))
+	if err != nil {
+		d.t.Error(err)
+	}
+	return string(b)
+}
+
+func want(t *testing.T, out *output, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(out.String(), text) {
+			t.Errorf("%q is not in the output:\n%s", text, out)
+		}
+	}
+}
+
+// TestUpOnce: every image gets its text, what is no image is passed over, and a second run redoes nothing but says it all
+// again.
+func TestUpOnce(t *testing.T) {
+	d := newDesk(t, map[string][]byte{"a.png": page(50), "deep/er/b.png": page(51), "README.md": []byte("no image"), ".hidden.png": page(52)})
+	d.ocr.For(page(50), ocrtest.Text("first line\n\nsecond line"))
+	d.ocr.For(page(51), ocrtest.Blank())
+	for round := range 2 {
+		code, out := d.up(t.Context(), "--once")
+		if code != exitGood {
+			t.Fatalf("exit code %d\n%s", code, out)
+		}
+		want(t, out, "2 done, 0 failed", "  first line\n", "  second line\n", "blank", "a.png.md", "deep/er/b.png.md")
+		if strings.Contains(out.String(), "hidden") || strings.Contains(out.String(), "README.md\n") != (round == 0) {
+			t.Errorf("round %d:\n%s", round, out)
+		}
+		if strings.Contains(out.String(), "processing") != (round == 0) {
+			t.Errorf("round %d:\n%s", round, out)
+		}
+	}
+	if d.text("a.png") != "first line\n\nsecond line\n" || d.text("deep/er/b.png") != "" {
+		t.Errorf("texts %q, %q", d.text("a.png"), d.text("deep/er/b.png"))
+	}
+	if n := d.ocr.Counts().Requests; n != 2 {
+		t.Errorf("%d requests for two images", n)
+	}
+	d.drop("a.png", page(53))
+	d.ocr.For(page(53), ocrtest.Text("changed"))
+	if code, out := d.up(t.Context(), "--once"); code != exitGood || d.text("a.png") != "changed\n" || d.ocr.Counts().Requests != 3 {
+		t.Errorf("after a change: %d\n%s", code, out)
+	}
+}
+
+func TestUpOnceFails(t *testing.T) {
+	d := newDesk(t, map[string][]byte{"a.png": page(50), "broken.png": []byte("this is a text that calls itself a picture")})
+	code, out := d.up(t.Context(), "--once")
+	if code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	want(t, out, "1 done, 1 failed", "unsupported_media")
+}
+
+// TestUpRedelivers: a service that is down for a while costs a try, not the text; the local sweep is the redelivery.
+func TestUpRedelivers(t *testing.T) {
+	d := newDesk(t, map[string][]byte{"a.png": page(50)})
+	d.ocr.Next(ocrtest.Platform(403))
+	d.ocr.Default(ocrtest.Text("whole"))
+	ctx, stop := context.WithCancelCause(t.Context())
+	out := newOutput()
+	code := make(chan int)
+	go func() { code <- d.upTo(ctx, out) }()
+	out.until(t, "retrying")
+	out.until(t, "done")
+	stop(signaled{os.Interrupt})
+	if c := <-code; c != exitInterrupted {
+		t.Errorf("exit code %d", c)
+	}
+	want(t, out, "ocr_misconfigured", "attempt 2")
+	if d.text("a.png") != "whole\n" {
+		t.Errorf("text %q", d.text("a.png"))
+	}
+}
+
+// TestUpCtrlC: dropped while it runs, finished while it stops; the next run has nothing to do.
+func TestUpCtrlC(t *testing.T) {
+	d := newDesk(t, nil)
+	gate := ocrtest.NewGate()
+	d.ocr.Default(ocrtest.Hold(gate, ocrtest.Text("read")))
+	ctx, stop := context.WithCancelCause(t.Context())
+	out := newOutput()
+	code := make(chan int)
+	go func() { code <- d.upTo(ctx, out) }()
+	out.until(t, "door")
+	d.drop("dropped.png", page(50))
+	if err := gate.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	stop(signaled{os.Interrupt})
+	out.until(t, "stopping")
+	gate.Open()
+	if c := <-code; c != exitInterrupted {
+		t.Errorf("exit code %d\n%s", c, out)
+	}
+	want(t, out, "done")
+	if d.text("dropped.png") != "read\n" {
+		t.Errorf("text %q", d.text("dropped.png"))
+	}
+	if c, out := d.up(t.Context(), "--once"); c != exitGood || d.ocr.Counts().Requests != 1 {
+		t.Errorf("the next run: %d\n%s", c, out)
+	}
+}
+
+// TestUpKilled: what a killed run left is taken up by the next one at once.
+func TestUpKilled(t *testing.T) {
+	d := newDesk(t, map[string][]byte{"a.png": page(50)})
+	gate := ocrtest.NewGate()
+	d.ocr.Next(ocrtest.Hold(gate, ocrtest.Text("never")))
+	d.ocr.Default(ocrtest.Text("read"))
+	cmd := program("up", d.dir)
+	cmd.Env = []string{asMain + "=1", "OCR_URL=" + d.ocr.URL, "HOME=" + t.TempDir()}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := gate.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := d.up(t.Context(), "--once"); code != exitFailed || !strings.Contains(out.String(), "another") {
+		t.Errorf("beside a running one: %d\n%s", code, out)
+	}
+	_ = cmd.Process.Signal(syscall.SIGKILL)
+	_ = cmd.Wait()
+	code, out := d.up(t.Context(), "--once")
+	if code != exitGood {
+		t.Errorf("exit code %d", code)
+	}
+	want(t, out, "left over", "attempt 2", "1 done")
+}
+
+// TestUpWithFirestore: the documents go to the emulator where there is one.
+func TestUpWithFirestore(t *testing.T) {
+	d := newDesk(t, map[string][]byte{"a.png": page(50)})
+	host, project := gcptest.Firestore(t), gcptest.Project(t)
+	d.env["FIRESTORE_EMULATOR_HOST"], d.env["GOOGLE_CLOUD_PROJECT"] = host, project
+	d.ocr.Default(ocrtest.Text("read"))
+	code, out := d.up(t.Context(), "--once")
+	if code != exitGood {
+		t.Fatalf("%d\n%s", code, out)
+	}
+	want(t, out, "Firestore at "+host, "1 done")
+	records := gcp.NewRecords(gcp.RecordsConfig{Project: project, Collection: "ocr_documents", Emulator: host})
+	defer records.Close()
+	r, err := records.Get(t.Context(), pipeline.Object{Bucket: "My scans", Name: "a.png"}.ID())
+	if err != nil || r == nil || r.Text != "read" {
+		t.Errorf("%v %v", r, err)
+	}
+}
+
+// TestUpSaysWhatIsWrong: a clear sentence and an exit code for each.
+func TestUpSaysWhatIsWrong(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		dir  string
+		env  map[string]string
+		code int
+		want string
+	}{
+		{"a file", file, map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitFailed, "is a file"},
+		{"unwritable", "/proc/bucketocr", map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitFailed, "/proc/bucketocr"},
+		{"settings", t.TempDir(), map[string]string{"OCR_URL": "ftp://x", "MAX_PAGES": "many"}, exitUsage, "MAX_PAGES"},
+		{"layout without", t.TempDir(), map[string]string{"OCR_URL": "http://127.0.0.1:1", "OCR_MODE": "layout"}, exitUsage, "layout"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := &desk{t: t, dir: c.dir, env: c.env}
+			code, out := d.up(t.Context(), "--once")
+			if code != c.code || !strings.Contains(out.String(), c.want) {
+				t.Errorf("%d, want %d:\n%s", code, c.code, out)
+			}
+		})
+	}
+}
+
+// TestUpWithoutOCR: outside a checkout and without localocr on PATH, one sentence says what to do.
+func TestUpWithoutOCR(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("PATH", t.TempDir())
+	d := &desk{t: t, dir: t.TempDir(), env: map[string]string{}}
+	code, out := d.up(t.Context(), "--once")
+	if code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	want(t, out, "set OCR_URL", "localocr")
+}

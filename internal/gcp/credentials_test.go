@@ -1,0 +1,84 @@
+package gcp
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/api/storage/v1"
+
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// authorized is a driver that takes its access tokens from the metadata server, and a bucket that it asks.
+func authorized(t *testing.T) (*Objects, *gcptest.Bucket) {
+	t.Helper()
+	b := gcptest.NewBucket(t, "acme-scans")
+	return &Objects{service: lazy[*storage.Service]{make: func(ctx context.Context) (*storage.Service, error) {
+		service, err := dialStorage(ctx, "")
+		if err == nil {
+			service.BasePath = emulatorURL(b.Host())
+		}
+		return service, err
+	}}}, b
+}
+
+func TestStorageSendsItsAccessToken(t *testing.T) {
+	s, b := authorized(t)
+	g := b.Put("page.png", []byte("page"), "image/png", nil)
+	if got, _, err := readAll(t, s, object("page.png", g)); string(got) != "page" || err != nil {
+		t.Fatalf("Open = %q, %v", got, err)
+	}
+	h := b.Requests()[0].Header
+	if !strings.HasPrefix(h.Get("Authorization"), "Bearer access-") || h.Get("Accept-Encoding") != "gzip" {
+		t.Errorf("headers %v", h)
+	}
+}
+
+func TestStorageWithoutAnAccessToken(t *testing.T) {
+	t.Cleanup(func() { server.Fail(0); server.Hang(nil) })
+	s, b := authorized(t)
+	g := b.Put("page.png", []byte("page"), "image/png", nil)
+	server.Fail(404) // no service account
+	if _, _, err := readAll(t, s, object("page.png", g)); !errors.Is(err, pipeline.ErrStorageMisconfigured) {
+		t.Errorf("Open = %v, want ErrStorageMisconfigured", err)
+	}
+	server.Fail(0)
+	server.Hang(make(chan struct{}))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Open(ctx, object("page.png", g)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Open = %v, want DeadlineExceeded", err)
+	}
+	if n := len(b.Requests()); n != 0 {
+		t.Errorf("%d requests without a token", n)
+	}
+	server.Hang(nil)
+	if _, _, err := readAll(t, s, object("page.png", g)); err != nil {
+		t.Errorf("and then: %v", err)
+	}
+}
+
+// Credentials that cannot be read are somebody's mistake, and found at the first use.
+func TestBadCredentials(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key.json")
+	if err := os.WriteFile(file, []byte("no JSON"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
+	if _, err := NewObjects(ObjectsConfig{}).Open(t.Context(), object("a", 1)); !errors.Is(err, pipeline.ErrStorageMisconfigured) {
+		t.Errorf("Open = %v, want ErrStorageMisconfigured", err)
+	}
+	r := NewRecords(RecordsConfig{Project: "demo-x", Collection: "c"})
+	if _, err := r.Get(t.Context(), "id"); !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+		t.Errorf("Get = %v, want ErrStoreMisconfigured", err)
+	}
+	if err := r.Close(); err != nil {
+		t.Errorf("Close of what was never opened: %v", err)
+	}
+}

@@ -1,0 +1,273 @@
+package gcp
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// plain makes a value of Firestore one of Go.
+func plain(v *pb.Value) any {
+	switch v := v.GetValueType().(type) {
+	case *pb.Value_StringValue:
+		return v.StringValue
+	case *pb.Value_IntegerValue:
+		return int(v.IntegerValue)
+	case *pb.Value_BooleanValue:
+		return v.BooleanValue
+	case *pb.Value_TimestampValue:
+		return v.TimestampValue.AsTime()
+	case *pb.Value_MapValue:
+		return plainMap(v.MapValue.Fields)
+	case *pb.Value_ArrayValue:
+		values := []any{}
+		for _, e := range v.ArrayValue.Values {
+			values = append(values, plain(e))
+		}
+		return values
+	}
+	return v
+}
+
+func plainMap(f map[string]*pb.Value) map[string]any {
+	m := map[string]any{}
+	for name, v := range f {
+		m[name] = plain(v)
+	}
+	return m
+}
+
+// storedDocument is the document as it lies in the emulator.
+func storedDocument(t *testing.T, r *Records, name string) map[string]any {
+	t.Helper()
+	s, err := r.open(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := s.rpc.GetDocument(t.Context(), &pb.GetDocumentRequest{Name: s.document(name)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plainMap(doc.Fields)
+}
+
+func at(minutes int) time.Time {
+	return time.Date(2026, 11, 23, 10, minutes, 11, 482_913_000, time.UTC)
+}
+
+// always is what every document but a marker holds, of a record that says nothing.
+func always() map[string]any {
+	return map[string]any{
+		"schema": 1, "bucket": "b", "name": "n", "generation": 5, "contentType": "", "size": 0,
+		"metadata": map[string]any{}, "status": "processing", "textInPages": false, "pages": 0, "pagesDone": 0,
+		"blank": false, "warnings": []any{}, "model": "", "eventId": "",
+		"usage":   map[string]any{"promptTokens": 0, "completionTokens": 0},
+		"attempt": 0, "faults": 0, "doubts": 0,
+	}
+}
+
+// The document, field by field. A listener lives on this: change it only with the schema.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	r := emulated(t)
+	for name, test := range map[string]struct {
+		record pipeline.Record
+		stamps pipeline.Stamps
+		want   func(map[string]any)
+	}{
+		"empty": {pipeline.Record{}, 0, func(map[string]any) {}},
+		"processing": {pipeline.Record{
+			ContentType: "image/png", Size: 481233, Metadata: map[string]string{"uploader": "scanner-3"}, Attempt: 2,
+			WindowStart: at(1), Due: at(2), Lease: &pipeline.Lease{ID: "l", Expires: at(3), Alone: true},
+			EventID: "e", EventTime: at(0),
+		}, pipeline.StampCreated | pipeline.StampStarted, func(m map[string]any) {
+			m["contentType"], m["size"], m["metadata"] = "image/png", 481233, map[string]any{"uploader": "scanner-3"}
+			m["attempt"], m["windowStart"], m["due"], m["eventId"], m["eventTime"] = 2, at(1), at(2), "e", at(0)
+			m["lease"] = map[string]any{"id": "l", "expires": at(3), "alone": true}
+			m["created"], m["started"] = "server", "server"
+		}},
+		"retrying": {pipeline.Record{
+			Status: pipeline.Retrying, Faults: 1, Doubts: 2, Due: at(2), Retried: at(4), RetriedBy: "me", Created: at(5),
+			Error: &pipeline.RecordError{Code: "ocr_timeout", Message: "m", Retryable: true}, Text: "of a page",
+		}, 0, func(m map[string]any) {
+			m["status"], m["faults"], m["doubts"], m["due"] = "retrying", 1, 2, at(2)
+			m["retried"], m["retriedBy"], m["created"] = at(4), "me", at(5)
+			m["error"] = map[string]any{"code": "ocr_timeout", "message": "m", "retryable": true}
+		}},
+		"done": {pipeline.Record{
+			Status: pipeline.Done, Text: "a\f\nb", Pages: 2, PagesDone: 2, Warnings: []string{"damaged", "truncated"},
+			Model: "m", Usage: pipeline.Usage{PromptTokens: 7, CompletionTokens: 8}, Started: at(1),
+		}, pipeline.StampFinished, func(m map[string]any) {
+			m["status"], m["text"], m["pages"], m["pagesDone"] = "done", "a\f\nb", 2, 2
+			m["warnings"], m["model"] = []any{"damaged", "truncated"}, "m"
+			m["usage"] = map[string]any{"promptTokens": 7, "completionTokens": 8}
+			m["started"], m["finished"] = at(1), "server"
+		}},
+		"blank": {pipeline.Record{Status: pipeline.Done, Blank: true}, 0, func(m map[string]any) {
+			m["status"], m["text"], m["blank"] = "done", "", true
+		}},
+		"text in pages": {pipeline.Record{Status: pipeline.Done, TextInPages: true}, 0, func(m map[string]any) {
+			m["status"], m["textInPages"] = "done", true
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.record.Bucket, test.record.Name, test.record.Generation = "b", "n", 5
+			if test.record.Status == "" {
+				test.record.Status = pipeline.Processing
+			}
+			want := always()
+			test.want(want)
+			checkDocument(t, r, pipeline.Change{Record: &test.record, Stamps: test.stamps}, want)
+		})
+	}
+}
+
+// A marker holds what tells a late event that it is late, and nothing else of the object.
+func TestMarker(t *testing.T) {
+	t.Parallel()
+	r := emulated(t)
+	marker := &pipeline.Record{
+		Bucket: "b", Name: "n", Generation: 5, Status: pipeline.Erased, EventID: "e", EventTime: at(0),
+		MarkerExpires: at(9), Created: at(1), Text: "secret", Model: "m", Attempt: 3, Metadata: map[string]string{"a": "b"},
+	}
+	checkDocument(t, r, pipeline.Change{Record: marker}, map[string]any{
+		"schema": 1, "bucket": "b", "name": "n", "generation": 5, "status": "deleted", "eventId": "e", "eventTime": at(0),
+		"created": at(1), "markerExpires": at(9),
+	})
+}
+
+// checkDocument stores a change and compares the document with want, in which "server" stands for the server's time.
+func checkDocument(t *testing.T, r *Records, change pipeline.Change, want map[string]any) {
+	t.Helper()
+	replace := func(*pipeline.Record) (*pipeline.Change, error) { return &change, nil }
+	stored, err := r.Update(t.Context(), "id", nil, replace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want["updated"], want["write"] = "server", stored.Write
+	for name, value := range want {
+		if value == "server" {
+			want[name] = stored.Updated
+		}
+	}
+	got := storedDocument(t, r, "id")
+	for name, value := range want {
+		if !reflect.DeepEqual(got[name], value) {
+			t.Errorf("%s = %#v, want %#v", name, got[name], value)
+		}
+		delete(got, name)
+	}
+	if len(got) > 0 {
+		t.Errorf("the document holds besides: %v", got)
+	}
+}
+
+func TestPageDocument(t *testing.T) {
+	t.Parallel()
+	r := emulated(t)
+	pages := []pipeline.PageRecord{
+		{Page: 1, Generation: 5},
+		{
+			Page: 12, Generation: 5, Text: "t", Warnings: []string{"truncated"}, Blank: true, Width: 3, Height: 4,
+			Error:  &pipeline.RecordError{Code: "corrupt", Message: "m"},
+			Blocks: []pipeline.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"}},
+			Usage:  pipeline.Usage{PromptTokens: 7, CompletionTokens: 8},
+		},
+	}
+	stored, err := r.Update(t.Context(), "id", nil, func(*pipeline.Record) (*pipeline.Change, error) {
+		return &pipeline.Change{Record: &pipeline.Record{}, Pages: pages}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]map[string]any{
+		"5-0001": {
+			"page": 1, "generation": 5, "text": "", "warnings": []any{}, "blank": false, "width": 0, "height": 0,
+			"usage": map[string]any{"promptTokens": 0, "completionTokens": 0},
+		},
+		"5-0012": {
+			"page": 12, "generation": 5, "text": "t", "warnings": []any{"truncated"}, "blank": true, "width": 3, "height": 4,
+			"error": map[string]any{"code": "corrupt", "message": "m", "retryable": false},
+			"blocks": []any{
+				map[string]any{"label": "title", "box": []any{1, 2, 3, 4}, "text": "t"},
+			},
+			"usage": map[string]any{"promptTokens": 7, "completionTokens": 8},
+		},
+	} {
+		want["finished"] = stored.Updated
+		if got := storedDocument(t, r, "id/ocr_pages/"+id); !reflect.DeepEqual(got, want) {
+			t.Errorf("page %s is %v\nwant %v", id, got, want)
+		}
+	}
+}
+
+// What another program wrote does not stop us: fields of a wrong type read as zero.
+func TestReadLeniently(t *testing.T) {
+	odd := fields{
+		"generation": text("17"), "text": number(1), "lease": flag(true), "warnings": text("w"), "due": number(0),
+		"error": dict(fields{"code": number(1)}), "metadata": list(nil), "schema": number(99),
+	}
+	want := &pipeline.Record{Error: &pipeline.RecordError{}}
+	if got := readRecord(odd); !reflect.DeepEqual(got, want) {
+		t.Errorf("readRecord = %+v, want %+v", got, want)
+	}
+	blocks := list([]*pb.Value{text("no map"), dict(fields{"box": list(make([]*pb.Value, 9))})})
+	page := readPage(fields{"blocks": blocks})
+	if len(page.Blocks) != 2 || page.Blocks[1].Box != [4]int{} {
+		t.Errorf("readPage = %+v", page)
+	}
+}
+
+func TestFieldName(t *testing.T) {
+	for name, want := range map[string]string{
+		"plain": "plain", "": "", "__": "__", "___": "___", "____": "-____", "__x__": "-__x__", "__x": "__x",
+		"a\xffb": "a\ufffdb", strings.Repeat("k", 1025): strings.Repeat("k", 1024),
+		strings.Repeat("k", 1023) + "ü": strings.Repeat("k", 1023),
+	} {
+		got := fieldName(name)
+		if got != want {
+			t.Errorf("fieldName(%.20q) = %.20q, want %.20q", name, got, want)
+		}
+		if again := fieldName(got); again != got {
+			t.Errorf("fieldName(%.20q) changes again, to %.20q", got, again)
+		}
+	}
+}
+
+// An exact key is never displaced by one that was only made the same.
+func TestMetadataKeysThatFallTogether(t *testing.T) {
+	got := readMetadata(metadataValue(map[string]string{
+		"-__x__": "exact", "__x__": "made", "": "none", "\ufffd": "exact", "\xff": "made", "\xfe": "made too",
+	}).GetMapValue().Fields)
+	want := map[string]string{"-__x__": "exact", "\ufffd": "exact"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("metadata = %v, want %v", got, want)
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	f.Add("name", "text", "key", "value", int64(5), int64(1795428131470921000))
+	f.Add("\xff", "\x00\ud7ff", "__x__", "", int64(-1), int64(0))
+	f.Fuzz(func(t *testing.T, name, body, key, value string, n, ns int64) {
+		r := &pipeline.Record{
+			Name: name, Status: pipeline.Done, Text: body, Metadata: map[string]string{key: value}, Generation: n,
+			Due: time.Unix(0, ns).UTC(), Error: &pipeline.RecordError{Message: value}, Lease: &pipeline.Lease{ID: key},
+		}
+		once := readRecord(recordFields(r))
+		if !utf8.ValidString(once.Name + once.Text + once.Error.Message + once.Lease.ID) {
+			t.Errorf("not UTF-8: %+v", once)
+		}
+		if twice := readRecord(recordFields(once)); !reflect.DeepEqual(once, twice) {
+			t.Errorf("written again, %+v became %+v", once, twice)
+		}
+		if utf8.ValidString(name) && once.Name != name || once.Generation != n {
+			t.Errorf("%q %d became %q %d", name, n, once.Name, once.Generation)
+		}
+	})
+}

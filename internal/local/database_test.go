@@ -1,0 +1,163 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+func TestErrorClasses(t *testing.T) {
+	w := openWorld(t, t.TempDir())
+	update := func(w *World, r pipeline.Record) error {
+		_, err := w.Update(t.Context(), "id", nil, func(*pipeline.Record) (*pipeline.Change, error) {
+			return &pipeline.Change{Record: &r}, nil
+		})
+		return err
+	}
+	late := retrying(w, "late")
+	late.Finished = time.Date(12024, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := update(w, late); !errors.Is(err, pipeline.ErrStoreRejected) {
+		t.Errorf("a time that JSON has no form for: %v", err)
+	}
+	if _, err := w.write.Exec("PRAGMA max_page_count = 1"); err != nil { // no page more than there are
+		t.Fatal(err)
+	}
+	big := retrying(w, "big")
+	big.Text = strings.Repeat("x", 100_000)
+	if err := update(w, big); !errors.Is(err, pipeline.ErrStoreUnavailable) || !strings.Contains(err.Error(), "full") {
+		t.Errorf("a full disk: %v", err)
+	}
+	if _, err := w.write.Exec("PRAGMA query_only = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := update(w, retrying(w, "ro")); !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+		t.Errorf("a database that may not be written: %v", err)
+	}
+	closeWorld(t, w)
+	if err := update(w, retrying(w, "closed")); !errors.Is(err, pipeline.ErrStoreUnavailable) {
+		t.Errorf("a closed store: %v", err)
+	}
+}
+
+func TestEndedContextIsTheReason(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := classify(ctx, errors.New("interrupted (9)")); err != context.Canceled {
+		t.Errorf("an interrupted statement: %v", err)
+	}
+	if err := classify(ctx, nil); err != nil {
+		t.Errorf("a success: %v", err)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	w := openWorld(t, t.TempDir())
+	var journal, synchronous, timeout string
+	err := w.write.QueryRow("SELECT journal_mode, synchronous, timeout FROM pragma_journal_mode, pragma_synchronous, pragma_busy_timeout").
+		Scan(&journal, &synchronous, &timeout)
+	if got := []string{journal, synchronous, timeout}; err != nil || !reflect.DeepEqual(got, []string{"wal", "1", "10000"}) {
+		t.Errorf("journal, synchronous, busy time-out are %v, %v", got, err)
+	}
+}
+
+func TestOpenDamaged(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		spoil func(t *testing.T, w *World, path string)
+		words []string
+	}{
+		{"no database", func(t *testing.T, w *World, path string) {
+			closeWorld(t, w)
+			writeFile(t, path, strings.Repeat("These are my notes. ", 500), time.Time{})
+		}, []string{"damaged or not bucketocr's"}},
+		{"header cut off", func(t *testing.T, w *World, path string) {
+			closeWorld(t, w)
+			if err := os.Truncate(path, 50); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"damaged or not bucketocr's"}},
+		{"second half zeroed", func(t *testing.T, w *World, path string) {
+			closeWorld(t, w)
+			zeroFrom(t, path, 4096)
+		}, []string{"damaged or not bucketocr's"}},
+		{"another program's", func(t *testing.T, w *World, path string) {
+			execSQL(t, w, "PRAGMA application_id = 77")
+		}, []string{"made by another program"}},
+		{"older than any", func(t *testing.T, w *World, path string) {
+			execSQL(t, w, "PRAGMA user_version = 0")
+		}, []string{"schema version 0"}},
+		{"newer", func(t *testing.T, w *World, path string) {
+			execSQL(t, w, "PRAGMA user_version = 99")
+		}, []string{"made by a newer bucketocr"}},
+		{"without a bucket", func(t *testing.T, w *World, path string) {
+			execSQL(t, w, "DELETE FROM bucket")
+		}, []string{"damaged"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, ".bucketocr", "records.db")
+			w := openWorld(t, dir)
+			put(t, w, retrying(w, "a"))
+			test.spoil(t, w, path)
+			closeWorld(t, w)
+			_, err := Open(dir)
+			wantError(t, err, append(test.words, path, "move that file away")...)
+			if !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+				t.Errorf("class of %v", err)
+			}
+			_, err = OpenReadOnly(dir)
+			wantError(t, err, test.words...)
+			if err := os.Rename(path, path+".old"); err != nil { // what the sentence says helps
+				t.Fatal(err)
+			}
+			openWorld(t, dir)
+		})
+	}
+}
+
+func TestDamageUnderWay(t *testing.T) {
+	dir := t.TempDir()
+	w := openWorld(t, dir)
+	for i := range 200 {
+		r := retrying(w, strings.Repeat("n", i+1))
+		r.Text = strings.Repeat("x", 3000)
+		put(t, w, r)
+	}
+	closeWorld(t, w)
+	w = openWorld(t, dir)
+	zeroFrom(t, w.folder.database(), 16*4096)
+	_, err := w.Due(t.Context(), time.Now(), 1000)
+	if !errors.Is(err, pipeline.ErrStoreMisconfigured) || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("reading what is damaged: %v", err)
+	}
+	execSQL(t, w, "UPDATE records SET doc = '{broken' WHERE rev = 1")
+	if _, err := w.Get(t.Context(), w.object("n", object{}).ID()); !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+		t.Errorf("a record that is no record: %v", err)
+	}
+}
+
+func execSQL(t *testing.T, w *World, statement string) {
+	t.Helper()
+	if _, err := w.write.Exec(statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func zeroFrom(t *testing.T, path string, offset int) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil || len(data) <= offset {
+		t.Fatalf("%d bytes in %s, %v", len(data), path, err)
+	}
+	clear(data[offset:])
+	if err := os.WriteFile(path, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,72 @@
+// Package ocr reads page images with LightOnOCR, a vision model that turns a page into Markdown, behind an OpenAI-style API: vLLM, also on
+// Cloud Run, or llama-server. It needs nothing but the standard library.
+//
+//	client, err := ocr.New(ocr.Config{URL: "https://ocr-abc.a.run.app", Token: idToken})
+//	result, err := client.ExtractText(ctx, ocr.Image{Size: size, Open: open})
+//
+// # What is sent
+//
+// One user message with one image and nothing else: the model was trained on that, and a friendly instruction makes it worse. Temperature, top_p and
+// max_tokens always go along, since the server's defaults would apply otherwise, and so does vLLM's detection of loops, which other
+// servers ignore. What differs from one family of models to the next is in its [Profile]: the edge that pages are to be
+// scaled down to, the sampling, the size of the context, the switch that stops the Qwen3.5 based ones from thinking aloud.
+// In ModeLayout the word "grounding" follows the image; only LightOnOCR-3 knows it.
+//
+// The image is PNG or JPEG, which every server reads, recognised by its first bytes. It must be upright: whether a server turns it as its
+// EXIF data says depends on the version. It goes from its reader through base64 into the connection: a call holds
+// some 24 KiB of it, whatever its size, and Content-Length is exact. Requests over 32 MiB, Cloud Run's limit, are refused before
+// anything is opened; that is an image of about 24 MiB.
+//
+// # What comes back
+//
+// A status of 200 is not yet success. The finish reason says more:
+//
+//	stop        the page is complete; without text it is blank
+//	length      a limit cut it off: asked once more with the rest of the context, if the limit was ours; else "truncated"
+//	repetition  the server saw a loop: asked again, hotter, at most twice; else cut where it begins, "repetition"
+//	abort       the server shuts down: asked once more, else KindAborted
+//	any other   KindBadResponse
+//
+// Loops are looked for here as well, since servers without detection let them run and a model can end one by itself. The detector asks
+// whether a text ends in more equal pieces than a page of paper can hold; tables of zeros, dotted leaders and forms pass. A further
+// try never makes a result worse: it begins only if the context outlasts it, and the best text so far is kept.
+//
+// The text is Markdown with tables in HTML and formulas between dollars. Backslashes that the model sometimes puts before such dollars
+// are taken away, prices are left alone. Headers, footers and page numbers are part of the text. Two readings of one page
+// can differ, digits included. Whoever made the page controls the text: escape it before it is shown on a web page.
+//
+// # What goes wrong
+//
+// Every failure is an *[Error]. Its Kind tells what to do:
+//
+//	bad_image, too_large, image_source                   this page: will fail again
+//	backend_failed, timeout, bad_response                this page, or the server: try later, not for ever; see Error.Proven
+//	overloaded, unavailable, aborted                     the server: try later
+//	bad_request, unauthenticated, forbidden, token,
+//	wrong_model, wrong_address                           the configuration: somebody has to look
+//	canceled                                             the caller
+//
+// Only what may pass in seconds is tried again within a call, at most three times, with waits from half a second up that follow Retry-After up to
+// 30 s: refused, reset or cut off connections, 429, 502, 503, and a 500 of the platform. A 401 of the platform leads to one try with
+// a fresh token, an unknown model to the question which there are. A time-out never is: vLLM stops when its client hangs up, but
+// Cloud Run does not pass that on, so the GPU would have the page twice. A 500 of the server is not either, since it may be
+// the page that causes it.
+//
+// # Time
+//
+// Config.Timeout, 120 s unless set, is for one try, from connecting to the last byte of the answer. During a cold start nothing arrives at
+// all until container and model are up, so it must be longer than that; measure it. An error names the phase that was reached. The token
+// has 10 s of its own. The context bounds the whole call with all its tries.
+//
+// # Safety
+//
+// The ID token goes to the configured origin only: no redirect is followed, no proxy used, and plain http is refused but on this machine. With
+// an API key, which takes the Authorization header, it moves to X-Serverless-Authorization. No error holds a token, a key or
+// a piece of the image, although servers send those back: error bodies are read up to 64 KiB, cleaned and cut.
+//
+// # Sources
+//
+// vLLM's source between 0.27.1 and 0.30.0 (entrypoints/openai, entrypoints/serve, multimodal/media, v1/core/sched), LightOnOCR's repository and
+// model cards, llama.cpp's and Ollama's servers, Cloud Run's documentation on limits, authentication and troubleshooting. The
+// sibling package ocrtest is a server that behaves like all of them.
+package ocr
