@@ -3,6 +3,7 @@ package bucketocr
 import (
 	"go/parser"
 	"go/token"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -97,6 +98,26 @@ func TestBuildpackRules(t *testing.T) {
 	for _, dep := range goList(t, "-deps", "-f", "{{if .CgoFiles}}{{if not .Standard}}{{.ImportPath}}{{end}}{{end}}", ".") {
 		if dep != "" {
 			t.Errorf("%s needs cgo", dep)
+		}
+	}
+}
+
+// TestUploadIsWhole: .gcloudignore leaves out nothing that the function is built from.
+func TestUploadIsWhole(t *testing.T) {
+	ignored, err := os.ReadFile(".gcloudignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dep := range goList(t, "-deps", ".") {
+		room, ours := strings.CutPrefix(dep, module+"/")
+		if !ours {
+			continue
+		}
+		for pattern := range strings.Lines(string(ignored)) {
+			pattern = strings.TrimSpace(pattern)
+			if folder, ok := strings.CutSuffix(pattern, "/"); ok && strings.HasPrefix(room+"/", folder+"/") {
+				t.Errorf("the function needs %s, and .gcloudignore leaves out %s", dep, pattern)
+			}
 		}
 	}
 }

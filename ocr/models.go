@@ -17,7 +17,9 @@ const (
 
 // Healthy asks the server for its models and says whether the wanted one, or the one taken in its place, is served. That
 // proves address, token, key and model, not that the GPU can read. It takes 10 s at most, token included, and never
-// panics. llama-server does not check the name in a request, but it must be right here. A request of any kind starts a GPU that scales to zero, and keeps it: ask when there is need, not on a timer.
+// panics. With llama-server, which does not care for the name in a request, Config.Model must be right for this.
+//
+// A request of any kind starts a GPU that scales to zero, and keeps it: ask when there is need, not on a timer.
 func (c *Client) Healthy(ctx context.Context) (healthy bool) {
 	defer func() {
 		if recover() != nil { // a nil context, a Transport of the caller's

@@ -69,7 +69,6 @@ type upRun struct {
 	once    bool
 	bucket  *local.World
 	records records
-	ocrName string
 	door    *bucketocr.Door
 	poster  *poster
 	screen  *screen

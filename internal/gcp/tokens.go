@@ -2,6 +2,7 @@ package gcp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -168,7 +169,7 @@ func fetchIDToken(ctx context.Context, audience string) (string, error) {
 // tokenError says what to do, in a few words; a token service's answer is left out.
 func tokenError(err error) error {
 	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok && e.Response != nil {
-		return fmt.Errorf("ID token: the token service answers HTTP %d %s", e.Response.StatusCode, e.ErrorCode)
+		return fmt.Errorf("ID token: the token service answers HTTP %d %s", e.Response.StatusCode, oauthCode(e.Body))
 	}
 	why := cause(err)
 	switch {
@@ -180,4 +181,15 @@ func tokenError(err error) error {
 			"--impersonate-service-account=ACCOUNT`, or set GOOGLE_APPLICATION_CREDENTIALS to a service account's key"
 	}
 	return fmt.Errorf("ID token: %s", why)
+}
+
+// oauthCode is the code in a token service's answer, such as invalid_grant; what describes it is left out.
+func oauthCode(body []byte) string {
+	var answer struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(body, &answer) != nil || len(answer.Error) > 40 {
+		return ""
+	}
+	return answer.Error
 }

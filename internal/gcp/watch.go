@@ -3,6 +3,7 @@ package gcp
 import (
 	"context"
 	"errors"
+	"io"
 	"path"
 	"time"
 
@@ -79,7 +80,7 @@ func (w *watch) stream(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := stream.Send(w.request()); err != nil {
+	if err := stream.Send(w.request()); err != nil && err != io.EOF { // EOF: Recv knows why the stream ended
 		return err
 	}
 	for {

@@ -25,7 +25,7 @@ func smallFiles(t testing.TB) map[string][]byte {
 
 func TestCutOffAtEveryByte(t *testing.T) {
 	for name, data := range smallFiles(t) {
-		for n := range data {
+		for _, n := range places(len(data)) {
 			want := Corrupt
 			if n == 0 {
 				want = Empty
@@ -47,6 +47,17 @@ func TestCutOffAtEveryByte(t *testing.T) {
 	}
 }
 
+// places are where a file of n bytes is cut or broken: every byte, of longer files in the entropy-coded part every fifth.
+func places(n int) []int {
+	var at []int
+	for i := range n {
+		if i < 1100 || i%5 == 0 || i > n-20 {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
 // eitherSize declares a size of n bytes or none, in turn.
 func eitherSize(i, n int) int64 {
 	if i%2 == 0 {
@@ -59,7 +70,7 @@ func eitherSize(i, n int) int64 {
 func TestSourceErrorsComeBack(t *testing.T) {
 	bad := errors.New("bucket on fire")
 	for name, data := range smallFiles(t) {
-		for n := range len(data) + 1 {
+		for _, n := range places(len(data) + 1) {
 			o := newObject(data)
 			o.size, o.fail, o.failAt, o.step = eitherSize(n, len(data)), bad, n, 97
 			if _, _, err := only(t, o, wide(16)); err != bad {
@@ -93,7 +104,7 @@ func TestSourceErrorsOfAnyKind(t *testing.T) {
 func TestWrongBytesAreTheSourcesFaultFirst(t *testing.T) {
 	bad := errors.New("checksum wrong")
 	for name, data := range smallFiles(t) {
-		for i := range data {
+		for _, i := range places(len(data)) {
 			wrong := bytes.Clone(data)
 			wrong[i] ^= 0xff
 			o := newObject(wrong)
@@ -167,85 +178,5 @@ func TestMaxBytes(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestContextEndsReading(t *testing.T) {
-	for name, data := range smallFiles(t) {
-		for _, edge := range []int{16, 1540} {
-			for at := int64(1); ; at++ {
-				ctx, cancel := context.WithCancel(t.Context())
-				o := newObject(data)
-				o.size, o.step = -1, 97
-				o.before = func() {
-					if o.reads.Load() == at {
-						cancel()
-					}
-				}
-				l := &ledger{}
-				lim := wide(edge)
-				lim.Reserve = l.reserve
-				err := through(ctx, o, lim)
-				cancel()
-				if l.held != 0 {
-					t.Fatalf("%s to %d, read %d: %d bytes are not given back", name, edge, at, l.held)
-				}
-				if o.reads.Load() < at {
-					break
-				}
-				if err == nil && edge == 1540 && o.read.Load() == int64(len(data)) {
-					continue // it ended while the end was being read
-				}
-				if err != context.Canceled || o.opens.Load() != o.closes.Load() {
-					t.Fatalf("%s to %d, read %d: %v", name, edge, at, err)
-				}
-			}
-		}
-	}
-}
-
-// through is the way of an object to its page, with a context.
-func through(ctx context.Context, o *object, lim Limits) error {
-	ps, err := Split(ctx, o.source(), lim)
-	if err != nil {
-		return err
-	}
-	defer ps.Close()
-	_, err = ps.Page(ctx, 1)
-	return err
-}
-
-// TestContextEndsDecoding: a decoder that reads what is already buffered is stopped too.
-func TestContextEndsDecoding(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	o := newObject(encodePNG(t, scan(paper(t, 300, 300, 12), 9)))
-	s, err := open(ctx, o.source(), 1<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := attentive{s, bytes.NewReader(make([]byte, 1<<20))}
-	if n, err := r.Read(make([]byte, 1<<20)); n != 1<<10 || err != nil {
-		t.Error(n, err)
-	}
-	cancel()
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err != context.Canceled || s.verdict(io.ErrUnexpectedEOF) != context.Canceled {
-		t.Error(n, err)
-	}
-}
-
-func TestDeadContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	o := newObject(encodePNG(t, paper(t, 100, 100, 9)))
-	ps, err := Split(ctx, o.source(), wide(16))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ps.Close()
-	cancel()
-	if _, err := ps.Page(ctx, 1); err != context.Canceled {
-		t.Error(err)
-	}
-	if _, err := Split(ctx, o.source(), wide(16)); err != context.Canceled || o.opens.Load() != 1 {
-		t.Error(err)
 	}
 }

@@ -21,7 +21,7 @@ func (a *attempt) close(ctx context.Context, err error) report {
 	}
 	r := report{}
 	if errors.Is(err, ErrObjectGone) {
-		err, r.living = a.gone(ctx, err)
+		r.living, err = a.gone(ctx, err)
 	}
 	f := faultOf(err)
 	if f.Code == CodeDeadline && a.moved {
@@ -140,13 +140,13 @@ func (a *attempt) lost(ctx context.Context) report {
 }
 
 // gone finds out why a generation cannot be opened: another one lives, whose event is on the way, or none.
-func (a *attempt) gone(ctx context.Context, err error) (error, *Event) {
+func (a *attempt) gone(ctx context.Context, err error) (*Event, error) {
 	live, attrs, liveErr := a.p.o.Objects.Live(ctx, a.ev.Bucket, a.ev.Name)
 	switch {
 	case errors.Is(liveErr, ErrObjectGone):
-		return err, nil
+		return nil, err
 	case liveErr != nil:
-		return fmt.Errorf("asking which generation lives: %w", liveErr), nil
+		return nil, fmt.Errorf("asking which generation lives: %w", liveErr)
 	}
-	return errReplaced, &Event{Kind: Finalized, ID: a.ev.ID, Time: a.ev.Time, Object: live, Attributes: attrs}
+	return &Event{Kind: Finalized, ID: a.ev.ID, Time: a.ev.Time, Object: live, Attributes: attrs}, errReplaced
 }

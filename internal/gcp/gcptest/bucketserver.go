@@ -115,7 +115,9 @@ func sendBytes(w http.ResponseWriter, r *http.Request, o *object, f Fault) {
 	if f.Damage && len(body) > 0 {
 		body[len(body)/2] ^= 0x40
 	}
-	if !f.NoSize {
+	if f.NoSize {
+		_ = http.NewResponseController(w).Flush() // else Go counts for us
+	} else {
 		h.Set("X-Goog-Stored-Content-Length", strconv.Itoa(len(o.bytes)))
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
