@@ -17,13 +17,13 @@ import (
 func (w *world) breaking(fails func(n int) bool) (calls *int) {
 	n := 0
 	broken := func() bool { n++; return fails(n - 1) }
-	w.records.Before = func(op, id string) error {
+	w.records.Before = func(_ context.Context, op, id string) error {
 		if broken() {
 			return fmt.Errorf("%w: %s", pipeline.ErrStoreUnavailable, op)
 		}
 		return nil
 	}
-	w.bucket.Before = func(op string, _ pipeline.Object) error {
+	w.bucket.Before = func(_ context.Context, op string, _ pipeline.Object) error {
 		if broken() {
 			return fmt.Errorf("%w: %s", pipeline.ErrStorageUnavailable, op)
 		}
@@ -82,7 +82,7 @@ func TestLostAnswers(t *testing.T) {
 	for at := range 2 {
 		bubble(t, func(t *testing.T, w *world) {
 			n := 0
-			w.records.After = func(string) error {
+			w.records.After = func(context.Context, string) error {
 				n++
 				if n-1 == at {
 					return errors.New("connection reset")
@@ -104,7 +104,7 @@ func TestLostAnswers(t *testing.T) {
 func TestStoreRefusesDocument(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		n := 0
-		w.records.Before = func(op, _ string) error {
+		w.records.Before = func(_ context.Context, op, _ string) error {
 			if op == "commit" {
 				if n++; n == 2 {
 					return fmt.Errorf("%w: too big", pipeline.ErrStoreRejected)

@@ -112,7 +112,7 @@ func TestMarkerClearsPages(t *testing.T) {
 				Pages:  []pipeline.PageRecord{{Page: 1, Generation: ev.Generation, Text: "secret"}},
 			}, nil
 		})
-		w.records.Before = func(op, _ string) error {
+		w.records.Before = func(_ context.Context, op, _ string) error {
 			if op == "clear" {
 				return pipeline.ErrStoreUnavailable
 			}

@@ -264,7 +264,7 @@ func TestHolderDies(t *testing.T) {
 func (w *world) die(ev pipeline.Event) {
 	o := w.options
 	dead := false
-	w.records.Before = func(op, id string) error {
+	w.records.Before = func(_ context.Context, op, id string) error {
 		if dead {
 			return pipeline.ErrStoreUnavailable
 		}

@@ -14,7 +14,7 @@ import (
 // Bucket is a bucket in memory, named "b". It can be told to fail.
 type Bucket struct {
 	// Before, where set, is called before each "open" and "live"; its error is the call's.
-	Before func(op string, o pipeline.Object) error
+	Before func(ctx context.Context, op string, o pipeline.Object) error
 
 	mu    sync.Mutex
 	live  map[string]object
@@ -104,5 +104,5 @@ func (b *Bucket) step(ctx context.Context, op string, o pipeline.Object) error {
 	if b.Before == nil {
 		return nil
 	}
-	return b.Before(op, o)
+	return b.Before(ctx, op, o)
 }

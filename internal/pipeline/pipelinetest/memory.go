@@ -18,8 +18,8 @@ import (
 type Memory struct {
 	// Before, where set, is called before each step of a call, "read" or "commit" (id given), "pages", "clear" or "due";
 	// its error is the call's. After is called when a commit was applied: its error stands for a lost answer.
-	Before func(op, id string) error
-	After  func(id string) error
+	Before func(ctx context.Context, op, id string) error
+	After  func(ctx context.Context, id string) error
 
 	mu      sync.Mutex
 	version int64
@@ -58,7 +58,7 @@ func (m *Memory) Update(ctx context.Context, id string, from *pipeline.Stored, f
 			return nil, err
 		}
 		if stored, ok := m.commit(id, versionOf(from), ch); ok {
-			if m.After == nil || m.After(id) == nil {
+			if m.After == nil || m.After(ctx, id) == nil {
 				return stored, nil
 			}
 			// The answer is lost. The real stores read the record and find their own write id on it, or a later one.
@@ -224,7 +224,7 @@ func (m *Memory) step(ctx context.Context, op, id string) error {
 	if m.Before == nil {
 		return nil
 	}
-	return m.Before(op, id)
+	return m.Before(ctx, op, id)
 }
 
 func recordOf(s *pipeline.Stored) *pipeline.Record {
