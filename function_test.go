@@ -3,6 +3,7 @@ package bucketocr
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/color"
@@ -322,5 +323,40 @@ func TestProfileNames(t *testing.T) {
 		if err != nil || cfg.OCRProfile != name {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestHostileNames: every legal object name has its own document with the exact name, and one line of JSON in the log.
+func TestHostileNames(t *testing.T) {
+	c := newCloud(t)
+	names := []string{
+		"a//b", "x/..", "./x", "..", " leading and trailing ", "tab\there", "line\u2028separator", "bell\a and esc\x1b[31m", "nul\x00byte",
+		"emoji 😀", "%2F", "100%done%!d(MISSING)", "#?&=", "__x__", "a.png ", `"},{"severity":"EMERGENCY"`, `back\slash`, "ä", "a\u0308",
+		strings.Repeat("n", 1024), strings.Repeat("é", 512), "ocr_pages/1-0001", "\u202Egnp.exe",
+	}
+	seen := map[string]string{}
+	for _, name := range names {
+		ev := c.put(name, scan(30))
+		if status, out := c.post(t.Context(), c.encode(ev)); status != 200 || out != "done" {
+			t.Errorf("%q: %d %s", name, status, out)
+			continue
+		}
+		if r := c.record(ev.Object); r == nil || r.Name != name {
+			t.Errorf("%q: stored as %+v", name, r)
+		}
+		if other, ok := seen[ev.Object.ID()]; ok {
+			t.Errorf("%q and %q share a document", name, other)
+		}
+		seen[ev.Object.ID()] = name
+	}
+	lines := strings.Split(strings.TrimSpace(c.log.String()), "\n")
+	for i, line := range lines {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil || fields["name"] != names[i] || fields["severity"] != "INFO" {
+			t.Errorf("log line %d: %v: %s", i, err, line)
+		}
+	}
+	if len(lines) != len(names) {
+		t.Errorf("%d log lines for %d names", len(lines), len(names))
 	}
 }

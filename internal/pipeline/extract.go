@@ -137,9 +137,26 @@ func (p *PageRecord) read(res ocr.Result) {
 	slices.Sort(p.Warnings)
 	p.Warnings = slices.Compact(p.Warnings)
 	p.Usage = Usage{PromptTokens: res.Usage.PromptTokens, CompletionTokens: res.Usage.CompletionTokens}
-	for _, b := range res.Blocks {
-		p.Blocks = append(p.Blocks, Block{Label: b.Label, Box: b.Box, Text: strings.ToValidUTF8(b.Text, "\uFFFD")})
+	p.Blocks = fitting(res.Blocks, maxPageBytes-len(p.Text))
+}
+
+// Sizes of a page document, in bytes. Firestore's limit is 1,048,576 for all of it.
+const (
+	maxPageBytes = 1_000_000 // text and blocks together
+	blockBytes   = 128       // what a block takes besides its label and text, generously
+)
+
+// fitting takes over the blocks, as many from the first as there is room for beside the text.
+func fitting(blocks []ocr.Block, room int) []Block {
+	var fit []Block
+	for _, b := range blocks {
+		text := strings.ToValidUTF8(b.Text, "\uFFFD")
+		if room -= len(text) + len(b.Label) + blockBytes; room < 0 {
+			break
+		}
+		fit = append(fit, Block{Label: b.Label, Box: b.Box, Text: text})
 	}
+	return fit
 }
 
 // take gives out the next page that nobody has finished; 0 when there is none or the object was stopped.
