@@ -45,8 +45,9 @@ type sim struct {
 
 	truth  map[version]string // the right text of each generation, "" for what is no image
 	byText map[string]version
-	hits   map[version]int // what may have cost an OCR answer
-	paid   map[version]int // complete OCR answers
+	taken  map[version]int             // leases lost: to a crash, a hang, a closing write that did not get through
+	last   map[string]*pipeline.Record // by id, as of the last commit
+	paid   map[version]int             // complete OCR answers
 	trace  hash.Hash64
 	count  counts
 }
@@ -101,7 +102,7 @@ var errDead = fmt.Errorf("%w: the process is dead", pipeline.ErrStoreUnavailable
 func newSim(t *testing.T, seed uint64) *sim {
 	s := &sim{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), bucket: pipelinetest.NewBucket(), records: pipelinetest.NewMemory(),
-		born: time.Now(), outage: map[string]time.Time{}, truth: map[version]string{}, byText: map[string]version{}, hits: map[version]int{},
+		born: time.Now(), outage: map[string]time.Time{}, truth: map[version]string{}, byText: map[string]version{}, taken: map[version]int{}, last: map[string]*pipeline.Record{},
 		paid: map[version]int{}, trace: fnv.New64a(),
 	}
 	s.erase = s.rng.IntN(2) == 0
@@ -226,15 +227,41 @@ func (s *sim) extract(ctx context.Context, img ocr.Image) (ocr.Result, error) {
 func pngWidth(b []byte) int { return int(b[18])<<8 | int(b[19]) }
 
 // afterCommit loses the answer of a commit that was applied, or the whole process with it.
-func (s *sim) afterCommit(ctx context.Context, _ string) error {
+func (s *sim) afterCommit(ctx context.Context, id string) error {
 	d, ok := ctx.Value(deliveryKey{}).(*delivery)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	was, is := s.last[id], s.records.Record(id)
+	if was != nil && was.Generation == is.Generation && was.Status == pipeline.Processing && is.Attempt > was.Attempt {
+		s.taken[version{is.Name, is.Generation}]++
+	}
+	s.last[id] = is
+	s.look(was, is)
 	if ok && d.lose {
 		d.lose = false
 		return errors.New("answer lost")
 	}
 	return nil
+}
+
+// look holds what must be true of every state that a listener can see, and of every step from one to the next.
+func (s *sim) look(was, is *pipeline.Record) {
+	bad := func(what string) { s.t.Errorf("seed %d: %s\nwas %+v\nis  %+v", s.seed, what, was, is) }
+	switch {
+	case (is.Lease != nil) != (is.Status == pipeline.Processing):
+		bad("a lease without work, or work without a lease")
+	case is.Due.IsZero() != is.Status.Ended():
+		bad("due when ended, or not due when unfinished")
+	case is.Text != "" && is.Status != pipeline.Done:
+		bad("text before it is done")
+	case is.Status == pipeline.Done && is.Error != nil, is.Status == pipeline.Failed && is.Error == nil:
+		bad("an error that is none, or none that is one")
+	case was == nil || was.Generation != is.Generation || is.Status == pipeline.Erased:
+	case is.Attempt < was.Attempt:
+		bad("attempt went down")
+	case was.Status.Ended():
+		bad("an ended generation moved")
+	}
 }
 
 // run lets the scheduler work for so much fake time.
@@ -391,22 +418,7 @@ func (s *sim) fail(c *call) error {
 		}
 		return &ocr.Error{Kind: kinds[s.rng.IntN(len(kinds))]}
 	}
-	s.hit(c.d)
 	return fmt.Errorf("%w: simulated", pipeline.ErrStoreUnavailable)
-}
-
-// hit notes that a delivery may have to pay for an answer again. A sweep's own deliveries are not told apart, so it counts
-// for every generation that has been paid for.
-func (s *sim) hit(d *delivery) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !d.sweep {
-		s.hits[d.v]++
-		return
-	}
-	for v := range s.truth {
-		s.hits[v]++
-	}
 }
 
 // crash kills the instance at this call: before it arrives, or for a commit sometimes right after.
@@ -417,9 +429,6 @@ func (s *sim) crash(c *call) error {
 	s.count.crashes++
 	s.mu.Lock()
 	c.d.inst.dead = true
-	for v := range s.truth {
-		s.hits[v]++
-	}
 	for _, p := range s.parked {
 		if p != c && p.d.inst == c.d.inst {
 			p.verdict <- errDead
@@ -488,8 +497,8 @@ func (s *sim) check() {
 		s.checkObject(name, all[pipeline.Object{Bucket: "b", Name: name}.ID()])
 	}
 	for v, n := range s.paid {
-		if n > 1+s.hits[v] {
-			s.t.Errorf("seed %d: %s generation %d was paid for %d times, and %d things hit it", s.seed, v.name, v.generation, n, s.hits[v])
+		if n > 1+s.taken[v] {
+			s.t.Errorf("seed %d: %s generation %d was paid for %d times, and its lease was lost %d times", s.seed, v.name, v.generation, n, s.taken[v])
 		}
 	}
 }
