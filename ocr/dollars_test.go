@@ -38,7 +38,7 @@ func TestDollarsLeftAlone(t *testing.T) {
 	for _, text := range []string{
 		``, `no dollar`, `$5`, `\$5`, `\$`, `\$\$`, `\$\$\$\$`, `\`, `\\$x$`,
 		`between \$5 and \$6`, `\$5-\$6`, `\$5/\$6`, `\$5, \$6`, `\$1,000.00 \$2,000.00`, `\$5\$`, `\$1 = \$0.93`,
-		`US\$5 and HK\$40`, `US\$x and HK\$y`, `5\$ or 6\$`, `\$100k to \$200k`, `\$x million and \$y million`,
+		`US\$5 and HK\$40`, `US\$x and HK\$y`, `US\$x\$`, `\$x\$5`, `$a$ \$x$ $b`, `5\$ or 6\$`, `\$100k to \$200k`, `\$x million and \$y million`,
 		`| \$5 | \$6 |`, `<td>\$5</td><td>\$6</td>`, `<td>\$x</td><td>\$y</td>`, `\$P - \$C`, `\$P-\$C`,
 		"\\$5\n\\$6", "\\$a\n\nb\\$", "\\$x\nand y\\$", "`\\$x\\$`", "```\n\\$x\\$\n```", "```\n\\$x\\$", `a \$HOME and \$PATH`, `\$HOME\$`,
 		`\${x}^{2\$`, `\$x)\$`, `\$)\$`, `\$,\$`, `\$=\$`, `\$and\$`, `\$the price\$`, `$a$ and \$5 and $b$`, `$x$ for \$5`,

@@ -93,6 +93,7 @@ func TestHonestRepetition(t *testing.T) {
 		{"a sheet of labels", lead + strings.Repeat("ACME Supplies Limited\n12 Harbour Road\nBristol\n\n", 30), false},
 		{"seven labels, cut", lead + strings.Repeat("ACME Supplies Limited\n12 Harbour Road\nBristol BS1 4QT\n\n", 7), true},
 		{"a poem with refrains", strings.Repeat("Row on, row on, the night is long,\nThe river hums its evening song.\n\nAnd still we sing, and still we row,\nAnd still we sing, and still we row.\n\n", 6), false},
+		{"a column of equal entries", lead + strings.Repeat("see overleaf\n", 100), false},
 		{"a chorus", lead + strings.Repeat("Hallelujah, hallelujah, hallelujah!\n", 16), false},
 		{"lines written as a punishment", strings.Repeat("I must not talk in class.\n", 30), false},
 		{"numbered lines", lead + counting("%d. ____________________\n", 1, 60), false},

@@ -1,9 +1,13 @@
 package ocr_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -130,26 +134,46 @@ func TestNaiveNoSizeCheck(t *testing.T) {
 
 // An answer, a refusal and a list without end must all be given up.
 func TestNaiveNoLimits(t *testing.T) {
-	endless := strings.Repeat(" ", 20<<20)
-	for status, kind := range map[int]ocr.Kind{200: ocr.KindBadResponse, 400: ocr.KindBadRequest, 503: ocr.KindOverloaded} {
-		_, _, err := one(t, ocrtest.Raw(status, "application/json", `{"error":"`+endless))
-		if e := failure(t, err); e.Kind != kind || len(err.Error()) > 500 {
-			t.Errorf("%d: %.300s", status, err)
+	for status, want := range map[int]struct {
+		kind ocr.Kind
+		most int64
+	}{200: {ocr.KindBadResponse, 9 << 20}, 400: {ocr.KindBadRequest, 128 << 10}, 503: {ocr.KindOverloaded, 4 * 128 << 10}} {
+		var read atomic.Int64
+		c, err := ocr.New(ocr.Config{URL: "http://127.0.0.1:1", Transport: endless(status, &read), Sleep: new(sleeps).sleep})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	c, err := ocr.New(ocr.Config{URL: "http://127.0.0.1:1", Transport: answering(200, `{"data":["`+endless)})
-	if err != nil || c.Healthy(t.Context()) {
-		t.Errorf("healthy, %v", err)
+		_, err = c.ExtractText(t.Context(), ocr.Bytes(pngPage(t)))
+		if e := failure(t, err); e.Kind != want.kind || len(err.Error()) > 500 || read.Load() > want.most {
+			t.Errorf("%d: %d bytes were read, %.300s", status, read.Load(), err)
+		}
+		if read.Store(0); c.Healthy(t.Context()) || read.Load() > 2<<20 {
+			t.Errorf("%d: %d bytes of a list were read", status, read.Load())
+		}
 	}
 	many := make([]string, 3000)
 	for i := range many {
 		many[i] = fmt.Sprint("name-", i)
 	}
 	s := ocrtest.New(t, ocrtest.Models(many...))
-	_, err = newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	_, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 	if e := failure(t, err); e.Kind != ocr.KindWrongModel || len(err.Error()) > 1000 {
 		t.Errorf("%.1200s", err)
 	}
+}
+
+// endless is a server whose answers do not end; it stops after 40 MB for the sake of a test that fails.
+func endless(status int, read *atomic.Int64) http.RoundTripper {
+	begin := `{"error":"`
+	return roundTrip(func(r *http.Request) (*http.Response, error) {
+		resp, err := answering(status, "").RoundTrip(r)
+		blanks := io.LimitReader(readerFunc(func(p []byte) (int, error) {
+			read.Add(int64(len(p)))
+			return copy(p, bytes.Repeat([]byte(" "), len(p))), nil
+		}), 40<<20)
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(begin), blanks))
+		return resp, err
+	})
 }
 
 func TestNaiveChoicesIndexed(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 var (
 	loopText  = "# Invoice\n\nTotal due within thirty days.\n" + strings.Repeat("Please see the terms overleaf for details.\n", 90)
 	loopKept  = "# Invoice\n\nTotal due within thirty days.\nPlease see the terms overleaf for details."
+	fewTimes  = "# Notes\n\n" + strings.Repeat("Please see the terms overleaf for all further details.\n", 10)
 	cutText   = "# Report\n\nThe first half of a long page, and then"
 	wholeText = "# Report\n\nThe first half of a long page, and then the other half."
 )
@@ -55,6 +56,8 @@ func TestEveryEnding(t *testing.T) {
 		{"loop, then cut by our limit, then whole", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.Finish("length", cutText), ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
 		{"loop the server found and we do not", []ocrtest.Reply{ocrtest.Finish("repetition", "a a a"), ocrtest.Finish("repetition", "b"), ocrtest.Finish("repetition", "c")}, "a a a", false, []string{"repetition"}, 3},
 		{"the longer of two loops", []ocrtest.Reply{ocrtest.Finish("repetition", "a"), ocrtest.Finish("repetition", "longer"), ocrtest.Finish("repetition", "c")}, "longer", false, []string{"repetition"}, 3},
+		{"ten times, and the model ended", []ocrtest.Reply{ocrtest.Text(fewTimes)}, fewTimes, false, nil, 1},
+		{"ten times, and the limit ended it", []ocrtest.Reply{ocrtest.FinishAt("length", fewTimes, 9), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
 		{"aborted, then whole", []ocrtest.Reply{ocrtest.Finish("abort", "half"), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
 	}
 	for _, test := range tests {
@@ -111,7 +114,7 @@ func TestLongerAnswerNeedsRoomThatIsKnown(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := ocrtest.New(t)
-			s.Next(ocrtest.Finish("length", cutText), ocrtest.Text(wholeText))
+			s.Next(ocrtest.FinishAt("length", cutText, 16384), ocrtest.Text(wholeText))
 			r, err := newClient(t, s, test.change).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 			if err != nil || r.Tries != test.tries {
 				t.Errorf("%d tries and %v, want %d", r.Tries, err, test.tries)

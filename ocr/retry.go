@@ -94,7 +94,7 @@ func (c *Client) wait(ctx context.Context, asked time.Duration, n int) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false
 	}
-	return c.cfg.Sleep(ctx, d) == nil && ctx.Err() == nil
+	return c.cfg.Sleep(ctx, d) == nil
 }
 
 // backoff is the nth wait, spread, at most limit.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -121,6 +122,27 @@ func TestEarlyAnswerDoesNotHideASourceFailure(t *testing.T) {
 				t.Fatalf("success with %q", r.Text)
 			}
 		})
+	}
+}
+
+// A network that answers although it could not send the page.
+func TestAnswerInSpiteOfASourceFailure(t *testing.T) {
+	page := bigPage(100_000)
+	careless := roundTrip(func(r *http.Request) (*http.Response, error) {
+		io.Copy(io.Discard, r.Body)
+		r.Body.Close()
+		return answering(200, `{"choices":[{"message":{"content":"invented"},"finish_reason":"stop"}]}`).RoundTrip(&http.Request{})
+	})
+	c, err := ocr.New(ocr.Config{URL: "http://127.0.0.1:1", Transport: careless})
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := new(source)
+	_, err = c.ExtractText(t.Context(), src.opening(len(page), func() io.Reader {
+		return io.MultiReader(bytes.NewReader(page), iotest.ErrReader(errChecksum))
+	}))
+	if e := failure(t, err); e.Kind != ocr.KindImageSource || !errors.Is(err, errChecksum) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -35,6 +35,7 @@ var statusCases = []struct {
 	{"wrong key", ocrtest.StringError(401, "Unauthorized"), ocr.KindUnauthenticated, 1},
 	{"unknown model", ocrtest.Error(404, "NotFoundError", "model", "The model `x` does not exist."), ocr.KindWrongModel, 1},
 	{"unknown path", ocrtest.Detail(404, "Not Found"), ocr.KindWrongAddress, 1},
+	{"unknown path with the word model", ocrtest.Detail(404, "No model here"), ocr.KindWrongAddress, 1},
 	{"wrong method", ocrtest.Detail(405, "Method Not Allowed"), ocr.KindWrongAddress, 1},
 	{"image behind a URL", ocrtest.Error(422, "UnprocessableEntityError", "image_url", "404, message='Not Found'"), ocr.KindBadRequest, 1},
 	{"too many pixels", ocrtest.EngineFailed("Image size (200000000 pixels) exceeds limit of 178956970 pixels, could be decompression bomb DOS attack."), ocr.KindBackendFailed, 1},

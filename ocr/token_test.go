@@ -123,3 +123,16 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 		})
 	}
 }
+
+// The server's own 401 is about its key: a fresh token would change nothing.
+func TestWrongKeyDoesNotRenewTheToken(t *testing.T) {
+	s := ocrtest.New(t, ocrtest.RequireToken("aud"), ocrtest.Key("right"))
+	c := newClient(t, s, func(cfg *ocr.Config) {
+		cfg.Audience, cfg.Token, cfg.APIKey = "aud", ocrtest.FixedToken, "wrong"
+		cfg.ForgetToken = func(string) { t.Error("the token was forgotten") }
+	})
+	_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); e.Kind != ocr.KindUnauthenticated || s.Counts().Requests != 1 {
+		t.Errorf("%v after %d requests", err, s.Counts().Requests)
+	}
+}

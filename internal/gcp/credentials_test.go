@@ -71,6 +71,7 @@ func TestBadCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
+	t.Setenv("FIRESTORE_EMULATOR_HOST", "")
 	if _, err := NewObjects(ObjectsConfig{}).Open(t.Context(), object("a", 1)); !errors.Is(err, pipeline.ErrStorageMisconfigured) {
 		t.Errorf("Open = %v, want ErrStorageMisconfigured", err)
 	}

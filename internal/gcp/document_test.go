@@ -2,10 +2,8 @@ package gcp
 
 import (
 	"reflect"
-	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 
@@ -13,6 +11,7 @@ import (
 )
 
 // plain makes a value of Firestore one of Go.
+
 func plain(v *pb.Value) any {
 	switch v := v.GetValueType().(type) {
 	case *pb.Value_StringValue:
@@ -44,6 +43,7 @@ func plainMap(f map[string]*pb.Value) map[string]any {
 }
 
 // storedDocument is the document as it lies in the emulator.
+
 func storedDocument(t *testing.T, r *Records, name string) map[string]any {
 	t.Helper()
 	s, err := r.open(t.Context(), "test")
@@ -62,6 +62,7 @@ func at(minutes int) time.Time {
 }
 
 // always is what every document but a marker holds, of a record that says nothing.
+
 func always() map[string]any {
 	return map[string]any{
 		"schema": 1, "bucket": "b", "name": "n", "generation": 5, "contentType": "", "size": 0,
@@ -73,6 +74,7 @@ func always() map[string]any {
 }
 
 // The document, field by field. A listener lives on this: change it only with the schema.
+
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	r := emulated(t)
@@ -129,6 +131,7 @@ func TestDocument(t *testing.T) {
 }
 
 // A marker holds what tells a late event that it is late, and nothing else of the object.
+
 func TestMarker(t *testing.T) {
 	t.Parallel()
 	r := emulated(t)
@@ -143,6 +146,7 @@ func TestMarker(t *testing.T) {
 }
 
 // checkDocument stores a change and compares the document with want, in which "server" stands for the server's time.
+
 func checkDocument(t *testing.T, r *Records, change pipeline.Change, want map[string]any) {
 	t.Helper()
 	replace := func(*pipeline.Record) (*pipeline.Change, error) { return &change, nil }
@@ -208,66 +212,5 @@ func TestPageDocument(t *testing.T) {
 }
 
 // What another program wrote does not stop us: fields of a wrong type read as zero.
-func TestReadLeniently(t *testing.T) {
-	odd := fields{
-		"generation": text("17"), "text": number(1), "lease": flag(true), "warnings": text("w"), "due": number(0),
-		"error": dict(fields{"code": number(1)}), "metadata": list(nil), "schema": number(99),
-	}
-	want := &pipeline.Record{Error: &pipeline.RecordError{}}
-	if got := readRecord(odd); !reflect.DeepEqual(got, want) {
-		t.Errorf("readRecord = %+v, want %+v", got, want)
-	}
-	blocks := list([]*pb.Value{text("no map"), dict(fields{"box": list(make([]*pb.Value, 9))})})
-	page := readPage(fields{"blocks": blocks})
-	if len(page.Blocks) != 2 || page.Blocks[1].Box != [4]int{} {
-		t.Errorf("readPage = %+v", page)
-	}
-}
-
-func TestFieldName(t *testing.T) {
-	for name, want := range map[string]string{
-		"plain": "plain", "": "", "__": "__", "___": "___", "____": "-____", "__x__": "-__x__", "__x": "__x",
-		"a\xffb": "a\ufffdb", strings.Repeat("k", 1025): strings.Repeat("k", 1024),
-		strings.Repeat("k", 1023) + "ü": strings.Repeat("k", 1023),
-	} {
-		got := fieldName(name)
-		if got != want {
-			t.Errorf("fieldName(%.20q) = %.20q, want %.20q", name, got, want)
-		}
-		if again := fieldName(got); again != got {
-			t.Errorf("fieldName(%.20q) changes again, to %.20q", got, again)
-		}
-	}
-}
 
 // An exact key is never displaced by one that was only made the same.
-func TestMetadataKeysThatFallTogether(t *testing.T) {
-	got := readMetadata(metadataValue(map[string]string{
-		"-__x__": "exact", "__x__": "made", "": "none", "\ufffd": "exact", "\xff": "made", "\xfe": "made too",
-	}).GetMapValue().Fields)
-	want := map[string]string{"-__x__": "exact", "\ufffd": "exact"}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("metadata = %v, want %v", got, want)
-	}
-}
-
-func FuzzRecord(f *testing.F) {
-	f.Add("name", "text", "key", "value", int64(5), int64(1795428131470921000))
-	f.Add("\xff", "\x00\ud7ff", "__x__", "", int64(-1), int64(0))
-	f.Fuzz(func(t *testing.T, name, body, key, value string, n, ns int64) {
-		r := &pipeline.Record{
-			Name: name, Status: pipeline.Done, Text: body, Metadata: map[string]string{key: value}, Generation: n,
-			Due: time.Unix(0, ns).UTC(), Error: &pipeline.RecordError{Message: value}, Lease: &pipeline.Lease{ID: key},
-		}
-		once := readRecord(recordFields(r))
-		if !utf8.ValidString(once.Name + once.Text + once.Error.Message + once.Lease.ID) {
-			t.Errorf("not UTF-8: %+v", once)
-		}
-		if twice := readRecord(recordFields(once)); !reflect.DeepEqual(once, twice) {
-			t.Errorf("written again, %+v became %+v", once, twice)
-		}
-		if utf8.ValidString(name) && once.Name != name || once.Generation != n {
-			t.Errorf("%q %d became %q %d", name, n, once.Name, once.Generation)
-		}
-	})
-}

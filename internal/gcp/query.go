@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -28,7 +29,7 @@ func (r *Records) Due(ctx context.Context, now time.Time, limit int) ([]*pipelin
 		From:    from(s.collection),
 		Where:   where("due", pb.StructuredQuery_FieldFilter_LESS_THAN_OR_EQUAL, moment(now)),
 		OrderBy: []*pb.StructuredQuery_Order{{Field: field("due"), Direction: pb.StructuredQuery_ASCENDING}},
-		Limit:   wrapperspb.Int32(int32(limit)),
+		Limit:   wrapperspb.Int32(int32(min(limit, math.MaxInt32))),
 	})
 	if err != nil {
 		return nil, queryError(ctx, "due", err)

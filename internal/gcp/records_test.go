@@ -210,10 +210,13 @@ func TestProjectFromMetadataServer(t *testing.T) {
 }
 
 func TestEmulatorFromEnvironment(t *testing.T) {
-	t.Setenv("FIRESTORE_EMULATOR_HOST", gcptest.Firestore(t))
-	r := NewRecords(RecordsConfig{Project: gcptest.Project(t), Collection: "ocr_documents"})
-	defer r.Close()
-	if _, err := r.Get(t.Context(), page1.ID()); err != nil {
-		t.Error(err)
+	host := gcptest.Firestore(t)
+	for _, value := range []string{host, "http://" + host} {
+		t.Setenv("FIRESTORE_EMULATOR_HOST", value)
+		r := NewRecords(RecordsConfig{Project: gcptest.Project(t), Collection: "ocr_documents"})
+		defer r.Close()
+		if _, err := r.Get(t.Context(), page1.ID()); err != nil {
+			t.Errorf("FIRESTORE_EMULATOR_HOST=%s: %v", value, err)
+		}
 	}
 }

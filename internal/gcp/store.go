@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/compute/metadata"
@@ -60,6 +61,7 @@ func projectID(ctx context.Context, project string) (string, error) {
 
 // dialEmulator connects to an emulator the way that Google's clients do, as its owner.
 func dialEmulator(host string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
+	host = strings.TrimPrefix(host, "http://")
 	return grpc.NewClient("passthrough:///"+host, append(opts,
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithPerRPCCredentials(owner{}))...)
 }

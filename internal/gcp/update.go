@@ -74,7 +74,7 @@ func (u *update) commit(ctx context.Context, change *pipeline.Change) (*pipeline
 	if err == nil {
 		return stored, nil
 	}
-	if !u.again(ctx, err) {
+	if !u.again(err) {
 		return nil, commitError(ctx, err)
 	}
 	if sleep(ctx, u.wait()) != nil {
@@ -94,10 +94,7 @@ func (u *update) commit(ctx context.Context, change *pipeline.Change) (*pipeline
 const maxUnclear = 4
 
 // again tells whether the record has to be read to know what became of a commit.
-func (u *update) again(ctx context.Context, err error) bool {
-	if ctx.Err() != nil {
-		return false
-	}
+func (u *update) again(err error) bool {
 	switch status.Code(err) {
 	case codes.AlreadyExists, codes.FailedPrecondition, codes.NotFound, codes.Aborted:
 		u.refused++

@@ -14,6 +14,7 @@ type Counts struct {
 	Answers  int // pages answered 200 in full
 	Refused  int // pages answered with another status
 	Left     int // clients that left before their answer
+	Wasted   int // pages that the model finished for clients that had left
 	Running  int // pages that the model is at work on now, also for clients that left
 	Peak     int // the highest Running
 	Models   int // requests of /v1/models

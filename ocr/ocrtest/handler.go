@@ -127,6 +127,8 @@ func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, 
 			c.Running--
 		}
 		switch {
+		case through && !answered && reply.model:
+			c.Wasted++
 		case answered && reply.whole:
 			c.Answers++
 		case answered:

@@ -157,7 +157,7 @@ func TestClientThatLeaves(t *testing.T) {
 			}
 			gate.Open()
 		}
-		if err := s.Wait(soon(t), func(c ocrtest.Counts) bool { return c.Running == 0 && c.Left == 1 }); err != nil {
+		if err := s.Wait(soon(t), func(c ocrtest.Counts) bool { return c.Running == 0 && c.Left == 1 && (c.Wasted == 1) == keep }); err != nil {
 			t.Errorf("keep %v: %v with counts %+v", keep, err, s.Counts())
 		}
 		if c := s.Counts(); c.Answers != 0 {

@@ -106,13 +106,14 @@ func sendBytes(w http.ResponseWriter, r *http.Request, o *object, f Fault) {
 		h.Set("Content-Encoding", o.encoding)
 	}
 	h.Set("X-Goog-Stored-Content-Encoding", encoding)
-	body := bytes.Clone(o.bytes)
+	body := o.bytes
 	if encoding == "gzip" && !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		h.Del("Content-Encoding")
 		h.Set("Warning", `214 UploadServer gunzipped`)
 		body = gunzipped(body)
 	}
 	if f.Damage && len(body) > 0 {
+		body = bytes.Clone(body)
 		body[len(body)/2] ^= 0x40
 	}
 	if f.NoSize {

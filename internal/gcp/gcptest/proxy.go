@@ -34,7 +34,8 @@ type fault struct {
 	method string
 	n      int // which call of the method
 	code   codes.Code
-	lost   bool // the call is passed on, and its answer lost
+	lost   bool            // the call is passed on, and its answer lost
+	late   <-chan struct{} // the call is passed on when this is closed, long after its answer
 }
 
 // NewProxy starts a proxy before the emulator at host.
@@ -74,15 +75,24 @@ func (p *Proxy) Calls(method string) int {
 
 // LoseAnswer has the n-th call of the method from now on carried out and answered with code. Google's client repeats a
 // Commit that ends with Unavailable, so the caller sees what became of the repetition; Unknown and Internal it reports.
-func (p *Proxy) LoseAnswer(method string, n int, code codes.Code) { p.plan(method, n, code, true) }
+func (p *Proxy) LoseAnswer(method string, n int, code codes.Code) {
+	p.plan(method, n, fault{code: code, lost: true})
+}
 
 // Refuse has the n-th call of the method from now on not carried out and answered with code.
-func (p *Proxy) Refuse(method string, n int, code codes.Code) { p.plan(method, n, code, false) }
+func (p *Proxy) Refuse(method string, n int, code codes.Code) { p.plan(method, n, fault{code: code}) }
 
-func (p *Proxy) plan(method string, n int, code codes.Code, lost bool) {
+// Delay has the n-th call of the method from now on answered with code at once, and carried out when gate is closed: a
+// server that takes its time.
+func (p *Proxy) Delay(method string, n int, code codes.Code, gate <-chan struct{}) {
+	p.plan(method, n, fault{code: code, late: gate})
+}
+
+func (p *Proxy) plan(method string, n int, f fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.faults = append(p.faults, fault{method: method, n: p.calls[method] + n, code: code, lost: lost})
+	f.method, f.n = method, p.calls[method]+n
+	p.faults = append(p.faults, f)
 }
 
 // OnLost has fn called once, between the carrying out of the next call whose answer is lost and the loss.
@@ -128,10 +138,13 @@ func (p *Proxy) count(method string) (f fault, faulty bool, broken <-chan struct
 func (p *Proxy) handle(_ any, caller grpc.ServerStream) error {
 	full, _ := grpc.MethodFromServerStream(caller)
 	f, faulty, broken := p.count(path.Base(full))
+	headers, _ := metadata.FromIncomingContext(caller.Context())
+	if f.late != nil {
+		p.later(caller, metadata.NewOutgoingContext(context.Background(), headers), full, f.late)
+	}
 	if faulty && !f.lost {
 		return status.Error(f.code, "refused by the proxy")
 	}
-	headers, _ := metadata.FromIncomingContext(caller.Context())
 	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(caller.Context(), headers))
 	defer cancel()
 	target, err := p.target.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, full)
@@ -153,6 +166,18 @@ func (p *Proxy) handle(_ any, caller grpc.ServerStream) error {
 		return status.Error(f.code, "the proxy lost the answer")
 	}
 	return err
+}
+
+// later takes the one message of a call and carries the call out when gate is closed.
+func (p *Proxy) later(caller grpc.ServerStream, ctx context.Context, method string, gate <-chan struct{}) {
+	var m, answer []byte
+	if caller.RecvMsg(&m) != nil {
+		return
+	}
+	go func() {
+		<-gate
+		_ = p.target.Invoke(ctx, method, &m, &answer, grpc.ForceCodec(raw{})) // nobody waits for what it says
+	}()
 }
 
 // forward passes on what the caller sends, until it has no more.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -84,6 +85,23 @@ func TestProxyLosesAndRefuses(t *testing.T) {
 	}
 	if lost != 1 {
 		t.Errorf("OnLost's function was called %d times, want 1", lost)
+	}
+}
+
+func TestProxyDelays(t *testing.T) {
+	target := NewProxy(t, echo(t)) // counts what arrives
+	p := NewProxy(t, target.Host())
+	gate := make(chan struct{})
+	p.Delay("Commit", 1, codes.Unknown, gate)
+	if _, err := call(t, p, "Commit"); status.Code(err) != codes.Unknown {
+		t.Errorf("call = %v, want Unknown", err)
+	}
+	if n := target.Calls("Commit"); n != 0 {
+		t.Errorf("carried out %d times before the gate opened", n)
+	}
+	close(gate)
+	for target.Calls("Commit") == 0 {
+		time.Sleep(time.Millisecond)
 	}
 }
 
