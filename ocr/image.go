@@ -19,8 +19,8 @@ const maxPixels = 178_956_970
 type Image struct {
 	// Size is the number of bytes that the reader will give, exactly. A reader that gives another number fails the call.
 	Size int64
-	// Open gives the image from its first byte. It is called once per try, from the goroutine that called ExtractText; the
-	// reader is read from another one, up to io.EOF, and closed. Its own error comes back through [Error.Unwrap], also
+	// Open gives the image from its first byte. It is called once per try, by the goroutine that called ExtractText, which also
+	// takes the first block; the rest is read by another one, up to io.EOF, and the reader closed. Its own error comes back through [Error.Unwrap], also
 	// one that is found only at the end, such as a checksum's; an answer that is already there is then thrown away. When the
 	// context or a time-out ends the call, a Read may still be under way; its reader is closed once that returns.
 	Open func() (io.ReadCloser, error)

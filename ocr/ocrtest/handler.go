@@ -135,10 +135,12 @@ func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, 
 			c.Refused++
 		}
 	})
-	if answered {
-		req.context = s.merge(hr.Context())
-		reply.write(w, req)
+	if !answered { // nobody is there, or the server closes: else net/http would answer an empty 200
+		hangUp(w)
+		return
 	}
+	req.context = s.merge(hr.Context())
+	reply.write(w, req)
 }
 
 // endure waits at the reply's gate and for its delay, and reports whether it got through. A model behind Cloud Run goes on to the end

@@ -127,15 +127,17 @@ func (m *Metadata) answer(w http.ResponseWriter, r *http.Request, path string) {
 	case emailPath:
 		fmt.Fprint(w, "function@example.iam.gserviceaccount.com")
 	case identityPath, accessPath:
-		if gate == nil || m.held(r, gate) {
-			m.issue(w, path, audience)
+		if gate != nil && !m.held(r, gate) {
+			hangUp(w)
+			return
 		}
+		m.issue(w, path, audience)
 	default:
 		http.NotFound(w, r)
 	}
 }
 
-// held waits at the gate; false if client or server left first.
+// held waits at the gate and reports whether it got through; false if client or server left first.
 func (m *Metadata) held(r *http.Request, gate *Gate) bool {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
