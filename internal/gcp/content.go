@@ -58,15 +58,13 @@ func (c *checked) verdict(err error) error {
 	switch {
 	case err != nil && err != io.EOF && c.ctx.Err() != nil:
 		return c.ctx.Err()
-	case c.size >= 0 && c.read > c.size:
-		return unavailable(fmt.Sprintf("more than the %d bytes stored", c.size))
 	case c.read == c.size || c.size < 0 && err == io.EOF:
 		if c.sum.Sum32() != c.want {
 			return unavailable(fmt.Sprintf("the checksum is wrong over %d bytes", c.read))
 		}
 		return io.EOF
 	case err == io.EOF:
-		return unavailable(fmt.Sprintf("the body ends after %d of %d bytes", c.read, c.size))
+		return unavailable(fmt.Sprintf("the body ends after %d bytes, stored are %d", c.read, c.size))
 	case err != nil:
 		return unavailable(cause(err))
 	}

@@ -3,6 +3,8 @@ package gcp
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,6 +63,43 @@ func TestStorageWithoutAnAccessToken(t *testing.T) {
 	server.Hang(nil)
 	if _, _, err := readAll(t, s, object("page.png", g)); err != nil {
 		t.Errorf("and then: %v", err)
+	}
+}
+
+// A key that was withdrawn. What the token service says of it stays out of the error.
+func TestStorageWithARefusedKey(t *testing.T) {
+	keyFile(t, invalidGrant)
+	s, b := authorized(t)
+	_, _, err := readAll(t, s, object("page.png", b.Put("page.png", nil, "", nil)))
+	if !errors.Is(err, pipeline.ErrStorageMisconfigured) || strings.Contains(err.Error(), "hush") {
+		t.Errorf("Open = %v, want ErrStorageMisconfigured and no answer", err)
+	}
+}
+
+func TestStorageWithAKey(t *testing.T) {
+	keyFile(t, grant)
+	s, b := authorized(t)
+	g := b.Put("page.png", []byte("page"), "", nil)
+	if got, _, err := readAll(t, s, object("page.png", g)); string(got) != "page" || err != nil {
+		t.Errorf("Open = %q, %v", got, err)
+	}
+	if h := b.Requests()[0].Header.Get("Authorization"); h != "Bearer access" {
+		t.Errorf("Authorization: %s", h)
+	}
+}
+
+func TestCause(t *testing.T) {
+	for text, want := range map[string]string{
+		"one line": "one line", "  first\nsecond": "first", "bad \xff": "bad \ufffd",
+		strings.Repeat("x", 199) + "ü": strings.Repeat("x", 199),
+	} {
+		if got := cause(errors.New(text)); got != want {
+			t.Errorf("cause(%q) = %q, want %q", text, got, want)
+		}
+	}
+	long := &url.Error{Op: "Get", URL: "http://host/o/name", Err: errors.New("refused")}
+	if got := cause(fmt.Errorf("call: %w", long)); got != "refused" {
+		t.Errorf("cause = %q, want it without the URL", got)
 	}
 }
 

@@ -118,21 +118,20 @@ func TestTokensOfAPersonsLogin(t *testing.T) {
 	}
 }
 
-func TestTokensOfAServiceAccountKey(t *testing.T) {
-	answer := func(w http.ResponseWriter) {
-		_ = json.NewEncoder(w).Encode(map[string]string{"id_token": gcptest.IDToken(audience, time.Now().Add(time.Hour), 1)})
-	}
-	status := http.StatusOK
+// keyFile has Google's client find the key of a service account, and exchanges its assertions: for an ID token, or for
+// the answer that refuse gives.
+func keyFile(t *testing.T, refuse func(w http.ResponseWriter, assertion string) bool) {
+	t.Helper()
 	exchange := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		if status == http.StatusOK {
-			answer(w)
-			return
+		if !refuse(w, r.FormValue("assertion")) {
+			_ = json.NewEncoder(w).Encode(map[string]any{
+				"id_token":     gcptest.IDToken(audience, time.Now().Add(time.Hour), 1),
+				"access_token": "access", "expires_in": 3600, "token_type": "Bearer",
+			})
 		}
-		_, _ = w.Write([]byte(`{"error":"invalid_grant","error_description":"hush ` + r.FormValue("assertion") + `"}`))
 	}))
-	defer exchange.Close()
+	t.Cleanup(exchange.Close)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -141,12 +140,39 @@ func TestTokensOfAServiceAccountKey(t *testing.T) {
 		"type": "service_account", "client_email": "ocr@demo-x.iam.gserviceaccount.com", "token_uri": exchange.URL,
 		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
 	})
+}
+
+func grant(http.ResponseWriter, string) bool { return false }
+
+// invalidGrant refuses with what must not be passed on.
+func invalidGrant(w http.ResponseWriter, assertion string) bool {
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write([]byte(`{"error":"invalid_grant","error_description":"hush ` + assertion + `"}`))
+	return true
+}
+
+func TestTokensOfAServiceAccountKey(t *testing.T) {
+	keyFile(t, grant)
 	if token, err := NewTokens().Token(t.Context(), audience); err != nil || strings.Count(token, ".") != 2 {
 		t.Errorf("Token = %q, %v", token, err)
 	}
-	status = http.StatusBadRequest
-	_, err = NewTokens().Token(t.Context(), audience)
+}
+
+func TestTokensOfARefusedKey(t *testing.T) {
+	keyFile(t, invalidGrant)
+	_, err := NewTokens().Token(t.Context(), audience)
 	if err == nil || strings.Contains(err.Error(), "hush") || !strings.Contains(err.Error(), "invalid_grant") {
 		t.Errorf("Token = %v, want the code without the answer", err)
+	}
+}
+
+func TestOAuthCode(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error":"invalid_grant"}`: "invalid_grant", `{"error":{"code":1}}`: "", `<html>`: "", ``: "",
+		`{"error":"` + strings.Repeat("x", 41) + `"}`: "",
+	} {
+		if got := oauthCode([]byte(body)); got != want {
+			t.Errorf("oauthCode(%s) = %q, want %q", body, got, want)
+		}
 	}
 }

@@ -67,6 +67,21 @@ func TestErrorsOfReading(t *testing.T) {
 	}
 }
 
+// A list that breaks off is begun anew, and holds nothing twice.
+func TestListBreaksOff(t *testing.T) {
+	t.Parallel()
+	r, p := proxied(t)
+	stored := mustUpdate(t, r, nil, claim)
+	for range 4 {
+		stored = mustUpdate(t, r, stored, plus)
+	}
+	p.CutAnswer("RunQuery", 1, 2, codes.Unavailable)
+	pages, err := r.Pages(t.Context(), page1.ID(), page1.Generation)
+	if err != nil || len(pages) != 4 {
+		t.Errorf("%d pages, %v; want 4", len(pages), err)
+	}
+}
+
 // A document that Firestore itself refuses.
 func TestRejected(t *testing.T) {
 	t.Parallel()

@@ -203,3 +203,23 @@ func TestTokensPassByAStuckFetch(t *testing.T) {
 }
 
 // credentialsFile has Google's client find these credentials.
+
+// One fetch is slow and the next one fails: whoever waits gets the slow one's token.
+func TestTokensWaitForAFetchThatMayYetWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		s.set(4*stuckAfter, time.Hour, nil)
+		var wg sync.WaitGroup
+		ask := func() {
+			if _, err := s.Token(t.Context(), audience); err != nil {
+				t.Error(err)
+			}
+		}
+		wg.Go(ask)
+		time.Sleep(stuckAfter)
+		s.set(time.Second, time.Hour, errors.New("refused"))
+		wg.Go(ask)
+		wg.Wait()
+		s.expect(t, "after both", 2)
+	})
+}

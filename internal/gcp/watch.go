@@ -131,8 +131,10 @@ func (w *watch) handle(answer *pb.ListenResponse) error {
 
 func (w *watch) handleTarget(change *pb.TargetChange) error {
 	switch {
+	case change.TargetChangeType == pb.TargetChange_REMOVE && change.GetCause().GetCode() != 0:
+		return status.Error(codes.Code(change.Cause.Code), change.Cause.Message)
 	case change.TargetChangeType == pb.TargetChange_REMOVE:
-		return status.Error(codes.Code(change.GetCause().GetCode()), change.GetCause().GetMessage())
+		return status.Error(codes.Internal, "the server ended the listening without a cause")
 	case change.TargetChangeType == pb.TargetChange_RESET:
 		w.resume = nil
 	case len(change.ResumeToken) > 0:

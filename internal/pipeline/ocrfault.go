@@ -1,6 +1,10 @@
 package pipeline
 
-import "github.com/bucketocr/bucketocr/ocr"
+import (
+	"net/http"
+
+	"github.com/bucketocr/bucketocr/ocr"
+)
 
 // ocrFaults maps what the OCR client says to what a document says. An unknown kind stays internal.
 var ocrFaults = map[ocr.Kind]struct {
@@ -30,6 +34,11 @@ func ocrFault(e *ocr.Error) (string, Class) {
 	switch {
 	case !ok:
 		return CodeInternal, OfObject
+	case e.Status == http.StatusNotImplemented:
+		// The client's data URIs are right, so this server has no chat: it would refuse every page there is.
+		return CodeOCRMisconfigured, Service
+	case e.Kind == ocr.KindTimeout && (e.Phase == ocr.PhaseConnect || e.Phase == ocr.PhaseToken):
+		return CodeOCRUnavailable, Service // the server never saw the page
 	case f.class == Doubt && e.Proven:
 		return f.code, OfObject
 	}

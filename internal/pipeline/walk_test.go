@@ -310,6 +310,8 @@ func TestFaults(t *testing.T) {
 		{"aborted", nil, &ocr.Error{Kind: ocr.KindAborted}, pipeline.Retrying, "ocr_unavailable"},
 		{"forbidden", nil, &ocr.Error{Kind: ocr.KindForbidden}, pipeline.Retrying, "ocr_misconfigured"},
 		{"timeout", nil, &ocr.Error{Kind: ocr.KindTimeout}, pipeline.Retrying, "ocr_timeout"},
+		{"timeout before the server saw it", nil, &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseConnect}, pipeline.Retrying, "ocr_unavailable"},
+		{"server without chat", nil, &ocr.Error{Kind: ocr.KindBadImage, Status: 501}, pipeline.Retrying, "ocr_misconfigured"},
 		{"engine", nil, &ocr.Error{Kind: ocr.KindBackendFailed}, pipeline.Retrying, "ocr_failed"},
 		{"unreadable", nil, &ocr.Error{Kind: ocr.KindBadResponse}, pipeline.Retrying, "ocr_bad_response"},
 		{"unknown", nil, errors.New("?"), pipeline.Retrying, "internal"},

@@ -23,13 +23,15 @@ const RequireEnv = "REQUIRE_FIRESTORE_EMULATOR"
 // hostEnv is the variable with which Google's clients find a running emulator.
 const hostEnv = "FIRESTORE_EMULATOR_HOST"
 
-// emulator is the one of this process.
-var emulator struct {
+// emulator is a Java program of the Cloud SDK's, one for this process.
+type emulator struct {
 	once sync.Once
 	host string
 	err  error
 	stop func()
 }
+
+var firestore, pubsub emulator
 
 // Main is the body of a TestMain that uses [Firestore]: it runs the tests and waits until the emulator, if they started
 // one, is gone.
@@ -39,8 +41,10 @@ var emulator struct {
 // Without it, or where the process is killed, the emulator ends as well, a moment after the process.
 func Main(m *testing.M) int {
 	code := m.Run()
-	if emulator.stop != nil {
-		emulator.stop()
+	for _, e := range []*emulator{&firestore, &pubsub} {
+		if e.stop != nil {
+			e.stop()
+		}
 	}
 	return code
 }
@@ -53,12 +57,20 @@ func Firestore(tb testing.TB) (host string) {
 	if host := os.Getenv(hostEnv); host != "" {
 		return host
 	}
-	emulator.once.Do(start)
-	if emulator.err == nil {
-		return emulator.host
+	firestore.once.Do(func() {
+		firestore.start("cloud-firestore-emulator/cloud-firestore-emulator.jar",
+			"com.google.cloud.datastore.emulator.firestore.CloudFirestore")
+	})
+	if firestore.err == nil {
+		return firestore.host
 	}
-	reason := fmt.Sprintf("NO FIRESTORE EMULATOR, SO THIS IS NOT TESTED: %v. Install it with `gcloud components install "+
-		"cloud-firestore-emulator` and Java, or set %s.", emulator.err, hostEnv)
+	return skip(tb, fmt.Sprintf("NO FIRESTORE EMULATOR, SO THIS IS NOT TESTED: %v. Install it with `gcloud components install "+
+		"cloud-firestore-emulator` and Java, or set %s.", firestore.err, hostEnv))
+}
+
+// skip ends the test, as a failure where it must not be skipped.
+func skip(tb testing.TB, reason string) string {
+	tb.Helper()
 	if os.Getenv(RequireEnv) == "1" {
 		tb.Fatal(reason)
 	}
@@ -69,15 +81,16 @@ func Firestore(tb testing.TB) (host string) {
 // Project makes up the id of a project. Every project in an emulator is empty and apart from the others.
 func Project(testing.TB) string { return "demo-" + strings.ToLower(rand.Text()[:16]) }
 
-// start starts the emulator. Another process may take the port between its choice and its use; then it tries another.
-func start() {
-	jar, err := findJar()
+// start starts the emulator whose jar lies at a path (a pattern) beneath the SDK's platform folder. Another process may
+// take the port between its choice and its use; then it tries another.
+func (e *emulator) start(path, class string) {
+	jar, err := findJar(path)
 	if err != nil {
-		emulator.err = err
+		e.err = err
 		return
 	}
 	for range 3 {
-		if emulator.host, emulator.stop, emulator.err = launch(jar); emulator.err == nil {
+		if e.host, e.stop, e.err = launch(jar, class); e.err == nil {
 			return
 		}
 	}
@@ -96,14 +109,14 @@ const startLimit = time.Minute
 
 // launch starts the emulator on a free port and waits until it answers. The jar is started without the gcloud command,
 // which leaves its child behind when it is stopped.
-func launch(jar string) (host string, stop func(), err error) {
+func launch(jar, class string) (host string, stop func(), err error) {
 	port, err := freePort()
 	if err != nil {
 		return "", nil, err
 	}
 	var output tail
-	cmd := exec.Command("sh", "-c", "exec 3<&0; "+guard, "sh", "java", "-Xmx768m", "-cp", jar,
-		"com.google.cloud.datastore.emulator.firestore.CloudFirestore", "--host=127.0.0.1", "--port="+port)
+	cmd := exec.Command("sh", "-c", "exec 3<&0; "+guard, "sh", "java", "-Xmx768m", "-cp", jar, class,
+		"--host=127.0.0.1", "--port="+port)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
@@ -164,7 +177,7 @@ func freePort() (string, error) {
 
 // findJar looks for the emulator beneath the root of the Cloud SDK: two folders above the gcloud command, or where that
 // says that it is.
-func findJar() (string, error) {
+func findJar(path string) (string, error) {
 	for _, program := range []string{"java", "sh", "gcloud"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return "", err
@@ -175,7 +188,7 @@ func findJar() (string, error) {
 		return "", err
 	}
 	if target, err := filepath.EvalSymlinks(gcloud); err == nil {
-		if jar, ok := jarIn(filepath.Dir(filepath.Dir(target))); ok {
+		if jar, ok := jarIn(filepath.Dir(filepath.Dir(target)), path); ok {
 			return jar, nil
 		}
 	}
@@ -183,14 +196,16 @@ func findJar() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("gcloud info: %w", err)
 	}
-	if jar, ok := jarIn(strings.TrimSpace(string(root))); ok {
+	if jar, ok := jarIn(strings.TrimSpace(string(root)), path); ok {
 		return jar, nil
 	}
-	return "", errors.New("the Cloud SDK has no component cloud-firestore-emulator")
+	return "", fmt.Errorf("the Cloud SDK has no component %s", filepath.Dir(path))
 }
 
-func jarIn(root string) (string, bool) {
-	jar := filepath.Join(root, "platform", "cloud-firestore-emulator", "cloud-firestore-emulator.jar")
-	_, err := os.Stat(jar)
-	return jar, err == nil
+func jarIn(root, path string) (string, bool) {
+	jars, err := filepath.Glob(filepath.Join(root, "platform", filepath.FromSlash(path)))
+	if err != nil || len(jars) == 0 {
+		return "", false
+	}
+	return jars[len(jars)-1], true
 }

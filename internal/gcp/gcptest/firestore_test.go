@@ -122,7 +122,7 @@ func TestLaunchFails(t *testing.T) {
 	if _, err := exec.LookPath("java"); err != nil {
 		t.Skip(err)
 	}
-	_, _, err := launch("no-such.jar")
+	_, _, err := launch("no-such.jar", "CloudFirestore")
 	if err == nil || !strings.Contains(err.Error(), "CloudFirestore") {
 		t.Errorf("launch = %v, want what java says", err)
 	}

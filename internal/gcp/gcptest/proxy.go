@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"path"
 	"sync"
@@ -34,7 +35,8 @@ type fault struct {
 	method string
 	n      int // which call of the method
 	code   codes.Code
-	lost   bool            // the call is passed on, and its answer lost
+	lost   bool            // the call is passed on, and its answer lost,
+	after  int             // but for so many messages
 	late   <-chan struct{} // the call is passed on when this is closed, long after its answer
 }
 
@@ -77,6 +79,11 @@ func (p *Proxy) Calls(method string) int {
 // Commit that ends with Unavailable, so the caller sees what became of the repetition; Unknown and Internal it reports.
 func (p *Proxy) LoseAnswer(method string, n int, code codes.Code) {
 	p.plan(method, n, fault{code: code, lost: true})
+}
+
+// CutAnswer is LoseAnswer but for the first messages of a streamed answer, which come through.
+func (p *Proxy) CutAnswer(method string, n, messages int, code codes.Code) {
+	p.plan(method, n, fault{code: code, lost: true, after: messages})
 }
 
 // Refuse has the n-th call of the method from now on not carried out and answered with code.
@@ -153,7 +160,11 @@ func (p *Proxy) handle(_ any, caller grpc.ServerStream) error {
 	}
 	go forward(caller, target)
 	answered := make(chan error, 1)
-	go func() { answered <- back(target, caller, faulty) }()
+	pass := math.MaxInt
+	if faulty {
+		pass = f.after
+	}
+	go func() { answered <- back(target, caller, pass) }()
 	select {
 	case err = <-answered:
 	case <-broken:
@@ -194,9 +205,9 @@ func forward(caller grpc.ServerStream, target grpc.ClientStream) {
 	}
 }
 
-// back passes on, or loses, what the target answers, until it has no more.
-func back(target grpc.ClientStream, caller grpc.ServerStream, lose bool) error {
-	for {
+// back passes on so many messages of what the target answers, and loses the others, until there are no more.
+func back(target grpc.ClientStream, caller grpc.ServerStream, pass int) error {
+	for n := 0; ; n++ {
 		var m []byte
 		switch err := target.RecvMsg(&m); {
 		case err == io.EOF:
@@ -204,7 +215,7 @@ func back(target grpc.ClientStream, caller grpc.ServerStream, lose bool) error {
 		case err != nil:
 			return err
 		}
-		if lose {
+		if n >= pass {
 			continue
 		}
 		if err := caller.SendMsg(&m); err != nil {

@@ -1,7 +1,6 @@
 package gcptest
 
 import (
-	"context"
 	"net"
 	"testing"
 	"time"
@@ -88,6 +87,29 @@ func TestProxyLosesAndRefuses(t *testing.T) {
 	}
 }
 
+func TestProxyCutsAnAnswer(t *testing.T) {
+	p := NewProxy(t, echo(t))
+	p.CutAnswer("Listen", 1, 2, codes.Unavailable)
+	stream := open(t, p, "Listen")
+	for range 5 {
+		m := []byte("hello")
+		if err := stream.SendMsg(&m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	messages, err := 0, error(nil)
+	for ; err == nil; messages++ {
+		var m []byte
+		err = stream.RecvMsg(&m)
+	}
+	if messages-1 != 2 || status.Code(err) != codes.Unavailable {
+		t.Errorf("%d messages and %v, want 2 and Unavailable", messages-1, err)
+	}
+}
+
 func TestProxyDelays(t *testing.T) {
 	target := NewProxy(t, echo(t)) // counts what arrives
 	p := NewProxy(t, target.Host())
@@ -105,19 +127,26 @@ func TestProxyDelays(t *testing.T) {
 	}
 }
 
-func TestProxyBreaks(t *testing.T) {
-	p := NewProxy(t, echo(t))
+// open begins a call of many messages through the proxy.
+func open(t *testing.T, p *Proxy, method string) grpc.ClientStream {
+	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///"+p.Host(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", "-owner")
+	t.Cleanup(func() { conn.Close() })
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "-owner")
 	desc := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
-	stream, err := conn.NewStream(ctx, desc, "/pkg.Service/Listen", grpc.ForceCodec(raw{}))
+	stream, err := conn.NewStream(ctx, desc, "/pkg.Service/"+method, grpc.ForceCodec(raw{}))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return stream
+}
+
+func TestProxyBreaks(t *testing.T) {
+	p := NewProxy(t, echo(t))
+	stream := open(t, p, "Listen")
 	for range 3 {
 		m := []byte("hello")
 		if err := stream.SendMsg(&m); err != nil {

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+// TestRealDelivery: Pub/Sub's emulator pushes to a served function, which is killed and started again and again, while
+// objects are overwritten and events come twice. All that happens afterwards is what the platform and the sweep do by
+// themselves; then one document stands for each object, done, with the text of the generation that lives.
+func TestRealDelivery(t *testing.T) {
+	const objects, kills = 24, 3
+	c := newCloud(t)
+	c.ocr.Default(ocrtest.Delay(300*time.Millisecond, ocrtest.TextOf(ocrtest.Hash)))
+	s := c.start()
+	front := newFront(t, s.url)
+	push := gcptest.NewPush(t, c.project, front.server.URL)
+	rng := rand.New(rand.NewPCG(1, 2))
+
+	live := map[string]pipeline.Object{}
+	want := map[string]string{}
+	for n := range objects {
+		name := fmt.Sprintf("inbox/%d.png", n)
+		for range 1 + rng.IntN(2) {
+			data := page(60 + len(want)*3 + rng.IntN(3) + n)
+			o, ce := c.put(name, data)
+			live[name], want[name] = o, ocrtest.Hash(data)
+			for range 1 + rng.IntN(2) {
+				publish(t, push, ce)
+			}
+		}
+	}
+	for range kills {
+		if err := c.ocr.Wait(t.Context(), answersMoreThan(c.ocr.Counts().Answers+rng.IntN(4))); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.cmd.Process.Kill()
+		_ = s.wait()
+		s = c.start()
+		front.set(s.url)
+		c.expireAll(live)
+	}
+	c.waitDone(t, s, live)
+	for name, o := range live {
+		r := c.record(o)
+		if r.Generation != o.Generation || r.Text != want[name] || r.Lease != nil || !r.Due.IsZero() {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// front is what stays at one address while instances behind it come and go.
+type front struct {
+	server *httptest.Server
+	target atomic.Pointer[url.URL]
+}
+
+func newFront(t *testing.T, target string) *front {
+	f := &front{}
+	f.set(target)
+	proxy := &httputil.ReverseProxy{
+		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(f.target.Load()) },
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusServiceUnavailable) },
+	}
+	f.server = httptest.NewServer(proxy)
+	t.Cleanup(f.server.Close)
+	return f
+}
+
+func (f *front) set(target string) {
+	u, err := url.Parse(target)
+	if err != nil {
+		panic(err)
+	}
+	f.target.Store(u)
+}
+
+func answersMoreThan(n int) func(ocrtest.Counts) bool {
+	return func(c ocrtest.Counts) bool { return c.Answers > n }
+}
+
+// publish sends a CloudEvent in binary mode: its attributes as headers.
+func publish(t *testing.T, push *gcptest.Push, ce cloudevents.Event) {
+	t.Helper()
+	req, err := cloudevents.NewHTTPRequestFromEvent(t.Context(), "http://unused", ce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes := map[string]string{}
+	for name, values := range req.Header {
+		attributes[http.CanonicalHeaderKey(name)] = values[0]
+	}
+	push.Publish(t, ce.Data(), attributes)
+}
+
+// expireAll ends the leases of those that the killed process held, as time would.
+func (c *cloud) expireAll(objects map[string]pipeline.Object) {
+	for _, o := range objects {
+		if s, err := c.records.Get(c.t.Context(), o.ID()); err == nil && s != nil && s.Lease != nil {
+			c.expire(o)
+		}
+	}
+}
+
+// waitDone watches until every object's living generation is done.
+func (c *cloud) waitDone(t *testing.T, s *served, live map[string]pipeline.Object) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	all := errors.New("all done")
+	done := map[string]bool{}
+	err := c.records.Watch(ctx, func(_ string, r *pipeline.Record) error {
+		done[r.Name] = r.Status == pipeline.Done && r.Generation == live[r.Name].Generation
+		for name := range live {
+			if !done[name] {
+				return nil
+			}
+		}
+		return all
+	})
+	if err != all {
+		t.Fatalf("not all ended: %v of %d, %v\n%s", done, len(live), err, s.logs)
+	}
+}
