@@ -215,10 +215,10 @@ func TestMemoryBudget(t *testing.T) {
 	})
 }
 
-// TestSweepTakesEachOnce: two thousand overdue records, beside a second sweep and deliveries; ended ones are left alone.
+// TestSweepTakesEachOnce: ten thousand overdue records, beside a second sweep and deliveries; ended ones are left alone.
 func TestSweepTakesEachOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		const many = 2000
+		const many = 10_000
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 		}

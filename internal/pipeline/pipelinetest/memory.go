@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -92,7 +93,7 @@ func (m *Memory) commit(id string, expect int64, ch *pipeline.Change) (*pipeline
 	}
 	close(m.changed)
 	m.changed = make(chan struct{})
-	return &pipeline.Stored{Record: copyOf(rec), Version: m.version}, true
+	return &pipeline.Stored{Record: copyRecord(rec), Version: m.version}, true
 }
 
 // Stamp sets the times that a store's clock is asked for.
@@ -182,7 +183,7 @@ func (m *Memory) Watch(ctx context.Context, fn func(id string, r *pipeline.Recor
 		fresh := map[string]*pipeline.Record{}
 		for id, s := range m.records {
 			if seen[id] != s.Version {
-				seen[id], fresh[id] = s.Version, copyOf(s.Record)
+				seen[id], fresh[id] = s.Version, copyRecord(s.Record)
 			}
 		}
 		m.mu.Unlock()
@@ -205,7 +206,7 @@ func (m *Memory) All() map[string]*pipeline.Record {
 	defer m.mu.Unlock()
 	all := map[string]*pipeline.Record{}
 	for id, s := range m.records {
-		all[id] = copyOf(s.Record)
+		all[id] = copyRecord(s.Record)
 	}
 	return all
 }
@@ -245,10 +246,23 @@ func copyStored(s *pipeline.Stored) *pipeline.Stored {
 	if s == nil {
 		return nil
 	}
-	return &pipeline.Stored{Record: copyOf(s.Record), Version: s.Version}
+	return &pipeline.Stored{Record: copyRecord(s.Record), Version: s.Version}
 }
 
-// copyOf copies through JSON, so that nothing a caller holds is shared with the store.
+func copyRecord(r *pipeline.Record) *pipeline.Record {
+	c := *r
+	c.Warnings, c.Metadata = slices.Clone(r.Warnings), maps.Clone(r.Metadata)
+	if r.Error != nil {
+		c.Error = new(*r.Error)
+	}
+	if r.Lease != nil {
+		c.Lease = new(*r.Lease)
+	}
+	return &c
+}
+
+// copyOf copies through JSON, so that what is stored is what a real store would hold: valid text, times without a
+// monotonic part, nothing shared with the caller.
 func copyOf[T any](v T) T {
 	var c T
 	b, err := json.Marshal(v)
