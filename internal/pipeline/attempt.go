@@ -37,9 +37,9 @@ func newAttempt(p *Pipeline, ev Event, c *claim) *attempt {
 
 // run does the work until work ends and the closing write until ctx ends.
 func (a *attempt) run(ctx, work context.Context, stop context.CancelCauseFunc) report {
-	err := a.guard(func() error { return a.work(ctx, work, stop) })
+	err := asCause(work, a.guard(func() error { return a.work(ctx, work, stop) }))
 	stop(nil)
-	return a.close(ctx, asCause(work, err))
+	return a.close(ctx, err)
 }
 
 // guard turns a panic into an error, so that the record is closed whatever happens.

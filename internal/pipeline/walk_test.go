@@ -324,7 +324,9 @@ func TestFaults(t *testing.T) {
 					w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, c.err }
 				}
 				out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", data))
-				w.want("a.png", c.status, c.code)
+				if r := w.want("a.png", c.status, c.code); strings.Contains(r.Error.Message, "context canceled") {
+					t.Errorf("the message speaks of our own clean-up: %q", r.Error.Message)
+				}
 				if out.Refused() != (c.status == pipeline.Retrying) {
 					t.Errorf("outcome %s", out)
 				}

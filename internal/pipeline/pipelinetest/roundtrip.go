@@ -19,6 +19,7 @@ var roundTrip = []check{
 	{"marker", markerRecord},
 	{"stamps are the store's and never go back", stamps},
 	{"times without a stamp are kept", unstamped},
+	{"times finer than the store's", fineTimes},
 	{"versions and write ids differ", versions},
 	{"what is handed out is the caller's", handedOut},
 	{"text of the limit", bigText},
@@ -120,6 +121,16 @@ func unstamped(t *testing.T, ctx context.Context, s pipeline.Records) {
 	if got.Finished.IsZero() {
 		t.Error("finished is not set")
 	}
+}
+
+// A store may cut a time below the microsecond, but Update and Get must tell the same.
+func fineTimes(t *testing.T, ctx context.Context, s pipeline.Records) {
+	r := claimed("fine")
+	r.EventTime = at(0).Add(999 * time.Nanosecond)
+	updated := mustUpdate(t, ctx, s, idOf("fine"), nil, set(pipeline.Change{Record: &r}))
+	got := mustGet(t, ctx, s, idOf("fine"))
+	same(t, "Get against Update", updated, got)
+	same(t, "the time to the microsecond", at(0), got.EventTime.Truncate(time.Microsecond))
 }
 
 func versions(t *testing.T, ctx context.Context, s pipeline.Records) {
