@@ -12,33 +12,27 @@ func (p *Pipeline) remove(ctx context.Context, ev Event) report {
 	if !p.o.Erase {
 		return report{outcome: OutFiltered}
 	}
-	for living := false; ; {
-		var mine, ask bool
-		stored, err := p.o.Records.Update(ctx, ev.Object.ID(), nil, func(old *Record) (*Change, error) {
-			mine = old == nil || old.Generation <= ev.Generation
-			ask = mine && old != nil && old.Generation != ev.Generation && old.Status != Erased && !living
-			if !mine || ask || (old != nil && old.Status == Erased && old.Generation == ev.Generation) {
-				return nil, nil
-			}
-			return erase(old, ev, time.Now()), nil
+	for gone := false; ; gone = true {
+		var v verdict
+		stored, err := p.o.Records.Update(ctx, ev.Object.ID(), nil, func(old *Record) (ch *Change, _ error) {
+			ch, v = remove(old, ev, gone, time.Now())
+			return ch, nil
 		})
 		if err != nil {
 			return report{outcome: OutRetry, fault: faultOf(err)}
 		}
-		if !mine {
-			return report{outcome: OutSuperseded, rec: stored.Record}
-		}
-		if !ask {
+		if v == claimed {
 			return p.clearErased(ctx, ev, stored.Record)
 		}
-		kept, err := p.lives(ctx, stored.Object())
-		if err != nil {
-			return report{outcome: OutRetry, fault: faultOf(err)}
+		kept := v == ended
+		if v == older {
+			if kept, err = p.lives(ctx, stored.Object()); err != nil {
+				return report{outcome: OutRetry, fault: faultOf(err), rec: stored.Record}
+			}
 		}
 		if kept {
 			return report{outcome: OutSuperseded, rec: stored.Record}
 		}
-		living = true
 	}
 }
 

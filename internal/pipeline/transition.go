@@ -29,7 +29,7 @@ type Rules struct {
 type verdict string
 
 const (
-	claimed   verdict = "claimed"
+	claimed   verdict = "claimed"    // for an event of a deletion: the marker stands
 	ended     verdict = "ended"      // this generation is done, failed or erased
 	leased    verdict = "leased"     // elsewhere, and the lease lives
 	older     verdict = "older"      // the record speaks of another generation with a higher number: ask the bucket
@@ -204,6 +204,22 @@ func (r Rules) handBack(rec *Record, now time.Time) *Change {
 	rec.Status, rec.Lease = Retrying, nil
 	rec.Due = now.Add(r.Redeliver(rec.Attempt))
 	return &Change{Record: rec}
+}
+
+// remove decides what the end of the event's generation does to a record. gone says that the bucket was asked and the
+// record's own generation does not live either.
+func remove(old *Record, ev Event, gone bool, now time.Time) (*Change, verdict) {
+	switch {
+	case old == nil:
+		return erase(nil, ev, now), claimed
+	case old.Generation > ev.Generation:
+		return nil, ended // the newer one is none of this event's business
+	case old.Generation == ev.Generation && old.Status == Erased:
+		return nil, claimed
+	case old.Generation < ev.Generation && old.Status != Erased && !gone:
+		return nil, older // numbers alone do not say which one lives
+	}
+	return erase(old, ev, now), claimed
 }
 
 // erase leaves a marker in place of the record, so that a late event of the generation does nothing.

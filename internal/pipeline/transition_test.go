@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -266,6 +267,103 @@ func TestSentinelsAreDistinct(t *testing.T) {
 		for _, u := range sentinels[i+1:] {
 			if errors.Is(s.err, u.err) || errors.Is(u.err, s.err) {
 				t.Errorf("%v and %v cannot be told apart", s.err, u.err)
+			}
+		}
+	}
+}
+
+// TestEveryStateEveryEvent is the whole table: each state a record can be in, against each event that can meet it. What
+// is not written is "-"; every record that is written has a shape that a listener can trust.
+func TestEveryStateEveryEvent(t *testing.T) {
+	ours := func(r *Record) { r.Lease.ID = "ours" }
+	states := []struct {
+		name string
+		old  *Record
+	}{
+		{"nothing", nil},
+		{"leased", record(Processing)},
+		{"ours", record(Processing, ours)},
+		{"expired", record(Processing, expired)},
+		{"expired twice", record(Processing, expired, interrupted, doubts(1))},
+		{"expired alone", record(Processing, expiredAlone, interrupted, doubts(2))},
+		{"retrying", record(Retrying, func(r *Record) { r.Due = now })},
+		{"done", record(Done)},
+		{"failed", record(Failed, func(r *Record) { r.Error = &RecordError{Code: "c"} })},
+		{"marker", record(Erased)},
+	}
+	claim := func(generation int64, living, alone bool) func(*Record) (*Change, string) {
+		return func(old *Record) (*Change, string) {
+			ch, v := rules.claim(old, finalized(generation), ticket{now: now, lease: "new", living: living, alone: alone})
+			return ch, string(v)
+		}
+	}
+	del := func(generation int64, gone bool) func(*Record) (*Change, string) {
+		return func(old *Record) (*Change, string) {
+			ch, v := remove(old, finalized(generation), gone, now)
+			return ch, string(v)
+		}
+	}
+	commit := func(f func(*Record) *Change) func(*Record) (*Change, string) {
+		return func(old *Record) (*Change, string) {
+			if !owns(old, 5, "ours") {
+				return nil, "lost"
+			}
+			return f(old), "written"
+		}
+	}
+	fault := func(c Class) func(*Record) *Change {
+		return func(old *Record) *Change { return rules.release(old, Fault{Code: "c", Class: c}, nil, now) }
+	}
+	events := []struct {
+		name string
+		do   func(*Record) (*Change, string)
+		want string // one word for each state: the status written, or "-" and why not
+	}{
+		{"finalize, same (delivery or sweep)", claim(5, false, false),
+			"processing -leased -leased processing -want_alone -want_alone processing -ended -ended -ended"},
+		{"finalize, same, alone", claim(5, false, true),
+			"processing -leased -leased processing processing processing processing -ended -ended -ended"},
+		{"finalize, newer", claim(6, false, false),
+			"processing processing processing processing processing processing processing processing processing processing"},
+		{"finalize, older", claim(4, false, false),
+			"processing -older -older -older -older -older -older -older -older -older"},
+		{"finalize, older, lives", claim(4, true, false),
+			"processing processing processing processing processing processing processing processing processing processing"},
+		{"delete, same", del(5, false),
+			"deleted deleted deleted deleted deleted deleted deleted deleted deleted -claimed"},
+		{"delete, newer", del(6, false),
+			"deleted -older -older -older -older -older -older -older -older deleted"},
+		{"delete, newer, ours is gone", del(6, true),
+			"deleted deleted deleted deleted deleted deleted deleted deleted deleted deleted"},
+		{"delete, older", del(4, false),
+			"deleted -ended -ended -ended -ended -ended -ended -ended -ended -ended"},
+		{"renew", commit(func(r *Record) *Change { return renew(r, now) }),
+			"-lost -lost processing -lost -lost -lost -lost -lost -lost -lost"},
+		{"page finished", commit(func(r *Record) *Change { return progress(r, 2, []PageRecord{{Page: 1}}, now) }),
+			"-lost -lost processing -lost -lost -lost -lost -lost -lost -lost"},
+		{"complete", commit(func(r *Record) *Change { return complete(r, document{pages: 1}) }),
+			"-lost -lost done -lost -lost -lost -lost -lost -lost -lost"},
+		{"pause", commit(func(r *Record) *Change { return rules.pause(r, now) }),
+			"-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost"},
+		{"final fault", commit(fault(Final)), "-lost -lost failed -lost -lost -lost -lost -lost -lost -lost"},
+		{"object's fault", commit(fault(OfObject)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost"},
+		{"doubt", commit(fault(Doubt)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost"},
+		{"service's fault", commit(fault(Service)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost"},
+	}
+	for _, e := range events {
+		words := strings.Fields(e.want)
+		for i, s := range states {
+			ch, why := e.do(s.old)
+			got := "-" + strings.ReplaceAll(why, " ", "_")
+			if ch != nil {
+				got = string(ch.Record.Status)
+				checkShape(t, ch.Record)
+				if s.old != nil && ch.Record.Generation == s.old.Generation && ch.Record.Status != Erased && ch.Record.Attempt < s.old.Attempt {
+					t.Errorf("%s at %s: attempt went down", e.name, s.name)
+				}
+			}
+			if got != words[i] {
+				t.Errorf("%s at %s: %s, want %s", e.name, s.name, got, words[i])
 			}
 		}
 	}
