@@ -28,7 +28,8 @@ func TestRealDelivery(t *testing.T) {
 	c := newCloud(t)
 	c.ocr.Default(ocrtest.Delay(300*time.Millisecond, ocrtest.TextOf(ocrtest.Hash)))
 	s := c.start()
-	front := newFront(t, s.url)
+	front := newFront(t)
+	front.set(s)
 	push := gcptest.NewPush(t, c.project, front.server.URL)
 	rng := rand.New(rand.NewPCG(1, 2))
 
@@ -49,11 +50,12 @@ func TestRealDelivery(t *testing.T) {
 		if err := c.ocr.Wait(t.Context(), answersMoreThan(c.ocr.Counts().Answers+rng.IntN(4))); err != nil {
 			t.Fatal(err)
 		}
+		front.set(nil)
 		_ = s.cmd.Process.Kill()
 		_ = s.wait()
-		s = c.start()
-		front.set(s.url)
 		c.expireAll(live)
+		s = c.start()
+		front.set(s)
 	}
 	c.waitDone(t, s, live)
 	for name, o := range live {
@@ -64,26 +66,43 @@ func TestRealDelivery(t *testing.T) {
 	}
 }
 
-// front is what stays at one address while instances behind it come and go.
+// front is what stays at one address while instances behind it come and go. As Cloud Run does, it holds requests while
+// there is no instance, and answers for one that died. (Refusing them all instead makes the emulator stop pushing for good.)
 type front struct {
 	server *httptest.Server
 	target atomic.Pointer[url.URL]
 }
 
-func newFront(t *testing.T, target string) *front {
+func newFront(t *testing.T) *front {
 	f := &front{}
-	f.set(target)
 	proxy := &httputil.ReverseProxy{
-		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(f.target.Load()) },
+		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(r.In.Context().Value(targetKey{}).(*url.URL)) },
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusServiceUnavailable) },
 	}
-	f.server = httptest.NewServer(proxy)
+	f.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		target := f.target.Load()
+		for ; target == nil; target = f.target.Load() {
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-r.Context().Done():
+				return
+			}
+		}
+		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, target)))
+	}))
 	t.Cleanup(f.server.Close)
 	return f
 }
 
-func (f *front) set(target string) {
-	u, err := url.Parse(target)
+type targetKey struct{}
+
+// set names the instance; nil means that there is none.
+func (f *front) set(s *served) {
+	if s == nil {
+		f.target.Store(nil)
+		return
+	}
+	u, err := url.Parse(s.url)
 	if err != nil {
 		panic(err)
 	}

@@ -311,6 +311,9 @@ func TestKilled(t *testing.T) {
 func (c *cloud) expire(o pipeline.Object) {
 	c.t.Helper()
 	_, err := c.records.Update(c.t.Context(), o.ID(), nil, func(old *pipeline.Record) (*pipeline.Change, error) {
+		if old == nil || old.Lease == nil {
+			return nil, nil
+		}
 		next, lease := *old, *old.Lease
 		lease.Expires = time.Now().Add(-time.Minute)
 		next.Lease, next.Due = &lease, lease.Expires
