@@ -131,7 +131,7 @@ func TestUpOnce(t *testing.T) {
 		if strings.Contains(out.String(), "hidden") || strings.Contains(out.String(), "README.md\n") != (round == 0) {
 			t.Errorf("round %d:\n%s", round, out)
 		}
-		if strings.Contains(out.String(), "processing") != (round == 0) {
+		if strings.Contains(out.String(), "  done        a.png") != (round == 0) {
 			t.Errorf("round %d:\n%s", round, out)
 		}
 	}

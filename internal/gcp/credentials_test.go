@@ -15,6 +15,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
 // authorized is a driver that takes its access tokens from the metadata server, and a bucket that it asks.
@@ -37,7 +38,7 @@ func TestStorageSendsItsAccessToken(t *testing.T) {
 		t.Fatalf("Open = %q, %v", got, err)
 	}
 	h := b.Requests()[0].Header
-	if !strings.HasPrefix(h.Get("Authorization"), "Bearer access-") || h.Get("Accept-Encoding") != "gzip" {
+	if !strings.HasPrefix(h.Get("Authorization"), "Bearer test-access") || h.Get("Accept-Encoding") != "gzip" {
 		t.Errorf("headers %v", h)
 	}
 }
@@ -51,7 +52,7 @@ func TestStorageWithoutAnAccessToken(t *testing.T) {
 		t.Errorf("Open = %v, want ErrStorageMisconfigured", err)
 	}
 	server.Fail(0)
-	server.Hang(make(chan struct{}))
+	server.Hang(ocrtest.NewGate())
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := s.Open(ctx, object("page.png", g)); !errors.Is(err, context.DeadlineExceeded) {

@@ -17,12 +17,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
 func TestTokenExpiry(t *testing.T) {
 	for token, want := range map[string]bool{
-		gcptest.IDToken(audience, time.Unix(1795428131, 0), 1): true,
+		ocrtest.Token(audience, time.Unix(1795428131, 0)): true,
 
 		"a.eyJleHAiOjE3OTU0MjgxMzF9.b":     true, // exp 1795428131
 		"a.eyJleHAiOjE3OTU0MjgxMzEuNX0=.b": true, // 1795428131.5, padded
@@ -59,12 +59,12 @@ func TestTokensFromTheMetadataServer(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := server.Requests(audience); n != 1 {
+	if n := requests(audience); n != 1 {
 		t.Errorf("%d requests, want 1", n)
 	}
 	tokens.Forget(audience)
-	if _, err := tokens.Token(t.Context(), audience); err != nil || server.Requests(audience) != 2 {
-		t.Errorf("after Forget: %v after %d requests", err, server.Requests(audience))
+	if _, err := tokens.Token(t.Context(), audience); err != nil || requests(audience) != 2 {
+		t.Errorf("after Forget: %v after %d requests", err, requests(audience))
 	}
 }
 
@@ -76,14 +76,14 @@ func TestTokensFromAFailingMetadataServer(t *testing.T) {
 		t.Errorf("Token = %v, want an error of one line", err)
 	}
 	server.Fail(0)
-	gate := make(chan struct{})
+	gate := ocrtest.NewGate()
 	server.Hang(gate)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := tokens.Token(ctx, audience+"/two"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Token = %v, want DeadlineExceeded", err)
 	}
-	close(gate) // the fetch under way is not lost
+	gate.Open() // the fetch under way is not lost
 	if _, err := tokens.Token(t.Context(), audience+"/two"); err != nil {
 		t.Errorf("and then: %v", err)
 	}
@@ -126,7 +126,7 @@ func keyFile(t *testing.T, refuse func(w http.ResponseWriter, assertion string) 
 		w.Header().Set("Content-Type", "application/json")
 		if !refuse(w, r.FormValue("assertion")) {
 			_ = json.NewEncoder(w).Encode(map[string]any{
-				"id_token":     gcptest.IDToken(audience, time.Now().Add(time.Hour), 1),
+				"id_token":     ocrtest.Token(audience, time.Now().Add(time.Hour)),
 				"access_token": "access", "expires_in": 3600, "token_type": "Bearer",
 			})
 		}

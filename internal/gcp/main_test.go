@@ -5,14 +5,15 @@ import (
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
 // server tells this process who it is. Google's clients look for one once in a process.
-var server *gcptest.Metadata
+var server *ocrtest.Metadata
 
 func TestMain(m *testing.M) {
-	server = gcptest.NewMetadata()
-	os.Setenv(gcptest.MetadataEnv, server.Host())
+	server = ocrtest.NewMetadata(nil)
+	os.Setenv("GCE_METADATA_HOST", server.Host)
 	home, err := os.MkdirTemp("", "gcp")
 	if err != nil {
 		panic(err)
@@ -26,4 +27,15 @@ func TestMain(m *testing.M) {
 	server.Close()
 	os.RemoveAll(home)
 	os.Exit(code)
+}
+
+// requests is how often an ID token for the audience was asked for, repetitions of Google's client included.
+func requests(audience string) int {
+	n := 0
+	for _, asked := range server.Audiences() {
+		if asked == audience {
+			n++
+		}
+	}
+	return n
 }

@@ -204,7 +204,7 @@ func TestProjectFromMetadataServer(t *testing.T) {
 	if _, err := r.Get(t.Context(), page1.ID()); err != nil {
 		t.Fatal(err)
 	}
-	if s, ok := r.store.peek(); !ok || s.database != "projects/demo-metadata/databases/(default)" {
+	if s, ok := r.store.peek(); !ok || s.database != "projects/test-project/databases/(default)" {
 		t.Errorf("the database is %v", s.database)
 	}
 }

@@ -3,12 +3,13 @@ package gcp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
 const audience = "https://ocr-abc.run.app"
@@ -35,7 +36,7 @@ func newScripted() *scripted {
 		if err != nil {
 			return "", err
 		}
-		return gcptest.IDToken(audience, time.Now().Add(life), n), nil
+		return fmt.Sprint(ocrtest.Token(audience, time.Now().Add(life)), n), nil // each another
 	}
 	return s
 }

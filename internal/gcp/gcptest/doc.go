@@ -4,6 +4,6 @@
 // [Firestore] is the Cloud SDK's own emulator, started once in a test process; [Project] keeps tests in it apart, and
 // [Proxy] loses answers between a test and it. [Bucket] is a small Cloud Storage of our own: fake-gcs-server would bring
 // 54 modules into the go.mod that the function is built from, and cannot produce the faults that matter here: damaged,
-// cut and held bodies, dropped connections, busy and refusing answers. [Metadata] is the server that tells a process on
-// Google Cloud who it is.
+// cut and held bodies, dropped connections, busy and refusing answers. [PubSub] and [Push] are
+// the emulator of what Eventarc delivers with.
 package gcptest

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -138,50 +137,5 @@ func TestTail(t *testing.T) {
 	_, _ = io.WriteString(&out, "end")
 	if got := out.String(); len(got) != maxTail || !strings.HasSuffix(got, "end") {
 		t.Errorf("%d bytes, ending %q", len(got), got[len(got)-5:])
-	}
-}
-
-func TestMetadata(t *testing.T) {
-	m := NewMetadata()
-	defer m.Close()
-	get := func(path, flavor string) (int, string) {
-		t.Helper()
-		req, err := http.NewRequest(http.MethodGet, "http://"+m.Host()+"/computeMetadata/v1/"+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Metadata-Flavor", flavor)
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		if res.Header.Get("Metadata-Flavor") != "Google" {
-			t.Error("the answer does not say that it is Google's")
-		}
-		b, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res.StatusCode, string(b)
-	}
-	const identity = "instance/service-accounts/default/identity"
-	if status, body := get("project/project-id", "Google"); status != 200 || body != "demo-metadata" {
-		t.Errorf("project: %d %s", status, body)
-	}
-	if status, _ := get("project/project-id", ""); status != 403 {
-		t.Errorf("without the header: %d", status)
-	}
-	if status, _ := get(identity, "Google"); status != 404 {
-		t.Errorf("without an audience: %d", status)
-	}
-	_, first := get(identity+"?audience=a", "Google")
-	_, second := get(identity+"?audience=a", "Google")
-	if strings.Count(first, ".") != 2 || first == second || m.Requests("a") != 2 {
-		t.Errorf("tokens %s and %s after %d requests", first, second, m.Requests("a"))
-	}
-	m.Fail(500)
-	if status, _ := get("project/project-id", "Google"); status != 500 {
-		t.Errorf("failing: %d", status)
 	}
 }
