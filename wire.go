@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/config"
@@ -29,8 +30,17 @@ func Setup(lookup func(string) (string, bool), logs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	limitMemory(lookup, cfg.Memory)
 	door.Store(d)
 	return nil
+}
+
+// limitMemory has the garbage collector keep the process within nine tenths of the instance's memory, so that what a
+// decoder left behind does not kill it. GOMEMLIMIT, which the runtime reads itself, goes before.
+func limitMemory(lookup func(string) (string, bool), memory int64) {
+	if _, set := lookup("GOMEMLIMIT"); !set && memory > 0 {
+		debug.SetMemoryLimit(memory / 10 * 9)
+	}
 }
 
 // World is what differs between the cloud and a laptop.

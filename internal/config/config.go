@@ -35,6 +35,7 @@ type Config struct {
 	MaxPixels    int64         // pixels of a page; default 60,000,000
 	MaxPages     int           // pages of an object; default 2000, at most 9999
 	MemoryBudget int64         // bytes of decoded pages in flight; default half of the instance's memory, or 512 MiB
+	Memory       int64         // bytes that the instance has, read from its cgroup; 0 where nothing limits it
 	MaxAttempts  int           // proven faults of an object before it fails; default 5
 	MaxDoubts    int           // unproven ones; default 20
 	RetryWindow  time.Duration // from the first claim until any fault is final; default 24 h

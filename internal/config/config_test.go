@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 		OCRModel: "lightonai/LightOnOCR-2-1B", OCRProfile: "", OCRMode: "plain",
 		OCRTimeout: 120 * time.Second, OCRMaxTokens: 4096, OCRConcurrency: 4,
 		Project: "", FirestoreDatabase: "(default)", FirestoreCollection: "ocr_documents",
-		MaxBytes: 67_108_864, MaxPixels: 60_000_000, MaxPages: 2000, MemoryBudget: 1 << 30,
+		MaxBytes: 67_108_864, MaxPixels: 60_000_000, MaxPages: 2000, MemoryBudget: 1 << 30, Memory: 2 * gib,
 		MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
 		ProcessTimeout: 480 * time.Second, ServiceTimeout: 540 * time.Second,
 		OnDelete: "keep", LogLevel: slog.LevelInfo, Port: 8080, FunctionTarget: "ExtractText",
@@ -92,7 +92,7 @@ func TestEveryFieldIsSet(t *testing.T) {
 		"CLOUD_RUN_TIMEOUT_SECONDS", "4", "ON_DELETE", "erase", "LOG_LEVEL", "error", "PORT", "9", "FUNCTION_TARGET", "F",
 		"STORAGE_EMULATOR_HOST", "s:1", "FIRESTORE_EMULATOR_HOST", "f:2", "GCE_METADATA_HOST", "g",
 		"GOOGLE_APPLICATION_CREDENTIALS", "/k.json",
-	), 0)
+	), gib)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestEveryFieldIsSet(t *testing.T) {
 		OCRURL: "http://ocr.example/x", OCRAudience: "a", OCRAuth: NoAuth, OCRAPIKey: "k", OCRModel: "m", OCRProfile: "generic",
 		OCRMode: Layout, OCRTimeout: time.Second, OCRMaxTokens: 1, OCRConcurrency: 2, Project: "p-1",
 		FirestoreDatabase: "docs", FirestoreCollection: "c", MaxBytes: 2048, MaxPixels: 3, MaxPages: 4,
-		MemoryBudget: 20 << 20, MaxAttempts: 6, MaxDoubts: 7, RetryWindow: 2 * time.Minute, ProcessTimeout: 3 * time.Second,
+		MemoryBudget: 20 << 20, Memory: gib, MaxAttempts: 6, MaxDoubts: 7, RetryWindow: 2 * time.Minute, ProcessTimeout: 3 * time.Second,
 		ServiceTimeout: 4 * time.Second, OnDelete: Erase, LogLevel: slog.LevelError, Port: 9, FunctionTarget: "F",
 		StorageEmulatorHost: "s:1", FirestoreEmulatorHost: "f:2", MetadataHost: "g", ApplicationCredentials: "/k.json",
 	}); !reflect.DeepEqual(c, want) {
