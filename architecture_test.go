@@ -28,6 +28,9 @@ func TestDependencies(t *testing.T) {
 	allowed := map[string][]string{
 		"":                               {"ocr", "internal/page", "internal/pipeline", "internal/event", "internal/config", "internal/gcp"},
 		"ocr/ocrtest":                    {"ocr"},
+		"internal/page":                  {"internal/page/heif", "internal/page/pdf", "internal/page/sandbox", "internal/page/tiff"},
+		"internal/page/heif":             {"internal/page/wasm"},
+		"internal/page/pdf":              {"internal/page/wasm"},
 		"internal/pipeline":              {"ocr", "internal/page"},
 		"internal/pipeline/pipelinetest": {"internal/pipeline"},
 		"internal/event":                 {"internal/pipeline"},
@@ -60,7 +63,7 @@ func TestDeployedWeight(t *testing.T) {
 	for _, dep := range goList(t, "-deps", ".") {
 		for _, unwanted := range []string{
 			module + "/internal/local", module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest",
-			"sqlite", "modernc.org", "gosseract", "wazero", "cobra", "urfave", "cloud.google.com/go/storage", "testing/",
+			"sqlite", "modernc.org", "gosseract", "pagetest", "cobra", "urfave", "cloud.google.com/go/storage", "testing/",
 		} {
 			if strings.Contains(dep, unwanted) {
 				t.Errorf("the root package needs %s", dep)

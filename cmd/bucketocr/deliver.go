@@ -63,7 +63,7 @@ func (u *upRun) deliver(ctx context.Context, ev pipeline.Event) error {
 		return err
 	}
 	out, err := u.poster.post(ctx, ce)
-	if err != nil || out.Refused() && !u.recorded(ctx, ev) {
+	if err != nil || out.Refused() && (ev.Kind == pipeline.Deleted || !u.recorded(ctx, ev)) {
 		u.bucket.Again(ev)
 		return err
 	}

@@ -39,11 +39,11 @@ func (s *screen) show(ctx context.Context, r *pipeline.Record) error {
 	if r.Bucket != s.u.bucket.Bucket() || s.shown[id] == state {
 		return nil
 	}
+	s.shown[id] = state
 	path, err := s.u.bucket.WriteTextFrom(ctx, s.u.records, r)
 	if err != nil {
-		return err
+		fmt.Fprintf(s.u.sys.stderr, "bucketocr up: %v\n", err) // one text's trouble is not the others'
 	}
-	s.shown[id] = state
 	if r.Updated.Before(s.begun) {
 		return nil
 	}
@@ -137,11 +137,13 @@ func (s *screen) summary(ctx context.Context) (int, error) {
 			fmt.Fprintf(out, "\n%s\n  failed%s\n", plain(r.Name), reason(r.Record))
 			continue
 		}
-		done++
 		path, err := s.u.bucket.WriteTextFrom(ctx, s.u.records, r.Record)
 		if err != nil {
-			return exitFailed, err
+			failed++
+			fmt.Fprintf(out, "\n%s\n  read, but %v\n", plain(r.Name), err)
+			continue
 		}
+		done++
 		fmt.Fprintf(out, "\n%s\n%s  → %s\n", plain(r.Name), excerpt(r.Record), s.short(path))
 	}
 	fmt.Fprintf(out, "\n%d done, %d failed\n", done, failed)

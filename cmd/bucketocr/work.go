@@ -35,7 +35,15 @@ func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
 	loops.Go(func() error { return u.sweeping(run) })
 	loops.Go(func() error { return service.wait(run) })
 	watching := make(chan error, 1)
-	go func() { watching <- u.screen.watch(watch) }()
+	go func() { watching <- u.screen.watch(watch); close(watching) }()
+	loops.Go(func() error {
+		select {
+		case err := <-watching: // before anybody ended it
+			return err
+		case <-run.Done():
+			return nil
+		}
+	})
 
 	<-run.Done()
 	u.drain(after, ctx.Err() != nil)
@@ -61,6 +69,7 @@ func (u *upRun) scanning(ctx context.Context) error {
 	posts, ctx := errgroup.WithContext(ctx)
 	posts.SetLimit(inFlight)
 	for {
+		posting := u.posting.Load() // before the scan, which brings back what a delivery gave up meanwhile
 		changes, err := u.bucket.Scan(ctx)
 		if err != nil {
 			return errors.Join(ignoreEnd(ctx, err), posts.Wait())
@@ -73,7 +82,7 @@ func (u *upRun) scanning(ctx context.Context) error {
 			posts.Go(func() error { return u.deliver(context.WithoutCancel(ctx), ev) })
 		}
 		idle := changes.Pending == 0 && len(changes.Events) == 0
-		if u.once && idle && u.posting.Load() == 0 {
+		if u.once && idle && posting == 0 {
 			if done, err := u.allDone(ctx); done || err != nil {
 				return errors.Join(err, posts.Wait(), errAllDone)
 			}

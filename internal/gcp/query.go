@@ -5,7 +5,10 @@ import (
 	"context"
 	"io"
 	"math"
+	"path"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
@@ -75,7 +78,7 @@ const clearBatch = 250
 //	generation != keep
 //
 // over the index that Firestore keeps of every field, and only names are read. It costs one read and one delete for each
-// page, and one read where there is none.
+// page and a read of the record, and one read where there is none.
 func (r *Records) ClearPages(ctx context.Context, id string, keep int64) error {
 	s, err := r.open(ctx, "clear pages")
 	if err != nil {
@@ -94,13 +97,32 @@ func (r *Records) ClearPages(ctx context.Context, id string, keep int64) error {
 		if err != nil {
 			return queryError(ctx, "clear pages", err)
 		}
+		listed := len(docs)
+		if docs, err = s.notOfRecord(ctx, id, docs); err != nil {
+			return err
+		}
 		if err := s.remove(ctx, docs); err != nil {
 			return queryError(ctx, "clear pages", err)
 		}
-		if len(docs) < clearBatch {
+		if listed < clearBatch || len(docs) == 0 {
 			return nil
 		}
 	}
+}
+
+// notOfRecord leaves out the pages of the generation that the record speaks of, unless that is a marker. The record is
+// read after the pages were listed: pages are written with their record, so none of those listed can belong to a
+// generation that comes later.
+func (s *store) notOfRecord(ctx context.Context, id string, docs []*pb.Document) ([]*pb.Document, error) {
+	if len(docs) == 0 {
+		return nil, nil
+	}
+	r, err := s.get(ctx, id)
+	if err != nil || r == nil || r.Status == pipeline.Erased {
+		return docs, err
+	}
+	prefix := strconv.FormatInt(r.Generation, 10) + "-"
+	return slices.DeleteFunc(docs, func(d *pb.Document) bool { return strings.HasPrefix(path.Base(d.Name), prefix) }), nil
 }
 
 // remove deletes documents in one commit. One that is gone already is no error.

@@ -119,12 +119,13 @@ func putPages(ctx context.Context, tx *sql.Tx, id string, pages []page) error {
 	return nil
 }
 
-// ClearPages is [pipeline.Records].ClearPages.
+// ClearPages is [pipeline.Records].ClearPages. The record is looked at in the statement that deletes.
 func (s *Store) ClearPages(ctx context.Context, id string, keep int64) error {
 	if s.write == nil {
 		return fmt.Errorf("%w: opened read-only", pipeline.ErrStoreMisconfigured)
 	}
-	_, err := s.write.ExecContext(ctx, "DELETE FROM pages WHERE id = ?1 AND (?2 = 0 OR generation != ?2)", id, keep)
+	_, err := s.write.ExecContext(ctx, `DELETE FROM pages WHERE id = ?1 AND (?2 = 0 OR generation != ?2)
+		AND generation NOT IN (SELECT doc ->> '$.generation' FROM records WHERE id = ?1 AND status != 'deleted')`, id, keep)
 	return classify(ctx, err)
 }
 

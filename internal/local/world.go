@@ -101,7 +101,7 @@ func endLease(old *pipeline.Record) (*pipeline.Change, error) {
 		return nil, nil
 	}
 	next, now := *old, time.Now()
-	next.Due = now
+	next.Due, next.WindowStart = now, now
 	if old.Lease != nil {
 		lease := *old.Lease
 		lease.Expires = now

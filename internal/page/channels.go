@@ -25,6 +25,8 @@ func rowsOf(img image.Image) (channels int, fill func(y int, row [][]byte)) {
 		return 3, func(y int, row [][]byte) { straight(row, m.Pix[y*m.Stride:], 2) }
 	case *image.CMYK:
 		return 3, func(y int, row [][]byte) { inks(row, m.Pix[y*m.Stride:]) }
+	case *image.NYCbCrA:
+		return 3, func(y int, row [][]byte) { lumaAndAlpha(row, m, m.Rect.Min.Y+y) }
 	}
 	b := img.Bounds()
 	return 3, func(y int, row [][]byte) {
@@ -88,6 +90,15 @@ func inks(row [][]byte, pix []byte) {
 	for x := range row[0] {
 		p := pix[4*x:][:4]
 		row[0][x], row[1][x], row[2][x] = color.CMYKToRGB(p[0], p[1], p[2], p[3])
+	}
+}
+
+// lumaAndAlpha reads a row of luma and chroma that are not multiplied with alpha.
+func lumaAndAlpha(row [][]byte, m *image.NYCbCrA, y int) {
+	for x := range row[0] {
+		at, alpha := m.YCbCr.COffset(m.Rect.Min.X+x, y), m.A[m.AOffset(m.Rect.Min.X+x, y)]
+		r, g, b := color.YCbCrToRGB(m.Y[m.YOffset(m.Rect.Min.X+x, y)], m.Cb[at], m.Cr[at])
+		row[0][x], row[1][x], row[2][x] = lay(r, alpha), lay(g, alpha), lay(b, alpha)
 	}
 }
 

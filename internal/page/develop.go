@@ -13,18 +13,20 @@ import (
 	"strings"
 )
 
-// develop makes a page by decoding: scaled, upright, encoded anew. The compressed bytes are never held as a whole.
-func (p *Pages) develop(ctx context.Context) (*Page, error) {
-	done, err := p.reserve(ctx, p.head.peak(p.lim.Edge))
+// develop makes a page by decoding: scaled, upright, encoded anew. The compressed bytes are never held as a whole, but for
+// files that are read in no order.
+func (p *Pages) develop(ctx context.Context, h *header) (*Page, error) {
+	img, err := p.picture(ctx, h)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	img, err := p.decode(ctx)
-	if err != nil {
-		return nil, err
+	defer p.settle()
+	if len(p.leaves) == 1 {
+		p.data = nil
 	}
-	h := p.head
+	if h.drawn {
+		h = h.as(img)
+	}
 	w, ht := h.fit(p.lim.Edge)
 	img = render(img, w, ht, h.orientation)
 	if err := ctx.Err(); err != nil {
@@ -39,23 +41,56 @@ func (p *Pages) develop(ctx context.Context) (*Page, error) {
 	return pg, nil
 }
 
-// decode reads the object to its end. A picture that does not have the size its header declared is a bug, since memory was
+// picture decodes a page, in more and more room where that is needed. The caller settles, unless there is an error. What one
+// page has needed, the next ones get at once.
+func (p *Pages) picture(ctx context.Context, h *header) (img image.Image, err error) {
+	if h.engine == "" {
+		return p.attempt(ctx, h, 0)
+	}
+	for {
+		img, err = p.attempt(ctx, h, h.rooms[p.room])
+		if err != errRoom || p.room == len(h.rooms)-1 {
+			return img, err
+		}
+		p.room++
+	}
+}
+
+// attempt reserves the memory for a page and decodes it. A picture larger than its header declared is a bug, since memory was
 // reserved for the declared one.
-func (p *Pages) decode(ctx context.Context) (image.Image, error) {
+func (p *Pages) attempt(ctx context.Context, h *header, room int64) (img image.Image, err error) {
+	need := plus(h.peak(p.lim.Edge), room)
+	if p.holder {
+		err = p.hold(ctx, h.engine, need)
+	} else {
+		err = p.reserve(ctx, need)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.holder {
+		img, err = guarded(h, input{ctx: ctx, data: p.data, room: room})
+	} else {
+		img, err = p.decode(ctx, h)
+	}
+	if err == nil && !h.sized(img.Bounds()) {
+		err = fmt.Errorf("page: the %s decoder gave %v for %d x %d", h.format, img.Bounds(), h.width, h.height)
+	}
+	if err != nil {
+		p.settle()
+	}
+	return img, err
+}
+
+// decode reads the object to its end.
+func (p *Pages) decode(ctx context.Context, h *header) (image.Image, error) {
 	s, err := p.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	h := p.head
-	img, err := guarded(h.format, h.decode, attentive{s, bufio.NewReaderSize(s, 32<<10)})
-	if err := s.verdict(err); err != nil {
-		return nil, err
-	}
-	if b := img.Bounds(); b.Dx() != h.width || b.Dy() != h.height {
-		return nil, fmt.Errorf("page: the %s decoder gave %v for %d x %d", h.format, b, h.width, h.height)
-	}
-	return img, nil
+	img, err := guarded(h, input{r: attentive{s, bufio.NewReaderSize(s, 32<<10)}})
+	return img, s.verdict(err)
 }
 
 // attentive asks the context often, since a decoder does not: with a few KiB a hostile progressive JPEG keeps one busy for
@@ -72,21 +107,23 @@ func (a attentive) Read(p []byte) (int, error) {
 	return a.r.Read(p[:min(len(p), 1<<10)])
 }
 
-// guarded runs a decoder. Its complaints become *Error; a panic becomes an error that is none, because the bug is ours.
-func guarded(format string, decode func(io.Reader) (image.Image, error), r io.Reader) (img image.Image, err error) {
+// guarded runs a decoder. Its complaints become *Error (those of an engine are already); a panic becomes an error that is none, because the bug is ours.
+func guarded(h *header, in input) (img image.Image, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			img, err = nil, fmt.Errorf("page: the %s decoder panicked: %v", format, v)
+			img, err = nil, fmt.Errorf("page: the %s decoder panicked: %v", h.format, v)
 		}
 	}()
-	img, err = decode(r)
-	return img, complaint(format, err)
+	if img, err = h.decode(in); h.engine == "" {
+		err = complaint(h.format, err)
+	}
+	return img, err
 }
 
 // complaint classes what a decoder says of a stream that did not fail.
 func complaint(format string, err error) error {
-	if err == nil {
-		return nil
+	if _, ours := errors.AsType[*Error](err); err == nil || ours {
+		return err
 	}
 	_, notPNG := errors.AsType[png.UnsupportedError](err)
 	_, notJPEG := errors.AsType[jpeg.UnsupportedError](err)
@@ -102,11 +139,19 @@ func complaint(format string, err error) error {
 // how says what was done to the picture, w x h before it was turned.
 func (h *header) how(w, ht int) string {
 	var did []string
+	if h.foreign {
+		did = append(did, "from "+h.format)
+	}
+	if h.drawn {
+		did = append(did, fmt.Sprintf("drawn at %dx%d", w, ht))
+	}
 	if w != h.width || ht != h.height {
 		did = append(did, fmt.Sprintf("scaled %dx%d to %dx%d", h.width, h.height, w, ht))
 	}
-	if words := h.orientation.words(); words != "" {
-		did = append(did, words)
+	for _, o := range []orientation{h.orientation, h.turned} {
+		if words := o.words(); words != "" {
+			did = append(did, words)
+		}
 	}
 	if did = append(did, h.mends...); len(did) == 0 {
 		return "encoded anew"

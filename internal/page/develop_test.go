@@ -19,8 +19,8 @@ type ledger struct {
 }
 
 func (l *ledger) reserve(ctx context.Context, n int64) error {
-	if ctx.Err() != nil || (n > 0) != (l.held == 0) {
-		panic("reservations do not alternate, or give back with a dead context")
+	if ctx.Err() != nil || n == l.held && n > 0 || n > l.held && l.held > 0 {
+		panic("more is reserved while something is held, or given back with a dead context")
 	}
 	l.held, l.most, l.calls = n, max(l.most, n), l.calls+1
 	return nil
@@ -191,7 +191,7 @@ func TestReserveRefuses(t *testing.T) {
 }
 
 func TestPanicIsNoFaultOfTheObject(t *testing.T) {
-	_, err := guarded("PNG", func(io.Reader) (image.Image, error) { panic("index out of range") }, nil)
+	_, err := guarded(&header{format: "PNG", decode: func(input) (image.Image, error) { panic("index out of range") }}, input{})
 	if err == nil || kindOf(err) != "" || !strings.Contains(err.Error(), "PNG decoder panicked: index out of range") {
 		t.Error(err)
 	}
@@ -204,12 +204,13 @@ func TestPanicIsNoFaultOfTheObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	decode := ps.head.decode
-	ps.head.decode = func(io.Reader) (image.Image, error) { panic(io.ErrUnexpectedEOF) }
+	head := ps.leaves[0].head
+	decode := head.decode
+	head.decode = func(input) (image.Image, error) { panic(io.ErrUnexpectedEOF) }
 	if _, err := ps.Page(t.Context(), 1); err == nil || kindOf(err) != "" || l.held != 0 || o.closes.Load() != 1 {
 		t.Errorf("%v, %+v", err, l)
 	}
-	ps.head.decode = decode
+	head.decode = decode
 	if _, err := ps.Page(t.Context(), 1); err != nil || l.calls != 4 {
 		t.Error(err)
 	}

@@ -40,3 +40,8 @@ func isCorrupt(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Kind == Corrupt
 }
+
+func isTooLarge(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == TooLarge
+}

@@ -1,22 +1,44 @@
 package page
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"io"
 	"math"
 )
 
-// header is what a picture says about itself before any of it is decoded.
+// header is what a picture, or a page of a file of several, says about itself before any of it is decoded.
 type header struct {
-	format        string // "PNG" or "JPEG"
+	format        string // "PNG", "JPEG", …
+	foreign       bool   // neither PNG nor JPEG: never passes
 	width, height int    // as stored, over 0
 	orientation   orientation
+	turned        orientation // what decode does by itself, to say so
 	lossy         bool
 	channels      int      // of the decoded picture: 1 gray, else colour
 	mends         []string // what decoding mends although size and orientation are right, in words; none: it may pass as it is
-	memory        int64    // bytes that decode holds at its peak
-	decode        func(io.Reader) (image.Image, error)
+	memory        int64    // bytes that decode holds at its peak, beside a file that is held
+	drawn         bool     // has no size of its own: it is drawn as large as it may be, and width and height say that
+	engine        string   // that decode needs; "" none
+	rooms         []int64  // bytes that it may use, beside memory, tried in turn until one is enough
+	decode        decoder
+}
+
+// decoder makes the picture of a header.
+type decoder func(input) (image.Image, error)
+
+// input is what a decoder reads: a stream, or the bytes of a file that is held.
+type input struct {
+	ctx  context.Context
+	r    io.Reader
+	data []byte
+	room int64 // of an engine
+}
+
+// streamed is a decoder that reads from front to back.
+func streamed(decode func(io.Reader) (image.Image, error)) decoder {
+	return func(in input) (image.Image, error) { return decode(in.r) }
 }
 
 func (h *header) pixels() int64 { return int64(h.width) * int64(h.height) }
@@ -31,6 +53,18 @@ func (h *header) within(lim Limits) error {
 			h.width, h.height, lim.MaxPixels)}
 	}
 	return nil
+}
+
+// sized reports whether a decoded picture has the size that was announced.
+func (h *header) sized(b image.Rectangle) bool {
+	return b.Dx() == h.width && b.Dy() == h.height || h.drawn && b.Dx() <= h.width && b.Dy() <= h.height
+}
+
+// as is the header of a page that is drawn now.
+func (h *header) as(img image.Image) *header {
+	drawn := *h
+	drawn.width, drawn.height = img.Bounds().Dx(), img.Bounds().Dy()
+	return &drawn
 }
 
 // fit gives the size, not yet turned, that h is scaled to: the longest side is at most edge, nothing is enlarged.
@@ -48,7 +82,7 @@ func (h *header) fit(edge int) (w, ht int) {
 // passes reports whether the picture is right as it is. The bytes behind the header are not known then, and need not be:
 // whoever reads them next decodes them anyway.
 func (h *header) passes(edge int) bool {
-	return len(h.mends) == 0 && h.orientation == upright && max(h.width, h.height) <= edge
+	return !h.foreign && len(h.mends) == 0 && h.orientation == upright && max(h.width, h.height) <= edge
 }
 
 // codecMemory covers the tables and buffers of decoder and encoder, in bytes. Most of it is the PNG encoder's deflate.

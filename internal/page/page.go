@@ -1,6 +1,6 @@
 // Package page is the darkroom: it turns the bytes of an object into pages that the OCR model can look at, upright, no
-// larger than it looks at, as PNG or JPEG. A picture that is right already passes through unread. Formats are told from the
-// bytes, never from a name or a declared type. The package has no network and no clock.
+// larger than it looks at, as PNG or JPEG. A PNG or JPEG that is right already passes through unread. Formats are told from
+// the bytes, never from a name or a declared type. The package has no network.
 package page
 
 import (
@@ -25,11 +25,15 @@ type Limits struct {
 	MaxBytes  int64 // of the object, enforced while reading, not only before
 	MaxPixels int64 // of one page, before it is scaled
 	MaxPages  int
-	// Reserve is told how many bytes decoding a page will hold at its peak, before the decoder runs, and 0 when that memory
-	// is given back; what stays is the finished page. One page is decoded at a time, so calls for one Pages alternate and
-	// never overlap. It may block, bounded by ctx; its error is returned as is. The ctx of the call with 0 never ends, and
-	// its error is ignored. nil: no accounting.
+	// Reserve is told how many bytes the object holds from now on, rather too many: before a decoder runs what it will hold
+	// at its peak, and when it has ended what is left, which is 0 or, for a file of pages (TIFF, PDF), its own bytes until
+	// Close. What becomes a page is not counted any more. Calls for one Pages never overlap. For more than before it may
+	// block, bounded by ctx, and by then the object holds nothing; its error is returned as is. The ctx of a call for less
+	// never ends, and its error is ignored. nil: no accounting.
 	Reserve func(ctx context.Context, bytes int64) error
+	// Grow is Reserve for more while what is held stays held. It must not block, and reports false where it would have to.
+	// nil: it never can, and a file of pages is read anew for each of them.
+	Grow func(bytes int64) bool
 }
 
 func (l Limits) check() error {
@@ -49,26 +53,34 @@ type Page struct {
 	// page that passed through is read from the source, so reading can fail with the source's error, and the context of
 	// the call of Pages.Page must not have ended; other pages are held in memory. The caller closes the reader.
 	Open     func() (io.ReadCloser, error)
-	Blank    bool // reserved: always false
+	Blank    bool // no ink on it; only where it was decoded anyway
 	Warnings []string
 	How      string // what was done, in a few words: "passed through", "scaled 4032x3024 to 1540x1155, turned 90°"
 }
 
 // Pages are the pages of one object. Its methods are safe for concurrent use; pages are made one at a time. Close it.
 type Pages struct {
-	src  Source
-	lim  Limits
-	head *header
-	size int64         // of the object in bytes, -1 unknown
-	turn chan struct{} // holds a token while a page is made
+	src    Source
+	lim    Limits
+	leaves []leaf
+	holder bool          // the pages are made from held bytes
+	size   int64         // of the object in bytes, -1 unknown
+	turn   chan struct{} // holds a token while a page is made
+
+	// Whoever has the turn:
+	data     []byte // the object's bytes, if they are held
+	reserved int64
+	room     int // index of the room that an engine has needed so far
+	closed   bool
 
 	mu   sync.Mutex
 	live *stream // at its first byte; nil once it is taken
 }
 
-// Split reads the object's header, no more, and says how many pages there are. What it opens, the first page goes on to
-// read: ctx must live until Close, and until pages that passed through are read. Errors: *Error if the object is at
-// fault, else the source's or ctx's own.
+// Split finds out how many pages the object has. It reads the header, no more, save for files of pages (TIFF, PDF), WebP,
+// AVIF and HEIC, which it reads whole. What it opens, the first page goes on to read: ctx must live until Close, and until
+// pages that passed through are read. Errors: *Error if the object is at fault, else the source's, Limits.Reserve's or ctx's
+// own.
 func Split(ctx context.Context, src Source, lim Limits) (*Pages, error) {
 	if err := lim.check(); err != nil {
 		return nil, err
@@ -77,29 +89,42 @@ func Split(ctx context.Context, src Source, lim Limits) (*Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := readHeader(s)
-	if err == nil {
-		err = h.within(lim)
-	}
+	name, err := identify(s)
 	if err != nil {
 		err = s.verdict(err)
 		s.Close()
 		return nil, err
 	}
-	p := &Pages{src: src, lim: lim, head: h, size: s.size, turn: make(chan struct{}, 1)}
-	if s.rewind(ctx) {
-		p.live = s
+	p := &Pages{src: src, lim: lim, size: s.size, turn: make(chan struct{}, 1), live: s}
+	if h := holders[name]; h != nil {
+		p.holder, err = true, p.list(ctx, h)
 	} else {
-		s.Close()
+		err = p.readHeader(ctx, s, streams[name])
+	}
+	if err != nil {
+		_ = p.Close()
+		return nil, err
 	}
 	return p, nil
 }
 
-// Len is the number of pages, at least 1.
-func (p *Pages) Len() int { return 1 }
+// readHeader makes the only page of a picture that is read from front to back.
+func (p *Pages) readHeader(ctx context.Context, s *stream, read func(*stream) (*header, error)) (err error) {
+	if p.leaves, err = alone(read(s))(p.lim); err != nil {
+		return s.verdict(err)
+	}
+	if !s.rewind(ctx) {
+		p.live = nil
+		return s.Close()
+	}
+	return nil
+}
 
-// Page makes page n, counted from 1. It may be asked for more than once, but then costs the source another reading. Errors
-// as for Split, and Limits.Reserve's.
+// Len is the number of pages, at least 1.
+func (p *Pages) Len() int { return len(p.leaves) }
+
+// Page makes page n, counted from 1. It may be asked for more than once, but then a picture costs the source another
+// reading. Errors as for Split.
 func (p *Pages) Page(ctx context.Context, n int) (*Page, error) {
 	if n < 1 || n > p.Len() {
 		return nil, fmt.Errorf("page: no page %d of %d", n, p.Len())
@@ -107,14 +132,27 @@ func (p *Pages) Page(ctx context.Context, n int) (*Page, error) {
 	if err := p.enter(ctx); err != nil {
 		return nil, err
 	}
-	defer func() { <-p.turn }()
-	switch {
-	case !p.head.passes(p.lim.Edge) || p.size > passMax:
-		return p.develop(ctx)
-	case p.size < 0:
-		return p.collect(ctx)
+	defer p.leave()
+	l := p.leaves[n-1]
+	if l.err != nil {
+		return nil, l.err
 	}
-	return p.pass(ctx), nil
+	pg, err := p.make(ctx, l.head)
+	if err != nil {
+		return nil, err
+	}
+	pg.Number = n
+	return pg, nil
+}
+
+func (p *Pages) make(ctx context.Context, h *header) (*Page, error) {
+	switch {
+	case !h.passes(p.lim.Edge) || p.size > passMax:
+		return p.develop(ctx, h)
+	case p.size < 0:
+		return p.collect(ctx, h)
+	}
+	return p.pass(ctx, h), nil
 }
 
 // enter waits until no other page is being made.
@@ -130,9 +168,15 @@ func (p *Pages) enter(ctx context.Context) error {
 	}
 }
 
-// Close lets go of the source. Pages that were made stay usable; one that passed through opens the source anew. It may be
-// called more than once.
+func (p *Pages) leave() { <-p.turn }
+
+// Close lets go of the source, once the page that is being made is finished. Pages that were made stay usable; one that
+// passed through opens the source anew. It may be called more than once.
 func (p *Pages) Close() error {
+	p.turn <- struct{}{}
+	defer p.leave()
+	p.closed = true
+	p.letGo()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.live == nil {
@@ -154,15 +198,4 @@ func (p *Pages) take(ctx context.Context) (*stream, error) {
 	}
 	s.rewind(ctx) // can, since nothing read it after Split did
 	return s, nil
-}
-
-// reserve accounts for n bytes until done is called.
-func (p *Pages) reserve(ctx context.Context, n int64) (done func(), err error) {
-	if p.lim.Reserve == nil {
-		return func() {}, nil
-	}
-	if err := p.lim.Reserve(ctx, n); err != nil {
-		return nil, err
-	}
-	return func() { _ = p.lim.Reserve(context.WithoutCancel(ctx), 0) }, nil
 }

@@ -16,8 +16,8 @@ const passMax = 16 << 20
 var errSize = errors.New("page: the source's size has changed since it was first opened")
 
 // pass makes a page of the object's own bytes, neither read nor decoded. Its first Open goes on with the stream of Split.
-func (p *Pages) pass(ctx context.Context) *Page {
-	pg := p.head.page(p.head.width, p.head.height, p.size, "passed through")
+func (p *Pages) pass(ctx context.Context, h *header) *Page {
+	pg := h.page(h.width, h.height, p.size, "passed through")
 	pg.Open = func() (io.ReadCloser, error) {
 		s, err := p.take(ctx)
 		if err != nil {
@@ -34,24 +34,26 @@ func (p *Pages) pass(ctx context.Context) *Page {
 
 // collect passes the bytes of a source that does not know its size. A page has to know it, so they are held. If they are
 // too many the page is developed after all.
-func (p *Pages) collect(ctx context.Context) (*Page, error) {
+func (p *Pages) collect(ctx context.Context, h *header) (*Page, error) {
 	b, err := p.readAll(ctx, min(passMax, p.lim.MaxBytes))
+	if isTooLarge(err) {
+		return p.develop(ctx, h) // no room for what it might be; its header says what it needs
+	}
 	if err != nil {
 		return nil, err
 	}
 	if b == nil {
-		return p.develop(ctx)
+		return p.develop(ctx, h)
 	}
-	return p.head.held(b, p.head.width, p.head.height, "passed through"), nil
+	return h.held(b, h.width, h.height, "passed through"), nil
 }
 
 // readAll reads an object of no more than most bytes; nil if it has more.
 func (p *Pages) readAll(ctx context.Context, most int64) ([]byte, error) {
-	done, err := p.reserve(ctx, 3*most) // a buffer that grows holds the old, half as large, beside the new
-	if err != nil {
+	if err := p.reserve(ctx, 3*most); err != nil { // a buffer that grows holds the old, half as large, beside the new
 		return nil, err
 	}
-	defer done()
+	defer p.settle()
 	s, err := p.take(ctx)
 	if err != nil {
 		return nil, err
@@ -65,9 +67,9 @@ func (p *Pages) readAll(ctx context.Context, most int64) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// page is the first page, without Open.
+// page is the finished page, without Open.
 func (h *header) page(width, height int, size int64, how string) *Page {
-	return &Page{Number: 1, Width: width, Height: height, Type: "image/" + strings.ToLower(h.format), Size: size, How: how}
+	return &Page{Width: width, Height: height, Type: "image/" + strings.ToLower(h.format), Size: size, How: how}
 }
 
 // held is the page whose bytes are b.

@@ -65,7 +65,7 @@ func (h *pngHeader) chunk(s *stream, first bool) (done bool, err error) {
 	n, kind := int64(binary.BigEndian.Uint32(b)), string(b[4:8])
 	switch {
 	case first && kind == "CgBI":
-		return false, unsupported("a PNG in Apple's private variant (CgBI) is not supported; " + supported)
+		return false, unsupported("a PNG in Apple's private variant (CgBI) is not supported; " + supported())
 	case first != (kind == "IHDR"):
 		return false, corrupt("broken PNG: chunks out of order", nil)
 	case n > 1<<31-1:
@@ -156,7 +156,7 @@ func (h *pngHeader) header() (*header, error) {
 		return nil, corrupt("broken PNG: no palette", nil)
 	}
 	g := &header{format: "PNG", width: int(h.width), height: int(h.height), orientation: h.orientation,
-		channels: 3, memory: h.memory(), decode: png.Decode}
+		channels: 3, memory: h.memory(), decode: streamed(png.Decode)}
 	if h.colour == pngGray && !h.transparent {
 		g.channels = 1
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 )
@@ -52,9 +53,14 @@ func (a *attempt) guard(f func() error) (err error) {
 	return f()
 }
 
-// panicked keeps where it happened for the log; the document gets the short text only.
+// panicked keeps where it happened for the log. What a panic says may be text of the document, so only the runtime's own
+// words are kept, and the type of anything else.
 func panicked(v any) error {
-	return &panicError{value: fmt.Sprint(v), stack: string(debug.Stack())}
+	text := fmt.Sprintf("%T", v)
+	if err, ok := v.(runtime.Error); ok {
+		text = err.Error()
+	}
+	return &panicError{value: text, stack: string(debug.Stack())}
 }
 
 type panicError struct{ value, stack string }
@@ -63,30 +69,66 @@ func (e *panicError) Error() string { return "panic: " + e.value }
 
 // work prepares, starts the readers and writes down what they finish.
 func (a *attempt) work(ctx, work context.Context, stop context.CancelCauseFunc) error {
-	if err := a.resume(work); err != nil {
+	renewal := time.NewTicker(RenewEvery)
+	defer renewal.Stop()
+	if err := a.prepare(work, stop, renewal.C); err != nil {
 		return err
 	}
 	readers := a.start(work)
 	a.readers = readers
-	renewal := time.NewTicker(RenewEvery)
-	defer renewal.Stop()
 	for {
 		select {
 		case <-renewal.C:
-			if err := a.renew(ctx); errors.Is(err, errLeaseLost) {
+			if err := a.renew(work); errors.Is(err, errLeaseLost) {
 				stop(err)
 				return err
 			}
 		case s, ok := <-readers.steps:
 			if !ok {
-				return readers.err
+				return a.over(work, readers.err)
 			}
-			if err := a.note(ctx, readers.more(s)); err != nil {
+			if err := a.note(work, readers.more(s)); err != nil && work.Err() == nil {
 				stop(err)
 				return err
 			}
 		case <-work.Done():
-			return errors.Join(context.Cause(work), a.note(ctx, readers.more()))
+			return a.over(work, a.note(ctx, readers.more()))
+		}
+	}
+}
+
+// errMissing says that the readers ended before every page was finished.
+var errMissing = errors.New("not every page was finished")
+
+// over is how the readers' work ended: well only where every page is here, whatever else happened meanwhile.
+func (a *attempt) over(work context.Context, err error) error {
+	if err != nil || a.total > 0 && len(a.pages) >= a.total {
+		return err
+	}
+	if cause := context.Cause(work); cause != nil {
+		return cause
+	}
+	return errMissing
+}
+
+// prepare resumes, and renews the lease meanwhile.
+func (a *attempt) prepare(work context.Context, stop context.CancelCauseFunc, renewal <-chan time.Time) error {
+	if a.begun {
+		return nil
+	}
+	done := make(chan error, 1)
+	stored := a.stored
+	go func() { done <- a.guard(func() error { return a.resume(work, stored) }) }()
+	for {
+		select {
+		case <-renewal:
+			if err := a.renew(work); errors.Is(err, errLeaseLost) {
+				stop(err)
+				<-done
+				return err
+			}
+		case err := <-done:
+			return err
 		}
 	}
 }
@@ -103,21 +145,18 @@ func (a *attempt) ended() <-chan struct{} {
 }
 
 // resume makes sure that the page documents are this generation's and reads those that earlier attempts finished.
-func (a *attempt) resume(ctx context.Context) error {
-	if a.begun {
-		return nil
-	}
+func (a *attempt) resume(ctx context.Context, stored *Stored) error {
 	if err := a.p.o.Records.ClearPages(ctx, a.id, a.ev.Generation); err != nil {
 		return err
 	}
-	if a.stored.PagesDone == 0 {
+	if stored.PagesDone == 0 {
 		return nil
 	}
 	pages, err := a.p.o.Records.Pages(ctx, a.id, a.ev.Generation)
 	for _, pg := range pages {
 		a.pages[pg.Page], a.saved[pg.Page] = pg, true
 	}
-	a.model = a.stored.Model
+	a.model = stored.Model
 	return err
 }
 

@@ -52,7 +52,7 @@ func (p *Pipeline) claim(ctx, work context.Context, ev Event) (*claim, error) {
 				c.outcome = OutSuperseded
 				return c, err
 			}
-			t.living = true
+			t.beaten = c.stored.Generation
 		default:
 			c.settle(v)
 			return c, p.tidyMarker(ctx, c)
@@ -76,18 +76,28 @@ func (c *claim) settle(v verdict) {
 // try is one claim, with the place that its ticket asks for.
 func (p *Pipeline) try(ctx, work context.Context, ev Event, t ticket) (*claim, verdict, error) {
 	c := &claim{lease: t.lease}
+	returned := false
+	defer func() {
+		if !returned { // a panic below: the places must not go with it
+			c.leave()
+		}
+	}()
 	leave, err := p.gate.enter(work, t.alone)
 	if err != nil {
+		returned = true
 		return c, "", err
 	}
 	c.exit = append(c.exit, leave)
 	c.seat, err = p.mem.sit(work, ev.Size)
 	if err != nil {
+		returned = true
 		return c, "", err
 	}
 	c.exit = append(c.exit, c.seat.leave)
 	var v verdict
-	c.stored, err = p.o.Records.Update(ctx, ev.Object.ID(), nil, func(old *Record) (*Change, error) {
+	commit, cancel := shortlyAfter(work, ctx)
+	defer cancel()
+	c.stored, err = p.o.Records.Update(commit, ev.Object.ID(), nil, func(old *Record) (*Change, error) {
 		if work.Err() != nil {
 			return nil, context.Cause(work)
 		}
@@ -95,9 +105,23 @@ func (p *Pipeline) try(ctx, work context.Context, ev Event, t ticket) (*claim, v
 		var ch *Change
 		ch, v = p.o.Rules.claim(old, ev, t)
 		c.fresh = old != nil
+		if v == claimed && p.late(ctx) {
+			return nil, errLate
+		}
 		return ch, nil
 	})
+	returned = true
 	return c, v, err
+}
+
+// errLate says that waiting for a place took so long that the rest of the time would not do. The object had no part in
+// it, so nothing is written and nothing counts.
+var errLate = errors.New("no place in the instance in time")
+
+// late tells whether less than a quarter of the time for one delivery is left. (A sweep's last starter has half.)
+func (p *Pipeline) late(ctx context.Context) bool {
+	d, ok := ctx.Deadline()
+	return ok && time.Until(d) < p.o.ProcessTimeout/4
 }
 
 // lives asks the bucket whether this generation is the one that stands there.

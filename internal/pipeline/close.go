@@ -40,7 +40,11 @@ func (a *attempt) release(ctx context.Context, r report) report {
 		failed = failedPage(a.ev.Generation, pe.page, r.fault)
 	}
 	return a.commitEnd(ctx, r, func(old *Record) *Change {
-		return a.withUnsaved(a.p.o.Rules.release(old, r.fault, failed, time.Now()))
+		c := a.p.o.Rules.release(old, r.fault, failed, time.Now())
+		if r.fault.Code == CodeStoreRejected {
+			return c // it may have been a page that the store does not take
+		}
+		return a.withUnsaved(c)
 	})
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -28,15 +29,16 @@ type readers struct {
 	ended chan struct{}
 	err   error // why it ended early; read it after steps was closed
 
-	mu     sync.Mutex
-	failed error // the first fault that stops the object
-	next   int
-	making sync.Mutex // one page is decoded at a time, so memory is bounded by one
+	mu        sync.Mutex
+	failed    error // the first fault that stops the object
+	postponed error // the first of a page's own, which does not
+	next      int
+	making    sync.Mutex // one page is decoded at a time, so memory is bounded by one
 }
 
 func (a *attempt) start(work context.Context) *readers {
 	r := &readers{a: a, skip: map[int]bool{}, ended: make(chan struct{})}
-	r.steps = make(chan step, a.p.o.OCRConcurrency)
+	r.steps = make(chan step, a.p.o.OCRConcurrency+1)
 	for n := range a.pages {
 		r.skip[n] = true
 	}
@@ -68,7 +70,7 @@ func (r *readers) all(work context.Context) error {
 	src := &source{objects: r.a.p.o.Objects, object: r.a.ev.Object}
 	limits := r.a.p.o.Limits
 	limits.Edge = r.a.p.o.OCR.Profile().Edge
-	limits.Reserve = r.a.seat.reserve
+	limits.Reserve, limits.Grow = r.a.seat.reserve, r.a.seat.grow
 	pages, err := page.Split(work, page.Source{Open: src.open}, limits)
 	if err != nil {
 		return err
@@ -82,7 +84,7 @@ func (r *readers) all(work context.Context) error {
 		})
 	}
 	wg.Wait()
-	return r.failed
+	return cmp.Or(r.failed, r.postponed)
 }
 
 // some reads page after page until there is none left or one has a fault that is not its own alone.
@@ -94,8 +96,14 @@ func (r *readers) some(work context.Context, pages *page.Pages, src *source) err
 		}
 		if err != nil {
 			f := faultOf(asCause(work, err))
-			if f.Class != Final || pages.Len() == 1 {
+			switch {
+			case pages.Len() == 1:
+				return err
+			case f.Class == Service || work.Err() != nil:
 				return &pageError{page: n, err: err}
+			case f.Class != Final:
+				r.postpone(&pageError{page: n, err: err})
+				continue
 			}
 			s.page = *failedPage(r.a.ev.Generation, n, f)
 		}
@@ -104,10 +112,20 @@ func (r *readers) some(work context.Context, pages *page.Pages, src *source) err
 	return nil
 }
 
+// postpone keeps a page's own fault until the other pages are read: one bad page must not cost them their turn.
+func (r *readers) postpone(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.postponed == nil {
+		r.postponed = err
+	}
+}
+
 // one makes page n and has it read.
 func (r *readers) one(work context.Context, pages *page.Pages, n int) (step, error) {
 	r.making.Lock()
 	pg, err := pages.Page(work, n)
+	r.a.seat.forgetGuess()
 	r.making.Unlock()
 	if err != nil {
 		return step{}, err

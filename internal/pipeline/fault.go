@@ -76,6 +76,7 @@ var sentinels = []struct {
 	// Why the work was ended goes before what that did to a call under way.
 	{errDraining, CodeInterrupted, Service},
 	{errDeadline, CodeDeadline, Doubt},
+	{errLate, CodeDeadline, Service},
 	{ErrObjectGone, CodeObjectGone, Final},
 	{ErrObjectCorrupt, CodeCorrupt, Final},
 	{errReplaced, CodeObjectGone, Service},

@@ -44,8 +44,9 @@ const (
 
 // seat is one attempt's place in the budget. It is not safe for concurrent use: an attempt decodes one page at a time.
 type seat struct {
-	m    *memory
-	held int64
+	m     *memory
+	held  int64
+	known bool // held is no guess any more
 }
 
 // sit takes a place for an object of so many stored bytes. The guess is corrected by reserve once the header is read.
@@ -58,6 +59,7 @@ func (m *memory) sit(ctx context.Context, size int64) (*seat, error) {
 // reserve sets what the seat holds to n bytes. Giving back is at once; for more, all is given back first and then asked
 // for anew, so that nobody who waits holds anything and no two can wait for each other.
 func (s *seat) reserve(ctx context.Context, n int64) error {
+	s.known = true
 	if n > s.m.total {
 		return &page.Error{Kind: page.TooLarge, Msg: fmt.Sprintf(
 			"decoding it takes about %d MiB of memory, MEMORY_BUDGET is %d MiB", n>>20, s.m.total>>20)}
@@ -69,6 +71,22 @@ func (s *seat) reserve(ctx context.Context, n int64) error {
 	}
 	s.leave()
 	return s.acquire(ctx, n)
+}
+
+// forgetGuess gives the place back where no decoder asked for one: a page that passes through holds nothing.
+func (s *seat) forgetGuess() {
+	if !s.known {
+		s.leave()
+	}
+}
+
+// grow sets what the seat holds to at least n bytes, if it gets them at once.
+func (s *seat) grow(n int64) bool {
+	if n > s.held && !s.m.s.TryAcquire(n-s.held) {
+		return false
+	}
+	s.held = max(s.held, n)
+	return true
 }
 
 func (s *seat) acquire(ctx context.Context, n int64) error {

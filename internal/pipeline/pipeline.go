@@ -28,7 +28,7 @@ type Options struct {
 	Log     *slog.Logger
 
 	Rules  Rules
-	Limits page.Limits // Edge and Reserve are the pipeline's own business
+	Limits page.Limits // Edge, Reserve and Grow are the pipeline's own business
 
 	OCRConcurrency int           // pages in flight for one object
 	MemoryBudget   int64         // bytes that decoded pages in flight may hold together
@@ -86,6 +86,12 @@ func (p *Pipeline) enter(ctx context.Context) (context.Context, func(), bool) {
 	p.running.Add(1)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.o.ProcessTimeout)
 	return ctx, func() { cancel(); p.running.Done() }, true
+}
+
+func (p *Pipeline) draining() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }
 
 // drainMargin is kept of the time to drain for the closing writes.
@@ -156,6 +162,16 @@ func (p *Pipeline) workTime(ctx context.Context) (context.Context, context.Cance
 	work, stop := context.WithCancelCause(timed)
 	unhook := context.AfterFunc(p.drain, func() { stop(errDraining) })
 	return work, func(cause error) { unhook(); stop(cause); cancel() }
+}
+
+// claimRest is how long a claim's commit that is under way may take when work ends: it may be applied already.
+const claimRest = time.Second
+
+// shortlyAfter is ctx, ended a moment after work is.
+func shortlyAfter(work, ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	unhook := context.AfterFunc(work, func() { time.AfterFunc(claimRest, cancel) })
+	return ctx, func() { unhook(); cancel() }
 }
 
 // asCause puts the reason for which work ended in the place of an error that only says that it ended.

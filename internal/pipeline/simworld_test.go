@@ -180,8 +180,8 @@ func (s *sim) park(ctx context.Context, op, obj string) error {
 		s.mu.Unlock()
 		return errDead
 	}
-	d.calls[op]++
-	c := &call{d: d, op: op, obj: obj, n: d.calls[op], verdict: make(chan error, 1)}
+	d.calls[op+obj]++
+	c := &call{d: d, op: op, obj: obj, n: d.calls[op+obj], verdict: make(chan error, 1)}
 	s.parked = append(s.parked, c)
 	s.mu.Unlock()
 	select {

@@ -62,7 +62,9 @@ type Records interface {
 	Get(ctx context.Context, id string) (*Stored, error)
 	// Pages reads the page documents of one generation, in order.
 	Pages(ctx context.Context, id string, generation int64) ([]PageRecord, error)
-	// ClearPages removes the page documents of all generations but keep (0: of all). It may be repeated.
+	// ClearPages removes the page documents of all generations but keep (0: of all), and never those of the generation
+	// that the record speaks of by then, unless that is a marker: a caller that was overtaken does no harm. It may be
+	// repeated.
 	ClearPages(ctx context.Context, id string, keep int64) error
 	// Due lists at most limit records whose Due is not after now, the longest overdue first.
 	Due(ctx context.Context, now time.Time, limit int) ([]*Stored, error)

@@ -62,7 +62,7 @@ func (s *sweep) batch(ctx context.Context) ([]*Stored, error) {
 	return fresh, nil
 }
 
-func (s *sweep) over() bool { return !time.Now().Before(s.until) || s.p.drain.Err() != nil }
+func (s *sweep) over() bool { return !time.Now().Before(s.until) || s.p.draining() }
 
 func (s *sweep) work(ctx context.Context, batch []*Stored) {
 	var wg sync.WaitGroup

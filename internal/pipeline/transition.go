@@ -42,7 +42,7 @@ type ticket struct {
 	now    time.Time
 	lease  string // id for the lease
 	alone  bool   // the caller holds the instance alone
-	living bool   // the bucket said that the event's generation is the one that lives
+	beaten int64  // the record's generation of which the bucket said that the event's lives instead; 0: not asked
 }
 
 // claim decides whether an event's generation may be worked on, and what the record says from then on.
@@ -52,7 +52,7 @@ func (r Rules) claim(old *Record, ev Event, t ticket) (*Change, verdict) {
 		return fresh(nil, ev, t), claimed
 	case old.Generation == ev.Generation:
 		return r.claimSame(old, ev, t)
-	case ev.Generation > old.Generation, t.living:
+	case ev.Generation > old.Generation, t.beaten == old.Generation:
 		return fresh(old, ev, t), claimed
 	}
 	return nil, older
@@ -100,7 +100,7 @@ func (r Rules) claimSame(old *Record, ev Event, t ticket) (*Change, verdict) {
 // kills the process is found out and its neighbours are cleared.
 func (r Rules) takeOver(rec *Record, t ticket) (*Change, verdict) {
 	alone := rec.Lease != nil && rec.Lease.Alone
-	again := rec.Error != nil && rec.Error.Code == CodeInterrupted
+	again := rec.Error != nil && rec.Error.Code == CodeInterrupted && rec.Doubts > 0
 	f := Fault{Code: CodeInterrupted, Class: Doubt, Message: "the attempt before ended without a word: its lease ran out"}
 	if alone {
 		f.Class = OfObject

@@ -89,8 +89,8 @@ func TestClaim(t *testing.T) {
 		{"older under a lease", record(Processing), 4, ticket{}, want{v: older}},
 		{"older under retrying", record(Retrying), 4, ticket{}, want{v: older}},
 		{"older under a marker", record(Erased), 4, ticket{}, want{v: older}},
-		{"lower number, but it lives", record(Done), 4, ticket{living: true}, want{v: claimed, attempt: 1}},
-		{"lower number, lives, under a lease", record(Processing), 4, ticket{living: true}, want{v: claimed, attempt: 1}},
+		{"lower number, but it lives", record(Done), 4, ticket{beaten: 5}, want{v: claimed, attempt: 1}},
+		{"lower number, lives, under a lease", record(Processing), 4, ticket{beaten: 5}, want{v: claimed, attempt: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.ticket.now, c.ticket.lease = now, "ours"
@@ -293,7 +293,7 @@ func TestEveryStateEveryEvent(t *testing.T) {
 	}
 	claim := func(generation int64, living, alone bool) func(*Record) (*Change, string) {
 		return func(old *Record) (*Change, string) {
-			ch, v := rules.claim(old, finalized(generation), ticket{now: now, lease: "new", living: living, alone: alone})
+			ch, v := rules.claim(old, finalized(generation), ticket{now: now, lease: "new", beaten: beaten(old, living), alone: alone})
 			return ch, string(v)
 		}
 	}
@@ -367,4 +367,12 @@ func TestEveryStateEveryEvent(t *testing.T) {
 			}
 		}
 	}
+}
+
+// beaten is the generation of which the bucket said that the event's lives instead.
+func beaten(old *Record, living bool) int64 {
+	if living && old != nil {
+		return old.Generation
+	}
+	return 0
 }

@@ -144,7 +144,8 @@ func (m *Memory) ClearPages(ctx context.Context, id string, keep int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for key, pg := range m.pages[id] {
-		if pg.Generation != keep {
+		if r := recordOf(m.records[id]); pg.Generation != keep &&
+			(r == nil || r.Status == pipeline.Erased || pg.Generation != r.Generation) {
 			delete(m.pages[id], key)
 		}
 	}

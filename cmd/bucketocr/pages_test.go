@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+// book is a PDF of n pages; each says its number.
+func book(n int) []byte {
+	var leaves []pagetest.Leaf
+	for i := range n {
+		leaves = append(leaves, pagetest.Text(fmt.Sprintf("This is page %d of %d.", i+1, n), "Nothing else is on it."))
+	}
+	return pagetest.PDF("", leaves)
+}
+
+// resident is how many MiB a process holds, and the decoders that it started: 0 where that cannot be told.
+func resident(pid int) (parent, child int) {
+	status := func(pid string) int {
+		b, _ := os.ReadFile("/proc/" + pid + "/status")
+		_, rest, _ := bytes.Cut(b, []byte("VmRSS:"))
+		kib, _ := strconv.Atoi(strings.Fields(string(rest) + " 0")[0])
+		return kib >> 10
+	}
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, task := range tasks {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
+		children = append(children, b...)
+	}
+	for c := range strings.FieldsSeq(string(children)) {
+		child = max(child, status(c))
+	}
+	return status(strconv.Itoa(pid)), child
+}
+
+// TestBookKilledThreeTimes: a PDF of 300 pages, and kill -9 in the middle, three times. Every page is paid for once, plus
+// those in flight at a kill, the progress stands in the document, and memory does not grow with the pages.
+func TestBookKilledThreeTimes(t *testing.T) {
+	const pages, inFlight = 300, 4
+	c := newCloud(t)
+	c.ocr.Default(ocrtest.Text("read"))
+	o, ce := c.put("book.pdf", book(pages))
+	for kill, at := range []int{60, 140, 220, pages} {
+		s := c.start()
+		answer := make(chan string, 1)
+		go func() { _, out := s.post(ce); answer <- out }()
+		if at == pages {
+			if out := <-answer; out != "done" {
+				t.Fatalf("%s\n%s", out, s.logs)
+			}
+			if parent, child := resident(s.cmd.Process.Pid); parent > 128 || child > 256 {
+				t.Errorf("%d MiB, and %d MiB of the decoders", parent, child)
+			} else {
+				t.Logf("%d MiB, and %d MiB of the decoders", parent, child)
+			}
+			break
+		}
+		if err := c.ocr.Wait(t.Context(), func(n ocrtest.Counts) bool { return n.Requests >= at }); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.cmd.Process.Kill()
+		<-answer
+		_ = s.wait()
+		r := c.record(o)
+		if r.Status != pipeline.Processing || r.Pages != pages || r.PagesDone < at-inFlight*(kill+2) || r.PagesDone > at {
+			t.Errorf("killed after %d requests: %s, %d of %d pages", at, r.Status, r.PagesDone, r.Pages)
+		}
+		c.expire(o)
+	}
+	r := c.record(o)
+	if want := strings.TrimSuffix(strings.Repeat("read\n\f\n", pages), "\n\f\n"); r.Status != pipeline.Done || r.PagesDone != pages ||
+		r.Text != want || r.Attempt != 4 || len(r.Warnings) > 0 {
+		t.Errorf("%s, %d pages, attempt %d, %v, %d bytes", r.Status, r.PagesDone, r.Attempt, r.Warnings, len(r.Text))
+	}
+	images, twice := c.ocr.Images(), 0
+	for _, n := range images {
+		twice += n - 1
+	}
+	if len(images) != pages || twice > 3*inFlight {
+		t.Errorf("%d different images, %d of them sent again", len(images), twice)
+	}
+	stored, err := c.records.Pages(t.Context(), o.ID(), o.Generation)
+	if err != nil || len(stored) != pages || stored[299].Page != pages || max(stored[0].Width, stored[0].Height) != 1540 {
+		t.Errorf("%d pages, %v", len(stored), err)
+	}
+}

@@ -1,0 +1,38 @@
+package page
+
+import (
+	"bytes"
+	"errors"
+	"image/color"
+	"io"
+
+	"golang.org/x/image/bmp"
+)
+
+// bmpHead is the longest header of a BMP: of the file, of the picture (version 5) and the palette.
+const bmpHead = 14 + 124 + 4*256
+
+// readBMP has the decoder itself read the header, from what is peeked of the file.
+func readBMP(s *stream) (*header, error) {
+	front := s.peek(bmpHead)
+	if err := s.failure(); err != nil && len(front) < bmpHead {
+		return nil, err
+	}
+	cfg, err := bmp.DecodeConfig(bytes.NewReader(front))
+	switch {
+	case errors.Is(err, bmp.ErrUnsupported):
+		return nil, unsupported("a BMP of a kind that is not supported; uncompressed ones of 1, 2, 4, 8, 24 and 32 bits are")
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, corrupt("the file is cut off", err)
+	case err != nil:
+		return nil, corrupt("broken BMP", err)
+	}
+	h := &header{format: "BMP", foreign: true, width: cfg.Width, height: cfg.Height, orientation: upright, channels: 3,
+		decode: streamed(bmp.Decode)}
+	pixel := int64(4)
+	if _, ok := cfg.ColorModel.(color.Palette); ok {
+		pixel = 1
+	}
+	h.memory = h.pixels()*pixel + 4*int64(h.width) + 4
+	return h, nil
+}

@@ -1,0 +1,177 @@
+package page
+
+import (
+	"bytes"
+	"encoding/binary"
+	"image"
+	"image/color"
+	"image/gif"
+	"strings"
+	"testing"
+
+	_ "golang.org/x/image/bmp"
+	_ "golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+)
+
+// TestFormats: of every kind of file that is no PNG and no JPEG, a page with the size, the type and the look that it should
+// have, halved and as it is.
+func TestFormats(t *testing.T) {
+	for name, c := range map[string]struct {
+		w, h int
+		kind string
+		how  string // behind the format, as it is
+	}{
+		"bmp_1bpp.bmp":                        {96, 73, "png", ""},
+		"bmp_4bpp.bmp":                        {96, 73, "png", ""},
+		"bmp_8bpp.bmp":                        {96, 73, "png", ""},
+		"video-001.bmp":                       {150, 103, "jpeg", ""},
+		"yellow_rose-small-v5.bmp":            {16, 12, "jpeg", ""},
+		"triangle-001.gif":                    {256, 128, "png", ""},
+		"video-001.interlaced.gif":            {150, 103, "jpeg", ""},
+		"video-005.gray.gif":                  {150, 103, "png", ""},
+		"blue-purple-pink.lossy.webp":         {150, 100, "jpeg", ""},
+		"video-001.lossy.webp":                {150, 103, "jpeg", ""},
+		"gopher-doc.4bpp.lossless.webp":       {75, 100, "png", ""},
+		"gopher-doc.with-alpha.lossless.webp": {75, 100, "png", "laid on white"},
+		"yellow_rose.lossy-with-alpha.webp":   {400, 301, "jpeg", "laid on white"},
+		"bw-deflate.tiff":                     {153, 55, "png", ""},
+		"bw-gopher_ccittGroup3.tiff":          {153, 55, "png", ""},
+		"bw-gopher_ccittGroup4.tiff":          {153, 55, "png", ""},
+		"bw-packbits.tiff":                    {153, 55, "png", ""},
+		"no_compress.tiff":                    {16, 15, "jpeg", "laid on white"},
+		"no_rps.tiff":                         {16, 15, "jpeg", "laid on white"},
+		"video-001-16bit.tiff":                {150, 103, "jpeg", "16 bits reduced to 8"},
+		"video-001-gray-16bit.tiff":           {150, 103, "png", "16 bits reduced to 8"},
+		"video-001-gray.tiff":                 {150, 103, "png", ""},
+		"video-001-paletted.tiff":             {150, 103, "jpeg", ""},
+		"video-001-tile-64x64.tiff":           {150, 103, "jpeg", ""},
+		"video-001-strip-64.tiff":             {150, 103, "jpeg", ""},
+	} {
+		data := testFile(t, name)
+		want, format, err := image.Decode(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		for _, edge := range []int{4000, max(c.w, c.h) / 2} {
+			pg, m := picture(t, data, edge)
+			worst, psnr := differ(m, averaged(want, m.Bounds().Dx(), m.Bounds().Dy()))
+			if pg.Type == "image/png" && worst > 2 || psnr < 22 {
+				t.Errorf("%s to %d: off by %.1f, %.1f dB", name, edge, worst, psnr)
+			}
+			if edge < 4000 {
+				continue
+			}
+			if pg.Width != c.w || pg.Height != c.h || pg.Type != "image/"+c.kind {
+				t.Errorf("%s: %d x %d as %s", name, pg.Width, pg.Height, pg.Type)
+			}
+			if how := strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(pg.How), "from "+format), ", "); how != c.how {
+				t.Errorf("%s: %q", name, pg.How)
+			}
+		}
+	}
+	if _, _, err := only(t, newObject(testFile(t, "invalid-palette-ref.tiff")), wide(1540)); kindOf(err) != Corrupt {
+		t.Error(err)
+	}
+}
+
+// animated makes an animation of a still WebP: the picture in a frame, a canvas around it, and a second frame.
+func animated(t testing.TB, still []byte) []byte {
+	t.Helper()
+	chunks, err := webpChunks(still)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := webp.DecodeConfig(bytes.NewReader(still))
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := make([]byte, frameHead)
+	frame[6], frame[7] = byte(cfg.Width-1), byte((cfg.Width-1)>>8)
+	frame[9], frame[10] = byte(cfg.Height-1), byte((cfg.Height-1)>>8)
+	for _, c := range chunks {
+		if c.name != "VP8X" {
+			frame = appendChunk(frame, c.name, c.body)
+		}
+	}
+	canvas := []byte{2, 0, 0, 0, 0xff, 1, 0, 0xff, 1, 0}
+	body := appendChunk(nil, "VP8X", canvas)
+	body = appendChunk(body, "ANIM", make([]byte, 6))
+	body = appendChunk(appendChunk(body, "ANMF", frame), "ANMF", frame)
+	return riff(body)
+}
+
+func riff(body []byte) []byte {
+	file := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body)+4))
+	return append(append(file, "WEBP"...), body...)
+}
+
+func TestAnimatedWebP(t *testing.T) {
+	for _, name := range []string{"video-001.lossy.webp", "gopher-doc.4bpp.lossless.webp", "yellow_rose.lossy-with-alpha.webp"} {
+		still := testFile(t, name)
+		_, want := picture(t, still, 100)
+		pg, got := picture(t, animated(t, still), 100)
+		if !strings.Contains(pg.How, "first picture of an animation") {
+			t.Errorf("%s: %q", name, pg.How)
+		}
+		if worst, _ := differ(got, averaged(want, got.Bounds().Dx(), got.Bounds().Dy())); worst > 1 {
+			t.Errorf("%s: off by %.1f", name, worst)
+		}
+	}
+}
+
+func TestWebPOrientation(t *testing.T) {
+	for _, before := range []string{"", "Exif\x00\x00"} {
+		chunks, err := webpChunks(testFile(t, "video-001.lossy.webp"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := appendChunk(nil, "VP8X", []byte{8, 0, 0, 0, 149, 0, 0, 102, 0, 0})
+		body = appendChunk(body, chunks[0].name, chunks[0].body)
+		body = appendChunk(body, "EXIF", append([]byte(before), exif(binary.LittleEndian, 6)...))
+		if pg, _ := picture(t, riff(body), 1540); pg.Width != 103 || pg.How != "from WebP, turned 90°" {
+			t.Errorf("%+v", pg)
+		}
+	}
+}
+
+// TestTransparentGIF: what is clear is white, and the first frame is the page even if the screen is larger.
+func TestTransparentGIF(t *testing.T) {
+	frame := image.NewPaletted(image.Rect(10, 20, 40, 60), color.Palette{color.RGBA{}, color.Black, color.White})
+	frame.SetColorIndex(11, 21, 1)
+	var b bytes.Buffer
+	err := gif.EncodeAll(&b, &gif.GIF{Image: []*image.Paletted{frame, frame}, Delay: []int{1, 1},
+		Config: image.Config{Width: 100, Height: 100}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pg, m := picture(t, b.Bytes(), 1540)
+	r, _, _, _ := m.At(0, 0).RGBA()
+	ink, _, _, _ := m.At(1, 1).RGBA()
+	if pg.Width != 30 || pg.Height != 40 || r != 0xffff || ink != 0 {
+		t.Errorf("%+v, %x, %x", pg, r, ink)
+	}
+}
+
+// tiffOf is a TIFF of gray pages, page n being n0+n pixels wide.
+func tiffOf(t testing.TB, n0, n int) []byte {
+	t.Helper()
+	var pictures []pagetest.Picture
+	for i := range n {
+		pictures = append(pictures, pagetest.Gray(paper(t, n0+i+1, 60, 9), 60))
+	}
+	return pagetest.TIFF(binary.LittleEndian, pictures...)
+}
+
+func TestOrientationOfTIFF(t *testing.T) {
+	src := paper(t, 90, 60, 9)
+	for o := orientation(1); o <= 8; o++ {
+		m := drawn(image.NewGray, stored(src, o))
+		pg, got := picture(t, pagetest.TIFF(binary.BigEndian, pagetest.Gray(m, 16).With(tagOrientation, 3, uint32(o))), 1540)
+		if worst, _ := differ(got, averaged(src, 90, 60)); pg.Width != 90 || worst > 0 {
+			t.Errorf("orientation %d: %+v, off by %.1f", o, pg, worst)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package page
+
+import (
+	"image/gif"
+)
+
+// Blocks of GIF.
+const (
+	gifExtension = 0x21
+	gifPicture   = 0x2c
+	gifTrailer   = 0x3b
+)
+
+// readGIF reads as far as the first picture's descriptor. The page is that picture; the screen around it, where it is larger,
+// is empty.
+func readGIF(s *stream) (*header, error) {
+	b, err := s.next(13)
+	if err != nil {
+		return nil, cutOff(err)
+	}
+	if err := skipColours(s, b[10]); err != nil {
+		return nil, cutOff(err)
+	}
+	for {
+		b, err := s.next(1)
+		switch {
+		case err != nil:
+			return nil, cutOff(err)
+		case b[0] == gifTrailer:
+			return nil, corrupt("broken GIF: no picture", nil)
+		case b[0] == gifPicture:
+			return gifHeader(s)
+		case b[0] != gifExtension:
+			return nil, corrupt("broken GIF: unknown block", nil)
+		}
+		if err := skipExtension(s); err != nil {
+			return nil, cutOff(err)
+		}
+	}
+}
+
+func gifHeader(s *stream) (*header, error) {
+	b, err := s.next(9)
+	if err != nil {
+		return nil, cutOff(err)
+	}
+	w, h := int(b[4])|int(b[5])<<8, int(b[6])|int(b[7])<<8
+	picture := int64(w) * int64(h)
+	if interlaced := b[8]&0x40 != 0; interlaced {
+		picture *= 2
+	}
+	return &header{format: "GIF", foreign: true, width: w, height: h, orientation: upright, channels: 3, memory: picture,
+		decode: streamed(gif.Decode)}, nil
+}
+
+// skipColours passes over the table of colours that flags announce.
+func skipColours(s *stream, flags byte) error {
+	if flags&0x80 == 0 {
+		return nil
+	}
+	return s.skip(3 << (1 + flags&7))
+}
+
+// skipExtension passes over an extension: its label and blocks, up to an empty one.
+func skipExtension(s *stream) error {
+	if err := s.skip(1); err != nil {
+		return err
+	}
+	for {
+		b, err := s.next(1)
+		if err != nil || b[0] == 0 {
+			return err
+		}
+		if err := s.skip(int64(b[0])); err != nil {
+			return err
+		}
+	}
+}

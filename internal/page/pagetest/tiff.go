@@ -1,0 +1,179 @@
+// Package pagetest makes files of pages for the tests of several packages: TIFF and PDF, of any number of pages, sound or
+// with anything wrong. What it makes is the same every time.
+package pagetest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"slices"
+)
+
+// Tag is an entry of a TIFF directory. Kind is 1 for bytes, 3 for 16 and 4 for 32 bits, 7 for anything.
+type Tag struct {
+	ID, Kind uint16
+	Values   []uint32
+}
+
+// Picture is one page of a TIFF: its tags, without those that say where the strips lie, and the strips.
+type Picture struct {
+	Tags   []Tag
+	Strips [][]byte
+	Tiled  bool
+}
+
+// With is the picture with a tag added or replaced.
+func (p Picture) With(id, kind uint16, values ...uint32) Picture {
+	p.Tags = append(slices.DeleteFunc(slices.Clone(p.Tags), func(t Tag) bool { return t.ID == id }), Tag{id, kind, values})
+	return p
+}
+
+// TIFF is a file of pictures, directories last, in the byte order of the first argument.
+func TIFF(order binary.AppendByteOrder, pictures ...Picture) []byte {
+	b := []byte("II*\x00\x00\x00\x00\x00")
+	if order == binary.AppendByteOrder(binary.BigEndian) {
+		b = []byte("MM\x00*\x00\x00\x00\x00")
+	}
+	link := 4 // where the place of the next directory has to be written
+	for _, p := range pictures {
+		var offsets, counts []uint32
+		for _, s := range p.Strips {
+			offsets, counts = append(offsets, uint32(len(b))), append(counts, uint32(len(s)))
+			b = append(b, s...)
+		}
+		places := [2]uint16{273, 279}
+		if p.Tiled {
+			places = [2]uint16{324, 325}
+		}
+		b, link = appendDirectory(order, b, link, p.With(places[0], 4, offsets...).With(places[1], 4, counts...).Tags)
+	}
+	return b
+}
+
+func appendDirectory(order binary.AppendByteOrder, b []byte, link int, tags []Tag) ([]byte, int) {
+	slices.SortFunc(tags, func(s, t Tag) int { return int(s.ID) - int(t.ID) })
+	b = append(b, make([]byte, len(b)&1)...)
+	at := len(b)
+	order.(binary.ByteOrder).PutUint32(b[link:], uint32(at))
+	far := at + 2 + 12*len(tags) + 4
+	var values []byte
+	b = order.AppendUint16(b, uint16(len(tags)))
+	for _, t := range tags {
+		b = order.AppendUint16(b, t.ID)
+		b = order.AppendUint16(b, t.Kind)
+		b = order.AppendUint32(b, uint32(len(t.Values)))
+		raw := appendValues(order, nil, t)
+		if len(raw) <= 4 {
+			b = append(b, append(raw, 0, 0, 0, 0)[:4]...)
+			continue
+		}
+		b = order.AppendUint32(b, uint32(far+len(values)))
+		values = append(values, append(raw, make([]byte, len(raw)&1)...)...)
+	}
+	link = len(b)
+	return append(append(b, 0, 0, 0, 0), values...), link
+}
+
+func appendValues(order binary.AppendByteOrder, b []byte, t Tag) []byte {
+	for _, v := range t.Values {
+		switch t.Kind {
+		case 3:
+			b = order.AppendUint16(b, uint16(v))
+		case 4:
+			b = order.AppendUint32(b, v)
+		default:
+			b = append(b, byte(v))
+		}
+	}
+	return b
+}
+
+// described is a picture's usual tags.
+func described(w, h, rows, bits, channels, colour, compression int) Picture {
+	p := Picture{}.With(256, 4, uint32(w)).With(257, 4, uint32(h)).With(259, 3, uint32(compression)).
+		With(262, 3, uint32(colour)).With(277, 3, uint32(channels)).With(278, 4, uint32(rows))
+	return p.With(258, 3, slices.Repeat([]uint32{uint32(bits)}, channels)...)
+}
+
+// Gray is a picture of bytes, uncompressed, in strips of rows.
+func Gray(m *image.Gray, rows int) Picture {
+	p := described(m.Rect.Dx(), m.Rect.Dy(), rows, 8, 1, 1, 1)
+	for y := 0; y < m.Rect.Dy(); y += rows {
+		p.Strips = append(p.Strips, m.Pix[y*m.Stride:min(y+rows, m.Rect.Dy())*m.Stride])
+	}
+	return p
+}
+
+// Bilevel is a picture of bits, uncompressed, black at 0.
+func Bilevel(m *image.Gray) Picture {
+	w, h := m.Rect.Dx(), m.Rect.Dy()
+	p := described(w, h, h, 1, 1, 1, 1)
+	var strip []byte
+	for y := range h {
+		row := make([]byte, (w+7)/8)
+		for x := range w {
+			row[x/8] |= m.Pix[y*m.Stride+x] >> 7 << (7 - x%8)
+		}
+		strip = append(strip, row...)
+	}
+	p.Strips = [][]byte{strip}
+	return p
+}
+
+// CMYK is a picture of four inks, uncompressed.
+func CMYK(m image.Image) Picture {
+	b := m.Bounds()
+	p := described(b.Dx(), b.Dy(), b.Dy(), 8, 4, 5, 1)
+	var strip []byte
+	for y := range b.Dy() {
+		for x := range b.Dx() {
+			c := color.CMYKModel.Convert(m.At(b.Min.X+x, b.Min.Y+y)).(color.CMYK)
+			strip = append(strip, c.C, c.M, c.Y, c.K)
+		}
+	}
+	p.Strips = [][]byte{strip}
+	return p
+}
+
+// JPEG is a picture as scanners write it: strips of rows, each a JPEG without its tables, which stand in a tag.
+func JPEG(m interface {
+	image.Image
+	SubImage(image.Rectangle) image.Image
+}, rows int) Picture {
+	b := m.Bounds()
+	p := described(b.Dx(), b.Dy(), rows, 8, 3, 6, 7)
+	if _, gray := m.(*image.Gray); gray {
+		p = described(b.Dx(), b.Dy(), rows, 8, 1, 1, 7)
+	}
+	for y := b.Min.Y; y < b.Max.Y; y += rows {
+		strip := m.SubImage(image.Rect(b.Min.X, y, b.Max.X, min(y+rows, b.Max.Y)))
+		var file bytes.Buffer
+		if err := jpeg.Encode(&file, strip, &jpeg.Options{Quality: 90}); err != nil {
+			panic(err)
+		}
+		tables, rest := apart(file.Bytes())
+		p.Strips = append(p.Strips, rest)
+		p = p.With(347, 7, tables...)
+	}
+	return p
+}
+
+// apart divides a JPEG into its tables and the rest, each of them a JPEG in form.
+func apart(file []byte) (tables []uint32, rest []byte) {
+	t, rest := []byte{0xff, 0xd8}, []byte{0xff, 0xd8}
+	i := 2
+	for ; file[i+1] != 0xda; i += 2 + int(binary.BigEndian.Uint16(file[i+2:])) {
+		segment := file[i : i+2+int(binary.BigEndian.Uint16(file[i+2:]))]
+		if m := file[i+1]; m == 0xdb || m == 0xc4 {
+			t = append(t, segment...)
+		} else {
+			rest = append(rest, segment...)
+		}
+	}
+	for _, v := range append(t, 0xff, 0xd9) {
+		tables = append(tables, uint32(v))
+	}
+	return tables, append(rest, file[i:]...)
+}

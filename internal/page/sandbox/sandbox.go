@@ -1,0 +1,190 @@
+// Package sandbox runs decoders in a child process, a second run of the same program, one call at a time.
+//
+// Code that WebAssembly is compiled to cannot be interrupted: while it runs, Go's garbage collector waits for it, and with it
+// all goroutines, a watchdog's too. A file that keeps a decoder busy for ever would so stop the whole program. A process can
+// be killed.
+package sandbox
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// ErrSlow says that a call was given up, and the child killed, after Patience.
+var ErrSlow = errors.New("the decoder took too long")
+
+// variable tells a program that it is a child.
+const variable = "BUCKETOCR_SANDBOX"
+
+// Message is a call or its answer: a few numbers and bytes.
+type Message struct {
+	Op   string  `json:"op,omitempty"`
+	Args []int64 `json:"args,omitempty"`
+	Data []byte  `json:"-"`
+
+	Size  int    `json:"size,omitempty"`  // of Data, set on the way
+	Error *Error `json:"error,omitempty"` // of an answer
+}
+
+// Error is what a handler says. Code is Serve's to give and empty for an error that it does not know.
+type Error struct{ Code, Msg string }
+
+func (e *Error) Error() string { return e.Msg }
+
+// Child is the process, started when it is first needed, and again after it was killed or has died. It ends with the
+// program that started it. Safe for concurrent use; its fields are set before the first one.
+type Child struct {
+	Patience time.Duration // for one call
+
+	once sync.Once
+	turn chan struct{} // holds a token while somebody talks to the process
+
+	mu      sync.Mutex
+	started map[string]bool // ops that Start was called with, of the process that runs
+	process *exec.Cmd
+	in      io.WriteCloser
+	out     *bufio.Reader
+}
+
+// Started reports whether Start would have nothing to do.
+func (c *Child) Started(op string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.started[op]
+}
+
+// Start makes a call without arguments, once for each process.
+func (c *Child) Start(ctx context.Context, op string) error {
+	if c.Started(op) {
+		return nil
+	}
+	_, err := c.Call(ctx, Message{Op: op})
+	if err == nil {
+		c.mu.Lock()
+		c.started[op] = true
+		c.mu.Unlock()
+	}
+	return err
+}
+
+// Call waits its turn, bounded by ctx, and then for the answer, bounded by Patience. Errors: *Error, ErrSlow, ctx's, or that
+// the process died.
+func (c *Child) Call(ctx context.Context, m Message) (Message, error) {
+	c.once.Do(func() { c.turn = make(chan struct{}, 1) })
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return Message{}, ctx.Err()
+	}
+	if err := c.run(); err != nil {
+		return Message{}, fmt.Errorf("sandbox: %w", err)
+	}
+	process := c.process.Process
+	slow := time.AfterFunc(c.Patience, func() { _ = process.Kill() })
+	answer, err := c.exchange(m)
+	switch onTime := slow.Stop(); {
+	case err == nil && !onTime:
+		c.end()
+	case err != nil && !onTime:
+		c.end()
+		return Message{}, ErrSlow
+	case err != nil:
+		return Message{}, fmt.Errorf("sandbox: %s: the decoder died: %w", m.Op, errors.Join(err, c.end()))
+	}
+	if answer.Error != nil {
+		return Message{}, answer.Error
+	}
+	return answer, nil
+}
+
+// Close ends the process, once nobody talks to it. The next call starts another.
+func (c *Child) Close() {
+	c.once.Do(func() { c.turn = make(chan struct{}, 1) })
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
+	if c.process != nil {
+		_ = c.end()
+	}
+}
+
+// run starts the process unless it runs.
+func (c *Child) run() error {
+	if c.process != nil {
+		return nil
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(path)
+	cmd.Env = []string{variable + "=1", "GOGC=50"} // and nothing of ours
+	in, inErr := cmd.StdinPipe()
+	out, outErr := cmd.StdoutPipe()
+	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
+		return err
+	}
+	c.process, c.in, c.out = cmd, in, bufio.NewReader(out)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.started = map[string]bool{}
+	return nil
+}
+
+// end kills the process and says how it ended.
+func (c *Child) end() error {
+	c.mu.Lock()
+	c.started = nil
+	c.mu.Unlock()
+	_ = c.process.Process.Kill()
+	err := c.process.Wait()
+	c.process = nil
+	return err
+}
+
+func (c *Child) exchange(m Message) (Message, error) {
+	if err := write(c.in, m); err != nil {
+		return Message{}, err
+	}
+	return read(c.out)
+}
+
+// write sends a message: a line that describes it, then its bytes.
+func write(w io.Writer, m Message) error {
+	m.Size = len(m.Data)
+	head, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(append(head, '\n')); err != nil {
+		return err
+	}
+	_, err = w.Write(m.Data)
+	return err
+}
+
+// maxSize is more than any file or picture has, in bytes.
+const maxSize = 1 << 30
+
+func read(r *bufio.Reader) (m Message, err error) {
+	line, err := r.ReadSlice('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &m)
+	}
+	if err == nil && m.Size > maxSize {
+		err = errors.New("a message of impossible size")
+	}
+	if err == nil && m.Size > 0 {
+		m.Data = make([]byte, m.Size)
+		_, err = io.ReadFull(r, m.Data)
+	}
+	return m, err
+}

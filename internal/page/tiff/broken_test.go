@@ -1,0 +1,153 @@
+package tiff_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"image"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/page/tiff"
+)
+
+// TestCutOff: however much is missing, it ends with an error or with fewer pages and an error on the last.
+func TestCutOff(t *testing.T) {
+	g, y := gray(40, 30), planar(32, 32)
+	whole := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(g, 30), pagetest.JPEG(y, 16), pagetest.CMYK(colours(9, 9)))
+	for n := range len(whole) {
+		b := whole[:n]
+		list, err := tiff.Pages(b, 10)
+		if err == nil {
+			for _, p := range list {
+				if _, failed := p.Decode(b); failed != nil {
+					err = failed
+				}
+			}
+		}
+		if err == nil {
+			t.Fatalf("cut to %d of %d bytes: %d sound pages", n, len(whole), len(list))
+		}
+	}
+}
+
+// TestCircle: a chain of directories that comes back to itself ends.
+func TestCircle(t *testing.T) {
+	b := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(gray(8, 8), 8), pagetest.Gray(gray(9, 9), 9))
+	first := binary.LittleEndian.Uint32(b[4:])
+	second := binary.LittleEndian.Uint32(b[int(first)+2+12*int(binary.LittleEndian.Uint16(b[first:])):])
+	link := int(second) + 2 + 12*int(binary.LittleEndian.Uint16(b[second:]))
+	for _, to := range []uint32{first, second} {
+		binary.LittleEndian.PutUint32(b[link:], to)
+		if p := pages(t, b); len(p) != 2 || p[1].Err != nil {
+			t.Errorf("%d pages", len(p))
+		}
+	}
+	binary.LittleEndian.PutUint32(b[link:], 1<<31)
+	if p := pages(t, b); len(p) != 3 || p[2].Err == nil {
+		t.Error("a chain that breaks off does not show")
+	}
+}
+
+func TestTooMany(t *testing.T) {
+	var many []pagetest.Picture
+	for range 5 {
+		many = append(many, pagetest.Gray(gray(4, 4), 4))
+	}
+	b := pagetest.TIFF(binary.BigEndian, many...)
+	if _, err := tiff.Pages(b, 4); !errors.Is(err, tiff.ErrTooMany) {
+		t.Error(err)
+	}
+	if p, err := tiff.Pages(b, 5); err != nil || len(p) != 5 {
+		t.Error(err)
+	}
+}
+
+// TestLies: headers that promise what is not there end soon, and cost little.
+func TestLies(t *testing.T) {
+	g, y := pagetest.Gray(gray(8, 8), 8), pagetest.JPEG(planar(32, 32), 32)
+	for name, p := range map[string]pagetest.Picture{
+		"large":             g.With(256, 4, 60000).With(257, 4, 60000).With(278, 4, 60000),
+		"many strips":       g.With(257, 4, 1<<24).With(278, 4, 1),
+		"many JPEG strips":  y.With(257, 4, 1<<24).With(278, 4, 1),
+		"a strip too large": y.With(257, 4, 8).With(278, 4, 8).With(256, 4, 8),
+		"JPEG tiles":        y.With(322, 4, 1<<30).With(323, 4, 1<<30),
+		"no JPEG":           g.With(259, 3, 7),
+		"no width":          g.With(256, 4, 0),
+		"no height":         y.With(257, 4, 0),
+		"no palette":        g.With(262, 3, 3),
+		"G4":                g.With(259, 3, 4).With(258, 3, 1),
+	} {
+		b := pagetest.TIFF(binary.LittleEndian, p)
+		list := pages(t, b)
+		if name == "large" && list[0].Memory < 60000*60000 {
+			t.Errorf("%s: %d bytes", name, list[0].Memory)
+		}
+		if name == "large" || name == "many strips" {
+			continue // the caller's limits do not let them pass
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		begun := time.Now()
+		_, err := list[0].Decode(b)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; err == nil || used > 1<<20 || time.Since(begun) > time.Second {
+			t.Errorf("%s: %v, %d bytes in %v", name, err, used, time.Since(begun))
+		}
+	}
+}
+
+// TestMemory holds the estimates against what decoding allocates.
+func TestMemory(t *testing.T) {
+	g, y := gray(900, 700), planar(960, 640)
+	for name, p := range map[string]pagetest.Picture{
+		"gray": pagetest.Gray(g, 700), "strips": pagetest.Gray(g, 10), "bits": pagetest.Bilevel(g), "CMYK": pagetest.CMYK(colours(900, 700)),
+		"JPEG": pagetest.JPEG(y, 640), "JPEG strips": pagetest.JPEG(y, 16),
+	} {
+		b := pagetest.TIFF(binary.LittleEndian, p)
+		q := pages(t, b)[0]
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		img, err := q.Decode(b)
+		runtime.ReadMemStats(&after)
+		if err != nil || img.Bounds() != image.Rect(0, 0, q.Width, q.Height) {
+			t.Fatal(name, err)
+		}
+		used := int64(after.TotalAlloc - before.TotalAlloc)
+		if used > q.Memory+q.Memory/4+1<<20 {
+			t.Errorf("%s: estimated %d, allocated %d in all", name, q.Memory, used)
+		}
+	}
+}
+
+// FuzzPages: any bytes end as pages that keep their promises, or with an error, never a panic.
+func FuzzPages(f *testing.F) {
+	g, y := gray(20, 12), planar(32, 32)
+	for _, p := range []pagetest.Picture{pagetest.Gray(g, 12), pagetest.Gray(g, 5), pagetest.Bilevel(g), pagetest.CMYK(colours(9, 9)),
+		pagetest.JPEG(y, 32), pagetest.JPEG(y, 16), pagetest.JPEG(g, 8).With(262, 3, 0)} {
+		for _, order := range orders {
+			f.Add(pagetest.TIFF(order, p, p.With(254, 4, 1), p.With(274, 3, 8)))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		list, err := tiff.Pages(b, 10)
+		if (err == nil) == (len(list) == 0) || len(list) > 10 {
+			t.Fatal(len(list), err)
+		}
+		for _, p := range list {
+			if p.Orientation < 1 || p.Orientation > 8 {
+				t.Fatal(p.Orientation)
+			}
+			if p.Err != nil || p.Memory > 8<<20 || int64(p.Width)*int64(p.Height) > 1<<20 {
+				continue
+			}
+			if p.Memory < int64(p.Width)*int64(p.Height) {
+				t.Fatalf("%d bytes for %d x %d", p.Memory, p.Width, p.Height)
+			}
+			if img, err := p.Decode(b); err == nil && img.Bounds().Size() != image.Pt(p.Width, p.Height) {
+				t.Fatalf("%v for %d x %d", img.Bounds(), p.Width, p.Height)
+			}
+		}
+	})
+}

@@ -1,0 +1,231 @@
+package tiff_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"image"
+	"image/color"
+	"image/draw"
+	"os"
+	"path/filepath"
+	"testing"
+
+	xtiff "golang.org/x/image/tiff"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/page/tiff"
+)
+
+var orders = []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian}
+
+// colours is a picture in which no row or column equals another.
+func colours(w, h int) *image.RGBA {
+	m := image.NewRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			m.SetRGBA(x, y, color.RGBA{byte(x * 255 / w), byte(y * 255 / h), byte(128 + 100*(x+y)/(w+h)), 255})
+		}
+	}
+	return m
+}
+
+func gray(w, h int) *image.Gray {
+	m := image.NewGray(image.Rect(0, 0, w, h))
+	draw.Draw(m, m.Rect, colours(w, h), image.Point{}, draw.Src)
+	return m
+}
+
+func planar(w, h int) *image.YCbCr {
+	m := image.NewYCbCr(image.Rect(0, 0, w, h), image.YCbCrSubsampleRatio420)
+	for i := range m.Y {
+		m.Y[i] = byte(i * 255 / len(m.Y))
+	}
+	for i := range m.Cb {
+		m.Cb[i], m.Cr[i] = byte(64+i*128/len(m.Cb)), byte(192-i*128/len(m.Cb))
+	}
+	return m
+}
+
+// near reports whether no channel differs by more than by.
+func near(t *testing.T, name string, got, want image.Image, by int) {
+	t.Helper()
+	if got.Bounds().Size() != want.Bounds().Size() {
+		t.Fatalf("%s: %v, want %v", name, got.Bounds(), want.Bounds())
+	}
+	for y := range want.Bounds().Dy() {
+		for x := range want.Bounds().Dx() {
+			a := color.NRGBAModel.Convert(got.At(got.Bounds().Min.X+x, got.Bounds().Min.Y+y)).(color.NRGBA)
+			b := color.NRGBAModel.Convert(want.At(want.Bounds().Min.X+x, want.Bounds().Min.Y+y)).(color.NRGBA)
+			for _, d := range []int{int(a.R) - int(b.R), int(a.G) - int(b.G), int(a.B) - int(b.B), int(a.A) - int(b.A)} {
+				if d > by || -d > by {
+					t.Fatalf("%s at %d, %d: %v, want %v", name, x, y, a, b)
+				}
+			}
+		}
+	}
+}
+
+func pages(t *testing.T, b []byte) []tiff.Page {
+	t.Helper()
+	p, err := tiff.Pages(b, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestFiles decodes real files as golang.org/x/image/tiff does by itself.
+func TestFiles(t *testing.T) {
+	names, _ := filepath.Glob("../testdata/*.tiff")
+	if len(names) < 10 {
+		t.Fatal(names)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, wantErr := xtiff.Decode(bytes.NewReader(b))
+		p := pages(t, b)
+		got, err := p[0].Decode(b)
+		if (err != nil) != (wantErr != nil) || len(p) != 1 {
+			t.Fatalf("%s: %d pages, %v, the decoder by itself: %v", name, len(p), err, wantErr)
+		}
+		if err == nil {
+			near(t, name, got, want, 0)
+			if got.Bounds().Size() != image.Pt(p[0].Width, p[0].Height) {
+				t.Errorf("%s: says %d x %d", name, p[0].Width, p[0].Height)
+			}
+		}
+	}
+}
+
+// TestMade are kinds that scanners and design programs write and the decoder by itself refuses, and all of them together as
+// pages of one file.
+func TestMade(t *testing.T) {
+	g, c, y := gray(70, 50), colours(70, 50), planar(64, 48)
+	inverted := image.NewGray(g.Rect)
+	for i, v := range g.Pix {
+		inverted.Pix[i] = ^v
+	}
+	kinds := []struct {
+		name    string
+		picture pagetest.Picture
+		want    image.Image
+		by      int
+	}{
+		{"gray", pagetest.Gray(g, 50), g, 0},
+		{"gray in strips", pagetest.Gray(g, 7), g, 0},
+		{"CMYK", pagetest.CMYK(c), c, 1},
+		{"JPEG, YCbCr", pagetest.JPEG(y, 48), y, 12},
+		{"JPEG, YCbCr in strips", pagetest.JPEG(y, 16), y, 12},
+		{"JPEG, last strip short", pagetest.JPEG(y, 32), y, 12},
+		{"JPEG, gray", pagetest.JPEG(g, 50), g, 12},
+		{"JPEG, gray in strips", pagetest.JPEG(g, 8), g, 12},
+		{"JPEG, white is zero", pagetest.JPEG(inverted, 8).With(262, 3, 0), g, 12},
+		{"thumbnail", pagetest.Gray(gray(7, 5), 5).With(254, 4, 1), nil, 0},
+		{"bits", pagetest.Bilevel(g), bilevel(g), 0},
+	}
+	for _, order := range orders {
+		var all []pagetest.Picture
+		for _, k := range kinds {
+			all = append(all, k.picture)
+		}
+		b := pagetest.TIFF(order, all...)
+		n := 0
+		list := pages(t, b)
+		for _, k := range kinds {
+			if k.want == nil {
+				continue
+			}
+			p := list[n]
+			if n++; p.Lossy != (k.name[:4] == "JPEG") || p.Memory < int64(p.Width*p.Height) || p.Orientation != 1 {
+				t.Errorf("%s: %+v", k.name, p)
+			}
+			img, err := p.Decode(b)
+			if err != nil {
+				t.Fatalf("%v, %s: %v", order, k.name, err)
+			}
+			near(t, k.name, img, k.want, k.by)
+		}
+		if n != len(list) {
+			t.Errorf("%d pages, want %d", len(list), n)
+		}
+	}
+}
+
+func bilevel(m *image.Gray) *image.Gray {
+	out := image.NewGray(m.Rect)
+	for i, v := range m.Pix {
+		out.Pix[i] = -(v >> 7)
+	}
+	return out
+}
+
+// TestRGBJPEG: strips that hold RGB say so nowhere but in the directory.
+func TestRGBJPEG(t *testing.T) {
+	y := planar(64, 48)
+	b := pagetest.TIFF(binary.LittleEndian, pagetest.JPEG(y, 48).With(262, 3, 2))
+	img, err := pages(t, b)[0].Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, g, _, _ := img.At(0, 0).RGBA(); r>>8 > 20 || g>>8 < 40 || g>>8 > 90 {
+		t.Errorf("%v: the planes are not taken as red, green, blue", img.At(0, 0))
+	}
+}
+
+// TestOnlyThumbnails: where there is nothing else, they are the pages.
+func TestOnlyThumbnails(t *testing.T) {
+	p := pages(t, pagetest.TIFF(binary.BigEndian, pagetest.Gray(gray(7, 5), 5).With(254, 4, 1)))
+	if len(p) != 1 || p[0].Width != 7 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestOrientationAndMends(t *testing.T) {
+	four := pagetest.CMYK(colours(8, 8)).With(262, 3, 2)
+	for _, c := range []struct {
+		name    string
+		picture pagetest.Picture
+		o       int
+		mends   []string
+	}{
+		{"turned", pagetest.Gray(gray(8, 8), 8).With(274, 3, 6), 6, nil},
+		{"impossible", pagetest.Gray(gray(8, 8), 8).With(274, 3, 9), 1, nil},
+		{"transparent", four.With(338, 3, 2), 1, []string{"laid on white"}},
+		{"a fourth channel of no meaning", four.With(338, 3, 0), 1, nil},
+		{"CMYK", pagetest.CMYK(colours(8, 8)), 1, []string{"CMYK to RGB"}},
+	} {
+		b := pagetest.TIFF(binary.LittleEndian, c.picture)
+		p := pages(t, b)[0]
+		if p.Orientation != c.o || len(p.Mends) != len(c.mends) || len(c.mends) > 0 && p.Mends[0] != c.mends[0] {
+			t.Errorf("%s: %+v", c.name, p)
+		}
+		if img, err := p.Decode(b); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		} else if _, _, _, a := img.At(3, 3).RGBA(); c.o == 1 && c.mends == nil && a != 0xffff {
+			t.Errorf("%s: not opaque", c.name)
+		}
+	}
+}
+
+func TestUnsupported(t *testing.T) {
+	g := pagetest.Gray(gray(8, 8), 8)
+	for name, p := range map[string]pagetest.Picture{
+		"old JPEG": g.With(259, 3, 6), "Zstandard": g.With(259, 3, 50000), "compression 77": g.With(259, 3, 77),
+		"4 bits": g.With(258, 3, 4), "other than whole numbers": g.With(339, 3, 3), "a plane for each": pagetest.CMYK(colours(8, 8)).With(284, 3, 2),
+		"colour model 8": pagetest.CMYK(colours(8, 8)).With(262, 3, 8), "2 channels": g.With(277, 3, 2).With(258, 3, 8, 8),
+		"65535 channels": g.With(277, 3, 65535), "different bits": pagetest.CMYK(colours(8, 8)).With(258, 3, 8, 8, 8, 16),
+	} {
+		b := pagetest.TIFF(binary.LittleEndian, p)
+		q := pages(t, b)[0]
+		if u, ok := errors.AsType[tiff.UnsupportedError](q.Err); !ok || !bytes.Contains([]byte(u), []byte(name)) {
+			t.Errorf("%s: %v", name, q.Err)
+		}
+		if _, err := q.Decode(b); err != q.Err {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

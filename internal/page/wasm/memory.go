@@ -1,0 +1,59 @@
+// Package wasm gives decoders in WebAssembly memory that cannot grow past what was reserved for it.
+package wasm
+
+import (
+	"context"
+
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// Memory is the memory of one instance, outside of Go's heap: it takes no more of the machine than the instance has touched,
+// need not be copied to grow, and is given back at once. What does not fit is refused, as by a machine that has no more;
+// whether the engine takes that well or ends in a trap, Refused says that the outcome is not to be trusted. Not safe for concurrent use.
+type Memory struct {
+	b       []byte // as long as the limit
+	used    int
+	refused bool
+}
+
+// NewMemory gives memory of at most limit bytes. Release it.
+func NewMemory(limit int64) (*Memory, error) {
+	b, err := mapped(int(limit))
+	return &Memory{b: b}, err
+}
+
+// Release gives it all back. Nothing may run in the instance any more.
+func (m *Memory) Release() error {
+	b := m.b
+	m.b, m.used = nil, 0
+	return unmapped(b)
+}
+
+// Reallocate is called by the runtime to grow. It refuses with nil.
+func (m *Memory) Reallocate(size uint64) []byte {
+	if size > uint64(len(m.b)) {
+		m.refused = true
+		return nil
+	}
+	m.used = max(m.used, int(size))
+	return m.b[:size:size]
+}
+
+// Free is called by the runtime when it closes the instance. The memory's owner releases it, once nobody looks at it.
+func (m *Memory) Free() {}
+
+// Refused reports whether the instance asked for more than the limit.
+func (m *Memory) Refused() bool {
+	return m.refused
+}
+
+// Used is the most bytes that the instance had.
+func (m *Memory) Used() int {
+	return m.used
+}
+
+// WithMemory is the context to make a runtime's instances with: next gives the memory of each.
+func WithMemory(ctx context.Context, next func() *Memory) context.Context {
+	return experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(
+		func(_, _ uint64) experimental.LinearMemory { return next() }))
+}

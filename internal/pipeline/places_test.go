@@ -1,0 +1,100 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// a panic in the claim leaks the place in the gate and the seat.
+func TestPanicInClaimLeaks(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.MemoryBudget = 16 << 20
+		p := w.pipeline()
+		w.records.Before = func(context.Context, string, string) error { panic("driver") }
+		for n := range 4 {
+			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
+			ev.Size = 1 << 20
+			p.Process(t.Context(), ev)
+		}
+		w.records.Before = nil
+		start := time.Now()
+		out := p.Process(t.Context(), w.bucket.Put("good.png", picture(50)))
+		if out != pipeline.OutDone {
+			t.Errorf("after four panics: %s after %v, for ever", out, time.Since(start))
+		}
+	})
+}
+
+// a delivery that waited for its place nearly all its time claims, sends the page, breaks off, and that counts.
+func TestLateClaimCountsAgainstTheObject(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.MemoryBudget = 4 << 20 // one seat is a fourth
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			if strings.HasSuffix(text, "99") {
+				return result(text), sleepCtx(ctx, 5*time.Second) // five seconds are all that it needs
+			}
+			return result(text), sleepCtx(ctx, 449*time.Second)
+		}
+		late := w.bucket.Put("late.png", picture(99))
+		var out pipeline.Outcome
+		n := 0
+		for n = 1; n <= 25; n++ {
+			p := w.pipeline()
+			for k := range 4 {
+				ev := w.bucket.Put(fmt.Sprintf("%d-%d.png", n, k), picture(20+k))
+				go p.Process(t.Context(), ev)
+			}
+			time.Sleep(time.Millisecond)
+			if out = p.Process(t.Context(), late); !out.Refused() {
+				break
+			}
+			time.Sleep(time.Minute)
+		}
+		if r := w.record("late.png"); r.Status == pipeline.Failed || r.Doubts > 0 {
+			t.Errorf("after %d deliveries: %s, doubts %d, %+v", n, r.Status, r.Doubts, r.Error)
+		}
+		time.Sleep(10 * time.Minute)
+	})
+}
+
+func sleepCtx(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return &ocr.Error{Kind: ocr.KindCanceled, Err: ctx.Err()}
+	}
+}
+func TestPanicTellsText(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }
+		w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		if strings.Contains(w.log.String(), "secret of the page") || strings.Contains(w.record("a.png").Error.Message, "secret") {
+			t.Errorf("log and document hold the panic's value: %q", w.record("a.png").Error.Message)
+		}
+	})
+}
+
+// a claim whose commit hangs is not let go either
+func TestDrainBehindHungClaim(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.ProcessTimeout = 20 * time.Second
+		w.hangCommit(1)
+		p := w.pipeline()
+		out := make(chan pipeline.Outcome, 1)
+		go func() { out <- p.Process(t.Context(), w.bucket.Put("a.png", picture(21))) }()
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		if err := p.Drain(ctx); err != nil {
+			t.Errorf("Drain: %v", err)
+		}
+		<-out
+	})
+}

@@ -1,0 +1,44 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// picky is a store that refuses every commit that brings page 1.
+type picky struct {
+	Records
+	now *Stored
+}
+
+func (p *picky) Update(_ context.Context, _ string, _ *Stored, fn UpdateFunc) (*Stored, error) {
+	ch, err := fn(p.now.Record)
+	if err != nil {
+		return nil, err
+	}
+	for _, pg := range ch.Pages {
+		if pg.Page == 1 {
+			return nil, fmt.Errorf("%w: page 1", ErrStoreRejected)
+		}
+	}
+	p.now = &Stored{Record: ch.Record, Version: p.now.Version + 1}
+	return p.now, nil
+}
+
+// TestRejectedPageIsNotLeftOpen: a page document that the store will never take ends the record, it does not leave it leased.
+func TestRejectedPageIsNotLeftOpen(t *testing.T) {
+	now := time.Now()
+	store := &picky{now: &Stored{Record: &Record{Generation: 1, Status: Processing, WindowStart: now, Attempt: 1,
+		Lease: &Lease{ID: "l", Expires: now.Add(LeaseTime)}}}}
+	p := New(Options{Records: store, MemoryBudget: 1, Rules: Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: time.Hour,
+		Redeliver: func(int) time.Duration { return time.Minute }}})
+	a := newAttempt(p, Event{Object: Object{Generation: 1}}, &claim{lease: "l", stored: store.now})
+	a.total = 2
+	err := a.note(t.Context(), []step{{page: PageRecord{Page: 1, Generation: 1, Text: "x"}}})
+	r := a.close(t.Context(), err)
+	if store.now.Status != Failed {
+		t.Errorf("outcome %s, record %s, lease %v", r.outcome, store.now.Status, store.now.Lease)
+	}
+}
