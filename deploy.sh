@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Deploys bucketocr to a Google Cloud project. ./deploy.sh --help says how; every step lives in a file of deploy/.
+set -euo pipefail
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  echo "deploy.sh needs bash 4.4 or newer; this is $BASH_VERSION" >&2
+  exit 2
+fi
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+for file in command settings access services accounts bucket database gpu function trigger backfill sweep alerts smoke \
+  rules pipeline check destroy; do
+  # shellcheck source=/dev/null # each of them is checked on its own
+  . "deploy/$file.sh"
+done
+
+usage() {
+  cat <<'TEXT'
+Usage: PROJECT_ID=... REGION=... BUCKET=... ./deploy.sh [OPTIONS] COMMAND
+
+Commands
+  all        the OCR service on a GPU, then the function; ends with a smoke test
+  gpu        the OCR service alone: image, account, Cloud Run service
+  function   everything else: bucket, database, function, triggers, sweep, alerts; ends with a smoke test
+  build      the account that cloudbuild.yaml runs as, and its roles
+  rules      firestore.rules to the database, after showing what they replace and asking
+  destroy    takes down what the others made, after asking; never the bucket, its objects, the database or its documents
+
+Options
+  --check    only reports what is missing (programs, APIs, roles, locations, quota) and how to get it
+  --dry-run  prints every command for an empty project, one a line, and runs none
+  --no-smoke leaves out the smoke test
+  --yes      takes the answer to every question to be yes
+  --help     this text
+
+All of it can be run again at any time: what is there and right is left alone, what an interrupted run left is completed.
+
+TEXT
+  settings_help
+}
+
+# shellcheck disable=SC2034 # what the options set is read by the files of deploy/
+main() {
+  local command='' check=''
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --help | -h) usage; return ;;
+      --check) check=yes ;;
+      --dry-run) DRY_RUN=yes ;;
+      --no-smoke) SMOKE=no ;;
+      --yes) YES=yes ;;
+      all | gpu | function | build | rules | destroy)
+        [ -z "$command" ] || wrong "one command at a time: $command or $1"
+        command=$1
+        ;;
+      *) wrong "there is no command or option '$1'; ./deploy.sh --help lists them" ;;
+    esac
+    shift
+  done
+  [ -n "$command$check" ] || { usage >&2; return 2; }
+
+  if [ -n "$check" ]; then
+    read_settings check
+    check_all
+    return
+  fi
+  read_settings "$command"
+  case $command in
+    all) deploy_gpu; deploy_function; smoke_test ;;
+    gpu) deploy_gpu ;;
+    function) deploy_function; smoke_test ;;
+    build) deploy_build_account ;;
+    rules) send_rules ;;
+    destroy) destroy_all ;;
+  esac
+}
+
+deploy_gpu() {
+  enable_services
+  make_accounts "$GPU_ACCOUNT" "$BUILDER_ACCOUNT"
+  make_gpu_image
+  make_gpu_service
+}
+
+# deploy_function comes to the trigger last of all that an event needs, so that no event meets half a system.
+deploy_function() {
+  enable_services
+  make_accounts "$FUNCTION_ACCOUNT" "$TRIGGER_ACCOUNT" "$SWEEP_ACCOUNT" "$BUILDER_ACCOUNT"
+  make_bucket
+  make_database
+  make_function
+  make_triggers
+  make_backfill
+  make_sweep
+  make_alerts
+}
+
+main "$@"

@@ -1,0 +1,39 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
+# The service accounts, one for each part, and the roles they hold on the project.
+
+MADE=" " # those that this run has seen to
+
+make_accounts() { # make_accounts ADDRESS...
+  local there address
+  say "== service accounts"
+  there=$(look '' gcloud iam service-accounts list --project="$PROJECT_ID" '--format=value(email)')
+  for address in "$@"; do
+    [[ $MADE != *" $address "* ]] || continue
+    MADE+="$address "
+    grep -Fxq "$address" <<<"$there" || change gcloud iam service-accounts create "${address%%@*}" \
+      --project="$PROJECT_ID" --display-name="bucketocr: $(purpose "$address")" --format=none
+    grant_own_roles "$address"
+  done
+}
+
+purpose() {
+  case $1 in
+    "$FUNCTION_ACCOUNT") echo 'the function runs as this' ;;
+    "$TRIGGER_ACCOUNT") echo 'Eventarc and Pub/Sub call the function as this' ;;
+    "$SWEEP_ACCOUNT") echo 'Cloud Scheduler calls the function as this' ;;
+    "$GPU_ACCOUNT") echo 'the OCR service runs as this, without rights' ;;
+    "$BUILDER_ACCOUNT") echo 'builds the images' ;;
+    "$PIPELINE_ACCOUNT") echo 'cloudbuild.yaml runs as this' ;;
+  esac
+}
+
+grant_own_roles() {
+  case $1 in
+    "$FUNCTION_ACCOUNT")
+      grant_project "$1" roles/datastore.user
+      grant_project "$1" roles/logging.logWriter
+      ;;
+    "$TRIGGER_ACCOUNT") grant_project "$1" roles/eventarc.eventReceiver ;;
+    "$BUILDER_ACCOUNT") grant_project "$1" roles/run.builder ;;
+  esac
+}

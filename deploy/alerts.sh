@@ -1,0 +1,50 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
+# Alerts: one policy for each file of deploy/alerts, with @WORDS@ filled in, and the metric that one of them watches.
+
+make_alerts() {
+  say "== alerts"
+  local filter
+  filter="resource.type=\"cloud_scheduler_job\" AND resource.labels.job_id=\"$SWEEP\" AND httpRequest.status=200"
+  if ! found gcloud logging metrics describe "$METRIC" --project="$PROJECT_ID" '--format=value(filter)'; then
+    change gcloud logging metrics create "$METRIC" --project="$PROJECT_ID" --description='bucketocr: sweeps that went through' \
+      --log-filter="$filter"
+  elif [ -z "$DRY_RUN" ] && [ "$ANSWER" != "$filter" ]; then
+    change gcloud logging metrics update "$METRIC" --project="$PROJECT_ID" --log-filter="$filter"
+  fi
+  local there file
+  there=$(look '' gcloud alpha monitoring policies list --project="$PROJECT_ID" --filter="userLabels.bucketocr=$NAME" \
+    '--format=value[separator=" "](name,userLabels.bucketocr_alert,userLabels.bucketocr_input)')
+  for file in deploy/alerts/*.json; do
+    make_policy "$file" "$there"
+  done
+}
+
+make_policy() { # make_policy FILE "the list of policies"
+  local alert policy mark id old
+  alert=$(basename "$1" .json)
+  policy=$(filled_in "$1")
+  mark=$(fingerprint "$policy" "$NOTIFICATION_CHANNELS")
+  policy=${policy//@INPUT@/$mark}
+  read -r id _ old <<<"$(grep " $alert " <<<"$2" || true)"
+  [ "$old" != "$mark" ] || return 0
+  local flags=(--project="$PROJECT_ID" --policy="$policy" --format=none)
+  if [ -n "$id" ]; then
+    [ -z "$NOTIFICATION_CHANNELS" ] || flags+=(--set-notification-channels="$NOTIFICATION_CHANNELS")
+    change gcloud alpha monitoring policies update "$id" "${flags[@]}"
+  else
+    [ -z "$NOTIFICATION_CHANNELS" ] || flags+=(--notification-channels="$NOTIFICATION_CHANNELS")
+    patiently 'Cannot find metric|NOT_FOUND' gcloud alpha monitoring policies create "${flags[@]}"
+  fi
+}
+
+# filled_in FILE prints a policy on one line.
+filled_in() {
+  local text subscriptions
+  text=$(one_line "$1")
+  subscriptions=$(printf '\\"%s\\",' "${SUBSCRIPTIONS[@]}")
+  text=${text//@NAME@/$NAME}
+  text=${text//@FUNCTION@/$FUNCTION}
+  text=${text//@GPU@/$GPU}
+  text=${text//@METRIC@/$METRIC}
+  printf '%s' "${text//@SUBSCRIPTIONS@/${subscriptions%,}}"
+}

@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# The steps of cloudbuild.yaml that touch the project: deploy a revision without traffic, try it, send it the traffic.
+#
+# A candidate has one of two colours, the one that the serving revision does not have. Each revision passes over the
+# samples of the other colour, so that the serving one leaves this build's sample to the candidate; and the revision
+# that was tried is, to the last setting, the one that serves afterwards.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+: "${PROJECT_ID:?}" "${REGION:?}" "${BUCKET:?}" "${NAME:?}" "${BUILD_ID:?}"
+
+# shellcheck source=/dev/null
+. deploy/command.sh
+# shellcheck source=/dev/null
+. deploy/settings.sh
+
+SERVICE=("$NAME" --project="$PROJECT_ID" --region="$REGION")
+REVISION=$NAME-b-${BUILD_ID:0:8} # one revision for each build
+SAMPLE=testdata/samples/patent-2004.png
+PREFIX=projects/$PROJECT_ID/serviceAccounts
+STORAGE=${STORAGE_URL:-https://storage.googleapis.com}
+
+# read_traffic prints a line for each target: percent, revision, tag, address.
+read_traffic() {
+  gcloud run services describe "${SERVICE[@]}" '--flatten=status.traffic[]' \
+    '--format=value[separator=","](status.traffic.percent,status.traffic.revisionName,status.traffic.tag,status.traffic.url)'
+}
+
+# colour_of TRAFFIC is the candidate's: the one that no revision with traffic has.
+colour_of() {
+  local serving
+  serving=$(grep -E '^[1-9]' <<<"$1" | cut -d, -f2)
+  if grep -F ",${COLOURS[0]}," <<<"$1" | cut -d, -f2 | grep -Fxq "$serving"; then
+    echo "${COLOURS[1]}"
+  else
+    echo "${COLOURS[0]}"
+  fi
+}
+
+# exclude_for COLOUR prints the service's EXCLUDE with the samples of the other colour, and without those of this one.
+exclude_for() {
+  local other=${COLOURS[0]} own
+  [ "$other" != "$1" ] || other=${COLOURS[1]}
+  own=$(gcloud run services describe "${SERVICE[@]}" '--flatten=spec.template.spec.containers[0].env[]' \
+    '--format=value[separator="="](spec.template.spec.containers.env.name,spec.template.spec.containers.env.value)' |
+    sed -n 's/^EXCLUDE=//p' | tr ',' '\n' | grep -v "^$SMOKE_PREFIX/" | paste -sd, -)
+  echo "${own:+$own,}$SMOKE_PREFIX/$other/**"
+}
+
+deploy_candidate() {
+  local traffic colour exclude
+  traffic=$(read_traffic)
+  if grep -Fq ",$REVISION," <<<"$traffic"; then
+    say "$REVISION is deployed already"
+    return
+  fi
+  colour=$(colour_of "$traffic")
+  exclude=$(exclude_for "$colour")
+  change gcloud run deploy "${SERVICE[@]}" --source=. --function=ExtractText --base-image="$BASE_IMAGE" \
+    --set-build-env-vars="$BUILD_FLAGS" --build-service-account="$PREFIX/$NAME-builder@$PROJECT_ID.iam.gserviceaccount.com" \
+    --no-traffic --tag="$colour" --revision-suffix="${REVISION#"$NAME-"}" --update-env-vars="^##^EXCLUDE=$exclude" \
+    --update-labels="bucketocr_input=build-${BUILD_ID:0:8}" --format=none
+}
+
+# try_candidate has the candidate read a sample, by the event that Cloud Storage would send it.
+try_candidate() {
+  local target url colour object answer generation size
+  target=$(read_traffic | grep -F ",$REVISION," | grep -E ',(blue|green),' || true)
+  [ -n "$target" ] || die "no tag leads to $REVISION: another build took its place"
+  IFS=, read -r _ _ colour url <<<"$target"
+  object=$SMOKE_PREFIX/$colour/$(basename "$SAMPLE")
+  TOKEN=$(mktemp) ANSWERS=$(mktemp)
+  trap 'rm -f "$TOKEN" "$ANSWERS"' EXIT
+
+  printf 'Authorization: Bearer %s\n' "$(gcloud auth print-access-token)" >"$TOKEN"
+  answer=$(curl --silent --show-error --fail --max-time 60 --header @"$TOKEN" --header 'Content-Type: image/png' \
+    --data-binary @"$SAMPLE" "$STORAGE/upload/storage/v1/b/$BUCKET/o?uploadType=media&name=$(encode "$object")")
+  generation=$(sed -n 's/.*"generation": *"\([0-9]*\)".*/\1/p' <<<"$answer")
+  size=$(wc -c <"$SAMPLE" | tr -d ' ')
+  [ -n "$generation" ] || die "the sample was not taken: $answer"
+
+  printf 'Authorization: Bearer %s\n' "$(gcloud auth print-identity-token --audiences="$(service_url)")" >"$TOKEN"
+  send_until_done "$url" "$object" \
+    "{\"bucket\":\"$BUCKET\",\"name\":\"$object\",\"generation\":\"$generation\",\"size\":\"$size\",\"contentType\":\"image/png\"}"
+}
+
+service_url() { gcloud run services describe "${SERVICE[@]}" '--format=value(status.url)'; }
+
+encode() { printf '%s' "${1//\//%2F}"; } # of names of ours: letters, digits, . - /
+
+# send_until_done URL OBJECT BODY sends the event again, as the platform would, while the answer is to send it again.
+send_until_done() {
+  local code word until=$((SECONDS + ${SMOKE_WAIT:-900}))
+  while :; do
+    code=$(curl --silent --show-error --max-time 560 --output "$ANSWERS" --write-out '%{http_code}' --header @"$TOKEN" \
+      --header 'Content-Type: application/json' --header 'ce-specversion: 1.0' --header "ce-id: build-$BUILD_ID" \
+      --header 'ce-type: google.cloud.storage.object.v1.finalized' --header "ce-subject: objects/$2" \
+      --header "ce-source: //storage.googleapis.com/projects/_/buckets/$BUCKET" --data "$3" "$1" || true)
+    word=$(head -c 200 "$ANSWERS")
+    say "$code $word"
+    case $code:$word in
+      200:done*) return ;;
+      503:* | 500:* | 504:* | 429:* | 000:*) ;;
+      *) die "the candidate does not read the sample; the old revision goes on serving" ;;
+    esac
+    ((SECONDS < until)) || die "not read within ${SMOKE_WAIT:-900} s; the old revision goes on serving"
+    sleep "${SMOKE_PAUSE:-10}"
+  done
+}
+
+# promote names the revision that was tried, whatever a tag points at by now.
+promote() {
+  change gcloud run services update-traffic "${SERVICE[@]}" --to-revisions="$REVISION=100" --format=none
+}
+
+case ${1:-} in
+  deploy) deploy_candidate ;;
+  try) try_candidate ;;
+  promote) promote ;;
+  *) wrong "candidate.sh deploy, try or promote" ;;
+esac

@@ -1,0 +1,179 @@
+package deploytest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// stub is a gcloud for candidate.sh: it answers from files and writes down the rest.
+const stub = `#!/usr/bin/env bash
+case "$*" in
+  *'--flatten=status.traffic[]'*) cat "$STUB/traffic" ;;
+  *'containers[0].env[]'*) cat "$STUB/env" ;;
+  *'value(status.url)'*) echo https://bucketocr.example ;;
+  *print-access-token*) echo access-token ;;
+  *'print-identity-token --audiences=https://bucketocr.example'*) echo identity-token ;;
+  *) printf '%s\n' "$*" >>"$STUB/calls" ;;
+esac
+`
+
+// candidate is a service with traffic and settings, and a build that works on it.
+type candidate struct {
+	mu      sync.Mutex
+	dir     string
+	answers []string // of the candidate to the events it is sent: code and body
+	events  []http.Header
+	bodies  []object
+	url     string
+}
+
+func newCandidate(t *testing.T, traffic, env string, answers ...string) *candidate {
+	t.Helper()
+	c := &candidate{dir: t.TempDir(), answers: answers}
+	s := httptest.NewServer(http.HandlerFunc(c.serve))
+	t.Cleanup(s.Close)
+	c.url = s.URL
+	for name, text := range map[string]string{"traffic": strings.ReplaceAll(traffic, "URL", s.URL), "env": env, "gcloud": stub} {
+		if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// serve is Cloud Storage for the upload, and the candidate for the rest.
+func (c *candidate) serve(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if strings.HasPrefix(r.URL.Path, "/upload/") {
+		if r.Header.Get("Authorization") != "Bearer access-token" {
+			http.Error(w, "no token", http.StatusUnauthorized)
+			return
+		}
+		fmt.Fprintf(w, "{\n  \"name\": %q,\n  \"generation\": \"42\"\n}\n", r.URL.Query().Get("name"))
+		return
+	}
+	c.events = append(c.events, r.Header)
+	event := object{}
+	_ = json.Unmarshal(body, &event) // what is none fails the comparison
+	c.bodies = append(c.bodies, event)
+	answer := c.answers[min(len(c.events), len(c.answers))-1]
+	var code int
+	fmt.Sscan(answer, &code)
+	w.WriteHeader(code)
+	fmt.Fprintln(w, answer[4:])
+}
+
+func (c *candidate) run(t *testing.T, step string) outcome {
+	t.Helper()
+	defer func() {
+		c.mu.Lock() // what the requests wrote is visible from here on
+		defer c.mu.Unlock()
+	}()
+	return run(t, []string{"PATH=" + c.dir + ":" + os.Getenv("PATH"), "STUB=" + c.dir, "STORAGE_URL=" + c.url, "SMOKE_PAUSE=0",
+		"PROJECT_ID=" + project, "REGION=" + region, "BUCKET=" + bucket, "NAME=bucketocr", "BUILD_ID=abcdef0123456789"},
+		"bash", "deploy/candidate.sh", step)
+}
+
+func (c *candidate) calls(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.dir, "calls"))
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestCandidateDeploy(t *testing.T) {
+	need(t, "bash")
+	for _, tt := range []struct{ name, traffic, env, tag, exclude string }{
+		{"after deploy.sh", "100,bucketocr-00001,,\n", "OCR_URL=https://x\nEXCLUDE=tmp/**,bucketocr-smoke/blue/**,bucketocr-smoke/green/**\n",
+			"blue", "tmp/**,bucketocr-smoke/green/**"},
+		{"blue serves", "100,bucketocr-b-11111111,,\n,bucketocr-b-11111111,blue,https://b\n", "EXCLUDE=bucketocr-smoke/green/**\n",
+			"green", "bucketocr-smoke/blue/**"},
+		{"blue serves, its tag on the same target", "100,bucketocr-b-11111111,blue,https://b\n", "EXCLUDE=bucketocr-smoke/green/**\n",
+			"green", "bucketocr-smoke/blue/**"},
+		{"green serves, blue failed", "100,r-g,,\n,r-b,blue,https://b\n,r-g,green,https://g\n", "EXCLUDE=a,bucketocr-smoke/green/**,b\n",
+			"blue", "a,b,bucketocr-smoke/green/**"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCandidate(t, tt.traffic, tt.env)
+			out := c.run(t, "deploy")
+			calls := c.calls(t)
+			if out.code != 0 {
+				t.Fatalf("exit %d: %s", out.code, out.stderr)
+			}
+			for _, want := range []string{"run deploy bucketocr ", "--no-traffic", "--tag=" + tt.tag + " ", "--revision-suffix=b-abcdef01 ",
+				"--update-env-vars=^##^EXCLUDE=" + tt.exclude + " ", "--function=ExtractText", "--base-image=go126", "--set-build-env-vars=GOFLAGS=-tags=nodynamic "} {
+				if !strings.Contains(calls, want) {
+					t.Errorf("%q is not in %s", want, calls)
+				}
+			}
+		})
+	}
+}
+
+func TestCandidateTry(t *testing.T) {
+	need(t, "bash", "curl")
+	const traffic = "100,bucketocr-00001,,\n,bucketocr-b-abcdef01,blue,URL/tagged\n"
+	for _, tt := range []struct {
+		name, traffic string
+		answers       []string
+		code          int
+	}{
+		{"done", traffic, []string{"200 done"}, 0},
+		{"a sleeping GPU", traffic, []string{"503 retry", "503 busy", "200 done"}, 0},
+		{"failed", traffic, []string{"200 failed"}, 1},
+		{"filtered", traffic, []string{"200 filtered"}, 1},
+		{"refused", traffic, []string{"403 forbidden"}, 1},
+		{"no start", traffic, []string{"404 none"}, 1},
+		{"the tag was taken by another build", "100,bucketocr-00001,,\n,bucketocr-b-99999999,blue,URL/tagged\n", []string{"200 done"}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCandidate(t, tt.traffic, "", tt.answers...)
+			out := c.run(t, "try")
+			if out.code != tt.code {
+				t.Fatalf("exit %d, want %d: %s", out.code, tt.code, out.stderr)
+			}
+			if calls := c.calls(t); calls != "" {
+				t.Errorf("it changed something: %s", calls)
+			}
+			if strings.Contains(out.stdout+out.stderr, "-token") {
+				t.Error("a token was printed")
+			}
+			if len(c.events) == 0 {
+				return
+			}
+			h := c.events[0]
+			got := []string{h.Get("ce-type"), h.Get("ce-source"), h.Get("ce-subject"), h.Get("ce-specversion"), h.Get("Authorization"),
+				fmt.Sprint(c.bodies[0]["bucket"], c.bodies[0]["name"], c.bodies[0]["generation"], c.bodies[0]["contentType"])}
+			want := []string{"google.cloud.storage.object.v1.finalized", "//storage.googleapis.com/projects/_/buckets/my-scans",
+				"objects/bucketocr-smoke/blue/patent-2004.png", "1.0", "Bearer identity-token",
+				fmt.Sprint(bucket, "bucketocr-smoke/blue/patent-2004.png", "42", "image/png")}
+			if !slices.Equal(got, want) {
+				t.Errorf("sent %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestCandidatePromote(t *testing.T) {
+	need(t, "bash")
+	c := newCandidate(t, "", "")
+	if out := c.run(t, "promote"); out.code != 0 || !strings.Contains(c.calls(t), "run services update-traffic bucketocr --project=my-project "+
+		"--region=europe-west4 --to-revisions=bucketocr-b-abcdef01=100 ") {
+		t.Errorf("exit %d: %s", out.code, c.calls(t))
+	}
+}

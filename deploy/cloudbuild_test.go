@@ -1,0 +1,127 @@
+package deploytest
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// buildFiles are the two builds, with what a build may take from the platform.
+var buildFiles = map[string]string{
+	"cloudbuild.yaml":     "--substitutions=_REGION=europe-west4,_BUCKET=my-scans",
+	"gpu/cloudbuild.yaml": "--substitutions=_IMAGE=europe-west4-docker.pkg.dev/p/r/ocr:1,_MODEL=m,_MODEL_REVISION=r,_VLLM_DIGEST=d",
+}
+
+// TestBuildFiles: gcloud takes the files; a key that it does not know it refuses, so that this proves something.
+func TestBuildFiles(t *testing.T) {
+	need(t, "gcloud", "bash")
+	t.Parallel()
+	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir())
+	submit := func(file, substitutions string) outcome {
+		return run(t, env, "bash", "-c", "gcloud builds submit --no-source --project=my-project --config='"+file+"' '"+substitutions+"'")
+	}
+	for file, substitutions := range buildFiles {
+		if out := submit(file, substitutions); out.code != 1 || !strings.Contains(out.stderr, "active account") {
+			t.Errorf("%s: exit %d: %s", file, out.code, out.stderr)
+		}
+		broken := write(t, "cloudbuild.yaml", strings.Replace(read(t, file), "args:", "argz:", 1), 0o600)
+		if out := submit(broken, substitutions); !strings.Contains(out.stderr, "argz") {
+			t.Errorf("%s with a wrong key: exit %d: %s", file, out.code, out.stderr)
+		}
+	}
+}
+
+var (
+	idLine      = regexp.MustCompile(`(?m)^  - id: (\S+)$`)
+	waitLine    = regexp.MustCompile(`(?m)^    waitFor: \[([^\]]*)\]$`)
+	timeoutLine = regexp.MustCompile(`(?m)^\s*timeout: (.*)$`)
+	variable    = regexp.MustCompile(`\$\{?([A-Za-z_]+)\}?`)
+	definition  = regexp.MustCompile(`(?m)^  (_[A-Z_]+):`)
+	scriptArg   = regexp.MustCompile(`args: \[(deploy/\S+\.sh)(?:, (\w+))?\]`)
+)
+
+// TestBuildFileContents is for what gcloud's check lets pass: unknown and double step ids, time-outs, undefined substitutions.
+func TestBuildFileContents(t *testing.T) {
+	for file, substitutions := range buildFiles {
+		var text strings.Builder // without comments
+		for line := range strings.Lines(read(t, file)) {
+			code, _, _ := strings.Cut(line, " #")
+			if !strings.HasPrefix(line, "#") {
+				text.WriteString(strings.TrimRight(code, "\n") + "\n")
+			}
+		}
+		yaml := text.String()
+		var ids []string
+		for _, m := range idLine.FindAllStringSubmatch(yaml, -1) {
+			if slices.Contains(ids, m[1]) {
+				t.Errorf("%s: two steps %s", file, m[1])
+			}
+			ids = append(ids, m[1])
+		}
+		if steps := strings.Count(yaml, "\n    name: "); steps != len(ids) {
+			t.Errorf("%s: %d steps, %d ids", file, steps, len(ids))
+		}
+		for _, m := range waitLine.FindAllStringSubmatch(yaml, -1) {
+			for id := range strings.SplitSeq(m[1], ", ") {
+				if !slices.Contains(ids, id) {
+					t.Errorf("%s: a step waits for %s", file, id)
+				}
+			}
+		}
+		for _, m := range timeoutLine.FindAllStringSubmatch(yaml, -1) {
+			if !regexp.MustCompile(`^[1-9][0-9]{1,4}s$`).MatchString(m[1]) {
+				t.Errorf("%s: timeout %s", file, m[1])
+			}
+		}
+		known := []string{"PROJECT_ID", "BUILD_ID"}
+		for _, m := range definition.FindAllStringSubmatch(yaml, -1) {
+			known = append(known, m[1])
+		}
+		for _, m := range regexp.MustCompile(`[=,](_[A-Z_]+)=`).FindAllStringSubmatch(substitutions, -1) {
+			known = append(known, m[1])
+		}
+		for _, m := range variable.FindAllStringSubmatch(yaml, -1) {
+			if !slices.Contains(known, m[1]) {
+				t.Errorf("%s: ${%s} is not defined", file, m[1])
+			}
+		}
+		for _, m := range scriptArg.FindAllStringSubmatch(yaml, -1) {
+			if script := read(t, m[1]); m[2] != "" && !strings.Contains(script, "\n  "+m[2]+") ") {
+				t.Errorf("%s: %s knows no %s", file, m[1], m[2])
+			}
+		}
+	}
+	if order := idLine.FindAllStringSubmatch(read(t, "cloudbuild.yaml"), -1); len(order) != 4 || order[0][1] != "checks" || order[3][1] != "traffic" {
+		t.Errorf("steps %v", order)
+	}
+}
+
+// TestUpload: what a deploy uploads holds the function and nothing that only tests, commands or deploys need.
+func TestUpload(t *testing.T) {
+	need(t, "gcloud")
+	cmd := exec.Command("gcloud", "meta", "list-files-for-upload", ".")
+	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CLOUDSDK_CONFIG="+t.TempDir())
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := strings.Split(strings.TrimSpace(string(out)), "\n")
+	for _, want := range []string{"go.mod", "go.sum", "function.go", "internal/gcp/store.go"} {
+		if !slices.Contains(files, want) {
+			t.Errorf("%s is not uploaded", want)
+		}
+	}
+	for _, file := range files {
+		for _, unwanted := range []string{".git/", "testdata/", "cmd/", "localocr/", "_test.go"} {
+			if strings.HasPrefix(file, unwanted) || strings.HasSuffix(file, unwanted) {
+				t.Errorf("%s is uploaded", file)
+			}
+		}
+		if strings.Count(file, "/") == 0 && strings.HasPrefix(file, "Dockerfile") {
+			t.Errorf("%s in the root would replace the buildpack", file)
+		}
+	}
+}

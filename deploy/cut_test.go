@@ -1,0 +1,143 @@
+package deploytest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// fake is a gcloud that records what it is told and keeps it in a file; see fakegcloud.
+type fake struct {
+	bin   string // folder of the program
+	state string
+}
+
+func newFake(t *testing.T) fake {
+	t.Helper()
+	bin, err := fakeGcloud()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fake{bin: bin, state: filepath.Join(t.TempDir(), "state")}
+}
+
+// run runs deploy.sh with the fake on PATH, and gives how it ended and the changes of this run, in order.
+func (f fake) run(t *testing.T, env ...string) (outcome, []string) {
+	t.Helper()
+	before := f.lines(t)
+	if err := os.WriteFile(f.state, []byte(strings.Join(append(before, "run\t\n"), "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := deploy(t, append([]string{"PATH=" + f.bin + ":" + os.Getenv("PATH"), "FAKE_STATE=" + f.state, "RETRY_PAUSE=0"}, env...),
+		"--no-smoke", "all")
+	return out, f.lines(t)[len(before)+1:]
+}
+
+func (f fake) lines(t *testing.T) []string {
+	t.Helper()
+	raw, err := os.ReadFile(f.state)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(strings.Split(string(raw), "\n"), func(l string) bool { return l == "" })
+}
+
+// TestEveryCut: wherever a run is cut short, the next one makes exactly what is missing, and the one after changes nothing.
+func TestEveryCut(t *testing.T) {
+	need(t, "bash")
+	whole := newFake(t)
+	out, want := whole.run(t)
+	if out.code != 0 {
+		t.Fatalf("exit %d: %s", out.code, out.stderr)
+	}
+	if out, again := whole.run(t); out.code != 0 || len(again) > 0 {
+		t.Fatalf("exit %d; the second run changed %v\n%s", out.code, again, out.stderr)
+	}
+	if len(want) < 45 {
+		t.Fatalf("only %d changes: %v", len(want), want)
+	}
+	for n := range want {
+		for _, lost := range []string{"", "yes"} {
+			if lost != "" && n%4 != 1 { // a lost answer costs as much again and differs little from a cut after it
+				continue
+			}
+			t.Run(fmt.Sprintf("after %d lost=%v", n, lost != ""), func(t *testing.T) {
+				t.Parallel()
+				f := newFake(t)
+				out, first := f.run(t, fmt.Sprintf("FAKE_CUT=%d", n), "FAKE_LOST="+lost)
+				if out.code == 0 || len(first) != n {
+					t.Fatalf("exit %d after %d changes, cut after %d\n%s", out.code, len(first), n, out.stderr)
+				}
+				out, rest := f.run(t)
+				if out.code != 0 {
+					t.Fatalf("exit %d: %s", out.code, out.stderr)
+				}
+				if got := append(first, rest...); !slices.Equal(got, want) {
+					t.Errorf("together they made\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+			})
+		}
+	}
+}
+
+// TestExistingBucket: a bucket that is there keeps its place, and the trigger goes to it; one of another project is refused.
+func TestExistingBucket(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	if err := os.WriteFile(f.state, []byte("storage buckets gs://my-scans\tus 123456789012\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := f.run(t)
+	if out.code != 0 || !strings.Contains(out.stdout, "triggers create bucketocr-finalized --project=my-project --location=us ") ||
+		strings.Contains(out.stdout, "buckets create") || !strings.Contains(out.stdout, "--destination-run-region=europe-west4") {
+		t.Errorf("exit %d: %s", out.code, out.stdout)
+	}
+
+	f = newFake(t)
+	if err := os.WriteFile(f.state, []byte("storage buckets gs://my-scans\tus 999\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := f.run(t); out.code != 1 || !strings.Contains(out.stderr, "belongs to project 999") || strings.Contains(out.stdout, "triggers") {
+		t.Errorf("exit %d: %s", out.code, out.stderr)
+	}
+}
+
+// TestOtherSettings: a run with other settings changes what they touch, and the triggers for erasing come and go.
+func TestOtherSettings(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	if out, _ := f.run(t); out.code != 0 {
+		t.Fatal(out.stderr)
+	}
+	for _, tt := range []struct{ env, want string }{
+		{"GPU_MIN_INSTANCES=1", "run services bucketocr-gpu"},
+		{"LOG_LEVEL=debug", "run services bucketocr run services bucketocr-gpu"},
+		{"LOG_LEVEL=debug", ""},
+	} {
+		out, changed := f.run(t, tt.env)
+		var keys []string
+		for _, c := range changed {
+			key, _, _ := strings.Cut(c, "\t")
+			keys = append(keys, key)
+		}
+		slices.Sort(keys)
+		if out.code != 0 || strings.Join(keys, " ") != tt.want {
+			t.Errorf("%s: exit %d, changed %v, want %s", tt.env, out.code, keys, tt.want)
+		}
+	}
+	if out, _ := f.run(t, "ON_DELETE=erase"); out.code != 0 || !strings.Contains(out.stdout, "triggers create bucketocr-deleted ") {
+		t.Errorf("exit %d: %s", out.code, out.stdout)
+	}
+	if out, _ := f.run(t); out.code != 0 || !strings.Contains(out.stdout, "triggers delete bucketocr-deleted ") {
+		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
+	}
+	if out, _ := f.run(t, "REGION=us-central1"); !strings.Contains(out.stdout, "triggers update bucketocr-finalized ") {
+		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
+	}
+}

@@ -1,0 +1,60 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
+# Firestore: the database, and what README's "Queries and indexes" says about its fields.
+
+# EXEMPT are the fields that no query asks for: no index, no limit of 1,500 bytes, no hot spot of a growing time.
+EXEMPT=(
+  "ocr_documents text" "ocr_documents error" "ocr_documents lease" "ocr_documents metadata"
+  "ocr_documents windowStart" "ocr_documents retried" "ocr_documents eventTime" "ocr_documents started"
+  "ocr_documents updated" "ocr_documents markerExpires"
+  "ocr_pages text" "ocr_pages error" "ocr_pages blocks"
+)
+
+make_database() {
+  say "== Firestore"
+  found gcloud firestore databases describe --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" '--format=value(locationId)' ||
+    change gcloud firestore databases create --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" \
+      --location="$FIRESTORE_LOCATION" --type=firestore-native --delete-protection --format=none
+  make_exemptions
+  make_ttl
+  make_composite
+}
+
+# in_database are the flags that name the collection: in_database COLLECTION.
+in_database() {
+  local collection=$1
+  [ "$collection" = ocr_pages ] || collection=$FIRESTORE_COLLECTION
+  PLACE=(--project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" --collection-group="$collection")
+}
+
+make_exemptions() {
+  local there pair collection field
+  there=$(look '' gcloud firestore indexes fields list --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" \
+    '--format=value[separator=" "](name,indexConfig.usesAncestorConfig)')
+  for pair in "${EXEMPT[@]}"; do
+    read -r collection field <<<"$pair"
+    in_database "$collection"
+    grep -Eq "/collectionGroups/${PLACE[2]#*=}/fields/$field *\$" <<<"$there" ||
+      change gcloud firestore indexes fields update "$field" "${PLACE[@]}" --disable-indexes --async --format=none
+  done
+}
+
+# make_ttl has Firestore remove the markers of erased objects.
+make_ttl() {
+  local state
+  in_database ocr_documents
+  state=$(look '' gcloud firestore fields ttls list "${PLACE[@]}" '--format=value(name,ttlConfig.state)')
+  grep -Eq "/fields/markerExpires[[:space:]]+(ACTIVE|CREATING)" <<<"$state" ||
+    patiently 'FAILED_PRECONDITION|ABORTED|in progress|another operation' \
+      gcloud firestore fields ttls update markerExpires "${PLACE[@]}" --enable-ttl --async --format=none
+}
+
+# make_composite is for people and listeners: the newest of one status.
+make_composite() {
+  local there
+  in_database ocr_documents
+  there=$(look '' gcloud firestore indexes composite list --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" \
+    --filter="name~/collectionGroups/$FIRESTORE_COLLECTION/" '--format=value[separator=" "](fields[0].fieldPath,fields[1].fieldPath)')
+  grep -Fxq 'status finished' <<<"$there" ||
+    change gcloud firestore indexes composite create "${PLACE[@]}" --query-scope=collection \
+      --field-config=field-path=status,order=ascending --field-config=field-path=finished,order=descending --async --format=none
+}

@@ -1,0 +1,260 @@
+package deploytest
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/config"
+)
+
+// printable are the runs whose commands together are all that deploy.sh can print for an empty project, or for a full one
+// where it takes things down.
+var printable = []struct {
+	name string
+	env  []string
+	args []string
+}{
+	{"all", []string{"ON_DELETE=erase", "INCLUDE=scans/**,{a},b", "NOTIFICATION_CHANNELS=projects/my-project/notificationChannels/1",
+		"OCR_API_KEY_SECRET=ocr-key:3", "BUCKET_LOCATION=US"}, []string{"all"}},
+	{"function", []string{"OCR_URL=https://ocr.example.com", "FIRESTORE_DATABASE=scans"}, []string{"function"}},
+	{"build", nil, []string{"build"}},
+	{"rules", nil, []string{"rules"}},
+	{"destroy", nil, []string{"destroy"}},
+	{"check", nil, []string{"--check"}},
+}
+
+func dryRun(t *testing.T, env []string, args ...string) outcome {
+	t.Helper()
+	// A PATH without gcloud and curl: whatever was run would be missed.
+	return deploy(t, append(env, "PATH="+tools(t)), append([]string{"--dry-run"}, args...)...)
+}
+
+var toolFolder = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "tools")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range []string{"bash", "cat", "tr", "cut", "sed", "grep", "basename", "dirname", "sha256sum", "mktemp", "rm",
+		"sort", "cksum", "head", "sleep"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return "", err
+		}
+		if err := os.Symlink(path, dir+"/"+name); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+})
+
+// tools is a folder with the few programs that a dry run needs.
+func tools(t *testing.T) string {
+	t.Helper()
+	dir, err := toolFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+var sourceOf = regexp.MustCompile("`|\\$\\(|\\$\\{")
+
+// TestDryRun: every line is one command that a shell reads back, with nothing of the shell's in it, and none is run.
+func TestDryRun(t *testing.T) {
+	need(t, "bash")
+	for _, p := range printable {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			out := dryRun(t, p.env, p.args...)
+			if out.code != 0 && p.name != "check" {
+				t.Fatalf("exit %d: %s", out.code, out.stderr)
+			}
+			if strings.Contains(out.stderr, "not found") {
+				t.Error(out.stderr)
+			}
+			if len(out.lines()) < 4 {
+				t.Errorf("only %q", out.lines())
+			}
+			for _, line := range out.lines() {
+				if !strings.HasPrefix(line, "gcloud ") && !strings.HasPrefix(line, "curl ") {
+					t.Errorf("no command: %s", line)
+				}
+				unquoted := regexp.MustCompile(`'(?:[^']|'\\'')*'`).ReplaceAllString(line, "")
+				if sourceOf.MatchString(unquoted) || strings.ContainsAny(unquoted, "|;&<>*?$\"") {
+					t.Errorf("not plain: %s", line)
+				}
+			}
+		})
+	}
+}
+
+// TestParser: gcloud's own parser takes every command. It reads the flags before it looks for an account: 2 is a refusal, 1
+// is the missing account.
+func TestParser(t *testing.T) {
+	need(t, "bash", "gcloud")
+	t.Parallel()
+	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir(), "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1")
+	commands := map[string]bool{}
+	for _, p := range printable {
+		for _, line := range dryRun(t, p.env, p.args...).lines() {
+			if strings.HasPrefix(line, "gcloud ") {
+				commands[line] = true
+			}
+		}
+	}
+	if len(commands) < 110 {
+		t.Fatalf("only %d commands", len(commands))
+	}
+	for _, line := range slices.Sorted(maps.Keys(commands)) {
+		out := run(t, env, "bash", "-c", line)
+		local := strings.HasPrefix(line, "gcloud meta list-files-for-upload") || strings.Contains(line, "--help")
+		if local && out.code == 0 {
+			continue
+		}
+		if out.code != 1 || !strings.Contains(out.stderr, "active account") {
+			t.Errorf("%s\nexit %d: %s", line, out.code, out.stderr)
+		}
+	}
+	for _, wrong := range []string{"gcloud run deploy x --image=y --nonsense=1", "gcloud run deploy x --image=y --timeout=soon",
+		"gcloud eventarc triggers create x --location=us --event-filters=type=y"} {
+		if out := run(t, env, "bash", "-c", wrong); out.code != 2 {
+			t.Errorf("%s\nexit %d: %s", wrong, out.code, out.stderr)
+		}
+	}
+}
+
+// TestPassedOn: deploy.sh hands the function every variable that a deploy may set.
+func TestPassedOn(t *testing.T) {
+	need(t, "bash")
+	ours := map[string]string{ // set by the deploy itself, or meant for a laptop
+		"OCR_URL": "set", "GOOGLE_CLOUD_PROJECT": "set", "CLOUD_RUN_TIMEOUT_SECONDS": "set", "OCR_API_KEY": "a secret",
+		"PORT": "Cloud Run's", "FUNCTION_TARGET": "the buildpack's", "STORAGE_EMULATOR_HOST": "", "FIRESTORE_EMULATOR_HOST": "",
+		"GCE_METADATA_HOST": "", "GOOGLE_APPLICATION_CREDENTIALS": "",
+	}
+	values := map[string]string{"ON_DELETE": "erase", "OCR_CONCURRENCY": "3", "OCR_MODEL": "lightonai/LightOnOCR-3-1B",
+		"FIRESTORE_DATABASE": "scans", "FIRESTORE_COLLECTION": "pages_of_ours", "EXCLUDE": "tmp/**,{a,b}", "INCLUDE": "a/**"}
+	var env []string
+	for _, v := range config.Variables() {
+		if _, own := ours[v.Name]; own {
+			continue
+		}
+		if values[v.Name] == "" {
+			values[v.Name] = "value of " + v.Name
+		}
+		env = append(env, v.Name+"="+values[v.Name])
+	}
+	out := dryRun(t, env, "function")
+	if out.code != 0 {
+		t.Fatal(out.stderr)
+	}
+	var deployed string
+	for _, line := range out.lines() {
+		if strings.Contains(line, "gcloud run deploy bucketocr ") {
+			deployed = line
+		}
+	}
+	values["EXCLUDE"] += ",bucketocr-smoke/blue/**,bucketocr-smoke/green/**"
+	values["INCLUDE"] += ",bucketocr-smoke/**"
+	for name, value := range values {
+		if !strings.Contains(deployed, "##"+name+"="+value+"##") && !strings.Contains(deployed, "##"+name+"="+value+"'") {
+			t.Errorf("%s=%s is not in %s", name, value, deployed)
+		}
+	}
+	if !strings.Contains(deployed, "##CLOUD_RUN_TIMEOUT_SECONDS=540##") || !strings.Contains(deployed, "--timeout=540 ") {
+		t.Error("the two time-outs are not the same:", deployed)
+	}
+}
+
+// TestRefusals: wrong settings end with 2 and name every problem; nothing is run.
+func TestRefusals(t *testing.T) {
+	need(t, "bash")
+	for _, tt := range []struct {
+		name string
+		env  []string
+		args []string
+		want []string
+	}{
+		{"nothing set", []string{"PROJECT_ID=", "REGION=", "BUCKET="}, []string{"all"}, []string{"PROJECT_ID is required", "REGION is required", "BUCKET is required"}},
+		{"bad names", []string{"PROJECT_ID=My", "BUCKET=gs://b", "NAME=X"}, []string{"all"}, []string{"PROJECT_ID='My'", "BUCKET='gs://b'", "NAME='X'"}},
+		{"more pages than the GPU takes", []string{"FUNCTION_MAX_INSTANCES=5"}, []string{"all"}, []string{"5 x FUNCTION_CONCURRENCY 2 x OCR_CONCURRENCY 4 = 40", "40 is more than 32"}},
+		{"no digest", []string{"VLLM_DIGEST="}, []string{"gpu"}, []string{"VLLM_DIGEST is required"}},
+		{"no revision", []string{"MODEL_REVISION="}, []string{"all"}, []string{"MODEL_REVISION is required"}},
+		{"a branch for a revision", []string{"MODEL_REVISION=main"}, []string{"all"}, []string{"MODEL_REVISION='main' is not"}},
+		{"a key in the open", []string{"OCR_API_KEY=hunter2"}, []string{"function"}, []string{"OCR_API_KEY is a secret"}},
+		{"ON_DELETE", []string{"ON_DELETE=burn"}, []string{"function"}, []string{"ON_DELETE='burn' is not keep or erase"}},
+		{"no command", nil, nil, []string{"Usage:"}},
+		{"no such command", nil, []string{"deploy"}, []string{"there is no command or option 'deploy'"}},
+		{"two commands", nil, []string{"gpu", "function"}, []string{"one command at a time"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			out := deploy(t, append(tt.env, "PATH="+tools(t)), tt.args...)
+			if out.code != 2 || out.stdout != "" {
+				t.Errorf("exit %d, printed %q", out.code, out.stdout)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(out.stderr, want) {
+					t.Errorf("%q is not in %s", want, out.stderr)
+				}
+			}
+			if strings.Contains(out.stderr, "hunter2") {
+				t.Error("the key was printed")
+			}
+		})
+	}
+}
+
+// TestSize: deploy.sh only dispatches, and each step is a small file that deploy.sh reads.
+func TestSize(t *testing.T) {
+	script, err := os.ReadFile("../deploy.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(script), "\n"); n >= 120 {
+		t.Errorf("deploy.sh has %d lines", n)
+	}
+	steps, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range steps {
+		name, isScript := strings.CutSuffix(s.Name(), ".sh")
+		if isScript && name != "candidate" && name != "checks" && !regexp.MustCompile(`\b`+name+`\b`).Match(script) {
+			t.Errorf("deploy.sh does not read %s", s.Name())
+		}
+	}
+	help := run(t, nil, "bash", "deploy.sh", "--help")
+	for _, v := range config.Variables() {
+		set := []string{"PORT", "FUNCTION_TARGET", "STORAGE_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "GCE_METADATA_HOST",
+			"GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "CLOUD_RUN_TIMEOUT_SECONDS"}
+		if !slices.Contains(set, v.Name) && !strings.Contains(help.stdout, v.Name) {
+			t.Errorf("--help does not name %s", v.Name)
+		}
+	}
+	if help.code != 0 {
+		t.Error(fmt.Sprint("exit ", help.code, help.stderr))
+	}
+}
+
+// TestCheck: without an account it says so, with what else is missing already, and ends with 1.
+func TestCheck(t *testing.T) {
+	need(t, "gcloud", "bash", "curl")
+	t.Parallel()
+	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir(), "VLLM_DIGEST=")
+	out := deploy(t, env, "--check")
+	if out.code != 1 || out.stdout != "" {
+		t.Errorf("exit %d, printed %q", out.code, out.stdout)
+	}
+	for _, want := range []string{"ok       gcloud alpha", "MISSING  VLLM_DIGEST", "ok       MODEL_REVISION", "MISSING  an account", "gcloud auth login"} {
+		if !strings.Contains(out.stderr, want) {
+			t.Errorf("%q is not in %s", want, out.stderr)
+		}
+	}
+}

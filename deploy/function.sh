@@ -1,0 +1,76 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
+# The function, by `gcloud run deploy --function`: `gcloud functions deploy` can hold no traffic back.
+
+make_function() {
+  find_ocr_service
+  say "== function"
+  function_environment
+  local flags=(
+    --source=. --function=ExtractText --base-image="$BASE_IMAGE" --set-build-env-vars="$BUILD_FLAGS"
+    --build-service-account="projects/$PROJECT_ID/serviceAccounts/$BUILDER_ACCOUNT"
+    --region="$REGION" --service-account="$FUNCTION_ACCOUNT" --ingress=all --no-allow-unauthenticated
+    --cpu="$FUNCTION_CPU" --memory="$FUNCTION_MEMORY" --cpu-boost --timeout="$SERVICE_TIMEOUT"
+    --concurrency="$FUNCTION_CONCURRENCY" --min-instances=0 --max-instances="$FUNCTION_MAX_INSTANCES"
+    "--set-env-vars=$ENVIRONMENT"
+  )
+  if [ -n "$OCR_API_KEY_SECRET" ]; then
+    grant_secret "${OCR_API_KEY_SECRET%%:*}" "$FUNCTION_ACCOUNT" roles/secretmanager.secretAccessor
+    flags+=(--set-secrets="OCR_API_KEY=$OCR_API_KEY_SECRET")
+  fi
+  INPUT=$(sources) deploy_service "$FUNCTION" "${flags[@]}"
+  serve_latest
+  FUNCTION_URL=$(look "https://$FUNCTION-$PROJECT_NUMBER.$REGION.run.app" gcloud run services describe "$FUNCTION" \
+    --project="$PROJECT_ID" --region="$REGION" '--format=value(status.url)')
+  grant_service "$FUNCTION" "$TRIGGER_ACCOUNT" roles/run.invoker
+  grant_service "$FUNCTION" "$SWEEP_ACCOUNT" roles/run.invoker
+}
+
+# find_ocr_service: ours, which the function is then allowed to call, or the one that OCR_URL names.
+find_ocr_service() {
+  FOUND_OCR_URL=$OCR_URL
+  [ -z "$OCR_URL" ] || return 0
+  say "== the OCR service's address"
+  FOUND_OCR_URL=$(look "https://$GPU-$PROJECT_NUMBER.$REGION.run.app" gcloud run services list --project="$PROJECT_ID" \
+    --region="$REGION" --filter="metadata.name=$GPU" '--format=value(status.url)')
+  [ -n "$FOUND_OCR_URL" ] || die "there is no service $GPU in $REGION: run ./deploy.sh gpu first, or set OCR_URL"
+  grant_service "$GPU" "$FUNCTION_ACCOUNT" roles/run.invoker
+}
+
+# function_environment puts the function's variables into ENVIRONMENT, in gcloud's form with a delimiter of our own,
+# because globs hold commas. What is not set here keeps the default that README names.
+function_environment() {
+  local name value exclude=${EXCLUDE:-} include=${INCLUDE:-} colour
+  for colour in "${COLOURS[@]}"; do
+    exclude+="${exclude:+,}$SMOKE_PREFIX/$colour/**"
+  done
+  [ -z "$include" ] || include+=",$SMOKE_PREFIX/**"
+  ENVIRONMENT="^##^GOOGLE_CLOUD_PROJECT=$PROJECT_ID##CLOUD_RUN_TIMEOUT_SECONDS=$SERVICE_TIMEOUT##OCR_URL=$FOUND_OCR_URL"
+  for name in "${PASSED_ON[@]}"; do
+    case $name in
+      EXCLUDE) value=$exclude ;;
+      INCLUDE) value=$include ;;
+      *) value=${!name:-} ;;
+    esac
+    [[ $value != *'##'* ]] || wrong "$name='$value' holds ##"
+    [ -z "$value" ] || ENVIRONMENT+="##$name=$value"
+  done
+}
+
+# sources prints a fingerprint of what a deploy uploads.
+sources() {
+  local files
+  files=$(look go.mod gcloud meta list-files-for-upload .)
+  # shellcheck disable=SC2046 # one of many words is wanted
+  fingerprint "$(printf '%s\n' "$files" | LC_ALL=C sort | while IFS= read -r file; do
+    [ ! -f "$file" ] || cksum "$file"
+  done)"
+}
+
+# serve_latest sends all traffic to the newest revision, where a build of cloudbuild.yaml had pinned it.
+serve_latest() {
+  local traffic
+  traffic=$(look '100 True' gcloud run services describe "$FUNCTION" --project="$PROJECT_ID" --region="$REGION" \
+    '--flatten=status.traffic[]' '--format=value[separator=" "](status.traffic.percent,status.traffic.latestRevision)')
+  grep -Fxq '100 True' <<<"$traffic" ||
+    change gcloud run services update-traffic "$FUNCTION" --project="$PROJECT_ID" --region="$REGION" --to-latest --format=none
+}

@@ -1,0 +1,97 @@
+package deploytest
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile("../" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestGPUFlags: every flag of vLLM and every variable of the image stands in gpu/README.md with its source, and no other does.
+func TestGPUFlags(t *testing.T) {
+	_, table, ok := strings.Cut(read(t, "gpu/README.md"), "| flag or variable | source |")
+	if !ok {
+		t.Fatal("gpu/README.md has no table of flags")
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	var listed []string
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 4 || strings.HasPrefix(cells[1], "-") {
+			continue
+		}
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[1], -1) {
+			listed = append(listed, m[1])
+		}
+		if strings.TrimSpace(cells[2]) == "" {
+			t.Errorf("no source: %s", line)
+		}
+	}
+	used := regexp.MustCompile(`--[a-z][a-z-]+`).FindAllString(read(t, "gpu/serve.sh"), -1)
+	_, env, _ := strings.Cut(read(t, "gpu/Dockerfile"), "\nENV ")
+	env, _, _ = strings.Cut(env, "\nEXPOSE")
+	for _, m := range regexp.MustCompile(`([A-Z_]+)=`).FindAllStringSubmatch(env, -1) {
+		used = append(used, m[1])
+	}
+	slices.Sort(used)
+	slices.Sort(listed)
+	if used = slices.Compact(used); !slices.Equal(used, listed) {
+		t.Errorf("used   %v\nlisted %v", used, listed)
+	}
+}
+
+// TestServe: each model of the family gets its flags, and another model none.
+func TestServe(t *testing.T) {
+	need(t, "bash")
+	bin := t.TempDir()
+	if err := os.WriteFile(bin+"/vllm", []byte("#!/bin/sh\nfor a; do printf '%s|' \"$a\"; done\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const common = `--limit-mm-per-prompt|{"image": 1}|--mm-processor-cache-gb|0|--no-enable-prefix-caching|--max-num-seqs|7|`
+	for model, more := range map[string]string{
+		"lightonai/LightOnOCR-2-1B":          "",
+		"lightonai/LightOnOCR-2-1B-bbox":     "",
+		"lightonai/LightOnOCR-1B-1025":       "",
+		"lightonai/LightOnOCR-0.9B-32k-1025": "",
+		"lightonai/LightOnOCR-3-1B":          "--max-model-len|16384|",
+		"lightonai/LightOnOCR-3-0.8B":        `--max-model-len|18000|--default-chat-template-kwargs|{"enable_thinking": false}|`,
+		"lightonai/LightOnOCR-3-4B":          `--max-model-len|18000|--default-chat-template-kwargs|{"enable_thinking": false}|`,
+	} {
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "MODEL=" + model, "MAX_NUM_SEQS=7"}, "bash", "gpu/serve.sh", "--more")
+		if want := "serve|/model|--served-model-name|" + model + "|" + common + more + "--more|"; out.code != 0 || out.stdout != want {
+			t.Errorf("%s: exit %d\n%s\nwant\n%s", model, out.code, out.stdout, want)
+		}
+	}
+	if out := run(t, []string{"MODEL=meta/llama"}, "bash", "gpu/serve.sh"); out.code != 2 || out.stdout != "" {
+		t.Errorf("another model: exit %d %s", out.code, out.stdout)
+	}
+}
+
+// TestFetch: a build without a fixed commit of the weights stops at once.
+func TestFetch(t *testing.T) {
+	need(t, "bash")
+	for _, revision := range []string{"", "main", "b9a2b4c1"} {
+		if out := run(t, nil, "bash", "gpu/fetch.sh", "weights", "lightonai/LightOnOCR-2-1B", revision, "/nowhere"); out.code != 2 {
+			t.Errorf("revision %q: exit %d", revision, out.code)
+		}
+	}
+	dockerfile := read(t, "gpu/Dockerfile")
+	for _, arg := range []string{"VLLM_DIGEST", "MODEL_REVISION"} {
+		if !regexp.MustCompile(`(?m)^ARG `+arg+`$`).MatchString(dockerfile) || strings.Contains(dockerfile, "ARG "+arg+"=") {
+			t.Errorf("%s is no required build argument", arg)
+		}
+	}
+	if n := strings.Count(dockerfile, "FROM vllm/vllm-openai:v0.30.0@${VLLM_DIGEST}"); n != 2 {
+		t.Errorf("%d stages of the pinned vLLM", n)
+	}
+}

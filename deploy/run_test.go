@@ -1,0 +1,80 @@
+// Package deploytest holds the tests of deploy.sh, cloudbuild.yaml, gpu/ and firestore.rules. None of them needs an account.
+package deploytest
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+)
+
+func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
+
+// need skips the test, loudly, where a program is missing, and fails it where CI demands all of them.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err == nil {
+			continue
+		}
+		if os.Getenv(gcptest.RequireEnv) == "1" {
+			t.Fatalf("%s is missing", p)
+		}
+		t.Skipf("NO %s, SO THIS IS NOT TESTED", strings.ToUpper(p))
+	}
+}
+
+// outcome is how a run of a program ended.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+func (o outcome) lines() []string {
+	return slices.DeleteFunc(strings.Split(o.stdout, "\n"), func(l string) bool { return l == "" })
+}
+
+// run runs a program in the repository's root with these variables and few of ours.
+func run(t *testing.T, env []string, name string, args ...string) outcome {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir = ".."
+	cmd.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8",
+		"CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=1", "CLOUDSDK_SURVEY_DISABLE_PROMPTS=1",
+		"CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=1"}, env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// settings are what deploy.sh requires.
+var settings = []string{
+	"PROJECT_ID=" + project, "REGION=" + region, "BUCKET=" + bucket,
+	"VLLM_DIGEST=sha256:" + strings.Repeat("a", 64), "MODEL_REVISION=" + strings.Repeat("b", 40),
+}
+
+// deploy runs deploy.sh.
+func deploy(t *testing.T, env []string, args ...string) outcome {
+	t.Helper()
+	return run(t, slices.Concat(settings, env), "bash", append([]string{"deploy.sh"}, args...)...)
+}
+
+// write puts a file into a folder of the test's own and gives its path.
+func write(t *testing.T, name, text string, mode os.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

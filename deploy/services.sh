@@ -1,0 +1,31 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
+# The APIs.
+
+SERVICES=(
+  artifactregistry.googleapis.com cloudbuild.googleapis.com cloudresourcemanager.googleapis.com
+  cloudscheduler.googleapis.com eventarc.googleapis.com firestore.googleapis.com iam.googleapis.com
+  logging.googleapis.com monitoring.googleapis.com pubsub.googleapis.com run.googleapis.com storage.googleapis.com
+)
+
+# missing_services prints those of the APIs that are not enabled.
+missing_services() {
+  local enabled wanted=("${SERVICES[@]}") service
+  [ -z "$OCR_API_KEY_SECRET" ] || wanted+=(secretmanager.googleapis.com)
+  enabled=$(look '' gcloud services list --enabled --project="$PROJECT_ID" '--format=value(config.name)') || return 1
+  for service in "${wanted[@]}"; do
+    grep -Fxq "$service" <<<"$enabled" || printf '%s\n' "$service"
+  done
+}
+
+enable_services() {
+  [ -z "${SERVICES_DONE:-}" ] || return 0
+  say "== APIs"
+  local missing
+  missing=$(missing_services)
+  if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086 # one word each
+    change gcloud services enable $missing --project="$PROJECT_ID"
+  fi
+  PROJECT_NUMBER=$(look "$PROJECT_NUMBER" gcloud projects describe "$PROJECT_ID" '--format=value(projectNumber)')
+  SERVICES_DONE=yes
+}

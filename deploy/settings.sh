@@ -1,0 +1,158 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
+# What can be set, from the environment alone, and what follows from it.
+
+settings_help() {
+  cat <<'TEXT'
+Settings, all from the environment
+  PROJECT_ID           required: the Google Cloud project
+  REGION               required: where function and OCR service run (one with GPUs, for our OCR service)
+  BUCKET               required: the bucket of the images; made if it is not there
+  NAME                 bucketocr: first part of every name, for a second installation in the project
+  BUCKET_LOCATION      REGION: where a new bucket is made; an existing one is asked
+  FIRESTORE_LOCATION   REGION: where a new database is made
+  NOTIFICATION_CHANNELS  none: channels of Cloud Monitoring that alerts go to, with commas between
+
+  The OCR service
+  OCR_MODEL            lightonai/LightOnOCR-2-1B: any of the LightOnOCR family
+  VLLM_DIGEST          required to build: sha256:... of vllm/vllm-openai:v0.30.0
+  MODEL_REVISION       required to build: commit of the model's weights, 40 hex digits
+  GPU_IMAGE            none: an image that exists already; nothing is built then
+  GPU_TYPE, GPU_CPU, GPU_MEMORY   nvidia-l4, 8, 32Gi
+  GPU_MAX_INSTANCES    1
+  GPU_MIN_INSTANCES    0: sleeps when nobody drops anything; 1 saves the cold start and costs all day
+  GPU_MAX_NUM_SEQS     32: pages that one GPU reads at once; Cloud Run's concurrency too
+  GPU_TIMEOUT          130: seconds for one request, a little more than OCR_TIMEOUT
+  OCR_URL              none: an OCR service that exists already is used instead of ours
+
+  The function
+  FUNCTION_MAX_INSTANCES, FUNCTION_CONCURRENCY   4, 2: with OCR_CONCURRENCY pages each, never more than the GPUs take
+  FUNCTION_CPU, FUNCTION_MEMORY   2, 2Gi
+  OCR_API_KEY_SECRET   none: SECRET:VERSION of Secret Manager that holds OCR_API_KEY
+  and, handed to the function as they are:
+TEXT
+  local name line='   '
+  for name in "${PASSED_ON[@]}"; do
+    if ((${#line} + ${#name} > 110)); then
+      printf '%s\n' "$line"
+      line='   '
+    fi
+    line+=" $name"
+  done
+  printf '%s\n' "$line"
+}
+
+# PASSED_ON are the function's own variables that a deploy may set (README, Variables).
+PASSED_ON=(
+  OCR_AUDIENCE OCR_AUTH OCR_MODEL OCR_PROFILE OCR_MODE OCR_TIMEOUT OCR_MAX_TOKENS OCR_CONCURRENCY
+  FIRESTORE_DATABASE FIRESTORE_COLLECTION INCLUDE EXCLUDE MAX_BYTES MAX_PIXELS MAX_PAGES MEMORY_BUDGET
+  MAX_ATTEMPTS MAX_DOUBTS RETRY_WINDOW PROCESS_TIMEOUT ON_DELETE LOG_LEVEL
+)
+
+# SMOKE_PREFIX is where the sample of the smoke tests goes; the colours beneath it belong to candidates of cloudbuild.yaml.
+SMOKE_PREFIX=bucketocr-smoke
+COLOURS=(blue green)
+
+SERVICE_TIMEOUT=540 # seconds, of the function
+ACK_DEADLINE=600    # seconds, of the subscription: the most that Pub/Sub takes
+BASE_IMAGE=go126
+BUILD_FLAGS=GOFLAGS=-tags=nodynamic
+
+# read_settings COMMAND fills in defaults and ends with 2, all problems named, where a setting is wrong.
+read_settings() {
+  PROBLEMS=()
+  required PROJECT_ID '^[a-z][a-z0-9-]{4,28}[a-z0-9]$' 'a project id'
+  required REGION '^[a-z]+-[a-z]+[0-9]+$' 'a region such as europe-west4'
+  required BUCKET '^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$' 'the name of a bucket, without gs://'
+  default NAME bucketocr '^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$' 'a letter, then up to 19 of a-z, 0-9 and -'
+  default BUCKET_LOCATION "${REGION:-}" '^[A-Za-z0-9-]+$' 'a location of Cloud Storage'
+  default FIRESTORE_LOCATION "${REGION:-}" '^[a-z0-9-]+$' 'a location of Firestore'
+  default FIRESTORE_DATABASE '(default)' '^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$' 'the name of a database'
+  default FIRESTORE_COLLECTION ocr_documents '^[A-Za-z][A-Za-z0-9_-]{0,99}$' 'the name of a collection'
+  default OCR_MODEL lightonai/LightOnOCR-2-1B '^[A-Za-z0-9._/-]+$' 'the name of a model'
+  default OCR_CONCURRENCY 4 '^[1-9][0-9]?$' 'a number from 1 to 64'
+  default GPU_TYPE nvidia-l4 '^[a-z0-9-]+$' 'a type of GPU'
+  default GPU_CPU 8 '^[1-9][0-9]?$' 'a number of CPUs'
+  default GPU_MEMORY 32Gi '^[1-9][0-9]*(Gi|Mi)$' 'a size such as 32Gi'
+  default GPU_MAX_INSTANCES 1 '^[1-9][0-9]{0,3}$' 'a number from 1'
+  default GPU_MIN_INSTANCES 0 '^[0-9]{1,4}$' 'a number'
+  default GPU_MAX_NUM_SEQS 32 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
+  default GPU_TIMEOUT 130 '^[1-9][0-9]{0,3}$' 'seconds, from 1 to 3600'
+  default FUNCTION_MAX_INSTANCES 4 '^[1-9][0-9]{0,3}$' 'a number from 1'
+  default FUNCTION_CONCURRENCY 2 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
+  default FUNCTION_CPU 2 '^[1-8]$' 'a number of CPUs'
+  default FUNCTION_MEMORY 2Gi '^[1-9][0-9]*(Gi|Mi)$' 'a size such as 2Gi'
+  default ON_DELETE keep '^(keep|erase)$' 'keep or erase'
+  default OCR_URL '' '^(https?://[^[:space:]]+)?$' 'an address'
+  default OCR_API_KEY_SECRET '' '^([A-Za-z0-9_-]+:[1-9][0-9]*)?$' 'SECRET:VERSION, the version a number'
+  default NOTIFICATION_CHANNELS '' '' ''
+  default GPU_IMAGE '' '' ''
+  default VLLM_DIGEST '' '^(sha256:[0-9a-f]{64})?$' 'sha256: and 64 hex digits'
+  default MODEL_REVISION '' '^([0-9a-f]{40})?$' 'the 40 hex digits of a commit'
+  default SMOKE yes '^(yes|no)$' 'yes or no'
+  default SMOKE_WAIT 900 '^[0-9]+$' 'seconds'
+  [ -z "${OCR_API_KEY:-}" ] || PROBLEMS+=('OCR_API_KEY is a secret: put it into Secret Manager and set OCR_API_KEY_SECRET=SECRET:VERSION')
+  case $1 in all | gpu) needs_image ;; esac
+  ((${#PROBLEMS[@]} == 0)) || wrong "$(printf '%s\n' 'wrong settings:' "${PROBLEMS[@]/#/  }")"
+  derive
+  check_load
+}
+
+# required NAME PATTERN MEANING, default NAME VALUE PATTERN MEANING: note a problem where the value does not fit.
+required() {
+  if [ -z "${!1:-}" ]; then
+    PROBLEMS+=("$1 is required: $3")
+  elif ! [[ ${!1} =~ $2 ]]; then
+    PROBLEMS+=("$1='${!1}' is not $3")
+  fi
+}
+
+default() {
+  local value=${!1:-$2}
+  if [ -n "$3" ] && ! [[ $value =~ $3 ]]; then
+    PROBLEMS+=("$1='$value' is not $4")
+  fi
+  printf -v "$1" '%s' "$value"
+}
+
+# needs_image: what identifies the image for certain is known to no contract, so that it has no default. A dry run goes
+# without it.
+needs_image() {
+  [ -z "$GPU_IMAGE" ] || return 0
+  if [ -n "$DRY_RUN" ]; then
+    VLLM_DIGEST=${VLLM_DIGEST:-sha256:$(printf '0%.0s' {1..64})}
+    MODEL_REVISION=${MODEL_REVISION:-$(printf '0%.0s' {1..40})}
+    return
+  fi
+  [ -n "$VLLM_DIGEST" ] || PROBLEMS+=('VLLM_DIGEST is required to build the OCR service: gpu/README.md says where it stands; or set GPU_IMAGE')
+  [ -n "$MODEL_REVISION" ] || PROBLEMS+=('MODEL_REVISION is required to build the OCR service: gpu/README.md says where it stands; or set GPU_IMAGE')
+}
+
+# derive names everything that is made.
+derive() {
+  FUNCTION=$NAME
+  GPU=$NAME-gpu
+  FUNCTION_ACCOUNT=$NAME-function@$PROJECT_ID.iam.gserviceaccount.com
+  TRIGGER_ACCOUNT=$NAME-trigger@$PROJECT_ID.iam.gserviceaccount.com
+  SWEEP_ACCOUNT=$NAME-sweep@$PROJECT_ID.iam.gserviceaccount.com
+  GPU_ACCOUNT=$NAME-gpu@$PROJECT_ID.iam.gserviceaccount.com
+  BUILDER_ACCOUNT=$NAME-builder@$PROJECT_ID.iam.gserviceaccount.com
+  PIPELINE_ACCOUNT=$NAME-pipeline@$PROJECT_ID.iam.gserviceaccount.com
+  TOPIC=$NAME-backfill
+  SWEEP=$NAME-sweep
+  METRIC=$NAME-sweeps
+  PROJECT_NUMBER=${PROJECT_NUMBER:-123456789012} # of a dry run; a real one asks
+  FUNCTION_URL=''
+  BUCKET_PLACE=''
+}
+
+# check_load refuses a function that can ask for more pages at once than the GPUs read at once.
+check_load() {
+  [ -z "$OCR_URL" ] || return 0
+  local asked=$((FUNCTION_MAX_INSTANCES * FUNCTION_CONCURRENCY * OCR_CONCURRENCY))
+  local taken=$((GPU_MAX_INSTANCES * GPU_MAX_NUM_SEQS))
+  local sum="FUNCTION_MAX_INSTANCES $FUNCTION_MAX_INSTANCES x FUNCTION_CONCURRENCY $FUNCTION_CONCURRENCY x OCR_CONCURRENCY"
+  sum+=" $OCR_CONCURRENCY = $asked pages asked for at most; GPU_MAX_INSTANCES $GPU_MAX_INSTANCES x GPU_MAX_NUM_SEQS"
+  sum+=" $GPU_MAX_NUM_SEQS = $taken read at once"
+  say "$sum"
+  ((asked <= taken)) || wrong "$asked is more than $taken: lower one of the first three or raise one of the others"
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Starts vLLM with the flags of the model's family. Further flags may follow as arguments; README.md here names each flag's
+# source.
+set -euo pipefail
+
+flags=(
+  --served-model-name "$MODEL"           # what the client asks for, and by which it knows the family
+  --limit-mm-per-prompt '{"image": 1}'   # one page a request
+  --mm-processor-cache-gb 0              # every page is new
+  --no-enable-prefix-caching
+  --max-num-seqs "${MAX_NUM_SEQS:-32}"   # Cloud Run's concurrency: what is more would queue here without an end
+)
+case $MODEL in
+  */LightOnOCR-3-1B*) flags+=(--max-model-len 16384) ;;
+  */LightOnOCR-3-0.8B* | */LightOnOCR-3-4B*)
+    flags+=(--max-model-len 18000 --default-chat-template-kwargs '{"enable_thinking": false}')
+    ;;
+  */LightOnOCR-2-1B* | */LightOnOCR-1B-1025* | */LightOnOCR-0.9B-*) ;;
+  *)
+    echo "MODEL='$MODEL' is none of the LightOnOCR family; its flags are not known" >&2
+    exit 2
+    ;;
+esac
+exec vllm serve /model "${flags[@]}" "$@"
