@@ -37,7 +37,7 @@ func (p *Pages) develop(ctx context.Context, h *header) (*Page, error) {
 		return nil, err
 	}
 	pg := h.held(b, img.Bounds().Dx(), img.Bounds().Dy(), h.how(w, ht))
-	pg.Type = kind
+	pg.Type, pg.Blank = kind, isBlank(img)
 	return pg, nil
 }
 

@@ -47,7 +47,10 @@ func (e *Engine) Draw(b []byte, n, edge int, room int64) (*image.NRGBA, error) {
 			return crash(err)
 		}
 		defer drawn.Cleanup()
-		m := drawn.Result.Image
+		m, ok := drawn.Result.RenderedImage.(*image.RGBA)
+		if !ok {
+			return fmt.Errorf("PDFium drew a %T", drawn.Result.RenderedImage)
+		}
 		img = &image.NRGBA{Pix: bytes.Clone(m.Pix), Stride: m.Stride, Rect: m.Rect} // its pixels are the instance's
 		return nil
 	})

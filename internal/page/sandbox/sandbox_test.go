@@ -13,6 +13,8 @@ import (
 	"time"
 )
 
+var spun int // by the call that does not end
+
 var errKnown = errors.New("known\nwith a stack")
 
 // The child of these tests is this program too.
@@ -25,7 +27,8 @@ func init() {
 		"panic": func(Message) (Message, error) { panic("index out of range") },
 		"die":   func(Message) (Message, error) { os.Exit(3); return Message{}, nil },
 		"spin": func(Message) (Message, error) {
-			for {
+			for n := 0; ; n++ {
+				spun = n
 			}
 		},
 	}, func(err error) string {

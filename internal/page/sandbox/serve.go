@@ -21,7 +21,7 @@ func Serve(handlers map[string]Handler, code func(error) string) {
 		return
 	}
 	signal.Ignore(os.Interrupt, syscall.SIGTERM) // they are for the parent, whose end is the end of our input
-	if err := serve(os.Stdin, os.Stdout, handlers, code); err != nil && err != io.EOF {
+	if err := serve(os.Stdin, os.Stdout, handlers, code); err != io.EOF {
 		fmt.Fprintln(os.Stderr, "sandbox:", err)
 		os.Exit(1)
 	}
