@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,8 +38,8 @@ func dryRun(t *testing.T, env []string, args ...string) outcome {
 }
 
 var toolFolder = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "tools")
-	if err != nil {
+	dir := filepath.Join(scratch, "tools")
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", err
 	}
 	for _, name := range []string{"bash", "cat", "tr", "cut", "sed", "grep", "basename", "dirname", "sha256sum", "mktemp", "rm",

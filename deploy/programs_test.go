@@ -16,10 +16,7 @@ import (
 // built builds a program of a folder here under the name gcloud, and gives the folder for PATH.
 func built(folder string) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
-		dir, err := os.MkdirTemp("", folder)
-		if err != nil {
-			return "", err
-		}
+		dir := filepath.Join(scratch, folder)
 		out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "gcloud"), "./"+folder).CombinedOutput()
 		if err != nil {
 			return "", fmt.Errorf("%w: %s", err, out)

@@ -14,7 +14,18 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
-func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
+// scratch is where the programs go that tests build.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "deploytest"); err != nil {
+		panic(err)
+	}
+	code := gcptest.Main(m)
+	os.RemoveAll(scratch)
+	os.Exit(code)
+}
 
 // need skips the test, loudly, where a program is missing, and fails it where CI demands all of them.
 func need(t *testing.T, programs ...string) {
