@@ -29,6 +29,8 @@ const Target = "ExtractText"
 const (
 	maxEvent = 1 << 20         // bytes of an event's body; real ones have one or two thousand
 	grace    = 9 * time.Second // from SIGTERM to the end; Cloud Run kills after 10 s
+
+	lastWords = 200 * time.Millisecond // for the answers about what was just put back to leave the process
 )
 
 // On Cloud Run the main program is generated and knows nothing of us, so that the configuration is loaded and SIGTERM is
@@ -71,6 +73,7 @@ func Drain() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
+	defer time.Sleep(lastWords)
 	if err := d.pipeline.Drain(ctx); err != nil {
 		d.log.Error("stopped with work in hand: its lease will run out", "error", err.Error())
 	}

@@ -49,7 +49,8 @@ type World struct {
 	Records   pipeline.Records
 	Token     ocr.TokenFunc // nil: the OCR service is called without an ID token
 	Forget    func(audience string)
-	Redeliver func(attempt int) time.Duration // when the sweep may take what was released
+	Redeliver func(attempt int) time.Duration               // when the sweep may take what was released
+	PageMade  func(o pipeline.Object, page int, how string) // see [pipeline.Options]; nil in the cloud
 }
 
 // googleCloud is the world of the deployed function.
@@ -100,5 +101,6 @@ func options(cfg config.Config, w World, client *ocr.Client, log *slog.Logger) p
 		ProcessTimeout: cfg.ProcessTimeout,
 		Erase:          cfg.OnDelete == config.Erase,
 		NewID:          rand.Text,
+		PageMade:       w.PageMade,
 	}
 }

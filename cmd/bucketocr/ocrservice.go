@@ -79,23 +79,28 @@ func (u *upRun) findOCR(ctx context.Context) (*ocrService, error) {
 func (u *upRun) buildOCR(ctx context.Context) (string, error) {
 	source := findSource()
 	_, noGo := exec.LookPath("go")
+	program, err := filepath.Abs(filepath.Join(u.dir, ".bucketocr", "localocr"+exeSuffix))
+	if err != nil {
+		return "", err
+	}
 	if source == "" || noGo != nil {
+		if _, err := os.Stat(program); err == nil {
+			return program, nil // of an earlier run
+		}
 		if program, err := exec.LookPath("localocr"); err == nil {
 			return program, nil
 		}
 		return "", errors.New("no OCR service: set OCR_URL to one, run this in a checkout of bucketocr with Go installed, " +
 			"or put localocr on PATH (go install github.com/bucketocr/bucketocr/localocr@latest)")
 	}
-	program, err := filepath.Abs(filepath.Join(u.dir, ".bucketocr", "localocr"+exeSuffix))
-	if err != nil {
-		return "", err
-	}
 	if _, err := os.Stat(program); err != nil {
 		fmt.Fprintln(u.sys.stdout, "building localocr, the OCR service of this run (the first time takes about half a minute)")
 	}
 	build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
-	build.Dir = source
-	if out, err := build.CombinedOutput(); err != nil {
+	build.Dir, build.SysProcAttr = source, ownGroup()
+	if out, err := build.CombinedOutput(); ctx.Err() != nil {
+		return "", ctx.Err()
+	} else if err != nil {
 		return "", fmt.Errorf("localocr cannot be built: %w\n%s", err, bytes.TrimSpace(out))
 	}
 	return program, nil

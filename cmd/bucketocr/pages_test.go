@@ -93,3 +93,28 @@ func TestBookKilledThreeTimes(t *testing.T) {
 		t.Errorf("%d pages, %v", len(stored), err)
 	}
 }
+
+// TestUpTakesAll: files of every kind become text, and what was done to each page is shown.
+func TestUpTakesAll(t *testing.T) {
+	files := map[string][]byte{"book.pdf": book(2), "a.png": page(50)}
+	for _, name := range []string{"bw-gopher_ccittGroup4.tiff", "video-001.bmp", "video-005.gray.gif", "video-001.lossy.webp", "colour.avif",
+		"colour.heic", "video-001.cmyk.jpeg"} {
+		data, err := os.ReadFile("../../internal/page/testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = data
+	}
+	d := newDesk(t, files)
+	d.ocr.Default(ocrtest.Text("read"))
+	code, out := d.up(t.Context(), "--once")
+	if code != exitGood {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	want(t, out, "9 done, 0 failed", "page 2      book.pdf  from PDF, drawn at 1088x1540", "page 1      a.png  passed through",
+		"video-001.cmyk.jpeg  CMYK to RGB", "bw-gopher_ccittGroup4.tiff  from TIFF", "colour.avif  from AVIF", "colour.heic  from HEIC",
+		"video-001.bmp  from BMP", "video-005.gray.gif  from GIF", "video-001.lossy.webp  from WebP", "2 pages in")
+	if text := d.text("book.pdf"); text != "read\n\f\nread\n" {
+		t.Errorf("%q", text)
+	}
+}

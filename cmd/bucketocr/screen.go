@@ -51,11 +51,18 @@ func (s *screen) show(ctx context.Context, r *pipeline.Record) error {
 	return err
 }
 
+// made says what was done to make a page.
+func (s *screen) made(o pipeline.Object, n int, how string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fmt.Fprintf(s.u.sys.stdout, "%s  %-11s %s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf("page %d", n), plain(o.Name), how)
+}
+
 // detail is the part of a line behind the name.
 func (s *screen) detail(r *pipeline.Record, path string) string {
 	switch {
 	case r.Status == pipeline.Done:
-		return fmt.Sprintf("  %s in %.1f s%s → %s", pages(r), r.Finished.Sub(r.Started).Seconds(), warnings(r), s.short(path))
+		return fmt.Sprintf("  %s in %.1f s%s → %s", pages(r), r.Finished.Sub(r.Started).Seconds(), warnings(r), plain(s.short(path)))
 	case r.Status == pipeline.Processing && r.PagesDone > 0:
 		return fmt.Sprintf("  page %d of %d", r.PagesDone, r.Pages)
 	case r.Status == pipeline.Processing && r.Attempt > 1:
@@ -144,7 +151,7 @@ func (s *screen) summary(ctx context.Context) (int, error) {
 			continue
 		}
 		done++
-		fmt.Fprintf(out, "\n%s\n%s  → %s\n", plain(r.Name), excerpt(r.Record), s.short(path))
+		fmt.Fprintf(out, "\n%s\n%s  → %s\n", plain(r.Name), excerpt(r.Record), plain(s.short(path)))
 	}
 	fmt.Fprintf(out, "\n%d done, %d failed\n", done, failed)
 	if failed > 0 {

@@ -33,6 +33,9 @@ func serve(ctx context.Context, sys system, args []string) int {
 	if fs.NArg() > 0 {
 		return complain(sys, "serve", fmt.Errorf("unknown argument %q", fs.Arg(0)))
 	}
+	if target, ok := sys.lookup("FUNCTION_TARGET"); ok && target != "" && target != bucketocr.Target {
+		return complain(sys, "serve", fmt.Errorf("FUNCTION_TARGET is %q, and the only function is %s", target, bucketocr.Target))
+	}
 	if err := bucketocr.Setup(sys.lookup, sys.stderr); err != nil {
 		fmt.Fprintf(sys.stderr, "bucketocr serve cannot start:\n%v\n", err)
 		return exitUsage

@@ -413,7 +413,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"serve", "x"}, exitUsage, `unknown argument "x"`},
 		{[]string{"serve", "--fast"}, exitUsage, "-fast"},
 		{[]string{"up", "--help"}, exitGood, "-once"},
-		{[]string{"up", "a", "b"}, exitUsage, "one folder, not 2"},
+		{[]string{"up", "a", "b"}, exitUsage, `one folder, not "b" as well`},
 	} {
 		var out bytes.Buffer
 		code := run(context.Background(), system{&out, &out, func(string) (string, bool) { return "", false }, platformBackoff}, c.args)

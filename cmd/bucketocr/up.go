@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -27,7 +28,8 @@ it; a second run does not redo what is finished.
 
 The OCR service is the one at OCR_URL. Where that is not set, localocr is built and started: Tesseract, which stands in
 for the model on a laptop (English, plain text, no layout). The records are an embedded database in DIR/.bucketocr, or
-Firestore's emulator where FIRESTORE_EMULATOR_HOST is set. The other variables of bucketocr serve hold too.
+Firestore's emulator where FIRESTORE_EMULATOR_HOST is set. The other variables of bucketocr serve hold too; with --once
+RETRY_WINDOW is 5m unless it is set. An image that failed is tried again when its file changes: touch it.
 
 Example: bucketocr up --once testdata/samples
 
@@ -47,12 +49,14 @@ func up(ctx context.Context, sys system, args []string) int {
 		return code
 	}
 	dir := "inbox"
-	switch fs.NArg() {
-	case 0:
-	case 1:
+	if fs.NArg() > 0 {
 		dir = fs.Arg(0)
-	default:
-		return complain(sys, "up", fmt.Errorf("one folder, not %d", fs.NArg()))
+		if code, ok := parse(sys, fs, upHelp, fs.Args()[1:]); !ok { // flags may stand behind the folder too
+			return code
+		}
+	}
+	if fs.NArg() > 0 {
+		return complain(sys, "up", fmt.Errorf("one folder, not %q as well", fs.Arg(0)))
 	}
 	u := &upRun{sys: sys, dir: dir, once: *once}
 	code, err := u.run(ctx)
@@ -83,6 +87,12 @@ type records interface {
 
 // run sets everything up, works until it is done or told to stop, and takes everything down.
 func (u *upRun) run(ctx context.Context) (code int, err error) {
+	if _, err := os.Stat(u.dir); u.once && err != nil {
+		return exitUsage, fmt.Errorf("there is no folder %s", u.dir)
+	}
+	if err := u.checkSettings(); err != nil {
+		return exitUsage, err
+	}
 	u.bucket, err = local.Open(u.dir)
 	if err != nil {
 		return exitFailed, err
@@ -115,6 +125,26 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	return u.work(ctx, service)
 }
 
+// checkSettings finds what is wrong before anything is built or started.
+func (u *upRun) checkSettings() error {
+	url, ok := u.sys.lookup("OCR_URL")
+	if !ok || url == "" {
+		url = "http://127.0.0.1:1" // localocr's, in a while
+	}
+	cfg, err := config.Load(u.settings(&ocrService{url: url}))
+	if err != nil {
+		return fmt.Errorf("wrong settings:\n%w", err)
+	}
+	if cfg.FirestoreEmulatorHost == "" {
+		return nil
+	}
+	conn, err := net.DialTimeout("tcp", cfg.FirestoreEmulatorHost, 5*time.Second)
+	if err != nil {
+		return fmt.Errorf("no Firestore emulator answers at %s (FIRESTORE_EMULATOR_HOST): %w", cfg.FirestoreEmulatorHost, rootCause(err))
+	}
+	return conn.Close()
+}
+
 // settings is the environment, with what the local run knows by itself where the environment says nothing.
 func (u *upRun) settings(service *ocrService) func(string) (string, bool) {
 	ours := map[string]string{"OCR_URL": service.url}
@@ -145,6 +175,7 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	tokens := gcp.NewTokens()
 	world := bucketocr.World{
 		Objects: u.bucket, Records: u.records, Token: tokens.Token, Forget: tokens.Forget, Redeliver: u.sys.backoff,
+		PageMade: func(o pipeline.Object, n int, how string) { u.screen.made(o, n, how) },
 	}
 	log := slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}))
 	u.door, err = bucketocr.New(cfg, world, log)
@@ -170,6 +201,7 @@ func (u *upRun) introduce(cfg config.Config, service *ocrService) {
 	if cfg.FirestoreEmulatorHost != "" {
 		store = fmt.Sprintf("Firestore at %s, project %s, collection %s", cfg.FirestoreEmulatorHost, project(cfg), cfg.FirestoreCollection)
 	}
-	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nocr      %s\ndoor     %s\n\n",
-		u.dir, store, filepath.Join(u.dir, ".bucketocr", "text"), service.describe(), u.poster.url)
+	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\ndoor     %s\n\n",
+		u.dir, store, filepath.Join(u.dir, ".bucketocr", "text"), filepath.Join(u.dir, ".bucketocr", "log.jsonl"),
+		service.describe(), u.poster.url)
 }

@@ -266,7 +266,10 @@ func TestUpSaysWhatIsWrong(t *testing.T) {
 		want string
 	}{
 		{"a file", file, map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitFailed, "is a file"},
-		{"unwritable", "/proc/bucketocr", map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitFailed, "/proc/bucketocr"},
+		{"unwritable", "/proc/self", map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitFailed, "/proc/"},
+		{"no folder", filepath.Join(t.TempDir(), "typo"), map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitUsage, "there is no folder"},
+		{"no emulator", t.TempDir(), map[string]string{"OCR_URL": "http://127.0.0.1:1", "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1"},
+			exitUsage, "no Firestore emulator answers"},
 		{"settings", t.TempDir(), map[string]string{"OCR_URL": "ftp://x", "MAX_PAGES": "many"}, exitUsage, "MAX_PAGES"},
 		{"layout without", t.TempDir(), map[string]string{"OCR_URL": "http://127.0.0.1:1", "OCR_MODE": "layout"}, exitUsage, "layout"},
 	} {

@@ -51,7 +51,7 @@ func TestFaintWriting(t *testing.T) {
 		{"hard pencil, 8 pt", 230, 33, false, 20},
 		{"what shines through, 10 pt", 240, 42, false, 12},
 		{"hardly to be seen, 8 pt", 246, 33, false, 2 * blankContrast},
-		{"yellow marker", 0, 42, true, 100},
+		{"yellow marker", 0, 42, true, 50},
 	} {
 		text := paper(t, 2480, 3508, c.size)
 		m := image.NewRGBA(text.Rect)

@@ -17,6 +17,10 @@ import (
 // files that are read in no order.
 func (p *Pages) develop(ctx context.Context, h *header) (*Page, error) {
 	img, err := p.picture(ctx, h)
+	damaged := h.mendable && isCorrupt(err)
+	if damaged {
+		img, err = p.rescue(ctx, h, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +42,9 @@ func (p *Pages) develop(ctx context.Context, h *header) (*Page, error) {
 	}
 	pg := h.held(b, img.Bounds().Dx(), img.Bounds().Dy(), h.how(w, ht))
 	pg.Type, pg.Blank = kind, isBlank(img)
+	if damaged {
+		pg.How, pg.Warnings = pg.How+", the missing part left empty", []string{WarnDamaged}
+	}
 	return pg, nil
 }
 

@@ -85,3 +85,10 @@ func screen(img *image.Gray) *image.RGBA {
 }
 
 func clamp(v float64) byte { return byte(math.Round(max(0, min(255, v)))) }
+
+// crop is the upper part of a picture.
+func crop(m image.Image, h int) image.Image {
+	return m.(interface {
+		SubImage(image.Rectangle) image.Image
+	}).SubImage(image.Rect(0, 0, m.Bounds().Dx(), h))
+}

@@ -16,6 +16,7 @@ type header struct {
 	orientation   orientation
 	turned        orientation // what decode does by itself, to say so
 	lossy         bool
+	mendable      bool     // a cut-off one can be shown as far as it goes
 	channels      int      // of the decoded picture: 1 gray, else colour
 	mends         []string // what decoding mends although size and orientation are right, in words; none: it may pass as it is
 	memory        int64    // bytes that decode holds at its peak, beside a file that is held

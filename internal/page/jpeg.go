@@ -172,7 +172,7 @@ func (h *jpegHeader) header() (*header, error) {
 		return nil, corrupt("broken JPEG: no frame", nil)
 	}
 	g := &header{format: "JPEG", width: h.width, height: h.height, orientation: h.orientation,
-		lossy: true, channels: min(len(h.comps), 3), memory: h.memory(), decode: streamed(jpeg.Decode)}
+		lossy: true, mendable: len(h.comps) < 4, channels: min(len(h.comps), 3), memory: h.memory(), decode: streamed(jpeg.Decode)}
 	if len(h.comps) == 4 {
 		g.mends = append(g.mends, "CMYK to RGB")
 	}

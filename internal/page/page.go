@@ -44,6 +44,9 @@ func (l Limits) check() error {
 	return nil
 }
 
+// WarnDamaged is the warning of a page that was cut off or broken in part and shows what is left.
+const WarnDamaged = "damaged"
+
 // Page is one finished page.
 type Page struct {
 	Number, Width, Height int    // 1-based; pixels as sent

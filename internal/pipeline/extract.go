@@ -130,6 +130,9 @@ func (r *readers) one(work context.Context, pages *page.Pages, n int) (step, err
 	if err != nil {
 		return step{}, err
 	}
+	if r.a.p.o.PageMade != nil {
+		r.a.p.o.PageMade(r.a.ev.Object, n, pg.How)
+	}
 	rec := PageRecord{Page: n, Generation: r.a.ev.Generation, Width: pg.Width, Height: pg.Height, Blank: pg.Blank}
 	rec.Warnings = slices.Clone(pg.Warnings)
 	if pg.Blank {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -36,6 +37,9 @@ type Options struct {
 	Erase          bool          // ON_DELETE=erase
 
 	NewID func() string // ids of leases, unique for ever
+
+	// PageMade, where set, is told what was done to make a page, in a few words, before it is sent. It is called concurrently.
+	PageMade func(o Object, page int, how string)
 }
 
 // Pipeline takes events to their end. It is safe for concurrent use; one serves a whole process.
@@ -176,7 +180,7 @@ func shortlyAfter(work, ctx context.Context) (context.Context, func()) {
 
 // asCause puts the reason for which work ended in the place of an error that only says that it ended.
 func asCause(work context.Context, err error) error {
-	if err != nil && work.Err() != nil {
+	if err != nil && work.Err() != nil && !errors.Is(err, context.Cause(work)) {
 		return fmt.Errorf("%w: %w", context.Cause(work), err)
 	}
 	return err

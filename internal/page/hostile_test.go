@@ -1,0 +1,173 @@
+package page
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+)
+
+// hostile are files that mean harm or are broken, and how each ends: with one of the kinds given, "" being a page.
+type hostile struct {
+	name string
+	data []byte
+	want []Kind
+}
+
+func cases(t testing.TB) (all []hostile) {
+	add := func(name string, data []byte, want ...Kind) { all = append(all, hostile{name, data, want}) }
+	put := func(data []byte, at int, b ...byte) []byte {
+		data = bytes.Clone(data)
+		copy(data[at:], b)
+		return data
+	}
+	gray := paper(t, 80, 60, 9)
+	progressive, baseline := testFile(t, "video-001.q50.420.progressive.jpeg"), testFile(t, "video-001.q50.420.jpeg")
+	add("nothing", nil, Empty)
+	add("text", []byte("hello, world"), Unsupported)
+	add("script", []byte("<svg onload=alert(1)>"), Unsupported)
+	add("zip", []byte("PK\x03\x04"), Unsupported)
+	add("zeros", make([]byte, 1<<20), Unsupported)
+
+	// Pictures that claim to be large.
+	add("progressive JPEG of 4 gigapixels", withJPEGSize(t, progressive, 65500, 65500), TooLarge)
+	add("baseline JPEG of 4 gigapixels", withJPEGSize(t, baseline, 65500, 65500), TooLarge)
+	add("JPEG just over", withJPEGSize(t, baseline, 7746, 7746), TooLarge)
+	add("PNG of 3.6 gigapixels", withPNGSize(testFile(t, "basn0g01-30.png"), 60000, 60000), TooLarge)
+	add("PNG of all there is", withPNGSize(testFile(t, "basn6a16.png"), 1<<31-1, 1<<31-1), TooLarge)
+	add("PNG as long as possible", withPNGSize(testFile(t, "basn6a16.png"), 1<<31-1, 1), TooLarge)
+	gif := testFile(t, "video-005.gray.gif")
+	frame := bytes.LastIndex(gif[:900], []byte{0x2c, 0, 0, 0, 0})
+	add("GIF of 4 gigapixels", put(put(gif, frame+5, 0xff, 0xff, 0xff, 0xff), 6, 0xff, 0xff, 0xff, 0xff), TooLarge)
+	add("GIF larger than its screen", put(gif, frame+5, 0xff, 4), Corrupt)
+	bmp := testFile(t, "bmp_8bpp.bmp")
+	add("BMP of 4 gigapixels", put(bmp, 18, 0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0), TooLarge)
+	add("BMP upside down and large", put(bmp, 18, 0xff, 0xff, 0, 0, 1, 0, 0xff, 0xff), TooLarge)
+	add("BMP of negative width", put(bmp, 18, 0xff, 0xff, 0xff, 0xff), Unsupported)
+	webp, lossless := testFile(t, "video-001.lossy.webp"), testFile(t, "gopher-doc.4bpp.lossless.webp")
+	add("WebP of 268 megapixels", put(webp, 26, 0xff, 0x3f, 0xff, 0x3f), TooLarge)
+	add("lossless WebP of 268 megapixels", put(lossless, 21, 0xff, 0xff, 0xff, 0x0f), TooLarge)
+	add("WebP on a huge canvas", riff(append(appendChunk(nil, "VP8X", []byte{0x10, 0, 0, 0, 0xff, 0xff, 0, 0xff, 0x7f, 0}), webp[12:]...)), TooLarge, Corrupt)
+	for name, file := range map[string][]byte{"AVIF": testFile(t, "colour.avif"), "HEIC": testFile(t, "colour.heic")} {
+		at := bytes.Index(file, []byte("ispe")) + 8
+		add(name+" of 4 gigapixels", put(file, at, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff), TooLarge)
+		add(name+" of no width", put(file, at, 0, 0, 0, 0), Corrupt)
+		add(name+", half", file[:len(file)/2], Corrupt)
+		add(name+", header only", file[:40], Corrupt)
+		add(name+" of zeros", append(file[:len(file)/3:len(file)/3], make([]byte, len(file)/2)...), Corrupt, "")
+	}
+	tiff := func(p pagetest.Picture) []byte { return pagetest.TIFF(binary.LittleEndian, p) }
+	g := pagetest.Gray(gray, 60)
+	add("TIFF of 4 gigapixels", tiff(g.With(256, 4, 65535).With(257, 4, 65535)), TooLarge)
+	add("TIFF of all there is", tiff(g.With(256, 4, 1<<32-1).With(257, 4, 1<<32-1)), TooLarge)
+	add("TIFF of huge tiles", tiff(g.With(322, 4, 1<<31).With(323, 4, 1<<31)), TooLarge, Corrupt)
+	add("TIFF of a million strips", tiff(g.With(256, 4, 9).With(257, 4, 1<<20).With(278, 4, 1)), Corrupt)
+	add("TIFF that is fax and is not", tiff(g.With(259, 3, 4).With(258, 3, 1).With(256, 4, 7000).With(257, 4, 7000)), Corrupt, "")
+	add("TIFF of deflated nothing", tiff(g.With(259, 3, 8)), Corrupt)
+	add("TIFF of broken LZW", tiff(g.With(259, 3, 5)), Corrupt)
+	add("TIFF of no JPEG", tiff(g.With(259, 3, 7)), Corrupt)
+	add("TIFF without strips", tiff(pagetest.Picture{Tags: g.Tags}), Corrupt)
+	add("TIFF of no size", tiff(pagetest.Picture{Strips: g.Strips}), Corrupt)
+	add("TIFF of many channels", tiff(g.With(277, 3, 65535)), Unsupported)
+	add("BigTIFF", []byte("II+\x00\x08\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00"), Unsupported)
+	add("TIFF whose directory is itself", []byte("II*\x00\x00\x00\x00\x00"), Corrupt)
+	circle := tiff(g)
+	copy(circle[len(circle)-4:], circle[4:8])
+	add("TIFF in a circle", circle, "")
+	add("TIFF of too many pages", tiffOf(t, 5, 30), TooLarge)
+
+	// Files with something missing or wrong inside.
+	for _, name := range []string{"basn6a16.png", "video-005.gray.gif", "bmp_4bpp.bmp", "yellow_rose.lossy-with-alpha.webp",
+		"gopher-doc.with-alpha.lossless.webp", "video-001-tile-64x64.tiff", "video-001.cmyk.jpeg"} {
+		file := testFile(t, name)
+		add(name+", half", file[:len(file)/2], Corrupt)
+		add(name+", no end", file[:len(file)-9], Corrupt, "")
+		noise := bytes.Clone(file)
+		for i := len(noise) / 2; i < len(noise); i++ {
+			noise[i] ^= byte(i * 7)
+		}
+		add(name+", noise in it", noise, Corrupt, "")
+	}
+	for _, name := range []string{"invalid-crc32.png", "invalid-noend.png", "invalid-palette.png", "invalid-trunc.png", "invalid-zlib.png",
+		"invalid-palette-ref.tiff"} {
+		add(name, testFile(t, name), Corrupt, "")
+	}
+	return append(all, pdfCases()...)
+}
+
+func pdfCases() (all []hostile) {
+	add := func(name string, data []byte, want ...Kind) { all = append(all, hostile{name, data, want}) }
+	text := pagetest.Text("x")
+	sound := pagetest.PDF("", []pagetest.Leaf{text})
+	first := pagetest.FirstFree(1)
+	one := func(leaf pagetest.Leaf, more ...string) []byte {
+		return pagetest.PDF("", []pagetest.Leaf{leaf}, more...)
+	}
+	add("PDF, only its first line", []byte("%PDF-1.7\n"), Corrupt)
+	add("PDF, half", sound[:len(sound)/2], Corrupt, "")
+	add("PDF of a picture", append([]byte("%PDF-"), bytes.Repeat([]byte{0xff, 0xd8}, 9000)...), Corrupt)
+	add("PDF without pages", pagetest.PDF("", nil), Corrupt)
+	add("PDF of too many pages", pdfOf(30), TooLarge)
+	add("PDF that is locked", pagetest.Locked("x", text), Encrypted)
+	add("PDF whose pages are their own children", pagetest.Objects("<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Count 5 /Kids [2 0 R] >>"), Corrupt)
+	add("PDF that lies about its pages", pagetest.Objects("<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Count 2000000000 /Kids [] >>"), Corrupt, TooLarge)
+	add("PDF of a page of no size", one(pagetest.Leaf{}), "", Corrupt)
+	add("PDF of an endless page", one(pagetest.Leaf{Width: 1 << 30, Height: 1 << 30}), "", Corrupt, TooLarge)
+	add("PDF of a strip", one(pagetest.Leaf{Width: 100000, Height: 1}), "")
+	huge := "/Type /XObject /Subtype /Image /Width 60000 /Height 60000 /ColorSpace /DeviceRGB /BitsPerComponent 8"
+	add("PDF of a huge picture", one(pagetest.Scan(600, 800, first), pagetest.Stream(huge, []byte("nothing"))), "", TooLarge, Corrupt)
+	add("PDF of a huge fax", one(pagetest.Scan(600, 800, first), pagetest.Stream("/Type /XObject /Subtype /Image /Width 65000 /Height 65000 "+
+		"/ColorSpace /DeviceGray /BitsPerComponent 1 /Filter /CCITTFaxDecode /DecodeParms << /K -1 /Columns 65000 /Rows 65000 >>",
+		bytes.Repeat([]byte{0x55}, 5000))), "", TooLarge, Corrupt)
+	var forms []string
+	for i := range 12 {
+		forms = append(forms, pagetest.Stream(fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X %d 0 R >> >>",
+			first+(i+1)%12), []byte(strings.Repeat("/X Do ", 10))))
+	}
+	add("PDF that draws itself", one(pagetest.Leaf{Width: 99, Height: 99, Content: "/X Do", Resources: fmt.Sprintf("/XObject << /X %d 0 R >>", first)},
+		forms...), "", TooLarge)
+	add("PDF of open brackets", one(pagetest.Leaf{Width: 99, Height: 99, Content: strings.Repeat("[", 1<<20)}), "", TooLarge, Corrupt)
+	add("PDF of saved states", one(pagetest.Leaf{Width: 99, Height: 99, Content: strings.Repeat("q ", 1<<19)}), "", TooLarge)
+	return all
+}
+
+// TestHostile: each ends as it should, soon, and all of them in one process. The memory is that of the process: 512 MiB.
+func TestHostile(t *testing.T) {
+	all := cases(t)
+	if len(all) < 60 {
+		t.Fatalf("%d files", len(all))
+	}
+	if err := decoders.Start(t.Context(), "pdf"); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	slowest, which := time.Duration(0), ""
+	for _, c := range all {
+		l := &budget{total: 256 << 20}
+		lim := l.limits(1540)
+		lim.MaxPages, lim.MaxPixels = 20, 60e6
+		o := newObject(c.data)
+		at := time.Now()
+		_, _, err := only(t, o, lim)
+		took := time.Since(at)
+		if took > slowest {
+			slowest, which = took, c.name
+		}
+		kind := kindOf(err)
+		good := err == nil || kind != ""
+		for i, want := range c.want {
+			if kind == want {
+				break
+			}
+			good = good && i < len(c.want)-1
+		}
+		if !good || took > 20*time.Second || l.held != 0 || o.opens.Load() != o.closes.Load() {
+			t.Errorf("%s: %v after %v, want %q; %d held", c.name, err, took, c.want, l.held)
+		}
+	}
+	t.Logf("%d files in %v, the slowest %q in %v", len(all), time.Since(begun), which, slowest)
+}

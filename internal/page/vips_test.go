@@ -1,0 +1,114 @@
+package page
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
+)
+
+// develops makes the only page of a file, encoded.
+func develops(b *testing.B, data []byte) {
+	b.Helper()
+	ps, err := Split(context.Background(), newObject(data).source(), wide(1540))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer ps.Close()
+	pg, err := ps.Page(context.Background(), 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := pg.Open()
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// vips is how long vipsthumbnail takes for the same, start of the program included, with one thread.
+func vips(b *testing.B, data []byte, out string) time.Duration {
+	b.Helper()
+	dir := b.TempDir()
+	in := filepath.Join(dir, "in")
+	if err := os.WriteFile(in, data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command("vipsthumbnail", "--size", "1540x1540", "-o", filepath.Join(dir, out), in)
+	cmd.Env = append(os.Environ(), "VIPS_CONCURRENCY=1")
+	begun := time.Now()
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, msg)
+	}
+	return time.Since(begun)
+}
+
+// BenchmarkAgainstVips reports our time as a multiple of that of vipsthumbnail (Debian: libvips-tools), each at its best of
+// the same run.
+func BenchmarkAgainstVips(b *testing.B) {
+	if _, err := exec.LookPath("vipsthumbnail"); err != nil {
+		b.Skip("no vipsthumbnail: apt-get install libvips-tools")
+	}
+	for name, c := range map[string]struct {
+		data []byte
+		out  string
+	}{
+		"photo 12 MP":       {withSegments(encodeJPEG(b, photo(paper(b, 4032, 3024, 46))), exifSegment(6)), "out.jpg[Q=90]"},
+		"gray scan 300 DPI": {encodePNG(b, scan(paper(b, 2480, 3508, 46), 2)), "out.png[compression=1]"},
+		"gray scan as JPEG": {encodeJPEG(b, scan(paper(b, 2480, 3508, 46), 2)), "out.jpg[Q=90]"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			ours, theirs := time.Hour, time.Hour
+			for b.Loop() {
+				begun := time.Now()
+				develops(b, c.data)
+				ours = min(ours, time.Since(begun))
+				theirs = min(theirs, vips(b, c.data, c.out))
+			}
+			b.ReportMetric(float64(ours.Milliseconds()), "ms")
+			b.ReportMetric(float64(theirs.Milliseconds()), "vips-ms")
+			b.ReportMetric(float64(ours)/float64(theirs), "x-vips")
+		})
+	}
+}
+
+// BenchmarkPDF makes the pages of a PDF of text.
+func BenchmarkPDF(b *testing.B) {
+	const pages = 50
+	ps, err := Split(context.Background(), newObject(pdfOf(pages)).source(), Limits{Edge: 1540, MaxBytes: 1 << 20, MaxPixels: 1, MaxPages: pages})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer ps.Close()
+	n := 0
+	for b.Loop() {
+		if _, err := ps.Page(context.Background(), n%pages+1); err != nil {
+			b.Fatal(err)
+		}
+		n++
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "pages/s")
+}
+
+// BenchmarkStart starts each engine in a new process.
+func BenchmarkStart(b *testing.B) {
+	for _, engine := range []string{"nothing", "pdf", "avif", "heic"} {
+		b.Run(engine, func(b *testing.B) {
+			for b.Loop() {
+				c := &sandbox.Child{Patience: time.Minute}
+				if err := c.Start(context.Background(), engine); err != nil {
+					b.Fatal(fmt.Errorf("%s: %w", engine, err))
+				}
+				c.Close()
+			}
+		})
+	}
+}

@@ -1,0 +1,95 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// bigPhoto is a JPEG of 50 megapixels, 4:2:0.
+func bigPhoto(t *testing.T) []byte {
+	m := image.NewYCbCr(image.Rect(0, 0, 8192, 6144), image.YCbCrSubsampleRatio420)
+	for i := range m.Y {
+		m.Y[i] = byte(i/97) ^ byte(i/8192)
+	}
+	for i := range m.Cb {
+		m.Cb[i], m.Cr[i] = byte(i/400), byte(i/9000)
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 60}); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// TestLargePhotosAtOnce: sixteen deliveries of 50 megapixels in an instance of 512 MiB. They wait their turn and finish, and
+// the heap stays below what the instance has.
+func TestLargePhotosAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sixteen times 50 megapixels")
+	}
+	const instance, photos = 512 << 20, 16
+	data := bigPhoto(t)
+	w := newWorld(t)
+	w.options.MemoryBudget = instance / 2
+	w.options.Limits.MaxBytes, w.options.Limits.MaxPixels = 64<<20, 60e6
+	w.options.OCR = extractor{func(_ context.Context, img ocr.Image) (ocr.Result, error) {
+		r, err := img.Open()
+		if err != nil {
+			return ocr.Result{}, err
+		}
+		defer r.Close()
+		_, err = io.Copy(io.Discard, r)
+		return result("read"), err
+	}}
+	runtime.GC()
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(instance * 8 / 10))
+	peak, watched := peakHeap()
+	p := w.pipeline()
+	var wg sync.WaitGroup
+	for i := range photos {
+		ev := w.bucket.Put(fmt.Sprintf("%d.jpg", i), data)
+		wg.Go(func() {
+			if out := p.Process(t.Context(), ev); out != pipeline.OutDone {
+				t.Errorf("%s: %s", ev.Name, out)
+			}
+		})
+	}
+	wg.Wait()
+	watched()
+	if *peak > instance*9/10 {
+		t.Errorf("%d MiB of heap", *peak>>20)
+	}
+	t.Logf("%d photos of %d KiB, at most %d MiB of heap", photos, len(data)>>10, *peak>>20)
+}
+
+// peakHeap watches how large the heap becomes until the function that it gives is called.
+func peakHeap() (peak *uint64, stop func()) {
+	peak = new(uint64)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			*peak = max(*peak, m.HeapInuse)
+			select {
+			case <-done:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	return peak, func() { close(done); <-ended }
+}
