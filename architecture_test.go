@@ -28,7 +28,7 @@ func TestDependencies(t *testing.T) {
 	allowed := map[string][]string{
 		"":                               {"ocr", "internal/page", "internal/pipeline", "internal/event", "internal/config", "internal/gcp"},
 		"ocr/ocrtest":                    {"ocr"},
-		"internal/page":                  {"internal/page/heif", "internal/page/pdf", "internal/page/sandbox", "internal/page/tiff"},
+		"internal/page":                  {"internal/page/heif", "internal/page/pdf", "internal/page/salvage", "internal/page/sandbox", "internal/page/tiff"},
 		"internal/page/heif":             {"internal/page/wasm"},
 		"internal/page/pdf":              {"internal/page/wasm"},
 		"internal/pipeline":              {"ocr", "internal/page"},
