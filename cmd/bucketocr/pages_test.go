@@ -1,3 +1,7 @@
+//go:build !race
+
+// The PDF engine takes minutes to compile under the race detector; what runs beside it there is tested in internal/pipeline.
+
 package main
 
 import (
