@@ -11,13 +11,17 @@ import (
 	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
-// commit replaces the record and writes the pages, all or nothing, if the record still is what from says (nil: if there
+// commit replaces the record, writes and removes pages, all or nothing, if the record still is what from says (nil: if there
 // is none). What it returns is read from what it wrote, so it is what Get reads.
 func (s *store) commit(ctx context.Context, id string, from *pipeline.Stored, change *pipeline.Change, write string) (*pipeline.Stored, error) {
 	record := s.recordWrite(id, from, change, write)
 	writes := []*pb.Write{record}
 	for _, p := range change.Pages {
 		writes = append(writes, s.pageWrite(id, p))
+	}
+	for _, n := range change.Drop {
+		name := s.page(id, pageID(change.Record.Generation, n))
+		writes = append(writes, &pb.Write{Operation: &pb.Write_Delete{Delete: name}})
 	}
 	answer, err := s.rpc.Commit(s.routed(ctx), &pb.CommitRequest{Database: s.database, Writes: writes})
 	if err != nil {
@@ -49,7 +53,7 @@ func (s *store) recordWrite(id string, from *pipeline.Stored, change *pipeline.C
 
 // pageWrite needs no condition: it stands or falls with the record's.
 func (s *store) pageWrite(id string, p pipeline.PageRecord) *pb.Write {
-	return replace(s.page(id, pageID(p)), pageFields(p), nil, "finished")
+	return replace(s.page(id, pageID(p.Generation, p.Page)), pageFields(p), nil, "finished")
 }
 
 // replace writes a document whole, with the server's time in the fields named.

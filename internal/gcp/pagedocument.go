@@ -12,7 +12,7 @@ import (
 const pagesCollection = "ocr_pages"
 
 // pageID is the id of a page's document. Pages are read by their generation and number, never by sorting ids.
-func pageID(p pipeline.PageRecord) string { return fmt.Sprintf("%d-%04d", p.Generation, p.Page) }
+func pageID(generation int64, page int) string { return fmt.Sprintf("%d-%04d", generation, page) }
 
 // pageFields is the document of a page, but for the time that the server sets.
 func pageFields(p pipeline.PageRecord) fields {

@@ -146,18 +146,30 @@ func (s *store) query(ctx context.Context, parent string, q *pb.StructuredQuery)
 		stream, err := s.rpc.RunQuery(ctx, &pb.RunQueryRequest{
 			Parent: parent, QueryType: &pb.RunQueryRequest_StructuredQuery{StructuredQuery: q},
 		})
-		for err == nil {
-			var answer *pb.RunQueryResponse
-			if answer, err = stream.Recv(); answer.GetDocument() != nil {
+		if err != nil {
+			return err
+		}
+		return receive(stream.Recv, func(answer *pb.RunQueryResponse) {
+			if answer.GetDocument() != nil {
 				docs = append(docs, answer.GetDocument())
 			}
-		}
+		})
+	})
+	return docs, err
+}
+
+// receive takes the answers of a stream until its end.
+func receive[T any](next func() (T, error), take func(T)) error {
+	for {
+		answer, err := next()
 		if err == io.EOF {
 			return nil
 		}
-		return err
-	})
-	return docs, err
+		if err != nil {
+			return err
+		}
+		take(answer)
+	}
 }
 
 func from(collection string) []*pb.StructuredQuery_CollectionSelector {

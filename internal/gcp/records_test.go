@@ -220,3 +220,38 @@ func TestEmulatorFromEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// TestDropAllPages: the pages of the longest object that the default limits let through go in one commit.
+func TestDropAllPages(t *testing.T) {
+	t.Parallel()
+	r := emulated(t)
+	stored := mustUpdate(t, r, nil, claim)
+	const batches, size = 4, 500
+	var all []int
+	for b := range batches {
+		var pages []pipeline.PageRecord
+		for i := range size {
+			pages = append(pages, pipeline.PageRecord{Page: b*size + i + 1, Generation: page1.Generation})
+			all = append(all, b*size+i+1)
+		}
+		stored = mustUpdate(t, r, stored, func(old *pipeline.Record) (*pipeline.Change, error) {
+			return &pipeline.Change{Record: old, Pages: pages}, nil
+		})
+	}
+	mustUpdate(t, r, stored, func(old *pipeline.Record) (*pipeline.Change, error) {
+		return &pipeline.Change{Record: old, Drop: all}, nil
+	})
+	if left, err := r.Pages(t.Context(), page1.ID(), page1.Generation); err != nil || len(left) > 0 {
+		t.Errorf("%d pages left, %v", len(left), err)
+	}
+}
+
+// TestHeads: the fields that are listed are all but the text.
+func TestHeads(t *testing.T) {
+	names := heads()
+	for name := range recordFields(&pipeline.Record{Status: pipeline.Done, Text: "x"}) {
+		if slices.Contains(names, name) == (name == "text") {
+			t.Errorf("%s: listed %v", name, slices.Contains(names, name))
+		}
+	}
+}

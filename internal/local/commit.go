@@ -38,6 +38,9 @@ func (s *Store) store(ctx context.Context, id string, version int64, c *pipeline
 		if err != nil {
 			return 0, err
 		}
+		if err := dropPages(ctx, tx, id, r.Generation, c.Drop); err != nil {
+			return 0, err
+		}
 		return rev, putPages(ctx, tx, id, pages)
 	})
 	if err != nil && !errors.Is(err, errConflict) {
@@ -112,6 +115,16 @@ func putPages(ctx context.Context, tx *sql.Tx, id string, pages []page) error {
 	for _, p := range pages {
 		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO pages (id, generation, page, doc) VALUES (?, ?, ?, ?)",
 			id, p.generation, p.number, p.doc)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func dropPages(ctx context.Context, tx *sql.Tx, id string, generation int64, numbers []int) error {
+	for _, n := range numbers {
+		_, err := tx.ExecContext(ctx, "DELETE FROM pages WHERE id = ? AND generation = ? AND page = ?", id, generation, n)
 		if err != nil {
 			return err
 		}

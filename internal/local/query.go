@@ -85,14 +85,10 @@ func (s *Store) Watch(ctx context.Context, fn func(id string, r *pipeline.Record
 
 // wait returns when there may be news or ctx has ended.
 func (s *Store) wait(ctx context.Context, changed <-chan struct{}) {
-	var tick <-chan time.Time
-	if s.poll > 0 {
-		tick = time.After(s.poll)
-	}
 	select {
 	case <-ctx.Done():
 	case <-changed:
-	case <-tick:
+	case <-time.After(pollEvery): // another process may have written
 	}
 }
 

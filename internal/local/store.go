@@ -26,7 +26,6 @@ type Store struct {
 	read   *sql.DB
 	write  *sql.DB             // one connection; nil where the store is opened read-only
 	commit func(*sql.Tx) error // (*sql.Tx).Commit, but in tests
-	poll   time.Duration       // how often Watch looks for other processes' commits; 0: there are none
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each commit
@@ -54,7 +53,7 @@ func OpenReadOnly(dir string) (*Store, error) {
 	if _, err := os.Stat(f.database()); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no records in %s: run bucketocr up there first", string(f))
 	}
-	s := &Store{folder: f, poll: pollEvery, changed: make(chan struct{})}
+	s := &Store{folder: f, changed: make(chan struct{})}
 	if s.read, err = connect(f.database(), "ro", readers); err != nil {
 		return nil, f.unusable(err)
 	}

@@ -24,6 +24,9 @@ const (
 	Erased     Status = "deleted"
 )
 
+// Statuses are all there are, as a document goes through them.
+func Statuses() []Status { return []Status{Processing, Retrying, Done, Failed, Erased} }
+
 // Ended tells whether nothing more happens to a generation in this status by itself.
 func (s Status) Ended() bool { return s == Done || s == Failed || s == Erased }
 

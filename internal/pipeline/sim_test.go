@@ -15,7 +15,7 @@ var (
 )
 
 // TestSim runs whole little worlds through the real Process under fake time, one for each seed: a platform that delivers
-// late, twice, in any order or stops to; people who overwrite and delete; instances that die at any call; a store, a bucket
+// late, twice, in any order or stops to; people who overwrite, delete and ask for another try; instances that die at any call; a store, a bucket
 // and an OCR service that fail. When the dust has settled, every invariant of DESIGN 1 is checked. A failure names its
 // seed: go test ./internal/pipeline -run Sim -seed N replays it.
 func TestSim(t *testing.T) {
@@ -58,12 +58,12 @@ func runSim(t *testing.T, seed uint64) *sim {
 
 // counts is what a simulation was made of.
 type counts struct {
-	objects, deliveries, faults, lost, crashes, sweeps, dropped, answers int
+	objects, deliveries, faults, lost, crashes, sweeps, dropped, answers, retries int
 }
 
 func (c counts) String() string {
-	return fmt.Sprintf("%d objects, %d deliveries, %d faults, %d lost answers, %d crashes, %d sweeps, %d deliveries stopped, %d OCR answers",
-		c.objects, c.deliveries, c.faults, c.lost, c.crashes, c.sweeps, c.dropped, c.answers)
+	return fmt.Sprintf("%d objects, %d deliveries, %d faults, %d lost answers, %d crashes, %d sweeps, %d deliveries stopped, %d OCR answers, %d asked for again",
+		c.objects, c.deliveries, c.faults, c.lost, c.crashes, c.sweeps, c.dropped, c.answers, c.retries)
 }
 
 func (c *counts) add(d counts) {
@@ -75,4 +75,5 @@ func (c *counts) add(d counts) {
 	c.sweeps += d.sweeps
 	c.dropped += d.dropped
 	c.answers += d.answers
+	c.retries += d.retries
 }

@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -46,6 +47,7 @@ type sim struct {
 	truth  map[version]string // the right text of each generation, "" for what is no image
 	byText map[string]version
 	taken  map[version]int             // leases lost: to a crash, a hang, a closing write that did not get through
+	again  map[version]int             // tries that a person asked for
 	last   map[string]*pipeline.Record // by id, as of the last commit
 	paid   map[version]int             // complete OCR answers
 	trace  hash.Hash64
@@ -102,7 +104,7 @@ var errDead = fmt.Errorf("%w: the process is dead", pipeline.ErrStoreUnavailable
 func newSim(t *testing.T, seed uint64) *sim {
 	s := &sim{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), bucket: pipelinetest.NewBucket(), records: pipelinetest.NewMemory(),
-		born: time.Now(), outage: map[string]time.Time{}, truth: map[version]string{}, byText: map[string]version{}, taken: map[version]int{}, last: map[string]*pipeline.Record{},
+		born: time.Now(), outage: map[string]time.Time{}, truth: map[version]string{}, byText: map[string]version{}, taken: map[version]int{}, again: map[version]int{}, last: map[string]*pipeline.Record{},
 		paid: map[version]int{}, trace: fnv.New64a(),
 	}
 	s.erase = s.rng.IntN(2) == 0
@@ -235,6 +237,10 @@ func (s *sim) afterCommit(ctx context.Context, id string) error {
 	if was != nil && was.Generation == is.Generation && was.Status == pipeline.Processing && is.Attempt > was.Attempt {
 		s.taken[version{is.Name, is.Generation}]++
 	}
+	if was != nil && was.Generation == is.Generation && is.Retried.After(was.Retried) {
+		s.again[version{is.Name, is.Generation}]++
+		s.count.retries++
+	}
 	s.last[id] = is
 	s.look(was, is)
 	if ok && d.lose {
@@ -259,8 +265,8 @@ func (s *sim) look(was, is *pipeline.Record) {
 	case was == nil || was.Generation != is.Generation || is.Status == pipeline.Erased:
 	case is.Attempt < was.Attempt:
 		bad("attempt went down")
-	case was.Status.Ended():
-		bad("an ended generation moved")
+	case was.Status.Ended() && !is.Retried.After(was.Retried):
+		bad("an ended generation moved, and nobody asked for it")
 	}
 }
 
@@ -281,6 +287,9 @@ func (s *sim) step() {
 	if m := s.due(); m != nil && (len(parked) == 0 || s.rng.IntN(3) == 0) {
 		s.deliver(m)
 		return
+	}
+	if !s.calm && s.rng.IntN(300) == 0 {
+		s.operate()
 	}
 	if len(parked) > 0 && s.rng.IntN(12) != 0 {
 		s.release(parked[s.rng.IntN(len(parked))])
@@ -351,6 +360,23 @@ func (s *sim) deliver(m *message) {
 			m.acked = true
 		}
 	}()
+}
+
+// operate has a person ask for another try of some record, whatever its status, as bucketocr retry does it.
+func (s *sim) operate() {
+	all := s.records.All()
+	if len(all) == 0 {
+		return
+	}
+	ids := slices.Sorted(maps.Keys(all))
+	seen := &pipeline.Stored{Record: all[ids[s.rng.IntN(len(ids))]]}
+	if live, _, err := s.bucket.Live(s.t.Context(), "b", seen.Name); err != nil || live.Generation != seen.Generation {
+		return // the text of what is gone cannot be read again
+	}
+	s.ids++
+	d := &delivery{inst: &simInstance{id: -1}, id: s.ids, calls: map[string]int{}}
+	ctx := context.WithValue(s.t.Context(), deliveryKey{}, d)
+	go func() { _, _ = pipeline.Retry(ctx, s.records, seen, "operator", nil) }()
 }
 
 // release lets a call go, well or with a fault.
@@ -497,8 +523,9 @@ func (s *sim) check() {
 		s.checkObject(name, all[pipeline.Object{Bucket: "b", Name: name}.ID()])
 	}
 	for v, n := range s.paid {
-		if n > 1+s.taken[v] {
-			s.t.Errorf("seed %d: %s generation %d was paid for %d times, and its lease was lost %d times", s.seed, v.name, v.generation, n, s.taken[v])
+		if n > 1+s.taken[v]+s.again[v] {
+			s.t.Errorf("seed %d: %s generation %d was paid for %d times, its lease was lost %d times, and it was asked for again %d times",
+				s.seed, v.name, v.generation, n, s.taken[v], s.again[v])
 		}
 	}
 }

@@ -32,6 +32,7 @@ type Change struct {
 	Record *Record
 	Stamps Stamps
 	Pages  []PageRecord // written or overwritten under the ids of their generation and number
+	Drop   []int        // numbers of page documents of the record's generation to remove; none of Pages
 }
 
 // Stored is a record as a store holds it.

@@ -345,6 +345,10 @@ func TestEveryStateEveryEvent(t *testing.T) {
 			"-lost -lost done -lost -lost -lost -lost -lost -lost -lost"},
 		{"pause", commit(func(r *Record) *Change { return rules.pause(r, now) }),
 			"-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost"},
+		{"retry", func(old *Record) (*Change, string) {
+			ch, v := retry(old, retrial{now: now, by: "me"})
+			return ch, string(v)
+		}, "-ended -leased -leased retrying retrying retrying retrying retrying retrying -ended"},
 		{"final fault", commit(fault(Final)), "-lost -lost failed -lost -lost -lost -lost -lost -lost -lost"},
 		{"object's fault", commit(fault(OfObject)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost"},
 		{"doubt", commit(fault(Doubt)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost"},

@@ -89,12 +89,17 @@ func (m *Memory) commit(id string, expect int64, ch *pipeline.Change) (*pipeline
 		if m.pages[id] == nil {
 			m.pages[id] = map[string]pipeline.PageRecord{}
 		}
-		m.pages[id][fmt.Sprintf("%d-%04d", pg.Generation, pg.Page)] = copyOf(pg)
+		m.pages[id][pageKey(pg.Generation, pg.Page)] = copyOf(pg)
+	}
+	for _, n := range ch.Drop {
+		delete(m.pages[id], pageKey(rec.Generation, n))
 	}
 	close(m.changed)
 	m.changed = make(chan struct{})
 	return &pipeline.Stored{Record: copyRecord(rec), Version: m.version}, true
 }
+
+func pageKey(generation int64, page int) string { return fmt.Sprintf("%d-%04d", generation, page) }
 
 // Stamp sets the times that a store's clock is asked for.
 func Stamp(rec *pipeline.Record, stamps pipeline.Stamps, now time.Time) {

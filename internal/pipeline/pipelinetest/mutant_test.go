@@ -15,6 +15,7 @@ var mutants = []string{
 	"due lost", "due backwards", "due of the ended", "due without limit", "due exclusive", "clear all", "clear at most 500",
 	"fields merged", "marker bare", "text cut", "bytes raw", "generation as float", "error wrapped", "deaf to the context",
 	"watch once", "watch swallows", "watch starts late",
+	"drop lost", "drop of the refused", "list with text", "list of any status", "list first batch", "list swallows", "heads sorted", "tally of the done",
 }
 
 // mutant is a [Memory] that does one thing wrong.
@@ -33,7 +34,7 @@ func (m *mutant) Update(ctx context.Context, id string, from *pipeline.Stored, f
 		if from != nil {
 			fn = blind(from, fn)
 		}
-	case "unverified refusal", "page of the refused":
+	case "unverified refusal", "page of the refused", "drop of the refused":
 		if got, done, err := m.believe(ctx, id, from, fn); done {
 			return got, err
 		}
@@ -71,9 +72,9 @@ func (m *mutant) believe(ctx context.Context, id string, from *pipeline.Stored, 
 	if m.fault == "unverified refusal" {
 		return from, change == nil, err
 	}
-	if change != nil && len(change.Pages) > 0 {
+	if change != nil && (len(change.Pages) > 0) == (m.fault == "page of the refused") {
 		_, err = m.Memory.Update(ctx, id, nil, func(old *pipeline.Record) (*pipeline.Change, error) {
-			return &pipeline.Change{Record: old, Pages: change.Pages}, nil
+			return &pipeline.Change{Record: old, Pages: change.Pages, Drop: change.Drop}, nil
 		})
 	}
 	return nil, false, err
@@ -84,6 +85,8 @@ func (m *mutant) spoilChange(old *pipeline.Record, change *pipeline.Change) *pip
 	next, r := *change, *change.Record
 	next.Record = &r
 	switch m.fault {
+	case "drop lost":
+		next.Drop = nil
 	case "page lost":
 		next.Pages = nil
 	case "stamp of the caller":
@@ -202,4 +205,38 @@ func (m *mutant) Watch(ctx context.Context, fn func(string, *pipeline.Record) er
 		}
 		return nil
 	})
+}
+
+func (m *mutant) List(ctx context.Context, q pipeline.Query, fn func(*pipeline.Stored) error) error {
+	if m.fault == "list of any status" {
+		q.Status = ""
+	}
+	n := 0
+	return m.Memory.List(ctx, q, func(s *pipeline.Stored) error {
+		if n++; m.fault == "list first batch" && n > 300 {
+			return nil
+		}
+		if m.fault == "list with text" {
+			s.Text = m.Record(s.Object().ID()).Text
+		}
+		if err := fn(s); m.fault != "list swallows" {
+			return err
+		}
+		return nil
+	})
+}
+
+func (m *mutant) Heads(ctx context.Context, ids []string) ([]*pipeline.Stored, error) {
+	if m.fault == "heads sorted" {
+		ids = slices.Sorted(slices.Values(ids))
+	}
+	return m.Memory.Heads(ctx, ids)
+}
+
+func (m *mutant) Tally(ctx context.Context) (pipeline.Tally, error) {
+	t, err := m.Memory.Tally(ctx)
+	if m.fault == "tally of the done" {
+		t.Records = map[pipeline.Status]int64{pipeline.Done: t.Records[pipeline.Done]}
+	}
+	return t, err
 }

@@ -12,6 +12,7 @@ var pages = []check{
 	{"pages come with the record", pagesWithRecord},
 	{"pages in order and overwritten", pagesInOrder},
 	{"pages of a refused change", pagesRefused},
+	{"pages dropped with the record", pagesDropped},
 	{"clear all generations but one", clearPages},
 	{"clear many pages", clearMany},
 	{"pages belong to one record", pagesApart},
@@ -85,6 +86,29 @@ func pagesRefused(t *testing.T, ctx context.Context, s pipeline.Records) {
 	if got := mustPages(t, ctx, s, id, first.Generation); len(got) != 0 {
 		t.Errorf("a refused change left pages %v", numbers(got))
 	}
+}
+
+func pagesDropped(t *testing.T, ctx context.Context, s pipeline.Records) {
+	stored := mustCreate(t, ctx, s, claimed("dropped"))
+	id, g := stored.Object().ID(), stored.Generation
+	stored = mustUpdate(t, ctx, s, id, stored, addPages(onePage(g, 1), onePage(g, 2), onePage(g, 3), onePage(g-1, 2)))
+	stored = mustUpdate(t, ctx, s, id, stored, func(old *pipeline.Record) (*pipeline.Change, error) {
+		return &pipeline.Change{Record: old, Pages: []pipeline.PageRecord{onePage(g, 4)}, Drop: []int{2, 3, 9}}, nil
+	})
+	same(t, "pages left", []int{1, 4}, numbers(mustPages(t, ctx, s, id, g)))
+	same(t, "pages of another generation", []int{2}, numbers(mustPages(t, ctx, s, id, g-1)))
+	before := stored
+	mustUpdate(t, ctx, s, id, stored, plus)
+	_, err := s.Update(ctx, id, before, func(old *pipeline.Record) (*pipeline.Change, error) {
+		if old.Faults > 0 {
+			return nil, errOwn
+		}
+		return &pipeline.Change{Record: old, Drop: []int{1}}, nil
+	})
+	if err != errOwn {
+		t.Errorf("Update = %v, want the function's error", err)
+	}
+	same(t, "pages left by a refused change", []int{1, 4}, numbers(mustPages(t, ctx, s, id, g)))
 }
 
 func clearPages(t *testing.T, ctx context.Context, s pipeline.Records) {

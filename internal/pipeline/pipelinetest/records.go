@@ -21,7 +21,7 @@ type check struct {
 
 // Records runs the suite. Each test calls open once, for an empty store of its own, and may run beside the others; open
 // closes what it opened with t.Cleanup. Records returns when all tests have ended. A store that is also a
-// [pipeline.Watcher] is tested as one.
+// [pipeline.Watcher] or a [pipeline.Lister] is tested as one.
 //
 // A store must keep times to the microsecond, text and names of any valid UTF-8 to the byte; in what is not valid UTF-8,
 // each bad byte or run of bad bytes becomes U+FFFD. Whether an empty list or map comes back empty or nil is its choice.
@@ -31,7 +31,7 @@ func Records(t *testing.T, open func(t *testing.T) pipeline.Records) {
 
 func run(t *testing.T, open func(t *testing.T) pipeline.Records, patience time.Duration) {
 	var all []check
-	for _, part := range [][]check{roundTrip, updates, races, pages, due, names, watching} {
+	for _, part := range [][]check{roundTrip, updates, races, pages, due, names, watching, listing} {
 		all = append(all, part...)
 	}
 	t.Run("records", func(t *testing.T) {

@@ -1,0 +1,112 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+var _ pipeline.Lister = (*Store)(nil)
+
+// listBatch is how many records List reads at once. A batch is read whole before fn is called, which may write.
+const listBatch = 200
+
+// List is [pipeline.Lister].List.
+func (s *Store) List(ctx context.Context, q pipeline.Query, fn func(*pipeline.Stored) error) error {
+	const byID = "SELECT id, rev, doc FROM records WHERE id > ?1 AND (?2 = '' OR status = ?2) ORDER BY id LIMIT ?3"
+	if !q.DueBy.IsZero() {
+		return s.listDue(ctx, q, fn)
+	}
+	for last := ""; ; {
+		ids, batch, err := s.list(ctx, byID, last, string(q.Status), listBatch)
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		if err := each(batch, q, fn); err != nil {
+			return err
+		}
+		last = ids[len(ids)-1]
+	}
+}
+
+func (s *Store) listDue(ctx context.Context, q pipeline.Query, fn func(*pipeline.Stored) error) error {
+	const byDue = "SELECT id, rev, doc FROM records WHERE due <= ?1 AND (due, id) > (?2, ?3) ORDER BY due, id LIMIT ?4"
+	due, last := int64(-1<<63), ""
+	for {
+		ids, batch, err := s.list(ctx, byDue, nanos(q.DueBy), due, last, listBatch)
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		if err := each(batch, q, fn); err != nil {
+			return err
+		}
+		due, last = nanos(batch[len(batch)-1].Due), ids[len(ids)-1]
+	}
+}
+
+// each calls fn for those of a batch that q selects.
+func each(batch []*pipeline.Stored, q pipeline.Query, fn func(*pipeline.Stored) error) error {
+	for _, r := range batch {
+		if q.Warning != "" && !slices.Contains(r.Warnings, q.Warning) || q.Model != "" && r.Model != q.Model ||
+			r.Finished.Before(q.FinishedSince) {
+			continue
+		}
+		r.Text = ""
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Heads is [pipeline.Lister].Heads.
+func (s *Store) Heads(ctx context.Context, ids []string) ([]*pipeline.Stored, error) {
+	found := make([]*pipeline.Stored, len(ids))
+	for i, id := range ids {
+		r, err := s.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			r.Text = ""
+		}
+		found[i] = r
+	}
+	return found, nil
+}
+
+// Tally is [pipeline.Lister].Tally.
+func (s *Store) Tally(ctx context.Context) (pipeline.Tally, error) {
+	const query = `SELECT status, count(*), total(doc ->> '$.pagesDone'), total(doc ->> '$.usage.promptTokens'),
+		total(doc ->> '$.usage.completionTokens') FROM records GROUP BY status`
+	t := pipeline.Tally{Records: map[pipeline.Status]int64{}}
+	err := s.rows(ctx, func(rows *sql.Rows) error {
+		var status string
+		var n int64
+		var pages, prompt, completion float64
+		err := rows.Scan(&status, &n, &pages, &prompt, &completion)
+		t.Records[pipeline.Status(status)] = n
+		t.Pages += int64(pages)
+		t.Usage = t.Usage.Add(pipeline.Usage{PromptTokens: int(prompt), CompletionTokens: int(completion)})
+		return err
+	}, query)
+	return t, err
+}
+
+// OpenRecords opens the records of dir to read and change them beside the process that works in it, if any: it takes no
+// lock, for every change is atomic and conditional on the state that it builds on. It may be called any number of times;
+// a directory in which nothing has run yet is an error. The caller closes the store.
+func OpenRecords(dir string) (*Store, error) {
+	s, err := OpenReadOnly(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.commit = (*sql.Tx).Commit
+	if s.write, err = connect(s.folder.database(), "rw", 1); err != nil {
+		return nil, errors.Join(s.folder.unusable(err), s.read.Close())
+	}
+	return s, nil
+}

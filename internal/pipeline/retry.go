@@ -1,0 +1,84 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Why a record is not brought back by [Retry].
+var (
+	ErrNotAsSeen      = errors.New("the record has changed since it was read")
+	ErrNothingToRetry = errors.New("there is nothing to retry")
+)
+
+// Retry asks for another try of the generation that the caller has seen, whatever came of it: the record becomes retrying
+// with fresh budgets and a fresh window, due now, and the sweep does the rest. by says who asks.
+//
+// Pages that an attempt finished stay, and are not paid for again, but those that failed and those that redo picks (nil
+// picks none): their documents go with the same commit. An object of one page is always read anew.
+//
+// The error is [ErrNotAsSeen] where anything was written since, [ErrNothingToRetry] for a marker, for a record that
+// somebody works on and for one that is done with nothing to read again, or the store's. It may be repeated: a second call
+// with the same seen finds the record changed. seen may lack its text, as [Lister] leaves it out. It costs one read for
+// the record and for each page document, one write, and one delete for each page document that goes.
+func Retry(ctx context.Context, records Records, seen *Stored, by string, redo func(PageRecord) bool) (*Stored, error) {
+	if _, v := retry(seen.Record, retrial{now: time.Now()}); v != claimed {
+		return nil, ErrNothingToRetry
+	}
+	id := seen.Object().ID()
+	pages, err := records.Pages(ctx, id, seen.Generation)
+	if err != nil {
+		return nil, err
+	}
+	t := retrial{by: by}
+	for _, pg := range pages {
+		if pg.Error != nil || seen.Pages < 2 || redo != nil && redo(pg) {
+			t.drop = append(t.drop, pg.Page)
+		}
+	}
+	t.kept = len(pages) - len(t.drop)
+	if seen.Status == Done && t.kept > 0 && len(t.drop) == 0 {
+		return nil, ErrNothingToRetry
+	}
+	return records.Update(ctx, id, nil, func(old *Record) (*Change, error) {
+		if old == nil || old.Generation != seen.Generation || old.Write != seen.Write {
+			return nil, ErrNotAsSeen
+		}
+		t.now = time.Now()
+		ch, v := retry(old, t)
+		if v != claimed {
+			return nil, ErrNothingToRetry
+		}
+		return ch, nil
+	})
+}
+
+// retrial is what one wish for another try brings along.
+type retrial struct {
+	now  time.Time
+	by   string
+	kept int   // finished pages that stay
+	drop []int // those that are read again
+}
+
+// retry decides whether a person may have the record's generation tried again, and what the record says then: as if it
+// had just been claimed for the first time, but for its attempts and the pages that stay.
+func retry(old *Record, t retrial) (*Change, verdict) {
+	switch {
+	case old == nil, old.Status == Erased:
+		return nil, ended
+	case old.Status == Processing && old.Lease != nil && t.now.Before(old.Lease.Expires):
+		return nil, leased
+	}
+	rec := old.clone()
+	rec.Status, rec.Lease, rec.Error = Retrying, nil, nil
+	rec.Faults, rec.Doubts, rec.WindowStart, rec.Due = 0, 0, t.now, t.now
+	rec.Retried, rec.RetriedBy = t.now, t.by
+	rec.Text, rec.TextInPages, rec.Blank, rec.Warnings = "", false, false, nil
+	rec.Usage, rec.Finished = Usage{}, time.Time{}
+	if rec.PagesDone = t.kept; t.kept == 0 {
+		rec.Model = ""
+	}
+	return &Change{Record: rec, Drop: t.drop}, claimed
+}
