@@ -90,6 +90,23 @@ func Load(lookup func(name string) (value string, ok bool)) (Config, error) {
 	return load(lookup, memoryLimit(os.DirFS("/")))
 }
 
+// LoadStores reads only what says where objects and documents are, for commands that look at them and serve nothing. The
+// rest of the Config is zero. Otherwise it is as [Load].
+func LoadStores(lookup func(name string) (value string, ok bool)) (Config, error) {
+	var c Config
+	problems := make(map[string]string)
+	settings := append(c.storeSettings(), c.clientSettings()...)
+	for _, s := range settings {
+		if what := s.read(lookup); what != "" {
+			problems[s.name] = what
+		}
+	}
+	if len(problems) > 0 {
+		return Config{}, inOrder(settings, problems)
+	}
+	return c, nil
+}
+
 // load takes the instance's memory in bytes; 0 where nothing limits it.
 func load(lookup func(string) (string, bool), memory int64) (Config, error) {
 	var c Config

@@ -180,3 +180,17 @@ func TestLoadReadsTheMachine(t *testing.T) {
 		t.Errorf("budget %d, %v", c.MemoryBudget, err)
 	}
 }
+
+// TestLoadStores: a command that only looks at documents needs no OCR service, and is told of a wrong address all the same.
+func TestLoadStores(t *testing.T) {
+	env := map[string]string{"GOOGLE_CLOUD_PROJECT": "my-project", "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8081", "OCR_TIMEOUT": "never"}
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	c, err := LoadStores(lookup)
+	if err != nil || c.Project != "my-project" || c.FirestoreCollection != "ocr_documents" || c.FirestoreDatabase != "(default)" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	env["FIRESTORE_EMULATOR_HOST"], env["FIRESTORE_COLLECTION"] = "a b", "a/b"
+	if _, err := LoadStores(lookup); err == nil || strings.Count(err.Error(), "FIRESTORE_") < 2 {
+		t.Errorf("two wrong settings: %v", err)
+	}
+}

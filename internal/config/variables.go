@@ -41,7 +41,8 @@ func (c *Config) settings() []setting {
 	all = append(all, c.ocrSettings()...)
 	all = append(all, c.storeSettings()...)
 	all = append(all, c.limitSettings()...)
-	return append(all, c.platformSettings()...)
+	all = append(all, c.platformSettings()...)
+	return append(all, c.clientSettings()...)
 }
 
 func (c *Config) ocrSettings() []setting {
@@ -107,6 +108,12 @@ func (c *Config) platformSettings() []setting {
 		{"LOG_LEVEL", "info", false, "least level that is logged", level(&c.LogLevel)},
 		{"PORT", "8080", false, "TCP port to listen on; 0 for any that is free", number(&c.Port, "", 0, math.MaxUint16)},
 		{"FUNCTION_TARGET", "ExtractText", false, "function to serve", functionName(&c.FunctionTarget)},
+	}
+}
+
+// clientSettings are those that Google's clients read themselves.
+func (c *Config) clientSettings() []setting {
+	return []setting{
 		{"STORAGE_EMULATOR_HOST", "", true, "Cloud Storage's stand-in, read by its client", address(&c.StorageEmulatorHost)},
 		{"FIRESTORE_EMULATOR_HOST", "", true, "Firestore's stand-in, read by its client", hostPort(&c.FirestoreEmulatorHost)},
 		{"GCE_METADATA_HOST", "", true, "the metadata server's stand-in, read by Google's clients",

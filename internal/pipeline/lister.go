@@ -33,3 +33,26 @@ type Tally struct {
 	Pages   int64            // finished ones, of all records
 	Usage   Usage
 }
+
+// Listing says which objects [ObjectLister.ListObjects] goes through.
+type Listing struct {
+	Bucket string
+	Prefix string // of names; empty for all
+	After  string // only names that come behind this one
+}
+
+// Listed is an object that lives in a bucket.
+type Listed struct {
+	Object
+	Attributes
+	Created time.Time // of this generation
+}
+
+// ObjectLister is what a bucket offers besides.
+type ObjectLister interface {
+	// ListObjects calls fn for each object of the listing, in the order of their names' bytes, until fn or the bucket fails
+	// or ctx ends, whose error it returns. Others wrap those of [Objects]; that of a bucket that does not exist wraps
+	// [ErrObjectGone]. What comes or goes meanwhile may be missed. Names are read some hundreds at a time, so fn may take
+	// its time.
+	ListObjects(ctx context.Context, l Listing, fn func(Listed) error) error
+}

@@ -7,10 +7,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
-// Bucket is a bucket of Cloud Storage behind a server of its own: the two calls of the JSON API that read an object, its
-// metadata and its bytes. Other buckets do not exist there. Its methods may be called at any time.
+// Bucket is a bucket of Cloud Storage behind a server of its own: the calls of the JSON API that list objects and read
+// one, its metadata and its bytes. Other buckets do not exist there. Its methods may be called at any time.
 type Bucket struct {
 	name   string
 	server *httptest.Server
@@ -38,6 +39,7 @@ type object struct {
 	contentType string
 	encoding    string
 	metadata    map[string]string
+	created     time.Time
 }
 
 func (o *object) crc() uint32 { return crc32.Checksum(o.bytes, crc32.MakeTable(crc32.Castagnoli)) }
@@ -45,6 +47,7 @@ func (o *object) crc() uint32 { return crc32.Checksum(o.bytes, crc32.MakeTable(c
 // Request is one that the server got.
 type Request struct {
 	Media      bool // the object's bytes, else its metadata
+	List       bool // objects of the prefix Name
 	Name       string
 	Generation int64 // 0 where none was named
 	Header     http.Header
@@ -104,7 +107,7 @@ func (b *Bucket) put(o *object) int64 {
 	defer b.mu.Unlock()
 	b.next += 1017
 	b.retire(o.name)
-	o.generation = b.next
+	o.generation, o.created = b.next, time.Now()
 	b.objects[version{o.name, o.generation}] = o
 	b.live[o.name] = o.generation
 	return o.generation

@@ -15,9 +15,13 @@ import (
 	"strings"
 )
 
-// serve answers GET /storage/v1/b/BUCKET/o/OBJECT, and with alt=media the same beneath /download too. The path is taken
+// serve answers GET /storage/v1/b/BUCKET/o, and GET /storage/v1/b/BUCKET/o/OBJECT, and with alt=media the same beneath /download too. The path is taken
 // apart in its escaped form: a name may hold what looks like a path.
 func (b *Bucket) serve(w http.ResponseWriter, r *http.Request) {
+	if of, ok := strings.CutPrefix(r.URL.Path, "/storage/v1/b/"); ok && r.Method == http.MethodGet && strings.HasSuffix(of, "/o") {
+		b.list(w, r, strings.TrimSuffix(of, "/o"))
+		return
+	}
 	bucket, name, ok := objectPath(r.URL.EscapedPath())
 	if !ok || r.Method != http.MethodGet {
 		refuse(w, http.StatusNotImplemented, "this stand-in only reads objects")
