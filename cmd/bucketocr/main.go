@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -28,16 +27,10 @@ type system struct {
 	backoff        func(attempt int) (wait time.Duration) // until a local redelivery
 }
 
-// command is one sub-command. Its run returns an exit code; it has told the reason by then.
-type command struct {
-	name, args, short string
-	run               func(ctx context.Context, sys system, args []string) int
-}
-
 func commands() []command {
 	return []command{
-		{"up", "[--once] [DIR]", "turn the images in DIR (default ./inbox) into text, here, without an account or a GPU", up},
-		{"serve", "", "serve the function as Cloud Run runs it, on $PORT", serve},
+		{"up", "[--once] [DIR]", "turn the images in DIR (default ./inbox) into text, here, without an account or a GPU", text(upHelp), upFlags},
+		{"serve", "", "serve the function as Cloud Run runs it, on $PORT", serveHelp, serveFlags},
 	}
 }
 
@@ -77,13 +70,14 @@ func run(ctx context.Context, sys system, args []string) int {
 		usage(sys.stderr)
 		return exitUsage
 	}
-	for _, c := range commands() {
-		if c.name == args[0] {
-			return c.run(ctx, sys, args[1:])
-		}
+	if c, ok := find(args[0]); ok {
+		return c.run(ctx, sys, args[1:])
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
+		if len(args) > 1 {
+			return run(ctx, sys, []string{args[1], "--help"})
+		}
 		usage(sys.stdout)
 		return exitGood
 	}
@@ -99,26 +93,4 @@ func usage(w io.Writer) {
 	}
 	fmt.Fprint(w, "\nbucketocr COMMAND --help says more. Exit codes: 0 all good, 1 something failed, 2 wrong arguments or\n"+
 		"configuration, 130 interrupted.\n")
-}
-
-// parse reads a command's flags. ok is false where the command is over, with that exit code.
-func parse(sys system, fs *flag.FlagSet, help string, args []string) (code int, ok bool) {
-	fs.SetOutput(io.Discard)
-	err := fs.Parse(args)
-	switch {
-	case err == nil:
-		return 0, true
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(sys.stdout, help)
-		fs.SetOutput(sys.stdout)
-		fs.PrintDefaults()
-		return exitGood, false
-	}
-	return complain(sys, fs.Name(), err), false
-}
-
-// complain says in one sentence why a command's arguments or settings are wrong.
-func complain(sys system, name string, err error) int {
-	fmt.Fprintf(sys.stderr, "bucketocr %s: %v (bucketocr %s --help says more)\n", name, err, name)
-	return exitUsage
 }

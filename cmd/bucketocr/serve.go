@@ -14,9 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/config"
 )
 
-const serveHelp = `Usage: bucketocr serve
-
-Serves the function exactly as Cloud Run runs it, on $PORT (default 8080), configured by the environment alone.
+const serveText = `Serves the function exactly as Cloud Run runs it, on $PORT (default 8080), configured by the environment alone.
 SIGTERM and Ctrl-C finish the work in hand or release it.
 
 Example: FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 GOOGLE_CLOUD_PROJECT=demo OCR_URL=http://127.0.0.1:8000 bucketocr serve
@@ -24,14 +22,14 @@ Example: FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 GOOGLE_CLOUD_PROJECT=demo OCR_UR
 Variables:
 `
 
+func serveHelp() string { return serveText + variables() }
+
+func serveFlags(*flag.FlagSet) action { return serve }
+
 // serve runs the functions framework around the function.
 func serve(ctx context.Context, sys system, args []string) int {
-	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
-	if code, ok := parse(sys, fs, serveHelp+variables(), args); !ok {
-		return code
-	}
-	if fs.NArg() > 0 {
-		return complain(sys, "serve", fmt.Errorf("unknown argument %q", fs.Arg(0)))
+	if len(args) > 0 {
+		return complain(sys, "serve", fmt.Errorf("unknown argument %q", args[0]))
 	}
 	if target, ok := sys.lookup("FUNCTION_TARGET"); ok && target != "" && target != bucketocr.Target {
 		return complain(sys, "serve", fmt.Errorf("FUNCTION_TARGET is %q, and the only function is %s", target, bucketocr.Target))

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -20,9 +19,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
-const upHelp = `Usage: bucketocr up [--once] [DIR]
-
-Takes the folder DIR (default ./inbox, made if missing) as a bucket: what lies in it and what is dropped into it later is
+const upHelp = `Takes the folder DIR (default ./inbox, made if missing) as a bucket: what lies in it and what is dropped into it later is
 read, through the very function that runs in the cloud. Each text is written to DIR/.bucketocr/text/NAME.md. Ctrl-C ends
 it; a second run does not redo what is finished.
 
@@ -32,7 +29,6 @@ Firestore's emulator where FIRESTORE_EMULATOR_HOST is set. The other variables o
 RETRY_WINDOW is 5m unless it is set. An image that failed is tried again when its file changes: touch it.
 
 Example: bucketocr up --once testdata/samples
-
 `
 
 // onceWindow is RETRY_WINDOW's default with --once: a person waits for it.
@@ -41,24 +37,21 @@ const onceWindow = "5m"
 // stopTime is how long a stopping run may take: what does not finish in it is released.
 const stopTime = 15 * time.Second
 
-// up is the local run.
-func up(ctx context.Context, sys system, args []string) int {
-	fs := flag.NewFlagSet("up", flag.ContinueOnError)
+func upFlags(fs *flag.FlagSet) action {
 	once := fs.Bool("once", false, "end when all is done, and show each text's first lines; exit 1 if anything failed")
-	if code, ok := parse(sys, fs, upHelp, args); !ok {
-		return code
-	}
+	return func(ctx context.Context, sys system, args []string) int { return up(ctx, sys, args, *once) }
+}
+
+// up is the local run.
+func up(ctx context.Context, sys system, args []string, once bool) int {
 	dir := "inbox"
-	if fs.NArg() > 0 {
-		dir = fs.Arg(0)
-		if code, ok := parse(sys, fs, upHelp, fs.Args()[1:]); !ok { // flags may stand behind the folder too
-			return code
-		}
+	if len(args) > 0 {
+		dir = args[0]
 	}
-	if fs.NArg() > 0 {
-		return complain(sys, "up", fmt.Errorf("one folder, not %q as well", fs.Arg(0)))
+	if len(args) > 1 {
+		return complain(sys, "up", fmt.Errorf("one folder, not %q as well", args[1]))
 	}
-	u := &upRun{sys: sys, dir: dir, once: *once}
+	u := &upRun{sys: sys, dir: dir, once: once}
 	code, err := u.run(ctx)
 	if err != nil {
 		fmt.Fprintf(sys.stderr, "bucketocr up: %v\n", err)
@@ -121,6 +114,10 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	if u.poster, err = newPoster(u.door); err != nil {
 		return exitFailed, err
 	}
+	if err := os.WriteFile(doorFile(u.dir), []byte(u.poster.url+"\n"), 0o666); err != nil { // for backfill and retry --now
+		return exitFailed, err
+	}
+	defer os.Remove(doorFile(u.dir))
 	u.introduce(cfg, service)
 	return u.work(ctx, service)
 }
@@ -135,14 +132,7 @@ func (u *upRun) checkSettings() error {
 	if err != nil {
 		return fmt.Errorf("wrong settings:\n%w", err)
 	}
-	if cfg.FirestoreEmulatorHost == "" {
-		return nil
-	}
-	conn, err := net.DialTimeout("tcp", cfg.FirestoreEmulatorHost, 5*time.Second)
-	if err != nil {
-		return fmt.Errorf("no Firestore emulator answers at %s (FIRESTORE_EMULATOR_HOST): %w", cfg.FirestoreEmulatorHost, rootCause(err))
-	}
-	return conn.Close()
+	return emulatorAnswers(cfg)
 }
 
 // settings is the environment, with what the local run knows by itself where the environment says nothing.
@@ -167,10 +157,7 @@ func (u *upRun) settings(service *ocrService) func(string) (string, bool) {
 func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	u.records = u.bucket.Store
 	if cfg.FirestoreEmulatorHost != "" {
-		u.records = gcp.NewRecords(gcp.RecordsConfig{
-			Project: project(cfg), Database: cfg.FirestoreDatabase, Collection: cfg.FirestoreCollection,
-			Emulator: cfg.FirestoreEmulatorHost,
-		})
+		u.records = firestoreRecords(cfg)
 	}
 	tokens := gcp.NewTokens()
 	world := bucketocr.World{
@@ -182,14 +169,6 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	return err
 }
 
-// project is the emulator's; any will do.
-func project(cfg config.Config) string {
-	if cfg.Project != "" {
-		return cfg.Project
-	}
-	return "demo-bucketocr"
-}
-
 // platformBackoff grows as the platform's backoff does: from 10 s to 10 minutes.
 func platformBackoff(attempt int) time.Duration {
 	return min(10*time.Second<<min(attempt-1, 10), 10*time.Minute)
@@ -199,7 +178,7 @@ func platformBackoff(attempt int) time.Duration {
 func (u *upRun) introduce(cfg config.Config, service *ocrService) {
 	store := filepath.Join(u.dir, ".bucketocr", "records.db")
 	if cfg.FirestoreEmulatorHost != "" {
-		store = fmt.Sprintf("Firestore at %s, project %s, collection %s", cfg.FirestoreEmulatorHost, project(cfg), cfg.FirestoreCollection)
+		store = whereRecords(cfg)
 	}
 	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\ndoor     %s\n\n",
 		u.dir, store, filepath.Join(u.dir, ".bucketocr", "text"), filepath.Join(u.dir, ".bucketocr", "log.jsonl"),

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// store is what a record store offers to a person.
+type store interface {
+	pipeline.Records
+	pipeline.Watcher
+	pipeline.Lister
+}
+
+// bucket is what a bucket offers to a person.
+type bucket interface {
+	pipeline.ObjectLister
+	Live(ctx context.Context, bucket, name string) (pipeline.Object, pipeline.Attributes, error)
+}
+
+// place is where a command finds documents and objects: Google Cloud as the environment says, or a folder.
+type place struct {
+	records store
+	objects bucket
+	bucket  string // the folder's; empty over Google Cloud, where there may be several
+	where   string // for people
+	door    string // of a running up; empty where there is none, and over Google Cloud
+	close   func() error
+}
+
+// placeText is the part about it of a command's help.
+const placeText = `
+The documents are those in Firestore: GOOGLE_CLOUD_PROJECT, FIRESTORE_DATABASE and FIRESTORE_COLLECTION say where, the
+credentials are your own (gcloud auth application-default login), and FIRESTORE_EMULATOR_HOST and STORAGE_EMULATOR_HOST
+are heeded. With --local DIR they are those of a folder in which bucketocr up works or has worked.
+`
+
+// placeFlag declares --local.
+func placeFlag(fs *flag.FlagSet) *string {
+	return fs.String("local", "", "the documents of the folder `DIR` instead of Firestore's")
+}
+
+// openPlace finds the documents of the folder dir, or of Firestore where dir is empty. The caller closes the place. It
+// calls nobody but an emulator, to see whether it is there. A code other than 0 ends the command, which has been told why.
+func openPlace(sys system, name, dir string) (*place, int) {
+	cfg, err := config.LoadStores(sys.lookup)
+	if err != nil {
+		return nil, complain(sys, name, fmt.Errorf("wrong settings:\n%w\n", err))
+	}
+	var p *place
+	if dir != "" {
+		p, err = localPlace(dir)
+	} else if err = emulatorAnswers(cfg); err == nil {
+		p = cloudPlace(cfg)
+	}
+	if err != nil {
+		return nil, complain(sys, name, err)
+	}
+	return p, exitGood
+}
+
+func cloudPlace(cfg config.Config) *place {
+	records := firestoreRecords(cfg)
+	return &place{
+		records: records, close: records.Close,
+		objects: gcp.NewObjects(gcp.ObjectsConfig{Emulator: cfg.StorageEmulatorHost}),
+		where:   whereRecords(cfg),
+	}
+}
+
+func localPlace(dir string) (*place, error) {
+	records, err := local.OpenRecords(dir)
+	if err != nil {
+		return nil, err
+	}
+	p := &place{records: records, objects: records, bucket: records.Bucket(), close: records.Close, where: "folder " + dir}
+	if door, err := os.ReadFile(doorFile(dir)); err == nil {
+		p.door = strings.TrimSpace(string(door))
+	}
+	return p, nil
+}
+
+// doorFile is where a running up says at which address its door is.
+func doorFile(dir string) string { return filepath.Join(dir, ".bucketocr", "door") }
+
+// firestoreRecords are the records that the settings name. The emulator needs no real project.
+func firestoreRecords(cfg config.Config) *gcp.Records {
+	return gcp.NewRecords(gcp.RecordsConfig{
+		Project: project(cfg), Database: cfg.FirestoreDatabase, Collection: cfg.FirestoreCollection,
+		Emulator: cfg.FirestoreEmulatorHost,
+	})
+}
+
+func project(cfg config.Config) string {
+	if cfg.Project == "" && cfg.FirestoreEmulatorHost != "" {
+		return "demo-bucketocr"
+	}
+	return cfg.Project
+}
+
+func whereRecords(cfg config.Config) string {
+	at := "Firestore"
+	if cfg.FirestoreEmulatorHost != "" {
+		at += " at " + cfg.FirestoreEmulatorHost
+	}
+	return fmt.Sprintf("%s, project %s, collection %s", at, project(cfg), cfg.FirestoreCollection)
+}
+
+// emulatorAnswers tells at once what Google's clients would try for a minute.
+func emulatorAnswers(cfg config.Config) error {
+	if cfg.FirestoreEmulatorHost == "" {
+		return nil
+	}
+	conn, err := net.DialTimeout("tcp", cfg.FirestoreEmulatorHost, 5*time.Second)
+	if err != nil {
+		return fmt.Errorf("no Firestore emulator answers at %s (FIRESTORE_EMULATOR_HOST): %w", cfg.FirestoreEmulatorHost, rootCause(err))
+	}
+	return conn.Close()
+}
+
+// errNoName says how an object is named.
+var errNoName = errors.New("name an object as gs://BUCKET/NAME or by its document's id; with --local by its path in the folder")
+
+// id is the id of the document that a person names: gs://BUCKET/NAME, an id, or a name in the folder.
+func (p *place) id(arg string) (string, error) {
+	if bucket, name, ok := gsName(arg); ok {
+		if name == "" {
+			return "", errNoName
+		}
+		return pipeline.Object{Bucket: bucket, Name: name}.ID(), nil
+	}
+	if isID(arg) {
+		return arg, nil
+	}
+	if p.bucket == "" || arg == "" {
+		return "", errNoName
+	}
+	return pipeline.Object{Bucket: p.bucket, Name: filepath.ToSlash(filepath.Clean(arg))}.ID(), nil
+}
+
+// gsName takes gs://BUCKET/NAME apart; the name may be empty.
+func gsName(arg string) (bucket, name string, ok bool) {
+	rest, ok := strings.CutPrefix(arg, "gs://")
+	bucket, name, _ = strings.Cut(rest, "/")
+	return bucket, name, ok && bucket != ""
+}
+
+func isID(s string) bool {
+	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
+}
