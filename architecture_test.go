@@ -34,11 +34,12 @@ func TestDependencies(t *testing.T) {
 		"internal/pipeline":              {"ocr", "internal/page"},
 		"internal/pipeline/pipelinetest": {"internal/pipeline"},
 		"internal/event":                 {"internal/pipeline"},
+		"internal/backfill":              {"internal/pipeline", "internal/event"},
 		"internal/config":                {"internal/event", "internal/pipeline"},
 		"internal/gcp":                   {"internal/pipeline"},
 		"internal/gcp/gcptest":           {"internal/pipeline"},
 		"internal/local":                 {"internal/pipeline"},
-		"cmd/bucketocr":                  {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/local"},
+		"cmd/bucketocr":                  {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/local", "internal/backfill"},
 	}
 	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {
 		path, imports, _ := strings.Cut(line, " ")
@@ -62,7 +63,7 @@ func TestDependencies(t *testing.T) {
 func TestDeployedWeight(t *testing.T) {
 	for _, dep := range goList(t, "-deps", ".") {
 		for _, unwanted := range []string{
-			module + "/internal/local", module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest",
+			module + "/internal/local", module + "/internal/backfill", module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest",
 			"sqlite", "modernc.org", "gosseract", "pagetest", "cobra", "urfave", "cloud.google.com/go/storage", "testing/",
 		} {
 			if strings.Contains(dep, unwanted) {

@@ -18,3 +18,8 @@ const (
 // Refused tells whether the delivery must come again. An acknowledged message is gone for good, so a delivery that found
 // the object leased elsewhere is refused too: the holder may die.
 func (o Outcome) Refused() bool { return o == OutBusy || o == OutRetry }
+
+// Outcomes are all there are.
+func Outcomes() []Outcome {
+	return []Outcome{OutDone, OutFailed, OutDuplicate, OutSuperseded, OutBusy, OutFiltered, OutDeleted, OutRetry}
+}

@@ -1,0 +1,117 @@
+package backfill
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// headBatch is how many documents are asked for at once.
+const headBatch = 100
+
+// errLimit ends the listing when enough was chosen.
+var errLimit = errors.New("as many as were asked for")
+
+// chooser goes through the listing and hands on what is to be delivered, in the order of names.
+type chooser struct {
+	r     *run
+	batch []pipeline.Listed
+	out   func(pipeline.Listed) error
+}
+
+// all goes through the whole listing.
+func (c *chooser) all(ctx context.Context) error {
+	err := c.r.o.Objects.ListObjects(ctx, c.r.o.Listing, func(o pipeline.Listed) error {
+		c.batch = append(c.batch, o)
+		if len(c.batch) < headBatch {
+			return nil
+		}
+		return c.flush(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	return c.flush(ctx)
+}
+
+// flush decides about a batch.
+func (c *chooser) flush(ctx context.Context) error {
+	batch := c.batch
+	c.batch = nil
+	reasons := make([]string, len(batch))
+	var ids []string
+	var asked []int
+	for i, o := range batch {
+		if reasons[i] = c.r.passedOver(o); reasons[i] == "" {
+			ids, asked = append(ids, o.ID()), append(asked, i)
+		}
+	}
+	if len(ids) > 0 {
+		heads, err := c.r.o.Records.Heads(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for n, i := range asked {
+			reasons[i] = standing(batch[i].Object, heads[n])
+		}
+	}
+	for i, o := range batch {
+		if err := c.hand(o, reasons[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *chooser) hand(o pipeline.Listed, reason string) error {
+	if reason != "" {
+		c.r.skip(o, reason)
+		return nil
+	}
+	if c.r.full() {
+		return errLimit
+	}
+	return c.out(o)
+}
+
+// passedOver is why an object is none of ours, whatever its document says.
+func (r *run) passedOver(o pipeline.Listed) string {
+	switch {
+	case o.Created.After(r.begun):
+		return SkipNew
+	case o.Created.Before(r.o.NewerThan):
+		return SkipOld
+	}
+	reason, _ := r.o.Filter.Skip(eventOf(o))
+	return reason
+}
+
+// standing is why an object need not be delivered, as its document has it; empty where it must.
+func standing(o pipeline.Object, s *pipeline.Stored) string {
+	switch {
+	case s == nil || s.Generation != o.Generation:
+		return ""
+	case s.Status.Ended():
+		return SkipEnded
+	}
+	return SkipWork
+}
+
+// eventOf makes an object's event. Its id tells where it comes from and is the same in every run.
+func eventOf(o pipeline.Listed) pipeline.Event {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", o.ID(), o.Generation))
+	return pipeline.Event{
+		Kind: pipeline.Finalized, ID: "backfill-" + hex.EncodeToString(sum[:12]), Time: o.Created,
+		Object: o.Object, Attributes: o.Attributes,
+	}
+}
+
+func isPDF(o pipeline.Listed) bool {
+	return o.ContentType == "application/pdf" || strings.EqualFold(path.Ext(o.Name), ".pdf")
+}

@@ -1,0 +1,129 @@
+package backfill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// answerTime is how long the function may take: longer than the platform lets it.
+const answerTime = 10 * time.Minute
+
+// maxAnswer bounds what is read of an answer, in bytes. The function's own are a word.
+const maxAnswer = 256
+
+// Poster delivers by POST to the function, one event at a time.
+type Poster struct {
+	url    string
+	token  func(context.Context) (string, error) // nil: none
+	client *http.Client
+}
+
+// NewPoster takes the function's address and a source of ID tokens for it, nil where none is wanted. It does not touch the
+// network.
+func NewPoster(address string, token func(context.Context) (string, error)) (*Poster, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
+		return nil, fmt.Errorf("%.100q is no address of a function: https://... is wanted", address)
+	}
+	if u.Scheme == "http" && token != nil && !loopback(u.Hostname()) {
+		return nil, fmt.Errorf("%.100q would carry the ID token in the open: https://... is wanted", address)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	return &Poster{url: address, token: token, client: &http.Client{
+		Timeout: answerTime, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token stays here
+	}}, nil
+}
+
+func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
+
+// Batch is 1.
+func (p *Poster) Batch() int { return 1 }
+
+// Deliver posts each event and waits for what the function says of it.
+func (p *Poster) Deliver(ctx context.Context, events []pipeline.Event) []Answer {
+	answers := make([]Answer, len(events))
+	for i, ev := range events {
+		ce, err := event.Encode(ev)
+		if err != nil {
+			answers[i] = Answer{Wrong, err.Error()}
+			continue
+		}
+		answers[i] = p.Post(ctx, ce)
+	}
+	return answers
+}
+
+// Post delivers one CloudEvent of any type.
+func (p *Poster) Post(ctx context.Context, ce cloudevents.Event) Answer {
+	req, err := cloudevents.NewHTTPRequestFromEvent(ctx, p.url, ce)
+	if err != nil {
+		return Answer{Wrong, err.Error()}
+	}
+	if p.token != nil {
+		token, err := p.token(ctx)
+		if err != nil {
+			return Answer{Wrong, err.Error()}
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return Answer{Refused, "no answer: " + reason(err)}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return Answer{Refused, "the answer broke off: " + reason(err)}
+	}
+	return answer(resp.StatusCode, pipeline.Outcome(strings.TrimSpace(string(body))))
+}
+
+// answer is the table of what the door and the platform before it say.
+func answer(status int, out pipeline.Outcome) Answer {
+	known := isOutcome(out)
+	switch {
+	case status == http.StatusOK && known && !out.Refused():
+		return Answer{Settled, string(out)}
+	case status == http.StatusServiceUnavailable && out == pipeline.OutBusy:
+		return Answer{Settled, string(out)} // leased elsewhere: somebody works on it, and the sweep watches over them
+	case status == http.StatusServiceUnavailable && known && out.Refused():
+		return Answer{Refused, "the function puts it back"}
+	case status == http.StatusOK, status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		return Answer{Wrong, fmt.Sprintf("HTTP %d without an outcome: is this the function's address?", status)}
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return Answer{Wrong, fmt.Sprintf("HTTP %d: the caller needs roles/run.invoker on the function, and an ID token for its address", status)}
+	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
+		return Answer{Refused, fmt.Sprintf("HTTP %d", status)}
+	}
+	return Answer{Wrong, fmt.Sprintf("HTTP %d", status)}
+}
+
+func isOutcome(out pipeline.Outcome) bool {
+	for _, o := range pipeline.Outcomes() {
+		if o == out {
+			return true
+		}
+	}
+	return false
+}
+
+// reason is what a failed request comes down to, without its address.
+func reason(err error) string {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	return err.Error()
+}

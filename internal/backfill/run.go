@@ -1,0 +1,271 @@
+package backfill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// Sizes of a run.
+const (
+	maxTries = 5 // of one object
+
+	// Linger is how long deliveries that are under way when a run is stopped have for their answers. The function goes on
+	// with them in any case.
+	Linger = 10 * time.Second
+)
+
+// run is one call of Run.
+type run struct {
+	o     Options
+	begun time.Time
+	pace  *pace
+
+	mu      sync.Mutex
+	sum     Summary
+	last    string           // the name chosen or passed over last
+	seq     int64            // objects chosen
+	pending map[int64]string // chosen and not settled: the name before each
+	ended   sync.Mutex       // one call of Ended at a time
+}
+
+// chosen is an object on its way.
+type chosen struct {
+	pipeline.Listed
+	seq   int64
+	tries int
+}
+
+func newRun(o Options) *run {
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+	r := &run{o: o, begun: time.Now(), pace: newPace(o.Rate, o.Sleep), last: o.Listing.After, pending: map[int64]string{}}
+	r.sum.Skipped, r.sum.Results = map[string]int64{}, map[string]int64{}
+	return r
+}
+
+// all lists, chooses and delivers.
+func (r *run) all(ctx context.Context) error {
+	deliveries, going := errgroup.WithContext(ctx)
+	work, linger := lingering(going)
+	defer linger()
+	queue := make(chan chosen, 2*headBatch)
+	for range max(r.o.InFlight, 1) {
+		deliveries.Go(func() error { return r.deliver(going, work, queue) })
+	}
+	deliveries.Go(func() error {
+		defer close(queue)
+		c := &chooser{r: r, out: func(o pipeline.Listed) error { return r.choose(going, o, queue) }}
+		if err := c.all(going); !errors.Is(err, errLimit) {
+			return err
+		}
+		return nil
+	})
+	err := deliveries.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// lingering is a context that ends a while after ctx does.
+func lingering(ctx context.Context) (work context.Context, stop func()) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(Linger, cancel) })
+	return work, func() { unhook(); cancel() }
+}
+
+// choose counts an object in and queues it.
+func (r *run) choose(ctx context.Context, o pipeline.Listed, queue chan<- chosen) error {
+	r.mu.Lock()
+	r.sum.Listed++
+	r.sum.Chosen++
+	r.sum.Bytes += o.Size
+	if isPDF(o) {
+		r.sum.PDFs++
+	}
+	r.sum.Pages++
+	c := chosen{Listed: o, seq: r.seq}
+	if r.o.Deliver != nil {
+		r.pending[r.seq] = r.last
+	}
+	r.seq++
+	r.last = o.Name
+	r.mu.Unlock()
+	if r.o.Deliver == nil {
+		return nil
+	}
+	select {
+	case queue <- c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// deliver takes batch after batch from the queue.
+func (r *run) deliver(ctx, work context.Context, queue <-chan chosen) error {
+	for {
+		batch := r.take(ctx, queue)
+		if len(batch) == 0 {
+			return nil
+		}
+		for len(batch) > 0 {
+			var err error
+			if batch, err = r.try(ctx, work, batch); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// take waits for an object and adds what is there besides.
+func (r *run) take(ctx context.Context, queue <-chan chosen) []chosen {
+	var batch []chosen
+	select {
+	case c, ok := <-queue:
+		if !ok || ctx.Err() != nil {
+			return nil
+		}
+		batch = append(batch, c)
+	case <-ctx.Done():
+		return nil
+	}
+	for len(batch) < r.o.Deliver.Batch() {
+		select {
+		case c, ok := <-queue:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, c)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// try delivers once, and gives back what has to be delivered again.
+func (r *run) try(ctx, work context.Context, batch []chosen) ([]chosen, error) {
+	leave, err := r.pace.enter(ctx, len(batch))
+	if err != nil {
+		return nil, err
+	}
+	events := make([]pipeline.Event, len(batch))
+	for i, c := range batch {
+		events[i] = eventOf(c.Listed)
+	}
+	r.mu.Lock()
+	r.sum.Requests += int64(len(batch))
+	r.mu.Unlock()
+	answers := r.o.Deliver.Deliver(work, events)
+	if work.Err() != nil {
+		leave.release()
+		return nil, work.Err()
+	}
+	return r.settle(work, leave, batch, answers)
+}
+
+// settle looks at the answers.
+func (r *run) settle(work context.Context, leave *pass, batch []chosen, answers []Answer) (again []chosen, err error) {
+	why := ""
+	for i, a := range answers {
+		switch a.Verdict {
+		case Settled:
+			r.end(batch[i], a.What, "")
+		case Wrong:
+			leave.release()
+			return nil, fmt.Errorf("%w: %s", ErrWrongAddress, a.What)
+		case Refused:
+			why = a.What
+			left, err := r.refused(work, &batch[i], a.What)
+			if err != nil {
+				leave.release()
+				return nil, err
+			}
+			if left {
+				again = append(again, batch[i])
+			}
+		}
+	}
+	if why == "" {
+		leave.accepted()
+	} else if leave.refused() {
+		return nil, fmt.Errorf("%w: %s, %d times in a row", ErrGaveUp, why, maxSteps)
+	}
+	return again, nil
+}
+
+// refused finds out whether an object that was refused has a document all the same, and tells whether to try again.
+func (r *run) refused(ctx context.Context, c *chosen, why string) (again bool, err error) {
+	heads, err := r.o.Records.Heads(ctx, []string{c.ID()})
+	if err != nil {
+		return false, err
+	}
+	c.tries++
+	switch {
+	case standing(c.Object, heads[0]) != "":
+		r.end(*c, Left, why)
+	case c.tries == maxTries:
+		r.end(*c, Undelivered, why)
+	default:
+		return true, nil
+	}
+	return false, nil
+}
+
+// end counts an object out.
+func (r *run) end(c chosen, what, why string) {
+	r.mu.Lock()
+	r.sum.Results[what]++
+	if what != Undelivered { // it has to come again, so the mark stays before it
+		delete(r.pending, c.seq)
+	}
+	r.mu.Unlock()
+	if r.o.Ended != nil {
+		r.ended.Lock()
+		defer r.ended.Unlock()
+		r.o.Ended(Result{Object: c.Object, What: what, Why: why})
+	}
+}
+
+func (r *run) skip(o pipeline.Listed, reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Listed++
+	r.sum.Skipped[reason]++
+	r.last = o.Name
+}
+
+func (r *run) full() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.o.Limit > 0 && r.sum.Chosen >= int64(r.o.Limit)
+}
+
+// summary is what was done by now.
+func (r *run) summary() Summary {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.sum
+	s.Skipped, s.Results = maps.Clone(s.Skipped), maps.Clone(s.Results)
+	s.After = r.last
+	if len(r.pending) > 0 {
+		first := int64(-1)
+		for seq := range r.pending {
+			if first < 0 || seq < first {
+				first = seq
+			}
+		}
+		s.After = r.pending[first]
+	}
+	return s
+}
