@@ -39,7 +39,7 @@ func TestDependencies(t *testing.T) {
 		"internal/gcp":                   {"internal/pipeline"},
 		"internal/gcp/gcptest":           {"internal/pipeline"},
 		"internal/local":                 {"internal/pipeline"},
-		"cmd/bucketocr":                  {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/local", "internal/backfill"},
+		"cmd/bucketocr":                  {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill"},
 	}
 	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {
 		path, imports, _ := strings.Cut(line, " ")
@@ -63,7 +63,7 @@ func TestDependencies(t *testing.T) {
 func TestDeployedWeight(t *testing.T) {
 	for _, dep := range goList(t, "-deps", ".") {
 		for _, unwanted := range []string{
-			module + "/internal/local", module + "/internal/backfill", module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest",
+			module + "/internal/local", module + "/internal/backfill", module + "/internal/gcp/topic", module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest",
 			"sqlite", "modernc.org", "gosseract", "pagetest", "cobra", "urfave", "cloud.google.com/go/storage", "testing/",
 		} {
 			if strings.Contains(dep, unwanted) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // tableBelow gives the rows of the first README table whose head begins with the given cells, each cell without ticks.
@@ -107,6 +108,8 @@ func TestReadmeWords(t *testing.T) {
 	const dir = "internal/pipeline/"
 	same(t, "outcomes", firstCells(tableBelow(t, "| outcome |")), constants(t, dir+"outcome.go", "Out", "Outcome"))
 	same(t, "codes", firstCells(tableBelow(t, "| code |")), constants(t, dir+"fault.go", "Code", ""))
+	same(t, "all codes", pipeline.Codes(), constants(t, dir+"fault.go", "Code", ""))
+	same(t, "all warnings", pipeline.AllWarnings(), constants(t, dir+"record.go", "Warn", ""))
 	same(t, "statuses", firstCells(tableBelow(t, "| status |")), constants(t, dir+"record.go", "", "Status"))
 	same(t, "warnings", firstCells(tableBelow(t, "| warning |")), constants(t, dir+"record.go", "Warn", ""))
 }

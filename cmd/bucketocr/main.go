@@ -31,6 +31,11 @@ func commands() []command {
 	return []command{
 		{"up", "[--once] [DIR]", "turn the images in DIR (default ./inbox) into text, here, without an account or a GPU", text(upHelp), upFlags},
 		{"serve", "", "serve the function as Cloud Run runs it, on $PORT", serveHelp, serveFlags},
+		{"backfill", "gs://BUCKET[/PREFIX] | --local DIR", "deliver what is in a bucket already", text(backfillHelp), backfillFlags},
+		{"retry", "[SELECTION | OBJECT ...]", "ask for another try of what failed, is stuck or was read badly", text(retryHelp), retryFlags},
+		{"watch", "[--status STATUSES]", "show what happens, a line for each change", text(watchHelp), watchFlags},
+		{"show", "OBJECT", "show one object's document", text(showHelp), showFlags},
+		{"stats", "[--since DURATION]", "count documents, pages and tokens", text(statsHelp), statsFlags},
 	}
 }
 
@@ -89,7 +94,7 @@ func run(ctx context.Context, sys system, args []string) int {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "Images dropped into a bucket become text in Firestore.\n\nUsage: bucketocr COMMAND [ARGUMENTS]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  bucketocr %-20s %s\n", c.name+" "+c.args, c.short)
+		fmt.Fprintf(w, "  bucketocr %-30s %s\n", c.name+" "+c.args, c.short)
 	}
 	fmt.Fprint(w, "\nbucketocr COMMAND --help says more. Exit codes: 0 all good, 1 something failed, 2 wrong arguments or\n"+
 		"configuration, 130 interrupted.\n")

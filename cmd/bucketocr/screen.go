@@ -47,7 +47,11 @@ func (s *screen) show(ctx context.Context, r *pipeline.Record) error {
 	if r.Updated.Before(s.begun) {
 		return nil
 	}
-	_, err = fmt.Fprintf(s.u.sys.stdout, "%s  %-11s %s%s\n", r.Updated.Local().Format(time.TimeOnly), r.Status, plain(r.Name), s.detail(r, path))
+	tail := ""
+	if r.Status == pipeline.Done {
+		tail = " → " + plain(s.short(path))
+	}
+	_, err = fmt.Fprintf(s.u.sys.stdout, "%s  %-11s %s%s%s\n", r.Updated.Local().Format(time.TimeOnly), r.Status, plain(r.Name), detail(r), tail)
 	return err
 }
 
@@ -56,54 +60,6 @@ func (s *screen) made(o pipeline.Object, n int, how string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fmt.Fprintf(s.u.sys.stdout, "%s  %-11s %s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf("page %d", n), plain(o.Name), how)
-}
-
-// detail is the part of a line behind the name.
-func (s *screen) detail(r *pipeline.Record, path string) string {
-	switch {
-	case r.Status == pipeline.Done:
-		return fmt.Sprintf("  %s in %.1f s%s → %s", pages(r), r.Finished.Sub(r.Started).Seconds(), warnings(r), plain(s.short(path)))
-	case r.Status == pipeline.Processing && r.PagesDone > 0:
-		return fmt.Sprintf("  page %d of %d", r.PagesDone, r.Pages)
-	case r.Status == pipeline.Processing && r.Attempt > 1:
-		return fmt.Sprintf("  attempt %d", r.Attempt)
-	case r.Status == pipeline.Retrying:
-		return fmt.Sprintf("%s; again at %s", reason(r), r.Due.Local().Format(time.TimeOnly))
-	}
-	return reason(r)
-}
-
-func reason(r *pipeline.Record) string {
-	if r.Error == nil {
-		return ""
-	}
-	return fmt.Sprintf("  %s: %s", r.Error.Code, plain(r.Error.Message))
-}
-
-func pages(r *pipeline.Record) string {
-	switch {
-	case r.Blank:
-		return "blank"
-	case r.Pages == 1:
-		return "1 page"
-	}
-	return fmt.Sprintf("%d pages", r.Pages)
-}
-
-func warnings(r *pipeline.Record) string {
-	if len(r.Warnings) == 0 {
-		return ""
-	}
-	return ", warning: " + strings.Join(r.Warnings, ", ")
-}
-
-// plain makes hostile text harmless on a terminal.
-func plain(s string) string {
-	quoted := fmt.Sprintf("%q", s)
-	if inner := quoted[1 : len(quoted)-1]; inner != s {
-		return quoted
-	}
-	return s
 }
 
 // short is a path as seen from the folder that the user named.

@@ -18,7 +18,8 @@ func (f *recordFields) utc() {
 	}
 }
 
-func encodeRecord(r *pipeline.Record) ([]byte, error) {
+// EncodeRecord is a record as JSON, under the names that its document's fields have in Firestore too.
+func EncodeRecord(r *pipeline.Record) ([]byte, error) {
 	d := recordDoc{
 		recordFields: recordFields(*r),
 		Usage:        usageDoc(r.Usage),
@@ -47,7 +48,8 @@ func decodeRecord(doc []byte) (*pipeline.Record, error) {
 	return &r, nil
 }
 
-func encodePage(p pipeline.PageRecord) ([]byte, error) {
+// EncodePage is a page document as JSON, as [EncodeRecord].
+func EncodePage(p pipeline.PageRecord) ([]byte, error) {
 	d := pageDoc{pageFields: pageFields(p), Error: (*errorDoc)(p.Error), Usage: usageDoc(p.Usage)}
 	d.Finished = d.Finished.UTC()
 	for _, b := range p.Blocks {

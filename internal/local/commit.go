@@ -25,7 +25,7 @@ type page struct {
 func (s *Store) store(ctx context.Context, id string, version int64, c *pipeline.Change) (*pipeline.Stored, error) {
 	now := time.Now()
 	r := stamped(c, now)
-	doc, err := encodeRecord(r)
+	doc, err := EncodeRecord(r)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func encodePages(pages []pipeline.PageRecord, now time.Time) ([]page, error) {
 	encoded := make([]page, 0, len(pages))
 	for _, p := range pages {
 		p.Finished = now
-		doc, err := encodePage(p)
+		doc, err := EncodePage(p)
 		if err != nil {
 			return nil, err
 		}

@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	pageBreak = "\n\f\n" // between the pages of a joined text
-	longTexts = ".long"  // no object's name has such a segment
+	longTexts = ".long" // no object's name has such a segment
 	tempText  = ".writing-"
 
 	maxSegment = 255  // bytes that file systems take in one segment of a path
@@ -97,7 +96,7 @@ func textOf(ctx context.Context, records pipeline.Records, r *pipeline.Record) (
 		for i, p := range pages {
 			texts[i] = p.Text
 		}
-		text = strings.Join(texts, pageBreak)
+		text = strings.Join(texts, pipeline.PageBreak)
 	}
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"

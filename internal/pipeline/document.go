@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// pageBreak joins the texts of pages: a line holding a form feed.
-const pageBreak = "\n\f\n"
+// PageBreak joins the texts of pages: a line holding a form feed.
+const PageBreak = "\n\f\n"
 
 // document is the sum of all pages, as the closing write stores it.
 type document struct {
@@ -31,13 +31,13 @@ func (a *attempt) document() document {
 		d.warnings = append(d.warnings, pg.Warnings...)
 		d.usage = d.usage.Add(pg.Usage)
 		texts = append(texts, pg.Text)
-		size += len(pg.Text) + len(pageBreak)
+		size += len(pg.Text) + len(PageBreak)
 	}
 	slices.Sort(d.warnings)
 	d.warnings = slices.Compact(d.warnings)
-	d.inPages = size-len(pageBreak) > MaxTextBytes
+	d.inPages = size-len(PageBreak) > MaxTextBytes
 	if !d.inPages {
-		d.text = strings.Join(texts, pageBreak)
+		d.text = strings.Join(texts, PageBreak)
 	}
 	a.addUnsaved(&d)
 	return d

@@ -45,6 +45,16 @@ const (
 	CodeInternal             = "internal"
 )
 
+// Codes are all there are.
+func Codes() []string {
+	return []string{
+		CodeUnsupportedMedia, CodeTooLarge, CodeCorrupt, CodeEncrypted, CodeEmpty, CodeObjectGone,
+		CodeStorageUnavailable, CodeStorageMisconfigured, CodeOCRUnavailable, CodeOCRMisconfigured, CodeOCRTimeout,
+		CodeOCRFailed, CodeOCRRejected, CodeOCRBadResponse, CodeStoreUnavailable, CodeStoreMisconfigured, CodeStoreRejected,
+		CodeDeadline, CodeInterrupted, CodeInternal,
+	}
+}
+
 // Fault is an error with a verdict.
 type Fault struct {
 	Code    string

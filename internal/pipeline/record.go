@@ -38,6 +38,11 @@ const (
 	WarnPageFailed = "page_failed" // a page of several has no text, see its error
 )
 
+// AllWarnings are all there are.
+func AllWarnings() []string {
+	return []string{WarnTruncated, WarnRepetition, WarnDamaged, WarnPageFailed}
+}
+
 // Record is the document of one object. All of it belongs to Generation. A zero time means that the field is absent.
 type Record struct {
 	Bucket      string

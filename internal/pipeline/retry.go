@@ -23,7 +23,7 @@ var (
 // with the same seen finds the record changed. seen may lack its text, as [Lister] leaves it out. It costs one read for
 // the record and for each page document, one write, and one delete for each page document that goes.
 func Retry(ctx context.Context, records Records, seen *Stored, by string, redo func(PageRecord) bool) (*Stored, error) {
-	if _, v := retry(seen.Record, retrial{now: time.Now()}); v != claimed {
+	if !Retryable(seen.Record) {
 		return nil, ErrNothingToRetry
 	}
 	id := seen.Object().ID()
@@ -52,6 +52,12 @@ func Retry(ctx context.Context, records Records, seen *Stored, by string, redo f
 		}
 		return ch, nil
 	})
+}
+
+// Retryable tells whether [Retry] would have a record as it stands tried again: it is no marker, and nobody works on it.
+func Retryable(r *Record) bool {
+	_, v := retry(r, retrial{now: time.Now()})
+	return v == claimed
 }
 
 // retrial is what one wish for another try brings along.

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// detail is what a line says of a record behind its name.
+func detail(r *pipeline.Record) string {
+	switch {
+	case r.Status == pipeline.Done:
+		return fmt.Sprintf("  %s in %.1f s%s", pages(r), r.Finished.Sub(r.Started).Seconds(), warnings(r))
+	case r.Status == pipeline.Processing && r.PagesDone > 0:
+		return fmt.Sprintf("  page %d of %d", r.PagesDone, r.Pages)
+	case r.Status == pipeline.Processing && r.Attempt > 1:
+		return fmt.Sprintf("  attempt %d", r.Attempt)
+	case r.Status == pipeline.Retrying:
+		return fmt.Sprintf("%s; again at %s", reason(r), r.Due.Local().Format(time.TimeOnly))
+	}
+	return reason(r)
+}
+
+func reason(r *pipeline.Record) string {
+	if r.Error == nil {
+		return ""
+	}
+	return fmt.Sprintf("  %s: %s", r.Error.Code, plain(r.Error.Message))
+}
+
+func pages(r *pipeline.Record) string {
+	switch {
+	case r.Blank:
+		return "blank"
+	case r.Pages == 1:
+		return "1 page"
+	}
+	return fmt.Sprintf("%d pages", r.Pages)
+}
+
+func warnings(r *pipeline.Record) string {
+	if len(r.Warnings) == 0 {
+		return ""
+	}
+	return ", warning: " + strings.Join(r.Warnings, ", ")
+}
+
+// plain makes hostile text harmless on a terminal.
+func plain(s string) string {
+	quoted := fmt.Sprintf("%q", s)
+	if inner := quoted[1 : len(quoted)-1]; inner != s {
+		return quoted
+	}
+	return s
+}
+
+// gsURL is an object's address, harmless on a terminal.
+func gsURL(r *pipeline.Record) string { return plain("gs://" + r.Bucket + "/" + r.Name) }
+
+// count writes a number with commas, for people.
+func count(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// objects is a count with its noun.
+func objects(n int64) string {
+	if n == 1 {
+		return "1 object"
+	}
+	return count(n) + " objects"
+}
+
+// age is a duration in its greatest unit, for people.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(max(d, 0).Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// byteCount is a size in its greatest unit, for people.
+func byteCount(n int64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	case n < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// Times of showing progress.
+const (
+	barEvery  = 200 * time.Millisecond
+	lineEvery = 10 * time.Second // where nobody sees a bar
+)
+
+// progress shows how far a long command has come: a bar that moves on a terminal, a plain line now and then elsewhere.
+// It writes to standard error, so that what a command says on standard output can be passed on. Its methods may be called
+// concurrently.
+type progress struct {
+	out   io.Writer
+	bar   bool
+	begun time.Time
+	stop  chan struct{}
+	ended chan struct{}
+
+	mu     sync.Mutex
+	done   int64
+	total  int64 // 0 while unknown
+	extra  string
+	showed bool // a bar stands on the screen's last line
+}
+
+// isTerminal tells whether a person sits at the other end.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// newProgress begins to show it, unless quiet.
+func newProgress(sys system, quiet bool) *progress {
+	p := &progress{out: sys.stderr, bar: isTerminal(sys.stderr), begun: time.Now(), stop: make(chan struct{}), ended: make(chan struct{})}
+	if quiet {
+		close(p.ended)
+		return p
+	}
+	every := lineEvery
+	if p.bar {
+		every = barEvery
+	}
+	go p.run(every)
+	return p
+}
+
+func (p *progress) run(every time.Duration) {
+	defer close(p.ended)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			p.show(time.Now())
+		case <-p.stop:
+			return
+		}
+	}
+}
+
+// add counts what is done, and says a word about how it goes.
+func (p *progress) add(n int64, extra string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done += n
+	p.extra = extra
+}
+
+// of sets how much there is.
+func (p *progress) of(total int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total = total
+}
+
+// print writes a line, above the bar if there is one.
+func (p *progress) print(out io.Writer, line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	fmt.Fprintln(out, line)
+}
+
+// finish ends the showing and clears the bar. It may be called twice.
+func (p *progress) finish() {
+	p.mu.Lock()
+	select {
+	case <-p.stop:
+	default:
+		close(p.stop)
+	}
+	p.clear()
+	p.mu.Unlock()
+	<-p.ended
+}
+
+func (p *progress) clear() {
+	if p.showed {
+		fmt.Fprint(p.out, "\r\x1b[K")
+		p.showed = false
+	}
+}
+
+func (p *progress) show(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line := p.line(now)
+	if !p.bar {
+		fmt.Fprintln(p.out, line)
+		return
+	}
+	fmt.Fprint(p.out, "\r\x1b[K"+line)
+	p.showed = true
+}
+
+// barWidth is the bar's, in characters.
+const barWidth = 24
+
+// line says it in words: how many of how many, how fast, how long yet.
+func (p *progress) line(now time.Time) string {
+	took := now.Sub(p.begun)
+	pace := float64(p.done) / max(took.Seconds(), 0.001)
+	s := fmt.Sprintf("%s, %.1f/s", objects(p.done), pace)
+	if p.total > 0 {
+		share := min(float64(p.done)/float64(p.total), 1)
+		s = fmt.Sprintf("%3.0f %%  %s of %s, %.1f/s", 100*share, count(p.done), count(p.total), pace)
+		if p.bar {
+			full := int(share * barWidth)
+			s = "[" + strings.Repeat("=", full) + strings.Repeat(" ", barWidth-full) + "] " + s
+		}
+		if left := p.total - p.done; left > 0 && pace > 0 {
+			s += ", " + age(time.Duration(float64(left)/pace*float64(time.Second))) + " left"
+		}
+	}
+	if p.extra != "" {
+		s += "  " + p.extra
+	}
+	return s
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+const showHelp = `Shows the document of one object, named as gs://BUCKET/NAME or by its document's id; with --local by its path in the folder.
+Exits with 1 where there is none, or where --text is asked for and there is no text.
+` + placeText + `
+Example: bucketocr show gs://my-scans/inbox/a.png
+         bucketocr show --local testdata/samples --text lion-1912.png
+`
+
+func showFlags(fs *flag.FlagSet) action {
+	s := &showing{dir: placeFlag(fs)}
+	fs.BoolVar(&s.text, "text", false, "the text alone, as the model wrote it (the image's author controls it: mind your terminal)")
+	fs.BoolVar(&s.pages, "pages", false, "each page's document too")
+	fs.BoolVar(&s.json, "json", false, "as JSON, under the names of the document's fields")
+	return s.run
+}
+
+// showing is one call of show.
+type showing struct {
+	dir               *string
+	text, pages, json bool
+}
+
+func (s *showing) run(ctx context.Context, sys system, args []string) int {
+	if len(args) != 1 {
+		return complain(sys, "show", errors.New("name one object"))
+	}
+	p, code := openPlace(sys, "show", *s.dir)
+	if p == nil {
+		return code
+	}
+	defer p.close()
+	id, err := p.id(args[0])
+	if err != nil {
+		return complain(sys, "show", err)
+	}
+	r, err := p.records.Get(ctx, id)
+	if err == nil && r == nil {
+		err = fmt.Errorf("%s has no document in %s", plain(args[0]), p.where)
+	}
+	if err == nil {
+		err = s.print(ctx, sys.stdout, p.records, id, r.Record)
+	}
+	if err != nil {
+		return fail(ctx, sys, "show", err)
+	}
+	return exitGood
+}
+
+func (s *showing) print(ctx context.Context, out io.Writer, records store, id string, r *pipeline.Record) error {
+	if s.text && !s.pages && !s.json {
+		return printText(ctx, out, records, id, r)
+	}
+	var pages []pipeline.PageRecord
+	if s.pages {
+		var err error
+		if pages, err = records.Pages(ctx, id, r.Generation); err != nil {
+			return err
+		}
+	}
+	if s.json {
+		return printJSON(out, r, pages)
+	}
+	printRecord(out, id, r)
+	for _, pg := range pages {
+		s.printPage(out, pg)
+	}
+	return nil
+}
+
+// printText writes a document's text whole, wherever it lies.
+func printText(ctx context.Context, out io.Writer, records store, id string, r *pipeline.Record) error {
+	if r.Status != pipeline.Done {
+		return fmt.Errorf("there is no text: the document is %s%s", r.Status, reason(r))
+	}
+	if !r.TextInPages {
+		_, err := fmt.Fprintln(out, r.Text)
+		return err
+	}
+	pages, err := records.Pages(ctx, id, r.Generation)
+	if err != nil {
+		return err
+	}
+	for i, pg := range pages {
+		if i > 0 {
+			fmt.Fprint(out, pipeline.PageBreak)
+		}
+		if _, err := io.WriteString(out, pg.Text); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintln(out)
+	return err
+}
+
+// printJSON writes the document on a line, and each page on one.
+func printJSON(out io.Writer, r *pipeline.Record, pages []pipeline.PageRecord) error {
+	doc, err := local.EncodeRecord(r)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, string(doc))
+	for _, pg := range pages {
+		if doc, err = local.EncodePage(pg); err != nil {
+			return err
+		}
+		fmt.Fprintln(out, string(doc))
+	}
+	return nil
+}
+
+// printRecord writes a document for people: what says something, and no text.
+func printRecord(out io.Writer, id string, r *pipeline.Record) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	defer w.Flush()
+	line := func(name, format string, args ...any) {
+		if s := fmt.Sprintf(format, args...); s != "" && s != "0" {
+			fmt.Fprintf(w, "%s\t%s\n", name, s)
+		}
+	}
+	line("object", "%s", gsURL(r))
+	line("document", "%s", id)
+	line("generation", "%d", r.Generation)
+	line("status", "%s%s", r.Status, detail(r))
+	line("type", "%s", plain(r.ContentType))
+	if r.Size > 0 {
+		line("size", "%s", byteCount(r.Size))
+	}
+	line("pages", "%s", pageProgress(r))
+	line("warnings", "%s", strings.Join(r.Warnings, ", "))
+	line("model", "%s", plain(r.Model))
+	if r.Usage != (pipeline.Usage{}) {
+		line("tokens", "%s in, %s out", count(int64(r.Usage.PromptTokens)), count(int64(r.Usage.CompletionTokens)))
+	}
+	line("attempt", "%d", r.Attempt)
+	line("faults", "%d", r.Faults)
+	line("doubts", "%d", r.Doubts)
+	if r.Lease != nil {
+		line("leased", "until %s", moment(r.Lease.Expires))
+	}
+	printTimes(line, r)
+	if r.Status == pipeline.Done {
+		line("text", "%s", textPlace(r))
+	}
+}
+
+func printTimes(line func(string, string, ...any), r *pipeline.Record) {
+	for _, t := range []struct {
+		name string
+		at   time.Time
+	}{
+		{"created", r.Created}, {"started", r.Started}, {"updated", r.Updated}, {"finished", r.Finished}, {"due", r.Due},
+		{"erased for good", r.MarkerExpires},
+	} {
+		line(t.name, "%s", moment(t.at))
+	}
+	if !r.Retried.IsZero() {
+		line("retried", "%s by %s", moment(r.Retried), plain(r.RetriedBy))
+	}
+}
+
+// moment is a time for people; empty for none.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	since := time.Since(t)
+	if since < 0 {
+		return fmt.Sprintf("%s (in %s)", t.Local().Format(time.DateTime), age(-since))
+	}
+	return fmt.Sprintf("%s (%s ago)", t.Local().Format(time.DateTime), age(since))
+}
+
+func pageProgress(r *pipeline.Record) string {
+	if r.Pages == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d", r.PagesDone, r.Pages)
+}
+
+func textPlace(r *pipeline.Record) string {
+	if r.TextInPages {
+		return "in the pages (--text joins them)"
+	}
+	return byteCount(int64(len(r.Text))) + " (--text shows it)"
+}
+
+func (s *showing) printPage(out io.Writer, pg pipeline.PageRecord) {
+	state := fmt.Sprintf("%d × %d, %s of text", pg.Width, pg.Height, byteCount(int64(len(pg.Text))))
+	switch {
+	case pg.Error != nil:
+		state = fmt.Sprintf("failed  %s: %s", pg.Error.Code, plain(pg.Error.Message))
+	case pg.Blank:
+		state += ", blank"
+	}
+	if len(pg.Blocks) > 0 {
+		state += fmt.Sprintf(", %d blocks", len(pg.Blocks))
+	}
+	if len(pg.Warnings) > 0 {
+		state += ", warning: " + strings.Join(pg.Warnings, ", ")
+	}
+	fmt.Fprintf(out, "page %-6d %s\n", pg.Page, state)
+	if s.text {
+		fmt.Fprintln(out, pg.Text)
+	}
+}

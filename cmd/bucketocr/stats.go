@@ -1,0 +1,180 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+const statsHelp = `Counts documents by status and failed ones by code, names the oldest unfinished one, and says how much was read, in all and
+lately.
+
+Over Firestore the counts cost one read for each thousand documents; besides, each failed and unfinished document and each that
+was done within --since costs one.
+` + placeText + `
+Example: bucketocr stats --since 24h
+`
+
+func statsFlags(fs *flag.FlagSet) action {
+	s := &statistics{dir: placeFlag(fs)}
+	fs.DurationVar(&s.since, "since", time.Hour, "how far back to look for the pace")
+	fs.BoolVar(&s.json, "json", false, "as JSON")
+	return s.run
+}
+
+// statistics is one call of stats.
+type statistics struct {
+	dir   *string
+	since time.Duration
+	json  bool
+}
+
+// figures is what stats finds out.
+type figures struct {
+	Documents map[pipeline.Status]int64 `json:"documents"` // by status
+	Codes     map[string]int64          `json:"codes"`     // of failed ones
+	Overdue   int64                     `json:"overdue"`   // unfinished ones whose turn with the sweep has come
+	Oldest    *oldest                   `json:"oldest,omitempty"`
+
+	Pages            int64 `json:"pages"`
+	PromptTokens     int   `json:"promptTokens"`
+	CompletionTokens int   `json:"completionTokens"`
+
+	Lately lately `json:"lately"`
+}
+
+// oldest is the unfinished document that has waited longest.
+type oldest struct {
+	Object string    `json:"object"`
+	Since  time.Time `json:"since"`
+	Code   string    `json:"code,omitempty"`
+}
+
+// lately is what was done within a while.
+type lately struct {
+	Seconds      float64 `json:"seconds"`
+	Documents    int64   `json:"documents"`
+	Pages        int64   `json:"pages"`
+	PagesPerHour float64 `json:"pagesPerHour"`
+}
+
+func (s *statistics) run(ctx context.Context, sys system, args []string) int {
+	if len(args) > 0 || s.since <= 0 {
+		return complain(sys, "stats", fmt.Errorf("unknown argument or period: %q, %v", args, s.since))
+	}
+	p, code := openPlace(sys, "stats", *s.dir)
+	if p == nil {
+		return code
+	}
+	defer p.close()
+	f, err := s.collect(ctx, p.records, time.Now())
+	if err != nil {
+		return fail(ctx, sys, "stats", err)
+	}
+	if s.json {
+		err = json.NewEncoder(sys.stdout).Encode(f)
+	} else {
+		s.print(sys, p, f)
+	}
+	if err != nil {
+		return fail(ctx, sys, "stats", err)
+	}
+	return exitGood
+}
+
+func (s *statistics) collect(ctx context.Context, records pipeline.Lister, now time.Time) (*figures, error) {
+	tally, err := records.Tally(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := &figures{Documents: map[pipeline.Status]int64{}, Codes: map[string]int64{}, Pages: tally.Pages,
+		PromptTokens: tally.Usage.PromptTokens, CompletionTokens: tally.Usage.CompletionTokens}
+	for _, status := range pipeline.Statuses() {
+		f.Documents[status] = tally.Records[status]
+	}
+	for _, part := range []struct {
+		q  pipeline.Query
+		fn func(*pipeline.Stored) error
+	}{
+		{pipeline.Query{Status: pipeline.Failed}, f.failed},
+		{pipeline.Query{Status: pipeline.Processing}, f.unfinished(now)},
+		{pipeline.Query{Status: pipeline.Retrying}, f.unfinished(now)},
+		{pipeline.Query{Status: pipeline.Done, FinishedSince: now.Add(-s.since)}, f.done},
+	} {
+		if err := records.List(ctx, part.q, part.fn); err != nil {
+			return nil, err
+		}
+	}
+	f.Lately.Seconds = s.since.Seconds()
+	f.Lately.PagesPerHour = float64(f.Lately.Pages) / s.since.Hours()
+	return f, nil
+}
+
+func (f *figures) failed(r *pipeline.Stored) error {
+	f.Codes[r.Error.Code]++
+	return nil
+}
+
+func (f *figures) done(r *pipeline.Stored) error {
+	f.Lately.Documents++
+	f.Lately.Pages += int64(r.Pages)
+	return nil
+}
+
+func (f *figures) unfinished(now time.Time) func(*pipeline.Stored) error {
+	return func(r *pipeline.Stored) error {
+		if r.Due.Before(now) {
+			f.Overdue++
+		}
+		if f.Oldest != nil && !r.WindowStart.Before(f.Oldest.Since) {
+			return nil
+		}
+		f.Oldest = &oldest{Object: "gs://" + r.Bucket + "/" + r.Name, Since: r.WindowStart}
+		if r.Error != nil {
+			f.Oldest.Code = r.Error.Code
+		}
+		return nil
+	}
+}
+
+func (s *statistics) print(sys system, p *place, f *figures) {
+	w := tabwriter.NewWriter(sys.stdout, 0, 0, 2, ' ', 0)
+	defer w.Flush()
+	fmt.Fprintf(w, "%s\n\n", p.where)
+	for _, status := range pipeline.Statuses() {
+		more := ""
+		if status == pipeline.Failed {
+			more = codes(f.Codes)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", status, count(f.Documents[status]), more)
+	}
+	if f.Oldest != nil {
+		fmt.Fprintf(w, "\noldest unfinished\t%s\t%s %s\n", age(time.Since(f.Oldest.Since)), plain(f.Oldest.Object), f.Oldest.Code)
+	}
+	if f.Overdue > 0 {
+		fmt.Fprintf(w, "overdue\t%s\tthe next sweep takes them; if this does not go down, see that it runs\n", count(f.Overdue))
+	}
+	fmt.Fprintf(w, "\npages read\t%s\t%s prompt tokens, %s completion tokens\n", count(f.Pages),
+		count(int64(f.PromptTokens)), count(int64(f.CompletionTokens)))
+	fmt.Fprintf(w, "last %s\t%s\t%s, %.0f pages an hour\n", age(s.since), count(f.Lately.Pages), objects(f.Lately.Documents), f.Lately.PagesPerHour)
+}
+
+// codes lists codes with their counts, the most frequent first.
+func codes(n map[string]int64) string {
+	names := slices.SortedFunc(maps.Keys(n), func(a, b string) int {
+		return cmp.Or(cmp.Compare(n[b], n[a]), cmp.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %s", count(n[name]), name)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/bucketocr/bucketocr/internal/backfill"
+	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/internal/gcp/topic"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// published is the result of an event that a topic took.
+const published = "published"
+
+// topicBatch is how many events are published in one request.
+const topicBatch = 100
+
+// publisher delivers by way of a topic whose push subscription has the function's address.
+type publisher struct{ t *topic.Topic }
+
+func openTopic(sys system, name string) (publisher, error) {
+	emulator, _ := sys.lookup("PUBSUB_EMULATOR_HOST")
+	t, err := topic.New(context.Background(), name, emulator)
+	return publisher{t}, err
+}
+
+// Batch is [backfill.Deliverer].
+func (publisher) Batch() int { return topicBatch }
+
+// Deliver is [backfill.Deliverer]: all events of a batch share its fate, but those that cannot be said at all.
+func (p publisher) Deliver(ctx context.Context, events []pipeline.Event) []backfill.Answer {
+	answers := make([]backfill.Answer, len(events))
+	var messages []topic.Message
+	for i, ev := range events {
+		m, err := message(ctx, ev)
+		if err != nil {
+			answers[i] = backfill.Answer{Verdict: backfill.Wrong, What: err.Error()}
+			continue
+		}
+		messages = append(messages, m)
+	}
+	a := backfill.Answer{Verdict: backfill.Settled, What: published}
+	if err := p.t.Publish(ctx, messages); err != nil {
+		a = backfill.Answer{Verdict: backfill.Refused, What: err.Error()}
+		if errors.Is(err, topic.ErrWrong) {
+			a.Verdict = backfill.Wrong
+		}
+	}
+	for i := range answers {
+		if answers[i] == (backfill.Answer{}) {
+			answers[i] = a
+		}
+	}
+	return answers
+}
+
+// message is an event as its push arrives as a binary CloudEvent: the body is the data, each attribute a header.
+func message(ctx context.Context, ev pipeline.Event) (topic.Message, error) {
+	ce, err := event.Encode(ev)
+	if err != nil {
+		return topic.Message{}, err
+	}
+	req, err := cloudevents.NewHTTPRequestFromEvent(ctx, "http://topic", ce)
+	if err != nil {
+		return topic.Message{}, err
+	}
+	data, err := io.ReadAll(req.Body)
+	m := topic.Message{Data: data, Attributes: map[string]string{"Content-Type": req.Header.Get("Content-Type")}}
+	for name := range req.Header {
+		// The subject repeats the name, which the data says; percent-encoded it may be too long for an attribute.
+		if v := req.Header.Get(name); strings.HasPrefix(name, "Ce-") && len(v) <= topic.MaxAttribute {
+			m.Attributes[strings.ToLower(name)] = v
+		}
+	}
+	return m, err
+}

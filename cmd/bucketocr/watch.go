@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+const watchHelp = `Shows what happens, a line for each change of a document, until Ctrl-C.
+
+Over Firestore it begins with one read for each document that there is, and costs one for each change.
+` + placeText + `
+Example: bucketocr watch --status done,failed
+`
+
+func watchFlags(fs *flag.FlagSet) action {
+	w := &watching{dir: placeFlag(fs)}
+	fs.StringVar(&w.statuses, "status", "", "only documents in one of these `STATUSES`, separated by commas")
+	fs.StringVar(&w.prefix, "prefix", "", "only objects whose name begins with `NAME`, or gs://BUCKET/NAME")
+	fs.BoolVar(&w.all, "all", false, "begin with what stands there already")
+	fs.BoolVar(&w.json, "json", false, "each as a line of JSON, under the names of the document's fields")
+	return w.run
+}
+
+// watching is one call of watch.
+type watching struct {
+	dir              *string
+	statuses, prefix string
+	all, json        bool
+	begun            time.Time
+}
+
+func (w *watching) run(ctx context.Context, sys system, args []string) int {
+	if len(args) > 0 {
+		return complain(sys, "watch", fmt.Errorf("unknown argument %q", args[0]))
+	}
+	wanted, err := statusList(w.statuses)
+	if err != nil {
+		return complain(sys, "watch", err)
+	}
+	p, code := openPlace(sys, "watch", *w.dir)
+	if p == nil {
+		return code
+	}
+	defer p.close()
+	w.begun = time.Now()
+	fmt.Fprintf(sys.stderr, "watching %s (Ctrl-C ends it)\n", p.where)
+	err = p.records.Watch(ctx, func(_ string, r *pipeline.Record) error {
+		if !w.all && r.Updated.Before(w.begun) || len(wanted) > 0 && !slices.Contains(wanted, r.Status) || !hasPrefix(r, w.prefix) {
+			return nil
+		}
+		return w.print(sys, r)
+	})
+	if err != nil {
+		return fail(ctx, sys, "watch", err)
+	}
+	return stoppedCode(ctx)
+}
+
+func (w *watching) print(sys system, r *pipeline.Record) error {
+	if w.json {
+		return printJSON(sys.stdout, r, nil)
+	}
+	_, err := fmt.Fprintf(sys.stdout, "%s  %-11s %s%s\n", r.Updated.Local().Format(time.TimeOnly), r.Status, gsURL(r), detail(r))
+	return err
+}
+
+// statusList reads statuses separated by commas.
+func statusList(s string) ([]pipeline.Status, error) {
+	var all []pipeline.Status
+	for name := range strings.SplitSeq(s, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		if !slices.Contains(pipeline.Statuses(), pipeline.Status(name)) {
+			return nil, errors.New("no status is called " + plain(name) + ": processing, retrying, done, failed, deleted")
+		}
+		all = append(all, pipeline.Status(name))
+	}
+	return all, nil
+}
+
+// hasPrefix tells whether an object's name begins as wanted: NAME in any bucket, or gs://BUCKET/NAME.
+func hasPrefix(r *pipeline.Record, prefix string) bool {
+	if bucket, name, ok := gsName(prefix); ok {
+		return r.Bucket == bucket && strings.HasPrefix(r.Name, name)
+	}
+	return strings.HasPrefix(r.Name, prefix)
+}
