@@ -36,6 +36,7 @@ func commands() []command {
 		{"watch", "[--status STATUSES]", "show what happens, a line for each change", text(watchHelp), watchFlags},
 		{"show", "OBJECT", "show one object's document", text(showHelp), showFlags},
 		{"stats", "[--since DURATION]", "count documents, pages and tokens", text(statsHelp), statsFlags},
+		{"completion", "bash|zsh|fish", "write a script that completes commands and flags in your shell", text(completionHelp), completionFlags},
 	}
 }
 

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/bucketocr/bucketocr/internal/backfill"
+	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// stubDoor is a function that reads nothing: it writes done into the office's records, and refuses at random.
+type stubDoor struct {
+	o      *office
+	server *httptest.Server
+
+	mu       sync.Mutex
+	rng      *rand.Rand
+	refuse   int // one in so many; 0: none
+	after    int // deliveries after which stop is called; 0: never
+	stop     func()
+	taken    map[string]int
+	requests int
+}
+
+func newStubDoor(o *office) *stubDoor {
+	d := &stubDoor{o: o, rng: rand.New(rand.NewPCG(3, 4)), taken: map[string]int{}, stop: func() {}}
+	d.server = httptest.NewServer(d)
+	o.t.Cleanup(d.server.Close)
+	return d
+}
+
+func (d *stubDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ce, err := cloudevents.NewEventFromHTTPRequest(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	ev, err := event.Decode(*ce)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if d.refuses() {
+		http.Error(w, "no available instance", http.StatusServiceUnavailable)
+		return
+	}
+	rec := d.o.record(ev.Name, pipeline.Done)
+	rec.Generation = ev.Generation
+	_, err = d.o.records.Update(context.WithoutCancel(r.Context()), ev.Object.ID(), nil,
+		func(*pipeline.Record) (*pipeline.Change, error) { return &pipeline.Change{Record: &rec}, nil })
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	d.take(ev.Name)
+	fmt.Fprintln(w, pipeline.OutDone)
+}
+
+func (d *stubDoor) refuses() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.requests++
+	return d.refuse > 0 && d.rng.IntN(d.refuse) == 0
+}
+
+func (d *stubDoor) take(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.taken[name]++
+	if len(d.taken) == d.after {
+		d.stop()
+	}
+}
+
+// source is how the office's bucket is named.
+func (o *office) source() []string {
+	if len(o.env) == 0 {
+		return nil
+	}
+	return []string{"gs://" + o.bucket}
+}
+
+// backfillSum runs backfill --json and gives its last line.
+func (o *office) backfillSum(ctx context.Context, code int, args ...string) backfill.Summary {
+	o.t.Helper()
+	got, stdout, stderr := o.callIn(ctx, append(append([]string{"backfill", "--json"}, o.source()...), args...)...)
+	if got != code {
+		o.t.Fatalf("%v: exit %d, want %d\n%s", args, got, code, stderr)
+	}
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	var last struct{ Sum backfill.Summary }
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
+		o.t.Fatal(err)
+	}
+	return last.Sum
+}
+
+// TestBackfillMany: with refusals at random and two interruptions each object is delivered once, and a further backfill
+// delivers nothing. The refusals wait in real time, so they are few; in package backfill they are many.
+func TestBackfillMany(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		n := 20_000
+		if raced || len(o.env) > 0 {
+			n = 1500
+		}
+		var names []string
+		for i := range n {
+			names = append(names, fmt.Sprintf("%02d/%05d.png", i%7, i))
+		}
+		o.fill(names)
+		d := newStubDoor(o)
+		d.refuse = n // about one in all
+		args := []string{"--to", d.server.URL}
+		if dry := o.backfillSum(t.Context(), exitGood, append(args, "--dry-run")...); dry.Chosen != int64(n) || d.requests != 0 {
+			t.Fatalf("dry run: %+v, %d requests", dry, d.requests)
+		}
+		after := ""
+		for _, share := range []int{3, 2} {
+			ctx, cancel := context.WithCancel(t.Context())
+			d.after, d.stop = n/share, cancel
+			sum := o.backfillSum(ctx, exitInterrupted, append(args, "--after", after)...)
+			if sum.After <= after {
+				t.Errorf("stopped at %q, before at %q", sum.After, after)
+			}
+			after = sum.After
+			cancel()
+		}
+		d.after = 0
+		o.backfillSum(t.Context(), exitGood, append(args, "--after", after)...)
+		for name, times := range d.taken {
+			if times != 1 {
+				t.Fatalf("%s was delivered %d times", name, times)
+			}
+		}
+		if len(d.taken) != n {
+			t.Errorf("%d of %d delivered", len(d.taken), n)
+		}
+		before := d.requests
+		if sum := o.backfillSum(t.Context(), exitGood, args...); d.requests != before || sum.Skipped[backfill.SkipEnded] != int64(n) {
+			t.Errorf("once more: %+v, %d requests", sum, d.requests-before)
+		}
+	})
+}
+
+// TestBackfillSays: what people read of it, and its exit codes.
+func TestBackfillSays(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		o.fill([]string{"in/a.png", "in/b.png", "out/c.png"})
+		o.put("notes.txt", []byte("x"))
+		d := newStubDoor(o)
+		call := func(code int, words []string, args ...string) {
+			t.Helper()
+			o.want(code, words, append(append([]string{"backfill"}, o.source()...), args...)...)
+		}
+		call(exitGood, []string{"to deliver", "3", "3 bytes", "nothing was delivered"}, "--dry-run", "--exclude", "*.txt")
+		call(exitGood, []string{"to deliver", "not included"}, "--dry-run", "--include", "in/**")
+		call(exitFailed, []string{"not the function"}, "--to", o.elsewhere())
+		call(exitGood, []string{"listed", "done", "2", "requests"}, "--to", d.server.URL, "--limit", "2", "--exclude", "*.txt")
+		call(exitGood, []string{"done or failed already"}, "--to", d.server.URL, "--exclude", "*.txt")
+		if len(d.taken) != 3 {
+			t.Errorf("%v", d.taken)
+		}
+		call(exitUsage, []string{"--in-flight"}, "--in-flight", "0")
+		call(exitUsage, []string{"brace"}, "--include", "{a,b}.png")
+		call(exitUsage, []string{"no address"}, "--to", "f.run.app")
+		o.want(exitUsage, nil, "backfill", "s3://x")
+	})
+}
+
+// elsewhere is the address of something else.
+func (o *office) elsewhere() string {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<h1>hello") }))
+	o.t.Cleanup(s.Close)
+	return s.URL
+}
+
+// TestBackfillTopic: the real way for millions: events are published, a push subscription delivers them to the served
+// function, and every object ends done, read once.
+func TestBackfillTopic(t *testing.T) {
+	c := newCloud(t)
+	const n = 25
+	for i := range n {
+		c.bucket.Put(fmt.Sprintf("%s%02d ü.png", strings.Repeat("ö", 180), i), page(20+i), "image/png", nil)
+	}
+	s := c.start()
+	pushes := gcptest.PubSub(t)
+	gcptest.NewPush(t, c.project, s.url)
+	o := &office{t: t, records: c.records, bucket: "acme-scans", env: map[string]string{"PUBSUB_EMULATOR_HOST": pushes}}
+	for _, pair := range c.env {
+		name, value, _ := strings.Cut(pair, "=")
+		o.env[name] = value
+	}
+	o.want(exitGood, []string{"published", "25"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.project+"/topics/events")
+	done := 0
+	ctx, cancel := context.WithCancel(t.Context())
+	err := c.records.Watch(ctx, func(_ string, r *pipeline.Record) error {
+		if r.Status == pipeline.Done {
+			done++
+		}
+		if done == n {
+			cancel()
+		}
+		return nil
+	})
+	if cancel(); err != nil || done != n {
+		t.Errorf("%d done, %v", done, err)
+	}
+	if calls := len(c.ocr.Requests()); calls != n {
+		t.Errorf("%d OCR calls for %d objects", calls, n)
+	}
+	o.want(exitGood, []string{"done or failed already"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.project+"/topics/events")
+	c.bucket.Put("new.png", page(90), "image/png", nil)
+	o.want(exitFailed, []string{"no such topic"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.project+"/topics/nothing")
+	o.want(exitUsage, []string{"is no topic"}, "backfill", "gs://acme-scans", "--topic", "events")
+}
