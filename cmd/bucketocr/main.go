@@ -95,7 +95,7 @@ func run(ctx context.Context, sys system, args []string) int {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "Images dropped into a bucket become text in Firestore.\n\nUsage: bucketocr COMMAND [ARGUMENTS]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  bucketocr %-30s %s\n", c.name+" "+c.args, c.short)
+		fmt.Fprintf(w, "  bucketocr %-11s %s\n", c.name, c.short)
 	}
 	fmt.Fprint(w, "\nbucketocr COMMAND --help says more. Exit codes: 0 all good, 1 something failed, 2 wrong arguments or\n"+
 		"configuration, 130 interrupted.\n")

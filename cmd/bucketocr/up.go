@@ -26,7 +26,8 @@ it; a second run does not redo what is finished.
 The OCR service is the one at OCR_URL. Where that is not set, localocr is built and started: Tesseract, which stands in
 for the model on a laptop (English, plain text, no layout). The records are an embedded database in DIR/.bucketocr, or
 Firestore's emulator where FIRESTORE_EMULATOR_HOST is set. The other variables of bucketocr serve hold too; with --once
-RETRY_WINDOW is 5m unless it is set. An image that failed is tried again when its file changes: touch it.
+RETRY_WINDOW is 5m unless it is set. An image that failed is tried again when its file changes (touch it), or when
+bucketocr retry --local DIR asks for it.
 
 Example: bucketocr up --once testdata/samples
 `
