@@ -57,7 +57,8 @@ func placeFlag(fs *flag.FlagSet) *string {
 func openPlace(sys system, name, dir string) (*place, int) {
 	cfg, err := config.LoadStores(sys.lookup)
 	if err != nil {
-		return nil, complain(sys, name, fmt.Errorf("wrong settings:\n%w\n", err))
+		fmt.Fprintf(sys.stderr, "bucketocr %s: wrong settings:\n%v\n", name, err)
+		return nil, exitUsage
 	}
 	var p *place
 	if dir != "" {
