@@ -40,7 +40,7 @@ type Error struct{ Code, Msg string }
 func (e *Error) Error() string { return e.Msg }
 
 // Child is the process, started when it is first needed, and again after it was killed or has died. It ends with the
-// program that started it. Safe for concurrent use; its fields are set before the first one.
+// program that started it, however that ends. Safe for concurrent use; its fields are set before the first one.
 type Child struct {
 	Patience time.Duration // for one call
 
@@ -50,6 +50,7 @@ type Child struct {
 	mu      sync.Mutex
 	started map[string]bool // ops that Start was called with, of the process that runs
 	process *exec.Cmd
+	release func() // to be called when it has ended
 	in      io.WriteCloser
 	out     *bufio.Reader
 }
@@ -129,10 +130,15 @@ func (c *Child) run() error {
 	cmd.Env = []string{variable + "=1", "GOGC=50"} // and nothing of ours
 	in, inErr := cmd.StdinPipe()
 	out, outErr := cmd.StdoutPipe()
-	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
+	if err := errors.Join(inErr, outErr); err != nil {
 		return err
 	}
-	c.process, c.in, c.out = cmd, in, bufio.NewReader(out)
+	release, err := start(cmd)
+	if err != nil {
+		release()
+		return err
+	}
+	c.process, c.release, c.in, c.out = cmd, release, in, bufio.NewReader(out)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.started = map[string]bool{}
@@ -146,6 +152,7 @@ func (c *Child) end() error {
 	c.mu.Unlock()
 	_ = c.process.Process.Kill()
 	err := c.process.Wait()
+	c.release()
 	c.process = nil
 	return err
 }

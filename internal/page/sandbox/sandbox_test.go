@@ -26,6 +26,7 @@ func init() {
 		"other": func(Message) (Message, error) { return Message{}, errors.New("other") },
 		"panic": func(Message) (Message, error) { panic("index out of range") },
 		"die":   func(Message) (Message, error) { os.Exit(3); return Message{}, nil },
+		"stuck": stuck,
 		"spin": func(Message) (Message, error) {
 			for n := 0; ; n++ {
 				spun = n

@@ -21,11 +21,20 @@ func Serve(handlers map[string]Handler, code func(error) string) {
 		return
 	}
 	signal.Ignore(os.Interrupt, syscall.SIGTERM) // they are for the parent, whose end is the end of our input
-	if err := serve(os.Stdin, os.Stdout, handlers, code); err != io.EOF {
-		fmt.Fprintln(os.Stderr, "sandbox:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+	err := serve(watched(os.Stdin), os.Stdout, handlers, code)
+	fmt.Fprintln(os.Stderr, "sandbox:", err)
+	os.Exit(1)
+}
+
+// watched is the input, read ahead (a little) by a goroutine that ends the process with it, even in the middle of a call:
+// nobody is left to be answered.
+func watched(in io.Reader) io.Reader {
+	r, w := io.Pipe()
+	go func() {
+		_, _ = io.Copy(w, in)
+		os.Exit(0)
+	}()
+	return r
 }
 
 func serve(r io.Reader, w io.Writer, handlers map[string]Handler, code func(error) string) error {
