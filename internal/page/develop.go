@@ -10,6 +10,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"runtime"
 	"strings"
 )
 
@@ -63,6 +64,10 @@ func (p *Pages) picture(ctx context.Context, h *header) (img image.Image, err er
 	}
 }
 
+// large is from how many bytes of a picture on the garbage of others is collected before it is decoded. It is not counted any
+// more, and so much of it is in memory yet, where the collector comes late, that an instance can die of it.
+const large = 32 << 20
+
 // attempt reserves the memory for a page and decodes it. A picture larger than its header declared is a bug, since memory was
 // reserved for the declared one.
 func (p *Pages) attempt(ctx context.Context, h *header, room int64) (img image.Image, err error) {
@@ -74,6 +79,9 @@ func (p *Pages) attempt(ctx context.Context, h *header, room int64) (img image.I
 	}
 	if err != nil {
 		return nil, err
+	}
+	if h.memory >= large {
+		runtime.GC()
 	}
 	if p.holder {
 		img, err = guarded(h, input{ctx: ctx, data: p.data, room: room})

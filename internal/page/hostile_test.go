@@ -135,8 +135,12 @@ func pdfCases() (all []hostile) {
 	return all
 }
 
-// TestHostile: each ends as it should, soon, and all of them in one process. The memory is that of the process: 512 MiB.
-func TestHostile(t *testing.T) {
+// TestHostile: each ends as it should, soon, and all of them in one process, whose memory and that of its decoders are
+// together under 512 MiB.
+func TestHostile(t *testing.T) { pagetest.Capped(t, 512<<20, func() { endAll(t) }) }
+
+func endAll(t *testing.T) {
+	defer decoders.Close()
 	all := cases(t)
 	if len(all) < 60 {
 		t.Fatalf("%d files", len(all))
