@@ -29,7 +29,7 @@ func (p *Pages) develop(ctx context.Context, h *header) (*Page, error) {
 	if len(p.leaves) == 1 {
 		p.data = nil
 	}
-	if h.drawn {
+	if h.atMost {
 		h = h.as(img)
 	}
 	w, ht := h.fit(p.lim.Edge)
@@ -68,8 +68,8 @@ func (p *Pages) picture(ctx context.Context, h *header) (img image.Image, err er
 // more, and so much of it is in memory yet, where the collector comes late, that an instance can die of it.
 const large = 32 << 20
 
-// attempt reserves the memory for a page and decodes it. A picture larger than its header declared is a bug, since memory was
-// reserved for the declared one.
+// attempt reserves the memory for a page and decodes it. It must be as large as its header declared, since memory was reserved
+// for that: a file may lie to an engine about it, but of a decoder that reads the same header it is a bug.
 func (p *Pages) attempt(ctx context.Context, h *header, room int64) (img image.Image, err error) {
 	need := plus(h.peak(p.lim.Edge), room)
 	if p.holder {
@@ -90,6 +90,9 @@ func (p *Pages) attempt(ctx context.Context, h *header, room int64) (img image.I
 	}
 	if err == nil && !h.sized(img.Bounds()) {
 		err = fmt.Errorf("page: the %s decoder gave %v for %d x %d", h.format, img.Bounds(), h.width, h.height)
+		if h.engine != "" {
+			err = corrupt("the "+h.format+" is not as large as it says", err)
+		}
 	}
 	if err != nil {
 		p.settle()

@@ -2,16 +2,27 @@ package page
 
 import (
 	"bytes"
+	"errors"
 	"image"
+	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/webp"
+
+	"github.com/bucketocr/bucketocr/internal/page/heif"
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
 func addSeeds(f *testing.F, add func(data []byte)) {
-	for _, data := range testFiles(f, "*g") {
-		add(data)
+	for _, kind := range []string{"*g", "*.gif", "*.bmp", "*.webp", "*.tiff"} {
+		for _, data := range testFiles(f, kind) {
+			add(data)
+		}
 	}
 	for _, data := range smallFiles(f) {
 		add(data)
@@ -21,7 +32,7 @@ func addSeeds(f *testing.F, add func(data []byte)) {
 	add(withJPEGSize(f, progressive, 65500, 65500))
 	add(withPNGSize(testFile(f, "basn6a16.png"), 1<<31-1, 3))
 	add(withSegments(progressive, exifSegment(7), segment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00"))))
-	for _, s := range []string{"", "GIF89a", "%PDF-1.4", "<svg", "\xff\xd8\xff", pngMagic} {
+	for _, s := range []string{"", "GIF89a", "<svg", "\xff\xd8\xff", pngMagic} {
 		add([]byte(s))
 	}
 }
@@ -30,37 +41,86 @@ func addSeeds(f *testing.F, add func(data []byte)) {
 func FuzzSplit(f *testing.F) {
 	addSeeds(f, func(data []byte) { f.Add(data, uint16(16), false); f.Add(data, uint16(1540), true) })
 	f.Fuzz(func(t *testing.T, data []byte, edge uint16, unsized bool) {
-		lim := Limits{Edge: 1 + int(edge), MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 1}
-		l := &ledger{}
-		lim.Reserve = l.reserve
-		o := newObject(data)
-		if unsized {
-			o.size = -1
+		if inEngine(data) {
+			t.Skip("for FuzzEngines")
 		}
-		pg, b, err := only(t, o, lim)
-		if o.opens.Load() != o.closes.Load() || l.held != 0 {
-			t.Fatalf("%d opens, %d closes, %d reserved", o.opens.Load(), o.closes.Load(), l.held)
-		}
-		if err != nil {
-			if kindOf(err) == "" {
-				t.Fatal(err)
-			}
-			return
-		}
-		if pg.Width < 1 || pg.Height < 1 || max(pg.Width, pg.Height) > lim.Edge || pg.Size != int64(len(b)) {
-			t.Fatalf("%+v", pg)
-		}
-		if pg.How == "passed through" {
-			if !bytes.Equal(b, data) {
-				t.Fatal("passed through, but not as it was")
-			}
-			return
-		}
-		m, kind, err := image.Decode(bytes.NewReader(b))
-		if err != nil || pg.Type != "image/"+kind || m.Bounds().Size() != image.Pt(pg.Width, pg.Height) {
-			t.Fatalf("%+v: %s %v", pg, kind, err)
+		if err := keepsPromises(t, data, 1+int(edge), unsized); err != nil && kindOf(err) == "" {
+			t.Fatal(err)
 		}
 	})
+}
+
+// FuzzEngines is the front door for what is decoded in the process of engines: there an engine may also fail by
+// itself, but neither its process nor ours.
+func FuzzEngines(f *testing.F) {
+	for _, kind := range []string{"*.avif", "*.heic"} {
+		for _, data := range testFiles(f, kind) {
+			f.Add(data)
+			f.Add(data[:len(data)/2])
+		}
+	}
+	for _, c := range pdfCases() {
+		if len(c.data) < 1<<16 {
+			f.Add(c.data)
+		}
+	}
+	defer func(d time.Duration) { decoders.Patience = d }(decoders.Patience)
+	for engine, there := range map[string]bool{"pdf": true, "avif": true, "heic": heif.HEIC() != nil} {
+		if !there {
+			continue
+		}
+		if err := decoders.Start(f.Context(), engine); err != nil {
+			f.Fatal(err)
+		}
+	}
+	decoders.Patience = 5 * time.Second // what is slow is no finding
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if !inEngine(data) {
+			t.Skip("for FuzzSplit")
+		}
+		err := keepsPromises(t, data, 300, false)
+		if _, told := errors.AsType[*sandbox.Error](err); err != nil && kindOf(err) == "" && !told {
+			t.Fatal(err)
+		}
+	})
+}
+
+// inEngine reports whether an engine decodes such bytes.
+func inEngine(data []byte) bool {
+	name := sniff(data[:min(len(data), sniffLen)])
+	return name == "PDF" || name == "AVIF" || name == "HEIC"
+}
+
+// keepsPromises makes the first page of an object and checks what holds for every one, also if there is none.
+func keepsPromises(t *testing.T, data []byte, edge int, unsized bool) error {
+	lim := Limits{Edge: edge, MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 20}
+	l := &ledger{}
+	lim.Reserve = l.reserve
+	o := newObject(data)
+	if unsized {
+		o.size = -1
+	}
+	pg, b, err := only(t, o, lim)
+	if o.opens.Load() != o.closes.Load() || l.held != 0 {
+		t.Fatalf("%d opens, %d closes, %d reserved", o.opens.Load(), o.closes.Load(), l.held)
+	}
+	if err != nil {
+		return err
+	}
+	if pg.Width < 1 || pg.Height < 1 || max(pg.Width, pg.Height) > lim.Edge || pg.Size != int64(len(b)) {
+		t.Fatalf("%+v", pg)
+	}
+	if pg.How == "passed through" {
+		if !bytes.Equal(b, data) {
+			t.Fatal("passed through, but not as it was")
+		}
+		return nil
+	}
+	m, kind, err := image.Decode(bytes.NewReader(b))
+	if err != nil || pg.Type != "image/"+kind || m.Bounds().Size() != image.Pt(pg.Width, pg.Height) {
+		t.Fatalf("%+v: %s %v", pg, kind, err)
+	}
+	return nil
 }
 
 // FuzzHeader holds our header readers against the decoders': both must see the same picture, or the limits are held
@@ -68,6 +128,9 @@ func FuzzSplit(f *testing.F) {
 func FuzzHeader(f *testing.F) {
 	addSeeds(f, func(data []byte) { f.Add(data) })
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if inEngine(data) {
+			t.Skip("FuzzRead of package heif, FuzzEngines")
+		}
 		h, err := headerOf(t, data)
 		if err != nil {
 			if kindOf(err) == "" {
@@ -78,6 +141,10 @@ func FuzzHeader(f *testing.F) {
 		config := map[string]func() (image.Config, error){
 			"PNG":  func() (image.Config, error) { return png.DecodeConfig(bytes.NewReader(data)) },
 			"JPEG": func() (image.Config, error) { return jpeg.DecodeConfig(bytes.NewReader(data)) },
+			"BMP":  func() (image.Config, error) { return bmp.DecodeConfig(bytes.NewReader(data)) },
+			"GIF":  func() (image.Config, error) { return gifFrame(data, h) },
+			"WebP": func() (image.Config, error) { return webp.DecodeConfig(bytes.NewReader(data)) },
+			"TIFF": func() (image.Config, error) { return image.Config{}, errors.New("FuzzPages of package tiff") },
 		}[h.format]
 		cfg, err := config()
 		if err != nil {
@@ -90,6 +157,18 @@ func FuzzHeader(f *testing.F) {
 			t.Fatal(h.orientation)
 		}
 	})
+}
+
+// gifFrame is what the decoder sees of a GIF, if it is no bomb.
+func gifFrame(data []byte, h *header) (image.Config, error) {
+	if h.pixels() > 1<<20 {
+		return image.Config{}, errors.New("too large")
+	}
+	m, err := gif.Decode(bytes.NewReader(data))
+	if err != nil {
+		return image.Config{}, err
+	}
+	return image.Config{Width: m.Bounds().Dx(), Height: m.Bounds().Dy()}, nil
 }
 
 func FuzzExif(f *testing.F) {

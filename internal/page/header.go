@@ -20,6 +20,7 @@ type header struct {
 	channels      int      // of the decoded picture: 1 gray, else colour
 	mends         []string // what decoding mends although size and orientation are right, in words; none: it may pass as it is
 	memory        int64    // bytes that decode holds at its peak, beside a file that is held
+	atMost        bool     // decode may give less than width and height, by a mark of the file
 	drawn         bool     // has no size of its own: it is drawn as large as it may be, and width and height say that
 	engine        string   // that decode needs; "" none
 	rooms         []int64  // bytes that it may use, beside memory, tried in turn until one is enough
@@ -58,14 +59,14 @@ func (h *header) within(lim Limits) error {
 
 // sized reports whether a decoded picture has the size that was announced.
 func (h *header) sized(b image.Rectangle) bool {
-	return b.Dx() == h.width && b.Dy() == h.height || h.drawn && b.Dx() <= h.width && b.Dy() <= h.height
+	return b.Dx() == h.width && b.Dy() == h.height || h.atMost && b.Dx() <= h.width && b.Dy() <= h.height
 }
 
-// as is the header of a page that is drawn now.
+// as is the header of a page that is decoded now.
 func (h *header) as(img image.Image) *header {
-	drawn := *h
-	drawn.width, drawn.height = img.Bounds().Dx(), img.Bounds().Dy()
-	return &drawn
+	now := *h
+	now.width, now.height = img.Bounds().Dx(), img.Bounds().Dy()
+	return &now
 }
 
 // fit gives the size, not yet turned, that h is scaled to: the longest side is at most edge, nothing is enlarged.

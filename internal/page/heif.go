@@ -19,7 +19,8 @@ func heifHolder(name, engine string) *holder {
 	}}
 }
 
-// openHEIF reads the header of an AVIF or HEIC. The decoder of HEIC turns the picture by itself, that of AVIF does not.
+// openHEIF reads the header of an AVIF or HEIC. The decoder of HEIC crops and turns the picture by itself. That
+// of AVIF does neither: what is cut off stays, since it may be read as well.
 func openHEIF(name, engine string, b []byte) (*header, error) {
 	info, ok := heif.Read(b)
 	if !ok {
@@ -32,6 +33,10 @@ func openHEIF(name, engine string, b []byte) (*header, error) {
 		h.width, h.height = o.size(h.width, h.height)
 		h.orientation = upright
 		h.turned = o
+		if info.Cropped {
+			h.atMost = true
+			h.mends = append(h.mends, "cropped")
+		}
 	}
 	if info.Deep {
 		h.mends = append(h.mends, "reduced to 8 bits")

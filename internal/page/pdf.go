@@ -28,7 +28,7 @@ func openPDF(ctx context.Context, b []byte, lim Limits, room int64) ([]leaf, err
 // pdfHeader is a page that is drawn at the edge's size, whatever is on it: a scan is as good as its pixels and the text of a
 // small page as large as the model can look at it.
 func pdfHeader(n int, lim Limits) *header {
-	return &header{format: "PDF", foreign: true, drawn: true, width: lim.Edge, height: lim.Edge, orientation: upright, channels: 3,
+	return &header{format: "PDF", foreign: true, drawn: true, atMost: true, width: lim.Edge, height: lim.Edge, orientation: upright, channels: 3,
 		memory: 2 * 4 * int64(lim.Edge) * int64(lim.Edge), engine: "pdf", rooms: engineRooms,
 		decode: func(in input) (image.Image, error) {
 			m, err := decodeCall(in.ctx, "pdf.draw", in.data, in.room, int64(n), int64(lim.Edge))

@@ -37,7 +37,7 @@ func TestLargePhotosAtOnce(t *testing.T) {
 		t.Skip("sixteen times 50 megapixels")
 	}
 	const instance = 512 << 20
-	pagetest.Capped(t, instance, func() { deliverPhotos(t, 16, instance/2) })
+	pagetest.Capped(t, instance, func() { deliverPhotos(t, 16, instance/2) }, func() {})
 }
 
 func deliverPhotos(t *testing.T, photos int, budget int64) {

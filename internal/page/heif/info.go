@@ -6,7 +6,8 @@ import "encoding/binary"
 type Info struct {
 	Width, Height int // as stored
 	Deep          bool
-	Orientation   int // as in Exif, of the marks for turning and mirroring
+	Cropped       bool // a mark says that something of it is cut off
+	Orientation   int  // as in Exif, of the marks for turning and mirroring
 }
 
 // Read reads the header of a file; false if it does not say how large the picture is. It never fails otherwise: what it does
@@ -27,6 +28,8 @@ func Read(b []byte) (Info, bool) {
 			info.Width, info.Height = side(body[4:]), side(body[8:])
 		case kind == "pixi" && len(body) >= 6:
 			info.Deep = body[5] > 8
+		case kind == "clap":
+			info.Cropped = true
 		case kind == "irot" && len(body) >= 1:
 			angle = body[0] & 3
 		case kind == "imir" && len(body) >= 1:

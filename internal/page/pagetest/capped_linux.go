@@ -19,11 +19,12 @@ const capped = "PAGETEST_CAPPED"
 // Capped calls f in a process of its own, a second run of the test program with this test alone, whose garbage collector has
 // nine tenths of limit, as in the function. The test fails if the most memory that this process has had at any time, and the
 // most that one of those had that it started, are together over limit. The kernel keeps both marks, so that no peak is too
-// short to be seen, and no privilege is needed. f ends what it has started, and starts one at a time.
-func Capped(t *testing.T, limit int64, f func()) {
+// short to be seen, and no privilege is needed. f starts one process at a time, and end ends it.
+func Capped(t *testing.T, limit int64, f, end func()) {
 	t.Helper()
 	if os.Getenv(capped) != "" {
 		f()
+		end()
 		own, others := peaks(t)
 		t.Logf("at most %d MiB, and %d MiB in a process that it started", own>>20, others>>20)
 		if own+others > limit {

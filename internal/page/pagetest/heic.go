@@ -1,0 +1,152 @@
+package pagetest
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Grid is how a phone stores a photograph: in tiles, each coded by itself, and beside it a thumbnail, a depth map and Exif.
+type Grid struct {
+	Columns, Rows         int
+	TileWidth, TileHeight int
+	Width, Height         int // of the whole, which the tiles may stick out of
+	Turn                  int // quarters against the clock
+	Mirror                int // 0 exchanges top and bottom, 1 left and right, -1 nothing
+	Crop                  int // pixels that are cut off on each side; 0 leaves the mark out
+	Exif                  []byte
+}
+
+// HEIC makes such a file from one that holds the tiles one after the other, as heif-enc writes it when it is given several
+// pictures. The thumbnail and the depth map are the last tile.
+func HEIC(tiles []byte, g Grid) []byte {
+	t := readTiles(tiles)
+	f := &heif{}
+	var all []uint16
+	for n := range g.Columns * g.Rows {
+		all = append(all, f.item("hvc1", true, t.coded[n], f.property("hvcC", t.config[n]), f.size(g.TileWidth, g.TileHeight)))
+	}
+	last := len(all) - 1
+	whole := be16([]byte{0, 0, byte(g.Rows - 1), byte(g.Columns - 1)}, g.Width, g.Height)
+	marks := []byte{f.size(g.Width, g.Height), f.property("pixi", []byte{0, 0, 0, 0, 3, 8, 8, 8})}
+	if g.Crop > 0 {
+		marks = append(marks, f.property("clap", be32(nil, g.Width-2*g.Crop, 1, g.Height-2*g.Crop, 1, 0, 1, 0, 1)))
+	}
+	if g.Turn > 0 {
+		marks = append(marks, f.property("irot", []byte{byte(g.Turn)}))
+	}
+	if g.Mirror >= 0 {
+		marks = append(marks, f.property("imir", []byte{byte(g.Mirror)}))
+	}
+	f.primary = f.item("grid", false, whole, marks...)
+	f.refer("dimg", f.primary, all...)
+	thumbnail := f.item("hvc1", false, t.coded[last], f.property("hvcC", t.config[last]), f.size(g.TileWidth, g.TileHeight))
+	f.refer("thmb", thumbnail, f.primary)
+	depth := f.item("hvc1", true, t.coded[last], f.property("hvcC", t.config[last]), f.size(g.TileWidth, g.TileHeight),
+		f.property("auxC", []byte("\x00\x00\x00\x00urn:mpeg:hevc:2015:auxid:2\x00")))
+	f.refer("auxl", depth, f.primary)
+	f.refer("cdsc", f.item("Exif", true, append(be32(nil, 0), g.Exif...)), f.primary)
+	return f.bytes()
+}
+
+// heif is a file in the making.
+type heif struct {
+	primary             uint16
+	items               [][]byte // infe
+	data                [][]byte // of each item
+	container, assigned []byte   // ipco, ipma
+	references          []byte   // iref
+	properties          byte
+}
+
+// item adds an item with properties and gives its number.
+func (f *heif) item(kind string, hidden bool, data []byte, properties ...byte) uint16 {
+	head := []byte{2, 0, 0, 0}
+	if hidden {
+		head[3] = 1
+	}
+	f.data = append(f.data, data)
+	n := len(f.data)
+	f.items = append(f.items, box("infe", be16(head, n, 0), []byte(kind+"\x00")))
+	f.assigned = append(be16(f.assigned, n), byte(len(properties)))
+	f.assigned = append(f.assigned, properties...)
+	return uint16(n)
+}
+
+func (f *heif) property(kind string, body []byte) byte {
+	f.container = append(f.container, box(kind, body)...)
+	f.properties++
+	return f.properties
+}
+
+func (f *heif) size(w, h int) byte { return f.property("ispe", be32(nil, 0, w, h)) }
+
+func (f *heif) refer(kind string, from uint16, to ...uint16) {
+	body := be16(nil, int(from), len(to))
+	for _, n := range to {
+		body = be16(body, int(n))
+	}
+	f.references = append(f.references, box(kind, body)...)
+}
+
+func (f *heif) bytes() []byte {
+	brands := box("ftyp", []byte("heic\x00\x00\x00\x00mif1heic"))
+	meta := f.meta(0)
+	meta = f.meta(len(brands) + len(meta) + 8)
+	return bytes.Join([][]byte{brands, meta, box("mdat", f.data...)}, nil)
+}
+
+// meta is the file's table of contents, its data beginning at a place.
+func (f *heif) meta(at int) []byte {
+	places := be16([]byte{0, 0, 0, 0, 0x44, 0}, len(f.data))
+	for i, d := range f.data {
+		places = be32(be16(places, i+1, 0, 1), at, len(d))
+		at += len(d)
+	}
+	return box("meta", be32(nil, 0), box("hdlr", []byte("\x00\x00\x00\x00\x00\x00\x00\x00pict"), make([]byte, 13)),
+		box("pitm", be32(nil, 0), be16(nil, int(f.primary))),
+		box("iloc", places),
+		box("iinf", append([][]byte{be16(be32(nil, 0), len(f.items))}, f.items...)...),
+		box("iref", be32(nil, 0), f.references),
+		box("iprp", box("ipco", f.container), box("ipma", be32(nil, 0, len(f.items)), f.assigned)))
+}
+
+func box(kind string, body ...[]byte) []byte {
+	b := bytes.Join(body, nil)
+	return append(append(be32(nil, len(b)+8), kind...), b...)
+}
+
+func be16(b []byte, numbers ...int) []byte {
+	for _, n := range numbers {
+		b = binary.BigEndian.AppendUint16(b, uint16(n))
+	}
+	return b
+}
+
+func be32(b []byte, numbers ...int) []byte {
+	for _, n := range numbers {
+		b = binary.BigEndian.AppendUint32(b, uint32(n))
+	}
+	return b
+}
+
+// tiled is what each picture of a file is coded with and as.
+type tiled struct{ config, coded [][]byte }
+
+// readTiles knows what heif-enc writes, no more.
+func readTiles(b []byte) (t tiled) {
+	for at := 0; ; {
+		i := bytes.Index(b[at:], []byte("hvcC"))
+		if i < 0 {
+			break
+		}
+		at += i + 4
+		t.config = append(t.config, b[at:at-8+int(binary.BigEndian.Uint32(b[at-8:]))])
+	}
+	places := b[bytes.Index(b, []byte("iloc"))+4:]
+	for n := range int(binary.BigEndian.Uint16(places[6:])) {
+		p := places[8+18*n:] // its number (2), its file (2), where it begins (4), the count of its parts (2), and of one part
+		from := binary.BigEndian.Uint32(p[4:]) + binary.BigEndian.Uint32(p[10:])
+		t.coded = append(t.coded, b[from:from+binary.BigEndian.Uint32(p[14:])])
+	}
+	return t
+}
