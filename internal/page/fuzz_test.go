@@ -41,7 +41,7 @@ func addSeeds(f *testing.F, add func(data []byte)) {
 func FuzzSplit(f *testing.F) {
 	addSeeds(f, func(data []byte) { f.Add(data, uint16(16), false); f.Add(data, uint16(1540), true) })
 	f.Fuzz(func(t *testing.T, data []byte, edge uint16, unsized bool) {
-		if inEngine(data) {
+		if engineFor(data) != "" {
 			t.Skip("for FuzzEngines")
 		}
 		if err := keepsPromises(t, data, 1+int(edge), unsized); err != nil && kindOf(err) == "" {
@@ -51,7 +51,8 @@ func FuzzSplit(f *testing.F) {
 }
 
 // FuzzEngines is the front door for what is decoded in the process of engines: there an engine may also fail by
-// itself, but neither its process nor ours.
+// itself, but neither its process nor ours. It is best run without instrumentation (go test -c, then the program with
+// -test.fuzz), which the engines' own code has none of: it starts them anew whenever one had to be killed.
 func FuzzEngines(f *testing.F) {
 	for _, kind := range []string{"*.avif", "*.heic"} {
 		for _, data := range testFiles(f, kind) {
@@ -65,19 +66,16 @@ func FuzzEngines(f *testing.F) {
 		}
 	}
 	defer func(d time.Duration) { decoders.Patience = d }(decoders.Patience)
-	for engine, there := range map[string]bool{"pdf": true, "avif": true, "heic": heif.HEIC() != nil} {
-		if !there {
-			continue
-		}
-		if err := decoders.Start(f.Context(), engine); err != nil {
-			f.Fatal(err)
-		}
-	}
-	decoders.Patience = 5 * time.Second // what is slow is no finding
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if !inEngine(data) {
+		engine := engineFor(data)
+		if engine == "" {
 			t.Skip("for FuzzSplit")
 		}
+		decoders.Patience = time.Minute
+		if err := decoders.Start(t.Context(), engine); err != nil {
+			t.Fatal(err)
+		}
+		decoders.Patience = 4 * time.Second // what is slow is no finding, and after 10 s the fuzzer ends the process
 		err := keepsPromises(t, data, 300, false)
 		if _, told := errors.AsType[*sandbox.Error](err); err != nil && kindOf(err) == "" && !told {
 			t.Fatal(err)
@@ -85,10 +83,13 @@ func FuzzEngines(f *testing.F) {
 	})
 }
 
-// inEngine reports whether an engine decodes such bytes.
-func inEngine(data []byte) bool {
-	name := sniff(data[:min(len(data), sniffLen)])
-	return name == "PDF" || name == "AVIF" || name == "HEIC"
+// engineFor names the engine that decodes such bytes, "" if none does.
+func engineFor(data []byte) string {
+	switch name := sniff(data[:min(len(data), sniffLen)]); {
+	case name == "PDF", name == "AVIF", name == "HEIC" && heif.HEIC() != nil:
+		return strings.ToLower(name)
+	}
+	return ""
 }
 
 // keepsPromises makes the first page of an object and checks what holds for every one, also if there is none.
@@ -128,7 +129,7 @@ func keepsPromises(t *testing.T, data []byte, edge int, unsized bool) error {
 func FuzzHeader(f *testing.F) {
 	addSeeds(f, func(data []byte) { f.Add(data) })
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if inEngine(data) {
+		if engineFor(data) != "" {
 			t.Skip("FuzzRead of package heif, FuzzEngines")
 		}
 		h, err := headerOf(t, data)
