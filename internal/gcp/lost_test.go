@@ -46,6 +46,37 @@ func TestAnswerLostButApplied(t *testing.T) {
 	}
 }
 
+// A record that is believed to be missing is not read: not before it is created, and after that only where the answer was
+// lost or there is one after all.
+func TestBelievedMissing(t *testing.T) {
+	t.Parallel()
+	r, p := proxied(t)
+	reads := func(want int) {
+		t.Helper()
+		if n := p.Calls("BatchGetDocuments"); n != want {
+			t.Errorf("%d reads, want %d", n, want)
+		}
+	}
+	mustUpdate(t, r, &pipeline.Stored{}, claim)
+	reads(0)
+	if got := mustUpdate(t, r, &pipeline.Stored{}, func(old *pipeline.Record) (*pipeline.Change, error) {
+		if old == nil {
+			return claim(nil)
+		}
+		return plus(old)
+	}); got.Faults != 1 {
+		t.Errorf("faults = %d, want 1", got.Faults)
+	}
+	reads(1)
+
+	r, p = proxied(t)
+	p.LoseAnswer("Commit", 1, codes.Unavailable)
+	if got := mustUpdate(t, r, &pipeline.Stored{}, claim); got.Attempt != 1 {
+		t.Errorf("created by a commit whose answer was lost: attempt = %d, want 1", got.Attempt)
+	}
+	reads(1)
+}
+
 func TestCommitRefused(t *testing.T) {
 	t.Parallel()
 	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Internal, codes.Aborted, codes.ResourceExhausted} {

@@ -74,9 +74,9 @@ func (r *Records) Get(ctx context.Context, id string) (*pipeline.Stored, error) 
 	return s.get(ctx, id)
 }
 
-// Update is the one way to write, see [pipeline.Records]. It costs one document read, or none with a right from, and one
-// document write for the record and for each page of the change; each refused commit costs a read and a commit more.
-// A refused commit is not charged as a write.
+// Update is the one way to write, see [pipeline.Records]. It costs one document read, or none with a right from (also that
+// there is no record), and one document write for the record and for each page of the change; each refused commit costs a
+// read and a commit more. A refused commit is not charged as a write.
 //
 // A from that leads fn to a nil Change or an error is read and fn run again before that is believed, because only a
 // commit proves it. The own commit is recognised by its write id as long as no other commit overwrote it: where an answer

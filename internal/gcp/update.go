@@ -27,10 +27,13 @@ type update struct {
 }
 
 func (u *update) run(ctx context.Context) (*pipeline.Stored, error) {
-	if u.state == nil {
+	switch {
+	case u.state == nil:
 		if err := u.look(ctx); err != nil {
 			return nil, err
 		}
+	case u.state.Record == nil:
+		u.state = nil // believed to be missing: a refused create will tell
 	}
 	for {
 		change, err := u.fn(recordOf(u.state))

@@ -34,13 +34,14 @@ func (c *claim) report() report {
 }
 
 // claim takes a place in the instance and then the record. Waiting for the place ends with work, writing with ctx.
-func (p *Pipeline) claim(ctx, work context.Context, ev Event) (*claim, error) {
-	t := ticket{lease: p.o.NewID()}
+func (p *Pipeline) claim(ctx, work context.Context, ev Event, from *Stored) (*claim, error) {
+	t := ticket{lease: p.o.NewID(), from: from}
 	for {
 		c, v, err := p.try(ctx, work, ev, t)
 		if err != nil {
 			return c, err
 		}
+		t.from = c.stored
 		switch v {
 		case wantAlone:
 			c.leave()
@@ -97,7 +98,7 @@ func (p *Pipeline) try(ctx, work context.Context, ev Event, t ticket) (*claim, v
 	var v verdict
 	commit, cancel := shortlyAfter(work, ctx)
 	defer cancel()
-	c.stored, err = p.o.Records.Update(commit, ev.Object.ID(), nil, func(old *Record) (*Change, error) {
+	c.stored, err = p.o.Records.Update(commit, ev.Object.ID(), t.from, func(old *Record) (*Change, error) {
 		if work.Err() != nil {
 			return nil, context.Cause(work)
 		}

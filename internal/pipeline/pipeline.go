@@ -77,7 +77,7 @@ func (p *Pipeline) Process(ctx context.Context, ev Event) Outcome {
 		return p.report(ctx, ev, time.Now(), report{outcome: OutRetry, fault: faultOf(errDraining)})
 	}
 	defer leave()
-	return p.process(ctx, ev).outcome
+	return p.process(ctx, ev, &Stored{}).outcome // mostly the first delivery: a right guess saves the read
 }
 
 // enter counts a delivery in, with its own deadline, unless the pipeline is draining.
@@ -122,8 +122,9 @@ func (p *Pipeline) Drain(ctx context.Context) error {
 	}
 }
 
-// process is one delivery within ctx's deadline: what Process and the sweep have in common.
-func (p *Pipeline) process(ctx context.Context, ev Event) (r report) {
+// process is one delivery within ctx's deadline: what Process and the sweep have in common. from is what the record is
+// believed to be.
+func (p *Pipeline) process(ctx context.Context, ev Event, from *Stored) (r report) {
 	start := time.Now()
 	defer func() {
 		if v := recover(); v != nil {
@@ -134,14 +135,14 @@ func (p *Pipeline) process(ctx context.Context, ev Event) (r report) {
 	if ev.Kind == Deleted {
 		return p.remove(ctx, ev)
 	}
-	return p.finalized(ctx, ev)
+	return p.finalized(ctx, ev, from)
 }
 
 // finalized walks a new generation from its claim to its closing write.
-func (p *Pipeline) finalized(ctx context.Context, ev Event) report {
+func (p *Pipeline) finalized(ctx context.Context, ev Event, from *Stored) report {
 	work, stop := p.workTime(ctx)
 	defer stop(nil)
-	c, err := p.claim(ctx, work, ev)
+	c, err := p.claim(ctx, work, ev, from)
 	if err != nil {
 		c.leave()
 		return report{outcome: OutRetry, fault: faultOf(err)}

@@ -55,7 +55,7 @@ type Records interface {
 	// where fn left a missing record alone). It is the only way to write a record.
 	//
 	// from is what the caller believes to stand there, or nil to have it read: a right belief saves the read, a wrong one
-	// costs it. Nothing is locked: the commit is conditional on the state that fn saw, and a refused one is computed anew
+	// costs it. A from without a Record believes that there is none. Nothing is locked: the commit is conditional on the state that fn saw, and a refused one is computed anew
 	// from a fresh read, until ctx ends. Each commit stores a fresh random id in Record.Write, so a commit whose answer
 	// was lost is recognised by that read and never applied twice.
 	Update(ctx context.Context, id string, from *Stored, fn UpdateFunc) (*Stored, error)

@@ -75,7 +75,7 @@ func (s *sweep) work(ctx context.Context, batch []*Stored) {
 		s.seen[r.Object().ID()] = true
 		wg.Go(func() {
 			defer func() { <-places }()
-			s.one(ctx, r.Record)
+			s.one(ctx, r)
 		})
 	}
 	wg.Wait()
@@ -83,10 +83,10 @@ func (s *sweep) work(ctx context.Context, batch []*Stored) {
 
 // one redelivers a record's own event. Where another generation lives in the bucket by now, its event may never come:
 // the sweep goes on with that one.
-func (s *sweep) one(ctx context.Context, r *Record) {
+func (s *sweep) one(ctx context.Context, r *Stored) {
 	ev := Event{Kind: Finalized, ID: r.EventID, Time: r.EventTime, Object: r.Object(),
 		Attributes: Attributes{ContentType: r.ContentType, Size: r.Size, Metadata: r.Metadata}}
-	if rep := s.p.process(ctx, ev); rep.living != nil {
-		s.p.process(ctx, *rep.living)
+	if rep := s.p.process(ctx, ev, r); rep.living != nil {
+		s.p.process(ctx, *rep.living, nil)
 	}
 }

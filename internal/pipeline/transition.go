@@ -40,9 +40,10 @@ const (
 // ticket is what one claim brings along.
 type ticket struct {
 	now    time.Time
-	lease  string // id for the lease
-	alone  bool   // the caller holds the instance alone
-	beaten int64  // the record's generation of which the bucket said that the event's lives instead; 0: not asked
+	lease  string  // id for the lease
+	from   *Stored // what stands there, as far as the caller knows: see [Records.Update]
+	alone  bool    // the caller holds the instance alone
+	beaten int64   // the record's generation of which the bucket said that the event's lives instead; 0: not asked
 }
 
 // claim decides whether an event's generation may be worked on, and what the record says from then on.

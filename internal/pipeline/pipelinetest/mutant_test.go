@@ -65,7 +65,7 @@ func blind(from *pipeline.Stored, fn pipeline.UpdateFunc) pipeline.UpdateFunc {
 
 // believe acts on from before the store has proven it.
 func (m *mutant) believe(ctx context.Context, id string, from *pipeline.Stored, fn pipeline.UpdateFunc) (*pipeline.Stored, bool, error) {
-	if from == nil {
+	if from == nil || from.Record == nil {
 		return nil, false, nil
 	}
 	change, err := fn(from.Record)

@@ -13,6 +13,7 @@ var updates = []check{
 	{"a missing record is nil", updateMissing},
 	{"from right", fromRight},
 	{"from wrong", fromWrong},
+	{"believed to be missing", believedMissing},
 	{"from wrong and nothing to change", fromWrongUnchanged},
 	{"nil change", nilChange},
 	{"error of the function", functionError},
@@ -56,6 +57,32 @@ func fromWrong(t *testing.T, ctx context.Context, s pipeline.Records) {
 	mustUpdate(t, ctx, s, id, first, plus)
 	if got := mustUpdate(t, ctx, s, id, first, plus); got.Faults != 2 {
 		t.Errorf("faults = %d, want 2: a wrong belief must cost a read, not a write", got.Faults)
+	}
+}
+
+// A from without a record is a create: of a record that is missing, and no less atomic where there is one.
+func believedMissing(t *testing.T, ctx context.Context, s pipeline.Records) {
+	r := claimed("perhaps")
+	id := r.Object().ID()
+	create := func(old *pipeline.Record) (*pipeline.Change, error) {
+		if old != nil {
+			return plus(old)
+		}
+		return &pipeline.Change{Record: &r, Stamps: pipeline.StampCreated}, nil
+	}
+	first := mustUpdate(t, ctx, s, id, &pipeline.Stored{}, create)
+	same(t, "Get", first, mustGet(t, ctx, s, id))
+	if got := mustUpdate(t, ctx, s, id, &pipeline.Stored{}, create); got.Faults != 1 || !got.Created.Equal(first.Created) {
+		t.Errorf("a create over a record made it %+v", got.Record)
+	}
+	none := func(old *pipeline.Record) (*pipeline.Change, error) {
+		if old == nil {
+			return nil, errOwn
+		}
+		return nil, nil
+	}
+	if got := mustUpdate(t, ctx, s, id, &pipeline.Stored{}, none); got == nil || got.Faults != 1 {
+		t.Errorf("Update that changes nothing = %+v, want what stands there", got)
 	}
 }
 
