@@ -97,6 +97,7 @@ func options(cfg config.Config, w World, client *ocr.Client, log *slog.Logger) p
 		},
 		Limits:         page.Limits{MaxBytes: cfg.MaxBytes, MaxPixels: cfg.MaxPixels, MaxPages: cfg.MaxPages},
 		OCRConcurrency: cfg.OCRConcurrency,
+		OCRPlaces:      cfg.OCRInstanceConcurrency,
 		MemoryBudget:   cfg.MemoryBudget,
 		ProcessTimeout: cfg.ProcessTimeout,
 		Erase:          cfg.OnDelete == config.Erase,

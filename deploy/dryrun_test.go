@@ -139,7 +139,7 @@ func TestPassedOn(t *testing.T) {
 		"PORT": "Cloud Run's", "FUNCTION_TARGET": "the buildpack's", "STORAGE_EMULATOR_HOST": "", "FIRESTORE_EMULATOR_HOST": "",
 		"GCE_METADATA_HOST": "", "GOOGLE_APPLICATION_CREDENTIALS": "",
 	}
-	values := map[string]string{"ON_DELETE": "erase", "OCR_CONCURRENCY": "3", "OCR_MODEL": "lightonai/LightOnOCR-3-1B",
+	values := map[string]string{"ON_DELETE": "erase", "OCR_CONCURRENCY": "3", "OCR_INSTANCE_CONCURRENCY": "7", "OCR_MODEL": "lightonai/LightOnOCR-3-1B",
 		"FIRESTORE_DATABASE": "scans", "FIRESTORE_COLLECTION": "pages_of_ours", "EXCLUDE": "tmp/**,{a,b}", "INCLUDE": "a/**"}
 	var env []string
 	for _, v := range config.Variables() {
@@ -151,7 +151,7 @@ func TestPassedOn(t *testing.T) {
 		}
 		env = append(env, v.Name+"="+values[v.Name])
 	}
-	out := dryRun(t, env, "function")
+	out := dryRun(t, append(env, "FUNCTION_CONCURRENCY=7"), "function")
 	if out.code != 0 {
 		t.Fatal(out.stderr)
 	}
@@ -184,7 +184,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"nothing set", []string{"PROJECT_ID=", "REGION=", "BUCKET="}, []string{"all"}, []string{"PROJECT_ID is required", "REGION is required", "BUCKET is required"}},
 		{"bad names", []string{"PROJECT_ID=My", "BUCKET=gs://b", "NAME=X"}, []string{"all"}, []string{"PROJECT_ID='My'", "BUCKET='gs://b'", "NAME='X'"}},
-		{"more pages than the GPU takes", []string{"FUNCTION_MAX_INSTANCES=5"}, []string{"all"}, []string{"5 x FUNCTION_CONCURRENCY 2 x OCR_CONCURRENCY 4 = 40", "40 is more than 32"}},
+		{"more pages than the GPU takes", []string{"FUNCTION_MAX_INSTANCES=5"}, []string{"all"}, []string{"5 x OCR_INSTANCE_CONCURRENCY 8 = 40", "40 is more than 32"}},
+		{"more objects than places", []string{"FUNCTION_CONCURRENCY=9"}, []string{"all"}, []string{"FUNCTION_CONCURRENCY 9 is more than OCR_INSTANCE_CONCURRENCY 8"}},
 		{"no digest", []string{"VLLM_DIGEST="}, []string{"gpu"}, []string{"VLLM_DIGEST is required"}},
 		{"no revision", []string{"MODEL_REVISION="}, []string{"all"}, []string{"MODEL_REVISION is required"}},
 		{"a branch for a revision", []string{"MODEL_REVISION=main"}, []string{"all"}, []string{"MODEL_REVISION='main' is not"}},

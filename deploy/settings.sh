@@ -25,7 +25,8 @@ Settings, all from the environment
   OCR_URL              none: an OCR service that exists already is used instead of ours
 
   The function
-  FUNCTION_MAX_INSTANCES, FUNCTION_CONCURRENCY   4, 2: with OCR_CONCURRENCY pages each, never more than the GPUs take
+  FUNCTION_MAX_INSTANCES, FUNCTION_CONCURRENCY   4, 8: instances, and objects that one has in work at once
+  OCR_INSTANCE_CONCURRENCY   8: pages that one instance has read at once; times instances never more than the GPUs take
   FUNCTION_CPU, FUNCTION_MEMORY   2, 2Gi
   OCR_API_KEY_SECRET   none: SECRET:VERSION of Secret Manager that holds OCR_API_KEY
   and, handed to the function as they are:
@@ -43,7 +44,7 @@ TEXT
 
 # PASSED_ON are the function's own variables that a deploy may set (README, Variables).
 PASSED_ON=(
-  OCR_AUDIENCE OCR_AUTH OCR_MODEL OCR_PROFILE OCR_MODE OCR_TIMEOUT OCR_MAX_TOKENS OCR_CONCURRENCY
+  OCR_AUDIENCE OCR_AUTH OCR_MODEL OCR_PROFILE OCR_MODE OCR_TIMEOUT OCR_MAX_TOKENS OCR_CONCURRENCY OCR_INSTANCE_CONCURRENCY
   FIRESTORE_DATABASE FIRESTORE_COLLECTION INCLUDE EXCLUDE MAX_BYTES MAX_PIXELS MAX_PAGES MEMORY_BUDGET
   MAX_ATTEMPTS MAX_DOUBTS RETRY_WINDOW PROCESS_TIMEOUT ON_DELETE LOG_LEVEL
 )
@@ -70,6 +71,7 @@ read_settings() {
   default FIRESTORE_COLLECTION ocr_documents '^[A-Za-z][A-Za-z0-9_-]{0,99}$' 'the name of a collection'
   default OCR_MODEL lightonai/LightOnOCR-2-1B '^[A-Za-z0-9._/-]+$' 'the name of a model'
   default OCR_CONCURRENCY 4 '^[1-9][0-9]?$' 'a number from 1 to 64'
+  default OCR_INSTANCE_CONCURRENCY 8 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
   default GPU_TYPE nvidia-l4 '^[a-z0-9-]+$' 'a type of GPU'
   default GPU_CPU 8 '^[1-9][0-9]?$' 'a number of CPUs'
   default GPU_MEMORY 32Gi '^[1-9][0-9]*(Gi|Mi)$' 'a size such as 32Gi'
@@ -78,7 +80,7 @@ read_settings() {
   default GPU_MAX_NUM_SEQS 32 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
   default GPU_TIMEOUT 130 '^[1-9][0-9]{0,3}$' 'seconds, from 1 to 3600'
   default FUNCTION_MAX_INSTANCES 4 '^[1-9][0-9]{0,3}$' 'a number from 1'
-  default FUNCTION_CONCURRENCY 2 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
+  default FUNCTION_CONCURRENCY 8 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
   default FUNCTION_CPU 2 '^[1-8]$' 'a number of CPUs'
   default FUNCTION_MEMORY 2Gi '^[1-9][0-9]*(Gi|Mi)$' 'a size such as 2Gi'
   default ON_DELETE keep '^(keep|erase)$' 'keep or erase'
@@ -145,14 +147,16 @@ derive() {
   BUCKET_PLACE=''
 }
 
-# check_load refuses a function that can ask for more pages at once than the GPUs read at once.
+# check_load refuses a function that can ask for more pages at once than the GPUs read at once, and instances that take in
+# objects without a place for a page of each.
 check_load() {
   [ -z "$OCR_URL" ] || return 0
-  local asked=$((FUNCTION_MAX_INSTANCES * FUNCTION_CONCURRENCY * OCR_CONCURRENCY))
+  local asked=$((FUNCTION_MAX_INSTANCES * OCR_INSTANCE_CONCURRENCY))
   local taken=$((GPU_MAX_INSTANCES * GPU_MAX_NUM_SEQS))
-  local sum="FUNCTION_MAX_INSTANCES $FUNCTION_MAX_INSTANCES x FUNCTION_CONCURRENCY $FUNCTION_CONCURRENCY x OCR_CONCURRENCY"
-  sum+=" $OCR_CONCURRENCY = $asked pages asked for at most; GPU_MAX_INSTANCES $GPU_MAX_INSTANCES x GPU_MAX_NUM_SEQS"
-  sum+=" $GPU_MAX_NUM_SEQS = $taken read at once"
+  local sum="FUNCTION_MAX_INSTANCES $FUNCTION_MAX_INSTANCES x OCR_INSTANCE_CONCURRENCY $OCR_INSTANCE_CONCURRENCY = $asked pages"
+  sum+=" asked for at most; GPU_MAX_INSTANCES $GPU_MAX_INSTANCES x GPU_MAX_NUM_SEQS $GPU_MAX_NUM_SEQS = $taken read at once"
   say "$sum"
-  ((asked <= taken)) || wrong "$asked is more than $taken: lower one of the first three or raise one of the others"
+  ((asked <= taken)) || wrong "$asked is more than $taken: lower one of the first two or raise one of the others"
+  ((FUNCTION_CONCURRENCY <= OCR_INSTANCE_CONCURRENCY)) ||
+    wrong "FUNCTION_CONCURRENCY $FUNCTION_CONCURRENCY is more than OCR_INSTANCE_CONCURRENCY $OCR_INSTANCE_CONCURRENCY: objects would wait in the function instead of in Pub/Sub"
 }

@@ -26,6 +26,8 @@ type Config struct {
 	OCRMaxTokens   int           // tokens of one answer; default 4096
 	OCRConcurrency int           // pages in flight for one object; default 4, 1 to 64
 
+	OCRInstanceConcurrency int // pages in flight for all objects of the instance; default 8, 1 to 1000
+
 	Project             string // GOOGLE_CLOUD_PROJECT; default "", which is to ask the metadata server
 	FirestoreDatabase   string // default (default)
 	FirestoreCollection string // default ocr_documents

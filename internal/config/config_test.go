@@ -43,7 +43,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		OCRURL: "https://ocr.example", OCRAudience: "https://ocr.example", OCRAuth: "oidc", OCRAPIKey: "",
 		OCRModel: "lightonai/LightOnOCR-2-1B", OCRProfile: "", OCRMode: "plain",
-		OCRTimeout: 120 * time.Second, OCRMaxTokens: 4096, OCRConcurrency: 4,
+		OCRTimeout: 120 * time.Second, OCRMaxTokens: 4096, OCRConcurrency: 4, OCRInstanceConcurrency: 8,
 		Project: "", FirestoreDatabase: "(default)", FirestoreCollection: "ocr_documents",
 		MaxBytes: 67_108_864, MaxPixels: 60_000_000, MaxPages: 2000, MemoryBudget: 1 << 30, Memory: 2 * gib,
 		MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
@@ -60,7 +60,7 @@ func TestVariables(t *testing.T) {
 	want := [][2]string{
 		{"OCR_URL", "required"}, {"OCR_AUDIENCE", "origin of OCR_URL"}, {"OCR_AUTH", "oidc; none for loopback http"},
 		{"OCR_API_KEY", ""}, {"OCR_MODEL", "lightonai/LightOnOCR-2-1B"}, {"OCR_PROFILE", "from the model's name"},
-		{"OCR_MODE", "plain"}, {"OCR_TIMEOUT", "120s"}, {"OCR_MAX_TOKENS", "4096"}, {"OCR_CONCURRENCY", "4"},
+		{"OCR_MODE", "plain"}, {"OCR_TIMEOUT", "120s"}, {"OCR_MAX_TOKENS", "4096"}, {"OCR_CONCURRENCY", "4"}, {"OCR_INSTANCE_CONCURRENCY", "8"},
 		{"GOOGLE_CLOUD_PROJECT", "from the metadata server"}, {"FIRESTORE_DATABASE", "(default)"},
 		{"FIRESTORE_COLLECTION", "ocr_documents"}, {"INCLUDE", "all"}, {"EXCLUDE", "none"}, {"MAX_BYTES", "64MiB"},
 		{"MAX_PIXELS", "60MP"}, {"MAX_PAGES", "2000"}, {"MEMORY_BUDGET", "half of the instance's limit"},
@@ -85,7 +85,7 @@ func TestVariables(t *testing.T) {
 func TestEveryFieldIsSet(t *testing.T) {
 	c, err := load(from(
 		"OCR_URL", "http://ocr.example/x", "OCR_AUDIENCE", "a", "OCR_AUTH", "none", "OCR_API_KEY", "k", "OCR_MODEL", "m",
-		"OCR_PROFILE", "generic", "OCR_MODE", "layout", "OCR_TIMEOUT", "1s", "OCR_MAX_TOKENS", "1", "OCR_CONCURRENCY", "2",
+		"OCR_PROFILE", "generic", "OCR_MODE", "layout", "OCR_TIMEOUT", "1s", "OCR_MAX_TOKENS", "1", "OCR_CONCURRENCY", "2", "OCR_INSTANCE_CONCURRENCY", "3",
 		"GOOGLE_CLOUD_PROJECT", "p-1", "FIRESTORE_DATABASE", "docs", "FIRESTORE_COLLECTION", "c", "INCLUDE", "in/**",
 		"EXCLUDE", "in/tmp/**", "MAX_BYTES", "2048", "MAX_PIXELS", "3", "MAX_PAGES", "4", "MEMORY_BUDGET", "20 MiB",
 		"MAX_ATTEMPTS", "6", "MAX_DOUBTS", "7", "RETRY_WINDOW", "2m", "PROCESS_TIMEOUT", "3s",
@@ -100,7 +100,7 @@ func TestEveryFieldIsSet(t *testing.T) {
 	c.Filter = Config{}.Filter
 	if want := (Config{
 		OCRURL: "http://ocr.example/x", OCRAudience: "a", OCRAuth: NoAuth, OCRAPIKey: "k", OCRModel: "m", OCRProfile: "generic",
-		OCRMode: Layout, OCRTimeout: time.Second, OCRMaxTokens: 1, OCRConcurrency: 2, Project: "p-1",
+		OCRMode: Layout, OCRTimeout: time.Second, OCRMaxTokens: 1, OCRConcurrency: 2, OCRInstanceConcurrency: 3, Project: "p-1",
 		FirestoreDatabase: "docs", FirestoreCollection: "c", MaxBytes: 2048, MaxPixels: 3, MaxPages: 4,
 		MemoryBudget: 20 << 20, Memory: gib, MaxAttempts: 6, MaxDoubts: 7, RetryWindow: 2 * time.Minute, ProcessTimeout: 3 * time.Second,
 		ServiceTimeout: 4 * time.Second, OnDelete: Erase, LogLevel: slog.LevelError, Port: 9, FunctionTarget: "F",
@@ -124,7 +124,7 @@ func TestEveryFieldIsSet(t *testing.T) {
 // bad holds a value for each variable that can be wrong.
 var bad = []string{
 	"OCR_URL", "ocr.example", "OCR_AUDIENCE", "a b", "OCR_AUTH", "jwt", "OCR_API_KEY", "hush hush", "OCR_MODEL", "a b",
-	"OCR_PROFILE", "gpt", "OCR_MODE", "fancy", "OCR_TIMEOUT", "120", "OCR_MAX_TOKENS", "0", "OCR_CONCURRENCY", "65",
+	"OCR_PROFILE", "gpt", "OCR_MODE", "fancy", "OCR_TIMEOUT", "120", "OCR_MAX_TOKENS", "0", "OCR_CONCURRENCY", "65", "OCR_INSTANCE_CONCURRENCY", "0",
 	"GOOGLE_CLOUD_PROJECT", "My Project", "FIRESTORE_DATABASE", "x", "FIRESTORE_COLLECTION", "a/b", "INCLUDE", "a[",
 	"EXCLUDE", "*.{a,b}", "MAX_BYTES", "64MB", "MAX_PIXELS", "60M", "MAX_PAGES", "10000", "MEMORY_BUDGET", "1KiB",
 	"MAX_ATTEMPTS", "0", "MAX_DOUBTS", "-1", "RETRY_WINDOW", "1s", "PROCESS_TIMEOUT", "600s",

@@ -65,6 +65,8 @@ func (c *Config) ocrSettings() []setting {
 			duration(&c.OCRTimeout, 100*time.Millisecond, 598*time.Second)},
 		{"OCR_MAX_TOKENS", "4096", false, "longest answer for one page", number(&c.OCRMaxTokens, "tokens", 1, 131_072)},
 		{"OCR_CONCURRENCY", "4", false, "pages in flight for one object", number(&c.OCRConcurrency, "pages", 1, 64)},
+		{"OCR_INSTANCE_CONCURRENCY", "8", false, "pages in flight for all objects of one instance; no less than its concurrency",
+			number(&c.OCRInstanceConcurrency, "pages", 1, 1000)},
 	}
 }
 

@@ -105,7 +105,10 @@ func (a *attempt) over(work context.Context, err error) error {
 	if err != nil || a.total > 0 && len(a.pages) >= a.total {
 		return err
 	}
-	if cause := context.Cause(work); cause != nil {
+	switch cause := context.Cause(work); {
+	case cause == errDeadline && a.readers.crowdedOut():
+		return errLate
+	case cause != nil:
 		return cause
 	}
 	return errMissing

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/ocr"
@@ -34,7 +35,12 @@ type readers struct {
 	postponed error // the first of a page's own, which does not
 	next      int
 	making    sync.Mutex // one page is decoded at a time, so memory is bounded by one
+
+	waited, asked atomic.Bool // for a place at the OCR service, and in it: any page
 }
+
+// crowdedOut tells whether no page had a place at the OCR service, and one waited for it.
+func (r *readers) crowdedOut() bool { return r.waited.Load() && !r.asked.Load() }
 
 func (a *attempt) start(work context.Context) *readers {
 	r := &readers{a: a, skip: map[int]bool{}, ended: make(chan struct{})}
@@ -138,12 +144,26 @@ func (r *readers) one(work context.Context, pages *page.Pages, n int) (step, err
 	if pg.Blank {
 		return step{page: rec}, nil
 	}
-	res, err := r.a.p.o.OCR.ExtractText(work, ocr.Image{Size: pg.Size, Open: pg.Open})
+	res, err := r.ask(work, pg)
 	if err != nil {
 		return step{}, err
 	}
 	rec.read(res)
 	return step{page: rec, model: res.Model}, nil
+}
+
+// ask has the OCR service read a page, when this instance has a place there.
+func (r *readers) ask(work context.Context, pg *page.Page) (ocr.Result, error) {
+	leave, waited, err := r.a.p.ocr.take(work, func() { r.waited.Store(true) })
+	if err != nil {
+		return ocr.Result{}, err
+	}
+	defer leave()
+	if waited && !r.asked.Load() && r.a.p.late(work) {
+		return ocr.Result{}, errLate
+	}
+	r.asked.Store(true)
+	return r.a.p.o.OCR.ExtractText(work, ocr.Image{Size: pg.Size, Open: pg.Open})
 }
 
 // read takes over what the OCR service answered, as text that a store accepts.

@@ -85,8 +85,8 @@ var sentinels = []struct {
 }{
 	// Why the work was ended goes before what that did to a call under way.
 	{errDraining, CodeInterrupted, Service},
+	{errLate, CodeDeadline, Service}, // also where the time was over at last
 	{errDeadline, CodeDeadline, Doubt},
-	{errLate, CodeDeadline, Service},
 	{ErrObjectGone, CodeObjectGone, Final},
 	{ErrObjectCorrupt, CodeCorrupt, Final},
 	{errReplaced, CodeObjectGone, Service},

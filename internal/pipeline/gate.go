@@ -26,6 +26,29 @@ func (g *gate) enter(ctx context.Context, alone bool) (leave func(), err error) 
 	return func() { g.s.Release(n) }, nil
 }
 
+// places are those at the OCR service that this instance may take, given out in the order of asking.
+type places struct{ s *semaphore.Weighted }
+
+func newPlaces(n int) places {
+	if n <= 0 {
+		n = gateSize
+	}
+	return places{semaphore.NewWeighted(int64(n))}
+}
+
+// take calls waits before it waits.
+func (p places) take(ctx context.Context, waits func()) (leave func(), waited bool, err error) {
+	leave = func() { p.s.Release(1) }
+	if p.s.TryAcquire(1) {
+		return leave, false, nil
+	}
+	waits()
+	if err := p.s.Acquire(ctx, 1); err != nil {
+		return nil, true, asCause(ctx, fmt.Errorf("waiting for a place at the OCR service: %w", err))
+	}
+	return leave, true, nil
+}
+
 // memory is the instance's budget for decoded pages, in bytes, given out in the order of asking.
 type memory struct {
 	s     *semaphore.Weighted

@@ -32,6 +32,7 @@ type Options struct {
 	Limits page.Limits // Edge, Reserve and Grow are the pipeline's own business
 
 	OCRConcurrency int           // pages in flight for one object
+	OCRPlaces      int           // pages in flight for all objects together; 0: no limit
 	MemoryBudget   int64         // bytes that decoded pages in flight may hold together
 	ProcessTimeout time.Duration // one delivery, closing write included
 	Erase          bool          // ON_DELETE=erase
@@ -47,6 +48,7 @@ type Pipeline struct {
 	o    Options
 	gate *gate
 	mem  *memory
+	ocr  places
 
 	drain   context.Context // ends when running attempts must let go
 	letGo   context.CancelCauseFunc
@@ -65,6 +67,7 @@ func New(o Options) *Pipeline {
 		o: o, drain: drain, letGo: letGo,
 		gate: &gate{s: semaphore.NewWeighted(gateSize)},
 		mem:  newMemory(o.MemoryBudget),
+		ocr:  newPlaces(o.OCRPlaces),
 	}
 }
 

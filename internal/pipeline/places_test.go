@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,5 +97,54 @@ func TestDrainBehindHungClaim(t *testing.T) {
 			t.Errorf("Drain: %v", err)
 		}
 		<-out
+	})
+}
+
+// The places at the OCR service are the instance's, whatever objects want them, and those who wait take turns.
+func TestPlacesAtTheOCRService(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRPlaces = 3
+		c := w.count(func(_ context.Context, _ int, text string) (ocr.Result, error) {
+			time.Sleep(time.Second)
+			return result(text), nil
+		})
+		p := w.pipeline()
+		var all sync.WaitGroup
+		for n := range 4 {
+			ev := w.bucket.Put(fmt.Sprintf("%d.tiff", n), book(6))
+			all.Go(func() { p.Process(t.Context(), ev) })
+		}
+		start := time.Now()
+		all.Wait()
+		for n := range 4 {
+			w.want(fmt.Sprintf("%d.tiff", n), pipeline.Done, "")
+		}
+		if total, _ := c.total(); total != 24 || c.atOnce != 3 || time.Since(start) != 8*time.Second {
+			t.Errorf("%d calls, %d at once, %v", total, c.atOnce, time.Since(start))
+		}
+	})
+}
+
+// An object that got no place at the OCR service all its time is not to blame; one that had one is.
+func TestCrowdedOut(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRPlaces = 1
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			return result(text), sleepCtx(ctx, time.Hour)
+		}
+		p := w.pipeline()
+		first := w.bucket.Put("first.png", picture(30))
+		second := w.bucket.Put("second.png", picture(31))
+		var all sync.WaitGroup
+		all.Go(func() { p.Process(t.Context(), first) })
+		time.Sleep(time.Second)
+		all.Go(func() { p.Process(t.Context(), second) })
+		time.Sleep(time.Second)
+		all.Wait()
+		for name, doubts := range map[string]int{"first.png": 1, "second.png": 0} {
+			if r := w.want(name, pipeline.Retrying, pipeline.CodeDeadline); r.Doubts != doubts {
+				t.Errorf("%s: %d doubts, want %d", name, r.Doubts, doubts)
+			}
+		}
 	})
 }
