@@ -37,9 +37,10 @@ func TestDependencies(t *testing.T) {
 		"internal/backfill":              {"internal/pipeline", "internal/event"},
 		"internal/config":                {"internal/event", "internal/pipeline"},
 		"internal/gcp":                   {"internal/pipeline"},
+		"internal/plan/sim":              {"internal/pipeline", "internal/plan"},
 		"internal/gcp/gcptest":           {"internal/pipeline"},
 		"internal/local":                 {"internal/pipeline"},
-		"cmd/bucketocr":                  {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill"},
+		"cmd/bucketocr":                  {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill", "internal/plan"},
 	}
 	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {
 		path, imports, _ := strings.Cut(line, " ")

@@ -36,6 +36,7 @@ func commands() []command {
 		{"watch", "[--status STATUSES]", "show what happens, a line for each change", text(watchHelp), watchFlags},
 		{"show", "OBJECT", "show one object's document", text(showHelp), showFlags},
 		{"stats", "[--since DURATION]", "count documents, pages and tokens", text(statsHelp), statsFlags},
+		{"plan", "--gpu TYPE", "reckon what a load needs: GPUs, instances, writes, seconds, and money once prices are filled in", text(planHelp), planFlags},
 		{"completion", "bash|zsh|fish", "write a script that completes commands and flags in your shell", text(completionHelp), completionFlags},
 	}
 }

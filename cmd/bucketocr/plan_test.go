@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func planRun(args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = run(nil, system{stdout: &out, stderr: &errs, lookup: os.LookupEnv}, append([]string{"plan"}, args...))
+	return code, out.String(), errs.String()
+}
+
+func TestPlan(t *testing.T) {
+	figures := "--figures=" + filepath.Join("..", "..", "deploy", "figures.json")
+	for _, c := range []struct {
+		args string
+		code int
+		want []string
+	}{
+		{"--gpu nvidia-h100 --burst 1000000", 0, []string{
+			"GPU_MAX_INSTANCES=3 GPU_MAX_NUM_SEQS=32 FUNCTION_MAX_INSTANCES=12 FUNCTION_CONCURRENCY=8",
+			"a claim, nobody measured it here", "burst    read after 16.", "document writes             2,000   price firestoreWrites is not filled in"}},
+		{"--gpu nvidia-h100 --burst 1000000 --max-gpus 1", 1, []string{"The load is not held: the burst takes longer than Pub/Sub keeps an event"}},
+		{"--pages-per-second 1.5 --pages-per-hour 10000", 0, []string{"nvidia-l4 reads 1.5 pages/s (as given)", "steady   62 %"}},
+		{"--pages-per-hour 10000", 2, []string{"how fast nvidia-l4 reads with lightonai/LightOnOCR-2-1B is not known: measure it"}},
+		{"--pages-per-second 1.5", 2, []string{"say what comes"}},
+		{"--burst 1 --pages-per-second NaN", 2, []string{"out of its range"}},
+		{"--burst 1 --pages-per-object 0", 2, []string{"out of its range"}},
+		{"--burst 1 now", 2, []string{`unknown argument "now"`}},
+		{"--figures nowhere.json --burst 1", 2, []string{"nowhere.json"}},
+		{"--help", 0, []string{"Usage: bucketocr plan", "Example: ", "Exit codes: "}},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			args := strings.Fields(c.args)
+			if !strings.Contains(c.args, "--figures") {
+				args = append([]string{figures}, args...)
+			}
+			code, stdout, stderr := planRun(args...)
+			if code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(stdout+stderr, want) {
+					t.Errorf("it does not say %q:\n%s%s", want, stdout, stderr)
+				}
+			}
+		})
+	}
+}
+
+func TestPlanJSON(t *testing.T) {
+	code, stdout, stderr := planRun("--json", "--pages-per-second", "2", "--pages-per-hour", "3600")
+	var r struct {
+		Plan struct {
+			Holds bool
+			Setup struct{ GPUMaxInstances int }
+		}
+		Costs []struct {
+			Name     string
+			Quantity float64
+			Money    *float64
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != 0 {
+		t.Fatalf("%d, %v: %s%s", code, err, stdout, stderr)
+	}
+	if !r.Plan.Holds || r.Plan.Setup.GPUMaxInstances != 1 || len(r.Costs) != 7 || r.Costs[3].Quantity != 2000 || r.Costs[3].Money != nil {
+		t.Errorf("%s", stdout)
+	}
+}

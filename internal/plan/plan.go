@@ -1,0 +1,136 @@
+package plan
+
+import (
+	"math"
+	"time"
+)
+
+// Load is what comes.
+type Load struct {
+	PagesPerHour   float64 // all the time
+	Burst          int     // pages at once, besides
+	PagesPerObject int     // 1 for images
+	PageBytes      int64   // that the function moves for one page
+}
+
+// Limits of a plan.
+const (
+	fullest   = 0.9               // share of what the GPUs can read that a steady load may take, so that queues stay short
+	sharing   = 8                 // objects, and pages, that one instance of the function has in work at once
+	perObject = 4                 // pages of one object, where it has as many
+	lastTry   = 600 * time.Second // Pub/Sub's longest backoff: the last of a burst comes so late
+	gpuStart  = 3 * time.Minute   // a guess: measure it
+	bandwidth = 50e6              // bytes a second from the bucket and on to the OCR service, cautiously
+	overhead  = 100 * time.Millisecond
+	renewal   = 30 * time.Second // of a lease: one write
+
+	pageStored = 5120.0 // bytes of a page's document and its index entries, a guess
+	eventMoved = 4096.0 // bytes of an event, in and out
+
+	// Retention is how long Pub/Sub keeps an event; what nobody took by then has to be announced again.
+	Retention = 24 * time.Hour
+	// Within is how much of it a burst may take: the rest is for a night without a GPU.
+	Within = 20 * time.Hour
+)
+
+// Plan is what a load needs.
+type Plan struct {
+	Load  Load
+	Setup Setup
+
+	PageTime time.Duration // one page with all places of its GPU taken
+	Utilised float64       // share of what the GPUs can read that PagesPerHour takes
+	InFlight float64       // pages in work, on average, of PagesPerHour
+	Backlog  int           // most objects that wait at once: the burst, and what comes while the first GPU starts
+	Drained  time.Duration // until the burst is read; 0 without one
+	Holds    bool          // the load can be kept up with, and each event is taken before Pub/Sub forgets it
+	Why      string        // it does not
+
+	Per1000 Quantities // pages: of the burst where there is one, else of PagesPerHour
+}
+
+// Quantities are what is paid for.
+type Quantities struct {
+	GPUSeconds, FunctionSeconds float64
+	Requests                    float64 // to function and OCR service
+	Writes, Reads               float64 // documents
+	StoredGiB                   float64 // of documents and indexes, as long as they are kept
+	MessageTiB                  float64 // of Pub/Sub
+}
+
+// Make finds the fewest GPUs that hold a load, with the function to match, but no more than most (0: as many as it takes).
+func Make(l Load, pagesPerSecond float64, seqs, most int) Plan {
+	s := Setup{GPUMaxNumSeqs: seqs, PagesPerSecond: pagesPerSecond, OCRConcurrency: perObject,
+		OCRTimeout: 120 * time.Second, ProcessTimeout: 480 * time.Second}
+	for n := 1; ; n++ {
+		p := Of(l, s.with(n))
+		if p.Holds || n == most || p.PageTime > s.OCRTimeout/2 || n == 10_000 {
+			return p
+		}
+	}
+}
+
+// with is the setup for n GPUs: the function never asks for more pages than they read at once.
+func (s Setup) with(n int) Setup {
+	s.GPUMaxInstances = n
+	s.FunctionConcurrency = min(sharing, s.GPUMaxNumSeqs)
+	s.InstancePages = s.FunctionConcurrency
+	s.FunctionMaxInstances = s.Taken() / s.InstancePages
+	s.OCRConcurrency = min(perObject, s.InstancePages)
+	return s
+}
+
+// Of is what becomes of a load on a setup.
+func Of(l Load, s Setup) Plan {
+	busyPages := float64(min(s.Asked(l.PagesPerObject), s.Taken())) / float64(s.GPUMaxInstances)
+	capacity := s.Rate(busyPages) * float64(s.GPUMaxInstances)
+	rate := l.PagesPerHour / 3600
+	p := Plan{Load: l, Setup: s, PageTime: s.PageTime(busyPages), Utilised: rate / capacity}
+	p.InFlight = rate * (s.PageTime(max(1, busyPages*min(1, p.Utilised))).Seconds() + l.moving())
+	p.Backlog = (l.Burst + int(rate*gpuStart.Seconds())) / l.PagesPerObject
+	left := capacity - rate
+	if l.Burst > 0 && left > 0 {
+		p.Drained = gpuStart + time.Duration(float64(l.Burst)/left*float64(time.Second)) + lastTry/2
+	}
+	p.judge(left)
+	p.Per1000 = p.quantities(capacity)
+	return p
+}
+
+// moving is the time in seconds that the function takes for a page besides the GPU's.
+func (l Load) moving() float64 { return overhead.Seconds() + float64(l.PageBytes)/bandwidth }
+
+// judge says whether the load is held.
+func (p *Plan) judge(left float64) {
+	switch {
+	case p.PageTime > p.Setup.OCRTimeout/2:
+		p.Why = "a page at full load takes more than half of OCR_TIMEOUT: lower GPU_MAX_NUM_SEQS"
+	case p.Utilised > fullest:
+		p.Why = "the GPUs cannot keep up with it"
+	case p.Load.Burst > 0 && (left <= 0 || p.Drained > Within):
+		p.Why = "the burst takes longer than Pub/Sub keeps an event"
+	default:
+		p.Holds = true
+	}
+}
+
+// quantities reckons what 1,000 pages take.
+func (p *Plan) quantities(capacity float64) Quantities {
+	l, s := p.Load, p.Setup
+	k := float64(l.PagesPerObject)
+	objectTime := p.PageTime.Seconds()*math.Ceil(k/float64(s.PagesOfObject(l.PagesPerObject))) + l.moving()
+	q := Quantities{Requests: 1000 + 1000/k, StoredGiB: 1000 * pageStored / (1 << 30), MessageTiB: 1000 / k * eventMoved / (1 << 40)}
+	q.Writes = 1000 / k * (2 + math.Floor(objectTime/renewal.Seconds()))
+	if l.PagesPerObject > 1 {
+		q.Writes += 2000 // each page, and the record with it; pages that finish together share that one
+	}
+	if l.Burst > 0 {
+		q.GPUSeconds = 1000 * float64(s.GPUMaxInstances) * p.Drained.Seconds() / (float64(l.Burst) + l.PagesPerHour/3600*p.Drained.Seconds())
+		q.FunctionSeconds = 1000 * float64(s.FunctionMaxInstances) / capacity
+		return q
+	}
+	q.GPUSeconds = 1000 * float64(s.GPUMaxInstances) * 3600 / max(l.PagesPerHour, 1)
+	objects := l.PagesPerHour / 3600 / k * objectTime
+	q.FunctionSeconds = 1000 * min(objects, float64(s.FunctionMaxInstances)) * 3600 / max(l.PagesPerHour, 1)
+	return q
+}

@@ -1,0 +1,101 @@
+package plan
+
+import (
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestByHand: a load that is reckoned here with a pencil.
+func TestByHand(t *testing.T) {
+	p := Make(Load{PagesPerHour: 36_000, PagesPerObject: 1, PageBytes: 500_000}, 5, 32, 0) // ten a second, five to a GPU
+	if p.Setup.GPUMaxInstances != 3 || p.Setup.FunctionMaxInstances != 12 || p.Setup.Asked(1) != 96 || !p.Holds {
+		t.Errorf("%+v", p)
+	}
+	if p.PageTime != 6400*time.Millisecond { // 32 pages at five a second
+		t.Errorf("a page takes %v", p.PageTime)
+	}
+	if math.Abs(p.Utilised-10.0/15) > 1e-9 || p.Backlog != 1800 {
+		t.Errorf("%+v", p)
+	}
+	if q := p.Per1000; q.GPUSeconds != 300 || q.Writes != 2000 || q.Reads != 0 || q.Requests != 2000 {
+		t.Errorf("%+v", q)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for why, p := range map[string]Plan{
+		"keep up":     Make(Load{PagesPerHour: 36_000, PagesPerObject: 1}, 5, 32, 2),
+		"burst":       Make(Load{Burst: 1_000_000, PagesPerObject: 1}, 5, 32, 1),
+		"OCR_TIMEOUT": Make(Load{PagesPerHour: 10, PagesPerObject: 1}, 0.5, 32, 0),
+	} {
+		if p.Holds || !strings.Contains(p.Why, why) {
+			t.Errorf("%s: %+v", why, p)
+		}
+	}
+}
+
+// TestRate: with all places taken a GPU reads what it is said to; fewer pages never read faster, and none takes longer.
+func TestRate(t *testing.T) {
+	s := Setup{GPUMaxNumSeqs: 32, PagesPerSecond: 5}
+	if math.Abs(s.Rate(32)-5) > 1e-9 {
+		t.Error(s.Rate(32))
+	}
+	for n := 2.0; n <= 32; n++ {
+		if s.Rate(n) <= s.Rate(n-1) || s.PageTime(n) <= s.PageTime(n-1) {
+			t.Errorf("%v pages: %v/s, %v", n, s.Rate(n), s.PageTime(n))
+		}
+	}
+}
+
+func TestCosts(t *testing.T) {
+	f, err := ReadFigures([]byte(`{"prices": [
+		{"name": "firestoreWrites", "value": 0.5, "currency": "XTS", "date": "2026-01-01", "source": "made up for a test"},
+		{"name": "firestoreReads", "value": null}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range f.Costs(Quantities{Writes: 2000, Reads: 5}) {
+		switch {
+		case c.Name == "firestoreWrites":
+			if c.Money == nil || *c.Money != 0.01 || c.Currency != "XTS" {
+				t.Errorf("%+v", c)
+			}
+		case c.Money != nil:
+			t.Errorf("a price from nowhere: %+v", c)
+		}
+	}
+	if _, err := ReadFigures([]byte(`{"prices": [{"name": "gpuSecond", "value": 1}]}`)); err == nil {
+		t.Error("a price without a source was taken")
+	}
+}
+
+// TestFigures: every price that deploy/figures.json asks for is put to use, and nothing else is asked for.
+func TestFigures(t *testing.T) {
+	b, err := os.ReadFile("../../deploy/figures.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := ReadFigures(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	costs := map[string]bool{}
+	for _, c := range f.Costs(Quantities{}) {
+		costs[c.Name] = true
+	}
+	for _, p := range f.Prices {
+		if !costs[p.Name] {
+			t.Errorf("nothing is reckoned with the price %s", p.Name)
+		}
+		delete(costs, p.Name)
+	}
+	if len(costs) > 0 {
+		t.Errorf("figures.json has no place for %v", costs)
+	}
+	if s := f.Speed("nvidia-h100", "lightonai/LightOnOCR-2-1B"); s == nil || !s.Claim || f.Speed("nvidia-l4", "lightonai/LightOnOCR-2-1B") != nil {
+		t.Errorf("%+v", s)
+	}
+}

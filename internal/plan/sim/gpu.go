@@ -1,0 +1,295 @@
+package sim
+
+import (
+	"math"
+	"time"
+)
+
+// page is one request to the OCR service.
+type page struct {
+	attempt int32 // index of the attempt
+	serial  int32 // of it: where another one has its place by now, nobody waits for this page
+	id      int32 // its place in pages is used again, its id is not
+	work    float64
+	until   float64 // of the instance's shared clock
+	gpu     int32   // -1 while it waits
+	left    bool    // its caller has gone
+	over    bool
+}
+
+// gpu is one instance. Its pages share it evenly: clock is how much each page that was there from the start has had.
+type gpu struct {
+	alive, ready bool
+	version      int32
+	begun, last  time.Duration
+	clock        float64
+	pages        []int32
+}
+
+// gpus is the OCR service.
+type gpus struct {
+	m       *model
+	all     []gpu
+	waiting []int32 // pages, the longest waiting first
+	pages   []page
+	free    []int32 // indices of pages that are over
+	ids     int32
+	read    int     // pages finished and wanted
+	seconds float64 // of instances that have ended
+}
+
+// ask is a page that arrives.
+func (g *gpus) ask(attempt, serial int32) {
+	g.ids++
+	i := g.room(page{attempt: attempt, serial: serial, id: g.ids, work: g.m.work(), gpu: -1})
+	g.waiting = append(g.waiting, i)
+	g.scale()
+	g.place()
+	if g.pages[i].gpu < 0 {
+		g.m.push(g.m.now+g.patience(), gpuExpires, i, g.pages[i].id)
+	}
+	g.m.push(g.m.now+g.m.c.Setup.OCRTimeout, pageTimedOut, i, g.pages[i].id)
+	g.m.result.MostInFlight = max(g.m.result.MostInFlight, g.inFlight())
+}
+
+// room keeps a page, in the place of one that is over where there is any.
+func (g *gpus) room(p page) int32 {
+	if n := len(g.free); n > 0 {
+		i := g.free[n-1]
+		g.free = g.free[:n-1]
+		g.pages[i] = p
+		return i
+	}
+	g.pages = append(g.pages, p)
+	return int32(len(g.pages) - 1)
+}
+
+// patience is how long a request waits for a place: longer where an instance starts.
+func (g *gpus) patience() time.Duration {
+	for i := range g.all {
+		if g.all[i].alive && !g.all[i].ready {
+			return max(pending, g.m.c.GPUStart*7/2)
+		}
+	}
+	return pending
+}
+
+// scale starts an instance where those that there are have more than 60 of 100 places taken.
+func (g *gpus) scale() {
+	places, load, alive := 0, len(g.waiting), 0
+	for i := range g.all {
+		if g.all[i].alive {
+			alive++
+			places += g.m.c.Setup.GPUMaxNumSeqs
+			load += len(g.all[i].pages)
+		}
+	}
+	if alive < g.m.c.Setup.GPUMaxInstances && load*10 > places*6 {
+		g.start()
+	}
+}
+
+func (g *gpus) start() {
+	for i := range g.all {
+		if a := &g.all[i]; !a.alive {
+			*a = gpu{alive: true, begun: g.m.now, version: a.version + 1, pages: a.pages[:0]}
+			g.m.push(g.m.now+g.m.c.GPUStart, gpuReady, int32(i), a.version)
+			return
+		}
+	}
+}
+
+func (g *gpus) onReady(i, version int32) {
+	a := &g.all[i]
+	if !a.alive || a.version != version {
+		return
+	}
+	a.ready, a.last = true, g.m.now
+	if every := g.m.c.GPULostEvery; every > 0 {
+		g.m.push(g.m.now+time.Duration(g.m.dice.ExpFloat64()*float64(every)), gpuLost, i, version)
+	}
+	g.place()
+	g.next(i)
+}
+
+// place gives waiting pages to the instances with the fewest.
+func (g *gpus) place() {
+	for len(g.waiting) > 0 {
+		best := int32(-1)
+		for i := range g.all {
+			a := &g.all[i]
+			if a.ready && len(a.pages) < g.m.c.Setup.GPUMaxNumSeqs && (best < 0 || len(a.pages) < len(g.all[best].pages)) {
+				best = int32(i)
+			}
+		}
+		if best < 0 {
+			return
+		}
+		p := g.waiting[0]
+		g.waiting = g.waiting[1:]
+		a := &g.all[best]
+		g.advance(a)
+		g.pages[p].gpu, g.pages[p].until = best, a.clock+g.pages[p].work
+		a.pages = append(a.pages, p)
+		g.next(best)
+	}
+}
+
+// advance brings an instance's clock to now.
+func (g *gpus) advance(a *gpu) {
+	if n := float64(len(a.pages)); n > 0 {
+		a.clock += (g.m.now - a.last).Seconds() * g.m.c.Setup.Rate(n) / n
+	}
+	a.last = g.m.now
+}
+
+// next says when an instance finishes its next page, or ends for want of any.
+func (g *gpus) next(i int32) {
+	a := &g.all[i]
+	a.version++
+	if len(a.pages) == 0 {
+		g.m.push(g.m.now+gpuIdle, gpuStops, i, a.version)
+		return
+	}
+	least := math.Inf(1)
+	for _, p := range a.pages {
+		least = min(least, g.pages[p].until)
+	}
+	n := float64(len(a.pages))
+	wait := max(0, least-a.clock) * n / g.m.c.Setup.Rate(n)
+	g.m.push(g.m.now+time.Duration(wait*float64(time.Second))+1, gpuNext, i, a.version)
+}
+
+// onNext takes what is finished out of an instance.
+func (g *gpus) onNext(i, version int32) {
+	a := &g.all[i]
+	if !a.ready || a.version != version {
+		return
+	}
+	g.advance(a)
+	keep := a.pages[:0]
+	var finished []int32
+	for _, p := range a.pages {
+		if g.pages[p].until > a.clock {
+			keep = append(keep, p)
+		} else {
+			finished = append(finished, p)
+		}
+	}
+	a.pages = keep
+	g.place()
+	g.next(i)
+	for _, p := range finished {
+		g.finish(p)
+	}
+}
+
+// finish answers for a page.
+func (g *gpus) finish(i int32) {
+	p := &g.pages[i]
+	p.over = true
+	if p.left || !g.m.fn.waitsFor(p.attempt, p.serial) {
+		g.m.result.WastedPages++
+		return
+	}
+	g.read++
+	g.m.fn.pageDone(p.attempt)
+}
+
+// onTimedOut is the last event that names a page: its place is free afterwards, or its caller gives up.
+func (g *gpus) onTimedOut(i int32) {
+	p := &g.pages[i]
+	if p.over {
+		g.free = append(g.free, i)
+		return
+	}
+	attempt, wanted := p.attempt, g.m.fn.waitsFor(p.attempt, p.serial)
+	p.left = true
+	g.withdraw(i)
+	if wanted {
+		g.m.result.TimedOut++
+		g.m.fn.pageFailed(attempt, doubt)
+	}
+}
+
+// withdraw takes a page out of the line; one that is being read goes on to its end.
+func (g *gpus) withdraw(i int32) {
+	for k, p := range g.waiting {
+		if p == i {
+			g.waiting = append(g.waiting[:k], g.waiting[k+1:]...)
+			g.pages[i].over = true
+			return
+		}
+	}
+}
+
+// onExpires refuses a page that waited too long for a place.
+func (g *gpus) onExpires(i, id int32) {
+	p := &g.pages[i]
+	if p.over || p.gpu >= 0 || p.id != id {
+		return
+	}
+	g.withdraw(i)
+	if g.m.fn.waitsFor(p.attempt, p.serial) {
+		g.m.fn.pageFailed(p.attempt, service)
+	}
+}
+
+// onLost ends an instance with all its pages.
+func (g *gpus) onLost(i int32) {
+	a := &g.all[i]
+	if !a.ready || len(a.pages) == 0 {
+		return
+	}
+	pages := append([]int32(nil), a.pages...)
+	g.end(i)
+	for _, k := range pages {
+		p := &g.pages[k]
+		p.over = true
+		if !p.left && g.m.fn.waitsFor(p.attempt, p.serial) {
+			g.m.fn.pageFailed(p.attempt, service)
+		}
+	}
+	g.scale()
+}
+
+func (g *gpus) onStops(i, version int32) {
+	if a := &g.all[i]; a.ready && a.version == version && g.alive() > g.m.c.Setup.GPUMinInstances {
+		g.end(i)
+	}
+}
+
+func (g *gpus) end(i int32) {
+	a := &g.all[i]
+	g.seconds += (g.m.now - a.begun).Seconds()
+	*a = gpu{version: a.version + 1, pages: a.pages[:0]}
+}
+
+func (g *gpus) alive() int {
+	n := 0
+	for i := range g.all {
+		if g.all[i].alive {
+			n++
+		}
+	}
+	return n
+}
+
+// used is the instance seconds until now.
+func (g *gpus) used() float64 {
+	s := g.seconds
+	for i := range g.all {
+		if g.all[i].alive {
+			s += (g.m.now - g.all[i].begun).Seconds()
+		}
+	}
+	return s
+}
+
+func (g *gpus) inFlight() int {
+	n := 0
+	for i := range g.all {
+		n += len(g.all[i].pages)
+	}
+	return n
+}

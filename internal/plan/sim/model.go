@@ -1,0 +1,133 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// model is one run.
+type model struct {
+	c       Config
+	dice    *rand.Rand
+	now     time.Duration
+	queue   queue
+	records []record
+	fn      functions
+	gpus    gpus
+	pubsub  pubsub
+	sweep   sweep
+	result  Result
+	arrived int
+}
+
+// Run plays a burst to its end.
+func Run(c Config) Result {
+	m := &model{c: c, dice: rand.New(rand.NewPCG(c.Seed, 1)), records: make([]record, c.Objects)}
+	m.fn = functions{m: m, instances: make([]instance, c.Setup.FunctionMaxInstances)}
+	m.gpus = gpus{m: m, all: make([]gpu, c.Setup.GPUMaxInstances)}
+	m.pubsub, m.sweep = pubsub{m: m}, sweep{m: m}
+	for range c.Setup.GPUMinInstances {
+		m.gpus.start()
+	}
+	m.push(0, arrives, 0, 0)
+	m.push(sweepEvery, sweeps, 0, 0)
+	for !m.over() {
+		e := m.queue.pop()
+		m.now = e.at
+		m.result.Events++
+		m.happen(e)
+	}
+	return m.sum()
+}
+
+func (m *model) push(at time.Duration, k kind, a, b int32) { m.queue.push(at, k, a, b) }
+
+func (m *model) ended() int { return m.result.Done + m.result.Failed + m.result.NeverTried }
+
+func (m *model) over() bool {
+	return m.ended() == m.c.Objects || m.now > m.c.Limit || len(m.queue.heap) == 0
+}
+
+func (m *model) happen(e event) {
+	switch e.kind {
+	case arrives:
+		m.arrive(int(e.a))
+	case pushed:
+		m.pubsub.push(e.a)
+	case expires:
+		m.fn.onExpires()
+	case fnReady:
+		m.fn.onReady(e.a)
+	case sent:
+		if m.fn.waitsFor(e.a, e.b) {
+			m.gpus.ask(e.a, e.b)
+		}
+	case timeOver:
+		m.fn.onTimeOver(e.a, e.b)
+	case closed:
+		m.fn.onClosed(e.a, e.b)
+	case sweeps:
+		m.sweep.onTime()
+	case sweepNext:
+		m.sweep.step()
+	default:
+		m.happenToGPUs(e)
+	}
+}
+
+func (m *model) happenToGPUs(e event) {
+	switch e.kind {
+	case gpuReady:
+		m.gpus.onReady(e.a, e.b)
+	case gpuNext:
+		m.gpus.onNext(e.a, e.b)
+	case gpuExpires:
+		m.gpus.onExpires(e.a, e.b)
+	case pageTimedOut:
+		m.gpus.onTimedOut(e.a)
+	case gpuLost:
+		m.gpus.onLost(e.a)
+	case gpuStops:
+		m.gpus.onStops(e.a, e.b)
+	}
+}
+
+// arrive publishes an object's event and prepares the next one's.
+func (m *model) arrive(object int) {
+	m.arrived++
+	m.records[object].published = m.now
+	m.result.Backlog = max(m.result.Backlog, m.arrived-m.ended())
+	if next := object + 1; next < m.c.Objects {
+		m.push(m.c.Spread*time.Duration(next)/time.Duration(m.c.Objects), arrives, int32(next), 0)
+	}
+	m.pubsub.push(int32(object))
+}
+
+// work is how much a page asks of the GPU, 1 on average: most ask for less, some for several times as much.
+func (m *model) work() float64 { return 0.3 + 0.7*m.dice.ExpFloat64() }
+
+// noteDone keeps how busy the GPUs were until nearly all was done: the last objects wait for their redelivery.
+func (m *model) noteDone() {
+	m.result.Done++
+	m.result.Drained = m.now
+	if m.result.Done == m.c.Objects*99/100 {
+		m.result.BusyUntil99 = m.busy()
+	}
+}
+
+// busy is the share of what the GPUs could have read since each of them was started.
+func (m *model) busy() float64 {
+	return float64(m.gpus.read) / (m.gpus.used() * m.c.Setup.PagesPerSecond)
+}
+
+func (m *model) sum() Result {
+	r := m.result
+	r.Unfinished = m.arrived - m.ended()
+	r.Busy, r.GPUSeconds = m.busy(), m.gpus.used()
+	for i := range m.fn.instances {
+		m.fn.instances[i].note(m.now)
+		r.FnSeconds += m.fn.instances[i].seconds
+	}
+	r.SweepGap = max(r.SweepGap, m.now-m.sweep.last)
+	return r
+}

@@ -1,0 +1,94 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// record is what Firestore holds of an object, and how often Pub/Sub delivered its event.
+type record struct {
+	published, lease, due, window time.Duration
+	pagesDone                     int32
+	status                        status
+	doubts, delivered             uint8
+}
+
+type status uint8
+
+const (
+	none status = iota // no document
+	processing
+	retrying
+	done
+	failed
+	lost // never tried, and nobody will
+)
+
+// blame is the class of a fault, as in pipeline: what counts against the object.
+type blame uint8
+
+const (
+	nothing blame = iota
+	doubt
+	service
+)
+
+// claim is pipeline's claim: it tells whether the object may be worked on.
+func (m *model) claim(object int32) (claimed, ended bool) {
+	r := &m.records[object]
+	if r.status != none {
+		m.result.Reads++
+	}
+	switch {
+	case r.status == done || r.status == failed:
+		return false, true
+	case r.status == processing && m.now < r.lease:
+		return false, false
+	case r.status == none:
+		r.window = m.now
+	case r.status == processing && m.blame(r, doubt):
+		m.fail(r)
+		return false, true
+	}
+	r.status = processing
+	m.lease(r, m.now)
+	m.result.Attempts++
+	m.result.Writes++
+	return true, false
+}
+
+// lease holds a record from a time on, for as long as nobody renews.
+func (m *model) lease(r *record, from time.Duration) {
+	r.lease = from + pipeline.LeaseTime
+	r.due = r.lease + pipeline.DueGrace
+}
+
+// blame counts a fault and tells whether it was the last.
+func (m *model) blame(r *record, b blame) bool {
+	if b == doubt {
+		r.doubts++
+		m.result.MostDoubts = max(m.result.MostDoubts, int(r.doubts))
+	}
+	return int(r.doubts) >= m.c.Rules.MaxDoubts || m.now-r.window >= m.c.Rules.RetryWindow
+}
+
+func (m *model) fail(r *record) {
+	r.status, r.due = failed, 0
+	m.result.Failed++
+	m.result.Drained = m.now
+}
+
+// release gives a record back after a fault; one that made progress is not to blame.
+func (m *model) release(object int32, b blame, moved bool) {
+	r := &m.records[object]
+	if moved {
+		r.doubts = 0
+	} else if m.blame(r, b) {
+		m.fail(r)
+		return
+	}
+	r.status = retrying
+	r.due = m.now + m.c.Rules.Redeliver(1)
+	m.sweep.expect(object, r.due)
+}

@@ -1,0 +1,63 @@
+package sim
+
+import "time"
+
+// sweep is the request that comes every five minutes and takes what is due.
+type sweep struct {
+	m        *model
+	due      queue // of records: some have moved on since
+	instance int32
+	active   bool
+	running  int
+	until    time.Duration
+	last     time.Duration // when one found a place
+}
+
+// expect notes when a record may be taken.
+func (s *sweep) expect(object int32, due time.Duration) { s.due.push(due, sweeps, object, 0) }
+
+func (s *sweep) onTime() {
+	s.m.push(s.m.now+sweepEvery, sweeps, 0, 0)
+	if !s.active {
+		s.m.fn.arrive(theSweep)
+	}
+}
+
+// begin takes a place in an instance.
+func (s *sweep) begin(instance int32) {
+	s.m.result.SweepGap = max(s.m.result.SweepGap, s.m.now-s.last)
+	s.m.result.Sweeps++
+	s.last, s.active, s.instance = s.m.now, true, instance
+	s.until = s.m.now + s.m.c.Setup.ProcessTimeout/2
+	s.step()
+}
+
+// step works on what is due, a few at a time, and ends when there is nothing.
+func (s *sweep) step() {
+	for s.active && s.running < sweepWidth && s.m.now < s.until {
+		object, ok := s.take()
+		if !ok {
+			break
+		}
+		if claimed, _ := s.m.claim(object); claimed {
+			s.running++
+			s.m.fn.attempt(object, bySweep)
+		}
+	}
+	if s.active && s.running == 0 {
+		s.active = false
+		s.m.fn.leave(s.instance)
+	}
+}
+
+// take gives the longest overdue record.
+func (s *sweep) take() (int32, bool) {
+	for len(s.due.heap) > 0 && s.due.heap[0].at <= s.m.now {
+		e := s.due.pop()
+		r := &s.m.records[e.a]
+		if r.due == e.at && (r.status == retrying || r.status == processing && r.lease <= s.m.now) {
+			return e.a, true
+		}
+	}
+	return 0, false
+}
