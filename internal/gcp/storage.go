@@ -16,7 +16,7 @@ import (
 // dialStorage makes Google's client, with credentials unless a stand-in is asked. The credentials are those of
 // cloud.google.com/go/auth, which let go of a hanging metadata server when the request's context ends.
 func dialStorage(ctx context.Context, emulator string) (*storage.Service, error) {
-	base := asStored{http.DefaultTransport.(*http.Transport).Clone()}
+	base := asStored{storageTransport()}
 	if emulator != "" {
 		client := option.WithHTTPClient(&http.Client{Transport: base})
 		return storage.NewService(ctx, client, option.WithEndpoint(emulatorURL(emulator)))
@@ -30,6 +30,16 @@ func dialStorage(ctx context.Context, emulator string) (*storage.Service, error)
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token stays here
 	return storage.NewService(ctx, option.WithHTTPClient(client))
+}
+
+// readAhead is how many bytes of one object may have come and not been read. Over HTTP/2, which Cloud Storage speaks, Go
+// lets 4 MiB of each wait in memory, which many objects at once would fill: they come faster than they are sent on.
+const readAhead = 512 << 10
+
+func storageTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: readAhead}
+	return t
 }
 
 // emulatorURL makes the base of the API of what STORAGE_EMULATOR_HOST holds, host:port or a URL.
