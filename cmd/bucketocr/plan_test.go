@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -11,7 +12,7 @@ import (
 
 func planRun(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = run(nil, system{stdout: &out, stderr: &errs, lookup: os.LookupEnv}, append([]string{"plan"}, args...))
+	code = run(context.Background(), system{stdout: &out, stderr: &errs, lookup: os.LookupEnv}, append([]string{"plan"}, args...))
 	return code, out.String(), errs.String()
 }
 
@@ -24,7 +25,7 @@ func TestPlan(t *testing.T) {
 	}{
 		{"--gpu nvidia-h100 --burst 1000000", 0, []string{
 			"GPU_MAX_INSTANCES=3 GPU_MAX_NUM_SEQS=32 FUNCTION_MAX_INSTANCES=12 FUNCTION_CONCURRENCY=8",
-			"a claim, nobody measured it here", "burst    read after 16.", "document writes             2,000   price firestoreWrites is not filled in"}},
+			"a claim, nobody measured it here", "burst    read after 16.", "document writes                 2,000   price firestoreWrites is not filled in"}},
 		{"--gpu nvidia-h100 --burst 1000000 --max-gpus 1", 1, []string{"The load is not held: the burst takes longer than Pub/Sub keeps an event"}},
 		{"--pages-per-second 1.5 --pages-per-hour 10000", 0, []string{"nvidia-l4 reads 1.5 pages/s (as given)", "steady   62 %"}},
 		{"--pages-per-hour 10000", 2, []string{"how fast nvidia-l4 reads with lightonai/LightOnOCR-2-1B is not known: measure it"}},

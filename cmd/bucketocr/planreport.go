@@ -23,7 +23,7 @@ func (r planned) print(w io.Writer) error {
 	r.course(&b)
 	fmt.Fprint(&b, "\nfor 1,000 pages\n")
 	for _, c := range r.Costs {
-		fmt.Fprintf(&b, "  %-20s %12s   %s\n", c.What, number(c.Quantity), money(c))
+		fmt.Fprintf(&b, "  %-24s %12s   %s\n", c.What, number(c.Quantity), money(c))
 	}
 	if !r.Plan.Holds {
 		fmt.Fprintf(&b, "\nThe load is not held: %s.\n", r.Plan.Why)

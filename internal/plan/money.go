@@ -66,7 +66,7 @@ func (f Figures) Costs(q Quantities) []Cost {
 		{Name: "firestoreWrites", What: "document writes", Quantity: q.Writes},
 		{Name: "firestoreReads", What: "document reads", Quantity: q.Reads},
 		{Name: "firestoreGiBMonth", What: "GiB stored, a month", Quantity: q.StoredGiB},
-		{Name: "pubsubTiB", What: "TiB of messages", Quantity: q.MessageTiB},
+		{Name: "pubsubTiB", What: "TiB of messages, at most", Quantity: q.MessageTiB},
 	}
 	for i := range costs {
 		for _, p := range f.Prices {

@@ -25,7 +25,7 @@ const (
 	renewal   = 30 * time.Second // of a lease: one write
 
 	pageStored = 5120.0 // bytes of a page's document and its index entries, a guess
-	eventMoved = 4096.0 // bytes of an event, in and out
+	eventBytes = 2048.0 // of an event
 
 	// Retention is how long Pub/Sub keeps an event; what nobody took by then has to be announced again.
 	Retention = 24 * time.Hour
@@ -55,7 +55,8 @@ type Quantities struct {
 	Requests                    float64 // to function and OCR service
 	Writes, Reads               float64 // documents
 	StoredGiB                   float64 // of documents and indexes, as long as they are kept
-	MessageTiB                  float64 // of Pub/Sub
+	Pushes                      float64 // of events, refused ones too; at most, for Pub/Sub slows down where much is refused
+	MessageTiB                  float64 // of Pub/Sub, in and out
 }
 
 // Make finds the fewest GPUs that hold a load, with the function to match, but no more than most (0: as many as it takes).
@@ -114,12 +115,24 @@ func (p *Plan) judge(left float64) {
 	}
 }
 
+// pushes is how often an event of a burst is delivered on average: six times while the waits grow, then every ten minutes
+// until it finds a place.
+func (p *Plan) pushes() float64 {
+	if p.Drained == 0 {
+		return 1
+	}
+	const growing = 10 + 20 + 40 + 80 + 160 + 320
+	wait := p.Drained.Seconds() / 2
+	return 1 + min(wait/growing, 1)*6 + max(0, wait-growing)/lastTry.Seconds()
+}
+
 // quantities reckons what 1,000 pages take.
 func (p *Plan) quantities(capacity float64) Quantities {
 	l, s := p.Load, p.Setup
 	k := float64(l.PagesPerObject)
 	objectTime := p.PageTime.Seconds()*math.Ceil(k/float64(s.PagesOfObject(l.PagesPerObject))) + l.moving()
-	q := Quantities{Requests: 1000 + 1000/k, StoredGiB: 1000 * pageStored / (1 << 30), MessageTiB: 1000 / k * eventMoved / (1 << 40)}
+	q := Quantities{Requests: 1000 + 1000/k, StoredGiB: 1000 * pageStored / (1 << 30), Pushes: 1000 / k * p.pushes()}
+	q.MessageTiB = (1000/k + q.Pushes) * eventBytes / (1 << 40)
 	q.Writes = 1000 / k * (2 + math.Floor(objectTime/renewal.Seconds()))
 	if l.PagesPerObject > 1 {
 		q.Writes += 2000 // each page, and the record with it; pages that finish together share that one

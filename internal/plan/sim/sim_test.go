@@ -1,3 +1,7 @@
+//go:build !race
+
+// The model has one goroutine; under the race detector it would only be ten times as slow.
+
 package sim_test
 
 import (
@@ -47,6 +51,9 @@ func confirm(t *testing.T, p plan.Plan, c sim.Config) sim.Result {
 	near(t, "GPU seconds", p.Per1000.GPUSeconds, per1000(r.GPUSeconds), 0.10)
 	near(t, "function seconds", p.Per1000.FunctionSeconds, per1000(r.FnSeconds), 0.15)
 	near(t, "writes", p.Per1000.Writes, per1000(float64(r.Writes)), 0.05)
+	if pushes := per1000(float64(r.Pushes)); pushes > 1.1*p.Per1000.Pushes {
+		t.Errorf("%.0f pushes for 1,000 pages, planned at most %.0f", pushes, p.Per1000.Pushes)
+	}
 	if reads := per1000(float64(r.Reads)); reads > 20 {
 		t.Errorf("%.1f reads for 1,000 pages, planned none", reads)
 	}
