@@ -64,7 +64,8 @@ func TestDependencies(t *testing.T) {
 func TestDeployedWeight(t *testing.T) {
 	for _, dep := range goList(t, "-deps", ".") {
 		for _, unwanted := range []string{
-			module + "/internal/local", module + "/internal/backfill", module + "/internal/gcp/topic", module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest",
+			module + "/internal/local", module + "/internal/backfill", module + "/internal/gcp/topic", module + "/internal/plan", module + "/bench",
+			module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest",
 			"sqlite", "modernc.org", "gosseract", "pagetest", "cobra", "urfave", "cloud.google.com/go/storage", "testing/",
 		} {
 			if strings.Contains(dep, unwanted) {

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"io"
+	"runtime"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/bench/internal/standin"
+)
+
+// TestBench: the programs are built, do their work against the stand-ins, and cost what README says. No figure of time is
+// looked at here.
+func TestBench(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
+	r := &run{ctx: t.Context(), out: io.Discard, rounds: 1, events: 3}
+	done, err := r.prepare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	r.world.Put("half.png", pngPage(500_000))
+	us, them, err := r.latencyOf("half.png", 500_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		s    *side
+		want standin.Counts
+	}{{us, standin.Counts{Opens: 3, Pages: 3, Writes: 6, Calls: 6}}, {them, standin.Counts{Opens: 3, Pages: 3, Writes: 3, Calls: 3}}} {
+		if c.s.counts.PageBytes < 3*666_000 {
+			t.Errorf("%s sent %d bytes", c.s.name, c.s.counts.PageBytes)
+		}
+		c.s.counts.PageBytes = 0
+		if c.s.counts != c.want || len(c.s.added) != 3 || c.s.things == 0 {
+			t.Errorf("%s: %+v, want %+v", c.s.name, c.s.counts, c.want)
+		}
+	}
+	for name, measure := range map[string]func(*run) error{"start": start, "throughput": throughput} {
+		if err := measure(r); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,19 @@
+// Command function is the function as it is deployed: what the Go buildpack's generated main program does, and nothing else.
+package main
+
+import (
+	"log"
+	"os"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
+
+	_ "github.com/bucketocr/bucketocr"
+	"github.com/bucketocr/bucketocr/bench/internal/stats"
+)
+
+func main() {
+	stats.Serve()
+	if err := funcframework.Start(os.Getenv("PORT")); err != nil {
+		log.Fatal(err)
+	}
+}

@@ -1,0 +1,117 @@
+// Command bench measures bucketocr's function against the one that people write first, each as a process of its own,
+// against the same stand-ins, in the same run and in turns. docs/performance.md explains the figures.
+//
+//	go run -C bench . --quick        # some two minutes
+//	go run -C bench . latency memory # some of the tables
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bucketocr/bucketocr/bench/internal/standin"
+)
+
+const help = `Usage: go run -C bench . [--quick] [--rounds N] [--profile DIR] [TABLE...]
+
+Measures the function against the yardstick (bench/yardstick) and prints tables in Markdown. Linux only. Tables:
+
+  start       from exec to the first acknowledged event, beside an empty function
+  latency     what one event takes beyond the waits of its remote calls; calls, documents and allocations per event
+  throughput  processor time per event, many in flight
+  memory      peak resident memory by size of the image and number in flight
+  backlog     ten times the events: ten times the time, the same memory
+  budget      80 uploads of 60 megapixels at once under a hard limit of memory
+
+Options:
+`
+
+// run is one measurement under way.
+type run struct {
+	ctx     context.Context
+	out     io.Writer
+	world   *standin.World
+	bin     string // folder of the built programs
+	env     []string
+	rounds  int
+	events  int // per block
+	profile string
+	serial  int // numbers object names
+}
+
+var tables = []struct {
+	name    string
+	measure func(*run) error
+}{
+	{"start", start}, {"latency", latency}, {"throughput", throughput}, {"memory", memory}, {"backlog", backlog}, {"budget", budget},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := bench(ctx, os.Stdout, os.Args[1:])
+	stop()
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(ctx context.Context, out io.Writer, args []string) error {
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.Usage = func() { fmt.Fprint(fs.Output(), help); fs.PrintDefaults() }
+	quick := fs.Bool("quick", false, "fewer rounds")
+	rounds := fs.Int("rounds", 0, "how often each side has its turn (default 15, with --quick 5)")
+	profile := fs.String("profile", "", "folder to write CPU profiles of the latency and throughput tables to")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	r := &run{ctx: ctx, out: out, rounds: 15, events: 20, profile: *profile}
+	if *quick {
+		r.rounds, r.events = 5, 12
+	}
+	if *rounds > 0 {
+		r.rounds = *rounds
+	}
+	done, err := r.prepare()
+	if err != nil {
+		return err
+	}
+	defer done()
+	fmt.Fprintf(out, "%s, %s\n", machine(), time.Now().UTC().Format("2006-01-02 15:04 UTC"))
+	return r.measure(fs.Args())
+}
+
+// measure makes the tables asked for, or all.
+func (r *run) measure(names []string) error {
+	for _, n := range names {
+		if !slices.ContainsFunc(tables, func(t struct {
+			name    string
+			measure func(*run) error
+		}) bool {
+			return t.name == n
+		}) {
+			return fmt.Errorf("there is no table %q", n)
+		}
+	}
+	for _, t := range tables {
+		if len(names) > 0 && !slices.Contains(names, t.name) {
+			continue
+		}
+		fmt.Fprintf(r.out, "\n### %s\n\n", strings.ToUpper(t.name[:1])+t.name[1:])
+		if err := t.measure(r); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/bucketocr/bucketocr/bench/internal/standin"
+)
+
+// slow holds pages long enough for all of a wave to be in flight together.
+var slow = standin.Waits{Storage: 5 * time.Millisecond, OCR: 300 * time.Millisecond, Firestore: 2 * time.Millisecond}
+
+// waves is how often so many are delivered at once: the collector's garbage shows from the second on.
+const waves = 4
+
+// memory takes the peak of resident memory, of a fresh process for each figure.
+func memory(r *run) error {
+	r.world.SetWaits(slow)
+	r.world.Put("photo.jpg", photo(4032, 3024))
+	rows := [][]string{{"image", "at once", "bucketocr MB", "yardstick MB", "yardstick with an exact buffer MB", "ratio"}}
+	type load struct{ label, file string }
+	loads := []load{{"12 megapixels JPEG (made smaller by bucketocr)", "photo.jpg"}}
+	for _, s := range sizes {
+		r.world.Put(s.file, pngPage(s.bytes))
+		loads = append(loads, load{s.label, s.file})
+	}
+	for _, l := range loads {
+		for _, n := range []int{1, 16, 80} {
+			us, err := r.peak(ours, l.file, n)
+			if err != nil {
+				return err
+			}
+			them, err := r.peak(theirs, l.file, n)
+			if err != nil {
+				return err
+			}
+			exact, err := r.peak(theirs, l.file, n, "YARDSTICK_EXACT=1")
+			if err != nil {
+				return err
+			}
+			ratio := float64(them) / float64(us)
+			rows = append(rows, []string{l.label, fmt.Sprint(n), mb(us), mb(them), mb(exact), fmt.Sprintf("%.1f", ratio)})
+			if l.label == "7 MB" && n == 16 {
+				defer verdict(r.out, us < 96e6 && ratio >= 10, "16 at once of 7 MB take %s MB, less than 96; the yardstick %.1f times as much, at least 10", mb(us), ratio)
+			}
+		}
+	}
+	table(r.out, rows)
+	return nil
+}
+
+func (r *run) peak(name, file string, n int, env ...string) (int64, error) {
+	p, err := r.exec(name, 0, env...)
+	if err != nil {
+		return 0, err
+	}
+	defer p.stop()
+	if _, err := p.first(r.ctx, r.name(file)); err != nil {
+		return 0, err
+	}
+	if err := p.clearPeak(); err != nil {
+		return 0, err
+	}
+	for range waves {
+		if err := r.flood(p, file, n, n); err != nil {
+			return 0, err
+		}
+	}
+	return p.memory("VmHWM")
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/bucketocr/bucketocr/bench/internal/standin"
+	"github.com/bucketocr/bucketocr/bench/internal/stats"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+// Programs that are measured: folders of this module.
+const (
+	ours   = "function"
+	theirs = "yardstick"
+	nobody = "empty"
+)
+
+// prepare builds the programs and starts the stand-ins.
+func (r *run) prepare() (done func(), err error) {
+	if r.bin, err = os.MkdirTemp("", "bench"); err != nil {
+		return nil, err
+	}
+	build := exec.CommandContext(r.ctx, "go", "build", "-trimpath", "-tags=nodynamic", "-ldflags=-s -w", "-o", r.bin,
+		"./"+ours, "./"+theirs, "./"+nobody)
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, fmt.Errorf("building the programs: %w", err)
+	}
+	if r.world, err = standin.New(); err != nil {
+		return nil, err
+	}
+	metadata := ocrtest.NewMetadata(nil)
+	r.env = []string{
+		"K_SERVICE=bench", "FUNCTION_TARGET=ExtractText", "GOOGLE_CLOUD_PROJECT=demo-bench",
+		"OCR_URL=http://" + r.world.OCR, "OCR_AUTH=oidc", "OCR_AUDIENCE=https://ocr.example", "OCR_INSTANCE_CONCURRENCY=1000",
+		"GCE_METADATA_HOST=" + metadata.Host, "FIRESTORE_EMULATOR_HOST=" + r.world.Firestore,
+		"STORAGE_EMULATOR_HOST=" + r.world.Storage, "HOME=" + r.bin, "PATH=" + os.Getenv("PATH"),
+	}
+	return func() { metadata.Close(); os.RemoveAll(r.bin) }, nil
+}
+
+// process is one of the programs, running.
+type process struct {
+	name   string
+	cmd    *exec.Cmd
+	url    string
+	stats  string
+	client *http.Client
+	begun  time.Time
+}
+
+// exec starts a program with some variables more. With a limit, the kernel refuses it more than so many bytes of writable
+// memory of its own (RLIMIT_DATA, which counts what is mapped, not only what is in use), and Go ends a process then.
+func (r *run) exec(name string, limit int64, env ...string) (*process, error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	port, statsPort := ports[0], ports[1]
+	p := &process{name: name, url: "http://127.0.0.1:" + port, stats: "http://127.0.0.1:" + statsPort}
+	p.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
+	program := filepath.Join(r.bin, name)
+	p.cmd = exec.CommandContext(r.ctx, program)
+	if limit > 0 {
+		p.cmd = exec.CommandContext(r.ctx, "sh", "-c", fmt.Sprintf("ulimit -d %d; exec %s", limit>>10, program))
+	}
+	p.cmd.Env = append(append(r.env[:len(r.env):len(r.env)], env...), "PORT="+port, stats.Env+"=127.0.0.1:"+statsPort)
+	log, err := os.Create(filepath.Join(r.bin, name+".log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.begun = time.Now()
+	return p, p.cmd.Start()
+}
+
+// freePorts finds ports that nobody listens on, no two the same.
+func freePorts(n int) (ports []string, err error) {
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		ports = append(ports, port)
+	}
+	return ports, nil
+}
+
+// stop ends the process and waits for it.
+func (p *process) stop() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait() // it was killed
+	p.client.CloseIdleConnections()
+}
+
+// cpu is the processor time of the process so far.
+func (p *process) cpu() (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	var ticks int64
+	for _, f := range fields[11:13] { // user and system time, in hundredths of a second
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
+}
+
+// memory reads VmHWM, the most resident memory since the last clearPeak, or VmRSS, what it is now, in bytes.
+func (p *process) memory(key string) (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, ok := strings.Cut(string(b), key+":")
+	if !ok {
+		return 0, fmt.Errorf("%s has ended", p.name)
+	}
+	n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+	return n << 10, err
+}
+
+func (p *process) clearPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
+}
+
+// allocated asks the process what it has allocated so far.
+func (p *process) allocated() (stats.Stats, error) {
+	var s stats.Stats
+	resp, err := http.Get(p.stats + "/stats")
+	if err != nil {
+		return s, err
+	}
+	defer resp.Body.Close()
+	return s, json.NewDecoder(resp.Body).Decode(&s)
+}
+
+// record writes a CPU profile of the process to a folder until its result is called; without a folder, nothing.
+func (p *process) record(ctx context.Context, dir, table string, d time.Duration) {
+	if dir == "" {
+		return
+	}
+	go func() {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", p.stats, int(d.Seconds())), nil)
+		if err != nil {
+			return
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return
+		}
+		defer resp.Body.Close()
+		f, err := os.Create(filepath.Join(dir, table+"-"+p.name+".pprof"))
+		if err != nil {
+			return
+		}
+		defer f.Close()
+		_, _ = io.Copy(f, resp.Body)
+	}()
+}
+
+// machine says what is measured on.
+func machine() string {
+	model := "unknown processor"
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if _, rest, ok := strings.Cut(string(b), "model name\t: "); ok {
+			model, _, _ = strings.Cut(rest, "\n")
+		}
+	}
+	var u syscall.Utsname
+	_ = syscall.Uname(&u) // without it the line is shorter
+	var release []byte
+	for _, c := range u.Release {
+		if c == 0 {
+			break
+		}
+		release = append(release, byte(c))
+	}
+	load, _ := os.ReadFile("/proc/loadavg")
+	return fmt.Sprintf("%s, %d cores, Linux %s, %s, load %s", model, cores(), release, goVersion(), strings.TrimSpace(string(load)))
+}
