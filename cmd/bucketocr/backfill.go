@@ -33,7 +33,7 @@ Example: bucketocr backfill gs://my-scans/2025/ --dry-run
 
 func backfillFlags(fs *flag.FlagSet) action {
 	f := &filling{dir: placeFlag(fs)}
-	fs.BoolVar(&f.dry, "dry-run", false, "count objects, bytes and pages, and deliver nothing")
+	fs.BoolVar(&f.dry, "dry-run", false, "count objects, bytes and pages, reckon the GPU time, and deliver nothing")
 	fs.StringVar(&f.topic, "topic", "", "publish to this `TOPIC` instead of posting: projects/PROJECT/topics/NAME")
 	fs.IntVar(&f.limit, "limit", 0, "deliver no more than `N` objects; 0: all")
 	fs.Float64Var(&f.rate, "rate", 0, "deliver no more than `N` objects a second; 0: as fast as they are taken")
@@ -43,20 +43,21 @@ func backfillFlags(fs *flag.FlagSet) action {
 	fs.Var(&f.newer, "newer-than", "only objects created after this `TIME`: 24h (ago), 2026-11-24 or RFC 3339")
 	fs.StringVar(&f.after, "after", "", "only names that come behind `NAME`: where a run before was stopped")
 	fs.BoolVar(&f.json, "json", false, "a line of JSON for each object and for the sum")
+	fs.StringVar(&f.figures, "figures", defaultFigures, "with --dry-run: `FILE` with prices and pages per second")
 	f.target.flags(fs)
 	return f.run
 }
 
 // filling is one call of backfill.
 type filling struct {
-	dir                            *string
-	dry, json                      bool
-	topic, include, exclude, after string
-	limit, inFlight                int
-	rate                           float64
-	newer                          when
-	target                         target
-	filter                         event.Filter
+	dir                                     *string
+	dry, json                               bool
+	topic, include, exclude, after, figures string
+	limit, inFlight                         int
+	rate                                    float64
+	newer                                   when
+	target                                  target
+	filter                                  event.Filter
 }
 
 func (f *filling) run(ctx context.Context, sys system, args []string) int {
@@ -77,6 +78,9 @@ func (f *filling) run(ctx context.Context, sys system, args []string) int {
 	go r.countAll(ctx, *o)
 	sum, err := backfill.Run(ctx, *o)
 	r.progress.finish()
+	if f.dry && err == nil {
+		r.estimates, err = estimates(f.figures, sum)
+	}
 	r.report(sum, err)
 	switch {
 	case err != nil:

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -164,6 +166,14 @@ func TestBackfillSays(t *testing.T) {
 			o.want(code, words, append(append([]string{"backfill"}, o.source()...), args...)...)
 		}
 		call(exitGood, []string{"to deliver", "3", "3 bytes", "nothing was delivered"}, "--dry-run", "--exclude", "*.txt")
+		figures := filepath.Join(t.TempDir(), "figures.json")
+		if err := os.WriteFile(figures, []byte(`{"pagesPerSecond": [{"gpu": "g", "model": "m", "value": 0.5}],
+			"prices": [{"name": "gpuSecond", "value": 2, "currency": "EUR", "date": "d", "source": "s"}]}`), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		call(exitGood, []string{"GPU time", "6 s", "at least, on g at 0.5 pages/s", "12.00 EUR"}, "--dry-run", "--exclude", "*.txt", "--figures", figures)
+		call(exitGood, []string{"GPU time", "not known"}, "--dry-run")
+		call(exitFailed, []string{"no such file"}, "--dry-run", "--figures", "nowhere.json")
 		call(exitGood, []string{"to deliver", "not included"}, "--dry-run", "--include", "in/**")
 		call(exitFailed, []string{"not the function"}, "--to", o.elsewhere())
 		call(exitGood, []string{"listed", "done", "2", "requests"}, "--to", d.server.URL, "--limit", "2", "--exclude", "*.txt")

@@ -21,6 +21,8 @@ type fillingReport struct {
 	f        *filling
 	progress *progress
 
+	estimates []estimate // of a dry run
+
 	mu  sync.Mutex
 	bad int64 // failed or undelivered
 }
@@ -95,7 +97,7 @@ var skipped = map[string]string{
 // report ends the command with a table.
 func (r *fillingReport) report(sum backfill.Summary, err error) {
 	if r.f.json {
-		_ = json.NewEncoder(r.sys.stdout).Encode(map[string]any{"sum": sum, "complete": err == nil})
+		_ = json.NewEncoder(r.sys.stdout).Encode(map[string]any{"sum": sum, "complete": err == nil, "estimates": r.estimates})
 		return
 	}
 	w := tabwriter.NewWriter(r.sys.stdout, 0, 0, 2, ' ', 0)
@@ -106,6 +108,9 @@ func (r *fillingReport) report(sum backfill.Summary, err error) {
 	if r.f.dry {
 		fmt.Fprintf(w, "to deliver\t%s\t%s\n", count(sum.Chosen), byteCount(sum.Bytes))
 		fmt.Fprintf(w, "pages\t%s\t%s\n", count(sum.Pages), pagesHint(sum))
+		if err == nil && sum.Pages > 0 {
+			printEstimates(w, r.estimates)
+		}
 	}
 	for _, what := range slices.Sorted(maps.Keys(sum.Results)) {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", what, count(sum.Results[what]), meanings[what])

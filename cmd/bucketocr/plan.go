@@ -38,7 +38,7 @@ func planFlags(fs *flag.FlagSet) action {
 	fs.StringVar(&o.gpu, "gpu", "nvidia-l4", "`type` of the GPU, as figures name it")
 	fs.StringVar(&o.model, "model", "lightonai/LightOnOCR-2-1B", "model that reads, as figures name it")
 	fs.Float64Var(&o.pagesPerSecond, "pages-per-second", 0, "that one GPU reads when it is full; default: what the figures say")
-	fs.IntVar(&o.seqs, "gpu-seqs", 32, "pages that one GPU reads at once (GPU_MAX_NUM_SEQS)")
+	fs.IntVar(&o.seqs, "gpu-seqs", plan.DefaultSeqs, "pages that one GPU reads at once (GPU_MAX_NUM_SEQS)")
 	fs.IntVar(&o.most, "max-gpus", 0, "plan with no more GPUs than so many (default as many as it takes)")
 	fs.Float64Var(&o.load.PagesPerHour, "pages-per-hour", 0, "pages that arrive, evenly, all the time")
 	fs.IntVar(&o.load.Burst, "burst", 0, "pages that arrive at once, besides")
@@ -78,7 +78,7 @@ func (o *planOptions) run(_ context.Context, sys system, args []string) int {
 	return exitGood
 }
 
-// read checks the flags and reads the figures. Where nobody named a file, there need be none.
+// read checks the flags and reads the figures.
 func (o *planOptions) read() (plan.Figures, error) {
 	l := o.load
 	if !(l.PagesPerHour >= 0 && l.PagesPerHour < 1e9) || l.Burst < 0 || l.Burst > 1e9 || l.PagesPerHour == 0 && l.Burst == 0 {
@@ -87,6 +87,11 @@ func (o *planOptions) read() (plan.Figures, error) {
 	if l.PagesPerObject < 1 || l.PageBytes < 0 || o.seqs < 1 || o.most < 0 || !(o.pagesPerSecond >= 0 && o.pagesPerSecond < 1e6) {
 		return plan.Figures{}, errors.New("a number is out of its range")
 	}
+	return o.readFigures()
+}
+
+// readFigures reads the figures. Where nobody named a file, there need be none.
+func (o *planOptions) readFigures() (plan.Figures, error) {
 	b, err := os.ReadFile(o.figures)
 	if errors.Is(err, fs.ErrNotExist) && o.figures == defaultFigures {
 		return plan.Figures{}, nil

@@ -33,6 +33,9 @@ const (
 	Within = 20 * time.Hour
 )
 
+// DefaultSeqs is how many pages one GPU reads at once where nobody says otherwise: deploy.sh's GPU_MAX_NUM_SEQS.
+const DefaultSeqs = 32
+
 // Plan is what a load needs.
 type Plan struct {
 	Load  Load
