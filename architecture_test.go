@@ -26,7 +26,7 @@ func goList(t *testing.T, args ...string) []string {
 // TestDependencies: they point one way. A room that is not in the table may import nothing of ours.
 func TestDependencies(t *testing.T) {
 	allowed := map[string][]string{
-		"":                               {"ocr", "internal/page", "internal/pipeline", "internal/event", "internal/config", "internal/gcp"},
+		"":                               {"ocr", "internal/page", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/telemetry"},
 		"ocr/ocrtest":                    {"ocr"},
 		"internal/page":                  {"internal/page/heif", "internal/page/pdf", "internal/page/salvage", "internal/page/sandbox", "internal/page/tiff"},
 		"internal/page/heif":             {"internal/page/wasm"},
@@ -38,6 +38,7 @@ func TestDependencies(t *testing.T) {
 		"internal/config":                {"internal/event", "internal/pipeline"},
 		"internal/gcp":                   {"internal/pipeline"},
 		"internal/plan/sim":              {"internal/pipeline", "internal/plan"},
+		"internal/telemetry":             {"ocr", "internal/pipeline"},
 		"internal/gcp/gcptest":           {"internal/pipeline"},
 		"internal/local":                 {"internal/pipeline"},
 		"cmd/bucketocr":                  {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill", "internal/plan"},
@@ -53,6 +54,11 @@ func TestDependencies(t *testing.T) {
 				continue
 			}
 			google := strings.HasPrefix(imported, "cloud.google.com/") || strings.HasPrefix(imported, "google.golang.org/")
+			google = google && !strings.HasPrefix(imported, "google.golang.org/protobuf/") // a format
+			otel := strings.HasPrefix(imported, "go.opentelemetry.io/otel/sdk") || strings.HasPrefix(imported, "go.opentelemetry.io/otel/exporters")
+			if otel && room != "internal/telemetry" {
+				t.Errorf("%s imports %s: OpenTelemetry's SDK belongs in internal/telemetry", path, imported)
+			}
 			if google && !strings.HasPrefix(room, "internal/gcp") {
 				t.Errorf("%s imports %s: Google's clients belong in internal/gcp", path, imported)
 			}
@@ -65,7 +71,7 @@ func TestDeployedWeight(t *testing.T) {
 	for _, dep := range goList(t, "-deps", ".") {
 		for _, unwanted := range []string{
 			module + "/internal/local", module + "/internal/backfill", module + "/internal/gcp/topic", module + "/internal/plan", module + "/bench",
-			module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest",
+			module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest", "otlptest",
 			"sqlite", "modernc.org", "gosseract", "pagetest", "cobra", "urfave", "cloud.google.com/go/storage", "testing/",
 		} {
 			if strings.Contains(dep, unwanted) {

@@ -14,12 +14,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/telemetry"
 )
 
 // Target is the name under which the function is registered: the entry point of a deploy.
@@ -30,6 +32,7 @@ const (
 	maxEvent = 1 << 20         // bytes of an event's body; real ones have one or two thousand
 	grace    = 9 * time.Second // from SIGTERM to the end; Cloud Run kills after 10 s
 
+	lastSpans = 500 * time.Millisecond // after it, for traces and metrics that a collector has not got yet
 	lastWords = 200 * time.Millisecond // for the answers about what was just put back to leave the process
 )
 
@@ -65,7 +68,7 @@ func ExtractText(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "not configured", http.StatusServiceUnavailable)
 }
 
-// Drain has the door finish what it does within the grace period or release it; see [pipeline.Pipeline.Drain].
+// Drain has the served door finish what it does within the grace period or release it; see [Door.Drain].
 func Drain() {
 	d := door.Load()
 	if d == nil {
@@ -73,10 +76,10 @@ func Drain() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	defer time.Sleep(lastWords)
-	if err := d.pipeline.Drain(ctx); err != nil {
+	if err := d.Drain(ctx); err != nil {
 		d.log.Error("stopped with work in hand: its lease will run out", "error", err.Error())
 	}
+	time.Sleep(lastWords)
 }
 
 // Door is the function's HTTP handler. It is safe for concurrent use.
@@ -84,34 +87,66 @@ type Door struct {
 	pipeline *pipeline.Pipeline
 	filter   event.Filter
 	log      *slog.Logger
+
+	telemetry *telemetry.Telemetry // nil where nothing is sent
 }
 
 // Pipeline is what the door calls.
 func (d *Door) Pipeline() *pipeline.Pipeline { return d.pipeline }
 
+// Drain drains the pipeline (see [pipeline.Pipeline.Drain], whose error it returns) and then sends the last traces and
+// metrics, which takes half a second more than ctx at most.
+func (d *Door) Drain(ctx context.Context) error {
+	d.telemetry.Hold()
+	err := d.pipeline.Drain(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSpans)
+	defer cancel()
+	d.telemetry.Shutdown(ctx)
+	return err
+}
+
 // ServeHTTP takes one CloudEvent, binary or structured. It answers 200 with the outcome where the message is settled, 503
 // where it must come again, and 400 to what is no CloudEvent.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx := gcp.WithTrace(r.Context(), r)
+	ctx := gcp.WithRequest(r.Context(), r, funcframework.ExecutionIDFromContext(r.Context()))
 	r.Body = http.MaxBytesReader(w, r.Body, maxEvent)
+	a := d.take(ctx, r)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(a.status)
+	fmt.Fprintln(w, a.text)
+}
+
+// answer is what a request gets.
+type answer struct {
+	status  int
+	text    string
+	trigger string // of the request, for metrics
+}
+
+// take handles a request, up to but not with its answer: by then, what there is to tell about it has been sent.
+func (d *Door) take(ctx context.Context, r *http.Request) (a answer) {
+	done := d.telemetry.Request(ctx)
+	defer func() { done(a.trigger, a.status) }()
 	ce, err := cloudevents.NewEventFromHTTPRequest(r)
 	if err == nil {
 		err = ce.Validate()
 	}
 	if err != nil {
 		d.log.WarnContext(ctx, "no CloudEvent", "error", err.Error())
-		http.Error(w, "no CloudEvent", http.StatusBadRequest)
-		return
+		return answer{http.StatusBadRequest, "no CloudEvent", telemetry.ByOther}
 	}
-	answer(w, d.handle(ctx, *ce))
+	out := d.handle(ctx, *ce)
+	status := http.StatusOK
+	if out.Refused() {
+		status = http.StatusServiceUnavailable
+	}
+	return answer{status, string(out), triggers[ce.Type()]}
 }
 
-func answer(w http.ResponseWriter, out pipeline.Outcome) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if out.Refused() {
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}
-	fmt.Fprintln(w, out)
+// triggers are the conventions' words for what calls a function; of another type there is none.
+var triggers = map[string]string{
+	event.TypeFinalized: telemetry.ByObject, event.TypeDeleted: telemetry.ByObject, event.TypeArchived: telemetry.ByObject,
+	event.TypeSweep: telemetry.BySweep,
 }
 
 // handle decodes, filters and passes on.
@@ -130,16 +165,13 @@ func (d *Door) handle(ctx context.Context, ce cloudevents.Event) pipeline.Outcom
 		return pipeline.OutRetry
 	}
 	if reason, skip := d.filter.Skip(ev); skip {
-		d.log.InfoContext(ctx, "delivery filtered", "outcome", string(pipeline.OutFiltered), "reason", reason,
-			"bucket", ev.Bucket, "name", ev.Name, "generation", ev.Generation, "event", ev.ID)
-		return pipeline.OutFiltered
+		return d.pipeline.PassOver(ctx, ev, reason)
 	}
 	return d.pipeline.Process(ctx, ev)
 }
 
 func (d *Door) sweep(ctx context.Context) pipeline.Outcome {
 	if err := d.pipeline.Sweep(ctx); err != nil {
-		d.log.ErrorContext(ctx, "sweep failed", "error", err.Error())
 		return pipeline.OutRetry
 	}
 	return pipeline.OutDone

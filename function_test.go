@@ -36,14 +36,16 @@ type cloud struct {
 	records *gcp.Records
 	ocr     *ocrtest.Server
 	log     *lockedBuffer
+	project string
+	door    *Door
 	url     string
 }
 
 func newCloud(t *testing.T, settings ...string) *cloud {
 	host := gcptest.Firestore(t)
-	c := &cloud{t: t, bucket: gcptest.NewBucket(t, "acme-scans"), ocr: ocrtest.New(t), log: &lockedBuffer{}}
+	c := &cloud{t: t, bucket: gcptest.NewBucket(t, "acme-scans"), ocr: ocrtest.New(t), log: &lockedBuffer{}, project: gcptest.Project(t)}
 	env := map[string]string{
-		"OCR_URL": c.ocr.URL, "GOOGLE_CLOUD_PROJECT": gcptest.Project(t),
+		"OCR_URL": c.ocr.URL, "GOOGLE_CLOUD_PROJECT": c.project,
 		"FIRESTORE_EMULATOR_HOST": host, "STORAGE_EMULATOR_HOST": c.bucket.Host(),
 	}
 	for i := 0; i < len(settings); i += 2 {
@@ -55,11 +57,11 @@ func newCloud(t *testing.T, settings ...string) *cloud {
 	}
 	world := googleCloud(cfg)
 	c.records = world.Records.(*gcp.Records)
-	door, err := New(cfg, world, gcp.NewLog(c.log, cfg.LogLevel, cfg.Project))
+	c.door, err = New(cfg, world, gcp.NewLog(c.log, cfg.LogLevel, cfg.Project))
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(door)
+	server := httptest.NewServer(c.door)
 	t.Cleanup(server.Close)
 	c.url = server.URL
 	return c

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/telemetry"
 )
 
 // tableBelow gives the rows of the first README table whose head begins with the given cells, each cell without ticks.
@@ -112,6 +113,34 @@ func TestReadmeWords(t *testing.T) {
 	same(t, "all warnings", pipeline.AllWarnings(), constants(t, dir+"record.go", "Warn", ""))
 	same(t, "statuses", firstCells(tableBelow(t, "| status |")), constants(t, dir+"record.go", "", "Status"))
 	same(t, "warnings", firstCells(tableBelow(t, "| warning |")), constants(t, dir+"record.go", "Warn", ""))
+}
+
+// TestReadmeTelemetry: every metric, as it is made, and every span.
+func TestReadmeTelemetry(t *testing.T) {
+	var code, readme []string
+	for _, i := range telemetry.Instruments() {
+		attributes := ""
+		if len(i.Attributes) > 0 {
+			attributes = "`" + strings.Join(i.Attributes, "`, `") + "`"
+		}
+		code = append(code, strings.Join([]string{"`" + i.Name + "`", i.Kind, i.Unit, attributes, i.Meaning}, " "))
+	}
+	for _, r := range tableBelow(t, "| metric |") {
+		readme = append(readme, strings.Join(r, " "))
+	}
+	same(t, "metrics", readme, code)
+
+	spans := constants(t, "internal/pipeline/observe.go", "Part", "")
+	for _, file := range []string{"observer.go", "request.go"} {
+		source, err := os.ReadFile("internal/telemetry/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`tracer\.Start\(ctx, "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+			spans = append(spans, m[1])
+		}
+	}
+	same(t, "spans", firstCells(tableBelow(t, "| span |")), spans)
 }
 
 // TestReadmeFields: the document's fields in README are those that the Firestore driver writes.

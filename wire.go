@@ -11,6 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/telemetry"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -68,18 +69,33 @@ func googleCloud(cfg config.Config) World {
 	}
 }
 
-// New wires a door. The error lists what is wrong with the OCR client's part of the configuration.
+// New wires a door, to be drained in the end. The error lists what is wrong with the OCR client's part of the configuration.
 func New(cfg config.Config, w World, log *slog.Logger) (*Door, error) {
-	client, err := ocr.New(ocrConfig(cfg, w))
+	sent, err := telemetry.New(telemetryConfig(cfg, log))
 	if err != nil {
 		return nil, err
 	}
-	return &Door{pipeline: pipeline.New(options(cfg, w, client, log)), filter: cfg.Filter, log: log}, nil
+	client, err := ocr.New(ocrConfig(cfg, w, sent))
+	if err != nil {
+		return nil, err
+	}
+	o := options(cfg, w, client, log)
+	o.Observer = sent.Observer()
+	return &Door{pipeline: pipeline.New(o), filter: cfg.Filter, log: log, telemetry: sent}, nil
 }
 
-func ocrConfig(cfg config.Config, w World) ocr.Config {
+func telemetryConfig(cfg config.Config, log *slog.Logger) telemetry.Config {
+	t := cfg.Telemetry
+	return telemetry.Config{
+		TracesURL: t.TracesURL, MetricsURL: t.MetricsURL, Service: t.Service, Function: t.Function, Revision: t.Revision,
+		Project: cfg.Project, Attributes: t.Attributes, Sampler: t.Sampler, Ratio: t.Ratio, OCRURL: cfg.OCRURL, Log: log,
+	}
+}
+
+func ocrConfig(cfg config.Config, w World, sent *telemetry.Telemetry) ocr.Config {
 	c := ocr.Config{
-		URL: cfg.OCRURL, Audience: cfg.OCRAudience, APIKey: string(cfg.OCRAPIKey),
+		Observe: sent.Observe(),
+		URL:     cfg.OCRURL, Audience: cfg.OCRAudience, APIKey: string(cfg.OCRAPIKey),
 		Model: cfg.OCRModel, Profile: cfg.OCRProfile, Mode: string(cfg.OCRMode),
 		Timeout: cfg.OCRTimeout, MaxTokens: cfg.OCRMaxTokens,
 	}

@@ -137,7 +137,7 @@ func TestPassedOn(t *testing.T) {
 	ours := map[string]string{ // set by the deploy itself, or meant for a laptop
 		"OCR_URL": "set", "GOOGLE_CLOUD_PROJECT": "set", "CLOUD_RUN_TIMEOUT_SECONDS": "set", "OCR_API_KEY": "a secret",
 		"PORT": "Cloud Run's", "FUNCTION_TARGET": "the buildpack's", "STORAGE_EMULATOR_HOST": "", "FIRESTORE_EMULATOR_HOST": "",
-		"GCE_METADATA_HOST": "", "GOOGLE_APPLICATION_CREDENTIALS": "",
+		"GCE_METADATA_HOST": "", "GOOGLE_APPLICATION_CREDENTIALS": "", "K_SERVICE": "Cloud Run's", "K_REVISION": "Cloud Run's",
 	}
 	values := map[string]string{"ON_DELETE": "erase", "OCR_CONCURRENCY": "3", "OCR_INSTANCE_CONCURRENCY": "7", "OCR_MODEL": "lightonai/LightOnOCR-3-1B",
 		"FIRESTORE_DATABASE": "scans", "FIRESTORE_COLLECTION": "pages_of_ours", "EXCLUDE": "tmp/**,{a,b}", "INCLUDE": "a/**"}
@@ -235,7 +235,7 @@ func TestSize(t *testing.T) {
 	help := run(t, nil, "bash", "deploy.sh", "--help")
 	for _, v := range config.Variables() {
 		set := []string{"PORT", "FUNCTION_TARGET", "STORAGE_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "GCE_METADATA_HOST",
-			"GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "CLOUD_RUN_TIMEOUT_SECONDS"}
+			"GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "CLOUD_RUN_TIMEOUT_SECONDS", "K_SERVICE", "K_REVISION"}
 		if !slices.Contains(set, v.Name) && !strings.Contains(help.stdout, v.Name) {
 			t.Errorf("--help does not name %s", v.Name)
 		}

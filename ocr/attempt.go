@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
@@ -17,6 +18,7 @@ type attempt struct {
 	ctx    context.Context // the same, ended by Config.Timeout at the latest
 	body   *body
 	auth   credentials
+	header http.Header // the observer's
 	stage  atomic.Int32
 }
 
@@ -54,6 +56,7 @@ func (t *attempt) exchange(length int64, s sampling) (answer, *Error) {
 		return answer{}, causeError(KindWrongAddress, PhaseConnect, err)
 	}
 	req.ContentLength = length
+	maps.Copy(req.Header, t.header) // first, so that it replaces nothing of ours
 	req.Header.Set("Content-Type", "application/json")
 	t.auth.apply(req.Header)
 	resp, err := t.do(req)

@@ -55,6 +55,11 @@ type Config struct {
 	// caller gives up. 0: DefaultMaxTokens.
 	MaxTokens int
 
+	// Observe, where set, is told of every request for a page, before anything of it happens; what it puts into the header goes along,
+	// to this server only. The func that it returns is called once, when the try is over. Both are called from many goroutines and
+	// must return at once. For traces and metrics.
+	Observe func(ctx context.Context, header http.Header) (end func(Try))
+
 	// Transport carries the requests; nil: one of its own, which uses no proxy and closes idle connections after 4 s.
 	// Redirects are not followed with any.
 	Transport http.RoundTripper

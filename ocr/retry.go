@@ -60,7 +60,9 @@ func (r *reading) ask(ctx context.Context, s sampling) (answer, *Error) {
 func (r *reading) once(ctx context.Context, s sampling) (answer, *Error) {
 	r.tries++
 	r.to = r.client.served.Load()
-	a, problem := r.client.try(ctx, r.img, r.to, s)
+	header, end := r.client.begin(ctx)
+	a, problem := r.client.try(ctx, r.img, r.to, s, header)
+	end(r.tried(a, problem))
 	r.usage.PromptTokens += a.usage.PromptTokens
 	r.usage.CompletionTokens += a.usage.CompletionTokens
 	return a, problem

@@ -12,10 +12,10 @@ import (
 
 var errOwnTimeout = errors.New("the time for one try is over")
 
-// try sends the page once. Nothing is repeated here.
-func (c *Client) try(ctx context.Context, img Image, to *served, s sampling) (answer, *Error) {
+// try sends the page once, with the header besides. Nothing is repeated here.
+func (c *Client) try(ctx context.Context, img Image, to *served, s sampling, header http.Header) (answer, *Error) {
 	before := c.done.Load()
-	a, problem := c.send(ctx, img, to, s)
+	a, problem := c.send(ctx, img, to, s, header)
 	if problem != nil {
 		problem.Proven = c.done.Load() != before
 		return a, problem
@@ -24,7 +24,7 @@ func (c *Client) try(ctx context.Context, img Image, to *served, s sampling) (an
 	return a, nil
 }
 
-func (c *Client) send(ctx context.Context, img Image, to *served, s sampling) (answer, *Error) {
+func (c *Client) send(ctx context.Context, img Image, to *served, s sampling, header http.Header) (answer, *Error) {
 	if ctx.Err() != nil {
 		return answer{}, canceled(ctx, PhaseImage)
 	}
@@ -43,7 +43,7 @@ func (c *Client) send(ctx context.Context, img Image, to *served, s sampling) (a
 	}
 	tryCtx, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout, errOwnTimeout)
 	defer cancel()
-	t := &attempt{client: c, caller: ctx, ctx: tryCtx, body: b, auth: auth}
+	t := &attempt{client: c, caller: ctx, ctx: tryCtx, body: b, auth: auth, header: header}
 	return t.exchange(length, s)
 }
 

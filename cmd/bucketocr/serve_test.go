@@ -27,6 +27,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/telemetry/otlptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -324,9 +325,21 @@ func (c *cloud) expire(o pipeline.Object) {
 	}
 }
 
-// TestSIGTERM: work in hand is finished, the process ends with 0.
+// TestSIGTERM: work in hand is finished, the process ends with 0, also where a collector of traces and metrics hangs.
 func TestSIGTERM(t *testing.T) {
-	c := newCloud(t)
+	t.Run("alone", func(t *testing.T) { testSIGTERM(t, newCloud(t)) })
+	t.Run("the collector hangs", func(t *testing.T) {
+		c, collector := newCloud(t), otlptest.New(t)
+		collector.Hang()
+		c.env = append(c.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
+		testSIGTERM(t, c)
+		if collector.Requests() == 0 {
+			t.Error("nothing was sent at the end")
+		}
+	})
+}
+
+func testSIGTERM(t *testing.T, c *cloud) {
 	gate := ocrtest.NewGate()
 	c.ocr.Default(ocrtest.Hold(gate, ocrtest.Text("read")))
 	o, ce := c.put("a.png", page(50))

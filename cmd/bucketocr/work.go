@@ -59,7 +59,7 @@ func (u *upRun) drain(ctx context.Context, stopped bool) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
-	if err := errors.Join(u.door.Pipeline().Drain(ctx), u.poster.server.Shutdown(ctx)); err != nil {
+	if err := errors.Join(u.door.Drain(ctx), u.poster.server.Shutdown(ctx)); err != nil {
 		fmt.Fprintln(u.sys.stderr, "bucketocr up: not all could be put back: the next run takes it up")
 	}
 }

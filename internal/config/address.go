@@ -21,13 +21,15 @@ func baseURL(p *string) kind {
 			*p = base
 			return nil
 		},
-		show: func(value string) string {
-			if strings.ContainsAny(value, "@?#") {
-				return "the URL " + hidden // there may be a password in it
-			}
-			return fmt.Sprintf("%.100q", value)
-		},
+		show: showURL,
 	}
+}
+
+func showURL(value string) string {
+	if strings.ContainsAny(value, "@?#") {
+		return "the URL " + hidden // there may be a password in it
+	}
+	return fmt.Sprintf("%.100q", value)
 }
 
 func parseBase(value string) (string, error) {

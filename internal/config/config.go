@@ -2,7 +2,8 @@
 //
 // The variables, their defaults and limits stand in one table (variables.go), which the loader works through and
 // [Variables] hands to the README's test and to "serve --help". Nothing else of the program reads the environment, but for
-// the door (K_SERVICE: whether this is Cloud Run at all) and Google's clients, whose usual four are in the table as well.
+// the door (K_SERVICE: whether this is Cloud Run at all), Google's clients, whose usual four are in the table as well, and
+// OpenTelemetry's, which knows more of its own (headers, certificates, time-outs, sizes of batches).
 package config
 
 import (
@@ -49,6 +50,8 @@ type Config struct {
 
 	Port           int    // TCP port to listen on; default 8080, 0 for any that is free
 	FunctionTarget string // name of the function to serve; default ExtractText
+
+	Telemetry Telemetry // OpenTelemetry; default none
 
 	// Read by Google's clients from the environment. They are here so that a start can say where it talks to.
 	StorageEmulatorHost    string // host:port or a URL; default none

@@ -49,6 +49,7 @@ func TestDefaults(t *testing.T) {
 		MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
 		ProcessTimeout: 480 * time.Second, ServiceTimeout: 540 * time.Second,
 		OnDelete: "keep", LogLevel: slog.LevelInfo, Port: 8080, FunctionTarget: "ExtractText",
+		Telemetry: Telemetry{Service: "bucketocr", Sampler: "parentbased_always_on", Ratio: 1},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -68,6 +69,12 @@ func TestVariables(t *testing.T) {
 		{"CLOUD_RUN_TIMEOUT_SECONDS", "540"}, {"ON_DELETE", "keep"}, {"LOG_LEVEL", "info"}, {"PORT", "8080"},
 		{"FUNCTION_TARGET", "ExtractText"}, {"STORAGE_EMULATOR_HOST", ""}, {"FIRESTORE_EMULATOR_HOST", ""},
 		{"GCE_METADATA_HOST", ""}, {"GOOGLE_APPLICATION_CREDENTIALS", ""},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", ""}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""},
+		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", ""}, {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"}, {"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf"},
+		{"OTEL_TRACES_EXPORTER", "otlp where an address is set"}, {"OTEL_METRICS_EXPORTER", "otlp where an address is set"},
+		{"OTEL_SDK_DISABLED", "false"}, {"OTEL_SERVICE_NAME", "K_SERVICE, or bucketocr"}, {"OTEL_RESOURCE_ATTRIBUTES", ""},
+		{"OTEL_TRACES_SAMPLER", "parentbased_always_on"}, {"OTEL_TRACES_SAMPLER_ARG", "1"}, {"K_SERVICE", ""}, {"K_REVISION", ""},
 	}
 	var got [][2]string
 	for _, v := range Variables() {
@@ -91,7 +98,9 @@ func TestEveryFieldIsSet(t *testing.T) {
 		"MAX_ATTEMPTS", "6", "MAX_DOUBTS", "7", "RETRY_WINDOW", "2m", "PROCESS_TIMEOUT", "3s",
 		"CLOUD_RUN_TIMEOUT_SECONDS", "4", "ON_DELETE", "erase", "LOG_LEVEL", "error", "PORT", "9", "FUNCTION_TARGET", "F",
 		"STORAGE_EMULATOR_HOST", "s:1", "FIRESTORE_EMULATOR_HOST", "f:2", "GCE_METADATA_HOST", "g",
-		"GOOGLE_APPLICATION_CREDENTIALS", "/k.json",
+		"GOOGLE_APPLICATION_CREDENTIALS", "/k.json", "OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1/x/",
+		"OTEL_SERVICE_NAME", "n", "OTEL_RESOURCE_ATTRIBUTES", "a=b", "OTEL_TRACES_SAMPLER", "always_off",
+		"OTEL_TRACES_SAMPLER_ARG", "0.5", "K_SERVICE", "f", "K_REVISION", "f-1",
 	), gib)
 	if err != nil {
 		t.Fatal(err)
@@ -105,6 +114,8 @@ func TestEveryFieldIsSet(t *testing.T) {
 		MemoryBudget: 20 << 20, Memory: gib, MaxAttempts: 6, MaxDoubts: 7, RetryWindow: 2 * time.Minute, ProcessTimeout: 3 * time.Second,
 		ServiceTimeout: 4 * time.Second, OnDelete: Erase, LogLevel: slog.LevelError, Port: 9, FunctionTarget: "F",
 		StorageEmulatorHost: "s:1", FirestoreEmulatorHost: "f:2", MetadataHost: "g", ApplicationCredentials: "/k.json",
+		Telemetry: Telemetry{TracesURL: "http://c:1/x/v1/traces", MetricsURL: "http://c:1/x/v1/metrics", Service: "n", Function: "f",
+			Revision: "f-1", Attributes: map[string]string{"a": "b"}, Sampler: "always_off", Ratio: 0.5},
 	}); !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -131,6 +142,11 @@ var bad = []string{
 	"CLOUD_RUN_TIMEOUT_SECONDS", "600", "ON_DELETE", "drop", "LOG_LEVEL", "loud", "PORT", "65536",
 	"FUNCTION_TARGET", "a/b", "STORAGE_EMULATOR_HOST", "ftp://x", "FIRESTORE_EMULATOR_HOST", "http://x:1",
 	"GCE_METADATA_HOST", "http://x", "GOOGLE_APPLICATION_CREDENTIALS", "a\nb",
+	"OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "grpc://c",
+	"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc",
+	"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "h", "OTEL_TRACES_EXPORTER", "jaeger",
+	"OTEL_METRICS_EXPORTER", "prometheus", "OTEL_SDK_DISABLED", "yes", "OTEL_SERVICE_NAME", "a b", "OTEL_RESOURCE_ATTRIBUTES", "a",
+	"OTEL_TRACES_SAMPLER", "half", "OTEL_TRACES_SAMPLER_ARG", "1.1", "K_SERVICE", "a b", "K_REVISION", "a b",
 }
 
 func TestEveryProblemAtOnce(t *testing.T) {

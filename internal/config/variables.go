@@ -42,7 +42,8 @@ func (c *Config) settings() []setting {
 	all = append(all, c.storeSettings()...)
 	all = append(all, c.limitSettings()...)
 	all = append(all, c.platformSettings()...)
-	return append(all, c.clientSettings()...)
+	all = append(all, c.clientSettings()...)
+	return append(all, c.Telemetry.settings()...)
 }
 
 func (c *Config) ocrSettings() []setting {

@@ -2,17 +2,31 @@ package gcp
 
 import (
 	"context"
+	"encoding/binary"
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Fields of a line that Cloud Logging takes out of the payload and makes the entry's own.
+const (
+	traceField   = "logging.googleapis.com/trace"
+	spanField    = "logging.googleapis.com/spanId"
+	sampledField = "logging.googleapis.com/trace_sampled"
+	labelsField  = "logging.googleapis.com/labels"
 )
 
 // NewLog writes one JSON object a line as Cloud Logging reads it: severity, message, time, and, under a context made by
-// [WithTrace], the trace that the platform began. project may be empty: the trace is then written without it.
+// [WithRequest], labels and trace of the request. The trace is that of the context's span, the platform's or our own.
+// project may be empty: the trace is then written without it.
 func NewLog(w io.Writer, level slog.Leveler, project string) *slog.Logger {
 	json := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: cloudNames})
-	return slog.New(traced{Handler: json, project: project})
+	return slog.New(requested{Handler: json, project: project})
 }
 
 // cloudNames gives the top-level fields the names and words that Cloud Logging knows.
@@ -32,59 +46,85 @@ func cloudNames(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-type traceKey struct{}
-
-type span struct{ trace, id string }
-
-// WithTrace puts the trace of a request into the context, for the log.
-func WithTrace(ctx context.Context, r *http.Request) context.Context {
-	s := parseSpan(r.Header.Get("Traceparent"), r.Header.Get("X-Cloud-Trace-Context"))
-	if s.trace == "" {
+// WithRequest puts what ties log lines together into the context: the trace of a request, for log and spans, and labels,
+// which all lines about the request bear: the CloudEvent's id and the execution id of the platform, those that are known.
+func WithRequest(ctx context.Context, r *http.Request, execution string) context.Context {
+	ctx = withTrace(ctx, r.Header)
+	labels := make([]slog.Attr, 0, 2)
+	for _, l := range [...]struct{ name, value string }{
+		{"execution_id", execution}, {"event_id", r.Header.Get("Ce-Id")},
+	} {
+		if l.value != "" {
+			labels = append(labels, slog.String(l.name, l.value[:min(len(l.value), maxLabel)]))
+		}
+	}
+	if len(labels) == 0 {
 		return ctx
 	}
-	return context.WithValue(ctx, traceKey{}, s)
+	return context.WithValue(ctx, labelsKey{}, slog.GroupAttrs(labelsField, labels...))
 }
 
-// parseSpan reads W3C's header ("00-TRACE-SPAN-01"), else Google's older one ("TRACE/SPAN;o=1", whose span is decimal and
-// left out). What is no trace id is ignored: anybody may send these.
-func parseSpan(w3c, google string) span {
-	if p := strings.Split(w3c, "-"); len(p) >= 4 && isHex(p[1], 32) && isHex(p[2], 16) {
-		return span{p[1], p[2]}
+const maxLabel = 256 // bytes of a label's value that anybody may send
+
+type labelsKey struct{}
+
+// withTrace reads W3C's header, else Google's older one. What is no trace is ignored: anybody may send these.
+func withTrace(ctx context.Context, h http.Header) context.Context {
+	traced := propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(h))
+	if trace.SpanContextFromContext(traced).IsValid() {
+		return traced
 	}
-	if trace, _, _ := strings.Cut(google, "/"); isHex(trace, 32) {
-		return span{trace: trace}
+	if s, ok := cloudTrace(h.Get("X-Cloud-Trace-Context")); ok {
+		return trace.ContextWithRemoteSpanContext(ctx, s)
 	}
-	return span{}
+	return ctx
 }
 
-func isHex(s string, n int) bool {
-	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
+// cloudTrace reads "TRACE/SPAN;o=1": a trace in hex, a span in decimal that may be missing, and whether it is sampled.
+func cloudTrace(header string) (trace.SpanContext, bool) {
+	id, rest, _ := strings.Cut(header, "/")
+	t, err := trace.TraceIDFromHex(id)
+	if err != nil {
+		return trace.SpanContext{}, false
+	}
+	c := trace.SpanContextConfig{TraceID: t, Remote: true}
+	number, options, _ := strings.Cut(rest, ";")
+	if n, err := strconv.ParseUint(number, 10, 64); err == nil {
+		binary.BigEndian.PutUint64(c.SpanID[:], n)
+	}
+	if options == "o=1" {
+		c.TraceFlags = trace.FlagsSampled
+	}
+	return trace.NewSpanContext(c), true
 }
 
-// traced adds the context's trace to each line.
-type traced struct {
+// requested adds the context's trace and labels to each line.
+type requested struct {
 	slog.Handler
 	project string
 }
 
-func (t traced) Handle(ctx context.Context, r slog.Record) error {
-	if s, ok := ctx.Value(traceKey{}).(span); ok {
-		name := s.trace
-		if t.project != "" {
-			name = "projects/" + t.project + "/traces/" + s.trace
+func (h requested) Handle(ctx context.Context, r slog.Record) error {
+	if s := trace.SpanContextFromContext(ctx); s.HasTraceID() {
+		name := s.TraceID().String()
+		if h.project != "" {
+			name = "projects/" + h.project + "/traces/" + name
 		}
-		r.AddAttrs(slog.String("logging.googleapis.com/trace", name))
-		if s.id != "" {
-			r.AddAttrs(slog.String("logging.googleapis.com/spanId", s.id))
+		r.AddAttrs(slog.String(traceField, name), slog.Bool(sampledField, s.IsSampled()))
+		if s.HasSpanID() {
+			r.AddAttrs(slog.String(spanField, s.SpanID().String()))
 		}
 	}
-	return t.Handler.Handle(ctx, r)
+	if labels, ok := ctx.Value(labelsKey{}).(slog.Attr); ok {
+		r.AddAttrs(labels)
+	}
+	return h.Handler.Handle(ctx, r)
 }
 
-func (t traced) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return traced{t.Handler.WithAttrs(attrs), t.project}
+func (h requested) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return requested{h.Handler.WithAttrs(attrs), h.project}
 }
 
-func (t traced) WithGroup(name string) slog.Handler {
-	return traced{t.Handler.WithGroup(name), t.project}
+func (h requested) WithGroup(name string) slog.Handler {
+	return requested{h.Handler.WithGroup(name), h.project}
 }

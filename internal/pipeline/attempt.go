@@ -121,7 +121,12 @@ func (a *attempt) prepare(work context.Context, stop context.CancelCauseFunc, re
 	}
 	done := make(chan error, 1)
 	stored := a.stored
-	go func() { done <- a.guard(func() error { return a.resume(work, stored) }) }()
+	resumed := a.p.o.Observer.Part(work, PartResume)
+	go func() {
+		err := a.guard(func() error { return a.resume(work, stored) })
+		resumed(codeOf(err))
+		done <- err
+	}()
 	for {
 		select {
 		case <-renewal:

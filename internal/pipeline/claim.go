@@ -13,6 +13,7 @@ type claim struct {
 	fault   Fault   // with OutFailed
 	stored  *Stored
 	lease   string
+	expired bool // a lease was found that its holder let run out
 	fresh   bool // the first claim of this generation over an older one, or over a crash: old pages may lie about
 	seat    *seat
 	exit    []func()
@@ -26,7 +27,7 @@ func (c *claim) leave() {
 }
 
 func (c *claim) report() report {
-	r := report{outcome: c.outcome, fault: c.fault}
+	r := report{outcome: c.outcome, fault: c.fault, expired: c.expired}
 	if c.stored != nil && c.stored.Record != nil {
 		r.rec = c.stored.Record
 	}
@@ -83,6 +84,7 @@ func (p *Pipeline) try(ctx, work context.Context, ev Event, t ticket) (*claim, v
 			c.leave()
 		}
 	}()
+	begun := time.Now()
 	leave, err := p.gate.enter(work, t.alone)
 	if err != nil {
 		returned = true
@@ -95,6 +97,7 @@ func (p *Pipeline) try(ctx, work context.Context, ev Event, t ticket) (*claim, v
 		return c, "", err
 	}
 	c.exit = append(c.exit, c.seat.leave)
+	p.o.Observer.Placed(ctx, time.Since(begun))
 	var v verdict
 	commit, cancel := shortlyAfter(work, ctx)
 	defer cancel()
@@ -105,7 +108,7 @@ func (p *Pipeline) try(ctx, work context.Context, ev Event, t ticket) (*claim, v
 		t.now = time.Now()
 		var ch *Change
 		ch, v = p.o.Rules.claim(old, ev, t)
-		c.fresh = old != nil
+		c.fresh, c.expired = old != nil, foundExpired(old, ev, v)
 		if v == claimed && p.late(ctx) {
 			return nil, errLate
 		}
@@ -113,6 +116,11 @@ func (p *Pipeline) try(ctx, work context.Context, ev Event, t ticket) (*claim, v
 	})
 	returned = true
 	return c, v, err
+}
+
+// foundExpired tells whether a claim took the record from a holder that let its lease run out.
+func foundExpired(old *Record, ev Event, v verdict) bool {
+	return (v == claimed || v == exhausted) && old != nil && old.Generation == ev.Generation && old.Status == Processing
 }
 
 // errLate says that waiting for a place took so long that the rest of the time would not do. The object had no part in

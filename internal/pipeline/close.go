@@ -102,7 +102,9 @@ func (a *attempt) allFailed() (Fault, bool) {
 
 // commitEnd makes a closing write and turns what stands there then into the outcome.
 func (a *attempt) commitEnd(ctx context.Context, r report, f func(old *Record) *Change) report {
+	closed := a.p.o.Observer.Part(ctx, PartClose)
 	err := a.commit(ctx, f)
+	closed(codeOf(err))
 	switch {
 	case errors.Is(err, errLeaseLost):
 		return a.lost(ctx)

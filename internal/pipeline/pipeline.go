@@ -41,6 +41,8 @@ type Options struct {
 
 	// PageMade, where set, is told what was done to make a page, in a few words, before it is sent. It is called concurrently.
 	PageMade func(o Object, page int, how string)
+
+	Observer Observer // may be nil
 }
 
 // Pipeline takes events to their end. It is safe for concurrent use; one serves a whole process.
@@ -62,6 +64,9 @@ const closeShare = 16
 
 // New makes a pipeline. It starts nothing and calls nobody.
 func New(o Options) *Pipeline {
+	if o.Observer == nil {
+		o.Observer = silent{}
+	}
 	drain, letGo := context.WithCancelCause(context.Background())
 	return &Pipeline{
 		o: o, drain: drain, letGo: letGo,
@@ -77,7 +82,9 @@ func New(o Options) *Pipeline {
 func (p *Pipeline) Process(ctx context.Context, ev Event) Outcome {
 	ctx, leave, ok := p.enter(ctx)
 	if !ok {
-		return p.report(ctx, ev, time.Now(), report{outcome: OutRetry, fault: faultOf(errDraining)})
+		return p.observed(ctx, ev, func(context.Context) report {
+			return report{outcome: OutRetry, fault: faultOf(errDraining)}
+		}).outcome
 	}
 	defer leave()
 	return p.process(ctx, ev, &Stored{}).outcome // mostly the first delivery: a right guess saves the read
@@ -125,27 +132,46 @@ func (p *Pipeline) Drain(ctx context.Context) error {
 	}
 }
 
+// PassOver reports an event that was filtered out, as any other delivery. It touches nothing.
+func (p *Pipeline) PassOver(ctx context.Context, ev Event, reason string) Outcome {
+	return p.observed(ctx, ev, func(context.Context) report {
+		return report{outcome: OutFiltered, reason: reason}
+	}).outcome
+}
+
 // process is one delivery within ctx's deadline: what Process and the sweep have in common. from is what the record is
 // believed to be.
-func (p *Pipeline) process(ctx context.Context, ev Event, from *Stored) (r report) {
+func (p *Pipeline) process(ctx context.Context, ev Event, from *Stored) report {
+	return p.observed(ctx, ev, func(ctx context.Context) report {
+		if ev.Kind == Deleted {
+			return p.remove(ctx, ev)
+		}
+		return p.finalized(ctx, ev, from)
+	})
+}
+
+// observed runs a delivery, tells the observer of it and writes its log line, whatever happens.
+func (p *Pipeline) observed(ctx context.Context, ev Event, deliver func(ctx context.Context) report) (r report) {
 	start := time.Now()
+	ctx, end := p.o.Observer.Delivery(ctx, ev)
 	defer func() {
 		if v := recover(); v != nil {
 			r = report{outcome: OutRetry, fault: faultOf(panicked(v))}
 		}
-		p.report(ctx, ev, start, r)
+		d := r.delivered(ev)
+		p.log(ctx, ev, start, r, d)
+		end(d)
 	}()
-	if ev.Kind == Deleted {
-		return p.remove(ctx, ev)
-	}
-	return p.finalized(ctx, ev, from)
+	return deliver(ctx)
 }
 
 // finalized walks a new generation from its claim to its closing write.
 func (p *Pipeline) finalized(ctx context.Context, ev Event, from *Stored) report {
 	work, stop := p.workTime(ctx)
 	defer stop(nil)
+	claimed := p.o.Observer.Part(ctx, PartClaim)
 	c, err := p.claim(ctx, work, ev, from)
+	claimed(codeOf(err))
 	if err != nil {
 		c.leave()
 		return report{outcome: OutRetry, fault: faultOf(err)}
@@ -158,7 +184,9 @@ func (p *Pipeline) finalized(ctx context.Context, ev Event, from *Stored) report
 	defer func() {
 		go func() { <-a.ended(); c.leave() }()
 	}()
-	return a.run(ctx, work, stop)
+	r := a.run(ctx, work, stop)
+	r.expired = c.expired
+	return r
 }
 
 // workTime is the part of ctx's time in which pages may be made and sent; the rest is for the closing write. It ends

@@ -15,11 +15,22 @@ type report struct {
 	fault   Fault
 	rec     *Record // as it stands afterwards, where known
 	living  *Event  // another generation that was found to live in the bucket
+	expired bool    // the claim found a lease that its holder let run out
+	reason  string  // why it was filtered
 }
 
-// report writes the one log line of an attempt, always with the same fields. It holds no text of documents, no tokens and
+// delivered is what an observer is told of it.
+func (r report) delivered(ev Event) Delivered {
+	d := Delivered{Outcome: r.outcome, Fault: r.fault, Document: ev.Object.ID(), LeaseExpired: r.expired}
+	if rec := r.rec; rec != nil {
+		d.Status, d.Attempt, d.Pages, d.PagesDone, d.Usage = rec.Status, rec.Attempt, rec.Pages, rec.PagesDone, rec.Usage
+	}
+	return d
+}
+
+// log writes the one log line of a delivery, always with the same fields. It holds no text of documents, no tokens and
 // no whole answers.
-func (p *Pipeline) report(ctx context.Context, ev Event, start time.Time, r report) Outcome {
+func (p *Pipeline) log(ctx context.Context, ev Event, start time.Time, r report, d Delivered) {
 	rec := r.rec
 	if rec == nil {
 		rec = &Record{}
@@ -28,25 +39,25 @@ func (p *Pipeline) report(ctx context.Context, ev Event, start time.Time, r repo
 		slog.String("outcome", string(r.outcome)),
 		slog.String("kind", string(ev.Kind)),
 		slog.String("bucket", ev.Bucket), slog.String("name", ev.Name), slog.Int64("generation", ev.Generation),
-		slog.String("event", ev.ID), slog.String("document", ev.Object.ID()),
+		slog.String("event", ev.ID), slog.String("document", d.Document),
 		slog.String("status", string(rec.Status)), slog.Int("attempt", rec.Attempt),
 		slog.Int("faults", rec.Faults), slog.Int("doubts", rec.Doubts),
 		slog.Int("pages", rec.Pages), slog.Int("pagesDone", rec.PagesDone),
 		slog.Int("promptTokens", rec.Usage.PromptTokens), slog.Int("completionTokens", rec.Usage.CompletionTokens),
 		slog.String("code", r.fault.Code), slog.String("class", string(r.fault.Class)),
 		slog.String("error", clip(r.fault.Message, maxMessage)), slog.String("advice", advice(r.fault)),
+		slog.String("reason", r.reason), slog.Bool("leaseExpired", r.expired),
 		slog.Float64("seconds", time.Since(start).Seconds()),
 	}
 	if pe, ok := errors.AsType[*panicError](r.fault.Cause); ok {
 		attrs = append(attrs, slog.String("stack", pe.stack))
 	}
-	p.o.Log.LogAttrs(ctx, level(r), "delivery "+string(r.outcome), attrs...)
-	return r.outcome
+	p.o.Log.LogAttrs(ctx, level(r.fault), "delivery "+string(r.outcome), attrs...)
 }
 
 // level is ERROR for what only a person can mend, since that wakes one; WARN for what failed or comes again.
-func level(r report) slog.Level {
-	switch r.fault.Code {
+func level(f Fault) slog.Level {
+	switch f.Code {
 	case CodeOCRMisconfigured, CodeStorageMisconfigured, CodeStoreMisconfigured, CodeStoreRejected, CodeInternal:
 		return slog.LevelError
 	case "":

@@ -15,21 +15,21 @@ const (
 // Sweep takes what is due, the longest overdue first, through the same walk as any delivery, until nothing is due or half
 // of the time for one delivery is over, so that the last one it starts has the other half. What the platform stopped
 // delivering, a dead holder or a person's wish for another try end here. Several sweeps at once are harmless: the lease
-// decides who works. The error, if any, is the store's.
+// decides who works. It writes one log line about itself. The error, if any, is the store's.
 func (p *Pipeline) Sweep(ctx context.Context) error {
+	start := time.Now()
 	ctx, leave, ok := p.enter(ctx)
-	if !ok {
-		return errDraining
+	s := &sweep{p: p, until: start.Add(p.o.ProcessTimeout / 2), seen: map[string]bool{}, past: map[string]bool{}}
+	err := errDraining
+	ctx, end := p.o.Observer.Sweep(ctx)
+	if ok {
+		defer leave()
+		err = s.all(ctx)
 	}
-	defer leave()
-	s := sweep{p: p, until: time.Now().Add(p.o.ProcessTimeout / 2), seen: map[string]bool{}}
-	for {
-		batch, err := s.batch(ctx)
-		if err != nil || len(batch) == 0 {
-			return err
-		}
-		s.work(ctx, batch)
-	}
+	swept := s.result(err)
+	p.logSweep(ctx, start, swept)
+	end(swept)
+	return err
 }
 
 // sweep is one pass.
@@ -38,20 +38,36 @@ type sweep struct {
 	until time.Time
 	seen  map[string]bool // tried in this pass: once is enough, whatever came of it
 	stuck int             // tried, and due still
+	left  []*Stored       // due at the last look
+	past  map[string]bool // those met, and whether they stay unfinished after their window
+
+	mu    sync.Mutex
+	swept Swept
+}
+
+// all takes batch after batch, and looks at last at what is due still.
+func (s *sweep) all(ctx context.Context) error {
+	for {
+		batch, err := s.batch(ctx)
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		if s.over() {
+			return nil
+		}
+		s.work(ctx, batch)
+	}
 }
 
 // batch reads the next records that this pass has not tried. Those that it tried and that are due still (somebody else
 // holds them) come first in the answer again, so the limit grows by them.
 func (s *sweep) batch(ctx context.Context) ([]*Stored, error) {
-	if s.over() {
-		return nil, nil
-	}
 	due, err := s.p.o.Records.Due(ctx, time.Now(), sweepBatch+s.stuck)
 	if err != nil {
 		return nil, err
 	}
 	var fresh []*Stored
-	s.stuck = 0
+	s.stuck, s.left = 0, due
 	for _, r := range due {
 		if s.seen[r.Object().ID()] {
 			s.stuck++
@@ -86,7 +102,9 @@ func (s *sweep) work(ctx context.Context, batch []*Stored) {
 func (s *sweep) one(ctx context.Context, r *Stored) {
 	ev := Event{Kind: Finalized, ID: r.EventID, Time: r.EventTime, Object: r.Object(),
 		Attributes: Attributes{ContentType: r.ContentType, Size: r.Size, Metadata: r.Metadata}}
-	if rep := s.p.process(ctx, ev, r); rep.living != nil {
-		s.p.process(ctx, *rep.living, nil)
+	rep := s.p.process(ctx, ev, r)
+	s.note(rep)
+	if rep.living != nil {
+		s.note(s.p.process(ctx, *rep.living, nil))
 	}
 }

@@ -1,0 +1,162 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// How long a collector may keep anybody waiting.
+const (
+	flushTime    = time.Second      // what a request may be held up by at its end
+	pauseTime    = 30 * time.Second // after a failure, in which all is dropped at once and no request waits
+	metricsEvery = 10 * time.Second // at the soonest, at the end of requests: backends refuse points that come faster
+)
+
+// retry mends what passes in a moment. More is not worth it: see guard.
+var retry = otlptracehttp.RetryConfig{
+	Enabled: true, InitialInterval: 100 * time.Millisecond, MaxInterval: 400 * time.Millisecond, MaxElapsedTime: flushTime,
+}
+
+// guard keeps a collector that fails from being asked again and again, and says so once.
+type guard struct {
+	what string
+	log  *slog.Logger
+
+	mu     sync.Mutex
+	failed bool
+	until  time.Time
+}
+
+// do exports, unless the last export failed a moment ago: what there is to send is then dropped. It returns no error: the
+// SDK would only print it.
+func (g *guard) do(export func() error) error {
+	if g.paused() {
+		return nil
+	}
+	err := export()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case err != nil:
+		if !g.failed {
+			g.log.Warn("the collector takes no "+g.what+": they are dropped until it does", "error", clip(err.Error()))
+		}
+		g.until = time.Now().Add(pauseTime)
+	case g.failed:
+		g.log.Info("the collector takes " + g.what + " again")
+	}
+	g.failed = err != nil
+	return nil
+}
+
+func (g *guard) paused() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Now().Before(g.until)
+}
+
+// clip cuts an error short: it may hold what the collector answered.
+func clip(text string) string { return text[:min(len(text), 200)] }
+
+type guardedSpans struct {
+	sdktrace.SpanExporter
+	guard *guard
+}
+
+func (e guardedSpans) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	return e.guard.do(func() error { return e.SpanExporter.ExportSpans(ctx, spans) })
+}
+
+type guardedMetrics struct {
+	sdkmetric.Exporter
+	guard *guard
+}
+
+func (e guardedMetrics) Export(ctx context.Context, m *metricdata.ResourceMetrics) error {
+	return e.guard.do(func() error { return e.Exporter.Export(ctx, m) })
+}
+
+// flushing remembers when it was done last, and whether it is worth it.
+type flushing struct {
+	mu      sync.Mutex
+	metrics time.Time // the last one of metrics
+	pause   time.Time // none before
+}
+
+// due says whether to flush now, and whether metrics too.
+func (f *flushing) due(now time.Time) (all, metrics bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now.Before(f.pause) {
+		return false, false
+	}
+	if now.Sub(f.metrics) >= metricsEvery {
+		f.metrics, metrics = now, true
+	}
+	return true, metrics
+}
+
+// hung notes that a flush used up its time.
+func (f *flushing) hung() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pause = time.Now().Add(pauseTime)
+}
+
+// flush sends what there is, within flushTime.
+func (t *Telemetry) flush() {
+	all, metrics := t.flushing.due(time.Now())
+	if !all {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+	defer cancel()
+	var both sync.WaitGroup
+	if t.traces != nil {
+		both.Go(func() { _ = t.traces.ForceFlush(ctx) }) // the guard has said it
+	}
+	if t.metrics != nil && metrics {
+		both.Go(func() { _ = t.metrics.ForceFlush(ctx) })
+	}
+	both.Wait()
+	if ctx.Err() != nil {
+		t.flushing.hung()
+	}
+}
+
+// Hold has requests end without a flush from now on: Shutdown is near, and nothing may keep their answers back.
+func (t *Telemetry) Hold() {
+	if t != nil {
+		t.held.Store(true)
+	}
+}
+
+// Shutdown sends what there is and ends, at the latest when ctx does. Nothing is sent afterwards.
+func (t *Telemetry) Shutdown(ctx context.Context) {
+	if t == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var both sync.WaitGroup
+		if t.traces != nil {
+			both.Go(func() { _ = t.traces.Shutdown(ctx) })
+		}
+		if t.metrics != nil {
+			both.Go(func() { _ = t.metrics.Shutdown(ctx) })
+		}
+		both.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

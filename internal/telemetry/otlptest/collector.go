@@ -1,0 +1,184 @@
+// Package otlptest is a stand-in for an OpenTelemetry collector: OTLP over HTTP in protobuf, kept for tests to look at.
+package otlptest
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+
+	collectormetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	collectortraces "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// Collector takes traces and metrics. It is safe for concurrent use.
+type Collector struct {
+	URL string // for OTEL_EXPORTER_OTLP_ENDPOINT
+
+	mu       sync.Mutex
+	spans    []Span
+	points   map[string]Point
+	requests int
+	status   int
+	hung     chan struct{} // closed to let go; nil: nothing hangs
+	bodies   [][]byte
+}
+
+// New starts a collector that ends with the test.
+func New(tb testing.TB) *Collector {
+	c := &Collector{points: map[string]Point{}}
+	s := httptest.NewServer(http.HandlerFunc(c.serve))
+	c.URL = s.URL
+	tb.Cleanup(func() { c.Answer(200); s.CloseClientConnections(); s.Close() })
+	return c
+}
+
+// Hang has requests wait for ever, or until Answer.
+func (c *Collector) Hang() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hung == nil {
+		c.hung = make(chan struct{})
+	}
+}
+
+// Answer has requests answered with this status, those that hang too.
+func (c *Collector) Answer(status int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status = status
+	if c.hung != nil {
+		close(c.hung)
+		c.hung = nil
+	}
+}
+
+// Requests counts the requests that arrived, answered or not.
+func (c *Collector) Requests() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.requests
+}
+
+// Spans are all that arrived, in the order of their end as far as one batch is concerned.
+func (c *Collector) Spans() []Span {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.spans)
+}
+
+// Points are the newest of each series.
+func (c *Collector) Points() []Point {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []Point
+	for _, p := range c.points {
+		all = append(all, p)
+	}
+	return all
+}
+
+// Bodies are all requests as they came, unpacked.
+func (c *Collector) Bodies() [][]byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.bodies)
+}
+
+func (c *Collector) serve(w http.ResponseWriter, r *http.Request) {
+	body, err := read(r)
+	c.mu.Lock()
+	c.requests++
+	hung, status := c.hung, c.status
+	c.mu.Unlock()
+	if hung != nil {
+		select {
+		case <-hung:
+		case <-r.Context().Done():
+		}
+		return
+	}
+	if err == nil && (status == 0 || status == http.StatusOK) {
+		err = c.take(r.URL.Path, body)
+	}
+	switch {
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	case status != 0:
+		w.WriteHeader(status)
+	}
+}
+
+func read(r *http.Request) ([]byte, error) {
+	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-protobuf" {
+		return nil, fmt.Errorf("%s of %s", r.Method, r.Header.Get("Content-Type"))
+	}
+	var body io.Reader = r.Body
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = z
+	}
+	return io.ReadAll(body)
+}
+
+// take keeps what a request brings.
+func (c *Collector) take(path string, body []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bodies = append(c.bodies, body)
+	switch path {
+	case "/v1/traces":
+		var m collectortraces.ExportTraceServiceRequest
+		if err := proto.Unmarshal(body, &m); err != nil {
+			return err
+		}
+		c.takeSpans(m.ResourceSpans)
+	case "/v1/metrics":
+		var m collectormetrics.ExportMetricsServiceRequest
+		if err := proto.Unmarshal(body, &m); err != nil {
+			return err
+		}
+		c.takeMetrics(m.ResourceMetrics)
+	default:
+		return fmt.Errorf("nothing is at %s", path)
+	}
+	return nil
+}
+
+// values are attributes by name: string, bool, int64, float64 or []any.
+func values(attributes []*common.KeyValue) map[string]any {
+	all := map[string]any{}
+	for _, a := range attributes {
+		all[a.Key] = value(a.Value)
+	}
+	return all
+}
+
+func value(v *common.AnyValue) any {
+	switch v := v.GetValue().(type) {
+	case *common.AnyValue_StringValue:
+		return v.StringValue
+	case *common.AnyValue_BoolValue:
+		return v.BoolValue
+	case *common.AnyValue_IntValue:
+		return v.IntValue
+	case *common.AnyValue_DoubleValue:
+		return v.DoubleValue
+	case *common.AnyValue_ArrayValue:
+		var all []any
+		for _, e := range v.ArrayValue.Values {
+			all = append(all, value(e))
+		}
+		return all
+	}
+	return nil
+}

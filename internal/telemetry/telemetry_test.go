@@ -1,0 +1,87 @@
+package telemetry
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	nometrics "go.opentelemetry.io/otel/metric/noop"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// TestNothing: nowhere to send to is no sender, and no sender does nothing.
+func TestNothing(t *testing.T) {
+	none, err := New(Config{Service: "x"})
+	if none != nil || err != nil || none.Observer() != nil || none.Observe() != nil {
+		t.Fatalf("%v, %v", none, err)
+	}
+	none.Request(t.Context())(BySweep, 200)
+	none.Hold()
+	none.Shutdown(t.Context())
+}
+
+// TestTable: every row of the table is an instrument, and every instrument a row.
+func TestTable(t *testing.T) {
+	names := map[string]bool{}
+	for _, i := range Instruments() {
+		if i.Meaning == "" || i.Unit == "" || names[i.Name] || !slices.Contains([]string{"counter", "histogram", "gauge"}, i.Kind) ||
+			(i.Kind == "histogram") != (i.bounds != nil) {
+			t.Errorf("%+v", i)
+		}
+		names[i.Name] = true
+	}
+	i, err := newInstruments(nometrics.NewMeterProvider().Meter(""))
+	if n := reflect.TypeFor[instruments]().NumField(); err != nil || n != len(names) {
+		t.Errorf("%d rows, %d instruments, %v", len(names), n, err)
+	}
+	for field, value := range reflect.ValueOf(*i).Fields() {
+		if value.IsNil() {
+			t.Errorf("%s is not made", field.Name)
+		}
+	}
+	b := &builder{meter: nometrics.NewMeterProvider().Meter("")}
+	if b.counter("bucketocr.none"); b.err == nil {
+		t.Error("an instrument that the table does not know was made")
+	}
+}
+
+// TestSource: what the person set goes before what we know, and each process has an id of its own.
+func TestSource(t *testing.T) {
+	cfg := Config{Service: "scans", Function: "f", Revision: "f-1", Project: "p",
+		Attributes: map[string]string{"service.name": "other", "cloud.account.id": "q", "team": "a"}}
+	got := map[string]string{}
+	for _, a := range sourceOf(cfg).Attributes() {
+		got[string(a.Key)] = a.Value.String()
+	}
+	for name, want := range map[string]string{"service.name": "scans", "faas.name": "f", "faas.version": "f-1", "cloud.platform": "gcp_cloud_run",
+		"cloud.account.id": "q", "team": "a"} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	if got["service.instance.id"] == "" || sourceOf(cfg).Equal(sourceOf(cfg)) {
+		t.Error("two processes with one id")
+	}
+}
+
+// TestSamplers: each of OpenTelemetry's names does what it says, for deliveries with and without a trace of the caller's.
+func TestSamplers(t *testing.T) {
+	caller := trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, Remote: true}
+	sampled := caller
+	sampled.TraceFlags = trace.FlagsSampled
+	for name, want := range map[string][3]bool{ // in an unsampled trace, in a sampled one, in none
+		"always_on": {true, true, true}, "always_off": {}, "traceidratio": {}, "parentbased_always_on": {false, true, true},
+		"parentbased_always_off": {false, true, false}, "parentbased_traceidratio": {false, true, false},
+	} {
+		var got [3]bool
+		for i, c := range []trace.SpanContextConfig{caller, sampled, {}} {
+			ctx := trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(c))
+			got[i] = sampler(Config{Sampler: name}).ShouldSample(sdktrace.SamplingParameters{ParentContext: ctx, TraceID: trace.TraceID{255}}).
+				Decision == sdktrace.RecordAndSample
+		}
+		if got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
