@@ -7,7 +7,7 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
 fi
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-for file in command settings access services accounts bucket database gpu function trigger backfill sweep alerts smoke \
+for file in command settings access services accounts bucket database gpu function trigger backfill sweep metrics alerts dashboard smoke \
   rules pipeline check destroy; do
   # shellcheck source=/dev/null # each of them is checked on its own
   . "deploy/$file.sh"
@@ -20,7 +20,7 @@ Usage: PROJECT_ID=... REGION=... BUCKET=... ./deploy.sh [OPTIONS] COMMAND
 Commands
   all        the OCR service on a GPU, then the function; ends with a smoke test
   gpu        the OCR service alone: image, account, Cloud Run service
-  function   everything else: bucket, database, function, triggers, sweep, alerts; ends with a smoke test
+  function   everything else: bucket, database, function, triggers, sweep, alerts, dashboard; ends with a smoke test
   build      the account that cloudbuild.yaml runs as, and its roles
   rules      firestore.rules to the database, after showing what they replace and asking
   destroy    takes down what the others made, after asking; never the bucket, its objects, the database or its documents
@@ -91,7 +91,9 @@ deploy_function() {
   make_triggers
   make_backfill
   make_sweep
+  make_metrics
   make_alerts
+  make_dashboard
 }
 
 main "$@"

@@ -37,7 +37,7 @@ make_policy() { # make_policy FILE "the list of policies"
   fi
 }
 
-# filled_in FILE prints a policy on one line.
+# filled_in FILE prints a policy, or the dashboard, on one line.
 filled_in() {
   local text subscriptions
   text=$(one_line "$1")
@@ -46,5 +46,7 @@ filled_in() {
   text=${text//@FUNCTION@/$FUNCTION}
   text=${text//@GPU@/$GPU}
   text=${text//@METRIC@/$METRIC}
+  text=${text//@METRICS@/$METRICS}
+  text=${text//@PROJECT@/$PROJECT_ID}
   printf '%s' "${text//@SUBSCRIPTIONS@/${subscriptions%,}}"
 }

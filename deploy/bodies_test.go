@@ -2,6 +2,7 @@ package deploytest
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -71,13 +72,25 @@ func checkBodies(t *testing.T, g *google) {
 		{"/repositories/bucketocr", []string{`"format":"DOCKER"`}},
 		{"/alertPolicies/" + g.alert("errors"), []string{`severity>=ERROR`, `"notificationRateLimit"`}},
 		{"/alertPolicies/" + g.alert("backlog"), []string{`oldest_unacked_message_age`, `one_of(\"eventarc-europe-west4-bucketocr-finalized-sub-123\",\"bucketocr-backfill\")`}},
-		{"/alertPolicies/" + g.alert("unfinished"), []string{`user/bucketocr-sweeps`, `"conditionAbsent"`}},
+		{"/alertPolicies/" + g.alert("unfinished"), []string{`user/bucketocr-sweeps`, `"conditionAbsent"`,
+			`user/bucketocr_past_window\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"bucketocr\"`}},
+		{"/metrics/bucketocr_deliveries", []string{`"labelExtractors":{"code":"EXTRACT(jsonPayload.code)","outcome":"EXTRACT(jsonPayload.outcome)"}`, `"metricKind":"DELTA"`}},
+		{"/metrics/bucketocr_pages", []string{`"valueType":"DISTRIBUTION"`, `"valueExtractor":"EXTRACT(jsonPayload.pages)"`, `"exponentialBuckets"`}},
+		{"/dashboards/bucketocr", []string{`"displayName":"bucketocr: images to text"`, `"bucketocr_input":"`, `"columns":48`,
+			`user/bucketocr_deliveries\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"bucketocr\"`,
+			`sum(increase(logging_googleapis_com:user_bucketocr_pages_sum{monitored_resource=\"cloud_run_revision\",service_name=\"bucketocr\"}[1h]))`,
+			`one_of(\"eventarc-europe-west4-bucketocr-finalized-sub-123\",\"bucketocr-backfill\")`, `"resourceNames":["projects/my-project"]`}},
 	} {
 		text, _ := g.find(t, want.suffix)
 		for _, part := range want.parts {
 			if !strings.Contains(text, part) {
 				t.Errorf("%s lacks %s: %s", want.suffix, part, text)
 			}
+		}
+	}
+	for path, thing := range g.made() {
+		if text, _ := json.Marshal(thing); regexp.MustCompile(`@[A-Z]+@`).Match(text) {
+			t.Errorf("%s holds a word that is not filled in: %s", path, text)
 		}
 	}
 	checkPolicies(t, g, grants)

@@ -106,6 +106,7 @@ PERMISSIONS=(
   "cloudscheduler.jobs.create roles/cloudscheduler.admin"
   "logging.logMetrics.create roles/logging.configWriter"
   "monitoring.alertPolicies.create roles/monitoring.alertPolicyEditor"
+  "monitoring.dashboards.create roles/monitoring.dashboardEditor"
 )
 
 check_roles() {

@@ -5,7 +5,7 @@
 destroy_all() {
   DRY_FOUND=0
   ask "This removes the triggers (with the events that wait), the function, the OCR service and its images, the sweep, the
-alerts and the accounts of '$NAME' in $PROJECT_ID. It leaves gs://$BUCKET and the documents as they are." "$NAME"
+alerts, the dashboard and the accounts of '$NAME' in $PROJECT_ID. It leaves gs://$BUCKET and the documents as they are." "$NAME"
   destroy_triggers
   remove "pubsub subscriptions" "$TOPIC"
   remove "pubsub topics" "$TOPIC"
@@ -13,7 +13,9 @@ alerts and the accounts of '$NAME' in $PROJECT_ID. It leaves gs://$BUCKET and th
   remove "run services" "$FUNCTION" --region="$REGION"
   remove "run services" "$GPU" --region="$REGION"
   remove "artifacts repositories" "$NAME" --location="$REGION"
+  remove "monitoring dashboards" "$NAME"
   destroy_alerts
+  destroy_metrics
   destroy_accounts
 }
 

@@ -83,6 +83,7 @@ func TestRealGcloud(t *testing.T) {
 		t.Errorf("the second run changed %v", g.changes)
 	}
 
+	outdated(t, g, env)
 	g.mustRun(t, env, "build")
 	g.changes = nil
 	g.mustRun(t, env, "build")
@@ -95,6 +96,23 @@ func TestRealGcloud(t *testing.T) {
 	g.mustRun(t, env, "--yes", "destroy")
 	checkDestroyed(t, g, before)
 	interrupted(t, whole)
+}
+
+// outdated: a metric and a dashboard that an older version made are brought up to date, and nothing else is touched.
+func outdated(t *testing.T, g *google, env []string) {
+	t.Helper()
+	g.things["/v2/projects/"+project+"/metrics/bucketocr_pages"]["description"] = "bucketocr: pages; old"
+	g.things["/v1/projects/"+project+"/dashboards/bucketocr"]["labels"] = object{"bucketocr_input": "old"}
+	g.changes = nil
+	g.settle()
+	out := run(t, append(slices.Concat(settings, env), "SUBSCRIPTIONS=x"), "bash", "-euc", `
+		for file in command settings access metrics alerts dashboard; do . deploy/$file.sh; done
+		read_settings function; make_metrics; make_dashboard; make_metrics; make_dashboard`)
+	g.settle()
+	want := []string{"\nPATCH /v1/projects/my-project/dashboards/bucketocr", "\nPUT /v2/projects/my-project/metrics/bucketocr_pages"}
+	if got := sorted(g.changes); out.code != 0 || !slices.Equal(got, want) {
+		t.Errorf("exit %d, changed %v, want %v\n%s", out.code, got, want, out.stderr)
+	}
 }
 
 // interrupted: three runs in a row are cut short, each further on; the next one completes them, as if nothing had been.

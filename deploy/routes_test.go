@@ -135,6 +135,22 @@ var routes = []route{
 	// Logging, Monitoring
 	{"GET", "/v2/projects/[^/]+/metrics/[^/]+", get},
 	{"POST", "/v2/projects/[^/]+/metrics", create("name", false)},
+	{"PUT", "/v2/projects/[^/]+/metrics/[^/]+", patch(false)},
+	{"GET", "/v1/projects/[^/]+/dashboards/[^/]+", get},
+	{"POST", "/v1/projects/[^/]+/dashboards", func(g *google, r *http.Request, args []string, body object) (int, any) {
+		if body["etag"] != nil {
+			return 400, failure(400, "INVALID_ARGUMENT", "an etag of what is not there yet")
+		}
+		body["etag"] = "etag-1"
+		return create("name", false)(g, r, args, body)
+	}},
+	{"PATCH", "/v1/projects/[^/]+/dashboards/[^/]+", func(g *google, r *http.Request, args []string, body object) (int, any) {
+		if thing := g.things[r.URL.Path]; thing == nil || thing["etag"] != body["etag"] {
+			return 409, failure(409, "ABORTED", "another etag")
+		}
+		body["etag"] = "etag-2"
+		return patch(false)(g, r, args, body)
+	}},
 	{"GET", "/v3/projects/[^/]+/alertPolicies", list("alertPolicies")},
 	{"POST", "/v3/projects/([^/]+)/alertPolicies", func(g *google, r *http.Request, args []string, body object) (int, any) {
 		g.serial++
@@ -145,7 +161,7 @@ var routes = []route{
 	{"GET", "/v1/.*/operations/[^/]+", get},
 
 	// what destroy takes down
-	{"DELETE", "(/(?:v1|v2|v3)/projects/.*/(?:triggers|repositories|topics|subscriptions|jobs|metrics|alertPolicies|serviceAccounts)/[^/]+)", remove},
+	{"DELETE", "(/(?:v1|v2|v3)/projects/.*/(?:triggers|repositories|topics|subscriptions|jobs|metrics|alertPolicies|dashboards|serviceAccounts)/[^/]+)", remove},
 	{"DELETE", "(/apis/serving.knative.dev/v1/namespaces/[^/]+/services/[^/]+)", remove},
 
 	// Firebase's rules

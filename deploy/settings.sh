@@ -146,6 +146,7 @@ derive() {
   TOPIC=$NAME-backfill
   SWEEP=$NAME-sweep
   METRIC=$NAME-sweeps
+  METRICS=${NAME//-/_}_ # begins the names of those that PromQL asks for: it knows no dashes
   PROJECT_NUMBER=${PROJECT_NUMBER:-123456789012} # of a dry run; a real one asks
   FUNCTION_URL=''
   BUCKET_PLACE=''

@@ -140,6 +140,7 @@ var answers = []struct {
 	}},
 	{"scheduler jobs describe", describe("scheduler jobs", itsMark)},
 	{"logging metrics describe", describe("logging metrics", itsMark)},
+	{"monitoring dashboards describe", describe("dashboard", itsMark)},
 	{"alpha monitoring policies list", list("alert ", func(name, mark string) string {
 		return "projects/my-project/alertPolicies/" + name + " " + name + " " + mark
 	})},

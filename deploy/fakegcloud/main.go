@@ -92,6 +92,10 @@ func (c command) key() string {
 		return "firestore databases " + c.flags["--database"]
 	case c.is("alpha monitoring policies"):
 		return "alert " + between(c.flags["--policy"], `"bucketocr_alert": "`, `"`)
+	case c.is("monitoring dashboards create"):
+		return "dashboard " + between(c.flags["--config"], `/dashboards/`, `"`)
+	case c.is("monitoring dashboards"):
+		return "dashboard " + c.last()
 	case c.is("scheduler jobs"):
 		return "scheduler jobs " + c.last()
 	case c.is("pubsub subscriptions update"):
@@ -114,6 +118,16 @@ func (c command) mark() string {
 	}
 	if c.is("storage buckets create") {
 		return c.flags["--location"] + " 123456789012"
+	}
+	if file := c.flags["--config-from-file"]; file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			fail(err.Error())
+		}
+		return between(string(text), `"description": "`, `"`)
+	}
+	if c.is("monitoring dashboards") {
+		return between(c.flags["--config"], `"bucketocr_input": "`, `"`)
 	}
 	if p := c.flags["--policy"]; p != "" {
 		return between(p, `"bucketocr_input": "`, `"`)

@@ -63,15 +63,18 @@ var taken = []Outcome{OutDone, OutFailed, OutRetry, OutBusy, OutDuplicate, OutSu
 
 // logSweep writes the one log line of a sweep, always with the same fields.
 func (p *Pipeline) logSweep(ctx context.Context, start time.Time, w Swept) {
-	message := "sweep done"
-	if w.Fault.Code != "" {
+	message, at := "sweep done", level(w.Fault)
+	switch {
+	case w.Fault.Code != "":
 		message = "sweep failed"
+	case w.PastWindow > 0:
+		at = slog.LevelWarn
 	}
 	var outcomes []any
 	for _, o := range taken {
 		outcomes = append(outcomes, slog.Int(string(o), w.Outcomes[o]))
 	}
-	p.o.Log.LogAttrs(ctx, level(w.Fault), message,
+	p.o.Log.LogAttrs(ctx, at, message,
 		slog.Int("taken", w.Taken), slog.Group("outcomes", outcomes...),
 		slog.Int("due", w.Due), slog.Float64("overdueSeconds", w.Overdue.Seconds()), slog.Int("pastWindow", w.PastWindow),
 		slog.String("code", w.Fault.Code), slog.String("error", clip(w.Fault.Message, maxMessage)),

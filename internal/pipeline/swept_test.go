@@ -68,9 +68,9 @@ func TestSweepTells(t *testing.T) {
 		{"no claim gets through", 2, time.Hour, func(w *world) { w.records.Before = commits },
 			"INFO sweep done: 2 taken, 0 done, 2 retry, 2 due since 3600 s, 0 past"},
 		{"none, past the window", 2, 25 * time.Hour, func(w *world) { w.records.Before = commits },
-			"INFO sweep done: 2 taken, 0 done, 2 retry, 2 due since 3600 s, 2 past"},
+			"WARN sweep done: 2 taken, 0 done, 2 retry, 2 due since 3600 s, 2 past"},
 		{"no time", 7, 25 * time.Hour, func(w *world) { w.options.ProcessTimeout = 1 },
-			"INFO sweep done: 0 taken, 0 done, 0 retry, 7 due since 3600 s, 7 past"},
+			"WARN sweep done: 0 taken, 0 done, 0 retry, 7 due since 3600 s, 7 past"},
 		{"the store is down", 1, 25 * time.Hour, func(w *world) {
 			w.records.Before = func(context.Context, string, string) error { return pipeline.ErrStoreUnavailable }
 		}, "WARN sweep failed: 0 taken, 0 done, 0 retry, 0 due since 0 s, 0 past store_unavailable"},
