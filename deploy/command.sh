@@ -58,7 +58,7 @@ found() {
   text=$(cat "$errors")
   rm -f "$errors"
   ((code == 0)) && return 0
-  if grep -Eqi 'NOT_FOUND|not found|cannot find|does not exist' <<<"$text" && ! grep -Eqi 'PERMISSION_DENIED|403' <<<"$text"; then
+  if grep -Eqi 'NOT_FOUND|not found|cannot find|does not exist' <<<"$text" && ! grep -Eqi 'PERMISSION_DENIED|(^|[^0-9])403([^0-9]|$)' <<<"$text"; then
     return 1
   fi
   say "$text"
