@@ -12,8 +12,12 @@ import (
 )
 
 // TestDeadCollector: a collector that is not there, refuses or hangs changes nothing about any delivery, is asked no more
-// for a while, and is told of once. The test itself would hang if a delivery or the end waited for it.
+// for a while, and is told of once. The test itself would hang if a delivery or the end waited for it: OpenTelemetry's own
+// time-outs are of no help here.
 func TestDeadCollector(t *testing.T) {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_METRIC_EXPORT_TIMEOUT"} {
+		t.Setenv(name, "3600000")
+	}
 	for name, tt := range map[string]struct {
 		prepare  func(c *otlptest.Collector) string
 		requests int // that arrive, at most

@@ -331,7 +331,8 @@ func TestSIGTERM(t *testing.T) {
 	t.Run("the collector hangs", func(t *testing.T) {
 		c, collector := newCloud(t), otlptest.New(t)
 		collector.Hang()
-		c.env = append(c.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
+		c.env = append(c.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_EXPORTER_OTLP_TIMEOUT=3600000",
+			"OTEL_BSP_EXPORT_TIMEOUT=3600000", "OTEL_METRIC_EXPORT_TIMEOUT=3600000") // only our own limit helps
 		testSIGTERM(t, c)
 		if collector.Requests() == 0 {
 			t.Error("nothing was sent at the end")
