@@ -353,11 +353,7 @@ func testSIGTERM(t *testing.T, c *cloud) {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	_, late := c.put("b.png", page(51))
-	for status, out := 0, ""; out != "retry"; status, out = s.post(late) { // until the signal has arrived
-		if status == 200 {
-			_, late = c.put("b.png", page(51))
-		}
+	for out := ""; out != "retry"; _, out = s.post(event.Sweep("s", time.Now())) { // until the signal has arrived
 	}
 	gate.Open()
 	<-answer
