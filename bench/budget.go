@@ -48,9 +48,14 @@ func budget(r *run) error {
 	return nil
 }
 
-// tail is the end of a program's log.
+// tail is what went wrong by a program's log, or its end.
 func (r *run) tail(name string) string {
 	b, _ := os.ReadFile(filepath.Join(r.bin, name+".log"))
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-	return strings.Join(lines[max(0, len(lines)-3):], "\n")
+	for _, l := range lines {
+		if strings.Contains(l, "ERROR") || strings.HasPrefix(l, "fatal error") {
+			return l
+		}
+	}
+	return lines[len(lines)-1]
 }

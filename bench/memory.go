@@ -11,21 +11,25 @@ import (
 var slow = standin.Waits{Storage: 5 * time.Millisecond, OCR: 300 * time.Millisecond, Firestore: 2 * time.Millisecond}
 
 // waves is how often so many are delivered at once: the collector's garbage shows from the second on.
-const waves = 4
+const waves = 3
 
 // memory takes the peak of resident memory, of a fresh process for each figure.
 func memory(r *run) error {
 	r.world.SetWaits(slow)
 	r.world.Put("photo.jpg", photo(4032, 3024))
 	rows := [][]string{{"image", "at once", "bucketocr MB", "yardstick MB", "yardstick with an exact buffer MB", "ratio"}}
-	type load struct{ label, file string }
-	loads := []load{{"12 megapixels JPEG (made smaller by bucketocr)", "photo.jpg"}}
+	type load struct {
+		label, file string
+		atOnce      []int
+	}
+	var loads []load
 	for _, s := range sizes {
 		r.world.Put(s.file, pngPage(s.bytes))
-		loads = append(loads, load{s.label, s.file})
+		loads = append(loads, load{s.label, s.file, []int{1, 16, 80}})
 	}
+	loads = append(loads, load{"12 megapixels JPEG (made smaller by bucketocr)", "photo.jpg", []int{1, 16}})
 	for _, l := range loads {
-		for _, n := range []int{1, 16, 80} {
+		for _, n := range l.atOnce {
 			us, err := r.peak(ours, l.file, n)
 			if err != nil {
 				return err
@@ -63,7 +67,7 @@ func (r *run) peak(name, file string, n int, env ...string) (int64, error) {
 	}
 	for range waves {
 		if err := r.flood(p, file, n, n); err != nil {
-			return 0, err
+			return 0, fmt.Errorf("%w; its log ends: %s", err, r.tail(name))
 		}
 	}
 	return p.memory("VmHWM")
