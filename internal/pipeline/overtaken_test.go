@@ -388,6 +388,7 @@ func TestDrainedThenAlone(t *testing.T) {
 		defer cancel()
 		p.Drain(ctx)
 		w.want("a.png", pipeline.Retrying, "interrupted")
+		synctest.Wait() // its reader may not have let go yet
 		w.answer = nil
 		w.die(ev) // its first
 		time.Sleep(pipeline.LeaseTime)

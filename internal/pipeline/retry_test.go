@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/pipeline"
@@ -177,17 +179,16 @@ func TestRetryStuck(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.png", picture(21))
 		release := make(chan struct{})
-		first := true
+		var asked atomic.Bool
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
-			if first {
-				first = false
+			if asked.CompareAndSwap(false, true) {
 				<-release
 				return result("the slow one's text"), nil
 			}
 			return result(text), nil
 		}
 		w.records.Before = func(_ context.Context, op, _ string) error {
-			if op == "commit" && !first && time.Since(ev.Time) > 0 && w.calls.Load() == 1 {
+			if op == "commit" && asked.Load() && time.Since(ev.Time) > 0 && w.calls.Load() == 1 {
 				return pipeline.ErrStoreUnavailable // the holder's renewals do not get through
 			}
 			return nil
@@ -199,6 +200,7 @@ func TestRetryStuck(t *testing.T) {
 			t.Errorf("while the lease lives: %v", err)
 		}
 		time.Sleep(time.Minute + time.Second) // between two renewals
+		synctest.Wait()
 		w.records.Before = nil
 		w.retry("a.png", nil)
 		if r := w.want("a.png", pipeline.Done, ""); r.Text != "text of 21" || r.Doubts != 0 {
