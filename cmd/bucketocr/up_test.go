@@ -149,12 +149,18 @@ func TestUpOnce(t *testing.T) {
 }
 
 func TestUpOnceFails(t *testing.T) {
-	d := newDesk(t, map[string][]byte{"a.png": page(50), "broken.png": []byte("this is a text that calls itself a picture")})
+	cut := page(51)
+	cut = cut[:bytes.Index(cut, []byte("IDAT"))+6]
+	d := newDesk(t, map[string][]byte{"a.png": page(50), "broken.png": []byte("this is a text that calls itself a picture"),
+		"cut.png": cut})
 	code, out := d.up(t.Context(), "--once")
 	if code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}
-	want(t, out, "1 done, 1 failed", "unsupported_media")
+	want(t, out, "1 done, 2 failed", "unsupported_media", "cut.png  corrupt: ", "the file is cut off")
+	if n := d.ocr.Counts().Requests; n > 2 {
+		t.Errorf("%d requests", n)
+	}
 }
 
 // TestUpRedelivers: a service that is down for a while costs a try, not the text; the local sweep is the redelivery.

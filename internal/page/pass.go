@@ -27,6 +27,9 @@ func (p *Pages) pass(ctx context.Context, h *header) *Page {
 			s.Close()
 			return nil, errSize
 		}
+		if h.format == "PNG" {
+			return newWhole(s), nil
+		}
 		return s, nil
 	}
 	return pg
@@ -44,6 +47,9 @@ func (p *Pages) collect(ctx context.Context, h *header) (*Page, error) {
 	}
 	if b == nil {
 		return p.develop(ctx, h)
+	}
+	if h.format == "PNG" && isCut(b) {
+		return nil, cutOff(io.ErrUnexpectedEOF)
 	}
 	return h.held(b, h.width, h.height, "passed through"), nil
 }

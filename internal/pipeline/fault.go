@@ -106,7 +106,7 @@ func faultOf(err error) Fault {
 		f.Code, f.Class = ocrFault(oe)
 	}
 	if pe, ok := errors.AsType[*page.Error](err); ok {
-		f.Code, f.Class = pageCodes[pe.Kind], Final
+		f.Code, f.Class, f.Message = pageCodes[pe.Kind], Final, pe.Error()
 	}
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) && (f.Code == CodeInternal || s.err != context.DeadlineExceeded) {
