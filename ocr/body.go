@@ -126,7 +126,7 @@ func (b *body) encode(p []byte) int {
 		return n
 	}
 	k := min(len(p)/4*3, b.end-b.at)
-	base64.StdEncoding.Encode(p, b.block[b.at:b.at+k])
+	encodeBase64(p, b.block[b.at:b.at+k])
 	b.at += k
 	return base64.StdEncoding.EncodedLen(k)
 }
