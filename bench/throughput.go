@@ -53,8 +53,8 @@ func (r *run) throughputOf(file string) (us, them []time.Duration, err error) {
 			}
 		}
 		if i == 0 { // pools fill, the collector finds its pace
-			b.us.record(r.ctx, r.profile, "throughput-"+file, 20*time.Second)
-			b.them.record(r.ctx, r.profile, "throughput-"+file, 20*time.Second)
+			b.us.record(r.ctx, r.profile, "throughput-"+file, 3*time.Second)
+			b.them.record(r.ctx, r.profile, "throughput-"+file, 3*time.Second)
 			continue
 		}
 		us, them = append(us, times[0]), append(them, times[1])

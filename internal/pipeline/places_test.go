@@ -125,26 +125,34 @@ func TestPlacesAtTheOCRService(t *testing.T) {
 	})
 }
 
-// An object that got no place at the OCR service all its time is not to blame; one that had one is.
+// An object that got no place at the OCR service all its time, or one too late to be of use, is not to blame; one that had
+// one is.
 func TestCrowdedOut(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		w.options.OCRPlaces = 1
-		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
-			return result(text), sleepCtx(ctx, time.Hour)
-		}
-		p := w.pipeline()
-		first := w.bucket.Put("first.png", picture(30))
-		second := w.bucket.Put("second.png", picture(31))
-		var all sync.WaitGroup
-		all.Go(func() { p.Process(t.Context(), first) })
+	for name, hold := range map[string]func(ctx context.Context) error{
+		"a place too late": func(ctx context.Context) error { return sleepCtx(ctx, time.Hour) },
+		"no place at all":  func(context.Context) error { time.Sleep(460 * time.Second); return context.DeadlineExceeded },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) { crowdedOut(t, w, hold) })
+		})
+	}
+}
+
+func crowdedOut(t *testing.T, w *world, hold func(ctx context.Context) error) {
+	w.options.OCRPlaces = 1
+	w.answer = func(ctx context.Context, text string) (ocr.Result, error) { return result(text), hold(ctx) }
+	p := w.pipeline()
+	var all sync.WaitGroup
+	for n, name := range []string{"first.png", "second.png"} {
+		ev := w.bucket.Put(name, picture(30+n))
+		all.Go(func() { p.Process(t.Context(), ev) })
 		time.Sleep(time.Second)
-		all.Go(func() { p.Process(t.Context(), second) })
-		time.Sleep(time.Second)
-		all.Wait()
-		for name, doubts := range map[string]int{"first.png": 1, "second.png": 0} {
-			if r := w.want(name, pipeline.Retrying, pipeline.CodeDeadline); r.Doubts != doubts {
-				t.Errorf("%s: %d doubts, want %d", name, r.Doubts, doubts)
-			}
+	}
+	all.Wait()
+	time.Sleep(time.Minute) // until nothing of them runs any more
+	for name, doubts := range map[string]int{"first.png": 1, "second.png": 0} {
+		if r := w.want(name, pipeline.Retrying, pipeline.CodeDeadline); r.Doubts != doubts {
+			t.Errorf("%s: %d doubts, want %d", name, r.Doubts, doubts)
 		}
-	})
+	}
 }
