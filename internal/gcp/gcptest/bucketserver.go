@@ -18,9 +18,11 @@ import (
 // serve answers GET /storage/v1/b/BUCKET/o, and GET /storage/v1/b/BUCKET/o/OBJECT, and with alt=media the same beneath /download too. The path is taken
 // apart in its escaped form: a name may hold what looks like a path.
 func (b *Bucket) serve(w http.ResponseWriter, r *http.Request) {
-	if of, ok := strings.CutPrefix(r.URL.Path, "/storage/v1/b/"); ok && r.Method == http.MethodGet && strings.HasSuffix(of, "/o") {
-		b.list(w, r, strings.TrimSuffix(of, "/o"))
-		return
+	if of, ok := strings.CutPrefix(r.URL.EscapedPath(), "/storage/v1/b/"); ok && r.Method == http.MethodGet {
+		if bucket, ok := strings.CutSuffix(of, "/o"); ok && !strings.Contains(bucket, "/") {
+			b.list(w, r, bucket)
+			return
+		}
 	}
 	bucket, name, ok := objectPath(r.URL.EscapedPath())
 	if !ok || r.Method != http.MethodGet {
