@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/url"
 	"time"
 
@@ -16,48 +17,72 @@ import (
 
 // targetText is the part about it of a command's help.
 const targetText = `
-The function's address is --to or FUNCTION_URL (gcloud run services describe bucketocr --format='value(status.url)'); with
---local it is the running up's. The caller needs roles/run.invoker on it. The ID token is ID_TOKEN if that is set, else it
+The function's address is --to, else FUNCTION_URL (gcloud run services describe bucketocr --format='value(status.url)'); with
+--local it is --to, else the running up's, whatever FUNCTION_URL says. The caller needs roles/run.invoker on it. The ID token is ID_TOKEN if that is set, else it
 comes from your credentials: a service account's, or your own by way of one (gcloud auth application-default login
---impersonate-service-account=ACCOUNT). None is sent to an address on this machine.
+--impersonate-service-account=ACCOUNT). None is sent over plain http to an address on this machine.
 `
 
 // target is the function that a command posts to.
 type target struct{ to string }
 
 func (t *target) flags(fs *flag.FlagSet) {
-	fs.StringVar(&t.to, "to", "", "`URL` of the function (default FUNCTION_URL; with --local the running up)")
+	fs.StringVar(&t.to, "to", "", "`URL` of the function (default FUNCTION_URL; with --local the running up's)")
 }
 
 // functionPoster is the way to it.
 type functionPoster struct{ *backfill.Poster }
 
-// poster finds the function. It calls nobody.
+// poster finds the function.
 func (t *target) poster(sys system, p *place) (functionPoster, error) {
-	address := t.to
-	if address == "" {
-		address, _ = sys.lookup("FUNCTION_URL")
-	}
-	if address == "" {
-		address = p.door
-	}
-	if address == "" && p.bucket != "" {
-		return functionPoster{}, errors.New("bucketocr up does not run in this folder: start it, or say --to URL")
-	}
-	if address == "" {
-		return functionPoster{}, errors.New("no address of the function: say --to URL or set FUNCTION_URL")
+	address, err := t.address(sys, p)
+	if err != nil {
+		return functionPoster{}, err
 	}
 	poster, err := backfill.NewPoster(address, idToken(sys, address))
 	return functionPoster{poster}, err
 }
 
+// address is the function's. It calls nobody but a running up, to see whether it is there.
+func (t *target) address(sys system, p *place) (string, error) {
+	if t.to != "" {
+		return t.to, nil
+	}
+	if p.bucket != "" { // a function in the cloud knows nothing of a folder, so FUNCTION_URL is not meant
+		if !answers(p.door) { // an up that was killed leaves its address behind
+			return "", errors.New("bucketocr up does not run in this folder: start it, or say --to URL")
+		}
+		return p.door, nil
+	}
+	if address, _ := sys.lookup("FUNCTION_URL"); address != "" {
+		return address, nil
+	}
+	return "", errors.New("no address of the function: say --to URL or set FUNCTION_URL")
+}
+
+// answers tells whether somebody listens at an address on this machine.
+func answers(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	conn, err := net.DialTimeout("tcp", u.Host, 5*time.Second)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
+
 // idToken is the source of ID tokens for the function; nil where none is wanted.
 func idToken(sys system, address string) func(context.Context) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && backfill.OnThisMachine(u) {
+		return nil
+	}
 	if token, ok := sys.lookup("ID_TOKEN"); ok && token != "" {
 		return func(context.Context) (string, error) { return token, nil }
 	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" {
+	if u.Scheme != "https" {
 		return nil
 	}
 	tokens := gcp.NewTokens()

@@ -36,7 +36,7 @@ func NewPoster(address string, token func(context.Context) (string, error)) (*Po
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
 		return nil, fmt.Errorf("%.100q is no address of a function: https://... is wanted", address)
 	}
-	if u.Scheme == "http" && token != nil && !loopback(u.Hostname()) {
+	if u.Scheme == "http" && token != nil && !OnThisMachine(u) {
 		return nil, fmt.Errorf("%.100q would carry the ID token in the open: https://... is wanted", address)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -47,7 +47,11 @@ func NewPoster(address string, token func(context.Context) (string, error)) (*Po
 	}}, nil
 }
 
-func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
+// OnThisMachine tells whether an address leads to the machine itself.
+func OnThisMachine(u *url.URL) bool {
+	host := u.Hostname()
+	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
 
 // Batch is 1.
 func (p *Poster) Batch() int { return 1 }
