@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -119,8 +118,11 @@ func (r *fillingReport) report(sum backfill.Summary, err error) {
 	switch {
 	case r.f.dry:
 		fmt.Fprintln(r.sys.stdout, "\nA dry run: nothing was delivered.")
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s requests. Run it again, or go on behind --after %q.\n", age(time.Since(r.progress.begun)), count(sum.Requests), sum.After)
+	case err != nil && sum.After != "":
+		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s requests. Run it again, or go on behind --after %s\n",
+			age(time.Since(r.progress.begun)), count(sum.Requests), shellWord(sum.After))
+	case err != nil:
+		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s requests. Run it again.\n", age(time.Since(r.progress.begun)), count(sum.Requests))
 	case err == nil && sum.Requests > 0:
 		fmt.Fprintf(r.sys.stdout, "\n%s requests in %s.\n", count(sum.Requests), age(time.Since(r.progress.begun)))
 	}

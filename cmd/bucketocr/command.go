@@ -83,10 +83,10 @@ func complain(sys system, name string, err error) int {
 	return exitUsage
 }
 
-// fail says why a command could not do its work, or that it was told to stop.
+// fail says why a command could not do its work, or that it was told to stop: its work is not all done then, whoever said so.
 func fail(ctx context.Context, sys system, name string, err error) int {
 	if ctx.Err() != nil {
-		return stoppedCode(ctx)
+		return exitInterrupted
 	}
 	fmt.Fprintf(sys.stderr, "bucketocr %s: %v\n", name, err)
 	return exitFailed

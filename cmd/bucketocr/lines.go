@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
@@ -54,6 +56,24 @@ func plain(s string) string {
 		return quoted
 	}
 	return s
+}
+
+// shellWord is s as one word of a shell, harmless on a terminal: what a person may copy to the next command, whoever named
+// the object. Where it holds what is not printable, it is written as bash and zsh have it.
+func shellWord(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
+		return singleQuoted(s)
+	}
+	var b strings.Builder
+	b.WriteString("$'")
+	for _, c := range []byte(s) {
+		if c > ' ' && c < 0x7f && c != '\'' && c != '\\' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "\\%03o", c)
+		}
+	}
+	return b.String() + "'"
 }
 
 // gsURL is an object's address, harmless on a terminal.

@@ -120,6 +120,10 @@ func (s *statistics) collect(ctx context.Context, records pipeline.Lister, now t
 }
 
 func (f *figures) failed(r *pipeline.Stored) error {
+	if r.Error == nil { // written by nobody of ours
+		f.Codes["no error"]++
+		return nil
+	}
 	f.Codes[r.Error.Code]++
 	return nil
 }

@@ -39,7 +39,7 @@ func (p publisher) Deliver(ctx context.Context, events []pipeline.Event) []backf
 	for i, ev := range events {
 		m, err := message(ctx, ev)
 		if err != nil {
-			answers[i] = backfill.Answer{Verdict: backfill.Wrong, What: err.Error()}
+			answers[i] = backfill.Answer{Verdict: backfill.Never, What: err.Error()}
 			continue
 		}
 		messages = append(messages, m)

@@ -62,7 +62,7 @@ func (p *Poster) Deliver(ctx context.Context, events []pipeline.Event) []Answer 
 	for i, ev := range events {
 		ce, err := event.Encode(ev)
 		if err != nil {
-			answers[i] = Answer{Wrong, err.Error()}
+			answers[i] = Answer{Never, err.Error()}
 			continue
 		}
 		answers[i] = p.Post(ctx, ce)

@@ -138,3 +138,21 @@ func TestNewPoster(t *testing.T) {
 		}
 	}
 }
+
+// TestUnsayable: an object whose event cannot be said, as a file deep in a folder, does not keep the others from going.
+func TestUnsayable(t *testing.T) {
+	server := httptest.NewServer(says(200, "done\n"))
+	defer server.Close()
+	p, err := NewPoster(server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := full(3)
+	s[1].Name = s[1].Name[:6] + strings.Repeat("x", 1100) + ".png"
+	sum, err := Run(t.Context(), Options{
+		Objects: s, Records: pipelinetest.NewMemory(), Listing: pipeline.Listing{Bucket: "b"}, Deliver: p, InFlight: 1,
+	})
+	if err != nil || sum.Results["done"] != 2 || sum.Results[Undelivered] != 1 || sum.After != s[0].Name {
+		t.Errorf("%+v, %v", sum, err)
+	}
+}

@@ -181,6 +181,8 @@ func (r *run) settle(work context.Context, leave *pass, batch []chosen, answers 
 		switch a.Verdict {
 		case Settled:
 			r.end(batch[i], a.What, "")
+		case Never:
+			r.end(batch[i], Undelivered, a.What)
 		case Wrong:
 			leave.release()
 			return nil, fmt.Errorf("%w: %s", ErrWrongAddress, a.What)
