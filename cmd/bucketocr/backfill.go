@@ -16,15 +16,15 @@ const backfillHelp = `Delivers the events of objects that are in a bucket alread
 with --local those of a folder to the running up.
 
 What has ended is passed over, and what is in work as well: the sweep finishes that. Objects that came after the start are left
-to their own events. When the function refuses, all wait together and try again one at a time, for some seven minutes; then the
-run ends. Ctrl-C ends it too: run it again, or go on behind the name that it prints (--after). Nothing is read twice in any case.
+to their own events. When the function refuses, all wait together and try again one at a time; a dozen refusals in a row, some seven
+minutes where they come at once, end the run. Ctrl-C ends it too: run it again, or go on behind the name that it prints (--after). Nothing is read twice in any case.
 
 By POST each event waits for its object's end, so --in-flight should not be above what the function takes: FUNCTION_MAX_INSTANCES
 × FUNCTION_CONCURRENCY, 8 by default. For buckets of millions publish to a topic instead (--topic; deploy.sh makes
 bucketocr-backfill): Pub/Sub then delivers at the platform's pace, for a week, and this command only lists.
 
 Exits with 1 where an object failed or could not be delivered. It costs a list operation for each thousand objects, and a read
-for each image among them.
+for each image among them; a bar on a terminal lists twice.
 ` + placeText + targetText + `
 Example: bucketocr backfill gs://my-scans/2025/ --dry-run
          bucketocr backfill gs://my-scans --topic projects/my-project/topics/bucketocr-backfill
@@ -75,6 +75,7 @@ func (f *filling) run(ctx context.Context, sys system, args []string) int {
 	}
 	r := &fillingReport{sys: sys, f: f, progress: newProgress(sys, f.json || f.dry)}
 	o.Ended = r.ended
+	o.Passed = func(pipeline.Object, string) { r.progress.add(1, "") }
 	go r.countAll(ctx, *o)
 	sum, err := backfill.Run(ctx, *o)
 	r.progress.finish()
@@ -99,7 +100,7 @@ func (f *filling) check(args []string) error {
 		return errors.New("name one bucket: gs://BUCKET or gs://BUCKET/PREFIX; or a folder with --local")
 	case *f.dir != "" && len(args) > 1:
 		return errors.New("with --local at most a prefix of names in the folder")
-	case f.limit < 0, f.rate < 0, f.inFlight < 1, f.inFlight > 1000:
+	case f.limit < 0, !(f.rate >= 0), f.inFlight < 1, f.inFlight > 1000:
 		return errors.New("--limit and --rate are not negative, --in-flight is 1 to 1000")
 	case f.topic != "" && (f.target.to != "" || *f.dir != ""):
 		return errors.New("--topic goes with neither --to nor --local")

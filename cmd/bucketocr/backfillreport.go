@@ -26,15 +26,16 @@ type fillingReport struct {
 	bad int64 // failed or undelivered
 }
 
-// countAll goes through the listing once more, beside the run, so that the bar knows how much there is. What it chooses
-// may differ a little from the run's own: it counts at another time.
+// countAll goes through the listing once more, beside the run and without asking for documents, so that the bar knows how
+// much there is.
 func (r *fillingReport) countAll(ctx context.Context, o backfill.Options) {
-	if !r.progress.bar || r.f.dry || r.f.json {
+	if !r.progress.bar || r.f.dry || r.f.json || r.f.limit > 0 {
 		return
 	}
-	o.Deliver, o.Ended = nil, nil
-	if sum, err := backfill.Run(ctx, o); err == nil {
-		r.progress.of(sum.Chosen)
+	n := int64(0)
+	err := o.Objects.ListObjects(ctx, o.Listing, func(pipeline.Listed) error { n++; return nil })
+	if err == nil {
+		r.progress.of(n)
 	}
 }
 

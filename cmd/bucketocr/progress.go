@@ -134,7 +134,7 @@ func (p *progress) line(now time.Time) string {
 	s := fmt.Sprintf("%s, %.1f/s", objects(p.done), pace)
 	if p.total > 0 {
 		share := min(float64(p.done)/float64(p.total), 1)
-		s = fmt.Sprintf("%3.0f %%  %s of %s, %.1f/s", 100*share, count(p.done), count(p.total), pace)
+		s = fmt.Sprintf("%3d %%  %s of %s, %.1f/s", int(100*share), count(p.done), count(p.total), pace)
 		if p.bar {
 			full := int(share * barWidth)
 			s = "[" + strings.Repeat("=", full) + strings.Repeat(" ", barWidth-full) + "] " + s

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"text/tabwriter"
@@ -204,15 +205,15 @@ func (r *retrial) gone(ctx context.Context, o pipeline.Object) (bool, error) {
 // report says what came of it.
 func (r *retrial) report(err error) {
 	if r.w.json {
-		_ = json.NewEncoder(r.sys.stdout).Encode(map[string]any{"sum": r.sum})
+		_ = json.NewEncoder(r.sys.stdout).Encode(map[string]any{"sum": r.sum, "complete": err == nil})
 		return
 	}
 	w := tabwriter.NewWriter(r.sys.stdout, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	fmt.Fprintf(w, "selected\t%s\t%s\n", count(r.sum.Selected), codes(r.sum.Codes))
 	fmt.Fprintf(w, "to be tried again\t%s\n", count(r.sum.Retried))
-	for why, n := range r.sum.Skipped {
-		fmt.Fprintf(w, "left alone\t%s\t%s\n", count(n), why)
+	for _, why := range slices.Sorted(maps.Keys(r.sum.Skipped)) {
+		fmt.Fprintf(w, "left alone\t%s\t%s\n", count(r.sum.Skipped[why]), why)
 	}
 	switch {
 	case r.w.dry:

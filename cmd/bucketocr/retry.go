@@ -123,7 +123,7 @@ func (w *wish) check(args []string) error {
 		return errors.New("--warning and --model are for --status done")
 	case w.warning != "" && !slices.Contains(pipeline.AllWarnings(), w.warning):
 		return fmt.Errorf("no warning is called %s: %s", plain(w.warning), strings.Join(pipeline.AllWarnings(), ", "))
-	case w.limit < 0 || w.rate <= 0 || w.overdue < 0:
+	case w.limit < 0 || !(w.rate > 0) || w.overdue < 0:
 		return errors.New("--limit, --rate and --overdue are not negative, and --rate is not 0")
 	}
 	return nil

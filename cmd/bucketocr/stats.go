@@ -139,7 +139,7 @@ func (f *figures) unfinished(now time.Time) func(*pipeline.Stored) error {
 		if r.Due.Before(now) {
 			f.Overdue++
 		}
-		if f.Oldest != nil && !r.WindowStart.Before(f.Oldest.Since) {
+		if r.WindowStart.IsZero() || f.Oldest != nil && !r.WindowStart.Before(f.Oldest.Since) {
 			return nil
 		}
 		f.Oldest = &oldest{Object: "gs://" + r.Bucket + "/" + r.Name, Since: r.WindowStart}

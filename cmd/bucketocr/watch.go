@@ -28,6 +28,10 @@ func watchFlags(fs *flag.FlagSet) action {
 	return w.run
 }
 
+// clocks is how far ours may be ahead of the store's, whose times the documents hold. What changed within it before the
+// start is shown as well.
+const clocks = 5 * time.Second
+
 // watching is one call of watch.
 type watching struct {
 	dir              *string
@@ -49,7 +53,7 @@ func (w *watching) run(ctx context.Context, sys system, args []string) int {
 		return code
 	}
 	defer p.close()
-	w.begun = time.Now()
+	w.begun = time.Now().Add(-clocks)
 	fmt.Fprintf(sys.stderr, "watching %s (Ctrl-C ends it)\n", p.where)
 	err = p.records.Watch(ctx, func(_ string, r *pipeline.Record) error {
 		if !w.all && r.Updated.Before(w.begun) || len(wanted) > 0 && !slices.Contains(wanted, r.Status) || !hasPrefix(r, w.prefix) {

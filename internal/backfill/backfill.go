@@ -35,6 +35,8 @@ type Options struct {
 
 	// Ended, where set, is told what became of each object that was chosen, one call at a time.
 	Ended func(Result)
+	// Passed, where set, is told of each object that is passed over, and why, one call at a time.
+	Passed func(o pipeline.Object, reason string)
 	// Sleep waits, or returns the context's error; nil: in real time.
 	Sleep func(ctx context.Context, d time.Duration) error
 }

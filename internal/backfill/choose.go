@@ -8,12 +8,17 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // headBatch is how many documents are asked for at once.
 const headBatch = 100
+
+// clocks is how far ours may be behind the bucket's. What came within it is delivered although its own event is on the way:
+// that does no harm, while passing over an object that has no event would lose it.
+const clocks = 10 * time.Minute
 
 // errLimit ends the listing when enough was chosen.
 var errLimit = errors.New("as many as were asked for")
@@ -72,6 +77,9 @@ func (c *chooser) flush(ctx context.Context) error {
 func (c *chooser) hand(o pipeline.Listed, reason string) error {
 	if reason != "" {
 		c.r.skip(o, reason)
+		if c.r.o.Passed != nil {
+			c.r.o.Passed(o.Object, reason)
+		}
 		return nil
 	}
 	if c.r.full() {
@@ -83,7 +91,7 @@ func (c *chooser) hand(o pipeline.Listed, reason string) error {
 // passedOver is why an object is none of ours, whatever its document says.
 func (r *run) passedOver(o pipeline.Listed) string {
 	switch {
-	case o.Created.After(r.begun):
+	case o.Created.After(r.begun.Add(clocks)):
 		return SkipNew
 	case o.Created.Before(r.o.NewerThan):
 		return SkipOld

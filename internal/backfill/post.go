@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -27,6 +28,7 @@ type Poster struct {
 	url    string
 	token  func(context.Context) (string, error) // nil: none
 	client *http.Client
+	known  atomic.Bool // there was a token: that there is none now will pass
 }
 
 // NewPoster takes the function's address and a source of ID tokens for it, nil where none is wanted. It does not touch the
@@ -78,9 +80,13 @@ func (p *Poster) Post(ctx context.Context, ce cloudevents.Event) Answer {
 	}
 	if p.token != nil {
 		token, err := p.token(ctx)
+		if err != nil && p.known.Load() {
+			return Answer{Refused, err.Error()}
+		}
 		if err != nil {
 			return Answer{Wrong, err.Error()}
 		}
+		p.known.Store(true)
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := p.client.Do(req)

@@ -127,6 +127,24 @@ func TestPostSendsTheEvent(t *testing.T) {
 	}
 }
 
+// TestTokenFaults: without any token nothing goes out and nothing will; one that is missing later is waited for.
+func TestTokenFaults(t *testing.T) {
+	server := httptest.NewServer(says(200, "done"))
+	defer server.Close()
+	err := errors.New("no credentials")
+	p, _ := NewPoster(server.URL, func(context.Context) (string, error) { return "t", err })
+	for _, want := range []Verdict{Wrong, Settled, Refused} {
+		if got := p.Deliver(t.Context(), []pipeline.Event{eventOf(full(1)[0])}); got[0].Verdict != want {
+			t.Errorf("%+v, want %d", got, want)
+		}
+		if err == nil {
+			err = errors.New("the metadata server is restarted")
+		} else {
+			err = nil
+		}
+	}
+}
+
 func TestNewPoster(t *testing.T) {
 	token := func(context.Context) (string, error) { return "", nil }
 	for address, bad := range map[string]bool{

@@ -68,13 +68,14 @@ type retrial struct {
 	drop []int // those that are read again
 }
 
-// retry decides whether a person may have the record's generation tried again, and what the record says then: as if it
+// retry decides whether a person may have the record's generation tried again (a lease must be long over: the person's
+// clock may be ahead of the holder's), and what the record says then: as if it
 // had just been claimed for the first time, but for its attempts and the pages that stay.
 func retry(old *Record, t retrial) (*Change, verdict) {
 	switch {
 	case old == nil, old.Status == Erased:
 		return nil, ended
-	case old.Status == Processing && old.Lease != nil && t.now.Before(old.Lease.Expires):
+	case old.Status == Processing && old.Lease != nil && t.now.Before(old.Lease.Expires.Add(DueGrace)):
 		return nil, leased
 	}
 	rec := old.clone()

@@ -199,7 +199,7 @@ func TestRetryStuck(t *testing.T) {
 		if _, err := pipeline.Retry(t.Context(), w.records, w.stored("a.png"), "me", nil); !errors.Is(err, pipeline.ErrNothingToRetry) {
 			t.Errorf("while the lease lives: %v", err)
 		}
-		time.Sleep(time.Minute + time.Second) // between two renewals
+		time.Sleep(6*time.Minute + time.Second) // long after the lease's end, between two renewals
 		synctest.Wait()
 		w.records.Before = nil
 		w.retry("a.png", nil)

@@ -290,6 +290,7 @@ func TestEveryStateEveryEvent(t *testing.T) {
 		{"done", record(Done)},
 		{"failed", record(Failed, func(r *Record) { r.Error = &RecordError{Code: "c"} })},
 		{"marker", record(Erased)},
+		{"expired long ago", record(Processing, func(r *Record) { r.Lease.Expires = now.Add(-DueGrace) })},
 	}
 	claim := func(generation int64, living, alone bool) func(*Record) (*Change, string) {
 		return func(old *Record) (*Change, string) {
@@ -320,39 +321,39 @@ func TestEveryStateEveryEvent(t *testing.T) {
 		want string // one word for each state: the status written, or "-" and why not
 	}{
 		{"finalize, same (delivery or sweep)", claim(5, false, false),
-			"processing -leased -leased processing -want_alone -want_alone processing -ended -ended -ended"},
+			"processing -leased -leased processing -want_alone -want_alone processing -ended -ended -ended processing"},
 		{"finalize, same, alone", claim(5, false, true),
-			"processing -leased -leased processing processing processing processing -ended -ended -ended"},
+			"processing -leased -leased processing processing processing processing -ended -ended -ended processing"},
 		{"finalize, newer", claim(6, false, false),
-			"processing processing processing processing processing processing processing processing processing processing"},
+			"processing processing processing processing processing processing processing processing processing processing processing"},
 		{"finalize, older", claim(4, false, false),
-			"processing -older -older -older -older -older -older -older -older -older"},
+			"processing -older -older -older -older -older -older -older -older -older -older"},
 		{"finalize, older, lives", claim(4, true, false),
-			"processing processing processing processing processing processing processing processing processing processing"},
+			"processing processing processing processing processing processing processing processing processing processing processing"},
 		{"delete, same", del(5, false),
-			"deleted deleted deleted deleted deleted deleted deleted deleted deleted -claimed"},
+			"deleted deleted deleted deleted deleted deleted deleted deleted deleted -claimed deleted"},
 		{"delete, newer", del(6, false),
-			"deleted -older -older -older -older -older -older -older -older deleted"},
+			"deleted -older -older -older -older -older -older -older -older deleted -older"},
 		{"delete, newer, ours is gone", del(6, true),
-			"deleted deleted deleted deleted deleted deleted deleted deleted deleted deleted"},
+			"deleted deleted deleted deleted deleted deleted deleted deleted deleted deleted deleted"},
 		{"delete, older", del(4, false),
-			"deleted -ended -ended -ended -ended -ended -ended -ended -ended -ended"},
+			"deleted -ended -ended -ended -ended -ended -ended -ended -ended -ended -ended"},
 		{"renew", commit(func(r *Record) *Change { return renew(r, now) }),
-			"-lost -lost processing -lost -lost -lost -lost -lost -lost -lost"},
+			"-lost -lost processing -lost -lost -lost -lost -lost -lost -lost -lost"},
 		{"page finished", commit(func(r *Record) *Change { return progress(r, 2, []PageRecord{{Page: 1}}, now) }),
-			"-lost -lost processing -lost -lost -lost -lost -lost -lost -lost"},
+			"-lost -lost processing -lost -lost -lost -lost -lost -lost -lost -lost"},
 		{"complete", commit(func(r *Record) *Change { return complete(r, document{pages: 1}) }),
-			"-lost -lost done -lost -lost -lost -lost -lost -lost -lost"},
+			"-lost -lost done -lost -lost -lost -lost -lost -lost -lost -lost"},
 		{"pause", commit(func(r *Record) *Change { return rules.pause(r, now) }),
-			"-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost"},
+			"-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost -lost"},
 		{"retry", func(old *Record) (*Change, string) {
 			ch, v := retry(old, retrial{now: now, by: "me"})
 			return ch, string(v)
-		}, "-ended -leased -leased retrying retrying retrying retrying retrying retrying -ended"},
-		{"final fault", commit(fault(Final)), "-lost -lost failed -lost -lost -lost -lost -lost -lost -lost"},
-		{"object's fault", commit(fault(OfObject)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost"},
-		{"doubt", commit(fault(Doubt)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost"},
-		{"service's fault", commit(fault(Service)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost"},
+		}, "-ended -leased -leased -leased -leased -leased retrying retrying retrying -ended retrying"},
+		{"final fault", commit(fault(Final)), "-lost -lost failed -lost -lost -lost -lost -lost -lost -lost -lost"},
+		{"object's fault", commit(fault(OfObject)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost -lost"},
+		{"doubt", commit(fault(Doubt)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost -lost"},
+		{"service's fault", commit(fault(Service)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost -lost"},
 	}
 	for _, e := range events {
 		words := strings.Fields(e.want)
