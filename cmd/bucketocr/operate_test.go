@@ -207,7 +207,7 @@ func TestStats(t *testing.T) {
 	})
 }
 
-// TestWatch: what is there already is not news; each change is a line.
+// TestWatch: each change is a line; what stood there long before the start is none.
 func TestWatch(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
 		o.write(o.record("old.png", pipeline.Done))
@@ -226,8 +226,14 @@ func TestWatch(t *testing.T) {
 		if code := <-ended; code != exitInterrupted {
 			t.Errorf("exit %d", code)
 		}
-		if s := out.String(); strings.Contains(s, "old.png") || strings.Contains(s, "work.png") {
+		if s := out.String(); strings.Contains(s, "work.png") {
 			t.Error(s)
+		}
+		w := watching{begun: time.Now()}
+		old := o.now("old.png")
+		old.Updated = w.begun.Add(-clocks)
+		if w.news(old) || !w.news(o.now("new.png")) {
+			t.Error("what stood there long before is news, or what just changed is none")
 		}
 		o.want(exitUsage, []string{"no status is called finished"}, "watch", "--status", "finished")
 	})

@@ -53,10 +53,10 @@ func (w *watching) run(ctx context.Context, sys system, args []string) int {
 		return code
 	}
 	defer p.close()
-	w.begun = time.Now().Add(-clocks)
+	w.begun = time.Now()
 	fmt.Fprintf(sys.stderr, "watching %s (Ctrl-C ends it)\n", p.where)
 	err = p.records.Watch(ctx, func(_ string, r *pipeline.Record) error {
-		if !w.all && r.Updated.Before(w.begun) || len(wanted) > 0 && !slices.Contains(wanted, r.Status) || !hasPrefix(r, w.prefix) {
+		if !w.news(r) || len(wanted) > 0 && !slices.Contains(wanted, r.Status) || !hasPrefix(r, w.prefix) {
 			return nil
 		}
 		return w.print(sys, r)
@@ -66,6 +66,9 @@ func (w *watching) run(ctx context.Context, sys system, args []string) int {
 	}
 	return stoppedCode(ctx)
 }
+
+// news tells whether a record changed since the start, or all are wanted.
+func (w *watching) news(r *pipeline.Record) bool { return w.all || r.Updated.After(w.begun.Add(-clocks)) }
 
 func (w *watching) print(sys system, r *pipeline.Record) error {
 	if w.json {
