@@ -41,7 +41,9 @@ func TestDependencies(t *testing.T) {
 		"internal/telemetry":             {"ocr", "internal/pipeline"},
 		"internal/gcp/gcptest":           {"internal/pipeline"},
 		"internal/local":                 {"internal/pipeline"},
-		"cmd/bucketocr":                  {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill", "internal/plan"},
+		"internal/ui":                    {"internal/pipeline", "internal/page", "internal/ui/render"},
+		"cmd/bucketocr": {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill", "internal/plan",
+			"internal/ui", "internal/page"},
 	}
 	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {
 		path, imports, _ := strings.Cut(line, " ")
@@ -71,6 +73,7 @@ func TestDeployedWeight(t *testing.T) {
 	for _, dep := range goList(t, "-deps", ".") {
 		for _, unwanted := range []string{
 			module + "/internal/local", module + "/internal/backfill", module + "/internal/gcp/topic", module + "/internal/plan", module + "/bench",
+			module + "/internal/ui", "goldmark", "bluemonday", "goja", "chromedp",
 			module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest", "otlptest",
 			"sqlite", "modernc.org", "gosseract", "pagetest", "cobra", "urfave", "cloud.google.com/go/storage", "testing/",
 		} {

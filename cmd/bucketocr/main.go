@@ -30,6 +30,7 @@ type system struct {
 func commands() []command {
 	return []command{
 		{"up", "[--once] [DIR]", "turn the images in DIR (default ./inbox) into text, here, without an account or a GPU", text(upHelp), upFlags},
+		{"ui", "[--local DIR]", "look at the documents on a live page", text(uiHelp), uiFlags},
 		{"serve", "", "serve the function as Cloud Run runs it, on $PORT", serveHelp, serveFlags},
 		{"backfill", "gs://BUCKET[/PREFIX] | --local DIR", "deliver what is in a bucket already", text(backfillHelp), backfillFlags},
 		{"retry", "[SELECTION | OBJECT ...]", "ask for another try of what failed, is stuck or was read badly", text(retryHelp), retryFlags},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -27,7 +26,7 @@ type store interface {
 // bucket is what a bucket offers to a person.
 type bucket interface {
 	pipeline.ObjectLister
-	Live(ctx context.Context, bucket, name string) (pipeline.Object, pipeline.Attributes, error)
+	pipeline.Objects
 }
 
 // place is where a command finds documents and objects: Google Cloud as the environment says, or a folder.

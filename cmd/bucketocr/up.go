@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -40,11 +41,15 @@ const stopTime = 15 * time.Second
 
 func upFlags(fs *flag.FlagSet) action {
 	once := fs.Bool("once", false, "end when all is done, and show each text's first lines; exit 1 if anything failed")
-	return func(ctx context.Context, sys system, args []string) int { return up(ctx, sys, args, *once) }
+	page := fs.String("page", "", "where the live page is: `PORT` or HOST:PORT; off turns it off. The default is "+pagePort+" on this\n"+
+		"machine alone, or any port where that is taken; with --once it is off")
+	return func(ctx context.Context, sys system, args []string) int {
+		return up(ctx, sys, args, *once, *page)
+	}
 }
 
 // up is the local run.
-func up(ctx context.Context, sys system, args []string, once bool) int {
+func up(ctx context.Context, sys system, args []string, once bool, pageAt string) int {
 	dir := "inbox"
 	if len(args) > 0 {
 		dir = args[0]
@@ -52,7 +57,7 @@ func up(ctx context.Context, sys system, args []string, once bool) int {
 	if len(args) > 1 {
 		return complain(sys, "up", fmt.Errorf("one folder, not %q as well", args[1]))
 	}
-	u := &upRun{sys: sys, dir: dir, once: once}
+	u := &upRun{sys: sys, dir: dir, once: once, pageAt: pageAt}
 	code, err := u.run(ctx)
 	if err != nil {
 		fmt.Fprintf(sys.stderr, "bucketocr up: %v\n", err)
@@ -65,10 +70,14 @@ type upRun struct {
 	sys     system
 	dir     string
 	once    bool
+	pageAt  string // where the live page shall be: see listenPage
+	pageOn  net.Listener
+	page    *livePage // nil where there is none
 	bucket  *local.World
 	records records
 	door    *bucketocr.Door
 	poster  *poster
+	log     *slog.Logger
 	screen  *screen
 	posting atomic.Int64 // deliveries under way
 }
@@ -87,6 +96,10 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	if err := u.checkSettings(); err != nil {
 		return exitUsage, err
 	}
+	if err := u.takePage(); err != nil {
+		return exitUsage, err
+	}
+	defer u.closePage()
 	u.bucket, err = local.Open(u.dir)
 	if err != nil {
 		return exitFailed, err
@@ -119,6 +132,8 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 		return exitFailed, err
 	}
 	defer os.Remove(doorFile(u.dir))
+	u.startPage(ctx, cfg)
+	defer u.closePage() // before the folder is let go
 	u.introduce(cfg, service)
 	return u.work(ctx, service)
 }
@@ -165,8 +180,8 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 		Objects: u.bucket, Records: u.records, Token: tokens.Token, Forget: tokens.Forget, Redeliver: u.sys.backoff,
 		PageMade: func(o pipeline.Object, n int, how string) { u.screen.made(o, n, how) },
 	}
-	log := slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}))
-	u.door, err = bucketocr.New(cfg, world, log)
+	u.log = slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	u.door, err = bucketocr.New(cfg, world, u.log)
 	return err
 }
 
@@ -181,7 +196,11 @@ func (u *upRun) introduce(cfg config.Config, service *ocrService) {
 	if cfg.FirestoreEmulatorHost != "" {
 		store = whereRecords(cfg)
 	}
-	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\ndoor     %s\n\n",
+	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\ndoor     %s\n",
 		u.dir, store, filepath.Join(u.dir, ".bucketocr", "text"), filepath.Join(u.dir, ".bucketocr", "log.jsonl"),
 		service.describe(), u.poster.url)
+	if u.page != nil {
+		fmt.Fprintf(u.sys.stdout, "page     %s\n", u.page.url)
+	}
+	fmt.Fprintln(u.sys.stdout)
 }

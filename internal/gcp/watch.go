@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"path"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
@@ -19,6 +21,12 @@ import (
 // whole collection, so it begins with one read for each record. A broken stream is opened again where it ended; after
 // several that brought nothing in a row, Watch gives up.
 func (r *Records) Watch(ctx context.Context, fn func(id string, r *pipeline.Record) error) error {
+	return r.WatchNewest(ctx, 0, fn)
+}
+
+// WatchNewest is Watch of the records that were created last, n at most (0: of all), and begins with as many reads. The
+// query is by created, descending, over the index that Firestore keeps of every field.
+func (r *Records) WatchNewest(ctx context.Context, n int, fn func(id string, r *pipeline.Record) error) error {
 	s, err := r.open(ctx, "watch")
 	if ctx.Err() != nil {
 		return nil
@@ -26,7 +34,7 @@ func (r *Records) Watch(ctx context.Context, fn func(id string, r *pipeline.Reco
 	if err != nil {
 		return err
 	}
-	w := watch{store: s, fn: fn, told: map[string]int64{}}
+	w := watch{store: s, fn: fn, newest: n, told: map[string]int64{}}
 	return w.run(ctx)
 }
 
@@ -34,6 +42,7 @@ func (r *Records) Watch(ctx context.Context, fn func(id string, r *pipeline.Reco
 type watch struct {
 	store  *store
 	fn     func(string, *pipeline.Record) error
+	newest int              // how many records; 0: all
 	told   map[string]int64 // the version of each record that fn saw: a stream begun again repeats some
 	resume []byte           // where the next stream goes on
 	fresh  bool             // the stream brought something
@@ -96,11 +105,14 @@ func (w *watch) stream(ctx context.Context) error {
 }
 
 func (w *watch) request() *pb.ListenRequest {
+	wanted := &pb.StructuredQuery{From: from(w.store.collection)}
+	if w.newest > 0 {
+		wanted.OrderBy = []*pb.StructuredQuery_Order{{Field: field("created"), Direction: pb.StructuredQuery_DESCENDING}}
+		wanted.Limit = wrapperspb.Int32(int32(min(w.newest, math.MaxInt32)))
+	}
 	query := &pb.Target_QueryTarget{
-		Parent: w.store.root(),
-		QueryType: &pb.Target_QueryTarget_StructuredQuery{
-			StructuredQuery: &pb.StructuredQuery{From: from(w.store.collection)},
-		},
+		Parent:    w.store.root(),
+		QueryType: &pb.Target_QueryTarget_StructuredQuery{StructuredQuery: wanted},
 	}
 	t := &pb.Target{TargetType: &pb.Target_Query{Query: query}, TargetId: target}
 	if w.resume != nil {

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -19,14 +20,34 @@ func (w *World) Open(ctx context.Context, o pipeline.Object) (pipeline.Content, 
 	if err := ctx.Err(); err != nil {
 		return pipeline.Content{}, err
 	}
-	state := w.find(o.Name)
-	if o.Bucket != w.bucket || state.gone || state.generation != o.Generation || state.generation == 0 {
-		return pipeline.Content{}, gone(o.Name)
+	return openIn(ctx, w.root, w.Store, o, w.find(o.Name))
+}
+
+// Open is [pipeline.Objects].Open for a process that only looks on: of what the last scan of the directory has seen.
+func (s *Store) Open(ctx context.Context, o pipeline.Object) (pipeline.Content, error) {
+	var state object
+	err := s.rows(ctx, func(rows *sql.Rows) error {
+		return rows.Scan(&state.generation, &state.mtime, &state.size, &state.gone)
+	}, "SELECT generation, mtime, size, gone FROM objects WHERE name = ?", o.Name)
+	if err != nil {
+		return pipeline.Content{}, err
 	}
-	if _, err := w.stat(o.Name); err != nil { // before opening it: opening a pipe would wait for its writer
+	root, err := os.OpenRoot(string(s.folder))
+	if err != nil {
 		return pipeline.Content{}, storageError(o.Name, err)
 	}
-	file, err := w.root.Open(o.Name)
+	defer root.Close()
+	return openIn(ctx, root, s, o, state)
+}
+
+func openIn(ctx context.Context, root *os.Root, s *Store, o pipeline.Object, state object) (pipeline.Content, error) {
+	if o.Bucket != s.bucket || state.gone || state.generation != o.Generation || state.generation == 0 {
+		return pipeline.Content{}, gone(o.Name)
+	}
+	if _, err := statIn(root, s.folder, o.Name); err != nil { // before opening it: opening a pipe would wait for its writer
+		return pipeline.Content{}, storageError(o.Name, err)
+	}
+	file, err := root.Open(o.Name)
 	if err != nil {
 		return pipeline.Content{}, storageError(o.Name, err)
 	}
@@ -63,7 +84,7 @@ func (w *World) object(name string, o object) pipeline.Object {
 }
 
 func attributes(name string, o object) pipeline.Attributes {
-	return pipeline.Attributes{ContentType: contentType(name), Size: o.size}
+	return pipeline.Attributes{ContentType: ContentType(name), Size: o.size}
 }
 
 func gone(name string) error { return fmt.Errorf("%w: %q", pipeline.ErrObjectGone, name) }

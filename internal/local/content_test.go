@@ -228,7 +228,7 @@ func TestContentTypes(t *testing.T) {
 		"a.png": "image/png", "a/b.c/D.JPeG": "image/jpeg", "x.tif": "image/tiff", "x.pdf": "application/pdf",
 		"README.md": "text/markdown", "a.png/b": unknownType, "scan": unknownType, "a.": unknownType, "a.xyz": unknownType,
 	} {
-		if got := contentType(name); got != want {
+		if got := ContentType(name); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
 		}
 	}

@@ -53,8 +53,8 @@ var contentTypes = map[string]string{
 	".zip":  "application/zip",
 }
 
-// contentType is the type that an object of this name declares.
-func contentType(name string) string {
+// ContentType is the type that an object of this name declares.
+func ContentType(name string) string {
 	if t, ok := contentTypes[strings.ToLower(path.Ext(name))]; ok {
 		return t
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -55,13 +56,15 @@ func validName(name string) bool {
 }
 
 // stat looks at the file of a name. What is no regular file inside the directory is [fs.ErrNotExist].
-func (w *World) stat(name string) (fs.FileInfo, error) {
-	info, err := w.root.Lstat(name)
+func (w *World) stat(name string) (fs.FileInfo, error) { return statIn(w.root, w.folder, name) }
+
+func statIn(root *os.Root, f folder, name string) (fs.FileInfo, error) {
+	info, err := root.Lstat(name)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		if !w.staysInside(name) {
+		if !staysInside(root, f, name) {
 			return nil, fs.ErrNotExist
 		}
-		info, err = w.root.Stat(name)
+		info, err = root.Stat(name)
 	}
 	if err != nil {
 		return nil, err
@@ -74,13 +77,13 @@ func (w *World) stat(name string) (fs.FileInfo, error) {
 
 // staysInside tells whether a link ends where an object could be. Links into our own folder would do harm: to open and
 // close a file of the database ends the locks that this process holds on it.
-func (w *World) staysInside(link string) bool {
-	if _, err := w.root.Stat(link); err != nil {
+func staysInside(root *os.Root, f folder, link string) bool {
+	if _, err := root.Stat(link); err != nil {
 		return false // it leads nowhere, or out
 	}
-	root, err1 := filepath.EvalSymlinks(string(w.folder))
-	end, err2 := filepath.EvalSymlinks(filepath.Join(string(w.folder), filepath.FromSlash(link)))
-	inside, err3 := filepath.Rel(root, end)
+	top, err1 := filepath.EvalSymlinks(string(f))
+	end, err2 := filepath.EvalSymlinks(filepath.Join(string(f), filepath.FromSlash(link)))
+	inside, err3 := filepath.Rel(top, end)
 	return errors.Join(err1, err2, err3) == nil && validName(filepath.ToSlash(inside))
 }
 

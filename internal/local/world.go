@@ -60,7 +60,7 @@ func (w *World) open(f folder) (err error) {
 	if w.objects, err = w.loadObjects(context.Background()); err != nil {
 		return f.unusable(err)
 	}
-	return w.sweepTexts()
+	return errors.Join(w.sweepTexts(), w.sweepIncoming())
 }
 
 // Close ends the world and lets the directory go. It may be called twice.

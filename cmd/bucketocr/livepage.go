@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/internal/local"
+	darkroom "github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/ui"
+)
+
+// pagePort is where the live page is, unless somebody else listens there.
+const pagePort = "7275"
+
+// pageLimits bound the page images that the live page makes for a person, whatever the function's own limits are.
+var pageLimits = darkroom.Limits{MaxBytes: 512 << 20, MaxPixels: 120e6, MaxPages: 20_000}
+
+// livePage is the page while it is served.
+type livePage struct {
+	url    string
+	server *http.Server
+	end    context.CancelFunc
+	ended  chan struct{}
+}
+
+// listenPage takes the page's address: PORT or HOST:PORT, on this machine alone where no host is named; empty means
+// pagePort, or any port where that is taken.
+func listenPage(at string) (net.Listener, error) {
+	if at == "" {
+		if l, err := net.Listen("tcp", "127.0.0.1:"+pagePort); err == nil {
+			return l, nil
+		}
+		at = "127.0.0.1:0"
+	}
+	if _, err := strconv.Atoi(at); err == nil {
+		at = "127.0.0.1:" + at
+	}
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		return nil, fmt.Errorf("the page cannot be at %s: %w", at, rootCause(err))
+	}
+	return l, nil
+}
+
+// servePage serves the page until ctx ends or it is closed.
+func servePage(ctx context.Context, l net.Listener, at string, c ui.Config) *livePage {
+	if host, _, err := net.SplitHostPort(at); err == nil && host != "" {
+		c.Hosts = []string{strings.ToLower(host)}
+	}
+	ctx, end := context.WithCancel(ctx)
+	pages := ui.New(c)
+	p := &livePage{url: "http://" + l.Addr().String(), end: end, ended: make(chan struct{}), server: &http.Server{
+		Handler: pages.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(c.Log.Handler(), slog.LevelError),
+	}}
+	go p.server.Serve(l)
+	go func() {
+		defer close(p.ended)
+		_ = pages.Run(ctx) // ends with ctx
+	}()
+	return p
+}
+
+// close ends the page at once: who looks at it sees that it is gone.
+func (p *livePage) close() {
+	p.end()
+	_ = p.server.Close()
+	<-p.ended
+}
+
+// folderUpload puts files into the folder of a local run, if the filter takes them: else nothing would become of them.
+type folderUpload struct {
+	bucket *local.World
+	filter event.Filter
+}
+
+// notTaken says it of each reason of the filter.
+var notTaken = map[string]string{
+	event.ReasonFolder:      "It has no name.",
+	event.ReasonJunk:        "Files of this name are passed over: systems leave them behind.",
+	event.ReasonExcluded:    "EXCLUDE passes over files of this name.",
+	event.ReasonNotIncluded: "INCLUDE does not take files of this name.",
+	event.ReasonNotImage:    "By its name this is no image and no PDF.",
+}
+
+// Put is [ui.Uploader].
+func (f folderUpload) Put(ctx context.Context, name string, content io.Reader, replace bool) error {
+	ev := pipeline.Event{Kind: pipeline.Finalized, Object: pipeline.Object{Bucket: f.bucket.Bucket(), Name: name}}
+	ev.ContentType = local.ContentType(name)
+	if reason, skip := f.filter.Skip(ev); skip {
+		return ui.NotTaken(notTaken[reason])
+	}
+	err := f.bucket.Put(ctx, name, content, replace)
+	switch {
+	case errors.Is(err, local.ErrExists):
+		return ui.ErrExists
+	case errors.Is(err, local.ErrBadName):
+		return ui.NotTaken("A file in this folder cannot have this name.")
+	}
+	return err
+}
+
+// pageRetry asks for another try on behalf of who looks at the page.
+type pageRetry struct {
+	records pipeline.Records
+	by      string
+}
+
+// Retry is [ui.Retrier].
+func (p pageRetry) Retry(ctx context.Context, seen *pipeline.Stored, redo func(pipeline.PageRecord) bool) error {
+	_, err := pipeline.Retry(ctx, p.records, seen, p.by, redo)
+	return err
+}
+
+// onPage names who looks at the page, as far as this machine knows.
+func onPage(sys system) string {
+	for _, name := range []string{"USER", "LOGNAME", "USERNAME"} {
+		if who, ok := sys.lookup(name); ok && who != "" {
+			return who + ", on the page"
+		}
+	}
+	return "the page"
+}

@@ -1,0 +1,189 @@
+// Package browsertest drives a real browser, headless Chromium, in tests of pages.
+package browsertest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// RequireEnv is the variable that, set to 1, makes a test fail that would be skipped for want of a browser.
+const RequireEnv = "REQUIRE_BROWSER"
+
+// patience is how long a page may take to get where a test expects it.
+const patience = 30 * time.Second
+
+// Tab is one tab of a browser. What the page throws, or its policy refuses, fails the test when the tab is closed, unless
+// it is allowed; an answer of the server's that says no is none of it. Not for concurrent use.
+type Tab struct {
+	tb      testing.TB
+	ctx     context.Context
+	mu      sync.Mutex
+	trouble []string
+	allowed []string
+}
+
+// New starts a browser with a fresh profile and one tab, for this test alone. Where there is no Chromium, the test is
+// skipped, or fails if [RequireEnv] is 1.
+func New(tb testing.TB, width, height int64) *Tab {
+	tb.Helper()
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program(tb)), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.UserDataDir(tb.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-sync", true))
+	ctx, end := chromedp.NewExecAllocator(context.Background(), opts...)
+	ctx, stop := chromedp.NewContext(ctx)
+	t := &Tab{tb: tb, ctx: ctx}
+	tb.Cleanup(func() {
+		_ = chromedp.Cancel(ctx) // waits for the process, which else writes on into the profile
+		stop()
+		end()
+		t.report()
+	})
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil { // starts the browser, under this very context
+		tb.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
+		tb.Fatal(err) // without it a page that no window shows gets no focus events
+	}
+	go t.listen()
+	t.Allow("Failed to load resource")
+	return t
+}
+
+func program(tb testing.TB) string {
+	tb.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	const reason = "NO CHROMIUM, SO THIS IS NOT TESTED: install it (Debian's package is chromium)."
+	if os.Getenv(RequireEnv) == "1" {
+		tb.Fatal(reason)
+	}
+	tb.Skip(reason)
+	return ""
+}
+
+// listen keeps what the page complains of until the tab is closed.
+func (t *Tab) listen() {
+	for m, err := range chromedp.Console(t.ctx) {
+		if err != nil {
+			return
+		}
+		if m.Type == chromedp.ConsoleException || m.Type == chromedp.ConsoleError {
+			t.mu.Lock()
+			t.trouble = append(t.trouble, m.Text)
+			t.mu.Unlock()
+		}
+	}
+}
+
+// Allow says that trouble with this text in it is no failure.
+func (t *Tab) Allow(text string) { t.allowed = append(t.allowed, text) }
+
+func (t *Tab) report() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+next:
+	for _, one := range t.trouble {
+		for _, text := range t.allowed {
+			if strings.Contains(one, text) {
+				continue next
+			}
+		}
+		t.tb.Errorf("in the page: %s", one)
+	}
+}
+
+// Do does steps one after the other.
+func (t *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {
+	t.tb.Helper()
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.tb.Fatalf("%v\n%s", err, t.shown())
+	}
+}
+
+// Open loads an address.
+func (t *Tab) Open(url string) { t.tb.Helper(); t.Do(chromedp.Navigate(url)) }
+
+// Click clicks on the first visible element of a selector.
+func (t *Tab) Click(selector string) {
+	t.tb.Helper()
+	t.Do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// Key types keys, one after the other: see the constants of chromedp's package kb.
+func (t *Tab) Key(keys ...string) {
+	t.tb.Helper()
+	for _, k := range keys {
+		t.Do(chromedp.KeyEvent(k))
+	}
+}
+
+// Eval gives the value of a JavaScript expression; a promise is waited for.
+func Eval[T any](t *Tab, expression string) T {
+	t.tb.Helper()
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.tb.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+// Until waits until an expression is true.
+func (t *Tab) Until(expression string) {
+	t.tb.Helper()
+	for late := time.Now().Add(patience); !Eval[bool](t, "Boolean("+expression+")"); time.Sleep(30 * time.Millisecond) {
+		if time.Now().After(late) {
+			t.tb.Fatalf("it does not come to be that %s\n%s", expression, t.shown())
+		}
+	}
+}
+
+// shown is what the page shows, for a test that failed.
+func (t *Tab) shown() string {
+	ctx, cancel := context.WithTimeout(t.ctx, patience/6)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
+	if err != nil {
+		return "what the page shows cannot be told: " + err.Error()
+	}
+	return "the page shows: " + text
+}
+
+// Scheme makes the page light or dark.
+func (t *Tab) Scheme(scheme string) {
+	t.tb.Helper()
+	_, err := chromedp.Call(t.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	if err != nil {
+		t.tb.Fatal(err)
+	}
+}
+
+// Size makes the tab so many pixels wide and high.
+func (t *Tab) Size(width, height int64) { t.tb.Helper(); t.Do(chromedp.EmulateViewport(width, height)) }
+
+// Shot writes what is seen to a PNG file.
+func (t *Tab) Shot(path string) {
+	t.tb.Helper()
+	b, err := chromedp.Run(t.ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(path, b, 0o666)
+	}
+	if err != nil {
+		t.tb.Fatal(err)
+	}
+}

@@ -1,0 +1,74 @@
+package ui
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// answer sends v as JSON.
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(v) // whoever asked has gone
+}
+
+// refuse sends a sentence for the person who looks.
+func refuse(w http.ResponseWriter, status int, sentence string) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": sentence})
+}
+
+// trouble says what an error of the store, of the bucket or of an image is about.
+func (s *Server) trouble(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // nobody waits for it
+	}
+	status, sentence := sentenceOf(err)
+	if status == http.StatusInternalServerError {
+		s.c.Log.ErrorContext(r.Context(), "the page could not answer", "path", r.URL.Path, "error", err.Error())
+	}
+	refuse(w, status, sentence)
+}
+
+var sentences = []struct {
+	err      error
+	status   int
+	sentence string
+}{
+	{errNoRecord, http.StatusNotFound, "There is no such document."},
+	{errNoPage, http.StatusNotFound, "There is no such page."},
+	{pipeline.ErrObjectGone, http.StatusNotFound, "The file is no longer there in this version."},
+	{pipeline.ErrObjectCorrupt, http.StatusUnprocessableEntity, "The file is broken: it cannot be unpacked."},
+	{pipeline.ErrStorageMisconfigured, http.StatusBadGateway, "You may not read the file: your account lacks the right to."},
+	{pipeline.ErrStorageUnavailable, http.StatusBadGateway, "The bucket does not answer at the moment."},
+	{pipeline.ErrStoreMisconfigured, http.StatusBadGateway, "The record store refuses you, or is not there."},
+	{pipeline.ErrStoreUnavailable, http.StatusBadGateway, "The record store does not answer at the moment."},
+	{context.DeadlineExceeded, http.StatusGatewayTimeout, "That took too long."},
+}
+
+func sentenceOf(err error) (int, string) {
+	for _, s := range sentences {
+		if errors.Is(err, s.err) {
+			return s.status, s.sentence
+		}
+	}
+	if e, ok := errors.AsType[*page.Error](err); ok {
+		return http.StatusUnprocessableEntity, pictureSentences[e.Kind]
+	}
+	return http.StatusInternalServerError, "Something went wrong on this machine; bucketocr's log says what."
+}
+
+var pictureSentences = map[page.Kind]string{
+	page.Unsupported: "The file is no image that can be shown here.",
+	page.TooLarge:    "The image is too large to be shown here.",
+	page.Corrupt:     "The file is broken or cut off.",
+	page.Encrypted:   "The file is locked with a password.",
+	page.Empty:       "The file is empty.",
+}

@@ -1,0 +1,85 @@
+// The connection to the server: server-sent events, begun again where they break off.
+
+const silent = 25_000; // milliseconds without a sign of life: the connection is dead, whatever the browser thinks
+const hiddenFor = 60_000; // after that a page that nobody sees lets its connection go
+
+/** Feed calls back: hello(server), records(list), reset(), connection(state, reason). */
+export class Feed {
+  constructor(callbacks) {
+    this.callbacks = callbacks;
+    this.last = '';
+    this.waits = 0;
+    document.addEventListener('visibilitychange', () => this.seen());
+    window.addEventListener('online', () => this.open());
+    // A browser keeps a page that was left, and with it one of the few connections that it has for a server.
+    window.addEventListener('pagehide', () => this.close());
+    window.addEventListener('pageshow', (e) => { if (e.persisted) this.open(); });
+  }
+
+  open() {
+    this.close();
+    const source = new EventSource(`/api/events${this.last ? `?last=${encodeURIComponent(this.last)}` : ''}`);
+    this.source = source;
+    source.addEventListener('hello', (e) => this.hello(JSON.parse(e.data)));
+    source.addEventListener('records', (e) => { this.alive(e); this.callbacks.records(JSON.parse(e.data)); });
+    source.addEventListener('state', (e) => {
+      this.alive(e);
+      const { state, reason } = JSON.parse(e.data);
+      this.callbacks.connection(state, reason);
+    });
+    source.addEventListener('beat', (e) => this.alive(e));
+    source.onerror = () => this.broken();
+    this.listen();
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.source?.close();
+    this.source = null;
+  }
+
+  hello(server) {
+    this.waits = 0;
+    this.listen();
+    if (!server.again) this.callbacks.reset();
+    this.callbacks.hello(server);
+  }
+
+  alive(event) {
+    this.last = event.lastEventId;
+    this.listen();
+  }
+
+  listen() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.broken(), silent);
+  }
+
+  /** broken opens a new connection in a while. The browser would do it too, but not after every kind of end. */
+  broken() {
+    this.close();
+    this.waits = Math.min(this.waits + 1, 5);
+    this.callbacks.connection('offline', '');
+    this.timer = setTimeout(() => this.open(), 500 * 2 ** this.waits);
+  }
+
+  seen() {
+    clearTimeout(this.sleep);
+    if (document.hidden) this.sleep = setTimeout(() => this.close(), hiddenFor);
+    else if (!this.source) this.open();
+  }
+}
+
+/** ask sends a request and gives the answer's JSON; an error says why not, in words. */
+export async function ask(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (cause) {
+    if (cause.name === 'AbortError') throw cause;
+    throw new Error('bucketocr does not answer: is it still running?');
+  }
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw Object.assign(new Error(body.error ?? `The server answered ${response.status}.`), { status: response.status });
+  return body;
+}

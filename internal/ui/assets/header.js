@@ -1,0 +1,80 @@
+// What stands above a document's pages.
+
+import { icon, make } from './dom.js';
+import { count, moment, nameParts, noteOf, pagesOf, seconds, size, statuses } from './words.js';
+
+/** header writes the head of a view from its summary and, once that is there, its document. */
+export function header(view) {
+  const d = view.summary;
+  const focused = view.head.contains(document.activeElement) ? document.activeElement.dataset?.act : '';
+  const open = view.head.querySelector('details')?.open;
+  const [folder, file] = nameParts(d.name);
+  view.head.replaceChildren(
+    make('div', { class: 'title' },
+      make('button', { class: 'plain', type: 'button', 'data-act': 'close', 'aria-label': 'Back to the list', title: 'Back (Esc)', onclick: view.close }, icon('back')),
+      make('h2', { tabindex: '-1' }, make('span', { class: 'folder', text: folder }), file)),
+    facts(d), ...reasons(view, d), actions(view, d), ...(view.document ? [details(view.document, open)] : []));
+  if (focused) view.head.querySelector(`[data-act="${focused}"]`)?.focus({ preventScroll: true });
+}
+
+function facts(d) {
+  const list = [make('span', { class: 'state', 'data-status': d.status }, icon(d.status, 'status'), statuses[d.status])];
+  const pages = pagesOf(d);
+  if (pages) list.push(make('span', { text: d.status === 'done' ? pages : `${pages} pages` }));
+  if (d.status === 'done' && d.started && d.finished - d.started >= 100) list.push(make('span', { text: `read in ${seconds(d.finished - d.started)}` }));
+  if (d.size) list.push(make('span', { text: size(d.size) }));
+  if (d.attempt > 1) list.push(make('span', { text: `try ${d.attempt}` }));
+  return make('div', { class: 'facts' }, ...list);
+}
+
+/** reasons says why it failed or waits, and which pages have warnings. */
+function reasons(view, d) {
+  const list = [];
+  if (d.code && d.status !== 'done') {
+    const words = view.codes.errors[d.code] ?? { says: d.code, do: '' };
+    list.push(make('p', { class: d.status === 'failed' ? 'reason' : 'reason waiting' },
+      make('strong', { text: words.says }), ' ', make('span', { class: 'do', text: words.do }),
+      make('span', { class: 'raw', text: `${d.code}: ${d.message ?? ''}` })));
+  } else if (d.status === 'retrying') {
+    list.push(make('p', { class: 'reason waiting', text: `Waiting: ${noteOf(d, view.codes.errors, view.now())}.` }));
+  }
+  if (d.warnings) list.push(warned(view, d));
+  return list;
+}
+
+function warned(view, d) {
+  const links = (view.document?.pageList ?? []).filter((p) => p.warnings).slice(0, 30)
+    .map((p) => make('button', { type: 'button', text: `page ${p.page}`, onclick: () => view.go(p.page) }));
+  return make('p', { class: 'warned' }, d.warnings.map((w) => view.codes.warnings[w] ?? w).join(' '), ' ', ...links);
+}
+
+function actions(view, d) {
+  const parts = [];
+  const button = (act, symbol, text, title, action, main) =>
+    parts.push(make('button', { type: 'button', 'data-act': act, class: main ? 'main' : null, title, onclick: action }, icon(symbol), text));
+  if (view.canRetry()) button('retry', 'again', d.status === 'done' ? 'Read these pages again' : 'Try again', 'Try again (r)', () => view.retry(), d.status === 'failed');
+  if (d.status === 'done' && !d.blank) button('copy', 'copy', 'Copy text', 'Copy the whole text (c)', () => view.copy());
+  button('wide', 'wide', 'Layout', 'Image beside the text or above it (z)', () => view.widen());
+  if (d.pages > 1) parts.push(goTo(view, d.pages));
+  return make('div', { class: 'actions' }, ...parts);
+}
+
+function goTo(view, pages) {
+  const field = make('input', { type: 'number', min: 1, max: pages, value: view.list.length ? view.page() : 1, 'data-act': 'page',
+    onchange: (e) => view.go(Number(e.target.value)) });
+  return make('label', { class: 'goto' }, 'Page', field, `of ${pages}`);
+}
+
+function details(d, open) {
+  const list = [
+    ['bucket', d.bucket], ['generation', d.generation], ['declared type', d.contentType], ['model', d.model],
+    ['tokens', d.usage[1] ? `${count(d.usage[0], 'token')} in, ${d.usage[1].toLocaleString('en')} out` : ''],
+    ['arrived', moment(d.arrived)], ['finished', moment(d.finished)], ['last change', moment(d.updated)],
+    ['tried again', d.retried ? `${moment(d.retried)} by ${d.retriedBy}` : ''],
+    ...Object.entries(d.metadata ?? {}).map(([k, v]) => [`metadata ${k}`, v]),
+    ['document', d.id],
+  ];
+  const dl = make('dl');
+  for (const [k, v] of list) if (v) dl.append(make('dt', { text: k }), make('dd', { text: v }));
+  return make('details', { class: 'details', open }, make('summary', { text: 'Details', 'data-act': 'details' }), dl);
+}

@@ -1,0 +1,64 @@
+// The keyboard. What a key does stands in one table, which is also what ? shows.
+
+import { byId, make } from './dom.js';
+
+/** keys binds the table to an app: {list, view, search(), show(n), upload(), help()}. */
+export function keys(app) {
+  const table = [
+    [['j', 'ArrowDown'], 'next document', () => inList(() => app.list.move(1))],
+    [['k', 'ArrowUp'], 'document before', () => inList(() => app.list.move(-1))],
+    [['PageDown'], null, () => inList(() => app.list.move(app.list.page()))],
+    [['PageUp'], null, () => inList(() => app.list.move(-app.list.page()))],
+    [['Home'], null, () => inList(() => app.list.move(-Infinity))],
+    [['End'], null, () => inList(() => app.list.move(Infinity))],
+    [['Enter'], 'open it', () => inList(() => app.list.active && app.list.choose(app.list.active))],
+    [['Escape'], 'back to the list', () => app.back()],
+    [['n', ']'], 'next page', () => app.view.id && app.view.step(1)],
+    [['p', '['], 'page before', () => app.view.id && app.view.step(-1)],
+    [['r'], 'try again', () => app.view.id && app.view.retry()],
+    [['c'], 'copy the whole text', () => app.view.id && app.view.document && app.view.copy()],
+    [['z'], 'image beside the text or above it', () => app.view.id && app.view.widen()],
+    [['u'], 'add files', () => app.upload()],
+    [['/'], 'search by name', () => app.search()],
+    [['1', '2', '3', '4', '5', '6'], 'show all, reading, waiting …', (key) => app.show(Number(key) - 1)],
+    [['?'], 'this help', () => byId('help').showModal()],
+  ];
+  const actions = new Map();
+  for (const [names, , action] of table) for (const n of names) actions.set(n, action);
+  describe(table);
+
+  /** inList does something with the list, unless the focus is where these keys mean something else. */
+  function inList(action) {
+    const at = document.activeElement;
+    if (at && at !== document.body && at !== app.list.list && !(app.view.id === null)) return false;
+    if (at && at !== document.body && at !== app.list.list && at.closest('button, a, select, summary')) return false;
+    app.list.list.focus({ preventScroll: true });
+    action();
+    return true;
+  }
+
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || byId('help').open) return;
+    const at = event.target;
+    const typing = at.matches('input:not([type="file"]), select, textarea');
+    if (typing && event.key === 'Escape') { at.blur(); app.list.list.focus(); return; }
+    if (typing && at.id === 'search' && (event.key === 'Enter' || event.key === 'ArrowDown')) {
+      event.preventDefault();
+      app.list.list.focus();
+      app.list.move(app.list.active && app.list.store.shown.includes(app.list.active) ? 0 : 1);
+      return;
+    }
+    if (typing) return;
+    const action = actions.get(event.key);
+    if (action && action(event.key) !== false) event.preventDefault();
+  });
+}
+
+function describe(table) {
+  const names = { ArrowDown: '↓', ArrowUp: '↑', Escape: 'Esc' };
+  for (const [keys, says] of table) {
+    if (!says) continue;
+    const shown = keys.length > 2 ? [`${keys[0]} … ${keys.at(-1)}`] : keys;
+    byId('keys').append(make('dt', {}, ...shown.map((k) => make('kbd', { text: names[k] ?? k }))), make('dd', { text: says }));
+  }
+}

@@ -1,0 +1,183 @@
+// The list of documents: only the rows in sight exist, so thousands of documents cost what thirty do.
+
+import { icon, make, turnIcon } from './dom.js';
+import { ago, count, nameParts, noteOf, pagesOf, statuses } from './words.js';
+
+const spare = 6; // rows beyond the edge of what is in sight
+
+/** List shows the ids of store.shown. It calls choose(id) when a row is opened. */
+export class List {
+  constructor({ list, spacer, fresh, store, codes, now, choose }) {
+    Object.assign(this, { list, spacer, fresh, store, codes, now, choose });
+    this.rows = new Map(); // by id
+    this.active = ''; // the row that keys act on
+    this.opened = ''; // the document that is in view
+    this.unseen = 0;
+    list.addEventListener('scroll', () => this.draw(), { passive: true });
+    spacer.addEventListener('click', (e) => this.clicked(e));
+    fresh.addEventListener('click', () => this.top());
+    new ResizeObserver(() => this.measure()).observe(list);
+    setInterval(() => this.tick(), 1000);
+  }
+
+  measure() {
+    const pane = this.list.parentElement;
+    pane.classList.toggle('narrow', pane.clientWidth <= 700);
+    this.height = parseFloat(getComputedStyle(pane).getPropertyValue('--row'));
+    this.update();
+    if (this.opened) this.reveal(this.opened);
+  }
+
+  /** update follows store.shown. What the reader looks at stays where it is, however much comes in above it. */
+  update() {
+    const { list, store } = this;
+    const top = list.scrollTop;
+    const first = Math.floor(top / this.height);
+    const anchor = top > 0 ? this.before?.[first] : undefined;
+    const length = this.before?.length ?? 0;
+    this.before = store.shown;
+    this.spacer.style.height = `${store.shown.length * this.height}px`;
+    if (anchor !== undefined && store.shown[first] !== anchor) {
+      const moved = store.shown.indexOf(anchor);
+      if (moved >= 0) list.scrollTop = top + (moved - first) * this.height;
+      if (moved > first && store.shown.length > length) this.unseen += moved - first;
+    }
+    this.draw();
+  }
+
+  draw() {
+    const { list, store, height } = this;
+    if (!height) return;
+    const from = Math.max(0, Math.floor(list.scrollTop / height) - spare);
+    const to = Math.min(store.shown.length, Math.ceil((list.scrollTop + list.clientHeight) / height) + spare);
+    const kept = new Set(store.shown.slice(from, to));
+    for (const [id, row] of this.rows) {
+      if (!kept.has(id)) { row.remove(); this.rows.delete(id); }
+    }
+    for (let i = from; i < to; i++) this.place(store.shown[i], i);
+    if (list.scrollTop < height) this.unseen = 0;
+    this.fresh.hidden = this.unseen === 0;
+    this.fresh.textContent = `↑ ${this.unseen.toLocaleString('en')} new`;
+    this.point();
+  }
+
+  place(id, index) {
+    const d = this.store.get(id);
+    let row = this.rows.get(id);
+    if (!row) {
+      row = this.newRow(id);
+      this.rows.set(id, row);
+      this.spacer.append(row);
+    }
+    if (row.index !== index || row.total !== this.store.shown.length) {
+      row.index = index;
+      row.total = this.store.shown.length;
+      row.style.transform = `translateY(${index * this.height}px)`;
+      row.setAttribute('aria-posinset', index + 1);
+      row.setAttribute('aria-setsize', row.total);
+    }
+    if (row.shows !== d) this.write(row, d);
+    row.setAttribute('aria-selected', id === this.opened);
+    row.classList.toggle('active', id === this.active);
+  }
+
+  newRow(id) {
+    const row = make('div', { class: 'row', role: 'option', id: `d-${id}` });
+    row.parts = {
+      icon: icon('processing', 'status'), name: make('span', { class: 'name' }), note: make('span', { class: 'note' }),
+      pages: make('span', { class: 'pages' }), age: make('span', { class: 'age' }),
+    };
+    row.append(...Object.values(row.parts));
+    row.dataset.id = id;
+    return row;
+  }
+
+  write(row, d) {
+    const old = row.shows;
+    row.shows = d;
+    row.dataset.status = d.status;
+    const { parts } = row;
+    turnIcon(parts.icon, d.status);
+    const [folder, file] = nameParts(d.name);
+    parts.name.replaceChildren(make('span', { class: 'folder', text: folder }), file);
+    parts.name.title = folder + file;
+    this.writePages(parts.pages, d);
+    this.writeTimes(row, d);
+    if (old && old.status !== d.status) {
+      row.classList.remove('changed');
+      void row.offsetWidth; // so that the animation begins again
+      row.classList.add('changed');
+    }
+  }
+
+  writePages(cell, d) {
+    cell.replaceChildren();
+    if (d.status === 'processing' && d.pages > 1) cell.append(make('progress', { max: d.pages, value: d.pagesDone, 'aria-hidden': 'true' }));
+    if (d.warnings) {
+      cell.append(make('span', { class: 'warns', title: d.warnings.map((w) => this.codes.warnings[w] ?? w).join(' ') },
+        icon('warning'), count(d.warnings.length, 'warning')));
+    }
+    cell.append(pagesOf(d));
+  }
+
+  writeTimes(row, d) {
+    const now = this.now();
+    const age = ago(now - d.arrived);
+    if (row.parts.age.textContent !== age) row.parts.age.textContent = age;
+    const note = noteOf(d, this.codes.errors, now);
+    if (row.parts.note.textContent !== note) { row.parts.note.textContent = note; row.parts.note.title = note; }
+    row.setAttribute('aria-label', [nameParts(d.name).join(''), statuses[d.status], pagesOf(d), note,
+      d.warnings ? count(d.warnings.length, 'warning') : ''].filter(Boolean).join(', '));
+  }
+
+  tick() {
+    for (const row of this.rows.values()) this.writeTimes(row, row.shows);
+  }
+
+  clicked(event) {
+    const row = event.target.closest('.row');
+    if (!row) return;
+    this.active = row.dataset.id;
+    this.choose(this.active);
+  }
+
+  /** point tells screen readers which row the keys act on. */
+  point() {
+    if (this.active && this.rows.has(this.active)) this.list.setAttribute('aria-activedescendant', `d-${this.active}`);
+    else this.list.removeAttribute('aria-activedescendant');
+  }
+
+  /** move makes another row the active one, by so many rows. */
+  move(by) {
+    const { shown } = this.store;
+    if (shown.length === 0) return;
+    const at = shown.indexOf(this.active);
+    const to = at < 0 ? (by < 0 ? shown.length - 1 : 0) : at + by;
+    this.active = shown[Math.min(shown.length - 1, Math.max(0, to))];
+    this.reveal(this.active);
+  }
+
+  page() { return Math.max(1, Math.floor(this.list.clientHeight / this.height) - 1); }
+
+  reveal(id) {
+    const at = this.store.shown.indexOf(id);
+    if (at < 0) return;
+    const { list, height } = this;
+    if (at * height < list.scrollTop) list.scrollTop = at * height;
+    else if ((at + 1) * height > list.scrollTop + list.clientHeight) list.scrollTop = (at + 1) * height - list.clientHeight;
+    this.draw();
+  }
+
+  top() {
+    this.list.scrollTop = 0;
+    this.unseen = 0;
+    this.draw();
+    this.list.focus();
+  }
+
+  open(id) {
+    this.opened = id;
+    if (id) this.active = id;
+    this.draw();
+  }
+}

@@ -1,0 +1,123 @@
+// One page of a document: its image, its text, and the boxes that join the two.
+
+import { fill, icon, make, say } from './dom.js';
+import { ask } from './feed.js';
+
+/** Sheet is a page in the view. It fetches its image and text when it comes near. */
+export class Sheet {
+  constructor(view, entry) {
+    this.view = view;
+    this.entry = entry;
+    this.text = '';
+    this.picture = make('img', { alt: `Page ${entry.page} as it was uploaded`, decoding: 'async' });
+    if (entry.width && entry.height) {
+      this.picture.width = entry.width;
+      this.picture.height = entry.height;
+    }
+    this.scan = make('figure', { class: 'scan' }, this.picture);
+    this.reading = make('div', { class: 'reading', tabindex: '-1' });
+    this.head = make('h3');
+    this.element = make('section', { class: 'sheet', 'aria-label': `Page ${entry.page}` },
+      this.head, make('div', { class: 'both' }, this.scan, this.reading));
+    this.element.sheet = this;
+    this.write();
+  }
+
+  /** write shows what is known without asking. */
+  write() {
+    const { entry, view } = this;
+    const badges = (entry.warnings ?? []).map((w) => make('span', { class: 'badge', title: w }, icon('warning'), view.codes.warnings[w] ?? w));
+    if (entry.code) badges.push(make('span', { class: 'badge bad', title: entry.message }, icon('failed'), view.codes.errors[entry.code]?.says ?? entry.code));
+    const copy = entry.ready && !entry.blank && make('button', { class: 'plain', type: 'button', onclick: () => this.copy() }, icon('copy'), 'Copy page');
+    this.head.replaceChildren(make('span', { text: `Page ${entry.page}` }), ...badges, ...(copy ? [copy] : []));
+    if (this.read) return; // the text is there, or on its way
+    if (!entry.ready) this.aside(view.waitingFor());
+    else if (entry.code) this.aside('This page has no text: reading it failed. The other pages are not affected.', true);
+    else if (entry.blank) this.aside('This page is blank.');
+  }
+
+  aside(sentence, bad = false) {
+    this.reading.replaceChildren(make('p', { class: bad ? 'aside bad' : 'aside', text: sentence }));
+  }
+
+  /** change takes what is news of the page. */
+  change(entry) {
+    const was = this.entry;
+    this.entry = entry;
+    if (JSON.stringify(was) === JSON.stringify(entry) && was.ready) return;
+    this.read = false;
+    this.write();
+    if (this.near) this.come();
+  }
+
+  /** come fetches what is missing. */
+  async come() {
+    this.near = true;
+    if (!this.picture.hasAttribute('src')) this.show();
+    if (this.read || !this.entry.ready || this.entry.blank || this.entry.code) return;
+    this.read = true;
+    try {
+      this.render(await ask(this.view.address(`/pages/${this.entry.page}`)));
+    } catch (error) {
+      this.read = false;
+      this.aside(error.message, true);
+    }
+  }
+
+  show() {
+    const address = this.view.imageAddress(this.entry.page);
+    this.picture.onerror = () => this.missing(address);
+    this.picture.src = address;
+  }
+
+  /** missing says in words why there is no image. */
+  async missing(address) {
+    this.picture.classList.add('wrong');
+    const sentence = await ask(address).then(() => 'The image cannot be shown.', (error) => error.message);
+    this.scan.append(make('p', { class: 'missing', text: sentence }));
+  }
+
+  render({ text, html, blocks }) {
+    this.text = text;
+    this.scan.querySelectorAll('.box').forEach((b) => b.remove());
+    if (!blocks) {
+      fill(this.reading, html);
+      return;
+    }
+    this.reading.replaceChildren();
+    for (const block of blocks) this.join(block);
+  }
+
+  /** join draws a block over the image and puts its text beside it; to point at one lights both. */
+  join({ label, box: [left, top, right, bottom], html }) {
+    const name = label.replaceAll('_', ' ');
+    const box = make('div', { class: 'box', 'data-label': name });
+    box.style.left = `${left / 10}%`;
+    box.style.top = `${top / 10}%`;
+    box.style.width = `${(right - left) / 10}%`;
+    box.style.height = `${(bottom - top) / 10}%`;
+    const part = make('div', { class: 'block', tabindex: '0', role: 'group', 'aria-label': name, 'data-label': label });
+    fill(part, html);
+    if (!part.firstChild) part.append(make('p', { class: 'aside', text: `(${name})` }));
+    const light = (on) => () => { box.classList.toggle('lit', on); part.classList.toggle('lit', on); };
+    for (const end of [box, part]) {
+      end.addEventListener('pointerenter', light(true));
+      end.addEventListener('pointerleave', light(false));
+    }
+    part.addEventListener('focus', light(true));
+    part.addEventListener('blur', light(false));
+    box.addEventListener('click', () => { part.focus(); part.scrollIntoView({ block: 'nearest' }); });
+    this.scan.append(box);
+    this.reading.append(part);
+  }
+
+  async copy() {
+    try {
+      const { text } = await ask(this.view.address(`/pages/${this.entry.page}`));
+      await navigator.clipboard.writeText(text);
+      say(`The text of page ${this.entry.page} is copied.`);
+    } catch (error) {
+      say(`It could not be copied: ${error.message}`);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// How things are said.
+
+export const statuses = { processing: 'Reading', retrying: 'Waiting', done: 'Done', failed: 'Failed', deleted: 'Deleted' };
+
+/** ago is an age in one number: "8 s", "3 min", "5 h", "12 d". */
+export function ago(milliseconds) {
+  const s = Math.max(0, Math.floor(milliseconds / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86400)} d`;
+}
+
+export const count = (n, one, many = `${one}s`) => `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
+
+export function size(bytes) {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 * 1024) return `${Math.round(bytes / 1024)} KiB`;
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+export const moment = (ms) => (ms ? new Date(ms).toLocaleString() : '');
+
+/** seconds is how long something took. */
+export function seconds(ms) {
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  return ago(ms);
+}
+
+/** nameParts splits a name into its folder and what is behind it. Line breaks and the like are made visible. */
+export function nameParts(name) {
+  const shown = name.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+  const cut = shown.lastIndexOf('/') + 1;
+  return [shown.slice(0, cut), shown.slice(cut)];
+}
+
+/** pagesOf says how far a document is. */
+export function pagesOf(d) {
+  if (d.status === 'done') return d.blank ? 'blank' : count(d.pages, 'page');
+  if (d.pages > 1) return `${d.pagesDone} of ${d.pages}`;
+  return '';
+}
+
+/** noteOf is a document's line: what it waits for or why it failed. */
+export function noteOf(d, codes, now) {
+  const why = d.code ? (codes[d.code]?.says ?? d.code) : '';
+  switch (d.status) {
+    case 'failed': return why;
+    case 'retrying': {
+      const wait = d.due - now;
+      const when = wait > 1500 ? `again in ${ago(wait + 999)}` : 'again any moment';
+      return why ? `${why.replace(/\.$/, '')}; ${when}` : when;
+    }
+    case 'processing': return d.attempt > 1 ? `try ${d.attempt}` : '';
+    default: return '';
+  }
+}

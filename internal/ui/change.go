@@ -1,0 +1,88 @@
+package ui
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// retry asks for another try of a document, if it still is what the person saw: {"version": …}. Of a failed one that is all
+// that failed; of a done one the pages with warnings.
+func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
+	var asked struct{ Version string }
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&asked)
+	if s.c.Retry == nil || err != nil {
+		refuse(w, http.StatusBadRequest, "This cannot be tried again from here.")
+		return
+	}
+	id := r.PathValue("id")
+	seen, err := s.c.Records.Get(r.Context(), id)
+	switch {
+	case err != nil:
+		s.trouble(w, r, err)
+		return
+	case seen == nil:
+		s.trouble(w, r, errNoRecord)
+		return
+	case seen.Write != asked.Version:
+		err = pipeline.ErrNotAsSeen
+	default:
+		err = s.c.Retry.Retry(r.Context(), seen, func(p pipeline.PageRecord) bool {
+			return seen.Status == pipeline.Done && len(p.Warnings) > 0
+		})
+	}
+	switch {
+	case errors.Is(err, pipeline.ErrNotAsSeen):
+		refuse(w, http.StatusConflict, "It has changed meanwhile: look again.")
+	case errors.Is(err, pipeline.ErrNothingToRetry):
+		refuse(w, http.StatusConflict, "There is nothing to try again: somebody works on it, or it was deleted.")
+	case err != nil:
+		s.trouble(w, r, err)
+	default:
+		answer(w, struct{}{})
+	}
+}
+
+// upload takes one file, its name in the query: the body is the file, bounded while it is read.
+func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
+	if s.c.Upload == nil {
+		refuse(w, http.StatusNotFound, "This page takes no files: they go into the bucket.")
+		return
+	}
+	name := r.URL.Query().Get("name")
+	if r.ContentLength > s.c.MaxBytes {
+		s.tooLarge(w)
+		return
+	}
+	body := http.MaxBytesReader(w, r.Body, s.c.MaxBytes)
+	err := s.c.Upload.Put(r.Context(), name, body, r.URL.Query().Get("replace") == "yes")
+	if err == nil {
+		_, _ = io.Copy(io.Discard, body)
+		answer(w, struct{}{})
+		return
+	}
+	_, large := errors.AsType[*http.MaxBytesError](err)
+	why, refused := errors.AsType[NotTaken](err)
+	_, path := errors.AsType[*os.PathError](err)
+	switch {
+	case large:
+		s.tooLarge(w)
+	case errors.Is(err, ErrExists):
+		refuse(w, http.StatusConflict, "A file of this name is there already.")
+	case refused:
+		refuse(w, http.StatusUnprocessableEntity, string(why))
+	case path:
+		refuse(w, http.StatusInsufficientStorage, "The file could not be written into the folder.")
+	default:
+		s.trouble(w, r, err)
+	}
+}
+
+func (s *Server) tooLarge(w http.ResponseWriter) {
+	refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("It is larger than %d MiB, the most that is read (MAX_BYTES).", s.c.MaxBytes>>20))
+}

@@ -1,0 +1,124 @@
+package ui
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// document is what the view of one shows around its pages.
+type document struct {
+	summary
+	ContentType string            `json:"contentType,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+	Model       string            `json:"model,omitempty"`
+	Usage       [2]int            `json:"usage"` // tokens: prompt, completion
+	Retryable   bool              `json:"retryable"`
+	Retried     int64             `json:"retried"`
+	RetriedBy   string            `json:"retriedBy,omitempty"`
+	PageList    []pageEntry       `json:"pageList"`
+}
+
+// pageEntry is what is known of a page before its text is asked for.
+type pageEntry struct {
+	Page     int      `json:"page"`
+	Ready    bool     `json:"ready"`
+	Blank    bool     `json:"blank,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+	Code     string   `json:"code,omitempty"`
+	Message  string   `json:"message,omitempty"`
+	Width    int      `json:"width,omitempty"`
+	Height   int      `json:"height,omitempty"`
+	Blocks   int      `json:"blocks,omitempty"`
+}
+
+// pageText is the text of one page: as it is, and as HTML, whole or block by block.
+type pageText struct {
+	Text   string      `json:"text"`
+	HTML   string      `json:"html,omitempty"`
+	Blocks []blockText `json:"blocks,omitempty"`
+}
+
+type blockText struct {
+	Label string `json:"label"`
+	Box   [4]int `json:"box"`
+	HTML  string `json:"html"`
+}
+
+// document answers with a record and the list of its pages.
+func (s *Server) document(w http.ResponseWriter, r *http.Request) {
+	d, err := s.shelf.take(r.Context(), r.PathValue("id"), r.URL.Query().Get("version"))
+	if err != nil {
+		s.trouble(w, r, err)
+		return
+	}
+	answer(w, describe(d))
+}
+
+func describe(d *opened) document {
+	rec := d.stored.Record
+	out := document{
+		summary: summarise(d.id, rec), ContentType: rec.ContentType, Metadata: rec.Metadata, Model: rec.Model,
+		Usage: [2]int{rec.Usage.PromptTokens, rec.Usage.CompletionTokens}, Retried: millis(rec.Retried), RetriedBy: rec.RetriedBy,
+		PageList: make([]pageEntry, len(d.pages)),
+	}
+	if rec.Error != nil {
+		out.Retryable = rec.Error.Retryable
+	}
+	for i, p := range d.pages {
+		e := pageEntry{Page: i + 1, Ready: p.Page > 0, Blank: p.Blank, Warnings: p.Warnings, Width: p.Width, Height: p.Height,
+			Blocks: len(p.Blocks)}
+		if p.Error != nil {
+			e.Code, e.Message = p.Error.Code, p.Error.Message
+		}
+		out.PageList[i] = e
+	}
+	return out
+}
+
+// page answers with the text of one page.
+func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+	d, err := s.shelf.take(r.Context(), r.PathValue("id"), r.URL.Query().Get("version"))
+	if err != nil {
+		s.trouble(w, r, err)
+		return
+	}
+	n, err := strconv.Atoi(r.PathValue("page"))
+	if err != nil || n < 1 || n > len(d.pages) || d.pages[n-1].Page == 0 {
+		s.trouble(w, r, errNoPage)
+		return
+	}
+	answer(w, s.shelf.read(d.pages[n-1]))
+}
+
+// read renders a page. Where the layout is known its blocks are the text.
+func (s *shelf) read(p pipeline.PageRecord) pageText {
+	if len(p.Blocks) == 0 {
+		return pageText{Text: p.Text, HTML: s.render.HTML(p.Text)}
+	}
+	out := pageText{Text: p.Text}
+	for _, b := range p.Blocks {
+		out.Blocks = append(out.Blocks, blockText{Label: b.Label, Box: b.Box, HTML: s.render.HTML(b.Text)})
+	}
+	return out
+}
+
+// text answers with the whole text, as it is: all pages there are, joined as in a document.
+func (s *Server) text(w http.ResponseWriter, r *http.Request) {
+	d, err := s.shelf.take(r.Context(), r.PathValue("id"), r.URL.Query().Get("version"))
+	if err != nil {
+		s.trouble(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Disposition", "attachment; filename=text.md")
+	w.Header().Set("Cache-Control", "no-store")
+	for i, p := range d.pages {
+		if i > 0 {
+			_, _ = io.WriteString(w, pageBreak)
+		}
+		_, _ = io.WriteString(w, p.Text)
+	}
+}

@@ -1,0 +1,140 @@
+package ui
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// How the feed stands to the store.
+const (
+	stateLoading = "loading" // the records there are still come in
+	stateLive    = "live"
+	stateLost    = "lost" // the store fails; it is asked again
+)
+
+const (
+	quiet     = 700 * time.Millisecond // without news: the records there are have come in
+	askAgain  = 2 * time.Second        // after the store failed, growing
+	askAtMost = 30 * time.Second
+)
+
+// entry is the newest summary of a record.
+type entry struct {
+	seq     int64 // when it changed, in the order of the feed
+	object  pipeline.Object
+	version string
+	json    json.RawMessage
+}
+
+// feed keeps the newest summary of every record and wakes those who send them on.
+type feed struct {
+	mu      sync.Mutex
+	seq     int64
+	entries map[string]entry
+	state   string
+	reason  string // why the store is lost, in words
+	changed chan struct{}
+}
+
+func newFeed() *feed {
+	return &feed{entries: map[string]entry{}, state: stateLoading, changed: make(chan struct{})}
+}
+
+type watchFunc func(ctx context.Context, fn func(id string, r *pipeline.Record) error) error
+
+// follow watches the store until ctx ends, again where it fails.
+func (f *feed) follow(ctx context.Context, watch watchFunc, records Records) error {
+	for wait := askAgain; ; wait = min(2*wait, askAtMost) {
+		began := time.Now()
+		err := f.watch(ctx, watch, records)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(began) > askAtMost {
+			wait = askAgain
+		}
+		_, reason := sentenceOf(errors.Join(err, pipeline.ErrStoreUnavailable))
+		f.tell(stateLost, reason)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// watch follows the store once. That the records there are have come in is told by a moment of quiet, after the store has
+// answered a question: a watch does not say it.
+func (f *feed) watch(ctx context.Context, watch watchFunc, records Records) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if _, err := records.Get(ctx, pipeline.Object{}.ID()); err != nil {
+		return err
+	}
+	calm := time.AfterFunc(quiet, func() { f.tell(stateLive, "") })
+	defer calm.Stop()
+	return watch(ctx, func(id string, r *pipeline.Record) error {
+		if f.put(id, r) {
+			calm.Reset(quiet)
+		}
+		return nil
+	})
+}
+
+// put takes a record's newest state and tells whether the feed is still loading.
+func (f *feed) put(id string, r *pipeline.Record) bool {
+	b, err := json.Marshal(summarise(id, r))
+	if err != nil {
+		return false // a summary always can be
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.entries[id].version != r.Write || r.Write == "" {
+		f.seq++
+		f.entries[id] = entry{seq: f.seq, object: r.Object(), version: r.Write, json: b}
+		f.wake()
+	}
+	return f.state != stateLive
+}
+
+func (f *feed) tell(state, reason string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state != state || f.reason != reason {
+		f.state, f.reason = state, reason
+		f.wake()
+	}
+}
+
+func (f *feed) wake() {
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// since gives what changed after seq, oldest first, with the feed's state and a channel that the next change closes.
+func (f *feed) since(seq int64) (news []entry, state, reason string, changed <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range f.entries {
+		if e.seq > seq {
+			news = append(news, e)
+		}
+	}
+	slices.SortFunc(news, func(a, b entry) int { return cmp.Compare(a.seq, b.seq) })
+	return news, f.state, f.reason, f.changed
+}
+
+// find gives the object of a record.
+func (f *feed) find(id string) (pipeline.Object, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	e, ok := f.entries[id]
+	return e.object, ok
+}

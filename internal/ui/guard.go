@@ -1,0 +1,68 @@
+package ui
+
+import (
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// tokenHeader proves, together with the origin, that a request that changes something comes from our page: the token is
+// sent over the page's own events only, which no other origin may read.
+const tokenHeader = "X-Bucketocr-Token"
+
+// policy is the page's content-security policy: own scripts and styles in files, own images, no frame, no form, and no way
+// to make a script of a string.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
+	"form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types page-text"
+
+// guard stands before every handler.
+func (s *Server) guard(next http.Handler) http.Handler {
+	crossOrigin := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("X-Frame-Options", "DENY")
+		if !s.ourHost(r.Host) {
+			http.Error(w, "This page answers to the address that bucketocr printed, and to no other name.", http.StatusMisdirectedRequest)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/api/") && !s.ourPage(r, crossOrigin) {
+			refuse(w, http.StatusForbidden, "This request does not come from the page itself. Load the page again.")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ourHost tells whether the Host of a request is a name that cannot be anybody else's: a name that an attacker owns and
+// points at this machine (DNS rebinding) is none. Addresses in numbers are, since no DNS is asked for them.
+func (s *Server) ourHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(s.c.Hosts, host) {
+		return true
+	}
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+// ourPage tells whether a request for the API may be answered: none from another site, and one that changes something only
+// with the page's token and a browser's word that it is from the same origin.
+func (s *Server) ourPage(r *http.Request, crossOrigin *http.CrossOriginProtection) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return site != "cross-site" && site != "same-site"
+	}
+	told := site == "same-origin" || site == "" && r.Header.Get("Origin") != ""
+	token := subtle.ConstantTimeCompare([]byte(r.Header.Get(tokenHeader)), []byte(s.token)) == 1
+	return told && token && crossOrigin.Check(r) == nil
+}

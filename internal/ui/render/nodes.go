@@ -1,0 +1,77 @@
+package render
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/renderer"
+	"github.com/yuin/goldmark/util"
+	"golang.org/x/net/html"
+)
+
+// nodes renders what is not left to goldmark: HTML in the text, pictures and formulas.
+type nodes struct{}
+
+// RegisterFuncs says which nodes those are.
+func (nodes) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
+	r.Register(ast.KindHTMLBlock, renderHTMLBlock)
+	r.Register(ast.KindRawHTML, renderRawHTML)
+	r.Register(ast.KindImage, renderPicture)
+	r.Register(kindFormula, renderFormula)
+	r.Register(kindDisplay, renderDisplay)
+}
+
+func renderHTMLBlock(w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
+	if entering {
+		n := node.(*ast.HTMLBlock)
+		raw := n.Lines().Value(source)
+		if n.HasClosure() {
+			raw = append(bytes.Clone(raw), n.ClosureLine.Value(source)...)
+		}
+		writeTags(w, raw)
+	}
+	return ast.WalkContinue, nil
+}
+
+func renderRawHTML(w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
+	if entering {
+		writeTags(w, node.(*ast.RawHTML).Segments.Value(source))
+	}
+	return ast.WalkSkipChildren, nil
+}
+
+// writeTags writes HTML on, and as text what is none of the known elements. The sanitiser still comes after it.
+func writeTags(w util.BufWriter, raw []byte) {
+	z := html.NewTokenizer(bytes.NewReader(raw))
+	for {
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			if z.Err() != io.EOF {
+				_, _ = w.WriteString(html.EscapeString(string(z.Raw())))
+			}
+			return
+		}
+		z.NextIsNotRawText() // what stands within <script> is text of the page like any other
+		written := string(z.Raw())
+		token := z.Token()
+		switch {
+		case kind == html.TextToken:
+			_, _ = w.WriteString(html.EscapeString(token.Data))
+		case kind != html.CommentToken && kind != html.DoctypeToken && isKnown(token.Data):
+			_, _ = w.WriteString(token.String())
+		default:
+			_, _ = w.WriteString(html.EscapeString(written))
+		}
+	}
+}
+
+// renderPicture says that there is a picture: nothing is loaded.
+func renderPicture(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.WalkStatus, error) {
+	if entering {
+		_, _ = w.WriteString(`<em class="` + classPicture + `">`)
+	} else {
+		_, _ = w.WriteString(`</em>`)
+	}
+	return ast.WalkContinue, nil
+}

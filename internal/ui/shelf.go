@@ -1,0 +1,131 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/ui/render"
+)
+
+var (
+	errNoRecord = errors.New("no such record")
+	errNoPage   = errors.New("no such page")
+)
+
+// pageBreak stands between the pages of a joined text.
+const pageBreak = "\n\f\n"
+
+// shelfPlaces is how many opened documents are kept, so that each page of one does not read the store again.
+const shelfPlaces = 4
+
+// opened is a document with its pages, in one state of its record.
+type opened struct {
+	id     string
+	stored *pipeline.Stored
+	pages  []pipeline.PageRecord // by number from 1; Page is 0 where a page is not there yet
+}
+
+// shelf reads documents and keeps the last few.
+type shelf struct {
+	records Records
+	render  *render.Renderer
+
+	mu   sync.Mutex
+	kept []*opened // the last used one first
+}
+
+// take gives a document as it stood at a version; an empty version means now.
+func (s *shelf) take(ctx context.Context, id, version string) (*opened, error) {
+	if d := s.find(id, version); d != nil {
+		return d, nil
+	}
+	stored, err := s.records.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if stored == nil {
+		return nil, errNoRecord
+	}
+	if d := s.find(id, stored.Write); d != nil {
+		return d, nil
+	}
+	pages, err := s.pages(ctx, id, stored.Record)
+	if err != nil {
+		return nil, err
+	}
+	d := &opened{id: id, stored: stored, pages: pages}
+	s.keep(d)
+	return d, nil
+}
+
+// pages are those in the store, and where there are none those of the joined text.
+func (s *shelf) pages(ctx context.Context, id string, r *pipeline.Record) ([]pipeline.PageRecord, error) {
+	if r.Status == pipeline.Erased {
+		return nil, nil
+	}
+	found, err := s.records.Pages(ctx, id, r.Generation)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 && r.Status == pipeline.Done {
+		return split(r), nil
+	}
+	total := r.Pages
+	for _, p := range found {
+		total = max(total, p.Page)
+	}
+	pages := make([]pipeline.PageRecord, min(total, maxPages))
+	for _, p := range found {
+		if p.Page >= 1 && p.Page <= len(pages) {
+			pages[p.Page-1] = p
+		}
+	}
+	return pages, nil
+}
+
+// maxPages bounds what a record may claim.
+const maxPages = 20_000
+
+// split takes a joined text apart. A single page has no document of its own, so what the record says is said of the page.
+func split(r *pipeline.Record) []pipeline.PageRecord {
+	texts := strings.Split(r.Text, pageBreak)
+	if len(texts) != r.Pages {
+		texts = []string{r.Text}
+	}
+	pages := make([]pipeline.PageRecord, len(texts))
+	for i, text := range texts {
+		pages[i] = pipeline.PageRecord{Page: i + 1, Generation: r.Generation, Text: text, Blank: r.Blank, Finished: r.Finished}
+		if len(texts) == 1 {
+			pages[i].Warnings = r.Warnings
+		}
+	}
+	return pages
+}
+
+func (s *shelf) find(id, version string) *opened {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, d := range s.kept {
+		if d.id == id && version != "" && d.stored.Write == version {
+			copy(s.kept[1:i+1], s.kept[:i])
+			s.kept[0] = d
+			return d
+		}
+	}
+	return nil
+}
+
+func (s *shelf) keep(d *opened) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept := []*opened{d}
+	for _, k := range s.kept {
+		if k.id != d.id && len(kept) < shelfPlaces {
+			kept = append(kept, k)
+		}
+	}
+	s.kept = kept
+}

@@ -1,0 +1,480 @@
+package ui
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/pipeline/pipelinetest"
+)
+
+// desk is a page over a store in memory.
+type desk struct {
+	t      *testing.T
+	store  *pipelinetest.Memory
+	bucket *pipelinetest.Bucket
+	files  map[string]string
+	server *Server
+	url    string
+}
+
+func newDesk(t *testing.T) *desk {
+	d := &desk{t: t, store: pipelinetest.NewMemory(), bucket: pipelinetest.NewBucket(), files: map[string]string{}}
+	d.server = New(Config{
+		Watch: d.store.Watch, Records: d.store, Images: d.bucket, Upload: d, Retry: d, Place: "folder inbox", MaxBytes: 1 << 20,
+		Limits: page.Limits{MaxBytes: 1 << 20, MaxPixels: 1e7, MaxPages: 100},
+	})
+	ctx, end := context.WithCancel(context.Background())
+	ran := make(chan error)
+	go func() { ran <- d.server.Run(ctx) }()
+	web := httptest.NewServer(d.server.Handler())
+	d.url = web.URL
+	t.Cleanup(func() {
+		end()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+		web.CloseClientConnections()
+		web.Close()
+	})
+	return d
+}
+
+// Put is [Uploader].
+func (d *desk) Put(_ context.Context, name string, content io.Reader, replace bool) error {
+	b, err := io.ReadAll(content)
+	if _, there := d.files[name]; there && !replace {
+		return ErrExists
+	}
+	if strings.HasSuffix(name, ".txt") {
+		return NotTaken("No image.")
+	}
+	if err == nil {
+		d.files[name] = string(b)
+	}
+	return err
+}
+
+// Retry is [Retrier].
+func (d *desk) Retry(ctx context.Context, seen *pipeline.Stored, redo func(pipeline.PageRecord) bool) error {
+	_, err := pipeline.Retry(ctx, d.store, seen, "somebody", redo)
+	return err
+}
+
+// write puts a record, with pages, for an object that stands in the bucket.
+func (d *desk) write(name string, change func(*pipeline.Record), pages ...pipeline.PageRecord) string {
+	d.t.Helper()
+	o := pipeline.Object{Bucket: "scans", Name: name, Generation: 7}
+	now := time.Now()
+	_, err := d.store.Update(d.t.Context(), o.ID(), nil, func(old *pipeline.Record) (*pipeline.Change, error) {
+		r := &pipeline.Record{Bucket: o.Bucket, Name: name, Generation: 7, Status: pipeline.Done, Pages: 1, PagesDone: 1, Attempt: 1, WindowStart: now}
+		if old != nil {
+			*r = *old
+		}
+		change(r)
+		for i := range pages {
+			pages[i].Generation = 7
+		}
+		return &pipeline.Change{Record: r, Stamps: pipeline.StampCreated | pipeline.StampStarted | pipeline.StampFinished, Pages: pages}, nil
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return o.ID()
+}
+
+// known waits until the page's server knows the record as it is.
+func (d *desk) known(id string) {
+	d.t.Helper()
+	for late := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		d.server.feed.mu.Lock()
+		version := d.server.feed.entries[id].version
+		d.server.feed.mu.Unlock()
+		if version == d.store.Record(id).Write {
+			return
+		}
+		if time.Now().After(late) {
+			d.t.Fatal("the page does not learn of the record")
+		}
+	}
+}
+
+func text(s string) func(*pipeline.Record) { return func(r *pipeline.Record) { r.Text = s } }
+
+func failed(code string) func(*pipeline.Record) {
+	return func(r *pipeline.Record) {
+		r.Status, r.Pages, r.PagesDone, r.Text = pipeline.Failed, 0, 0, ""
+		r.Error = &pipeline.RecordError{Code: code, Message: "what happened"}
+	}
+}
+
+// ask sends a request the way that the page does, changed by the caller, and gives status, header and body.
+func (d *desk) ask(method, path, body string, change func(*http.Request)) (int, http.Header, string) {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	req.Header.Set("Origin", d.url)
+	req.Header.Set(tokenHeader, d.server.token)
+	if change != nil {
+		change(req)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header, string(b)
+}
+
+func dot(width, height int) []byte {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, width, height))); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// TestGuard: who may ask for what. Every row but the first is an attack or a mistake.
+func TestGuard(t *testing.T) {
+	d := newDesk(t)
+	id := d.write("a.png", failed(pipeline.CodeCorrupt))
+	retry := "/api/documents/" + id + "/retry"
+	good := fmt.Sprintf(`{"version":%q}`, d.store.Record(id).Write)
+	set := func(name, value string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set(name, value) }
+	}
+	for _, c := range []struct {
+		name, method, path string
+		change             func(*http.Request)
+		want               int
+	}{
+		{"the page", "GET", "/", nil, 200},
+		{"rebinding", "GET", "/", func(r *http.Request) { r.Host = "evil.example" }, 421},
+		{"rebinding with a port", "GET", "/api/events", func(r *http.Request) { r.Host = "evil.example:7275" }, 421},
+		{"a name that ends like ours", "GET", "/", func(r *http.Request) { r.Host = "127.0.0.1.evil.example" }, 421},
+		{"localhost", "GET", "/", func(r *http.Request) { r.Host = "LOCALHOST:1" }, 200},
+		{"an address", "GET", "/", func(r *http.Request) { r.Host = "[::1]:1" }, 200},
+		{"another site reads", "GET", "/api/documents/" + id, set("Sec-Fetch-Site", "cross-site"), 403},
+		{"another port reads", "GET", "/api/documents/" + id, set("Sec-Fetch-Site", "same-site"), 403},
+		{"another site changes", "POST", retry, set("Sec-Fetch-Site", "cross-site"), 403},
+		{"a link followed", "POST", retry, set("Sec-Fetch-Site", "none"), 403},
+		{"another origin", "POST", retry, func(r *http.Request) {
+			r.Header.Del("Sec-Fetch-Site")
+			r.Header.Set("Origin", "http://evil.example")
+		}, 403},
+		{"no origin at all", "POST", retry, func(r *http.Request) { r.Header.Del("Sec-Fetch-Site"); r.Header.Del("Origin") }, 403},
+		{"no token", "POST", retry, set(tokenHeader, ""), 403},
+		{"a wrong token", "POST", "/api/files?name=x.png", set(tokenHeader, "x"), 403},
+	} {
+		if got, _, body := d.ask(c.method, c.path, good, c.change); got != c.want {
+			t.Errorf("%s: %d %s", c.name, got, body)
+		}
+	}
+	if r := d.store.Record(id); r.Status != pipeline.Failed {
+		t.Error("a refused request changed the record")
+	}
+	_, h, _ := d.ask("GET", "/", "", nil)
+	for name, want := range map[string]string{
+		"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin",
+		"Referrer-Policy": "no-referrer",
+	} {
+		if h.Get(name) != want {
+			t.Errorf("%s: %q", name, h.Get(name))
+		}
+	}
+	if strings.Contains(policy, "unsafe") || strings.Contains(policy, "*") {
+		t.Error("the policy lets something in")
+	}
+}
+
+func TestRetry(t *testing.T) {
+	d := newDesk(t)
+	id := d.write("a.png", failed(pipeline.CodeCorrupt))
+	post := func(version string) (int, string) {
+		code, _, body := d.ask("POST", "/api/documents/"+id+"/retry", fmt.Sprintf(`{"version":%q}`, version), nil)
+		return code, body
+	}
+	if code, body := post("another"); code != 409 || !strings.Contains(body, "changed meanwhile") {
+		t.Errorf("%d %s", code, body)
+	}
+	seen := d.store.Record(id).Write
+	if code, body := post(seen); code != 200 {
+		t.Errorf("%d %s", code, body)
+	}
+	if r := d.store.Record(id); r.Status != pipeline.Retrying || r.RetriedBy != "somebody" || r.Due.IsZero() {
+		t.Errorf("%+v", r)
+	}
+	if code, _ := post(seen); code != 409 {
+		t.Errorf("a second time: %d", code)
+	}
+	if code, _, _ := d.ask("POST", "/api/documents/"+strings.Repeat("0", 64)+"/retry", `{"version":""}`, nil); code != 404 {
+		t.Errorf("no record: %d", code)
+	}
+	if code, _, _ := d.ask("POST", "/api/documents/"+id+"/retry", strings.Repeat("x", 5000), nil); code != 400 {
+		t.Errorf("no JSON: %d", code)
+	}
+}
+
+// TestRetryOfDone: of a done document only the pages with warnings are read again, and of a failed one none that succeeded.
+func TestRetryOfDone(t *testing.T) {
+	d := newDesk(t)
+	pages := func() []pipeline.PageRecord {
+		return []pipeline.PageRecord{{Page: 1, Text: "a"}, {Page: 2, Text: "b", Warnings: []string{pipeline.WarnTruncated}}}
+	}
+	for status, left := range map[pipeline.Status]int{pipeline.Done: 1, pipeline.Failed: 2} {
+		id := d.write(string(status)+".pdf", func(r *pipeline.Record) { r.Status, r.Pages, r.PagesDone = status, 2, 2 }, pages()...)
+		d.ask("POST", "/api/documents/"+id+"/retry", fmt.Sprintf(`{"version":%q}`, d.store.Record(id).Write), nil)
+		kept, err := d.store.Pages(t.Context(), id, 7)
+		if err != nil || len(kept) != left {
+			t.Errorf("%s: %d pages stay, %v", status, len(kept), err)
+		}
+	}
+}
+
+func TestUpload(t *testing.T) {
+	d := newDesk(t)
+	for _, c := range []struct {
+		query, body string
+		want        int
+	}{
+		{"name=a%2Fb.png", "1", 200},
+		{"name=a%2Fb.png", "2", 409},
+		{"name=a%2Fb.png&replace=yes", "3", 200},
+		{"name=c.txt", "4", 422},
+		{"name=big.png", strings.Repeat("x", 1<<20+1), 413},
+	} {
+		if code, _, body := d.ask("POST", "/api/files?"+c.query, c.body, nil); code != c.want {
+			t.Errorf("%s: %d %s", c.query, code, body)
+		}
+	}
+	code, _, _ := d.ask("POST", "/api/files?name=endless.png", strings.Repeat("x", 1<<20+1), func(r *http.Request) { r.ContentLength = -1 })
+	if code != 413 {
+		t.Errorf("of unknown length: %d", code)
+	}
+	if d.files["a/b.png"] != "3" || len(d.files) != 1 {
+		t.Errorf("%v", d.files)
+	}
+}
+
+// TestImage: what is served is always made here; the bytes of an object never reach the browser as something else.
+func TestImage(t *testing.T) {
+	d := newDesk(t)
+	put := func(name string, data []byte) string {
+		d.bucket.PutAs(name, 7, data)
+		id := d.write(name, func(r *pipeline.Record) { r.Bucket = "bucket" })
+		d.known(id)
+		return "/api/documents/" + id + "/pages/1/image?generation=7"
+	}
+	good := put("a.png", dot(30, 20))
+	for _, c := range []struct {
+		name, path string
+		want       int
+	}{
+		{"good", good, 200},
+		{"again", good, 200},
+		{"no page", strings.Replace(good, "pages/1", "pages/2", 1), 404},
+		{"page 0", strings.Replace(good, "pages/1", "pages/0", 1), 404},
+		{"another generation", strings.Replace(good, "=7", "=8", 1), 404},
+		{"no document", "/api/documents/x/pages/1/image?generation=7", 404},
+		{"html", put("b.png", []byte("<html><script>alert(1)</script>")), 422},
+		{"svg", put("c.png", []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>`)), 422},
+		{"empty", put("d.png", nil), 422},
+	} {
+		code, h, body := d.ask("GET", c.path, "", nil)
+		if code != c.want {
+			t.Errorf("%s: %d %.200s", c.name, code, body)
+		}
+		if code == 200 && (h.Get("Content-Type") != "image/png" || h.Get("Content-Length") != strconv.Itoa(len(body))) {
+			t.Errorf("%s: %v", c.name, h)
+		}
+		if code != 200 && !strings.HasPrefix(h.Get("Content-Type"), "application/json") {
+			t.Errorf("%s: %v", c.name, h)
+		}
+	}
+	if n := len(d.server.album.open); n != 1 {
+		t.Errorf("%d files are open", n)
+	}
+}
+
+// TestDocument: pages come from their documents, else from the joined text.
+func TestDocument(t *testing.T) {
+	d := newDesk(t)
+	one := d.write("one.png", func(r *pipeline.Record) { r.Text, r.Warnings = "# One", []string{pipeline.WarnDamaged} })
+	joined := d.write("joined.pdf", func(r *pipeline.Record) { r.Text, r.Pages = "a\n\f\nb", 2 })
+	stored := d.write("stored.pdf", func(r *pipeline.Record) { r.TextInPages, r.Pages = true, 3 },
+		pipeline.PageRecord{Page: 1, Text: "first"}, pipeline.PageRecord{Page: 3, Text: "third", Blocks: []pipeline.Block{
+			{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "third"}}})
+	get := func(id, rest string, v any) {
+		t.Helper()
+		code, _, body := d.ask("GET", "/api/documents/"+id+rest, "", nil)
+		if code != 200 {
+			t.Fatalf("%d %s", code, body)
+		}
+		if err := json.Unmarshal([]byte(body), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var doc document
+	get(one, "", &doc)
+	if len(doc.PageList) != 1 || !doc.PageList[0].Ready || len(doc.PageList[0].Warnings) != 1 || doc.Generation != "7" {
+		t.Errorf("%+v", doc)
+	}
+	get(stored, "", &doc)
+	if len(doc.PageList) != 3 || doc.PageList[1].Ready || doc.PageList[2].Blocks != 1 {
+		t.Errorf("%+v", doc.PageList)
+	}
+	var pg pageText
+	get(one, "/pages/1", &pg)
+	if pg.Text != "# One" || pg.HTML != "<h1>One</h1>\n" {
+		t.Errorf("%+v", pg)
+	}
+	pg = pageText{}
+	get(stored, "/pages/3", &pg)
+	if pg.HTML != "" || len(pg.Blocks) != 1 || pg.Blocks[0].HTML != "<p>third</p>\n" || pg.Blocks[0].Box != [4]int{1, 2, 3, 4} {
+		t.Errorf("%+v", pg)
+	}
+	get(joined, "/pages/2", &pg)
+	if pg.Text != "b" {
+		t.Errorf("%+v", pg)
+	}
+	if _, h, body := d.ask("GET", "/api/documents/"+joined+"/text", "", nil); body != "a\n\f\nb" || !strings.HasPrefix(h.Get("Content-Type"), "text/plain") {
+		t.Errorf("%q %v", body, h)
+	}
+	for _, path := range []string{"x", stored + "/pages/2", stored + "/pages/4", stored + "/pages/x"} {
+		if code, _, body := d.ask("GET", "/api/documents/"+path, "", nil); code != 404 {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+	}
+}
+
+// TestEvents: all there is comes first, then what changes; who was cut off gets only what is news; text is never sent.
+func TestEvents(t *testing.T) {
+	d := newDesk(t)
+	id := d.write("a.png", text("SECRET TEXT"))
+	d.known(id)
+	read, last := d.listen("")
+	first := read("records")
+	if !strings.Contains(first, `"a.png"`) || strings.Contains(first, "SECRET") {
+		t.Errorf("%s", first)
+	}
+	d.write("b.png", failed(pipeline.CodeEmpty))
+	if second := read("records"); !strings.Contains(second, `"b.png"`) || !strings.Contains(second, `"empty"`) || strings.Contains(second, "a.png") {
+		t.Errorf("%s", second)
+	}
+	if state := read("state"); !strings.Contains(state, "live") {
+		t.Errorf("%s", state)
+	}
+	cut := last()
+	d.write("c.png", text("x"))
+	again, _ := d.listen(cut)
+	if hello := again("hello"); !strings.Contains(hello, `"again":true`) {
+		t.Errorf("%s", hello)
+	}
+	if third := again("records"); !strings.Contains(third, `"c.png"`) || strings.Contains(third, "b.png") {
+		t.Errorf("%s", third)
+	}
+	fresh, _ := d.listen("another.5")
+	if hello := fresh("hello"); !strings.Contains(hello, `"again":false`) {
+		t.Errorf("%s", hello)
+	}
+}
+
+// listen opens the events and gives what reads the next one of a kind, and the id of the last one read.
+func (d *desk) listen(last string) (read func(string) string, id func() string) {
+	req, _ := http.NewRequestWithContext(d.t.Context(), "GET", d.url+"/api/events", nil)
+	req.Header.Set("Last-Event-ID", last)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { resp.Body.Close() })
+	lines := bufio.NewReader(resp.Body)
+	seen := ""
+	return func(kind string) string {
+		d.t.Helper()
+		at := ""
+		for {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				d.t.Fatal(err)
+			}
+			line = strings.TrimSpace(line)
+			if v, ok := strings.CutPrefix(line, "event: "); ok {
+				at = v
+			}
+			if v, ok := strings.CutPrefix(line, "id: "); ok {
+				seen = v
+			}
+			if v, ok := strings.CutPrefix(line, "data: "); ok && at == kind {
+				return v
+			}
+		}
+	}, func() string { return seen }
+}
+
+// TestStoreLost: a store that fails is said to be lost, and asked again.
+func TestStoreLost(t *testing.T) {
+	f := newFeed()
+	store := pipelinetest.NewMemory()
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	calls := make(chan int, 8)
+	n := 0
+	watch := func(ctx context.Context, fn func(string, *pipeline.Record) error) error {
+		n++
+		calls <- n
+		if n == 1 {
+			return fmt.Errorf("%w: gone", pipeline.ErrStoreMisconfigured)
+		}
+		return store.Watch(ctx, fn)
+	}
+	go f.follow(ctx, watch, store)
+	<-calls
+	for {
+		_, state, reason, changed := f.since(0)
+		if state == stateLost {
+			if !strings.Contains(reason, "refuses") {
+				t.Errorf("%q", reason)
+			}
+			break
+		}
+		<-changed
+	}
+	<-calls
+	for {
+		_, state, _, changed := f.since(0)
+		if state == stateLive {
+			return
+		}
+		<-changed
+	}
+}
+
+func TestTroubleSentences(t *testing.T) {
+	for _, err := range []error{errors.New("x"), &page.Error{Kind: page.Encrypted}, pipeline.ErrObjectGone} {
+		if code, sentence := sentenceOf(fmt.Errorf("wrapped: %w", err)); code < 400 || !strings.HasSuffix(sentence, ".") {
+			t.Errorf("%v: %d %q", err, code, sentence)
+		}
+	}
+}
