@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// seen remembers the last result that was handled of each document, in a file that only grows: a line holds the document's
+// id and the result. A real listener keeps it where its results go, in the same transaction, if it can.
+type seen struct {
+	results map[string]string
+	file    *os.File
+}
+
+// openSeen reads the file, if there is one. A last line that a crash cut off does not count: its result comes again.
+func openSeen(path string) (*seen, error) {
+	s := &seen{results: map[string]string{}}
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	whole := old[:strings.LastIndexByte(string(old), '\n')+1]
+	lines := bufio.NewScanner(strings.NewReader(string(whole)))
+	for lines.Scan() {
+		if id, key, ok := strings.Cut(lines.Text(), " "); ok {
+			s.results[id] = key
+		}
+	}
+	if s.file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600); err != nil {
+		return nil, err
+	}
+	if err := s.file.Truncate(int64(len(whole))); err != nil {
+		return nil, errors.Join(err, s.file.Close())
+	}
+	_, err = s.file.Seek(0, 2)
+	return s, err
+}
+
+func (s *seen) last(id string) string { return s.results[id] }
+
+func (s *seen) ids() []string { return slices.Collect(maps.Keys(s.results)) }
+
+func (s *seen) remember(id, key string) error {
+	if _, err := fmt.Fprintf(s.file, "%s %s\n", id, key); err != nil {
+		return err
+	}
+	s.results[id] = key
+	return s.file.Sync()
+}
+
+// Close lets the file go.
+func (s *seen) Close() error { return s.file.Close() }
