@@ -148,7 +148,6 @@ func (s *stage) story(l subject) {
 	l.start()
 	told("gone " + d.ID())
 
-	// And nothing was told late.
 	s.put(d, pipeline.Done, text("again"))
 	told("done d.png 4: 5 bytes, 1 pages, warnings []")
 }

@@ -55,6 +55,12 @@ func TestPut(t *testing.T) {
 			t.Errorf("%q: %v, want %v", c.name, err, c.want)
 		}
 	}
+	checkPut(t, w, dir, outside)
+}
+
+// checkPut looks at what the puts have left.
+func checkPut(t *testing.T, w *World, dir, outside string) {
+	t.Helper()
 	cut := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("cut off")))
 	if err := w.Put(t.Context(), "cut.png", cut, false); !errors.Is(err, iotest.ErrTimeout) {
 		t.Errorf("%v", err)

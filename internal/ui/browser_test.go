@@ -106,9 +106,15 @@ func TestKeyboardAlone(t *testing.T) {
 	tab.Key(kb.Escape)
 	tab.Key("3")
 	tab.Until(rows + ` === 1 && document.querySelector('[data-kind="retrying"]').getAttribute('aria-pressed') === 'true'`)
+}
 
-	// And by Tab, everything that can be clicked, each with a mark that shows where one is.
-	tab.Open(d.url + "/#" + d.write("two.pdf", func(r *pipeline.Record) { r.Text, r.Pages, r.Warnings = "a\n\f\nb", 2, []string{pipeline.WarnTruncated} }))
+// TestTabReachesAll: by Tab alone one comes to everything that can be clicked, and sees where one is.
+func TestTabReachesAll(t *testing.T) {
+	d := newDesk(t)
+	tab := browsertest.New(t, 1200, 700)
+	tab.Open(d.url + "/#" + d.write("two.pdf", func(r *pipeline.Record) {
+		r.Text, r.Pages, r.Warnings = "a\n\f\nb", 2, []string{pipeline.WarnTruncated}
+	}))
 	tab.Until(`document.querySelectorAll('.sheet .plain').length === 2`)
 	browsertest.Eval[any](tab, `(document.activeElement?.blur(), window.reached = new Set(), window.bare = [],
 		document.addEventListener('focusin', (e) => { window.reached.add(e.target);
@@ -173,7 +179,10 @@ func TestThousands(t *testing.T) {
 	const many = 5000
 	d := newDesk(t)
 	for i := range many {
-		d.write(fmt.Sprintf("box-%02d/letter-%05d.png", i%40, i), func(r *pipeline.Record) { r.Text = "x"; r.WindowStart = time.Now().Add(-time.Duration(i) * time.Second) })
+		d.write(fmt.Sprintf("box-%02d/letter-%05d.png", i%40, i), func(r *pipeline.Record) {
+			r.Text = "x"
+			r.WindowStart = time.Now().Add(-time.Duration(i) * time.Second)
+		})
 	}
 	last := d.write("z.png", text("x"))
 	d.known(last)
