@@ -68,7 +68,9 @@ func (w *watching) run(ctx context.Context, sys system, args []string) int {
 }
 
 // news tells whether a record changed since the start, or all are wanted.
-func (w *watching) news(r *pipeline.Record) bool { return w.all || r.Updated.After(w.begun.Add(-clocks)) }
+func (w *watching) news(r *pipeline.Record) bool {
+	return w.all || r.Updated.After(w.begun.Add(-clocks))
+}
 
 func (w *watching) print(sys system, r *pipeline.Record) error {
 	if w.json {
