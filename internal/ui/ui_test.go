@@ -171,7 +171,7 @@ func TestGuard(t *testing.T) {
 	}{
 		{"the page", "GET", "/", nil, 200},
 		{"rebinding", "GET", "/", func(r *http.Request) { r.Host = "evil.example" }, 421},
-		{"rebinding with a port", "GET", "/api/events", func(r *http.Request) { r.Host = "evil.example:7275" }, 421},
+		{"rebinding with a port", "GET", "/api/documents/" + id, func(r *http.Request) { r.Host = "evil.example:7275" }, 421},
 		{"a name that ends like ours", "GET", "/", func(r *http.Request) { r.Host = "127.0.0.1.evil.example" }, 421},
 		{"localhost", "GET", "/", func(r *http.Request) { r.Host = "LOCALHOST:1" }, 200},
 		{"an address", "GET", "/", func(r *http.Request) { r.Host = "[::1]:1" }, 200},
