@@ -2,6 +2,8 @@ package ui
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -150,6 +152,25 @@ func TestBlocks(t *testing.T) {
 		return [(a.left - b.left) / b.width, (a.top - b.top) / b.height].map((x) => x.toFixed(2)).join() })()`); where != "0.10,0.05" {
 		t.Errorf("the box is at %s", where)
 	}
+}
+
+// TestLateHello: a document that is shown before the server has said its words and rights is shown with them afterwards.
+func TestLateHello(t *testing.T) {
+	d := newDesk(t)
+	id := d.write("a.png", failed(pipeline.CodeOCRFailed))
+	hold := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/events" {
+			<-hold
+		}
+		d.server.Handler().ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() { slow.CloseClientConnections(); slow.Close() })
+	tab := browsertest.New(t, 1200, 700)
+	tab.Open(slow.URL + "/#" + id)
+	tab.Until(`document.querySelector('.view .reason')?.innerText.includes('ocr_failed') && !document.querySelector('[data-act="retry"]')`)
+	close(hold)
+	tab.Until(`document.querySelector('[data-act="retry"]') && document.querySelector('.view .reason').innerText.includes('engine failed')`)
 }
 
 // TestStates: empty, nothing found, server gone, server back: each is said in words.
