@@ -44,7 +44,7 @@ func checkBodies(t *testing.T, g *google) {
 			`"serviceAccountName":"bucketocr-gpu` + tail + `"`, `"containerPort":8000`,
 		}},
 		{"/services/bucketocr", []string{
-			`"containerConcurrency":2`, `"timeoutSeconds":540`, `"autoscaling.knative.dev/maxScale":"4"`, `"memory":"2Gi"`,
+			`"containerConcurrency":8`, `"timeoutSeconds":540`, `"autoscaling.knative.dev/maxScale":"4"`, `"memory":"2Gi"`,
 			`"name":"CLOUD_RUN_TIMEOUT_SECONDS","value":"540"`, `"name":"GOOGLE_CLOUD_PROJECT","value":"my-project"`,
 			`"name":"OCR_URL","value":"https://bucketocr-gpu-123456789012.europe-west4.run.app"`,
 			`"name":"EXCLUDE","value":"bucketocr-smoke/blue/**,bucketocr-smoke/green/**"`,
