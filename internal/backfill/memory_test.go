@@ -1,0 +1,74 @@
+package backfill
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/pipeline"
+)
+
+// endless is a bucket of n objects that lie nowhere, and documents that nobody wrote.
+type endless struct {
+	n    int
+	peak func() // called now and then
+}
+
+func (e endless) ListObjects(_ context.Context, l pipeline.Listing, fn func(pipeline.Listed) error) error {
+	for i := range e.n {
+		if i%20_000 == 0 {
+			e.peak()
+		}
+		if err := fn(pipeline.Listed{
+			Object:     pipeline.Object{Bucket: l.Bucket, Name: fmt.Sprintf("%09d.png", i), Generation: 1},
+			Attributes: pipeline.Attributes{ContentType: "image/png", Size: 1},
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (endless) List(context.Context, pipeline.Query, func(*pipeline.Stored) error) error { return nil }
+func (endless) Tally(context.Context) (pipeline.Tally, error)                            { return pipeline.Tally{}, nil }
+func (endless) Heads(_ context.Context, ids []string) ([]*pipeline.Stored, error) {
+	return make([]*pipeline.Stored, len(ids)), nil
+}
+
+type taker struct{}
+
+func (taker) Batch() int { return 100 }
+func (taker) Deliver(_ context.Context, events []pipeline.Event) []Answer {
+	answers := make([]Answer, len(events))
+	for i := range answers {
+		answers[i] = Answer{Settled, "published"}
+	}
+	return answers
+}
+
+// TestMemoryFlat: a run holds no more of a bucket of many objects than of one of few.
+func TestMemoryFlat(t *testing.T) {
+	const n, allowed = 300_000, 16 << 20 // bytes; 300,000 names alone would be more
+	var before, most uint64
+	look := func() {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		if before == 0 {
+			before = m.HeapAlloc
+		}
+		most = max(most, m.HeapAlloc)
+	}
+	e := endless{n: n, peak: look}
+	sum, err := Run(t.Context(), Options{
+		Objects: e, Records: e, Listing: pipeline.Listing{Bucket: "b"}, Deliver: taker{}, InFlight: 8,
+	})
+	if err != nil || sum.Results["published"] != n {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	if most > before+allowed {
+		t.Errorf("the heap grew from %d to %d bytes", before, most)
+	}
+	t.Logf("heap %d bytes at first, %d at most, with %d objects", before, most, n)
+}
