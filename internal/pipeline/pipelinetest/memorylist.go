@@ -86,3 +86,47 @@ func (m *Memory) Tally(ctx context.Context) (pipeline.Tally, error) {
 	}
 	return t, nil
 }
+
+// Watch is [pipeline.Watcher].
+func (m *Memory) Watch(ctx context.Context, fn func(id string, r *pipeline.Record) error) error {
+	seen := map[string]int64{}
+	for {
+		m.mu.Lock()
+		changed := m.changed
+		fresh := map[string]*pipeline.Record{}
+		for id, s := range m.records {
+			if seen[id] != s.Version {
+				seen[id], fresh[id] = s.Version, copyRecord(s.Record)
+			}
+		}
+		m.mu.Unlock()
+		for id, r := range fresh {
+			if err := fn(id, r); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// All is every record, for a test to look at.
+func (m *Memory) All() map[string]*pipeline.Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := map[string]*pipeline.Record{}
+	for id, s := range m.records {
+		all[id] = copyRecord(s.Record)
+	}
+	return all
+}
+
+// Record is one record, for a test to look at; nil where there is none. It is not counted as a read.
+func (m *Memory) Record(id string) *pipeline.Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return recordOf(copyStored(m.records[id]))
+}
