@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,16 +103,16 @@ var errMissing = errors.New("not every page was finished")
 
 // over is how the readers' work ended: well only where every page is here, whatever else happened meanwhile.
 func (a *attempt) over(work context.Context, err error) error {
-	if err != nil || a.total > 0 && len(a.pages) >= a.total {
-		return err
+	if err == nil && a.total > 0 && len(a.pages) >= a.total {
+		return nil
 	}
-	switch cause := context.Cause(work); {
-	case cause == errDeadline && a.readers.crowdedOut():
+	if err == nil {
+		err = cmp.Or(context.Cause(work), errMissing)
+	}
+	if errors.Is(err, errDeadline) && a.readers.crowdedOut() {
 		return errLate
-	case cause != nil:
-		return cause
 	}
-	return errMissing
+	return err
 }
 
 // prepare resumes, and renews the lease meanwhile.
