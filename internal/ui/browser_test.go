@@ -112,9 +112,6 @@ func TestKeyboardAlone(t *testing.T) {
 
 // TestTabReachesAll: by Tab alone one comes to everything that can be clicked, and sees where one is.
 func TestTabReachesAll(t *testing.T) {
-	if testing.Short() || os.Getenv("BROWSER_TAB") == "" {
-		t.Skip("TAB ORDER NOT TESTED: set BROWSER_TAB=1; it races with the opening of a document")
-	}
 	d := newDesk(t)
 	tab := browsertest.New(t, 1200, 700)
 	tab.Open(d.url + "/#" + d.write("two.pdf", func(r *pipeline.Record) {
