@@ -3,7 +3,8 @@
 import { icon, make } from './dom.js';
 import { count, moment, nameParts, noteOf, pagesOf, seconds, size, statuses } from './words.js';
 
-/** header writes the head of a view from its summary and, once that is there, its document. */
+/** header writes the head of a view from its summary and, once that is there, its document. What can have the focus is known
+ * by its data-act, so that the focus stays where it was when the head is written anew. */
 export function header(view) {
   const d = view.summary;
   const focused = view.head.contains(document.activeElement) ? document.activeElement.dataset?.act : '';
@@ -12,7 +13,7 @@ export function header(view) {
   view.head.replaceChildren(
     make('div', { class: 'title' },
       make('button', { class: 'plain', type: 'button', 'data-act': 'close', 'aria-label': 'Back to the list', title: 'Back (Esc)', onclick: view.close }, icon('back')),
-      make('h2', { tabindex: '-1' }, make('span', { class: 'folder', text: folder }), file)),
+      make('h2', { tabindex: '-1', 'data-act': 'title' }, make('span', { class: 'folder', text: folder }), file)),
     facts(d), ...reasons(view, d), actions(view, d), ...(view.document ? [details(view.document, open)] : []));
   if (focused) view.head.querySelector(`[data-act="${focused}"]`)?.focus({ preventScroll: true });
 }
@@ -44,7 +45,7 @@ function reasons(view, d) {
 
 function warned(view, d) {
   const links = (view.document?.pageList ?? []).filter((p) => p.warnings).slice(0, 30)
-    .map((p) => make('button', { type: 'button', text: `page ${p.page}`, onclick: () => view.go(p.page) }));
+    .map((p) => make('button', { type: 'button', 'data-act': `page-${p.page}`, text: `page ${p.page}`, onclick: () => view.go(p.page) }));
   return make('p', { class: 'warned' }, d.warnings.map((w) => view.codes.warnings[w] ?? w).join(' '), ' ', ...links);
 }
 

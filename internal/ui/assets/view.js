@@ -62,6 +62,7 @@ export class View {
     try {
       const found = await ask(`/api/documents/${id}${this.summary ? `?version=${this.summary.version}` : ''}`);
       if (this.id !== id) return;
+      if (this.document && this.document.finished !== found.finished) for (const sheet of this.list) sheet.forget();
       this.document = found;
       if (!this.summary || this.summary.updated < found.updated) this.summary = found;
     } catch (error) {
