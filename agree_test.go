@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 	"github.com/bucketocr/bucketocr/internal/telemetry/otlptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
 // compare holds document, line and span of one attempt against each other.
-func compare(t *testing.T, r *pipeline.Record, line map[string]any, d otlptest.Span, outcome, code string) {
+func compare(t *testing.T, r *document.Record, line map[string]any, d otlptest.Span, outcome, code string) {
 	t.Helper()
 	for _, f := range []struct {
 		span, line string

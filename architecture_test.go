@@ -26,23 +26,23 @@ func goList(t *testing.T, args ...string) []string {
 // TestDependencies: they point one way. A room that is not in the table may import nothing of ours.
 func TestDependencies(t *testing.T) {
 	allowed := map[string][]string{
-		"":                               {"ocr", "internal/page", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/telemetry"},
+		"":                               {"ocr", "internal/page", "internal/document", "internal/worker", "internal/event", "internal/config", "internal/gcp", "internal/telemetry"},
 		"ocr/ocrtest":                    {"ocr"},
 		"internal/page":                  {"internal/page/heif", "internal/page/pdf", "internal/page/salvage", "internal/page/sandbox", "internal/page/tiff"},
 		"internal/page/heif":             {"internal/page/wasm"},
 		"internal/page/pdf":              {"internal/page/wasm"},
-		"internal/pipeline":              {"ocr", "internal/page"},
-		"internal/pipeline/pipelinetest": {"internal/pipeline"},
-		"internal/event":                 {"internal/pipeline"},
-		"internal/backfill":              {"internal/pipeline", "internal/event"},
-		"internal/config":                {"internal/event", "internal/pipeline"},
-		"internal/gcp":                   {"internal/pipeline"},
-		"internal/plan/sim":              {"internal/pipeline", "internal/plan"},
-		"internal/telemetry":             {"ocr", "internal/pipeline"},
-		"internal/gcp/gcptest":           {"internal/pipeline"},
-		"internal/local":                 {"internal/pipeline"},
-		"internal/ui":                    {"internal/pipeline", "internal/page", "internal/ui/render"},
-		"cmd/bucketocr": {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill", "internal/plan",
+		"internal/worker":                {"ocr", "internal/page", "internal/document"},
+		"internal/document/documenttest": {"internal/document"},
+		"internal/event":                 {"internal/document"},
+		"internal/backfill":              {"internal/document", "internal/event"},
+		"internal/config":                {"internal/event", "internal/document"},
+		"internal/gcp":                   {"internal/document"},
+		"internal/plan/sim":              {"internal/document", "internal/plan"},
+		"internal/telemetry":             {"ocr", "internal/document", "internal/worker"},
+		"internal/gcp/gcptest":           {"internal/document"},
+		"internal/local":                 {"internal/document"},
+		"internal/ui":                    {"internal/document", "internal/page", "internal/ui/render"},
+		"cmd/bucketocr": {"", "internal/document", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill", "internal/plan",
 			"internal/ui", "internal/page"},
 	}
 	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {
@@ -74,7 +74,7 @@ func TestDeployedWeight(t *testing.T) {
 		for _, unwanted := range []string{
 			module + "/internal/local", module + "/internal/backfill", module + "/internal/gcp/topic", module + "/internal/plan", module + "/bench",
 			module + "/internal/ui", "goldmark", "bluemonday", "goja", "chromedp",
-			module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest", "otlptest",
+			module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "documenttest", "otlptest",
 			"sqlite", "modernc.org", "gosseract", "pagetest", "cobra", "urfave", "cloud.google.com/go/storage", "testing/",
 		} {
 			if strings.Contains(dep, unwanted) {

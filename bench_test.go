@@ -11,10 +11,10 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
-	"github.com/bucketocr/bucketocr/internal/pipeline/pipelinetest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -28,8 +28,8 @@ func BenchmarkEvent(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	bucket := pipelinetest.NewBucket()
-	door, err := New(cfg, World{Objects: bucket, Records: pipelinetest.NewMemory(),
+	bucket := documenttest.NewBucket()
+	door, err := New(cfg, World{Objects: bucket, Records: documenttest.NewMemory(),
 		Redeliver: func(int) time.Duration { return redeliverAfter }}, gcp.NewLog(io.Discard, cfg.LogLevel, cfg.Project))
 	if err != nil {
 		b.Fatal(err)
@@ -44,7 +44,7 @@ func BenchmarkEvent(b *testing.B) {
 	}
 }
 
-func eventRequest(b *testing.B, ev pipeline.Event) *http.Request {
+func eventRequest(b *testing.B, ev document.Event) *http.Request {
 	ce, err := event.Encode(ev)
 	if err != nil {
 		b.Fatal(err)

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/internal/telemetry/otlptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
@@ -34,7 +34,7 @@ func TestDeadCollector(t *testing.T) {
 				if status, out := c.traced(ce, ""); status != 200 || out != "done" {
 					t.Errorf("%d %s", status, out)
 				}
-				if r := c.record(o); r.Status != pipeline.Done || r.Attempt != 1 {
+				if r := c.record(o); r.Status != document.StatusDone || r.Attempt != 1 {
 					t.Errorf("%+v", r)
 				}
 			}

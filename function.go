@@ -18,10 +18,11 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
+	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
 // Target is the name under which the function is registered: the entry point of a deploy.
@@ -84,7 +85,7 @@ func Drain() {
 
 // Door is the function's HTTP handler. It is safe for concurrent use.
 type Door struct {
-	pipeline *pipeline.Pipeline
+	pipeline *worker.Worker
 	filter   event.Filter
 	log      *slog.Logger
 
@@ -92,9 +93,9 @@ type Door struct {
 }
 
 // Pipeline is what the door calls.
-func (d *Door) Pipeline() *pipeline.Pipeline { return d.pipeline }
+func (d *Door) Pipeline() *worker.Worker { return d.pipeline }
 
-// Drain drains the pipeline (see [pipeline.Pipeline.Drain], whose error it returns) and then sends the last traces and
+// Drain drains the pipeline (see [worker.Worker.Drain], whose error it returns) and then sends the last traces and
 // metrics, which takes half a second more than ctx at most.
 func (d *Door) Drain(ctx context.Context) error {
 	d.telemetry.Hold()
@@ -150,7 +151,7 @@ var triggers = map[string]string{
 }
 
 // handle decodes, filters and passes on.
-func (d *Door) handle(ctx context.Context, ce cloudevents.Event) pipeline.Outcome {
+func (d *Door) handle(ctx context.Context, ce cloudevents.Event) document.Outcome {
 	if ce.Type() == event.TypeSweep {
 		return d.sweep(ctx)
 	}
@@ -158,11 +159,11 @@ func (d *Door) handle(ctx context.Context, ce cloudevents.Event) pipeline.Outcom
 	switch {
 	case errors.Is(err, event.ErrOtherType):
 		d.log.WarnContext(ctx, "event passed over", "event", ce.ID(), "error", err.Error())
-		return pipeline.OutFiltered
+		return document.OutcomeFiltered
 	case err != nil:
 		d.log.ErrorContext(ctx, "event refused", "event", ce.ID(), "type", ce.Type(), "error", err.Error(),
 			"advice", "no object is lost: it comes again for a day. Look at the trigger's settings")
-		return pipeline.OutRetry
+		return document.OutcomeRetry
 	}
 	if reason, skip := d.filter.Skip(ev); skip {
 		return d.pipeline.PassOver(ctx, ev, reason)
@@ -170,9 +171,9 @@ func (d *Door) handle(ctx context.Context, ce cloudevents.Event) pipeline.Outcom
 	return d.pipeline.Process(ctx, ev)
 }
 
-func (d *Door) sweep(ctx context.Context) pipeline.Outcome {
+func (d *Door) sweep(ctx context.Context) document.Outcome {
 	if err := d.pipeline.Sweep(ctx); err != nil {
-		return pipeline.OutRetry
+		return document.OutcomeRetry
 	}
-	return pipeline.OutDone
+	return document.OutcomeDone
 }

@@ -19,10 +19,10 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/ocr"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
@@ -98,16 +98,16 @@ func scan(width int) []byte {
 }
 
 // put stores an image and gives its event.
-func (c *cloud) put(name string, data []byte) pipeline.Event {
+func (c *cloud) put(name string, data []byte) document.Event {
 	generation := c.bucket.Put(name, data, "image/png", map[string]string{"uploader": "scanner-3"})
-	return pipeline.Event{
-		Kind: pipeline.Finalized, ID: fmt.Sprint("event-", generation), Time: time.Now(),
-		Object:     pipeline.Object{Bucket: c.bucket.Name(), Name: name, Generation: generation},
-		Attributes: pipeline.Attributes{ContentType: "image/png", Size: int64(len(data)), Metadata: map[string]string{"uploader": "scanner-3"}},
+	return document.Event{
+		Kind: document.KindFinalized, ID: fmt.Sprint("event-", generation), Time: time.Now(),
+		Object:     document.Object{Bucket: c.bucket.Name(), Name: name, Generation: generation},
+		Attributes: document.Attributes{ContentType: "image/png", Size: int64(len(data)), Metadata: map[string]string{"uploader": "scanner-3"}},
 	}
 }
 
-func (c *cloud) encode(ev pipeline.Event) cloudevents.Event {
+func (c *cloud) encode(ev document.Event) cloudevents.Event {
 	c.t.Helper()
 	ce, err := event.Encode(ev)
 	if err != nil {
@@ -137,7 +137,7 @@ func (c *cloud) do(req *http.Request) (int, string) {
 	return resp.StatusCode, strings.TrimSpace(b.String())
 }
 
-func (c *cloud) record(o pipeline.Object) *pipeline.Record {
+func (c *cloud) record(o document.Object) *document.Record {
 	c.t.Helper()
 	s, err := c.records.Get(c.t.Context(), o.ID())
 	if err != nil {
@@ -157,7 +157,7 @@ func TestEventToDocument(t *testing.T) {
 		t.Fatalf("%d %s\n%s", status, out, c.log)
 	}
 	r := c.record(ev.Object)
-	if r == nil || r.Status != pipeline.Done || r.Text != "# Delivery note 4711" || r.Name != ev.Name ||
+	if r == nil || r.Status != document.StatusDone || r.Text != "# Delivery note 4711" || r.Name != ev.Name ||
 		r.Metadata["uploader"] != "scanner-3" || r.EventID != ev.ID || r.Model != ocrtest.DefaultModel {
 		t.Errorf("%+v", r)
 	}
@@ -262,7 +262,7 @@ func TestRetryIsRefused(t *testing.T) {
 	if status, out := c.post(t.Context(), c.encode(ev)); status != 503 || out != "retry" {
 		t.Errorf("%d %s", status, out)
 	}
-	if r := c.record(ev.Object); r.Status != pipeline.Retrying || r.Error.Code != "ocr_misconfigured" || !r.Error.Retryable || r.Due.IsZero() {
+	if r := c.record(ev.Object); r.Status != document.StatusRetrying || r.Error.Code != "ocr_misconfigured" || !r.Error.Retryable || r.Due.IsZero() {
 		t.Errorf("%+v", r)
 	}
 	if log := c.log.String(); !strings.Contains(log, `"severity":"ERROR"`) || !strings.Contains(log, "roles/run.invoker") {
@@ -293,8 +293,8 @@ func TestCallerHangsUp(t *testing.T) {
 	<-hungUp
 	gate.Open()
 	final := fmt.Errorf("seen")
-	err := c.records.Watch(t.Context(), func(_ string, r *pipeline.Record) error {
-		if r.Status == pipeline.Done && r.Text == "read" {
+	err := c.records.Watch(t.Context(), func(_ string, r *document.Record) error {
+		if r.Status == document.StatusDone && r.Text == "read" {
 			return final
 		}
 		return nil

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // logMetric is a file of deploy/metrics: what Cloud Logging counts in log lines.
@@ -102,7 +102,7 @@ func checkLogMetrics(t *testing.T, c *cloud) {
 	}
 	want := map[string]float64{"deliveries done": 5, "deliveries duplicate": 1, "deliveries failed unsupported_media": 1,
 		"deliveries retry ocr_misconfigured": 1, "past_window": 0, "overdue": 0}
-	err = c.records.List(t.Context(), pipeline.Query{Status: pipeline.Done}, func(r *pipeline.Stored) error {
+	err = c.records.List(t.Context(), document.Query{Status: document.StatusDone}, func(r *document.Stored) error {
 		want["pages"] += float64(r.Pages)
 		want["prompt_tokens"] += float64(r.Usage.PromptTokens)
 		want["completion_tokens"] += float64(r.Usage.CompletionTokens)

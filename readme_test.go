@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/config"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 )
 
@@ -106,12 +106,12 @@ func TestReadmeVariables(t *testing.T) {
 }
 
 func TestReadmeWords(t *testing.T) {
-	const dir = "internal/pipeline/"
-	same(t, "outcomes", firstCells(tableBelow(t, "| outcome |")), constants(t, dir+"outcome.go", "Out", "Outcome"))
-	same(t, "codes", firstCells(tableBelow(t, "| code |")), constants(t, dir+"fault.go", "Code", ""))
-	same(t, "all codes", pipeline.Codes(), constants(t, dir+"fault.go", "Code", ""))
-	same(t, "all warnings", pipeline.AllWarnings(), constants(t, dir+"record.go", "Warn", ""))
-	same(t, "statuses", firstCells(tableBelow(t, "| status |")), constants(t, dir+"record.go", "", "Status"))
+	const dir = "internal/document/"
+	same(t, "outcomes", firstCells(tableBelow(t, "| outcome |")), constants(t, dir+"outcome.go", "Outcome", "Outcome"))
+	same(t, "codes", firstCells(tableBelow(t, "| code |")), constants(t, dir+"codes.go", "Code", ""))
+	same(t, "all codes", document.Codes(), constants(t, dir+"codes.go", "Code", ""))
+	same(t, "all warnings", document.AllWarnings(), constants(t, dir+"record.go", "Warn", ""))
+	same(t, "statuses", firstCells(tableBelow(t, "| status |")), constants(t, dir+"record.go", "Status", "Status"))
 	same(t, "warnings", firstCells(tableBelow(t, "| warning |")), constants(t, dir+"record.go", "Warn", ""))
 }
 
@@ -130,7 +130,7 @@ func TestReadmeTelemetry(t *testing.T) {
 	}
 	same(t, "metrics", readme, code)
 
-	spans := constants(t, "internal/pipeline/observe.go", "Part", "")
+	spans := constants(t, "internal/worker/observe.go", "Part", "")
 	for _, file := range []string{"observer.go", "request.go"} {
 		source, err := os.ReadFile("internal/telemetry/" + file)
 		if err != nil {

@@ -13,9 +13,9 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/internal/telemetry/otlptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
@@ -66,36 +66,36 @@ func one[T any](t *testing.T, what string, all []T, fits func(T) bool) T {
 // attempts are the cases of TestTelemetryAgrees: how an attempt is brought about, and what must come of it.
 var attempts = []struct {
 	name    string
-	prepare func(c *cloud) (cloudevents.Event, pipeline.Object)
+	prepare func(c *cloud) (cloudevents.Event, document.Object)
 	outcome string
 	code    string
 	parent  string // of the delivery's span, by name; empty: the caller's
 	tries   string // of the OCR service: status and what went wrong
 }{
-	{"done", func(c *cloud) (cloudevents.Event, pipeline.Object) {
+	{"done", func(c *cloud) (cloudevents.Event, document.Object) {
 		c.ocr.Default(ocrtest.Text("Confidential words"))
 		return c.fresh("done.png", scan(41))
 	}, "done", "", "", "200 "},
-	{"three pages", func(c *cloud) (cloudevents.Event, pipeline.Object) {
+	{"three pages", func(c *cloud) (cloudevents.Event, document.Object) {
 		return c.fresh("pages.tiff", threePages())
 	}, "done", "", "", "200 ,200 ,200 "},
-	{"asked again", func(c *cloud) (cloudevents.Event, pipeline.Object) {
+	{"asked again", func(c *cloud) (cloudevents.Event, document.Object) {
 		c.ocr.Next(ocrtest.Platform(503), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
 		return c.fresh("again.png", scan(42))
 	}, "done", "", "", "503 overloaded,200 ,200 "},
-	{"failed", func(c *cloud) (cloudevents.Event, pipeline.Object) {
+	{"failed", func(c *cloud) (cloudevents.Event, document.Object) {
 		return c.fresh("none.png", []byte("no picture at all, whatever its name says"))
 	}, "failed", "unsupported_media", "", ""},
-	{"retry", func(c *cloud) (cloudevents.Event, pipeline.Object) {
+	{"retry", func(c *cloud) (cloudevents.Event, document.Object) {
 		c.ocr.Next(ocrtest.Platform(503), ocrtest.Platform(403))
 		return c.fresh("retry.png", scan(43))
 	}, "retry", "ocr_misconfigured", "", "503 overloaded,403 forbidden"},
-	{"duplicate", func(c *cloud) (cloudevents.Event, pipeline.Object) {
+	{"duplicate", func(c *cloud) (cloudevents.Event, document.Object) {
 		ce, o := c.fresh("twice.png", scan(44))
 		c.traced(ce, strings.Repeat("09", 16))
 		return ce, o
 	}, "duplicate", "", "", ""},
-	{"sweep after a crash", func(c *cloud) (cloudevents.Event, pipeline.Object) {
+	{"sweep after a crash", func(c *cloud) (cloudevents.Event, document.Object) {
 		_, o := c.fresh("left.png", scan(45))
 		c.leave(o)
 		return event.Sweep("s", time.Now()), o
@@ -114,19 +114,19 @@ func threePages() []byte {
 	return pagetest.TIFF(binary.LittleEndian, pages...)
 }
 
-func (c *cloud) fresh(name string, data []byte) (cloudevents.Event, pipeline.Object) {
+func (c *cloud) fresh(name string, data []byte) (cloudevents.Event, document.Object) {
 	ev := c.put(name, data)
 	return c.encode(ev), ev.Object
 }
 
 // leave makes the record of an attempt whose process died long ago.
-func (c *cloud) leave(o pipeline.Object) {
+func (c *cloud) leave(o document.Object) {
 	c.t.Helper()
-	_, err := c.records.Update(c.t.Context(), o.ID(), nil, func(*pipeline.Record) (*pipeline.Change, error) {
+	_, err := c.records.Update(c.t.Context(), o.ID(), nil, func(*document.Record) (*document.Change, error) {
 		then := time.Now().Add(-time.Hour)
-		return &pipeline.Change{Record: &pipeline.Record{
-			Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: pipeline.Processing, Attempt: 1, EventID: "lost",
-			WindowStart: then, Due: then, Lease: &pipeline.Lease{ID: "dead", Expires: then},
+		return &document.Change{Record: &document.Record{
+			Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: document.StatusProcessing, Attempt: 1, EventID: "lost",
+			WindowStart: then, Due: then, Lease: &document.Lease{ID: "dead", Expires: then},
 		}}, nil
 	})
 	if err != nil {

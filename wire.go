@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/page"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
+	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -46,12 +47,12 @@ func limitMemory(lookup func(string) (string, bool), memory int64) {
 
 // World is what differs between the cloud and a laptop.
 type World struct {
-	Objects   pipeline.Objects
-	Records   pipeline.Records
+	Objects   document.Objects
+	Records   document.Records
 	Token     ocr.TokenFunc // nil: the OCR service is called without an ID token
 	Forget    func(audience string)
 	Redeliver func(attempt int) time.Duration               // when the sweep may take what was released
-	PageMade  func(o pipeline.Object, page int, how string) // see [pipeline.Options]; nil in the cloud
+	PageMade  func(o document.Object, page int, how string) // see [worker.Options]; nil in the cloud
 }
 
 // googleCloud is the world of the deployed function.
@@ -81,7 +82,7 @@ func New(cfg config.Config, w World, log *slog.Logger) (*Door, error) {
 	}
 	o := options(cfg, w, client, log)
 	o.Observer = sent.Observer()
-	return &Door{pipeline: pipeline.New(o), filter: cfg.Filter, log: log, telemetry: sent}, nil
+	return &Door{pipeline: worker.New(o), filter: cfg.Filter, log: log, telemetry: sent}, nil
 }
 
 func telemetryConfig(cfg config.Config, log *slog.Logger) telemetry.Config {
@@ -105,11 +106,11 @@ func ocrConfig(cfg config.Config, w World, sent *telemetry.Telemetry) ocr.Config
 	return c
 }
 
-func options(cfg config.Config, w World, client *ocr.Client, log *slog.Logger) pipeline.Options {
-	return pipeline.Options{
+func options(cfg config.Config, w World, client *ocr.Client, log *slog.Logger) worker.Options {
+	return worker.Options{
 		Objects: w.Objects, Records: w.Records, OCR: client, Log: log,
-		Rules: pipeline.Rules{
-			MaxAttempts: cfg.MaxAttempts, MaxDoubts: cfg.MaxDoubts, RetryWindow: cfg.RetryWindow, Redeliver: w.Redeliver,
+		Rules: document.Rules{
+			MaxAttempts: cfg.MaxAttempts, MaxDoubts: cfg.MaxDoubts, RetryWindow: cfg.RetryWindow, RetryDelay: w.Redeliver,
 		},
 		Limits:         page.Limits{MaxBytes: cfg.MaxBytes, MaxPixels: cfg.MaxPixels, MaxPages: cfg.MaxPages},
 		OCRConcurrency: cfg.OCRConcurrency,

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
@@ -36,21 +36,21 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-func object(name string, generation int64) pipeline.Object {
-	return pipeline.Object{Bucket: "scans", Name: name, Generation: generation}
+func object(name string, generation int64) document.Object {
+	return document.Object{Bucket: "scans", Name: name, Generation: generation}
 }
 
 // put writes a document as bucketocr does.
-func (s *stage) put(o pipeline.Object, status pipeline.Status, change func(*pipeline.Record), pages ...pipeline.PageRecord) {
+func (s *stage) put(o document.Object, status document.Status, change func(*document.Record), pages ...document.Page) {
 	s.t.Helper()
-	_, err := s.records.Update(s.t.Context(), o.ID(), nil, func(*pipeline.Record) (*pipeline.Change, error) {
-		r := &pipeline.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: status, Attempt: 1, Pages: 1}
+	_, err := s.records.Update(s.t.Context(), o.ID(), nil, func(*document.Record) (*document.Change, error) {
+		r := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: status, Attempt: 1, Pages: 1}
 		if change != nil {
 			change(r)
 		}
-		c := &pipeline.Change{Record: r, Stamps: pipeline.StampCreated | pipeline.StampStarted, Pages: pages}
+		c := &document.Change{Record: r, Stamps: document.StampCreated | document.StampStarted, Pages: pages}
 		if status.Ended() {
-			c.Stamps |= pipeline.StampFinished
+			c.Stamps |= document.StampFinished
 		}
 		return c, nil
 	})
@@ -59,18 +59,18 @@ func (s *stage) put(o pipeline.Object, status pipeline.Status, change func(*pipe
 	}
 }
 
-func text(t string) func(*pipeline.Record) { return func(r *pipeline.Record) { r.Text = t } }
+func text(t string) func(*document.Record) { return func(r *document.Record) { r.Text = t } }
 
-func failure(r *pipeline.Record) {
-	r.Error = &pipeline.RecordError{Code: pipeline.CodeOCRFailed, Message: "engine"}
+func failure(r *document.Record) {
+	r.Error = &document.Error{Code: document.CodeOCRFailed, Message: "engine"}
 }
 
 // retry is a person's wish for another try.
-func (s *stage) retry(o pipeline.Object) {
+func (s *stage) retry(o document.Object) {
 	s.t.Helper()
 	seen, err := s.records.Get(s.t.Context(), o.ID())
 	if err == nil {
-		_, err = pipeline.Retry(s.t.Context(), s.records, seen, "somebody", nil)
+		_, err = document.Retry(s.t.Context(), s.records, seen, "somebody", nil)
 	}
 	if err != nil {
 		s.t.Fatal(err)
@@ -78,7 +78,7 @@ func (s *stage) retry(o pipeline.Object) {
 }
 
 // vanish removes a document outright, as a TTL policy does.
-func (s *stage) vanish(o pipeline.Object) {
+func (s *stage) vanish(o document.Object) {
 	s.t.Helper()
 	url := fmt.Sprintf("http://%s/v1/projects/%s/databases/(default)/documents/ocr_documents/%s", s.host, s.project, o.ID())
 	req, _ := http.NewRequestWithContext(s.t.Context(), "DELETE", url, nil)
@@ -103,43 +103,43 @@ func (s *stage) story(l subject) {
 		}
 	}
 	a, b, c, d := object("a.png", 1700000000000001), object("b.png", 1700000000000002), object("c.pdf", 1700000000000000001), object("d.png", 4)
-	s.put(a, pipeline.Done, text("one"))
+	s.put(a, document.StatusDone, text("one"))
 	l.start()
 	told("done a.png 1700000000000001: 3 bytes, 1 pages, warnings []")
 
 	// An overwrite: the old text goes, the new one comes.
 	a.Generation++
-	s.put(a, pipeline.Processing, nil)
-	s.put(a, pipeline.Done, text("three"))
+	s.put(a, document.StatusProcessing, nil)
+	s.put(a, document.StatusDone, text("three"))
 	told("done a.png 1700000000000002: 5 bytes, 1 pages, warnings []")
 
 	// A failure, another try that fails too, and one that does not.
-	s.put(b, pipeline.Failed, failure)
+	s.put(b, document.StatusFailed, failure)
 	told("failed b.png 1700000000000002: ocr_failed")
 	s.retry(b)
-	s.put(b, pipeline.Failed, failure)
+	s.put(b, document.StatusFailed, failure)
 	told("failed b.png 1700000000000002: ocr_failed")
 	s.retry(b)
-	s.put(b, pipeline.Done, func(r *pipeline.Record) { r.Text, r.Warnings = "read", []string{pipeline.WarnTruncated} })
+	s.put(b, document.StatusDone, func(r *document.Record) { r.Text, r.Warnings = "read", []string{document.WarnTruncated} })
 	told("done b.png 1700000000000002: 4 bytes, 1 pages, warnings [truncated]")
 
 	// A text that lies in pages, beside those of an older version.
-	var pages []pipeline.PageRecord
+	var pages []document.Page
 	for _, n := range []int{2, 10, 1, 3, 4, 5, 6, 7, 8, 9} {
-		pages = append(pages, pipeline.PageRecord{Page: n, Generation: c.Generation, Text: strings.Repeat("x", n)},
-			pipeline.PageRecord{Page: n, Generation: 3, Text: "old"})
+		pages = append(pages, document.Page{Page: n, Generation: c.Generation, Text: strings.Repeat("x", n)},
+			document.Page{Page: n, Generation: 3, Text: "old"})
 	}
-	s.put(c, pipeline.Done, func(r *pipeline.Record) { r.TextInPages, r.Pages = true, 10 }, pages...)
+	s.put(c, document.StatusDone, func(r *document.Record) { r.TextInPages, r.Pages = true, 10 }, pages...)
 	told(fmt.Sprintf("done c.pdf 1700000000000000%s: %d bytes, 10 pages, warnings []", l.(interface{ rounded() string }).rounded(), 55+9*3))
 
 	// A restart: nothing twice, and nothing of what happened meanwhile is lost.
 	l.stop()
-	s.put(d, pipeline.Done, text("while nobody listened"))
+	s.put(d, document.StatusDone, text("while nobody listened"))
 	l.start()
 	told("done d.png 4: 21 bytes, 1 pages, warnings []")
 
 	// Deleted: with a marker, outright, and outright while nobody listened.
-	s.put(a, pipeline.Erased, nil)
+	s.put(a, document.StatusDeleted, nil)
 	told("gone " + a.ID())
 	s.vanish(b)
 	told("gone " + b.ID())
@@ -148,6 +148,6 @@ func (s *stage) story(l subject) {
 	l.start()
 	told("gone " + d.ID())
 
-	s.put(d, pipeline.Done, text("again"))
+	s.put(d, document.StatusDone, text("again"))
 	told("done d.png 4: 5 bytes, 1 pages, warnings []")
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 const backfillHelp = `Delivers the events of objects that are in a bucket already, as if they had just been dropped: all below gs://BUCKET/PREFIX, or
@@ -75,7 +75,7 @@ func (f *filling) run(ctx context.Context, sys system, args []string) int {
 	}
 	r := &fillingReport{sys: sys, f: f, progress: newProgress(sys, f.json || f.dry)}
 	o.Ended = r.ended
-	o.Passed = func(pipeline.Object, string) { r.progress.add(1, "") }
+	o.Passed = func(document.Object, string) { r.progress.add(1, "") }
 	go r.countAll(ctx, *o)
 	sum, err := backfill.Run(ctx, *o)
 	r.progress.finish()
@@ -86,7 +86,7 @@ func (f *filling) run(ctx context.Context, sys system, args []string) int {
 	switch {
 	case err != nil:
 		return fail(ctx, sys, "backfill", err)
-	case sum.Results[string(pipeline.OutFailed)] > 0, sum.Results[backfill.Undelivered] > 0:
+	case sum.Results[string(document.OutcomeFailed)] > 0, sum.Results[backfill.Undelivered] > 0:
 		return exitFailed
 	}
 	return exitGood
@@ -123,7 +123,7 @@ func globList(s string) []string {
 
 func (f *filling) options(sys system, p *place, args []string) (*backfill.Options, error) {
 	o := &backfill.Options{
-		Objects: p.objects, Records: p.records, Filter: f.filter, Listing: pipeline.Listing{Bucket: p.bucket, After: f.after},
+		Objects: p.objects, Records: p.records, Filter: f.filter, Listing: document.Listing{Bucket: p.bucket, After: f.after},
 		NewerThan: f.newer.Time, Limit: f.limit, InFlight: f.inFlight, Rate: f.rate,
 	}
 	if len(args) > 0 {

@@ -16,9 +16,9 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // stubDoor is a function that reads nothing: it writes done into the office's records, and refuses at random.
@@ -57,16 +57,16 @@ func (d *stubDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no available instance", http.StatusServiceUnavailable)
 		return
 	}
-	rec := d.o.record(ev.Name, pipeline.Done)
+	rec := d.o.record(ev.Name, document.StatusDone)
 	rec.Generation = ev.Generation
 	_, err = d.o.records.Update(context.WithoutCancel(r.Context()), ev.Object.ID(), nil,
-		func(*pipeline.Record) (*pipeline.Change, error) { return &pipeline.Change{Record: &rec}, nil })
+		func(*document.Record) (*document.Change, error) { return &document.Change{Record: &rec}, nil })
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	d.take(ev.Name)
-	fmt.Fprintln(w, pipeline.OutDone)
+	fmt.Fprintln(w, document.OutcomeDone)
 }
 
 func (d *stubDoor) refuses() bool {
@@ -214,8 +214,8 @@ func TestBackfillTopic(t *testing.T) {
 	o.want(exitGood, []string{"published", "25"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.project+"/topics/events")
 	done := 0
 	ctx, cancel := context.WithCancel(t.Context())
-	err := c.records.Watch(ctx, func(_ string, r *pipeline.Record) error {
-		if r.Status == pipeline.Done {
+	err := c.records.Watch(ctx, func(_ string, r *document.Record) error {
+		if r.Status == document.StatusDone {
 			done++
 		}
 		if done == n {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // fillingReport shows what comes of a backfill.
@@ -33,7 +33,7 @@ func (r *fillingReport) countAll(ctx context.Context, o backfill.Options) {
 		return
 	}
 	n := int64(0)
-	err := o.Objects.ListObjects(ctx, o.Listing, func(pipeline.Listed) error { n++; return nil })
+	err := o.Objects.ListObjects(ctx, o.Listing, func(document.Listed) error { n++; return nil })
 	if err == nil {
 		r.progress.of(n)
 	}
@@ -42,7 +42,7 @@ func (r *fillingReport) countAll(ctx context.Context, o backfill.Options) {
 // ended shows an object's end: each as JSON where that is wanted, else those that did not go well.
 func (r *fillingReport) ended(res backfill.Result) {
 	r.mu.Lock()
-	bad := res.What == backfill.Undelivered || res.What == string(pipeline.OutFailed)
+	bad := res.What == backfill.Undelivered || res.What == string(document.OutcomeFailed)
 	if bad {
 		r.bad++
 	}

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/browsertest"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -106,21 +106,21 @@ func TestUIOverCloud(t *testing.T) {
 	bucket := gcptest.NewBucket(t, "scans")
 	records := gcp.NewRecords(gcp.RecordsConfig{Project: project, Collection: "ocr_documents", Emulator: host})
 	defer records.Close()
-	put := func(name string, change func(*pipeline.Record)) pipeline.Object {
-		o := pipeline.Object{Bucket: "scans", Name: name, Generation: bucket.Put(name, page(70), "image/png", nil)}
-		_, err := records.Update(t.Context(), o.ID(), nil, func(*pipeline.Record) (*pipeline.Change, error) {
-			r := &pipeline.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Pages: 1, PagesDone: 1, Attempt: 1}
+	put := func(name string, change func(*document.Record)) document.Object {
+		o := document.Object{Bucket: "scans", Name: name, Generation: bucket.Put(name, page(70), "image/png", nil)}
+		_, err := records.Update(t.Context(), o.ID(), nil, func(*document.Record) (*document.Change, error) {
+			r := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Pages: 1, PagesDone: 1, Attempt: 1}
 			change(r)
-			return &pipeline.Change{Record: r, Stamps: pipeline.StampCreated | pipeline.StampStarted | pipeline.StampFinished}, nil
+			return &document.Change{Record: r, Stamps: document.StampCreated | document.StampStarted | document.StampFinished}, nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return o
 	}
-	put("old.png", func(r *pipeline.Record) { r.Status, r.Text = pipeline.Done, "old" })
-	o := put("a.png", func(r *pipeline.Record) {
-		r.Status, r.Error = pipeline.Failed, &pipeline.RecordError{Code: pipeline.CodeOCRTimeout}
+	put("old.png", func(r *document.Record) { r.Status, r.Text = document.StatusDone, "old" })
+	o := put("a.png", func(r *document.Record) {
+		r.Status, r.Error = document.StatusFailed, &document.Error{Code: document.CodeOCRTimeout}
 	})
 	d := &desk{t: t, env: map[string]string{"FIRESTORE_EMULATOR_HOST": host, "GOOGLE_CLOUD_PROJECT": project, "STORAGE_EMULATOR_HOST": bucket.Host(), "USER": "ada"}}
 	tab.Open(d.serving(" at http://", "ui", "--listen", "0", "--newest", "1") + "/#" + o.ID())
@@ -128,7 +128,7 @@ func TestUIOverCloud(t *testing.T) {
 	tab.Until(`document.querySelectorAll('.row').length === 1 && document.querySelector('#connection').innerText.includes('newest 1')`)
 	tab.Click(`[data-act="retry"]`)
 	tab.Until(`document.querySelector('.view .state').dataset.status === 'retrying'`)
-	if r, err := records.Get(t.Context(), o.ID()); err != nil || r.Status != pipeline.Retrying || r.RetriedBy != "ada, on the page" {
+	if r, err := records.Get(t.Context(), o.ID()); err != nil || r.Status != document.StatusRetrying || r.RetriedBy != "ada, on the page" {
 		t.Errorf("%+v %v", r, err)
 	}
 }
@@ -139,7 +139,7 @@ func TestUIBesideUp(t *testing.T) {
 	d := newDesk(t, map[string][]byte{"a.png": page(71)})
 	d.ocr.Default(ocrtest.Text("read"))
 	d.serving("done ", "up", "--page", "0", d.dir)
-	id := pipeline.Object{Bucket: "My scans", Name: "a.png"}.ID()
+	id := document.Object{Bucket: "My scans", Name: "a.png"}.ID()
 	tab.Open(d.serving(" at http://", "ui", "--local", d.dir, "--listen", "0") + "/#" + id)
 	tab.Until(`document.querySelector('.reading')?.innerText.includes('read') && document.querySelector('.scan img').naturalWidth === 71`)
 }

@@ -11,8 +11,8 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // poster is what Eventarc is in the cloud: it posts CloudEvents to the door, over HTTP on this machine.
@@ -37,7 +37,7 @@ func newPoster(door http.Handler) (*poster, error) {
 }
 
 // post sends an event and returns the outcome that the door answers.
-func (p *poster) post(ctx context.Context, ce cloudevents.Event) (pipeline.Outcome, error) {
+func (p *poster) post(ctx context.Context, ce cloudevents.Event) (document.Outcome, error) {
 	req, err := cloudevents.NewHTTPRequestFromEvent(ctx, p.url, ce)
 	if err != nil {
 		return "", err
@@ -51,30 +51,30 @@ func (p *poster) post(ctx context.Context, ce cloudevents.Event) (pipeline.Outco
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
 		return "", fmt.Errorf("the door answered %s", resp.Status)
 	}
-	return pipeline.Outcome(strings.TrimSpace(string(body))), err
+	return document.Outcome(strings.TrimSpace(string(body))), err
 }
 
 // deliver posts an object's event. Once a record of the generation stands, the sweep is its redelivery; before that, the
 // next scan brings the event again.
-func (u *upRun) deliver(ctx context.Context, ev pipeline.Event) error {
+func (u *upRun) deliver(ctx context.Context, ev document.Event) error {
 	defer u.posting.Add(-1)
 	ce, err := event.Encode(ev)
 	if err != nil {
 		return err
 	}
 	out, err := u.poster.post(ctx, ce)
-	if err != nil || out.Refused() && (ev.Kind == pipeline.Deleted || !u.recorded(ctx, ev)) {
+	if err != nil || out.Refused() && (ev.Kind == document.KindDeleted || !u.recorded(ctx, ev)) {
 		u.bucket.Again(ev)
 		return err
 	}
-	if out == pipeline.OutFiltered && ev.Kind == pipeline.Finalized {
+	if out == document.OutcomeFiltered && ev.Kind == document.KindFinalized {
 		fmt.Fprintf(u.sys.stdout, "%s  passed over %s\n", time.Now().Format(time.TimeOnly), plain(ev.Name))
 	}
 	return u.bucket.Delivered(ctx, ev)
 }
 
 // recorded tells whether the store knows of the event's generation.
-func (u *upRun) recorded(ctx context.Context, ev pipeline.Event) bool {
+func (u *upRun) recorded(ctx context.Context, ev document.Event) bool {
 	r, err := u.records.Get(ctx, ev.Object.ID())
 	return err == nil && r != nil && r.Generation >= ev.Generation
 }

@@ -15,8 +15,8 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -33,7 +33,7 @@ func TestRealDelivery(t *testing.T) {
 	push := gcptest.NewPush(t, c.project, front.server.URL)
 	rng := rand.New(rand.NewPCG(1, 2))
 
-	live := map[string]pipeline.Object{}
+	live := map[string]document.Object{}
 	want := map[string]string{}
 	for n := range objects {
 		name := fmt.Sprintf("inbox/%d.png", n)
@@ -128,7 +128,7 @@ func publish(t *testing.T, push *gcptest.Push, ce cloudevents.Event) {
 }
 
 // expireAll ends the leases of those that the killed process held, as time would.
-func (c *cloud) expireAll(objects map[string]pipeline.Object) {
+func (c *cloud) expireAll(objects map[string]document.Object) {
 	for _, o := range objects {
 		if s, err := c.records.Get(c.t.Context(), o.ID()); err == nil && s != nil && s.Lease != nil {
 			c.expire(o)
@@ -137,14 +137,14 @@ func (c *cloud) expireAll(objects map[string]pipeline.Object) {
 }
 
 // waitDone watches until every object's living generation is done.
-func (c *cloud) waitDone(t *testing.T, s *served, live map[string]pipeline.Object) {
+func (c *cloud) waitDone(t *testing.T, s *served, live map[string]document.Object) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	all := errors.New("all done")
 	done := map[string]bool{}
-	err := c.records.Watch(ctx, func(_ string, r *pipeline.Record) error {
-		done[r.Name] = r.Status == pipeline.Done && r.Generation == live[r.Name].Generation
+	err := c.records.Watch(ctx, func(_ string, r *document.Record) error {
+		done[r.Name] = r.Status == document.StatusDone && r.Generation == live[r.Name].Generation
 		for name := range live {
 			if !done[name] {
 				return nil

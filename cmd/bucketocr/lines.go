@@ -7,32 +7,32 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // detail is what a line says of a record behind its name.
-func detail(r *pipeline.Record) string {
+func detail(r *document.Record) string {
 	switch {
-	case r.Status == pipeline.Done:
+	case r.Status == document.StatusDone:
 		return fmt.Sprintf("  %s in %.1f s%s", pages(r), r.Finished.Sub(r.Started).Seconds(), warnings(r))
-	case r.Status == pipeline.Processing && r.PagesDone > 0:
+	case r.Status == document.StatusProcessing && r.PagesDone > 0:
 		return fmt.Sprintf("  page %d of %d", r.PagesDone, r.Pages)
-	case r.Status == pipeline.Processing && r.Attempt > 1:
+	case r.Status == document.StatusProcessing && r.Attempt > 1:
 		return fmt.Sprintf("  attempt %d", r.Attempt)
-	case r.Status == pipeline.Retrying:
+	case r.Status == document.StatusRetrying:
 		return fmt.Sprintf("%s; again at %s", reason(r), r.Due.Local().Format(time.TimeOnly))
 	}
 	return reason(r)
 }
 
-func reason(r *pipeline.Record) string {
+func reason(r *document.Record) string {
 	if r.Error == nil {
 		return ""
 	}
 	return fmt.Sprintf("  %s: %s", r.Error.Code, plain(r.Error.Message))
 }
 
-func pages(r *pipeline.Record) string {
+func pages(r *document.Record) string {
 	switch {
 	case r.Blank:
 		return "blank"
@@ -42,7 +42,7 @@ func pages(r *pipeline.Record) string {
 	return fmt.Sprintf("%d pages", r.Pages)
 }
 
-func warnings(r *pipeline.Record) string {
+func warnings(r *document.Record) string {
 	if len(r.Warnings) == 0 {
 		return ""
 	}
@@ -77,7 +77,7 @@ func shellWord(s string) string {
 }
 
 // gsURL is an object's address, harmless on a terminal.
-func gsURL(r *pipeline.Record) string { return plain("gs://" + r.Bucket + "/" + r.Name) }
+func gsURL(r *document.Record) string { return plain("gs://" + r.Bucket + "/" + r.Name) }
 
 // count writes a number with commas, for people.
 func count(n int64) string {

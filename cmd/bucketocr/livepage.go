@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/local"
 	darkroom "github.com/bucketocr/bucketocr/internal/page"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
@@ -96,7 +96,7 @@ var notTaken = map[string]string{
 
 // Put is [ui.Uploader].
 func (f folderUpload) Put(ctx context.Context, name string, content io.Reader, replace bool) error {
-	ev := pipeline.Event{Kind: pipeline.Finalized, Object: pipeline.Object{Bucket: f.bucket.Bucket(), Name: name}}
+	ev := document.Event{Kind: document.KindFinalized, Object: document.Object{Bucket: f.bucket.Bucket(), Name: name}}
 	ev.ContentType = local.ContentType(name)
 	if reason, skip := f.filter.Skip(ev); skip {
 		return ui.NotTaken(notTaken[reason])
@@ -113,13 +113,13 @@ func (f folderUpload) Put(ctx context.Context, name string, content io.Reader, r
 
 // pageRetry asks for another try on behalf of who looks at the page.
 type pageRetry struct {
-	records pipeline.Records
+	records document.Records
 	by      string
 }
 
 // Retry is [ui.Retrier].
-func (p pageRetry) Retry(ctx context.Context, seen *pipeline.Stored, redo func(pipeline.PageRecord) bool) error {
-	_, err := pipeline.Retry(ctx, p.records, seen, p.by, redo)
+func (p pageRetry) Retry(ctx context.Context, seen *document.Stored, redo func(document.Page) bool) error {
+	_, err := document.Retry(ctx, p.records, seen, p.by, redo)
 	return err
 }
 

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // TestShellWord: the mark that backfill prints is copied into a shell, and the object's owner chose it.
@@ -40,6 +40,6 @@ func TestStoppedIsNotDone(t *testing.T) {
 // TestStatsOfOddDocuments: a failed document without an error, as somebody else may have written, is counted.
 func TestStatsOfOddDocuments(t *testing.T) {
 	o := folderOffice(t)
-	o.write(o.record("odd.png", pipeline.Failed, func(r *pipeline.Record) { r.Error = nil }))
+	o.write(o.record("odd.png", document.StatusFailed, func(r *document.Record) { r.Error = nil }))
 	o.want(exitGood, []string{"1 no error"}, "stats")
 }

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/internal/local"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // office is where an operator works: a folder, or Firestore with a bucket.
@@ -22,7 +22,7 @@ type office struct {
 	bucket  string
 	env     map[string]string
 	args    []string // that say where it is
-	put     func(name string, data []byte) pipeline.Object
+	put     func(name string, data []byte) document.Object
 	fill    func(names []string) // puts small images under all of them
 }
 
@@ -41,7 +41,7 @@ func folderOffice(t *testing.T) *office {
 	t.Cleanup(func() { w.Close() })
 	d := &desk{t: t, dir: dir}
 	o := &office{t: t, records: w.Store, bucket: w.Bucket(), env: map[string]string{}, args: []string{"--local", dir}}
-	o.put = func(name string, data []byte) pipeline.Object {
+	o.put = func(name string, data []byte) document.Object {
 		d.drop(name, data)
 		if _, err := w.Scan(t.Context()); err != nil {
 			t.Fatal(err)
@@ -70,8 +70,8 @@ func firestoreOffice(t *testing.T) *office {
 	o := &office{t: t, records: records, bucket: "acme-scans", env: map[string]string{
 		"FIRESTORE_EMULATOR_HOST": host, "GOOGLE_CLOUD_PROJECT": project, "STORAGE_EMULATOR_HOST": bucket.Host(),
 	}}
-	o.put = func(name string, data []byte) pipeline.Object {
-		return pipeline.Object{Bucket: "acme-scans", Name: name, Generation: bucket.Put(name, data, "image/png", nil)}
+	o.put = func(name string, data []byte) document.Object {
+		return document.Object{Bucket: "acme-scans", Name: name, Generation: bucket.Put(name, data, "image/png", nil)}
 	}
 	o.fill = func(names []string) {
 		for _, name := range names {
@@ -82,14 +82,14 @@ func firestoreOffice(t *testing.T) *office {
 }
 
 // write stores a record as it is given, and its pages.
-func (o *office) write(r pipeline.Record, pages ...pipeline.PageRecord) *pipeline.Stored {
+func (o *office) write(r document.Record, pages ...document.Page) *document.Stored {
 	o.t.Helper()
-	stamps := pipeline.StampCreated | pipeline.StampStarted
+	stamps := document.StampCreated | document.StampStarted
 	if r.Status.Ended() {
-		stamps |= pipeline.StampFinished
+		stamps |= document.StampFinished
 	}
-	s, err := o.records.Update(o.t.Context(), r.Object().ID(), nil, func(*pipeline.Record) (*pipeline.Change, error) {
-		return &pipeline.Change{Record: &r, Stamps: stamps, Pages: pages}, nil
+	s, err := o.records.Update(o.t.Context(), r.Object().ID(), nil, func(*document.Record) (*document.Change, error) {
+		return &document.Change{Record: &r, Stamps: stamps, Pages: pages}, nil
 	})
 	if err != nil {
 		o.t.Fatal(err)
@@ -98,22 +98,22 @@ func (o *office) write(r pipeline.Record, pages ...pipeline.PageRecord) *pipelin
 }
 
 // record is one of this office's bucket.
-func (o *office) record(name string, s pipeline.Status, change ...func(*pipeline.Record)) pipeline.Record {
-	r := pipeline.Record{
+func (o *office) record(name string, s document.Status, change ...func(*document.Record)) document.Record {
+	r := document.Record{
 		Bucket: o.bucket, Name: name, Generation: 7, Status: s, Attempt: 1, Size: 2048, ContentType: "image/png",
 		WindowStart: time.Now().Add(-time.Hour), EventID: "e",
 	}
 	switch s {
-	case pipeline.Done:
+	case document.StatusDone:
 		r.Text, r.Pages, r.PagesDone, r.Model = "# "+name, 1, 1, "m1"
-		r.Usage = pipeline.Usage{PromptTokens: 1000, CompletionTokens: 30}
-	case pipeline.Failed:
-		r.Error, r.Faults = &pipeline.RecordError{Code: pipeline.CodeOCRFailed, Message: "the engine failed", Retryable: true}, 5
-	case pipeline.Retrying, pipeline.Processing:
+		r.Usage = document.Usage{PromptTokens: 1000, CompletionTokens: 30}
+	case document.StatusFailed:
+		r.Error, r.Faults = &document.Error{Code: document.CodeOCRFailed, Message: "the engine failed", Retryable: true}, 5
+	case document.StatusRetrying, document.StatusProcessing:
 		r.Due = time.Now().Add(-time.Hour)
 	}
-	if s == pipeline.Processing {
-		r.Lease = &pipeline.Lease{ID: "l", Expires: time.Now().Add(-time.Hour)}
+	if s == document.StatusProcessing {
+		r.Lease = &document.Lease{ID: "l", Expires: time.Now().Add(-time.Hour)}
 	}
 	for _, c := range change {
 		c(&r)
@@ -122,9 +122,9 @@ func (o *office) record(name string, s pipeline.Status, change ...func(*pipeline
 }
 
 // now reads what stands there.
-func (o *office) now(name string) *pipeline.Record {
+func (o *office) now(name string) *document.Record {
 	o.t.Helper()
-	s, err := o.records.Get(o.t.Context(), pipeline.Object{Bucket: o.bucket, Name: name}.ID())
+	s, err := o.records.Get(o.t.Context(), document.Object{Bucket: o.bucket, Name: name}.ID())
 	if err != nil || s == nil {
 		o.t.Fatalf("%s: %v", name, err)
 	}
@@ -163,16 +163,16 @@ func (o *office) want(code int, words []string, args ...string) string {
 
 func TestShow(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
-		o.write(o.record("a b.png", pipeline.Done))
-		o.write(o.record("bad.png", pipeline.Failed))
-		long := o.record("book.pdf", pipeline.Done, func(r *pipeline.Record) {
+		o.write(o.record("a b.png", document.StatusDone))
+		o.write(o.record("bad.png", document.StatusFailed))
+		long := o.record("book.pdf", document.StatusDone, func(r *document.Record) {
 			r.Text, r.TextInPages, r.Pages, r.PagesDone = "", true, 2, 2
-			r.Warnings = []string{pipeline.WarnPageFailed}
+			r.Warnings = []string{document.WarnPageFailed}
 		})
 		o.write(long,
-			pipeline.PageRecord{Page: 1, Generation: 7, Text: "one", Width: 10, Height: 20},
-			pipeline.PageRecord{Page: 2, Generation: 7, Error: &pipeline.RecordError{Code: "corrupt", Message: "broken"}})
-		id := pipeline.Object{Bucket: o.bucket, Name: "a b.png"}.ID()
+			document.Page{Page: 1, Generation: 7, Text: "one", Width: 10, Height: 20},
+			document.Page{Page: 2, Generation: 7, Error: &document.Error{Code: "corrupt", Message: "broken"}})
+		id := document.Object{Bucket: o.bucket, Name: "a b.png"}.ID()
 		url := "gs://" + o.bucket + "/"
 		o.want(exitGood, []string{"done  1 page", "1,000 in, 30 out", id, "9 bytes"}, "show", url+"a b.png")
 		if out := o.want(exitGood, nil, "show", "--text", id); out != "# a b.png\n" {
@@ -195,11 +195,11 @@ func TestStats(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
 		o.want(exitGood, []string{"done", "0"}, "stats")
 		for i := range 3 {
-			o.write(o.record(fmt.Sprint("done", i), pipeline.Done, func(r *pipeline.Record) { r.Pages, r.PagesDone = 4, 4 }))
-			o.write(o.record(fmt.Sprint("failed", i), pipeline.Failed))
+			o.write(o.record(fmt.Sprint("done", i), document.StatusDone, func(r *document.Record) { r.Pages, r.PagesDone = 4, 4 }))
+			o.write(o.record(fmt.Sprint("failed", i), document.StatusFailed))
 		}
-		o.write(o.record("corrupt", pipeline.Failed, func(r *pipeline.Record) { r.Error.Code = pipeline.CodeCorrupt }))
-		o.write(o.record("stuck", pipeline.Processing, func(r *pipeline.Record) { r.WindowStart = time.Now().Add(-72 * time.Hour) }))
+		o.write(o.record("corrupt", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeCorrupt }))
+		o.write(o.record("stuck", document.StatusProcessing, func(r *document.Record) { r.WindowStart = time.Now().Add(-72 * time.Hour) }))
 		o.want(exitGood, []string{"3 ocr_failed, 1 corrupt", "3 days", "stuck", "3,000 prompt tokens", "12 pages an hour", "overdue"}, "stats")
 		o.want(exitGood, []string{`"done":3`, `"failed":4`, `"pagesPerHour":6`, `"pages":12`}, "stats", "--json", "--since", "2h")
 		o.want(exitUsage, nil, "stats", "x")
@@ -210,17 +210,17 @@ func TestStats(t *testing.T) {
 // TestWatch: each change is a line; what stood there long before the start is none.
 func TestWatch(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
-		o.write(o.record("old.png", pipeline.Done))
+		o.write(o.record("old.png", document.StatusDone))
 		ctx, cancel := context.WithCancel(t.Context())
 		out, ended := newOutput(), make(chan int)
 		go func() {
 			ended <- run(ctx, o.system(out, out), append([]string{"watch", "--status", "done,failed"}, o.args...))
 		}()
 		out.until(t, "watching")
-		o.write(o.record("work.png", pipeline.Processing))
-		o.write(o.record("new.png", pipeline.Done))
+		o.write(o.record("work.png", document.StatusProcessing))
+		o.write(o.record("new.png", document.StatusDone))
 		out.until(t, "new.png")
-		o.write(o.record("bad.png", pipeline.Failed))
+		o.write(o.record("bad.png", document.StatusFailed))
 		out.until(t, "ocr_failed")
 		cancel()
 		if code := <-ended; code != exitInterrupted {

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page/heif"
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -76,13 +76,13 @@ func TestBookKilledThreeTimes(t *testing.T) {
 		<-answer
 		_ = s.wait()
 		r := c.record(o)
-		if r.Status != pipeline.Processing || r.Pages != pages || r.PagesDone < at-inFlight*(kill+2) || r.PagesDone > at {
+		if r.Status != document.StatusProcessing || r.Pages != pages || r.PagesDone < at-inFlight*(kill+2) || r.PagesDone > at {
 			t.Errorf("killed after %d requests: %s, %d of %d pages", at, r.Status, r.PagesDone, r.Pages)
 		}
 		c.expire(o)
 	}
 	r := c.record(o)
-	if want := strings.TrimSuffix(strings.Repeat("read\n\f\n", pages), "\n\f\n"); r.Status != pipeline.Done || r.PagesDone != pages ||
+	if want := strings.TrimSuffix(strings.Repeat("read\n\f\n", pages), "\n\f\n"); r.Status != document.StatusDone || r.PagesDone != pages ||
 		r.Text != want || r.Attempt != 4 || len(r.Warnings) > 0 {
 		t.Errorf("%s, %d pages, attempt %d, %v, %d bytes", r.Status, r.PagesDone, r.Attempt, r.Warnings, len(r.Text))
 	}

@@ -11,22 +11,22 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/local"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // store is what a record store offers to a person.
 type store interface {
-	pipeline.Records
-	pipeline.Watcher
-	pipeline.Lister
+	document.Records
+	document.Watcher
+	document.Lister
 }
 
 // bucket is what a bucket offers to a person.
 type bucket interface {
-	pipeline.ObjectLister
-	pipeline.Objects
+	document.ObjectLister
+	document.Objects
 }
 
 // place is where a command finds documents and objects: Google Cloud as the environment says, or a folder.
@@ -139,7 +139,7 @@ func (p *place) id(arg string) (string, error) {
 		if name == "" {
 			return "", errNoName
 		}
-		return pipeline.Object{Bucket: bucket, Name: name}.ID(), nil
+		return document.Object{Bucket: bucket, Name: name}.ID(), nil
 	}
 	if isID(arg) {
 		return arg, nil
@@ -147,7 +147,7 @@ func (p *place) id(arg string) (string, error) {
 	if p.bucket == "" || arg == "" {
 		return "", errNoName
 	}
-	return pipeline.Object{Bucket: p.bucket, Name: filepath.ToSlash(filepath.Clean(arg))}.ID(), nil
+	return document.Object{Bucket: p.bucket, Name: filepath.ToSlash(filepath.Clean(arg))}.ID(), nil
 }
 
 // gsName takes gs://BUCKET/NAME apart; the name may be empty.

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // retryAtOnce is how many documents are written at the same time.
@@ -64,7 +64,7 @@ func (r *retrial) all(ctx context.Context) error {
 	defer r.progress.finish()
 	writes, going := errgroup.WithContext(ctx)
 	writes.SetLimit(retryAtOnce)
-	err := r.list(going, func(s *pipeline.Stored) error {
+	err := r.list(going, func(s *document.Stored) error {
 		if !r.wanted(s) {
 			return nil
 		}
@@ -85,17 +85,17 @@ func (r *retrial) all(ctx context.Context) error {
 }
 
 // list goes through what the store can select by itself.
-func (r *retrial) list(ctx context.Context, fn func(*pipeline.Stored) error) error {
+func (r *retrial) list(ctx context.Context, fn func(*document.Stored) error) error {
 	switch {
 	case len(r.w.only) > 0:
 		return r.named(ctx, fn)
 	case r.w.stuck:
-		return r.p.records.List(ctx, pipeline.Query{DueBy: time.Now().Add(-r.w.overdue)}, fn)
+		return r.p.records.List(ctx, document.Query{DueBy: time.Now().Add(-r.w.overdue)}, fn)
 	}
-	return r.p.records.List(ctx, pipeline.Query{Status: pipeline.Status(r.w.status), Warning: r.w.warning, Model: r.w.model}, fn)
+	return r.p.records.List(ctx, document.Query{Status: document.Status(r.w.status), Warning: r.w.warning, Model: r.w.model}, fn)
 }
 
-func (r *retrial) named(ctx context.Context, fn func(*pipeline.Stored) error) error {
+func (r *retrial) named(ctx context.Context, fn func(*document.Stored) error) error {
 	heads, err := r.p.records.Heads(ctx, r.w.only)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (r *retrial) named(ctx context.Context, fn func(*pipeline.Stored) error) er
 }
 
 // wanted is the part of the selection that no index knows.
-func (r *retrial) wanted(s *pipeline.Stored) bool {
+func (r *retrial) wanted(s *document.Stored) bool {
 	w, ended := r.w, s.Finished
 	if ended.IsZero() {
 		ended = s.Updated
@@ -127,7 +127,7 @@ func (r *retrial) wanted(s *pipeline.Stored) bool {
 	return false
 }
 
-func (r *retrial) selected(s *pipeline.Stored) {
+func (r *retrial) selected(s *document.Stored) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Selected++
@@ -139,7 +139,7 @@ func (r *retrial) selected(s *pipeline.Stored) {
 }
 
 // one asks for another try of one record.
-func (r *retrial) one(ctx context.Context, s *pipeline.Stored) error {
+func (r *retrial) one(ctx context.Context, s *document.Stored) error {
 	skip, err := r.write(ctx, s)
 	if err != nil {
 		return fmt.Errorf("%s: %w", gsURL(s.Record), err)
@@ -160,43 +160,43 @@ func (r *retrial) one(ctx context.Context, s *pipeline.Stored) error {
 	return nil
 }
 
-func (r *retrial) write(ctx context.Context, s *pipeline.Stored) (skip string, err error) {
-	if s.Status == pipeline.Done {
+func (r *retrial) write(ctx context.Context, s *document.Stored) (skip string, err error) {
+	if s.Status == document.StatusDone {
 		if gone, err := r.gone(ctx, s.Object()); gone || err != nil {
 			return skipGone, err
 		}
 	}
-	if !pipeline.Retryable(s.Record) {
+	if !document.Retryable(s.Record) {
 		return skipNothing, nil
 	}
 	if r.w.dry {
 		return "", nil
 	}
-	_, err = pipeline.Retry(ctx, r.p.records, s, r.by, r.redo())
+	_, err = document.Retry(ctx, r.p.records, s, r.by, r.redo())
 	switch {
-	case errors.Is(err, pipeline.ErrNotAsSeen):
+	case errors.Is(err, document.ErrNotAsSeen):
 		return skipChanged, nil
-	case errors.Is(err, pipeline.ErrNothingToRetry):
+	case errors.Is(err, document.ErrNothingToRetry):
 		return skipNothing, nil
 	}
 	return "", err
 }
 
 // redo picks the pages of done objects that are read anew.
-func (r *retrial) redo() func(pipeline.PageRecord) bool {
+func (r *retrial) redo() func(document.Page) bool {
 	switch {
 	case r.w.warning != "":
-		return func(pg pipeline.PageRecord) bool { return slices.Contains(pg.Warnings, r.w.warning) }
+		return func(pg document.Page) bool { return slices.Contains(pg.Warnings, r.w.warning) }
 	case r.w.model != "":
-		return func(pipeline.PageRecord) bool { return true }
+		return func(document.Page) bool { return true }
 	}
 	return nil
 }
 
 // gone tells whether the bucket holds another generation by now, or none: the text could not be read again.
-func (r *retrial) gone(ctx context.Context, o pipeline.Object) (bool, error) {
+func (r *retrial) gone(ctx context.Context, o document.Object) (bool, error) {
 	live, _, err := r.p.objects.Live(ctx, o.Bucket, o.Name)
-	if errors.Is(err, pipeline.ErrObjectGone) {
+	if errors.Is(err, document.ErrObjectGone) {
 		return true, nil
 	}
 	return live.Generation != o.Generation, err

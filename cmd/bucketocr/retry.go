@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 const retryHelp = `Asks for another try of objects: their documents become retrying with fresh budgets, due now, and the next sweep takes them.
@@ -105,13 +105,13 @@ func (w *wish) check(args []string) error {
 	w.codeList = slices.DeleteFunc(strings.Split(w.codes, ","), func(s string) bool { return strings.TrimSpace(s) == "" })
 	for i, c := range w.codeList {
 		w.codeList[i] = strings.TrimSpace(c)
-		if !slices.Contains(pipeline.Codes(), w.codeList[i]) {
+		if !slices.Contains(document.Codes(), w.codeList[i]) {
 			return fmt.Errorf("no error code is called %s: README lists them", plain(c))
 		}
 	}
 	picks := w.codes != "" || w.prefix != "" || w.stuck || !w.newer.IsZero() || !w.older.IsZero() || w.warning != "" || w.model != ""
-	switch done := w.status == string(pipeline.Done); {
-	case w.status != string(pipeline.Failed) && !done:
+	switch done := w.status == string(document.StatusDone); {
+	case w.status != string(document.StatusFailed) && !done:
 		return fmt.Errorf("--status is failed or done, not %s; --stuck is for unfinished ones", plain(w.status))
 	case len(args) > 0 && (picks || done):
 		return errors.New("name objects, or select them; not both")
@@ -121,8 +121,8 @@ func (w *wish) check(args []string) error {
 		return errors.New("--code and --stuck are for objects that are not done")
 	case !done && (w.warning != "" || w.model != ""):
 		return errors.New("--warning and --model are for --status done")
-	case w.warning != "" && !slices.Contains(pipeline.AllWarnings(), w.warning):
-		return fmt.Errorf("no warning is called %s: %s", plain(w.warning), strings.Join(pipeline.AllWarnings(), ", "))
+	case w.warning != "" && !slices.Contains(document.AllWarnings(), w.warning):
+		return fmt.Errorf("no warning is called %s: %s", plain(w.warning), strings.Join(document.AllWarnings(), ", "))
 	case w.limit < 0 || !(w.rate > 0) || w.overdue < 0:
 		return errors.New("--limit, --rate and --overdue are not negative, and --rate is not 0")
 	}

@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	pagelimits "github.com/bucketocr/bucketocr/internal/page"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
-	"github.com/bucketocr/bucketocr/internal/pipeline/pipelinetest"
+	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -42,12 +43,12 @@ func (r *reader) ExtractText(_ context.Context, img ocr.Image) (ocr.Result, erro
 }
 
 // sweepAll has the pipeline take what is due, over the office's records and a bucket that holds the same objects.
-func (o *office) sweepAll(bucket *pipelinetest.Bucket, r *reader) {
+func (o *office) sweepAll(bucket *documenttest.Bucket, r *reader) {
 	o.t.Helper()
-	p := pipeline.New(pipeline.Options{
+	p := worker.New(worker.Options{
 		Objects: bucket, Records: o.records, OCR: r, Log: slog.New(slog.DiscardHandler),
-		Rules: pipeline.Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
-			Redeliver: func(int) time.Duration { return 15 * time.Minute }},
+		Rules: document.Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
+			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
 		Limits:         pagelimits.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},
 		OCRConcurrency: 1, MemoryBudget: 64 << 20, ProcessTimeout: 8 * time.Minute, NewID: newLeaseID(),
 	})
@@ -71,19 +72,19 @@ func TestRetryMany(t *testing.T) {
 			failed, stuck = 200, 20
 		}
 		o.bucket = "b" // the bucket in memory's name
-		bucket, r := pipelinetest.NewBucket(), &reader{reads: map[string]int{}}
-		add := func(name string, s pipeline.Status) {
+		bucket, r := documenttest.NewBucket(), &reader{reads: map[string]int{}}
+		add := func(name string, s document.Status) {
 			rec := o.record(name, s)
 			rec.Generation = bucket.Put(name, page(20+len(r.reads))).Generation
 			o.write(rec)
 		}
 		for i := range failed {
-			add(fmt.Sprintf("failed/%04d.png", i), pipeline.Failed)
+			add(fmt.Sprintf("failed/%04d.png", i), document.StatusFailed)
 		}
 		for i := range stuck {
-			add(fmt.Sprintf("stuck/%02d.png", i), []pipeline.Status{pipeline.Processing, pipeline.Retrying}[i%2])
+			add(fmt.Sprintf("stuck/%02d.png", i), []document.Status{document.StatusProcessing, document.StatusRetrying}[i%2])
 		}
-		o.write(o.record("fine.png", pipeline.Done))
+		o.write(o.record("fine.png", document.StatusDone))
 		for _, c := range []struct {
 			n    int
 			args []string
@@ -102,7 +103,7 @@ func TestRetryMany(t *testing.T) {
 		}
 		for _, name := range []string{"failed/0000.png", "stuck/00.png"} {
 			rec := o.now(name)
-			if rec.Status != pipeline.Retrying || rec.Faults != 0 || rec.Error != nil || rec.RetriedBy == "" || time.Since(rec.WindowStart) > time.Hour/2 {
+			if rec.Status != document.StatusRetrying || rec.Faults != 0 || rec.Error != nil || rec.RetriedBy == "" || time.Since(rec.WindowStart) > time.Hour/2 {
 				t.Errorf("%+v", rec)
 			}
 		}
@@ -116,7 +117,7 @@ func TestRetryMany(t *testing.T) {
 		if total != failed+stuck {
 			t.Errorf("%d reads for %d objects", total, failed+stuck)
 		}
-		if rec := o.now("failed/0000.png"); rec.Status != pipeline.Done || rec.Attempt != 2 || rec.Text != "read again" {
+		if rec := o.now("failed/0000.png"); rec.Status != document.StatusDone || rec.Attempt != 2 || rec.Text != "read again" {
 			t.Errorf("%+v", rec)
 		}
 	})
@@ -140,15 +141,15 @@ func (o *office) retrialSum(args ...string) retrialSum {
 func TestRetrySelects(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
 		gen := o.put("in/cut.png", page(21)).Generation
-		o.write(o.record("in/a.png", pipeline.Failed))
-		o.write(o.record("in/b.png", pipeline.Failed, func(r *pipeline.Record) { r.Error.Code = pipeline.CodeCorrupt }))
-		o.write(o.record("out/c.png", pipeline.Failed))
-		cut := func(generation int64) func(*pipeline.Record) {
-			return func(r *pipeline.Record) { r.Generation, r.Warnings = generation, []string{pipeline.WarnTruncated} }
+		o.write(o.record("in/a.png", document.StatusFailed))
+		o.write(o.record("in/b.png", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeCorrupt }))
+		o.write(o.record("out/c.png", document.StatusFailed))
+		cut := func(generation int64) func(*document.Record) {
+			return func(r *document.Record) { r.Generation, r.Warnings = generation, []string{document.WarnTruncated} }
 		}
-		o.write(o.record("in/cut.png", pipeline.Done, cut(gen)))
-		o.write(o.record("in/gone.png", pipeline.Done, cut(7)))
-		o.write(o.record("fine.png", pipeline.Done))
+		o.write(o.record("in/cut.png", document.StatusDone, cut(gen)))
+		o.write(o.record("in/gone.png", document.StatusDone, cut(7)))
+		o.write(o.record("fine.png", document.StatusDone))
 		for _, c := range []struct {
 			selected, retried int64
 			args              []string
@@ -165,17 +166,17 @@ func TestRetrySelects(t *testing.T) {
 			{2, 1, []string{"--status", "done", "--warning", "truncated"}},
 			{3, 1, []string{"--status", "done", "--model", "m1"}},
 			{1, 1, []string{"gs://" + o.bucket + "/in/a.png"}},
-			{1, 1, []string{pipeline.Object{Bucket: o.bucket, Name: "in/b.png"}.ID()}},
+			{1, 1, []string{document.Object{Bucket: o.bucket, Name: "in/b.png"}.ID()}},
 		} {
 			if sum := o.retrialSum(append([]string{"retry", "--json", "--dry-run"}, c.args...)...); sum.Selected != c.selected || sum.Retried != c.retried {
 				t.Errorf("%v: %+v", c.args, sum)
 			}
 		}
 		o.want(exitGood, []string{"to be tried again", "no longer in the bucket"}, "retry", "--status", "done", "--warning", "truncated", "--by", "ann")
-		if r := o.now("in/cut.png"); r.Status != pipeline.Retrying || r.RetriedBy != "ann" || r.Text != "" {
+		if r := o.now("in/cut.png"); r.Status != document.StatusRetrying || r.RetriedBy != "ann" || r.Text != "" {
 			t.Errorf("%+v", r)
 		}
-		if r := o.now("in/gone.png"); r.Status != pipeline.Done || r.Text == "" {
+		if r := o.now("in/gone.png"); r.Status != document.StatusDone || r.Text == "" {
 			t.Errorf("the text of what is gone: %+v", r)
 		}
 		for _, c := range []struct {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // firstLines is how many lines of a text a summary shows.
@@ -28,11 +28,11 @@ func newScreen(u *upRun) *screen {
 
 // watch follows the records until ctx ends.
 func (s *screen) watch(ctx context.Context) error {
-	return s.u.records.Watch(ctx, func(_ string, r *pipeline.Record) error { return s.show(ctx, r) })
+	return s.u.records.Watch(ctx, func(_ string, r *document.Record) error { return s.show(ctx, r) })
 }
 
 // show writes the text of a finished record, and a line where its status is news. What stood there before this run is none.
-func (s *screen) show(ctx context.Context, r *pipeline.Record) error {
+func (s *screen) show(ctx context.Context, r *document.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id, state := r.Object().ID(), fmt.Sprintf("%s %d %d %d", r.Status, r.Generation, r.Attempt, r.PagesDone)
@@ -48,7 +48,7 @@ func (s *screen) show(ctx context.Context, r *pipeline.Record) error {
 		return nil
 	}
 	tail := ""
-	if r.Status == pipeline.Done {
+	if r.Status == document.StatusDone {
 		tail = " → " + plain(s.short(path))
 	}
 	_, err = fmt.Fprintf(s.u.sys.stdout, "%s  %-11s %s%s%s\n", r.Updated.Local().Format(time.TimeOnly), r.Status, plain(r.Name), detail(r), tail)
@@ -56,7 +56,7 @@ func (s *screen) show(ctx context.Context, r *pipeline.Record) error {
 }
 
 // made says what was done to make a page.
-func (s *screen) made(o pipeline.Object, n int, how string) {
+func (s *screen) made(o document.Object, n int, how string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fmt.Fprintf(s.u.sys.stdout, "%s  %-11s %s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf("page %d", n), plain(o.Name), how)
@@ -95,7 +95,7 @@ func (s *screen) summary(ctx context.Context) (int, error) {
 			return exitFailed, err
 		case r == nil || r.Generation != o.Generation:
 			continue // none of ours: passed over
-		case r.Status == pipeline.Failed:
+		case r.Status == document.StatusFailed:
 			failed++
 			fmt.Fprintf(out, "\n%s\n  failed%s\n", plain(r.Name), reason(r.Record))
 			continue
@@ -117,7 +117,7 @@ func (s *screen) summary(ctx context.Context) (int, error) {
 }
 
 // excerpt is the first lines of a text, indented.
-func excerpt(r *pipeline.Record) string {
+func excerpt(r *document.Record) string {
 	if r.Blank {
 		return "  (blank: no text on it)\n"
 	}

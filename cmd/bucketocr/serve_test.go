@@ -23,10 +23,10 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/internal/telemetry/otlptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
@@ -152,13 +152,13 @@ func page(width int) []byte {
 }
 
 // put stores an image and gives its object and event.
-func (c *cloud) put(name string, data []byte) (pipeline.Object, cloudevents.Event) {
+func (c *cloud) put(name string, data []byte) (document.Object, cloudevents.Event) {
 	c.t.Helper()
 	metadata := map[string]string{"uploader": "scanner-3"}
-	o := pipeline.Object{Bucket: c.bucket.Name(), Name: name, Generation: c.bucket.Put(name, data, "image/png", metadata)}
-	ce, err := event.Encode(pipeline.Event{
-		Kind: pipeline.Finalized, ID: fmt.Sprint(o.Generation), Time: time.Now(), Object: o,
-		Attributes: pipeline.Attributes{ContentType: "image/png", Size: int64(len(data)), Metadata: metadata},
+	o := document.Object{Bucket: c.bucket.Name(), Name: name, Generation: c.bucket.Put(name, data, "image/png", metadata)}
+	ce, err := event.Encode(document.Event{
+		Kind: document.KindFinalized, ID: fmt.Sprint(o.Generation), Time: time.Now(), Object: o,
+		Attributes: document.Attributes{ContentType: "image/png", Size: int64(len(data)), Metadata: metadata},
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -166,7 +166,7 @@ func (c *cloud) put(name string, data []byte) (pipeline.Object, cloudevents.Even
 	return o, ce
 }
 
-func (c *cloud) record(o pipeline.Object) *pipeline.Record {
+func (c *cloud) record(o document.Object) *document.Record {
 	c.t.Helper()
 	s, err := c.records.Get(c.t.Context(), o.ID())
 	if err != nil || s == nil {
@@ -176,7 +176,7 @@ func (c *cloud) record(o pipeline.Object) *pipeline.Record {
 }
 
 // document is the stored document as any client of Firestore sees it: the type of each field.
-func (c *cloud) document(o pipeline.Object) map[string]string {
+func (c *cloud) document(o document.Object) map[string]string {
 	c.t.Helper()
 	url := fmt.Sprintf("http://%s/v1/projects/%s/databases/(default)/documents/ocr_documents/%s", c.host, c.project, o.ID())
 	req, _ := http.NewRequestWithContext(c.t.Context(), "GET", url, nil)
@@ -242,7 +242,7 @@ func TestServe(t *testing.T) {
 	if got := c.document(o); !equal(got, want) {
 		t.Errorf("document\n got %v\nwant %v", got, want)
 	}
-	if r := c.record(o); r.Text != "# One" || r.Status != pipeline.Done || r.Attempt != 1 || r.Usage.PromptTokens == 0 {
+	if r := c.record(o); r.Text != "# One" || r.Status != document.StatusDone || r.Attempt != 1 || r.Usage.PromptTokens == 0 {
 		t.Errorf("%+v", r)
 	}
 
@@ -301,7 +301,7 @@ func TestKilled(t *testing.T) {
 			if status, out := second.post(ce); status != 200 || out != "done" {
 				t.Fatalf("%d %s", status, out)
 			}
-			if r := c.record(o); r.Status != pipeline.Done || r.Text != "read at last" || r.Attempt != 2 || r.Doubts != 0 || !r.Due.IsZero() {
+			if r := c.record(o); r.Status != document.StatusDone || r.Text != "read at last" || r.Attempt != 2 || r.Doubts != 0 || !r.Due.IsZero() {
 				t.Errorf("%+v", r)
 			}
 		})
@@ -309,16 +309,16 @@ func TestKilled(t *testing.T) {
 }
 
 // expire sets a record's lease and due time into the past, as if time had gone by.
-func (c *cloud) expire(o pipeline.Object) {
+func (c *cloud) expire(o document.Object) {
 	c.t.Helper()
-	_, err := c.records.Update(c.t.Context(), o.ID(), nil, func(old *pipeline.Record) (*pipeline.Change, error) {
+	_, err := c.records.Update(c.t.Context(), o.ID(), nil, func(old *document.Record) (*document.Change, error) {
 		if old == nil || old.Lease == nil {
 			return nil, nil
 		}
 		next, lease := *old, *old.Lease
 		lease.Expires = time.Now().Add(-time.Minute)
 		next.Lease, next.Due = &lease, lease.Expires
-		return &pipeline.Change{Record: &next}, nil
+		return &document.Change{Record: &next}, nil
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -360,7 +360,7 @@ func testSIGTERM(t *testing.T, c *cloud) {
 	if err := s.wait(); err != nil {
 		t.Errorf("%v\n%s", err, s.logs)
 	}
-	if r := c.record(o); r.Status != pipeline.Done {
+	if r := c.record(o); r.Status != document.StatusDone {
 		t.Errorf("%s after SIGTERM", r.Status)
 	}
 }

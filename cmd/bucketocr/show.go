@@ -10,8 +10,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/local"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 const showHelp = `Shows the document of one object, named as gs://BUCKET/NAME or by its document's id; with --local by its path in the folder.
@@ -61,11 +61,11 @@ func (s *showing) run(ctx context.Context, sys system, args []string) int {
 	return exitGood
 }
 
-func (s *showing) print(ctx context.Context, out io.Writer, records store, id string, r *pipeline.Record) error {
+func (s *showing) print(ctx context.Context, out io.Writer, records store, id string, r *document.Record) error {
 	if s.text && !s.pages && !s.json {
 		return printText(ctx, out, records, id, r)
 	}
-	var pages []pipeline.PageRecord
+	var pages []document.Page
 	if s.pages {
 		var err error
 		if pages, err = records.Pages(ctx, id, r.Generation); err != nil {
@@ -83,8 +83,8 @@ func (s *showing) print(ctx context.Context, out io.Writer, records store, id st
 }
 
 // printText writes a document's text whole, wherever it lies.
-func printText(ctx context.Context, out io.Writer, records store, id string, r *pipeline.Record) error {
-	if r.Status != pipeline.Done {
+func printText(ctx context.Context, out io.Writer, records store, id string, r *document.Record) error {
+	if r.Status != document.StatusDone {
 		return fmt.Errorf("there is no text: the document is %s%s", r.Status, reason(r))
 	}
 	if !r.TextInPages {
@@ -97,7 +97,7 @@ func printText(ctx context.Context, out io.Writer, records store, id string, r *
 	}
 	for i, pg := range pages {
 		if i > 0 {
-			fmt.Fprint(out, pipeline.PageBreak)
+			fmt.Fprint(out, document.PageBreak)
 		}
 		if _, err := io.WriteString(out, pg.Text); err != nil {
 			return err
@@ -108,7 +108,7 @@ func printText(ctx context.Context, out io.Writer, records store, id string, r *
 }
 
 // printJSON writes the document on a line, and each page on one.
-func printJSON(out io.Writer, r *pipeline.Record, pages []pipeline.PageRecord) error {
+func printJSON(out io.Writer, r *document.Record, pages []document.Page) error {
 	doc, err := local.EncodeRecord(r)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func printJSON(out io.Writer, r *pipeline.Record, pages []pipeline.PageRecord) e
 }
 
 // printRecord writes a document for people: what says something, and no text.
-func printRecord(out io.Writer, id string, r *pipeline.Record) {
+func printRecord(out io.Writer, id string, r *document.Record) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	line := func(name, format string, args ...any) {
@@ -143,7 +143,7 @@ func printRecord(out io.Writer, id string, r *pipeline.Record) {
 	line("pages", "%s", pageProgress(r))
 	line("warnings", "%s", strings.Join(r.Warnings, ", "))
 	line("model", "%s", plain(r.Model))
-	if r.Usage != (pipeline.Usage{}) {
+	if r.Usage != (document.Usage{}) {
 		line("tokens", "%s in, %s out", count(int64(r.Usage.PromptTokens)), count(int64(r.Usage.CompletionTokens)))
 	}
 	line("attempt", "%d", r.Attempt)
@@ -153,12 +153,12 @@ func printRecord(out io.Writer, id string, r *pipeline.Record) {
 		line("leased", "until %s", moment(r.Lease.Expires))
 	}
 	printTimes(line, r)
-	if r.Status == pipeline.Done {
+	if r.Status == document.StatusDone {
 		line("text", "%s", textPlace(r))
 	}
 }
 
-func printTimes(line func(string, string, ...any), r *pipeline.Record) {
+func printTimes(line func(string, string, ...any), r *document.Record) {
 	for _, t := range []struct {
 		name string
 		at   time.Time
@@ -185,21 +185,21 @@ func moment(t time.Time) string {
 	return fmt.Sprintf("%s (%s ago)", t.Local().Format(time.DateTime), age(since))
 }
 
-func pageProgress(r *pipeline.Record) string {
+func pageProgress(r *document.Record) string {
 	if r.Pages == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%d of %d", r.PagesDone, r.Pages)
 }
 
-func textPlace(r *pipeline.Record) string {
+func textPlace(r *document.Record) string {
 	if r.TextInPages {
 		return "in the pages (--text joins them)"
 	}
 	return byteCount(int64(len(r.Text))) + " (--text shows it)"
 }
 
-func (s *showing) printPage(out io.Writer, pg pipeline.PageRecord) {
+func (s *showing) printPage(out io.Writer, pg document.Page) {
 	state := fmt.Sprintf("%d × %d, %s of text", pg.Width, pg.Height, byteCount(int64(len(pg.Text))))
 	switch {
 	case pg.Error != nil:

@@ -12,7 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 const statsHelp = `Counts documents by status and failed ones by code, names the oldest unfinished one, and says how much was read, in all and
@@ -40,7 +40,7 @@ type statistics struct {
 
 // figures is what stats finds out.
 type figures struct {
-	Documents map[pipeline.Status]int64 `json:"documents"` // by status
+	Documents map[document.Status]int64 `json:"documents"` // by status
 	Codes     map[string]int64          `json:"codes"`     // of failed ones
 	Overdue   int64                     `json:"overdue"`   // unfinished ones whose turn with the sweep has come
 	Oldest    *oldest                   `json:"oldest,omitempty"`
@@ -91,24 +91,24 @@ func (s *statistics) run(ctx context.Context, sys system, args []string) int {
 	return exitGood
 }
 
-func (s *statistics) collect(ctx context.Context, records pipeline.Lister, now time.Time) (*figures, error) {
+func (s *statistics) collect(ctx context.Context, records document.Lister, now time.Time) (*figures, error) {
 	tally, err := records.Tally(ctx)
 	if err != nil {
 		return nil, err
 	}
-	f := &figures{Documents: map[pipeline.Status]int64{}, Codes: map[string]int64{}, Pages: tally.Pages,
+	f := &figures{Documents: map[document.Status]int64{}, Codes: map[string]int64{}, Pages: tally.Pages,
 		PromptTokens: tally.Usage.PromptTokens, CompletionTokens: tally.Usage.CompletionTokens}
-	for _, status := range pipeline.Statuses() {
+	for _, status := range document.Statuses() {
 		f.Documents[status] = tally.Records[status]
 	}
 	for _, part := range []struct {
-		q  pipeline.Query
-		fn func(*pipeline.Stored) error
+		q  document.Query
+		fn func(*document.Stored) error
 	}{
-		{pipeline.Query{Status: pipeline.Failed}, f.failed},
-		{pipeline.Query{Status: pipeline.Processing}, f.unfinished(now)},
-		{pipeline.Query{Status: pipeline.Retrying}, f.unfinished(now)},
-		{pipeline.Query{Status: pipeline.Done, FinishedSince: now.Add(-s.since)}, f.done},
+		{document.Query{Status: document.StatusFailed}, f.failed},
+		{document.Query{Status: document.StatusProcessing}, f.unfinished(now)},
+		{document.Query{Status: document.StatusRetrying}, f.unfinished(now)},
+		{document.Query{Status: document.StatusDone, FinishedSince: now.Add(-s.since)}, f.done},
 	} {
 		if err := records.List(ctx, part.q, part.fn); err != nil {
 			return nil, err
@@ -119,7 +119,7 @@ func (s *statistics) collect(ctx context.Context, records pipeline.Lister, now t
 	return f, nil
 }
 
-func (f *figures) failed(r *pipeline.Stored) error {
+func (f *figures) failed(r *document.Stored) error {
 	if r.Error == nil { // written by nobody of ours
 		f.Codes["no error"]++
 		return nil
@@ -128,14 +128,14 @@ func (f *figures) failed(r *pipeline.Stored) error {
 	return nil
 }
 
-func (f *figures) done(r *pipeline.Stored) error {
+func (f *figures) done(r *document.Stored) error {
 	f.Lately.Documents++
 	f.Lately.Pages += int64(r.Pages)
 	return nil
 }
 
-func (f *figures) unfinished(now time.Time) func(*pipeline.Stored) error {
-	return func(r *pipeline.Stored) error {
+func (f *figures) unfinished(now time.Time) func(*document.Stored) error {
+	return func(r *document.Stored) error {
 		if r.Due.Before(now) {
 			f.Overdue++
 		}
@@ -154,9 +154,9 @@ func (s *statistics) print(sys system, p *place, f *figures) {
 	w := tabwriter.NewWriter(sys.stdout, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	fmt.Fprintf(w, "%s\n\n", p.where)
-	for _, status := range pipeline.Statuses() {
+	for _, status := range document.Statuses() {
 		more := ""
-		if status == pipeline.Failed {
+		if status == document.StatusFailed {
 			more = codes(f.Codes)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", status, count(f.Documents[status]), more)

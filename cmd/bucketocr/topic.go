@@ -9,9 +9,9 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp/topic"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // published is the result of an event that a topic took.
@@ -33,7 +33,7 @@ func openTopic(sys system, name string) (publisher, error) {
 func (publisher) Batch() int { return topicBatch }
 
 // Deliver is [backfill.Deliverer]: all events of a batch share its fate, but those that cannot be said at all.
-func (p publisher) Deliver(ctx context.Context, events []pipeline.Event) []backfill.Answer {
+func (p publisher) Deliver(ctx context.Context, events []document.Event) []backfill.Answer {
 	answers := make([]backfill.Answer, len(events))
 	var messages []topic.Message
 	for i, ev := range events {
@@ -60,7 +60,7 @@ func (p publisher) Deliver(ctx context.Context, events []pipeline.Event) []backf
 }
 
 // message is an event as its push arrives as a binary CloudEvent: the body is the data, each attribute a header.
-func message(ctx context.Context, ev pipeline.Event) (topic.Message, error) {
+func message(ctx context.Context, ev document.Event) (topic.Message, error) {
 	ce, err := event.Encode(ev)
 	if err != nil {
 		return topic.Message{}, err

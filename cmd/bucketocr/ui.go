@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
@@ -53,7 +53,7 @@ func serveUI(ctx context.Context, sys system, p *place, listen string, newest in
 	}
 	if cloud, ok := p.records.(*gcp.Records); ok && newest > 0 {
 		c.Partial = fmt.Sprintf("the newest %d", newest)
-		c.Watch = func(ctx context.Context, fn func(string, *pipeline.Record) error) error {
+		c.Watch = func(ctx context.Context, fn func(string, *document.Record) error) error {
 			return cloud.WatchNewest(ctx, newest, fn)
 		}
 	}

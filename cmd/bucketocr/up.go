@@ -15,9 +15,9 @@ import (
 
 	"github.com/bucketocr/bucketocr"
 	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/local"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 const upHelp = `Takes the folder DIR (default ./inbox, made if missing) as a bucket: what lies in it and what is dropped into it later is
@@ -84,8 +84,8 @@ type upRun struct {
 
 // records is a store that can be looked at.
 type records interface {
-	pipeline.Records
-	pipeline.Watcher
+	document.Records
+	document.Watcher
 }
 
 // run sets everything up, works until it is done or told to stop, and takes everything down.
@@ -178,7 +178,7 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	tokens := gcp.NewTokens()
 	world := bucketocr.World{
 		Objects: u.bucket, Records: u.records, Token: tokens.Token, Forget: tokens.Forget, Redeliver: u.sys.backoff,
-		PageMade: func(o pipeline.Object, n int, how string) { u.screen.made(o, n, how) },
+		PageMade: func(o document.Object, n int, how string) { u.screen.made(o, n, how) },
 	}
 	u.log = slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}))
 	u.door, err = bucketocr.New(cfg, world, u.log)

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -252,7 +252,7 @@ func TestUpWithFirestore(t *testing.T) {
 	want(t, out, "Firestore at "+host, "1 done")
 	records := gcp.NewRecords(gcp.RecordsConfig{Project: project, Collection: "ocr_documents", Emulator: host})
 	defer records.Close()
-	r, err := records.Get(t.Context(), pipeline.Object{Bucket: "My scans", Name: "a.png"}.ID())
+	r, err := records.Get(t.Context(), document.Object{Bucket: "My scans", Name: "a.png"}.ID())
 	if err != nil || r == nil || r.Text != "read" {
 		t.Errorf("%v %v", r, err)
 	}

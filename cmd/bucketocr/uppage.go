@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/bucketocr/bucketocr/internal/config"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
@@ -48,8 +48,8 @@ func (u *upRun) closePage() {
 }
 
 // watchFolder follows the records of this folder: Firestore's emulator may hold others.
-func (u *upRun) watchFolder(ctx context.Context, fn func(id string, r *pipeline.Record) error) error {
-	return u.records.Watch(ctx, func(id string, r *pipeline.Record) error {
+func (u *upRun) watchFolder(ctx context.Context, fn func(id string, r *document.Record) error) error {
+	return u.records.Watch(ctx, func(id string, r *document.Record) error {
 		if r.Bucket != u.bucket.Bucket() {
 			return nil
 		}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 const watchHelp = `Shows what happens, a line for each change of a document, until Ctrl-C.
@@ -55,7 +55,7 @@ func (w *watching) run(ctx context.Context, sys system, args []string) int {
 	defer p.close()
 	w.begun = time.Now()
 	fmt.Fprintf(sys.stderr, "watching %s (Ctrl-C ends it)\n", p.where)
-	err = p.records.Watch(ctx, func(_ string, r *pipeline.Record) error {
+	err = p.records.Watch(ctx, func(_ string, r *document.Record) error {
 		if !w.news(r) || len(wanted) > 0 && !slices.Contains(wanted, r.Status) || !hasPrefix(r, w.prefix) {
 			return nil
 		}
@@ -68,11 +68,11 @@ func (w *watching) run(ctx context.Context, sys system, args []string) int {
 }
 
 // news tells whether a record changed since the start, or all are wanted.
-func (w *watching) news(r *pipeline.Record) bool {
+func (w *watching) news(r *document.Record) bool {
 	return w.all || r.Updated.After(w.begun.Add(-clocks))
 }
 
-func (w *watching) print(sys system, r *pipeline.Record) error {
+func (w *watching) print(sys system, r *document.Record) error {
 	if w.json {
 		return printJSON(sys.stdout, r, nil)
 	}
@@ -81,22 +81,22 @@ func (w *watching) print(sys system, r *pipeline.Record) error {
 }
 
 // statusList reads statuses separated by commas.
-func statusList(s string) ([]pipeline.Status, error) {
-	var all []pipeline.Status
+func statusList(s string) ([]document.Status, error) {
+	var all []document.Status
 	for name := range strings.SplitSeq(s, ",") {
 		if name = strings.TrimSpace(name); name == "" {
 			continue
 		}
-		if !slices.Contains(pipeline.Statuses(), pipeline.Status(name)) {
+		if !slices.Contains(document.Statuses(), document.Status(name)) {
 			return nil, errors.New("no status is called " + plain(name) + ": processing, retrying, done, failed, deleted")
 		}
-		all = append(all, pipeline.Status(name))
+		all = append(all, document.Status(name))
 	}
 	return all, nil
 }
 
 // hasPrefix tells whether an object's name begins as wanted: NAME in any bucket, or gs://BUCKET/NAME.
-func hasPrefix(r *pipeline.Record, prefix string) bool {
+func hasPrefix(r *document.Record, prefix string) bool {
 	if bucket, name, ok := gsName(prefix); ok {
 		return r.Bucket == bucket && strings.HasPrefix(r.Name, name)
 	}

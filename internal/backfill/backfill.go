@@ -15,15 +15,15 @@ import (
 	"errors"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // Options are what a run is made of. Objects, Records and Listing are required.
 type Options struct {
-	Objects pipeline.ObjectLister
-	Records pipeline.Lister
-	Listing pipeline.Listing
+	Objects document.ObjectLister
+	Records document.Lister
+	Listing document.Listing
 	Filter  event.Filter // as the function's own; zero: every name, images only
 
 	NewerThan time.Time // only objects created since; zero: all
@@ -36,7 +36,7 @@ type Options struct {
 	// Ended, where set, is told what became of each object that was chosen, one call at a time.
 	Ended func(Result)
 	// Passed, where set, is told of each object that is passed over, and why, one call at a time.
-	Passed func(o pipeline.Object, reason string)
+	Passed func(o document.Object, reason string)
 	// Sleep waits, or returns the context's error; nil: in real time.
 	Sleep func(ctx context.Context, d time.Duration) error
 }
@@ -44,7 +44,7 @@ type Options struct {
 // Deliverer brings events to the function. It is called concurrently, with at most Batch events at a time, and answers
 // for each. An event may be delivered again after any answer but a settled one.
 type Deliverer interface {
-	Deliver(ctx context.Context, events []pipeline.Event) []Answer
+	Deliver(ctx context.Context, events []document.Event) []Answer
 	Batch() int
 }
 
@@ -67,7 +67,7 @@ type Answer struct {
 
 // Result is what became of one object.
 type Result struct {
-	Object pipeline.Object
+	Object document.Object
 	What   string // an outcome, "published", [Left] or [Undelivered]
 	Why    string // in words, of the last two
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // headBatch is how many documents are asked for at once.
@@ -26,13 +26,13 @@ var errLimit = errors.New("as many as were asked for")
 // chooser goes through the listing and hands on what is to be delivered, in the order of names.
 type chooser struct {
 	r     *run
-	batch []pipeline.Listed
-	out   func(pipeline.Listed) error
+	batch []document.Listed
+	out   func(document.Listed) error
 }
 
 // all goes through the whole listing.
 func (c *chooser) all(ctx context.Context) error {
-	err := c.r.o.Objects.ListObjects(ctx, c.r.o.Listing, func(o pipeline.Listed) error {
+	err := c.r.o.Objects.ListObjects(ctx, c.r.o.Listing, func(o document.Listed) error {
 		c.batch = append(c.batch, o)
 		if len(c.batch) < headBatch {
 			return nil
@@ -74,7 +74,7 @@ func (c *chooser) flush(ctx context.Context) error {
 	return nil
 }
 
-func (c *chooser) hand(o pipeline.Listed, reason string) error {
+func (c *chooser) hand(o document.Listed, reason string) error {
 	if reason != "" {
 		c.r.skip(o, reason)
 		if c.r.o.Passed != nil {
@@ -89,7 +89,7 @@ func (c *chooser) hand(o pipeline.Listed, reason string) error {
 }
 
 // passedOver is why an object is none of ours, whatever its document says.
-func (r *run) passedOver(o pipeline.Listed) string {
+func (r *run) passedOver(o document.Listed) string {
 	switch {
 	case o.Created.After(r.begun.Add(clocks)):
 		return SkipNew
@@ -101,7 +101,7 @@ func (r *run) passedOver(o pipeline.Listed) string {
 }
 
 // standing is why an object need not be delivered, as its document has it; empty where it must.
-func standing(o pipeline.Object, s *pipeline.Stored) string {
+func standing(o document.Object, s *document.Stored) string {
 	switch {
 	case s == nil || s.Generation != o.Generation:
 		return ""
@@ -112,14 +112,14 @@ func standing(o pipeline.Object, s *pipeline.Stored) string {
 }
 
 // eventOf makes an object's event. Its id tells where it comes from and is the same in every run.
-func eventOf(o pipeline.Listed) pipeline.Event {
+func eventOf(o document.Listed) document.Event {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", o.ID(), o.Generation))
-	return pipeline.Event{
-		Kind: pipeline.Finalized, ID: "backfill-" + hex.EncodeToString(sum[:12]), Time: o.Created,
+	return document.Event{
+		Kind: document.KindFinalized, ID: "backfill-" + hex.EncodeToString(sum[:12]), Time: o.Created,
 		Object: o.Object, Attributes: o.Attributes,
 	}
 }
 
-func isPDF(o pipeline.Listed) bool {
+func isPDF(o document.Listed) bool {
 	return o.ContentType == "application/pdf" || strings.EqualFold(path.Ext(o.Name), ".pdf")
 }

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // endless is a bucket of n objects that lie nowhere, and documents that nobody wrote.
@@ -15,14 +15,14 @@ type endless struct {
 	peak func() // called now and then
 }
 
-func (e endless) ListObjects(_ context.Context, l pipeline.Listing, fn func(pipeline.Listed) error) error {
+func (e endless) ListObjects(_ context.Context, l document.Listing, fn func(document.Listed) error) error {
 	for i := range e.n {
 		if i%20_000 == 0 {
 			e.peak()
 		}
-		if err := fn(pipeline.Listed{
-			Object:     pipeline.Object{Bucket: l.Bucket, Name: fmt.Sprintf("%09d.png", i), Generation: 1},
-			Attributes: pipeline.Attributes{ContentType: "image/png", Size: 1},
+		if err := fn(document.Listed{
+			Object:     document.Object{Bucket: l.Bucket, Name: fmt.Sprintf("%09d.png", i), Generation: 1},
+			Attributes: document.Attributes{ContentType: "image/png", Size: 1},
 		}); err != nil {
 			return err
 		}
@@ -30,16 +30,16 @@ func (e endless) ListObjects(_ context.Context, l pipeline.Listing, fn func(pipe
 	return nil
 }
 
-func (endless) List(context.Context, pipeline.Query, func(*pipeline.Stored) error) error { return nil }
-func (endless) Tally(context.Context) (pipeline.Tally, error)                            { return pipeline.Tally{}, nil }
-func (endless) Heads(_ context.Context, ids []string) ([]*pipeline.Stored, error) {
-	return make([]*pipeline.Stored, len(ids)), nil
+func (endless) List(context.Context, document.Query, func(*document.Stored) error) error { return nil }
+func (endless) Tally(context.Context) (document.Tally, error)                            { return document.Tally{}, nil }
+func (endless) Heads(_ context.Context, ids []string) ([]*document.Stored, error) {
+	return make([]*document.Stored, len(ids)), nil
 }
 
 type taker struct{}
 
 func (taker) Batch() int { return 100 }
-func (taker) Deliver(_ context.Context, events []pipeline.Event) []Answer {
+func (taker) Deliver(_ context.Context, events []document.Event) []Answer {
 	answers := make([]Answer, len(events))
 	for i := range answers {
 		answers[i] = Answer{Settled, "published"}
@@ -62,7 +62,7 @@ func TestMemoryFlat(t *testing.T) {
 	}
 	e := endless{n: n, peak: look}
 	sum, err := Run(t.Context(), Options{
-		Objects: e, Records: e, Listing: pipeline.Listing{Bucket: "b"}, Deliver: taker{}, InFlight: 8,
+		Objects: e, Records: e, Listing: document.Listing{Bucket: "b"}, Deliver: taker{}, InFlight: 8,
 	})
 	if err != nil || sum.Results["published"] != n {
 		t.Fatalf("%+v, %v", sum, err)

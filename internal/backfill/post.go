@@ -13,8 +13,8 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // answerTime is how long the function may take: longer than the platform lets it.
@@ -59,7 +59,7 @@ func OnThisMachine(u *url.URL) bool {
 func (p *Poster) Batch() int { return 1 }
 
 // Deliver posts each event and waits for what the function says of it.
-func (p *Poster) Deliver(ctx context.Context, events []pipeline.Event) []Answer {
+func (p *Poster) Deliver(ctx context.Context, events []document.Event) []Answer {
 	answers := make([]Answer, len(events))
 	for i, ev := range events {
 		ce, err := event.Encode(ev)
@@ -98,16 +98,16 @@ func (p *Poster) Post(ctx context.Context, ce cloudevents.Event) Answer {
 	if err != nil {
 		return Answer{Refused, "the answer broke off: " + reason(err)}
 	}
-	return answer(resp.StatusCode, pipeline.Outcome(strings.TrimSpace(string(body))))
+	return answer(resp.StatusCode, document.Outcome(strings.TrimSpace(string(body))))
 }
 
 // answer is the table of what the door and the platform before it say.
-func answer(status int, out pipeline.Outcome) Answer {
+func answer(status int, out document.Outcome) Answer {
 	known := isOutcome(out)
 	switch {
 	case status == http.StatusOK && known && !out.Refused():
 		return Answer{Settled, string(out)}
-	case status == http.StatusServiceUnavailable && out == pipeline.OutBusy:
+	case status == http.StatusServiceUnavailable && out == document.OutcomeBusy:
 		return Answer{Settled, string(out)} // leased elsewhere: somebody works on it, and the sweep watches over them
 	case status == http.StatusServiceUnavailable && known && out.Refused():
 		return Answer{Refused, "the function puts it back"}
@@ -121,8 +121,8 @@ func answer(status int, out pipeline.Outcome) Answer {
 	return Answer{Wrong, fmt.Sprintf("HTTP %d", status)}
 }
 
-func isOutcome(out pipeline.Outcome) bool {
-	for _, o := range pipeline.Outcomes() {
+func isOutcome(out document.Outcome) bool {
+	for _, o := range document.Outcomes() {
 		if o == out {
 			return true
 		}

@@ -14,9 +14,9 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
-	"github.com/bucketocr/bucketocr/internal/pipeline/pipelinetest"
 )
 
 func says(status int, body string) http.HandlerFunc {
@@ -79,13 +79,13 @@ func TestPoster(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := p.Deliver(t.Context(), []pipeline.Event{eventOf(full(1)[0])})
+			got := p.Deliver(t.Context(), []document.Event{eventOf(full(1)[0])})
 			if len(got) != 1 || got[0].Verdict != c.want || !strings.Contains(got[0].What, c.what) {
 				t.Errorf("%+v, want %d %q", got, c.want, c.what)
 			}
 			requests.Store(0)
 			sum, err := Run(t.Context(), Options{
-				Objects: full(500), Records: pipelinetest.NewMemory(), Listing: pipeline.Listing{Bucket: "b"},
+				Objects: full(500), Records: documenttest.NewMemory(), Listing: document.Listing{Bucket: "b"},
 				Deliver: p, InFlight: 4, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 			})
 			if bound := int64(500); c.want != Settled && bound < requests.Load() || c.want == Settled && (err != nil || requests.Load() != bound) {
@@ -122,7 +122,7 @@ func TestPostSendsTheEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := p.Deliver(t.Context(), []pipeline.Event{eventOf(want)}); got[0] != (Answer{Settled, "done"}) {
+	if got := p.Deliver(t.Context(), []document.Event{eventOf(want)}); got[0] != (Answer{Settled, "done"}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -134,7 +134,7 @@ func TestTokenFaults(t *testing.T) {
 	err := errors.New("no credentials")
 	p, _ := NewPoster(server.URL, func(context.Context) (string, error) { return "t", err })
 	for _, want := range []Verdict{Wrong, Settled, Refused} {
-		if got := p.Deliver(t.Context(), []pipeline.Event{eventOf(full(1)[0])}); got[0].Verdict != want {
+		if got := p.Deliver(t.Context(), []document.Event{eventOf(full(1)[0])}); got[0].Verdict != want {
 			t.Errorf("%+v, want %d", got, want)
 		}
 		if err == nil {
@@ -168,7 +168,7 @@ func TestUnsayable(t *testing.T) {
 	s := full(3)
 	s[1].Name = s[1].Name[:6] + strings.Repeat("x", 1100) + ".png"
 	sum, err := Run(t.Context(), Options{
-		Objects: s, Records: pipelinetest.NewMemory(), Listing: pipeline.Listing{Bucket: "b"}, Deliver: p, InFlight: 1,
+		Objects: s, Records: documenttest.NewMemory(), Listing: document.Listing{Bucket: "b"}, Deliver: p, InFlight: 1,
 	})
 	if err != nil || sum.Results["done"] != 2 || sum.Results[Undelivered] != 1 || sum.After != s[0].Name {
 		t.Errorf("%+v, %v", sum, err)

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // Sizes of a run.
@@ -37,7 +37,7 @@ type run struct {
 
 // chosen is an object on its way.
 type chosen struct {
-	pipeline.Listed
+	document.Listed
 	seq   int64
 	tries int
 }
@@ -62,7 +62,7 @@ func (r *run) all(ctx context.Context) error {
 	}
 	deliveries.Go(func() error {
 		defer close(queue)
-		c := &chooser{r: r, out: func(o pipeline.Listed) error { return r.choose(going, o, queue) }}
+		c := &chooser{r: r, out: func(o document.Listed) error { return r.choose(going, o, queue) }}
 		if err := c.all(going); !errors.Is(err, errLimit) {
 			return err
 		}
@@ -83,7 +83,7 @@ func lingering(ctx context.Context) (work context.Context, stop func()) {
 }
 
 // choose counts an object in and queues it.
-func (r *run) choose(ctx context.Context, o pipeline.Listed, queue chan<- chosen) error {
+func (r *run) choose(ctx context.Context, o document.Listed, queue chan<- chosen) error {
 	r.mu.Lock()
 	r.sum.Listed++
 	r.sum.Chosen++
@@ -158,7 +158,7 @@ func (r *run) try(ctx, work context.Context, batch []chosen) ([]chosen, error) {
 	if err != nil {
 		return nil, err
 	}
-	events := make([]pipeline.Event, len(batch))
+	events := make([]document.Event, len(batch))
 	for i, c := range batch {
 		events[i] = eventOf(c.Listed)
 	}

@@ -13,14 +13,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
-	"github.com/bucketocr/bucketocr/internal/pipeline/pipelinetest"
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 )
 
 // shelf is a bucket that can be listed.
-type shelf []pipeline.Listed
+type shelf []document.Listed
 
-func (s shelf) ListObjects(ctx context.Context, l pipeline.Listing, fn func(pipeline.Listed) error) error {
+func (s shelf) ListObjects(ctx context.Context, l document.Listing, fn func(document.Listed) error) error {
 	for _, o := range s {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -38,9 +38,9 @@ func (s shelf) ListObjects(ctx context.Context, l pipeline.Listing, fn func(pipe
 func full(n int) shelf {
 	var s shelf
 	for i := range n {
-		s = append(s, pipeline.Listed{
-			Object:     pipeline.Object{Bucket: "b", Name: fmt.Sprintf("%06d.png", i), Generation: int64(i + 1)},
-			Attributes: pipeline.Attributes{ContentType: "image/png", Size: 100},
+		s = append(s, document.Listed{
+			Object:     document.Object{Bucket: "b", Name: fmt.Sprintf("%06d.png", i), Generation: int64(i + 1)},
+			Attributes: document.Attributes{ContentType: "image/png", Size: 100},
 			Created:    time.Now().Add(-24 * time.Hour),
 		})
 	}
@@ -49,8 +49,8 @@ func full(n int) shelf {
 
 // function is what the events are delivered to.
 type function struct {
-	records *pipelinetest.Memory
-	answer  func(n int, ev pipeline.Event) Answer // n counts all deliveries from 1
+	records *documenttest.Memory
+	answer  func(n int, ev document.Event) Answer // n counts all deliveries from 1
 
 	mu     sync.Mutex
 	calls  int
@@ -60,12 +60,12 @@ type function struct {
 }
 
 func newFunction() *function {
-	return &function{records: pipelinetest.NewMemory(), times: map[string]int{}}
+	return &function{records: documenttest.NewMemory(), times: map[string]int{}}
 }
 
 func (f *function) Batch() int { return 1 }
 
-func (f *function) Deliver(ctx context.Context, events []pipeline.Event) []Answer {
+func (f *function) Deliver(ctx context.Context, events []document.Event) []Answer {
 	f.mu.Lock()
 	f.calls++
 	n := f.calls
@@ -83,16 +83,16 @@ func (f *function) Deliver(ctx context.Context, events []pipeline.Event) []Answe
 		a = f.answer(n, events[0])
 	}
 	if a.Verdict == Settled {
-		f.write(events[0].Object, pipeline.Done)
+		f.write(events[0].Object, document.StatusDone)
 	}
 	return []Answer{a}
 }
 
 // write puts a record where a listener would find it.
-func (f *function) write(o pipeline.Object, s pipeline.Status) {
-	rec := &pipeline.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: s}
-	_, err := f.records.Update(context.Background(), o.ID(), nil, func(*pipeline.Record) (*pipeline.Change, error) {
-		return &pipeline.Change{Record: rec}, nil
+func (f *function) write(o document.Object, s document.Status) {
+	rec := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: s}
+	_, err := f.records.Update(context.Background(), o.ID(), nil, func(*document.Record) (*document.Change, error) {
+		return &document.Change{Record: rec}, nil
 	})
 	if err != nil {
 		panic(err)
@@ -100,7 +100,7 @@ func (f *function) write(o pipeline.Object, s pipeline.Status) {
 }
 
 func (f *function) options(s shelf) Options {
-	return Options{Objects: s, Records: f.records, Listing: pipeline.Listing{Bucket: "b"}, Deliver: f, InFlight: 8}
+	return Options{Objects: s, Records: f.records, Listing: document.Listing{Bucket: "b"}, Deliver: f, InFlight: 8}
 }
 
 // most is the largest number of deliveries of one object.
@@ -117,7 +117,7 @@ func TestEveryObjectOnce(t *testing.T) {
 		const n = 20_000
 		f, s := newFunction(), full(n)
 		rng := rand.New(rand.NewPCG(1, 2))
-		f.answer = func(int, pipeline.Event) Answer {
+		f.answer = func(int, document.Event) Answer {
 			if rng.IntN(10) == 0 {
 				return Answer{Refused, "HTTP 503"}
 			}
@@ -173,35 +173,35 @@ func TestStopAndResume(t *testing.T) {
 // TestNoRunaway: whatever the function answers, the number of requests stays bounded.
 func TestNoRunaway(t *testing.T) {
 	for name, c := range map[string]struct {
-		answer func(f *function) func(int, pipeline.Event) Answer
+		answer func(f *function) func(int, document.Event) Answer
 		bound  int
 		want   error
 	}{
-		"always refused": {func(*function) func(int, pipeline.Event) Answer {
-			return func(int, pipeline.Event) Answer { return Answer{Refused, "HTTP 503"} }
+		"always refused": {func(*function) func(int, document.Event) Answer {
+			return func(int, document.Event) Answer { return Answer{Refused, "HTTP 503"} }
 		}, 8 + maxSteps, ErrGaveUp},
-		"claimed, and put back": {func(f *function) func(int, pipeline.Event) Answer {
-			return func(_ int, ev pipeline.Event) Answer {
-				f.write(ev.Object, pipeline.Retrying)
+		"claimed, and put back": {func(f *function) func(int, document.Event) Answer {
+			return func(_ int, ev document.Event) Answer {
+				f.write(ev.Object, document.StatusRetrying)
 				return Answer{Refused, "the function puts it back"}
 			}
 		}, 8 + maxSteps, ErrGaveUp},
-		"wrong address": {func(*function) func(int, pipeline.Event) Answer {
-			return func(int, pipeline.Event) Answer { return Answer{Wrong, "HTTP 200 without an outcome"} }
+		"wrong address": {func(*function) func(int, document.Event) Answer {
+			return func(int, document.Event) Answer { return Answer{Wrong, "HTTP 200 without an outcome"} }
 		}, 8, ErrWrongAddress},
-		"wrong after a while": {func(*function) func(int, pipeline.Event) Answer {
-			return func(n int, _ pipeline.Event) Answer {
+		"wrong after a while": {func(*function) func(int, document.Event) Answer {
+			return func(n int, _ document.Event) Answer {
 				if n > 100 {
 					return Answer{Wrong, "HTTP 403"}
 				}
 				return Answer{Settled, "done"}
 			}
 		}, 110, ErrWrongAddress},
-		"says done, writes nothing": {func(*function) func(int, pipeline.Event) Answer {
-			return func(int, pipeline.Event) Answer { return Answer{Settled, "filtered"} }
+		"says done, writes nothing": {func(*function) func(int, document.Event) Answer {
+			return func(int, document.Event) Answer { return Answer{Settled, "filtered"} }
 		}, 5000, nil},
-		"every other one": {func(*function) func(int, pipeline.Event) Answer {
-			return func(n int, _ pipeline.Event) Answer {
+		"every other one": {func(*function) func(int, document.Event) Answer {
+			return func(n int, _ document.Event) Answer {
 				if n%2 == 0 {
 					return Answer{Refused, "HTTP 429"}
 				}
@@ -231,7 +231,7 @@ func TestOutage(t *testing.T) {
 		f := newFunction()
 		from, to := time.Now().Add(time.Second), time.Now().Add(4*time.Minute)
 		var during atomic.Int64
-		f.answer = func(int, pipeline.Event) Answer {
+		f.answer = func(int, document.Event) Answer {
 			if time.Now().After(from) && time.Now().Before(to) {
 				during.Add(1)
 				return Answer{Refused, "HTTP 503"}
@@ -252,18 +252,18 @@ func TestOutage(t *testing.T) {
 func TestChooses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := newFunction(), full(10)
-		f.write(s[0].Object, pipeline.Done)
-		f.write(s[1].Object, pipeline.Failed)
-		f.write(s[2].Object, pipeline.Processing)
-		f.write(s[3].Object, pipeline.Retrying)
+		f.write(s[0].Object, document.StatusDone)
+		f.write(s[1].Object, document.StatusFailed)
+		f.write(s[2].Object, document.StatusProcessing)
+		f.write(s[3].Object, document.StatusRetrying)
 		old := s[4].Object
 		old.Generation -= 4
-		f.write(old, pipeline.Done) // of another generation
+		f.write(old, document.StatusDone) // of another generation
 		s[5].Created = time.Now().Add(time.Hour)
 		s[6].Name, s[6].ContentType = "6.txt", "text/plain"
 		s[7].Created = time.Now().Add(-48 * time.Hour)
 		s[8].ContentType = "application/pdf"
-		slices.SortFunc(s, func(a, b pipeline.Listed) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortFunc(s, func(a, b document.Listed) int { return strings.Compare(a.Name, b.Name) })
 		o := f.options(s)
 		o.NewerThan = time.Now().Add(-25 * time.Hour)
 		o.Deliver = nil
@@ -300,9 +300,9 @@ func TestRate(t *testing.T) {
 func TestLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFunction()
-		f.answer = func(_ int, ev pipeline.Event) Answer {
+		f.answer = func(_ int, ev document.Event) Answer {
 			if ev.Generation == 3 {
-				f.write(ev.Object, pipeline.Retrying)
+				f.write(ev.Object, document.StatusRetrying)
 				return Answer{Refused, "the function puts it back"}
 			}
 			return Answer{Settled, "done"}

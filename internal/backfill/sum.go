@@ -3,7 +3,7 @@ package backfill
 import (
 	"maps"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // end counts an object out.
@@ -21,7 +21,7 @@ func (r *run) end(c chosen, what, why string) {
 	}
 }
 
-func (r *run) skip(o pipeline.Listed, reason string) {
+func (r *run) skip(o document.Listed, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Listed++

@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-func finalized(name string) pipeline.Event {
-	return pipeline.Event{Kind: pipeline.Finalized, Object: pipeline.Object{Bucket: "b", Name: name, Generation: 1}}
+func finalized(name string) document.Event {
+	return document.Event{Kind: document.KindFinalized, Object: document.Object{Bucket: "b", Name: name, Generation: 1}}
 }
 
 func quoted(s string) string { return strconv.Quote(s) }

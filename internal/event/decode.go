@@ -11,7 +11,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // The CloudEvent types of Cloud Storage that Decode reads. Triggers for the last two belong to ON_DELETE=erase only:
@@ -45,14 +45,14 @@ const (
 	maxID          = 256
 )
 
-var kinds = map[string]pipeline.Kind{
-	TypeFinalized: pipeline.Finalized,
-	TypeDeleted:   pipeline.Deleted,
-	TypeArchived:  pipeline.Deleted,
+var kinds = map[string]document.Kind{
+	TypeFinalized: document.KindFinalized,
+	TypeDeleted:   document.KindDeleted,
+	TypeArchived:  document.KindDeleted,
 }
 
 // happened names the member of the data that says when.
-var happened = map[pipeline.Kind]string{pipeline.Finalized: "timeCreated", pipeline.Deleted: "timeDeleted"}
+var happened = map[document.Kind]string{document.KindFinalized: "timeCreated", document.KindDeleted: "timeDeleted"}
 
 // Decode reads an event of Cloud Storage. ce has passed its own Validate.
 //
@@ -67,32 +67,32 @@ var happened = map[pipeline.Kind]string{pipeline.Finalized: "timeCreated", pipel
 // event's, made printable UTF-8 of at most 256 bytes.
 //
 // The error wraps [ErrOtherType] or [ErrMalformed]. It quotes what is wrong, cut short, and never holds a whole event.
-func Decode(ce cloudevents.Event) (pipeline.Event, error) {
+func Decode(ce cloudevents.Event) (document.Event, error) {
 	kind, ok := kinds[ce.Type()]
 	if !ok {
-		return pipeline.Event{}, fmt.Errorf("%w: %.100q", ErrOtherType, ce.Type())
+		return document.Event{}, fmt.Errorf("%w: %.100q", ErrOtherType, ce.Type())
 	}
 	ev, err := decode(kind, ce)
 	if err != nil {
-		return pipeline.Event{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return document.Event{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return ev, nil
 }
 
-func decode(kind pipeline.Kind, ce cloudevents.Event) (pipeline.Event, error) {
+func decode(kind document.Kind, ce cloudevents.Event) (document.Event, error) {
 	if !isJSON(ce.DataMediaType()) {
-		return pipeline.Event{}, fmt.Errorf("its data is %.100q, not application/json: "+
+		return document.Event{}, fmt.Errorf("its data is %.100q, not application/json: "+
 			"set the trigger's --event-data-content-type", ce.DataMediaType())
 	}
 	var data fields
 	if err := json.Unmarshal(ce.Data(), &data); err != nil {
-		return pipeline.Event{}, fmt.Errorf("its data is no JSON object: %w", err)
+		return document.Event{}, fmt.Errorf("its data is no JSON object: %w", err)
 	}
 	object, err := data.object()
 	if err != nil {
-		return pipeline.Event{}, err
+		return document.Event{}, err
 	}
-	return pipeline.Event{
+	return document.Event{
 		Kind:       kind,
 		ID:         cleanID(ce.ID()),
 		Time:       firstTime(ce.Time(), data.time(happened[kind]), data.time("updated")),
@@ -108,7 +108,7 @@ func isJSON(mediaType string) bool {
 }
 
 // check holds an object to what Decode promises.
-func check(o pipeline.Object) error {
+func check(o document.Object) error {
 	switch {
 	case o.Bucket == "" || len(o.Bucket) > maxBucket || strings.Contains(o.Bucket, "/") || !utf8.ValidString(o.Bucket):
 		return fmt.Errorf("no bucket's name: %.100q", o.Bucket)

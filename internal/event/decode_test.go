@@ -10,7 +10,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 func TestDecodeGolden(t *testing.T) {
@@ -24,10 +24,10 @@ func TestDecodeGolden(t *testing.T) {
 }
 
 func TestDecodeType(t *testing.T) {
-	for typ, want := range map[string]pipeline.Kind{
-		TypeFinalized: pipeline.Finalized,
-		TypeDeleted:   pipeline.Deleted,
-		TypeArchived:  pipeline.Deleted,
+	for typ, want := range map[string]document.Kind{
+		TypeFinalized: document.KindFinalized,
+		TypeDeleted:   document.KindDeleted,
+		TypeArchived:  document.KindDeleted,
 	} {
 		if got, err := Decode(received(typ, "", minimal)); err != nil || got.Kind != want {
 			t.Errorf("%s: %q, %v; want %q", typ, got.Kind, err, want)
@@ -101,7 +101,7 @@ func TestDecodeMalformed(t *testing.T) {
 		if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80q: %v, want %q", data, err, want)
 		}
-		if !reflect.DeepEqual(ev, pipeline.Event{}) {
+		if !reflect.DeepEqual(ev, document.Event{}) {
 			t.Errorf("%.80q: an event beside the error", data)
 		}
 		if err != nil && len(err.Error()) > 400 {
@@ -138,23 +138,23 @@ func TestDecodeAttributes(t *testing.T) {
 	big := strings.Repeat("m", maxMetadata)
 	for _, tt := range []struct {
 		name, key, value string
-		want             pipeline.Attributes
+		want             document.Attributes
 	}{
-		{"unknown fields", "softDeleteTime", `{"deep":[1]}`, pipeline.Attributes{}},
-		{"type", "contentType", `"Image/PNG; x=1"`, pipeline.Attributes{ContentType: "Image/PNG; x=1"}},
-		{"type null", "contentType", `null`, pipeline.Attributes{}},
-		{"type number", "contentType", `8`, pipeline.Attributes{}},
-		{"type as long as can be", "contentType", `"` + big[:255] + `"`, pipeline.Attributes{ContentType: big[:255]}},
-		{"type too long", "contentType", `"` + big[:256] + `"`, pipeline.Attributes{}},
-		{"no metadata", "metadata", `{}`, pipeline.Attributes{}},
-		{"metadata null", "metadata", `null`, pipeline.Attributes{}},
-		{"metadata a list", "metadata", `["a"]`, pipeline.Attributes{}},
+		{"unknown fields", "softDeleteTime", `{"deep":[1]}`, document.Attributes{}},
+		{"type", "contentType", `"Image/PNG; x=1"`, document.Attributes{ContentType: "Image/PNG; x=1"}},
+		{"type null", "contentType", `null`, document.Attributes{}},
+		{"type number", "contentType", `8`, document.Attributes{}},
+		{"type as long as can be", "contentType", `"` + big[:255] + `"`, document.Attributes{ContentType: big[:255]}},
+		{"type too long", "contentType", `"` + big[:256] + `"`, document.Attributes{}},
+		{"no metadata", "metadata", `{}`, document.Attributes{}},
+		{"metadata null", "metadata", `null`, document.Attributes{}},
+		{"metadata a list", "metadata", `["a"]`, document.Attributes{}},
 		{"metadata of all types", "metadata", `{"s":"v","e":"","n":1e999,"t":true,"z":null,"l":[1],"o":{"x":"y"}}`,
-			pipeline.Attributes{Metadata: map[string]string{"s": "v", "e": "", "n": "1e999", "t": "true"}}},
-		{"metadata of no use", "metadata", `{"z":null}`, pipeline.Attributes{}},
+			document.Attributes{Metadata: map[string]string{"s": "v", "e": "", "n": "1e999", "t": "true"}}},
+		{"metadata of no use", "metadata", `{"z":null}`, document.Attributes{}},
 		{"metadata at its limit", "metadata", `{"k":"` + big[1:] + `"}`,
-			pipeline.Attributes{Metadata: map[string]string{"k": big[1:]}}},
-		{"metadata over its limit", "metadata", `{"k":"` + big + `"}`, pipeline.Attributes{}},
+			document.Attributes{Metadata: map[string]string{"k": big[1:]}}},
+		{"metadata over its limit", "metadata", `{"k":"` + big + `"}`, document.Attributes{}},
 	} {
 		ev, err := Decode(received(TypeFinalized, "", with(tt.key, tt.value)))
 		if err != nil || !reflect.DeepEqual(ev.Attributes, tt.want) {

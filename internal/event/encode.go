@@ -10,7 +10,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 const (
@@ -44,7 +44,7 @@ type storageObject struct {
 // It is an error if ev could not have come from Decode: a bucket or a generation that it refuses, a name of more than
 // 1024 bytes or not UTF-8 (Cloud Storage has none such, and neither store could hold it), a negative size, an id that is
 // empty or cannot be a header, an unknown kind, a year beyond 9999.
-func Encode(ev pipeline.Event) (cloudevents.Event, error) {
+func Encode(ev document.Event) (cloudevents.Event, error) {
 	ce, err := encode(ev)
 	if err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode event: %w", err)
@@ -52,14 +52,14 @@ func Encode(ev pipeline.Event) (cloudevents.Event, error) {
 	return ce, nil
 }
 
-func encode(ev pipeline.Event) (cloudevents.Event, error) {
+func encode(ev document.Event) (cloudevents.Event, error) {
 	if err := checkEvent(ev); err != nil {
 		return cloudevents.Event{}, err
 	}
 	ce := cloudevents.NewEvent()
 	ce.SetID(ev.ID)
 	ce.SetType(TypeFinalized)
-	if ev.Kind == pipeline.Deleted {
+	if ev.Kind == document.KindDeleted {
 		ce.SetType(TypeDeleted)
 	}
 	ce.SetSource(bucketSource + url.PathEscape(ev.Bucket))
@@ -74,9 +74,9 @@ func encode(ev pipeline.Event) (cloudevents.Event, error) {
 	return ce, ce.Validate()
 }
 
-func checkEvent(ev pipeline.Event) error {
+func checkEvent(ev document.Event) error {
 	switch {
-	case ev.Kind != pipeline.Finalized && ev.Kind != pipeline.Deleted:
+	case ev.Kind != document.KindFinalized && ev.Kind != document.KindDeleted:
 		return fmt.Errorf("unknown kind %.100q", string(ev.Kind))
 	case ev.ID == "" || ev.ID != cleanID(ev.ID):
 		return fmt.Errorf("no event id: %.100q", ev.ID)
@@ -88,7 +88,7 @@ func checkEvent(ev pipeline.Event) error {
 	return check(ev.Object)
 }
 
-func dataOf(ev pipeline.Event) storageObject {
+func dataOf(ev document.Event) storageObject {
 	o := storageObject{
 		Kind:           "storage#object",
 		ID:             fmt.Sprintf("%s/%s/%d", ev.Bucket, ev.Name, ev.Generation),
@@ -104,7 +104,7 @@ func dataOf(ev pipeline.Event) storageObject {
 		return o
 	}
 	o.Updated = ev.Time.UTC().Format(time.RFC3339Nano)
-	if ev.Kind == pipeline.Deleted {
+	if ev.Kind == document.KindDeleted {
 		o.TimeDeleted = o.Updated
 	} else {
 		o.TimeCreated = o.Updated

@@ -12,7 +12,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // hostileNames are legal for Cloud Storage, but for the line breaks.
@@ -84,7 +84,7 @@ func post(t *testing.T, ce cloudevents.Event) cloudevents.Event {
 
 func TestRoundTripOverHTTP(t *testing.T) {
 	for _, name := range hostileNames {
-		for _, kind := range []pipeline.Kind{pipeline.Finalized, pipeline.Deleted} {
+		for _, kind := range []document.Kind{document.KindFinalized, document.KindDeleted} {
 			want := goldenEvent()
 			want.Kind, want.Name, want.ID = kind, name, "événement 1"
 			ce, err := Encode(want)
@@ -119,8 +119,8 @@ func TestRoundTripOfFolders(t *testing.T) {
 }
 
 func TestRoundTripBare(t *testing.T) {
-	want := pipeline.Event{
-		Kind: pipeline.Deleted, ID: "x", Object: pipeline.Object{Bucket: "b", Name: "n", Generation: math.MaxInt64},
+	want := document.Event{
+		Kind: document.KindDeleted, ID: "x", Object: document.Object{Bucket: "b", Name: "n", Generation: math.MaxInt64},
 	}
 	ce, err := Encode(want)
 	if err != nil {
@@ -133,7 +133,7 @@ func TestRoundTripBare(t *testing.T) {
 
 // A deletion does not claim to know when the object was made.
 func TestEncodeTimesOfData(t *testing.T) {
-	for kind, want := range map[pipeline.Kind]string{pipeline.Finalized: "timeCreated", pipeline.Deleted: "timeDeleted"} {
+	for kind, want := range map[document.Kind]string{document.KindFinalized: "timeCreated", document.KindDeleted: "timeDeleted"} {
 		ev := goldenEvent()
 		ev.Kind = kind
 		ce, err := Encode(ev)
@@ -165,19 +165,19 @@ func TestEncodeTimeInUTC(t *testing.T) {
 }
 
 func TestEncodeRefuses(t *testing.T) {
-	for want, change := range map[string]func(*pipeline.Event){
-		"unknown kind":          func(ev *pipeline.Event) { ev.Kind = "moved" },
-		"no event id":           func(ev *pipeline.Event) { ev.ID = "" },
-		"no event id: \"a":      func(ev *pipeline.Event) { ev.ID = "a\r\nx-evil: 1" },
-		"negative size":         func(ev *pipeline.Event) { ev.Size = -1 },
-		"years 1 to 9999":       func(ev *pipeline.Event) { ev.Time = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
-		"no bucket's name":      func(ev *pipeline.Event) { ev.Bucket = "a/b" },
-		"no object name":        func(ev *pipeline.Event) { ev.Name = "" },
-		"1025 bytes":            func(ev *pipeline.Event) { ev.Name = strings.Repeat("n", 1025) },
-		"bucket's name: \"":     func(ev *pipeline.Event) { ev.Bucket = "" },
-		`bucket's name: "b\xe9`: func(ev *pipeline.Event) { ev.Bucket = "b\xe9" },
-		"not UTF-8":             func(ev *pipeline.Event) { ev.Name = "caf\xe9.png" },
-		"not above 0":           func(ev *pipeline.Event) { ev.Generation = 0 },
+	for want, change := range map[string]func(*document.Event){
+		"unknown kind":          func(ev *document.Event) { ev.Kind = "moved" },
+		"no event id":           func(ev *document.Event) { ev.ID = "" },
+		"no event id: \"a":      func(ev *document.Event) { ev.ID = "a\r\nx-evil: 1" },
+		"negative size":         func(ev *document.Event) { ev.Size = -1 },
+		"years 1 to 9999":       func(ev *document.Event) { ev.Time = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"no bucket's name":      func(ev *document.Event) { ev.Bucket = "a/b" },
+		"no object name":        func(ev *document.Event) { ev.Name = "" },
+		"1025 bytes":            func(ev *document.Event) { ev.Name = strings.Repeat("n", 1025) },
+		"bucket's name: \"":     func(ev *document.Event) { ev.Bucket = "" },
+		`bucket's name: "b\xe9`: func(ev *document.Event) { ev.Bucket = "b\xe9" },
+		"not UTF-8":             func(ev *document.Event) { ev.Name = "caf\xe9.png" },
+		"not above 0":           func(ev *document.Event) { ev.Generation = 0 },
 	} {
 		ev := goldenEvent()
 		change(&ev)

@@ -12,7 +12,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // minimal is the least data that names an object.
@@ -62,13 +62,13 @@ func golden(t testing.TB) cloudevents.Event {
 	return *ce
 }
 
-func goldenEvent() pipeline.Event {
-	return pipeline.Event{
-		Kind:   pipeline.Finalized,
+func goldenEvent() document.Event {
+	return document.Event{
+		Kind:   document.KindFinalized,
 		ID:     "9251834470915227",
 		Time:   time.Date(2026, 11, 23, 10, 2, 11, 482913000, time.UTC),
-		Object: pipeline.Object{Bucket: "acme-scans", Name: "inbox/2026-11/Rechnung 7.png", Generation: 1795428131470921},
-		Attributes: pipeline.Attributes{
+		Object: document.Object{Bucket: "acme-scans", Name: "inbox/2026-11/Rechnung 7.png", Generation: 1795428131470921},
+		Attributes: document.Attributes{
 			ContentType: "image/png", Size: 481233, Metadata: map[string]string{"uploader": "scanner-3"},
 		},
 	}

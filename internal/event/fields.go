@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // fields are the members of a StorageObjectData in JSON, each read by itself so that one of a wrong type harms no other.
@@ -16,32 +16,32 @@ import (
 type fields map[string]json.RawMessage
 
 // object is what the event is about: the only part that must be right.
-func (f fields) object() (pipeline.Object, error) {
-	var o pipeline.Object
+func (f fields) object() (document.Object, error) {
+	var o document.Object
 	var err error
 	if o.Bucket, err = f.exact("bucket"); err != nil {
-		return pipeline.Object{}, err
+		return document.Object{}, err
 	}
 	if o.Name, err = f.exact("name"); err != nil {
-		return pipeline.Object{}, err
+		return document.Object{}, err
 	}
 	var ok bool
 	if o.Generation, ok = f.number("generation"); !ok {
-		return pipeline.Object{}, fmt.Errorf("no generation: %.40q", f["generation"])
+		return document.Object{}, fmt.Errorf("no generation: %.40q", f["generation"])
 	}
 	if err := check(o); err != nil {
-		return pipeline.Object{}, err
+		return document.Object{}, err
 	}
 	return o, nil
 }
 
-func (f fields) attributes() pipeline.Attributes {
+func (f fields) attributes() document.Attributes {
 	contentType, _ := f.text("contentType")
 	if len(contentType) > maxContentType {
 		contentType = ""
 	}
 	size, _ := f.number("size")
-	return pipeline.Attributes{ContentType: contentType, Size: max(size, 0), Metadata: f.metadata()}
+	return document.Attributes{ContentType: contentType, Size: max(size, 0), Metadata: f.metadata()}
 }
 
 // exact is a string that names something: encoding/json would replace bytes that are not UTF-8, and so name another.

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // Why an object is passed over, in the order in which it is asked.
@@ -65,7 +65,7 @@ func compile(patterns []string) ([]*regexp.Regexp, error) {
 // A deletion is asked the same as the finalization was, type included, since Cloud Storage repeats the attributes: so an
 // object that never had a document gets no marker either. The other side of it: the document of an object that a newer
 // INCLUDE or EXCLUDE passes over, or whose type was changed in the bucket, is not erased.
-func (f Filter) Skip(ev pipeline.Event) (reason string, skip bool) {
+func (f Filter) Skip(ev document.Event) (reason string, skip bool) {
 	base := ev.Name[strings.LastIndexByte(ev.Name, '/')+1:]
 	switch {
 	case base == "":

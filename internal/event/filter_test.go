@@ -5,14 +5,14 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-func eventOf(kind pipeline.Kind, name, contentType string) pipeline.Event {
-	return pipeline.Event{
+func eventOf(kind document.Kind, name, contentType string) document.Event {
+	return document.Event{
 		Kind:       kind,
-		Object:     pipeline.Object{Bucket: "b", Name: name, Generation: 1},
-		Attributes: pipeline.Attributes{ContentType: contentType},
+		Object:     document.Object{Bucket: "b", Name: name, Generation: 1},
+		Attributes: document.Attributes{ContentType: contentType},
 	}
 }
 
@@ -58,7 +58,7 @@ func TestSkip(t *testing.T) {
 		{"notes.txt", "text/plain", only("**"), ReasonNotImage},
 		{"notes.txt", "text/plain", but("*.txt"), ReasonExcluded},
 	} {
-		for _, kind := range []pipeline.Kind{pipeline.Finalized, pipeline.Deleted} {
+		for _, kind := range []document.Kind{document.KindFinalized, document.KindDeleted} {
 			reason, skip := tt.filter.Skip(eventOf(kind, tt.name, tt.contentType))
 			if reason != tt.want || skip != (tt.want != "") {
 				t.Errorf("%s %q %q: %q, %v; want %q", kind, tt.name, tt.contentType, reason, skip, tt.want)
@@ -105,7 +105,7 @@ func TestSkipByTypeAndExtension(t *testing.T) {
 			if !typeOK && !nameOK {
 				want = ReasonNotImage
 			}
-			if got, skip := (Filter{}).Skip(eventOf(pipeline.Finalized, name, contentType)); got != want || skip != (want != "") {
+			if got, skip := (Filter{}).Skip(eventOf(document.KindFinalized, name, contentType)); got != want || skip != (want != "") {
 				t.Errorf("%q of type %q: %q, %v; want %q", name, contentType, got, skip, want)
 			}
 		}
@@ -133,7 +133,7 @@ func TestFilterAtOnce(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 200 {
-				if _, skip := f.Skip(eventOf(pipeline.Finalized, "in/a/b.png", "")); skip {
+				if _, skip := f.Skip(eventOf(document.KindFinalized, "in/a/b.png", "")); skip {
 					t.Error("skipped")
 				}
 			}

@@ -10,7 +10,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // FuzzDecode: whatever arrives, Decode does not panic; what it accepts is what it promises, and survives Encode and Decode.
@@ -53,7 +53,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func checkPromises(t *testing.T, ev pipeline.Event) {
+func checkPromises(t *testing.T, ev document.Event) {
 	t.Helper()
 	if ev.Bucket == "" || strings.Contains(ev.Bucket, "/") || ev.Generation <= 0 || ev.Size < 0 ||
 		ev.Name == "" || len(ev.Name) > 1024 || len(ev.ID) > 256 || len(ev.ContentType) > 255 {
@@ -76,7 +76,7 @@ func FuzzHTTP(f *testing.F) {
 		f.Add(name, "n", int64(7), "image/png", "1")
 	}
 	f.Fuzz(func(t *testing.T, bucket, name string, generation int64, contentType, id string) {
-		ev := eventOf(pipeline.Finalized, name, strings.ToValidUTF8(contentType, ""))
+		ev := eventOf(document.KindFinalized, name, strings.ToValidUTF8(contentType, ""))
 		ev.Bucket, ev.Generation, ev.ID = bucket, generation, id
 		if len(ev.ContentType) > maxContentType {
 			return
@@ -108,12 +108,12 @@ func FuzzFilter(f *testing.F) {
 		if err != nil {
 			return
 		}
-		ev := eventOf(pipeline.Finalized, name, contentType)
+		ev := eventOf(document.KindFinalized, name, contentType)
 		reason, skip := filter.Skip(ev)
 		if skip != (reason != "") {
 			t.Fatalf("%q, %v", reason, skip)
 		}
-		ev.Kind = pipeline.Deleted
+		ev.Kind = document.KindDeleted
 		if again, _ := filter.Skip(ev); again != reason {
 			t.Fatalf("%q for a deletion, %q before", again, reason)
 		}

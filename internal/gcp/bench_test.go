@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // An object of 64 MiB passes through: the memory used does not grow with it.
@@ -30,8 +30,8 @@ func BenchmarkOpen(b *testing.B) {
 
 // A record of the longest text, to the document and back.
 func BenchmarkDocument(b *testing.B) {
-	r := &pipeline.Record{Status: pipeline.Done, Text: strings.Repeat("€", pipeline.MaxTextBytes/3)}
-	b.SetBytes(pipeline.MaxTextBytes)
+	r := &document.Record{Status: document.StatusDone, Text: strings.Repeat("€", document.MaxTextBytes/3)}
+	b.SetBytes(document.MaxTextBytes)
 	b.ReportAllocs()
 	for b.Loop() {
 		if got := readRecord(recordFields(r)); len(got.Text) != len(r.Text) {

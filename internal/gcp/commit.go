@@ -8,12 +8,12 @@ import (
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // commit replaces the record, writes and removes pages, all or nothing, if the record still is what from says (nil: if there
 // is none). What it returns is read from what it wrote, so it is what Get reads.
-func (s *store) commit(ctx context.Context, id string, from *pipeline.Stored, change *pipeline.Change, write string) (*pipeline.Stored, error) {
+func (s *store) commit(ctx context.Context, id string, from *document.Stored, change *document.Change, write string) (*document.Stored, error) {
 	record := s.recordWrite(id, from, change, write)
 	writes := []*pb.Write{record}
 	for _, p := range change.Pages {
@@ -34,15 +34,15 @@ func (s *store) commit(ctx context.Context, id string, from *pipeline.Stored, ch
 }
 
 // recordWrite replaces the whole document.
-func (s *store) recordWrite(id string, from *pipeline.Stored, change *pipeline.Change, write string) *pb.Write {
+func (s *store) recordWrite(id string, from *document.Stored, change *document.Change, write string) *pb.Write {
 	f := recordFields(change.Record)
 	f["write"] = text(write)
 	stamps := []string{"updated"}
 	for _, stamp := range []struct {
-		bit   pipeline.Stamps
+		bit   document.Stamps
 		field string
 	}{
-		{pipeline.StampCreated, "created"}, {pipeline.StampStarted, "started"}, {pipeline.StampFinished, "finished"},
+		{document.StampCreated, "created"}, {document.StampStarted, "started"}, {document.StampFinished, "finished"},
 	} {
 		if change.Stamps&stamp.bit != 0 {
 			stamps = append(stamps, stamp.field)
@@ -52,7 +52,7 @@ func (s *store) recordWrite(id string, from *pipeline.Stored, change *pipeline.C
 }
 
 // pageWrite needs no condition: it stands or falls with the record's.
-func (s *store) pageWrite(id string, p pipeline.PageRecord) *pb.Write {
+func (s *store) pageWrite(id string, p document.Page) *pb.Write {
 	return replace(s.page(id, pageID(p.Generation, p.Page)), pageFields(p), nil, "finished")
 }
 
@@ -75,7 +75,7 @@ func replace(name string, f fields, condition *pb.Precondition, stamps ...string
 }
 
 // precondition is that the document is still the one read, or still missing.
-func precondition(from *pipeline.Stored) *pb.Precondition {
+func precondition(from *document.Stored) *pb.Precondition {
 	if from == nil {
 		return &pb.Precondition{ConditionType: &pb.Precondition_Exists{Exists: false}}
 	}
@@ -84,12 +84,12 @@ func precondition(from *pipeline.Stored) *pb.Precondition {
 }
 
 // applied is the record as it stands after a write: its fields, and the times that the server set.
-func applied(w *pb.Write, result *pb.WriteResult) *pipeline.Stored {
+func applied(w *pb.Write, result *pb.WriteResult) *document.Stored {
 	f := fields(w.GetUpdate().Fields)
 	for i, transform := range w.UpdateTransforms {
 		if i < len(result.TransformResults) {
 			f[transform.FieldPath] = result.TransformResults[i]
 		}
 	}
-	return &pipeline.Stored{Record: readRecord(f), Version: result.UpdateTime.AsTime().UnixNano()}
+	return &document.Stored{Record: readRecord(f), Version: result.UpdateTime.AsTime().UnixNano()}
 }

@@ -10,7 +10,7 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -18,13 +18,13 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func newSum() hash.Hash32 { return crc32.New(castagnoli) }
 
 // content makes the answer to a download what the pipeline reads.
-func content(ctx context.Context, res *http.Response, sum uint32) pipeline.Content {
+func content(ctx context.Context, res *http.Response, sum uint32) document.Content {
 	size := storedSize(res)
 	stored := &checked{ctx: ctx, body: res.Body, size: size, want: sum, sum: newSum()}
 	if res.Header.Get("X-Goog-Stored-Content-Encoding") != "gzip" && res.Header.Get("Content-Encoding") != "gzip" {
-		return pipeline.Content{ReadCloser: stored, Size: size}
+		return document.Content{ReadCloser: stored, Size: size}
 	}
-	return pipeline.Content{ReadCloser: &unpacked{stored: stored}, Size: -1}
+	return document.Content{ReadCloser: &unpacked{stored: stored}, Size: -1}
 }
 
 // checked passes on the bytes as stored and fails instead of handing out the last of them where the sum is wrong.
@@ -97,13 +97,13 @@ func (u *unpacked) Read(p []byte) (n int, err error) {
 // blame says whose fault it is that unpacking failed. Bytes damaged on their way look like a bad gzip, so the rest is
 // read first, for its sum.
 func (u *unpacked) blame(err error) error {
-	if errors.Is(err, pipeline.ErrObjectCorrupt) {
+	if errors.Is(err, document.ErrObjectCorrupt) {
 		return err
 	}
 	if _, bad := io.Copy(io.Discard, u.stored); bad != nil {
 		return bad
 	}
-	return fmt.Errorf("storage: %w: %w", pipeline.ErrObjectCorrupt, err)
+	return fmt.Errorf("storage: %w: %w", document.ErrObjectCorrupt, err)
 }
 
 // Close lets go of the connection.

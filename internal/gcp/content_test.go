@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 func TestOpenDamaged(t *testing.T) {
@@ -46,10 +46,10 @@ func TestOpenDamaged(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer c.Close()
-				if err := read(c); !errors.Is(err, pipeline.ErrStorageUnavailable) {
+				if err := read(c); !errors.Is(err, document.ErrStorageUnavailable) {
 					t.Errorf("read = %v, want ErrStorageUnavailable", err)
 				}
-				if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, pipeline.ErrStorageUnavailable) {
+				if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, document.ErrStorageUnavailable) {
 					t.Errorf("the next Read = %d, %v; want the same error", n, err)
 				}
 			})
@@ -61,7 +61,7 @@ func TestOpenSizes(t *testing.T) {
 	t.Parallel()
 	body := pattern(500)
 	c := &checked{ctx: t.Context(), body: io.NopCloser(bytes.NewReader(body)), size: 400, sum: newSum()}
-	if _, err := io.ReadAll(c); !errors.Is(err, pipeline.ErrStorageUnavailable) {
+	if _, err := io.ReadAll(c); !errors.Is(err, document.ErrStorageUnavailable) {
 		t.Errorf("read of too much = %v, want ErrStorageUnavailable", err)
 	}
 	s, b := bucket(t)
@@ -110,14 +110,14 @@ func TestOpenUnpacksBadly(t *testing.T) {
 		fault  gcptest.Fault
 		want   error
 	}{
-		"no gzip":          {pattern(1000), gcptest.Fault{}, pipeline.ErrObjectCorrupt},
-		"cut when stored":  {good[:len(good)/2], gcptest.Fault{}, pipeline.ErrObjectCorrupt},
-		"two bytes":        {good[:2], gcptest.Fault{}, pipeline.ErrObjectCorrupt},
-		"rubbish after it": {append(bytes.Clone(good), "rubbish"...), gcptest.Fault{}, pipeline.ErrObjectCorrupt},
-		"damaged":          {good, gcptest.Fault{Damage: true}, pipeline.ErrStorageUnavailable},
-		"wrong sum":        {good, gcptest.Fault{WrongSum: true}, pipeline.ErrStorageUnavailable},
-		"cut":              {good, gcptest.Fault{Cut: true}, pipeline.ErrStorageUnavailable},
-		"no gzip, cut":     {pattern(1000), gcptest.Fault{Cut: true}, pipeline.ErrStorageUnavailable},
+		"no gzip":          {pattern(1000), gcptest.Fault{}, document.ErrObjectCorrupt},
+		"cut when stored":  {good[:len(good)/2], gcptest.Fault{}, document.ErrObjectCorrupt},
+		"two bytes":        {good[:2], gcptest.Fault{}, document.ErrObjectCorrupt},
+		"rubbish after it": {append(bytes.Clone(good), "rubbish"...), gcptest.Fault{}, document.ErrObjectCorrupt},
+		"damaged":          {good, gcptest.Fault{Damage: true}, document.ErrStorageUnavailable},
+		"wrong sum":        {good, gcptest.Fault{WrongSum: true}, document.ErrStorageUnavailable},
+		"cut":              {good, gcptest.Fault{Cut: true}, document.ErrStorageUnavailable},
+		"no gzip, cut":     {pattern(1000), gcptest.Fault{Cut: true}, document.ErrStorageUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -128,7 +128,7 @@ func TestOpenUnpacksBadly(t *testing.T) {
 			if !errors.Is(err, test.want) {
 				t.Errorf("read = %v, want %v", err, test.want)
 			}
-			if errors.Is(err, pipeline.ErrObjectCorrupt) == errors.Is(err, pipeline.ErrStorageUnavailable) {
+			if errors.Is(err, document.ErrObjectCorrupt) == errors.Is(err, document.ErrStorageUnavailable) {
 				t.Errorf("%v is to be one of both faults", err)
 			}
 		})
@@ -156,7 +156,7 @@ func TestStorageContextEnds(t *testing.T) {
 		t.Fatalf("the first half: %v", err)
 	}
 	cancel()
-	if _, err := io.ReadAll(c); !errors.Is(err, context.Canceled) || errors.Is(err, pipeline.ErrStorageUnavailable) {
+	if _, err := io.ReadAll(c); !errors.Is(err, context.Canceled) || errors.Is(err, document.ErrStorageUnavailable) {
 		t.Errorf("reading on an ended context = %v, want only the context's error", err)
 	}
 	waiting, cancel := context.WithTimeout(t.Context(), time.Millisecond)

@@ -13,8 +13,8 @@ import (
 
 	"google.golang.org/api/storage/v1"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -48,7 +48,7 @@ func TestStorageWithoutAnAccessToken(t *testing.T) {
 	s, b := authorized(t)
 	g := b.Put("page.png", []byte("page"), "image/png", nil)
 	server.Fail(404) // no service account
-	if _, _, err := readAll(t, s, object("page.png", g)); !errors.Is(err, pipeline.ErrStorageMisconfigured) {
+	if _, _, err := readAll(t, s, object("page.png", g)); !errors.Is(err, document.ErrStorageMisconfigured) {
 		t.Errorf("Open = %v, want ErrStorageMisconfigured", err)
 	}
 	server.Fail(0)
@@ -72,7 +72,7 @@ func TestStorageWithARefusedKey(t *testing.T) {
 	keyFile(t, invalidGrant)
 	s, b := authorized(t)
 	_, _, err := readAll(t, s, object("page.png", b.Put("page.png", nil, "", nil)))
-	if !errors.Is(err, pipeline.ErrStorageMisconfigured) || strings.Contains(err.Error(), "hush") {
+	if !errors.Is(err, document.ErrStorageMisconfigured) || strings.Contains(err.Error(), "hush") {
 		t.Errorf("Open = %v, want ErrStorageMisconfigured and no answer", err)
 	}
 }
@@ -112,11 +112,11 @@ func TestBadCredentials(t *testing.T) {
 	}
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
 	t.Setenv("FIRESTORE_EMULATOR_HOST", "")
-	if _, err := NewObjects(ObjectsConfig{}).Open(t.Context(), object("a", 1)); !errors.Is(err, pipeline.ErrStorageMisconfigured) {
+	if _, err := NewObjects(ObjectsConfig{}).Open(t.Context(), object("a", 1)); !errors.Is(err, document.ErrStorageMisconfigured) {
 		t.Errorf("Open = %v, want ErrStorageMisconfigured", err)
 	}
 	r := NewRecords(RecordsConfig{Project: "demo-x", Collection: "c"})
-	if _, err := r.Get(t.Context(), "id"); !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+	if _, err := r.Get(t.Context(), "id"); !errors.Is(err, document.ErrStoreMisconfigured) {
 		t.Errorf("Get = %v, want ErrStoreMisconfigured", err)
 	}
 	if err := r.Close(); err != nil {

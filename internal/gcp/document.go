@@ -8,14 +8,14 @@ import (
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // recordFields is the document of a record, as a listener sees it. Numbers, flags, warnings and usage are always there;
 // times, error, lease and retriedBy where they are not zero; text only when the record is done and its text fits.
-func recordFields(r *pipeline.Record) fields {
+func recordFields(r *document.Record) fields {
 	f := fields{
-		"schema": number(pipeline.Schema),
+		"schema": number(document.Schema),
 		"bucket": text(r.Bucket), "name": text(r.Name), "generation": number(r.Generation),
 		"status":  text(string(r.Status)),
 		"eventId": text(r.EventID),
@@ -24,7 +24,7 @@ func recordFields(r *pipeline.Record) fields {
 	f.setMoment("created", r.Created)
 	f.setMoment("updated", r.Updated)
 	f.setMoment("markerExpires", r.MarkerExpires)
-	if r.Status == pipeline.Erased {
+	if r.Status == document.StatusDeleted {
 		return f
 	}
 	maps.Copy(f, fields{
@@ -43,8 +43,8 @@ func recordFields(r *pipeline.Record) fields {
 	return f
 }
 
-func recordOptional(f fields, r *pipeline.Record) {
-	if r.Status == pipeline.Done && !r.TextInPages {
+func recordOptional(f fields, r *document.Record) {
+	if r.Status == document.StatusDone && !r.TextInPages {
 		f["text"] = text(r.Text)
 	}
 	if r.RetriedBy != "" {
@@ -61,11 +61,11 @@ func recordOptional(f fields, r *pipeline.Record) {
 }
 
 // readRecord is recordFields the other way.
-func readRecord(f fields) *pipeline.Record {
-	r := &pipeline.Record{
+func readRecord(f fields) *document.Record {
+	r := &document.Record{
 		Bucket: f.text("bucket"), Name: f.text("name"), Generation: f.number("generation"),
 		ContentType: f.text("contentType"), Size: f.number("size"), Metadata: readMetadata(f.dict("metadata")),
-		Status: pipeline.Status(f.text("status")), Text: f.text("text"), TextInPages: f.flag("textInPages"),
+		Status: document.Status(f.text("status")), Text: f.text("text"), TextInPages: f.flag("textInPages"),
 		Pages: f.int("pages"), PagesDone: f.int("pagesDone"), Blank: f.flag("blank"), Warnings: f.texts("warnings"),
 		Model: f.text("model"), Usage: readUsage(f.dict("usage")),
 		Attempt: f.int("attempt"), Faults: f.int("faults"), Doubts: f.int("doubts"),
@@ -77,30 +77,30 @@ func readRecord(f fields) *pipeline.Record {
 		Write: f.text("write"),
 	}
 	if lease := f.dict("lease"); lease != nil {
-		r.Lease = &pipeline.Lease{ID: lease.text("id"), Expires: lease.moment("expires"), Alone: lease.flag("alone")}
+		r.Lease = &document.Lease{ID: lease.text("id"), Expires: lease.moment("expires"), Alone: lease.flag("alone")}
 	}
 	return r
 }
 
-func usageValue(u pipeline.Usage) *pb.Value {
+func usageValue(u document.Usage) *pb.Value {
 	return dict(fields{
 		"promptTokens": number(int64(u.PromptTokens)), "completionTokens": number(int64(u.CompletionTokens)),
 	})
 }
 
-func readUsage(f fields) pipeline.Usage {
-	return pipeline.Usage{PromptTokens: f.int("promptTokens"), CompletionTokens: f.int("completionTokens")}
+func readUsage(f fields) document.Usage {
+	return document.Usage{PromptTokens: f.int("promptTokens"), CompletionTokens: f.int("completionTokens")}
 }
 
-func errorValue(e *pipeline.RecordError) *pb.Value {
+func errorValue(e *document.Error) *pb.Value {
 	return dict(fields{"code": text(e.Code), "message": text(e.Message), "retryable": flag(e.Retryable)})
 }
 
-func readError(f fields) *pipeline.RecordError {
+func readError(f fields) *document.Error {
 	if f == nil {
 		return nil
 	}
-	return &pipeline.RecordError{Code: f.text("code"), Message: f.text("message"), Retryable: f.flag("retryable")}
+	return &document.Error{Code: f.text("code"), Message: f.text("message"), Retryable: f.flag("retryable")}
 }
 
 // metadataValue is the object's own metadata. Its keys come from the uploader, and a document with a key that Firestore

@@ -7,7 +7,7 @@ import (
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // plain makes a value of Firestore one of Go.
@@ -79,53 +79,53 @@ func TestDocument(t *testing.T) {
 	t.Parallel()
 	r := emulated(t)
 	for name, test := range map[string]struct {
-		record pipeline.Record
-		stamps pipeline.Stamps
+		record document.Record
+		stamps document.Stamps
 		want   func(map[string]any)
 	}{
-		"empty": {pipeline.Record{}, 0, func(map[string]any) {}},
-		"processing": {pipeline.Record{
+		"empty": {document.Record{}, 0, func(map[string]any) {}},
+		"processing": {document.Record{
 			ContentType: "image/png", Size: 481233, Metadata: map[string]string{"uploader": "scanner-3"}, Attempt: 2,
-			WindowStart: at(1), Due: at(2), Lease: &pipeline.Lease{ID: "l", Expires: at(3), Alone: true},
+			WindowStart: at(1), Due: at(2), Lease: &document.Lease{ID: "l", Expires: at(3), Alone: true},
 			EventID: "e", EventTime: at(0),
-		}, pipeline.StampCreated | pipeline.StampStarted, func(m map[string]any) {
+		}, document.StampCreated | document.StampStarted, func(m map[string]any) {
 			m["contentType"], m["size"], m["metadata"] = "image/png", 481233, map[string]any{"uploader": "scanner-3"}
 			m["attempt"], m["windowStart"], m["due"], m["eventId"], m["eventTime"] = 2, at(1), at(2), "e", at(0)
 			m["lease"] = map[string]any{"id": "l", "expires": at(3), "alone": true}
 			m["created"], m["started"] = "server", "server"
 		}},
-		"retrying": {pipeline.Record{
-			Status: pipeline.Retrying, Faults: 1, Doubts: 2, Due: at(2), Retried: at(4), RetriedBy: "me", Created: at(5),
-			Error: &pipeline.RecordError{Code: "ocr_timeout", Message: "m", Retryable: true}, Text: "of a page",
+		"retrying": {document.Record{
+			Status: document.StatusRetrying, Faults: 1, Doubts: 2, Due: at(2), Retried: at(4), RetriedBy: "me", Created: at(5),
+			Error: &document.Error{Code: "ocr_timeout", Message: "m", Retryable: true}, Text: "of a page",
 		}, 0, func(m map[string]any) {
 			m["status"], m["faults"], m["doubts"], m["due"] = "retrying", 1, 2, at(2)
 			m["retried"], m["retriedBy"], m["created"] = at(4), "me", at(5)
 			m["error"] = map[string]any{"code": "ocr_timeout", "message": "m", "retryable": true}
 		}},
-		"done": {pipeline.Record{
-			Status: pipeline.Done, Text: "a\f\nb", Pages: 2, PagesDone: 2, Warnings: []string{"damaged", "truncated"},
-			Model: "m", Usage: pipeline.Usage{PromptTokens: 7, CompletionTokens: 8}, Started: at(1),
-		}, pipeline.StampFinished, func(m map[string]any) {
+		"done": {document.Record{
+			Status: document.StatusDone, Text: "a\f\nb", Pages: 2, PagesDone: 2, Warnings: []string{"damaged", "truncated"},
+			Model: "m", Usage: document.Usage{PromptTokens: 7, CompletionTokens: 8}, Started: at(1),
+		}, document.StampFinished, func(m map[string]any) {
 			m["status"], m["text"], m["pages"], m["pagesDone"] = "done", "a\f\nb", 2, 2
 			m["warnings"], m["model"] = []any{"damaged", "truncated"}, "m"
 			m["usage"] = map[string]any{"promptTokens": 7, "completionTokens": 8}
 			m["started"], m["finished"] = at(1), "server"
 		}},
-		"blank": {pipeline.Record{Status: pipeline.Done, Blank: true}, 0, func(m map[string]any) {
+		"blank": {document.Record{Status: document.StatusDone, Blank: true}, 0, func(m map[string]any) {
 			m["status"], m["text"], m["blank"] = "done", "", true
 		}},
-		"text in pages": {pipeline.Record{Status: pipeline.Done, TextInPages: true}, 0, func(m map[string]any) {
+		"text in pages": {document.Record{Status: document.StatusDone, TextInPages: true}, 0, func(m map[string]any) {
 			m["status"], m["textInPages"] = "done", true
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.record.Bucket, test.record.Name, test.record.Generation = "b", "n", 5
 			if test.record.Status == "" {
-				test.record.Status = pipeline.Processing
+				test.record.Status = document.StatusProcessing
 			}
 			want := always()
 			test.want(want)
-			checkDocument(t, r, pipeline.Change{Record: &test.record, Stamps: test.stamps}, want)
+			checkDocument(t, r, document.Change{Record: &test.record, Stamps: test.stamps}, want)
 		})
 	}
 }
@@ -135,11 +135,11 @@ func TestDocument(t *testing.T) {
 func TestMarker(t *testing.T) {
 	t.Parallel()
 	r := emulated(t)
-	marker := &pipeline.Record{
-		Bucket: "b", Name: "n", Generation: 5, Status: pipeline.Erased, EventID: "e", EventTime: at(0),
+	marker := &document.Record{
+		Bucket: "b", Name: "n", Generation: 5, Status: document.StatusDeleted, EventID: "e", EventTime: at(0),
 		MarkerExpires: at(9), Created: at(1), Text: "secret", Model: "m", Attempt: 3, Metadata: map[string]string{"a": "b"},
 	}
-	checkDocument(t, r, pipeline.Change{Record: marker}, map[string]any{
+	checkDocument(t, r, document.Change{Record: marker}, map[string]any{
 		"schema": 1, "bucket": "b", "name": "n", "generation": 5, "status": "deleted", "eventId": "e", "eventTime": at(0),
 		"created": at(1), "markerExpires": at(9),
 	})
@@ -147,9 +147,9 @@ func TestMarker(t *testing.T) {
 
 // checkDocument stores a change and compares the document with want, in which "server" stands for the server's time.
 
-func checkDocument(t *testing.T, r *Records, change pipeline.Change, want map[string]any) {
+func checkDocument(t *testing.T, r *Records, change document.Change, want map[string]any) {
 	t.Helper()
-	replace := func(*pipeline.Record) (*pipeline.Change, error) { return &change, nil }
+	replace := func(*document.Record) (*document.Change, error) { return &change, nil }
 	stored, err := r.Update(t.Context(), "id", nil, replace)
 	if err != nil {
 		t.Fatal(err)
@@ -175,17 +175,17 @@ func checkDocument(t *testing.T, r *Records, change pipeline.Change, want map[st
 func TestPageDocument(t *testing.T) {
 	t.Parallel()
 	r := emulated(t)
-	pages := []pipeline.PageRecord{
+	pages := []document.Page{
 		{Page: 1, Generation: 5},
 		{
 			Page: 12, Generation: 5, Text: "t", Warnings: []string{"truncated"}, Blank: true, Width: 3, Height: 4,
-			Error:  &pipeline.RecordError{Code: "corrupt", Message: "m"},
-			Blocks: []pipeline.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"}},
-			Usage:  pipeline.Usage{PromptTokens: 7, CompletionTokens: 8},
+			Error:  &document.Error{Code: "corrupt", Message: "m"},
+			Blocks: []document.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"}},
+			Usage:  document.Usage{PromptTokens: 7, CompletionTokens: 8},
 		},
 	}
-	stored, err := r.Update(t.Context(), "id", nil, func(*pipeline.Record) (*pipeline.Change, error) {
-		return &pipeline.Change{Record: &pipeline.Record{}, Pages: pages}, nil
+	stored, err := r.Update(t.Context(), "id", nil, func(*document.Record) (*document.Change, error) {
+		return &document.Change{Record: &document.Record{}, Pages: pages}, nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,15 +10,15 @@ import (
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-var _ pipeline.Lister = (*Records)(nil)
+var _ document.Lister = (*Records)(nil)
 
 // listBatch is how many records one query asks for, so that no stream stays open while a caller takes its time.
 const listBatch = 300
 
-// List goes through the records of q, see [pipeline.Lister]. It costs one read for each record listed. The queries are
+// List goes through the records of q, see [document.Lister]. It costs one read for each record listed. The queries are
 //
 //	all, by id
 //	status == status, and with it warnings contains warning, and model == model, by id
@@ -27,7 +27,7 @@ const listBatch = 300
 //
 // Those by id need no index but those that Firestore keeps of every field; the third is what the composite index of status
 // and finished is for.
-func (r *Records) List(ctx context.Context, q pipeline.Query, fn func(*pipeline.Stored) error) error {
+func (r *Records) List(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
 	s, err := r.open(ctx, "list")
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (r *Records) List(ctx context.Context, q pipeline.Query, fn func(*pipeline.
 	}
 }
 
-func (s *store) listQuery(q pipeline.Query) *pb.StructuredQuery {
+func (s *store) listQuery(q document.Query) *pb.StructuredQuery {
 	query := &pb.StructuredQuery{
 		From: from(s.collection), Select: headFields(), Limit: wrapperspb.Int32(listBatch),
 		OrderBy: []*pb.StructuredQuery_Order{ascending("__name__")},
@@ -123,15 +123,15 @@ func headFields() *pb.StructuredQuery_Projection {
 // heads are the names of all fields but text: those of a record that has everything.
 func heads() []string {
 	t := time.Unix(1, 0)
-	full := recordFields(&pipeline.Record{
-		RetriedBy: "x", Error: &pipeline.RecordError{}, Lease: &pipeline.Lease{}, WindowStart: t, Due: t, Retried: t,
+	full := recordFields(&document.Record{
+		RetriedBy: "x", Error: &document.Error{}, Lease: &document.Lease{}, WindowStart: t, Due: t, Retried: t,
 		EventTime: t, Created: t, Started: t, Updated: t, Finished: t, MarkerExpires: t,
 	})
 	return append(slices.Sorted(maps.Keys(full)), "write")
 }
 
-// Heads reads the records of several ids, see [pipeline.Lister]. It costs one read for each id.
-func (r *Records) Heads(ctx context.Context, ids []string) ([]*pipeline.Stored, error) {
+// Heads reads the records of several ids, see [document.Lister]. It costs one read for each id.
+func (r *Records) Heads(ctx context.Context, ids []string) ([]*document.Stored, error) {
 	s, err := r.open(ctx, "heads")
 	if err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func (r *Records) Heads(ctx context.Context, ids []string) ([]*pipeline.Stored, 
 	if err != nil {
 		return nil, queryError(ctx, "heads", err)
 	}
-	found := make([]*pipeline.Stored, len(ids))
+	found := make([]*document.Stored, len(ids))
 	for i, id := range ids {
 		found[i] = stored(byID[id])
 	}

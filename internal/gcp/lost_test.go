@@ -7,8 +7,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // Answers lost, refused or late. Google's client repeats a commit that ends with Unavailable or ResourceExhausted by
@@ -24,7 +24,7 @@ func TestAnswerLostButApplied(t *testing.T) {
 			created := mustUpdate(t, r, nil, claim) // Create: the repetition says AlreadyExists
 			p.LoseAnswer("Commit", 1, code)
 			runs := 0
-			got := mustUpdate(t, r, created, func(old *pipeline.Record) (*pipeline.Change, error) {
+			got := mustUpdate(t, r, created, func(old *document.Record) (*document.Change, error) {
 				runs++ // a write on condition: the repetition says FailedPrecondition
 				return plus(old)
 			})
@@ -57,9 +57,9 @@ func TestBelievedMissing(t *testing.T) {
 			t.Errorf("%d reads, want %d", n, want)
 		}
 	}
-	mustUpdate(t, r, &pipeline.Stored{}, claim)
+	mustUpdate(t, r, &document.Stored{}, claim)
 	reads(0)
-	if got := mustUpdate(t, r, &pipeline.Stored{}, func(old *pipeline.Record) (*pipeline.Change, error) {
+	if got := mustUpdate(t, r, &document.Stored{}, func(old *document.Record) (*document.Change, error) {
 		if old == nil {
 			return claim(nil)
 		}
@@ -71,7 +71,7 @@ func TestBelievedMissing(t *testing.T) {
 
 	r, p = proxied(t)
 	p.LoseAnswer("Commit", 1, codes.Unavailable)
-	if got := mustUpdate(t, r, &pipeline.Stored{}, claim); got.Attempt != 1 {
+	if got := mustUpdate(t, r, &document.Stored{}, claim); got.Attempt != 1 {
 		t.Errorf("created by a commit whose answer was lost: attempt = %d, want 1", got.Attempt)
 	}
 	reads(1)
@@ -101,7 +101,7 @@ func TestAnswerLostAndOverwritten(t *testing.T) {
 	other := recordsLike(t, r)
 	p.LoseAnswer("Commit", 1, codes.Unknown)
 	runs := 0
-	_, err := r.Update(t.Context(), page1.ID(), created, func(old *pipeline.Record) (*pipeline.Change, error) {
+	_, err := r.Update(t.Context(), page1.ID(), created, func(old *document.Record) (*document.Change, error) {
 		if runs++; runs == 1 {
 			p.OnLost(func() {
 				if _, err := other.Update(context.Background(), page1.ID(), nil, plus); err != nil {
@@ -114,7 +114,7 @@ func TestAnswerLostAndOverwritten(t *testing.T) {
 	if err != errTaken || runs != 2 {
 		t.Errorf("Update = %v after %d runs, want the function's refusal after 2", err, runs)
 	}
-	if got, err := r.Get(t.Context(), page1.ID()); err != nil || got.Status != pipeline.Done || got.Faults != 1 {
+	if got, err := r.Get(t.Context(), page1.ID()); err != nil || got.Status != document.StatusDone || got.Faults != 1 {
 		t.Errorf("Get = %+v, %v; want both applied once", got, err)
 	}
 }
@@ -127,7 +127,7 @@ func TestCommitAppliedLate(t *testing.T) {
 	gate := make(chan struct{})
 	p.Delay("Commit", 1, codes.Unknown, gate)
 	runs := 0
-	got := mustUpdate(t, r, created, func(old *pipeline.Record) (*pipeline.Change, error) {
+	got := mustUpdate(t, r, created, func(old *document.Record) (*document.Change, error) {
 		if runs++; runs == 2 {
 			close(gate)
 			awaitOther(t, recordsLike(t, r), old.Write)
@@ -163,7 +163,7 @@ func TestAlwaysUnclear(t *testing.T) {
 		p.Refuse("Commit", n+1, codes.Unknown)
 	}
 	_, err := r.Update(t.Context(), page1.ID(), created, plus)
-	if !errors.Is(err, pipeline.ErrStoreUnavailable) {
+	if !errors.Is(err, document.ErrStoreUnavailable) {
 		t.Errorf("Update = %v, want ErrStoreUnavailable", err)
 	}
 	if got := mustUpdate(t, r, created, plus); got.Faults != 1 {

@@ -6,17 +6,17 @@ import (
 
 	"google.golang.org/api/storage/v1"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-var _ pipeline.ObjectLister = (*Objects)(nil)
+var _ document.ObjectLister = (*Objects)(nil)
 
 // objectBatch is how many objects are listed in one request, the most that Cloud Storage gives.
 const objectBatch = 1000
 
-// ListObjects is [pipeline.ObjectLister]. It costs one list operation for each thousand objects, and the account needs
+// ListObjects is [document.ObjectLister]. It costs one list operation for each thousand objects, and the account needs
 // storage.objects.list on the bucket.
-func (s *Objects) ListObjects(ctx context.Context, l pipeline.Listing, fn func(pipeline.Listed) error) error {
+func (s *Objects) ListObjects(ctx context.Context, l document.Listing, fn func(document.Listed) error) error {
 	service, err := s.service.get(ctx)
 	if err != nil {
 		return storageError(ctx, err)
@@ -47,11 +47,11 @@ func (s *Objects) ListObjects(ctx context.Context, l pipeline.Listing, fn func(p
 	}
 }
 
-func listed(bucket string, o *storage.Object) pipeline.Listed {
+func listed(bucket string, o *storage.Object) document.Listed {
 	created, _ := time.Parse(time.RFC3339, o.TimeCreated) // zero where it does not say: then it is old enough
-	return pipeline.Listed{
-		Object:     pipeline.Object{Bucket: bucket, Name: o.Name, Generation: o.Generation},
-		Attributes: pipeline.Attributes{ContentType: o.ContentType, Size: int64(o.Size), Metadata: o.Metadata},
+	return document.Listed{
+		Object:     document.Object{Bucket: bucket, Name: o.Name, Generation: o.Generation},
+		Attributes: document.Attributes{ContentType: o.ContentType, Size: int64(o.Size), Metadata: o.Metadata},
 		Created:    created,
 	}
 }

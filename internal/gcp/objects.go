@@ -11,7 +11,7 @@ import (
 
 	"google.golang.org/api/storage/v1"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // ObjectsConfig says where Cloud Storage is.
@@ -21,7 +21,7 @@ type ObjectsConfig struct {
 	Emulator string
 }
 
-// Objects is [pipeline.Objects] over Cloud Storage. The account that it runs as needs storage.objects.get on the bucket,
+// Objects is [document.Objects] over Cloud Storage. The account that it runs as needs storage.objects.get on the bucket,
 // and storage.objects.list too: without it Cloud Storage answers 403 for an object that is gone, and a person is called
 // for nothing (the role storage.objectViewer holds both).
 //
@@ -31,7 +31,7 @@ type Objects struct {
 	service lazy[*storage.Service]
 }
 
-var _ pipeline.Objects = (*Objects)(nil)
+var _ document.Objects = (*Objects)(nil)
 
 // NewObjects makes the bucket's driver. It does not touch the network.
 func NewObjects(c ObjectsConfig) *Objects {
@@ -47,16 +47,16 @@ func NewObjects(c ObjectsConfig) *Objects {
 // Open reads exactly the given generation, as its bytes are stored.
 //
 // The CRC32C that Cloud Storage keeps is checked over the bytes as they pass. A wrong sum, a body cut short and one too
-// long fail with [pipeline.ErrStorageUnavailable] before the last byte is handed out, so that a reader who stops at the
+// long fail with [document.ErrStorageUnavailable] before the last byte is handed out, so that a reader who stops at the
 // known size has read bytes that are right. The sum comes with the answer (X-Goog-Hash); where a proxy or a stand-in
 // dropped it, the object's metadata is asked, one more call; bytes without any sum are not accepted.
 //
 // An object stored with Content-Encoding gzip is unpacked after that check, its size unknown beforehand (-1). Where it is
-// no gzip, Read fails with [pipeline.ErrObjectCorrupt]: the sum was right, so this is the object's own fault.
-func (s *Objects) Open(ctx context.Context, o pipeline.Object) (pipeline.Content, error) {
+// no gzip, Read fails with [document.ErrObjectCorrupt]: the sum was right, so this is the object's own fault.
+func (s *Objects) Open(ctx context.Context, o document.Object) (document.Content, error) {
 	service, err := s.service.get(ctx)
 	if err != nil {
-		return pipeline.Content{}, storageError(ctx, err)
+		return document.Content{}, storageError(ctx, err)
 	}
 	var res *http.Response
 	err = retryStorage(ctx, func() (err error) {
@@ -64,20 +64,20 @@ func (s *Objects) Open(ctx context.Context, o pipeline.Object) (pipeline.Content
 		return err
 	})
 	if err != nil {
-		return pipeline.Content{}, storageError(ctx, err)
+		return document.Content{}, storageError(ctx, err)
 	}
 	sum, ok := crcOf(res.Header)
 	if !ok {
 		if sum, err = s.askSum(ctx, service, o); err != nil {
 			res.Body.Close()
-			return pipeline.Content{}, err
+			return document.Content{}, err
 		}
 	}
 	return content(ctx, res, sum), nil
 }
 
 // askSum reads the checksum that did not come with the bytes.
-func (s *Objects) askSum(ctx context.Context, service *storage.Service, o pipeline.Object) (sum uint32, err error) {
+func (s *Objects) askSum(ctx context.Context, service *storage.Service, o document.Object) (sum uint32, err error) {
 	var meta *storage.Object
 	err = retryStorage(ctx, func() (err error) {
 		meta, err = service.Objects.Get(o.Bucket, o.Name).Generation(o.Generation).Fields("crc32c").Context(ctx).Do()
@@ -94,11 +94,11 @@ func (s *Objects) askSum(ctx context.Context, service *storage.Service, o pipeli
 }
 
 // Live says which generation of the name stands in the bucket now, with its attributes. Where none does, nor the bucket,
-// the error wraps [pipeline.ErrObjectGone].
-func (s *Objects) Live(ctx context.Context, bucket, name string) (pipeline.Object, pipeline.Attributes, error) {
+// the error wraps [document.ErrObjectGone].
+func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	service, err := s.service.get(ctx)
 	if err != nil {
-		return pipeline.Object{}, pipeline.Attributes{}, storageError(ctx, err)
+		return document.Object{}, document.Attributes{}, storageError(ctx, err)
 	}
 	var meta *storage.Object
 	err = retryStorage(ctx, func() (err error) {
@@ -106,13 +106,13 @@ func (s *Objects) Live(ctx context.Context, bucket, name string) (pipeline.Objec
 		return err
 	})
 	if err != nil {
-		return pipeline.Object{}, pipeline.Attributes{}, storageError(ctx, err)
+		return document.Object{}, document.Attributes{}, storageError(ctx, err)
 	}
 	if meta.Generation <= 0 {
-		return pipeline.Object{}, pipeline.Attributes{}, unavailable("the answer names no generation")
+		return document.Object{}, document.Attributes{}, unavailable("the answer names no generation")
 	}
-	return pipeline.Object{Bucket: bucket, Name: name, Generation: meta.Generation},
-		pipeline.Attributes{ContentType: meta.ContentType, Size: int64(meta.Size), Metadata: meta.Metadata}, nil
+	return document.Object{Bucket: bucket, Name: name, Generation: meta.Generation},
+		document.Attributes{ContentType: meta.ContentType, Size: int64(meta.Size), Metadata: meta.Metadata}, nil
 }
 
 // crcOf finds the CRC32C among the sums of an answer. They come as several headers or as one with commas.

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 func bucket(t testing.TB) (*Objects, *gcptest.Bucket) {
@@ -30,13 +30,13 @@ func pattern(n int) []byte {
 	return b
 }
 
-func object(name string, generation int64) pipeline.Object {
-	return pipeline.Object{Bucket: "acme-scans", Name: name, Generation: generation}
+func object(name string, generation int64) document.Object {
+	return document.Object{Bucket: "acme-scans", Name: name, Generation: generation}
 }
 
 // readAll opens an object and reads it to its end.
 
-func readAll(t *testing.T, s *Objects, o pipeline.Object) ([]byte, int64, error) {
+func readAll(t *testing.T, s *Objects, o document.Object) ([]byte, int64, error) {
 	t.Helper()
 	c, err := s.Open(t.Context(), o)
 	if err != nil {
@@ -73,7 +73,7 @@ func TestOpenReadsExactlyItsGeneration(t *testing.T) {
 	s, b := bucket(t)
 	old := b.Put("page.png", []byte("old"), "image/png", nil)
 	b.Put("page.png", []byte("new"), "image/png", nil)
-	if _, _, err := readAll(t, s, object("page.png", old)); !errors.Is(err, pipeline.ErrObjectGone) {
+	if _, _, err := readAll(t, s, object("page.png", old)); !errors.Is(err, document.ErrObjectGone) {
 		t.Errorf("an overwritten generation: %v, want ErrObjectGone", err)
 	}
 	b.KeepVersions()
@@ -117,15 +117,15 @@ func TestOpenWithoutHash(t *testing.T) {
 		t.Errorf("%d requests, want 2", n)
 	}
 	b.Next(gcptest.Fault{NoHash: true, Damage: true})
-	if _, _, err := readAll(t, s, object("page.png", g)); !errors.Is(err, pipeline.ErrStorageUnavailable) {
+	if _, _, err := readAll(t, s, object("page.png", g)); !errors.Is(err, document.ErrStorageUnavailable) {
 		t.Errorf("damaged, with the metadata's sum: %v, want ErrStorageUnavailable", err)
 	}
 	b.Next(gcptest.Fault{NoHash: true}, gcptest.Fault{NoHash: true})
-	if _, _, err := readAll(t, s, object("page.png", g)); !errors.Is(err, pipeline.ErrStorageUnavailable) {
+	if _, _, err := readAll(t, s, object("page.png", g)); !errors.Is(err, document.ErrStorageUnavailable) {
 		t.Errorf("without any sum: %v, want ErrStorageUnavailable", err)
 	}
 	b.Next(gcptest.Fault{NoHash: true}, gcptest.Fault{Status: http.StatusNotFound})
-	if _, _, err := readAll(t, s, object("page.png", g)); !errors.Is(err, pipeline.ErrObjectGone) {
+	if _, _, err := readAll(t, s, object("page.png", g)); !errors.Is(err, document.ErrObjectGone) {
 		t.Errorf("gone between: %v, want ErrObjectGone", err)
 	}
 }
@@ -140,19 +140,19 @@ func TestLive(t *testing.T) {
 	b.Put("page.png", []byte("old"), "image/jpeg", nil)
 	g := b.Put("page.png", []byte("newer"), "image/png", map[string]string{"uploader": "scanner-3"})
 	o, a, err := s.Live(t.Context(), "acme-scans", "page.png")
-	want := pipeline.Attributes{ContentType: "image/png", Size: 5, Metadata: map[string]string{"uploader": "scanner-3"}}
+	want := document.Attributes{ContentType: "image/png", Size: 5, Metadata: map[string]string{"uploader": "scanner-3"}}
 	if err != nil || o != object("page.png", g) || !reflect.DeepEqual(a, want) {
 		t.Errorf("Live = %v, %v, %v", o, a, err)
 	}
 	b.Delete("page.png")
 	for _, bucket := range []string{"acme-scans", "never-was"} {
-		if _, _, err := s.Live(t.Context(), bucket, "page.png"); !errors.Is(err, pipeline.ErrObjectGone) {
+		if _, _, err := s.Live(t.Context(), bucket, "page.png"); !errors.Is(err, document.ErrObjectGone) {
 			t.Errorf("Live in %s = %v, want ErrObjectGone", bucket, err)
 		}
 	}
 	b.Put("page.png", nil, "", nil)
 	b.Next(gcptest.Fault{Status: 200, Body: "{}"})
-	if _, _, err := s.Live(t.Context(), "acme-scans", "page.png"); !errors.Is(err, pipeline.ErrStorageUnavailable) {
+	if _, _, err := s.Live(t.Context(), "acme-scans", "page.png"); !errors.Is(err, document.ErrStorageUnavailable) {
 		t.Errorf("Live of an answer without generation = %v, want ErrStorageUnavailable", err)
 	}
 }
@@ -160,10 +160,10 @@ func TestLive(t *testing.T) {
 func TestErrorsOfStorage(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]error{
-		400: pipeline.ErrStorageMisconfigured, 401: pipeline.ErrStorageMisconfigured, 403: pipeline.ErrStorageMisconfigured,
-		404: pipeline.ErrObjectGone, 410: pipeline.ErrObjectGone, 302: pipeline.ErrStorageUnavailable,
-		408: pipeline.ErrStorageUnavailable, 429: pipeline.ErrStorageUnavailable, 500: pipeline.ErrStorageUnavailable,
-		502: pipeline.ErrStorageUnavailable, 503: pipeline.ErrStorageUnavailable, 504: pipeline.ErrStorageUnavailable,
+		400: document.ErrStorageMisconfigured, 401: document.ErrStorageMisconfigured, 403: document.ErrStorageMisconfigured,
+		404: document.ErrObjectGone, 410: document.ErrObjectGone, 302: document.ErrStorageUnavailable,
+		408: document.ErrStorageUnavailable, 429: document.ErrStorageUnavailable, 500: document.ErrStorageUnavailable,
+		502: document.ErrStorageUnavailable, 503: document.ErrStorageUnavailable, 504: document.ErrStorageUnavailable,
 	} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()

@@ -5,7 +5,7 @@ import (
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // pagesCollection holds the pages of a document, beneath it.
@@ -15,7 +15,7 @@ const pagesCollection = "ocr_pages"
 func pageID(generation int64, page int) string { return fmt.Sprintf("%d-%04d", generation, page) }
 
 // pageFields is the document of a page, but for the time that the server sets.
-func pageFields(p pipeline.PageRecord) fields {
+func pageFields(p document.Page) fields {
 	f := fields{
 		"page": number(int64(p.Page)), "generation": number(p.Generation), "text": text(p.Text),
 		"warnings": texts(p.Warnings), "blank": flag(p.Blank),
@@ -31,8 +31,8 @@ func pageFields(p pipeline.PageRecord) fields {
 }
 
 // readPage is pageFields the other way.
-func readPage(f fields) pipeline.PageRecord {
-	return pipeline.PageRecord{
+func readPage(f fields) document.Page {
+	return document.Page{
 		Page: f.int("page"), Generation: f.number("generation"), Text: f.text("text"),
 		Warnings: f.texts("warnings"), Blank: f.flag("blank"), Error: readError(f.dict("error")),
 		Width: f.int("width"), Height: f.int("height"), Blocks: readBlocks(f.list("blocks")),
@@ -40,7 +40,7 @@ func readPage(f fields) pipeline.PageRecord {
 	}
 }
 
-func blocksValue(blocks []pipeline.Block) *pb.Value {
+func blocksValue(blocks []document.Block) *pb.Value {
 	values := make([]*pb.Value, len(blocks))
 	for i, b := range blocks {
 		var box []*pb.Value
@@ -52,11 +52,11 @@ func blocksValue(blocks []pipeline.Block) *pb.Value {
 	return list(values)
 }
 
-func readBlocks(values []*pb.Value) []pipeline.Block {
-	var blocks []pipeline.Block
+func readBlocks(values []*pb.Value) []document.Block {
+	var blocks []document.Block
 	for _, v := range values {
 		f := fields(v.GetMapValue().GetFields())
-		b := pipeline.Block{Label: f.text("label"), Text: f.text("text")}
+		b := document.Block{Label: f.text("label"), Text: f.text("text")}
 		for i, edge := range f.list("box") {
 			if i < len(b.Box) {
 				b.Box[i] = int(edge.GetIntegerValue())

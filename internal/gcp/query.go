@@ -14,7 +14,7 @@ import (
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // Due lists at most limit records whose Due is not after now, the longest overdue first. The query is
@@ -23,7 +23,7 @@ import (
 //
 // and its index is the one that Firestore keeps of every field; a record without due is not in it. It costs one read for
 // each record listed.
-func (r *Records) Due(ctx context.Context, now time.Time, limit int) ([]*pipeline.Stored, error) {
+func (r *Records) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
 	s, err := r.open(ctx, "due")
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (r *Records) Due(ctx context.Context, now time.Time, limit int) ([]*pipelin
 	if err != nil {
 		return nil, queryError(ctx, "due", err)
 	}
-	var due []*pipeline.Stored
+	var due []*document.Stored
 	for _, doc := range docs {
 		due = append(due, stored(doc))
 	}
@@ -49,7 +49,7 @@ func (r *Records) Due(ctx context.Context, now time.Time, limit int) ([]*pipelin
 //	generation == generation
 //
 // and the order is made here, so the index that Firestore keeps of every field is enough. It costs one read for each page.
-func (r *Records) Pages(ctx context.Context, id string, generation int64) ([]pipeline.PageRecord, error) {
+func (r *Records) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
 	s, err := r.open(ctx, "pages")
 	if err != nil {
 		return nil, err
@@ -61,11 +61,11 @@ func (r *Records) Pages(ctx context.Context, id string, generation int64) ([]pip
 	if err != nil {
 		return nil, queryError(ctx, "pages", err)
 	}
-	var pages []pipeline.PageRecord
+	var pages []document.Page
 	for _, doc := range docs {
 		pages = append(pages, readPage(doc.Fields))
 	}
-	slices.SortFunc(pages, func(a, b pipeline.PageRecord) int { return cmp.Compare(a.Page, b.Page) })
+	slices.SortFunc(pages, func(a, b document.Page) int { return cmp.Compare(a.Page, b.Page) })
 	return pages, nil
 }
 
@@ -118,7 +118,7 @@ func (s *store) notOfRecord(ctx context.Context, id string, docs []*pb.Document)
 		return nil, nil
 	}
 	r, err := s.get(ctx, id)
-	if err != nil || r == nil || r.Status == pipeline.Erased {
+	if err != nil || r == nil || r.Status == document.StatusDeleted {
 		return docs, err
 	}
 	prefix := strconv.FormatInt(r.Generation, 10) + "-"

@@ -4,7 +4,7 @@ import (
 	"context"
 	"os"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // RecordsConfig says where the records are.
@@ -17,7 +17,7 @@ type RecordsConfig struct {
 	Emulator string
 }
 
-// Records is [pipeline.Records] and [pipeline.Watcher] over Firestore. Its account needs the role datastore.user.
+// Records is [document.Records] and [document.Watcher] over Firestore. Its account needs the role datastore.user.
 //
 // The collection is its own: a record's document is always replaced whole, and with it any field that somebody added.
 // Pages lie in the sub-collection ocr_pages of their document.
@@ -29,8 +29,8 @@ type Records struct {
 }
 
 var (
-	_ pipeline.Records = (*Records)(nil)
-	_ pipeline.Watcher = (*Records)(nil)
+	_ document.Records = (*Records)(nil)
+	_ document.Watcher = (*Records)(nil)
 )
 
 // NewRecords makes the record store's driver. It does not touch the network.
@@ -66,7 +66,7 @@ func (r *Records) open(ctx context.Context, op string) (*store, error) {
 }
 
 // Get reads one record; nil where there is none. It costs one document read.
-func (r *Records) Get(ctx context.Context, id string) (*pipeline.Stored, error) {
+func (r *Records) Get(ctx context.Context, id string) (*document.Stored, error) {
 	s, err := r.open(ctx, "get")
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (r *Records) Get(ctx context.Context, id string) (*pipeline.Stored, error) 
 	return s.get(ctx, id)
 }
 
-// Update is the one way to write, see [pipeline.Records]. It costs one document read, or none with a right from (also that
+// Update is the one way to write, see [document.Records]. It costs one document read, or none with a right from (also that
 // there is no record), and one document write for the record and for each page of the change; each refused commit costs a
 // read and a commit more. A refused commit is not charged as a write.
 //
@@ -82,7 +82,7 @@ func (r *Records) Get(ctx context.Context, id string) (*pipeline.Stored, error) 
 // commit proves it. The own commit is recognised by its write id as long as no other commit overwrote it: where an answer
 // was lost and somebody else was faster than the read that follows, fn decides on what stands there. Its state must
 // tell by itself (a lease's id does) whether its work is still to be done.
-func (r *Records) Update(ctx context.Context, id string, from *pipeline.Stored, fn pipeline.UpdateFunc) (*pipeline.Stored, error) {
+func (r *Records) Update(ctx context.Context, id string, from *document.Stored, fn document.UpdateFunc) (*document.Stored, error) {
 	s, err := r.open(ctx, "update")
 	if err != nil {
 		return nil, err

@@ -10,9 +10,9 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
-	"github.com/bucketocr/bucketocr/internal/pipeline/pipelinetest"
 )
 
 // emulated is a store over an empty project of the emulator.
@@ -38,45 +38,45 @@ func recordsAt(t testing.TB, host string, opts ...grpc.DialOption) *Records {
 
 func TestRecords(t *testing.T) {
 	t.Parallel()
-	pipelinetest.Records(t, func(t *testing.T) pipeline.Records { return emulated(t) })
+	documenttest.Records(t, func(t *testing.T) document.Records { return emulated(t) })
 }
 
 // page1 is the object of most tests here.
-var page1 = pipeline.Object{Bucket: "acme-scans", Name: "inbox/page 1.png", Generation: 1795428131470921}
+var page1 = document.Object{Bucket: "acme-scans", Name: "inbox/page 1.png", Generation: 1795428131470921}
 
-func claim(old *pipeline.Record) (*pipeline.Change, error) {
+func claim(old *document.Record) (*document.Change, error) {
 	if old != nil {
 		return nil, errTaken
 	}
-	return &pipeline.Change{
-		Record: &pipeline.Record{
-			Bucket: page1.Bucket, Name: page1.Name, Generation: page1.Generation, Status: pipeline.Processing,
-			Attempt: 1, Lease: &pipeline.Lease{ID: "lease-1", Expires: time.Now().Add(time.Minute)},
+	return &document.Change{
+		Record: &document.Record{
+			Bucket: page1.Bucket, Name: page1.Name, Generation: page1.Generation, Status: document.StatusProcessing,
+			Attempt: 1, Lease: &document.Lease{ID: "lease-1", Expires: time.Now().Add(time.Minute)},
 		},
-		Stamps: pipeline.StampCreated | pipeline.StampStarted,
+		Stamps: document.StampCreated | document.StampStarted,
 	}, nil
 }
 
 var errTaken = errors.New("the record is taken")
 
-func complete(old *pipeline.Record) (*pipeline.Change, error) {
+func complete(old *document.Record) (*document.Change, error) {
 	if old == nil || old.Lease == nil || old.Lease.ID != "lease-1" {
 		return nil, errTaken
 	}
 	next := *old
-	next.Status, next.Text, next.Lease = pipeline.Done, "# Page 1", nil
-	return &pipeline.Change{Record: &next, Stamps: pipeline.StampFinished}, nil
+	next.Status, next.Text, next.Lease = document.StatusDone, "# Page 1", nil
+	return &document.Change{Record: &next, Stamps: document.StampFinished}, nil
 }
 
 // plus adds one to Faults, with a page that says which.
-func plus(old *pipeline.Record) (*pipeline.Change, error) {
+func plus(old *document.Record) (*document.Change, error) {
 	next := *old
 	next.Faults++
-	return &pipeline.Change{Record: &next, Pages: []pipeline.PageRecord{{Page: next.Faults, Generation: old.Generation}}}, nil
+	return &document.Change{Record: &next, Pages: []document.Page{{Page: next.Faults, Generation: old.Generation}}}, nil
 }
 
 // mustUpdate is Update that has to work.
-func mustUpdate(t testing.TB, r *Records, from *pipeline.Stored, fn pipeline.UpdateFunc) *pipeline.Stored {
+func mustUpdate(t testing.TB, r *Records, from *document.Stored, fn document.UpdateFunc) *document.Stored {
 	t.Helper()
 	got, err := r.Update(t.Context(), page1.ID(), from, fn)
 	if err != nil || got == nil {
@@ -229,17 +229,17 @@ func TestDropAllPages(t *testing.T) {
 	const batches, size = 4, 500
 	var all []int
 	for b := range batches {
-		var pages []pipeline.PageRecord
+		var pages []document.Page
 		for i := range size {
-			pages = append(pages, pipeline.PageRecord{Page: b*size + i + 1, Generation: page1.Generation})
+			pages = append(pages, document.Page{Page: b*size + i + 1, Generation: page1.Generation})
 			all = append(all, b*size+i+1)
 		}
-		stored = mustUpdate(t, r, stored, func(old *pipeline.Record) (*pipeline.Change, error) {
-			return &pipeline.Change{Record: old, Pages: pages}, nil
+		stored = mustUpdate(t, r, stored, func(old *document.Record) (*document.Change, error) {
+			return &document.Change{Record: old, Pages: pages}, nil
 		})
 	}
-	mustUpdate(t, r, stored, func(old *pipeline.Record) (*pipeline.Change, error) {
-		return &pipeline.Change{Record: old, Drop: all}, nil
+	mustUpdate(t, r, stored, func(old *document.Record) (*document.Change, error) {
+		return &document.Change{Record: old, Drop: all}, nil
 	})
 	if left, err := r.Pages(t.Context(), page1.ID(), page1.Generation); err != nil || len(left) > 0 {
 		t.Errorf("%d pages left, %v", len(left), err)
@@ -249,7 +249,7 @@ func TestDropAllPages(t *testing.T) {
 // TestHeads: the fields that are listed are all but the text.
 func TestHeads(t *testing.T) {
 	names := heads()
-	for name := range recordFields(&pipeline.Record{Status: pipeline.Done, Text: "x"}) {
+	for name := range recordFields(&document.Record{Status: document.StatusDone, Text: "x"}) {
 		if slices.Contains(names, name) == (name == "text") {
 			t.Errorf("%s: listed %v", name, slices.Contains(names, name))
 		}

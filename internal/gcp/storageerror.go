@@ -13,7 +13,7 @@ import (
 	"cloud.google.com/go/compute/metadata"
 	"google.golang.org/api/googleapi"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // credentialsError says that no credentials were found, or none that can be used.
@@ -29,19 +29,19 @@ func storageError(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return fmt.Errorf("storage: %w", ended)
 	}
-	kind := pipeline.ErrStorageUnavailable
+	kind := document.ErrStorageUnavailable
 	switch status := storageStatus(err); {
 	case status == http.StatusNotFound, status == http.StatusGone:
-		kind = pipeline.ErrObjectGone
+		kind = document.ErrObjectGone
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
 	case status >= 400 && status < 500, refusedCredentials(err):
-		kind = pipeline.ErrStorageMisconfigured
+		kind = document.ErrStorageMisconfigured
 	}
 	return fmt.Errorf("storage: %w: %s", kind, cause(err))
 }
 
 func unavailable(why string) error {
-	return fmt.Errorf("storage: %w: %s", pipeline.ErrStorageUnavailable, why)
+	return fmt.Errorf("storage: %w: %s", document.ErrStorageUnavailable, why)
 }
 
 // storageStatus is the HTTP status of Cloud Storage's own answer, 0 where there was none.

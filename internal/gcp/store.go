@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	grpcmetadata "google.golang.org/grpc/metadata"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // store is the connection to one collection of one database.
@@ -103,7 +103,7 @@ func (s *store) routed(ctx context.Context) context.Context {
 
 // get reads a record. The call for several documents is used for one because it tells a missing document, an answer, from
 // a missing database, an error.
-func (s *store) get(ctx context.Context, id string) (*pipeline.Stored, error) {
+func (s *store) get(ctx context.Context, id string) (*document.Stored, error) {
 	var found *pb.Document
 	err := s.stream(ctx, s.rpc.CallOptions.BatchGetDocuments, func(ctx context.Context) error {
 		stream, err := s.rpc.BatchGetDocuments(ctx, &pb.BatchGetDocumentsRequest{
@@ -126,9 +126,9 @@ func (s *store) get(ctx context.Context, id string) (*pipeline.Stored, error) {
 }
 
 // stored reads a document; nil for none.
-func stored(doc *pb.Document) *pipeline.Stored {
+func stored(doc *pb.Document) *document.Stored {
 	if doc == nil {
 		return nil
 	}
-	return &pipeline.Stored{Record: readRecord(doc.Fields), Version: doc.UpdateTime.AsTime().UnixNano()}
+	return &document.Stored{Record: readRecord(doc.Fields), Version: doc.UpdateTime.AsTime().UnixNano()}
 }

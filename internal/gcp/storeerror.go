@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // The three ways to map what Firestore says to the pipeline's words. The context is asked first: where it has ended,
@@ -16,9 +16,9 @@ import (
 
 // dialError is of the making of the client.
 func dialError(ctx context.Context, op string, err error) error {
-	kind := pipeline.ErrStoreUnavailable
+	kind := document.ErrStoreUnavailable
 	if refusedCredentials(err) {
-		kind = pipeline.ErrStoreMisconfigured
+		kind = document.ErrStoreMisconfigured
 	}
 	return storeError(ctx, op, kind, err)
 }
@@ -26,23 +26,23 @@ func dialError(ctx context.Context, op string, err error) error {
 // queryError is of reading, and of deleting by name: nothing in such a call comes from the document, so what Firestore
 // finds wrong with it is wrong with the setting: no database, one of another kind, a missing index.
 func queryError(ctx context.Context, op string, err error) error {
-	kind := pipeline.ErrStoreUnavailable
+	kind := document.ErrStoreUnavailable
 	switch status.Code(err) {
 	case codes.PermissionDenied, codes.Unauthenticated, codes.NotFound, codes.FailedPrecondition,
 		codes.InvalidArgument, codes.Unimplemented:
-		kind = pipeline.ErrStoreMisconfigured
+		kind = document.ErrStoreMisconfigured
 	}
 	return storeError(ctx, op, kind, err)
 }
 
 // commitError is of writing a record. Here InvalidArgument speaks of the document.
 func commitError(ctx context.Context, err error) error {
-	kind := pipeline.ErrStoreUnavailable
+	kind := document.ErrStoreUnavailable
 	switch status.Code(err) {
 	case codes.InvalidArgument:
-		kind = pipeline.ErrStoreRejected
+		kind = document.ErrStoreRejected
 	case codes.PermissionDenied, codes.Unauthenticated, codes.Unimplemented:
-		kind = pipeline.ErrStoreMisconfigured
+		kind = document.ErrStoreMisconfigured
 	}
 	return storeError(ctx, "update", kind, err)
 }

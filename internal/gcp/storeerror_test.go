@@ -9,16 +9,16 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 func TestErrorsOfCommit(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[codes.Code]error{
-		codes.InvalidArgument:  pipeline.ErrStoreRejected,
-		codes.PermissionDenied: pipeline.ErrStoreMisconfigured,
-		codes.Unauthenticated:  pipeline.ErrStoreMisconfigured,
-		codes.DataLoss:         pipeline.ErrStoreUnavailable,
+		codes.InvalidArgument:  document.ErrStoreRejected,
+		codes.PermissionDenied: document.ErrStoreMisconfigured,
+		codes.Unauthenticated:  document.ErrStoreMisconfigured,
+		codes.DataLoss:         document.ErrStoreUnavailable,
 	} {
 		t.Run(code.String(), func(t *testing.T) {
 			t.Parallel()
@@ -37,13 +37,13 @@ func TestErrorsOfCommit(t *testing.T) {
 func TestErrorsOfReading(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[codes.Code]error{
-		codes.NotFound:           pipeline.ErrStoreMisconfigured, // no database: a missing document is no error
-		codes.PermissionDenied:   pipeline.ErrStoreMisconfigured,
-		codes.Unauthenticated:    pipeline.ErrStoreMisconfigured,
-		codes.FailedPrecondition: pipeline.ErrStoreMisconfigured, // no index, or a database of another kind
-		codes.InvalidArgument:    pipeline.ErrStoreMisconfigured,
-		codes.ResourceExhausted:  pipeline.ErrStoreUnavailable,
-		codes.Unknown:            pipeline.ErrStoreUnavailable,
+		codes.NotFound:           document.ErrStoreMisconfigured, // no database: a missing document is no error
+		codes.PermissionDenied:   document.ErrStoreMisconfigured,
+		codes.Unauthenticated:    document.ErrStoreMisconfigured,
+		codes.FailedPrecondition: document.ErrStoreMisconfigured, // no index, or a database of another kind
+		codes.InvalidArgument:    document.ErrStoreMisconfigured,
+		codes.ResourceExhausted:  document.ErrStoreUnavailable,
+		codes.Unknown:            document.ErrStoreUnavailable,
 		codes.Unavailable:        nil, // Google's client tries again
 		codes.Internal:           nil,
 	} {
@@ -86,11 +86,11 @@ func TestListBreaksOff(t *testing.T) {
 func TestRejected(t *testing.T) {
 	t.Parallel()
 	r := emulated(t)
-	tooBig := func(*pipeline.Record) (*pipeline.Change, error) {
-		big := &pipeline.Record{Status: pipeline.Done, Text: string(make([]byte, 2<<20))}
-		return &pipeline.Change{Record: big}, nil
+	tooBig := func(*document.Record) (*document.Change, error) {
+		big := &document.Record{Status: document.StatusDone, Text: string(make([]byte, 2<<20))}
+		return &document.Change{Record: big}, nil
 	}
-	if _, err := r.Update(t.Context(), page1.ID(), nil, tooBig); !errors.Is(err, pipeline.ErrStoreRejected) {
+	if _, err := r.Update(t.Context(), page1.ID(), nil, tooBig); !errors.Is(err, document.ErrStoreRejected) {
 		t.Errorf("Update = %v, want ErrStoreRejected", err)
 	}
 	if got, err := r.Get(t.Context(), page1.ID()); got != nil || err != nil {
@@ -120,7 +120,7 @@ func TestContextEnds(t *testing.T) {
 		}
 		stopped, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(20*time.Millisecond, cancel)
-		from := &pipeline.Stored{Record: &pipeline.Record{}, Version: 1}
+		from := &document.Stored{Record: &document.Record{}, Version: 1}
 		if _, err := r.Update(stopped, page1.ID(), from, plus); !errors.Is(err, context.Canceled) {
 			t.Errorf("Update = %v, want Canceled", err)
 		}

@@ -6,14 +6,14 @@ import (
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Tally counts and sums up in Firestore, see [pipeline.Lister]. Each figure is a query of its own over the index that
+// Tally counts and sums up in Firestore, see [document.Lister]. Each figure is a query of its own over the index that
 // Firestore keeps of every field (several in one would need a composite index), so they may be a moment apart. It costs
 // one read for each thousand index entries that a figure goes over, one at least.
-func (r *Records) Tally(ctx context.Context) (pipeline.Tally, error) {
-	t := pipeline.Tally{Records: map[pipeline.Status]int64{}}
+func (r *Records) Tally(ctx context.Context) (document.Tally, error) {
+	t := document.Tally{Records: map[document.Status]int64{}}
 	s, err := r.open(ctx, "tally")
 	if err != nil {
 		return t, err
@@ -21,7 +21,7 @@ func (r *Records) Tally(ctx context.Context) (pipeline.Tally, error) {
 	count := &pb.StructuredAggregationQuery_Aggregation{
 		Operator: &pb.StructuredAggregationQuery_Aggregation_Count_{Count: &pb.StructuredAggregationQuery_Aggregation_Count{}},
 	}
-	for _, status := range pipeline.Statuses() {
+	for _, status := range document.Statuses() {
 		of := where("status", pb.StructuredQuery_FieldFilter_EQUAL, text(string(status)))
 		if t.Records[status], err = s.aggregate(ctx, of, count); err != nil {
 			return t, queryError(ctx, "tally", err)

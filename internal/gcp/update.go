@@ -10,23 +10,23 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // update is one call of [Records.Update].
 type update struct {
 	store *store
 	id    string
-	fn    pipeline.UpdateFunc
+	fn    document.UpdateFunc
 
-	state   *pipeline.Stored // what fn decides on; nil for no record
+	state   *document.Stored // what fn decides on; nil for no record
 	proven  bool             // state was read in this call, not only believed
 	writes  []string         // ids of this call's commits, of which at most one can be applied
 	refused int              // commits that another one preceded
 	unclear int              // commits whose answer tells nothing, in a row
 }
 
-func (u *update) run(ctx context.Context) (*pipeline.Stored, error) {
+func (u *update) run(ctx context.Context) (*document.Stored, error) {
 	switch {
 	case u.state == nil:
 		if err := u.look(ctx); err != nil {
@@ -55,7 +55,7 @@ func (u *update) run(ctx context.Context) (*pipeline.Stored, error) {
 	}
 }
 
-func recordOf(s *pipeline.Stored) *pipeline.Record {
+func recordOf(s *document.Stored) *document.Record {
 	if s == nil {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (u *update) look(ctx context.Context) (err error) {
 }
 
 // commit tries a change. It gives nil and nil where the change is to be computed anew, over the state that it then read.
-func (u *update) commit(ctx context.Context, change *pipeline.Change) (*pipeline.Stored, error) {
+func (u *update) commit(ctx context.Context, change *document.Change) (*document.Stored, error) {
 	write := rand.Text()
 	u.writes = append(u.writes, write)
 	stored, err := u.store.commit(ctx, u.id, u.state, change, write)

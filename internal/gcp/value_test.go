@@ -9,7 +9,7 @@ import (
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 func TestReadLeniently(t *testing.T) {
@@ -17,7 +17,7 @@ func TestReadLeniently(t *testing.T) {
 		"generation": text("17"), "text": number(1), "lease": flag(true), "warnings": text("w"), "due": number(0),
 		"error": dict(fields{"code": number(1)}), "metadata": list(nil), "schema": number(99),
 	}
-	want := &pipeline.Record{Error: &pipeline.RecordError{}}
+	want := &document.Record{Error: &document.Error{}}
 	if got := readRecord(odd); !reflect.DeepEqual(got, want) {
 		t.Errorf("readRecord = %+v, want %+v", got, want)
 	}
@@ -58,9 +58,9 @@ func FuzzRecord(f *testing.F) {
 	f.Add("name", "text", "key", "value", int64(5), int64(1795428131470921000))
 	f.Add("\xff", "\x00\ud7ff", "__x__", "", int64(-1), int64(0))
 	f.Fuzz(func(t *testing.T, name, body, key, value string, n, ns int64) {
-		r := &pipeline.Record{
-			Name: name, Status: pipeline.Done, Text: body, Metadata: map[string]string{key: value}, Generation: n,
-			Due: time.Unix(0, ns).UTC(), Error: &pipeline.RecordError{Message: value}, Lease: &pipeline.Lease{ID: key},
+		r := &document.Record{
+			Name: name, Status: document.StatusDone, Text: body, Metadata: map[string]string{key: value}, Generation: n,
+			Due: time.Unix(0, ns).UTC(), Error: &document.Error{Message: value}, Lease: &document.Lease{ID: key},
 		}
 		once := readRecord(recordFields(r))
 		if !utf8.ValidString(once.Name + once.Text + once.Error.Message + once.Lease.ID) {

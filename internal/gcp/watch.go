@@ -14,19 +14,19 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Watch calls fn for every record there is and then for each later state, see [pipeline.Watcher]. It listens to the
+// Watch calls fn for every record there is and then for each later state, see [document.Watcher]. It listens to the
 // whole collection, so it begins with one read for each record. A broken stream is opened again where it ended; after
 // several that brought nothing in a row, Watch gives up.
-func (r *Records) Watch(ctx context.Context, fn func(id string, r *pipeline.Record) error) error {
+func (r *Records) Watch(ctx context.Context, fn func(id string, r *document.Record) error) error {
 	return r.WatchNewest(ctx, 0, fn)
 }
 
 // WatchNewest is Watch of the records that were created last, n at most (0: of all), and begins with as many reads. The
 // query is by created, descending, over the index that Firestore keeps of every field.
-func (r *Records) WatchNewest(ctx context.Context, n int, fn func(id string, r *pipeline.Record) error) error {
+func (r *Records) WatchNewest(ctx context.Context, n int, fn func(id string, r *document.Record) error) error {
 	s, err := r.open(ctx, "watch")
 	if ctx.Err() != nil {
 		return nil
@@ -41,7 +41,7 @@ func (r *Records) WatchNewest(ctx context.Context, n int, fn func(id string, r *
 // watch is one call of [Records.Watch].
 type watch struct {
 	store  *store
-	fn     func(string, *pipeline.Record) error
+	fn     func(string, *document.Record) error
 	newest int              // how many records; 0: all
 	told   map[string]int64 // the version of each record that fn saw: a stream begun again repeats some
 	resume []byte           // where the next stream goes on

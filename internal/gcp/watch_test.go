@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // watched starts Watch and passes on the faults it sees; ended says how it ended.
@@ -19,7 +19,7 @@ func watched(t *testing.T, ctx context.Context, r *Records) (faults <-chan int, 
 	t.Helper()
 	seen, end := make(chan int), make(chan error, 1)
 	go func() {
-		end <- r.Watch(ctx, func(_ string, rec *pipeline.Record) error {
+		end <- r.Watch(ctx, func(_ string, rec *document.Record) error {
 			select {
 			case seen <- rec.Faults:
 			case <-ctx.Done():
@@ -76,7 +76,7 @@ func TestWatchGoesOnWhereAStreamBroke(t *testing.T) {
 func TestWatchHandles(t *testing.T) {
 	var told []string
 	w := watch{store: &store{database: "d", collection: "c"}, told: map[string]int64{}}
-	w.fn = func(id string, r *pipeline.Record) error {
+	w.fn = func(id string, r *document.Record) error {
 		told = append(told, id+" "+r.Name)
 		return nil
 	}
@@ -119,12 +119,12 @@ func TestWatchHandles(t *testing.T) {
 func TestWatchFails(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[codes.Code]error{
-		codes.PermissionDenied: pipeline.ErrStoreMisconfigured,
-		codes.NotFound:         pipeline.ErrStoreMisconfigured,
+		codes.PermissionDenied: document.ErrStoreMisconfigured,
+		codes.NotFound:         document.ErrStoreMisconfigured,
 	} {
 		r, p := proxied(t)
 		p.Refuse("Listen", 1, code)
-		err := r.Watch(t.Context(), func(string, *pipeline.Record) error { return nil })
+		err := r.Watch(t.Context(), func(string, *document.Record) error { return nil })
 		if !errors.Is(err, want) {
 			t.Errorf("Watch = %v, want %v", err, want)
 		}

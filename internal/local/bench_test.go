@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // A commit as a renewed lease makes it: one small record, its state known.
 func BenchmarkCommit(b *testing.B) {
-	for _, text := range []int{0, 3000, pipeline.MaxTextBytes} {
+	for _, text := range []int{0, 3000, document.MaxTextBytes} {
 		b.Run(fmt.Sprintf("text=%d", text), func(b *testing.B) {
 			w := openWorld(b, b.TempDir())
 			r := retrying(w, "a")
@@ -20,10 +20,10 @@ func BenchmarkCommit(b *testing.B) {
 			stored := put(b, w, r)
 			for b.Loop() {
 				var err error
-				stored, err = w.Update(b.Context(), r.Object().ID(), stored, func(old *pipeline.Record) (*pipeline.Change, error) {
+				stored, err = w.Update(b.Context(), r.Object().ID(), stored, func(old *document.Record) (*document.Change, error) {
 					next := *old
 					next.Due = time.Now()
-					return &pipeline.Change{Record: &next}, nil
+					return &document.Change{Record: &next}, nil
 				})
 				if err != nil {
 					b.Fatal(err)

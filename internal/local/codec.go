@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // utc says all times in UTC, so that what is read does not depend on the writer's time zone.
@@ -19,12 +19,12 @@ func (f *recordFields) utc() {
 }
 
 // EncodeRecord is a record as JSON, under the names that its document's fields have in Firestore too.
-func EncodeRecord(r *pipeline.Record) ([]byte, error) {
+func EncodeRecord(r *document.Record) ([]byte, error) {
 	d := recordDoc{
 		recordFields: recordFields(*r),
 		Usage:        usageDoc(r.Usage),
 		Error:        (*errorDoc)(r.Error),
-		Schema:       pipeline.Schema,
+		Schema:       document.Schema,
 	}
 	d.utc()
 	if r.Lease != nil {
@@ -33,23 +33,23 @@ func EncodeRecord(r *pipeline.Record) ([]byte, error) {
 	return encode(d)
 }
 
-func decodeRecord(doc []byte) (*pipeline.Record, error) {
+func decodeRecord(doc []byte) (*document.Record, error) {
 	var d recordDoc
 	if err := json.Unmarshal(doc, &d); err != nil {
 		return nil, damaged(err)
 	}
-	if d.Schema != pipeline.Schema {
+	if d.Schema != document.Schema {
 		return nil, damaged(fmt.Errorf("record of schema %d", d.Schema))
 	}
-	r := pipeline.Record(d.recordFields)
-	r.Usage = pipeline.Usage(d.Usage)
-	r.Error = (*pipeline.RecordError)(d.Error)
-	r.Lease = (*pipeline.Lease)(d.Lease)
+	r := document.Record(d.recordFields)
+	r.Usage = document.Usage(d.Usage)
+	r.Error = (*document.Error)(d.Error)
+	r.Lease = (*document.Lease)(d.Lease)
 	return &r, nil
 }
 
 // EncodePage is a page document as JSON, as [EncodeRecord].
-func EncodePage(p pipeline.PageRecord) ([]byte, error) {
+func EncodePage(p document.Page) ([]byte, error) {
 	d := pageDoc{pageFields: pageFields(p), Error: (*errorDoc)(p.Error), Usage: usageDoc(p.Usage)}
 	d.Finished = d.Finished.UTC()
 	for _, b := range p.Blocks {
@@ -58,16 +58,16 @@ func EncodePage(p pipeline.PageRecord) ([]byte, error) {
 	return encode(d)
 }
 
-func decodePage(doc []byte) (pipeline.PageRecord, error) {
+func decodePage(doc []byte) (document.Page, error) {
 	var d pageDoc
 	if err := json.Unmarshal(doc, &d); err != nil {
-		return pipeline.PageRecord{}, damaged(err)
+		return document.Page{}, damaged(err)
 	}
-	p := pipeline.PageRecord(d.pageFields)
-	p.Error = (*pipeline.RecordError)(d.Error)
-	p.Usage = pipeline.Usage(d.Usage)
+	p := document.Page(d.pageFields)
+	p.Error = (*document.Error)(d.Error)
+	p.Usage = document.Usage(d.Usage)
 	for _, b := range d.Blocks {
-		p.Blocks = append(p.Blocks, pipeline.Block(b))
+		p.Blocks = append(p.Blocks, document.Block(b))
 	}
 	return p, nil
 }
@@ -77,7 +77,7 @@ func decodePage(doc []byte) (pipeline.PageRecord, error) {
 func encode(v any) ([]byte, error) {
 	doc, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", pipeline.ErrStoreRejected, err)
+		return nil, fmt.Errorf("%w: %w", document.ErrStoreRejected, err)
 	}
 	return doc, nil
 }

@@ -6,14 +6,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 func TestReopenKeepsEveryField(t *testing.T) {
 	dir := t.TempDir()
 	w := openWorld(t, dir)
-	var r pipeline.Record
-	var p pipeline.PageRecord
+	var r document.Record
+	var p document.Page
 	fill(reflect.ValueOf(&r).Elem(), new(int64))
 	fill(reflect.ValueOf(&p).Elem(), new(int64))
 	p.Generation = r.Generation
@@ -90,7 +90,7 @@ func inUTC(v reflect.Value) {
 func TestStoredNames(t *testing.T) {
 	w := openWorld(t, t.TempDir())
 	r := retrying(w, "a.png")
-	r.Lease = &pipeline.Lease{ID: "L"}
+	r.Lease = &document.Lease{ID: "L"}
 	r.Usage.PromptTokens = 5
 	put(t, w, r)
 	var got string

@@ -8,7 +8,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // errConflict says that the record is not in the state that the commit builds on.
@@ -22,7 +22,7 @@ type page struct {
 }
 
 // store commits the change if the record is of the given version (0: there is none).
-func (s *Store) store(ctx context.Context, id string, version int64, c *pipeline.Change) (*pipeline.Stored, error) {
+func (s *Store) store(ctx context.Context, id string, version int64, c *document.Change) (*document.Stored, error) {
 	now := time.Now()
 	r := stamped(c, now)
 	doc, err := EncodeRecord(r)
@@ -53,10 +53,10 @@ func (s *Store) store(ctx context.Context, id string, version int64, c *pipeline
 		return nil, err
 	}
 	stands, err := decodeRecord(doc)
-	return &pipeline.Stored{Record: stands, Version: rev}, err
+	return &document.Stored{Record: stands, Version: rev}, err
 }
 
-func encodePages(pages []pipeline.PageRecord, now time.Time) ([]page, error) {
+func encodePages(pages []document.Page, now time.Time) ([]page, error) {
 	encoded := make([]page, 0, len(pages))
 	for _, p := range pages {
 		p.Finished = now
@@ -95,7 +95,7 @@ const (
 		WHERE id = ?1 AND rev = ?2 RETURNING rev`
 )
 
-func putRecord(ctx context.Context, tx *sql.Tx, id string, version int64, r *pipeline.Record, doc []byte) (rev int64, err error) {
+func putRecord(ctx context.Context, tx *sql.Tx, id string, version int64, r *document.Record, doc []byte) (rev int64, err error) {
 	var due sql.NullInt64
 	if !r.Due.IsZero() {
 		due = sql.NullInt64{Int64: nanos(r.Due), Valid: true}
@@ -132,10 +132,10 @@ func dropPages(ctx context.Context, tx *sql.Tx, id string, generation int64, num
 	return nil
 }
 
-// ClearPages is [pipeline.Records].ClearPages. The record is looked at in the statement that deletes.
+// ClearPages is [document.Records].ClearPages. The record is looked at in the statement that deletes.
 func (s *Store) ClearPages(ctx context.Context, id string, keep int64) error {
 	if s.write == nil {
-		return fmt.Errorf("%w: opened read-only", pipeline.ErrStoreMisconfigured)
+		return fmt.Errorf("%w: opened read-only", document.ErrStoreMisconfigured)
 	}
 	_, err := s.write.ExecContext(ctx, `DELETE FROM pages WHERE id = ?1 AND (?2 = 0 OR generation != ?2)
 		AND generation NOT IN (SELECT doc ->> '$.generation' FROM records WHERE id = ?1 AND status != 'deleted')`, id, keep)

@@ -10,67 +10,67 @@ import (
 	"os"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Open is [pipeline.Objects].Open. The file must be in the state that the generation stands for, both when it is opened
-// ([pipeline.ErrObjectGone]) and when its last byte is read ([pipeline.ErrStorageUnavailable]: what was read may be a
+// Open is [document.Objects].Open. The file must be in the state that the generation stands for, both when it is opened
+// ([document.ErrObjectGone]) and when its last byte is read ([document.ErrStorageUnavailable]: what was read may be a
 // mixture). A file that is replaced or removed while it is read is read to its end as it was.
-func (w *World) Open(ctx context.Context, o pipeline.Object) (pipeline.Content, error) {
+func (w *World) Open(ctx context.Context, o document.Object) (document.Content, error) {
 	if err := ctx.Err(); err != nil {
-		return pipeline.Content{}, err
+		return document.Content{}, err
 	}
 	return openIn(ctx, w.root, w.Store, o, w.find(o.Name))
 }
 
-// Open is [pipeline.Objects].Open for a process that only looks on: of what the last scan of the directory has seen.
-func (s *Store) Open(ctx context.Context, o pipeline.Object) (pipeline.Content, error) {
+// Open is [document.Objects].Open for a process that only looks on: of what the last scan of the directory has seen.
+func (s *Store) Open(ctx context.Context, o document.Object) (document.Content, error) {
 	var state object
 	err := s.rows(ctx, func(rows *sql.Rows) error {
 		return rows.Scan(&state.generation, &state.mtime, &state.size, &state.gone)
 	}, "SELECT generation, mtime, size, gone FROM objects WHERE name = ?", o.Name)
 	if err != nil {
-		return pipeline.Content{}, err
+		return document.Content{}, err
 	}
 	root, err := os.OpenRoot(string(s.folder))
 	if err != nil {
-		return pipeline.Content{}, storageError(o.Name, err)
+		return document.Content{}, storageError(o.Name, err)
 	}
 	defer root.Close()
 	return openIn(ctx, root, s, o, state)
 }
 
-func openIn(ctx context.Context, root *os.Root, s *Store, o pipeline.Object, state object) (pipeline.Content, error) {
+func openIn(ctx context.Context, root *os.Root, s *Store, o document.Object, state object) (document.Content, error) {
 	if o.Bucket != s.bucket || state.gone || state.generation != o.Generation || state.generation == 0 {
-		return pipeline.Content{}, gone(o.Name)
+		return document.Content{}, gone(o.Name)
 	}
 	if _, err := statIn(root, s.folder, o.Name); err != nil { // before opening it: opening a pipe would wait for its writer
-		return pipeline.Content{}, storageError(o.Name, err)
+		return document.Content{}, storageError(o.Name, err)
 	}
 	file, err := root.Open(o.Name)
 	if err != nil {
-		return pipeline.Content{}, storageError(o.Name, err)
+		return document.Content{}, storageError(o.Name, err)
 	}
 	c := &content{ctx: ctx, file: file, want: state.stamp, left: state.size}
 	if err := c.unchanged(); err != nil {
 		file.Close()
-		return pipeline.Content{}, gone(o.Name)
+		return document.Content{}, gone(o.Name)
 	}
-	return pipeline.Content{ReadCloser: c, Size: state.size}, nil
+	return document.Content{ReadCloser: c, Size: state.size}, nil
 }
 
-// Live is [pipeline.Objects].Live. Where the file is in a state that no scan has noticed yet, it gives the generation
+// Live is [document.Objects].Live. Where the file is in a state that no scan has noticed yet, it gives the generation
 // that the next scan will give it if it stays so.
-func (w *World) Live(ctx context.Context, bucket, name string) (pipeline.Object, pipeline.Attributes, error) {
+func (w *World) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	if err := ctx.Err(); err != nil {
-		return pipeline.Object{}, pipeline.Attributes{}, err
+		return document.Object{}, document.Attributes{}, err
 	}
 	if bucket != w.bucket || !validName(name) {
-		return pipeline.Object{}, pipeline.Attributes{}, gone(name)
+		return document.Object{}, document.Attributes{}, gone(name)
 	}
 	info, err := w.stat(name)
 	if err != nil {
-		return pipeline.Object{}, pipeline.Attributes{}, storageError(name, err)
+		return document.Object{}, document.Attributes{}, storageError(name, err)
 	}
 	state := w.find(name)
 	if s := stampOf(info); !state.is(s) {
@@ -79,15 +79,15 @@ func (w *World) Live(ctx context.Context, bucket, name string) (pipeline.Object,
 	return w.object(name, state), attributes(name, state), nil
 }
 
-func (w *World) object(name string, o object) pipeline.Object {
-	return pipeline.Object{Bucket: w.bucket, Name: name, Generation: o.generation}
+func (w *World) object(name string, o object) document.Object {
+	return document.Object{Bucket: w.bucket, Name: name, Generation: o.generation}
 }
 
-func attributes(name string, o object) pipeline.Attributes {
-	return pipeline.Attributes{ContentType: ContentType(name), Size: o.size}
+func attributes(name string, o object) document.Attributes {
+	return document.Attributes{ContentType: ContentType(name), Size: o.size}
 }
 
-func gone(name string) error { return fmt.Errorf("%w: %q", pipeline.ErrObjectGone, name) }
+func gone(name string) error { return fmt.Errorf("%w: %q", document.ErrObjectGone, name) }
 
 // storageError wraps a file system error in what it is about.
 func storageError(name string, err error) error {
@@ -95,9 +95,9 @@ func storageError(name string, err error) error {
 	case missing(err):
 		return gone(name)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: %w", pipeline.ErrStorageMisconfigured, err)
+		return fmt.Errorf("%w: %w", document.ErrStorageMisconfigured, err)
 	}
-	return fmt.Errorf("%w: %w", pipeline.ErrStorageUnavailable, err)
+	return fmt.Errorf("%w: %w", document.ErrStorageUnavailable, err)
 }
 
 // content reads one state of a file.
@@ -123,13 +123,13 @@ func (c *content) Read(p []byte) (int, error) {
 	c.left -= int64(n)
 	switch {
 	case err == io.EOF && c.left > 0:
-		c.err = fmt.Errorf("%w: the file became shorter while it was read", pipeline.ErrStorageUnavailable)
+		c.err = fmt.Errorf("%w: the file became shorter while it was read", document.ErrStorageUnavailable)
 	case err != nil && err != io.EOF:
-		c.err = fmt.Errorf("%w: %w", pipeline.ErrStorageUnavailable, err)
+		c.err = fmt.Errorf("%w: %w", document.ErrStorageUnavailable, err)
 	case c.left == 0:
 		c.err = io.EOF
 		if changed := c.unchanged(); changed != nil {
-			c.err = fmt.Errorf("%w: %w", pipeline.ErrStorageUnavailable, changed)
+			c.err = fmt.Errorf("%w: %w", document.ErrStorageUnavailable, changed)
 		}
 	}
 	return n, c.err

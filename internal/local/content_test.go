@@ -11,11 +11,11 @@ import (
 	"testing/iotest"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // readAll reads a whole object that has to be there.
-func readAll(t testing.TB, w *World, o pipeline.Object) string {
+func readAll(t testing.TB, w *World, o document.Object) string {
 	t.Helper()
 	c, err := w.Open(t.Context(), o)
 	if err != nil {
@@ -31,7 +31,7 @@ func readAll(t testing.TB, w *World, o pipeline.Object) string {
 }
 
 // noticed writes a file and lets a scan notice it.
-func noticed(t *testing.T, w *World, name, content string) pipeline.Object {
+func noticed(t *testing.T, w *World, name, content string) document.Object {
 	t.Helper()
 	writeFile(t, filepath.Join(string(w.folder), name), content, long)
 	c, err := w.Scan(t.Context())
@@ -66,11 +66,11 @@ func TestContentChanges(t *testing.T) {
 		want error // of reading to the end; nil: all of it, as it was
 	}{
 		{"nothing", func(*testing.T, string) {}, nil},
-		{"rewritten", func(t *testing.T, path string) { writeFile(t, path, "abcdefghij", long.Add(1)) }, pipeline.ErrStorageUnavailable},
-		{"touched", func(t *testing.T, path string) { writeFile(t, path, content, long.Add(1)) }, pipeline.ErrStorageUnavailable},
-		{"longer", func(t *testing.T, path string) { writeFile(t, path, content+"0", long) }, pipeline.ErrStorageUnavailable},
-		{"shorter", func(t *testing.T, path string) { writeFile(t, path, "01234", long) }, pipeline.ErrStorageUnavailable},
-		{"emptied", func(t *testing.T, path string) { writeFile(t, path, "", long) }, pipeline.ErrStorageUnavailable},
+		{"rewritten", func(t *testing.T, path string) { writeFile(t, path, "abcdefghij", long.Add(1)) }, document.ErrStorageUnavailable},
+		{"touched", func(t *testing.T, path string) { writeFile(t, path, content, long.Add(1)) }, document.ErrStorageUnavailable},
+		{"longer", func(t *testing.T, path string) { writeFile(t, path, content+"0", long) }, document.ErrStorageUnavailable},
+		{"shorter", func(t *testing.T, path string) { writeFile(t, path, "01234", long) }, document.ErrStorageUnavailable},
+		{"emptied", func(t *testing.T, path string) { writeFile(t, path, "", long) }, document.ErrStorageUnavailable},
 		{"removed", func(t *testing.T, path string) { remove(t, path) }, nil},
 		{"replaced", func(t *testing.T, path string) {
 			writeFile(t, path+"2", "abcdefghijk", long)
@@ -132,9 +132,9 @@ func TestOpenExactGeneration(t *testing.T) {
 	path := filepath.Join(dir, "a")
 	w := openWorld(t, dir)
 	first := noticed(t, w, "a", "first")
-	refused := func(why string, o pipeline.Object) {
+	refused := func(why string, o document.Object) {
 		t.Helper()
-		if c, err := w.Open(t.Context(), o); !errors.Is(err, pipeline.ErrObjectGone) {
+		if c, err := w.Open(t.Context(), o); !errors.Is(err, document.ErrObjectGone) {
 			t.Errorf("%s: %v, %v; want gone", why, c, err)
 		}
 	}
@@ -146,9 +146,9 @@ func TestOpenExactGeneration(t *testing.T) {
 		}
 	}
 	live(first.Generation)
-	refused("another bucket", pipeline.Object{Bucket: "other", Name: "a", Generation: first.Generation})
-	refused("another generation", pipeline.Object{Bucket: first.Bucket, Name: "a", Generation: first.Generation + 1})
-	refused("no generation", pipeline.Object{Bucket: first.Bucket, Name: "never"})
+	refused("another bucket", document.Object{Bucket: "other", Name: "a", Generation: first.Generation})
+	refused("another generation", document.Object{Bucket: first.Bucket, Name: "a", Generation: first.Generation + 1})
+	refused("no generation", document.Object{Bucket: first.Bucket, Name: "never"})
 
 	writeFile(t, path, "second", long.Add(-time.Hour)) // no scan has seen it
 	refused("overwritten", first)
@@ -161,7 +161,7 @@ func TestOpenExactGeneration(t *testing.T) {
 
 	remove(t, path)
 	refused("removed", second)
-	if _, _, err := w.Live(t.Context(), first.Bucket, "a"); !errors.Is(err, pipeline.ErrObjectGone) {
+	if _, _, err := w.Live(t.Context(), first.Bucket, "a"); !errors.Is(err, document.ErrObjectGone) {
 		t.Errorf("Live of a removed file: %v", err)
 	}
 	scan(t, w)
@@ -180,10 +180,10 @@ func TestNamesThatLeadOut(t *testing.T) {
 		"../secret", "..", ".", "", "/etc/hosts", "a/../../secret", "a//b", "a/", "./a", ".bucketocr/records.db",
 		"a/.b", "a/./b", "\xff", filepath.Join(dir, "secret"), strings.Repeat("x/", 3000) + "x", strings.Repeat("x", 300),
 	} {
-		if _, _, err := w.Live(t.Context(), "inbox", name); !errors.Is(err, pipeline.ErrObjectGone) {
+		if _, _, err := w.Live(t.Context(), "inbox", name); !errors.Is(err, document.ErrObjectGone) {
 			t.Errorf("Live of %.40q: %v, want gone", name, err)
 		}
-		if _, err := w.Open(t.Context(), pipeline.Object{Bucket: "inbox", Name: name, Generation: 1}); !errors.Is(err, pipeline.ErrObjectGone) {
+		if _, err := w.Open(t.Context(), document.Object{Bucket: "inbox", Name: name, Generation: 1}); !errors.Is(err, document.ErrObjectGone) {
 			t.Errorf("Open of %.40q: %v, want gone", name, err)
 		}
 	}
@@ -204,7 +204,7 @@ func TestOpenSwapped(t *testing.T) {
 	} {
 		remove(t, path)
 		swap()
-		if _, err := w.Open(t.Context(), o); !errors.Is(err, pipeline.ErrObjectGone) {
+		if _, err := w.Open(t.Context(), o); !errors.Is(err, document.ErrObjectGone) {
 			t.Errorf("%s: %v, want gone", name, err)
 		}
 	}
@@ -218,7 +218,7 @@ func TestOpenForbidden(t *testing.T) {
 	if os.Chmod(path, 0); os.WriteFile(path, []byte("x"), 0o666) == nil {
 		t.Skip("this user may read everything")
 	}
-	if _, err := w.Open(t.Context(), o); !errors.Is(err, pipeline.ErrStorageMisconfigured) {
+	if _, err := w.Open(t.Context(), o); !errors.Is(err, document.ErrStorageMisconfigured) {
 		t.Errorf("Open: %v", err)
 	}
 }

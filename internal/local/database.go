@@ -12,7 +12,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // A database file of ours says so in its header: PRAGMA application_id ("bOCR"), and user_version for the schema.
@@ -141,7 +141,7 @@ func identify(ctx context.Context, db *sql.DB) (fresh bool, err error) {
 	case application != applicationID:
 		return false, damaged(errors.New("made by another program"))
 	case version > schemaVersion:
-		return false, fmt.Errorf("%w: made by a newer bucketocr, use that one", pipeline.ErrStoreMisconfigured)
+		return false, fmt.Errorf("%w: made by a newer bucketocr, use that one", document.ErrStoreMisconfigured)
 	case version != schemaVersion:
 		return false, damaged(fmt.Errorf("schema version %d", version))
 	}
@@ -150,7 +150,7 @@ func identify(ctx context.Context, db *sql.DB) (fresh bool, err error) {
 
 // damaged marks what cannot be read as ours.
 func damaged(cause error) error {
-	return fmt.Errorf("%w: the database is damaged or not bucketocr's: %w", pipeline.ErrStoreMisconfigured, cause)
+	return fmt.Errorf("%w: the database is damaged or not bucketocr's: %w", document.ErrStoreMisconfigured, cause)
 }
 
 // classify wraps a database error in what it is about. A context that has ended is the reason of whatever failed.
@@ -161,22 +161,22 @@ func classify(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	for _, known := range []error{pipeline.ErrStoreUnavailable, pipeline.ErrStoreMisconfigured, pipeline.ErrStoreRejected} {
+	for _, known := range []error{document.ErrStoreUnavailable, document.ErrStoreMisconfigured, document.ErrStoreRejected} {
 		if errors.Is(err, known) {
 			return err
 		}
 	}
 	var failed *sqlite.Error
 	if !errors.As(err, &failed) {
-		return fmt.Errorf("%w: %w", pipeline.ErrStoreUnavailable, err)
+		return fmt.Errorf("%w: %w", document.ErrStoreUnavailable, err)
 	}
 	switch failed.Code() & 0xff { // the rest of the code is detail
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA:
 		return damaged(err)
 	case sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH:
-		return fmt.Errorf("%w: %w", pipeline.ErrStoreMisconfigured, err)
+		return fmt.Errorf("%w: %w", document.ErrStoreMisconfigured, err)
 	case sqlite3.SQLITE_TOOBIG:
-		return fmt.Errorf("%w: %w", pipeline.ErrStoreRejected, err)
+		return fmt.Errorf("%w: %w", document.ErrStoreRejected, err)
 	}
-	return fmt.Errorf("%w: %w", pipeline.ErrStoreUnavailable, err) // busy, disk full, I/O error
+	return fmt.Errorf("%w: %w", document.ErrStoreUnavailable, err) // busy, disk full, I/O error
 }

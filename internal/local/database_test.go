@@ -10,20 +10,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 func TestErrorClasses(t *testing.T) {
 	w := openWorld(t, t.TempDir())
-	update := func(w *World, r pipeline.Record) error {
-		_, err := w.Update(t.Context(), "id", nil, func(*pipeline.Record) (*pipeline.Change, error) {
-			return &pipeline.Change{Record: &r}, nil
+	update := func(w *World, r document.Record) error {
+		_, err := w.Update(t.Context(), "id", nil, func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &r}, nil
 		})
 		return err
 	}
 	late := retrying(w, "late")
 	late.Finished = time.Date(12024, 1, 1, 0, 0, 0, 0, time.UTC)
-	if err := update(w, late); !errors.Is(err, pipeline.ErrStoreRejected) {
+	if err := update(w, late); !errors.Is(err, document.ErrStoreRejected) {
 		t.Errorf("a time that JSON has no form for: %v", err)
 	}
 	if _, err := w.write.Exec("PRAGMA max_page_count = 1"); err != nil { // no page more than there are
@@ -31,17 +31,17 @@ func TestErrorClasses(t *testing.T) {
 	}
 	big := retrying(w, "big")
 	big.Text = strings.Repeat("x", 100_000)
-	if err := update(w, big); !errors.Is(err, pipeline.ErrStoreUnavailable) || !strings.Contains(err.Error(), "full") {
+	if err := update(w, big); !errors.Is(err, document.ErrStoreUnavailable) || !strings.Contains(err.Error(), "full") {
 		t.Errorf("a full disk: %v", err)
 	}
 	if _, err := w.write.Exec("PRAGMA query_only = 1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := update(w, retrying(w, "ro")); !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+	if err := update(w, retrying(w, "ro")); !errors.Is(err, document.ErrStoreMisconfigured) {
 		t.Errorf("a database that may not be written: %v", err)
 	}
 	closeWorld(t, w)
-	if err := update(w, retrying(w, "closed")); !errors.Is(err, pipeline.ErrStoreUnavailable) {
+	if err := update(w, retrying(w, "closed")); !errors.Is(err, document.ErrStoreUnavailable) {
 		t.Errorf("a closed store: %v", err)
 	}
 }
@@ -109,7 +109,7 @@ func TestOpenDamaged(t *testing.T) {
 			closeWorld(t, w)
 			_, err := Open(dir)
 			wantError(t, err, append(test.words, path, "move that file away")...)
-			if !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+			if !errors.Is(err, document.ErrStoreMisconfigured) {
 				t.Errorf("class of %v", err)
 			}
 			_, err = OpenReadOnly(dir)
@@ -134,11 +134,11 @@ func TestDamageUnderWay(t *testing.T) {
 	w = openWorld(t, dir)
 	zeroFrom(t, w.folder.database(), 16*4096)
 	_, err := w.Due(t.Context(), time.Now(), 1000)
-	if !errors.Is(err, pipeline.ErrStoreMisconfigured) || !strings.Contains(err.Error(), "damaged") {
+	if !errors.Is(err, document.ErrStoreMisconfigured) || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("reading what is damaged: %v", err)
 	}
 	execSQL(t, w, "UPDATE records SET doc = '{broken' WHERE rev = 1")
-	if _, err := w.Get(t.Context(), w.object("n", object{}).ID()); !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+	if _, err := w.Get(t.Context(), w.object("n", object{}).ID()); !errors.Is(err, document.ErrStoreMisconfigured) {
 		t.Errorf("a record that is no record: %v", err)
 	}
 }

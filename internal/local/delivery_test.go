@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 func TestUndelivered(t *testing.T) {
@@ -50,7 +50,7 @@ func TestUndelivered(t *testing.T) {
 		if err := w.Delivered(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}
-		w.Again(pipeline.Event{Object: pipeline.Object{Name: "unknown"}})
+		w.Again(document.Event{Object: document.Object{Name: "unknown"}})
 	}
 	closeWorld(t, w)
 	last, _ := openWorld(t, dir).Scan(t.Context())
@@ -85,7 +85,7 @@ func TestLiving(t *testing.T) {
 	remove(t, filepath.Join(dir, "a"))
 	writeFile(t, filepath.Join(dir, "b"), "xx", long)
 	scan(t, w)
-	want := []pipeline.Object{
+	want := []document.Object{
 		{Bucket: w.Bucket(), Name: "b", Generation: long.UnixNano() + 1},
 		{Bucket: w.Bucket(), Name: "sub/c", Generation: long.UnixNano()},
 	}
@@ -126,7 +126,7 @@ func TestScanFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(dir, ".bucketocr", "lock"), "another's", time.Time{})
-	if _, err = w.Scan(t.Context()); !errors.Is(err, pipeline.ErrStorageUnavailable) {
+	if _, err = w.Scan(t.Context()); !errors.Is(err, document.ErrStorageUnavailable) {
 		t.Errorf("with another folder in its place: %v", err)
 	}
 	remove(t, dir)
@@ -143,7 +143,7 @@ func TestScanStoreFails(t *testing.T) {
 	w := openWorld(t, dir)
 	writeFile(t, filepath.Join(dir, "a"), "x", long)
 	execSQL(t, w, "PRAGMA query_only = 1")
-	if _, err := w.Scan(t.Context()); !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+	if _, err := w.Scan(t.Context()); !errors.Is(err, document.ErrStoreMisconfigured) {
 		t.Errorf("Scan over a store that may not be written: %v", err)
 	}
 	execSQL(t, w, "PRAGMA query_only = 0")
@@ -152,7 +152,7 @@ func TestScanStoreFails(t *testing.T) {
 		t.Fatalf("the next scan: %v, %v", c.Events, err)
 	}
 	execSQL(t, w, "PRAGMA query_only = 1")
-	if err := w.Delivered(t.Context(), c.Events[0]); !errors.Is(err, pipeline.ErrStoreMisconfigured) {
+	if err := w.Delivered(t.Context(), c.Events[0]); !errors.Is(err, document.ErrStoreMisconfigured) {
 		t.Errorf("Delivered: %v", err)
 	}
 	execSQL(t, w, "PRAGMA query_only = 0")

@@ -3,7 +3,7 @@ package local
 import (
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // recordFields is pipeline.Record with the names of the stored document. Both are converted into each other, so a field
@@ -16,7 +16,7 @@ type recordFields struct {
 	Size        int64             `json:"size"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
 
-	Status      pipeline.Status `json:"status"`
+	Status      document.Status `json:"status"`
 	Text        string          `json:"text,omitempty"`
 	TextInPages bool            `json:"textInPages,omitempty"`
 	Pages       int             `json:"pages,omitempty"`
@@ -24,17 +24,17 @@ type recordFields struct {
 	Blank       bool            `json:"blank,omitempty"`
 	Warnings    []string        `json:"warnings,omitempty"`
 	Model       string          `json:"model,omitempty"`
-	Usage       pipeline.Usage  `json:"-"`
+	Usage       document.Usage  `json:"-"`
 
-	Attempt     int                   `json:"attempt,omitempty"`
-	Faults      int                   `json:"faults,omitempty"`
-	Doubts      int                   `json:"doubts,omitempty"`
-	WindowStart time.Time             `json:"windowStart,omitzero"`
-	Due         time.Time             `json:"due,omitzero"`
-	Retried     time.Time             `json:"retried,omitzero"`
-	RetriedBy   string                `json:"retriedBy,omitempty"`
-	Error       *pipeline.RecordError `json:"-"`
-	Lease       *pipeline.Lease       `json:"-"`
+	Attempt     int             `json:"attempt,omitempty"`
+	Faults      int             `json:"faults,omitempty"`
+	Doubts      int             `json:"doubts,omitempty"`
+	WindowStart time.Time       `json:"windowStart,omitzero"`
+	Due         time.Time       `json:"due,omitzero"`
+	Retried     time.Time       `json:"retried,omitzero"`
+	RetriedBy   string          `json:"retriedBy,omitempty"`
+	Error       *document.Error `json:"-"`
+	Lease       *document.Lease `json:"-"`
 
 	EventID   string    `json:"eventId,omitempty"`
 	EventTime time.Time `json:"eventTime,omitzero"`
@@ -75,17 +75,17 @@ type leaseDoc struct {
 
 // pageFields is pipeline.PageRecord as recordFields is pipeline.Record.
 type pageFields struct {
-	Page       int                   `json:"page"`
-	Generation int64                 `json:"generation"`
-	Text       string                `json:"text"`
-	Warnings   []string              `json:"warnings,omitempty"`
-	Blank      bool                  `json:"blank"`
-	Error      *pipeline.RecordError `json:"-"`
-	Width      int                   `json:"width,omitempty"`
-	Height     int                   `json:"height,omitempty"`
-	Blocks     []pipeline.Block      `json:"-"`
-	Usage      pipeline.Usage        `json:"-"`
-	Finished   time.Time             `json:"finished,omitzero"`
+	Page       int              `json:"page"`
+	Generation int64            `json:"generation"`
+	Text       string           `json:"text"`
+	Warnings   []string         `json:"warnings,omitempty"`
+	Blank      bool             `json:"blank"`
+	Error      *document.Error  `json:"-"`
+	Width      int              `json:"width,omitempty"`
+	Height     int              `json:"height,omitempty"`
+	Blocks     []document.Block `json:"-"`
+	Usage      document.Usage   `json:"-"`
+	Finished   time.Time        `json:"finished,omitzero"`
 }
 
 type pageDoc struct {

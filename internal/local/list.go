@@ -6,16 +6,16 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-var _ pipeline.Lister = (*Store)(nil)
+var _ document.Lister = (*Store)(nil)
 
 // listBatch is how many records List reads at once. A batch is read whole before fn is called, which may write.
 const listBatch = 200
 
-// List is [pipeline.Lister].List.
-func (s *Store) List(ctx context.Context, q pipeline.Query, fn func(*pipeline.Stored) error) error {
+// List is [document.Lister].List.
+func (s *Store) List(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
 	const byID = "SELECT id, rev, doc FROM records WHERE id > ?1 AND (?2 = '' OR status = ?2) ORDER BY id LIMIT ?3"
 	if !q.DueBy.IsZero() {
 		return s.listDue(ctx, q, fn)
@@ -32,7 +32,7 @@ func (s *Store) List(ctx context.Context, q pipeline.Query, fn func(*pipeline.St
 	}
 }
 
-func (s *Store) listDue(ctx context.Context, q pipeline.Query, fn func(*pipeline.Stored) error) error {
+func (s *Store) listDue(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
 	const byDue = "SELECT id, rev, doc FROM records WHERE due <= ?1 AND (due, id) > (?2, ?3) ORDER BY due, id LIMIT ?4"
 	due, last := int64(-1<<63), ""
 	for {
@@ -48,7 +48,7 @@ func (s *Store) listDue(ctx context.Context, q pipeline.Query, fn func(*pipeline
 }
 
 // each calls fn for those of a batch that q selects.
-func each(batch []*pipeline.Stored, q pipeline.Query, fn func(*pipeline.Stored) error) error {
+func each(batch []*document.Stored, q document.Query, fn func(*document.Stored) error) error {
 	for _, r := range batch {
 		if q.Warning != "" && !slices.Contains(r.Warnings, q.Warning) || q.Model != "" && r.Model != q.Model ||
 			r.Finished.Before(q.FinishedSince) {
@@ -62,9 +62,9 @@ func each(batch []*pipeline.Stored, q pipeline.Query, fn func(*pipeline.Stored) 
 	return nil
 }
 
-// Heads is [pipeline.Lister].Heads.
-func (s *Store) Heads(ctx context.Context, ids []string) ([]*pipeline.Stored, error) {
-	found := make([]*pipeline.Stored, len(ids))
+// Heads is [document.Lister].Heads.
+func (s *Store) Heads(ctx context.Context, ids []string) ([]*document.Stored, error) {
+	found := make([]*document.Stored, len(ids))
 	for i, id := range ids {
 		r, err := s.Get(ctx, id)
 		if err != nil {
@@ -78,19 +78,19 @@ func (s *Store) Heads(ctx context.Context, ids []string) ([]*pipeline.Stored, er
 	return found, nil
 }
 
-// Tally is [pipeline.Lister].Tally.
-func (s *Store) Tally(ctx context.Context) (pipeline.Tally, error) {
+// Tally is [document.Lister].Tally.
+func (s *Store) Tally(ctx context.Context) (document.Tally, error) {
 	const query = `SELECT status, count(*), total(doc ->> '$.pagesDone'), total(doc ->> '$.usage.promptTokens'),
 		total(doc ->> '$.usage.completionTokens') FROM records GROUP BY status`
-	t := pipeline.Tally{Records: map[pipeline.Status]int64{}}
+	t := document.Tally{Records: map[document.Status]int64{}}
 	err := s.rows(ctx, func(rows *sql.Rows) error {
 		var status string
 		var n int64
 		var pages, prompt, completion float64
 		err := rows.Scan(&status, &n, &pages, &prompt, &completion)
-		t.Records[pipeline.Status(status)] = n
+		t.Records[document.Status(status)] = n
 		t.Pages += int64(pages)
-		t.Usage = t.Usage.Add(pipeline.Usage{PromptTokens: int(prompt), CompletionTokens: int(completion)})
+		t.Usage = t.Usage.Add(document.Usage{PromptTokens: int(prompt), CompletionTokens: int(completion)})
 		return err
 	}, query)
 	return t, err

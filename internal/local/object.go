@@ -13,7 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // stamp is how a file's state is told from another: modification time in Unix ns, size in bytes.
@@ -147,11 +147,11 @@ func putObjects(ctx context.Context, tx *sql.Tx, states map[string]object) error
 
 // Delivered says that the event is taken over: its record stands, or it needs none. Until then the event comes again at
 // the next start. It may be repeated; of an event that a newer one of the same name has followed it says nothing.
-func (w *World) Delivered(ctx context.Context, ev pipeline.Event) error {
+func (w *World) Delivered(ctx context.Context, ev document.Event) error {
 	w.known.Lock()
 	defer w.known.Unlock()
 	o, ok := w.objects[ev.Name]
-	if !ok || o.delivered || o.generation != ev.Generation || o.gone != (ev.Kind == pipeline.Deleted) {
+	if !ok || o.delivered || o.generation != ev.Generation || o.gone != (ev.Kind == document.KindDeleted) {
 		return nil
 	}
 	_, err := w.write.ExecContext(ctx, "UPDATE objects SET delivered = 1 WHERE name = ?", ev.Name)
@@ -165,7 +165,7 @@ func (w *World) Delivered(ctx context.Context, ev pipeline.Event) error {
 
 // Again says that the event could not be taken over: the next Scan returns it again, unless a newer one of the same name
 // has taken its place.
-func (w *World) Again(ev pipeline.Event) {
+func (w *World) Again(ev document.Event) {
 	w.known.Lock()
 	defer w.known.Unlock()
 	if o, ok := w.objects[ev.Name]; ok && o.generation == ev.Generation {

@@ -6,20 +6,20 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-var _ pipeline.ObjectLister = (*Store)(nil)
+var _ document.ObjectLister = (*Store)(nil)
 
 // objectBatch is how many objects are read at once.
 const objectBatch = 1000
 
-// ListObjects is [pipeline.ObjectLister]: what the last scan of the directory has found there.
-func (s *Store) ListObjects(ctx context.Context, l pipeline.Listing, fn func(pipeline.Listed) error) error {
+// ListObjects is [document.ObjectLister]: what the last scan of the directory has found there.
+func (s *Store) ListObjects(ctx context.Context, l document.Listing, fn func(document.Listed) error) error {
 	const query = `SELECT name, generation, mtime, size, noticed FROM objects
 		WHERE gone = 0 AND name > ?1 AND substr(name, 1, length(?2)) = ?2 ORDER BY name LIMIT ?3`
 	if l.Bucket != s.bucket {
-		return fmt.Errorf("%w: the bucket of this folder is %s", pipeline.ErrObjectGone, s.bucket)
+		return fmt.Errorf("%w: the bucket of this folder is %s", document.ErrObjectGone, s.bucket)
 	}
 	for last := l.After; ; {
 		batch, err := s.objectRows(ctx, query, last, l.Prefix, objectBatch)
@@ -38,14 +38,14 @@ func (s *Store) ListObjects(ctx context.Context, l pipeline.Listing, fn func(pip
 	}
 }
 
-func (s *Store) objectRows(ctx context.Context, query string, args ...any) ([]pipeline.Listed, error) {
-	var all []pipeline.Listed
+func (s *Store) objectRows(ctx context.Context, query string, args ...any) ([]document.Listed, error) {
+	var all []document.Listed
 	err := s.rows(ctx, func(rows *sql.Rows) error {
 		var name string
 		var o object
 		err := rows.Scan(&name, &o.generation, &o.mtime, &o.size, &o.noticed)
-		all = append(all, pipeline.Listed{
-			Object:     pipeline.Object{Bucket: s.bucket, Name: name, Generation: o.generation},
+		all = append(all, document.Listed{
+			Object:     document.Object{Bucket: s.bucket, Name: name, Generation: o.generation},
 			Attributes: attributes(name, o),
 			Created:    time.Unix(0, o.noticed).UTC(),
 		})
@@ -54,16 +54,16 @@ func (s *Store) objectRows(ctx context.Context, query string, args ...any) ([]pi
 	return all, err
 }
 
-// Live is [pipeline.Objects].Live for a process that only looks on: what the last scan of the directory has seen. The error
-// wraps [pipeline.ErrObjectGone] where there is none.
-func (s *Store) Live(ctx context.Context, bucket, name string) (pipeline.Object, pipeline.Attributes, error) {
+// Live is [document.Objects].Live for a process that only looks on: what the last scan of the directory has seen. The error
+// wraps [document.ErrObjectGone] where there is none.
+func (s *Store) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	const query = "SELECT name, generation, mtime, size, noticed FROM objects WHERE gone = 0 AND name = ?"
 	found, err := s.objectRows(ctx, query, name)
 	if err == nil && (len(found) == 0 || bucket != s.bucket) {
 		err = gone(name)
 	}
 	if err != nil {
-		return pipeline.Object{}, pipeline.Attributes{}, err
+		return document.Object{}, document.Attributes{}, err
 	}
 	return found[0].Object, found[0].Attributes, nil
 }

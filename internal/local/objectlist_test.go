@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // TestBesideAWorld: another process lists what the directory held at the last scan, and may write records beside it.
@@ -30,31 +30,31 @@ func TestBesideAWorld(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	list := func(l pipeline.Listing) (names []string) {
+	list := func(l document.Listing) (names []string) {
 		l.Bucket = s.Bucket()
-		if err := s.ListObjects(t.Context(), l, func(o pipeline.Listed) error { names = append(names, o.Name); return nil }); err != nil {
+		if err := s.ListObjects(t.Context(), l, func(o document.Listed) error { names = append(names, o.Name); return nil }); err != nil {
 			t.Error(err)
 		}
 		return names
 	}
-	if got := list(pipeline.Listing{}); len(got) != 1100 || got[0] != "a.png" || !slices.IsSorted(got) {
+	if got := list(document.Listing{}); len(got) != 1100 || got[0] != "a.png" || !slices.IsSorted(got) {
 		t.Errorf("%d names, the first %q", len(got), got[0])
 	}
-	if got := list(pipeline.Listing{Prefix: "sub/", After: "sub/1097.png"}); !slices.Equal(got, []string{"sub/1098.png", "sub/1099.png"}) {
+	if got := list(document.Listing{Prefix: "sub/", After: "sub/1097.png"}); !slices.Equal(got, []string{"sub/1098.png", "sub/1099.png"}) {
 		t.Errorf("behind a name: %q", got)
 	}
 	o, attrs, err := s.Live(t.Context(), s.Bucket(), "a.png")
 	if want, _, _ := w.Live(t.Context(), s.Bucket(), "a.png"); err != nil || o != want || attrs.Size != 4 {
 		t.Errorf("%+v %+v %v", o, attrs, err)
 	}
-	if _, _, err := s.Live(t.Context(), s.Bucket(), "sub/0003.png"); !errors.Is(err, pipeline.ErrObjectGone) {
+	if _, _, err := s.Live(t.Context(), s.Bucket(), "sub/0003.png"); !errors.Is(err, document.ErrObjectGone) {
 		t.Errorf("of what was removed: %v", err)
 	}
 	watched := make(chan string, 1)
-	go w.Watch(t.Context(), func(_ string, r *pipeline.Record) error { watched <- r.Name; return nil })
-	rec := &pipeline.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: pipeline.Retrying}
-	if _, err := s.Update(t.Context(), o.ID(), nil, func(*pipeline.Record) (*pipeline.Change, error) {
-		return &pipeline.Change{Record: rec}, nil
+	go w.Watch(t.Context(), func(_ string, r *document.Record) error { watched <- r.Name; return nil })
+	rec := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: document.StatusRetrying}
+	if _, err := s.Update(t.Context(), o.ID(), nil, func(*document.Record) (*document.Change, error) {
+		return &document.Change{Record: rec}, nil
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // childRole and childDir tell a copy of the test program that it is a child, and what to do where.
@@ -54,10 +54,10 @@ func writeForEver(dir string) error {
 		return err
 	}
 	for n := int64(1); ; n++ {
-		r := pipeline.Record{Bucket: w.Bucket(), Name: fmt.Sprint(n % 10), Generation: n, Status: pipeline.Processing, Text: strings.Repeat("x", 5000)}
-		p := pipeline.PageRecord{Generation: n, Page: 1, Text: fmt.Sprint(n)}
-		_, err := w.Update(context.Background(), r.Object().ID(), nil, func(*pipeline.Record) (*pipeline.Change, error) {
-			return &pipeline.Change{Record: &r, Pages: []pipeline.PageRecord{p}}, nil
+		r := document.Record{Bucket: w.Bucket(), Name: fmt.Sprint(n % 10), Generation: n, Status: document.StatusProcessing, Text: strings.Repeat("x", 5000)}
+		p := document.Page{Generation: n, Page: 1, Text: fmt.Sprint(n)}
+		_, err := w.Update(context.Background(), r.Object().ID(), nil, func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &r, Pages: []document.Page{p}}, nil
 		})
 		if err != nil {
 			return err
@@ -99,7 +99,7 @@ func watchUntilEnd(dir string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	fmt.Println("watches", s.Bucket())
 	open := map[string]bool{}
-	return s.Watch(ctx, func(id string, r *pipeline.Record) error {
+	return s.Watch(ctx, func(id string, r *document.Record) error {
 		if open[id] = !r.Status.Ended(); r.Name == "end" {
 			cancel()
 			for id, o := range open {

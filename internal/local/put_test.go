@@ -9,7 +9,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // TestPut: a file appears whole, under its name and nowhere else, and takes nobody's place unasked.
@@ -151,13 +151,13 @@ func TestOpenBeside(t *testing.T) {
 	}
 	other := o
 	other.Generation++
-	if _, err := s.Open(t.Context(), other); !errors.Is(err, pipeline.ErrObjectGone) {
+	if _, err := s.Open(t.Context(), other); !errors.Is(err, document.ErrObjectGone) {
 		t.Errorf("%v", err)
 	}
 	if err := os.WriteFile(path, []byte("changed since"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Open(t.Context(), o); !errors.Is(err, pipeline.ErrObjectGone) {
+	if _, err := s.Open(t.Context(), o); !errors.Is(err, document.ErrObjectGone) {
 		t.Errorf("%v", err)
 	}
 }

@@ -6,14 +6,14 @@ import (
 	"errors"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // watchBatch is how many records Watch reads at once: a record may be about a megabyte.
 const watchBatch = 32
 
-// Get is [pipeline.Records].Get.
-func (s *Store) Get(ctx context.Context, id string) (*pipeline.Stored, error) {
+// Get is [document.Records].Get.
+func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
 	var rev int64
 	var doc []byte
 	err := s.read.QueryRowContext(ctx, "SELECT rev, doc FROM records WHERE id = ?", id).Scan(&rev, &doc)
@@ -27,13 +27,13 @@ func (s *Store) Get(ctx context.Context, id string) (*pipeline.Stored, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline.Stored{Record: r, Version: rev}, nil
+	return &document.Stored{Record: r, Version: rev}, nil
 }
 
-// Pages is [pipeline.Records].Pages.
-func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]pipeline.PageRecord, error) {
+// Pages is [document.Records].Pages.
+func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
 	const query = "SELECT doc FROM pages WHERE id = ? AND generation = ? ORDER BY page"
-	var pages []pipeline.PageRecord
+	var pages []document.Page
 	err := s.rows(ctx, func(rows *sql.Rows) error {
 		var doc []byte
 		if err := rows.Scan(&doc); err != nil {
@@ -49,15 +49,15 @@ func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]pipel
 	return pages, nil
 }
 
-// Due is [pipeline.Records].Due. Records due at the same time come in the order of their ids.
-func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*pipeline.Stored, error) {
+// Due is [document.Records].Due. Records due at the same time come in the order of their ids.
+func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
 	const query = "SELECT id, rev, doc FROM records WHERE due <= ? ORDER BY due, id LIMIT ?"
 	_, due, err := s.list(ctx, query, nanos(now), max(limit, 0))
 	return due, err
 }
 
-// Watch is [pipeline.Watcher].Watch: the records that there are come in the order of their last commits.
-func (s *Store) Watch(ctx context.Context, fn func(id string, r *pipeline.Record) error) error {
+// Watch is [document.Watcher].Watch: the records that there are come in the order of their last commits.
+func (s *Store) Watch(ctx context.Context, fn func(id string, r *document.Record) error) error {
 	const query = "SELECT id, rev, doc FROM records WHERE rev > ? ORDER BY rev LIMIT ?"
 	for seen := int64(0); ; {
 		changed := s.woken() // before the query: what it misses wakes us
@@ -107,7 +107,7 @@ func (s *Store) wake() {
 }
 
 // list reads records by a query for id, rev and doc.
-func (s *Store) list(ctx context.Context, query string, args ...any) (ids []string, records []*pipeline.Stored, err error) {
+func (s *Store) list(ctx context.Context, query string, args ...any) (ids []string, records []*document.Stored, err error) {
 	err = s.rows(ctx, func(rows *sql.Rows) error {
 		var id string
 		var rev int64
@@ -117,7 +117,7 @@ func (s *Store) list(ctx context.Context, query string, args ...any) (ids []stri
 		}
 		r, err := decodeRecord(doc)
 		ids = append(ids, id)
-		records = append(records, &pipeline.Stored{Record: r, Version: rev})
+		records = append(records, &document.Stored{Record: r, Version: rev})
 		return err
 	}, query, args...)
 	if err != nil {

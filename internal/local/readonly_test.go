@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 func TestReadOnlyBesideAWriter(t *testing.T) {
@@ -56,7 +56,7 @@ func TestOpenReadOnly(t *testing.T) {
 			t.Errorf("read-only store shows %v, %s, %s", got, s.TextPath("b"), s.Bucket())
 		}
 		_, err = s.Update(t.Context(), "id", nil, nil)
-		if err2 := s.ClearPages(t.Context(), "id", 0); !errors.Is(err, pipeline.ErrStoreMisconfigured) || !errors.Is(err2, pipeline.ErrStoreMisconfigured) {
+		if err2 := s.ClearPages(t.Context(), "id", 0); !errors.Is(err, document.ErrStoreMisconfigured) || !errors.Is(err2, document.ErrStoreMisconfigured) {
 			t.Errorf("writing: %v, %v", err, err2)
 		}
 		if err := errors.Join(s.Close(), s.Close()); err != nil {

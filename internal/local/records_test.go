@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
-	"github.com/bucketocr/bucketocr/internal/pipeline/pipelinetest"
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 )
 
 // openWorld opens dir until the test ends.
@@ -34,10 +34,10 @@ func closeWorld(t testing.TB, w *World) {
 
 // put stores r as it is under its own id.
 
-func put(t testing.TB, w *World, r pipeline.Record, pages ...pipeline.PageRecord) *pipeline.Stored {
+func put(t testing.TB, w *World, r document.Record, pages ...document.Page) *document.Stored {
 	t.Helper()
-	got, err := w.Update(t.Context(), r.Object().ID(), nil, func(*pipeline.Record) (*pipeline.Change, error) {
-		return &pipeline.Change{Record: &r, Pages: pages}, nil
+	got, err := w.Update(t.Context(), r.Object().ID(), nil, func(*document.Record) (*document.Change, error) {
+		return &document.Change{Record: &r, Pages: pages}, nil
 	})
 	if err != nil {
 		t.Fatalf("Update: %v", err)
@@ -47,9 +47,9 @@ func put(t testing.TB, w *World, r pipeline.Record, pages ...pipeline.PageRecord
 
 // get reads the record of a name, which has to be there.
 
-func get(t testing.TB, s *Store, name string) *pipeline.Stored {
+func get(t testing.TB, s *Store, name string) *document.Stored {
 	t.Helper()
-	got, err := s.Get(t.Context(), pipeline.Object{Bucket: s.Bucket(), Name: name}.ID())
+	got, err := s.Get(t.Context(), document.Object{Bucket: s.Bucket(), Name: name}.ID())
 	if err != nil || got == nil {
 		t.Fatalf("Get of %s = %v, %v", name, got, err)
 	}
@@ -58,12 +58,12 @@ func get(t testing.TB, s *Store, name string) *pipeline.Stored {
 
 // retrying is a small record in the bucket of w.
 
-func retrying(w *World, name string) pipeline.Record {
-	return pipeline.Record{Bucket: w.Bucket(), Name: name, Generation: 7, Status: pipeline.Retrying, Due: time.Unix(1, 0)}
+func retrying(w *World, name string) document.Record {
+	return document.Record{Bucket: w.Bucket(), Name: name, Generation: 7, Status: document.StatusRetrying, Due: time.Unix(1, 0)}
 }
 
 func TestRecords(t *testing.T) {
-	pipelinetest.Records(t, func(t *testing.T) pipeline.Records { return openWorld(t, t.TempDir()) })
+	documenttest.Records(t, func(t *testing.T) document.Records { return openWorld(t, t.TempDir()) })
 }
 
 // What one process wrote, the next one reads: every field, times to the nanosecond, in UTC.
@@ -78,10 +78,10 @@ func TestRecords(t *testing.T) {
 
 func TestConflict(t *testing.T) {
 	w := openWorld(t, t.TempDir())
-	id := pipeline.Object{Bucket: w.Bucket(), Name: "a"}.ID()
+	id := document.Object{Bucket: w.Bucket(), Name: "a"}.ID()
 	for _, stands := range []bool{false, true} { // first it is made by somebody else, then it is changed
 		var seen []bool
-		got, err := w.Update(t.Context(), id, nil, func(old *pipeline.Record) (*pipeline.Change, error) {
+		got, err := w.Update(t.Context(), id, nil, func(old *document.Record) (*document.Change, error) {
 			seen = append(seen, old != nil)
 			next := retrying(w, "a")
 			if old != nil {
@@ -93,7 +93,7 @@ func TestConflict(t *testing.T) {
 				put(t, w, other)
 			}
 			next.Faults++
-			return &pipeline.Change{Record: &next}, nil
+			return &document.Change{Record: &next}, nil
 		})
 		if want := []bool{stands, true}; err != nil || !reflect.DeepEqual(seen, want) {
 			t.Fatalf("the function saw a record %v, %v; want %v", seen, err, want)
@@ -128,17 +128,17 @@ func TestLostAnswer(t *testing.T) {
 				return err
 			}
 			calls := 0
-			got, err := w.Update(t.Context(), first.Object().ID(), first, func(old *pipeline.Record) (*pipeline.Change, error) {
+			got, err := w.Update(t.Context(), first.Object().ID(), first, func(old *document.Record) (*document.Change, error) {
 				calls++
 				next := *old
 				next.Faults++
-				return &pipeline.Change{Record: &next}, nil
+				return &document.Change{Record: &next}, nil
 			})
 			stands := get(t, w.Store, "a")
 			if test.stands && (err != nil || !reflect.DeepEqual(got, stands) || stands.Faults != 1) {
 				t.Errorf("Update = %+v, %v; there stands %+v", got, err, stands)
 			}
-			if !test.stands && (!errors.Is(err, pipeline.ErrStoreUnavailable) || stands.Faults != 0 || stands.Doubts != test.doubts) {
+			if !test.stands && (!errors.Is(err, document.ErrStoreUnavailable) || stands.Faults != 0 || stands.Doubts != test.doubts) {
 				t.Errorf("Update: %v; there stands %+v", err, stands)
 			}
 			if calls != 1 {
@@ -184,7 +184,7 @@ func TestWatchManyBatches(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var lengths []int
-	err := w.Watch(ctx, func(_ string, r *pipeline.Record) error {
+	err := w.Watch(ctx, func(_ string, r *document.Record) error {
 		if lengths = append(lengths, len(r.Name)); len(lengths) == n {
 			cancel()
 		}
@@ -203,8 +203,8 @@ func TestWatchManyBatches(t *testing.T) {
 func TestWatchEndsWithTheStore(t *testing.T) {
 	w := openWorld(t, t.TempDir())
 	put(t, w, retrying(w, "a"))
-	err := w.Watch(t.Context(), func(string, *pipeline.Record) error { return w.Close() })
-	if !errors.Is(err, pipeline.ErrStoreUnavailable) {
+	err := w.Watch(t.Context(), func(string, *document.Record) error { return w.Close() })
+	if !errors.Is(err, document.ErrStoreUnavailable) {
 		t.Errorf("Watch over a closed store: %v", err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // settled is the age from which a file first seen counts as written to its end.
@@ -19,7 +19,7 @@ const settled = 2 * time.Second
 type Changes struct {
 	// Events that were not delivered yet, in the order of their names. Each is returned once by a World; the caller keeps
 	// it until it says Delivered or Again.
-	Events []pipeline.Event
+	Events []document.Event
 	// Pending is how many new or changed files wait until they are stable. Their events come with a later Scan.
 	Pending int
 	// Passed lists what is no object, each once by a World.
@@ -34,7 +34,7 @@ type Changes struct {
 // follows. What a Scan tells, it has stored before, so an event keeps its generation, id and time however often it is
 // returned. A file or folder that cannot be looked at keeps its state.
 //
-// Errors wrap [pipeline.ErrStorageUnavailable] (the directory cannot be read or is no longer there) or those of the
+// Errors wrap [document.ErrStorageUnavailable] (the directory cannot be read or is no longer there) or those of the
 // store, or are the context's; nothing is lost then, the next Scan finds it.
 func (w *World) Scan(ctx context.Context) (Changes, error) {
 	w.scanning.Lock()
@@ -81,10 +81,10 @@ func (w *World) compare(s *survey, now time.Time) (states map[string]object, uns
 
 // hand returns the events of the known states that are neither delivered nor handed out. A state whose file is about to
 // have a newer one is left out: that one's event replaces its own.
-func (w *World) hand(unsettled map[string]stamp) []pipeline.Event {
+func (w *World) hand(unsettled map[string]stamp) []document.Event {
 	w.known.Lock()
 	defer w.known.Unlock()
-	var events []pipeline.Event
+	var events []document.Event
 	for name, o := range w.objects {
 		if _, replaced := unsettled[name]; o.delivered || o.handed || replaced {
 			continue
@@ -93,20 +93,20 @@ func (w *World) hand(unsettled map[string]stamp) []pipeline.Event {
 		w.objects[name] = o
 		events = append(events, w.event(name, o))
 	}
-	slices.SortFunc(events, func(a, b pipeline.Event) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(events, func(a, b document.Event) int { return strings.Compare(a.Name, b.Name) })
 	return events
 }
 
 // event is the event of a state. It depends on nothing else, so that a repeated one is the same.
-func (w *World) event(name string, o object) pipeline.Event {
-	ev := pipeline.Event{
-		Kind:       pipeline.Finalized,
+func (w *World) event(name string, o object) document.Event {
+	ev := document.Event{
+		Kind:       document.KindFinalized,
 		Time:       time.Unix(0, o.noticed).UTC(),
 		Object:     w.object(name, o),
 		Attributes: attributes(name, o),
 	}
 	if o.gone {
-		ev.Kind = pipeline.Deleted
+		ev.Kind = document.KindDeleted
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %s", ev.Kind, ev.Generation, ev.Object.ID()))
 	ev.ID = hex.EncodeToString(sum[:16])

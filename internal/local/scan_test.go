@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // Times of files: long is over, or in an hour, so that no test depends on how fast it runs.
@@ -61,11 +61,11 @@ func scan(t *testing.T, w *World) (events string, c Changes) {
 
 // short says events in one line: + for a file, - for its end.
 
-func short(events []pipeline.Event) string {
+func short(events []document.Event) string {
 	var words []string
 	for _, ev := range events {
 		sign := "+"
-		if ev.Kind == pipeline.Deleted {
+		if ev.Kind == document.KindDeleted {
 			sign = "-"
 		}
 		words = append(words, sign+ev.Name)
@@ -152,12 +152,12 @@ func TestScan(t *testing.T) {
 
 // checkEvents checks what holds for all events: an end is that of the last generation, a file has a greater one.
 
-func checkEvents(t *testing.T, w *World, events []pipeline.Event, generations map[string]int64) {
+func checkEvents(t *testing.T, w *World, events []document.Event, generations map[string]int64) {
 	t.Helper()
 	for _, ev := range events {
 		last := generations[ev.Name]
 		generations[ev.Name] = ev.Generation
-		if ev.Kind == pipeline.Deleted {
+		if ev.Kind == document.KindDeleted {
 			if ev.Generation != last {
 				t.Errorf("%s: end of generation %d, want %d", ev.Name, ev.Generation, last)
 			}
@@ -183,10 +183,10 @@ func TestEventFields(t *testing.T) {
 		t.Fatalf("Scan = %+v, %v", c, err)
 	}
 	ev := c.Events[0]
-	want := pipeline.Event{
-		Kind: pipeline.Finalized, ID: ev.ID, Time: ev.Time,
-		Object:     pipeline.Object{Bucket: filepath.Base(dir), Name: "sub/Scan 1.JPG", Generation: long.UnixNano()},
-		Attributes: pipeline.Attributes{ContentType: "image/jpeg", Size: 5},
+	want := document.Event{
+		Kind: document.KindFinalized, ID: ev.ID, Time: ev.Time,
+		Object:     document.Object{Bucket: filepath.Base(dir), Name: "sub/Scan 1.JPG", Generation: long.UnixNano()},
+		Attributes: document.Attributes{ContentType: "image/jpeg", Size: 5},
 	}
 	if !reflect.DeepEqual(ev, want) {
 		t.Errorf("event is %+v, want %+v", ev, want)

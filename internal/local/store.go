@@ -11,15 +11,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Store is the records of one directory. It is a [pipeline.Records] and a [pipeline.Watcher]; all methods may be called
+// Store is the records of one directory. It is a [document.Records] and a [document.Watcher]; all methods may be called
 // concurrently. Times are kept to the nanosecond and come back in UTC; empty slices and maps come back nil.
 //
-// Errors are as [pipeline.Records] says: [pipeline.ErrStoreUnavailable] where the disk is full or fails or the store is
-// closed, [pipeline.ErrStoreMisconfigured] where the database is damaged or may not be written,
-// [pipeline.ErrStoreRejected] where a document is over 1 GB or holds a time beyond the year 9999.
+// Errors are as [document.Records] says: [document.ErrStoreUnavailable] where the disk is full or fails or the store is
+// closed, [document.ErrStoreMisconfigured] where the database is damaged or may not be written,
+// [document.ErrStoreRejected] where a document is over 1 GB or holds a time beyond the year 9999.
 type Store struct {
 	folder folder
 	bucket string
@@ -32,8 +32,8 @@ type Store struct {
 }
 
 var (
-	_ pipeline.Records = (*Store)(nil)
-	_ pipeline.Watcher = (*Store)(nil)
+	_ document.Records = (*Store)(nil)
+	_ document.Watcher = (*Store)(nil)
 )
 
 // readers is how many reads run at once.
@@ -43,7 +43,7 @@ const readers = 4
 const pollEvery = 200 * time.Millisecond
 
 // OpenReadOnly opens the records of dir to look on, while another process works in dir or after. Update and ClearPages of
-// this store fail with [pipeline.ErrStoreMisconfigured]; Watch sees commits at most 200 ms late. It takes no lock and may
+// this store fail with [document.ErrStoreMisconfigured]; Watch sees commits at most 200 ms late. It takes no lock and may
 // be called any number of times. A directory in which nothing has run yet is an error.
 func OpenReadOnly(dir string) (*Store, error) {
 	f, err := findFolder(dir)
@@ -91,7 +91,7 @@ func openStore(f folder) (*Store, error) {
 // unusable is the sentence for a database that cannot be opened.
 func (f folder) unusable(err error) error {
 	err = classify(context.Background(), err)
-	if errors.Is(err, pipeline.ErrStoreMisconfigured) {
+	if errors.Is(err, document.ErrStoreMisconfigured) {
 		return fmt.Errorf("records in %s cannot be used: %w (to start anew, move that file away; every image is read again then)",
 			f.database(), err)
 	}
@@ -101,7 +101,7 @@ func (f folder) unusable(err error) error {
 // Bucket is the name of the bucket: see the package's doc.
 func (s *Store) Bucket() string { return s.bucket }
 
-// Close ends the store. What runs at that time fails with [pipeline.ErrStoreUnavailable]; Watch wants its context ended
+// Close ends the store. What runs at that time fails with [document.ErrStoreUnavailable]; Watch wants its context ended
 // first. It may be called twice.
 func (s *Store) Close() error {
 	err := s.read.Close()
@@ -111,11 +111,11 @@ func (s *Store) Close() error {
 	return err
 }
 
-// Update is [pipeline.Records].Update. A refusal of fn (an error or no change) never rests on the belief alone: the record
+// Update is [document.Records].Update. A refusal of fn (an error or no change) never rests on the belief alone: the record
 // is read and fn asked again.
-func (s *Store) Update(ctx context.Context, id string, from *pipeline.Stored, fn pipeline.UpdateFunc) (*pipeline.Stored, error) {
+func (s *Store) Update(ctx context.Context, id string, from *document.Stored, fn document.UpdateFunc) (*document.Stored, error) {
 	if s.write == nil {
-		return nil, fmt.Errorf("%w: opened read-only", pipeline.ErrStoreMisconfigured)
+		return nil, fmt.Errorf("%w: opened read-only", document.ErrStoreMisconfigured)
 	}
 	for now, believed := from, from != nil; ; believed = false {
 		if !believed {
@@ -141,7 +141,7 @@ func (s *Store) Update(ctx context.Context, id string, from *pipeline.Stored, fn
 }
 
 // state takes apart what stands, or is believed to stand, in the store.
-func state(s *pipeline.Stored) (*pipeline.Record, int64) {
+func state(s *document.Stored) (*document.Record, int64) {
 	if s == nil || s.Record == nil {
 		return nil, 0
 	}
@@ -149,17 +149,17 @@ func state(s *pipeline.Stored) (*pipeline.Record, int64) {
 }
 
 // stamped makes the record of the change as it will stand, under a fresh write id.
-func stamped(c *pipeline.Change, now time.Time) *pipeline.Record {
+func stamped(c *document.Change, now time.Time) *document.Record {
 	r := *c.Record
 	r.Write = rand.Text()
 	r.Updated = now
-	if c.Stamps&pipeline.StampCreated != 0 {
+	if c.Stamps&document.StampCreated != 0 {
 		r.Created = now
 	}
-	if c.Stamps&pipeline.StampStarted != 0 {
+	if c.Stamps&document.StampStarted != 0 {
 		r.Started = now
 	}
-	if c.Stamps&pipeline.StampFinished != 0 {
+	if c.Stamps&document.StampFinished != 0 {
 		r.Finished = now
 	}
 	return &r

@@ -12,7 +12,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 const (
@@ -30,7 +30,7 @@ var looksLikeText = regexp.MustCompile(`(?i)\.md~*$`)
 // textName is where the text of an object lies below the folder of texts: NAME.md. No two objects share one, and none
 // needs a folder where another has its file: folders whose name ends in .md get a ~ more, and names that are too long for
 // a path go by their id.
-func textName(o pipeline.Object) string {
+func textName(o document.Object) string {
 	segments := strings.Split(o.Name, "/")
 	last := len(segments) - 1
 	for i := range segments[:last] {
@@ -50,11 +50,11 @@ func textName(o pipeline.Object) string {
 
 // TextPath is the absolute path of the file that holds the text of the object, or will hold it.
 func (s *Store) TextPath(name string) string {
-	return filepath.Join(s.folder.texts(), textName(pipeline.Object{Bucket: s.bucket, Name: name}))
+	return filepath.Join(s.folder.texts(), textName(document.Object{Bucket: s.bucket, Name: name}))
 }
 
 // WriteText brings the file at TextPath in line with a record of this store: see [World.WriteTextFrom].
-func (w *World) WriteText(ctx context.Context, r *pipeline.Record) (path string, err error) {
+func (w *World) WriteText(ctx context.Context, r *document.Record) (path string, err error) {
 	return w.WriteTextFrom(ctx, w.Store, r)
 }
 
@@ -64,9 +64,9 @@ func (w *World) WriteText(ctx context.Context, r *pipeline.Record) (path string,
 // step, never seen half-written, and not touched where it is right already. One call works at a time.
 //
 // Errors are the store's, the context's or the file system's; it may be repeated after any.
-func (w *World) WriteTextFrom(ctx context.Context, pages pipeline.Records, r *pipeline.Record) (path string, err error) {
+func (w *World) WriteTextFrom(ctx context.Context, pages document.Records, r *document.Record) (path string, err error) {
 	path = w.TextPath(r.Name)
-	if r.Status != pipeline.Done {
+	if r.Status != document.StatusDone {
 		return "", w.removeText(path)
 	}
 	text, err := textOf(ctx, pages, r)
@@ -85,7 +85,7 @@ func (w *World) WriteTextFrom(ctx context.Context, pages pipeline.Records, r *pi
 }
 
 // textOf is what the file shall hold.
-func textOf(ctx context.Context, records pipeline.Records, r *pipeline.Record) ([]byte, error) {
+func textOf(ctx context.Context, records document.Records, r *document.Record) ([]byte, error) {
 	text := r.Text
 	if r.TextInPages {
 		pages, err := records.Pages(ctx, r.Object().ID(), r.Generation)
@@ -96,7 +96,7 @@ func textOf(ctx context.Context, records pipeline.Records, r *pipeline.Record) (
 		for i, p := range pages {
 			texts[i] = p.Text
 		}
-		text = strings.Join(texts, pipeline.PageBreak)
+		text = strings.Join(texts, document.PageBreak)
 	}
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"

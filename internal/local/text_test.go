@@ -10,16 +10,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // finished is a done record in the bucket of w.
-func finished(w *World, name, text string) *pipeline.Record {
-	return &pipeline.Record{Bucket: w.Bucket(), Name: name, Generation: 7, Status: pipeline.Done, Text: text, Pages: 1}
+func finished(w *World, name, text string) *document.Record {
+	return &document.Record{Bucket: w.Bucket(), Name: name, Generation: 7, Status: document.StatusDone, Text: text, Pages: 1}
 }
 
 // writeText has to work, at the place that TextPath tells.
-func writeText(t *testing.T, w *World, r *pipeline.Record) string {
+func writeText(t *testing.T, w *World, r *document.Record) string {
 	t.Helper()
 	path, err := w.WriteText(t.Context(), r)
 	if err != nil || path != w.TextPath(r.Name) {
@@ -58,8 +58,8 @@ func TestWriteTextOfPages(t *testing.T) {
 	w := openWorld(t, t.TempDir())
 	r := finished(w, "book.pdf", "")
 	r.TextInPages, r.Pages = true, 3
-	put(t, w, *r, pipeline.PageRecord{Page: 3, Generation: 7, Text: "three"}, pipeline.PageRecord{Page: 1, Generation: 7, Text: "one"},
-		pipeline.PageRecord{Page: 2, Generation: 7}, pipeline.PageRecord{Page: 1, Generation: 6, Text: "of another generation"})
+	put(t, w, *r, document.Page{Page: 3, Generation: 7, Text: "three"}, document.Page{Page: 1, Generation: 7, Text: "one"},
+		document.Page{Page: 2, Generation: 7}, document.Page{Page: 1, Generation: 6, Text: "of another generation"})
 	wantFile(t, writeText(t, w, r), "one\n\f\n\n\f\nthree\n")
 
 	other := openWorld(t, t.TempDir()) // records from elsewhere, texts here
@@ -70,14 +70,14 @@ func TestWriteTextOfPages(t *testing.T) {
 	wantFile(t, at, "one\n\f\n\n\f\nthree\n")
 
 	closeWorld(t, w)
-	if _, err := w.WriteText(t.Context(), r); !errors.Is(err, pipeline.ErrStoreUnavailable) {
+	if _, err := w.WriteText(t.Context(), r); !errors.Is(err, document.ErrStoreUnavailable) {
 		t.Errorf("without the pages: %v", err)
 	}
 }
 
 // A record that has no text has no file, and no empty folders are left of one.
 func TestTextEndsWithItsRecord(t *testing.T) {
-	for _, status := range []pipeline.Status{pipeline.Processing, pipeline.Retrying, pipeline.Failed, pipeline.Erased} {
+	for _, status := range []document.Status{document.StatusProcessing, document.StatusRetrying, document.StatusFailed, document.StatusDeleted} {
 		w := openWorld(t, t.TempDir())
 		a, b := finished(w, "x/y/a", "A"), finished(w, "x/b", "B")
 		writeText(t, w, a)
@@ -139,7 +139,7 @@ func TestTextCannotBeWritten(t *testing.T) {
 	_, err = w.WriteText(t.Context(), finished(w, "sub/a", "text"))
 	wantError(t, err, `text of "sub/a" cannot be written`)
 	r := finished(w, "a", "")
-	r.Status = pipeline.Erased
+	r.Status = document.StatusDeleted
 	_, err = w.WriteText(t.Context(), r)
 	wantError(t, err, "cannot be removed")
 	entries, _ := os.ReadDir(w.folder.texts())
@@ -160,7 +160,7 @@ func TestTextCollisions(t *testing.T) {
 	}
 	w := openWorld(t, t.TempDir())
 	for _, name := range names {
-		if n := len(textName(pipeline.Object{Name: name})); n > maxPath {
+		if n := len(textName(document.Object{Name: name})); n > maxPath {
 			t.Errorf("the text of a name of %d bytes needs a path of %d", len(name), n)
 		}
 	}
@@ -188,8 +188,8 @@ func FuzzTextName(f *testing.F) {
 		if !validName(a) || !validName(b) || strings.EqualFold(a, b) {
 			t.Skip()
 		}
-		first := filepath.ToSlash(textName(pipeline.Object{Bucket: "b", Name: a}))
-		second := filepath.ToSlash(textName(pipeline.Object{Bucket: "b", Name: b}))
+		first := filepath.ToSlash(textName(document.Object{Bucket: "b", Name: a}))
+		second := filepath.ToSlash(textName(document.Object{Bucket: "b", Name: b}))
 		if strings.EqualFold(first, second) {
 			t.Errorf("%q and %q share %q", a, b, first)
 		}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // Passed is a name in the directory that is no object, and why, as an ending of the sentence "passed over: it …".
@@ -54,7 +54,7 @@ func (w *World) walk(ctx context.Context, s *survey, dir string) error {
 	switch {
 	case err == nil:
 	case dir == ".":
-		return fmt.Errorf("%w: folder %s cannot be read: %w", pipeline.ErrStorageUnavailable, string(w.folder), err)
+		return fmt.Errorf("%w: folder %s cannot be read: %w", document.ErrStorageUnavailable, string(w.folder), err)
 	case missing(err):
 		return nil // vanished since it was listed
 	default:

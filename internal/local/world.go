@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // World is a directory as bucket with its records, held by this process alone. All methods may be called concurrently.
@@ -27,7 +27,7 @@ type World struct {
 	texts sync.Mutex // guards the tree of texts
 }
 
-var _ pipeline.Objects = (*World)(nil)
+var _ document.Objects = (*World)(nil)
 
 // Open takes the directory for this process and opens its records, creating what is missing. It fails where another
 // process works in it, where dir is a file or cannot be written, and where its records are damaged, not ours or a newer
@@ -96,8 +96,8 @@ func (w *World) Orphans(ctx context.Context) (int, error) {
 	return len(ids), nil
 }
 
-func endLease(old *pipeline.Record) (*pipeline.Change, error) {
-	if old == nil || old.Status != pipeline.Processing {
+func endLease(old *document.Record) (*document.Change, error) {
+	if old == nil || old.Status != document.StatusProcessing {
 		return nil, nil
 	}
 	next, now := *old, time.Now()
@@ -107,7 +107,7 @@ func endLease(old *pipeline.Record) (*pipeline.Change, error) {
 		lease.Expires = now
 		next.Lease = &lease
 	}
-	return &pipeline.Change{Record: &next}, nil
+	return &document.Change{Record: &next}, nil
 }
 
 // held fails where the directory on which this world rests is no longer the one at its path (removed, unmounted, moved):
@@ -115,12 +115,12 @@ func endLease(old *pipeline.Record) (*pipeline.Change, error) {
 func (w *World) held() error {
 	mine, err := w.lock.Stat()
 	if err != nil {
-		return fmt.Errorf("%w: %w", pipeline.ErrStorageUnavailable, err)
+		return fmt.Errorf("%w: %w", document.ErrStorageUnavailable, err)
 	}
 	there, err := os.Stat(w.folder.lock())
 	if err != nil || !os.SameFile(mine, there) {
 		return fmt.Errorf("%w: %s was moved or removed while bucketocr up works in it",
-			pipeline.ErrStorageUnavailable, w.folder.ours())
+			document.ErrStorageUnavailable, w.folder.ours())
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // wantError checks that an error is a sentence with all the words.
@@ -124,9 +124,9 @@ func TestOrphans(t *testing.T) {
 	dir := t.TempDir()
 	w := openWorld(t, dir)
 	held := retrying(w, "held")
-	held.Status = pipeline.Processing
+	held.Status = document.StatusProcessing
 	held.Due = time.Now().Add(time.Hour)
-	held.Lease = &pipeline.Lease{ID: "dead", Expires: held.Due, Alone: true}
+	held.Lease = &document.Lease{ID: "dead", Expires: held.Due, Alone: true}
 	held.Attempt = 3
 	put(t, w, held)
 	other := put(t, w, retrying(w, "other"))
@@ -141,7 +141,7 @@ func TestOrphans(t *testing.T) {
 	if got.Lease.Expires.After(now) || got.Lease.Expires.Before(before) || !got.Due.Equal(got.Lease.Expires) {
 		t.Errorf("lease ends %v, due %v; want now, %v", got.Lease.Expires, got.Due, now)
 	}
-	if got.Lease.ID != "dead" || !got.Lease.Alone || got.Status != pipeline.Processing || got.Attempt != 3 {
+	if got.Lease.ID != "dead" || !got.Lease.Alone || got.Status != document.StatusProcessing || got.Attempt != 3 {
 		t.Errorf("the sweep must find the dead attempt as it was, found %+v", got.Record)
 	}
 	if again := get(t, w.Store, "other"); again.Version != other.Version {
@@ -151,7 +151,7 @@ func TestOrphans(t *testing.T) {
 		t.Errorf("%d records due, %v; want 2", len(due), err)
 	}
 	old := *got.Record
-	old.Status = pipeline.Done
+	old.Status = document.StatusDone
 	if c, err := endLease(&old); c != nil || err != nil {
 		t.Error("a record that ended meanwhile must be left alone")
 	}

@@ -10,11 +10,12 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
 // Observer is what the pipeline tells; nil where nothing is sent.
-func (t *Telemetry) Observer() pipeline.Observer {
+func (t *Telemetry) Observer() worker.Observer {
 	if t == nil {
 		return nil
 	}
@@ -28,12 +29,12 @@ type observer struct{ t *Telemetry }
 type sweptKey struct{}
 
 // operations are the conventions' words for what happened to an object.
-var operations = map[pipeline.Kind]attribute.KeyValue{
-	pipeline.Finalized: semconv.FaaSDocumentOperationInsert,
-	pipeline.Deleted:   semconv.FaaSDocumentOperationDelete,
+var operations = map[document.Kind]attribute.KeyValue{
+	document.KindFinalized: semconv.FaaSDocumentOperationInsert,
+	document.KindDeleted:   semconv.FaaSDocumentOperationDelete,
 }
 
-func (o observer) Delivery(ctx context.Context, ev pipeline.Event) (context.Context, func(pipeline.Delivered)) {
+func (o observer) Delivery(ctx context.Context, ev document.Event) (context.Context, func(worker.Delivered)) {
 	kind, trigger := trace.SpanKindServer, semconv.FaaSTriggerDatasource
 	if ctx.Value(sweptKey{}) != nil {
 		kind, trigger = trace.SpanKindInternal, semconv.FaaSTriggerTimer
@@ -43,7 +44,7 @@ func (o observer) Delivery(ctx context.Context, ev pipeline.Event) (context.Cont
 		semconv.FaaSDocumentTime(ev.Time.UTC().Format(time.RFC3339Nano)), semconv.CloudEventsEventID(ev.ID),
 		attribute.Int64("bucketocr.generation", ev.Generation),
 	))
-	return ctx, func(d pipeline.Delivered) {
+	return ctx, func(d worker.Delivered) {
 		span.SetAttributes(
 			attribute.String("bucketocr.outcome", string(d.Outcome)), attribute.String("bucketocr.document", d.Document),
 			attribute.String("bucketocr.status", string(d.Status)), attribute.Int("bucketocr.attempt", d.Attempt),
@@ -59,7 +60,7 @@ func (o observer) Delivery(ctx context.Context, ev pipeline.Event) (context.Cont
 	}
 }
 
-func (o observer) delivered(ctx context.Context, trigger attribute.KeyValue, d pipeline.Delivered) {
+func (o observer) delivered(ctx context.Context, trigger attribute.KeyValue, d worker.Delivered) {
 	m := o.t.measured
 	m.deliveries.Add(ctx, 1, metric.WithAttributes(attribute.String("bucketocr.outcome", string(d.Outcome)), trigger))
 	if d.Fault.Code != "" {
@@ -80,10 +81,10 @@ func finish(span trace.Span, code string) {
 	span.End()
 }
 
-func (o observer) Sweep(ctx context.Context) (context.Context, func(pipeline.Swept)) {
+func (o observer) Sweep(ctx context.Context) (context.Context, func(worker.Swept)) {
 	ctx = context.WithValue(ctx, sweptKey{}, true)
 	ctx, span := o.t.tracer.Start(ctx, "sweep", trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(semconv.FaaSTriggerTimer))
-	return ctx, func(s pipeline.Swept) {
+	return ctx, func(s worker.Swept) {
 		span.SetAttributes(attribute.Int("bucketocr.sweep.taken", s.Taken), attribute.Int("bucketocr.sweep.due", s.Due),
 			attribute.Float64("bucketocr.sweep.overdue", s.Overdue.Seconds()), attribute.Int("bucketocr.sweep.past_window", s.PastWindow))
 		if s.Fault.Code == "" { // else it does not know
@@ -101,9 +102,9 @@ func (o observer) Part(ctx context.Context, name string) func(code string) {
 	return func(code string) { finish(span, code) }
 }
 
-func (o observer) Page(ctx context.Context, n int) (context.Context, func(pipeline.PageRead)) {
+func (o observer) Page(ctx context.Context, n int) (context.Context, func(worker.PageRead)) {
 	ctx, span := o.t.tracer.Start(ctx, "page", trace.WithAttributes(attribute.Int("bucketocr.page", n)))
-	return ctx, func(p pipeline.PageRead) {
+	return ctx, func(p worker.PageRead) {
 		span.SetAttributes(
 			attribute.Int("bucketocr.page.width", p.Width), attribute.Int("bucketocr.page.height", p.Height),
 			attribute.Int64("bucketocr.page.size", p.Bytes), attribute.Bool("bucketocr.page.blank", p.Blank),
@@ -115,7 +116,7 @@ func (o observer) Page(ctx context.Context, n int) (context.Context, func(pipeli
 	}
 }
 
-func (o observer) page(ctx context.Context, p pipeline.PageRead) {
+func (o observer) page(ctx context.Context, p worker.PageRead) {
 	result := "read"
 	switch {
 	case p.Code != "":

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 const (
@@ -35,7 +35,7 @@ type album struct {
 
 // volume is an open file. Users and idle are the album's.
 type volume struct {
-	object pipeline.Object
+	object document.Object
 	end    context.CancelFunc
 	opened chan struct{} // closed when pages or err is set
 	pages  *page.Pages
@@ -50,7 +50,7 @@ func newAlbum(images Images, limits page.Limits) *album {
 }
 
 // make gives the picture of page n.
-func (a *album) make(ctx context.Context, o pipeline.Object, n int) (picture, error) {
+func (a *album) make(ctx context.Context, o document.Object, n int) (picture, error) {
 	select {
 	case a.turns <- struct{}{}:
 	case <-ctx.Done():
@@ -80,7 +80,7 @@ func (a *album) make(ctx context.Context, o pipeline.Object, n int) (picture, er
 }
 
 // take finds the volume or opens it. It outlives the request that opened it.
-func (a *album) take(ctx context.Context, o pipeline.Object) *volume {
+func (a *album) take(ctx context.Context, o document.Object) *volume {
 	a.mu.Lock()
 	for _, v := range a.open {
 		if v.object == o {
@@ -101,7 +101,7 @@ func (a *album) take(ctx context.Context, o pipeline.Object) *volume {
 	return v
 }
 
-func (a *album) source(o pipeline.Object) page.Source {
+func (a *album) source(o document.Object) page.Source {
 	return page.Source{Open: func(ctx context.Context) (io.ReadCloser, int64, error) {
 		c, err := a.images.Open(ctx, o)
 		return c.ReadCloser, c.Size, err

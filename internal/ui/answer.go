@@ -6,8 +6,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // answer sends v as JSON.
@@ -44,12 +44,12 @@ var sentences = []struct {
 }{
 	{errNoRecord, http.StatusNotFound, "There is no such document."},
 	{errNoPage, http.StatusNotFound, "There is no such page."},
-	{pipeline.ErrObjectGone, http.StatusNotFound, "The file is no longer there in this version."},
-	{pipeline.ErrObjectCorrupt, http.StatusUnprocessableEntity, "The file is broken: it cannot be unpacked."},
-	{pipeline.ErrStorageMisconfigured, http.StatusBadGateway, "You may not read the file: your account lacks the right to."},
-	{pipeline.ErrStorageUnavailable, http.StatusBadGateway, "The bucket does not answer at the moment."},
-	{pipeline.ErrStoreMisconfigured, http.StatusBadGateway, "The record store refuses you, or is not there."},
-	{pipeline.ErrStoreUnavailable, http.StatusBadGateway, "The record store does not answer at the moment."},
+	{document.ErrObjectGone, http.StatusNotFound, "The file is no longer there in this version."},
+	{document.ErrObjectCorrupt, http.StatusUnprocessableEntity, "The file is broken: it cannot be unpacked."},
+	{document.ErrStorageMisconfigured, http.StatusBadGateway, "You may not read the file: your account lacks the right to."},
+	{document.ErrStorageUnavailable, http.StatusBadGateway, "The bucket does not answer at the moment."},
+	{document.ErrStoreMisconfigured, http.StatusBadGateway, "The record store refuses you, or is not there."},
+	{document.ErrStoreUnavailable, http.StatusBadGateway, "The record store does not answer at the moment."},
 	{context.DeadlineExceeded, http.StatusGatewayTimeout, "That took too long."},
 }
 

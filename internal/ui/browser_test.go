@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/bucketocr/bucketocr/internal/browsertest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 const attack = `<script>document.title='ran'</script><img src=x onerror="document.title='ran'">`
@@ -24,9 +24,9 @@ const rows = `Number(document.querySelector('.row')?.getAttribute('aria-setsize'
 // TestHostilePage: a name, a text, a message and metadata that attack the page show as text.
 func TestHostilePage(t *testing.T) {
 	d := newDesk(t)
-	id := d.write(attack+".png", func(r *pipeline.Record) {
+	id := d.write(attack+".png", func(r *document.Record) {
 		r.Text, r.Metadata, r.Model = attack+"\n\n# Title\n\n$\\text{"+attack+"}$\n\n<table><tr><td>"+attack+"</td></tr></table>", map[string]string{attack: attack}, attack
-		r.Error = &pipeline.RecordError{Code: attack, Message: attack}
+		r.Error = &document.Error{Code: attack, Message: attack}
 		r.Warnings = []string{attack}
 		r.ContentType = attack
 	})
@@ -72,7 +72,7 @@ func TestKeyboardAlone(t *testing.T) {
 		d.write(fmt.Sprintf("letter-%02d.png", i), text("text of "+fmt.Sprint(i)))
 	}
 	d.bucket.PutAs("broken.png", 7, dot(20, 20))
-	broken := d.write("broken.png", failed(pipeline.CodeOCRFailed))
+	broken := d.write("broken.png", failed(document.CodeOCRFailed))
 	tab := browsertest.New(t, 1200, 700)
 	tab.Open(d.url)
 	tab.Until(rows + ` === 31`)
@@ -90,7 +90,7 @@ func TestKeyboardAlone(t *testing.T) {
 	tab.Until(`document.querySelector('.view .reason').innerText.includes('engine failed')`)
 	tab.Key("r")
 	tab.Until(`document.querySelector('.view .state').dataset.status === 'retrying'`)
-	if r := d.store.Record(broken); r.Status != pipeline.Retrying {
+	if r := d.store.Record(broken); r.Status != document.StatusRetrying {
 		t.Errorf("%s", r.Status)
 	}
 	tab.Key(kb.Escape)
@@ -114,8 +114,8 @@ func TestKeyboardAlone(t *testing.T) {
 func TestTabReachesAll(t *testing.T) {
 	d := newDesk(t)
 	tab := browsertest.New(t, 1200, 700)
-	tab.Open(d.url + "/#" + d.write("two.pdf", func(r *pipeline.Record) {
-		r.Text, r.Pages, r.Warnings = "a\n\f\nb", 2, []string{pipeline.WarnTruncated}
+	tab.Open(d.url + "/#" + d.write("two.pdf", func(r *document.Record) {
+		r.Text, r.Pages, r.Warnings = "a\n\f\nb", 2, []string{document.WarnTruncated}
 	}))
 	tab.Until(`document.querySelectorAll('.sheet .plain').length === 2`)
 	browsertest.Eval[any](tab, `(document.activeElement?.blur(), window.bare = [], window.reached = new Set(),
@@ -141,10 +141,10 @@ func TestReadAnew(t *testing.T) {
 	n := 0
 	write := func() string {
 		n++
-		return d.write("two.pdf", func(r *pipeline.Record) {
-			r.Text, r.TextInPages, r.Pages, r.PagesDone, r.Warnings = "", true, 2, 2, []string{pipeline.WarnTruncated}
-		}, pipeline.PageRecord{Page: 1, Text: fmt.Sprint("reading ", n), Warnings: []string{pipeline.WarnTruncated}},
-			pipeline.PageRecord{Page: 2, Text: "b"})
+		return d.write("two.pdf", func(r *document.Record) {
+			r.Text, r.TextInPages, r.Pages, r.PagesDone, r.Warnings = "", true, 2, 2, []string{document.WarnTruncated}
+		}, document.Page{Page: 1, Text: fmt.Sprint("reading ", n), Warnings: []string{document.WarnTruncated}},
+			document.Page{Page: 2, Text: "b"})
 	}
 	tab := browsertest.New(t, 1200, 700)
 	tab.Open(d.url + "/#" + write())
@@ -163,8 +163,8 @@ func TestReadAnew(t *testing.T) {
 func TestBlocks(t *testing.T) {
 	d := newDesk(t)
 	d.bucket.PutAs("b.png", 7, dot(400, 500))
-	id := d.write("b.png", func(r *pipeline.Record) { r.Bucket, r.Text = "bucket", "# Title" }, pipeline.PageRecord{Page: 1, Text: "# Title",
-		Blocks: []pipeline.Block{{Label: "title", Box: [4]int{100, 50, 900, 150}, Text: "# Title"}, {Label: "page_number", Box: [4]int{400, 900, 600, 950}, Text: "3"}}})
+	id := d.write("b.png", func(r *document.Record) { r.Bucket, r.Text = "bucket", "# Title" }, document.Page{Page: 1, Text: "# Title",
+		Blocks: []document.Block{{Label: "title", Box: [4]int{100, 50, 900, 150}, Text: "# Title"}, {Label: "page_number", Box: [4]int{400, 900, 600, 950}, Text: "3"}}})
 	d.known(id)
 	tab := browsertest.New(t, 1300, 800)
 	tab.Open(d.url + "/#" + id)
@@ -182,7 +182,7 @@ func TestBlocks(t *testing.T) {
 // TestLateHello: a document that is shown before the server has said its words and rights is shown with them afterwards.
 func TestLateHello(t *testing.T) {
 	d := newDesk(t)
-	id := d.write("a.png", failed(pipeline.CodeOCRFailed))
+	id := d.write("a.png", failed(document.CodeOCRFailed))
 	hold := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/api/events" {
@@ -225,7 +225,7 @@ func TestThousands(t *testing.T) {
 	const many = 5000
 	d := newDesk(t)
 	for i := range many {
-		d.write(fmt.Sprintf("box-%02d/letter-%05d.png", i%40, i), func(r *pipeline.Record) {
+		d.write(fmt.Sprintf("box-%02d/letter-%05d.png", i%40, i), func(r *document.Record) {
 			r.Text = "x"
 			r.WindowStart = time.Now().Add(-time.Duration(i) * time.Second)
 		})
@@ -251,7 +251,9 @@ func TestThousands(t *testing.T) {
 	browsertest.Eval[any](tab, `(document.querySelector('#list').scrollTop = 0, null)`)
 	for i := range 3 {
 		start = time.Now()
-		d.write("z.png", func(r *pipeline.Record) { r.Attempt, r.Status, r.Pages, r.PagesDone = i+2, pipeline.Processing, 9, i+1 })
+		d.write("z.png", func(r *document.Record) {
+			r.Attempt, r.Status, r.Pages, r.PagesDone = i+2, document.StatusProcessing, 9, i+1
+		})
 		tab.Until(fmt.Sprintf(`document.querySelector('#d-%s .pages')?.innerText.includes('%d of 9')`, last, i+1))
 		t.Logf("a change is shown after %d ms", time.Since(start).Milliseconds())
 	}
@@ -268,7 +270,7 @@ func (d *desk) churn(many int) (stop func()) {
 				return
 			case <-time.After(5 * time.Millisecond):
 				k := i * 37 % many
-				d.write(fmt.Sprintf("box-%02d/letter-%05d.png", k%40, k), func(r *pipeline.Record) { r.Attempt++; r.Updated = time.Now() })
+				d.write(fmt.Sprintf("box-%02d/letter-%05d.png", k%40, k), func(r *document.Record) { r.Attempt++; r.Updated = time.Now() })
 			}
 		}
 	}()

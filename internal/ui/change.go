@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // retry asks for another try of a document, if it still is what the person saw: {"version": …}. Of a failed one that is all
@@ -30,16 +30,16 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
 		s.trouble(w, r, errNoRecord)
 		return
 	case seen.Write != asked.Version:
-		err = pipeline.ErrNotAsSeen
+		err = document.ErrNotAsSeen
 	default:
-		err = s.c.Retry.Retry(r.Context(), seen, func(p pipeline.PageRecord) bool {
-			return seen.Status == pipeline.Done && len(p.Warnings) > 0
+		err = s.c.Retry.Retry(r.Context(), seen, func(p document.Page) bool {
+			return seen.Status == document.StatusDone && len(p.Warnings) > 0
 		})
 	}
 	switch {
-	case errors.Is(err, pipeline.ErrNotAsSeen):
+	case errors.Is(err, document.ErrNotAsSeen):
 		refuse(w, http.StatusConflict, "It has changed meanwhile: look again.")
-	case errors.Is(err, pipeline.ErrNothingToRetry):
+	case errors.Is(err, document.ErrNothingToRetry):
 		refuse(w, http.StatusConflict, "There is nothing to try again: somebody works on it, or it was deleted.")
 	case err != nil:
 		s.trouble(w, r, err)

@@ -5,11 +5,11 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// document is what the view of one shows around its pages.
-type document struct {
+// detail is what the view of one document shows around its pages.
+type detail struct {
 	summary
 	ContentType string            `json:"contentType,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
@@ -57,9 +57,9 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request) {
 	answer(w, describe(d))
 }
 
-func describe(d *opened) document {
+func describe(d *opened) detail {
 	rec := d.stored.Record
-	out := document{
+	out := detail{
 		summary: summarise(d.id, rec), ContentType: rec.ContentType, Metadata: rec.Metadata, Model: rec.Model,
 		Usage: [2]int{rec.Usage.PromptTokens, rec.Usage.CompletionTokens}, Retried: millis(rec.Retried), RetriedBy: rec.RetriedBy,
 		PageList: make([]pageEntry, len(d.pages)),
@@ -94,7 +94,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 }
 
 // read renders a page. Where the layout is known its blocks are the text.
-func (s *shelf) read(p pipeline.PageRecord) pageText {
+func (s *shelf) read(p document.Page) pageText {
 	if len(p.Blocks) == 0 {
 		return pageText{Text: p.Text, HTML: s.render.HTML(p.Text)}
 	}

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // How the feed stands to the store.
@@ -28,7 +28,7 @@ const (
 // entry is the newest summary of a record.
 type entry struct {
 	seq     int64 // when it changed, in the order of the feed
-	object  pipeline.Object
+	object  document.Object
 	version string
 	json    json.RawMessage
 }
@@ -47,7 +47,7 @@ func newFeed() *feed {
 	return &feed{entries: map[string]entry{}, state: stateLoading, changed: make(chan struct{})}
 }
 
-type watchFunc func(ctx context.Context, fn func(id string, r *pipeline.Record) error) error
+type watchFunc func(ctx context.Context, fn func(id string, r *document.Record) error) error
 
 // follow watches the store until ctx ends, again where it fails.
 func (f *feed) follow(ctx context.Context, watch watchFunc, records Records) error {
@@ -60,7 +60,7 @@ func (f *feed) follow(ctx context.Context, watch watchFunc, records Records) err
 		if time.Since(began) > askAtMost {
 			wait = askAgain
 		}
-		_, reason := sentenceOf(errors.Join(err, pipeline.ErrStoreUnavailable))
+		_, reason := sentenceOf(errors.Join(err, document.ErrStoreUnavailable))
 		f.tell(stateLost, reason)
 		select {
 		case <-time.After(wait):
@@ -75,12 +75,12 @@ func (f *feed) follow(ctx context.Context, watch watchFunc, records Records) err
 func (f *feed) watch(ctx context.Context, watch watchFunc, records Records) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if _, err := records.Get(ctx, pipeline.Object{}.ID()); err != nil {
+	if _, err := records.Get(ctx, document.Object{}.ID()); err != nil {
 		return err
 	}
 	calm := time.AfterFunc(quiet, func() { f.tell(stateLive, "") })
 	defer calm.Stop()
-	return watch(ctx, func(id string, r *pipeline.Record) error {
+	return watch(ctx, func(id string, r *document.Record) error {
 		if f.put(id, r) {
 			calm.Reset(quiet)
 		}
@@ -89,7 +89,7 @@ func (f *feed) watch(ctx context.Context, watch watchFunc, records Records) erro
 }
 
 // put takes a record's newest state and tells whether the feed is still loading.
-func (f *feed) put(id string, r *pipeline.Record) bool {
+func (f *feed) put(id string, r *document.Record) bool {
 	b, err := json.Marshal(summarise(id, r))
 	if err != nil {
 		return false // a summary always can be
@@ -132,7 +132,7 @@ func (f *feed) since(seq int64) (news []entry, state, reason string, changed <-c
 }
 
 // find gives the object of a record.
-func (f *feed) find(id string) (pipeline.Object, bool) {
+func (f *feed) find(id string) (document.Object, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	e, ok := f.entries[id]

@@ -5,7 +5,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 const patentText = `# (12) United States Patent
@@ -50,36 +50,36 @@ func (d *desk) furnish() (id, broken string) {
 		d.t.Fatal(err)
 	}
 	now := time.Now()
-	status := func(s pipeline.Status, pages, done int, age time.Duration) func(*pipeline.Record) {
-		return func(r *pipeline.Record) {
+	status := func(s document.Status, pages, done int, age time.Duration) func(*document.Record) {
+		return func(r *document.Record) {
 			r.Bucket, r.Status, r.Pages, r.PagesDone, r.WindowStart, r.Size = "bucket", s, pages, done, now.Add(-age), 200_000
 			r.Text = "x"
 		}
 	}
 	for i := range 60 {
-		d.write(fmt.Sprintf("archive/1912/letter-%03d.png", i), status(pipeline.Done, 1+i%3*4, 1+i%3*4, time.Duration(20+i*7)*time.Minute))
+		d.write(fmt.Sprintf("archive/1912/letter-%03d.png", i), status(document.StatusDone, 1+i%3*4, 1+i%3*4, time.Duration(20+i*7)*time.Minute))
 	}
-	d.write("archive/ledger-1897.tiff", func(r *pipeline.Record) {
-		status(pipeline.Done, 148, 148, 11*time.Minute)(r)
-		r.Warnings = []string{pipeline.WarnPageFailed, pipeline.WarnTruncated}
+	d.write("archive/ledger-1897.tiff", func(r *document.Record) {
+		status(document.StatusDone, 148, 148, 11*time.Minute)(r)
+		r.Warnings = []string{document.WarnPageFailed, document.WarnTruncated}
 	})
-	d.write("inbox/minutes-of-the-board.pdf", status(pipeline.Processing, 36, 21, 40*time.Second))
-	d.write("inbox/receipt-0041.jpg", status(pipeline.Processing, 1, 0, 4*time.Second))
-	d.write("inbox/receipt-0040.heic", status(pipeline.Done, 1, 1, 9*time.Second))
-	d.write("inbox/contract-locked.pdf", func(r *pipeline.Record) { status("", 0, 0, 3*time.Minute)(r); failed(pipeline.CodeEncrypted)(r) })
-	d.write("inbox/atlas-sheet-7.tiff", func(r *pipeline.Record) {
-		status(pipeline.Retrying, 0, 0, 70*time.Second)(r)
+	d.write("inbox/minutes-of-the-board.pdf", status(document.StatusProcessing, 36, 21, 40*time.Second))
+	d.write("inbox/receipt-0041.jpg", status(document.StatusProcessing, 1, 0, 4*time.Second))
+	d.write("inbox/receipt-0040.heic", status(document.StatusDone, 1, 1, 9*time.Second))
+	d.write("inbox/contract-locked.pdf", func(r *document.Record) { status("", 0, 0, 3*time.Minute)(r); failed(document.CodeEncrypted)(r) })
+	d.write("inbox/atlas-sheet-7.tiff", func(r *document.Record) {
+		status(document.StatusRetrying, 0, 0, 70*time.Second)(r)
 		r.Due, r.Attempt = now.Add(45*time.Second), 2
-		r.Error = &pipeline.RecordError{Code: pipeline.CodeOCRUnavailable, Message: "503 Service Unavailable", Retryable: true}
+		r.Error = &document.Error{Code: document.CodeOCRUnavailable, Message: "503 Service Unavailable", Retryable: true}
 	})
 	d.bucket.PutAs("inbox/patent-2004.png", 7, scan)
-	id = d.write("inbox/patent-2004.png", func(r *pipeline.Record) {
-		status(pipeline.Done, 1, 1, 25*time.Second)(r)
-		r.Text, r.Model, r.Usage = patentText, "lightonai/LightOnOCR-2-1B", pipeline.Usage{PromptTokens: 1433, CompletionTokens: 612}
+	id = d.write("inbox/patent-2004.png", func(r *document.Record) {
+		status(document.StatusDone, 1, 1, 25*time.Second)(r)
+		r.Text, r.Model, r.Usage = patentText, "lightonai/LightOnOCR-2-1B", document.Usage{PromptTokens: 1433, CompletionTokens: 612}
 	})
-	broken = d.write("inbox/scan-cut-off.jpg", func(r *pipeline.Record) {
+	broken = d.write("inbox/scan-cut-off.jpg", func(r *document.Record) {
 		status("", 0, 0, 2*time.Minute)(r)
-		failed(pipeline.CodeCorrupt)(r)
+		failed(document.CodeCorrupt)(r)
 		r.Error.Message = "the file ends in the middle of its picture"
 	})
 	d.bucket.PutAs("inbox/scan-cut-off.jpg", 7, scan[:4000])

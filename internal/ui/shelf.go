@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/ui/render"
 )
 
@@ -24,8 +24,8 @@ const shelfPlaces = 4
 // opened is a document with its pages, in one state of its record.
 type opened struct {
 	id     string
-	stored *pipeline.Stored
-	pages  []pipeline.PageRecord // by number from 1; Page is 0 where a page is not there yet
+	stored *document.Stored
+	pages  []document.Page // by number from 1; Page is 0 where a page is not there yet
 }
 
 // shelf reads documents and keeps the last few.
@@ -62,22 +62,22 @@ func (s *shelf) take(ctx context.Context, id, version string) (*opened, error) {
 }
 
 // pages are those in the store, and where there are none those of the joined text.
-func (s *shelf) pages(ctx context.Context, id string, r *pipeline.Record) ([]pipeline.PageRecord, error) {
-	if r.Status == pipeline.Erased {
+func (s *shelf) pages(ctx context.Context, id string, r *document.Record) ([]document.Page, error) {
+	if r.Status == document.StatusDeleted {
 		return nil, nil
 	}
 	found, err := s.records.Pages(ctx, id, r.Generation)
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 && r.Status == pipeline.Done {
+	if len(found) == 0 && r.Status == document.StatusDone {
 		return split(r), nil
 	}
 	total := r.Pages
 	for _, p := range found {
 		total = max(total, p.Page)
 	}
-	pages := make([]pipeline.PageRecord, min(total, maxPages))
+	pages := make([]document.Page, min(total, maxPages))
 	for _, p := range found {
 		if p.Page >= 1 && p.Page <= len(pages) {
 			pages[p.Page-1] = p
@@ -90,14 +90,14 @@ func (s *shelf) pages(ctx context.Context, id string, r *pipeline.Record) ([]pip
 const maxPages = 20_000
 
 // split takes a joined text apart. A single page has no document of its own, so what the record says is said of the page.
-func split(r *pipeline.Record) []pipeline.PageRecord {
+func split(r *document.Record) []document.Page {
 	texts := strings.Split(r.Text, pageBreak)
 	if len(texts) != r.Pages {
 		texts = []string{r.Text}
 	}
-	pages := make([]pipeline.PageRecord, len(texts))
+	pages := make([]document.Page, len(texts))
 	for i, text := range texts {
-		pages[i] = pipeline.PageRecord{Page: i + 1, Generation: r.Generation, Text: text, Blank: r.Blank, Finished: r.Finished}
+		pages[i] = document.Page{Page: i + 1, Generation: r.Generation, Text: text, Blank: r.Blank, Finished: r.Finished}
 		if len(texts) == 1 {
 			pages[i].Warnings = r.Warnings
 		}

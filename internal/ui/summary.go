@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // summary is what a list shows of a record. Times are Unix milliseconds, 0 for none.
@@ -14,7 +14,7 @@ type summary struct {
 	Name       string          `json:"name"`
 	Generation string          `json:"generation"` // a number too big for JavaScript
 	Size       int64           `json:"size"`
-	Status     pipeline.Status `json:"status"`
+	Status     document.Status `json:"status"`
 	Pages      int             `json:"pages"`
 	PagesDone  int             `json:"pagesDone"`
 	Blank      bool            `json:"blank,omitempty"`
@@ -30,7 +30,7 @@ type summary struct {
 	Version    string          `json:"version"` // of the record, not of the object
 }
 
-func summarise(id string, r *pipeline.Record) summary {
+func summarise(id string, r *document.Record) summary {
 	s := summary{
 		ID: id, Bucket: r.Bucket, Name: r.Name, Generation: strconv.FormatInt(r.Generation, 10), Size: r.Size,
 		Status: r.Status, Pages: r.Pages, PagesDone: r.PagesDone, Blank: r.Blank, Warnings: r.Warnings, Attempt: r.Attempt,

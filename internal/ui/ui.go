@@ -13,20 +13,20 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/internal/ui/render"
 )
 
 // Records is what the page reads of a record store.
 type Records interface {
-	Get(ctx context.Context, id string) (*pipeline.Stored, error)
-	Pages(ctx context.Context, id string, generation int64) ([]pipeline.PageRecord, error)
+	Get(ctx context.Context, id string) (*document.Stored, error)
+	Pages(ctx context.Context, id string, generation int64) ([]document.Page, error)
 }
 
-// Images gives the bytes of objects, as [pipeline.Objects] does.
+// Images gives the bytes of objects, as [document.Objects] does.
 type Images interface {
-	Open(ctx context.Context, o pipeline.Object) (pipeline.Content, error)
+	Open(ctx context.Context, o document.Object) (document.Content, error)
 }
 
 // ErrExists is an Uploader's error where there is a file of that name.
@@ -43,16 +43,16 @@ type Uploader interface {
 	Put(ctx context.Context, name string, content io.Reader, replace bool) error
 }
 
-// Retrier asks for another try of a record that ended or waits, if it is still as seen: else [pipeline.ErrNotAsSeen].
+// Retrier asks for another try of a record that ended or waits, if it is still as seen: else [document.ErrNotAsSeen].
 // redo tells which of its stored pages are to be read again; those that failed always are.
 type Retrier interface {
-	Retry(ctx context.Context, seen *pipeline.Stored, redo func(pipeline.PageRecord) bool) error
+	Retry(ctx context.Context, seen *document.Stored, redo func(document.Page) bool) error
 }
 
 // Config is what a page is made of.
 type Config struct {
-	// Watch follows the store: see [pipeline.Watcher].
-	Watch   func(ctx context.Context, fn func(id string, r *pipeline.Record) error) error
+	// Watch follows the store: see [document.Watcher].
+	Watch   func(ctx context.Context, fn func(id string, r *document.Record) error) error
 	Records Records
 	Images  Images
 	Upload  Uploader // nil: the page takes no files

@@ -17,23 +17,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/internal/page"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
-	"github.com/bucketocr/bucketocr/internal/pipeline/pipelinetest"
 )
 
 // desk is a page over a store in memory.
 type desk struct {
 	t      *testing.T
-	store  *pipelinetest.Memory
-	bucket *pipelinetest.Bucket
+	store  *documenttest.Memory
+	bucket *documenttest.Bucket
 	files  map[string]string
 	server *Server
 	url    string
 }
 
 func newDesk(t *testing.T) *desk {
-	d := &desk{t: t, store: pipelinetest.NewMemory(), bucket: pipelinetest.NewBucket(), files: map[string]string{}}
+	d := &desk{t: t, store: documenttest.NewMemory(), bucket: documenttest.NewBucket(), files: map[string]string{}}
 	d.server = New(Config{
 		Watch: d.store.Watch, Records: d.store, Images: d.bucket, Upload: d, Retry: d, Place: "folder inbox", MaxBytes: 1 << 20,
 		Limits: page.Limits{MaxBytes: 1 << 20, MaxPixels: 1e7, MaxPages: 100},
@@ -70,18 +70,18 @@ func (d *desk) Put(_ context.Context, name string, content io.Reader, replace bo
 }
 
 // Retry is [Retrier].
-func (d *desk) Retry(ctx context.Context, seen *pipeline.Stored, redo func(pipeline.PageRecord) bool) error {
-	_, err := pipeline.Retry(ctx, d.store, seen, "somebody", redo)
+func (d *desk) Retry(ctx context.Context, seen *document.Stored, redo func(document.Page) bool) error {
+	_, err := document.Retry(ctx, d.store, seen, "somebody", redo)
 	return err
 }
 
 // write puts a record, with pages, for an object that stands in the bucket.
-func (d *desk) write(name string, change func(*pipeline.Record), pages ...pipeline.PageRecord) string {
+func (d *desk) write(name string, change func(*document.Record), pages ...document.Page) string {
 	d.t.Helper()
-	o := pipeline.Object{Bucket: "scans", Name: name, Generation: 7}
+	o := document.Object{Bucket: "scans", Name: name, Generation: 7}
 	now := time.Now()
-	_, err := d.store.Update(d.t.Context(), o.ID(), nil, func(old *pipeline.Record) (*pipeline.Change, error) {
-		r := &pipeline.Record{Bucket: o.Bucket, Name: name, Generation: 7, Status: pipeline.Done, Pages: 1, PagesDone: 1, Attempt: 1, WindowStart: now}
+	_, err := d.store.Update(d.t.Context(), o.ID(), nil, func(old *document.Record) (*document.Change, error) {
+		r := &document.Record{Bucket: o.Bucket, Name: name, Generation: 7, Status: document.StatusDone, Pages: 1, PagesDone: 1, Attempt: 1, WindowStart: now}
 		if old != nil {
 			*r = *old
 		}
@@ -89,7 +89,7 @@ func (d *desk) write(name string, change func(*pipeline.Record), pages ...pipeli
 		for i := range pages {
 			pages[i].Generation = 7
 		}
-		return &pipeline.Change{Record: r, Stamps: pipeline.StampCreated | pipeline.StampStarted | pipeline.StampFinished, Pages: pages}, nil
+		return &document.Change{Record: r, Stamps: document.StampCreated | document.StampStarted | document.StampFinished, Pages: pages}, nil
 	})
 	if err != nil {
 		d.t.Fatal(err)
@@ -113,12 +113,12 @@ func (d *desk) known(id string) {
 	}
 }
 
-func text(s string) func(*pipeline.Record) { return func(r *pipeline.Record) { r.Text = s } }
+func text(s string) func(*document.Record) { return func(r *document.Record) { r.Text = s } }
 
-func failed(code string) func(*pipeline.Record) {
-	return func(r *pipeline.Record) {
-		r.Status, r.Pages, r.PagesDone, r.Text = pipeline.Failed, 0, 0, ""
-		r.Error = &pipeline.RecordError{Code: code, Message: "what happened"}
+func failed(code string) func(*document.Record) {
+	return func(r *document.Record) {
+		r.Status, r.Pages, r.PagesDone, r.Text = document.StatusFailed, 0, 0, ""
+		r.Error = &document.Error{Code: code, Message: "what happened"}
 	}
 }
 
@@ -158,7 +158,7 @@ func dot(width, height int) []byte {
 // TestGuard: who may ask for what. Every row but the first is an attack or a mistake.
 func TestGuard(t *testing.T) {
 	d := newDesk(t)
-	id := d.write("a.png", failed(pipeline.CodeCorrupt))
+	id := d.write("a.png", failed(document.CodeCorrupt))
 	retry := "/api/documents/" + id + "/retry"
 	good := fmt.Sprintf(`{"version":%q}`, d.store.Record(id).Write)
 	set := func(name, value string) func(*http.Request) {
@@ -191,7 +191,7 @@ func TestGuard(t *testing.T) {
 			t.Errorf("%s: %d %s", c.name, got, body)
 		}
 	}
-	if r := d.store.Record(id); r.Status != pipeline.Failed {
+	if r := d.store.Record(id); r.Status != document.StatusFailed {
 		t.Error("a refused request changed the record")
 	}
 	_, h, _ := d.ask("GET", "/", "", nil)
@@ -210,7 +210,7 @@ func TestGuard(t *testing.T) {
 
 func TestRetry(t *testing.T) {
 	d := newDesk(t)
-	id := d.write("a.png", failed(pipeline.CodeCorrupt))
+	id := d.write("a.png", failed(document.CodeCorrupt))
 	post := func(version string) (int, string) {
 		code, _, body := d.ask("POST", "/api/documents/"+id+"/retry", fmt.Sprintf(`{"version":%q}`, version), nil)
 		return code, body
@@ -222,7 +222,7 @@ func TestRetry(t *testing.T) {
 	if code, body := post(seen); code != 200 {
 		t.Errorf("%d %s", code, body)
 	}
-	if r := d.store.Record(id); r.Status != pipeline.Retrying || r.RetriedBy != "somebody" || r.Due.IsZero() {
+	if r := d.store.Record(id); r.Status != document.StatusRetrying || r.RetriedBy != "somebody" || r.Due.IsZero() {
 		t.Errorf("%+v", r)
 	}
 	if code, _ := post(seen); code != 409 {
@@ -239,11 +239,11 @@ func TestRetry(t *testing.T) {
 // TestRetryOfDone: of a done document only the pages with warnings are read again, and of a failed one none that succeeded.
 func TestRetryOfDone(t *testing.T) {
 	d := newDesk(t)
-	pages := func() []pipeline.PageRecord {
-		return []pipeline.PageRecord{{Page: 1, Text: "a"}, {Page: 2, Text: "b", Warnings: []string{pipeline.WarnTruncated}}}
+	pages := func() []document.Page {
+		return []document.Page{{Page: 1, Text: "a"}, {Page: 2, Text: "b", Warnings: []string{document.WarnTruncated}}}
 	}
-	for status, left := range map[pipeline.Status]int{pipeline.Done: 1, pipeline.Failed: 2} {
-		id := d.write(string(status)+".pdf", func(r *pipeline.Record) { r.Status, r.Pages, r.PagesDone = status, 2, 2 }, pages()...)
+	for status, left := range map[document.Status]int{document.StatusDone: 1, document.StatusFailed: 2} {
+		id := d.write(string(status)+".pdf", func(r *document.Record) { r.Status, r.Pages, r.PagesDone = status, 2, 2 }, pages()...)
 		d.ask("POST", "/api/documents/"+id+"/retry", fmt.Sprintf(`{"version":%q}`, d.store.Record(id).Write), nil)
 		kept, err := d.store.Pages(t.Context(), id, 7)
 		if err != nil || len(kept) != left {
@@ -282,7 +282,7 @@ func TestImage(t *testing.T) {
 	d := newDesk(t)
 	put := func(name string, data []byte) string {
 		d.bucket.PutAs(name, 7, data)
-		id := d.write(name, func(r *pipeline.Record) { r.Bucket = "bucket" })
+		id := d.write(name, func(r *document.Record) { r.Bucket = "bucket" })
 		d.known(id)
 		return "/api/documents/" + id + "/pages/1/image?generation=7"
 	}
@@ -320,10 +320,10 @@ func TestImage(t *testing.T) {
 // TestDocument: pages come from their documents, else from the joined text.
 func TestDocument(t *testing.T) {
 	d := newDesk(t)
-	one := d.write("one.png", func(r *pipeline.Record) { r.Text, r.Warnings = "# One", []string{pipeline.WarnDamaged} })
-	joined := d.write("joined.pdf", func(r *pipeline.Record) { r.Text, r.Pages = "a\n\f\nb", 2 })
-	stored := d.write("stored.pdf", func(r *pipeline.Record) { r.TextInPages, r.Pages = true, 3 },
-		pipeline.PageRecord{Page: 1, Text: "first"}, pipeline.PageRecord{Page: 3, Text: "third", Blocks: []pipeline.Block{
+	one := d.write("one.png", func(r *document.Record) { r.Text, r.Warnings = "# One", []string{document.WarnDamaged} })
+	joined := d.write("joined.pdf", func(r *document.Record) { r.Text, r.Pages = "a\n\f\nb", 2 })
+	stored := d.write("stored.pdf", func(r *document.Record) { r.TextInPages, r.Pages = true, 3 },
+		document.Page{Page: 1, Text: "first"}, document.Page{Page: 3, Text: "third", Blocks: []document.Block{
 			{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "third"}}})
 	get := func(id, rest string, v any) {
 		t.Helper()
@@ -335,7 +335,7 @@ func TestDocument(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var doc document
+	var doc detail
 	get(one, "", &doc)
 	if len(doc.PageList) != 1 || !doc.PageList[0].Ready || len(doc.PageList[0].Warnings) != 1 || doc.Generation != "7" {
 		t.Errorf("%+v", doc)
@@ -378,7 +378,7 @@ func TestEvents(t *testing.T) {
 	if !strings.Contains(first, `"a.png"`) || strings.Contains(first, "SECRET") {
 		t.Errorf("%s", first)
 	}
-	d.write("b.png", failed(pipeline.CodeEmpty))
+	d.write("b.png", failed(document.CodeEmpty))
 	if second := read("records"); !strings.Contains(second, `"b.png"`) || !strings.Contains(second, `"empty"`) || strings.Contains(second, "a.png") {
 		t.Errorf("%s", second)
 	}
@@ -436,16 +436,16 @@ func (d *desk) listen(last string) (read func(string) string, id func() string) 
 // TestStoreLost: a store that fails is said to be lost, and asked again.
 func TestStoreLost(t *testing.T) {
 	f := newFeed()
-	store := pipelinetest.NewMemory()
+	store := documenttest.NewMemory()
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
 	calls := make(chan int, 8)
 	n := 0
-	watch := func(ctx context.Context, fn func(string, *pipeline.Record) error) error {
+	watch := func(ctx context.Context, fn func(string, *document.Record) error) error {
 		n++
 		calls <- n
 		if n == 1 {
-			return fmt.Errorf("%w: gone", pipeline.ErrStoreMisconfigured)
+			return fmt.Errorf("%w: gone", document.ErrStoreMisconfigured)
 		}
 		return store.Watch(ctx, fn)
 	}
@@ -472,7 +472,7 @@ func TestStoreLost(t *testing.T) {
 }
 
 func TestTroubleSentences(t *testing.T) {
-	for _, err := range []error{errors.New("x"), &page.Error{Kind: page.Encrypted}, pipeline.ErrObjectGone} {
+	for _, err := range []error{errors.New("x"), &page.Error{Kind: page.Encrypted}, document.ErrObjectGone} {
 		if code, sentence := sentenceOf(fmt.Errorf("wrapped: %w", err)); code < 400 || !strings.HasSuffix(sentence, ".") {
 			t.Errorf("%v: %d %q", err, code, sentence)
 		}

@@ -8,8 +8,8 @@ import (
 
 // TestEveryCodeHasWords: the page has a sentence for each code and each warning.
 func TestEveryCodeHasWords(t *testing.T) {
-	for file, pattern := range map[string]string{"fault.go": `\bCode\w+ += "(\w+)"`, "record.go": `\bWarn\w+ += "(\w+)"`} {
-		source, err := os.ReadFile("../pipeline/" + file)
+	for file, pattern := range map[string]string{"codes.go": `\bCode\w+ += "(\w+)"`, "record.go": `\bWarn\w+ += "(\w+)"`} {
+		source, err := os.ReadFile("../document/" + file)
 		if err != nil {
 			t.Fatal(err)
 		}

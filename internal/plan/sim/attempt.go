@@ -3,7 +3,7 @@ package sim
 import (
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // attempt is one claimed object in work.
@@ -106,7 +106,7 @@ func (f *functions) onClosed(k, serial int32) {
 	}
 	f.attempts[k].serial = 0
 	f.free = append(f.free, k)
-	f.m.result.Writes += 1 + int((f.m.now-a.begun)/pipeline.RenewEvery)
+	f.m.result.Writes += 1 + int((f.m.now-a.begun)/document.RenewEvery)
 	if a.fault == nothing {
 		r := &f.m.records[a.object]
 		r.status, r.due, r.lease = done, 0, 0

@@ -3,7 +3,7 @@ package sim
 import (
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/plan"
 )
 
@@ -16,7 +16,7 @@ type Config struct {
 	Limit   time.Duration // the run ends then, whatever is left
 
 	Setup plan.Setup
-	Rules pipeline.Rules
+	Rules document.Rules
 
 	GPUStart      time.Duration // from the first request until an instance reads
 	FunctionStart time.Duration
@@ -47,8 +47,8 @@ const RedeliverAfter = 15 * time.Minute
 func Default(objects int, s plan.Setup) Config {
 	return Config{
 		Seed: 1, Objects: objects, Pages: 1, Spread: 10 * time.Minute, Limit: 7 * 24 * time.Hour, Setup: s,
-		Rules: pipeline.Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
-			Redeliver: func(int) time.Duration { return RedeliverAfter }},
+		Rules: document.Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
+			RetryDelay: func(int) time.Duration { return RedeliverAfter }},
 		GPUStart: 3 * time.Minute, FunctionStart: time.Second, Call: 10 * time.Millisecond, Overhead: 100 * time.Millisecond,
 		MaxRetryDelay: lastRetry,
 	}

@@ -3,7 +3,7 @@ package sim
 import (
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // theSweep stands for an object where a request is the sweep's, bySweep for the instance of an attempt of its.
@@ -154,7 +154,7 @@ func (f *functions) crash(i int32) {
 			continue
 		}
 		r := &f.m.records[a.object]
-		f.m.lease(r, f.m.now-pipeline.RenewEvery/2) // it was renewed half a period ago, on average
+		f.m.lease(r, f.m.now-document.RenewEvery/2) // it was renewed half a period ago, on average
 		f.m.sweep.expect(a.object, r.due)
 		a.serial = 0
 		f.free = append(f.free, int32(k))

@@ -3,7 +3,7 @@ package sim
 import (
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/pipeline"
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // record is what Firestore holds of an object, and how often Pub/Sub delivered its event.
@@ -60,8 +60,8 @@ func (m *model) claim(object int32) (claimed, ended bool) {
 
 // lease holds a record from a time on, for as long as nobody renews.
 func (m *model) lease(r *record, from time.Duration) {
-	r.lease = from + pipeline.LeaseTime
-	r.due = r.lease + pipeline.DueGrace
+	r.lease = from + document.LeaseTime
+	r.due = r.lease + document.DueGrace
 }
 
 // blame counts a fault and tells whether it was the last.
@@ -89,6 +89,6 @@ func (m *model) release(object int32, b blame, moved bool) {
 		return
 	}
 	r.status = retrying
-	r.due = m.now + m.c.Rules.Redeliver(1)
+	r.due = m.now + m.c.Rules.RetryDelay(1)
 	m.sweep.expect(object, r.due)
 }

@@ -1,0 +1,238 @@
+package documenttest
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// Memory is a record store in memory, for tests of the rules under fake time. It passes the suite, keeps copies both ways
+// and can be told to fail. It loses everything with the process, so it proves nothing about crashes of a store.
+type Memory struct {
+	// Before, where set, is called before each step of a call, "read" or "commit" (id given), "pages", "clear" or "due";
+	// its error is the call's. After is called when a commit was applied: its error stands for a lost answer.
+	Before func(ctx context.Context, op, id string) error
+	After  func(ctx context.Context, id string) error
+
+	mu      sync.Mutex
+	version int64
+	records map[string]*document.Stored
+	pages   map[string]map[string]document.Page
+	changed chan struct{} // closed and replaced at each commit
+
+	Reads, Commits int // what the calls cost; read them when nothing runs
+}
+
+// NewMemory makes an empty store.
+func NewMemory() *Memory {
+	return &Memory{
+		records: map[string]*document.Stored{}, pages: map[string]map[string]document.Page{},
+		changed: make(chan struct{}),
+	}
+}
+
+// Update is [document.Records]: read, compute, compare, as the real stores do.
+func (m *Memory) Update(ctx context.Context, id string, from *document.Stored, fn document.UpdateFunc) (*document.Stored, error) {
+	for believed := from != nil; ; believed = false {
+		if !believed {
+			var err error
+			if from, err = m.Get(ctx, id); err != nil {
+				return nil, err
+			}
+		}
+		ch, err := fn(recordOf(from))
+		if err != nil || ch == nil {
+			if believed {
+				continue // no commit proves the belief: read, and let fn decide on what stands there
+			}
+			return from, err
+		}
+		if err := m.step(ctx, "commit", id); err != nil {
+			return nil, err
+		}
+		if stored, ok := m.commit(id, versionOf(from), ch); ok {
+			if m.After == nil || m.After(ctx, id) == nil {
+				return stored, nil
+			}
+			// The answer is lost. The real stores read the record and find their own write id on it, or a later one.
+			now, err := m.Get(ctx, id)
+			if err != nil || (now != nil && now.Write == stored.Write) {
+				return now, err
+			}
+		}
+	}
+}
+
+func (m *Memory) commit(id string, expect int64, ch *document.Change) (*document.Stored, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if versionOf(m.records[id]) != expect {
+		return nil, false
+	}
+	m.version++
+	m.Commits++
+	now := time.Now()
+	rec := copyOf(ch.Record)
+	rec.Write = strconv.FormatInt(m.version, 36)
+	Stamp(rec, ch.Stamps, now)
+	m.records[id] = &document.Stored{Record: rec, Version: m.version}
+	for _, pg := range ch.Pages {
+		pg.Finished = now
+		if m.pages[id] == nil {
+			m.pages[id] = map[string]document.Page{}
+		}
+		m.pages[id][pageKey(pg.Generation, pg.Page)] = copyOf(pg)
+	}
+	for _, n := range ch.Drop {
+		delete(m.pages[id], pageKey(rec.Generation, n))
+	}
+	close(m.changed)
+	m.changed = make(chan struct{})
+	return &document.Stored{Record: copyRecord(rec), Version: m.version}, true
+}
+
+func pageKey(generation int64, page int) string { return fmt.Sprintf("%d-%04d", generation, page) }
+
+// Stamp sets the times that a store's clock is asked for.
+func Stamp(rec *document.Record, stamps document.Stamps, now time.Time) {
+	rec.Updated = now
+	for stamp, field := range map[document.Stamps]*time.Time{
+		document.StampCreated: &rec.Created, document.StampStarted: &rec.Started, document.StampFinished: &rec.Finished,
+	} {
+		if stamps&stamp != 0 {
+			*field = now
+		}
+	}
+}
+
+// Get is [document.Records].
+func (m *Memory) Get(ctx context.Context, id string) (*document.Stored, error) {
+	if err := m.step(ctx, "read", id); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Reads++
+	return copyStored(m.records[id]), nil
+}
+
+// Pages is [document.Records].
+func (m *Memory) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
+	if err := m.step(ctx, "pages", id); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var pages []document.Page
+	for _, pg := range m.pages[id] {
+		if pg.Generation == generation {
+			pages = append(pages, copyOf(pg))
+		}
+	}
+	slices.SortFunc(pages, func(a, b document.Page) int { return cmp.Compare(a.Page, b.Page) })
+	return pages, nil
+}
+
+// ClearPages is [document.Records].
+func (m *Memory) ClearPages(ctx context.Context, id string, keep int64) error {
+	if err := m.step(ctx, "clear", id); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, pg := range m.pages[id] {
+		if r := recordOf(m.records[id]); pg.Generation != keep &&
+			(r == nil || r.Status == document.StatusDeleted || pg.Generation != r.Generation) {
+			delete(m.pages[id], key)
+		}
+	}
+	return nil
+}
+
+// Due is [document.Records].
+func (m *Memory) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
+	if err := m.step(ctx, "due", ""); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var due []*document.Stored
+	for _, s := range m.records {
+		if !s.Due.IsZero() && !s.Due.After(now) {
+			due = append(due, s)
+		}
+	}
+	slices.SortFunc(due, func(a, b *document.Stored) int {
+		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Version, b.Version))
+	})
+	due = due[:min(limit, len(due))]
+	for i, s := range due {
+		due[i] = copyStored(s)
+	}
+	return due, nil
+}
+
+func (m *Memory) step(ctx context.Context, op, id string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if m.Before == nil {
+		return nil
+	}
+	return m.Before(ctx, op, id)
+}
+
+func recordOf(s *document.Stored) *document.Record {
+	if s == nil {
+		return nil
+	}
+	return s.Record
+}
+
+func versionOf(s *document.Stored) int64 {
+	if s == nil {
+		return 0
+	}
+	return s.Version
+}
+
+func copyStored(s *document.Stored) *document.Stored {
+	if s == nil {
+		return nil
+	}
+	return &document.Stored{Record: copyRecord(s.Record), Version: s.Version}
+}
+
+func copyRecord(r *document.Record) *document.Record {
+	c := *r
+	c.Warnings, c.Metadata = slices.Clone(r.Warnings), maps.Clone(r.Metadata)
+	if r.Error != nil {
+		c.Error = new(*r.Error)
+	}
+	if r.Lease != nil {
+		c.Lease = new(*r.Lease)
+	}
+	return &c
+}
+
+// copyOf copies through JSON, so that what is stored is what a real store would hold: valid text, times without a
+// monotonic part, nothing shared with the caller.
+func copyOf[T any](v T) T {
+	var c T
+	b, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(b, &c)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return c
+}

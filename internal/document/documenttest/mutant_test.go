@@ -1,0 +1,242 @@
+package documenttest
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// mutants are the faults that a store may have, and that the suite must find.
+var mutants = []string{
+	"lost update", "stale belief", "unverified refusal", "page of the refused", "page lost", "page order", "page unstamped",
+	"write id kept", "version kept", "shared record", "stamp missing", "stamp of the caller", "stamp over carried time",
+	"due lost", "due backwards", "due of the ended", "due without limit", "due exclusive", "clear all", "clear at most 500",
+	"fields merged", "marker bare", "text cut", "bytes raw", "generation as float", "error wrapped", "deaf to the context",
+	"watch once", "watch swallows", "watch starts late",
+	"drop lost", "drop of the refused", "list with text", "list of any status", "list first batch", "list swallows", "heads sorted", "tally of the done",
+}
+
+// mutant is a [Memory] that does one thing wrong.
+type mutant struct {
+	*Memory
+	fault string
+}
+
+func (m *mutant) Update(ctx context.Context, id string, from *document.Stored, fn document.UpdateFunc) (*document.Stored, error) {
+	switch m.fault {
+	case "lost update":
+		from, _ = m.Get(ctx, id)
+		time.Sleep(time.Millisecond)
+		fn = blind(from, fn)
+	case "stale belief":
+		if from != nil {
+			fn = blind(from, fn)
+		}
+	case "unverified refusal", "page of the refused", "drop of the refused":
+		if got, done, err := m.believe(ctx, id, from, fn); done {
+			return got, err
+		}
+	case "deaf to the context":
+		ctx = context.WithoutCancel(ctx)
+	}
+	var old *document.Record
+	got, err := m.Memory.Update(ctx, id, from, func(r *document.Record) (*document.Change, error) {
+		old = r
+		change, err := fn(r)
+		if change != nil {
+			change = m.spoilChange(old, change)
+		}
+		if err != nil && m.fault == "error wrapped" {
+			err = &wrapped{err}
+		}
+		return change, err
+	})
+	return m.spoil(got), err
+}
+
+type wrapped struct{ error }
+
+// blind makes fn see from, whatever stands there.
+func blind(from *document.Stored, fn document.UpdateFunc) document.UpdateFunc {
+	return func(*document.Record) (*document.Change, error) { return fn(recordOf(from)) }
+}
+
+// believe acts on from before the store has proven it.
+func (m *mutant) believe(ctx context.Context, id string, from *document.Stored, fn document.UpdateFunc) (*document.Stored, bool, error) {
+	if from == nil || from.Record == nil {
+		return nil, false, nil
+	}
+	change, err := fn(from.Record)
+	if m.fault == "unverified refusal" {
+		return from, change == nil, err
+	}
+	if change != nil && (len(change.Pages) > 0) == (m.fault == "page of the refused") {
+		_, err = m.Memory.Update(ctx, id, nil, func(old *document.Record) (*document.Change, error) {
+			return &document.Change{Record: old, Pages: change.Pages, Drop: change.Drop}, nil
+		})
+	}
+	return nil, false, err
+}
+
+// spoilChange does wrong to what is about to be stored.
+func (m *mutant) spoilChange(old *document.Record, change *document.Change) *document.Change {
+	next, r := *change, *change.Record
+	next.Record = &r
+	switch m.fault {
+	case "drop lost":
+		next.Drop = nil
+	case "page lost":
+		next.Pages = nil
+	case "stamp of the caller":
+		next.Stamps = 0
+	case "stamp over carried time":
+		next.Stamps |= document.StampStarted
+	case "due lost":
+		r.Due = time.Time{}
+	case "due of the ended":
+		if old != nil && r.Due.IsZero() {
+			r.Due = old.Due
+		}
+	case "fields merged":
+		if old != nil && r.Model == "" {
+			r.Model = old.Model
+		}
+	case "marker bare":
+		r.MarkerExpires = time.Time{}
+	case "text cut":
+		r.Text = r.Text[:min(len(r.Text), 500_000)]
+	case "generation as float":
+		r.Generation = int64(float64(r.Generation))
+	}
+	return &next
+}
+
+// spoil does wrong to what is handed out.
+func (m *mutant) spoil(s *document.Stored) *document.Stored {
+	if s == nil {
+		return nil
+	}
+	switch m.fault {
+	case "write id kept":
+		s.Write = "w"
+	case "version kept":
+		return &document.Stored{Record: s.Record, Version: 1}
+	case "stamp missing":
+		s.Updated = time.Time{}
+	case "shared record":
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.records[s.Object().ID()]
+	case "bytes raw":
+		s.ContentType += "\xff"
+	}
+	return s
+}
+
+func (m *mutant) Get(ctx context.Context, id string) (*document.Stored, error) {
+	if m.fault == "deaf to the context" {
+		ctx = context.WithoutCancel(ctx)
+	}
+	got, err := m.Memory.Get(ctx, id)
+	return m.spoil(got), err
+}
+
+func (m *mutant) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
+	got, err := m.Memory.Pages(ctx, id, generation)
+	if m.fault == "page order" {
+		slices.Reverse(got)
+	}
+	for i := range got {
+		if m.fault == "page unstamped" {
+			got[i].Finished = time.Time{}
+		}
+	}
+	return got, err
+}
+
+func (m *mutant) ClearPages(ctx context.Context, id string, keep int64) error {
+	if m.fault == "clear all" {
+		keep = 0
+	}
+	m.mu.Lock()
+	n := 0
+	for _, p := range m.pages[id] {
+		if p.Generation != keep {
+			n++
+		}
+	}
+	m.mu.Unlock()
+	if m.fault == "clear at most 500" && n > 500 {
+		return nil
+	}
+	return m.Memory.ClearPages(ctx, id, keep)
+}
+
+func (m *mutant) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
+	switch m.fault {
+	case "due without limit":
+		limit = 1000
+	case "due exclusive":
+		now = now.Add(-time.Nanosecond)
+	}
+	got, err := m.Memory.Due(ctx, now, limit)
+	if m.fault == "due backwards" {
+		slices.Reverse(got)
+	}
+	return got, err
+}
+
+func (m *mutant) Watch(ctx context.Context, fn func(string, *document.Record) error) error {
+	seen := map[string]bool{}
+	if m.fault == "watch starts late" {
+		for id := range m.All() {
+			seen[id] = true
+		}
+	}
+	return m.Memory.Watch(ctx, func(id string, r *document.Record) error {
+		if seen[id] && m.fault != "watch swallows" {
+			return nil
+		}
+		seen[id] = m.fault == "watch once"
+		if err := fn(id, r); m.fault != "watch swallows" {
+			return err
+		}
+		return nil
+	})
+}
+
+func (m *mutant) List(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
+	if m.fault == "list of any status" {
+		q.Status = ""
+	}
+	n := 0
+	return m.Memory.List(ctx, q, func(s *document.Stored) error {
+		if n++; m.fault == "list first batch" && n > 300 {
+			return nil
+		}
+		if m.fault == "list with text" {
+			s.Text = m.Record(s.Object().ID()).Text
+		}
+		if err := fn(s); m.fault != "list swallows" {
+			return err
+		}
+		return nil
+	})
+}
+
+func (m *mutant) Heads(ctx context.Context, ids []string) ([]*document.Stored, error) {
+	if m.fault == "heads sorted" {
+		ids = slices.Sorted(slices.Values(ids))
+	}
+	return m.Memory.Heads(ctx, ids)
+}
+
+func (m *mutant) Tally(ctx context.Context) (document.Tally, error) {
+	t, err := m.Memory.Tally(ctx)
+	if m.fault == "tally of the done" {
+		t.Records = map[document.Status]int64{document.StatusDone: t.Records[document.StatusDone]}
+	}
+	return t, err
+}

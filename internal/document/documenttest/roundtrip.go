@@ -1,0 +1,187 @@
+package documenttest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// roundTrip: what is written is what is read.
+var roundTrip = []check{
+	{"missing", missing},
+	{"every field", everyField},
+	{"done", doneRecord},
+	{"zero fields stay absent", zeroFields},
+	{"fields do not outlive a replacement", replaced},
+	{"marker", markerRecord},
+	{"stamps are the store's and never go back", stamps},
+	{"times without a stamp are kept", unstamped},
+	{"times finer than the store's", fineTimes},
+	{"versions and write ids differ", versions},
+	{"what is handed out is the caller's", handedOut},
+	{"text of the limit", bigText},
+	{"ended context", endedContext},
+}
+
+func missing(t *testing.T, ctx context.Context, s document.Records) {
+	if got, err := s.Get(ctx, idOf("a")); got != nil || err != nil {
+		t.Errorf("Get of nothing = %+v, %v; want nil, nil", got, err)
+	}
+	if got, err := s.Pages(ctx, "nothing", 1); len(got) != 0 || err != nil {
+		t.Errorf("Pages of nothing = %+v, %v; want none, nil", got, err)
+	}
+	if got, err := s.Due(ctx, at(0), 10); len(got) != 0 || err != nil {
+		t.Errorf("Due of nothing = %+v, %v; want none, nil", got, err)
+	}
+	if err := s.ClearPages(ctx, "nothing", 0); err != nil {
+		t.Errorf("ClearPages of nothing: %v", err)
+	}
+}
+
+// roundTripped stores c and compares what Update returns and what Get reads with want, and with one another.
+func roundTripped(t *testing.T, ctx context.Context, s document.Records, c document.Change) *document.Stored {
+	t.Helper()
+	id := c.Record.Object().ID()
+	updated := mustUpdate(t, ctx, s, id, nil, set(c))
+	sameRecord(t, "Update", *c.Record, updated.Record)
+	got := mustGet(t, ctx, s, id)
+	same(t, "Get against Update", updated, got)
+	return got
+}
+
+func everyField(t *testing.T, ctx context.Context, s document.Records) {
+	r := full()
+	roundTripped(t, ctx, s, document.Change{Record: &r})
+}
+
+func doneRecord(t *testing.T, ctx context.Context, s document.Records) {
+	for _, body := range []string{"# Rechnung\n\n| a | b |\n|---|---|\n\f\nSeite 2", ""} {
+		r := done("page"+body, body)
+		roundTripped(t, ctx, s, document.Change{Record: &r})
+	}
+}
+
+func zeroFields(t *testing.T, ctx context.Context, s document.Records) {
+	r := document.Record{Bucket: "b", Name: "n", Generation: 1, Status: document.StatusRetrying}
+	got := roundTripped(t, ctx, s, document.Change{Record: &r})
+	if !got.Created.IsZero() || !got.Due.IsZero() || got.Lease != nil || got.Error != nil {
+		t.Errorf("absent fields came back: %+v", got.Record)
+	}
+}
+
+func replaced(t *testing.T, ctx context.Context, s document.Records) {
+	r := full()
+	first := mustCreate(t, ctx, s, r)
+	next := document.Record{Bucket: r.Bucket, Name: r.Name, Generation: 5, Status: document.StatusFailed}
+	mustUpdate(t, ctx, s, r.Object().ID(), first, set(document.Change{Record: &next}))
+	sameRecord(t, "Get", next, mustGet(t, ctx, s, r.Object().ID()).Record)
+}
+
+func markerRecord(t *testing.T, ctx context.Context, s document.Records) {
+	r := full()
+	r.Name, r.Generation = marker().Name, marker().Generation
+	mustCreate(t, ctx, s, r)
+	m := marker()
+	roundTripped(t, ctx, s, document.Change{Record: &m})
+}
+
+func stamps(t *testing.T, ctx context.Context, s document.Records) {
+	r := claimed("stamped")
+	r.Created, r.Started, r.Finished, r.Updated = at(-100), at(-100), at(-100), at(-100)
+	all := document.StampCreated | document.StampStarted | document.StampFinished
+	stored := mustUpdate(t, ctx, s, r.Object().ID(), nil, set(document.Change{Record: &r, Stamps: all}))
+	now := stored.Updated
+	if now.IsZero() || now.Equal(at(-100)) {
+		t.Errorf("Updated = %v, want the store's time", now)
+	}
+	same(t, "stamps of one commit", []time.Time{now, now, now}, []time.Time{stored.Created, stored.Started, stored.Finished})
+	for range 20 {
+		next := mustUpdate(t, ctx, s, r.Object().ID(), stored, plus)
+		if next.Updated.Before(stored.Updated) {
+			t.Errorf("Updated went back from %v to %v", stored.Updated, next.Updated)
+		}
+		stored = next
+	}
+	same(t, "Get against Update", stored, mustGet(t, ctx, s, r.Object().ID()))
+}
+
+func unstamped(t *testing.T, ctx context.Context, s document.Records) {
+	first := mustCreate(t, ctx, s, claimed("kept"))
+	finish := func(old *document.Record) (*document.Change, error) {
+		next := *old
+		return &document.Change{Record: &next, Stamps: document.StampFinished}, nil
+	}
+	got := mustUpdate(t, ctx, s, first.Object().ID(), first, finish)
+	if !got.Created.Equal(first.Created) || !got.Started.Equal(first.Started) {
+		t.Errorf("created, started = %v, %v; want %v, %v", got.Created, got.Started, first.Created, first.Started)
+	}
+	if got.Finished.IsZero() {
+		t.Error("finished is not set")
+	}
+}
+
+// A store may cut a time below the microsecond, but Update and Get must tell the same.
+func fineTimes(t *testing.T, ctx context.Context, s document.Records) {
+	r := claimed("fine")
+	r.EventTime = at(0).Add(999 * time.Nanosecond)
+	updated := mustUpdate(t, ctx, s, idOf("fine"), nil, set(document.Change{Record: &r}))
+	got := mustGet(t, ctx, s, idOf("fine"))
+	same(t, "Get against Update", updated, got)
+	same(t, "the time to the microsecond", at(0), got.EventTime.Truncate(time.Microsecond))
+}
+
+func versions(t *testing.T, ctx context.Context, s document.Records) {
+	stored := mustCreate(t, ctx, s, claimed("versions"))
+	seen, writes := map[int64]bool{}, map[string]bool{}
+	for range 50 {
+		if seen[stored.Version] {
+			t.Fatalf("version %d stands for two states", stored.Version)
+		}
+		if stored.Write == "" || writes[stored.Write] {
+			t.Fatalf("write id %q is not fresh", stored.Write)
+		}
+		seen[stored.Version], writes[stored.Write] = true, true
+		stored = mustUpdate(t, ctx, s, stored.Object().ID(), stored, plus)
+	}
+}
+
+func handedOut(t *testing.T, ctx context.Context, s document.Records) {
+	r := full()
+	id := r.Object().ID()
+	stored := mustUpdate(t, ctx, s, id, nil, set(document.Change{Record: &r}))
+	for _, got := range []*document.Record{stored.Record, mustGet(t, ctx, s, id).Record, &r} {
+		got.Metadata["uploader"], got.Warnings[0] = "mallory", "forged"
+		got.Lease.ID, got.Error.Code, got.Status = "stolen", "forged", document.StatusFailed
+	}
+	sameRecord(t, "Get after the callers scribbled", full(), mustGet(t, ctx, s, id).Record)
+}
+
+func bigText(t *testing.T, ctx context.Context, s document.Records) {
+	r := done("big", text(document.MaxTextBytes))
+	p := onePage(r.Generation, 1)
+	p.Text = text(document.MaxTextBytes)
+	roundTripped(t, ctx, s, document.Change{Record: &r, Pages: []document.Page{p}})
+	got := mustPages(t, ctx, s, r.Object().ID(), r.Generation)
+	if len(got) != 1 || got[0].Text != p.Text {
+		t.Errorf("the page's text of %d bytes did not come back", len(p.Text))
+	}
+}
+
+func endedContext(t *testing.T, ctx context.Context, s document.Records) {
+	r := claimed("late")
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err := s.Update(ended, r.Object().ID(), nil, set(document.Change{Record: &r}))
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Update on an ended context: %v, want context.Canceled", err)
+	}
+	if _, err := s.Get(ended, r.Object().ID()); !errors.Is(err, context.Canceled) {
+		t.Errorf("Get on an ended context: %v, want context.Canceled", err)
+	}
+	if got, err := s.Get(ctx, r.Object().ID()); got != nil || err != nil {
+		t.Errorf("Get = %v, %v; want nothing written", got, err)
+	}
+}

@@ -1,0 +1,84 @@
+package documenttest
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// at is a moment of the suite's own calendar, to the microsecond.
+func at(minutes int) time.Time {
+	return time.Date(2026, 11, 23, 10, 2, 11, 482_913_000, time.UTC).Add(time.Duration(minutes) * time.Minute)
+}
+
+// claimed is a record as a first claim writes it, without stamps.
+func claimed(name string) document.Record {
+	return document.Record{
+		Bucket: "acme-scans", Name: name, Generation: 1795428131470921, ContentType: "image/png", Size: 481233,
+		Status: document.StatusProcessing, Attempt: 1, WindowStart: at(0), Due: at(7),
+		Lease:   &document.Lease{ID: "lease-1", Expires: at(2)},
+		EventID: "9251834470915227", EventTime: at(-1),
+	}
+}
+
+// idOf is the id of claimed(name).
+func idOf(name string) string {
+	r := claimed(name)
+	return r.Object().ID()
+}
+
+// full is a record with something in every field that a status other than done allows.
+func full() document.Record {
+	r := claimed("inbox/2026-11/Rechnung 7.png")
+	r.Generation, r.Size = math.MaxInt64, math.MaxInt64-1
+	r.Metadata = map[string]string{"uploader": "scanner-3", "Straße": "Ñandú 🦜", "empty": "", "a.b/c`d": "odd key"}
+	r.Status = document.StatusRetrying
+	r.Pages, r.PagesDone, r.Blank, r.TextInPages = 12, 3, true, true
+	r.Warnings = []string{document.WarnDamaged, document.WarnTruncated}
+	r.Model = "lightonai/LightOnOCR-2-1B"
+	r.Usage = document.Usage{PromptTokens: 1_234_567, CompletionTokens: 7654}
+	r.Attempt, r.Faults, r.Doubts = 9, 2, 7
+	r.Retried, r.RetriedBy = at(3), "someone@example.com"
+	r.Error = &document.Error{Code: "ocr_timeout", Message: "no answer in 120s", Retryable: true}
+	r.Lease = &document.Lease{ID: "lease-2", Expires: at(4), Alone: true}
+	r.Created, r.Started, r.Finished = at(10), at(11), at(12)
+	return r
+}
+
+// done is a record as complete writes it.
+func done(name, text string) document.Record {
+	r := claimed(name)
+	r.Status, r.Text, r.Pages, r.PagesDone = document.StatusDone, text, 1, 1
+	r.Lease, r.Due = nil, time.Time{}
+	return r
+}
+
+// marker is what an erased object leaves.
+func marker() document.Record {
+	return document.Record{
+		Bucket: "acme-scans", Name: "gone.png", Generation: 17, Status: document.StatusDeleted,
+		EventID: "e-2", EventTime: at(5), Created: at(1), MarkerExpires: at(7 * 24 * 60),
+	}
+}
+
+// onePage is a page document with something in every field.
+func onePage(generation int64, page int) document.Page {
+	return document.Page{
+		Page: page, Generation: generation, Text: "# Seite\n\nÜber 3 €", Warnings: []string{document.WarnRepetition},
+		Blank: true, Error: &document.Error{Code: "corrupt", Message: "cut off"}, Width: 1200, Height: 1540,
+		Blocks: []document.Block{
+			{Label: "title", Box: [4]int{0, 10, 999, 1000}, Text: "Seite"},
+			{Label: "", Box: [4]int{}, Text: ""},
+		},
+		Usage: document.Usage{PromptTokens: 900, CompletionTokens: 31},
+	}
+}
+
+// text is exactly n bytes of UTF-8 whose runes take one to four bytes.
+func text(n int) string {
+	const runes = "aß€🦜\n\x00\"\\"
+	s := strings.Repeat(runes, n/len(runes))
+	return s + strings.Repeat("x", n-len(s))
+}

@@ -1,0 +1,4 @@
+package document
+
+// PageBreak joins the texts of pages: a line holding a form feed.
+const PageBreak = "\n\f\n"

@@ -1,0 +1,79 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// TestCosts is what each path costs in calls to the outside: document reads and writes, claims refused because there is a record, page queries, bucket requests.
+// README's table of costs says the same.
+func TestCosts(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		prepare func(w *world, ev document.Event)
+		want    string
+	}{
+		{"clean run", nil, "commit 2, open 1"},
+		{"duplicate", func(w *world, ev document.Event) { w.pipeline().Process(w.t.Context(), ev) }, "read 1, refused 1"},
+		{"leased elsewhere", func(w *world, ev document.Event) { w.die(ev) }, "read 1, refused 1"},
+		{"after a crash", func(w *world, ev document.Event) { w.die(ev); time.Sleep(document.LeaseTime) },
+			"read 1, commit 2, refused 1, clear 1, open 1"},
+		{"redelivered after a fault", func(w *world, ev document.Event) {
+			w.answer = func(context.Context, string) (ocr.Result, error) {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+			}
+			w.pipeline().Process(w.t.Context(), ev)
+			w.answer = nil
+		}, "read 1, commit 2, refused 1, clear 1, open 1"},
+		{"over an older generation", func(w *world, ev document.Event) {
+			old := ev
+			old.Generation--
+			w.records.Update(w.t.Context(), ev.Object.ID(), nil, func(*document.Record) (*document.Change, error) {
+				return &document.Change{Record: &document.Record{Bucket: "b", Name: ev.Name, Generation: old.Generation, Status: document.StatusDone}}, nil
+			})
+		}, "read 1, commit 2, refused 1, clear 1, open 1"},
+		{"superseded", func(w *world, ev document.Event) {
+			w.pipeline().Process(w.t.Context(), w.bucket.Put(ev.Name, picture(22)))
+		}, "read 1, refused 1, live 1"},
+		{"fault", func(w *world, _ document.Event) {
+			w.answer = func(context.Context, string) (ocr.Result, error) {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+			}
+		}, "commit 2, open 1"},
+		{"70 s of reading", func(w *world, _ document.Event) {
+			w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+				time.Sleep(70 * time.Second)
+				return result(text), nil
+			}
+		}, "commit 4, open 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				ev := w.bucket.Put("a.png", picture(21))
+				if c.prepare != nil {
+					c.prepare(w, ev)
+				}
+				calls, applied := map[string]int{}, w.records.Commits
+				w.records.Before = func(_ context.Context, op, _ string) error { calls[op]++; return nil }
+				w.bucket.Before = func(_ context.Context, op string, _ document.Object) error { calls[op]++; return nil }
+				w.pipeline().Process(t.Context(), ev)
+				applied = w.records.Commits - applied
+				calls["commit"], calls["refused"] = applied, calls["commit"]-applied
+				got := ""
+				for _, op := range []string{"read", "commit", "refused", "pages", "clear", "live", "open"} {
+					if calls[op] > 0 {
+						got += fmt.Sprintf(", %s %d", op, calls[op])
+					}
+				}
+				if got != ", "+c.want {
+					t.Errorf("it cost %s, want %s", got[2:], c.want)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,254 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// breaking makes outside calls fail by number: fails says whether the n-th (from 0) does.
+func (w *world) breaking(fails func(n int) bool) (calls *int) {
+	n := 0
+	broken := func() bool { n++; return fails(n - 1) }
+	w.records.Before = func(_ context.Context, op, id string) error {
+		if broken() {
+			return fmt.Errorf("%w: %s", document.ErrStoreUnavailable, op)
+		}
+		return nil
+	}
+	w.bucket.Before = func(_ context.Context, op string, _ document.Object) error {
+		if broken() {
+			return fmt.Errorf("%w: %s", document.ErrStorageUnavailable, op)
+		}
+		return nil
+	}
+	w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+		if broken() {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+		}
+		return result(text), nil
+	}
+	return &n
+}
+
+func (w *world) mend() {
+	w.records.Before, w.records.After, w.bucket.Before, w.answer = nil, nil, nil, nil
+}
+
+// essence is what must be the same however the record came about.
+func essence(r *document.Record) string {
+	return fmt.Sprintf("%s %d %q pages %d/%d model %s usage %v faults %d doubts %d error %v lease %v due %v",
+		r.Status, r.Generation, r.Text, r.PagesDone, r.Pages, r.Model, r.Usage, r.Faults, r.Doubts, r.Error, r.Lease, r.Due)
+}
+
+const clean = `done 1 "text of 21" pages 1/1 model m usage {10 3} faults 0 doubts 0 error <nil> lease <nil> due 0001-01-01 00:00:00 +0000 UTC`
+
+// TestCrashAtEveryCall: the process dies at its n-th outside call, for every n; a redelivery after the lease leaves the
+// document of one clean run, and no call for the same page is made more often than the crash explains.
+func TestCrashAtEveryCall(t *testing.T) {
+	for _, dies := range []bool{true, false} { // for ever, or at that one call
+		for at := range 6 {
+			t.Run(fmt.Sprintf("call %d, dies %v", at, dies), func(t *testing.T) {
+				bubble(t, func(t *testing.T, w *world) {
+					ev := w.bucket.Put("a.png", picture(21))
+					w.breaking(func(n int) bool { return n == at || dies && n > at })
+					w.pipeline().Process(t.Context(), ev)
+					w.mend()
+					time.Sleep(document.LeaseTime)
+					if out := w.pipeline().Process(t.Context(), ev); out.Refused() {
+						t.Errorf("outcome %s\n%s", out, w.log)
+					}
+					if got := essence(w.record("a.png")); got != clean {
+						t.Errorf("got  %s\nwant %s", got, clean)
+					}
+					if w.calls.Load() > 2 {
+						t.Errorf("%d calls of the OCR service", w.calls.Load())
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestLostAnswers: a commit was applied and its answer lost, at each of the commits: nothing is done twice.
+func TestLostAnswers(t *testing.T) {
+	for at := range 2 {
+		bubble(t, func(t *testing.T, w *world) {
+			n := 0
+			w.records.After = func(context.Context, string) error {
+				n++
+				if n-1 == at {
+					return errors.New("connection reset")
+				}
+				return nil
+			}
+			ev := w.bucket.Put("a.png", picture(21))
+			if out := w.pipeline().Process(t.Context(), ev); out != document.OutcomeDone {
+				t.Errorf("answer %d lost: %s", at, out)
+			}
+			if r := w.record("a.png"); essence(r) != clean || r.Attempt != 1 || w.records.Commits != 2 || w.calls.Load() != 1 {
+				t.Errorf("answer %d lost: %d commits, attempt %d, %s", at, w.records.Commits, r.Attempt, essence(r))
+			}
+		})
+	}
+}
+
+// TestStoreRefusesDocument: what the store will never take ends failed, not in a loop.
+func TestStoreRefusesDocument(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		n := 0
+		w.records.Before = func(_ context.Context, op, _ string) error {
+			if op == "commit" {
+				if n++; n == 2 {
+					return fmt.Errorf("%w: too big", document.ErrStoreRejected)
+				}
+			}
+			return nil
+		}
+		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21))); out != document.OutcomeFailed {
+			t.Errorf("outcome %s", out)
+		}
+		w.want("a.png", document.StatusFailed, "store_rejected")
+	})
+}
+
+// TestGone: the generation was deleted, or overwritten by one whose event is on the way or never comes.
+func TestGone(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		p := w.pipeline()
+		ev := w.bucket.Put("deleted.png", picture(21))
+		w.bucket.Delete("deleted.png")
+		if out := p.Process(t.Context(), ev); out != document.OutcomeFailed {
+			t.Errorf("deleted: %s", out)
+		}
+		w.want("deleted.png", document.StatusFailed, "object_gone")
+
+		old := w.bucket.Put("a.png", picture(21))
+		w.bucket.Put("a.png", picture(22)) // its event is lost
+		if out := p.Process(t.Context(), old); out != document.OutcomeRetry {
+			t.Errorf("overwritten: %s", out)
+		}
+		w.want("a.png", document.StatusRetrying, "object_gone")
+		time.Sleep(15 * time.Minute)
+		if err := p.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 22" {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// TestPanics: ours or a decoder's, the record is closed and the process lives.
+func TestPanics(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }
+		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21))); out != document.OutcomeRetry {
+			t.Errorf("outcome %s", out)
+		}
+		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Faults != 1 {
+			t.Errorf("%+v", r)
+		}
+		if !strings.Contains(w.log.String(), "crash_test.go") {
+			t.Errorf("the log does not say where:\n%s", w.log)
+		}
+	})
+}
+
+// TestWrongChecksum: an answer for bytes that turn out to be wrong is discarded, although it was paid for.
+func TestWrongChecksum(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.Objects = badSum{w.bucket}
+		w.options.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
+			w.ExtractText(ctx, img) // reads to the end and does not look
+			return result("text of wrong bytes"), nil
+		}}
+		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21))); out != document.OutcomeRetry {
+			t.Errorf("outcome %s", out)
+		}
+		w.want("a.png", document.StatusRetrying, "storage_unavailable")
+	})
+}
+
+// badSum is a bucket whose last Read says that the checksum is wrong.
+type badSum struct{ document.Objects }
+
+func (b badSum) Open(ctx context.Context, o document.Object) (document.Content, error) {
+	c, err := b.Objects.Open(ctx, o)
+	c.ReadCloser = &lastRead{Content: c, left: c.Size}
+	return c, err
+}
+
+type lastRead struct {
+	document.Content
+	left int64
+}
+
+func (l *lastRead) Read(p []byte) (int, error) {
+	n, err := l.Content.Read(p)
+	if l.left -= int64(n); l.left <= 0 {
+		return n, fmt.Errorf("%w: checksum", document.ErrStorageUnavailable)
+	}
+	return n, err
+}
+
+// TestMemoryBudget: what alone is over it ends too_large; the others wait their turn before the claim.
+func TestMemoryBudget(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.Limits = page.Limits{MaxBytes: 1 << 20, MaxPixels: 60e6, MaxPages: 1}
+		w.options.MemoryBudget = 1 << 20
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			time.Sleep(10 * time.Second)
+			return result(text), nil
+		}
+		if out := w.pipeline().Process(t.Context(), w.bucket.Put("big.png", picture(1<<19))); out != document.OutcomeFailed {
+			t.Errorf("outcome %s", out)
+		}
+		w.want("big.png", document.StatusFailed, "too_large")
+	})
+}
+
+// TestSweepTakesEachOnce: ten thousand overdue records, beside a second sweep and deliveries; ended ones are left alone.
+func TestSweepTakesEachOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		const many = 10_000
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+		}
+		p := w.pipeline()
+		var last document.Event
+		for n := range many {
+			last = w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n%50))
+			p.Process(t.Context(), last)
+		}
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			time.Sleep(10 * time.Millisecond)
+			return result(text), nil
+		}
+		w.calls.Store(0)
+		time.Sleep(15 * time.Minute)
+		other := make(chan error)
+		go func() { other <- w.pipeline().Sweep(t.Context()) }()
+		if err := errors.Join(p.Sweep(t.Context()), <-other); err != nil {
+			t.Fatal(err)
+		}
+		for n := range many {
+			w.want(fmt.Sprintf("%d.png", n), document.StatusDone, "")
+		}
+		if w.calls.Load() != many {
+			t.Errorf("%d calls for %d records", w.calls.Load(), many)
+		}
+		commits := w.records.Commits
+		time.Sleep(48 * time.Hour)
+		if err := p.Sweep(t.Context()); err != nil || w.records.Commits != commits {
+			t.Errorf("a sweep over ended records: %v, %d commits", err, w.records.Commits-commits)
+		}
+	})
+}

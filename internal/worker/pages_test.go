@@ -1,0 +1,302 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/worker"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// book is a TIFF of n pages; page i is 100+i pixels wide, which is what its text says. broken ones cannot be decoded.
+func book(n int, broken ...int) []byte {
+	var pictures []pagetest.Picture
+	for i := 1; i <= n; i++ {
+		m := image.NewGray(image.Rect(0, 0, 100+i, 8))
+		m.Pix[3] = 255
+		p := pagetest.Gray(m, 8)
+		for _, b := range broken {
+			if b == i {
+				p = p.With(259, 3, 6) // a compression that is not supported
+			}
+		}
+		pictures = append(pictures, p)
+	}
+	return pagetest.TIFF(binary.LittleEndian, pictures...)
+}
+
+// wholeText is the text of a book of n pages.
+func wholeText(n int) string {
+	var texts []string
+	for i := 1; i <= n; i++ {
+		texts = append(texts, fmt.Sprintf("text of %d", 100+i))
+	}
+	return strings.Join(texts, "\n\f\n")
+}
+
+// counted counts how often each text was asked for, and how many calls were under way at once.
+type counted struct {
+	mu     sync.Mutex
+	times  map[string]int
+	now    int
+	atOnce int
+}
+
+func (w *world) count(answer func(ctx context.Context, n int, text string) (ocr.Result, error)) *counted {
+	c := &counted{times: map[string]int{}}
+	w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+		c.mu.Lock()
+		c.times[text]++
+		c.now++
+		c.atOnce = max(c.atOnce, c.now)
+		n := 0
+		fmt.Sscanf(text, "text of %d", &n)
+		c.mu.Unlock()
+		defer func() { c.mu.Lock(); c.now--; c.mu.Unlock() }()
+		return answer(ctx, n-100, text)
+	}
+	return c
+}
+
+// total is the number of calls, most the largest number for one page.
+func (c *counted) total() (total, most int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.times {
+		total, most = total+n, max(most, n)
+	}
+	return total, most
+}
+
+func (w *world) pages(name string) []document.Page {
+	w.t.Helper()
+	r := w.record(name)
+	pages, err := w.records.Pages(w.t.Context(), r.Object().ID(), r.Generation)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return pages
+}
+
+// TestPagesInOrder: pages are read a few at a time and finish in any order; the document does not show it.
+func TestPagesInOrder(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			time.Sleep(time.Duration(10-n) * time.Second)
+			return result(text), nil
+		})
+		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.tiff", book(9))); out != document.OutcomeDone {
+			t.Fatalf("outcome %s\n%s", out, w.log)
+		}
+		r := w.want("a.tiff", document.StatusDone, "")
+		if r.Text != wholeText(9) || r.Pages != 9 || r.PagesDone != 9 || r.Usage.CompletionTokens != 27 || len(r.Warnings) > 0 {
+			t.Errorf("%+v", r)
+		}
+		if total, _ := c.total(); total != 9 || c.atOnce != 4 || w.bucket.Opens != 1 {
+			t.Errorf("%d calls, %d at once, %d opens", total, c.atOnce, w.bucket.Opens)
+		}
+		for i, pg := range w.pages("a.tiff") {
+			if pg.Page != i+1 || pg.Width != 101+i || pg.Height != 8 || pg.Text != fmt.Sprintf("text of %d", 101+i) {
+				t.Errorf("%+v", pg)
+			}
+		}
+	})
+}
+
+// TestProgress: each page is written at once, while the others are still being read.
+func TestProgress(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		var seen []string
+		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			time.Sleep(time.Minute)
+			r := w.record("a.tiff")
+			seen = append(seen, fmt.Sprintf("%d/%d %d", r.PagesDone, r.Pages, len(w.pages("a.tiff"))))
+			return result(text), nil
+		})
+		w.pipeline().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+		if got := strings.Join(seen, ", "); got != "0/0 0, 1/3 1, 2/3 2" {
+			t.Error(got)
+		}
+	})
+}
+
+// TestCrashBetweenPages: the process dies while a page is being read, whichever it is; what was finished is not read again.
+func TestCrashBetweenPages(t *testing.T) {
+	const n = 9
+	for at := 1; at <= n; at++ {
+		bubble(t, func(t *testing.T, w *world) {
+			ev := w.bucket.Put("a.tiff", book(n))
+			c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+				time.Sleep(time.Second + time.Duration(n)*37*time.Millisecond) // no two at the same time
+				return result(text), nil
+			})
+			w.dying(at).Process(t.Context(), ev)
+			if s := w.record("a.tiff").Status; s != document.StatusProcessing {
+				t.Fatalf("page %d: status %s after the crash", at, s)
+			}
+			time.Sleep(document.LeaseTime)
+			if out := w.pipeline().Process(t.Context(), ev); out != document.OutcomeDone {
+				t.Fatalf("page %d: outcome %s\n%s", at, out, w.log)
+			}
+			r := w.want("a.tiff", document.StatusDone, "")
+			if r.Text != wholeText(n) || r.PagesDone != n || r.Attempt != 2 || r.Doubts != 0 || r.Usage.PromptTokens != 10*n {
+				t.Errorf("page %d: %+v", at, r)
+			}
+			if total, most := c.total(); most > 2 || total > n+w.options.OCRConcurrency {
+				t.Errorf("page %d: %d calls, %d for one page", at, total, most)
+			}
+		})
+	}
+}
+
+// dying is a process that dies when page n was read: nothing of it arrives any more, and it asks nobody.
+func (w *world) dying(n int) *worker.Worker {
+	i := &instance{w: w}
+	o := w.options
+	o.Records = &mortal{Memory: w.records, i: i}
+	o.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
+		if i.dead.Load() {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+		}
+		res, err := w.ExtractText(ctx, img)
+		if res.Text == fmt.Sprintf("text of %d", 100+n) {
+			i.dead.Store(true)
+		}
+		return res, err
+	}}
+	return worker.New(o)
+}
+
+// TestDeadlineContinues: what does not fit one delivery goes on with the next, and no page is read twice but those that the
+// end of the time has broken off.
+func TestDeadlineContinues(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.Limits.MaxPages = 100
+		c := w.count(func(ctx context.Context, _ int, text string) (ocr.Result, error) {
+			select {
+			case <-time.After(100 * time.Second):
+				return result(text), nil
+			case <-ctx.Done():
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindCanceled, Err: ctx.Err()}
+			}
+		})
+		ev := w.bucket.Put("a.tiff", book(40))
+		p := w.pipeline()
+		deliveries := 1
+		for ; p.Process(t.Context(), ev) == document.OutcomeRetry; deliveries++ {
+			r := w.want("a.tiff", document.StatusRetrying, "")
+			if r.PagesDone != 16*deliveries || r.Pages != 40 || r.Doubts != 0 || r.Faults != 0 || r.Text != "" {
+				t.Fatalf("after %d deliveries: %+v", deliveries, r)
+			}
+		}
+		r := w.want("a.tiff", document.StatusDone, "")
+		total, most := c.total()
+		if r.Text != wholeText(40) || deliveries != 3 || most > 2 || total > 40+4*(deliveries-1) {
+			t.Errorf("%d deliveries, %d calls, %d for one page: %d of %d", deliveries, total, most, r.PagesDone, r.Pages)
+		}
+	})
+}
+
+// TestPageFailsAlone: a page that cannot be read is stored with its error, the others with their text; if none can be read
+// the document fails.
+func TestPageFailsAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		p := w.pipeline()
+		if out := p.Process(t.Context(), w.bucket.Put("a.tiff", book(4, 2))); out != document.OutcomeDone {
+			t.Fatalf("outcome %s\n%s", out, w.log)
+		}
+		r := w.want("a.tiff", document.StatusDone, "")
+		pages := w.pages("a.tiff")
+		if strings.Join(r.Warnings, " ") != document.WarnPageFailed || r.PagesDone != 4 || len(pages) != 4 ||
+			pages[1].Error == nil || pages[1].Error.Code != "unsupported_media" || pages[1].Error.Retryable || pages[2].Error != nil {
+			t.Errorf("%+v\n%+v", r, pages)
+		}
+		if want := "text of 101\n\f\n\n\f\ntext of 103\n\f\ntext of 104"; r.Text != want {
+			t.Errorf("%q", r.Text)
+		}
+		if out := p.Process(t.Context(), w.bucket.Put("b.tiff", book(3, 1, 2, 3))); out != document.OutcomeFailed {
+			t.Errorf("outcome %s", out)
+		}
+		w.want("b.tiff", document.StatusFailed, "unsupported_media")
+	})
+}
+
+// TestPageAtItsLimit: a page that the service cannot answer for costs the document five attempts and then only itself.
+func TestPageAtItsLimit(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			time.Sleep(time.Duration(n) * time.Second)
+			if n == 3 {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadResponse}
+			}
+			return result(text), nil
+		})
+		ev := w.bucket.Put("a.tiff", book(6))
+		p := w.pipeline()
+		for p.Process(t.Context(), ev) == document.OutcomeRetry {
+			time.Sleep(time.Minute)
+		}
+		r := w.want("a.tiff", document.StatusDone, "")
+		pages := w.pages("a.tiff")
+		if strings.Join(r.Warnings, " ") != document.WarnPageFailed || len(pages) != 6 || pages[2].Error == nil ||
+			pages[2].Error.Code != "ocr_bad_response" || strings.Count(r.Text, "text of") != 5 {
+			t.Errorf("%+v\n%+v", r, pages)
+		}
+		if n := c.times["text of 103"]; n < 5 || n > 10 {
+			t.Errorf("%d calls for the page", n)
+		}
+	})
+}
+
+// TestMemoryIsShared: objects of several pages at once, in a budget that holds one of them, all finish; who waits lets go
+// of its bytes and reads them again.
+func TestMemoryIsShared(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.MemoryBudget = 3 << 20 // a page takes two, for the tables of the encoder
+		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			time.Sleep(time.Second)
+			return result(text), nil
+		})
+		p := w.pipeline()
+		var wg sync.WaitGroup
+		for i := range 6 {
+			ev := w.bucket.Put(fmt.Sprintf("%d.tiff", i), book(7))
+			wg.Go(func() {
+				if out := p.Process(t.Context(), ev); out != document.OutcomeDone {
+					t.Errorf("%s: %s", ev.Name, out)
+				}
+			})
+		}
+		wg.Wait()
+		for i := range 6 {
+			if r := w.want(fmt.Sprintf("%d.tiff", i), document.StatusDone, ""); r.Text != wholeText(7) {
+				t.Errorf("%q", r.Text)
+			}
+		}
+		if total, _ := c.total(); total != 42 {
+			t.Errorf("%d calls for 42 pages", total)
+		}
+	})
+}
+
+// TestTextInPages: what does not fit one document stands in those of the pages.
+func TestTextInPages(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			return result(strings.Repeat("x", 300_000)), nil
+		})
+		w.pipeline().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
+		if r := w.want("a.tiff", document.StatusDone, ""); !r.TextInPages || r.Text != "" || len(w.pages("a.tiff")[3].Text) != 300_000 {
+			t.Errorf("%d bytes, in pages %v", len(r.Text), r.TextInPages)
+		}
+	})
+}

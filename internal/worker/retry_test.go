@@ -1,0 +1,217 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// stored is what a person sees before asking for another try.
+func (w *world) stored(name string) *document.Stored {
+	w.t.Helper()
+	s, err := w.records.Get(w.t.Context(), document.Object{Bucket: "b", Name: name}.ID())
+	if err != nil || s == nil {
+		w.t.Fatalf("no record of %q: %v", name, err)
+	}
+	return s
+}
+
+// retry asks for another try and has a sweep follow.
+func (w *world) retry(name string, redo func(document.Page) bool) {
+	w.t.Helper()
+	if _, err := document.Retry(w.t.Context(), w.records, w.stored(name), "me", redo); err != nil {
+		w.t.Fatal(err)
+	}
+	r := w.want(name, document.StatusRetrying, "")
+	if r.Faults != 0 || r.Doubts != 0 || r.RetriedBy != "me" || !r.Retried.Equal(time.Now()) ||
+		!r.WindowStart.Equal(time.Now()) || !r.Due.Equal(time.Now()) || r.Text != "" || !r.Finished.IsZero() {
+		w.t.Errorf("after the wish: %+v", r)
+	}
+	if err := w.pipeline().Sweep(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func allPages(document.Page) bool { return true }
+
+// TestRetryFailed: what failed for good is tried again with fresh budgets; its attempts go on counting.
+func TestRetryFailed(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		broken := true
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			if broken {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}
+			}
+			return result(text), nil
+		}
+		w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.want("a.png", document.StatusFailed, "ocr_rejected")
+		broken = false
+		w.retry("a.png", nil)
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" || r.Attempt != 2 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// TestRetryKeepsPages: pages that were read stay and are not paid for again; the one that failed has its turn.
+func TestRetryKeepsPages(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		broken := true
+		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			if n == 2 && broken {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}
+			}
+			return result(text), nil
+		})
+		w.pipeline().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+		if r := w.want("a.tiff", document.StatusDone, ""); !slices.Equal(r.Warnings, []string{document.WarnPageFailed}) {
+			t.Fatalf("%+v", r)
+		}
+		broken = false
+		w.retry("a.tiff", nil)
+		r := w.want("a.tiff", document.StatusDone, "")
+		if r.Text != wholeText(3) || len(r.Warnings) > 0 || r.Usage.CompletionTokens != 9 || r.PagesDone != 3 {
+			t.Errorf("%+v", r)
+		}
+		if total, most := c.total(); total != 4 || most != 2 {
+			t.Errorf("%d calls, %d for one page", total, most)
+		}
+		if _, err := document.Retry(t.Context(), w.records, w.stored("a.tiff"), "me", nil); !errors.Is(err, document.ErrNothingToRetry) {
+			t.Errorf("all is read, and asked for again: %v", err)
+		}
+	})
+}
+
+// TestRetryAllPages: every page is read anew, and a crash in the middle does not bring the old ones back.
+func TestRetryAllPages(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		better := ""
+		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			if better != "" && n == 3 && len(w.pages("a.tiff")) < 4 {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+			}
+			return result(text + better), nil
+		})
+		w.options.OCRConcurrency = 1
+		w.pipeline().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
+		better = " and better"
+		w.retry("a.tiff", allPages)
+		if r := w.want("a.tiff", document.StatusRetrying, "ocr_unavailable"); r.PagesDone != len(w.pages("a.tiff")) || r.PagesDone >= 4 {
+			t.Fatalf("%d pages done, %d stand there", r.PagesDone, len(w.pages("a.tiff")))
+		}
+		for _, pg := range w.pages("a.tiff") {
+			if want := result(pg.Text).Text; len(want) < len("text of 101 and better") {
+				t.Errorf("page %d is of the reading before: %q", pg.Page, pg.Text)
+			}
+		}
+		w.count(func(_ context.Context, _ int, text string) (ocr.Result, error) { return result(text + better), nil })
+		time.Sleep(time.Hour)
+		if err := w.pipeline().Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.want("a.tiff", document.StatusDone, "")
+		for _, pg := range w.pages("a.tiff") {
+			if len(pg.Text) != len("text of 101 and better") {
+				t.Errorf("page %d: %q", pg.Page, pg.Text)
+			}
+		}
+	})
+}
+
+// TestRetryDropsOwnPage: the page document of an object of one page goes with the wish: without blocks the next reading
+// writes none.
+func TestRetryDropsOwnPage(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		blocks := []ocr.Block{{Label: "title", Text: "x"}}
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			r := result(text)
+			r.Blocks = blocks
+			return r, nil
+		}
+		w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		if n := len(w.pages("a.png")); n != 1 {
+			t.Fatalf("%d page documents", n)
+		}
+		blocks = nil
+		w.retry("a.png", nil)
+		if r, n := w.want("a.png", document.StatusDone, ""), len(w.pages("a.png")); r.Text != "text of 21" || n != 0 {
+			t.Errorf("%d page documents; %+v", n, r)
+		}
+	})
+}
+
+// TestRetryOnlyAsSeen: nothing is written over what a person has not seen.
+func TestRetryOnlyAsSeen(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}
+		}
+		w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		seen := w.stored("a.png")
+		w.retry("a.png", nil)
+		before := w.records.Commits
+		if _, err := document.Retry(t.Context(), w.records, seen, "me", nil); !errors.Is(err, document.ErrNotAsSeen) {
+			t.Errorf("seen before another try: %v", err)
+		}
+		ev := w.bucket.Put("a.png", picture(22))
+		seen = w.stored("a.png")
+		w.pipeline().Process(t.Context(), ev)
+		if _, err := document.Retry(t.Context(), w.records, seen, "me", nil); !errors.Is(err, document.ErrNotAsSeen) {
+			t.Errorf("seen before an overwrite: %v", err)
+		}
+		if w.records.Commits != before+2 {
+			t.Errorf("%d commits beyond the overwrite's", w.records.Commits-before-2)
+		}
+	})
+}
+
+// TestRetryStuck: whose holder died long ago is taken up at once, with fresh budgets; whose holder lives is left alone,
+// and a holder that was only slow is refused afterwards.
+func TestRetryStuck(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ev := w.bucket.Put("a.png", picture(21))
+		release := make(chan struct{})
+		var asked atomic.Bool
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			if asked.CompareAndSwap(false, true) {
+				<-release
+				return result("the slow one's text"), nil
+			}
+			return result(text), nil
+		}
+		w.records.Before = func(_ context.Context, op, _ string) error {
+			if op == "commit" && asked.Load() && time.Since(ev.Time) > 0 && w.calls.Load() == 1 {
+				return document.ErrStoreUnavailable // the holder's renewals do not get through
+			}
+			return nil
+		}
+		slow := make(chan document.Outcome, 1)
+		go func() { slow <- w.pipeline().Process(t.Context(), ev) }()
+		time.Sleep(time.Minute)
+		if _, err := document.Retry(t.Context(), w.records, w.stored("a.png"), "me", nil); !errors.Is(err, document.ErrNothingToRetry) {
+			t.Errorf("while the lease lives: %v", err)
+		}
+		time.Sleep(6*time.Minute + time.Second) // long after the lease's end, between two renewals
+		synctest.Wait()
+		w.records.Before = nil
+		w.retry("a.png", nil)
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" || r.Doubts != 0 {
+			t.Errorf("%+v", r)
+		}
+		close(release)
+		if out := <-slow; out != document.OutcomeDuplicate {
+			t.Errorf("the slow one: %s", out)
+		}
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" {
+			t.Errorf("the slow one wrote %+v", r)
+		}
+	})
+}

@@ -1,0 +1,98 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// sweepLine is the one line of the world's only sweep.
+func (w *world) sweepLine() map[string]any {
+	w.t.Helper()
+	var found []map[string]any
+	for line := range strings.Lines(w.log.String()) {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			w.t.Fatal(err)
+		}
+		if msg, _ := fields["msg"].(string); strings.HasPrefix(msg, "sweep ") {
+			found = append(found, fields)
+		}
+	}
+	if len(found) != 1 {
+		w.t.Fatalf("%d lines of a sweep:\n%s", len(found), w.log)
+	}
+	return found[0]
+}
+
+// leaveOver makes n records that were due an hour ago, and that are in their window or past it.
+func (w *world) leaveOver(n int, window time.Duration) {
+	for i := range n {
+		ev := w.bucket.Put(fmt.Sprintf("%d.png", i), picture(20+i))
+		then := time.Now().Add(-time.Hour)
+		_, err := w.records.Update(w.t.Context(), ev.Object.ID(), nil, func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &document.Record{
+				Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying, Attempt: 1,
+				WindowStart: time.Now().Add(-window), Due: then,
+			}}, nil
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// TestSweepTells: the line of a sweep says what it took, what is due still and what stays unfinished past its window.
+func TestSweepTells(t *testing.T) {
+	commits := func(_ context.Context, op, _ string) error {
+		if op == "commit" {
+			return fmt.Errorf("%w: down", document.ErrStoreUnavailable)
+		}
+		return nil
+	}
+	for _, tt := range []struct {
+		name    string
+		records int
+		window  time.Duration // since it began
+		prepare func(w *world)
+		want    string
+	}{
+		{"nothing is due", 0, 0, nil, "INFO sweep done: 0 taken, 0 done, 0 retry, 0 due since 0 s, 0 past"},
+		{"all is taken", 3, time.Hour, nil, "INFO sweep done: 3 taken, 3 done, 0 retry, 0 due since 0 s, 0 past"},
+		{"also past the window", 3, 25 * time.Hour, nil, "INFO sweep done: 3 taken, 3 done, 0 retry, 0 due since 0 s, 0 past"},
+		{"no claim gets through", 2, time.Hour, func(w *world) { w.records.Before = commits },
+			"INFO sweep done: 2 taken, 0 done, 2 retry, 2 due since 3600 s, 0 past"},
+		{"none, past the window", 2, 25 * time.Hour, func(w *world) { w.records.Before = commits },
+			"WARN sweep done: 2 taken, 0 done, 2 retry, 2 due since 3600 s, 2 past"},
+		{"no time", 7, 25 * time.Hour, func(w *world) { w.options.ProcessTimeout = 1 },
+			"WARN sweep done: 0 taken, 0 done, 0 retry, 7 due since 3600 s, 7 past"},
+		{"the store is down", 1, 25 * time.Hour, func(w *world) {
+			w.records.Before = func(context.Context, string, string) error { return document.ErrStoreUnavailable }
+		}, "WARN sweep failed: 0 taken, 0 done, 0 retry, 0 due since 0 s, 0 past store_unavailable"},
+		{"nobody may read", 1, 25 * time.Hour, func(w *world) {
+			w.records.Before = func(context.Context, string, string) error { return document.ErrStoreMisconfigured }
+		}, "ERROR sweep failed: 0 taken, 0 done, 0 retry, 0 due since 0 s, 0 past store_misconfigured"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.leaveOver(tt.records, tt.window)
+				if tt.prepare != nil {
+					tt.prepare(w)
+				}
+				err := w.pipeline().Sweep(t.Context())
+				l := w.sweepLine()
+				outcomes, _ := l["outcomes"].(map[string]any)
+				got := strings.TrimSpace(fmt.Sprintf("%v %v: %v taken, %v done, %v retry, %v due since %v s, %v past %v", l["level"], l["msg"],
+					l["taken"], outcomes["done"], outcomes["retry"], l["due"], l["overdueSeconds"], l["pastWindow"], l["code"]))
+				if got != tt.want || (err != nil) != (l["code"] != "") || len(outcomes) != 6 {
+					t.Errorf("%v, %v\ngot  %s\nwant %s", err, outcomes, got, tt.want)
+				}
+			})
+		})
+	}
+}

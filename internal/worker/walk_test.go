@@ -1,0 +1,472 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
+	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/worker"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// world is a pipeline with all its outside in memory. Several pipelines over one world are several instances.
+type world struct {
+	t       *testing.T
+	bucket  *documenttest.Bucket
+	records *documenttest.Memory
+	log     *bytes.Buffer
+	options worker.Options
+	calls   atomic.Int64
+	answer  func(ctx context.Context, text string) (ocr.Result, error)
+	ids     atomic.Int64
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, bucket: documenttest.NewBucket(), records: documenttest.NewMemory(), log: &bytes.Buffer{}}
+	w.options = worker.Options{
+		Objects: w.bucket, Records: w.records, OCR: w, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
+		Rules: document.Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
+			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
+		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},
+		OCRConcurrency: 4, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second,
+		NewID: func() string { return fmt.Sprintf("id-%d", w.ids.Add(1)) },
+	}
+	return w
+}
+
+func (w *world) pipeline() *worker.Worker { return worker.New(w.options) }
+
+func (w *world) Profile() ocr.Profile { return ocr.Profile{Edge: 1540} }
+
+// ExtractText reads the whole image and answers with what its width says, unless the test says otherwise.
+func (w *world) ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, error) {
+	w.calls.Add(1)
+	r, err := img.Open()
+	if err != nil {
+		return ocr.Result{}, &ocr.Error{Kind: ocr.KindImageSource, Err: err}
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return ocr.Result{}, &ocr.Error{Kind: ocr.KindImageSource, Err: err}
+	}
+	cfg, err := png.DecodeConfig(bytes.NewReader(b))
+	if err != nil {
+		w.t.Errorf("the service got no PNG: %v", err)
+	}
+	text := fmt.Sprintf("text of %d", cfg.Width)
+	if w.answer != nil {
+		return w.answer(ctx, text)
+	}
+	return result(text), nil
+}
+
+func result(text string) ocr.Result {
+	return ocr.Result{Text: text, Blank: text == "", Model: "m", Usage: ocr.Usage{PromptTokens: 10, CompletionTokens: 3}}
+}
+
+// picture is a PNG of the given width, which is what its text says.
+func picture(width int) []byte {
+	img := image.NewGray(image.Rect(0, 0, width, 8))
+	img.SetGray(1, 1, color.Gray{Y: 255})
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+func (w *world) record(name string) *document.Record {
+	w.t.Helper()
+	r := w.records.Record(document.Object{Bucket: "b", Name: name}.ID())
+	if r == nil {
+		w.t.Fatalf("no record of %q", name)
+	}
+	return r
+}
+
+func (w *world) want(name string, s document.Status, code string) *document.Record {
+	w.t.Helper()
+	r := w.record(name)
+	got := ""
+	if r.Error != nil {
+		got = r.Error.Code
+	}
+	if r.Status != s || got != code {
+		w.t.Errorf("%s: %s %q, want %s %q", name, r.Status, got, s, code)
+	}
+	if (r.Lease != nil) != (s == document.StatusProcessing) || r.Due.IsZero() != s.Ended() {
+		w.t.Errorf("%s: %s with lease %v and due %v", name, s, r.Lease, r.Due)
+	}
+	return r
+}
+
+// bubble runs a test under fake time.
+func bubble(t *testing.T, f func(t *testing.T, w *world)) {
+	synctest.Test(t, func(t *testing.T) { f(t, newWorld(t)) })
+}
+
+func TestCleanRun(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ev := w.bucket.Put("a.png", picture(21))
+		if out := w.pipeline().Process(t.Context(), ev); out != document.OutcomeDone {
+			t.Fatalf("outcome %s\n%s", out, w.log)
+		}
+		r := w.want("a.png", document.StatusDone, "")
+		if r.Text != "text of 21" || r.Pages != 1 || r.PagesDone != 1 || r.Attempt != 1 || r.Model != "m" ||
+			r.Usage.CompletionTokens != 3 || r.EventID != ev.ID || r.Metadata["by"] != "test" || r.Finished.IsZero() {
+			t.Errorf("%+v", r)
+		}
+		if w.records.Reads != 0 || w.records.Commits != 2 || w.bucket.Opens != 1 {
+			t.Errorf("%d reads, %d writes, %d opens; a clean run costs 0, 2 and 1", w.records.Reads, w.records.Commits, w.bucket.Opens)
+		}
+		if n := strings.Count(w.log.String(), "\n"); n != 1 || strings.Contains(w.log.String(), "text of") {
+			t.Errorf("%d log lines:\n%s", n, w.log)
+		}
+	})
+}
+
+func TestFinishedIsNeverSentAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ev := w.bucket.Put("a.png", picture(21))
+		p := w.pipeline()
+		p.Process(t.Context(), ev)
+		for range 3 {
+			if out := w.pipeline().Process(t.Context(), ev); out != document.OutcomeDuplicate || out.Refused() {
+				t.Errorf("outcome %s", out)
+			}
+		}
+		if w.calls.Load() != 1 {
+			t.Errorf("%d calls", w.calls.Load())
+		}
+	})
+}
+
+func TestConcurrentCopies(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			time.Sleep(100 * time.Second) // longer than a lease: it must be renewed
+			return result(text), nil
+		}
+		ev := w.bucket.Put("a.png", picture(21))
+		var mu sync.Mutex
+		outs := map[document.Outcome]int{}
+		var wg sync.WaitGroup
+		for i := range 30 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * 3 * time.Second)
+				out := w.pipeline().Process(t.Context(), ev)
+				mu.Lock()
+				defer mu.Unlock()
+				outs[out]++
+			})
+		}
+		wg.Wait()
+		if outs[document.OutcomeDone] != 1 || outs[document.OutcomeBusy] != 29 || w.calls.Load() != 1 {
+			t.Errorf("%v, %d calls", outs, w.calls.Load())
+		}
+	})
+}
+
+func TestGenerations(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		p := w.pipeline()
+		one := w.bucket.PutAs("a.png", 100, picture(21))
+		p.Process(t.Context(), one)
+		two := w.bucket.Put("a.png", picture(22))
+		if out := p.Process(t.Context(), two); out != document.OutcomeDone {
+			t.Errorf("newer: %s", out)
+		}
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 22" || r.Attempt != 1 {
+			t.Errorf("%+v", r)
+		}
+		if out := p.Process(t.Context(), one); out != document.OutcomeSuperseded || out.Refused() {
+			t.Errorf("older: %s", out)
+		}
+		// Generations need not grow: the one that lives wins.
+		if out := p.Process(t.Context(), w.bucket.PutAs("a.png", 7, picture(23))); out != document.OutcomeDone {
+			t.Errorf("lower, living: %s", out)
+		}
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 23" {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// TestNewerTakesOverAtOnce: the old holder's closing write is refused, whatever it holds.
+func TestNewerTakesOverAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			if text == "text of 21" {
+				time.Sleep(20 * time.Second)
+			}
+			return result(text), nil
+		}
+		old := w.bucket.Put("a.png", picture(21))
+		done := make(chan document.Outcome)
+		go func() { done <- w.pipeline().Process(t.Context(), old) }()
+		time.Sleep(time.Second)
+		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(22))); out != document.OutcomeDone {
+			t.Errorf("newer: %s", out)
+		}
+		if out := <-done; out != document.OutcomeSuperseded {
+			t.Errorf("older: %s", out)
+		}
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 22" {
+			t.Errorf("text %q", r.Text)
+		}
+	})
+}
+
+// TestHolderDies: a copy while the lease lives is refused, and after it a redelivery or the sweep alone finishes the work.
+func TestHolderDies(t *testing.T) {
+	for _, by := range []string{"redelivery", "sweep"} {
+		t.Run(by, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				ev := w.bucket.Put("a.png", picture(21))
+				w.die(ev)
+				p := w.pipeline()
+				if out := p.Process(t.Context(), ev); out != document.OutcomeBusy || !out.Refused() {
+					t.Fatalf("while leased: %s", out)
+				}
+				time.Sleep(document.LeaseTime + document.DueGrace)
+				if by == "sweep" {
+					if err := p.Sweep(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				} else if out := p.Process(t.Context(), ev); out != document.OutcomeDone {
+					t.Fatalf("after the lease: %s", out)
+				}
+				r := w.want("a.png", document.StatusDone, "")
+				if r.Attempt != 2 || r.Text != "text of 21" || r.Doubts != 0 {
+					t.Errorf("%+v", r)
+				}
+			})
+		})
+	}
+}
+
+// die claims an event as a process does that is killed right after.
+func (w *world) die(ev document.Event) {
+	o := w.options
+	dead := false
+	w.records.Before = func(_ context.Context, op, id string) error {
+		if dead {
+			return document.ErrStoreUnavailable
+		}
+		return nil
+	}
+	o.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
+		dead = true
+		return result("never written"), nil
+	}}
+	worker.New(o).Process(w.t.Context(), ev)
+	w.records.Before = nil
+	if s := w.record(ev.Name).Status; s != document.StatusProcessing {
+		w.t.Fatalf("status %s after the kill", s)
+	}
+}
+
+type extractor struct {
+	f func(ctx context.Context, img ocr.Image) (ocr.Result, error)
+}
+
+func (e extractor) ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, error) {
+	return e.f(ctx, img)
+}
+func (extractor) Profile() ocr.Profile { return ocr.Profile{Edge: 1540} }
+
+// TestFaults: what each error makes of the record and of the delivery.
+func TestFaults(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		data   []byte
+		err    error
+		status document.Status
+		code   string
+	}{
+		{"text file", []byte("hello, this is no image at all"), nil, document.StatusFailed, "unsupported_media"},
+		{"no bytes", nil, nil, document.StatusFailed, "empty"},
+		{"cut off in the header", picture(21)[:20], nil, document.StatusFailed, "corrupt"},
+		{"too many pixels", picture(1 << 18), nil, document.StatusFailed, "too_large"},
+		{"rejected", nil, &ocr.Error{Kind: ocr.KindBadImage}, document.StatusFailed, "ocr_rejected"},
+		{"refused as too large", nil, &ocr.Error{Kind: ocr.KindTooLarge}, document.StatusFailed, "too_large"},
+		{"busy", nil, &ocr.Error{Kind: ocr.KindOverloaded}, document.StatusRetrying, "ocr_unavailable"},
+		{"down", nil, &ocr.Error{Kind: ocr.KindUnavailable}, document.StatusRetrying, "ocr_unavailable"},
+		{"aborted", nil, &ocr.Error{Kind: ocr.KindAborted}, document.StatusRetrying, "ocr_unavailable"},
+		{"forbidden", nil, &ocr.Error{Kind: ocr.KindForbidden}, document.StatusRetrying, "ocr_misconfigured"},
+		{"timeout", nil, &ocr.Error{Kind: ocr.KindTimeout}, document.StatusRetrying, "ocr_timeout"},
+		{"timeout before the server saw it", nil, &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseConnect}, document.StatusRetrying, "ocr_unavailable"},
+		{"server without chat", nil, &ocr.Error{Kind: ocr.KindBadImage, Status: 501}, document.StatusRetrying, "ocr_misconfigured"},
+		{"engine", nil, &ocr.Error{Kind: ocr.KindBackendFailed}, document.StatusRetrying, "ocr_failed"},
+		{"unreadable", nil, &ocr.Error{Kind: ocr.KindBadResponse}, document.StatusRetrying, "ocr_bad_response"},
+		{"unknown", nil, errors.New("?"), document.StatusRetrying, "internal"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				data := c.data
+				if c.err != nil {
+					data = picture(21)
+					w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, c.err }
+				}
+				out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", data))
+				if r := w.want("a.png", c.status, c.code); strings.Contains(r.Error.Message, "context canceled") {
+					t.Errorf("the message speaks of our own clean-up: %q", r.Error.Message)
+				}
+				if out.Refused() != (c.status == document.StatusRetrying) {
+					t.Errorf("outcome %s", out)
+				}
+			})
+		})
+	}
+}
+
+// TestBudgets: how many deliveries a fault is given before the record fails.
+func TestBudgets(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		err   error
+		every time.Duration
+		want  int
+	}{
+		{"doubt", &ocr.Error{Kind: ocr.KindTimeout}, time.Minute, 20},
+		{"proven", &ocr.Error{Kind: ocr.KindTimeout, Proven: true}, time.Minute, 5},
+		{"bad response", &ocr.Error{Kind: ocr.KindBadResponse}, time.Minute, 5},
+		{"outage", &ocr.Error{Kind: ocr.KindUnavailable}, 10 * time.Minute, 145}, // at 24 h, every ten minutes
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, c.err }
+				ev := w.bucket.Put("a.png", picture(21))
+				p := w.pipeline()
+				n := 1
+				for p.Process(t.Context(), ev) == document.OutcomeRetry {
+					time.Sleep(c.every)
+					n++
+				}
+				if r := w.record("a.png"); n != c.want || r.Status != document.StatusFailed || r.Attempt != n {
+					t.Errorf("%d deliveries, want %d: %s, attempt %d", n, c.want, r.Status, r.Attempt)
+				}
+			})
+		})
+	}
+}
+
+// TestOutageFailsNobody: an hour without a service, then it is back.
+func TestOutageFailsNobody(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		start := time.Now()
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			if time.Since(start) < time.Hour {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+			}
+			return result(text), nil
+		}
+		ev := w.bucket.Put("a.png", picture(21))
+		p := w.pipeline()
+		for p.Process(t.Context(), ev).Refused() {
+			time.Sleep(10 * time.Second)
+		}
+		w.want("a.png", document.StatusDone, "")
+	})
+}
+
+// TestCallerHangsUp: the work goes on, for it is being paid for, and its end is written.
+func TestCallerHangsUp(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ctx, hangUp := context.WithCancel(t.Context())
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			hangUp()
+			time.Sleep(time.Second)
+			return result(text), ctx.Err()
+		}
+		if out := w.pipeline().Process(ctx, w.bucket.Put("a.png", picture(21))); out != document.OutcomeDone {
+			t.Errorf("outcome %s", out)
+		}
+		w.want("a.png", document.StatusDone, "")
+	})
+}
+
+func hang(ctx context.Context, _ string) (ocr.Result, error) {
+	<-ctx.Done()
+	return ocr.Result{}, &ocr.Error{Kind: ocr.KindCanceled, Err: ctx.Err()}
+}
+
+func TestDeadline(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = hang
+		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21))); out != document.OutcomeRetry {
+			t.Errorf("outcome %s", out)
+		}
+		if r := w.want("a.png", document.StatusRetrying, "deadline"); r.Doubts != 1 || r.Faults != 0 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// TestDrain: what does not fit the grace period is released before it ends, and a redelivery starts at once.
+func TestDrain(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = hang
+		p := w.pipeline()
+		ev := w.bucket.Put("a.png", picture(21))
+		out := make(chan document.Outcome)
+		go func() { out <- p.Process(t.Context(), ev) }()
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		drained := make(chan error)
+		go func() { drained <- p.Drain(ctx) }()
+		synctest.Wait()
+		if late := p.Process(t.Context(), w.bucket.Put("b.png", picture(21))); late != document.OutcomeRetry {
+			t.Errorf("a new delivery: %s", late)
+		}
+		if o := <-out; o != document.OutcomeRetry {
+			t.Errorf("outcome %s", o)
+		}
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+		if r := w.want("a.png", document.StatusRetrying, "interrupted"); r.Doubts != 0 || r.Faults != 0 {
+			t.Errorf("%+v", r)
+		}
+		w.answer = nil
+		if o := w.pipeline().Process(t.Context(), ev); o != document.OutcomeDone {
+			t.Errorf("redelivered: %s", o)
+		}
+	})
+}
+
+// TestDrainLetsFinish: what fits the grace period is finished.
+func TestDrainLetsFinish(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			time.Sleep(5 * time.Second)
+			return result(text), ctx.Err()
+		}
+		p := w.pipeline()
+		go p.Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := p.Drain(ctx); err != nil {
+			t.Error(err)
+		}
+		w.want("a.png", document.StatusDone, "")
+	})
+}
