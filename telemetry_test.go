@@ -122,7 +122,7 @@ func (c *cloud) fresh(name string, data []byte) (cloudevents.Event, document.Obj
 // leave makes the record of an attempt whose process died long ago.
 func (c *cloud) leave(o document.Object) {
 	c.t.Helper()
-	_, err := c.records.Update(c.t.Context(), o.ID(), nil, func(*document.Record) (*document.Change, error) {
+	_, err := document.Update(c.t.Context(), c.records, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 		then := time.Now().Add(-time.Hour)
 		return &document.Change{Record: &document.Record{
 			Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: document.StatusProcessing, Attempt: 1, EventID: "lost",

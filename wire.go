@@ -48,7 +48,7 @@ func limitMemory(lookup func(string) (string, bool), memory int64) {
 // World is what differs between the cloud and a laptop.
 type World struct {
 	Objects   document.Objects
-	Records   document.Records
+	Records   document.Store
 	Token     ocr.TokenFunc // nil: the OCR service is called without an ID token
 	Forget    func(audience string)
 	Redeliver func(attempt int) time.Duration               // when the sweep may take what was released

@@ -311,7 +311,7 @@ func TestKilled(t *testing.T) {
 // expire sets a record's lease and due time into the past, as if time had gone by.
 func (c *cloud) expire(o document.Object) {
 	c.t.Helper()
-	_, err := c.records.Update(c.t.Context(), o.ID(), nil, func(old *document.Record) (*document.Change, error) {
+	_, err := document.Update(c.t.Context(), c.records, o.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
 		if old == nil || old.Lease == nil {
 			return nil, nil
 		}

@@ -64,7 +64,7 @@ func (w *World) WriteText(ctx context.Context, r *document.Record) (path string,
 // step, never seen half-written, and not touched where it is right already. One call works at a time.
 //
 // Errors are the store's, the context's or the file system's; it may be repeated after any.
-func (w *World) WriteTextFrom(ctx context.Context, pages document.Records, r *document.Record) (path string, err error) {
+func (w *World) WriteTextFrom(ctx context.Context, pages document.Store, r *document.Record) (path string, err error) {
 	path = w.TextPath(r.Name)
 	if r.Status != document.StatusDone {
 		return "", w.removeText(path)
@@ -85,7 +85,7 @@ func (w *World) WriteTextFrom(ctx context.Context, pages document.Records, r *do
 }
 
 // textOf is what the file shall hold.
-func textOf(ctx context.Context, records document.Records, r *document.Record) ([]byte, error) {
+func textOf(ctx context.Context, records document.Store, r *document.Record) ([]byte, error) {
 	text := r.Text
 	if r.TextInPages {
 		pages, err := records.Pages(ctx, r.Object().ID(), r.Generation)
