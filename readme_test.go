@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/config"
-	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 )
 
@@ -107,12 +106,10 @@ func TestReadmeVariables(t *testing.T) {
 
 func TestReadmeWords(t *testing.T) {
 	const dir = "internal/document/"
-	same(t, "outcomes", firstCells(tableBelow(t, "| outcome |")), constants(t, dir+"outcome.go", "Outcome", "Outcome"))
+	same(t, "outcomes", firstCells(tableBelow(t, "| outcome |")), constants(t, dir+"status.go", "Outcome", "Outcome"))
 	same(t, "codes", firstCells(tableBelow(t, "| code |")), constants(t, dir+"codes.go", "Code", ""))
-	same(t, "all codes", document.Codes(), constants(t, dir+"codes.go", "Code", ""))
-	same(t, "all warnings", document.AllWarnings(), constants(t, dir+"record.go", "Warn", ""))
-	same(t, "statuses", firstCells(tableBelow(t, "| status |")), constants(t, dir+"record.go", "Status", "Status"))
-	same(t, "warnings", firstCells(tableBelow(t, "| warning |")), constants(t, dir+"record.go", "Warn", ""))
+	same(t, "statuses", firstCells(tableBelow(t, "| status |")), constants(t, dir+"status.go", "Status", "Status"))
+	same(t, "warnings", firstCells(tableBelow(t, "| warning |")), constants(t, dir+"codes.go", "Warn", ""))
 }
 
 // TestReadmeTelemetry: every metric, as it is made, and every span.

@@ -29,7 +29,7 @@ func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, c 
 	}
 	now := time.Now()
 	r := stamped(c, now)
-	doc, err := EncodeRecord(r)
+	doc, err := document.EncodeRecord(r)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, c 
 	if err != nil {
 		return nil, err
 	}
-	stored, err := decodeRecord(doc)
+	stored, err := document.DecodeRecord(doc)
 	return &document.Stored{Record: stored, Version: rev}, err
 }
 
@@ -58,7 +58,7 @@ func encodePages(pages []document.Page, now time.Time) ([]page, error) {
 	encoded := make([]page, 0, len(pages))
 	for _, p := range pages {
 		p.Finished = now
-		doc, err := EncodePage(p)
+		doc, err := document.EncodePage(p)
 		if err != nil {
 			return nil, err
 		}

@@ -23,9 +23,9 @@ func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
 	if err != nil {
 		return nil, classify(ctx, err)
 	}
-	r, err := decodeRecord(doc)
+	r, err := document.DecodeRecord(doc)
 	if err != nil {
-		return nil, err
+		return nil, damaged(err)
 	}
 	return &document.Stored{Record: r, Version: rev}, nil
 }
@@ -39,9 +39,12 @@ func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]docum
 		if err := rows.Scan(&doc); err != nil {
 			return err
 		}
-		p, err := decodePage(doc)
+		p, err := document.DecodePage(doc)
+		if err != nil {
+			return damaged(err)
+		}
 		pages = append(pages, p)
-		return err
+		return nil
 	}, query, id, generation)
 	if err != nil {
 		return nil, err
@@ -115,10 +118,13 @@ func (s *Store) list(ctx context.Context, query string, args ...any) (ids []stri
 		if err := rows.Scan(&id, &rev, &doc); err != nil {
 			return err
 		}
-		r, err := decodeRecord(doc)
+		r, err := document.DecodeRecord(doc)
+		if err != nil {
+			return damaged(err)
+		}
 		ids = append(ids, id)
 		records = append(records, &document.Stored{Record: r, Version: rev})
-		return err
+		return nil
 	}, query, args...)
 	if err != nil {
 		return nil, nil, err
