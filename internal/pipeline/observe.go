@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"time"
+
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // Observer is told what deliveries do while they do it, for traces and metrics. It changes nothing. Its methods are called
@@ -53,6 +55,7 @@ type PageRead struct {
 	Extracted     time.Duration // by the OCR service, all tries and the waits between; 0 where it was not asked
 	Width, Height int           // pixels as sent
 	Bytes         int64         // of the image as sent
+	Tries         []ocr.Try     // requests to the OCR service, in their order
 }
 
 // silent observes nothing.
