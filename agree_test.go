@@ -90,6 +90,10 @@ func checkTries(t *testing.T, c *cloud, mine []otlptest.Span, want string) {
 		kind, _ := s.Attributes["error.type"].(string)
 		got = append(got, fmt.Sprint(s.Attributes["http.response.status_code"], " ", kind))
 		carried["00-"+s.Trace+"-"+s.Parent+"-01"]++
+		page := one(t, "page spans", mine, func(p otlptest.Span) bool { return p.ID == s.Parent })
+		if s.Start.Before(page.Start) || !s.End.After(s.Start) || s.End.After(page.End) {
+			t.Errorf("a try from %v to %v under a page from %v to %v", s.Start, s.End, page.Start, page.End)
+		}
 	}
 	for header, tries := range carried {
 		requests := 0

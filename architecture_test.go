@@ -34,15 +34,15 @@ func TestDependencies(t *testing.T) {
 		"internal/pipeline":              {"ocr", "internal/page"},
 		"internal/pipeline/pipelinetest": {"internal/pipeline"},
 		"internal/event":                 {"internal/pipeline"},
-		"internal/backfill":              {"internal/pipeline", "internal/event"},
-		"internal/config":                {"internal/event", "internal/pipeline"},
+		"internal/backfill":              {"ocr", "internal/pipeline", "internal/event"},
+		"internal/config":                {"ocr", "internal/event", "internal/pipeline"},
 		"internal/gcp":                   {"internal/pipeline"},
 		"internal/plan/sim":              {"internal/pipeline", "internal/plan"},
 		"internal/telemetry":             {"ocr", "internal/pipeline"},
 		"internal/gcp/gcptest":           {"internal/pipeline"},
 		"internal/local":                 {"internal/pipeline"},
 		"internal/ui":                    {"internal/pipeline", "internal/page", "internal/ui/render"},
-		"cmd/bucketocr": {"", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill", "internal/plan",
+		"cmd/bucketocr": {"", "ocr", "internal/pipeline", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill", "internal/plan",
 			"internal/ui", "internal/page"},
 	}
 	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {
