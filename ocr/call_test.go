@@ -197,7 +197,7 @@ func TestUsageMayBeMissingOrOdd(t *testing.T) {
 		s.Default(ocrtest.Raw(200, "application/json", `{"model":7,"choices":[{"message":{"content":"# Page"},"finish_reason":"stop"}],"usage":`+usage+`}`))
 		r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 		if err != nil || r.Text != "# Page" || r.Usage != (ocr.Usage{}) || r.Model != ocr.DefaultModel {
-			t.Errorf("usage %s gives %+v, %v", usage, r, err)
+			t.Errorf("usage %s: %+v, %v", usage, r, err)
 		}
 	}
 }
@@ -447,15 +447,15 @@ func TestEngineDiesAndServerComesBack(t *testing.T) {
 	c := newClient(t, s)
 	_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 	if e := failure(t, err); e.Kind != ocr.KindBackendFailed {
-		t.Errorf("the dying engine gives %v", err)
+		t.Errorf("the dying engine: %v", err)
 	}
 	_, err = c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 	if e := failure(t, err); e.Kind != ocr.KindUnavailable {
-		t.Errorf("the dead server gives %v", err)
+		t.Errorf("the dead server: %v", err)
 	}
 	s.Up()
 	if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil {
-		t.Errorf("the new server gives %v", err)
+		t.Errorf("the new server: %v", err)
 	}
 }
 

@@ -249,8 +249,8 @@ func TestWrongCertificateIsAWrongAddress(t *testing.T) {
 
 func TestWorksOverTLS(t *testing.T) {
 	t.Parallel()
-	stand := ocrtest.New(t)
-	server := httptest.NewTLSServer(stand)
+	handler := ocrtest.New(t)
+	server := httptest.NewTLSServer(handler)
 	defer server.Close()
 	c := newClientAt(t, server.URL, func(cfg *ocr.Config) {
 		cfg.Token = fixed("t")

@@ -33,7 +33,7 @@ const (
 	KindImageSource     Kind = "image_source"    // Image.Open or its reader failed; errors.Is finds that error
 )
 
-// Phase is a part of a try. They are in the order in which a try goes through them; 0 is none.
+// Phase is a part of a try. Phases are ordered as a try goes through them; 0 is none.
 type Phase int
 
 const (

@@ -195,10 +195,10 @@ type templateArguments struct {
 	EnableThinking bool `json:"enable_thinking"`
 }
 
-// repetition makes vLLM stop by itself when the end of the text is minCount equal copies of at most maxPattern tokens. Servers that do
-// not know the field ignore it.
+// These make vLLM stop by itself when the end of the text is repetitionMinCount equal copies of at most repetitionMaxPattern tokens.
+// Servers that do not know the field ignore it.
 //
-// It only saves GPU time, since the text is looked at here anyway, so it must never cut an honest page: a page holds at
+// It only saves GPU time, since the text is examined here anyway, so it must never cut an honest page: a page holds at
 // most some 66 lines of type, a legible line of spaced dots at most some 65 dots, and nothing printed repeats itself a
 // hundred times in a row. The longest pattern follows from that: beyond 4096/100 tokens max_tokens ends the loop first.
 const (
@@ -249,7 +249,7 @@ func Bytes(b []byte) Image {
 	return Image{Size: int64(len(b)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
 }
 
-// File returns an Image in a file, which is opened anew for every try and must not change while a call uses it. Only its size is
+// File returns an Image in a file, which is opened for every try and must not change while a call uses it. Only its size is
 // read at once; where that fails, the call returns the error, of KindImageSource.
 func File(path string) Image {
 	open := func() (io.ReadCloser, error) { return os.Open(path) }

@@ -75,6 +75,18 @@ func TestMessagesAreShort(t *testing.T) {
 	}
 }
 
+func TestPhaseIsOneWord(t *testing.T) {
+	t.Parallel()
+	for phase, want := range map[Phase]string{0: "", PhaseToken: "token", PhaseWait: "wait", PhaseRead: "read", PhaseRead + 1: "phase 7", -1: "phase -1"} {
+		if got := phase.String(); got != want {
+			t.Errorf("phase %d is %q, want %q", int(phase), got, want)
+		}
+	}
+	if line, err := json.Marshal(PhaseUpload); err != nil || string(line) != `"upload"` {
+		t.Errorf("%s, %v", line, err)
+	}
+}
+
 func TestClipKeepsCharactersWhole(t *testing.T) {
 	t.Parallel()
 	for n, want := range []string{"", "a", "aé", "aé本", "aé本😀", "aé本😀"} {
