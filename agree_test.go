@@ -9,7 +9,6 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 	"github.com/bucketocr/bucketocr/internal/telemetry/otlptest"
-	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
 // compare holds document, line and span of one attempt against each other.
@@ -79,18 +78,33 @@ func checkTree(t *testing.T, mine []otlptest.Span, d otlptest.Span, parent strin
 	}
 }
 
-// checkTries: each request to the OCR service is a span, and carried it.
+// checkTries: each request to the OCR service is a span, and carried the span of its page on.
 func checkTries(t *testing.T, c *cloud, mine []otlptest.Span, want string) {
 	t.Helper()
 	var got []string
+	carried := map[string]int{} // by the header's value: the tries of a page carry the same
 	for _, s := range mine {
 		if s.Name != "ocr try" {
 			continue
 		}
 		kind, _ := s.Attributes["error.type"].(string)
 		got = append(got, fmt.Sprint(s.Attributes["http.response.status_code"], " ", kind))
-		carried := "00-" + s.Trace + "-" + s.ID + "-01"
-		one(t, "requests with "+carried, c.ocr.Requests(), func(r *ocrtest.Request) bool { return r.Header.Get("Traceparent") == carried })
+		carried["00-"+s.Trace+"-"+s.Parent+"-01"]++
+		page := one(t, "page spans", mine, func(p otlptest.Span) bool { return p.ID == s.Parent })
+		if s.Start.Before(page.Start) || !s.End.After(s.Start) || s.End.After(page.End) {
+			t.Errorf("a try from %v to %v under a page from %v to %v", s.Start, s.End, page.Start, page.End)
+		}
+	}
+	for header, tries := range carried {
+		requests := 0
+		for _, r := range c.ocr.Requests() {
+			if r.Header.Get("Traceparent") == header {
+				requests++
+			}
+		}
+		if requests != tries {
+			t.Errorf("%d requests carried %s, want %d", requests, header, tries)
+		}
 	}
 	if strings.Join(got, ",") != want {
 		t.Errorf("tries %q, want %q", got, want)

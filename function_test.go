@@ -23,7 +23,6 @@ import (
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
-	"github.com/bucketocr/bucketocr/ocr"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -312,19 +311,6 @@ func TestUnconfigured(t *testing.T) {
 	}
 	if err := Setup(func(string) (string, bool) { return "", false }, os.Stderr); err == nil || !strings.Contains(err.Error(), "OCR_URL") {
 		t.Errorf("Setup without OCR_URL: %v", err)
-	}
-}
-
-// TestProfileNames: config and ocr know the same profiles.
-func TestProfileNames(t *testing.T) {
-	for _, name := range ocr.ProfileNames() {
-		lookup := func(v string) (string, bool) {
-			return map[string]string{"OCR_URL": "http://127.0.0.1:1", "OCR_PROFILE": name}[v], true
-		}
-		cfg, err := config.Load(lookup)
-		if err != nil || cfg.OCRProfile != name {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }
 

@@ -95,8 +95,8 @@ func telemetryConfig(cfg config.Config, log *slog.Logger) telemetry.Config {
 
 func ocrConfig(cfg config.Config, w World, sent *telemetry.Telemetry) ocr.Config {
 	c := ocr.Config{
-		Observe: sent.Observe(),
-		URL:     cfg.OCRURL, Audience: cfg.OCRAudience, APIKey: string(cfg.OCRAPIKey),
+		Header: sent.Header(),
+		URL:    cfg.OCRURL, Audience: cfg.OCRAudience, APIKey: string(cfg.OCRAPIKey),
 		Model: cfg.OCRModel, Profile: cfg.OCRProfile, Mode: string(cfg.OCRMode),
 		Timeout: cfg.OCRTimeout, MaxTokens: cfg.OCRMaxTokens,
 	}

@@ -73,12 +73,12 @@ func (o observer) delivered(ctx context.Context, trigger attribute.KeyValue, d w
 }
 
 // finish ends a span, as failed where there is a code.
-func finish(span trace.Span, code string) {
+func finish(span trace.Span, code string, options ...trace.SpanEndOption) {
 	if code != "" {
 		span.SetAttributes(semconv.ErrorTypeKey.String(code))
 		span.SetStatus(codes.Error, code)
 	}
-	span.End()
+	span.End(options...)
 }
 
 func (o observer) Sweep(ctx context.Context) (context.Context, func(worker.Swept)) {
@@ -111,6 +111,9 @@ func (o observer) Page(ctx context.Context, n int) (context.Context, func(worker
 			attribute.Float64("bucketocr.page.wait", p.Waited.Seconds()), attribute.Float64("bucketocr.page.make", p.Made.Seconds()),
 			attribute.Float64("bucketocr.page.ocr", p.Extracted.Seconds()),
 		)
+		for _, tr := range p.Tries {
+			o.t.try(ctx, tr)
+		}
 		o.page(ctx, p)
 		finish(span, p.Code)
 	}

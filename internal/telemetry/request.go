@@ -52,54 +52,47 @@ func (t *Telemetry) Request(ctx context.Context) func(trigger string, status int
 	}
 }
 
-// Observe is what the OCR client tells of its tries, for its configuration; nil where nothing is sent.
-func (t *Telemetry) Observe() func(context.Context, http.Header) func(ocr.Try) {
-	if t == nil {
+// Header carries the trace on to the OCR service, for the configuration of its client; nil where no traces are sent.
+func (t *Telemetry) Header() func(context.Context, http.Header) {
+	if t == nil || t.traces == nil {
 		return nil
 	}
-	return t.try
+	return func(ctx context.Context, h http.Header) {
+		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
+	}
 }
 
-// try is a span under the page's. Where traces are sent, the request carries it on to the OCR service.
-func (t *Telemetry) try(ctx context.Context, header http.Header) func(ocr.Try) {
-	begun := time.Now()
-	ctx, span := t.tracer.Start(ctx, "ocr try", trace.WithSpanKind(trace.SpanKindClient))
-	if t.traces != nil {
-		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header))
+// try makes a span of a try that is over, under the page's, and measures it.
+func (t *Telemetry) try(ctx context.Context, tr ocr.Try) {
+	ctx, span := t.tracer.Start(ctx, "ocr try", trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(tr.Start))
+	t.tried(ctx, tr)
+	span.SetAttributes(chat...)
+	span.SetAttributes(t.ocrServer...)
+	span.SetAttributes(semconv.HTTPRequestMethodPost, attribute.Int("bucketocr.ocr.try", tr.Number), requestModel.String(tr.Model),
+		inputTokens.Int(tr.Usage.PromptTokens), outputTokens.Int(tr.Usage.CompletionTokens))
+	if tr.Status != 0 {
+		span.SetAttributes(semconv.HTTPResponseStatusCode(tr.Status))
 	}
-	return func(tr ocr.Try) {
-		code := ""
-		if tr.Err != nil {
-			code = string(tr.Err.Kind)
-			span.SetAttributes(attribute.String("bucketocr.ocr.phase", string(tr.Err.Phase)))
-		}
-		t.tried(ctx, tr, code, time.Since(begun))
-		span.SetAttributes(chat...)
-		span.SetAttributes(t.ocrServer...)
-		span.SetAttributes(semconv.HTTPRequestMethodPost, attribute.Int("bucketocr.ocr.try", tr.Number), requestModel.String(tr.Model),
-			inputTokens.Int(tr.Usage.PromptTokens), outputTokens.Int(tr.Usage.CompletionTokens))
-		if tr.Status != 0 {
-			span.SetAttributes(semconv.HTTPResponseStatusCode(tr.Status))
-		}
-		if tr.Err == nil {
-			span.SetAttributes(answerModel.String(tr.Served), finishReason.StringSlice([]string{tr.Ending}))
-		}
-		finish(span, code)
+	if tr.Kind != "" {
+		span.SetAttributes(attribute.String("bucketocr.ocr.phase", tr.Phase.String()))
+	} else {
+		span.SetAttributes(answerModel.String(tr.ServedModel), finishReason.StringSlice([]string{tr.Ending}))
 	}
+	finish(span, string(tr.Kind), trace.WithTimestamp(tr.Start.Add(tr.Duration())))
 }
 
 // tried measures a try.
-func (t *Telemetry) tried(ctx context.Context, tr ocr.Try, code string, took time.Duration) {
+func (t *Telemetry) tried(ctx context.Context, tr ocr.Try) {
 	about := append([]measure{semconv.HTTPRequestMethodPost}, t.ocrServer...)
 	if tr.Status != 0 {
 		about = append(about, semconv.HTTPResponseStatusCode(tr.Status))
 	}
-	if code != "" {
-		about = append(about, semconv.ErrorTypeKey.String(code))
+	if tr.Kind != "" {
+		about = append(about, semconv.ErrorTypeKey.String(string(tr.Kind)))
 	}
-	t.measured.try.Record(ctx, took.Seconds(), metric.WithAttributes(about...))
-	if tr.Err == nil || tr.Err.Phase == ocr.PhaseWait || tr.Err.Phase == ocr.PhaseRead {
-		t.measured.io.Add(ctx, tr.Size, metric.WithAttributes(semconv.NetworkIODirectionTransmit))
+	t.measured.try.Record(ctx, tr.Duration().Seconds(), metric.WithAttributes(about...))
+	if tr.ImageSent > 0 {
+		t.measured.io.Add(ctx, tr.ImageSent, metric.WithAttributes(semconv.NetworkIODirectionTransmit))
 	}
 	if tr.Usage == (ocr.Usage{}) {
 		return

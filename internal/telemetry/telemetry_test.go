@@ -13,7 +13,7 @@ import (
 // TestNothing: nowhere to send to is no sender, and no sender does nothing.
 func TestNothing(t *testing.T) {
 	none, err := New(Config{Service: "x"})
-	if none != nil || err != nil || none.Observer() != nil || none.Observe() != nil {
+	if none != nil || err != nil || none.Observer() != nil || none.Header() != nil {
 		t.Fatalf("%v, %v", none, err)
 	}
 	none.Request(t.Context())(BySweep, 200)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // Observer is told what deliveries do while they do it, for traces and metrics. It changes nothing. Its methods are called
@@ -55,6 +56,7 @@ type PageRead struct {
 	Extracted     time.Duration // by the OCR service, all tries and the waits between; 0 where it was not asked
 	Width, Height int           // pixels as sent
 	Bytes         int64         // of the image as sent
+	Tries         []ocr.Try     // requests to the OCR service, in their order
 }
 
 // silent observes nothing.

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -80,7 +81,12 @@ func (r *readers) ask(work context.Context, pg *page.Page, seen *PageRead) (ocr.
 	}
 	r.asked.Store(true)
 	defer func() { seen.Extracted = time.Since(placed) }()
-	return r.a.p.o.OCR.ExtractText(work, ocr.Image{Size: pg.Size, Open: pg.Open})
+	res, err := r.a.p.o.OCR.ExtractText(work, ocr.Image{Size: pg.Size, Open: pg.Open})
+	seen.Tries = res.Tries
+	if failed, ok := errors.AsType[*ocr.Error](err); ok {
+		seen.Tries = failed.Tries
+	}
+	return res, err
 }
 
 // fill takes over what the OCR service answered, as text that a store accepts.

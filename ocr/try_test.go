@@ -1,12 +1,15 @@
 package ocr_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -14,9 +17,10 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-func TestTimeoutSaysWhereTimeWent(t *testing.T) {
+func TestTimeoutNamesThePhaseAndTheTryItsTime(t *testing.T) {
+	t.Parallel()
 	page := pngPage(t)
-	stuck := func(ctx context.Context) ocr.Image { // a source that hangs behind the head of the image
+	stuck := func(ctx context.Context) ocr.Image { // a source that hangs after the head of the image
 		return ocr.Image{Size: 1 << 20, Open: func() (io.ReadCloser, error) {
 			head := strings.NewReader(string(bigPage(30 << 10)))
 			return io.NopCloser(io.MultiReader(head, waitFor(ctx))), nil
@@ -35,6 +39,7 @@ func TestTimeoutSaysWhereTimeWent(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			inMemory(t, test.handler, func(t *testing.T, cfg ocr.Config) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -52,6 +57,9 @@ func TestTimeoutSaysWhereTimeWent(t *testing.T) {
 				if e.Kind != ocr.KindTimeout || e.Phase != test.phase || time.Since(start) != ocr.DefaultTimeout {
 					t.Errorf("after %v: %v", time.Since(start), err)
 				}
+				if try := e.Tries[0]; try.Phases[test.phase] != ocr.DefaultTimeout || try.Duration() != ocr.DefaultTimeout || try.Phase != test.phase {
+					t.Errorf("the try is %+v", try)
+				}
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%v is no deadline's error", err)
 				}
@@ -60,7 +68,62 @@ func TestTimeoutSaysWhereTimeWent(t *testing.T) {
 	}
 }
 
+// Each phase of a try has the time that was spent in it.
+func TestPhasesAreMeasured(t *testing.T) {
+	t.Parallel()
+	inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		time.Sleep(40 * time.Second)
+		w.WriteHeader(http.StatusOK)
+		http.NewResponseController(w).Flush()
+		time.Sleep(5 * time.Second)
+		io.WriteString(w, `{"choices":[{"message":{"content":"# Page"},"finish_reason":"stop"}]}`)
+	}, func(t *testing.T, cfg ocr.Config) {
+		cfg.Token = func(ctx context.Context, audience string) (string, error) {
+			time.Sleep(time.Second)
+			return ocrtest.FixedToken(ctx, audience)
+		}
+		c, err := ocr.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := bigPage(100 << 10)
+		start := time.Now()
+		r, err := c.ExtractText(t.Context(), ocr.Image{Size: int64(len(page)), Open: func() (io.ReadCloser, error) {
+			time.Sleep(2 * time.Second)
+			slow := readerFunc(func([]byte) (int, error) { time.Sleep(3 * time.Second); return 0, io.EOF })
+			return io.NopCloser(io.MultiReader(bytes.NewReader(page[:50<<10]), slow, bytes.NewReader(page[50<<10:]))), nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		try := r.Tries[0]
+		if want := [...]time.Duration{
+			ocr.PhaseToken: time.Second, ocr.PhaseImage: 2 * time.Second, ocr.PhaseUpload: 3 * time.Second,
+			ocr.PhaseWait: 40 * time.Second, ocr.PhaseRead: 5 * time.Second,
+		}; try.Phases != want {
+			t.Errorf("phases %v, want %v", try.Phases, want)
+		}
+		if !try.Start.Equal(start) || try.Duration() != time.Since(start) || try.ImageSent != int64(len(page)) {
+			t.Errorf("%+v after %v", try, time.Since(start))
+		}
+	})
+}
+
+func TestImageSentIsWhatLeft(t *testing.T) {
+	t.Parallel()
+	page := bigPage(300_000)
+	src := new(source)
+	_, err := newClient(t, ocrtest.New(t, ocrtest.AnyImage())).ExtractText(patience(t), src.opening(len(page), func() io.Reader {
+		return io.MultiReader(bytes.NewReader(page[:150_000]), iotest.ErrReader(errChecksum))
+	}))
+	if sent := failure(t, err).Tries[0].ImageSent; sent == 0 || sent > 150_000 {
+		t.Errorf("%d bytes of 150000", sent)
+	}
+}
+
 func TestCallersDeadlineIsNotOurTimeout(t *testing.T) {
+	t.Parallel()
 	page := pngPage(t)
 	for _, handler := range []http.HandlerFunc{nil, silent, dripping} {
 		inMemory(t, handler, func(t *testing.T, cfg ocr.Config) {
@@ -80,7 +143,8 @@ func TestCallersDeadlineIsNotOurTimeout(t *testing.T) {
 }
 
 // A source that obeys the caller's context fails with it; that is the context's end, not the source's fault.
-func TestSourceThatEndsWithTheContext(t *testing.T) {
+func TestSourceThatEndsWithTheContextIsNotToBlame(t *testing.T) {
+	t.Parallel()
 	inMemory(t, silent, func(t *testing.T, cfg ocr.Config) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -97,7 +161,8 @@ func TestSourceThatEndsWithTheContext(t *testing.T) {
 	})
 }
 
-func TestTokenFunctionThatHangs(t *testing.T) {
+func TestTokenFunctionThatHangsIsAbandoned(t *testing.T) {
+	t.Parallel()
 	page := pngPage(t)
 	tests := []struct {
 		name string
@@ -110,6 +175,7 @@ func TestTokenFunctionThatHangs(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				release := make(chan struct{})
 				defer close(release)
@@ -136,6 +202,7 @@ func TestTokenFunctionThatHangs(t *testing.T) {
 }
 
 func TestTimeOfTheTokenIsNotTheTrys(t *testing.T) {
+	t.Parallel()
 	page := pngPage(t)
 	inMemory(t, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -157,39 +224,25 @@ func TestTimeOfTheTokenIsNotTheTrys(t *testing.T) {
 	})
 }
 
-func TestRealSleepEndsWithTheContext(t *testing.T) {
-	page := pngPage(t)
+// Behind Cloud Run the GPU goes on after a time-out, so that another try would be a second page on it.
+func TestTimeoutIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int32
 	inMemory(t, func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		w.Header().Set("Retry-After", "20")
-		w.WriteHeader(429)
+		requests.Add(1)
+		silent(w, r)
 	}, func(t *testing.T, cfg ocr.Config) {
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(5*time.Second, cancel)
+		cfg.Timeout = 30 * time.Second
 		c, err := ocr.New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		start := time.Now()
-		_, err = c.ExtractText(ctx, ocr.Bytes(page))
-		if e := failure(t, err); e.Kind != ocr.KindOverloaded || time.Since(start) != 5*time.Second {
-			t.Errorf("after %v: %v", time.Since(start), err)
+		_, err = c.ExtractText(t.Context(), ocr.Bytes(bigPage(100)))
+		if e := failure(t, err); e.Kind != ocr.KindTimeout || e.Phase != ocr.PhaseWait || !strings.Contains(e.Message, "30s") {
+			t.Errorf("%v", err)
+		}
+		if n := requests.Load(); n != 1 {
+			t.Errorf("%d requests", n)
 		}
 	})
-}
-
-// Behind Cloud Run the GPU goes on after a time-out, so that another try would be a second page on it.
-func TestTimeoutIsNotTriedAgain(t *testing.T) {
-	s := ocrtest.New(t, ocrtest.KeepGenerating())
-	gate := ocrtest.NewGate()
-	defer gate.Open()
-	s.Default(ocrtest.Hold(gate, ocrtest.Text("late")))
-	c := newClient(t, s, func(cfg *ocr.Config) { cfg.Timeout = 200 * time.Millisecond })
-	_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-	if e := failure(t, err); e.Kind != ocr.KindTimeout || e.Phase != ocr.PhaseWait {
-		t.Errorf("%v", err)
-	}
-	if n := s.Counts(); n.Requests != 1 || n.Running != 1 || n.Peak != 1 {
-		t.Errorf("counts %+v, want one request and one page running", n)
-	}
 }

@@ -1,9 +1,15 @@
 package ocr_test
 
 import (
+	"bytes"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/bucketocr/bucketocr/ocr"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
@@ -37,7 +43,7 @@ var statusCases = []struct {
 	{"unknown path", ocrtest.Detail(404, "Not Found"), ocr.KindWrongAddress, 1},
 	{"unknown path with the word model", ocrtest.Detail(404, "No model here"), ocr.KindWrongAddress, 1},
 	{"wrong method", ocrtest.Detail(405, "Method Not Allowed"), ocr.KindWrongAddress, 1},
-	{"image behind a URL", ocrtest.Error(422, "UnprocessableEntityError", "image_url", "404, message='Not Found'"), ocr.KindBadRequest, 1},
+	{"image at a URL", ocrtest.Error(422, "UnprocessableEntityError", "image_url", "404, message='Not Found'"), ocr.KindBadRequest, 1},
 	{"too many pixels", ocrtest.EngineFailed("Image size (200000000 pixels) exceeds limit of 178956970 pixels, could be decompression bomb DOS attack."), ocr.KindBackendFailed, 1},
 	{"engine failed, no message", ocrtest.EngineFailed(""), ocr.KindBackendFailed, 1},
 	{"generation error", ocrtest.EngineFailed("Internal server error"), ocr.KindBackendFailed, 1},
@@ -95,6 +101,7 @@ var statusCases = []struct {
 }
 
 func TestEveryAnswerHasItsKind(t *testing.T) {
+	t.Parallel()
 	page := ocr.Bytes(pngPage(t))
 	for _, test := range statusCases {
 		t.Run(test.name, func(t *testing.T) {
@@ -115,6 +122,7 @@ func TestEveryAnswerHasItsKind(t *testing.T) {
 }
 
 func TestStatusAndMessageAreKept(t *testing.T) {
+	t.Parallel()
 	s := ocrtest.New(t)
 	s.Default(ocrtest.Error(400, "BadRequestError", "", "Failed to load image: it is\nbroken"))
 	_, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
@@ -124,34 +132,116 @@ func TestStatusAndMessageAreKept(t *testing.T) {
 	}
 }
 
-func TestRefusedConnection(t *testing.T) {
-	s := ocrtest.New(nil)
-	s.Close()
-	waits := new(sleeps)
-	c := newClient(t, s, func(cfg *ocr.Config) { cfg.Sleep = waits.sleep })
-	_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-	if e := failure(t, err); e.Kind != ocr.KindUnavailable || e.Phase != ocr.PhaseConnect {
-		t.Errorf("error is %v", err)
-	}
-	if len(waits.all()) != 3 {
-		t.Errorf("waited %v, want three waits", waits.all())
+func TestMessageIsFoundInEveryShapeOfError(t *testing.T) {
+	t.Parallel()
+	for _, reply := range []ocrtest.Reply{
+		ocrtest.StringCode(400, "invalid_request_error", "bad", "the words that matter"), ocrtest.NullCode(400, "x", "the words that matter"),
+		ocrtest.StringError(400, "the words that matter"), ocrtest.FlatError(400, "x", "the words that matter"),
+	} {
+		if _, _, err := readWith(t, reply); failure(t, err).Message != "the words that matter" {
+			t.Errorf("%v", err)
+		}
 	}
 }
 
-func TestEngineDiesAndServerComesBack(t *testing.T) {
-	s := ocrtest.New(t)
-	s.Next(ocrtest.Dies())
-	c := newClient(t, s)
-	_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-	if e := failure(t, err); e.Kind != ocr.KindBackendFailed {
-		t.Errorf("the dying engine gives %v", err)
+func TestEchoedImageIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t, ocrtest.AnyImage())
+	s.Default(ocrtest.Echo())
+	_, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(bigPage(1<<20)))
+	e := failure(t, err)
+	if e.Kind != ocr.KindBadRequest || len(err.Error()) > 400 || strings.Contains(err.Error(), s.Last().URL[30:100]) {
+		t.Errorf("%.1000s", err)
 	}
-	_, err = c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-	if e := failure(t, err); e.Kind != ocr.KindUnavailable {
-		t.Errorf("the dead server gives %v", err)
+}
+
+// An answer, a refusal and a list without end must all be given up.
+func TestAnswersWithoutEndAreGivenUp(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]struct {
+		kind ocr.Kind
+		most int64
+	}{200: {ocr.KindBadResponse, 9 << 20}, 400: {ocr.KindBadRequest, 128 << 10}, 503: {ocr.KindOverloaded, 4 * 128 << 10}} {
+		var read atomic.Int64
+		c := newClientOver(t, endless(status, &read))
+		_, err := c.ExtractText(t.Context(), ocr.Bytes(pngPage(t)))
+		if e := failure(t, err); e.Kind != want.kind || len(err.Error()) > 500 || read.Load() > want.most {
+			t.Errorf("%d: %d bytes were read, %.300s", status, read.Load(), err)
+		}
+		if read.Store(0); c.Healthy(t.Context()) || read.Load() > 2<<20 {
+			t.Errorf("%d: %d bytes of a list were read", status, read.Load())
+		}
 	}
-	s.Up()
-	if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil {
-		t.Errorf("the new server gives %v", err)
+	many := make([]string, 3000)
+	for i := range many {
+		many[i] = fmt.Sprint("name-", i)
+	}
+	s := ocrtest.New(t, ocrtest.Models(many...))
+	_, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); e.Kind != ocr.KindWrongModel || len(err.Error()) > 1000 {
+		t.Errorf("%.1200s", err)
+	}
+}
+
+// endless returns a server whose answers do not end; it stops after 40 MB for the sake of a test that fails.
+func endless(status int, read *atomic.Int64) http.RoundTripper {
+	begin := `{"error":"`
+	return roundTrip(func(r *http.Request) (*http.Response, error) {
+		resp, err := answering(status, "").RoundTrip(r)
+		blanks := io.LimitReader(readerFunc(func(p []byte) (int, error) {
+			read.Add(int64(len(p)))
+			return copy(p, bytes.Repeat([]byte(" "), len(p))), nil
+		}), 40<<20)
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(begin), blanks))
+		return resp, err
+	})
+}
+
+func TestRedirectGetsNoToken(t *testing.T) {
+	t.Parallel()
+	var visits atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
+	defer elsewhere.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		s := ocrtest.New(t)
+		s.Default(ocrtest.Redirect(status, elsewhere.URL))
+		c := newClient(t, s, func(cfg *ocr.Config) { cfg.Token = fixed("secret-token") })
+		_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+		if e := failure(t, err); e.Kind != ocr.KindWrongAddress || e.Status != status || visits.Load() != 0 {
+			t.Errorf("%d: %v, %d visits elsewhere", status, err, visits.Load())
+		}
+	}
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	if s, _, err := readWith(t, ocrtest.Redirect(307, "/v1/models")); failure(t, err).Kind != ocr.KindWrongAddress || s.Counts().Models != 0 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestErrorsHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	page := pngPage(t)
+	token := ocrtest.Token("aud", time.Now().Add(time.Hour))
+	said := "you sent " + token + " and key-1234 and "
+	for _, reply := range []ocrtest.Reply{
+		ocrtest.Echo(),
+		ocrtest.Error(400, "BadRequestError", "", said),
+		ocrtest.StringError(401, said),
+		ocrtest.HTML(500, "<p>"+said+"</p>"),
+		ocrtest.HTML(200, "<p>"+said+"</p>"),
+		ocrtest.Raw(200, "application/json", `{"error":"`+said+`"}`),
+	} {
+		s := ocrtest.New(t)
+		s.Default(reply)
+		c := newClient(t, s, func(cfg *ocr.Config) { cfg.Token, cfg.APIKey = fixed(token), "key-1234" })
+		_, err := c.ExtractText(patience(t), ocr.Bytes(page))
+		image := s.Last().URL[30:80]
+		for _, secret := range []string{token, token[40:100], "key-1234", image} {
+			if text := err.Error(); strings.Contains(text, secret) || len(text) > 500 {
+				t.Errorf("%d characters of error hold a secret: %s", len(text), text)
+			}
+		}
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-func TestErrorShapes(t *testing.T) {
+func TestEveryShapeOfErrorIsRead(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, body string
 		want       refusal
@@ -30,13 +31,14 @@ func TestErrorShapes(t *testing.T) {
 		{"cut in the message", `{"error":{"message":"Failed to load image: abc`, refusal{"Failed to load image: abc", " ", "", true, false}},
 		{"cut in an escape", `{"error":{"message":"ab\`, refusal{"ab", " ", "", true, false}},
 		{"cut in a long escape", `{"error":{"message":"ab\u00`, refusal{"ab", " ", "", true, false}},
-		{"cut behind an escaped backslash", `{"error":{"message":"ab\\`, refusal{`ab\`, " ", "", true, false}},
-		{"cut behind the message", `{"error":{"message":"m","type":"T"`, refusal{"m", "t ", "", true, false}},
+		{"cut after an escaped backslash", `{"error":{"message":"ab\\`, refusal{`ab\`, " ", "", true, false}},
+		{"cut after the message", `{"error":{"message":"m","type":"T"`, refusal{"m", "t ", "", true, false}},
 		{"cut flat", `{"object":"error","message":"m`, refusal{"m", " ", "", true, false}},
 		{"cut string", `{"error":"Unauth`, refusal{"Unauth", "", "", true, false}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			if got := decodeRefusal([]byte(test.body)); got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
@@ -44,7 +46,8 @@ func TestErrorShapes(t *testing.T) {
 	}
 }
 
-func TestCleanText(t *testing.T) {
+func TestMessageIsOneCleanLine(t *testing.T) {
+	t.Parallel()
 	image := strings.Repeat("iVBORw0KGgo+/A", 30)
 	for in, want := range map[string]string{
 		"":                      "",
@@ -66,8 +69,30 @@ func TestCleanText(t *testing.T) {
 }
 
 func TestMessagesAreShort(t *testing.T) {
+	t.Parallel()
 	if n := utf8.RuneCountInString(cleanText(strings.Repeat("word ", 1000))); n != maxMessage {
 		t.Errorf("%d characters", n)
+	}
+}
+
+func TestPhaseIsOneWord(t *testing.T) {
+	t.Parallel()
+	for phase, want := range map[Phase]string{0: "", PhaseToken: "token", PhaseWait: "wait", PhaseRead: "read", PhaseRead + 1: "phase 7", -1: "phase -1"} {
+		if got := phase.String(); got != want {
+			t.Errorf("phase %d is %q, want %q", int(phase), got, want)
+		}
+	}
+	if line, err := json.Marshal(PhaseUpload); err != nil || string(line) != `"upload"` {
+		t.Errorf("%s, %v", line, err)
+	}
+}
+
+func TestClipKeepsCharactersWhole(t *testing.T) {
+	t.Parallel()
+	for n, want := range []string{"", "a", "aé", "aé本", "aé本😀", "aé本😀"} {
+		if got := clip("aé本😀", n); got != want {
+			t.Errorf("%d characters are %q, want %q", n, got, want)
+		}
 	}
 }
 
@@ -105,11 +130,11 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"choices":[]}`))
 	f.Add([]byte(`{"error":{"message":"x"}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		a, problem := decodeAnswer(raw, credentials{token: "secret"})
+		a, err := decodeAnswer(raw, credentials{token: "secret"})
 		switch {
-		case problem != nil:
-			if problem.Kind != KindBadResponse && problem.Kind != KindAborted || a.text != "" {
-				t.Fatalf("%v with %q", problem, a.text)
+		case err != nil:
+			if kind := asError(err).Kind; kind != KindBadResponse && kind != KindAborted || a.text != "" || a.ending != unusable {
+				t.Fatalf("%v with %q", err, a.text)
 			}
 		case a.loopFrom > len(a.text) || a.usage.PromptTokens < 0 || a.usage.CompletionTokens < 0 || !utf8.ValidString(a.text):
 			t.Fatalf("answer %+v", a)
