@@ -65,6 +65,9 @@ func TestFormulasBecomeMathML(t *testing.T) {
 // lives on. Those that are more than a formula are shown as they are written.
 func TestHostileFormulas(t *testing.T) {
 	t.Parallel()
+	d := newDesk(t)
+	tab := browsertest.New(t, 1200, 800)
+	d.openWatched(tab, d.url, d.write("a.png", text("x")))
 	nested := func(open, inner, end string, n int) string {
 		return strings.Repeat(open, n) + inner + strings.Repeat(end, n)
 	}
@@ -99,28 +102,21 @@ func TestHostileFormulas(t *testing.T) {
 		{"4001 characters", strings.Repeat("x", 4001), true},
 		{"one that took a renderer down by its time", strings.Repeat(`\frac{a}{b}+`, 10) + "c", false},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			d := newDesk(t)
-			id := d.write("a.png", text("$"+c.tex+"$\n\nand $y$"))
-			tab := browsertest.New(t, 1200, 800)
-			d.openWatched(tab, d.url, id)
-			tab.Until(`document.querySelector('.reading')?.textContent.length > 0 && ` + settled)
-			if found := browsertest.Eval[[]string](tab, foreign); len(found) > 0 {
-				t.Errorf("in the text there is %q", found)
-			}
-			shown := browsertest.Eval[string](tab, `document.querySelector('.reading').textContent`)
-			if written := strings.Contains(shown, "$"+c.tex+"$"); written != c.asWritten {
-				t.Errorf("as it is written: %t\n%.300s", written, shown)
-			}
-			if next := browsertest.Eval[string](tab, `document.querySelector('.reading > :last-child math').textContent`); next != "y" {
-				t.Errorf("the next formula is %q", next)
-			}
-			d.write("b.png", text("x")) // a page that lives shows what is new, and lays it out
-			tab.Until(rows + ` === 2`)
-			browsertest.Eval[any](tab, `new Promise((ready) => requestAnimationFrame(() => requestAnimationFrame(() => ready(null))))`)
-			nothingRefused(t, tab)
-		})
+		d.write("a.png", text(c.name+"\n\n$"+c.tex+"$\n\nand $y$"))
+		tab.Until(fmt.Sprintf(`document.querySelector('.reading > :first-child')?.textContent === %q && `, c.name) + settled)
+		if found := browsertest.Eval[[]string](tab, foreign); len(found) > 0 {
+			t.Errorf("%s: in the text there is %q", c.name, found)
+		}
+		shown := browsertest.Eval[string](tab, `document.querySelector('.reading').textContent`)
+		if written := strings.Contains(shown, "$"+c.tex+"$"); written != c.asWritten {
+			t.Errorf("%s: as it is written: %t\n%.300s", c.name, written, shown)
+		}
+		if next := browsertest.Eval[string](tab, `document.querySelector('.reading > :last-child math').textContent`); next != "y" {
+			t.Errorf("%s: the next formula is %q", c.name, next)
+		}
+		browsertest.Eval[any](tab, `new Promise((ready) => requestAnimationFrame(() => requestAnimationFrame(() => ready(null))))`) // it is laid out
 	}
+	nothingRefused(t, tab)
 }
 
 // foreign is JavaScript for the elements and attributes of a text that are on no list.
