@@ -73,7 +73,7 @@ func TestDeployedWeight(t *testing.T) {
 	for _, dep := range goList(t, "-deps", ".") {
 		for _, unwanted := range []string{
 			module + "/internal/local", module + "/internal/backfill", module + "/internal/gcp/topic", module + "/internal/plan", module + "/bench",
-			module + "/internal/ui", "goldmark", "bluemonday", "goja", "chromedp",
+			module + "/internal/ui", "goldmark", "bluemonday", "chromedp",
 			module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "pipelinetest", "otlptest",
 			"sqlite", "modernc.org", "gosseract", "pagetest", "cobra", "urfave", "cloud.google.com/go/storage", "testing/",
 		} {
