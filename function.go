@@ -20,6 +20,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 )
@@ -39,6 +40,7 @@ const (
 // On Cloud Run the main program is generated and knows nothing of us, so that the configuration is loaded and SIGTERM is
 // caught here; elsewhere bucketocr serve does both, and tests see neither.
 func init() {
+	page.ServeIfDecoder()
 	functions.HTTP(Target, ExtractText)
 	if os.Getenv("K_SERVICE") == "" {
 		return

@@ -50,6 +50,7 @@ type World struct {
 	Records   pipeline.Records
 	Token     ocr.TokenFunc // nil: the OCR service is called without an ID token
 	Forget    func(audience string)
+	Decoder   *page.Decoder                                 // for PDF, AVIF and HEIC
 	Redeliver func(attempt int) time.Duration               // when the sweep may take what was released
 	PageMade  func(o pipeline.Object, page int, how string) // see [pipeline.Options]; nil in the cloud
 }
@@ -65,6 +66,7 @@ func googleCloud(cfg config.Config) World {
 		}),
 		Token:     tokens.Token,
 		Forget:    tokens.Forget,
+		Decoder:   page.NewDecoder(),
 		Redeliver: func(int) time.Duration { return redeliverAfter },
 	}
 }
@@ -111,7 +113,7 @@ func options(cfg config.Config, w World, client *ocr.Client, log *slog.Logger) p
 		Rules: pipeline.Rules{
 			MaxAttempts: cfg.MaxAttempts, MaxDoubts: cfg.MaxDoubts, RetryWindow: cfg.RetryWindow, Redeliver: w.Redeliver,
 		},
-		Limits:         page.Limits{MaxBytes: cfg.MaxBytes, MaxPixels: cfg.MaxPixels, MaxPages: cfg.MaxPages},
+		Limits:         page.Limits{MaxBytes: cfg.MaxBytes, MaxPixels: cfg.MaxPixels, MaxPages: cfg.MaxPages, Decoder: w.Decoder},
 		OCRConcurrency: cfg.OCRConcurrency,
 		OCRPlaces:      cfg.OCRInstanceConcurrency,
 		MemoryBudget:   cfg.MemoryBudget,

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	pagelimits "github.com/bucketocr/bucketocr/internal/page"
+	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/pipeline"
 	"github.com/bucketocr/bucketocr/internal/pipeline/pipelinetest"
 	"github.com/bucketocr/bucketocr/ocr"
@@ -48,7 +48,7 @@ func (o *office) sweepAll(bucket *pipelinetest.Bucket, r *reader) {
 		Objects: bucket, Records: o.records, OCR: r, Log: slog.New(slog.DiscardHandler),
 		Rules: pipeline.Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
 			Redeliver: func(int) time.Duration { return 15 * time.Minute }},
-		Limits:         pagelimits.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},
+		Limits:         pageimage.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},
 		OCRConcurrency: 1, MemoryBudget: 64 << 20, ProcessTimeout: 8 * time.Minute, NewID: newLeaseID(),
 	})
 	if err := p.Sweep(o.t.Context()); err != nil {

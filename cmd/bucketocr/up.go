@@ -17,6 +17,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/gcp"
 	"github.com/bucketocr/bucketocr/internal/local"
+	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
@@ -57,7 +58,7 @@ func up(ctx context.Context, sys system, args []string, once bool, pageAt string
 	if len(args) > 1 {
 		return complain(sys, "up", fmt.Errorf("one folder, not %q as well", args[1]))
 	}
-	u := &upRun{sys: sys, dir: dir, once: once, pageAt: pageAt}
+	u := &upRun{sys: sys, dir: dir, once: once, pageAt: pageAt, decoder: pageimage.NewDecoder()}
 	code, err := u.run(ctx)
 	if err != nil {
 		fmt.Fprintf(sys.stderr, "bucketocr up: %v\n", err)
@@ -79,6 +80,7 @@ type upRun struct {
 	poster  *poster
 	log     *slog.Logger
 	screen  *screen
+	decoder *pageimage.Decoder
 	posting atomic.Int64 // deliveries under way
 }
 
@@ -177,7 +179,7 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	}
 	tokens := gcp.NewTokens()
 	world := bucketocr.World{
-		Objects: u.bucket, Records: u.records, Token: tokens.Token, Forget: tokens.Forget, Redeliver: u.sys.backoff,
+		Objects: u.bucket, Records: u.records, Token: tokens.Token, Forget: tokens.Forget, Redeliver: u.sys.backoff, Decoder: u.decoder,
 		PageMade: func(o pipeline.Object, n int, how string) { u.screen.made(o, n, how) },
 	}
 	u.log = slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/bucketocr/bucketocr/internal/page"
 )
@@ -30,8 +29,6 @@ type readers struct {
 	failed    error // the first fault that stops the object
 	postponed error // the first of a page's own, which does not
 	next      int
-	making    sync.Mutex    // one page is decoded at a time, so memory is bounded by one
-	forMemory time.Duration // waited in all; whoever makes a page
 
 	waited, asked atomic.Bool // for a place at the OCR service, and in it: any page
 }
@@ -73,7 +70,7 @@ func (r *readers) all(work context.Context) error {
 	src := &source{objects: r.a.p.o.Objects, object: r.a.ev.Object, observer: r.a.p.o.Observer}
 	limits := r.a.p.o.Limits
 	limits.Edge = r.a.p.o.OCR.Profile().Edge
-	limits.Reserve, limits.Grow = r.reserve, r.a.seat.grow
+	limits.Budget = r.a.seat
 	opened := r.a.p.o.Observer.Part(work, PartOpen)
 	pages, err := page.Split(work, page.Source{Open: src.open}, limits)
 	opened(codeOf(asCause(work, err)))

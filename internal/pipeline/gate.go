@@ -65,46 +65,44 @@ const (
 	seatLeast  = 1 << 20 // bytes
 )
 
-// seat is one attempt's place in the budget. It is not safe for concurrent use: an attempt decodes one page at a time.
+// seat is one attempt's account in the budget, a [page.Budget]. It is not safe for concurrent use: an attempt decodes one page
+// at a time.
 type seat struct {
-	m     *memory
-	held  int64
-	known bool // held is no guess any more
+	m    *memory
+	held int64
 }
 
-// sit takes a place for an object of so many stored bytes. The guess is corrected by reserve once the header is read.
+// sit acquires a guess for an object of so many stored bytes. Acquire corrects it once the header is read.
 func (m *memory) sit(ctx context.Context, size int64) (*seat, error) {
 	s := &seat{m: m}
 	guess := min(max(size, 0), m.total) * seatFactor
 	return s, s.acquire(ctx, min(max(guess, seatLeast), max(m.total/4, 1)))
 }
 
-// reserve sets what the seat holds to n bytes. Giving back is at once; for more, all is given back first and then asked
-// for anew, so that nobody who waits holds anything and no two can wait for each other.
-func (s *seat) reserve(ctx context.Context, n int64) error {
-	s.known = true
+// Acquire implements [page.Budget]: for more, all is released first, so that no two seats can wait for each other.
+func (s *seat) Acquire(ctx context.Context, n int64) error {
 	if n > s.m.total {
 		return &page.Error{Kind: page.TooLarge, Msg: fmt.Sprintf(
 			"decoding it takes about %d MiB of memory, MEMORY_BUDGET is %d MiB", n>>20, s.m.total>>20)}
 	}
 	if n <= s.held {
-		s.m.s.Release(s.held - n)
-		s.held = n
+		s.Shrink(n)
 		return nil
 	}
 	s.leave()
 	return s.acquire(ctx, n)
 }
 
-// forgetGuess gives the place back where no decoder asked for one: a page that passes through holds nothing.
-func (s *seat) forgetGuess() {
-	if !s.known {
-		s.leave()
+// Shrink implements [page.Budget]. A page that passes through shrinks the guess to nothing.
+func (s *seat) Shrink(n int64) {
+	if n < s.held {
+		s.m.s.Release(s.held - n)
+		s.held = n
 	}
 }
 
-// grow sets what the seat holds to at least n bytes, if it gets them at once.
-func (s *seat) grow(n int64) bool {
+// TryGrow implements [page.Budget].
+func (s *seat) TryGrow(n int64) bool {
 	if n > s.held && !s.m.s.TryAcquire(n-s.held) {
 		return false
 	}
@@ -120,7 +118,4 @@ func (s *seat) acquire(ctx context.Context, n int64) error {
 	return nil
 }
 
-func (s *seat) leave() {
-	s.m.s.Release(s.held)
-	s.held = 0
-}
+func (s *seat) leave() { s.Shrink(0) }

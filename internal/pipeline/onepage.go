@@ -10,14 +10,6 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// reserve is the seat's. Calls never overlap.
-func (r *readers) reserve(ctx context.Context, bytes int64) error {
-	begun := time.Now()
-	err := r.a.seat.reserve(ctx, bytes)
-	r.forMemory += time.Since(begun)
-	return err
-}
-
 // one makes page n and has it read.
 func (r *readers) one(work context.Context, pages *page.Pages, n int) (step, error) {
 	ctx, end := r.a.p.o.Observer.Page(work, n)
@@ -28,22 +20,11 @@ func (r *readers) one(work context.Context, pages *page.Pages, n int) (step, err
 	return s, err
 }
 
-// develop makes page n when its turn has come.
-func (r *readers) develop(work context.Context, pages *page.Pages, n int, seen *PageRead) (*page.Page, error) {
-	begun := time.Now()
-	r.making.Lock()
-	defer r.making.Unlock()
-	turn, before := time.Now(), r.forMemory
-	pg, err := pages.Page(work, n)
-	r.a.seat.forgetGuess()
-	memory := r.forMemory - before
-	seen.Waited, seen.Made = turn.Sub(begun)+memory, time.Since(turn)-memory
-	return pg, err
-}
-
 // extract makes page n and sends it, unless it is blank.
 func (r *readers) extract(work context.Context, pages *page.Pages, n int, seen *PageRead) (step, error) {
-	pg, err := r.develop(work, pages, n, seen)
+	begun := time.Now()
+	pg, waited, err := pages.Page(work, n)
+	seen.Waited, seen.Made = waited, time.Since(begun)-waited
 	if err != nil {
 		return step{}, err
 	}

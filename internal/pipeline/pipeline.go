@@ -29,7 +29,7 @@ type Options struct {
 	Log     *slog.Logger
 
 	Rules  Rules
-	Limits page.Limits // Edge, Reserve and Grow are the pipeline's own business
+	Limits page.Limits // Edge and Budget are the pipeline's own business
 
 	OCRConcurrency int           // pages in flight for one object
 	OCRPlaces      int           // pages in flight for all objects together; 0: no limit

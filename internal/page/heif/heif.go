@@ -39,10 +39,10 @@ type Engine struct {
 	next     *wasm.Memory // of the instance that is made next
 }
 
-// AVIF gives an engine for AVIF.
+// AVIF returns an engine for AVIF.
 func AVIF() *Engine { return &Engine{packed: avifDecoder, decode: decodeAVIF} }
 
-// HEIC gives an engine for HEIC, nil where the program was built without it (build tag noheic).
+// HEIC returns an engine for HEIC, nil where the program was built without it (build tag noheic).
 func HEIC() *Engine {
 	if heicDecoder == nil {
 		return nil
@@ -80,7 +80,7 @@ type instance struct {
 	values     uint64 // where the decoder writes numbers
 }
 
-// numbers is how many 32-bit values a decoder gives at most.
+// numbers is how many 32-bit values a decoder returns at most.
 const numbers = 8
 
 // open makes an instance and puts the file into it.
@@ -121,13 +121,13 @@ func (i *instance) call(name string, args ...uint64) (uint64, error) {
 	return r[0], nil
 }
 
-// value is the n-th number that the decoder gave.
+// value is the n-th number that the decoder wrote.
 func (i *instance) value(n uint64) uint64 {
 	v, _ := i.module.Memory().ReadUint32Le(uint32(i.values + 4*n))
 	return uint64(v)
 }
 
-// read gives size bytes that lie at a place. They are the decoder's.
+// read returns size bytes that lie at a place. They are the decoder's.
 func (i *instance) read(at, size uint64) ([]byte, error) {
 	b, ok := i.module.Memory().Read(uint32(at), uint32(size))
 	if !ok || size > 1<<31 {

@@ -14,7 +14,7 @@ import (
 	"github.com/klippa-app/go-pdfium/requests"
 )
 
-// Count gives the number of pages of the file b, with at most room bytes of memory.
+// Count returns the number of pages of the file b, with at most room bytes of memory.
 func (e *Engine) Count(b []byte, room int64) (n int, err error) {
 	err = e.call(b, room, func(i pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
 		count, err := i.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: doc})

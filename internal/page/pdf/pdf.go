@@ -89,7 +89,7 @@ func (e *Engine) call(b []byte, room int64, f func(pdfium.Pdfium, references.FPD
 	return err
 }
 
-// opening classes what PDFium says of a file that it cannot open.
+// opening classifies what PDFium says of a file that it cannot open.
 func opening(err error) error {
 	switch {
 	case errors.Is(err, pdfiumerrors.ErrPassword), errors.Is(err, pdfiumerrors.ErrSecurity):

@@ -1,5 +1,7 @@
 package salvage
 
+import "github.com/bucketocr/bucketocr/internal/page/jpegfile"
+
 // table is a Huffman table: codes in the order of their length, and what they stand for.
 type table struct {
 	counts  [17]int // codes of each length
@@ -23,7 +25,7 @@ func (f *file) huffman(b []byte) bool {
 	return len(b) == 0
 }
 
-// code gives the code of a symbol; a length of 0 says that it has none.
+// code returns the code of a symbol; a length of 0 says that it has none.
 func (t *table) code(symbol byte) (code uint32, length int) {
 	next, at := uint32(0), 0
 	for length = 1; length <= 16; length++ {
@@ -63,7 +65,7 @@ func (f *file) filledUp() ([]byte, bool) {
 	}
 	for ; n < units; n++ {
 		if f.interval > 0 && n%f.interval == 0 {
-			w.marker(rst0 + byte(n/f.interval-1)%8)
+			w.marker(jpegfile.RST0 + byte(n/f.interval-1)%8)
 		}
 		for _, c := range f.comps {
 			dc, dcBits := c.dc.code(0)
@@ -74,13 +76,13 @@ func (f *file) filledUp() ([]byte, bool) {
 			}
 		}
 	}
-	w.marker(eoi)
+	w.marker(jpegfile.EOI)
 	return w.b, true
 }
 
 // unit passes over unit n and reports whether it is whole.
 func (f *file) unit(r *reader, n int) bool {
-	if f.interval > 0 && n > 0 && n%f.interval == 0 && !r.restart(rst0+byte(n/f.interval-1)%8) {
+	if f.interval > 0 && n > 0 && n%f.interval == 0 && !r.restart(jpegfile.RST0+byte(n/f.interval-1)%8) {
 		return false
 	}
 	for _, c := range f.comps {

@@ -10,7 +10,7 @@ type reader struct {
 	used int // bits of it
 }
 
-// bit gives the next one; false if there is none.
+// bit returns the next one; false if there is none.
 func (r *reader) bit() (uint32, bool) {
 	if r.used == 8 {
 		if r.at++; r.b[r.at-1] == 0xff {

@@ -40,12 +40,11 @@ type Error struct{ Code, Msg string }
 func (e *Error) Error() string { return e.Msg }
 
 // Child is the process, started when it is first needed, and again after it was killed or has died. It ends with the
-// program that started it, however that ends. Safe for concurrent use; its fields are set before the first one.
+// program that started it, however that ends. Make it with [New]. Safe for concurrent use.
 type Child struct {
-	Patience time.Duration // for one call
+	Patience time.Duration // for one call; not to be changed while one is running
 
-	once sync.Once
-	turn chan struct{} // holds a token while somebody talks to the process
+	turn chan struct{} // contains a token during a call
 
 	mu      sync.Mutex
 	started map[string]bool // ops that Start was called with, of the process that runs
@@ -53,6 +52,11 @@ type Child struct {
 	release func() // to be called when it has ended
 	in      io.WriteCloser
 	out     *bufio.Reader
+}
+
+// New returns a child that is not started yet. A call that takes longer than patience is given up.
+func New(patience time.Duration) *Child {
+	return &Child{Patience: patience, turn: make(chan struct{}, 1)}
 }
 
 // Started reports whether Start would have nothing to do.
@@ -79,7 +83,6 @@ func (c *Child) Start(ctx context.Context, op string) error {
 // Call waits its turn, bounded by ctx, and then for the answer, bounded by Patience. Errors: *Error, ErrSlow, ctx's, or that
 // the process died.
 func (c *Child) Call(ctx context.Context, m Message) (Message, error) {
-	c.once.Do(func() { c.turn = make(chan struct{}, 1) })
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -107,9 +110,8 @@ func (c *Child) Call(ctx context.Context, m Message) (Message, error) {
 	return answer, nil
 }
 
-// Close ends the process, once nobody talks to it. The next call starts another.
+// Close ends the process, once no call is running. The next call starts another.
 func (c *Child) Close() {
-	c.once.Do(func() { c.turn = make(chan struct{}, 1) })
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
 	if c.process != nil {
@@ -117,10 +119,16 @@ func (c *Child) Close() {
 	}
 }
 
+// errUnserved keeps a program that forgot ServeIfChild from starting itself again and again.
+var errUnserved = errors.New("this process is a child, and its program does not call ServeIfChild")
+
 // run starts the process unless it runs.
 func (c *Child) run() error {
 	if c.process != nil {
 		return nil
+	}
+	if os.Getenv(variable) != "" {
+		return errUnserved
 	}
 	path, err := os.Executable()
 	if err != nil {
@@ -145,7 +153,7 @@ func (c *Child) run() error {
 	return nil
 }
 
-// end kills the process and says how it ended.
+// end kills the process and returns how it ended.
 func (c *Child) end() error {
 	c.mu.Lock()
 	c.started = nil

@@ -9,10 +9,7 @@ func (p *Page) describe() {
 	}
 	p.reduced = p.number(tagSubfile, 0, 0)&1 == 1
 	p.Width, p.Height = p.side(tagWidth), p.side(tagHeight)
-	p.Orientation = 1
-	if o := p.number(tagOrientation, 0, 1); o >= 1 && o <= 8 {
-		p.Orientation = int(o)
-	}
+	p.Orientation = validOrientation(p.number(tagOrientation, 0, 1))
 	if what := p.unsupported(); what != "" {
 		p.Err = UnsupportedError(what)
 		return
@@ -20,18 +17,18 @@ func (p *Page) describe() {
 	p.Lossy = p.compression() == jpegCompression
 	p.Gray = p.samples() == 1 && p.photometric() != palette
 	if p.bits() == 16 {
-		p.Mends = append(p.Mends, "16 bits reduced to 8")
+		p.Changes = append(p.Changes, "16 bits reduced to 8")
 	}
 	switch {
 	case p.photometric() == cmyk:
-		p.Mends = append(p.Mends, "CMYK to RGB")
+		p.Changes = append(p.Changes, "CMYK to RGB")
 	case p.samples() == 4 && p.alpha() != 0:
-		p.Mends = append(p.Mends, "laid on white")
+		p.Changes = append(p.Changes, "laid on white")
 	}
 	p.Memory = p.memory()
 }
 
-// side is a length in pixels; what no picture can have is given as the largest number, which no limit lets pass.
+// side is a length in pixels; what no picture can have is returned as the largest number, which no limit lets pass.
 func (p *Page) side(tag uint16) int {
 	if n := p.number(tag, 0, 0); n <= math.MaxInt32 {
 		return int(n)

@@ -57,8 +57,8 @@ type Page struct {
 	Orientation   int      // as in Exif, 1 to 8
 	Gray          bool     // one channel
 	Lossy         bool     // JPEG inside
-	Mends         []string // what decoding changes, in words
-	Memory        int64    // bytes that Decode holds at its peak, beside the file
+	Changes       []string // what decoding changes, in words
+	Memory        int64    // bytes that Decode needs at its peak, beside the file
 	Err           error    // what is wrong with it; the rest may not be valid then
 
 	reduced bool // a thumbnail of another page
@@ -67,16 +67,48 @@ type Page struct {
 	file    []byte // while it is needed: a page must not keep the file alive
 }
 
+// entrySize is the bytes of one entry in a directory: tag (2), kind (2), count (4), and the value or where it lies (4).
+const entrySize = 12
+
+// Kinds of numbers.
+const kindByte, kindShort, kindLong, kindUndefined = 1, 3, 4, 7
+
+// sizeOf returns the bytes that a number of a kind takes, 0 for a kind that is of no use here.
+func sizeOf(kind uint16) int64 {
+	switch kind {
+	case kindByte, kindUndefined:
+		return 1
+	case kindShort:
+		return 2
+	case kindLong:
+		return 4
+	}
+	return 0
+}
+
+// numberAt reads a number of a kind that sizeOf knows.
+func numberAt(order binary.ByteOrder, kind uint16, b []byte) uint32 {
+	switch kind {
+	case kindShort:
+		return uint32(order.Uint16(b))
+	case kindLong:
+		return order.Uint32(b)
+	}
+	return uint32(b[0])
+}
+
 // entry is one value of a directory: count numbers of a kind, and where they lie in the file.
 type entry struct {
-	kind, count uint32
-	at, size    int64
+	kind     uint16
+	count    uint32
+	at, size int64
 }
 
 // value is an entry with its bytes as stored.
 type value struct {
-	kind, count uint32
-	raw         []byte
+	kind  uint16
+	count uint32
+	raw   []byte
 }
 
 // maxTags is more than any writer puts into one directory.
@@ -85,7 +117,7 @@ const maxTags = 4096
 // Pages lists the pages of the file b, without thumbnails. A chain of directories that breaks off gives a last page with
 // Err, so that what is lost shows; one that runs in a circle ends. Errors: FormatError or ErrTooMany.
 func Pages(b []byte, most int) ([]Page, error) {
-	order, at, err := first(b)
+	order, at, err := readFileHeader(b)
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +144,8 @@ func Pages(b []byte, most int) ([]Page, error) {
 	return pages, nil
 }
 
-// first reads the file's header: the byte order and where the first directory lies.
-func first(b []byte) (binary.ByteOrder, uint32, error) {
+// readFileHeader reads a file's first 8 bytes: the byte order and where the first directory lies.
+func readFileHeader(b []byte) (binary.ByteOrder, uint32, error) {
 	var order binary.ByteOrder
 	switch {
 	case len(b) < 8:
@@ -142,23 +174,23 @@ func directory(b []byte, order binary.ByteOrder, at uint32) (p Page, next uint32
 	case n > maxTags:
 		p.Err = errDirectory
 		return p, 0
-	case len(rest) < 12*n+4:
+	case len(rest) < entrySize*n+4:
 		p.Err = errCut
 		return p, 0
 	}
 	for i := range n {
-		p.take(int64(at) + 2 + 12*int64(i))
+		p.take(int64(at) + 2 + entrySize*int64(i))
 	}
 	p.describe()
-	return p, order.Uint32(rest[12*n:])
+	return p, order.Uint32(rest[entrySize*n:])
 }
 
 // take keeps the entry at a place, if it is of use and its value lies within the file. Of two with the same tag the first
 // counts.
 func (p *Page) take(at int64) {
-	e := p.file[at:][:12]
-	tag, kind, count := p.order.Uint16(e), uint32(p.order.Uint16(e[2:])), p.order.Uint32(e[4:])
-	size := map[uint32]int64{1: 1, 3: 2, 4: 4, 7: 1}[kind] * int64(count)
+	e := p.file[at:][:entrySize]
+	tag, kind, count := p.order.Uint16(e), p.order.Uint16(e[2:]), p.order.Uint32(e[4:])
+	size := sizeOf(kind) * int64(count)
 	if _, twice := p.entries[tag]; twice || size == 0 || !slices.Contains(useful, tag) {
 		return
 	}
@@ -173,28 +205,53 @@ func (p *Page) take(at int64) {
 	p.entries[tag] = entry{kind: kind, count: count, at: at, size: size}
 }
 
-// value gives an entry's bytes; count is 0 if there is none.
+// value returns an entry's bytes; count is 0 if there is none.
 func (p *Page) value(tag uint16) value {
 	e := p.entries[tag]
 	return value{e.kind, e.count, p.file[e.at:][:e.size]}
 }
 
-// number gives the value with index i of a tag, otherwise if there is none.
+// number returns the value with index i of a tag, otherwise if there is none.
 func (p *Page) number(tag uint16, i int, otherwise uint32) uint32 {
 	v := p.value(tag)
 	if i >= int(v.count) {
 		return otherwise
 	}
-	switch v.kind {
-	case 3:
-		return uint32(p.order.Uint16(v.raw[2*i:]))
-	case 4:
-		return p.order.Uint32(v.raw[4*i:])
-	}
-	return uint32(v.raw[i])
+	return numberAt(p.order, v.kind, v.raw[sizeOf(v.kind)*int64(i):])
 }
 
 func (p *Page) count(tag uint16) int { return int(p.entries[tag].count) }
+
+// Orientation finds the orientation in an Exif block, which is a small TIFF file, in its first directory: from 1 to 8, 1 where
+// there is none. Cameras write broken Exif all the time, so it never fails. The kind should be SHORT; some write BYTE or LONG.
+func Orientation(exif []byte) int {
+	order, at, err := readFileHeader(exif)
+	if err != nil || int64(at)+2 > int64(len(exif)) {
+		return 1
+	}
+	rest := exif[at+2:]
+	for range order.Uint16(exif[at:]) {
+		if len(rest) < entrySize {
+			break
+		}
+		if order.Uint16(rest) == tagOrientation {
+			kind := order.Uint16(rest[2:])
+			if sizeOf(kind) == 0 || kind == kindUndefined {
+				return 1
+			}
+			return validOrientation(numberAt(order, kind, rest[8:entrySize]))
+		}
+		rest = rest[entrySize:]
+	}
+	return 1
+}
+
+func validOrientation(n uint32) int {
+	if n < 1 || n > 8 {
+		return 1
+	}
+	return int(n)
+}
 
 // samples is how many channels a pixel has.
 func (p *Page) samples() int {

@@ -1,4 +1,4 @@
-package page
+package pagetest
 
 import (
 	"fmt"
@@ -7,7 +7,6 @@ import (
 	"image/draw"
 	"math"
 	"math/rand/v2"
-	"testing"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/goregular"
@@ -15,22 +14,41 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// The pictures of these tests are made here, from seeds: no licence to ask about, any size, any kind.
-
-// paper draws a page of text, size pixels to the letter, black on white and anti-aliased.
-func paper(t testing.TB, w, h int, size float64) *image.Gray {
-	t.Helper()
+// face is the font of all pictures, size pixels to the letter.
+func face(size float64) font.Face {
 	f, err := opentype.Parse(goregular.TTF)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: size, DPI: 72})
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	img := image.NewGray(image.Rect(0, 0, w, h))
+	return face
+}
+
+// Sheet is lines of text, size pixels to the letter, black on white, on paper as large as they need.
+func Sheet(size int, lines ...string) *image.Gray {
+	face := face(float64(size))
+	width, pitch := 0, size*3/2
+	for _, line := range lines {
+		width = max(width, font.MeasureString(face, line).Ceil())
+	}
+	img := image.NewGray(image.Rect(0, 0, width+4*size, pitch*(len(lines)+2)))
 	draw.Draw(img, img.Rect, image.White, image.Point{}, draw.Src)
 	d := font.Drawer{Dst: img, Src: image.Black, Face: face}
+	for i, line := range lines {
+		d.Dot = fixed.P(2*size, pitch*(i+2))
+		d.DrawString(line)
+	}
+	return img
+}
+
+// Paper draws a page of text, size pixels to the letter, black on white and anti-aliased.
+func Paper(w, h int, size float64) *image.Gray {
+	img := image.NewGray(image.Rect(0, 0, w, h))
+	draw.Draw(img, img.Rect, image.White, image.Point{}, draw.Src)
+	d := font.Drawer{Dst: img, Src: image.Black, Face: face(size)}
 	margin := int(2 * size)
 	for y, n := margin, 0; y < h-margin/2; y += int(size * 1.4) {
 		d.Dot = fixed.P(margin, y)
@@ -43,18 +61,18 @@ func paper(t testing.TB, w, h int, size float64) *image.Gray {
 
 var words = []string{"the", "invoice", "Quantity", "of", "paper", "délivré", "page", "total", "sum", "and", "KILOGRAM"}
 
-// scan is paper as a scanner sees it: with noise of the given strength.
-func scan(img *image.Gray, noise float64) *image.Gray {
+// Scanned is paper as a scanner sees it: with noise of the given strength.
+func Scanned(img *image.Gray, noise float64) *image.Gray {
 	r := rand.New(rand.NewPCG(1, 2))
 	out := image.NewGray(img.Rect)
 	for i, v := range img.Pix {
-		out.Pix[i] = clamp(float64(v)*0.9 + 10 + r.NormFloat64()*noise)
+		out.Pix[i] = Clamp(float64(v)*0.9 + 10 + r.NormFloat64()*noise)
 	}
 	return out
 }
 
-// photo is paper as a phone sees it: on a table, shaded, tinted and noisy.
-func photo(img *image.Gray) *image.RGBA {
+// Photo is paper as a phone sees it: on a table, shaded, tinted and noisy.
+func Photo(img *image.Gray) *image.RGBA {
 	r := rand.New(rand.NewPCG(3, 4))
 	b := img.Bounds()
 	out := image.NewRGBA(b)
@@ -66,14 +84,14 @@ func photo(img *image.Gray) *image.RGBA {
 				v = 90 + 40*math.Sin(float64(x+3*y)/17)
 			}
 			n := r.NormFloat64() * 4
-			out.SetRGBA(x, y, color.RGBA{clamp(v + n), clamp(v*0.95 + n), clamp(v*0.8 + n), 255})
+			out.SetRGBA(x, y, color.RGBA{Clamp(v + n), Clamp(v*0.95 + n), Clamp(v*0.8 + n), 255})
 		}
 	}
 	return out
 }
 
-// screen is a window with text, coloured bars and a few flat areas.
-func screen(img *image.Gray) *image.RGBA {
+// Screen is a window with text, coloured bars and a few flat areas.
+func Screen(img *image.Gray) *image.RGBA {
 	b := img.Bounds()
 	out := image.NewRGBA(b)
 	draw.Draw(out, b, img, image.Point{}, draw.Src)
@@ -84,11 +102,5 @@ func screen(img *image.Gray) *image.RGBA {
 	return out
 }
 
-func clamp(v float64) byte { return byte(math.Round(max(0, min(255, v)))) }
-
-// crop is the upper part of a picture.
-func crop(m image.Image, h int) image.Image {
-	return m.(interface {
-		SubImage(image.Rectangle) image.Image
-	}).SubImage(image.Rect(0, 0, m.Bounds().Dx(), h))
-}
+// Clamp rounds v to the nearest byte.
+func Clamp(v float64) byte { return byte(math.Round(max(0, min(255, v)))) }
