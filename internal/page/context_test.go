@@ -44,7 +44,7 @@ func TestContextEndsReading(t *testing.T) {
 }
 
 // through is the way of an object to its page, with a context.
-func through(ctx context.Context, o *object, lim Limits) error {
+func through(ctx context.Context, o *fakeObject, lim Limits) error {
 	ps, err := Split(ctx, o.source(), lim)
 	if err != nil {
 		return err

@@ -8,16 +8,9 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/page/heif"
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
-	"github.com/bucketocr/bucketocr/internal/page/pdf"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
-
-// ServeIfDecoder must be the first statement of every program that uses a Decoder, in main, TestMain or, where the main
-// program is not ours, init: a Decoder starts the same program once more, and there this call decodes, and does not return. In
-// any other process it does nothing.
-func ServeIfDecoder() { sandbox.ServeIfChild(handlers(), errorCode) }
 
 // Decoder is the process in which PDF, AVIF and HEIC are decoded: started by the first object that needs it, for all objects,
 // and again after it has died. It ends with the program. Safe for concurrent use.
@@ -73,17 +66,6 @@ func errorCode(err error) string {
 		return string(e.Kind)
 	}
 	return ""
-}
-
-// handlers returns the calls that the child answers: for each engine one of its name that starts it, and what it does.
-func handlers() map[string]sandbox.Handler {
-	calls := map[string]sandbox.Handler{}
-	addPDFHandlers(calls, &pdf.Engine{})
-	addHEIFHandlers(calls, avifEngine, heif.AVIF())
-	if e := heif.HEIC(); e != nil {
-		addHEIFHandlers(calls, heicEngine, e)
-	}
-	return calls
 }
 
 // startHandler returns the handler that starts an engine.
@@ -142,8 +124,8 @@ func messagePicture(m sandbox.Message) (image.Image, error) {
 // planesOf divides bytes into the planes of a picture; nil if there are too few or too many.
 func planesOf(r image.Rectangle, ratio image.YCbCrSubsampleRatio, b []byte) *image.YCbCr {
 	across, down := jpegfile.Sampling(ratio)
-	y, stride := r.Dx()*r.Dy(), ceilDiv(r.Dx(), across)
-	chroma := stride * ceilDiv(r.Dy(), down)
+	y, stride := r.Dx()*r.Dy(), (r.Dx()+across-1)/across
+	chroma := stride * ((r.Dy() + down - 1) / down)
 	if len(b) != y+2*chroma {
 		return nil
 	}

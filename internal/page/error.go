@@ -2,6 +2,9 @@ package page
 
 import (
 	"errors"
+	"fmt"
+	"image/jpeg"
+	"image/png"
 	"io"
 )
 
@@ -44,6 +47,26 @@ func cutOff(err error) error {
 		return corrupt("the file is cut off", err)
 	}
 	return err
+}
+
+// complaint classifies what a decoder says of a stream that did not fail.
+func complaint(format string, err error) error {
+	if _, ours := errors.AsType[*Error](err); err == nil || ours {
+		return err
+	}
+	_, notPNG := errors.AsType[png.UnsupportedError](err)
+	_, notJPEG := errors.AsType[jpeg.UnsupportedError](err)
+	switch {
+	case notPNG || notJPEG:
+		return &Error{Kind: Unsupported, Msg: "a " + format + " of a kind that is not supported", Err: err}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return corrupt("the file is cut off", err)
+	}
+	return corrupt("broken "+format, err)
+}
+
+func tooManyPages(most int) error {
+	return &Error{Kind: TooLarge, Msg: fmt.Sprintf("more pages than the limit of %d", most)}
 }
 
 // isCorrupt reports whether err blames the object's bytes.

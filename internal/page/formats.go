@@ -7,6 +7,9 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/bucketocr/bucketocr/internal/page/heif"
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
 // format is a kind of file: how it is recognized, and how its pages are found. Where neither header nor pages is set it is
@@ -23,12 +26,13 @@ type format struct {
 	// header reads up to the only picture of a file that is decoded from front to back.
 	header func(s *stream) (picture, error)
 	// pages lists the pages of an object that is in memory, with an engine of the Decoder if one is named.
-	pages  pagesFunc
+	pages  func(ctx context.Context, in input, lim Limits) ([]entry, error)
 	engine string
 	rooms  []int64 // bytes that pages may use beside the object, tried in turn until one is enough
-}
 
-type pagesFunc = func(ctx context.Context, in input, lim Limits) ([]entry, error)
+	serve   func(calls map[string]sandbox.Handler) // adds what its engine does; nil: it has none
+	missing bool                                   // the program was built without its engine
+}
 
 // formats are all formats that are known, in the order in which they are named and tried. Beside this list, package event
 // lists media types and extensions that are let in, and package local those that uploads declare; a test compares them.
@@ -42,11 +46,11 @@ var formats = [...]format{
 	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages, rooms: noRoom},
 	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*"},
 		pages: tiffPages, rooms: noRoom},
-	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages, rooms: noRoom},
+	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages, rooms: noRoom, serve: serveAVIF},
 	{name: "HEIC", types: map[string][]string{"image/heic": {".heic"}, "image/heif": {".heif"}}, match: isHEIC,
-		pages: heicIfBuilt(), rooms: noRoom},
+		pages: heicPages, rooms: noRoom, serve: serveHEIC, missing: heif.HEIC() == nil},
 	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, drawn: true,
-		pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
+		pages: pdfPages, engine: pdfEngine, rooms: pdfRooms, serve: servePDF},
 	{name: "BigTIFF", magic: []string{"II+\x00", "MM\x00+"}},
 	{name: "SVG", match: isSVG},
 }
@@ -54,7 +58,23 @@ var formats = [...]format{
 // noRoom is the only room of what needs no engine.
 var noRoom = []int64{0}
 
-func (f *format) supported() bool { return f.header != nil || f.pages != nil }
+// ServeIfDecoder must be the first statement of every program that uses a Decoder, in main, TestMain or, where the main
+// program is not ours, init: a Decoder starts the same program once more, and there this call decodes, and does not return. In
+// any other process it does nothing.
+func ServeIfDecoder() { sandbox.ServeIfChild(handlers(), errorCode) }
+
+// handlers returns the calls that the decoder process answers: for each engine one of its name that starts it, and what it does.
+func handlers() map[string]sandbox.Handler {
+	calls := map[string]sandbox.Handler{}
+	for i := range formats {
+		if f := &formats[i]; f.supported() && f.serve != nil {
+			f.serve(calls)
+		}
+	}
+	return calls
+}
+
+func (f *format) supported() bool { return (f.header != nil || f.pages != nil) && !f.missing }
 
 func (f *format) is(front []byte) bool {
 	if f.match != nil {

@@ -57,7 +57,7 @@ func wide(edge int) Limits {
 }
 
 // only makes the page of an object, with its bytes.
-func only(t testing.TB, o *object, lim Limits) (*Page, []byte, error) {
+func only(t testing.TB, o *fakeObject, lim Limits) (*Page, []byte, error) {
 	t.Helper()
 	ctx := t.Context()
 	ps, err := Split(ctx, o.source(), lim)
@@ -173,8 +173,8 @@ func allocated(f func()) int64 {
 	return int64(after.TotalAlloc - before.TotalAlloc)
 }
 
-// object is a Source that counts what is done to it, and fails if told to.
-type object struct {
+// fakeObject is a Source that counts what is done to it, and fails if told to.
+type fakeObject struct {
 	data   []byte
 	size   int64 // declared
 	fail   error // given in place of the byte at failAt, or of the end
@@ -185,22 +185,22 @@ type object struct {
 	opens, closes, read, reads atomic.Int64
 }
 
-func newObject(data []byte) *object { return &object{data: data, size: int64(len(data))} }
+func newObject(data []byte) *fakeObject { return &fakeObject{data: data, size: int64(len(data))} }
 
-func (o *object) source() Source {
+func (o *fakeObject) source() Source {
 	return Source{Open: func(ctx context.Context) (io.ReadCloser, int64, error) {
 		o.opens.Add(1)
-		return &objectReader{o: o}, o.size, nil
+		return &fakeReader{o: o}, o.size, nil
 	}}
 }
 
-type objectReader struct {
-	o      *object
+type fakeReader struct {
+	o      *fakeObject
 	at     int
 	closed bool
 }
 
-func (r *objectReader) Read(p []byte) (int, error) {
+func (r *fakeReader) Read(p []byte) (int, error) {
 	if r.o.reads.Add(1); r.o.before != nil {
 		r.o.before()
 	}
@@ -223,7 +223,7 @@ func (r *objectReader) Read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
-func (r *objectReader) Close() error {
+func (r *fakeReader) Close() error {
 	if r.closed {
 		return errors.New("closed twice")
 	}

@@ -38,14 +38,6 @@ func avifPages(_ context.Context, in input, _ Limits) ([]entry, error) {
 	return []entry{{picture: p}}, nil
 }
 
-// heicIfBuilt returns heicPages, nil where the program was built without the engine (build tag noheic).
-func heicIfBuilt() pagesFunc {
-	if heif.HEIC() == nil {
-		return nil
-	}
-	return heicPages
-}
-
 // heicPages reads the header of a HEIC. Its engine crops and turns the picture.
 func heicPages(_ context.Context, in input, _ Limits) ([]entry, error) {
 	info, ok := heif.Read(in.data)
@@ -85,8 +77,11 @@ func (p *heifPicture) decode(ctx context.Context, in input) (image.Image, error)
 	return in.decoder.picture(ctx, p.engine+".decode", in.data, in.room)
 }
 
-// addHEIFHandlers adds what the child does with an AVIF or HEIC. The number of a call is the room.
-func addHEIFHandlers(calls map[string]sandbox.Handler, engine string, e *heif.Engine) {
+func serveAVIF(calls map[string]sandbox.Handler) { serveHEIF(calls, avifEngine, heif.AVIF()) }
+func serveHEIC(calls map[string]sandbox.Handler) { serveHEIF(calls, heicEngine, heif.HEIC()) }
+
+// serveHEIF adds what the decoder process does with an AVIF or HEIC. The number of a call is the room.
+func serveHEIF(calls map[string]sandbox.Handler, engine string, e *heif.Engine) {
 	calls[engine] = startHandler(e.Start)
 	calls[engine+".decode"] = func(m sandbox.Message) (sandbox.Message, error) {
 		img, err := e.Decode(m.Data, m.Args[0])

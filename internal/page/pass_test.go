@@ -111,13 +111,13 @@ func TestPassedStreamReportsFailures(t *testing.T) {
 	data := pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(300, 400, 12), 5))
 	bad := errors.New("checksum wrong")
 	for name, c := range map[string]struct {
-		change func(*object)
+		change func(*fakeObject)
 		is     error
 	}{
-		"checksum at the end": {func(o *object) { o.fail, o.failAt = bad, len(data) }, bad},
-		"in the middle":       {func(o *object) { o.fail, o.failAt = bad, len(data)/2 }, bad},
-		"shorter than said":   {func(o *object) { o.data = data[:len(data)-1] }, io.ErrUnexpectedEOF},
-		"longer than said":    {func(o *object) { o.data = append(data, 0) }, nil},
+		"checksum at the end": {func(o *fakeObject) { o.fail, o.failAt = bad, len(data) }, bad},
+		"in the middle":       {func(o *fakeObject) { o.fail, o.failAt = bad, len(data)/2 }, bad},
+		"shorter than said":   {func(o *fakeObject) { o.data = data[:len(data)-1] }, io.ErrUnexpectedEOF},
+		"longer than said":    {func(o *fakeObject) { o.data = append(data, 0) }, nil},
 	} {
 		o := newObject(data)
 		ps, err := Split(t.Context(), o.source(), wide(1540))

@@ -30,7 +30,7 @@ func pdfPages(ctx context.Context, in input, lim Limits) ([]entry, error) {
 		return nil, err
 	}
 	if m.Args[0] > int64(lim.MaxPages) {
-		return nil, tooManyPages(lim)
+		return nil, tooManyPages(lim.MaxPages)
 	}
 	entries := make([]entry, m.Args[0])
 	for i := range entries {
@@ -45,8 +45,9 @@ func (p *pdfPage) decode(ctx context.Context, in input) (image.Image, error) {
 	return in.decoder.picture(ctx, "pdf.draw", in.data, in.room, int64(p.number), int64(p.width))
 }
 
-// addPDFHandlers adds what the child does with a PDF. The first number of a call is the room.
-func addPDFHandlers(calls map[string]sandbox.Handler, e *pdf.Engine) {
+// servePDF adds what the decoder process does with a PDF. The first number of a call is the room.
+func servePDF(calls map[string]sandbox.Handler) {
+	e := &pdf.Engine{}
 	calls[pdfEngine] = startHandler(e.Start)
 	calls["pdf.count"] = func(m sandbox.Message) (sandbox.Message, error) {
 		n, err := e.Count(m.Data, m.Args[0])

@@ -14,6 +14,13 @@ type picture interface {
 	decode(ctx context.Context, in input) (image.Image, error)
 }
 
+// entry is one page of a file: its picture, or why it cannot be made. A file of one page fails with it; of several, the page
+// alone.
+type entry struct {
+	picture
+	err error
+}
+
 // salvager is a picture of which something can be shown if the file is cut off.
 type salvager interface {
 	picture

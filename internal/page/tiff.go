@@ -3,7 +3,6 @@ package page
 import (
 	"context"
 	"errors"
-	"fmt"
 	"image"
 
 	"github.com/bucketocr/bucketocr/internal/page/tiff"
@@ -20,7 +19,7 @@ func tiffPages(_ context.Context, in input, lim Limits) ([]entry, error) {
 	pages, err := tiff.Pages(in.data, lim.MaxPages)
 	switch {
 	case errors.Is(err, tiff.ErrTooMany):
-		return nil, tooManyPages(lim)
+		return nil, tooManyPages(lim.MaxPages)
 	case err != nil:
 		return nil, tiffComplaint(err)
 	}
@@ -50,8 +49,4 @@ func tiffComplaint(err error) error {
 		return unsupported(u.Error()[len("tiff: "):])
 	}
 	return complaint("TIFF", err)
-}
-
-func tooManyPages(lim Limits) error {
-	return &Error{Kind: TooLarge, Msg: fmt.Sprintf("more pages than the limit of %d", lim.MaxPages)}
 }

@@ -169,7 +169,7 @@ func TestStartAcquiresMemory(t *testing.T) {
 			l := &ledger{total: c.total}
 			lim := l.limits(60)
 			lim.Decoder = d
-			p := &Pages{lim: lim}
+			p := &object{lim: lim}
 			for range 2 {
 				if err := p.start(t.Context(), "nothing"); err != nil || !slices.Equal(l.acquired, c.want) || l.held != 0 {
 					t.Errorf("%v, %v, %d bytes held", err, l.acquired, l.held)
@@ -178,7 +178,7 @@ func TestStartAcquiresMemory(t *testing.T) {
 			d.Close()
 		}
 	}
-	p := &Pages{lim: (&ledger{}).limits(60)}
+	p := &object{lim: (&ledger{}).limits(60)}
 	if err := p.start(t.Context(), "unknown"); err == nil || kindOf(err) != "" {
 		t.Error(err)
 	}
@@ -211,7 +211,7 @@ func calledPages(t *testing.T, lim Limits, fs ...func(ctx context.Context, in in
 		}
 		return entries, nil
 	}}
-	p := &Pages{lim: lim, format: f, size: 3, turn: make(chan struct{}, 1), src: newObject([]byte("abc")).source()}
+	p := &Pages{object: object{lim: lim, format: f, size: 3, src: newObject([]byte("abc")).source()}, turn: make(chan struct{}, 1)}
 	if err := p.listPages(t.Context()); err != nil {
 		t.Fatal(err)
 	}
