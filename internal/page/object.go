@@ -80,7 +80,7 @@ func (o *object) input(room int64) input {
 	return input{data: o.data, decoder: o.lim.Decoder, room: room}
 }
 
-// load has the bytes in o.data, room for more bytes beside them, and an engine started, if one is named. After an
+// load has the bytes in o.data, memory for more bytes beside them, and an engine started, if one is named. After an
 // error nothing is loaded and nothing accounted for.
 func (o *object) load(ctx context.Context, engine string, more int64) error {
 	if engine != "" {

@@ -1,3 +1,9 @@
+// Package pagetest makes pictures and files for the tests of several packages: PNG, JPEG, TIFF, PDF and HEIC, of any number of
+// pages, sound or with anything wrong. What it makes is the same every time, from seeds: no licence to ask about, any size. It
+// panics where that cannot be done.
+//
+// Files, in reading order: picture.go pictures of text, file.go PNG, JPEG and Exif, tiff.go, locked.go and pdf.go, heic.go, and
+// capped_linux.go and capped_other.go, which bound the memory of a test.
 package pagetest
 
 import (

@@ -1,5 +1,7 @@
 // Package salvage completes JPEG files that are cut off, so that a decoder which wants all or nothing shows what is there:
 // of a baseline file the upper part above a flat rest, of a progressive one the whole picture in less detail.
+//
+// Files, in reading order: salvage.go the file, bits.go its entropy-coded bits.
 package salvage
 
 import (
@@ -127,4 +129,71 @@ func (f *file) withoutLastScan() ([]byte, bool) {
 		return nil, false
 	}
 	return append(bytes.Clone(f.b[:last]), 0xff, jpegfile.EOI), true
+}
+
+// huffman reads the tables of a DHT segment.
+func (f *file) huffman(b []byte) bool {
+	for len(b) >= 17 {
+		class, number := b[0]>>4, b[0]&15
+		t, n := &table{}, 0
+		for length := 1; length <= 16; length++ {
+			t.counts[length] = int(b[length])
+			n += t.counts[length]
+		}
+		if class > 1 || number > 3 || n > 256 || len(b) < 17+n {
+			return false
+		}
+		t.symbols = b[17 : 17+n]
+		f.tables[class][number], b = t, b[17+n:]
+	}
+	return len(b) == 0
+}
+
+// filledUp keeps the units that are whole and puts flat ones in the place of those that are missing: each block like the
+// one before it, and nothing more.
+func (f *file) filledUp() ([]byte, bool) {
+	units := f.units()
+	r := &reader{b: f.b, at: f.scan}
+	kept := place{at: f.scan}
+	n := 0
+	for ; n < units && f.unit(r, n); n++ {
+		kept = r.place()
+	}
+	if n == 0 || n == units {
+		return nil, false
+	}
+	w := &writer{b: append([]byte(nil), f.b[:kept.at]...)}
+	if kept.bits > 0 {
+		w.put(uint32(f.b[kept.at]>>(8-kept.bits)), kept.bits)
+	}
+	for ; n < units; n++ {
+		if f.interval > 0 && n%f.interval == 0 {
+			w.marker(jpegfile.RST0 + byte(n/f.interval-1)%8)
+		}
+		for _, c := range f.comps {
+			dc, dcBits := c.dc.code(0)
+			end, endBits := c.ac.code(0)
+			for range c.h * c.v {
+				w.put(dc, dcBits)
+				w.put(end, endBits)
+			}
+		}
+	}
+	w.marker(jpegfile.EOI)
+	return w.b, true
+}
+
+// unit passes over unit n and reports whether it is whole.
+func (f *file) unit(r *reader, n int) bool {
+	if f.interval > 0 && n > 0 && n%f.interval == 0 && !r.restart(jpegfile.RST0+byte(n/f.interval-1)%8) {
+		return false
+	}
+	for _, c := range f.comps {
+		for range c.h * c.v {
+			if !r.block(c.dc, c.ac) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -3,12 +3,14 @@
 // Code that WebAssembly is compiled to cannot be interrupted: while it runs, Go's garbage collector waits for it, and with it
 // all goroutines, a watchdog's too. A file that keeps a decoder busy for ever would so stop the whole program. A process can
 // be killed.
+//
+// Files, in reading order: sandbox.go the parent's side, serve.go the child's, message.go what they say to each other,
+// tied_linux.go and tied_other.go how the child ends with its parent.
 package sandbox
 
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,24 +22,6 @@ import (
 
 // ErrSlow says that a call was given up, and the child killed, after Patience.
 var ErrSlow = errors.New("the decoder took too long")
-
-// variable tells a program that it is a child.
-const variable = "BUCKETOCR_SANDBOX"
-
-// Message is a call or its answer: a few numbers and bytes.
-type Message struct {
-	Op   string  `json:"op,omitempty"`
-	Args []int64 `json:"args,omitempty"`
-	Data []byte  `json:"-"`
-
-	Size  int    `json:"size,omitempty"`  // of Data, set on the way
-	Error *Error `json:"error,omitempty"` // of an answer
-}
-
-// Error is what a handler says. Code is Serve's to give and empty for an error that it does not know.
-type Error struct{ Code, Msg string }
-
-func (e *Error) Error() string { return e.Msg }
 
 // Child is the process, started when it is first needed, and again after it was killed or has died. It ends with the
 // program that started it, however that ends. Make it with [New]. Safe for concurrent use.
@@ -170,36 +154,4 @@ func (c *Child) exchange(m Message) (Message, error) {
 		return Message{}, err
 	}
 	return read(c.out)
-}
-
-// write sends a message: a line that describes it, then its bytes.
-func write(w io.Writer, m Message) error {
-	m.Size = len(m.Data)
-	head, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(append(head, '\n')); err != nil {
-		return err
-	}
-	_, err = w.Write(m.Data)
-	return err
-}
-
-// maxSize is more than any file or picture has, in bytes.
-const maxSize = 1 << 30
-
-func read(r *bufio.Reader) (m Message, err error) {
-	line, err := r.ReadSlice('\n')
-	if err == nil {
-		err = json.Unmarshal(line, &m)
-	}
-	if err == nil && m.Size > maxSize {
-		err = errors.New("a message of impossible size")
-	}
-	if err == nil && m.Size > 0 {
-		m.Data = make([]byte, m.Size)
-		_, err = io.ReadFull(r, m.Data)
-	}
-	return m, err
 }

@@ -68,11 +68,6 @@ func opaque(img image.Image) {
 	}
 }
 
-// passed are the tags that the decoder is shown, in order.
-var passed = []uint16{tagWidth, tagHeight, tagBits, tagCompression, tagPhotometric, tagFillOrder, tagStripOffsets,
-	tagRowsPerStrip, tagStripCounts, tagT4, tagT6, tagPredictor, tagColorMap, tagTileWidth, tagTileHeight, tagTileOffsets,
-	tagTileCounts, tagExtraSamples}
-
 // alone shows the file as if the page were its only one: another header, the file itself, and after it a directory of
 // what the decoder needs, in order.
 func (p *Page) alone(b []byte) *overlay {

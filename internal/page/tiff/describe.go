@@ -1,6 +1,9 @@
 package tiff
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // describe fills in what the page says about itself.
 func (p *Page) describe() {
@@ -89,4 +92,46 @@ func plus(a, b int64) int64 {
 		return math.MaxInt64
 	}
 	return a + b
+}
+
+// compressions names what is met in the wild and not decoded.
+var compressions = map[uint32]string{6: "old JPEG", 34712: "JPEG 2000", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP",
+	34661: "JBIG", 34715: "JBIG2", 50002: "JPEG XL", 34887: "LERC"}
+
+// unsupported names what keeps a page from being decoded here, "" if nothing.
+func (p *Page) unsupported() string {
+	n, bits := p.samples(), p.bits()
+	for i := range min(p.count(tagBits), 8) {
+		if p.number(tagBits, i, 0) != bits {
+			return "TIFF with channels of different bits"
+		}
+	}
+	c := p.compression()
+	switch {
+	case compressions[c] != "":
+		return "TIFF with " + compressions[c]
+	case c != 1 && c != 2 && c != 3 && c != 4 && c != 5 && c != jpegCompression && c != 8 && c != 32946 && c != 32773:
+		return fmt.Sprintf("TIFF compression %d", c)
+	case p.number(tagPlanar, 0, 1) != 1 && n > 1:
+		return "TIFF with a plane for each colour"
+	case p.number(tagSampleFormat, 0, 1) != 1:
+		return "TIFF of other than whole numbers"
+	case bits != 1 && bits != 8 && bits != 16 || c == jpegCompression && bits != 8:
+		return fmt.Sprintf("TIFF with %d bits a channel", bits)
+	}
+	return p.unsupportedColour(n, bits)
+}
+
+func (p *Page) unsupportedColour(n int, bits uint32) string {
+	jpeg := p.compression() == jpegCompression
+	switch colour := p.photometric(); {
+	case (colour == whiteIsZero || colour == blackIsZero) && n == 1, colour == palette && n == 1 && bits <= 8 && !jpeg:
+		return ""
+	case colour == rgb && (n == 3 || n == 4 && !jpeg) && bits >= 8:
+		return ""
+	case colour == cmyk && n == 4 && bits == 8 && !jpeg, colour == ycbcr && n == 3 && jpeg:
+		return ""
+	default:
+		return fmt.Sprintf("TIFF of colour model %d with %d channels", colour, n)
+	}
 }

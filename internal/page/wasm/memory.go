@@ -1,4 +1,6 @@
-// Package wasm provides decoders in WebAssembly with memory that cannot grow past what was reserved for it.
+// Package wasm provides decoders in WebAssembly with memory that cannot grow past what was acquired for it.
+//
+// Files, in reading order: memory.go, map_unix.go and map_other.go.
 package wasm
 
 import (
