@@ -9,6 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 	"github.com/bucketocr/bucketocr/internal/telemetry/otlptest"
+	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
 // compare holds document, line and span of one attempt against each other.
@@ -166,7 +167,7 @@ func either(v, other any) any {
 // checkInstrument: a point is of an instrument of the table, with its unit and none but its attributes.
 func checkInstrument(t *testing.T, p otlptest.Point) {
 	t.Helper()
-	i := one(t, "instruments "+p.Name, telemetry.Instruments(), func(i telemetry.Instrument) bool { return i.Name == p.Name })
+	i := one(t, "instruments "+p.Name, instruments(), func(i worker.Instrument) bool { return i.Name == p.Name })
 	if p.Unit != i.Unit {
 		t.Errorf("%s in %s, want %s", p.Name, p.Unit, i.Unit)
 	}
@@ -175,4 +176,10 @@ func checkInstrument(t *testing.T, p otlptest.Point) {
 			t.Errorf("%s has the attribute %s", p.Name, name)
 		}
 	}
+}
+
+// instruments returns all that the function measures.
+func instruments() []worker.Instrument {
+	return append(worker.Instruments(), worker.Instrument{Name: telemetry.InvokeDuration, Kind: "histogram", Unit: "s",
+		Meaning: telemetry.InvokeMeaning, Attributes: []string{"faas.trigger", "http.response.status_code"}})
 }

@@ -28,9 +28,11 @@ func TestDependencies(t *testing.T) {
 	allowed := map[string][]string{
 		"":                               {"ocr", "internal/page", "internal/document", "internal/worker", "internal/event", "internal/config", "internal/gcp", "internal/telemetry"},
 		"ocr/ocrtest":                    {"ocr"},
-		"internal/page":                  {"internal/page/heif", "internal/page/pdf", "internal/page/salvage", "internal/page/sandbox", "internal/page/tiff"},
+		"internal/page":                  {"internal/page/heif", "internal/page/jpegfile", "internal/page/pdf", "internal/page/salvage", "internal/page/sandbox", "internal/page/tiff"},
 		"internal/page/heif":             {"internal/page/wasm"},
 		"internal/page/pdf":              {"internal/page/wasm"},
+		"internal/page/salvage":          {"internal/page/jpegfile"},
+		"internal/page/tiff":             {"internal/page/jpegfile"},
 		"internal/worker":                {"ocr", "internal/page", "internal/document"},
 		"internal/document/documenttest": {"internal/document"},
 		"internal/event":                 {"internal/document"},

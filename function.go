@@ -21,6 +21,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 	"github.com/bucketocr/bucketocr/internal/worker"
 )
@@ -40,6 +41,7 @@ const (
 // On Cloud Run the main program is generated and knows nothing of us, so that the configuration is loaded and SIGTERM is
 // caught here; elsewhere bucketocr serve does both, and tests see neither.
 func init() {
+	page.ServeIfDecoder()
 	functions.HTTP(Target, ExtractText)
 	if os.Getenv("K_SERVICE") == "" {
 		return
@@ -85,21 +87,18 @@ func Drain() {
 
 // Door is the function's HTTP handler. It is safe for concurrent use.
 type Door struct {
-	pipeline *worker.Worker
-	filter   event.Filter
-	log      *slog.Logger
+	worker *worker.Worker
+	filter event.Filter
+	log    *slog.Logger
 
 	telemetry *telemetry.Telemetry // nil where nothing is sent
 }
-
-// Pipeline is what the door calls.
-func (d *Door) Pipeline() *worker.Worker { return d.pipeline }
 
 // Drain drains the pipeline (see [worker.Worker.Drain], whose error it returns) and then sends the last traces and
 // metrics, which takes half a second more than ctx at most.
 func (d *Door) Drain(ctx context.Context) error {
 	d.telemetry.Hold()
-	err := d.pipeline.Drain(ctx)
+	err := d.worker.Drain(ctx)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSpans)
 	defer cancel()
 	d.telemetry.Shutdown(ctx)
@@ -166,13 +165,13 @@ func (d *Door) handle(ctx context.Context, ce cloudevents.Event) document.Outcom
 		return document.OutcomeRetry
 	}
 	if reason, skip := d.filter.Skip(ev); skip {
-		return d.pipeline.PassOver(ctx, ev, reason)
+		return d.worker.Ignore(ctx, ev, reason).Outcome
 	}
-	return d.pipeline.Process(ctx, ev)
+	return d.worker.Process(ctx, ev).Outcome
 }
 
 func (d *Door) sweep(ctx context.Context) document.Outcome {
-	if err := d.pipeline.Sweep(ctx); err != nil {
+	if s := d.worker.Sweep(ctx); s.Fault.Code != "" {
 		return document.OutcomeRetry
 	}
 	return document.OutcomeDone

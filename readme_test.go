@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/config"
-	"github.com/bucketocr/bucketocr/internal/telemetry"
 )
 
 // tableBelow gives the rows of the first README table whose head begins with the given cells, each cell without ticks.
@@ -115,7 +114,7 @@ func TestReadmeWords(t *testing.T) {
 // TestReadmeTelemetry: every metric, as it is made, and every span.
 func TestReadmeTelemetry(t *testing.T) {
 	var code, readme []string
-	for _, i := range telemetry.Instruments() {
+	for _, i := range instruments() {
 		attributes := ""
 		if len(i.Attributes) > 0 {
 			attributes = "`" + strings.Join(i.Attributes, "`, `") + "`"
@@ -127,13 +126,13 @@ func TestReadmeTelemetry(t *testing.T) {
 	}
 	same(t, "metrics", readme, code)
 
-	spans := constants(t, "internal/worker/observe.go", "Part", "")
-	for _, file := range []string{"observer.go", "request.go"} {
-		source, err := os.ReadFile("internal/telemetry/" + file)
+	var spans []string
+	for _, file := range []string{"telemetry.go", "claim.go", "delivery.go", "pages.go"} {
+		source, err := os.ReadFile("internal/worker/" + file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`tracer\.Start\(ctx, "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+		for _, m := range regexp.MustCompile(`(?:tracer\.Start|\.part)\(ctx, "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
 			spans = append(spans, m[1])
 		}
 	}

@@ -51,8 +51,8 @@ type World struct {
 	Records   document.Store
 	Token     ocr.TokenFunc // nil: the OCR service is called without an ID token
 	Forget    func(audience string)
-	Redeliver func(attempt int) time.Duration               // when the sweep may take what was released
-	PageMade  func(o document.Object, page int, how string) // see [worker.Options]; nil in the cloud
+	Decoder   *page.Decoder                   // for PDF, AVIF and HEIC
+	Redeliver func(attempt int) time.Duration // when the sweep may take what was released
 }
 
 // googleCloud is the world of the deployed function.
@@ -66,6 +66,7 @@ func googleCloud(cfg config.Config) World {
 		}),
 		Token:     tokens.Token,
 		Forget:    tokens.Forget,
+		Decoder:   page.NewDecoder(),
 		Redeliver: func(int) time.Duration { return redeliverAfter },
 	}
 }
@@ -81,15 +82,19 @@ func New(cfg config.Config, w World, log *slog.Logger) (*Door, error) {
 		return nil, err
 	}
 	o := options(cfg, w, client, log)
-	o.Observer = sent.Observer()
-	return &Door{pipeline: worker.New(o), filter: cfg.Filter, log: log, telemetry: sent}, nil
+	o.Traces, o.Metrics = sent.Traces(), sent.Metrics()
+	w2, err := worker.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Door{worker: w2, filter: cfg.Filter, log: log, telemetry: sent}, nil
 }
 
 func telemetryConfig(cfg config.Config, log *slog.Logger) telemetry.Config {
 	t := cfg.Telemetry
 	return telemetry.Config{
 		TracesURL: t.TracesURL, MetricsURL: t.MetricsURL, Service: t.Service, Function: t.Function, Revision: t.Revision,
-		Project: cfg.Project, Attributes: t.Attributes, Sampler: t.Sampler, Ratio: t.Ratio, OCRURL: cfg.OCRURL, Log: log,
+		Project: cfg.Project, Attributes: t.Attributes, Sampler: t.Sampler, Ratio: t.Ratio, Log: log,
 	}
 }
 
@@ -112,13 +117,13 @@ func options(cfg config.Config, w World, client *ocr.Client, log *slog.Logger) w
 		Rules: document.Rules{
 			MaxAttempts: cfg.MaxAttempts, MaxDoubts: cfg.MaxDoubts, RetryWindow: cfg.RetryWindow, RetryDelay: w.Redeliver,
 		},
-		Limits:         page.Limits{MaxBytes: cfg.MaxBytes, MaxPixels: cfg.MaxPixels, MaxPages: cfg.MaxPages},
+		Limits:         page.Limits{MaxBytes: cfg.MaxBytes, MaxPixels: cfg.MaxPixels, MaxPages: cfg.MaxPages, Decoder: w.Decoder},
 		OCRConcurrency: cfg.OCRConcurrency,
 		OCRPlaces:      cfg.OCRInstanceConcurrency,
 		MemoryBudget:   cfg.MemoryBudget,
 		ProcessTimeout: cfg.ProcessTimeout,
 		Erase:          cfg.OnDelete == config.Erase,
 		NewID:          rand.Text,
-		PageMade:       w.PageMade,
+		OCRURL:         cfg.OCRURL,
 	}
 }

@@ -20,16 +20,16 @@ func TestBlank(t *testing.T) {
 		data []byte
 		want bool
 	}{
-		"white": {encodePNG(t, white), true}, "cream": {encodePNG(t, cream), true}, "nothing at all": {encodePNG(t, clear), true},
-		"one dot": {encodePNG(t, dot), false}, "JPEG": {encodeJPEG(t, cream), true}, "scanned paper": {encodePNG(t, scan(white, 2)), false},
-		"text": {encodePNG(t, paper(t, 900, 700, 14)), false}, "PDF": {pagetest.PDF("", []pagetest.Leaf{{Width: 600, Height: 800}}), true},
-		"PDF with a full stop": {pagetest.PDF("", []pagetest.Leaf{pagetest.Text(".")}), false},
+		"white": {pagetest.EncodePNG(white), true}, "cream": {pagetest.EncodePNG(cream), true}, "nothing at all": {pagetest.EncodePNG(clear), true},
+		"one dot": {pagetest.EncodePNG(dot), false}, "JPEG": {pagetest.EncodeJPEG(cream), true}, "scanned paper": {pagetest.EncodePNG(pagetest.Scanned(white, 2)), false},
+		"text": {pagetest.EncodePNG(pagetest.Paper(900, 700, 14)), false}, "PDF": {pagetest.PDF("", []pagetest.PDFPage{{Width: 600, Height: 800}}), true},
+		"PDF with a full stop": {pagetest.PDF("", []pagetest.PDFPage{pagetest.Text(".")}), false},
 	} {
-		if pg, _ := picture(t, c.data, 400); pg.Blank != c.want {
+		if pg, _ := converted(t, c.data, 400); pg.Blank != c.want {
 			t.Errorf("%s: blank %v", name, pg.Blank)
 		}
 	}
-	if pg, _ := picture(t, encodePNG(t, white), 1540); pg.Blank {
+	if pg, _ := converted(t, pagetest.EncodePNG(white), 1540); pg.Blank {
 		t.Error("what passes is not looked at")
 	}
 }
@@ -53,7 +53,7 @@ func TestFaintWriting(t *testing.T) {
 		{"hardly to be seen, 8 pt", 246, 33, false, 2 * blankContrast},
 		{"yellow marker", 0, 42, true, 50},
 	} {
-		text := paper(t, 2480, 3508, c.size)
+		text := pagetest.Paper(2480, 3508, c.size)
 		m := image.NewRGBA(text.Rect)
 		for i, v := range text.Pix {
 			faded := 255 - uint8(int(255-v)*int(255-c.ink)/255)
@@ -63,8 +63,8 @@ func TestFaintWriting(t *testing.T) {
 			}
 			copy(m.Pix[4*i:], pixel)
 		}
-		for kind, data := range map[string][]byte{"PNG": encodePNG(t, m), "JPEG": encodeJPEG(t, m)} {
-			_, small := picture(t, data, 1540)
+		for kind, data := range map[string][]byte{"PNG": pagetest.EncodePNG(m), "JPEG": pagetest.EncodeJPEG(m)} {
+			_, small := converted(t, data, 1540)
 			got := contrast(anyContrast(small))
 			t.Logf("%s, %s: %d", c.name, kind, got)
 			if got < c.least {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
 func TestContextEndsReading(t *testing.T) {
@@ -21,7 +23,7 @@ func TestContextEndsReading(t *testing.T) {
 				}
 				l := &ledger{}
 				lim := wide(edge)
-				lim.Reserve = l.reserve
+				lim.Budget = l
 				err := through(ctx, o, lim)
 				cancel()
 				if l.held != 0 {
@@ -42,20 +44,20 @@ func TestContextEndsReading(t *testing.T) {
 }
 
 // through is the way of an object to its page, with a context.
-func through(ctx context.Context, o *object, lim Limits) error {
+func through(ctx context.Context, o *fakeObject, lim Limits) error {
 	ps, err := Split(ctx, o.source(), lim)
 	if err != nil {
 		return err
 	}
 	defer ps.Close()
-	_, err = ps.Page(ctx, 1)
+	_, _, err = ps.Page(ctx, 1)
 	return err
 }
 
 // TestContextEndsDecoding: a decoder that reads what is already buffered is stopped too.
 func TestContextEndsDecoding(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	o := newObject(encodePNG(t, scan(paper(t, 300, 300, 12), 9)))
+	o := newObject(pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(300, 300, 12), 9)))
 	s, err := open(ctx, o.source(), 1<<20)
 	if err != nil {
 		t.Fatal(err)
@@ -72,14 +74,14 @@ func TestContextEndsDecoding(t *testing.T) {
 
 func TestDeadContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	o := newObject(encodePNG(t, paper(t, 100, 100, 9)))
+	o := newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9)))
 	ps, err := Split(ctx, o.source(), wide(16))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ps.Close()
 	cancel()
-	if _, err := ps.Page(ctx, 1); err != context.Canceled {
+	if _, _, err := ps.Page(ctx, 1); err != context.Canceled {
 		t.Error(err)
 	}
 	if _, err := Split(ctx, o.source(), wide(16)); err != context.Canceled || o.opens.Load() != 1 {

@@ -8,36 +8,50 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
-	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// headerOf reads a file's header as Split does.
-func headerOf(t testing.TB, data []byte) (*header, error) {
+// pictureOf finds a file's first picture as Split does.
+func pictureOf(t testing.TB, data []byte) (*format, picture, error) {
 	t.Helper()
 	s, err := open(context.Background(), newObject(data).source(), 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	name, err := identify(s)
+	f, err := identify(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.pages == nil {
+		pic, err := f.header(s)
+		return f, pic, err
+	}
+	lim := Limits{Edge: 1540, MaxBytes: 1 << 30, MaxPixels: 1 << 62, MaxPages: 100}
+	entries, err := f.pages(context.Background(), input{data: data, decoder: decoder, room: 64 << 20}, lim)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, entries[0].picture, entries[0].err
+}
+
+// headerOf returns the header of a file's first picture.
+func headerOf(t testing.TB, data []byte) (*header, error) {
+	t.Helper()
+	_, pic, err := pictureOf(t, data)
 	if err != nil {
 		return nil, err
 	}
-	if h := holders[name]; h != nil {
-		leaves, err := h.list(context.Background(), data, Limits{Edge: 1540, MaxBytes: 1 << 30, MaxPixels: 1 << 62, MaxPages: 100}, 64<<20)
-		if err != nil {
-			return nil, err
-		}
-		return leaves[0].head, leaves[0].err
-	}
-	return streams[name](s)
+	return pic.common(), nil
 }
 
 func TestHeaderAgreesWithDecoder(t *testing.T) {
+	t.Parallel()
 	for name, data := range testFiles(t, "*g") {
-		h, err := headerOf(t, data)
+		f, pic, err := pictureOf(t, data)
 		cfg, format, werr := image.DecodeConfig(bytes.NewReader(data))
 		if werr != nil {
 			if kindOf(err) != Corrupt {
@@ -49,16 +63,18 @@ func TestHeaderAgreesWithDecoder(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		gray := cfg.ColorModel == color.GrayModel || cfg.ColorModel == color.Gray16Model
-		if h.width != cfg.Width || h.height != cfg.Height || strings.ToLower(h.format) != format {
-			t.Errorf("%s: %s %d x %d, want %s %d x %d", name, h.format, h.width, h.height, format, cfg.Width, cfg.Height)
+		h := pic.common()
+		if h.width != cfg.Width || h.height != cfg.Height || strings.ToLower(f.name) != format {
+			t.Errorf("%s: %s %d x %d, want %s %d x %d", name, f.name, h.width, h.height, format, cfg.Width, cfg.Height)
 		}
-		if !strings.HasPrefix(name, "ftb") && gray != (h.channels == 1) { // DecodeConfig stops before a transparent gray
-			t.Errorf("%s: %d channels", name, h.channels)
+		if !strings.HasPrefix(name, "ftb") && gray != h.gray { // DecodeConfig stops before a transparent gray
+			t.Errorf("%s: gray %v", name, h.gray)
 		}
 	}
 }
 
-func TestHeaderMends(t *testing.T) {
+func TestHeaderListsChanges(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]string{
 		"basn0g01-30.png": "", "basn0g08.png": "", "basn2c08.png": "", "basn3p02.png": "", "basn3p04-31i.png": "",
 		"basn0g16.png": "16 bits reduced to 8", "basn2c16.png": "16 bits reduced to 8",
@@ -72,17 +88,17 @@ func TestHeaderMends(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if got := strings.Join(h.mends, ", "); got != want {
+		if got := strings.Join(h.changes, ", "); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	animated := withChunk(testFile(t, "basn2c08.png"), "acTL", make([]byte, 8))
-	if h, err := headerOf(t, animated); err != nil || len(h.mends) != 1 {
+	animated := pagetest.WithPNGChunk(testFile(t, "basn2c08.png"), "acTL", make([]byte, 8))
+	if h, err := headerOf(t, animated); err != nil || len(h.changes) != 1 {
 		t.Errorf("animated: %v %v", h, err)
 	}
 }
 
-// TestHeaderMemory holds the estimates against what the decoders allocate for files that lie about their size: they
+// TestHeaderMemory compares the estimates with what the decoders allocate for files that lie about their size: they
 // allocate for the declared size and then miss the data.
 func TestHeaderMemory(t *testing.T) {
 	for name, data := range testFiles(t, "*[0-9pce]*g") {
@@ -90,15 +106,16 @@ func TestHeaderMemory(t *testing.T) {
 			continue
 		}
 		for _, size := range [][2]int{{3000, 2000}, {65500, 70}, {70, 65500}, {1e6, 1}} {
-			lie := withPNGSize(data, uint32(size[0]), uint32(size[1]))
+			lie := pagetest.WithPNGSize(data, uint32(size[0]), uint32(size[1]))
 			if strings.HasSuffix(name, ".jpeg") {
-				lie = withJPEGSize(t, data, uint16(min(size[0], 65535)), uint16(size[1]))
+				lie = pagetest.WithJPEGSize(data, uint16(min(size[0], 65535)), uint16(size[1]))
 			}
-			h, err := headerOf(t, lie)
+			_, pic, err := pictureOf(t, lie)
 			if err != nil {
 				t.Fatal(name, err)
 			}
-			used := allocated(func() { _, _ = h.decode(input{r: bytes.NewReader(lie)}) })
+			h := pic.common()
+			used := allocated(func() { _, _ = pic.decode(t.Context(), input{r: bytes.NewReader(lie)}) })
 			if used > h.memory+codecMemory {
 				t.Errorf("%s as %v: estimated %d, allocated %d", name, size, h.memory, used)
 			}
@@ -112,17 +129,9 @@ func TestHeaderMemory(t *testing.T) {
 	}
 }
 
-// allocated is how many bytes f allocates in all, so never less than it holds at a time.
-func allocated(f func()) int64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return int64(after.TotalAlloc - before.TotalAlloc)
-}
-
-func TestMemoryOfContract(t *testing.T) {
-	for name, want := range map[string]float64{ // bytes a pixel, contract/images.md 5
+func TestMemoryPerPixel(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]float64{ // bytes a pixel, as measured
 		"basn6a08.png": 4, "basn2c08.png": 4, "basn2c16.png": 8, "basn0g08.png": 1, "basn0g01-30.png": 1, "basn3p08.png": 1, "basn3p04-31i.png": 2,
 		"video-001.q50.420.jpeg": 1.5, "video-001.q50.420.progressive.jpeg": 7.5, "video-001.q50.444.progressive.jpeg": 15,
 		"video-001.q50.422.jpeg": 2, "video-001.q50.440.jpeg": 2, "video-001.q50.411.jpeg": 1.5, "video-001.rgb.jpeg": 5.5,
@@ -130,9 +139,9 @@ func TestMemoryOfContract(t *testing.T) {
 	} {
 		data := testFile(t, name)
 		if strings.HasSuffix(name, ".png") {
-			data = withPNGSize(data, 6400, 6400)
+			data = pagetest.WithPNGSize(data, 6400, 6400)
 		} else {
-			data = withJPEGSize(t, data, 6400, 6400)
+			data = pagetest.WithJPEGSize(data, 6400, 6400)
 		}
 		h, err := headerOf(t, data)
 		if err != nil {
@@ -147,9 +156,9 @@ func TestMemoryOfContract(t *testing.T) {
 func TestBombsEndEarly(t *testing.T) {
 	progressive := testFile(t, "video-001.q50.420.progressive.jpeg")
 	for name, data := range map[string][]byte{
-		"progressive JPEG": withJPEGSize(t, progressive, 65500, 65500),
-		"PNG":              withPNGSize(testFile(t, "basn0g01-30.png"), 60000, 60000),
-		"PNG, huge":        withPNGSize(testFile(t, "basn6a16.png"), 1<<31-1, 1<<31-1),
+		"progressive JPEG": pagetest.WithJPEGSize(progressive, 65500, 65500),
+		"PNG":              pagetest.WithPNGSize(testFile(t, "basn0g01-30.png"), 60000, 60000),
+		"PNG, huge":        pagetest.WithPNGSize(testFile(t, "basn6a16.png"), 1<<31-1, 1<<31-1),
 	} {
 		o := newObject(append(data, make([]byte, 1<<20)...))
 		var err error
@@ -162,20 +171,21 @@ func TestBombsEndEarly(t *testing.T) {
 
 // TestHeaderEstimatesStopAtTheLargest keeps a header from wrapping its estimate around into something small.
 func TestHeaderEstimatesStopAtTheLargest(t *testing.T) {
-	h, err := headerOf(t, withPNGSize(testFile(t, "basn6a16.png"), 1<<31-1, 1<<31-1))
+	t.Parallel()
+	h, err := headerOf(t, pagetest.WithPNGSize(testFile(t, "basn6a16.png"), 1<<31-1, 1<<31-1))
 	if err != nil || h.memory < 1<<62 || h.peak(65535) < 1<<62 {
 		t.Errorf("%v %v", h, err)
 	}
-	line, err := headerOf(t, withPNGSize(testFile(t, "basn6a16.png"), 60e6, 1))
+	line, err := headerOf(t, pagetest.WithPNGSize(testFile(t, "basn6a16.png"), 60e6, 1))
 	if err != nil || line.peak(1540) < 24*60e6 { // the decoder's rows count, and ours
 		t.Errorf("%v %v", line, err)
 	}
 }
 
-func TestLongHeaderIsNotHeld(t *testing.T) {
-	app := segment(0xe2, make([]byte, 65000))
-	many := bytes.Repeat(app, 200) // 13 MB in front of the picture, Exif behind it
-	data := withSegments(testFile(t, "video-001.q50.420.jpeg"), many, exifSegment(1))
+func TestLongHeaderIsNotKept(t *testing.T) {
+	app := pagetest.JPEGSegment(0xe2, make([]byte, 65000))
+	many := bytes.Repeat(app, 200) // 13 MB before the picture, Exif after it
+	data := pagetest.WithJPEGSegments(testFile(t, "video-001.q50.420.jpeg"), many, pagetest.ExifSegment(1))
 	o := newObject(data)
 	var pg *Page
 	var b []byte
@@ -184,7 +194,7 @@ func TestLongHeaderIsNotHeld(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pg, err = ps.Page(t.Context(), 1)
+		pg, _, err = ps.Page(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,13 +207,14 @@ func TestLongHeaderIsNotHeld(t *testing.T) {
 		t.Errorf("%v, %d of %d bytes, %d opens, %d closes", err, len(b), len(data), o.opens.Load(), o.closes.Load())
 	}
 	// And to be decoded it is opened a second time too.
-	if pg, m := picture(t, withSegments(data, exifSegment(6)), 100); pg.Height != 100 || m.Bounds().Dx() != 69 {
+	if pg, m := converted(t, pagetest.WithJPEGSegments(data, pagetest.ExifSegment(6)), 100); pg.Height != 100 || m.Bounds().Dx() != 69 {
 		t.Error(pg.How)
 	}
 }
 
 // TestHeaderKeepsDecodersWords makes sure that the decoders' own kinds of errors are still told apart.
 func TestHeaderKeepsDecodersWords(t *testing.T) {
+	t.Parallel()
 	for err, want := range map[error]Kind{png.UnsupportedError("x"): Unsupported, jpeg.UnsupportedError("x"): Unsupported,
 		png.FormatError("x"): Corrupt, jpeg.FormatError("x"): Corrupt, errors.New("zlib: invalid header"): Corrupt} {
 		if got := complaint("PNG", err); kindOf(got) != want || !errors.Is(got, err) {

@@ -7,10 +7,12 @@ import (
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/heif"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// brand gives a file other brands: its own and those that it goes with.
-func brand(file []byte, major string, others ...string) []byte {
+// withBrands puts other brands into a file: its own and those that it goes with.
+func withBrands(file []byte, major string, others ...string) []byte {
 	size := int(file[3])
 	box := append([]byte{0, 0, 0, byte(16 + 4*len(others))}, "ftyp"+major+"\x00\x00\x00\x00"+strings.Join(others, "")...)
 	for len(box) < size { // as long as before: what follows is found by its place
@@ -22,7 +24,7 @@ func brand(file []byte, major string, others ...string) []byte {
 
 // unread reports whether data is a HEIC and the program was built without: then it is unsupported, as any other format.
 func unread(t testing.TB, data []byte) bool {
-	if heif.HEIC() != nil || sniff(data) != "HEIC" {
+	if heif.HEIC() != nil || !isHEIC(data) {
 		return false
 	}
 	_, err := Split(t.Context(), newObject(data).source(), wide(1540))
@@ -34,7 +36,7 @@ func unread(t testing.TB, data []byte) bool {
 
 func TestAVIFAndHEIC(t *testing.T) {
 	heic := testFile(t, "colour.heic")
-	colour, gray := image.Image(screen(paper(t, 400, 300, 16))), image.Image(paper(t, 400, 300, 16))
+	colour, gray := image.Image(pagetest.Screen(pagetest.Paper(400, 300, 16))), image.Image(pagetest.Paper(400, 300, 16))
 	for _, c := range []struct {
 		name string
 		data []byte
@@ -46,13 +48,13 @@ func TestAVIFAndHEIC(t *testing.T) {
 		{"turned.avif", testFile(t, "turned.avif"), nil, "from AVIF, mirrored and turned 270°"},
 		{"colour.heic", heic, colour, "from HEIC"},
 		{"gray.heic", testFile(t, "gray.heic"), gray, "from HEIC"},
-		{"of a general brand", brand(heic, "mif1", "heic"), colour, "from HEIC"},
-		{"of an extended brand", brand(heic, "heix", "mif1"), colour, "from HEIC"},
+		{"of a general brand", withBrands(heic, "mif1", "heic"), colour, "from HEIC"},
+		{"of an extended brand", withBrands(heic, "heix", "mif1"), colour, "from HEIC"},
 	} {
 		if unread(t, c.data) {
 			continue
 		}
-		pg, m := picture(t, c.data, 1540)
+		pg, m := converted(t, c.data, 1540)
 		if pg.How != c.how || pg.Type != "image/jpeg" {
 			t.Errorf("%s: %+v", c.name, pg)
 		}
@@ -65,7 +67,7 @@ func TestAVIFAndHEIC(t *testing.T) {
 		if _, psnr := differ(m, averaged(c.want, 400, 300)); psnr < 24 {
 			t.Errorf("%s: %.1f dB", c.name, psnr)
 		}
-		if pg, _ := picture(t, c.data, 100); !strings.HasSuffix(pg.How, "scaled 400x300 to 100x75") && !strings.HasSuffix(pg.How, "8 bits") {
+		if pg, _ := converted(t, c.data, 100); !strings.HasSuffix(pg.How, "scaled 400x300 to 100x75") && !strings.HasSuffix(pg.How, "8 bits") {
 			t.Errorf("%s: %q", c.name, pg.How)
 		}
 	}
@@ -73,8 +75,8 @@ func TestAVIFAndHEIC(t *testing.T) {
 
 // TestTurnedAVIF: the marks of the file do what Exif's number for them does.
 func TestTurnedAVIF(t *testing.T) {
-	_, plain := picture(t, testFile(t, "colour.avif"), 1540)
-	_, turned := picture(t, testFile(t, "turned.avif"), 1540)
+	_, plain := converted(t, testFile(t, "colour.avif"), 1540)
+	_, turned := converted(t, testFile(t, "turned.avif"), 1540)
 	want := render(plain, 400, 300, 5)
 	if _, psnr := differ(turned, averaged(want, 300, 400)); psnr < 28 {
 		t.Errorf("%.1f dB", psnr)

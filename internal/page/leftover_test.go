@@ -5,11 +5,13 @@ import (
 	"runtime"
 	"runtime/debug"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
 // TestLeftovers: large pictures one after the other take the memory of one, even where the collector never comes by itself.
 func TestLeftovers(t *testing.T) {
-	data := encodePNG(t, image.NewGray(image.Rect(0, 0, large>>12, 1<<12)))
+	data := pagetest.EncodePNG(image.NewGray(image.Rect(0, 0, large>>12, 1<<12)))
 	runtime.GC()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	var before, after runtime.MemStats

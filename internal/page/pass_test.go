@@ -6,15 +6,17 @@ import (
 	"image"
 	"io"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
 // passing are files that need nothing.
 func passing(t testing.TB) map[string][]byte {
-	text := paper(t, 300, 400, 12)
+	text := pagetest.Paper(300, 400, 12)
 	gray16 := testFile(t, "basn0g08.png")
 	files := map[string][]byte{
-		"gray PNG": encodePNG(t, text), "RGB PNG": encodePNG(t, screen(text)), "gray JPEG": encodeJPEG(t, text),
-		"photo": encodeJPEG(t, photo(text)), "photo with Exif 1": withSegments(encodeJPEG(t, photo(text)), exifSegment(1)),
+		"gray PNG": pagetest.EncodePNG(text), "RGB PNG": pagetest.EncodePNG(pagetest.Screen(text)), "gray JPEG": pagetest.EncodeJPEG(text),
+		"photo": pagetest.EncodeJPEG(pagetest.Photo(text)), "photo with Exif 1": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(text)), pagetest.ExifSegment(1)),
 		"small PNG": gray16,
 	}
 	for _, name := range []string{"basn0g01-30.png", "basn3p02.png", "basn3p04-31i.png", "video-001.progressive.jpeg",
@@ -31,7 +33,7 @@ func TestPassThrough(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		pg, err := ps.Page(t.Context(), 1)
+		pg, _, err := ps.Page(t.Context(), 1)
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -61,10 +63,10 @@ func TestPassThrough(t *testing.T) {
 	}
 }
 
-func TestPassThroughNeverReserves(t *testing.T) {
+func TestPassThroughNeedsNoMemory(t *testing.T) {
 	lim := wide(1540)
-	lim.Reserve = (&ledger{}).refuse
-	if _, _, err := only(t, newObject(encodePNG(t, paper(t, 100, 100, 9))), lim); err != nil {
+	lim.Budget = &ledger{refuse: errRefused}
+	if _, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9))), lim); err != nil {
 		t.Error(err)
 	}
 }
@@ -75,7 +77,7 @@ func TestPassThroughOfUnknownSize(t *testing.T) {
 		o.size = -1
 		l := &ledger{}
 		lim := wide(1540)
-		lim.Reserve = l.reserve
+		lim.Budget = l
 		pg, b, err := only(t, o, lim)
 		if err != nil || !bytes.Equal(b, data) || pg.Size != int64(len(data)) || pg.How != "passed through" {
 			t.Errorf("%s: %+v %v", name, pg, err)
@@ -90,12 +92,12 @@ func TestPassThroughOfUnknownSize(t *testing.T) {
 }
 
 func TestTooManyBytesToPass(t *testing.T) {
-	data := append(encodeJPEG(t, photo(paper(t, 200, 100, 9))), make([]byte, passMax)...)
+	data := append(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(200, 100, 9))), make([]byte, passMax)...)
 	for _, size := range []int64{int64(len(data)), -1} {
 		o := newObject(data)
 		o.size = size
 		pg, b, err := only(t, o, wide(1540))
-		if err != nil || len(b) > 1<<20 || pg.How != "encoded anew" || pg.Width != 200 {
+		if err != nil || len(b) > 1<<20 || pg.How != "encoded again" || pg.Width != 200 {
 			t.Errorf("declared %d: %+v %v", size, pg, err)
 		}
 		if o.opens.Load() != o.closes.Load() {
@@ -104,25 +106,25 @@ func TestTooManyBytesToPass(t *testing.T) {
 	}
 }
 
-// TestPassedStreamTellsOfFailures reads as net/http does, no more than the declared bytes, and still has to see them.
-func TestPassedStreamTellsOfFailures(t *testing.T) {
-	data := encodePNG(t, scan(paper(t, 300, 400, 12), 5))
+// TestPassedStreamReportsFailures reads as net/http does, no more than the declared bytes, and still has to see them.
+func TestPassedStreamReportsFailures(t *testing.T) {
+	data := pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(300, 400, 12), 5))
 	bad := errors.New("checksum wrong")
 	for name, c := range map[string]struct {
-		change func(*object)
+		change func(*fakeObject)
 		is     error
 	}{
-		"checksum at the end": {func(o *object) { o.fail, o.failAt = bad, len(data) }, bad},
-		"in the middle":       {func(o *object) { o.fail, o.failAt = bad, len(data)/2 }, bad},
-		"shorter than said":   {func(o *object) { o.data = data[:len(data)-1] }, io.ErrUnexpectedEOF},
-		"longer than said":    {func(o *object) { o.data = append(data, 0) }, nil},
+		"checksum at the end": {func(o *fakeObject) { o.fail, o.failAt = bad, len(data) }, bad},
+		"in the middle":       {func(o *fakeObject) { o.fail, o.failAt = bad, len(data)/2 }, bad},
+		"shorter than said":   {func(o *fakeObject) { o.data = data[:len(data)-1] }, io.ErrUnexpectedEOF},
+		"longer than said":    {func(o *fakeObject) { o.data = append(data, 0) }, nil},
 	} {
 		o := newObject(data)
 		ps, err := Split(t.Context(), o.source(), wide(1540))
 		if err != nil {
 			t.Fatal(err)
 		}
-		pg, err := ps.Page(t.Context(), 1)
+		pg, _, err := ps.Page(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +143,7 @@ func TestPassedStreamTellsOfFailures(t *testing.T) {
 }
 
 func TestPassedObjectMustKeepItsSize(t *testing.T) {
-	o := newObject(encodePNG(t, paper(t, 100, 100, 9)))
+	o := newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9)))
 	pg, _, err := only(t, o, wide(1540))
 	if err != nil {
 		t.Fatal(err)

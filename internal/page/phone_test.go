@@ -19,13 +19,13 @@ func TestPhone(t *testing.T) {
 	if heif.HEIC() == nil {
 		t.Skip("built without HEIC")
 	}
-	tiles, page := testFile(t, "tiles.heic"), screen(paper(t, 400, 300, 16))
+	tiles, page := testFile(t, "tiles.heic"), pagetest.Screen(pagetest.Paper(400, 300, 16))
 	for turn, row := range turns {
 		for mirror, o := range row {
 			crop := 20 * ((turn + mirror) % 2)
 			data := pagetest.HEIC(tiles, pagetest.Grid{Columns: 2, Rows: 2, TileWidth: 208, TileHeight: 160, Width: 400, Height: 300,
-				Turn: turn, Mirror: mirror - 1, Crop: crop, Exif: exifSegment(6)[4:]})
-			pg, got := picture(t, data, 1540)
+				Turn: turn, Mirror: mirror - 1, Crop: crop, Exif: pagetest.ExifSegment(6)[4:]})
+			pg, got := converted(t, data, 1540)
 			cut := page.SubImage(image.Rect(crop, crop, 400-crop, 300-crop))
 			want := render(cut, cut.Bounds().Dx(), cut.Bounds().Dy(), o)
 			if got.Bounds() != want.Bounds() {
@@ -37,7 +37,7 @@ func TestPhone(t *testing.T) {
 			if !strings.Contains(pg.How, o.words()) || strings.Contains(pg.How, "cropped") != (crop > 0) {
 				t.Errorf("orientation %d, cropped by %d: %q", o, crop, pg.How)
 			}
-			if small, _ := picture(t, data, 100); !strings.Contains(small.How, fmt.Sprintf("scaled %dx%d", want.Bounds().Dx(), want.Bounds().Dy())) &&
+			if small, _ := converted(t, data, 100); !strings.Contains(small.How, fmt.Sprintf("scaled %dx%d", want.Bounds().Dx(), want.Bounds().Dy())) &&
 				!strings.Contains(small.How, fmt.Sprintf("scaled %dx%d", want.Bounds().Dy(), want.Bounds().Dx())) {
 				t.Errorf("%q", small.How)
 			}

@@ -8,6 +8,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
 // averaged is the straightforward area average, pixel by pixel in floating point, on white.
@@ -60,8 +62,8 @@ func colourful(w, h int) *image.NRGBA {
 	for y := range h {
 		for x := range w {
 			n := r.Float64() * 20
-			m.SetNRGBA(x, y, color.NRGBA{clamp(float64(x)*230/float64(w) + n), clamp(float64(y)*230/float64(h) + n),
-				clamp(120 + 100*math.Sin(float64(x+y)/40)), byte(min(255, (x*y)%400))})
+			m.SetNRGBA(x, y, color.NRGBA{pagetest.Clamp(float64(x)*230/float64(w) + n), pagetest.Clamp(float64(y)*230/float64(h) + n),
+				pagetest.Clamp(120 + 100*math.Sin(float64(x+y)/40)), byte(min(255, (x*y)%400))})
 		}
 	}
 	return m
@@ -225,8 +227,7 @@ func TestFit(t *testing.T) {
 		{1541, 10, 1540, 1540, 10}, {60000, 1, 1540, 1540, 1}, {1, 60000, 1540, 1, 1540}, {2480, 3508, 1540, 1089, 1540},
 		{10, 10, 1540, 10, 10}, {3, 2, 2, 2, 1}, {1 << 30, 1 << 29, 100, 100, 50}, {3, 3, 1, 1, 1},
 	} {
-		h := header{width: c[0], height: c[1]}
-		if w, ht := h.fit(c[2]); w != c[3] || ht != c[4] {
+		if w, ht := fit(c[0], c[1], c[2]); w != c[3] || ht != c[4] {
 			t.Errorf("%v: %d x %d", c, w, ht)
 		}
 	}

@@ -11,16 +11,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
 // smallFiles are of every kind that a decoder takes another way through, and short enough to try each byte.
 func smallFiles(t testing.TB) map[string][]byte {
-	text := paper(t, 40, 30, 5)
+	text := pagetest.Paper(40, 30, 5)
 	return map[string][]byte{
-		"gray PNG": encodePNG(t, text), "RGB PNG": encodePNG(t, screen(text)), "JPEG": encodeJPEG(t, photo(text)),
-		"PNG with Exif": withChunk(encodePNG(t, text), "eXIf", exif(binary.LittleEndian, 6)), "gray JPEG": encodeJPEG(t, text),
-		"JPEG with Exif": withSegments(encodeJPEG(t, text), exifSegment(6)), "palette": testFile(t, "basn3p04-31i.png"),
-		"progressive": testFile(t, "video-005.gray.q50.2x2.progressive.jpeg"), "16 bits": encodePNG(t, drawn(image.NewNRGBA64, colourful(20, 18))),
+		"gray PNG": pagetest.EncodePNG(text), "RGB PNG": pagetest.EncodePNG(pagetest.Screen(text)), "JPEG": pagetest.EncodeJPEG(pagetest.Photo(text)),
+		"PNG with Exif": pagetest.WithPNGChunk(pagetest.EncodePNG(text), "eXIf", pagetest.Exif(binary.LittleEndian, 6)), "gray JPEG": pagetest.EncodeJPEG(text),
+		"JPEG with Exif": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(text), pagetest.ExifSegment(6)), "palette": testFile(t, "basn3p04-31i.png"),
+		"progressive": testFile(t, "video-005.gray.q50.2x2.progressive.jpeg"), "16 bits": pagetest.EncodePNG(drawn(image.NewNRGBA64, colourful(20, 18))),
 	}
 }
 
@@ -87,7 +89,7 @@ func TestSourceErrorsComeBack(t *testing.T) {
 
 // TestSourceErrorsOfAnyKind: an unexpected end is the source's to tell, too, if the source tells it.
 func TestSourceErrorsOfAnyKind(t *testing.T) {
-	data := encodePNG(t, screen(paper(t, 40, 30, 5)))
+	data := pagetest.EncodePNG(pagetest.Screen(pagetest.Paper(40, 30, 5)))
 	for _, bad := range []error{io.ErrUnexpectedEOF, fmt.Errorf("read: %w", io.EOF), &Error{Kind: Corrupt}, context.Canceled} {
 		for n := range len(data) + 1 {
 			for _, edge := range []int{16, 1540} {
@@ -128,7 +130,7 @@ func TestOpenFails(t *testing.T) {
 }
 
 func TestSourceLiesAboutItsSize(t *testing.T) {
-	data := encodePNG(t, paper(t, 300, 300, 12))
+	data := pagetest.EncodePNG(pagetest.Paper(300, 300, 12))
 	for _, by := range []int64{-int64(len(data)) + 1, -1, 1, 1000} {
 		o := newObject(data)
 		o.size += by
@@ -150,13 +152,13 @@ type nothing struct{}
 func (nothing) Read([]byte) (int, error) { return 0, nil }
 
 func TestMaxBytes(t *testing.T) {
-	data := encodePNG(t, scan(paper(t, 200, 200, 12), 9))
+	data := pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(200, 200, 12), 9))
 	for name, c := range map[string]struct {
 		data []byte
 		edge int
 	}{
 		"decoded": {data, 16}, "passing": {data, 1540}, "long tail": {append(bytes.Clone(data), make([]byte, 1<<20)...), 16},
-		"endless header": {withChunk(data, "zzZz", make([]byte, 1<<20)), 1540}, "broken": {append([]byte(pngMagic), data...), 16},
+		"endless header": {pagetest.WithPNGChunk(data, "zzZz", make([]byte, 1<<20)), 1540}, "broken": {append([]byte(pngMagic), data...), 16},
 	} {
 		n := int64(len(c.data))
 		for _, size := range []int64{n, -1} {

@@ -25,14 +25,14 @@ type stream struct {
 	src  io.ReadCloser
 	size int64  // declared bytes, -1 unknown
 	max  int64  // limit in bytes
-	n    int64  // bytes that src has given
-	err  error  // why it gives no more; io.EOF at its proper end
+	n    int64  // bytes that src has returned
+	err  error  // why it returns no more; io.EOF at its proper end
 	head []byte // bytes from src that are kept
 	pos  int    // how many of head are read
 	lost bool   // head no longer begins at the first byte
 
 	closing sync.Once
-	closed  error // what closing src gave
+	closed  error // what closing src returned
 }
 
 func open(ctx context.Context, src Source, limit int64) (*stream, error) {
@@ -61,7 +61,7 @@ func (s *stream) Close() error {
 	return s.closed
 }
 
-// Read gives what is kept and not yet read, then the source's next bytes.
+// Read returns what is kept and not yet read, then the source's next bytes.
 func (s *stream) Read(p []byte) (int, error) {
 	if s.pos < len(s.head) {
 		n := copy(p, s.head[s.pos:])
@@ -90,7 +90,7 @@ func (s *stream) fetch(p []byte) (int, error) {
 	return n, s.err
 }
 
-// try reads until there is a byte or an error; a source that gives neither, again and again, is broken.
+// try reads until there is a byte or an error; a source that returns neither, again and again, is broken.
 func (s *stream) try(p []byte) (int, error) {
 	for range 100 {
 		if n, err := s.src.Read(p); n > 0 || err != nil {
@@ -109,14 +109,14 @@ func (s *stream) judge(err error) error {
 	case s.n > s.max:
 		return s.overLimit()
 	case s.size >= 0 && s.n > s.size:
-		return fmt.Errorf("page: the source gave more than the %d bytes it declared", s.size)
+		return fmt.Errorf("page: the source returned more than the %d bytes it declared", s.size)
 	case err == io.EOF && s.n < s.size:
 		return fmt.Errorf("page: the source ended after %d of %d bytes: %w", s.n, s.size, io.ErrUnexpectedEOF)
 	}
 	return err
 }
 
-// peek gives the next n bytes without reading them, fewer where the stream ends.
+// peek returns the next n bytes without reading them, fewer where the stream ends.
 func (s *stream) peek(n int) []byte {
 	for len(s.head)-s.pos < n && s.err == nil {
 		s.more()
@@ -138,8 +138,8 @@ func (s *stream) more() {
 	s.head = s.head[:end+n]
 }
 
-// next reads n bytes. They are valid until the next call. At the end of the stream the error is io.ErrUnexpectedEOF.
-func (s *stream) next(n int) ([]byte, error) {
+// Next reads n bytes. They are valid until the next call. At the end of the stream the error is io.ErrUnexpectedEOF.
+func (s *stream) Next(n int) ([]byte, error) {
 	b := s.peek(n)
 	s.pos += len(b)
 	if len(b) == n {
@@ -151,10 +151,10 @@ func (s *stream) next(n int) ([]byte, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// skip reads n bytes and holds at most a chunk of them beyond headMax.
+// skip reads n bytes and keeps at most a chunk of them beyond headMax.
 func (s *stream) skip(n int64) error {
 	for n > 0 {
-		b, err := s.next(int(min(n, chunk)))
+		b, err := s.Next(int(min(n, chunk)))
 		if err != nil {
 			return err
 		}

@@ -171,9 +171,9 @@ func TestClickSurvivesChanges(t *testing.T) {
 	other := d.write("other.png", text("another text"))
 	tries := 1
 	change := func() string {
-		return d.write("a.png", func(r *pipeline.Record) {
-			failed(pipeline.CodeOCRFailed)(r)
-			r.Attempt, r.Pages, r.Warnings = tries, tries, []string{pipeline.WarnTruncated}
+		return d.write("a.png", func(r *document.Record) {
+			failed(document.CodeOCRFailed)(r)
+			r.Attempt, r.Pages, r.Warnings = tries, tries, []string{document.WarnTruncated}
 		})
 	}
 	id := change()
@@ -201,9 +201,9 @@ func TestTextReadAgainStays(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	read := func(finished time.Time, second string) string {
-		return d.write("two.pdf", func(r *pipeline.Record) {
+		return d.write("two.pdf", func(r *document.Record) {
 			r.Text, r.TextInPages, r.Pages, r.PagesDone, r.Finished = "", true, 2, 2, finished
-		}, pipeline.PageRecord{Page: 1, Text: "the first $x^2$"}, pipeline.PageRecord{Page: 2, Text: second})
+		}, document.Page{Page: 1, Text: "the first $x^2$"}, document.Page{Page: 2, Text: second})
 	}
 	tab := browsertest.New(t, 1200, 700)
 	tab.Open(d.url + "/#" + read(time.Now(), "before"))

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -9,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/browsertest"
-	"github.com/bucketocr/bucketocr/internal/pipeline"
 )
 
 // watchPolicy is JavaScript that keeps what the page's policy refuses from then on.
@@ -52,11 +52,11 @@ func TestFormulasBecomeMathML(t *testing.T) {
 			t.Errorf("%s is %q", selector, got)
 		}
 	}
-	d.write("a.png", func(r *pipeline.Record) { r.Text = `now $\frac{a}{b}$ and $\nosuch$` })
+	d.write("a.png", func(r *document.Record) { r.Text = `now $\frac{a}{b}$ and $\nosuch$` })
 	tab.Until(settled + ` && document.querySelector('.reading math mfrac') && document.querySelector('.reading .unread').textContent === '$\\nosuch$'`)
-	d.write("a.png", func(r *pipeline.Record) {
+	d.write("a.png", func(r *document.Record) {
 		r.Text, r.TextInPages = "", true
-	}, pipeline.PageRecord{Page: 1, Text: "$x^3$", Blocks: []pipeline.Block{{Label: "formula", Box: [4]int{100, 100, 200, 200}, Text: "$x^3$"}}})
+	}, document.Page{Page: 1, Text: "$x^3$", Blocks: []document.Block{{Label: "formula", Box: [4]int{100, 100, 200, 200}, Text: "$x^3$"}}})
 	tab.Until(`document.querySelector('.reading .block math msup')`)
 	nothingRefused(t, tab)
 }
@@ -193,7 +193,7 @@ func TestFormulasAreShownAsWrittenUntilRead(t *testing.T) {
 			tab.Allow("temml.min.js") // the worker says what it could not load
 			d.openWatched(tab, url, id)
 			tab.Until(written + ` && document.querySelectorAll('.reading code.unread').length === 2`)
-			d.write("a.png", func(r *pipeline.Record) { r.Text = "$x^2$ anew" })
+			d.write("a.png", func(r *document.Record) { r.Text = "$x^2$ anew" })
 			tab.Until(written + ` && document.querySelector('.reading').innerText.includes('anew')`)
 		})
 	}
@@ -202,9 +202,9 @@ func TestFormulasAreShownAsWrittenUntilRead(t *testing.T) {
 // TestFormulasOfOneTextAreBounded: of a text with too many formulas, or with too much in them, the last are left as they are written.
 func TestFormulasOfOneTextAreBounded(t *testing.T) {
 	t.Parallel()
-	large := make([]pipeline.Block, 10)
+	large := make([]document.Block, 10)
 	for i := range large {
-		large[i] = pipeline.Block{Label: "formula", Text: "$" + strings.Repeat("x", 3990) + "$"}
+		large[i] = document.Block{Label: "formula", Text: "$" + strings.Repeat("x", 3990) + "$"}
 	}
 	var many strings.Builder
 	for i := range 1010 {
@@ -212,16 +212,16 @@ func TestFormulasOfOneTextAreBounded(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name       string
-		page       pipeline.PageRecord
+		page       document.Page
 		read, left int
 	}{
-		{"many", pipeline.PageRecord{Page: 1, Text: many.String()}, 1000, 10},
-		{"large", pipeline.PageRecord{Page: 1, Text: "x", Blocks: large}, 7, 3},
-		{"long", pipeline.PageRecord{Page: 1, Text: "$" + strings.Repeat("x+", 50_000) + "$ and $y$"}, 0, 0}, // no Markdown, but text
+		{"many", document.Page{Page: 1, Text: many.String()}, 1000, 10},
+		{"large", document.Page{Page: 1, Text: "x", Blocks: large}, 7, 3},
+		{"long", document.Page{Page: 1, Text: "$" + strings.Repeat("x+", 50_000) + "$ and $y$"}, 0, 0}, // no Markdown, but text
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk(t)
-			id := d.write("a.png", func(r *pipeline.Record) { r.TextInPages = true }, c.page)
+			id := d.write("a.png", func(r *document.Record) { r.TextInPages = true }, c.page)
 			tab := browsertest.New(t, 1200, 800)
 			d.openWatched(tab, d.url, id)
 			tab.Until(`document.querySelector('.reading')?.textContent.length > 100 && ` + settled)

@@ -54,12 +54,12 @@ func deliverPhotos(t *testing.T, photos int, budget int64) {
 		_, err = io.Copy(io.Discard, r)
 		return result("read"), err
 	}}
-	p := w.pipeline()
+	p := w.worker()
 	var wg sync.WaitGroup
 	for i := range photos {
 		ev := w.bucket.Put(fmt.Sprintf("%d.jpg", i), data)
 		wg.Go(func() {
-			if out := p.Process(t.Context(), ev); out != document.OutcomeDone {
+			if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
 				t.Errorf("%s: %s", ev.Name, out)
 			}
 		})

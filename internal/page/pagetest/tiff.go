@@ -1,5 +1,3 @@
-// Package pagetest makes files of pages for the tests of several packages: TIFF and PDF, of any number of pages, sound or
-// with anything wrong. What it makes is the same every time.
 package pagetest
 
 import (

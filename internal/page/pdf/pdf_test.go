@@ -42,7 +42,7 @@ func ink(m *image.NRGBA, x0, y0, x1, y1 int) int {
 }
 
 func TestPages(t *testing.T) {
-	var leaves []pagetest.Leaf
+	var leaves []pagetest.PDFPage
 	for i := range 3 {
 		leaves = append(leaves, pagetest.Text(strings.Repeat("wide ", 3*i+1)))
 	}
@@ -73,9 +73,9 @@ func TestMarks(t *testing.T) {
 	turned, cut := text, text
 	turned.Dict = "/Rotate 90"
 	cut.Dict = "/CropBox [0 421 595 842]"
-	small := pagetest.Leaf{Width: 72, Height: 36, Content: "0 0 36 36 re f"}
-	strip := pagetest.Leaf{Width: 14400, Height: 3}
-	b := pagetest.PDF("", []pagetest.Leaf{turned, cut, small, strip})
+	small := pagetest.PDFPage{Width: 72, Height: 36, Content: "0 0 36 36 re f"}
+	strip := pagetest.PDFPage{Width: 14400, Height: 3}
+	b := pagetest.PDF("", []pagetest.PDFPage{turned, cut, small, strip})
 	m := draw(t, b, 1)
 	if m.Rect.Dx() != 400 || m.Rect.Dy() != 283 || ink(m, 80, 0, 100, 100) == 0 || ink(m, 0, 0, 80, 100) != 0 {
 		t.Errorf("turned: %v, %d dark pixels at the right, %d elsewhere", m.Rect, ink(m, 80, 0, 100, 100), ink(m, 0, 0, 80, 100))
@@ -93,7 +93,7 @@ func TestMarks(t *testing.T) {
 
 // TestFormsAndNotes: what is filled in and what is noted is text too.
 func TestFormsAndNotes(t *testing.T) {
-	leaf := pagetest.Leaf{Width: 200, Height: 200, Dict: "/Annots [6 0 R 7 0 R]"}
+	leaf := pagetest.PDFPage{Width: 200, Height: 200, Dict: "/Annots [6 0 R 7 0 R]"}
 	field := "<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Filled in) /F 4 /Rect [10 150 190 190] /DA (/F1 24 Tf 0 g) " +
 		"/AP << /N 8 0 R >> /P 4 0 R >>"
 	note := "<< /Type /Annot /Subtype /FreeText /Contents (Noted) /F 4 /Rect [10 10 190 60] /DA (/F1 24 Tf 0 g) /AP << /N 9 0 R >> >>"
@@ -101,7 +101,7 @@ func TestFormsAndNotes(t *testing.T) {
 		return pagetest.Stream(fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 %d %d] /Resources << /Font << /F1 3 0 R >> >>", w, h),
 			[]byte("BT /F1 24 Tf 4 10 Td ("+text+") Tj ET"))
 	}
-	b := pagetest.PDF("/AcroForm << /Fields [6 0 R] /DR << /Font << /F1 3 0 R >> >> >>", []pagetest.Leaf{leaf}, field, note,
+	b := pagetest.PDF("/AcroForm << /Fields [6 0 R] /DR << /Font << /F1 3 0 R >> >> >>", []pagetest.PDFPage{leaf}, field, note,
 		shown("Filled in", 180, 40), shown("Noted", 180, 50))
 	m := draw(t, b, 1)
 	if ink(m, 0, 0, 100, 30) < 100 || ink(m, 0, 65, 100, 100) < 100 {
@@ -122,13 +122,13 @@ func TestLocked(t *testing.T) {
 	if n, err := engine.Count(open, room); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
-	if got, want := ink(draw(t, open, 1), 0, 0, 100, 100), ink(draw(t, pagetest.PDF("", []pagetest.Leaf{text}), 1), 0, 0, 100, 100); got != want {
+	if got, want := ink(draw(t, open, 1), 0, 0, 100, 100), ink(draw(t, pagetest.PDF("", []pagetest.PDFPage{text}), 1), 0, 0, 100, 100); got != want {
 		t.Errorf("%d dark pixels, want %d", got, want)
 	}
 }
 
 func TestBroken(t *testing.T) {
-	sound := pagetest.PDF("", []pagetest.Leaf{pagetest.Text("one"), pagetest.Text("two")})
+	sound := pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("one"), pagetest.Text("two")})
 	for name, b := range map[string][]byte{
 		"one byte": {1}, "no PDF": []byte("%PDF-1.7\nhello"), "half": sound[:len(sound)/3], "no pages": pagetest.PDF("", nil),
 		"a picture": append([]byte("%PDF-"), bytes.Repeat([]byte{0xff, 0xd8}, 500)...),
@@ -157,7 +157,7 @@ func TestRoom(t *testing.T) {
 	if err := jpeg.Encode(&photo, m, nil); err != nil {
 		t.Fatal(err)
 	}
-	b := pagetest.PDF("", []pagetest.Leaf{pagetest.Scan(595, 842, pagetest.FirstFree(1))}, pagetest.Stream(
+	b := pagetest.PDF("", []pagetest.PDFPage{pagetest.Scan(595, 842, pagetest.FirstFree(1))}, pagetest.Stream(
 		"/Type /XObject /Subtype /Image /Width 2480 /Height 3508 /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter /DCTDecode", photo.Bytes()))
 	if _, err := engine.Draw(b, 1, 1540, 32<<20); !errors.Is(err, pdf.ErrRoom) {
 		t.Error(err)
@@ -180,7 +180,7 @@ func endless() []byte {
 		}
 		more = append(more, pagetest.Stream(form, []byte(content)))
 	}
-	return pagetest.PDF("", []pagetest.Leaf{{Width: 100, Height: 100, Content: "/X Do",
+	return pagetest.PDF("", []pagetest.PDFPage{{Width: 100, Height: 100, Content: "/X Do",
 		Resources: fmt.Sprintf("/XObject << /X %d 0 R >>", pagetest.FirstFree(1))}}, more...)
 }
 
@@ -189,14 +189,14 @@ func TestNested(t *testing.T) {
 	if _, err := engine.Draw(endless(), 1, 400, room); !errors.Is(err, pdf.ErrRoom) {
 		t.Error(err)
 	}
-	draw(t, pagetest.PDF("", []pagetest.Leaf{pagetest.Text("x")}), 1)
+	draw(t, pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("x")}), 1)
 }
 
 // TestTransparency: what blends with the paper blends with white.
 func TestTransparency(t *testing.T) {
-	leaf := pagetest.Leaf{Width: 100, Height: 100, Content: "/G gs 1 0 0 rg 0 0 100 100 re f",
+	leaf := pagetest.PDFPage{Width: 100, Height: 100, Content: "/G gs 1 0 0 rg 0 0 100 100 re f",
 		Resources: "/ExtGState << /G << /ca 0.5 /BM /Multiply >> >>", Dict: "/Group << /S /Transparency /CS /DeviceRGB >>"}
-	c := draw(t, pagetest.PDF("", []pagetest.Leaf{leaf}), 1).NRGBAAt(200, 200)
+	c := draw(t, pagetest.PDF("", []pagetest.PDFPage{leaf}), 1).NRGBAAt(200, 200)
 	white := func(v uint8) int { return (int(v)*int(c.A) + 255*(255-int(c.A))) / 255 }
 	if r, g := white(c.R), white(c.G); r < 250 || g < 120 || g > 135 {
 		t.Errorf("%v is %d, %d on white", color.NRGBA(c), r, g)

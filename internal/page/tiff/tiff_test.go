@@ -190,7 +190,7 @@ func TestOrientationAndMends(t *testing.T) {
 		name    string
 		picture pagetest.Picture
 		o       int
-		mends   []string
+		changes []string
 	}{
 		{"turned", pagetest.Gray(gray(8, 8), 8).With(274, 3, 6), 6, nil},
 		{"impossible", pagetest.Gray(gray(8, 8), 8).With(274, 3, 9), 1, nil},
@@ -200,12 +200,12 @@ func TestOrientationAndMends(t *testing.T) {
 	} {
 		b := pagetest.TIFF(binary.LittleEndian, c.picture)
 		p := pages(t, b)[0]
-		if p.Orientation != c.o || len(p.Mends) != len(c.mends) || len(c.mends) > 0 && p.Mends[0] != c.mends[0] {
+		if p.Orientation != c.o || len(p.Changes) != len(c.changes) || len(c.changes) > 0 && p.Changes[0] != c.changes[0] {
 			t.Errorf("%s: %+v", c.name, p)
 		}
 		if img, err := p.Decode(b); err != nil {
 			t.Errorf("%s: %v", c.name, err)
-		} else if _, _, _, a := img.At(3, 3).RGBA(); c.o == 1 && c.mends == nil && a != 0xffff {
+		} else if _, _, _, a := img.At(3, 3).RGBA(); c.o == 1 && c.changes == nil && a != 0xffff {
 			t.Errorf("%s: not opaque", c.name)
 		}
 	}

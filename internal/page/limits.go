@@ -1,0 +1,69 @@
+package page
+
+import (
+	"context"
+	"fmt"
+	"io"
+)
+
+// Source is an object's bytes.
+type Source struct {
+	// Open begins at the first byte each time it is called. It is called more than once, and concurrently if pages are. The
+	// second result is the size in bytes, -1 if unknown (unpacked gzip, say). ctx lives as long as the reader is read. The
+	// reader is closed once, perhaps while a Read runs; it should check its sum before it answers io.EOF. Errors of Open
+	// and of the reader, other than io.EOF, come back to the caller as they are.
+	Open func(ctx context.Context) (io.ReadCloser, int64, error)
+}
+
+// Limits bound what an object may cost. All numbers must be over 0.
+type Limits struct {
+	Edge      int   // longest side in pixels that the model looks at, at most 65535; images are never enlarged
+	MaxBytes  int64 // of the object, enforced while reading, not only before
+	MaxPixels int64 // of one page, before it is scaled
+	MaxPages  int
+	Budget    Budget   // of memory; nil: unlimited
+	Decoder   *Decoder // for PDF, AVIF and HEIC, whose pages cannot be made without one
+}
+
+func (l Limits) check() error {
+	if l.Edge < 1 || l.Edge > 65535 || l.MaxBytes < 1 || l.MaxPixels < 1 || l.MaxPages < 1 {
+		return fmt.Errorf("page: impossible limits: edge %d, %d bytes, %d pixels, %d pages",
+			l.Edge, l.MaxBytes, l.MaxPixels, l.MaxPages)
+	}
+	return nil
+}
+
+// Budget is the account of one Pages in a memory budget that it shares with others. It holds a number of bytes, 0 at first or
+// what its owner has acquired before. All arguments are that number as it shall be, not by how much it changes, and rather too
+// high: before a decoder runs what it needs at its peak, after it what is left, which is the object's own bytes for a file of
+// pages (TIFF, PDF) until Close, else 0. Finished pages are not counted.
+//
+// Split, Page and Close call it, never concurrently for one Pages.
+type Budget interface {
+	// Acquire makes it n bytes. For more than it holds it may block, until ctx ends; it then holds nothing while it waits, so
+	// that accounts cannot wait for each other, and Pages keeps nothing in memory by then. An error is returned to the caller
+	// as it is, and leaves the account with nothing. The error for more than can ever be acquired is an *Error of kind TooLarge.
+	Acquire(ctx context.Context, n int64) error
+	// TryGrow makes it n bytes unless it holds more, and reports whether that was possible at once. Otherwise nothing changes,
+	// and the object is read again for the next page.
+	TryGrow(n int64) bool
+	// Shrink makes it n bytes unless it holds less. It does not block.
+	Shrink(n int64)
+}
+
+// WarnDamaged is the warning of a page that was cut off or broken in part and shows what is left.
+const WarnDamaged = "damaged"
+
+// Page is one finished page.
+type Page struct {
+	Number, Width, Height int    // 1-based; pixels as sent
+	Type                  string // image/png or image/jpeg
+	Size                  int64  // bytes, exact
+	// Open returns the page's bytes from the first one. It may be called again (a request that is retried) and concurrently. A
+	// page that passed through is read from the source, so reading can fail with the source's error, and the context of
+	// the call of Pages.Page must not have ended; other pages are in memory. The caller closes the reader.
+	Open     func() (io.ReadCloser, error)
+	Blank    bool // no ink on it; only where it was decoded anyway
+	Warnings []string
+	How      string // what was done, in a few words: "passed through", "scaled 4032x3024 to 1540x1155, turned 90°"
+}
