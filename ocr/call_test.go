@@ -25,7 +25,7 @@ var (
 	wholeText = "# Report\n\nThe first half of a long page, and then the other half."
 )
 
-func TestEveryEnding(t *testing.T) {
+func TestEveryEndingHasItsResult(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string

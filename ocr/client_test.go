@@ -93,7 +93,7 @@ func TestEveryProfileIsUsable(t *testing.T) {
 	}
 }
 
-func TestParseURL(t *testing.T) {
+func TestParseURLReturnsTheBaseURL(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]struct{ base, origin string }{
 		"https://ocr.example":              {"https://ocr.example", "https://ocr.example"},

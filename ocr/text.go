@@ -127,10 +127,10 @@ func isLoop(run string, period int, cut bool) bool {
 	if copies < pick(cut, loopSentencesCut, loopRowsCut) || utf8.RuneCountInString(run) < loopSpan {
 		return false
 	}
-	switch letters, look := examinePiece(run[len(run)-period:]); {
-	case look == pieceLeader:
+	switch letters, l := examinePiece(run[len(run)-period:]); {
+	case l == pieceLeader:
 		return copies >= loopRowsCut // longer than a line, without a line break
-	case look == pieceRow || letters < loopLetters:
+	case l == pieceRow || letters < loopLetters:
 		return copies >= pick(cut, loopRowsCut, loopRows)
 	default:
 		return copies >= pick(cut, loopSentencesCut, loopSentences)
