@@ -26,7 +26,8 @@ func pagesOf(t testing.TB, ps *Pages) (pages []*Page) {
 	return pages
 }
 
-func TestManyPages(t *testing.T) {
+func TestPagesOfOneFileShareItsBytes(t *testing.T) {
+	t.Parallel()
 	for name, data := range map[string][]byte{"TIFF": tiffOf(t, 100, 5), "PDF": pdfOf(5)} {
 		for _, size := range []int64{int64(len(data)), -1} {
 			o := newObject(data)
@@ -98,6 +99,7 @@ func TestWaitingObjectKeepsNothing(t *testing.T) {
 
 // TestPageFailsAlone: what is wrong with one page of several is that page's.
 func TestPageFailsAlone(t *testing.T) {
+	t.Parallel()
 	good := pagetest.Gray(pagetest.Paper(80, 60, 9), 60)
 	tiff := pagetest.TIFF(binary.LittleEndian, good, good.With(259, 3, 50000), good.With(256, 4, 1<<20).With(257, 4, 1<<20), good.With(278, 4, 1))
 	broken := []byte(strings.Replace(string(pdfOf(3)), "/Kids [4 0 R 6 0 R", "/Kids [4 0 R 77 0 R", 1))
@@ -128,7 +130,8 @@ func TestPageFailsAlone(t *testing.T) {
 	}
 }
 
-func TestMaxPages(t *testing.T) {
+func TestTooManyPages(t *testing.T) {
+	t.Parallel()
 	for name, data := range map[string][]byte{"TIFF": tiffOf(t, 20, 3), "PDF": pdfOf(3)} {
 		lim := wide(60)
 		lim.MaxPages = 2
@@ -143,7 +146,8 @@ func TestMaxPages(t *testing.T) {
 	}
 }
 
-func TestEncrypted(t *testing.T) {
+func TestLockedPDFIsEncrypted(t *testing.T) {
+	t.Parallel()
 	for password, want := range map[string]Kind{"x": Encrypted, "": ""} {
 		_, _, err := only(t, newObject(pagetest.Locked(password, pagetest.Text("secret"))), wide(60))
 		if kindOf(err) != want || err != nil && want == "" {
@@ -218,8 +222,8 @@ func calledPages(t *testing.T, lim Limits, fs ...func(ctx context.Context, in in
 	return p
 }
 
-// TestRooms: an engine that needs more room is given more, the next page has it at once, and in the end it is too large.
-func TestRooms(t *testing.T) {
+// TestEngineGetsMoreRoom: an engine that needs more room is given more, the next page has it at once, and in the end it is too large.
+func TestEngineGetsMoreRoom(t *testing.T) {
 	t.Parallel()
 	needs, tried := int64(100), []int64(nil)
 	f := func(_ context.Context, in input) error {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestOrientationIsRead(t *testing.T) {
+	t.Parallel()
 	jpg, pngFile := testFile(t, "video-001.q50.420.jpeg"), testFile(t, "basn2c08.png")
 	block, other := pagetest.Exif(binary.LittleEndian, 6), pagetest.Exif(binary.BigEndian, 3)
 	xmp := pagetest.JPEGSegment(0xe1, []byte("http://ns.adobe.com/xap/1.0/\x00<tiff:Orientation>3"))

@@ -15,9 +15,10 @@ func gray(m image.Image, x, y int) int {
 	return int(color.GrayModel.Convert(m.At(x, y)).(color.Gray).Y)
 }
 
-// TestJPEG cuts files of every kind at several places: what is left of a baseline file is exactly what was there, of a
+// TestCutOffFilesShowWhatIsLeft cuts files of every kind at several places: what is left of a baseline file is exactly what was there, of a
 // progressive one near to it.
-func TestJPEG(t *testing.T) {
+func TestCutOffFilesShowWhatIsLeft(t *testing.T) {
+	t.Parallel()
 	names, _ := filepath.Glob("../testdata/video-00*.jpeg")
 	tried := 0
 	for _, name := range names {
@@ -59,7 +60,8 @@ func TestJPEG(t *testing.T) {
 	}
 }
 
-func TestNothingToMend(t *testing.T) {
+func TestNothingToSalvage(t *testing.T) {
+	t.Parallel()
 	whole, err := os.ReadFile("../testdata/video-001.q50.420.jpeg")
 	if err != nil {
 		t.Fatal(err)

@@ -98,9 +98,9 @@ func TestHeaderListsChanges(t *testing.T) {
 	}
 }
 
-// TestHeaderMemory compares the estimates with what the decoders allocate for files that lie about their size: they
+// TestHeaderMemoryCoversTheDecoder compares the estimates with what the decoders allocate for files that lie about their size: they
 // allocate for the declared size and then miss the data.
-func TestHeaderMemory(t *testing.T) {
+func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 	for name, data := range testFiles(t, "*[0-9pce]*g") {
 		if strings.HasPrefix(name, "invalid") {
 			continue
@@ -153,7 +153,7 @@ func TestMemoryPerPixel(t *testing.T) {
 	}
 }
 
-func TestBombsEndEarly(t *testing.T) {
+func TestBombsEndAtTheirHeader(t *testing.T) {
 	progressive := testFile(t, "video-001.q50.420.progressive.jpeg")
 	for name, data := range map[string][]byte{
 		"progressive JPEG": pagetest.WithJPEGSize(progressive, 65500, 65500),
