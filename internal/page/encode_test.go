@@ -35,8 +35,8 @@ func TestBlankPagesAreMarked(t *testing.T) {
 	}
 }
 
-// TestFaintWritingIsNotBlank shows the margin: writing on a page of A4 at 300 DPI, as the model gets it, and by how much it stands
-// out where the limit is 4.
+// TestFaintWritingIsNotBlank shows the margin: writing on a page of A4 at 300 DPI, as the model gets it, and by how much it differs
+// from the paper where the limit is 4.
 func TestFaintWritingIsNotBlank(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -23,7 +23,7 @@ func TestEveryFormatBecomesAPage(t *testing.T) {
 	for name, c := range map[string]struct {
 		w, h int
 		kind string
-		how  string // behind the format, as it is
+		how  string // after the format, as it is
 	}{
 		"bmp_1bpp.bmp":                        {96, 73, "png", ""},
 		"bmp_4bpp.bmp":                        {96, 73, "png", ""},

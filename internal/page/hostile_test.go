@@ -109,8 +109,8 @@ func pdfCases() (all []hostile) {
 	text := pagetest.Text("x")
 	sound := pagetest.PDF("", []pagetest.PDFPage{text})
 	first := pagetest.FirstFree(1)
-	one := func(leaf pagetest.PDFPage, more ...string) []byte {
-		return pagetest.PDF("", []pagetest.PDFPage{leaf}, more...)
+	one := func(page pagetest.PDFPage, more ...string) []byte {
+		return pagetest.PDF("", []pagetest.PDFPage{page}, more...)
 	}
 	add("PDF, only its first line", []byte("%PDF-1.7\n"), Corrupt)
 	add("PDF, half", sound[:len(sound)/2], Corrupt, "")

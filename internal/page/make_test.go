@@ -260,7 +260,7 @@ func TestNothingLeftIsCorrupt(t *testing.T) {
 	at := bytes.Index(whole, []byte{0xff, 0xda}) + 14
 	for _, n := range []int{at, at + 1, at + 8} {
 		if _, _, err := only(t, newObject(whole[:n]), wide(300)); kindOf(err) != Corrupt {
-			t.Errorf("%d bytes behind the header: %v", n-at, err)
+			t.Errorf("%d bytes after the header: %v", n-at, err)
 		}
 	}
 }

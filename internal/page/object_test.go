@@ -57,11 +57,11 @@ func TestPagesOfOneFileShareItsBytes(t *testing.T) {
 
 // pdfOf is a PDF of pages, page n saying its number.
 func pdfOf(n int) []byte {
-	var leaves []pagetest.PDFPage
+	var pages []pagetest.PDFPage
 	for i := range n {
-		leaves = append(leaves, pagetest.Text(fmt.Sprintf("This is page %d", i+1)))
+		pages = append(pages, pagetest.Text(fmt.Sprintf("This is page %d", i+1)))
 	}
-	return pagetest.PDF("", leaves)
+	return pagetest.PDF("", pages)
 }
 
 // TestWaitingObjectKeepsNothing: where memory is short the file is dropped and read again, and all pages are made nevertheless.

@@ -181,7 +181,7 @@ func stored(m image.Image, o orientation) *image.NRGBA {
 	for y := range sh {
 		for x := range sw {
 			var c color.Color
-			switch o { // where the stored (x, y) stands in the upright picture, from the Exif specification
+			switch o { // where the stored (x, y) is in the upright picture, from the Exif specification
 			case 1:
 				c = m.At(x, y)
 			case 2:

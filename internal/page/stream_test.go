@@ -43,7 +43,7 @@ func TestCutOffAtEveryByte(t *testing.T) {
 			if o.opens.Load() != o.closes.Load() {
 				t.Fatalf("%s cut to %d: left open", name, n)
 			}
-			// Passing, only a cut header can be seen; behind it the bytes go on as they are.
+			// Passing, only a cut header can be seen; after it the bytes go on as they are.
 			pg, b, err := only(t, o, wide(1540))
 			if err == nil && pg.How == "passed through" && len(b) != n || err != nil && kindOf(err) != want {
 				t.Fatalf("%s cut to %d of %d bytes, passing: %d bytes, %v", name, n, len(data), len(b), err)

@@ -65,7 +65,7 @@ func exif(o int) (x, y corner) {
 	return t[o][0], t[o][1]
 }
 
-// TestDecoders: what stands in lib is what lib/README.md says, and starts.
+// TestDecoders: what is in lib is what lib/README.md says, and starts.
 func TestDecoders(t *testing.T) {
 	t.Parallel()
 	for name, e := range map[string]*Engine{"AVIF": AVIF(), "HEIC": HEIC()} {

@@ -42,11 +42,11 @@ func ink(m *image.NRGBA, x0, y0, x1, y1 int) int {
 }
 
 func TestPagesAreCountedAndDrawn(t *testing.T) {
-	var leaves []pagetest.PDFPage
+	var pages []pagetest.PDFPage
 	for i := range 3 {
-		leaves = append(leaves, pagetest.Text(strings.Repeat("wide ", 3*i+1)))
+		pages = append(pages, pagetest.Text(strings.Repeat("wide ", 3*i+1)))
 	}
-	b := pagetest.PDF("", leaves)
+	b := pagetest.PDF("", pages)
 	if n, err := engine.Count(b, room); n != 3 || err != nil {
 		t.Fatal(n, err)
 	}
@@ -93,7 +93,7 @@ func TestPageIsTurnedAndCutByItsMarks(t *testing.T) {
 
 // TestFormsAndNotesAreDrawn: what is filled in and what is noted is text too.
 func TestFormsAndNotesAreDrawn(t *testing.T) {
-	leaf := pagetest.PDFPage{Width: 200, Height: 200, Dict: "/Annots [6 0 R 7 0 R]"}
+	page := pagetest.PDFPage{Width: 200, Height: 200, Dict: "/Annots [6 0 R 7 0 R]"}
 	field := "<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Filled in) /F 4 /Rect [10 150 190 190] /DA (/F1 24 Tf 0 g) " +
 		"/AP << /N 8 0 R >> /P 4 0 R >>"
 	note := "<< /Type /Annot /Subtype /FreeText /Contents (Noted) /F 4 /Rect [10 10 190 60] /DA (/F1 24 Tf 0 g) /AP << /N 9 0 R >> >>"
@@ -101,7 +101,7 @@ func TestFormsAndNotesAreDrawn(t *testing.T) {
 		return pagetest.Stream(fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 %d %d] /Resources << /Font << /F1 3 0 R >> >>", w, h),
 			[]byte("BT /F1 24 Tf 4 10 Td ("+text+") Tj ET"))
 	}
-	b := pagetest.PDF("/AcroForm << /Fields [6 0 R] /DR << /Font << /F1 3 0 R >> >> >>", []pagetest.PDFPage{leaf}, field, note,
+	b := pagetest.PDF("/AcroForm << /Fields [6 0 R] /DR << /Font << /F1 3 0 R >> >> >>", []pagetest.PDFPage{page}, field, note,
 		shown("Filled in", 180, 40), shown("Noted", 180, 50))
 	m := draw(t, b, 1)
 	if ink(m, 0, 0, 100, 30) < 100 || ink(m, 0, 65, 100, 100) < 100 {
@@ -194,9 +194,9 @@ func TestPageThatDrawsItselfRunsOutOfRoom(t *testing.T) {
 
 // TestTransparencyBlendsWithWhite: what blends with the paper blends with white.
 func TestTransparencyBlendsWithWhite(t *testing.T) {
-	leaf := pagetest.PDFPage{Width: 100, Height: 100, Content: "/G gs 1 0 0 rg 0 0 100 100 re f",
+	page := pagetest.PDFPage{Width: 100, Height: 100, Content: "/G gs 1 0 0 rg 0 0 100 100 re f",
 		Resources: "/ExtGState << /G << /ca 0.5 /BM /Multiply >> >>", Dict: "/Group << /S /Transparency /CS /DeviceRGB >>"}
-	c := draw(t, pagetest.PDF("", []pagetest.PDFPage{leaf}), 1).NRGBAAt(200, 200)
+	c := draw(t, pagetest.PDF("", []pagetest.PDFPage{page}), 1).NRGBAAt(200, 200)
 	white := func(v uint8) int { return (int(v)*int(c.A) + 255*(255-int(c.A))) / 255 }
 	if r, g := white(c.R), white(c.G); r < 250 || g < 120 || g > 135 {
 		t.Errorf("%v is %d, %d on white", color.NRGBA(c), r, g)

@@ -31,14 +31,14 @@ func TestCutOffFilesShowWhatIsLeft(t *testing.T) {
 			continue
 		}
 		for _, part := range []int{40, 60, 80, 95} {
-			mended, ok := JPEG(whole[:len(whole)*part/100])
+			completed, ok := JPEG(whole[:len(whole)*part/100])
 			if !ok {
 				if part > 60 {
-					t.Errorf("%s at %d %%: not mended", name, part)
+					t.Errorf("%s at %d %%: not completed", name, part)
 				}
 				continue
 			}
-			got, err := jpeg.Decode(bytes.NewReader(mended))
+			got, err := jpeg.Decode(bytes.NewReader(completed))
 			if err != nil || got.Bounds() != want.Bounds() {
 				t.Errorf("%s at %d %%: %v", name, part, err)
 				continue
@@ -56,7 +56,7 @@ func TestCutOffFilesShowWhatIsLeft(t *testing.T) {
 		}
 	}
 	if tried < 40 {
-		t.Errorf("%d files were mended", tried)
+		t.Errorf("%d files were completed", tried)
 	}
 }
 
@@ -69,12 +69,12 @@ func TestNothingToSalvage(t *testing.T) {
 	for name, b := range map[string][]byte{"whole": whole, "nothing": nil, "no frame": {0xff, 0xd8, 0xff, 0xda, 0, 2, 1},
 		"header only": whole[:300], "no JPEG": bytes.Repeat([]byte{7}, 100)} {
 		if _, ok := JPEG(b); ok {
-			t.Errorf("%s: mended", name)
+			t.Errorf("%s: completed", name)
 		}
 	}
 }
 
-// FuzzJPEG: any bytes are mended or not, in time and memory that the picture's size explains.
+// FuzzJPEG: any bytes are completed or not, in time and memory that the picture's size explains.
 func FuzzJPEG(f *testing.F) {
 	names, _ := filepath.Glob("../testdata/video-00*.q50.*.jpeg")
 	for _, name := range names {
@@ -88,12 +88,12 @@ func FuzzJPEG(f *testing.F) {
 		if cfg, err := jpeg.DecodeConfig(bytes.NewReader(b)); err != nil || cfg.Width*cfg.Height > 1<<20 {
 			return
 		}
-		mended, ok := JPEG(b)
-		if ok && len(mended) > len(b)+1<<22 {
-			t.Fatal(len(b), len(mended))
+		completed, ok := JPEG(b)
+		if ok && len(completed) > len(b)+1<<22 {
+			t.Fatal(len(b), len(completed))
 		}
 		if ok {
-			_, _ = jpeg.Decode(bytes.NewReader(mended))
+			_, _ = jpeg.Decode(bytes.NewReader(completed))
 		}
 	})
 }
