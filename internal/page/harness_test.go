@@ -11,12 +11,16 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
 // decoder is that of all tests: to start PDFium takes seconds, and there is one process for all of them.
-var decoder = NewDecoder()
+var decoder = newDecoder()
+
+// newDecoder returns a Decoder with the patience that a loaded machine and the race detector need.
+func newDecoder() *Decoder { return &Decoder{sandbox.New(time.Hour)} }
 
 // The child of these tests is this program too. It also answers calls that only tests make.
 func TestMain(m *testing.M) {

@@ -168,7 +168,7 @@ func TestStartAcquiresMemory(t *testing.T) {
 		{200 << 20, []int64{startMemory, startMemory / 2}},
 		{100 << 20, []int64{startMemory, startMemory / 2, startMemory / 4}},
 	} {
-		d := NewDecoder()
+		d := newDecoder()
 		for range 2 {
 			l := &ledger{total: c.total}
 			lim := l.limits(60)
@@ -251,7 +251,7 @@ func TestEngineGetsMoreRoom(t *testing.T) {
 // TestEndlessPageFailsAlone: a page whose decoding does not end fails, its process is ended, and the pages around it are made.
 func TestEndlessPageFailsAlone(t *testing.T) {
 	t.Parallel()
-	d := NewDecoder()
+	d := newDecoder()
 	defer d.Close()
 	l := &ledger{}
 	lim := l.limits(60)
@@ -261,8 +261,9 @@ func TestEndlessPageFailsAlone(t *testing.T) {
 		return err
 	}
 	p := calledPages(t, lim, works, func(ctx context.Context, in input) error {
+		before := d.child.Patience
 		d.child.Patience = time.Millisecond
-		defer func() { d.child.Patience = patience }()
+		defer func() { d.child.Patience = before }()
 		_, err := in.decoder.call(ctx, "hang", in.data, in.room)
 		return err
 	}, works)
