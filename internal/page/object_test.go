@@ -65,7 +65,6 @@ func pdfOf(n int) []byte {
 }
 
 // TestWaitingObjectKeepsNothing: where memory is short the file is dropped and read again, and all pages are made nevertheless.
-// The ledger panics where memory is waited for while some is held.
 func TestWaitingObjectKeepsNothing(t *testing.T) {
 	t.Parallel()
 	data := tiffOf(t, 100, 4)
@@ -83,6 +82,11 @@ func TestWaitingObjectKeepsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		l.waits = func() {
+			if ps.data != nil {
+				t.Errorf("%s: it waits for memory while the file is in memory", c.name)
+			}
+		}
 		for n := 1; n <= 4; n++ {
 			if n == c.shortFrom {
 				l.others = l.total
@@ -93,6 +97,31 @@ func TestWaitingObjectKeepsNothing(t *testing.T) {
 		}
 		if err := ps.Close(); err != nil || l.held != 0 || o.opens.Load() != c.opens || o.closes.Load() != c.opens {
 			t.Errorf("%s: %v, %d bytes held, %d opens, want %d", c.name, err, l.held, o.opens.Load(), c.opens)
+		}
+	}
+}
+
+// TestGuessServesTheFirstAcquire: what the account holds before Split is not released before something else is acquired for it,
+// so that an object that was admitted with enough does not wait.
+func TestGuessServesTheFirstAcquire(t *testing.T) {
+	t.Parallel()
+	for name, data := range map[string][]byte{
+		"converted PNG": pagetest.EncodePNG(pagetest.Paper(100, 100, 9)), "TIFF": tiffOf(t, 100, 2), "WebP": testFile(t, "video-001.lossy.webp"),
+		"PNG that passes": testFile(t, "basn0g08.png"),
+	} {
+		l := &ledger{held: 1 << 30}
+		l.waits = func() {
+			t.Errorf("%s: it waits for %d bytes and holds %d", name, l.acquired[len(l.acquired)-1], l.held)
+		}
+		ps, err := Split(t.Context(), newObject(data).source(), l.limits(60))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if _, _, err := ps.Page(t.Context(), 1); err != nil || l.held > int64(len(data)) {
+			t.Errorf("%s: %v, %d bytes held after it", name, err, l.held)
+		}
+		if err := ps.Close(); err != nil || l.held != 0 {
+			t.Errorf("%s: %v, %d bytes held after Close", name, err, l.held)
 		}
 	}
 }
