@@ -180,7 +180,7 @@ func TestBudgetErrorComesBack(t *testing.T) {
 	if _, _, err := only(t, o, lim); err != errRefused {
 		t.Error(err)
 	}
-	if o.read.Load() > chunk || o.closes.Load() != 1 {
+	if o.read.Load() > readSize || o.closes.Load() != 1 {
 		t.Errorf("%d bytes read, %d closes", o.read.Load(), o.closes.Load())
 	}
 }
@@ -318,7 +318,7 @@ func TestRightPagesPassThrough(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if read := o.read.Load(); read > chunk || o.opens.Load() != 1 {
+		if read := o.read.Load(); read > readSize || o.opens.Load() != 1 {
 			t.Errorf("%s: %d bytes of %d read before Open, %d opens", name, read, len(data), o.opens.Load())
 		}
 		cfg, format, _ := image.DecodeConfig(bytes.NewReader(data))

@@ -27,7 +27,7 @@ func pictureOf(t testing.TB, data []byte) (*format, picture, error) {
 		return nil, nil, err
 	}
 	if f.pages == nil {
-		pic, err := f.header(s)
+		pic, err := f.read(s)
 		return f, pic, err
 	}
 	lim := Limits{Edge: 1540, MaxBytes: 1 << 30, MaxPixels: 1 << 62, MaxPages: 100}
@@ -163,7 +163,7 @@ func TestBombsEndAtTheirHeader(t *testing.T) {
 		o := newObject(append(data, make([]byte, 1<<20)...))
 		var err error
 		used := allocated(func() { _, err = Split(t.Context(), o.source(), wide(1540)) })
-		if kindOf(err) != TooLarge || used > 256<<10 || o.read.Load() > 2*chunk {
+		if kindOf(err) != TooLarge || used > 256<<10 || o.read.Load() > 2*readSize {
 			t.Errorf("%s: %v, allocated %d, read %d", name, err, used, o.read.Load())
 		}
 	}
