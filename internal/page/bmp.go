@@ -31,7 +31,7 @@ func readBMP(s *stream) (picture, error) {
 	if _, ok := cfg.ColorModel.(color.Palette); ok {
 		pixel = 1
 	}
-	p := &streamed{decoder: bmp.Decode, header: header{width: cfg.Width, height: cfg.Height, orientation: upright}}
+	p := &streamed{decoding: bmp.Decode, header: header{width: cfg.Width, height: cfg.Height, orientation: upright}}
 	p.memory = p.pixels()*pixel + 4*int64(p.width) + 4
 	return p, nil
 }

@@ -5,7 +5,7 @@ package page
 func Supported() (byExtension map[string]string, mediaTypes []string) {
 	byExtension = map[string]string{}
 	for _, f := range formats {
-		if f.header == nil && f.pages == nil {
+		if f.read == nil && f.pages == nil {
 			continue
 		}
 		for mediaType, extensions := range f.types {

@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// format is a kind of file: how it is recognized, and how its pages are found. Where neither header nor pages is set it is
+// format is a kind of file: how it is recognized, and how its pages are found. Where neither read nor pages is set it is
 // recognized only to be named as unsupported.
 type format struct {
 	name  string
@@ -23,8 +23,8 @@ type format struct {
 	plain bool // sent to the model as it is, where nothing has to be done
 	drawn bool // its pages have no size in pixels: they are drawn so that the longest side is Limits.Edge
 
-	// header reads up to the only picture of a file that is decoded from front to back.
-	header func(s *stream) (picture, error)
+	// read reads up to the only picture of a file that is decoded from front to back.
+	read func(s *stream) (picture, error)
 	// pages lists the pages of an object that is in memory, with an engine of the Decoder if one is named.
 	pages  func(ctx context.Context, in input, lim Limits) ([]entry, error)
 	engine string
@@ -38,11 +38,11 @@ type format struct {
 // lists media types and extensions that are let in, and package local those that uploads declare; a test compares them.
 var formats = [...]format{
 	{name: "a PNG in Apple's private variant (CgBI)", match: isCgBI},
-	{name: "PNG", types: map[string][]string{"image/png": {".png"}}, magic: []string{pngMagic}, plain: true, header: readPNG},
+	{name: "PNG", types: map[string][]string{"image/png": {".png"}}, magic: []string{pngMagic}, plain: true, read: readPNG},
 	{name: "JPEG", types: map[string][]string{"image/jpeg": {".jpg", ".jpeg", ".jpe", ".jfif"}}, magic: []string{"\xff\xd8\xff"},
-		plain: true, header: readJPEG},
-	{name: "GIF", types: map[string][]string{"image/gif": {".gif"}}, magic: []string{"GIF87a", "GIF89a"}, header: readGIF},
-	{name: "BMP", types: map[string][]string{"image/bmp": {".bmp"}}, match: isBMP, header: readBMP},
+		plain: true, read: readJPEG},
+	{name: "GIF", types: map[string][]string{"image/gif": {".gif"}}, magic: []string{"GIF87a", "GIF89a"}, read: readGIF},
+	{name: "BMP", types: map[string][]string{"image/bmp": {".bmp"}}, match: isBMP, read: readBMP},
 	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages, rooms: noRoom},
 	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*"},
 		pages: tiffPages, rooms: noRoom},
@@ -74,7 +74,7 @@ func handlers() map[string]sandbox.Handler {
 	return calls
 }
 
-func (f *format) supported() bool { return (f.header != nil || f.pages != nil) && !f.missing }
+func (f *format) supported() bool { return (f.read != nil || f.pages != nil) && !f.missing }
 
 func (f *format) is(front []byte) bool {
 	if f.match != nil {

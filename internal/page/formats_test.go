@@ -16,13 +16,14 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestFormats: of every kind of file that is no PNG and no JPEG, a page with the size, the type and the look that it should
+// TestEveryFormatBecomesAPage: of every kind of file that is no PNG and no JPEG, a page with the size, the type and the look that it should
 // have, halved and as it is.
-func TestFormats(t *testing.T) {
+func TestEveryFormatBecomesAPage(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		w, h int
 		kind string
-		how  string // behind the format, as it is
+		how  string // after the format, as it is
 	}{
 		"bmp_1bpp.bmp":                        {96, 73, "png", ""},
 		"bmp_4bpp.bmp":                        {96, 73, "png", ""},
@@ -108,7 +109,8 @@ func riff(body []byte) []byte {
 	return append(append(file, "WEBP"...), body...)
 }
 
-func TestAnimatedWebP(t *testing.T) {
+func TestFirstPictureOfAnAnimatedWebPIsThePage(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"video-001.lossy.webp", "gopher-doc.4bpp.lossless.webp", "yellow_rose.lossy-with-alpha.webp"} {
 		still := testFile(t, name)
 		_, want := converted(t, still, 100)
@@ -122,7 +124,8 @@ func TestAnimatedWebP(t *testing.T) {
 	}
 }
 
-func TestWebPOrientation(t *testing.T) {
+func TestWebPIsTurnedUpright(t *testing.T) {
+	t.Parallel()
 	for _, before := range []string{"", "Exif\x00\x00"} {
 		chunks, err := webpChunks(testFile(t, "video-001.lossy.webp"))
 		if err != nil {
@@ -137,8 +140,9 @@ func TestWebPOrientation(t *testing.T) {
 	}
 }
 
-// TestTransparentGIF: what is clear is white, and the first frame is the page even if the screen is larger.
-func TestTransparentGIF(t *testing.T) {
+// TestTransparentGIFIsLaidOnWhite: what is clear is white, and the first frame is the page even if the screen is larger.
+func TestTransparentGIFIsLaidOnWhite(t *testing.T) {
+	t.Parallel()
 	frame := image.NewPaletted(image.Rect(10, 20, 40, 60), color.Palette{color.RGBA{}, color.Black, color.White})
 	frame.SetColorIndex(11, 21, 1)
 	var b bytes.Buffer
@@ -165,7 +169,8 @@ func tiffOf(t testing.TB, n0, n int) []byte {
 	return pagetest.TIFF(binary.LittleEndian, pictures...)
 }
 
-func TestOrientationOfTIFF(t *testing.T) {
+func TestTIFFIsTurnedUpright(t *testing.T) {
+	t.Parallel()
 	src := pagetest.Paper(90, 60, 9)
 	for o := orientation(1); o <= 8; o++ {
 		m := drawn(image.NewGray, stored(src, o))

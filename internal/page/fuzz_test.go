@@ -68,10 +68,10 @@ func FuzzEngines(f *testing.F) {
 		}
 	}
 	child := decoder.child
-	defer func() { child.Patience = patience }()
-	started, starting, wait := make(chan error, 1), false, time.Hour
+	defer func(before time.Duration) { child.Patience = before }(child.Patience)
+	started, starting, wait, decoding := make(chan error, 1), false, time.Hour, time.Hour
 	if flag.Lookup("test.fuzz").Value.String() != "" {
-		wait = 5 * time.Second // the fuzzer ends a process that is busy with one input for 10
+		wait, decoding = 5*time.Second, 4*time.Second // the fuzzer ends a process that is busy with one input for 10
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		engine := engineFor(data)
@@ -95,7 +95,7 @@ func FuzzEngines(f *testing.F) {
 		if !child.Started(engine) {
 			t.Skip("it was another one that started")
 		}
-		child.Patience = 4 * time.Second // what is slow is no finding
+		child.Patience = decoding // what is slow is no finding
 		err := keepsPromises(t, data, 300, false)
 		if _, told := errors.AsType[*sandbox.Error](err); err != nil && kindOf(err) == "" && !told {
 			t.Fatal(err)

@@ -47,7 +47,7 @@ func gifPicture(s *stream) (picture, error) {
 	if interlaced := b[8]&0x40 != 0; interlaced {
 		memory *= 2
 	}
-	return &streamed{decoder: gif.Decode, header: header{width: w, height: h, orientation: upright, memory: memory}}, nil
+	return &streamed{decoding: gif.Decode, header: header{width: w, height: h, orientation: upright, memory: memory}}, nil
 }
 
 // skipColours passes over the table of colours that flags announce.

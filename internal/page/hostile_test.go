@@ -109,8 +109,8 @@ func pdfCases() (all []hostile) {
 	text := pagetest.Text("x")
 	sound := pagetest.PDF("", []pagetest.PDFPage{text})
 	first := pagetest.FirstFree(1)
-	one := func(leaf pagetest.PDFPage, more ...string) []byte {
-		return pagetest.PDF("", []pagetest.PDFPage{leaf}, more...)
+	one := func(page pagetest.PDFPage, more ...string) []byte {
+		return pagetest.PDF("", []pagetest.PDFPage{page}, more...)
 	}
 	add("PDF, only its first line", []byte("%PDF-1.7\n"), Corrupt)
 	add("PDF, half", sound[:len(sound)/2], Corrupt, "")
@@ -143,6 +143,7 @@ func pdfCases() (all []hostile) {
 // TestHostileFilesEndWell: each ends as it should, all of them in one process, whose memory and that of its decoder are together
 // under 512 MiB. That each ends soon is seen by the bytes that are read and allocated; the decoder has patience as its limit.
 func TestHostileFilesEndWell(t *testing.T) {
+	t.Parallel() // in a process of its own
 	pagetest.Capped(t, 512<<20, func() { endAll(t) }, decoder.Close)
 }
 

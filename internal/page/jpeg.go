@@ -125,7 +125,7 @@ func (h *jpegHeader) picture() (picture, error) {
 		return nil, corrupt("broken JPEG: no frame", nil)
 	}
 	channels := len(h.frame.Components)
-	p := streamed{decoder: jpeg.Decode, header: header{width: h.frame.Width, height: h.frame.Height, orientation: h.orientation,
+	p := streamed{decoding: jpeg.Decode, header: header{width: h.frame.Width, height: h.frame.Height, orientation: h.orientation,
 		gray: channels == 1, lossy: true, memory: h.memory()}}
 	if channels == 4 {
 		p.changes = []string{"CMYK to RGB"}

@@ -33,21 +33,23 @@ func (l Limits) check() error {
 	return nil
 }
 
-// Budget is the account of one Pages in a memory budget that it shares with others. It holds a number of bytes, 0 at first or
-// what its owner has acquired before. All arguments are that number as it shall be, not by how much it changes, and rather too
-// high: before a decoder runs what it needs at its peak, after it what is left, which is the object's own bytes for a file of
-// pages (TIFF, PDF) until Close, else 0. Finished pages are not counted.
+// Budget accounts for the memory of one Pages, in bytes, out of an amount that is shared with others. An account may hold
+// something before Split is called: a guess at what the object will need. Every argument is the total that the account holds
+// afterwards, not a difference. Totals are rather too high: before a decoder runs they cover its peak, once it has run what stays
+// in memory, which is nothing or, for a file of pages (TIFF, PDF) until Close, the object's own bytes. Finished pages are not
+// counted.
 //
-// Split, Page and Close call it, never concurrently for one Pages.
+// Calls for one Pages come from Split, Page and Close, and never overlap.
 type Budget interface {
-	// Acquire makes it n bytes. For more than it holds it may block, until ctx ends; it then holds nothing while it waits, so
-	// that accounts cannot wait for each other, and Pages keeps nothing in memory by then. An error is returned to the caller
-	// as it is, and leaves the account with nothing. The error for more than can ever be acquired is an *Error of kind TooLarge.
+	// Acquire returns once the account holds n bytes. If it holds as many already, it does not block. Otherwise it releases all
+	// that it holds and then waits for n bytes, so that no two accounts wait for each other; Pages has nothing in memory then. It
+	// fails with ctx's error, or with an *Error of kind TooLarge if n bytes are never to be had. Split and Page return its error
+	// as it is, after they have shrunk the account to nothing.
 	Acquire(ctx context.Context, n int64) error
-	// TryGrow makes it n bytes unless it holds more, and reports whether that was possible at once. Otherwise nothing changes,
-	// and the object is read again for the next page.
+	// TryGrow reports whether the account holds n bytes or more, or got them without waiting. If not, nothing changes, and Pages
+	// drops the object's bytes before it calls Acquire.
 	TryGrow(n int64) bool
-	// Shrink makes it n bytes unless it holds less. It does not block.
+	// Shrink releases what the account holds above n bytes. It does not block.
 	Shrink(n int64)
 }
 

@@ -9,6 +9,9 @@ import (
 	"image"
 	"image/color"
 	"io"
+	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +21,7 @@ import (
 var errRefused = errors.New("no memory for you")
 
 func TestConvertedPage(t *testing.T) {
+	t.Parallel()
 	text := pagetest.Paper(620, 877, 12)
 	bilevel := image.NewPaletted(text.Rect, color.Palette{color.Black, color.White})
 	for i, v := range text.Pix {
@@ -68,8 +72,9 @@ func shades(m image.Image) int {
 	return len(seen)
 }
 
-// TestEveryFile makes a page of each file, halved, and compares it with the area average of what the decoder gives.
-func TestEveryFile(t *testing.T) {
+// TestConvertedPageIsTheAreaAverage makes a page of each file, halved, and compares it with the area average of what the decoder gives.
+func TestConvertedPageIsTheAreaAverage(t *testing.T) {
+	t.Parallel()
 	for name, data := range testFiles(t, "*g") {
 		want, _, werr := image.Decode(bytes.NewReader(data))
 		if werr != nil {
@@ -87,7 +92,8 @@ func TestEveryFile(t *testing.T) {
 	}
 }
 
-func TestYCCK(t *testing.T) {
+func TestYCCKLooksAsDecoded(t *testing.T) {
+	t.Parallel()
 	data := testFile(t, "video-001.cmyk.jpeg")
 	at := bytes.Index(data, []byte("Adobe")) + 11
 	data[at] = 2 - data[at] // the other of CMYK and YCCK
@@ -101,8 +107,9 @@ func TestYCCK(t *testing.T) {
 	}
 }
 
-// TestOrientationsLookTheSame: a camera held in eight ways gives one page.
-func TestOrientationsLookTheSame(t *testing.T) {
+// TestEveryOrientationGivesTheSamePage: a camera held in eight ways gives one page.
+func TestEveryOrientationGivesTheSamePage(t *testing.T) {
+	t.Parallel()
 	src := image.NewRGBA(image.Rect(0, 0, 321, 203))
 	copy(src.Pix, pagetest.Screen(pagetest.Paper(321, 203, 14)).Pix)
 	var first *Page
@@ -166,13 +173,14 @@ func withSomething(data []byte) []byte {
 }
 
 func TestBudgetErrorComesBack(t *testing.T) {
+	t.Parallel()
 	lim := wide(50)
 	lim.Budget = &ledger{refuse: errRefused}
 	o := newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9)))
 	if _, _, err := only(t, o, lim); err != errRefused {
 		t.Error(err)
 	}
-	if o.read.Load() > chunk || o.closes.Load() != 1 {
+	if o.read.Load() > readSize || o.closes.Load() != 1 {
 		t.Errorf("%d bytes read, %d closes", o.read.Load(), o.closes.Load())
 	}
 }
@@ -214,5 +222,257 @@ func TestPanicIsNoFaultOfTheObject(t *testing.T) {
 		if err := ps.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestDamagedPhotoShowsWhatIsLeft: a photo whose upload broke off shows as far as it goes, and says so.
+func TestDamagedPhotoShowsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(600, 800, 14)))
+	_, want := converted(t, whole, 300)
+	for name, data := range map[string][]byte{"cut off": whole[:len(whole)*2/3],
+		"broken": append(bytes.Clone(whole[:len(whole)*2/3]), bytes.Repeat([]byte{0xff, 0xd8}, len(whole)/6)...)} {
+		for _, size := range []int64{int64(len(data)), -1} {
+			l := &ledger{}
+			lim := wide(300)
+			lim.Budget = l
+			o := newObject(data)
+			o.size = size
+			pg, b, err := only(t, o, lim)
+			if err != nil || !slices.Equal(pg.Warnings, []string{WarnDamaged}) || !strings.HasSuffix(pg.How, "left empty") || l.held != 0 {
+				t.Fatalf("%s: %+v %v", name, pg, err)
+			}
+			_, got := converted(t, b, 300)
+			if _, psnr := differ(crop(got, 120), averaged(crop(want, 120), 225, 120)); psnr < 25 {
+				t.Errorf("%s: the upper part is off: %.1f dB", name, psnr)
+			}
+			if o.opens.Load() != o.closes.Load() {
+				t.Errorf("%s: %d opens, %d closes", name, o.opens.Load(), o.closes.Load())
+			}
+		}
+	}
+}
+
+// TestNothingLeftIsCorrupt: what shows nothing stays corrupt, never blank.
+func TestNothingLeftIsCorrupt(t *testing.T) {
+	t.Parallel()
+	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(600, 800, 14)))
+	at := bytes.Index(whole, []byte{0xff, 0xda}) + 14
+	for _, n := range []int{at, at + 1, at + 8} {
+		if _, _, err := only(t, newObject(whole[:n]), wide(300)); kindOf(err) != Corrupt {
+			t.Errorf("%d bytes after the header: %v", n-at, err)
+		}
+	}
+}
+
+// crop is the upper part of a picture.
+func crop(m image.Image, h int) image.Image {
+	return m.(interface {
+		SubImage(image.Rectangle) image.Image
+	}).SubImage(image.Rect(0, 0, m.Bounds().Dx(), h))
+}
+
+// TestLargePicturesTakeTheMemoryOfOne: large pictures one after the other take the memory of one, even where the collector never comes by itself.
+func TestLargePicturesTakeTheMemoryOfOne(t *testing.T) {
+	data := pagetest.EncodePNG(image.NewGray(image.Rect(0, 0, large>>12, 1<<12)))
+	runtime.GC()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 4 {
+		if _, _, err := only(t, newObject(data), wide(16)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if held := int64(after.HeapAlloc) - int64(before.HeapAlloc); held > 2*large {
+		t.Errorf("%d MiB", held>>20)
+	}
+}
+
+// passing are files that need nothing.
+func passing(t testing.TB) map[string][]byte {
+	text := pagetest.Paper(300, 400, 12)
+	gray16 := testFile(t, "basn0g08.png")
+	files := map[string][]byte{
+		"gray PNG": pagetest.EncodePNG(text), "RGB PNG": pagetest.EncodePNG(pagetest.Screen(text)), "gray JPEG": pagetest.EncodeJPEG(text),
+		"photo": pagetest.EncodeJPEG(pagetest.Photo(text)), "photo with Exif 1": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(text)), pagetest.ExifSegment(1)),
+		"small PNG": gray16,
+	}
+	for _, name := range []string{"basn0g01-30.png", "basn3p02.png", "basn3p04-31i.png", "video-001.progressive.jpeg",
+		"video-001.rgb.jpeg", "video-005.gray.q50.2x2.jpeg", "video-001.q50.411.jpeg", "video-001.restart2.jpeg"} {
+		files[name] = testFile(t, name)
+	}
+	return files
+}
+
+func TestRightPagesPassThrough(t *testing.T) {
+	t.Parallel()
+	for name, data := range passing(t) {
+		o := newObject(data)
+		ps, err := Split(t.Context(), o.source(), wide(1540))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		pg, _, err := ps.Page(t.Context(), 1)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if read := o.read.Load(); read > readSize || o.opens.Load() != 1 {
+			t.Errorf("%s: %d bytes of %d read before Open, %d opens", name, read, len(data), o.opens.Load())
+		}
+		cfg, format, _ := image.DecodeConfig(bytes.NewReader(data))
+		if pg.How != "passed through" || pg.Size != int64(len(data)) || pg.Type != "image/"+format || pg.Number != 1 ||
+			pg.Width != cfg.Width || pg.Height != cfg.Height || pg.Blank || pg.Warnings != nil {
+			t.Errorf("%s: %+v", name, pg)
+		}
+		for try := range int64(3) { // a request that is retried reads it again
+			b, err := content(pg)
+			if err != nil || !bytes.Equal(b, data) {
+				t.Errorf("%s: %d bytes of %d, %v", name, len(b), len(data), err)
+			}
+			if o.opens.Load() != try+1 || o.closes.Load() != try+1 {
+				t.Errorf("%s, try %d: %d opens, %d closes", name, try, o.opens.Load(), o.closes.Load())
+			}
+		}
+		if err := ps.Close(); err != nil || o.closes.Load() != 3 {
+			t.Errorf("%s: %v, %d closes", name, err, o.closes.Load())
+		}
+		if b, err := content(pg); err != nil || !bytes.Equal(b, data) { // also after Close
+			t.Errorf("%s: after Close %d bytes of %d, %v", name, len(b), len(data), err)
+		}
+	}
+}
+
+func TestPassThroughNeedsNoMemory(t *testing.T) {
+	t.Parallel()
+	lim := wide(1540)
+	lim.Budget = &ledger{refuse: errRefused}
+	if _, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9))), lim); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPassThroughOfUnknownSize(t *testing.T) {
+	t.Parallel()
+	for name, data := range passing(t) {
+		o := newObject(data)
+		o.size = -1
+		l := &ledger{}
+		lim := wide(1540)
+		lim.Budget = l
+		pg, b, err := only(t, o, lim)
+		if err != nil || !bytes.Equal(b, data) || pg.Size != int64(len(data)) || pg.How != "passed through" {
+			t.Errorf("%s: %+v %v", name, pg, err)
+		}
+		if _, err := content(pg); err != nil || o.opens.Load() != 1 || o.closes.Load() != 1 {
+			t.Errorf("%s: %v, %d opens, %d closes", name, err, o.opens.Load(), o.closes.Load())
+		}
+		if l.held != 0 || l.most < 3*passMax {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
+}
+
+func TestTooManyBytesAreConverted(t *testing.T) {
+	t.Parallel()
+	data := append(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(200, 100, 9))), make([]byte, passMax)...)
+	for _, size := range []int64{int64(len(data)), -1} {
+		o := newObject(data)
+		o.size = size
+		pg, b, err := only(t, o, wide(1540))
+		if err != nil || len(b) > 1<<20 || pg.How != "encoded again" || pg.Width != 200 {
+			t.Errorf("declared %d: %+v %v", size, pg, err)
+		}
+		if o.opens.Load() != o.closes.Load() {
+			t.Errorf("declared %d: %d opens, %d closes", size, o.opens.Load(), o.closes.Load())
+		}
+	}
+}
+
+// TestPassedStreamReportsFailures reads as net/http does, no more than the declared bytes, and still has to see them.
+func TestPassedStreamReportsFailures(t *testing.T) {
+	t.Parallel()
+	data := pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(300, 400, 12), 5))
+	bad := errors.New("checksum wrong")
+	for name, c := range map[string]struct {
+		change func(*fakeObject)
+		is     error
+	}{
+		"checksum at the end": {func(o *fakeObject) { o.fail, o.failAt = bad, len(data) }, bad},
+		"in the middle":       {func(o *fakeObject) { o.fail, o.failAt = bad, len(data)/2 }, bad},
+		"shorter than said":   {func(o *fakeObject) { o.data = data[:len(data)-1] }, io.ErrUnexpectedEOF},
+		"longer than said":    {func(o *fakeObject) { o.data = append(data, 0) }, nil},
+	} {
+		o := newObject(data)
+		ps, err := Split(t.Context(), o.source(), wide(1540))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pg, _, err := ps.Page(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.change(o)
+		r, err := pg.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.CopyN(io.Discard, r, pg.Size)
+		if err == nil || c.is != nil && !errors.Is(err, c.is) || kindOf(err) != "" {
+			t.Errorf("%s: %v", name, err)
+		}
+		r.Close()
+		ps.Close()
+	}
+}
+
+func TestPassedObjectMustKeepItsSize(t *testing.T) {
+	t.Parallel()
+	o := newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9)))
+	pg, _, err := only(t, o, wide(1540))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.size++
+	if _, err := pg.Open(); !errors.Is(err, errSize) || o.closes.Load() != o.opens.Load() {
+		t.Error(err)
+	}
+}
+
+// TestCutOffPNGEndsWithAnError: of a PNG that passes and ends in the middle of its pixels the end is not given, with whatever size of reads;
+// one that lacks less may be whole, and passes.
+func TestCutOffPNGEndsWithAnError(t *testing.T) {
+	t.Parallel()
+	whole := testFile(t, "basn3p08.png")
+	pixels := bytes.Index(whole, []byte("IDAT")) + 4
+	end := bytes.Index(whole, []byte("IEND")) - 8 // of the pixels
+	for n := pixels; n <= len(whole); n++ {
+		for _, step := range []int{0, 1, 7} {
+			o := newObject(whole[:n])
+			o.step = step
+			pg, b, err := only(t, o, wide(1540))
+			if cut := n < end; cut != (kindOf(err) == Corrupt) || !cut && (err != nil || !bytes.Equal(b, whole[:n]) || pg.How != "passed through") {
+				t.Fatalf("%d bytes of %d, %d a read: %v", n, len(whole), step, err)
+			}
+			if cut := n < end; cut && len(b) >= n {
+				t.Fatalf("%d bytes of %d, %d a read: all of them were given", n, len(whole), step)
+			}
+		}
+		o := newObject(whole[:n])
+		o.size = -1
+		if _, _, err := only(t, o, wide(1540)); (n < end) != (kindOf(err) == Corrupt) {
+			t.Fatalf("%d bytes of %d, of unknown size: %v", n, len(whole), err)
+		}
+	}
+}
+
+// TestSourceErrorGoesBeforeACutOffFile: what the source says of itself goes before.
+func TestSourceErrorGoesBeforeACutOffFile(t *testing.T) {
+	t.Parallel()
+	o := newObject(testFile(t, "basn3p08.png")[:1000])
+	o.fail, o.failAt = io.ErrClosedPipe, 1000
+	if _, _, err := only(t, o, wide(1540)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Error(err)
 	}
 }

@@ -80,8 +80,8 @@ func (o *object) input(room int64) input {
 	return input{data: o.data, decoder: o.lim.Decoder, room: room}
 }
 
-// load has the bytes in o.data, memory for more bytes beside them, and an engine started, if one is named. After an
-// error nothing is loaded and nothing accounted for.
+// load has the bytes in o.data, memory for more bytes beside them, and an engine started, if one is named. After an error
+// nothing is loaded, and the caller settles.
 func (o *object) load(ctx context.Context, engine string, more int64) error {
 	if engine != "" {
 		if err := o.start(ctx, engine); err != nil {
@@ -92,7 +92,7 @@ func (o *object) load(ctx context.Context, engine string, more int64) error {
 	if o.data != nil && o.lim.Budget.TryGrow(plus(int64(len(o.data)), more)) {
 		return nil
 	}
-	o.unload()
+	o.data = nil
 	size := o.size
 	if size < 0 {
 		size = times(2, o.lim.MaxBytes) // a buffer that grows
@@ -102,7 +102,6 @@ func (o *object) load(ctx context.Context, engine string, more int64) error {
 	}
 	b, err := o.readWhole(ctx)
 	if err != nil {
-		o.unload()
 		return err
 	}
 	o.data, o.size = b, int64(len(b))
@@ -123,7 +122,7 @@ func (o *object) start(ctx context.Context, engine string) error {
 	if d.child.Started(engine) {
 		return nil
 	}
-	o.unload()
+	o.data = nil
 	err := o.acquire(ctx, startMemory)
 	for n := int64(startMemory / 2); isTooLarge(err) && n > 1<<20; n /= 2 {
 		err = o.acquire(ctx, n)
@@ -167,7 +166,7 @@ func (o *object) readAtMost(ctx context.Context, most int64) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// acquire accounts for n bytes. Nothing may be loaded.
+// acquire accounts for n bytes, whatever was accounted for. Nothing may be loaded: it may wait.
 func (o *object) acquire(ctx context.Context, n int64) error {
 	begun := time.Now()
 	defer func() { o.waited += time.Since(begun) }()

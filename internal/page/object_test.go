@@ -26,7 +26,8 @@ func pagesOf(t testing.TB, ps *Pages) (pages []*Page) {
 	return pages
 }
 
-func TestManyPages(t *testing.T) {
+func TestPagesOfOneFileShareItsBytes(t *testing.T) {
+	t.Parallel()
 	for name, data := range map[string][]byte{"TIFF": tiffOf(t, 100, 5), "PDF": pdfOf(5)} {
 		for _, size := range []int64{int64(len(data)), -1} {
 			o := newObject(data)
@@ -56,15 +57,14 @@ func TestManyPages(t *testing.T) {
 
 // pdfOf is a PDF of pages, page n saying its number.
 func pdfOf(n int) []byte {
-	var leaves []pagetest.PDFPage
+	var pages []pagetest.PDFPage
 	for i := range n {
-		leaves = append(leaves, pagetest.Text(fmt.Sprintf("This is page %d", i+1)))
+		pages = append(pages, pagetest.Text(fmt.Sprintf("This is page %d", i+1)))
 	}
-	return pagetest.PDF("", leaves)
+	return pagetest.PDF("", pages)
 }
 
 // TestWaitingObjectKeepsNothing: where memory is short the file is dropped and read again, and all pages are made nevertheless.
-// The ledger panics where memory is waited for while some is held.
 func TestWaitingObjectKeepsNothing(t *testing.T) {
 	t.Parallel()
 	data := tiffOf(t, 100, 4)
@@ -82,6 +82,11 @@ func TestWaitingObjectKeepsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		l.waits = func() {
+			if ps.data != nil {
+				t.Errorf("%s: it waits for memory while the file is in memory", c.name)
+			}
+		}
 		for n := 1; n <= 4; n++ {
 			if n == c.shortFrom {
 				l.others = l.total
@@ -96,8 +101,34 @@ func TestWaitingObjectKeepsNothing(t *testing.T) {
 	}
 }
 
+// TestGuessServesTheFirstAcquire: what the account holds before Split is not released before something else is acquired for it,
+// so that an object that was admitted with enough does not wait.
+func TestGuessServesTheFirstAcquire(t *testing.T) {
+	t.Parallel()
+	for name, data := range map[string][]byte{
+		"converted PNG": pagetest.EncodePNG(pagetest.Paper(100, 100, 9)), "TIFF": tiffOf(t, 100, 2), "WebP": testFile(t, "video-001.lossy.webp"),
+		"PNG that passes": testFile(t, "basn0g08.png"),
+	} {
+		l := &ledger{held: 1 << 30}
+		l.waits = func() {
+			t.Errorf("%s: it waits for %d bytes and holds %d", name, l.acquired[len(l.acquired)-1], l.held)
+		}
+		ps, err := Split(t.Context(), newObject(data).source(), l.limits(60))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if _, _, err := ps.Page(t.Context(), 1); err != nil || l.held > int64(len(data)) {
+			t.Errorf("%s: %v, %d bytes held after it", name, err, l.held)
+		}
+		if err := ps.Close(); err != nil || l.held != 0 {
+			t.Errorf("%s: %v, %d bytes held after Close", name, err, l.held)
+		}
+	}
+}
+
 // TestPageFailsAlone: what is wrong with one page of several is that page's.
 func TestPageFailsAlone(t *testing.T) {
+	t.Parallel()
 	good := pagetest.Gray(pagetest.Paper(80, 60, 9), 60)
 	tiff := pagetest.TIFF(binary.LittleEndian, good, good.With(259, 3, 50000), good.With(256, 4, 1<<20).With(257, 4, 1<<20), good.With(278, 4, 1))
 	broken := []byte(strings.Replace(string(pdfOf(3)), "/Kids [4 0 R 6 0 R", "/Kids [4 0 R 77 0 R", 1))
@@ -128,7 +159,8 @@ func TestPageFailsAlone(t *testing.T) {
 	}
 }
 
-func TestMaxPages(t *testing.T) {
+func TestTooManyPages(t *testing.T) {
+	t.Parallel()
 	for name, data := range map[string][]byte{"TIFF": tiffOf(t, 20, 3), "PDF": pdfOf(3)} {
 		lim := wide(60)
 		lim.MaxPages = 2
@@ -143,7 +175,8 @@ func TestMaxPages(t *testing.T) {
 	}
 }
 
-func TestEncrypted(t *testing.T) {
+func TestLockedPDFIsEncrypted(t *testing.T) {
+	t.Parallel()
 	for password, want := range map[string]Kind{"x": Encrypted, "": ""} {
 		_, _, err := only(t, newObject(pagetest.Locked(password, pagetest.Text("secret"))), wide(60))
 		if kindOf(err) != want || err != nil && want == "" {
@@ -164,7 +197,7 @@ func TestStartAcquiresMemory(t *testing.T) {
 		{200 << 20, []int64{startMemory, startMemory / 2}},
 		{100 << 20, []int64{startMemory, startMemory / 2, startMemory / 4}},
 	} {
-		d := NewDecoder()
+		d := newDecoder()
 		for range 2 {
 			l := &ledger{total: c.total}
 			lim := l.limits(60)
@@ -218,8 +251,8 @@ func calledPages(t *testing.T, lim Limits, fs ...func(ctx context.Context, in in
 	return p
 }
 
-// TestRooms: an engine that needs more room is given more, the next page has it at once, and in the end it is too large.
-func TestRooms(t *testing.T) {
+// TestEngineGetsMoreRoom: an engine that needs more room is given more, the next page has it at once, and in the end it is too large.
+func TestEngineGetsMoreRoom(t *testing.T) {
 	t.Parallel()
 	needs, tried := int64(100), []int64(nil)
 	f := func(_ context.Context, in input) error {
@@ -247,7 +280,7 @@ func TestRooms(t *testing.T) {
 // TestEndlessPageFailsAlone: a page whose decoding does not end fails, its process is ended, and the pages around it are made.
 func TestEndlessPageFailsAlone(t *testing.T) {
 	t.Parallel()
-	d := NewDecoder()
+	d := newDecoder()
 	defer d.Close()
 	l := &ledger{}
 	lim := l.limits(60)
@@ -257,8 +290,9 @@ func TestEndlessPageFailsAlone(t *testing.T) {
 		return err
 	}
 	p := calledPages(t, lim, works, func(ctx context.Context, in input) error {
+		before := d.child.Patience
 		d.child.Patience = time.Millisecond
-		defer func() { d.child.Patience = patience }()
+		defer func() { d.child.Patience = before }()
 		_, err := in.decoder.call(ctx, "hang", in.data, in.room)
 		return err
 	}, works)

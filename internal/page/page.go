@@ -69,7 +69,7 @@ func Split(ctx context.Context, src Source, lim Limits) (*Pages, error) {
 
 // readHeader finds the only page of a picture that is read from front to back.
 func (p *Pages) readHeader(ctx context.Context, s *stream) error {
-	pic, err := p.format.header(s)
+	pic, err := p.format.read(s)
 	if err == nil {
 		err = p.checkSize(pic)
 	}

@@ -13,7 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-func TestNotAnImage(t *testing.T) {
+func TestOtherFilesAreUnsupported(t *testing.T) {
+	t.Parallel()
 	rle := append([]byte("BM"), make([]byte, 60)...)
 	rle[14], rle[18], rle[22], rle[26], rle[28], rle[30] = 40, 9, 9, 1, 8, 1
 	for want, data := range map[string]string{
@@ -44,7 +45,8 @@ func TestNotAnImage(t *testing.T) {
 	}
 }
 
-func TestUnsupportedJPEG(t *testing.T) {
+func TestUnsupportedJPEGSaysWhy(t *testing.T) {
+	t.Parallel()
 	good := testFile(t, "video-001.q50.420.jpeg")
 	at := bytes.Index(good, []byte{0xff, 0xc0})
 	for name, c := range map[string]struct {
@@ -79,7 +81,8 @@ func TestUnsupportedJPEG(t *testing.T) {
 	}
 }
 
-func TestBrokenHeaders(t *testing.T) {
+func TestBrokenHeadersAreCorrupt(t *testing.T) {
+	t.Parallel()
 	jpg, pngFile := testFile(t, "video-001.q50.420.jpeg"), testFile(t, "basn3p02.png")
 	frame := pagetest.JPEGSegment(0xc0, []byte{8, 0, 9, 0, 9, 1, 1, 0x11, 0})
 	impossible := bytes.Clone(pngFile)
@@ -103,7 +106,8 @@ func TestBrokenHeaders(t *testing.T) {
 	}
 }
 
-func TestMaxPixels(t *testing.T) {
+func TestTooManyPixels(t *testing.T) {
+	t.Parallel()
 	lim := wide(16)
 	lim.MaxPixels = 100 * 80
 	if _, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(100, 80, 9))), lim); err != nil {
@@ -116,6 +120,7 @@ func TestMaxPixels(t *testing.T) {
 }
 
 func TestImpossibleLimits(t *testing.T) {
+	t.Parallel()
 	for _, change := range []func(*Limits){
 		func(l *Limits) { l.Edge = 0 }, func(l *Limits) { l.Edge = 65536 }, func(l *Limits) { l.MaxBytes = 0 },
 		func(l *Limits) { l.MaxPixels = -1 }, func(l *Limits) { l.MaxPages = 0 },
@@ -128,7 +133,8 @@ func TestImpossibleLimits(t *testing.T) {
 	}
 }
 
-func TestPageNumbers(t *testing.T) {
+func TestPageNumbersOutOfRange(t *testing.T) {
+	t.Parallel()
 	ps, err := Split(t.Context(), newObject(pagetest.EncodePNG(image.NewGray(image.Rect(0, 0, 3, 3)))).source(), wide(16))
 	if err != nil || ps.Len() != 1 {
 		t.Fatal(err)
@@ -147,6 +153,7 @@ func TestPageNumbers(t *testing.T) {
 
 // TestPagesAreSafeForConcurrentUse makes the same page many times at once, decoded and passed, while they are closed.
 func TestPagesAreSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
 	data := pagetest.EncodePNG(pagetest.Screen(pagetest.Paper(200, 100, 12)))
 	for _, edge := range []int{50, 1540} {
 		l := &ledger{}
@@ -196,6 +203,7 @@ func (blocking) TryGrow(int64) bool { return false }
 func (blocking) Shrink(int64)       {}
 
 func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
+	t.Parallel()
 	lim := wide(16)
 	entered, leave := make(chan struct{}), make(chan struct{})
 	lim.Budget = blocking{entered, leave}
@@ -222,6 +230,7 @@ func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
 
 // TestCloseWhileReading is what net/http does with a body when a request is given up.
 func TestCloseWhileReading(t *testing.T) {
+	t.Parallel()
 	pg, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(300, 300, 12))), wide(1540))
 	if err != nil {
 		t.Fatal(err)
@@ -240,6 +249,7 @@ func TestCloseWhileReading(t *testing.T) {
 }
 
 func TestErrorWords(t *testing.T) {
+	t.Parallel()
 	inner := errors.New("bad filter")
 	e := &Error{Kind: Corrupt, Msg: "broken PNG", Err: inner}
 	if e.Error() != "broken PNG: bad filter" || !errors.Is(e, inner) || (&Error{Msg: "empty"}).Error() != "empty" {

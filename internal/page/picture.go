@@ -94,10 +94,10 @@ func fit(width, height, edge int) (w, h int) {
 // streamed is a picture that a decoder reads from front to back.
 type streamed struct {
 	header
-	decoder func(io.Reader) (image.Image, error)
+	decoding func(io.Reader) (image.Image, error)
 }
 
-func (p *streamed) decode(_ context.Context, in input) (image.Image, error) { return p.decoder(in.r) }
+func (p *streamed) decode(_ context.Context, in input) (image.Image, error) { return p.decoding(in.r) }
 
 // plus and times stop at the largest number, so that a header cannot make an estimate wrap around.
 func plus(a, b int64) int64 {

@@ -80,7 +80,7 @@ func chunkBody(s *stream, kind string, n int64) ([]byte, error) {
 	var body []byte
 	sum := crc32.ChecksumIEEE([]byte(kind))
 	for n > 0 {
-		b, err := s.Next(int(min(n, chunk)))
+		b, err := s.Next(int(min(n, readSize)))
 		if err != nil {
 			return nil, err
 		}
@@ -140,7 +140,7 @@ func (h *pngHeader) picture() (picture, error) {
 	if h.colour == pngPalette && !h.palette {
 		return nil, corrupt("broken PNG: no palette", nil)
 	}
-	p := &streamed{decoder: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: h.orientation,
+	p := &streamed{decoding: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: h.orientation,
 		gray: h.colour == pngGray && !h.transparent, memory: h.memory()}}
 	if h.transparent || h.colour == pngGrayAlpha || h.colour == pngRGBAlpha {
 		p.changes = append(p.changes, "laid on white")

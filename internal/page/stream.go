@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// chunk is how much is read at a time while looking for the header.
-	chunk = 4 << 10
+	// readSize is how much is read at a time while looking for the header.
+	readSize = 4 << 10
 	// headMax bounds what is kept of a header so that it can be read again. Phone cameras write up to 100 KiB in front of
 	// the picture (Exif with a thumbnail, colour profile). With more than this the source is opened a second time instead.
 	headMax = 256 << 10
@@ -124,16 +124,16 @@ func (s *stream) peek(n int) []byte {
 	return s.head[s.pos:min(s.pos+n, len(s.head))]
 }
 
-// more keeps another chunk. Past headMax it forgets what is read.
+// more keeps another readSize bytes. Past headMax it forgets what is read.
 func (s *stream) more() {
-	if len(s.head)+chunk > headMax {
+	if len(s.head)+readSize > headMax {
 		s.lost = true
 	}
 	if s.lost {
 		s.head, s.pos = s.head[:copy(s.head, s.head[s.pos:])], 0
 	}
 	end := len(s.head)
-	s.head = append(s.head, make([]byte, chunk)...)
+	s.head = append(s.head, make([]byte, readSize)...)
 	n, _ := s.fetch(s.head[end:])
 	s.head = s.head[:end+n]
 }
@@ -151,10 +151,10 @@ func (s *stream) Next(n int) ([]byte, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// skip reads n bytes and keeps at most a chunk of them beyond headMax.
+// skip reads n bytes and keeps at most readSize of them beyond headMax.
 func (s *stream) skip(n int64) error {
 	for n > 0 {
-		b, err := s.Next(int(min(n, chunk)))
+		b, err := s.Next(int(min(n, readSize)))
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func TestNextMarker(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
-		rest string // behind the first marker
+		rest string // after the first marker
 		want []byte
 		err  error
 	}{

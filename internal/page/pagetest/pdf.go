@@ -25,14 +25,13 @@ func Text(lines ...string) PDFPage {
 	return PDFPage{Width: 595, Height: 842, Content: b.String()}
 }
 
-// Scan is a page that shows a JPEG of w x h pixels, all over it. colour is "DeviceGray" or "DeviceRGB"; the picture is added
-// to the file with More.
+// Scan is a page of width x height points with the picture all over it that is the object of that number.
 func Scan(width, height int, object int) PDFPage {
 	return PDFPage{Width: width, Height: height, Content: fmt.Sprintf("%d 0 0 %d 0 0 cm /Im Do\n", width, height),
 		Resources: fmt.Sprintf("/XObject << /Im %d 0 R >>", object)}
 }
 
-// FirstFree is the number of the first object that More gives for n pages.
+// FirstFree is the number of the first object beside n pages.
 func FirstFree(n int) int { return 4 + 2*n }
 
 // Stream is an object with a body.

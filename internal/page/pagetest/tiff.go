@@ -135,7 +135,7 @@ func CMYK(m image.Image) Picture {
 	return p
 }
 
-// JPEG is a picture as scanners write it: strips of rows, each a JPEG without its tables, which stand in a tag.
+// JPEG is a picture as scanners write it: strips of rows, each a JPEG without its tables, which are in a tag.
 func JPEG(m interface {
 	image.Image
 	SubImage(image.Rectangle) image.Image

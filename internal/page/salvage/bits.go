@@ -1,6 +1,6 @@
 package salvage
 
-// table is a Huffman table: codes in the order of their length, and what they stand for.
+// table is a Huffman table: codes in the order of their length, and what they mean.
 type table struct {
 	counts  [17]int // codes of each length
 	symbols []byte

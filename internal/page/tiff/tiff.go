@@ -18,7 +18,7 @@ var ErrTooMany = errors.New("tiff: too many pages")
 // maxTags is more than any writer puts into one directory.
 const maxTags = 4096
 
-// Pages lists the pages of the file b, without thumbnails. A chain of directories that breaks off gives a last page with
+// Pages lists the pages of the file b, without thumbnails. A chain of directories that breaks off has a last page with
 // Err, so that what is lost shows; one that runs in a circle ends. Errors: FormatError or ErrTooMany.
 func Pages(b []byte, most int) ([]Page, error) {
 	order, at, err := readFileHeader(b)

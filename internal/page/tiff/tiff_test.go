@@ -75,8 +75,9 @@ func pages(t *testing.T, b []byte) []tiff.Page {
 	return p
 }
 
-// TestFiles decodes real files as golang.org/x/image/tiff does by itself.
-func TestFiles(t *testing.T) {
+// TestFilesDecodeAsByTheDecoder decodes real files as golang.org/x/image/tiff does by itself.
+func TestFilesDecodeAsByTheDecoder(t *testing.T) {
+	t.Parallel()
 	names, _ := filepath.Glob("../testdata/*.tiff")
 	if len(names) < 10 {
 		t.Fatal(names)
@@ -101,9 +102,10 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestMade are kinds that scanners and design programs write and the decoder by itself refuses, and all of them together as
+// TestScannersFilesDecode are kinds that scanners and design programs write and the decoder by itself refuses, and all of them together as
 // pages of one file.
-func TestMade(t *testing.T) {
+func TestScannersFilesDecode(t *testing.T) {
+	t.Parallel()
 	g, c, y := gray(70, 50), colours(70, 50), planar(64, 48)
 	inverted := image.NewGray(g.Rect)
 	for i, v := range g.Pix {
@@ -163,8 +165,9 @@ func bilevel(m *image.Gray) *image.Gray {
 	return out
 }
 
-// TestRGBJPEG: strips that hold RGB say so nowhere but in the directory.
-func TestRGBJPEG(t *testing.T) {
+// TestJPEGOfRGBKeepsItsColours: strips that hold RGB say so nowhere but in the directory.
+func TestJPEGOfRGBKeepsItsColours(t *testing.T) {
+	t.Parallel()
 	y := planar(64, 48)
 	b := pagetest.TIFF(binary.LittleEndian, pagetest.JPEG(y, 48).With(262, 3, 2))
 	img, err := pages(t, b)[0].Decode(b)
@@ -176,15 +179,17 @@ func TestRGBJPEG(t *testing.T) {
 	}
 }
 
-// TestOnlyThumbnails: where there is nothing else, they are the pages.
-func TestOnlyThumbnails(t *testing.T) {
+// TestThumbnailsAloneArePages: where there is nothing else, they are the pages.
+func TestThumbnailsAloneArePages(t *testing.T) {
+	t.Parallel()
 	p := pages(t, pagetest.TIFF(binary.BigEndian, pagetest.Gray(gray(7, 5), 5).With(254, 4, 1)))
 	if len(p) != 1 || p[0].Width != 7 {
 		t.Errorf("%+v", p)
 	}
 }
 
-func TestOrientationAndMends(t *testing.T) {
+func TestOrientationAndChanges(t *testing.T) {
+	t.Parallel()
 	four := pagetest.CMYK(colours(8, 8)).With(262, 3, 2)
 	for _, c := range []struct {
 		name    string
@@ -211,7 +216,8 @@ func TestOrientationAndMends(t *testing.T) {
 	}
 }
 
-func TestUnsupported(t *testing.T) {
+func TestUnsupportedPagesSayWhy(t *testing.T) {
+	t.Parallel()
 	g := pagetest.Gray(gray(8, 8), 8)
 	for name, p := range map[string]pagetest.Picture{
 		"old JPEG": g.With(259, 3, 6), "Zstandard": g.With(259, 3, 50000), "compression 77": g.With(259, 3, 77),

@@ -9,7 +9,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-func TestBlank(t *testing.T) {
+func TestBlankPagesAreMarked(t *testing.T) {
+	t.Parallel()
 	white := image.NewGray(image.Rect(0, 0, 900, 700))
 	draw.Draw(white, white.Rect, image.White, image.Point{}, draw.Src)
 	cream := image.NewRGBA(white.Rect)
@@ -34,9 +35,10 @@ func TestBlank(t *testing.T) {
 	}
 }
 
-// TestFaintWriting shows the margin: writing on a page of A4 at 300 DPI, as the model gets it, and by how much it stands
-// out where the limit is 4.
-func TestFaintWriting(t *testing.T) {
+// TestFaintWritingIsNotBlank shows the margin: writing on a page of A4 at 300 DPI, as the model gets it, and by how much it differs
+// from the paper where the limit is 4.
+func TestFaintWritingIsNotBlank(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("large pages")
 	}

@@ -27,7 +27,7 @@ func pictureOf(t testing.TB, data []byte) (*format, picture, error) {
 		return nil, nil, err
 	}
 	if f.pages == nil {
-		pic, err := f.header(s)
+		pic, err := f.read(s)
 		return f, pic, err
 	}
 	lim := Limits{Edge: 1540, MaxBytes: 1 << 30, MaxPixels: 1 << 62, MaxPages: 100}
@@ -98,9 +98,9 @@ func TestHeaderListsChanges(t *testing.T) {
 	}
 }
 
-// TestHeaderMemory compares the estimates with what the decoders allocate for files that lie about their size: they
+// TestHeaderMemoryCoversTheDecoder compares the estimates with what the decoders allocate for files that lie about their size: they
 // allocate for the declared size and then miss the data.
-func TestHeaderMemory(t *testing.T) {
+func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 	for name, data := range testFiles(t, "*[0-9pce]*g") {
 		if strings.HasPrefix(name, "invalid") {
 			continue
@@ -153,7 +153,7 @@ func TestMemoryPerPixel(t *testing.T) {
 	}
 }
 
-func TestBombsEndEarly(t *testing.T) {
+func TestBombsEndAtTheirHeader(t *testing.T) {
 	progressive := testFile(t, "video-001.q50.420.progressive.jpeg")
 	for name, data := range map[string][]byte{
 		"progressive JPEG": pagetest.WithJPEGSize(progressive, 65500, 65500),
@@ -163,7 +163,7 @@ func TestBombsEndEarly(t *testing.T) {
 		o := newObject(append(data, make([]byte, 1<<20)...))
 		var err error
 		used := allocated(func() { _, err = Split(t.Context(), o.source(), wide(1540)) })
-		if kindOf(err) != TooLarge || used > 256<<10 || o.read.Load() > 2*chunk {
+		if kindOf(err) != TooLarge || used > 256<<10 || o.read.Load() > 2*readSize {
 			t.Errorf("%s: %v, allocated %d, read %d", name, err, used, o.read.Load())
 		}
 	}

@@ -27,6 +27,7 @@ func smallFiles(t testing.TB) map[string][]byte {
 }
 
 func TestCutOffAtEveryByte(t *testing.T) {
+	t.Parallel()
 	for name, data := range smallFiles(t) {
 		for _, n := range places(len(data)) {
 			want := Corrupt
@@ -42,7 +43,7 @@ func TestCutOffAtEveryByte(t *testing.T) {
 			if o.opens.Load() != o.closes.Load() {
 				t.Fatalf("%s cut to %d: left open", name, n)
 			}
-			// Passing, only a cut header can be seen; behind it the bytes go on as they are.
+			// Passing, only a cut header can be seen; after it the bytes go on as they are.
 			pg, b, err := only(t, o, wide(1540))
 			if err == nil && pg.How == "passed through" && len(b) != n || err != nil && kindOf(err) != want {
 				t.Fatalf("%s cut to %d of %d bytes, passing: %d bytes, %v", name, n, len(data), len(b), err)
@@ -72,6 +73,7 @@ func eitherSize(i, n int) int64 {
 
 // TestSourceErrorsComeBack: wherever the source fails, its own error is told, whatever the decoder makes of the rest.
 func TestSourceErrorsComeBack(t *testing.T) {
+	t.Parallel()
 	bad := errors.New("bucket on fire")
 	for name, data := range smallFiles(t) {
 		for _, n := range places(len(data) + 1) {
@@ -89,6 +91,7 @@ func TestSourceErrorsComeBack(t *testing.T) {
 
 // TestSourceErrorsOfAnyKind: an unexpected end is the source's to tell, too, if the source tells it.
 func TestSourceErrorsOfAnyKind(t *testing.T) {
+	t.Parallel()
 	data := pagetest.EncodePNG(pagetest.Screen(pagetest.Paper(40, 30, 5)))
 	for _, bad := range []error{io.ErrUnexpectedEOF, fmt.Errorf("read: %w", io.EOF), &Error{Kind: Corrupt}, context.Canceled} {
 		for n := range len(data) + 1 {
@@ -103,9 +106,10 @@ func TestSourceErrorsOfAnyKind(t *testing.T) {
 	}
 }
 
-// TestWrongBytesAreTheSourcesFaultFirst: bytes that went wrong on the way look like a broken file; the checksum at the end
+// TestSourceErrorGoesBeforeBrokenBytes: bytes that went wrong on the way look like a broken file; the checksum at the end
 // says which it is.
-func TestWrongBytesAreTheSourcesFaultFirst(t *testing.T) {
+func TestSourceErrorGoesBeforeBrokenBytes(t *testing.T) {
+	t.Parallel()
 	bad := errors.New("checksum wrong")
 	for name, data := range smallFiles(t) {
 		for _, i := range places(len(data)) {
@@ -122,6 +126,7 @@ func TestWrongBytesAreTheSourcesFaultFirst(t *testing.T) {
 }
 
 func TestOpenFails(t *testing.T) {
+	t.Parallel()
 	bad := errors.New("no such object")
 	src := Source{Open: func(context.Context) (io.ReadCloser, int64, error) { return nil, 0, bad }}
 	if _, err := Split(t.Context(), src, wide(10)); err != bad {
@@ -130,6 +135,7 @@ func TestOpenFails(t *testing.T) {
 }
 
 func TestSourceLiesAboutItsSize(t *testing.T) {
+	t.Parallel()
 	data := pagetest.EncodePNG(pagetest.Paper(300, 300, 12))
 	for _, by := range []int64{-int64(len(data)) + 1, -1, 1, 1000} {
 		o := newObject(data)
@@ -140,7 +146,8 @@ func TestSourceLiesAboutItsSize(t *testing.T) {
 	}
 }
 
-func TestSourceThatGivesNothing(t *testing.T) {
+func TestSourceWithoutProgress(t *testing.T) {
+	t.Parallel()
 	src := Source{Open: func(context.Context) (io.ReadCloser, int64, error) { return io.NopCloser(nothing{}), -1, nil }}
 	if _, err := Split(t.Context(), src, wide(10)); !errors.Is(err, io.ErrNoProgress) || kindOf(err) != "" {
 		t.Error(err)
@@ -151,7 +158,8 @@ type nothing struct{}
 
 func (nothing) Read([]byte) (int, error) { return 0, nil }
 
-func TestMaxBytes(t *testing.T) {
+func TestTooManyBytes(t *testing.T) {
+	t.Parallel()
 	data := pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(200, 200, 12), 9))
 	for name, c := range map[string]struct {
 		data []byte
@@ -182,5 +190,88 @@ func TestMaxBytes(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestContextEndsReading(t *testing.T) {
+	t.Parallel()
+	for name, data := range smallFiles(t) {
+		for _, edge := range []int{16, 1540} {
+			for at := int64(1); ; at++ {
+				ctx, cancel := context.WithCancel(t.Context())
+				o := newObject(data)
+				o.size, o.step = -1, 97
+				o.before = func() {
+					if o.reads.Load() == at {
+						cancel()
+					}
+				}
+				l := &ledger{}
+				lim := wide(edge)
+				lim.Budget = l
+				err := through(ctx, o, lim)
+				cancel()
+				if l.held != 0 {
+					t.Fatalf("%s to %d, read %d: %d bytes are not given back", name, edge, at, l.held)
+				}
+				if o.reads.Load() < at {
+					break
+				}
+				if err == nil && edge == 1540 && o.read.Load() == int64(len(data)) {
+					continue // it ended while the end was being read
+				}
+				if err != context.Canceled || o.opens.Load() != o.closes.Load() {
+					t.Fatalf("%s to %d, read %d: %v", name, edge, at, err)
+				}
+			}
+		}
+	}
+}
+
+// through is the way of an object to its page, with a context.
+func through(ctx context.Context, o *fakeObject, lim Limits) error {
+	ps, err := Split(ctx, o.source(), lim)
+	if err != nil {
+		return err
+	}
+	defer ps.Close()
+	_, _, err = ps.Page(ctx, 1)
+	return err
+}
+
+// TestContextEndsDecoding: a decoder that reads what is already buffered is stopped too.
+func TestContextEndsDecoding(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	o := newObject(pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(300, 300, 12), 9)))
+	s, err := open(ctx, o.source(), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := attentive{s, bytes.NewReader(make([]byte, 1<<20))}
+	if n, err := r.Read(make([]byte, 1<<20)); n != 1<<10 || err != nil {
+		t.Error(n, err)
+	}
+	cancel()
+	if n, err := r.Read(make([]byte, 1)); n != 0 || err != context.Canceled || s.verdict(io.ErrUnexpectedEOF) != context.Canceled {
+		t.Error(n, err)
+	}
+}
+
+func TestEndedContextEndsEveryCall(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	o := newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9)))
+	ps, err := Split(ctx, o.source(), wide(16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ps.Close()
+	cancel()
+	if _, _, err := ps.Page(ctx, 1); err != context.Canceled {
+		t.Error(err)
+	}
+	if _, err := Split(ctx, o.source(), wide(16)); err != context.Canceled || o.opens.Load() != 1 {
+		t.Error(err)
 	}
 }
