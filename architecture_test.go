@@ -34,15 +34,15 @@ func TestDependencies(t *testing.T) {
 		"internal/worker":                {"ocr", "internal/page", "internal/document"},
 		"internal/document/documenttest": {"internal/document"},
 		"internal/event":                 {"internal/document"},
-		"internal/backfill":              {"internal/document", "internal/event"},
+		"internal/backfill":              {"internal/document", "internal/event", "internal/wait"},
 		"internal/config":                {"internal/event", "internal/document"},
-		"internal/gcp":                   {"internal/document"},
+		"internal/gcp":                   {"internal/document", "internal/wait"},
 		"internal/plan/sim":              {"internal/document", "internal/plan"},
 		"internal/telemetry":             {"ocr", "internal/document", "internal/worker"},
 		"internal/gcp/gcptest":           {"internal/document"},
 		"internal/local":                 {"internal/document"},
 		"internal/ui":                    {"internal/document", "internal/page", "internal/ui/render"},
-		"cmd/bucketocr": {"", "internal/document", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill", "internal/plan",
+		"cmd/bucketocr": {"", "internal/document", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill", "internal/plan", "internal/wait",
 			"internal/ui", "internal/page"},
 	}
 	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {

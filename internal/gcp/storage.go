@@ -11,6 +11,8 @@ import (
 	"cloud.google.com/go/auth/httptransport"
 	"google.golang.org/api/option"
 	"google.golang.org/api/storage/v1"
+
+	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
 // dialStorage makes Google's client, with credentials unless a stand-in is asked. The credentials are those of
@@ -73,20 +75,8 @@ func retryStorage(ctx context.Context, call func() error) error {
 		if err == nil || try == storageTries || !storageBusy(err) {
 			return err
 		}
-		if sleep(ctx, rand.N(100*time.Millisecond<<try)) != nil {
+		if wait.Sleep(ctx, rand.N(100*time.Millisecond<<try)) != nil {
 			return err
 		}
-	}
-}
-
-// sleep waits for d, or until ctx ends, whose error it then returns.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

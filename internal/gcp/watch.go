@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
 // Watch calls fn for every record there is and then for each later state, see [document.Watcher]. It listens to the
@@ -75,7 +76,7 @@ func (w *watch) run(ctx context.Context) error {
 		if !passing(err) || broken == maxStreams {
 			return queryError(ctx, "watch", err)
 		}
-		if sleep(ctx, waits.Pause()) != nil {
+		if wait.Sleep(ctx, waits.Pause()) != nil {
 			return nil
 		}
 	}
