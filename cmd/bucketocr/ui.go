@@ -7,7 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
@@ -51,7 +51,7 @@ func serveUI(ctx context.Context, sys system, p *place, listen string, newest in
 		Retry: pageRetry{p.records, onPage(sys)}, Place: p.where, Limits: pageLimits,
 		Log: slog.New(slog.NewTextHandler(sys.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	}
-	if cloud, ok := p.records.(*gcp.Records); ok && newest > 0 {
+	if cloud, ok := p.records.(*firestore.Store); ok && newest > 0 {
 		c.Partial = fmt.Sprintf("the newest %d", newest)
 		c.Watch = func(ctx context.Context, fn func(string, *document.Record) error) error {
 			return cloud.WatchNewest(ctx, newest, fn)
