@@ -26,7 +26,7 @@ func goList(t *testing.T, args ...string) []string {
 // TestDependencies: they point one way. A room that is not in the table may import nothing of ours.
 func TestDependencies(t *testing.T) {
 	allowed := map[string][]string{
-		"":                               {"ocr", "internal/page", "internal/document", "internal/worker", "internal/event", "internal/config", "internal/gcp", "internal/telemetry"},
+		"":                               {"ocr", "internal/page", "internal/document", "internal/worker", "internal/event", "internal/config", "internal/gcp/cloudlog", "internal/gcp/firestore", "internal/gcp/idtoken", "internal/gcp/storage", "internal/telemetry"},
 		"ocr/ocrtest":                    {"ocr"},
 		"internal/page":                  {"internal/page/heif", "internal/page/jpegfile", "internal/page/pdf", "internal/page/salvage", "internal/page/sandbox", "internal/page/tiff"},
 		"internal/page/heif":             {"internal/page/wasm"},
@@ -36,15 +36,19 @@ func TestDependencies(t *testing.T) {
 		"internal/worker":                {"ocr", "internal/page", "internal/document"},
 		"internal/document/documenttest": {"internal/document"},
 		"internal/event":                 {"internal/document"},
-		"internal/backfill":              {"ocr", "internal/document", "internal/event"},
-		"internal/config":                {"ocr", "internal/event", "internal/document"},
+		"internal/backfill":              {"internal/document", "internal/event", "internal/wait"},
+		"internal/config":                {"internal/event", "internal/document"},
 		"internal/gcp":                   {"internal/document"},
+		"internal/gcp/cloudlog":          {"internal/document"},
+		"internal/gcp/firestore":         {"internal/document", "internal/gcp", "internal/wait"},
+		"internal/gcp/idtoken":           {"internal/gcp"},
+		"internal/gcp/storage":           {"internal/document", "internal/gcp", "internal/wait"},
 		"internal/plan/sim":              {"internal/document", "internal/plan"},
 		"internal/telemetry":             {"ocr", "internal/document", "internal/worker"},
-		"internal/gcp/gcptest":           {"internal/document"},
+		"internal/gcp/gcptest":           {"internal/document", "ocr/ocrtest"},
 		"internal/local":                 {"internal/document"},
 		"internal/ui":                    {"internal/document", "internal/page", "internal/ui/render"},
-		"cmd/bucketocr": {"", "ocr", "internal/document", "internal/event", "internal/config", "internal/gcp", "internal/gcp/topic", "internal/local", "internal/backfill", "internal/plan",
+		"cmd/bucketocr": {"", "internal/document", "internal/event", "internal/config", "internal/gcp/firestore", "internal/gcp/idtoken", "internal/gcp/pubsub", "internal/gcp/storage", "internal/local", "internal/backfill", "internal/plan", "internal/wait",
 			"internal/ui", "internal/page"},
 	}
 	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {
@@ -74,7 +78,7 @@ func TestDependencies(t *testing.T) {
 func TestDeployedWeight(t *testing.T) {
 	for _, dep := range goList(t, "-deps", ".") {
 		for _, unwanted := range []string{
-			module + "/internal/local", module + "/internal/backfill", module + "/internal/gcp/topic", module + "/internal/plan", module + "/bench",
+			module + "/internal/local", module + "/internal/backfill", module + "/internal/gcp/pubsub", module + "/internal/plan", module + "/bench",
 			module + "/internal/ui", "goldmark", "bluemonday", "goja", "chromedp",
 			module + "/cmd", module + "/localocr", "ocrtest", "gcptest", "documenttest", "otlptest",
 			"sqlite", "modernc.org", "gosseract", "pagetest", "cobra", "urfave", "cloud.google.com/go/storage", "testing/",

@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -30,7 +30,7 @@ func BenchmarkEvent(b *testing.B) {
 	}
 	bucket := documenttest.NewBucket()
 	door, err := New(cfg, World{Objects: bucket, Records: documenttest.NewMemory(),
-		Redeliver: func(int) time.Duration { return redeliverAfter }}, gcp.NewLog(io.Discard, cfg.LogLevel, cfg.Project))
+		Redeliver: func(int) time.Duration { return redeliverAfter }}, cloudlog.New(io.Discard, cfg.LogLevel, cfg.Project))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
 	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 	"github.com/bucketocr/bucketocr/internal/worker"
@@ -108,7 +108,7 @@ func (d *Door) Drain(ctx context.Context) error {
 // ServeHTTP takes one CloudEvent, binary or structured. It answers 200 with the outcome where the message is settled, 503
 // where it must come again, and 400 to what is no CloudEvent.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx := gcp.WithRequest(r.Context(), r, funcframework.ExecutionIDFromContext(r.Context()))
+	ctx := cloudlog.WithRequest(r.Context(), r, funcframework.ExecutionIDFromContext(r.Context()))
 	r.Body = http.MaxBytesReader(w, r.Body, maxEvent)
 	a := d.take(ctx, r)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

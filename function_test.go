@@ -21,7 +21,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
 type cloud struct {
 	t       *testing.T
 	bucket  *gcptest.Bucket
-	records *gcp.Records
+	records *firestore.Store
 	ocr     *ocrtest.Server
 	log     *lockedBuffer
 	project string
@@ -55,8 +56,8 @@ func newCloud(t *testing.T, settings ...string) *cloud {
 		t.Fatal(err)
 	}
 	world := googleCloud(cfg)
-	c.records = world.Records.(*gcp.Records)
-	c.door, err = New(cfg, world, gcp.NewLog(c.log, cfg.LogLevel, cfg.Project))
+	c.records = world.Records.(*firestore.Store)
+	c.door, err = New(cfg, world, cloudlog.New(c.log, cfg.LogLevel, cfg.Project))
 	if err != nil {
 		t.Fatal(err)
 	}

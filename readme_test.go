@@ -141,7 +141,7 @@ func TestReadmeTelemetry(t *testing.T) {
 
 // TestReadmeFields: the document's fields in README are those that the Firestore driver writes.
 func TestReadmeFields(t *testing.T) {
-	source, err := os.ReadFile("internal/gcp/document.go")
+	source, err := os.ReadFile("internal/gcp/firestore/codec.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestReadmeFields(t *testing.T) {
 // TestReadmeQueries: every query stands beside its index. One with several conditions is named by its first.
 func TestReadmeQueries(t *testing.T) {
 	var code []string
-	for _, file := range []string{"internal/gcp/query.go", "internal/gcp/list.go", "internal/gcp/tally.go"} {
+	for _, file := range []string{"internal/gcp/firestore/store.go", "internal/gcp/firestore/list.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

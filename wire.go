@@ -9,7 +9,10 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
+	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
+	"github.com/bucketocr/bucketocr/internal/gcp/storage"
 	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 	"github.com/bucketocr/bucketocr/internal/worker"
@@ -27,7 +30,7 @@ func Setup(lookup func(string) (string, bool), logs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := gcp.NewLog(logs, cfg.LogLevel, cfg.Project)
+	log := cloudlog.New(logs, cfg.LogLevel, cfg.Project)
 	d, err := New(cfg, googleCloud(cfg), log)
 	if err != nil {
 		return err
@@ -57,10 +60,10 @@ type World struct {
 
 // googleCloud is the world of the deployed function.
 func googleCloud(cfg config.Config) World {
-	tokens := gcp.NewTokens()
+	tokens := idtoken.New()
 	return World{
-		Objects: gcp.NewObjects(gcp.ObjectsConfig{Emulator: cfg.StorageEmulatorHost}),
-		Records: gcp.NewRecords(gcp.RecordsConfig{
+		Objects: storage.New(storage.Config{Emulator: cfg.StorageEmulatorHost}),
+		Records: firestore.New(firestore.Config{
 			Project: cfg.Project, Database: cfg.FirestoreDatabase, Collection: cfg.FirestoreCollection,
 			Emulator: cfg.FirestoreEmulatorHost,
 		}),

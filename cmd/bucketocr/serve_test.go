@@ -25,7 +25,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/telemetry/otlptest"
@@ -51,7 +51,7 @@ type cloud struct {
 	env     []string
 	bucket  *gcptest.Bucket
 	ocr     *ocrtest.Server
-	records *gcp.Records
+	records *firestore.Store
 	host    string
 	project string
 }
@@ -60,7 +60,7 @@ func newCloud(t *testing.T) *cloud {
 	c := &cloud{t: t, host: gcptest.Firestore(t), project: gcptest.Project(t), bucket: gcptest.NewBucket(t, "acme-scans")}
 	c.ocr = ocrtest.New(t, ocrtest.RequireToken("https://ocr.example"), ocrtest.KeepGenerating())
 	metadata := ocrtest.NewMetadata(t)
-	c.records = gcp.NewRecords(gcp.RecordsConfig{Project: c.project, Collection: "ocr_documents", Emulator: c.host})
+	c.records = firestore.New(firestore.Config{Project: c.project, Collection: "ocr_documents", Emulator: c.host})
 	t.Cleanup(func() { c.records.Close() })
 	c.env = []string{
 		"OCR_URL=" + c.ocr.URL, "OCR_AUTH=oidc", "OCR_AUDIENCE=https://ocr.example", "GCE_METADATA_HOST=" + metadata.Host,

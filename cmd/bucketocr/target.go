@@ -12,7 +12,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -86,7 +86,7 @@ func idToken(sys system, address string) func(context.Context) (string, error) {
 	if u.Scheme != "https" {
 		return nil
 	}
-	tokens := gcp.NewTokens()
+	tokens := idtoken.New()
 	audience := u.Scheme + "://" + u.Host
 	return func(ctx context.Context) (string, error) { return tokens.Token(ctx, audience) }
 }

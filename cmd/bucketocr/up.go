@@ -16,7 +16,7 @@ import (
 	"github.com/bucketocr/bucketocr"
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
 	"github.com/bucketocr/bucketocr/internal/local"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
 )
@@ -177,7 +177,7 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	if cfg.FirestoreEmulatorHost != "" {
 		u.records = firestoreRecords(cfg)
 	}
-	tokens := gcp.NewTokens()
+	tokens := idtoken.New()
 	world := bucketocr.World{
 		Objects: u.bucket, Records: u.records, Token: tokens.Token, Forget: tokens.Forget, Redeliver: u.sys.backoff, Decoder: u.decoder,
 	}
