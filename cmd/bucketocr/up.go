@@ -30,7 +30,7 @@ Firestore's emulator where FIRESTORE_EMULATOR_HOST is set. The other variables o
 RETRY_WINDOW is 5m unless it is set. An image that failed is tried again when its file changes (touch it), or when
 bucketocr retry --local DIR asks for it.
 
-Example: bucketocr up --once testdata/samples
+Example: bucketocr up --once examples/samples
 `
 
 // onceWindow is RETRY_WINDOW's default with --once: a person waits for it.
