@@ -1,11 +1,14 @@
-package bucketocr
+// Package docs_test compares what README says with the code.
+package docs_test
 
 import (
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,10 +20,10 @@ import (
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 )
 
-// tableBelow gives the rows of the first README table whose head begins with the given cells, each cell without ticks.
+// tableBelow returns the rows of the first README table whose head begins with the given cells.
 func tableBelow(t *testing.T, head string) [][]string {
 	t.Helper()
-	readme, err := os.ReadFile("README.md")
+	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +51,7 @@ func tableBelow(t *testing.T, head string) [][]string {
 
 var ticked = regexp.MustCompile("`([^`]+)`")
 
-// firstCells are the ticked words of each row's first cell.
+// firstCells returns the words in ticks of each row's first cell.
 func firstCells(rows [][]string) []string {
 	var words []string
 	for _, r := range rows {
@@ -59,30 +62,69 @@ func firstCells(rows [][]string) []string {
 	return words
 }
 
-// constants are the string constants of a file whose names begin with prefix and, where given, are of the type.
-func constants(t *testing.T, file, prefix, typ string) []string {
+// source returns the Go files below a folder of the repository, tests left out, one after the other.
+func source(t *testing.T, folder string) string {
 	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-	if err != nil {
-		t.Fatal(err)
+	var all strings.Builder
+	for _, file := range files(t, folder) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
 	}
-	var values []string
-	ast.Inspect(f, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
-			return true
+	return all.String()
+}
+
+func files(t *testing.T, folder string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir("../"+folder, func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			found = append(found, path)
 		}
-		id, typed := spec.Type.(*ast.Ident)
-		if lit, ok := spec.Values[0].(*ast.BasicLit); ok && (typ == "" || typed && id.Name == typ) {
-			s, _ := strconv.Unquote(lit.Value)
-			values = append(values, s)
-		}
-		return true
+		return err
 	})
+	if err != nil || len(found) == 0 {
+		t.Fatalf("%s: %d Go files, %v", folder, len(found), err)
+	}
+	return found
+}
+
+// constants returns the string constants below a folder whose names begin with prefix.
+func constants(t *testing.T, folder, prefix string) []string {
+	t.Helper()
+	var values []string
+	for _, file := range files(t, folder) {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
+				return true
+			}
+			if lit, ok := spec.Values[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				s, _ := strconv.Unquote(lit.Value)
+				values = append(values, s)
+			}
+			return true
+		})
+	}
 	if len(values) == 0 {
-		t.Fatalf("%s has no constants %s*", file, prefix)
+		t.Fatalf("%s has no constants %s*", folder, prefix)
 	}
 	return values
+}
+
+// texts returns values of a string type as strings.
+func texts[T ~string](values []T) []string {
+	all := make([]string, len(values))
+	for i, v := range values {
+		all[i] = string(v)
+	}
+	return all
 }
 
 func same(t *testing.T, what string, readme, code []string) {
@@ -106,13 +148,19 @@ func TestReadmeVariables(t *testing.T) {
 }
 
 func TestReadmeWords(t *testing.T) {
-	const dir = "internal/document/"
-	same(t, "outcomes", firstCells(tableBelow(t, "| outcome |")), constants(t, dir+"outcome.go", "Outcome", "Outcome"))
-	same(t, "codes", firstCells(tableBelow(t, "| code |")), constants(t, dir+"codes.go", "Code", ""))
-	same(t, "all codes", document.Codes(), constants(t, dir+"codes.go", "Code", ""))
-	same(t, "all warnings", document.AllWarnings(), constants(t, dir+"record.go", "Warn", ""))
-	same(t, "statuses", firstCells(tableBelow(t, "| status |")), constants(t, dir+"record.go", "Status", "Status"))
-	same(t, "warnings", firstCells(tableBelow(t, "| warning |")), constants(t, dir+"record.go", "Warn", ""))
+	same(t, "outcomes", firstCells(tableBelow(t, "| outcome |")), texts(document.Outcomes()))
+	same(t, "statuses", firstCells(tableBelow(t, "| status |")), texts(document.Statuses()))
+	same(t, "codes", firstCells(tableBelow(t, "| code |")), document.Codes())
+	same(t, "warnings", firstCells(tableBelow(t, "| warning |")), document.AllWarnings())
+}
+
+// TestTablesAreWhole: the lists of words that package document exports leave out no constant.
+func TestTablesAreWhole(t *testing.T) {
+	const folder = "internal/document"
+	same(t, "outcomes", texts(document.Outcomes()), constants(t, folder, "Outcome"))
+	same(t, "statuses", texts(document.Statuses()), constants(t, folder, "Status"))
+	same(t, "codes", document.Codes(), constants(t, folder, "Code"))
+	same(t, "warnings", document.AllWarnings(), constants(t, folder, "Warn"))
 }
 
 // TestReadmeTelemetry: every metric, as it is made, and every span.
@@ -130,26 +178,16 @@ func TestReadmeTelemetry(t *testing.T) {
 	}
 	same(t, "metrics", readme, code)
 
-	spans := constants(t, "internal/worker/observe.go", "Part", "")
-	for _, file := range []string{"observer.go", "request.go"} {
-		source, err := os.ReadFile("internal/telemetry/" + file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range regexp.MustCompile(`tracer\.Start\(ctx, "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
-			spans = append(spans, m[1])
-		}
+	spans := constants(t, "internal/worker", "Part")
+	for _, m := range regexp.MustCompile(`tracer\.Start\(ctx, "([^"]+)"`).FindAllStringSubmatch(source(t, "internal/telemetry"), -1) {
+		spans = append(spans, m[1])
 	}
 	same(t, "spans", firstCells(tableBelow(t, "| span |")), spans)
 }
 
 // TestReadmeFields: the document's fields in README are those that the Firestore driver writes.
 func TestReadmeFields(t *testing.T) {
-	source, err := os.ReadFile("internal/gcp/document.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, read, _ := strings.Cut(string(source), "func readRecord(")
+	_, read, _ := strings.Cut(source(t, "internal/gcp"), "func readRecord(")
 	read, _, _ = strings.Cut(read, "\n}\n")
 	var code []string
 	for _, m := range regexp.MustCompile(`\bf\.\w+\("(\w+)"\)`).FindAllStringSubmatch(read, -1) {
@@ -159,17 +197,12 @@ func TestReadmeFields(t *testing.T) {
 	same(t, "fields", firstCells(tableBelow(t, "| field |")), code)
 }
 
-// TestReadmeQueries: every query stands beside its index. One with several conditions is named by its first.
+// TestReadmeQueries: every query is listed with its index. One with several conditions is named by its first.
 func TestReadmeQueries(t *testing.T) {
 	var code []string
-	for _, file := range []string{"internal/gcp/query.go", "internal/gcp/list.go", "internal/gcp/tally.go"} {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range regexp.MustCompile(`where\("([\w.]+)", pb\.StructuredQuery_FieldFilter_(\w+)`).FindAllStringSubmatch(string(source), -1) {
-			code = append(code, m[1]+" "+operators[m[2]])
-		}
+	where := regexp.MustCompile(`where\("([\w.]+)", pb\.StructuredQuery_FieldFilter_(\w+)`)
+	for _, m := range where.FindAllStringSubmatch(source(t, "internal/gcp"), -1) {
+		code = append(code, m[1]+" "+operators[m[2]])
 	}
 	var readme []string
 	for _, r := range tableBelow(t, "| collection |") {
