@@ -41,7 +41,7 @@ var table = []Instrument{
 		[]string{"http.request.method", "server.address", "server.port", "http.response.status_code", "error.type"}, seconds},
 	{"gen_ai.client.token.usage", "histogram", "{token}", "tokens of one answer, `input` and `output`; their number is this one's sum",
 		[]string{"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.token.type"}, tokens},
-	{"faas.invoke_duration", "histogram", "s", "requests of the door: `datasource` an object's event, `timer` a sweep, `other` none of ours",
+	{"faas.invoke_duration", "histogram", "s", "requests: `datasource` an object's event, `timer` a sweep, `other` none of ours",
 		[]string{"faas.trigger", "http.response.status_code"}, seconds},
 	{"bucketocr.sweep.due", "gauge", "{record}", "records that were due still when the last sweep ended, counted up to 50", nil, nil},
 	{"bucketocr.sweep.overdue", "gauge", "s", "how long the one of them has been due that has been it longest", nil, nil},

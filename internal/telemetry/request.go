@@ -34,7 +34,7 @@ const (
 	ByOther  = "other"
 )
 
-// Request begins a request of the door. The func is called once, with what triggered it and the status it is about to be
+// Request begins an HTTP request. The func is called once, with what triggered it and the status it is about to be
 // answered with. On Cloud Run, where the process may get no more CPU time after its last answer, it sends what there is if
 // no other request runs, and takes [flushTime] at most for that.
 func (t *Telemetry) Request(ctx context.Context) func(trigger string, status int) {
