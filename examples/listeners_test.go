@@ -43,7 +43,7 @@ func object(name string, generation int64) document.Object {
 // put writes a document as bucketocr does.
 func (s *stage) put(o document.Object, status document.Status, change func(*document.Record), pages ...document.Page) {
 	s.t.Helper()
-	_, err := s.records.Update(s.t.Context(), o.ID(), nil, func(*document.Record) (*document.Change, error) {
+	_, err := document.Update(s.t.Context(), s.records, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 		r := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: status, Attempt: 1, Pages: 1}
 		if change != nil {
 			change(r)

@@ -61,7 +61,7 @@ func (d *stubDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rec := d.o.record(ev.Name, document.StatusDone)
 	rec.Generation = ev.Generation
-	_, err = d.o.records.Update(context.WithoutCancel(r.Context()), ev.Object.ID(), nil,
+	_, err = document.Update(context.WithoutCancel(r.Context()), d.o.records, ev.Object.ID(), document.Unread(),
 		func(*document.Record) (*document.Change, error) { return &document.Change{Record: &rec}, nil })
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -109,7 +109,7 @@ func TestUIOverCloud(t *testing.T) {
 	defer records.Close()
 	put := func(name string, change func(*document.Record)) document.Object {
 		o := document.Object{Bucket: "scans", Name: name, Generation: bucket.Put(name, apptest.PNG(70), "image/png", nil)}
-		_, err := records.Update(t.Context(), o.ID(), nil, func(*document.Record) (*document.Change, error) {
+		_, err := document.Update(t.Context(), records, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 			r := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Pages: 1, PagesDone: 1, Attempt: 1}
 			change(r)
 			return &document.Change{Record: r, Stamps: document.StampCreated | document.StampStarted | document.StampFinished}, nil

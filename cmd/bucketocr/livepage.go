@@ -113,7 +113,7 @@ func (f folderUpload) Put(ctx context.Context, name string, content io.Reader, r
 
 // pageRetry asks for another try on behalf of who looks at the page.
 type pageRetry struct {
-	records document.Records
+	records document.Store
 	by      string
 }
 

@@ -88,7 +88,7 @@ func (o *office) write(r document.Record, pages ...document.Page) *document.Stor
 	if r.Status.Ended() {
 		stamps |= document.StampFinished
 	}
-	s, err := o.records.Update(o.t.Context(), r.Object().ID(), nil, func(*document.Record) (*document.Change, error) {
+	s, err := document.Update(o.t.Context(), o.records, r.Object().ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 		return &document.Change{Record: &r, Stamps: stamps, Pages: pages}, nil
 	})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 // store is what a record store offers to a person.
 type store interface {
-	document.Records
+	document.Store
 	document.Watcher
 	document.Lister
 }

@@ -105,7 +105,7 @@ func (w *wish) check(args []string) error {
 	w.codeList = slices.DeleteFunc(strings.Split(w.codes, ","), func(s string) bool { return strings.TrimSpace(s) == "" })
 	for i, c := range w.codeList {
 		w.codeList[i] = strings.TrimSpace(c)
-		if !slices.Contains(document.Codes(), w.codeList[i]) {
+		if document.Code(w.codeList[i]).Code == "" {
 			return fmt.Errorf("no error code is called %s: README lists them", plain(c))
 		}
 	}
@@ -121,8 +121,8 @@ func (w *wish) check(args []string) error {
 		return errors.New("--code and --stuck are for objects that are not done")
 	case !done && (w.warning != "" || w.model != ""):
 		return errors.New("--warning and --model are for --status done")
-	case w.warning != "" && !slices.Contains(document.AllWarnings(), w.warning):
-		return fmt.Errorf("no warning is called %s: %s", plain(w.warning), strings.Join(document.AllWarnings(), ", "))
+	case w.warning != "" && !slices.Contains(warningNames(), w.warning):
+		return fmt.Errorf("no warning is called %s: %s", plain(w.warning), strings.Join(warningNames(), ", "))
 	case w.limit < 0 || !(w.rate > 0) || w.overdue < 0:
 		return errors.New("--limit, --rate and --overdue are not negative, and --rate is not 0")
 	}
@@ -172,4 +172,13 @@ func (w *when) Set(s string) error {
 		}
 	}
 	return errors.New("write it as 90m or 7d (ago), 2026-11-24, or 2026-11-24T10:00:00Z")
+}
+
+// warningNames returns the words of the table of warnings.
+func warningNames() []string {
+	var names []string
+	for _, w := range document.Warnings() {
+		names = append(names, w.Warning)
+	}
+	return names
 }

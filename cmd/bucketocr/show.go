@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/local"
 )
 
 const showHelp = `Shows the document of one object, named as gs://BUCKET/NAME or by its document's id; with --local by its path in the folder.
@@ -63,7 +62,7 @@ func (s *showing) run(ctx context.Context, sys system, args []string) int {
 
 func (s *showing) print(ctx context.Context, out io.Writer, records store, id string, r *document.Record) error {
 	if s.text && !s.pages && !s.json {
-		return printText(ctx, out, records, id, r)
+		return printText(ctx, out, records, r)
 	}
 	var pages []document.Page
 	if s.pages {
@@ -83,39 +82,27 @@ func (s *showing) print(ctx context.Context, out io.Writer, records store, id st
 }
 
 // printText writes a document's text whole, wherever it lies.
-func printText(ctx context.Context, out io.Writer, records store, id string, r *document.Record) error {
+func printText(ctx context.Context, out io.Writer, records store, r *document.Record) error {
 	if r.Status != document.StatusDone {
 		return fmt.Errorf("there is no text: the document is %s%s", r.Status, reason(r))
 	}
-	if !r.TextInPages {
-		_, err := fmt.Fprintln(out, r.Text)
-		return err
-	}
-	pages, err := records.Pages(ctx, id, r.Generation)
+	text, err := document.Text(ctx, records, r)
 	if err != nil {
 		return err
 	}
-	for i, pg := range pages {
-		if i > 0 {
-			fmt.Fprint(out, document.PageBreak)
-		}
-		if _, err := io.WriteString(out, pg.Text); err != nil {
-			return err
-		}
-	}
-	_, err = fmt.Fprintln(out)
+	_, err = fmt.Fprintln(out, text)
 	return err
 }
 
 // printJSON writes the document on a line, and each page on one.
 func printJSON(out io.Writer, r *document.Record, pages []document.Page) error {
-	doc, err := local.EncodeRecord(r)
+	doc, err := document.EncodeRecord(r)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(out, string(doc))
 	for _, pg := range pages {
-		if doc, err = local.EncodePage(pg); err != nil {
+		if doc, err = document.EncodePage(pg); err != nil {
 			return err
 		}
 		fmt.Fprintln(out, string(doc))

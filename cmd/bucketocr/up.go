@@ -84,7 +84,7 @@ type upRun struct {
 
 // records is a store that can be looked at.
 type records interface {
-	document.Records
+	document.Store
 	document.Watcher
 }
 

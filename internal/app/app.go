@@ -70,7 +70,7 @@ func limitMemory(memory int64) {
 // Backends are what the function works on.
 type Backends struct {
 	Objects document.Objects
-	Records document.Records
+	Records document.Store
 	Tokens  TokenSource // used with OCR_AUTH=oidc; nil: the OCR service is called without an ID token
 }
 

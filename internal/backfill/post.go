@@ -103,7 +103,7 @@ func (p *Poster) Post(ctx context.Context, ce cloudevents.Event) Answer {
 
 // answer is the table of what the door and the platform before it say.
 func answer(status int, out document.Outcome) Answer {
-	known := isOutcome(out)
+	known := out.Known()
 	switch {
 	case status == http.StatusOK && known && !out.Refused():
 		return Answer{Settled, string(out)}
@@ -119,15 +119,6 @@ func answer(status int, out document.Outcome) Answer {
 		return Answer{Refused, fmt.Sprintf("HTTP %d", status)}
 	}
 	return Answer{Wrong, fmt.Sprintf("HTTP %d", status)}
-}
-
-func isOutcome(out document.Outcome) bool {
-	for _, o := range document.Outcomes() {
-		if o == out {
-			return true
-		}
-	}
-	return false
 }
 
 // reason is what a failed request comes down to, without its address.

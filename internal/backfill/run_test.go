@@ -91,7 +91,7 @@ func (f *function) Deliver(ctx context.Context, events []document.Event) []Answe
 // write puts a record where a listener would find it.
 func (f *function) write(o document.Object, s document.Status) {
 	rec := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: s}
-	_, err := f.records.Update(context.Background(), o.ID(), nil, func(*document.Record) (*document.Change, error) {
+	_, err := document.Update(context.Background(), f.records, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 		return &document.Change{Record: rec}, nil
 	})
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/ocr"
 )
 
 func finalized(name string) document.Event {
@@ -99,15 +98,6 @@ func TestClientsOwnVariables(t *testing.T) {
 	} {
 		if c, err := load(from(variable, value), gib); err != nil || !reflect.DeepEqual(c, plain) {
 			t.Errorf("%s=%q: %+v, %v", variable, value, c, err)
-		}
-	}
-}
-
-// TestEveryProfileIsAChoice: OCR_PROFILE takes every profile of the OCR client's.
-func TestEveryProfileIsAChoice(t *testing.T) {
-	for _, name := range ocr.ProfileNames() {
-		if c, err := load(from("OCR_PROFILE", name), gib); err != nil || c.OCRProfile != name {
-			t.Errorf("%s: %q, %v", name, c.OCRProfile, err)
 		}
 	}
 }

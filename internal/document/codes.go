@@ -1,10 +1,5 @@
 package document
 
-import (
-	"strings"
-	"unicode/utf8"
-)
-
 // Class says whose fault a fault is, and with that how often it is tried again.
 type Class string
 
@@ -13,7 +8,7 @@ const (
 	ClassFinal   Class = "final"   // failed now
 	ClassObject  Class = "object"  // proven to be this object's: failed at MAX_ATTEMPTS
 	ClassDoubt   Class = "doubt"   // may be this object's: failed at MAX_DOUBTS
-	ClassService Class = "service" // somebody else's: tried again until RETRY_WINDOW is over
+	ClassService Class = "service" // another part's: tried again until RETRY_WINDOW is over
 )
 
 // The codes that a document's error holds. Append-only: listeners and dashboards know them.
@@ -40,13 +35,89 @@ const (
 	CodeInternal             = "internal"
 )
 
-// Codes are all there are.
-func Codes() []string {
-	return []string{
-		CodeUnsupportedMedia, CodeTooLarge, CodeCorrupt, CodeEncrypted, CodeEmpty, CodeObjectGone,
-		CodeStorageUnavailable, CodeStorageMisconfigured, CodeOCRUnavailable, CodeOCRMisconfigured, CodeOCRTimeout,
-		CodeOCRFailed, CodeOCRRejected, CodeOCRBadResponse, CodeStoreUnavailable, CodeStoreMisconfigured, CodeStoreRejected,
-		CodeDeadline, CodeInterrupted, CodeInternal,
+// CodeInfo is a row of the table of codes. The log, the page, the terminal and the documentation all use its sentences.
+type CodeInfo struct {
+	Code     string
+	Class    Class  // the usual one; what the OCR service says of itself may change it
+	Summary  string // what happened: a sentence
+	Advice   string // what to do about it: a sentence
+	Operator bool   // the operator has to act: such a fault is logged as an error, and its advice with it
+}
+
+// Codes returns the table of codes.
+func Codes() []CodeInfo {
+	return []CodeInfo{
+		{CodeUnsupportedMedia, ClassFinal, "This is not an image, or its format is not supported.",
+			"Supported are PNG, JPEG, GIF, BMP, WebP, TIFF, HEIC, AVIF and PDF.", false},
+		{CodeTooLarge, ClassFinal, "It is larger than the limits, or than what the OCR service takes.",
+			"Make it smaller, or raise MAX_BYTES, MAX_PIXELS, MAX_PAGES or MEMORY_BUDGET.", false},
+		{CodeCorrupt, ClassFinal, "The file is damaged or cut off.", "Upload it again from its source.", false},
+		{CodeEncrypted, ClassFinal, "The file is protected by a password.", "Remove the password and upload it again.", false},
+		{CodeEmpty, ClassFinal, "The file is empty.", "Upload it again from its source.", false},
+		{CodeObjectGone, ClassFinal, "The file was deleted before it was read.", "Upload it again if it is still wanted.", false},
+
+		{CodeStorageUnavailable, ClassService, "Cloud Storage did not answer, or its bytes arrived damaged.",
+			"It will be retried automatically.", false},
+		{CodeStorageMisconfigured, ClassService, "Cloud Storage denied access to the object.",
+			"Grant roles/storage.objectViewer on the bucket to the function's service account.", true},
+
+		{CodeOCRUnavailable, ClassService, "The OCR service did not answer, is at capacity or is still starting.",
+			"It will be retried automatically.", false},
+		{CodeOCRMisconfigured, ClassService, "The OCR service is not set up for the requests it gets.",
+			"Check its address, model and role; the log line says which.", true},
+		{CodeOCRTimeout, ClassDoubt, "The OCR service took longer than OCR_TIMEOUT.",
+			"Retry it; if that does not help, the page may be too dense.", false},
+		{CodeOCRFailed, ClassDoubt, "The OCR engine failed on this image.",
+			"Retry it; if that does not help, save the image in another format.", false},
+		{CodeOCRRejected, ClassFinal, "The OCR service cannot read this image.",
+			"Save the image in another format, PNG for instance, and upload it again.", false},
+		{CodeOCRBadResponse, ClassObject, "The OCR service's answer was not usable.",
+			"Retry it; if that does not help, look at the OCR service's log.", false},
+
+		{CodeStoreUnavailable, ClassService, "The record store did not answer.", "It will be retried automatically.", false},
+		{CodeStoreMisconfigured, ClassService, "The record store denied access.",
+			"Grant roles/datastore.user to the function's service account; check that the Firestore database exists and FIRESTORE_DATABASE names it.", true},
+		{CodeStoreRejected, ClassFinal, "The record store does not accept this document.",
+			"This is worth a bug report; the log line says more.", true},
+
+		{CodeDeadline, ClassDoubt, "PROCESS_TIMEOUT was over before a page was finished.", "Retry it, or raise PROCESS_TIMEOUT.", false},
+		{CodeInterrupted, ClassDoubt, "The process ended while it worked on this.", "It will be retried automatically.", false},
+		{CodeInternal, ClassObject, "A decoder or bucketocr itself failed on this.",
+			"This is worth a bug report; the log line has the details.", true},
+	}
+}
+
+// Code returns the row of a code; a zero row for one that is not in the table.
+func Code(code string) CodeInfo {
+	for _, c := range Codes() {
+		if c.Code == code {
+			return c
+		}
+	}
+	return CodeInfo{}
+}
+
+// Warnings of a page, and of the document that holds it. Append-only.
+const (
+	WarnTruncated  = "truncated"
+	WarnRepetition = "repetition"
+	WarnDamaged    = "damaged"
+	WarnPageFailed = "page_failed"
+)
+
+// WarningInfo is a row of the table of warnings.
+type WarningInfo struct {
+	Warning string
+	Summary string // a sentence
+}
+
+// Warnings returns the table of warnings.
+func Warnings() []WarningInfo {
+	return []WarningInfo{
+		{WarnTruncated, "The page holds more than the text shows."},
+		{WarnRepetition, "The model began to repeat itself; the text ends there."},
+		{WarnDamaged, "The image is cut off or damaged in part."},
+		{WarnPageFailed, "This page has no text: reading it failed."},
 	}
 }
 
@@ -58,21 +129,10 @@ type Fault struct {
 	Cause   error
 }
 
-// maxMessage bounds an error's message in a document, in bytes.
+// MaxMessage bounds an error's message in a document, in bytes.
 const MaxMessage = 500
 
+// Stored returns what a record says of the fault.
 func (f Fault) Stored() *Error {
 	return &Error{Code: f.Code, Message: Clip(f.Message, MaxMessage), Retryable: f.Class != ClassFinal}
-}
-
-// clip cuts s to at most limit bytes of valid UTF-8 on a rune.
-func Clip(s string, limit int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return s[:limit]
 }

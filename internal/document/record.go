@@ -8,79 +8,47 @@ import (
 // Schema is the version of the document's form, stored in every document.
 const Schema = 1
 
-// MaxTextBytes is the most text that one document holds, in bytes of UTF-8; what is longer lies in the page documents.
-// Firestore's own limit is 1,048,576 bytes for the whole document, names and fields included.
-const MaxTextBytes = 900_000
-
-// Status is where an object stands. Listeners react to it.
-type Status string
-
-// The statuses of a document.
-const (
-	StatusProcessing Status = "processing" // leased: somebody works on it
-	StatusRetrying   Status = "retrying"   // not finished, nobody works on it; a redelivery or the sweep will
-	StatusDone       Status = "done"
-	StatusFailed     Status = "failed" // with an error that says why
-	StatusDeleted    Status = "deleted"
-)
-
-// Statuses are all there are, as a document goes through them.
-func Statuses() []Status {
-	return []Status{StatusProcessing, StatusRetrying, StatusDone, StatusFailed, StatusDeleted}
-}
-
-// Ended tells whether nothing more happens to a generation in this status by itself.
-func (s Status) Ended() bool { return s == StatusDone || s == StatusFailed || s == StatusDeleted }
-
-// Warnings of a page, and of the document that holds it. Append-only.
-const (
-	WarnTruncated  = "truncated"   // the page holds more than the text shows
-	WarnRepetition = "repetition"  // the model looped; the text ends where the loop began
-	WarnDamaged    = "damaged"     // the image is cut off or broken in part
-	WarnPageFailed = "page_failed" // a page of several has no text, see its error
-)
-
-// AllWarnings are all there are.
-func AllWarnings() []string {
-	return []string{WarnTruncated, WarnRepetition, WarnDamaged, WarnPageFailed}
-}
-
 // Record is the document of one object. All of it belongs to Generation. A zero time means that the field is absent.
 type Record struct {
-	Bucket      string
-	Name        string
-	Generation  int64
-	ContentType string
-	Size        int64 // bytes, as declared
-	Metadata    map[string]string
+	Bucket      string            `json:"bucket"`
+	Name        string            `json:"name"`
+	Generation  int64             `json:"generation"`
+	ContentType string            `json:"contentType,omitempty"`
+	Size        int64             `json:"size"` // bytes, as declared
+	Metadata    map[string]string `json:"metadata,omitempty"`
 
-	Status      Status
-	Text        string // all pages in order, joined by a line holding a form feed; only when done
-	TextInPages bool   // the joined text is longer than MaxTextBytes: read the pages
-	Pages       int    // how many; 0 while unknown
-	PagesDone   int
-	Blank       bool
-	Warnings    []string // sorted, each once
-	Model       string
-	Usage       Usage
+	Status      Status   `json:"status"`
+	Text        string   `json:"text,omitempty"`        // all pages in order, joined by PageBreak; only when done
+	TextInPages bool     `json:"textInPages,omitempty"` // the joined text is longer than MaxTextBytes: read the pages
+	Pages       int      `json:"pages,omitempty"`       // how many; 0 while unknown
+	PagesDone   int      `json:"pagesDone,omitempty"`
+	Blank       bool     `json:"blank,omitempty"`
+	Warnings    []string `json:"warnings,omitempty"` // sorted, each once
+	Model       string   `json:"model,omitempty"`
+	Usage       Usage    `json:"usage,omitzero"`
 
-	Attempt     int // 1-based, per generation; every claim counts
-	Faults      int // proven to be the object's
-	Doubts      int // may be the object's
-	WindowStart time.Time
-	Due         time.Time // when the sweep may take it; absent when ended
-	Retried     time.Time
-	RetriedBy   string
-	Error       *Error
-	Lease       *Lease
+	Attempt     int       `json:"attempt,omitempty"` // 1-based, per generation; every claim counts
+	Faults      int       `json:"faults,omitempty"`  // proven to be the object's
+	Doubts      int       `json:"doubts,omitempty"`  // may be the object's
+	WindowStart time.Time `json:"windowStart,omitzero"`
+	Due         time.Time `json:"due,omitzero"` // when the sweep may take it; absent when ended
+	Retried     time.Time `json:"retried,omitzero"`
+	RetriedBy   string    `json:"retriedBy,omitempty"`
+	Error       *Error    `json:"error,omitempty"`
+	Lease       *Lease    `json:"lease,omitempty"`
 
-	EventID   string
-	EventTime time.Time
+	EventID   string    `json:"eventId,omitempty"`
+	EventTime time.Time `json:"eventTime,omitzero"`
 
-	Created, Started, Updated, Finished time.Time // the store's time, see Stamps
-	MarkerExpires                       time.Time
+	// The store's time, see Stamps.
+	Created  time.Time `json:"created,omitzero"`
+	Started  time.Time `json:"started,omitzero"`
+	Updated  time.Time `json:"updated,omitzero"`
+	Finished time.Time `json:"finished,omitzero"`
 
-	Write string // id of the last commit, set by the store
+	MarkerExpires time.Time `json:"markerExpires,omitzero"`
+
+	Write string `json:"write"` // id of the last commit
 }
 
 // Object is the version that the record speaks of.
@@ -90,8 +58,8 @@ func (r *Record) Object() Object {
 
 // Usage is what the OCR service counted, summed over pages, in tokens.
 type Usage struct {
-	PromptTokens     int
-	CompletionTokens int
+	PromptTokens     int `json:"promptTokens"`
+	CompletionTokens int `json:"completionTokens"`
 }
 
 // Add is the sum of both.
@@ -101,38 +69,38 @@ func (u Usage) Add(v Usage) Usage {
 
 // RecordError is why the last attempt did not finish.
 type Error struct {
-	Code      string
-	Message   string // for people; never holds text of the document, tokens or whole answers
-	Retryable bool   // the class is not final
+	Code      string `json:"code"`
+	Message   string `json:"message"`   // for people; never holds text of the document, tokens or whole answers
+	Retryable bool   `json:"retryable"` // the class is not final
 }
 
 // Lease says who works on a record and until when. A commit of an attempt is refused once its lease is not on the record.
 type Lease struct {
-	ID      string
-	Expires time.Time
-	Alone   bool // the record has its instance to itself
+	ID      string    `json:"id"`
+	Expires time.Time `json:"expires"`
+	Alone   bool      `json:"alone"` // the record has its instance to itself
 }
 
 // PageRecord is the document of one page, written for every object of several pages and for any with blocks.
 type Page struct {
-	Page       int // 1-based
-	Generation int64
-	Text       string // at most MaxTextBytes
-	Warnings   []string
-	Blank      bool
-	Error      *Error // the page failed; the others may not have
-	Width      int    // pixels as sent
-	Height     int
-	Blocks     []Block // layout mode only
-	Usage      Usage
-	Finished   time.Time // the store's time
+	Page       int       `json:"page"` // 1-based
+	Generation int64     `json:"generation"`
+	Text       string    `json:"text"` // at most MaxTextBytes
+	Warnings   []string  `json:"warnings,omitempty"`
+	Blank      bool      `json:"blank"`
+	Error      *Error    `json:"error,omitempty"` // the page failed; the others may not have
+	Width      int       `json:"width,omitempty"` // pixels as sent
+	Height     int       `json:"height,omitempty"`
+	Blocks     []Block   `json:"blocks,omitempty"` // layout mode only
+	Usage      Usage     `json:"usage,omitzero"`
+	Finished   time.Time `json:"finished,omitzero"` // the store's time
 }
 
 // Block is a part of a page in layout mode. Box is left, top, right, bottom in thousandths of the page.
 type Block struct {
-	Label string
-	Box   [4]int
-	Text  string
+	Label string `json:"label"`
+	Box   [4]int `json:"box"`
+	Text  string `json:"text"`
 }
 
 // clone copies what the pure functions change, so that a store may run them again on what it read.

@@ -22,12 +22,12 @@ var (
 // somebody works on and for one that is done with nothing to read again, or the store's. It may be repeated: a second call
 // with the same seen finds the record changed. seen may lack its text, as [Lister] leaves it out. It costs one read for
 // the record and for each page document, one write, and one delete for each page document that goes.
-func Retry(ctx context.Context, records Records, seen *Stored, by string, redo func(Page) bool) (*Stored, error) {
+func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(Page) bool) (*Stored, error) {
 	if !Retryable(seen.Record) {
 		return nil, ErrNothingToRetry
 	}
 	id := seen.Object().ID()
-	pages, err := records.Pages(ctx, id, seen.Generation)
+	pages, err := store.Pages(ctx, id, seen.Generation)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func Retry(ctx context.Context, records Records, seen *Stored, by string, redo f
 	if seen.Status == StatusDone && t.kept > 0 && len(t.drop) == 0 {
 		return nil, ErrNothingToRetry
 	}
-	return records.Update(ctx, id, nil, func(old *Record) (*Change, error) {
+	return Update(ctx, store, id, Unread(), func(old *Record) (*Change, error) {
 		if old == nil || old.Generation != seen.Generation || old.Write != seen.Write {
 			return nil, ErrNotAsSeen
 		}

@@ -40,10 +40,9 @@ const (
 // ticket is what one claim brings along.
 type Ticket struct {
 	Now    time.Time
-	Lease  string  // id for the lease
-	From   *Stored // what stands there, as far as the caller knows: see [Records.Update]
-	Alone  bool    // the caller holds the instance alone
-	Beaten int64   // the record's generation of which the bucket said that the event's lives instead; 0: not asked
+	Lease  string // id for the lease
+	Alone  bool   // the caller holds the instance alone
+	Beaten int64  // the record's generation of which the bucket said that the event's lives instead; 0: not asked
 }
 
 // claim decides whether an event's generation may be worked on, and what the record says from then on.

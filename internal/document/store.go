@@ -6,15 +6,21 @@ import (
 	"time"
 )
 
-// What a driver's error is about. Drivers wrap one of these around their cause; nobody looks at the cause again but in logs.
+// What a driver's error is about. Drivers wrap one of these around their cause, which is for logs only.
 var (
 	ErrObjectGone           = errors.New("object or generation gone")
 	ErrObjectCorrupt        = errors.New("the stored bytes cannot be unpacked") // Content-Encoding gzip, and it is none
 	ErrStorageUnavailable   = errors.New("storage unavailable")                 // busy, down, cut off, checksum wrong: later it may work
-	ErrStorageMisconfigured = errors.New("storage misconfigured")               // 401, 403, key refused: a person must act
+	ErrStorageMisconfigured = errors.New("storage misconfigured")               // 401, 403, key refused: an operator must act
 	ErrStoreUnavailable     = errors.New("record store unavailable")
 	ErrStoreMisconfigured   = errors.New("record store misconfigured") // permission, no database
 	ErrStoreRejected        = errors.New("record store refuses the document itself")
+)
+
+// What a driver says of a commit, for [Update] alone.
+var (
+	ErrConflict   = errors.New("the record has changed")
+	ErrAnswerLost = errors.New("the commit may have been applied") // with one of the errors above
 )
 
 // Stamps says which times of a record the store sets to its own clock in a commit. Updated is set in every one.
@@ -43,24 +49,22 @@ type Stored struct {
 	Version int64
 }
 
-// UpdateFunc computes the next state from the present one; old is nil where there is no record. It must not change old,
-// must have no effect outside its own variables, and may be called several times: only the last call counts.
-// A nil Change leaves the record alone; an error is returned by Update as it is.
+// UpdateFunc computes the next state of a record from the present one; old is nil where there is no record. It must not
+// change old, must have no effect outside its own variables, and may be called several times: only the last call counts.
+// A nil Change leaves the record alone; an error is returned by [Update] as it is.
 type UpdateFunc func(old *Record) (*Change, error)
 
-// Records is the record store. All methods may be called concurrently. Errors wrap [ErrStoreUnavailable],
-// [ErrStoreMisconfigured] or [ErrStoreRejected], or are the context's, or the UpdateFunc's own.
-type Records interface {
-	// Update atomically replaces the record of id by what fn makes of it, and returns what stands there afterwards (nil
-	// where fn left a missing record alone). It is the only way to write a record.
-	//
-	// from is what the caller believes to stand there, or nil to have it read: a right belief saves the read, a wrong one
-	// costs it. A from without a Record believes that there is none. Nothing is locked: the commit is conditional on the state that fn saw, and a refused one is computed anew
-	// from a fresh read, until ctx ends. Each commit stores a fresh random id in Record.Write, so a commit whose answer
-	// was lost is recognised by that read and never applied twice.
-	Update(ctx context.Context, id string, from *Stored, fn UpdateFunc) (*Stored, error)
+// Store is what a driver of the record store implements; the rules are this package's. All methods may be called
+// concurrently. Errors wrap [ErrStoreUnavailable], [ErrStoreMisconfigured] or [ErrStoreRejected], or are the context's.
+//
+// Records are written with [Update] only.
+type Store interface {
 	// Get reads one record; nil where there is none.
 	Get(ctx context.Context, id string) (*Stored, error)
+	// Commit applies the change, whole or not at all, if the record of id is still in the state from (nil: if there is no
+	// record), and returns the record as it is then. It stores the change's Record.Write as it is. The error wraps
+	// [ErrConflict] where the record is in another state, and [ErrAnswerLost] where the change may have been applied.
+	Commit(ctx context.Context, id string, from *Stored, change *Change) (*Stored, error)
 	// Pages reads the page documents of one generation, in order.
 	Pages(ctx context.Context, id string, generation int64) ([]Page, error)
 	// ClearPages removes the page documents of all generations but keep (0: of all), and never those of the generation

@@ -45,11 +45,11 @@ func BenchmarkClaimAndComplete(b *testing.B) {
 	r := emulated(b)
 	for n := 0; b.Loop(); n++ {
 		id := strconv.Itoa(n)
-		claimed, err := r.Update(b.Context(), id, nil, claim)
+		claimed, err := document.Update(b.Context(), r, id, document.Unread(), claim)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := r.Update(b.Context(), id, claimed, complete); err != nil {
+		if _, err := document.Update(b.Context(), r, id, document.Seen(claimed), complete); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -2,7 +2,7 @@ package gcp
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
@@ -13,8 +13,8 @@ import (
 
 // commit replaces the record, writes and removes pages, all or nothing, if the record still is what from says (nil: if there
 // is none). What it returns is read from what it wrote, so it is what Get reads.
-func (s *store) commit(ctx context.Context, id string, from *document.Stored, change *document.Change, write string) (*document.Stored, error) {
-	record := s.recordWrite(id, from, change, write)
+func (s *store) commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+	record := s.recordWrite(id, from, change)
 	writes := []*pb.Write{record}
 	for _, p := range change.Pages {
 		writes = append(writes, s.pageWrite(id, p))
@@ -28,15 +28,15 @@ func (s *store) commit(ctx context.Context, id string, from *document.Stored, ch
 		return nil, err
 	}
 	if len(answer.WriteResults) != len(writes) {
-		return nil, errors.New("the answer to a commit does not fit it")
+		return nil, fmt.Errorf("commit returned %d results for %d writes", len(answer.WriteResults), len(writes))
 	}
 	return applied(record, answer.WriteResults[0]), nil
 }
 
 // recordWrite replaces the whole document.
-func (s *store) recordWrite(id string, from *document.Stored, change *document.Change, write string) *pb.Write {
+func (s *store) recordWrite(id string, from *document.Stored, change *document.Change) *pb.Write {
 	f := recordFields(change.Record)
-	f["write"] = text(write)
+	f["write"] = text(change.Record.Write)
 	stamps := []string{"updated"}
 	for _, stamp := range []struct {
 		bit   document.Stamps

@@ -150,7 +150,7 @@ func TestMarker(t *testing.T) {
 func checkDocument(t *testing.T, r *Records, change document.Change, want map[string]any) {
 	t.Helper()
 	replace := func(*document.Record) (*document.Change, error) { return &change, nil }
-	stored, err := r.Update(t.Context(), "id", nil, replace)
+	stored, err := document.Update(t.Context(), r, "id", document.Unread(), replace)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestPageDocument(t *testing.T) {
 			Usage:  document.Usage{PromptTokens: 7, CompletionTokens: 8},
 		},
 	}
-	stored, err := r.Update(t.Context(), "id", nil, func(*document.Record) (*document.Change, error) {
+	stored, err := document.Update(t.Context(), r, "id", document.Unread(), func(*document.Record) (*document.Change, error) {
 		return &document.Change{Record: &document.Record{}, Pages: pages}, nil
 	})
 	if err != nil {

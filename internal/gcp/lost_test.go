@@ -21,10 +21,10 @@ func TestAnswerLostButApplied(t *testing.T) {
 			t.Parallel()
 			r, p := proxied(t)
 			p.LoseAnswer("Commit", 1, code)
-			created := mustUpdate(t, r, nil, claim) // Create: the repetition says AlreadyExists
+			created := mustUpdate(t, r, document.Unread(), claim) // Create: the repetition says AlreadyExists
 			p.LoseAnswer("Commit", 1, code)
 			runs := 0
-			got := mustUpdate(t, r, created, func(old *document.Record) (*document.Change, error) {
+			got := mustUpdate(t, r, document.Seen(created), func(old *document.Record) (*document.Change, error) {
 				runs++ // a write on condition: the repetition says FailedPrecondition
 				return plus(old)
 			})
@@ -35,7 +35,7 @@ func TestAnswerLostButApplied(t *testing.T) {
 			if err != nil || read.Faults != 1 || read.Version != got.Version || read.Write != got.Write {
 				t.Errorf("Get = %+v, %v; want version %d", read, err, got.Version)
 			}
-			if next := mustUpdate(t, r, got, plus); next.Faults != 2 {
+			if next := mustUpdate(t, r, document.Seen(got), plus); next.Faults != 2 {
 				t.Errorf("the version returned is no belief to build on: faults = %d", next.Faults)
 			}
 			pages, err := r.Pages(t.Context(), page1.ID(), page1.Generation)
@@ -57,9 +57,9 @@ func TestBelievedMissing(t *testing.T) {
 			t.Errorf("%d reads, want %d", n, want)
 		}
 	}
-	mustUpdate(t, r, &document.Stored{}, claim)
+	mustUpdate(t, r, document.Absent(), claim)
 	reads(0)
-	if got := mustUpdate(t, r, &document.Stored{}, func(old *document.Record) (*document.Change, error) {
+	if got := mustUpdate(t, r, document.Absent(), func(old *document.Record) (*document.Change, error) {
 		if old == nil {
 			return claim(nil)
 		}
@@ -71,7 +71,7 @@ func TestBelievedMissing(t *testing.T) {
 
 	r, p = proxied(t)
 	p.LoseAnswer("Commit", 1, codes.Unavailable)
-	if got := mustUpdate(t, r, &document.Stored{}, claim); got.Attempt != 1 {
+	if got := mustUpdate(t, r, document.Absent(), claim); got.Attempt != 1 {
 		t.Errorf("created by a commit whose answer was lost: attempt = %d, want 1", got.Attempt)
 	}
 	reads(1)
@@ -83,10 +83,10 @@ func TestCommitRefused(t *testing.T) {
 		t.Run(code.String(), func(t *testing.T) {
 			t.Parallel()
 			r, p := proxied(t)
-			created := mustUpdate(t, r, nil, claim)
+			created := mustUpdate(t, r, document.Unread(), claim)
 			p.Refuse("Commit", 1, code)
 			p.Refuse("Commit", 2, code)
-			if got := mustUpdate(t, r, created, plus); got.Faults != 1 {
+			if got := mustUpdate(t, r, document.Seen(created), plus); got.Faults != 1 {
 				t.Errorf("faults = %d, want 1", got.Faults)
 			}
 		})
@@ -97,14 +97,14 @@ func TestCommitRefused(t *testing.T) {
 func TestAnswerLostAndOverwritten(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)
-	created := mustUpdate(t, r, nil, claim)
+	created := mustUpdate(t, r, document.Unread(), claim)
 	other := recordsLike(t, r)
 	p.LoseAnswer("Commit", 1, codes.Unknown)
 	runs := 0
-	_, err := r.Update(t.Context(), page1.ID(), created, func(old *document.Record) (*document.Change, error) {
+	_, err := document.Update(t.Context(), r, page1.ID(), document.Seen(created), func(old *document.Record) (*document.Change, error) {
 		if runs++; runs == 1 {
 			p.OnLost(func() {
-				if _, err := other.Update(context.Background(), page1.ID(), nil, plus); err != nil {
+				if _, err := document.Update(context.Background(), other, page1.ID(), document.Unread(), plus); err != nil {
 					t.Error(err)
 				}
 			})
@@ -123,11 +123,11 @@ func TestAnswerLostAndOverwritten(t *testing.T) {
 func TestCommitAppliedLate(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)
-	created := mustUpdate(t, r, nil, claim)
+	created := mustUpdate(t, r, document.Unread(), claim)
 	gate := make(chan struct{})
 	p.Delay("Commit", 1, codes.Unknown, gate)
 	runs := 0
-	got := mustUpdate(t, r, created, func(old *document.Record) (*document.Change, error) {
+	got := mustUpdate(t, r, document.Seen(created), func(old *document.Record) (*document.Change, error) {
 		if runs++; runs == 2 {
 			close(gate)
 			awaitOther(t, recordsLike(t, r), old.Write)
@@ -158,15 +158,15 @@ func awaitOther(t *testing.T, r *Records, write string) {
 func TestAlwaysUnclear(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)
-	created := mustUpdate(t, r, nil, claim)
-	for n := range maxUnclear {
+	created := mustUpdate(t, r, document.Unread(), claim)
+	for n := range 4 {
 		p.Refuse("Commit", n+1, codes.Unknown)
 	}
-	_, err := r.Update(t.Context(), page1.ID(), created, plus)
+	_, err := document.Update(t.Context(), r, page1.ID(), document.Seen(created), plus)
 	if !errors.Is(err, document.ErrStoreUnavailable) {
 		t.Errorf("Update = %v, want ErrStoreUnavailable", err)
 	}
-	if got := mustUpdate(t, r, created, plus); got.Faults != 1 {
+	if got := mustUpdate(t, r, document.Seen(created), plus); got.Faults != 1 {
 		t.Errorf("faults = %d, want 1", got.Faults)
 	}
 }

@@ -17,7 +17,7 @@ type RecordsConfig struct {
 	Emulator string
 }
 
-// Records is [document.Records] and [document.Watcher] over Firestore. Its account needs the role datastore.user.
+// Records is [document.Store] and [document.Watcher] over Firestore. Its account needs the role datastore.user.
 //
 // The collection is its own: a record's document is always replaced whole, and with it any field that somebody added.
 // Pages lie in the sub-collection ocr_pages of their document.
@@ -29,7 +29,7 @@ type Records struct {
 }
 
 var (
-	_ document.Records = (*Records)(nil)
+	_ document.Store   = (*Records)(nil)
 	_ document.Watcher = (*Records)(nil)
 )
 
@@ -74,19 +74,16 @@ func (r *Records) Get(ctx context.Context, id string) (*document.Stored, error) 
 	return s.get(ctx, id)
 }
 
-// Update is the one way to write, see [document.Records]. It costs one document read, or none with a right from (also that
-// there is no record), and one document write for the record and for each page of the change; each refused commit costs a
-// read and a commit more. A refused commit is not charged as a write.
-//
-// A from that leads fn to a nil Change or an error is read and fn run again before that is believed, because only a
-// commit proves it. The own commit is recognised by its write id as long as no other commit overwrote it: where an answer
-// was lost and somebody else was faster than the read that follows, fn decides on what stands there. Its state must
-// tell by itself (a lease's id does) whether its work is still to be done.
-func (r *Records) Update(ctx context.Context, id string, from *document.Stored, fn document.UpdateFunc) (*document.Stored, error) {
-	s, err := r.open(ctx, "update")
+// Commit is conditional on the document's update time, or on its absence. It costs one document write for the record and
+// for each page of the change; one that is refused is not charged.
+func (r *Records) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+	s, err := r.open(ctx, "commit")
 	if err != nil {
 		return nil, err
 	}
-	u := update{store: s, id: id, fn: fn, state: from}
-	return u.run(ctx)
+	stored, err := s.commit(ctx, id, from, change)
+	if err != nil {
+		return nil, commitError(ctx, err)
+	}
+	return stored, nil
 }

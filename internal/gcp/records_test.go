@@ -38,7 +38,7 @@ func recordsAt(t testing.TB, host string, opts ...grpc.DialOption) *Records {
 
 func TestRecords(t *testing.T) {
 	t.Parallel()
-	documenttest.Records(t, func(t *testing.T) document.Records { return emulated(t) })
+	documenttest.Records(t, func(t *testing.T) document.Store { return emulated(t) })
 }
 
 // page1 is the object of most tests here.
@@ -76,9 +76,9 @@ func plus(old *document.Record) (*document.Change, error) {
 }
 
 // mustUpdate is Update that has to work.
-func mustUpdate(t testing.TB, r *Records, from *document.Stored, fn document.UpdateFunc) *document.Stored {
+func mustUpdate(t testing.TB, r *Records, expected document.Expected, fn document.UpdateFunc) *document.Stored {
 	t.Helper()
-	got, err := r.Update(t.Context(), page1.ID(), from, fn)
+	got, err := document.Update(t.Context(), r, page1.ID(), expected, fn)
 	if err != nil || got == nil {
 		t.Fatalf("Update = %v, %v", got, err)
 	}
@@ -133,19 +133,19 @@ func TestCost(t *testing.T) {
 			t.Errorf("%s called %v, want %v", what, got, want)
 		}
 	}
-	claimed := mustUpdate(t, r, nil, claim)
+	claimed := mustUpdate(t, r, document.Unread(), claim)
 	expect("a claim", "BatchGetDocuments", "Commit")
-	done := mustUpdate(t, r, claimed, complete)
+	done := mustUpdate(t, r, document.Seen(claimed), complete)
 	expect("complete", "Commit")
-	again := mustUpdate(t, r, done, plus)
+	again := mustUpdate(t, r, document.Seen(done), plus)
 	expect("a right belief with a page", "Commit")
-	mustUpdate(t, r, done, plus)
+	mustUpdate(t, r, document.Seen(done), plus)
 	expect("a wrong belief", "Commit", "BatchGetDocuments", "Commit")
-	if _, err := r.Update(t.Context(), page1.ID(), nil, claim); err != errTaken {
+	if _, err := document.Update(t.Context(), r, page1.ID(), document.Unread(), claim); err != errTaken {
 		t.Errorf("a claim of a taken record: %v", err)
 	}
 	expect("a refusal", "BatchGetDocuments")
-	if _, err := r.Update(t.Context(), page1.ID(), again, complete); err != errTaken {
+	if _, err := document.Update(t.Context(), r, page1.ID(), document.Seen(again), complete); err != errTaken {
 		t.Errorf("complete without a lease: %v", err)
 	}
 	expect("a refusal on a belief", "BatchGetDocuments")
@@ -163,8 +163,8 @@ func TestCost(t *testing.T) {
 func TestUpdateReturnsWhatTheServerSet(t *testing.T) {
 	t.Parallel()
 	r := emulated(t)
-	before := mustUpdate(t, r, nil, claim)
-	got := mustUpdate(t, r, before, complete)
+	before := mustUpdate(t, r, document.Unread(), claim)
+	got := mustUpdate(t, r, document.Seen(before), complete)
 	read, err := r.Get(t.Context(), page1.ID())
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestDatabasesAndCollectionsAreApart(t *testing.T) {
 		t.Cleanup(func() { r.Close() })
 		return r
 	}
-	mustUpdate(t, open("", "ocr_documents"), nil, claim)
+	mustUpdate(t, open("", "ocr_documents"), document.Unread(), claim)
 	for _, other := range []*Records{open("second", "ocr_documents"), open("", "others")} {
 		if got, err := other.Get(t.Context(), page1.ID()); got != nil || err != nil {
 			t.Errorf("Get elsewhere = %v, %v; want nothing", got, err)
@@ -225,7 +225,7 @@ func TestEmulatorFromEnvironment(t *testing.T) {
 func TestDropAllPages(t *testing.T) {
 	t.Parallel()
 	r := emulated(t)
-	stored := mustUpdate(t, r, nil, claim)
+	stored := mustUpdate(t, r, document.Unread(), claim)
 	const batches, size = 4, 500
 	var all []int
 	for b := range batches {
@@ -234,11 +234,11 @@ func TestDropAllPages(t *testing.T) {
 			pages = append(pages, document.Page{Page: b*size + i + 1, Generation: page1.Generation})
 			all = append(all, b*size+i+1)
 		}
-		stored = mustUpdate(t, r, stored, func(old *document.Record) (*document.Change, error) {
+		stored = mustUpdate(t, r, document.Seen(stored), func(old *document.Record) (*document.Change, error) {
 			return &document.Change{Record: old, Pages: pages}, nil
 		})
 	}
-	mustUpdate(t, r, stored, func(old *document.Record) (*document.Change, error) {
+	mustUpdate(t, r, document.Seen(stored), func(old *document.Record) (*document.Change, error) {
 		return &document.Change{Record: old, Drop: all}, nil
 	})
 	if left, err := r.Pages(t.Context(), page1.ID(), page1.Generation); err != nil || len(left) > 0 {

@@ -35,7 +35,8 @@ func queryError(ctx context.Context, op string, err error) error {
 	return storeError(ctx, op, kind, err)
 }
 
-// commitError is of writing a record. Here InvalidArgument speaks of the document.
+// commitError is of writing a record. Here InvalidArgument speaks of the document, and NotFound of the record that the
+// commit is conditional on.
 func commitError(ctx context.Context, err error) error {
 	kind := document.ErrStoreUnavailable
 	switch status.Code(err) {
@@ -43,8 +44,12 @@ func commitError(ctx context.Context, err error) error {
 		kind = document.ErrStoreRejected
 	case codes.PermissionDenied, codes.Unauthenticated, codes.Unimplemented:
 		kind = document.ErrStoreMisconfigured
+	case codes.AlreadyExists, codes.FailedPrecondition, codes.NotFound, codes.Aborted:
+		kind = document.ErrConflict
+	case codes.Unavailable, codes.Unknown, codes.Internal, codes.DeadlineExceeded, codes.Canceled:
+		return fmt.Errorf("%w: %w", document.ErrAnswerLost, storeError(ctx, "commit", kind, err))
 	}
-	return storeError(ctx, "update", kind, err)
+	return storeError(ctx, "commit", kind, err)
 }
 
 func storeError(ctx context.Context, op string, kind, err error) error {

@@ -24,7 +24,7 @@ func TestErrorsOfCommit(t *testing.T) {
 			t.Parallel()
 			r, p := proxied(t)
 			p.Refuse("Commit", 1, code)
-			if _, err := r.Update(t.Context(), page1.ID(), nil, claim); !errors.Is(err, want) {
+			if _, err := document.Update(t.Context(), r, page1.ID(), document.Unread(), claim); !errors.Is(err, want) {
 				t.Errorf("Update = %v, want %v", err, want)
 			}
 			if n := p.Calls("Commit"); n != 1 {
@@ -59,7 +59,7 @@ func TestErrorsOfReading(t *testing.T) {
 			}
 			ctx, id := t.Context(), page1.ID()
 			check("BatchGetDocuments", func() error { _, err := r.Get(ctx, id); return err })
-			check("BatchGetDocuments", func() error { _, err := r.Update(ctx, id, nil, claim); return err })
+			check("BatchGetDocuments", func() error { _, err := document.Update(ctx, r, id, document.Unread(), claim); return err })
 			check("RunQuery", func() error { _, err := r.Due(ctx, time.Now(), 1); return err })
 			check("RunQuery", func() error { _, err := r.Pages(ctx, id, 1); return err })
 			check("RunQuery", func() error { return r.ClearPages(ctx, id, 1) })
@@ -71,9 +71,9 @@ func TestErrorsOfReading(t *testing.T) {
 func TestListBreaksOff(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)
-	stored := mustUpdate(t, r, nil, claim)
+	stored := mustUpdate(t, r, document.Unread(), claim)
 	for range 4 {
-		stored = mustUpdate(t, r, stored, plus)
+		stored = mustUpdate(t, r, document.Seen(stored), plus)
 	}
 	p.CutAnswer("RunQuery", 1, 2, codes.Unavailable)
 	pages, err := r.Pages(t.Context(), page1.ID(), page1.Generation)
@@ -90,7 +90,7 @@ func TestRejected(t *testing.T) {
 		big := &document.Record{Status: document.StatusDone, Text: string(make([]byte, 2<<20))}
 		return &document.Change{Record: big}, nil
 	}
-	if _, err := r.Update(t.Context(), page1.ID(), nil, tooBig); !errors.Is(err, document.ErrStoreRejected) {
+	if _, err := document.Update(t.Context(), r, page1.ID(), document.Unread(), tooBig); !errors.Is(err, document.ErrStoreRejected) {
 		t.Errorf("Update = %v, want ErrStoreRejected", err)
 	}
 	if got, err := r.Get(t.Context(), page1.ID()); got != nil || err != nil {
@@ -121,7 +121,7 @@ func TestContextEnds(t *testing.T) {
 		stopped, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(20*time.Millisecond, cancel)
 		from := &document.Stored{Record: &document.Record{}, Version: 1}
-		if _, err := r.Update(stopped, page1.ID(), from, plus); !errors.Is(err, context.Canceled) {
+		if _, err := document.Update(stopped, r, page1.ID(), document.Seen(from), plus); !errors.Is(err, context.Canceled) {
 			t.Errorf("Update = %v, want Canceled", err)
 		}
 		if _, err := r.Due(stopped, time.Now(), 1); !errors.Is(err, context.Canceled) {

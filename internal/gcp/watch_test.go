@@ -51,20 +51,20 @@ func TestWatchGoesOnWhereAStreamBroke(t *testing.T) {
 	r, p := proxied(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	stored := mustUpdate(t, r, nil, claim)
+	stored := mustUpdate(t, r, document.Unread(), claim)
 	p.Refuse("Listen", 1, codes.Unavailable)
 	faults, ended := watched(t, ctx, r)
 	last := -1
 	await(t, faults, ended, &last, 0)
 	for n := range 3 {
 		p.Break()
-		stored = mustUpdate(t, r, nil, plus)
+		stored = mustUpdate(t, r, document.Unread(), plus)
 		await(t, faults, ended, &last, n+1)
 	}
 	if got := p.Calls("Listen"); got < 4 {
 		t.Errorf("%d streams, want at least 4: the proxy broke three", got)
 	}
-	mustUpdate(t, r, stored, plus)
+	mustUpdate(t, r, document.Seen(stored), plus)
 	await(t, faults, ended, &last, 4)
 	cancel()
 	if err := <-ended; err != nil {

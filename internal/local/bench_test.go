@@ -20,7 +20,7 @@ func BenchmarkCommit(b *testing.B) {
 			stored := put(b, w, r)
 			for b.Loop() {
 				var err error
-				stored, err = w.Update(b.Context(), r.Object().ID(), stored, func(old *document.Record) (*document.Change, error) {
+				stored, err = document.Update(b.Context(), w, r.Object().ID(), document.Seen(stored), func(old *document.Record) (*document.Change, error) {
 					next := *old
 					next.Due = time.Now()
 					return &document.Change{Record: &next}, nil

@@ -11,9 +11,6 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// errConflict says that the record is not in the state that the commit builds on.
-var errConflict = errors.New("the record has changed meanwhile")
-
 // page is a page document ready to be written.
 type page struct {
 	generation int64
@@ -21,11 +18,18 @@ type page struct {
 	doc        string
 }
 
-// store commits the change if the record is of the given version (0: there is none).
-func (s *Store) store(ctx context.Context, id string, version int64, c *document.Change) (*document.Stored, error) {
+// Commit applies the change in one transaction; see [document.Store].
+func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, c *document.Change) (*document.Stored, error) {
+	if s.write == nil {
+		return nil, fmt.Errorf("%w: opened read-only", document.ErrStoreMisconfigured)
+	}
+	version := int64(0) // of no record
+	if from != nil {
+		version = from.Version
+	}
 	now := time.Now()
 	r := stamped(c, now)
-	doc, err := EncodeRecord(r)
+	doc, err := document.EncodeRecord(r)
 	if err != nil {
 		return nil, err
 	}
@@ -43,24 +47,18 @@ func (s *Store) store(ctx context.Context, id string, version int64, c *document
 		}
 		return rev, putPages(ctx, tx, id, pages)
 	})
-	if err != nil && !errors.Is(err, errConflict) {
-		// The answer may be lost though the commit stands: the write id tells.
-		if got, _ := s.Get(ctx, id); got != nil && got.Write == r.Write {
-			return got, nil
-		}
-	}
 	if err != nil {
 		return nil, err
 	}
-	stands, err := decodeRecord(doc)
-	return &document.Stored{Record: stands, Version: rev}, err
+	stored, err := document.DecodeRecord(doc)
+	return &document.Stored{Record: stored, Version: rev}, err
 }
 
 func encodePages(pages []document.Page, now time.Time) ([]page, error) {
 	encoded := make([]page, 0, len(pages))
 	for _, p := range pages {
 		p.Finished = now
-		doc, err := EncodePage(p)
+		doc, err := document.EncodePage(p)
 		if err != nil {
 			return nil, err
 		}
@@ -76,14 +74,17 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Tx) (int64, error)) (
 		return 0, classify(ctx, err)
 	}
 	defer tx.Rollback()
-	if rev, err = fn(tx); errors.Is(err, errConflict) {
+	if rev, err = fn(tx); errors.Is(err, document.ErrConflict) {
 		return 0, err
+	} else if err != nil {
+		return 0, classify(ctx, err)
 	}
-	if err == nil {
-		err = s.commit(tx)
-		s.wake() // even where the answer is an error: the commit may stand
+	err = s.end(tx)
+	s.wake() // even where the answer is an error: the commit may have been applied
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", document.ErrAnswerLost, classify(ctx, err))
 	}
-	return rev, classify(ctx, err)
+	return rev, nil
 }
 
 const (
@@ -106,7 +107,7 @@ func putRecord(ctx context.Context, tx *sql.Tx, id string, version int64, r *doc
 	}
 	err = tx.QueryRowContext(ctx, statement, id, version, r.Status, due, string(doc)).Scan(&rev)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = errConflict
+		err = document.ErrConflict
 	}
 	return rev, err
 }
@@ -132,7 +133,7 @@ func dropPages(ctx context.Context, tx *sql.Tx, id string, generation int64, num
 	return nil
 }
 
-// ClearPages is [document.Records].ClearPages. The record is looked at in the statement that deletes.
+// ClearPages is [document.Store].ClearPages. The record is looked at in the statement that deletes.
 func (s *Store) ClearPages(ctx context.Context, id string, keep int64) error {
 	if s.write == nil {
 		return fmt.Errorf("%w: opened read-only", document.ErrStoreMisconfigured)

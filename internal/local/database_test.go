@@ -16,7 +16,7 @@ import (
 func TestErrorClasses(t *testing.T) {
 	w := openWorld(t, t.TempDir())
 	update := func(w *World, r document.Record) error {
-		_, err := w.Update(t.Context(), "id", nil, func(*document.Record) (*document.Change, error) {
+		_, err := document.Update(t.Context(), w, "id", document.Unread(), func(*document.Record) (*document.Change, error) {
 			return &document.Change{Record: &r}, nil
 		})
 		return err

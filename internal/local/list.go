@@ -104,7 +104,7 @@ func OpenRecords(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.commit = (*sql.Tx).Commit
+	s.end = (*sql.Tx).Commit
 	if s.write, err = connect(s.folder.database(), "rw", 1); err != nil {
 		return nil, errors.Join(s.folder.unusable(err), s.read.Close())
 	}

@@ -53,7 +53,7 @@ func TestBesideAWorld(t *testing.T) {
 	watched := make(chan string, 1)
 	go w.Watch(t.Context(), func(_ string, r *document.Record) error { watched <- r.Name; return nil })
 	rec := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: document.StatusRetrying}
-	if _, err := s.Update(t.Context(), o.ID(), nil, func(*document.Record) (*document.Change, error) {
+	if _, err := document.Update(t.Context(), s, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 		return &document.Change{Record: rec}, nil
 	}); err != nil {
 		t.Fatal(err)

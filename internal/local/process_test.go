@@ -56,7 +56,7 @@ func writeForEver(dir string) error {
 	for n := int64(1); ; n++ {
 		r := document.Record{Bucket: w.Bucket(), Name: fmt.Sprint(n % 10), Generation: n, Status: document.StatusProcessing, Text: strings.Repeat("x", 5000)}
 		p := document.Page{Generation: n, Page: 1, Text: fmt.Sprint(n)}
-		_, err := w.Update(context.Background(), r.Object().ID(), nil, func(*document.Record) (*document.Change, error) {
+		_, err := document.Update(context.Background(), w, r.Object().ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 			return &document.Change{Record: &r, Pages: []document.Page{p}}, nil
 		})
 		if err != nil {

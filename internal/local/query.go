@@ -12,7 +12,7 @@ import (
 // watchBatch is how many records Watch reads at once: a record may be about a megabyte.
 const watchBatch = 32
 
-// Get is [document.Records].Get.
+// Get is [document.Store].Get.
 func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
 	var rev int64
 	var doc []byte
@@ -23,14 +23,14 @@ func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
 	if err != nil {
 		return nil, classify(ctx, err)
 	}
-	r, err := decodeRecord(doc)
+	r, err := document.DecodeRecord(doc)
 	if err != nil {
-		return nil, err
+		return nil, damaged(err)
 	}
 	return &document.Stored{Record: r, Version: rev}, nil
 }
 
-// Pages is [document.Records].Pages.
+// Pages is [document.Store].Pages.
 func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
 	const query = "SELECT doc FROM pages WHERE id = ? AND generation = ? ORDER BY page"
 	var pages []document.Page
@@ -39,9 +39,12 @@ func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]docum
 		if err := rows.Scan(&doc); err != nil {
 			return err
 		}
-		p, err := decodePage(doc)
+		p, err := document.DecodePage(doc)
+		if err != nil {
+			return damaged(err)
+		}
 		pages = append(pages, p)
-		return err
+		return nil
 	}, query, id, generation)
 	if err != nil {
 		return nil, err
@@ -49,7 +52,7 @@ func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]docum
 	return pages, nil
 }
 
-// Due is [document.Records].Due. Records due at the same time come in the order of their ids.
+// Due is [document.Store].Due. Records due at the same time come in the order of their ids.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
 	const query = "SELECT id, rev, doc FROM records WHERE due <= ? ORDER BY due, id LIMIT ?"
 	_, due, err := s.list(ctx, query, nanos(now), max(limit, 0))
@@ -115,10 +118,13 @@ func (s *Store) list(ctx context.Context, query string, args ...any) (ids []stri
 		if err := rows.Scan(&id, &rev, &doc); err != nil {
 			return err
 		}
-		r, err := decodeRecord(doc)
+		r, err := document.DecodeRecord(doc)
+		if err != nil {
+			return damaged(err)
+		}
 		ids = append(ids, id)
 		records = append(records, &document.Stored{Record: r, Version: rev})
-		return err
+		return nil
 	}, query, args...)
 	if err != nil {
 		return nil, nil, err

@@ -55,7 +55,7 @@ func TestOpenReadOnly(t *testing.T) {
 		if got := get(t, s, "a"); got.Version != stored.Version || s.TextPath("b") != path || s.Bucket() != w.Bucket() {
 			t.Errorf("read-only store shows %v, %s, %s", got, s.TextPath("b"), s.Bucket())
 		}
-		_, err = s.Update(t.Context(), "id", nil, nil)
+		_, err = s.Commit(t.Context(), "id", nil, &document.Change{Record: &document.Record{}})
 		if err2 := s.ClearPages(t.Context(), "id", 0); !errors.Is(err, document.ErrStoreMisconfigured) || !errors.Is(err2, document.ErrStoreMisconfigured) {
 			t.Errorf("writing: %v, %v", err, err2)
 		}

@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -14,10 +13,10 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Store is the records of one directory. It is a [document.Records] and a [document.Watcher]; all methods may be called
+// Store is the records of one directory. It is a [document.Store] and a [document.Watcher]; all methods may be called
 // concurrently. Times are kept to the nanosecond and come back in UTC; empty slices and maps come back nil.
 //
-// Errors are as [document.Records] says: [document.ErrStoreUnavailable] where the disk is full or fails or the store is
+// Errors are as [document.Store] says: [document.ErrStoreUnavailable] where the disk is full or fails or the store is
 // closed, [document.ErrStoreMisconfigured] where the database is damaged or may not be written,
 // [document.ErrStoreRejected] where a document is over 1 GB or holds a time beyond the year 9999.
 type Store struct {
@@ -25,14 +24,14 @@ type Store struct {
 	bucket string
 	read   *sql.DB
 	write  *sql.DB             // one connection; nil where the store is opened read-only
-	commit func(*sql.Tx) error // (*sql.Tx).Commit, but in tests
+	end    func(*sql.Tx) error // (*sql.Tx).Commit, but in tests
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each commit
 }
 
 var (
-	_ document.Records = (*Store)(nil)
+	_ document.Store   = (*Store)(nil)
 	_ document.Watcher = (*Store)(nil)
 )
 
@@ -42,7 +41,7 @@ const readers = 4
 // pollEvery is how late a process sees what another one commits.
 const pollEvery = 200 * time.Millisecond
 
-// OpenReadOnly opens the records of dir to look on, while another process works in dir or after. Update and ClearPages of
+// OpenReadOnly opens the records of dir to look on, while another process works in dir or after. Commit and ClearPages of
 // this store fail with [document.ErrStoreMisconfigured]; Watch sees commits at most 200 ms late. It takes no lock and may
 // be called any number of times. A directory in which nothing has run yet is an error.
 func OpenReadOnly(dir string) (*Store, error) {
@@ -73,7 +72,7 @@ func OpenReadOnly(dir string) (*Store, error) {
 
 // openStore opens the records to read and write. The caller holds the lock of the folder.
 func openStore(f folder) (*Store, error) {
-	s := &Store{folder: f, commit: (*sql.Tx).Commit, changed: make(chan struct{})}
+	s := &Store{folder: f, end: (*sql.Tx).Commit, changed: make(chan struct{})}
 	var err error
 	if s.write, err = connect(f.database(), "rwc", 1); err != nil {
 		return nil, f.unusable(err)
@@ -111,47 +110,9 @@ func (s *Store) Close() error {
 	return err
 }
 
-// Update is [document.Records].Update. A refusal of fn (an error or no change) never rests on the belief alone: the record
-// is read and fn asked again.
-func (s *Store) Update(ctx context.Context, id string, from *document.Stored, fn document.UpdateFunc) (*document.Stored, error) {
-	if s.write == nil {
-		return nil, fmt.Errorf("%w: opened read-only", document.ErrStoreMisconfigured)
-	}
-	for now, believed := from, from != nil; ; believed = false {
-		if !believed {
-			var err error
-			if now, err = s.Get(ctx, id); err != nil {
-				return nil, err
-			}
-		}
-		old, version := state(now)
-		change, err := fn(old)
-		if refused := err != nil || change == nil; refused && believed {
-			continue
-		} else if err != nil {
-			return nil, err
-		} else if refused {
-			return now, nil
-		}
-		stored, err := s.store(ctx, id, version, change)
-		if !errors.Is(err, errConflict) {
-			return stored, err
-		}
-	}
-}
-
-// state takes apart what stands, or is believed to stand, in the store.
-func state(s *document.Stored) (*document.Record, int64) {
-	if s == nil || s.Record == nil {
-		return nil, 0
-	}
-	return s.Record, s.Version
-}
-
-// stamped makes the record of the change as it will stand, under a fresh write id.
+// stamped makes the record of the change as it will be stored.
 func stamped(c *document.Change, now time.Time) *document.Record {
 	r := *c.Record
-	r.Write = rand.Text()
 	r.Updated = now
 	if c.Stamps&document.StampCreated != 0 {
 		r.Created = now

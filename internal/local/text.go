@@ -64,7 +64,7 @@ func (w *World) WriteText(ctx context.Context, r *document.Record) (path string,
 // step, never seen half-written, and not touched where it is right already. One call works at a time.
 //
 // Errors are the store's, the context's or the file system's; it may be repeated after any.
-func (w *World) WriteTextFrom(ctx context.Context, pages document.Records, r *document.Record) (path string, err error) {
+func (w *World) WriteTextFrom(ctx context.Context, pages document.Store, r *document.Record) (path string, err error) {
 	path = w.TextPath(r.Name)
 	if r.Status != document.StatusDone {
 		return "", w.removeText(path)
@@ -84,24 +84,13 @@ func (w *World) WriteTextFrom(ctx context.Context, pages document.Records, r *do
 	return path, nil
 }
 
-// textOf is what the file shall hold.
-func textOf(ctx context.Context, records document.Records, r *document.Record) ([]byte, error) {
-	text := r.Text
-	if r.TextInPages {
-		pages, err := records.Pages(ctx, r.Object().ID(), r.Generation)
-		if err != nil {
-			return nil, err
-		}
-		texts := make([]string, len(pages))
-		for i, p := range pages {
-			texts[i] = p.Text
-		}
-		text = strings.Join(texts, document.PageBreak)
-	}
+// textOf returns what the file shall hold.
+func textOf(ctx context.Context, store document.Store, r *document.Record) ([]byte, error) {
+	text, err := document.Text(ctx, store, r)
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
-	return []byte(text), nil
+	return []byte(text), err
 }
 
 // replaceFile writes path through a file in temp, a folder of the same file system. It is synced first: nothing would

@@ -89,7 +89,7 @@ func (w *World) Orphans(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	for i, id := range ids {
-		if _, err := w.Update(ctx, id, nil, endLease); err != nil {
+		if _, err := document.Update(ctx, w, id, document.Unread(), endLease); err != nil {
 			return i, err
 		}
 	}

@@ -117,7 +117,7 @@ func (s *Server) text(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	for i, p := range d.pages {
 		if i > 0 {
-			_, _ = io.WriteString(w, pageBreak)
+			_, _ = io.WriteString(w, document.PageBreak)
 		}
 		_, _ = io.WriteString(w, p.Text)
 	}

@@ -41,7 +41,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	out := &eventWriter{w: w, control: http.NewResponseController(w), boot: s.boot}
 	out.send("hello", seq, hello{
 		Place: s.c.Place, Partial: s.c.Partial, Upload: s.c.Upload != nil, Retry: s.c.Retry != nil, MaxBytes: s.c.MaxBytes,
-		Token: s.token, Boot: s.boot, Again: again, Now: time.Now().UnixMilli(), Codes: codes, Warnings: warnings,
+		Token: s.token, Boot: s.boot, Again: again, Now: time.Now().UnixMilli(), Codes: codeWords(), Warnings: warningWords(),
 	})
 	s.stream(r.Context(), out, seq)
 }

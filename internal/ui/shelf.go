@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -14,9 +13,6 @@ var (
 	errNoRecord = errors.New("no such record")
 	errNoPage   = errors.New("no such page")
 )
-
-// pageBreak stands between the pages of a joined text.
-const pageBreak = "\n\f\n"
 
 // shelfPlaces is how many opened documents are kept, so that each page of one does not read the store again.
 const shelfPlaces = 4
@@ -71,7 +67,7 @@ func (s *shelf) pages(ctx context.Context, id string, r *document.Record) ([]doc
 		return nil, err
 	}
 	if len(found) == 0 && r.Status == document.StatusDone {
-		return split(r), nil
+		return document.SplitPages(r), nil
 	}
 	total := r.Pages
 	for _, p := range found {
@@ -88,22 +84,6 @@ func (s *shelf) pages(ctx context.Context, id string, r *document.Record) ([]doc
 
 // maxPages bounds what a record may claim.
 const maxPages = 20_000
-
-// split takes a joined text apart. A single page has no document of its own, so what the record says is said of the page.
-func split(r *document.Record) []document.Page {
-	texts := strings.Split(r.Text, pageBreak)
-	if len(texts) != r.Pages {
-		texts = []string{r.Text}
-	}
-	pages := make([]document.Page, len(texts))
-	for i, text := range texts {
-		pages[i] = document.Page{Page: i + 1, Generation: r.Generation, Text: text, Blank: r.Blank, Finished: r.Finished}
-		if len(texts) == 1 {
-			pages[i].Warnings = r.Warnings
-		}
-	}
-	return pages
-}
 
 func (s *shelf) find(id, version string) *opened {
 	s.mu.Lock()

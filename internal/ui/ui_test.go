@@ -80,7 +80,7 @@ func (d *desk) write(name string, change func(*document.Record), pages ...docume
 	d.t.Helper()
 	o := document.Object{Bucket: "scans", Name: name, Generation: 7}
 	now := time.Now()
-	_, err := d.store.Update(d.t.Context(), o.ID(), nil, func(old *document.Record) (*document.Change, error) {
+	_, err := document.Update(d.t.Context(), d.store, o.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
 		r := &document.Record{Bucket: o.Bucket, Name: name, Generation: 7, Status: document.StatusDone, Pages: 1, PagesDone: 1, Attempt: 1, WindowStart: now}
 		if old != nil {
 			*r = *old

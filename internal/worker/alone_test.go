@@ -52,11 +52,11 @@ type mortal struct {
 	i *instance
 }
 
-func (m *mortal) Update(ctx context.Context, id string, from *document.Stored, fn document.UpdateFunc) (*document.Stored, error) {
+func (m *mortal) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
 	if m.i.dead.Load() {
 		return nil, fmt.Errorf("%w: dead", document.ErrStoreUnavailable)
 	}
-	return m.Memory.Update(ctx, id, from, fn)
+	return m.Memory.Commit(ctx, id, from, change)
 }
 
 // TestKillerRunsAlone: one page kills the process, fifteen good ones stand beside it. The killer ends failed with

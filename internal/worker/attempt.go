@@ -227,7 +227,7 @@ func (a *attempt) renew(ctx context.Context) error {
 
 // commit changes the record if it is still this attempt's. It may be repeated.
 func (a *attempt) commit(ctx context.Context, f func(old *document.Record) *document.Change) error {
-	stored, err := a.p.o.Records.Update(ctx, a.id, a.stored, func(old *document.Record) (*document.Change, error) {
+	stored, err := document.Update(ctx, a.p.o.Records, a.id, document.Seen(a.stored), func(old *document.Record) (*document.Change, error) {
 		if !document.Owns(old, a.ev.Generation, a.lease) {
 			return nil, errLeaseLost
 		}

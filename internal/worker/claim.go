@@ -37,14 +37,14 @@ func (c *claim) report() report {
 }
 
 // claim takes a place in the instance and then the record. Waiting for the place ends with work, writing with ctx.
-func (p *Worker) claim(ctx, work context.Context, ev document.Event, from *document.Stored) (*claim, error) {
-	t := document.Ticket{Lease: p.o.NewID(), From: from}
+func (p *Worker) claim(ctx, work context.Context, ev document.Event, expected document.Expected) (*claim, error) {
+	t := document.Ticket{Lease: p.o.NewID()}
 	for {
-		c, v, err := p.try(ctx, work, ev, t)
+		c, v, err := p.try(ctx, work, ev, expected, t)
 		if err != nil {
 			return c, err
 		}
-		t.From = c.stored
+		expected = seen(c.stored)
 		switch v {
 		case document.VerdictWantAlone:
 			c.leave()
@@ -78,7 +78,7 @@ func (c *claim) settle(v document.Verdict) {
 }
 
 // try is one claim, with the place that its ticket asks for.
-func (p *Worker) try(ctx, work context.Context, ev document.Event, t document.Ticket) (*claim, document.Verdict, error) {
+func (p *Worker) try(ctx, work context.Context, ev document.Event, expected document.Expected, t document.Ticket) (*claim, document.Verdict, error) {
 	c := &claim{lease: t.Lease}
 	returned := false
 	defer func() {
@@ -103,7 +103,7 @@ func (p *Worker) try(ctx, work context.Context, ev document.Event, t document.Ti
 	var v document.Verdict
 	commit, cancel := shortlyAfter(work, ctx)
 	defer cancel()
-	c.stored, err = p.o.Records.Update(commit, ev.Object.ID(), t.From, func(old *document.Record) (*document.Change, error) {
+	c.stored, err = document.Update(commit, p.o.Records, ev.Object.ID(), expected, func(old *document.Record) (*document.Change, error) {
 		if work.Err() != nil {
 			return nil, context.Cause(work)
 		}
@@ -153,4 +153,12 @@ func (p *Worker) tidyMarker(ctx context.Context, c *claim) error {
 		return p.o.Records.ClearPages(ctx, c.stored.Object().ID(), 0)
 	}
 	return nil
+}
+
+// seen expects what an update returned: nil where there is no record.
+func seen(s *document.Stored) document.Expected {
+	if s == nil {
+		return document.Absent()
+	}
+	return document.Seen(s)
 }

@@ -33,7 +33,7 @@ func TestCosts(t *testing.T) {
 		{"over an older generation", func(w *world, ev document.Event) {
 			old := ev
 			old.Generation--
-			w.records.Update(w.t.Context(), ev.Object.ID(), nil, func(*document.Record) (*document.Change, error) {
+			document.Update(w.t.Context(), w.records, ev.Object.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 				return &document.Change{Record: &document.Record{Bucket: "b", Name: ev.Name, Generation: old.Generation, Status: document.StatusDone}}, nil
 			})
 		}, "read 1, commit 2, refused 1, clear 1, open 1"},

@@ -11,15 +11,11 @@ import (
 
 // picky is a store that refuses every commit that brings page 1.
 type picky struct {
-	document.Records
+	document.Store
 	now *document.Stored
 }
 
-func (p *picky) Update(_ context.Context, _ string, _ *document.Stored, fn document.UpdateFunc) (*document.Stored, error) {
-	ch, err := fn(p.now.Record)
-	if err != nil {
-		return nil, err
-	}
+func (p *picky) Commit(_ context.Context, _ string, _ *document.Stored, ch *document.Change) (*document.Stored, error) {
 	for _, pg := range ch.Pages {
 		if pg.Page == 1 {
 			return nil, fmt.Errorf("%w: page 1", document.ErrStoreRejected)

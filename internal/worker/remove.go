@@ -16,7 +16,7 @@ func (p *Worker) remove(ctx context.Context, ev document.Event) report {
 	}
 	for gone := false; ; gone = true {
 		var v document.Verdict
-		stored, err := p.o.Records.Update(ctx, ev.Object.ID(), nil, func(old *document.Record) (ch *document.Change, _ error) {
+		stored, err := document.Update(ctx, p.o.Records, ev.Object.ID(), document.Unread(), func(old *document.Record) (ch *document.Change, _ error) {
 			ch, v = document.Remove(old, ev, gone, time.Now())
 			return ch, nil
 		})

@@ -107,7 +107,7 @@ func TestMarkerClearsPages(t *testing.T) {
 		p := w.pipeline()
 		ev := w.bucket.Put("a.png", picture(21))
 		id := ev.Object.ID()
-		w.records.Update(t.Context(), id, nil, func(*document.Record) (*document.Change, error) {
+		document.Update(t.Context(), w.records, id, document.Unread(), func(*document.Record) (*document.Change, error) {
 			return &document.Change{
 				Record: &document.Record{Bucket: "b", Name: "a.png", Generation: ev.Generation, Status: document.StatusDone},
 				Pages:  []document.Page{{Page: 1, Generation: ev.Generation, Text: "secret"}},

@@ -56,26 +56,24 @@ func (p *Worker) log(ctx context.Context, ev document.Event, start time.Time, r 
 	p.o.Log.LogAttrs(ctx, level(r.fault), "delivery "+string(r.outcome), attrs...)
 }
 
-// level is ERROR for what only a person can mend, since that wakes one; WARN for what failed or comes again.
+// level is ERROR for what needs the operator, since that wakes one; WARN for what failed or will be retried.
 func level(f document.Fault) slog.Level {
-	switch f.Code {
-	case document.CodeOCRMisconfigured, document.CodeStorageMisconfigured, document.CodeStoreMisconfigured, document.CodeStoreRejected, document.CodeInternal:
-		return slog.LevelError
-	case "":
+	switch {
+	case f.Code == "":
 		return slog.LevelInfo
+	case document.Code(f.Code).Operator:
+		return slog.LevelError
 	}
 	return slog.LevelWarn
 }
 
-// advice says what to do about a fault that a person must mend.
+// advice returns what the operator should do about a fault; empty where there is nothing to do.
 func advice(f document.Fault) string {
 	if oe, ok := errors.AsType[*ocr.Error](f.Cause); ok && f.Code == document.CodeOCRMisconfigured {
 		return ocrAdvice[oe.Kind]
 	}
-	return adviceByCode[f.Code]
-}
-
-var adviceByCode = map[string]string{
-	document.CodeStorageMisconfigured: "grant roles/storage.objectViewer on the bucket to the function's service account",
-	document.CodeStoreMisconfigured:   "grant roles/datastore.user to the function's service account; check that the Firestore database exists and FIRESTORE_DATABASE names it",
+	if c := document.Code(f.Code); c.Operator {
+		return c.Advice
+	}
+	return ""
 }

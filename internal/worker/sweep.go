@@ -104,9 +104,9 @@ func (s *sweep) work(ctx context.Context, batch []*document.Stored) {
 func (s *sweep) one(ctx context.Context, r *document.Stored) {
 	ev := document.Event{Kind: document.KindFinalized, ID: r.EventID, Time: r.EventTime, Object: r.Object(),
 		Attributes: document.Attributes{ContentType: r.ContentType, Size: r.Size, Metadata: r.Metadata}}
-	rep := s.p.process(ctx, ev, r)
+	rep := s.p.process(ctx, ev, document.Seen(r))
 	s.note(rep)
 	if rep.living != nil {
-		s.note(s.p.process(ctx, *rep.living, nil))
+		s.note(s.p.process(ctx, *rep.living, document.Unread()))
 	}
 }

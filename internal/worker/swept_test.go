@@ -35,7 +35,7 @@ func (w *world) leaveOver(n int, window time.Duration) {
 	for i := range n {
 		ev := w.bucket.Put(fmt.Sprintf("%d.png", i), picture(20+i))
 		then := time.Now().Add(-time.Hour)
-		_, err := w.records.Update(w.t.Context(), ev.Object.ID(), nil, func(*document.Record) (*document.Change, error) {
+		_, err := document.Update(w.t.Context(), w.records, ev.Object.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 			return &document.Change{Record: &document.Record{
 				Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying, Attempt: 1,
 				WindowStart: time.Now().Add(-window), Due: then,

@@ -25,7 +25,7 @@ type Extractor interface {
 // Options are what a pipeline is made of. All fields are required unless they say otherwise.
 type Options struct {
 	Objects document.Objects
-	Records document.Records
+	Records document.Store
 	OCR     Extractor
 	Log     *slog.Logger
 
@@ -88,7 +88,7 @@ func (p *Worker) Process(ctx context.Context, ev document.Event) document.Outcom
 		}).outcome
 	}
 	defer leave()
-	return p.process(ctx, ev, &document.Stored{}).outcome // mostly the first delivery: a right guess saves the read
+	return p.process(ctx, ev, document.Absent()).outcome // mostly the first delivery: a right guess saves the read
 }
 
 // enter counts a delivery in, with its own deadline, unless the pipeline is draining.
@@ -140,14 +140,14 @@ func (p *Worker) PassOver(ctx context.Context, ev document.Event, reason string)
 	}).outcome
 }
 
-// process is one delivery within ctx's deadline: what Process and the sweep have in common. from is what the record is
-// believed to be.
-func (p *Worker) process(ctx context.Context, ev document.Event, from *document.Stored) report {
+// process is one delivery within ctx's deadline: what Process and the sweep have in common. expected is what the record is
+// taken to be.
+func (p *Worker) process(ctx context.Context, ev document.Event, expected document.Expected) report {
 	return p.observed(ctx, ev, func(ctx context.Context) report {
 		if ev.Kind == document.KindDeleted {
 			return p.remove(ctx, ev)
 		}
-		return p.finalized(ctx, ev, from)
+		return p.finalized(ctx, ev, expected)
 	})
 }
 
@@ -167,11 +167,11 @@ func (p *Worker) observed(ctx context.Context, ev document.Event, deliver func(c
 }
 
 // finalized walks a new generation from its claim to its closing write.
-func (p *Worker) finalized(ctx context.Context, ev document.Event, from *document.Stored) report {
+func (p *Worker) finalized(ctx context.Context, ev document.Event, expected document.Expected) report {
 	work, stop := p.workTime(ctx)
 	defer stop(nil)
 	claimed := p.o.Observer.Part(ctx, PartClaim)
-	c, err := p.claim(ctx, work, ev, from)
+	c, err := p.claim(ctx, work, ev, expected)
 	claimed(codeOf(err))
 	if err != nil {
 		c.leave()

@@ -63,7 +63,7 @@ type Cloud struct {
 
 // Records is a store as tests look at it.
 type Records interface {
-	document.Records
+	document.Store
 	document.Lister
 	document.Watcher
 }
@@ -162,7 +162,7 @@ func (c *Cloud) Expire(o document.Object) {
 // update commits the record that fn makes of the stored one, unless it returns nil.
 func (c *Cloud) update(o document.Object, fn func(old *document.Record) *document.Record) {
 	c.tb.Helper()
-	_, err := c.Records.Update(c.tb.Context(), o.ID(), nil, func(old *document.Record) (*document.Change, error) {
+	_, err := document.Update(c.tb.Context(), c.Records, o.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
 		if next := fn(old); next != nil {
 			return &document.Change{Record: next}, nil
 		}

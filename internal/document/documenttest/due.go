@@ -17,7 +17,7 @@ var due = []check{
 }
 
 // dueNames lists the names of what is due.
-func dueNames(t *testing.T, ctx context.Context, s document.Records, now time.Time, limit int) []string {
+func dueNames(t *testing.T, ctx context.Context, s document.Store, now time.Time, limit int) []string {
 	t.Helper()
 	got, err := s.Due(ctx, now, limit)
 	if err != nil {
@@ -31,7 +31,7 @@ func dueNames(t *testing.T, ctx context.Context, s document.Records, now time.Ti
 }
 
 // mustCreateDue stores one record for each minute, named after it.
-func mustCreateDue(t *testing.T, ctx context.Context, s document.Records, minutes map[string]int) {
+func mustCreateDue(t *testing.T, ctx context.Context, s document.Store, minutes map[string]int) {
 	t.Helper()
 	for name, m := range minutes {
 		r := claimed(name)
@@ -40,7 +40,7 @@ func mustCreateDue(t *testing.T, ctx context.Context, s document.Records, minute
 	}
 }
 
-func dueInOrder(t *testing.T, ctx context.Context, s document.Records) {
+func dueInOrder(t *testing.T, ctx context.Context, s document.Store) {
 	mustCreateDue(t, ctx, s, map[string]int{"c": 3, "a": 1, "e": 5, "b": 2, "d": 4})
 	same(t, "Due", []string{"a", "b", "c"}, dueNames(t, ctx, s, at(3), 100))
 	same(t, "Due a microsecond earlier", []string{"a", "b"}, dueNames(t, ctx, s, at(3).Add(-time.Microsecond), 100))
@@ -49,29 +49,29 @@ func dueInOrder(t *testing.T, ctx context.Context, s document.Records) {
 	same(t, "Due before all", nil, dueNames(t, ctx, s, at(0), 100))
 }
 
-func dueLimit(t *testing.T, ctx context.Context, s document.Records) {
+func dueLimit(t *testing.T, ctx context.Context, s document.Store) {
 	mustCreateDue(t, ctx, s, map[string]int{"c": 3, "a": 1, "e": 5, "b": 2, "d": 4})
 	same(t, "Due", []string{"a", "b"}, dueNames(t, ctx, s, at(100), 2))
 }
 
-func dueEnded(t *testing.T, ctx context.Context, s document.Records) {
+func dueEnded(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("ending"))
 	mustCreate(t, ctx, s, done("done", "text"))
 	mustCreate(t, ctx, s, marker())
 	same(t, "Due", []string{"ending"}, dueNames(t, ctx, s, at(100), 10))
 	ended := done("ending", "text")
-	mustUpdate(t, ctx, s, first.Object().ID(), first, set(document.Change{Record: &ended}))
+	mustUpdate(t, ctx, s, first.Object().ID(), document.Seen(first), set(document.Change{Record: &ended}))
 	same(t, "Due after the end", nil, dueNames(t, ctx, s, at(100), 10))
 }
 
-func dueUpdates(t *testing.T, ctx context.Context, s document.Records) {
+func dueUpdates(t *testing.T, ctx context.Context, s document.Store) {
 	stored := mustCreate(t, ctx, s, claimed("sweep me"))
 	got, err := s.Due(ctx, at(100), 1)
 	if err != nil || len(got) != 1 {
 		t.Fatalf("Due = %v, %v; want one record", got, err)
 	}
 	same(t, "Due", stored, got[0])
-	if next := mustUpdate(t, ctx, s, stored.Object().ID(), got[0], plus); next.Faults != 1 {
+	if next := mustUpdate(t, ctx, s, stored.Object().ID(), document.Seen(got[0]), plus); next.Faults != 1 {
 		t.Errorf("faults = %d, want 1", next.Faults)
 	}
 }

@@ -22,7 +22,7 @@ var listing = []check{
 }
 
 // lister is the store's other side.
-func lister(t *testing.T, s document.Records) document.Lister {
+func lister(t *testing.T, s document.Store) document.Lister {
 	t.Helper()
 	l, ok := s.(document.Lister)
 	if !ok {
@@ -32,7 +32,7 @@ func lister(t *testing.T, s document.Records) document.Lister {
 }
 
 // listed are the names of what is selected; in order where the query promises one.
-func listed(t *testing.T, ctx context.Context, s document.Records, q document.Query) []string {
+func listed(t *testing.T, ctx context.Context, s document.Store, q document.Query) []string {
 	t.Helper()
 	var names []string
 	err := lister(t, s).List(ctx, q, func(r *document.Stored) error {
@@ -52,15 +52,15 @@ func listed(t *testing.T, ctx context.Context, s document.Records, q document.Qu
 }
 
 // end stores an ended record, stamped as such.
-func end(t *testing.T, ctx context.Context, s document.Records, name string, change func(*document.Record)) *document.Stored {
+func end(t *testing.T, ctx context.Context, s document.Store, name string, change func(*document.Record)) *document.Stored {
 	t.Helper()
 	r := done(name, "its text")
 	change(&r)
-	return mustUpdate(t, ctx, s, r.Object().ID(), nil,
+	return mustUpdate(t, ctx, s, r.Object().ID(), document.Unread(),
 		set(document.Change{Record: &r, Stamps: document.StampCreated | document.StampFinished}))
 }
 
-func listSelects(t *testing.T, ctx context.Context, s document.Records) {
+func listSelects(t *testing.T, ctx context.Context, s document.Store) {
 	end(t, ctx, s, "clean", func(r *document.Record) { r.Model = "m1" })
 	end(t, ctx, s, "cut", func(r *document.Record) { r.Model, r.Warnings = "m1", []string{document.WarnTruncated} })
 	last := end(t, ctx, s, "cut and looping", func(r *document.Record) {
@@ -90,7 +90,7 @@ func listSelects(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func listMany(t *testing.T, ctx context.Context, s document.Records) {
+func listMany(t *testing.T, ctx context.Context, s document.Store) {
 	const n = 650 // more than any batch
 	var want []string
 	for i := range n {
@@ -107,13 +107,13 @@ func listMany(t *testing.T, ctx context.Context, s document.Records) {
 	same(t, "overdue", want, overdue)
 }
 
-func listOverdue(t *testing.T, ctx context.Context, s document.Records) {
+func listOverdue(t *testing.T, ctx context.Context, s document.Store) {
 	mustCreateDue(t, ctx, s, map[string]int{"c": 3, "a": 1, "e": 5, "b": 2, "d": 4})
 	end(t, ctx, s, "ended", func(*document.Record) {})
 	same(t, "overdue", []string{"a", "b", "c"}, listed(t, ctx, s, document.Query{DueBy: at(3)}))
 }
 
-func listEnds(t *testing.T, ctx context.Context, s document.Records) {
+func listEnds(t *testing.T, ctx context.Context, s document.Store) {
 	mustCreate(t, ctx, s, claimed("a"))
 	mustCreate(t, ctx, s, claimed("b"))
 	n := 0
@@ -129,14 +129,14 @@ func listEnds(t *testing.T, ctx context.Context, s document.Records) {
 }
 
 // listWhileWriting: what is listed can be written from within, and none comes twice for it.
-func listWhileWriting(t *testing.T, ctx context.Context, s document.Records) {
+func listWhileWriting(t *testing.T, ctx context.Context, s document.Store) {
 	for _, name := range []string{"a", "b", "c"} {
 		mustCreate(t, ctx, s, claimed(name))
 	}
 	seen := map[string]int{}
 	err := lister(t, s).List(ctx, document.Query{Status: document.StatusProcessing}, func(r *document.Stored) error {
 		seen[r.Name]++
-		_, err := s.Update(ctx, r.Object().ID(), nil, plus)
+		_, err := document.Update(ctx, s, r.Object().ID(), document.Unread(), plus)
 		return err
 	})
 	if err != nil {
@@ -145,7 +145,7 @@ func listWhileWriting(t *testing.T, ctx context.Context, s document.Records) {
 	same(t, "times seen", map[string]int{"a": 1, "b": 1, "c": 1}, seen)
 }
 
-func headsInOrder(t *testing.T, ctx context.Context, s document.Records) {
+func headsInOrder(t *testing.T, ctx context.Context, s document.Store) {
 	mustCreate(t, ctx, s, claimed("a"))
 	b := end(t, ctx, s, "b", func(*document.Record) {})
 	got, err := lister(t, s).Heads(ctx, []string{idOf("b"), idOf("nobody"), idOf("a")})
@@ -162,7 +162,7 @@ func headsInOrder(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func tallies(t *testing.T, ctx context.Context, s document.Records) {
+func tallies(t *testing.T, ctx context.Context, s document.Store) {
 	for i := range 3 {
 		end(t, ctx, s, fmt.Sprint(i), func(r *document.Record) {
 			r.PagesDone, r.Usage = 2, document.Usage{PromptTokens: 100, CompletionTokens: 7}

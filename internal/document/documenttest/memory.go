@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -39,49 +38,30 @@ func NewMemory() *Memory {
 	}
 }
 
-// Update is [document.Records]: read, compute, compare, as the real stores do.
-func (m *Memory) Update(ctx context.Context, id string, from *document.Stored, fn document.UpdateFunc) (*document.Stored, error) {
-	for believed := from != nil; ; believed = false {
-		if !believed {
-			var err error
-			if from, err = m.Get(ctx, id); err != nil {
-				return nil, err
-			}
-		}
-		ch, err := fn(recordOf(from))
-		if err != nil || ch == nil {
-			if believed {
-				continue // no commit proves the belief: read, and let fn decide on what stands there
-			}
-			return from, err
-		}
-		if err := m.step(ctx, "commit", id); err != nil {
-			return nil, err
-		}
-		if stored, ok := m.commit(id, versionOf(from), ch); ok {
-			if m.After == nil || m.After(ctx, id) == nil {
-				return stored, nil
-			}
-			// The answer is lost. The real stores read the record and find their own write id on it, or a later one.
-			now, err := m.Get(ctx, id)
-			if err != nil || (now != nil && now.Write == stored.Write) {
-				return now, err
-			}
+// Commit is of [document.Store].
+func (m *Memory) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored, error) {
+	if err := m.step(ctx, "commit", id); err != nil {
+		return nil, err
+	}
+	stored, err := m.apply(id, from, ch)
+	if err == nil && m.After != nil {
+		if err := m.After(ctx, id); err != nil {
+			return nil, fmt.Errorf("%w: %w", document.ErrAnswerLost, err)
 		}
 	}
+	return stored, err
 }
 
-func (m *Memory) commit(id string, expect int64, ch *document.Change) (*document.Stored, bool) {
+func (m *Memory) apply(id string, from *document.Stored, ch *document.Change) (*document.Stored, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if versionOf(m.records[id]) != expect {
-		return nil, false
+	if versionOf(m.records[id]) != versionOf(from) {
+		return nil, document.ErrConflict
 	}
 	m.version++
 	m.Commits++
 	now := time.Now()
 	rec := copyOf(ch.Record)
-	rec.Write = strconv.FormatInt(m.version, 36)
 	Stamp(rec, ch.Stamps, now)
 	m.records[id] = &document.Stored{Record: rec, Version: m.version}
 	for _, pg := range ch.Pages {
@@ -96,7 +76,7 @@ func (m *Memory) commit(id string, expect int64, ch *document.Change) (*document
 	}
 	close(m.changed)
 	m.changed = make(chan struct{})
-	return &document.Stored{Record: copyRecord(rec), Version: m.version}, true
+	return &document.Stored{Record: copyRecord(rec), Version: m.version}, nil
 }
 
 func pageKey(generation int64, page int) string { return fmt.Sprintf("%d-%04d", generation, page) }
@@ -113,7 +93,7 @@ func Stamp(rec *document.Record, stamps document.Stamps, now time.Time) {
 	}
 }
 
-// Get is [document.Records].
+// Get is [document.Store].
 func (m *Memory) Get(ctx context.Context, id string) (*document.Stored, error) {
 	if err := m.step(ctx, "read", id); err != nil {
 		return nil, err
@@ -124,7 +104,7 @@ func (m *Memory) Get(ctx context.Context, id string) (*document.Stored, error) {
 	return copyStored(m.records[id]), nil
 }
 
-// Pages is [document.Records].
+// Pages is [document.Store].
 func (m *Memory) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
 	if err := m.step(ctx, "pages", id); err != nil {
 		return nil, err
@@ -141,7 +121,7 @@ func (m *Memory) Pages(ctx context.Context, id string, generation int64) ([]docu
 	return pages, nil
 }
 
-// ClearPages is [document.Records].
+// ClearPages is [document.Store].
 func (m *Memory) ClearPages(ctx context.Context, id string, keep int64) error {
 	if err := m.step(ctx, "clear", id); err != nil {
 		return err
@@ -157,7 +137,7 @@ func (m *Memory) ClearPages(ctx context.Context, id string, keep int64) error {
 	return nil
 }
 
-// Due is [document.Records].
+// Due is [document.Store].
 func (m *Memory) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
 	if err := m.step(ctx, "due", ""); err != nil {
 		return nil, err

@@ -10,10 +10,10 @@ import (
 
 // mutants are the faults that a store may have, and that the suite must find.
 var mutants = []string{
-	"lost update", "stale belief", "unverified refusal", "page of the refused", "page lost", "page order", "page unstamped",
+	"lost update", "stale state", "create over", "conflict unnamed", "page of the refused", "page lost", "page order", "page unstamped",
 	"write id kept", "version kept", "shared record", "stamp missing", "stamp of the caller", "stamp over carried time",
 	"due lost", "due backwards", "due of the ended", "due without limit", "due exclusive", "clear all", "clear at most 500",
-	"fields merged", "marker bare", "text cut", "bytes raw", "generation as float", "error wrapped", "deaf to the context",
+	"fields merged", "marker bare", "text cut", "bytes raw", "generation as float", "deaf to the context",
 	"watch once", "watch swallows", "watch starts late",
 	"drop lost", "drop of the refused", "list with text", "list of any status", "list first batch", "list swallows", "heads sorted", "tally of the done",
 }
@@ -24,60 +24,44 @@ type mutant struct {
 	fault string
 }
 
-func (m *mutant) Update(ctx context.Context, id string, from *document.Stored, fn document.UpdateFunc) (*document.Stored, error) {
+func (m *mutant) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+	now := func() *document.Stored {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.records[id]
+	}
 	switch m.fault {
 	case "lost update":
-		from, _ = m.Get(ctx, id)
-		time.Sleep(time.Millisecond)
-		fn = blind(from, fn)
-	case "stale belief":
+		from = now()
+	case "stale state":
 		if from != nil {
-			fn = blind(from, fn)
+			from = now()
 		}
-	case "unverified refusal", "page of the refused", "drop of the refused":
-		if got, done, err := m.believe(ctx, id, from, fn); done {
-			return got, err
+	case "create over":
+		if from == nil {
+			from = now()
+		}
+	case "page of the refused":
+		if old := now(); versionOf(old) != versionOf(from) && old != nil {
+			_, _ = m.apply(id, old, &document.Change{Record: old.Record, Pages: change.Pages})
+		}
+	case "drop of the refused":
+		if old := now(); versionOf(old) != versionOf(from) && old != nil {
+			_, _ = m.apply(id, old, &document.Change{Record: old.Record, Drop: change.Drop})
 		}
 	case "deaf to the context":
 		ctx = context.WithoutCancel(ctx)
+	case "conflict unnamed":
+		if versionOf(now()) != versionOf(from) {
+			return nil, document.ErrStoreUnavailable
+		}
 	}
 	var old *document.Record
-	got, err := m.Memory.Update(ctx, id, from, func(r *document.Record) (*document.Change, error) {
-		old = r
-		change, err := fn(r)
-		if change != nil {
-			change = m.spoilChange(old, change)
-		}
-		if err != nil && m.fault == "error wrapped" {
-			err = &wrapped{err}
-		}
-		return change, err
-	})
+	if s := now(); s != nil {
+		old = s.Record
+	}
+	got, err := m.Memory.Commit(ctx, id, from, m.spoilChange(old, change))
 	return m.spoil(got), err
-}
-
-type wrapped struct{ error }
-
-// blind makes fn see from, whatever stands there.
-func blind(from *document.Stored, fn document.UpdateFunc) document.UpdateFunc {
-	return func(*document.Record) (*document.Change, error) { return fn(recordOf(from)) }
-}
-
-// believe acts on from before the store has proven it.
-func (m *mutant) believe(ctx context.Context, id string, from *document.Stored, fn document.UpdateFunc) (*document.Stored, bool, error) {
-	if from == nil || from.Record == nil {
-		return nil, false, nil
-	}
-	change, err := fn(from.Record)
-	if m.fault == "unverified refusal" {
-		return from, change == nil, err
-	}
-	if change != nil && (len(change.Pages) > 0) == (m.fault == "page of the refused") {
-		_, err = m.Memory.Update(ctx, id, nil, func(old *document.Record) (*document.Change, error) {
-			return &document.Change{Record: old, Pages: change.Pages, Drop: change.Drop}, nil
-		})
-	}
-	return nil, false, err
 }
 
 // spoilChange does wrong to what is about to be stored.
@@ -105,6 +89,10 @@ func (m *mutant) spoilChange(old *document.Record, change *document.Change) *doc
 		}
 	case "marker bare":
 		r.MarkerExpires = time.Time{}
+	case "write id kept":
+		if old != nil {
+			r.Write = old.Write
+		}
 	case "text cut":
 		r.Text = r.Text[:min(len(r.Text), 500_000)]
 	case "generation as float":
@@ -119,8 +107,6 @@ func (m *mutant) spoil(s *document.Stored) *document.Stored {
 		return nil
 	}
 	switch m.fault {
-	case "write id kept":
-		s.Write = "w"
 	case "version kept":
 		return &document.Stored{Record: s.Record, Version: 1}
 	case "stamp missing":

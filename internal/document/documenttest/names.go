@@ -25,7 +25,7 @@ var hostile = []string{
 	strings.Repeat("n", 1024), strings.Repeat("🦜", 256), strings.Repeat("n", 1023) + "m",
 }
 
-func hostileNames(t *testing.T, ctx context.Context, s document.Records) {
+func hostileNames(t *testing.T, ctx context.Context, s document.Store) {
 	for _, name := range hostile {
 		mustCreate(t, ctx, s, claimed(name))
 	}
@@ -39,7 +39,7 @@ func hostileNames(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func invalidUTF8(t *testing.T, ctx context.Context, s document.Records) {
+func invalidUTF8(t *testing.T, ctx context.Context, s document.Store) {
 	r := full()
 	bad := "a\xffb\xc3"
 	r.Name, r.ContentType, r.Model, r.RetriedBy, r.EventID, r.Bucket = bad, bad, bad, bad, bad, bad
@@ -51,7 +51,7 @@ func invalidUTF8(t *testing.T, ctx context.Context, s document.Records) {
 	p.Text, p.Warnings, p.Error = bad, []string{bad}, &document.Error{Code: bad, Message: bad}
 	p.Blocks = []document.Block{{Label: bad, Text: bad}}
 	id := r.Object().ID()
-	updated := mustUpdate(t, ctx, s, id, nil, set(document.Change{Record: &r, Pages: []document.Page{p}}))
+	updated := mustUpdate(t, ctx, s, id, document.Unread(), set(document.Change{Record: &r, Pages: []document.Page{p}}))
 	got := mustGet(t, ctx, s, id)
 	same(t, "Get against Update", updated, got)
 	const good = "a\ufffdb\ufffd"
@@ -65,13 +65,13 @@ func invalidUTF8(t *testing.T, ctx context.Context, s document.Records) {
 }
 
 // What a store cannot hold of the metadata's keys it may change or leave out; the record and the other keys must stand.
-func hostileMetadata(t *testing.T, ctx context.Context, s document.Records) {
+func hostileMetadata(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("metadata")
 	r.Metadata = map[string]string{
 		"": "no key", "__x__": "reserved", "____": "reserved", "a\xffb": "invalid", strings.Repeat("k", 4000): "long",
 		"`a`.b/c[0]": "kept", "Straße 🦜": "kept", strings.Repeat("v", 100): strings.Repeat("v", 4000),
 	}
-	updated := mustUpdate(t, ctx, s, idOf("metadata"), nil, set(document.Change{Record: &r}))
+	updated := mustUpdate(t, ctx, s, idOf("metadata"), document.Unread(), set(document.Change{Record: &r}))
 	got := mustGet(t, ctx, s, idOf("metadata"))
 	same(t, "Get against Update", updated, got)
 	for _, key := range []string{"`a`.b/c[0]", "Straße 🦜", strings.Repeat("v", 100)} {
@@ -84,6 +84,6 @@ func hostileMetadata(t *testing.T, ctx context.Context, s document.Records) {
 			t.Errorf("metadata holds the key %q, which is not UTF-8", key)
 		}
 	}
-	again := mustUpdate(t, ctx, s, idOf("metadata"), got, plus)
+	again := mustUpdate(t, ctx, s, idOf("metadata"), document.Seen(got), plus)
 	same(t, "metadata written again", got.Metadata, again.Metadata)
 }

@@ -36,10 +36,10 @@ func numbers(pages []document.Page) []int {
 	return got
 }
 
-func pagesWithRecord(t *testing.T, ctx context.Context, s document.Records) {
+func pagesWithRecord(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("two pages")
 	want := []document.Page{onePage(r.Generation, 1), {Page: 2, Generation: r.Generation}}
-	stored := mustUpdate(t, ctx, s, r.Object().ID(), nil, set(document.Change{Record: &r, Pages: want}))
+	stored := mustUpdate(t, ctx, s, r.Object().ID(), document.Unread(), set(document.Change{Record: &r, Pages: want}))
 	got := mustPages(t, ctx, s, r.Object().ID(), r.Generation)
 	for i := range got {
 		if got[i].Finished.IsZero() {
@@ -53,7 +53,7 @@ func pagesWithRecord(t *testing.T, ctx context.Context, s document.Records) {
 	same(t, "Pages", want, got)
 }
 
-func pagesInOrder(t *testing.T, ctx context.Context, s document.Records) {
+func pagesInOrder(t *testing.T, ctx context.Context, s document.Store) {
 	stored := mustCreate(t, ctx, s, claimed("order"))
 	id, g := stored.Object().ID(), stored.Generation
 	for _, batch := range [][]int{{12000, 3}, {1, 11, 2}, {3}} {
@@ -61,7 +61,7 @@ func pagesInOrder(t *testing.T, ctx context.Context, s document.Records) {
 		for _, n := range batch {
 			more = append(more, document.Page{Page: n, Generation: g, Width: len(batch)})
 		}
-		stored = mustUpdate(t, ctx, s, id, stored, addPages(more...))
+		stored = mustUpdate(t, ctx, s, id, document.Seen(stored), addPages(more...))
 	}
 	got := mustPages(t, ctx, s, id, g)
 	same(t, "page numbers", []int{1, 2, 3, 11, 12000}, numbers(got))
@@ -70,11 +70,11 @@ func pagesInOrder(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func pagesRefused(t *testing.T, ctx context.Context, s document.Records) {
+func pagesRefused(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("zombie"))
 	id := first.Object().ID()
-	mustUpdate(t, ctx, s, id, first, plus)
-	_, err := s.Update(ctx, id, first, func(old *document.Record) (*document.Change, error) {
+	mustUpdate(t, ctx, s, id, document.Seen(first), plus)
+	_, err := document.Update(ctx, s, id, document.Seen(first), func(old *document.Record) (*document.Change, error) {
 		if old.Faults > 0 {
 			return nil, errOwn
 		}
@@ -88,18 +88,18 @@ func pagesRefused(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func pagesDropped(t *testing.T, ctx context.Context, s document.Records) {
+func pagesDropped(t *testing.T, ctx context.Context, s document.Store) {
 	stored := mustCreate(t, ctx, s, claimed("dropped"))
 	id, g := stored.Object().ID(), stored.Generation
-	stored = mustUpdate(t, ctx, s, id, stored, addPages(onePage(g, 1), onePage(g, 2), onePage(g, 3), onePage(g-1, 2)))
-	stored = mustUpdate(t, ctx, s, id, stored, func(old *document.Record) (*document.Change, error) {
+	stored = mustUpdate(t, ctx, s, id, document.Seen(stored), addPages(onePage(g, 1), onePage(g, 2), onePage(g, 3), onePage(g-1, 2)))
+	stored = mustUpdate(t, ctx, s, id, document.Seen(stored), func(old *document.Record) (*document.Change, error) {
 		return &document.Change{Record: old, Pages: []document.Page{onePage(g, 4)}, Drop: []int{2, 3, 9}}, nil
 	})
 	same(t, "pages left", []int{1, 4}, numbers(mustPages(t, ctx, s, id, g)))
 	same(t, "pages of another generation", []int{2}, numbers(mustPages(t, ctx, s, id, g-1)))
 	before := stored
-	mustUpdate(t, ctx, s, id, stored, plus)
-	_, err := s.Update(ctx, id, before, func(old *document.Record) (*document.Change, error) {
+	mustUpdate(t, ctx, s, id, document.Seen(stored), plus)
+	_, err := document.Update(ctx, s, id, document.Seen(before), func(old *document.Record) (*document.Change, error) {
 		if old.Faults > 0 {
 			return nil, errOwn
 		}
@@ -111,11 +111,11 @@ func pagesDropped(t *testing.T, ctx context.Context, s document.Records) {
 	same(t, "pages left by a refused change", []int{1, 4}, numbers(mustPages(t, ctx, s, id, g)))
 }
 
-func clearPages(t *testing.T, ctx context.Context, s document.Records) {
+func clearPages(t *testing.T, ctx context.Context, s document.Store) {
 	stored := mustCreate(t, ctx, s, claimed("generations"))
 	id := stored.Object().ID()
 	for _, g := range []int64{1, 7, 8, stored.Generation} {
-		stored = mustUpdate(t, ctx, s, id, stored, addPages(onePage(g, 1), onePage(g, 2)))
+		stored = mustUpdate(t, ctx, s, id, document.Seen(stored), addPages(onePage(g, 1), onePage(g, 2)))
 	}
 	count := func(g int64) int { return len(mustPages(t, ctx, s, id, g)) }
 	for range 2 { // it may be repeated
@@ -130,7 +130,7 @@ func clearPages(t *testing.T, ctx context.Context, s document.Records) {
 	}
 	same(t, "pages left of any", []int{0, 0, 0, 2}, []int{count(1), count(7), count(8), count(stored.Generation)})
 	same(t, "the record", stored, mustGet(t, ctx, s, id))
-	mustUpdate(t, ctx, s, id, stored, func(old *document.Record) (*document.Change, error) {
+	mustUpdate(t, ctx, s, id, document.Seen(stored), func(old *document.Record) (*document.Change, error) {
 		marker := &document.Record{Bucket: old.Bucket, Name: old.Name, Generation: old.Generation, Status: document.StatusDeleted}
 		return &document.Change{Record: marker}, nil
 	})
@@ -139,7 +139,7 @@ func clearPages(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func clearMany(t *testing.T, ctx context.Context, s document.Records) {
+func clearMany(t *testing.T, ctx context.Context, s document.Store) {
 	stored := mustCreate(t, ctx, s, claimed("many"))
 	id := stored.Object().ID()
 	const batches, size = 6, 150
@@ -148,7 +148,7 @@ func clearMany(t *testing.T, ctx context.Context, s document.Records) {
 		for i := range size {
 			more = append(more, document.Page{Page: b*size + i + 1, Generation: 5})
 		}
-		stored = mustUpdate(t, ctx, s, id, stored, addPages(more...))
+		stored = mustUpdate(t, ctx, s, id, document.Seen(stored), addPages(more...))
 	}
 	if got := len(mustPages(t, ctx, s, id, 5)); got != batches*size {
 		t.Fatalf("%d pages stored, want %d", got, batches*size)
@@ -161,10 +161,10 @@ func clearMany(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func pagesApart(t *testing.T, ctx context.Context, s document.Records) {
+func pagesApart(t *testing.T, ctx context.Context, s document.Store) {
 	a, b := mustCreate(t, ctx, s, claimed("a")), mustCreate(t, ctx, s, claimed("b"))
-	mustUpdate(t, ctx, s, a.Object().ID(), a, addPages(onePage(a.Generation, 1)))
-	mustUpdate(t, ctx, s, b.Object().ID(), b, addPages(onePage(b.Generation, 2)))
+	mustUpdate(t, ctx, s, a.Object().ID(), document.Seen(a), addPages(onePage(a.Generation, 1)))
+	mustUpdate(t, ctx, s, b.Object().ID(), document.Seen(b), addPages(onePage(b.Generation, 2)))
 	if err := s.ClearPages(ctx, a.Object().ID(), 0); err != nil {
 		t.Fatalf("ClearPages: %v", err)
 	}

@@ -20,17 +20,17 @@ const writers = 50
 
 // Each of fifty writers adds one, half of them believing in a state that is soon gone. Update is linearizable where every
 // sum from 1 to 50 is returned exactly once, by as many versions.
-func fiftyWriters(t *testing.T, ctx context.Context, s document.Records) {
+func fiftyWriters(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("hot"))
 	results := make([]*document.Stored, writers)
 	var wg sync.WaitGroup
 	for i := range writers {
-		var from *document.Stored
+		expected := document.Unread()
 		if i%2 == 0 {
-			from = first
+			expected = document.Seen(first)
 		}
 		wg.Go(func() {
-			got, err := s.Update(ctx, first.Object().ID(), from, plus)
+			got, err := document.Update(ctx, s, first.Object().ID(), expected, plus)
 			if err != nil {
 				t.Errorf("Update: %v", err)
 				return
@@ -66,13 +66,13 @@ func checkLinear(t *testing.T, results []*document.Stored) {
 	}
 }
 
-func oneClaimWins(t *testing.T, ctx context.Context, s document.Records) {
+func oneClaimWins(t *testing.T, ctx context.Context, s document.Store) {
 	var wg sync.WaitGroup
 	won := make(chan string, 20)
 	for i := range cap(won) {
 		me := string(rune('a' + i))
 		wg.Go(func() {
-			_, err := s.Update(ctx, idOf("claim"), nil, func(old *document.Record) (*document.Change, error) {
+			_, err := document.Update(ctx, s, idOf("claim"), document.Unread(), func(old *document.Record) (*document.Change, error) {
 				if old != nil {
 					return nil, errOwn
 				}
@@ -99,12 +99,12 @@ func oneClaimWins(t *testing.T, ctx context.Context, s document.Records) {
 }
 
 // Writers race with a page each; only one may win, and only its page may stand.
-func racingPages(t *testing.T, ctx context.Context, s document.Records) {
+func racingPages(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("pages"))
 	var wg sync.WaitGroup
 	for i := range 10 {
 		wg.Go(func() {
-			_, err := s.Update(ctx, first.Object().ID(), first, func(old *document.Record) (*document.Change, error) {
+			_, err := document.Update(ctx, s, first.Object().ID(), document.Seen(first), func(old *document.Record) (*document.Change, error) {
 				if old.PagesDone != 0 {
 					return nil, errOwn
 				}

@@ -1,4 +1,4 @@
-// Package documenttest holds the suite that every record store must pass: what [document.Records] and [document.Watcher]
+// Package documenttest holds the suite that every record store must pass: what [document.Store] and [document.Watcher]
 // say, as tests. The rules hold over any store that passes it.
 package documenttest
 
@@ -16,7 +16,7 @@ const patience = 2 * time.Minute
 // check is one test of the suite: it has the store, empty at its start, to itself.
 type check struct {
 	name string
-	run  func(t *testing.T, ctx context.Context, s document.Records)
+	run  func(t *testing.T, ctx context.Context, s document.Store)
 }
 
 // Records runs the suite. Each test calls open once, for an empty store of its own, and may run beside the others; open
@@ -25,11 +25,11 @@ type check struct {
 //
 // A store must keep times to the microsecond, text and names of any valid UTF-8 to the byte; in what is not valid UTF-8,
 // each bad byte or run of bad bytes becomes U+FFFD. Whether an empty list or map comes back empty or nil is its choice.
-func Records(t *testing.T, open func(t *testing.T) document.Records) {
+func Records(t *testing.T, open func(t *testing.T) document.Store) {
 	run(t, open, patience)
 }
 
-func run(t *testing.T, open func(t *testing.T) document.Records, patience time.Duration) {
+func run(t *testing.T, open func(t *testing.T) document.Store, patience time.Duration) {
 	var all []check
 	for _, part := range [][]check{roundTrip, updates, races, pages, due, names, watching, listing} {
 		all = append(all, part...)
@@ -59,9 +59,9 @@ func plus(old *document.Record) (*document.Change, error) {
 }
 
 // mustUpdate is Update that has to work.
-func mustUpdate(t *testing.T, ctx context.Context, s document.Records, id string, from *document.Stored, fn document.UpdateFunc) *document.Stored {
+func mustUpdate(t *testing.T, ctx context.Context, s document.Store, id string, expected document.Expected, fn document.UpdateFunc) *document.Stored {
 	t.Helper()
-	got, err := s.Update(ctx, id, from, fn)
+	got, err := document.Update(ctx, s, id, expected, fn)
 	if err != nil {
 		t.Fatalf("Update: %v", err)
 	}
@@ -72,14 +72,14 @@ func mustUpdate(t *testing.T, ctx context.Context, s document.Records, id string
 }
 
 // mustCreate stores r under its own id, with every stamp.
-func mustCreate(t *testing.T, ctx context.Context, s document.Records, r document.Record) *document.Stored {
+func mustCreate(t *testing.T, ctx context.Context, s document.Store, r document.Record) *document.Stored {
 	t.Helper()
 	stamps := document.StampCreated | document.StampStarted
-	return mustUpdate(t, ctx, s, r.Object().ID(), nil, set(document.Change{Record: &r, Stamps: stamps}))
+	return mustUpdate(t, ctx, s, r.Object().ID(), document.Unread(), set(document.Change{Record: &r, Stamps: stamps}))
 }
 
 // mustGet reads a record that has to be there.
-func mustGet(t *testing.T, ctx context.Context, s document.Records, id string) *document.Stored {
+func mustGet(t *testing.T, ctx context.Context, s document.Store, id string) *document.Stored {
 	t.Helper()
 	got, err := s.Get(ctx, id)
 	if err != nil {
@@ -92,7 +92,7 @@ func mustGet(t *testing.T, ctx context.Context, s document.Records, id string) *
 }
 
 // mustPages reads the pages of one generation.
-func mustPages(t *testing.T, ctx context.Context, s document.Records, id string, generation int64) []document.Page {
+func mustPages(t *testing.T, ctx context.Context, s document.Store, id string, generation int64) []document.Page {
 	t.Helper()
 	got, err := s.Pages(ctx, id, generation)
 	if err != nil {

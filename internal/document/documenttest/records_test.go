@@ -11,15 +11,15 @@ import (
 )
 
 // faultEnv names the mutant to run the suite over, in a process of its own: a suite cannot fail inside a test that passes.
-const faultEnv = "PIPELINETEST_FAULT"
+const faultEnv = "DOCUMENTTEST_FAULT"
 
 func TestMemory(t *testing.T) {
 	if fault := os.Getenv(faultEnv); fault != "" {
 		// A mutant that hangs is found out as well, and need not be waited for.
-		run(t, func(*testing.T) document.Records { return &mutant{NewMemory(), fault} }, 3*time.Second)
+		run(t, func(*testing.T) document.Store { return &mutant{NewMemory(), fault} }, 3*time.Second)
 		return
 	}
-	Records(t, func(*testing.T) document.Records { return NewMemory() })
+	Records(t, func(*testing.T) document.Store { return NewMemory() })
 }
 
 // Every store that does one thing wrong fails the suite.

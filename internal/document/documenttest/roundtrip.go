@@ -26,7 +26,7 @@ var roundTrip = []check{
 	{"ended context", endedContext},
 }
 
-func missing(t *testing.T, ctx context.Context, s document.Records) {
+func missing(t *testing.T, ctx context.Context, s document.Store) {
 	if got, err := s.Get(ctx, idOf("a")); got != nil || err != nil {
 		t.Errorf("Get of nothing = %+v, %v; want nil, nil", got, err)
 	}
@@ -42,29 +42,29 @@ func missing(t *testing.T, ctx context.Context, s document.Records) {
 }
 
 // roundTripped stores c and compares what Update returns and what Get reads with want, and with one another.
-func roundTripped(t *testing.T, ctx context.Context, s document.Records, c document.Change) *document.Stored {
+func roundTripped(t *testing.T, ctx context.Context, s document.Store, c document.Change) *document.Stored {
 	t.Helper()
 	id := c.Record.Object().ID()
-	updated := mustUpdate(t, ctx, s, id, nil, set(c))
+	updated := mustUpdate(t, ctx, s, id, document.Unread(), set(c))
 	sameRecord(t, "Update", *c.Record, updated.Record)
 	got := mustGet(t, ctx, s, id)
 	same(t, "Get against Update", updated, got)
 	return got
 }
 
-func everyField(t *testing.T, ctx context.Context, s document.Records) {
+func everyField(t *testing.T, ctx context.Context, s document.Store) {
 	r := full()
 	roundTripped(t, ctx, s, document.Change{Record: &r})
 }
 
-func doneRecord(t *testing.T, ctx context.Context, s document.Records) {
+func doneRecord(t *testing.T, ctx context.Context, s document.Store) {
 	for _, body := range []string{"# Rechnung\n\n| a | b |\n|---|---|\n\f\nSeite 2", ""} {
 		r := done("page"+body, body)
 		roundTripped(t, ctx, s, document.Change{Record: &r})
 	}
 }
 
-func zeroFields(t *testing.T, ctx context.Context, s document.Records) {
+func zeroFields(t *testing.T, ctx context.Context, s document.Store) {
 	r := document.Record{Bucket: "b", Name: "n", Generation: 1, Status: document.StatusRetrying}
 	got := roundTripped(t, ctx, s, document.Change{Record: &r})
 	if !got.Created.IsZero() || !got.Due.IsZero() || got.Lease != nil || got.Error != nil {
@@ -72,15 +72,15 @@ func zeroFields(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func replaced(t *testing.T, ctx context.Context, s document.Records) {
+func replaced(t *testing.T, ctx context.Context, s document.Store) {
 	r := full()
 	first := mustCreate(t, ctx, s, r)
 	next := document.Record{Bucket: r.Bucket, Name: r.Name, Generation: 5, Status: document.StatusFailed}
-	mustUpdate(t, ctx, s, r.Object().ID(), first, set(document.Change{Record: &next}))
+	mustUpdate(t, ctx, s, r.Object().ID(), document.Seen(first), set(document.Change{Record: &next}))
 	sameRecord(t, "Get", next, mustGet(t, ctx, s, r.Object().ID()).Record)
 }
 
-func markerRecord(t *testing.T, ctx context.Context, s document.Records) {
+func markerRecord(t *testing.T, ctx context.Context, s document.Store) {
 	r := full()
 	r.Name, r.Generation = marker().Name, marker().Generation
 	mustCreate(t, ctx, s, r)
@@ -88,18 +88,18 @@ func markerRecord(t *testing.T, ctx context.Context, s document.Records) {
 	roundTripped(t, ctx, s, document.Change{Record: &m})
 }
 
-func stamps(t *testing.T, ctx context.Context, s document.Records) {
+func stamps(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("stamped")
 	r.Created, r.Started, r.Finished, r.Updated = at(-100), at(-100), at(-100), at(-100)
 	all := document.StampCreated | document.StampStarted | document.StampFinished
-	stored := mustUpdate(t, ctx, s, r.Object().ID(), nil, set(document.Change{Record: &r, Stamps: all}))
+	stored := mustUpdate(t, ctx, s, r.Object().ID(), document.Unread(), set(document.Change{Record: &r, Stamps: all}))
 	now := stored.Updated
 	if now.IsZero() || now.Equal(at(-100)) {
 		t.Errorf("Updated = %v, want the store's time", now)
 	}
 	same(t, "stamps of one commit", []time.Time{now, now, now}, []time.Time{stored.Created, stored.Started, stored.Finished})
 	for range 20 {
-		next := mustUpdate(t, ctx, s, r.Object().ID(), stored, plus)
+		next := mustUpdate(t, ctx, s, r.Object().ID(), document.Seen(stored), plus)
 		if next.Updated.Before(stored.Updated) {
 			t.Errorf("Updated went back from %v to %v", stored.Updated, next.Updated)
 		}
@@ -108,13 +108,13 @@ func stamps(t *testing.T, ctx context.Context, s document.Records) {
 	same(t, "Get against Update", stored, mustGet(t, ctx, s, r.Object().ID()))
 }
 
-func unstamped(t *testing.T, ctx context.Context, s document.Records) {
+func unstamped(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("kept"))
 	finish := func(old *document.Record) (*document.Change, error) {
 		next := *old
 		return &document.Change{Record: &next, Stamps: document.StampFinished}, nil
 	}
-	got := mustUpdate(t, ctx, s, first.Object().ID(), first, finish)
+	got := mustUpdate(t, ctx, s, first.Object().ID(), document.Seen(first), finish)
 	if !got.Created.Equal(first.Created) || !got.Started.Equal(first.Started) {
 		t.Errorf("created, started = %v, %v; want %v, %v", got.Created, got.Started, first.Created, first.Started)
 	}
@@ -124,16 +124,16 @@ func unstamped(t *testing.T, ctx context.Context, s document.Records) {
 }
 
 // A store may cut a time below the microsecond, but Update and Get must tell the same.
-func fineTimes(t *testing.T, ctx context.Context, s document.Records) {
+func fineTimes(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("fine")
 	r.EventTime = at(0).Add(999 * time.Nanosecond)
-	updated := mustUpdate(t, ctx, s, idOf("fine"), nil, set(document.Change{Record: &r}))
+	updated := mustUpdate(t, ctx, s, idOf("fine"), document.Unread(), set(document.Change{Record: &r}))
 	got := mustGet(t, ctx, s, idOf("fine"))
 	same(t, "Get against Update", updated, got)
 	same(t, "the time to the microsecond", at(0), got.EventTime.Truncate(time.Microsecond))
 }
 
-func versions(t *testing.T, ctx context.Context, s document.Records) {
+func versions(t *testing.T, ctx context.Context, s document.Store) {
 	stored := mustCreate(t, ctx, s, claimed("versions"))
 	seen, writes := map[int64]bool{}, map[string]bool{}
 	for range 50 {
@@ -144,14 +144,14 @@ func versions(t *testing.T, ctx context.Context, s document.Records) {
 			t.Fatalf("write id %q is not fresh", stored.Write)
 		}
 		seen[stored.Version], writes[stored.Write] = true, true
-		stored = mustUpdate(t, ctx, s, stored.Object().ID(), stored, plus)
+		stored = mustUpdate(t, ctx, s, stored.Object().ID(), document.Seen(stored), plus)
 	}
 }
 
-func handedOut(t *testing.T, ctx context.Context, s document.Records) {
+func handedOut(t *testing.T, ctx context.Context, s document.Store) {
 	r := full()
 	id := r.Object().ID()
-	stored := mustUpdate(t, ctx, s, id, nil, set(document.Change{Record: &r}))
+	stored := mustUpdate(t, ctx, s, id, document.Unread(), set(document.Change{Record: &r}))
 	for _, got := range []*document.Record{stored.Record, mustGet(t, ctx, s, id).Record, &r} {
 		got.Metadata["uploader"], got.Warnings[0] = "mallory", "forged"
 		got.Lease.ID, got.Error.Code, got.Status = "stolen", "forged", document.StatusFailed
@@ -159,7 +159,7 @@ func handedOut(t *testing.T, ctx context.Context, s document.Records) {
 	sameRecord(t, "Get after the callers scribbled", full(), mustGet(t, ctx, s, id).Record)
 }
 
-func bigText(t *testing.T, ctx context.Context, s document.Records) {
+func bigText(t *testing.T, ctx context.Context, s document.Store) {
 	r := done("big", text(document.MaxTextBytes))
 	p := onePage(r.Generation, 1)
 	p.Text = text(document.MaxTextBytes)
@@ -170,11 +170,11 @@ func bigText(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func endedContext(t *testing.T, ctx context.Context, s document.Records) {
+func endedContext(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("late")
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	_, err := s.Update(ended, r.Object().ID(), nil, set(document.Change{Record: &r}))
+	_, err := document.Update(ended, s, r.Object().ID(), document.Unread(), set(document.Change{Record: &r}))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Update on an ended context: %v, want context.Canceled", err)
 	}

@@ -23,9 +23,9 @@ var updates = []check{
 
 var errOwn = errors.New("the function's own")
 
-func updateMissing(t *testing.T, ctx context.Context, s document.Records) {
+func updateMissing(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("new")
-	mustUpdate(t, ctx, s, r.Object().ID(), nil, func(old *document.Record) (*document.Change, error) {
+	mustUpdate(t, ctx, s, r.Object().ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
 		if old != nil {
 			t.Errorf("old = %+v, want nil", old)
 		}
@@ -33,35 +33,31 @@ func updateMissing(t *testing.T, ctx context.Context, s document.Records) {
 	})
 }
 
-func fromRight(t *testing.T, ctx context.Context, s document.Records) {
+func fromRight(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("right"))
 	id := first.Object().ID()
-	for _, from := range []*document.Stored{first, nil} {
-		before := mustGet(t, ctx, s, id).Faults
-		if from != nil {
-			before = from.Faults
-		}
-		if got := mustUpdate(t, ctx, s, id, from, plus); got.Faults != before+1 {
+	for before, expected := range []document.Expected{document.Seen(first), document.Unread()} {
+		if got := mustUpdate(t, ctx, s, id, expected, plus); got.Faults != before+1 {
 			t.Errorf("faults = %d, want %d", got.Faults, before+1)
 		}
 	}
 	got := mustGet(t, ctx, s, id)
-	if again := mustUpdate(t, ctx, s, id, got, plus); again.Faults != 3 {
+	if again := mustUpdate(t, ctx, s, id, document.Seen(got), plus); again.Faults != 3 {
 		t.Errorf("faults = %d, want 3: what Get gives is a right belief", again.Faults)
 	}
 }
 
-func fromWrong(t *testing.T, ctx context.Context, s document.Records) {
+func fromWrong(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("wrong"))
 	id := first.Object().ID()
-	mustUpdate(t, ctx, s, id, first, plus)
-	if got := mustUpdate(t, ctx, s, id, first, plus); got.Faults != 2 {
+	mustUpdate(t, ctx, s, id, document.Seen(first), plus)
+	if got := mustUpdate(t, ctx, s, id, document.Seen(first), plus); got.Faults != 2 {
 		t.Errorf("faults = %d, want 2: a wrong belief must cost a read, not a write", got.Faults)
 	}
 }
 
 // A from without a record is a create: of a record that is missing, and no less atomic where there is one.
-func believedMissing(t *testing.T, ctx context.Context, s document.Records) {
+func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("perhaps")
 	id := r.Object().ID()
 	create := func(old *document.Record) (*document.Change, error) {
@@ -70,9 +66,9 @@ func believedMissing(t *testing.T, ctx context.Context, s document.Records) {
 		}
 		return &document.Change{Record: &r, Stamps: document.StampCreated}, nil
 	}
-	first := mustUpdate(t, ctx, s, id, &document.Stored{}, create)
+	first := mustUpdate(t, ctx, s, id, document.Absent(), create)
 	same(t, "Get", first, mustGet(t, ctx, s, id))
-	if got := mustUpdate(t, ctx, s, id, &document.Stored{}, create); got.Faults != 1 || !got.Created.Equal(first.Created) {
+	if got := mustUpdate(t, ctx, s, id, document.Absent(), create); got.Faults != 1 || !got.Created.Equal(first.Created) {
 		t.Errorf("a create over a record made it %+v", got.Record)
 	}
 	none := func(old *document.Record) (*document.Change, error) {
@@ -81,19 +77,19 @@ func believedMissing(t *testing.T, ctx context.Context, s document.Records) {
 		}
 		return nil, nil
 	}
-	if got := mustUpdate(t, ctx, s, id, &document.Stored{}, none); got == nil || got.Faults != 1 {
+	if got := mustUpdate(t, ctx, s, id, document.Absent(), none); got == nil || got.Faults != 1 {
 		t.Errorf("Update that changes nothing = %+v, want what stands there", got)
 	}
 }
 
 // A function that wants nothing changed, or refuses, because of a state that no longer stands must see the one that does.
-func fromWrongUnchanged(t *testing.T, ctx context.Context, s document.Records) {
+func fromWrongUnchanged(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("unchanged"))
 	id := first.Object().ID()
-	second := mustUpdate(t, ctx, s, id, first, plus)
-	got := mustUpdate(t, ctx, s, id, first, func(*document.Record) (*document.Change, error) { return nil, nil })
+	second := mustUpdate(t, ctx, s, id, document.Seen(first), plus)
+	got := mustUpdate(t, ctx, s, id, document.Seen(first), func(*document.Record) (*document.Change, error) { return nil, nil })
 	same(t, "Update with a nil change", second, got)
-	got = mustUpdate(t, ctx, s, id, first, func(old *document.Record) (*document.Change, error) {
+	got = mustUpdate(t, ctx, s, id, document.Seen(first), func(old *document.Record) (*document.Change, error) {
 		if old.Faults == 0 {
 			return nil, errOwn
 		}
@@ -104,41 +100,41 @@ func fromWrongUnchanged(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func nilChange(t *testing.T, ctx context.Context, s document.Records) {
+func nilChange(t *testing.T, ctx context.Context, s document.Store) {
 	leave := func(*document.Record) (*document.Change, error) { return nil, nil }
 	id := idOf("left")
-	if got, err := s.Update(ctx, id, nil, leave); got != nil || err != nil {
+	if got, err := document.Update(ctx, s, id, document.Unread(), leave); got != nil || err != nil {
 		t.Errorf("Update that leaves a missing record alone = %+v, %v; want nil, nil", got, err)
 	}
 	first := mustCreate(t, ctx, s, claimed("left"))
-	for _, from := range []*document.Stored{nil, first} {
-		same(t, "Update that leaves alone", first, mustUpdate(t, ctx, s, id, from, leave))
+	for _, expected := range []document.Expected{document.Unread(), document.Seen(first)} {
+		same(t, "Update that leaves alone", first, mustUpdate(t, ctx, s, id, expected, leave))
 	}
 	same(t, "Get", first, mustGet(t, ctx, s, id))
 }
 
-func functionError(t *testing.T, ctx context.Context, s document.Records) {
+func functionError(t *testing.T, ctx context.Context, s document.Store) {
 	refuse := func(*document.Record) (*document.Change, error) { return nil, errOwn }
 	id := idOf("refused")
-	if _, err := s.Update(ctx, id, nil, refuse); err != errOwn {
+	if _, err := document.Update(ctx, s, id, document.Unread(), refuse); err != errOwn {
 		t.Errorf("Update = %v, want the function's error as it is", err)
 	}
 	first := mustCreate(t, ctx, s, claimed("refused"))
-	for _, from := range []*document.Stored{nil, first} {
-		if _, err := s.Update(ctx, id, from, refuse); err != errOwn {
+	for _, expected := range []document.Expected{document.Unread(), document.Seen(first)} {
+		if _, err := document.Update(ctx, s, id, expected, refuse); err != errOwn {
 			t.Errorf("Update = %v, want the function's error as it is", err)
 		}
 	}
 	same(t, "Get", first, mustGet(t, ctx, s, id))
 }
 
-func conflict(t *testing.T, ctx context.Context, s document.Records) {
+func conflict(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("conflict"))
 	id := first.Object().ID()
 	stolen := *first.Record
 	stolen.Lease = &document.Lease{ID: "thief", Expires: at(9)}
-	mustUpdate(t, ctx, s, id, first, set(document.Change{Record: &stolen}))
-	_, err := s.Update(ctx, id, first, func(old *document.Record) (*document.Change, error) {
+	mustUpdate(t, ctx, s, id, document.Seen(first), set(document.Change{Record: &stolen}))
+	_, err := document.Update(ctx, s, id, document.Seen(first), func(old *document.Record) (*document.Change, error) {
 		if old.Lease == nil || old.Lease.ID != "lease-1" {
 			return nil, errOwn // fencing, as the worker does it
 		}
@@ -152,8 +148,8 @@ func conflict(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func apart(t *testing.T, ctx context.Context, s document.Records) {
+func apart(t *testing.T, ctx context.Context, s document.Store) {
 	a, b := mustCreate(t, ctx, s, claimed("a")), mustCreate(t, ctx, s, claimed("b"))
-	mustUpdate(t, ctx, s, a.Object().ID(), a, plus)
+	mustUpdate(t, ctx, s, a.Object().ID(), document.Seen(a), plus)
 	same(t, "the other record", b, mustGet(t, ctx, s, b.Object().ID()))
 }

@@ -22,7 +22,7 @@ type state struct {
 }
 
 // watch starts Watch and passes on its calls. stop ends it and says how it ended.
-func watch(t *testing.T, ctx context.Context, s document.Records) (calls <-chan state, stop func() error) {
+func watch(t *testing.T, ctx context.Context, s document.Store) (calls <-chan state, stop func() error) {
 	t.Helper()
 	w, ok := s.(document.Watcher)
 	if !ok {
@@ -64,7 +64,7 @@ func until(t *testing.T, ctx context.Context, calls <-chan state, id string, is 
 	}
 }
 
-func watchSees(t *testing.T, ctx context.Context, s document.Records) {
+func watchSees(t *testing.T, ctx context.Context, s document.Store) {
 	before := mustCreate(t, ctx, s, claimed("before"))
 	calls, stop := watch(t, ctx, s)
 	got := until(t, ctx, calls, before.Object().ID(), func(document.Record) bool { return true })
@@ -72,22 +72,22 @@ func watchSees(t *testing.T, ctx context.Context, s document.Records) {
 
 	after := mustCreate(t, ctx, s, claimed("after"))
 	for range 5 {
-		after = mustUpdate(t, ctx, s, after.Object().ID(), after, plus)
+		after = mustUpdate(t, ctx, s, after.Object().ID(), document.Seen(after), plus)
 	}
 	newer := done("after", "of the newest generation")
 	newer.Generation++
-	mustUpdate(t, ctx, s, after.Object().ID(), after, set(document.Change{Record: &newer}))
+	mustUpdate(t, ctx, s, after.Object().ID(), document.Seen(after), set(document.Change{Record: &newer}))
 	got = until(t, ctx, calls, after.Object().ID(), func(r document.Record) bool { return r.Status == document.StatusDone })
 	sameRecord(t, "the last state", newer, &got)
 
-	mustUpdate(t, ctx, s, before.Object().ID(), before, plus)
+	mustUpdate(t, ctx, s, before.Object().ID(), document.Seen(before), plus)
 	until(t, ctx, calls, before.Object().ID(), func(r document.Record) bool { return r.Faults == 1 })
 	if err := stop(); err != nil {
 		t.Errorf("Watch ended with %v, want nil", err)
 	}
 }
 
-func watchFails(t *testing.T, ctx context.Context, s document.Records) {
+func watchFails(t *testing.T, ctx context.Context, s document.Store) {
 	w, ok := s.(document.Watcher)
 	if !ok {
 		t.Skip("the store is no Watcher")
@@ -104,7 +104,7 @@ func watchFails(t *testing.T, ctx context.Context, s document.Records) {
 	}
 }
 
-func watchOneByOne(t *testing.T, ctx context.Context, s document.Records) {
+func watchOneByOne(t *testing.T, ctx context.Context, s document.Store) {
 	w, ok := s.(document.Watcher)
 	if !ok {
 		t.Skip("the store is no Watcher")

@@ -1,0 +1,64 @@
+package document
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// EncodeRecord returns the record as JSON, under the names that its document's fields have in Firestore too, with all
+// times in UTC and its schema. In strings that are not UTF-8 each bad byte becomes U+FFFD. The error wraps
+// [ErrStoreRejected] where JSON cannot say it: a time beyond the year 9999.
+func EncodeRecord(r *Record) ([]byte, error) {
+	utc := r.clone()
+	for _, t := range []*time.Time{
+		&utc.WindowStart, &utc.Due, &utc.Retried, &utc.EventTime,
+		&utc.Created, &utc.Started, &utc.Updated, &utc.Finished, &utc.MarkerExpires,
+	} {
+		*t = t.UTC()
+	}
+	if utc.Lease != nil {
+		utc.Lease.Expires = utc.Lease.Expires.UTC()
+	}
+	return encode(schemedRecord{*utc, Schema})
+}
+
+type schemedRecord struct {
+	Record
+	Schema int `json:"schema"`
+}
+
+// DecodeRecord is the inverse of [EncodeRecord].
+func DecodeRecord(doc []byte) (*Record, error) {
+	var r schemedRecord
+	if err := json.Unmarshal(doc, &r); err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	if r.Schema != Schema {
+		return nil, fmt.Errorf("record of schema %d, want %d", r.Schema, Schema)
+	}
+	return &r.Record, nil
+}
+
+// EncodePage returns a page document as JSON, as [EncodeRecord] does.
+func EncodePage(p Page) ([]byte, error) {
+	p.Finished = p.Finished.UTC()
+	return encode(p)
+}
+
+// DecodePage is the inverse of [EncodePage].
+func DecodePage(doc []byte) (Page, error) {
+	var p Page
+	if err := json.Unmarshal(doc, &p); err != nil {
+		return Page{}, fmt.Errorf("page: %w", err)
+	}
+	return p, nil
+}
+
+func encode(v any) ([]byte, error) {
+	doc, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStoreRejected, err)
+	}
+	return doc, nil
+}

@@ -1,0 +1,142 @@
+package document
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+)
+
+// Expected is what the caller of [Update] takes the record to be. A right expectation saves the read, a wrong one costs it.
+// The zero value is [Unread].
+type Expected struct {
+	known bool
+	state *Stored // nil: there is no record
+}
+
+// Unread expects nothing: Update reads the record first.
+func Unread() Expected { return Expected{} }
+
+// Absent expects that there is no record.
+func Absent() Expected { return Expected{known: true} }
+
+// Seen expects the record to be as it was read or written before.
+func Seen(s *Stored) Expected { return Expected{known: true, state: s} }
+
+// Limits of Update.
+const (
+	maxLost   = 4                     // commits in a row whose answer was lost, besides the retries of a driver's client
+	firstWait = 10 * time.Millisecond // doubled with each commit that was in vain; half of it on average
+	maxWait   = time.Second
+)
+
+// Update atomically replaces the record of id by what fn makes of it, and returns the record as it is afterwards: nil
+// where fn left a missing record alone. It is the only way to write a record. It may be called concurrently.
+//
+// Nothing is locked: the commit is conditional on the state that fn saw. After a conflict the record is read and fn called
+// again, until ctx ends. An expected state on which fn refuses (an error, or no change) is read first, because only a
+// commit proves it.
+//
+// Each commit carries a fresh random id in Record.Write, so that a commit whose answer was lost is recognised by the read
+// that follows and not applied twice. Where another commit was made between the two, fn decides on what is there: that
+// state must tell by itself (a lease's id does) whether the work is still to be done.
+//
+// The error is fn's own, as it is, or the store's; see [Store].
+func Update(ctx context.Context, store Store, id string, expected Expected, fn UpdateFunc) (*Stored, error) {
+	state, proven := expected.state, false
+	read := func() (err error) {
+		state, err = store.Get(ctx, id)
+		proven = true
+		return err
+	}
+	if !expected.known {
+		if err := read(); err != nil {
+			return nil, err
+		}
+	}
+	var writes []string // ids of this call's commits, of which at most one can be applied
+	for lost := 0; ; {
+		change, err := fn(state.record())
+		switch {
+		case (err != nil || change == nil) && !proven:
+			if err := read(); err != nil {
+				return nil, err
+			}
+			continue
+		case err != nil:
+			return nil, err
+		case change == nil:
+			return state, nil
+		}
+
+		change = change.stamped(rand.Text())
+		writes = append(writes, change.Record.Write)
+		stored, err := store.Commit(ctx, id, state, change)
+		switch {
+		case err == nil:
+			return stored, nil
+		case errors.Is(err, ErrConflict):
+			lost = 0
+		case errors.Is(err, ErrAnswerLost) && lost+1 < maxLost:
+			lost++
+		default:
+			return nil, err
+		}
+		// The wait comes before the read, so that what is read is fresh when it is written.
+		if ended := sleep(ctx, pause(writes)); ended != nil {
+			return nil, fmt.Errorf("%w: %w", ended, err)
+		}
+		if err := read(); err != nil {
+			return nil, err
+		}
+		if state != nil && slices.Contains(writes, state.Write) {
+			return state, nil
+		}
+	}
+}
+
+// record returns the record of a state, nil for none.
+func (s *Stored) record() *Record {
+	if s == nil {
+		return nil
+	}
+	return s.Record
+}
+
+// stamped returns the change with the id of its commit. The caller of Update may keep the original.
+func (c *Change) stamped(write string) *Change {
+	next, rec := *c, *c.Record
+	rec.Write = write
+	next.Record = &rec
+	return &next
+}
+
+// pause returns how long to wait after so many commits in vain: nothing after the first, because the own commit may be the
+// one in the way; then spread by the commits' random ids, so that those who write one record part.
+func pause(writes []string) time.Duration {
+	if len(writes) < 2 {
+		return 0
+	}
+	longest := min(firstWait<<min(len(writes), 10), maxWait)
+	h := fnv.New32a()
+	h.Write([]byte(writes[len(writes)-1]))
+	return time.Duration(float64(longest) * float64(h.Sum32()) / (1 << 32))
+}
+
+// sleep waits for d and returns ctx's error where that ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d == 0 {
+		return err
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
