@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
@@ -201,20 +203,17 @@ func TestBackfillTopic(t *testing.T) {
 	c := newCloud(t)
 	const n = 25
 	for i := range n {
-		c.bucket.Put(fmt.Sprintf("%s%02d ü.png", strings.Repeat("ö", 180), i), page(20+i), "image/png", nil)
+		c.Bucket.Put(fmt.Sprintf("%s%02d ü.png", strings.Repeat("ö", 180), i), apptest.PNG(20+i), "image/png", nil)
 	}
-	s := c.start()
+	s := start(t, c)
 	pushes := gcptest.PubSub(t)
-	gcptest.NewPush(t, c.project, s.url)
-	o := &office{t: t, records: c.records, bucket: "acme-scans", env: map[string]string{"PUBSUB_EMULATOR_HOST": pushes}}
-	for _, pair := range c.env {
-		name, value, _ := strings.Cut(pair, "=")
-		o.env[name] = value
-	}
-	o.want(exitGood, []string{"published", "25"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.project+"/topics/events")
+	gcptest.NewPush(t, c.Project, s.url)
+	o := &office{t: t, records: c.Records, bucket: "acme-scans", env: maps.Clone(c.Settings)}
+	o.env["PUBSUB_EMULATOR_HOST"] = pushes
+	o.want(exitGood, []string{"published", "25"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/events")
 	done := 0
 	ctx, cancel := context.WithCancel(t.Context())
-	err := c.records.Watch(ctx, func(_ string, r *document.Record) error {
+	err := c.Records.Watch(ctx, func(_ string, r *document.Record) error {
 		if r.Status == document.StatusDone {
 			done++
 		}
@@ -226,11 +225,11 @@ func TestBackfillTopic(t *testing.T) {
 	if cancel(); err != nil || done != n {
 		t.Errorf("%d done, %v", done, err)
 	}
-	if calls := len(c.ocr.Requests()); calls != n {
+	if calls := len(c.OCR.Requests()); calls != n {
 		t.Errorf("%d OCR calls for %d objects", calls, n)
 	}
-	o.want(exitGood, []string{"done or failed already"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.project+"/topics/events")
-	c.bucket.Put("new.png", page(90), "image/png", nil)
-	o.want(exitFailed, []string{"no such topic"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.project+"/topics/nothing")
+	o.want(exitGood, []string{"done or failed already"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/events")
+	c.Bucket.Put("new.png", apptest.PNG(90), "image/png", nil)
+	o.want(exitFailed, []string{"no such topic"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/nothing")
 	o.want(exitUsage, []string{"is no topic"}, "backfill", "gs://acme-scans", "--topic", "events")
 }

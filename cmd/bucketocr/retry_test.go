@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
@@ -78,7 +79,7 @@ func TestRetryMany(t *testing.T) {
 		bucket, r := documenttest.NewBucket(), &reader{reads: map[string]int{}}
 		add := func(name string, s document.Status) {
 			rec := o.record(name, s)
-			rec.Generation = bucket.Put(name, page(20+len(r.reads))).Generation
+			rec.Generation = bucket.Put(name, apptest.PNG(20+len(r.reads))).Generation
 			o.write(rec)
 		}
 		for i := range failed {
@@ -143,7 +144,7 @@ func (o *office) retrialSum(args ...string) retrialSum {
 // TestRetrySelects: by code, name, age, warning, model, object; and no more than the limit.
 func TestRetrySelects(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
-		gen := o.put("in/cut.png", page(21)).Generation
+		gen := o.put("in/cut.png", apptest.PNG(21)).Generation
 		o.write(o.record("in/a.png", document.StatusFailed))
 		o.write(o.record("in/b.png", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeCorrupt }))
 		o.write(o.record("out/c.png", document.StatusFailed))

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bucketocr/bucketocr"
+	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
@@ -31,7 +31,7 @@ Firestore's emulator where FIRESTORE_EMULATOR_HOST is set. The other variables o
 RETRY_WINDOW is 5m unless it is set. An image that failed is tried again when its file changes (touch it), or when
 bucketocr retry --local DIR asks for it.
 
-Example: bucketocr up --once testdata/samples
+Example: bucketocr up --once examples/samples
 `
 
 // onceWindow is RETRY_WINDOW's default with --once: a person waits for it.
@@ -66,7 +66,7 @@ func up(ctx context.Context, sys system, args []string, once bool, pageAt string
 	return code
 }
 
-// upRun is one local run: the bucket, its records, the door, and what watches over them.
+// upRun is one local run: the bucket, its records, the handler, and what watches over them.
 type upRun struct {
 	sys     system
 	dir     string
@@ -76,7 +76,7 @@ type upRun struct {
 	page    *livePage // nil where there is none
 	bucket  *local.World
 	records records
-	door    *bucketocr.Door
+	handler *app.Handler
 	poster  *poster
 	log     *slog.Logger
 	screen  *screen
@@ -127,7 +127,7 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	if err := u.wire(cfg, logs); err != nil {
 		return exitUsage, fmt.Errorf("wrong settings:\n%w", err)
 	}
-	if u.poster, err = newPoster(u.door); err != nil {
+	if u.poster, err = newPoster(u.handler); err != nil {
 		return exitFailed, err
 	}
 	if err := os.WriteFile(doorFile(u.dir), []byte(u.poster.url+"\n"), 0o666); err != nil { // for backfill and retry --now
@@ -171,18 +171,15 @@ func (u *upRun) settings(service *ocrService) func(string) (string, bool) {
 	}
 }
 
-// wire makes the door over the folder and its records.
+// wire makes the handler over the folder and its records.
 func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	u.records = u.bucket.Store
 	if cfg.FirestoreEmulatorHost != "" {
 		u.records = firestoreRecords(cfg)
 	}
-	tokens := idtoken.New()
-	world := bucketocr.World{
-		Objects: u.bucket, Records: u.records, Token: tokens.Token, Forget: tokens.Forget, Redeliver: u.sys.backoff, Decoder: u.decoder,
-	}
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
-	u.door, err = bucketocr.New(cfg, world, u.log)
+	u.handler, err = app.New(cfg, app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
+		app.WithRetryDelay(u.sys.backoff))
 	return err
 }
 

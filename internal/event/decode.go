@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )

@@ -1,4 +1,4 @@
-package bucketocr
+package app_test
 
 import (
 	"bytes"
@@ -6,10 +6,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
+	"github.com/bucketocr/bucketocr/internal/app"
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
@@ -18,7 +17,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// BenchmarkEvent is one event from the door to its document: a page that passes through, records and bucket in memory, the
+// BenchmarkEvent is one event from the handler to its document: a page that passes through, records and bucket in memory, the
 // OCR service on loopback.
 func BenchmarkEvent(b *testing.B) {
 	server := ocrtest.New(b)
@@ -29,16 +28,16 @@ func BenchmarkEvent(b *testing.B) {
 		b.Fatal(err)
 	}
 	bucket := documenttest.NewBucket()
-	door, err := New(cfg, World{Objects: bucket, Records: documenttest.NewMemory(),
-		Redeliver: func(int) time.Duration { return redeliverAfter }}, cloudlog.New(io.Discard, cfg.LogLevel, cfg.Project))
+	handler, err := app.New(cfg, app.Backends{Objects: bucket, Records: documenttest.NewMemory()},
+		cloudlog.New(io.Discard, cfg.LogLevel, cfg.Project))
 	if err != nil {
 		b.Fatal(err)
 	}
-	page := scan(200)
+	page := apptest.PNG(200)
 	b.ReportAllocs()
 	for b.Loop() {
 		w := httptest.NewRecorder()
-		if door.ServeHTTP(w, eventRequest(b, bucket.Put("a.png", page))); w.Code != http.StatusOK {
+		if handler.ServeHTTP(w, eventRequest(b, bucket.Put("a.png", page))); w.Code != http.StatusOK {
 			b.Fatal(w.Code, w.Body)
 		}
 	}
@@ -49,10 +48,7 @@ func eventRequest(b *testing.B, ev document.Event) *http.Request {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r, err := cloudevents.NewHTTPRequestFromEvent(b.Context(), "http://door", ce)
-	if err != nil {
-		b.Fatal(err)
-	}
+	r := apptest.Request(b, b.Context(), "http://function", ce)
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		b.Fatal(err)
