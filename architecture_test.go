@@ -44,9 +44,11 @@ func TestDependencies(t *testing.T) {
 		"internal/plan/sim":              {"internal/document", "internal/plan"},
 		"internal/telemetry":             {"ocr", "internal/document", "internal/worker"},
 		"internal/gcp/gcptest":           {"internal/document", "ocr/ocrtest"},
-		"internal/local":                 {"internal/document"},
+		"internal/local":                 {"internal/local/folder", "internal/local/sqlite"},
+		"internal/local/folder":          {"internal/document", "internal/local/sqlite"},
+		"internal/local/sqlite":          {"internal/document"},
 		"internal/ui":                    {"internal/document", "internal/page", "internal/ui/render"},
-		"cmd/bucketocr": {"", "internal/document", "internal/event", "internal/config", "internal/gcp/firestore", "internal/gcp/idtoken", "internal/gcp/pubsub", "internal/gcp/storage", "internal/local", "internal/backfill", "internal/plan", "internal/wait",
+		"cmd/bucketocr": {"", "internal/document", "internal/event", "internal/config", "internal/gcp/firestore", "internal/gcp/idtoken", "internal/gcp/pubsub", "internal/gcp/storage", "internal/local", "internal/local/folder", "internal/backfill", "internal/plan", "internal/wait",
 			"internal/ui", "internal/page"},
 	}
 	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {

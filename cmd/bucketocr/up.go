@@ -18,6 +18,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
 	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
 const upHelp = `Takes the folder DIR (default ./inbox, made if missing) as a bucket: what lies in it and what is dropped into it later is
@@ -73,7 +74,8 @@ type upRun struct {
 	pageAt  string // where the live page shall be: see listenPage
 	pageOn  net.Listener
 	page    *livePage // nil where there is none
-	bucket  *local.World
+	local   *local.Directory
+	bucket  *folder.Bucket // local's
 	records records
 	door    *bucketocr.Door
 	poster  *poster
@@ -100,11 +102,12 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 		return exitUsage, err
 	}
 	defer u.closePage()
-	u.bucket, err = local.Open(u.dir)
+	u.local, err = local.Open(u.dir)
 	if err != nil {
 		return exitFailed, err
 	}
-	defer func() { err = errors.Join(err, u.bucket.Close()) }()
+	u.bucket = u.local.Bucket
+	defer func() { err = errors.Join(err, u.local.Close()) }()
 	service, err := u.findOCR(ctx)
 	if ctx.Err() != nil {
 		return stoppedCode(ctx), nil
@@ -171,7 +174,7 @@ func (u *upRun) settings(service *ocrService) func(string) (string, bool) {
 
 // wire makes the door over the folder and its records.
 func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
-	u.records = u.bucket.Store
+	u.records = u.local.Records
 	if cfg.FirestoreEmulatorHost != "" {
 		u.records = firestoreRecords(cfg)
 	}
