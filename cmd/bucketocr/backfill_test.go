@@ -23,8 +23,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
-// stubDoor is a function that reads nothing: it writes done into the office's records, and refuses at random.
-type stubDoor struct {
+// stubFunction is a function that reads nothing: it writes done into the office's records, and refuses at random.
+type stubFunction struct {
 	o      *office
 	server *httptest.Server
 
@@ -37,14 +37,14 @@ type stubDoor struct {
 	requests int
 }
 
-func newStubDoor(o *office) *stubDoor {
-	d := &stubDoor{o: o, rng: rand.New(rand.NewPCG(3, 4)), taken: map[string]int{}, stop: func() {}}
+func newStubFunction(o *office) *stubFunction {
+	d := &stubFunction{o: o, rng: rand.New(rand.NewPCG(3, 4)), taken: map[string]int{}, stop: func() {}}
 	d.server = httptest.NewServer(d)
 	o.t.Cleanup(d.server.Close)
 	return d
 }
 
-func (d *stubDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *stubFunction) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ce, err := cloudevents.NewEventFromHTTPRequest(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -71,14 +71,14 @@ func (d *stubDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, document.OutcomeDone)
 }
 
-func (d *stubDoor) refuses() bool {
+func (d *stubFunction) refuses() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.requests++
 	return d.refuse > 0 && d.rng.IntN(d.refuse) == 0
 }
 
-func (d *stubDoor) take(name string) {
+func (d *stubFunction) take(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.taken[name]++
@@ -123,7 +123,7 @@ func TestBackfillMany(t *testing.T) {
 			names = append(names, fmt.Sprintf("%02d/%05d.png", i%7, i))
 		}
 		o.fill(names)
-		d := newStubDoor(o)
+		d := newStubFunction(o)
 		d.refuse = n // about one in all
 		args := []string{"--to", d.server.URL}
 		if dry := o.backfillSum(t.Context(), exitGood, append(args, "--dry-run")...); dry.Chosen != int64(n) || d.requests != 0 {
@@ -162,7 +162,7 @@ func TestBackfillSays(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
 		o.fill([]string{"in/a.png", "in/b.png", "out/c.png"})
 		o.put("notes.txt", []byte("x"))
-		d := newStubDoor(o)
+		d := newStubFunction(o)
 		call := func(code int, words []string, args ...string) {
 			t.Helper()
 			o.want(code, words, append(append([]string{"backfill"}, o.source()...), args...)...)

@@ -281,20 +281,20 @@ func testSIGTERM(t *testing.T, c *apptest.Cloud) {
 	}
 }
 
-// runProgram runs it to its end.
-func runProgram(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
+// runProgram runs the program to its end.
+func runProgram(t *testing.T, env []string, args ...string) (code int, stderr string) {
 	t.Helper()
 	cmd := program(args...)
 	cmd.Env = append(env, asMain+"=1", "HOME="+t.TempDir(), "PATH="+os.Getenv("PATH"))
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
 	_ = cmd.Run()
-	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+	return cmd.ProcessState.ExitCode(), errs.String()
 }
 
 // TestWrongSettings: all of them at once, by name, and a non-zero end.
 func TestWrongSettings(t *testing.T) {
-	code, _, stderr := runProgram(t, []string{"OCR_TIMEOUT=soon", "INCLUDE=[a", "MAX_BYTES=-1"}, "serve")
+	code, stderr := runProgram(t, []string{"OCR_TIMEOUT=soon", "INCLUDE=[a", "MAX_BYTES=-1"}, "serve")
 	for _, name := range []string{"OCR_URL", "OCR_TIMEOUT", "INCLUDE", "MAX_BYTES"} {
 		if !strings.Contains(stderr, name+":") {
 			t.Errorf("%s is not named:\n%s", name, stderr)
@@ -312,7 +312,7 @@ func TestPortInUse(t *testing.T) {
 	}
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	code, _, stderr := runProgram(t, []string{"OCR_URL=http://127.0.0.1:1", "PORT=" + port}, "serve")
+	code, stderr := runProgram(t, []string{"OCR_URL=http://127.0.0.1:1", "PORT=" + port}, "serve")
 	if code != exitFailed || !strings.Contains(stderr, "port "+port+" cannot be listened on: address already in use") {
 		t.Errorf("%d: %s", code, stderr)
 	}

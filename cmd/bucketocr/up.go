@@ -133,10 +133,10 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	if u.poster, err = newPoster(u.handler); err != nil {
 		return exitFailed, err
 	}
-	if err := os.WriteFile(doorFile(u.dir), []byte(u.poster.url+"\n"), 0o666); err != nil { // for backfill and retry --now
+	if err := os.WriteFile(endpointFile(u.dir), []byte(u.poster.url+"\n"), 0o666); err != nil { // for backfill and retry --now
 		return exitFailed, err
 	}
-	defer os.Remove(doorFile(u.dir))
+	defer os.Remove(endpointFile(u.dir))
 	u.startPage(ctx, cfg)
 	defer u.closePage() // before the folder is let go
 	u.introduce(cfg, service)
@@ -197,7 +197,7 @@ func (u *upRun) introduce(cfg config.Config, service *ocrService) {
 	if cfg.FirestoreEmulatorHost != "" {
 		store = whereRecords(cfg)
 	}
-	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\ndoor     %s\n",
+	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\nendpoint %s\n",
 		u.dir, store, filepath.Join(u.dir, ".bucketocr", "text"), filepath.Join(u.dir, ".bucketocr", "log.jsonl"),
 		service.describe(), u.poster.url)
 	if u.page != nil {

@@ -194,7 +194,7 @@ func TestUpCtrlC(t *testing.T) {
 	out := newOutput()
 	code := make(chan int)
 	go func() { code <- d.upTo(ctx, out) }()
-	out.until(t, "door")
+	out.until(t, "endpoint")
 	d.drop("dropped.png", apptest.PNG(50))
 	if err := gate.Wait(t.Context(), 1); err != nil {
 		t.Fatal(err)
