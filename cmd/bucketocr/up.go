@@ -180,6 +180,7 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	if cfg.FirestoreEmulatorHost != "" {
 		u.records = firestoreRecords(cfg)
 	}
+	u.screen = newScreen(u)
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
 	u.handler, err = app.New(cfg, app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
 		app.WithRetryDelay(u.sys.backoff))

@@ -28,7 +28,6 @@ func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
 	} else if n > 0 {
 		fmt.Fprintf(u.sys.stdout, "%d left over from a run that was killed: taken up again\n", n)
 	}
-	u.screen = newScreen(u)
 	after := context.WithoutCancel(ctx)
 	watch, unwatch := context.WithCancel(after)
 	loops, run := errgroup.WithContext(ctx)
