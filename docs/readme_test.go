@@ -3,21 +3,18 @@ package docs_test
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
+	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
 // tableBelow returns the rows of the first README table whose head begins with the given cells.
@@ -91,33 +88,6 @@ func files(t *testing.T, folder string) []string {
 	return found
 }
 
-// constants returns the string constants below a folder whose names begin with prefix.
-func constants(t *testing.T, folder, prefix string) []string {
-	t.Helper()
-	var values []string
-	for _, file := range files(t, folder) {
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(f, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
-				return true
-			}
-			if lit, ok := spec.Values[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
-				s, _ := strconv.Unquote(lit.Value)
-				values = append(values, s)
-			}
-			return true
-		})
-	}
-	if len(values) == 0 {
-		t.Fatalf("%s has no constants %s*", folder, prefix)
-	}
-	return values
-}
-
 // names returns a name of each row of a table.
 func names[Row any, Name ~string](rows []Row, name func(Row) Name) []string {
 	all := make([]string, len(rows))
@@ -157,7 +127,7 @@ func TestReadmeWords(t *testing.T) {
 // TestReadmeTelemetry: every metric, as it is made, and every span.
 func TestReadmeTelemetry(t *testing.T) {
 	var code, readme []string
-	for _, i := range telemetry.Instruments() {
+	for _, i := range instruments() {
 		attributes := ""
 		if len(i.Attributes) > 0 {
 			attributes = "`" + strings.Join(i.Attributes, "`, `") + "`"
@@ -169,8 +139,8 @@ func TestReadmeTelemetry(t *testing.T) {
 	}
 	same(t, "metrics", readme, code)
 
-	spans := constants(t, "internal/worker", "Part")
-	for _, m := range regexp.MustCompile(`tracer\.Start\(ctx, "([^"]+)"`).FindAllStringSubmatch(source(t, "internal/telemetry"), -1) {
+	var spans []string
+	for _, m := range regexp.MustCompile(`(?:tracer\.Start|\.part)\(ctx, "([^"]+)"`).FindAllStringSubmatch(source(t, "internal/worker"), -1) {
 		spans = append(spans, m[1])
 	}
 	same(t, "spans", firstCells(tableBelow(t, "| span |")), spans)
@@ -178,7 +148,7 @@ func TestReadmeTelemetry(t *testing.T) {
 
 // TestReadmeFields: the document's fields in README are those that the Firestore driver writes.
 func TestReadmeFields(t *testing.T) {
-	_, read, _ := strings.Cut(source(t, "internal/gcp"), "func readRecord(")
+	_, read, _ := strings.Cut(source(t, "internal/gcp/firestore"), "func readRecord(")
 	read, _, _ = strings.Cut(read, "\n}\n")
 	var code []string
 	for _, m := range regexp.MustCompile(`\bf\.\w+\("(\w+)"\)`).FindAllStringSubmatch(read, -1) {
@@ -192,7 +162,7 @@ func TestReadmeFields(t *testing.T) {
 func TestReadmeQueries(t *testing.T) {
 	var code []string
 	where := regexp.MustCompile(`where\("([\w.]+)", pb\.StructuredQuery_FieldFilter_(\w+)`)
-	for _, m := range where.FindAllStringSubmatch(source(t, "internal/gcp"), -1) {
+	for _, m := range where.FindAllStringSubmatch(source(t, "internal/gcp/firestore"), -1) {
 		code = append(code, m[1]+" "+operators[m[2]])
 	}
 	var readme []string
@@ -215,4 +185,10 @@ func TestReadmeQueries(t *testing.T) {
 
 var operators = map[string]string{
 	"LESS_THAN_OR_EQUAL": "<=", "GREATER_THAN_OR_EQUAL": ">=", "EQUAL": "==", "NOT_EQUAL": "!=", "ARRAY_CONTAINS": "contains",
+}
+
+// instruments returns all that the function measures.
+func instruments() []worker.Instrument {
+	return append(worker.Instruments(), worker.Instrument{Name: telemetry.InvokeDuration, Kind: "histogram", Unit: "s",
+		Meaning: telemetry.InvokeMeaning, Attributes: []string{"faas.trigger", "http.response.status_code"}})
 }

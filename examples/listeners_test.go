@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
@@ -26,12 +26,12 @@ type subject interface {
 type stage struct {
 	t             *testing.T
 	host, project string
-	records       *gcp.Records
+	records       *firestore.Store
 }
 
 func newStage(t *testing.T) *stage {
 	s := &stage{t: t, host: gcptest.Firestore(t), project: gcptest.Project(t)}
-	s.records = gcp.NewRecords(gcp.RecordsConfig{Project: s.project, Collection: "ocr_documents", Emulator: s.host})
+	s.records = firestore.New(firestore.Config{Project: s.project, Collection: "ocr_documents", Emulator: s.host})
 	t.Cleanup(func() { _ = s.records.Close() })
 	return s
 }

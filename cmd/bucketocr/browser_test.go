@@ -13,7 +13,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/browsertest"
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
@@ -105,7 +105,7 @@ func TestUIOverCloud(t *testing.T) {
 	tab := browsertest.New(t, 1200, 800)
 	host, project := gcptest.Firestore(t), gcptest.Project(t)
 	bucket := gcptest.NewBucket(t, "scans")
-	records := gcp.NewRecords(gcp.RecordsConfig{Project: project, Collection: "ocr_documents", Emulator: host})
+	records := firestore.New(firestore.Config{Project: project, Collection: "ocr_documents", Emulator: host})
 	defer records.Close()
 	put := func(name string, change func(*document.Record)) document.Object {
 		o := document.Object{Bucket: "scans", Name: name, Generation: bucket.Put(name, apptest.PNG(70), "image/png", nil)}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/internal/local"
 )
@@ -65,7 +65,7 @@ func folderOffice(t *testing.T) *office {
 
 func firestoreOffice(t *testing.T) *office {
 	host, project, bucket := gcptest.Firestore(t), gcptest.Project(t), gcptest.NewBucket(t, "acme-scans")
-	records := gcp.NewRecords(gcp.RecordsConfig{Project: project, Collection: "ocr_documents", Emulator: host})
+	records := firestore.New(firestore.Config{Project: project, Collection: "ocr_documents", Emulator: host})
 	t.Cleanup(func() { records.Close() })
 	o := &office{t: t, records: records, bucket: "acme-scans", env: map[string]string{
 		"FIRESTORE_EMULATOR_HOST": host, "GOOGLE_CLOUD_PROJECT": project, "STORAGE_EMULATOR_HOST": bucket.Host(),

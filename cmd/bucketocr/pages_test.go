@@ -1,6 +1,6 @@
 //go:build !race
 
-// The PDF engine takes minutes to compile under the race detector; what runs beside it there is tested in internal/pipeline.
+// The PDF engine takes minutes to compile under the race detector; what runs beside it there is tested in internal/worker.
 
 package main
 
@@ -21,7 +21,7 @@ import (
 
 // book is a PDF of n pages; each says its number.
 func book(n int) []byte {
-	var leaves []pagetest.Leaf
+	var leaves []pagetest.PDFPage
 	for i := range n {
 		leaves = append(leaves, pagetest.Text(fmt.Sprintf("This is page %d of %d.", i+1, n), "Nothing else is on it."))
 	}

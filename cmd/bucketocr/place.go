@@ -12,7 +12,8 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
+	"github.com/bucketocr/bucketocr/internal/gcp/storage"
 	"github.com/bucketocr/bucketocr/internal/local"
 )
 
@@ -75,7 +76,7 @@ func cloudPlace(cfg config.Config) *place {
 	records := firestoreRecords(cfg)
 	return &place{
 		records: records, close: records.Close,
-		objects: gcp.NewObjects(gcp.ObjectsConfig{Emulator: cfg.StorageEmulatorHost}),
+		objects: storage.New(storage.Config{Emulator: cfg.StorageEmulatorHost}),
 		where:   whereRecords(cfg),
 	}
 }
@@ -96,8 +97,8 @@ func localPlace(dir string) (*place, error) {
 func endpointFile(dir string) string { return filepath.Join(dir, ".bucketocr", "endpoint") }
 
 // firestoreRecords are the records that the settings name. The emulator needs no real project.
-func firestoreRecords(cfg config.Config) *gcp.Records {
-	return gcp.NewRecords(gcp.RecordsConfig{
+func firestoreRecords(cfg config.Config) *firestore.Store {
+	return firestore.New(firestore.Config{
 		Project: project(cfg), Database: cfg.FirestoreDatabase, Collection: cfg.FirestoreCollection,
 		Emulator: cfg.FirestoreEmulatorHost,
 	})

@@ -24,6 +24,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/telemetry/otlptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
@@ -32,6 +33,7 @@ import (
 const asMain = "BUCKETOCR_TEST_AS_MAIN"
 
 func TestMain(m *testing.M) {
+	pageimage.ServeIfDecoder()
 	if os.Getenv(asMain) != "" {
 		main()
 		return

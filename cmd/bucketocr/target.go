@@ -12,7 +12,8 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // targetText is the part about it of a command's help.
@@ -76,7 +77,7 @@ func answers(address string) bool {
 // idToken is the source of ID tokens for the function; nil where none is wanted.
 func idToken(sys system, address string) func(context.Context) (string, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && backfill.OnThisMachine(u) {
+	if err != nil || u.Scheme != "https" && ocr.IsLoopback(u) {
 		return nil
 	}
 	if token, ok := sys.lookup("ID_TOKEN"); ok && token != "" {
@@ -85,7 +86,7 @@ func idToken(sys system, address string) func(context.Context) (string, error) {
 	if u.Scheme != "https" {
 		return nil
 	}
-	tokens := gcp.NewTokens()
+	tokens := idtoken.New()
 	audience := u.Scheme + "://" + u.Host
 	return func(ctx context.Context) (string, error) { return tokens.Token(ctx, audience) }
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp/topic"
+	"github.com/bucketocr/bucketocr/internal/gcp/pubsub"
 )
 
 // published is the result of an event that a topic took.
@@ -21,11 +21,11 @@ const published = "published"
 const topicBatch = 100
 
 // publisher delivers by way of a topic whose push subscription has the function's address.
-type publisher struct{ t *topic.Topic }
+type publisher struct{ t *pubsub.Topic }
 
 func openTopic(sys system, name string) (publisher, error) {
 	emulator, _ := sys.lookup("PUBSUB_EMULATOR_HOST")
-	t, err := topic.New(context.Background(), name, emulator)
+	t, err := pubsub.NewTopic(context.Background(), name, emulator)
 	return publisher{t}, err
 }
 
@@ -35,7 +35,7 @@ func (publisher) Batch() int { return topicBatch }
 // Deliver is [backfill.Deliverer]: all events of a batch share its fate, but those that cannot be said at all.
 func (p publisher) Deliver(ctx context.Context, events []document.Event) []backfill.Answer {
 	answers := make([]backfill.Answer, len(events))
-	var messages []topic.Message
+	var messages []pubsub.Message
 	for i, ev := range events {
 		m, err := message(ctx, ev)
 		if err != nil {
@@ -47,7 +47,7 @@ func (p publisher) Deliver(ctx context.Context, events []document.Event) []backf
 	a := backfill.Answer{Verdict: backfill.Settled, What: published}
 	if err := p.t.Publish(ctx, messages); err != nil {
 		a = backfill.Answer{Verdict: backfill.Refused, What: err.Error()}
-		if errors.Is(err, topic.ErrWrong) {
+		if errors.Is(err, pubsub.ErrMisconfigured) {
 			a.Verdict = backfill.Wrong
 		}
 	}
@@ -60,20 +60,20 @@ func (p publisher) Deliver(ctx context.Context, events []document.Event) []backf
 }
 
 // message is an event as its push arrives as a binary CloudEvent: the body is the data, each attribute a header.
-func message(ctx context.Context, ev document.Event) (topic.Message, error) {
+func message(ctx context.Context, ev document.Event) (pubsub.Message, error) {
 	ce, err := event.Encode(ev)
 	if err != nil {
-		return topic.Message{}, err
+		return pubsub.Message{}, err
 	}
 	req, err := cloudevents.NewHTTPRequestFromEvent(ctx, "http://topic", ce)
 	if err != nil {
-		return topic.Message{}, err
+		return pubsub.Message{}, err
 	}
 	data, err := io.ReadAll(req.Body)
-	m := topic.Message{Data: data, Attributes: map[string]string{"Content-Type": req.Header.Get("Content-Type")}}
+	m := pubsub.Message{Data: data, Attributes: map[string]string{"Content-Type": req.Header.Get("Content-Type")}}
 	for name := range req.Header {
 		// The subject repeats the name, which the data says; percent-encoded it may be too long for an attribute.
-		if v := req.Header.Get(name); strings.HasPrefix(name, "Ce-") && len(v) <= topic.MaxAttribute {
+		if v := req.Header.Get(name); strings.HasPrefix(name, "Ce-") && len(v) <= pubsub.MaxAttribute {
 			m.Attributes[strings.ToLower(name)] = v
 		}
 	}

@@ -7,7 +7,8 @@ import (
 	"log/slog"
 
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
+	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
@@ -46,12 +47,14 @@ func uiFlags(fs *flag.FlagSet) action {
 
 // serveUI shows a place until somebody stops it.
 func serveUI(ctx context.Context, sys system, p *place, listen string, newest int) int {
+	limits := pageLimits
+	limits.Decoder = pageimage.NewDecoder()
 	c := ui.Config{
 		Watch: p.records.Watch, Records: p.records, Images: p.objects,
-		Retry: pageRetry{p.records, onPage(sys)}, Place: p.where, Limits: pageLimits,
+		Retry: pageRetry{p.records, onPage(sys)}, Place: p.where, Limits: limits,
 		Log: slog.New(slog.NewTextHandler(sys.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	}
-	if cloud, ok := p.records.(*gcp.Records); ok && newest > 0 {
+	if cloud, ok := p.records.(*firestore.Store); ok && newest > 0 {
 		c.Partial = fmt.Sprintf("the newest %d", newest)
 		c.Watch = func(ctx context.Context, fn func(string, *document.Record) error) error {
 			return cloud.WatchNewest(ctx, newest, fn)

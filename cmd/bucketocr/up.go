@@ -16,8 +16,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
 	"github.com/bucketocr/bucketocr/internal/local"
+	pageimage "github.com/bucketocr/bucketocr/internal/page"
 )
 
 const upHelp = `Takes the folder DIR (default ./inbox, made if missing) as a bucket: what lies in it and what is dropped into it later is
@@ -57,7 +58,7 @@ func up(ctx context.Context, sys system, args []string, once bool, pageAt string
 	if len(args) > 1 {
 		return complain(sys, "up", fmt.Errorf("one folder, not %q as well", args[1]))
 	}
-	u := &upRun{sys: sys, dir: dir, once: once, pageAt: pageAt}
+	u := &upRun{sys: sys, dir: dir, once: once, pageAt: pageAt, decoder: pageimage.NewDecoder()}
 	code, err := u.run(ctx)
 	if err != nil {
 		fmt.Fprintf(sys.stderr, "bucketocr up: %v\n", err)
@@ -79,6 +80,7 @@ type upRun struct {
 	poster  *poster
 	log     *slog.Logger
 	screen  *screen
+	decoder *pageimage.Decoder
 	posting atomic.Int64 // deliveries under way
 }
 
@@ -175,10 +177,9 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	if cfg.FirestoreEmulatorHost != "" {
 		u.records = firestoreRecords(cfg)
 	}
-	u.log = slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}))
-	u.handler, err = app.New(cfg, app.Backends{Objects: u.bucket, Records: u.records, Tokens: gcp.NewTokens()}, u.log,
-		app.WithRetryDelay(u.sys.backoff),
-		app.WithPageMade(func(o document.Object, n int, how string) { u.screen.made(o, n, how) }))
+	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
+	u.handler, err = app.New(cfg, app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
+		app.WithRetryDelay(u.sys.backoff))
 	return err
 }
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
@@ -251,7 +251,7 @@ func TestUpWithFirestore(t *testing.T) {
 		t.Fatalf("%d\n%s", code, out)
 	}
 	want(t, out, "Firestore at "+host, "1 done")
-	records := gcp.NewRecords(gcp.RecordsConfig{Project: project, Collection: "ocr_documents", Emulator: host})
+	records := firestore.New(firestore.Config{Project: project, Collection: "ocr_documents", Emulator: host})
 	defer records.Close()
 	r, err := records.Get(t.Context(), document.Object{Bucket: "My scans", Name: "a.png"}.ID())
 	if err != nil || r == nil || r.Text != "read" {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
 const (
@@ -87,7 +88,7 @@ func (u *upRun) scanning(ctx context.Context) error {
 				return errors.Join(err, posts.Wait(), errAllDone)
 			}
 		}
-		if !sleep(ctx, pace) {
+		if wait.Sleep(ctx, pace) != nil {
 			return posts.Wait()
 		}
 	}
@@ -101,7 +102,7 @@ func (u *upRun) allDone(ctx context.Context) (bool, error) {
 
 // sweeping is what redelivery and Cloud Scheduler are in the cloud.
 func (u *upRun) sweeping(ctx context.Context) error {
-	for sleep(ctx, pace) {
+	for wait.Sleep(ctx, pace) == nil {
 		if _, err := u.poster.post(context.WithoutCancel(ctx), event.Sweep(rand.Text(), time.Now())); err != nil {
 			return ignoreEnd(ctx, err)
 		}
@@ -115,18 +116,6 @@ func ignoreEnd(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
-}
-
-// sleep waits and tells whether ctx still lives.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // finish shows what came of it and gives the exit code.

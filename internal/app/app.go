@@ -17,7 +17,10 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
+	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
+	"github.com/bucketocr/bucketocr/internal/gcp/storage"
 	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 	"github.com/bucketocr/bucketocr/internal/worker"
@@ -51,7 +54,7 @@ func Start(lookup func(string) (string, bool), logs io.Writer) (*Handler, error)
 // Setup returns a handler over Google Cloud and sets the process's memory limit. It connects to nothing: clients connect when
 // they are first used.
 func Setup(cfg config.Config, logs io.Writer) (*Handler, error) {
-	h, err := New(cfg, GoogleCloud(cfg), gcp.NewLog(logs, cfg.LogLevel, cfg.Project))
+	h, err := New(cfg, GoogleCloud(cfg), cloudlog.New(logs, cfg.LogLevel, cfg.Project))
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +74,8 @@ func limitMemory(memory int64) {
 type Backends struct {
 	Objects document.Objects
 	Records document.Store
-	Tokens  TokenSource // used with OCR_AUTH=oidc; nil: the OCR service is called without an ID token
+	Tokens  TokenSource   // used with OCR_AUTH=oidc; nil: the OCR service is called without an ID token
+	Decoder *page.Decoder // for PDF, AVIF and HEIC
 }
 
 // TokenSource issues ID tokens. It is safe for concurrent use.
@@ -84,12 +88,13 @@ type TokenSource interface {
 // GoogleCloud returns the backends of the deployed function.
 func GoogleCloud(cfg config.Config) Backends {
 	return Backends{
-		Objects: gcp.NewObjects(gcp.ObjectsConfig{Emulator: cfg.StorageEmulatorHost}),
-		Records: gcp.NewRecords(gcp.RecordsConfig{
+		Objects: storage.New(storage.Config{Emulator: cfg.StorageEmulatorHost}),
+		Records: firestore.New(firestore.Config{
 			Project: cfg.Project, Database: cfg.FirestoreDatabase, Collection: cfg.FirestoreCollection,
 			Emulator: cfg.FirestoreEmulatorHost,
 		}),
-		Tokens: gcp.NewTokens(),
+		Tokens:  idtoken.New(),
+		Decoder: page.NewDecoder(),
 	}
 }
 
@@ -106,11 +111,6 @@ func WithRetryDelay(delay func(attempt int) time.Duration) Option {
 	return func(o *worker.Options) { o.Rules.RetryDelay = delay }
 }
 
-// WithPageMade has f called, concurrently, with each page that is about to be sent and how it was made, in a few words.
-func WithPageMade(f func(o document.Object, page int, how string)) Option {
-	return func(o *worker.Options) { o.PageMade = f }
-}
-
 // New returns a handler over backends, to be drained in the end. The error says what is wrong with the configuration of the
 // OCR client or of telemetry.
 func New(cfg config.Config, b Backends, log *slog.Logger, options ...Option) (*Handler, error) {
@@ -123,25 +123,29 @@ func New(cfg config.Config, b Backends, log *slog.Logger, options ...Option) (*H
 		return nil, err
 	}
 	o := workerOptions(cfg, b, client, log)
-	o.Observer = sent.Observer()
+	o.Traces, o.Metrics = sent.Traces(), sent.Metrics()
 	for _, set := range options {
 		set(&o)
 	}
-	return &Handler{worker: worker.New(o), filter: cfg.Filter, log: log, telemetry: sent}, nil
+	w, err := worker.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{worker: w, filter: cfg.Filter, log: log, telemetry: sent}, nil
 }
 
 func telemetryConfig(cfg config.Config, log *slog.Logger) telemetry.Config {
 	t := cfg.Telemetry
 	return telemetry.Config{
 		TracesURL: t.TracesURL, MetricsURL: t.MetricsURL, Service: t.Service, Function: t.Function, Revision: t.Revision,
-		Project: cfg.Project, Attributes: t.Attributes, Sampler: t.Sampler, Ratio: t.Ratio, OCRURL: cfg.OCRURL, Log: log,
+		Project: cfg.Project, Attributes: t.Attributes, Sampler: t.Sampler, Ratio: t.Ratio, Log: log,
 	}
 }
 
 func ocrConfig(cfg config.Config, b Backends, sent *telemetry.Telemetry) ocr.Config {
 	c := ocr.Config{
-		Observe: sent.Observe(),
-		URL:     cfg.OCRURL, Audience: cfg.OCRAudience, APIKey: string(cfg.OCRAPIKey),
+		Header: sent.Header(),
+		URL:    cfg.OCRURL, Audience: cfg.OCRAudience, APIKey: string(cfg.OCRAPIKey),
 		Model: cfg.OCRModel, Profile: cfg.OCRProfile, Mode: string(cfg.OCRMode),
 		Timeout: cfg.OCRTimeout, MaxTokens: cfg.OCRMaxTokens,
 	}
@@ -158,12 +162,13 @@ func workerOptions(cfg config.Config, b Backends, client *ocr.Client, log *slog.
 			MaxAttempts: cfg.MaxAttempts, MaxDoubts: cfg.MaxDoubts, RetryWindow: cfg.RetryWindow,
 			RetryDelay: func(int) time.Duration { return redeliverAfter },
 		},
-		Limits:         page.Limits{MaxBytes: cfg.MaxBytes, MaxPixels: cfg.MaxPixels, MaxPages: cfg.MaxPages},
+		Limits:         page.Limits{MaxBytes: cfg.MaxBytes, MaxPixels: cfg.MaxPixels, MaxPages: cfg.MaxPages, Decoder: b.Decoder},
 		OCRConcurrency: cfg.OCRConcurrency,
 		OCRPlaces:      cfg.OCRInstanceConcurrency,
 		MemoryBudget:   cfg.MemoryBudget,
 		ProcessTimeout: cfg.ProcessTimeout,
 		Erase:          cfg.OnDelete == config.Erase,
 		NewID:          rand.Text,
+		OCRURL:         cfg.OCRURL,
 	}
 }

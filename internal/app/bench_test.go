@@ -13,7 +13,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -29,7 +29,7 @@ func BenchmarkEvent(b *testing.B) {
 	}
 	bucket := documenttest.NewBucket()
 	handler, err := app.New(cfg, app.Backends{Objects: bucket, Records: documenttest.NewMemory()},
-		gcp.NewLog(io.Discard, cfg.LogLevel, cfg.Project))
+		cloudlog.New(io.Discard, cfg.LogLevel, cfg.Project))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 	"github.com/bucketocr/bucketocr/internal/worker"
 )
@@ -35,7 +35,7 @@ type Handler struct {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.requests.add(1)
 	defer h.requests.add(-1)
-	ctx := gcp.WithRequest(r.Context(), r, funcframework.ExecutionIDFromContext(r.Context()))
+	ctx := cloudlog.WithRequest(r.Context(), r, funcframework.ExecutionIDFromContext(r.Context()))
 	r.Body = http.MaxBytesReader(w, r.Body, maxEvent)
 	resp := h.serve(ctx, r)
 	body := resp.text + "\n"
@@ -87,7 +87,7 @@ func triggerOf(eventType string) string {
 // process decodes an event, filters it and hands it to the worker.
 func (h *Handler) process(ctx context.Context, ce cloudevents.Event) document.Outcome {
 	if ce.Type() == event.TypeSweep {
-		if err := h.worker.Sweep(ctx); err != nil { // which has logged it
+		if swept := h.worker.Sweep(ctx); swept.Fault.Code != "" {
 			return document.OutcomeRetry
 		}
 		return document.OutcomeDone
@@ -103,7 +103,7 @@ func (h *Handler) process(ctx context.Context, ce cloudevents.Event) document.Ou
 		return document.OutcomeRetry
 	}
 	if reason, skip := h.filter.Skip(ev); skip {
-		return h.worker.PassOver(ctx, ev, reason)
+		return h.worker.Ignore(ctx, ev, reason).Outcome
 	}
-	return h.worker.Process(ctx, ev)
+	return h.worker.Process(ctx, ev).Outcome
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 	"github.com/bucketocr/bucketocr/internal/telemetry/otlptest"
+	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -228,18 +229,31 @@ func checkTree(t *testing.T, d delivery, spans []otlptest.Span) {
 	}
 }
 
-// checkTries checks that each request to the OCR service is a span, which the request carried.
+// checkTries checks that each request to the OCR service is a span, within the time of its page, whose span it carried.
 func checkTries(t *testing.T, d delivery, spans []otlptest.Span, requests []*ocrtest.Request) {
 	t.Helper()
 	var tries []string
+	carried := map[string]int{} // by the header's value: the tries of a page carry the same
 	for _, s := range spans {
 		if s.Name != "ocr try" {
 			continue
 		}
 		kind, _ := s.Attributes["error.type"].(string)
 		tries = append(tries, fmt.Sprint(s.Attributes["http.response.status_code"], " ", kind))
-		carried := "00-" + s.Trace + "-" + s.ID + "-01"
-		only(t, "requests with "+carried, requests, func(r *ocrtest.Request) bool { return r.Header.Get("Traceparent") == carried })
+		carried["00-"+s.Trace+"-"+s.Parent+"-01"]++
+		page := only(t, "page spans", spans, func(p otlptest.Span) bool { return p.ID == s.Parent })
+		if s.Start.Before(page.Start) || !s.End.After(s.Start) || s.End.After(page.End) {
+			t.Errorf("a try from %v to %v under a page from %v to %v", s.Start, s.End, page.Start, page.End)
+		}
+	}
+	for header, want := range carried {
+		sent := 0
+		for _, r := range requests {
+			if r.Header.Get("Traceparent") == header {
+				sent++
+			}
+		}
+		equal(t, "requests with "+header, sent, want)
 	}
 	if !slices.Equal(tries, d.tries) {
 		t.Errorf("tries: got %q, want %q", tries, d.tries)
@@ -291,7 +305,7 @@ func checkMetrics(t *testing.T, c *apptest.Cloud, f *apptest.Function, collector
 // checkInstrument checks that a point is of an instrument in the table, with its unit and no other attributes.
 func checkInstrument(t *testing.T, p otlptest.Point) {
 	t.Helper()
-	i := only(t, "instruments "+p.Name, telemetry.Instruments(), func(i telemetry.Instrument) bool { return i.Name == p.Name })
+	i := only(t, "instruments "+p.Name, instruments(), func(i worker.Instrument) bool { return i.Name == p.Name })
 	equal(t, "unit of "+p.Name, p.Unit, i.Unit)
 	for name := range p.Attributes {
 		if !slices.Contains(i.Attributes, name) {
@@ -419,4 +433,10 @@ func TestSweepReportsWhatItTook(t *testing.T) {
 		p := only(t, name, collector.Points(), func(p otlptest.Point) bool { return p.Name == name })
 		equal(t, name, p.Value, 0)
 	}
+}
+
+// instruments returns all that the function measures.
+func instruments() []worker.Instrument {
+	return append(worker.Instruments(), worker.Instrument{Name: telemetry.InvokeDuration, Kind: "histogram", Unit: "s",
+		Meaning: telemetry.InvokeMeaning, Attributes: []string{"faas.trigger", "http.response.status_code"}})
 }

@@ -108,15 +108,3 @@ func (l *pass) refused() (enough bool) {
 	l.release()
 	return l.p.steps >= maxSteps
 }
-
-// sleep waits for d, or until ctx ends, whose error it then returns.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
 // Sizes of a run.
@@ -44,7 +45,7 @@ type chosen struct {
 
 func newRun(o Options) *run {
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = wait.Sleep
 	}
 	r := &run{o: o, begun: time.Now(), pace: newPace(o.Rate, o.Sleep), last: o.Listing.After, pending: map[int64]string{}}
 	r.sum.Skipped, r.sum.Results = map[string]int64{}, map[string]int64{}

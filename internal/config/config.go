@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // Config is how one process is set up. It is read at start and never changes.
@@ -71,8 +72,8 @@ type Mode string
 
 // The modes of OCR_MODE.
 const (
-	Plain  Mode = "plain"
-	Layout Mode = "layout" // blocks with their place on the page
+	Plain  Mode = ocr.ModePlain
+	Layout Mode = ocr.ModeLayout // blocks with their place on the page
 )
 
 // OnDelete is what happens to a document when its object is deleted.

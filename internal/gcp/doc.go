@@ -1,5 +1,5 @@
-// Package gcp is the Google Cloud driver: objects in Cloud Storage ([Objects]), records in Firestore ([Records]) and ID
-// tokens for the OCR service ([Tokens]). Google's clients are used here and nowhere else.
+// Package gcp is the Google Cloud driver: objects in Cloud Storage ([storage.Objects]), records in Firestore ([firestore.Store]) and ID
+// tokens for the OCR service ([idtoken.Source]). Google's clients are used here and nowhere else.
 //
 // Nothing here touches the network when it is made: clients and credentials are made at the first call, by one goroutine
 // whatever the number of callers, and made again at the next call if that failed. A caller stops waiting when its context
@@ -13,6 +13,6 @@
 //
 // Records go through the generated client of Firestore (cloud.google.com/go/firestore/apiv1) instead of the friendlier
 // one above it, which cannot replace a whole document on condition of its update time together with other documents, and
-// does not tell the times that the server set. [Records.Update] needs both. That is also why there is a codec in this
+// does not tell the times that the server set. [firestore.Store.Update] needs both. That is also why there is a codec in this
 // package, and it is the only place that knows a field of the document by name.
 package gcp

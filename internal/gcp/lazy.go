@@ -11,8 +11,8 @@ const dialLimit = 30 * time.Second
 
 // lazy makes a value at its first use. One goroutine makes it, for all who wait; an error is theirs alone, and the next
 // caller has it made anew.
-type lazy[T any] struct {
-	make func(ctx context.Context) (T, error)
+type Lazy[T any] struct {
+	Make func(ctx context.Context) (T, error)
 
 	mu      sync.Mutex
 	made    bool
@@ -28,7 +28,7 @@ type making[T any] struct {
 }
 
 // get gives the value, or ctx's error where that ends first; the making goes on for the next caller.
-func (l *lazy[T]) get(ctx context.Context) (T, error) {
+func (l *Lazy[T]) Get(ctx context.Context) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -53,16 +53,16 @@ func (l *lazy[T]) get(ctx context.Context) (T, error) {
 }
 
 // peek gives the value only where it was made.
-func (l *lazy[T]) peek() (T, bool) {
+func (l *Lazy[T]) Peek() (T, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.value, l.made
 }
 
-func (l *lazy[T]) run(ctx context.Context, m *making[T]) {
+func (l *Lazy[T]) run(ctx context.Context, m *making[T]) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
-	m.value, m.err = l.make(ctx)
+	m.value, m.err = l.Make(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if m.err == nil {

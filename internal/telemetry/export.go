@@ -10,6 +10,8 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // How long a collector may keep anybody waiting.
@@ -18,6 +20,9 @@ const (
 	pauseTime    = 30 * time.Second // after a failure, in which all is dropped at once and no request waits
 	metricsEvery = 10 * time.Second // at the soonest, at the end of requests: backends refuse points that come faster
 )
+
+// maxError bounds, in bytes, what is logged of an error: it may hold what the collector answered.
+const maxError = 200
 
 // retry mends what passes in a moment. More is not worth it: see guard.
 var retry = otlptracehttp.RetryConfig{
@@ -46,7 +51,7 @@ func (g *guard) do(export func() error) error {
 	switch {
 	case err != nil:
 		if !g.failed {
-			g.log.Warn("the collector takes no "+g.what+": they are dropped until it does", "error", clip(err.Error()))
+			g.log.Warn("the collector takes no "+g.what+": they are dropped until it does", "error", document.Clip(err.Error(), maxError))
 		}
 		g.until = time.Now().Add(pauseTime)
 	case g.failed:
@@ -61,9 +66,6 @@ func (g *guard) paused() bool {
 	defer g.mu.Unlock()
 	return time.Now().Before(g.until)
 }
-
-// clip cuts an error short: it may hold what the collector answered.
-func clip(text string) string { return text[:min(len(text), 200)] }
 
 type guardedSpans struct {
 	sdktrace.SpanExporter

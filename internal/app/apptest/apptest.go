@@ -35,7 +35,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
@@ -79,7 +80,7 @@ func New(tb testing.TB, o Options) *Cloud {
 	}
 	if o.Firestore {
 		host := gcptest.Firestore(tb)
-		records := gcp.NewRecords(gcp.RecordsConfig{Project: c.Project, Collection: "ocr_documents", Emulator: host})
+		records := firestore.New(firestore.Config{Project: c.Project, Collection: "ocr_documents", Emulator: host})
 		tb.Cleanup(func() { _ = records.Close() })
 		c.Records, c.Settings["FIRESTORE_EMULATOR_HOST"] = records, host
 	} else {
@@ -182,7 +183,7 @@ func (c *Cloud) Handler(logs io.Writer) *app.Handler {
 	}
 	backends := app.GoogleCloud(cfg)
 	backends.Records = c.Records
-	h, err := app.New(cfg, backends, gcp.NewLog(logs, cfg.LogLevel, cfg.Project))
+	h, err := app.New(cfg, backends, cloudlog.New(logs, cfg.LogLevel, cfg.Project))
 	if err != nil {
 		c.tb.Fatal(err)
 	}

@@ -1,0 +1,20 @@
+package firestore
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// A record of the longest text, to the document and back.
+func BenchmarkDocument(b *testing.B) {
+	r := &document.Record{Status: document.StatusDone, Text: strings.Repeat("€", document.MaxTextBytes/3)}
+	b.SetBytes(document.MaxTextBytes)
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := readRecord(recordFields(r)); len(got.Text) != len(r.Text) {
+			b.Fatal("the text is cut")
+		}
+	}
+}

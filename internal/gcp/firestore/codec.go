@@ -1,0 +1,275 @@
+package firestore
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// recordFields is the document of a record, as a listener sees it. Numbers, flags, warnings and usage are always there;
+// times, error, lease and retriedBy where they are not zero; text only when the record is done and its text fits.
+func recordFields(r *document.Record) fields {
+	f := fields{
+		"schema": numberValue(document.Schema),
+		"bucket": textValue(r.Bucket), "name": textValue(r.Name), "generation": numberValue(r.Generation),
+		"status":  textValue(string(r.Status)),
+		"eventId": textValue(r.EventID),
+	}
+	f.setMoment("eventTime", r.EventTime)
+	f.setMoment("created", r.Created)
+	f.setMoment("updated", r.Updated)
+	f.setMoment("markerExpires", r.MarkerExpires)
+	if r.Status == document.StatusDeleted {
+		return f
+	}
+	maps.Copy(f, fields{
+		"contentType": textValue(r.ContentType), "size": numberValue(r.Size), "metadata": metadataValue(r.Metadata),
+		"textInPages": flagValue(r.TextInPages), "pages": numberValue(int64(r.Pages)), "pagesDone": numberValue(int64(r.PagesDone)),
+		"blank": flagValue(r.Blank), "warnings": textsValue(r.Warnings),
+		"model": textValue(r.Model), "usage": usageValue(r.Usage),
+		"attempt": numberValue(int64(r.Attempt)), "faults": numberValue(int64(r.Faults)), "doubts": numberValue(int64(r.Doubts)),
+	})
+	f.setMoment("windowStart", r.WindowStart)
+	f.setMoment("due", r.Due)
+	f.setMoment("retried", r.Retried)
+	f.setMoment("started", r.Started)
+	f.setMoment("finished", r.Finished)
+	recordOptional(f, r)
+	return f
+}
+
+func recordOptional(f fields, r *document.Record) {
+	if r.Status == document.StatusDone && !r.TextInPages {
+		f["text"] = textValue(r.Text)
+	}
+	if r.RetriedBy != "" {
+		f["retriedBy"] = textValue(r.RetriedBy)
+	}
+	if r.Error != nil {
+		f["error"] = errorValue(r.Error)
+	}
+	if r.Lease != nil {
+		lease := fields{"id": textValue(r.Lease.ID), "alone": flagValue(r.Lease.Alone)}
+		lease.setMoment("expires", r.Lease.Expires)
+		f["lease"] = dictValue(lease)
+	}
+}
+
+// stored reads a document; nil for none.
+func stored(doc *pb.Document) *document.Stored {
+	if doc == nil {
+		return nil
+	}
+	return &document.Stored{Record: readRecord(doc.Fields), Version: doc.UpdateTime.AsTime().UnixNano()}
+}
+
+// readRecord is recordFields the other way.
+func readRecord(f fields) *document.Record {
+	r := &document.Record{
+		Bucket: f.text("bucket"), Name: f.text("name"), Generation: f.number("generation"),
+		ContentType: f.text("contentType"), Size: f.number("size"), Metadata: readMetadata(f.dict("metadata")),
+		Status: document.Status(f.text("status")), Text: f.text("text"), TextInPages: f.flag("textInPages"),
+		Pages: f.int("pages"), PagesDone: f.int("pagesDone"), Blank: f.flag("blank"), Warnings: f.texts("warnings"),
+		Model: f.text("model"), Usage: readUsage(f.dict("usage")),
+		Attempt: f.int("attempt"), Faults: f.int("faults"), Doubts: f.int("doubts"),
+		WindowStart: f.moment("windowStart"), Due: f.moment("due"),
+		Retried: f.moment("retried"), RetriedBy: f.text("retriedBy"), Error: readError(f.dict("error")),
+		EventID: f.text("eventId"), EventTime: f.moment("eventTime"),
+		Created: f.moment("created"), Started: f.moment("started"), Updated: f.moment("updated"),
+		Finished: f.moment("finished"), MarkerExpires: f.moment("markerExpires"),
+		Write: f.text("write"),
+	}
+	if lease := f.dict("lease"); lease != nil {
+		r.Lease = &document.Lease{ID: lease.text("id"), Expires: lease.moment("expires"), Alone: lease.flag("alone")}
+	}
+	return r
+}
+
+// pageID is the id of a page's document. Pages are read by their generation and number, never by sorting ids.
+func pageID(generation int64, page int) string { return fmt.Sprintf("%d-%04d", generation, page) }
+
+// pageFields is the document of a page, but for the time that the server sets.
+func pageFields(p document.Page) fields {
+	f := fields{
+		"page": numberValue(int64(p.Page)), "generation": numberValue(p.Generation), "text": textValue(p.Text),
+		"warnings": textsValue(p.Warnings), "blank": flagValue(p.Blank),
+		"width": numberValue(int64(p.Width)), "height": numberValue(int64(p.Height)), "usage": usageValue(p.Usage),
+	}
+	if p.Error != nil {
+		f["error"] = errorValue(p.Error)
+	}
+	if len(p.Blocks) > 0 {
+		f["blocks"] = blocksValue(p.Blocks)
+	}
+	return f
+}
+
+// readPage is pageFields the other way.
+func readPage(f fields) document.Page {
+	return document.Page{
+		Page: f.int("page"), Generation: f.number("generation"), Text: f.text("text"),
+		Warnings: f.texts("warnings"), Blank: f.flag("blank"), Error: readError(f.dict("error")),
+		Width: f.int("width"), Height: f.int("height"), Blocks: readBlocks(f.list("blocks")),
+		Usage: readUsage(f.dict("usage")), Finished: f.moment("finished"),
+	}
+}
+
+func blocksValue(blocks []document.Block) *pb.Value {
+	values := make([]*pb.Value, len(blocks))
+	for i, b := range blocks {
+		var box []*pb.Value
+		for _, edge := range b.Box {
+			box = append(box, numberValue(int64(edge)))
+		}
+		values[i] = dictValue(fields{"label": textValue(b.Label), "box": listValue(box), "text": textValue(b.Text)})
+	}
+	return listValue(values)
+}
+
+func readBlocks(values []*pb.Value) []document.Block {
+	var blocks []document.Block
+	for _, v := range values {
+		f := fields(v.GetMapValue().GetFields())
+		b := document.Block{Label: f.text("label"), Text: f.text("text")}
+		for i, edge := range f.list("box") {
+			if i < len(b.Box) {
+				b.Box[i] = int(edge.GetIntegerValue())
+			}
+		}
+		blocks = append(blocks, b)
+	}
+	return blocks
+}
+
+func usageValue(u document.Usage) *pb.Value {
+	return dictValue(fields{
+		"promptTokens": numberValue(int64(u.PromptTokens)), "completionTokens": numberValue(int64(u.CompletionTokens)),
+	})
+}
+
+func readUsage(f fields) document.Usage {
+	return document.Usage{PromptTokens: f.int("promptTokens"), CompletionTokens: f.int("completionTokens")}
+}
+
+func errorValue(e *document.Error) *pb.Value {
+	return dictValue(fields{"code": textValue(e.Code), "message": textValue(e.Message), "retryable": flagValue(e.Retryable)})
+}
+
+func readError(f fields) *document.Error {
+	if f == nil {
+		return nil
+	}
+	return &document.Error{Code: f.text("code"), Message: f.text("message"), Retryable: f.flag("retryable")}
+}
+
+// metadataValue is the object's own metadata. Its keys come from the uploader, and a document with a key that Firestore
+// does not take could never be written at all, so that its object would end nowhere.
+func metadataValue(m map[string]string) *pb.Value {
+	f := fields{}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		key := fieldName(name)
+		if _, taken := f[key]; key != "" && (!taken || key == name) {
+			f[key] = textValue(m[name])
+		}
+	}
+	return dictValue(f)
+}
+
+func readMetadata(f fields) map[string]string {
+	if len(f) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(f))
+	for name, v := range f {
+		m[name] = v.GetStringValue()
+	}
+	return m
+}
+
+// maxFieldName bounds the names of metadata, in bytes. Firestore takes 1,500 for a whole path, quotes and all.
+const maxFieldName = 1024
+
+// fieldName is name where Firestore takes it, else the nearest that it takes: reserved names (__x__) are preceded by a
+// hyphen, long ones cut. The empty name has none.
+func fieldName(name string) string {
+	name = strings.ToValidUTF8(name, "\uFFFD")
+	if len(name) >= 4 && strings.HasPrefix(name, "__") && strings.HasSuffix(name, "__") {
+		name = "-" + name
+	}
+	return document.Clip(name, maxFieldName)
+}
+
+// fields are the fields of a document, or of a map in one. What is absent, or of another type, reads as zero.
+type fields map[string]*pb.Value
+
+// Values of Firestore. Strings are made valid UTF-8: gRPC refuses others, with a code that looks like a passing fault.
+
+func textValue(s string) *pb.Value {
+	return &pb.Value{ValueType: &pb.Value_StringValue{StringValue: strings.ToValidUTF8(s, "\uFFFD")}}
+}
+
+func numberValue(n int64) *pb.Value {
+	return &pb.Value{ValueType: &pb.Value_IntegerValue{IntegerValue: n}}
+}
+
+func flagValue(b bool) *pb.Value {
+	return &pb.Value{ValueType: &pb.Value_BooleanValue{BooleanValue: b}}
+}
+
+// moment is a time to the microsecond, which is what Firestore keeps.
+func momentValue(t time.Time) *pb.Value {
+	return &pb.Value{ValueType: &pb.Value_TimestampValue{TimestampValue: timestamppb.New(t.Truncate(time.Microsecond))}}
+}
+
+func dictValue(f fields) *pb.Value {
+	return &pb.Value{ValueType: &pb.Value_MapValue{MapValue: &pb.MapValue{Fields: f}}}
+}
+
+func listValue(values []*pb.Value) *pb.Value {
+	return &pb.Value{ValueType: &pb.Value_ArrayValue{ArrayValue: &pb.ArrayValue{Values: values}}}
+}
+
+func textsValue(strs []string) *pb.Value {
+	values := make([]*pb.Value, len(strs))
+	for i, s := range strs {
+		values[i] = textValue(s)
+	}
+	return listValue(values)
+}
+
+// setMoment sets a time that is not zero; a zero one is absent from the document.
+func (f fields) setMoment(name string, t time.Time) {
+	if !t.IsZero() {
+		f[name] = momentValue(t)
+	}
+}
+
+func (f fields) text(name string) string  { return f[name].GetStringValue() }
+func (f fields) number(name string) int64 { return f[name].GetIntegerValue() }
+func (f fields) int(name string) int      { return int(f[name].GetIntegerValue()) }
+func (f fields) flag(name string) bool    { return f[name].GetBooleanValue() }
+func (f fields) dict(name string) fields  { return f[name].GetMapValue().GetFields() }
+
+func (f fields) list(name string) []*pb.Value { return f[name].GetArrayValue().GetValues() }
+
+func (f fields) moment(name string) time.Time {
+	if t := f[name].GetTimestampValue(); t != nil {
+		return t.AsTime()
+	}
+	return time.Time{}
+}
+
+func (f fields) texts(name string) []string {
+	var strs []string
+	for _, v := range f.list(name) {
+		strs = append(strs, v.GetStringValue())
+	}
+	return strs
+}

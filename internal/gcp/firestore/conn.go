@@ -1,0 +1,95 @@
+package firestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"cloud.google.com/go/compute/metadata"
+	api "cloud.google.com/go/firestore/apiv1"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	grpcmetadata "google.golang.org/grpc/metadata"
+
+	"github.com/bucketocr/bucketocr/internal/gcp"
+)
+
+// store is the connection to one collection of one database.
+type conn struct {
+	rpc        *api.Client
+	database   string // projects/P/databases/D
+	collection string
+}
+
+// open returns the connection, which the first call makes.
+func (s *Store) open(ctx context.Context, op string) (*conn, error) {
+	c, err := s.conn.Get(ctx)
+	if err != nil {
+		return nil, dialError(ctx, op, err)
+	}
+	return c, nil
+}
+
+func dial(ctx context.Context, c Config, opts ...grpc.DialOption) (*conn, error) {
+	project, err := projectID(ctx, c.Project)
+	if err != nil {
+		return nil, err
+	}
+	var client []option.ClientOption
+	if c.Emulator != "" {
+		conn, err := dialEmulator(c.Emulator, opts...)
+		if err != nil {
+			return nil, err
+		}
+		client = append(client, option.WithGRPCConn(conn))
+	}
+	// The client keeps this context for its tokens, longer than the making of it takes.
+	rpc, err := api.NewClient(context.WithoutCancel(ctx), client...)
+	if err != nil {
+		return nil, &gcp.CredentialsError{Err: err}
+	}
+	return &conn{rpc: rpc, database: fmt.Sprintf("projects/%s/databases/%s", project, c.Database), collection: c.Collection}, nil
+}
+
+// projectID is the project given, else the one that the metadata server names.
+func projectID(ctx context.Context, project string) (string, error) {
+	if project != "" {
+		return project, nil
+	}
+	if !metadata.OnGCEWithContext(ctx) {
+		return "", &gcp.CredentialsError{Err: errors.New("no project: set GOOGLE_CLOUD_PROJECT")}
+	}
+	return metadata.ProjectIDWithContext(ctx)
+}
+
+// dialEmulator connects to an emulator the way that Google's clients do, as its owner.
+func dialEmulator(host string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
+	host = strings.TrimPrefix(host, "http://")
+	return grpc.NewClient("passthrough:///"+host, append(opts,
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithPerRPCCredentials(owner{}))...)
+}
+
+// owner is the emulator's administrator.
+type owner struct{}
+
+func (owner) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer owner"}, nil
+}
+
+func (owner) RequireTransportSecurity() bool { return false }
+
+// pagesCollection holds the pages of a document, beneath it.
+const pagesCollection = "ocr_pages"
+
+func (c *conn) root() string                { return c.database + "/documents" }
+func (c *conn) recordName(id string) string { return c.root() + "/" + c.collection + "/" + id }
+func (c *conn) pageName(id, page string) string {
+	return c.recordName(id) + "/" + pagesCollection + "/" + page
+}
+
+// routed names the database beside the message, as Google's own client does.
+func (c *conn) routed(ctx context.Context) context.Context {
+	return grpcmetadata.AppendToOutgoingContext(ctx, "google-cloud-resource-prefix", c.database)
+}

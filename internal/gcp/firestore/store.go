@@ -1,0 +1,318 @@
+package firestore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/gcp"
+)
+
+// RecordsConfig says where the records are.
+type Config struct {
+	Project    string // empty: the metadata server is asked
+	Database   string // empty: (default)
+	Collection string // id of a collection at the top
+	// Emulator is the address of a Firestore emulator, host:port or a URL, asked in plain text and with all rights.
+	// Empty: Firestore itself.
+	Emulator string
+}
+
+// Records is [document.Store] and [document.Watcher] over Firestore. Its account needs the role datastore.user.
+//
+// The collection is its own: a record's document is always replaced whole, and with it any field that somebody added.
+// Pages lie in the sub-collection ocr_pages of their document.
+//
+// Google's client repeats calls while Firestore is busy or does not answer, until the context ends; a context without
+// a deadline is taken to have one of a minute for each call.
+type Store struct {
+	conn gcp.Lazy[*conn]
+}
+
+var (
+	_ document.Store   = (*Store)(nil)
+	_ document.Watcher = (*Store)(nil)
+)
+
+// NewRecords makes the record store's driver. It does not touch the network.
+func New(c Config) *Store {
+	if c.Database == "" {
+		c.Database = "(default)"
+	}
+	return newStore(func(ctx context.Context) (*conn, error) { return dial(ctx, c) })
+}
+
+func newStore(dial func(context.Context) (*conn, error)) *Store {
+	return &Store{conn: gcp.Lazy[*conn]{Make: dial}}
+}
+
+// Close lets go of the connections, if there are any. No call may follow it.
+func (s *Store) Close() error {
+	if c, ok := s.conn.Peek(); ok {
+		return c.rpc.Close()
+	}
+	return nil
+}
+
+// Get reads one record; nil where there is none. It costs one document read.
+func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
+	c, err := s.open(ctx, "get")
+	if err != nil {
+		return nil, err
+	}
+	return c.get(ctx, id)
+}
+
+// Commit is conditional on the document's update time, or on its absence. It costs one document write for the record and
+// for each page of the change; one that is refused is not charged.
+func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+	c, err := s.open(ctx, "commit")
+	if err != nil {
+		return nil, err
+	}
+	stored, err := c.commit(ctx, id, from, change)
+	if err != nil {
+		return nil, commitError(ctx, err)
+	}
+	return stored, nil
+}
+
+// get reads a record. The call for several documents is used for one because it tells a missing document, an answer, from
+// a missing database, an error.
+func (c *conn) get(ctx context.Context, id string) (*document.Stored, error) {
+	var found *pb.Document
+	err := c.stream(ctx, c.rpc.CallOptions.BatchGetDocuments, func(ctx context.Context) error {
+		stream, err := c.rpc.BatchGetDocuments(ctx, &pb.BatchGetDocumentsRequest{
+			Database: c.database, Documents: []string{c.recordName(id)},
+		})
+		if err != nil {
+			return err
+		}
+		answer, err := stream.Recv()
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		found = answer.GetFound()
+		return err
+	})
+	if err != nil {
+		return nil, queryError(ctx, "get", err)
+	}
+	return stored(found), nil
+}
+
+// commit replaces the record, writes and removes pages, all or nothing, if the record still is what from says (nil: if there
+// is none). What it returns is read from what it wrote, so it is what Get reads.
+func (c *conn) commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+	record := c.recordWrite(id, from, change)
+	writes := []*pb.Write{record}
+	for _, p := range change.Pages {
+		writes = append(writes, c.pageWrite(id, p))
+	}
+	for _, n := range change.Drop {
+		name := c.pageName(id, pageID(change.Record.Generation, n))
+		writes = append(writes, &pb.Write{Operation: &pb.Write_Delete{Delete: name}})
+	}
+	answer, err := c.rpc.Commit(c.routed(ctx), &pb.CommitRequest{Database: c.database, Writes: writes})
+	if err != nil {
+		return nil, err
+	}
+	if len(answer.WriteResults) != len(writes) {
+		return nil, fmt.Errorf("commit returned %d results for %d writes", len(answer.WriteResults), len(writes))
+	}
+	return applied(record, answer.WriteResults[0]), nil
+}
+
+// recordWrite replaces the whole document.
+func (c *conn) recordWrite(id string, from *document.Stored, change *document.Change) *pb.Write {
+	f := recordFields(change.Record)
+	f["write"] = textValue(change.Record.Write)
+	stamps := []string{"updated"}
+	for _, stamp := range []struct {
+		bit   document.Stamps
+		field string
+	}{
+		{document.StampCreated, "created"}, {document.StampStarted, "started"}, {document.StampFinished, "finished"},
+	} {
+		if change.Stamps&stamp.bit != 0 {
+			stamps = append(stamps, stamp.field)
+		}
+	}
+	return replace(c.recordName(id), f, precondition(from), stamps...)
+}
+
+// pageWrite needs no condition: it stands or falls with the record's.
+func (c *conn) pageWrite(id string, p document.Page) *pb.Write {
+	return replace(c.pageName(id, pageID(p.Generation, p.Page)), pageFields(p), nil, "finished")
+}
+
+// replace writes a document whole, with the server's time in the fields named.
+func replace(name string, f fields, condition *pb.Precondition, stamps ...string) *pb.Write {
+	w := &pb.Write{
+		Operation:       &pb.Write_Update{Update: &pb.Document{Name: name, Fields: f}},
+		CurrentDocument: condition,
+	}
+	for _, field := range stamps {
+		delete(f, field)
+		w.UpdateTransforms = append(w.UpdateTransforms, &pb.DocumentTransform_FieldTransform{
+			FieldPath: field,
+			TransformType: &pb.DocumentTransform_FieldTransform_SetToServerValue{
+				SetToServerValue: pb.DocumentTransform_FieldTransform_REQUEST_TIME,
+			},
+		})
+	}
+	return w
+}
+
+// precondition is that the document is still the one read, or still missing.
+func precondition(from *document.Stored) *pb.Precondition {
+	if from == nil {
+		return &pb.Precondition{ConditionType: &pb.Precondition_Exists{Exists: false}}
+	}
+	at := timestamppb.New(time.Unix(0, from.Version))
+	return &pb.Precondition{ConditionType: &pb.Precondition_UpdateTime{UpdateTime: at}}
+}
+
+// applied is the record as it stands after a write: its fields, and the times that the server set.
+func applied(w *pb.Write, result *pb.WriteResult) *document.Stored {
+	f := fields(w.GetUpdate().Fields)
+	for i, transform := range w.UpdateTransforms {
+		if i < len(result.TransformResults) {
+			f[transform.FieldPath] = result.TransformResults[i]
+		}
+	}
+	return &document.Stored{Record: readRecord(f), Version: result.UpdateTime.AsTime().UnixNano()}
+}
+
+// Due lists at most limit records whose Due is not after now, the longest overdue first. The query is
+//
+//	due <= now, ordered by due
+//
+// and its index is the one that Firestore keeps of every field; a record without due is not in it. It costs one read for
+// each record listed.
+func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
+	c, err := s.open(ctx, "due")
+	if err != nil {
+		return nil, err
+	}
+	docs, err := c.query(ctx, c.root(), &pb.StructuredQuery{
+		From:    from(c.collection),
+		Where:   where("due", pb.StructuredQuery_FieldFilter_LESS_THAN_OR_EQUAL, momentValue(now)),
+		OrderBy: []*pb.StructuredQuery_Order{{Field: field("due"), Direction: pb.StructuredQuery_ASCENDING}},
+		Limit:   wrapperspb.Int32(int32(min(limit, math.MaxInt32))),
+	})
+	if err != nil {
+		return nil, queryError(ctx, "due", err)
+	}
+	var due []*document.Stored
+	for _, doc := range docs {
+		due = append(due, stored(doc))
+	}
+	return due, nil
+}
+
+// Pages reads the pages of one generation, in order. The query is
+//
+//	generation == generation
+//
+// and the order is made here, so the index that Firestore keeps of every field is enough. It costs one read for each page.
+func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
+	c, err := s.open(ctx, "pages")
+	if err != nil {
+		return nil, err
+	}
+	docs, err := c.query(ctx, c.recordName(id), &pb.StructuredQuery{
+		From:  from(pagesCollection),
+		Where: where("generation", pb.StructuredQuery_FieldFilter_EQUAL, numberValue(generation)),
+	})
+	if err != nil {
+		return nil, queryError(ctx, "pages", err)
+	}
+	var pages []document.Page
+	for _, doc := range docs {
+		pages = append(pages, readPage(doc.Fields))
+	}
+	slices.SortFunc(pages, func(a, b document.Page) int { return cmp.Compare(a.Page, b.Page) })
+	return pages, nil
+}
+
+// clearBatch is how many pages are removed in one commit.
+const clearBatch = 250
+
+// ClearPages removes the page documents of all generations but keep (0: of all), a batch at a time. It may be repeated,
+// and has to be after an error. The query is
+//
+//	generation != keep
+//
+// over the index that Firestore keeps of every field, and only names are read. It costs one read and one delete for each
+// page and a read of the record, and one read where there is none.
+func (s *Store) ClearPages(ctx context.Context, id string, keep int64) error {
+	c, err := s.open(ctx, "clear pages")
+	if err != nil {
+		return err
+	}
+	others := &pb.StructuredQuery{
+		From:   from(pagesCollection),
+		Select: &pb.StructuredQuery_Projection{Fields: []*pb.StructuredQuery_FieldReference{field("__name__")}},
+		Limit:  wrapperspb.Int32(clearBatch),
+	}
+	if keep != 0 {
+		others.Where = where("generation", pb.StructuredQuery_FieldFilter_NOT_EQUAL, numberValue(keep))
+	}
+	for {
+		docs, err := c.query(ctx, c.recordName(id), others)
+		if err != nil {
+			return queryError(ctx, "clear pages", err)
+		}
+		listed := len(docs)
+		if docs, err = c.notOfRecord(ctx, id, docs); err != nil {
+			return err
+		}
+		if err := c.remove(ctx, docs); err != nil {
+			return queryError(ctx, "clear pages", err)
+		}
+		if listed < clearBatch || len(docs) == 0 {
+			return nil
+		}
+	}
+}
+
+// notOfRecord leaves out the pages of the generation that the record speaks of, unless that is a marker. The record is
+// read after the pages were listed: pages are written with their record, so none of those listed can belong to a
+// generation that comes later.
+func (c *conn) notOfRecord(ctx context.Context, id string, docs []*pb.Document) ([]*pb.Document, error) {
+	if len(docs) == 0 {
+		return nil, nil
+	}
+	r, err := c.get(ctx, id)
+	if err != nil || r == nil || r.Status == document.StatusDeleted {
+		return docs, err
+	}
+	prefix := strconv.FormatInt(r.Generation, 10) + "-"
+	return slices.DeleteFunc(docs, func(d *pb.Document) bool { return strings.HasPrefix(path.Base(d.Name), prefix) }), nil
+}
+
+// remove deletes documents in one commit. One that is gone already is no error.
+func (c *conn) remove(ctx context.Context, docs []*pb.Document) error {
+	if len(docs) == 0 {
+		return nil
+	}
+	var writes []*pb.Write
+	for _, doc := range docs {
+		writes = append(writes, &pb.Write{Operation: &pb.Write_Delete{Delete: doc.Name}})
+	}
+	_, err := c.rpc.Commit(c.routed(ctx), &pb.CommitRequest{Database: c.database, Writes: writes})
+	return err
+}

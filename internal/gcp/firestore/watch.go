@@ -1,0 +1,166 @@
+package firestore
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"path"
+	"time"
+
+	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/wait"
+)
+
+// Watch calls fn for every record there is and then for each later state, see [document.Watcher]. It listens to the
+// whole collection, so it begins with one read for each record. A broken stream is opened again where it ended; after
+// several that brought nothing in a row, Watch gives up.
+func (s *Store) Watch(ctx context.Context, fn func(id string, r *document.Record) error) error {
+	return s.WatchNewest(ctx, 0, fn)
+}
+
+// WatchNewest is Watch of the records that were created last, n at most (0: of all), and begins with as many reads. The
+// query is by created, descending, over the index that Firestore keeps of every field.
+func (s *Store) WatchNewest(ctx context.Context, n int, fn func(id string, r *document.Record) error) error {
+	c, err := s.open(ctx, "watch")
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w := watch{conn: c, fn: fn, newest: n, told: map[string]int64{}}
+	return w.run(ctx)
+}
+
+// watch is one call of [Store.Watch].
+type watch struct {
+	conn   *conn
+	fn     func(string, *document.Record) error
+	newest int              // how many records; 0: all
+	told   map[string]int64 // the version of each record that fn saw: a stream begun again repeats some
+	resume []byte           // where the next stream goes on
+	fresh  bool             // the stream brought something
+}
+
+// target is the number of our one target in a stream, ours to choose.
+const target = 1
+
+// maxStreams is how many streams in a row may break off without an answer.
+const maxStreams = 8
+
+// stopped is fn's own error, which is not the store's.
+type stopped struct{ error }
+
+func (w *watch) run(ctx context.Context) error {
+	backoff := gax.Backoff{Initial: 200 * time.Millisecond, Max: 10 * time.Second, Multiplier: 2}
+	waits := backoff
+	for broken := 0; ; {
+		w.fresh = false
+		err := w.stream(ctx)
+		if own, ok := errors.AsType[stopped](err); ok {
+			return own.error
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if broken++; w.fresh {
+			broken, waits = 0, backoff
+		}
+		if !passing(err) || broken == maxStreams {
+			return queryError(ctx, "watch", err)
+		}
+		if wait.Sleep(ctx, waits.Pause()) != nil {
+			return nil
+		}
+	}
+}
+
+// stream listens until the stream breaks.
+func (w *watch) stream(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(w.conn.routed(ctx))
+	defer cancel()
+	stream, err := w.conn.rpc.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	if err := stream.Send(w.request()); err != nil && err != io.EOF { // EOF: Recv knows why the stream ended
+		return err
+	}
+	for {
+		answer, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		w.fresh = true
+		if err := w.handle(answer); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *watch) request() *pb.ListenRequest {
+	wanted := &pb.StructuredQuery{From: from(w.conn.collection)}
+	if w.newest > 0 {
+		wanted.OrderBy = []*pb.StructuredQuery_Order{{Field: field("created"), Direction: pb.StructuredQuery_DESCENDING}}
+		wanted.Limit = wrapperspb.Int32(int32(min(w.newest, math.MaxInt32)))
+	}
+	query := &pb.Target_QueryTarget{
+		Parent:    w.conn.root(),
+		QueryType: &pb.Target_QueryTarget_StructuredQuery{StructuredQuery: wanted},
+	}
+	t := &pb.Target{TargetType: &pb.Target_Query{Query: query}, TargetId: target}
+	if w.resume != nil {
+		t.ResumeType = &pb.Target_ResumeToken{ResumeToken: w.resume}
+	}
+	return &pb.ListenRequest{Database: w.conn.database, TargetChange: &pb.ListenRequest_AddTarget{AddTarget: t}}
+}
+
+// handle takes one answer. Documents that leave the collection are of no interest: nothing of ours deletes a record.
+func (w *watch) handle(answer *pb.ListenResponse) error {
+	if change := answer.GetTargetChange(); change != nil {
+		return w.handleTarget(change)
+	}
+	doc := answer.GetDocumentChange().GetDocument()
+	if doc == nil {
+		return nil
+	}
+	id, s := path.Base(doc.Name), stored(doc)
+	if w.told[id] >= s.Version {
+		return nil
+	}
+	w.told[id] = s.Version
+	if err := w.fn(id, s.Record); err != nil {
+		return stopped{err}
+	}
+	return nil
+}
+
+func (w *watch) handleTarget(change *pb.TargetChange) error {
+	switch {
+	case change.TargetChangeType == pb.TargetChange_REMOVE && change.GetCause().GetCode() != 0:
+		return status.Error(codes.Code(change.Cause.Code), change.Cause.Message)
+	case change.TargetChangeType == pb.TargetChange_REMOVE:
+		return status.Error(codes.Internal, "the server ended the listening without a cause")
+	case change.TargetChangeType == pb.TargetChange_RESET:
+		w.resume = nil
+	case len(change.ResumeToken) > 0:
+		w.resume = change.ResumeToken
+	}
+	return nil
+}
+
+// passing tells that a new stream may do better.
+func passing(err error) bool {
+	switch status.Code(err) {
+	case codes.PermissionDenied, codes.NotFound, codes.InvalidArgument, codes.FailedPrecondition, codes.Unimplemented:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,68 @@
+package firestore
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// What a stream says, without one: a state told twice is passed on once, and the next stream goes on behind it.
+func TestWatchPassesEachStateOnce(t *testing.T) {
+	var told []string
+	w := watch{conn: &conn{database: "d", collection: "c"}, told: map[string]int64{}}
+	w.fn = func(id string, r *document.Record) error {
+		told = append(told, id+" "+r.Name)
+		return nil
+	}
+	document := func(id, name string, version int64) *pb.ListenResponse {
+		doc := &pb.Document{
+			Name: "d/documents/c/" + id, Fields: fields{"name": textValue(name)}, UpdateTime: timestamppb.New(time.Unix(0, version)),
+		}
+		return &pb.ListenResponse{ResponseType: &pb.ListenResponse_DocumentChange{
+			DocumentChange: &pb.DocumentChange{Document: doc},
+		}}
+	}
+	change := func(kind pb.TargetChange_TargetChangeType, token string) *pb.ListenResponse {
+		return &pb.ListenResponse{ResponseType: &pb.ListenResponse_TargetChange{
+			TargetChange: &pb.TargetChange{TargetChangeType: kind, ResumeToken: []byte(token)},
+		}}
+	}
+	resume := func() string { return string(w.request().GetAddTarget().GetResumeToken()) }
+	deleted := &pb.ListenResponse{ResponseType: &pb.ListenResponse_DocumentDelete{DocumentDelete: &pb.DocumentDelete{}}}
+	for i, step := range []struct {
+		answer *pb.ListenResponse
+		resume string
+	}{
+		{change(pb.TargetChange_ADD, ""), ""}, {document("a", "one", 1), ""}, {document("b", "one", 1), ""},
+		{change(pb.TargetChange_CURRENT, "t1"), "t1"}, {document("a", "one", 1), "t1"}, {document("a", "two", 2), "t1"},
+		{deleted, "t1"}, {change(pb.TargetChange_NO_CHANGE, "t2"), "t2"}, {change(pb.TargetChange_NO_CHANGE, ""), "t2"},
+		{change(pb.TargetChange_RESET, "t3"), ""}, {document("a", "two", 2), ""}, {document("b", "three", 3), ""},
+	} {
+		if err := w.handle(step.answer); err != nil || resume() != step.resume {
+			t.Errorf("step %d: resumes at %q, %v; want %q", i, resume(), err, step.resume)
+		}
+	}
+	if want := []string{"a one", "b one", "a two", "b three"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+	if err := w.handle(change(pb.TargetChange_REMOVE, "")); err == nil {
+		t.Error("a target that was removed is no error")
+	}
+}
+
+func TestWatchReturnsNilOnAnEndedContext(t *testing.T) {
+	t.Parallel()
+	r := storeAt(t, "127.0.0.1:1")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.Watch(ctx, nil); err != nil {
+		t.Errorf("Watch = %v, want nil", err)
+	}
+}

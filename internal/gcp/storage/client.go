@@ -1,0 +1,83 @@
+package storage
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/auth/credentials"
+	"cloud.google.com/go/auth/httptransport"
+	"google.golang.org/api/option"
+	api "google.golang.org/api/storage/v1"
+
+	"github.com/bucketocr/bucketocr/internal/gcp"
+	"github.com/bucketocr/bucketocr/internal/wait"
+)
+
+// dialStorage makes Google's client, with credentials unless a stand-in is asked. The credentials are those of
+// cloud.google.com/go/auth, which let go of a hanging metadata server when the request's context ends.
+func dial(ctx context.Context, emulator string) (*api.Service, error) {
+	base := asStored{transport()}
+	if emulator != "" {
+		client := option.WithHTTPClient(&http.Client{Transport: base})
+		return api.NewService(ctx, client, option.WithEndpoint(emulatorURL(emulator)))
+	}
+	client, err := httptransport.NewClient(&httptransport.Options{
+		BaseRoundTripper: base,
+		DetectOpts:       &credentials.DetectOptions{Scopes: []string{api.DevstorageReadOnlyScope}},
+	})
+	if err != nil {
+		return nil, &gcp.CredentialsError{Err: err}
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token stays here
+	return api.NewService(ctx, option.WithHTTPClient(client))
+}
+
+// readAhead is how many bytes of one object may have come and not been read. Over HTTP/2, which Cloud Storage speaks, Go
+// lets 4 MiB of each wait in memory, which many objects at once would fill: they come faster than they are sent on.
+const readAhead = 512 << 10
+
+func transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: readAhead}
+	return t
+}
+
+// emulatorURL returns the base of the API at an emulator's address, host:port or a URL.
+func emulatorURL(host string) string {
+	if !strings.Contains(host, "://") {
+		host = "http://" + host
+	}
+	return strings.TrimRight(host, "/") + "/storage/v1/"
+}
+
+// asStored asks for the bytes of an object as they are stored. Without the header Cloud Storage unpacks what is stored
+// with Content-Encoding gzip, and so would Go; then neither size nor checksum fit. Google's client refuses the header
+// from its callers, hence this layer below it. Answers that are not an object's bytes keep Go's own handling.
+type asStored struct{ base http.RoundTripper }
+
+func (t asStored) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Query().Get("alt") == "media" {
+		req = req.Clone(req.Context())
+		req.Header.Set("Accept-Encoding", "gzip")
+	}
+	return t.base.RoundTrip(req)
+}
+
+// storageTries is how often a call is made before its error counts.
+const maxTries = 4
+
+// retryStorage repeats call while Cloud Storage is busy: the generated client, other than the rest of Google's, does not.
+func retry(ctx context.Context, call func() error) error {
+	for try := 1; ; try++ {
+		err := call()
+		if err == nil || try == maxTries || !busy(err) {
+			return err
+		}
+		if wait.Sleep(ctx, rand.N(100*time.Millisecond<<try)) != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package storage
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"net/http"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/gcp"
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func newSum() hash.Hash32 { return crc32.New(castagnoli) }
+
+// content makes the answer to a download what the pipeline reads.
+func content(ctx context.Context, res *http.Response, sum uint32) document.Content {
+	size := storedSize(res)
+	stored := &checked{ctx: ctx, body: res.Body, size: size, want: sum, sum: newSum()}
+	if res.Header.Get("X-Goog-Stored-Content-Encoding") != "gzip" && res.Header.Get("Content-Encoding") != "gzip" {
+		return document.Content{ReadCloser: stored, Size: size}
+	}
+	return document.Content{ReadCloser: &unpacked{stored: stored}, Size: -1}
+}
+
+// checked passes on the bytes as stored and fails instead of handing out the last of them where the sum is wrong.
+type checked struct {
+	ctx  context.Context
+	body io.ReadCloser
+	size int64 // -1 where it is not known: then the end of the body is the end
+	want uint32
+	sum  hash.Hash32
+	read int64
+	err  error // once set, every Read's answer
+}
+
+func (c *checked) Read(p []byte) (int, error) {
+	if c.err != nil || len(p) == 0 {
+		return 0, c.err
+	}
+	n, err := c.body.Read(p)
+	c.sum.Write(p[:n])
+	c.read += int64(n)
+	c.err = c.verdict(err)
+	if c.err != nil && c.err != io.EOF {
+		// The bytes are withheld: io.ReadFull, for one, forgets an error that comes with the last byte it asked for.
+		return 0, c.err
+	}
+	return n, c.err
+}
+
+// verdict is what a Read answers: nil while bytes are due, io.EOF where all came and are right.
+func (c *checked) verdict(err error) error {
+	switch {
+	case err != nil && err != io.EOF && c.ctx.Err() != nil:
+		return c.ctx.Err()
+	case c.read == c.size || c.size < 0 && err == io.EOF:
+		if c.sum.Sum32() != c.want {
+			return unavailable(fmt.Sprintf("the checksum is wrong over %d bytes", c.read))
+		}
+		return io.EOF
+	case err == io.EOF:
+		return unavailable(fmt.Sprintf("the body ends after %d bytes, stored are %d", c.read, c.size))
+	case err != nil:
+		return unavailable(gcp.Cause(err))
+	}
+	return nil
+}
+
+// Close lets go of the connection. Bytes not read are not waited for.
+func (c *checked) Close() error { return c.body.Close() }
+
+// unpacked is what is packed in stored.
+type unpacked struct {
+	stored *checked
+	gzip   *gzip.Reader
+	err    error
+}
+
+func (u *unpacked) Read(p []byte) (n int, err error) {
+	if u.err == nil && u.gzip == nil {
+		u.gzip, u.err = gzip.NewReader(u.stored) // io.EOF where nothing is stored
+	}
+	if u.err == nil {
+		n, u.err = u.gzip.Read(p)
+	}
+	if u.err != nil && u.err != io.EOF {
+		u.err = u.blame(u.err)
+	}
+	return n, u.err
+}
+
+// blame says whose fault it is that unpacking failed. Bytes damaged on their way look like a bad gzip, so the rest is
+// read first, for its sum.
+func (u *unpacked) blame(err error) error {
+	if errors.Is(err, document.ErrObjectCorrupt) {
+		return err
+	}
+	if _, bad := io.Copy(io.Discard, u.stored); bad != nil {
+		return bad
+	}
+	return fmt.Errorf("storage: %w: %w", document.ErrObjectCorrupt, err)
+}
+
+// Close lets go of the connection.
+func (u *unpacked) Close() error { return u.stored.Close() }

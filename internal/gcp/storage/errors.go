@@ -1,0 +1,53 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"google.golang.org/api/googleapi"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/gcp"
+)
+
+// storageError maps what Google's client says to the pipeline's words.
+//
+// A bucket that is gone took its objects with it: 404 means the same for both. A wrong setting it cannot be, because the
+// bucket's name comes from the bucket's own event.
+func wrapError(ctx context.Context, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		return fmt.Errorf("storage: %w", ended)
+	}
+	kind := document.ErrStorageUnavailable
+	switch status := statusOf(err); {
+	case status == http.StatusNotFound, status == http.StatusGone:
+		kind = document.ErrObjectGone
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
+	case status >= 400 && status < 500, gcp.CredentialsRefused(err):
+		kind = document.ErrStorageMisconfigured
+	}
+	return fmt.Errorf("storage: %w: %s", kind, gcp.Cause(err))
+}
+
+func unavailable(why string) error {
+	return fmt.Errorf("storage: %w: %s", document.ErrStorageUnavailable, why)
+}
+
+// storageStatus is the HTTP status of Cloud Storage's own answer, 0 where there was none.
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*googleapi.Error](err); ok {
+		return e.Code
+	}
+	return 0
+}
+
+// storageBusy tells what another try may change: busy, down, no answer. A context's end is not among it.
+func busy(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || gcp.CredentialsRefused(err) {
+		return false
+	}
+	status := statusOf(err)
+	return status == 0 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500
+}

@@ -1,0 +1,141 @@
+package storage
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"net/http"
+	"strconv"
+	"strings"
+
+	api "google.golang.org/api/storage/v1"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/gcp"
+)
+
+// ObjectsConfig says where Cloud Storage is.
+type Config struct {
+	// Emulator is the address of a stand-in, host:port or a URL, asked without credentials.
+	// Empty: Cloud Storage itself.
+	Emulator string
+}
+
+// Objects is [document.Objects] over Cloud Storage. The account that it runs as needs storage.objects.get on the bucket,
+// and storage.objects.list too: without it Cloud Storage answers 403 for an object that is gone, and a person is called
+// for nothing (the role storage.objectViewer holds both).
+//
+// Each call makes up to four tries with short waits where Cloud Storage is busy or does not answer. A body that breaks
+// off is not resumed: redelivery repeats the whole.
+type Objects struct {
+	service gcp.Lazy[*api.Service]
+}
+
+var _ document.Objects = (*Objects)(nil)
+
+// NewObjects makes the bucket's driver. It does not touch the network.
+func New(c Config) *Objects {
+	return &Objects{service: gcp.Lazy[*api.Service]{Make: func(ctx context.Context) (*api.Service, error) {
+		return dial(ctx, c.Emulator)
+	}}}
+}
+
+// Open reads exactly the given generation, as its bytes are stored.
+//
+// The CRC32C that Cloud Storage keeps is checked over the bytes as they pass. A wrong sum, a body cut short and one too
+// long fail with [document.ErrStorageUnavailable] before the last byte is handed out, so that a reader who stops at the
+// known size has read bytes that are right. The sum comes with the answer (X-Goog-Hash); where a proxy or a stand-in
+// dropped it, the object's metadata is asked, one more call; bytes without any sum are not accepted.
+//
+// An object stored with Content-Encoding gzip is unpacked after that check, its size unknown beforehand (-1). Where it is
+// no gzip, Read fails with [document.ErrObjectCorrupt]: the sum was right, so this is the object's own fault.
+func (s *Objects) Open(ctx context.Context, o document.Object) (document.Content, error) {
+	service, err := s.service.Get(ctx)
+	if err != nil {
+		return document.Content{}, wrapError(ctx, err)
+	}
+	var res *http.Response
+	err = retry(ctx, func() (err error) {
+		res, err = service.Objects.Get(o.Bucket, o.Name).Generation(o.Generation).Context(ctx).Download()
+		return err
+	})
+	if err != nil {
+		return document.Content{}, wrapError(ctx, err)
+	}
+	sum, ok := crcOf(res.Header)
+	if !ok {
+		if sum, err = s.askSum(ctx, service, o); err != nil {
+			res.Body.Close()
+			return document.Content{}, err
+		}
+	}
+	return content(ctx, res, sum), nil
+}
+
+// askSum reads the checksum that did not come with the bytes.
+func (s *Objects) askSum(ctx context.Context, service *api.Service, o document.Object) (sum uint32, err error) {
+	var meta *api.Object
+	err = retry(ctx, func() (err error) {
+		meta, err = service.Objects.Get(o.Bucket, o.Name).Generation(o.Generation).Fields("crc32c").Context(ctx).Do()
+		return err
+	})
+	if err != nil {
+		return 0, wrapError(ctx, err)
+	}
+	sum, ok := parseCRC(meta.Crc32c)
+	if !ok {
+		return 0, unavailable("no checksum comes with the object")
+	}
+	return sum, nil
+}
+
+// Live says which generation of the name stands in the bucket now, with its attributes. Where none does, nor the bucket,
+// the error wraps [document.ErrObjectGone].
+func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
+	service, err := s.service.Get(ctx)
+	if err != nil {
+		return document.Object{}, document.Attributes{}, wrapError(ctx, err)
+	}
+	var meta *api.Object
+	err = retry(ctx, func() (err error) {
+		meta, err = service.Objects.Get(bucket, name).Fields("generation", "contentType", "size", "metadata").Context(ctx).Do()
+		return err
+	})
+	if err != nil {
+		return document.Object{}, document.Attributes{}, wrapError(ctx, err)
+	}
+	if meta.Generation <= 0 {
+		return document.Object{}, document.Attributes{}, unavailable("the answer names no generation")
+	}
+	return document.Object{Bucket: bucket, Name: name, Generation: meta.Generation},
+		document.Attributes{ContentType: meta.ContentType, Size: int64(meta.Size), Metadata: meta.Metadata}, nil
+}
+
+// crcOf finds the CRC32C among the sums of an answer. They come as several headers or as one with commas.
+func crcOf(h http.Header) (uint32, bool) {
+	for _, line := range h.Values("X-Goog-Hash") {
+		for sum := range strings.SplitSeq(line, ",") {
+			if v, ok := strings.CutPrefix(strings.TrimSpace(sum), "crc32c="); ok {
+				return parseCRC(v)
+			}
+		}
+	}
+	return 0, false
+}
+
+// parseCRC reads Cloud Storage's way to write a CRC32C: base64 of its four bytes, the highest first.
+func parseCRC(s string) (uint32, bool) {
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil || len(b) != 4 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(b), true
+}
+
+// storedSize is how many bytes are stored, or -1 where the answer does not say.
+func storedSize(res *http.Response) int64 {
+	if n, err := strconv.ParseInt(res.Header.Get("X-Goog-Stored-Content-Length"), 10, 64); err == nil && n >= 0 {
+		return n
+	}
+	return res.ContentLength
+}
