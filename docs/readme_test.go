@@ -140,7 +140,7 @@ func TestReadmeTelemetry(t *testing.T) {
 	same(t, "metrics", readme, code)
 
 	var spans []string
-	for _, m := range regexp.MustCompile(`(?:tracer\.Start|\.part)\(ctx, "([^"]+)"`).FindAllStringSubmatch(source(t, "internal/worker"), -1) {
+	for _, m := range regexp.MustCompile(`(?:tracer\.Start|\.startPart)\(ctx, "([^"]+)"`).FindAllStringSubmatch(source(t, "internal/worker"), -1) {
 		spans = append(spans, m[1])
 	}
 	same(t, "spans", firstCells(tableBelow(t, "| span |")), spans)

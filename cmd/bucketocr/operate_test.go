@@ -40,13 +40,13 @@ func folderOffice(t *testing.T) *office {
 	}
 	t.Cleanup(func() { w.Close() })
 	d := &desk{t: t, dir: dir}
-	o := &office{t: t, records: w.Store, bucket: w.Bucket(), env: map[string]string{}, args: []string{"--local", dir}}
+	o := &office{t: t, records: w.Records, bucket: w.Bucket.Name(), env: map[string]string{}, args: []string{"--local", dir}}
 	o.put = func(name string, data []byte) document.Object {
 		d.drop(name, data)
-		if _, err := w.Scan(t.Context()); err != nil {
+		if _, err := w.Bucket.Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		live, _, err := w.Live(t.Context(), o.bucket, name)
+		live, _, err := w.Bucket.Live(t.Context(), o.bucket, name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func folderOffice(t *testing.T) *office {
 		for _, name := range names {
 			d.drop(name, []byte("x"))
 		}
-		if _, err := w.Scan(t.Context()); err != nil {
+		if _, err := w.Bucket.Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

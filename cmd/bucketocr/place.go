@@ -82,11 +82,11 @@ func cloudPlace(cfg config.Config) *place {
 }
 
 func localPlace(dir string) (*place, error) {
-	records, err := local.OpenRecords(dir)
+	records, objects, err := local.OpenBeside(dir)
 	if err != nil {
 		return nil, err
 	}
-	p := &place{records: records, objects: records, bucket: records.Bucket(), close: records.Close, where: "folder " + dir}
+	p := &place{records: records, objects: objects, bucket: records.Bucket(), close: records.Close, where: "folder " + dir}
 	if endpoint, err := os.ReadFile(endpointFile(dir)); err == nil {
 		p.endpoint = strings.TrimSpace(string(endpoint))
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
 	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/internal/local/folder"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
 )
 
@@ -74,7 +75,8 @@ type upRun struct {
 	pageAt  string // where the live page shall be: see listenPage
 	pageOn  net.Listener
 	page    *livePage // nil where there is none
-	bucket  *local.World
+	local   *local.Directory
+	bucket  *folder.Bucket // local's
 	records records
 	handler *app.Handler
 	poster  *poster
@@ -102,11 +104,12 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 		return exitUsage, err
 	}
 	defer u.closePage()
-	u.bucket, err = local.Open(u.dir)
+	u.local, err = local.Open(u.dir)
 	if err != nil {
 		return exitFailed, err
 	}
-	defer func() { err = errors.Join(err, u.bucket.Close()) }()
+	u.bucket = u.local.Bucket
+	defer func() { err = errors.Join(err, u.local.Close()) }()
 	service, err := u.findOCR(ctx)
 	if ctx.Err() != nil {
 		return stoppedCode(ctx), nil
@@ -173,7 +176,7 @@ func (u *upRun) settings(service *ocrService) func(string) (string, bool) {
 
 // wire makes the handler over the folder and its records.
 func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
-	u.records = u.bucket.Store
+	u.records = u.local.Records
 	if cfg.FirestoreEmulatorHost != "" {
 		u.records = firestoreRecords(cfg)
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/internal/local/folder"
 	"github.com/bucketocr/bucketocr/internal/page"
 )
 
@@ -61,7 +61,7 @@ func TestLocalUploadsDeclareTheFormats(t *testing.T) {
 	t.Parallel()
 	byExtension, _ := page.Supported()
 	for e, want := range byExtension {
-		if got := local.ContentType("scan" + e); got != want {
+		if got := folder.ContentType("scan" + e); got != want {
 			t.Errorf("%s is declared as %s, want %s", e, got, want)
 		}
 	}
