@@ -109,7 +109,7 @@ func TestUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := strings.Split(strings.TrimSpace(string(out)), "\n")
-	for _, want := range []string{"go.mod", "go.sum", "function.go", "internal/gcp/store.go"} {
+	for _, want := range []string{"go.mod", "go.sum", "function.go", "internal/app/handler.go"} {
 		if !slices.Contains(files, want) {
 			t.Errorf("%s is not uploaded", want)
 		}

@@ -3,15 +3,11 @@ package docs_test
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -90,33 +86,6 @@ func files(t *testing.T, folder string) []string {
 		t.Fatalf("%s: %d Go files, %v", folder, len(found), err)
 	}
 	return found
-}
-
-// constants returns the string constants below a folder whose names begin with prefix.
-func constants(t *testing.T, folder, prefix string) []string {
-	t.Helper()
-	var values []string
-	for _, file := range files(t, folder) {
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(f, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
-				return true
-			}
-			if lit, ok := spec.Values[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
-				s, _ := strconv.Unquote(lit.Value)
-				values = append(values, s)
-			}
-			return true
-		})
-	}
-	if len(values) == 0 {
-		t.Fatalf("%s has no constants %s*", folder, prefix)
-	}
-	return values
 }
 
 // names returns a name of each row of a table.

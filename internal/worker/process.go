@@ -44,7 +44,7 @@ func (w *Worker) deliver(ctx context.Context, by trigger, ev document.Event, exp
 
 // Ignore reports an event that was filtered out, as any other delivery. It touches nothing.
 func (w *Worker) Ignore(ctx context.Context, ev document.Event, reason string) (res Result) {
-	ctx, report := w.observe(ctx, byEvent, ev)
+	_, report := w.observe(ctx, byEvent, ev)
 	defer func() { report(&res, recover()) }()
 	return Result{Outcome: document.OutcomeFiltered, Reason: reason}
 }
