@@ -86,7 +86,7 @@ func localPlace(dir string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &place{records: records, objects: objects, bucket: records.Bucket(), close: records.Close, where: "folder " + dir}
+	p := &place{records: records, objects: objects, bucket: objects.Name(), close: records.Close, where: "folder " + dir}
 	if door, err := os.ReadFile(doorFile(dir)); err == nil {
 		p.door = strings.TrimSpace(string(door))
 	}

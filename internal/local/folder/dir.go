@@ -50,7 +50,7 @@ func (d Dir) Make() error {
 	return nil
 }
 
-func (d Dir) ours() string { return filepath.Join(string(d), ours) }
+func (d Dir) ours() string     { return filepath.Join(string(d), ours) }
 func (d Dir) lockFile() string { return filepath.Join(string(d), ours, "lock") }
 
 // Database returns the path of the database.

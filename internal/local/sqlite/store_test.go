@@ -103,7 +103,7 @@ func TestLostAnswer(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		commit func(*sql.Tx) error
-		kept bool
+		kept   bool
 		doubts int // written by another process at that moment
 		calls  int // of the function
 	}{
