@@ -22,7 +22,7 @@ Commands
   gpu        the OCR service alone: image, account, Cloud Run service
   function   everything else: bucket, database, function, triggers, sweep, alerts, dashboard; ends with a smoke test
   build      the account that cloudbuild.yaml runs as, and its roles
-  rules      firestore.rules to the database, after showing what they replace and asking
+  rules      deploy/firestore.rules to the database, after showing what they replace and asking
   destroy    takes down what the others made, after asking; never the bucket, its objects, the database or its documents
 
 Options

@@ -15,7 +15,7 @@ import (
 func start(r *run) error {
 	r.world.SetWaits(standin.Waits{})
 	r.world.Put("small.png", pngPage(500_000))
-	r.world.Put("page.pdf", pagetest.PDF("", []pagetest.Leaf{pagetest.Text("a page", "of text")}))
+	r.world.Put("page.pdf", pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("a page", "of text")}))
 	sides := []struct{ name, label, file string }{
 		{nobody, "empty function", "small.png"}, {ours, "bucketocr", "small.png"}, {theirs, "yardstick", "small.png"}, {ours, "bucketocr, a PDF", "page.pdf"},
 	}

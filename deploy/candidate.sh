@@ -15,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 SERVICE=("$NAME" --project="$PROJECT_ID" --region="$REGION")
 REVISION=$NAME-b-${BUILD_ID:0:8} # one revision for each build
-SAMPLE=testdata/samples/patent-2004.png
+SAMPLE=examples/samples/patent-2004.png
 PREFIX=projects/$PROJECT_ID/serviceAccounts
 STORAGE=${STORAGE_URL:-https://storage.googleapis.com}
 

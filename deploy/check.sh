@@ -156,7 +156,7 @@ check_image() {
   [ -z "$OCR_URL$GPU_IMAGE" ] || return 0
   local name
   for name in VLLM_DIGEST MODEL_REVISION; do
-    if [ -n "${!name}" ]; then good "$name"; else lacks "$name" "gpu/README.md says where it stands"; fi
+    if [ -n "${!name}" ]; then good "$name"; else lacks "$name" "deploy/gpu/README.md says where it stands"; fi
   done
 }
 

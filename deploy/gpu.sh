@@ -6,7 +6,7 @@ make_gpu_image() {
   [ -z "$GPU_IMAGE" ] || return 0
   say "== image of the OCR service"
   local tag
-  tag=$(fingerprint "$OCR_MODEL" "$MODEL_REVISION" "$VLLM_DIGEST" "$(cat gpu/Dockerfile gpu/serve.sh gpu/fetch.sh)")
+  tag=$(fingerprint "$OCR_MODEL" "$MODEL_REVISION" "$VLLM_DIGEST" "$(cd deploy/gpu && cat Dockerfile serve.sh fetch.sh)")
   tag=${tag:0:16}
   GPU_IMAGE=$REGION-docker.pkg.dev/$PROJECT_ID/$NAME/ocr:$tag
   found gcloud artifacts repositories describe "$NAME" --project="$PROJECT_ID" --location="$REGION" '--format=value(name)' ||
@@ -17,7 +17,7 @@ make_gpu_image() {
     say "$GPU_IMAGE is built already"
     return
   fi
-  change gcloud builds submit gpu --project="$PROJECT_ID" --config=gpu/cloudbuild.yaml \
+  change gcloud builds submit deploy/gpu --project="$PROJECT_ID" --config=deploy/gpu/cloudbuild.yaml \
     --service-account="projects/$PROJECT_ID/serviceAccounts/$BUILDER_ACCOUNT" \
     --substitutions="_IMAGE=$GPU_IMAGE,_MODEL=$OCR_MODEL,_MODEL_REVISION=$MODEL_REVISION,_VLLM_DIGEST=$VLLM_DIGEST" \
     --suppress-logs --format=none

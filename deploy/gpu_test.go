@@ -17,11 +17,11 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestGPUFlags: every flag of vLLM and every variable of the image stands in gpu/README.md with its source, and no other does.
+// TestGPUFlags: every flag of vLLM and every variable of the image stands in deploy/gpu/README.md with its source, and no other does.
 func TestGPUFlags(t *testing.T) {
-	_, table, ok := strings.Cut(read(t, "gpu/README.md"), "| flag or variable | source |")
+	_, table, ok := strings.Cut(read(t, "deploy/gpu/README.md"), "| flag or variable | source |")
 	if !ok {
-		t.Fatal("gpu/README.md has no table of flags")
+		t.Fatal("deploy/gpu/README.md has no table of flags")
 	}
 	table, _, _ = strings.Cut(table, "\n\n")
 	var listed []string
@@ -37,8 +37,8 @@ func TestGPUFlags(t *testing.T) {
 			t.Errorf("no source: %s", line)
 		}
 	}
-	used := regexp.MustCompile(`--[a-z][a-z-]+`).FindAllString(read(t, "gpu/serve.sh"), -1)
-	_, env, _ := strings.Cut(read(t, "gpu/Dockerfile"), "\nENV ")
+	used := regexp.MustCompile(`--[a-z][a-z-]+`).FindAllString(read(t, "deploy/gpu/serve.sh"), -1)
+	_, env, _ := strings.Cut(read(t, "deploy/gpu/Dockerfile"), "\nENV ")
 	env, _, _ = strings.Cut(env, "\nEXPOSE")
 	for _, m := range regexp.MustCompile(`([A-Z_]+)=`).FindAllStringSubmatch(env, -1) {
 		used = append(used, m[1])
@@ -67,12 +67,12 @@ func TestServe(t *testing.T) {
 		"lightonai/LightOnOCR-3-0.8B":        `--max-model-len|18000|--default-chat-template-kwargs|{"enable_thinking": false}|`,
 		"lightonai/LightOnOCR-3-4B":          `--max-model-len|18000|--default-chat-template-kwargs|{"enable_thinking": false}|`,
 	} {
-		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "MODEL=" + model, "MAX_NUM_SEQS=7"}, "bash", "gpu/serve.sh", "--more")
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "MODEL=" + model, "MAX_NUM_SEQS=7"}, "bash", "deploy/gpu/serve.sh", "--more")
 		if want := "serve|/model|--served-model-name|" + model + "|" + common + more + "--more|"; out.code != 0 || out.stdout != want {
 			t.Errorf("%s: exit %d\n%s\nwant\n%s", model, out.code, out.stdout, want)
 		}
 	}
-	if out := run(t, []string{"MODEL=meta/llama"}, "bash", "gpu/serve.sh"); out.code != 2 || out.stdout != "" {
+	if out := run(t, []string{"MODEL=meta/llama"}, "bash", "deploy/gpu/serve.sh"); out.code != 2 || out.stdout != "" {
 		t.Errorf("another model: exit %d %s", out.code, out.stdout)
 	}
 }
@@ -81,11 +81,11 @@ func TestServe(t *testing.T) {
 func TestFetch(t *testing.T) {
 	need(t, "bash")
 	for _, revision := range []string{"", "main", "b9a2b4c1"} {
-		if out := run(t, nil, "bash", "gpu/fetch.sh", "weights", "lightonai/LightOnOCR-2-1B", revision, "/nowhere"); out.code != 2 {
+		if out := run(t, nil, "bash", "deploy/gpu/fetch.sh", "weights", "lightonai/LightOnOCR-2-1B", revision, "/nowhere"); out.code != 2 {
 			t.Errorf("revision %q: exit %d", revision, out.code)
 		}
 	}
-	dockerfile := read(t, "gpu/Dockerfile")
+	dockerfile := read(t, "deploy/gpu/Dockerfile")
 	for _, arg := range []string{"VLLM_DIGEST", "MODEL_REVISION"} {
 		if !regexp.MustCompile(`(?m)^ARG `+arg+`$`).MatchString(dockerfile) || strings.Contains(dockerfile, "ARG "+arg+"=") {
 			t.Errorf("%s is no required build argument", arg)

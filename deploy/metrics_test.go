@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketocr/bucketocr/internal/telemetry"
+	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
 // logMetric is a file of deploy/metrics.
@@ -149,7 +149,7 @@ func checkChart(t *testing.T, title, text string, asked map[string]bool) (collec
 func checkInstrument(t *testing.T, title, name string, labels []string) {
 	t.Helper()
 	under := func(s string) string { return strings.ReplaceAll(s, ".", "_") }
-	for _, i := range telemetry.Instruments() {
+	for _, i := range worker.Instruments() {
 		if under(i.Name) != name {
 			continue
 		}

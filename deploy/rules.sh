@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# firestore.rules to the database, by Firebase's REST API: gcloud has no command for it. Not tried on the real service.
+# deploy/firestore.rules to the database, by Firebase's REST API: gcloud has no command for it. Not tried on the real service.
 
 send_rules() {
   say "== security rules of the database $FIRESTORE_DATABASE"
   local api=${RULES_URL:-https://firebaserules.googleapis.com}/v1 release rules answer ruleset
   release=projects/$PROJECT_ID/releases/cloud.firestore
   [ "$FIRESTORE_DATABASE" = '(default)' ] || release+=/$FIRESTORE_DATABASE
-  rules=$(sed "s/ocr_documents/$FIRESTORE_COLLECTION/g" firestore.rules)
+  rules=$(sed "s/ocr_documents/$FIRESTORE_COLLECTION/g" deploy/firestore.rules)
   SERVICES=(firebaserules.googleapis.com)
   enable_services
   authorize

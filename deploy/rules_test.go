@@ -52,7 +52,7 @@ func (d database) send(t *testing.T, method, user, path string, body any) (int, 
 // TestRules: signed-in users read documents and pages; nobody writes; nothing else can be read.
 func TestRules(t *testing.T) {
 	d := database{gcptest.Firestore(t), gcptest.Project(t)}
-	rules, err := os.ReadFile("../firestore.rules")
+	rules, err := os.ReadFile("firestore.rules")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// Package deploytest holds the tests of deploy.sh, cloudbuild.yaml, gpu/ and firestore.rules. None of them needs an account.
+// Package deploytest holds the tests of deploy.sh, cloudbuild.yaml and this folder. None of them needs an account.
 package deploytest
 
 import (

@@ -129,8 +129,8 @@ needs_image() {
     MODEL_REVISION=${MODEL_REVISION:-$(printf '0%.0s' {1..40})}
     return
   fi
-  [ -n "$VLLM_DIGEST" ] || PROBLEMS+=('VLLM_DIGEST is required to build the OCR service: gpu/README.md says where it stands; or set GPU_IMAGE')
-  [ -n "$MODEL_REVISION" ] || PROBLEMS+=('MODEL_REVISION is required to build the OCR service: gpu/README.md says where it stands; or set GPU_IMAGE')
+  [ -n "$VLLM_DIGEST" ] || PROBLEMS+=('VLLM_DIGEST is required to build the OCR service: deploy/gpu/README.md says where it stands; or set GPU_IMAGE')
+  [ -n "$MODEL_REVISION" ] || PROBLEMS+=('MODEL_REVISION is required to build the OCR service: deploy/gpu/README.md says where it stands; or set GPU_IMAGE')
 }
 
 # derive names everything that is made.

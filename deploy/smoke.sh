@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
 # The smoke test: one sample through the whole system, from the bucket to the text.
 
-SAMPLE=testdata/samples/patent-2004.png
+SAMPLE=examples/samples/patent-2004.png
 CURL=(curl --silent --show-error --max-time 60)
 
 smoke_test() {

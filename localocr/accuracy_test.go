@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	samples = "../testdata/samples"
-	truths  = "../testdata/truth"
+	samples = "../examples/samples"
+	truths  = "../examples/truth"
 )
 
 var all = flag.Bool("all", false, "measure every sample, not only the smallest")

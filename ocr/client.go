@@ -3,73 +3,296 @@ package ocr
 import (
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"sync"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// Client reads pages with one server. It is safe for concurrent use, holds idle connections for a few seconds only, and needs no closing.
+// Defaults of [Config].
+const (
+	DefaultModel     = "lightonai/LightOnOCR-2-1B"
+	DefaultTimeout   = 120 * time.Second
+	DefaultMaxTokens = 4096
+)
+
+// Modes of [Config].
+const (
+	ModePlain  = "plain"  // Markdown of the page
+	ModeLayout = "layout" // LightOnOCR-3: labelled blocks with boxes, and their Markdown
+)
+
+// Config is what [New] takes. The zero value of every field but URL is usable.
+type Config struct {
+	// URL is the address of the server, as [ParseURL] accepts it.
+	URL string
+	// Audience is the audience of the ID tokens. It is taken literally, for custom domains and load balancers. Empty: the
+	// [Origin] of URL, as Cloud Run wants it.
+	Audience string
+	// Token supplies ID tokens; nil sends none. With it, URL must pass [CheckTokenURL].
+	Token TokenFunc
+	// ForgetToken is called once, when the platform refuses a token with 401, before one more try. May be nil.
+	ForgetToken func(audience string)
+	// APIKey is the server's own key (vLLM's --api-key). It takes the Authorization header, and the ID token moves to
+	// X-Serverless-Authorization, which Cloud Run reads first.
+	APIKey string
+	// Model is the name that is asked for. Empty: DefaultModel. Where the server does not know it but serves exactly one
+	// other, that one is used, from then on.
+	Model string
+	// Profile is one of [ProfileNames]; empty: from the model's name.
+	Profile string
+	// Mode is ModePlain (the default) or ModeLayout.
+	Mode string
+	// Timeout limits one try, from connecting to the last byte of the answer; a call can take several. 0: DefaultTimeout.
+	Timeout time.Duration
+	// MaxTokens limits the length of an answer, in tokens. It is also the only bound on GPU time that is wasted when a
+	// caller gives up. 0: DefaultMaxTokens.
+	MaxTokens int
+	// Header adds headers to the request of each try, a traceparent for example; nil adds none. It is called before the
+	// request is sent, with the context of the call, by many goroutines at once, and must return quickly. Authorization,
+	// X-Serverless-Authorization and Content-Type belong to the client: what Header sets there is dropped.
+	Header func(ctx context.Context, h http.Header)
+
+	hooks hooks
+}
+
+// hooks replaces network, clock and chance in tests.
+type hooks struct {
+	transport http.RoundTripper
+	sleep     func(context.Context, time.Duration) error // until the time is over, or the error of a context that ends before
+	rand      func() float64                             // in [0, 1)
+}
+
+// Client reads pages with one server. It is safe for concurrent use, keeps idle connections for a few seconds only, and
+// needs no closing.
 type Client struct {
-	cfg    Config // defaults filled in
-	base   string
-	http   *http.Client
-	served atomic.Pointer[served]
-	asking sync.Mutex   // one goroutine at a time asks which models there are
-	done   atomic.Int64 // complete answers so far
+	cfg      Config // with its defaults
+	server   *server
+	catalog  *catalog
+	answered atomic.Int64 // complete answers so far
 }
 
-// served is what the requests are addressed to.
-type served struct {
-	model   string
-	profile Profile
-	limit   int // the context that the server states, in tokens; 0 if it was not asked
-}
-
-// context is prompt and answer together, in tokens; 0 if unknown.
-func (s *served) context() int {
-	if s.limit > 0 {
-		return s.limit
-	}
-	return s.profile.Context
-}
-
-// New checks the configuration and gives every problem at once. It does not touch the network.
+// New returns a client, or an error that lists every problem of the configuration. It does not touch the network.
 func New(cfg Config) (*Client, error) {
-	cfg, base, profile, err := cfg.check()
+	cfg = cfg.withDefaults()
+	base, profile, err := cfg.check()
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Transport == nil {
-		cfg.Transport = newTransport()
+	if cfg.Audience == "" {
+		cfg.Audience = Origin(base)
 	}
-	if cfg.Sleep == nil {
-		cfg.Sleep = sleep
+	s := &server{
+		base: base.String(), timeout: cfg.Timeout, audience: cfg.Audience, token: cfg.Token, key: cfg.APIKey, header: cfg.Header,
+		http: &http.Client{
+			Transport:     cfg.hooks.transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 	}
-	if cfg.Rand == nil {
-		cfg.Rand = rand.Float64
+	return &Client{
+		cfg: cfg, server: s,
+		catalog: newCatalog(s, &target{model: cfg.Model, profile: profile}, cfg.Mode == ModeLayout, cfg.Profile != ""),
+	}, nil
+}
+
+// Profile returns what the model in use wants; pages are sized to its Edge. It can change once, when the server turns out to
+// serve another family than the one that was configured by name.
+func (c *Client) Profile() Profile { return c.catalog.current().profile }
+
+// ExtractText reads one page. A result without an error can still fall short of the page: see [Result.Warnings]. The error is
+// always an *[Error]. Both hold every try that was made. ExtractText may be called by many goroutines at once, and again for
+// the same image; every call costs GPU time, and two readings of one page may differ, digits included.
+func (c *Client) ExtractText(ctx context.Context, img Image) (Result, error) {
+	if err := img.check(); err != nil {
+		return Result{}, err
 	}
-	c := &Client{cfg: cfg, base: base.String()}
-	c.http = &http.Client{
-		Transport:     cfg.Transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	k := &call{client: c, img: img}
+	best, err := k.read(ctx)
+	if err != nil {
+		failed := asError(err)
+		failed.Tries = k.tries
+		return Result{}, failed
 	}
-	c.served.Store(&served{model: cfg.Model, profile: profile})
-	return c, nil
+	return k.result(best), nil
+}
+
+// Healthy asks the server for its models and reports whether the wanted one, or the one used in its place, is served. That
+// proves address, token, key and model, not that the GPU can read. It takes 10 s at most, token included, and never
+// panics. With llama-server, which ignores the name in a request, Config.Model must be right for this.
+//
+// A request of any kind starts a GPU that scales to zero, and keeps it: ask when there is need, not on a timer.
+func (c *Client) Healthy(ctx context.Context) (healthy bool) {
+	defer func() {
+		if recover() != nil { // a nil context
+			healthy = false
+		}
+	}()
+	return c.catalog.probe(ctx) == nil
+}
+
+// WaitHealthy asks until the server is [Client.Healthy], with growing pauses of 30 s at most, until ctx ends. The *[Error] then
+// repeats the last answer. It is meant for operators and start-up scripts.
+func (c *Client) WaitHealthy(ctx context.Context) error {
+	for n := 2; ; n++ {
+		err := c.catalog.probe(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil || c.cfg.hooks.sleep(ctx, backoff(n, probeMaxWait, c.cfg.hooks.rand)) != nil {
+			end := canceled(ctx, asError(err).Phase)
+			end.Message = cleanText(end.Message + "; last: " + err.Error())
+			return end
+		}
+	}
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Model == "" {
+		cfg.Model = DefaultModel
+	}
+	if cfg.Mode == "" {
+		cfg.Mode = ModePlain
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	if cfg.MaxTokens == 0 {
+		cfg.MaxTokens = DefaultMaxTokens
+	}
+	if cfg.hooks.transport == nil {
+		cfg.hooks.transport = newTransport()
+	}
+	if cfg.hooks.sleep == nil {
+		cfg.hooks.sleep = sleep
+	}
+	if cfg.hooks.rand == nil {
+		cfg.hooks.rand = rand.Float64
+	}
+	return cfg
+}
+
+// check returns the parsed URL and the profile to begin with, or every problem at once.
+func (cfg Config) check() (*url.URL, Profile, error) {
+	var problems []error
+	note := func(format string, args ...any) { problems = append(problems, fmt.Errorf("ocr: "+format, args...)) }
+
+	base, err := ParseURL(cfg.URL)
+	if err == nil && cfg.Token != nil {
+		err = CheckTokenURL(base)
+	}
+	if err != nil {
+		note("URL: %w", err)
+	}
+	profile := profileByModel(cfg.Model)
+	if cfg.Profile != "" {
+		var known bool
+		if profile, known = profileByName(cfg.Profile); !known {
+			note("Profile: %q is none of %s", cfg.Profile, strings.Join(ProfileNames(), ", "))
+		}
+	}
+	switch {
+	case cfg.Mode != ModePlain && cfg.Mode != ModeLayout:
+		note("Mode: %q is neither %s nor %s", cfg.Mode, ModePlain, ModeLayout)
+	case cfg.Mode == ModeLayout && profile.Name != "" && !profile.Layout:
+		note("Mode: %s has no layout mode", profile.Name)
+	}
+	if cfg.Timeout < 0 {
+		note("Timeout: %v is negative", cfg.Timeout)
+	}
+	if cfg.MaxTokens < 0 {
+		note("MaxTokens: %d is negative", cfg.MaxTokens)
+	}
+	if strings.ContainsFunc(cfg.APIKey, notInHeader) {
+		note("APIKey: holds a blank or a character that no header can carry")
+	}
+	return base, profile, errors.Join(problems...)
+}
+
+// ParseURL reads the base URL of a server and returns it without blanks around it, without /v1 or a slash at its end, and
+// with its host in lower case. The error completes a sentence that begins with the URL, such as "must name a host", and never
+// repeats it, since there may be a password in it.
+func ParseURL(raw string) (*url.URL, error) {
+	raw = strings.TrimSpace(raw)
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return nil, errors.New("must be set")
+	case err != nil:
+		return nil, errors.New("must be a URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("must begin with https:// or http://")
+	case u.Hostname() == "":
+		return nil, errors.New("must name a host")
+	case !validPort(u):
+		return nil, errors.New("must have a port from 1 to 65535, or none")
+	case u.User != nil:
+		return nil, errors.New("must hold no user or password")
+	case strings.ContainsAny(raw, "?#"):
+		return nil, errors.New("must hold no query or fragment")
+	}
+	escaped := strings.TrimRight(u.EscapedPath(), "/")
+	escaped = strings.TrimRight(strings.TrimSuffix(escaped, "/v1"), "/")
+	if strings.Contains(escaped+"/", "/v1/") {
+		return nil, errors.New("must be the base URL, not an endpoint below it")
+	}
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		return nil, errors.New("must be a URL")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: path, RawPath: escaped}, nil
+}
+
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
+}
+
+// Origin returns scheme and host of a URL, with its port unless that is the scheme's own.
+func Origin(u *url.URL) string {
+	host := u.Host
+	if own := map[string]string{"http": "80", "https": "443"}[u.Scheme]; own != "" && u.Port() == own {
+		host = strings.TrimSuffix(host, ":"+own)
+	}
+	return u.Scheme + "://" + host
+}
+
+// CheckTokenURL returns an error for a URL over which an ID token must not be sent: plain http to another machine. Like
+// [ParseURL]'s, it completes a sentence.
+func CheckTokenURL(u *url.URL) error {
+	if u.Scheme == "https" || u.Scheme == "http" && IsLoopback(u) {
+		return nil
+	}
+	return errors.New("must be https, or http to this machine, to carry an ID token")
+}
+
+// IsLoopback reports whether the host of a URL is this machine: localhost, an address in 127.0.0.0/8, or ::1.
+func IsLoopback(u *url.URL) bool {
+	if strings.EqualFold(u.Hostname(), "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && ip.IsLoopback()
 }
 
 const (
-	dialTimeout = 10 * time.Second // as LightOnOCR's own client; Cloud Run's front end takes connections at once, also while it starts a GPU
+	dialTimeout = 10 * time.Second // as LightOnOCR's own client; Cloud Run's front end accepts connections at once, also while it starts a GPU
 	idleTimeout = 4 * time.Second  // vLLM closes idle connections after 5 s, and a POST on one that is just being closed is lost
 	maxIdle     = 64               // as many pages as a well set up server works on at once
 	maxHeader   = 64 << 10         // bytes of response headers
 )
 
-// newTransport speaks HTTP/1.1, as vLLM does: one connection per page, so that the phases of a try can be told apart.
+// newTransport returns one that speaks HTTP/1.1, as vLLM does: one connection per page, so that the phases of a try can be
+// told apart. It uses no proxy.
 func newTransport() *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -86,6 +309,7 @@ func newTransport() *http.Transport {
 	}
 }
 
+// sleep waits until d is over, or returns the error of a context that ends before.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -95,40 +319,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// Profile is what the model in use wants; pages are sized to its Edge. It can change once, when the server turns out to serve another
-// family than the one that was configured by name.
-func (c *Client) Profile() Profile { return c.served.Load().profile }
-
-// ExtractText reads one page. A result without an error can still fall short of the page: see [Result.Warnings]. The error is always an
-// *[Error]. It may be called at once from many goroutines, and again for the same image; every call costs GPU time, and two
-// readings of one page may differ, digits included.
-func (c *Client) ExtractText(ctx context.Context, img Image) (Result, error) {
-	if problem := checkSize(img); problem != nil {
-		return Result{}, problem
-	}
-	r := &reading{client: c, img: img}
-	best, problem := r.read(ctx)
-	if problem != nil {
-		return Result{}, problem
-	}
-	return r.result(best), nil
-}
-
-// checkSize refuses what nobody would take, before anything is opened.
-func checkSize(img Image) *Error {
-	switch {
-	case img.Size <= 0:
-		return imageProblem(KindBadImage, "the image holds no bytes")
-	case img.Open == nil:
-		return causeError(KindImageSource, PhaseImage, errors.New("Image.Open is missing"))
-	case img.Size > maxBody, base64.StdEncoding.EncodedLen(int(img.Size)) > maxBody:
-		return tooLarge(img.Size)
-	}
-	return nil
-}
-
-func tooLarge(size int64) *Error {
-	return imageProblem(KindTooLarge, "an image of %d bytes makes a request beyond the %d bytes that the platform takes", size, maxBody)
 }

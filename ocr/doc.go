@@ -2,7 +2,7 @@
 // Cloud Run, or llama-server. It needs nothing but the standard library.
 //
 //	client, err := ocr.New(ocr.Config{URL: "https://ocr-abc.a.run.app", Token: idToken})
-//	result, err := client.ExtractText(ctx, ocr.Image{Size: size, Open: open})
+//	result, err := client.ExtractText(ctx, ocr.File("page.png"))
 //
 // # What is sent
 //
@@ -27,23 +27,23 @@
 //	abort       the server shuts down: asked once more, else KindAborted
 //	any other   KindBadResponse
 //
-// Loops are looked for here as well, since servers without detection let them run and a model can end one by itself. The detector asks
+// Loops are detected here as well, since servers without detection let them run and a model can end one by itself. The detector asks
 // whether a text ends in more equal pieces than a page of paper can hold; tables of zeros, dotted leaders and forms pass. A further
 // try never makes a result worse: it begins only if the context outlasts it, and the best text so far is kept.
 //
 // The text is Markdown with tables in HTML and formulas between dollars. Backslashes that the model sometimes puts before such dollars
-// are taken away, prices are left alone. Headers, footers and page numbers are part of the text. Two readings of one page
+// are removed, prices are left alone. Headers, footers and page numbers are part of the text. Two readings of one page
 // can differ, digits included. Whoever made the page controls the text: escape it before it is shown on a web page.
 //
 // # What goes wrong
 //
-// Every failure is an *[Error]. Its Kind tells what to do:
+// Every failure is an *[Error]. Its Kind says what to do:
 //
 //	bad_image, too_large, image_source                   this page: will fail again
 //	backend_failed, timeout, bad_response                this page, or the server: try later, not for ever; see Error.Proven
 //	overloaded, unavailable, aborted                     the server: try later
 //	bad_request, unauthenticated, forbidden, token,
-//	wrong_model, wrong_address                           the configuration: somebody has to look
+//	wrong_model, wrong_address                           the configuration: must be corrected
 //	canceled                                             the caller
 //
 // Only what may pass in seconds is tried again within a call, at most three times, with waits from half a second up that follow Retry-After up to
@@ -58,11 +58,28 @@
 // all until container and model are up, so it must be longer than that; measure it. An error names the phase that was reached. The token
 // has 10 s of its own. The context bounds the whole call with all its tries.
 //
+// Result and error hold every [Try] of the call: when it began, how long it was in each phase, what it cost and how it ended. That is
+// what traces and metrics are made of; Config.Header lets a trace continue in the server.
+//
 // # Safety
 //
 // The ID token goes to the configured origin only: no redirect is followed, no proxy used, and plain http is refused but on this machine. With
 // an API key, which takes the Authorization header, it moves to X-Serverless-Authorization. No error holds a token, a key or
 // a piece of the image, although servers send those back: error bodies are read up to 64 KiB, cleaned and cut.
+//
+// # Files
+//
+// In reading order, each using mostly what is declared in those after it:
+//
+//	client.go    Config, Client and its methods; addresses
+//	call.go      one call: which tries it makes, the waits between them, the best answer
+//	models.go    profiles, and which of the server's models is asked
+//	try.go       one try: the request under way, its phases and its end
+//	request.go   what is sent: token, JSON, image
+//	response.go  what comes back: answers and refusals
+//	layout.go    the blocks of layout mode
+//	text.go      loops in a text, and the dollars of its formulas
+//	errors.go    Error, Kind and Phase
 //
 // # Sources
 //

@@ -1,7 +1,12 @@
 package ocr
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -11,13 +16,13 @@ type Kind string
 
 const (
 	KindBadImage        Kind = "bad_image"       // no PNG or JPEG, or the server cannot read this image (400, 501): another page may pass
-	KindTooLarge        Kind = "too_large"       // over a size that the platform or the server takes; a smaller image may pass
+	KindTooLarge        Kind = "too_large"       // over a size that the platform or the server accepts; a smaller image may pass
 	KindBadRequest      Kind = "bad_request"     // any other 400 or 4xx: the server is set up in a way that refuses every page
 	KindUnauthenticated Kind = "unauthenticated" // 401, also with a fresh token; or the server's own key is wrong
 	KindForbidden       Kind = "forbidden"       // 403: no token was sent, or its owner may not call the service
 	KindWrongModel      Kind = "wrong_model"     // 404 by the server itself: it serves other models
 	KindWrongAddress    Kind = "wrong_address"   // 404 or 405 by something else, a redirect, a certificate for another name
-	KindToken           Kind = "token"           // no ID token was to be had
+	KindToken           Kind = "token"           // an ID token could not be obtained
 	KindOverloaded      Kind = "overloaded"      // 429, 503
 	KindUnavailable     Kind = "unavailable"     // refused, reset, cut off; 502; a 500 of the platform, not of the server
 	KindBackendFailed   Kind = "backend_failed"  // a 500 of the server itself: it may be the page, it may be the GPU
@@ -28,39 +33,57 @@ const (
 	KindImageSource     Kind = "image_source"    // Image.Open or its reader failed; errors.Is finds that error
 )
 
-// Phase says where a try was when it failed.
-type Phase string
+// Phase is a part of a try. Phases are ordered as a try goes through them; 0 is none.
+type Phase int
 
 const (
-	PhaseImage   Phase = "image"   // opening the image and looking at its first bytes
-	PhaseToken   Phase = "token"   // waiting for Config.Token
-	PhaseConnect Phase = "connect" // name, connection, TLS
-	PhaseUpload  Phase = "upload"  // sending the request
-	PhaseWait    Phase = "wait"    // request sent, nothing back yet: queue, cold start, the model at work
-	PhaseRead    Phase = "read"    // reading and understanding the answer
+	PhaseToken   Phase = iota + 1 // waiting for Config.Token
+	PhaseImage                    // opening the image and looking at its first bytes
+	PhaseConnect                  // name, connection, TLS
+	PhaseUpload                   // sending the request
+	PhaseWait                     // request sent, nothing back yet: queue, cold start, the model at work
+	PhaseRead                     // reading and understanding the answer
 )
+
+var phaseNames = [...]string{
+	PhaseToken: "token", PhaseImage: "image", PhaseConnect: "connect", PhaseUpload: "upload", PhaseWait: "wait", PhaseRead: "read",
+}
+
+// String returns one lower-case word, "" for none.
+func (p Phase) String() string {
+	if p < 0 || int(p) >= len(phaseNames) {
+		return fmt.Sprintf("phase %d", int(p))
+	}
+	return phaseNames[p]
+}
+
+// MarshalText implements [encoding.TextMarshaler] with the word of String, for logs.
+func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // Error is the one error type of this package: every failed call of [Client.ExtractText] and [Client.WaitHealthy]
 // returns a *Error. Decide by Kind; Message is for people.
 type Error struct {
 	Kind  Kind
-	Phase Phase
+	Phase Phase // that the last try had reached
 	// Status is the HTTP status, 0 if none arrived.
 	Status int
 	// RetryAfter is what the server asked for, as it said it; 0 if it did not.
 	RetryAfter time.Duration
-	// Proven says that during the failed try this client got a complete answer for another page from the same
+	// Proven reports that during the failed try this client received a complete answer for another page from the same
 	// server. The server was alive, so a time-out or a backend failure is likely this page's own.
 	Proven bool
 	// Message is one cleaned line of at most 300 characters. It never holds the image, a token or a key.
 	Message string
 	// Err is the cause, nil if the server's answer is all there is to know.
 	Err error
+	// Tries are the requests for the page in the order in which they were made, the failed one last. There is none where the
+	// image was refused unopened.
+	Tries []Try
 
 	platform bool // the answer came from something in front of the server
 }
 
-// Error gives kind, phase, status and message on one line.
+// Error returns kind, phase, status and message on one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "ocr: %s (%s", e.Kind, e.Phase)
@@ -77,7 +100,43 @@ func (e *Error) Error() string {
 // Unwrap returns the cause: the image source's own error, the context's, the network's.
 func (e *Error) Unwrap() error { return e.Err }
 
-// causeError is an Error whose message is its cause's text, cleaned.
+// asError returns the *Error in an error of this package, which always holds one.
+func asError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return causeError(KindUnavailable, 0, err)
+}
+
+// causeError returns an Error whose message is its cause's text, cleaned.
 func causeError(kind Kind, phase Phase, err error) *Error {
 	return &Error{Kind: kind, Phase: phase, Message: cleanText(err.Error()), Err: err}
+}
+
+// badResponse returns the error of a 200 that is no usable answer.
+func badResponse(format string, args ...any) error {
+	return &Error{Kind: KindBadResponse, Phase: PhaseRead, Status: http.StatusOK, Message: fmt.Sprintf(format, args...)}
+}
+
+// canceled returns the end of the caller's context, with its cause if it names one.
+func canceled(ctx context.Context, phase Phase) *Error {
+	err := ctx.Err()
+	if err == nil { // a test's sleep gave up
+		err = context.Canceled
+	}
+	if cause := context.Cause(ctx); cause != nil && cause != err {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return causeError(KindCanceled, phase, err)
+}
+
+// networkError tells a wrong address from a server that does not answer just now.
+func networkError(phase Phase, err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // without the address, which the caller knows
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
+		return causeError(KindWrongAddress, PhaseConnect, err)
+	}
+	return causeError(KindUnavailable, phase, err)
 }

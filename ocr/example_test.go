@@ -4,16 +4,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"log"
+	"time"
 
 	"github.com/bucketocr/bucketocr/ocr"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// A page from a file, read by a server that stands in for the real one here.
 func Example() {
-	server := ocrtest.New(nil)
+	server := ocrtest.New(nil) // in place of a real one
+	defer server.Close()
+	server.Default(ocrtest.Text("# Delivery note 4711"))
+
+	client, err := ocr.New(ocr.Config{URL: server.URL})
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := client.ExtractText(context.Background(), ocr.File("testdata/page.png"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Text)
+	// Output: # Delivery note 4711
+}
+
+// In layout mode the text comes in blocks with their place on the page.
+func ExampleClient_ExtractText_layout() {
+	server := ocrtest.New(nil, ocrtest.Models("lightonai/LightOnOCR-3-1B"))
+	defer server.Close()
+	server.Default(ocrtest.Text("![title](100,50,900,90) # Invoice\n![text](100,120,900,300) Due in thirty"))
+
+	client, err := ocr.New(ocr.Config{URL: server.URL, Model: "lightonai/LightOnOCR-3-1B", Mode: ocr.ModeLayout})
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := client.ExtractText(context.Background(), ocr.File("testdata/page.png"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, block := range result.Blocks {
+		fmt.Println(block.Label, block.Box, block.Text)
+	}
+	// Output:
+	// title [100 50 900 90] # Invoice
+	// text [100 120 900 300] Due in thirty
+}
+
+// Cloud Run wants an ID token. Which one, and where it comes from, is up to the caller.
+func ExampleConfig_token() {
+	server := ocrtest.New(nil, ocrtest.RequireToken("https://ocr.example"))
 	defer server.Close()
 	server.Default(ocrtest.Text("# Delivery note 4711"))
 
@@ -23,57 +62,74 @@ func Example() {
 		Token:    ocrtest.FixedToken,    // in the cloud: from the metadata server
 	})
 	if err != nil {
-		fmt.Println(err) // all problems of the configuration
-		return
+		log.Fatal(err)
 	}
-
-	file := "testdata/page.png"
-	info, err := os.Stat(file)
+	result, err := client.ExtractText(context.Background(), ocr.File("testdata/page.png"))
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	result, err := client.ExtractText(context.Background(), ocr.Image{
-		Size: info.Size(),
-		Open: func() (io.ReadCloser, error) { return os.Open(file) },
-	})
-	var failure *ocr.Error
-	switch {
-	case errors.As(err, &failure):
-		fmt.Println("failed:", failure.Kind)
-	case result.Blank:
-		fmt.Println("a blank page")
-	default:
-		fmt.Println(result.Text, result.Warnings)
-	}
-	// Output: # Delivery note 4711 []
+	fmt.Println(result.Text)
+	// Output: # Delivery note 4711
 }
 
-// Layout: what is where on the page.
-func Example_layout() {
-	server := ocrtest.New(nil, ocrtest.Models("lightonai/LightOnOCR-3-1B"))
+// The kind of an error says what to do, and its tries what happened.
+func ExampleError() {
+	server := ocrtest.New(nil)
 	defer server.Close()
-	server.Default(ocrtest.Text("![title](100,50,900,90) # Invoice\n![text](100,120,900,300) Due in thirty"))
+	server.Default(ocrtest.Platform(403))
+	server.Next(ocrtest.Platform(502))
 
-	client, err := ocr.New(ocr.Config{URL: server.URL, Model: "lightonai/LightOnOCR-3-1B", Mode: ocr.ModeLayout})
+	client, err := ocr.New(ocr.Config{URL: server.URL})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	page, err := os.ReadFile("testdata/page.png")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	result, err := client.ExtractText(context.Background(), ocr.Bytes(page))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for _, block := range result.Blocks {
-		fmt.Println(block.Label, block.Box, block.Text)
+	_, err = client.ExtractText(context.Background(), ocr.File("testdata/page.png"))
+	if failed, ok := errors.AsType[*ocr.Error](err); ok {
+		switch failed.Kind {
+		case ocr.KindOverloaded, ocr.KindUnavailable, ocr.KindAborted:
+			fmt.Println("try later")
+		case ocr.KindForbidden:
+			fmt.Println("grant roles/run.invoker on the service")
+		}
+		for _, try := range failed.Tries {
+			fmt.Println(try.Number, try.Status, try.Kind, try.Phase)
+		}
 	}
 	// Output:
-	// title [100 50 900 90] # Invoice
-	// text [100 120 900 300] Due in thirty
+	// grant roles/run.invoker on the service
+	// 1 502 unavailable read
+	// 2 403 forbidden read
+}
+
+// A service that scales to zero needs minutes to start. Whoever has many pages to read can wait for it first.
+func ExampleClient_WaitHealthy() {
+	server := ocrtest.New(nil)
+	defer server.Close()
+
+	client, err := ocr.New(ocr.Config{URL: server.URL})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if err := client.WaitHealthy(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("healthy:", client.Healthy(ctx), "pages as large as", client.Profile().Edge, "pixels")
+	// Output: healthy: true pages as large as 1540 pixels
+}
+
+func ExampleParseURL() {
+	for _, raw := range []string{"https://OCR.example/v1/", "ocr.example", "https://ocr.example/v1/chat/completions"} {
+		u, err := ocr.ParseURL(raw)
+		if err != nil {
+			fmt.Println(raw, err)
+			continue
+		}
+		fmt.Println(u)
+	}
+	// Output:
+	// https://ocr.example
+	// ocr.example must begin with https:// or http://
+	// https://ocr.example/v1/chat/completions must be the base URL, not an endpoint below it
 }

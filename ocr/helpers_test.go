@@ -8,17 +8,20 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bucketocr/bucketocr/ocr"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// pngPage is a small real page.
+// pngPage returns a small real page.
 func pngPage(t testing.TB) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -35,6 +38,17 @@ func jpegPage(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// bigPage returns a PNG by its first bytes only, of a length that needs many blocks and padding.
+func bigPage(n int) []byte {
+	page := make([]byte, n)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range page {
+		page[i] = byte(rng.Uint32())
+	}
+	copy(page, "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x10\x00\x00\x00\x10")
+	return page
 }
 
 // sleeps records waits instead of waiting.
@@ -56,10 +70,17 @@ func (s *sleeps) all() []time.Duration {
 	return append([]time.Duration(nil), s.waits...)
 }
 
-// newClient makes a client of a server that never really waits between tries.
+// newClient returns a client of a server that never really waits between tries.
 func newClient(t testing.TB, s *ocrtest.Server, change ...func(*ocr.Config)) *ocr.Client {
 	t.Helper()
-	cfg := ocr.Config{URL: s.URL, Sleep: new(sleeps).sleep, Rand: func() float64 { return 0.5 }}
+	return newClientAt(t, s.URL, change...)
+}
+
+func newClientAt(t testing.TB, url string, change ...func(*ocr.Config)) *ocr.Client {
+	t.Helper()
+	cfg := ocr.Config{URL: url}
+	cfg.SetSleep(new(sleeps).sleep)
+	cfg.SetRand(func() float64 { return 0.5 })
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -70,7 +91,22 @@ func newClient(t testing.TB, s *ocrtest.Server, change ...func(*ocr.Config)) *oc
 	return c
 }
 
-// failure is the *ocr.Error of a call that must have failed.
+// newClientOver returns a client over a network that is under the test's control.
+func newClientOver(t testing.TB, network http.RoundTripper) *ocr.Client {
+	t.Helper()
+	return newClientAt(t, "http://127.0.0.1:1", func(cfg *ocr.Config) { cfg.SetTransport(network) })
+}
+
+// readWith reads a page from a new server with one reply.
+func readWith(t *testing.T, reply ocrtest.Reply, change ...func(*ocr.Config)) (*ocrtest.Server, ocr.Result, error) {
+	t.Helper()
+	s := ocrtest.New(t)
+	s.Default(reply)
+	r, err := newClient(t, s, change...).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	return s, r, err
+}
+
+// failure returns the *ocr.Error of a call that must have failed.
 func failure(t testing.TB, err error) *ocr.Error {
 	t.Helper()
 	var e *ocr.Error
@@ -80,7 +116,7 @@ func failure(t testing.TB, err error) *ocr.Error {
 	return e
 }
 
-// patience bounds what would otherwise hang for ever if the code were broken. It has no deadline, which would be a reason not to try again.
+// patience returns a context that bounds what would otherwise hang for ever if the code were broken. It has no deadline, which would be a reason not to try again.
 func patience(t testing.TB) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	timer := time.AfterFunc(30*time.Second, cancel)
@@ -110,7 +146,7 @@ func (s *source) closedAll() bool {
 	return s.opened == s.closed
 }
 
-// opening gives an image over a fresh reader per try.
+// opening returns an image over a fresh reader per try.
 func (s *source) opening(size int, reader func() io.Reader) ocr.Image {
 	return ocr.Image{Size: int64(size), Open: func() (io.ReadCloser, error) {
 		s.mu.Lock()
@@ -123,11 +159,11 @@ func (s *source) opening(size int, reader func() io.Reader) ocr.Image {
 	}}
 }
 
-// answering is a network where every request gets the same answer.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// answering returns a network where every request gets the same answer.
 func answering(status int, body string) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		if r.Body != nil {
@@ -136,4 +172,78 @@ func answering(status int, body string) http.RoundTripper {
 		}
 		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// memoryNet is a network inside the process, whose waits a synctest bubble can see through: a time-out of two minutes takes none.
+type memoryNet struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (m *memoryNet) Accept() (net.Conn, error) {
+	select {
+	case c := <-m.conns:
+		return c, nil
+	case <-m.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (m *memoryNet) Close() error { return nil }
+
+func (m *memoryNet) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
+
+func (m *memoryNet) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case m.conns <- there:
+		return here, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-m.done: // net/http may go on dialling for later requests
+		return nil, net.ErrClosed
+	}
+}
+
+// inMemory runs a test in a bubble, with a handler at the other end of the network; a nil handler accepts no connections.
+func inMemory(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, cfg ocr.Config)) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memoryNet{make(chan net.Conn), make(chan struct{})}
+		server := &http.Server{Handler: handler}
+		if handler != nil {
+			go server.Serve(m)
+		}
+		transport := &http.Transport{DialContext: m.dial}
+		cfg := ocr.Config{URL: "http://127.0.0.1:1"}
+		cfg.SetTransport(transport)
+		test(t, cfg)
+		transport.CloseIdleConnections()
+		close(m.done)
+		server.Close()
+		time.Sleep(time.Second) // net/http lingers on some connections
+	})
+}
+
+// silent reads the request and says nothing until the client leaves.
+func silent(_ http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	<-r.Context().Done()
+}
+
+// dripping sends the head of an answer and then nothing.
+func dripping(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	w.Header().Set("Content-Length", "1000")
+	w.Write([]byte(`{"choices":[`))
+	http.NewResponseController(w).Flush()
+	<-r.Context().Done()
+}
+
+// waitFor returns a reader that blocks until the context ends.
+func waitFor(ctx context.Context) io.Reader {
+	return readerFunc(func([]byte) (int, error) { <-ctx.Done(); return 0, ctx.Err() })
 }

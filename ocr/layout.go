@@ -11,7 +11,7 @@ type Block struct {
 	// Label is title, section, text, list, caption, footnote, aside_text, header, footer, page_number, table, chart, formula, code or
 	// image; newer models may use others.
 	Label string
-	// Continued says that the block goes on from the one before, as a paragraph does in the next column.
+	// Continued reports that the block goes on from the one before, as a paragraph does in the next column.
 	Continued bool
 	// Box is left, top, right, bottom in thousandths of the page's width and height.
 	Box [4]int
@@ -19,7 +19,7 @@ type Block struct {
 	Text string
 }
 
-// marker begins a block: ![label](x1,y1,x2,y2), with a + behind the label of one that continues.
+// marker matches the beginning of a block: ![label](x1,y1,x2,y2), with a + after the label of one that continues.
 var marker = regexp.MustCompile(`!\[([A-Za-z_][\w-]*)(\+?)\]\(\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*\)`)
 
 // readLayout reads an answer in layout mode: its blocks, and their texts joined to Markdown. Text before the first marker belongs to no
@@ -51,7 +51,7 @@ func newBlock(raw string, at []int, text string) Block {
 	return b
 }
 
-// byLine are the blocks whose text consists of lines, so that a continuation begins a new one.
+// byLine holds the labels of blocks whose text consists of lines, so that a continuation begins a new one.
 var byLine = map[string]bool{"list": true, "table": true, "code": true}
 
 // joinBlocks puts blocks into paragraphs. One that continues goes on in its predecessor's paragraph, unless that has no text.

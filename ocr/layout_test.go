@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-func TestReadLayout(t *testing.T) {
+func TestLayoutIsReadAsBlocksAndText(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, raw string
 		blocks    []Block
@@ -34,6 +35,7 @@ func TestReadLayout(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			blocks, text := readLayout(test.raw)
 			if !reflect.DeepEqual(blocks, test.blocks) || text != test.text {
 				t.Errorf("got %+v\n%q\nwant %+v\n%q", blocks, text, test.blocks, test.text)

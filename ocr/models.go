@@ -6,68 +6,164 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
+// Profile is what one family of models wants. Sources: the model cards, and the model table of LightOnOCR's own client.
+type Profile struct {
+	Name string
+	// Edge is the longest side, in pixels, that is worth sending: more is shrunk by the server, or was not trained on. Pages
+	// are never enlarged to it.
+	Edge int
+	// Temperature and TopP are always sent: left out, the server's defaults would apply. Greedy decoding is advised against.
+	Temperature, TopP float64
+	// Context is the size of prompt and answer together, in tokens; 0 if unknown. What the server itself states goes before it.
+	Context int
+	// Layout reports whether the model may have a layout mode; true for unknown models.
+	Layout bool
+	// NoThinking sends enable_thinking false, which the Qwen3.5 based models need.
+	NoThinking bool
+}
+
+// profiles in the order of the documentation. Generic is for a name that says nothing: the smallest edge, the sampling that all
+// families work with.
+var profiles = []Profile{
+	{Name: "lightonocr-1", Edge: 1540, Temperature: 0.2, TopP: 0.9, Context: 8192},
+	{Name: "lightonocr-2", Edge: 1540, Temperature: 0.2, TopP: 0.9, Context: 16384},
+	{Name: "lightonocr-3-0.8b", Edge: 2048, Temperature: 0.2, TopP: 1.0, Context: 18000, Layout: true, NoThinking: true},
+	{Name: "lightonocr-3-1b", Edge: 1540, Temperature: 0.2, TopP: 1.0, Context: 16384, Layout: true},
+	{Name: "lightonocr-3-4b", Edge: 2048, Temperature: 0.2, TopP: 1.0, Context: 18000, Layout: true, NoThinking: true},
+	{Name: genericName, Edge: 1540, Temperature: 0.2, TopP: 0.9, Layout: true},
+}
+
+const genericName = "generic"
+
+// ProfileNames returns what Config.Profile may be besides the empty string.
+func ProfileNames() []string {
+	names := make([]string, len(profiles))
+	for i, p := range profiles {
+		names[i] = p.Name
+	}
+	return names
+}
+
+func profileByName(name string) (Profile, bool) {
+	i := slices.IndexFunc(profiles, func(p Profile) bool { return p.Name == name })
+	if i < 0 {
+		return Profile{}, false
+	}
+	return profiles[i], true
+}
+
+// family finds the version in names such as lightonai/LightOnOCR-2-1B-bbox, LightOnOCR-1B-1025-Q8_0.gguf or lightonocr-3:4b.
+// The first release had no version in its name, only its size.
+var family = regexp.MustCompile(`lightonocr[-_:]?(?:(0\.9b|1b|1)|(2)|3[-_:](0\.8b|1b|4b))(?:[^a-z0-9.]|\.gguf|$)`)
+
+// profileByModel guesses the profile from a model's name; generic if the name says nothing.
+func profileByModel(model string) Profile {
+	name := genericName
+	if m := family.FindStringSubmatch(strings.ToLower(model)); m != nil {
+		switch {
+		case m[1] != "":
+			name = "lightonocr-1"
+		case m[2] != "":
+			name = "lightonocr-2"
+		default:
+			name = "lightonocr-3-" + m[3]
+		}
+	}
+	p, _ := profileByName(name)
+	return p
+}
+
 const (
-	probeTimeout = 10 * time.Second // a server that does not say within this what it serves is not healthy
-	probeMaxWait = 30 * time.Second // between two questions of WaitHealthy
+	probeTimeout = 10 * time.Second // a server that does not list its models within this is not healthy
+	probeMaxWait = 30 * time.Second // between two probes of WaitHealthy
 	maxModels    = 1 << 20          // bytes of the list of models
 )
 
-// Healthy asks the server for its models and says whether the wanted one, or the one taken in its place, is served. That
-// proves address, token, key and model, not that the GPU can read. It takes 10 s at most, token included, and never
-// panics. With llama-server, which does not care for the name in a request, Config.Model must be right for this.
-//
-// A request of any kind starts a GPU that scales to zero, and keeps it: ask when there is need, not on a timer.
-func (c *Client) Healthy(ctx context.Context) (healthy bool) {
-	defer func() {
-		if recover() != nil { // a nil context, a Transport of the caller's
-			healthy = false
-		}
-	}()
-	return c.probe(ctx) == nil
+// catalog is what is known of the server's models: which one requests are addressed to.
+type catalog struct {
+	server  *server
+	layout  bool // the model must have a layout mode
+	settled bool // the profile was configured, so another model's name does not change it
+	now     atomic.Pointer[target]
+	asking  sync.Mutex // one goroutine at a time adopts a model
 }
 
-// WaitHealthy asks until the server is [Client.Healthy], with growing pauses of 30 s at most, until ctx ends. The *[Error] then says
-// what the last answer was. For operators and start-up scripts.
-func (c *Client) WaitHealthy(ctx context.Context) error {
-	for n := 2; ; n++ {
-		problem := c.probe(ctx)
-		if problem == nil {
-			return nil
-		}
-		if ctx.Err() != nil || c.cfg.Sleep(ctx, c.backoff(n, probeMaxWait)) != nil {
-			end := canceled(ctx, problem.Phase)
-			end.Message = cleanText(end.Message + "; last: " + problem.Error())
-			return end
-		}
-	}
+func newCatalog(s *server, first *target, layout, settled bool) *catalog {
+	c := &catalog{server: s, layout: layout, settled: settled}
+	c.now.Store(first)
+	return c
 }
 
-// probe says why the wanted model is not to be had, nil if it is.
-func (c *Client) probe(ctx context.Context) *Error {
-	list, problem := c.models(ctx)
-	if problem != nil {
-		return problem
+// current returns the model that the next request is addressed to.
+func (c *catalog) current() *target { return c.now.Load() }
+
+// probe asks the server for its models. It returns an error if the wanted one is not among them.
+func (c *catalog) probe(ctx context.Context) error {
+	list, err := c.server.models(ctx)
+	if err != nil {
+		return err
 	}
-	now := c.served.Load()
+	now := c.current()
 	for _, m := range list {
 		if m.name == now.model {
-			c.served.CompareAndSwap(now, &served{now.model, now.profile, m.limit})
+			c.now.CompareAndSwap(now, &target{now.model, now.profile, m.limit})
 			return nil
 		}
 	}
 	return &Error{Kind: KindWrongModel, Phase: PhaseRead, Status: http.StatusOK, Message: notServed(now.model, list)}
 }
 
-// model is one that the server has; limit is its context in tokens, 0 if the server does not say.
-type model struct {
-	name  string
-	limit int
+// adopt replaces the wanted model, which the server refused to know, by the server's only one, and reports whether a further try makes
+// sense. Otherwise it adds what it learned to the refusal. Calls that come to this at once ask one after the other, and all
+// but the first find the matter settled.
+func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) bool {
+	c.asking.Lock()
+	defer c.asking.Unlock()
+	if c.current().model != wanted.model {
+		return true
+	}
+	list, err := c.server.models(ctx)
+	switch {
+	case err != nil:
+		refused.Message = cleanText(refused.Message + "; asked for its models: " + err.Error())
+		return false
+	case len(list) != 1 || list[0].name == wanted.model:
+		refused.Message = notServed(wanted.model, list)
+		return false
+	}
+	only := list[0]
+	next := &target{only.name, c.profileFor(only.name, wanted.profile), only.limit}
+	if c.layout && !next.profile.Layout {
+		refused.Message = cleanText(fmt.Sprintf("the server has only %q, which has no layout mode", only.name))
+		return false
+	}
+	c.now.Store(next)
+	return true
 }
 
-func notServed(wanted string, list []model) string {
+// profileFor returns the profile of an adopted model: what was configured, unless that came from a name too and the new name says more.
+func (c *catalog) profileFor(name string, now Profile) Profile {
+	if next := profileByModel(name); !c.settled && next.Name != genericName {
+		return next
+	}
+	return now
+}
+
+// listed is a model that the server has.
+type listed struct {
+	name  string
+	limit int // its context in tokens, 0 if the server does not say
+}
+
+func notServed(wanted string, list []listed) string {
 	names := make([]string, len(list))
 	for i, m := range list {
 		names[i] = m.name
@@ -75,26 +171,26 @@ func notServed(wanted string, list []model) string {
 	return cleanText(fmt.Sprintf("the server has no model %q, it has %q", wanted, names))
 }
 
-// models asks what the server has.
-func (c *Client) models(ctx context.Context) ([]model, *Error) {
+// models asks the server for its models.
+func (s *server) models(ctx context.Context) ([]listed, error) {
 	caller := ctx
-	ctx, cancel := context.WithTimeoutCause(ctx, min(probeTimeout, c.cfg.Timeout), errOwnTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, min(probeTimeout, s.timeout), errOwnTimeout)
 	defer cancel()
-	auth, problem := c.authorize(ctx)
+	auth, err := s.authorize(ctx)
 	switch {
-	case problem != nil && problem.Kind == KindCanceled && caller.Err() == nil:
+	case err != nil && asError(err).Kind == KindCanceled && caller.Err() == nil:
 		return nil, causeError(KindToken, PhaseToken, errTokenLimit)
-	case problem != nil:
-		return nil, problem
+	case err != nil:
+		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/v1/models", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/v1/models", nil)
 	if err != nil {
 		return nil, causeError(KindWrongAddress, PhaseConnect, err)
 	}
 	auth.apply(req.Header)
-	resp, err := c.http.Do(req)
+	resp, err := s.http.Do(req)
 	if err != nil {
-		return nil, probeProblem(caller, ctx, err)
+		return nil, probeError(caller, ctx, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -102,22 +198,22 @@ func (c *Client) models(ctx context.Context) ([]model, *Error) {
 	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxModels))
 	if err != nil {
-		return nil, probeProblem(caller, ctx, err)
+		return nil, probeError(caller, ctx, err)
 	}
 	return decodeModels(raw)
 }
 
-func probeProblem(caller, limited context.Context, err error) *Error {
+func probeError(caller, limited context.Context, err error) error {
 	switch {
 	case caller.Err() != nil:
 		return canceled(caller, PhaseWait)
 	case limited.Err() != nil:
 		return causeError(KindTimeout, PhaseWait, limited.Err())
 	}
-	return networkProblem(PhaseWait, err)
+	return networkError(PhaseWait, err)
 }
 
-func decodeModels(raw []byte) ([]model, *Error) {
+func decodeModels(raw []byte) ([]listed, error) {
 	var list struct {
 		Data []struct {
 			ID     lenientString `json:"id"`
@@ -127,47 +223,11 @@ func decodeModels(raw []byte) ([]model, *Error) {
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, badResponse("no list of models in JSON: %s", cleanText(err.Error()))
 	}
-	var models []model
+	var models []listed
 	for _, m := range list.Data {
 		if m.ID != "" {
-			models = append(models, model{string(m.ID), int(m.Length)})
+			models = append(models, listed{string(m.ID), int(m.Length)})
 		}
 	}
 	return models, nil
-}
-
-// adoptModel takes the server's only model in place of the wanted one, which it said not to have, and reports whether a further try makes
-// sense. Otherwise it puts what it learned into the error. Calls that come to this at once ask one after the other, and all
-// but the first find the matter settled.
-func (c *Client) adoptModel(ctx context.Context, before *served, problem *Error) bool {
-	c.asking.Lock()
-	defer c.asking.Unlock()
-	if c.served.Load().model != before.model {
-		return true
-	}
-	list, failed := c.models(ctx)
-	switch {
-	case failed != nil:
-		problem.Message = cleanText(problem.Message + "; asked for its models: " + failed.Error())
-		return false
-	case len(list) != 1 || list[0].name == before.model:
-		problem.Message = notServed(before.model, list)
-		return false
-	}
-	only := list[0]
-	next := &served{only.name, c.profileFor(only.name, before.profile), only.limit}
-	if c.cfg.Mode == ModeLayout && !next.profile.Layout {
-		problem.Message = cleanText(fmt.Sprintf("the server has only %q, which has no layout mode", only.name))
-		return false
-	}
-	c.served.Store(next)
-	return true
-}
-
-// profileFor is the profile of an adopted model: what was configured, unless that came from a name too and the new name says more.
-func (c *Client) profileFor(name string, now Profile) Profile {
-	if next := profileByModel(name); c.cfg.Profile == "" && next.Name != genericName {
-		return next
-	}
-	return now
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-func TestOnlyModelIsTakenAndRemembered(t *testing.T) {
+func TestOnlyModelIsAdoptedAndRemembered(t *testing.T) {
+	t.Parallel()
 	s := ocrtest.New(t, ocrtest.Models("lightonai/LightOnOCR-3-4B"))
 	c := newClient(t, s)
 	for range 2 {
@@ -29,11 +30,12 @@ func TestOnlyModelIsTakenAndRemembered(t *testing.T) {
 		t.Errorf("profile is %+v", p)
 	}
 	if !c.Healthy(patience(t)) {
-		t.Error("not healthy with the model that was taken")
+		t.Error("not healthy with the model that was adopted")
 	}
 }
 
 func TestNoQuestionWithoutNeed(t *testing.T) {
+	t.Parallel()
 	s := ocrtest.New(t)
 	if _, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil || s.Counts().Models != 0 || s.Counts().Health != 0 {
 		t.Errorf("counts %+v, %v", s.Counts(), err)
@@ -41,6 +43,7 @@ func TestNoQuestionWithoutNeed(t *testing.T) {
 }
 
 func TestConfiguredProfileStaysWithAnotherModel(t *testing.T) {
+	t.Parallel()
 	s := ocrtest.New(t, ocrtest.Models("lightonai/LightOnOCR-2-1B"))
 	c := newClient(t, s, func(cfg *ocr.Config) { cfg.Model, cfg.Profile = "mine", "lightonocr-1" })
 	if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil || c.Profile().Name != "lightonocr-1" {
@@ -54,6 +57,7 @@ func TestConfiguredProfileStaysWithAnotherModel(t *testing.T) {
 }
 
 func TestWrongModelStays(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		models []string
@@ -66,6 +70,7 @@ func TestWrongModelStays(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			s := ocrtest.New(t, ocrtest.Models(test.models...))
 			change := func(cfg *ocr.Config) {
 				if test.change != nil {
@@ -81,6 +86,7 @@ func TestWrongModelStays(t *testing.T) {
 }
 
 func TestManyCallsAskOnce(t *testing.T) {
+	t.Parallel()
 	s := ocrtest.New(t, ocrtest.Models("other"))
 	gate := ocrtest.NewGate()
 	missing := ocrtest.Hold(gate, ocrtest.Error(404, "NotFoundError", "model", "The model does not exist."))
@@ -104,7 +110,8 @@ func TestManyCallsAskOnce(t *testing.T) {
 	}
 }
 
-func TestHealthy(t *testing.T) {
+func TestHealthyNeedsTheWantedModel(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name    string
 		prepare func(*ocrtest.Server)
@@ -121,10 +128,11 @@ func TestHealthy(t *testing.T) {
 		{"no token", nil, []ocrtest.Option{ocrtest.RequireToken("a")}, nil, false},
 		{"wrong key", nil, []ocrtest.Option{ocrtest.Key("a")}, func(cfg *ocr.Config) { cfg.APIKey = "b" }, false},
 		{"wrong path", nil, nil, func(cfg *ocr.Config) { cfg.URL += "/nowhere" }, false},
-		{"transport panics", nil, nil, func(cfg *ocr.Config) { cfg.Transport = panicTransport{} }, false},
+		{"transport panics", nil, nil, func(cfg *ocr.Config) { cfg.SetTransport(panicTransport{}) }, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			s := ocrtest.New(t, test.options...)
 			if test.prepare != nil {
 				test.prepare(s)
@@ -156,35 +164,33 @@ func ended(t *testing.T) context.Context {
 }
 
 func TestHealthyReadsOddLists(t *testing.T) {
+	t.Parallel()
 	for body, want := range map[string]bool{
 		`{"data":[{"id":"lightonai/LightOnOCR-2-1B","max_model_len":null}]}`:            true,
 		`{"data":[{"id":7},{"id":"lightonai/LightOnOCR-2-1B","max_model_len":"many"}]}`: true,
 		`{"data":null}`: false, `[]`: false, `<html>login</html>`: false, ``: false,
 	} {
-		c, err := ocr.New(ocr.Config{URL: "http://127.0.0.1:1", Transport: answering(200, body)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := c.Healthy(t.Context()); got != want {
+		if got := newClientOver(t, answering(200, body)).Healthy(t.Context()); got != want {
 			t.Errorf("%s: healthy is %v", body, got)
 		}
 	}
 }
 
-func TestWaitHealthy(t *testing.T) {
+func TestWaitHealthyAsksUntilHealthy(t *testing.T) {
+	t.Parallel()
 	s := ocrtest.New(t)
 	s.Down()
 	waits := 0
 	var longest time.Duration
 	c := newClient(t, s, func(cfg *ocr.Config) {
-		cfg.Rand = func() float64 { return 0.9999 }
-		cfg.Sleep = func(ctx context.Context, d time.Duration) error {
+		cfg.SetRand(func() float64 { return 0.9999 })
+		cfg.SetSleep(func(ctx context.Context, d time.Duration) error {
 			longest = max(longest, d)
 			if waits++; waits == 12 {
 				s.Up()
 			}
 			return ctx.Err()
-		}
+		})
 	})
 	if err := c.WaitHealthy(patience(t)); err != nil || waits != 12 || longest != 30*time.Second {
 		t.Errorf("%v after %d waits, the longest %v", err, waits, longest)
@@ -192,10 +198,11 @@ func TestWaitHealthy(t *testing.T) {
 }
 
 func TestWaitHealthyEndsWithTheContext(t *testing.T) {
+	t.Parallel()
 	s := ocrtest.New(t, ocrtest.Models("other"))
 	ctx, cancel := context.WithCancel(t.Context())
 	c := newClient(t, s, func(cfg *ocr.Config) {
-		cfg.Sleep = func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() }
+		cfg.SetSleep(func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() })
 	})
 	err := c.WaitHealthy(ctx)
 	if e := failure(t, err); e.Kind != ocr.KindCanceled || !errors.Is(err, context.Canceled) || !strings.Contains(e.Message, `"other"`) {

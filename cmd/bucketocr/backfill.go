@@ -28,7 +28,7 @@ for each image among them; a bar on a terminal lists twice.
 ` + placeText + targetText + `
 Example: bucketocr backfill gs://my-scans/2025/ --dry-run
          bucketocr backfill gs://my-scans --topic projects/my-project/topics/bucketocr-backfill
-         bucketocr backfill --local testdata/samples
+         bucketocr backfill --local examples/samples
 `
 
 func backfillFlags(fs *flag.FlagSet) action {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -15,14 +16,15 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
-// stubDoor is a function that reads nothing: it writes done into the office's records, and refuses at random.
-type stubDoor struct {
+// stubFunction is a function that reads nothing: it writes done into the office's records, and refuses at random.
+type stubFunction struct {
 	o      *office
 	server *httptest.Server
 
@@ -35,14 +37,14 @@ type stubDoor struct {
 	requests int
 }
 
-func newStubDoor(o *office) *stubDoor {
-	d := &stubDoor{o: o, rng: rand.New(rand.NewPCG(3, 4)), taken: map[string]int{}, stop: func() {}}
+func newStubFunction(o *office) *stubFunction {
+	d := &stubFunction{o: o, rng: rand.New(rand.NewPCG(3, 4)), taken: map[string]int{}, stop: func() {}}
 	d.server = httptest.NewServer(d)
 	o.t.Cleanup(d.server.Close)
 	return d
 }
 
-func (d *stubDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *stubFunction) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ce, err := cloudevents.NewEventFromHTTPRequest(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -69,14 +71,14 @@ func (d *stubDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, document.OutcomeDone)
 }
 
-func (d *stubDoor) refuses() bool {
+func (d *stubFunction) refuses() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.requests++
 	return d.refuse > 0 && d.rng.IntN(d.refuse) == 0
 }
 
-func (d *stubDoor) take(name string) {
+func (d *stubFunction) take(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.taken[name]++
@@ -121,7 +123,7 @@ func TestBackfillMany(t *testing.T) {
 			names = append(names, fmt.Sprintf("%02d/%05d.png", i%7, i))
 		}
 		o.fill(names)
-		d := newStubDoor(o)
+		d := newStubFunction(o)
 		d.refuse = n // about one in all
 		args := []string{"--to", d.server.URL}
 		if dry := o.backfillSum(t.Context(), exitGood, append(args, "--dry-run")...); dry.Chosen != int64(n) || d.requests != 0 {
@@ -160,7 +162,7 @@ func TestBackfillSays(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
 		o.fill([]string{"in/a.png", "in/b.png", "out/c.png"})
 		o.put("notes.txt", []byte("x"))
-		d := newStubDoor(o)
+		d := newStubFunction(o)
 		call := func(code int, words []string, args ...string) {
 			t.Helper()
 			o.want(code, words, append(append([]string{"backfill"}, o.source()...), args...)...)
@@ -201,20 +203,17 @@ func TestBackfillTopic(t *testing.T) {
 	c := newCloud(t)
 	const n = 25
 	for i := range n {
-		c.bucket.Put(fmt.Sprintf("%s%02d ü.png", strings.Repeat("ö", 180), i), page(20+i), "image/png", nil)
+		c.Bucket.Put(fmt.Sprintf("%s%02d ü.png", strings.Repeat("ö", 180), i), apptest.PNG(20+i), "image/png", nil)
 	}
-	s := c.start()
+	s := start(t, c)
 	pushes := gcptest.PubSub(t)
-	gcptest.NewPush(t, c.project, s.url)
-	o := &office{t: t, records: c.records, bucket: "acme-scans", env: map[string]string{"PUBSUB_EMULATOR_HOST": pushes}}
-	for _, pair := range c.env {
-		name, value, _ := strings.Cut(pair, "=")
-		o.env[name] = value
-	}
-	o.want(exitGood, []string{"published", "25"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.project+"/topics/events")
+	gcptest.NewPush(t, c.Project, s.url)
+	o := &office{t: t, records: c.Records, bucket: "acme-scans", env: maps.Clone(c.Settings)}
+	o.env["PUBSUB_EMULATOR_HOST"] = pushes
+	o.want(exitGood, []string{"published", "25"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/events")
 	done := 0
 	ctx, cancel := context.WithCancel(t.Context())
-	err := c.records.Watch(ctx, func(_ string, r *document.Record) error {
+	err := c.Records.Watch(ctx, func(_ string, r *document.Record) error {
 		if r.Status == document.StatusDone {
 			done++
 		}
@@ -226,11 +225,11 @@ func TestBackfillTopic(t *testing.T) {
 	if cancel(); err != nil || done != n {
 		t.Errorf("%d done, %v", done, err)
 	}
-	if calls := len(c.ocr.Requests()); calls != n {
+	if calls := len(c.OCR.Requests()); calls != n {
 		t.Errorf("%d OCR calls for %d objects", calls, n)
 	}
-	o.want(exitGood, []string{"done or failed already"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.project+"/topics/events")
-	c.bucket.Put("new.png", page(90), "image/png", nil)
-	o.want(exitFailed, []string{"no such topic"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.project+"/topics/nothing")
+	o.want(exitGood, []string{"done or failed already"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/events")
+	c.Bucket.Put("new.png", apptest.PNG(90), "image/png", nil)
+	o.want(exitFailed, []string{"no such topic"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/nothing")
 	o.want(exitUsage, []string{"is no topic"}, "backfill", "gs://acme-scans", "--topic", "events")
 }

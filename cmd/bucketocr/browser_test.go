@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/browsertest"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
@@ -65,33 +66,33 @@ func TestPageOverBothStores(t *testing.T) {
 			if store == "firestore" {
 				d.env["FIRESTORE_EMULATOR_HOST"], d.env["GOOGLE_CLOUD_PROJECT"] = gcptest.Firestore(t), gcptest.Project(t)
 			}
-			d.ocr.For(page(60), ocrtest.Text("# Dropped\n\n$x^2$"))
-			d.ocr.For(page(61), ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image"))
+			d.ocr.For(apptest.PNG(60), ocrtest.Text("# Dropped\n\n$x^2$"))
+			d.ocr.For(apptest.PNG(61), ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image"))
 			url := d.serving("page ", "up", "--page", "0", d.dir)
 			tab.Open(url)
 			tab.Until(`document.querySelector('#empty').innerText.includes('Drop an image')`)
 
-			dropOn(tab, "dropped.png", page(60))
+			dropOn(tab, "dropped.png", apptest.PNG(60))
 			tab.Until(statusOf("dropped.png") + ` === 'done'`)
 			tab.Click(`.row`)
 			tab.Until(`document.querySelector('.reading h1')?.textContent === 'Dropped' && document.querySelector('.reading math msup')`)
 			tab.Until(`document.querySelector('.scan img').naturalWidth === 60`)
 
-			dropOn(tab, "dropped.png", page(62))
+			dropOn(tab, "dropped.png", apptest.PNG(62))
 			tab.Until(`document.querySelector('.tray .said')?.innerText.includes('there already')`)
 			tab.Click(`.tray .choices button:nth-child(3)`)
 			dropOn(tab, "notes.txt", []byte("no image"))
 			tab.Until(`document.querySelector('.tray .wrong')?.innerText.includes('no image and no PDF')`)
 
-			dropOn(tab, "bad.png", page(61))
+			dropOn(tab, "bad.png", apptest.PNG(61))
 			tab.Until(statusOf("bad.png") + ` === 'failed'`)
 			tab.Until(`[...document.querySelectorAll('.row .note')].some((n) => n.innerText.includes('cannot read this image'))`)
-			d.ocr.For(page(61), ocrtest.Text("read after all"))
+			d.ocr.For(apptest.PNG(61), ocrtest.Text("read after all"))
 			browsertest.Eval[any](tab, `([...document.querySelectorAll('.row')].find((r) => r.dataset.status === 'failed').click(), null)`)
 			tab.Until(`document.querySelector('.view .reason')?.innerText.includes('ocr_rejected')`)
 			tab.Click(`[data-act="retry"]`)
 			tab.Until(`document.querySelector('.reading')?.innerText.includes('read after all')`)
-			if b, err := os.ReadFile(filepath.Join(d.dir, "dropped.png")); err != nil || string(b) != string(page(60)) {
+			if b, err := os.ReadFile(filepath.Join(d.dir, "dropped.png")); err != nil || string(b) != string(apptest.PNG(60)) {
 				t.Errorf("the first file: %v", err)
 			}
 		})
@@ -107,7 +108,7 @@ func TestUIOverCloud(t *testing.T) {
 	records := firestore.New(firestore.Config{Project: project, Collection: "ocr_documents", Emulator: host})
 	defer records.Close()
 	put := func(name string, change func(*document.Record)) document.Object {
-		o := document.Object{Bucket: "scans", Name: name, Generation: bucket.Put(name, page(70), "image/png", nil)}
+		o := document.Object{Bucket: "scans", Name: name, Generation: bucket.Put(name, apptest.PNG(70), "image/png", nil)}
 		_, err := document.Update(t.Context(), records, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 			r := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Pages: 1, PagesDone: 1, Attempt: 1}
 			change(r)
@@ -136,7 +137,7 @@ func TestUIOverCloud(t *testing.T) {
 // TestUIBesideUp: the page of another process over the folder in which up works.
 func TestUIBesideUp(t *testing.T) {
 	tab := browsertest.New(t, 1200, 800)
-	d := newDesk(t, map[string][]byte{"a.png": page(71)})
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(71)})
 	d.ocr.Default(ocrtest.Text("read"))
 	d.serving("done ", "up", "--page", "0", d.dir)
 	id := document.Object{Bucket: "My scans", Name: "a.png"}.ID()

@@ -15,14 +15,14 @@ import (
 	"github.com/bucketocr/bucketocr/internal/event"
 )
 
-// poster is what Eventarc is in the cloud: it posts CloudEvents to the door, over HTTP on this machine.
+// poster is what Eventarc is in the cloud: it posts CloudEvents to the handler, over HTTP on this machine.
 type poster struct {
 	url    string
 	client *http.Client
 	server *http.Server
 }
 
-func newPoster(door http.Handler) (*poster, error) {
+func newPoster(handler http.Handler) (*poster, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("no port on this machine: %w", rootCause(err))
@@ -30,13 +30,13 @@ func newPoster(door http.Handler) (*poster, error) {
 	p := &poster{
 		url:    "http://" + l.Addr().String(),
 		client: &http.Client{Transport: &http.Transport{}}, // no proxy, whatever the environment says
-		server: &http.Server{Handler: door, ReadHeaderTimeout: 10 * time.Second},
+		server: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second},
 	}
 	go p.server.Serve(l)
 	return p, nil
 }
 
-// post sends an event and returns the outcome that the door answers.
+// post sends an event and returns the outcome that it is answered with.
 func (p *poster) post(ctx context.Context, ce cloudevents.Event) (document.Outcome, error) {
 	req, err := cloudevents.NewHTTPRequestFromEvent(ctx, p.url, ce)
 	if err != nil {
@@ -49,7 +49,7 @@ func (p *poster) post(ctx context.Context, ce cloudevents.Event) (document.Outco
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1024))
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
-		return "", fmt.Errorf("the door answered %s", resp.Status)
+		return "", fmt.Errorf("the function answered %s", resp.Status)
 	}
 	return document.Outcome(strings.TrimSpace(string(body))), err
 }

@@ -15,6 +15,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
@@ -26,11 +27,11 @@ import (
 func TestRealDelivery(t *testing.T) {
 	const objects, kills = 24, 3
 	c := newCloud(t)
-	c.ocr.Default(ocrtest.Delay(300*time.Millisecond, ocrtest.TextOf(ocrtest.Hash)))
-	s := c.start()
+	c.OCR.Default(ocrtest.Delay(300*time.Millisecond, ocrtest.TextOf(ocrtest.Hash)))
+	s := start(t, c)
 	front := newFront(t)
 	front.set(s)
-	push := gcptest.NewPush(t, c.project, front.server.URL)
+	push := gcptest.NewPush(t, c.Project, front.server.URL)
 	rng := rand.New(rand.NewPCG(1, 2))
 
 	live := map[string]document.Object{}
@@ -38,8 +39,8 @@ func TestRealDelivery(t *testing.T) {
 	for n := range objects {
 		name := fmt.Sprintf("inbox/%d.png", n)
 		for range 1 + rng.IntN(2) {
-			data := page(60 + len(want)*3 + rng.IntN(3) + n)
-			o, ce := c.put(name, data)
+			data := apptest.PNG(60 + len(want)*3 + rng.IntN(3) + n)
+			o, ce := put(c, name, data)
 			live[name], want[name] = o, ocrtest.Hash(data)
 			for range 1 + rng.IntN(2) {
 				publish(t, push, ce)
@@ -47,19 +48,19 @@ func TestRealDelivery(t *testing.T) {
 		}
 	}
 	for range kills {
-		if err := c.ocr.Wait(t.Context(), answersMoreThan(c.ocr.Counts().Answers+rng.IntN(4))); err != nil {
+		if err := c.OCR.Wait(t.Context(), answersMoreThan(c.OCR.Counts().Answers+rng.IntN(4))); err != nil {
 			t.Fatal(err)
 		}
 		front.set(nil)
 		_ = s.cmd.Process.Kill()
 		_ = s.wait()
-		c.expireAll(live)
-		s = c.start()
+		expireAll(t, c, live)
+		s = start(t, c)
 		front.set(s)
 	}
-	c.waitDone(t, s, live)
+	waitDone(t, c, s, live)
 	for name, o := range live {
-		r := c.record(o)
+		r := c.Record(o)
 		if r.Generation != o.Generation || r.Text != want[name] || r.Lease != nil || !r.Due.IsZero() {
 			t.Errorf("%s: %+v", name, r)
 		}
@@ -128,22 +129,22 @@ func publish(t *testing.T, push *gcptest.Push, ce cloudevents.Event) {
 }
 
 // expireAll ends the leases of those that the killed process held, as time would.
-func (c *cloud) expireAll(objects map[string]document.Object) {
+func expireAll(t *testing.T, c *apptest.Cloud, objects map[string]document.Object) {
 	for _, o := range objects {
-		if s, err := c.records.Get(c.t.Context(), o.ID()); err == nil && s != nil && s.Lease != nil {
-			c.expire(o)
+		if s, err := c.Records.Get(t.Context(), o.ID()); err == nil && s != nil && s.Lease != nil {
+			c.Expire(o)
 		}
 	}
 }
 
 // waitDone watches until every object's living generation is done.
-func (c *cloud) waitDone(t *testing.T, s *served, live map[string]document.Object) {
+func waitDone(t *testing.T, c *apptest.Cloud, s *served, live map[string]document.Object) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	all := errors.New("all done")
 	done := map[string]bool{}
-	err := c.records.Watch(ctx, func(_ string, r *document.Record) error {
+	err := c.Records.Watch(ctx, func(_ string, r *document.Record) error {
 		done[r.Name] = r.Status == document.StatusDone && r.Generation == live[r.Name].Generation
 		for name := range live {
 			if !done[name] {

@@ -15,7 +15,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/local/folder"
-	darkroom "github.com/bucketocr/bucketocr/internal/page"
+	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
@@ -23,7 +23,7 @@ import (
 const pagePort = "7275"
 
 // pageLimits bound the page images that the live page makes for a person, whatever the function's own limits are.
-var pageLimits = darkroom.Limits{MaxBytes: 512 << 20, MaxPixels: 120e6, MaxPages: 20_000}
+var pageLimits = pageimage.Limits{MaxBytes: 512 << 20, MaxPixels: 120e6, MaxPages: 20_000}
 
 // livePage is the page while it is served.
 type livePage struct {

@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	pageimage "github.com/bucketocr/bucketocr/internal/page"
 )
 
 // Exit codes of all commands.
@@ -43,6 +45,7 @@ func commands() []command {
 }
 
 func main() {
+	pageimage.ServeIfDecoder()
 	os.Exit(run(untilSignal(), system{os.Stdout, os.Stderr, os.LookupEnv, platformBackoff}, os.Args[1:]))
 }
 

@@ -1,6 +1,6 @@
 //go:build !race
 
-// The PDF engine takes minutes to compile under the race detector; what runs beside it there is tested in internal/pipeline.
+// The PDF engine takes minutes to compile under the race detector; what runs beside it there is tested in internal/worker.
 
 package main
 
@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page/heif"
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
@@ -20,7 +21,7 @@ import (
 
 // book is a PDF of n pages; each says its number.
 func book(n int) []byte {
-	var leaves []pagetest.Leaf
+	var leaves []pagetest.PDFPage
 	for i := range n {
 		leaves = append(leaves, pagetest.Text(fmt.Sprintf("This is page %d of %d.", i+1, n), "Nothing else is on it."))
 	}
@@ -52,10 +53,10 @@ func resident(pid int) (parent, child int) {
 func TestBookKilledThreeTimes(t *testing.T) {
 	const pages, inFlight = 300, 4
 	c := newCloud(t)
-	c.ocr.Default(ocrtest.Text("read"))
-	o, ce := c.put("book.pdf", book(pages))
+	c.OCR.Default(ocrtest.Text("read"))
+	o, ce := put(c, "book.pdf", book(pages))
 	for kill, at := range []int{60, 140, 220, pages} {
-		s := c.start()
+		s := start(t, c)
 		answer := make(chan string, 1)
 		go func() { _, out := s.post(ce); answer <- out }()
 		if at == pages {
@@ -69,31 +70,31 @@ func TestBookKilledThreeTimes(t *testing.T) {
 			}
 			break
 		}
-		if err := c.ocr.Wait(t.Context(), func(n ocrtest.Counts) bool { return n.Requests >= at }); err != nil {
+		if err := c.OCR.Wait(t.Context(), func(n ocrtest.Counts) bool { return n.Requests >= at }); err != nil {
 			t.Fatal(err)
 		}
 		_ = s.cmd.Process.Kill()
 		<-answer
 		_ = s.wait()
-		r := c.record(o)
+		r := c.Record(o)
 		if r.Status != document.StatusProcessing || r.Pages != pages || r.PagesDone < at-inFlight*(kill+2) || r.PagesDone > at {
 			t.Errorf("killed after %d requests: %s, %d of %d pages", at, r.Status, r.PagesDone, r.Pages)
 		}
-		c.expire(o)
+		c.Expire(o)
 	}
-	r := c.record(o)
+	r := c.Record(o)
 	if want := strings.TrimSuffix(strings.Repeat("read\n\f\n", pages), "\n\f\n"); r.Status != document.StatusDone || r.PagesDone != pages ||
 		r.Text != want || r.Attempt != 4 || len(r.Warnings) > 0 {
 		t.Errorf("%s, %d pages, attempt %d, %v, %d bytes", r.Status, r.PagesDone, r.Attempt, r.Warnings, len(r.Text))
 	}
-	images, twice := c.ocr.Images(), 0
+	images, twice := c.OCR.Images(), 0
 	for _, n := range images {
 		twice += n - 1
 	}
 	if len(images) != pages || twice > 3*inFlight {
 		t.Errorf("%d different images, %d of them sent again", len(images), twice)
 	}
-	stored, err := c.records.Pages(t.Context(), o.ID(), o.Generation)
+	stored, err := c.Records.Pages(t.Context(), o.ID(), o.Generation)
 	if err != nil || len(stored) != pages || stored[299].Page != pages || max(stored[0].Width, stored[0].Height) != 1540 {
 		t.Errorf("%d pages, %v", len(stored), err)
 	}
@@ -101,7 +102,7 @@ func TestBookKilledThreeTimes(t *testing.T) {
 
 // TestUpTakesAll: files of every kind become text, and what was done to each page is shown.
 func TestUpTakesAll(t *testing.T) {
-	files := map[string][]byte{"book.pdf": book(2), "a.png": page(50)}
+	files := map[string][]byte{"book.pdf": book(2), "a.png": apptest.PNG(50)}
 	for _, name := range []string{"bw-gopher_ccittGroup4.tiff", "video-001.bmp", "video-005.gray.gif", "video-001.lossy.webp", "colour.avif",
 		"colour.heic", "video-001.cmyk.jpeg"} {
 		data, err := os.ReadFile("../../internal/page/testdata/" + name)

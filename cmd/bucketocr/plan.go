@@ -14,7 +14,7 @@ import (
 
 const planHelp = `Reckons, on paper alone, what a load needs and takes: instances and concurrency as deploy.sh names them, backlog, GPU and
 function seconds, document reads and writes for 1,000 pages, and money for every price that deploy/figures.json holds. It
-asks nobody. What is not known is left out, never guessed: how fast your GPU reads has to be measured (gpu/README.md).
+asks nobody. What is not known is left out, never guessed: how fast your GPU reads has to be measured (deploy/gpu/README.md).
 
 Example: bucketocr plan --gpu nvidia-l4 --pages-per-second 1.5 --pages-per-hour 10000 --burst 50000
 

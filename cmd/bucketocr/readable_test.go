@@ -59,10 +59,7 @@ func TestReadable(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds localocr")
 	}
-	sheet, err := pagetest.Sheet(46, printed...) // 11 pt at 300 DPI
-	if err != nil {
-		t.Fatal(err)
-	}
+	sheet := pagetest.Sheet(46, printed...) // 11 pt at 300 DPI
 	var bits, colour bytes.Buffer
 	if err := png.Encode(&bits, bilevel(sheet)); err != nil {
 		t.Fatal(err)

@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
-	pagelimits "github.com/bucketocr/bucketocr/internal/page"
+	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr"
 )
@@ -42,18 +43,21 @@ func (r *reader) ExtractText(_ context.Context, img ocr.Image) (ocr.Result, erro
 	return ocr.Result{Text: "read again", Model: "m2"}, nil
 }
 
-// sweepAll has the pipeline take what is due, over the office's records and a bucket that holds the same objects.
+// sweepAll has a worker take what is due, over the office's records and a bucket that holds the same objects.
 func (o *office) sweepAll(bucket *documenttest.Bucket, r *reader) {
 	o.t.Helper()
-	p := worker.New(worker.Options{
+	p, err := worker.New(worker.Options{
 		Objects: bucket, Records: o.records, OCR: r, Log: slog.New(slog.DiscardHandler),
 		Rules: document.Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
-		Limits:         pagelimits.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},
+		Limits:         pageimage.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},
 		OCRConcurrency: 1, MemoryBudget: 64 << 20, ProcessTimeout: 8 * time.Minute, NewID: newLeaseID(),
 	})
-	if err := p.Sweep(o.t.Context()); err != nil {
+	if err != nil {
 		o.t.Fatal(err)
+	}
+	if s := p.Sweep(o.t.Context()); s.Fault.Code != "" {
+		o.t.Fatal(s.Fault.Message)
 	}
 }
 
@@ -75,7 +79,7 @@ func TestRetryMany(t *testing.T) {
 		bucket, r := documenttest.NewBucket(), &reader{reads: map[string]int{}}
 		add := func(name string, s document.Status) {
 			rec := o.record(name, s)
-			rec.Generation = bucket.Put(name, page(20+len(r.reads))).Generation
+			rec.Generation = bucket.Put(name, apptest.PNG(20+len(r.reads))).Generation
 			o.write(rec)
 		}
 		for i := range failed {
@@ -140,7 +144,7 @@ func (o *office) retrialSum(args ...string) retrialSum {
 // TestRetrySelects: by code, name, age, warning, model, object; and no more than the limit.
 func TestRetrySelects(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
-		gen := o.put("in/cut.png", page(21)).Generation
+		gen := o.put("in/cut.png", apptest.PNG(21)).Generation
 		o.write(o.record("in/a.png", document.StatusFailed))
 		o.write(o.record("in/b.png", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeCorrupt }))
 		o.write(o.record("out/c.png", document.StatusFailed))

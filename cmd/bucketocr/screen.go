@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
 // firstLines is how many lines of a text a summary shows.
@@ -55,11 +57,39 @@ func (s *screen) show(ctx context.Context, r *document.Record) error {
 	return err
 }
 
-// made says what was done to make a page.
-func (s *screen) made(o document.Object, n int, how string) {
+// pageLines shows on the screen what was done to make each page, and passes the log on.
+type pageLines struct {
+	slog.Handler
+	screen *screen
+}
+
+// Enabled lets the lines about pages pass whatever the level of the log is.
+func (h pageLines) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h pageLines) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == worker.PageMade {
+		said := map[string]string{}
+		r.Attrs(func(a slog.Attr) bool { said[a.Key] = a.Value.String(); return true })
+		h.screen.print(fmt.Sprintf("%s  %-11s %s  %s\n", time.Now().Format(time.TimeOnly), "page "+said["page"], plain(said["name"]), said["how"]))
+	}
+	if !h.Handler.Enabled(ctx, r.Level) {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h pageLines) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return pageLines{h.Handler.WithAttrs(attrs), h.screen}
+}
+
+func (h pageLines) WithGroup(name string) slog.Handler {
+	return pageLines{h.Handler.WithGroup(name), h.screen}
+}
+
+func (s *screen) print(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintf(s.u.sys.stdout, "%s  %-11s %s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf("page %d", n), plain(o.Name), how)
+	fmt.Fprint(s.u.sys.stdout, line)
 }
 
 // short is a path as seen from the folder that the user named.

@@ -6,11 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
-	"github.com/bucketocr/bucketocr"
+	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/config"
 )
 
@@ -31,56 +33,60 @@ func serve(ctx context.Context, sys system, args []string) int {
 	if len(args) > 0 {
 		return complain(sys, "serve", fmt.Errorf("unknown argument %q", args[0]))
 	}
-	if target, ok := sys.lookup("FUNCTION_TARGET"); ok && target != "" && target != bucketocr.Target {
-		return complain(sys, "serve", fmt.Errorf("FUNCTION_TARGET is %q, and the only function is %s", target, bucketocr.Target))
+	cfg, err := config.Load(sys.lookup)
+	if err != nil {
+		return cannotServe(sys, err)
 	}
-	if err := bucketocr.Setup(sys.lookup, sys.stderr); err != nil {
-		fmt.Fprintf(sys.stderr, "bucketocr serve cannot start:\n%v\n", err)
-		return exitUsage
+	if cfg.FunctionTarget != app.Target {
+		return complain(sys, "serve", fmt.Errorf("FUNCTION_TARGET is %q, and the only function is %s", cfg.FunctionTarget, app.Target))
+	}
+	handler, err := app.Setup(cfg, sys.stderr)
+	if err != nil {
+		return cannotServe(sys, err)
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- listen(sys) }()
+	go func() { failed <- listen(sys, cfg.Port, handler) }()
 	select {
 	case err := <-failed:
 		fmt.Fprintf(sys.stderr, "bucketocr serve: %v\n", err)
 		return exitFailed
 	case <-ctx.Done():
-		bucketocr.Drain()
+		handler.Shutdown()
 		return stoppedCode(ctx)
 	}
 }
 
-// listen serves until it fails. The framework reads its target from the environment, offers no way to stop it and does
-// not say on which port it listens: port 0 is therefore made a real one first.
-func listen(sys system) error {
-	if _, ok := sys.lookup("FUNCTION_TARGET"); !ok {
-		if err := os.Setenv("FUNCTION_TARGET", bucketocr.Target); err != nil {
-			return err
-		}
+func cannotServe(sys system, err error) int {
+	fmt.Fprintf(sys.stderr, "bucketocr serve cannot start:\n%v\n", err)
+	return exitUsage
+}
+
+// listen serves the handler until that fails. The framework reads its target from the environment, offers no way to stop it and
+// does not say on which port it listens: port 0 is therefore made a real one first.
+func listen(sys system, port int, handler http.Handler) error {
+	functions.HTTP(app.Target, handler.ServeHTTP)
+	if err := os.Setenv("FUNCTION_TARGET", app.Target); err != nil {
+		return err
 	}
-	port, err := freePort(sys)
+	free, err := freePort(port)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(sys.stdout, "listening on port %s\n", port)
-	return funcframework.StartHostPort("", port)
+	fmt.Fprintf(sys.stdout, "listening on port %s\n", free)
+	return funcframework.StartHostPort("", free)
 }
 
-// freePort is $PORT if nobody listens there.
-func freePort(sys system) (string, error) {
-	port, ok := sys.lookup("PORT")
-	if !ok || port == "" {
-		port = "8080"
-	}
-	l, err := net.Listen("tcp", ":"+port)
+// freePort returns the port, or any free one for 0, unless something listens there.
+func freePort(port int) (string, error) {
+	l, err := net.Listen("tcp", fmt.Sprint(":", port))
 	if err != nil {
-		return "", fmt.Errorf("port %s cannot be listened on: %w", port, rootCause(err))
+		return "", fmt.Errorf("port %d cannot be listened on: %w", port, rootCause(err))
 	}
-	_, port, err = net.SplitHostPort(l.Addr().String())
-	return port, errors.Join(err, l.Close())
+	_, free, err := net.SplitHostPort(l.Addr().String())
+	return free, errors.Join(err, l.Close())
 }
 
-// rootCause is what an operating system's error comes down to, without the call it came from.
+// rootCause returns the innermost error: what the operating system said, without the call that it said it to.
 func rootCause(err error) error {
 	for {
 		inner := errors.Unwrap(err)
@@ -91,7 +97,7 @@ func rootCause(err error) error {
 	}
 }
 
-// variables is the table of DESIGN 6, for --help.
+// variables returns the table of all variables, for --help.
 func variables() string {
 	var out string
 	for _, v := range config.Variables() {

@@ -17,7 +17,7 @@ const showHelp = `Shows the document of one object, named as gs://BUCKET/NAME or
 Exits with 1 where there is none, or where --text is asked for and there is no text.
 ` + placeText + `
 Example: bucketocr show gs://my-scans/inbox/a.png
-         bucketocr show --local testdata/samples --text lion-1912.png
+         bucketocr show --local examples/samples --text lion-1912.png
 `
 
 func showFlags(fs *flag.FlagSet) action {

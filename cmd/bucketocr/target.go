@@ -13,6 +13,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // targetText is the part about it of a command's help.
@@ -49,10 +50,10 @@ func (t *target) address(sys system, p *place) (string, error) {
 		return t.to, nil
 	}
 	if p.bucket != "" { // a function in the cloud knows nothing of a folder, so FUNCTION_URL is not meant
-		if !answers(p.door) { // an up that was killed leaves its address behind
+		if !answers(p.endpoint) { // an up that was killed leaves its address behind
 			return "", errors.New("bucketocr up does not run in this folder: start it, or say --to URL")
 		}
-		return p.door, nil
+		return p.endpoint, nil
 	}
 	if address, _ := sys.lookup("FUNCTION_URL"); address != "" {
 		return address, nil
@@ -76,7 +77,7 @@ func answers(address string) bool {
 // idToken is the source of ID tokens for the function; nil where none is wanted.
 func idToken(sys system, address string) func(context.Context) (string, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && backfill.OnThisMachine(u) {
+	if err != nil || u.Scheme != "https" && ocr.IsLoopback(u) {
 		return nil
 	}
 	if token, ok := sys.lookup("ID_TOKEN"); ok && token != "" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
+	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
@@ -46,9 +47,11 @@ func uiFlags(fs *flag.FlagSet) action {
 
 // serveUI shows a place until somebody stops it.
 func serveUI(ctx context.Context, sys system, p *place, listen string, newest int) int {
+	limits := pageLimits
+	limits.Decoder = pageimage.NewDecoder()
 	c := ui.Config{
 		Watch: p.records.Watch, Records: p.records, Images: p.objects,
-		Retry: pageRetry{p.records, onPage(sys)}, Place: p.where, Limits: pageLimits,
+		Retry: pageRetry{p.records, onPage(sys)}, Place: p.where, Limits: limits,
 		Log: slog.New(slog.NewTextHandler(sys.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	}
 	if cloud, ok := p.records.(*firestore.Store); ok && newest > 0 {

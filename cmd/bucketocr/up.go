@@ -13,12 +13,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bucketocr/bucketocr"
+	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
 	"github.com/bucketocr/bucketocr/internal/local"
 	"github.com/bucketocr/bucketocr/internal/local/folder"
+	pageimage "github.com/bucketocr/bucketocr/internal/page"
 )
 
 const upHelp = `Takes the folder DIR (default ./inbox, made if missing) as a bucket: what lies in it and what is dropped into it later is
@@ -31,7 +32,7 @@ Firestore's emulator where FIRESTORE_EMULATOR_HOST is set. The other variables o
 RETRY_WINDOW is 5m unless it is set. An image that failed is tried again when its file changes (touch it), or when
 bucketocr retry --local DIR asks for it.
 
-Example: bucketocr up --once testdata/samples
+Example: bucketocr up --once examples/samples
 `
 
 // onceWindow is RETRY_WINDOW's default with --once: a person waits for it.
@@ -58,7 +59,7 @@ func up(ctx context.Context, sys system, args []string, once bool, pageAt string
 	if len(args) > 1 {
 		return complain(sys, "up", fmt.Errorf("one folder, not %q as well", args[1]))
 	}
-	u := &upRun{sys: sys, dir: dir, once: once, pageAt: pageAt}
+	u := &upRun{sys: sys, dir: dir, once: once, pageAt: pageAt, decoder: pageimage.NewDecoder()}
 	code, err := u.run(ctx)
 	if err != nil {
 		fmt.Fprintf(sys.stderr, "bucketocr up: %v\n", err)
@@ -66,7 +67,7 @@ func up(ctx context.Context, sys system, args []string, once bool, pageAt string
 	return code
 }
 
-// upRun is one local run: the bucket, its records, the door, and what watches over them.
+// upRun is one local run: the bucket, its records, the handler, and what watches over them.
 type upRun struct {
 	sys     system
 	dir     string
@@ -77,10 +78,11 @@ type upRun struct {
 	local   *local.Directory
 	bucket  *folder.Bucket // local's
 	records records
-	door    *bucketocr.Door
+	handler *app.Handler
 	poster  *poster
 	log     *slog.Logger
 	screen  *screen
+	decoder *pageimage.Decoder
 	posting atomic.Int64 // deliveries under way
 }
 
@@ -128,13 +130,13 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	if err := u.wire(cfg, logs); err != nil {
 		return exitUsage, fmt.Errorf("wrong settings:\n%w", err)
 	}
-	if u.poster, err = newPoster(u.door); err != nil {
+	if u.poster, err = newPoster(u.handler); err != nil {
 		return exitFailed, err
 	}
-	if err := os.WriteFile(doorFile(u.dir), []byte(u.poster.url+"\n"), 0o666); err != nil { // for backfill and retry --now
+	if err := os.WriteFile(endpointFile(u.dir), []byte(u.poster.url+"\n"), 0o666); err != nil { // for backfill and retry --now
 		return exitFailed, err
 	}
-	defer os.Remove(doorFile(u.dir))
+	defer os.Remove(endpointFile(u.dir))
 	u.startPage(ctx, cfg)
 	defer u.closePage() // before the folder is let go
 	u.introduce(cfg, service)
@@ -172,19 +174,15 @@ func (u *upRun) settings(service *ocrService) func(string) (string, bool) {
 	}
 }
 
-// wire makes the door over the folder and its records.
+// wire makes the handler over the folder and its records.
 func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	u.records = u.local.Records
 	if cfg.FirestoreEmulatorHost != "" {
 		u.records = firestoreRecords(cfg)
 	}
-	tokens := idtoken.New()
-	world := bucketocr.World{
-		Objects: u.bucket, Records: u.records, Token: tokens.Token, Forget: tokens.Forget, Redeliver: u.sys.backoff,
-		PageMade: func(o document.Object, n int, how string) { u.screen.made(o, n, how) },
-	}
-	u.log = slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}))
-	u.door, err = bucketocr.New(cfg, world, u.log)
+	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
+	u.handler, err = app.New(cfg, app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
+		app.WithRetryDelay(u.sys.backoff))
 	return err
 }
 
@@ -199,7 +197,7 @@ func (u *upRun) introduce(cfg config.Config, service *ocrService) {
 	if cfg.FirestoreEmulatorHost != "" {
 		store = whereRecords(cfg)
 	}
-	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\ndoor     %s\n",
+	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\nendpoint %s\n",
 		u.dir, store, filepath.Join(u.dir, ".bucketocr", "text"), filepath.Join(u.dir, ".bucketocr", "log.jsonl"),
 		service.describe(), u.poster.url)
 	if u.page != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
@@ -119,9 +120,9 @@ func want(t *testing.T, out *output, texts ...string) {
 // TestUpOnce: every image gets its text, what is no image is passed over, and a second run redoes nothing but says it all
 // again.
 func TestUpOnce(t *testing.T) {
-	d := newDesk(t, map[string][]byte{"a.png": page(50), "deep/er/b.png": page(51), "README.md": []byte("no image"), ".hidden.png": page(52)})
-	d.ocr.For(page(50), ocrtest.Text("first line\n\nsecond line"))
-	d.ocr.For(page(51), ocrtest.Blank())
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "deep/er/b.png": apptest.PNG(51), "README.md": []byte("no image"), ".hidden.png": apptest.PNG(52)})
+	d.ocr.For(apptest.PNG(50), ocrtest.Text("first line\n\nsecond line"))
+	d.ocr.For(apptest.PNG(51), ocrtest.Blank())
 	for round := range 2 {
 		code, out := d.up(t.Context(), "--once")
 		if code != exitGood {
@@ -141,17 +142,17 @@ func TestUpOnce(t *testing.T) {
 	if n := d.ocr.Counts().Requests; n != 2 {
 		t.Errorf("%d requests for two images", n)
 	}
-	d.drop("a.png", page(53))
-	d.ocr.For(page(53), ocrtest.Text("changed"))
+	d.drop("a.png", apptest.PNG(53))
+	d.ocr.For(apptest.PNG(53), ocrtest.Text("changed"))
 	if code, out := d.up(t.Context(), "--once"); code != exitGood || d.text("a.png") != "changed\n" || d.ocr.Counts().Requests != 3 {
 		t.Errorf("after a change: %d\n%s", code, out)
 	}
 }
 
 func TestUpOnceFails(t *testing.T) {
-	cut := page(51)
+	cut := apptest.PNG(51)
 	cut = cut[:bytes.Index(cut, []byte("IDAT"))+6]
-	d := newDesk(t, map[string][]byte{"a.png": page(50), "broken.png": []byte("this is a text that calls itself a picture"),
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "broken.png": []byte("this is a text that calls itself a picture"),
 		"cut.png": cut})
 	code, out := d.up(t.Context(), "--once")
 	if code != exitFailed {
@@ -165,7 +166,7 @@ func TestUpOnceFails(t *testing.T) {
 
 // TestUpRedelivers: a service that is down for a while costs a try, not the text; the local sweep is the redelivery.
 func TestUpRedelivers(t *testing.T) {
-	d := newDesk(t, map[string][]byte{"a.png": page(50)})
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	d.ocr.Next(ocrtest.Platform(403))
 	d.ocr.Default(ocrtest.Text("whole"))
 	ctx, stop := context.WithCancelCause(t.Context())
@@ -193,8 +194,8 @@ func TestUpCtrlC(t *testing.T) {
 	out := newOutput()
 	code := make(chan int)
 	go func() { code <- d.upTo(ctx, out) }()
-	out.until(t, "door")
-	d.drop("dropped.png", page(50))
+	out.until(t, "endpoint")
+	d.drop("dropped.png", apptest.PNG(50))
 	if err := gate.Wait(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +216,7 @@ func TestUpCtrlC(t *testing.T) {
 
 // TestUpKilled: what a killed run left is taken up by the next one at once.
 func TestUpKilled(t *testing.T) {
-	d := newDesk(t, map[string][]byte{"a.png": page(50)})
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	gate := ocrtest.NewGate()
 	d.ocr.Next(ocrtest.Hold(gate, ocrtest.Text("never")))
 	d.ocr.Default(ocrtest.Text("read"))
@@ -241,7 +242,7 @@ func TestUpKilled(t *testing.T) {
 
 // TestUpWithFirestore: the documents go to the emulator where there is one.
 func TestUpWithFirestore(t *testing.T) {
-	d := newDesk(t, map[string][]byte{"a.png": page(50)})
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	host, project := gcptest.Firestore(t), gcptest.Project(t)
 	d.env["FIRESTORE_EMULATOR_HOST"], d.env["GOOGLE_CLOUD_PROJECT"] = host, project
 	d.ocr.Default(ocrtest.Text("read"))

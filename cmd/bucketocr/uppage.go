@@ -29,6 +29,7 @@ func (u *upRun) startPage(ctx context.Context, cfg config.Config) {
 		return
 	}
 	limits := pageLimits
+	limits.Decoder = u.decoder
 	limits.MaxBytes, limits.MaxPixels, limits.MaxPages = cfg.MaxBytes, cfg.MaxPixels, cfg.MaxPages
 	u.page = servePage(context.WithoutCancel(ctx), u.pageOn, u.pageAt, ui.Config{
 		Watch: u.watchFolder, Records: u.records, Images: u.bucket,

@@ -53,14 +53,14 @@ func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
 	return u.finish(ctx, errors.Join(err, <-watching))
 }
 
-// drain lets what is in hand finish, or has it released, and closes the door.
+// drain lets running deliveries finish or releases them, and stops the server.
 func (u *upRun) drain(ctx context.Context, stopped bool) {
 	if stopped {
 		fmt.Fprintln(u.sys.stdout, "stopping: what is in hand is finished or put back (Ctrl-C again ends at once)")
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
-	if err := errors.Join(u.door.Drain(ctx), u.poster.server.Shutdown(ctx)); err != nil {
+	if err := errors.Join(u.handler.Drain(ctx), u.poster.server.Shutdown(ctx)); err != nil {
 		fmt.Fprintln(u.sys.stderr, "bucketocr up: not all could be put back: the next run takes it up")
 	}
 }

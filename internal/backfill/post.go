@@ -15,6 +15,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // answerTime is how long the function may take: longer than the platform lets it.
@@ -38,8 +39,10 @@ func NewPoster(address string, token func(context.Context) (string, error)) (*Po
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
 		return nil, fmt.Errorf("%.100q is no address of a function: https://... is wanted", address)
 	}
-	if u.Scheme == "http" && token != nil && !OnThisMachine(u) {
-		return nil, fmt.Errorf("%.100q would carry the ID token in the open: https://... is wanted", address)
+	if token != nil {
+		if err := ocr.CheckTokenURL(u); err != nil {
+			return nil, fmt.Errorf("%.100q %w", address, err)
+		}
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 64
@@ -47,12 +50,6 @@ func NewPoster(address string, token func(context.Context) (string, error)) (*Po
 		Timeout: answerTime, Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token stays here
 	}}, nil
-}
-
-// OnThisMachine tells whether an address leads to the machine itself.
-func OnThisMachine(u *url.URL) bool {
-	host := u.Hostname()
-	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
 // Batch is 1.

@@ -149,7 +149,7 @@ func TestNewPoster(t *testing.T) {
 	token := func(context.Context) (string, error) { return "", nil }
 	for address, bad := range map[string]bool{
 		"": true, "f.run.app": true, "ftp://x": true, "https://u:p@x": true, "http://f.run.app": true,
-		"https://f.run.app": false, "http://127.0.0.1:8080": false, "http://localhost:1/path": false,
+		"https://f.run.app": false, "http://127.0.0.1:8080": false, "http://localhost:1/path": false, "http://127.0.0.2:8080": false,
 	} {
 		if _, err := NewPoster(address, token); (err != nil) != bad {
 			t.Errorf("%q: %v", address, err)

@@ -1,9 +1,9 @@
 // Package config is everything that can be set: one struct, read once from a lookup, every problem reported at once.
 //
-// The variables, their defaults and limits stand in one table (variables.go), which the loader works through and
+// The variables, their defaults and limits are in one table (variables.go), which the loader works through and
 // [Variables] hands to the README's test and to "serve --help". Nothing else of the program reads the environment, but for
-// the door (K_SERVICE: whether this is Cloud Run at all), Google's clients, whose usual four are in the table as well, and
-// OpenTelemetry's, which knows more of its own (headers, certificates, time-outs, sizes of batches).
+// the root package (K_SERVICE: whether this is Cloud Run at all), the runtime (GOMEMLIMIT), Google's clients, whose usual four
+// are in the table as well, and OpenTelemetry's, which knows more of its own (headers, certificates, time-outs, sizes of batches).
 package config
 
 import (
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // Config is how one process is set up. It is read at start and never changes.
@@ -53,11 +54,8 @@ type Config struct {
 
 	Telemetry Telemetry // OpenTelemetry; default none
 
-	// Read by Google's clients from the environment. They are here so that a start can say where it talks to.
-	StorageEmulatorHost    string // host:port or a URL; default none
-	FirestoreEmulatorHost  string // host:port; default none
-	MetadataHost           string // GCE_METADATA_HOST, host or host:port; default none
-	ApplicationCredentials string // GOOGLE_APPLICATION_CREDENTIALS, a file; default none
+	StorageEmulatorHost   string // host:port or a URL; default none
+	FirestoreEmulatorHost string // host:port; default none
 }
 
 // Auth is how we show the OCR service who we are.
@@ -74,8 +72,8 @@ type Mode string
 
 // The modes of OCR_MODE.
 const (
-	Plain  Mode = "plain"
-	Layout Mode = "layout" // blocks with their place on the page
+	Plain  Mode = ocr.ModePlain
+	Layout Mode = ocr.ModeLayout // blocks with their place on the page
 )
 
 // OnDelete is what happens to a document when its object is deleted.

@@ -88,7 +88,7 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// Every field of Config hangs on a variable, and every variable on a field.
+// Every field of Config has a variable, and every variable a field, but for the two that only Google's clients use.
 func TestEveryFieldIsSet(t *testing.T) {
 	c, err := load(from(
 		"OCR_URL", "http://ocr.example/x", "OCR_AUDIENCE", "a", "OCR_AUTH", "none", "OCR_API_KEY", "k", "OCR_MODEL", "m",
@@ -113,7 +113,7 @@ func TestEveryFieldIsSet(t *testing.T) {
 		FirestoreDatabase: "docs", FirestoreCollection: "c", MaxBytes: 2048, MaxPixels: 3, MaxPages: 4,
 		MemoryBudget: 20 << 20, Memory: gib, MaxAttempts: 6, MaxDoubts: 7, RetryWindow: 2 * time.Minute, ProcessTimeout: 3 * time.Second,
 		ServiceTimeout: 4 * time.Second, OnDelete: Erase, LogLevel: slog.LevelError, Port: 9, FunctionTarget: "F",
-		StorageEmulatorHost: "s:1", FirestoreEmulatorHost: "f:2", MetadataHost: "g", ApplicationCredentials: "/k.json",
+		StorageEmulatorHost: "s:1", FirestoreEmulatorHost: "f:2",
 		Telemetry: Telemetry{TracesURL: "http://c:1/x/v1/traces", MetricsURL: "http://c:1/x/v1/metrics", Service: "n", Function: "f",
 			Revision: "f-1", Attributes: map[string]string{"a": "b"}, Sampler: "always_off", Ratio: 0.5},
 	}); !reflect.DeepEqual(c, want) {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // Of MEMORY_BUDGET, in bytes.
@@ -19,12 +21,13 @@ const (
 func (c *Config) derive(memory int64) {
 	c.Memory = memory
 	c.Telemetry.derive()
+	address := c.ocrAddress()
 	if c.OCRAudience == "" && c.OCRURL != "" {
-		c.OCRAudience = origin(c.OCRURL)
+		c.OCRAudience = ocr.Origin(address)
 	}
 	if c.OCRAuth == "" {
 		c.OCRAuth = OIDC
-		if plainHTTP(c.OCRURL) && loopback(c.OCRURL) {
+		if address.Scheme == "http" && ocr.IsLoopback(address) {
 			c.OCRAuth = NoAuth
 		}
 	}
@@ -57,10 +60,10 @@ func (r rule) check(problems map[string]string) {
 }
 
 func (c *Config) rules(memory int64) []rule {
+	unsafe := ocr.CheckTokenURL(c.ocrAddress())
 	return []rule{
-		{[]string{"OCR_URL", "OCR_AUTH"}, c.OCRAuth == OIDC && plainHTTP(c.OCRURL) && !loopback(c.OCRURL),
-			fmt.Sprintf("%.100q would carry the ID token in the open; allowed: https, plain http to this machine, or OCR_AUTH=none",
-				c.OCRURL)},
+		{[]string{"OCR_URL", "OCR_AUTH"}, c.OCRAuth == OIDC && unsafe != nil,
+			fmt.Sprintf("%.100q %v; allowed also: OCR_AUTH=none", c.OCRURL, unsafe)},
 		before("OCR_TIMEOUT", c.OCRTimeout, "PROCESS_TIMEOUT", c.ProcessTimeout),
 		before("PROCESS_TIMEOUT", c.ProcessTimeout, "CLOUD_RUN_TIMEOUT_SECONDS", c.ServiceTimeout),
 		{[]string{"MEMORY_BUDGET"}, memory != 0 && c.MemoryBudget > memory,

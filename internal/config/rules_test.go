@@ -9,17 +9,10 @@ import (
 func TestOCRURL(t *testing.T) {
 	for _, tt := range []struct{ value, base, audience string }{
 		{"https://ocr.example", "https://ocr.example", "https://ocr.example"},
-		{"https://OCR.example/", "https://ocr.example", "https://ocr.example"},
-		{"HTTPS://ocr.example//", "https://ocr.example", "https://ocr.example"},
-		{"https://ocr.example/v1", "https://ocr.example", "https://ocr.example"},
-		{"https://ocr.example/v1/", "https://ocr.example", "https://ocr.example"},
+		{"HTTPS://OCR.example/v1/", "https://ocr.example", "https://ocr.example"},
 		{"https://ocr.example:443/v1", "https://ocr.example:443", "https://ocr.example"},
-		{"https://ocr.example:8443", "https://ocr.example:8443", "https://ocr.example:8443"},
-		{"https://ocr.example/team/ocr/v1/", "https://ocr.example/team/ocr", "https://ocr.example"},
 		{"https://ocr.example/a%2Fb/v10", "https://ocr.example/a%2Fb/v10", "https://ocr.example"},
 		{"http://127.0.0.1:80", "http://127.0.0.1:80", "http://127.0.0.1"},
-		{"http://[::1]:8000/", "http://[::1]:8000", "http://[::1]:8000"},
-		{"https://[fd00::443]", "https://[fd00::443]", "https://[fd00::443]"},
 	} {
 		c, err := load(from("OCR_URL", tt.value), 0)
 		if err != nil || c.OCRURL != tt.base || c.OCRAudience != tt.audience {
@@ -28,17 +21,14 @@ func TestOCRURL(t *testing.T) {
 	}
 }
 
+// The rules are the client's; what is shown of a value is decided here.
 func TestOCRURLInvalid(t *testing.T) {
 	for value, want := range map[string]string{
-		"ocr.example": "does not begin", "/ocr": "does not begin", "//ocr.example": "does not begin",
-		"ftp://ocr.example": "does not begin", "localhost:8000": "does not begin", "127.0.0.1:8000": "is no URL",
-		"https://": "no host", "https:ocr.example": "no host", "https:///x": "no host", "https://:443": "no host",
-		"https://ocr.example:": "proper port", "https://ocr.example:0": "proper port",
-		"https://ocr.example:65536": "proper port", "https://ocr.example:x": "is no URL", "https://a b": "is no URL",
-		"https://ocr.example/v1/chat/completions": "an endpoint", "https://ocr.example/v1/v1": "an endpoint",
-		"https://key:hush@ocr.example": "holds a user", "https://hush@ocr.example": "holds a user",
-		"https://ocr.example?key=hush": "a query", "https://ocr.example?": "a query", "https://ocr.example/#hush": "a query",
-		"key:hush@ocr.example": "does not begin", "https://ocr.example:x?key=hush": "is no URL",
+		"ocr.example": "must begin with", "https://:443": "must name a host", "https://ocr.example:0": "must have a port",
+		"https://a b": "must be a URL", "https://ocr.example/v1/chat/completions": "must be the base URL",
+		"https://key:hush@ocr.example": "must hold no user", "https://hush@ocr.example": "must hold no user",
+		"https://ocr.example?key=hush": "must hold no query", "https://ocr.example/#hush": "must hold no query",
+		"key:hush@ocr.example": "must begin with", "https://ocr.example:x?key=hush": "must be a URL",
 	} {
 		got := problemsOf(t, 0, "OCR_URL", value)
 		if len(got) != 1 || !strings.HasPrefix(got[0], "OCR_URL: ") || !strings.Contains(got[0], want) {
@@ -47,7 +37,7 @@ func TestOCRURLInvalid(t *testing.T) {
 		if strings.Contains(got[0], "hush") {
 			t.Errorf("%s: shows a password: %s", value, got[0])
 		}
-		if !strings.Contains(value, "hush") && !strings.ContainsAny(value, "?#") && !strings.Contains(got[0], quoted(value)) {
+		if !strings.Contains(value, "hush") && !strings.Contains(got[0], quoted(value)) {
 			t.Errorf("%s: does not show it: %s", value, got[0])
 		}
 	}
@@ -78,7 +68,7 @@ func TestOCRAuth(t *testing.T) {
 	} {
 		if tt.want == "" {
 			got := problemsOf(t, 0, "OCR_URL", tt.url, "OCR_AUTH", tt.auth)
-			if len(got) != 1 || !strings.HasPrefix(got[0], "OCR_URL: "+quoted(tt.url)+" would carry the ID token in the open") {
+			if len(got) != 1 || !strings.HasPrefix(got[0], "OCR_URL: "+quoted(tt.url)+" must be https, or http to this machine, to carry an ID token") {
 				t.Errorf("%s %s: %q", tt.url, tt.auth, got)
 			}
 			continue
@@ -167,25 +157,6 @@ func TestMemoryLimit(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
 		}
 	}
-}
-
-// FuzzOCRURL: what is taken is a base that is taken again as it stands, and never shows what came after @, ? or #.
-func FuzzOCRURL(f *testing.F) {
-	for _, s := range []string{"https://ocr.example/v1/", "http://[::1]:8000", "https://u:p@h?q#f", "https://h/%2e/v1//"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		base, err := parseBase(value)
-		if err != nil {
-			return
-		}
-		if again, err := parseBase(base); err != nil || again != base {
-			t.Fatalf("%q: %q, then %q, %v", value, base, again, err)
-		}
-		if strings.ContainsAny(base, "?#") || strings.HasSuffix(base, "/") || !strings.HasPrefix(base, origin(base)[:7]) {
-			t.Fatalf("%q: %q", value, base)
-		}
-	})
 }
 
 // FuzzQuantity: no panic, no overflow, and what amount writes is read back.

@@ -116,6 +116,14 @@ func collector(p *string) kind {
 	}
 }
 
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
+}
+
 // attributes reads key=value pairs as OpenTelemetry writes them.
 func attributes(p *map[string]string) kind {
 	return kind{limit: "key=value pairs apart by commas, values percent-encoded", set: func(value string) error {

@@ -2,7 +2,10 @@ package config
 
 import (
 	"math"
+	"strconv"
 	"time"
+
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // Variable describes one variable for people.
@@ -55,16 +58,16 @@ func (c *Config) ocrSettings() []setting {
 			oneOf(&c.OCRAuth, OIDC, NoAuth)},
 		{"OCR_API_KEY", "", true,
 			"vLLM's own key: it takes Authorization, the ID token moves to X-Serverless-Authorization", secret(&c.OCRAPIKey)},
-		{"OCR_MODEL", "lightonai/LightOnOCR-2-1B", false,
+		{"OCR_MODEL", ocr.DefaultModel, false,
 			"model to ask for; after a wrong-model 404 the server's only one is taken", token(&c.OCRModel)},
 		{"OCR_PROFILE", "from the model's name", true, "edge, sampling and layout of a model",
-			oneOf(&c.OCRProfile, "lightonocr-1", "lightonocr-2", "lightonocr-3-0.8b", "lightonocr-3-1b", "lightonocr-3-4b",
-				"generic")},
-		{"OCR_MODE", "plain", false, "text alone, or with blocks and their place (LightOnOCR-3)",
+			oneOf(&c.OCRProfile, ocr.ProfileNames()...)},
+		{"OCR_MODE", ocr.ModePlain, false, "text alone, or with blocks and their place (LightOnOCR-3)",
 			oneOf(&c.OCRMode, Plain, Layout)},
-		{"OCR_TIMEOUT", "120s", false, "one try, connect to last byte; less than PROCESS_TIMEOUT",
+		{"OCR_TIMEOUT", plain(ocr.DefaultTimeout), false, "one try, connect to last byte; less than PROCESS_TIMEOUT",
 			duration(&c.OCRTimeout, 100*time.Millisecond, 598*time.Second)},
-		{"OCR_MAX_TOKENS", "4096", false, "longest answer for one page", number(&c.OCRMaxTokens, "tokens", 1, 131_072)},
+		{"OCR_MAX_TOKENS", strconv.Itoa(ocr.DefaultMaxTokens), false, "longest answer for one page",
+			number(&c.OCRMaxTokens, "tokens", 1, 131_072)},
 		{"OCR_CONCURRENCY", "4", false, "pages in flight for one object", number(&c.OCRConcurrency, "pages", 1, 64)},
 		{"OCR_INSTANCE_CONCURRENCY", "8", false, "pages in flight for all objects of one instance; no less than its concurrency",
 			number(&c.OCRInstanceConcurrency, "pages", 1, 1000)},
@@ -114,14 +117,14 @@ func (c *Config) platformSettings() []setting {
 	}
 }
 
-// clientSettings are those that Google's clients read themselves.
+// clientSettings are those that Google's clients read themselves. The last two are checked and otherwise left to them.
 func (c *Config) clientSettings() []setting {
 	return []setting{
 		{"STORAGE_EMULATOR_HOST", "", true, "address of a stand-in for Cloud Storage", address(&c.StorageEmulatorHost)},
 		{"FIRESTORE_EMULATOR_HOST", "", true, "address of Firestore's emulator", hostPort(&c.FirestoreEmulatorHost)},
 		{"GCE_METADATA_HOST", "", true, "the metadata server's stand-in, read by Google's clients",
-			hostPort(&c.MetadataHost)},
+			hostPort(new(string))},
 		{"GOOGLE_APPLICATION_CREDENTIALS", "", true, "credentials file, read by Google's clients",
-			filePath(&c.ApplicationCredentials)},
+			filePath(new(string))},
 	}
 }

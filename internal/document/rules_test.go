@@ -1,7 +1,6 @@
 package document
 
 import (
-	"strings"
 	"testing"
 	"time"
 )
@@ -39,72 +38,72 @@ func finalized(generation int64) Event {
 // TestClaim is the table of claims: every status, with the same, a newer and an older generation.
 func TestClaim(t *testing.T) {
 	type want struct {
-		v                       Verdict
+		v                       Claimed
 		attempt, faults, doubts int
 		alone                   bool
 	}
 	for _, c := range []struct {
-		name   string
-		old    *Record
-		gen    int64
-		ticket Ticket
-		want   want
+		name  string
+		old   *Record
+		gen   int64
+		claim Claim
+		want  want
 	}{
-		{"nothing there", nil, 5, Ticket{}, want{v: VerdictClaimed, attempt: 1}},
+		{"nothing there", nil, 5, Claim{}, want{v: ClaimGranted, attempt: 1}},
 
-		{"same, done", record(StatusDone), 5, Ticket{}, want{v: VerdictEnded}},
-		{"same, failed", record(StatusFailed), 5, Ticket{}, want{v: VerdictEnded}},
-		{"same, marker", record(StatusDeleted), 5, Ticket{}, want{v: VerdictEnded}},
-		{"same, leased", record(StatusProcessing), 5, Ticket{}, want{v: VerdictLeased}},
-		{"same, leased, alone", record(StatusProcessing), 5, Ticket{Alone: true}, want{v: VerdictLeased}},
-		{"same, retrying", record(StatusRetrying), 5, Ticket{}, want{v: VerdictClaimed, attempt: 2}},
-		{"same, retrying after a shutdown", record(StatusRetrying, interrupted), 5, Ticket{}, want{v: VerdictClaimed, attempt: 2}},
-		{"same, retrying, budgets kept", record(StatusRetrying, faults(3), doubts(4)), 5, Ticket{},
-			want{v: VerdictClaimed, attempt: 2, faults: 3, doubts: 4}},
+		{"same, done", record(StatusDone), 5, Claim{}, want{v: ClaimEnded}},
+		{"same, failed", record(StatusFailed), 5, Claim{}, want{v: ClaimEnded}},
+		{"same, marker", record(StatusDeleted), 5, Claim{}, want{v: ClaimEnded}},
+		{"same, leased", record(StatusProcessing), 5, Claim{}, want{v: ClaimLeased}},
+		{"same, leased, alone", record(StatusProcessing), 5, Claim{Alone: true}, want{v: ClaimLeased}},
+		{"same, retrying", record(StatusRetrying), 5, Claim{}, want{v: ClaimGranted, attempt: 2}},
+		{"same, retrying after a shutdown", record(StatusRetrying, interrupted), 5, Claim{}, want{v: ClaimGranted, attempt: 2}},
+		{"same, retrying, budgets kept", record(StatusRetrying, faults(3), doubts(4)), 5, Claim{},
+			want{v: ClaimGranted, attempt: 2, faults: 3, doubts: 4}},
 
-		{"first interruption", record(StatusProcessing, expired), 5, Ticket{}, want{v: VerdictClaimed, attempt: 2, doubts: 1}},
-		{"second asks to be alone", record(StatusProcessing, expired, interrupted, doubts(1)), 5, Ticket{}, want{v: VerdictWantAlone}},
-		{"second, alone", record(StatusProcessing, expired, interrupted, doubts(1)), 5, Ticket{Alone: true},
-			want{v: VerdictClaimed, attempt: 2, doubts: 2, alone: true}},
-		{"third asks to be alone", record(StatusProcessing, expiredAlone, interrupted, doubts(2)), 5, Ticket{}, want{v: VerdictWantAlone}},
-		{"third is proven", record(StatusProcessing, expiredAlone, interrupted, doubts(2)), 5, Ticket{Alone: true},
-			want{v: VerdictClaimed, attempt: 2, faults: 1, doubts: 2, alone: true}},
-		{"last proven", record(StatusProcessing, expiredAlone, interrupted, faults(4)), 5, Ticket{},
-			want{v: VerdictExhausted, attempt: 1, faults: 5}},
-		{"last doubt", record(StatusProcessing, expired, doubts(19)), 5, Ticket{}, want{v: VerdictExhausted, attempt: 1, doubts: 20}},
-		{"a doubt is no fault", record(StatusProcessing, expired, faults(4), doubts(4)), 5, Ticket{},
-			want{v: VerdictClaimed, attempt: 2, faults: 4, doubts: 5}},
-		{"interrupted after the window", record(StatusProcessing, expired, windowOver), 5, Ticket{},
-			want{v: VerdictExhausted, attempt: 1, doubts: 1}},
+		{"first interruption", record(StatusProcessing, expired), 5, Claim{}, want{v: ClaimGranted, attempt: 2, doubts: 1}},
+		{"second asks to be alone", record(StatusProcessing, expired, interrupted, doubts(1)), 5, Claim{}, want{v: ClaimNeedsAlone}},
+		{"second, alone", record(StatusProcessing, expired, interrupted, doubts(1)), 5, Claim{Alone: true},
+			want{v: ClaimGranted, attempt: 2, doubts: 2, alone: true}},
+		{"third asks to be alone", record(StatusProcessing, expiredAlone, interrupted, doubts(2)), 5, Claim{}, want{v: ClaimNeedsAlone}},
+		{"third is proven", record(StatusProcessing, expiredAlone, interrupted, doubts(2)), 5, Claim{Alone: true},
+			want{v: ClaimGranted, attempt: 2, faults: 1, doubts: 2, alone: true}},
+		{"last proven", record(StatusProcessing, expiredAlone, interrupted, faults(4)), 5, Claim{},
+			want{v: ClaimExhausted, attempt: 1, faults: 5}},
+		{"last doubt", record(StatusProcessing, expired, doubts(19)), 5, Claim{}, want{v: ClaimExhausted, attempt: 1, doubts: 20}},
+		{"a doubt is no fault", record(StatusProcessing, expired, faults(4), doubts(4)), 5, Claim{},
+			want{v: ClaimGranted, attempt: 2, faults: 4, doubts: 5}},
+		{"interrupted after the window", record(StatusProcessing, expired, windowOver), 5, Claim{},
+			want{v: ClaimExhausted, attempt: 1, doubts: 1}},
 
-		{"newer over done", record(StatusDone), 6, Ticket{}, want{v: VerdictClaimed, attempt: 1}},
-		{"newer over failed", record(StatusFailed, faults(5)), 6, Ticket{}, want{v: VerdictClaimed, attempt: 1}},
-		{"newer over a lease", record(StatusProcessing), 6, Ticket{}, want{v: VerdictClaimed, attempt: 1}},
-		{"newer over retrying", record(StatusRetrying, faults(3), doubts(3)), 6, Ticket{}, want{v: VerdictClaimed, attempt: 1}},
-		{"newer over a marker", record(StatusDeleted), 6, Ticket{}, want{v: VerdictClaimed, attempt: 1}},
+		{"newer over done", record(StatusDone), 6, Claim{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over failed", record(StatusFailed, faults(5)), 6, Claim{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over a lease", record(StatusProcessing), 6, Claim{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over retrying", record(StatusRetrying, faults(3), doubts(3)), 6, Claim{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over a marker", record(StatusDeleted), 6, Claim{}, want{v: ClaimGranted, attempt: 1}},
 
-		{"older under done", record(StatusDone), 4, Ticket{}, want{v: VerdictOlder}},
-		{"older under failed", record(StatusFailed), 4, Ticket{}, want{v: VerdictOlder}},
-		{"older under a lease", record(StatusProcessing), 4, Ticket{}, want{v: VerdictOlder}},
-		{"older under retrying", record(StatusRetrying), 4, Ticket{}, want{v: VerdictOlder}},
-		{"older under a marker", record(StatusDeleted), 4, Ticket{}, want{v: VerdictOlder}},
-		{"lower number, but it lives", record(StatusDone), 4, Ticket{Beaten: 5}, want{v: VerdictClaimed, attempt: 1}},
-		{"lower number, lives, under a lease", record(StatusProcessing), 4, Ticket{Beaten: 5}, want{v: VerdictClaimed, attempt: 1}},
+		{"older under done", record(StatusDone), 4, Claim{}, want{v: ClaimOlder}},
+		{"older under failed", record(StatusFailed), 4, Claim{}, want{v: ClaimOlder}},
+		{"older under a lease", record(StatusProcessing), 4, Claim{}, want{v: ClaimOlder}},
+		{"older under retrying", record(StatusRetrying), 4, Claim{}, want{v: ClaimOlder}},
+		{"older under a marker", record(StatusDeleted), 4, Claim{}, want{v: ClaimOlder}},
+		{"lower number, but it lives", record(StatusDone), 4, Claim{Beaten: 5}, want{v: ClaimGranted, attempt: 1}},
+		{"lower number, lives, under a lease", record(StatusProcessing), 4, Claim{Beaten: 5}, want{v: ClaimGranted, attempt: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.ticket.Now, c.ticket.Lease = now, "ours"
+			c.claim.Now, c.claim.Lease = now, "ours"
 			before := ""
 			if c.old != nil {
 				before = dump(c.old)
 			}
-			ch, v := rules.Claim(c.old, finalized(c.gen), c.ticket)
+			ch, v := rules.Claim(c.old, finalized(c.gen), c.claim)
 			if v != c.want.v {
 				t.Fatalf("verdict %q, want %q", v, c.want.v)
 			}
 			if c.old != nil && dump(c.old) != before {
 				t.Error("the old record was changed")
 			}
-			writes := v == VerdictClaimed || v == VerdictExhausted
+			writes := v == ClaimGranted || v == ClaimExhausted
 			if (ch != nil) != writes {
 				t.Fatalf("change %v with verdict %q", ch, v)
 			}
@@ -116,7 +115,7 @@ func TestClaim(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			checkShape(t, ch.Record)
-			if v == VerdictClaimed && (ch.Record.Generation != c.gen || !ch.Record.Lease.Expires.Equal(now.Add(LeaseTime))) {
+			if v == ClaimGranted && (ch.Record.Generation != c.gen || !ch.Record.Lease.Expires.Equal(now.Add(LeaseTime))) {
 				t.Errorf("claimed %+v", ch.Record)
 			}
 		})
@@ -143,7 +142,7 @@ func TestFreshForgets(t *testing.T) {
 	old.Text, old.TextInPages, old.Pages, old.PagesDone, old.Blank = "old", true, 3, 3, true
 	old.Warnings, old.Model, old.Usage = []string{WarnTruncated}, "m", Usage{1, 2}
 	old.Retried, old.RetriedBy, old.Finished = now, "me", now
-	ch, _ := rules.Claim(old, finalized(6), Ticket{Now: now, Lease: "ours"})
+	ch, _ := rules.Claim(old, finalized(6), Claim{Now: now, Lease: "ours"})
 	want := record(StatusProcessing)
 	want.Generation, want.EventID, want.WindowStart = 6, "e", now
 	want.Lease = &Lease{ID: "ours", Expires: now.Add(LeaseTime)}
@@ -261,39 +260,39 @@ func TestCompleteAndPauseAndErase(t *testing.T) {
 	checkShape(t, ch.Record)
 }
 
-// TestEveryStateEveryEvent is the whole table: each state a record can be in, against each event that can meet it. What
-// is not written is "-"; every record that is written has a shape that a listener can trust.
+// TestEveryStateEveryEvent is the whole table: each state a record can be in, against each event that can meet it. What an
+// event does not name for a state is its otherwise; a status is written, and a word with a hyphen says why none is. Every
+// record that is written has a shape that a listener can trust.
 func TestEveryStateEveryEvent(t *testing.T) {
 	ours := func(r *Record) { r.Lease.ID = "ours" }
-	states := []struct {
-		name string
-		old  *Record
-	}{
-		{"nothing", nil},
-		{"leased", record(StatusProcessing)},
-		{"ours", record(StatusProcessing, ours)},
-		{"expired", record(StatusProcessing, expired)},
-		{"expired twice", record(StatusProcessing, expired, interrupted, doubts(1))},
-		{"expired alone", record(StatusProcessing, expiredAlone, interrupted, doubts(2))},
-		{"retrying", record(StatusRetrying, func(r *Record) { r.Due = now })},
-		{"done", record(StatusDone)},
-		{"failed", record(StatusFailed, func(r *Record) { r.Error = &Error{Code: "c"} })},
-		{"marker", record(StatusDeleted)},
-		{"expired long ago", record(StatusProcessing, func(r *Record) { r.Lease.Expires = now.Add(-DueGrace) })},
+	states := map[string]*Record{
+		"nothing":          nil,
+		"leased":           record(StatusProcessing),
+		"ours":             record(StatusProcessing, ours),
+		"expired":          record(StatusProcessing, expired),
+		"expired twice":    record(StatusProcessing, expired, interrupted, doubts(1)),
+		"expired alone":    record(StatusProcessing, expiredAlone, interrupted, doubts(2)),
+		"expired long ago": record(StatusProcessing, func(r *Record) { r.Lease.Expires = now.Add(-DueGrace) }),
+		"retrying":         record(StatusRetrying, func(r *Record) { r.Due = now }),
+		"done":             record(StatusDone),
+		"failed":           record(StatusFailed, func(r *Record) { r.Error = &Error{Code: "c"} }),
+		"marker":           record(StatusDeleted),
 	}
-	claim := func(generation int64, living, alone bool) func(*Record) (*Change, string) {
+	type want map[string]string
+	type event func(*Record) (*Change, string)
+	claim := func(generation int64, live, alone bool) event {
 		return func(old *Record) (*Change, string) {
-			ch, v := rules.Claim(old, finalized(generation), Ticket{Now: now, Lease: "new", Beaten: beaten(old, living), Alone: alone})
+			ch, v := rules.Claim(old, finalized(generation), Claim{Now: now, Lease: "new", Beaten: beaten(old, live), Alone: alone})
 			return ch, string(v)
 		}
 	}
-	del := func(generation int64, gone bool) func(*Record) (*Change, string) {
+	del := func(generation int64, gone bool) event {
 		return func(old *Record) (*Change, string) {
 			ch, v := Remove(old, finalized(generation), gone, now)
 			return ch, string(v)
 		}
 	}
-	commit := func(f func(*Record) *Change) func(*Record) (*Change, string) {
+	commit := func(f func(*Record) *Change) event {
 		return func(old *Record) (*Change, string) {
 			if !Owns(old, 5, "ours") {
 				return nil, "lost"
@@ -304,68 +303,73 @@ func TestEveryStateEveryEvent(t *testing.T) {
 	fault := func(c Class) func(*Record) *Change {
 		return func(old *Record) *Change { return rules.Release(old, Fault{Code: "c", Class: c}, nil, now) }
 	}
-	events := []struct {
-		name string
-		do   func(*Record) (*Change, string)
-		want string // one word for each state: the status written, or "-" and why not
+	for name, test := range map[string]struct {
+		do        event
+		otherwise string
+		want      want
 	}{
-		{"finalize, same (delivery or sweep)", claim(5, false, false),
-			"processing -leased -leased processing -want_alone -want_alone processing -ended -ended -ended processing"},
-		{"finalize, same, alone", claim(5, false, true),
-			"processing -leased -leased processing processing processing processing -ended -ended -ended processing"},
-		{"finalize, newer", claim(6, false, false),
-			"processing processing processing processing processing processing processing processing processing processing processing"},
-		{"finalize, older", claim(4, false, false),
-			"processing -older -older -older -older -older -older -older -older -older -older"},
-		{"finalize, older, lives", claim(4, true, false),
-			"processing processing processing processing processing processing processing processing processing processing processing"},
-		{"delete, same", del(5, false),
-			"deleted deleted deleted deleted deleted deleted deleted deleted deleted -claimed deleted"},
-		{"delete, newer", del(6, false),
-			"deleted -older -older -older -older -older -older -older -older deleted -older"},
-		{"delete, newer, ours is gone", del(6, true),
-			"deleted deleted deleted deleted deleted deleted deleted deleted deleted deleted deleted"},
-		{"delete, older", del(4, false),
-			"deleted -ended -ended -ended -ended -ended -ended -ended -ended -ended -ended"},
-		{"renew", commit(func(r *Record) *Change { return Renew(r, now) }),
-			"-lost -lost processing -lost -lost -lost -lost -lost -lost -lost -lost"},
-		{"page finished", commit(func(r *Record) *Change { return Progress(r, 2, []Page{{Page: 1}}, now) }),
-			"-lost -lost processing -lost -lost -lost -lost -lost -lost -lost -lost"},
-		{"complete", commit(func(r *Record) *Change { return Complete(r, Contents{Pages: 1}) }),
-			"-lost -lost done -lost -lost -lost -lost -lost -lost -lost -lost"},
-		{"pause", commit(func(r *Record) *Change { return rules.Pause(r, now) }),
-			"-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost -lost"},
-		{"retry", func(old *Record) (*Change, string) {
-			ch, v := retry(old, retrial{now: now, by: "me"})
-			return ch, string(v)
-		}, "-ended -leased -leased -leased -leased -leased retrying retrying retrying -ended retrying"},
-		{"final fault", commit(fault(ClassFinal)), "-lost -lost failed -lost -lost -lost -lost -lost -lost -lost -lost"},
-		{"object's fault", commit(fault(ClassObject)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost -lost"},
-		{"doubt", commit(fault(ClassDoubt)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost -lost"},
-		{"service's fault", commit(fault(ClassService)), "-lost -lost retrying -lost -lost -lost -lost -lost -lost -lost -lost"},
-	}
-	for _, e := range events {
-		words := strings.Fields(e.want)
-		for i, s := range states {
-			ch, why := e.do(s.old)
-			got := "-" + strings.ReplaceAll(why, " ", "_")
-			if ch != nil {
-				got = string(ch.Record.Status)
-				checkShape(t, ch.Record)
-				if s.old != nil && ch.Record.Generation == s.old.Generation && ch.Record.Status != StatusDeleted && ch.Record.Attempt < s.old.Attempt {
-					t.Errorf("%s at %s: attempt went down", e.name, s.name)
+		"finalize, same (delivery or sweep)": {claim(5, false, false), "processing", want{
+			"leased": "-leased", "ours": "-leased", "expired twice": "-needs alone", "expired alone": "-needs alone",
+			"done": "-ended", "failed": "-ended", "marker": "-ended"}},
+		"finalize, same, alone": {claim(5, false, true), "processing", want{
+			"leased": "-leased", "ours": "-leased", "done": "-ended", "failed": "-ended", "marker": "-ended"}},
+		"finalize, newer":       {claim(6, false, false), "processing", nil},
+		"finalize, older":       {claim(4, false, false), "-older", want{"nothing": "processing"}},
+		"finalize, older, live": {claim(4, true, false), "processing", nil},
+
+		"delete, same":                {del(5, false), "deleted", want{"marker": "-marked"}},
+		"delete, newer":               {del(6, false), "-ask", want{"nothing": "deleted", "marker": "deleted"}},
+		"delete, newer, ours is gone": {del(6, true), "deleted", nil},
+		"delete, older":               {del(4, false), "-newer", want{"nothing": "deleted"}},
+
+		"renew":           {commit(func(r *Record) *Change { return Renew(r, now) }), "-lost", want{"ours": "processing"}},
+		"page finished":   {commit(func(r *Record) *Change { return Progress(r, 2, []Page{{Page: 1}}, now) }), "-lost", want{"ours": "processing"}},
+		"complete":        {commit(func(r *Record) *Change { return Complete(r, Contents{Pages: 1}) }), "-lost", want{"ours": "done"}},
+		"pause":           {commit(func(r *Record) *Change { return rules.Pause(r, now) }), "-lost", want{"ours": "retrying"}},
+		"final fault":     {commit(fault(ClassFinal)), "-lost", want{"ours": "failed"}},
+		"object's fault":  {commit(fault(ClassObject)), "-lost", want{"ours": "retrying"}},
+		"doubt":           {commit(fault(ClassDoubt)), "-lost", want{"ours": "retrying"}},
+		"service's fault": {commit(fault(ClassService)), "-lost", want{"ours": "retrying"}},
+
+		"retry": {func(old *Record) (*Change, string) {
+			ch, err := retry(old, retrial{now: now, by: "me"})
+			if err != nil {
+				return nil, "refused"
+			}
+			return ch, "written"
+		}, "-refused", want{"expired long ago": "retrying", "retrying": "retrying", "done": "retrying", "failed": "retrying"}},
+	} {
+		for state := range test.want {
+			if _, ok := states[state]; !ok {
+				t.Errorf("%s: no state is called %q", name, state)
+			}
+		}
+		for state, old := range states {
+			t.Run(name+" at "+state, func(t *testing.T) {
+				wanted, named := test.want[state]
+				if !named {
+					wanted = test.otherwise
 				}
-			}
-			if got != words[i] {
-				t.Errorf("%s at %s: %s, want %s", e.name, s.name, got, words[i])
-			}
+				ch, why := test.do(old)
+				got := "-" + why
+				if ch != nil {
+					got = string(ch.Record.Status)
+					checkShape(t, ch.Record)
+					if old != nil && ch.Record.Generation == old.Generation && ch.Record.Status != StatusDeleted && ch.Record.Attempt < old.Attempt {
+						t.Errorf("the attempt went from %d down to %d", old.Attempt, ch.Record.Attempt)
+					}
+				}
+				if got != wanted {
+					t.Errorf("got %s, want %s", got, wanted)
+				}
+			})
 		}
 	}
 }
 
 // beaten is the generation of which the bucket said that the event's lives instead.
-func beaten(old *Record, living bool) int64 {
-	if living && old != nil {
+func beaten(old *Record, live bool) int64 {
+	if live && old != nil {
 		return old.Generation
 	}
 	return 0

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -56,7 +56,7 @@ func encode(ev document.Event) (cloudevents.Event, error) {
 	if err := checkEvent(ev); err != nil {
 		return cloudevents.Event{}, err
 	}
-	ce := cloudevents.NewEvent()
+	ce := cloudevents.New()
 	ce.SetID(ev.ID)
 	ce.SetType(TypeFinalized)
 	if ev.Kind == document.KindDeleted {
@@ -115,7 +115,7 @@ func dataOf(ev document.Event) storageObject {
 // Sweep makes the event that asks the function to take what is due, as Cloud Scheduler sends it every few minutes.
 // id tells one from another and is not empty.
 func Sweep(id string, at time.Time) cloudevents.Event {
-	ce := cloudevents.NewEvent()
+	ce := cloudevents.New()
 	ce.SetID(percentEncode(id))
 	ce.SetType(TypeSweep)
 	ce.SetSource(sweepSource)

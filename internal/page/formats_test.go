@@ -16,13 +16,14 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestFormats: of every kind of file that is no PNG and no JPEG, a page with the size, the type and the look that it should
+// TestEveryFormatBecomesAPage: of every kind of file that is no PNG and no JPEG, a page with the size, the type and the look that it should
 // have, halved and as it is.
-func TestFormats(t *testing.T) {
+func TestEveryFormatBecomesAPage(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		w, h int
 		kind string
-		how  string // behind the format, as it is
+		how  string // after the format, as it is
 	}{
 		"bmp_1bpp.bmp":                        {96, 73, "png", ""},
 		"bmp_4bpp.bmp":                        {96, 73, "png", ""},
@@ -56,7 +57,7 @@ func TestFormats(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		for _, edge := range []int{4000, max(c.w, c.h) / 2} {
-			pg, m := picture(t, data, edge)
+			pg, m := converted(t, data, edge)
 			worst, psnr := differ(m, averaged(want, m.Bounds().Dx(), m.Bounds().Dy()))
 			if pg.Type == "image/png" && worst > 2 || psnr < 22 {
 				t.Errorf("%s to %d: off by %.1f, %.1f dB", name, edge, worst, psnr)
@@ -108,11 +109,12 @@ func riff(body []byte) []byte {
 	return append(append(file, "WEBP"...), body...)
 }
 
-func TestAnimatedWebP(t *testing.T) {
+func TestFirstPictureOfAnAnimatedWebPIsThePage(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"video-001.lossy.webp", "gopher-doc.4bpp.lossless.webp", "yellow_rose.lossy-with-alpha.webp"} {
 		still := testFile(t, name)
-		_, want := picture(t, still, 100)
-		pg, got := picture(t, animated(t, still), 100)
+		_, want := converted(t, still, 100)
+		pg, got := converted(t, animated(t, still), 100)
 		if !strings.Contains(pg.How, "first picture of an animation") {
 			t.Errorf("%s: %q", name, pg.How)
 		}
@@ -122,7 +124,8 @@ func TestAnimatedWebP(t *testing.T) {
 	}
 }
 
-func TestWebPOrientation(t *testing.T) {
+func TestWebPIsTurnedUpright(t *testing.T) {
+	t.Parallel()
 	for _, before := range []string{"", "Exif\x00\x00"} {
 		chunks, err := webpChunks(testFile(t, "video-001.lossy.webp"))
 		if err != nil {
@@ -130,15 +133,16 @@ func TestWebPOrientation(t *testing.T) {
 		}
 		body := appendChunk(nil, "VP8X", []byte{8, 0, 0, 0, 149, 0, 0, 102, 0, 0})
 		body = appendChunk(body, chunks[0].name, chunks[0].body)
-		body = appendChunk(body, "EXIF", append([]byte(before), exif(binary.LittleEndian, 6)...))
-		if pg, _ := picture(t, riff(body), 1540); pg.Width != 103 || pg.How != "from WebP, turned 90°" {
+		body = appendChunk(body, "EXIF", append([]byte(before), pagetest.Exif(binary.LittleEndian, 6)...))
+		if pg, _ := converted(t, riff(body), 1540); pg.Width != 103 || pg.How != "from WebP, turned 90°" {
 			t.Errorf("%+v", pg)
 		}
 	}
 }
 
-// TestTransparentGIF: what is clear is white, and the first frame is the page even if the screen is larger.
-func TestTransparentGIF(t *testing.T) {
+// TestTransparentGIFIsLaidOnWhite: what is clear is white, and the first frame is the page even if the screen is larger.
+func TestTransparentGIFIsLaidOnWhite(t *testing.T) {
+	t.Parallel()
 	frame := image.NewPaletted(image.Rect(10, 20, 40, 60), color.Palette{color.RGBA{}, color.Black, color.White})
 	frame.SetColorIndex(11, 21, 1)
 	var b bytes.Buffer
@@ -147,7 +151,7 @@ func TestTransparentGIF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pg, m := picture(t, b.Bytes(), 1540)
+	pg, m := converted(t, b.Bytes(), 1540)
 	r, _, _, _ := m.At(0, 0).RGBA()
 	ink, _, _, _ := m.At(1, 1).RGBA()
 	if pg.Width != 30 || pg.Height != 40 || r != 0xffff || ink != 0 {
@@ -160,16 +164,17 @@ func tiffOf(t testing.TB, n0, n int) []byte {
 	t.Helper()
 	var pictures []pagetest.Picture
 	for i := range n {
-		pictures = append(pictures, pagetest.Gray(paper(t, n0+i+1, 60, 9), 60))
+		pictures = append(pictures, pagetest.Gray(pagetest.Paper(n0+i+1, 60, 9), 60))
 	}
 	return pagetest.TIFF(binary.LittleEndian, pictures...)
 }
 
-func TestOrientationOfTIFF(t *testing.T) {
-	src := paper(t, 90, 60, 9)
+func TestTIFFIsTurnedUpright(t *testing.T) {
+	t.Parallel()
+	src := pagetest.Paper(90, 60, 9)
 	for o := orientation(1); o <= 8; o++ {
 		m := drawn(image.NewGray, stored(src, o))
-		pg, got := picture(t, pagetest.TIFF(binary.BigEndian, pagetest.Gray(m, 16).With(tagOrientation, 3, uint32(o))), 1540)
+		pg, got := converted(t, pagetest.TIFF(binary.BigEndian, pagetest.Gray(m, 16).With(0x0112, 3, uint32(o))), 1540)
 		if worst, _ := differ(got, averaged(src, 90, 60)); pg.Width != 90 || worst > 0 {
 			t.Errorf("orientation %d: %+v, off by %.1f", o, pg, worst)
 		}

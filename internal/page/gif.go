@@ -1,20 +1,18 @@
 package page
 
-import (
-	"image/gif"
-)
+import "image/gif"
 
 // Blocks of GIF.
 const (
 	gifExtension = 0x21
-	gifPicture   = 0x2c
+	gifImage     = 0x2c
 	gifTrailer   = 0x3b
 )
 
 // readGIF reads as far as the first picture's descriptor. The page is that picture; the screen around it, where it is larger,
 // is empty.
-func readGIF(s *stream) (*header, error) {
-	b, err := s.next(13)
+func readGIF(s *stream) (picture, error) {
+	b, err := s.Next(13)
 	if err != nil {
 		return nil, cutOff(err)
 	}
@@ -22,14 +20,14 @@ func readGIF(s *stream) (*header, error) {
 		return nil, cutOff(err)
 	}
 	for {
-		b, err := s.next(1)
+		b, err := s.Next(1)
 		switch {
 		case err != nil:
 			return nil, cutOff(err)
 		case b[0] == gifTrailer:
 			return nil, corrupt("broken GIF: no picture", nil)
-		case b[0] == gifPicture:
-			return gifHeader(s)
+		case b[0] == gifImage:
+			return gifPicture(s)
 		case b[0] != gifExtension:
 			return nil, corrupt("broken GIF: unknown block", nil)
 		}
@@ -39,18 +37,17 @@ func readGIF(s *stream) (*header, error) {
 	}
 }
 
-func gifHeader(s *stream) (*header, error) {
-	b, err := s.next(9)
+func gifPicture(s *stream) (picture, error) {
+	b, err := s.Next(9)
 	if err != nil {
 		return nil, cutOff(err)
 	}
 	w, h := int(b[4])|int(b[5])<<8, int(b[6])|int(b[7])<<8
-	picture := int64(w) * int64(h)
+	memory := int64(w) * int64(h)
 	if interlaced := b[8]&0x40 != 0; interlaced {
-		picture *= 2
+		memory *= 2
 	}
-	return &header{format: "GIF", foreign: true, width: w, height: h, orientation: upright, channels: 3, memory: picture,
-		decode: streamed(gif.Decode)}, nil
+	return &streamed{decoding: gif.Decode, header: header{width: w, height: h, orientation: upright, memory: memory}}, nil
 }
 
 // skipColours passes over the table of colours that flags announce.
@@ -67,7 +64,7 @@ func skipExtension(s *stream) error {
 		return err
 	}
 	for {
-		b, err := s.next(1)
+		b, err := s.Next(1)
 		if err != nil || b[0] == 0 {
 			return err
 		}

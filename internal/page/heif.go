@@ -9,70 +9,81 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// heifHolder is the format whose engine has that name; nil where the program was built without it.
-func heifHolder(name, engine string) *holder {
-	if engine == "heic" && heif.HEIC() == nil {
-		return nil
-	}
-	return &holder{rooms: []int64{0}, list: func(_ context.Context, b []byte, lim Limits, _ int64) ([]leaf, error) {
-		return alone(openHEIF(name, engine, b))(lim)
-	}}
+// Engines of the two formats.
+const (
+	avifEngine = "avif"
+	heicEngine = "heic"
+)
+
+// heifPicture is the picture of an AVIF or HEIC.
+type heifPicture struct {
+	header
+	engineUse
 }
 
-// openHEIF reads the header of an AVIF or HEIC. The decoder of HEIC crops and turns the picture by itself. That
-// of AVIF does neither: what is cut off stays, since it may be read as well.
-func openHEIF(name, engine string, b []byte) (*header, error) {
-	info, ok := heif.Read(b)
+// avifPages reads the header of an AVIF. Its engine neither crops nor turns the picture: what the file cuts off stays, since it
+// may be read as well.
+func avifPages(_ context.Context, in input, _ Limits) ([]entry, error) {
+	info, ok := heif.Read(in.data)
 	if !ok {
-		return nil, corrupt("broken or cut-off "+name, nil)
+		return nil, corrupt("broken or cut-off AVIF", nil)
 	}
-	o := orientation(info.Orientation)
-	h := &header{format: name, foreign: true, width: info.Width, height: info.Height, orientation: o, lossy: true, channels: 3,
-		engine: engine}
-	if engine == "heic" {
-		h.width, h.height = o.size(h.width, h.height)
-		h.orientation = upright
-		h.turned = o
-		if info.Cropped {
-			h.atMost = true
-			h.mends = append(h.mends, "cropped")
-		}
-	}
+	p := newHEIFPicture(info)
+	p.memory = times(8, p.pixels()) // as the child sends it and as it is received
+	each := int64(12)
 	if info.Deep {
-		h.mends = append(h.mends, "reduced to 8 bits")
+		each = 25
 	}
-	h.memory = times(8, h.pixels()) // as the child sends it and as it is received
-	if engine == "heic" {
-		h.memory = times(5, h.pixels())
-	}
-	h.rooms = heifRooms(engine, info.Deep, h.pixels())
-	h.decode = func(in input) (image.Image, error) {
-		m, err := decodeCall(in.ctx, engine+".decode", in.data, in.room)
-		if err != nil {
-			return nil, err
-		}
-		return received(m)
-	}
-	return h, nil
+	p.engineUse = engineUse{engine: avifEngine, rooms: heifRooms(each, p.pixels())}
+	return []entry{{picture: p}}, nil
 }
 
-// heifRooms are the bytes that a decoder is given. Measured with 12 megapixels: HEIC takes under 7 bytes for each, AVIF under
-// 12, of 10 bits 25. Second comes what a picture of another sampling may take.
-func heifRooms(engine string, deep bool, pixels int64) []int64 {
-	each := int64(7)
-	switch {
-	case engine == "avif" && deep:
-		each = 25
-	case engine == "avif":
-		each = 12
+// heicPages reads the header of a HEIC. Its engine crops and turns the picture.
+func heicPages(_ context.Context, in input, _ Limits) ([]entry, error) {
+	info, ok := heif.Read(in.data)
+	if !ok {
+		return nil, corrupt("broken or cut-off HEIC", nil)
 	}
+	p := newHEIFPicture(info)
+	p.width, p.height = p.orientation.size(p.width, p.height)
+	var did []string
+	if words := p.orientation.words(); words != "" {
+		did = append(did, words)
+	}
+	if info.Cropped {
+		did = append(did, "cropped")
+	}
+	p.orientation, p.changes = upright, append(did, p.changes...)
+	p.memory = times(5, p.pixels())
+	p.engineUse = engineUse{engine: heicEngine, rooms: heifRooms(7, p.pixels()), maySmaller: info.Cropped}
+	return []entry{{picture: p}}, nil
+}
+
+func newHEIFPicture(info heif.Info) *heifPicture {
+	p := &heifPicture{header: header{width: info.Width, height: info.Height, orientation: orientation(info.Orientation), lossy: true}}
+	if info.Deep {
+		p.changes = []string{"reduced to 8 bits"}
+	}
+	return p
+}
+
+// heifRooms are the bytes that an engine may use for so many pixels. Measured with 12 megapixels: HEIC takes under 7 bytes for
+// each, AVIF under 12, of 10 bits 25. Second comes what a picture of another sampling may take.
+func heifRooms(each, pixels int64) []int64 {
 	return []int64{16<<20 + times(each, pixels), 32<<20 + times(2*each, pixels)}
 }
 
-// heifCalls are what the child does with an AVIF or HEIC. The number is the room.
-func heifCalls(calls map[string]sandbox.Handler, name string, e *heif.Engine) {
-	calls[name] = starts(e.Start)
-	calls[name+".decode"] = func(m sandbox.Message) (sandbox.Message, error) {
+func (p *heifPicture) decode(ctx context.Context, in input) (image.Image, error) {
+	return in.decoder.picture(ctx, p.engine+".decode", in.data, in.room)
+}
+
+func serveAVIF(calls map[string]sandbox.Handler) { serveHEIF(calls, avifEngine, heif.AVIF()) }
+func serveHEIC(calls map[string]sandbox.Handler) { serveHEIF(calls, heicEngine, heif.HEIC()) }
+
+// serveHEIF adds what the decoder process does with an AVIF or HEIC. The number of a call is the room.
+func serveHEIF(calls map[string]sandbox.Handler, engine string, e *heif.Engine) {
+	calls[engine] = startHandler(e.Start)
+	calls[engine+".decode"] = func(m sandbox.Message) (sandbox.Message, error) {
 		img, err := e.Decode(m.Data, m.Args[0])
 		switch {
 		case errors.Is(err, heif.ErrRoom):
@@ -82,6 +93,6 @@ func heifCalls(calls map[string]sandbox.Handler, name string, e *heif.Engine) {
 		case err != nil:
 			return sandbox.Message{}, err
 		}
-		return sent(img)
+		return pictureMessage(img)
 	}
 }

@@ -2,15 +2,18 @@ package page
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"strings"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/heif"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// brand gives a file other brands: its own and those that it goes with.
-func brand(file []byte, major string, others ...string) []byte {
+// withBrands puts other brands into a file: its own and those that it goes with.
+func withBrands(file []byte, major string, others ...string) []byte {
 	size := int(file[3])
 	box := append([]byte{0, 0, 0, byte(16 + 4*len(others))}, "ftyp"+major+"\x00\x00\x00\x00"+strings.Join(others, "")...)
 	for len(box) < size { // as long as before: what follows is found by its place
@@ -22,7 +25,7 @@ func brand(file []byte, major string, others ...string) []byte {
 
 // unread reports whether data is a HEIC and the program was built without: then it is unsupported, as any other format.
 func unread(t testing.TB, data []byte) bool {
-	if heif.HEIC() != nil || sniff(data) != "HEIC" {
+	if heif.HEIC() != nil || !isHEIC(data) {
 		return false
 	}
 	_, err := Split(t.Context(), newObject(data).source(), wide(1540))
@@ -32,9 +35,10 @@ func unread(t testing.TB, data []byte) bool {
 	return true
 }
 
-func TestAVIFAndHEIC(t *testing.T) {
+func TestAVIFAndHEICBecomePages(t *testing.T) {
+	t.Parallel()
 	heic := testFile(t, "colour.heic")
-	colour, gray := image.Image(screen(paper(t, 400, 300, 16))), image.Image(paper(t, 400, 300, 16))
+	colour, gray := image.Image(pagetest.Screen(pagetest.Paper(400, 300, 16))), image.Image(pagetest.Paper(400, 300, 16))
 	for _, c := range []struct {
 		name string
 		data []byte
@@ -46,13 +50,13 @@ func TestAVIFAndHEIC(t *testing.T) {
 		{"turned.avif", testFile(t, "turned.avif"), nil, "from AVIF, mirrored and turned 270°"},
 		{"colour.heic", heic, colour, "from HEIC"},
 		{"gray.heic", testFile(t, "gray.heic"), gray, "from HEIC"},
-		{"of a general brand", brand(heic, "mif1", "heic"), colour, "from HEIC"},
-		{"of an extended brand", brand(heic, "heix", "mif1"), colour, "from HEIC"},
+		{"of a general brand", withBrands(heic, "mif1", "heic"), colour, "from HEIC"},
+		{"of an extended brand", withBrands(heic, "heix", "mif1"), colour, "from HEIC"},
 	} {
 		if unread(t, c.data) {
 			continue
 		}
-		pg, m := picture(t, c.data, 1540)
+		pg, m := converted(t, c.data, 1540)
 		if pg.How != c.how || pg.Type != "image/jpeg" {
 			t.Errorf("%s: %+v", c.name, pg)
 		}
@@ -65,23 +69,25 @@ func TestAVIFAndHEIC(t *testing.T) {
 		if _, psnr := differ(m, averaged(c.want, 400, 300)); psnr < 24 {
 			t.Errorf("%s: %.1f dB", c.name, psnr)
 		}
-		if pg, _ := picture(t, c.data, 100); !strings.HasSuffix(pg.How, "scaled 400x300 to 100x75") && !strings.HasSuffix(pg.How, "8 bits") {
+		if pg, _ := converted(t, c.data, 100); !strings.HasSuffix(pg.How, "scaled 400x300 to 100x75") && !strings.HasSuffix(pg.How, "8 bits") {
 			t.Errorf("%s: %q", c.name, pg.How)
 		}
 	}
 }
 
-// TestTurnedAVIF: the marks of the file do what Exif's number for them does.
-func TestTurnedAVIF(t *testing.T) {
-	_, plain := picture(t, testFile(t, "colour.avif"), 1540)
-	_, turned := picture(t, testFile(t, "turned.avif"), 1540)
+// TestAVIFIsTurnedUpright: the marks of the file do what Exif's number for them does.
+func TestAVIFIsTurnedUpright(t *testing.T) {
+	t.Parallel()
+	_, plain := converted(t, testFile(t, "colour.avif"), 1540)
+	_, turned := converted(t, testFile(t, "turned.avif"), 1540)
 	want := render(plain, 400, 300, 5)
 	if _, psnr := differ(turned, averaged(want, 300, 400)); psnr < 28 {
 		t.Errorf("%.1f dB", psnr)
 	}
 }
 
-func TestBrokenHEIF(t *testing.T) {
+func TestBrokenHEIFEndsWell(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"colour.avif", "colour.heic"} {
 		data := testFile(t, name)
 		if unread(t, data) {
@@ -107,6 +113,42 @@ func TestBrokenHEIF(t *testing.T) {
 		copy(small[at:], []byte{0, 0, 0, 4, 0, 0, 0, 4})
 		if pg, _, err := only(t, newObject(small), wide(1540)); err == nil && pg.Width > 4 {
 			t.Errorf("%s: larger than it says, and it passed", name)
+		}
+	}
+}
+
+// turns are Exif's numbers for a turn by quarters against the clock and then a mirroring: none, of rows, of columns.
+var turns = [4][3]orientation{{1, 4, 2}, {8, 5, 7}, {3, 2, 4}, {6, 7, 5}}
+
+// TestPhoneHEICIsCroppedAndTurnedOnce: a HEIC as phones write it, in tiles and with pictures beside it that are not the page, cropped and turned by
+// its own marks and not once more by Exif, whatever that says.
+func TestPhoneHEICIsCroppedAndTurnedOnce(t *testing.T) {
+	t.Parallel()
+	if heif.HEIC() == nil {
+		t.Skip("built without HEIC")
+	}
+	tiles, page := testFile(t, "tiles.heic"), pagetest.Screen(pagetest.Paper(400, 300, 16))
+	for turn, row := range turns {
+		for mirror, o := range row {
+			crop := 20 * ((turn + mirror) % 2)
+			data := pagetest.HEIC(tiles, pagetest.Grid{Columns: 2, Rows: 2, TileWidth: 208, TileHeight: 160, Width: 400, Height: 300,
+				Turn: turn, Mirror: mirror - 1, Crop: crop, Exif: pagetest.ExifSegment(6)[4:]})
+			pg, got := converted(t, data, 1540)
+			cut := page.SubImage(image.Rect(crop, crop, 400-crop, 300-crop))
+			want := render(cut, cut.Bounds().Dx(), cut.Bounds().Dy(), o)
+			if got.Bounds() != want.Bounds() {
+				t.Fatalf("%d, %d, %d: %v, want %v", turn, mirror, crop, got.Bounds(), want.Bounds())
+			}
+			if _, psnr := differ(got, averaged(want, want.Bounds().Dx(), want.Bounds().Dy())); psnr < 24 {
+				t.Errorf("turned %d, mirrored %d, cropped by %d: %.1f dB", turn, mirror, crop, psnr)
+			}
+			if !strings.Contains(pg.How, o.words()) || strings.Contains(pg.How, "cropped") != (crop > 0) {
+				t.Errorf("orientation %d, cropped by %d: %q", o, crop, pg.How)
+			}
+			if small, _ := converted(t, data, 100); !strings.Contains(small.How, fmt.Sprintf("scaled %dx%d", want.Bounds().Dx(), want.Bounds().Dy())) &&
+				!strings.Contains(small.How, fmt.Sprintf("scaled %dx%d", want.Bounds().Dy(), want.Bounds().Dx())) {
+				t.Errorf("%q", small.How)
+			}
 		}
 	}
 }

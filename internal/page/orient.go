@@ -1,9 +1,16 @@
 package page
 
-// orientation is Exif's: what has to be done to the stored picture so that it stands upright. 1 is upright already.
+import "github.com/bucketocr/bucketocr/internal/page/tiff"
+
+// orientation is Exif's: what has to be done to the stored picture so that it is upright. 1 is upright already.
 type orientation int
 
 const upright orientation = 1
+
+const exifMax = 64 << 10 // bytes of Exif that are looked at; a JPEG segment cannot be longer
+
+// exifOrientation returns the orientation that an Exif block holds, upright where it holds none.
+func exifOrientation(b []byte) orientation { return orientation(tiff.Orientation(b)) }
 
 // words say what is done, "" for an upright picture. Turns are clockwise.
 func (o orientation) words() string {
@@ -32,7 +39,7 @@ type target struct {
 	at, dx, dy int
 }
 
-// place gives the target for a stored channel of w x h samples in an upright plane with samples step bytes apart and
+// place returns the target for a stored channel of w x h samples in an upright plane with samples step bytes apart and
 // stride bytes from row to row. Writing through it turns the picture without a second copy.
 func (o orientation) place(pix []byte, w, h, step, stride int) target {
 	t := target{pix: pix, dx: step, dy: stride}

@@ -9,9 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-func TestNotAnImage(t *testing.T) {
+func TestOtherFilesAreUnsupported(t *testing.T) {
+	t.Parallel()
 	rle := append([]byte("BM"), make([]byte, 60)...)
 	rle[14], rle[18], rle[22], rle[26], rle[28], rle[30] = 40, 9, 9, 1, 8, 1
 	for want, data := range map[string]string{
@@ -42,7 +45,8 @@ func TestNotAnImage(t *testing.T) {
 	}
 }
 
-func TestUnsupportedJPEG(t *testing.T) {
+func TestUnsupportedJPEGSaysWhy(t *testing.T) {
+	t.Parallel()
 	good := testFile(t, "video-001.q50.420.jpeg")
 	at := bytes.Index(good, []byte{0xff, 0xc0})
 	for name, c := range map[string]struct {
@@ -71,29 +75,30 @@ func TestUnsupportedJPEG(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	two := segment(0xc0, []byte{8, 0, 9, 0, 9, 2, 1, 0x11, 0, 2, 0x11, 0})
-	if _, err := headerOf(t, withSegments(good, two)); kindOf(err) != Unsupported {
+	two := pagetest.JPEGSegment(0xc0, []byte{8, 0, 9, 0, 9, 2, 1, 0x11, 0, 2, 0x11, 0})
+	if _, err := headerOf(t, pagetest.WithJPEGSegments(good, two)); kindOf(err) != Unsupported {
 		t.Error(err)
 	}
 }
 
-func TestBrokenHeaders(t *testing.T) {
+func TestBrokenHeadersAreCorrupt(t *testing.T) {
+	t.Parallel()
 	jpg, pngFile := testFile(t, "video-001.q50.420.jpeg"), testFile(t, "basn3p02.png")
-	frame := segment(0xc0, []byte{8, 0, 9, 0, 9, 1, 1, 0x11, 0})
+	frame := pagetest.JPEGSegment(0xc0, []byte{8, 0, 9, 0, 9, 1, 1, 0x11, 0})
 	impossible := bytes.Clone(pngFile)
 	impossible[24] = 3 // bits
 	noPalette := bytes.Clone(pngFile)
 	copy(noPalette[bytes.Index(noPalette, []byte("PLTE")):], "zzZz")
 	for name, data := range map[string][]byte{
-		"JPEG without pixels": withJPEGSize(t, jpg, 0, 100), "JPEG of no height": withJPEGSize(t, jpg, 100, 0),
-		"PNG without pixels": withPNGSize(pngFile, 0, 32), "PNG of no height": withPNGSize(pngFile, 32, 0),
-		"negative PNG": withPNGSize(pngFile, 1<<31, 32), "two frames": withSegments(jpg, frame),
+		"JPEG without pixels": pagetest.WithJPEGSize(jpg, 0, 100), "JPEG of no height": pagetest.WithJPEGSize(jpg, 100, 0),
+		"PNG without pixels": pagetest.WithPNGSize(pngFile, 0, 32), "PNG of no height": pagetest.WithPNGSize(pngFile, 32, 0),
+		"negative PNG": pagetest.WithPNGSize(pngFile, 1<<31, 32), "two frames": pagetest.WithJPEGSegments(jpg, frame),
 		"JPEG ends at once": {0xff, 0xd8, 0xff, 0xd9}, "no frame": {0xff, 0xd8, 0xff, 0xda, 0, 2, 0xff, 0xd9},
-		"frame of 1 byte":  withSegments(jpg, segment(0xc0, []byte{8})),
-		"PNG without IHDR": append([]byte(pngMagic), pngFile[33:]...), "two IHDR": withChunk(pngFile, "IHDR", make([]byte, 13)),
-		"palette of 4": withChunk(pngFile, "PLTE", make([]byte, 4)), "empty palette": withChunk(pngFile, "PLTE", nil),
+		"frame of 1 byte":  pagetest.WithJPEGSegments(jpg, pagetest.JPEGSegment(0xc0, []byte{8})),
+		"PNG without IHDR": append([]byte(pngMagic), pngFile[33:]...), "two IHDR": pagetest.WithPNGChunk(pngFile, "IHDR", make([]byte, 13)),
+		"palette of 4": pagetest.WithPNGChunk(pngFile, "PLTE", make([]byte, 4)), "empty palette": pagetest.WithPNGChunk(pngFile, "PLTE", nil),
 		"wrong sum":  append(pngFile[:40:40], append([]byte{^pngFile[40]}, pngFile[41:]...)...),
-		"impossible": withPNGSize(impossible, 32, 32), "no palette": fixSums(noPalette),
+		"impossible": pagetest.WithPNGSize(impossible, 32, 32), "no palette": pagetest.FixPNGSums(noPalette),
 	} {
 		if _, _, err := only(t, newObject(data), wide(1540)); kindOf(err) != Corrupt {
 			t.Errorf("%s: %v", name, err)
@@ -101,19 +106,21 @@ func TestBrokenHeaders(t *testing.T) {
 	}
 }
 
-func TestMaxPixels(t *testing.T) {
+func TestTooManyPixels(t *testing.T) {
+	t.Parallel()
 	lim := wide(16)
 	lim.MaxPixels = 100 * 80
-	if _, _, err := only(t, newObject(encodePNG(t, paper(t, 100, 80, 9))), lim); err != nil {
+	if _, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(100, 80, 9))), lim); err != nil {
 		t.Error(err)
 	}
-	_, _, err := only(t, newObject(encodePNG(t, paper(t, 100, 81, 9))), lim)
+	_, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(100, 81, 9))), lim)
 	if kindOf(err) != TooLarge || err.Error() != "100 x 81 pixels are more than the limit of 8000" {
 		t.Error(err)
 	}
 }
 
 func TestImpossibleLimits(t *testing.T) {
+	t.Parallel()
 	for _, change := range []func(*Limits){
 		func(l *Limits) { l.Edge = 0 }, func(l *Limits) { l.Edge = 65536 }, func(l *Limits) { l.MaxBytes = 0 },
 		func(l *Limits) { l.MaxPixels = -1 }, func(l *Limits) { l.MaxPages = 0 },
@@ -126,13 +133,14 @@ func TestImpossibleLimits(t *testing.T) {
 	}
 }
 
-func TestPageNumbers(t *testing.T) {
-	ps, err := Split(t.Context(), newObject(encodePNG(t, image.NewGray(image.Rect(0, 0, 3, 3)))).source(), wide(16))
+func TestPageNumbersOutOfRange(t *testing.T) {
+	t.Parallel()
+	ps, err := Split(t.Context(), newObject(pagetest.EncodePNG(image.NewGray(image.Rect(0, 0, 3, 3)))).source(), wide(16))
 	if err != nil || ps.Len() != 1 {
 		t.Fatal(err)
 	}
 	for _, n := range []int{-1, 0, 2} {
-		if _, err := ps.Page(t.Context(), n); err == nil || kindOf(err) != "" {
+		if _, _, err := ps.Page(t.Context(), n); err == nil || kindOf(err) != "" {
 			t.Errorf("page %d: %v", n, err)
 		}
 	}
@@ -143,13 +151,14 @@ func TestPageNumbers(t *testing.T) {
 	}
 }
 
-// TestConcurrent makes the same page many times at once, decoded and passed, while somebody closes.
-func TestConcurrent(t *testing.T) {
-	data := encodePNG(t, screen(paper(t, 200, 100, 12)))
+// TestPagesAreSafeForConcurrentUse makes the same page many times at once, decoded and passed, while they are closed.
+func TestPagesAreSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	data := pagetest.EncodePNG(pagetest.Screen(pagetest.Paper(200, 100, 12)))
 	for _, edge := range []int{50, 1540} {
-		l := &ledger{} // not safe for concurrent use itself: it holds the promise that calls never overlap
+		l := &ledger{}
 		lim := wide(edge)
-		lim.Reserve = l.reserve
+		lim.Budget = l
 		o := newObject(data)
 		ps, err := Split(t.Context(), o.source(), lim)
 		if err != nil {
@@ -158,7 +167,7 @@ func TestConcurrent(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 8 {
 			wg.Go(func() {
-				pg, err := ps.Page(t.Context(), 1)
+				pg, _, err := ps.Page(t.Context(), 1)
 				if err != nil {
 					t.Error(err)
 					return
@@ -182,27 +191,33 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
+// blocking is a Budget that waits for leave and then refuses.
+type blocking struct{ entered, leave chan struct{} }
+
+func (b blocking) Acquire(context.Context, int64) error {
+	close(b.entered)
+	<-b.leave
+	return errRefused
+}
+func (blocking) TryGrow(int64) bool { return false }
+func (blocking) Shrink(int64)       {}
+
 func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
+	t.Parallel()
 	lim := wide(16)
 	entered, leave := make(chan struct{}), make(chan struct{})
-	lim.Reserve = func(ctx context.Context, n int64) error {
-		if n > 0 {
-			close(entered)
-			<-leave
-		}
-		return errRefused
-	}
-	ps, err := Split(t.Context(), newObject(encodePNG(t, paper(t, 50, 50, 9))).source(), lim)
+	lim.Budget = blocking{entered, leave}
+	ps, err := Split(t.Context(), newObject(pagetest.EncodePNG(pagetest.Paper(50, 50, 9))).source(), lim)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ps.Close()
 	first := make(chan error)
-	go func() { _, err := ps.Page(t.Context(), 1); first <- err }()
+	go func() { _, _, err := ps.Page(t.Context(), 1); first <- err }()
 	<-entered
 	ctx, cancel := context.WithCancel(t.Context())
 	second := make(chan error)
-	go func() { _, err := ps.Page(ctx, 1); second <- err }()
+	go func() { _, _, err := ps.Page(ctx, 1); second <- err }()
 	cancel()
 	if err := <-second; err != context.Canceled {
 		t.Error(err)
@@ -215,7 +230,8 @@ func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
 
 // TestCloseWhileReading is what net/http does with a body when a request is given up.
 func TestCloseWhileReading(t *testing.T) {
-	pg, _, err := only(t, newObject(encodePNG(t, paper(t, 300, 300, 12))), wide(1540))
+	t.Parallel()
+	pg, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(300, 300, 12))), wide(1540))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,6 +249,7 @@ func TestCloseWhileReading(t *testing.T) {
 }
 
 func TestErrorWords(t *testing.T) {
+	t.Parallel()
 	inner := errors.New("bad filter")
 	e := &Error{Kind: Corrupt, Msg: "broken PNG", Err: inner}
 	if e.Error() != "broken PNG: bad filter" || !errors.Is(e, inner) || (&Error{Msg: "empty"}).Error() != "empty" {

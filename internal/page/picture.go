@@ -1,63 +1,115 @@
 package page
 
 import (
-	"fmt"
+	"context"
 	"image"
-
-	"github.com/bucketocr/bucketocr/internal/page/sandbox"
+	"io"
+	"math"
 )
 
-// Kinds of picture that the child answers with: the bytes of their planes, one behind the other.
-const (
-	pictureNRGBA = iota
-	pictureGray
-	pictureYCbCr // and the ratio added
-)
-
-// sent is a picture as an answer: width, height and kind, and its bytes. Its rows have nothing between them.
-func sent(img image.Image) (sandbox.Message, error) {
-	m := sandbox.Message{Args: []int64{int64(img.Bounds().Dx()), int64(img.Bounds().Dy())}}
-	switch p := img.(type) {
-	case *image.NRGBA:
-		m.Args, m.Data = append(m.Args, pictureNRGBA), p.Pix
-	case *image.Gray:
-		m.Args, m.Data = append(m.Args, pictureGray), p.Pix
-	case *image.YCbCr:
-		m.Args = append(m.Args, pictureYCbCr+int64(p.SubsampleRatio))
-		m.Data = append(append(append(m.Data, p.Y...), p.Cb...), p.Cr...)
-	default:
-		return m, fmt.Errorf("page: a decoder gave %T", img)
-	}
-	return m, nil
+// picture is a page that is not decoded yet. Each format has a type of its own, which embeds header.
+type picture interface {
+	common() *header
+	// decode returns the picture as it is stored: as large as the header says, and not yet turned.
+	decode(ctx context.Context, in input) (image.Image, error)
 }
 
-// received is the picture of an answer.
-func received(m sandbox.Message) (image.Image, error) {
-	if len(m.Args) != 3 || m.Args[0] < 1 || m.Args[1] < 1 || m.Args[0] > 1<<31 || m.Args[1] > 1<<31 {
-		return nil, fmt.Errorf("page: a decoder answered %v", m.Args)
-	}
-	w, h := int(m.Args[0]), int(m.Args[1])
-	r := image.Rect(0, 0, w, h)
-	switch kind := m.Args[2]; {
-	case kind == pictureNRGBA && len(m.Data) == 4*w*h:
-		return &image.NRGBA{Pix: m.Data, Stride: 4 * w, Rect: r}, nil
-	case kind == pictureGray && len(m.Data) == w*h:
-		return &image.Gray{Pix: m.Data, Stride: w, Rect: r}, nil
-	case kind >= pictureYCbCr && kind <= pictureYCbCr+int64(image.YCbCrSubsampleRatio410):
-		if p := planesOf(r, image.YCbCrSubsampleRatio(kind-pictureYCbCr), m.Data); p != nil {
-			return p, nil
-		}
-	}
-	return nil, fmt.Errorf("page: a decoder answered %v with %d bytes", m.Args, len(m.Data))
+// entry is one page of a file: its picture, or why it cannot be made. A file of one page fails with it; of several, the page
+// alone.
+type entry struct {
+	picture
+	err error
 }
 
-// planesOf divides bytes into the planes of a picture; nil if there are too few or too many.
-func planesOf(r image.Rectangle, ratio image.YCbCrSubsampleRatio, b []byte) *image.YCbCr {
-	across, down := sampling(ratio)
-	y, stride := r.Dx()*r.Dy(), ceilDiv(r.Dx(), across)
-	chroma := stride * ceilDiv(r.Dy(), down)
-	if len(b) != y+2*chroma {
-		return nil
+// salvager is a picture of which something can be shown if the file is cut off.
+type salvager interface {
+	picture
+	// salvage completes the file; false if that cannot be done.
+	salvage(file []byte) ([]byte, bool)
+}
+
+// sandboxed is a picture that an engine of the Decoder decodes.
+type sandboxed interface {
+	picture
+	uses() *engineUse
+}
+
+// engineUse is embedded in pictures that an engine decodes.
+type engineUse struct {
+	engine     string
+	rooms      []int64 // bytes that it may use, beside header.memory, tried in turn until one is enough
+	maySmaller bool    // the decoded picture may be smaller than the header says, by a mark of the file
+}
+
+func (u *engineUse) uses() *engineUse { return u }
+
+// input is what a picture is decoded from: one of r and data.
+type input struct {
+	r       io.Reader // from front to back
+	data    []byte    // the whole object
+	decoder *Decoder
+	room    int64 // bytes that an engine may use
+}
+
+// header is what a picture says about itself before any of it is decoded.
+type header struct {
+	width, height int // as stored, over 0
+	orientation   orientation
+	gray, lossy   bool
+	changes       []string // what decoding changes beside size and orientation, in words; none: it may pass as it is
+	memory        int64    // bytes that decode needs at its peak, beside an object that is in memory
+}
+
+func (h *header) common() *header { return h }
+
+func (h *header) pixels() int64 { return int64(h.width) * int64(h.height) }
+
+// codecMemory covers the tables and buffers of decoder and encoder, in bytes. Most of it is the PNG encoder's deflate.
+const codecMemory = 2 << 20
+
+// peak estimates, rather too high, the bytes needed while the page is made: the decoder's, sums and rows of the scaling
+// (shrink: 8 bytes a sample, a row converted to 8 bits, 40 bytes a cell), the small picture and its encoding.
+func (h *header) peak(edge int) int64 {
+	w, ht := fit(h.width, h.height, edge)
+	rows := int64(h.width) * 9
+	if !h.gray {
+		rows *= 3
 	}
-	return &image.YCbCr{Y: b[:y], Cb: b[y : y+chroma], Cr: b[y+chroma:], YStride: r.Dx(), CStride: stride, SubsampleRatio: ratio, Rect: r}
+	small := int64(w) * int64(ht) * 4
+	return plus(h.memory, plus(rows, 2*small+40*int64(w)+codecMemory))
+}
+
+// fit returns the size that a picture is scaled to: the longest side is at most edge, nothing is enlarged.
+func fit(width, height, edge int) (w, h int) {
+	longest := max(width, height)
+	if longest <= edge {
+		return width, height
+	}
+	side := func(n int) int {
+		return max(1, int((2*int64(n)*int64(edge)+int64(longest))/(2*int64(longest))))
+	}
+	return side(width), side(height)
+}
+
+// streamed is a picture that a decoder reads from front to back.
+type streamed struct {
+	header
+	decoding func(io.Reader) (image.Image, error)
+}
+
+func (p *streamed) decode(_ context.Context, in input) (image.Image, error) { return p.decoding(in.r) }
+
+// plus and times stop at the largest number, so that a header cannot make an estimate wrap around.
+func plus(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
+
+func times(a, b int64) int64 {
+	if b != 0 && a > math.MaxInt64/b {
+		return math.MaxInt64
+	}
+	return a * b
 }

@@ -7,7 +7,11 @@ import (
 	"hash/crc32"
 	"image/png"
 	"io"
+	"math"
+	"slices"
 )
+
+const pngMagic = "\x89PNG\r\n\x1a\n"
 
 // Colour types of PNG.
 const (
@@ -31,8 +35,8 @@ type pngHeader struct {
 	orientation                        orientation
 }
 
-// readPNG reads the chunks up to the first IDAT and checks their sums. What has no bearing is read and let go.
-func readPNG(s *stream) (*header, error) {
+// readPNG reads the chunks up to the first IDAT and checks their sums. What has no bearing is read and dropped.
+func readPNG(s *stream) (picture, error) {
 	h := pngHeader{orientation: upright}
 	if err := s.skip(int64(len(pngMagic))); err != nil {
 		return nil, err
@@ -43,29 +47,19 @@ func readPNG(s *stream) (*header, error) {
 			return nil, cutOff(err)
 		}
 		if done {
-			return h.header()
+			return h.picture()
 		}
 	}
 }
 
-// cutOff blames a header that ends too early on the file; other errors pass.
-func cutOff(err error) error {
-	if err == io.ErrUnexpectedEOF {
-		return corrupt("the file is cut off", err)
-	}
-	return err
-}
-
 // chunk reads one chunk; done says that the picture's data begins. The first chunk has to be IHDR.
 func (h *pngHeader) chunk(s *stream, first bool) (done bool, err error) {
-	b, err := s.next(8)
+	b, err := s.Next(8)
 	if err != nil {
 		return false, err
 	}
 	n, kind := int64(binary.BigEndian.Uint32(b)), string(b[4:8])
 	switch {
-	case first && kind == "CgBI":
-		return false, unsupported("a PNG in Apple's private variant (CgBI) is not supported; " + supported())
 	case first != (kind == "IHDR"):
 		return false, corrupt("broken PNG: chunks out of order", nil)
 	case n > 1<<31-1:
@@ -80,13 +74,13 @@ func (h *pngHeader) chunk(s *stream, first bool) (done bool, err error) {
 	return false, h.take(kind, n, body)
 }
 
-// chunkBody reads a chunk's n bytes, checks their sum and gives the first exifMax of them if the kind is of interest.
+// chunkBody reads a chunk's n bytes, checks their sum and returns the first exifMax of them if the kind is of interest.
 func chunkBody(s *stream, kind string, n int64) ([]byte, error) {
 	keep := kind == "IHDR" || kind == "eXIf"
 	var body []byte
 	sum := crc32.ChecksumIEEE([]byte(kind))
 	for n > 0 {
-		b, err := s.next(int(min(n, chunk)))
+		b, err := s.Next(int(min(n, readSize)))
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +90,7 @@ func chunkBody(s *stream, kind string, n int64) ([]byte, error) {
 			body = append(body, b...)
 		}
 	}
-	b, err := s.next(4)
+	b, err := s.Next(4)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +127,7 @@ func (h *pngHeader) takeIHDR(b []byte) error {
 	}
 	h.width, h.height = binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
 	h.depth, h.colour, h.interlaced = b[8], b[9], b[12] == 1
-	if h.width >= 1<<31 || h.height >= 1<<31 || b[12] > 1 || !pngHas(h.colour, h.depth) {
+	if h.width >= 1<<31 || h.height >= 1<<31 || b[12] > 1 || !slices.Contains(pngDepths[h.colour], h.depth) {
 		return corrupt("broken PNG: impossible header", nil)
 	}
 	if b[10] != 0 || b[11] != 0 {
@@ -142,37 +136,25 @@ func (h *pngHeader) takeIHDR(b []byte) error {
 	return nil
 }
 
-func pngHas(colour, depth byte) bool {
-	for _, d := range pngDepths[colour] {
-		if d == depth {
-			return true
-		}
-	}
-	return false
-}
-
-func (h *pngHeader) header() (*header, error) {
+func (h *pngHeader) picture() (picture, error) {
 	if h.colour == pngPalette && !h.palette {
 		return nil, corrupt("broken PNG: no palette", nil)
 	}
-	g := &header{format: "PNG", width: int(h.width), height: int(h.height), orientation: h.orientation,
-		channels: 3, memory: h.memory(), decode: streamed(png.Decode)}
-	if h.colour == pngGray && !h.transparent {
-		g.channels = 1
-	}
+	p := &streamed{decoding: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: h.orientation,
+		gray: h.colour == pngGray && !h.transparent, memory: h.memory()}}
 	if h.transparent || h.colour == pngGrayAlpha || h.colour == pngRGBAlpha {
-		g.mends = append(g.mends, "laid on white")
+		p.changes = append(p.changes, "laid on white")
 	}
 	if h.depth == 16 {
-		g.mends = append(g.mends, "16 bits reduced to 8")
+		p.changes = append(p.changes, "16 bits reduced to 8")
 	}
 	if h.animated {
-		g.mends = append(g.mends, "first picture of an animation")
+		p.changes = append(p.changes, "first picture of an animation")
 	}
-	return g, nil
+	return p, nil
 }
 
-// memory is what image/png holds: the picture in the type that it chooses, two rows as stored (which count where a picture
+// memory is what image/png needs: the picture in the type that it chooses, two rows as stored (which count where a picture
 // is few pixels high), and an interlaced picture's seven parts, together once more the picture.
 func (h *pngHeader) memory() int64 {
 	pixel, channels := int64(4), int64(1)
@@ -198,3 +180,67 @@ func (h *pngHeader) memory() int64 {
 	}
 	return plus(picture, rows)
 }
+
+// pngReader reads a PNG that passes as it is, and follows its chunks. At the end of one that ends in the middle of its pixels
+// it returns an *Error instead of the last bytes, so that the model is not asked to read half a page. Where else a file may be
+// wrong only a decoder knows.
+type pngReader struct {
+	*stream
+	n      int64 // bytes read
+	chunks chunkWalk
+}
+
+func newPNGReader(s *stream) *pngReader { return &pngReader{stream: s, chunks: newChunkWalk()} }
+
+func (r *pngReader) Read(p []byte) (int, error) {
+	n, err := r.stream.Read(p)
+	r.chunks.follow(p[:n])
+	if r.n += int64(n); r.chunks.inPixels() && (r.n == r.size || err == io.EOF) {
+		return 0, cutOff(io.ErrUnexpectedEOF)
+	}
+	return n, err
+}
+
+// endsInPixels reports whether a PNG in memory ends in the middle of its pixels.
+func endsInPixels(b []byte) bool {
+	w := newChunkWalk()
+	w.follow(b)
+	return w.inPixels()
+}
+
+// chunkWalk is a place in a PNG.
+type chunkWalk struct {
+	left   int64 // bytes up to the next chunk's head
+	head   [8]byte
+	n      int // bytes of head that are there
+	pixels bool
+}
+
+func newChunkWalk() chunkWalk { return chunkWalk{left: int64(len(pngMagic))} }
+
+func (w *chunkWalk) follow(b []byte) {
+	for len(b) > 0 {
+		n := min(w.left, int64(len(b)))
+		w.left, b = w.left-n, b[n:]
+		if w.left > 0 {
+			return
+		}
+		n = int64(copy(w.head[w.n:], b))
+		if w.n, b = w.n+int(n), b[n:]; w.n == len(w.head) {
+			w.enter(string(w.head[4:]), int64(binary.BigEndian.Uint32(w.head[:])))
+		}
+	}
+}
+
+func (w *chunkWalk) enter(kind string, size int64) {
+	w.n, w.left, w.pixels = 0, size+checksum, kind == "IDAT"
+	if kind == "IEND" {
+		w.left = math.MaxInt64 // what follows does not matter
+	}
+}
+
+// checksum is the bytes after each chunk. One that lacks no more than that may be whole.
+const checksum = 4
+
+// inPixels reports whether pixels are missing if nothing follows.
+func (w *chunkWalk) inPixels() bool { return w.pixels && w.left > checksum }

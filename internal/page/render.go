@@ -1,6 +1,10 @@
 package page
 
-import "image"
+import (
+	"image"
+
+	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
+)
 
 // render makes the upright picture in its final size: w x h before it is turned, not larger than img. The result is a
 // *image.Gray, *image.YCbCr (4:2:0, all that the JPEG encoder can write) or opaque *image.RGBA with its corner at (0, 0).
@@ -29,7 +33,7 @@ func render(img image.Image, w, h int, o orientation) image.Image {
 	return withoutColour(out)
 }
 
-// remember gives rows by number from fill, and the last one again without filling it anew.
+// remember returns rows by number from fill, and the last one again without filling it twice.
 func remember(width, channels int, fill func(int, [][]byte)) func(int) [][]byte {
 	row := make([][]byte, channels)
 	for c := range row {
@@ -52,7 +56,7 @@ func renderYCbCr(m *image.YCbCr, w, h int, o orientation) image.Image {
 	out := image.NewYCbCr(image.Rect(0, 0, upW, upH), image.YCbCrSubsampleRatio420)
 	x, y := lengthwise(b.Dx(), w), lengthwise(b.Dy(), h)
 	plane(x, y, m.Y, m.YStride, o.place(out.Y, w, h, 1, out.YStride))
-	across, down := sampling(m.SubsampleRatio)
+	across, down := jpegfile.Sampling(m.SubsampleRatio)
 	x, y = x.halved(across, o.flipsX()), y.halved(down, o.flipsY())
 	plane(x, y, m.Cb, m.CStride, o.place(out.Cb, x.cells, y.cells, 1, out.CStride))
 	plane(x, y, m.Cr, m.CStride, o.place(out.Cr, x.cells, y.cells, 1, out.CStride))
@@ -67,24 +71,7 @@ func plane(x, y axis, pix []byte, stride int, t target) {
 	}, []target{t})
 }
 
-// sampling is how many pixels share a chroma sample, across and down.
-func sampling(r image.YCbCrSubsampleRatio) (across, down int) {
-	switch r {
-	case image.YCbCrSubsampleRatio422:
-		return 2, 1
-	case image.YCbCrSubsampleRatio420:
-		return 2, 2
-	case image.YCbCrSubsampleRatio440:
-		return 1, 2
-	case image.YCbCrSubsampleRatio411:
-		return 4, 1
-	case image.YCbCrSubsampleRatio410:
-		return 4, 2
-	}
-	return 1, 1
-}
-
-// withoutColour gives a picture as gray if it has no colour: scanners often store black on white as RGB.
+// withoutColour returns a picture as gray if it has no colour: scanners often store black on white as RGB.
 func withoutColour(m *image.RGBA) image.Image {
 	for i := 0; i < len(m.Pix); i += 4 {
 		if m.Pix[i] != m.Pix[i+1] || m.Pix[i] != m.Pix[i+2] {

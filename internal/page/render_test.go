@@ -8,6 +8,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
 // averaged is the straightforward area average, pixel by pixel in floating point, on white.
@@ -60,8 +62,8 @@ func colourful(w, h int) *image.NRGBA {
 	for y := range h {
 		for x := range w {
 			n := r.Float64() * 20
-			m.SetNRGBA(x, y, color.NRGBA{clamp(float64(x)*230/float64(w) + n), clamp(float64(y)*230/float64(h) + n),
-				clamp(120 + 100*math.Sin(float64(x+y)/40)), byte(min(255, (x*y)%400))})
+			m.SetNRGBA(x, y, color.NRGBA{pagetest.Clamp(float64(x)*230/float64(w) + n), pagetest.Clamp(float64(y)*230/float64(h) + n),
+				pagetest.Clamp(120 + 100*math.Sin(float64(x+y)/40)), byte(min(255, (x*y)%400))})
 		}
 	}
 	return m
@@ -96,6 +98,7 @@ func everyType(src image.Image) map[string]image.Image {
 }
 
 func TestRenderIsAreaAverage(t *testing.T) {
+	t.Parallel()
 	for name, m := range everyType(colourful(61, 47)) {
 		for _, size := range [][2]int{{61, 47}, {60, 46}, {31, 24}, {20, 15}, {7, 5}, {1, 1}, {61, 1}, {1, 47}} {
 			got := render(m, size[0], size[1], upright)
@@ -109,6 +112,7 @@ func TestRenderIsAreaAverage(t *testing.T) {
 }
 
 func TestRenderGrayStaysGray(t *testing.T) {
+	t.Parallel()
 	all := everyType(image.NewGray(image.Rect(0, 0, 9, 9)))
 	for name, m := range all {
 		if name == "palette" {
@@ -145,6 +149,7 @@ func ycbcr(src image.Image, ratio image.YCbCrSubsampleRatio) *image.YCbCr {
 }
 
 func TestRenderYCbCr(t *testing.T) {
+	t.Parallel()
 	src := colourful(123, 97)
 	for i := range src.Pix {
 		if i%4 == 3 {
@@ -176,7 +181,7 @@ func stored(m image.Image, o orientation) *image.NRGBA {
 	for y := range sh {
 		for x := range sw {
 			var c color.Color
-			switch o { // where the stored (x, y) stands in the upright picture, from the Exif specification
+			switch o { // where the stored (x, y) is in the upright picture, from the Exif specification
 			case 1:
 				c = m.At(x, y)
 			case 2:
@@ -201,6 +206,7 @@ func stored(m image.Image, o orientation) *image.NRGBA {
 }
 
 func TestRenderOrientations(t *testing.T) {
+	t.Parallel()
 	src := colourful(50, 37)
 	for o := orientation(1); o <= 8; o++ {
 		m := stored(src, o)
@@ -219,14 +225,14 @@ func TestRenderOrientations(t *testing.T) {
 	}
 }
 
-func TestFit(t *testing.T) {
+func TestFitKeepsProportions(t *testing.T) {
+	t.Parallel()
 	for _, c := range [][5]int{ // width, height, edge, wanted
 		{4032, 3024, 1540, 1540, 1155}, {3024, 4032, 1540, 1155, 1540}, {1540, 1540, 1540, 1540, 1540},
 		{1541, 10, 1540, 1540, 10}, {60000, 1, 1540, 1540, 1}, {1, 60000, 1540, 1, 1540}, {2480, 3508, 1540, 1089, 1540},
 		{10, 10, 1540, 10, 10}, {3, 2, 2, 2, 1}, {1 << 30, 1 << 29, 100, 100, 50}, {3, 3, 1, 1, 1},
 	} {
-		h := header{width: c[0], height: c[1]}
-		if w, ht := h.fit(c[2]); w != c[3] || ht != c[4] {
+		if w, ht := fit(c[0], c[1], c[2]); w != c[3] || ht != c[4] {
 			t.Errorf("%v: %d x %d", c, w, ht)
 		}
 	}

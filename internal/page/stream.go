@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// chunk is how much is read at a time while looking for the header.
-	chunk = 4 << 10
+	// readSize is how much is read at a time while looking for the header.
+	readSize = 4 << 10
 	// headMax bounds what is kept of a header so that it can be read again. Phone cameras write up to 100 KiB in front of
 	// the picture (Exif with a thumbnail, colour profile). With more than this the source is opened a second time instead.
 	headMax = 256 << 10
@@ -25,14 +25,14 @@ type stream struct {
 	src  io.ReadCloser
 	size int64  // declared bytes, -1 unknown
 	max  int64  // limit in bytes
-	n    int64  // bytes that src has given
-	err  error  // why it gives no more; io.EOF at its proper end
+	n    int64  // bytes that src has returned
+	err  error  // why it returns no more; io.EOF at its proper end
 	head []byte // bytes from src that are kept
 	pos  int    // how many of head are read
 	lost bool   // head no longer begins at the first byte
 
 	closing sync.Once
-	closed  error // what closing src gave
+	closed  error // what closing src returned
 }
 
 func open(ctx context.Context, src Source, limit int64) (*stream, error) {
@@ -61,7 +61,7 @@ func (s *stream) Close() error {
 	return s.closed
 }
 
-// Read gives what is kept and not yet read, then the source's next bytes.
+// Read returns what is kept and not yet read, then the source's next bytes.
 func (s *stream) Read(p []byte) (int, error) {
 	if s.pos < len(s.head) {
 		n := copy(p, s.head[s.pos:])
@@ -90,7 +90,7 @@ func (s *stream) fetch(p []byte) (int, error) {
 	return n, s.err
 }
 
-// try reads until there is a byte or an error; a source that gives neither, again and again, is broken.
+// try reads until there is a byte or an error; a source that returns neither, again and again, is broken.
 func (s *stream) try(p []byte) (int, error) {
 	for range 100 {
 		if n, err := s.src.Read(p); n > 0 || err != nil {
@@ -109,14 +109,14 @@ func (s *stream) judge(err error) error {
 	case s.n > s.max:
 		return s.overLimit()
 	case s.size >= 0 && s.n > s.size:
-		return fmt.Errorf("page: the source gave more than the %d bytes it declared", s.size)
+		return fmt.Errorf("page: the source returned more than the %d bytes it declared", s.size)
 	case err == io.EOF && s.n < s.size:
 		return fmt.Errorf("page: the source ended after %d of %d bytes: %w", s.n, s.size, io.ErrUnexpectedEOF)
 	}
 	return err
 }
 
-// peek gives the next n bytes without reading them, fewer where the stream ends.
+// peek returns the next n bytes without reading them, fewer where the stream ends.
 func (s *stream) peek(n int) []byte {
 	for len(s.head)-s.pos < n && s.err == nil {
 		s.more()
@@ -124,22 +124,22 @@ func (s *stream) peek(n int) []byte {
 	return s.head[s.pos:min(s.pos+n, len(s.head))]
 }
 
-// more keeps another chunk. Past headMax it forgets what is read.
+// more keeps another readSize bytes. Past headMax it forgets what is read.
 func (s *stream) more() {
-	if len(s.head)+chunk > headMax {
+	if len(s.head)+readSize > headMax {
 		s.lost = true
 	}
 	if s.lost {
 		s.head, s.pos = s.head[:copy(s.head, s.head[s.pos:])], 0
 	}
 	end := len(s.head)
-	s.head = append(s.head, make([]byte, chunk)...)
+	s.head = append(s.head, make([]byte, readSize)...)
 	n, _ := s.fetch(s.head[end:])
 	s.head = s.head[:end+n]
 }
 
-// next reads n bytes. They are valid until the next call. At the end of the stream the error is io.ErrUnexpectedEOF.
-func (s *stream) next(n int) ([]byte, error) {
+// Next reads n bytes. They are valid until the next call. At the end of the stream the error is io.ErrUnexpectedEOF.
+func (s *stream) Next(n int) ([]byte, error) {
 	b := s.peek(n)
 	s.pos += len(b)
 	if len(b) == n {
@@ -151,10 +151,10 @@ func (s *stream) next(n int) ([]byte, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// skip reads n bytes and holds at most a chunk of them beyond headMax.
+// skip reads n bytes and keeps at most readSize of them beyond headMax.
 func (s *stream) skip(n int64) error {
 	for n > 0 {
-		b, err := s.next(int(min(n, chunk)))
+		b, err := s.Next(int(min(n, readSize)))
 		if err != nil {
 			return err
 		}

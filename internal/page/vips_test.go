@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
 // develops makes the only page of a file, encoded.
@@ -25,7 +27,7 @@ func develops(b *testing.B, data []byte) {
 		b.Fatal(err)
 	}
 	defer ps.Close()
-	pg, err := ps.Page(context.Background(), 1)
+	pg, _, err := ps.Page(context.Background(), 1)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -85,9 +87,9 @@ func BenchmarkAgainstVips(b *testing.B) {
 		data []byte
 		out  string
 	}{
-		"photo 12 MP":       {withSegments(encodeJPEG(b, photo(paper(b, 4032, 3024, 46))), exifSegment(6)), "out.jpg[Q=90]"},
-		"gray scan 300 DPI": {encodePNG(b, scan(paper(b, 2480, 3508, 46), 2)), "out.png[compression=1]"},
-		"gray scan as JPEG": {encodeJPEG(b, scan(paper(b, 2480, 3508, 46), 2)), "out.jpg[Q=90]"},
+		"photo 12 MP":       {pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))), pagetest.ExifSegment(6)), "out.jpg[Q=90]"},
+		"gray scan 300 DPI": {pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)), "out.png[compression=1]"},
+		"gray scan as JPEG": {pagetest.EncodeJPEG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)), "out.jpg[Q=90]"},
 	} {
 		b.Run(name, func(b *testing.B) {
 			own, theirs := cost{time.Hour, time.Hour}, cost{time.Hour, time.Hour}
@@ -105,14 +107,16 @@ func BenchmarkAgainstVips(b *testing.B) {
 // BenchmarkPDF makes the pages of a PDF of text.
 func BenchmarkPDF(b *testing.B) {
 	const pages = 50
-	ps, err := Split(context.Background(), newObject(pdfOf(pages)).source(), Limits{Edge: 1540, MaxBytes: 1 << 20, MaxPixels: 1, MaxPages: pages})
+	lim := wide(1540)
+	lim.MaxPages = pages
+	ps, err := Split(context.Background(), newObject(pdfOf(pages)).source(), lim)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer ps.Close()
 	n := 0
 	for b.Loop() {
-		if _, err := ps.Page(context.Background(), n%pages+1); err != nil {
+		if _, _, err := ps.Page(context.Background(), n%pages+1); err != nil {
 			b.Fatal(err)
 		}
 		n++
@@ -125,7 +129,7 @@ func BenchmarkStart(b *testing.B) {
 	for _, engine := range []string{"nothing", "pdf", "avif", "heic"} {
 		b.Run(engine, func(b *testing.B) {
 			for b.Loop() {
-				c := &sandbox.Child{Patience: time.Minute}
+				c := sandbox.New(time.Minute)
 				if err := c.Start(context.Background(), engine); err != nil {
 					b.Fatal(fmt.Errorf("%s: %w", engine, err))
 				}

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"image"
 	"image/color"
@@ -10,51 +11,67 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// openWebP finds the picture of a WebP. The decoder refuses animations, so their first picture is shown to it as a file of
-// its own; the canvas around it, where it is larger, is empty.
-func openWebP(b []byte) (*header, error) {
-	chunks, err := webpChunks(b)
+// webpPicture is the picture of a WebP. The decoder refuses animations, so their first picture is shown to it as a file of its
+// own; the canvas around it, where it is larger, is empty.
+type webpPicture struct {
+	header
+	animated bool
+}
+
+// webpPages finds the picture of a WebP.
+func webpPages(_ context.Context, in input, _ Limits) ([]entry, error) {
+	chunks, err := webpChunks(in.data)
 	if err != nil {
 		return nil, err
 	}
-	h := &header{format: "WebP", foreign: true, orientation: exifOrientation(webpExif(chunks)), channels: 3}
-	still := func(b []byte) []byte { return b }
-	if frame, ok := find(chunks, "ANMF"); ok {
-		still = firstFrame
-		h.mends = append(h.mends, "first picture of an animation")
+	p := &webpPicture{header: header{orientation: exifOrientation(webpExif(chunks))}}
+	var frame []byte
+	if frame, p.animated = find(chunks, "ANMF"); p.animated {
+		p.changes = append(p.changes, "first picture of an animation")
 		if chunks, err = frameChunks(frame); err != nil {
 			return nil, err
 		}
 	}
-	cfg, err := webp.DecodeConfig(bytes.NewReader(still(b)))
+	cfg, err := webp.DecodeConfig(p.still(in.data))
 	if err != nil {
 		return nil, complaint("WebP", err)
 	}
-	_, h.lossy = find(chunks, "VP8 ")
+	_, p.lossy = find(chunks, "VP8 ")
 	_, alpha := find(chunks, "ALPH")
-	h.width, h.height = cfg.Width, cfg.Height
+	p.width, p.height = cfg.Width, cfg.Height
 	if alpha || cfg.ColorModel == color.NYCbCrAModel {
-		h.mends = append(h.mends, "laid on white")
+		p.changes = append(p.changes, "laid on white")
 	}
-	h.memory = h.webpMemory(alpha) + int64(len(b)) // the file of its own
-	h.decode = func(in input) (image.Image, error) { return webp.Decode(bytes.NewReader(still(in.data))) }
-	return h, nil
+	p.memory = p.decoderMemory(alpha) + int64(len(in.data)) // the file of its own
+	return []entry{{picture: p}}, nil
 }
 
-// webpMemory is what the decoder holds: planes in whole blocks of 16 pixels, with transparency a picture of it, or, without
+func (p *webpPicture) decode(_ context.Context, in input) (image.Image, error) {
+	return webp.Decode(p.still(in.data))
+}
+
+// still returns the file that the decoder is shown.
+func (p *webpPicture) still(file []byte) io.Reader {
+	if p.animated {
+		file = firstFrame(file)
+	}
+	return bytes.NewReader(file)
+}
+
+// decoderMemory is what the decoder needs: planes in whole blocks of 16 pixels, with transparency a picture of it, or, without
 // loss, the picture before and after its last transform and what those need themselves.
-func (h *header) webpMemory(alpha bool) int64 {
-	blocks := (int64(h.width) + 31) * (int64(h.height) + 31)
+func (p *webpPicture) decoderMemory(alpha bool) int64 {
+	blocks := (int64(p.width) + 31) * (int64(p.height) + 31)
 	switch {
-	case h.lossy && alpha:
-		return 2*blocks + 14*h.pixels()
-	case h.lossy:
+	case p.lossy && alpha:
+		return 2*blocks + 14*p.pixels()
+	case p.lossy:
 		return 2 * blocks
 	}
-	return 13*h.pixels() + 1<<20
+	return 13*p.pixels() + 1<<20
 }
 
-// chunk is a part of a RIFF file.
+// riffChunk is a part of a RIFF file.
 type riffChunk struct {
 	name string
 	body []byte
@@ -69,7 +86,7 @@ func find(chunks []riffChunk, name string) ([]byte, bool) {
 	return nil, false
 }
 
-// webpExif gives the Exif block without the mark that some writers put before it.
+// webpExif returns the Exif block without the mark that some writers put before it.
 func webpExif(chunks []riffChunk) []byte {
 	b, _ := find(chunks, "EXIF")
 	return bytes.TrimPrefix(b, []byte("Exif\x00\x00"))
@@ -98,7 +115,7 @@ func riffChunks(b []byte) (chunks []riffChunk, err error) {
 	return chunks, nil
 }
 
-// frameHead is what stands before the chunks of an animation's picture: place, size, time, flags.
+// frameHead is the bytes before the chunks of an animation's picture: place, size, time, flags.
 const frameHead = 16
 
 func frameChunks(frame []byte) ([]riffChunk, error) {
@@ -108,7 +125,7 @@ func frameChunks(frame []byte) ([]riffChunk, error) {
 	return riffChunks(frame[frameHead:])
 }
 
-// firstFrame makes a file of an animation's first picture. openWebP has seen that there is one.
+// firstFrame makes a file of an animation's first picture. webpPages has seen that there is one.
 func firstFrame(b []byte) []byte {
 	chunks, _ := webpChunks(b)
 	frame, _ := find(chunks, "ANMF")

@@ -2,8 +2,6 @@ package telemetry
 
 import (
 	"crypto/rand"
-	"net/url"
-	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -30,16 +28,4 @@ func sourceOf(cfg Config) *resource.Resource {
 	}
 	known = append(known, semconv.ServiceName(cfg.Service), semconv.TelemetrySDKLanguageGo, semconv.TelemetrySDKName("opentelemetry"))
 	return resource.NewWithAttributes(semconv.SchemaURL, known...) // of two with one name the last one holds
-}
-
-// serverOf is how a request names its server.
-func serverOf(u *url.URL) []measure {
-	port := 80
-	if u.Scheme == "https" {
-		port = 443
-	}
-	if n, err := strconv.Atoi(u.Port()); err == nil {
-		port = n
-	}
-	return []measure{semconv.ServerAddress(u.Hostname()), semconv.ServerPort(port)}
 }

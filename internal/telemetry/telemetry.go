@@ -1,13 +1,12 @@
-// Package telemetry sends OpenTelemetry's traces and metrics of what deliveries do to a collector, as OTLP over HTTP. It
-// observes the pipeline and the OCR client; nothing waits for it but the end of a request on Cloud Run, for [flushTime] at
-// most. What the collector does not take in time is dropped. Neither text of documents nor tokens are in what it sends.
+// Package telemetry is OpenTelemetry's SDK: it sends traces and metrics to a collector, as OTLP over HTTP. Spans and metrics
+// are made where things happen, through OpenTelemetry's API. Nothing waits for the collector but the end of a request on
+// Cloud Run, for [flushTime] at most. What the collector does not accept in time is dropped.
 package telemetry
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
@@ -35,17 +34,14 @@ type Config struct {
 	Attributes map[string]string
 	Sampler    string  // by OpenTelemetry's names
 	Ratio      float64 // of the samplers that take one
-	OCRURL     string  // whose host and port the tries name
 	Log        *slog.Logger
 }
 
 // Telemetry is the sender. The methods that requests call do nothing on a nil one. It is safe for concurrent use.
 type Telemetry struct {
-	traces    *sdktrace.TracerProvider // nil: no traces
-	metrics   *sdkmetric.MeterProvider // nil: no metrics
-	tracer    trace.Tracer
-	measured  *instruments
-	ocrServer []measure
+	traces  *sdktrace.TracerProvider // nil: no traces
+	metrics *sdkmetric.MeterProvider // nil: no metrics
+	invoke  metric.Float64Histogram
 
 	onCloudRun bool
 	running    atomic.Int64 // requests
@@ -59,53 +55,68 @@ func New(cfg Config) (*Telemetry, error) {
 		return nil, nil
 	}
 	t := &Telemetry{onCloudRun: cfg.Function != ""}
-	if u, err := url.Parse(cfg.OCRURL); err == nil {
-		t.ocrServer = serverOf(u)
-	}
 	source := sourceOf(cfg)
-	tracers, err := t.tracers(cfg, source)
-	if err != nil {
+	if err := t.startTraces(cfg, source); err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}
-	meters, err := t.meters(cfg, source)
-	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
-	}
-	t.tracer = tracers.Tracer(scope)
-	if t.measured, err = newInstruments(meters.Meter(scope)); err != nil {
+	if err := t.startMetrics(cfg, source); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	return t, nil
 }
 
-func (t *Telemetry) tracers(cfg Config, source *resource.Resource) (trace.TracerProvider, error) {
+// Traces returns the provider of spans; one that does nothing where no traces are sent.
+func (t *Telemetry) Traces() trace.TracerProvider {
+	if t == nil || t.traces == nil {
+		return notraces.NewTracerProvider()
+	}
+	return t.traces
+}
+
+// Metrics returns the provider of metrics; one that does nothing where no metrics are sent.
+func (t *Telemetry) Metrics() metric.MeterProvider {
+	if t == nil || t.metrics == nil {
+		return nometrics.NewMeterProvider()
+	}
+	return t.metrics
+}
+
+func (t *Telemetry) startTraces(cfg Config, source *resource.Resource) error {
 	if cfg.TracesURL == "" {
-		return notraces.NewTracerProvider(), nil
+		return nil
 	}
 	client, err := otlptracehttp.New(context.Background(), otlptracehttp.WithEndpointURL(cfg.TracesURL),
 		otlptracehttp.WithRetry(otlptracehttp.RetryConfig(retry)))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	t.traces = sdktrace.NewTracerProvider(
 		sdktrace.WithResource(source), sdktrace.WithSampler(sampler(cfg)),
 		sdktrace.WithBatcher(guardedSpans{client, &guard{what: "traces", log: cfg.Log}}),
 	)
-	return t.traces, nil
+	return nil
 }
 
-func (t *Telemetry) meters(cfg Config, source *resource.Resource) (metric.MeterProvider, error) {
-	if cfg.MetricsURL == "" {
-		return nometrics.NewMeterProvider(), nil
+// The metric of requests to the function, in seconds, by faas.trigger and http.response.status_code.
+const (
+	InvokeDuration = "faas.invoke_duration"
+	InvokeMeaning  = "requests to the function: `datasource` an object's event, `timer` a sweep, `other` anything else"
+)
+
+func (t *Telemetry) startMetrics(cfg Config, source *resource.Resource) (err error) {
+	if cfg.MetricsURL != "" {
+		client, err := otlpmetrichttp.New(context.Background(), otlpmetrichttp.WithEndpointURL(cfg.MetricsURL),
+			otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retry)))
+		if err != nil {
+			return err
+		}
+		t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(source),
+			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(guardedMetrics{client, &guard{what: "metrics", log: cfg.Log}})))
 	}
-	client, err := otlpmetrichttp.New(context.Background(), otlpmetrichttp.WithEndpointURL(cfg.MetricsURL),
-		otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retry)))
-	if err != nil {
-		return nil, err
-	}
-	t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(source),
-		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(guardedMetrics{client, &guard{what: "metrics", log: cfg.Log}})))
-	return t.metrics, nil
+	t.invoke, err = t.Metrics().Meter(scope).Float64Histogram(InvokeDuration, metric.WithUnit("s"),
+		metric.WithDescription(InvokeMeaning),
+		metric.WithExplicitBucketBoundaries(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 120, 240, 480))
+	return err
 }
 
 // sampler is the one of that name; an unknown name is the default's.

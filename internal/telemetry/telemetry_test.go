@@ -1,11 +1,8 @@
 package telemetry
 
 import (
-	"reflect"
-	"slices"
 	"testing"
 
-	nometrics "go.opentelemetry.io/otel/metric/noop"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -13,37 +10,12 @@ import (
 // TestNothing: nowhere to send to is no sender, and no sender does nothing.
 func TestNothing(t *testing.T) {
 	none, err := New(Config{Service: "x"})
-	if none != nil || err != nil || none.Observer() != nil || none.Observe() != nil {
+	if none != nil || err != nil || none.Header() != nil {
 		t.Fatalf("%v, %v", none, err)
 	}
 	none.Request(t.Context())(BySweep, 200)
 	none.Hold()
 	none.Shutdown(t.Context())
-}
-
-// TestTable: every row of the table is an instrument, and every instrument a row.
-func TestTable(t *testing.T) {
-	names := map[string]bool{}
-	for _, i := range Instruments() {
-		if i.Meaning == "" || i.Unit == "" || names[i.Name] || !slices.Contains([]string{"counter", "histogram", "gauge"}, i.Kind) ||
-			(i.Kind == "histogram") != (i.bounds != nil) {
-			t.Errorf("%+v", i)
-		}
-		names[i.Name] = true
-	}
-	i, err := newInstruments(nometrics.NewMeterProvider().Meter(""))
-	if n := reflect.TypeFor[instruments]().NumField(); err != nil || n != len(names) {
-		t.Errorf("%d rows, %d instruments, %v", len(names), n, err)
-	}
-	for field, value := range reflect.ValueOf(*i).Fields() {
-		if value.IsNil() {
-			t.Errorf("%s is not made", field.Name)
-		}
-	}
-	b := &builder{meter: nometrics.NewMeterProvider().Meter("")}
-	if b.counter("bucketocr.none"); b.err == nil {
-		t.Error("an instrument that the table does not know was made")
-	}
 }
 
 // TestSource: what the person set goes before what we know, and each process has an id of its own.

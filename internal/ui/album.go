@@ -45,7 +45,6 @@ type volume struct {
 }
 
 func newAlbum(images Images, limits page.Limits) *album {
-	limits.Grow = func(int64) bool { return true } // bounded by albumPlaces times MaxBytes
 	return &album{images: images, limits: limits, turns: make(chan struct{}, albumPlaces)}
 }
 
@@ -66,7 +65,7 @@ func (a *album) make(ctx context.Context, o document.Object, n int) (picture, er
 	if n > v.pages.Len() {
 		return picture{}, errNoPage
 	}
-	pg, err := v.pages.Page(ctx, n)
+	pg, _, err := v.pages.Page(ctx, n)
 	if err != nil {
 		return picture{}, err
 	}

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/bucketocr/bucketocr/internal/browsertest"
@@ -135,8 +137,8 @@ func TestTabReachesAll(t *testing.T) {
 	}
 }
 
-// TestReadAnew: when a document is read anew its text follows, and the focus stays where it is in the head, whatever has it.
-func TestReadAnew(t *testing.T) {
+// TestHeadKeepsFocus: when a document is read again its text follows, and the focus stays where it is in the head, whatever has it.
+func TestHeadKeepsFocus(t *testing.T) {
 	d := newDesk(t)
 	n := 0
 	write := func() string {
@@ -150,12 +152,67 @@ func TestReadAnew(t *testing.T) {
 	tab.Open(d.url + "/#" + write())
 	tab.Until(`document.querySelector('[data-act="retry"]') && document.querySelector('.sheet').innerText.includes('reading 1')`)
 	for _, act := range []string{"title", "page-1", "close", "retry", "copy", "wide", "page", "details"} {
-		browsertest.Eval[any](tab, `(document.querySelector('.view [data-act="`+act+`"]').focus(), window.old = document.querySelector('.view .facts'), null)`)
+		browsertest.Eval[any](tab, `(document.querySelector('.view [data-act="`+act+`"]').focus(), window.old = document.activeElement, null)`)
 		write()
-		tab.Until(fmt.Sprintf(`!window.old.isConnected && document.querySelector('.sheet').innerText.includes('reading %d')`, n))
+		tab.Until(fmt.Sprintf(`document.querySelector('.sheet').innerText.includes('reading %d')`, n))
 		if got := browsertest.Eval[string](tab, `document.activeElement.dataset.act ?? document.activeElement.tagName`); got != act {
 			t.Errorf("the focus went from %s to %s", act, got)
 		}
+		if !browsertest.Eval[bool](tab, `document.activeElement === window.old`) {
+			t.Errorf("%s was replaced", act)
+		}
+	}
+}
+
+// TestClickSurvivesChanges: what is pressed and released is clicked, though the document changed in between.
+func TestClickSurvivesChanges(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	other := d.write("other.png", text("another text"))
+	tries := 1
+	change := func() string {
+		return d.write("a.png", func(r *document.Record) {
+			failed(document.CodeOCRFailed)(r)
+			r.Attempt, r.Pages, r.Warnings = tries, tries, []string{document.WarnTruncated}
+		})
+	}
+	id := change()
+	tab := browsertest.New(t, 1200, 800)
+	for _, c := range []struct{ name, at, selector, clicked string }{
+		{"a button of the head", id, `.view [data-act="wide"]`, `document.querySelector('.view.wide')`},
+		{"the name in a row", other, `#d-` + id + ` .name`, `location.hash === '#` + id + `'`},
+		{"the warnings in a row", other, `#d-` + id + ` .warns`, `location.hash === '#` + id + `'`},
+		{"the button that tries again", id, `.view [data-act="retry"]`, `document.querySelector('.view .state').dataset.status === 'retrying'`},
+	} {
+		tab.Open(d.url + "/?" + url.QueryEscape(c.name) + "#" + c.at)
+		tab.Until("document.querySelector(`" + c.selector + "`) && document.querySelectorAll('.row').length === 2 && document.querySelector('.view .details')")
+		middle := browsertest.Eval[[]float64](tab, "(() => { const r = document.querySelector(`"+c.selector+"`).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()")
+		tab.Do(chromedp.MouseEvent(chromedp.MousePressed, middle[0], middle[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+		tries++
+		change()
+		tab.Until(fmt.Sprintf(`document.querySelector('#d-%s').shows.attempt === %d`, id, tries)) // the head is written before the row
+		tab.Do(chromedp.MouseEvent(chromedp.MouseReleased, middle[0], middle[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+		tab.Until(c.clicked)
+	}
+}
+
+// TestTextReadAgainStays: a text that is read again and is the same is not replaced, nor are its formulas.
+func TestTextReadAgainStays(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	read := func(finished time.Time, second string) string {
+		return d.write("two.pdf", func(r *document.Record) {
+			r.Text, r.TextInPages, r.Pages, r.PagesDone, r.Finished = "", true, 2, 2, finished
+		}, document.Page{Page: 1, Text: "the first $x^2$"}, document.Page{Page: 2, Text: second})
+	}
+	tab := browsertest.New(t, 1200, 700)
+	tab.Open(d.url + "/#" + read(time.Now(), "before"))
+	tab.Until(`document.querySelector('.reading math') && document.querySelectorAll('.reading')[1].innerText.includes('before')`)
+	browsertest.Eval[any](tab, `(window.old = document.querySelector('.reading math'), null)`)
+	read(time.Now().Add(time.Second), "after")
+	tab.Until(`document.querySelectorAll('.reading')[1].innerText.includes('after')`)
+	if !browsertest.Eval[bool](tab, `document.querySelector('.reading math') === window.old`) {
+		t.Error("the text that is the same was replaced")
 	}
 }
 

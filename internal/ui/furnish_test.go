@@ -45,7 +45,7 @@ source **(16)**, a surface to be marked **(18)**, optical material **(19)** capa
 
 // furnish fills the desk the way that a working day does, and gives one document to look at and one that failed.
 func (d *desk) furnish() (id, broken string) {
-	scan, err := os.ReadFile("../../testdata/samples/patent-2004.png")
+	scan, err := os.ReadFile("../../examples/samples/patent-2004.png")
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ const tokenHeader = "X-Bucketocr-Token"
 // policy is the page's content-security policy: own scripts and styles in files, own images, no frame, no form, and no way
 // to make a script of a string.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
-	"form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types page-text"
+	"form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types page-text formulas"
 
 // guard stands before every handler.
 func (s *Server) guard(next http.Handler) http.Handler {

@@ -42,7 +42,7 @@ func (w *world) instance() *instance {
 		}
 		return res, err
 	}}
-	i.p = worker.New(o)
+	i.p = newWorker(w.t, o)
 	return i
 }
 
@@ -103,7 +103,7 @@ func (i *instance) deliver(events []document.Event) []document.Event {
 	var wg sync.WaitGroup
 	for _, ev := range events {
 		wg.Go(func() {
-			if out := i.p.Process(i.ctx, ev); out.Refused() || i.dead.Load() {
+			if out := i.p.Process(i.ctx, ev).Outcome; out.Refused() || i.dead.Load() {
 				mu.Lock()
 				again = append(again, ev)
 				mu.Unlock()
@@ -134,7 +134,7 @@ func TestAloneWaitsForTheOthers(t *testing.T) {
 			w.die(ev)
 			time.Sleep(document.LeaseTime)
 		}
-		p := w.pipeline()
+		p := w.worker()
 		var wg sync.WaitGroup
 		for n := range 6 {
 			wg.Go(func() {

@@ -19,7 +19,7 @@ func TestCosts(t *testing.T) {
 		want    string
 	}{
 		{"clean run", nil, "commit 2, open 1"},
-		{"duplicate", func(w *world, ev document.Event) { w.pipeline().Process(w.t.Context(), ev) }, "read 1, refused 1"},
+		{"duplicate", func(w *world, ev document.Event) { w.worker().Process(w.t.Context(), ev) }, "read 1, refused 1"},
 		{"leased elsewhere", func(w *world, ev document.Event) { w.die(ev) }, "read 1, refused 1"},
 		{"after a crash", func(w *world, ev document.Event) { w.die(ev); time.Sleep(document.LeaseTime) },
 			"read 1, commit 2, refused 1, clear 1, open 1"},
@@ -27,7 +27,7 @@ func TestCosts(t *testing.T) {
 			w.answer = func(context.Context, string) (ocr.Result, error) {
 				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 			}
-			w.pipeline().Process(w.t.Context(), ev)
+			w.worker().Process(w.t.Context(), ev)
 			w.answer = nil
 		}, "read 1, commit 2, refused 1, clear 1, open 1"},
 		{"over an older generation", func(w *world, ev document.Event) {
@@ -38,7 +38,7 @@ func TestCosts(t *testing.T) {
 			})
 		}, "read 1, commit 2, refused 1, clear 1, open 1"},
 		{"superseded", func(w *world, ev document.Event) {
-			w.pipeline().Process(w.t.Context(), w.bucket.Put(ev.Name, picture(22)))
+			w.worker().Process(w.t.Context(), w.bucket.Put(ev.Name, picture(22)))
 		}, "read 1, refused 1, live 1"},
 		{"fault", func(w *world, _ document.Event) {
 			w.answer = func(context.Context, string) (ocr.Result, error) {
@@ -61,7 +61,7 @@ func TestCosts(t *testing.T) {
 				calls, applied := map[string]int{}, w.records.Commits
 				w.records.Before = func(_ context.Context, op, _ string) error { calls[op]++; return nil }
 				w.bucket.Before = func(_ context.Context, op string, _ document.Object) error { calls[op]++; return nil }
-				w.pipeline().Process(t.Context(), ev)
+				w.worker().Process(t.Context(), ev)
 				applied = w.records.Commits - applied
 				calls["commit"], calls["refused"] = applied, calls["commit"]-applied
 				got := ""

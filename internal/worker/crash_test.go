@@ -10,6 +10,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -59,10 +60,10 @@ func TestCrashAtEveryCall(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
 					ev := w.bucket.Put("a.png", picture(21))
 					w.breaking(func(n int) bool { return n == at || dies && n > at })
-					w.pipeline().Process(t.Context(), ev)
+					w.worker().Process(t.Context(), ev)
 					w.mend()
 					time.Sleep(document.LeaseTime)
-					if out := w.pipeline().Process(t.Context(), ev); out.Refused() {
+					if out := w.worker().Process(t.Context(), ev).Outcome; out.Refused() {
 						t.Errorf("outcome %s\n%s", out, w.log)
 					}
 					if got := essence(w.record("a.png")); got != clean {
@@ -90,7 +91,7 @@ func TestLostAnswers(t *testing.T) {
 				return nil
 			}
 			ev := w.bucket.Put("a.png", picture(21))
-			if out := w.pipeline().Process(t.Context(), ev); out != document.OutcomeDone {
+			if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
 				t.Errorf("answer %d lost: %s", at, out)
 			}
 			if r := w.record("a.png"); essence(r) != clean || r.Attempt != 1 || w.records.Commits != 2 || w.calls.Load() != 1 {
@@ -112,7 +113,7 @@ func TestStoreRefusesDocument(t *testing.T) {
 			}
 			return nil
 		}
-		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21))); out != document.OutcomeFailed {
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeFailed {
 			t.Errorf("outcome %s", out)
 		}
 		w.want("a.png", document.StatusFailed, "store_rejected")
@@ -122,23 +123,23 @@ func TestStoreRefusesDocument(t *testing.T) {
 // TestGone: the generation was deleted, or overwritten by one whose event is on the way or never comes.
 func TestGone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		p := w.pipeline()
+		p := w.worker()
 		ev := w.bucket.Put("deleted.png", picture(21))
 		w.bucket.Delete("deleted.png")
-		if out := p.Process(t.Context(), ev); out != document.OutcomeFailed {
+		if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeFailed {
 			t.Errorf("deleted: %s", out)
 		}
 		w.want("deleted.png", document.StatusFailed, "object_gone")
 
 		old := w.bucket.Put("a.png", picture(21))
 		w.bucket.Put("a.png", picture(22)) // its event is lost
-		if out := p.Process(t.Context(), old); out != document.OutcomeRetry {
+		if out := p.Process(t.Context(), old).Outcome; out != document.OutcomeRetry {
 			t.Errorf("overwritten: %s", out)
 		}
 		w.want("a.png", document.StatusRetrying, "object_gone")
 		time.Sleep(15 * time.Minute)
-		if err := p.Sweep(t.Context()); err != nil {
-			t.Fatal(err)
+		if s := p.Sweep(t.Context()); s.Fault.Code != "" {
+			t.Fatal(s.Fault.Message)
 		}
 		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 22" {
 			t.Errorf("%+v", r)
@@ -150,7 +151,7 @@ func TestGone(t *testing.T) {
 func TestPanics(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }
-		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21))); out != document.OutcomeRetry {
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeRetry {
 			t.Errorf("outcome %s", out)
 		}
 		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Faults != 1 {
@@ -170,7 +171,7 @@ func TestWrongChecksum(t *testing.T) {
 			w.ExtractText(ctx, img) // reads to the end and does not look
 			return result("text of wrong bytes"), nil
 		}}
-		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21))); out != document.OutcomeRetry {
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeRetry {
 			t.Errorf("outcome %s", out)
 		}
 		w.want("a.png", document.StatusRetrying, "storage_unavailable")
@@ -208,7 +209,7 @@ func TestMemoryBudget(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			return result(text), nil
 		}
-		if out := w.pipeline().Process(t.Context(), w.bucket.Put("big.png", picture(1<<19))); out != document.OutcomeFailed {
+		if out := w.worker().Process(t.Context(), w.bucket.Put("big.png", picture(1<<19))).Outcome; out != document.OutcomeFailed {
 			t.Errorf("outcome %s", out)
 		}
 		w.want("big.png", document.StatusFailed, "too_large")
@@ -222,7 +223,7 @@ func TestSweepTakesEachOnce(t *testing.T) {
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 		}
-		p := w.pipeline()
+		p := w.worker()
 		var last document.Event
 		for n := range many {
 			last = w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n%50))
@@ -234,10 +235,12 @@ func TestSweepTakesEachOnce(t *testing.T) {
 		}
 		w.calls.Store(0)
 		time.Sleep(15 * time.Minute)
-		other := make(chan error)
-		go func() { other <- w.pipeline().Sweep(t.Context()) }()
-		if err := errors.Join(p.Sweep(t.Context()), <-other); err != nil {
-			t.Fatal(err)
+		other := make(chan worker.Swept)
+		go func() { other <- w.worker().Sweep(t.Context()) }()
+		for _, swept := range []worker.Swept{p.Sweep(t.Context()), <-other} {
+			if swept.Fault.Code != "" {
+				t.Fatal(swept.Fault.Message)
+			}
 		}
 		for n := range many {
 			w.want(fmt.Sprintf("%d.png", n), document.StatusDone, "")
@@ -247,8 +250,8 @@ func TestSweepTakesEachOnce(t *testing.T) {
 		}
 		commits := w.records.Commits
 		time.Sleep(48 * time.Hour)
-		if err := p.Sweep(t.Context()); err != nil || w.records.Commits != commits {
-			t.Errorf("a sweep over ended records: %v, %d commits", err, w.records.Commits-commits)
+		if swept := p.Sweep(t.Context()); swept.Fault.Code != "" || w.records.Commits != commits {
+			t.Errorf("a sweep over ended records: %+v, %d commits", swept, w.records.Commits-commits)
 		}
 	})
 }

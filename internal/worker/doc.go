@@ -1,10 +1,22 @@
-// Package worker is the straight line from an event to a finished document, and its rules.
+// Package worker takes an event to its end: a finished document.
 //
-// The line is [Worker.Process]: claim, open, split, extract, complete or fail or release. The rules are pure functions
-// over one [document.Record] (transition.go) and one table that turns an error into a fault (fault.go); nothing else decides.
-// The outside is three interfaces: [document.Objects] (the bucket), [document.Store] (the documents) and [Extractor] (the OCR service).
-// Drivers of the first two live in internal/gcp and internal/local; both stores pass the suite in pipelinetest, so the
-// rules hold over either.
+// The line is deliver, in process.go: admit, claim, read pages, settle. It decides nothing itself: the rules are pure
+// functions of package document, and one table turns an error into a fault. The outside is three interfaces:
+// [document.Objects] (the bucket), [document.Store] (the records) and [Extractor] (the OCR service).
+//
+// Files, in reading order:
+//
+//	process.go    the line: one event, from its arrival to its outcome
+//	sweep.go      the line for records that no delivery is working on
+//	remove.go     the line for a generation that left the bucket
+//	claim.go      taking the record
+//	pages.go      making and reading the pages of an object, a few at a time
+//	delivery.go   a claimed record: keeping its lease, saving pages, the closing write
+//	admission.go  how much one instance works on at once
+//	telemetry.go  spans and metrics
+//	result.go     what became of a delivery or a sweep, and its one log line
+//	faults.go     what an error means, and what to do about it
+//	worker.go     what a worker is made of; its times, and its shutdown
 //
 // Time comes from package time alone and ids from [Options.NewID], so tests run under testing/synctest with chosen ids.
 package worker

@@ -53,7 +53,7 @@ func TestDoneWithoutItsPage(t *testing.T) {
 				time.Sleep(5 * time.Second)
 				return result(text), nil
 			}
-			out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+			out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome
 			r := w.record("a.png")
 			if r.Status == document.StatusDone && r.Text != "text of 21" {
 				t.Errorf("run %d: %s: status %s text %q pages %d/%d usage %v", i, out, r.Status, r.Text, r.PagesDone, r.Pages, r.Usage)
@@ -72,7 +72,7 @@ func TestPaidPageThrownAway(t *testing.T) {
 				time.Sleep(40 * time.Second)
 				return result(text), nil
 			}
-			out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+			out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome
 			if r := w.record("a.png"); r.Status != document.StatusDone {
 				t.Errorf("run %d: the page was read at 40 s, delivery at 60 s: %s, %s", i, out, r.Status)
 			}
@@ -92,7 +92,7 @@ func TestZombieClearsNewPages(t *testing.T) {
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 		}
-		p := w.pipeline()
+		p := w.worker()
 		old := w.bucket.Put("a.png", picture(21))
 		p.Process(t.Context(), old) // retrying
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) { return blocked(text), nil }
@@ -104,14 +104,14 @@ func TestZombieClearsNewPages(t *testing.T) {
 				once.Do(func() { slow = true })
 				if slow { // Firestore takes its time with this query, or the instance is starved of CPU
 					newer = w.bucket.Put("a.png", picture(22))
-					if out := w.pipeline().Process(context.WithoutCancel(ctx), newer); out != document.OutcomeDone {
+					if out := w.worker().Process(context.WithoutCancel(ctx), newer).Outcome; out != document.OutcomeDone {
 						t.Errorf("newer: %s", out)
 					}
 				}
 			}
 			return nil
 		}
-		if out := p.Process(t.Context(), old); out != document.OutcomeSuperseded {
+		if out := p.Process(t.Context(), old).Outcome; out != document.OutcomeSuperseded {
 			t.Errorf("older: %s", out)
 		}
 		w.records.Before = nil
@@ -130,7 +130,7 @@ func TestEraseClearsNewPages(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				w.options.Erase = true
 				w.answer = func(_ context.Context, text string) (ocr.Result, error) { return blocked(text), nil }
-				p := w.pipeline()
+				p := w.worker()
 				old := w.bucket.Put("a.png", picture(21))
 				p.Process(t.Context(), old)
 				gone := w.bucket.Delete("a.png")
@@ -146,14 +146,14 @@ func TestEraseClearsNewPages(t *testing.T) {
 						once.Do(func() { slow = true })
 						if slow {
 							newer = w.bucket.Put("a.png", picture(22))
-							if out := w.pipeline().Process(context.WithoutCancel(ctx), newer); out != document.OutcomeDone {
+							if out := w.worker().Process(context.WithoutCancel(ctx), newer).Outcome; out != document.OutcomeDone {
 								t.Errorf("newer: %s", out)
 							}
 						}
 					}
 					return nil
 				}
-				out := p.Process(t.Context(), gone)
+				out := p.Process(t.Context(), gone).Outcome
 				w.records.Before = nil
 				w.want("a.png", document.StatusDone, "")
 				pages, _ := w.records.Pages(t.Context(), newer.Object.ID(), newer.Generation)
@@ -172,7 +172,7 @@ func TestNoRenewalBeforeTheReaders(t *testing.T) {
 			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 		}
 		ev := w.bucket.Put("a.png", picture(21))
-		w.pipeline().Process(t.Context(), ev) // retrying
+		w.worker().Process(t.Context(), ev) // retrying
 		w.calls.Store(0)
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
 			time.Sleep(20 * time.Second)
@@ -187,9 +187,9 @@ func TestNoRenewalBeforeTheReaders(t *testing.T) {
 			return nil
 		}
 		done := make(chan document.Outcome)
-		go func() { done <- w.pipeline().Process(t.Context(), ev) }()
+		go func() { done <- w.worker().Process(t.Context(), ev).Outcome }()
 		time.Sleep(91 * time.Second)
-		second := w.pipeline().Process(t.Context(), ev) // the platform's next copy
+		second := w.worker().Process(t.Context(), ev).Outcome // the platform's next copy
 		first := <-done
 		if r := w.record("a.png"); w.calls.Load() != 1 || r.Attempt != 2 {
 			t.Errorf("%d calls of the OCR service, attempt %d (%s, %s): the first holder lived all the time", w.calls.Load(), r.Attempt, first, second)
@@ -202,7 +202,7 @@ func TestDrainBehindHungRenewal(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
 		w.hangCommit(2) // the first renewal, at 30 s; all other calls are answered at once
-		p := w.pipeline()
+		p := w.worker()
 		ev := w.bucket.Put("a.png", picture(21))
 		go p.Process(t.Context(), ev)
 		time.Sleep(35 * time.Second)
@@ -220,7 +220,7 @@ func TestSweepStartsAfterDrain(t *testing.T) {
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 		}
-		p := w.pipeline()
+		p := w.worker()
 		for n := range 40 {
 			p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
 		}
@@ -293,19 +293,19 @@ func TestStaleLive(t *testing.T) {
 					time.Sleep(10 * time.Second)
 					return result(text), nil
 				}
-				w.pipeline().Process(t.Context(), w.bucket.PutAs("a.png", 100, picture(21)))
+				w.worker().Process(t.Context(), w.bucket.PutAs("a.png", 100, picture(21)))
 				seven := w.bucket.PutAs("a.png", 7, picture(23)) // generations are not promised to grow
 				newest := make(chan document.Outcome, 1)
 				v.live = func() { // the answer is "7"; before it arrives:
 					ev := w.bucket.PutAs("a.png", 200, picture(25))
-					go func() { newest <- w.pipeline().Process(t.Context(), ev) }()
+					go func() { newest <- w.worker().Process(t.Context(), ev).Outcome }()
 					time.Sleep(time.Second)
 				}
-				out := w.pipeline().Process(t.Context(), seven)
+				out := w.worker().Process(t.Context(), seven).Outcome
 				n := <-newest
 				for range 6 {
 					time.Sleep(15 * time.Minute)
-					w.pipeline().Sweep(t.Context())
+					w.worker().Sweep(t.Context())
 				}
 				r := w.record("a.png")
 				if r.Generation != 200 || n != document.OutcomeDone {
@@ -322,7 +322,7 @@ func TestSmallGzipTooLarge(t *testing.T) {
 		w.options.Objects = unsized{w.bucket}
 		w.options.Limits.MaxBytes = 64 << 20
 		w.options.MemoryBudget = 32 << 20
-		w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
 		if r := w.record("a.png"); r.Status != document.StatusDone {
 			t.Errorf("an image of %d bytes: %s %+v", len(picture(21)), r.Status, r.Error)
 		}
@@ -345,7 +345,7 @@ func TestPassingPagesHoldMemory(t *testing.T) {
 			time.Sleep(100 * time.Second) // a GPU that starts
 			return result(text), nil
 		}
-		p := w.pipeline()
+		p := w.worker()
 		start := time.Now()
 		var wg sync.WaitGroup
 		outs := map[document.Outcome]int{}
@@ -354,7 +354,7 @@ func TestPassingPagesHoldMemory(t *testing.T) {
 			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
 			ev.Size = 600 << 10
 			wg.Go(func() {
-				out := p.Process(t.Context(), ev)
+				out := p.Process(t.Context(), ev).Outcome
 				mu.Lock()
 				defer mu.Unlock()
 				outs[out]++
@@ -380,7 +380,7 @@ func TestPassingPagesHoldMemory(t *testing.T) {
 func TestDrainedThenAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
-		p := w.pipeline()
+		p := w.worker()
 		ev := w.bucket.Put("a.png", picture(21))
 		go p.Process(t.Context(), ev)
 		time.Sleep(time.Second)
@@ -393,7 +393,7 @@ func TestDrainedThenAlone(t *testing.T) {
 		w.die(ev) // its first
 		time.Sleep(document.LeaseTime)
 		w.answer = hang
-		go w.pipeline().Process(t.Context(), ev)
+		go w.worker().Process(t.Context(), ev)
 		time.Sleep(time.Second)
 		if r := w.record("a.png"); r.Lease == nil || r.Lease.Alone {
 			t.Errorf("after a deploy and one interruption: %+v, doubts %d", r.Lease, r.Doubts)

@@ -93,7 +93,7 @@ func TestPagesInOrder(t *testing.T) {
 			time.Sleep(time.Duration(10-n) * time.Second)
 			return result(text), nil
 		})
-		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.tiff", book(9))); out != document.OutcomeDone {
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(9))).Outcome; out != document.OutcomeDone {
 			t.Fatalf("outcome %s\n%s", out, w.log)
 		}
 		r := w.want("a.tiff", document.StatusDone, "")
@@ -122,7 +122,7 @@ func TestProgress(t *testing.T) {
 			seen = append(seen, fmt.Sprintf("%d/%d %d", r.PagesDone, r.Pages, len(w.pages("a.tiff"))))
 			return result(text), nil
 		})
-		w.pipeline().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
 		if got := strings.Join(seen, ", "); got != "0/0 0, 1/3 1, 2/3 2" {
 			t.Error(got)
 		}
@@ -144,7 +144,7 @@ func TestCrashBetweenPages(t *testing.T) {
 				t.Fatalf("page %d: status %s after the crash", at, s)
 			}
 			time.Sleep(document.LeaseTime)
-			if out := w.pipeline().Process(t.Context(), ev); out != document.OutcomeDone {
+			if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
 				t.Fatalf("page %d: outcome %s\n%s", at, out, w.log)
 			}
 			r := w.want("a.tiff", document.StatusDone, "")
@@ -173,7 +173,7 @@ func (w *world) dying(n int) *worker.Worker {
 		}
 		return res, err
 	}}
-	return worker.New(o)
+	return newWorker(w.t, o)
 }
 
 // TestDeadlineContinues: what does not fit one delivery goes on with the next, and no page is read twice but those that the
@@ -190,9 +190,9 @@ func TestDeadlineContinues(t *testing.T) {
 			}
 		})
 		ev := w.bucket.Put("a.tiff", book(40))
-		p := w.pipeline()
+		p := w.worker()
 		deliveries := 1
-		for ; p.Process(t.Context(), ev) == document.OutcomeRetry; deliveries++ {
+		for ; p.Process(t.Context(), ev).Outcome == document.OutcomeRetry; deliveries++ {
 			r := w.want("a.tiff", document.StatusRetrying, "")
 			if r.PagesDone != 16*deliveries || r.Pages != 40 || r.Doubts != 0 || r.Faults != 0 || r.Text != "" {
 				t.Fatalf("after %d deliveries: %+v", deliveries, r)
@@ -210,8 +210,8 @@ func TestDeadlineContinues(t *testing.T) {
 // the document fails.
 func TestPageFailsAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		p := w.pipeline()
-		if out := p.Process(t.Context(), w.bucket.Put("a.tiff", book(4, 2))); out != document.OutcomeDone {
+		p := w.worker()
+		if out := p.Process(t.Context(), w.bucket.Put("a.tiff", book(4, 2))).Outcome; out != document.OutcomeDone {
 			t.Fatalf("outcome %s\n%s", out, w.log)
 		}
 		r := w.want("a.tiff", document.StatusDone, "")
@@ -223,7 +223,7 @@ func TestPageFailsAlone(t *testing.T) {
 		if want := "text of 101\n\f\n\n\f\ntext of 103\n\f\ntext of 104"; r.Text != want {
 			t.Errorf("%q", r.Text)
 		}
-		if out := p.Process(t.Context(), w.bucket.Put("b.tiff", book(3, 1, 2, 3))); out != document.OutcomeFailed {
+		if out := p.Process(t.Context(), w.bucket.Put("b.tiff", book(3, 1, 2, 3))).Outcome; out != document.OutcomeFailed {
 			t.Errorf("outcome %s", out)
 		}
 		w.want("b.tiff", document.StatusFailed, "unsupported_media")
@@ -241,8 +241,8 @@ func TestPageAtItsLimit(t *testing.T) {
 			return result(text), nil
 		})
 		ev := w.bucket.Put("a.tiff", book(6))
-		p := w.pipeline()
-		for p.Process(t.Context(), ev) == document.OutcomeRetry {
+		p := w.worker()
+		for p.Process(t.Context(), ev).Outcome == document.OutcomeRetry {
 			time.Sleep(time.Minute)
 		}
 		r := w.want("a.tiff", document.StatusDone, "")
@@ -266,12 +266,12 @@ func TestMemoryIsShared(t *testing.T) {
 			time.Sleep(time.Second)
 			return result(text), nil
 		})
-		p := w.pipeline()
+		p := w.worker()
 		var wg sync.WaitGroup
 		for i := range 6 {
 			ev := w.bucket.Put(fmt.Sprintf("%d.tiff", i), book(7))
 			wg.Go(func() {
-				if out := p.Process(t.Context(), ev); out != document.OutcomeDone {
+				if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
 					t.Errorf("%s: %s", ev.Name, out)
 				}
 			})
@@ -294,7 +294,7 @@ func TestTextInPages(t *testing.T) {
 		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
 			return result(strings.Repeat("x", 300_000)), nil
 		})
-		w.pipeline().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
 		if r := w.want("a.tiff", document.StatusDone, ""); !r.TextInPages || r.Text != "" || len(w.pages("a.tiff")[3].Text) != 300_000 {
 			t.Errorf("%d bytes, in pages %v", len(r.Text), r.TextInPages)
 		}

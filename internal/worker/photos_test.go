@@ -54,12 +54,16 @@ func deliverPhotos(t *testing.T, photos int, budget int64) {
 		_, err = io.Copy(io.Discard, r)
 		return result("read"), err
 	}}
-	p := w.pipeline()
+	p := w.worker()
 	var wg sync.WaitGroup
 	for i := range photos {
 		ev := w.bucket.Put(fmt.Sprintf("%d.jpg", i), data)
 		wg.Go(func() {
-			if out := p.Process(t.Context(), ev); out != document.OutcomeDone {
+			out := document.OutcomeRetry
+			for out == document.OutcomeRetry { // no slot in time, on a slow machine: the platform delivers it again
+				out = p.Process(t.Context(), ev).Outcome
+			}
+			if out != document.OutcomeDone {
 				t.Errorf("%s: %s", ev.Name, out)
 			}
 		})

@@ -16,7 +16,7 @@ import (
 func TestPanicInClaimLeaks(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.MemoryBudget = 16 << 20
-		p := w.pipeline()
+		p := w.worker()
 		w.records.Before = func(context.Context, string, string) error { panic("driver") }
 		for n := range 4 {
 			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
@@ -25,7 +25,7 @@ func TestPanicInClaimLeaks(t *testing.T) {
 		}
 		w.records.Before = nil
 		start := time.Now()
-		out := p.Process(t.Context(), w.bucket.Put("good.png", picture(50)))
+		out := p.Process(t.Context(), w.bucket.Put("good.png", picture(50))).Outcome
 		if out != document.OutcomeDone {
 			t.Errorf("after four panics: %s after %v, for ever", out, time.Since(start))
 		}
@@ -46,13 +46,13 @@ func TestLateClaimCountsAgainstTheObject(t *testing.T) {
 		var out document.Outcome
 		n := 0
 		for n = 1; n <= 25; n++ {
-			p := w.pipeline()
+			p := w.worker()
 			for k := range 4 {
 				ev := w.bucket.Put(fmt.Sprintf("%d-%d.png", n, k), picture(20+k))
 				go p.Process(t.Context(), ev)
 			}
 			time.Sleep(time.Millisecond)
-			if out = p.Process(t.Context(), late); !out.Refused() {
+			if out = p.Process(t.Context(), late).Outcome; !out.Refused() {
 				break
 			}
 			time.Sleep(time.Minute)
@@ -75,7 +75,7 @@ func sleepCtx(ctx context.Context, d time.Duration) error {
 func TestPanicTellsText(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }
-		w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
 		if strings.Contains(w.log.String(), "secret of the page") || strings.Contains(w.record("a.png").Error.Message, "secret") {
 			t.Errorf("log and document hold the panic's value: %q", w.record("a.png").Error.Message)
 		}
@@ -87,9 +87,9 @@ func TestDrainBehindHungClaim(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.ProcessTimeout = 20 * time.Second
 		w.hangCommit(1)
-		p := w.pipeline()
+		p := w.worker()
 		out := make(chan document.Outcome, 1)
-		go func() { out <- p.Process(t.Context(), w.bucket.Put("a.png", picture(21))) }()
+		go func() { out <- p.Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome }()
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
 		defer cancel()
@@ -108,7 +108,7 @@ func TestPlacesAtTheOCRService(t *testing.T) {
 			time.Sleep(time.Second)
 			return result(text), nil
 		})
-		p := w.pipeline()
+		p := w.worker()
 		var all sync.WaitGroup
 		for n := range 4 {
 			ev := w.bucket.Put(fmt.Sprintf("%d.tiff", n), book(6))
@@ -141,7 +141,7 @@ func TestCrowdedOut(t *testing.T) {
 func crowdedOut(t *testing.T, w *world, hold func(ctx context.Context) error) {
 	w.options.OCRPlaces = 1
 	w.answer = func(ctx context.Context, text string) (ocr.Result, error) { return result(text), hold(ctx) }
-	p := w.pipeline()
+	p := w.worker()
 	var all sync.WaitGroup
 	for n, name := range []string{"first.png", "second.png"} {
 		ev := w.bucket.Put(name, picture(30+n))

@@ -21,52 +21,52 @@ func TestDelete(t *testing.T) {
 	}{
 		{"kept", false, func(w *world, p *worker.Worker) document.Outcome {
 			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
-			return p.Process(w.t.Context(), w.bucket.Delete("a.png"))
+			return p.Process(w.t.Context(), w.bucket.Delete("a.png")).Outcome
 		}, document.OutcomeFiltered, document.StatusDone, 1},
 		{"erased", true, func(w *world, p *worker.Worker) document.Outcome {
 			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
-			return p.Process(w.t.Context(), w.bucket.Delete("a.png"))
+			return p.Process(w.t.Context(), w.bucket.Delete("a.png")).Outcome
 		}, document.OutcomeDeleted, document.StatusDeleted, 1},
 		{"never seen, and a late finalize", true, func(w *world, p *worker.Worker) document.Outcome {
 			ev := w.bucket.Put("a.png", picture(21))
-			if out := p.Process(w.t.Context(), w.bucket.Delete("a.png")); out != document.OutcomeDeleted {
+			if out := p.Process(w.t.Context(), w.bucket.Delete("a.png")).Outcome; out != document.OutcomeDeleted {
 				w.t.Errorf("the delete: %s", out)
 			}
-			return p.Process(w.t.Context(), ev)
+			return p.Process(w.t.Context(), ev).Outcome
 		}, document.OutcomeDuplicate, document.StatusDeleted, 0},
 		{"twice", true, func(w *world, p *worker.Worker) document.Outcome {
 			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
 			del := w.bucket.Delete("a.png")
 			p.Process(w.t.Context(), del)
-			return p.Process(w.t.Context(), del)
+			return p.Process(w.t.Context(), del).Outcome
 		}, document.OutcomeDeleted, document.StatusDeleted, 1},
 		{"an overwrite's, after the new one", true, func(w *world, p *worker.Worker) document.Outcome {
 			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
 			del := w.bucket.Delete("a.png")
 			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(22)))
-			return p.Process(w.t.Context(), del)
+			return p.Process(w.t.Context(), del).Outcome
 		}, document.OutcomeSuperseded, document.StatusDone, 2},
 		{"an overwrite's, before the new one", true, func(w *world, p *worker.Worker) document.Outcome {
 			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
 			p.Process(w.t.Context(), w.bucket.Delete("a.png"))
-			return p.Process(w.t.Context(), w.bucket.Put("a.png", picture(22)))
+			return p.Process(w.t.Context(), w.bucket.Put("a.png", picture(22))).Outcome
 		}, document.OutcomeDone, document.StatusDone, 2},
 		{"an overwrite's with a higher number, while the lower one lives", true, func(w *world, p *worker.Worker) document.Outcome {
 			p.Process(w.t.Context(), w.bucket.PutAs("a.png", 9, picture(21)))
 			del := w.bucket.Delete("a.png")
 			p.Process(w.t.Context(), w.bucket.PutAs("a.png", 4, picture(22)))
-			return p.Process(w.t.Context(), del)
+			return p.Process(w.t.Context(), del).Outcome
 		}, document.OutcomeSuperseded, document.StatusDone, 2},
 		{"of a newer one whose finalize was lost", true, func(w *world, p *worker.Worker) document.Outcome {
 			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
 			w.bucket.Put("a.png", picture(22))
-			return p.Process(w.t.Context(), w.bucket.Delete("a.png"))
+			return p.Process(w.t.Context(), w.bucket.Delete("a.png")).Outcome
 		}, document.OutcomeDeleted, document.StatusDeleted, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				w.options.Erase = c.erase
-				if out := c.run(w, w.pipeline()); out != c.out {
+				if out := c.run(w, w.worker()); out != c.out {
 					t.Errorf("outcome %s, want %s\n%s", out, c.out, w.log)
 				}
 				r := w.want("a.png", c.status, "")
@@ -85,13 +85,13 @@ func TestDelete(t *testing.T) {
 func TestEraseUnderWork(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Erase = true
-		p := w.pipeline()
+		p := w.worker()
 		ev := w.bucket.Put("a.png", picture(21))
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
 			p.Process(t.Context(), w.bucket.Delete("a.png"))
 			return result(text), nil
 		}
-		if out := p.Process(t.Context(), ev); out.Refused() {
+		if out := p.Process(t.Context(), ev).Outcome; out.Refused() {
 			t.Errorf("outcome %s", out)
 		}
 		if r := w.want("a.png", document.StatusDeleted, ""); r.Text != "" {
@@ -104,7 +104,7 @@ func TestEraseUnderWork(t *testing.T) {
 func TestMarkerClearsPages(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Erase = true
-		p := w.pipeline()
+		p := w.worker()
 		ev := w.bucket.Put("a.png", picture(21))
 		id := ev.Object.ID()
 		document.Update(t.Context(), w.records, id, document.Unread(), func(*document.Record) (*document.Change, error) {
@@ -119,11 +119,11 @@ func TestMarkerClearsPages(t *testing.T) {
 			}
 			return nil
 		}
-		if out := p.Process(t.Context(), w.bucket.Delete("a.png")); out != document.OutcomeRetry {
+		if out := p.Process(t.Context(), w.bucket.Delete("a.png")).Outcome; out != document.OutcomeRetry {
 			t.Errorf("the delete that could not clear: %s", out)
 		}
 		w.records.Before = nil
-		if out := p.Process(t.Context(), ev); out != document.OutcomeDuplicate {
+		if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeDuplicate {
 			t.Errorf("the late finalize: %s", out)
 		}
 		if pages, _ := w.records.Pages(t.Context(), id, ev.Generation); len(pages) != 0 {

@@ -34,8 +34,8 @@ func (w *world) retry(name string, redo func(document.Page) bool) {
 		!r.WindowStart.Equal(time.Now()) || !r.Due.Equal(time.Now()) || r.Text != "" || !r.Finished.IsZero() {
 		w.t.Errorf("after the wish: %+v", r)
 	}
-	if err := w.pipeline().Sweep(w.t.Context()); err != nil {
-		w.t.Fatal(err)
+	if s := w.worker().Sweep(w.t.Context()); s.Fault.Code != "" {
+		w.t.Fatal(s.Fault.Message)
 	}
 }
 
@@ -51,7 +51,7 @@ func TestRetryFailed(t *testing.T) {
 			}
 			return result(text), nil
 		}
-		w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
 		w.want("a.png", document.StatusFailed, "ocr_rejected")
 		broken = false
 		w.retry("a.png", nil)
@@ -71,7 +71,7 @@ func TestRetryKeepsPages(t *testing.T) {
 			}
 			return result(text), nil
 		})
-		w.pipeline().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
 		if r := w.want("a.tiff", document.StatusDone, ""); !slices.Equal(r.Warnings, []string{document.WarnPageFailed}) {
 			t.Fatalf("%+v", r)
 		}
@@ -101,7 +101,7 @@ func TestRetryAllPages(t *testing.T) {
 			return result(text + better), nil
 		})
 		w.options.OCRConcurrency = 1
-		w.pipeline().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
 		better = " and better"
 		w.retry("a.tiff", allPages)
 		if r := w.want("a.tiff", document.StatusRetrying, "ocr_unavailable"); r.PagesDone != len(w.pages("a.tiff")) || r.PagesDone >= 4 {
@@ -114,8 +114,8 @@ func TestRetryAllPages(t *testing.T) {
 		}
 		w.count(func(_ context.Context, _ int, text string) (ocr.Result, error) { return result(text + better), nil })
 		time.Sleep(time.Hour)
-		if err := w.pipeline().Sweep(t.Context()); err != nil {
-			t.Fatal(err)
+		if s := w.worker().Sweep(t.Context()); s.Fault.Code != "" {
+			t.Fatal(s.Fault.Message)
 		}
 		w.want("a.tiff", document.StatusDone, "")
 		for _, pg := range w.pages("a.tiff") {
@@ -136,7 +136,7 @@ func TestRetryDropsOwnPage(t *testing.T) {
 			r.Blocks = blocks
 			return r, nil
 		}
-		w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
 		if n := len(w.pages("a.png")); n != 1 {
 			t.Fatalf("%d page documents", n)
 		}
@@ -154,7 +154,7 @@ func TestRetryOnlyAsSeen(t *testing.T) {
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}
 		}
-		w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
 		seen := w.stored("a.png")
 		w.retry("a.png", nil)
 		before := w.records.Commits
@@ -163,7 +163,7 @@ func TestRetryOnlyAsSeen(t *testing.T) {
 		}
 		ev := w.bucket.Put("a.png", picture(22))
 		seen = w.stored("a.png")
-		w.pipeline().Process(t.Context(), ev)
+		w.worker().Process(t.Context(), ev)
 		if _, err := document.Retry(t.Context(), w.records, seen, "me", nil); !errors.Is(err, document.ErrNotAsSeen) {
 			t.Errorf("seen before an overwrite: %v", err)
 		}
@@ -194,7 +194,7 @@ func TestRetryStuck(t *testing.T) {
 			return nil
 		}
 		slow := make(chan document.Outcome, 1)
-		go func() { slow <- w.pipeline().Process(t.Context(), ev) }()
+		go func() { slow <- w.worker().Process(t.Context(), ev).Outcome }()
 		time.Sleep(time.Minute)
 		if _, err := document.Retry(t.Context(), w.records, w.stored("a.png"), "me", nil); !errors.Is(err, document.ErrNothingToRetry) {
 			t.Errorf("while the lease lives: %v", err)

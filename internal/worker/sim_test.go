@@ -17,7 +17,7 @@ var (
 // TestSim runs whole little worlds through the real Process under fake time, one for each seed: a platform that delivers
 // late, twice, in any order or stops to; people who overwrite, delete and ask for another try; instances that die at any call; a store, a bucket
 // and an OCR service that fail. When the dust has settled, every invariant of DESIGN 1 is checked. A failure names its
-// seed: go test ./internal/pipeline -run Sim -seed N replays it.
+// seed: go test ./internal/worker -run Sim -seed N replays it.
 func TestSim(t *testing.T) {
 	if *simSeed != 0 {
 		s := runSim(t, *simSeed)
@@ -29,7 +29,7 @@ func TestSim(t *testing.T) {
 		seed := *simFirst + uint64(i)
 		total.add(runSim(t, seed).count)
 		if t.Failed() {
-			t.Fatalf("replay with: go test ./internal/pipeline -run Sim -seed %d", seed)
+			t.Fatalf("replay with: go test ./internal/worker -run Sim -seed %d", seed)
 		}
 	}
 	t.Logf("%d seeds: %s", *simSeeds, total)

@@ -120,7 +120,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 
 func (s *sim) spawn() {
 	i := &simInstance{id: len(s.instances)}
-	i.p = worker.New(worker.Options{
+	i.p = newWorker(s.t, worker.Options{
 		Objects: s.bucket, Records: s.records, OCR: extractor{s.extract}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Rules: document.Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
@@ -353,7 +353,7 @@ func (s *sim) deliver(m *message) {
 	backoff := min(10*time.Second<<min(m.attempts, 8), 10*time.Minute)
 	m.next = time.Now().Add(backoff + s.upTo(backoff)) // the ack deadline: a copy comes while this one still runs
 	go func() {
-		out := d.inst.p.Process(ctx, m.ev)
+		out := d.inst.p.Process(ctx, m.ev).Outcome
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		m.running--

@@ -14,99 +14,134 @@ const (
 	sweepBatch  = 50 // records asked for at once
 )
 
-// Sweep takes what is due, the longest overdue first, through the same walk as any delivery, until nothing is due or half
+// Sweep takes what is due, the longest overdue first, through the same line as any delivery, until nothing is due or half
 // of the time for one delivery is over, so that the last one it starts has the other half. What the platform stopped
-// delivering, a dead holder or a person's wish for another try end here. Several sweeps at once are harmless: the lease
-// decides who works. It writes one log line about itself. The error, if any, is the store's.
-func (p *Worker) Sweep(ctx context.Context) error {
+// delivering, a dead holder or an operator's request for another try end here. Several sweeps at once are harmless: the
+// lease decides who works. It writes one log line about itself.
+func (w *Worker) Sweep(ctx context.Context) Swept {
 	start := time.Now()
-	ctx, leave, ok := p.enter(ctx)
-	s := &sweep{p: p, until: start.Add(p.o.ProcessTimeout / 2), seen: map[string]bool{}, past: map[string]bool{}}
-	err := errDraining
-	ctx, end := p.o.Observer.Sweep(ctx)
-	if ok {
-		defer leave()
-		err = s.all(ctx)
-	}
-	swept := s.result(err)
-	p.logSweep(ctx, start, swept)
+	ctx, done := w.begin(ctx)
+	defer done()
+	ctx, cancel := context.WithTimeoutCause(ctx, w.o.ProcessTimeout, errDeadline)
+	defer cancel()
+	ctx, end := w.telemetry.startSweep(ctx)
+	s := &sweep{w: w, until: start.Add(w.o.ProcessTimeout / 2), seen: map[string]bool{}, past: map[string]bool{}}
+	err := s.run(ctx)
+	swept := s.sum(ctx, err)
+	w.logSweep(ctx, start, swept)
 	end(swept)
-	return err
+	return swept
 }
 
 // sweep is one pass.
 type sweep struct {
-	p     *Worker
+	w     *Worker
 	until time.Time
-	seen  map[string]bool    // tried in this pass: once is enough, whatever came of it
+	seen  map[string]bool    // tried in this pass: once is enough, whatever became of it
 	stuck int                // tried, and due still
 	left  []*document.Stored // due at the last look
-	past  map[string]bool    // those met, and whether they stay unfinished after their window
 
 	mu    sync.Mutex
+	past  map[string]bool // records as they were seen last: whether one stays unfinished after its window
 	swept Swept
 }
 
-// all takes batch after batch, and looks at last at what is due still.
-func (s *sweep) all(ctx context.Context) error {
+// run takes batch after batch, and looks at last at what is due still.
+func (s *sweep) run(ctx context.Context) error {
 	for {
 		batch, err := s.batch(ctx)
-		if err != nil || len(batch) == 0 {
+		if err != nil || len(batch) == 0 || s.over() {
 			return err
 		}
-		if s.over() {
-			return nil
-		}
-		s.work(ctx, batch)
+		s.takeBatch(ctx, batch)
 	}
 }
 
-// batch reads the next records that this pass has not tried. Those that it tried and that are due still (somebody else
+// batch reads the next records that this pass has not tried. Those that it tried and that are due still (another worker
 // holds them) come first in the answer again, so the limit grows by them.
 func (s *sweep) batch(ctx context.Context) ([]*document.Stored, error) {
-	due, err := s.p.o.Records.Due(ctx, time.Now(), sweepBatch+s.stuck)
+	due, err := s.w.o.Records.Due(ctx, time.Now(), sweepBatch+s.stuck)
 	if err != nil {
 		return nil, err
 	}
-	var fresh []*document.Stored
+	var untried []*document.Stored
 	s.stuck, s.left = 0, due
 	for _, r := range due {
 		if s.seen[r.Object().ID()] {
 			s.stuck++
 			continue
 		}
-		fresh = append(fresh, r)
+		untried = append(untried, r)
 	}
-	return fresh, nil
+	return untried, nil
 }
 
-func (s *sweep) over() bool { return !time.Now().Before(s.until) || s.p.draining() }
+func (s *sweep) over() bool { return !time.Now().Before(s.until) || s.w.draining() }
 
-func (s *sweep) work(ctx context.Context, batch []*document.Stored) {
+// takeBatch redelivers a batch, a few records at a time.
+func (s *sweep) takeBatch(ctx context.Context, batch []*document.Stored) {
 	var wg sync.WaitGroup
-	places := make(chan struct{}, sweepAtOnce)
+	atOnce := make(chan struct{}, sweepAtOnce)
 	for _, r := range batch {
-		places <- struct{}{}
+		atOnce <- struct{}{}
 		if s.over() {
 			break
 		}
 		s.seen[r.Object().ID()] = true
 		wg.Go(func() {
-			defer func() { <-places }()
-			s.one(ctx, r)
+			defer func() { <-atOnce }()
+			s.redeliver(ctx, r)
 		})
 	}
 	wg.Wait()
 }
 
-// one redelivers a record's own event. Where another generation lives in the bucket by now, its event may never come:
-// the sweep goes on with that one.
-func (s *sweep) one(ctx context.Context, r *document.Stored) {
+// redeliver delivers a record's own event. Where another generation is live in the bucket by now, its event may never come: the
+// sweep goes on with that one.
+func (s *sweep) redeliver(ctx context.Context, r *document.Stored) {
 	ev := document.Event{Kind: document.KindFinalized, ID: r.EventID, Time: r.EventTime, Object: r.Object(),
 		Attributes: document.Attributes{ContentType: r.ContentType, Size: r.Size, Metadata: r.Metadata}}
-	rep := s.p.process(ctx, ev, document.Seen(r))
-	s.note(rep)
-	if rep.living != nil {
-		s.note(s.p.process(ctx, *rep.living, document.Unread()))
+	res := s.w.deliver(ctx, bySweep, ev, document.Seen(r))
+	s.count(res)
+	if res.live != nil {
+		s.count(s.w.deliver(ctx, bySweep, *res.live, document.Unread()))
 	}
+}
+
+// count adds one delivery of the sweep.
+func (s *sweep) count(res Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.swept.Taken++
+	if s.swept.Outcomes == nil {
+		s.swept.Outcomes = map[document.Outcome]int{}
+	}
+	s.swept.Outcomes[res.Outcome]++
+	if res.Record != nil {
+		s.note(res.Record, time.Now())
+	}
+}
+
+// note keeps how a record was seen last.
+func (s *sweep) note(r *document.Record, now time.Time) {
+	s.past[r.Object().ID()] = !r.Status.Ended() && now.Sub(r.WindowStart) >= s.w.o.Rules.RetryWindow
+}
+
+// sum adds up what was taken and what is left.
+func (s *sweep) sum(ctx context.Context, err error) Swept {
+	now, swept := time.Now(), s.swept
+	swept.Due = len(s.left)
+	for _, r := range s.left {
+		swept.Overdue = max(swept.Overdue, now.Sub(r.Due))
+		s.note(r.Record, now)
+	}
+	for _, past := range s.past {
+		if past {
+			swept.PastWindow++
+		}
+	}
+	if err != nil {
+		swept.Fault = faultOf(ctx, err)
+	}
+	return swept
 }

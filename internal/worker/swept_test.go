@@ -84,13 +84,13 @@ func TestSweepTells(t *testing.T) {
 				if tt.prepare != nil {
 					tt.prepare(w)
 				}
-				err := w.pipeline().Sweep(t.Context())
+				swept := w.worker().Sweep(t.Context())
 				l := w.sweepLine()
 				outcomes, _ := l["outcomes"].(map[string]any)
 				got := strings.TrimSpace(fmt.Sprintf("%v %v: %v taken, %v done, %v retry, %v due since %v s, %v past %v", l["level"], l["msg"],
 					l["taken"], outcomes["done"], outcomes["retry"], l["due"], l["overdueSeconds"], l["pastWindow"], l["code"]))
-				if got != tt.want || (err != nil) != (l["code"] != "") || len(outcomes) != 6 {
-					t.Errorf("%v, %v\ngot  %s\nwant %s", err, outcomes, got, tt.want)
+				if got != tt.want || swept.Fault.Code != l["code"] || len(outcomes) != 6 {
+					t.Errorf("%v, %v\ngot  %s\nwant %s", swept, outcomes, got, tt.want)
 				}
 			})
 		})

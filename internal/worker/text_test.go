@@ -25,7 +25,7 @@ func TestTextIsStorable(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				w.answer = func(context.Context, string) (ocr.Result, error) { return result(c.text), nil }
-				w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+				w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
 				r := w.want("a.png", document.StatusDone, "")
 				if r.Text != c.want || !utf8.ValidString(r.Text) || strings.Join(r.Warnings, " ") != c.warnings || r.TextInPages {
 					t.Errorf("%d bytes, warnings %v", len(r.Text), r.Warnings)
@@ -43,7 +43,7 @@ func TestBlankPage(t *testing.T) {
 			r.Blank = true
 			return r, nil
 		}
-		w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
 		if r := w.want("a.png", document.StatusDone, ""); !r.Blank || r.Text != "" {
 			t.Errorf("%+v", r)
 		}
@@ -62,7 +62,7 @@ func TestBlocksGoWithTheStatus(t *testing.T) {
 			return r, nil
 		}
 		ev := w.bucket.Put("a.png", picture(21))
-		w.pipeline().Process(t.Context(), ev)
+		w.worker().Process(t.Context(), ev)
 		w.want("a.png", document.StatusDone, "")
 		pages, err := w.records.Pages(t.Context(), ev.Object.ID(), ev.Generation)
 		if err != nil || len(pages) != 1 {

@@ -24,7 +24,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// world is a pipeline with all its outside in memory. Several pipelines over one world are several instances.
+// world is a worker with all its outside in memory. Several workers over one world are several instances.
 type world struct {
 	t       *testing.T
 	bucket  *documenttest.Bucket
@@ -49,7 +49,16 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) pipeline() *worker.Worker { return worker.New(w.options) }
+func (w *world) worker() *worker.Worker { return newWorker(w.t, w.options) }
+
+func newWorker(t *testing.T, o worker.Options) *worker.Worker {
+	t.Helper()
+	made, err := worker.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
 
 func (w *world) Profile() ocr.Profile { return ocr.Profile{Edge: 1540} }
 
@@ -124,7 +133,7 @@ func bubble(t *testing.T, f func(t *testing.T, w *world)) {
 func TestCleanRun(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.png", picture(21))
-		if out := w.pipeline().Process(t.Context(), ev); out != document.OutcomeDone {
+		if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
 			t.Fatalf("outcome %s\n%s", out, w.log)
 		}
 		r := w.want("a.png", document.StatusDone, "")
@@ -144,10 +153,10 @@ func TestCleanRun(t *testing.T) {
 func TestFinishedIsNeverSentAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.png", picture(21))
-		p := w.pipeline()
+		p := w.worker()
 		p.Process(t.Context(), ev)
 		for range 3 {
-			if out := w.pipeline().Process(t.Context(), ev); out != document.OutcomeDuplicate || out.Refused() {
+			if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDuplicate || out.Refused() {
 				t.Errorf("outcome %s", out)
 			}
 		}
@@ -170,7 +179,7 @@ func TestConcurrentCopies(t *testing.T) {
 		for i := range 30 {
 			wg.Go(func() {
 				time.Sleep(time.Duration(i) * 3 * time.Second)
-				out := w.pipeline().Process(t.Context(), ev)
+				out := w.worker().Process(t.Context(), ev).Outcome
 				mu.Lock()
 				defer mu.Unlock()
 				outs[out]++
@@ -185,21 +194,21 @@ func TestConcurrentCopies(t *testing.T) {
 
 func TestGenerations(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		p := w.pipeline()
+		p := w.worker()
 		one := w.bucket.PutAs("a.png", 100, picture(21))
 		p.Process(t.Context(), one)
 		two := w.bucket.Put("a.png", picture(22))
-		if out := p.Process(t.Context(), two); out != document.OutcomeDone {
+		if out := p.Process(t.Context(), two).Outcome; out != document.OutcomeDone {
 			t.Errorf("newer: %s", out)
 		}
 		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 22" || r.Attempt != 1 {
 			t.Errorf("%+v", r)
 		}
-		if out := p.Process(t.Context(), one); out != document.OutcomeSuperseded || out.Refused() {
+		if out := p.Process(t.Context(), one).Outcome; out != document.OutcomeSuperseded || out.Refused() {
 			t.Errorf("older: %s", out)
 		}
 		// Generations need not grow: the one that lives wins.
-		if out := p.Process(t.Context(), w.bucket.PutAs("a.png", 7, picture(23))); out != document.OutcomeDone {
+		if out := p.Process(t.Context(), w.bucket.PutAs("a.png", 7, picture(23))).Outcome; out != document.OutcomeDone {
 			t.Errorf("lower, living: %s", out)
 		}
 		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 23" {
@@ -219,9 +228,9 @@ func TestNewerTakesOverAtOnce(t *testing.T) {
 		}
 		old := w.bucket.Put("a.png", picture(21))
 		done := make(chan document.Outcome)
-		go func() { done <- w.pipeline().Process(t.Context(), old) }()
+		go func() { done <- w.worker().Process(t.Context(), old).Outcome }()
 		time.Sleep(time.Second)
-		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(22))); out != document.OutcomeDone {
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(22))).Outcome; out != document.OutcomeDone {
 			t.Errorf("newer: %s", out)
 		}
 		if out := <-done; out != document.OutcomeSuperseded {
@@ -240,16 +249,16 @@ func TestHolderDies(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				ev := w.bucket.Put("a.png", picture(21))
 				w.die(ev)
-				p := w.pipeline()
-				if out := p.Process(t.Context(), ev); out != document.OutcomeBusy || !out.Refused() {
+				p := w.worker()
+				if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeBusy || !out.Refused() {
 					t.Fatalf("while leased: %s", out)
 				}
 				time.Sleep(document.LeaseTime + document.DueGrace)
 				if by == "sweep" {
-					if err := p.Sweep(t.Context()); err != nil {
-						t.Fatal(err)
+					if s := p.Sweep(t.Context()); s.Fault.Code != "" {
+						t.Fatal(s.Fault.Message)
 					}
-				} else if out := p.Process(t.Context(), ev); out != document.OutcomeDone {
+				} else if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
 					t.Fatalf("after the lease: %s", out)
 				}
 				r := w.want("a.png", document.StatusDone, "")
@@ -275,7 +284,7 @@ func (w *world) die(ev document.Event) {
 		dead = true
 		return result("never written"), nil
 	}}
-	worker.New(o).Process(w.t.Context(), ev)
+	newWorker(w.t, o).Process(w.t.Context(), ev)
 	w.records.Before = nil
 	if s := w.record(ev.Name).Status; s != document.StatusProcessing {
 		w.t.Fatalf("status %s after the kill", s)
@@ -324,7 +333,7 @@ func TestFaults(t *testing.T) {
 					data = picture(21)
 					w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, c.err }
 				}
-				out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", data))
+				out := w.worker().Process(t.Context(), w.bucket.Put("a.png", data)).Outcome
 				if r := w.want("a.png", c.status, c.code); strings.Contains(r.Error.Message, "context canceled") {
 					t.Errorf("the message speaks of our own clean-up: %q", r.Error.Message)
 				}
@@ -353,9 +362,9 @@ func TestBudgets(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, c.err }
 				ev := w.bucket.Put("a.png", picture(21))
-				p := w.pipeline()
+				p := w.worker()
 				n := 1
-				for p.Process(t.Context(), ev) == document.OutcomeRetry {
+				for p.Process(t.Context(), ev).Outcome == document.OutcomeRetry {
 					time.Sleep(c.every)
 					n++
 				}
@@ -378,8 +387,8 @@ func TestOutageFailsNobody(t *testing.T) {
 			return result(text), nil
 		}
 		ev := w.bucket.Put("a.png", picture(21))
-		p := w.pipeline()
-		for p.Process(t.Context(), ev).Refused() {
+		p := w.worker()
+		for p.Process(t.Context(), ev).Outcome.Refused() {
 			time.Sleep(10 * time.Second)
 		}
 		w.want("a.png", document.StatusDone, "")
@@ -395,7 +404,7 @@ func TestCallerHangsUp(t *testing.T) {
 			time.Sleep(time.Second)
 			return result(text), ctx.Err()
 		}
-		if out := w.pipeline().Process(ctx, w.bucket.Put("a.png", picture(21))); out != document.OutcomeDone {
+		if out := w.worker().Process(ctx, w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeDone {
 			t.Errorf("outcome %s", out)
 		}
 		w.want("a.png", document.StatusDone, "")
@@ -410,7 +419,7 @@ func hang(ctx context.Context, _ string) (ocr.Result, error) {
 func TestDeadline(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
-		if out := w.pipeline().Process(t.Context(), w.bucket.Put("a.png", picture(21))); out != document.OutcomeRetry {
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeRetry {
 			t.Errorf("outcome %s", out)
 		}
 		if r := w.want("a.png", document.StatusRetrying, "deadline"); r.Doubts != 1 || r.Faults != 0 {
@@ -423,17 +432,17 @@ func TestDeadline(t *testing.T) {
 func TestDrain(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
-		p := w.pipeline()
+		p := w.worker()
 		ev := w.bucket.Put("a.png", picture(21))
 		out := make(chan document.Outcome)
-		go func() { out <- p.Process(t.Context(), ev) }()
+		go func() { out <- p.Process(t.Context(), ev).Outcome }()
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		drained := make(chan error)
 		go func() { drained <- p.Drain(ctx) }()
 		synctest.Wait()
-		if late := p.Process(t.Context(), w.bucket.Put("b.png", picture(21))); late != document.OutcomeRetry {
+		if late := p.Process(t.Context(), w.bucket.Put("b.png", picture(21))).Outcome; late != document.OutcomeRetry {
 			t.Errorf("a new delivery: %s", late)
 		}
 		if o := <-out; o != document.OutcomeRetry {
@@ -446,7 +455,7 @@ func TestDrain(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		w.answer = nil
-		if o := w.pipeline().Process(t.Context(), ev); o != document.OutcomeDone {
+		if o := w.worker().Process(t.Context(), ev).Outcome; o != document.OutcomeDone {
 			t.Errorf("redelivered: %s", o)
 		}
 	})
@@ -459,7 +468,7 @@ func TestDrainLetsFinish(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			return result(text), ctx.Err()
 		}
-		p := w.pipeline()
+		p := w.worker()
 		go p.Process(t.Context(), w.bucket.Put("a.png", picture(21)))
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// check gives vLLM's refusal of a request, nil if it would be read. The order is vLLM's: a wrong model with a bad image is a 404, a bad
+// check returns vLLM's refusal of a request, nil if it would be read. The order is vLLM's: a wrong model with a bad image is a 404, a bad
 // image with a temperature of 3 reports the image.
 func (s *Server) check(r *Request) *Reply {
 	for _, step := range []func(*Request) *Reply{

@@ -21,7 +21,7 @@ type Counts struct {
 	Health   int // requests of /health and /ping
 }
 
-// Counts gives a copy of the counts.
+// Counts returns a copy of the counts.
 func (s *Server) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,14 +55,14 @@ func (s *Server) Wait(ctx context.Context, reached func(Counts) bool) error {
 	}
 }
 
-// Images gives, for the [Hash] of each image, how many requests held it.
+// Images returns, for the [Hash] of each image, how many requests held it.
 func (s *Server) Images() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.images)
 }
 
-// Requests gives all requests for pages in the order in which they came, those refused by token or key not included.
+// Requests returns all requests for pages in the order in which they came, those refused by token or key not included.
 func (s *Server) Requests() []*Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +79,7 @@ func (s *Server) Last() *Request {
 	return s.requests[len(s.requests)-1]
 }
 
-// Hash names an image: lower-case hex SHA-256 of its bytes.
+// Hash returns the name of an image: lower-case hex SHA-256 of its bytes.
 func Hash(image []byte) string {
 	sum := sha256.Sum256(image)
 	return hex.EncodeToString(sum[:])

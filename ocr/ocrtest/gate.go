@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Gate holds requests until it lets them through. The zero value is not usable; see [NewGate]. All methods may be called at once and again.
+// Gate holds requests until it is opened. The zero value is not usable; see [NewGate]. All methods may be called at once and again.
 type Gate struct {
 	mu      sync.Mutex
 	held    int // at the gate now
@@ -15,16 +15,16 @@ type Gate struct {
 	changed chan struct{}
 }
 
-// NewGate gives a closed gate.
+// NewGate returns a closed gate.
 func NewGate() *Gate { return &Gate{changed: make(chan struct{})} }
 
-// signal wakes everyone who waits for a change; mu is held.
+// signal wakes all who wait for a change; mu is held.
 func (g *Gate) signal() {
 	close(g.changed)
 	g.changed = make(chan struct{})
 }
 
-// Open lets everyone through, from now on.
+// Open lets all requests through, from now on.
 func (g *Gate) Open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -32,7 +32,7 @@ func (g *Gate) Open() {
 	g.signal()
 }
 
-// Pass lets n requests through, waiting ones or later ones.
+// Pass lets n requests through, held ones or later ones.
 func (g *Gate) Pass(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -40,7 +40,7 @@ func (g *Gate) Pass(n int) {
 	g.signal()
 }
 
-// Held is how many requests wait at the gate.
+// Held returns how many requests wait at the gate.
 func (g *Gate) Held() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -69,7 +69,7 @@ func (g *Gate) until(ctx context.Context, reached func() bool) error {
 	}
 }
 
-// enter waits for leave to pass.
+// enter waits until the request may pass.
 func (g *Gate) enter(ctx context.Context) error {
 	g.mu.Lock()
 	g.arrived++

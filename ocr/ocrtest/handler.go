@@ -135,7 +135,7 @@ func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, 
 			c.Refused++
 		}
 	})
-	if !answered { // nobody is there, or the server closes: else net/http would answer an empty 200
+	if !answered { // the client has left, or the server closes: else net/http would answer an empty 200
 		hangUp(w)
 		return
 	}

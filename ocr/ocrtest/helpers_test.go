@@ -58,7 +58,7 @@ func withURL(url any) map[string]any {
 	return map[string]any{"messages": messages(map[string]any{"type": "image_url", "image_url": map[string]any{"url": url}})}
 }
 
-// send posts a body and gives the answer.
+// send posts a body and returns the answer.
 func send(t testing.TB, s *ocrtest.Server, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	return do(t, http.MethodPost, s.URL+"/v1/chat/completions", body, headers...)

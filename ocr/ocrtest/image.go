@@ -49,7 +49,7 @@ const (
 )
 
 // readDataURI applies vLLM's rules: any type, `;base64` in lower case right before the first comma, strict base64. A url that is no data
-// URI gives nothing.
+// URI returns nothing.
 func readDataURI(url string) (mediaType string, data []byte, err error) {
 	if len(url) < 5 || !strings.EqualFold(url[:5], "data:") {
 		return "", nil, nil

@@ -81,7 +81,7 @@ func (m *Metadata) set(change func()) {
 // Tokens is how many identity tokens were asked for.
 func (m *Metadata) Tokens() int { return m.Calls(identityPath) }
 
-// Calls is how often a path behind /computeMetadata/v1/ was asked for.
+// Calls returns how often a path below /computeMetadata/v1/ was asked for.
 func (m *Metadata) Calls(path string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

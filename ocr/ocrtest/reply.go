@@ -18,7 +18,7 @@ type Reply struct {
 	write func(http.ResponseWriter, *Request)
 }
 
-// Custom is a reply by any code. With checks it comes from behind vLLM's checks and counts as the model's.
+// Custom is a reply by any code. With checks it comes after vLLM's checks and counts as the model's.
 func Custom(checks bool, write func(http.ResponseWriter, *Request)) Reply {
 	return Reply{model: checks, whole: checks, write: write}
 }

@@ -112,7 +112,7 @@ func (s *Server) Default(r Reply) {
 	s.fallback = r
 }
 
-// Next puts replies behind those that wait for a request; each is used once, in order.
+// Next queues replies after those that wait for a request; each is used once, in order.
 func (s *Server) Next(replies ...Reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

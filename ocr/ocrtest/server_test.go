@@ -124,7 +124,7 @@ func TestGateHoldsAndCounts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := gate.Wait(ctx, 99); !errors.Is(err, context.Canceled) {
-		t.Errorf("Wait gives %v", err)
+		t.Errorf("Wait returns %v", err)
 	}
 }
 

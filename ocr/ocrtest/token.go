@@ -19,7 +19,7 @@ func Token(audience string, expires time.Time) string {
 	return encode([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + encode(claims) + ".c2lnbmF0dXJl"
 }
 
-// FixedToken gives a token that is good for an hour; it fits ocr.Config.Token.
+// FixedToken returns a token that is good for an hour; it fits ocr.Config.Token.
 func FixedToken(_ context.Context, audience string) (string, error) {
 	return Token(audience, time.Now().Add(time.Hour)), nil
 }

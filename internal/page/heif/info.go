@@ -48,7 +48,7 @@ func orientation(quarters byte, mirror int) int {
 	return map[int][4]int{-1: {1, 8, 3, 6}, 0: {4, 5, 2, 7}, 1: {2, 7, 4, 5}}[mirror][quarters]
 }
 
-// each calls f with the boxes in b, until it gives false.
+// each calls f with the boxes in b, until it returns false.
 func each(b []byte, f func(kind string, body []byte) bool) {
 	for len(b) >= 8 {
 		size, head := uint64(binary.BigEndian.Uint32(b)), uint64(8)
@@ -65,7 +65,7 @@ func each(b []byte, f func(kind string, body []byte) bool) {
 	}
 }
 
-// box gives the body of the first box of a kind.
+// box returns the body of the first box of a kind.
 func box(b []byte, kind string) (body []byte) {
 	each(b, func(k string, inner []byte) bool {
 		if k == kind {
@@ -76,7 +76,7 @@ func box(b []byte, kind string) (body []byte) {
 	return body
 }
 
-// nth gives the n-th box, counted from 1.
+// nth returns the n-th box, counted from 1.
 func nth(b []byte, n int) (kind string, body []byte) {
 	each(b, func(k string, inner []byte) bool {
 		if n--; n == 0 {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-func TestRead(t *testing.T) {
+func TestReadFindsSizeAndMarks(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]Info{
 		"colour.avif": {400, 300, false, false, 1}, "10bit.avif": {400, 300, true, false, 1}, "turned.avif": {400, 300, false, false, 5},
 		"colour.heic": {400, 300, false, false, 1}, "gray.heic": {400, 300, false, false, 1}, "tiles.heic": {208, 160, false, false, 1},
@@ -27,6 +28,7 @@ func TestRead(t *testing.T) {
 // TestOrientation holds the table against what the marks do to the place of a corner: irot turns against the clock, then
 // imir exchanges top and bottom (0) or left and right (1).
 func TestOrientation(t *testing.T) {
+	t.Parallel()
 	for quarters := range byte(4) {
 		for mirror := -1; mirror <= 1; mirror++ {
 			x, y := marked(quarters, mirror)
@@ -63,8 +65,9 @@ func exif(o int) (x, y corner) {
 	return t[o][0], t[o][1]
 }
 
-// TestDecoders: what stands in lib is what lib/README.md says, and starts.
+// TestDecoders: what is in lib is what lib/README.md says, and starts.
 func TestDecoders(t *testing.T) {
+	t.Parallel()
 	for name, e := range map[string]*Engine{"AVIF": AVIF(), "HEIC": HEIC()} {
 		if e == nil {
 			continue // built without

@@ -58,7 +58,7 @@ type heif struct {
 	properties          byte
 }
 
-// item adds an item with properties and gives its number.
+// item adds an item with properties and returns its number.
 func (f *heif) item(kind string, hidden bool, data []byte, properties ...byte) uint16 {
 	head := []byte{2, 0, 0, 0}
 	if hidden {

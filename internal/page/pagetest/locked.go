@@ -12,7 +12,7 @@ const padding = "\x28\xBF\x4E\x5E\x4E\x75\x8A\x41\x64\x00\x4E\x56\xFF\xFA\x01\x0
 
 // Locked is a PDF of one page that is encrypted (revision 2). It opens with the password; an empty one is what files have
 // that only forbid to print.
-func Locked(password string, page Leaf) []byte {
+func Locked(password string, page PDFPage) []byte {
 	const id, owner, permissions = "0123456789abcdef", "the owner's entry is not looked at", -4
 	sum := md5.New()
 	sum.Write([]byte((password + padding)[:32] + owner[:32]))

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Leaf is one page of a PDF: its box in points, its content and what else its dictionary and resources hold.
-type Leaf struct {
+// PDFPage is one page of a PDF: its box in points, its content and what else its dictionary and resources hold.
+type PDFPage struct {
 	Width, Height int
 	Content       string
 	Dict          string // "/Rotate 90"
@@ -15,24 +15,23 @@ type Leaf struct {
 }
 
 // Text is a page of A4 with lines of text.
-func Text(lines ...string) Leaf {
+func Text(lines ...string) PDFPage {
 	var b strings.Builder
 	b.WriteString("BT /F1 14 Tf 18 TL 60 780 Td\n")
 	for _, line := range lines {
 		fmt.Fprintf(&b, "(%s) Tj T*\n", strings.NewReplacer("\\", "\\\\", "(", "\\(", ")", "\\)").Replace(line))
 	}
 	b.WriteString("ET\n")
-	return Leaf{Width: 595, Height: 842, Content: b.String()}
+	return PDFPage{Width: 595, Height: 842, Content: b.String()}
 }
 
-// Scan is a page that shows a JPEG of w x h pixels, all over it. colour is "DeviceGray" or "DeviceRGB"; the picture is added
-// to the file with More.
-func Scan(width, height int, object int) Leaf {
-	return Leaf{Width: width, Height: height, Content: fmt.Sprintf("%d 0 0 %d 0 0 cm /Im Do\n", width, height),
+// Scan is a page of width x height points with the picture all over it that is the object of that number.
+func Scan(width, height int, object int) PDFPage {
+	return PDFPage{Width: width, Height: height, Content: fmt.Sprintf("%d 0 0 %d 0 0 cm /Im Do\n", width, height),
 		Resources: fmt.Sprintf("/XObject << /Im %d 0 R >>", object)}
 }
 
-// FirstFree is the number of the first object that More gives for n pages.
+// FirstFree is the number of the first object beside n pages.
 func FirstFree(n int) int { return 4 + 2*n }
 
 // Stream is an object with a body.
@@ -41,7 +40,7 @@ func Stream(dict string, body []byte) string {
 }
 
 // PDF is a file of pages; more are objects beside them, numbered from FirstFree; catalog is added to its dictionary.
-func PDF(catalog string, pages []Leaf, more ...string) []byte {
+func PDF(catalog string, pages []PDFPage, more ...string) []byte {
 	var kids []string
 	for i := range pages {
 		kids = append(kids, fmt.Sprintf("%d 0 R", 4+2*i))

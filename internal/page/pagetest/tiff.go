@@ -1,5 +1,3 @@
-// Package pagetest makes files of pages for the tests of several packages: TIFF and PDF, of any number of pages, sound or
-// with anything wrong. What it makes is the same every time.
 package pagetest
 
 import (
@@ -137,7 +135,7 @@ func CMYK(m image.Image) Picture {
 	return p
 }
 
-// JPEG is a picture as scanners write it: strips of rows, each a JPEG without its tables, which stand in a tag.
+// JPEG is a picture as scanners write it: strips of rows, each a JPEG without its tables, which are in a tag.
 func JPEG(m interface {
 	image.Image
 	SubImage(image.Rectangle) image.Image

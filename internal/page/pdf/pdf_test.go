@@ -41,12 +41,12 @@ func ink(m *image.NRGBA, x0, y0, x1, y1 int) int {
 	return n
 }
 
-func TestPages(t *testing.T) {
-	var leaves []pagetest.Leaf
+func TestPagesAreCountedAndDrawn(t *testing.T) {
+	var pages []pagetest.PDFPage
 	for i := range 3 {
-		leaves = append(leaves, pagetest.Text(strings.Repeat("wide ", 3*i+1)))
+		pages = append(pages, pagetest.Text(strings.Repeat("wide ", 3*i+1)))
 	}
-	b := pagetest.PDF("", leaves)
+	b := pagetest.PDF("", pages)
 	if n, err := engine.Count(b, room); n != 3 || err != nil {
 		t.Fatal(n, err)
 	}
@@ -67,15 +67,15 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestMarks: a page is turned by its own mark and cut to its box.
-func TestMarks(t *testing.T) {
+// TestPageIsTurnedAndCutByItsMarks: a page is turned by its own mark and cut to its box.
+func TestPageIsTurnedAndCutByItsMarks(t *testing.T) {
 	text := pagetest.Text("at the top of it", "and a second line")
 	turned, cut := text, text
 	turned.Dict = "/Rotate 90"
 	cut.Dict = "/CropBox [0 421 595 842]"
-	small := pagetest.Leaf{Width: 72, Height: 36, Content: "0 0 36 36 re f"}
-	strip := pagetest.Leaf{Width: 14400, Height: 3}
-	b := pagetest.PDF("", []pagetest.Leaf{turned, cut, small, strip})
+	small := pagetest.PDFPage{Width: 72, Height: 36, Content: "0 0 36 36 re f"}
+	strip := pagetest.PDFPage{Width: 14400, Height: 3}
+	b := pagetest.PDF("", []pagetest.PDFPage{turned, cut, small, strip})
 	m := draw(t, b, 1)
 	if m.Rect.Dx() != 400 || m.Rect.Dy() != 283 || ink(m, 80, 0, 100, 100) == 0 || ink(m, 0, 0, 80, 100) != 0 {
 		t.Errorf("turned: %v, %d dark pixels at the right, %d elsewhere", m.Rect, ink(m, 80, 0, 100, 100), ink(m, 0, 0, 80, 100))
@@ -91,9 +91,9 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// TestFormsAndNotes: what is filled in and what is noted is text too.
-func TestFormsAndNotes(t *testing.T) {
-	leaf := pagetest.Leaf{Width: 200, Height: 200, Dict: "/Annots [6 0 R 7 0 R]"}
+// TestFormsAndNotesAreDrawn: what is filled in and what is noted is text too.
+func TestFormsAndNotesAreDrawn(t *testing.T) {
+	page := pagetest.PDFPage{Width: 200, Height: 200, Dict: "/Annots [6 0 R 7 0 R]"}
 	field := "<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Filled in) /F 4 /Rect [10 150 190 190] /DA (/F1 24 Tf 0 g) " +
 		"/AP << /N 8 0 R >> /P 4 0 R >>"
 	note := "<< /Type /Annot /Subtype /FreeText /Contents (Noted) /F 4 /Rect [10 10 190 60] /DA (/F1 24 Tf 0 g) /AP << /N 9 0 R >> >>"
@@ -101,7 +101,7 @@ func TestFormsAndNotes(t *testing.T) {
 		return pagetest.Stream(fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 %d %d] /Resources << /Font << /F1 3 0 R >> >>", w, h),
 			[]byte("BT /F1 24 Tf 4 10 Td ("+text+") Tj ET"))
 	}
-	b := pagetest.PDF("/AcroForm << /Fields [6 0 R] /DR << /Font << /F1 3 0 R >> >> >>", []pagetest.Leaf{leaf}, field, note,
+	b := pagetest.PDF("/AcroForm << /Fields [6 0 R] /DR << /Font << /F1 3 0 R >> >> >>", []pagetest.PDFPage{page}, field, note,
 		shown("Filled in", 180, 40), shown("Noted", 180, 50))
 	m := draw(t, b, 1)
 	if ink(m, 0, 0, 100, 30) < 100 || ink(m, 0, 65, 100, 100) < 100 {
@@ -109,7 +109,7 @@ func TestFormsAndNotes(t *testing.T) {
 	}
 }
 
-func TestLocked(t *testing.T) {
+func TestLockedFile(t *testing.T) {
 	text := pagetest.Text("a secret")
 	b := pagetest.Locked("password", text)
 	if _, err := engine.Count(b, room); !errors.Is(err, pdf.ErrLocked) {
@@ -122,13 +122,13 @@ func TestLocked(t *testing.T) {
 	if n, err := engine.Count(open, room); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
-	if got, want := ink(draw(t, open, 1), 0, 0, 100, 100), ink(draw(t, pagetest.PDF("", []pagetest.Leaf{text}), 1), 0, 0, 100, 100); got != want {
+	if got, want := ink(draw(t, open, 1), 0, 0, 100, 100), ink(draw(t, pagetest.PDF("", []pagetest.PDFPage{text}), 1), 0, 0, 100, 100); got != want {
 		t.Errorf("%d dark pixels, want %d", got, want)
 	}
 }
 
-func TestBroken(t *testing.T) {
-	sound := pagetest.PDF("", []pagetest.Leaf{pagetest.Text("one"), pagetest.Text("two")})
+func TestBrokenFile(t *testing.T) {
+	sound := pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("one"), pagetest.Text("two")})
 	for name, b := range map[string][]byte{
 		"one byte": {1}, "no PDF": []byte("%PDF-1.7\nhello"), "half": sound[:len(sound)/3], "no pages": pagetest.PDF("", nil),
 		"a picture": append([]byte("%PDF-"), bytes.Repeat([]byte{0xff, 0xd8}, 500)...),
@@ -147,8 +147,8 @@ func TestBroken(t *testing.T) {
 	draw(t, missing, 1)
 }
 
-// TestRoom: what does not fit is told, never a page with something left out.
-func TestRoom(t *testing.T) {
+// TestTooLittleRoomIsReported: what does not fit is told, never a page with something left out.
+func TestTooLittleRoomIsReported(t *testing.T) {
 	m := image.NewRGBA(image.Rect(0, 0, 2480, 3508))
 	for i := 3; i < len(m.Pix); i += 4 {
 		m.Pix[i] = 0xff
@@ -157,7 +157,7 @@ func TestRoom(t *testing.T) {
 	if err := jpeg.Encode(&photo, m, nil); err != nil {
 		t.Fatal(err)
 	}
-	b := pagetest.PDF("", []pagetest.Leaf{pagetest.Scan(595, 842, pagetest.FirstFree(1))}, pagetest.Stream(
+	b := pagetest.PDF("", []pagetest.PDFPage{pagetest.Scan(595, 842, pagetest.FirstFree(1))}, pagetest.Stream(
 		"/Type /XObject /Subtype /Image /Width 2480 /Height 3508 /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter /DCTDecode", photo.Bytes()))
 	if _, err := engine.Draw(b, 1, 1540, 32<<20); !errors.Is(err, pdf.ErrRoom) {
 		t.Error(err)
@@ -180,23 +180,23 @@ func endless() []byte {
 		}
 		more = append(more, pagetest.Stream(form, []byte(content)))
 	}
-	return pagetest.PDF("", []pagetest.Leaf{{Width: 100, Height: 100, Content: "/X Do",
+	return pagetest.PDF("", []pagetest.PDFPage{{Width: 100, Height: 100, Content: "/X Do",
 		Resources: fmt.Sprintf("/XObject << /X %d 0 R >>", pagetest.FirstFree(1))}}, more...)
 }
 
-// TestNested: a page that draws itself without end runs out of room.
-func TestNested(t *testing.T) {
+// TestPageThatDrawsItselfRunsOutOfRoom: a page that draws itself without end runs out of room.
+func TestPageThatDrawsItselfRunsOutOfRoom(t *testing.T) {
 	if _, err := engine.Draw(endless(), 1, 400, room); !errors.Is(err, pdf.ErrRoom) {
 		t.Error(err)
 	}
-	draw(t, pagetest.PDF("", []pagetest.Leaf{pagetest.Text("x")}), 1)
+	draw(t, pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("x")}), 1)
 }
 
-// TestTransparency: what blends with the paper blends with white.
-func TestTransparency(t *testing.T) {
-	leaf := pagetest.Leaf{Width: 100, Height: 100, Content: "/G gs 1 0 0 rg 0 0 100 100 re f",
+// TestTransparencyBlendsWithWhite: what blends with the paper blends with white.
+func TestTransparencyBlendsWithWhite(t *testing.T) {
+	page := pagetest.PDFPage{Width: 100, Height: 100, Content: "/G gs 1 0 0 rg 0 0 100 100 re f",
 		Resources: "/ExtGState << /G << /ca 0.5 /BM /Multiply >> >>", Dict: "/Group << /S /Transparency /CS /DeviceRGB >>"}
-	c := draw(t, pagetest.PDF("", []pagetest.Leaf{leaf}), 1).NRGBAAt(200, 200)
+	c := draw(t, pagetest.PDF("", []pagetest.PDFPage{page}), 1).NRGBAAt(200, 200)
 	white := func(v uint8) int { return (int(v)*int(c.A) + 255*(255-int(c.A))) / 255 }
 	if r, g := white(c.R), white(c.G); r < 250 || g < 120 || g > 135 {
 		t.Errorf("%v is %d, %d on white", color.NRGBA(c), r, g)

@@ -1,5 +1,32 @@
 package salvage
 
+// table is a Huffman table: codes in the order of their length, and what they mean.
+type table struct {
+	counts  [17]int // codes of each length
+	symbols []byte
+}
+
+// code returns the code of a symbol; a length of 0 says that it has none.
+func (t *table) code(symbol byte) (code uint32, length int) {
+	next, at := uint32(0), 0
+	for length = 1; length <= 16; length++ {
+		for range t.counts[length] {
+			if t.symbols[at] == symbol {
+				return next, length
+			}
+			next++
+			at++
+		}
+		next <<= 1
+	}
+	return 0, 0
+}
+
+func (t *table) has(symbol byte) bool {
+	_, length := t.code(symbol)
+	return length > 0
+}
+
 // place is a bit of a file: so many bits of the byte at a place are read.
 type place struct{ at, bits int }
 
@@ -10,7 +37,7 @@ type reader struct {
 	used int // bits of it
 }
 
-// bit gives the next one; false if there is none.
+// bit returns the next one; false if there is none.
 func (r *reader) bit() (uint32, bool) {
 	if r.used == 8 {
 		if r.at++; r.b[r.at-1] == 0xff {
@@ -50,6 +77,26 @@ func (r *reader) symbol(t *table) (byte, bool) {
 		code <<= 1
 	}
 	return 0, false
+}
+
+// block passes over the codes of one block.
+func (r *reader) block(dc, ac *table) bool {
+	size, ok := r.symbol(dc)
+	if !ok || size > 16 || !r.skip(int(size)) {
+		return false
+	}
+	for k := 1; k < 64; k++ {
+		s, ok := r.symbol(ac)
+		switch run, size := int(s>>4), int(s&15); {
+		case !ok || !r.skip(size):
+			return false
+		case size == 0 && run != 15:
+			return true
+		default:
+			k += run
+		}
+	}
+	return true
 }
 
 // restart passes over a restart marker, which begins a byte.

@@ -1,17 +1,14 @@
 // Package salvage completes JPEG files that are cut off, so that a decoder which wants all or nothing shows what is there:
 // of a baseline file the upper part above a flat rest, of a progressive one the whole picture in less detail.
+//
+// Files, in reading order: salvage.go the file, bits.go its entropy-coded bits.
 package salvage
 
 import (
 	"bytes"
 	"encoding/binary"
-)
 
-// Markers of JPEG.
-const (
-	sof0, sof1, sof2 = 0xc0, 0xc1, 0xc2
-	dht, rst0, rst7  = 0xc4, 0xd0, 0xd7
-	eoi, sos, dri    = 0xd9, 0xda, 0xdd
+	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
 // file is what is known of a JPEG by its first scan.
@@ -31,7 +28,7 @@ type component struct {
 	dc, ac *table
 }
 
-// JPEG gives a file that was cut off, or broken behind its beginning, an end; false where that cannot be done.
+// JPEG returns a file that was cut off, or broken after its beginning, with an end; false where that cannot be done.
 func JPEG(b []byte) ([]byte, bool) {
 	f := &file{b: b}
 	if !f.read() {
@@ -45,55 +42,52 @@ func JPEG(b []byte) ([]byte, bool) {
 
 // read reads the segments up to the first scan.
 func (f *file) read() bool {
-	for i := 2; i+4 <= len(f.b); {
-		if f.b[i] != 0xff {
+	s := &jpegfile.Bytes{File: f.b, At: min(2, len(f.b))}
+	for {
+		marker, err := jpegfile.NextMarker(s)
+		if err != nil || marker == jpegfile.EOI {
 			return false
 		}
-		marker := f.b[i+1]
-		if marker == 0xff { // fill byte
-			i++
-			continue
-		}
-		end := i + 2 + int(binary.BigEndian.Uint16(f.b[i+2:]))
-		if end > len(f.b) || end < i+4 || !f.segment(marker, f.b[i+4:end]) {
+		n, err := jpegfile.BodySize(s)
+		if err != nil {
 			return false
 		}
-		if i = end; marker == sos {
-			f.scan = end
+		body, err := s.Next(n)
+		if err != nil || !f.segment(marker, body) {
+			return false
+		}
+		if marker == jpegfile.SOS {
+			f.scan = s.At
 			return true
 		}
 	}
-	return false
 }
 
 func (f *file) segment(marker byte, body []byte) bool {
 	switch marker {
-	case sof0, sof1, sof2:
-		f.progressive = marker == sof2
+	case jpegfile.SOF0, jpegfile.SOF1, jpegfile.SOF2:
+		f.progressive = marker == jpegfile.SOF2
 		return f.frame(body)
-	case dht:
+	case jpegfile.DHT:
 		return f.huffman(body)
-	case dri:
+	case jpegfile.DRI:
 		if len(body) == 2 {
 			f.interval = int(binary.BigEndian.Uint16(body))
 		}
-	case sos:
+	case jpegfile.SOS:
 		return f.progressive || f.selectors(body)
 	}
 	return true
 }
 
-func (f *file) frame(b []byte) bool {
-	if len(b) < 6 || len(b) != 6+3*int(b[5]) || f.comps != nil {
+func (f *file) frame(body []byte) bool {
+	frame, ok := jpegfile.ParseFrame(body)
+	if !ok || !frame.Sampled() || f.comps != nil {
 		return false
 	}
-	f.height, f.width = int(binary.BigEndian.Uint16(b[1:])), int(binary.BigEndian.Uint16(b[3:]))
-	for b = b[6:]; len(b) > 0; b = b[3:] {
-		c := component{id: b[0], h: int(b[1] >> 4), v: int(b[1] & 15)}
-		if c.h < 1 || c.v < 1 || c.h > 4 || c.v > 4 {
-			return false
-		}
-		f.comps = append(f.comps, c)
+	f.height, f.width = frame.Height, frame.Width
+	for _, c := range frame.Components {
+		f.comps = append(f.comps, component{id: c.ID, h: c.H, v: c.V})
 	}
 	if len(f.comps) == 1 { // the units of a single channel are blocks
 		f.comps[0].h, f.comps[0].v = 1, 1
@@ -101,7 +95,7 @@ func (f *file) frame(b []byte) bool {
 	return f.width > 0 && f.height > 0 && (len(f.comps) == 1 || len(f.comps) == 3)
 }
 
-// selectors gives each channel its tables. A scan has to hold all channels; files in which each has its own are rare.
+// selectors assigns each channel its tables. A scan has to hold all channels; files in which each has its own are rare.
 func (f *file) selectors(b []byte) bool {
 	if f.comps == nil || len(b) != 4+2*len(f.comps) || int(b[0]) != len(f.comps) {
 		return false
@@ -130,9 +124,76 @@ func (f *file) units() int {
 
 // withoutLastScan ends a progressive file in front of its last scan, if that is not the only one.
 func (f *file) withoutLastScan() ([]byte, bool) {
-	last := bytes.LastIndex(f.b, []byte{0xff, sos})
+	last := bytes.LastIndex(f.b, []byte{0xff, jpegfile.SOS})
 	if last < f.scan {
 		return nil, false
 	}
-	return append(bytes.Clone(f.b[:last]), 0xff, eoi), true
+	return append(bytes.Clone(f.b[:last]), 0xff, jpegfile.EOI), true
+}
+
+// huffman reads the tables of a DHT segment.
+func (f *file) huffman(b []byte) bool {
+	for len(b) >= 17 {
+		class, number := b[0]>>4, b[0]&15
+		t, n := &table{}, 0
+		for length := 1; length <= 16; length++ {
+			t.counts[length] = int(b[length])
+			n += t.counts[length]
+		}
+		if class > 1 || number > 3 || n > 256 || len(b) < 17+n {
+			return false
+		}
+		t.symbols = b[17 : 17+n]
+		f.tables[class][number], b = t, b[17+n:]
+	}
+	return len(b) == 0
+}
+
+// filledUp keeps the units that are whole and puts flat ones in the place of those that are missing: each block like the
+// one before it, and nothing more.
+func (f *file) filledUp() ([]byte, bool) {
+	units := f.units()
+	r := &reader{b: f.b, at: f.scan}
+	kept := place{at: f.scan}
+	n := 0
+	for ; n < units && f.unit(r, n); n++ {
+		kept = r.place()
+	}
+	if n == 0 || n == units {
+		return nil, false
+	}
+	w := &writer{b: append([]byte(nil), f.b[:kept.at]...)}
+	if kept.bits > 0 {
+		w.put(uint32(f.b[kept.at]>>(8-kept.bits)), kept.bits)
+	}
+	for ; n < units; n++ {
+		if f.interval > 0 && n%f.interval == 0 {
+			w.marker(jpegfile.RST0 + byte(n/f.interval-1)%8)
+		}
+		for _, c := range f.comps {
+			dc, dcBits := c.dc.code(0)
+			end, endBits := c.ac.code(0)
+			for range c.h * c.v {
+				w.put(dc, dcBits)
+				w.put(end, endBits)
+			}
+		}
+	}
+	w.marker(jpegfile.EOI)
+	return w.b, true
+}
+
+// unit passes over unit n and reports whether it is whole.
+func (f *file) unit(r *reader, n int) bool {
+	if f.interval > 0 && n > 0 && n%f.interval == 0 && !r.restart(jpegfile.RST0+byte(n/f.interval-1)%8) {
+		return false
+	}
+	for _, c := range f.comps {
+		for range c.h * c.v {
+			if !r.block(c.dc, c.ac) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -15,9 +15,10 @@ func gray(m image.Image, x, y int) int {
 	return int(color.GrayModel.Convert(m.At(x, y)).(color.Gray).Y)
 }
 
-// TestJPEG cuts files of every kind at several places: what is left of a baseline file is exactly what was there, of a
+// TestCutOffFilesShowWhatIsLeft cuts files of every kind at several places: what is left of a baseline file is exactly what was there, of a
 // progressive one near to it.
-func TestJPEG(t *testing.T) {
+func TestCutOffFilesShowWhatIsLeft(t *testing.T) {
+	t.Parallel()
 	names, _ := filepath.Glob("../testdata/video-00*.jpeg")
 	tried := 0
 	for _, name := range names {
@@ -30,14 +31,14 @@ func TestJPEG(t *testing.T) {
 			continue
 		}
 		for _, part := range []int{40, 60, 80, 95} {
-			mended, ok := JPEG(whole[:len(whole)*part/100])
+			completed, ok := JPEG(whole[:len(whole)*part/100])
 			if !ok {
 				if part > 60 {
-					t.Errorf("%s at %d %%: not mended", name, part)
+					t.Errorf("%s at %d %%: not completed", name, part)
 				}
 				continue
 			}
-			got, err := jpeg.Decode(bytes.NewReader(mended))
+			got, err := jpeg.Decode(bytes.NewReader(completed))
 			if err != nil || got.Bounds() != want.Bounds() {
 				t.Errorf("%s at %d %%: %v", name, part, err)
 				continue
@@ -55,11 +56,12 @@ func TestJPEG(t *testing.T) {
 		}
 	}
 	if tried < 40 {
-		t.Errorf("%d files were mended", tried)
+		t.Errorf("%d files were completed", tried)
 	}
 }
 
-func TestNothingToMend(t *testing.T) {
+func TestNothingToSalvage(t *testing.T) {
+	t.Parallel()
 	whole, err := os.ReadFile("../testdata/video-001.q50.420.jpeg")
 	if err != nil {
 		t.Fatal(err)
@@ -67,12 +69,12 @@ func TestNothingToMend(t *testing.T) {
 	for name, b := range map[string][]byte{"whole": whole, "nothing": nil, "no frame": {0xff, 0xd8, 0xff, 0xda, 0, 2, 1},
 		"header only": whole[:300], "no JPEG": bytes.Repeat([]byte{7}, 100)} {
 		if _, ok := JPEG(b); ok {
-			t.Errorf("%s: mended", name)
+			t.Errorf("%s: completed", name)
 		}
 	}
 }
 
-// FuzzJPEG: any bytes are mended or not, in time and memory that the picture's size explains.
+// FuzzJPEG: any bytes are completed or not, in time and memory that the picture's size explains.
 func FuzzJPEG(f *testing.F) {
 	names, _ := filepath.Glob("../testdata/video-00*.q50.*.jpeg")
 	for _, name := range names {
@@ -86,12 +88,12 @@ func FuzzJPEG(f *testing.F) {
 		if cfg, err := jpeg.DecodeConfig(bytes.NewReader(b)); err != nil || cfg.Width*cfg.Height > 1<<20 {
 			return
 		}
-		mended, ok := JPEG(b)
-		if ok && len(mended) > len(b)+1<<22 {
-			t.Fatal(len(b), len(mended))
+		completed, ok := JPEG(b)
+		if ok && len(completed) > len(b)+1<<22 {
+			t.Fatal(len(b), len(completed))
 		}
 		if ok {
-			_, _ = jpeg.Decode(bytes.NewReader(mended))
+			_, _ = jpeg.Decode(bytes.NewReader(completed))
 		}
 	})
 }

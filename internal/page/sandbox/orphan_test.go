@@ -14,7 +14,7 @@ import (
 	"github.com/tetratelabs/wazero"
 )
 
-// asParent tells this program that it is the one that is killed, and where somebody listens to its child.
+// asParent tells this program that it is the one that is killed, and which address its child calls.
 const asParent = "SANDBOX_TEST_PARENT"
 
 // endless is a module with a function that does not end: (func (export "f") (loop br 0)).
@@ -40,8 +40,8 @@ func stuck(m Message) (Message, error) {
 	return Message{}, err
 }
 
-// TestOrphan: a child does not outlive a parent that is killed, even if it is stuck in a call.
-func TestOrphan(t *testing.T) {
+// TestChildDiesWithItsParent: a child does not outlive a parent that is killed, even if it is stuck in a call.
+func TestChildDiesWithItsParent(t *testing.T) {
 	if address := os.Getenv(asParent); address != "" {
 		_, err := child(t).Call(t.Context(), Message{Op: "stuck", Data: []byte(address)})
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestOrphan(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	parent := exec.Command(os.Args[0], "-test.run=^TestOrphan$")
+	parent := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 	parent.Env = []string{asParent + "=" + ln.Addr().String()}
 	if err := parent.Start(); err != nil {
 		t.Fatal(err)

@@ -3,12 +3,14 @@
 // Code that WebAssembly is compiled to cannot be interrupted: while it runs, Go's garbage collector waits for it, and with it
 // all goroutines, a watchdog's too. A file that keeps a decoder busy for ever would so stop the whole program. A process can
 // be killed.
+//
+// Files, in reading order: sandbox.go the parent's side, serve.go the child's, message.go what they say to each other,
+// tied_linux.go and tied_other.go how the child ends with its parent.
 package sandbox
 
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,31 +23,12 @@ import (
 // ErrSlow says that a call was given up, and the child killed, after Patience.
 var ErrSlow = errors.New("the decoder took too long")
 
-// variable tells a program that it is a child.
-const variable = "BUCKETOCR_SANDBOX"
-
-// Message is a call or its answer: a few numbers and bytes.
-type Message struct {
-	Op   string  `json:"op,omitempty"`
-	Args []int64 `json:"args,omitempty"`
-	Data []byte  `json:"-"`
-
-	Size  int    `json:"size,omitempty"`  // of Data, set on the way
-	Error *Error `json:"error,omitempty"` // of an answer
-}
-
-// Error is what a handler says. Code is Serve's to give and empty for an error that it does not know.
-type Error struct{ Code, Msg string }
-
-func (e *Error) Error() string { return e.Msg }
-
 // Child is the process, started when it is first needed, and again after it was killed or has died. It ends with the
-// program that started it, however that ends. Safe for concurrent use; its fields are set before the first one.
+// program that started it, however that ends. Make it with [New]. Safe for concurrent use.
 type Child struct {
-	Patience time.Duration // for one call
+	Patience time.Duration // for one call; not to be changed while one is running
 
-	once sync.Once
-	turn chan struct{} // holds a token while somebody talks to the process
+	turn chan struct{} // contains a token during a call
 
 	mu      sync.Mutex
 	started map[string]bool // ops that Start was called with, of the process that runs
@@ -53,6 +36,11 @@ type Child struct {
 	release func() // to be called when it has ended
 	in      io.WriteCloser
 	out     *bufio.Reader
+}
+
+// New returns a child that is not started yet. A call that takes longer than patience is given up.
+func New(patience time.Duration) *Child {
+	return &Child{Patience: patience, turn: make(chan struct{}, 1)}
 }
 
 // Started reports whether Start would have nothing to do.
@@ -79,7 +67,6 @@ func (c *Child) Start(ctx context.Context, op string) error {
 // Call waits its turn, bounded by ctx, and then for the answer, bounded by Patience. Errors: *Error, ErrSlow, ctx's, or that
 // the process died.
 func (c *Child) Call(ctx context.Context, m Message) (Message, error) {
-	c.once.Do(func() { c.turn = make(chan struct{}, 1) })
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -107,9 +94,8 @@ func (c *Child) Call(ctx context.Context, m Message) (Message, error) {
 	return answer, nil
 }
 
-// Close ends the process, once nobody talks to it. The next call starts another.
+// Close ends the process, once no call is running. The next call starts another.
 func (c *Child) Close() {
-	c.once.Do(func() { c.turn = make(chan struct{}, 1) })
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
 	if c.process != nil {
@@ -117,10 +103,16 @@ func (c *Child) Close() {
 	}
 }
 
+// errUnserved keeps a program that forgot ServeIfChild from starting itself again and again.
+var errUnserved = errors.New("this process is a child, and its program does not call ServeIfChild")
+
 // run starts the process unless it runs.
 func (c *Child) run() error {
 	if c.process != nil {
 		return nil
+	}
+	if os.Getenv(variable) != "" {
+		return errUnserved
 	}
 	path, err := os.Executable()
 	if err != nil {
@@ -145,7 +137,7 @@ func (c *Child) run() error {
 	return nil
 }
 
-// end kills the process and says how it ended.
+// end kills the process and returns how it ended.
 func (c *Child) end() error {
 	c.mu.Lock()
 	c.started = nil
@@ -162,36 +154,4 @@ func (c *Child) exchange(m Message) (Message, error) {
 		return Message{}, err
 	}
 	return read(c.out)
-}
-
-// write sends a message: a line that describes it, then its bytes.
-func write(w io.Writer, m Message) error {
-	m.Size = len(m.Data)
-	head, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(append(head, '\n')); err != nil {
-		return err
-	}
-	_, err = w.Write(m.Data)
-	return err
-}
-
-// maxSize is more than any file or picture has, in bytes.
-const maxSize = 1 << 30
-
-func read(r *bufio.Reader) (m Message, err error) {
-	line, err := r.ReadSlice('\n')
-	if err == nil {
-		err = json.Unmarshal(line, &m)
-	}
-	if err == nil && m.Size > maxSize {
-		err = errors.New("a message of impossible size")
-	}
-	if err == nil && m.Size > 0 {
-		m.Data = make([]byte, m.Size)
-		_, err = io.ReadFull(r, m.Data)
-	}
-	return m, err
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -17,9 +18,21 @@ var spun int // by the call that does not end
 
 var errKnown = errors.New("known\nwith a stack")
 
-// The child of these tests is this program too.
-func init() {
-	Serve(map[string]Handler{
+// The child of these tests is this program too, unless it is told to forget that.
+func TestMain(m *testing.M) {
+	if os.Getenv(unserved) == "" {
+		ServeIfChild(handlers(), func(err error) string {
+			if errors.Is(err, errKnown) {
+				return "known"
+			}
+			return ""
+		})
+	}
+	os.Exit(m.Run())
+}
+
+func handlers() map[string]Handler {
+	return map[string]Handler{
 		"echo":  func(m Message) (Message, error) { return m, nil },
 		"env":   func(Message) (Message, error) { return Message{Data: []byte(strings.Join(os.Environ(), " "))}, nil },
 		"known": func(Message) (Message, error) { return Message{}, fmt.Errorf("wrapped: %w", errKnown) },
@@ -32,21 +45,19 @@ func init() {
 				spun = n
 			}
 		},
-	}, func(err error) string {
-		if errors.Is(err, errKnown) {
-			return "known"
-		}
-		return ""
-	})
+	}
 }
 
 func child(t *testing.T) *Child {
-	c := &Child{Patience: time.Minute}
+	t.Helper()
+	c := New(time.Minute)
 	t.Cleanup(c.Close)
 	return c
 }
 
-func TestCall(t *testing.T) {
+// TestAnswerIsWhatTheHandlerReturned: numbers and bytes go both ways as they are.
+func TestAnswerIsWhatTheHandlerReturned(t *testing.T) {
+	t.Parallel()
 	c := child(t)
 	for _, data := range [][]byte{nil, {1}, []byte("two\nlines"), make([]byte, 5<<20)} {
 		m, err := c.Call(t.Context(), Message{Op: "echo", Args: []int64{1, -2}, Data: data})
@@ -56,7 +67,9 @@ func TestCall(t *testing.T) {
 	}
 }
 
-func TestErrors(t *testing.T) {
+// TestHandlersErrorComesBack: with its code where it is known, and the child lives on.
+func TestHandlersErrorComesBack(t *testing.T) {
+	t.Parallel()
 	c := child(t)
 	for op, want := range map[string]Error{
 		"known": {"known", "wrapped: known"}, "other": {"", "other"}, "panic": {"", "panic: index out of range"},
@@ -72,8 +85,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestSecrets: the child knows nothing of the program's environment.
-func TestSecrets(t *testing.T) {
+// TestChildSeesNoEnvironment: it could hold secrets.
+func TestChildSeesNoEnvironment(t *testing.T) {
 	t.Setenv("OCR_API_KEY", "secret")
 	m, err := child(t).Call(t.Context(), Message{Op: "env"})
 	if err != nil || bytes.Contains(m.Data, []byte("secret")) {
@@ -81,8 +94,9 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestDeath: a child that dies, or has to be killed, is one call's trouble.
-func TestDeath(t *testing.T) {
+// TestDeathOfTheChildFailsOneCall: also where it has to be killed.
+func TestDeathOfTheChildFailsOneCall(t *testing.T) {
+	t.Parallel()
 	c := child(t)
 	for _, op := range []string{"die", "spin", "die"} {
 		if err := c.Start(t.Context(), "echo"); err != nil || !c.Started("echo") {
@@ -102,8 +116,9 @@ func TestDeath(t *testing.T) {
 	}
 }
 
-// TestTurns: calls at once take turns, and who waits can give up.
-func TestTurns(t *testing.T) {
+// TestConcurrentCallsTakeTurns: and one that waits for its turn ends with its context.
+func TestConcurrentCallsTakeTurns(t *testing.T) {
+	t.Parallel()
 	c := child(t)
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -118,19 +133,40 @@ func TestTurns(t *testing.T) {
 	}
 	wg.Wait()
 	c.turn <- struct{}{}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	if _, err := c.Call(ctx, Message{Op: "echo"}); !errors.Is(err, context.DeadlineExceeded) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Call(ctx, Message{Op: "echo"}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	<-c.turn
 }
 
-// TestRead: what no child writes is no message.
-func TestRead(t *testing.T) {
+// TestImpossibleMessagesAreRefused: what no child writes is no message.
+func TestImpossibleMessagesAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, data := range []string{"", "\n", "{}", "null", "{\"size\":5}\nfour", "{\"size\":99999999999}\n", strings.Repeat("x", 1<<20)} {
 		if _, err := read(bufio.NewReader(strings.NewReader(data))); err == nil {
 			t.Errorf("%.20q", data)
 		}
 	}
 }
+
+// TestProgramThatDoesNotServeStartsNoChildren: one that forgot ServeIfChild would start itself again and again.
+func TestProgramThatDoesNotServeStartsNoChildren(t *testing.T) {
+	if os.Getenv(variable) != "" {
+		_, err := New(time.Minute).Call(t.Context(), Message{Op: "echo"})
+		if !errors.Is(err, errUnserved) {
+			t.Error(err)
+		}
+		return
+	}
+	t.Parallel()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = []string{variable + "=1", unserved + "=1"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// unserved tells this program to forget ServeIfChild.
+const unserved = "SANDBOX_TEST_UNSERVED"

@@ -13,10 +13,10 @@ import (
 // Handler answers one kind of call. It may keep the message's bytes no longer than the call.
 type Handler func(Message) (Message, error)
 
-// Serve turns a program that is a child into a server of these handlers, by op, and does not return; in any other it does
-// nothing. It belongs into an init function, so that no main program has to know of it. code names the errors that the
-// parent shall know again.
-func Serve(handlers map[string]Handler, code func(error) string) {
+// ServeIfChild turns a process that is a child into a server of these handlers, by op, and does not return; in any other it
+// does nothing. Every program that uses a Child calls it before it does anything else. code names the errors that the parent
+// must recognize.
+func ServeIfChild(handlers map[string]Handler, code func(error) string) {
 	if os.Getenv(variable) == "" {
 		return
 	}
@@ -27,7 +27,7 @@ func Serve(handlers map[string]Handler, code func(error) string) {
 }
 
 // watched is the input, read ahead (a little) by a goroutine that ends the process with it, even in the middle of a call:
-// nobody is left to be answered.
+// there is no parent to answer.
 func watched(in io.Reader) io.Reader {
 	r, w := io.Pipe()
 	go func() {
@@ -67,7 +67,7 @@ func handle(h Handler, m Message) (answer Message, err error) {
 	return h(m)
 }
 
-// brief is the first line of an error: what comes behind it is the stack of a program in WebAssembly.
+// brief is the first line of an error: what comes after it is the stack of a program in WebAssembly.
 func brief(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line[:min(len(line), 1<<10)]

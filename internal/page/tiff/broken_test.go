@@ -6,14 +6,14 @@ import (
 	"image"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 	"github.com/bucketocr/bucketocr/internal/page/tiff"
 )
 
-// TestCutOff: however much is missing, it ends with an error or with fewer pages and an error on the last.
-func TestCutOff(t *testing.T) {
+// TestCutOffFileShows: however much is missing, it ends with an error or with fewer pages and an error on the last.
+func TestCutOffFileShows(t *testing.T) {
+	t.Parallel()
 	g, y := gray(40, 30), planar(32, 32)
 	whole := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(g, 30), pagetest.JPEG(y, 16), pagetest.CMYK(colours(9, 9)))
 	for n := range len(whole) {
@@ -32,8 +32,9 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// TestCircle: a chain of directories that comes back to itself ends.
-func TestCircle(t *testing.T) {
+// TestChainInACircleEnds: a chain of directories that comes back to itself ends.
+func TestChainInACircleEnds(t *testing.T) {
+	t.Parallel()
 	b := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(gray(8, 8), 8), pagetest.Gray(gray(9, 9), 9))
 	first := binary.LittleEndian.Uint32(b[4:])
 	second := binary.LittleEndian.Uint32(b[int(first)+2+12*int(binary.LittleEndian.Uint16(b[first:])):])
@@ -50,7 +51,8 @@ func TestCircle(t *testing.T) {
 	}
 }
 
-func TestTooMany(t *testing.T) {
+func TestTooManyPages(t *testing.T) {
+	t.Parallel()
 	var many []pagetest.Picture
 	for range 5 {
 		many = append(many, pagetest.Gray(gray(4, 4), 4))
@@ -64,8 +66,8 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
-// TestLies: headers that promise what is not there end soon, and cost little.
-func TestLies(t *testing.T) {
+// TestLyingHeadersCostLittle: headers that promise what is not there end without decoding much, and cost little.
+func TestLyingHeadersCostLittle(t *testing.T) {
 	g, y := pagetest.Gray(gray(8, 8), 8), pagetest.JPEG(planar(32, 32), 32)
 	for name, p := range map[string]pagetest.Picture{
 		"large":             g.With(256, 4, 60000).With(257, 4, 60000).With(278, 4, 60000),
@@ -89,17 +91,16 @@ func TestLies(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		begun := time.Now()
 		_, err := list[0].Decode(b)
 		runtime.ReadMemStats(&after)
-		if used := after.TotalAlloc - before.TotalAlloc; err == nil || used > 1<<20 || time.Since(begun) > time.Second {
-			t.Errorf("%s: %v, %d bytes in %v", name, err, used, time.Since(begun))
+		if used := after.TotalAlloc - before.TotalAlloc; err == nil || used > 1<<20 {
+			t.Errorf("%s: %v, %d bytes allocated", name, err, used)
 		}
 	}
 }
 
-// TestMemory holds the estimates against what decoding allocates.
-func TestMemory(t *testing.T) {
+// TestMemoryCoversDecoding holds the estimates against what decoding allocates.
+func TestMemoryCoversDecoding(t *testing.T) {
 	g, y := gray(900, 700), planar(960, 640)
 	for name, p := range map[string]pagetest.Picture{
 		"gray": pagetest.Gray(g, 700), "strips": pagetest.Gray(g, 10), "bits": pagetest.Bilevel(g), "CMYK": pagetest.CMYK(colours(900, 700)),

@@ -32,7 +32,7 @@ func (p *Page) decode() (image.Image, error) {
 	}
 	img, err := tiff.Decode(p.alone(p.file))
 	if err != nil {
-		return nil, classed(err)
+		return nil, classified(err)
 	}
 	if m, ok := img.(*image.NRGBA); ok && p.photometric() == cmyk {
 		return &image.CMYK{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}, nil
@@ -43,8 +43,8 @@ func (p *Page) decode() (image.Image, error) {
 	return img, nil
 }
 
-// classed turns the decoder's own kind of "not supported" into ours.
-func classed(err error) error {
+// classified turns the decoder's own kind of "not supported" into ours.
+func classified(err error) error {
 	if u, ok := errors.AsType[tiff.UnsupportedError](err); ok {
 		return UnsupportedError("TIFF with " + string(u))
 	}
@@ -68,13 +68,8 @@ func opaque(img image.Image) {
 	}
 }
 
-// passed are the tags that the decoder is shown, in order.
-var passed = []uint16{tagWidth, tagHeight, tagBits, tagCompression, tagPhotometric, tagFillOrder, tagStripOffsets,
-	tagRowsPerStrip, tagStripCounts, tagT4, tagT6, tagPredictor, tagColorMap, tagTileWidth, tagTileHeight, tagTileOffsets,
-	tagTileCounts, tagExtraSamples}
-
-// alone shows the file as if the page were its only one: the file itself behind another header, and behind it a directory
-// of what the decoder needs, in order.
+// alone shows the file as if the page were its only one: another header, the file itself, and after it a directory of
+// what the decoder needs, in order.
 func (p *Page) alone(b []byte) *overlay {
 	o := &overlay{file: b, at: int64(len(b)+1) &^ 1}
 	order := p.order.(binary.AppendByteOrder)
@@ -83,12 +78,12 @@ func (p *Page) alone(b []byte) *overlay {
 	shown := p.shown(order)
 	tags := slices.DeleteFunc(slices.Clone(passed), func(t uint16) bool { return shown[t].count == 0 })
 	o.tail = order.AppendUint16(o.tail, uint16(len(tags)))
-	values := o.at + 2 + 12*int64(len(tags)) + 4
+	values := o.at + 2 + entrySize*int64(len(tags)) + 4
 	var far []byte
 	for _, tag := range tags {
 		e := shown[tag]
 		o.tail = order.AppendUint16(o.tail, tag)
-		o.tail = order.AppendUint16(o.tail, uint16(e.kind))
+		o.tail = order.AppendUint16(o.tail, e.kind)
 		o.tail = order.AppendUint32(o.tail, e.count)
 		if len(e.raw) <= 4 {
 			o.tail = append(o.tail, append(slices.Clone(e.raw), 0, 0, 0, 0)[:4]...)
@@ -108,7 +103,7 @@ func (p *Page) shown(order binary.AppendByteOrder) map[uint16]value {
 		shown[tag] = p.value(tag)
 	}
 	short := func(values ...uint16) value {
-		e := value{kind: 3, count: uint32(len(values))}
+		e := value{kind: kindShort, count: uint32(len(values))}
 		for _, v := range values {
 			e.raw = order.AppendUint16(e.raw, v)
 		}
@@ -126,7 +121,7 @@ func (p *Page) shown(order binary.AppendByteOrder) map[uint16]value {
 	return shown
 }
 
-// overlay is a file with its first bytes replaced and something added behind it.
+// overlay is a file with its first bytes replaced and something added after it.
 type overlay struct {
 	file, head, tail []byte
 	at               int64 // where tail begins

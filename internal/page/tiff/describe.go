@@ -1,6 +1,9 @@
 package tiff
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // describe fills in what the page says about itself.
 func (p *Page) describe() {
@@ -9,10 +12,7 @@ func (p *Page) describe() {
 	}
 	p.reduced = p.number(tagSubfile, 0, 0)&1 == 1
 	p.Width, p.Height = p.side(tagWidth), p.side(tagHeight)
-	p.Orientation = 1
-	if o := p.number(tagOrientation, 0, 1); o >= 1 && o <= 8 {
-		p.Orientation = int(o)
-	}
+	p.Orientation = validOrientation(p.number(tagOrientation, 0, 1))
 	if what := p.unsupported(); what != "" {
 		p.Err = UnsupportedError(what)
 		return
@@ -20,18 +20,18 @@ func (p *Page) describe() {
 	p.Lossy = p.compression() == jpegCompression
 	p.Gray = p.samples() == 1 && p.photometric() != palette
 	if p.bits() == 16 {
-		p.Mends = append(p.Mends, "16 bits reduced to 8")
+		p.Changes = append(p.Changes, "16 bits reduced to 8")
 	}
 	switch {
 	case p.photometric() == cmyk:
-		p.Mends = append(p.Mends, "CMYK to RGB")
+		p.Changes = append(p.Changes, "CMYK to RGB")
 	case p.samples() == 4 && p.alpha() != 0:
-		p.Mends = append(p.Mends, "laid on white")
+		p.Changes = append(p.Changes, "laid on white")
 	}
 	p.Memory = p.memory()
 }
 
-// side is a length in pixels; what no picture can have is given as the largest number, which no limit lets pass.
+// side is a length in pixels; what no picture can have is returned as the largest number, which no limit lets pass.
 func (p *Page) side(tag uint16) int {
 	if n := p.number(tag, 0, 0); n <= math.MaxInt32 {
 		return int(n)
@@ -92,4 +92,46 @@ func plus(a, b int64) int64 {
 		return math.MaxInt64
 	}
 	return a + b
+}
+
+// compressions names what is met in the wild and not decoded.
+var compressions = map[uint32]string{6: "old JPEG", 34712: "JPEG 2000", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP",
+	34661: "JBIG", 34715: "JBIG2", 50002: "JPEG XL", 34887: "LERC"}
+
+// unsupported names what keeps a page from being decoded here, "" if nothing.
+func (p *Page) unsupported() string {
+	n, bits := p.samples(), p.bits()
+	for i := range min(p.count(tagBits), 8) {
+		if p.number(tagBits, i, 0) != bits {
+			return "TIFF with channels of different bits"
+		}
+	}
+	c := p.compression()
+	switch {
+	case compressions[c] != "":
+		return "TIFF with " + compressions[c]
+	case c != 1 && c != 2 && c != 3 && c != 4 && c != 5 && c != jpegCompression && c != 8 && c != 32946 && c != 32773:
+		return fmt.Sprintf("TIFF compression %d", c)
+	case p.number(tagPlanar, 0, 1) != 1 && n > 1:
+		return "TIFF with a plane for each colour"
+	case p.number(tagSampleFormat, 0, 1) != 1:
+		return "TIFF of other than whole numbers"
+	case bits != 1 && bits != 8 && bits != 16 || c == jpegCompression && bits != 8:
+		return fmt.Sprintf("TIFF with %d bits a channel", bits)
+	}
+	return p.unsupportedColour(n, bits)
+}
+
+func (p *Page) unsupportedColour(n int, bits uint32) string {
+	jpeg := p.compression() == jpegCompression
+	switch colour := p.photometric(); {
+	case (colour == whiteIsZero || colour == blackIsZero) && n == 1, colour == palette && n == 1 && bits <= 8 && !jpeg:
+		return ""
+	case colour == rgb && (n == 3 || n == 4 && !jpeg) && bits >= 8:
+		return ""
+	case colour == cmyk && n == 4 && bits == 8 && !jpeg, colour == ycbcr && n == 3 && jpeg:
+		return ""
+	default:
+		return fmt.Sprintf("TIFF of colour model %d with %d channels", colour, n)
+	}
 }

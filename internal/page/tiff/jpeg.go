@@ -2,10 +2,12 @@ package tiff
 
 import (
 	"bytes"
-	"encoding/binary"
 	"image"
+	"image/color"
 	"image/draw"
 	"image/jpeg"
+
+	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
 // decodeJPEG puts the picture together from its strips or tiles, each of them a JPEG, with its tables in a tag of the
@@ -58,36 +60,46 @@ func (p *Page) withTables(b []byte) []byte {
 	var file []byte
 	file = append(file, 0xff, 0xd8)
 	if p.photometric() == rgb {
-		file = append(file, 0xff, 0xee, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0)
+		file = append(file, 0xff, jpegfile.APP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0)
 	}
 	if t := p.value(tagJPEGTable).raw; len(t) > 4 {
-		file = append(file, bytes.TrimSuffix(t[2:], []byte{0xff, 0xd9})...)
+		file = append(file, bytes.TrimSuffix(t[2:], []byte{0xff, jpegfile.EOI})...)
 	}
 	return append(file, b[min(2, len(b)):]...)
 }
 
-// fits looks for the frame of a strip and holds it against the size that memory was reserved for.
-func fits(b []byte, w, h int) error {
-	for i := 2; i+4 <= len(b) && b[i] == 0xff; i += 2 + int(binary.BigEndian.Uint16(b[i+2:])) {
-		for i+4 < len(b) && b[i+1] == 0xff {
-			i++
-		}
-		switch m := b[i+1]; {
-		case m == 0xc2:
+// fits compares the frame of a strip with the size that memory was acquired for.
+func fits(file []byte, w, h int) error {
+	const errFile = FormatError("a strip that is no JPEG")
+	s := &jpegfile.Bytes{File: file, At: 2}
+	for {
+		marker, err := jpegfile.NextMarker(s)
+		switch {
+		case err != nil || marker == jpegfile.EOI:
+			return errFile
+		case marker == jpegfile.SOF2:
 			return UnsupportedError("TIFF with progressive JPEG")
-		case m == 0xc0 || m == 0xc1:
-			if i+9 > len(b) {
-				return errCut
-			}
-			if int(binary.BigEndian.Uint16(b[i+5:])) > h || int(binary.BigEndian.Uint16(b[i+7:])) > (w+15)&^15 {
+		case marker == jpegfile.SOS:
+			return FormatError("a strip without frame")
+		}
+		n, err := jpegfile.BodySize(s)
+		if err != nil {
+			return errFile
+		}
+		body, err := s.Next(n)
+		if err != nil {
+			return errCut
+		}
+		if marker == jpegfile.SOF0 || marker == jpegfile.SOF1 {
+			switch f, ok := jpegfile.ParseFrame(body); {
+			case !ok:
+				return errFile
+			case f.Height > h || f.Width > (w+15)&^15:
 				return FormatError("a strip is larger than it should be")
 			}
 			return nil
-		case m == 0xda:
-			return FormatError("a strip without frame")
 		}
 	}
-	return FormatError("a strip that is no JPEG")
 }
 
 // put copies a piece to its place in the picture, which the first one makes.
@@ -121,4 +133,37 @@ func (p *Page) inverted(img image.Image) image.Image {
 		}
 	}
 	return img
+}
+
+// planes lets a picture of three planes be put together where others are drawn.
+type planes struct{ *image.YCbCr }
+
+// Set does nothing: planes are copied whole.
+func (planes) Set(int, int, color.Color) {}
+
+func unwrapped(img image.Image) image.Image {
+	if w, ok := img.(planes); ok {
+		return w.YCbCr
+	}
+	return img
+}
+
+// put copies m to (x, y). It reports false if a sample of colour would have to be split.
+func (w planes) put(m *image.YCbCr, x, y int) bool {
+	across, down := jpegfile.Sampling(m.SubsampleRatio)
+	if x%across != 0 || y%down != 0 || !image.Pt(x, y).In(w.Rect) {
+		return false
+	}
+	r := m.Rect.Add(image.Pt(x, y)).Intersect(w.Rect)
+	copyPlane(w.Y[w.YOffset(x, y):], w.YStride, m.Y, m.YStride, r.Dx(), r.Dy())
+	cw, ch := (r.Dx()+across-1)/across, (r.Dy()+down-1)/down
+	copyPlane(w.Cb[w.COffset(x, y):], w.CStride, m.Cb, m.CStride, cw, ch)
+	copyPlane(w.Cr[w.COffset(x, y):], w.CStride, m.Cr, m.CStride, cw, ch)
+	return true
+}
+
+func copyPlane(dst []byte, dstStride int, src []byte, srcStride, w, h int) {
+	for y := range h {
+		copy(dst[y*dstStride:][:w], src[y*srcStride:])
+	}
 }

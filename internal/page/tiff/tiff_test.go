@@ -75,8 +75,9 @@ func pages(t *testing.T, b []byte) []tiff.Page {
 	return p
 }
 
-// TestFiles decodes real files as golang.org/x/image/tiff does by itself.
-func TestFiles(t *testing.T) {
+// TestFilesDecodeAsByTheDecoder decodes real files as golang.org/x/image/tiff does by itself.
+func TestFilesDecodeAsByTheDecoder(t *testing.T) {
+	t.Parallel()
 	names, _ := filepath.Glob("../testdata/*.tiff")
 	if len(names) < 10 {
 		t.Fatal(names)
@@ -101,9 +102,10 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestMade are kinds that scanners and design programs write and the decoder by itself refuses, and all of them together as
+// TestScannersFilesDecode are kinds that scanners and design programs write and the decoder by itself refuses, and all of them together as
 // pages of one file.
-func TestMade(t *testing.T) {
+func TestScannersFilesDecode(t *testing.T) {
+	t.Parallel()
 	g, c, y := gray(70, 50), colours(70, 50), planar(64, 48)
 	inverted := image.NewGray(g.Rect)
 	for i, v := range g.Pix {
@@ -163,8 +165,9 @@ func bilevel(m *image.Gray) *image.Gray {
 	return out
 }
 
-// TestRGBJPEG: strips that hold RGB say so nowhere but in the directory.
-func TestRGBJPEG(t *testing.T) {
+// TestJPEGOfRGBKeepsItsColours: strips that hold RGB say so nowhere but in the directory.
+func TestJPEGOfRGBKeepsItsColours(t *testing.T) {
+	t.Parallel()
 	y := planar(64, 48)
 	b := pagetest.TIFF(binary.LittleEndian, pagetest.JPEG(y, 48).With(262, 3, 2))
 	img, err := pages(t, b)[0].Decode(b)
@@ -176,21 +179,23 @@ func TestRGBJPEG(t *testing.T) {
 	}
 }
 
-// TestOnlyThumbnails: where there is nothing else, they are the pages.
-func TestOnlyThumbnails(t *testing.T) {
+// TestThumbnailsAloneArePages: where there is nothing else, they are the pages.
+func TestThumbnailsAloneArePages(t *testing.T) {
+	t.Parallel()
 	p := pages(t, pagetest.TIFF(binary.BigEndian, pagetest.Gray(gray(7, 5), 5).With(254, 4, 1)))
 	if len(p) != 1 || p[0].Width != 7 {
 		t.Errorf("%+v", p)
 	}
 }
 
-func TestOrientationAndMends(t *testing.T) {
+func TestOrientationAndChanges(t *testing.T) {
+	t.Parallel()
 	four := pagetest.CMYK(colours(8, 8)).With(262, 3, 2)
 	for _, c := range []struct {
 		name    string
 		picture pagetest.Picture
 		o       int
-		mends   []string
+		changes []string
 	}{
 		{"turned", pagetest.Gray(gray(8, 8), 8).With(274, 3, 6), 6, nil},
 		{"impossible", pagetest.Gray(gray(8, 8), 8).With(274, 3, 9), 1, nil},
@@ -200,18 +205,19 @@ func TestOrientationAndMends(t *testing.T) {
 	} {
 		b := pagetest.TIFF(binary.LittleEndian, c.picture)
 		p := pages(t, b)[0]
-		if p.Orientation != c.o || len(p.Mends) != len(c.mends) || len(c.mends) > 0 && p.Mends[0] != c.mends[0] {
+		if p.Orientation != c.o || len(p.Changes) != len(c.changes) || len(c.changes) > 0 && p.Changes[0] != c.changes[0] {
 			t.Errorf("%s: %+v", c.name, p)
 		}
 		if img, err := p.Decode(b); err != nil {
 			t.Errorf("%s: %v", c.name, err)
-		} else if _, _, _, a := img.At(3, 3).RGBA(); c.o == 1 && c.mends == nil && a != 0xffff {
+		} else if _, _, _, a := img.At(3, 3).RGBA(); c.o == 1 && c.changes == nil && a != 0xffff {
 			t.Errorf("%s: not opaque", c.name)
 		}
 	}
 }
 
-func TestUnsupported(t *testing.T) {
+func TestUnsupportedPagesSayWhy(t *testing.T) {
+	t.Parallel()
 	g := pagetest.Gray(gray(8, 8), 8)
 	for name, p := range map[string]pagetest.Picture{
 		"old JPEG": g.With(259, 3, 6), "Zstandard": g.With(259, 3, 50000), "compression 77": g.With(259, 3, 77),

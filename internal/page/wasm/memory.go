@@ -1,4 +1,6 @@
-// Package wasm gives decoders in WebAssembly memory that cannot grow past what was reserved for it.
+// Package wasm provides decoders in WebAssembly with memory that cannot grow past what was acquired for it.
+//
+// Files, in reading order: memory.go, map_unix.go and map_other.go.
 package wasm
 
 import (
@@ -8,7 +10,7 @@ import (
 )
 
 // Memory is the memory of one instance, outside of Go's heap: it takes no more of the machine than the instance has touched,
-// need not be copied to grow, and is given back at once. What does not fit is refused, as by a machine that has no more;
+// need not be copied to grow, and is returned at once. What does not fit is refused, as by a machine that has no more;
 // whether the engine takes that well or ends in a trap, Refused says that the outcome is not to be trusted. Not safe for concurrent use.
 type Memory struct {
 	b       []byte // as long as the limit
@@ -16,13 +18,13 @@ type Memory struct {
 	refused bool
 }
 
-// NewMemory gives memory of at most limit bytes. Release it.
+// NewMemory returns memory of at most limit bytes. Release it.
 func NewMemory(limit int64) (*Memory, error) {
 	b, err := mapped(int(limit))
 	return &Memory{b: b}, err
 }
 
-// Release gives it all back. Nothing may run in the instance any more.
+// Release returns all of it to the system. Nothing may run in the instance any more.
 func (m *Memory) Release() error {
 	b := m.b
 	m.b, m.used = nil, 0
@@ -39,7 +41,7 @@ func (m *Memory) Reallocate(size uint64) []byte {
 	return m.b[:size:size]
 }
 
-// Free is called by the runtime when it closes the instance. The memory's owner releases it, once nobody looks at it.
+// Free is called by the runtime when it closes the instance. The memory's owner releases it, once it is not used any more.
 func (m *Memory) Free() {}
 
 // Refused reports whether the instance asked for more than the limit.
@@ -52,7 +54,7 @@ func (m *Memory) Used() int {
 	return m.used
 }
 
-// WithMemory is the context to make a runtime's instances with: next gives the memory of each.
+// WithMemory is the context to make a runtime's instances with: next returns the memory of each.
 func WithMemory(ctx context.Context, next func() *Memory) context.Context {
 	return experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(
 		func(_, _ uint64) experimental.LinearMemory { return next() }))

@@ -16,7 +16,7 @@ func memory(t *testing.T, limit int64) *wasm.Memory {
 	return m
 }
 
-func TestMemory(t *testing.T) {
+func TestMemoryGrowsToItsLimit(t *testing.T) {
 	m := memory(t, 1<<20)
 	b := m.Reallocate(1000)
 	b[999] = 7

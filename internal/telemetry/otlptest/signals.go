@@ -3,6 +3,7 @@ package otlptest
 import (
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	metrics "go.opentelemetry.io/proto/otlp/metrics/v1"
 	traces "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -12,6 +13,7 @@ import (
 type Span struct {
 	Name, Trace, ID, Parent string
 	Kind                    string // server, client, internal
+	Start, End              time.Time
 	Failed                  bool
 	Status                  string // its message
 	Attributes, Source      map[string]any
@@ -37,6 +39,7 @@ func (c *Collector) takeSpans(all []*traces.ResourceSpans) {
 				c.spans = append(c.spans, Span{
 					Name: span.Name, Trace: hex.EncodeToString(span.TraceId), ID: hex.EncodeToString(span.SpanId),
 					Parent: hex.EncodeToString(span.ParentSpanId), Kind: kinds[span.Kind],
+					Start: time.Unix(0, int64(span.StartTimeUnixNano)), End: time.Unix(0, int64(span.EndTimeUnixNano)),
 					Failed: span.Status.GetCode() == traces.Status_STATUS_CODE_ERROR, Status: span.Status.GetMessage(),
 					Attributes: values(span.Attributes), Source: values(r.Resource.GetAttributes()),
 				})

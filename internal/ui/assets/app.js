@@ -1,6 +1,6 @@
 // The page: wires the connection, the documents, the list, the view and the keyboard.
 
-import { byId, make } from './dom.js';
+import { byId, make, settle } from './dom.js';
 import { Feed } from './feed.js';
 import { keys } from './keys.js';
 import { List } from './list.js';
@@ -90,7 +90,7 @@ function writeReasons() {
   const options = [...store.reasons].sort((a, b) => b[1] - a[1]).map(([code, n]) =>
     make('option', { value: code, text: `${codes.errors[code]?.says ?? codes.warnings[code] ?? code} (${n})` }));
   if (store.filter.reason && !store.reasons.has(store.filter.reason)) options.push(make('option', { value: store.filter.reason, text: store.filter.reason }));
-  select.replaceChildren(make('option', { value: '', text: 'Any reason' }), ...options);
+  settle(select, make('option', { value: '', text: 'Any reason' }), ...options);
   select.value = store.filter.reason;
   select.hidden = options.length === 0;
 }

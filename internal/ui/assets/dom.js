@@ -32,6 +32,54 @@ export function turnIcon(element, name) {
   element.firstChild.setAttribute('href', `#i-${name}`);
 }
 
+/** settle makes the children of an element like the given ones and keeps those that it has: one that is replaced while it is
+ * pressed loses the click, and one that has the focus loses that. The same are elements of one data-act, without it those of one tag
+ * and class. One that is kept keeps its listeners too, so they may depend on nothing that changes. */
+export function settle(element, ...wanted) {
+  let at = element.firstChild;
+  for (const want of wanted) {
+    const fresh = typeof want === 'string' ? document.createTextNode(want) : want;
+    let kept = at;
+    while (kept && !same(kept, fresh)) kept = kept.nextSibling;
+    if (!kept) {
+      element.insertBefore(fresh, at);
+      continue;
+    }
+    dropUntil(at, kept);
+    become(kept, fresh);
+    at = kept.nextSibling;
+  }
+  dropUntil(at, null);
+}
+
+function dropUntil(at, end) {
+  while (at !== end) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+
+function same(a, b) {
+  if (a.nodeName !== b.nodeName) return false;
+  if (!(a instanceof Element)) return true;
+  return a.dataset.act === b.dataset.act && (a.dataset.act !== undefined || a.getAttribute('class') === b.getAttribute('class'));
+}
+
+/** become gives a kept node what the fresh one has. */
+function become(kept, fresh) {
+  if (!(kept instanceof Element)) {
+    if (kept.data !== fresh.data) kept.data = fresh.data;
+    return;
+  }
+  for (const name of kept.getAttributeNames()) if (!fresh.hasAttribute(name)) kept.removeAttribute(name);
+  for (const name of fresh.getAttributeNames()) {
+    if (kept.getAttribute(name) !== fresh.getAttribute(name)) kept.setAttribute(name, fresh.getAttribute(name));
+  }
+  if (kept.localName === 'input' && kept !== document.activeElement) kept.value = fresh.value;
+  settle(kept, ...fresh.childNodes);
+}
+
 const policy = window.trustedTypes ? window.trustedTypes.createPolicy('page-text', { createHTML: (s) => s }) : { createHTML: (s) => s };
 
 /** fill puts the HTML of a page's text into an element. The server made it and took out what is not harmless. */

@@ -1,21 +1,19 @@
 // What stands above a document's pages.
 
-import { icon, make } from './dom.js';
+import { icon, make, settle } from './dom.js';
 import { count, moment, nameParts, noteOf, pagesOf, seconds, size, statuses } from './words.js';
 
-/** header writes the head of a view from its summary and, once that is there, its document. What can have the focus is known
- * by its data-act, so that the focus stays where it was when the head is written anew. */
+/** header writes the head of a view from its summary and, once that is there, its document. What is there already stays, known by its
+ * data-act: neither a click nor the focus is lost. */
 export function header(view) {
   const d = view.summary;
-  const focused = view.head.contains(document.activeElement) ? document.activeElement.dataset?.act : '';
   const open = view.head.querySelector('details')?.open;
   const [folder, file] = nameParts(d.name);
-  view.head.replaceChildren(
+  settle(view.head,
     make('div', { class: 'title' },
       make('button', { class: 'plain', type: 'button', 'data-act': 'close', 'aria-label': 'Back to the list', title: 'Back (Esc)', onclick: view.close }, icon('back')),
       make('h2', { tabindex: '-1', 'data-act': 'title' }, make('span', { class: 'folder', text: folder }), file)),
     facts(d), ...reasons(view, d), actions(view, d), ...(view.document ? [details(view.document, open)] : []));
-  if (focused) view.head.querySelector(`[data-act="${focused}"]`)?.focus({ preventScroll: true });
 }
 
 function facts(d) {

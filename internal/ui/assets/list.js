@@ -1,6 +1,6 @@
 // The list of documents: only the rows in sight exist, so thousands of documents cost what thirty do.
 
-import { icon, make, turnIcon } from './dom.js';
+import { icon, make, settle, turnIcon } from './dom.js';
 import { ago, count, nameParts, noteOf, pagesOf, statuses } from './words.js';
 
 const spare = 6; // rows beyond the edge of what is in sight
@@ -99,7 +99,7 @@ export class List {
     const { parts } = row;
     turnIcon(parts.icon, d.status);
     const [folder, file] = nameParts(d.name);
-    parts.name.replaceChildren(make('span', { class: 'folder', text: folder }), file);
+    settle(parts.name, make('span', { class: 'folder', text: folder }), file);
     parts.name.title = folder + file;
     this.writePages(parts.pages, d);
     this.writeTimes(row, d);
@@ -111,13 +111,13 @@ export class List {
   }
 
   writePages(cell, d) {
-    cell.replaceChildren();
-    if (d.status === 'processing' && d.pages > 1) cell.append(make('progress', { max: d.pages, value: d.pagesDone, 'aria-hidden': 'true' }));
+    const parts = [];
+    if (d.status === 'processing' && d.pages > 1) parts.push(make('progress', { max: d.pages, value: d.pagesDone, 'aria-hidden': 'true' }));
     if (d.warnings) {
-      cell.append(make('span', { class: 'warns', title: d.warnings.map((w) => this.codes.warnings[w] ?? w).join(' ') },
+      parts.push(make('span', { class: 'warns', title: d.warnings.map((w) => this.codes.warnings[w] ?? w).join(' ') },
         icon('warning'), count(d.warnings.length, 'warning')));
     }
-    cell.append(pagesOf(d));
+    settle(cell, ...parts, pagesOf(d));
   }
 
   writeTimes(row, d) {

@@ -1,14 +1,14 @@
 // One page of a document: its image, its text, and the boxes that join the two.
 
-import { fill, icon, make, say } from './dom.js';
+import { fill, icon, make, say, settle } from './dom.js';
 import { ask } from './feed.js';
+import { typeset } from './formulas.js';
 
 /** Sheet is a page in the view. It fetches its image and text when it comes near. */
 export class Sheet {
   constructor(view, entry) {
     this.view = view;
     this.entry = entry;
-    this.text = '';
     this.picture = make('img', { alt: `Page ${entry.page} as it was uploaded`, decoding: 'async' });
     if (entry.width && entry.height) {
       this.picture.width = entry.width;
@@ -29,7 +29,7 @@ export class Sheet {
     const badges = (entry.warnings ?? []).map((w) => make('span', { class: 'badge', title: w }, icon('warning'), view.codes.warnings[w] ?? w));
     if (entry.code) badges.push(make('span', { class: 'badge bad', title: entry.message }, icon('failed'), view.codes.errors[entry.code]?.says ?? entry.code));
     const copy = entry.ready && !entry.blank && make('button', { class: 'plain', type: 'button', onclick: () => this.copy() }, icon('copy'), 'Copy page');
-    this.head.replaceChildren(make('span', { text: `Page ${entry.page}` }), ...badges, ...(copy ? [copy] : []));
+    settle(this.head, make('span', { text: `Page ${entry.page}` }), ...badges, ...(copy ? [copy] : []));
     if (this.read) return; // the text is there, or on its way
     if (!entry.ready) this.aside(view.waitingFor());
     else if (entry.code) this.aside('This page has no text: reading it failed. The other pages are not affected.', true);
@@ -37,6 +37,7 @@ export class Sheet {
   }
 
   aside(sentence, bad = false) {
+    this.rendered = '';
     this.reading.replaceChildren(make('p', { class: bad ? 'aside bad' : 'aside', text: sentence }));
   }
 
@@ -80,15 +81,16 @@ export class Sheet {
     this.scan.append(make('p', { class: 'missing', text: sentence }));
   }
 
-  render({ text, html, blocks }) {
-    this.text = text;
+  /** render shows a text, unless it is the one that is shown. */
+  render(page) {
+    const rendered = JSON.stringify(page);
+    if (this.rendered === rendered) return;
+    this.rendered = rendered;
     this.scan.querySelectorAll('.box').forEach((b) => b.remove());
-    if (!blocks) {
-      fill(this.reading, html);
-      return;
-    }
     this.reading.replaceChildren();
-    for (const block of blocks) this.join(block);
+    if (page.blocks) for (const block of page.blocks) this.join(block);
+    else fill(this.reading, page.html);
+    typeset(this.reading);
   }
 
   /** join draws a block over the image and puts its text beside it; to point at one lights both. */

@@ -18,7 +18,7 @@ func (nodes) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	r.Register(ast.KindHTMLBlock, renderHTMLBlock)
 	r.Register(ast.KindRawHTML, renderRawHTML)
 	r.Register(ast.KindImage, renderPicture)
-	r.Register(kindFormula, renderFormula)
+	r.Register(kindInline, renderInline)
 	r.Register(kindDisplay, renderDisplay)
 }
 

@@ -15,18 +15,17 @@ func isKnown(tag string) bool {
 	return strings.Contains(" "+known+" ", " "+tag+" ")
 }
 
-// Classes that our own rendering gives and that the page's style sheet knows.
+// Classes of our own rendering, which the page's style sheet and scripts know.
 const (
-	classInline  = "math-inline"
-	classDisplay = "math-display"
+	classFormula = "formula"
 	classPicture = "picture"
 )
 
-// policy is the list of what may come out of Markdown. Ids are not on it: an element of a given id would shadow the page's own.
+// policy returns the list of what may come out of Markdown. Ids are not on it: an element with one would shadow the page's own.
 func policy() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements(strings.Fields(known)...)
-	p.AllowAttrs("class").Matching(regexp.MustCompile("^(" + classInline + "|" + classDisplay + ")$")).OnElements("code")
+	p.AllowAttrs("class").Matching(regexp.MustCompile("^" + classFormula + "$")).OnElements("code")
 	p.AllowAttrs("class").Matching(regexp.MustCompile("^" + classPicture + "$")).OnElements("em")
 	p.AllowAttrs("colspan", "rowspan", "span").Matching(regexp.MustCompile(`^[1-9]\d{0,2}$`)).OnElements("td", "th", "col", "colgroup")
 	p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|center|right)$`)).OnElements("td", "th")

@@ -1,8 +1,12 @@
-// Package render makes HTML of what the model read: Markdown, tables as HTML, maths as LaTeX.
+// Package render makes HTML of what the model read: Markdown, tables as HTML, formulas as TeX.
 //
 // The text is hostile: whoever made the image wrote it. What comes out holds elements of a short list, no script, no style,
 // no address but http, https and mailto in links, nothing that is loaded. Other tags are no tags but text, so a page about
-// HTML reads as it was printed. Formulas become MathML; those that cannot be read stay as they are written, as code.
+// HTML reads as it was printed. Formulas are code, as they are written, with their TeX as an attribute: the page's script
+// reads them in the browser.
+//
+// The files, in reading order: render.go is the way of a text, finish.go completes the sanitised tree, nodes.go renders what
+// is not left to goldmark, formulas.go finds the formulas, policy.go is the list of what may come out.
 package render
 
 import (
@@ -25,10 +29,9 @@ const maxMarkdown = 60_000
 type Renderer struct {
 	markdown goldmark.Markdown
 	policy   *bluemonday.Policy
-	maths    *maths
 }
 
-// New makes a renderer. What reads formulas is started by the first of them.
+// New makes a renderer.
 func New() *Renderer {
 	ours := renderer.WithNodeRenderers(util.Prioritized(nodes{}, 100)) // before goldmark's own
 	return &Renderer{
@@ -38,7 +41,6 @@ func New() *Renderer {
 			goldmark.WithRendererOptions(rendering.WithHardWraps(), ours),
 		),
 		policy: policy(),
-		maths:  &maths{},
 	}
 }
 
@@ -52,7 +54,7 @@ func (r *Renderer) HTML(text string) string {
 	if err := r.markdown.Convert([]byte(text), &out); err != nil {
 		return plain(text)
 	}
-	finished, err := r.finish(r.policy.Sanitize(out.String()))
+	finished, err := finish(r.policy.Sanitize(out.String()))
 	if err != nil {
 		return plain(text)
 	}

@@ -1,0 +1,225 @@
+// Package docs_test compares what README says with the code.
+package docs_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/telemetry"
+	"github.com/bucketocr/bucketocr/internal/worker"
+)
+
+// tableBelow returns the rows of the first README table whose head begins with the given cells.
+func tableBelow(t *testing.T, head string) [][]string {
+	t.Helper()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, ok := strings.Cut(string(readme), "\n"+head)
+	if !ok {
+		t.Fatalf("README.md has no table %q", head)
+	}
+	var rows [][]string
+	for line := range strings.Lines(after) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "|") {
+			if len(rows) > 0 {
+				break
+			}
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		rows = append(rows, cells)
+	}
+	return rows[1:] // without the rule
+}
+
+var ticked = regexp.MustCompile("`([^`]+)`")
+
+// firstCells returns the words in ticks of each row's first cell.
+func firstCells(rows [][]string) []string {
+	var words []string
+	for _, r := range rows {
+		for _, m := range ticked.FindAllStringSubmatch(r[0], -1) {
+			words = append(words, m[1])
+		}
+	}
+	return words
+}
+
+// source returns the Go files below a folder of the repository, tests left out, one after the other.
+func source(t *testing.T, folder string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, file := range files(t, folder) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
+}
+
+func files(t *testing.T, folder string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir("../"+folder, func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil || len(found) == 0 {
+		t.Fatalf("%s: %d Go files, %v", folder, len(found), err)
+	}
+	return found
+}
+
+// constants returns the string constants below a folder whose names begin with prefix.
+func constants(t *testing.T, folder, prefix string) []string {
+	t.Helper()
+	var values []string
+	for _, file := range files(t, folder) {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
+				return true
+			}
+			if lit, ok := spec.Values[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				s, _ := strconv.Unquote(lit.Value)
+				values = append(values, s)
+			}
+			return true
+		})
+	}
+	if len(values) == 0 {
+		t.Fatalf("%s has no constants %s*", folder, prefix)
+	}
+	return values
+}
+
+// names returns a name of each row of a table.
+func names[Row any, Name ~string](rows []Row, name func(Row) Name) []string {
+	all := make([]string, len(rows))
+	for i, r := range rows {
+		all[i] = string(name(r))
+	}
+	return all
+}
+
+func same(t *testing.T, what string, readme, code []string) {
+	t.Helper()
+	slices.Sort(readme)
+	slices.Sort(code)
+	if !slices.Equal(readme, code) {
+		t.Errorf("%s\nREADME %v\ncode   %v", what, readme, code)
+	}
+}
+
+func TestReadmeVariables(t *testing.T) {
+	var code, readme []string
+	for _, v := range config.Variables() {
+		code = append(code, fmt.Sprintf("`%s` %s %s %s", v.Name, v.Default, v.Unit, v.Meaning))
+	}
+	for _, r := range tableBelow(t, "| variable |") {
+		readme = append(readme, strings.Join(r, " "))
+	}
+	same(t, "variables", readme, code)
+}
+
+func TestReadmeWords(t *testing.T) {
+	same(t, "outcomes", firstCells(tableBelow(t, "| outcome |")), names(document.Outcomes(), func(i document.OutcomeInfo) document.Outcome { return i.Outcome }))
+	same(t, "statuses", firstCells(tableBelow(t, "| status |")), names(document.Statuses(), func(s document.Status) document.Status { return s }))
+	same(t, "codes", firstCells(tableBelow(t, "| code |")), names(document.Codes(), func(i document.CodeInfo) string { return i.Code }))
+	same(t, "warnings", firstCells(tableBelow(t, "| warning |")), names(document.Warnings(), func(i document.WarningInfo) string { return i.Warning }))
+}
+
+// TestReadmeTelemetry: every metric, as it is made, and every span.
+func TestReadmeTelemetry(t *testing.T) {
+	var code, readme []string
+	for _, i := range instruments() {
+		attributes := ""
+		if len(i.Attributes) > 0 {
+			attributes = "`" + strings.Join(i.Attributes, "`, `") + "`"
+		}
+		code = append(code, strings.Join([]string{"`" + i.Name + "`", i.Kind, i.Unit, attributes, i.Meaning}, " "))
+	}
+	for _, r := range tableBelow(t, "| metric |") {
+		readme = append(readme, strings.Join(r, " "))
+	}
+	same(t, "metrics", readme, code)
+
+	var spans []string
+	for _, m := range regexp.MustCompile(`(?:tracer\.Start|\.startPart)\(ctx, "([^"]+)"`).FindAllStringSubmatch(source(t, "internal/worker"), -1) {
+		spans = append(spans, m[1])
+	}
+	same(t, "spans", firstCells(tableBelow(t, "| span |")), spans)
+}
+
+// TestReadmeFields: the document's fields in README are those that the Firestore driver writes.
+func TestReadmeFields(t *testing.T) {
+	_, read, _ := strings.Cut(source(t, "internal/gcp/firestore"), "func readRecord(")
+	read, _, _ = strings.Cut(read, "\n}\n")
+	var code []string
+	for _, m := range regexp.MustCompile(`\bf\.\w+\("(\w+)"\)`).FindAllStringSubmatch(read, -1) {
+		code = append(code, m[1])
+	}
+	code = append(code, "schema")
+	same(t, "fields", firstCells(tableBelow(t, "| field |")), code)
+}
+
+// TestReadmeQueries: every query is listed with its index. One with several conditions is named by its first.
+func TestReadmeQueries(t *testing.T) {
+	var code []string
+	where := regexp.MustCompile(`where\("([\w.]+)", pb\.StructuredQuery_FieldFilter_(\w+)`)
+	for _, m := range where.FindAllStringSubmatch(source(t, "internal/gcp/firestore"), -1) {
+		code = append(code, m[1]+" "+operators[m[2]])
+	}
+	var readme []string
+	for _, r := range tableBelow(t, "| collection |") {
+		for _, m := range regexp.MustCompile("`([\\w.]+)` (<=|>=|==|!=|contains)").FindAllStringSubmatch(r[1], -1) {
+			readme = append(readme, m[1]+" "+m[2])
+		}
+	}
+	for _, c := range code {
+		if !slices.Contains(readme, c) {
+			t.Errorf("README does not list the condition %s", c)
+		}
+	}
+	for _, r := range readme {
+		if !slices.Contains(code, r) {
+			t.Errorf("README lists the condition %s, which no query has", r)
+		}
+	}
+}
+
+var operators = map[string]string{
+	"LESS_THAN_OR_EQUAL": "<=", "GREATER_THAN_OR_EQUAL": ">=", "EQUAL": "==", "NOT_EQUAL": "!=", "ARRAY_CONTAINS": "contains",
+}
+
+// instruments returns all that the function measures.
+func instruments() []worker.Instrument {
+	return append(worker.Instruments(), worker.Instrument{Name: telemetry.InvokeDuration, Kind: "histogram", Unit: "s",
+		Meaning: telemetry.InvokeMeaning, Attributes: []string{"faas.trigger", "http.response.status_code"}})
+}

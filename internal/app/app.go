@@ -1,0 +1,174 @@
+// Package app is the function as a program: a worker wired to its backends, served over HTTP and shut down in time. Cloud
+// Run, bucketocr serve and bucketocr up share it. It decides nothing about documents: internal/worker does.
+//
+// In reading order: app.go (wiring), handler.go (HTTP), shutdown.go (SIGTERM).
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
+	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
+	"github.com/bucketocr/bucketocr/internal/gcp/storage"
+	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/telemetry"
+	"github.com/bucketocr/bucketocr/internal/worker"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// Target is the name under which the function is registered: the entry point of a deploy.
+const Target = "ExtractText"
+
+// Start sets the process up as Cloud Run wants it: configured by lookup, logging to logs, and shut down and ended at SIGTERM.
+// It returns the handler to serve. The error lists every problem of the configuration.
+func Start(lookup func(string) (string, bool), logs io.Writer) (*Handler, error) {
+	cfg, err := config.Load(lookup)
+	if err != nil {
+		return nil, err
+	}
+	h, err := Setup(cfg, logs)
+	if err != nil {
+		return nil, err
+	}
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	go func() {
+		<-term
+		h.Shutdown()
+		os.Exit(0)
+	}()
+	return h, nil
+}
+
+// Setup returns a handler over Google Cloud and sets the process's memory limit. It connects to nothing: clients connect when
+// they are first used.
+func Setup(cfg config.Config, logs io.Writer) (*Handler, error) {
+	h, err := New(cfg, GoogleCloud(cfg), cloudlog.New(logs, cfg.LogLevel, cfg.Project))
+	if err != nil {
+		return nil, err
+	}
+	limitMemory(cfg.Memory)
+	return h, nil
+}
+
+// limitMemory has the garbage collector keep the process within nine tenths of the instance's memory in bytes, so that what
+// a decoder left does not kill it. GOMEMLIMIT, which the runtime reads itself, takes precedence. 0 bytes set no limit.
+func limitMemory(memory int64) {
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set && memory > 0 {
+		debug.SetMemoryLimit(memory / 10 * 9)
+	}
+}
+
+// Backends are what the function works on.
+type Backends struct {
+	Objects document.Objects
+	Records document.Store
+	Tokens  TokenSource   // used with OCR_AUTH=oidc; nil: the OCR service is called without an ID token
+	Decoder *page.Decoder // for PDF, AVIF and HEIC
+}
+
+// TokenSource issues ID tokens. It is safe for concurrent use.
+type TokenSource interface {
+	Token(ctx context.Context, audience string) (string, error)
+	// Forget drops the token of an audience that has refused it.
+	Forget(audience string)
+}
+
+// GoogleCloud returns the backends of the deployed function.
+func GoogleCloud(cfg config.Config) Backends {
+	return Backends{
+		Objects: storage.New(storage.Config{Emulator: cfg.StorageEmulatorHost}),
+		Records: firestore.New(firestore.Config{
+			Project: cfg.Project, Database: cfg.FirestoreDatabase, Collection: cfg.FirestoreCollection,
+			Emulator: cfg.FirestoreEmulatorHost,
+		}),
+		Tokens:  idtoken.New(),
+		Decoder: page.NewDecoder(),
+	}
+}
+
+// redeliverAfter is how long after a release the sweep leaves a record to the platform's own redelivery, which comes at
+// least every 10 minutes.
+const redeliverAfter = 15 * time.Minute
+
+// Option changes what the handler does where the platform is a folder on this machine.
+type Option func(*worker.Options)
+
+// WithRetryDelay sets how long after the release of the n-th attempt the sweep may take the record. The default is 15 minutes,
+// which is right where the platform redelivers.
+func WithRetryDelay(delay func(attempt int) time.Duration) Option {
+	return func(o *worker.Options) { o.Rules.RetryDelay = delay }
+}
+
+// New returns a handler over backends, to be drained in the end. The error says what is wrong with the configuration of the
+// OCR client or of telemetry.
+func New(cfg config.Config, b Backends, log *slog.Logger, options ...Option) (*Handler, error) {
+	sent, err := telemetry.New(telemetryConfig(cfg, log))
+	if err != nil {
+		return nil, err
+	}
+	client, err := ocr.New(ocrConfig(cfg, b, sent))
+	if err != nil {
+		return nil, err
+	}
+	o := workerOptions(cfg, b, client, log)
+	o.Traces, o.Metrics = sent.Traces(), sent.Metrics()
+	for _, set := range options {
+		set(&o)
+	}
+	w, err := worker.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{worker: w, filter: cfg.Filter, log: log, telemetry: sent}, nil
+}
+
+func telemetryConfig(cfg config.Config, log *slog.Logger) telemetry.Config {
+	t := cfg.Telemetry
+	return telemetry.Config{
+		TracesURL: t.TracesURL, MetricsURL: t.MetricsURL, Service: t.Service, Function: t.Function, Revision: t.Revision,
+		Project: cfg.Project, Attributes: t.Attributes, Sampler: t.Sampler, Ratio: t.Ratio, Log: log,
+	}
+}
+
+func ocrConfig(cfg config.Config, b Backends, sent *telemetry.Telemetry) ocr.Config {
+	c := ocr.Config{
+		Header: sent.Header(),
+		URL:    cfg.OCRURL, Audience: cfg.OCRAudience, APIKey: string(cfg.OCRAPIKey),
+		Model: cfg.OCRModel, Profile: cfg.OCRProfile, Mode: string(cfg.OCRMode),
+		Timeout: cfg.OCRTimeout, MaxTokens: cfg.OCRMaxTokens,
+	}
+	if cfg.OCRAuth == config.OIDC && b.Tokens != nil {
+		c.Token, c.ForgetToken = b.Tokens.Token, b.Tokens.Forget
+	}
+	return c
+}
+
+func workerOptions(cfg config.Config, b Backends, client *ocr.Client, log *slog.Logger) worker.Options {
+	return worker.Options{
+		Objects: b.Objects, Records: b.Records, OCR: client, Log: log,
+		Rules: document.Rules{
+			MaxAttempts: cfg.MaxAttempts, MaxDoubts: cfg.MaxDoubts, RetryWindow: cfg.RetryWindow,
+			RetryDelay: func(int) time.Duration { return redeliverAfter },
+		},
+		Limits:         page.Limits{MaxBytes: cfg.MaxBytes, MaxPixels: cfg.MaxPixels, MaxPages: cfg.MaxPages, Decoder: b.Decoder},
+		OCRConcurrency: cfg.OCRConcurrency,
+		OCRPlaces:      cfg.OCRInstanceConcurrency,
+		MemoryBudget:   cfg.MemoryBudget,
+		ProcessTimeout: cfg.ProcessTimeout,
+		Erase:          cfg.OnDelete == config.Erase,
+		NewID:          rand.Text,
+		OCRURL:         cfg.OCRURL,
+	}
+}

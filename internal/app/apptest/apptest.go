@@ -1,0 +1,340 @@
+// Package apptest is the function's surroundings for tests that drive its handler: a bucket of Cloud Storage, an OCR service and
+// a record store, in this process, and the settings that lead to them.
+//
+//	cloud := apptest.New(t, apptest.Options{})
+//	function := cloud.Serve()
+//	ev := cloud.Put("a.png", apptest.PNG(50))
+//	status, outcome := function.Post(cloud.Encode(ev))
+package apptest
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/bucketocr/bucketocr/internal/app"
+	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
+	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+// Options of a [Cloud]. The zero value keeps records in memory and has an OCR service that anyone may call.
+type Options struct {
+	// Firestore keeps the records in Firestore's emulator, where a function in another process finds them too. Without an
+	// emulator the test is skipped; its TestMain must be gcptest.Main.
+	Firestore bool
+	OCR       []ocrtest.Option
+	Settings  map[string]string // more variables of the function, or other values
+}
+
+// Cloud is what the function talks to. It ends with the test.
+type Cloud struct {
+	Bucket   *gcptest.Bucket
+	OCR      *ocrtest.Server
+	Records  Records
+	Project  string            // id of the Google Cloud project
+	Settings map[string]string // the function's variables, by name
+
+	tb testing.TB
+}
+
+// Records is a store as tests look at it.
+type Records interface {
+	document.Store
+	document.Lister
+	document.Watcher
+}
+
+// New starts a cloud with an empty bucket.
+func New(tb testing.TB, o Options) *Cloud {
+	tb.Helper()
+	c := &Cloud{
+		Bucket: gcptest.NewBucket(tb, "acme-scans"), OCR: ocrtest.New(tb, o.OCR...), Project: gcptest.Project(tb), tb: tb,
+	}
+	c.Settings = map[string]string{
+		"OCR_URL": c.OCR.URL, "GOOGLE_CLOUD_PROJECT": c.Project, "STORAGE_EMULATOR_HOST": c.Bucket.Host(),
+	}
+	if o.Firestore {
+		host := gcptest.Firestore(tb)
+		records := firestore.New(firestore.Config{Project: c.Project, Collection: "ocr_documents", Emulator: host})
+		tb.Cleanup(func() { _ = records.Close() })
+		c.Records, c.Settings["FIRESTORE_EMULATOR_HOST"] = records, host
+	} else {
+		c.Records = documenttest.NewMemory()
+	}
+	maps.Copy(c.Settings, o.Settings)
+	return c
+}
+
+// Environ returns the settings as a process's environment.
+func (c *Cloud) Environ() []string {
+	var all []string
+	for name, value := range c.Settings {
+		all = append(all, name+"="+value)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Put stores an object, as PNG by its content type, and returns its finalize event.
+func (c *Cloud) Put(name string, data []byte) document.Event {
+	metadata := map[string]string{"uploader": "scanner-3"}
+	generation := c.Bucket.Put(name, data, "image/png", metadata)
+	return document.Event{
+		Kind: document.KindFinalized, ID: fmt.Sprint("event-", generation), Time: time.Now(),
+		Object:     document.Object{Bucket: c.Bucket.Name(), Name: name, Generation: generation},
+		Attributes: document.Attributes{ContentType: "image/png", Size: int64(len(data)), Metadata: metadata},
+	}
+}
+
+// Encode returns an event as Cloud Storage sends it.
+func (c *Cloud) Encode(ev document.Event) cloudevents.Event {
+	c.tb.Helper()
+	ce, err := event.Encode(ev)
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	return ce
+}
+
+// Record returns the object's record, or nil if there is none.
+func (c *Cloud) Record(o document.Object) *document.Record {
+	c.tb.Helper()
+	s, err := c.Records.Get(c.tb.Context(), o.ID())
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	if s == nil {
+		return nil
+	}
+	return s.Record
+}
+
+// Abandon stores the record that an attempt has left whose process died an hour ago.
+func (c *Cloud) Abandon(o document.Object) {
+	c.tb.Helper()
+	then := time.Now().Add(-time.Hour)
+	c.update(o, func(*document.Record) *document.Record {
+		return &document.Record{
+			Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: document.StatusProcessing, Attempt: 1, EventID: "lost",
+			WindowStart: then, Due: then, Lease: &document.Lease{ID: "dead", Expires: then},
+		}
+	})
+}
+
+// Expire sets the end of the record's lease, if it has one, and its due time into the past.
+func (c *Cloud) Expire(o document.Object) {
+	c.tb.Helper()
+	c.update(o, func(old *document.Record) *document.Record {
+		if old == nil || old.Lease == nil {
+			return nil
+		}
+		next, lease := *old, *old.Lease
+		lease.Expires = time.Now().Add(-time.Minute)
+		next.Lease, next.Due = &lease, lease.Expires
+		return &next
+	})
+}
+
+// update commits the record that fn makes of the stored one, unless it returns nil.
+func (c *Cloud) update(o document.Object, fn func(old *document.Record) *document.Record) {
+	c.tb.Helper()
+	_, err := document.Update(c.tb.Context(), c.Records, o.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
+		if next := fn(old); next != nil {
+			return &document.Change{Record: next}, nil
+		}
+		return nil, nil
+	})
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+}
+
+// Handler returns a handler over the cloud that logs to logs, set up with the settings as they are now.
+func (c *Cloud) Handler(logs io.Writer) *app.Handler {
+	c.tb.Helper()
+	cfg, err := config.Load(func(name string) (string, bool) { v, ok := c.Settings[name]; return v, ok })
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	backends := app.GoogleCloud(cfg)
+	backends.Records = c.Records
+	h, err := app.New(cfg, backends, cloudlog.New(logs, cfg.LogLevel, cfg.Project))
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	return h
+}
+
+// Function is a handler that listens.
+type Function struct {
+	Handler *app.Handler
+	URL     string
+	Log     *Log
+
+	tb testing.TB
+}
+
+// Serve starts a function over the cloud.
+func (c *Cloud) Serve() *Function {
+	c.tb.Helper()
+	f := &Function{Log: &Log{}, tb: c.tb}
+	f.Handler = c.Handler(f.Log)
+	server := httptest.NewServer(f.Handler)
+	c.tb.Cleanup(server.Close)
+	f.URL = server.URL
+	return f
+}
+
+// Post sends an event and returns how it was answered.
+func (f *Function) Post(ce cloudevents.Event) (status int, outcome string) {
+	f.tb.Helper()
+	return Do(Request(f.tb, f.tb.Context(), f.URL, ce))
+}
+
+// Request returns the request that carries an event in binary mode.
+func Request(tb testing.TB, ctx context.Context, url string, ce cloudevents.Event) *http.Request {
+	tb.Helper()
+	r, err := cloudevents.NewHTTPRequestFromEvent(ctx, url, ce)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+// Structured returns a request whose body is meant to be an event in structured mode.
+func Structured(tb testing.TB, url, body string) *http.Request {
+	tb.Helper()
+	r, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/cloudevents+json")
+	return r
+}
+
+// Do sends a request and returns status and text of the answer. Status 0 means that none came, and the text says why.
+func Do(r *http.Request) (status int, text string) {
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, strings.TrimSpace(string(body))
+}
+
+// FreePort returns a port of this machine where nothing listens.
+func FreePort(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// Await waits until something listens on a port of this machine and returns its address. It fails the test when the test's time
+// is up.
+func Await(tb testing.TB, port string) (url string) {
+	tb.Helper()
+	for {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			conn.Close()
+			return "http://127.0.0.1:" + port
+		}
+		if tb.Context().Err() != nil {
+			tb.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Log is what a function has logged. It is safe for concurrent use.
+type Log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns all of it.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Lines returns the fields of each line.
+func (l *Log) Lines(tb testing.TB) []map[string]any {
+	tb.Helper()
+	var all []map[string]any
+	for line := range strings.Lines(l.String()) {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			tb.Fatalf("log line %q: %v", line, err)
+		}
+		all = append(all, fields)
+	}
+	return all
+}
+
+// PNG returns a small gray page; pages of different widths differ.
+func PNG(width int) []byte {
+	img := image.NewGray(image.Rect(0, 0, width, 40))
+	for x := range width {
+		img.SetGray(x, x%40, color.Gray{Y: uint8(x)})
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		panic(err) // into memory
+	}
+	return b.Bytes()
+}
+
+// TIFF returns a file of small gray pages, which differ.
+func TIFF(pages int) []byte {
+	pictures := make([]pagetest.Picture, pages)
+	for n := range pictures {
+		img := image.NewGray(image.Rect(0, 0, 60+n, 80))
+		for i := range img.Pix {
+			img.Pix[i] = uint8(i * (n + 7)) // not blank
+		}
+		pictures[n] = pagetest.Gray(img, 80)
+	}
+	return pagetest.TIFF(binary.LittleEndian, pictures...)
+}

@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
+	"github.com/bucketocr/bucketocr/internal/telemetry"
+	"github.com/bucketocr/bucketocr/internal/worker"
+)
+
+// maxEvent limits an event's body, in bytes; real ones have one or two thousand.
+const maxEvent = 1 << 20
+
+// Handler serves CloudEvents over HTTP. It is safe for concurrent use.
+type Handler struct {
+	worker    *worker.Worker
+	filter    event.Filter
+	log       *slog.Logger
+	telemetry *telemetry.Telemetry // nil where nothing is sent
+	requests  inFlight             // not answered yet
+}
+
+// ServeHTTP processes one CloudEvent, binary or structured. It answers 200 with the outcome if the message is to be acknowledged,
+// 503 if it is to be redelivered, and 400 if it is not a CloudEvent.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.requests.add(1)
+	defer h.requests.add(-1)
+	ctx := cloudlog.WithRequest(r.Context(), r, funcframework.ExecutionIDFromContext(r.Context()))
+	r.Body = http.MaxBytesReader(w, r.Body, maxEvent)
+	resp := h.serve(ctx, r)
+	body := resp.text + "\n"
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(resp.status)
+	_, _ = io.WriteString(w, body)            // a caller that has hung up gets the event redelivered
+	_ = http.NewResponseController(w).Flush() // before it counts as answered: the process may end then
+}
+
+// response is what a request is answered with.
+type response struct {
+	status  int
+	text    string
+	trigger string // for metrics
+}
+
+// serve handles a request and returns its response. Traces and metrics of the request have been sent by then.
+func (h *Handler) serve(ctx context.Context, r *http.Request) (resp response) {
+	done := h.telemetry.Request(ctx)
+	defer func() { done(resp.trigger, resp.status) }()
+	ce, err := cloudevents.NewEventFromHTTPRequest(r)
+	if err == nil {
+		err = ce.Validate()
+	}
+	if err != nil {
+		h.log.WarnContext(ctx, "invalid CloudEvent", "error", err.Error())
+		return response{http.StatusBadRequest, "invalid CloudEvent", telemetry.ByOther}
+	}
+	outcome := h.process(ctx, *ce)
+	status := http.StatusOK
+	if outcome.Refused() {
+		status = http.StatusServiceUnavailable
+	}
+	return response{status, string(outcome), triggerOf(ce.Type())}
+}
+
+// triggerOf returns the semantic conventions' word for what an event of the type calls the function by.
+func triggerOf(eventType string) string {
+	switch eventType {
+	case event.TypeFinalized, event.TypeDeleted, event.TypeArchived:
+		return telemetry.ByObject
+	case event.TypeSweep:
+		return telemetry.BySweep
+	}
+	return telemetry.ByOther
+}
+
+// process decodes an event, filters it and hands it to the worker.
+func (h *Handler) process(ctx context.Context, ce cloudevents.Event) document.Outcome {
+	if ce.Type() == event.TypeSweep {
+		if swept := h.worker.Sweep(ctx); swept.Fault.Code != "" {
+			return document.OutcomeRetry
+		}
+		return document.OutcomeDone
+	}
+	ev, err := event.Decode(ce)
+	switch {
+	case errors.Is(err, event.ErrOtherType):
+		h.log.WarnContext(ctx, "event ignored", "event", ce.ID(), "error", err.Error())
+		return document.OutcomeFiltered
+	case err != nil:
+		h.log.ErrorContext(ctx, "event rejected, will be redelivered", "event", ce.ID(), "type", ce.Type(), "error", err.Error(),
+			"advice", "the event will be redelivered for 24 h; check the trigger's event-data content type")
+		return document.OutcomeRetry
+	}
+	if reason, skip := h.filter.Skip(ev); skip {
+		return h.worker.Ignore(ctx, ev, reason).Outcome
+	}
+	return h.worker.Process(ctx, ev).Outcome
+}

@@ -1,0 +1,133 @@
+package page
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"runtime/debug"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
+)
+
+// Decoder is the process in which PDF, AVIF and HEIC are decoded: started by the first object that needs it, for all objects,
+// and again after it has died. It ends with the program. Safe for concurrent use.
+type Decoder struct{ child *sandbox.Child }
+
+// patience is how long a call may take. What takes a minute is not going to end; the slowest of a thousand hostile PDFs took two
+// seconds.
+const patience = time.Minute
+
+// NewDecoder returns a Decoder that is not started yet.
+func NewDecoder() *Decoder { return &Decoder{sandbox.New(patience)} }
+
+// Close ends the process, once no call is running. The next call starts another.
+func (d *Decoder) Close() { d.child.Close() }
+
+// errRoom says that an engine needs more memory than the room that it was given.
+var errRoom = &Error{Kind: TooLarge, Msg: "it takes too much memory to decode"}
+
+// call has the process do something with data in so much room.
+func (d *Decoder) call(ctx context.Context, op string, data []byte, room int64, args ...int64) (sandbox.Message, error) {
+	m, err := d.child.Call(ctx, sandbox.Message{Op: op, Args: append([]int64{room}, args...), Data: data})
+	e, told := errors.AsType[*sandbox.Error](err)
+	switch {
+	case errors.Is(err, sandbox.ErrSlow):
+		return m, &Error{Kind: TooLarge, Msg: "it takes too long to decode", Err: err}
+	case told && e.Code == roomCode:
+		return m, errRoom
+	case told && e.Code != "":
+		return m, &Error{Kind: Kind(e.Code), Msg: e.Msg}
+	case told:
+		return m, fmt.Errorf("page: %s: %w", op, e)
+	}
+	return m, err
+}
+
+// picture is a call that answers with a picture.
+func (d *Decoder) picture(ctx context.Context, op string, data []byte, room int64, args ...int64) (image.Image, error) {
+	m, err := d.call(ctx, op, data, room, args...)
+	if err != nil {
+		return nil, err
+	}
+	return messagePicture(m)
+}
+
+const roomCode = "room"
+
+// errorCode is how an error goes from the child to its parent, where call makes it one again.
+func errorCode(err error) string {
+	if err == error(errRoom) {
+		return roomCode
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return string(e.Kind)
+	}
+	return ""
+}
+
+// startHandler returns the handler that starts an engine.
+func startHandler(start func() error) sandbox.Handler {
+	return func(sandbox.Message) (sandbox.Message, error) {
+		err := start()
+		debug.FreeOSMemory()
+		return sandbox.Message{}, err
+	}
+}
+
+// Kinds of picture that the child answers with: the bytes of their planes, one after the other.
+const (
+	kindNRGBA = iota
+	kindGray
+	kindYCbCr // and the ratio added
+)
+
+// pictureMessage returns a picture as an answer: width, height and kind, and its bytes. Its rows have nothing between them.
+func pictureMessage(img image.Image) (sandbox.Message, error) {
+	m := sandbox.Message{Args: []int64{int64(img.Bounds().Dx()), int64(img.Bounds().Dy())}}
+	switch p := img.(type) {
+	case *image.NRGBA:
+		m.Args, m.Data = append(m.Args, kindNRGBA), p.Pix
+	case *image.Gray:
+		m.Args, m.Data = append(m.Args, kindGray), p.Pix
+	case *image.YCbCr:
+		m.Args = append(m.Args, kindYCbCr+int64(p.SubsampleRatio))
+		m.Data = append(append(append(m.Data, p.Y...), p.Cb...), p.Cr...)
+	default:
+		return m, fmt.Errorf("page: a decoder returned %T", img)
+	}
+	return m, nil
+}
+
+// messagePicture returns the picture of an answer, whose bytes it uses.
+func messagePicture(m sandbox.Message) (image.Image, error) {
+	if len(m.Args) != 3 || m.Args[0] < 1 || m.Args[1] < 1 || m.Args[0] > 1<<31 || m.Args[1] > 1<<31 {
+		return nil, fmt.Errorf("page: a decoder answered %v", m.Args)
+	}
+	w, h := int(m.Args[0]), int(m.Args[1])
+	r := image.Rect(0, 0, w, h)
+	switch kind := m.Args[2]; {
+	case kind == kindNRGBA && len(m.Data) == 4*w*h:
+		return &image.NRGBA{Pix: m.Data, Stride: 4 * w, Rect: r}, nil
+	case kind == kindGray && len(m.Data) == w*h:
+		return &image.Gray{Pix: m.Data, Stride: w, Rect: r}, nil
+	case kind >= kindYCbCr && kind <= kindYCbCr+int64(image.YCbCrSubsampleRatio410):
+		if p := planesOf(r, image.YCbCrSubsampleRatio(kind-kindYCbCr), m.Data); p != nil {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("page: a decoder answered %v with %d bytes", m.Args, len(m.Data))
+}
+
+// planesOf divides bytes into the planes of a picture; nil if there are too few or too many.
+func planesOf(r image.Rectangle, ratio image.YCbCrSubsampleRatio, b []byte) *image.YCbCr {
+	across, down := jpegfile.Sampling(ratio)
+	y, stride := r.Dx()*r.Dy(), (r.Dx()+across-1)/across
+	chroma := stride * ((r.Dy() + down - 1) / down)
+	if len(b) != y+2*chroma {
+		return nil
+	}
+	return &image.YCbCr{Y: b[:y], Cb: b[y : y+chroma], Cr: b[y+chroma:], YStride: r.Dx(), CStride: stride, SubsampleRatio: ratio, Rect: r}
+}

@@ -1,0 +1,187 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/bucketocr/bucketocr/internal/page/heif"
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
+)
+
+// format is a kind of file: how it is recognized, and how its pages are found. Where neither read nor pages is set it is
+// recognized only to be named as unsupported.
+type format struct {
+	name  string
+	types map[string][]string     // its media types, with the extensions of names that go with each
+	magic []string                // what its files begin with, one of these
+	match func(front []byte) bool // instead of magic
+
+	plain bool // sent to the model as it is, where nothing has to be done
+	drawn bool // its pages have no size in pixels: they are drawn so that the longest side is Limits.Edge
+
+	// read reads up to the only picture of a file that is decoded from front to back.
+	read func(s *stream) (picture, error)
+	// pages lists the pages of an object that is in memory, with an engine of the Decoder if one is named.
+	pages  func(ctx context.Context, in input, lim Limits) ([]entry, error)
+	engine string
+	rooms  []int64 // bytes that pages may use beside the object, tried in turn until one is enough
+
+	serve   func(calls map[string]sandbox.Handler) // adds what its engine does; nil: it has none
+	missing bool                                   // the program was built without its engine
+}
+
+// formats are all formats that are known, in the order in which they are named and tried. Beside this list, package event
+// lists media types and extensions that are let in, and package local those that uploads declare; a test compares them.
+var formats = [...]format{
+	{name: "a PNG in Apple's private variant (CgBI)", match: isCgBI},
+	{name: "PNG", types: map[string][]string{"image/png": {".png"}}, magic: []string{pngMagic}, plain: true, read: readPNG},
+	{name: "JPEG", types: map[string][]string{"image/jpeg": {".jpg", ".jpeg", ".jpe", ".jfif"}}, magic: []string{"\xff\xd8\xff"},
+		plain: true, read: readJPEG},
+	{name: "GIF", types: map[string][]string{"image/gif": {".gif"}}, magic: []string{"GIF87a", "GIF89a"}, read: readGIF},
+	{name: "BMP", types: map[string][]string{"image/bmp": {".bmp"}}, match: isBMP, read: readBMP},
+	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages, rooms: noRoom},
+	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*"},
+		pages: tiffPages, rooms: noRoom},
+	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages, rooms: noRoom, serve: serveAVIF},
+	{name: "HEIC", types: map[string][]string{"image/heic": {".heic"}, "image/heif": {".heif"}}, match: isHEIC,
+		pages: heicPages, rooms: noRoom, serve: serveHEIC, missing: heif.HEIC() == nil},
+	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, drawn: true,
+		pages: pdfPages, engine: pdfEngine, rooms: pdfRooms, serve: servePDF},
+	{name: "BigTIFF", magic: []string{"II+\x00", "MM\x00+"}},
+	{name: "SVG", match: isSVG},
+}
+
+// noRoom is the only room of what needs no engine.
+var noRoom = []int64{0}
+
+// ServeIfDecoder must be the first statement of every program that uses a Decoder, in main, TestMain or, where the main
+// program is not ours, init: a Decoder starts the same program once more, and there this call decodes, and does not return. In
+// any other process it does nothing.
+func ServeIfDecoder() { sandbox.ServeIfChild(handlers(), errorCode) }
+
+// handlers returns the calls that the decoder process answers: for each engine one of its name that starts it, and what it does.
+func handlers() map[string]sandbox.Handler {
+	calls := map[string]sandbox.Handler{}
+	for i := range formats {
+		if f := &formats[i]; f.supported() && f.serve != nil {
+			f.serve(calls)
+		}
+	}
+	return calls
+}
+
+func (f *format) supported() bool { return (f.read != nil || f.pages != nil) && !f.missing }
+
+func (f *format) is(front []byte) bool {
+	if f.match != nil {
+		return f.match(front)
+	}
+	return slices.ContainsFunc(f.magic, func(magic string) bool { return bytes.HasPrefix(front, []byte(magic)) })
+}
+
+// sniffLen is how many bytes are looked at to recognize the format; only SVG needs more than 32.
+const sniffLen = 512
+
+// identify returns the format of a file by its first bytes, if it is supported. It only peeks.
+func identify(s *stream) (*format, error) {
+	front := s.peek(sniffLen)
+	if err := s.failure(); err != nil && len(front) < sniffLen {
+		return nil, err
+	}
+	f := sniff(front)
+	switch {
+	case len(front) == 0:
+		return nil, &Error{Kind: Empty, Msg: "the object is empty"}
+	case f != nil && f.supported():
+		return f, nil
+	case isCutMagic(front):
+		return nil, corrupt("the file is cut off", io.ErrUnexpectedEOF)
+	case f != nil:
+		return nil, unsupported(f.name + " is not supported; " + supportedFormats())
+	}
+	return nil, unsupported("unknown type of file; " + supportedFormats())
+}
+
+// sniff returns the format that a file's first bytes belong to, nil if none is known.
+func sniff(front []byte) *format {
+	for i := range formats {
+		if formats[i].is(front) {
+			return &formats[i]
+		}
+	}
+	return nil
+}
+
+// supportedFormats names them in a sentence.
+func supportedFormats() string {
+	var names []string
+	for i := range formats {
+		if formats[i].supported() {
+			names = append(names, formats[i].name)
+		}
+	}
+	last := len(names) - 1
+	return "supported are " + strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// isCutMagic reports whether a whole file is no more than the beginning of a supported format's first bytes.
+func isCutMagic(b []byte) bool {
+	for i := range formats {
+		begins := func(magic string) bool { return strings.HasPrefix(magic, string(b)) }
+		if formats[i].supported() && slices.ContainsFunc(formats[i].magic, begins) {
+			return true
+		}
+	}
+	return false
+}
+
+// isCgBI looks at the name of the first chunk of a PNG.
+func isCgBI(b []byte) bool {
+	return bytes.HasPrefix(b, []byte(pngMagic)) && len(b) >= 16 && string(b[12:16]) == "CgBI"
+}
+
+// isBMP also looks at the size of the second header, because two letters are no proof.
+func isBMP(b []byte) bool {
+	sizes := []uint32{12, 16, 40, 52, 56, 64, 108, 124}
+	return len(b) >= 18 && b[0] == 'B' && b[1] == 'M' && slices.Contains(sizes, binary.LittleEndian.Uint32(b[14:]))
+}
+
+func isWebP(b []byte) bool {
+	return len(b) >= 12 && string(b[:4]) == "RIFF" && string(b[8:12]) == "WEBP"
+}
+
+func isAVIF(b []byte) bool { return brand(b) == "avif" }
+
+func isHEIC(b []byte) bool { return brand(b) == "heic" }
+
+// brand returns avif or heic by the brands of a file's first box: its own, and where that is a general one those that it goes
+// with; else "".
+func brand(b []byte) string {
+	if len(b) < 12 || string(b[4:8]) != "ftyp" {
+		return ""
+	}
+	b = b[:min(int64(len(b)), int64(binary.BigEndian.Uint32(b)))]
+	for at := 8; at+4 <= len(b); at += 4 {
+		switch string(b[at : at+4]) {
+		case "avif", "avis":
+			return "avif"
+		case "heic", "heix", "heim", "heis", "hevc", "hevx":
+			return "heic"
+		case "mif1", "msf1", "mif2", "miaf", "\x00\x00\x00\x00":
+			continue
+		}
+		if at == 8 {
+			return ""
+		}
+	}
+	return ""
+}
+
+func isSVG(b []byte) bool {
+	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
+	return bytes.HasPrefix(b, []byte("<svg")) || bytes.HasPrefix(b, []byte("<?xml"))
+}

@@ -1,0 +1,238 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"image"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
+)
+
+// decoder is that of all tests: to start PDFium takes seconds, and there is one process for all of them.
+var decoder = newDecoder()
+
+// newDecoder returns a Decoder with the patience that a loaded machine and the race detector need.
+func newDecoder() *Decoder { return &Decoder{sandbox.New(time.Hour)} }
+
+// The child of these tests is this program too. It also answers calls that only tests make.
+func TestMain(m *testing.M) {
+	calls := handlers()
+	calls["nothing"] = func(m sandbox.Message) (sandbox.Message, error) { return m, nil }
+	calls["hang"] = func(sandbox.Message) (sandbox.Message, error) { select {} }
+	sandbox.ServeIfChild(calls, errorCode)
+	code := m.Run()
+	decoder.Close()
+	os.Exit(code)
+}
+
+func testFile(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func testFiles(t testing.TB, pattern string) map[string][]byte {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("testdata", pattern))
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	files := map[string][]byte{}
+	for _, n := range names {
+		files[filepath.Base(n)] = testFile(t, filepath.Base(n))
+	}
+	return files
+}
+
+// wide are limits that stop nothing in these tests.
+func wide(edge int) Limits {
+	return Limits{Edge: edge, MaxBytes: 64 << 20, MaxPixels: 60e6, MaxPages: 10, Decoder: decoder}
+}
+
+// only makes the page of an object, with its bytes.
+func only(t testing.TB, o *fakeObject, lim Limits) (*Page, []byte, error) {
+	t.Helper()
+	ctx := t.Context()
+	ps, err := Split(ctx, o.source(), lim)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer ps.Close()
+	pg, _, err := ps.Page(ctx, 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := content(pg)
+	return pg, b, err
+}
+
+func content(pg *Page) ([]byte, error) {
+	r, err := pg.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+// converted makes the page of data and decodes it again.
+func converted(t testing.TB, data []byte, edge int) (*Page, image.Image) {
+	t.Helper()
+	pg, b, err := only(t, newObject(data), wide(edge))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, kind, err := image.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pg.Type != "image/"+kind || pg.Size != int64(len(b)) || m.Bounds().Size() != image.Pt(pg.Width, pg.Height) {
+		t.Fatalf("page says %s of %d bytes, %d x %d; is %s of %d, %v",
+			pg.Type, pg.Size, pg.Width, pg.Height, kind, len(b), m.Bounds())
+	}
+	return pg, m
+}
+
+func kindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return ""
+}
+
+// ledger is a Budget that checks the promises of its callers.
+type ledger struct {
+	total    int64 // that can be acquired; 0: no end
+	others   int64 // of it that others have, so that TryGrow cannot have it
+	refuse   error // of Acquire
+	acquired []int64
+	waits    func() // called where Acquire may have to wait; nil: nothing happens
+
+	held, most int64
+	busy       atomic.Bool
+}
+
+// enter panics where calls overlap.
+func (l *ledger) enter() (leave func()) {
+	if l.busy.Swap(true) {
+		panic("calls of a Budget overlap")
+	}
+	return func() { l.busy.Store(false) }
+}
+
+func (l *ledger) Acquire(ctx context.Context, n int64) error {
+	defer l.enter()()
+	l.acquired = append(l.acquired, n)
+	switch {
+	case l.refuse != nil:
+		return l.refuse
+	case l.total > 0 && n > l.total:
+		return &Error{Kind: TooLarge, Msg: "budget"}
+	case n > l.held && l.waits != nil:
+		l.waits()
+	}
+	l.held, l.most = n, max(l.most, n)
+	return nil
+}
+
+func (l *ledger) TryGrow(n int64) bool {
+	defer l.enter()()
+	if l.total > 0 && n > l.total-l.others {
+		return false
+	}
+	l.held = max(l.held, n)
+	l.most = max(l.most, l.held)
+	return true
+}
+
+func (l *ledger) Shrink(n int64) {
+	defer l.enter()()
+	l.held = min(l.held, n)
+}
+
+// limits are wide ones with the ledger.
+func (l *ledger) limits(edge int) Limits {
+	lim := wide(edge)
+	lim.MaxPages, lim.Budget = 400, l
+	return lim
+}
+
+// allocated returns how many bytes f allocates in all, so never less than it needs at a time. Tests that use it do not run in
+// parallel.
+func allocated(f func()) int64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return int64(after.TotalAlloc - before.TotalAlloc)
+}
+
+// fakeObject is a Source that counts what is done to it, and fails if told to.
+type fakeObject struct {
+	data   []byte
+	size   int64 // declared
+	fail   error // given in place of the byte at failAt, or of the end
+	failAt int
+	before func() // called before each Read
+	step   int    // the most bytes that a Read gives; 0: as many as are asked for
+
+	opens, closes, read, reads atomic.Int64
+}
+
+func newObject(data []byte) *fakeObject { return &fakeObject{data: data, size: int64(len(data))} }
+
+func (o *fakeObject) source() Source {
+	return Source{Open: func(ctx context.Context) (io.ReadCloser, int64, error) {
+		o.opens.Add(1)
+		return &fakeReader{o: o}, o.size, nil
+	}}
+}
+
+type fakeReader struct {
+	o      *fakeObject
+	at     int
+	closed bool
+}
+
+func (r *fakeReader) Read(p []byte) (int, error) {
+	if r.o.reads.Add(1); r.o.before != nil {
+		r.o.before()
+	}
+	end := len(r.o.data)
+	if r.o.fail != nil {
+		end = min(end, r.o.failAt)
+	}
+	if r.o.step > 0 {
+		end = min(end, r.at+r.o.step)
+	}
+	n := copy(p, r.o.data[r.at:end])
+	r.at += n
+	r.o.read.Add(int64(n))
+	switch {
+	case n > 0 || len(p) == 0:
+		return n, nil
+	case r.o.fail != nil:
+		return 0, r.o.fail
+	}
+	return 0, io.EOF
+}
+
+func (r *fakeReader) Close() error {
+	if r.closed {
+		return errors.New("closed twice")
+	}
+	r.closed = true
+	r.o.closes.Add(1)
+	return nil
+}

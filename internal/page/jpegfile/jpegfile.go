@@ -1,0 +1,139 @@
+// Package jpegfile reads the structure of JPEG files: markers, segments and frames. It decodes no picture.
+package jpegfile
+
+import (
+	"encoding/binary"
+	"errors"
+	"image"
+	"io"
+)
+
+// Markers.
+const (
+	SOF0, SOF1, SOF2 = 0xc0, 0xc1, 0xc2 // frames: baseline, extended, progressive
+	DHT              = 0xc4
+	RST0, RST7       = 0xd0, 0xd7
+	EOI, SOS         = 0xd9, 0xda
+	DQT, DRI         = 0xdb, 0xdd
+	APP0, APP1       = 0xe0, 0xe1
+	APP14, APP15     = 0xee, 0xef
+	COM              = 0xfe
+)
+
+// Source is a file that is read from front to back.
+type Source interface {
+	// Next returns the next n bytes, which are valid until the next call. At the end of the file the error is
+	// io.ErrUnexpectedEOF.
+	Next(n int) ([]byte, error)
+}
+
+// NextMarker reads up to and including the next marker that begins a segment, or EOI. It is as liberal as image/jpeg and
+// libjpeg: it passes over stray bytes before the marker, fill bytes and restart markers.
+func NextMarker(s Source) (byte, error) {
+	for {
+		marker, err := anyMarker(s)
+		if err != nil || marker != 0 && (marker < RST0 || marker > RST7) {
+			return marker, err
+		}
+	}
+}
+
+func anyMarker(s Source) (byte, error) {
+	b, err := s.Next(2)
+	if err != nil {
+		return 0, err
+	}
+	front, marker := b[0], b[1]
+	for front != 0xff || marker == 0xff {
+		if b, err = s.Next(1); err != nil {
+			return 0, err
+		}
+		front, marker = marker, b[0]
+	}
+	return marker, nil
+}
+
+// ErrSize says that a segment declares fewer bytes than its declaration takes.
+var ErrSize = errors.New("jpegfile: impossible size of a segment")
+
+// BodySize reads the size that follows a segment's marker, and returns how many bytes its body has.
+func BodySize(s Source) (int, error) {
+	b, err := s.Next(2)
+	if err != nil {
+		return 0, err
+	}
+	n := int(binary.BigEndian.Uint16(b)) - 2
+	if n < 0 {
+		return 0, ErrSize
+	}
+	return n, nil
+}
+
+// Bytes is a Source in memory.
+type Bytes struct {
+	File []byte
+	At   int // of the byte that is read next
+}
+
+// Next implements Source.
+func (s *Bytes) Next(n int) ([]byte, error) {
+	if n > len(s.File)-s.At {
+		return nil, io.ErrUnexpectedEOF
+	}
+	s.At += n
+	return s.File[s.At-n : s.At], nil
+}
+
+// Frame is what the segment of a frame says about the picture.
+type Frame struct {
+	Bits          int // per sample
+	Width, Height int // in pixels; a height of 0 is declared elsewhere
+	Components    []Component
+}
+
+// Component is a channel of the picture.
+type Component struct {
+	ID   byte
+	H, V int // sampling factors, from 1 to 4 where they are possible
+}
+
+// ParseFrame parses the body of a SOF segment, and reports whether it has the length that it says.
+func ParseFrame(body []byte) (Frame, bool) {
+	if len(body) < 6 || len(body) != 6+3*int(body[5]) {
+		return Frame{}, false
+	}
+	f := Frame{Bits: int(body[0]), Height: int(binary.BigEndian.Uint16(body[1:])), Width: int(binary.BigEndian.Uint16(body[3:])),
+		Components: make([]Component, body[5])}
+	for i := range f.Components {
+		c := body[6+3*i:]
+		f.Components[i] = Component{ID: c[0], H: int(c[1] >> 4), V: int(c[1] & 15)}
+	}
+	return f, true
+}
+
+// Sampled reports whether the sampling factors of all components are possible.
+func (f Frame) Sampled() bool {
+	for _, c := range f.Components {
+		if c.H < 1 || c.H > 4 || c.V < 1 || c.V > 4 {
+			return false
+		}
+	}
+	return true
+}
+
+// Sampling returns how many pixels share a chroma sample, across and down.
+func Sampling(r image.YCbCrSubsampleRatio) (across, down int) {
+	switch r {
+	case image.YCbCrSubsampleRatio422:
+		return 2, 1
+	case image.YCbCrSubsampleRatio420:
+		return 2, 2
+	case image.YCbCrSubsampleRatio440:
+		return 1, 2
+	case image.YCbCrSubsampleRatio411:
+		return 4, 1
+	case image.YCbCrSubsampleRatio410:
+		return 4, 2
+	}
+	return 1, 1
+}

@@ -1,0 +1,71 @@
+package page
+
+import (
+	"context"
+	"fmt"
+	"io"
+)
+
+// Source is an object's bytes.
+type Source struct {
+	// Open begins at the first byte each time it is called. It is called more than once, and concurrently if pages are. The
+	// second result is the size in bytes, -1 if unknown (unpacked gzip, say). ctx lives as long as the reader is read. The
+	// reader is closed once, perhaps while a Read runs; it should check its sum before it answers io.EOF. Errors of Open
+	// and of the reader, other than io.EOF, come back to the caller as they are.
+	Open func(ctx context.Context) (io.ReadCloser, int64, error)
+}
+
+// Limits bound what an object may cost. All numbers must be over 0.
+type Limits struct {
+	Edge      int   // longest side in pixels that the model looks at, at most 65535; images are never enlarged
+	MaxBytes  int64 // of the object, enforced while reading, not only before
+	MaxPixels int64 // of one page, before it is scaled
+	MaxPages  int
+	Budget    Budget   // of memory; nil: unlimited
+	Decoder   *Decoder // for PDF, AVIF and HEIC, whose pages cannot be made without one
+}
+
+func (l Limits) check() error {
+	if l.Edge < 1 || l.Edge > 65535 || l.MaxBytes < 1 || l.MaxPixels < 1 || l.MaxPages < 1 {
+		return fmt.Errorf("page: impossible limits: edge %d, %d bytes, %d pixels, %d pages",
+			l.Edge, l.MaxBytes, l.MaxPixels, l.MaxPages)
+	}
+	return nil
+}
+
+// Budget accounts for the memory of one Pages, in bytes, out of an amount that is shared with others. An account may hold
+// something before Split is called: a guess at what the object will need. Every argument is the total that the account holds
+// afterwards, not a difference. Totals are rather too high: before a decoder runs they cover its peak, once it has run what stays
+// in memory, which is nothing or, for a file of pages (TIFF, PDF) until Close, the object's own bytes. Finished pages are not
+// counted.
+//
+// Calls for one Pages come from Split, Page and Close, and never overlap.
+type Budget interface {
+	// Acquire returns once the account holds n bytes. If it holds as many already, it does not block. Otherwise it releases all
+	// that it holds and then waits for n bytes, so that no two accounts wait for each other; Pages has nothing in memory then. It
+	// fails with ctx's error, or with an *Error of kind TooLarge if n bytes are never to be had. Split and Page return its error
+	// as it is, after they have shrunk the account to nothing.
+	Acquire(ctx context.Context, n int64) error
+	// TryGrow reports whether the account holds n bytes or more, or got them without waiting. If not, nothing changes, and Pages
+	// drops the object's bytes before it calls Acquire.
+	TryGrow(n int64) bool
+	// Shrink releases what the account holds above n bytes. It does not block.
+	Shrink(n int64)
+}
+
+// WarnDamaged is the warning of a page that was cut off or broken in part and shows what is left.
+const WarnDamaged = "damaged"
+
+// Page is one finished page.
+type Page struct {
+	Number, Width, Height int    // 1-based; pixels as sent
+	Type                  string // image/png or image/jpeg
+	Size                  int64  // bytes, exact
+	// Open returns the page's bytes from the first one. It may be called again (a request that is retried) and concurrently. A
+	// page that passed through is read from the source, so reading can fail with the source's error, and the context of
+	// the call of Pages.Page must not have ended; other pages are in memory. The caller closes the reader.
+	Open     func() (io.ReadCloser, error)
+	Blank    bool // no ink on it; only where it was decoded anyway
+	Warnings []string
+	How      string // what was done, in a few words: "passed through", "scaled 4032x3024 to 1540x1155, turned 90°"
+}

@@ -1,0 +1,478 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+)
+
+var errRefused = errors.New("no memory for you")
+
+func TestConvertedPage(t *testing.T) {
+	t.Parallel()
+	text := pagetest.Paper(620, 877, 12)
+	bilevel := image.NewPaletted(text.Rect, color.Palette{color.Black, color.White})
+	for i, v := range text.Pix {
+		bilevel.Pix[i] = v >> 7
+	}
+	half := drawn(image.NewNRGBA, text)
+	half.Pix[3] = 0
+	for name, c := range map[string]struct {
+		data      []byte
+		edge      int
+		how, kind string
+	}{
+		"gray":               {pagetest.EncodePNG(text), 400, "scaled 620x877 to 283x400", "image/png"},
+		"1 bit":              {pagetest.EncodePNG(bilevel), 400, "scaled 620x877 to 283x400", "image/png"},
+		"gray stored as RGB": {pagetest.EncodePNG(drawn(image.NewRGBA, text)), 400, "scaled 620x877 to 283x400", "image/png"},
+		"screen":             {pagetest.EncodePNG(pagetest.Screen(pagetest.Paper(620, 877, 50))), 400, "scaled 620x877 to 283x400", "image/png"},
+		"photo as PNG":       {pagetest.EncodePNG(pagetest.Photo(text)), 400, "scaled 620x877 to 283x400", "image/jpeg"},
+		"photo":              {pagetest.EncodeJPEG(pagetest.Photo(text)), 400, "scaled 620x877 to 283x400", "image/jpeg"},
+		"gray JPEG":          {pagetest.EncodeJPEG(text), 400, "scaled 620x877 to 283x400", "image/jpeg"},
+		"16 bit":             {pagetest.EncodePNG(drawn(image.NewGray16, text)), 4000, "16 bits reduced to 8", "image/png"},
+		"transparent":        {pagetest.EncodePNG(half), 4000, "laid on white", "image/png"},
+		"turned": {pagetest.WithPNGChunk(pagetest.EncodePNG(text), "eXIf", pagetest.Exif(binary.BigEndian, 6)), 400,
+			"scaled 620x877 to 283x400, turned 90°", "image/png"},
+		"mirrored": {pagetest.WithJPEGSegments(pagetest.EncodeJPEG(text), pagetest.ExifSegment(2)), 4000, "mirrored", "image/jpeg"},
+	} {
+		pg, m := converted(t, c.data, c.edge)
+		if pg.How != c.how || pg.Type != c.kind || pg.Number != 1 {
+			t.Errorf("%s: %+v", name, pg)
+		}
+		want := map[bool]int{true: 877, false: 400}[c.edge == 4000]
+		if name == "turned" && pg.Width != want || name != "turned" && pg.Height != want {
+			t.Errorf("%s: %d x %d", name, pg.Width, pg.Height)
+		}
+		if name == "1 bit" && shades(m) < 30 {
+			t.Errorf("1 bit: %d shades: it was not averaged", shades(m))
+		}
+		if _, isGray := m.(*image.Gray); isGray == (name == "screen" || strings.HasPrefix(name, "photo")) {
+			t.Errorf("%s: %T", name, m)
+		}
+	}
+}
+
+func shades(m image.Image) int {
+	seen := map[byte]bool{}
+	for _, v := range m.(*image.Gray).Pix {
+		seen[v] = true
+	}
+	return len(seen)
+}
+
+// TestConvertedPageIsTheAreaAverage makes a page of each file, halved, and compares it with the area average of what the decoder gives.
+func TestConvertedPageIsTheAreaAverage(t *testing.T) {
+	t.Parallel()
+	for name, data := range testFiles(t, "*g") {
+		want, _, werr := image.Decode(bytes.NewReader(data))
+		if werr != nil {
+			if _, _, err := only(t, newObject(data), wide(16)); kindOf(err) != Corrupt {
+				t.Errorf("%s: %v, decoder: %v", name, err, werr)
+			}
+			continue
+		}
+		edge := max(want.Bounds().Dx(), want.Bounds().Dy()) / 2
+		pg, m := converted(t, data, edge)
+		worst, psnr := differ(m, averaged(want, m.Bounds().Dx(), m.Bounds().Dy()))
+		if pg.Type == "image/png" && worst > 2 || psnr < 22 { // 16 x 16 in hard colours is no good JPEG
+			t.Errorf("%s: off by %.1f, %.1f dB", name, worst, psnr)
+		}
+	}
+}
+
+func TestYCCKLooksAsDecoded(t *testing.T) {
+	t.Parallel()
+	data := testFile(t, "video-001.cmyk.jpeg")
+	at := bytes.Index(data, []byte("Adobe")) + 11
+	data[at] = 2 - data[at] // the other of CMYK and YCCK
+	want, _, err := image.Decode(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, m := converted(t, data, 75)
+	if _, psnr := differ(m, averaged(want, m.Bounds().Dx(), m.Bounds().Dy())); psnr < 25 {
+		t.Errorf("%.1f dB", psnr)
+	}
+}
+
+// TestEveryOrientationGivesTheSamePage: a camera held in eight ways gives one page.
+func TestEveryOrientationGivesTheSamePage(t *testing.T) {
+	t.Parallel()
+	src := image.NewRGBA(image.Rect(0, 0, 321, 203))
+	copy(src.Pix, pagetest.Screen(pagetest.Paper(321, 203, 14)).Pix)
+	var first *Page
+	var firstPNG []byte
+	var firstJPEG image.Image
+	for o := orientation(1); o <= 8; o++ {
+		m := stored(src, o)
+		pg, b, err := only(t, newObject(pagetest.WithPNGChunk(pagetest.EncodePNG(m), "eXIf", pagetest.Exif(binary.LittleEndian, uint16(o)))), wide(150))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, jpg := converted(t, pagetest.WithJPEGSegments(pagetest.EncodeJPEG(m), pagetest.ExifSegment(uint16(o))), 150)
+		if o == upright {
+			first, firstPNG, firstJPEG = pg, b, jpg
+			continue
+		}
+		if !bytes.Equal(b, firstPNG) || pg.Width != first.Width || pg.Height != first.Height {
+			t.Errorf("PNG, orientation %d: another page: %+v", o, pg)
+		}
+		_, psnr := differ(jpg, averaged(firstJPEG, firstJPEG.Bounds().Dx(), firstJPEG.Bounds().Dy()))
+		if jpg.Bounds() != firstJPEG.Bounds() || psnr < 30 {
+			t.Errorf("JPEG, orientation %d: %v, %.1f dB", o, jpg.Bounds(), psnr)
+		}
+	}
+}
+
+// TestBudgetCoversAllocations: what is acquired is not less than all that making the page allocates, garbage included, but for a
+// twentieth: inflating makes small garbage all the time.
+func TestBudgetCoversAllocations(t *testing.T) {
+	text := pagetest.Paper(700, 900, 12)
+	shot := pagetest.Photo(text)
+	line := &image.NRGBA{Pix: bytes.Repeat([]byte("line"), 4*300e3), Stride: 4 * 300e3, Rect: image.Rect(0, 0, 300e3, 4)}
+	for name, data := range map[string][]byte{
+		"gray PNG": pagetest.EncodePNG(text), "photo": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(shot), pagetest.ExifSegment(6)),
+		"RGB PNG": pagetest.EncodePNG(shot), "gray JPEG": pagetest.EncodeJPEG(text), "16 bits": pagetest.EncodePNG(drawn(image.NewRGBA64, text)),
+		"a line": pagetest.EncodePNG(line),
+	} {
+		for _, edge := range []int{200, 900} {
+			l := &ledger{}
+			lim := wide(edge)
+			lim.Budget = l
+			o := newObject(withSomething(data))
+			used := allocated(func() {
+				if err := through(t.Context(), o, lim); err != nil {
+					t.Fatal(name, err)
+				}
+			})
+			if used > l.most+l.most/20 || l.held != 0 || len(l.acquired) != 1 {
+				t.Errorf("%s to %d: acquired %v, allocated %d, %d still held", name, edge, l.acquired, used, l.held)
+			}
+		}
+	}
+}
+
+// withSomething makes a file that would pass one that has to be decoded.
+func withSomething(data []byte) []byte {
+	if data[0] == 0x89 {
+		return pagetest.WithPNGChunk(data, "eXIf", pagetest.Exif(binary.BigEndian, 3))
+	}
+	return pagetest.WithJPEGSegments(data, pagetest.ExifSegment(3))
+}
+
+func TestBudgetErrorComesBack(t *testing.T) {
+	t.Parallel()
+	lim := wide(50)
+	lim.Budget = &ledger{refuse: errRefused}
+	o := newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9)))
+	if _, _, err := only(t, o, lim); err != errRefused {
+		t.Error(err)
+	}
+	if o.read.Load() > readSize || o.closes.Load() != 1 {
+		t.Errorf("%d bytes read, %d closes", o.read.Load(), o.closes.Load())
+	}
+}
+
+// faulty is a picture whose decoder panics while that is set.
+type faulty struct {
+	picture
+	panics any
+}
+
+func (p *faulty) decode(ctx context.Context, in input) (image.Image, error) {
+	if p.panics != nil {
+		panic(p.panics)
+	}
+	return p.picture.decode(ctx, in)
+}
+
+// TestPanicIsNoFaultOfTheObject: a decoder's panic is an error of the program. The memory is released, the source closed, and
+// the next page can be made.
+func TestPanicIsNoFaultOfTheObject(t *testing.T) {
+	t.Parallel()
+	for _, v := range []any{"index out of range", io.ErrUnexpectedEOF} {
+		l := &ledger{}
+		o := newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9)))
+		ps, err := Split(t.Context(), o.source(), l.limits(50))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &faulty{ps.entries[0].picture, v}
+		ps.entries[0].picture = p
+		if _, _, err := ps.Page(t.Context(), 1); err == nil || kindOf(err) != "" || l.held != 0 || o.closes.Load() != 1 ||
+			!strings.Contains(err.Error(), fmt.Sprint("the PNG decoder panicked: ", v)) {
+			t.Errorf("%v, %d bytes held, %d closes", err, l.held, o.closes.Load())
+		}
+		p.panics = nil
+		if _, _, err := ps.Page(t.Context(), 1); err != nil || l.held != 0 || len(l.acquired) != 2 {
+			t.Errorf("after it: %v, %d bytes held, acquired %v", err, l.held, l.acquired)
+		}
+		if err := ps.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestDamagedPhotoShowsWhatIsLeft: a photo whose upload broke off shows as far as it goes, and says so.
+func TestDamagedPhotoShowsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(600, 800, 14)))
+	_, want := converted(t, whole, 300)
+	for name, data := range map[string][]byte{"cut off": whole[:len(whole)*2/3],
+		"broken": append(bytes.Clone(whole[:len(whole)*2/3]), bytes.Repeat([]byte{0xff, 0xd8}, len(whole)/6)...)} {
+		for _, size := range []int64{int64(len(data)), -1} {
+			l := &ledger{}
+			lim := wide(300)
+			lim.Budget = l
+			o := newObject(data)
+			o.size = size
+			pg, b, err := only(t, o, lim)
+			if err != nil || !slices.Equal(pg.Warnings, []string{WarnDamaged}) || !strings.HasSuffix(pg.How, "left empty") || l.held != 0 {
+				t.Fatalf("%s: %+v %v", name, pg, err)
+			}
+			_, got := converted(t, b, 300)
+			if _, psnr := differ(crop(got, 120), averaged(crop(want, 120), 225, 120)); psnr < 25 {
+				t.Errorf("%s: the upper part is off: %.1f dB", name, psnr)
+			}
+			if o.opens.Load() != o.closes.Load() {
+				t.Errorf("%s: %d opens, %d closes", name, o.opens.Load(), o.closes.Load())
+			}
+		}
+	}
+}
+
+// TestNothingLeftIsCorrupt: what shows nothing stays corrupt, never blank.
+func TestNothingLeftIsCorrupt(t *testing.T) {
+	t.Parallel()
+	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(600, 800, 14)))
+	at := bytes.Index(whole, []byte{0xff, 0xda}) + 14
+	for _, n := range []int{at, at + 1, at + 8} {
+		if _, _, err := only(t, newObject(whole[:n]), wide(300)); kindOf(err) != Corrupt {
+			t.Errorf("%d bytes after the header: %v", n-at, err)
+		}
+	}
+}
+
+// crop is the upper part of a picture.
+func crop(m image.Image, h int) image.Image {
+	return m.(interface {
+		SubImage(image.Rectangle) image.Image
+	}).SubImage(image.Rect(0, 0, m.Bounds().Dx(), h))
+}
+
+// TestLargePicturesTakeTheMemoryOfOne: large pictures one after the other take the memory of one, even where the collector never comes by itself.
+func TestLargePicturesTakeTheMemoryOfOne(t *testing.T) {
+	data := pagetest.EncodePNG(image.NewGray(image.Rect(0, 0, large>>12, 1<<12)))
+	runtime.GC()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 4 {
+		if _, _, err := only(t, newObject(data), wide(16)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if held := int64(after.HeapAlloc) - int64(before.HeapAlloc); held > 2*large {
+		t.Errorf("%d MiB", held>>20)
+	}
+}
+
+// passing are files that need nothing.
+func passing(t testing.TB) map[string][]byte {
+	text := pagetest.Paper(300, 400, 12)
+	gray16 := testFile(t, "basn0g08.png")
+	files := map[string][]byte{
+		"gray PNG": pagetest.EncodePNG(text), "RGB PNG": pagetest.EncodePNG(pagetest.Screen(text)), "gray JPEG": pagetest.EncodeJPEG(text),
+		"photo": pagetest.EncodeJPEG(pagetest.Photo(text)), "photo with Exif 1": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(text)), pagetest.ExifSegment(1)),
+		"small PNG": gray16,
+	}
+	for _, name := range []string{"basn0g01-30.png", "basn3p02.png", "basn3p04-31i.png", "video-001.progressive.jpeg",
+		"video-001.rgb.jpeg", "video-005.gray.q50.2x2.jpeg", "video-001.q50.411.jpeg", "video-001.restart2.jpeg"} {
+		files[name] = testFile(t, name)
+	}
+	return files
+}
+
+func TestRightPagesPassThrough(t *testing.T) {
+	t.Parallel()
+	for name, data := range passing(t) {
+		o := newObject(data)
+		ps, err := Split(t.Context(), o.source(), wide(1540))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		pg, _, err := ps.Page(t.Context(), 1)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if read := o.read.Load(); read > readSize || o.opens.Load() != 1 {
+			t.Errorf("%s: %d bytes of %d read before Open, %d opens", name, read, len(data), o.opens.Load())
+		}
+		cfg, format, _ := image.DecodeConfig(bytes.NewReader(data))
+		if pg.How != "passed through" || pg.Size != int64(len(data)) || pg.Type != "image/"+format || pg.Number != 1 ||
+			pg.Width != cfg.Width || pg.Height != cfg.Height || pg.Blank || pg.Warnings != nil {
+			t.Errorf("%s: %+v", name, pg)
+		}
+		for try := range int64(3) { // a request that is retried reads it again
+			b, err := content(pg)
+			if err != nil || !bytes.Equal(b, data) {
+				t.Errorf("%s: %d bytes of %d, %v", name, len(b), len(data), err)
+			}
+			if o.opens.Load() != try+1 || o.closes.Load() != try+1 {
+				t.Errorf("%s, try %d: %d opens, %d closes", name, try, o.opens.Load(), o.closes.Load())
+			}
+		}
+		if err := ps.Close(); err != nil || o.closes.Load() != 3 {
+			t.Errorf("%s: %v, %d closes", name, err, o.closes.Load())
+		}
+		if b, err := content(pg); err != nil || !bytes.Equal(b, data) { // also after Close
+			t.Errorf("%s: after Close %d bytes of %d, %v", name, len(b), len(data), err)
+		}
+	}
+}
+
+func TestPassThroughNeedsNoMemory(t *testing.T) {
+	t.Parallel()
+	lim := wide(1540)
+	lim.Budget = &ledger{refuse: errRefused}
+	if _, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9))), lim); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPassThroughOfUnknownSize(t *testing.T) {
+	t.Parallel()
+	for name, data := range passing(t) {
+		o := newObject(data)
+		o.size = -1
+		l := &ledger{}
+		lim := wide(1540)
+		lim.Budget = l
+		pg, b, err := only(t, o, lim)
+		if err != nil || !bytes.Equal(b, data) || pg.Size != int64(len(data)) || pg.How != "passed through" {
+			t.Errorf("%s: %+v %v", name, pg, err)
+		}
+		if _, err := content(pg); err != nil || o.opens.Load() != 1 || o.closes.Load() != 1 {
+			t.Errorf("%s: %v, %d opens, %d closes", name, err, o.opens.Load(), o.closes.Load())
+		}
+		if l.held != 0 || l.most < 3*passMax {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
+}
+
+func TestTooManyBytesAreConverted(t *testing.T) {
+	t.Parallel()
+	data := append(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(200, 100, 9))), make([]byte, passMax)...)
+	for _, size := range []int64{int64(len(data)), -1} {
+		o := newObject(data)
+		o.size = size
+		pg, b, err := only(t, o, wide(1540))
+		if err != nil || len(b) > 1<<20 || pg.How != "encoded again" || pg.Width != 200 {
+			t.Errorf("declared %d: %+v %v", size, pg, err)
+		}
+		if o.opens.Load() != o.closes.Load() {
+			t.Errorf("declared %d: %d opens, %d closes", size, o.opens.Load(), o.closes.Load())
+		}
+	}
+}
+
+// TestPassedStreamReportsFailures reads as net/http does, no more than the declared bytes, and still has to see them.
+func TestPassedStreamReportsFailures(t *testing.T) {
+	t.Parallel()
+	data := pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(300, 400, 12), 5))
+	bad := errors.New("checksum wrong")
+	for name, c := range map[string]struct {
+		change func(*fakeObject)
+		is     error
+	}{
+		"checksum at the end": {func(o *fakeObject) { o.fail, o.failAt = bad, len(data) }, bad},
+		"in the middle":       {func(o *fakeObject) { o.fail, o.failAt = bad, len(data)/2 }, bad},
+		"shorter than said":   {func(o *fakeObject) { o.data = data[:len(data)-1] }, io.ErrUnexpectedEOF},
+		"longer than said":    {func(o *fakeObject) { o.data = append(data, 0) }, nil},
+	} {
+		o := newObject(data)
+		ps, err := Split(t.Context(), o.source(), wide(1540))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pg, _, err := ps.Page(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.change(o)
+		r, err := pg.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.CopyN(io.Discard, r, pg.Size)
+		if err == nil || c.is != nil && !errors.Is(err, c.is) || kindOf(err) != "" {
+			t.Errorf("%s: %v", name, err)
+		}
+		r.Close()
+		ps.Close()
+	}
+}
+
+func TestPassedObjectMustKeepItsSize(t *testing.T) {
+	t.Parallel()
+	o := newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9)))
+	pg, _, err := only(t, o, wide(1540))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.size++
+	if _, err := pg.Open(); !errors.Is(err, errSize) || o.closes.Load() != o.opens.Load() {
+		t.Error(err)
+	}
+}
+
+// TestCutOffPNGEndsWithAnError: of a PNG that passes and ends in the middle of its pixels the end is not given, with whatever size of reads;
+// one that lacks less may be whole, and passes.
+func TestCutOffPNGEndsWithAnError(t *testing.T) {
+	t.Parallel()
+	whole := testFile(t, "basn3p08.png")
+	pixels := bytes.Index(whole, []byte("IDAT")) + 4
+	end := bytes.Index(whole, []byte("IEND")) - 8 // of the pixels
+	for n := pixels; n <= len(whole); n++ {
+		for _, step := range []int{0, 1, 7} {
+			o := newObject(whole[:n])
+			o.step = step
+			pg, b, err := only(t, o, wide(1540))
+			if cut := n < end; cut != (kindOf(err) == Corrupt) || !cut && (err != nil || !bytes.Equal(b, whole[:n]) || pg.How != "passed through") {
+				t.Fatalf("%d bytes of %d, %d a read: %v", n, len(whole), step, err)
+			}
+			if cut := n < end; cut && len(b) >= n {
+				t.Fatalf("%d bytes of %d, %d a read: all of them were given", n, len(whole), step)
+			}
+		}
+		o := newObject(whole[:n])
+		o.size = -1
+		if _, _, err := only(t, o, wide(1540)); (n < end) != (kindOf(err) == Corrupt) {
+			t.Fatalf("%d bytes of %d, of unknown size: %v", n, len(whole), err)
+		}
+	}
+}
+
+// TestSourceErrorGoesBeforeACutOffFile: what the source says of itself goes before.
+func TestSourceErrorGoesBeforeACutOffFile(t *testing.T) {
+	t.Parallel()
+	o := newObject(testFile(t, "basn3p08.png")[:1000])
+	o.fail, o.failAt = io.ErrClosedPipe, 1000
+	if _, _, err := only(t, o, wide(1540)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,58 @@
+package sandbox
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+)
+
+// variable tells a program that it is a child.
+const variable = "BUCKETOCR_SANDBOX"
+
+// Message is a call or its answer: a few numbers and bytes.
+type Message struct {
+	Op   string  `json:"op,omitempty"`
+	Args []int64 `json:"args,omitempty"`
+	Data []byte  `json:"-"`
+
+	Size  int    `json:"size,omitempty"`  // of Data, set on the way
+	Error *Error `json:"error,omitempty"` // of an answer
+}
+
+// Error is what a handler says. Code is Serve's to give and empty for an error that it does not know.
+type Error struct{ Code, Msg string }
+
+func (e *Error) Error() string { return e.Msg }
+
+// write sends a message: a line that describes it, then its bytes.
+func write(w io.Writer, m Message) error {
+	m.Size = len(m.Data)
+	head, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(append(head, '\n')); err != nil {
+		return err
+	}
+	_, err = w.Write(m.Data)
+	return err
+}
+
+// maxSize is more than any file or picture has, in bytes.
+const maxSize = 1 << 30
+
+func read(r *bufio.Reader) (m Message, err error) {
+	line, err := r.ReadSlice('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &m)
+	}
+	if err == nil && m.Size > maxSize {
+		err = errors.New("a message of impossible size")
+	}
+	if err == nil && m.Size > 0 {
+		m.Data = make([]byte, m.Size)
+		_, err = io.ReadFull(r, m.Data)
+	}
+	return m, err
+}

@@ -1,0 +1,113 @@
+// Formulas: the server sends them as code, as they are written. Those that can be read become MathML, the others stay.
+
+const patience = 5000; // milliseconds for one formula, the start of the worker included; most take one or two
+const mostFormulas = 1000; // of one text
+const mostElements = 30_000; // of MathML in one text
+
+/** typeset turns the formulas in an element of the document into MathML, one after the other. */
+export function typeset(element) {
+  const text = { formulas: mostFormulas, elements: mostElements };
+  for (const code of element.querySelectorAll('code.formula')) {
+    if (code.dataset.tex !== undefined && text.formulas-- > 0) reader.queue.push({ code, text });
+    else leave(code);
+  }
+  reader.next();
+}
+
+/** leave says that a formula stays as it is written. */
+function leave(code) {
+  code.classList.add('unread');
+  code.title = 'This formula could not be read; this is how it is written.';
+}
+
+// The worker's address is the only one that may become a script.
+const script = 'formulaworker.js';
+const policy = window.trustedTypes?.createPolicy('formulas', { createScriptURL: () => script });
+
+/** Reader has one formula at a time read by a worker, which it starts with the first one and after one that took too long. */
+class Reader {
+  constructor() {
+    this.queue = []; // {code, text}
+    this.current = null;
+  }
+
+  next() {
+    while (!this.current && this.queue.length) {
+      const one = this.queue.shift();
+      if (one.code.isConnected) this.send(one); // else its text was replaced meanwhile
+    }
+  }
+
+  send(one) {
+    this.current = one;
+    try {
+      this.worker ??= this.start();
+    } catch {
+      this.fail();
+      return;
+    }
+    this.timer = setTimeout(() => { this.end(); this.answered(null); }, patience);
+    this.worker.postMessage({ tex: one.code.dataset.tex, display: one.code.dataset.display === 'block' });
+  }
+
+  start() {
+    const worker = new Worker(policy ? policy.createScriptURL('') : script);
+    worker.onmessage = ({ data }) => this.answered(data);
+    worker.onerror = () => this.fail();
+    return worker;
+  }
+
+  end() {
+    this.worker?.terminate();
+    this.worker = null;
+  }
+
+  answered(tree) {
+    clearTimeout(this.timer);
+    show(this.current, tree);
+    this.current = null;
+    this.next();
+  }
+
+  /** fail leaves all that waits: the worker does not start. */
+  fail() {
+    this.end();
+    clearTimeout(this.timer);
+    for (const one of [this.current, ...this.queue.splice(0)]) if (one) leave(one.code);
+    this.current = null;
+  }
+}
+
+const reader = new Reader();
+
+// What may come into the page: the elements of MathML that hold text or each other, and what lays them out. Links, annotations,
+// HTML within formulas and style are not.
+const elements = new Set(('math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom menclose msub msup msubsup '
+  + 'munder mover munderover mmultiscripts mprescripts mtable mtr mtd').split(' '));
+const attributes = new Set(('accent accentunder columnalign columnspan depth display displaystyle fence form height largeop linethickness '
+  + 'lspace mathvariant maxsize minsize movablelimits rowspan rspace scriptlevel separator stretchy symmetric voffset width class').split(' '));
+const className = /^[a-z0-9 -]{1,60}$/;
+
+/** show puts MathML in the place of a formula. */
+function show({ code, text }, tree) {
+  const math = tree && tree[0] === 'math' && build(tree, text);
+  if (math) code.replaceWith(math);
+  else leave(code);
+}
+
+/** build makes elements of a tree: what is allowed and nothing else, or null where there is more. */
+function build(tree, text) {
+  if (typeof tree === 'string') return document.createTextNode(tree);
+  const [name, named, children] = tree;
+  if (!elements.has(name) || --text.elements < 0) return null;
+  const element = document.createElementNS('http://www.w3.org/1998/Math/MathML', name);
+  for (const [key, value] of Object.entries(named)) {
+    if (attributes.has(key) && (key !== 'class' || className.test(value))) element.setAttribute(key, value);
+  }
+  for (const child of children) {
+    const built = build(child, text);
+    if (!built) return null;
+    element.append(built);
+  }
+  return element;
+}

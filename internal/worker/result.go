@@ -1,0 +1,105 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// Result is what became of one delivery: the log line, the span, the metrics and the HTTP answer are made of it.
+type Result struct {
+	Outcome      document.Outcome
+	Fault        document.Fault   // its code is empty where nothing went wrong
+	Record       *document.Record // as it is afterwards; nil where that is not known
+	LeaseExpired bool             // the claim found a lease that its holder let expire
+	Reason       string           // why the event was filtered
+
+	live *document.Event // another generation that was found to be live in the bucket
+}
+
+// refused returns the result of a delivery that an error ended before it held the record. ctx is the one of what failed.
+func refused(ctx context.Context, err error) Result {
+	return Result{Outcome: document.OutcomeRetry, Fault: faultOf(ctx, err)}
+}
+
+// log writes the one log line of a delivery, always with the same fields. It holds no text of documents, no tokens and no
+// whole answers.
+func (w *Worker) log(ctx context.Context, ev document.Event, start time.Time, res Result) {
+	rec := res.record()
+	attrs := []slog.Attr{
+		slog.String("outcome", string(res.Outcome)),
+		slog.String("kind", string(ev.Kind)),
+		slog.String("bucket", ev.Bucket), slog.String("name", ev.Name), slog.Int64("generation", ev.Generation),
+		slog.String("event", ev.ID), slog.String("document", ev.Object.ID()),
+		slog.String("status", string(rec.Status)), slog.Int("attempt", rec.Attempt),
+		slog.Int("faults", rec.Faults), slog.Int("doubts", rec.Doubts),
+		slog.Int("pages", rec.Pages), slog.Int("pagesDone", rec.PagesDone),
+		slog.Int("promptTokens", rec.Usage.PromptTokens), slog.Int("completionTokens", rec.Usage.CompletionTokens),
+		slog.String("code", res.Fault.Code), slog.String("class", string(res.Fault.Class)),
+		slog.String("error", document.Clip(res.Fault.Message, document.MaxMessage)), slog.String("advice", advice(res.Fault)),
+		slog.String("reason", res.Reason), slog.Bool("leaseExpired", res.LeaseExpired),
+		slog.Float64("seconds", time.Since(start).Seconds()),
+	}
+	if pe, ok := errors.AsType[*panicError](res.Fault.Cause); ok {
+		attrs = append(attrs, slog.String("stack", pe.stack))
+	}
+	w.o.Log.LogAttrs(ctx, level(res.Fault), "delivery "+string(res.Outcome), attrs...)
+}
+
+// record returns the record, a zero one where it is not known.
+func (r Result) record() *document.Record {
+	if r.Record == nil {
+		return &document.Record{}
+	}
+	return r.Record
+}
+
+// Swept is what one sweep came to.
+type Swept struct {
+	Taken    int                      // deliveries that it made
+	Outcomes map[document.Outcome]int // of these
+	// Due is how many records were due at its last look: those that others hold, and those that its time was not enough for.
+	// It looks at a batch only, so 50 means 50 or more.
+	Due     int
+	Overdue time.Duration // of the one that is due longest; 0 where none is
+	// PastWindow is how many of the records that it took or saw last stay unfinished although their RETRY_WINDOW is over.
+	// Any fault after the window fails a record, so that these are ones that no worker manages to take to their end.
+	PastWindow int
+	Fault      document.Fault // of the store; its code is empty where nothing went wrong
+}
+
+// logSweep writes the one log line of a sweep, always with the same fields.
+func (w *Worker) logSweep(ctx context.Context, start time.Time, swept Swept) {
+	message, at := "sweep done", level(swept.Fault)
+	switch {
+	case swept.Fault.Code != "":
+		message = "sweep failed"
+	case swept.PastWindow > 0:
+		at = slog.LevelWarn
+	}
+	var outcomes []any
+	for _, o := range []document.Outcome{document.OutcomeDone, document.OutcomeFailed, document.OutcomeRetry, document.OutcomeBusy,
+		document.OutcomeDuplicate, document.OutcomeSuperseded} {
+		outcomes = append(outcomes, slog.Int(string(o), swept.Outcomes[o]))
+	}
+	w.o.Log.LogAttrs(ctx, at, message,
+		slog.Int("taken", swept.Taken), slog.Group("outcomes", outcomes...),
+		slog.Int("due", swept.Due), slog.Float64("overdueSeconds", swept.Overdue.Seconds()), slog.Int("pastWindow", swept.PastWindow),
+		slog.String("code", swept.Fault.Code), slog.String("error", document.Clip(swept.Fault.Message, document.MaxMessage)),
+		slog.String("advice", advice(swept.Fault)), slog.Float64("seconds", time.Since(start).Seconds()),
+	)
+}
+
+// level is ERROR for what needs the operator, since that wakes one; WARN for what failed or will be tried again.
+func level(f document.Fault) slog.Level {
+	switch {
+	case f.Code == "":
+		return slog.LevelInfo
+	case document.Code(f.Code).Operator:
+		return slog.LevelError
+	}
+	return slog.LevelWarn
+}

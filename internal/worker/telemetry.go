@@ -1,0 +1,310 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	nometrics "go.opentelemetry.io/otel/metric/noop"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	notraces "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// scope names what makes the spans and metrics.
+const scope = "github.com/bucketocr/bucketocr"
+
+// Names of the conventions for generative models, which the module of the others does not hold.
+const (
+	inputTokens  = attribute.Key("gen_ai.usage.input_tokens")
+	outputTokens = attribute.Key("gen_ai.usage.output_tokens")
+	requestModel = attribute.Key("gen_ai.request.model")
+	answerModel  = attribute.Key("gen_ai.response.model")
+	finishReason = attribute.Key("gen_ai.response.finish_reasons")
+	tokenType    = attribute.Key("gen_ai.token.type")
+)
+
+// Instrument describes a metric for people. Where OpenTelemetry's conventions have a name for it, that is taken.
+type Instrument struct {
+	Name       string
+	Kind       string // counter, histogram or gauge
+	Unit       string // in UCUM
+	Meaning    string
+	Attributes []string // none has more than a few dozen values in one installation
+}
+
+// Instruments returns all that a worker measures.
+func Instruments() []Instrument {
+	return []Instrument{
+		{"bucketocr.deliveries", "counter", "{delivery}", "deliveries and their outcomes, those of sweeps too",
+			[]string{"bucketocr.outcome", "faas.trigger"}},
+		{"bucketocr.faults", "counter", "{fault}", "faults of deliveries, by the code that the document holds",
+			[]string{"error.type", "bucketocr.fault.class"}},
+		{"bucketocr.pages", "counter", "{page}", "pages that attempts came to the end of: `read`, `blank`, `failed`",
+			[]string{"bucketocr.page.result"}},
+		{"bucketocr.page.duration", "histogram", "s",
+			"of one page: `wait` for its turn, for memory and for a place at the OCR service, `make` (read, decode, scale, encode), `ocr` with all tries",
+			[]string{"bucketocr.page.phase"}},
+		{"bucketocr.place.wait", "histogram", "s", "what deliveries wait for a slot in the instance and its memory budget before they claim", nil},
+		{"bucketocr.io", "counter", "By", "bytes of objects that were received from the bucket, bytes of pages that were transmitted to the OCR service",
+			[]string{"network.io.direction"}},
+		{"bucketocr.leases.expired", "counter", "{lease}", "leases that a claim found expired: a holder died", nil},
+		{"http.client.request.duration", "histogram", "s", "tries of the OCR service, one page each; their number is this one's count",
+			[]string{"http.request.method", "server.address", "server.port", "http.response.status_code", "error.type"}},
+		{"gen_ai.client.token.usage", "histogram", "{token}", "tokens of one answer, `input` and `output`; their number is this one's sum",
+			[]string{"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.token.type"}},
+		{"bucketocr.sweep.due", "gauge", "{record}", "records that were due still when the last sweep ended, counted up to 50", nil},
+		{"bucketocr.sweep.overdue", "gauge", "s", "age of the oldest overdue record", nil},
+		{"bucketocr.sweep.past_window", "gauge", "{record}", "unfinished records past RETRY_WINDOW that the last sweep met and could not end", nil},
+	}
+}
+
+// Bounds of the histograms.
+var (
+	secondBounds = metric.WithExplicitBucketBoundaries(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 120, 240, 480)
+	tokenBounds  = metric.WithExplicitBucketBoundaries(1, 16, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536)
+)
+
+// telemetry is the spans and metrics of a worker, through OpenTelemetry's API: without an SDK it does nothing.
+type telemetry struct {
+	tracer trace.Tracer
+	server []attribute.KeyValue // how tries name the OCR service
+
+	deliveries, faults, pages, io, expired metric.Int64Counter
+	page, admission, try                   metric.Float64Histogram
+	tokens                                 metric.Int64Histogram
+	due, pastWindow                        metric.Int64Gauge
+	overdue                                metric.Float64Gauge
+}
+
+func newTelemetry(o Options) (*telemetry, error) {
+	if o.Traces == nil {
+		o.Traces = notraces.NewTracerProvider()
+	}
+	if o.Metrics == nil {
+		o.Metrics = nometrics.NewMeterProvider()
+	}
+	t := &telemetry{tracer: o.Traces.Tracer(scope)}
+	if u, err := url.Parse(o.OCRURL); err == nil && u.Host != "" {
+		port, err := strconv.Atoi(u.Port())
+		if err != nil {
+			port = map[string]int{"http": 80, "https": 443}[u.Scheme]
+		}
+		t.server = []attribute.KeyValue{semconv.ServerAddress(u.Hostname()), semconv.ServerPort(port)}
+	}
+	return t, t.instruments(o.Metrics.Meter(scope))
+}
+
+// instruments makes each instrument of the table.
+func (t *telemetry) instruments(m metric.Meter) error {
+	counters := map[string]*metric.Int64Counter{
+		"bucketocr.deliveries": &t.deliveries, "bucketocr.faults": &t.faults, "bucketocr.pages": &t.pages,
+		"bucketocr.io": &t.io, "bucketocr.leases.expired": &t.expired,
+	}
+	durations := map[string]*metric.Float64Histogram{
+		"bucketocr.page.duration": &t.page, "bucketocr.place.wait": &t.admission, "http.client.request.duration": &t.try,
+	}
+	gauges := map[string]*metric.Int64Gauge{"bucketocr.sweep.due": &t.due, "bucketocr.sweep.past_window": &t.pastWindow}
+	var errs []error
+	for _, i := range Instruments() {
+		unit, meaning := metric.WithUnit(i.Unit), metric.WithDescription(i.Meaning)
+		var err error
+		switch {
+		case counters[i.Name] != nil:
+			*counters[i.Name], err = m.Int64Counter(i.Name, unit, meaning)
+		case durations[i.Name] != nil:
+			*durations[i.Name], err = m.Float64Histogram(i.Name, unit, meaning, secondBounds)
+		case gauges[i.Name] != nil:
+			*gauges[i.Name], err = m.Int64Gauge(i.Name, unit, meaning)
+		case i.Name == "gen_ai.client.token.usage":
+			t.tokens, err = m.Int64Histogram(i.Name, unit, meaning, tokenBounds)
+		case i.Name == "bucketocr.sweep.overdue":
+			t.overdue, err = m.Float64Gauge(i.Name, unit, meaning)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// trigger is what called for a delivery.
+type trigger int
+
+const (
+	byEvent trigger = iota
+	bySweep
+)
+
+func (by trigger) attribute() attribute.KeyValue {
+	if by == bySweep {
+		return semconv.FaaSTriggerTimer
+	}
+	return semconv.FaaSTriggerDatasource
+}
+
+// observe begins a delivery. Whatever happens the func must be called at its end, with what recover returned: it turns a
+// panic into the result, and tells log, span and metrics of the result.
+func (w *Worker) observe(ctx context.Context, by trigger, ev document.Event) (context.Context, func(res *Result, panicValue any)) {
+	start := time.Now()
+	kind, operation := trace.SpanKindServer, semconv.FaaSDocumentOperationInsert
+	if by == bySweep {
+		kind = trace.SpanKindInternal
+	}
+	if ev.Kind == document.KindDeleted {
+		operation = semconv.FaaSDocumentOperationDelete
+	}
+	t := w.telemetry
+	ctx, span := t.tracer.Start(ctx, "delivery", trace.WithSpanKind(kind), trace.WithAttributes(
+		by.attribute(), operation, semconv.FaaSDocumentCollection(ev.Bucket), semconv.FaaSDocumentName(ev.Name),
+		semconv.FaaSDocumentTime(ev.Time.UTC().Format(time.RFC3339Nano)), semconv.CloudEventsEventID(ev.ID),
+		attribute.Int64("bucketocr.generation", ev.Generation),
+	))
+	return ctx, func(res *Result, panicValue any) {
+		if panicValue != nil {
+			*res = refused(ctx, panicked(panicValue))
+		}
+		w.log(ctx, ev, start, *res)
+		t.delivered(ctx, by, *res)
+		rec := res.record()
+		span.SetAttributes(
+			attribute.String("bucketocr.outcome", string(res.Outcome)), attribute.String("bucketocr.document", ev.Object.ID()),
+			attribute.String("bucketocr.status", string(rec.Status)), attribute.Int("bucketocr.attempt", rec.Attempt),
+			attribute.Int("bucketocr.pages", rec.Pages), attribute.Int("bucketocr.pages_done", rec.PagesDone),
+			inputTokens.Int(rec.Usage.PromptTokens), outputTokens.Int(rec.Usage.CompletionTokens),
+			attribute.Bool("bucketocr.lease_expired", res.LeaseExpired),
+		)
+		if res.Fault.Code != "" {
+			span.SetAttributes(attribute.String("bucketocr.fault.class", string(res.Fault.Class)))
+		}
+		endSpan(span, res.Fault.Code)
+	}
+}
+
+func (t *telemetry) delivered(ctx context.Context, by trigger, res Result) {
+	t.deliveries.Add(ctx, 1, metric.WithAttributes(attribute.String("bucketocr.outcome", string(res.Outcome)), by.attribute()))
+	if res.Fault.Code != "" {
+		t.faults.Add(ctx, 1, metric.WithAttributes(semconv.ErrorTypeKey.String(res.Fault.Code),
+			attribute.String("bucketocr.fault.class", string(res.Fault.Class))))
+	}
+	if res.LeaseExpired {
+		t.expired.Add(ctx, 1)
+	}
+}
+
+// endSpan ends a span, as failed where there is a code.
+func endSpan(span trace.Span, code string, opts ...trace.SpanEndOption) {
+	if code != "" {
+		span.SetAttributes(semconv.ErrorTypeKey.String(code))
+		span.SetStatus(codes.Error, code)
+	}
+	span.End(opts...)
+}
+
+// startPart begins a span of a part of a delivery; the func ends it with the code of what went wrong, empty for nothing.
+func (t *telemetry) startPart(ctx context.Context, name string) (context.Context, func(code string)) {
+	ctx, span := t.tracer.Start(ctx, name)
+	return ctx, func(code string) { endSpan(span, code) }
+}
+
+// startSweep begins the span of a sweep; the func ends it.
+func (t *telemetry) startSweep(ctx context.Context) (context.Context, func(Swept)) {
+	ctx, span := t.tracer.Start(ctx, "sweep", trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(semconv.FaaSTriggerTimer))
+	return ctx, func(s Swept) {
+		span.SetAttributes(attribute.Int("bucketocr.sweep.taken", s.Taken), attribute.Int("bucketocr.sweep.due", s.Due),
+			attribute.Float64("bucketocr.sweep.overdue", s.Overdue.Seconds()), attribute.Int("bucketocr.sweep.past_window", s.PastWindow))
+		if s.Fault.Code == "" { // else it does not know
+			t.due.Record(ctx, int64(s.Due))
+			t.overdue.Record(ctx, s.Overdue.Seconds())
+			t.pastWindow.Record(ctx, int64(s.PastWindow))
+		}
+		endSpan(span, s.Fault.Code)
+	}
+}
+
+// admitted records how long a delivery waited for its slot.
+func (t *telemetry) admitted(ctx context.Context, waited time.Duration) {
+	t.admission.Record(ctx, waited.Seconds())
+}
+
+// received records how many bytes of an object were read from the bucket.
+func (t *telemetry) received(ctx context.Context, bytes int) {
+	t.io.Add(ctx, int64(bytes), metric.WithAttributes(semconv.NetworkIODirectionReceive))
+}
+
+// pageTiming is what one page took.
+type pageTiming struct {
+	waited        time.Duration // for its turn to be made, for memory, and for a place at the OCR service
+	made          time.Duration // reading, decoding, scaling, encoding
+	read          time.Duration // by the OCR service, all tries and the waits between; 0 where it was not asked
+	width, height int           // pixels as sent
+	bytes         int64         // of the image as sent
+}
+
+// pageRead ends the span of a page.
+func (t *telemetry) pageRead(ctx context.Context, span trace.Span, p pageTiming, blank bool, code string) {
+	result := "read"
+	switch {
+	case code != "":
+		result = "failed"
+	case blank:
+		result = "blank"
+	}
+	t.pages.Add(ctx, 1, metric.WithAttributes(attribute.String("bucketocr.page.result", result)))
+	phase := attribute.Key("bucketocr.page.phase")
+	t.page.Record(ctx, p.waited.Seconds(), metric.WithAttributes(phase.String("wait")))
+	t.page.Record(ctx, p.made.Seconds(), metric.WithAttributes(phase.String("make")))
+	if p.read > 0 {
+		t.page.Record(ctx, p.read.Seconds(), metric.WithAttributes(phase.String("ocr")))
+	}
+	span.SetAttributes(
+		attribute.Int("bucketocr.page.width", p.width), attribute.Int("bucketocr.page.height", p.height),
+		attribute.Int64("bucketocr.page.size", p.bytes), attribute.Bool("bucketocr.page.blank", blank),
+		attribute.Float64("bucketocr.page.wait", p.waited.Seconds()), attribute.Float64("bucketocr.page.make", p.made.Seconds()),
+		attribute.Float64("bucketocr.page.ocr", p.read.Seconds()),
+	)
+	endSpan(span, code)
+}
+
+// tries makes a span of each request that was made for a page, under the page's, and measures it.
+func (t *telemetry) tries(ctx context.Context, res ocr.Result, err error) {
+	tries := res.Tries
+	if oe, ok := errors.AsType[*ocr.Error](err); ok {
+		tries = oe.Tries
+	}
+	chat := []attribute.KeyValue{attribute.String("gen_ai.operation.name", "chat"), attribute.String("gen_ai.provider.name", "vllm")}
+	for _, tr := range tries {
+		request := append([]attribute.KeyValue{semconv.HTTPRequestMethodPost}, t.server...)
+		if tr.Status != 0 {
+			request = append(request, semconv.HTTPResponseStatusCode(tr.Status))
+		}
+		_, span := t.tracer.Start(ctx, "ocr try", trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(tr.Start), trace.WithAttributes(chat...))
+		span.SetAttributes(request...)
+		span.SetAttributes(attribute.Int("bucketocr.ocr.try", tr.Number), requestModel.String(tr.Model),
+			inputTokens.Int(tr.Usage.PromptTokens), outputTokens.Int(tr.Usage.CompletionTokens))
+		if tr.Kind != "" {
+			span.SetAttributes(attribute.String("bucketocr.ocr.phase", tr.Phase.String()))
+			request = append(request, semconv.ErrorTypeKey.String(string(tr.Kind)))
+		} else {
+			span.SetAttributes(answerModel.String(tr.ServedModel), finishReason.StringSlice([]string{tr.Ending}))
+		}
+		endSpan(span, string(tr.Kind), trace.WithTimestamp(tr.Start.Add(tr.Duration())))
+
+		t.try.Record(ctx, tr.Duration().Seconds(), metric.WithAttributes(request...))
+		if tr.ImageSent > 0 {
+			t.io.Add(ctx, tr.ImageSent, metric.WithAttributes(semconv.NetworkIODirectionTransmit))
+		}
+		if tr.Usage == (ocr.Usage{}) {
+			continue
+		}
+		for kind, n := range map[string]int{"input": tr.Usage.PromptTokens, "output": tr.Usage.CompletionTokens} {
+			t.tokens.Record(ctx, int64(n), metric.WithAttributes(append(chat, requestModel.String(tr.Model), tokenType.String(kind))...))
+		}
+	}
+}

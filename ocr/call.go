@@ -1,0 +1,243 @@
+package ocr
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// Warnings of [Result]. The list only grows.
+const (
+	WarningTruncated  = "truncated"  // a limit cut the text off
+	WarningRepetition = "repetition" // the model fell into a loop; the text ends where that begins
+)
+
+// Result is the text of one page and how it was obtained.
+type Result struct {
+	// Text is Markdown: # headings, tables as HTML, formulas between dollars, headers and footers included. It is what the page's
+	// author wrote: escape it before it is shown on a web page. In layout mode it is the blocks' texts joined.
+	Text string
+	// Blank reports that the model ended by itself without any text, as it does on an empty page, and on some that it cannot read.
+	Blank bool
+	// Warnings are sorted; none means that the model considers the page complete.
+	Warnings []string
+	// Model is the name that the server uses for itself.
+	Model string
+	// Usage is the sum over all tries.
+	Usage Usage
+	// Blocks are those of layout mode, in reading order.
+	Blocks []Block
+	// Tries are the requests for the page in the order in which they were made; those to other paths are not among them.
+	Tries []Try
+}
+
+// How often and how long a call tries. The waits are short: whoever delivers the page again bridges an outage, not a call that
+// occupies a place.
+const (
+	maxTries  = 4                      // of the same question, the first included
+	firstWait = 500 * time.Millisecond // doubled each time, spread over half to one and a half
+	maxWait   = 30 * time.Second       // also where a server asks for more
+
+	// minLongerTime must remain for a longer answer, as well as a whole try: it takes the longest of all.
+	minLongerTime = 60 * time.Second
+)
+
+// hotter are the temperatures that follow the profile's after a loop: enough to leave it, too little to invent text.
+var hotter = []float64{0.4, 0.7}
+
+// remedy is what a call does about a failed try.
+type remedy int
+
+const (
+	giveUp       remedy = iota
+	waitAndRetry        // after a wait, up to maxTries
+	retryOnce           // after a wait, but only once in a call
+	renewToken          // once, with a fresh token, if a platform refused the old one
+	adoptModel          // once, with the only model that the server has
+)
+
+// remedies holds every decision about a further try. A kind that is not in it is given up: it would fail again, cost money, or
+// is not the client's to decide. A time-out is never tried again, since the GPU may still be at work on the page: hanging up does
+// not reach it through Cloud Run. Nor is a failed backend, which the page may have caused.
+var remedies = map[Kind]remedy{
+	KindUnavailable:     waitAndRetry,
+	KindOverloaded:      waitAndRetry,
+	KindAborted:         retryOnce,
+	KindUnauthenticated: renewToken,
+	KindWrongModel:      adoptModel,
+}
+
+// call is one call of ExtractText.
+type call struct {
+	client  *Client
+	img     Image
+	tries   []Try
+	waited  time.Duration // since the last try
+	aborted bool          // retryOnce is used up
+	renewed bool          // renewToken is
+	adopted bool          // adoptModel is
+}
+
+// read asks for the page, and asks again where the answer falls short and a further try can help: hotter after a loop, at most
+// twice, and once for more tokens after a cut. A further try never makes the result worse: it is one request without retries, it
+// begins only if the context outlasts it, and whatever comes of it, the best text so far is kept.
+func (k *call) read(ctx context.Context) (answer, error) {
+	cfg := &k.client.cfg
+	best, err := k.ask(ctx, question{
+		temperature: k.client.Profile().Temperature, maxTokens: cfg.MaxTokens, layout: cfg.Mode == ModeLayout,
+	}, maxTries)
+	if err != nil {
+		return answer{}, err
+	}
+	last, heat, longer := best, 0, false
+	for last.ending != complete {
+		next := last.asked
+		switch tokens := k.longestAnswer(last); {
+		case last.ending == looped && heat < len(hotter) && !longer && k.timeFor(ctx, 0):
+			next.temperature = hotter[heat]
+			heat++
+		case last.ending == truncated && tokens > next.maxTokens && !longer && k.timeFor(ctx, minLongerTime):
+			next.maxTokens, longer = tokens, true
+		default:
+			return best, nil
+		}
+		if last, err = k.ask(ctx, next, 1); err != nil {
+			return best, nil
+		}
+		best = better(best, last)
+	}
+	return best, nil
+}
+
+// timeFor reports whether the context outlasts one more try, and least.
+func (k *call) timeFor(ctx context.Context, least time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() == nil && (!ok || time.Until(deadline) >= max(least, k.client.cfg.Timeout))
+}
+
+// longestAnswer returns how many tokens an answer could have if it was our limit that cut this one off; 0 if that is not known.
+func (k *call) longestAnswer(a answer) int {
+	size := k.client.catalog.current().contextTokens()
+	if size == 0 || a.usage.PromptTokens == 0 || a.usage.CompletionTokens < a.asked.maxTokens {
+		return 0
+	}
+	return size - a.usage.PromptTokens
+}
+
+// ask puts one question, in as many tries as limit and the table of remedies allow.
+func (k *call) ask(ctx context.Context, q question, limit int) (answer, error) {
+	for n := 1; ; n++ {
+		q.target = k.client.catalog.current()
+		a, err := k.try(ctx, q)
+		if err == nil || n == limit || !k.retry(ctx, q, asError(err), n) {
+			return a, err
+		}
+	}
+}
+
+// retry prepares a further try after the nth one failed, and reports whether there is to be one.
+func (k *call) retry(ctx context.Context, q question, failed *Error, n int) bool {
+	switch remedies[failed.Kind] {
+	case waitAndRetry:
+		return k.wait(ctx, failed.RetryAfter, n)
+	case retryOnce:
+		return first(&k.aborted) && k.wait(ctx, failed.RetryAfter, n)
+	case renewToken:
+		return failed.platform && k.client.cfg.Token != nil && first(&k.renewed) && k.forgetToken()
+	case adoptModel:
+		return first(&k.adopted) && k.client.catalog.adopt(ctx, q.target, failed)
+	}
+	return false
+}
+
+// first sets done and reports whether it was not set before.
+func first(done *bool) bool {
+	was := *done
+	*done = true
+	return !was
+}
+
+// wait sleeps before a further try. It returns false if the context would not outlast the wait, or ended.
+func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
+	hooks := &k.client.cfg.hooks
+	d := min(max(backoff(n, maxWait, hooks.rand), asked), maxWait)
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
+		return false
+	}
+	if hooks.sleep(ctx, d) != nil {
+		return false
+	}
+	k.waited = d
+	return true
+}
+
+// backoff returns the nth wait, spread by rand, at most limit.
+func backoff(n int, limit time.Duration, rand func() float64) time.Duration {
+	d := min(firstWait<<min(n-1, 16), limit)
+	return min(d/2+time.Duration(rand()*float64(d)), limit)
+}
+
+// forgetToken drops the token that was refused; it always allows the try.
+func (k *call) forgetToken() bool {
+	if k.client.cfg.ForgetToken != nil {
+		k.client.cfg.ForgetToken(k.client.cfg.Audience)
+	}
+	return true
+}
+
+// try makes one request for the page and keeps a record of it.
+func (k *call) try(ctx context.Context, q question) (answer, error) {
+	x := &exchange{server: k.client.server, caller: ctx}
+	before := k.client.answered.Load()
+	a, err := x.run(k.img, q)
+	t := x.record(q, a)
+	t.Number, t.Waited, k.waited = len(k.tries)+1, k.waited, 0
+	if err != nil {
+		failed := asError(err)
+		failed.Proven = k.client.answered.Load() != before
+		t.Status, t.Kind, t.Phase = failed.Status, failed.Kind, failed.Phase
+		k.tries = append(k.tries, t)
+		return a, failed
+	}
+	k.client.answered.Add(1)
+	k.tries = append(k.tries, t)
+	return a, nil
+}
+
+// better returns the answer that has more of the page: complete before truncated before looped, then the longer one, then the
+// earlier.
+func better(a, b answer) answer {
+	switch {
+	case a.ending != b.ending && a.ending < b.ending, a.ending == b.ending && len(a.kept()) >= len(b.kept()):
+		return a
+	}
+	return b
+}
+
+// result returns what the caller receives of the best answer.
+func (k *call) result(a answer) Result {
+	out := Result{Text: a.kept(), Model: a.model, Tries: k.tries}
+	for _, t := range k.tries {
+		out.Usage.PromptTokens += t.Usage.PromptTokens
+		out.Usage.CompletionTokens += t.Usage.CompletionTokens
+	}
+	if out.Model == "" {
+		out.Model = a.asked.target.model
+	}
+	switch a.ending {
+	case truncated:
+		out.Warnings = []string{WarningTruncated}
+	case looped:
+		out.Warnings = []string{WarningRepetition}
+	}
+	if a.asked.layout {
+		out.Blocks, out.Text = readLayout(out.Text)
+	} else {
+		out.Text = repairDollars(out.Text)
+	}
+	if strings.TrimSpace(out.Text) == "" {
+		out.Text = ""
+		out.Blank = a.ending == complete && len(out.Blocks) == 0
+	}
+	return out
+}

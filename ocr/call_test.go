@@ -1,0 +1,558 @@
+package ocr_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/ocr"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+var (
+	loopText  = "# Invoice\n\nTotal due within thirty days.\n" + strings.Repeat("Please see the terms overleaf for details.\n", 90)
+	loopKept  = "# Invoice\n\nTotal due within thirty days.\nPlease see the terms overleaf for details."
+	fewTimes  = "# Notes\n\n" + strings.Repeat("Please see the terms overleaf for all further details.\n", 10)
+	cutText   = "# Report\n\nThe first half of a long page, and then"
+	wholeText = "# Report\n\nThe first half of a long page, and then the other half."
+)
+
+func TestEveryEndingHasItsResult(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		replies  []ocrtest.Reply
+		text     string
+		blank    bool
+		warnings []string
+		tries    int
+	}{
+		{"stop", []ocrtest.Reply{ocrtest.Text("# Page")}, "# Page", false, nil, 1},
+		{"stop, older server", []ocrtest.Reply{ocrtest.OldText("# Page")}, "# Page", false, nil, 1},
+		{"blank", []ocrtest.Reply{ocrtest.Blank()}, "", true, nil, 1},
+		{"blank, null", []ocrtest.Reply{ocrtest.BlankNull()}, "", true, nil, 1},
+		{"blank, only blanks", []ocrtest.Reply{ocrtest.Text("\n \n")}, "", true, nil, 1},
+		{"empty but cut is not blank", []ocrtest.Reply{ocrtest.FinishAt("length", "", 7)}, "", false, []string{"truncated"}, 1},
+
+		{"cut by the context", []ocrtest.Reply{ocrtest.FinishAt("length", cutText, 1940)}, cutText, false, []string{"truncated"}, 1},
+		{"cut by our limit, then whole", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
+		{"cut twice", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", cutText+" more")}, cutText + " more", false, []string{"truncated"}, 2},
+		{"cut, then a failure", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Platform(503)}, cutText, false, []string{"truncated"}, 2},
+		{"cut, then refused", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Error(400, "BadRequestError", "max_tokens", "too much")}, cutText, false, []string{"truncated"}, 2},
+		{"cut, then a loop", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", loopText)}, cutText, false, []string{"truncated"}, 2},
+		{"cut, then aborted", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("abort", "x")}, cutText, false, []string{"truncated"}, 2},
+
+		{"loop found by the server, then whole", []ocrtest.Reply{ocrtest.Finish("repetition", loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
+		{"loop that ran to the limit, then whole", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
+		{"loop that ended by itself, then whole", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
+		{"loop twice, then whole", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.Text(loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
+		{"only loops", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.Text(loopText), ocrtest.Text(loopText), ocrtest.Text("never asked")}, loopKept, false, []string{"repetition"}, 3},
+		{"loop, then a failure", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.EngineFailed("")}, loopKept, false, []string{"repetition"}, 2},
+		{"loop, then blank", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.Blank()}, "", true, nil, 2},
+		{"loop, then cut by the context", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.FinishAt("length", cutText, 9)}, cutText, false, []string{"truncated"}, 2},
+		{"loop, then cut by our limit, then whole", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.Finish("length", cutText), ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
+		{"loop the server found and we do not", []ocrtest.Reply{ocrtest.Finish("repetition", "a a a"), ocrtest.Finish("repetition", "b"), ocrtest.Finish("repetition", "c")}, "a a a", false, []string{"repetition"}, 3},
+		{"the longer of two loops", []ocrtest.Reply{ocrtest.Finish("repetition", "a"), ocrtest.Finish("repetition", "longer"), ocrtest.Finish("repetition", "c")}, "longer", false, []string{"repetition"}, 3},
+		{"ten times, and the model ended", []ocrtest.Reply{ocrtest.Text(fewTimes)}, fewTimes, false, nil, 1},
+		{"ten times, and the limit ended it", []ocrtest.Reply{ocrtest.FinishAt("length", fewTimes, 9), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
+		{"aborted, then whole", []ocrtest.Reply{ocrtest.Finish("abort", "half"), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := ocrtest.New(t)
+			s.Next(test.replies...)
+			s.Default(ocrtest.EngineFailed("asked too often"))
+			r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Text != test.text || r.Blank != test.blank || !slices.Equal(r.Warnings, test.warnings) {
+				t.Errorf("got %q blank %v warnings %v,\nwant %q blank %v warnings %v", r.Text, r.Blank, r.Warnings, test.text, test.blank, test.warnings)
+			}
+			if n := s.Counts().Requests; n != test.tries || len(r.Tries) != n {
+				t.Errorf("%d requests, Tries %d, want %d", n, len(r.Tries), test.tries)
+			}
+		})
+	}
+}
+
+func TestFurtherTriesAskDifferently(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	s.Next(ocrtest.Text(loopText), ocrtest.Text(loopText), ocrtest.Finish("length", cutText), ocrtest.Text(wholeText))
+	page := pngPage(t)
+	if _, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(page)); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range s.Requests() {
+		got = append(got, fmt.Sprint(*r.Temperature, r.MaxTokens))
+		if !bytes.Equal(r.Image, page) {
+			t.Error("a further try sent another image")
+		}
+	}
+	prompt := s.Last().PromptTokens
+	want := []string{"0.2 4096", "0.4 4096", "0.7 4096", fmt.Sprint("0.7 ", 16384-prompt)}
+	if !slices.Equal(got, want) {
+		t.Errorf("asked %q, want %q", got, want)
+	}
+}
+
+func TestLongerAnswerNeedsAKnownContext(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(*ocr.Config)
+		tries  int
+	}{
+		{"known context", func(*ocr.Config) {}, 2},
+		{"unknown context", func(c *ocr.Config) { c.Profile = "generic" }, 1},
+		{"limit as large as the context", func(c *ocr.Config) { c.MaxTokens = 16384 }, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := ocrtest.New(t)
+			s.Next(ocrtest.FinishAt("length", cutText, 16384), ocrtest.Text(wholeText))
+			r, err := newClient(t, s, test.change).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+			if err != nil || len(r.Tries) != test.tries {
+				t.Errorf("%d tries and %v, want %d", len(r.Tries), err, test.tries)
+			}
+		})
+	}
+}
+
+func TestServersOwnContextCounts(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t, ocrtest.MaxModelLen(6000))
+	s.Next(ocrtest.Finish("length", cutText), ocrtest.Text(wholeText))
+	c := newClient(t, s)
+	if !c.Healthy(patience(t)) {
+		t.Fatal("not healthy")
+	}
+	if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil {
+		t.Fatal(err)
+	}
+	if last := s.Last(); last.MaxTokens != 6000-last.PromptTokens {
+		t.Errorf("asked for %d tokens, want %d", last.MaxTokens, 6000-last.PromptTokens)
+	}
+}
+
+func TestNoFurtherTryWithoutTime(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name          string
+		first         ocrtest.Reply
+		left, timeout time.Duration
+		tries         int
+	}{
+		{"loop, a whole try fits", ocrtest.Text(loopText), time.Minute, 30 * time.Second, 2},
+		{"loop, a whole try does not fit", ocrtest.Text(loopText), time.Minute, 2 * time.Minute, 1},
+		{"cut, a minute is left", ocrtest.Finish("length", cutText), 2 * time.Minute, time.Second, 2},
+		{"cut, less than a minute is left", ocrtest.Finish("length", cutText), 50 * time.Second, time.Second, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := ocrtest.New(t)
+			s.Next(test.first, ocrtest.Text(wholeText))
+			ctx, cancel := context.WithTimeout(t.Context(), test.left)
+			defer cancel()
+			c := newClient(t, s, func(cfg *ocr.Config) { cfg.Timeout = test.timeout })
+			r, err := c.ExtractText(ctx, ocr.Bytes(pngPage(t)))
+			if err != nil || len(r.Tries) != test.tries {
+				t.Errorf("%d tries and %v, want %d", len(r.Tries), err, test.tries)
+			}
+		})
+	}
+}
+
+func TestUsageIsSummedOverAnsweredTries(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	s.Next(ocrtest.Platform(503), ocrtest.FinishAt("abort", "x", 5), ocrtest.FinishAt("repetition", "y", 100), ocrtest.FinishAt("stop", "# Page", 20))
+	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prompt := s.Last().PromptTokens
+	if want := (ocr.Usage{PromptTokens: 3 * prompt, CompletionTokens: 125}); r.Usage != want || len(r.Tries) != 4 {
+		t.Errorf("usage %+v after %d tries, want %+v after 4", r.Usage, len(r.Tries), want)
+	}
+}
+
+func TestUsageMayBeMissingOrOdd(t *testing.T) {
+	t.Parallel()
+	for _, usage := range []string{`null`, `{}`, `{"prompt_tokens":null,"completion_tokens":null}`, `{"prompt_tokens":"many","completion_tokens":-3}`} {
+		s := ocrtest.New(t)
+		s.Default(ocrtest.Raw(200, "application/json", `{"model":7,"choices":[{"message":{"content":"# Page"},"finish_reason":"stop"}],"usage":`+usage+`}`))
+		r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+		if err != nil || r.Text != "# Page" || r.Usage != (ocr.Usage{}) || r.Model != ocr.DefaultModel {
+			t.Errorf("usage %s: %+v, %v", usage, r, err)
+		}
+	}
+}
+
+// summary writes what is known of tries in a few words each: number, wait, status, kind, phase, finish reason, ending.
+func summary(tries []ocr.Try) string {
+	var all []string
+	for _, t := range tries {
+		words := fmt.Sprint(t.Number, " ", t.Waited, " ", t.Status, " ", t.Kind, " ", t.Phase, " ", t.FinishReason, " ", t.Ending)
+		all = append(all, strings.Join(strings.Fields(words), " "))
+	}
+	return strings.Join(all, "; ")
+}
+
+func TestResultHoldsEveryTry(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	s.Next(ocrtest.Platform(503), ocrtest.Finish("abort", "begun"), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
+	image := pngPage(t)
+	before := time.Now()
+	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(image))
+	if err != nil || r.Text != "la" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	want := "1 0s 503 overloaded read; 2 500ms 200 aborted read abort; 3 1s 200 repetition repetition; 4 0s 200 stop complete"
+	if got := summary(r.Tries); got != want {
+		t.Errorf("tries are\n%s, want\n%s", got, want)
+	}
+	sum := ocr.Usage{}
+	for _, try := range r.Tries {
+		sum.PromptTokens += try.Usage.PromptTokens
+		sum.CompletionTokens += try.Usage.CompletionTokens
+		if try.ImageSent != int64(len(image)) || try.Model != ocr.DefaultModel || (try.ServedModel == "") != (try.Ending == "") {
+			t.Errorf("%+v", try)
+		}
+		if try.Start.Before(before) || try.Start.Add(try.Duration()).After(time.Now()) {
+			t.Errorf("try %d began at %v and took %v", try.Number, try.Start, try.Duration())
+		}
+		before = try.Start.Add(try.Duration())
+	}
+	if sum != r.Usage || sum.CompletionTokens == 0 {
+		t.Errorf("usage of the tries %+v, of the result %+v", sum, r.Usage)
+	}
+}
+
+func TestErrorHoldsEveryTry(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		replies []ocrtest.Reply
+		change  func(*ocr.Config)
+		want    string
+	}{
+		"refused in the end": {
+			[]ocrtest.Reply{ocrtest.Platform(503), ocrtest.Platform(403)}, nil,
+			"1 0s 503 overloaded read; 2 500ms 403 forbidden read",
+		},
+		"unknown finish reason": {[]ocrtest.Reply{ocrtest.Finish("tired", "a page")}, nil, "1 0s 200 bad_response read tired"},
+		"no token": {
+			nil, func(cfg *ocr.Config) {
+				cfg.Token = func(context.Context, string) (string, error) { return "", errors.New("none") }
+			},
+			"1 0s 0 token token",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := ocrtest.New(t)
+			s.Next(test.replies...)
+			change := func(cfg *ocr.Config) {
+				if test.change != nil {
+					test.change(cfg)
+				}
+			}
+			_, err := newClient(t, s, change).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+			if got := summary(failure(t, err).Tries); got != test.want {
+				t.Errorf("tries are\n%s, want\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestImageRefusedUnopenedHasNoTries(t *testing.T) {
+	t.Parallel()
+	_, err := newClient(t, ocrtest.New(t)).ExtractText(patience(t), ocr.Image{})
+	if e := failure(t, err); len(e.Tries) != 0 {
+		t.Errorf("%+v", e.Tries)
+	}
+}
+
+func TestWaitsBetweenTries(t *testing.T) {
+	t.Parallel()
+	ms := time.Millisecond
+	busy := ocrtest.Platform(429)
+	after := func(value string) ocrtest.Reply { return ocrtest.With("Retry-After", value, busy) }
+	tests := []struct {
+		name    string
+		rand    float64
+		replies []ocrtest.Reply
+		want    []time.Duration
+	}{
+		{"doubling", 0.5, []ocrtest.Reply{busy, busy, busy}, []time.Duration{500 * ms, 1000 * ms, 2000 * ms}},
+		{"spread down", 0, []ocrtest.Reply{busy, busy, busy}, []time.Duration{250 * ms, 500 * ms, 1000 * ms}},
+		{"spread up", 0.99, []ocrtest.Reply{busy}, []time.Duration{745 * ms}},
+		{"as the server asks", 0.5, []ocrtest.Reply{after("7")}, []time.Duration{7 * time.Second}},
+		{"capped", 0.5, []ocrtest.Reply{after("3600")}, []time.Duration{30 * time.Second}},
+		{"asked for less", 0.5, []ocrtest.Reply{after("0")}, []time.Duration{500 * ms}},
+		{"nonsense", 0.5, []ocrtest.Reply{after("soon")}, []time.Duration{500 * ms}},
+		{"negative", 0.5, []ocrtest.Reply{after("-5")}, []time.Duration{500 * ms}},
+		{"past date", 0.5, []ocrtest.Reply{after("Mon, 02 Jan 2006 15:04:05 GMT")}, []time.Duration{500 * ms}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := ocrtest.New(t)
+			s.Next(test.replies...)
+			waits := new(sleeps)
+			c := newClient(t, s, func(cfg *ocr.Config) { cfg.SetSleep(waits.sleep); cfg.SetRand(func() float64 { return test.rand }) })
+			if _, err := c.ExtractText(t.Context(), ocr.Bytes(pngPage(t))); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(waits.all(), test.want) {
+				t.Errorf("waited %v, want %v", waits.all(), test.want)
+			}
+		})
+	}
+}
+
+func TestRetryAfterDateAndValueReachTheCaller(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	c := newClient(t, s)
+	s.Default(ocrtest.With("Retry-After", "3600", ocrtest.Platform(503)))
+	_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); e.RetryAfter != time.Hour {
+		t.Errorf("RetryAfter is %v, want what the server said", e.RetryAfter)
+	}
+	s.Default(ocrtest.With("Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), ocrtest.Platform(503)))
+	_, err = c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); e.RetryAfter < 50*time.Minute || e.RetryAfter > time.Hour {
+		t.Errorf("RetryAfter of a date is %v", e.RetryAfter)
+	}
+}
+
+func TestNoWaitBeyondTheContext(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	s.Default(ocrtest.With("Retry-After", "25", ocrtest.Platform(503)))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	waits := new(sleeps)
+	_, err := newClient(t, s, func(cfg *ocr.Config) { cfg.SetSleep(waits.sleep) }).ExtractText(ctx, ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); e.Kind != ocr.KindOverloaded || len(waits.all()) != 0 || s.Counts().Requests != 1 {
+		t.Errorf("%v after waits %v and %d requests: want one request and its own error", err, waits.all(), s.Counts().Requests)
+	}
+}
+
+func TestContextThatEndsDuringAWaitEndsTheCall(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	s.Default(ocrtest.Platform(503))
+	ctx, cancel := context.WithCancel(t.Context())
+	c := newClient(t, s, func(cfg *ocr.Config) {
+		cfg.SetSleep(func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() })
+	})
+	_, err := c.ExtractText(ctx, ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); e.Kind != ocr.KindOverloaded || s.Counts().Requests != 1 {
+		t.Errorf("%v after %d requests", err, s.Counts().Requests)
+	}
+}
+
+func TestNothingIsSentAfterTheContextsEnd(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	shutdown := errors.New("the process ends")
+	cancel(shutdown)
+	_, err := newClient(t, s).ExtractText(ctx, ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); e.Kind != ocr.KindCanceled || s.Counts().Requests != 0 {
+		t.Errorf("%v after %d requests", err, s.Counts().Requests)
+	}
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, shutdown) {
+		t.Errorf("%v hides the context's error or its cause", err)
+	}
+}
+
+func TestSuccessAfterFailures(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	s.Next(ocrtest.Platform(500), ocrtest.Reset(), ocrtest.Cut("x"))
+	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if err != nil || len(r.Tries) != 4 {
+		t.Errorf("%d tries and %v, want success at the fourth", len(r.Tries), err)
+	}
+}
+
+// Proof, in the sense of Error.Proven, is an answer for another page while the failing try was under way.
+func TestProvenMeansAnotherPageWasAnsweredMeanwhile(t *testing.T) {
+	t.Parallel()
+	bad, good := pngPage(t), jpegPage(t)
+	for _, busy := range []bool{true, false} {
+		s := ocrtest.New(t)
+		gate := ocrtest.NewGate()
+		s.For(bad, ocrtest.Hold(gate, ocrtest.EngineFailed("")))
+		c := newClient(t, s)
+		if _, err := c.ExtractText(patience(t), ocr.Bytes(good)); err != nil { // before the try: proves nothing
+			t.Fatal(err)
+		}
+		failed := make(chan error, 1)
+		go func() {
+			_, err := c.ExtractText(t.Context(), ocr.Bytes(bad))
+			failed <- err
+		}()
+		if err := gate.Wait(patience(t), 1); err != nil {
+			t.Fatal(err)
+		}
+		if busy {
+			if _, err := c.ExtractText(patience(t), ocr.Bytes(good)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gate.Open()
+		if e := failure(t, <-failed); e.Proven != busy || e.Kind != ocr.KindBackendFailed {
+			t.Errorf("with another page read meanwhile %v: proven %v, %v", busy, e.Proven, e)
+		}
+	}
+}
+
+func TestRefusedConnectionIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(nil)
+	s.Close()
+	waits := new(sleeps)
+	c := newClient(t, s, func(cfg *ocr.Config) { cfg.SetSleep(waits.sleep) })
+	_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); e.Kind != ocr.KindUnavailable || e.Phase != ocr.PhaseConnect {
+		t.Errorf("error is %v", err)
+	}
+	if len(waits.all()) != 3 {
+		t.Errorf("waited %v, want three waits", waits.all())
+	}
+}
+
+func TestEngineDiesAndServerComesBack(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	s.Next(ocrtest.Dies())
+	c := newClient(t, s)
+	_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); e.Kind != ocr.KindBackendFailed {
+		t.Errorf("the dying engine: %v", err)
+	}
+	_, err = c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); e.Kind != ocr.KindUnavailable {
+		t.Errorf("the dead server: %v", err)
+	}
+	s.Up()
+	if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil {
+		t.Errorf("the new server: %v", err)
+	}
+}
+
+// The connection that a server has just closed as idle takes a page down with it, unless it is tried again.
+func TestPageSurvivesAConnectionThatTheServerJustClosed(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t, ocrtest.IdleTimeout(time.Millisecond))
+	c := newClient(t, s)
+	for range 20 {
+		if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestWaitEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	page := pngPage(t)
+	inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Retry-After", "20")
+		w.WriteHeader(429)
+	}, func(t *testing.T, cfg ocr.Config) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(5*time.Second, cancel)
+		c, err := ocr.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		_, err = c.ExtractText(ctx, ocr.Bytes(page))
+		if e := failure(t, err); e.Kind != ocr.KindOverloaded || time.Since(start) != 5*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+func TestRefusedTokenIsRenewedOnce(t *testing.T) {
+	t.Parallel()
+	old := ocrtest.Token("aud", time.Now().Add(time.Hour))
+	fresh := ocrtest.Token("aud", time.Now().Add(2*time.Hour))
+	tests := []struct {
+		name     string
+		next     string // token after the first was forgotten
+		key      string
+		kind     ocr.Kind
+		forgets  int32
+		requests int
+	}{
+		{"fresh one is good", fresh, "", "", 1, 2},
+		{"fresh one is refused too", old, "", ocr.KindUnauthenticated, 1, 2},
+		{"the key is wrong, not the token", fresh, "wrong", ocr.KindUnauthenticated, 1, 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			options := []ocrtest.Option{ocrtest.RequireToken("aud")}
+			if test.key != "" {
+				options = append(options, ocrtest.Key("right"))
+			}
+			s := ocrtest.New(t, options...)
+			s.Revoke(old)
+			var token atomic.Value
+			token.Store(old)
+			var forgets atomic.Int32
+			c := newClient(t, s, func(cfg *ocr.Config) {
+				cfg.Audience, cfg.APIKey = "aud", test.key
+				cfg.Token = func(context.Context, string) (string, error) { return token.Load().(string), nil }
+				cfg.ForgetToken = func(audience string) {
+					if audience == "aud" {
+						forgets.Add(1)
+					}
+					token.Store(test.next)
+				}
+			})
+			_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+			var kind ocr.Kind
+			if err != nil {
+				kind = failure(t, err).Kind
+			}
+			if kind != test.kind || forgets.Load() != test.forgets || s.Counts().Requests != test.requests {
+				t.Errorf("%v after %d requests and %d forgets", err, s.Counts().Requests, forgets.Load())
+			}
+		})
+	}
+}
+
+// The server's own 401 is about its key: a fresh token would change nothing.
+func TestWrongKeyDoesNotRenewTheToken(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t, ocrtest.RequireToken("aud"), ocrtest.Key("right"))
+	c := newClient(t, s, func(cfg *ocr.Config) {
+		cfg.Audience, cfg.Token, cfg.APIKey = "aud", ocrtest.FixedToken, "wrong"
+		cfg.ForgetToken = func(string) { t.Error("the token was forgotten") }
+	})
+	_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); e.Kind != ocr.KindUnauthenticated || s.Counts().Requests != 1 {
+		t.Errorf("%v after %d requests", err, s.Counts().Requests)
+	}
+}

@@ -1,0 +1,18 @@
+package ocr
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// SetTransport makes cfg's client send its requests by t.
+func (cfg *Config) SetTransport(t http.RoundTripper) { cfg.hooks.transport = t }
+
+// SetSleep replaces the waits between tries.
+func (cfg *Config) SetSleep(sleep func(context.Context, time.Duration) error) {
+	cfg.hooks.sleep = sleep
+}
+
+// SetRand replaces the numbers in [0, 1) that spread the waits.
+func (cfg *Config) SetRand(rand func() float64) { cfg.hooks.rand = rand }

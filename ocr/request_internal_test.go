@@ -1,0 +1,144 @@
+package ocr
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"math/rand/v2"
+	"testing"
+	"testing/iotest"
+)
+
+// slowSource blocks in its second Read until it is released.
+type slowSource struct {
+	reads    int
+	entered  chan struct{}
+	release  chan struct{}
+	isClosed chan struct{}
+}
+
+func (s *slowSource) Read(p []byte) (int, error) {
+	if s.reads++; s.reads > 1 {
+		s.entered <- struct{}{}
+		<-s.release
+	}
+	return len(p), nil
+}
+
+func (s *slowSource) Close() error { close(s.isClosed); return nil }
+
+// A source is closed once, and never while it is being read.
+func TestSourceIsNeverClosedDuringARead(t *testing.T) {
+	t.Parallel()
+	src := &slowSource{entered: make(chan struct{}), release: make(chan struct{}), isClosed: make(chan struct{})}
+	b, err := openBody(Image{Size: 10 * blockSize, Open: func() (io.ReadCloser, error) { return src, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(io.Discard, b)
+	<-src.entered
+	b.Close()
+	select {
+	case <-src.isClosed:
+		t.Fatal("closed during a Read")
+	default:
+	}
+	close(src.release)
+	<-src.isClosed
+	<-b.closed
+	b.Close()
+	if n, err := b.Read(make([]byte, 10)); n != 0 || err != errAbandoned {
+		t.Errorf("a Read after Close returns %d, %v", n, err)
+	}
+}
+
+// The body is the same whatever sizes it is read in.
+func TestBodyIsTheSameInPiecesOfAnySize(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 2, 3, 4, 1000, blockSize - 1, blockSize, blockSize + 1, 2*blockSize + 2} {
+		data := bytes.Repeat([]byte("\x00\xffab"), size/4+1)[:size]
+		want := "before" + base64.StdEncoding.EncodeToString(data) + "after"
+		for name, wrap := range map[string]func(io.Reader) io.Reader{
+			"whole": func(r io.Reader) io.Reader { return r }, "single bytes": iotest.OneByteReader, "halves": iotest.HalfReader,
+			"threes": func(r io.Reader) io.Reader { return pieces{r, 3} }, "sevens": func(r io.Reader) io.Reader { return pieces{r, 7} },
+		} {
+			b, err := openBody(Bytes(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.pending, b.suffix = []byte("before"), []byte("after")
+			got, err := io.ReadAll(wrap(b))
+			if err != nil || string(got) != want || !b.whole.Load() {
+				t.Errorf("%d bytes in %s: %d of %d, whole %v, %v", size, name, len(got), len(want), b.whole.Load(), err)
+			}
+			b.Close()
+		}
+	}
+}
+
+// pieces reads at most n bytes at once.
+type pieces struct {
+	r io.Reader
+	n int
+}
+
+func (p pieces) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), p.n)]) }
+
+func FuzzMediaType(f *testing.F) {
+	f.Add([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x10\x00\x00\x00\x10"))
+	f.Add([]byte("\xff\xd8\xff\xe1\x00\x04ab\xff\xff\xc0\x00\x11\x08\x00\x10\x00\x10\x03"))
+	f.Fuzz(func(t *testing.T, head []byte) {
+		media, err := mediaType(head)
+		if err == nil && media != "image/png" && media != "image/jpeg" {
+			t.Fatalf("%q", media)
+		}
+	})
+}
+
+// Every length, every pair of characters, and not a byte after the end.
+func TestBase64IsTheLibrarys(t *testing.T) {
+	t.Parallel()
+	dice := rand.NewChaCha8([32]byte{7})
+	for n := range 300 {
+		compareBase64(t, randomBytes(dice, n))
+	}
+	every := make([]byte, 0, 3*4096)
+	for v := range 4096 {
+		every = append(every, byte(v>>4), byte(v<<4)|byte(v>>8), byte(v))
+	}
+	compareBase64(t, every)
+}
+
+func randomBytes(dice *rand.ChaCha8, n int) []byte {
+	b := make([]byte, n)
+	_, _ = dice.Read(b) // never fails
+	return b
+}
+
+func compareBase64(t *testing.T, src []byte) {
+	t.Helper()
+	want := base64.StdEncoding.EncodeToString(src)
+	got := append(bytes.Repeat([]byte{'!'}, len(want)), '!')
+	encodeBase64(got[:len(want)], src)
+	if string(got) != want+"!" {
+		t.Fatalf("%x\ngot  %s\nwant %s", src, got, want)
+	}
+}
+
+func FuzzBase64(f *testing.F) {
+	f.Add([]byte("any carnal pleas"))
+	f.Fuzz(func(t *testing.T, src []byte) { compareBase64(t, src) })
+}
+
+func BenchmarkBase64(b *testing.B) {
+	src := randomBytes(rand.NewChaCha8([32]byte{7}), blockSize)
+	dst := make([]byte, base64.StdEncoding.EncodedLen(len(src)))
+	for name, encode := range map[string]func(dst, src []byte){"ours": encodeBase64, "library": base64.StdEncoding.Encode} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(blockSize)
+			for b.Loop() {
+				encode(dst, src)
+			}
+		})
+	}
+}

@@ -1,0 +1,372 @@
+package ocr
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// maxAnswer is how much of an answer is read, in bytes: a full context of text is some 100 KB.
+const maxAnswer = 8 << 20
+
+// Usage counts tokens, as the server does.
+type Usage struct{ PromptTokens, CompletionTokens int }
+
+// answer is one answer, judged.
+type answer struct {
+	asked    question
+	text     string
+	model    string // "" if the server does not say
+	reason   string // the server's finish reason
+	ending   ending
+	usage    Usage
+	loopFrom int // where the loop begins, if ending is looped
+}
+
+// ending is how the text ended, from best to worst.
+type ending int
+
+const (
+	unusable  ending = iota // there is no text: an error says why
+	complete                // the model says that this is all
+	truncated               // a limit cut it off
+	looped                  // it ends in a loop
+)
+
+// String returns the name that [Try] has for it.
+func (e ending) String() string {
+	return [...]string{unusable: "", complete: "complete", truncated: WarningTruncated, looped: WarningRepetition}[e]
+}
+
+// kept returns the text without the loop.
+func (a answer) kept() string {
+	if a.ending == looped {
+		return strings.TrimRight(a.text[:a.loopFrom], " \t\r\n")
+	}
+	return a.text
+}
+
+// completion is the part of an answer that matters. Every server adds fields, older ones leave some out, any may be null.
+type completion struct {
+	Model   lenientString `json:"model"`
+	Choices []struct {
+		Message *struct {
+			Content *string `json:"content"`
+		} `json:"message"`
+		FinishReason *string `json:"finish_reason"`
+	} `json:"choices"`
+	Usage struct {
+		PromptTokens     lenientInt `json:"prompt_tokens"`
+		CompletionTokens lenientInt `json:"completion_tokens"`
+	} `json:"usage"`
+	Error json.RawMessage `json:"error"`
+}
+
+// lenientString and lenientInt decode any JSON value: the text does not depend on them, so an odd one must not spoil the answer.
+type (
+	lenientString string
+	lenientInt    int
+)
+
+func (s *lenientString) UnmarshalJSON(raw []byte) error {
+	var v string
+	if json.Unmarshal(raw, &v) == nil {
+		*s = lenientString(v)
+	}
+	return nil
+}
+
+func (n *lenientInt) UnmarshalJSON(raw []byte) error {
+	var v float64
+	if json.Unmarshal(raw, &v) == nil && v >= 0 && v < 1<<31 {
+		*n = lenientInt(v)
+	}
+	return nil
+}
+
+// decodeAnswer reads the body of a 200, which is not yet success. With an error the answer holds nothing but its usage and finish
+// reason, where those arrived.
+func decodeAnswer(raw []byte, auth credentials) (answer, error) {
+	if len(raw) > maxAnswer {
+		return answer{}, badResponse("the answer is longer than %d bytes", maxAnswer)
+	}
+	var c completion
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return answer{}, badResponse("no answer in JSON (%s): %s", cleanText(err.Error()), cleanText(auth.hide(clip(string(raw), maxRefusal))))
+	}
+	if len(c.Choices) == 0 || c.Choices[0].Message == nil {
+		if len(c.Error) > 0 {
+			return answer{}, badResponse("an error inside a 200: %s", cleanText(auth.hide(decodeRefusal(raw).message)))
+		}
+		return answer{}, badResponse("the answer holds no choice with a message")
+	}
+	choice := c.Choices[0]
+	a := answer{model: string(c.Model), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
+	if choice.Message.Content != nil {
+		a.text = *choice.Message.Content
+	}
+	return judge(a, choice.FinishReason)
+}
+
+// judge reads the finish reason, and the text itself: a loop can end in any way.
+func judge(a answer, reason *string) (answer, error) {
+	if reason == nil {
+		return a.withoutText(), badResponse("the answer does not say how it ended")
+	}
+	a.reason = *reason
+	switch a.reason {
+	case "stop":
+		a.ending = complete
+	case "length":
+		a.ending = truncated
+	case "repetition":
+		a.ending, a.loopFrom = looped, len(a.text)
+	case "abort":
+		return a.withoutText(), &Error{
+			Kind: KindAborted, Phase: PhaseRead, Status: http.StatusOK, Message: "the server stopped writing: it is paused or shuts down",
+		}
+	default:
+		a.reason = cleanText(a.reason)
+		return a.withoutText(), badResponse("the answer ended in an unknown way, %q", a.reason)
+	}
+	if from, found := findLoop(a.text, a.ending != complete); found {
+		a.ending, a.loopFrom = looped, from
+	}
+	return a, nil
+}
+
+// withoutText returns what remains of an answer that is an error: what it cost, and why it ended.
+func (a answer) withoutText() answer { return answer{usage: a.usage, reason: a.reason} }
+
+// maxRefusal is how much of an error body is read, in bytes: vLLM's validation messages can repeat the whole image.
+const maxRefusal = 64 << 10
+
+// refusal is what could be read of an error body. Servers write it in at least eight shapes.
+type refusal struct {
+	message string
+	kind    string // "type", and "code" where that is a word
+	param   string
+	json    bool // by the server itself: platforms answer in text or HTML
+	routing bool // by the server's routing, before anything that knows models
+}
+
+// readRefusal turns a status other than 200 into an error.
+func readRefusal(resp *http.Response, auth credentials) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	r := decodeRefusal(body)
+	e := &Error{
+		Kind: classify(resp.StatusCode, r), Phase: PhaseRead, Status: resp.StatusCode,
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After")), Message: cleanText(auth.hide(r.message)), platform: !r.json,
+	}
+	if e.Message == "" {
+		e.Message = http.StatusText(resp.StatusCode)
+	}
+	if err != nil { // the status says enough; the reason for the cut goes along
+		e.Err = err
+	}
+	return e
+}
+
+// closings complete a JSON text that was cut off inside a string or after one; the first is for text that is complete.
+var closings = []string{"", `"}}`, `"}`, `"}]}`, `"]}}`, `"]}`, `}}`, `}`}
+
+// decodeRefusal never fails: what is not understood is kept as text.
+func decodeRefusal(body []byte) refusal {
+	body = bytes.TrimSpace(body)
+	if len(body) > 0 && body[0] == '{' {
+		for _, closing := range closings {
+			text := body
+			if closing != "" {
+				text = append(trimEscape(body), closing...)
+			}
+			var fields map[string]json.RawMessage
+			if json.Unmarshal(text, &fields) == nil {
+				return readFields(fields)
+			}
+		}
+	}
+	return refusal{message: string(body), json: false}
+}
+
+// trimEscape drops the beginning of an escape sequence at the end of a cut text.
+func trimEscape(body []byte) []byte {
+	from := max(0, len(body)-6)
+	slash := bytes.LastIndexByte(body[from:], '\\')
+	if slash < 0 {
+		return bytes.Clone(body)
+	}
+	at := from + slash
+	if before := body[:at]; (len(before)-len(bytes.TrimRight(before, `\`)))%2 == 1 {
+		return bytes.Clone(body) // that backslash is itself escaped
+	}
+	whole := 2
+	if at+1 < len(body) && body[at+1] == 'u' {
+		whole = 6
+	}
+	if at+whole <= len(body) {
+		return bytes.Clone(body)
+	}
+	return bytes.Clone(body[:at])
+}
+
+// readFields finds the error in an object: under "error" as object or string, flat, or as FastAPI's "detail".
+func readFields(fields map[string]json.RawMessage) refusal {
+	r := refusal{json: true}
+	var inner map[string]json.RawMessage
+	switch {
+	case json.Unmarshal(fields["error"], &inner) == nil && inner != nil:
+		r.readObject(inner)
+	case fields["error"] != nil:
+		r.message = asText(fields["error"])
+	case fields["message"] != nil:
+		r.readObject(fields)
+	case fields["detail"] != nil:
+		r.message, r.routing = asText(fields["detail"]), true
+	default:
+		r.json = false
+		whole, _ := json.Marshal(fields)
+		r.message = string(whole)
+	}
+	return r
+}
+
+func (r *refusal) readObject(fields map[string]json.RawMessage) {
+	r.message, r.param = asText(fields["message"]), asText(fields["param"])
+	r.kind = strings.ToLower(asText(fields["type"]) + " " + asText(fields["code"]))
+}
+
+// asText returns the text of a JSON string, "" for null, and the JSON of anything else.
+func asText(raw json.RawMessage) string {
+	var s *string
+	if len(raw) == 0 || json.Unmarshal(raw, &s) == nil {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	return string(raw)
+}
+
+// classify is the table of statuses. Where the same status means several things, the body decides.
+func classify(status int, r refusal) Kind {
+	switch {
+	case status >= 300 && status < 400, status == http.StatusMethodNotAllowed:
+		return KindWrongAddress
+	case status == http.StatusBadRequest:
+		return classifyBadRequest(r)
+	case status == http.StatusNotFound:
+		return classifyNotFound(r)
+	case status == http.StatusInternalServerError:
+		return classifyServerError(r)
+	}
+	if kind, known := byStatus[status]; known {
+		return kind
+	}
+	switch {
+	case status >= 500:
+		return KindUnavailable
+	case status >= 400:
+		return KindBadRequest
+	}
+	return KindBadResponse
+}
+
+var byStatus = map[int]Kind{
+	http.StatusUnauthorized:          KindUnauthenticated,
+	http.StatusForbidden:             KindForbidden,
+	http.StatusRequestTimeout:        KindUnavailable, // a proxy did not get the whole request
+	http.StatusRequestEntityTooLarge: KindTooLarge,
+	http.StatusTooEarly:              KindUnavailable,
+	http.StatusTooManyRequests:       KindOverloaded,
+	http.StatusNotImplemented:        KindBadImage,
+	http.StatusBadGateway:            KindUnavailable,
+	http.StatusServiceUnavailable:    KindOverloaded,
+	http.StatusGatewayTimeout:        KindTimeout,
+}
+
+// classifyBadRequest looks at the beginning only: validation messages repeat their input further on.
+func classifyBadRequest(r refusal) Kind {
+	start := strings.ToLower(clip(r.message, 200))
+	for _, sign := range []string{"failed to load", "failed to apply", "cannot identify image"} {
+		if strings.Contains(start, sign) {
+			return KindBadImage
+		}
+	}
+	return KindBadRequest
+}
+
+// classifyNotFound: a server that knows no such model says so in its error shape; routing and platforms answer otherwise.
+func classifyNotFound(r refusal) Kind {
+	all := strings.ToLower(r.message) + " " + r.kind + " " + r.param
+	if r.json && !r.routing && (strings.Contains(all, "model") || strings.Contains(r.kind, "notfounderror")) {
+		return KindWrongModel
+	}
+	return KindWrongAddress
+}
+
+// classifyServerError: JSON comes from the server, text from the platform in front of it, but for the two words that the server's web
+// framework (Starlette) uses where no code handled an exception.
+func classifyServerError(r refusal) Kind {
+	if r.json || r.message == "Internal Server Error" {
+		return KindBackendFailed
+	}
+	return KindUnavailable
+}
+
+// retryAfter reads seconds or a date; 0 if there is none or it is past.
+func retryAfter(header string) time.Duration {
+	if seconds, err := strconv.ParseInt(header, 10, 32); err == nil {
+		return max(0, time.Duration(seconds)*time.Second)
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}
+
+// maxMessage is how much of a server's words an error repeats, in characters.
+const maxMessage = 300
+
+var (
+	// hiddenMarkup is what no reader of an HTML page sees.
+	hiddenMarkup = regexp.MustCompile(`(?is)<(script|style|title)\b.*?(?:</(?:script|style|title)\s*>|$)|<!--.*?(?:-->|$)`)
+	markup       = regexp.MustCompile(`<[/!a-zA-Z][^<>]*>`)
+	// echo is a piece of an image or a token that came back: words and paths are shorter.
+	echo = regexp.MustCompile(`(?:data:[a-zA-Z0-9.+/-]*;base64,)?[A-Za-z0-9+/_=-]{64,}`)
+)
+
+// cleanText makes one short line of whatever a server, a network or a reader said, free of echoed images.
+func cleanText(text string) string {
+	text = strings.ToValidUTF8(text, "�")
+	text = echo.ReplaceAllString(text, "[…]")
+	if strings.HasPrefix(strings.TrimSpace(text), "<") {
+		text = markup.ReplaceAllString(hiddenMarkup.ReplaceAllString(text, " "), " ")
+	}
+	text = strings.Join(strings.FieldsFunc(text, notShown), " ")
+	if clip(text, maxMessage) == text {
+		return text
+	}
+	return clip(text, maxMessage-1) + "…"
+}
+
+// notShown reports whether r separates words: blanks, and what would move a terminal's cursor or turn the reading direction.
+func notShown(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
+}
+
+// clip returns the first characters of a text, at most so many.
+func clip(text string, characters int) string {
+	for at := range text {
+		if characters == 0 {
+			return text[:at]
+		}
+		characters--
+	}
+	return text
+}
