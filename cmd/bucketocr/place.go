@@ -86,7 +86,7 @@ func localPlace(dir string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &place{records: records, objects: objects, bucket: records.Bucket(), close: records.Close, where: "folder " + dir}
+	p := &place{records: records, objects: objects, bucket: objects.Name(), close: records.Close, where: "folder " + dir}
 	if endpoint, err := os.ReadFile(endpointFile(dir)); err == nil {
 		p.endpoint = strings.TrimSpace(string(endpoint))
 	}

@@ -16,6 +16,7 @@ import (
 
 // TestBesideItIsTheBucketOfTheLastScan: another process lists what the directory held at the last scan, and may write records beside it.
 func TestBesideItIsTheBucketOfTheLastScan(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for i := range 1100 { // more than one batch
 		writeFile(t, filepath.Join(dir, fmt.Sprintf("sub/%04d.png", i)), "x", long)
@@ -43,7 +44,7 @@ func TestBesideItIsTheBucketOfTheLastScan(t *testing.T) {
 		t.Errorf("%d names, the first %q", len(got), got[0])
 	}
 	if got := list(document.Listing{Prefix: "sub/", After: "sub/1097.png"}); !slices.Equal(got, []string{"sub/1098.png", "sub/1099.png"}) {
-		t.Errorf("behind a name: %q", got)
+		t.Errorf("after a name: %q", got)
 	}
 	o, attrs, err := view.Live(t.Context(), s.Bucket(), "a.png")
 	if want, _, _ := w.Bucket.Live(t.Context(), s.Bucket(), "a.png"); err != nil || o != want || attrs.Size != 4 {
@@ -67,6 +68,7 @@ func TestBesideItIsTheBucketOfTheLastScan(t *testing.T) {
 
 // TestBesideOneReadsWhatTheLastScanSaw, and nothing else.
 func TestBesideOneReadsWhatTheLastScanSaw(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := open(t, dir)
 	path := filepath.Join(dir, "a.png")
@@ -106,6 +108,7 @@ func TestBesideOneReadsWhatTheLastScanSaw(t *testing.T) {
 }
 
 func TestBesideAWriterNoLastStateIsMissed(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := open(t, dir)
 	put(t, w, retrying(w, "before"))
@@ -128,6 +131,7 @@ func TestBesideAWriterNoLastStateIsMissed(t *testing.T) {
 }
 
 func TestOpenBesideNeedsRecords(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	_, _, err := OpenBeside(dir)
 	wantError(t, err, "no records in "+dir, "run bucketocr up there first")
@@ -140,6 +144,7 @@ func TestOpenBesideNeedsRecords(t *testing.T) {
 }
 
 func TestBesideTheRecordsAreTheSame(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := open(t, dir)
 	stored := put(t, w, retrying(w, "a"))

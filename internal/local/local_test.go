@@ -11,6 +11,7 @@ import (
 )
 
 func TestOpenMakesTheFolder(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "deep", "scans 100% #1?")
 	w := open(t, dir)
 	if w.Bucket.Name() != "scans 100% #1?" {
@@ -51,6 +52,7 @@ func TestRelativePathIsMadeAbsolute(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	writeFile(t, file, "x", time.Time{})
@@ -74,6 +76,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestOpenUnwritable(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if os.Chmod(dir, 0o555); os.WriteFile(filepath.Join(dir, "probe"), nil, 0o666) == nil {
 		t.Skip("this user may write everywhere")
@@ -83,6 +86,7 @@ func TestOpenUnwritable(t *testing.T) {
 }
 
 func TestOneProcessAtATime(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, ".bucketocr", "lock"), strings.Repeat("9", 15), time.Time{}) // of a dead process
 	w := open(t, dir)
@@ -95,6 +99,7 @@ func TestOneProcessAtATime(t *testing.T) {
 
 // A moved directory is the same bucket: its documents and what is finished stay found.
 func TestMovedFolderKeepsItsBucket(t *testing.T) {
+	t.Parallel()
 	parent := t.TempDir()
 	before, after := filepath.Join(parent, "before"), filepath.Join(parent, "after")
 	w := open(t, before)

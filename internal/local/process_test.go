@@ -110,6 +110,7 @@ func watchUntilEnd(dir string) error {
 }
 
 func TestLockOfAnotherProcess(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	c := startChild(t, "hold", dir)
 	c.until("holds")
@@ -127,8 +128,9 @@ func TestLockOfAnotherProcess(t *testing.T) {
 	open(t, dir)
 }
 
-// What a killed process had committed stands, with its pages; its lock and its leases do not.
+// What a killed process had committed is there, with its pages; its lock and its leases do not.
 func TestKilledWhileWriting(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for round := range 3 {
 		c := startChild(t, "write", dir)
@@ -171,6 +173,7 @@ func checkCommitted(t *testing.T, s *sqlite.Store, n int64) {
 
 // A process killed between the scan and the claim has its events told again, the same.
 func TestKilledBeforeDelivery(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"a", "b", "c"} {
 		writeFile(t, filepath.Join(dir, name), "x", long)

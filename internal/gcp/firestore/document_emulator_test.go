@@ -145,7 +145,7 @@ func TestMarkerDocument(t *testing.T) {
 	})
 }
 
-// checkDocument stores a change and compares the document with want, in which "server" stands for the server's time.
+// checkDocument stores a change and compares the document with want, in which "server" is the server's time.
 
 func checkDocument(t *testing.T, r *Store, change document.Change, want map[string]any) {
 	t.Helper()

@@ -65,7 +65,7 @@ func TestReadErrorsAreClassified(t *testing.T) {
 	}
 }
 
-// A list that breaks off is begun anew, and holds nothing twice.
+// A list that breaks off is begun again, and holds nothing twice.
 func TestBrokenListHoldsNothingTwice(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)

@@ -93,7 +93,7 @@ func TestRefusedCommitIsRepeated(t *testing.T) {
 	}
 }
 
-// Somebody overwrites what was applied before its answer is known to be lost: the state itself has to tell.
+// Another process overwrites what was applied before its answer is known to be lost: the state itself has to tell.
 func TestOverwrittenCommitIsDecidedByTheState(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)
@@ -139,7 +139,7 @@ func TestLateCommitIsAppliedOnce(t *testing.T) {
 	}
 }
 
-// awaitOther waits until another commit than the named one stands on the record.
+// awaitOther waits until another commit than the named one is on the record.
 func awaitOther(t *testing.T, r *Store, write string) {
 	t.Helper()
 	for {

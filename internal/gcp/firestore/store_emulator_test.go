@@ -55,7 +55,7 @@ func (c *calls) note(method string) {
 	c.seen = append(c.seen, method[len("/google.firestore.v1.Firestore/"):])
 }
 
-// take gives what was called since the last time.
+// take returns what was called since the last time.
 func (c *calls) take() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -49,7 +49,7 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// Firestore gives the host:port of a Firestore emulator: the one that FIRESTORE_EMULATOR_HOST names, else the Cloud SDK's,
+// Firestore returns the host:port of a Firestore emulator: the one that FIRESTORE_EMULATOR_HOST names, else the Cloud SDK's,
 // started at the first call. Where there is neither, the test is skipped, or fails if [RequireEnv] is 1.
 // Every test takes a [Project] of its own in it.
 func Firestore(tb testing.TB) (host string) {
@@ -108,7 +108,7 @@ exit $code`
 const startLimit = time.Minute
 
 // launch starts the emulator on a free port and waits until it answers. The jar is started without the gcloud command,
-// which leaves its child behind when it is stopped.
+// which leaves its child running when it is stopped.
 func launch(jar, class string) (host string, stop func(), err error) {
 	port, err := freePort()
 	if err != nil {

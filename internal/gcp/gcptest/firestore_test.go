@@ -16,7 +16,7 @@ const roleEnv = "GCPTEST_ROLE"
 
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
 
-// play runs one test of this binary in a process of its own and gives its output as it comes.
+// play runs one test of this binary in a process of its own and returns its output as it comes.
 func play(t *testing.T, test string, env ...string) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+test+"$", "-test.v")
@@ -75,7 +75,7 @@ func TestEmulatorIsNotLeftBehind(t *testing.T) {
 	}
 }
 
-// awaitGone waits until nobody listens at host.
+// awaitGone waits until nothing listens at host.
 func awaitGone(t *testing.T, host string) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// PubSub gives the host:port of the Cloud SDK's Pub/Sub emulator, started at the first call. Where there is none, the test
+// PubSub returns the host:port of the Cloud SDK's Pub/Sub emulator, started at the first call. Where there is none, the test
 // is skipped, or fails if [RequireEnv] is 1.
 func PubSub(tb testing.TB) (host string) {
 	tb.Helper()

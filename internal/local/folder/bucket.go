@@ -69,7 +69,7 @@ func (b *Bucket) Close() error { return b.root.Close() }
 // Name returns the bucket's name; see the package's comment.
 func (b *Bucket) Name() string { return b.name }
 
-// Open is [document.Objects].Open. The file must be in the state that the generation stands for, both when it is opened
+// Open is [document.Objects].Open. The file must be in the state that is that generation, both when it is opened
 // ([document.ErrObjectGone]) and when its last byte is read ([document.ErrStorageUnavailable]: what was read may be a
 // mixture). A file that is replaced or removed while it is read is read to its end as it was.
 func (b *Bucket) Open(ctx context.Context, o document.Object) (document.Content, error) {
@@ -124,10 +124,7 @@ func (b *Bucket) find(name string) state {
 	return b.known[name]
 }
 
+// object returns the object that a state of a name is.
 func (b *Bucket) object(name string, s state) document.Object {
 	return document.Object{Bucket: b.name, Name: name, Generation: s.Generation}
-}
-
-func attributes(name string, f sqlite.File) document.Attributes {
-	return document.Attributes{ContentType: ContentType(name), Size: f.Size}
 }

@@ -23,7 +23,7 @@ func openFile(ctx context.Context, root *os.Root, dir Dir, o document.Object, no
 	if err != nil {
 		return document.Content{}, storageError(o.Name, err)
 	}
-	c := &content{ctx: ctx, file: file, want: noticed.stamp(), left: noticed.Size}
+	c := &content{ctx: ctx, file: file, want: noticed.fileStamp(), left: noticed.Size}
 	if err := c.unchanged(); err != nil {
 		file.Close()
 		return document.Content{}, gone(o.Name)

@@ -42,6 +42,7 @@ func noticed(t *testing.T, w *opened, name, content string) document.Object {
 }
 
 func TestContentIsAReader(t *testing.T) {
+	t.Parallel()
 	for _, content := range []string{"", "x", strings.Repeat("0123456789", 5000)} {
 		w := openBucket(t, t.TempDir())
 		c, err := w.Open(t.Context(), noticed(t, w, "a", content))
@@ -57,8 +58,9 @@ func TestContentIsAReader(t *testing.T) {
 	}
 }
 
-// Between the opening and the last byte of a file somebody works on it.
+// Between the opening and the last byte of a file another program works on it.
 func TestContentChanges(t *testing.T) {
+	t.Parallel()
 	const content = "0123456789"
 	for _, test := range []struct {
 		name string
@@ -107,6 +109,7 @@ func TestContentChanges(t *testing.T) {
 }
 
 func TestContentBoundByContext(t *testing.T) {
+	t.Parallel()
 	w := openBucket(t, t.TempDir())
 	o := noticed(t, w, "a", "0123456789")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -128,6 +131,7 @@ func TestContentBoundByContext(t *testing.T) {
 }
 
 func TestOpenExactGeneration(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
 	w := openBucket(t, dir)
@@ -171,6 +175,7 @@ func TestOpenExactGeneration(t *testing.T) {
 }
 
 func TestNamesThatLeadOut(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	inbox := filepath.Join(dir, "inbox")
 	writeFile(t, filepath.Join(dir, "secret"), "x", long)
@@ -191,6 +196,7 @@ func TestNamesThatLeadOut(t *testing.T) {
 
 // A known file is swapped for what is none, or for a way out, with the size and time that it had.
 func TestOpenSwapped(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path, outside := filepath.Join(dir, "inbox", "a"), filepath.Join(dir, "outside")
 	writeFile(t, outside, "12345", long)
@@ -211,6 +217,7 @@ func TestOpenSwapped(t *testing.T) {
 }
 
 func TestOpenForbidden(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := openBucket(t, dir)
 	o := noticed(t, w, "a", "x")
@@ -224,6 +231,7 @@ func TestOpenForbidden(t *testing.T) {
 }
 
 func TestContentTypes(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]string{
 		"a.png": "image/png", "a/b.c/D.JPeG": "image/jpeg", "x.tif": "image/tiff", "x.pdf": "application/pdf",
 		"README.md": "text/markdown", "a.png/b": unknownType, "scan": unknownType, "a.": unknownType, "a.xyz": unknownType,

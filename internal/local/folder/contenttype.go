@@ -53,7 +53,7 @@ var contentTypes = map[string]string{
 	".zip":  "application/zip",
 }
 
-// ContentType is the type that an object of this name declares.
+// ContentType returns the type that an object of this name declares.
 func ContentType(name string) string {
 	if t, ok := contentTypes[strings.ToLower(path.Ext(name))]; ok {
 		return t

@@ -15,6 +15,7 @@ import (
 )
 
 func TestUndelivered(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for i := range 4 {
 		writeFile(t, filepath.Join(dir, fmt.Sprint(i)), "x", long)
@@ -60,6 +61,7 @@ func TestUndelivered(t *testing.T) {
 }
 
 func TestUndeliveredAndReplaced(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "a"), "x", long)
 	w := openBucket(t, dir)
@@ -76,6 +78,7 @@ func TestUndeliveredAndReplaced(t *testing.T) {
 }
 
 func TestLiving(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := openBucket(t, dir)
 	for _, name := range []string{"b", "a", "sub/c"} {
@@ -95,6 +98,7 @@ func TestLiving(t *testing.T) {
 }
 
 func TestGenerations(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	var s state
 	for _, test := range []struct{ mtime, want int64 }{
@@ -109,6 +113,7 @@ func TestGenerations(t *testing.T) {
 }
 
 func TestScanFails(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "inbox")
 	writeFile(t, filepath.Join(dir, "a"), "x", long)
 	w := openBucket(t, dir)
@@ -139,6 +144,7 @@ func TestScanFails(t *testing.T) {
 }
 
 func TestScanStoreFails(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := openBucket(t, dir)
 	writeFile(t, filepath.Join(dir, "a"), "x", long)
@@ -164,6 +170,7 @@ func TestScanStoreFails(t *testing.T) {
 }
 
 func TestScanConcurrently(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := openBucket(t, dir)
 	const files = 40

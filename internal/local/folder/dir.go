@@ -50,8 +50,8 @@ func (d Dir) Make() error {
 	return nil
 }
 
-func (d Dir) ours() string { return filepath.Join(string(d), ours) }
-func (d Dir) lock() string { return filepath.Join(string(d), ours, "lock") }
+func (d Dir) ours() string     { return filepath.Join(string(d), ours) }
+func (d Dir) lockFile() string { return filepath.Join(string(d), ours, "lock") }
 
 // Database returns the path of the database.
 func (d Dir) Database() string { return filepath.Join(string(d), ours, "records.db") }

@@ -25,6 +25,6 @@
 // # Files of the package
 //
 // bucket.go, view.go (the two views of the bucket), scan.go (what has changed), put.go (a file is added), text.go (the texts
-// of finished objects), walk.go (what is in the directory, and what is an object), content.go (bytes of one state),
+// of finished objects), content.go (bytes of one state), walk.go (what is in the directory, and what is an object),
 // state.go (states and generations), contenttype.go, lock.go, dir.go (the layout).
 package folder

@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// errHeld is what tryLock answers where another process holds the lock.
+// errHeld is the error of tryLock where another process holds the lock.
 var errHeld = errors.New("held by another process")
 
 // Lock is a directory taken for this process.
@@ -23,7 +23,7 @@ type Lock struct {
 // Lock takes the directory for this process. The lock is the operating system's: it ends with Close, at the latest with the
 // process, however that dies. The lock file stays, and tells who holds it.
 func (d Dir) Lock() (*Lock, error) {
-	file, err := os.OpenFile(d.lock(), os.O_RDWR|os.O_CREATE, 0o666)
+	file, err := os.OpenFile(d.lockFile(), os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("folder %s cannot be written: %w", d.ours(), err)
 	}
@@ -56,7 +56,7 @@ func (l *Lock) held() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", document.ErrStorageUnavailable, err)
 	}
-	there, err := os.Stat(l.dir.lock())
+	there, err := os.Stat(l.dir.lockFile())
 	if err != nil || !os.SameFile(mine, there) {
 		return fmt.Errorf("%w: %s was moved or removed while bucketocr up works in it",
 			document.ErrStorageUnavailable, l.dir.ours())
@@ -73,7 +73,7 @@ func sign(file *os.File) error {
 	return err
 }
 
-// holder says who holds the lock, or nothing in the moment before the holder has signed.
+// holder names the process that holds the lock, or returns nothing in the moment before the holder has signed.
 func holder(file *os.File) string {
 	text, _ := io.ReadAll(io.LimitReader(file, 20))
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))

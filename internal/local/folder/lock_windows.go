@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// tryLock locks one byte far behind the file's end: on Windows a locked range cannot be read, and the process id at the
+// tryLock locks one byte far beyond the file's end: on Windows a locked range cannot be read, and the process id at the
 // start should be.
 func tryLock(file *os.File) error {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY

@@ -9,8 +9,9 @@ import (
 	"testing/iotest"
 )
 
-// TestPut: a file appears whole, under its name and nowhere else, and takes nobody's place unasked.
-func TestPut(t *testing.T) {
+// TestPutFilesAppearWhole: a file appears whole, under its name and nowhere else, and replaces no other file unasked.
+func TestPutFilesAppearWhole(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	outside := t.TempDir()
 	w := openBucket(t, dir)
@@ -74,8 +75,9 @@ func checkPut(t *testing.T, w *opened, dir, outside string) {
 	}
 }
 
-// TestPutClaims: without links the name is taken first, and given back where nothing comes of it.
-func TestPutClaims(t *testing.T) {
+// TestPutClaimsItsName: without links the name is taken first, and given back where nothing comes of it.
+func TestPutClaimsItsName(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := openBucket(t, dir)
 	if err := w.moveTo(incoming+"nothing", "a.png"); err == nil {

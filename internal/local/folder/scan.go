@@ -19,12 +19,12 @@ const settled = 2 * time.Second
 
 // Changes is what one Scan has found.
 type Changes struct {
-	// Events that were not delivered yet, in the order of their names. Each is returned once by a World; the caller keeps
+	// Events that were not delivered yet, in the order of their names. Each is returned once by a Bucket; the caller keeps
 	// it until it says Delivered or Again.
 	Events []document.Event
 	// Pending is how many new or changed files wait until they are stable. Their events come with a later Scan.
 	Pending int
-	// Passed lists what is no object, each once by a World.
+	// Passed lists what is no object, each once by a Bucket.
 	Passed []Passed
 }
 
@@ -142,7 +142,7 @@ func (b *Bucket) untold(passed []Passed) []Passed {
 	return news
 }
 
-// Delivered says that the event is taken over: its record stands, or it needs none. Until then the event comes again at
+// Delivered says that the event is taken over: its record is written, or it needs none. Until then the event comes again at
 // the next start. It may be repeated; of an event that a newer one of the same name has followed it says nothing.
 func (b *Bucket) Delivered(ctx context.Context, ev document.Event) error {
 	b.mu.Lock()

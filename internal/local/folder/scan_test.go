@@ -70,6 +70,7 @@ func short(events []document.Event) string {
 }
 
 func TestScan(t *testing.T) {
+	t.Parallel()
 	type step struct {
 		do      func(dir string)
 		want    string // events of the next scan
@@ -169,6 +170,7 @@ func checkEvents(t *testing.T, w *opened, events []document.Event, generations m
 }
 
 func TestEventFields(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := openBucket(t, dir)
 	writeFile(t, filepath.Join(dir, "sub", "Scan 1.JPG"), "12345", long)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 )
 
@@ -19,10 +20,10 @@ type state struct {
 	handed bool // this process's Scan has returned the event; not stored
 }
 
-func (s state) stamp() stamp { return stamp{s.Modified, s.Size} }
+func (s state) fileStamp() stamp { return stamp{s.Modified, s.Size} }
 
 // is reports whether a file of stamp f is in the noticed state.
-func (s state) is(f stamp) bool { return !s.Gone && s.stamp() == f }
+func (s state) is(f stamp) bool { return !s.Gone && s.fileStamp() == f }
 
 // maxFromTime is the greatest generation that a file's time can bring about: the counting beyond it never ends.
 const maxFromTime = math.MaxInt64 - 1<<40
@@ -39,4 +40,8 @@ func (s state) end(now time.Time) state {
 	return state{File: sqlite.File{
 		Generation: s.Generation, Modified: s.Modified, Size: s.Size, Noticed: sqlite.Nanos(now), Gone: true,
 	}}
+}
+
+func attributes(name string, f sqlite.File) document.Attributes {
+	return document.Attributes{ContentType: ContentType(name), Size: f.Size}
 }

@@ -36,6 +36,7 @@ func wantFile(t *testing.T, path, want string) {
 }
 
 func TestWriteText(t *testing.T) {
+	t.Parallel()
 	w := openBucket(t, t.TempDir())
 	for name, want := range map[string]string{
 		"a.png": "a.png.md", "sub/deep er/ü 1.jpg": "sub/deep er/ü 1.jpg.md", "100% #?.png": "100% #?.png.md",
@@ -55,6 +56,7 @@ func TestWriteText(t *testing.T) {
 }
 
 func TestWriteTextOfPages(t *testing.T) {
+	t.Parallel()
 	w := openBucket(t, t.TempDir())
 	r := finished(w, "book.pdf", "")
 	r.TextInPages, r.Pages = true, 3
@@ -88,6 +90,7 @@ func putRecord(t testing.TB, w *opened, r document.Record, pages ...document.Pag
 
 // A record that has no text has no file, and no empty folders are left of one.
 func TestTextEndsWithItsRecord(t *testing.T) {
+	t.Parallel()
 	for _, status := range []document.Status{document.StatusProcessing, document.StatusRetrying, document.StatusFailed, document.StatusDeleted} {
 		w := openBucket(t, t.TempDir())
 		a, b := finished(w, "x/y/a", "A"), finished(w, "x/b", "B")
@@ -113,6 +116,7 @@ func TestTextEndsWithItsRecord(t *testing.T) {
 
 // A text that is right already is not written again: a restart tells every finished record.
 func TestTextUntouched(t *testing.T) {
+	t.Parallel()
 	w := openBucket(t, t.TempDir())
 	at := writeText(t, w, finished(w, "a", "text"))
 	if err := os.Chtimes(at, long, long); err != nil {
@@ -128,6 +132,7 @@ func TestTextUntouched(t *testing.T) {
 
 // Whatever a killed process was writing is gone with the next start, and nothing else.
 func TestHalfWrittenTexts(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := openBucket(t, dir)
 	at := writeText(t, w, finished(w, "a", "text"))
@@ -142,6 +147,7 @@ func TestHalfWrittenTexts(t *testing.T) {
 }
 
 func TestTextCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	w := openBucket(t, t.TempDir())
 	writeFile(t, filepath.Join(w.textPath("a"), "in the way"), "x", time.Time{})
 	_, err := w.WriteText(t.Context(), w.records, finished(w, "a", "text"))
@@ -163,6 +169,7 @@ func TestTextCannotBeWritten(t *testing.T) {
 
 // Names that get into one another's way elsewhere do not here, in any order of writing.
 func TestTextCollisions(t *testing.T) {
+	t.Parallel()
 	names := []string{
 		"a", "a.md", "a.md/b", "a.md.md", "a.md/b.md/c", "a.md~/b", "a.md~", "a.md~~/b", "A.MD/c", "a.Md~/c", ".md/x", "a/b", "a/b.md/c",
 		strings.Repeat("n", 252), strings.Repeat("n", 253), strings.Repeat("n", 255), strings.Repeat("m", 254) + "/x",

@@ -28,7 +28,7 @@ type survey struct {
 	blind  []string // names that could not be looked at: what is there, or below, is not known
 }
 
-// sees tells whether a name that is not among the files has really vanished.
+// sees reports whether a name that is not among the files has really vanished.
 func (s *survey) sees(name string) bool {
 	for _, b := range s.blind {
 		if name == b || strings.HasPrefix(name, b+"/") {

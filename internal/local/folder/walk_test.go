@@ -10,6 +10,7 @@ import (
 )
 
 func TestOddNames(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := openBucket(t, dir)
 	names := []string{" ", "-rf", "%d %s %", "#1?.png", "a b.png", "é.png", "日本語/頁 1.png", "'; DROP TABLE objects; --", "~", "$HOME"}
@@ -36,6 +37,7 @@ func TestOddNames(t *testing.T) {
 }
 
 func TestPassedOver(t *testing.T) {
+	t.Parallel()
 	dir, outside := t.TempDir(), t.TempDir()
 	writeFile(t, filepath.Join(outside, "secret.png"), "x", long)
 	writeFile(t, filepath.Join(dir, "sub", "real.png"), "xx", long)
@@ -77,6 +79,7 @@ func TestPassedOver(t *testing.T) {
 }
 
 func TestPassedOverSpecial(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := openBucket(t, dir)
 	if err := os.WriteFile(filepath.Join(dir, "bad\xff.png"), nil, 0o666); err != nil {
@@ -90,6 +93,7 @@ func TestPassedOverSpecial(t *testing.T) {
 }
 
 func TestBlind(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := openBucket(t, dir)
 	writeFile(t, filepath.Join(dir, "sub", "a"), "x", long)

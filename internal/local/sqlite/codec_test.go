@@ -10,6 +10,7 @@ import (
 )
 
 func TestReopenKeepsEveryField(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir)
 	var r document.Record
@@ -88,6 +89,7 @@ func inUTC(v reflect.Value) {
 }
 
 func TestStoredNames(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir())
 	r := retrying(s, "a.png")
 	r.Lease = &document.Lease{ID: "L"}

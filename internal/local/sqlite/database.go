@@ -127,7 +127,7 @@ func bucketOf(ctx context.Context, db *sql.DB) (bucket string, err error) {
 	return bucket, err
 }
 
-// identify refuses a database that is not ours, and tells whether it is still empty.
+// identify refuses a database that is not ours, and reports whether it is still empty.
 func identify(ctx context.Context, db *sql.DB) (fresh bool, err error) {
 	var application, version, tables int
 	err = db.QueryRowContext(ctx, `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestErrorClasses(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir())
 	update := func(s *Store, r document.Record) error {
 		_, err := document.Update(t.Context(), s, "id", document.Unread(), func(*document.Record) (*document.Change, error) {
@@ -46,6 +47,7 @@ func TestErrorClasses(t *testing.T) {
 }
 
 func TestEndedContextIsTheReason(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := classify(ctx, errors.New("interrupted (9)")); err != context.Canceled {
@@ -57,6 +59,7 @@ func TestEndedContextIsTheReason(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir())
 	var journal, synchronous, timeout string
 	err := s.write.QueryRow("SELECT journal_mode, synchronous, timeout FROM pragma_journal_mode, pragma_synchronous, pragma_busy_timeout").
@@ -67,6 +70,7 @@ func TestSettings(t *testing.T) {
 }
 
 func TestOpenDamaged(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		spoil func(t *testing.T, s *Store, path string)
@@ -122,6 +126,7 @@ func TestOpenDamaged(t *testing.T) {
 }
 
 func TestDamageUnderWay(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir)
 	for i := range 200 {

@@ -14,7 +14,8 @@ import (
 )
 
 // Store is the records of one bucket: a [document.Store], [document.Watcher] and [document.Lister], and in the same
-// database the [Files]. All methods may be called concurrently. Times are kept to the nanosecond and come back in UTC; empty slices and maps come back nil.
+// database the [Files]. All methods may be called concurrently. Times are kept to the nanosecond and come back in UTC; empty
+// slices and maps come back nil.
 //
 // Errors are as [document.Store] says: [document.ErrStoreUnavailable] where the disk is full or fails or the store is
 // closed, [document.ErrStoreMisconfigured] where the database is damaged or may not be written,
@@ -301,7 +302,7 @@ type page struct {
 	doc        string
 }
 
-// stamped makes the record of the change as it will be stored.
+// stamped returns the record of the change as it will be stored.
 func stamped(c *document.Change, now time.Time) *document.Record {
 	r := *c.Record
 	r.Updated = now

@@ -63,14 +63,16 @@ func retrying(s *Store, name string) document.Record {
 }
 
 func TestRecords(t *testing.T) {
+	t.Parallel()
 	documenttest.Records(t, func(t *testing.T) document.Store { return open(t, t.TempDir()) })
 }
 
-// Somebody else commits between the reading and the commit: the function sees it and nothing of it is lost.
+// Another process commits between the reading and the commit: the function sees it and nothing of it is lost.
 func TestConflict(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir())
 	id := document.Object{Bucket: s.Bucket(), Name: "a"}.ID()
-	for _, stands := range []bool{false, true} { // first it is made by somebody else, then it is changed
+	for _, kept := range []bool{false, true} { // first another makes it, then it changes it
 		var seen []bool
 		got, err := document.Update(t.Context(), s, id, document.Unread(), func(old *document.Record) (*document.Change, error) {
 			seen = append(seen, old != nil)
@@ -86,7 +88,7 @@ func TestConflict(t *testing.T) {
 			next.Faults++
 			return &document.Change{Record: &next}, nil
 		})
-		if want := []bool{stands, true}; err != nil || !reflect.DeepEqual(seen, want) {
+		if want := []bool{kept, true}; err != nil || !reflect.DeepEqual(seen, want) {
 			t.Fatalf("the function saw a record %v, %v; want %v", seen, err, want)
 		}
 		if got.Faults != got.Doubts || !reflect.DeepEqual(got, get(t, s, "a")) {
@@ -97,10 +99,11 @@ func TestConflict(t *testing.T) {
 
 // A commit whose answer is lost is not made twice; one that was not made is reported.
 func TestLostAnswer(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		commit func(*sql.Tx) error
-		stands bool
+		kept   bool
 		doubts int // written by another process at that moment
 		calls  int // of the function
 	}{
@@ -125,12 +128,12 @@ func TestLostAnswer(t *testing.T) {
 				next.Faults++
 				return &document.Change{Record: &next}, nil
 			})
-			stands := get(t, s, "a")
-			if test.stands && (err != nil || !reflect.DeepEqual(got, stands) || stands.Faults != 1) {
-				t.Errorf("Update = %+v, %v; there stands %+v", got, err, stands)
+			kept := get(t, s, "a")
+			if test.kept && (err != nil || !reflect.DeepEqual(got, kept) || kept.Faults != 1) {
+				t.Errorf("Update = %+v, %v; the record is %+v", got, err, kept)
 			}
-			if !test.stands && (!errors.Is(err, document.ErrStoreUnavailable) || stands.Faults != 0 || stands.Doubts != test.doubts) {
-				t.Errorf("Update: %v; there stands %+v", err, stands)
+			if !test.kept && (!errors.Is(err, document.ErrStoreUnavailable) || kept.Faults != 0 || kept.Doubts != test.doubts) {
+				t.Errorf("Update: %v; the record is %+v", err, kept)
 			}
 			if calls != test.calls {
 				t.Errorf("computed %d times, want %d", calls, test.calls)
@@ -140,6 +143,7 @@ func TestLostAnswer(t *testing.T) {
 }
 
 func TestDueBeyondTime(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir())
 	r := retrying(s, "never")
 	r.Due = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -162,6 +166,7 @@ func TestDueBeyondTime(t *testing.T) {
 
 // Watch reads in batches; more records than one of them all come, once, in the order of their commits.
 func TestWatchManyBatches(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir())
 	const n = 3*watchBatch + 1
 	for i := range n {
@@ -187,6 +192,7 @@ func TestWatchManyBatches(t *testing.T) {
 }
 
 func TestWatchEndsWithTheStore(t *testing.T) {
+	t.Parallel()
 	s := open(t, t.TempDir())
 	put(t, s, retrying(s, "a"))
 	err := s.Watch(t.Context(), func(string, *document.Record) error { return s.Close() })
@@ -196,6 +202,7 @@ func TestWatchEndsWithTheStore(t *testing.T) {
 }
 
 func TestExpiredLeasesAreDueAtOnce(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir)
 	held := retrying(s, "held")
@@ -220,7 +227,7 @@ func TestExpiredLeasesAreDueAtOnce(t *testing.T) {
 		t.Errorf("the sweep must find the dead attempt as it was, found %+v", got.Record)
 	}
 	if again := get(t, s, "other"); again.Version != other.Version {
-		t.Error("a record that nobody held was touched")
+		t.Error("a record without a lease was touched")
 	}
 	if due, err := s.Due(t.Context(), now, 9); len(due) != 2 || err != nil {
 		t.Errorf("%d records due, %v; want 2", len(due), err)
