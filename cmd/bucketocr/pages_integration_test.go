@@ -1,4 +1,4 @@
-//go:build !race
+//go:build integration
 
 // The PDF engine takes minutes to compile under the race detector; what runs beside it there is tested in internal/worker.
 

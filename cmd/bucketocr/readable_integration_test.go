@@ -1,4 +1,4 @@
-//go:build !race
+//go:build integration
 
 // The processes that it starts are not under the race detector in any case.
 

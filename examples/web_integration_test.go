@@ -1,3 +1,5 @@
+//go:build integration
+
 package examples
 
 import (
@@ -23,11 +25,7 @@ type sheet struct {
 // TestListenerWeb runs the example in a real browser, and leaves the page in between.
 func TestListenerWeb(t *testing.T) {
 	if _, err := os.Stat("listener-web/node_modules/firebase"); err != nil {
-		const reason = "NO FIREBASE SDK, SO THIS IS NOT TESTED: run `npm ci --prefix examples/listener-web`."
-		if os.Getenv(browsertest.RequireEnv) == "1" {
-			t.Fatal(reason)
-		}
-		t.Skip(reason)
+		t.Fatal("no Firebase SDK: run `npm ci --prefix examples/listener-web`")
 	}
 	tab := browsertest.New(t, 800, 600)
 	s := newStage(t)

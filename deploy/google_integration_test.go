@@ -1,3 +1,5 @@
+//go:build integration
+
 package deploytest
 
 import (
@@ -13,9 +15,6 @@ import (
 	"sync"
 	"testing"
 )
-
-// object is a JSON object.
-type object = map[string]any
 
 // google stands in for Google's APIs on loopback and keeps state, so that the real gcloud can work against it: a thing is
 // there after it was made, making it twice is refused, and what nobody foresaw fails the test.
@@ -41,13 +40,6 @@ func (c change) String() string {
 	body, _ := json.Marshal(c.body) // of what JSON was decoded to
 	return c.method + " " + c.path + " " + string(body)
 }
-
-const (
-	project = "my-project"
-	number  = "123456789012"
-	region  = "europe-west4"
-	bucket  = "my-scans"
-)
 
 func newGoogle(t *testing.T) *google {
 	g := &google{cut: -1, uploads: map[string][]byte{}, things: map[string]object{

@@ -1,4 +1,4 @@
-//go:build !race
+//go:build nightly
 
 // The model has one goroutine; under the race detector it would only be ten times as slow.
 
