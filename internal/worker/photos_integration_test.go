@@ -1,3 +1,5 @@
+//go:build integration
+
 package worker_test
 
 import (
@@ -33,9 +35,6 @@ func bigPhoto(t *testing.T) []byte {
 
 // TestLargePhotosAtOnce: sixteen deliveries of 50 megapixels in an instance of 512 MiB. They wait their turn and finish.
 func TestLargePhotosAtOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("sixteen times 50 megapixels")
-	}
 	const instance = 512 << 20
 	pagetest.Capped(t, instance, func() { deliverPhotos(t, 16, instance/2) }, func() {})
 }
