@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,8 +59,15 @@ func TestCallsOfEachDelivery(t *testing.T) {
 					c.prepare(w, ev)
 				}
 				calls, applied := map[string]int{}, w.records.Commits
-				w.records.Before = func(_ context.Context, op, _ string) error { calls[op]++; return nil }
-				w.bucket.Before = func(_ context.Context, op string, _ document.Object) error { calls[op]++; return nil }
+				var mu sync.Mutex
+				count := func(op string) error {
+					mu.Lock()
+					defer mu.Unlock()
+					calls[op]++
+					return nil
+				}
+				w.records.Before = func(_ context.Context, op, _ string) error { return count(op) }
+				w.bucket.Before = func(_ context.Context, op string, _ document.Object) error { return count(op) }
 				w.worker().Process(t.Context(), ev)
 				applied = w.records.Commits - applied
 				calls["commit"], calls["refused"] = applied, calls["commit"]-applied
