@@ -10,11 +10,13 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"github.com/bucketocr/bucketocr/internal/app"
+	"github.com/bucketocr/bucketocr/internal/page"
 )
 
-// The generated main program knows nothing of the function's configuration and shutdown, so both begin here, on Cloud Run
-// alone: tests register a handler of their own.
+// The generated main program is not ours, so what a program's own main does begins here: serving as decoder where the function
+// has started itself again to be one, and configuration and shutdown on Cloud Run. Tests register a handler of their own.
 func init() {
+	page.ServeIfDecoder()
 	if os.Getenv("K_SERVICE") == "" {
 		return
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
 // asMain makes the test binary what the buildpack generates: a program that imports the package and starts the framework.
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestFramework: under the functions framework an event becomes a document, and neither nonsense nor a panic ends the process.
+// TestFramework: under the functions framework events become documents, and neither nonsense nor a panic ends the process.
 func TestFramework(t *testing.T) {
 	var panics atomic.Bool
 	c, log := apptest.New(t, apptest.Options{}), &apptest.Log{}
@@ -63,6 +64,8 @@ func TestFramework(t *testing.T) {
 	panics.Store(false)
 	check("binary mode", apptest.Request(t, t.Context(), url, binary), 200, "done")
 	check("structured mode", apptest.Structured(t, url, string(body)), 200, "done")
+	book := c.Put("book.pdf", pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("Drawn by another process.")}))
+	check("a format that a decoder process reads", apptest.Request(t, t.Context(), url, c.Encode(book)), 200, "done")
 }
 
 // TestCloudRun: there the package itself reads the configuration, registers the function and ends at SIGTERM. What

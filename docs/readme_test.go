@@ -3,15 +3,11 @@ package docs_test
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -92,33 +88,6 @@ func files(t *testing.T, folder string) []string {
 	return found
 }
 
-// constants returns the string constants below a folder whose names begin with prefix.
-func constants(t *testing.T, folder, prefix string) []string {
-	t.Helper()
-	var values []string
-	for _, file := range files(t, folder) {
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(f, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
-				return true
-			}
-			if lit, ok := spec.Values[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
-				s, _ := strconv.Unquote(lit.Value)
-				values = append(values, s)
-			}
-			return true
-		})
-	}
-	if len(values) == 0 {
-		t.Fatalf("%s has no constants %s*", folder, prefix)
-	}
-	return values
-}
-
 // names returns a name of each row of a table.
 func names[Row any, Name ~string](rows []Row, name func(Row) Name) []string {
 	all := make([]string, len(rows))
@@ -171,7 +140,7 @@ func TestReadmeTelemetry(t *testing.T) {
 	same(t, "metrics", readme, code)
 
 	var spans []string
-	for _, m := range regexp.MustCompile(`(?:tracer\.Start|\.part)\(ctx, "([^"]+)"`).FindAllStringSubmatch(source(t, "internal/worker"), -1) {
+	for _, m := range regexp.MustCompile(`(?:tracer\.Start|\.startPart)\(ctx, "([^"]+)"`).FindAllStringSubmatch(source(t, "internal/worker"), -1) {
 		spans = append(spans, m[1])
 	}
 	same(t, "spans", firstCells(tableBelow(t, "| span |")), spans)

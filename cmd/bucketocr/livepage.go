@@ -14,7 +14,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/internal/local/folder"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
@@ -81,7 +81,7 @@ func (p *livePage) close() {
 
 // folderUpload puts files into the folder of a local run, if the filter takes them: else nothing would become of them.
 type folderUpload struct {
-	bucket *local.World
+	bucket *folder.Bucket
 	filter event.Filter
 }
 
@@ -96,16 +96,16 @@ var notTaken = map[string]string{
 
 // Put is [ui.Uploader].
 func (f folderUpload) Put(ctx context.Context, name string, content io.Reader, replace bool) error {
-	ev := document.Event{Kind: document.KindFinalized, Object: document.Object{Bucket: f.bucket.Bucket(), Name: name}}
-	ev.ContentType = local.ContentType(name)
+	ev := document.Event{Kind: document.KindFinalized, Object: document.Object{Bucket: f.bucket.Name(), Name: name}}
+	ev.ContentType = folder.ContentType(name)
 	if reason, skip := f.filter.Skip(ev); skip {
 		return ui.NotTaken(notTaken[reason])
 	}
 	err := f.bucket.Put(ctx, name, content, replace)
 	switch {
-	case errors.Is(err, local.ErrExists):
+	case errors.Is(err, folder.ErrExists):
 		return ui.ErrExists
-	case errors.Is(err, local.ErrBadName):
+	case errors.Is(err, folder.ErrBadName):
 		return ui.NotTaken("A file in this folder cannot have this name.")
 	}
 	return err

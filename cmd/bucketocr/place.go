@@ -32,12 +32,12 @@ type bucket interface {
 
 // place is where a command finds documents and objects: Google Cloud as the environment says, or a folder.
 type place struct {
-	records store
-	objects bucket
-	bucket  string // the folder's; empty over Google Cloud, where there may be several
-	where   string // for people
-	door    string // of a running up; empty where there is none, and over Google Cloud
-	close   func() error
+	records  store
+	objects  bucket
+	bucket   string // the folder's; empty over Google Cloud, where there may be several
+	where    string // for people
+	endpoint string // of a running up; empty where there is none, and over Google Cloud
+	close    func() error
 }
 
 // placeText is the part about it of a command's help.
@@ -82,19 +82,19 @@ func cloudPlace(cfg config.Config) *place {
 }
 
 func localPlace(dir string) (*place, error) {
-	records, err := local.OpenRecords(dir)
+	records, objects, err := local.OpenBeside(dir)
 	if err != nil {
 		return nil, err
 	}
-	p := &place{records: records, objects: records, bucket: records.Bucket(), close: records.Close, where: "folder " + dir}
-	if door, err := os.ReadFile(doorFile(dir)); err == nil {
-		p.door = strings.TrimSpace(string(door))
+	p := &place{records: records, objects: objects, bucket: objects.Name(), close: records.Close, where: "folder " + dir}
+	if endpoint, err := os.ReadFile(endpointFile(dir)); err == nil {
+		p.endpoint = strings.TrimSpace(string(endpoint))
 	}
 	return p, nil
 }
 
-// doorFile is where a running up says at which address its door is.
-func doorFile(dir string) string { return filepath.Join(dir, ".bucketocr", "door") }
+// endpointFile is where a running up says at which address it takes events.
+func endpointFile(dir string) string { return filepath.Join(dir, ".bucketocr", "endpoint") }
 
 // firestoreRecords are the records that the settings name. The emulator needs no real project.
 func firestoreRecords(cfg config.Config) *firestore.Store {

@@ -38,11 +38,11 @@ func (s *screen) show(ctx context.Context, r *document.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id, state := r.Object().ID(), fmt.Sprintf("%s %d %d %d", r.Status, r.Generation, r.Attempt, r.PagesDone)
-	if r.Bucket != s.u.bucket.Bucket() || s.shown[id] == state {
+	if r.Bucket != s.u.bucket.Name() || s.shown[id] == state {
 		return nil
 	}
 	s.shown[id] = state
-	path, err := s.u.bucket.WriteTextFrom(ctx, s.u.records, r)
+	path, err := s.u.bucket.WriteText(ctx, s.u.records, r)
 	if err != nil {
 		fmt.Fprintf(s.u.sys.stderr, "bucketocr up: %v\n", err) // one text's trouble is not the others'
 	}
@@ -130,7 +130,7 @@ func (s *screen) summary(ctx context.Context) (int, error) {
 			fmt.Fprintf(out, "\n%s\n  failed%s\n", plain(r.Name), reason(r.Record))
 			continue
 		}
-		path, err := s.u.bucket.WriteTextFrom(ctx, s.u.records, r.Record)
+		path, err := s.u.bucket.WriteText(ctx, s.u.records, r.Record)
 		if err != nil {
 			failed++
 			fmt.Fprintf(out, "\n%s\n  read, but %v\n", plain(r.Name), err)

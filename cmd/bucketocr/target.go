@@ -50,10 +50,10 @@ func (t *target) address(sys system, p *place) (string, error) {
 		return t.to, nil
 	}
 	if p.bucket != "" { // a function in the cloud knows nothing of a folder, so FUNCTION_URL is not meant
-		if !answers(p.door) { // an up that was killed leaves its address behind
+		if !answers(p.endpoint) { // an up that was killed leaves its address behind
 			return "", errors.New("bucketocr up does not run in this folder: start it, or say --to URL")
 		}
-		return p.door, nil
+		return p.endpoint, nil
 	}
 	if address, _ := sys.lookup("FUNCTION_URL"); address != "" {
 		return address, nil

@@ -10,8 +10,8 @@ import (
 // TestTarget: with a folder FUNCTION_URL is not meant, since the function in the cloud has no such bucket, and the address of
 // an up that was killed is none.
 func TestTarget(t *testing.T) {
-	door := httptest.NewServer(http.NotFoundHandler())
-	defer door.Close()
+	function := httptest.NewServer(http.NotFoundHandler())
+	defer function.Close()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -26,10 +26,10 @@ func TestTarget(t *testing.T) {
 	}{
 		"cloud":                {"", place{}, "https://f.run.app"},
 		"cloud, by flag":       {"https://g.run.app", place{}, "https://g.run.app"},
-		"folder":               {"", place{bucket: "scans", door: door.URL}, door.URL},
-		"folder, by flag":      {"https://g.run.app", place{bucket: "scans", door: door.URL}, "https://g.run.app"},
+		"folder":               {"", place{bucket: "scans", endpoint: function.URL}, function.URL},
+		"folder, by flag":      {"https://g.run.app", place{bucket: "scans", endpoint: function.URL}, "https://g.run.app"},
 		"folder without up":    {"", place{bucket: "scans"}, ""},
-		"folder, up was ended": {"", place{bucket: "scans", door: dead}, ""},
+		"folder, up was ended": {"", place{bucket: "scans", endpoint: dead}, ""},
 	} {
 		got, err := (&target{to: c.to}).address(cloud, &c.p)
 		if got != c.want || (err != nil) != (c.want == "") {
@@ -38,7 +38,7 @@ func TestTarget(t *testing.T) {
 	}
 }
 
-// TestIDTokenStaysOffThisMachine: what listens at a port here is not known to be ours, and the door of up asks for no token.
+// TestIDTokenStaysOffThisMachine: what listens at a port here is not known to be ours, and up asks for no token.
 func TestIDTokenStaysOffThisMachine(t *testing.T) {
 	sys := system{lookup: func(name string) (string, bool) { return "secret", name == "ID_TOKEN" }}
 	for address, want := range map[string]bool{

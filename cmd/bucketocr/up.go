@@ -18,6 +18,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
 	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/internal/local/folder"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
 )
@@ -75,7 +76,8 @@ type upRun struct {
 	pageAt  string // where the live page shall be: see listenPage
 	pageOn  net.Listener
 	page    *livePage // nil where there is none
-	bucket  *local.World
+	local   *local.Directory
+	bucket  *folder.Bucket // local's
 	records records
 	handler *app.Handler
 	poster  *poster
@@ -103,11 +105,12 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 		return exitUsage, err
 	}
 	defer u.closePage()
-	u.bucket, err = local.Open(u.dir)
+	u.local, err = local.Open(u.dir)
 	if err != nil {
 		return exitFailed, err
 	}
-	defer func() { err = errors.Join(err, u.bucket.Close()) }()
+	u.bucket = u.local.Bucket
+	defer func() { err = errors.Join(err, u.local.Close()) }()
 	service, err := u.findOCR(ctx)
 	if ctx.Err() != nil {
 		return stoppedCode(ctx), nil
@@ -131,10 +134,10 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	if u.poster, err = newPoster(u.handler); err != nil {
 		return exitFailed, err
 	}
-	if err := os.WriteFile(doorFile(u.dir), []byte(u.poster.url+"\n"), 0o666); err != nil { // for backfill and retry --now
+	if err := os.WriteFile(endpointFile(u.dir), []byte(u.poster.url+"\n"), 0o666); err != nil { // for backfill and retry --now
 		return exitFailed, err
 	}
-	defer os.Remove(doorFile(u.dir))
+	defer os.Remove(endpointFile(u.dir))
 	u.startPage(ctx, cfg)
 	defer u.closePage() // before the folder is let go
 	u.introduce(cfg, service)
@@ -174,10 +177,11 @@ func (u *upRun) settings(service *ocrService) func(string) (string, bool) {
 
 // wire makes the handler over the folder and its records.
 func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
-	u.records = u.bucket.Store
+	u.records = u.local.Records
 	if cfg.FirestoreEmulatorHost != "" {
 		u.records = firestoreRecords(cfg)
 	}
+	u.screen = newScreen(u)
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
 	telemetry.LogProblems(u.log)
 	u.handler, err = app.New(cfg, app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
@@ -196,7 +200,7 @@ func (u *upRun) introduce(cfg config.Config, service *ocrService) {
 	if cfg.FirestoreEmulatorHost != "" {
 		store = whereRecords(cfg)
 	}
-	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\ndoor     %s\n",
+	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\nendpoint %s\n",
 		u.dir, store, filepath.Join(u.dir, ".bucketocr", "text"), filepath.Join(u.dir, ".bucketocr", "log.jsonl"),
 		service.describe(), u.poster.url)
 	if u.page != nil {

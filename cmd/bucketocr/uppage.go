@@ -51,7 +51,7 @@ func (u *upRun) closePage() {
 // watchFolder follows the records of this folder: Firestore's emulator may hold others.
 func (u *upRun) watchFolder(ctx context.Context, fn func(id string, r *document.Record) error) error {
 	return u.records.Watch(ctx, func(id string, r *document.Record) error {
-		if r.Bucket != u.bucket.Bucket() {
+		if r.Bucket != u.bucket.Name() {
 			return nil
 		}
 		return fn(id, r)

@@ -23,12 +23,11 @@ var errAllDone = errors.New("all is done")
 
 // work scans, delivers and sweeps until all is done (--once), until somebody stops it or until something breaks.
 func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
-	if n, err := u.bucket.Orphans(ctx); err != nil {
+	if n, err := u.local.Records.ExpireLeases(ctx); err != nil {
 		return exitFailed, err
 	} else if n > 0 {
 		fmt.Fprintf(u.sys.stdout, "%d left over from a run that was killed: taken up again\n", n)
 	}
-	u.screen = newScreen(u)
 	after := context.WithoutCancel(ctx)
 	watch, unwatch := context.WithCancel(after)
 	loops, run := errgroup.WithContext(ctx)

@@ -51,8 +51,11 @@ func run() (int, error) {
 		return 0, err
 	}
 	answer, err := io.ReadAll(conn)
-	if err != nil || len(answer) != 1 {
-		return 0, fmt.Errorf("no exit code: %v %v", answer, err)
+	if err != nil {
+		return 0, fmt.Errorf("no exit code: %w", err)
+	}
+	if len(answer) != 1 {
+		return 0, fmt.Errorf("no exit code: %v", answer)
 	}
 	return int(answer[0]), nil
 }

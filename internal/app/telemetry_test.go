@@ -228,7 +228,7 @@ func checkTree(t *testing.T, d delivery, spans []otlptest.Span) {
 	}
 }
 
-// checkTries checks that each request to the OCR service is a span, within the time of its page, whose span it carried.
+// checkTries checks that each request to the OCR service is a span, no longer than its page, whose span it carried.
 func checkTries(t *testing.T, d delivery, spans []otlptest.Span, requests []*ocrtest.Request) {
 	t.Helper()
 	var tries []string
@@ -241,8 +241,9 @@ func checkTries(t *testing.T, d delivery, spans []otlptest.Span, requests []*ocr
 		tries = append(tries, fmt.Sprint(s.Attributes["http.response.status_code"], " ", kind))
 		carried["00-"+s.Trace+"-"+s.Parent+"-01"]++
 		page := only(t, "page spans", spans, func(p otlptest.Span) bool { return p.ID == s.Parent })
-		if s.Start.Before(page.Start) || !s.End.After(s.Start) || s.End.After(page.End) {
-			t.Errorf("a try from %v to %v under a page from %v to %v", s.Start, s.End, page.Start, page.End)
+		// Durations are of a clock that nothing sets, the moments are not.
+		if took := s.End.Sub(s.Start); took <= 0 || took > page.End.Sub(page.Start) {
+			t.Errorf("a try of %v under a page of %v", took, page.End.Sub(page.Start))
 		}
 	}
 	for header, want := range carried {

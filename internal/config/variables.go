@@ -120,8 +120,8 @@ func (c *Config) platformSettings() []setting {
 // clientSettings are those that Google's clients read themselves. The last two are checked and otherwise left to them.
 func (c *Config) clientSettings() []setting {
 	return []setting{
-		{"STORAGE_EMULATOR_HOST", "", true, "Cloud Storage's stand-in, read by its client", address(&c.StorageEmulatorHost)},
-		{"FIRESTORE_EMULATOR_HOST", "", true, "Firestore's stand-in, read by its client", hostPort(&c.FirestoreEmulatorHost)},
+		{"STORAGE_EMULATOR_HOST", "", true, "address of a stand-in for Cloud Storage", address(&c.StorageEmulatorHost)},
+		{"FIRESTORE_EMULATOR_HOST", "", true, "address of Firestore's emulator", hostPort(&c.FirestoreEmulatorHost)},
 		{"GCE_METADATA_HOST", "", true, "the metadata server's stand-in, read by Google's clients",
 			hostPort(new(string))},
 		{"GOOGLE_APPLICATION_CREDENTIALS", "", true, "credentials file, read by Google's clients",

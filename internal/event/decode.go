@@ -23,7 +23,7 @@ const (
 	TypeArchived  = "google.cloud.storage.object.v1.archived"
 )
 
-// TypeSweep is the type of the event that asks for a sweep (see [Sweep]). It speaks of no object: the door looks for it
+// TypeSweep is the type of the event that asks for a sweep (see [Sweep]). It is about no object: the handler looks for it
 // before it calls Decode, to which it is of another type.
 const TypeSweep = "bucketocr.sweep"
 

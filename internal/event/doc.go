@@ -1,4 +1,4 @@
-// Package event is the letterbox: what Cloud Storage says about an object, as a CloudEvent, becomes a [document.Event]
-// ([Decode]), and back ([Encode]), so that a local bucket speaks to the function as the real one does. [Filter] says which
-// of the events are none of ours. No network, no clock, no state: everything here may be called at once from anywhere.
+// Package event is the codec between what Cloud Storage says about an object, as a CloudEvent, and a [document.Event]:
+// [Decode], and [Encode] for a local bucket, which speaks to the function as the real one does. [Filter] says which events to
+// ignore. There is no network, clock or state here: everything may be called concurrently.
 package event

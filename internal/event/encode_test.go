@@ -53,7 +53,7 @@ func TestEncodeGolden(t *testing.T) {
 	}
 }
 
-// post sends an event over HTTP as the local bucket does, and returns what the door's decoder makes of it.
+// post sends an event over HTTP as the local bucket does, and returns what the SDK's decoder makes of it.
 func post(t *testing.T, ce cloudevents.Event) cloudevents.Event {
 	t.Helper()
 	var got *cloudevents.Event

@@ -31,7 +31,7 @@ func received(typ, contentType, data string) cloudevents.Event {
 	return ce
 }
 
-// golden reads testdata/finalized.http, the example of the contract, as the door does.
+// golden reads testdata/finalized.http, the example of the contract, as the handler does.
 func golden(t testing.TB) cloudevents.Event {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/finalized.http")

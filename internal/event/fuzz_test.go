@@ -36,7 +36,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		checkPromises(t, ev)
 		if ev.ID == "" {
-			ev.ID = "x" // the door refuses such an event before
+			ev.ID = "x" // the handler refuses such an event before
 		}
 		back, err := Encode(ev)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// credentialsError says that there are no credentials, or none that can be used.
+// CredentialsError says that there are no credentials, or none that can be used.
 type CredentialsError struct{ Err error }
 
 func (e *CredentialsError) Error() string { return e.Err.Error() }
@@ -22,7 +22,7 @@ func (e *CredentialsError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
-// refusedCredentials reports whether err says that there is no access token until an operator acts.
+// CredentialsRefused reports whether err says that there is no access token until an operator acts.
 func CredentialsRefused(err error) bool {
 	if e, ok := errors.AsType[*auth.Error](err); ok && e.Response != nil {
 		return e.Response.StatusCode/100 == 4 && e.Response.StatusCode != http.StatusTooManyRequests
@@ -40,7 +40,7 @@ func CredentialsRefused(err error) bool {
 // maxCause bounds, in bytes, what is kept of another program's words.
 const maxCause = 200
 
-// cause returns an error's first line, short and valid UTF-8: whole bodies of answers belong in no log.
+// Cause returns an error's first line, short and valid UTF-8: whole bodies of answers belong in no log.
 func Cause(err error) string {
 	text := err.Error()
 	if e, ok := errors.AsType[*url.Error](err); ok {

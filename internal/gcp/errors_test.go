@@ -9,6 +9,7 @@ import (
 )
 
 func TestCause(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"one line": "one line", "  first\nsecond": "first", "bad \xff": "bad \ufffd",
 		strings.Repeat("x", 199) + "ü": strings.Repeat("x", 199),

@@ -9,9 +9,10 @@ import (
 // dialLimit bounds the making of a client, which reads credentials and may ask the metadata server.
 const dialLimit = 30 * time.Second
 
-// lazy makes a value at its first use. One goroutine makes it, for all who wait; an error is theirs alone, and the next
-// caller has it made anew.
+// Lazy makes a value at its first use. One goroutine makes it for all callers that wait; an error is theirs alone, and the
+// next caller has it made again. It may be used concurrently.
 type Lazy[T any] struct {
+	// Make makes the value, within half a minute. It is set before the first use.
 	Make func(ctx context.Context) (T, error)
 
 	mu      sync.Mutex
@@ -27,7 +28,7 @@ type making[T any] struct {
 	err   error
 }
 
-// get gives the value, or ctx's error where that ends first; the making goes on for the next caller.
+// Get returns the value, or ctx's error where that ends first; the making goes on for the next caller.
 func (l *Lazy[T]) Get(ctx context.Context) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
@@ -52,7 +53,7 @@ func (l *Lazy[T]) Get(ctx context.Context) (T, error) {
 	}
 }
 
-// peek gives the value only where it was made.
+// Peek returns the value if it was made, and reports whether it was.
 func (l *Lazy[T]) Peek() (T, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

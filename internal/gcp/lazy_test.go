@@ -10,6 +10,7 @@ import (
 )
 
 func TestLazyMakesOnce(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		made := 0
 		l := Lazy[int]{Make: func(context.Context) (int, error) {
@@ -36,6 +37,7 @@ func TestLazyMakesOnce(t *testing.T) {
 }
 
 func TestLazyTriesAgain(t *testing.T) {
+	t.Parallel()
 	errFirst := errors.New("first")
 	made := 0
 	l := Lazy[int]{Make: func(context.Context) (int, error) {
@@ -52,8 +54,9 @@ func TestLazyTriesAgain(t *testing.T) {
 	}
 }
 
-// A caller lets go when its context ends; the making goes on, within its own limit.
-func TestLazyLetsGo(t *testing.T) {
+// A caller stops waiting when its context ends; the making goes on, within its own limit.
+func TestLazyCallerStopsWaitingWithItsContext(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := Lazy[int]{Make: func(ctx context.Context) (int, error) {
 			<-ctx.Done()

@@ -11,7 +11,6 @@ import (
 )
 
 // child is another process of this program.
-
 type child struct {
 	t     *testing.T
 	cmd   *exec.Cmd
@@ -39,7 +38,6 @@ func startChild(t *testing.T, role, dir string) *child {
 }
 
 // line is the child's next line.
-
 func (c *child) line() string {
 	c.t.Helper()
 	if !c.lines.Scan() {
@@ -52,7 +50,6 @@ func (c *child) line() string {
 }
 
 // until reads the child's lines before the given one.
-
 func (c *child) until(end string) (lines []string) {
 	c.t.Helper()
 	for l := c.line(); l != end; l = c.line() {
@@ -62,7 +59,6 @@ func (c *child) until(end string) (lines []string) {
 }
 
 // kill ends the child as kill -9 does. It may be repeated.
-
 func (c *child) kill() {
 	c.cmd.Process.Kill()
 	c.cmd.Wait()

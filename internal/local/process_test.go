@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 )
 
 // childRole and childDir tell a copy of the test program that it is a child, and what to do where.
-
 const (
 	childRole = "BUCKETOCR_TEST_CHILD"
 	childDir  = "BUCKETOCR_TEST_DIR"
@@ -35,7 +35,6 @@ func TestMain(m *testing.M) {
 }
 
 // hold takes the directory until the process is killed or its input ends.
-
 func hold(dir string) error {
 	w, err := Open(dir)
 	if err != nil {
@@ -47,16 +46,15 @@ func hold(dir string) error {
 }
 
 // writeForEver commits, and says so after each commit.
-
 func writeForEver(dir string) error {
 	w, err := Open(dir)
 	if err != nil {
 		return err
 	}
 	for n := int64(1); ; n++ {
-		r := document.Record{Bucket: w.Bucket(), Name: fmt.Sprint(n % 10), Generation: n, Status: document.StatusProcessing, Text: strings.Repeat("x", 5000)}
+		r := document.Record{Bucket: w.Bucket.Name(), Name: fmt.Sprint(n % 10), Generation: n, Status: document.StatusProcessing, Text: strings.Repeat("x", 5000)}
 		p := document.Page{Generation: n, Page: 1, Text: fmt.Sprint(n)}
-		_, err := document.Update(context.Background(), w, r.Object().ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
+		_, err := document.Update(context.Background(), w.Records, r.Object().ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 			return &document.Change{Record: &r, Pages: []document.Page{p}}, nil
 		})
 		if err != nil {
@@ -67,17 +65,16 @@ func writeForEver(dir string) error {
 }
 
 // scanAndHold scans, delivers one event and tells the others.
-
 func scanAndHold(dir string) error {
 	w, err := Open(dir)
 	if err != nil {
 		return err
 	}
-	c, err := w.Scan(context.Background())
+	c, err := w.Bucket.Scan(context.Background())
 	if err != nil {
 		return err
 	}
-	if err := w.Delivered(context.Background(), c.Events[0]); err != nil {
+	if err := w.Bucket.Delivered(context.Background(), c.Events[0]); err != nil {
 		return err
 	}
 	for _, ev := range c.Events[1:] {
@@ -89,38 +86,38 @@ func scanAndHold(dir string) error {
 }
 
 // watchUntilEnd looks on until every record is done.
-
 func watchUntilEnd(dir string) error {
-	s, err := OpenReadOnly(dir)
+	s, _, err := OpenBeside(dir)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	fmt.Println("watches", s.Bucket())
-	open := map[string]bool{}
+	unfinished := map[string]bool{}
 	return s.Watch(ctx, func(id string, r *document.Record) error {
-		if open[id] = !r.Status.Ended(); r.Name == "end" {
+		if unfinished[id] = !r.Status.Ended(); r.Name == "end" {
 			cancel()
-			for id, o := range open {
+			for id, o := range unfinished {
 				if o {
 					return fmt.Errorf("the last state of %s never came", id)
 				}
 			}
-			fmt.Println("saw", len(open))
+			fmt.Println("saw", len(unfinished))
 		}
 		return nil
 	})
 }
 
 func TestLockOfAnotherProcess(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	c := startChild(t, "hold", dir)
 	c.until("holds")
 	_, err := Open(dir)
 	wantError(t, err, "another bucketocr up works in "+dir, fmt.Sprintf("(pid %d)", c.cmd.Process.Pid))
 	c.kill()
-	closeWorld(t, openWorld(t, dir)) // the lock died with its holder
+	shut(t, open(t, dir)) // the lock died with its holder
 
 	c = startChild(t, "hold", dir)
 	c.until("holds")
@@ -128,12 +125,12 @@ func TestLockOfAnotherProcess(t *testing.T) {
 	if err := c.cmd.Wait(); err != nil {
 		t.Errorf("the child's Close: %v", err)
 	}
-	openWorld(t, dir)
+	open(t, dir)
 }
 
-// What a killed process had committed stands, with its pages; its lock and its leases do not.
-
+// What a killed process had committed is there, with its pages; its lock and its leases do not.
 func TestKilledWhileWriting(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for round := range 3 {
 		c := startChild(t, "write", dir)
@@ -145,26 +142,25 @@ func TestKilledWhileWriting(t *testing.T) {
 		var n int64
 		fmt.Sscan(last, &n)
 
-		if round == 1 { // also when the first to look may not repair
-			s, err := OpenReadOnly(dir)
+		if round == 1 { // also for who looks on before the folder is opened again
+			s, _, err := OpenBeside(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkCommitted(t, s, n)
 			s.Close()
 		}
-		w := openWorld(t, dir)
-		checkCommitted(t, w.Store, n)
-		if orphans, err := w.Orphans(t.Context()); orphans != 10 || err != nil {
+		w := open(t, dir)
+		checkCommitted(t, w.Records, n)
+		if orphans, err := w.Records.ExpireLeases(t.Context()); orphans != 10 || err != nil {
 			t.Errorf("%d orphans, %v; want all 10", orphans, err)
 		}
-		closeWorld(t, w)
+		shut(t, w)
 	}
 }
 
 // checkCommitted checks that the commits up to n stand; later ones may.
-
-func checkCommitted(t *testing.T, s *Store, n int64) {
+func checkCommitted(t *testing.T, s *sqlite.Store, n int64) {
 	t.Helper()
 	for i := n - 9; i <= n; i++ {
 		r := get(t, s, fmt.Sprint(i%10))
@@ -176,8 +172,8 @@ func checkCommitted(t *testing.T, s *Store, n int64) {
 }
 
 // A process killed between the scan and the claim has its events told again, the same.
-
 func TestKilledBeforeDelivery(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"a", "b", "c"} {
 		writeFile(t, filepath.Join(dir, name), "x", long)
@@ -185,7 +181,7 @@ func TestKilledBeforeDelivery(t *testing.T) {
 	c := startChild(t, "scan", dir)
 	told := c.until("holds")
 	c.kill()
-	changes, err := openWorld(t, dir).Scan(t.Context())
+	changes, err := open(t, dir).Bucket.Scan(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,5 +193,3 @@ func TestKilledBeforeDelivery(t *testing.T) {
 		t.Errorf("told again\n%s\nwant\n%s", strings.Join(again, "\n"), strings.Join(told, "\n"))
 	}
 }
-
-// Another process looks on while this one writes, and misses no last state.

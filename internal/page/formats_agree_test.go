@@ -4,10 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/local"
-	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/internal/local/folder"
+	"github.com/bucketocr/bucketocr/internal/page"
 )
 
 // lets reports whether the filter lets an object of this name and declared type in.
@@ -61,7 +61,7 @@ func TestLocalUploadsDeclareTheFormats(t *testing.T) {
 	t.Parallel()
 	byExtension, _ := page.Supported()
 	for e, want := range byExtension {
-		if got := local.ContentType("scan" + e); got != want {
+		if got := folder.ContentType("scan" + e); got != want {
 			t.Errorf("%s is declared as %s, want %s", e, got, want)
 		}
 	}

@@ -134,13 +134,14 @@ func (l *ledger) enter() (leave func()) {
 func (l *ledger) Acquire(ctx context.Context, n int64) error {
 	defer l.enter()()
 	l.acquired = append(l.acquired, n)
+	if n > l.held && l.waits != nil {
+		l.waits()
+	}
 	switch {
 	case l.refuse != nil:
 		return l.refuse
 	case l.total > 0 && n > l.total:
 		return &Error{Kind: TooLarge, Msg: "budget"}
-	case n > l.held && l.waits != nil:
-		l.waits()
 	}
 	l.held, l.most = n, max(l.most, n)
 	return nil

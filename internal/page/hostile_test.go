@@ -143,7 +143,9 @@ func pdfCases() (all []hostile) {
 // TestHostileFilesEndWell: each ends as it should, all of them in one process, whose memory and that of its decoder are together
 // under 512 MiB. That each ends soon is seen by the bytes that are read and allocated; the decoder has patience as its limit.
 func TestHostileFilesEndWell(t *testing.T) {
-	t.Parallel() // in a process of its own
+	if pagetest.Apart {
+		t.Parallel() // its process measures what is allocated
+	}
 	pagetest.Capped(t, 512<<20, func() { endAll(t) }, decoder.Close)
 }
 

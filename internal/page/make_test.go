@@ -141,7 +141,7 @@ func TestEveryOrientationGivesTheSamePage(t *testing.T) {
 func TestBudgetCoversAllocations(t *testing.T) {
 	text := pagetest.Paper(700, 900, 12)
 	shot := pagetest.Photo(text)
-	line := &image.NRGBA{Pix: bytes.Repeat([]byte("line"), 4*600e3), Stride: 4 * 600e3, Rect: image.Rect(0, 0, 600e3, 4)}
+	line := &image.NRGBA{Pix: bytes.Repeat([]byte("line"), 4*300e3), Stride: 4 * 300e3, Rect: image.Rect(0, 0, 300e3, 4)}
 	for name, data := range map[string][]byte{
 		"gray PNG": pagetest.EncodePNG(text), "photo": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(shot), pagetest.ExifSegment(6)),
 		"RGB PNG": pagetest.EncodePNG(shot), "gray JPEG": pagetest.EncodeJPEG(text), "16 bits": pagetest.EncodePNG(drawn(image.NewRGBA64, text)),

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
@@ -124,6 +125,29 @@ func TestGuessServesTheFirstAcquire(t *testing.T) {
 			t.Errorf("%s: %v, %d bytes held after Close", name, err, l.held)
 		}
 	}
+}
+
+// TestPageReportsItsWaiting: for its turn and for memory, also where it fails.
+func TestPageReportsItsWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &ledger{waits: func() { time.Sleep(3 * time.Second) }}
+		ps, err := Split(t.Context(), newObject(pagetest.EncodePNG(pagetest.Paper(100, 100, 9))).source(), l.limits(60))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ps.Close()
+		page := func(want time.Duration, wantErr error) {
+			if _, waited, err := ps.Page(t.Context(), 1); waited != want || err != wantErr {
+				t.Errorf("it waited %v, want %v: %v", waited, want, err)
+			}
+		}
+		go page(3*time.Second, nil)
+		synctest.Wait() // the first one waits for memory
+		page(6*time.Second, nil)
+		l.refuse = errRefused
+		page(3*time.Second, errRefused)
+	})
 }
 
 // TestPageFailsAlone: what is wrong with one page of several is that page's.

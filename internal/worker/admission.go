@@ -46,7 +46,7 @@ func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 	a := w.admission
 	s := &slot{a: a, estimate: min(max(min(max(size, 0), a.memoryTotal)*decodedPerByte, leastEstimate), max(a.memoryTotal/4, 1))}
 	s.users.Store(1)
-	if err := s.take(ctx, 1); err != nil {
+	if err := s.occupy(ctx, 1); err != nil {
 		return nil, err
 	}
 	w.telemetry.admitted(ctx, time.Since(begun))
@@ -66,7 +66,8 @@ type slot struct {
 	bytes int64 // of the memory; a delivery makes one page at a time
 }
 
-func (s *slot) take(ctx context.Context, parts int64) error {
+// occupy waits for parts of the instance and for the estimated memory. With an error the slot is empty.
+func (s *slot) occupy(ctx context.Context, parts int64) error {
 	if err := s.a.instance.Acquire(ctx, parts); err != nil {
 		return withCause(ctx, fmt.Errorf("waiting for a slot: %w", err))
 	}
@@ -81,7 +82,7 @@ func (s *slot) take(ctx context.Context, parts int64) error {
 // takeInstance waits until the delivery has the instance to itself. With an error the slot is empty.
 func (s *slot) takeInstance(ctx context.Context) error {
 	s.giveBack()
-	return s.take(ctx, wholeInstance)
+	return s.occupy(ctx, wholeInstance)
 }
 
 func (s *slot) giveBack() {

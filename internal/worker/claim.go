@@ -17,7 +17,7 @@ const (
 // claim takes the record for this delivery. Where there is nothing to do it returns nil and the result. The slot is given
 // back and taken again where the record must have the instance to itself.
 func (w *Worker) claim(ctx context.Context, ev document.Event, expected document.Expected, slot *slot) (_ *delivery, res Result) {
-	ctx, end := w.telemetry.part(ctx, "claim")
+	ctx, end := w.telemetry.startPart(ctx, "claim")
 	defer func() { end(res.Fault.Code) }()
 
 	d := newDelivery(w, ev, slot)

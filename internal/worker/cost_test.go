@@ -10,9 +10,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestCosts is what each path costs in calls to the outside: document reads and writes, claims refused because there is a record, page queries, bucket requests.
-// README's table of costs says the same.
-func TestCosts(t *testing.T) {
+// TestCallsOfEachDelivery: what each kind of delivery costs in calls; README's table of costs says the same.
+func TestCallsOfEachDelivery(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		prepare func(w *world, ev document.Event)

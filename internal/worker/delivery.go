@@ -41,8 +41,8 @@ func newDelivery(w *Worker, ev document.Event, slot *slot) *delivery {
 // test from passing.
 type turn chan struct{}
 
-func (t turn) take() { t <- struct{}{} }
-func (t turn) end()  { <-t }
+func (t turn) lock()   { t <- struct{}{} }
+func (t turn) unlock() { <-t }
 
 // pageSet is how far the pages of a record have come.
 type pageSet struct {
@@ -53,8 +53,8 @@ type pageSet struct {
 	model    string                // that read the last one
 }
 
-// all reports whether every page is finished.
-func (s pageSet) all() bool { return s.total > 0 && len(s.finished) >= s.total }
+// complete reports whether every page is finished.
+func (s pageSet) complete() bool { return s.total > 0 && len(s.finished) >= s.total }
 
 // unsaved returns the finished pages that are not stored, in order. An object of one page has none: the closing write holds
 // its page.
@@ -66,28 +66,6 @@ func (s pageSet) unsaved() []document.Page {
 		}
 	}
 	return pages
-}
-
-// readPages makes and reads the pages that no attempt has finished yet, under a lease that is kept all the time. It returns
-// nil, or why it ended early; pages that are finished are kept either way. It ends with ctx even where a page's decoding
-// cannot be broken off; the slot is then in use until that is over.
-func (d *delivery) readPages(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	go d.keepLease(ctx, stop)
-
-	done := make(chan error, 1)
-	d.slot.share()
-	go func() {
-		defer d.slot.release()
-		done <- guard(func() error { return d.read(ctx, stop) })
-	}()
-	select {
-	case err := <-done:
-		return withCause(ctx, err)
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // keepLease renews the lease until ctx ends, and ends the work where the lease is lost. A store that does not answer is no
@@ -104,8 +82,8 @@ func (d *delivery) keepLease(ctx context.Context, stop context.CancelCauseFunc) 
 		err := guard(func() error {
 			ctx, cancel := context.WithTimeout(ctx, document.RenewEvery)
 			defer cancel()
-			d.turn.take()
-			defer d.turn.end()
+			d.turn.lock()
+			defer d.turn.unlock()
 			return d.commit(ctx, func(old *document.Record) *document.Change { return document.Renew(old, time.Now()) })
 		})
 		if errors.Is(err, errLeaseLost) {
@@ -116,14 +94,14 @@ func (d *delivery) keepLease(ctx context.Context, stop context.CancelCauseFunc) 
 
 // resume makes sure that the page documents are this generation's and takes over those that earlier attempts finished.
 func (d *delivery) resume(ctx context.Context) (err error) {
-	ctx, end := d.w.telemetry.part(ctx, "resume")
+	ctx, end := d.w.telemetry.startPart(ctx, "resume")
 	defer func() { end(codeOf(ctx, err)) }()
 	if err := d.w.o.Records.ClearPages(ctx, d.id, d.ev.Generation); err != nil {
 		return err
 	}
-	d.turn.take()
+	d.turn.lock()
 	before := d.stored.Record
-	d.turn.end()
+	d.turn.unlock()
 	if before.PagesDone == 0 {
 		return nil
 	}
@@ -161,8 +139,8 @@ func (d *delivery) finish(ctx context.Context, pg document.Page, model string) e
 	d.pages.model = cmp.Or(model, d.pages.model)
 	d.mu.Unlock()
 
-	d.turn.take()
-	defer d.turn.end()
+	d.turn.lock()
+	defer d.turn.unlock()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -216,13 +194,13 @@ func (d *delivery) commit(ctx context.Context, f func(old *document.Record) *doc
 func (d *delivery) settle(work context.Context, err error) (res Result) {
 	ctx, cancel := d.w.closeTime(work)
 	defer cancel()
-	d.turn.take()
-	defer d.turn.end()
+	d.turn.lock()
+	defer d.turn.unlock()
 	pages := d.snapshot()
 	res = Result{Record: d.stored.Record, LeaseExpired: d.tookOver}
 	switch {
-	case pages.all():
-		return d.complete(ctx, pages, res)
+	case pages.complete():
+		return d.publish(ctx, pages, res)
 	case err == nil:
 		err = errMissing
 	case errors.Is(err, errLeaseLost):
@@ -234,7 +212,7 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 	}
 	f := faultOf(ctx, err)
 	if f.Code == document.CodeDeadline && pages.moved {
-		return d.end(ctx, res, func(old *document.Record) *document.Change {
+		return d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
 			return pages.addUnsaved(d.w.o.Rules.Pause(old, time.Now()))
 		})
 	}
@@ -242,8 +220,8 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 	return d.putBack(ctx, pages, res)
 }
 
-// complete ends the record with its text, or fails it where no page has any to show.
-func (d *delivery) complete(ctx context.Context, pages pageSet, res Result) Result {
+// publish ends the record with its text, or fails it where no page has any to show.
+func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Result {
 	if f, all := pages.allFailed(); all {
 		res.Fault = f
 		return d.putBack(ctx, pages, res)
@@ -253,7 +231,7 @@ func (d *delivery) complete(ctx context.Context, pages pageSet, res Result) Resu
 	if only := pages.finished[1]; pages.total == 1 && (contents.InPages || len(only.Blocks) > 0) {
 		contents.Unsaved = []document.Page{only}
 	}
-	done := d.end(ctx, res, func(old *document.Record) *document.Change { return document.Complete(old, contents) })
+	done := d.closingWrite(ctx, res, func(old *document.Record) *document.Change { return document.Complete(old, contents) })
 	if done.Fault.Code == document.CodeStoreRejected {
 		res.Fault = done.Fault
 		return d.putBack(ctx, pages, res)
@@ -278,7 +256,7 @@ func (d *delivery) putBack(ctx context.Context, pages pageSet, res Result) Resul
 	if pe, ok := errors.AsType[*pageError](res.Fault.Cause); ok && pages.total > 1 {
 		failed = failedPage(d.ev.Generation, pe.page, res.Fault)
 	}
-	return d.end(ctx, res, func(old *document.Record) *document.Change {
+	return d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
 		c := d.w.o.Rules.Release(old, res.Fault, failed, time.Now())
 		if res.Fault.Code == document.CodeStoreRejected {
 			return c // it may have been a page that the store does not take
@@ -298,9 +276,23 @@ func (s pageSet) addUnsaved(c *document.Change) *document.Change {
 	return c
 }
 
-// end makes a closing write and turns the record as it is then into the result.
-func (d *delivery) end(ctx context.Context, res Result, f func(old *document.Record) *document.Change) Result {
-	ctx, end := d.w.telemetry.part(ctx, "close")
+// pageError says which page an error stopped at.
+type pageError struct {
+	page int
+	err  error
+}
+
+func (e *pageError) Error() string { return fmt.Sprintf("page %d: %v", e.page, e.err) }
+func (e *pageError) Unwrap() error { return e.err }
+
+// failedPage returns the document of a page that has no text.
+func failedPage(generation int64, n int, f document.Fault) *document.Page {
+	return &document.Page{Page: n, Generation: generation, Error: f.Stored(), Warnings: []string{document.WarnPageFailed}}
+}
+
+// closingWrite makes a closing write and turns the record as it is then into the result.
+func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *document.Record) *document.Change) Result {
+	ctx, end := d.w.telemetry.startPart(ctx, "close")
 	err := d.commit(ctx, f)
 	end(codeOf(ctx, err))
 	res.Record = d.stored.Record

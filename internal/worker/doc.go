@@ -6,16 +6,17 @@
 //
 // Files, in reading order:
 //
-//	process.go    Worker, its options, and the line; shutdown
+//	process.go    the line: one event, from its arrival to its outcome
 //	sweep.go      the line for records that no delivery is working on
 //	remove.go     the line for a generation that left the bucket
 //	claim.go      taking the record
-//	delivery.go   a claimed record: keeping its lease, saving pages, the closing write
 //	pages.go      making and reading the pages of an object, a few at a time
+//	delivery.go   a claimed record: keeping its lease, saving pages, the closing write
 //	admission.go  how much one instance works on at once
+//	telemetry.go  spans and metrics
 //	result.go     what became of a delivery or a sweep, and its one log line
 //	faults.go     what an error means, and what to do about it
-//	telemetry.go  the spans and metrics
+//	worker.go     what a worker is made of; its times, and its shutdown
 //
 // Time comes from package time alone and ids from [Options.NewID], so tests run under testing/synctest with chosen ids.
 package worker

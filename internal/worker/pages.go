@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -20,9 +19,31 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// read splits the object and has its unfinished pages made and read, OCRConcurrency at a time. stop ends the work at once;
+// readPages makes and reads the pages that no attempt has finished yet, under a lease that is kept all the time. It returns
+// nil, or why it ended early; pages that are finished are kept either way. It ends with ctx even where a page's decoding
+// cannot be broken off; the slot is then in use until that is over.
+func (d *delivery) readPages(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go d.keepLease(ctx, stop)
+
+	done := make(chan error, 1)
+	d.slot.share()
+	go func() {
+		defer d.slot.release()
+		done <- guard(func() error { return d.readAll(ctx, stop) })
+	}()
+	select {
+	case err := <-done:
+		return withCause(ctx, err)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// readAll splits the object and has its unfinished pages made and read, OCRConcurrency at a time. stop ends the work at once;
 // that is for a lost lease, since pages in flight are paid for.
-func (d *delivery) read(ctx context.Context, stop context.CancelCauseFunc) error {
+func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) error {
 	if d.resumes {
 		if err := d.resume(ctx); err != nil {
 			return err
@@ -47,7 +68,7 @@ func (d *delivery) read(ctx context.Context, stop context.CancelCauseFunc) error
 				return nil
 			})
 			if err != nil {
-				todo.end(err)
+				todo.stop(err)
 			}
 			if errors.Is(err, errLeaseLost) {
 				stop(err)
@@ -78,7 +99,7 @@ func (q *queue) next() int {
 	return n
 }
 
-func (q *queue) end(err error) {
+func (q *queue) stop(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.ended = cmp.Or(q.ended, err)
@@ -95,7 +116,7 @@ func (d *delivery) split(ctx context.Context, src *source) (_ *page.Pages, err e
 	limits := d.w.o.Limits
 	limits.Edge = d.w.o.OCR.Profile().Edge
 	limits.Budget = d.slot
-	_, end := d.w.telemetry.part(ctx, "open")
+	_, end := d.w.telemetry.startPart(ctx, "open")
 	defer func() { end(codeOf(ctx, err)) }()
 	return page.Split(ctx, page.Source{Open: src.open}, limits)
 }
@@ -121,20 +142,6 @@ func (d *delivery) readPage(ctx context.Context, pages *page.Pages, src *source,
 		pg = *failedPage(d.ev.Generation, n, f)
 	}
 	return d.finish(ctx, pg, model)
-}
-
-// pageError says which page an error stopped at.
-type pageError struct {
-	page int
-	err  error
-}
-
-func (e *pageError) Error() string { return fmt.Sprintf("page %d: %v", e.page, e.err) }
-func (e *pageError) Unwrap() error { return e.err }
-
-// failedPage returns the document of a page that has no text.
-func failedPage(generation int64, n int, f document.Fault) *document.Page {
-	return &document.Page{Page: n, Generation: generation, Error: f.Stored(), Warnings: []string{document.WarnPageFailed}}
 }
 
 // extract makes page n and has the OCR service read it, unless it is blank. It returns the model too.

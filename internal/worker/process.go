@@ -2,70 +2,9 @@ package worker
 
 import (
 	"context"
-	"log/slog"
-	"sync"
-	"time"
-
-	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/page"
-	"github.com/bucketocr/bucketocr/ocr"
 )
-
-// Extractor is the OCR service. It is called concurrently.
-type Extractor interface {
-	ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, error)
-	// Profile returns what the model wants of an image.
-	Profile() ocr.Profile
-}
-
-// Options are what a worker is made of. All fields are required unless they say otherwise.
-type Options struct {
-	Objects document.Objects
-	Records document.Store
-	OCR     Extractor
-	Log     *slog.Logger
-
-	Rules  document.Rules
-	Limits page.Limits // Edge and Budget are the worker's own business
-
-	OCRConcurrency int           // pages in flight for one object
-	OCRPlaces      int           // pages in flight for all objects together; 0: no limit
-	MemoryBudget   int64         // bytes that decoded pages in flight may hold together
-	ProcessTimeout time.Duration // one delivery from its claim, closing write included
-	Erase          bool          // ON_DELETE=erase
-
-	NewID func() string // ids of leases, unique for ever
-
-	OCRURL  string               // what the spans of requests to the OCR service name; may be empty
-	Traces  trace.TracerProvider // nil: no spans
-	Metrics metric.MeterProvider // nil: no metrics
-}
-
-// Worker takes events to their end. It is safe for concurrent use; one serves a whole process.
-type Worker struct {
-	o         Options
-	admission *admission
-	telemetry *telemetry
-
-	drain   context.Context // ends when running deliveries must release their records
-	release context.CancelCauseFunc
-	mu      sync.Mutex
-	closed  bool
-	running sync.WaitGroup
-}
-
-// New makes a worker. It starts nothing and calls nothing. The error is of the metrics.
-func New(o Options) (*Worker, error) {
-	t, err := newTelemetry(o)
-	if err != nil {
-		return nil, err
-	}
-	drain, release := context.WithCancelCause(context.Background())
-	return &Worker{o: o, admission: newAdmission(o), telemetry: t, drain: drain, release: release}, nil
-}
 
 // Process takes one event to its outcome and writes one log line about it. It has its own deadline and goes on when the
 // caller hangs up, because by then the OCR service is paid for. It may be repeated with the same event, and called
@@ -103,84 +42,9 @@ func (w *Worker) deliver(ctx context.Context, by trigger, ev document.Event, exp
 	return d.settle(work, d.readPages(work))
 }
 
-// Times of a delivery.
-const (
-	// AdmissionTime bounds what comes before a delivery's own time: waiting for a slot in the instance, and the claim.
-	AdmissionTime = 45 * time.Second
-
-	closeShare = 16 // the part of ProcessTimeout that is kept for the closing write, as 1/closeShare
-)
-
-// workTime returns the part of a delivery's time in which pages may be made and read.
-func (w *Worker) workTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	end := time.Now().Add(w.o.ProcessTimeout)
-	if d, ok := ctx.Deadline(); ok && d.Before(end) {
-		end = d // of the sweep
-	}
-	return context.WithDeadlineCause(ctx, end.Add(-w.o.ProcessTimeout/closeShare), errDeadline)
-}
-
-// closeTime returns the rest of a delivery's time, for the closing write. It does not end with a shutdown.
-func (w *Worker) closeTime(work context.Context) (context.Context, context.CancelFunc) {
-	end, _ := work.Deadline()
-	return context.WithDeadline(context.WithoutCancel(work), end.Add(w.o.ProcessTimeout/closeShare))
-}
-
-// outlive returns a copy of ctx that ends d later than ctx does, so that a commit under way is not cut off.
-func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(d, func() { cancel(context.Cause(ctx)) }) })
-	return longer, func() { unhook(); cancel(nil) }
-}
-
 // Ignore reports an event that was filtered out, as any other delivery. It touches nothing.
 func (w *Worker) Ignore(ctx context.Context, ev document.Event, reason string) (res Result) {
-	ctx, report := w.observe(ctx, byEvent, ev)
+	_, report := w.observe(ctx, byEvent, ev)
 	defer func() { report(&res, recover()) }()
 	return Result{Outcome: document.OutcomeFiltered, Reason: reason}
-}
-
-// begin counts a delivery or a sweep in. Its context does not end with the caller's, but when the instance has to stop; it
-// has ended already if the worker is draining. The func must be called once.
-func (w *Worker) begin(ctx context.Context) (context.Context, func()) {
-	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		stop(errDraining)
-		return ctx, func() {}
-	}
-	w.running.Add(1)
-	unhook := context.AfterFunc(w.drain, func() { stop(errDraining) })
-	return ctx, func() { unhook(); stop(nil); w.running.Done() }
-}
-
-func (w *Worker) draining() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.closed
-}
-
-// drainMargin is kept of the time to drain for the closing writes.
-const drainMargin = 3 * time.Second
-
-// Drain refuses new deliveries, lets the running ones finish until shortly before ctx's deadline, then has them release
-// their records, so that a redelivery elsewhere starts without waiting. It returns ctx's error if some did not end in time.
-func (w *Worker) Drain(ctx context.Context) error {
-	w.mu.Lock()
-	w.closed = true
-	w.mu.Unlock()
-	if d, ok := ctx.Deadline(); ok {
-		t := time.AfterFunc(time.Until(d)-drainMargin, func() { w.release(errDraining) })
-		defer t.Stop()
-	}
-	done := make(chan struct{})
-	go func() { w.running.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		w.release(errDraining)
-		return ctx.Err()
-	}
 }

@@ -57,6 +57,42 @@ func (r Result) record() *document.Record {
 	return r.Record
 }
 
+// Swept is what one sweep came to.
+type Swept struct {
+	Taken    int                      // deliveries that it made
+	Outcomes map[document.Outcome]int // of these
+	// Due is how many records were due at its last look: those that others hold, and those that its time was not enough for.
+	// It looks at a batch only, so 50 means 50 or more.
+	Due     int
+	Overdue time.Duration // of the one that is due longest; 0 where none is
+	// PastWindow is how many of the records that it took or saw last stay unfinished although their RETRY_WINDOW is over.
+	// Any fault after the window fails a record, so that these are ones that no worker manages to take to their end.
+	PastWindow int
+	Fault      document.Fault // of the store; its code is empty where nothing went wrong
+}
+
+// logSweep writes the one log line of a sweep, always with the same fields.
+func (w *Worker) logSweep(ctx context.Context, start time.Time, swept Swept) {
+	message, at := "sweep done", level(swept.Fault)
+	switch {
+	case swept.Fault.Code != "":
+		message = "sweep failed"
+	case swept.PastWindow > 0:
+		at = slog.LevelWarn
+	}
+	var outcomes []any
+	for _, o := range []document.Outcome{document.OutcomeDone, document.OutcomeFailed, document.OutcomeRetry, document.OutcomeBusy,
+		document.OutcomeDuplicate, document.OutcomeSuperseded} {
+		outcomes = append(outcomes, slog.Int(string(o), swept.Outcomes[o]))
+	}
+	w.o.Log.LogAttrs(ctx, at, message,
+		slog.Int("taken", swept.Taken), slog.Group("outcomes", outcomes...),
+		slog.Int("due", swept.Due), slog.Float64("overdueSeconds", swept.Overdue.Seconds()), slog.Int("pastWindow", swept.PastWindow),
+		slog.String("code", swept.Fault.Code), slog.String("error", document.Clip(swept.Fault.Message, document.MaxMessage)),
+		slog.String("advice", advice(swept.Fault)), slog.Float64("seconds", time.Since(start).Seconds()),
+	)
+}
+
 // level is ERROR for what needs the operator, since that wakes one; WARN for what failed or will be tried again.
 func level(f document.Fault) slog.Level {
 	switch {

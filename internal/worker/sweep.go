@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -15,20 +14,6 @@ const (
 	sweepBatch  = 50 // records asked for at once
 )
 
-// Swept is what one sweep came to.
-type Swept struct {
-	Taken    int                      // deliveries that it made
-	Outcomes map[document.Outcome]int // of these
-	// Due is how many records were due at its last look: those that others hold, and those that its time was not enough for.
-	// It looks at a batch only, so 50 means 50 or more.
-	Due     int
-	Overdue time.Duration // of the one that is due longest; 0 where none is
-	// PastWindow is how many of the records that it took or saw last stay unfinished although their RETRY_WINDOW is over.
-	// Any fault after the window fails a record, so that these are ones that no worker manages to take to their end.
-	PastWindow int
-	Fault      document.Fault // of the store; its code is empty where nothing went wrong
-}
-
 // Sweep takes what is due, the longest overdue first, through the same line as any delivery, until nothing is due or half
 // of the time for one delivery is over, so that the last one it starts has the other half. What the platform stopped
 // delivering, a dead holder or an operator's request for another try end here. Several sweeps at once are harmless: the
@@ -39,10 +24,10 @@ func (w *Worker) Sweep(ctx context.Context) Swept {
 	defer done()
 	ctx, cancel := context.WithTimeoutCause(ctx, w.o.ProcessTimeout, errDeadline)
 	defer cancel()
-	ctx, end := w.telemetry.sweep(ctx)
+	ctx, end := w.telemetry.startSweep(ctx)
 	s := &sweep{w: w, until: start.Add(w.o.ProcessTimeout / 2), seen: map[string]bool{}, past: map[string]bool{}}
-	err := s.all(ctx)
-	swept := s.result(ctx, err)
+	err := s.run(ctx)
+	swept := s.sum(ctx, err)
 	w.logSweep(ctx, start, swept)
 	end(swept)
 	return swept
@@ -61,14 +46,14 @@ type sweep struct {
 	swept Swept
 }
 
-// all takes batch after batch, and looks at last at what is due still.
-func (s *sweep) all(ctx context.Context) error {
+// run takes batch after batch, and looks at last at what is due still.
+func (s *sweep) run(ctx context.Context) error {
 	for {
 		batch, err := s.batch(ctx)
 		if err != nil || len(batch) == 0 || s.over() {
 			return err
 		}
-		s.work(ctx, batch)
+		s.takeBatch(ctx, batch)
 	}
 }
 
@@ -93,7 +78,8 @@ func (s *sweep) batch(ctx context.Context) ([]*document.Stored, error) {
 
 func (s *sweep) over() bool { return !time.Now().Before(s.until) || s.w.draining() }
 
-func (s *sweep) work(ctx context.Context, batch []*document.Stored) {
+// takeBatch redelivers a batch, a few records at a time.
+func (s *sweep) takeBatch(ctx context.Context, batch []*document.Stored) {
 	var wg sync.WaitGroup
 	atOnce := make(chan struct{}, sweepAtOnce)
 	for _, r := range batch {
@@ -104,15 +90,15 @@ func (s *sweep) work(ctx context.Context, batch []*document.Stored) {
 		s.seen[r.Object().ID()] = true
 		wg.Go(func() {
 			defer func() { <-atOnce }()
-			s.take(ctx, r)
+			s.redeliver(ctx, r)
 		})
 	}
 	wg.Wait()
 }
 
-// take redelivers a record's own event. Where another generation is live in the bucket by now, its event may never come: the
+// redeliver delivers a record's own event. Where another generation is live in the bucket by now, its event may never come: the
 // sweep goes on with that one.
-func (s *sweep) take(ctx context.Context, r *document.Stored) {
+func (s *sweep) redeliver(ctx context.Context, r *document.Stored) {
 	ev := document.Event{Kind: document.KindFinalized, ID: r.EventID, Time: r.EventTime, Object: r.Object(),
 		Attributes: document.Attributes{ContentType: r.ContentType, Size: r.Size, Metadata: r.Metadata}}
 	res := s.w.deliver(ctx, bySweep, ev, document.Seen(r))
@@ -141,8 +127,8 @@ func (s *sweep) note(r *document.Record, now time.Time) {
 	s.past[r.Object().ID()] = !r.Status.Ended() && now.Sub(r.WindowStart) >= s.w.o.Rules.RetryWindow
 }
 
-// result adds up what was taken and what is left.
-func (s *sweep) result(ctx context.Context, err error) Swept {
+// sum adds up what was taken and what is left.
+func (s *sweep) sum(ctx context.Context, err error) Swept {
 	now, swept := time.Now(), s.swept
 	swept.Due = len(s.left)
 	for _, r := range s.left {
@@ -158,26 +144,4 @@ func (s *sweep) result(ctx context.Context, err error) Swept {
 		swept.Fault = faultOf(ctx, err)
 	}
 	return swept
-}
-
-// logSweep writes the one log line of a sweep, always with the same fields.
-func (w *Worker) logSweep(ctx context.Context, start time.Time, swept Swept) {
-	message, at := "sweep done", level(swept.Fault)
-	switch {
-	case swept.Fault.Code != "":
-		message = "sweep failed"
-	case swept.PastWindow > 0:
-		at = slog.LevelWarn
-	}
-	var outcomes []any
-	for _, o := range []document.Outcome{document.OutcomeDone, document.OutcomeFailed, document.OutcomeRetry, document.OutcomeBusy,
-		document.OutcomeDuplicate, document.OutcomeSuperseded} {
-		outcomes = append(outcomes, slog.Int(string(o), swept.Outcomes[o]))
-	}
-	w.o.Log.LogAttrs(ctx, at, message,
-		slog.Int("taken", swept.Taken), slog.Group("outcomes", outcomes...),
-		slog.Int("due", swept.Due), slog.Float64("overdueSeconds", swept.Overdue.Seconds()), slog.Int("pastWindow", swept.PastWindow),
-		slog.String("code", swept.Fault.Code), slog.String("error", document.Clip(swept.Fault.Message, document.MaxMessage)),
-		slog.String("advice", advice(swept.Fault)), slog.Float64("seconds", time.Since(start).Seconds()),
-	)
 }

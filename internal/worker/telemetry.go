@@ -207,14 +207,14 @@ func endSpan(span trace.Span, code string, opts ...trace.SpanEndOption) {
 	span.End(opts...)
 }
 
-// part begins a span of a part of a delivery; the func ends it with the code of what went wrong, empty for nothing.
-func (t *telemetry) part(ctx context.Context, name string) (context.Context, func(code string)) {
+// startPart begins a span of a part of a delivery; the func ends it with the code of what went wrong, empty for nothing.
+func (t *telemetry) startPart(ctx context.Context, name string) (context.Context, func(code string)) {
 	ctx, span := t.tracer.Start(ctx, name)
 	return ctx, func(code string) { endSpan(span, code) }
 }
 
-// sweep begins a sweep; the func ends it.
-func (t *telemetry) sweep(ctx context.Context) (context.Context, func(Swept)) {
+// startSweep begins the span of a sweep; the func ends it.
+func (t *telemetry) startSweep(ctx context.Context) (context.Context, func(Swept)) {
 	ctx, span := t.tracer.Start(ctx, "sweep", trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(semconv.FaaSTriggerTimer))
 	return ctx, func(s Swept) {
 		span.SetAttributes(attribute.Int("bucketocr.sweep.taken", s.Taken), attribute.Int("bucketocr.sweep.due", s.Due),

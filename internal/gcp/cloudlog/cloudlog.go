@@ -1,3 +1,4 @@
+// Package cloudlog writes log lines as Cloud Logging reads them: one JSON object a line, tied to the request that it is about.
 package cloudlog
 
 import (
@@ -23,7 +24,7 @@ const (
 	labelsField  = "logging.googleapis.com/labels"
 )
 
-// NewLog writes one JSON object a line as Cloud Logging reads it: severity, message, time, and, under a context made by
+// New returns a log that writes one JSON object a line to w: severity, message, time, and, under a context made by
 // [WithRequest], labels and trace of the request. The trace is that of the context's span, the platform's or our own.
 // project may be empty: the trace is then written without it.
 func New(w io.Writer, level slog.Leveler, project string) *slog.Logger {
@@ -31,7 +32,7 @@ func New(w io.Writer, level slog.Leveler, project string) *slog.Logger {
 	return slog.New(requested{Handler: json, project: project})
 }
 
-// cloudNames gives the top-level fields the names and words that Cloud Logging knows.
+// cloudNames changes the names and words of top-level fields to those that Cloud Logging knows.
 func cloudNames(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) > 0 {
 		return a
@@ -49,7 +50,7 @@ func cloudNames(groups []string, a slog.Attr) slog.Attr {
 }
 
 // WithRequest puts what ties log lines together into the context: the trace of a request, for log and spans, and labels,
-// which all lines about the request bear: the CloudEvent's id and the execution id of the platform, those that are known.
+// which are in all lines about the request: the CloudEvent's id and the execution id of the platform, those that are known.
 func WithRequest(ctx context.Context, r *http.Request, execution string) context.Context {
 	ctx = withTrace(ctx, r.Header)
 	labels := make([]slog.Attr, 0, 2)
@@ -66,11 +67,11 @@ func WithRequest(ctx context.Context, r *http.Request, execution string) context
 	return context.WithValue(ctx, labelsKey{}, slog.GroupAttrs(labelsField, labels...))
 }
 
-const maxLabel = 256 // bytes of a label's value that anybody may send
+const maxLabel = 256 // bytes of a label's value, which any client may send
 
 type labelsKey struct{}
 
-// withTrace reads W3C's header, else Google's older one. What is no trace is ignored: anybody may send these.
+// withTrace reads W3C's header, else Google's older one. What is no trace is ignored: any client may send these.
 func withTrace(ctx context.Context, h http.Header) context.Context {
 	traced := propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(h))
 	if trace.SpanContextFromContext(traced).IsValid() {

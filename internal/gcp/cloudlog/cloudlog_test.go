@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// logged gives the one line that a request with these headers leads to.
+// logged returns the one line that a request with these headers leads to.
 func logged(t *testing.T, execution string, headers map[string]string) map[string]any {
 	t.Helper()
 	var out bytes.Buffer
@@ -32,6 +32,7 @@ func logged(t *testing.T, execution string, headers map[string]string) map[strin
 }
 
 func TestLogLineTrace(t *testing.T) {
+	t.Parallel()
 	trace, id := strings.Repeat("ab", 16), strings.Repeat("cd", 8)
 	for name, c := range map[string]struct {
 		header, value                      string
@@ -59,6 +60,7 @@ func TestLogLineTrace(t *testing.T) {
 
 // TestLogLineLabels: lines about one request bear its event's id and the platform's execution id.
 func TestLogLineLabels(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		execution, event string
 		want             any

@@ -15,6 +15,7 @@ import (
 )
 
 func TestForeignFieldsReadAsZero(t *testing.T) {
+	t.Parallel()
 	odd := fields{
 		"generation": textValue("17"), "text": numberValue(1), "lease": flagValue(true), "warnings": textValue("w"), "due": numberValue(0),
 		"error": dictValue(fields{"code": numberValue(1)}), "metadata": listValue(nil), "schema": numberValue(99),
@@ -31,6 +32,7 @@ func TestForeignFieldsReadAsZero(t *testing.T) {
 }
 
 func TestMetadataNamesAreMadeAcceptable(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]string{
 		"plain": "plain", "": "", "__": "__", "___": "___", "____": "-____", "__x__": "-__x__", "__x": "__x",
 		"a\xffb": "a\ufffdb", strings.Repeat("k", 1025): strings.Repeat("k", 1024),
@@ -47,6 +49,7 @@ func TestMetadataNamesAreMadeAcceptable(t *testing.T) {
 }
 
 func TestMetadataPrefersTheUnchangedName(t *testing.T) {
+	t.Parallel()
 	got := readMetadata(metadataValue(map[string]string{
 		"-__x__": "exact", "__x__": "made", "": "none", "\ufffd": "exact", "\xff": "made", "\xfe": "made too",
 	}).GetMapValue().Fields)

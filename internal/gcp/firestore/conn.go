@@ -16,7 +16,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 )
 
-// store is the connection to one collection of one database.
+// conn is the connection to one collection of one database.
 type conn struct {
 	rpc        *api.Client
 	database   string // projects/P/databases/D
@@ -53,7 +53,7 @@ func dial(ctx context.Context, c Config, opts ...grpc.DialOption) (*conn, error)
 	return &conn{rpc: rpc, database: fmt.Sprintf("projects/%s/databases/%s", project, c.Database), collection: c.Collection}, nil
 }
 
-// projectID is the project given, else the one that the metadata server names.
+// projectID returns the project given, else the one that the metadata server names.
 func projectID(ctx context.Context, project string) (string, error) {
 	if project != "" {
 		return project, nil

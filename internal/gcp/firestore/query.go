@@ -79,7 +79,7 @@ func descending(path string) *pb.StructuredQuery_Order {
 	return &pb.StructuredQuery_Order{Field: field(path), Direction: pb.StructuredQuery_DESCENDING}
 }
 
-// after is the place behind doc in the query's order.
+// after returns the place after doc in the query's order.
 func after(query *pb.StructuredQuery, doc *pb.Document) *pb.Cursor {
 	c := &pb.Cursor{}
 	for _, o := range query.OrderBy {
@@ -92,7 +92,7 @@ func after(query *pb.StructuredQuery, doc *pb.Document) *pb.Cursor {
 	return c
 }
 
-// aggregate gives one figure over the records that the filter selects (nil: all).
+// aggregate returns one figure over the records that the filter selects (nil: all).
 func (c *conn) aggregate(ctx context.Context, filter *pb.StructuredQuery_Filter, a *pb.StructuredAggregationQuery_Aggregation) (int64, error) {
 	const name = "n"
 	a = &pb.StructuredAggregationQuery_Aggregation{Operator: a.Operator, Alias: name}

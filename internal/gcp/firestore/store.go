@@ -20,7 +20,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 )
 
-// RecordsConfig says where the records are.
+// Config says where the records are.
 type Config struct {
 	Project    string // empty: the metadata server is asked
 	Database   string // empty: (default)
@@ -30,9 +30,9 @@ type Config struct {
 	Emulator string
 }
 
-// Records is [document.Store] and [document.Watcher] over Firestore. Its account needs the role datastore.user.
+// Store is [document.Store], [document.Watcher] and [document.Lister] over Firestore. Its account needs the role datastore.user.
 //
-// The collection is its own: a record's document is always replaced whole, and with it any field that somebody added.
+// The collection is its own: a record's document is always replaced whole, and with it any field that another program added.
 // Pages lie in the sub-collection ocr_pages of their document.
 //
 // Google's client repeats calls while Firestore is busy or does not answer, until the context ends; a context without
@@ -46,7 +46,7 @@ var (
 	_ document.Watcher = (*Store)(nil)
 )
 
-// NewRecords makes the record store's driver. It does not touch the network.
+// New returns the driver. It does not touch the network.
 func New(c Config) *Store {
 	if c.Database == "" {
 		c.Database = "(default)"
@@ -58,7 +58,7 @@ func newStore(dial func(context.Context) (*conn, error)) *Store {
 	return &Store{conn: gcp.Lazy[*conn]{Make: dial}}
 }
 
-// Close lets go of the connections, if there are any. No call may follow it.
+// Close closes the connections, if there are any. No call may follow it.
 func (s *Store) Close() error {
 	if c, ok := s.conn.Peek(); ok {
 		return c.rpc.Close()
@@ -153,7 +153,7 @@ func (c *conn) recordWrite(id string, from *document.Stored, change *document.Ch
 	return replace(c.recordName(id), f, precondition(from), stamps...)
 }
 
-// pageWrite needs no condition: it stands or falls with the record's.
+// pageWrite needs no condition: it is applied with the record's or not at all.
 func (c *conn) pageWrite(id string, p document.Page) *pb.Write {
 	return replace(c.pageName(id, pageID(p.Generation, p.Page)), pageFields(p), nil, "finished")
 }
@@ -176,7 +176,7 @@ func replace(name string, f fields, condition *pb.Precondition, stamps ...string
 	return w
 }
 
-// precondition is that the document is still the one read, or still missing.
+// precondition returns the condition that the document is still the one read, or still missing.
 func precondition(from *document.Stored) *pb.Precondition {
 	if from == nil {
 		return &pb.Precondition{ConditionType: &pb.Precondition_Exists{Exists: false}}
@@ -185,7 +185,7 @@ func precondition(from *document.Stored) *pb.Precondition {
 	return &pb.Precondition{ConditionType: &pb.Precondition_UpdateTime{UpdateTime: at}}
 }
 
-// applied is the record as it stands after a write: its fields, and the times that the server set.
+// applied returns the record as it is after a write: its fields, and the times that the server set.
 func applied(w *pb.Write, result *pb.WriteResult) *document.Stored {
 	f := fields(w.GetUpdate().Fields)
 	for i, transform := range w.UpdateTransforms {

@@ -20,7 +20,7 @@ import (
 
 // Watch calls fn for every record there is and then for each later state, see [document.Watcher]. It listens to the
 // whole collection, so it begins with one read for each record. A broken stream is opened again where it ended; after
-// several that brought nothing in a row, Watch gives up.
+// several in a row that brought nothing, it fails.
 func (s *Store) Watch(ctx context.Context, fn func(id string, r *document.Record) error) error {
 	return s.WatchNewest(ctx, 0, fn)
 }
@@ -156,7 +156,7 @@ func (w *watch) handleTarget(change *pb.TargetChange) error {
 	return nil
 }
 
-// passing tells that a new stream may do better.
+// passing reports whether a new stream may succeed.
 func passing(err error) bool {
 	switch status.Code(err) {
 	case codes.PermissionDenied, codes.NotFound, codes.InvalidArgument, codes.FailedPrecondition, codes.Unimplemented:

@@ -13,8 +13,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// What a stream says, without one: a state told twice is passed on once, and the next stream goes on behind it.
+// What a stream says, without one: a state told twice is passed on once, and the next stream goes on after it.
 func TestWatchPassesEachStateOnce(t *testing.T) {
+	t.Parallel()
 	var told []string
 	w := watch{conn: &conn{database: "d", collection: "c"}, told: map[string]int64{}}
 	w.fn = func(id string, r *document.Record) error {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Bucket is a bucket of Cloud Storage behind a server of its own: the calls of the JSON API that list objects and read
+// Bucket is a bucket of Cloud Storage with a server of its own: the calls of the JSON API that list objects and read
 // one, its metadata and its bytes. Other buckets do not exist there. Its methods may be called at any time.
 type Bucket struct {
 	name   string
@@ -92,7 +92,7 @@ func (b *Bucket) KeepVersions() {
 	b.versions = true
 }
 
-// Put stores an object and gives its generation, greater than any before.
+// Put stores an object and returns its generation, greater than any before.
 func (b *Bucket) Put(name string, bytes []byte, contentType string, metadata map[string]string) (generation int64) {
 	return b.put(&object{name: name, bytes: bytes, contentType: contentType, metadata: metadata})
 }
@@ -113,7 +113,7 @@ func (b *Bucket) put(o *object) int64 {
 	return o.generation
 }
 
-// Delete removes the generation that lives, if any, and gives it, or 0.
+// Delete removes the generation that lives, if any, and returns it, or 0.
 func (b *Bucket) Delete(name string) (generation int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -5,5 +5,6 @@
 // [Proxy] loses answers between a test and it. [Bucket] is a small Cloud Storage of our own: fake-gcs-server would bring
 // 54 modules into the go.mod that the function is built from, and cannot produce the faults that matter here: damaged,
 // cut and held bodies, dropped connections, busy and refusing answers. [PubSub] and [Push] are
-// the emulator of what Eventarc delivers with.
+// the emulator of what Eventarc delivers with. [Metadata] and [ServiceAccount] are what Google's clients take their
+// credentials from.
 package gcptest

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Proxy stands between a test and an emulator, passes on every call, counts them, and can lose what comes back.
+// Proxy is between a test and an emulator, passes on every call, counts them, and can lose what comes back.
 // Its methods may be called at any time.
 type Proxy struct {
 	host   string
@@ -187,7 +187,7 @@ func (p *Proxy) later(caller grpc.ServerStream, ctx context.Context, method stri
 	}
 	go func() {
 		<-gate
-		_ = p.target.Invoke(ctx, method, &m, &answer, grpc.ForceCodec(raw{})) // nobody waits for what it says
+		_ = p.target.Invoke(ctx, method, &m, &answer, grpc.ForceCodec(raw{})) // no caller waits for what it says
 	}()
 }
 

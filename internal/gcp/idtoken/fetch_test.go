@@ -54,7 +54,7 @@ func TestTokenExpiry(t *testing.T) {
 
 func TestTokensFromTheMetadataServer(t *testing.T) {
 	tokens := New()
-	audience := "https://" + rand.Text() + ".run.app" // asked for by nobody else
+	audience := "https://" + rand.Text() + ".run.app" // asked for by no other test
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
@@ -96,7 +96,7 @@ func TestTokensFromAFailingMetadataServer(t *testing.T) {
 		t.Errorf("Token on an ended context = %v", err)
 	}
 	if _, err := tokens.Token(t.Context(), ""); err == nil {
-		t.Error("a token for nobody")
+		t.Error("a token without an audience")
 	}
 }
 

@@ -1,10 +1,13 @@
+// Package idtoken is the source of the ID tokens with which services on Cloud Run are called.
 package idtoken
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,7 +22,7 @@ import (
 // Limits of fetching a token.
 const (
 	// fetchLimit bounds one request to a token service. The metadata server has a limit of its own in Google's client,
-	// which repeats six times and gives up after half a minute.
+	// which repeats six times and fails after half a minute.
 	fetchLimit = 15 * time.Second
 	// stuckAfter is when a fetch counts as stuck, so that another is started beside it.
 	stuckAfter = 5 * time.Second
@@ -27,10 +30,12 @@ const (
 	maxFetches = 3
 )
 
-// Tokens is a source of ID tokens for services on Cloud Run, over google.golang.org/api/idtoken, which is contained here:
-// its constructor fetches and does not heed its context, it keeps a token for 55 minutes whatever the token says, and a
-// request under way blocks all others. So each fetch is a new source of Google's, in a goroutine that nobody has to wait
-// for; a token is kept until shortly before the end that it names itself.
+// Source returns ID tokens, each kept until shortly before the end that it names itself. All methods may be called
+// concurrently.
+//
+// It is built on google.golang.org/api/idtoken, whose constructor fetches and does not heed its context, which keeps a token
+// for 55 minutes whatever the token says, and whose request under way blocks all others. So each fetch is a new source of
+// Google's, in a goroutine that no caller has to wait for.
 //
 // A token is a secret: it is returned and goes nowhere else, no log and no error.
 type Source struct {
@@ -57,17 +62,17 @@ type round struct {
 	latest  time.Time // the youngest goroutine's start
 }
 
-// NewTokens makes a source. It does not touch the network.
+// New returns a source. It does not touch the network.
 func New() *Source { return &Source{fetch: fetchIDToken, held: map[string]*held{}} }
 
-// Token gives an ID token for the audience, valid for a while yet. Where one has to be fetched, all callers wait for the
+// Token returns an ID token for the audience, valid for a while yet. Where one has to be fetched, all callers wait for the
 // same request; each stops waiting when its ctx ends, with an error that is ctx's. Other errors are not kept: the next
 // call tries again.
-func (t *Source) Token(ctx context.Context, audience string) (string, error) {
+func (s *Source) Token(ctx context.Context, audience string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("ID token: %w", err)
 	}
-	token, r := t.ask(audience, time.Now())
+	token, r := s.ask(audience, time.Now())
 	if token != "" {
 		return token, nil
 	}
@@ -80,22 +85,23 @@ func (t *Source) Token(ctx context.Context, audience string) (string, error) {
 }
 
 // Forget drops the token for the audience: the service refused it.
-func (t *Source) Forget(audience string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if h := t.held[audience]; h != nil {
+func (s *Source) Forget(audience string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.held[audience]; h != nil {
 		h.token = ""
 	}
 }
 
-// ask gives the token that is held, or the round to wait for. A token that is about to end is given, and renewed meanwhile.
-func (t *Source) ask(audience string, now time.Time) (string, *round) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	h := t.held[audience]
+// ask returns the token that is held, or the round to wait for. A token that is about to end is returned, and renewed
+// meanwhile.
+func (s *Source) ask(audience string, now time.Time) (string, *round) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.held[audience]
 	if h == nil {
 		h = &held{}
-		t.held[audience] = h
+		s.held[audience] = h
 	}
 	if h.token != "" && now.Before(h.renew) {
 		return h.token, nil
@@ -107,7 +113,7 @@ func (t *Source) ask(audience string, now time.Time) (string, *round) {
 	if r.running == 0 || r.running < maxFetches && now.Sub(r.latest) >= stuckAfter {
 		r.running++
 		r.latest = now
-		go t.run(h, r, audience)
+		go s.run(h, r, audience)
 	}
 	if h.token != "" && now.Before(h.expires) {
 		return h.token, nil
@@ -116,11 +122,11 @@ func (t *Source) ask(audience string, now time.Time) (string, *round) {
 }
 
 // run is one fetch.
-func (t *Source) run(h *held, r *round, audience string) {
-	token, err := t.fetch(context.Background(), audience)
+func (s *Source) run(h *held, r *round, audience string) {
+	token, err := s.fetch(context.Background(), audience)
 	now := time.Now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	r.running--
 	if r != h.round || err != nil && r.running > 0 {
 		return // another one ended the round, or may yet
@@ -152,7 +158,7 @@ func lifetime(token string, now time.Time) (renew, expires time.Time) {
 	return exp.Add(-min(renewEarly, left/2)), exp.Add(-min(expireEarly, left/2))
 }
 
-// fetchIDToken asks Google's client, made anew for each token because it keeps what it has too long.
+// fetchIDToken asks Google's client, a new one for each token because it keeps what it has too long.
 func fetchIDToken(ctx context.Context, audience string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
@@ -176,7 +182,7 @@ func tokenError(err error) error {
 	why := gcp.Cause(err)
 	switch {
 	case strings.Contains(why, "unsupported credentials type"):
-		why = "a person's own login gives no ID tokens: log in as a service account with `gcloud auth application-default " +
+		why = "a person's own login cannot make ID tokens: log in as a service account with `gcloud auth application-default " +
 			"login --impersonate-service-account=ACCOUNT`, or set GOOGLE_APPLICATION_CREDENTIALS to a service account's key"
 	case strings.Contains(why, "could not find default credentials"), strings.Contains(why, "couldn't find any credentials"):
 		why = "no credentials: run on Google Cloud, log in with `gcloud auth application-default login " +
@@ -194,4 +200,24 @@ func oauthCode(body []byte) string {
 		return ""
 	}
 	return answer.Error
+}
+
+// expiry reads when a JWT ends. Its signature is the receiver's to check; here the time only says when to fetch another.
+func expiry(token string) (time.Time, bool) {
+	_, rest, _ := strings.Cut(token, ".")
+	payload, _, ok := strings.Cut(rest, ".")
+	if !ok {
+		return time.Time{}, false
+	}
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(payload, "="))
+	if err != nil {
+		return time.Time{}, false
+	}
+	var claims struct {
+		Exp float64 `json:"exp"` // seconds, in whatever form JSON has for a number
+	}
+	if err := json.Unmarshal(b, &claims); err != nil || claims.Exp <= 0 || claims.Exp > math.MaxInt32*100 {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(claims.Exp), 0), true
 }

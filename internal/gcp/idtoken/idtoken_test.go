@@ -64,6 +64,7 @@ func (s *scripted) expect(t *testing.T, what string, fetches int) string {
 }
 
 func TestTokensAreKeptUntilTheyEnd(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted()
 		first := s.expect(t, "at first", 1)
@@ -86,6 +87,7 @@ func TestTokensAreKeptUntilTheyEnd(t *testing.T) {
 
 // A token handed out part-used is renewed by what it says itself, not after a fixed time.
 func TestTokensPartUsed(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted()
 		s.set(time.Second, 8*time.Minute, nil)
@@ -98,8 +100,9 @@ func TestTokensPartUsed(t *testing.T) {
 	})
 }
 
-// While a token serves, a failing renewal is nobody's error.
+// While a token serves, a failing renewal is no caller's error.
 func TestTokensRenewalFails(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted()
 		first := s.expect(t, "at first", 1)
@@ -123,6 +126,7 @@ func TestTokensRenewalFails(t *testing.T) {
 }
 
 func TestTokensForget(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted()
 		first := s.expect(t, "at first", 1)
@@ -136,6 +140,7 @@ func TestTokensForget(t *testing.T) {
 }
 
 func TestTokensOneFetchForAll(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted()
 		var wg sync.WaitGroup
@@ -151,8 +156,9 @@ func TestTokensOneFetchForAll(t *testing.T) {
 	})
 }
 
-// Callers let go at their context's end; what hangs is passed by, and bounded in number.
+// Callers stop waiting at their context's end; what hangs is passed by, and bounded in number.
 func TestTokensStuckFetch(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted()
 		s.set(time.Hour, time.Hour, nil)
@@ -178,6 +184,7 @@ func TestTokensStuckFetch(t *testing.T) {
 
 // One fetch hangs and the next one works: whoever still waits for the first gets the second's token.
 func TestTokensPassByAStuckFetch(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted()
 		s.set(time.Hour, time.Hour, nil)
@@ -198,6 +205,7 @@ func TestTokensPassByAStuckFetch(t *testing.T) {
 
 // One fetch is slow and the next one fails: whoever waits gets the slow one's token.
 func TestTokensWaitForAFetchThatMayYetWork(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted()
 		s.set(4*stuckAfter, time.Hour, nil)

@@ -1,5 +1,5 @@
-// Package topic publishes to a Pub/Sub topic: the way in for backfills of millions of objects. The deployed function does
-// not need it, so it stands beside package gcp, not in it.
+// Package pubsub publishes to a Pub/Sub topic, the way in for backfills of millions of objects. The deployed function does not
+// contain it.
 //
 // It uses google.golang.org/api/pubsub/v1, plain HTTP, because one call is all that is needed; the client that batches in
 // the background would only hide which message was taken.
@@ -22,11 +22,8 @@ import (
 	api "google.golang.org/api/pubsub/v1"
 )
 
-// Limits of Pub/Sub.
-const (
-	MaxMessages  = 1000 // in one request
-	MaxAttribute = 1024 // bytes of an attribute's value
-)
+// MaxAttribute is the most bytes that Pub/Sub takes in an attribute's value.
+const MaxAttribute = 1024
 
 // callLimit is how long one request may take.
 const callLimit = time.Minute
@@ -40,7 +37,7 @@ type Message struct {
 // What an error is about.
 var (
 	ErrUnavailable   = errors.New("topic unavailable")   // busy, down, no answer: later it may work
-	ErrMisconfigured = errors.New("topic misconfigured") // no such topic, no permission, no credentials: a person must act
+	ErrMisconfigured = errors.New("topic misconfigured") // no such topic, no permission, no credentials: an operator must act
 )
 
 // Topic is safe for concurrent use.
@@ -51,8 +48,8 @@ type Topic struct {
 
 var form = regexp.MustCompile(`^projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~%+-]{2,254}$`)
 
-// New takes a topic's full name, projects/PROJECT/topics/NAME, and the host:port of an emulator, empty for Pub/Sub itself.
-// It reads credentials and calls nobody else.
+// NewTopic returns the topic of a full name, projects/PROJECT/topics/NAME, at the host:port of an emulator, empty for Pub/Sub itself.
+// It reads credentials and calls no other service.
 func NewTopic(ctx context.Context, name, emulator string) (*Topic, error) {
 	if !form.MatchString(name) {
 		return nil, fmt.Errorf("%.100q is no topic: projects/PROJECT/topics/NAME is wanted", name)
@@ -86,7 +83,7 @@ func options(emulator string) ([]option.ClientOption, error) {
 	return []option.ClientOption{option.WithHTTPClient(client)}, nil
 }
 
-// Publish publishes at most MaxMessages messages, all or none as far as the answer tells. It may be repeated; then
+// Publish publishes at most 1,000 messages, the limit of Pub/Sub: all or none, as far as the answer tells. It may be repeated; then
 // messages may be there twice. Errors wrap [ErrUnavailable] or [ErrMisconfigured], or are ctx's.
 func (t *Topic) Publish(ctx context.Context, messages []Message) error {
 	req := &api.PublishRequest{}
@@ -102,7 +99,7 @@ func (t *Topic) Publish(ctx context.Context, messages []Message) error {
 	case err != nil:
 		return publishError(err)
 	case len(answer.MessageIds) != len(messages):
-		return fmt.Errorf("%w: the answer does not fit", ErrUnavailable)
+		return fmt.Errorf("%w: publish returned %d ids for %d messages", ErrUnavailable, len(answer.MessageIds), len(messages))
 	}
 	return nil
 }

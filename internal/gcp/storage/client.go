@@ -16,8 +16,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
-// dialStorage makes Google's client, with credentials unless a stand-in is asked. The credentials are those of
-// cloud.google.com/go/auth, which let go of a hanging metadata server when the request's context ends.
+// dial makes Google's client, with credentials unless a stand-in is asked. The credentials are those of
+// cloud.google.com/go/auth, which stop waiting for a hanging metadata server when the request's context ends.
 func dial(ctx context.Context, emulator string) (*api.Service, error) {
 	base := asStored{transport()}
 	if emulator != "" {
@@ -66,10 +66,10 @@ func (t asStored) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(req)
 }
 
-// storageTries is how often a call is made before its error counts.
+// maxTries is how often a call is made before its error counts.
 const maxTries = 4
 
-// retryStorage repeats call while Cloud Storage is busy: the generated client, other than the rest of Google's, does not.
+// retry repeats call while Cloud Storage is busy: the generated client, other than the rest of Google's, does not.
 func retry(ctx context.Context, call func() error) error {
 	for try := 1; ; try++ {
 		err := call()

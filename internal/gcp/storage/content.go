@@ -3,12 +3,16 @@ package storage
 import (
 	"compress/gzip"
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp"
@@ -18,7 +22,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func newSum() hash.Hash32 { return crc32.New(castagnoli) }
 
-// content makes the answer to a download what the pipeline reads.
+// content returns the answer to a download as checked and unpacked bytes.
 func content(ctx context.Context, res *http.Response, sum uint32) document.Content {
 	size := storedSize(res)
 	stored := &checked{ctx: ctx, body: res.Body, size: size, want: sum, sum: newSum()}
@@ -72,7 +76,7 @@ func (c *checked) verdict(err error) error {
 	return nil
 }
 
-// Close lets go of the connection. Bytes not read are not waited for.
+// Close closes the connection. Bytes not read are not waited for.
 func (c *checked) Close() error { return c.body.Close() }
 
 // unpacked is what is packed in stored.
@@ -107,5 +111,34 @@ func (u *unpacked) blame(err error) error {
 	return fmt.Errorf("storage: %w: %w", document.ErrObjectCorrupt, err)
 }
 
-// Close lets go of the connection.
+// Close closes the connection.
 func (u *unpacked) Close() error { return u.stored.Close() }
+
+// crcOf finds the CRC32C among the sums of an answer. They come as several headers or as one with commas.
+func crcOf(h http.Header) (uint32, bool) {
+	for _, line := range h.Values("X-Goog-Hash") {
+		for sum := range strings.SplitSeq(line, ",") {
+			if v, ok := strings.CutPrefix(strings.TrimSpace(sum), "crc32c="); ok {
+				return parseCRC(v)
+			}
+		}
+	}
+	return 0, false
+}
+
+// parseCRC reads Cloud Storage's way to write a CRC32C: base64 of its four bytes, the highest first.
+func parseCRC(s string) (uint32, bool) {
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil || len(b) != 4 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(b), true
+}
+
+// storedSize is how many bytes are stored, or -1 where the answer does not say.
+func storedSize(res *http.Response) int64 {
+	if n, err := strconv.ParseInt(res.Header.Get("X-Goog-Stored-Content-Length"), 10, 64); err == nil && n >= 0 {
+		return n
+	}
+	return res.ContentLength
+}

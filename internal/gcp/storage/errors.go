@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 )
 
-// storageError maps what Google's client says to the pipeline's words.
+// wrapError wraps what Google's client says in the error of package document that it means.
 //
 // A bucket that is gone took its objects with it: 404 means the same for both. A wrong setting it cannot be, because the
 // bucket's name comes from the bucket's own event.
@@ -35,7 +35,7 @@ func unavailable(why string) error {
 	return fmt.Errorf("storage: %w: %s", document.ErrStorageUnavailable, why)
 }
 
-// storageStatus is the HTTP status of Cloud Storage's own answer, 0 where there was none.
+// statusOf returns the HTTP status of Cloud Storage's own answer, 0 where there was none.
 func statusOf(err error) int {
 	if e, ok := errors.AsType[*googleapi.Error](err); ok {
 		return e.Code
@@ -43,7 +43,7 @@ func statusOf(err error) int {
 	return 0
 }
 
-// storageBusy tells what another try may change: busy, down, no answer. A context's end is not among it.
+// busy reports whether another try may succeed: busy, down, no answer. The end of a context is none of these.
 func busy(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || gcp.CredentialsRefused(err) {
 		return false

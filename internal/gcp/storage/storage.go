@@ -2,11 +2,8 @@ package storage
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"net/http"
-	"strconv"
-	"strings"
+	"time"
 
 	api "google.golang.org/api/storage/v1"
 
@@ -14,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 )
 
-// ObjectsConfig says where Cloud Storage is.
+// Config says where Cloud Storage is.
 type Config struct {
 	// Emulator is the address of a stand-in, host:port or a URL, asked without credentials.
 	// Empty: Cloud Storage itself.
@@ -22,8 +19,8 @@ type Config struct {
 }
 
 // Objects is [document.Objects] over Cloud Storage. The account that it runs as needs storage.objects.get on the bucket,
-// and storage.objects.list too: without it Cloud Storage answers 403 for an object that is gone, and a person is called
-// for nothing (the role storage.objectViewer holds both).
+// and storage.objects.list too: without it Cloud Storage answers 403 for an object that is gone, and an operator
+// is called for nothing (the role storage.objectViewer holds both).
 //
 // Each call makes up to four tries with short waits where Cloud Storage is busy or does not answer. A body that breaks
 // off is not resumed: redelivery repeats the whole.
@@ -31,9 +28,12 @@ type Objects struct {
 	service gcp.Lazy[*api.Service]
 }
 
-var _ document.Objects = (*Objects)(nil)
+var (
+	_ document.Objects      = (*Objects)(nil)
+	_ document.ObjectLister = (*Objects)(nil)
+)
 
-// NewObjects makes the bucket's driver. It does not touch the network.
+// New returns the driver. It does not touch the network.
 func New(c Config) *Objects {
 	return &Objects{service: gcp.Lazy[*api.Service]{Make: func(ctx context.Context) (*api.Service, error) {
 		return dial(ctx, c.Emulator)
@@ -89,7 +89,7 @@ func (s *Objects) askSum(ctx context.Context, service *api.Service, o document.O
 	return sum, nil
 }
 
-// Live says which generation of the name stands in the bucket now, with its attributes. Where none does, nor the bucket,
+// Live returns the generation of the name that is in the bucket now, with its attributes. Where there is none, or no bucket,
 // the error wraps [document.ErrObjectGone].
 func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	service, err := s.service.Get(ctx)
@@ -111,31 +111,47 @@ func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Objec
 		document.Attributes{ContentType: meta.ContentType, Size: int64(meta.Size), Metadata: meta.Metadata}, nil
 }
 
-// crcOf finds the CRC32C among the sums of an answer. They come as several headers or as one with commas.
-func crcOf(h http.Header) (uint32, bool) {
-	for _, line := range h.Values("X-Goog-Hash") {
-		for sum := range strings.SplitSeq(line, ",") {
-			if v, ok := strings.CutPrefix(strings.TrimSpace(sum), "crc32c="); ok {
-				return parseCRC(v)
+// listBatch is how many objects are listed in one request, the most that Cloud Storage returns.
+const listBatch = 1000
+
+// ListObjects is [document.ObjectLister]. It costs one list operation for each thousand objects, and the account needs
+// storage.objects.list on the bucket.
+func (s *Objects) ListObjects(ctx context.Context, l document.Listing, fn func(document.Listed) error) error {
+	service, err := s.service.Get(ctx)
+	if err != nil {
+		return wrapError(ctx, err)
+	}
+	call := service.Objects.List(l.Bucket).Prefix(l.Prefix).MaxResults(listBatch).
+		Fields("nextPageToken", "items(name,generation,contentType,size,metadata,timeCreated)").Context(ctx)
+	if l.After != "" {
+		call.StartOffset(l.After)
+	}
+	for {
+		var page *api.Objects
+		err := retry(ctx, func() (err error) { page, err = call.Do(); return err })
+		if err != nil {
+			return wrapError(ctx, err)
+		}
+		for _, o := range page.Items {
+			if o.Name == l.After { // where the listing begins includes the name itself
+				continue
+			}
+			if err := fn(listed(l.Bucket, o)); err != nil {
+				return err
 			}
 		}
+		if page.NextPageToken == "" {
+			return nil
+		}
+		call.PageToken(page.NextPageToken)
 	}
-	return 0, false
 }
 
-// parseCRC reads Cloud Storage's way to write a CRC32C: base64 of its four bytes, the highest first.
-func parseCRC(s string) (uint32, bool) {
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil || len(b) != 4 {
-		return 0, false
+func listed(bucket string, o *api.Object) document.Listed {
+	created, _ := time.Parse(time.RFC3339, o.TimeCreated) // zero where it does not say: then it is old enough
+	return document.Listed{
+		Object:     document.Object{Bucket: bucket, Name: o.Name, Generation: o.Generation},
+		Attributes: document.Attributes{ContentType: o.ContentType, Size: int64(o.Size), Metadata: o.Metadata},
+		Created:    created,
 	}
-	return binary.BigEndian.Uint32(b), true
-}
-
-// storedSize is how many bytes are stored, or -1 where the answer does not say.
-func storedSize(res *http.Response) int64 {
-	if n, err := strconv.ParseInt(res.Header.Get("X-Goog-Stored-Content-Length"), 10, 64); err == nil && n >= 0 {
-		return n
-	}
-	return res.ContentLength
 }

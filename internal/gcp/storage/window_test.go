@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestReadAhead: what a server of HTTP/2 may send of an object that nobody reads is what the first frame of the connection
+// TestReadAhead: what a server of HTTP/2 may send of an object that is not read is what the first frame of the connection
 // allows for each stream.
 func TestReadAhead(t *testing.T) {
 	window := make(chan uint32, 1)
@@ -25,7 +25,7 @@ func TestReadAhead(t *testing.T) {
 	transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 	if res, err := (&http.Client{Transport: transport}).Get(server.URL); err == nil {
 		res.Body.Close()
-		t.Fatal("an answer from a server that gives none")
+		t.Fatal("an answer from a server that sends none")
 	}
 	if got := <-window; got != readAhead {
 		t.Errorf("the server may send %d bytes, want %d", got, readAhead)

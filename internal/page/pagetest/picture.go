@@ -3,7 +3,7 @@
 // panics where that cannot be done.
 //
 // Files, in reading order: picture.go pictures of text, file.go PNG, JPEG and Exif, tiff.go, locked.go and pdf.go, heic.go; and
-// capped.go, capped_linux.go and capped_other.go, which bound the memory of a test.
+// capped_linux.go and capped_other.go, which bound the memory of a test.
 package pagetest
 
 import (

@@ -20,7 +20,7 @@ type Message struct {
 	Error *Error `json:"error,omitempty"` // of an answer
 }
 
-// Error is what a handler says. Code is Serve's to give and empty for an error that it does not know.
+// Error is what a handler says. ServeIfChild sets Code, which is empty for an error that it does not know.
 type Error struct{ Code, Msg string }
 
 func (e *Error) Error() string { return e.Msg }

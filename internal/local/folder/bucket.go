@@ -1,0 +1,130 @@
+package folder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/local/sqlite"
+)
+
+// Bucket is a directory as bucket, for the process that has locked it. All methods may be called concurrently.
+type Bucket struct {
+	dir   Dir
+	name  string
+	files sqlite.Files
+	lock  *Lock
+	root  *os.Root // the directory: no name leads out of it
+
+	scanning  sync.Mutex       // one scan at a time; guards the next two
+	unsettled map[string]stamp // new and changed files of the last scan that were not stable
+	told      map[Passed]bool  // what scans have reported
+
+	mu    sync.Mutex       // guards known; not held while a scan walks or stores
+	known map[string]state // by name
+
+	texts sync.Mutex // guards the tree of texts
+}
+
+var _ document.Objects = (*Bucket)(nil)
+
+// Open opens the bucket of a name in the directory that is locked. files is what is known of the directory's files. The
+// caller closes the bucket, and the lock after it.
+func Open(lock *Lock, name string, files sqlite.Files) (*Bucket, error) {
+	root, err := os.OpenRoot(string(lock.dir))
+	if err != nil {
+		return nil, fmt.Errorf("folder %s cannot be read: %w", string(lock.dir), err)
+	}
+	b := &Bucket{
+		dir: lock.dir, name: name, files: files, lock: lock, root: root,
+		unsettled: map[string]stamp{}, told: map[Passed]bool{}, known: map[string]state{},
+	}
+	if err := b.load(); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return b, nil
+}
+
+// load reads what is known, and removes what a killed process left half-written.
+func (b *Bucket) load() error {
+	files, err := b.files.All(context.Background())
+	if err != nil {
+		return err
+	}
+	for name, f := range files {
+		b.known[name] = state{File: f}
+	}
+	return errors.Join(b.sweepTexts(), b.sweepIncoming())
+}
+
+// Close closes the bucket. It may be called twice.
+func (b *Bucket) Close() error { return b.root.Close() }
+
+// Name returns the bucket's name; see the package's comment.
+func (b *Bucket) Name() string { return b.name }
+
+// Open is [document.Objects].Open. The file must be in the state that is that generation, both when it is opened
+// ([document.ErrObjectGone]) and when its last byte is read ([document.ErrStorageUnavailable]: what was read may be a
+// mixture). A file that is replaced or removed while it is read is read to its end as it was.
+func (b *Bucket) Open(ctx context.Context, o document.Object) (document.Content, error) {
+	if err := ctx.Err(); err != nil {
+		return document.Content{}, err
+	}
+	if o.Bucket != b.name {
+		return document.Content{}, gone(o.Name)
+	}
+	return openFile(ctx, b.root, b.dir, o, b.find(o.Name))
+}
+
+// Live is [document.Objects].Live. Where the file is in a state that no scan has noticed yet, it returns the generation
+// that the next scan will give it if it stays so.
+func (b *Bucket) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
+	if err := ctx.Err(); err != nil {
+		return document.Object{}, document.Attributes{}, err
+	}
+	if bucket != b.name || !validName(name) {
+		return document.Object{}, document.Attributes{}, gone(name)
+	}
+	info, err := b.stat(name)
+	if err != nil {
+		return document.Object{}, document.Attributes{}, storageError(name, err)
+	}
+	s := b.find(name)
+	if now := stampOf(info); !s.is(now) {
+		s = s.next(now, time.Now())
+	}
+	return b.object(name, s), attributes(name, s.File), nil
+}
+
+// Living returns the objects that the last Scan has seen in the directory, at their newest generations, in the order of
+// their names. What became of each is for the record store to say.
+func (b *Bucket) Living() []document.Object {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var living []document.Object
+	for name, s := range b.known {
+		if !s.Gone {
+			living = append(living, b.object(name, s))
+		}
+	}
+	slices.SortFunc(living, func(a, b document.Object) int { return strings.Compare(a.Name, b.Name) })
+	return living
+}
+
+// find returns the noticed state of a name, zero where there is none.
+func (b *Bucket) find(name string) state {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.known[name]
+}
+
+// object returns the object that a state of a name is.
+func (b *Bucket) object(name string, s state) document.Object {
+	return document.Object{Bucket: b.name, Name: name, Generation: s.Generation}
+}

@@ -1,0 +1,62 @@
+package folder
+
+import (
+	"path"
+	"strings"
+)
+
+// unknownType is what an upload declares of which nothing is known: the bytes decide.
+const unknownType = "application/octet-stream"
+
+// contentTypes is the declared type by extension. It is a table of our own because the one of package mime depends on the
+// machine. Besides what can be read it holds what people keep beside their scans, so that the filter knows it for no image.
+var contentTypes = map[string]string{
+	".avif": "image/avif",
+	".bmp":  "image/bmp",
+	".gif":  "image/gif",
+	".heic": "image/heic",
+	".heif": "image/heif",
+	".jfif": "image/jpeg",
+	".jp2":  "image/jp2",
+	".jpe":  "image/jpeg",
+	".jpeg": "image/jpeg",
+	".jpg":  "image/jpeg",
+	".jxl":  "image/jxl",
+	".pdf":  "application/pdf",
+	".png":  "image/png",
+	".svg":  "image/svg+xml",
+	".tif":  "image/tiff",
+	".tiff": "image/tiff",
+	".webp": "image/webp",
+
+	".csv":  "text/csv",
+	".doc":  "application/msword",
+	".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	".gz":   "application/gzip",
+	".htm":  "text/html",
+	".html": "text/html",
+	".json": "application/json",
+	".log":  "text/plain",
+	".md":   "text/markdown",
+	".mov":  "video/quicktime",
+	".mp3":  "audio/mpeg",
+	".mp4":  "video/mp4",
+	".odt":  "application/vnd.oasis.opendocument.text",
+	".rtf":  "application/rtf",
+	".sh":   "application/x-sh",
+	".tar":  "application/x-tar",
+	".txt":  "text/plain",
+	".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	".xml":  "application/xml",
+	".yaml": "application/yaml",
+	".yml":  "application/yaml",
+	".zip":  "application/zip",
+}
+
+// ContentType returns the type that an object of this name declares.
+func ContentType(name string) string {
+	if t, ok := contentTypes[strings.ToLower(path.Ext(name))]; ok {
+		return t
+	}
+	return unknownType
+}

@@ -1,0 +1,61 @@
+package folder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// ours is the folder below the bucket's directory that holds everything of ours. It begins with a dot, so no object lies in it.
+const ours = ".bucketocr"
+
+// Dir is the absolute path of a bucket's directory. It knows where everything of ours lies in it.
+type Dir string
+
+// Find makes dir absolute and checks that its base name can be a bucket's. It does not look whether the directory is there.
+func Find(dir string) (Dir, error) {
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("folder %s: %w", dir, err)
+	}
+	d := Dir(path)
+	if b := d.Base(); strings.ContainsAny(b, `/\`) || !utf8.ValidString(b) {
+		return "", fmt.Errorf("folder %q cannot be a bucket: it needs a name of its own, in UTF-8", path)
+	}
+	return d, nil
+}
+
+// Make creates the directory, if it is missing, and ours in it.
+func (d Dir) Make() error {
+	info, err := os.Stat(string(d))
+	switch {
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s is a file, not a folder: name a folder to put images into", string(d))
+	case errors.Is(err, fs.ErrNotExist):
+		err = os.MkdirAll(string(d), 0o777)
+	}
+	if err != nil {
+		return fmt.Errorf("folder %s cannot be used: %w", string(d), err)
+	}
+	if err := os.Mkdir(d.ours(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("folder %s cannot be written (records and texts are kept in it): %w", string(d), err)
+	}
+	if err := os.Mkdir(d.texts(), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("folder %s cannot be written: %w", d.ours(), err)
+	}
+	return nil
+}
+
+func (d Dir) ours() string     { return filepath.Join(string(d), ours) }
+func (d Dir) lockFile() string { return filepath.Join(string(d), ours, "lock") }
+
+// Database returns the path of the database.
+func (d Dir) Database() string { return filepath.Join(string(d), ours, "records.db") }
+func (d Dir) texts() string    { return filepath.Join(string(d), ours, "text") }
+
+// Base returns the name of a bucket whose directory is opened for the first time.
+func (d Dir) Base() string { return filepath.Base(string(d)) }

@@ -1,0 +1,30 @@
+// Package folder is a directory as bucket: its files are the objects, and what changes among them are the events.
+//
+// [Bucket] is the bucket for the one process that has locked the directory, [View] for all others. What is known of the
+// files is kept in the database of the records ([sqlite.Files]).
+//
+// # Objects
+//
+// The bucket's name is the directory's base name when it was first opened, and stays so if the directory is moved: the
+// ids of its documents depend on it. Every regular file is an object, its name the slash-separated path below the
+// directory. Left out are names with a segment that begins with a dot (temporary files of many programs, and all of ours),
+// and, each reported once in [Changes], names that are not UTF-8 and what is no regular file. A symbolic link counts as the
+// file that it points to if that is inside the directory and the link is relative; links that lead out and links to
+// directories are not followed, so nothing outside is ever read and no walk goes in circles.
+//
+// A file is known by its modification time (ns) and size: what rewrites a file and restores both is not noticed. Each
+// noticed state is a generation: the modification time in ns, or one more than the last generation of that name where
+// that is not greater. The last generation is remembered beyond the file's end.
+//
+// # What is stored where
+//
+// All of ours lies in DIR/.bucketocr: records.db (see package sqlite), lock, and text/ with one Markdown file per finished
+// object. The directory is made with mode 0700, since what is in it tells what the images tell; files in it take the
+// umask's mode, so that one chmod of the directory opens it to others.
+//
+// # Files of the package
+//
+// bucket.go, view.go (the two views of the bucket), scan.go (what has changed), put.go (a file is added), text.go (the texts
+// of finished objects), content.go (bytes of one state), walk.go (what is in the directory, and what is an object),
+// state.go (states and generations), contenttype.go, lock.go, dir.go (the layout).
+package folder

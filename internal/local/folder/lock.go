@@ -1,0 +1,84 @@
+package folder
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// errHeld is the error of tryLock where another process holds the lock.
+var errHeld = errors.New("held by another process")
+
+// Lock is a directory taken for this process.
+type Lock struct {
+	dir  Dir
+	file *os.File
+}
+
+// Lock takes the directory for this process. The lock is the operating system's: it ends with Close, at the latest with the
+// process, however that dies. The lock file stays, and tells who holds it.
+func (d Dir) Lock() (*Lock, error) {
+	file, err := os.OpenFile(d.lockFile(), os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("folder %s cannot be written: %w", d.ours(), err)
+	}
+	if err := tryLock(file); err != nil {
+		defer file.Close()
+		if errors.Is(err, errHeld) {
+			return nil, fmt.Errorf("another bucketocr up works in %s%s", string(d), holder(file))
+		}
+		return nil, fmt.Errorf("folder %s cannot be locked: %w", d.ours(), err)
+	}
+	if err := sign(file); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("folder %s cannot be written: %w", d.ours(), err)
+	}
+	return &Lock{d, file}, nil
+}
+
+// Close lets other processes have the directory. It may be called twice.
+func (l *Lock) Close() error {
+	if err := l.file.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// held fails where the locked directory is no longer the one at its path (removed, unmounted, moved): what looks like a
+// bucket without files then is none.
+func (l *Lock) held() error {
+	mine, err := l.file.Stat()
+	if err != nil {
+		return fmt.Errorf("%w: %w", document.ErrStorageUnavailable, err)
+	}
+	there, err := os.Stat(l.dir.lockFile())
+	if err != nil || !os.SameFile(mine, there) {
+		return fmt.Errorf("%w: %s was moved or removed while bucketocr up works in it",
+			document.ErrStorageUnavailable, l.dir.ours())
+	}
+	return nil
+}
+
+// sign writes this process's id into its lock file.
+func sign(file *os.File) error {
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := file.WriteAt(strconv.AppendInt(nil, int64(os.Getpid()), 10), 0)
+	return err
+}
+
+// holder names the process that holds the lock, or returns nothing in the moment before the holder has signed.
+func holder(file *os.File) string {
+	text, _ := io.ReadAll(io.LimitReader(file, 20))
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" (pid %d)", pid)
+}

@@ -1,0 +1,115 @@
+package folder
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// What is wrong with a name for [Bucket.Put].
+var (
+	ErrExists  = errors.New("a file of this name is there already")
+	ErrBadName = errors.New("no name for a file in this folder")
+)
+
+// incoming begins the names, in our own folder, of files that are being put.
+const incoming = ours + "/incoming-"
+
+// Put writes a file into the directory, and makes the folders that its name asks for. The file appears whole or not at
+// all; one of that name is [ErrExists] and stays as it is, unless replace is set. A name that leads out, through a link or
+// to where no object can be is [ErrBadName]. Errors of content come back wrapped, others are the file system's.
+func (b *Bucket) Put(ctx context.Context, name string, content io.Reader, replace bool) error {
+	if err := b.mayPut(name, replace); err != nil {
+		return err
+	}
+	temp := incoming + rand.Text()
+	defer b.root.Remove(temp)
+	if err := b.receive(ctx, temp, content); err != nil {
+		return fmt.Errorf("file %q: %w", name, err)
+	}
+	if dir := path.Dir(name); dir != "." {
+		if err := b.root.MkdirAll(dir, 0o777); err != nil {
+			return fmt.Errorf("file %q: %w", name, err)
+		}
+	}
+	if replace {
+		return b.root.Rename(temp, name)
+	}
+	err := b.root.Link(temp, name)
+	if errors.Is(err, fs.ErrExist) {
+		return ErrExists
+	}
+	if err != nil && !missing(err) { // a file system without links
+		return b.moveTo(temp, name)
+	}
+	return err
+}
+
+// mayPut returns what is wrong with a name.
+func (b *Bucket) mayPut(name string, replace bool) error {
+	if !validName(name) {
+		return ErrBadName
+	}
+	for i := range name {
+		if name[i] != '/' {
+			continue
+		}
+		info, err := b.root.Lstat(name[:i])
+		if err == nil && !info.IsDir() { // links to folders are not followed by a scan either
+			return ErrBadName
+		}
+	}
+	info, err := b.root.Lstat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return ErrBadName
+	case err == nil && !replace:
+		return ErrExists
+	}
+	return nil
+}
+
+// receive writes what comes to a file of our own folder.
+func (b *Bucket) receive(ctx context.Context, temp string, content io.Reader) error {
+	file, err := b.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, content)
+	if err == nil {
+		err = ctx.Err()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// moveTo takes the name first, so that no other writer gets it, and then puts the file there.
+func (b *Bucket) moveTo(temp, name string) error {
+	claim, err := b.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		return ErrExists
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(claim.Close(), b.root.Rename(temp, name)); err != nil {
+		return errors.Join(err, b.root.Remove(name))
+	}
+	return nil
+}
+
+// sweepIncoming removes what a killed process was putting.
+func (b *Bucket) sweepIncoming() error {
+	entries, err := b.readDir(ours)
+	for _, e := range entries {
+		if name := ours + "/" + e.Name(); strings.HasPrefix(name, incoming) {
+			err = errors.Join(err, b.root.Remove(name))
+		}
+	}
+	return err
+}

@@ -1,0 +1,197 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// A database file of ours says so in its header: PRAGMA application_id ("bOCR"), and user_version for the schema.
+const (
+	applicationID = 0x624f4352
+	schemaVersion = 1
+)
+
+// The rev of a record is drawn from one counter for all, in the order of the commits. Rows of records are never removed,
+// so the counter is the greatest rev. The document is JSON text with the field names of the stored document.
+const schema = `
+CREATE TABLE bucket (name TEXT NOT NULL) STRICT;
+CREATE TABLE records (
+	id     TEXT PRIMARY KEY,
+	rev    INTEGER NOT NULL UNIQUE,
+	status TEXT NOT NULL,
+	due    INTEGER, -- Unix time in ns, absent when ended
+	doc    TEXT NOT NULL
+) STRICT;
+CREATE INDEX records_due ON records (due, id) WHERE due IS NOT NULL;
+CREATE INDEX records_processing ON records (id) WHERE status = 'processing';
+CREATE TABLE pages (
+	id         TEXT NOT NULL,
+	generation INTEGER NOT NULL,
+	page       INTEGER NOT NULL,
+	doc        TEXT NOT NULL,
+	PRIMARY KEY (id, generation, page)
+) STRICT;
+CREATE TABLE objects (
+	name       TEXT PRIMARY KEY,
+	generation INTEGER NOT NULL, -- the last one, of the file or of its end
+	mtime      INTEGER NOT NULL, -- Unix time in ns
+	size       INTEGER NOT NULL, -- bytes
+	noticed    INTEGER NOT NULL, -- Unix time in ns of the scan that found this state
+	gone       INTEGER NOT NULL, -- 1: the file has vanished
+	delivered  INTEGER NOT NULL  -- 1: the event of this state was taken over
+) STRICT, WITHOUT ROWID;
+`
+
+// source is the database's address for the driver. Readers cannot write, whatever they try. Writers take the write lock
+// when a transaction begins, not half-way through. Commits are synced to the disk at checkpoints only (NORMAL): a killed
+// process loses nothing, since what it wrote is the operating system's; a power cut may take the last commits, never the
+// order or the file. As events, records and pages lie in one file, that is the same as a crash before those commits.
+func source(path, mode string) string {
+	q := url.Values{
+		"mode":          {mode},
+		"_busy_timeout": {"10000"},
+		"_synchronous":  {"NORMAL"},
+		"_txlock":       {"immediate"},
+		"_dqs":          {"0"},
+		"_defensive":    {"1"},
+		"_error_rc":     {"1"},
+	}
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // a Windows drive
+	}
+	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: q.Encode()}).String()
+}
+
+// connect opens at most n connections to the database.
+func connect(path, mode string, n int) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", source(path, mode))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db, nil
+}
+
+// prepare makes sure that the database is ours and of this schema; an empty one becomes so. It returns the bucket's
+// name: the given one for a new database, else the one it was made with.
+func prepare(ctx context.Context, db *sql.DB, bucket string) (string, error) {
+	fresh, err := identify(ctx, db)
+	if err != nil {
+		return "", err
+	}
+	// Only now: this writes to the file. The file remembers it.
+	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+		return "", err
+	}
+	if fresh {
+		if err := create(ctx, db, bucket); err != nil {
+			return "", err
+		}
+	}
+	return bucketOf(ctx, db)
+}
+
+// create writes the schema, wholly or not at all.
+func create(ctx context.Context, db *sql.DB, bucket string) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	header := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)
+	if _, err := tx.ExecContext(ctx, header+schema); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO bucket (name) VALUES (?)", bucket); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func bucketOf(ctx context.Context, db *sql.DB) (bucket string, err error) {
+	err = db.QueryRowContext(ctx, "SELECT name FROM bucket").Scan(&bucket)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = damaged(err)
+	}
+	return bucket, err
+}
+
+// identify refuses a database that is not ours, and reports whether it is still empty.
+func identify(ctx context.Context, db *sql.DB) (fresh bool, err error) {
+	var application, version, tables int
+	err = db.QueryRowContext(ctx, `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id a, pragma_user_version v`).Scan(&application, &version, &tables)
+	switch {
+	case err != nil:
+		return false, err
+	case application == 0 && version == 0 && tables == 0:
+		return true, nil
+	case application != applicationID:
+		return false, damaged(errors.New("made by another program"))
+	case version > schemaVersion:
+		return false, fmt.Errorf("%w: made by a newer bucketocr, use that one", document.ErrStoreMisconfigured)
+	case version != schemaVersion:
+		return false, damaged(fmt.Errorf("schema version %d", version))
+	}
+	return false, nil
+}
+
+// records reads records by a query for id, rev and doc.
+func (s *Store) records(ctx context.Context, query string, args ...any) (ids []string, records []*document.Stored, err error) {
+	err = s.rows(ctx, func(rows *sql.Rows) error {
+		var id string
+		var rev int64
+		var doc []byte
+		if err := rows.Scan(&id, &rev, &doc); err != nil {
+			return err
+		}
+		r, err := document.DecodeRecord(doc)
+		if err != nil {
+			return damaged(err)
+		}
+		ids = append(ids, id)
+		records = append(records, &document.Stored{Record: r, Version: rev})
+		return nil
+	}, query, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	return ids, records, nil
+}
+
+// rows calls fn for each row of the query's answer.
+func (s *Store) rows(ctx context.Context, fn func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return classify(ctx, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows); err != nil {
+			return classify(ctx, err)
+		}
+	}
+	return classify(ctx, rows.Err())
+}
+
+// Nanos returns the Unix time in ns as the database keeps it: the nearest that an int64 holds.
+func Nanos(t time.Time) int64 {
+	switch {
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	}
+	return t.UnixNano()
+}

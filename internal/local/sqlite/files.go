@@ -1,0 +1,101 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+)
+
+// File is the newest state that was noticed of a file in the bucket's folder: that it is there, or that it has gone.
+type File struct {
+	Generation int64 // the last one; that of a file that has gone is the one that ended
+	Modified   int64 // Unix time in ns
+	Size       int64 // bytes
+	Noticed    int64 // Unix time in ns
+	Gone       bool
+	Delivered  bool // the event of this state was taken over
+}
+
+// Files is what is known of the files of the bucket's folder, by name. It lies in the database of the records, so that an
+// event and the record that it led to are kept or lost together.
+type Files struct{ store *Store }
+
+// Files returns the files of the store's bucket.
+func (s *Store) Files() Files { return Files{s} }
+
+const fileColumns = "name, generation, mtime, size, noticed, gone, delivered"
+
+// All returns all files, those that have gone included. It is for the start: its error says what to do.
+func (f Files) All(ctx context.Context) (map[string]File, error) {
+	all := map[string]File{}
+	err := f.scan(ctx, func(name string, file File) { all[name] = file }, "SELECT "+fileColumns+" FROM objects")
+	if err != nil {
+		return nil, f.store.unusable(err)
+	}
+	return all, nil
+}
+
+// Get returns the state of one file, zero where none was ever noticed.
+func (f Files) Get(ctx context.Context, name string) (File, error) {
+	var found File
+	err := f.scan(ctx, func(_ string, file File) { found = file }, "SELECT "+fileColumns+" FROM objects WHERE name = ?", name)
+	return found, err
+}
+
+// List returns at most limit files that are there, in the order of their names: those after a name and with a prefix.
+func (f Files) List(ctx context.Context, after, prefix string, limit int) (names []string, files []File, err error) {
+	const query = "SELECT " + fileColumns + ` FROM objects
+		WHERE gone = 0 AND name > ?1 AND substr(name, 1, length(?2)) = ?2 ORDER BY name LIMIT ?3`
+	err = f.scan(ctx, func(name string, file File) {
+		names, files = append(names, name), append(files, file)
+	}, query, after, prefix, limit)
+	return names, files, err
+}
+
+// scan calls take for each file that the query for all columns finds.
+func (f Files) scan(ctx context.Context, take func(name string, file File), query string, args ...any) error {
+	return f.store.rows(ctx, func(rows *sql.Rows) error {
+		var name string
+		var file File
+		err := rows.Scan(&name, &file.Generation, &file.Modified, &file.Size, &file.Noticed, &file.Gone, &file.Delivered)
+		if err == nil {
+			take(name, file)
+		}
+		return err
+	}, query, args...)
+}
+
+// Put stores new states, all or none.
+func (f Files) Put(ctx context.Context, states map[string]File) error {
+	if len(states) == 0 {
+		return nil
+	}
+	tx, err := f.store.write.BeginTx(ctx, nil)
+	if err != nil {
+		return classify(ctx, err)
+	}
+	defer tx.Rollback()
+	if err := putFiles(ctx, tx, states); err != nil {
+		return classify(ctx, err)
+	}
+	return classify(ctx, tx.Commit())
+}
+
+func putFiles(ctx context.Context, tx *sql.Tx, states map[string]File) error {
+	put, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO objects ("+fileColumns+") VALUES (?, ?, ?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	defer put.Close()
+	for name, s := range states {
+		if _, err := put.ExecContext(ctx, name, s.Generation, s.Modified, s.Size, s.Noticed, s.Gone, s.Delivered); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetDelivered notes that the event of a file's state was taken over.
+func (f Files) SetDelivered(ctx context.Context, name string) error {
+	_, err := f.store.write.ExecContext(ctx, "UPDATE objects SET delivered = 1 WHERE name = ?", name)
+	return classify(ctx, err)
+}

@@ -1,0 +1,319 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// Store is the records of one bucket: a [document.Store], [document.Watcher] and [document.Lister], and in the same
+// database the [Files]. All methods may be called concurrently. Times are kept to the nanosecond and come back in UTC; empty
+// slices and maps come back nil.
+//
+// Errors are as [document.Store] says: [document.ErrStoreUnavailable] where the disk is full or fails or the store is
+// closed, [document.ErrStoreMisconfigured] where the database is damaged or may not be written,
+// [document.ErrStoreRejected] where a document is over 1 GB or holds a time beyond the year 9999.
+type Store struct {
+	path   string
+	bucket string
+	read   *sql.DB
+	write  *sql.DB             // one connection
+	end    func(*sql.Tx) error // (*sql.Tx).Commit, but in tests
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced at each commit
+}
+
+var (
+	_ document.Store   = (*Store)(nil)
+	_ document.Watcher = (*Store)(nil)
+)
+
+// readers is how many reads run at once.
+const readers = 4
+
+// Open opens the database at path to read and write it, and makes it where it is missing: for the bucket of the given name,
+// which it keeps. The caller is the only one that opens it so; see [OpenBeside] for the others. The error says what to do.
+func Open(path, bucket string) (*Store, error) {
+	s := newStore(path)
+	var err error
+	if s.write, err = connect(path, "rwc", 1); err != nil {
+		return nil, s.unusable(err)
+	}
+	if s.bucket, err = prepare(context.Background(), s.write, bucket); err == nil {
+		s.read, err = connect(path, "ro", readers)
+	}
+	if err != nil {
+		s.write.Close()
+		return nil, s.unusable(err)
+	}
+	return s, nil
+}
+
+// OpenBeside opens the database at path to read and change it beside the process that opened it with [Open], if there is
+// one: every change is atomic and conditional on the state that it builds on. Watch sees the other's commits at most 200 ms
+// late. It may be called any number of times. A database that is not there is [fs.ErrNotExist].
+func OpenBeside(path string) (*Store, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	s := newStore(path)
+	var err error
+	if s.read, err = connect(path, "ro", readers); err != nil {
+		return nil, s.unusable(err)
+	}
+	fresh, err := identify(context.Background(), s.read)
+	if err == nil && fresh {
+		err = errors.New("it is still empty")
+	}
+	if err == nil {
+		s.bucket, err = bucketOf(context.Background(), s.read)
+	}
+	if err == nil {
+		s.write, err = connect(path, "rw", 1)
+	}
+	if err != nil {
+		s.read.Close()
+		return nil, s.unusable(err)
+	}
+	return s, nil
+}
+
+func newStore(path string) *Store {
+	return &Store{path: path, end: (*sql.Tx).Commit, changed: make(chan struct{})}
+}
+
+// Bucket returns the name of the bucket that the database was made for.
+func (s *Store) Bucket() string { return s.bucket }
+
+// Close ends the store. What runs at that time fails with [document.ErrStoreUnavailable]; Watch wants its context ended
+// first. It may be called twice.
+func (s *Store) Close() error {
+	return errors.Join(s.read.Close(), s.write.Close()) // the last one leaves one file, the log merged into it
+}
+
+// ExpireLeases ends the leases of all records in processing now, so that the sweep takes them over at once and counts the
+// interruption. It is for a process that holds the folder alone and has not begun to work: those leases are a dead
+// process's. It returns how many there were; after an error it may be called again.
+func (s *Store) ExpireLeases(ctx context.Context) (int, error) {
+	ids, _, err := s.records(ctx, "SELECT id, rev, doc FROM records WHERE status = 'processing' ORDER BY id")
+	if err != nil {
+		return 0, err
+	}
+	for i, id := range ids {
+		if _, err := document.Update(ctx, s, id, document.Unread(), expireLease); err != nil {
+			return i, err
+		}
+	}
+	return len(ids), nil
+}
+
+func expireLease(old *document.Record) (*document.Change, error) {
+	if old == nil || old.Status != document.StatusProcessing {
+		return nil, nil
+	}
+	next, now := *old, time.Now()
+	next.Due, next.WindowStart = now, now
+	if old.Lease != nil {
+		lease := *old.Lease
+		lease.Expires = now
+		next.Lease = &lease
+	}
+	return &document.Change{Record: &next}, nil
+}
+
+// Get is [document.Store].Get.
+func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
+	var rev int64
+	var doc []byte
+	err := s.read.QueryRowContext(ctx, "SELECT rev, doc FROM records WHERE id = ?", id).Scan(&rev, &doc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, classify(ctx, err)
+	}
+	r, err := document.DecodeRecord(doc)
+	if err != nil {
+		return nil, damaged(err)
+	}
+	return &document.Stored{Record: r, Version: rev}, nil
+}
+
+// Pages is [document.Store].Pages.
+func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
+	const query = "SELECT doc FROM pages WHERE id = ? AND generation = ? ORDER BY page"
+	var pages []document.Page
+	err := s.rows(ctx, func(rows *sql.Rows) error {
+		var doc []byte
+		if err := rows.Scan(&doc); err != nil {
+			return err
+		}
+		p, err := document.DecodePage(doc)
+		if err != nil {
+			return damaged(err)
+		}
+		pages = append(pages, p)
+		return nil
+	}, query, id, generation)
+	if err != nil {
+		return nil, err
+	}
+	return pages, nil
+}
+
+// Due is [document.Store].Due. Records due at the same time come in the order of their ids.
+func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
+	const query = "SELECT id, rev, doc FROM records WHERE due <= ? ORDER BY due, id LIMIT ?"
+	_, due, err := s.records(ctx, query, Nanos(now), max(limit, 0))
+	return due, err
+}
+
+// Commit applies the change in one transaction; see [document.Store].
+func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, c *document.Change) (*document.Stored, error) {
+	version := int64(0) // of no record
+	if from != nil {
+		version = from.Version
+	}
+	now := time.Now()
+	r := stamped(c, now)
+	doc, err := document.EncodeRecord(r)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := encodePages(c.Pages, now)
+	if err != nil {
+		return nil, err
+	}
+	rev, err := s.transact(ctx, func(tx *sql.Tx) (int64, error) {
+		rev, err := putRecord(ctx, tx, id, version, r, doc)
+		if err != nil {
+			return 0, err
+		}
+		if err := dropPages(ctx, tx, id, r.Generation, c.Drop); err != nil {
+			return 0, err
+		}
+		return rev, putPages(ctx, tx, id, pages)
+	})
+	if err != nil {
+		return nil, err
+	}
+	stored, err := document.DecodeRecord(doc)
+	return &document.Stored{Record: stored, Version: rev}, err
+}
+
+func encodePages(pages []document.Page, now time.Time) ([]page, error) {
+	encoded := make([]page, 0, len(pages))
+	for _, p := range pages {
+		p.Finished = now
+		doc, err := document.EncodePage(p)
+		if err != nil {
+			return nil, err
+		}
+		encoded = append(encoded, page{p.Generation, p.Page, string(doc)})
+	}
+	return encoded, nil
+}
+
+// transact runs fn in one transaction that holds the write lock, and wakes the watchers where it commits.
+func (s *Store) transact(ctx context.Context, fn func(*sql.Tx) (int64, error)) (rev int64, err error) {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, classify(ctx, err)
+	}
+	defer tx.Rollback()
+	if rev, err = fn(tx); errors.Is(err, document.ErrConflict) {
+		return 0, err
+	} else if err != nil {
+		return 0, classify(ctx, err)
+	}
+	err = s.end(tx)
+	s.wake() // even where the answer is an error: the commit may have been applied
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", document.ErrAnswerLost, classify(ctx, err))
+	}
+	return rev, nil
+}
+
+const (
+	insertRecord = `INSERT INTO records (id, rev, status, due, doc)
+		VALUES (?1, (SELECT coalesce(max(rev), 0) + 1 FROM records), ?3, ?4, ?5)
+		ON CONFLICT (id) DO NOTHING RETURNING rev`
+	updateRecord = `UPDATE records
+		SET rev = (SELECT max(rev) + 1 FROM records), status = ?3, due = ?4, doc = ?5
+		WHERE id = ?1 AND rev = ?2 RETURNING rev`
+)
+
+func putRecord(ctx context.Context, tx *sql.Tx, id string, version int64, r *document.Record, doc []byte) (rev int64, err error) {
+	var due sql.NullInt64
+	if !r.Due.IsZero() {
+		due = sql.NullInt64{Int64: Nanos(r.Due), Valid: true}
+	}
+	statement := updateRecord
+	if version == 0 {
+		statement = insertRecord
+	}
+	err = tx.QueryRowContext(ctx, statement, id, version, r.Status, due, string(doc)).Scan(&rev)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = document.ErrConflict
+	}
+	return rev, err
+}
+
+func putPages(ctx context.Context, tx *sql.Tx, id string, pages []page) error {
+	for _, p := range pages {
+		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO pages (id, generation, page, doc) VALUES (?, ?, ?, ?)",
+			id, p.generation, p.number, p.doc)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func dropPages(ctx context.Context, tx *sql.Tx, id string, generation int64, numbers []int) error {
+	for _, n := range numbers {
+		_, err := tx.ExecContext(ctx, "DELETE FROM pages WHERE id = ? AND generation = ? AND page = ?", id, generation, n)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ClearPages is [document.Store].ClearPages. The record is looked at in the statement that deletes.
+func (s *Store) ClearPages(ctx context.Context, id string, keep int64) error {
+	_, err := s.write.ExecContext(ctx, `DELETE FROM pages WHERE id = ?1 AND (?2 = 0 OR generation != ?2)
+		AND generation NOT IN (SELECT doc ->> '$.generation' FROM records WHERE id = ?1 AND status != 'deleted')`, id, keep)
+	return classify(ctx, err)
+}
+
+// page is a page document ready to be written.
+type page struct {
+	generation int64
+	number     int
+	doc        string
+}
+
+// stamped returns the record of the change as it will be stored.
+func stamped(c *document.Change, now time.Time) *document.Record {
+	r := *c.Record
+	r.Updated = now
+	if c.Stamps&document.StampCreated != 0 {
+		r.Created = now
+	}
+	if c.Stamps&document.StampStarted != 0 {
+		r.Started = now
+	}
+	if c.Stamps&document.StampFinished != 0 {
+		r.Finished = now
+	}
+	return &r
+}
