@@ -20,6 +20,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local"
 	"github.com/bucketocr/bucketocr/internal/local/folder"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/telemetry"
 )
 
 const upHelp = `Takes the folder DIR (default ./inbox, made if missing) as a bucket: what lies in it and what is dropped into it later is
@@ -182,6 +183,7 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	}
 	u.screen = newScreen(u)
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
+	telemetry.LogProblems(u.log)
 	u.handler, err = app.New(cfg, app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
 		app.WithRetryDelay(u.sys.backoff))
 	return err
