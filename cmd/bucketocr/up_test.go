@@ -237,7 +237,7 @@ func TestUpKilled(t *testing.T) {
 	if code != exitGood {
 		t.Errorf("exit code %d", code)
 	}
-	want(t, out, "left over", "attempt 2", "1 done")
+	want(t, out, "resuming 1 object", "attempt 2", "1 done")
 }
 
 // TestUpWithFirestore: the documents go to the emulator where there is one.
