@@ -34,7 +34,7 @@ func backlog(r *run) error {
 			return err
 		}
 		d := time.Since(start)
-		peak, err := p.memory("VmHWM")
+		peak, err := p.residentMemory("VmHWM")
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ type bare struct {
 	conn      *grpc.ClientConn
 }
 
-func (r *run) bare() (*bare, error) {
+func (r *run) newBare() (*bare, error) {
 	conn, err := grpc.NewClient("passthrough:///"+r.world.Firestore, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, err

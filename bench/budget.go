@@ -35,7 +35,7 @@ func budget(r *run) error {
 	if err := r.flood(p, "large.jpg", uploads, uploads); err != nil {
 		return fmt.Errorf("%w; its log ends: %s", err, r.tail(ours))
 	}
-	peak, err := p.memory("VmHWM")
+	peak, err := p.residentMemory("VmHWM")
 	if err != nil {
 		return err
 	}

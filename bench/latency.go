@@ -13,7 +13,7 @@ var usual = standin.Waits{Storage: 5 * time.Millisecond, OCR: 20 * time.Millisec
 // both are the two programs that do the work, running.
 type both struct{ us, them *process }
 
-func (r *run) both(file string, env ...string) (b both, err error) {
+func (r *run) startBoth(file string, env ...string) (b both, err error) {
 	if b.us, err = r.exec(ours, 0, env...); err != nil {
 		return b, err
 	}
@@ -84,12 +84,12 @@ func (s *side) row(label string) []string {
 }
 
 func (r *run) latencyOf(file string, size int) (us, them *side, err error) {
-	b, err := r.both(file)
+	b, err := r.startBoth(file)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer b.stop()
-	calls, err := r.bare()
+	calls, err := r.newBare()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,6 +3,21 @@
 //
 //	go run -C bench . --quick        # some two minutes
 //	go run -C bench . latency memory # some of the tables
+//
+// Files, in reading order:
+//
+//	main.go        the command
+//	start.go       table: from exec to the first acknowledged event
+//	throughput.go  table: processor time per event
+//	memory.go      table: peak resident memory
+//	backlog.go     table: ten times the events
+//	budget.go      table: a hard limit of memory
+//	latency.go     table: what one event takes
+//	bare.go        the remote calls alone
+//	images.go      pictures
+//	event.go       delivering events
+//	process.go     the measured programs
+//	figures.go     medians, units, tables in Markdown
 package main
 
 import (

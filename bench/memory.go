@@ -70,5 +70,5 @@ func (r *run) peak(name, file string, n int, env ...string) (int64, error) {
 			return 0, fmt.Errorf("%w; its log ends: %s", err, r.tail(name))
 		}
 	}
-	return p.memory("VmHWM")
+	return p.residentMemory("VmHWM")
 }

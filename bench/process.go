@@ -24,7 +24,7 @@ import (
 const (
 	ours   = "function"
 	theirs = "yardstick"
-	nobody = "empty"
+	idle   = "empty"
 )
 
 // prepare builds the programs and starts the stand-ins.
@@ -33,7 +33,7 @@ func (r *run) prepare() (done func(), err error) {
 		return nil, err
 	}
 	build := exec.CommandContext(r.ctx, "go", "build", "-trimpath", "-tags=nodynamic", "-ldflags=-s -w", "-o", r.bin,
-		"./"+ours, "./"+theirs, "./"+nobody)
+		"./"+ours, "./"+theirs, "./"+idle)
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("building the programs: %w", err)
@@ -129,8 +129,8 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
-// memory reads VmHWM, the most resident memory since the last clearPeak, or VmRSS, what it is now, in bytes.
-func (p *process) memory(key string) (int64, error) {
+// residentMemory reads VmHWM, the most resident memory since the last clearPeak, or VmRSS, what it is now, in bytes.
+func (p *process) residentMemory(key string) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err

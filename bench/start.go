@@ -17,7 +17,7 @@ func start(r *run) error {
 	r.world.Put("small.png", pngPage(500_000))
 	r.world.Put("page.pdf", pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("a page", "of text")}))
 	sides := []struct{ name, label, file string }{
-		{nobody, "empty function", "small.png"}, {ours, "bucketocr", "small.png"}, {theirs, "yardstick", "small.png"}, {ours, "bucketocr, a PDF", "page.pdf"},
+		{idle, "empty function", "small.png"}, {ours, "bucketocr", "small.png"}, {theirs, "yardstick", "small.png"}, {ours, "bucketocr, a PDF", "page.pdf"},
 	}
 	took := make([][]time.Duration, len(sides))
 	var more []time.Duration

@@ -35,7 +35,7 @@ func throughput(r *run) error {
 
 // throughputOf gives the processor time per event of each round.
 func (r *run) throughputOf(file string) (us, them []time.Duration, err error) {
-	b, err := r.both(file)
+	b, err := r.startBoth(file)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -5,6 +5,11 @@
 // line on standard output, "listening http://127.0.0.1:PORT", and nothing else ever; the log goes
 // to standard error and holds no text of any page. It exits with 0 after SIGINT, SIGTERM or, with
 // -parent-stdin, the end of standard input, with 1 when it failed, and with 2 for wrong flags.
+//
+// Files, in reading order:
+//
+//	main.go   flags and settings
+//	serve.go  serving until a signal comes
 package main
 
 import (

@@ -2,10 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -13,11 +19,12 @@ import (
 )
 
 const backfillHelp = `Delivers the events of objects that are in a bucket already, as if they had just been dropped: all below gs://BUCKET/PREFIX, or
-with --local those of a folder to the running up.
+with --local those of a folder, to the bucketocr up process that runs there.
 
-What has ended is passed over, and what is in work as well: the sweep finishes that. Objects that came after the start are left
-to their own events. When the function refuses, all wait together and try again one at a time; a dozen refusals in a row, some seven
-minutes where they come at once, end the run. Ctrl-C ends it too: run it again, or go on behind the name that it prints (--after). Nothing is read twice in any case.
+Objects that are finished are skipped, and those in work as well: the sweep finishes them. Objects that came after the start are
+left to their own events. When the function refuses, all deliveries wait and are then retried one at a time; a dozen refusals in a
+row, some seven minutes where they come at once, end the run. Ctrl-C ends it too: run it again, or continue after the name that it
+prints (--after). Nothing is read twice in any case.
 
 By POST each event waits for its object's end, so --in-flight should not be above what the function takes: FUNCTION_MAX_INSTANCES
 × FUNCTION_CONCURRENCY, 8 by default. For buckets of millions publish to a topic instead (--topic; deploy.sh makes
@@ -32,8 +39,8 @@ Example: bucketocr backfill gs://my-scans/2025/ --dry-run
 `
 
 func backfillFlags(fs *flag.FlagSet) action {
-	f := &filling{dir: placeFlag(fs)}
-	fs.BoolVar(&f.dry, "dry-run", false, "count objects, bytes and pages, reckon the GPU time, and deliver nothing")
+	f := &backfillCmd{dir: placeFlag(fs)}
+	fs.BoolVar(&f.dry, "dry-run", false, "count objects, bytes and pages, estimate the GPU time, and deliver nothing")
 	fs.StringVar(&f.topic, "topic", "", "publish to this `TOPIC` instead of posting: projects/PROJECT/topics/NAME")
 	fs.IntVar(&f.limit, "limit", 0, "deliver no more than `N` objects; 0: all")
 	fs.Float64Var(&f.rate, "rate", 0, "deliver no more than `N` objects a second; 0: as fast as they are taken")
@@ -41,15 +48,15 @@ func backfillFlags(fs *flag.FlagSet) action {
 	fs.StringVar(&f.include, "include", "", "only names that match one of these `GLOBS`, as INCLUDE has them")
 	fs.StringVar(&f.exclude, "exclude", "", "no names that match one of these `GLOBS`")
 	fs.Var(&f.newer, "newer-than", "only objects created after this `TIME`: 24h (ago), 2026-11-24 or RFC 3339")
-	fs.StringVar(&f.after, "after", "", "only names that come behind `NAME`: where a run before was stopped")
+	fs.StringVar(&f.after, "after", "", "only names after `NAME`: where an earlier run was stopped")
 	fs.BoolVar(&f.json, "json", false, "a line of JSON for each object and for the sum")
 	fs.StringVar(&f.figures, "figures", defaultFigures, "with --dry-run: `FILE` with prices and pages per second")
 	f.target.flags(fs)
 	return f.run
 }
 
-// filling is one call of backfill.
-type filling struct {
+// backfillCmd is one call of backfill.
+type backfillCmd struct {
 	dir                                     *string
 	dry, json                               bool
 	topic, include, exclude, after, figures string
@@ -60,7 +67,7 @@ type filling struct {
 	filter                                  event.Filter
 }
 
-func (f *filling) run(ctx context.Context, sys system, args []string) int {
+func (f *backfillCmd) run(ctx context.Context, sys system, args []string) int {
 	if err := f.check(args); err != nil {
 		return complain(sys, "backfill", err)
 	}
@@ -73,7 +80,7 @@ func (f *filling) run(ctx context.Context, sys system, args []string) int {
 	if err != nil {
 		return complain(sys, "backfill", err)
 	}
-	r := &fillingReport{sys: sys, f: f, progress: newProgress(sys, f.json || f.dry)}
+	r := &backfillReport{sys: sys, f: f, progress: newProgress(sys, f.json || f.dry)}
 	o.Ended = r.ended
 	o.Passed = func(document.Object, string) { r.progress.add(1, "") }
 	go r.countAll(ctx, *o)
@@ -93,7 +100,7 @@ func (f *filling) run(ctx context.Context, sys system, args []string) int {
 }
 
 // check finds what is wrong with the arguments before anything is asked.
-func (f *filling) check(args []string) error {
+func (f *backfillCmd) check(args []string) error {
 	_, _, gs := gsName(strings.Join(args, ""))
 	switch {
 	case *f.dir == "" && (len(args) != 1 || !gs):
@@ -121,7 +128,7 @@ func globList(s string) []string {
 	return globs
 }
 
-func (f *filling) options(sys system, p *place, args []string) (*backfill.Options, error) {
+func (f *backfillCmd) options(sys system, p *place, args []string) (*backfill.Options, error) {
 	o := &backfill.Options{
 		Objects: p.objects, Records: p.records, Filter: f.filter, Listing: document.Listing{Bucket: p.bucket, After: f.after},
 		NewerThan: f.newer.Time, Limit: f.limit, InFlight: f.inFlight, Rate: f.rate,
@@ -148,4 +155,151 @@ func (f *filling) options(sys system, p *place, args []string) (*backfill.Option
 		o.Deliver, err = f.target.poster(sys, p)
 	}
 	return o, err
+}
+
+// backfillReport shows what comes of a backfill.
+type backfillReport struct {
+	sys      system
+	f        *backfillCmd
+	progress *progress
+
+	estimates []estimate // of a dry run
+
+	mu  sync.Mutex
+	bad int64 // failed or undelivered
+}
+
+// countAll goes through the listing once more, beside the run and without asking for documents, so that the bar knows how
+// much there is.
+func (r *backfillReport) countAll(ctx context.Context, o backfill.Options) {
+	if !r.progress.bar || r.f.dry || r.f.json || r.f.limit > 0 {
+		return
+	}
+	n := int64(0)
+	err := o.Objects.ListObjects(ctx, o.Listing, func(document.Listed) error { n++; return nil })
+	if err == nil {
+		r.progress.of(n)
+	}
+}
+
+// ended shows an object's end: each as JSON where that is wanted, else those that did not go well.
+func (r *backfillReport) ended(res backfill.Result) {
+	r.mu.Lock()
+	bad := res.What == backfill.Undelivered || res.What == string(document.OutcomeFailed)
+	if bad {
+		r.bad++
+	}
+	n := r.bad
+	r.mu.Unlock()
+	if r.f.json {
+		_ = json.NewEncoder(r.sys.stdout).Encode(map[string]any{
+			"bucket": res.Object.Bucket, "name": res.Object.Name, "generation": res.Object.Generation,
+			"document": res.Object.ID(), "result": res.What, "reason": res.Why,
+		})
+		return
+	}
+	extra := ""
+	if n > 0 {
+		extra = count(n) + " failed"
+	}
+	r.progress.add(1, extra)
+	if bad {
+		line := fmt.Sprintf("%-11s gs://%s/%s", res.What, res.Object.Bucket, plain(res.Object.Name))
+		if res.Why != "" {
+			line += "  " + res.Why
+		}
+		r.progress.printLine(r.sys.stdout, line)
+	}
+}
+
+// report ends the command with a table.
+func (r *backfillReport) report(sum backfill.Summary, err error) {
+	if r.f.json {
+		_ = json.NewEncoder(r.sys.stdout).Encode(map[string]any{"sum": sum, "complete": err == nil, "estimates": r.estimates})
+		return
+	}
+	w := tabwriter.NewWriter(r.sys.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "listed\t%s\n", count(sum.Listed))
+	for _, why := range slices.Sorted(maps.Keys(sum.Skipped)) {
+		fmt.Fprintf(w, "passed over\t%s\t%s\n", count(sum.Skipped[why]), skipMeaning(why))
+	}
+	if r.f.dry {
+		fmt.Fprintf(w, "to deliver\t%s\t%s\n", count(sum.Chosen), byteCount(sum.Bytes))
+		fmt.Fprintf(w, "pages\t%s\t%s\n", count(sum.Pages), pagesHint(sum))
+		if err == nil && sum.Pages > 0 {
+			printEstimates(w, r.estimates)
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(sum.Results)) {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", what, count(sum.Results[what]), resultMeaning(what))
+	}
+	w.Flush()
+	switch {
+	case r.f.dry:
+		fmt.Fprintln(r.sys.stdout, "\nA dry run: nothing was delivered.")
+	case err != nil && sum.After != "":
+		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s requests. Run it again, or continue with --after %s\n",
+			age(time.Since(r.progress.begun)), count(sum.Requests), shellWord(sum.After))
+	case err != nil:
+		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s requests. Run it again.\n", age(time.Since(r.progress.begun)), count(sum.Requests))
+	case err == nil && sum.Requests > 0:
+		fmt.Fprintf(r.sys.stdout, "\n%s requests in %s.\n", count(sum.Requests), age(time.Since(r.progress.begun)))
+	}
+}
+
+// resultMeaning returns what a result means: an outcome as the table of outcomes has it, unless there is more to say here.
+func resultMeaning(what string) string {
+	switch what {
+	case backfill.Left:
+		return "has a document and is unfinished: the sweep takes it"
+	case backfill.Undelivered:
+		return "not delivered: run this again"
+	case published:
+		return "the function takes it in its time: bucketocr stats"
+	case string(document.OutcomeDone):
+		return "text and status are written"
+	case string(document.OutcomeFailed):
+		return "the document says why: bucketocr show"
+	case string(document.OutcomeBusy):
+		return "another worker holds the lease"
+	}
+	for _, o := range document.Outcomes() {
+		if string(o.Outcome) == what {
+			return o.Summary
+		}
+	}
+	return ""
+}
+
+// skipMeaning returns what a reason to skip an object means.
+func skipMeaning(reason string) string {
+	switch reason {
+	case backfill.SkipEnded:
+		return "done or failed already"
+	case backfill.SkipWork:
+		return "in work, or due for the sweep"
+	case backfill.SkipNew:
+		return "came after the start: its own event is on the way"
+	case backfill.SkipOld:
+		return "older than wanted"
+	case event.ReasonFolder:
+		return "a folder's placeholder"
+	case event.ReasonJunk:
+		return "a file that operating systems leave"
+	case event.ReasonExcluded:
+		return "excluded"
+	case event.ReasonNotIncluded:
+		return "not included"
+	case event.ReasonNotImage:
+		return "no image by type and name"
+	}
+	return ""
+}
+
+// pagesHint says what is not known about the pages of a dry run.
+func pagesHint(sum backfill.Summary) string {
+	if sum.PDFs == 0 {
+		return "one for each image; TIFFs may have more"
+	}
+	return fmt.Sprintf("at least: %s are PDFs, whose pages are counted when they are read", count(sum.PDFs))
 }

@@ -6,7 +6,25 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"syscall"
+	"time"
+)
+
+// system is what a command has of the outside.
+type system struct {
+	stdout, stderr io.Writer
+	lookup         func(name string) (string, bool)       // the environment
+	backoff        func(attempt int) (wait time.Duration) // until a local redelivery
+}
+
+// Exit codes of all commands.
+const (
+	exitGood        = 0
+	exitFailed      = 1 // something failed
+	exitUsage       = 2 // wrong arguments or configuration
+	exitInterrupted = 130
 )
 
 // command is one sub-command.
@@ -15,7 +33,7 @@ type command struct {
 	args  string // as the usage line shows them
 	short string // one sentence
 	help  func() string
-	// flags declares the command's flags and gives what runs when they are read.
+	// flags declares the command's flags and returns what runs when they are read.
 	flags func(fs *flag.FlagSet) action
 }
 
@@ -26,16 +44,6 @@ type action func(ctx context.Context, sys system, args []string) int
 // text is help that is always the same.
 func text(help string) func() string { return func() string { return help } }
 
-// find gives the command of a name.
-func find(name string) (command, bool) {
-	for _, c := range commands() {
-		if c.name == name {
-			return c, true
-		}
-	}
-	return command{}, false
-}
-
 // flagSet declares a command's flags.
 func (c command) flagSet() (*flag.FlagSet, action) {
 	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
@@ -43,7 +51,7 @@ func (c command) flagSet() (*flag.FlagSet, action) {
 	return fs, c.flags(fs)
 }
 
-// run reads the command's flags, which may stand behind its arguments too, and does its work.
+// run reads the command's flags, which may follow its arguments too, and does its work.
 func (c command) run(ctx context.Context, sys system, args []string) int {
 	fs, do := c.flagSet()
 	var rest []string
@@ -83,11 +91,68 @@ func complain(sys system, name string, err error) int {
 	return exitUsage
 }
 
-// fail says why a command could not do its work, or that it was told to stop: its work is not all done then, whoever said so.
+// fail says why a command could not do its work, or that it was told to stop: its work is not all done then, whatever the reason.
 func fail(ctx context.Context, sys system, name string, err error) int {
 	if ctx.Err() != nil {
 		return exitInterrupted
 	}
 	fmt.Fprintf(sys.stderr, "bucketocr %s: %v\n", name, err)
 	return exitFailed
+}
+
+// signaled is why a context ended: a person or the platform wants us to stop.
+type signaled struct{ os.Signal }
+
+func (s signaled) Error() string { return s.String() }
+
+// stoppedCode is the exit code after a signal: Ctrl-C is an interruption, SIGTERM an orderly end.
+func stoppedCode(ctx context.Context) int {
+	if s, ok := errors.AsType[signaled](context.Cause(ctx)); ok && s.Signal == syscall.SIGTERM {
+		return exitGood
+	}
+	return exitInterrupted
+}
+
+// rootCause returns the innermost error: what the operating system said, without the call that it said it to.
+func rootCause(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}
+
+// when is a moment given as one, as a day, or as how long ago.
+type when struct{ time.Time }
+
+// String is [flag.Value].
+func (w *when) String() string {
+	if w == nil || w.IsZero() {
+		return ""
+	}
+	return w.Format(time.RFC3339)
+}
+
+// Set is [flag.Value].
+func (w *when) Set(s string) error {
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		w.Time = time.Now().Add(-d)
+		return nil
+	}
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n int
+		if _, err := fmt.Sscanf(days, "%d", &n); err == nil && n >= 0 && fmt.Sprint(n) == days {
+			w.Time = time.Now().AddDate(0, 0, -n)
+			return nil
+		}
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			w.Time = t
+			return nil
+		}
+	}
+	return errors.New("write it as 90m or 7d (ago), 2026-11-24, or 2026-11-24T10:00:00Z")
 }

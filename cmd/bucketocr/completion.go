@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"strings"
 	"text/template"
 )
 
@@ -53,9 +52,6 @@ func completions() []completable {
 	}
 	return all
 }
-
-// singleQuoted is s as one word of a shell.
-func singleQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 var shells = map[string]string{
 	"bash": `# bash completion of bucketocr

@@ -15,15 +15,15 @@ import (
 type estimate struct {
 	GPU            string  `json:"gpu"`
 	PagesPerSecond float64 `json:"pagesPerSecond"`
-	Claim          bool    `json:"claim"` // the vendor's word, measured by nobody here
+	Claim          bool    `json:"claim"` // the vendor's word, not measured here
 	GPUSeconds     float64 `json:"gpuSeconds"`
 	// Money is by currency, and holds those prices alone that are filled in.
 	Money map[string]float64 `json:"money,omitempty"`
 }
 
-// estimates reckons from deploy/figures.json, or the file that was named.
+// estimates returns them for a dry run's sum, from deploy/figures.json, or the file that was named.
 func estimates(file string, sum backfill.Summary) ([]estimate, error) {
-	figures, err := (&planOptions{figures: file}).readFigures()
+	figures, err := (&planCmd{figures: file}).readFigures()
 	if err != nil || sum.Pages == 0 {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func estimates(file string, sum backfill.Summary) ([]estimate, error) {
 		e := estimate{GPU: s.GPU, PagesPerSecond: *s.Value, Claim: s.Claim, GPUSeconds: float64(sum.Pages) / *s.Value, Money: map[string]float64{}}
 		load := plan.Load{Burst: int(sum.Pages), PagesPerObject: 1, PageBytes: sum.Bytes / sum.Pages}
 		q := plan.Make(load, *s.Value, plan.DefaultSeqs, 0).Per1000
-		q.GPUSeconds = 1000 / *s.Value // without a GPU's start and idle time: bucketocr plan reckons with them
+		q.GPUSeconds = 1000 / *s.Value // without a GPU's start and idle time: bucketocr plan includes them
 		for _, c := range figures.Costs(q) {
 			if c.Money != nil {
 				e.Money[c.Currency] += *c.Money * float64(sum.Pages) / 1000

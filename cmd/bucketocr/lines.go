@@ -10,7 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// detail is what a line says of a record behind its name.
+// detail returns what a line says of a record after its name.
 func detail(r *document.Record) string {
 	switch {
 	case r.Status == document.StatusDone:
@@ -75,6 +75,9 @@ func shellWord(s string) string {
 	}
 	return b.String() + "'"
 }
+
+// singleQuoted is s as one word of a shell.
+func singleQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // gsURL is an object's address, harmless on a terminal.
 func gsURL(r *document.Record) string { return plain("gs://" + r.Bucket + "/" + r.Name) }

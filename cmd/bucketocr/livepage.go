@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/local/folder"
@@ -19,7 +21,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
-// pagePort is where the live page is, unless somebody else listens there.
+// pagePort is where the live page is, unless something else listens there.
 const pagePort = "7275"
 
 // pageLimits bound the page images that the live page makes for a person, whatever the function's own limits are.
@@ -88,8 +90,8 @@ type folderUpload struct {
 // notTaken says it of each reason of the filter.
 var notTaken = map[string]string{
 	event.ReasonFolder:      "It has no name.",
-	event.ReasonJunk:        "Files of this name are passed over: systems leave them behind.",
-	event.ReasonExcluded:    "EXCLUDE passes over files of this name.",
+	event.ReasonJunk:        "Files of this name are skipped: operating systems leave them.",
+	event.ReasonExcluded:    "EXCLUDE matches files of this name.",
 	event.ReasonNotIncluded: "INCLUDE does not take files of this name.",
 	event.ReasonNotImage:    "By its name this is no image and no PDF.",
 }
@@ -131,4 +133,52 @@ func onPage(sys system) string {
 		}
 	}
 	return "the page"
+}
+
+// noPage turns the live page of a local run off.
+const noPage = "off"
+
+// takePage takes the page's address early, so that a port that is taken ends the run before anything is started. With
+// --once there is no time to look at it, so the page must be asked for.
+func (u *upRun) takePage() (err error) {
+	if u.pageAt == noPage || u.pageAt == "" && u.once {
+		return nil
+	}
+	u.pageOn, err = listenPage(u.pageAt)
+	return err
+}
+
+// startPage serves the live page over the folder and its records, where it is wanted.
+func (u *upRun) startPage(ctx context.Context, cfg config.Config) {
+	if u.pageOn == nil {
+		return
+	}
+	limits := pageLimits
+	limits.Decoder = u.decoder
+	limits.MaxBytes, limits.MaxPixels, limits.MaxPages = cfg.MaxBytes, cfg.MaxPixels, cfg.MaxPages
+	u.page = servePage(context.WithoutCancel(ctx), u.pageOn, u.pageAt, ui.Config{
+		Watch: u.watchFolder, Records: u.records, Images: u.bucket,
+		Upload: folderUpload{u.bucket, cfg.Filter}, Retry: pageRetry{u.records, onPage(u.sys)},
+		Place: fmt.Sprintf("folder %s", filepath.Base(u.dir)), MaxBytes: cfg.MaxBytes, Limits: limits, Log: u.log,
+	})
+}
+
+// closePage ends the page, or releases its address.
+func (u *upRun) closePage() {
+	switch {
+	case u.page != nil:
+		u.page.close()
+	case u.pageOn != nil:
+		_ = u.pageOn.Close()
+	}
+}
+
+// watchFolder follows the records of this folder: Firestore's emulator may hold others.
+func (u *upRun) watchFolder(ctx context.Context, fn func(id string, r *document.Record) error) error {
+	return u.records.Watch(ctx, func(id string, r *document.Record) error {
+		if r.Bucket != u.bucket.Name() {
+			return nil
+		}
+		return fn(id, r)
+	})
 }

@@ -1,33 +1,43 @@
 // Command bucketocr runs the function here, and works with what it has done.
+//
+// Files, in reading order:
+//
+//	main.go           the commands, and which one runs
+//	completion.go     completion: scripts for shells, made from the commands
+//	up.go             up: a folder as bucket, from its first scan to its last text
+//	screen.go         what up shows
+//	ocrservice.go     the OCR service of up
+//	child_unix.go     a child process that Ctrl-C does not reach
+//	child_windows.go  the same on Windows
+//	eventarc.go       delivery of events inside of up
+//	ui.go             ui: the live page alone
+//	livepage.go       the live page, as ui and up serve it
+//	serve.go          serve: the function as Cloud Run runs it
+//	backfill.go       backfill: what is in a bucket already
+//	topic.go          its delivery by way of a topic
+//	estimate.go       its estimate of time and cost
+//	retry.go          retry: another try
+//	watch.go          watch: a line for each change
+//	show.go           show: one document
+//	stats.go          stats: counts
+//	plan.go           plan: what a load needs
+//	target.go         the function that a command posts to
+//	place.go          the documents and objects that a command works with
+//	progress.go       how far a long command has come
+//	lines.go          records, names and numbers for people
+//	command.go        what every command has: flags, streams, exit codes, errors
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
 )
-
-// Exit codes of all commands.
-const (
-	exitGood        = 0
-	exitFailed      = 1 // something failed
-	exitUsage       = 2 // wrong arguments or configuration
-	exitInterrupted = 130
-)
-
-// system is what a command has of the outside.
-type system struct {
-	stdout, stderr io.Writer
-	lookup         func(name string) (string, bool)       // the environment
-	backoff        func(attempt int) (wait time.Duration) // until a local redelivery
-}
 
 func commands() []command {
 	return []command{
@@ -39,7 +49,7 @@ func commands() []command {
 		{"watch", "[--status STATUSES]", "show what happens, a line for each change", text(watchHelp), watchFlags},
 		{"show", "OBJECT", "show one object's document", text(showHelp), showFlags},
 		{"stats", "[--since DURATION]", "count documents, pages and tokens", text(statsHelp), statsFlags},
-		{"plan", "--gpu TYPE", "reckon what a load needs: GPUs, instances, writes, seconds, and money once prices are filled in", text(planHelp), planFlags},
+		{"plan", "--gpu TYPE", "estimate what a load needs: GPUs, instances, writes, seconds, and money once prices are filled in", text(planHelp), planFlags},
 		{"completion", "bash|zsh|fish", "write a script that completes commands and flags in your shell", text(completionHelp), completionFlags},
 	}
 }
@@ -48,11 +58,6 @@ func main() {
 	pageimage.ServeIfDecoder()
 	os.Exit(run(untilSignal(), system{os.Stdout, os.Stderr, os.LookupEnv, platformBackoff}, os.Args[1:]))
 }
-
-// signaled is why a context ended: a person or the platform wants us to stop.
-type signaled struct{ os.Signal }
-
-func (s signaled) Error() string { return s.String() }
 
 // untilSignal is a context that ends at the first Ctrl-C or SIGTERM. The second one ends the process at once.
 func untilSignal() context.Context {
@@ -65,14 +70,6 @@ func untilSignal() context.Context {
 		cancel(signaled{s})
 	}()
 	return ctx
-}
-
-// stoppedCode is the exit code after a signal: Ctrl-C is an interruption, SIGTERM an orderly end.
-func stoppedCode(ctx context.Context) int {
-	if s, ok := errors.AsType[signaled](context.Cause(ctx)); ok && s.Signal == syscall.SIGTERM {
-		return exitGood
-	}
-	return exitInterrupted
 }
 
 // run does one command and returns the exit code.
@@ -104,4 +101,14 @@ func usage(w io.Writer) {
 	}
 	fmt.Fprint(w, "\nbucketocr COMMAND --help says more. Exit codes: 0 all good, 1 something failed, 2 wrong arguments or\n"+
 		"configuration, 130 interrupted.\n")
+}
+
+// find returns the command of a name.
+func find(name string) (command, bool) {
+	for _, c := range commands() {
+		if c.name == name {
+			return c, true
+		}
+	}
+	return command{}, false
 }

@@ -44,7 +44,7 @@ func (s *ocrService) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-s.ended: // never of a service that is not ours: nil
-		return fmt.Errorf("localocr has ended by itself: see %s", s.logs.Name())
+		return fmt.Errorf("localocr exited unexpectedly: see %s", s.logs.Name())
 	}
 }
 
@@ -63,7 +63,7 @@ func (s *ocrService) stop() {
 	s.logs.Close()
 }
 
-// findOCR gives the service at OCR_URL, or builds and starts localocr.
+// findOCR returns the service at OCR_URL, or builds and starts localocr.
 func (u *upRun) findOCR(ctx context.Context) (*ocrService, error) {
 	if url, ok := u.sys.lookup("OCR_URL"); ok && url != "" {
 		return &ocrService{url: url}, nil
@@ -75,7 +75,7 @@ func (u *upRun) findOCR(ctx context.Context) (*ocrService, error) {
 	return startOCR(ctx, program, filepath.Join(u.dir, ".bucketocr"))
 }
 
-// buildOCR makes localocr from its source in the checkout that we stand in, or finds it on PATH.
+// buildOCR makes localocr from its source in the checkout around the working directory, or finds it on PATH.
 func (u *upRun) buildOCR(ctx context.Context) (string, error) {
 	source := findSource()
 	_, noGo := exec.LookPath("go")

@@ -204,7 +204,7 @@ func testWatch(t *testing.T, o *office) {
 	if s := out.String(); strings.Contains(s, "work.png") {
 		t.Error(s)
 	}
-	w := watching{begun: time.Now()}
+	w := watchCmd{begun: time.Now()}
 	old := o.now("old.png")
 	old.Updated = w.begun.Add(-clocks)
 	if w.news(old) || !w.news(o.now("new.png")) {

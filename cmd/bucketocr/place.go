@@ -36,7 +36,7 @@ type place struct {
 	objects  bucket
 	bucket   string // the folder's; empty over Google Cloud, where there may be several
 	where    string // for people
-	endpoint string // of a running up; empty where there is none, and over Google Cloud
+	endpoint string // of a running bucketocr up; empty where there is none, and over Google Cloud
 	close    func() error
 }
 
@@ -44,7 +44,7 @@ type place struct {
 const placeText = `
 The documents are those in Firestore: GOOGLE_CLOUD_PROJECT, FIRESTORE_DATABASE and FIRESTORE_COLLECTION say where, the
 credentials are your own (gcloud auth application-default login), and FIRESTORE_EMULATOR_HOST and STORAGE_EMULATOR_HOST
-are heeded. With --local DIR they are those of a folder in which bucketocr up works or has worked.
+are honoured. With --local DIR they are those of a folder in which bucketocr up works or has worked.
 `
 
 // placeFlag declares --local.
@@ -53,7 +53,7 @@ func placeFlag(fs *flag.FlagSet) *string {
 }
 
 // openPlace finds the documents of the folder dir, or of Firestore where dir is empty. The caller closes the place. It
-// calls nobody but an emulator, to see whether it is there. A code other than 0 ends the command, which has been told why.
+// connects to an emulator at most, to check that it is there. A code other than 0 ends the command; the reason has been printed.
 func openPlace(sys system, name, dir string) (*place, int) {
 	cfg, err := config.LoadStores(sys.lookup)
 	if err != nil {
@@ -93,7 +93,7 @@ func localPlace(dir string) (*place, error) {
 	return p, nil
 }
 
-// endpointFile is where a running up says at which address it takes events.
+// endpointFile is where a running bucketocr up writes the address at which it takes events.
 func endpointFile(dir string) string { return filepath.Join(dir, ".bucketocr", "endpoint") }
 
 // firestoreRecords are the records that the settings name. The emulator needs no real project.
@@ -119,7 +119,7 @@ func whereRecords(cfg config.Config) string {
 	return fmt.Sprintf("%s, project %s, collection %s", at, project(cfg), cfg.FirestoreCollection)
 }
 
-// emulatorAnswers tells at once what Google's clients would try for a minute.
+// emulatorAnswers checks at once what Google's clients would try for a minute.
 func emulatorAnswers(cfg config.Config) error {
 	if cfg.FirestoreEmulatorHost == "" {
 		return nil

@@ -6,23 +6,27 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/plan"
 )
 
-const planHelp = `Reckons, on paper alone, what a load needs and takes: instances and concurrency as deploy.sh names them, backlog, GPU and
+const planHelp = `Estimates, without measuring anything, what a load needs and costs: instances and concurrency as deploy.sh names them, backlog, GPU and
 function seconds, document reads and writes for 1,000 pages, and money for every price that deploy/figures.json holds. It
-asks nobody. What is not known is left out, never guessed: how fast your GPU reads has to be measured (deploy/gpu/README.md).
+makes no request. What is not known is left out, never guessed: how fast your GPU reads has to be measured (deploy/gpu/README.md).
 
 Example: bucketocr plan --gpu nvidia-l4 --pages-per-second 1.5 --pages-per-hour 10000 --burst 50000
 
 Exit codes: 0 the load is held, 1 it is not (the plan says why), 2 wrong arguments or figures.
 `
 
-// planOptions are the flags of plan.
-type planOptions struct {
+// planCmd are the flags of plan.
+type planCmd struct {
 	load           plan.Load
 	gpu, model     string
 	pagesPerSecond float64
@@ -34,7 +38,7 @@ type planOptions struct {
 const defaultFigures = "deploy/figures.json"
 
 func planFlags(fs *flag.FlagSet) action {
-	o := &planOptions{}
+	o := &planCmd{}
 	fs.StringVar(&o.gpu, "gpu", "nvidia-l4", "`type` of the GPU, as figures name it")
 	fs.StringVar(&o.model, "model", "lightonai/LightOnOCR-2-1B", "model that reads, as figures name it")
 	fs.Float64Var(&o.pagesPerSecond, "pages-per-second", 0, "that one GPU reads when it is full; default: what the figures say")
@@ -49,7 +53,7 @@ func planFlags(fs *flag.FlagSet) action {
 	return o.run
 }
 
-func (o *planOptions) run(_ context.Context, sys system, args []string) int {
+func (o *planCmd) run(_ context.Context, sys system, args []string) int {
 	if len(args) > 0 {
 		return complain(sys, "plan", fmt.Errorf("unknown argument %q", args[0]))
 	}
@@ -62,7 +66,7 @@ func (o *planOptions) run(_ context.Context, sys system, args []string) int {
 		return complain(sys, "plan", err)
 	}
 	p := plan.Make(o.load, *speed.Value, o.seqs, o.most)
-	report := planned{p, speed, figures.Costs(p.Per1000)}
+	report := planReport{p, speed, figures.Costs(p.Per1000)}
 	if o.json {
 		err = json.NewEncoder(sys.stdout).Encode(report)
 	} else {
@@ -79,7 +83,7 @@ func (o *planOptions) run(_ context.Context, sys system, args []string) int {
 }
 
 // read checks the flags and reads the figures.
-func (o *planOptions) read() (plan.Figures, error) {
+func (o *planCmd) read() (plan.Figures, error) {
 	l := o.load
 	if !(l.PagesPerHour >= 0 && l.PagesPerHour < 1e9) || l.Burst < 0 || l.Burst > 1e9 || l.PagesPerHour == 0 && l.Burst == 0 {
 		return plan.Figures{}, errors.New("say what comes: --pages-per-hour or --burst, each less than 1,000,000,000")
@@ -90,8 +94,8 @@ func (o *planOptions) read() (plan.Figures, error) {
 	return o.readFigures()
 }
 
-// readFigures reads the figures. Where nobody named a file, there need be none.
-func (o *planOptions) readFigures() (plan.Figures, error) {
+// readFigures reads the figures. Unless a file was named, it may be missing.
+func (o *planCmd) readFigures() (plan.Figures, error) {
 	b, err := os.ReadFile(o.figures)
 	if errors.Is(err, fs.ErrNotExist) && o.figures == defaultFigures {
 		return plan.Figures{}, nil
@@ -103,7 +107,7 @@ func (o *planOptions) readFigures() (plan.Figures, error) {
 }
 
 // speed is what was said, else what the figures say.
-func (o *planOptions) speed(f plan.Figures) (plan.Speed, error) {
+func (o *planCmd) speed(f plan.Figures) (plan.Speed, error) {
 	if o.pagesPerSecond > 0 {
 		return plan.Speed{GPU: o.gpu, Model: o.model, Value: &o.pagesPerSecond, Source: "as given"}, nil
 	}
@@ -112,4 +116,84 @@ func (o *planOptions) speed(f plan.Figures) (plan.Speed, error) {
 	}
 	return plan.Speed{}, fmt.Errorf("how fast %s reads with %s is not known: measure it, then give --pages-per-second or write it into %s",
 		o.gpu, o.model, o.figures)
+}
+
+// planReport is what the command plan tells.
+type planReport struct {
+	Plan  plan.Plan
+	Speed plan.Speed
+	Costs []plan.Cost // of 1,000 pages
+}
+
+func (r planReport) print(w io.Writer) error {
+	var b strings.Builder
+	r.head(&b)
+	r.course(&b)
+	fmt.Fprint(&b, "\nfor 1,000 pages\n")
+	for _, c := range r.Costs {
+		fmt.Fprintf(&b, "  %-24s %12s   %s\n", c.What, number(c.Quantity), money(c))
+	}
+	if !r.Plan.Holds {
+		fmt.Fprintf(&b, "\nThe load is not held: %s.\n", r.Plan.Why)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r planReport) head(b *strings.Builder) {
+	l, s := r.Plan.Load, r.Plan.Setup
+	fmt.Fprintf(b, "load     %s pages an hour, %s at once, %d to an object\n", number(l.PagesPerHour), number(float64(l.Burst)), l.PagesPerObject)
+	claim := ""
+	if r.Speed.Claim {
+		claim = ": a claim, not measured here"
+	}
+	fmt.Fprintf(b, "gpu      %s reads %s pages/s (%s%s)\n\n", r.Speed.GPU, number(*r.Speed.Value), r.Speed.Source, claim)
+	fmt.Fprintf(b, "GPU_MAX_INSTANCES=%d GPU_MAX_NUM_SEQS=%d FUNCTION_MAX_INSTANCES=%d FUNCTION_CONCURRENCY=%d \\\nOCR_CONCURRENCY=%d OCR_INSTANCE_CONCURRENCY=%d\n\n",
+		s.GPUMaxInstances, s.GPUMaxNumSeqs, s.FunctionMaxInstances, s.FunctionConcurrency, s.OCRConcurrency, s.InstancePages)
+	fmt.Fprintf(b, "sum      %d x %d = %d pages asked for at most; %d x %d = %d read at once\n",
+		s.FunctionMaxInstances, s.InstancePages, s.FunctionMaxInstances*s.InstancePages, s.GPUMaxInstances, s.GPUMaxNumSeqs, s.Taken())
+}
+
+// course is how it goes.
+func (r planReport) course(b *strings.Builder) {
+	p := r.Plan
+	fmt.Fprintf(b, "page     %s of the GPU at full load, of %s that it may take\n", spent(p.PageTime), spent(p.Setup.OCRTimeout))
+	if p.Load.PagesPerHour > 0 {
+		fmt.Fprintf(b, "steady   %.0f %% of what the GPUs can read, %s pages in work on average\n", p.Utilised*100, number(p.InFlight))
+	}
+	fmt.Fprintf(b, "backlog  %s objects at most, which wait in Pub/Sub\n", number(float64(p.Backlog)))
+	if p.Drained > 0 {
+		fmt.Fprintf(b, "burst    read after %s; Pub/Sub keeps an event for %s\n", spent(p.Drained), spent(plan.Retention))
+	}
+}
+
+// spent is a duration for people.
+func spent(d time.Duration) string {
+	switch {
+	case d >= time.Hour:
+		return fmt.Sprintf("%.1f h", d.Hours())
+	case d >= 3*time.Minute:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// money is a price's share, or that there is no price.
+func money(c plan.Cost) string {
+	if c.Money == nil {
+		return "price " + c.Name + " is not filled in"
+	}
+	return strconv.FormatFloat(*c.Money, 'g', 4, 64) + " " + c.Currency
+}
+
+// number is a quantity with commas, and digits after the point only where it is small.
+func number(v float64) string {
+	if v < 100 {
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	}
+	digits := strconv.FormatFloat(v, 'f', 0, 64)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }

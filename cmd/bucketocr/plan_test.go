@@ -25,7 +25,7 @@ func TestPlan(t *testing.T) {
 	}{
 		{"--gpu nvidia-h100 --burst 1000000", 0, []string{
 			"GPU_MAX_INSTANCES=3 GPU_MAX_NUM_SEQS=32 FUNCTION_MAX_INSTANCES=12 FUNCTION_CONCURRENCY=8",
-			"a claim, nobody measured it here", "burst    read after 16.", "document writes                 2,000   price firestoreWrites is not filled in"}},
+			"a claim, not measured here", "burst    read after 16.", "document writes                 2,000   price firestoreWrites is not filled in"}},
 		{"--gpu nvidia-h100 --burst 1000000 --max-gpus 1", 1, []string{"The load is not held: the burst takes longer than Pub/Sub keeps an event"}},
 		{"--pages-per-second 1.5 --pages-per-hour 10000", 0, []string{"nvidia-l4 reads 1.5 pages/s (as given)", "steady   62 %"}},
 		{"--pages-per-hour 10000", 2, []string{"how fast nvidia-l4 reads with lightonai/LightOnOCR-2-1B is not known: measure it"}},

@@ -14,7 +14,7 @@ import (
 // Times of showing progress.
 const (
 	barEvery  = 200 * time.Millisecond
-	lineEvery = 10 * time.Second // where nobody sees a bar
+	lineEvery = 10 * time.Second // where there is no bar
 )
 
 // progress shows how far a long command has come: a bar that moves on a terminal, a plain line now and then elsewhere.
@@ -31,10 +31,10 @@ type progress struct {
 	done   int64
 	total  int64 // 0 while unknown
 	extra  string
-	showed bool // a bar stands on the screen's last line
+	showed bool // a bar is on the screen's last line
 }
 
-// isTerminal tells whether a person sits at the other end.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
@@ -51,18 +51,18 @@ func newProgress(sys system, quiet bool) *progress {
 	if p.bar {
 		every = barEvery
 	}
-	go p.run(every)
+	go p.loop(every)
 	return p
 }
 
-func (p *progress) run(every time.Duration) {
+func (p *progress) loop(every time.Duration) {
 	defer close(p.ended)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			p.show(time.Now())
+			p.draw(time.Now())
 		case <-p.stop:
 			return
 		}
@@ -84,8 +84,8 @@ func (p *progress) of(total int64) {
 	p.total = total
 }
 
-// print writes a line, above the bar if there is one.
-func (p *progress) print(out io.Writer, line string) {
+// printLine writes a line, above the bar if there is one.
+func (p *progress) printLine(out io.Writer, line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
@@ -112,7 +112,7 @@ func (p *progress) clear() {
 	}
 }
 
-func (p *progress) show(now time.Time) {
+func (p *progress) draw(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	line := p.line(now)

@@ -1,15 +1,23 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/user"
 	"slices"
 	"strings"
+	"sync"
+	"text/tabwriter"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -17,12 +25,12 @@ import (
 const retryHelp = `Asks for another try of objects: their documents become retrying with fresh budgets, due now, and the next sweep takes them.
 Pages that were read stay and are not paid for again.
 
-Without a selection all that failed are tried again; name objects (gs://BUCKET/NAME, a document's id, with --local a path in
-the folder) to try just those. --stuck takes unfinished ones whose turn with the sweep was over long ago. --status done,
-with --warning or --model, has done ones read anew, whole with --model, else the pages with that warning: their text is gone
+Without a selection all failed objects are retried; name objects (gs://BUCKET/NAME, a document's id, with --local a path in
+the folder) to try just those. --stuck selects unfinished ones that the sweep should have taken long ago. --status done,
+with --warning or --model, re-reads finished ones, whole with --model, else the pages with that warning: their text is gone
 until then, so those whose image is no longer in the bucket are left alone.
 
-Nothing is written over a document that somebody works on or that has changed since it was read. --dry-run counts and
+Nothing is written over a document that a worker holds or that has changed since it was read. --dry-run counts and
 writes nothing. It costs one read for each document of the status, and two and a write for each that is tried again.
 ` + placeText + targetText + `
 Example: bucketocr retry --code ocr_unavailable,ocr_timeout --newer-than 24h --dry-run
@@ -30,9 +38,9 @@ Example: bucketocr retry --code ocr_unavailable,ocr_timeout --newer-than 24h --d
 `
 
 func retryFlags(fs *flag.FlagSet) action {
-	w := &wish{dir: placeFlag(fs)}
+	w := &retryCmd{dir: placeFlag(fs)}
 	fs.StringVar(&w.status, "status", "failed", "try those that are `failed|done`")
-	fs.BoolVar(&w.stuck, "stuck", false, "try unfinished ones that nobody takes up")
+	fs.BoolVar(&w.stuck, "stuck", false, "try unfinished ones that are stuck")
 	fs.DurationVar(&w.overdue, "overdue", 15*time.Minute, "with --stuck: for how long their turn has been over")
 	fs.StringVar(&w.codes, "code", "", "only those that failed with one of these error `CODES`, separated by commas")
 	fs.StringVar(&w.prefix, "prefix", "", "only objects whose name begins with `NAME`, or gs://BUCKET/NAME")
@@ -43,15 +51,15 @@ func retryFlags(fs *flag.FlagSet) action {
 	fs.IntVar(&w.limit, "limit", 0, "no more than `N`; 0: all")
 	fs.Float64Var(&w.rate, "rate", 100, "no more than `N` a second")
 	fs.BoolVar(&w.dry, "dry-run", false, "count them and write nothing")
-	fs.BoolVar(&w.now, "now", false, "have a sweep begin at once: a POST to the function at --to, or to the running up")
+	fs.BoolVar(&w.now, "now", false, "have a sweep begin at once: a POST to the function at --to, or to the running bucketocr up")
 	fs.StringVar(&w.by, "by", "", "`WHO` asks, for the document's retriedBy (default: you at this machine)")
 	fs.BoolVar(&w.json, "json", false, "a line of JSON for each object and for the sum")
 	w.target.flags(fs)
 	return w.run
 }
 
-// wish is one call of retry.
-type wish struct {
+// retryCmd is one call of retry.
+type retryCmd struct {
 	dir                                       *string
 	status, codes, prefix, warning, model, by string
 	stuck, dry, now, json                     bool
@@ -64,7 +72,7 @@ type wish struct {
 	codeList                                  []string
 }
 
-func (w *wish) run(ctx context.Context, sys system, args []string) int {
+func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 	if err := w.check(args); err != nil {
 		return complain(sys, "retry", err)
 	}
@@ -88,7 +96,7 @@ func (w *wish) run(ctx context.Context, sys system, args []string) int {
 		}
 		sweep = poster.sweep
 	}
-	r := newRetrial(sys, p, w)
+	r := newRetryRun(sys, p, w)
 	err := r.all(ctx)
 	r.report(err)
 	if err == nil && sweep != nil && r.sum.Retried > 0 {
@@ -101,7 +109,7 @@ func (w *wish) run(ctx context.Context, sys system, args []string) int {
 }
 
 // check finds what is wrong with the arguments before anything is asked.
-func (w *wish) check(args []string) error {
+func (w *retryCmd) check(args []string) error {
 	w.codeList = slices.DeleteFunc(strings.Split(w.codes, ","), func(s string) bool { return strings.TrimSpace(s) == "" })
 	for i, c := range w.codeList {
 		w.codeList[i] = strings.TrimSpace(c)
@@ -129,9 +137,9 @@ func (w *wish) check(args []string) error {
 	return nil
 }
 
-// who asks, where nobody says so.
+// who returns the name of the person who asks, unless --by says it.
 func who() string {
-	name := "somebody"
+	name := "unknown"
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		name = u.Username
 	}
@@ -141,39 +149,6 @@ func who() string {
 	return name
 }
 
-// when is a moment given as one, as a day, or as how long ago.
-type when struct{ time.Time }
-
-// String is [flag.Value].
-func (w *when) String() string {
-	if w == nil || w.IsZero() {
-		return ""
-	}
-	return w.Format(time.RFC3339)
-}
-
-// Set is [flag.Value].
-func (w *when) Set(s string) error {
-	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
-		w.Time = time.Now().Add(-d)
-		return nil
-	}
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		var n int
-		if _, err := fmt.Sscanf(days, "%d", &n); err == nil && n >= 0 && fmt.Sprint(n) == days {
-			w.Time = time.Now().AddDate(0, 0, -n)
-			return nil
-		}
-	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			w.Time = t
-			return nil
-		}
-	}
-	return errors.New("write it as 90m or 7d (ago), 2026-11-24, or 2026-11-24T10:00:00Z")
-}
-
 // warningNames returns the words of the table of warnings.
 func warningNames() []string {
 	var names []string
@@ -181,4 +156,209 @@ func warningNames() []string {
 		names = append(names, w.Warning)
 	}
 	return names
+}
+
+// retryAtOnce is how many documents are written at the same time.
+const retryAtOnce = 8
+
+// retryRun goes through the documents that a wish selects.
+type retryRun struct {
+	sys      system
+	p        *place
+	w        *retryCmd
+	by       string
+	limiter  *rate.Limiter
+	progress *progress
+
+	mu  sync.Mutex
+	sum retrySum
+}
+
+// retrySum is what came of it.
+type retrySum struct {
+	Selected int64            `json:"selected"`
+	Retried  int64            `json:"retried"`
+	Skipped  map[string]int64 `json:"skipped"` // why not
+	Codes    map[string]int64 `json:"codes"`   // of those selected
+	DryRun   bool             `json:"dryRun"`
+}
+
+// Why a selected object is not tried again.
+const (
+	skipChanged = "changed meanwhile"
+	skipNothing = "in work, or nothing to read again"
+	skipGone    = "no longer in the bucket"
+)
+
+func newRetryRun(sys system, p *place, w *retryCmd) *retryRun {
+	r := &retryRun{sys: sys, p: p, w: w, by: cmp.Or(w.by, who()), limiter: rate.NewLimiter(rate.Limit(w.rate), 1)}
+	r.progress = newProgress(sys, w.json || w.dry)
+	r.sum.Skipped, r.sum.Codes, r.sum.DryRun = map[string]int64{}, map[string]int64{}, w.dry
+	return r
+}
+
+// errEnough ends the listing at the limit.
+var errEnough = errors.New("as many as were asked for")
+
+func (r *retryRun) all(ctx context.Context) error {
+	defer r.progress.finish()
+	writes, going := errgroup.WithContext(ctx)
+	writes.SetLimit(retryAtOnce)
+	err := r.list(going, func(s *document.Stored) error {
+		if !r.wanted(s) {
+			return nil
+		}
+		if r.w.limit > 0 && r.sum.Selected >= int64(r.w.limit) {
+			return errEnough
+		}
+		r.selected(s)
+		if err := r.limiter.Wait(going); err != nil {
+			return err
+		}
+		writes.Go(func() error { return r.one(going, s) })
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return cmp.Or(writes.Wait(), err)
+}
+
+// list goes through what the store can select by itself.
+func (r *retryRun) list(ctx context.Context, fn func(*document.Stored) error) error {
+	switch {
+	case len(r.w.only) > 0:
+		return r.named(ctx, fn)
+	case r.w.stuck:
+		return r.p.records.List(ctx, document.Query{DueBy: time.Now().Add(-r.w.overdue)}, fn)
+	}
+	return r.p.records.List(ctx, document.Query{Status: document.Status(r.w.status), Warning: r.w.warning, Model: r.w.model}, fn)
+}
+
+func (r *retryRun) named(ctx context.Context, fn func(*document.Stored) error) error {
+	heads, err := r.p.records.Heads(ctx, r.w.only)
+	if err != nil {
+		return err
+	}
+	for i, s := range heads {
+		if s == nil {
+			return fmt.Errorf("there is no document %s in %s", r.w.only[i], r.p.where)
+		}
+		if err := fn(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wanted is the part of the selection that no index knows.
+func (r *retryRun) wanted(s *document.Stored) bool {
+	w, ended := r.w, s.Finished
+	if ended.IsZero() {
+		ended = s.Updated
+	}
+	switch {
+	case len(w.codeList) > 0 && (s.Error == nil || !slices.Contains(w.codeList, s.Error.Code)):
+	case w.prefix != "" && !hasPrefix(s.Record, w.prefix):
+	case ended.Before(w.newer.Time), !w.older.IsZero() && !ended.Before(w.older.Time):
+	default:
+		return true
+	}
+	return false
+}
+
+func (r *retryRun) selected(s *document.Stored) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sum.Selected++
+	code := string(s.Status)
+	if s.Error != nil {
+		code = s.Error.Code
+	}
+	r.sum.Codes[code]++
+}
+
+// one asks for another try of one record.
+func (r *retryRun) one(ctx context.Context, s *document.Stored) error {
+	skip, err := r.write(ctx, s)
+	if err != nil {
+		return fmt.Errorf("%s: %w", gsURL(s.Record), err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if skip == "" {
+		r.sum.Retried++
+	} else {
+		r.sum.Skipped[skip]++
+	}
+	r.progress.add(1, "")
+	if r.w.json {
+		return json.NewEncoder(r.sys.stdout).Encode(map[string]any{
+			"document": s.Object().ID(), "bucket": s.Bucket, "name": s.Name, "generation": s.Generation, "retried": skip == "", "skipped": skip,
+		})
+	}
+	return nil
+}
+
+func (r *retryRun) write(ctx context.Context, s *document.Stored) (skip string, err error) {
+	if s.Status == document.StatusDone {
+		if gone, err := r.gone(ctx, s.Object()); gone || err != nil {
+			return skipGone, err
+		}
+	}
+	if !document.Retryable(s.Record) {
+		return skipNothing, nil
+	}
+	if r.w.dry {
+		return "", nil
+	}
+	_, err = document.Retry(ctx, r.p.records, s, r.by, r.redo())
+	switch {
+	case errors.Is(err, document.ErrNotAsSeen):
+		return skipChanged, nil
+	case errors.Is(err, document.ErrNothingToRetry):
+		return skipNothing, nil
+	}
+	return "", err
+}
+
+// redo picks the pages of done objects that are read again.
+func (r *retryRun) redo() func(document.Page) bool {
+	switch {
+	case r.w.warning != "":
+		return func(pg document.Page) bool { return slices.Contains(pg.Warnings, r.w.warning) }
+	case r.w.model != "":
+		return func(document.Page) bool { return true }
+	}
+	return nil
+}
+
+// gone reports whether the bucket holds another generation by now, or none: the text could not be read again.
+func (r *retryRun) gone(ctx context.Context, o document.Object) (bool, error) {
+	live, _, err := r.p.objects.Live(ctx, o.Bucket, o.Name)
+	if errors.Is(err, document.ErrObjectGone) {
+		return true, nil
+	}
+	return live.Generation != o.Generation, err
+}
+
+// report says what came of it.
+func (r *retryRun) report(err error) {
+	if r.w.json {
+		_ = json.NewEncoder(r.sys.stdout).Encode(map[string]any{"sum": r.sum, "complete": err == nil})
+		return
+	}
+	w := tabwriter.NewWriter(r.sys.stdout, 0, 0, 2, ' ', 0)
+	defer w.Flush()
+	fmt.Fprintf(w, "selected\t%s\t%s\n", count(r.sum.Selected), codes(r.sum.Codes))
+	fmt.Fprintf(w, "to be tried again\t%s\n", count(r.sum.Retried))
+	for _, why := range slices.Sorted(maps.Keys(r.sum.Skipped)) {
+		fmt.Fprintf(w, "left alone\t%s\t%s\n", count(r.sum.Skipped[why]), why)
+	}
+	switch {
+	case r.w.dry:
+		fmt.Fprintf(w, "\nA dry run: nothing was written.\n")
+	case err == nil && r.sum.Retried > 0 && !r.w.now:
+		fmt.Fprintf(w, "\nThe next sweep takes them: within five minutes in the cloud, within a second where bucketocr up is running.\n")
+	}
 }

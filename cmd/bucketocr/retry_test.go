@@ -128,10 +128,10 @@ func testRetryMany(t *testing.T, o *office) {
 }
 
 // retrialSum runs retry --json and gives its last line.
-func (o *office) retrialSum(args ...string) retrialSum {
+func (o *office) retrialSum(args ...string) retrySum {
 	o.t.Helper()
 	lines := strings.Split(strings.TrimSpace(o.want(exitGood, nil, args...)), "\n")
-	var last struct{ Sum retrialSum }
+	var last struct{ Sum retrySum }
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
 		o.t.Fatal(err)
 	}

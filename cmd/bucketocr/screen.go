@@ -33,7 +33,7 @@ func (s *screen) watch(ctx context.Context) error {
 	return s.u.records.Watch(ctx, func(_ string, r *document.Record) error { return s.show(ctx, r) })
 }
 
-// show writes the text of a finished record, and a line where its status is news. What stood there before this run is none.
+// show writes the text of a finished record, and a line where its status is news. What was there before this run is not.
 func (s *screen) show(ctx context.Context, r *document.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +70,7 @@ func (h pageLines) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message == worker.PageMade {
 		said := map[string]string{}
 		r.Attrs(func(a slog.Attr) bool { said[a.Key] = a.Value.String(); return true })
-		h.screen.print(fmt.Sprintf("%s  %-11s %s  %s\n", time.Now().Format(time.TimeOnly), "page "+said["page"], plain(said["name"]), said["how"]))
+		h.screen.printLine(fmt.Sprintf("%s  %-11s %s  %s\n", time.Now().Format(time.TimeOnly), "page "+said["page"], plain(said["name"]), said["how"]))
 	}
 	if !h.Handler.Enabled(ctx, r.Level) {
 		return nil
@@ -86,7 +86,7 @@ func (h pageLines) WithGroup(name string) slog.Handler {
 	return pageLines{h.Handler.WithGroup(name), h.screen}
 }
 
-func (s *screen) print(line string) {
+func (s *screen) printLine(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fmt.Fprint(s.u.sys.stdout, line)
@@ -124,7 +124,7 @@ func (s *screen) summary(ctx context.Context) (int, error) {
 		case err != nil:
 			return exitFailed, err
 		case r == nil || r.Generation != o.Generation:
-			continue // none of ours: passed over
+			continue // not ours: skipped
 		case r.Status == document.StatusFailed:
 			failed++
 			fmt.Fprintf(out, "\n%s\n  failed%s\n", plain(r.Name), reason(r.Record))

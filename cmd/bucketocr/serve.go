@@ -86,17 +86,6 @@ func freePort(port int) (string, error) {
 	return free, errors.Join(err, l.Close())
 }
 
-// rootCause returns the innermost error: what the operating system said, without the call that it said it to.
-func rootCause(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
-}
-
 // variables returns the table of all variables, for --help.
 func variables() string {
 	var out string

@@ -21,20 +21,20 @@ Example: bucketocr show gs://my-scans/inbox/a.png
 `
 
 func showFlags(fs *flag.FlagSet) action {
-	s := &showing{dir: placeFlag(fs)}
+	s := &showCmd{dir: placeFlag(fs)}
 	fs.BoolVar(&s.text, "text", false, "the text alone, as the model wrote it (the image's author controls it: mind your terminal)")
 	fs.BoolVar(&s.pages, "pages", false, "each page's document too")
 	fs.BoolVar(&s.json, "json", false, "as JSON, under the names of the document's fields")
 	return s.run
 }
 
-// showing is one call of show.
-type showing struct {
+// showCmd is one call of show.
+type showCmd struct {
 	dir               *string
 	text, pages, json bool
 }
 
-func (s *showing) run(ctx context.Context, sys system, args []string) int {
+func (s *showCmd) run(ctx context.Context, sys system, args []string) int {
 	if len(args) != 1 {
 		return complain(sys, "show", errors.New("name one object"))
 	}
@@ -60,7 +60,7 @@ func (s *showing) run(ctx context.Context, sys system, args []string) int {
 	return exitGood
 }
 
-func (s *showing) print(ctx context.Context, out io.Writer, records store, id string, r *document.Record) error {
+func (s *showCmd) print(ctx context.Context, out io.Writer, records store, id string, r *document.Record) error {
 	if s.text && !s.pages && !s.json {
 		return printText(ctx, out, records, r)
 	}
@@ -186,7 +186,7 @@ func textPlace(r *document.Record) string {
 	return byteCount(int64(len(r.Text))) + " (--text shows it)"
 }
 
-func (s *showing) printPage(out io.Writer, pg document.Page) {
+func (s *showCmd) printPage(out io.Writer, pg document.Page) {
 	state := fmt.Sprintf("%d × %d, %s of text", pg.Width, pg.Height, byteCount(int64(len(pg.Text))))
 	switch {
 	case pg.Error != nil:

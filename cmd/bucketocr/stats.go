@@ -25,21 +25,21 @@ Example: bucketocr stats --since 24h
 `
 
 func statsFlags(fs *flag.FlagSet) action {
-	s := &statistics{dir: placeFlag(fs)}
+	s := &statsCmd{dir: placeFlag(fs)}
 	fs.DurationVar(&s.since, "since", time.Hour, "how far back to look for the pace")
 	fs.BoolVar(&s.json, "json", false, "as JSON")
 	return s.run
 }
 
-// statistics is one call of stats.
-type statistics struct {
+// statsCmd is one call of stats.
+type statsCmd struct {
 	dir   *string
 	since time.Duration
 	json  bool
 }
 
-// figures is what stats finds out.
-type figures struct {
+// statsResult is what stats finds out.
+type statsResult struct {
 	Documents map[document.Status]int64 `json:"documents"` // by status
 	Codes     map[string]int64          `json:"codes"`     // of failed ones
 	Overdue   int64                     `json:"overdue"`   // unfinished ones whose turn with the sweep has come
@@ -67,7 +67,7 @@ type lately struct {
 	PagesPerHour float64 `json:"pagesPerHour"`
 }
 
-func (s *statistics) run(ctx context.Context, sys system, args []string) int {
+func (s *statsCmd) run(ctx context.Context, sys system, args []string) int {
 	if len(args) > 0 || s.since <= 0 {
 		return complain(sys, "stats", fmt.Errorf("unknown argument or period: %q, %v", args, s.since))
 	}
@@ -91,12 +91,12 @@ func (s *statistics) run(ctx context.Context, sys system, args []string) int {
 	return exitGood
 }
 
-func (s *statistics) collect(ctx context.Context, records document.Lister, now time.Time) (*figures, error) {
+func (s *statsCmd) collect(ctx context.Context, records document.Lister, now time.Time) (*statsResult, error) {
 	tally, err := records.Tally(ctx)
 	if err != nil {
 		return nil, err
 	}
-	f := &figures{Documents: map[document.Status]int64{}, Codes: map[string]int64{}, Pages: tally.Pages,
+	f := &statsResult{Documents: map[document.Status]int64{}, Codes: map[string]int64{}, Pages: tally.Pages,
 		PromptTokens: tally.Usage.PromptTokens, CompletionTokens: tally.Usage.CompletionTokens}
 	for _, status := range document.Statuses() {
 		f.Documents[status] = tally.Records[status]
@@ -119,8 +119,8 @@ func (s *statistics) collect(ctx context.Context, records document.Lister, now t
 	return f, nil
 }
 
-func (f *figures) failed(r *document.Stored) error {
-	if r.Error == nil { // written by nobody of ours
+func (f *statsResult) failed(r *document.Stored) error {
+	if r.Error == nil { // not written by bucketocr
 		f.Codes["no error"]++
 		return nil
 	}
@@ -128,13 +128,13 @@ func (f *figures) failed(r *document.Stored) error {
 	return nil
 }
 
-func (f *figures) done(r *document.Stored) error {
+func (f *statsResult) done(r *document.Stored) error {
 	f.Lately.Documents++
 	f.Lately.Pages += int64(r.Pages)
 	return nil
 }
 
-func (f *figures) unfinished(now time.Time) func(*document.Stored) error {
+func (f *statsResult) unfinished(now time.Time) func(*document.Stored) error {
 	return func(r *document.Stored) error {
 		if r.Due.Before(now) {
 			f.Overdue++
@@ -150,7 +150,7 @@ func (f *figures) unfinished(now time.Time) func(*document.Stored) error {
 	}
 }
 
-func (s *statistics) print(sys system, p *place, f *figures) {
+func (s *statsCmd) print(sys system, p *place, f *statsResult) {
 	w := tabwriter.NewWriter(sys.stdout, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	fmt.Fprintf(w, "%s\n\n", p.where)

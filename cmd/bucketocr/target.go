@@ -19,7 +19,7 @@ import (
 // targetText is the part about it of a command's help.
 const targetText = `
 The function's address is --to, else FUNCTION_URL (gcloud run services describe bucketocr --format='value(status.url)'); with
---local it is --to, else the running up's, whatever FUNCTION_URL says. The caller needs roles/run.invoker on it. The ID token is ID_TOKEN if that is set, else it
+--local it is --to, else that of the running bucketocr up, whatever FUNCTION_URL says. The caller needs roles/run.invoker on it. The ID token is ID_TOKEN if that is set, else it
 comes from your credentials: a service account's, or your own by way of one (gcloud auth application-default login
 --impersonate-service-account=ACCOUNT). None is sent over plain http to an address on this machine.
 `
@@ -28,7 +28,7 @@ comes from your credentials: a service account's, or your own by way of one (gcl
 type target struct{ to string }
 
 func (t *target) flags(fs *flag.FlagSet) {
-	fs.StringVar(&t.to, "to", "", "`URL` of the function (default FUNCTION_URL; with --local the running up's)")
+	fs.StringVar(&t.to, "to", "", "`URL` of the function (default FUNCTION_URL; with --local that of the running bucketocr up)")
 }
 
 // functionPoster is the way to it.
@@ -44,14 +44,14 @@ func (t *target) poster(sys system, p *place) (functionPoster, error) {
 	return functionPoster{poster}, err
 }
 
-// address is the function's. It calls nobody but a running up, to see whether it is there.
+// address returns the function's address. It connects to a running bucketocr up at most, to check that it is there.
 func (t *target) address(sys system, p *place) (string, error) {
 	if t.to != "" {
 		return t.to, nil
 	}
 	if p.bucket != "" { // a function in the cloud knows nothing of a folder, so FUNCTION_URL is not meant
-		if !answers(p.endpoint) { // an up that was killed leaves its address behind
-			return "", errors.New("bucketocr up does not run in this folder: start it, or say --to URL")
+		if !answers(p.endpoint) { // one that was killed leaves its address
+			return "", errors.New("bucketocr up is not running in this folder: start it, or say --to URL")
 		}
 		return p.endpoint, nil
 	}
@@ -61,7 +61,7 @@ func (t *target) address(sys system, p *place) (string, error) {
 	return "", errors.New("no address of the function: say --to URL or set FUNCTION_URL")
 }
 
-// answers tells whether somebody listens at an address on this machine.
+// answers reports whether something listens at an address on this machine.
 func answers(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {

@@ -45,7 +45,7 @@ func uiFlags(fs *flag.FlagSet) action {
 	}
 }
 
-// serveUI shows a place until somebody stops it.
+// serveUI shows a place until it is told to stop.
 func serveUI(ctx context.Context, sys system, p *place, listen string, newest int) int {
 	limits := pageLimits
 	limits.Decoder = pageimage.NewDecoder()

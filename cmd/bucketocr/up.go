@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,22 +14,26 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp/idtoken"
 	"github.com/bucketocr/bucketocr/internal/local"
 	"github.com/bucketocr/bucketocr/internal/local/folder"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/telemetry"
+	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
 const upHelp = `Takes the folder DIR (default ./inbox, made if missing) as a bucket: what lies in it and what is dropped into it later is
 read, through the very function that runs in the cloud. Each text is written to DIR/.bucketocr/text/NAME.md. Ctrl-C ends
 it; a second run does not redo what is finished.
 
-The OCR service is the one at OCR_URL. Where that is not set, localocr is built and started: Tesseract, which stands in
-for the model on a laptop (English, plain text, no layout). The records are an embedded database in DIR/.bucketocr, or
+The OCR service is the one at OCR_URL. Where that is not set, localocr is built and started: Tesseract, in place of
+the model on a laptop (English, plain text, no layout). The records are an embedded database in DIR/.bucketocr, or
 Firestore's emulator where FIRESTORE_EMULATOR_HOST is set. The other variables of bucketocr serve hold too; with --once
 RETRY_WINDOW is 5m unless it is set. An image that failed is tried again when its file changes (touch it), or when
 bucketocr retry --local DIR asks for it.
@@ -41,6 +46,11 @@ const onceWindow = "5m"
 
 // stopTime is how long a stopping run may take: what does not finish in it is released.
 const stopTime = 15 * time.Second
+
+const (
+	pace     = time.Second // between two scans of the folder, and two sweeps
+	inFlight = 4           // deliveries at the same time
+)
 
 func upFlags(fs *flag.FlagSet) action {
 	once := fs.Bool("once", false, "end when all is done, and show each text's first lines; exit 1 if anything failed")
@@ -70,27 +80,21 @@ func up(ctx context.Context, sys system, args []string, once bool, pageAt string
 
 // upRun is one local run: the bucket, its records, the handler, and what watches over them.
 type upRun struct {
-	sys     system
-	dir     string
-	once    bool
-	pageAt  string // where the live page shall be: see listenPage
-	pageOn  net.Listener
-	page    *livePage // nil where there is none
-	local   *local.Directory
-	bucket  *folder.Bucket // local's
-	records records
-	handler *app.Handler
-	poster  *poster
-	log     *slog.Logger
-	screen  *screen
-	decoder *pageimage.Decoder
-	posting atomic.Int64 // deliveries under way
-}
-
-// records is a store that can be looked at.
-type records interface {
-	document.Store
-	document.Watcher
+	sys      system
+	dir      string
+	once     bool
+	pageAt   string // where the live page shall be: see listenPage
+	pageOn   net.Listener
+	page     *livePage // nil where there is none
+	local    *local.Directory
+	bucket   *folder.Bucket // local's
+	records  store
+	handler  *app.Handler
+	eventarc *eventarc
+	log      *slog.Logger
+	screen   *screen
+	decoder  *pageimage.Decoder
+	posting  atomic.Int64 // deliveries under way
 }
 
 // run sets everything up, works until it is done or told to stop, and takes everything down.
@@ -131,15 +135,15 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	if err := u.wire(cfg, logs); err != nil {
 		return exitUsage, fmt.Errorf("wrong settings:\n%w", err)
 	}
-	if u.poster, err = newPoster(u.handler); err != nil {
+	if u.eventarc, err = newEventarc(u.handler); err != nil {
 		return exitFailed, err
 	}
-	if err := os.WriteFile(endpointFile(u.dir), []byte(u.poster.url+"\n"), 0o666); err != nil { // for backfill and retry --now
+	if err := os.WriteFile(endpointFile(u.dir), []byte(u.eventarc.url+"\n"), 0o666); err != nil { // for backfill and retry --now
 		return exitFailed, err
 	}
 	defer os.Remove(endpointFile(u.dir))
 	u.startPage(ctx, cfg)
-	defer u.closePage() // before the folder is let go
+	defer u.closePage() // before the folder is unlocked
 	u.introduce(cfg, service)
 	return u.work(ctx, service)
 }
@@ -202,9 +206,145 @@ func (u *upRun) introduce(cfg config.Config, service *ocrService) {
 	}
 	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\nendpoint %s\n",
 		u.dir, store, filepath.Join(u.dir, ".bucketocr", "text"), filepath.Join(u.dir, ".bucketocr", "log.jsonl"),
-		service.describe(), u.poster.url)
+		service.describe(), u.eventarc.url)
 	if u.page != nil {
 		fmt.Fprintf(u.sys.stdout, "page     %s\n", u.page.url)
 	}
 	fmt.Fprintln(u.sys.stdout)
+}
+
+// errAllDone ends a run with --once.
+var errAllDone = errors.New("all is done")
+
+// work scans, delivers and sweeps until all is done (--once), until it is told to stop or until something breaks.
+func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
+	if n, err := u.local.Records.ExpireLeases(ctx); err != nil {
+		return exitFailed, err
+	} else if n > 0 {
+		fmt.Fprintf(u.sys.stdout, "resuming %s from an interrupted run\n", objects(int64(n)))
+	}
+	after := context.WithoutCancel(ctx)
+	watch, unwatch := context.WithCancel(after)
+	loops, run := errgroup.WithContext(ctx)
+	loops.Go(func() error { return u.scanning(run) })
+	loops.Go(func() error { return u.sweeping(run) })
+	loops.Go(func() error { return service.wait(run) })
+	watching := make(chan error, 1)
+	go func() { watching <- u.screen.watch(watch); close(watching) }()
+	loops.Go(func() error {
+		select {
+		case err := <-watching: // before unwatch ended it
+			return err
+		case <-run.Done():
+			return nil
+		}
+	})
+
+	<-run.Done()
+	u.drain(after, ctx.Err() != nil)
+	err := loops.Wait()
+	unwatch()
+	return u.exitCode(ctx, errors.Join(err, <-watching))
+}
+
+// drain lets running deliveries finish or releases them, and stops the server.
+func (u *upRun) drain(ctx context.Context, stopped bool) {
+	if stopped {
+		fmt.Fprintln(u.sys.stdout, "stopping: finishing or releasing in-flight work (Ctrl-C again to quit now)")
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopTime)
+	defer cancel()
+	if err := errors.Join(u.handler.Drain(ctx), u.eventarc.server.Shutdown(ctx)); err != nil {
+		fmt.Fprintln(u.sys.stderr, "bucketocr up: some records could not be released; the next run resumes them")
+	}
+}
+
+// scanning delivers what the folder has to say. With --once it ends when there is nothing left to do.
+func (u *upRun) scanning(ctx context.Context) error {
+	posts, ctx := errgroup.WithContext(ctx)
+	posts.SetLimit(inFlight)
+	for {
+		posting := u.posting.Load() // before the scan, which brings back what a delivery gave up meanwhile
+		changes, err := u.bucket.Scan(ctx)
+		if err != nil {
+			return errors.Join(ignoreEnd(ctx, err), posts.Wait())
+		}
+		for _, p := range changes.Passed {
+			fmt.Fprintf(u.sys.stdout, "passed over: %q, it %s\n", p.Name, p.Why)
+		}
+		for _, ev := range changes.Events {
+			u.posting.Add(1)
+			posts.Go(func() error { return u.deliver(context.WithoutCancel(ctx), ev) })
+		}
+		idle := changes.Pending == 0 && len(changes.Events) == 0
+		if u.once && idle && posting == 0 {
+			if done, err := u.allDone(ctx); done || err != nil {
+				return errors.Join(err, posts.Wait(), errAllDone)
+			}
+		}
+		if wait.Sleep(ctx, pace) != nil {
+			return posts.Wait()
+		}
+	}
+}
+
+// deliver posts an object's event. Once the generation has a record, the sweep is its redelivery; before that, the
+// next scan brings the event again.
+func (u *upRun) deliver(ctx context.Context, ev document.Event) error {
+	defer u.posting.Add(-1)
+	ce, err := event.Encode(ev)
+	if err != nil {
+		return err
+	}
+	out, err := u.eventarc.post(ctx, ce)
+	if err != nil || out.Refused() && (ev.Kind == document.KindDeleted || !u.recorded(ctx, ev)) {
+		u.bucket.Again(ev)
+		return err
+	}
+	if out == document.OutcomeFiltered && ev.Kind == document.KindFinalized {
+		fmt.Fprintf(u.sys.stdout, "%s  passed over %s\n", time.Now().Format(time.TimeOnly), plain(ev.Name))
+	}
+	return u.bucket.Delivered(ctx, ev)
+}
+
+// recorded reports whether the store knows of the event's generation.
+func (u *upRun) recorded(ctx context.Context, ev document.Event) bool {
+	r, err := u.records.Get(ctx, ev.Object.ID())
+	return err == nil && r != nil && r.Generation >= ev.Generation
+}
+
+// allDone reports whether no record is unfinished: each of those has a due time.
+func (u *upRun) allDone(ctx context.Context) (bool, error) {
+	due, err := u.records.Due(ctx, time.Now().AddDate(100, 0, 0), 1)
+	return len(due) == 0, ignoreEnd(ctx, err)
+}
+
+// sweeping is what redelivery and Cloud Scheduler are in the cloud.
+func (u *upRun) sweeping(ctx context.Context) error {
+	for wait.Sleep(ctx, pace) == nil {
+		if _, err := u.eventarc.post(context.WithoutCancel(ctx), event.Sweep(rand.Text(), time.Now())); err != nil {
+			return ignoreEnd(ctx, err)
+		}
+	}
+	return nil
+}
+
+// ignoreEnd drops an error that only says that the run has ended.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// exitCode shows the result of the run and returns its exit code.
+func (u *upRun) exitCode(ctx context.Context, err error) (int, error) {
+	switch {
+	case ctx.Err() != nil:
+		u.screen.catchUp(context.WithoutCancel(ctx))
+		return stoppedCode(ctx), nil
+	case errors.Is(err, errAllDone):
+		return u.screen.summary(ctx)
+	}
+	return exitFailed, err
 }

@@ -234,7 +234,7 @@ func TestUpKilled(t *testing.T) {
 	if code != exitGood {
 		t.Errorf("exit code %d", code)
 	}
-	want(t, out, "left over", "attempt 2", "1 done")
+	want(t, out, "resuming 1 object", "attempt 2", "1 done")
 }
 
 // TestUpSaysWhatIsWrong: a clear sentence and an exit code for each.

@@ -20,10 +20,10 @@ Example: bucketocr watch --status done,failed
 `
 
 func watchFlags(fs *flag.FlagSet) action {
-	w := &watching{dir: placeFlag(fs)}
+	w := &watchCmd{dir: placeFlag(fs)}
 	fs.StringVar(&w.statuses, "status", "", "only documents in one of these `STATUSES`, separated by commas")
 	fs.StringVar(&w.prefix, "prefix", "", "only objects whose name begins with `NAME`, or gs://BUCKET/NAME")
-	fs.BoolVar(&w.all, "all", false, "begin with what stands there already")
+	fs.BoolVar(&w.all, "all", false, "begin with the documents that are there already")
 	fs.BoolVar(&w.json, "json", false, "each as a line of JSON, under the names of the document's fields")
 	return w.run
 }
@@ -32,15 +32,15 @@ func watchFlags(fs *flag.FlagSet) action {
 // start is shown as well.
 const clocks = 5 * time.Second
 
-// watching is one call of watch.
-type watching struct {
+// watchCmd is one call of watch.
+type watchCmd struct {
 	dir              *string
 	statuses, prefix string
 	all, json        bool
 	begun            time.Time
 }
 
-func (w *watching) run(ctx context.Context, sys system, args []string) int {
+func (w *watchCmd) run(ctx context.Context, sys system, args []string) int {
 	if len(args) > 0 {
 		return complain(sys, "watch", fmt.Errorf("unknown argument %q", args[0]))
 	}
@@ -67,12 +67,12 @@ func (w *watching) run(ctx context.Context, sys system, args []string) int {
 	return stoppedCode(ctx)
 }
 
-// news tells whether a record changed since the start, or all are wanted.
-func (w *watching) news(r *document.Record) bool {
+// news reports whether a record changed since the start, or all are wanted.
+func (w *watchCmd) news(r *document.Record) bool {
 	return w.all || r.Updated.After(w.begun.Add(-clocks))
 }
 
-func (w *watching) print(sys system, r *document.Record) error {
+func (w *watchCmd) print(sys system, r *document.Record) error {
 	if w.json {
 		return printJSON(sys.stdout, r, nil)
 	}
@@ -95,7 +95,7 @@ func statusList(s string) ([]document.Status, error) {
 	return all, nil
 }
 
-// hasPrefix tells whether an object's name begins as wanted: NAME in any bucket, or gs://BUCKET/NAME.
+// hasPrefix reports whether an object's name begins as wanted: NAME in any bucket, or gs://BUCKET/NAME.
 func hasPrefix(r *document.Record, prefix string) bool {
 	if bucket, name, ok := gsName(prefix); ok {
 		return r.Bucket == bucket && strings.HasPrefix(r.Name, name)

@@ -1,7 +1,10 @@
 // Package app is the function as a program: a worker wired to its backends, served over HTTP and shut down in time. Cloud
 // Run, bucketocr serve and bucketocr up share it. It decides nothing about documents: internal/worker does.
 //
-// In reading order: app.go (wiring), handler.go (HTTP), shutdown.go (SIGTERM).
+// Files, in reading order:
+//
+//	app.go      wiring
+//	handler.go  HTTP, and shutdown
 package app
 
 import (

@@ -30,8 +30,8 @@ type chooser struct {
 	out   func(document.Listed) error
 }
 
-// all goes through the whole listing.
-func (c *chooser) all(ctx context.Context) error {
+// chooseAll goes through the whole listing.
+func (c *chooser) chooseAll(ctx context.Context) error {
 	err := c.r.o.Objects.ListObjects(ctx, c.r.o.Listing, func(o document.Listed) error {
 		c.batch = append(c.batch, o)
 		if len(c.batch) < headBatch {

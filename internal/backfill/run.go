@@ -22,6 +22,12 @@ const (
 	Linger = 10 * time.Second
 )
 
+// Why a run ends before its time.
+var (
+	ErrWrongAddress = errors.New("what answers is not the function")
+	ErrGaveUp       = errors.New("the function takes nothing more")
+)
+
 // run is one call of Run.
 type run struct {
 	o     Options
@@ -52,8 +58,8 @@ func newRun(o Options) *run {
 	return r
 }
 
-// all lists, chooses and delivers.
-func (r *run) all(ctx context.Context) error {
+// deliverAll lists, chooses and delivers.
+func (r *run) deliverAll(ctx context.Context) error {
 	deliveries, going := errgroup.WithContext(ctx)
 	work, linger := lingering(going)
 	defer linger()
@@ -64,7 +70,7 @@ func (r *run) all(ctx context.Context) error {
 	deliveries.Go(func() error {
 		defer close(queue)
 		c := &chooser{r: r, out: func(o document.Listed) error { return r.choose(going, o, queue) }}
-		if err := c.all(going); !errors.Is(err, errLimit) {
+		if err := c.chooseAll(going); !errors.Is(err, errLimit) {
 			return err
 		}
 		return nil
@@ -188,7 +194,7 @@ func (r *run) settle(work context.Context, leave *pass, batch []chosen, answers 
 			return nil, fmt.Errorf("%w: %s", ErrWrongAddress, a.What)
 		case Refused:
 			why = a.What
-			left, err := r.refused(work, &batch[i], a.What)
+			left, err := r.reject(work, &batch[i], a.What)
 			if err != nil {
 				leave.release()
 				return nil, err
@@ -206,8 +212,8 @@ func (r *run) settle(work context.Context, leave *pass, batch []chosen, answers 
 	return again, nil
 }
 
-// refused finds out whether an object that was refused has a document all the same, and tells whether to try again.
-func (r *run) refused(ctx context.Context, c *chosen, why string) (again bool, err error) {
+// reject finds out whether an object that was refused has a document all the same, and tells whether to try again.
+func (r *run) reject(ctx context.Context, c *chosen, why string) (again bool, err error) {
 	heads, err := r.o.Records.Heads(ctx, []string{c.ID()})
 	if err != nil {
 		return false, err

@@ -132,7 +132,7 @@ type Fault struct {
 // MaxMessage bounds an error's message in a document, in bytes.
 const MaxMessage = 500
 
-// Stored returns what a record says of the fault.
-func (f Fault) Stored() *Error {
+// StoredError returns what a record says of the fault.
+func (f Fault) StoredError() *Error {
 	return &Error{Code: f.Code, Message: Clip(f.Message, MaxMessage), Retryable: f.Class != ClassFinal}
 }

@@ -215,7 +215,7 @@ func (r Rules) handBack(rec *Record, now time.Time) *Change {
 
 // blame writes a fault on the record and reports whether it was the last that the record may have.
 func (r Rules) blame(rec *Record, f Fault, now time.Time) bool {
-	rec.Error = f.Stored()
+	rec.Error = f.StoredError()
 	switch f.Class {
 	case ClassObject:
 		rec.Faults++

@@ -4,28 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
-
-// The CloudEvent types of Cloud Storage that Decode reads. Triggers for the last two belong to ON_DELETE=erase only:
-// TypeDeleted says that a generation is gone (removed or overwritten), TypeArchived, on a versioned bucket, that the live
-// generation became a noncurrent one. Both mean that the object stands in the bucket no more under that generation.
-const (
-	TypeFinalized = "google.cloud.storage.object.v1.finalized"
-	TypeDeleted   = "google.cloud.storage.object.v1.deleted"
-	TypeArchived  = "google.cloud.storage.object.v1.archived"
-)
-
-// TypeSweep is the type of the event that asks for a sweep (see [Sweep]). It is about no object: the handler looks for it
-// before it calls Decode, to which it is of another type.
-const TypeSweep = "bucketocr.sweep"
 
 // Why an event is not decoded; errors of Decode wrap one of them.
 var (
@@ -34,15 +21,6 @@ var (
 	// ErrMalformed: the event is ours, but does not say which object it is about. Somebody set up the trigger wrongly, or
 	// the format has changed: the object is lost if this is acknowledged.
 	ErrMalformed = errors.New("event cannot be decoded")
-)
-
-// What is accepted, in bytes. Names and metadata have Cloud Storage's own limits, metadata twice of it (8 KiB).
-const (
-	maxBucket      = 255 // of Cloud Storage at most 222; locally the bucket is a folder's name
-	maxName        = 1024
-	maxContentType = 255
-	maxMetadata    = 16 << 10 // keys and values together
-	maxID          = 256
 )
 
 var kinds = map[string]document.Kind{
@@ -107,38 +85,6 @@ func isJSON(mediaType string) bool {
 	return t == "" || t == "application/json" || t == "text/json" || strings.HasSuffix(t, "+json")
 }
 
-// check holds an object to what Decode promises.
-func check(o document.Object) error {
-	switch {
-	case o.Bucket == "" || len(o.Bucket) > maxBucket || strings.Contains(o.Bucket, "/") || !utf8.ValidString(o.Bucket):
-		return fmt.Errorf("no bucket's name: %.100q", o.Bucket)
-	case o.Name == "":
-		return errors.New("no object name")
-	case len(o.Name) > maxName:
-		return fmt.Errorf("an object name of %d bytes, over %d", len(o.Name), maxName)
-	case !utf8.ValidString(o.Name):
-		return fmt.Errorf("an object name that is not UTF-8: %.100q", o.Name)
-	case o.Generation <= 0:
-		return fmt.Errorf("generation %d: not above 0", o.Generation)
-	}
-	return nil
-}
-
-// cleanID makes an id that can be stored as text and sent as a header.
-func cleanID(id string) string {
-	id = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return utf8.RuneError
-		}
-		return r // what is not UTF-8 arrives as RuneError
-	}, id)
-	for len(id) > maxID {
-		_, size := utf8.DecodeLastRuneInString(id)
-		id = id[:len(id)-size]
-	}
-	return strings.TrimSpace(id)
-}
-
 // firstTime is the first that is a time, in UTC; zero where none is.
 func firstTime(times ...time.Time) time.Time {
 	for _, t := range times {
@@ -149,8 +95,118 @@ func firstTime(times ...time.Time) time.Time {
 	return time.Time{}
 }
 
-// storable tells whether t is a time at all, and of the years that RFC 3339 and Firestore know.
-func storable(t time.Time) bool {
-	year := t.UTC().Year()
-	return !t.IsZero() && year >= 1 && year <= 9999
+// fields are the members of a StorageObjectData in JSON, each read by itself so that one of a wrong type harms no other.
+// Names are matched exactly; encoding/json's structs would take "Name" for "name".
+type fields map[string]json.RawMessage
+
+// object is what the event is about: the only part that must be right.
+func (f fields) object() (document.Object, error) {
+	var o document.Object
+	var err error
+	if o.Bucket, err = f.exact("bucket"); err != nil {
+		return document.Object{}, err
+	}
+	if o.Name, err = f.exact("name"); err != nil {
+		return document.Object{}, err
+	}
+	var ok bool
+	if o.Generation, ok = f.number("generation"); !ok {
+		return document.Object{}, fmt.Errorf("no generation: %.40q", f["generation"])
+	}
+	if err := check(o); err != nil {
+		return document.Object{}, err
+	}
+	return o, nil
+}
+
+func (f fields) attributes() document.Attributes {
+	contentType, _ := f.text("contentType")
+	if len(contentType) > maxContentType {
+		contentType = ""
+	}
+	size, _ := f.number("size")
+	return document.Attributes{ContentType: contentType, Size: max(size, 0), Metadata: f.metadata()}
+}
+
+// exact is a string that names something: encoding/json would replace bytes that are not UTF-8, and so name another.
+func (f fields) exact(key string) (string, error) {
+	if !utf8.Valid(f[key]) {
+		return "", fmt.Errorf("a %s that is not UTF-8: %.100q", key, f[key])
+	}
+	s, ok := f.text(key)
+	if !ok {
+		return "", errors.New("no " + key)
+	}
+	return s, nil
+}
+
+// text is false where the field is missing or no string; null is the empty string.
+func (f fields) text(key string) (string, bool) {
+	var s string
+	if err := json.Unmarshal(f[key], &s); err != nil {
+		return "", false
+	}
+	return s, true
+}
+
+// number reads 17, "17", 5.0 and 1.7e15. It is false where there is no number, or none that an int64 holds exactly.
+func (f fields) number(key string) (int64, bool) {
+	var n json.Number // takes strings too, if a number is in them
+	if err := json.Unmarshal(f[key], &n); err != nil {
+		return 0, false
+	}
+	if i, err := n.Int64(); err == nil {
+		return i, true
+	}
+	x, err := n.Float64()
+	if err != nil || x != math.Trunc(x) || math.Abs(x) > 1<<53 {
+		return 0, false
+	}
+	return int64(x), true
+}
+
+// time is zero where there is none.
+func (f fields) time(key string) time.Time {
+	s, _ := f.text(key)
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// metadata is nil where there is none, or more than any object can have.
+func (f fields) metadata() map[string]string {
+	var raw fields
+	if err := json.Unmarshal(f["metadata"], &raw); err != nil {
+		return nil
+	}
+	var m map[string]string
+	bytes := 0
+	for key := range raw {
+		value, ok := raw.scalar(key)
+		if !ok {
+			continue
+		}
+		if m == nil {
+			m = make(map[string]string, len(raw))
+		}
+		m[key] = value
+		bytes += len(key) + len(value)
+	}
+	if bytes > maxMetadata {
+		return nil
+	}
+	return m
+}
+
+// scalar is a string's value, or a number or boolean as it is written; false for null, lists and maps.
+func (f fields) scalar(key string) (string, bool) {
+	switch f[key][0] {
+	case 'n', '[', '{':
+		return "", false
+	case '"':
+		return f.text(key)
+	}
+	return string(f[key]), true
 }

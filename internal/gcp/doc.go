@@ -6,5 +6,8 @@
 // context ends. What an error says of credentials is read here too ([CredentialsRefused], [Cause]), so that all drivers
 // classify it alike.
 //
-// Files of the package: lazy.go, errors.go.
+// Files, in reading order:
+//
+//	lazy.go    a client made at its first use
+//	errors.go  errors of Google's clients and credentials
 package gcp

@@ -5,6 +5,16 @@ import (
 	"fmt"
 )
 
+// Quantities are what is paid for.
+type Quantities struct {
+	GPUSeconds, FunctionSeconds float64
+	Requests                    float64 // to function and OCR service
+	Writes, Reads               float64 // documents
+	StoredGiB                   float64 // of documents and indexes, as long as they are kept
+	Pushes                      float64 // of events, refused ones too; at most, for Pub/Sub slows down where much is refused
+	MessageTiB                  float64 // of Pub/Sub, in and out
+}
+
 // Figures are what people stated: prices, and how fast GPUs read. deploy/figures.json holds them, empty where nobody knows.
 type Figures struct {
 	Prices         []Price

@@ -1,3 +1,11 @@
+// Package plan reckons what a load needs and costs: GPUs, instances, writes, seconds, money. Pure arithmetic over figures
+// that somebody states; package sim beneath it is the model that it is held against.
+//
+// Files, in reading order:
+//
+//	plan.go   what a load needs
+//	setup.go  what is deployed, and how fast it reads
+//	money.go  quantities and their prices
 package plan
 
 import (
@@ -50,16 +58,6 @@ type Plan struct {
 	Why      string        // it does not
 
 	Per1000 Quantities // pages: of the burst where there is one, else of PagesPerHour
-}
-
-// Quantities are what is paid for.
-type Quantities struct {
-	GPUSeconds, FunctionSeconds float64
-	Requests                    float64 // to function and OCR service
-	Writes, Reads               float64 // documents
-	StoredGiB                   float64 // of documents and indexes, as long as they are kept
-	Pushes                      float64 // of events, refused ones too; at most, for Pub/Sub slows down where much is refused
-	MessageTiB                  float64 // of Pub/Sub, in and out
 }
 
 // Make finds the fewest GPUs that hold a load, with the function to match, but no more than most (0: as many as it takes).

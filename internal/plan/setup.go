@@ -1,5 +1,3 @@
-// Package plan reckons what a load needs and costs: GPUs, instances, writes, seconds, money. Pure arithmetic over figures
-// that somebody states; package sim beneath it is the model that it is held against.
 package plan
 
 import "time"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -26,13 +27,13 @@ func refuse(w http.ResponseWriter, status int, sentence string) {
 }
 
 // trouble says what an error of the store, of the bucket or of an image is about.
-func (s *Server) trouble(w http.ResponseWriter, r *http.Request, err error) {
+func trouble(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		return // nobody waits for it
 	}
 	status, sentence := sentenceOf(err)
 	if status == http.StatusInternalServerError {
-		s.c.Log.ErrorContext(r.Context(), "the page could not answer", "path", r.URL.Path, "error", err.Error())
+		log.ErrorContext(r.Context(), "the page could not answer", "path", r.URL.Path, "error", err.Error())
 	}
 	refuse(w, status, sentence)
 }
@@ -72,3 +73,8 @@ var pictureSentences = map[page.Kind]string{
 	page.Encrypted:   "The file is locked with a password.",
 	page.Empty:       "The file is empty.",
 }
+
+var (
+	errNoRecord = errors.New("no such record")
+	errNoPage   = errors.New("no such page")
+)

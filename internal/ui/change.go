@@ -24,10 +24,10 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
 	seen, err := s.c.Records.Get(r.Context(), id)
 	switch {
 	case err != nil:
-		s.trouble(w, r, err)
+		trouble(s.c.Log, w, r, err)
 		return
 	case seen == nil:
-		s.trouble(w, r, errNoRecord)
+		trouble(s.c.Log, w, r, errNoRecord)
 		return
 	case seen.Write != asked.Version:
 		err = document.ErrNotAsSeen
@@ -42,7 +42,7 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, document.ErrNothingToRetry):
 		refuse(w, http.StatusConflict, "There is nothing to try again: somebody works on it, or it was deleted.")
 	case err != nil:
-		s.trouble(w, r, err)
+		trouble(s.c.Log, w, r, err)
 	default:
 		answer(w, struct{}{})
 	}
@@ -79,7 +79,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 	case path:
 		refuse(w, http.StatusInsufficientStorage, "The file could not be written into the folder.")
 	default:
-		s.trouble(w, r, err)
+		trouble(s.c.Log, w, r, err)
 	}
 }
 

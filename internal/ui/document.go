@@ -51,7 +51,7 @@ type blockText struct {
 func (s *Server) document(w http.ResponseWriter, r *http.Request) {
 	d, err := s.shelf.take(r.Context(), r.PathValue("id"), r.URL.Query().Get("version"))
 	if err != nil {
-		s.trouble(w, r, err)
+		trouble(s.c.Log, w, r, err)
 		return
 	}
 	answer(w, describe(d))
@@ -82,12 +82,12 @@ func describe(d *opened) detail {
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	d, err := s.shelf.take(r.Context(), r.PathValue("id"), r.URL.Query().Get("version"))
 	if err != nil {
-		s.trouble(w, r, err)
+		trouble(s.c.Log, w, r, err)
 		return
 	}
 	n, err := strconv.Atoi(r.PathValue("page"))
 	if err != nil || n < 1 || n > len(d.pages) || d.pages[n-1].Page == 0 {
-		s.trouble(w, r, errNoPage)
+		trouble(s.c.Log, w, r, errNoPage)
 		return
 	}
 	answer(w, s.shelf.read(d.pages[n-1]))
@@ -109,7 +109,7 @@ func (s *shelf) read(p document.Page) pageText {
 func (s *Server) text(w http.ResponseWriter, r *http.Request) {
 	d, err := s.shelf.take(r.Context(), r.PathValue("id"), r.URL.Query().Get("version"))
 	if err != nil {
-		s.trouble(w, r, err)
+		trouble(s.c.Log, w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

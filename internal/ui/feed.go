@@ -131,8 +131,8 @@ func (f *feed) since(seq int64) (news []entry, state, reason string, changed <-c
 	return news, f.state, f.reason, f.changed
 }
 
-// find gives the object of a record.
-func (f *feed) find(id string) (document.Object, bool) {
+// objectOf gives the object of a record.
+func (f *feed) objectOf(id string) (document.Object, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	e, ok := f.entries[id]

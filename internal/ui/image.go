@@ -2,9 +2,14 @@ package ui
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/page"
 )
 
 // pictureTime bounds the making of one picture, the reading of the object included.
@@ -12,14 +17,14 @@ const pictureTime = 2 * time.Minute
 
 // image answers with the picture of a page: always one that was made here, PNG or JPEG, whatever the object is.
 func (s *Server) image(w http.ResponseWriter, r *http.Request) {
-	o, ok := s.feed.find(r.PathValue("id"))
+	o, ok := s.feed.objectOf(r.PathValue("id"))
 	n, err := strconv.Atoi(r.PathValue("page"))
 	switch {
 	case !ok:
-		s.trouble(w, r, errNoRecord)
+		trouble(s.c.Log, w, r, errNoRecord)
 		return
 	case err != nil || n < 1:
-		s.trouble(w, r, errNoPage)
+		trouble(s.c.Log, w, r, errNoPage)
 		return
 	}
 	// The address names the generation, so that a browser may keep what it got.
@@ -31,7 +36,7 @@ func (s *Server) image(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	p, err := s.album.make(ctx, o, n)
 	if err != nil {
-		s.trouble(w, r, err)
+		trouble(s.c.Log, w, r, err)
 		return
 	}
 	if p.contentType != "image/png" && p.contentType != "image/jpeg" {
@@ -42,4 +47,160 @@ func (s *Server) image(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(p.bytes)))
 	w.Header().Set("Cache-Control", "private, max-age=3600, immutable")
 	_, _ = w.Write(p.bytes) // whoever asked has gone
+}
+
+const (
+	pictureEdge = 2000            // longest side in pixels of the pictures that are shown
+	albumPlaces = 2               // files that are open at a time, and pictures that are made at a time
+	albumIdle   = 1 * time.Minute // until an open file is let go
+)
+
+// picture is a page's image, upright, as PNG or JPEG.
+type picture struct {
+	contentType string
+	bytes       []byte
+}
+
+// album makes pictures of objects, page by page. The file that was opened last stays open for a while: to open a PDF means
+// to read it whole.
+type album struct {
+	images Images
+	limits page.Limits
+	turns  chan struct{}
+
+	mu   sync.Mutex
+	open []*volume // the last used one first
+}
+
+// volume is an open file. Users and idle are the album's.
+type volume struct {
+	object document.Object
+	end    context.CancelFunc
+	opened chan struct{} // closed when pages or err is set
+	pages  *page.Pages
+	err    error
+	users  int
+	idle   *time.Timer
+}
+
+func newAlbum(images Images, limits page.Limits) *album {
+	return &album{images: images, limits: limits, turns: make(chan struct{}, albumPlaces)}
+}
+
+// make gives the picture of page n.
+func (a *album) make(ctx context.Context, o document.Object, n int) (picture, error) {
+	select {
+	case a.turns <- struct{}{}:
+	case <-ctx.Done():
+		return picture{}, ctx.Err()
+	}
+	defer func() { <-a.turns }()
+	v := a.acquire(ctx, o)
+	defer a.leave(v)
+	<-v.opened
+	if v.err != nil {
+		return picture{}, v.err
+	}
+	if n > v.pages.Len() {
+		return picture{}, errNoPage
+	}
+	pg, _, err := v.pages.Page(ctx, n)
+	if err != nil {
+		return picture{}, err
+	}
+	r, err := pg.Open()
+	if err != nil {
+		return picture{}, err
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	return picture{pg.Type, b}, err
+}
+
+// acquire finds the volume or opens it. It outlives the request that opened it.
+func (a *album) acquire(ctx context.Context, o document.Object) *volume {
+	a.mu.Lock()
+	for _, v := range a.open {
+		if v.object == o {
+			v.users++
+			v.idle.Stop()
+			a.mu.Unlock()
+			return v
+		}
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	v := &volume{object: o, end: cancel, opened: make(chan struct{}), users: 1}
+	v.idle = time.AfterFunc(albumIdle, func() { a.drop(v) })
+	v.idle.Stop()
+	a.open = append(a.open, v)
+	a.mu.Unlock()
+	v.pages, v.err = page.Split(ctx, a.source(o), a.limits)
+	close(v.opened)
+	return v
+}
+
+func (a *album) source(o document.Object) page.Source {
+	return page.Source{Open: func(ctx context.Context) (io.ReadCloser, int64, error) {
+		c, err := a.images.Open(ctx, o)
+		return c.ReadCloser, c.Size, err
+	}}
+}
+
+// leave gives the volume back. One that failed is let go at once, and so is another one that nobody uses where there are
+// too many.
+func (a *album) leave(v *volume) {
+	a.mu.Lock()
+	v.users--
+	failed := v.users == 0 && v.err != nil
+	if v.users == 0 && !failed {
+		v.idle.Reset(albumIdle)
+	}
+	var spare *volume
+	if len(a.open) > albumPlaces {
+		for _, other := range a.open {
+			if other.users == 0 && other != v {
+				spare = other
+				break
+			}
+		}
+	}
+	a.mu.Unlock()
+	if failed {
+		a.drop(v)
+	}
+	if spare != nil {
+		a.drop(spare)
+	}
+}
+
+// drop lets a volume go, if nobody uses it.
+func (a *album) drop(v *volume) {
+	a.mu.Lock()
+	found := false
+	for i, other := range a.open {
+		if other == v && v.users == 0 {
+			a.open = append(a.open[:i:i], a.open[i+1:]...)
+			found = true
+			break
+		}
+	}
+	a.mu.Unlock()
+	if !found {
+		return
+	}
+	v.idle.Stop()
+	v.end()
+	if v.pages != nil {
+		_ = v.pages.Close() // it was only read
+	}
+}
+
+// close lets all go that nobody uses.
+func (a *album) close() {
+	a.mu.Lock()
+	open := append([]*volume(nil), a.open...)
+	a.mu.Unlock()
+	for _, v := range open {
+		a.drop(v)
+	}
 }

@@ -2,16 +2,10 @@ package ui
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/ui/render"
-)
-
-var (
-	errNoRecord = errors.New("no such record")
-	errNoPage   = errors.New("no such page")
 )
 
 // shelfPlaces is how many opened documents are kept, so that each page of one does not read the store again.

@@ -287,7 +287,7 @@ func (e *pageError) Unwrap() error { return e.err }
 
 // failedPage returns the document of a page that has no text.
 func failedPage(generation int64, n int, f document.Fault) *document.Page {
-	return &document.Page{Page: n, Generation: generation, Error: f.Stored(), Warnings: []string{document.WarnPageFailed}}
+	return &document.Page{Page: n, Generation: generation, Error: f.StoredError(), Warnings: []string{document.WarnPageFailed}}
 }
 
 // closingWrite makes a closing write and turns the record as it is then into the result.

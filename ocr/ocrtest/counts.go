@@ -2,8 +2,6 @@ package ocrtest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"slices"
 )
@@ -77,12 +75,6 @@ func (s *Server) Last() *Request {
 		return nil
 	}
 	return s.requests[len(s.requests)-1]
-}
-
-// Hash returns the name of an image: lower-case hex SHA-256 of its bytes.
-func Hash(image []byte) string {
-	sum := sha256.Sum256(image)
-	return hex.EncodeToString(sum[:])
 }
 
 // note keeps a request and counts its image.

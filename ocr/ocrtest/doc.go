@@ -15,4 +15,19 @@
 //
 // It is not the model: it cannot read, streams no tokens, and its counts of tokens are right for images only. Bodies and statuses follow the
 // source of vLLM and Cloud Run's troubleshooting page.
+//
+// Files, in reading order:
+//
+//	server.go    the server, its options and its script
+//	handler.go   a request, from its arrival to its answer
+//	counts.go    what a server has seen, and the reply that is next
+//	check.go     what vLLM refuses
+//	metadata.go  the metadata server
+//	token.go     ID tokens
+//	platform.go  replies of Cloud Run, and of an engine that fails
+//	answer.go    replies of the model
+//	reply.go     replies of any shape
+//	request.go   what came for one page
+//	gate.go      holding requests
+//	shared.go    what both servers need of a test and of a connection
 package ocrtest

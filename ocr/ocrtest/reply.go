@@ -89,30 +89,6 @@ func Early(r Reply) Reply {
 	return r
 }
 
-// Cut sends a good answer but for its end, and closes the connection.
-func Cut(text string) Reply {
-	return Reply{model: true, write: func(w http.ResponseWriter, r *Request) {
-		body := answerBody(r, content(text), "stop", 0)
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		w.Write([]byte(body[:len(body)/2]))
-	}}
-}
-
-// Slow sends the headers and half of a good answer, and the rest when the gate lets it.
-func Slow(gate *Gate, text string) Reply {
-	return Reply{model: true, whole: true, write: func(w http.ResponseWriter, r *Request) {
-		body := answerBody(r, content(text), "stop", 0)
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		w.Write([]byte(body[:len(body)/2]))
-		http.NewResponseController(w).Flush()
-		if gate.enter(r.context) == nil {
-			w.Write([]byte(body[len(body)/2:]))
-		}
-	}}
-}
-
 // Error is vLLM's error shape. An empty param is null, as for most.
 func Error(status int, kind, param, message string) Reply {
 	return Raw(status, "application/json", errorBody(status, kind, param, message))

@@ -2,8 +2,12 @@ package ocrtest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"strings"
 )
 
 // Request is what came for one page. Fields that the request did not hold, or held wrongly, are zero.
@@ -96,4 +100,41 @@ func (r *Request) limit() int {
 		return room
 	}
 	return min(r.MaxTokens, room)
+}
+
+// uriError is a refusal of a data URI, in the server's words.
+type uriError string
+
+func (e uriError) Error() string { return string(e) }
+
+const (
+	errNoComma   = uriError("Invalid data URL: missing comma")
+	errNotBase64 = uriError("Only base64 data URLs are supported for now.")
+)
+
+// readDataURI applies vLLM's rules: any type, `;base64` in lower case right before the first comma, strict base64. A url that is no data
+// URI returns nothing.
+func readDataURI(url string) (mediaType string, data []byte, err error) {
+	if len(url) < 5 || !strings.EqualFold(url[:5], "data:") {
+		return "", nil, nil
+	}
+	head, encoded, found := strings.Cut(url[5:], ",")
+	if !found {
+		return "", nil, errNoComma
+	}
+	mediaType, found = strings.CutSuffix(head, ";base64")
+	if !found {
+		return "", nil, errNotBase64
+	}
+	if strings.ContainsAny(encoded, "\r\n") { // which Go would pass over
+		return mediaType, nil, base64.CorruptInputError(0)
+	}
+	data, err = base64.StdEncoding.Strict().DecodeString(encoded)
+	return mediaType, data, err
+}
+
+// Hash returns the name of an image: lower-case hex SHA-256 of its bytes.
+func Hash(image []byte) string {
+	sum := sha256.Sum256(image)
+	return hex.EncodeToString(sum[:])
 }

@@ -2,19 +2,11 @@ package ocrtest
 
 import (
 	"context"
-	"net"
-	"net/http"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// TB is what New needs of a test or benchmark; nil will do outside tests, with a call of Close.
-type TB interface {
-	Helper()
-	Cleanup(func())
-}
 
 // DefaultModel is the name that the server gives its model unless [Models] says otherwise.
 const DefaultModel = "lightonai/LightOnOCR-2-1B"
@@ -143,35 +135,4 @@ func (s *Server) Revoke(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.revoked[token] = true
-}
-
-// fragile resets what it accepts while the server is down.
-type fragile struct {
-	net.Listener
-	down *atomic.Bool
-}
-
-func (l fragile) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil || !l.down.Load() {
-			return conn, err
-		}
-		reset(conn)
-	}
-}
-
-// reset closes a connection so that the other side sees a reset, not an end.
-func reset(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
-	}
-	conn.Close()
-}
-
-// hangUp resets the connection of a request.
-func hangUp(w http.ResponseWriter) {
-	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-		reset(conn)
-	}
 }

@@ -26,48 +26,31 @@ type document struct {
 	updated *timestamppb.Timestamp
 }
 
-// Forget empties Firestore.
-func (w *World) Forget() {
-	w.store.mu.Lock()
-	defer w.store.mu.Unlock()
-	clear(w.store.documents)
-}
-
-// Documents is how many there are whose status is "done".
-func (w *World) Documents() int {
-	w.store.mu.Lock()
-	defer w.store.mu.Unlock()
-	n := 0
-	for _, d := range w.store.documents {
-		if d.fields["status"].GetStringValue() == "done" {
-			n++
-		}
-	}
-	return n
-}
-
-func (w *World) serveFirestore(l net.Listener) {
-	s := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
-	pb.RegisterFirestoreServer(s, &firestore{w: w})
-	_ = s.Serve(l) // until the process ends
-}
-
+// firestore serves a store.
 type firestore struct {
 	pb.UnimplementedFirestoreServer
-	w *World
+	costs *costs
+	store *store
+}
+
+// serve serves until the process ends.
+func (f *firestore) serve(l net.Listener) {
+	s := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
+	pb.RegisterFirestoreServer(s, f)
+	_ = s.Serve(l)
 }
 
 func (f *firestore) call() {
-	f.w.calls.calls.Add(1)
-	f.w.wait(f.w.waits.Load().Firestore)
+	f.costs.calls.Add(1)
+	f.costs.wait(f.costs.waits.Load().Firestore)
 }
 
 // BatchGetDocuments implements the service.
 func (f *firestore) BatchGetDocuments(r *pb.BatchGetDocumentsRequest, out pb.Firestore_BatchGetDocumentsServer) error {
 	f.call()
-	f.w.calls.reads.Add(int64(len(r.Documents)))
+	f.costs.reads.Add(int64(len(r.Documents)))
 	for _, name := range r.Documents {
-		if err := out.Send(f.w.store.look(name)); err != nil {
+		if err := out.Send(f.store.look(name)); err != nil {
 			return err
 		}
 	}
@@ -96,8 +79,8 @@ func (f *firestore) RunQuery(_ *pb.RunQueryRequest, out pb.Firestore_RunQuerySer
 // Commit implements the service.
 func (f *firestore) Commit(_ context.Context, r *pb.CommitRequest) (*pb.CommitResponse, error) {
 	f.call()
-	f.w.calls.writes.Add(int64(len(r.Writes)))
-	return f.w.store.commit(r.Writes)
+	f.costs.writes.Add(int64(len(r.Writes)))
+	return f.store.commit(r.Writes)
 }
 
 func (s *store) commit(writes []*pb.Write) (*pb.CommitResponse, error) {

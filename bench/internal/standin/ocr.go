@@ -1,7 +1,6 @@
 package standin
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,33 +29,40 @@ var answer = func() []byte {
 	return b
 }()
 
-// serveOCR is vLLM: it closes connections that are idle for 5 s.
-func (w *World) serveOCR(l net.Listener) {
-	s := &http.Server{Handler: http.HandlerFunc(w.readPage), IdleTimeout: 5 * time.Second}
-	_ = s.Serve(l) // until the process ends
+// model is vLLM with its model.
+type model struct {
+	costs   *costs
+	objects *objects
+	proof   atomic.Bool // requests are checked: see [World.Prove]
+}
+
+// serve serves until the process ends. Like vLLM it closes connections that are idle for 5 s.
+func (m *model) serve(l net.Listener) {
+	s := &http.Server{Handler: http.HandlerFunc(m.readPage), IdleTimeout: 5 * time.Second}
+	_ = s.Serve(l)
 }
 
 var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // readPage takes the whole page, waits as long as a model would read, and answers.
-func (w *World) readPage(rw http.ResponseWriter, r *http.Request) {
-	n, ok := w.takeBody(r)
-	w.calls.pages.Add(1)
-	w.calls.pageBytes.Add(n)
+func (m *model) readPage(rw http.ResponseWriter, r *http.Request) {
+	n, ok := m.takeBody(r)
+	m.costs.pages.Add(1)
+	m.costs.pageBytes.Add(n)
 	if !ok || r.URL.Path != "/v1/chat/completions" || !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
-		w.calls.faults.Add(1)
+		m.costs.faults.Add(1)
 		http.Error(rw, "bad request", http.StatusBadRequest)
 		return
 	}
-	w.wait(w.waits.Load().OCR)
+	m.costs.wait(m.costs.waits.Load().OCR)
 	rw.Header().Set("Content-Type", "application/json")
 	_, _ = rw.Write(answer) // who asked may have left
 }
 
-func (w *World) takeBody(r *http.Request) (int64, bool) {
-	if w.proof.Load() {
+func (m *model) takeBody(r *http.Request) (int64, bool) {
+	if m.proof.Load() {
 		b, err := io.ReadAll(r.Body)
-		return int64(len(b)), err == nil && w.sound(b)
+		return int64(len(b)), err == nil && m.sound(b)
 	}
 	buffer := buffers.Get().(*[64 << 10]byte)
 	defer buffers.Put(buffer)
@@ -69,9 +76,9 @@ func (w *World) takeBody(r *http.Request) (int64, bool) {
 	}
 }
 
-// sound tells whether a request is what vLLM reads and holds an image: one of the objects put, or one that was made
+// sound reports whether a request is what vLLM reads and holds an image: one of the objects put, or one that was made
 // smaller, which is still a whole PNG or JPEG.
-func (w *World) sound(body []byte) bool {
+func (m *model) sound(body []byte) bool {
 	var req struct {
 		Model    string
 		Messages []struct {
@@ -87,16 +94,5 @@ func (w *World) sound(body []byte) bool {
 	}
 	_, text, _ := strings.Cut(req.Messages[0].Content[0].ImageURL.URL, ";base64,")
 	image, err := base64.StdEncoding.DecodeString(text)
-	return err == nil && (w.objects.hold(image) || strings.HasPrefix(http.DetectContentType(image), "image/"))
-}
-
-func (o *objects) hold(image []byte) bool {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	for _, have := range o.byName {
-		if bytes.Equal(have.bytes, image) {
-			return true
-		}
-	}
-	return false
+	return err == nil && (m.objects.hold(image) || strings.HasPrefix(http.DetectContentType(image), "image/"))
 }

@@ -1,9 +1,7 @@
 package standin
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"hash/crc32"
+	"bytes"
 	"net"
 	"net/http"
 	"net/url"
@@ -30,27 +28,26 @@ type object struct {
 	hash  string
 }
 
-// Put stores bytes under the first part of a name: "page.png" is also found as "17/page.png".
-func (w *World) Put(name string, b []byte) {
-	sum := binary.BigEndian.AppendUint32(nil, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
-	w.objects.mu.Lock()
-	defer w.objects.mu.Unlock()
-	w.objects.byName[name] = &object{bytes: b, hash: "crc32c=" + base64.StdEncoding.EncodeToString(sum)}
-}
-
 func (o *objects) get(name string) *object {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return o.byName[name[strings.LastIndexByte(name, '/')+1:]]
 }
 
-func (w *World) serveStorage(l net.Listener) {
-	_ = http.Serve(l, http.HandlerFunc(w.sendObject)) // until the process ends
+// storage serves objects.
+type storage struct {
+	costs   *costs
+	objects *objects
+}
+
+// serve serves until the process ends.
+func (s *storage) serve(l net.Listener) {
+	_ = http.Serve(l, http.HandlerFunc(s.sendObject))
 }
 
 // sendObject answers both ways of reading an object: the JSON API's media download, and the XML API's plain path, which
 // Google's storage package takes.
-func (w *World) sendObject(rw http.ResponseWriter, r *http.Request) {
+func (s *storage) sendObject(rw http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.EscapedPath(), "/download")
 	if rest, ok := strings.CutPrefix(path, "/storage/v1/b/"+Bucket+"/o/"); ok {
 		path = rest
@@ -58,14 +55,14 @@ func (w *World) sendObject(rw http.ResponseWriter, r *http.Request) {
 		path = strings.TrimPrefix(path, "/"+Bucket+"/")
 	}
 	name, err := url.PathUnescape(path)
-	o := w.objects.get(name)
+	o := s.objects.get(name)
 	if err != nil || o == nil {
-		w.calls.faults.Add(1)
+		s.costs.faults.Add(1)
 		http.NotFound(rw, r)
 		return
 	}
-	w.calls.opens.Add(1)
-	w.wait(w.waits.Load().Storage)
+	s.costs.opens.Add(1)
+	s.costs.wait(s.costs.waits.Load().Storage)
 	h := rw.Header()
 	size := strconv.Itoa(len(o.bytes))
 	h.Set("Content-Type", http.DetectContentType(o.bytes))
@@ -77,4 +74,15 @@ func (w *World) sendObject(rw http.ResponseWriter, r *http.Request) {
 	h.Set("X-Goog-Stored-Content-Encoding", "identity")
 	h.Set("X-Goog-Stored-Content-Length", size)
 	_, _ = rw.Write(o.bytes) // who asked may have left
+}
+
+func (o *objects) hold(image []byte) bool {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	for _, have := range o.byName {
+		if bytes.Equal(have.bytes, image) {
+			return true
+		}
+	}
+	return false
 }

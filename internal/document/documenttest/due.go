@@ -30,16 +30,6 @@ func dueNames(t *testing.T, ctx context.Context, s document.Store, now time.Time
 	return names
 }
 
-// mustCreateDue stores one record for each minute, named after it.
-func mustCreateDue(t *testing.T, ctx context.Context, s document.Store, minutes map[string]int) {
-	t.Helper()
-	for name, m := range minutes {
-		r := claimed(name)
-		r.Due = at(m)
-		mustCreate(t, ctx, s, r)
-	}
-}
-
 func dueInOrder(t *testing.T, ctx context.Context, s document.Store) {
 	mustCreateDue(t, ctx, s, map[string]int{"c": 3, "a": 1, "e": 5, "b": 2, "d": 4})
 	same(t, "Due", []string{"a", "b", "c"}, dueNames(t, ctx, s, at(3), 100))

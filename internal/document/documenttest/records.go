@@ -1,5 +1,23 @@
 // Package documenttest holds the suite that every record store must pass: what [document.Store] and [document.Watcher]
 // say, as tests. The rules hold over any store that passes it.
+//
+// Files, in reading order:
+//
+//	records.go     the suite
+//	roundtrip.go   what is written is read again
+//	updates.go     Update over the store
+//	races.go       concurrent writers
+//	pages.go       page documents
+//	names.go       hostile names and metadata
+//	due.go         records that are due
+//	listing.go     lists, heads and tallies
+//	watching.go    the watch
+//	checks.go      a check, and the calls that checks make
+//	samples.go     sample records
+//	differ.go      comparing records
+//	memory.go      a store in memory, for tests of other packages
+//	memorylist.go  its lists and its watch
+//	bucket.go      a bucket in memory
 package documenttest
 
 import (
@@ -12,12 +30,6 @@ import (
 
 // patience ends a test whose store hangs. No test waits for it.
 const patience = 2 * time.Minute
-
-// check is one test of the suite: it has the store, empty at its start, to itself.
-type check struct {
-	name string
-	run  func(t *testing.T, ctx context.Context, s document.Store)
-}
 
 // Records runs the suite. Each test calls open once, for an empty store of its own, and may run beside the others; open
 // closes what it opened with t.Cleanup. Records returns when all tests have ended. A store that is also a
@@ -44,59 +56,4 @@ func run(t *testing.T, open func(t *testing.T) document.Store, patience time.Dur
 			})
 		}
 	})
-}
-
-// set is the UpdateFunc that replaces whatever stands there.
-func set(c document.Change) document.UpdateFunc {
-	return func(*document.Record) (*document.Change, error) { return &c, nil }
-}
-
-// plus is the UpdateFunc that adds one to Faults.
-func plus(old *document.Record) (*document.Change, error) {
-	next := *old
-	next.Faults++
-	return &document.Change{Record: &next}, nil
-}
-
-// mustUpdate is Update that has to work.
-func mustUpdate(t *testing.T, ctx context.Context, s document.Store, id string, expected document.Expected, fn document.UpdateFunc) *document.Stored {
-	t.Helper()
-	got, err := document.Update(ctx, s, id, expected, fn)
-	if err != nil {
-		t.Fatalf("Update: %v", err)
-	}
-	if got == nil || got.Record == nil {
-		t.Fatalf("Update gave no record: %+v", got)
-	}
-	return got
-}
-
-// mustCreate stores r under its own id, with every stamp.
-func mustCreate(t *testing.T, ctx context.Context, s document.Store, r document.Record) *document.Stored {
-	t.Helper()
-	stamps := document.StampCreated | document.StampStarted
-	return mustUpdate(t, ctx, s, r.Object().ID(), document.Unread(), set(document.Change{Record: &r, Stamps: stamps}))
-}
-
-// mustGet reads a record that has to be there.
-func mustGet(t *testing.T, ctx context.Context, s document.Store, id string) *document.Stored {
-	t.Helper()
-	got, err := s.Get(ctx, id)
-	if err != nil {
-		t.Fatalf("Get: %v", err)
-	}
-	if got == nil || got.Record == nil {
-		t.Fatalf("Get(%s) found nothing", id)
-	}
-	return got
-}
-
-// mustPages reads the pages of one generation.
-func mustPages(t *testing.T, ctx context.Context, s document.Store, id string, generation int64) []document.Page {
-	t.Helper()
-	got, err := s.Pages(ctx, id, generation)
-	if err != nil {
-		t.Fatalf("Pages: %v", err)
-	}
-	return got
 }

@@ -21,8 +21,6 @@ var updates = []check{
 	{"records are apart", apart},
 }
 
-var errOwn = errors.New("the function's own")
-
 func updateMissing(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("new")
 	mustUpdate(t, ctx, s, r.Object().ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {

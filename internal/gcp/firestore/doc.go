@@ -9,6 +9,13 @@
 // the server set; [Store.Commit] needs both. That is also why there is a codec here, the only place that knows a field of
 // the document by name.
 //
-// Files of the package: store.go (reading and writing records and pages), list.go (records of a kind, counts), watch.go,
-// query.go (queries and streams), codec.go (documents), conn.go (Google's client), errors.go.
+// Files, in reading order:
+//
+//	store.go   reading and writing records and pages
+//	list.go    records of a kind, counts
+//	watch.go   the stream of changes
+//	query.go   queries and streams
+//	codec.go   records and pages as documents
+//	conn.go    Google's client
+//	errors.go  what an error of the service means
 package firestore

@@ -63,7 +63,7 @@ func (w *watch) run(ctx context.Context) error {
 	waits := backoff
 	for broken := 0; ; {
 		w.fresh = false
-		err := w.stream(ctx)
+		err := w.listen(ctx)
 		if own, ok := errors.AsType[stopped](err); ok {
 			return own.error
 		}
@@ -82,8 +82,8 @@ func (w *watch) run(ctx context.Context) error {
 	}
 }
 
-// stream listens until the stream breaks.
-func (w *watch) stream(ctx context.Context) error {
+// listen listens until the stream breaks.
+func (w *watch) listen(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(w.conn.routed(ctx))
 	defer cancel()
 	stream, err := w.conn.rpc.Listen(ctx)

@@ -7,4 +7,13 @@
 // cut and held bodies, dropped connections, busy and refusing answers. [PubSub] and [Push] are
 // the emulator of what Eventarc delivers with. [Metadata] and [ServiceAccount] are what Google's clients take their
 // credentials from.
+//
+// Files, in reading order:
+//
+//	pubsub.go        Pub/Sub's emulator
+//	firestore.go     Firestore's emulator, and how emulators are started
+//	proxy.go         lost answers and broken connections between a test and an emulator
+//	bucketserver.go  Cloud Storage's API over a bucket
+//	bucket.go        what the bucket holds, and the faults that a test asks for
+//	credentials.go   what Google's clients take their credentials from
 package gcptest

@@ -8,6 +8,10 @@
 // start are half the size, and the two calls that we need are two small functions. Its media download returns the very bytes
 // of the answer, so the checksum is checked here and tested against damage of every kind.
 //
-// Files of the package: storage.go (the calls), content.go (bytes and their checksum), client.go (Google's client),
-// errors.go.
+// Files, in reading order:
+//
+//	storage.go  the calls
+//	content.go  bytes and their checksum
+//	client.go   Google's client
+//	errors.go   what an error of the service means
 package storage

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// ours is the folder below the bucket's directory that holds everything of ours. It begins with a dot, so no object lies in it.
-const ours = ".bucketocr"
+// dataName is the folder below the bucket's directory that holds everything of ours. It begins with a dot, so no object lies in it.
+const dataName = ".bucketocr"
 
 // Dir is the absolute path of a bucket's directory. It knows where everything of ours lies in it.
 type Dir string
@@ -50,12 +50,12 @@ func (d Dir) Make() error {
 	return nil
 }
 
-func (d Dir) ours() string     { return filepath.Join(string(d), ours) }
-func (d Dir) lockFile() string { return filepath.Join(string(d), ours, "lock") }
+func (d Dir) ours() string     { return filepath.Join(string(d), dataName) }
+func (d Dir) lockFile() string { return filepath.Join(string(d), dataName, "lock") }
 
 // Database returns the path of the database.
-func (d Dir) Database() string { return filepath.Join(string(d), ours, "records.db") }
-func (d Dir) texts() string    { return filepath.Join(string(d), ours, "text") }
+func (d Dir) Database() string { return filepath.Join(string(d), dataName, "records.db") }
+func (d Dir) texts() string    { return filepath.Join(string(d), dataName, "text") }
 
 // Base returns the name of a bucket whose directory is opened for the first time.
 func (d Dir) Base() string { return filepath.Base(string(d)) }

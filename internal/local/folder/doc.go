@@ -22,9 +22,19 @@
 // object. The directory is made with mode 0700, since what is in it tells what the images tell; files in it take the
 // umask's mode, so that one chmod of the directory opens it to others.
 //
-// # Files of the package
+// Files, in reading order:
 //
-// bucket.go, view.go (the two views of the bucket), scan.go (what has changed), put.go (a file is added), text.go (the texts
-// of finished objects), content.go (bytes of one state), walk.go (what is in the directory, and what is an object),
-// state.go (states and generations), contenttype.go, lock.go, dir.go (the layout).
+//	view.go          the bucket for processes beside the one that holds it
+//	scan.go          what has changed
+//	put.go           a file is added
+//	text.go          the texts of finished objects
+//	bucket.go        the bucket for the process that holds it
+//	content.go       bytes of one state
+//	lock.go          who holds the directory
+//	lock_unix.go     the lock of the operating system
+//	lock_windows.go  the same on Windows
+//	walk.go          what is in the directory, and what is an object
+//	state.go         states and generations
+//	contenttype.go   the type that a name stands for
+//	dir.go           the layout of the directory
 package folder

@@ -19,7 +19,7 @@ var (
 )
 
 // incoming begins the names, in our own folder, of files that are being put.
-const incoming = ours + "/incoming-"
+const incoming = dataName + "/incoming-"
 
 // Put writes a file into the directory, and makes the folders that its name asks for. The file appears whole or not at
 // all; one of that name is [ErrExists] and stays as it is, unless replace is set. A name that leads out, through a link or
@@ -105,9 +105,9 @@ func (b *Bucket) moveTo(temp, name string) error {
 
 // sweepIncoming removes what a killed process was putting.
 func (b *Bucket) sweepIncoming() error {
-	entries, err := b.readDir(ours)
+	entries, err := b.readDir(dataName)
 	for _, e := range entries {
-		if name := ours + "/" + e.Name(); strings.HasPrefix(name, incoming) {
+		if name := dataName + "/" + e.Name(); strings.HasPrefix(name, incoming) {
 			err = errors.Join(err, b.root.Remove(name))
 		}
 	}

@@ -147,9 +147,9 @@ func identify(ctx context.Context, db *sql.DB) (fresh bool, err error) {
 	return false, nil
 }
 
-// records reads records by a query for id, rev and doc.
-func (s *Store) records(ctx context.Context, query string, args ...any) (ids []string, records []*document.Stored, err error) {
-	err = s.rows(ctx, func(rows *sql.Rows) error {
+// readRecords returns the records that a query finds: a query for id, rev and doc.
+func readRecords(ctx context.Context, db *sql.DB, query string, args ...any) (ids []string, records []*document.Stored, err error) {
+	err = eachRow(ctx, db, func(rows *sql.Rows) error {
 		var id string
 		var rev int64
 		var doc []byte
@@ -170,9 +170,9 @@ func (s *Store) records(ctx context.Context, query string, args ...any) (ids []s
 	return ids, records, nil
 }
 
-// rows calls fn for each row of the query's answer.
-func (s *Store) rows(ctx context.Context, fn func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := s.read.QueryContext(ctx, query, args...)
+// eachRow calls fn for each row of the query's answer.
+func eachRow(ctx context.Context, db *sql.DB, fn func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return classify(ctx, err)
 	}

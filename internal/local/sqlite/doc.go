@@ -5,6 +5,11 @@
 // order and never the file. Events, records and pages lie in the same file, so what is lost is lost together: that is the
 // same as a crash before those commits. A database of another program or of a newer bucketocr is refused.
 //
-// Files of the package: store.go (the records), list.go, watch.go, files.go (what is known of the bucket's files), database.go
-// (schema, connections, queries), errors.go.
+// Files, in reading order:
+//
+//	store.go     the records: opening, writing
+//	read.go      reading, listing and watching them
+//	files.go     what is known of the bucket's files
+//	database.go  schema, connections, queries
+//	errors.go    what an error of the database means
 package sqlite

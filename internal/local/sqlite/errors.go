@@ -12,13 +12,13 @@ import (
 )
 
 // unusable returns the sentence for a database that cannot be opened.
-func (s *Store) unusable(err error) error {
+func unusable(path string, err error) error {
 	err = classify(context.Background(), err)
 	if errors.Is(err, document.ErrStoreMisconfigured) {
 		return fmt.Errorf("records in %s cannot be used: %w (to start over, move that file away; every image is read again then)",
-			s.path, err)
+			path, err)
 	}
-	return fmt.Errorf("records in %s cannot be opened: %w", s.path, err)
+	return fmt.Errorf("records in %s cannot be opened: %w", path, err)
 }
 
 // damaged marks what cannot be read as ours.

@@ -29,7 +29,7 @@ func (f Files) All(ctx context.Context) (map[string]File, error) {
 	all := map[string]File{}
 	err := f.scan(ctx, func(name string, file File) { all[name] = file }, "SELECT "+fileColumns+" FROM objects")
 	if err != nil {
-		return nil, f.store.unusable(err)
+		return nil, unusable(f.store.path, err)
 	}
 	return all, nil
 }
@@ -53,7 +53,7 @@ func (f Files) List(ctx context.Context, after, prefix string, limit int) (names
 
 // scan calls take for each file that the query for all columns finds.
 func (f Files) scan(ctx context.Context, take func(name string, file File), query string, args ...any) error {
-	return f.store.rows(ctx, func(rows *sql.Rows) error {
+	return eachRow(ctx, f.store.read, func(rows *sql.Rows) error {
 		var name string
 		var file File
 		err := rows.Scan(&name, &file.Generation, &file.Modified, &file.Size, &file.Noticed, &file.Gone, &file.Delivered)

@@ -45,14 +45,14 @@ func Open(path, bucket string) (*Store, error) {
 	s := newStore(path)
 	var err error
 	if s.write, err = connect(path, "rwc", 1); err != nil {
-		return nil, s.unusable(err)
+		return nil, unusable(s.path, err)
 	}
 	if s.bucket, err = prepare(context.Background(), s.write, bucket); err == nil {
 		s.read, err = connect(path, "ro", readers)
 	}
 	if err != nil {
 		s.write.Close()
-		return nil, s.unusable(err)
+		return nil, unusable(s.path, err)
 	}
 	return s, nil
 }
@@ -67,7 +67,7 @@ func OpenBeside(path string) (*Store, error) {
 	s := newStore(path)
 	var err error
 	if s.read, err = connect(path, "ro", readers); err != nil {
-		return nil, s.unusable(err)
+		return nil, unusable(s.path, err)
 	}
 	fresh, err := identify(context.Background(), s.read)
 	if err == nil && fresh {
@@ -81,7 +81,7 @@ func OpenBeside(path string) (*Store, error) {
 	}
 	if err != nil {
 		s.read.Close()
-		return nil, s.unusable(err)
+		return nil, unusable(s.path, err)
 	}
 	return s, nil
 }
@@ -103,7 +103,7 @@ func (s *Store) Close() error {
 // interruption. It is for a process that holds the folder alone and has not begun to work: those leases are a dead
 // process's. It returns how many there were; after an error it may be called again.
 func (s *Store) ExpireLeases(ctx context.Context) (int, error) {
-	ids, _, err := s.records(ctx, "SELECT id, rev, doc FROM records WHERE status = 'processing' ORDER BY id")
+	ids, _, err := readRecords(ctx, s.read, "SELECT id, rev, doc FROM records WHERE status = 'processing' ORDER BY id")
 	if err != nil {
 		return 0, err
 	}
@@ -127,53 +127,6 @@ func expireLease(old *document.Record) (*document.Change, error) {
 		next.Lease = &lease
 	}
 	return &document.Change{Record: &next}, nil
-}
-
-// Get is [document.Store].Get.
-func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
-	var rev int64
-	var doc []byte
-	err := s.read.QueryRowContext(ctx, "SELECT rev, doc FROM records WHERE id = ?", id).Scan(&rev, &doc)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, classify(ctx, err)
-	}
-	r, err := document.DecodeRecord(doc)
-	if err != nil {
-		return nil, damaged(err)
-	}
-	return &document.Stored{Record: r, Version: rev}, nil
-}
-
-// Pages is [document.Store].Pages.
-func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
-	const query = "SELECT doc FROM pages WHERE id = ? AND generation = ? ORDER BY page"
-	var pages []document.Page
-	err := s.rows(ctx, func(rows *sql.Rows) error {
-		var doc []byte
-		if err := rows.Scan(&doc); err != nil {
-			return err
-		}
-		p, err := document.DecodePage(doc)
-		if err != nil {
-			return damaged(err)
-		}
-		pages = append(pages, p)
-		return nil
-	}, query, id, generation)
-	if err != nil {
-		return nil, err
-	}
-	return pages, nil
-}
-
-// Due is [document.Store].Due. Records due at the same time come in the order of their ids.
-func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
-	const query = "SELECT id, rev, doc FROM records WHERE due <= ? ORDER BY due, id LIMIT ?"
-	_, due, err := s.records(ctx, query, Nanos(now), max(limit, 0))
-	return due, err
 }
 
 // Commit applies the change in one transaction; see [document.Store].

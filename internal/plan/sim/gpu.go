@@ -55,27 +55,27 @@ func (g *gpus) start() {
 	for i := range g.all {
 		if a := &g.all[i]; !a.alive {
 			*a = gpu{alive: true, begun: g.m.now, version: a.version + 1, pages: a.pages[:0]}
-			g.m.push(g.m.now+g.m.c.GPUStart, gpuReady, int32(i), a.version)
+			g.m.schedule(g.m.now+g.m.c.GPUStart, gpuReady, int32(i), a.version)
 			return
 		}
 	}
 }
 
-func (g *gpus) onReady(i, version int32) {
+func (g *gpus) onGPUReady(i, version int32) {
 	a := &g.all[i]
 	if !a.alive || a.version != version {
 		return
 	}
 	a.ready, a.last = true, g.m.now
 	if every := g.m.c.GPULostEvery; every > 0 {
-		g.m.push(g.m.now+time.Duration(g.m.dice.ExpFloat64()*float64(every)), gpuLost, i, version)
+		g.m.schedule(g.m.now+time.Duration(g.m.dice.ExpFloat64()*float64(every)), gpuLost, i, version)
 	}
-	g.place()
-	g.next(i)
+	g.placeWaiting()
+	g.planNext(i)
 }
 
-// place gives waiting pages to the instances with the fewest.
-func (g *gpus) place() {
+// placeWaiting gives waiting pages to the instances with the fewest.
+func (g *gpus) placeWaiting() {
 	for len(g.waiting) > 0 {
 		best := int32(-1)
 		for i := range g.all {
@@ -93,7 +93,7 @@ func (g *gpus) place() {
 		g.advance(a)
 		g.pages[p].gpu, g.pages[p].until = best, a.clock+g.pages[p].work
 		a.pages = append(a.pages, p)
-		g.next(best)
+		g.planNext(best)
 	}
 }
 
@@ -105,12 +105,12 @@ func (g *gpus) advance(a *gpu) {
 	a.last = g.m.now
 }
 
-// next says when an instance finishes its next page, or ends for want of any.
-func (g *gpus) next(i int32) {
+// planNext says when an instance finishes its next page, or ends for want of any.
+func (g *gpus) planNext(i int32) {
 	a := &g.all[i]
 	a.version++
 	if len(a.pages) == 0 {
-		g.m.push(g.m.now+gpuIdle, gpuStops, i, a.version)
+		g.m.schedule(g.m.now+gpuIdle, gpuStops, i, a.version)
 		return
 	}
 	least := math.Inf(1)
@@ -119,7 +119,7 @@ func (g *gpus) next(i int32) {
 	}
 	n := float64(len(a.pages))
 	wait := max(0, least-a.clock) * n / g.m.c.Setup.Rate(n)
-	g.m.push(g.m.now+time.Duration(wait*float64(time.Second))+1, gpuNext, i, a.version)
+	g.m.schedule(g.m.now+time.Duration(wait*float64(time.Second))+1, gpuNext, i, a.version)
 }
 
 // onNext takes what is finished out of an instance.
@@ -139,8 +139,8 @@ func (g *gpus) onNext(i, version int32) {
 		}
 	}
 	a.pages = keep
-	g.place()
-	g.next(i)
+	g.placeWaiting()
+	g.planNext(i)
 	for _, p := range finished {
 		g.finish(p)
 	}
@@ -203,4 +203,96 @@ func (g *gpus) inFlight() int {
 		n += len(g.all[i].pages)
 	}
 	return n
+}
+
+// page is one request to the OCR service.
+type page struct {
+	attempt int32 // index of the attempt
+	serial  int32 // of it: where another one has its place by now, nobody waits for this page
+	id      int32 // its place in pages is used again, its id is not
+	work    float64
+	until   float64 // of the instance's shared clock
+	gpu     int32   // -1 while it waits
+	left    bool    // its caller has gone
+	over    bool
+}
+
+// ask is a page that arrives.
+func (g *gpus) ask(attempt, serial int32) {
+	g.ids++
+	i := g.keepPage(page{attempt: attempt, serial: serial, id: g.ids, work: g.m.work(), gpu: -1})
+	g.waiting = append(g.waiting, i)
+	g.scale()
+	g.placeWaiting()
+	if g.pages[i].gpu < 0 {
+		g.m.schedule(g.m.now+g.patience(), gpuExpires, i, g.pages[i].id)
+	}
+	g.m.schedule(g.m.now+g.m.c.Setup.OCRTimeout, pageTimedOut, i, g.pages[i].id)
+	g.m.result.MostInFlight = max(g.m.result.MostInFlight, g.inFlight())
+}
+
+// work is how much a page asks of the GPU, 1 on average: most ask for less, some for several times as much.
+func (m *model) work() float64 { return 0.3 + 0.7*m.dice.ExpFloat64() }
+
+// keepPage keeps a page, in the place of one that is over where there is any.
+func (g *gpus) keepPage(p page) int32 {
+	if n := len(g.free); n > 0 {
+		i := g.free[n-1]
+		g.free = g.free[:n-1]
+		g.pages[i] = p
+		return i
+	}
+	g.pages = append(g.pages, p)
+	return int32(len(g.pages) - 1)
+}
+
+// finish answers for a page.
+func (g *gpus) finish(i int32) {
+	p := &g.pages[i]
+	p.over = true
+	if p.left || !g.m.fn.waitsFor(p.attempt, p.serial) {
+		g.m.result.WastedPages++
+		return
+	}
+	g.read++
+	g.m.fn.pageDone(p.attempt)
+}
+
+// onTimedOut is the last event that names a page: its place is free afterwards, or its caller gives up.
+func (g *gpus) onTimedOut(i int32) {
+	p := &g.pages[i]
+	if p.over {
+		g.free = append(g.free, i)
+		return
+	}
+	attempt, wanted := p.attempt, g.m.fn.waitsFor(p.attempt, p.serial)
+	p.left = true
+	g.withdraw(i)
+	if wanted {
+		g.m.result.TimedOut++
+		g.m.fn.pageFailed(attempt, doubt)
+	}
+}
+
+// withdraw takes a page out of the line; one that is being read goes on to its end.
+func (g *gpus) withdraw(i int32) {
+	for k, p := range g.waiting {
+		if p == i {
+			g.waiting = append(g.waiting[:k], g.waiting[k+1:]...)
+			g.pages[i].over = true
+			return
+		}
+	}
+}
+
+// onPageExpires refuses a page that waited too long for a place.
+func (g *gpus) onPageExpires(i, id int32) {
+	p := &g.pages[i]
+	if p.over || p.gpu >= 0 || p.id != id {
+		return
+	}
+	g.withdraw(i)
+	if g.m.fn.waitsFor(p.attempt, p.serial) {
+		g.m.fn.pageFailed(p.attempt, service)
+	}
 }

@@ -29,8 +29,8 @@ func Run(c Config) Result {
 	for range c.Setup.GPUMinInstances {
 		m.gpus.start()
 	}
-	m.push(0, arrives, 0, 0)
-	m.push(sweepEvery, sweeps, 0, 0)
+	m.schedule(0, arrives, 0, 0)
+	m.schedule(sweepEvery, sweeps, 0, 0)
 	for !m.over() {
 		e := m.queue.pop()
 		m.now = e.at
@@ -39,8 +39,6 @@ func Run(c Config) Result {
 	}
 	return m.sum()
 }
-
-func (m *model) push(at time.Duration, k kind, a, b int32) { m.queue.push(at, k, a, b) }
 
 func (m *model) ended() int { return m.result.Done + m.result.Failed + m.result.NeverTried }
 
@@ -51,13 +49,13 @@ func (m *model) over() bool {
 func (m *model) happen(e event) {
 	switch e.kind {
 	case arrives:
-		m.arrive(int(e.a))
+		m.publish(int(e.a))
 	case pushed:
-		m.pubsub.push(e.a)
+		m.pubsub.deliver(e.a)
 	case expires:
-		m.fn.onExpires()
+		m.fn.onRequestExpires()
 	case fnReady:
-		m.fn.onReady(e.a)
+		m.fn.onInstanceReady(e.a)
 	case sent:
 		if m.fn.waitsFor(e.a, e.b) {
 			m.gpus.ask(e.a, e.b)
@@ -78,11 +76,11 @@ func (m *model) happen(e event) {
 func (m *model) happenToGPUs(e event) {
 	switch e.kind {
 	case gpuReady:
-		m.gpus.onReady(e.a, e.b)
+		m.gpus.onGPUReady(e.a, e.b)
 	case gpuNext:
 		m.gpus.onNext(e.a, e.b)
 	case gpuExpires:
-		m.gpus.onExpires(e.a, e.b)
+		m.gpus.onPageExpires(e.a, e.b)
 	case pageTimedOut:
 		m.gpus.onTimedOut(e.a)
 	case gpuLost:
@@ -92,27 +90,15 @@ func (m *model) happenToGPUs(e event) {
 	}
 }
 
-// arrive publishes an object's event and prepares the next one's.
-func (m *model) arrive(object int) {
+// publish publishes an object's event and prepares the next one's.
+func (m *model) publish(object int) {
 	m.arrived++
 	m.records[object].published = m.now
 	m.result.Backlog = max(m.result.Backlog, m.arrived-m.ended())
 	if next := object + 1; next < m.c.Objects {
-		m.push(m.c.Spread*time.Duration(next)/time.Duration(m.c.Objects), arrives, int32(next), 0)
+		m.schedule(m.c.Spread*time.Duration(next)/time.Duration(m.c.Objects), arrives, int32(next), 0)
 	}
-	m.pubsub.push(int32(object))
-}
-
-// work is how much a page asks of the GPU, 1 on average: most ask for less, some for several times as much.
-func (m *model) work() float64 { return 0.3 + 0.7*m.dice.ExpFloat64() }
-
-// noteDone keeps how busy the GPUs were until nearly all was done: the last objects wait for their redelivery.
-func (m *model) noteDone() {
-	m.result.Done++
-	m.result.Drained = m.now
-	if m.result.Done == m.c.Objects*99/100 {
-		m.result.BusyUntil99 = m.busy()
-	}
+	m.pubsub.deliver(int32(object))
 }
 
 // busy is the share of what the GPUs could have read since each of them was started.

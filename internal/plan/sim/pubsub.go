@@ -9,8 +9,8 @@ type pubsub struct {
 	waiting []int32 // objects that the window keeps back
 }
 
-// push delivers an object's event, once there is room for it in the window.
-func (p *pubsub) push(object int32) {
+// deliver delivers an object's event, once there is room for it in the window.
+func (p *pubsub) deliver(object int32) {
 	if p.m.c.Window > 0 && p.flying >= p.m.c.Window {
 		p.waiting = append(p.waiting, object)
 		return
@@ -30,7 +30,7 @@ func (p *pubsub) landed() {
 	for len(p.waiting) > 0 && p.flying < p.m.c.Window {
 		next := p.waiting[0]
 		p.waiting = p.waiting[1:]
-		p.push(next)
+		p.deliver(next)
 	}
 }
 
@@ -45,7 +45,7 @@ func (p *pubsub) nack(object int32) {
 	if p.m.now+delay-r.published >= retention {
 		p.drop(object)
 	} else {
-		p.m.push(p.m.now+delay, pushed, object, 0)
+		p.m.schedule(p.m.now+delay, pushed, object, 0)
 	}
 	p.landed()
 }

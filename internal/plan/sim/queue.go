@@ -1,6 +1,8 @@
 package sim
 
-import "time"
+import (
+	"time"
+)
 
 // event is one thing that happens.
 type event struct {
@@ -80,3 +82,5 @@ func (q *queue) pop() event {
 	}
 	return top
 }
+
+func (m *model) schedule(at time.Duration, k kind, a, b int32) { m.queue.push(at, k, a, b) }

@@ -47,7 +47,7 @@ func (m *model) claim(object int32) (claimed, ended bool) {
 		return false, false
 	case r.status == none:
 		r.window = m.now
-	case r.status == processing && m.blame(r, doubt):
+	case r.status == processing && m.charge(r, doubt):
 		m.fail(r)
 		return false, true
 	}
@@ -64,8 +64,8 @@ func (m *model) lease(r *record, from time.Duration) {
 	r.due = r.lease + document.DueGrace
 }
 
-// blame counts a fault and tells whether it was the last.
-func (m *model) blame(r *record, b blame) bool {
+// charge counts a fault and tells whether it was the last.
+func (m *model) charge(r *record, b blame) bool {
 	if b == doubt {
 		r.doubts++
 		m.result.MostDoubts = max(m.result.MostDoubts, int(r.doubts))
@@ -84,11 +84,20 @@ func (m *model) release(object int32, b blame, moved bool) {
 	r := &m.records[object]
 	if moved {
 		r.doubts = 0
-	} else if m.blame(r, b) {
+	} else if m.charge(r, b) {
 		m.fail(r)
 		return
 	}
 	r.status = retrying
 	r.due = m.now + m.c.Rules.RetryDelay(1)
 	m.sweep.expect(object, r.due)
+}
+
+// noteDone keeps how busy the GPUs were until nearly all was done: the last objects wait for their redelivery.
+func (m *model) noteDone() {
+	m.result.Done++
+	m.result.Drained = m.now
+	if m.result.Done == m.c.Objects*99/100 {
+		m.result.BusyUntil99 = m.busy()
+	}
 }

@@ -17,7 +17,7 @@ type sweep struct {
 func (s *sweep) expect(object int32, due time.Duration) { s.due.push(due, sweeps, object, 0) }
 
 func (s *sweep) onTime() {
-	s.m.push(s.m.now+sweepEvery, sweeps, 0, 0)
+	s.m.schedule(s.m.now+sweepEvery, sweeps, 0, 0)
 	if !s.active {
 		s.m.fn.arrive(theSweep)
 	}
@@ -41,7 +41,7 @@ func (s *sweep) step() {
 		}
 		if claimed, _ := s.m.claim(object); claimed {
 			s.running++
-			s.m.fn.attempt(object, bySweep)
+			s.m.fn.beginAttempt(object, bySweep)
 		}
 	}
 	if s.active && s.running == 0 {

@@ -1,5 +1,12 @@
 // Package api serves a page reader behind the part of vLLM's OpenAI-style API that a client of
 // LightOnOCR uses: health, the list of models, and one chat completion per page.
+//
+// Files, in reading order:
+//
+//	api.go      the routes
+//	answer.go   answers
+//	request.go  requests
+//	problem.go  refusals
 package api
 
 import (
@@ -11,12 +18,6 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/localocr/internal/picture"
-)
-
-// Limits of what one request may carry.
-const (
-	MaxBody   = 32 << 20   // bytes of JSON: a picture of about 24 MB
-	MaxPixels = 40_000_000 // an A4 page at 600 DPI has 35 million
 )
 
 // A Reader reads the text of a gray PNG. It is called from many goroutines at once and has to

@@ -11,6 +11,12 @@ import (
 	"strings"
 )
 
+// Limits of what one request may carry.
+const (
+	MaxBody   = 32 << 20   // bytes of JSON: a picture of about 24 MB
+	MaxPixels = 40_000_000 // an A4 page at 600 DPI has 35 million
+)
+
 // request is the part of a chat completion that matters here. Other fields are ignored, as vLLM
 // ignores those that it does not know; sampling has no meaning for Tesseract.
 type request struct {

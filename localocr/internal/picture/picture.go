@@ -1,5 +1,10 @@
 // Package picture turns an uploaded PNG or JPEG into the picture that Tesseract reads best:
 // gray on white, and twice as large where the text would otherwise be small.
+//
+// Files, in reading order:
+//
+//	picture.go  any picture as a gray page
+//	double.go   enlarging
 package picture
 
 import (

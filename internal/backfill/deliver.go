@@ -18,6 +18,30 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
+// Deliverer brings events to the function. It is called concurrently, with at most Batch events at a time, and answers
+// for each. An event may be delivered again after any answer but a settled one.
+type Deliverer interface {
+	Deliver(ctx context.Context, events []document.Event) []Answer
+	Batch() int
+}
+
+// Verdict is what a delivery came to.
+type Verdict int
+
+// The verdicts.
+const (
+	Settled Verdict = iota // taken over for good
+	Refused                // not now: the function refuses, is not there or did not answer. Its record may stand all the same
+	Never                  // this event cannot be said at all, others can
+	Wrong                  // what answers is not the function, or does not let us in: nothing will change by trying again
+)
+
+// Answer is what came of one delivery.
+type Answer struct {
+	Verdict Verdict
+	What    string // the outcome, or in words why not
+}
+
 // answerTime is how long the function may take: longer than the platform lets it.
 const answerTime = 10 * time.Minute
 

@@ -1,0 +1,59 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/page"
+)
+
+// Config is what a page is made of.
+type Config struct {
+	// Watch follows the store: see [document.Watcher].
+	Watch   func(ctx context.Context, fn func(id string, r *document.Record) error) error
+	Records Records
+	Images  Images
+	Upload  Uploader // nil: the page takes no files
+	Retry   Retrier  // nil: the page offers no other try
+
+	Place    string      // what is looked at, in words: "folder inbox"
+	Partial  string      // what is left out of the list, in words; empty: nothing
+	MaxBytes int64       // of an upload
+	Limits   page.Limits // of the page images; MaxBytes and Edge are its own
+	Hosts    []string    // names under which the page may be asked for besides loopback ones
+	Log      *slog.Logger
+}
+
+// Records is what the page reads of a record store.
+type Records interface {
+	Get(ctx context.Context, id string) (*document.Stored, error)
+	Pages(ctx context.Context, id string, generation int64) ([]document.Page, error)
+}
+
+// Images gives the bytes of objects, as [document.Objects] does.
+type Images interface {
+	Open(ctx context.Context, o document.Object) (document.Content, error)
+}
+
+// Uploader puts a file where objects come from. A file of the same name is [ErrExists] and stays as it is, unless replace
+// is set. The object stands there whole or not at all.
+type Uploader interface {
+	Put(ctx context.Context, name string, content io.Reader, replace bool) error
+}
+
+// ErrExists is an Uploader's error where there is a file of that name.
+var ErrExists = errors.New("a file of this name is there already")
+
+// NotTaken is an Uploader's error where a file is none to read: the sentence that is shown.
+type NotTaken string
+
+func (n NotTaken) Error() string { return string(n) }
+
+// Retrier asks for another try of a record that ended or waits, if it is still as seen: else [document.ErrNotAsSeen].
+// redo tells which of its stored pages are to be read again; those that failed always are.
+type Retrier interface {
+	Retry(ctx context.Context, seen *document.Stored, redo func(document.Page) bool) error
+}
