@@ -1,4 +1,4 @@
-// Package docs_test compares what README says with the code.
+// Package docs_test compares what README and this folder say with the code.
 package docs_test
 
 import (
@@ -20,13 +20,19 @@ import (
 // tableBelow returns the rows of the first README table whose head begins with the given cells.
 func tableBelow(t *testing.T, head string) [][]string {
 	t.Helper()
-	readme, err := os.ReadFile("../README.md")
+	return tableOf(t, "../README.md", head)
+}
+
+// tableOf returns those of any file.
+func tableOf(t *testing.T, file, head string) [][]string {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, after, ok := strings.Cut(string(readme), "\n"+head)
+	_, after, ok := strings.Cut(string(text), "\n"+head)
 	if !ok {
-		t.Fatalf("README.md has no table %q", head)
+		t.Fatalf("%s has no table %q", file, head)
 	}
 	var rows [][]string
 	for line := range strings.Lines(after) {

@@ -37,7 +37,7 @@ const (
 	pending    = 10 * time.Second // a request waits so long for a place, then it is refused with 429
 	gpuIdle    = 10 * time.Minute // then an instance without work ends
 	sweepEvery = 5 * time.Minute
-	sweepWidth = 4 // records at once, as the pipeline's sweep
+	sweepWidth = 4 // records at once, as the worker's sweep
 )
 
 // RedeliverAfter is after which time the sweep may take what was released; the function's own is the same.

@@ -25,7 +25,7 @@ const (
 	lost // never tried, and nobody will
 )
 
-// blame is the class of a fault, as in pipeline: what counts against the object.
+// blame is the class of a fault, as in package document: what counts against the object.
 type blame uint8
 
 const (
