@@ -83,7 +83,7 @@ func (b *Bucket) Open(ctx context.Context, o document.Object) (document.Content,
 }
 
 // Live is [document.Objects].Live. Where the file is in a state that no scan has noticed yet, it returns the generation
-// that the next scan will give it if it stays so.
+// that the next scan will assign if it stays so.
 func (b *Bucket) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	if err := ctx.Err(); err != nil {
 		return document.Object{}, document.Attributes{}, err
