@@ -193,7 +193,7 @@ func TestRetrySelects(t *testing.T) {
 			{"no address of the function", []string{"--now"}}, {"for --status done", []string{"--model", "m"}},
 		} {
 			if c.word == "no address of the function" && len(o.env) == 0 {
-				c.word = "bucketocr up does not run"
+				c.word = "bucketocr up is not running"
 			}
 			o.want(exitUsage, []string{c.word}, append([]string{"retry"}, c.args...)...)
 		}

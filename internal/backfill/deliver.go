@@ -31,7 +31,7 @@ type Verdict int
 // The verdicts.
 const (
 	Settled Verdict = iota // taken over for good
-	Refused                // not now: the function refuses, is not there or did not answer. It may have a record all the same
+	Refused                // not now: the function refuses, is not there or did not answer. Its object may have a record all the same
 	Never                  // this event cannot be said at all, others can
 	Wrong                  // what answers is not the function, or does not let us in: nothing will change by trying again
 )

@@ -34,9 +34,9 @@ type Bucket struct {
 
 var _ document.Objects = (*Bucket)(nil)
 
-// Open opens the bucket of a name in the directory that is locked. files is what is known of the directory's files. The
+// OpenBucket opens the bucket of a name in the directory that is locked. files is what is known of the directory's files. The
 // caller closes the bucket, and the lock after it.
-func Open(lock *Lock, name string, files sqlite.Files) (*Bucket, error) {
+func OpenBucket(lock *Lock, name string, files sqlite.Files) (*Bucket, error) {
 	root, err := os.OpenRoot(string(lock.dir))
 	if err != nil {
 		return nil, fmt.Errorf("folder %s cannot be read: %w", string(lock.dir), err)
