@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -67,7 +68,8 @@ func TestFramework(t *testing.T) {
 	check("a format that a decoder process reads", apptest.Request(t, t.Context(), url, c.Encode(book)), 200, "done")
 }
 
-// TestCloudRun: there the package itself reads the configuration, registers the function and ends at SIGTERM.
+// TestCloudRun: there the package itself reads the configuration, registers the function and ends at SIGTERM. What
+// OpenTelemetry's SDK finds wrong with its variables is logged and stops nothing.
 func TestCloudRun(t *testing.T) {
 	port := apptest.FreePort(t)
 	start := func(env ...string) (*exec.Cmd, *bytes.Buffer) {
@@ -86,12 +88,19 @@ func TestCloudRun(t *testing.T) {
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(stderr.String(), "OCR_URL") {
 		t.Errorf("without settings: %v\n%s", err, stderr)
 	}
-	cmd, stderr = start(apptest.New(t, apptest.Options{}).Environ()...)
+	cmd, stderr = start(append(apptest.New(t, apptest.Options{}).Environ(),
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_TRACES_SAMPLER=half", "OTEL_RESOURCE_ATTRIBUTES=team")...)
 	if status, text := apptest.Do(apptest.Structured(t, apptest.Await(t, port), "{")); status != 400 {
 		t.Errorf("nonsense was answered %d %q", status, text)
 	}
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("at SIGTERM: %v\n%s", err, stderr)
+	}
+	for problem, variable := range map[string]string{"unsupported sampler": "OTEL_TRACES_SAMPLER", "missing value": "OTEL_RESOURCE_ATTRIBUTES"} {
+		lines := slices.DeleteFunc(strings.Split(stderr.String(), "\n"), func(line string) bool { return !strings.Contains(line, problem) })
+		if len(lines) != 1 || !strings.Contains(lines[0], `"severity":"WARNING"`) || !strings.Contains(lines[0], variable) {
+			t.Errorf("want one warning of %s with %s: %q", problem, variable, lines)
+		}
 	}
 }

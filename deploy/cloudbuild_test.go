@@ -1,8 +1,6 @@
 package deploytest
 
 import (
-	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,25 +11,6 @@ import (
 var buildFiles = map[string]string{
 	"cloudbuild.yaml":            "--substitutions=_REGION=europe-west4,_BUCKET=my-scans",
 	"deploy/gpu/cloudbuild.yaml": "--substitutions=_IMAGE=europe-west4-docker.pkg.dev/p/r/ocr:1,_MODEL=m,_MODEL_REVISION=r,_VLLM_DIGEST=d",
-}
-
-// TestBuildFiles: gcloud takes the files; a key that it does not know it refuses, so that this proves something.
-func TestBuildFiles(t *testing.T) {
-	need(t, "gcloud", "bash")
-	t.Parallel()
-	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir())
-	submit := func(file, substitutions string) outcome {
-		return run(t, env, "bash", "-c", "gcloud builds submit --no-source --project=my-project --config='"+file+"' '"+substitutions+"'")
-	}
-	for file, substitutions := range buildFiles {
-		if out := submit(file, substitutions); out.code != 1 || !strings.Contains(out.stderr, "active account") {
-			t.Errorf("%s: exit %d: %s", file, out.code, out.stderr)
-		}
-		broken := write(t, "cloudbuild.yaml", strings.Replace(read(t, file), "args:", "argz:", 1), 0o600)
-		if out := submit(broken, substitutions); !strings.Contains(out.stderr, "argz") {
-			t.Errorf("%s with a wrong key: exit %d: %s", file, out.code, out.stderr)
-		}
-	}
 }
 
 var (
@@ -96,32 +75,5 @@ func TestBuildFileContents(t *testing.T) {
 	}
 	if order := idLine.FindAllStringSubmatch(read(t, "cloudbuild.yaml"), -1); len(order) != 4 || order[0][1] != "checks" || order[3][1] != "traffic" {
 		t.Errorf("steps %v", order)
-	}
-}
-
-// TestUpload: what a deploy uploads holds the function and nothing that only tests, commands or deploys need.
-func TestUpload(t *testing.T) {
-	need(t, "gcloud")
-	cmd := exec.Command("gcloud", "meta", "list-files-for-upload", ".")
-	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CLOUDSDK_CONFIG="+t.TempDir())
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := strings.Split(strings.TrimSpace(string(out)), "\n")
-	for _, want := range []string{"go.mod", "go.sum", "function.go", "internal/app/handler.go"} {
-		if !slices.Contains(files, want) {
-			t.Errorf("%s is not uploaded", want)
-		}
-	}
-	for _, file := range files {
-		for _, unwanted := range []string{".git/", "testdata/", "cmd/", "localocr/", "bench/", "internal/plan/", "_test.go"} {
-			if strings.HasPrefix(file, unwanted) || strings.HasSuffix(file, unwanted) {
-				t.Errorf("%s is uploaded", file)
-			}
-		}
-		if strings.Count(file, "/") == 0 && strings.HasPrefix(file, "Dockerfile") {
-			t.Errorf("%s in the root would replace the buildpack", file)
-		}
 	}
 }

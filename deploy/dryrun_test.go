@@ -2,7 +2,6 @@ package deploytest
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,41 +92,6 @@ func TestDryRun(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestParser: gcloud's own parser takes every command. It reads the flags before it looks for an account: 2 is a refusal, 1
-// is the missing account.
-func TestParser(t *testing.T) {
-	need(t, "bash", "gcloud")
-	t.Parallel()
-	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir(), "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1")
-	commands := map[string]bool{}
-	for _, p := range printable {
-		for _, line := range dryRun(t, p.env, p.args...).lines() {
-			if strings.HasPrefix(line, "gcloud ") {
-				commands[line] = true
-			}
-		}
-	}
-	if len(commands) < 110 {
-		t.Fatalf("only %d commands", len(commands))
-	}
-	for _, line := range slices.Sorted(maps.Keys(commands)) {
-		out := run(t, env, "bash", "-c", line)
-		local := strings.HasPrefix(line, "gcloud meta list-files-for-upload") || strings.Contains(line, "--help")
-		if local && out.code == 0 {
-			continue
-		}
-		if out.code != 1 || !strings.Contains(out.stderr, "active account") {
-			t.Errorf("%s\nexit %d: %s", line, out.code, out.stderr)
-		}
-	}
-	for _, wrong := range []string{"gcloud run deploy x --image=y --nonsense=1", "gcloud run deploy x --image=y --timeout=soon",
-		"gcloud eventarc triggers create x --location=us --event-filters=type=y"} {
-		if out := run(t, env, "bash", "-c", wrong); out.code != 2 {
-			t.Errorf("%s\nexit %d: %s", wrong, out.code, out.stderr)
-		}
 	}
 }
 
@@ -242,21 +206,5 @@ func TestSize(t *testing.T) {
 	}
 	if help.code != 0 {
 		t.Error(fmt.Sprint("exit ", help.code, help.stderr))
-	}
-}
-
-// TestCheck: without an account it says so, with what else is missing already, and ends with 1.
-func TestCheck(t *testing.T) {
-	need(t, "gcloud", "bash", "curl")
-	t.Parallel()
-	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir(), "VLLM_DIGEST=")
-	out := deploy(t, env, "--check")
-	if out.code != 1 || out.stdout != "" {
-		t.Errorf("exit %d, printed %q", out.code, out.stdout)
-	}
-	for _, want := range []string{"ok       gcloud alpha", "MISSING  VLLM_DIGEST", "ok       MODEL_REVISION", "MISSING  an account", "gcloud auth login"} {
-		if !strings.Contains(out.stderr, want) {
-			t.Errorf("%q is not in %s", want, out.stderr)
-		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -16,11 +15,9 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
-	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
 // stubFunction is a function that reads nothing: it writes done into the office's records, and refuses at random.
@@ -112,82 +109,78 @@ func (o *office) backfillSum(ctx context.Context, code int, args ...string) back
 
 // TestBackfillMany: with refusals at random and two interruptions each object is delivered once, and a further backfill
 // delivers nothing. The refusals wait in real time, so they are few; in package backfill they are many.
-func TestBackfillMany(t *testing.T) {
-	offices(t, func(t *testing.T, o *office) {
-		n := 20_000
-		if raced || len(o.env) > 0 {
-			n = 1500
+func TestBackfillMany(t *testing.T) { testBackfillMany(t, folderOffice(t), 1500) }
+
+func testBackfillMany(t *testing.T, o *office, n int) {
+	var names []string
+	for i := range n {
+		names = append(names, fmt.Sprintf("%02d/%05d.png", i%7, i))
+	}
+	o.fill(names)
+	d := newStubFunction(o)
+	d.refuse = n // about one in all
+	args := []string{"--to", d.server.URL}
+	if dry := o.backfillSum(t.Context(), exitGood, append(args, "--dry-run")...); dry.Chosen != int64(n) || d.requests != 0 {
+		t.Fatalf("dry run: %+v, %d requests", dry, d.requests)
+	}
+	after := ""
+	for _, share := range []int{3, 2} {
+		ctx, cancel := context.WithCancel(t.Context())
+		d.after, d.stop = n/share, cancel
+		sum := o.backfillSum(ctx, exitInterrupted, append(args, "--after", after)...)
+		if sum.After <= after {
+			t.Errorf("stopped at %q, before at %q", sum.After, after)
 		}
-		var names []string
-		for i := range n {
-			names = append(names, fmt.Sprintf("%02d/%05d.png", i%7, i))
+		after = sum.After
+		cancel()
+	}
+	d.after = 0
+	o.backfillSum(t.Context(), exitGood, append(args, "--after", after)...)
+	for name, times := range d.taken {
+		if times != 1 {
+			t.Fatalf("%s was delivered %d times", name, times)
 		}
-		o.fill(names)
-		d := newStubFunction(o)
-		d.refuse = n // about one in all
-		args := []string{"--to", d.server.URL}
-		if dry := o.backfillSum(t.Context(), exitGood, append(args, "--dry-run")...); dry.Chosen != int64(n) || d.requests != 0 {
-			t.Fatalf("dry run: %+v, %d requests", dry, d.requests)
-		}
-		after := ""
-		for _, share := range []int{3, 2} {
-			ctx, cancel := context.WithCancel(t.Context())
-			d.after, d.stop = n/share, cancel
-			sum := o.backfillSum(ctx, exitInterrupted, append(args, "--after", after)...)
-			if sum.After <= after {
-				t.Errorf("stopped at %q, before at %q", sum.After, after)
-			}
-			after = sum.After
-			cancel()
-		}
-		d.after = 0
-		o.backfillSum(t.Context(), exitGood, append(args, "--after", after)...)
-		for name, times := range d.taken {
-			if times != 1 {
-				t.Fatalf("%s was delivered %d times", name, times)
-			}
-		}
-		if len(d.taken) != n {
-			t.Errorf("%d of %d delivered", len(d.taken), n)
-		}
-		before := d.requests
-		if sum := o.backfillSum(t.Context(), exitGood, args...); d.requests != before || sum.Skipped[backfill.SkipEnded] != int64(n) {
-			t.Errorf("once more: %+v, %d requests", sum, d.requests-before)
-		}
-	})
+	}
+	if len(d.taken) != n {
+		t.Errorf("%d of %d delivered", len(d.taken), n)
+	}
+	before := d.requests
+	if sum := o.backfillSum(t.Context(), exitGood, args...); d.requests != before || sum.Skipped[backfill.SkipEnded] != int64(n) {
+		t.Errorf("once more: %+v, %d requests", sum, d.requests-before)
+	}
 }
 
 // TestBackfillSays: what people read of it, and its exit codes.
-func TestBackfillSays(t *testing.T) {
-	offices(t, func(t *testing.T, o *office) {
-		o.fill([]string{"in/a.png", "in/b.png", "out/c.png"})
-		o.put("notes.txt", []byte("x"))
-		d := newStubFunction(o)
-		call := func(code int, words []string, args ...string) {
-			t.Helper()
-			o.want(code, words, append(append([]string{"backfill"}, o.source()...), args...)...)
-		}
-		call(exitGood, []string{"to deliver", "3", "3 bytes", "nothing was delivered"}, "--dry-run", "--exclude", "*.txt")
-		figures := filepath.Join(t.TempDir(), "figures.json")
-		if err := os.WriteFile(figures, []byte(`{"pagesPerSecond": [{"gpu": "g", "model": "m", "value": 0.5}],
+func TestBackfillSays(t *testing.T) { testBackfillSays(t, folderOffice(t)) }
+
+func testBackfillSays(t *testing.T, o *office) {
+	o.fill([]string{"in/a.png", "in/b.png", "out/c.png"})
+	o.put("notes.txt", []byte("x"))
+	d := newStubFunction(o)
+	call := func(code int, words []string, args ...string) {
+		t.Helper()
+		o.want(code, words, append(append([]string{"backfill"}, o.source()...), args...)...)
+	}
+	call(exitGood, []string{"to deliver", "3", "3 bytes", "nothing was delivered"}, "--dry-run", "--exclude", "*.txt")
+	figures := filepath.Join(t.TempDir(), "figures.json")
+	if err := os.WriteFile(figures, []byte(`{"pagesPerSecond": [{"gpu": "g", "model": "m", "value": 0.5}],
 			"prices": [{"name": "gpuSecond", "value": 2, "currency": "EUR", "date": "d", "source": "s"}]}`), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		call(exitGood, []string{"GPU time", "6 s", "at least, on g at 0.5 pages/s", "12.00 EUR"}, "--dry-run", "--exclude", "*.txt", "--figures", figures)
-		call(exitGood, []string{"GPU time", "not known"}, "--dry-run")
-		call(exitFailed, []string{"no such file"}, "--dry-run", "--figures", "nowhere.json")
-		call(exitGood, []string{"to deliver", "not included"}, "--dry-run", "--include", "in/**")
-		call(exitFailed, []string{"not the function"}, "--to", o.elsewhere())
-		call(exitGood, []string{"listed", "done", "2", "requests"}, "--to", d.server.URL, "--limit", "2", "--exclude", "*.txt")
-		call(exitGood, []string{"done or failed already"}, "--to", d.server.URL, "--exclude", "*.txt")
-		if len(d.taken) != 3 {
-			t.Errorf("%v", d.taken)
-		}
-		call(exitUsage, []string{"--in-flight"}, "--in-flight", "0")
-		call(exitUsage, []string{"brace"}, "--include", "{a,b}.png")
-		call(exitUsage, []string{"no address"}, "--to", "f.run.app")
-		o.want(exitUsage, nil, "backfill", "s3://x")
-	})
+		t.Fatal(err)
+	}
+	call(exitGood, []string{"GPU time", "6 s", "at least, on g at 0.5 pages/s", "12.00 EUR"}, "--dry-run", "--exclude", "*.txt", "--figures", figures)
+	call(exitGood, []string{"GPU time", "not known"}, "--dry-run")
+	call(exitFailed, []string{"no such file"}, "--dry-run", "--figures", "nowhere.json")
+	call(exitGood, []string{"to deliver", "not included"}, "--dry-run", "--include", "in/**")
+	call(exitFailed, []string{"not the function"}, "--to", o.elsewhere())
+	call(exitGood, []string{"listed", "done", "2", "requests"}, "--to", d.server.URL, "--limit", "2", "--exclude", "*.txt")
+	call(exitGood, []string{"done or failed already"}, "--to", d.server.URL, "--exclude", "*.txt")
+	if len(d.taken) != 3 {
+		t.Errorf("%v", d.taken)
+	}
+	call(exitUsage, []string{"--in-flight"}, "--in-flight", "0")
+	call(exitUsage, []string{"brace"}, "--include", "{a,b}.png")
+	call(exitUsage, []string{"no address"}, "--to", "f.run.app")
+	o.want(exitUsage, nil, "backfill", "s3://x")
 }
 
 // elsewhere is the address of something else.
@@ -195,41 +188,4 @@ func (o *office) elsewhere() string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<h1>hello") }))
 	o.t.Cleanup(s.Close)
 	return s.URL
-}
-
-// TestBackfillTopic: the real way for millions: events are published, a push subscription delivers them to the served
-// function, and every object ends done, read once.
-func TestBackfillTopic(t *testing.T) {
-	c := newCloud(t)
-	const n = 25
-	for i := range n {
-		c.Bucket.Put(fmt.Sprintf("%s%02d ü.png", strings.Repeat("ö", 180), i), apptest.PNG(20+i), "image/png", nil)
-	}
-	s := start(t, c)
-	pushes := gcptest.PubSub(t)
-	gcptest.NewPush(t, c.Project, s.url)
-	o := &office{t: t, records: c.Records, bucket: "acme-scans", env: maps.Clone(c.Settings)}
-	o.env["PUBSUB_EMULATOR_HOST"] = pushes
-	o.want(exitGood, []string{"published", "25"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/events")
-	done := 0
-	ctx, cancel := context.WithCancel(t.Context())
-	err := c.Records.Watch(ctx, func(_ string, r *document.Record) error {
-		if r.Status == document.StatusDone {
-			done++
-		}
-		if done == n {
-			cancel()
-		}
-		return nil
-	})
-	if cancel(); err != nil || done != n {
-		t.Errorf("%d done, %v", done, err)
-	}
-	if calls := len(c.OCR.Requests()); calls != n {
-		t.Errorf("%d OCR calls for %d objects", calls, n)
-	}
-	o.want(exitGood, []string{"done or failed already"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/events")
-	c.Bucket.Put("new.png", apptest.PNG(90), "image/png", nil)
-	o.want(exitFailed, []string{"no such topic"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/nothing")
-	o.want(exitUsage, []string{"is no topic"}, "backfill", "gs://acme-scans", "--topic", "events")
 }

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
-	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/internal/local"
 )
 
@@ -24,12 +22,6 @@ type office struct {
 	args    []string // that say where it is
 	put     func(name string, data []byte) document.Object
 	fill    func(names []string) // puts small images under all of them
-}
-
-// offices runs a test in a folder and over Firestore: every command works the same in both.
-func offices(t *testing.T, f func(t *testing.T, o *office)) {
-	t.Run("folder", func(t *testing.T) { f(t, folderOffice(t)) })
-	t.Run("firestore", func(t *testing.T) { f(t, firestoreOffice(t)) })
 }
 
 func folderOffice(t *testing.T) *office {
@@ -58,24 +50,6 @@ func folderOffice(t *testing.T) *office {
 		}
 		if _, err := w.Bucket.Scan(t.Context()); err != nil {
 			t.Fatal(err)
-		}
-	}
-	return o
-}
-
-func firestoreOffice(t *testing.T) *office {
-	host, project, bucket := gcptest.Firestore(t), gcptest.Project(t), gcptest.NewBucket(t, "acme-scans")
-	records := firestore.New(firestore.Config{Project: project, Collection: "ocr_documents", Emulator: host})
-	t.Cleanup(func() { records.Close() })
-	o := &office{t: t, records: records, bucket: "acme-scans", env: map[string]string{
-		"FIRESTORE_EMULATOR_HOST": host, "GOOGLE_CLOUD_PROJECT": project, "STORAGE_EMULATOR_HOST": bucket.Host(),
-	}}
-	o.put = func(name string, data []byte) document.Object {
-		return document.Object{Bucket: "acme-scans", Name: name, Generation: bucket.Put(name, data, "image/png", nil)}
-	}
-	o.fill = func(names []string) {
-		for _, name := range names {
-			bucket.Put(name, []byte("x"), "image/png", nil)
 		}
 	}
 	return o
@@ -161,80 +135,80 @@ func (o *office) want(code int, words []string, args ...string) string {
 	return stdout
 }
 
-func TestShow(t *testing.T) {
-	offices(t, func(t *testing.T, o *office) {
-		o.write(o.record("a b.png", document.StatusDone))
-		o.write(o.record("bad.png", document.StatusFailed))
-		long := o.record("book.pdf", document.StatusDone, func(r *document.Record) {
-			r.Text, r.TextInPages, r.Pages, r.PagesDone = "", true, 2, 2
-			r.Warnings = []string{document.WarnPageFailed}
-		})
-		o.write(long,
-			document.Page{Page: 1, Generation: 7, Text: "one", Width: 10, Height: 20},
-			document.Page{Page: 2, Generation: 7, Error: &document.Error{Code: "corrupt", Message: "broken"}})
-		id := document.Object{Bucket: o.bucket, Name: "a b.png"}.ID()
-		url := "gs://" + o.bucket + "/"
-		o.want(exitGood, []string{"done  1 page", "1,000 in, 30 out", id, "9 bytes"}, "show", url+"a b.png")
-		if out := o.want(exitGood, nil, "show", "--text", id); out != "# a b.png\n" {
-			t.Errorf("%q", out)
-		}
-		o.want(exitGood, []string{`"status":"done"`, `"promptTokens":1000`}, "show", "--json", id)
-		o.want(exitGood, []string{"failed  ocr_failed: the engine failed"}, "show", url+"bad.png")
-		o.want(exitFailed, []string{"there is no text", "ocr_failed"}, "show", "--text", url+"bad.png")
-		o.want(exitGood, []string{"page 1", "10 × 20", "page 2", "corrupt: broken", "2 of 2"}, "show", "--pages", url+"book.pdf")
-		if out := o.want(exitGood, nil, "show", "--text", url+"book.pdf"); out != "one\n\f\n\n" {
-			t.Errorf("%q", out)
-		}
-		o.want(exitFailed, []string{"has no document"}, "show", url+"nobody.png")
-		o.want(exitUsage, []string{"name one object"}, "show")
-		o.want(exitUsage, []string{"name an object"}, "show", url)
+func TestShow(t *testing.T) { testShow(t, folderOffice(t)) }
+
+func testShow(t *testing.T, o *office) {
+	o.write(o.record("a b.png", document.StatusDone))
+	o.write(o.record("bad.png", document.StatusFailed))
+	long := o.record("book.pdf", document.StatusDone, func(r *document.Record) {
+		r.Text, r.TextInPages, r.Pages, r.PagesDone = "", true, 2, 2
+		r.Warnings = []string{document.WarnPageFailed}
 	})
+	o.write(long,
+		document.Page{Page: 1, Generation: 7, Text: "one", Width: 10, Height: 20},
+		document.Page{Page: 2, Generation: 7, Error: &document.Error{Code: "corrupt", Message: "broken"}})
+	id := document.Object{Bucket: o.bucket, Name: "a b.png"}.ID()
+	url := "gs://" + o.bucket + "/"
+	o.want(exitGood, []string{"done  1 page", "1,000 in, 30 out", id, "9 bytes"}, "show", url+"a b.png")
+	if out := o.want(exitGood, nil, "show", "--text", id); out != "# a b.png\n" {
+		t.Errorf("%q", out)
+	}
+	o.want(exitGood, []string{`"status":"done"`, `"promptTokens":1000`}, "show", "--json", id)
+	o.want(exitGood, []string{"failed  ocr_failed: the engine failed"}, "show", url+"bad.png")
+	o.want(exitFailed, []string{"there is no text", "ocr_failed"}, "show", "--text", url+"bad.png")
+	o.want(exitGood, []string{"page 1", "10 × 20", "page 2", "corrupt: broken", "2 of 2"}, "show", "--pages", url+"book.pdf")
+	if out := o.want(exitGood, nil, "show", "--text", url+"book.pdf"); out != "one\n\f\n\n" {
+		t.Errorf("%q", out)
+	}
+	o.want(exitFailed, []string{"has no document"}, "show", url+"nobody.png")
+	o.want(exitUsage, []string{"name one object"}, "show")
+	o.want(exitUsage, []string{"name an object"}, "show", url)
 }
 
-func TestStats(t *testing.T) {
-	offices(t, func(t *testing.T, o *office) {
-		o.want(exitGood, []string{"done", "0"}, "stats")
-		for i := range 3 {
-			o.write(o.record(fmt.Sprint("done", i), document.StatusDone, func(r *document.Record) { r.Pages, r.PagesDone = 4, 4 }))
-			o.write(o.record(fmt.Sprint("failed", i), document.StatusFailed))
-		}
-		o.write(o.record("corrupt", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeCorrupt }))
-		o.write(o.record("stuck", document.StatusProcessing, func(r *document.Record) { r.WindowStart = time.Now().Add(-72 * time.Hour) }))
-		o.want(exitGood, []string{"3 ocr_failed, 1 corrupt", "3 days", "stuck", "3,000 prompt tokens", "12 pages an hour", "overdue"}, "stats")
-		o.want(exitGood, []string{`"done":3`, `"failed":4`, `"pagesPerHour":6`, `"pages":12`}, "stats", "--json", "--since", "2h")
-		o.want(exitUsage, nil, "stats", "x")
-		o.want(exitUsage, nil, "stats", "--since", "soon")
-	})
+func TestStats(t *testing.T) { testStats(t, folderOffice(t)) }
+
+func testStats(t *testing.T, o *office) {
+	o.want(exitGood, []string{"done", "0"}, "stats")
+	for i := range 3 {
+		o.write(o.record(fmt.Sprint("done", i), document.StatusDone, func(r *document.Record) { r.Pages, r.PagesDone = 4, 4 }))
+		o.write(o.record(fmt.Sprint("failed", i), document.StatusFailed))
+	}
+	o.write(o.record("corrupt", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeCorrupt }))
+	o.write(o.record("stuck", document.StatusProcessing, func(r *document.Record) { r.WindowStart = time.Now().Add(-72 * time.Hour) }))
+	o.want(exitGood, []string{"3 ocr_failed, 1 corrupt", "3 days", "stuck", "3,000 prompt tokens", "12 pages an hour", "overdue"}, "stats")
+	o.want(exitGood, []string{`"done":3`, `"failed":4`, `"pagesPerHour":6`, `"pages":12`}, "stats", "--json", "--since", "2h")
+	o.want(exitUsage, nil, "stats", "x")
+	o.want(exitUsage, nil, "stats", "--since", "soon")
 }
 
 // TestWatch: each change is a line; what stood there long before the start is none.
-func TestWatch(t *testing.T) {
-	offices(t, func(t *testing.T, o *office) {
-		o.write(o.record("old.png", document.StatusDone))
-		ctx, cancel := context.WithCancel(t.Context())
-		out, ended := newOutput(), make(chan int)
-		go func() {
-			ended <- run(ctx, o.system(out, out), append([]string{"watch", "--status", "done,failed"}, o.args...))
-		}()
-		out.until(t, "watching")
-		o.write(o.record("work.png", document.StatusProcessing))
-		o.write(o.record("new.png", document.StatusDone))
-		out.until(t, "new.png")
-		o.write(o.record("bad.png", document.StatusFailed))
-		out.until(t, "ocr_failed")
-		cancel()
-		if code := <-ended; code != exitInterrupted {
-			t.Errorf("exit %d", code)
-		}
-		if s := out.String(); strings.Contains(s, "work.png") {
-			t.Error(s)
-		}
-		w := watchCmd{begun: time.Now()}
-		old := o.now("old.png")
-		old.Updated = w.begun.Add(-clocks)
-		if w.news(old) || !w.news(o.now("new.png")) {
-			t.Error("what stood there long before is news, or what just changed is none")
-		}
-		o.want(exitUsage, []string{"no status is called finished"}, "watch", "--status", "finished")
-	})
+func TestWatch(t *testing.T) { testWatch(t, folderOffice(t)) }
+
+func testWatch(t *testing.T, o *office) {
+	o.write(o.record("old.png", document.StatusDone))
+	ctx, cancel := context.WithCancel(t.Context())
+	out, ended := newOutput(), make(chan int)
+	go func() {
+		ended <- run(ctx, o.system(out, out), append([]string{"watch", "--status", "done,failed"}, o.args...))
+	}()
+	out.until(t, "watching")
+	o.write(o.record("work.png", document.StatusProcessing))
+	o.write(o.record("new.png", document.StatusDone))
+	out.until(t, "new.png")
+	o.write(o.record("bad.png", document.StatusFailed))
+	out.until(t, "ocr_failed")
+	cancel()
+	if code := <-ended; code != exitInterrupted {
+		t.Errorf("exit %d", code)
+	}
+	if s := out.String(); strings.Contains(s, "work.png") {
+		t.Error(s)
+	}
+	w := watchCmd{begun: time.Now()}
+	old := o.now("old.png")
+	old.Updated = w.begun.Add(-clocks)
+	if w.news(old) || !w.news(o.now("new.png")) {
+		t.Error("what stood there long before is news, or what just changed is none")
+	}
+	o.want(exitUsage, []string{"no status is called finished"}, "watch", "--status", "finished")
 }

@@ -69,62 +69,62 @@ func newLeaseID() func() string {
 
 // TestRetryMany: what failed and what is stuck is delivered once each, with fresh budgets; a dry run says the same numbers
 // and writes nothing. In the cloud's place there are fewer, for time's sake.
-func TestRetryMany(t *testing.T) {
-	offices(t, func(t *testing.T, o *office) {
-		failed, stuck := 1000, 50
-		if o.env["FIRESTORE_EMULATOR_HOST"] != "" {
-			failed, stuck = 200, 20
+func TestRetryMany(t *testing.T) { testRetryMany(t, folderOffice(t)) }
+
+func testRetryMany(t *testing.T, o *office) {
+	failed, stuck := 1000, 50
+	if o.env["FIRESTORE_EMULATOR_HOST"] != "" {
+		failed, stuck = 200, 20
+	}
+	o.bucket = "b" // the bucket in memory's name
+	bucket, r := documenttest.NewBucket(), &reader{reads: map[string]int{}}
+	add := func(name string, s document.Status) {
+		rec := o.record(name, s)
+		rec.Generation = bucket.Put(name, apptest.PNG(20+len(r.reads))).Generation
+		o.write(rec)
+	}
+	for i := range failed {
+		add(fmt.Sprintf("failed/%04d.png", i), document.StatusFailed)
+	}
+	for i := range stuck {
+		add(fmt.Sprintf("stuck/%02d.png", i), []document.Status{document.StatusProcessing, document.StatusRetrying}[i%2])
+	}
+	o.write(o.record("fine.png", document.StatusDone))
+	for _, c := range []struct {
+		n    int
+		args []string
+	}{{failed, nil}, {stuck, []string{"--stuck"}}} {
+		args := append([]string{"retry", "--json", "--rate", "100000"}, c.args...)
+		dry := o.retrialSum(append(args, "--dry-run")...)
+		if dry.Selected != int64(c.n) || dry.Retried != int64(c.n) || !dry.DryRun {
+			t.Errorf("dry run: %+v, want %d", dry, c.n)
 		}
-		o.bucket = "b" // the bucket in memory's name
-		bucket, r := documenttest.NewBucket(), &reader{reads: map[string]int{}}
-		add := func(name string, s document.Status) {
-			rec := o.record(name, s)
-			rec.Generation = bucket.Put(name, apptest.PNG(20+len(r.reads))).Generation
-			o.write(rec)
+		if sum := o.retrialSum(args...); sum.Selected != dry.Selected || sum.Retried != dry.Retried {
+			t.Errorf("%+v, the dry run said %+v", sum, dry)
 		}
-		for i := range failed {
-			add(fmt.Sprintf("failed/%04d.png", i), document.StatusFailed)
+		if again := o.retrialSum(args...); again.Retried != 0 {
+			t.Errorf("once more: %+v", again)
 		}
-		for i := range stuck {
-			add(fmt.Sprintf("stuck/%02d.png", i), []document.Status{document.StatusProcessing, document.StatusRetrying}[i%2])
-		}
-		o.write(o.record("fine.png", document.StatusDone))
-		for _, c := range []struct {
-			n    int
-			args []string
-		}{{failed, nil}, {stuck, []string{"--stuck"}}} {
-			args := append([]string{"retry", "--json", "--rate", "100000"}, c.args...)
-			dry := o.retrialSum(append(args, "--dry-run")...)
-			if dry.Selected != int64(c.n) || dry.Retried != int64(c.n) || !dry.DryRun {
-				t.Errorf("dry run: %+v, want %d", dry, c.n)
-			}
-			if sum := o.retrialSum(args...); sum.Selected != dry.Selected || sum.Retried != dry.Retried {
-				t.Errorf("%+v, the dry run said %+v", sum, dry)
-			}
-			if again := o.retrialSum(args...); again.Retried != 0 {
-				t.Errorf("once more: %+v", again)
-			}
-		}
-		for _, name := range []string{"failed/0000.png", "stuck/00.png"} {
-			rec := o.now(name)
-			if rec.Status != document.StatusRetrying || rec.Faults != 0 || rec.Error != nil || rec.RetriedBy == "" || time.Since(rec.WindowStart) > time.Hour/2 {
-				t.Errorf("%+v", rec)
-			}
-		}
-		for range 3 {
-			o.sweepAll(bucket, r)
-		}
-		total := 0
-		for _, n := range r.reads {
-			total += n
-		}
-		if total != failed+stuck {
-			t.Errorf("%d reads for %d objects", total, failed+stuck)
-		}
-		if rec := o.now("failed/0000.png"); rec.Status != document.StatusDone || rec.Attempt != 2 || rec.Text != "read again" {
+	}
+	for _, name := range []string{"failed/0000.png", "stuck/00.png"} {
+		rec := o.now(name)
+		if rec.Status != document.StatusRetrying || rec.Faults != 0 || rec.Error != nil || rec.RetriedBy == "" || time.Since(rec.WindowStart) > time.Hour/2 {
 			t.Errorf("%+v", rec)
 		}
-	})
+	}
+	for range 3 {
+		o.sweepAll(bucket, r)
+	}
+	total := 0
+	for _, n := range r.reads {
+		total += n
+	}
+	if total != failed+stuck {
+		t.Errorf("%d reads for %d objects", total, failed+stuck)
+	}
+	if rec := o.now("failed/0000.png"); rec.Status != document.StatusDone || rec.Attempt != 2 || rec.Text != "read again" {
+		t.Errorf("%+v", rec)
+	}
 }
 
 // retrialSum runs retry --json and gives its last line.
@@ -142,61 +142,61 @@ func (o *office) retrialSum(args ...string) retrySum {
 }
 
 // TestRetrySelects: by code, name, age, warning, model, object; and no more than the limit.
-func TestRetrySelects(t *testing.T) {
-	offices(t, func(t *testing.T, o *office) {
-		gen := o.put("in/cut.png", apptest.PNG(21)).Generation
-		o.write(o.record("in/a.png", document.StatusFailed))
-		o.write(o.record("in/b.png", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeCorrupt }))
-		o.write(o.record("out/c.png", document.StatusFailed))
-		cut := func(generation int64) func(*document.Record) {
-			return func(r *document.Record) { r.Generation, r.Warnings = generation, []string{document.WarnTruncated} }
+func TestRetrySelects(t *testing.T) { testRetrySelects(t, folderOffice(t)) }
+
+func testRetrySelects(t *testing.T, o *office) {
+	gen := o.put("in/cut.png", apptest.PNG(21)).Generation
+	o.write(o.record("in/a.png", document.StatusFailed))
+	o.write(o.record("in/b.png", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeCorrupt }))
+	o.write(o.record("out/c.png", document.StatusFailed))
+	cut := func(generation int64) func(*document.Record) {
+		return func(r *document.Record) { r.Generation, r.Warnings = generation, []string{document.WarnTruncated} }
+	}
+	o.write(o.record("in/cut.png", document.StatusDone, cut(gen)))
+	o.write(o.record("in/gone.png", document.StatusDone, cut(7)))
+	o.write(o.record("fine.png", document.StatusDone))
+	for _, c := range []struct {
+		selected, retried int64
+		args              []string
+	}{
+		{3, 3, nil},
+		{2, 2, []string{"--code", "ocr_failed"}},
+		{3, 3, []string{"--code", "ocr_failed,corrupt"}},
+		{2, 2, []string{"--prefix", "in/"}},
+		{2, 2, []string{"--prefix", "gs://" + o.bucket + "/in/"}},
+		{0, 0, []string{"--prefix", "gs://elsewhere/in/"}},
+		{0, 0, []string{"--older-than", "1h"}},
+		{3, 3, []string{"--newer-than", "1h", "--older-than", "0s"}},
+		{2, 2, []string{"--limit", "2"}},
+		{2, 1, []string{"--status", "done", "--warning", "truncated"}},
+		{3, 1, []string{"--status", "done", "--model", "m1"}},
+		{1, 1, []string{"gs://" + o.bucket + "/in/a.png"}},
+		{1, 1, []string{document.Object{Bucket: o.bucket, Name: "in/b.png"}.ID()}},
+	} {
+		if sum := o.retrialSum(append([]string{"retry", "--json", "--dry-run"}, c.args...)...); sum.Selected != c.selected || sum.Retried != c.retried {
+			t.Errorf("%v: %+v", c.args, sum)
 		}
-		o.write(o.record("in/cut.png", document.StatusDone, cut(gen)))
-		o.write(o.record("in/gone.png", document.StatusDone, cut(7)))
-		o.write(o.record("fine.png", document.StatusDone))
-		for _, c := range []struct {
-			selected, retried int64
-			args              []string
-		}{
-			{3, 3, nil},
-			{2, 2, []string{"--code", "ocr_failed"}},
-			{3, 3, []string{"--code", "ocr_failed,corrupt"}},
-			{2, 2, []string{"--prefix", "in/"}},
-			{2, 2, []string{"--prefix", "gs://" + o.bucket + "/in/"}},
-			{0, 0, []string{"--prefix", "gs://elsewhere/in/"}},
-			{0, 0, []string{"--older-than", "1h"}},
-			{3, 3, []string{"--newer-than", "1h", "--older-than", "0s"}},
-			{2, 2, []string{"--limit", "2"}},
-			{2, 1, []string{"--status", "done", "--warning", "truncated"}},
-			{3, 1, []string{"--status", "done", "--model", "m1"}},
-			{1, 1, []string{"gs://" + o.bucket + "/in/a.png"}},
-			{1, 1, []string{document.Object{Bucket: o.bucket, Name: "in/b.png"}.ID()}},
-		} {
-			if sum := o.retrialSum(append([]string{"retry", "--json", "--dry-run"}, c.args...)...); sum.Selected != c.selected || sum.Retried != c.retried {
-				t.Errorf("%v: %+v", c.args, sum)
-			}
+	}
+	o.want(exitGood, []string{"to be tried again", "no longer in the bucket"}, "retry", "--status", "done", "--warning", "truncated", "--by", "ann")
+	if r := o.now("in/cut.png"); r.Status != document.StatusRetrying || r.RetriedBy != "ann" || r.Text != "" {
+		t.Errorf("%+v", r)
+	}
+	if r := o.now("in/gone.png"); r.Status != document.StatusDone || r.Text == "" {
+		t.Errorf("the text of what is gone: %+v", r)
+	}
+	for _, c := range []struct {
+		word string
+		args []string
+	}{
+		{"no error code", []string{"--code", "bad_luck"}}, {"--warning or --model", []string{"--status", "done"}},
+		{"failed or done", []string{"--status", "retrying"}}, {"not both", []string{"--code", "corrupt", "x"}},
+		{"no warning", []string{"--status", "done", "--warning", "x"}}, {"write it as", []string{"--newer-than", "soon"}},
+		{"no address of the function", []string{"--now"}}, {"for --status done", []string{"--model", "m"}},
+	} {
+		if c.word == "no address of the function" && len(o.env) == 0 {
+			c.word = "bucketocr up is not running"
 		}
-		o.want(exitGood, []string{"to be tried again", "no longer in the bucket"}, "retry", "--status", "done", "--warning", "truncated", "--by", "ann")
-		if r := o.now("in/cut.png"); r.Status != document.StatusRetrying || r.RetriedBy != "ann" || r.Text != "" {
-			t.Errorf("%+v", r)
-		}
-		if r := o.now("in/gone.png"); r.Status != document.StatusDone || r.Text == "" {
-			t.Errorf("the text of what is gone: %+v", r)
-		}
-		for _, c := range []struct {
-			word string
-			args []string
-		}{
-			{"no error code", []string{"--code", "bad_luck"}}, {"--warning or --model", []string{"--status", "done"}},
-			{"failed or done", []string{"--status", "retrying"}}, {"not both", []string{"--code", "corrupt", "x"}},
-			{"no warning", []string{"--status", "done", "--warning", "x"}}, {"write it as", []string{"--newer-than", "soon"}},
-			{"no address of the function", []string{"--now"}}, {"for --status done", []string{"--model", "m"}},
-		} {
-			if c.word == "no address of the function" && len(o.env) == 0 {
-				c.word = "bucketocr up is not running"
-			}
-			o.want(exitUsage, []string{c.word}, append([]string{"retry"}, c.args...)...)
-		}
-		o.want(exitFailed, []string{"there is no document"}, "retry", "gs://"+o.bucket+"/nobody.png")
-	})
+		o.want(exitUsage, []string{c.word}, append([]string{"retry"}, c.args...)...)
+	}
+	o.want(exitFailed, []string{"there is no document"}, "retry", "gs://"+o.bucket+"/nobody.png")
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local"
 	"github.com/bucketocr/bucketocr/internal/local/folder"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/telemetry"
 	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
@@ -186,6 +187,7 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	}
 	u.screen = newScreen(u)
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
+	telemetry.LogProblems(u.log)
 	u.handler, err = app.New(cfg, app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
 		app.WithRetryDelay(u.sys.backoff))
 	return err

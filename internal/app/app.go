@@ -54,10 +54,12 @@ func Start(lookup func(string) (string, bool), logs io.Writer) (*Handler, error)
 	return h, nil
 }
 
-// Setup returns a handler over Google Cloud and sets the process's memory limit. It connects to nothing: clients connect when
-// they are first used.
+// Setup returns a handler over Google Cloud and sets the process's memory limit and OpenTelemetry's error log. It connects to
+// nothing: clients connect when they are first used.
 func Setup(cfg config.Config, logs io.Writer) (*Handler, error) {
-	h, err := New(cfg, GoogleCloud(cfg), cloudlog.New(logs, cfg.LogLevel, cfg.Project))
+	log := cloudlog.New(logs, cfg.LogLevel, cfg.Project)
+	telemetry.LogProblems(log)
+	h, err := New(cfg, GoogleCloud(cfg), log)
 	if err != nil {
 		return nil, err
 	}
@@ -115,9 +117,11 @@ func WithRetryDelay(delay func(attempt int) time.Duration) Option {
 }
 
 // New returns a handler over backends, to be drained in the end. The error says what is wrong with the configuration of the
-// OCR client or of telemetry.
+// OCR client.
 func New(cfg config.Config, b Backends, log *slog.Logger, options ...Option) (*Handler, error) {
-	sent, err := telemetry.New(telemetryConfig(cfg, log))
+	sent, err := telemetry.New(telemetry.Config{
+		Variables: cfg.Telemetry.OTel, Function: cfg.Telemetry.Function, Revision: cfg.Telemetry.Revision, Project: cfg.Project, Log: log,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -135,14 +139,6 @@ func New(cfg config.Config, b Backends, log *slog.Logger, options ...Option) (*H
 		return nil, err
 	}
 	return &Handler{worker: w, filter: cfg.Filter, log: log, telemetry: sent}, nil
-}
-
-func telemetryConfig(cfg config.Config, log *slog.Logger) telemetry.Config {
-	t := cfg.Telemetry
-	return telemetry.Config{
-		TracesURL: t.TracesURL, MetricsURL: t.MetricsURL, Service: t.Service, Function: t.Function, Revision: t.Revision,
-		Project: cfg.Project, Attributes: t.Attributes, Sampler: t.Sampler, Ratio: t.Ratio, Log: log,
-	}
 }
 
 func ocrConfig(cfg config.Config, b Backends, sent *telemetry.Telemetry) ocr.Config {

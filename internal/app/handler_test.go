@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,17 +15,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
-
-func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
-
-// stores runs a test with records in memory and in Firestore's emulator.
-func stores(t *testing.T, test func(t *testing.T, o apptest.Options)) {
-	t.Run("memory", func(t *testing.T) { t.Parallel(); test(t, apptest.Options{}) })
-	t.Run("firestore", func(t *testing.T) { t.Parallel(); test(t, apptest.Options{Firestore: true}) })
-}
 
 // answers checks how an event is answered.
 func answers(t *testing.T, f *apptest.Function, ce cloudevents.Event, status int, outcome string) {
@@ -46,34 +36,34 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 
 // TestEventBecomesDocument: an event ends in one document with text and the object's data, however often it is delivered, and in
 // one log line a delivery that holds no text.
-func TestEventBecomesDocument(t *testing.T) {
-	stores(t, func(t *testing.T, o apptest.Options) {
-		c := apptest.New(t, o)
-		f := c.Serve()
-		c.OCR.Default(ocrtest.Text("# Delivery note 4711"))
-		ev := c.Put("inbox/Rechnung 7%.png", apptest.PNG(200))
-		answers(t, f, c.Encode(ev), 200, "done")
-		r := c.Record(ev.Object)
-		if r == nil {
-			t.Fatal("no record")
-		}
-		equal(t, "status", r.Status, document.StatusDone)
-		equal(t, "text", r.Text, "# Delivery note 4711")
-		equal(t, "name", r.Name, ev.Name)
-		equal(t, "metadata", r.Metadata["uploader"], "scanner-3")
-		equal(t, "event id", r.EventID, ev.ID)
-		equal(t, "model", r.Model, ocrtest.DefaultModel)
+func TestEventBecomesDocument(t *testing.T) { testEventBecomesDocument(t, apptest.Options{}) }
 
-		answers(t, f, c.Encode(ev), 200, "duplicate")
-		equal(t, "requests to the OCR service", c.OCR.Counts().Requests, 1)
-		equal(t, "log lines", len(f.Log.Lines(t)), 2)
-		for _, line := range f.Log.Lines(t) {
-			equal(t, "name in the log", line["name"], any(ev.Name))
-		}
-		if strings.Contains(f.Log.String(), "Delivery") {
-			t.Errorf("the log holds text: %s", f.Log)
-		}
-	})
+func testEventBecomesDocument(t *testing.T, o apptest.Options) {
+	c := apptest.New(t, o)
+	f := c.Serve()
+	c.OCR.Default(ocrtest.Text("# Delivery note 4711"))
+	ev := c.Put("inbox/Rechnung 7%.png", apptest.PNG(200))
+	answers(t, f, c.Encode(ev), 200, "done")
+	r := c.Record(ev.Object)
+	if r == nil {
+		t.Fatal("no record")
+	}
+	equal(t, "status", r.Status, document.StatusDone)
+	equal(t, "text", r.Text, "# Delivery note 4711")
+	equal(t, "name", r.Name, ev.Name)
+	equal(t, "metadata", r.Metadata["uploader"], "scanner-3")
+	equal(t, "event id", r.EventID, ev.ID)
+	equal(t, "model", r.Model, ocrtest.DefaultModel)
+
+	answers(t, f, c.Encode(ev), 200, "duplicate")
+	equal(t, "requests to the OCR service", c.OCR.Counts().Requests, 1)
+	equal(t, "log lines", len(f.Log.Lines(t)), 2)
+	for _, line := range f.Log.Lines(t) {
+		equal(t, "name in the log", line["name"], any(ev.Name))
+	}
+	if strings.Contains(f.Log.String(), "Delivery") {
+		t.Errorf("the log holds text: %s", f.Log)
+	}
 }
 
 // TestEventsAreAcknowledgedOrRefused: what is none of the function's business is acknowledged, what cannot be decoded comes again,
@@ -250,34 +240,34 @@ func TestStartNamesEveryProblem(t *testing.T) {
 }
 
 // TestHostileNames: every legal object name has its own document with the exact name, and one line of JSON in the log.
-func TestHostileNames(t *testing.T) {
-	stores(t, func(t *testing.T, o apptest.Options) {
-		c := apptest.New(t, o)
-		f := c.Serve()
-		names := []string{
-			"a//b", "x/..", "./x", "..", " leading and trailing ", "tab\there", "line\u2028separator", "bell\a and esc\x1b[31m", "nul\x00byte",
-			"emoji 😀", "%2F", "100%done%!d(MISSING)", "#?&=", "__x__", "a.png ", `"},{"severity":"EMERGENCY"`, `back\slash`, "ä", "a\u0308",
-			strings.Repeat("n", 1024), strings.Repeat("é", 512), "ocr_pages/1-0001", "\u202Egnp.exe",
+func TestHostileNames(t *testing.T) { testHostileNames(t, apptest.Options{}) }
+
+func testHostileNames(t *testing.T, o apptest.Options) {
+	c := apptest.New(t, o)
+	f := c.Serve()
+	names := []string{
+		"a//b", "x/..", "./x", "..", " leading and trailing ", "tab\there", "line\u2028separator", "bell\a and esc\x1b[31m", "nul\x00byte",
+		"emoji 😀", "%2F", "100%done%!d(MISSING)", "#?&=", "__x__", "a.png ", `"},{"severity":"EMERGENCY"`, `back\slash`, "ä", "a\u0308",
+		strings.Repeat("n", 1024), strings.Repeat("é", 512), "ocr_pages/1-0001", "\u202Egnp.exe",
+	}
+	seen := map[string]string{}
+	for _, name := range names {
+		ev := c.Put(name, apptest.PNG(30))
+		answers(t, f, c.Encode(ev), 200, "done")
+		if r := c.Record(ev.Object); r == nil || r.Name != name {
+			t.Errorf("%q: stored as %+v", name, r)
 		}
-		seen := map[string]string{}
-		for _, name := range names {
-			ev := c.Put(name, apptest.PNG(30))
-			answers(t, f, c.Encode(ev), 200, "done")
-			if r := c.Record(ev.Object); r == nil || r.Name != name {
-				t.Errorf("%q: stored as %+v", name, r)
-			}
-			if other, ok := seen[ev.Object.ID()]; ok {
-				t.Errorf("%q and %q share a document", name, other)
-			}
-			seen[ev.Object.ID()] = name
+		if other, ok := seen[ev.Object.ID()]; ok {
+			t.Errorf("%q and %q share a document", name, other)
 		}
-		lines := f.Log.Lines(t)
-		if len(lines) != len(names) {
-			t.Fatalf("%d log lines for %d names", len(lines), len(names))
-		}
-		for i, line := range lines {
-			equal(t, "name in the log", line["name"], any(names[i]))
-			equal(t, "severity", line["severity"], any("INFO"))
-		}
-	})
+		seen[ev.Object.ID()] = name
+	}
+	lines := f.Log.Lines(t)
+	if len(lines) != len(names) {
+		t.Fatalf("%d log lines for %d names", len(lines), len(names))
+	}
+	for i, line := range lines {
+		equal(t, "name in the log", line["name"], any(names[i]))
+		equal(t, "severity", line["severity"], any("INFO"))
+	}
 }

@@ -124,7 +124,7 @@ func TestTelemetryAgrees(t *testing.T) {
 	collector := otlptest.New(t)
 	c := apptest.New(t, apptest.Options{Settings: map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": collector.URL, "K_SERVICE": "scans", "K_REVISION": "scans-7",
-		"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test", "OCR_CONCURRENCY": "1",
+		"OCR_CONCURRENCY": "1",
 	}})
 	f := c.Serve()
 	for n, d := range deliveries {
@@ -225,11 +225,10 @@ func checkTree(t *testing.T, d delivery, spans []otlptest.Span) {
 		}
 		equal(t, s.Name+": service.name", s.Source["service.name"], "scans")
 		equal(t, s.Name+": faas.version", s.Source["faas.version"], "scans-7")
-		equal(t, s.Name+": deployment.environment.name", s.Source["deployment.environment.name"], "test")
 	}
 }
 
-// checkTries checks that each request to the OCR service is a span, within the time of its page, whose span it carried.
+// checkTries checks that each request to the OCR service is a span, no longer than its page, whose span it carried.
 func checkTries(t *testing.T, d delivery, spans []otlptest.Span, requests []*ocrtest.Request) {
 	t.Helper()
 	var tries []string
@@ -242,8 +241,9 @@ func checkTries(t *testing.T, d delivery, spans []otlptest.Span, requests []*ocr
 		tries = append(tries, fmt.Sprint(s.Attributes["http.response.status_code"], " ", kind))
 		carried["00-"+s.Trace+"-"+s.Parent+"-01"]++
 		page := only(t, "page spans", spans, func(p otlptest.Span) bool { return p.ID == s.Parent })
-		if s.Start.Before(page.Start) || !s.End.After(s.Start) || s.End.After(page.End) {
-			t.Errorf("a try from %v to %v under a page from %v to %v", s.Start, s.End, page.Start, page.End)
+		// Durations are of a clock that nothing sets, the moments are not.
+		if took := s.End.Sub(s.Start); took <= 0 || took > page.End.Sub(page.Start) {
+			t.Errorf("a try of %v under a page of %v", took, page.End.Sub(page.Start))
 		}
 	}
 	for header, want := range carried {
@@ -347,7 +347,7 @@ func TestDeadCollector(t *testing.T) {
 			if err := f.Handler.Drain(t.Context()); err != nil {
 				t.Error(err)
 			}
-			equal(t, "log lines about it", strings.Count(f.Log.String(), "the collector takes no traces"), 1)
+			equal(t, "log lines about it", strings.Count(f.Log.String(), "OTLP export failed: dropping traces"), 1)
 		})
 	}
 }

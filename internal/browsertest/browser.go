@@ -10,12 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/tier"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
-
-// RequireEnv is the variable that, set to 1, makes a test fail that would be skipped for want of a browser.
-const RequireEnv = "REQUIRE_BROWSER"
 
 // patience is how long a page may take to get where a test expects it.
 const patience = 30 * time.Second
@@ -30,8 +28,8 @@ type Tab struct {
 	allowed []string
 }
 
-// New starts a browser with a fresh profile and one tab, for this test alone. Where there is no Chromium, the test is
-// skipped, or fails if [RequireEnv] is 1.
+// New starts a browser with a fresh profile and one tab, for this test alone. Where there is no Chromium, the test
+// fails.
 func New(tb testing.TB, width, height int64) *Tab {
 	tb.Helper()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program(tb)), chromedp.NoSandbox, chromedp.DisableGPU,
@@ -59,16 +57,13 @@ func New(tb testing.TB, width, height int64) *Tab {
 
 func program(tb testing.TB) string {
 	tb.Helper()
+	tier.NeedIntegration(tb, "a browser")
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	const reason = "NO CHROMIUM, SO THIS IS NOT TESTED: install it (Debian's package is chromium)."
-	if os.Getenv(RequireEnv) == "1" {
-		tb.Fatal(reason)
-	}
-	tb.Skip(reason)
+	tb.Fatal("no Chromium: install it (Debian's package is chromium)")
 	return ""
 }
 

@@ -3,7 +3,8 @@
 // The variables, their defaults and limits are in one table (variables.go), which the loader works through and
 // [Variables] hands to the README's test and to "serve --help". Nothing else of the program reads the environment, but for
 // the root package (K_SERVICE: whether this is Cloud Run at all), the runtime (GOMEMLIMIT), Google's clients, whose usual four
-// are in the table as well, and OpenTelemetry's, which knows more of its own (headers, certificates, time-outs, sizes of batches).
+// are in the table as well, and OpenTelemetry's SDK, whose main ones are, and which knows more (headers, certificates, time-outs,
+// sizes of batches).
 package config
 
 import (

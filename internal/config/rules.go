@@ -20,7 +20,6 @@ const (
 // derive finds the defaults that depend on other values. memory is the instance's in bytes, 0 where it is not known.
 func (c *Config) derive(memory int64) {
 	c.Memory = memory
-	c.Telemetry.derive()
 	address := c.ocrAddress()
 	if c.OCRAudience == "" && c.OCRURL != "" {
 		c.OCRAudience = ocr.Origin(address)

@@ -14,22 +14,24 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// How long a collector may keep anybody waiting.
+// How long a failing collector may delay the function, and how often it is asked.
 const (
-	flushTime    = time.Second      // what a request may be held up by at its end
-	pauseTime    = 30 * time.Second // after a failure, in which all is dropped at once and no request waits
+	flushTime    = time.Second      // the longest that a request waits at its end
+	pauseTime    = 30 * time.Second // after a failure: everything is dropped at once and no request waits
 	metricsEvery = 10 * time.Second // at the soonest, at the end of requests: backends refuse points that come faster
 )
 
 // maxError bounds, in bytes, what is logged of an error: it may hold what the collector answered.
 const maxError = 200
 
-// retry mends what passes in a moment. More is not worth it: see guard.
-var retry = otlptracehttp.RetryConfig{
-	Enabled: true, InitialInterval: 100 * time.Millisecond, MaxInterval: 400 * time.Millisecond, MaxElapsedTime: flushTime,
+// retries returns when a failed request is repeated: within moments only, for anything longer is guard's.
+func retries() otlptracehttp.RetryConfig {
+	return otlptracehttp.RetryConfig{
+		Enabled: true, InitialInterval: 100 * time.Millisecond, MaxInterval: 400 * time.Millisecond, MaxElapsedTime: flushTime,
+	}
 }
 
-// guard keeps a collector that fails from being asked again and again, and says so once.
+// guard is a circuit breaker: after a failure it makes no request for [pauseTime]. It logs a failure once, and the recovery.
 type guard struct {
 	what string
 	log  *slog.Logger
@@ -39,8 +41,8 @@ type guard struct {
 	until  time.Time
 }
 
-// do exports, unless the last export failed a moment ago: what there is to send is then dropped. It returns no error: the
-// SDK would only print it.
+// do exports, unless the last export failed a moment ago: the data is then dropped. It returns no error: guard has logged it,
+// and the SDK would log it again.
 func (g *guard) do(export func() error) error {
 	if g.paused() {
 		return nil
@@ -51,11 +53,11 @@ func (g *guard) do(export func() error) error {
 	switch {
 	case err != nil:
 		if !g.failed {
-			g.log.Warn("the collector takes no "+g.what+": they are dropped until it does", "error", document.Clip(err.Error(), maxError))
+			g.log.Warn("OTLP export failed: dropping "+g.what+" until it recovers", "error", document.Clip(err.Error(), maxError))
 		}
 		g.until = time.Now().Add(pauseTime)
 	case g.failed:
-		g.log.Info("the collector takes " + g.what + " again")
+		g.log.Info("OTLP export recovered: sending " + g.what + " again")
 	}
 	g.failed = err != nil
 	return nil
@@ -85,14 +87,14 @@ func (e guardedMetrics) Export(ctx context.Context, m *metricdata.ResourceMetric
 	return e.guard.do(func() error { return e.Exporter.Export(ctx, m) })
 }
 
-// flushing remembers when it was done last, and whether it is worth it.
+// flushing decides when a request flushes at its end. The zero value is ready to use.
 type flushing struct {
 	mu      sync.Mutex
-	metrics time.Time // the last one of metrics
-	pause   time.Time // none before
+	metrics time.Time // of the last flush of metrics
+	pause   time.Time // no flush before
 }
 
-// due says whether to flush now, and whether metrics too.
+// due reports whether to flush now, and whether to flush metrics too.
 func (f *flushing) due(now time.Time) (all, metrics bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -105,14 +107,14 @@ func (f *flushing) due(now time.Time) (all, metrics bool) {
 	return true, metrics
 }
 
-// hung notes that a flush used up its time.
+// hung records that a flush used up its time.
 func (f *flushing) hung() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pause = time.Now().Add(pauseTime)
 }
 
-// flush sends what there is, within flushTime.
+// flush sends what is waiting, within flushTime.
 func (t *Telemetry) flush() {
 	all, metrics := t.flushing.due(time.Now())
 	if !all {
@@ -122,7 +124,7 @@ func (t *Telemetry) flush() {
 	defer cancel()
 	var both sync.WaitGroup
 	if t.traces != nil {
-		both.Go(func() { _ = t.traces.ForceFlush(ctx) }) // the guard has said it
+		both.Go(func() { _ = t.traces.ForceFlush(ctx) }) // the guard has logged it
 	}
 	if t.metrics != nil && metrics {
 		both.Go(func() { _ = t.metrics.ForceFlush(ctx) })
@@ -133,14 +135,14 @@ func (t *Telemetry) flush() {
 	}
 }
 
-// Hold has requests end without a flush from now on: Shutdown is near, and nothing may keep their answers back.
+// Hold makes requests end without a flush from now on: Shutdown is near, and nothing may delay their answers.
 func (t *Telemetry) Hold() {
 	if t != nil {
 		t.held.Store(true)
 	}
 }
 
-// Shutdown sends what there is and ends, at the latest when ctx does. Nothing is sent afterwards.
+// Shutdown sends what is waiting. It returns at the latest when ctx ends. Nothing is sent afterwards.
 func (t *Telemetry) Shutdown(ctx context.Context) {
 	if t == nil {
 		return

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// TestGuard: after a failure nothing is asked of the collector for a while, it is told of once, and so is its return.
-func TestGuard(t *testing.T) {
+// TestFailingCollectorIsLeftAlone: after a failure no request is made for a while; failure and recovery are logged once.
+func TestFailingCollectorIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		g := &guard{what: "spans", log: slog.New(slog.NewTextHandler(&out, nil))}
@@ -47,8 +48,9 @@ func TestGuard(t *testing.T) {
 	})
 }
 
-// TestFlushing: metrics go along now and then only, and after a flush that hung there is none for a while.
-func TestFlushing(t *testing.T) {
+// TestRequestsFlushWithinMeasure: metrics are flushed at intervals only, and after a flush that hung there is none for a while.
+func TestRequestsFlushWithinMeasure(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var f flushing
 		for _, step := range []struct {

@@ -18,9 +18,9 @@ const (
 	ByOther  = "other"
 )
 
-// Request begins a request of the handler. The func is called once, with what triggered it and the status it is about to be
-// answered with. On Cloud Run, where the process may get no more CPU time after its last answer, it sends what there is if
-// no other request runs, and takes [flushTime] at most for that.
+// Request starts the measurement of a request to the handler. The func that it returns is called once, with what triggered the
+// request and the status that is about to be sent. On Cloud Run, where the process may get no more CPU time after its last
+// answer, that call sends what is waiting if no other request runs, and takes [flushTime] at most.
 func (t *Telemetry) Request(ctx context.Context) func(trigger string, status int) {
 	if t == nil {
 		return func(string, int) {}
@@ -36,7 +36,7 @@ func (t *Telemetry) Request(ctx context.Context) func(trigger string, status int
 	}
 }
 
-// Header carries the trace on to the OCR service, for the configuration of its client; nil where no traces are sent.
+// Header returns what adds the trace to a request to the OCR service, for its client; nil where no traces are sent.
 func (t *Telemetry) Header() func(context.Context, http.Header) {
 	if t == nil || t.traces == nil {
 		return nil

@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -8,14 +10,17 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// measure is an attribute of a span or of a measurement.
-type measure = attribute.KeyValue
+const defaultService = "bucketocr"
 
-// sourceOf is what all traces and metrics say of the process that they come from. What the person set goes before what we
-// know, but for the name, which is settled already. The instance id is made up: each process counts for itself.
+// sourceOf returns what all traces and metrics say of the process that they come from. What the environment says
+// (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) takes precedence over what is known here. The instance id is random: each
+// process counts for itself.
 func sourceOf(cfg Config) *resource.Resource {
 	id := rand.Text()
-	known := []measure{semconv.ServiceInstanceID(id)}
+	known := []attribute.KeyValue{
+		semconv.ServiceName(cmp.Or(cfg.Function, defaultService)), semconv.ServiceInstanceID(id),
+		semconv.TelemetrySDKLanguageGo, semconv.TelemetrySDKName("opentelemetry"),
+	}
 	if cfg.Function != "" {
 		known = append(known, semconv.CloudProviderGCP, semconv.CloudPlatformGCPCloudRun,
 			semconv.FaaSName(cfg.Function), semconv.FaaSVersion(cfg.Revision), semconv.FaaSInstance(id))
@@ -23,9 +28,9 @@ func sourceOf(cfg Config) *resource.Resource {
 	if cfg.Project != "" {
 		known = append(known, semconv.CloudAccountID(cfg.Project))
 	}
-	for name, value := range cfg.Attributes {
-		known = append(known, attribute.String(name, value))
-	}
-	known = append(known, semconv.ServiceName(cfg.Service), semconv.TelemetrySDKLanguageGo, semconv.TelemetrySDKName("opentelemetry"))
-	return resource.NewWithAttributes(semconv.SchemaURL, known...) // of two with one name the last one holds
+	// The error says which attributes of the environment cannot be read; the rest is in the resource. The providers read the
+	// environment again and report the same to OpenTelemetry's error handler.
+	source, _ := resource.New(context.Background(), resource.WithSchemaURL(semconv.SchemaURL),
+		resource.WithAttributes(known...), resource.WithFromEnv())
+	return source
 }

@@ -1,6 +1,18 @@
-// Package telemetry is OpenTelemetry's SDK: it sends traces and metrics to a collector, as OTLP over HTTP. Spans and metrics
-// are made where things happen, through OpenTelemetry's API. Nothing waits for the collector but the end of a request on
-// Cloud Run, for [flushTime] at most. What the collector does not accept in time is dropped.
+// Package telemetry sets up OpenTelemetry's SDK, which sends traces and metrics to a collector as OTLP over HTTP. Spans and
+// metrics are made where things happen, through OpenTelemetry's API. Only the end of a request on Cloud Run waits for the
+// collector, for [flushTime] at most. What the collector does not accept in time is dropped.
+//
+// The SDK reads its own variables from the process's environment: sampler, service name and attributes, headers, certificates,
+// time-outs, sizes of batches. Read here, and handed over by the configuration, is only what the SDK for Go does not read by
+// itself: whether anything is sent at all (OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER), the protocol, and
+// the addresses, since no address means that nothing is sent. Because the addresses are handed over, functions with different
+// collectors can also run in one process. No wrong variable stops the function: each is logged, and telemetry goes on with
+// the default or is off. The exporters for gRPC, Prometheus and the console are left out, and so is contrib's autoexport,
+// which would link them all.
+//
+// In reading order: telemetry.go (traces and metrics), destination.go (where they go), source.go (what they say of the
+// process), problems.go (what the SDK finds wrong), request.go (what the handler calls), export.go (a collector that fails, flush
+// and shutdown).
 package telemetry
 
 import (
@@ -23,21 +35,16 @@ import (
 // scope names what made the spans and metrics.
 const scope = "github.com/bucketocr/bucketocr"
 
-// Config says where traces and metrics go and what they say of their source.
+// Config is what the function adds to OpenTelemetry's own variables.
 type Config struct {
-	TracesURL  string // OTLP over HTTP, whole; empty: no traces
-	MetricsURL string // the same for metrics
-	Service    string // service.name
-	Function   string // faas.name, on Cloud Run; empty elsewhere
-	Revision   string // faas.version
-	Project    string // cloud.account.id, where known
-	Attributes map[string]string
-	Sampler    string  // by OpenTelemetry's names
-	Ratio      float64 // of the samplers that take one
-	Log        *slog.Logger
+	Variables map[string]string // those that decide whether anything is sent, and where
+	Function  string            // faas.name, on Cloud Run; empty elsewhere
+	Revision  string            // faas.version
+	Project   string            // cloud.account.id, where known
+	Log       *slog.Logger      // gets a warning for each wrong variable, and one when the collector fails
 }
 
-// Telemetry is the sender. The methods that requests call do nothing on a nil one. It is safe for concurrent use.
+// Telemetry sends traces and metrics. The methods that requests call do nothing on a nil one. It is safe for concurrent use.
 type Telemetry struct {
 	traces  *sdktrace.TracerProvider // nil: no traces
 	metrics *sdkmetric.MeterProvider // nil: no metrics
@@ -49,18 +56,33 @@ type Telemetry struct {
 	flushing   flushing
 }
 
-// New makes a sender; nil where nothing is to be sent. It calls nobody.
+// The metric of requests to the function, in seconds, by faas.trigger and http.response.status_code.
+const (
+	InvokeDuration = "faas.invoke_duration"
+	InvokeMeaning  = "requests to the function: `datasource` an object's event, `timer` a sweep, `other` anything else"
+)
+
+// New returns a Telemetry, or nil where nothing is to be sent. It connects to nothing. The error is never one of the
+// variables, which are only logged.
 func New(cfg Config) (*Telemetry, error) {
-	if cfg.TracesURL == "" && cfg.MetricsURL == "" {
-		return nil, nil
-	}
+	toTraces, toMetrics := destinations(cfg.Variables, cfg.Log)
 	t := &Telemetry{onCloudRun: cfg.Function != ""}
 	source := sourceOf(cfg)
-	if err := t.startTraces(cfg, source); err != nil {
-		return nil, fmt.Errorf("traces: %w", err)
+	if toTraces != "" {
+		t.startTraces(toTraces, source, cfg.Log)
 	}
-	if err := t.startMetrics(cfg, source); err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
+	if toMetrics != "" {
+		t.startMetrics(toMetrics, source, cfg.Log)
+	}
+	if t.traces == nil && t.metrics == nil {
+		return nil, nil
+	}
+	var err error
+	t.invoke, err = t.Metrics().Meter(scope).Float64Histogram(InvokeDuration, metric.WithUnit("s"),
+		metric.WithDescription(InvokeMeaning),
+		metric.WithExplicitBucketBoundaries(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 120, 240, 480))
+	if err != nil {
+		return nil, fmt.Errorf("metric %s: %w", InvokeDuration, err)
 	}
 	return t, nil
 }
@@ -81,57 +103,24 @@ func (t *Telemetry) Metrics() metric.MeterProvider {
 	return t.metrics
 }
 
-func (t *Telemetry) startTraces(cfg Config, source *resource.Resource) error {
-	if cfg.TracesURL == "" {
-		return nil
-	}
-	client, err := otlptracehttp.New(context.Background(), otlptracehttp.WithEndpointURL(cfg.TracesURL),
-		otlptracehttp.WithRetry(otlptracehttp.RetryConfig(retry)))
+func (t *Telemetry) startTraces(url string, source *resource.Resource, log *slog.Logger) {
+	client, err := otlptracehttp.New(context.Background(), otlptracehttp.WithEndpointURL(url),
+		otlptracehttp.WithEncoding(otlptracehttp.EncodingProtobuf), otlptracehttp.WithRetry(retries()))
 	if err != nil {
-		return err
+		warn(log, "no traces are sent", err)
+		return
 	}
-	t.traces = sdktrace.NewTracerProvider(
-		sdktrace.WithResource(source), sdktrace.WithSampler(sampler(cfg)),
-		sdktrace.WithBatcher(guardedSpans{client, &guard{what: "traces", log: cfg.Log}}),
-	)
-	return nil
+	t.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(source),
+		sdktrace.WithBatcher(guardedSpans{client, &guard{what: "traces", log: log}}))
 }
 
-// The metric of requests to the function, in seconds, by faas.trigger and http.response.status_code.
-const (
-	InvokeDuration = "faas.invoke_duration"
-	InvokeMeaning  = "requests to the function: `datasource` an object's event, `timer` a sweep, `other` anything else"
-)
-
-func (t *Telemetry) startMetrics(cfg Config, source *resource.Resource) (err error) {
-	if cfg.MetricsURL != "" {
-		client, err := otlpmetrichttp.New(context.Background(), otlpmetrichttp.WithEndpointURL(cfg.MetricsURL),
-			otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retry)))
-		if err != nil {
-			return err
-		}
-		t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(source),
-			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(guardedMetrics{client, &guard{what: "metrics", log: cfg.Log}})))
+func (t *Telemetry) startMetrics(url string, source *resource.Resource, log *slog.Logger) {
+	client, err := otlpmetrichttp.New(context.Background(), otlpmetrichttp.WithEndpointURL(url),
+		otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retries())))
+	if err != nil {
+		warn(log, "no metrics are sent", err)
+		return
 	}
-	t.invoke, err = t.Metrics().Meter(scope).Float64Histogram(InvokeDuration, metric.WithUnit("s"),
-		metric.WithDescription(InvokeMeaning),
-		metric.WithExplicitBucketBoundaries(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 120, 240, 480))
-	return err
-}
-
-// sampler is the one of that name; an unknown name is the default's.
-func sampler(cfg Config) sdktrace.Sampler {
-	switch cfg.Sampler {
-	case "always_on":
-		return sdktrace.AlwaysSample()
-	case "always_off":
-		return sdktrace.NeverSample()
-	case "traceidratio":
-		return sdktrace.TraceIDRatioBased(cfg.Ratio)
-	case "parentbased_always_off":
-		return sdktrace.ParentBased(sdktrace.NeverSample())
-	case "parentbased_traceidratio":
-		return sdktrace.ParentBased(sdktrace.TraceIDRatioBased(cfg.Ratio))
-	}
-	return sdktrace.ParentBased(sdktrace.AlwaysSample())
+	t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(source),
+		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(guardedMetrics{client, &guard{what: "metrics", log: log}})))
 }

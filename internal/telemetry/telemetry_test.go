@@ -1,15 +1,38 @@
 package telemetry
 
 import (
+	"bytes"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/bucketocr/bucketocr/internal/telemetry/otlptest"
 )
 
-// TestNothing: nowhere to send to is no sender, and no sender does nothing.
-func TestNothing(t *testing.T) {
-	none, err := New(Config{Service: "x"})
+// sendingTo returns a Telemetry that sends to url, with nothing else set but what cfg and the environment say.
+func sendingTo(t *testing.T, url string, cfg Config) *Telemetry {
+	t.Helper()
+	cfg.Variables, cfg.Log = map[string]string{commonEndpoint: url}, slog.New(slog.DiscardHandler)
+	sent, err := New(cfg)
+	if err != nil || sent == nil {
+		t.Fatalf("%v, %v", sent, err)
+	}
+	t.Cleanup(func() { sent.Shutdown(t.Context()) })
+	return sent
+}
+
+// TestNothingSetSendsNothing: where no destination is set there is no Telemetry, and a nil one does nothing.
+func TestNothingSetSendsNothing(t *testing.T) {
+	t.Parallel()
+	none, err := New(Config{Function: "f"})
 	if none != nil || err != nil || none.Header() != nil {
 		t.Fatalf("%v, %v", none, err)
 	}
@@ -18,42 +41,115 @@ func TestNothing(t *testing.T) {
 	none.Shutdown(t.Context())
 }
 
-// TestSource: what the person set goes before what we know, and each process has an id of its own.
+// TestSource: traces and metrics name the process that they come from, with what the environment says before what is known.
 func TestSource(t *testing.T) {
-	cfg := Config{Service: "scans", Function: "f", Revision: "f-1", Project: "p",
-		Attributes: map[string]string{"service.name": "other", "cloud.account.id": "q", "team": "a"}}
-	got := map[string]string{}
-	for _, a := range sourceOf(cfg).Attributes() {
-		got[string(a.Key)] = a.Value.String()
-	}
-	for name, want := range map[string]string{"service.name": "scans", "faas.name": "f", "faas.version": "f-1", "cloud.platform": "gcp_cloud_run",
-		"cloud.account.id": "q", "team": "a"} {
-		if got[name] != want {
-			t.Errorf("%s is %q, want %q", name, got[name], want)
-		}
-	}
-	if got["service.instance.id"] == "" || sourceOf(cfg).Equal(sourceOf(cfg)) {
-		t.Error("two processes with one id")
+	onCloudRun := Config{Function: "scans", Revision: "scans-7", Project: "p"}
+	for name, test := range map[string]struct {
+		service, attributes string // of the environment
+		cfg                 Config
+		want                map[string]any
+	}{
+		"laptop": {"", "", Config{}, map[string]any{"service.name": "bucketocr", "faas.name": nil, "cloud.account.id": nil}},
+		"Cloud Run": {"", "", onCloudRun, map[string]any{"service.name": "scans", "faas.name": "scans", "faas.version": "scans-7",
+			"cloud.platform": "gcp_cloud_run", "cloud.account.id": "p"}},
+		"name": {"mine", "service.name=other", onCloudRun, map[string]any{"service.name": "mine", "faas.name": "scans"}},
+		"attributes": {"", " deployment.environment.name = prod , team=a%2Cb, service.name=a%20b,cloud.account.id=q", onCloudRun,
+			map[string]any{"deployment.environment.name": "prod", "team": "a,b", "service.name": "a b", "cloud.account.id": "q"}},
+		"one attribute is wrong": {"", "a,team=b", onCloudRun, map[string]any{"team": "b", "service.name": "scans"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("OTEL_SERVICE_NAME", test.service)
+			t.Setenv("OTEL_RESOURCE_ATTRIBUTES", test.attributes)
+			collector := otlptest.New(t)
+			sent := sendingTo(t, collector.URL, test.cfg)
+			_, span := sent.Traces().Tracer("test").Start(t.Context(), "x")
+			span.End()
+			sent.Request(t.Context())(BySweep, 200)
+			sent.Shutdown(t.Context())
+			spans, points := collector.Spans(), collector.Points()
+			if len(spans) != 1 || len(points) == 0 {
+				t.Fatalf("%d spans, %d points", len(spans), len(points))
+			}
+			for name, want := range test.want {
+				if got := spans[0].Source[name]; got != want {
+					t.Errorf("%s of a span is %v, want %v", name, got, want)
+				}
+				if got := points[0].Source[name]; got != want {
+					t.Errorf("%s of a metric is %v, want %v", name, got, want)
+				}
+			}
+		})
 	}
 }
 
-// TestSamplers: each of OpenTelemetry's names does what it says, for deliveries with and without a trace of the caller's.
+// TestEachProcessHasAnID: two instances of one revision are told apart.
+func TestEachProcessHasAnID(t *testing.T) {
+	a, b := sourceOf(Config{}), sourceOf(Config{})
+	if _, set := a.Set().Value("service.instance.id"); !set || a.Equal(b) {
+		t.Errorf("%v and %v", a, b)
+	}
+}
+
+// TestSamplers: each of OpenTelemetry's names does what it says, for deliveries with and without a trace of the caller's. A
+// wrong name is the default.
 func TestSamplers(t *testing.T) {
 	caller := trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, Remote: true}
 	sampled := caller
 	sampled.TraceFlags = trace.FlagsSampled
-	for name, want := range map[string][3]bool{ // in an unsampled trace, in a sampled one, in none
-		"always_on": {true, true, true}, "always_off": {}, "traceidratio": {}, "parentbased_always_on": {false, true, true},
-		"parentbased_always_off": {false, true, false}, "parentbased_traceidratio": {false, true, false},
+	for _, test := range []struct {
+		name, share                        string
+		inUnsampled, inSampled, withoutOne bool
+	}{
+		{"always_on", "", true, true, true},
+		{"always_off", "", false, false, false},
+		{"traceidratio", "0", false, false, false},
+		{"traceidratio", "1", true, true, true},
+		{"parentbased_always_on", "", false, true, true},
+		{"parentbased_always_off", "", false, true, false},
+		{"parentbased_traceidratio", "0", false, true, false},
+		{"", "", false, true, true},
+		{"half", "", false, true, true},
 	} {
-		var got [3]bool
-		for i, c := range []trace.SpanContextConfig{caller, sampled, {}} {
-			ctx := trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(c))
-			got[i] = sampler(Config{Sampler: name}).ShouldSample(sdktrace.SamplingParameters{ParentContext: ctx, TraceID: trace.TraceID{255}}).
-				Decision == sdktrace.RecordAndSample
-		}
-		if got != want {
-			t.Errorf("%s: %v, want %v", name, got, want)
-		}
+		t.Run(fmt.Sprint(test.name, " ", test.share), func(t *testing.T) {
+			t.Setenv("OTEL_TRACES_SAMPLER", test.name)
+			t.Setenv("OTEL_TRACES_SAMPLER_ARG", test.share)
+			sent := sendingTo(t, "http://127.0.0.1:1", Config{})
+			samples := func(caller trace.SpanContextConfig) bool {
+				ctx := trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(caller))
+				_, span := sent.Traces().Tracer("test").Start(ctx, "x")
+				return span.SpanContext().IsSampled()
+			}
+			if got := samples(caller); got != test.inUnsampled {
+				t.Errorf("in an unsampled trace: %v", got)
+			}
+			if got := samples(sampled); got != test.inSampled {
+				t.Errorf("in a sampled trace: %v", got)
+			}
+			if got := samples(trace.SpanContextConfig{}); got != test.withoutOne {
+				t.Errorf("without a trace: %v", got)
+			}
+		})
+	}
+}
+
+// TestCertificateForPlainHTTP: a combination that the exporter refuses turns off this signal alone, with a warning that lists the
+// variables that are set.
+func TestCertificateForPlainHTTP(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(file, ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const variable = "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"
+	t.Setenv(variable, file)
+	var log bytes.Buffer
+	sent, err := New(Config{Variables: map[string]string{commonEndpoint: "http://127.0.0.1:1"}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil || sent == nil || sent.traces != nil || sent.metrics == nil {
+		t.Fatalf("%+v, %v", sent, err)
+	}
+	if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), variable) {
+		t.Errorf("%d warnings:\n%s", n, log.String())
 	}
 }

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,9 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestCosts is what each path costs in calls to the outside: document reads and writes, claims refused because there is a record, page queries, bucket requests.
-// README's table of costs says the same.
-func TestCosts(t *testing.T) {
+// TestCallsOfEachDelivery: what each kind of delivery costs in calls; README's table of costs says the same.
+func TestCallsOfEachDelivery(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		prepare func(w *world, ev document.Event)
@@ -59,8 +59,15 @@ func TestCosts(t *testing.T) {
 					c.prepare(w, ev)
 				}
 				calls, applied := map[string]int{}, w.records.Commits
-				w.records.Before = func(_ context.Context, op, _ string) error { calls[op]++; return nil }
-				w.bucket.Before = func(_ context.Context, op string, _ document.Object) error { calls[op]++; return nil }
+				var mu sync.Mutex
+				count := func(op string) error {
+					mu.Lock()
+					defer mu.Unlock()
+					calls[op]++
+					return nil
+				}
+				w.records.Before = func(_ context.Context, op, _ string) error { return count(op) }
+				w.bucket.Before = func(_ context.Context, op string, _ document.Object) error { return count(op) }
 				w.worker().Process(t.Context(), ev)
 				applied = w.records.Commits - applied
 				calls["commit"], calls["refused"] = applied, calls["commit"]-applied

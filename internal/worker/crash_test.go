@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr"
 )
@@ -51,9 +50,9 @@ func essence(r *document.Record) string {
 
 const clean = `done 1 "text of 21" pages 1/1 model m usage {10 3} faults 0 doubts 0 error <nil> lease <nil> due 0001-01-01 00:00:00 +0000 UTC`
 
-// TestCrashAtEveryCall: the process dies at its n-th outside call, for every n; a redelivery after the lease leaves the
+// TestCrashAtEveryCallConverges: a crash before and after each call, then a redelivery: the record converges to the
 // document of one clean run, and no call for the same page is made more often than the crash explains.
-func TestCrashAtEveryCall(t *testing.T) {
+func TestCrashAtEveryCallConverges(t *testing.T) {
 	for _, dies := range []bool{true, false} { // for ever, or at that one call
 		for at := range 6 {
 			t.Run(fmt.Sprintf("call %d, dies %v", at, dies), func(t *testing.T) {
@@ -78,31 +77,33 @@ func TestCrashAtEveryCall(t *testing.T) {
 	}
 }
 
-// TestLostAnswers: a commit was applied and its answer lost, at each of the commits: nothing is done twice.
-func TestLostAnswers(t *testing.T) {
+// TestLostAnswersDoNothingTwice: a commit was applied and its answer lost, at each of the commits.
+func TestLostAnswersDoNothingTwice(t *testing.T) {
 	for at := range 2 {
-		bubble(t, func(t *testing.T, w *world) {
-			n := 0
-			w.records.After = func(context.Context, string) error {
-				n++
-				if n-1 == at {
-					return errors.New("connection reset")
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				n := 0
+				w.records.After = func(context.Context, string) error {
+					n++
+					if n-1 == at {
+						return errors.New("connection reset")
+					}
+					return nil
 				}
-				return nil
-			}
-			ev := w.bucket.Put("a.png", picture(21))
-			if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
-				t.Errorf("answer %d lost: %s", at, out)
-			}
-			if r := w.record("a.png"); essence(r) != clean || r.Attempt != 1 || w.records.Commits != 2 || w.calls.Load() != 1 {
-				t.Errorf("answer %d lost: %d commits, attempt %d, %s", at, w.records.Commits, r.Attempt, essence(r))
-			}
+				ev := w.bucket.Put("a.png", picture(21))
+				if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
+					t.Errorf("answer %d lost: %s", at, out)
+				}
+				if r := w.record("a.png"); essence(r) != clean || r.Attempt != 1 || w.records.Commits != 2 || w.calls.Load() != 1 {
+					t.Errorf("answer %d lost: %d commits, attempt %d, %s", at, w.records.Commits, r.Attempt, essence(r))
+				}
+			})
 		})
 	}
 }
 
-// TestStoreRefusesDocument: what the store will never take ends failed, not in a loop.
-func TestStoreRefusesDocument(t *testing.T) {
+// TestRejectedDocumentFails: what the store will never take ends failed, not in a loop.
+func TestRejectedDocumentFails(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		n := 0
 		w.records.Before = func(_ context.Context, op, _ string) error {
@@ -120,8 +121,9 @@ func TestStoreRefusesDocument(t *testing.T) {
 	})
 }
 
-// TestGone: the generation was deleted, or overwritten by one whose event is on the way or never comes.
-func TestGone(t *testing.T) {
+// TestGoneGenerationIsExplained: the generation was deleted, or overwritten by one whose event is on the way or never
+// comes.
+func TestGoneGenerationIsExplained(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.worker()
 		ev := w.bucket.Put("deleted.png", picture(21))
@@ -147,8 +149,8 @@ func TestGone(t *testing.T) {
 	})
 }
 
-// TestPanics: ours or a decoder's, the record is closed and the process lives.
-func TestPanics(t *testing.T) {
+// TestPanicReleasesTheRecord: whether ours or a decoder's, the record is closed and the process lives.
+func TestPanicReleasesTheRecord(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }
 		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeRetry {
@@ -163,8 +165,8 @@ func TestPanics(t *testing.T) {
 	})
 }
 
-// TestWrongChecksum: an answer for bytes that turn out to be wrong is discarded, although it was paid for.
-func TestWrongChecksum(t *testing.T) {
+// TestAnswerForWrongBytesIsDiscarded: although it was paid for.
+func TestAnswerForWrongBytesIsDiscarded(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Objects = badSum{w.bucket}
 		w.options.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
@@ -200,23 +202,8 @@ func (l *lastRead) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestMemoryBudget: what alone is over it ends too_large; the others wait their turn before the claim.
-func TestMemoryBudget(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		w.options.Limits = page.Limits{MaxBytes: 1 << 20, MaxPixels: 60e6, MaxPages: 1}
-		w.options.MemoryBudget = 1 << 20
-		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
-			time.Sleep(10 * time.Second)
-			return result(text), nil
-		}
-		if out := w.worker().Process(t.Context(), w.bucket.Put("big.png", picture(1<<19))).Outcome; out != document.OutcomeFailed {
-			t.Errorf("outcome %s", out)
-		}
-		w.want("big.png", document.StatusFailed, "too_large")
-	})
-}
-
-// TestSweepTakesEachOnce: ten thousand overdue records, beside a second sweep and deliveries; ended ones are left alone.
+// TestSweepTakesEachOnce: ten thousand overdue records, beside a second sweep and deliveries; ended ones are left
+// alone.
 func TestSweepTakesEachOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		const many = 10_000
@@ -252,6 +239,17 @@ func TestSweepTakesEachOnce(t *testing.T) {
 		time.Sleep(48 * time.Hour)
 		if swept := p.Sweep(t.Context()); swept.Fault.Code != "" || w.records.Commits != commits {
 			t.Errorf("a sweep over ended records: %+v, %d commits", swept, w.records.Commits-commits)
+		}
+	})
+}
+
+// TestPanicIsLoggedWithoutItsText: what a panic says may be text of the document.
+func TestPanicIsLoggedWithoutItsText(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		if strings.Contains(w.log.String(), "secret of the page") || strings.Contains(w.record("a.png").Error.Message, "secret") {
+			t.Errorf("log and document hold the panic's value: %q", w.record("a.png").Error.Message)
 		}
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -42,14 +41,6 @@ func wholeText(n int) string {
 	return strings.Join(texts, "\n\f\n")
 }
 
-// counted counts how often each text was asked for, and how many calls were under way at once.
-type counted struct {
-	mu     sync.Mutex
-	times  map[string]int
-	now    int
-	atOnce int
-}
-
 func (w *world) count(answer func(ctx context.Context, n int, text string) (ocr.Result, error)) *counted {
 	c := &counted{times: map[string]int{}}
 	w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
@@ -64,16 +55,6 @@ func (w *world) count(answer func(ctx context.Context, n int, text string) (ocr.
 		return answer(ctx, n-100, text)
 	}
 	return c
-}
-
-// total is the number of calls, most the largest number for one page.
-func (c *counted) total() (total, most int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, n := range c.times {
-		total, most = total+n, max(most, n)
-	}
-	return total, most
 }
 
 func (w *world) pages(name string) []document.Page {
@@ -111,8 +92,8 @@ func TestPagesInOrder(t *testing.T) {
 	})
 }
 
-// TestProgress: each page is written at once, while the others are still being read.
-func TestProgress(t *testing.T) {
+// TestEachPageIsSavedAtOnce: while the others are still being read.
+func TestEachPageIsSavedAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 1
 		var seen []string
@@ -129,31 +110,34 @@ func TestProgress(t *testing.T) {
 	})
 }
 
-// TestCrashBetweenPages: the process dies while a page is being read, whichever it is; what was finished is not read again.
-func TestCrashBetweenPages(t *testing.T) {
+// TestFinishedPagesSurviveACrash: the process dies while a page is being read, whichever it is; what was finished is
+// not read again.
+func TestFinishedPagesSurviveACrash(t *testing.T) {
 	const n = 9
 	for at := 1; at <= n; at++ {
-		bubble(t, func(t *testing.T, w *world) {
-			ev := w.bucket.Put("a.tiff", book(n))
-			c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
-				time.Sleep(time.Second + time.Duration(n)*37*time.Millisecond) // no two at the same time
-				return result(text), nil
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				ev := w.bucket.Put("a.tiff", book(n))
+				c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+					time.Sleep(time.Second + time.Duration(n)*37*time.Millisecond) // no two at the same time
+					return result(text), nil
+				})
+				w.dying(at).Process(t.Context(), ev)
+				if s := w.record("a.tiff").Status; s != document.StatusProcessing {
+					t.Fatalf("page %d: status %s after the crash", at, s)
+				}
+				time.Sleep(document.LeaseTime)
+				if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
+					t.Fatalf("page %d: outcome %s\n%s", at, out, w.log)
+				}
+				r := w.want("a.tiff", document.StatusDone, "")
+				if r.Text != wholeText(n) || r.PagesDone != n || r.Attempt != 2 || r.Doubts != 0 || r.Usage.PromptTokens != 10*n {
+					t.Errorf("page %d: %+v", at, r)
+				}
+				if total, most := c.total(); most > 2 || total > n+w.options.OCRConcurrency {
+					t.Errorf("page %d: %d calls, %d for one page", at, total, most)
+				}
 			})
-			w.dying(at).Process(t.Context(), ev)
-			if s := w.record("a.tiff").Status; s != document.StatusProcessing {
-				t.Fatalf("page %d: status %s after the crash", at, s)
-			}
-			time.Sleep(document.LeaseTime)
-			if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
-				t.Fatalf("page %d: outcome %s\n%s", at, out, w.log)
-			}
-			r := w.want("a.tiff", document.StatusDone, "")
-			if r.Text != wholeText(n) || r.PagesDone != n || r.Attempt != 2 || r.Doubts != 0 || r.Usage.PromptTokens != 10*n {
-				t.Errorf("page %d: %+v", at, r)
-			}
-			if total, most := c.total(); most > 2 || total > n+w.options.OCRConcurrency {
-				t.Errorf("page %d: %d calls, %d for one page", at, total, most)
-			}
 		})
 	}
 }
@@ -176,9 +160,9 @@ func (w *world) dying(n int) *worker.Worker {
 	return newWorker(w.t, o)
 }
 
-// TestDeadlineContinues: what does not fit one delivery goes on with the next, and no page is read twice but those that the
-// end of the time has broken off.
-func TestDeadlineContinues(t *testing.T) {
+// TestBookContinuesInTheNextDelivery: what does not fit one delivery goes on with the next, and no page is read twice
+// but those that the end of the time has broken off.
+func TestBookContinuesInTheNextDelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Limits.MaxPages = 100
 		c := w.count(func(ctx context.Context, _ int, text string) (ocr.Result, error) {
@@ -230,8 +214,9 @@ func TestPageFailsAlone(t *testing.T) {
 	})
 }
 
-// TestPageAtItsLimit: a page that the service cannot answer for costs the document five attempts and then only itself.
-func TestPageAtItsLimit(t *testing.T) {
+// TestPageAtItsLimitFailsAlone: a page that the service cannot answer for costs the document five attempts and then
+// only itself.
+func TestPageAtItsLimitFailsAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
 			time.Sleep(time.Duration(n) * time.Second)
@@ -257,39 +242,8 @@ func TestPageAtItsLimit(t *testing.T) {
 	})
 }
 
-// TestMemoryIsShared: objects of several pages at once, in a budget that holds one of them, all finish; who waits lets go
-// of its bytes and reads them again.
-func TestMemoryIsShared(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		w.options.MemoryBudget = 3 << 20 // a page takes two, for the tables of the encoder
-		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
-			time.Sleep(time.Second)
-			return result(text), nil
-		})
-		p := w.worker()
-		var wg sync.WaitGroup
-		for i := range 6 {
-			ev := w.bucket.Put(fmt.Sprintf("%d.tiff", i), book(7))
-			wg.Go(func() {
-				if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
-					t.Errorf("%s: %s", ev.Name, out)
-				}
-			})
-		}
-		wg.Wait()
-		for i := range 6 {
-			if r := w.want(fmt.Sprintf("%d.tiff", i), document.StatusDone, ""); r.Text != wholeText(7) {
-				t.Errorf("%q", r.Text)
-			}
-		}
-		if total, _ := c.total(); total != 42 {
-			t.Errorf("%d calls for 42 pages", total)
-		}
-	})
-}
-
-// TestTextInPages: what does not fit one document stands in those of the pages.
-func TestTextInPages(t *testing.T) {
+// TestLongTextIsInThePages: what does not fit one document is in those of the pages.
+func TestLongTextIsInThePages(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
 			return result(strings.Repeat("x", 300_000)), nil

@@ -9,7 +9,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-func TestDelete(t *testing.T) {
+// TestDeletionKeepsOrErases: with ON_DELETE=keep nothing is written, with erase a marker is left.
+func TestDeletionKeepsOrErases(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		erase bool
@@ -81,8 +82,8 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// TestEraseUnderWork: the holder's closing write is refused, and the text does not come back.
-func TestEraseUnderWork(t *testing.T) {
+// TestErasedRecordStaysErased: the holder's closing write is refused, and the text does not come back.
+func TestErasedRecordStaysErased(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Erase = true
 		p := w.worker()
@@ -100,8 +101,9 @@ func TestEraseUnderWork(t *testing.T) {
 	})
 }
 
-// TestMarkerClearsPages: a crash between the marker and the pages is mended by the next event that finds the marker.
-func TestMarkerClearsPages(t *testing.T) {
+// TestMarkerClearsPagesAfterACrash: a crash between the marker and the pages is made good by the next event that
+// finds the marker.
+func TestMarkerClearsPagesAfterACrash(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Erase = true
 		p := w.worker()

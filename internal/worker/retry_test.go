@@ -41,8 +41,8 @@ func (w *world) retry(name string, redo func(document.Page) bool) {
 
 func allPages(document.Page) bool { return true }
 
-// TestRetryFailed: what failed for good is tried again with fresh budgets; its attempts go on counting.
-func TestRetryFailed(t *testing.T) {
+// TestRetryOfFailedStartsAfresh: what failed for good is tried again with fresh budgets; its attempts go on counting.
+func TestRetryOfFailedStartsAfresh(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		broken := true
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
@@ -90,8 +90,8 @@ func TestRetryKeepsPages(t *testing.T) {
 	})
 }
 
-// TestRetryAllPages: every page is read anew, and a crash in the middle does not bring the old ones back.
-func TestRetryAllPages(t *testing.T) {
+// TestRetryOfAllPages: every page is read again, and a crash in the middle does not bring the old ones back.
+func TestRetryOfAllPages(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		better := ""
 		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
@@ -148,8 +148,8 @@ func TestRetryDropsOwnPage(t *testing.T) {
 	})
 }
 
-// TestRetryOnlyAsSeen: nothing is written over what a person has not seen.
-func TestRetryOnlyAsSeen(t *testing.T) {
+// TestRetryWritesOnlyOverWhatWasSeen: nothing is written over what the operator has not seen.
+func TestRetryWritesOnlyOverWhatWasSeen(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}

@@ -47,8 +47,9 @@ func (w *world) leaveOver(n int, window time.Duration) {
 	}
 }
 
-// TestSweepTells: the line of a sweep says what it took, what is due still and what stays unfinished past its window.
-func TestSweepTells(t *testing.T) {
+// TestSweepLineSaysWhatIsLeft: the line of a sweep says what it took, what is due still and what stays unfinished
+// past its window.
+func TestSweepLineSaysWhatIsLeft(t *testing.T) {
 	commits := func(_ context.Context, op, _ string) error {
 		if op == "commit" {
 			return fmt.Errorf("%w: down", document.ErrStoreUnavailable)

@@ -35,8 +35,8 @@ func TestTextIsStorable(t *testing.T) {
 	}
 }
 
-// TestBlankPage: no text is an answer, not a failure.
-func TestBlankPage(t *testing.T) {
+// TestBlankPageIsDone: no text is an answer, not a failure.
+func TestBlankPageIsDone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			r := result("")

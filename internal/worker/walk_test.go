@@ -125,12 +125,14 @@ func (w *world) want(name string, s document.Status, code string) *document.Reco
 	return r
 }
 
-// bubble runs a test under fake time.
+// bubble runs a test under fake time, beside others. A test calls it once.
 func bubble(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { f(t, newWorld(t)) })
 }
 
-func TestCleanRun(t *testing.T) {
+// TestEventBecomesDocument: one event of one image ends in one document.
+func TestEventBecomesDocument(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.png", picture(21))
 		if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
@@ -166,7 +168,8 @@ func TestFinishedIsNeverSentAgain(t *testing.T) {
 	})
 }
 
-func TestConcurrentCopies(t *testing.T) {
+// TestConcurrentCopiesReadOnce: of two deliveries at once one works and the other is refused.
+func TestConcurrentCopiesReadOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
 			time.Sleep(100 * time.Second) // longer than a lease: it must be renewed
@@ -192,7 +195,8 @@ func TestConcurrentCopies(t *testing.T) {
 	})
 }
 
-func TestGenerations(t *testing.T) {
+// TestNewestLiveGenerationWins: whatever the order of the events.
+func TestNewestLiveGenerationWins(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.worker()
 		one := w.bucket.PutAs("a.png", 100, picture(21))
@@ -215,59 +219,6 @@ func TestGenerations(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	})
-}
-
-// TestNewerTakesOverAtOnce: the old holder's closing write is refused, whatever it holds.
-func TestNewerTakesOverAtOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
-			if text == "text of 21" {
-				time.Sleep(20 * time.Second)
-			}
-			return result(text), nil
-		}
-		old := w.bucket.Put("a.png", picture(21))
-		done := make(chan document.Outcome)
-		go func() { done <- w.worker().Process(t.Context(), old).Outcome }()
-		time.Sleep(time.Second)
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(22))).Outcome; out != document.OutcomeDone {
-			t.Errorf("newer: %s", out)
-		}
-		if out := <-done; out != document.OutcomeSuperseded {
-			t.Errorf("older: %s", out)
-		}
-		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 22" {
-			t.Errorf("text %q", r.Text)
-		}
-	})
-}
-
-// TestHolderDies: a copy while the lease lives is refused, and after it a redelivery or the sweep alone finishes the work.
-func TestHolderDies(t *testing.T) {
-	for _, by := range []string{"redelivery", "sweep"} {
-		t.Run(by, func(t *testing.T) {
-			bubble(t, func(t *testing.T, w *world) {
-				ev := w.bucket.Put("a.png", picture(21))
-				w.die(ev)
-				p := w.worker()
-				if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeBusy || !out.Refused() {
-					t.Fatalf("while leased: %s", out)
-				}
-				time.Sleep(document.LeaseTime + document.DueGrace)
-				if by == "sweep" {
-					if s := p.Sweep(t.Context()); s.Fault.Code != "" {
-						t.Fatal(s.Fault.Message)
-					}
-				} else if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
-					t.Fatalf("after the lease: %s", out)
-				}
-				r := w.want("a.png", document.StatusDone, "")
-				if r.Attempt != 2 || r.Text != "text of 21" || r.Doubts != 0 {
-					t.Errorf("%+v", r)
-				}
-			})
-		})
-	}
 }
 
 // die claims an event as a process does that is killed right after.
@@ -300,8 +251,8 @@ func (e extractor) ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, 
 }
 func (extractor) Profile() ocr.Profile { return ocr.Profile{Edge: 1540} }
 
-// TestFaults: what each error makes of the record and of the delivery.
-func TestFaults(t *testing.T) {
+// TestFaultDecidesRecordAndDelivery: what each error makes of the record and of the delivery.
+func TestFaultDecidesRecordAndDelivery(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		data   []byte
@@ -345,8 +296,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestBudgets: how many deliveries a fault is given before the record fails.
-func TestBudgets(t *testing.T) {
+// TestBudgetsBoundAttempts: how many deliveries a fault is given before the record fails.
+func TestBudgetsBoundAttempts(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		err   error
@@ -376,8 +327,8 @@ func TestBudgets(t *testing.T) {
 	}
 }
 
-// TestOutageFailsNobody: an hour without a service, then it is back.
-func TestOutageFailsNobody(t *testing.T) {
+// TestOutageFailsNothing: an hour without a service, then it is back.
+func TestOutageFailsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		start := time.Now()
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
@@ -395,28 +346,13 @@ func TestOutageFailsNobody(t *testing.T) {
 	})
 }
 
-// TestCallerHangsUp: the work goes on, for it is being paid for, and its end is written.
-func TestCallerHangsUp(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		ctx, hangUp := context.WithCancel(t.Context())
-		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
-			hangUp()
-			time.Sleep(time.Second)
-			return result(text), ctx.Err()
-		}
-		if out := w.worker().Process(ctx, w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeDone {
-			t.Errorf("outcome %s", out)
-		}
-		w.want("a.png", document.StatusDone, "")
-	})
-}
-
 func hang(ctx context.Context, _ string) (ocr.Result, error) {
 	<-ctx.Done()
 	return ocr.Result{}, &ocr.Error{Kind: ocr.KindCanceled, Err: ctx.Err()}
 }
 
-func TestDeadline(t *testing.T) {
+// TestDeadlineReleasesTheRecord: a page that takes all the time is released, and counts as a doubt.
+func TestDeadlineReleasesTheRecord(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
 		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeRetry {
@@ -425,57 +361,5 @@ func TestDeadline(t *testing.T) {
 		if r := w.want("a.png", document.StatusRetrying, "deadline"); r.Doubts != 1 || r.Faults != 0 {
 			t.Errorf("%+v", r)
 		}
-	})
-}
-
-// TestDrain: what does not fit the grace period is released before it ends, and a redelivery starts at once.
-func TestDrain(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		w.answer = hang
-		p := w.worker()
-		ev := w.bucket.Put("a.png", picture(21))
-		out := make(chan document.Outcome)
-		go func() { out <- p.Process(t.Context(), ev).Outcome }()
-		time.Sleep(time.Second)
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		drained := make(chan error)
-		go func() { drained <- p.Drain(ctx) }()
-		synctest.Wait()
-		if late := p.Process(t.Context(), w.bucket.Put("b.png", picture(21))).Outcome; late != document.OutcomeRetry {
-			t.Errorf("a new delivery: %s", late)
-		}
-		if o := <-out; o != document.OutcomeRetry {
-			t.Errorf("outcome %s", o)
-		}
-		if err := <-drained; err != nil {
-			t.Error(err)
-		}
-		if r := w.want("a.png", document.StatusRetrying, "interrupted"); r.Doubts != 0 || r.Faults != 0 {
-			t.Errorf("%+v", r)
-		}
-		w.answer = nil
-		if o := w.worker().Process(t.Context(), ev).Outcome; o != document.OutcomeDone {
-			t.Errorf("redelivered: %s", o)
-		}
-	})
-}
-
-// TestDrainLetsFinish: what fits the grace period is finished.
-func TestDrainLetsFinish(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
-			time.Sleep(5 * time.Second)
-			return result(text), ctx.Err()
-		}
-		p := w.worker()
-		go p.Process(t.Context(), w.bucket.Put("a.png", picture(21)))
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		if err := p.Drain(ctx); err != nil {
-			t.Error(err)
-		}
-		w.want("a.png", document.StatusDone, "")
 	})
 }

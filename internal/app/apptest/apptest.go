@@ -48,7 +48,7 @@ type Options struct {
 	// emulator the test is skipped; its TestMain must be gcptest.Main.
 	Firestore bool
 	OCR       []ocrtest.Option
-	Settings  map[string]string // more variables of the function, or other values
+	Settings  map[string]string // more variables of the function, or other values; not those that OpenTelemetry's SDK reads itself
 }
 
 // Cloud is what the function talks to. It ends with the test.

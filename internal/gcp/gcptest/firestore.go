@@ -15,10 +15,9 @@ import (
 	"sync"
 	"testing"
 	"time"
-)
 
-// RequireEnv is the variable that, set to 1, makes a test fail that would be skipped for want of an emulator.
-const RequireEnv = "REQUIRE_FIRESTORE_EMULATOR"
+	"github.com/bucketocr/bucketocr/internal/tier"
+)
 
 // hostEnv is the variable with which Google's clients find a running emulator.
 const hostEnv = "FIRESTORE_EMULATOR_HOST"
@@ -50,10 +49,11 @@ func Main(m *testing.M) int {
 }
 
 // Firestore returns the host:port of a Firestore emulator: the one that FIRESTORE_EMULATOR_HOST names, else the Cloud SDK's,
-// started at the first call. Where there is neither, the test is skipped, or fails if [RequireEnv] is 1.
+// started at the first call. Where there is neither, the test fails.
 // Every test takes a [Project] of its own in it.
 func Firestore(tb testing.TB) (host string) {
 	tb.Helper()
+	tier.NeedIntegration(tb, "the Firestore emulator")
 	if host := os.Getenv(hostEnv); host != "" {
 		return host
 	}
@@ -61,21 +61,11 @@ func Firestore(tb testing.TB) (host string) {
 		firestore.start("cloud-firestore-emulator/cloud-firestore-emulator.jar",
 			"com.google.cloud.datastore.emulator.firestore.CloudFirestore")
 	})
-	if firestore.err == nil {
-		return firestore.host
+	if firestore.err != nil {
+		tb.Fatalf("no Firestore emulator: %v. Install it with `gcloud components install cloud-firestore-emulator` and Java, or set %s.",
+			firestore.err, hostEnv)
 	}
-	return skip(tb, fmt.Sprintf("NO FIRESTORE EMULATOR, SO THIS IS NOT TESTED: %v. Install it with `gcloud components install "+
-		"cloud-firestore-emulator` and Java, or set %s.", firestore.err, hostEnv))
-}
-
-// skip ends the test, as a failure where it must not be skipped.
-func skip(tb testing.TB, reason string) string {
-	tb.Helper()
-	if os.Getenv(RequireEnv) == "1" {
-		tb.Fatal(reason)
-	}
-	tb.Skip(reason)
-	return ""
+	return firestore.host
 }
 
 // Project makes up the id of a project. Every project in an emulator is empty and apart from the others.

@@ -5,25 +5,26 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/tier"
 )
 
 // PubSub returns the host:port of the Cloud SDK's Pub/Sub emulator, started at the first call. Where there is none, the test
-// is skipped, or fails if [RequireEnv] is 1.
+// fails.
 func PubSub(tb testing.TB) (host string) {
 	tb.Helper()
+	tier.NeedIntegration(tb, "the Pub/Sub emulator")
 	pubsub.once.Do(func() {
 		pubsub.start("pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar", "com.google.cloud.pubsub.testing.v1.Main")
 	})
-	if pubsub.err == nil {
-		return pubsub.host
+	if pubsub.err != nil {
+		tb.Fatalf("no Pub/Sub emulator: %v. Install it with `gcloud components install pubsub-emulator` and Java.", pubsub.err)
 	}
-	return skip(tb, fmt.Sprintf("NO PUB/SUB EMULATOR, SO THIS IS NOT TESTED: %v. Install it with `gcloud components install "+
-		"pubsub-emulator` and Java.", pubsub.err))
+	return pubsub.host
 }
 
 // Push is a topic with a push subscription: what Eventarc is made of. A message's data is posted as the body and its

@@ -1,0 +1,42 @@
+# Tasks for people and for CI. `make help` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MODULES := . localocr bench examples/listener-go
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.PHONY: help test race integration nightly lint vulncheck
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: ## everything that needs Go alone
+	go test ./...
+
+race: ## the same with the race detector, shuffled, in every module (needs a C compiler)
+	@for m in . localocr examples/listener-go; do \
+	  echo "== $$m"; (cd $$m && go test -race -shuffle=on -count=1 -timeout 20m ./...); done
+	go test -C bench -count=1 ./... # its memory figures are not those of a raced program
+
+integration: ## what needs the emulators of gcloud, Java, Chromium, npm or gcloud itself
+	@.ci/tests integration
+
+nightly: ## the long ones: mutants, simulations, every cut of a deploy, fuzzing
+	@.ci/tests nightly
+
+lint: ## gofmt, vet, linters, the rules for imports, tidy modules, shell scripts
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change: $$(gofmt -l .)"; exit 1; }
+	@for m in $(MODULES); do \
+	  echo "== $$m"; \
+	  go vet -C $$m ./...; \
+	  go mod -C $$m tidy -diff; done
+	go vet -tags "integration nightly" ./...
+	go vet -tags noheic ./...
+	go run $(GOLANGCI) run
+	go run $(GOLANGCI) run --build-tags "integration,nightly"
+	git ls-files -z "*.sh" .ci/run .ci/tests | xargs -0 shellcheck
+
+vulncheck: ## known vulnerabilities, where the database can be reached
+	@for m in $(MODULES); do (cd $$m && go run $(GOVULNCHECK) ./...); done

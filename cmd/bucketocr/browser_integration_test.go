@@ -1,0 +1,158 @@
+//go:build integration
+
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
+	"github.com/bucketocr/bucketocr/internal/browsertest"
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+var pageURL = regexp.MustCompile(`(?m)(?:^page +| at )(http://127\.0\.0\.1:\d+)$`)
+
+// serving runs a command that serves a page until the test ends, and gives the page's address.
+func (d *desk) serving(until string, args ...string) string {
+	d.t.Helper()
+	ctx, stop := context.WithCancelCause(context.Background())
+	out := newOutput()
+	code := make(chan int)
+	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
+	go func() { code <- run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }}, args) }()
+	d.t.Cleanup(func() {
+		stop(signaled{os.Interrupt})
+		if c := <-code; c != exitInterrupted {
+			d.t.Errorf("exit code %d\n%s", c, out)
+		}
+	})
+	out.until(d.t, until)
+	found := pageURL.FindStringSubmatch(out.String())
+	if found == nil {
+		d.t.Fatalf("no page:\n%s", out)
+	}
+	return found[1]
+}
+
+// drop lets a file fall on the page, as a mouse would.
+func dropOn(tab *browsertest.Tab, name string, data []byte) {
+	browsertest.Eval[any](tab, fmt.Sprintf(`(() => {
+		const bytes = Uint8Array.from(atob(%q), (c) => c.charCodeAt(0)), carried = new DataTransfer();
+		carried.items.add(new File([bytes], %q));
+		window.dispatchEvent(new DragEvent('drop', {dataTransfer: carried, bubbles: true, cancelable: true}));
+		return null;
+	})()`, base64.StdEncoding.EncodeToString(data), name))
+}
+
+func statusOf(name string) string {
+	return fmt.Sprintf(`[...document.querySelectorAll('.row')].find((r) => r.querySelector('.name').textContent === %q)?.dataset.status`, name)
+}
+
+// TestPageOverBothStores: a file is dropped on the page, moves to done, and is opened, its image beside its text; another
+// one fails, says why, and is tried again with success. What is there already is not overwritten unasked.
+func TestPageOverBothStores(t *testing.T) {
+	for _, store := range []string{"folder", "firestore"} {
+		t.Run(store, func(t *testing.T) {
+			tab := browsertest.New(t, 1200, 800)
+			d := newDesk(t, nil)
+			if store == "firestore" {
+				d.env["FIRESTORE_EMULATOR_HOST"], d.env["GOOGLE_CLOUD_PROJECT"] = gcptest.Firestore(t), gcptest.Project(t)
+			}
+			d.ocr.For(apptest.PNG(60), ocrtest.Text("# Dropped\n\n$x^2$"))
+			d.ocr.For(apptest.PNG(61), ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image"))
+			url := d.serving("page ", "up", "--page", "0", d.dir)
+			tab.Open(url)
+			tab.Until(`document.querySelector('#empty').innerText.includes('Drop an image')`)
+
+			dropOn(tab, "dropped.png", apptest.PNG(60))
+			tab.Until(statusOf("dropped.png") + ` === 'done'`)
+			tab.Click(`.row`)
+			tab.Until(`document.querySelector('.reading h1')?.textContent === 'Dropped' && document.querySelector('.reading math msup')`)
+			tab.Until(`document.querySelector('.scan img').naturalWidth === 60`)
+
+			dropOn(tab, "dropped.png", apptest.PNG(62))
+			tab.Until(`document.querySelector('.tray .said')?.innerText.includes('there already')`)
+			tab.Click(`.tray .choices button:nth-child(3)`)
+			dropOn(tab, "notes.txt", []byte("no image"))
+			tab.Until(`document.querySelector('.tray .wrong')?.innerText.includes('no image and no PDF')`)
+
+			dropOn(tab, "bad.png", apptest.PNG(61))
+			tab.Until(statusOf("bad.png") + ` === 'failed'`)
+			tab.Until(`[...document.querySelectorAll('.row .note')].some((n) => n.innerText.includes('cannot read this image'))`)
+			d.ocr.For(apptest.PNG(61), ocrtest.Text("read after all"))
+			browsertest.Eval[any](tab, `([...document.querySelectorAll('.row')].find((r) => r.dataset.status === 'failed').click(), null)`)
+			tab.Until(`document.querySelector('.view .reason')?.innerText.includes('ocr_rejected')`)
+			tab.Click(`[data-act="retry"]`)
+			tab.Until(`document.querySelector('.reading')?.innerText.includes('read after all')`)
+			if b, err := os.ReadFile(filepath.Join(d.dir, "dropped.png")); err != nil || string(b) != string(apptest.PNG(60)) {
+				t.Errorf("the first file: %v", err)
+			}
+		})
+	}
+}
+
+// TestUIOverCloud: the page over Firestore and a bucket, with nobody at work: what is there is seen, images come from the
+// bucket, and a failed document is put back for the sweep.
+func TestUIOverCloud(t *testing.T) {
+	tab := browsertest.New(t, 1200, 800)
+	host, project := gcptest.Firestore(t), gcptest.Project(t)
+	bucket := gcptest.NewBucket(t, "scans")
+	records := firestore.New(firestore.Config{Project: project, Collection: "ocr_documents", Emulator: host})
+	defer records.Close()
+	put := func(name string, change func(*document.Record)) document.Object {
+		o := document.Object{Bucket: "scans", Name: name, Generation: bucket.Put(name, apptest.PNG(70), "image/png", nil)}
+		_, err := document.Update(t.Context(), records, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
+			r := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Pages: 1, PagesDone: 1, Attempt: 1}
+			change(r)
+			return &document.Change{Record: r, Stamps: document.StampCreated | document.StampStarted | document.StampFinished}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	put("old.png", func(r *document.Record) { r.Status, r.Text = document.StatusDone, "old" })
+	o := put("a.png", func(r *document.Record) {
+		r.Status, r.Error = document.StatusFailed, &document.Error{Code: document.CodeOCRTimeout}
+	})
+	d := &desk{t: t, env: map[string]string{"FIRESTORE_EMULATOR_HOST": host, "GOOGLE_CLOUD_PROJECT": project, "STORAGE_EMULATOR_HOST": bucket.Host(), "USER": "ada"}}
+	tab.Open(d.serving(" at http://", "ui", "--listen", "0", "--newest", "1") + "/#" + o.ID())
+	tab.Until(`document.querySelector('.scan img')?.naturalWidth === 70 && document.querySelector('#add').hidden`)
+	tab.Until(`document.querySelectorAll('.row').length === 1 && document.querySelector('#connection').innerText.includes('newest 1')`)
+	tab.Click(`[data-act="retry"]`)
+	tab.Until(`document.querySelector('.view .state').dataset.status === 'retrying'`)
+	if r, err := records.Get(t.Context(), o.ID()); err != nil || r.Status != document.StatusRetrying || r.RetriedBy != "ada, on the page" {
+		t.Errorf("%+v %v", r, err)
+	}
+}
+
+// TestUIBesideUp: the page of another process over the folder in which up works.
+func TestUIBesideUp(t *testing.T) {
+	tab := browsertest.New(t, 1200, 800)
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(71)})
+	d.ocr.Default(ocrtest.Text("read"))
+	d.serving("done ", "up", "--page", "0", d.dir)
+	id := document.Object{Bucket: "My scans", Name: "a.png"}.ID()
+	tab.Open(d.serving(" at http://", "ui", "--local", d.dir, "--listen", "0") + "/#" + id)
+	tab.Until(`document.querySelector('.reading')?.innerText.includes('read') && document.querySelector('.scan img').naturalWidth === 71`)
+}
+
+// TestPagePort: a port that is taken and an address that is none end the command before anything is done.
+func TestPagePort(t *testing.T) {
+	d := newDesk(t, nil)
+	for _, at := range []string{"127.0.0.1:99999", "nonsense", "192.0.2.1:80"} {
+		if code, out := d.up(t.Context(), "--page", at); code != exitUsage {
+			t.Errorf("%s: %d %s", at, code, out)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+//go:build nightly
+
+package deploytest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestEveryCut: wherever a run is cut short, the next one makes exactly what is missing, and the one after changes nothing.
+func TestEveryCut(t *testing.T) {
+	need(t, "bash")
+	whole := newFake(t)
+	out, want := whole.run(t)
+	if out.code != 0 {
+		t.Fatalf("exit %d: %s", out.code, out.stderr)
+	}
+	if out, again := whole.run(t); out.code != 0 || len(again) > 0 {
+		t.Fatalf("exit %d; the second run changed %v\n%s", out.code, again, out.stderr)
+	}
+	if len(want) < 45 {
+		t.Fatalf("only %d changes: %v", len(want), want)
+	}
+	for n := range want {
+		for _, lost := range []string{"", "yes"} {
+			if lost != "" && n%4 != 1 { // a lost answer costs as much again and differs little from a cut after it
+				continue
+			}
+			t.Run(fmt.Sprintf("after %d lost=%v", n, lost != ""), func(t *testing.T) {
+				t.Parallel()
+				f := newFake(t)
+				out, first := f.run(t, fmt.Sprintf("FAKE_CUT=%d", n), "FAKE_LOST="+lost)
+				if out.code == 0 || len(first) != n {
+					t.Fatalf("exit %d after %d changes, cut after %d\n%s", out.code, len(first), n, out.stderr)
+				}
+				out, rest := f.run(t)
+				if out.code != 0 {
+					t.Fatalf("exit %d: %s", out.code, out.stderr)
+				}
+				if got := append(first, rest...); !slices.Equal(got, want) {
+					t.Errorf("together they made\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+			})
+		}
+	}
+}

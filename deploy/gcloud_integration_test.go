@@ -1,0 +1,156 @@
+//go:build integration
+
+package deploytest
+
+import (
+	"context"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestParser: gcloud's own parser takes every command. It reads the flags before it looks for an account: 2 is a refusal, 1
+// is the missing account.
+func TestParser(t *testing.T) {
+	need(t, "bash", "gcloud")
+	t.Parallel()
+	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir(), "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1")
+	commands := map[string]bool{}
+	for _, p := range printable {
+		for _, line := range dryRun(t, p.env, p.args...).lines() {
+			if strings.HasPrefix(line, "gcloud ") {
+				commands[line] = true
+			}
+		}
+	}
+	if len(commands) < 110 {
+		t.Fatalf("only %d commands", len(commands))
+	}
+	for _, line := range slices.Sorted(maps.Keys(commands)) {
+		out := run(t, env, "bash", "-c", line)
+		local := strings.HasPrefix(line, "gcloud meta list-files-for-upload") || strings.Contains(line, "--help")
+		if local && out.code == 0 {
+			continue
+		}
+		if out.code != 1 || !strings.Contains(out.stderr, "active account") {
+			t.Errorf("%s\nexit %d: %s", line, out.code, out.stderr)
+		}
+	}
+	for _, wrong := range []string{"gcloud run deploy x --image=y --nonsense=1", "gcloud run deploy x --image=y --timeout=soon",
+		"gcloud eventarc triggers create x --location=us --event-filters=type=y"} {
+		if out := run(t, env, "bash", "-c", wrong); out.code != 2 {
+			t.Errorf("%s\nexit %d: %s", wrong, out.code, out.stderr)
+		}
+	}
+}
+
+// TestBuildFiles: gcloud takes the files; a key that it does not know it refuses, so that this proves something.
+func TestBuildFiles(t *testing.T) {
+	need(t, "gcloud", "bash")
+	t.Parallel()
+	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir())
+	submit := func(file, substitutions string) outcome {
+		return run(t, env, "bash", "-c", "gcloud builds submit --no-source --project=my-project --config='"+file+"' '"+substitutions+"'")
+	}
+	for file, substitutions := range buildFiles {
+		if out := submit(file, substitutions); out.code != 1 || !strings.Contains(out.stderr, "active account") {
+			t.Errorf("%s: exit %d: %s", file, out.code, out.stderr)
+		}
+		broken := write(t, "cloudbuild.yaml", strings.Replace(read(t, file), "args:", "argz:", 1), 0o600)
+		if out := submit(broken, substitutions); !strings.Contains(out.stderr, "argz") {
+			t.Errorf("%s with a wrong key: exit %d: %s", file, out.code, out.stderr)
+		}
+	}
+}
+
+// TestUpload: what a deploy uploads holds the function and nothing that only tests, commands or deploys need.
+func TestUpload(t *testing.T) {
+	need(t, "gcloud")
+	cmd := exec.Command("gcloud", "meta", "list-files-for-upload", ".")
+	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CLOUDSDK_CONFIG="+t.TempDir())
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := strings.Split(strings.TrimSpace(string(out)), "\n")
+	for _, want := range []string{"go.mod", "go.sum", "function.go", "internal/app/handler.go"} {
+		if !slices.Contains(files, want) {
+			t.Errorf("%s is not uploaded", want)
+		}
+	}
+	for _, file := range files {
+		for _, unwanted := range []string{".git/", "testdata/", "cmd/", "localocr/", "bench/", "internal/plan/", "_test.go"} {
+			if strings.HasPrefix(file, unwanted) || strings.HasSuffix(file, unwanted) {
+				t.Errorf("%s is uploaded", file)
+			}
+		}
+		if strings.Count(file, "/") == 0 && strings.HasPrefix(file, "Dockerfile") {
+			t.Errorf("%s in the root would replace the buildpack", file)
+		}
+	}
+}
+
+// quick starts the real gcloud once for the test, and gives what a run needs to use it.
+func quick(t *testing.T) []string {
+	t.Helper()
+	bin, err := quickGcloud()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := exec.Command("gcloud", "info", "--format=value(installation.sdk_root,basic.python_location)").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, python, ok := strings.Cut(strings.TrimSpace(string(info)), "\t")
+	if !ok {
+		t.Fatalf("gcloud info: %q", info)
+	}
+	dir, err := os.MkdirTemp("", "q") // a socket's path may be no longer than some 100 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	socket := filepath.Join(dir, "s")
+	cmd := exec.CommandContext(ctx, python, "quickgcloud/server.py", root, socket)
+	cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "CLOUDSDK_CONFIG=" + dir}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait() // it was killed
+		os.RemoveAll(dir)
+	})
+	for range 600 {
+		if c, err := net.Dial("unix", socket); err == nil {
+			c.Close()
+			return []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "QUICK_GCLOUD=" + socket}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("gcloud did not come up")
+	return nil
+}
+
+// TestCheck: without an account it says so, with what else is missing already, and ends with 1.
+func TestCheck(t *testing.T) {
+	need(t, "gcloud", "bash", "curl")
+	t.Parallel()
+	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir(), "VLLM_DIGEST=")
+	out := deploy(t, env, "--check")
+	if out.code != 1 || out.stdout != "" {
+		t.Errorf("exit %d, printed %q", out.code, out.stdout)
+	}
+	for _, want := range []string{"ok       gcloud alpha", "MISSING  VLLM_DIGEST", "ok       MODEL_REVISION", "MISSING  an account", "gcloud auth login"} {
+		if !strings.Contains(out.stderr, want) {
+			t.Errorf("%q is not in %s", want, out.stderr)
+		}
+	}
+}

@@ -1,0 +1,228 @@
+//go:build integration
+
+package deploytest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// google stands in for Google's APIs on loopback and keeps state, so that the real gcloud can work against it: a thing is
+// there after it was made, making it twice is refused, and what nobody foresaw fails the test.
+type google struct {
+	url string
+
+	mu      sync.Mutex
+	things  map[string]object // by path
+	changes []change          // in order
+	cut     int               // how many changes are carried out before all are refused; less than 0: no end
+	unknown []string
+	serial  int
+	uploads map[string][]byte
+}
+
+// change is a request that changed something.
+type change struct {
+	method, path string
+	body         object
+}
+
+func (c change) String() string {
+	body, _ := json.Marshal(c.body) // of what JSON was decoded to
+	return c.method + " " + c.path + " " + string(body)
+}
+
+func newGoogle(t *testing.T) *google {
+	g := &google{cut: -1, uploads: map[string][]byte{}, things: map[string]object{
+		"/v1/projects/" + project:          {"projectId": project, "projectNumber": number, "lifecycleState": "ACTIVE"},
+		"/v1/projects/" + project + "#iam": {"version": 1, "etag": "BwX0"},
+	}}
+	s := httptest.NewServer(http.HandlerFunc(g.serve))
+	t.Cleanup(s.Close)
+	g.url = s.URL
+	return g
+}
+
+// route answers requests that match. Its capture groups are the arguments.
+type route struct {
+	method, path string
+	serve        func(g *google, r *http.Request, args []string, body object) (int, any)
+}
+
+func (g *google) serve(w http.ResponseWriter, r *http.Request) {
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the caller went away
+	}
+	body := object{}
+	if json.Unmarshal(raw, &body) != nil {
+		body["raw"], body["contentType"] = raw, r.Header.Get("Content-Type") // an upload
+	}
+	r.URL.Path = strings.Replace(r.URL.Path, "/projects/-/", "/projects/"+project+"/", 1)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, rt := range routes {
+		args := regexp.MustCompile("^" + rt.path + "$").FindStringSubmatch(r.URL.Path)
+		if r.Method != rt.method || args == nil {
+			continue
+		}
+		code, answer := g.answer(rt, r, args[1:], body)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ") // as Google's APIs answer
+		_ = encoder.Encode(answer)
+		return
+	}
+	g.unknown = append(g.unknown, fmt.Sprintf("%s %s %.300s", r.Method, r.URL, raw))
+	http.Error(w, `{"error":{"code":501,"status":"UNIMPLEMENTED","message":"the stand-in does not know this"}}`, http.StatusNotImplemented)
+}
+
+// answer has a route answer, unless it would change something behind the cut.
+func (g *google) answer(rt route, r *http.Request, args []string, body object) (int, any) {
+	if !g.changing(r) {
+		return rt.serve(g, r, args, body)
+	}
+	if g.cut == 0 {
+		return 400, failure(400, "FAILED_PRECONDITION", "cut off by the test")
+	}
+	g.cut--
+	code, answer := rt.serve(g, r, args, body)
+	if code < 300 {
+		g.changes = append(g.changes, change{r.Method, r.URL.Path, body})
+	}
+	return code, answer
+}
+
+// changing says whether a request changes what deploy.sh makes. Uploads of sources and samples are no changes.
+func (g *google) changing(r *http.Request) bool {
+	return r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "IamPolicy:get") &&
+		!strings.HasSuffix(r.URL.Path, ":getIamPolicy") && !strings.HasPrefix(r.URL.Path, "/upload/") &&
+		!strings.HasPrefix(r.URL.Path, "/resumable/")
+}
+
+func failure(code int, status, message string) object {
+	return object{"error": object{"code": code, "status": status, "message": message}}
+}
+
+func missing(name string) (int, any) {
+	return 404, failure(404, "NOT_FOUND", name+" was not found: NOT_FOUND")
+}
+
+// done is a long-running operation that has ended.
+func (g *google) done(prefix string, response object) object {
+	g.serial++
+	name := fmt.Sprintf("%s/operations/op-%d", prefix, g.serial)
+	op := object{"name": name, "done": true, "metadata": object{}, "response": response}
+	g.things["/v1/"+name] = op
+	return op
+}
+
+// under are the things whose paths are of the collection.
+func (g *google) under(collection string) []any {
+	all := []any{}
+	for _, path := range slices.Sorted(maps.Keys(g.things)) {
+		if rest, ok := strings.CutPrefix(path, collection+"/"); ok && !strings.ContainsAny(rest, "/#") {
+			all = append(all, g.things[path])
+		}
+	}
+	return all
+}
+
+// get reads one thing by its path.
+func get(g *google, r *http.Request, _ []string, _ object) (int, any) {
+	if thing, ok := g.things[r.URL.Path]; ok {
+		return 200, thing
+	}
+	return missing(r.URL.Path)
+}
+
+// list answers with a collection under a key.
+func list(key string) func(*google, *http.Request, []string, object) (int, any) {
+	return func(g *google, r *http.Request, _ []string, _ object) (int, any) {
+		return 200, object{key: g.under(r.URL.Path)}
+	}
+}
+
+// create stores a thing, once; id is the parameter that names it.
+func create(id string, operation bool) func(*google, *http.Request, []string, object) (int, any) {
+	return func(g *google, r *http.Request, _ []string, body object) (int, any) {
+		name := r.URL.Query().Get(id)
+		if name == "" {
+			name, _ = body[id].(string)
+			name = name[strings.LastIndex(name, "/")+1:]
+		}
+		path := r.URL.Path + "/" + name
+		if name == "" {
+			return 400, failure(400, "INVALID_ARGUMENT", "no "+id)
+		}
+		if _, ok := g.things[path]; ok {
+			return 409, failure(409, "ALREADY_EXISTS", path+" exists")
+		}
+		full := strings.TrimPrefix(path, "/v1/")
+		if _, ok := body["name"]; !ok || operation {
+			body["name"] = full
+		}
+		g.things[path] = body
+		if strings.Contains(path, "/triggers/") {
+			g.subscribe(body, name)
+		}
+		if operation {
+			return 200, g.done(strings.Join(strings.Split(full, "/")[:4], "/"), body)
+		}
+		return 200, body
+	}
+}
+
+// patch merges into a thing.
+func patch(operation bool) func(*google, *http.Request, []string, object) (int, any) {
+	return func(g *google, r *http.Request, _ []string, body object) (int, any) {
+		thing, ok := g.things[r.URL.Path]
+		if !ok {
+			return missing(r.URL.Path)
+		}
+		for k, v := range body {
+			if in, ok := v.(object); ok && strings.Contains(r.URL.Path, "/subscriptions/") && k == "subscription" {
+				maps.Copy(thing, in)
+				continue
+			}
+			thing[k] = v
+		}
+		if operation {
+			return 200, g.done(strings.Join(strings.Split(strings.TrimPrefix(r.URL.Path, "/v1/"), "/")[:4], "/"), thing)
+		}
+		return 200, thing
+	}
+}
+
+// subscribe makes the subscription of a trigger as Eventarc does: with an ack deadline of 10 s.
+func (g *google) subscribe(trigger object, name string) {
+	sub := fmt.Sprintf("projects/%s/subscriptions/eventarc-%s-%s-sub-123", project, region, name)
+	trigger["transport"] = object{"pubsub": object{"subscription": sub}}
+	g.things["/v1/"+sub] = object{"name": sub, "ackDeadlineSeconds": 10}
+}
+
+func getPolicy(g *google, r *http.Request, args []string, _ object) (int, any) {
+	if p, ok := g.things[args[0]+"#iam"]; ok {
+		return 200, p
+	}
+	return 200, object{"version": 1, "etag": "BwX0"}
+}
+
+func setPolicy(g *google, r *http.Request, args []string, body object) (int, any) {
+	p, ok := body["policy"].(object)
+	if !ok {
+		p = body
+	}
+	g.things[args[0]+"#iam"] = p
+	return 200, p
+}

@@ -1,0 +1,147 @@
+//go:build integration
+
+package deploytest
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// env has the real gcloud talk to the stand-in alone: as the endpoint of every API and as the proxy of all the rest.
+func (g *google) env(t *testing.T) []string {
+	host, port, _ := strings.Cut(strings.TrimPrefix(g.url, "http://"), ":")
+	env := append(quick(t),
+		"CLOUDSDK_CONFIG="+t.TempDir(), "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE="+write(t, "token", "no-token", 0o600),
+		"CLOUDSDK_PROXY_TYPE=http", "CLOUDSDK_PROXY_ADDRESS="+host, "CLOUDSDK_PROXY_PORT="+port,
+		"RETRY_PAUSE=0", "RETRY_TIMES=2", "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1",
+		"FIRESTORE_URL="+g.url, "SMOKE_PAUSE=0",
+	)
+	for _, api := range []string{"RUN", "EVENTARC", "STORAGE", "IAM", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE", "CLOUDBUILD",
+		"ARTIFACTREGISTRY", "FIRESTORE", "PUBSUB", "SECRETMANAGER", "CLOUDSCHEDULER", "LOGGING", "MONITORING"} {
+		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+api+"="+g.url+"/")
+	}
+	return env
+}
+
+// deploy runs deploy.sh against the stand-in. Between two runs the test may use all of g: the lock, which the requests take
+// as well, orders what it does before and after them.
+func (g *google) deploy(t *testing.T, env []string, args ...string) outcome {
+	t.Helper()
+	g.settle()
+	defer g.settle()
+	return deploy(t, env, args...)
+}
+
+// settle makes what was done under the lock before visible here, and what is done here to whoever takes it next.
+func (g *google) settle() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+}
+
+// made gives what stands there, without what differs from run to run.
+func (g *google) made() map[string]object {
+	all := maps.Clone(g.things)
+	maps.DeleteFunc(all, func(path string, _ object) bool {
+		return strings.Contains(path, "/operations/") || strings.Contains(path, "/builds/")
+	})
+	return all
+}
+
+// mustRun runs deploy.sh all against the stand-in.
+func (g *google) mustRun(t *testing.T, env []string, args ...string) outcome {
+	t.Helper()
+	out := g.deploy(t, env, args...)
+	if len(g.unknown) > 0 {
+		t.Errorf("the stand-in does not know\n%s", strings.Join(g.unknown, "\n"))
+	}
+	if out.code != 0 {
+		t.Fatalf("exit %d\n%s\n%s", out.code, out.stdout, out.stderr)
+	}
+	return out
+}
+
+// TestRealGcloud runs deploy.sh with the real gcloud: the first run makes all with the right bodies and reads the sample's
+// text, the second changes nothing, destroy takes it down, and three interrupted runs are completed by the next.
+func TestRealGcloud(t *testing.T) {
+	need(t, "gcloud", "bash", "curl")
+	t.Parallel()
+	g := newGoogle(t)
+	env := g.env(t)
+	out := g.mustRun(t, env, "all")
+	if !strings.HasSuffix(out.stdout, "\nPATENT \"one\" \\ 2004\n\n| é |\n") {
+		t.Errorf("the sample's text was not printed: %q", out.stdout[max(0, len(out.stdout)-300):])
+	}
+	if strings.Contains(out.stdout+out.stderr, "no-token") {
+		t.Error("the token was printed")
+	}
+	checkBodies(t, g)
+	whole := sorted(g.changes)
+
+	g.changes = nil
+	g.mustRun(t, env, "--no-smoke", "all")
+	if len(g.changes) > 0 {
+		t.Errorf("the second run changed %v", g.changes)
+	}
+
+	outdated(t, g, env)
+	g.mustRun(t, env, "build")
+	g.changes = nil
+	g.mustRun(t, env, "build")
+	if len(g.changes) > 0 {
+		t.Errorf("the second build changed %v", g.changes)
+	}
+
+	g.changes = nil
+	before := g.made()
+	g.mustRun(t, env, "--yes", "destroy")
+	checkDestroyed(t, g, before)
+	interrupted(t, whole)
+}
+
+// outdated: a metric and a dashboard that an older version made are brought up to date, and nothing else is touched.
+func outdated(t *testing.T, g *google, env []string) {
+	t.Helper()
+	g.things["/v2/projects/"+project+"/metrics/bucketocr_pages"]["description"] = "bucketocr: pages; old"
+	g.things["/v1/projects/"+project+"/dashboards/bucketocr"]["labels"] = object{"bucketocr_input": "old"}
+	g.changes = nil
+	g.settle()
+	out := run(t, append(slices.Concat(settings, env), "SUBSCRIPTIONS=x"), "bash", "-euc", `
+		for file in command settings access metrics alerts dashboard; do . deploy/$file.sh; done
+		read_settings function; make_metrics; make_dashboard; make_metrics; make_dashboard`)
+	g.settle()
+	want := []string{"\nPATCH /v1/projects/my-project/dashboards/bucketocr", "\nPUT /v2/projects/my-project/metrics/bucketocr_pages"}
+	if got := sorted(g.changes); out.code != 0 || !slices.Equal(got, want) {
+		t.Errorf("exit %d, changed %v, want %v\n%s", out.code, got, want, out.stderr)
+	}
+}
+
+// interrupted: three runs in a row are cut short, each further on; the next one completes them, as if nothing had been.
+func interrupted(t *testing.T, whole []string) {
+	t.Helper()
+	g := newGoogle(t)
+	env := g.env(t)
+	for _, n := range []int{5, 20, 21} { // in the image's part, among the indexes, at the alerts
+		g.cut = n
+		out := g.deploy(t, env, "--no-smoke", "all")
+		if out.code == 0 || !strings.Contains(out.stderr, "cut off by the test") {
+			t.Fatalf("exit %d after a cut\n%s", out.code, out.stderr)
+		}
+	}
+	g.cut = -1
+	g.mustRun(t, env, "--no-smoke", "all")
+	if got := sorted(g.changes); !slices.Equal(got, whole) {
+		t.Errorf("one run made %s\nfour runs made %s", whole, got)
+	}
+}
+
+// sorted gives each change's method and path, sorted.
+func sorted(changes []change) []string {
+	var all []string
+	for _, c := range changes {
+		all = append(all, "\n"+c.method+" "+c.path)
+	}
+	slices.Sort(all)
+	return all
+}

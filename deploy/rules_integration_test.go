@@ -1,0 +1,134 @@
+//go:build integration
+
+package deploytest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+)
+
+// database is one project of the emulator, with rules.
+type database struct{ host, project string }
+
+// send sends a request of a user: "" for nobody, "owner" for a service account, anything else for that user.
+func (d database) send(t *testing.T, method, user, path string, body any) (int, string) {
+	t.Helper()
+	raw, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest(method, "http://"+d.host+path, bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch user {
+	case "":
+	case "owner":
+		req.Header.Set("Authorization", "Bearer owner")
+	default:
+		part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+		req.Header.Set("Authorization", "Bearer "+part(`{"alg":"none"}`)+"."+
+			part(fmt.Sprintf(`{"sub":%q,"user_id":%q,"aud":%q,"iat":0}`, user, user, d.project))+".")
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(answer)
+}
+
+// TestRules: signed-in users read documents and pages; nobody writes; nothing else can be read.
+func TestRules(t *testing.T) {
+	d := database{gcptest.Firestore(t), gcptest.Project(t)}
+	rules, err := os.ReadFile("firestore.rules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := object{"rules": object{"files": []object{{"name": "firestore.rules", "content": string(rules)}}}}
+	if code, answer := d.send(t, "PUT", "owner", "/emulator/v1/projects/"+d.project+":securityRules", file); code != 200 {
+		t.Fatalf("the rules do not compile: %d %s", code, answer)
+	}
+	documents := "/v1/projects/" + d.project + "/databases/(default)/documents"
+	fields := object{"fields": object{"status": object{"stringValue": "done"}}}
+	const document, page, other = "/ocr_documents/abc", "/ocr_documents/abc/ocr_pages/1-0001", "/users/alice"
+	for _, path := range []string{document, page, other} {
+		if code, answer := d.send(t, "PATCH", "owner", documents+path, fields); code != 200 {
+			t.Fatal(code, answer)
+		}
+	}
+	query := func(collection string) object {
+		return object{"structuredQuery": object{"from": []object{{"collectionId": collection}}}}
+	}
+	for _, tt := range []struct {
+		what, method, path string
+		body               any
+		nobody, alice      int
+	}{
+		{"a document", "GET", document, nil, 403, 200},
+		{"a page", "GET", page, nil, 403, 200},
+		{"a document that is not there", "GET", "/ocr_documents/none", nil, 403, 404},
+		{"all documents", "POST", ":runQuery", query("ocr_documents"), 403, 200},
+		{"all pages of a document", "POST", document + ":runQuery", query("ocr_pages"), 403, 200},
+		{"another collection", "GET", other, nil, 403, 403},
+		{"another collection's query", "POST", ":runQuery", query("users"), 403, 403},
+		{"below a page", "GET", page + "/notes/1", nil, 403, 403},
+		{"writing a document", "PATCH", document, fields, 403, 403},
+		{"making a document", "POST", "/ocr_documents?documentId=new", fields, 403, 403},
+		{"deleting a document", "DELETE", document, nil, 403, 403},
+		{"writing a page", "PATCH", page, fields, 403, 403},
+		{"making a page", "POST", document + "/ocr_pages?documentId=new", fields, 403, 403},
+		{"deleting a page", "DELETE", page, nil, 403, 403},
+		{"writing elsewhere", "PATCH", other, fields, 403, 403},
+		{"a commit", "POST", ":commit", object{"writes": []object{{"delete": strings.TrimPrefix(documents, "/v1/") + document}}}, 403, 403},
+	} {
+		for user, want := range map[string]int{"": tt.nobody, "alice": tt.alice} {
+			if code, answer := d.send(t, tt.method, user, documents+tt.path, tt.body); code != want {
+				t.Errorf("%s as %q: %d, want %d: %s", tt.what, user, code, want, answer)
+			}
+		}
+	}
+}
+
+// TestSendRules: deploy.sh rules shows what it would replace and asks; a no leaves it, a yes replaces it.
+func TestSendRules(t *testing.T) {
+	need(t, "bash", "curl")
+	fake := newFake(t)
+	g := newGoogle(t)
+	release := "/v1/projects/" + project + "/releases/cloud.firestore"
+	g.things[release] = object{"name": release[4:], "rulesetName": "projects/" + project + "/rulesets/old"}
+	g.things["/v1/projects/"+project+"/rulesets/old"] = object{"source": object{"files": []object{{"content": "old \"rules\"\nhere"}}}}
+	env := []string{"PATH=" + fake.bin + ":" + os.Getenv("PATH"), "FAKE_STATE=" + fake.state, "RULES_URL=" + g.url, "FIRESTORE_COLLECTION=scans"}
+
+	out := g.deploy(t, env, "rules")
+	if out.code != 1 || !strings.Contains(out.stderr, "old \"rules\"\nhere") || !strings.Contains(out.stderr, "match /scans/{document}") {
+		t.Errorf("exit %d: %s", out.code, out.stderr)
+	}
+	if len(g.changes) > 0 {
+		t.Error("changed without a yes:", g.changes)
+	}
+	out = g.deploy(t, env, "--yes", "rules")
+	if out.code != 0 || len(g.changes) != 2 {
+		t.Fatalf("exit %d, %v: %s", out.code, g.changes, out.stderr)
+	}
+	sent, err := json.Marshal(g.changes[0].body)
+	if err != nil || !strings.Contains(string(sent), `allow read: if request.auth != null;`) || strings.Contains(string(sent), "ocr_documents") {
+		t.Errorf("%v %s", err, sent)
+	}
+	if now := g.things[release]["release"].(object)["rulesetName"]; now != "projects/"+project+"/rulesets/new" {
+		t.Errorf("in force: %v", now)
+	}
+}

@@ -1,0 +1,155 @@
+//go:build integration
+
+package examples
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+)
+
+func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
+
+// subject is a listener under test.
+type subject interface {
+	// lines waits until the listener has told so many results and gives all of them, since the test began.
+	lines(n int) []string
+	stop()
+	start()
+}
+
+// stage is the store that listeners listen to.
+type stage struct {
+	t             *testing.T
+	host, project string
+	records       *firestore.Store
+}
+
+func newStage(t *testing.T) *stage {
+	s := &stage{t: t, host: gcptest.Firestore(t), project: gcptest.Project(t)}
+	s.records = firestore.New(firestore.Config{Project: s.project, Collection: "ocr_documents", Emulator: s.host})
+	t.Cleanup(func() { _ = s.records.Close() })
+	return s
+}
+
+func object(name string, generation int64) document.Object {
+	return document.Object{Bucket: "scans", Name: name, Generation: generation}
+}
+
+// put writes a document as bucketocr does.
+func (s *stage) put(o document.Object, status document.Status, change func(*document.Record), pages ...document.Page) {
+	s.t.Helper()
+	_, err := document.Update(s.t.Context(), s.records, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
+		r := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: status, Attempt: 1, Pages: 1}
+		if change != nil {
+			change(r)
+		}
+		c := &document.Change{Record: r, Stamps: document.StampCreated | document.StampStarted, Pages: pages}
+		if status.Ended() {
+			c.Stamps |= document.StampFinished
+		}
+		return c, nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func text(t string) func(*document.Record) { return func(r *document.Record) { r.Text = t } }
+
+func failure(r *document.Record) {
+	r.Error = &document.Error{Code: document.CodeOCRFailed, Message: "engine"}
+}
+
+// retry is a person's wish for another try.
+func (s *stage) retry(o document.Object) {
+	s.t.Helper()
+	seen, err := s.records.Get(s.t.Context(), o.ID())
+	if err == nil {
+		_, err = document.Retry(s.t.Context(), s.records, seen, "somebody", nil)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// vanish removes a document outright, as a TTL policy does.
+func (s *stage) vanish(o document.Object) {
+	s.t.Helper()
+	url := fmt.Sprintf("http://%s/v1/projects/%s/databases/(default)/documents/ocr_documents/%s", s.host, s.project, o.ID())
+	req, _ := http.NewRequestWithContext(s.t.Context(), "DELETE", url, nil)
+	req.Header.Set("Authorization", "Bearer owner")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		s.t.Fatal(resp, err)
+	}
+	resp.Body.Close()
+}
+
+// story tells a listener everything that may happen and checks that it told each result once.
+func (s *stage) story(l subject) {
+	s.t.Helper()
+	var want []string
+	told := func(line string) {
+		s.t.Helper()
+		want = append(want, line)
+		got := l.lines(len(want))
+		if len(got) != len(want) || got[len(got)-1] != line {
+			s.t.Fatalf("told\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+		}
+	}
+	a, b, c, d := object("a.png", 1700000000000001), object("b.png", 1700000000000002), object("c.pdf", 1700000000000000001), object("d.png", 4)
+	s.put(a, document.StatusDone, text("one"))
+	l.start()
+	told("done a.png 1700000000000001: 3 bytes, 1 pages, warnings []")
+
+	// An overwrite: the old text goes, the new one comes.
+	a.Generation++
+	s.put(a, document.StatusProcessing, nil)
+	s.put(a, document.StatusDone, text("three"))
+	told("done a.png 1700000000000002: 5 bytes, 1 pages, warnings []")
+
+	// A failure, another try that fails too, and one that does not.
+	s.put(b, document.StatusFailed, failure)
+	told("failed b.png 1700000000000002: ocr_failed")
+	s.retry(b)
+	s.put(b, document.StatusFailed, failure)
+	told("failed b.png 1700000000000002: ocr_failed")
+	s.retry(b)
+	s.put(b, document.StatusDone, func(r *document.Record) { r.Text, r.Warnings = "read", []string{document.WarnTruncated} })
+	told("done b.png 1700000000000002: 4 bytes, 1 pages, warnings [truncated]")
+
+	// A text that lies in pages, beside those of an older version.
+	var pages []document.Page
+	for _, n := range []int{2, 10, 1, 3, 4, 5, 6, 7, 8, 9} {
+		pages = append(pages, document.Page{Page: n, Generation: c.Generation, Text: strings.Repeat("x", n)},
+			document.Page{Page: n, Generation: 3, Text: "old"})
+	}
+	s.put(c, document.StatusDone, func(r *document.Record) { r.TextInPages, r.Pages = true, 10 }, pages...)
+	told(fmt.Sprintf("done c.pdf 1700000000000000%s: %d bytes, 10 pages, warnings []", l.(interface{ rounded() string }).rounded(), 55+9*3))
+
+	// A restart: nothing twice, and nothing of what happened meanwhile is lost.
+	l.stop()
+	s.put(d, document.StatusDone, text("while nobody listened"))
+	l.start()
+	told("done d.png 4: 21 bytes, 1 pages, warnings []")
+
+	// Deleted: with a marker, outright, and outright while nobody listened.
+	s.put(a, document.StatusDeleted, nil)
+	told("gone " + a.ID())
+	s.vanish(b)
+	told("gone " + b.ID())
+	l.stop()
+	s.vanish(d)
+	l.start()
+	told("gone " + d.ID())
+
+	s.put(d, document.StatusDone, text("again"))
+	told("done d.png 4: 5 bytes, 1 pages, warnings []")
+}

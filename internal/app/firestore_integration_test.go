@@ -1,0 +1,26 @@
+//go:build integration
+
+package app_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+)
+
+func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
+
+// TestHandlerOverFirestore: records in Firestore's emulator come to the same as those in memory.
+func TestHandlerOverFirestore(t *testing.T) {
+	for name, test := range map[string]func(t *testing.T, o apptest.Options){
+		"EventBecomesDocument": testEventBecomesDocument,
+		"HostileNames":         testHostileNames,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, apptest.Options{Firestore: true})
+		})
+	}
+}

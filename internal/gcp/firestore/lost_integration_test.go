@@ -1,0 +1,192 @@
+//go:build integration
+
+package firestore
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+)
+
+// Answers lost, refused or late. Google's client repeats a commit that ends with Unavailable or ResourceExhausted by
+// itself; the others come to us.
+
+func TestLostAnswerIsRecognised(t *testing.T) {
+	t.Parallel()
+	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Internal, codes.DeadlineExceeded, codes.Canceled} {
+		t.Run(code.String(), func(t *testing.T) {
+			t.Parallel()
+			r, p := proxied(t)
+			p.LoseAnswer("Commit", 1, code)
+			created := mustUpdate(t, r, document.Unread(), claim) // Create: the repetition says AlreadyExists
+			p.LoseAnswer("Commit", 1, code)
+			runs := 0
+			got := mustUpdate(t, r, document.Seen(created), func(old *document.Record) (*document.Change, error) {
+				runs++ // a write on condition: the repetition says FailedPrecondition
+				return plus(old)
+			})
+			if got.Faults != 1 || runs != 1 {
+				t.Errorf("faults = %d after %d runs, want 1 after 1", got.Faults, runs)
+			}
+			read, err := r.Get(t.Context(), page1.ID())
+			if err != nil || read.Faults != 1 || read.Version != got.Version || read.Write != got.Write {
+				t.Errorf("Get = %+v, %v; want version %d", read, err, got.Version)
+			}
+			if next := mustUpdate(t, r, document.Seen(got), plus); next.Faults != 2 {
+				t.Errorf("the version returned is no belief to build on: faults = %d", next.Faults)
+			}
+			pages, err := r.Pages(t.Context(), page1.ID(), page1.Generation)
+			if err != nil || len(pages) != 2 {
+				t.Errorf("Pages = %v, %v; want 2", pages, err)
+			}
+		})
+	}
+}
+
+// A record that is believed to be missing is not read: not before it is created, and after that only where the answer was
+// lost or there is one after all.
+func TestExpectedAbsentRecordIsNotRead(t *testing.T) {
+	t.Parallel()
+	r, p := proxied(t)
+	reads := func(want int) {
+		t.Helper()
+		if n := p.Calls("BatchGetDocuments"); n != want {
+			t.Errorf("%d reads, want %d", n, want)
+		}
+	}
+	mustUpdate(t, r, document.Absent(), claim)
+	reads(0)
+	if got := mustUpdate(t, r, document.Absent(), func(old *document.Record) (*document.Change, error) {
+		if old == nil {
+			return claim(nil)
+		}
+		return plus(old)
+	}); got.Faults != 1 {
+		t.Errorf("faults = %d, want 1", got.Faults)
+	}
+	reads(1)
+
+	r, p = proxied(t)
+	p.LoseAnswer("Commit", 1, codes.Unavailable)
+	if got := mustUpdate(t, r, document.Absent(), claim); got.Attempt != 1 {
+		t.Errorf("created by a commit whose answer was lost: attempt = %d, want 1", got.Attempt)
+	}
+	reads(1)
+}
+
+func TestRefusedCommitIsRepeated(t *testing.T) {
+	t.Parallel()
+	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Internal, codes.Aborted, codes.ResourceExhausted} {
+		t.Run(code.String(), func(t *testing.T) {
+			t.Parallel()
+			r, p := proxied(t)
+			created := mustUpdate(t, r, document.Unread(), claim)
+			p.Refuse("Commit", 1, code)
+			p.Refuse("Commit", 2, code)
+			if got := mustUpdate(t, r, document.Seen(created), plus); got.Faults != 1 {
+				t.Errorf("faults = %d, want 1", got.Faults)
+			}
+		})
+	}
+}
+
+// Another process overwrites what was applied before its answer is known to be lost: the state itself has to tell.
+func TestOverwrittenCommitIsDecidedByTheState(t *testing.T) {
+	t.Parallel()
+	r, p := proxied(t)
+	created := mustUpdate(t, r, document.Unread(), claim)
+	other := storeLike(t, r)
+	p.LoseAnswer("Commit", 1, codes.Unknown)
+	runs := 0
+	_, err := document.Update(t.Context(), r, page1.ID(), document.Seen(created), func(old *document.Record) (*document.Change, error) {
+		if runs++; runs == 1 {
+			p.OnLost(func() {
+				if _, err := document.Update(context.Background(), other, page1.ID(), document.Unread(), plus); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		return complete(old)
+	})
+	if err != errTaken || runs != 2 {
+		t.Errorf("Update = %v after %d runs, want the function's refusal after 2", err, runs)
+	}
+	if got, err := r.Get(t.Context(), page1.ID()); err != nil || got.Status != document.StatusDone || got.Faults != 1 {
+		t.Errorf("Get = %+v, %v; want both applied once", got, err)
+	}
+}
+
+// A commit that came to nothing, to all appearances, is carried out while the next one is on its way.
+func TestLateCommitIsAppliedOnce(t *testing.T) {
+	t.Parallel()
+	r, p := proxied(t)
+	created := mustUpdate(t, r, document.Unread(), claim)
+	gate := make(chan struct{})
+	p.Delay("Commit", 1, codes.Unknown, gate)
+	runs := 0
+	got := mustUpdate(t, r, document.Seen(created), func(old *document.Record) (*document.Change, error) {
+		if runs++; runs == 2 {
+			close(gate)
+			awaitOther(t, storeLike(t, r), old.Write)
+		}
+		return plus(old)
+	})
+	if got.Faults != 1 || runs != 2 {
+		t.Errorf("faults = %d after %d runs, want 1 after 2", got.Faults, runs)
+	}
+}
+
+// awaitOther waits until another commit than the named one is on the record.
+func awaitOther(t *testing.T, r *Store, write string) {
+	t.Helper()
+	for {
+		got, err := r.Get(t.Context(), page1.ID())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if got.Write != write {
+			return
+		}
+	}
+}
+
+// A commit that never tells what became of it ends, if not with the context, then after a few.
+func TestUnclearCommitsEndAfterAFew(t *testing.T) {
+	t.Parallel()
+	r, p := proxied(t)
+	created := mustUpdate(t, r, document.Unread(), claim)
+	for n := range 4 {
+		p.Refuse("Commit", n+1, codes.Unknown)
+	}
+	_, err := document.Update(t.Context(), r, page1.ID(), document.Seen(created), plus)
+	if !errors.Is(err, document.ErrStoreUnavailable) {
+		t.Errorf("Update = %v, want ErrStoreUnavailable", err)
+	}
+	if got := mustUpdate(t, r, document.Seen(created), plus); got.Faults != 1 {
+		t.Errorf("faults = %d, want 1", got.Faults)
+	}
+}
+
+// storeLike is another process's store over the same records, without the proxy.
+func storeLike(t *testing.T, r *Store) *Store {
+	t.Helper()
+	s, ok := r.conn.Peek()
+	if !ok {
+		t.Fatal("the store was not used yet")
+	}
+	other := newStore(func(ctx context.Context) (*conn, error) {
+		o, err := dial(ctx, Config{Emulator: gcptest.Firestore(t), Project: "demo-x", Collection: s.collection})
+		if err == nil {
+			o.database = s.database
+		}
+		return o, err
+	})
+	t.Cleanup(func() { other.Close() })
+	return other
+}

@@ -1,0 +1,123 @@
+//go:build integration
+
+package gcptest
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// roleEnv has this test binary play a part in a process of its own.
+const roleEnv = "GCPTEST_ROLE"
+
+func TestMain(m *testing.M) { os.Exit(Main(m)) }
+
+// play runs one test of this binary in a process of its own and returns its output as it comes.
+func play(t *testing.T, test string, env ...string) (*exec.Cmd, io.Reader) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+test+"$", "-test.v")
+	cmd.Env = append(os.Environ(), append(env, roleEnv+"=1")...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, out
+}
+
+// TestRole is what a process of its own does: it starts an emulator, says where, and waits to be ended.
+func TestRole(t *testing.T) {
+	if os.Getenv(roleEnv) == "" {
+		t.Skip("only in a process of its own")
+	}
+	t.Logf("host=%s", Firestore(t))
+	switch os.Getenv("GCPTEST_END") {
+	case "panic":
+		panic("as a test may")
+	case "exit":
+		os.Exit(3)
+	case "hang":
+		select {}
+	}
+}
+
+// However a test process ends, its emulator does too.
+func TestEmulatorIsNotLeftBehind(t *testing.T) {
+	if os.Getenv("FIRESTORE_EMULATOR_HOST") != "" {
+		t.Skip("FIRESTORE_EMULATOR_HOST is set, so no process starts an emulator")
+	}
+	Firestore(t)
+	for _, end := range []string{"well", "panic", "exit", "hang"} {
+		t.Run(end, func(t *testing.T) {
+			cmd, out := play(t, "TestRole", "GCPTEST_END="+end)
+			host := ""
+			for lines := bufio.NewScanner(out); host == "" && lines.Scan(); {
+				_, host, _ = strings.Cut(lines.Text(), "host=")
+			}
+			if host == "" {
+				t.Fatal("the process did not start an emulator")
+			}
+			if end == "hang" {
+				if err := cmd.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			_ = cmd.Wait() // in three of four ways not well
+			awaitGone(t, host)
+		})
+	}
+}
+
+// awaitGone waits until nothing listens at host.
+func awaitGone(t *testing.T, host string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		conn, err := net.Dial("tcp", host)
+		if err != nil {
+			return
+		}
+		conn.Close()
+	}
+	t.Errorf("the emulator at %s was left behind", host)
+}
+
+func TestMissingEmulatorIsNamed(t *testing.T) {
+	cmd, out := play(t, "TestRole", "PATH="+t.TempDir(), hostEnv+"=")
+	got, err := io.ReadAll(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // its output says it
+	for _, want := range []string{"--- FAIL: TestRole", "no Firestore emulator"} {
+		if !strings.Contains(string(got), want) {
+			t.Errorf("want %q, got:\n%s", want, got)
+		}
+	}
+}
+
+func TestFirestoreTakesTheOneThatRuns(t *testing.T) {
+	t.Setenv(hostEnv, "127.0.0.1:1")
+	if got := Firestore(t); got != "127.0.0.1:1" {
+		t.Errorf("Firestore = %s", got)
+	}
+}
+
+// An emulator that ends at once is reported with what it said.
+func TestLaunchFails(t *testing.T) {
+	if _, err := exec.LookPath("java"); err != nil {
+		t.Skip(err)
+	}
+	_, _, err := launch("no-such.jar", "CloudFirestore")
+	if err == nil || !strings.Contains(err.Error(), "CloudFirestore") {
+		t.Errorf("launch = %v, want what java says", err)
+	}
+}

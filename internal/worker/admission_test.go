@@ -1,0 +1,275 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
+	"github.com/bucketocr/bucketocr/internal/worker"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// instance is a process of the function that dies, with all that runs in it, when it reads the killer page.
+type instance struct {
+	w    *world
+	p    *worker.Worker
+	dead atomic.Bool
+	die  context.CancelFunc
+	ctx  context.Context
+}
+
+const killer = "text of 66"
+
+func (w *world) instance() *instance {
+	i := &instance{w: w}
+	i.ctx, i.die = context.WithCancel(w.t.Context())
+	o := w.options
+	o.Records = &mortal{Memory: w.records, i: i}
+	o.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
+		res, err := w.ExtractText(ctx, img)
+		select {
+		case <-time.After(2 * time.Second):
+		case <-i.ctx.Done():
+		}
+		if res.Text == killer {
+			i.dead.Store(true)
+			i.die()
+		}
+		return res, err
+	}}
+	i.p = newWorker(w.t, o)
+	return i
+}
+
+// mortal is a record store as a dead process sees it: nothing it does arrives.
+type mortal struct {
+	*documenttest.Memory
+	i *instance
+}
+
+func (m *mortal) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+	if m.i.dead.Load() {
+		return nil, fmt.Errorf("%w: dead", document.ErrStoreUnavailable)
+	}
+	return m.Memory.Commit(ctx, id, from, change)
+}
+
+// TestPageThatKillsTheProcessFailsAlone: one page kills the process, fifteen good ones are beside it. The killer ends
+// failed with interrupted, every neighbour done.
+func TestPageThatKillsTheProcessFailsAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var events []document.Event
+		for n := range 16 {
+			width := 20 + n
+			if n == 7 {
+				width = 66
+			}
+			events = append(events, w.bucket.Put(fmt.Sprintf("%d.png", n), picture(width)))
+		}
+		instances := 0
+		for round := 0; len(events) > 0 && round < 2000; round++ {
+			i := w.instance()
+			instances++
+			for len(events) > 0 && !i.dead.Load() {
+				events = i.deliver(events)
+				time.Sleep(10 * time.Second)
+			}
+			time.Sleep(time.Minute)
+		}
+		for n := range 16 {
+			if n == 7 {
+				w.want("7.png", document.StatusFailed, "interrupted")
+				continue
+			}
+			if r := w.want(fmt.Sprintf("%d.png", n), document.StatusDone, ""); r.Attempt > 5 {
+				t.Errorf("%s took %d attempts", r.Name, r.Attempt)
+			}
+		}
+		if r := w.record("7.png"); r.Faults != 5 || r.Doubts > 3 || instances > 10 {
+			t.Errorf("%d faults, %d doubts, %d instances died", r.Faults, r.Doubts, instances)
+		}
+	})
+}
+
+// deliver posts all events at once and returns those that were refused or whose process died under them.
+func (i *instance) deliver(events []document.Event) []document.Event {
+	var mu sync.Mutex
+	var again []document.Event
+	var wg sync.WaitGroup
+	for _, ev := range events {
+		wg.Go(func() {
+			if out := i.p.Process(i.ctx, ev).Outcome; out.Refused() || i.dead.Load() {
+				mu.Lock()
+				again = append(again, ev)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return again
+}
+
+// TestDeliveryThatNeedsTheInstanceWaitsForTheOthers: and holds up those that come later.
+func TestDeliveryThatNeedsTheInstanceWaitsForTheOthers(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var now, most atomic.Int64
+		aloneWith := int64(-1)
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			n := now.Add(1)
+			most.Store(max(most.Load(), n))
+			time.Sleep(10 * time.Second)
+			if text == "text of 99" {
+				aloneWith = now.Load()
+			}
+			now.Add(-1)
+			return result(text), nil
+		}
+		ev := w.bucket.Put("suspect.png", picture(99))
+		for range 2 {
+			w.die(ev)
+			time.Sleep(document.LeaseTime)
+		}
+		p := w.worker()
+		var wg sync.WaitGroup
+		for n := range 6 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(n) * time.Second)
+				if n == 2 {
+					p.Process(t.Context(), ev)
+					return
+				}
+				p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
+			})
+		}
+		wg.Wait()
+		if aloneWith != 1 || most.Load() < 2 {
+			t.Errorf("the suspect ran beside %d others, the others %d at once", aloneWith-1, most.Load())
+		}
+		w.want("suspect.png", document.StatusDone, "")
+		w.want("5.png", document.StatusDone, "")
+	})
+}
+
+func TestPanicInTheClaimGivesTheSlotBack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.MemoryBudget = 16 << 20
+		p := w.worker()
+		w.records.Before = func(context.Context, string, string) error { panic("driver") }
+		for n := range 4 {
+			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
+			ev.Size = 1 << 20
+			p.Process(t.Context(), ev)
+		}
+		w.records.Before = nil
+		start := time.Now()
+		out := p.Process(t.Context(), w.bucket.Put("good.png", picture(50))).Outcome
+		if out != document.OutcomeDone {
+			t.Errorf("after four panics: %s after %v, for ever", out, time.Since(start))
+		}
+	})
+}
+
+// TestWaitingForASlotNeverCountsAgainstTheObject: a delivery that gets no slot in time writes nothing, and its object
+// is not blamed.
+func TestWaitingForASlotNeverCountsAgainstTheObject(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.MemoryBudget = 4 << 20 // one seat is a fourth
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			if strings.HasSuffix(text, "99") {
+				return result(text), sleepCtx(ctx, 5*time.Second) // five seconds are all that it needs
+			}
+			return result(text), sleepCtx(ctx, 449*time.Second)
+		}
+		late := w.bucket.Put("late.png", picture(99))
+		var out document.Outcome
+		n := 0
+		for n = 1; n <= 25; n++ {
+			p := w.worker()
+			for k := range 4 {
+				ev := w.bucket.Put(fmt.Sprintf("%d-%d.png", n, k), picture(20+k))
+				go p.Process(t.Context(), ev)
+			}
+			time.Sleep(time.Millisecond)
+			if out = p.Process(t.Context(), late).Outcome; !out.Refused() {
+				break
+			}
+			time.Sleep(time.Minute)
+		}
+		if r := w.record("late.png"); r.Status == document.StatusFailed || r.Doubts > 0 {
+			t.Errorf("after %d deliveries: %s, doubts %d, %+v", n, r.Status, r.Doubts, r.Error)
+		}
+		time.Sleep(10 * time.Minute)
+	})
+}
+
+func sleepCtx(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return &ocr.Error{Kind: ocr.KindCanceled, Err: ctx.Err()}
+	}
+}
+
+// TestPlacesAtTheOCRServiceAreTheInstances: whatever objects want them, and those that wait take turns.
+func TestPlacesAtTheOCRServiceAreTheInstances(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRPlaces = 3
+		c := w.count(func(_ context.Context, _ int, text string) (ocr.Result, error) {
+			time.Sleep(time.Second)
+			return result(text), nil
+		})
+		p := w.worker()
+		var all sync.WaitGroup
+		for n := range 4 {
+			ev := w.bucket.Put(fmt.Sprintf("%d.tiff", n), book(6))
+			all.Go(func() { p.Process(t.Context(), ev) })
+		}
+		start := time.Now()
+		all.Wait()
+		for n := range 4 {
+			w.want(fmt.Sprintf("%d.tiff", n), document.StatusDone, "")
+		}
+		if total, _ := c.total(); total != 24 || c.atOnce != 3 || time.Since(start) != 8*time.Second {
+			t.Errorf("%d calls, %d at once, %v", total, c.atOnce, time.Since(start))
+		}
+	})
+}
+
+// TestWaitingForAPlaceNeverCountsAgainstTheObject: whichever way the end of the time is noticed; a delivery whose
+// page was sent is charged as ever.
+func TestWaitingForAPlaceNeverCountsAgainstTheObject(t *testing.T) {
+	for name, hold := range map[string]func(ctx context.Context) error{
+		"a place too late": func(ctx context.Context) error { return sleepCtx(ctx, time.Hour) },
+		"no place at all":  func(context.Context) error { time.Sleep(460 * time.Second); return context.DeadlineExceeded },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) { crowdedOut(t, w, hold) })
+		})
+	}
+}
+
+func crowdedOut(t *testing.T, w *world, hold func(ctx context.Context) error) {
+	w.options.OCRPlaces = 1
+	w.answer = func(ctx context.Context, text string) (ocr.Result, error) { return result(text), hold(ctx) }
+	p := w.worker()
+	var all sync.WaitGroup
+	for n, name := range []string{"first.png", "second.png"} {
+		ev := w.bucket.Put(name, picture(30+n))
+		all.Go(func() { p.Process(t.Context(), ev) })
+		time.Sleep(time.Second)
+	}
+	all.Wait()
+	time.Sleep(time.Minute) // until nothing of them runs any more
+	for name, doubts := range map[string]int{"first.png": 1, "second.png": 0} {
+		if r := w.want(name, document.StatusRetrying, document.CodeDeadline); r.Doubts != doubts {
+			t.Errorf("%s: %d doubts, want %d", name, r.Doubts, doubts)
+		}
+	}
+}

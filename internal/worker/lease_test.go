@@ -1,0 +1,321 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// hangCommit makes the n-th commit hang until its context ends.
+func (w *world) hangCommit(n int) {
+	var mu sync.Mutex
+	seen := 0
+	w.records.Before = func(ctx context.Context, op, id string) error {
+		if op != "commit" {
+			return nil
+		}
+		mu.Lock()
+		seen++
+		hang := seen == n
+		mu.Unlock()
+		if hang {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	}
+}
+
+// TestDoneIsNeverWithoutItsPage: a renewal hangs, the page is finished meanwhile, and the delivery's time ends.
+func TestDoneIsNeverWithoutItsPage(t *testing.T) {
+	for i := range 12 {
+		t.Run(fmt.Sprint("run ", i), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.OCRConcurrency = 1
+				w.options.ProcessTimeout = 64 * time.Second // work 60 s
+				w.bucket.Before = func(_ context.Context, op string, _ document.Object) error {
+					if op == "open" {
+						time.Sleep(31 * time.Second)
+					}
+					return nil
+				}
+				w.hangCommit(2) // the renewal, 30 s to 60 s
+				w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+					time.Sleep(5 * time.Second)
+					return result(text), nil
+				}
+				out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome
+				r := w.record("a.png")
+				if r.Status == document.StatusDone && r.Text != "text of 21" {
+					t.Errorf("run %d: %s: status %s text %q pages %d/%d usage %v", i, out, r.Status, r.Text, r.PagesDone, r.Pages, r.Usage)
+				}
+			})
+		})
+	}
+}
+
+// TestPageSurvivesAHungRenewal: a page that was read while a renewal hung is kept when the delivery's time ends.
+func TestPageSurvivesAHungRenewal(t *testing.T) {
+	for i := range 12 {
+		t.Run(fmt.Sprint("run ", i), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.ProcessTimeout = 64 * time.Second // work 60 s
+				w.hangCommit(2)                             // the renewal, 30 s to 60 s
+				w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+					time.Sleep(40 * time.Second)
+					return result(text), nil
+				}
+				out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome
+				if r := w.record("a.png"); r.Status != document.StatusDone {
+					t.Errorf("run %d: the page was read at 40 s, delivery at 60 s: %s, %s", i, out, r.Status)
+				}
+			})
+		})
+	}
+}
+
+func blocked(text string) ocr.Result {
+	r := result(text)
+	r.Blocks = []ocr.Block{{Label: "text", Box: [4]int{1, 2, 3, 4}, Text: text}}
+	return r
+}
+
+// TestLostLeaseNeverTouchesNewerPages: an attempt that lost its lease leaves the page documents of the generation
+// that took over.
+func TestLostLeaseNeverTouchesNewerPages(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+		}
+		p := w.worker()
+		old := w.bucket.Put("a.png", picture(21))
+		p.Process(t.Context(), old) // retrying
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) { return blocked(text), nil }
+		once := sync.Once{}
+		var newer document.Event
+		w.records.Before = func(ctx context.Context, op, id string) error {
+			if op == "clear" {
+				slow := false
+				once.Do(func() { slow = true })
+				if slow { // Firestore takes its time with this query, or the instance is starved of CPU
+					newer = w.bucket.Put("a.png", picture(22))
+					if out := w.worker().Process(context.WithoutCancel(ctx), newer).Outcome; out != document.OutcomeDone {
+						t.Errorf("newer: %s", out)
+					}
+				}
+			}
+			return nil
+		}
+		if out := p.Process(t.Context(), old).Outcome; out != document.OutcomeSuperseded {
+			t.Errorf("older: %s", out)
+		}
+		w.records.Before = nil
+		r := w.want("a.png", document.StatusDone, "")
+		pages, _ := w.records.Pages(t.Context(), newer.Object.ID(), newer.Generation)
+		if r.Generation != newer.Generation || len(pages) != 1 {
+			t.Errorf("done, generation %d, %d page documents, want 1", r.Generation, len(pages))
+		}
+	})
+}
+
+// TestErasingNeverTouchesNewerPages: neither the deletion of the old generation nor a late copy of an event that
+// finds the marker clears the pages of the new one.
+func TestErasingNeverTouchesNewerPages(t *testing.T) {
+	for _, by := range []string{"deletion", "copy finds the marker"} {
+		t.Run(by, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.Erase = true
+				w.answer = func(_ context.Context, text string) (ocr.Result, error) { return blocked(text), nil }
+				p := w.worker()
+				old := w.bucket.Put("a.png", picture(21))
+				p.Process(t.Context(), old)
+				gone := w.bucket.Delete("a.png")
+				if by != "deletion" {
+					p.Process(t.Context(), gone)
+					gone = old
+				}
+				var newer document.Event
+				once := sync.Once{}
+				w.records.Before = func(ctx context.Context, op, id string) error {
+					if op == "clear" {
+						slow := false
+						once.Do(func() { slow = true })
+						if slow {
+							newer = w.bucket.Put("a.png", picture(22))
+							if out := w.worker().Process(context.WithoutCancel(ctx), newer).Outcome; out != document.OutcomeDone {
+								t.Errorf("newer: %s", out)
+							}
+						}
+					}
+					return nil
+				}
+				out := p.Process(t.Context(), gone).Outcome
+				w.records.Before = nil
+				w.want("a.png", document.StatusDone, "")
+				pages, _ := w.records.Pages(t.Context(), newer.Object.ID(), newer.Generation)
+				if len(pages) != 1 {
+					t.Errorf("%s: the new generation is done and has %d page documents, want 1", out, len(pages))
+				}
+			})
+		})
+	}
+}
+
+// TestLeaseIsRenewedWhilePagesAreCleared: however long clearing and reading page documents takes, the page is read
+// once.
+func TestLeaseIsRenewedWhilePagesAreCleared(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+		}
+		ev := w.bucket.Put("a.png", picture(21))
+		w.worker().Process(t.Context(), ev) // retrying
+		w.calls.Store(0)
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			time.Sleep(20 * time.Second)
+			return result(text), nil
+		}
+		var slow atomic.Bool
+		slow.Store(true)
+		w.records.Before = func(ctx context.Context, op, id string) error {
+			if op == "clear" && slow.Swap(false) {
+				time.Sleep(95 * time.Second)
+			}
+			return nil
+		}
+		done := make(chan document.Outcome)
+		go func() { done <- w.worker().Process(t.Context(), ev).Outcome }()
+		time.Sleep(91 * time.Second)
+		second := w.worker().Process(t.Context(), ev).Outcome // the platform's next copy
+		first := <-done
+		if r := w.record("a.png"); w.calls.Load() != 1 || r.Attempt != 2 {
+			t.Errorf("%d calls of the OCR service, attempt %d (%s, %s): the first holder lived all the time", w.calls.Load(), r.Attempt, first, second)
+		}
+	})
+}
+
+// versioned is a bucket that keeps its noncurrent generations.
+type versioned struct {
+	*documenttest.Bucket
+	kept map[int64][]byte
+	live func()
+}
+
+func (v *versioned) Open(ctx context.Context, o document.Object) (document.Content, error) {
+	c, err := v.Bucket.Open(ctx, o)
+	if b, ok := v.kept[o.Generation]; err != nil && ok {
+		return document.Content{ReadCloser: io.NopCloser(bytes.NewReader(b)), Size: int64(len(b))}, nil
+	}
+	return c, err
+}
+
+func (v *versioned) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
+	o, a, err := v.Bucket.Live(ctx, bucket, name)
+	if v.live != nil {
+		f := v.live
+		v.live = nil
+		f()
+	}
+	return o, a, err
+}
+
+// TestAnswerAboutLiveGenerationIsHeldAgainstItsRecord: the bucket's answer may be old by the time it is used: it
+// counts for the generation of the record that raised the question, and no other.
+func TestAnswerAboutLiveGenerationIsHeldAgainstItsRecord(t *testing.T) {
+	for _, keeps := range []bool{true, false} {
+		t.Run(fmt.Sprintf("versioned %v", keeps), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				v := &versioned{Bucket: w.bucket, kept: map[int64][]byte{}}
+				if keeps {
+					v.kept[7] = picture(23)
+				}
+				w.options.Objects = v
+				w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+					time.Sleep(10 * time.Second)
+					return result(text), nil
+				}
+				w.worker().Process(t.Context(), w.bucket.PutAs("a.png", 100, picture(21)))
+				seven := w.bucket.PutAs("a.png", 7, picture(23)) // generations are not promised to grow
+				newest := make(chan document.Outcome, 1)
+				v.live = func() { // the answer is "7"; before it arrives:
+					ev := w.bucket.PutAs("a.png", 200, picture(25))
+					go func() { newest <- w.worker().Process(t.Context(), ev).Outcome }()
+					time.Sleep(time.Second)
+				}
+				out := w.worker().Process(t.Context(), seven).Outcome
+				n := <-newest
+				for range 6 {
+					time.Sleep(15 * time.Minute)
+					w.worker().Sweep(t.Context())
+				}
+				r := w.record("a.png")
+				if r.Generation != 200 || n != document.OutcomeDone {
+					t.Errorf("newest event: %s (acked: %v), older: %s; at last: %s, generation %d, %q, error %v", n, !n.Refused(), out, r.Status, r.Generation, r.Text, r.Error)
+				}
+			})
+		})
+	}
+}
+
+// TestNewerTakesOverAtOnce: the old holder's closing write is refused, whatever it holds.
+func TestNewerTakesOverAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			if text == "text of 21" {
+				time.Sleep(20 * time.Second)
+			}
+			return result(text), nil
+		}
+		old := w.bucket.Put("a.png", picture(21))
+		done := make(chan document.Outcome)
+		go func() { done <- w.worker().Process(t.Context(), old).Outcome }()
+		time.Sleep(time.Second)
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(22))).Outcome; out != document.OutcomeDone {
+			t.Errorf("newer: %s", out)
+		}
+		if out := <-done; out != document.OutcomeSuperseded {
+			t.Errorf("older: %s", out)
+		}
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 22" {
+			t.Errorf("text %q", r.Text)
+		}
+	})
+}
+
+// TestDeadHolderIsReplaced: a copy while the lease is live is refused, and after it a redelivery or the sweep alone
+// finishes the work.
+func TestDeadHolderIsReplaced(t *testing.T) {
+	for _, by := range []string{"redelivery", "sweep"} {
+		t.Run(by, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				ev := w.bucket.Put("a.png", picture(21))
+				w.die(ev)
+				p := w.worker()
+				if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeBusy || !out.Refused() {
+					t.Fatalf("while leased: %s", out)
+				}
+				time.Sleep(document.LeaseTime + document.DueGrace)
+				if by == "sweep" {
+					if s := p.Sweep(t.Context()); s.Fault.Code != "" {
+						t.Fatal(s.Fault.Message)
+					}
+				} else if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
+					t.Fatalf("after the lease: %s", out)
+				}
+				r := w.want("a.png", document.StatusDone, "")
+				if r.Attempt != 2 || r.Text != "text of 21" || r.Doubts != 0 {
+					t.Errorf("%+v", r)
+				}
+			})
+		})
+	}
+}

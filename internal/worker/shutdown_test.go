@@ -1,0 +1,181 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// TestDrainEndsDespiteAHungRenewal: one commit that hangs does not keep a delivery from releasing its record within
+// the grace period.
+func TestDrainEndsDespiteAHungRenewal(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = hang
+		w.hangCommit(2) // the first renewal, at 30 s; all other calls are answered at once
+		p := w.worker()
+		ev := w.bucket.Put("a.png", picture(21))
+		go p.Process(t.Context(), ev)
+		time.Sleep(35 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		if err := p.Drain(ctx); err != nil {
+			t.Errorf("Drain: %v; the record is %s", err, w.record("a.png").Status)
+		}
+	})
+}
+
+// TestSweepStartsNothingAfterDrain: what it has started is finished, nothing is broken off.
+func TestSweepStartsNothingAfterDrain(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+		}
+		p := w.worker()
+		for n := range 40 {
+			p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
+		}
+		time.Sleep(15 * time.Minute)
+		w.calls.Store(0)
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			select {
+			case <-time.After(4 * time.Second):
+				return result(text), nil
+			case <-ctx.Done():
+				return hang(ctx, text)
+			}
+		}
+		go p.Sweep(t.Context())
+		time.Sleep(time.Second)
+		before := w.calls.Load()
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		if err := p.Drain(ctx); err != nil {
+			t.Error(err)
+		}
+		interrupted := 0
+		for _, r := range w.records.All() {
+			if r.Error != nil && r.Error.Code == "interrupted" {
+				interrupted++
+			}
+		}
+		if w.calls.Load() != before || interrupted > 0 {
+			t.Errorf("%d pages in hand at SIGTERM, %d sent after it, %d of them broken off and paid for nothing", before, w.calls.Load()-before, interrupted)
+		}
+	})
+}
+
+// TestReleaseAtShutdownIsNoInterruption: a record that was released at SIGTERM needs no instance to itself.
+func TestReleaseAtShutdownIsNoInterruption(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = hang
+		p := w.worker()
+		ev := w.bucket.Put("a.png", picture(21))
+		go p.Process(t.Context(), ev)
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		p.Drain(ctx)
+		w.want("a.png", document.StatusRetrying, "interrupted")
+		synctest.Wait() // its reader may not have let go yet
+		w.answer = nil
+		w.die(ev) // its first
+		time.Sleep(document.LeaseTime)
+		w.answer = hang
+		go w.worker().Process(t.Context(), ev)
+		time.Sleep(time.Second)
+		if r := w.record("a.png"); r.Lease == nil || r.Lease.Alone {
+			t.Errorf("after a deploy and one interruption: %+v, doubts %d", r.Lease, r.Doubts)
+		}
+		time.Sleep(10 * time.Minute)
+	})
+}
+
+func TestDrainEndsDespiteAHungClaim(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.ProcessTimeout = 20 * time.Second
+		w.hangCommit(1)
+		p := w.worker()
+		out := make(chan document.Outcome, 1)
+		go func() { out <- p.Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome }()
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		if err := p.Drain(ctx); err != nil {
+			t.Errorf("Drain: %v", err)
+		}
+		<-out
+	})
+}
+
+// TestWorkGoesOnWhenTheCallerHangsUp: it is being paid for, and its end is written.
+func TestWorkGoesOnWhenTheCallerHangsUp(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ctx, hangUp := context.WithCancel(t.Context())
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			hangUp()
+			time.Sleep(time.Second)
+			return result(text), ctx.Err()
+		}
+		if out := w.worker().Process(ctx, w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeDone {
+			t.Errorf("outcome %s", out)
+		}
+		w.want("a.png", document.StatusDone, "")
+	})
+}
+
+// TestDrainReleasesWhatDoesNotFit: what does not fit the grace period is released before it ends, and a redelivery
+// starts at once.
+func TestDrainReleasesWhatDoesNotFit(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = hang
+		p := w.worker()
+		ev := w.bucket.Put("a.png", picture(21))
+		out := make(chan document.Outcome)
+		go func() { out <- p.Process(t.Context(), ev).Outcome }()
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		drained := make(chan error)
+		go func() { drained <- p.Drain(ctx) }()
+		synctest.Wait()
+		if late := p.Process(t.Context(), w.bucket.Put("b.png", picture(21))).Outcome; late != document.OutcomeRetry {
+			t.Errorf("a new delivery: %s", late)
+		}
+		if o := <-out; o != document.OutcomeRetry {
+			t.Errorf("outcome %s", o)
+		}
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+		if r := w.want("a.png", document.StatusRetrying, "interrupted"); r.Doubts != 0 || r.Faults != 0 {
+			t.Errorf("%+v", r)
+		}
+		w.answer = nil
+		if o := w.worker().Process(t.Context(), ev).Outcome; o != document.OutcomeDone {
+			t.Errorf("redelivered: %s", o)
+		}
+	})
+}
+
+func TestDrainLetsFinishWhatFits(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			time.Sleep(5 * time.Second)
+			return result(text), ctx.Err()
+		}
+		p := w.worker()
+		go p.Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := p.Drain(ctx); err != nil {
+			t.Error(err)
+		}
+		w.want("a.png", document.StatusDone, "")
+	})
+}
