@@ -6,7 +6,7 @@ import (
 )
 
 // Query says which records [Lister.List] goes through. What is zero does not restrict; Status goes with any of the others
-// but DueBy, which stands alone.
+// but DueBy, which goes with none.
 type Query struct {
 	Status        Status
 	Warning       string    // one of the record's
@@ -38,7 +38,7 @@ type Tally struct {
 type Listing struct {
 	Bucket string
 	Prefix string // of names; empty for all
-	After  string // only names that come behind this one
+	After  string // only names after this one
 }
 
 // Listed is an object that lives in a bucket.

@@ -56,7 +56,7 @@ func nextPart(glob string, start bool) (expr string, n int, err error) {
 	return regexp.QuoteMeta(glob[:n]), n, nil
 }
 
-// class translates what follows a "[", up to and with its "]", n bytes long. A "]" that comes first stands for itself, and
+// class translates what follows a "[", up to and with its "]", n bytes long. A "]" that comes first matches itself, and
 // so does a "-" that comes first or last.
 func class(s string) (expr string, n int, err error) {
 	rest, negated := s, false
