@@ -34,7 +34,7 @@ const (
 	service
 )
 
-// claim is pipeline's claim: it reports whether the object may be worked on.
+// claim is the worker's claim: it reports whether the object may be worked on.
 func (m *model) claim(object int32) (claimed, ended bool) {
 	r := &m.records[object]
 	if r.status != none {
