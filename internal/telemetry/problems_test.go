@@ -19,7 +19,8 @@ func TestProblemsOfTheSDK(t *testing.T) {
 	var log bytes.Buffer
 	p := &problems{log: slog.New(slog.NewTextHandler(&log, nil)), seen: map[string]bool{}}
 	logger := logr.New(p)
-	_, wrongURL := url.Parse("http://user:hush@c:x")
+	wrong := "http://user:hush@c:x"
+	_, wrongURL := url.Parse(wrong)
 	for range 2 { // traces and metrics report the same
 		p.Handle(errors.New("unsupported sampler: half"))
 		logger.Error(errors.New("missing '="), "parse headers", "input", "x-api-key hush")
