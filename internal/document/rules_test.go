@@ -212,11 +212,11 @@ func TestReleasePage(t *testing.T) {
 // TestProgressClears: a finished page takes back what counted against the object; a failed one does not.
 func TestProgressClears(t *testing.T) {
 	old := record(StatusProcessing, faults(3), doubts(7), interrupted)
-	ch := Progress(old, 9, []Page{{Page: 1}, {Page: 4}}, now)
+	ch := Progress(old, 9, 2, []Page{{Page: 1}, {Page: 4}}, now)
 	if r := ch.Record; r.Faults != 0 || r.Doubts != 0 || r.Error != nil || r.Pages != 9 || r.PagesDone != 2 {
 		t.Errorf("%+v", ch.Record)
 	}
-	ch = Progress(old, 9, []Page{{Page: 1, Error: &Error{Code: "c"}}}, now)
+	ch = Progress(old, 9, 1, []Page{{Page: 1, Error: &Error{Code: "c"}}}, now)
 	if r := ch.Record; r.Faults != 3 || r.Doubts != 7 || r.PagesDone != 1 {
 		t.Errorf("%+v", ch.Record)
 	}
@@ -323,7 +323,7 @@ func TestEveryStateEveryEvent(t *testing.T) {
 		"delete, older":               {del(4, false), "-newer", want{"nothing": "deleted"}},
 
 		"renew":           {commit(func(r *Record) *Change { return Renew(r, now) }), "-lost", want{"ours": "processing"}},
-		"page finished":   {commit(func(r *Record) *Change { return Progress(r, 2, []Page{{Page: 1}}, now) }), "-lost", want{"ours": "processing"}},
+		"page finished":   {commit(func(r *Record) *Change { return Progress(r, 2, 1, []Page{{Page: 1}}, now) }), "-lost", want{"ours": "processing"}},
 		"complete":        {commit(func(r *Record) *Change { return Complete(r, Contents{Pages: 1}) }), "-lost", want{"ours": "done"}},
 		"pause":           {commit(func(r *Record) *Change { return rules.Pause(r, now) }), "-lost", want{"ours": "retrying"}},
 		"final fault":     {commit(fault(ClassFinal)), "-lost", want{"ours": "failed"}},

@@ -273,3 +273,32 @@ func crowdedOut(t *testing.T, w *world, hold func(ctx context.Context) error) {
 		}
 	}
 }
+
+// TestBookWaitsForItsOwnPages: pages that wait for a place behind other pages of their own delivery use all of its time, and
+// count as ever when it ends.
+func TestBookWaitsForItsOwnPages(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer func(ctx context.Context, text string) (ocr.Result, error)
+		status document.Status
+		code   string
+		doubts int
+	}{
+		{"the last ones fit", func(ctx context.Context, text string) (ocr.Result, error) {
+			return result(text), sleepCtx(ctx, time.Minute) // the last two from 360 s to 420 s
+		}, document.StatusDone, "", 0},
+		{"none is answered", hang, document.StatusRetrying, document.CodeDeadline, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.Limits.MaxPages = 14
+				w.options.OCRPlaces = 2
+				w.answer = c.answer
+				w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(14)))
+				if r := w.want("a.tiff", c.status, c.code); r.Doubts != c.doubts {
+					t.Errorf("%d doubts, want %d", r.Doubts, c.doubts)
+				}
+			})
+		})
+	}
+}

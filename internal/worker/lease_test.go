@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -318,4 +319,26 @@ func TestDeadHolderIsReplaced(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPanicInARenewalReleasesTheRecord: at once, and the log says where it was.
+func TestPanicInARenewalReleasesTheRecord(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = hang
+		var commits atomic.Int64
+		w.records.Before = func(_ context.Context, op, _ string) error {
+			if op == "commit" && commits.Add(1) == 2 {
+				panic("driver")
+			}
+			return nil
+		}
+		start := time.Now()
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Faults != 1 {
+			t.Errorf("%d faults, want 1", r.Faults)
+		}
+		if took := time.Since(start); took != document.RenewEvery || !strings.Contains(w.log.String(), "lease_test.go") {
+			t.Errorf("after %v\n%s", took, w.log)
+		}
+	})
 }

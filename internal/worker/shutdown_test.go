@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -177,5 +178,36 @@ func TestDrainLetsFinishWhatFits(t *testing.T) {
 			t.Error(err)
 		}
 		w.want("a.png", document.StatusDone, "")
+	})
+}
+
+// TestPageOfALostCommitIsCountedOnce: the commit of a page is applied while the shutdown cuts off its answer.
+func TestPageOfALostCommitIsCountedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		w.count(func(_ context.Context, _ int, text string) (ocr.Result, error) {
+			time.Sleep(time.Second)
+			return result(text), nil
+		})
+		var commits atomic.Int64
+		w.records.After = func(ctx context.Context, _ string) error {
+			if commits.Add(1) != 2 { // the claim's is before page 1's
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		p := w.worker()
+		go p.Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+		time.Sleep(2 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		if err := p.Drain(ctx); err != nil {
+			t.Error(err)
+		}
+		r := w.want("a.tiff", document.StatusRetrying, "interrupted")
+		if stored := len(w.pages("a.tiff")); r.PagesDone != 1 || stored != 1 {
+			t.Errorf("%d pages done, %d stored; want 1", r.PagesDone, stored)
+		}
 	})
 }
