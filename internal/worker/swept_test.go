@@ -97,3 +97,24 @@ func TestSweepLineSaysWhatIsLeft(t *testing.T) {
 		})
 	}
 }
+
+// TestSweepPassesWhatIsStuck: more records than a batch holds that stay due do not hide those that come later.
+func TestSweepPassesWhatIsStuck(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.leaveOver(120, time.Hour)
+		stuck := map[string]bool{}
+		for n := range 110 {
+			stuck[document.Object{Bucket: "b", Name: fmt.Sprintf("%d.png", n)}.ID()] = true
+		}
+		w.records.Before = func(_ context.Context, op, id string) error {
+			if op == "commit" && stuck[id] {
+				return document.ErrStoreUnavailable
+			}
+			return nil
+		}
+		swept := w.worker().Sweep(t.Context())
+		if swept.Taken != 120 || swept.Outcomes[document.OutcomeDone] != 10 {
+			t.Errorf("%d taken, %v", swept.Taken, swept.Outcomes)
+		}
+	})
+}
