@@ -6,7 +6,7 @@ import (
 )
 
 // Query says which records [Lister.List] goes through. What is zero does not restrict; Status goes with any of the others
-// but DueBy, which stands alone.
+// but DueBy, which goes with none.
 type Query struct {
 	Status        Status
 	Warning       string    // one of the record's
@@ -17,7 +17,7 @@ type Query struct {
 
 // Lister is what a store offers besides, for those who go through what there is. Both methods may be called concurrently.
 type Lister interface {
-	// List calls fn for every record that q selects, without its text (so that it is no belief to update from), until fn
+	// List calls fn for every record that q selects, without its text (so it is not for [Seen]), until fn
 	// or the store fails or ctx ends, whose error it returns. Records that are written meanwhile may be missed or come as
 	// they were; none comes twice. They are read some hundreds at a time, so fn may take its time.
 	List(ctx context.Context, q Query, fn func(*Stored) error) error
@@ -38,7 +38,7 @@ type Tally struct {
 type Listing struct {
 	Bucket string
 	Prefix string // of names; empty for all
-	After  string // only names that come behind this one
+	After  string // only names after this one
 }
 
 // Listed is an object that lives in a bucket.

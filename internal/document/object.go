@@ -35,7 +35,7 @@ type Kind string
 
 // The kinds of event that reach Process.
 const (
-	KindFinalized Kind = "finalized" // a new generation stands in the bucket
+	KindFinalized Kind = "finalized" // a new generation is in the bucket
 	KindDeleted   Kind = "deleted"   // a generation left it: removed, overwritten or archived
 )
 
@@ -61,7 +61,7 @@ type Content struct {
 type Objects interface {
 	// Open reads exactly the given generation. The context bounds the reading too.
 	Open(ctx context.Context, o Object) (Content, error)
-	// Live says which generation of the name stands in the bucket now, with its attributes. It is asked only when an
+	// Live returns which generation of the name is in the bucket now, with its attributes. It is asked only when an
 	// event and the record, or an event and the bucket, disagree.
 	Live(ctx context.Context, bucket, name string) (Object, Attributes, error)
 }

@@ -363,13 +363,11 @@ func TestDeliveryNeverRacesItself(t *testing.T) {
 	})
 }
 
-// TestClosingWriteWaitsForARenewal: a renewal that is under way when the work ends is not raced.
+// TestClosingWriteWaitsForARenewal: a renewal that is under way when the delivery's time ends is not raced.
 func TestClosingWriteWaitsForARenewal(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
-			time.Sleep(document.RenewEvery + time.Second/2)
-			return result(text), nil
-		}
+		w.options.ProcessTimeout = 32800 * time.Millisecond // work ends at 30.75 s
+		w.answer = hang
 		var commits atomic.Int64
 		w.records.After = func(context.Context, string) error {
 			if commits.Add(1) == 2 {
@@ -378,7 +376,7 @@ func TestClosingWriteWaitsForARenewal(t *testing.T) {
 			return nil
 		}
 		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
-		if w.want("a.png", document.StatusDone, ""); w.records.Reads != 0 || w.records.Commits != 3 {
+		if w.want("a.png", document.StatusRetrying, document.CodeDeadline); w.records.Reads != 0 || w.records.Commits != 3 {
 			t.Errorf("%d reads, %d commits", w.records.Reads, w.records.Commits)
 		}
 	})
@@ -512,5 +510,28 @@ func TestNothingIsClaimedAfterItsTime(t *testing.T) {
 		if r := w.record("a.png"); r.Generation != old.Generation {
 			t.Errorf("generation %d was claimed", r.Generation)
 		}
+	})
+}
+
+// TestCommitThatFindsTheLeaseLostEndsTheWork: at once, whatever pages are in flight.
+func TestCommitThatFindsTheLeaseLostEndsTheWork(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.count(func(ctx context.Context, n int, text string) (ocr.Result, error) {
+			if n == 2 {
+				return hang(ctx, text)
+			}
+			time.Sleep(5 * time.Second)
+			return result(text), nil
+		})
+		old := w.bucket.Put("a.tiff", book(2))
+		start := time.Now()
+		done := make(chan document.Outcome)
+		go func() { done <- w.worker().Process(t.Context(), old).Outcome }()
+		time.Sleep(time.Second)
+		go w.worker().Process(t.Context(), w.bucket.Put("a.tiff", picture(22)))
+		if out := <-done; out != document.OutcomeSuperseded || time.Since(start) != 5*time.Second {
+			t.Errorf("%s after %v", out, time.Since(start))
+		}
+		time.Sleep(10 * time.Minute)
 	})
 }

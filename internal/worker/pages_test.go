@@ -143,7 +143,7 @@ func TestFinishedPagesSurviveACrash(t *testing.T) {
 	}
 }
 
-// dying is a process that dies when page n was read: nothing of it arrives any more, and it asks nobody.
+// dying is a process that dies when page n was read: nothing of it arrives any more, and it sends nothing.
 func (w *world) dying(n int) *worker.Worker {
 	i := &instance{w: w}
 	o := w.options
@@ -341,4 +341,35 @@ func TestResumedPagesStayAsTheyAre(t *testing.T) {
 			t.Errorf("page 1 was written at %v and at %v", first.Finished, again.Finished)
 		}
 	})
+}
+
+// TestFaultStopsItsPageOrTheBook: what is wrong with the service ends the attempt, what is wrong with a page does not cost the
+// others their turn.
+func TestFaultStopsItsPageOrTheBook(t *testing.T) {
+	for _, c := range []struct {
+		kind        ocr.Kind
+		code        string
+		calls, done int
+	}{
+		{ocr.KindUnavailable, document.CodeOCRUnavailable, 2, 1},
+		{ocr.KindBadResponse, document.CodeOCRBadResponse, 4, 3},
+		{ocr.KindTimeout, document.CodeOCRTimeout, 4, 3},
+	} {
+		t.Run(c.code, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.OCRConcurrency = 1
+				counted := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+					if n == 2 {
+						return ocr.Result{}, &ocr.Error{Kind: c.kind}
+					}
+					return result(text), nil
+				})
+				w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
+				r := w.want("a.tiff", document.StatusRetrying, c.code)
+				if total, _ := counted.total(); total != c.calls || r.PagesDone != c.done {
+					t.Errorf("%d calls, %d pages done; want %d and %d", total, r.PagesDone, c.calls, c.done)
+				}
+			})
+		})
+	}
 }

@@ -83,7 +83,7 @@ func TestReleaseAtShutdownIsNoInterruption(t *testing.T) {
 		defer cancel()
 		p.Drain(ctx)
 		w.want("a.png", document.StatusRetrying, "interrupted")
-		synctest.Wait() // its reader may not have let go yet
+		synctest.Wait() // its reader may not have ended yet
 		w.answer = nil
 		w.die(ev) // its first
 		time.Sleep(document.LeaseTime)
