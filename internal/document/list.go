@@ -17,7 +17,7 @@ type Query struct {
 
 // Lister is what a store offers besides, for those who go through what there is. Both methods may be called concurrently.
 type Lister interface {
-	// List calls fn for every record that q selects, without its text (so that it is no belief to update from), until fn
+	// List calls fn for every record that q selects, without its text (so it is not for [Seen]), until fn
 	// or the store fails or ctx ends, whose error it returns. Records that are written meanwhile may be missed or come as
 	// they were; none comes twice. They are read some hundreds at a time, so fn may take its time.
 	List(ctx context.Context, q Query, fn func(*Stored) error) error

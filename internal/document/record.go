@@ -62,12 +62,12 @@ type Usage struct {
 	CompletionTokens int `json:"completionTokens"`
 }
 
-// Add is the sum of both.
+// Add returns the sum of both.
 func (u Usage) Add(v Usage) Usage {
 	return Usage{PromptTokens: u.PromptTokens + v.PromptTokens, CompletionTokens: u.CompletionTokens + v.CompletionTokens}
 }
 
-// RecordError is why the last attempt did not finish.
+// Error is why the last attempt did not finish.
 type Error struct {
 	Code      string `json:"code"`
 	Message   string `json:"message"`   // for people; never holds text of the document, tokens or whole answers
@@ -81,7 +81,7 @@ type Lease struct {
 	Alone   bool      `json:"alone"` // the record has its instance to itself
 }
 
-// PageRecord is the document of one page, written for every object of several pages and for any with blocks.
+// Page is the document of one page, written for every object of several pages and for any with blocks.
 type Page struct {
 	Page       int       `json:"page"` // 1-based
 	Generation int64     `json:"generation"`
@@ -103,7 +103,7 @@ type Block struct {
 	Text  string `json:"text"`
 }
 
-// clone copies what the pure functions change, so that a store may run them again on what it read.
+// clone returns a copy that shares nothing the rules change, so that they may run again on the same record.
 func (r *Record) clone() *Record {
 	c := *r
 	c.Warnings = slices.Clone(r.Warnings)

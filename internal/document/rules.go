@@ -125,12 +125,12 @@ func Renew(old *Record, now time.Time) *Change {
 	return &Change{Record: rec}
 }
 
-// Progress adds finished pages. What counted against the object is forgotten if one of them was read: it moves.
-func Progress(old *Record, total int, pages []Page, now time.Time) *Change {
+// Progress adds finished pages; done is how many of total there are with them. What counted against the object is forgotten
+// if one of them was read: it moves.
+func Progress(old *Record, total, done int, pages []Page, now time.Time) *Change {
 	c := Renew(old, now)
 	c.Pages = pages
-	c.Record.Pages = total
-	c.Record.PagesDone += len(pages)
+	c.Record.Pages, c.Record.PagesDone = total, done
 	if slices.ContainsFunc(pages, func(p Page) bool { return p.Error == nil }) {
 		c.Record.Faults, c.Record.Doubts, c.Record.Error = 0, 0, nil
 	}

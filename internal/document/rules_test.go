@@ -1,6 +1,8 @@
 package document
 
 import (
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -122,7 +124,7 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// checkShape holds what must be true of every record that stands in a store.
+// checkShape holds what must be true of every record in a store.
 func checkShape(t *testing.T, r *Record) {
 	t.Helper()
 	if (r.Lease != nil) != (r.Status == StatusProcessing) {
@@ -171,8 +173,8 @@ func TestRelease(t *testing.T) {
 		{"doubt once", record(StatusProcessing), ClassDoubt, StatusRetrying, 0, 1},
 		{"doubts do not add to faults", record(StatusProcessing, faults(4), doubts(5)), ClassDoubt, StatusRetrying, 4, 6},
 		{"doubt, last", record(StatusProcessing, doubts(19)), ClassDoubt, StatusFailed, 0, 20},
-		{"somebody else's", record(StatusProcessing, faults(4), doubts(19)), ClassService, StatusRetrying, 4, 19},
-		{"somebody else's, window over", record(StatusProcessing, windowOver), ClassService, StatusFailed, 0, 0},
+		{"the service's", record(StatusProcessing, faults(4), doubts(19)), ClassService, StatusRetrying, 4, 19},
+		{"the service's, window over", record(StatusProcessing, windowOver), ClassService, StatusFailed, 0, 0},
 		{"doubt, window over", record(StatusProcessing, windowOver), ClassDoubt, StatusFailed, 0, 1},
 		{"proven, window over", record(StatusProcessing, windowOver), ClassObject, StatusFailed, 1, 0},
 	} {
@@ -212,11 +214,11 @@ func TestReleasePage(t *testing.T) {
 // TestProgressClears: a finished page takes back what counted against the object; a failed one does not.
 func TestProgressClears(t *testing.T) {
 	old := record(StatusProcessing, faults(3), doubts(7), interrupted)
-	ch := Progress(old, 9, []Page{{Page: 1}, {Page: 4}}, now)
+	ch := Progress(old, 9, 2, []Page{{Page: 1}, {Page: 4}}, now)
 	if r := ch.Record; r.Faults != 0 || r.Doubts != 0 || r.Error != nil || r.Pages != 9 || r.PagesDone != 2 {
 		t.Errorf("%+v", ch.Record)
 	}
-	ch = Progress(old, 9, []Page{{Page: 1, Error: &Error{Code: "c"}}}, now)
+	ch = Progress(old, 9, 1, []Page{{Page: 1, Error: &Error{Code: "c"}}}, now)
 	if r := ch.Record; r.Faults != 3 || r.Doubts != 7 || r.PagesDone != 1 {
 		t.Errorf("%+v", ch.Record)
 	}
@@ -323,7 +325,7 @@ func TestEveryStateEveryEvent(t *testing.T) {
 		"delete, older":               {del(4, false), "-newer", want{"nothing": "deleted"}},
 
 		"renew":           {commit(func(r *Record) *Change { return Renew(r, now) }), "-lost", want{"ours": "processing"}},
-		"page finished":   {commit(func(r *Record) *Change { return Progress(r, 2, []Page{{Page: 1}}, now) }), "-lost", want{"ours": "processing"}},
+		"page finished":   {commit(func(r *Record) *Change { return Progress(r, 2, 1, []Page{{Page: 1}}, now) }), "-lost", want{"ours": "processing"}},
 		"complete":        {commit(func(r *Record) *Change { return Complete(r, Contents{Pages: 1}) }), "-lost", want{"ours": "done"}},
 		"pause":           {commit(func(r *Record) *Change { return rules.Pause(r, now) }), "-lost", want{"ours": "retrying"}},
 		"final fault":     {commit(fault(ClassFinal)), "-lost", want{"ours": "failed"}},
@@ -373,4 +375,44 @@ func beaten(old *Record, live bool) int64 {
 		return old.Generation
 	}
 	return 0
+}
+
+// TestSum: the order in which pages were finished does not show.
+func TestSum(t *testing.T) {
+	long := func(n int) Page { return Page{Text: strings.Repeat("x", n)} }
+	for _, c := range []struct {
+		name  string
+		pages map[int]Page
+		want  Contents // without pages, model and the text of long ones
+	}{
+		{"texts and usage", map[int]Page{2: {Text: "b", Usage: Usage{1, 2}}, 1: {Text: "a", Usage: Usage{10, 20}}},
+			Contents{Text: "a\n\f\nb", Usage: Usage{11, 22}}},
+		{"a warning of two pages", map[int]Page{1: {Warnings: []string{"z", "a"}}, 2: {Warnings: []string{"a"}}},
+			Contents{Text: "\n\f\n", Warnings: []string{"a", "z"}}},
+		{"all blank", map[int]Page{1: {Blank: true}, 2: {Blank: true}}, Contents{Text: "\n\f\n", Blank: true}},
+		{"the first is not blank", map[int]Page{1: {Text: "a"}, 2: {Blank: true}}, Contents{Text: "a\n\f\n"}},
+		{"as long as the record holds", map[int]Page{1: long(MaxTextBytes - 4), 2: long(1)},
+			Contents{Text: strings.Repeat("x", MaxTextBytes-4) + "\n\f\nx"}},
+		{"a byte longer", map[int]Page{1: long(MaxTextBytes - 4), 2: long(2)}, Contents{InPages: true}},
+	} {
+		c.want.Pages, c.want.Model = len(c.pages), "m"
+		if got := Sum(c.pages, len(c.pages), "m"); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %d bytes in pages %v, %+v", c.name, len(got.Text), got.InPages, got.Warnings)
+		}
+	}
+}
+
+// TestReleaseIsDueAfterTheDelay: the sweep leaves the platform the time to redeliver.
+func TestReleaseIsDueAfterTheDelay(t *testing.T) {
+	r := Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: time.Hour * 24,
+		RetryDelay: func(attempt int) time.Duration { return time.Duration(attempt) * time.Minute }}
+	old := record(StatusProcessing, func(r *Record) { r.Attempt = 3 })
+	for name, ch := range map[string]*Change{
+		"release": r.Release(old, Fault{Code: "c", Class: ClassService}, nil, now),
+		"pause":   r.Pause(old, now),
+	} {
+		if !ch.Record.Due.Equal(now.Add(3 * time.Minute)) {
+			t.Errorf("%s: due %v", name, ch.Record.Due)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
@@ -18,6 +19,7 @@ var errRefused = errors.New("the function refuses")
 //	lost      applied, and the answer is lost
 //	overtaken applied, the answer is lost, and another commit is made before anything is read
 //	vanished  not applied, and the answer is lost
+//	late      applied when the next commit comes, and the answer is lost
 //	beaten    another commit is made first
 //	rejected  the store does not take the document
 //	down      the store is away, and certainly did not apply it
@@ -25,9 +27,14 @@ type scripted struct {
 	*documenttest.Memory
 	script  []string
 	commits int
+	late    func() // applies a commit
 }
 
 func (s *scripted) Commit(ctx context.Context, id string, from *document.Stored, c *document.Change) (*document.Stored, error) {
+	if s.late != nil {
+		s.late()
+		s.late = nil
+	}
 	word := ""
 	if s.commits < len(s.script) {
 		word = s.script[s.commits]
@@ -43,6 +50,9 @@ func (s *scripted) Commit(ctx context.Context, id string, from *document.Stored,
 		s.other(ctx, id)
 		return nil, lost
 	case "vanished":
+		return nil, lost
+	case "late":
+		s.late = func() { _, _ = s.Memory.Commit(ctx, id, from, c) }
 		return nil, lost
 	case "beaten":
 		s.other(ctx, id)
@@ -90,6 +100,7 @@ func TestUpdateAppliesAChangeOnce(t *testing.T) {
 		{"applied, answer lost", []string{"lost"}, 1, nil, 1},
 		{"not applied, answer lost", []string{"vanished"}, 1, nil, 2},
 		{"not applied, then applied with its answer lost", []string{"vanished", "lost"}, 1, nil, 2},
+		{"applied after it was looked for", []string{"late"}, 1, nil, 2},
 		{"lost answers in a row are bounded", []string{"vanished", "vanished", "vanished", "vanished"}, 0, document.ErrStoreUnavailable, 4},
 		{"a conflict begins the row again", []string{"vanished", "vanished", "vanished", "beaten", "vanished", "vanished", "vanished"}, 101, nil, 8},
 		{"rejected", []string{"rejected"}, 0, document.ErrStoreRejected, 1},
@@ -249,16 +260,14 @@ func TestUpdateEndsWithItsContext(t *testing.T) {
 			beaten = append(beaten, "beaten")
 		}
 		s := &scripted{Memory: documenttest.NewMemory(), script: beaten}
-		ctx, cancel := context.WithCancel(t.Context())
-		calls := 0
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start := time.Now()
 		_, err := document.Update(ctx, s, "id", document.Absent(), func(old *document.Record) (*document.Change, error) {
-			if calls++; calls == 20 {
-				cancel()
-			}
 			return add(old, 1), nil
 		})
-		if !errors.Is(err, context.Canceled) || calls != 20 {
-			t.Errorf("error %v after %d calls, want context.Canceled after 20", err, calls)
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, document.ErrConflict) || time.Since(start) != 5*time.Second {
+			t.Errorf("error %v after %v, want the deadline and the conflict after 5s", err, time.Since(start))
 		}
 	})
 }

@@ -17,12 +17,13 @@ type admission struct {
 	memory      *semaphore.Weighted // bytes of decoded pages
 	memoryTotal int64
 	places      *semaphore.Weighted // at the OCR service
+	telemetry   *telemetry
 }
 
 // wholeInstance is more than the deliveries that one instance ever runs at once (Cloud Run's limit is 1000).
 const wholeInstance = 1 << 20
 
-func newAdmission(o Options) *admission {
+func newAdmission(o Options, t *telemetry) *admission {
 	places := int64(o.OCRPlaces)
 	if places <= 0 {
 		places = wholeInstance
@@ -30,7 +31,7 @@ func newAdmission(o Options) *admission {
 	return &admission{
 		instance: semaphore.NewWeighted(wholeInstance),
 		memory:   semaphore.NewWeighted(o.MemoryBudget), memoryTotal: o.MemoryBudget,
-		places: semaphore.NewWeighted(places),
+		places: semaphore.NewWeighted(places), telemetry: t,
 	}
 }
 
@@ -42,14 +43,12 @@ const (
 
 // admit waits for a slot for an object of so many stored bytes. The slot must be released.
 func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
-	begun := time.Now()
 	a := w.admission
 	s := &slot{a: a, estimate: min(max(min(max(size, 0), a.memoryTotal)*decodedPerByte, leastEstimate), max(a.memoryTotal/4, 1))}
 	s.users.Store(1)
 	if err := s.occupy(ctx, 1); err != nil {
 		return nil, err
 	}
-	w.telemetry.admitted(ctx, time.Since(begun))
 	return s, nil
 }
 
@@ -61,6 +60,7 @@ type slot struct {
 
 	users  atomic.Int32 // it is given back when the last of them is done
 	queued atomic.Int32 // waits for memory or a place that have not come to an end, or that the end of the time cut off
+	placed atomic.Bool  // a page of the delivery had a place at the OCR service
 
 	parts int64 // of the instance
 	bytes int64 // of the memory; a delivery makes one page at a time
@@ -68,6 +68,7 @@ type slot struct {
 
 // occupy waits for parts of the instance and for the estimated memory. With an error the slot is empty.
 func (s *slot) occupy(ctx context.Context, parts int64) error {
+	begun := time.Now()
 	if err := s.a.instance.Acquire(ctx, parts); err != nil {
 		return withCause(ctx, fmt.Errorf("waiting for a slot: %w", err))
 	}
@@ -76,6 +77,7 @@ func (s *slot) occupy(ctx context.Context, parts int64) error {
 		s.giveBack()
 		return err
 	}
+	s.a.telemetry.admitted(ctx, time.Since(begun))
 	return nil
 }
 
@@ -135,20 +137,20 @@ func (s *slot) Shrink(n int64) {
 	}
 }
 
-// takePlace waits for a place at the OCR service, which the func gives back. A page that had to wait is not sent where less
-// than least is left of its time.
+// takePlace waits for a place at the OCR service, which the func gives back. Where the delivery's first place comes so late
+// that less than least is left of its time, the page is not sent.
 func (s *slot) takePlace(ctx context.Context, least time.Duration) (func(), error) {
 	done := func() { s.a.places.Release(1) }
-	if s.a.places.TryAcquire(1) {
-		return done, nil
+	if !s.a.places.TryAcquire(1) {
+		if err := s.wait(ctx, s.a.places, 1); err != nil {
+			return nil, withCause(ctx, fmt.Errorf("waiting for a place at the OCR service: %w", err))
+		}
+		if end, ok := ctx.Deadline(); ok && time.Until(end) < least && !s.placed.Load() {
+			done()
+			return nil, errCrowdedOut
+		}
 	}
-	if err := s.wait(ctx, s.a.places, 1); err != nil {
-		return nil, withCause(ctx, fmt.Errorf("%w: %w", errNoPlace, err))
-	}
-	if end, ok := ctx.Deadline(); ok && time.Until(end) < least {
-		done()
-		return nil, errNoPlace
-	}
+	s.placed.Store(true)
 	return done, nil
 }
 
@@ -162,6 +164,6 @@ func (s *slot) wait(ctx context.Context, from *semaphore.Weighted, n int64) erro
 	return nil
 }
 
-// waiting reports whether something of the delivery waited in this instance when its time ended. The object has no part in
-// that.
-func (s *slot) waiting() bool { return s.queued.Load() > 0 }
+// crowdedOut reports whether the delivery waited in this instance until its time ended, with no page sent. The object has no
+// part in that.
+func (s *slot) crowdedOut() bool { return s.queued.Load() > 0 && !s.placed.Load() }

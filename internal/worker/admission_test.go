@@ -3,10 +3,12 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -272,4 +274,217 @@ func crowdedOut(t *testing.T, w *world, hold func(ctx context.Context) error) {
 			t.Errorf("%s: %d doubts, want %d", name, r.Doubts, doubts)
 		}
 	}
+	w.answer = nil
+	if out := p.Process(t.Context(), w.bucket.Put("third.png", picture(40))).Outcome; out != document.OutcomeDone {
+		t.Errorf("a page sent afterwards: %s", out)
+	}
+}
+
+// TestBookWaitsForItsOwnPages: pages that wait for a place behind other pages of their own delivery use all of its time, and
+// count as ever when it ends.
+func TestBookWaitsForItsOwnPages(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer func(ctx context.Context, text string) (ocr.Result, error)
+		status document.Status
+		code   string
+		doubts int
+	}{
+		{"the last ones fit", func(ctx context.Context, text string) (ocr.Result, error) {
+			return result(text), sleepCtx(ctx, time.Minute) // the last two from 360 s to 420 s
+		}, document.StatusDone, "", 0},
+		{"none is answered", hang, document.StatusRetrying, document.CodeDeadline, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.Limits.MaxPages = 14
+				w.options.OCRPlaces = 2
+				w.answer = c.answer
+				w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(14)))
+				if r := w.want("a.tiff", c.status, c.code); r.Doubts != c.doubts {
+					t.Errorf("%d doubts, want %d", r.Doubts, c.doubts)
+				}
+			})
+		})
+	}
+}
+
+// TestAdmissionIsBounded: what comes before a delivery's own time takes no longer than AdmissionTime, writes nothing and is
+// not the object's fault.
+func TestAdmissionIsBounded(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		prepare func(w *world, p *worker.Worker, ev document.Event)
+		more    time.Duration // than AdmissionTime
+	}{
+		{"no memory", func(w *world, p *worker.Worker, _ document.Event) {
+			for n := range 4 {
+				go p.Process(w.t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
+			}
+			synctest.Wait()
+		}, 0},
+		{"not alone", func(w *world, p *worker.Worker, ev document.Event) {
+			for range 2 {
+				w.die(ev)
+				time.Sleep(document.LeaseTime)
+			}
+			go p.Process(w.t.Context(), w.bucket.Put("other.png", picture(30)))
+			synctest.Wait()
+		}, 0},
+		{"a claim that hangs", func(w *world, _ *worker.Worker, _ document.Event) { w.hangCommit(1) }, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.MemoryBudget = 4 << 20
+				w.options.Objects = stuck{w.bucket}
+				p := w.worker()
+				ev := w.bucket.Put("late.png", picture(50))
+				saved := w.options.Objects
+				w.options.Objects = w.bucket
+				c.prepare(w, p, ev)
+				w.options.Objects = saved
+				before, start := w.records.Record(ev.Object.ID()), time.Now()
+				res := p.Process(t.Context(), ev)
+				if took := time.Since(start); took != worker.AdmissionTime+c.more {
+					t.Errorf("it took %v", took)
+				}
+				if res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeDeadline || res.Fault.Class != document.ClassService {
+					t.Errorf("%s, %s %s", res.Outcome, res.Fault.Code, res.Fault.Class)
+				}
+				if after := w.records.Record(ev.Object.ID()); !reflect.DeepEqual(after, before) {
+					t.Errorf("it wrote %+v over %+v", after, before)
+				}
+				time.Sleep(10 * time.Minute) // until nothing runs
+			})
+		})
+	}
+}
+
+// TestDeliveryHasItsTimeFromTheClaim: waiting for a slot takes nothing of it.
+func TestDeliveryHasItsTimeFromTheClaim(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.MemoryBudget = 4 << 20
+		w.options.Objects = opening{w.bucket, 40 * time.Second}
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			return result(text), sleepCtx(ctx, 400*time.Second)
+		}
+		p := w.worker()
+		for n := range 4 {
+			go p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
+		}
+		synctest.Wait()
+		start := time.Now()
+		if out := p.Process(t.Context(), w.bucket.Put("late.png", picture(50))).Outcome; out != document.OutcomeDone || time.Since(start) != 480*time.Second {
+			t.Errorf("%s after %v", out, time.Since(start))
+		}
+	})
+}
+
+// opening is a bucket that takes its time.
+type opening struct {
+	document.Objects
+	d time.Duration
+}
+
+func (o opening) Open(ctx context.Context, v document.Object) (document.Content, error) {
+	time.Sleep(o.d)
+	return o.Objects.Open(ctx, v)
+}
+
+// TestDeliveriesThatNeedTheInstanceTakeTurns: none holds a part of it while it waits for the others'.
+func TestDeliveriesThatNeedTheInstanceTakeTurns(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var events []document.Event
+		for n := range 3 {
+			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
+			for range 2 {
+				w.die(ev)
+				time.Sleep(document.LeaseTime)
+			}
+			events = append(events, ev)
+		}
+		var now, most atomic.Int64
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			most.Store(max(most.Load(), now.Add(1)))
+			time.Sleep(time.Second)
+			now.Add(-1)
+			return result(text), nil
+		}
+		p := w.worker()
+		start := time.Now()
+		var all sync.WaitGroup
+		for _, ev := range events {
+			all.Go(func() { p.Process(t.Context(), ev) })
+		}
+		all.Wait()
+		for _, ev := range events {
+			w.want(ev.Name, document.StatusDone, "")
+		}
+		if most.Load() != 1 || time.Since(start) != 3*time.Second {
+			t.Errorf("%d at once, %v in all", most.Load(), time.Since(start))
+		}
+	})
+}
+
+// TestRefusedDeliveryLeavesItsPart: one that gets no memory in time holds nothing of the instance.
+func TestRefusedDeliveryLeavesItsPart(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.MemoryBudget = 4 << 20
+		suspect := w.bucket.Put("suspect.png", picture(99))
+		for range 2 {
+			w.die(suspect)
+			time.Sleep(document.LeaseTime)
+		}
+		w.options.Objects = opening{w.bucket, time.Minute}
+		p := w.worker()
+		var all sync.WaitGroup
+		for n := range 5 {
+			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
+			all.Go(func() { p.Process(t.Context(), ev) })
+		}
+		all.Wait()
+		if n := len(w.records.All()); n != 5 {
+			t.Fatalf("%d records, want four and the suspect's", n)
+		}
+		if out := p.Process(t.Context(), suspect).Outcome; out != document.OutcomeDone {
+			t.Errorf("one that needs the instance to itself: %s", out)
+		}
+	})
+}
+
+// TestDeadlineBeforeAnyPageIsADoubt: a delivery that had its slot and nothing to wait for in its instance.
+func TestDeadlineBeforeAnyPageIsADoubt(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.Objects = stuck{w.bucket}
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		if r := w.want("a.png", document.StatusRetrying, document.CodeDeadline); r.Doubts != 1 {
+			t.Errorf("%d doubts", r.Doubts)
+		}
+	})
+}
+
+// TestSlotIsInUseUntilNothingRuns: a delivery ends with its time even where reading its object cannot be broken off, and its
+// slot is free when that is over.
+func TestSlotIsInUseUntilNothingRuns(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		suspect := w.bucket.Put("suspect.png", picture(99))
+		for range 2 {
+			w.die(suspect)
+			time.Sleep(document.LeaseTime)
+		}
+		w.options.Objects = opening{w.bucket, 10 * time.Minute}
+		p := w.worker()
+		start := time.Now()
+		p.Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		if r := w.want("a.png", document.StatusRetrying, document.CodeDeadline); time.Since(start) != 450*time.Second {
+			t.Errorf("%s after %v", r.Status, time.Since(start))
+		}
+		if res := p.Process(t.Context(), suspect); res.Fault.Code != document.CodeDeadline || w.record("suspect.png").Status != document.StatusProcessing {
+			t.Errorf("one that needs the instance to itself, meanwhile: %s %s", res.Outcome, res.Fault.Code)
+		}
+		time.Sleep(2 * time.Minute)
+		p.Process(t.Context(), suspect) // its bytes do not come in time either
+		w.want("suspect.png", document.StatusRetrying, document.CodeDeadline)
+		time.Sleep(10 * time.Minute)
+	})
 }

@@ -38,7 +38,7 @@ func (w *world) breaking(fails func(n int) bool) (calls *int) {
 	return &n
 }
 
-func (w *world) mend() {
+func (w *world) heal() {
 	w.records.Before, w.records.After, w.bucket.Before, w.answer = nil, nil, nil, nil
 }
 
@@ -60,7 +60,7 @@ func TestCrashAtEveryCallConverges(t *testing.T) {
 					ev := w.bucket.Put("a.png", picture(21))
 					w.breaking(func(n int) bool { return n == at || dies && n > at })
 					w.worker().Process(t.Context(), ev)
-					w.mend()
+					w.heal()
 					time.Sleep(document.LeaseTime)
 					if out := w.worker().Process(t.Context(), ev).Outcome; out.Refused() {
 						t.Errorf("outcome %s\n%s", out, w.log)

@@ -68,8 +68,8 @@ func (s pageSet) unsaved() []document.Page {
 	return pages
 }
 
-// keepLease renews the lease until ctx ends, and ends the work where the lease is lost. A store that does not answer is no
-// reason to stop: the next renewal may succeed, and a commit after the lease was lost is refused in any case.
+// keepLease renews the lease until ctx ends, and ends the work where the lease is lost or a renewal panics. A store that does
+// not answer is no reason to stop: the next renewal may succeed, and a commit after the lease was lost is refused in any case.
 func (d *delivery) keepLease(ctx context.Context, stop context.CancelCauseFunc) {
 	renewal := time.NewTicker(document.RenewEvery)
 	defer renewal.Stop()
@@ -86,7 +86,7 @@ func (d *delivery) keepLease(ctx context.Context, stop context.CancelCauseFunc) 
 			defer d.turn.unlock()
 			return d.commit(ctx, func(old *document.Record) *document.Change { return document.Renew(old, time.Now()) })
 		})
-		if errors.Is(err, errLeaseLost) {
+		if _, bug := errors.AsType[*panicError](err); bug || errors.Is(err, errLeaseLost) {
 			stop(err)
 		}
 	}
@@ -150,7 +150,7 @@ func (d *delivery) finish(ctx context.Context, pg document.Page, model string) e
 		return nil
 	}
 	err := d.commit(ctx, func(old *document.Record) *document.Change {
-		ch := document.Progress(old, now.total, fresh, time.Now())
+		ch := document.Progress(old, now.total, len(now.finished), fresh, time.Now())
 		ch.Record.Model = now.model
 		return ch
 	})
@@ -207,8 +207,8 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 		return d.lost(ctx, res)
 	case errors.Is(err, document.ErrObjectGone):
 		res.live, err = d.gone(ctx, err)
-	case errors.Is(err, errDeadline) && d.slot.waiting():
-		err = errNoPlace
+	case errors.Is(err, errDeadline) && d.slot.crowdedOut():
+		err = errCrowdedOut
 	}
 	f := faultOf(ctx, err)
 	if f.Code == document.CodeDeadline && pages.moved {
@@ -228,7 +228,7 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 	}
 	contents := document.Sum(pages.finished, pages.total, pages.model)
 	contents.Unsaved = pages.unsaved()
-	if only := pages.finished[1]; pages.total == 1 && (contents.InPages || len(only.Blocks) > 0) {
+	if only := pages.finished[1]; pages.total == 1 && len(only.Blocks) > 0 { // its text fits the record
 		contents.Unsaved = []document.Page{only}
 	}
 	done := d.closingWrite(ctx, res, func(old *document.Record) *document.Change { return document.Complete(old, contents) })
@@ -267,12 +267,11 @@ func (d *delivery) putBack(ctx context.Context, pages pageSet, res Result) Resul
 
 // addUnsaved adds finished pages that no commit stored, so that what is paid for is not lost with a release.
 func (s pageSet) addUnsaved(c *document.Change) *document.Change {
-	pages := s.unsaved()
-	c.Pages = append(c.Pages, pages...)
-	c.Record.PagesDone += len(pages)
 	if s.total > 1 {
 		c.Record.Pages = s.total
+		c.Record.PagesDone = len(s.finished) + len(c.Pages) // one of which may be stored by a commit whose answer was lost
 	}
+	c.Pages = append(c.Pages, s.unsaved()...)
 	return c
 }
 

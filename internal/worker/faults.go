@@ -15,13 +15,13 @@ import (
 
 // What ends a delivery's work from outside, and what the line itself finds.
 var (
-	errDraining    = errors.New("the instance is shutting down")
-	errLeaseLost   = errors.New("another worker took the record")
-	errNotAdmitted = errors.New("no slot in this instance in time")
-	errNoPlace     = errors.New("too little time left after waiting for a place at the OCR service")
-	errDeadline    = errors.New("PROCESS_TIMEOUT is over")
-	errReplaced    = errors.New("another generation of the object is live; its event is on the way")
-	errMissing     = errors.New("not every page was finished")
+	errDraining   = errors.New("the instance is shutting down")
+	errLeaseLost  = errors.New("another worker took the record")
+	errNotClaimed = errors.New("no slot in this instance, or no claim, in time")
+	errCrowdedOut = errors.New("too little time left after waiting for memory or for a place at the OCR service")
+	errDeadline   = errors.New("PROCESS_TIMEOUT is over")
+	errReplaced   = errors.New("another generation of the object is live; its event is on the way")
+	errMissing    = errors.New("not every page was finished")
 )
 
 // sentinels are what drivers and the line itself say.
@@ -32,8 +32,8 @@ var sentinels = []struct {
 }{
 	// Why the work was ended comes before what that did to a call under way.
 	{errDraining, document.CodeInterrupted, document.ClassService},
-	{errNotAdmitted, document.CodeDeadline, document.ClassService},
-	{errNoPlace, document.CodeDeadline, document.ClassService},
+	{errNotClaimed, document.CodeDeadline, document.ClassService},
+	{errCrowdedOut, document.CodeDeadline, document.ClassService},
 	{errDeadline, document.CodeDeadline, document.ClassDoubt},
 	{document.ErrObjectGone, document.CodeObjectGone, document.ClassFinal},
 	{document.ErrObjectCorrupt, document.CodeCorrupt, document.ClassFinal},

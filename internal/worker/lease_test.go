@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
+	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -318,4 +320,218 @@ func TestDeadHolderIsReplaced(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPanicInARenewalReleasesTheRecord: at once, and the log says where it was.
+func TestPanicInARenewalReleasesTheRecord(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = hang
+		var commits atomic.Int64
+		w.records.Before = func(_ context.Context, op, _ string) error {
+			if op == "commit" && commits.Add(1) == 2 {
+				panic("driver")
+			}
+			return nil
+		}
+		start := time.Now()
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Faults != 1 {
+			t.Errorf("%d faults, want 1", r.Faults)
+		}
+		if took := time.Since(start); took != document.RenewEvery || !strings.Contains(w.log.String(), "lease_test.go") {
+			t.Errorf("after %v\n%s", took, w.log)
+		}
+	})
+}
+
+// TestDeliveryNeverRacesItself: whatever of a delivery commits at the same time waits, so that no commit finds the record
+// changed and has to read it.
+func TestDeliveryNeverRacesItself(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			time.Sleep(29*time.Second + time.Duration(n)*500*time.Millisecond) // page 1 before a renewal, page 2 with it, page 3 after it
+			return result(text), nil
+		})
+		w.records.After = func(context.Context, string) error {
+			time.Sleep(time.Second)
+			return nil
+		}
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+		if r := w.want("a.tiff", document.StatusDone, ""); w.records.Reads != 0 || r.Text != wholeText(3) {
+			t.Errorf("%d reads, %q", w.records.Reads, r.Text)
+		}
+	})
+}
+
+// TestClosingWriteWaitsForARenewal: a renewal that is under way when the delivery's time ends is not raced.
+func TestClosingWriteWaitsForARenewal(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.ProcessTimeout = 32800 * time.Millisecond // work ends at 30.75 s
+		w.answer = hang
+		var commits atomic.Int64
+		w.records.After = func(context.Context, string) error {
+			if commits.Add(1) == 2 {
+				time.Sleep(time.Second)
+			}
+			return nil
+		}
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		if w.want("a.png", document.StatusRetrying, document.CodeDeadline); w.records.Reads != 0 || w.records.Commits != 3 {
+			t.Errorf("%d reads, %d commits", w.records.Reads, w.records.Commits)
+		}
+	})
+}
+
+// TestPagesFinishedMeanwhileShareACommit: pages that are finished while another one is being saved go with one commit.
+func TestPagesFinishedMeanwhileShareACommit(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			time.Sleep(time.Second + time.Duration(n)*100*time.Millisecond)
+			return result(text), nil
+		})
+		w.records.After = func(context.Context, string) error {
+			time.Sleep(time.Second)
+			return nil
+		}
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
+		if r := w.want("a.tiff", document.StatusDone, ""); w.records.Commits != 4 || len(w.pages("a.tiff")) != 4 || r.PagesDone != 4 {
+			t.Errorf("%d commits, want the claim, page 1, pages 2 to 4, and the end", w.records.Commits)
+		}
+	})
+}
+
+// TestLostLeaseEndsTheWork: the first renewal that finds the record taken ends the pages in flight.
+func TestLostLeaseEndsTheWork(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			if text == "text of 21" {
+				return hang(ctx, text)
+			}
+			return result(text), nil
+		}
+		old := w.bucket.Put("a.png", picture(21))
+		start := time.Now()
+		done := make(chan document.Outcome)
+		go func() { done <- w.worker().Process(t.Context(), old).Outcome }()
+		time.Sleep(time.Second)
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(22)))
+		if out := <-done; out != document.OutcomeSuperseded || time.Since(start) != document.RenewEvery {
+			t.Errorf("%s after %v", out, time.Since(start))
+		}
+	})
+}
+
+// TestHungRenewalKeepsNothing: a renewal that hangs is given up in time for the next commit to keep the lease.
+func TestHungRenewalKeepsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.hangCommit(2) // the renewal, 30 s to 60 s
+		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			time.Sleep(time.Duration(n*40) * time.Second)
+			return result(text), nil
+		})
+		ev := w.bucket.Put("a.tiff", book(3))
+		done := make(chan document.Outcome)
+		go func() { done <- w.worker().Process(t.Context(), ev).Outcome }()
+		time.Sleep(document.LeaseTime + time.Second)
+		if n := len(w.pages("a.tiff")); n != 2 {
+			t.Errorf("%d pages are saved, want 2", n)
+		}
+		if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeBusy {
+			t.Errorf("a copy of the event: %s", out)
+		}
+		if out := <-done; out != document.OutcomeDone {
+			t.Errorf("outcome %s", out)
+		}
+	})
+}
+
+// TestLeaseExpiredIsReported: a delivery says whether its claim found the lease of a dead holder of the same generation.
+func TestLeaseExpiredIsReported(t *testing.T) {
+	unavailable := func(context.Context, string) (ocr.Result, error) {
+		return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+	}
+	dies := func(w *world, ev document.Event) { w.die(ev); time.Sleep(document.LeaseTime) }
+	for _, c := range []struct {
+		name    string
+		prepare func(w *world, ev document.Event)
+		answer  func(context.Context, string) (ocr.Result, error)
+		newer   bool
+		want    string
+	}{
+		{"no record", nil, nil, false, "done false"},
+		{"a live holder", func(w *world, ev document.Event) { w.die(ev) }, nil, false, "busy false"},
+		{"a dead holder", dies, nil, false, "done true"},
+		{"a dead holder, and then a fault", dies, unavailable, false, "retry true"},
+		{"a dead holder of an older generation", dies, nil, true, "done false"},
+		{"a released record", func(w *world, ev document.Event) {
+			w.answer = unavailable
+			w.worker().Process(w.t.Context(), ev)
+		}, nil, false, "done false"},
+		{"the last dead holder", func(w *world, ev document.Event) { dies(w, ev); time.Sleep(25 * time.Hour) }, nil, false, "failed true"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				ev := w.bucket.Put("a.png", picture(21))
+				if c.prepare != nil {
+					c.prepare(w, ev)
+				}
+				if c.newer {
+					ev = w.bucket.Put("a.png", picture(22))
+				}
+				w.answer = c.answer
+				res := w.worker().Process(t.Context(), ev)
+				if got := fmt.Sprint(res.Outcome, " ", res.LeaseExpired); got != c.want {
+					t.Errorf("got %s, want %s", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+// TestNothingIsClaimedAfterItsTime: a claim that was overtaken while its commit hung does not try again.
+func TestNothingIsClaimedAfterItsTime(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		old := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(22))
+		var hung atomic.Bool
+		w.records.Before = func(ctx context.Context, op, id string) error {
+			if op != "commit" || hung.Swap(true) {
+				return nil
+			}
+			time.Sleep(worker.AdmissionTime + time.Second/2)
+			_, err := document.Update(context.WithoutCancel(ctx), w.records, id, document.Absent(), func(*document.Record) (*document.Change, error) {
+				return &document.Change{Record: &document.Record{Bucket: "b", Name: "a.png", Generation: old.Generation, Status: document.StatusDone}}, nil
+			})
+			return err
+		}
+		if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeRetry || w.calls.Load() != 0 {
+			t.Errorf("%s, %d calls", out, w.calls.Load())
+		}
+		if r := w.record("a.png"); r.Generation != old.Generation {
+			t.Errorf("generation %d was claimed", r.Generation)
+		}
+	})
+}
+
+// TestCommitThatFindsTheLeaseLostEndsTheWork: at once, whatever pages are in flight.
+func TestCommitThatFindsTheLeaseLostEndsTheWork(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.count(func(ctx context.Context, n int, text string) (ocr.Result, error) {
+			if n == 2 {
+				return hang(ctx, text)
+			}
+			time.Sleep(5 * time.Second)
+			return result(text), nil
+		})
+		old := w.bucket.Put("a.tiff", book(2))
+		start := time.Now()
+		done := make(chan document.Outcome)
+		go func() { done <- w.worker().Process(t.Context(), old).Outcome }()
+		time.Sleep(time.Second)
+		go w.worker().Process(t.Context(), w.bucket.Put("a.tiff", picture(22)))
+		if out := <-done; out != document.OutcomeSuperseded || time.Since(start) != 5*time.Second {
+			t.Errorf("%s after %v", out, time.Since(start))
+		}
+		time.Sleep(10 * time.Minute)
+	})
 }

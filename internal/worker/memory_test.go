@@ -107,7 +107,7 @@ func (c *counted) total() (total, most int) {
 	return total, most
 }
 
-// TestBooksShareTheMemory: a book whose bytes do not fit beside others lets go of its bytes and reads them again.
+// TestBooksShareTheMemory: a book whose bytes do not fit beside others drops its bytes and reads them again.
 func TestBooksShareTheMemory(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.MemoryBudget = 3 << 20 // a page takes two, for the tables of the encoder

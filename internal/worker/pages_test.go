@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -142,7 +143,7 @@ func TestFinishedPagesSurviveACrash(t *testing.T) {
 	}
 }
 
-// dying is a process that dies when page n was read: nothing of it arrives any more, and it asks nobody.
+// dying is a process that dies when page n was read: nothing of it arrives any more, and it sends nothing.
 func (w *world) dying(n int) *worker.Worker {
 	i := &instance{w: w}
 	o := w.options
@@ -228,6 +229,9 @@ func TestPageAtItsLimitFailsAlone(t *testing.T) {
 		ev := w.bucket.Put("a.tiff", book(6))
 		p := w.worker()
 		for p.Process(t.Context(), ev).Outcome == document.OutcomeRetry {
+			if r, stored := w.record("a.tiff"), len(w.pages("a.tiff")); r.PagesDone != stored {
+				t.Errorf("attempt %d: %d pages done, %d stored", r.Attempt, r.PagesDone, stored)
+			}
 			time.Sleep(time.Minute)
 		}
 		r := w.want("a.tiff", document.StatusDone, "")
@@ -253,4 +257,119 @@ func TestLongTextIsInThePages(t *testing.T) {
 			t.Errorf("%d bytes, in pages %v", len(r.Text), r.TextInPages)
 		}
 	})
+}
+
+// TestPagesGoWithTheClosingWrite: a page that was read and whose own commit did not get through is not lost.
+func TestPagesGoWithTheClosingWrite(t *testing.T) {
+	down := func(context.Context) error { return document.ErrStoreUnavailable }
+	for _, c := range []struct {
+		name   string
+		commit int // the one that fails; the claim is the first
+		fail   func(ctx context.Context) error
+		atOnce int // pages
+		slow   int // the page that the service does not answer for; 0: none
+		status document.Status
+		code   string
+		stored int
+	}{
+		{"released after a fault", 2, down, 1, 0, document.StatusRetrying, document.CodeStoreUnavailable, 1},
+		{"paused at the deadline", 2, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 2, 2, document.StatusRetrying, "", 1},
+		{"complete", 4, down, 2, 0, document.StatusDone, "", 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.OCRConcurrency = c.atOnce
+				w.count(func(ctx context.Context, n int, text string) (ocr.Result, error) {
+					if n == c.slow {
+						return hang(ctx, text)
+					}
+					time.Sleep(time.Duration(n) * time.Second)
+					return result(text), nil
+				})
+				var commits atomic.Int64
+				w.records.Before = func(ctx context.Context, op, _ string) error {
+					if op == "commit" && commits.Add(1) == int64(c.commit) {
+						return c.fail(ctx)
+					}
+					return nil
+				}
+				w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+				r := w.want("a.tiff", c.status, c.code)
+				if n := len(w.pages("a.tiff")); n != c.stored || r.PagesDone != n || r.Pages != 3 {
+					t.Errorf("%d pages stored, %d of %d done; want %d of 3", n, r.PagesDone, r.Pages, c.stored)
+				}
+			})
+		})
+	}
+}
+
+// TestFailedPageIsNoProgress: a delivery that read no page until its deadline counts as a doubt, whatever pages failed in it.
+func TestFailedPageIsNoProgress(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.answer = hang
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3, 1)))
+		if r := w.want("a.tiff", document.StatusRetrying, document.CodeDeadline); r.Doubts != 1 || r.PagesDone != 1 {
+			t.Errorf("%d doubts, %d pages done", r.Doubts, r.PagesDone)
+		}
+	})
+}
+
+// TestResumedPagesStayAsTheyAre: pages of an earlier attempt are not written again, and the model that read them is kept.
+func TestResumedPagesStayAsTheyAre(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		fault := ocr.KindUnavailable
+		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			if n > 1 {
+				return ocr.Result{}, &ocr.Error{Kind: fault}
+			}
+			return result(text), nil
+		})
+		ev := w.bucket.Put("a.tiff", book(3))
+		w.worker().Process(t.Context(), ev)
+		if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRUnavailable); r.Model != "m" || r.PagesDone != 1 {
+			t.Errorf("%d pages done, model %q", r.PagesDone, r.Model)
+		}
+		first := w.pages("a.tiff")[0]
+		time.Sleep(time.Minute)
+		fault = ocr.KindBadImage
+		w.worker().Process(t.Context(), ev)
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Model != "m" {
+			t.Errorf("model %q", r.Model)
+		}
+		if again := w.pages("a.tiff")[0]; !again.Finished.Equal(first.Finished) {
+			t.Errorf("page 1 was written at %v and at %v", first.Finished, again.Finished)
+		}
+	})
+}
+
+// TestFaultStopsItsPageOrTheBook: what is wrong with the service ends the attempt, what is wrong with a page does not cost the
+// others their turn.
+func TestFaultStopsItsPageOrTheBook(t *testing.T) {
+	for _, c := range []struct {
+		kind        ocr.Kind
+		code        string
+		calls, done int
+	}{
+		{ocr.KindUnavailable, document.CodeOCRUnavailable, 2, 1},
+		{ocr.KindBadResponse, document.CodeOCRBadResponse, 4, 3},
+		{ocr.KindTimeout, document.CodeOCRTimeout, 4, 3},
+	} {
+		t.Run(c.code, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.OCRConcurrency = 1
+				counted := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+					if n == 2 {
+						return ocr.Result{}, &ocr.Error{Kind: c.kind}
+					}
+					return result(text), nil
+				})
+				w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
+				r := w.want("a.tiff", document.StatusRetrying, c.code)
+				if total, _ := counted.total(); total != c.calls || r.PagesDone != c.done {
+					t.Errorf("%d calls, %d pages done; want %d and %d", total, r.PagesDone, c.calls, c.done)
+				}
+			})
+		})
+	}
 }

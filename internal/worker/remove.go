@@ -29,7 +29,7 @@ func (w *Worker) remove(ctx context.Context, ev document.Event) Result {
 		case document.RemoveMarked:
 			// A crash before the pages are gone is made good by the next event that finds the marker.
 			if err := w.o.Records.ClearPages(ctx, ev.Object.ID(), 0); err != nil {
-				return refused(ctx, err)
+				return Result{Outcome: document.OutcomeRetry, Fault: faultOf(ctx, err), Record: stored.Record}
 			}
 			return Result{Outcome: document.OutcomeDeleted, Record: stored.Record}
 		case document.RemoveNewer:
@@ -37,7 +37,7 @@ func (w *Worker) remove(ctx context.Context, ev document.Event) Result {
 		}
 		live, err := w.isLive(ctx, stored.Object())
 		if err != nil {
-			return refused(ctx, err)
+			return Result{Outcome: document.OutcomeRetry, Fault: faultOf(ctx, err), Record: stored.Record}
 		}
 		if live {
 			return Result{Outcome: document.OutcomeSuperseded, Record: stored.Record}

@@ -32,7 +32,7 @@ func (w *world) retry(name string, redo func(document.Page) bool) {
 	r := w.want(name, document.StatusRetrying, "")
 	if r.Faults != 0 || r.Doubts != 0 || r.RetriedBy != "me" || !r.Retried.Equal(time.Now()) ||
 		!r.WindowStart.Equal(time.Now()) || !r.Due.Equal(time.Now()) || r.Text != "" || !r.Finished.IsZero() {
-		w.t.Errorf("after the wish: %+v", r)
+		w.t.Errorf("after the request: %+v", r)
 	}
 	if s := w.worker().Sweep(w.t.Context()); s.Fault.Code != "" {
 		w.t.Fatal(s.Fault.Message)
@@ -105,7 +105,7 @@ func TestRetryOfAllPages(t *testing.T) {
 		better = " and better"
 		w.retry("a.tiff", allPages)
 		if r := w.want("a.tiff", document.StatusRetrying, "ocr_unavailable"); r.PagesDone != len(w.pages("a.tiff")) || r.PagesDone >= 4 {
-			t.Fatalf("%d pages done, %d stand there", r.PagesDone, len(w.pages("a.tiff")))
+			t.Fatalf("%d pages done, %d stored", r.PagesDone, len(w.pages("a.tiff")))
 		}
 		for _, pg := range w.pages("a.tiff") {
 			if want := result(pg.Text).Text; len(want) < len("text of 101 and better") {
@@ -126,7 +126,7 @@ func TestRetryOfAllPages(t *testing.T) {
 	})
 }
 
-// TestRetryDropsOwnPage: the page document of an object of one page goes with the wish: without blocks the next reading
+// TestRetryDropsOwnPage: the page document of an object of one page goes with the request: without blocks the next reading
 // writes none.
 func TestRetryDropsOwnPage(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
@@ -173,7 +173,7 @@ func TestRetryWritesOnlyOverWhatWasSeen(t *testing.T) {
 	})
 }
 
-// TestRetryStuck: whose holder died long ago is taken up at once, with fresh budgets; whose holder lives is left alone,
+// TestRetryStuck: whose holder died long ago is processed at once, with fresh budgets; whose holder is alive is left alone,
 // and a holder that was only slow is refused afterwards.
 func TestRetryStuck(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {

@@ -3,11 +3,13 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -81,7 +83,7 @@ func TestReleaseAtShutdownIsNoInterruption(t *testing.T) {
 		defer cancel()
 		p.Drain(ctx)
 		w.want("a.png", document.StatusRetrying, "interrupted")
-		synctest.Wait() // its reader may not have let go yet
+		synctest.Wait() // its reader may not have ended yet
 		w.answer = nil
 		w.die(ev) // its first
 		time.Sleep(document.LeaseTime)
@@ -100,15 +102,17 @@ func TestDrainEndsDespiteAHungClaim(t *testing.T) {
 		w.options.ProcessTimeout = 20 * time.Second
 		w.hangCommit(1)
 		p := w.worker()
-		out := make(chan document.Outcome, 1)
-		go func() { out <- p.Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome }()
+		result := make(chan worker.Result, 1)
+		go func() { result <- p.Process(t.Context(), w.bucket.Put("a.png", picture(21))) }()
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
 		defer cancel()
 		if err := p.Drain(ctx); err != nil {
 			t.Errorf("Drain: %v", err)
 		}
-		<-out
+		if f := (<-result).Fault; f.Code != document.CodeInterrupted || f.Class != document.ClassService {
+			t.Errorf("fault %s %s, want interrupted by the shutdown", f.Code, f.Class)
+		}
 	})
 }
 
@@ -177,5 +181,98 @@ func TestDrainLetsFinishWhatFits(t *testing.T) {
 			t.Error(err)
 		}
 		w.want("a.png", document.StatusDone, "")
+	})
+}
+
+// TestPageOfALostCommitIsCountedOnce: the commit of a page is applied while the shutdown cuts off its answer.
+func TestPageOfALostCommitIsCountedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		w.count(func(_ context.Context, _ int, text string) (ocr.Result, error) {
+			time.Sleep(time.Second)
+			return result(text), nil
+		})
+		var commits atomic.Int64
+		w.records.After = func(ctx context.Context, _ string) error {
+			if commits.Add(1) != 2 { // the claim's is before page 1's
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		p := w.worker()
+		go p.Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+		time.Sleep(2 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		if err := p.Drain(ctx); err != nil {
+			t.Error(err)
+		}
+		r := w.want("a.tiff", document.StatusRetrying, "interrupted")
+		if stored := len(w.pages("a.tiff")); r.PagesDone != 1 || stored != 1 {
+			t.Errorf("%d pages done, %d stored; want 1", r.PagesDone, stored)
+		}
+	})
+}
+
+// TestDrainEndsAWaitForASlot: and nothing is written.
+func TestDrainEndsAWaitForASlot(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.MemoryBudget = 4 << 20
+		w.options.Objects = stuck{w.bucket}
+		p := w.worker()
+		for n := range 4 {
+			go p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
+		}
+		synctest.Wait()
+		result := make(chan worker.Result, 1)
+		go func() { result <- p.Process(t.Context(), w.bucket.Put("late.png", picture(50))) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		if err := p.Drain(ctx); err != nil {
+			t.Error(err)
+		}
+		res := <-result
+		if res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeInterrupted || len(w.records.All()) != 4 {
+			t.Errorf("%s, %s, %d records", res.Outcome, res.Fault.Code, len(w.records.All()))
+		}
+	})
+}
+
+// stuck is a bucket that does not answer.
+type stuck struct{ document.Objects }
+
+func (stuck) Open(ctx context.Context, _ document.Object) (document.Content, error) {
+	<-ctx.Done()
+	return document.Content{}, fmt.Errorf("%w: %w", document.ErrStorageUnavailable, ctx.Err())
+}
+
+// TestClaimUnderWayAtShutdownIsReleased: the answer to its commit is waited for, so that no lease is left.
+func TestClaimUnderWayAtShutdownIsReleased(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var commits atomic.Int64
+		w.records.After = func(ctx context.Context, _ string) error {
+			if commits.Add(1) > 1 {
+				return nil
+			}
+			select {
+			case <-time.After(6500 * time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		p := w.worker()
+		go p.Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second) // puts back at 6 s
+		defer cancel()
+		if err := p.Drain(ctx); err != nil {
+			t.Error(err)
+		}
+		if w.want("a.png", document.StatusRetrying, document.CodeInterrupted); w.calls.Load() != 0 {
+			t.Errorf("%d calls of the OCR service", w.calls.Load())
+		}
 	})
 }

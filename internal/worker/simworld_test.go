@@ -24,7 +24,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// sim is one world. Its scheduler is the only one that decides: every call to the outside parks until it is let go, one
+// sim is one world. Its scheduler is the only one that decides: every call to the outside parks until it is released, one
 // at a time, and time moves only when the scheduler sleeps.
 type sim struct {
 	t       *testing.T
@@ -131,7 +131,7 @@ func (s *sim) spawn() {
 	s.instances = append(s.instances, i)
 }
 
-// newID gives ids that are never the same; which delivery has which does not matter to anybody.
+// newID gives ids that are never the same; which delivery has which does not matter.
 func (s *sim) newID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -267,7 +267,7 @@ func (s *sim) look(was, is *document.Record) {
 	case is.Attempt < was.Attempt:
 		bad("attempt went down")
 	case was.Status.Ended() && !is.Retried.After(was.Retried):
-		bad("an ended generation moved, and nobody asked for it")
+		bad("an ended generation moved, without a request")
 	}
 }
 
@@ -464,7 +464,7 @@ func (s *sim) crash(c *call) error {
 	s.parked = slices.DeleteFunc(s.parked, func(p *call) bool { return p != c && p.d.inst == c.d.inst })
 	s.mu.Unlock()
 	if c.op == "commit" && s.rng.IntN(2) == 0 {
-		return nil // applied, and nobody lived to see it
+		return nil // applied, and the process is dead
 	}
 	return errDead
 }
@@ -510,7 +510,7 @@ func (s *sim) settled() bool {
 	return true
 }
 
-// check holds every invariant of DESIGN 1 against what stands there.
+// check holds every invariant of DESIGN 1 against what is stored.
 func (s *sim) check() {
 	names := map[string]bool{}
 	for v := range s.truth {
@@ -545,7 +545,7 @@ func (s *sim) checkObject(name string, r *document.Record) {
 		bad("it has not ended")
 	case err != nil: // deleted
 		if s.erase && r.Status != document.StatusDeleted {
-			bad("deleted, but its text stands")
+			bad("deleted, but its text is still stored")
 		}
 	case r.Generation != live.Generation:
 		bad("generation %d lives", live.Generation)

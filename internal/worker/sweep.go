@@ -60,20 +60,25 @@ func (s *sweep) run(ctx context.Context) error {
 // batch reads the next records that this pass has not tried. Those that it tried and that are due still (another worker
 // holds them) come first in the answer again, so the limit grows by them.
 func (s *sweep) batch(ctx context.Context) ([]*document.Stored, error) {
-	due, err := s.w.o.Records.Due(ctx, time.Now(), sweepBatch+s.stuck)
-	if err != nil {
-		return nil, err
-	}
-	var untried []*document.Stored
-	s.stuck, s.left = 0, due
-	for _, r := range due {
-		if s.seen[r.Object().ID()] {
-			s.stuck++
-			continue
+	for {
+		limit := sweepBatch + s.stuck
+		due, err := s.w.o.Records.Due(ctx, time.Now(), limit)
+		if err != nil {
+			return nil, err
 		}
-		untried = append(untried, r)
+		var untried []*document.Stored
+		s.stuck, s.left = 0, due
+		for _, r := range due {
+			if s.seen[r.Object().ID()] {
+				s.stuck++
+				continue
+			}
+			untried = append(untried, r)
+		}
+		if len(untried) > 0 || len(due) < limit {
+			return untried, nil
+		}
 	}
-	return untried, nil
 }
 
 func (s *sweep) over() bool { return !time.Now().Before(s.until) || s.w.draining() }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // sweepLine is the one line of the world's only sweep.
@@ -75,7 +76,7 @@ func TestSweepLineSaysWhatIsLeft(t *testing.T) {
 		{"the store is down", 1, 25 * time.Hour, func(w *world) {
 			w.records.Before = func(context.Context, string, string) error { return document.ErrStoreUnavailable }
 		}, "WARN sweep failed: 0 taken, 0 done, 0 retry, 0 due since 0 s, 0 past store_unavailable"},
-		{"nobody may read", 1, 25 * time.Hour, func(w *world) {
+		{"reading is denied", 1, 25 * time.Hour, func(w *world) {
 			w.records.Before = func(context.Context, string, string) error { return document.ErrStoreMisconfigured }
 		}, "ERROR sweep failed: 0 taken, 0 done, 0 retry, 0 due since 0 s, 0 past store_misconfigured"},
 	} {
@@ -96,4 +97,59 @@ func TestSweepLineSaysWhatIsLeft(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSweepPassesWhatIsStuck: more records than a batch holds that stay due do not hide those that come later.
+func TestSweepPassesWhatIsStuck(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.leaveOver(120, time.Hour)
+		stuck := map[string]bool{}
+		for n := range 110 {
+			stuck[document.Object{Bucket: "b", Name: fmt.Sprintf("%d.png", n)}.ID()] = true
+		}
+		w.records.Before = func(_ context.Context, op, id string) error {
+			if op == "commit" && stuck[id] {
+				return document.ErrStoreUnavailable
+			}
+			return nil
+		}
+		swept := w.worker().Sweep(t.Context())
+		if swept.Taken != 120 || swept.Outcomes[document.OutcomeDone] != 10 {
+			t.Errorf("%d taken, %v", swept.Taken, swept.Outcomes)
+		}
+	})
+}
+
+// TestSweepEndsWithinTheTimeOfADelivery: also where the last record that it takes uses all of it.
+func TestSweepEndsWithinTheTimeOfADelivery(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.leaveOver(5, time.Hour)
+		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
+			if w.calls.Load() > 4 {
+				return hang(ctx, text)
+			}
+			time.Sleep(200 * time.Second)
+			return result(text), nil
+		}
+		start := time.Now()
+		swept := w.worker().Sweep(t.Context())
+		if took := time.Since(start); swept.Taken != 5 || took != 450*time.Second {
+			t.Errorf("%d taken, %v", swept.Taken, took)
+		}
+	})
+}
+
+// TestSweepTakesAFewAtOnce: one slow record does not hold up the others.
+func TestSweepTakesAFewAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.leaveOver(8, time.Hour)
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			time.Sleep(10 * time.Second)
+			return result(text), nil
+		}
+		start := time.Now()
+		if w.worker().Sweep(t.Context()); time.Since(start) != 20*time.Second {
+			t.Errorf("eight records of 10 s each took %v", time.Since(start))
+		}
+	})
 }

@@ -150,7 +150,7 @@ func (by trigger) attribute() attribute.KeyValue {
 }
 
 // observe begins a delivery. Whatever happens the func must be called at its end, with what recover returned: it turns a
-// panic into the result, and tells log, span and metrics of the result.
+// panic into the result, and reports the result to log, span and metrics.
 func (w *Worker) observe(ctx context.Context, by trigger, ev document.Event) (context.Context, func(res *Result, panicValue any)) {
 	start := time.Now()
 	kind, operation := trace.SpanKindServer, semconv.FaaSDocumentOperationInsert

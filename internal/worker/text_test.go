@@ -2,11 +2,14 @@ package worker_test
 
 import (
 	"context"
+	"encoding/binary"
+	"image"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -73,6 +76,17 @@ func TestBlocksGoWithTheStatus(t *testing.T) {
 		}
 		if w.records.Commits != 2 {
 			t.Errorf("%d commits", w.records.Commits)
+		}
+	})
+}
+
+// TestUniformPageIsNotSent: there is nothing on it to read.
+func TestUniformPageIsNotSent(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		empty := pagetest.Gray(image.NewGray(image.Rect(0, 0, 21, 8)), 8)
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", pagetest.TIFF(binary.LittleEndian, empty)))
+		if r := w.want("a.tiff", document.StatusDone, ""); !r.Blank || w.calls.Load() != 0 {
+			t.Errorf("blank %v, %d calls", r.Blank, w.calls.Load())
 		}
 	})
 }

@@ -355,8 +355,12 @@ func hang(ctx context.Context, _ string) (ocr.Result, error) {
 func TestDeadlineReleasesTheRecord(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
+		start := time.Now()
 		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeRetry {
 			t.Errorf("outcome %s", out)
+		}
+		if took := time.Since(start); took != 450*time.Second { // the rest is for the closing write
+			t.Errorf("released after %v", took)
 		}
 		if r := w.want("a.png", document.StatusRetrying, "deadline"); r.Doubts != 1 || r.Faults != 0 {
 			t.Errorf("%+v", r)

@@ -64,7 +64,7 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	drain, putBack := context.WithCancelCause(context.Background())
-	return &Worker{o: o, admission: newAdmission(o), telemetry: t, drain: drain, putBack: putBack}, nil
+	return &Worker{o: o, admission: newAdmission(o, t), telemetry: t, drain: drain, putBack: putBack}, nil
 }
 
 // begin counts a delivery or a sweep in. Its context does not end with the caller's, but when the instance has to stop; it
