@@ -46,9 +46,15 @@ func (d *Decoder) call(ctx context.Context, op string, data []byte, room int64, 
 	return m, err
 }
 
-// picture is a call that answers with a picture.
-func (d *Decoder) picture(ctx context.Context, op string, data []byte, room int64, args ...int64) (image.Image, error) {
-	m, err := d.call(ctx, op, data, room, args...)
+// sandboxed is a picture that an engine decodes, by a call with these numbers.
+type sandboxed struct {
+	header
+	op   string
+	args []int64
+}
+
+func (p *sandboxed) decode(ctx context.Context, in input) (image.Image, error) {
+	m, err := in.decoder.call(ctx, p.op, in.data, in.room, p.args...)
 	if err != nil {
 		return nil, err
 	}

@@ -69,14 +69,8 @@ func tooManyPages(most int) error {
 	return &Error{Kind: TooLarge, Msg: fmt.Sprintf("more pages than the limit of %d", most)}
 }
 
-// isCorrupt reports whether err blames the object's bytes.
-func isCorrupt(err error) bool {
+// isKind reports whether err is a fault of the object of this kind.
+func isKind(err error, kind Kind) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.Kind == Corrupt
-}
-
-// isTooLarge reports whether err says that the object is over a limit.
-func isTooLarge(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.Kind == TooLarge
+	return ok && e.Kind == kind
 }

@@ -22,11 +22,6 @@ type jpegHeader struct {
 	orientation orientation
 }
 
-// jpegPicture is the picture of a JPEG of one or three channels.
-type jpegPicture struct{ streamed }
-
-func (p *jpegPicture) salvage(file []byte) ([]byte, bool) { return salvage.JPEG(file) }
-
 // readJPEG reads the segments up to the first scan. Of all but the few that matter nothing is kept.
 func readJPEG(s *stream) (picture, error) {
 	h := jpegHeader{orientation: upright}
@@ -125,13 +120,14 @@ func (h *jpegHeader) picture() (picture, error) {
 		return nil, corrupt("broken JPEG: no frame", nil)
 	}
 	channels := len(h.frame.Components)
-	p := streamed{decoding: jpeg.Decode, header: header{width: h.frame.Width, height: h.frame.Height, orientation: h.orientation,
+	p := &streamed{decoding: jpeg.Decode, header: header{width: h.frame.Width, height: h.frame.Height, orientation: h.orientation,
 		gray: channels == 1, lossy: true, memory: h.memory()}}
 	if channels == 4 {
 		p.changes = []string{"CMYK to RGB"}
-		return &p, nil
+	} else {
+		p.salvage = salvage.JPEG
 	}
-	return &jpegPicture{p}, nil
+	return p, nil
 }
 
 // isRGB tells three channels of RGB from YCbCr by the rules of image/jpeg, which are libjpeg's. Because the two agree, an

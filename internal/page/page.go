@@ -54,7 +54,8 @@ func Split(ctx context.Context, src Source, lim Limits) (*Pages, error) {
 		s.Close()
 		return nil, err
 	}
-	p := &Pages{object: object{src: src, lim: lim, format: f, size: s.size, live: s}, turn: make(chan struct{}, 1)}
+	p := &Pages{object: object{src: src, lim: lim, format: f, size: s.size}, turn: make(chan struct{}, 1)}
+	p.live.Store(s)
 	if f.pages != nil {
 		err = p.listPages(ctx)
 	} else {
@@ -78,7 +79,7 @@ func (p *Pages) readHeader(ctx context.Context, s *stream) error {
 	}
 	p.entries = []entry{{picture: pic}}
 	if !s.rewind(ctx) {
-		p.live = nil
+		p.live.Store(nil)
 		return s.Close()
 	}
 	return nil
@@ -137,7 +138,7 @@ func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration
 	if err != nil {
 		return nil, waited, err
 	}
-	defer p.endTurn()
+	defer func() { <-p.turn }()
 	p.waited = 0
 	if e := p.entries[n-1]; e.err != nil {
 		err = e.err
@@ -166,12 +167,10 @@ func (p *Pages) takeTurn(ctx context.Context) error {
 	}
 }
 
-func (p *Pages) endTurn() { <-p.turn }
-
 // Close releases the source and the memory, once the page that is being made is finished. Pages that were made stay usable;
 // one that passed through opens the source again. It may be called more than once.
 func (p *Pages) Close() error {
 	p.turn <- struct{}{}
-	defer p.endTurn()
+	defer func() { <-p.turn }()
 	return p.close()
 }

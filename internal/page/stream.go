@@ -183,7 +183,7 @@ func (s *stream) failure() error {
 // verdict is what to tell about the object once reading it ended with err, perhaps nil: the source's failure before err.
 // Where err blames the bytes, the rest is read first, because only at its end the source knows whether they are right.
 func (s *stream) verdict(err error) error {
-	if err == nil || isCorrupt(err) {
+	if err == nil || isKind(err, Corrupt) {
 		s.drain()
 	}
 	if f := s.failure(); f != nil {
