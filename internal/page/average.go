@@ -23,13 +23,12 @@ func lengthwise(from, to int) axis {
 // halved is the axis of a chroma plane: every cell covers two of a's, every sample covers ratio of a's. With an odd number
 // of cells one of them covers only one: the last, or the first if the picture is flipped, since it is to be the last then.
 func (a axis) halved(ratio int, flipped bool) axis {
-	h := axis{cells: (a.cells + 1) / 2, samples: (a.samples + ratio - 1) / ratio,
-		step: 2 * a.step, unit: int64(ratio) * a.unit, lone: -1}
-	switch odd := a.cells%2 == 1; {
-	case odd && flipped:
-		h.off, h.lone = a.step, 0
-	case odd:
+	h := axis{cells: ceilDiv(a.cells, 2), samples: ceilDiv(a.samples, ratio), step: 2 * a.step, unit: int64(ratio) * a.unit, lone: -1}
+	if a.cells%2 == 1 {
 		h.lone = h.cells - 1
+		if flipped {
+			h.off, h.lone = a.step, 0
+		}
 	}
 	return h
 }
@@ -84,7 +83,10 @@ func shrink(x, y axis, rows func(y int) [][]byte, out []target) {
 		s := y.span(i)
 		for r := s.lo; r <= s.hi; r++ {
 			for c, row := range rows(r) {
-				accumulate(sums[c], row, s.weight(r), r == s.lo)
+				if r == s.lo {
+					clear(sums[c])
+				}
+				accumulate(sums[c], row, s.weight(r))
 			}
 		}
 		for c, t := range out {
@@ -93,14 +95,8 @@ func shrink(x, y axis, rows func(y int) [][]byte, out []target) {
 	}
 }
 
-func accumulate(sums []uint64, row []byte, weight uint64, first bool) {
+func accumulate(sums []uint64, row []byte, weight uint64) {
 	row = row[:len(sums)]
-	if first {
-		for i := range sums {
-			sums[i] = uint64(row[i]) * weight
-		}
-		return
-	}
 	for i := range sums {
 		sums[i] += uint64(row[i]) * weight
 	}

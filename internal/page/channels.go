@@ -12,13 +12,17 @@ func rowsOf(img image.Image) (channels int, fill func(y int, row [][]byte)) {
 	case *image.Gray:
 		return 1, func(y int, row [][]byte) { copy(row[0], m.Pix[y*m.Stride:]) }
 	case *image.Gray16:
-		return 1, func(y int, row [][]byte) { highBytes(row[0], m.Pix[y*m.Stride:]) }
+		return 1, func(y int, row [][]byte) {
+			for x, pix := 0, m.Pix[y*m.Stride:]; x < len(row[0]); x++ {
+				row[0][x] = pix[2*x]
+			}
+		}
 	case *image.Paletted:
 		return palettedRows(m)
 	case *image.RGBA:
-		return 3, func(y int, row [][]byte) { premultiplied(row, m.Pix[y*m.Stride:]) }
+		return 3, func(y int, row [][]byte) { premultiplied(row, m.Pix[y*m.Stride:], 1) }
 	case *image.RGBA64:
-		return 3, func(y int, row [][]byte) { premultiplied16(row, m.Pix[y*m.Stride:]) }
+		return 3, func(y int, row [][]byte) { premultiplied(row, m.Pix[y*m.Stride:], 2) }
 	case *image.NRGBA:
 		return 3, func(y int, row [][]byte) { straight(row, m.Pix[y*m.Stride:], 1) }
 	case *image.NRGBA64:
@@ -46,33 +50,18 @@ func lay(v, alpha byte) byte {
 	return byte((uint32(v)*uint32(alpha) + 255*(255-uint32(alpha)) + 127) / 255)
 }
 
-func highBytes(dst, pix []byte) {
-	for x := range dst {
-		dst[x] = pix[2*x]
-	}
-}
-
-// premultiplied reads RGBA, whose colours are multiplied with alpha already.
-func premultiplied(row [][]byte, pix []byte) {
+// premultiplied reads RGBA whose colours are multiplied with alpha already, size bytes a channel, of which the first is enough.
+func premultiplied(row [][]byte, pix []byte, size int) {
 	r, g, b := row[0], row[1], row[2]
 	g, b = g[:len(r)], b[:len(r)]
 	for x := range r {
-		p := (*[4]byte)(pix[4*x:])
-		white := 255 - p[3]
-		r[x], g[x], b[x] = p[0]+white, p[1]+white, p[2]+white
+		p := pix[4*size*x:][:3*size+1]
+		white := 255 - p[3*size]
+		r[x], g[x], b[x] = p[0]+white, p[size]+white, p[2*size]+white
 	}
 }
 
-// premultiplied16 reads the same with two bytes a channel, of which the high one is enough.
-func premultiplied16(row [][]byte, pix []byte) {
-	for x := range row[0] {
-		p := (*[8]byte)(pix[8*x:])
-		white := 255 - p[6]
-		row[0][x], row[1][x], row[2][x] = p[0]+white, p[2]+white, p[4]+white
-	}
-}
-
-// straight reads RGBA whose colours are not multiplied with alpha, size bytes a channel.
+// straight reads the same where they are not multiplied.
 func straight(row [][]byte, pix []byte, size int) {
 	r, g, b := row[0], row[1], row[2]
 	g, b = g[:len(r)], b[:len(r)]
@@ -112,11 +101,7 @@ func palettedRows(m *image.Paletted) (int, func(int, [][]byte)) {
 		table[i] = [3]byte{r, g, b}
 		gray = gray && r == g && g == b
 	}
-	channels := 3
-	if gray {
-		channels = 1
-	}
-	return channels, func(y int, row [][]byte) {
+	fill := func(y int, row [][]byte) {
 		pix := m.Pix[y*m.Stride:]
 		for c, samples := range row {
 			for x := range samples {
@@ -124,4 +109,8 @@ func palettedRows(m *image.Paletted) (int, func(int, [][]byte)) {
 			}
 		}
 	}
+	if gray {
+		return 1, fill
+	}
+	return 3, fill
 }

@@ -65,10 +65,11 @@ const roomCode = "room"
 
 // errorCode is how an error goes from the child to its parent, where call makes it one again.
 func errorCode(err error) string {
-	if err == error(errRoom) {
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case e == errRoom:
 		return roomCode
-	}
-	if e, ok := errors.AsType[*Error](err); ok {
+	case ok:
 		return string(e.Kind)
 	}
 	return ""
@@ -91,7 +92,10 @@ const (
 )
 
 // pictureMessage returns a picture as an answer: width, height and kind, and its bytes. Its rows have nothing between them.
-func pictureMessage(img image.Image) (sandbox.Message, error) {
+func pictureMessage(img image.Image, err error) (sandbox.Message, error) {
+	if err != nil {
+		return sandbox.Message{}, err
+	}
 	m := sandbox.Message{Args: []int64{int64(img.Bounds().Dx()), int64(img.Bounds().Dy())}}
 	switch p := img.(type) {
 	case *image.NRGBA:

@@ -34,29 +34,22 @@ func (e *Error) Error() string {
 	return e.Msg + ": " + e.Err.Error()
 }
 
-// Unwrap returns what the decoder said.
 func (e *Error) Unwrap() error { return e.Err }
 
 func corrupt(msg string, err error) error { return &Error{Kind: Corrupt, Msg: msg, Err: err} }
 
 func unsupported(msg string) error { return &Error{Kind: Unsupported, Msg: msg} }
 
-// cutOff blames the file for a header that ends too early; other errors pass.
-func cutOff(err error) error {
-	if err == io.ErrUnexpectedEOF {
-		return corrupt("the file is cut off", err)
-	}
-	return err
-}
+var errCut = corrupt("the file is cut off", io.ErrUnexpectedEOF)
 
 // complaint classifies what a decoder says of a stream that did not fail.
 func complaint(format string, err error) error {
-	if _, ours := errors.AsType[*Error](err); err == nil || ours {
-		return err
-	}
+	_, ours := errors.AsType[*Error](err)
 	_, notPNG := errors.AsType[png.UnsupportedError](err)
 	_, notJPEG := errors.AsType[jpeg.UnsupportedError](err)
 	switch {
+	case err == nil || ours:
+		return err
 	case notPNG || notJPEG:
 		return &Error{Kind: Unsupported, Msg: "a " + format + " of a kind that is not supported", Err: err}
 	case errors.Is(err, io.ErrUnexpectedEOF):

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"io"
 	"slices"
 	"strings"
 
@@ -66,17 +65,17 @@ func ServeIfDecoder() { sandbox.ServeIfChild(handlers(), errorCode) }
 // handlers returns the calls that the decoder process answers: for each engine one of its name that starts it, and what it does.
 func handlers() map[string]sandbox.Handler {
 	calls := map[string]sandbox.Handler{}
-	for i := range formats {
-		if f := &formats[i]; f.supported() && f.serve != nil {
+	for _, f := range formats {
+		if f.supported() && f.serve != nil {
 			f.serve(calls)
 		}
 	}
 	return calls
 }
 
-func (f *format) supported() bool { return (f.read != nil || f.pages != nil) && !f.missing }
+func (f format) supported() bool { return (f.read != nil || f.pages != nil) && !f.missing }
 
-func (f *format) is(front []byte) bool {
+func (f format) is(front []byte) bool {
 	if f.match != nil {
 		return f.match(front)
 	}
@@ -88,8 +87,8 @@ const sniffLen = 512
 
 // identify returns the format of a file by its first bytes, if it is supported. It only peeks.
 func identify(s *stream) (*format, error) {
-	front := s.peek(sniffLen)
-	if err := s.failure(); err != nil && len(front) < sniffLen {
+	front, err := s.front(sniffLen)
+	if err != nil {
 		return nil, err
 	}
 	f := sniff(front)
@@ -99,7 +98,7 @@ func identify(s *stream) (*format, error) {
 	case f != nil && f.supported():
 		return f, nil
 	case isCutMagic(front):
-		return nil, corrupt("the file is cut off", io.ErrUnexpectedEOF)
+		return nil, errCut
 	case f != nil:
 		return nil, unsupported(f.name + " is not supported; " + supportedFormats())
 	}
@@ -108,10 +107,8 @@ func identify(s *stream) (*format, error) {
 
 // sniff returns the format that a file's first bytes belong to, nil if none is known.
 func sniff(front []byte) *format {
-	for i := range formats {
-		if formats[i].is(front) {
-			return &formats[i]
-		}
+	if i := slices.IndexFunc(formats[:], func(f format) bool { return f.is(front) }); i >= 0 {
+		return &formats[i]
 	}
 	return nil
 }
@@ -119,9 +116,9 @@ func sniff(front []byte) *format {
 // supportedFormats names them in a sentence.
 func supportedFormats() string {
 	var names []string
-	for i := range formats {
-		if formats[i].supported() {
-			names = append(names, formats[i].name)
+	for _, f := range formats {
+		if f.supported() {
+			names = append(names, f.name)
 		}
 	}
 	last := len(names) - 1
@@ -130,13 +127,8 @@ func supportedFormats() string {
 
 // isCutMagic reports whether a whole file is no more than the beginning of a supported format's first bytes.
 func isCutMagic(b []byte) bool {
-	for i := range formats {
-		begins := func(magic string) bool { return strings.HasPrefix(magic, string(b)) }
-		if formats[i].supported() && slices.ContainsFunc(formats[i].magic, begins) {
-			return true
-		}
-	}
-	return false
+	begins := func(magic string) bool { return strings.HasPrefix(magic, string(b)) }
+	return slices.ContainsFunc(formats[:], func(f format) bool { return f.supported() && slices.ContainsFunc(f.magic, begins) })
 }
 
 // isCgBI looks at the name of the first chunk of a PNG.

@@ -75,12 +75,10 @@ func serveHEIF(calls map[string]sandbox.Handler, engine string, e *heif.Engine) 
 		img, err := e.Decode(m.Data, m.Args[0])
 		switch {
 		case errors.Is(err, heif.ErrRoom):
-			return sandbox.Message{}, errRoom
+			err = errRoom
 		case errors.Is(err, heif.ErrBroken):
-			return sandbox.Message{}, corrupt("broken or cut-off picture", err)
-		case err != nil:
-			return sandbox.Message{}, err
+			err = corrupt("broken or cut-off picture", err)
 		}
-		return pictureMessage(img)
+		return pictureMessage(img, err)
 	}
 }

@@ -25,23 +25,21 @@ type jpegHeader struct {
 // readJPEG reads the segments up to the first scan. Of all but the few that matter nothing is kept.
 func readJPEG(s *stream) (picture, error) {
 	h := jpegHeader{orientation: upright}
-	if err := s.skip(2); err != nil {
-		return nil, err
-	}
-	for {
-		marker, err := jpegfile.NextMarker(s)
+	err := s.skip(2)
+	for err == nil {
+		var marker byte
+		marker, err = jpegfile.NextMarker(s)
 		switch {
-		case err == nil && marker == jpegfile.SOS:
+		case err != nil:
+		case marker == jpegfile.SOS:
 			return h.picture()
-		case err == nil && marker == jpegfile.EOI:
-			err = corrupt("broken JPEG: it ends before its picture", nil)
-		case err == nil:
+		case marker == jpegfile.EOI:
+			return nil, corrupt("broken JPEG: it ends before its picture", nil)
+		default:
 			err = h.segment(s, marker)
 		}
-		if err != nil {
-			return nil, cutOff(err)
-		}
 	}
+	return nil, err
 }
 
 func (h *jpegHeader) segment(s *stream, marker byte) error {

@@ -51,7 +51,7 @@ func (o *object) pass(ctx context.Context, h *header) *Page {
 			return nil, errSize
 		}
 		if pg.Type == "image/png" {
-			return newPNGReader(s), nil
+			return &pngReader{stream: s, chunks: newChunkWalk()}, nil
 		}
 		return s, nil
 	}
@@ -78,8 +78,10 @@ func (o *object) passUnsized(ctx context.Context, pic picture) (*Page, error) {
 		return nil, err
 	}
 	pg := o.passed(pic.common(), int64(len(b)))
-	if pg.Type == "image/png" && endsInPixels(b) {
-		return nil, cutOff(io.ErrUnexpectedEOF)
+	if pg.Type == "image/png" {
+		if w := newChunkWalk(); w.endsInPixels(b) {
+			return nil, errCut
+		}
 	}
 	pg.Open = opening(b)
 	return pg, nil

@@ -43,10 +43,7 @@ func servePDF(calls map[string]sandbox.Handler) {
 	}
 	calls["pdf.draw"] = func(m sandbox.Message) (sandbox.Message, error) {
 		img, err := e.Draw(m.Data, int(m.Args[1]), int(m.Args[2]), m.Args[0])
-		if err != nil {
-			return sandbox.Message{}, pdfComplaint(err)
-		}
-		return pictureMessage(img)
+		return pictureMessage(img, pdfComplaint(err))
 	}
 }
 

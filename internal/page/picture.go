@@ -84,6 +84,14 @@ type streamed struct {
 
 func (p *streamed) decode(_ context.Context, in input) (image.Image, error) { return p.decoding(in.r) }
 
+// loaded is a picture that is decoded from the whole object.
+type loaded struct {
+	header
+	decoding func(file []byte) (image.Image, error)
+}
+
+func (p *loaded) decode(_ context.Context, in input) (image.Image, error) { return p.decoding(in.data) }
+
 // plus and times stop at the largest number, so that a header cannot make an estimate wrap around.
 func plus(terms ...int64) (sum int64) {
 	for _, n := range terms {

@@ -124,6 +124,15 @@ func (s *stream) peek(n int) []byte {
 	return s.head[s.pos:min(s.pos+n, len(s.head))]
 }
 
+// front is peek for what may be shorter, but not because the source failed.
+func (s *stream) front(n int) ([]byte, error) {
+	b := s.peek(n)
+	if len(b) < n {
+		return b, s.failure()
+	}
+	return b, nil
+}
+
 // more keeps another readSize bytes. Past headMax it forgets what is read.
 func (s *stream) more() {
 	if len(s.head)+readSize > headMax {
@@ -138,17 +147,14 @@ func (s *stream) more() {
 	s.head = s.head[:end+n]
 }
 
-// Next reads n bytes. They are valid until the next call. At the end of the stream the error is io.ErrUnexpectedEOF.
+// Next reads n bytes. They are valid until the next call. At the end of the stream the error is errCut.
 func (s *stream) Next(n int) ([]byte, error) {
-	b := s.peek(n)
+	b, err := s.front(n)
 	s.pos += len(b)
-	if len(b) == n {
-		return b, nil
+	if err == nil && len(b) < n {
+		err = errCut
 	}
-	if err := s.failure(); err != nil {
-		return nil, err
-	}
-	return nil, io.ErrUnexpectedEOF
+	return b, err
 }
 
 // skip reads n bytes and keeps at most readSize of them beyond headMax.

@@ -37,7 +37,7 @@ func (p *Page) decode() (image.Image, error) {
 	if m, ok := img.(*image.NRGBA); ok && p.photometric() == cmyk {
 		return &image.CMYK{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}, nil
 	}
-	if p.samples() == 4 && p.alpha() == 0 {
+	if p.samples() == 4 && !p.transparent() {
 		opaque(img)
 	}
 	return img, nil
@@ -113,7 +113,7 @@ func (p *Page) shown(order binary.AppendByteOrder) map[uint16]value {
 	switch {
 	case p.photometric() == cmyk:
 		shown[tagPhotometric], shown[tagExtraSamples] = short(rgb), short(2)
-	case p.samples() == 4 && p.alpha() == 0:
+	case p.samples() == 4 && !p.transparent():
 		shown[tagExtraSamples] = short(2)
 	case p.samples() < 4:
 		delete(shown, tagExtraSamples)
