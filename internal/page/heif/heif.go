@@ -19,6 +19,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
+	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 	"github.com/bucketocr/bucketocr/internal/page/wasm"
 )
 
@@ -35,7 +36,7 @@ var avifDecoder []byte
 // of its own. Not safe for concurrent use, and better not in a process that has anything else to do: see package pdf.
 type Engine struct {
 	packed []byte
-	decode func(*instance) (picture, error)
+	decode func(*instance) (image.Image, error)
 
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
@@ -76,10 +77,7 @@ func (e *Engine) Start() error {
 	return err
 }
 
-// picture is an *image.Gray, *image.YCbCr or *image.NRGBA.
-type picture = image.Image
-
-// Decode decodes the first picture of the file b, with at most room bytes of memory beside the result. A HEIC is turned by
+// Decode decodes the first picture of the file b into an *image.Gray, *image.YCbCr or *image.NRGBA, with at most room bytes of memory beside the result. A HEIC is turned by
 // its own marks; an AVIF is not, see [Info]. What is transparent is laid on white, and 16 bits are reduced to 8.
 func (e *Engine) Decode(b []byte, room int64) (image.Image, error) {
 	if err := e.Start(); err != nil {
@@ -160,37 +158,50 @@ func (i *instance) value(n uint64) uint64 {
 	return uint64(v)
 }
 
+// maxSize is more bytes than a picture has.
+const maxSize = 1 << 31
+
 // read returns size bytes that lie at a place. They are the decoder's.
 func (i *instance) read(at, size uint64) ([]byte, error) {
 	b, ok := i.module.Memory().Read(uint32(at), uint32(size))
-	if !ok || size > 1<<31 {
+	if !ok {
 		return nil, errMemory
 	}
 	return b, nil
 }
 
+// decodeTo has the decoder decode the picture, or the header alone, into these places.
+func (i *instance) decodeTo(args ...uint64) error {
+	ok, err := i.call("decode", append([]uint64{i.file, i.size}, args...)...)
+	if err != nil {
+		return fmt.Errorf("heif: the decoder failed: %w", err)
+	}
+	if ok == 0 {
+		return ErrBroken
+	}
+	return nil
+}
+
 // decodeAVIF calls libavif as it is wrapped there: once for the header, once for the picture.
-func decodeAVIF(i *instance) (picture, error) {
+func decodeAVIF(i *instance) (image.Image, error) {
 	at := func(n uint64) uint64 { return i.values + 4*n } // width, height, depth, count
-	ok, err := i.call("decode", i.file, i.size, 1, 0, at(0), at(1), at(2), at(3), 0, 0)
-	if err != nil || ok == 0 {
-		return nil, broken(err)
+	if err := i.decodeTo(1, 0, at(0), at(1), at(2), at(3), 0, 0); err != nil {
+		return nil, err
 	}
 	w, h, deep := i.value(0), i.value(1), i.value(2) > 8
 	size := 4 * w * h
 	if deep {
 		size *= 2
 	}
-	if w == 0 || h == 0 || size > 1<<31 {
-		return nil, broken(nil)
+	if w == 0 || h == 0 || size > maxSize {
+		return nil, ErrBroken
 	}
 	out, err := i.malloc(size)
 	if err != nil {
 		return nil, err
 	}
-	ok, err = i.call("decode", i.file, i.size, 0, 0, at(0), at(1), at(2), at(3), at(4), out) // at(4): 8 bytes of time
-	if err != nil || ok == 0 {
-		return nil, broken(err)
+	if err := i.decodeTo(0, 0, at(0), at(1), at(2), at(3), at(4), out); err != nil { // at(4): 8 bytes of time
+		return nil, err
 	}
 	pix, err := i.read(out, size)
 	if err != nil {
@@ -223,47 +234,54 @@ const (
 )
 
 // decodeHEIC calls libheif as it is wrapped there. Rows are padded to 16 bytes.
-func decodeHEIC(i *instance) (picture, error) {
+func decodeHEIC(i *instance) (image.Image, error) {
 	i.callItHEIC()
 	at := func(n uint64) uint64 { return i.values + 4*n } // width, height, space, chroma, premultiplied
-	ok, err := i.call("decode", i.file, i.size, 1, at(0), at(1), at(2), at(3), at(4), 0)
-	if err != nil || ok == 0 {
-		return nil, broken(err)
+	if err := i.decodeTo(1, at(0), at(1), at(2), at(3), at(4), 0); err != nil {
+		return nil, err
 	}
-	w, h := int(i.value(0)), int(i.value(1))
-	img, planes := emptyPicture(w, h, i.value(2), i.value(3))
-	if img == nil {
-		return nil, broken(nil)
+	w, h, space := i.value(0), i.value(1), i.value(2)
+	ratio, known := ratios[i.value(3)]
+	stride, chromaStride, chromaRows := padded(w), uint64(0), uint64(0)
+	switch {
+	case space == spaceRGB:
+		stride = padded(4 * w)
+	case space == spaceYCbCr && known:
+		across, down := jpegfile.Sampling(ratio)
+		chromaStride, chromaRows = padded((w+uint64(across)-1)/uint64(across)), (h+uint64(down)-1)/uint64(down)
+	case space != spaceGray:
+		return nil, ErrBroken
 	}
-	size := uint64(0)
-	for _, p := range planes {
-		size += uint64(padded(p.width) * p.rows)
+	luma, chroma := stride*h, chromaStride*chromaRows
+	if w == 0 || h == 0 || w*h > maxSize/4 || luma+2*chroma > maxSize {
+		return nil, ErrBroken
 	}
-	if size > 1<<31 {
-		return nil, broken(nil)
-	}
-	out, err := i.malloc(size)
+	out, err := i.malloc(luma + 2*chroma)
 	if err != nil {
 		return nil, err
 	}
-	ok, err = i.call("decode", i.file, i.size, 0, at(0), at(1), at(2), at(3), at(4), out)
-	if err != nil || ok == 0 {
-		return nil, broken(err)
+	if err := i.decodeTo(0, at(0), at(1), at(2), at(3), at(4), out); err != nil {
+		return nil, err
 	}
-	pix, err := i.read(out, size)
-	for _, p := range planes {
-		for y := 0; err == nil && y < p.rows; y++ {
-			copy(p.pix[y*p.width:][:p.width], pix[y*padded(p.width):])
-		}
-		pix = pix[min(len(pix), padded(p.width)*p.rows):]
+	pix, err := i.read(out, luma+2*chroma)
+	if err != nil {
+		return nil, err
 	}
-	if m, ok := img.(*image.NRGBA); ok && i.value(4) == 1 {
-		m.Pix = onWhite(m.Pix, false)
+	if pix = bytes.Clone(pix); space == spaceRGB && i.value(4) == 1 {
+		pix = onWhite(pix, false)
 	}
-	return img, err
+	r := image.Rect(0, 0, int(w), int(h))
+	switch space {
+	case spaceGray:
+		return &image.Gray{Pix: pix, Stride: int(stride), Rect: r}, nil
+	case spaceRGB:
+		return &image.NRGBA{Pix: pix, Stride: int(stride), Rect: r}, nil
+	}
+	return &image.YCbCr{Y: pix[:luma], Cb: pix[luma : luma+chroma], Cr: pix[luma+chroma:], YStride: int(stride), CStride: int(chromaStride),
+		SubsampleRatio: ratio, Rect: r}, nil
 }
 
-func padded(n int) int { return (n + 15) &^ 15 }
+func padded(n uint64) uint64 { return (n + 15) &^ 15 }
 
 // callItHEIC renames a file's brand where it has a general one, which the wrapping does not know.
 func (i *instance) callItHEIC() {
@@ -273,40 +291,5 @@ func (i *instance) callItHEIC() {
 	}
 }
 
-// plane is where rows of so many bytes go.
-type plane struct {
-	pix         []byte
-	width, rows int
-}
-
-// emptyPicture makes the picture and lists its planes; nil if there is none of that kind.
-func emptyPicture(w, h int, space, chroma uint64) (picture, []plane) {
-	r := image.Rect(0, 0, w, h)
-	if w < 1 || h < 1 || int64(w)*int64(h) > 1<<29 {
-		return nil, nil
-	}
-	switch ratio, known := ratios[chroma]; {
-	case space == spaceGray:
-		m := image.NewGray(r)
-		return m, []plane{{m.Pix, w, h}}
-	case space == spaceRGB:
-		m := image.NewNRGBA(r)
-		return m, []plane{{m.Pix, 4 * w, h}}
-	case space == spaceYCbCr && known:
-		m := image.NewYCbCr(r, ratio)
-		rows := len(m.Cb) / m.CStride
-		return m, []plane{{m.Y, w, h}, {m.Cb, m.CStride, rows}, {m.Cr, m.CStride, rows}}
-	}
-	return nil, nil
-}
-
 var ratios = map[uint64]image.YCbCrSubsampleRatio{chroma420: image.YCbCrSubsampleRatio420,
 	chroma422: image.YCbCrSubsampleRatio422, chroma444: image.YCbCrSubsampleRatio444}
-
-// broken is what the decoder refuses; a crash of it is not.
-func broken(crash error) error {
-	if crash != nil {
-		return fmt.Errorf("heif: the decoder failed: %w", crash)
-	}
-	return ErrBroken
-}
