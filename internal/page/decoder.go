@@ -114,7 +114,7 @@ func pictureMessage(img image.Image, err error) (sandbox.Message, error) {
 
 // messagePicture returns the picture of an answer, whose bytes it uses.
 func messagePicture(m sandbox.Message) (image.Image, error) {
-	if len(m.Args) != 5 || slices.Min(m.Args) < 0 || max(m.Args[0], m.Args[1], m.Args[3], m.Args[4]) > 1<<31 {
+	if len(m.Args) != 5 || slices.Min(m.Args) < 0 || slices.Max(m.Args) > 1<<30 || min(m.Args[0], m.Args[1]) < 1 {
 		return nil, fmt.Errorf("page: a decoder answered %v", m.Args)
 	}
 	w, h, kind, stride, chromaStride := int(m.Args[0]), int(m.Args[1]), m.Args[2], int(m.Args[3]), int(m.Args[4])

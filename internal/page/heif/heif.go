@@ -40,7 +40,6 @@ type Engine struct {
 
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
-	next     *wasm.Memory // of the instance that is made next
 }
 
 // AVIF returns an engine for AVIF.
@@ -59,11 +58,11 @@ func (e *Engine) Start() error {
 	if e.compiled != nil {
 		return nil
 	}
+	var module []byte
 	unpacked, err := gzip.NewReader(bytes.NewReader(e.packed))
-	if err != nil {
-		return err
+	if err == nil {
+		module, err = io.ReadAll(unpacked)
 	}
-	module, err := io.ReadAll(unpacked)
 	if err != nil {
 		return err
 	}
@@ -88,8 +87,7 @@ func (e *Engine) Decode(b []byte, room int64) (image.Image, error) {
 		return nil, fmt.Errorf("heif: %w", err)
 	}
 	defer m.Release()
-	e.next = m
-	ctx := wasm.WithMemory(context.Background(), func() *wasm.Memory { return e.next })
+	ctx := wasm.WithMemory(context.Background(), func() *wasm.Memory { return m })
 	i, err := e.open(ctx, b)
 	if i != nil {
 		defer i.module.Close(ctx)
@@ -193,7 +191,7 @@ func decodeAVIF(i *instance) (image.Image, error) {
 	if deep {
 		size *= 2
 	}
-	if w == 0 || h == 0 || size > maxSize {
+	if w == 0 || h == 0 || w*h > maxSize/4 || size > maxSize {
 		return nil, ErrBroken
 	}
 	out, err := i.malloc(size)
@@ -285,8 +283,7 @@ func padded(n uint64) uint64 { return (n + 15) &^ 15 }
 
 // callItHEIC renames a file's brand where it has a general one, which the wrapping does not know.
 func (i *instance) callItHEIC() {
-	brand, err := i.read(i.file+8, 4)
-	if err == nil && !bytes.Equal(brand, []byte("heic")) && !bytes.Equal(brand, []byte("heix")) {
+	if brand, err := i.read(i.file+8, 4); err == nil && string(brand) != "heix" {
 		copy(brand, "heic")
 	}
 }

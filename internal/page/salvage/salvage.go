@@ -154,17 +154,16 @@ func (f *file) huffman(b []byte) bool {
 func (f *file) filledUp() ([]byte, bool) {
 	units := f.units()
 	r := &reader{b: f.b, at: f.scan}
-	kept := place{at: f.scan}
-	n := 0
+	kept, n := *r, 0
 	for ; n < units && f.unit(r, n); n++ {
-		kept = r.place()
+		kept = *r
 	}
 	if n == 0 || n == units {
 		return nil, false
 	}
-	w := &writer{b: append([]byte(nil), f.b[:kept.at]...)}
-	if kept.bits > 0 {
-		w.put(uint32(f.b[kept.at]>>(8-kept.bits)), kept.bits)
+	w := &writer{b: bytes.Clone(f.b[:kept.at])}
+	if kept.used > 0 {
+		w.put(uint32(f.b[kept.at]>>(8-kept.used)), kept.used)
 	}
 	for ; n < units; n++ {
 		if f.interval > 0 && n%f.interval == 0 {

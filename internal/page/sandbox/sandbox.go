@@ -56,10 +56,10 @@ func (c *Child) Start(ctx context.Context, op string) error {
 		return nil
 	}
 	_, err := c.Call(ctx, Message{Op: op})
-	if err == nil {
-		c.mu.Lock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil && c.started != nil {
 		c.started[op] = true
-		c.mu.Unlock()
 	}
 	return err
 }
@@ -78,7 +78,11 @@ func (c *Child) Call(ctx context.Context, m Message) (Message, error) {
 	}
 	process := c.process.Process
 	slow := time.AfterFunc(c.Patience, func() { _ = process.Kill() })
-	answer, err := c.exchange(m)
+	var answer Message
+	err := write(c.in, m)
+	if err == nil {
+		answer, err = read(c.out)
+	}
 	switch onTime := slow.Stop(); {
 	case err == nil && !onTime:
 		c.end()
@@ -147,11 +151,4 @@ func (c *Child) end() error {
 	c.release()
 	c.process = nil
 	return err
-}
-
-func (c *Child) exchange(m Message) (Message, error) {
-	if err := write(c.in, m); err != nil {
-		return Message{}, err
-	}
-	return read(c.out)
 }
