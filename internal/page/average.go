@@ -67,26 +67,30 @@ func (s span) weight(i int) uint64 {
 	return s.body
 }
 
-// shrink scales the channels that rows returns, a row of all of them at a time, into out, one target for each. rows is
-// called with numbers that never go down, a number perhaps twice; what it returns must stay valid until the next call.
-func shrink(x, y axis, rows func(y int) [][]byte, out []target) {
+// shrink scales the channels of which fill fills one row at a time, into out, one target for each. fill is called with
+// numbers that go up, and may replace the slices of the row that it is passed.
+func shrink(x, y axis, fill func(y int, row [][]byte), out ...target) {
 	spans := make([]span, x.cells)
 	for i := range spans {
 		spans[i] = x.span(i)
 	}
-	sums := make([][]uint64, len(out))
+	sums, row, filled := make([][]uint64, len(out)), make([][]byte, len(out)), -1
 	for c := range sums {
-		sums[c] = make([]uint64, x.samples)
+		sums[c], row[c] = make([]uint64, x.samples), make([]byte, x.samples)
 	}
 	m := newMean(uint64(x.step) * uint64(y.step))
 	for i := range y.cells {
 		s := y.span(i)
 		for r := s.lo; r <= s.hi; r++ {
-			for c, row := range rows(r) {
+			if r > filled { // the last one of a cell may be the first of the next
+				fill(r, row)
+				filled = r
+			}
+			for c := range row {
 				if r == s.lo {
 					clear(sums[c])
 				}
-				accumulate(sums[c], row, s.weight(r))
+				accumulate(sums[c], row[c], s.weight(r))
 			}
 		}
 		for c, t := range out {

@@ -63,18 +63,15 @@ func (o *object) pass(ctx context.Context, h *header) *Page {
 func (o *object) passUnsized(ctx context.Context, pic picture) (*Page, error) {
 	most := min(passMax, o.lim.MaxBytes)
 	err := o.acquire(ctx, 3*most) // a buffer that grows has the old one, half as large, beside the new
-	if isKind(err, TooLarge) {
-		return o.convert(ctx, pic) // no memory for what it might be; its header says what it needs
+	var b []byte
+	if err == nil {
+		b, err = o.readAll(ctx, most)
+		o.settle()
 	}
-	if err != nil {
-		return nil, err
-	}
-	b, err := o.readAll(ctx, most)
-	o.settle()
-	if isKind(err, TooLarge) || err == nil && b == nil {
+	switch {
+	case isKind(err, TooLarge) || err == nil && b == nil: // for what it might be; its header says what it needs
 		return o.convert(ctx, pic)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	pg := o.passed(pic.common(), int64(len(b)))

@@ -31,8 +31,7 @@ type stream struct {
 	pos  int    // how many of head are read
 	lost bool   // head no longer begins at the first byte
 
-	closing sync.Once
-	closed  error // what closing src returned
+	closing func() error // closes src once
 }
 
 func open(ctx context.Context, src Source, limit int64) (*stream, error) {
@@ -43,7 +42,7 @@ func open(ctx context.Context, src Source, limit int64) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{ctx: ctx, src: r, size: max(size, -1), max: min(limit, math.MaxInt64-1)}
+	s := &stream{ctx: ctx, src: r, closing: sync.OnceValue(r.Close), size: max(size, -1), max: min(limit, math.MaxInt64-1)}
 	if size > limit {
 		s.Close()
 		return nil, s.overLimit()
@@ -56,10 +55,7 @@ func (s *stream) overLimit() error {
 }
 
 // Close closes the source once. It may be called while another goroutine reads, as net/http does with a request's body.
-func (s *stream) Close() error {
-	s.closing.Do(func() { s.closed = s.src.Close() })
-	return s.closed
-}
+func (s *stream) Close() error { return s.closing() }
 
 // Read returns what is kept and not yet read, then the source's next bytes.
 func (s *stream) Read(p []byte) (int, error) {
@@ -190,14 +186,10 @@ func (s *stream) failure() error {
 // Where err blames the bytes, the rest is read first, because only at its end the source knows whether they are right.
 func (s *stream) verdict(err error) error {
 	if err == nil || isKind(err, Corrupt) {
-		s.drain()
+		_, _ = io.Copy(io.Discard, s) // s remembers the failure
 	}
 	if f := s.failure(); f != nil {
 		return f
 	}
 	return err
-}
-
-func (s *stream) drain() {
-	_, _ = io.Copy(io.Discard, s) // s remembers the failure
 }

@@ -72,24 +72,15 @@ func fits(file []byte, w, h int) error {
 	const errFile = FormatError("a strip that is no JPEG")
 	s := &jpegfile.Bytes{File: file, At: 2}
 	for {
-		marker, err := jpegfile.NextMarker(s)
+		marker, body, err := s.Segment()
 		switch {
-		case err != nil || marker == jpegfile.EOI:
-			return errFile
 		case marker == jpegfile.SOF2:
 			return UnsupportedError("TIFF with progressive JPEG")
 		case marker == jpegfile.SOS:
 			return FormatError("a strip without frame")
-		}
-		n, err := jpegfile.BodySize(s)
-		if err != nil {
+		case err != nil || marker == jpegfile.EOI:
 			return errFile
-		}
-		body, err := s.Next(n)
-		if err != nil {
-			return errCut
-		}
-		if marker == jpegfile.SOF0 || marker == jpegfile.SOF1 {
+		case marker == jpegfile.SOF0 || marker == jpegfile.SOF1:
 			switch f, ok := jpegfile.ParseFrame(body); {
 			case !ok:
 				return errFile
