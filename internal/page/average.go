@@ -67,16 +67,16 @@ func (s span) weight(i int) uint64 {
 	return s.body
 }
 
-// shrink scales the channels of which fill fills one row at a time, into out, one target for each. fill is called with
-// numbers that go up, and may replace the slices of the row that it is passed.
-func shrink(x, y axis, fill func(y int, row [][]byte), out ...target) {
+// shrink scales the channels of which fill puts one row at a time into row, into out, one target for each. fill is called with
+// numbers that go up.
+func shrink(x, y axis, row [][]byte, fill func(y int, row [][]byte), out ...target) {
 	spans := make([]span, x.cells)
 	for i := range spans {
 		spans[i] = x.span(i)
 	}
-	sums, row, filled := make([][]uint64, len(out)), make([][]byte, len(out)), -1
+	sums, filled := make([][]uint64, len(out)), -1
 	for c := range sums {
-		sums[c], row[c] = make([]uint64, x.samples), make([]byte, x.samples)
+		sums[c] = make([]uint64, x.samples)
 	}
 	m := newMean(uint64(x.step) * uint64(y.step))
 	for i := range y.cells {

@@ -88,6 +88,7 @@ func startHandler(start func() error) sandbox.Handler {
 // Kinds of picture that the child answers with.
 const (
 	kindNRGBA = iota
+	kindRGBA
 	kindGray
 	kindYCbCr // and the ratio added
 )
@@ -101,6 +102,8 @@ func pictureMessage(img image.Image, err error) (sandbox.Message, error) {
 	switch p := img.(type) {
 	case *image.NRGBA:
 		m.Args, m.Data = append(m.Args, kindNRGBA, int64(p.Stride), 0), p.Pix
+	case *image.RGBA:
+		m.Args, m.Data = append(m.Args, kindRGBA, int64(p.Stride), 0), p.Pix
 	case *image.Gray:
 		m.Args, m.Data = append(m.Args, kindGray, int64(p.Stride), 0), p.Pix
 	case *image.YCbCr:
@@ -122,6 +125,8 @@ func messagePicture(m sandbox.Message) (image.Image, error) {
 	switch {
 	case kind == kindNRGBA && stride >= 4*w && len(m.Data) == first:
 		return &image.NRGBA{Pix: m.Data, Stride: stride, Rect: r}, nil
+	case kind == kindRGBA && stride >= 4*w && len(m.Data) == first:
+		return &image.RGBA{Pix: m.Data, Stride: stride, Rect: r}, nil
 	case kind == kindGray && stride >= w && len(m.Data) == first:
 		return &image.Gray{Pix: m.Data, Stride: stride, Rect: r}, nil
 	case kind >= kindYCbCr && kind <= kindYCbCr+int64(image.YCbCrSubsampleRatio410):

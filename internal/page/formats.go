@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bucketocr/bucketocr/internal/page/heif"
+	"github.com/bucketocr/bucketocr/internal/page/pdf"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
@@ -25,12 +26,10 @@ type format struct {
 	// read reads up to the only picture of a file that is decoded from front to back.
 	read func(s *stream) (picture, error)
 	// pages lists the pages of an object that is in memory, with an engine of the Decoder if one is named.
-	pages  func(ctx context.Context, in input, lim Limits) ([]entry, error)
-	engine string
-	rooms  []int64 // bytes that pages may use beside the object, tried in turn until one is enough
-
-	serve   func(calls map[string]sandbox.Handler) // adds what its engine does; nil: it has none
-	missing bool                                   // the program was built without its engine
+	pages   func(ctx context.Context, in input, lim Limits) ([]entry, error)
+	engine  string
+	rooms   []int64 // bytes that pages may use beside the object, tried in turn until one is enough
+	missing bool    // the program was built without its engine
 }
 
 // formats are all formats that are known, in the order in which they are named and tried. Beside this list, package event
@@ -45,11 +44,11 @@ var formats = [...]format{
 	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages, rooms: noRoom},
 	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*"},
 		pages: tiffPages, rooms: noRoom},
-	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages, rooms: noRoom, serve: serveAVIF},
+	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages, rooms: noRoom},
 	{name: "HEIC", types: map[string][]string{"image/heic": {".heic"}, "image/heif": {".heif"}}, match: isHEIC,
-		pages: heicPages, rooms: noRoom, serve: serveHEIC, missing: heif.HEIC() == nil},
+		pages: heicPages, rooms: noRoom, missing: heif.HEIC() == nil},
 	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, drawn: true,
-		pages: pdfPages, engine: pdfEngine, rooms: pdfRooms, serve: servePDF},
+		pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
 	{name: "BigTIFF", magic: []string{"II+\x00", "MM\x00+"}},
 	{name: "SVG", match: isSVG},
 }
@@ -65,10 +64,10 @@ func ServeIfDecoder() { sandbox.ServeIfChild(handlers(), errorCode) }
 // handlers returns the calls that the decoder process answers: for each engine one of its name that starts it, and what it does.
 func handlers() map[string]sandbox.Handler {
 	calls := map[string]sandbox.Handler{}
-	for _, f := range formats {
-		if f.supported() && f.serve != nil {
-			f.serve(calls)
-		}
+	servePDF(calls, &pdf.Engine{})
+	serveHEIF(calls, avifEngine, heif.AVIF())
+	if e := heif.HEIC(); e != nil {
+		serveHEIF(calls, heicEngine, e)
 	}
 	return calls
 }

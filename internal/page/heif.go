@@ -65,9 +65,6 @@ func heifRooms(each, pixels int64) []int64 {
 	return []int64{16<<20 + times(each, pixels), 32<<20 + times(2*each, pixels)}
 }
 
-func serveAVIF(calls map[string]sandbox.Handler) { serveHEIF(calls, avifEngine, heif.AVIF()) }
-func serveHEIC(calls map[string]sandbox.Handler) { serveHEIF(calls, heicEngine, heif.HEIC()) }
-
 // serveHEIF adds what the decoder process does with an AVIF or HEIC. The number of a call is the room.
 func serveHEIF(calls map[string]sandbox.Handler, engine string, e *heif.Engine) {
 	calls[engine] = startHandler(e.Start)

@@ -133,16 +133,18 @@ func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration
 		return nil, 0, fmt.Errorf("page: no page %d of %d", n, p.Len())
 	}
 	begun := time.Now()
-	err = p.takeTurn(ctx)
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+	}
 	waited = time.Since(begun)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, waited, err
 	}
-	defer func() { <-p.turn }()
 	p.waited = 0
-	if e := p.entries[n-1]; e.err != nil {
-		err = e.err
-	} else {
+	e := p.entries[n-1]
+	if err = e.err; err == nil {
 		pg, err = p.make(ctx, e.picture)
 	}
 	p.settle()
@@ -152,19 +154,6 @@ func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration
 	}
 	pg.Number = n
 	return pg, waited, nil
-}
-
-// takeTurn waits until no other page is being made.
-func (p *Pages) takeTurn(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	select {
-	case p.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Close releases the source and the memory, once the page that is being made is finished. Pages that were made stay usable;

@@ -34,8 +34,7 @@ func pdfPages(ctx context.Context, in input, lim Limits) ([]entry, error) {
 }
 
 // servePDF adds what the decoder process does with a PDF. The first number of a call is the room.
-func servePDF(calls map[string]sandbox.Handler) {
-	e := &pdf.Engine{}
+func servePDF(calls map[string]sandbox.Handler, e *pdf.Engine) {
 	calls[pdfEngine] = startHandler(e.Start)
 	calls["pdf.count"] = func(m sandbox.Message) (sandbox.Message, error) {
 		n, err := e.Count(m.Data, m.Args[0])

@@ -27,16 +27,16 @@ var pngDepths = map[byte][]byte{pngGray: {1, 2, 4, 8, 16}, pngRGB: {8, 16}, pngP
 
 // pngHeader is what the chunks before the first IDAT say.
 type pngHeader struct {
-	width, height                      uint32
-	depth, colour                      byte
-	interlaced                         bool
-	palette, transparent, animated, up bool // up: orientation is known
-	orientation                        orientation
+	width, height                  uint32
+	depth, colour                  byte
+	interlaced                     bool
+	palette, transparent, animated bool
+	orientation                    orientation // 0 unknown
 }
 
 // readPNG reads the chunks up to the first IDAT and checks their sums. What has no bearing is read and dropped.
 func readPNG(s *stream) (picture, error) {
-	h := pngHeader{orientation: upright}
+	var h pngHeader
 	err := s.skip(int64(len(pngMagic)))
 	for first := true; err == nil; first = false {
 		var b []byte
@@ -95,8 +95,8 @@ func (h *pngHeader) take(kind string, n int64, body []byte) error {
 	case "acTL":
 		h.animated = true
 	case "eXIf":
-		if !h.up {
-			h.orientation, h.up = exifOrientation(body), true
+		if h.orientation == 0 {
+			h.orientation = exifOrientation(body)
 		}
 	}
 	return nil
@@ -121,7 +121,7 @@ func (h *pngHeader) picture() (picture, error) {
 	if h.colour == pngPalette && !h.palette {
 		return nil, corrupt("broken PNG: no palette", nil)
 	}
-	p := &streamed{decoding: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: h.orientation,
+	p := &streamed{decoding: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: max(h.orientation, upright),
 		gray: h.colour == pngGray && !h.transparent, memory: h.memory()}}
 	if h.transparent || h.colour == pngGrayAlpha || h.colour == pngRGBAlpha {
 		p.changes = append(p.changes, "laid on white")

@@ -16,9 +16,13 @@ func render(img image.Image, w, h int, o orientation) image.Image {
 	x, y := lengthwise(b.Dx(), w), lengthwise(b.Dy(), h)
 	upW, upH := o.size(w, h)
 	channels, fill := rowsOf(img)
+	row := make([][]byte, channels)
+	for c := range row {
+		row[c] = make([]byte, b.Dx())
+	}
 	if channels == 1 {
 		out := image.NewGray(image.Rect(0, 0, upW, upH))
-		shrink(x, y, fill, o.place(out.Pix, w, h, 1, out.Stride))
+		shrink(x, y, row, fill, o.place(out.Pix, w, h, 1, out.Stride))
 		return out
 	}
 	out := image.NewRGBA(image.Rect(0, 0, upW, upH))
@@ -28,7 +32,7 @@ func render(img image.Image, w, h int, o orientation) image.Image {
 	red := o.place(out.Pix, w, h, 4, out.Stride)
 	green, blue := red, red
 	green.at, blue.at = red.at+1, red.at+2
-	shrink(x, y, fill, red, green, blue)
+	shrink(x, y, row, fill, red, green, blue)
 	return withoutColour(out)
 }
 
@@ -47,7 +51,7 @@ func renderYCbCr(m *image.YCbCr, w, h int, o orientation) image.Image {
 }
 
 func plane(x, y axis, pix []byte, stride int, t target) {
-	shrink(x, y, func(r int, row [][]byte) { row[0] = pix[r*stride:][:x.samples] }, t)
+	shrink(x, y, make([][]byte, 1), func(r int, row [][]byte) { row[0] = pix[r*stride:][:x.samples] }, t)
 }
 
 // withoutColour returns a picture as gray if it has no colour: scanners often store black on white as RGB.

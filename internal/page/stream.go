@@ -31,7 +31,8 @@ type stream struct {
 	pos  int    // how many of head are read
 	lost bool   // head no longer begins at the first byte
 
-	closing func() error // closes src once
+	closing sync.Once
+	closed  error // what closing src returned
 }
 
 func open(ctx context.Context, src Source, limit int64) (*stream, error) {
@@ -42,7 +43,7 @@ func open(ctx context.Context, src Source, limit int64) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{ctx: ctx, src: r, closing: sync.OnceValue(r.Close), size: max(size, -1), max: min(limit, math.MaxInt64-1)}
+	s := &stream{ctx: ctx, src: r, size: max(size, -1), max: min(limit, math.MaxInt64-1)}
 	if size > limit {
 		s.Close()
 		return nil, s.overLimit()
@@ -55,7 +56,10 @@ func (s *stream) overLimit() error {
 }
 
 // Close closes the source once. It may be called while another goroutine reads, as net/http does with a request's body.
-func (s *stream) Close() error { return s.closing() }
+func (s *stream) Close() error {
+	s.closing.Do(func() { s.closed = s.src.Close() })
+	return s.closed
+}
 
 // Read returns what is kept and not yet read, then the source's next bytes.
 func (s *stream) Read(p []byte) (int, error) {
@@ -80,10 +84,18 @@ func (s *stream) fetch(p []byte) (int, error) {
 	if s.n == s.size && err == nil {
 		_, err = s.try(make([]byte, 1))
 	}
-	if s.err = s.judge(err); s.err != nil && s.err != io.EOF {
-		return 0, s.err
+	switch s.err = err; {
+	case err != nil && err != io.EOF:
+	case s.n > s.max:
+		s.err = s.overLimit()
+	case s.size >= 0 && s.n > s.size:
+		s.err = fmt.Errorf("page: the source returned more than the %d bytes it declared", s.size)
+	case err == io.EOF && s.n < s.size:
+		s.err = fmt.Errorf("page: the source ended after %d of %d bytes: %w", s.n, s.size, io.ErrUnexpectedEOF)
+	default:
+		return n, err
 	}
-	return n, s.err
+	return 0, s.err
 }
 
 // try reads until there is a byte or an error; a source that returns neither, again and again, is broken.
@@ -97,25 +109,16 @@ func (s *stream) try(p []byte) (int, error) {
 	return 0, io.ErrNoProgress
 }
 
-// judge turns the outcome of a read into the reason to stop reading, if there is one.
-func (s *stream) judge(err error) error {
-	switch {
-	case err != nil && err != io.EOF:
-		return err
-	case s.n > s.max:
-		return s.overLimit()
-	case s.size >= 0 && s.n > s.size:
-		return fmt.Errorf("page: the source returned more than the %d bytes it declared", s.size)
-	case err == io.EOF && s.n < s.size:
-		return fmt.Errorf("page: the source ended after %d of %d bytes: %w", s.n, s.size, io.ErrUnexpectedEOF)
-	}
-	return err
-}
-
-// peek returns the next n bytes without reading them, fewer where the stream ends.
+// peek returns the next n bytes without reading them, fewer where the stream ends. Past headMax it forgets what is read.
 func (s *stream) peek(n int) []byte {
 	for len(s.head)-s.pos < n && s.err == nil {
-		s.more()
+		if s.lost = s.lost || len(s.head)+readSize > headMax; s.lost {
+			s.head, s.pos = s.head[:copy(s.head, s.head[s.pos:])], 0
+		}
+		end := len(s.head)
+		s.head = append(s.head, make([]byte, readSize)...)
+		n, _ := s.fetch(s.head[end:])
+		s.head = s.head[:end+n]
 	}
 	return s.head[s.pos:min(s.pos+n, len(s.head))]
 }
@@ -127,20 +130,6 @@ func (s *stream) front(n int) ([]byte, error) {
 		return b, s.failure()
 	}
 	return b, nil
-}
-
-// more keeps another readSize bytes. Past headMax it forgets what is read.
-func (s *stream) more() {
-	if len(s.head)+readSize > headMax {
-		s.lost = true
-	}
-	if s.lost {
-		s.head, s.pos = s.head[:copy(s.head, s.head[s.pos:])], 0
-	}
-	end := len(s.head)
-	s.head = append(s.head, make([]byte, readSize)...)
-	n, _ := s.fetch(s.head[end:])
-	s.head = s.head[:end+n]
 }
 
 // Next reads n bytes. They are valid until the next call. At the end of the stream the error is errCut.

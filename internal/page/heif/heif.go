@@ -76,8 +76,8 @@ func (e *Engine) Start() error {
 	return err
 }
 
-// Decode decodes the first picture of the file b into an *image.Gray, *image.YCbCr or *image.NRGBA, with at most room bytes of memory beside the result. A HEIC is turned by
-// its own marks; an AVIF is not, see [Info]. What is transparent is laid on white, and 16 bits are reduced to 8.
+// Decode decodes the first picture of the file b into an *image.Gray, *image.YCbCr, *image.RGBA or *image.NRGBA, of 8 bits, with
+// at most room bytes of memory beside the result. A HEIC is turned by its own marks; an AVIF is not, see [Info].
 func (e *Engine) Decode(b []byte, room int64) (image.Image, error) {
 	if err := e.Start(); err != nil {
 		return nil, fmt.Errorf("heif: start of the decoder: %w", err)
@@ -205,24 +205,13 @@ func decodeAVIF(i *instance) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &image.NRGBA{Pix: onWhite(pix, deep), Stride: 4 * int(w), Rect: image.Rect(0, 0, int(w), int(h))}, nil
-}
-
-// onWhite copies pixels whose colours are multiplied with alpha, of one byte or two, the low one first, for each channel.
-func onWhite(pix []byte, deep bool) []byte {
-	step, high := 1, 0
-	if deep {
-		step, high = 2, 1
-	}
-	out := make([]byte, len(pix)/step)
-	for i := 0; i < len(out); i += 4 {
-		white := 255 - pix[(i+3)*step+high]
-		for c := range 3 {
-			out[i+c] = pix[(i+c)*step+high] + white
+	out8 := bytes.Clone(pix[:4*w*h])
+	for n := range out8 {
+		if deep { // two bytes a channel, the low one first
+			out8[n] = pix[2*n+1]
 		}
-		out[i+3] = 255
 	}
-	return out
+	return &image.RGBA{Pix: out8, Stride: 4 * int(w), Rect: image.Rect(0, 0, int(w), int(h))}, nil
 }
 
 // Colour spaces and samplings of libheif.
@@ -265,14 +254,14 @@ func decodeHEIC(i *instance) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if pix = bytes.Clone(pix); space == spaceRGB && i.value(4) == 1 {
-		pix = onWhite(pix, false)
-	}
+	pix = bytes.Clone(pix)
 	r := image.Rect(0, 0, int(w), int(h))
-	switch space {
-	case spaceGray:
+	switch premultiplied := i.value(4) == 1; {
+	case space == spaceGray:
 		return &image.Gray{Pix: pix, Stride: int(stride), Rect: r}, nil
-	case spaceRGB:
+	case space == spaceRGB && premultiplied:
+		return &image.RGBA{Pix: pix, Stride: int(stride), Rect: r}, nil
+	case space == spaceRGB:
 		return &image.NRGBA{Pix: pix, Stride: int(stride), Rect: r}, nil
 	}
 	return &image.YCbCr{Y: pix[:luma], Cb: pix[luma : luma+chroma], Cr: pix[luma+chroma:], YStride: int(stride), CStride: int(chromaStride),

@@ -116,19 +116,17 @@ func Orientation(exif []byte) int {
 	if err != nil || int64(at)+2 > int64(len(exif)) {
 		return 1
 	}
-	rest := exif[at+2:]
-	for range order.Uint16(exif[at:]) {
-		if len(rest) < entrySize {
+	entries := exif[at+2:]
+	for i := range min(int(order.Uint16(exif[at:])), len(entries)/entrySize) {
+		e := entries[entrySize*i:]
+		kind := order.Uint16(e[2:])
+		if order.Uint16(e) != tagOrientation {
+			continue
+		}
+		if sizeOf(kind) == 0 || kind == kindUndefined {
 			break
 		}
-		if order.Uint16(rest) == tagOrientation {
-			kind := order.Uint16(rest[2:])
-			if sizeOf(kind) == 0 || kind == kindUndefined {
-				return 1
-			}
-			return validOrientation(numberAt(order, kind, rest[8:entrySize]))
-		}
-		rest = rest[entrySize:]
+		return validOrientation(numberAt(order, kind, e[8:]))
 	}
 	return 1
 }
