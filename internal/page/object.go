@@ -149,8 +149,9 @@ func (o *object) readAll(ctx context.Context, most int64) ([]byte, error) {
 // acquire accounts for n bytes, whatever was accounted for. Nothing may be loaded: it may wait.
 func (o *object) acquire(ctx context.Context, n int64) error {
 	begun := time.Now()
-	defer func() { o.waited += time.Since(begun) }()
-	return o.lim.Budget.Acquire(ctx, n)
+	err := o.lim.Budget.Acquire(ctx, n)
+	o.waited += time.Since(begun)
+	return err
 }
 
 // settle accounts for what is loaded and no more.

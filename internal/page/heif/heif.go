@@ -150,9 +150,10 @@ func (i *instance) call(name string, args ...uint64) (uint64, error) {
 	return r[0], nil
 }
 
-// value is the n-th number that the decoder wrote.
+// at is where the decoder writes the n-th number, value what it wrote.
+func (i *instance) at(n uint64) uint64 { return i.values + 4*n }
 func (i *instance) value(n uint64) uint64 {
-	v, _ := i.module.Memory().ReadUint32Le(uint32(i.values + 4*n))
+	v, _ := i.module.Memory().ReadUint32Le(uint32(i.at(n)))
 	return uint64(v)
 }
 
@@ -180,10 +181,22 @@ func (i *instance) decodeTo(args ...uint64) error {
 	return nil
 }
 
+// pixels has the decoder decode the picture into size bytes, whose place follows args, and returns them. They are the decoder's.
+func (i *instance) pixels(size uint64, args ...uint64) ([]byte, error) {
+	out, err := i.malloc(size)
+	if err == nil {
+		err = i.decodeTo(append(args, out)...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return i.read(out, size)
+}
+
 // decodeAVIF calls libavif as it is wrapped there: once for the header, once for the picture.
 func decodeAVIF(i *instance) (image.Image, error) {
-	at := func(n uint64) uint64 { return i.values + 4*n } // width, height, depth, count
-	if err := i.decodeTo(1, 0, at(0), at(1), at(2), at(3), 0, 0); err != nil {
+	// The numbers: width, height, depth, count, and 8 bytes of time.
+	if err := i.decodeTo(1, 0, i.at(0), i.at(1), i.at(2), i.at(3), 0, 0); err != nil {
 		return nil, err
 	}
 	w, h, deep := i.value(0), i.value(1), i.value(2) > 8
@@ -194,14 +207,7 @@ func decodeAVIF(i *instance) (image.Image, error) {
 	if w == 0 || h == 0 || w*h > maxSize/4 || size > maxSize {
 		return nil, ErrBroken
 	}
-	out, err := i.malloc(size)
-	if err != nil {
-		return nil, err
-	}
-	if err := i.decodeTo(0, 0, at(0), at(1), at(2), at(3), at(4), out); err != nil { // at(4): 8 bytes of time
-		return nil, err
-	}
-	pix, err := i.read(out, size)
+	pix, err := i.pixels(size, 0, 0, i.at(0), i.at(1), i.at(2), i.at(3), i.at(4))
 	if err != nil {
 		return nil, err
 	}
@@ -223,8 +229,8 @@ const (
 // decodeHEIC calls libheif as it is wrapped there. Rows are padded to 16 bytes.
 func decodeHEIC(i *instance) (image.Image, error) {
 	i.callItHEIC()
-	at := func(n uint64) uint64 { return i.values + 4*n } // width, height, space, chroma, premultiplied
-	if err := i.decodeTo(1, at(0), at(1), at(2), at(3), at(4), 0); err != nil {
+	// The numbers: width, height, space, chroma, premultiplied.
+	if err := i.decodeTo(1, i.at(0), i.at(1), i.at(2), i.at(3), i.at(4), 0); err != nil {
 		return nil, err
 	}
 	w, h, space := i.value(0), i.value(1), i.value(2)
@@ -243,14 +249,7 @@ func decodeHEIC(i *instance) (image.Image, error) {
 	if w == 0 || h == 0 || w*h > maxSize/4 || luma+2*chroma > maxSize {
 		return nil, ErrBroken
 	}
-	out, err := i.malloc(luma + 2*chroma)
-	if err != nil {
-		return nil, err
-	}
-	if err := i.decodeTo(0, at(0), at(1), at(2), at(3), at(4), out); err != nil {
-		return nil, err
-	}
-	pix, err := i.read(out, luma+2*chroma)
+	pix, err := i.pixels(luma+2*chroma, 0, i.at(0), i.at(1), i.at(2), i.at(3), i.at(4))
 	if err != nil {
 		return nil, err
 	}

@@ -52,11 +52,10 @@ func BodySize(s Source) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := int(binary.BigEndian.Uint16(b)) - 2
-	if n < 0 {
-		return 0, ErrSize
+	if n := int(binary.BigEndian.Uint16(b)) - 2; n >= 0 {
+		return n, nil
 	}
-	return n, nil
+	return 0, ErrSize
 }
 
 // Bytes is a Source in memory.

@@ -9,7 +9,6 @@ import (
 	"image"
 	"io"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/klippa-app/go-pdfium"
@@ -36,8 +35,8 @@ var (
 // Engine draws pages. It starts on first use, which takes seconds, and stays. Each call has an instance of its own, so that
 // none can do harm to the next. Not safe for concurrent use.
 //
-// While PDFium runs it cannot be interrupted, and Go's garbage collector waits for it, and all goroutines for that. With
-// checks for an end it would draw four to ten times as slowly. So it belongs into a process of its own.
+// While PDFium runs it cannot be interrupted, for which it would draw four to ten times as slowly. So it belongs into a process
+// of its own: see package sandbox.
 type Engine struct {
 	pool pdfium.Pool
 	next *wasm.Memory // of the instance that is made next
@@ -156,8 +155,5 @@ func opening(err error) error {
 	return crash(err)
 }
 
-// crash is the end of an instance, without the stack of it.
-func crash(err error) error {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return fmt.Errorf("pdf: PDFium failed: %s", line)
-}
+// crash is the end of an instance.
+func crash(err error) error { return fmt.Errorf("pdf: PDFium failed: %w", err) }
