@@ -30,7 +30,7 @@ func (d *Decoder) Close() { d.child.Close() }
 // errRoom says that an engine needs more memory than the room that it was given.
 var errRoom = &Error{Kind: TooLarge, Msg: "it takes too much memory to decode"}
 
-// call has the process do something with data in so much room.
+// call has the process do something with data in so much room, and classifies what it fails with.
 func (d *Decoder) call(ctx context.Context, op string, data []byte, room int64, args ...int64) (sandbox.Message, error) {
 	m, err := d.child.Call(ctx, sandbox.Message{Op: op, Args: append([]int64{room}, args...), Data: data})
 	e, told := errors.AsType[*sandbox.Error](err)

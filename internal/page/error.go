@@ -40,6 +40,7 @@ func corrupt(msg string, err error) error { return &Error{Kind: Corrupt, Msg: ms
 
 func unsupported(msg string) error { return &Error{Kind: Unsupported, Msg: msg} }
 
+// errCut says that a file ends too early.
 var errCut = corrupt("the file is cut off", io.ErrUnexpectedEOF)
 
 // complaint classifies what a decoder says of a stream that did not fail.

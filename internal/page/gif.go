@@ -20,19 +20,17 @@ func readGIF(s *stream) (picture, error) {
 		err = s.skip(3 << (1 + b[10]&7)) // the table of colours
 	}
 	for err == nil {
-		if b, err = s.Next(1); err != nil {
-			break
-		}
-		switch b[0] {
-		case gifTrailer:
+		switch b, err = s.Next(1); {
+		case err != nil:
+			return nil, err
+		case b[0] == gifTrailer:
 			return nil, corrupt("broken GIF: no picture", nil)
-		case gifImage:
+		case b[0] == gifImage:
 			return gifPicture(s)
-		case gifExtension:
-			err = skipExtension(s)
-		default:
+		case b[0] != gifExtension:
 			return nil, corrupt("broken GIF: unknown block", nil)
 		}
+		err = skipExtension(s)
 	}
 	return nil, err
 }

@@ -69,8 +69,8 @@ func (o *object) passUnsized(ctx context.Context, pic picture) (*Page, error) {
 		o.settle()
 	}
 	switch {
-	case isKind(err, TooLarge) || err == nil && b == nil: // for what it might be; its header says what it needs
-		return o.convert(ctx, pic)
+	case isKind(err, TooLarge) || err == nil && b == nil:
+		return o.convert(ctx, pic) // also without memory for what it might be; its header says what it needs
 	case err != nil:
 		return nil, err
 	}

@@ -12,11 +12,7 @@ import (
 
 // webpPages finds the picture of a WebP.
 func webpPages(_ context.Context, in input, _ Limits) ([]entry, error) {
-	all, err := webpChunks(in.data)
-	if err != nil {
-		return nil, err
-	}
-	file, chunks, err := webpStill(in.data, all)
+	file, chunks, err := webpStill(in.data)
 	if err != nil {
 		return nil, err
 	}
@@ -24,6 +20,7 @@ func webpPages(_ context.Context, in input, _ Limits) ([]entry, error) {
 	if err != nil {
 		return nil, complaint("WebP", err)
 	}
+	all, _ := webpChunks(in.data)
 	exif, _ := find(all, "EXIF")
 	_, animated := find(all, "ANMF")
 	_, lossy := find(chunks, "VP8 ")
@@ -40,10 +37,7 @@ func webpPages(_ context.Context, in input, _ Limits) ([]entry, error) {
 }
 
 func decodeWebP(file []byte) (image.Image, error) {
-	chunks, err := webpChunks(file)
-	if err == nil {
-		file, _, err = webpStill(file, chunks)
-	}
+	file, _, err := webpStill(file)
 	if err != nil {
 		return nil, err
 	}
@@ -106,19 +100,19 @@ const frameHead = 16
 
 // webpStill returns the file that the decoder is shown, and its chunks. The decoder refuses animations, so their first picture is
 // shown as a file of its own; the canvas around it, where it is larger, is empty.
-func webpStill(file []byte, chunks []riffChunk) ([]byte, []riffChunk, error) {
+func webpStill(file []byte) (still []byte, chunks []riffChunk, err error) {
+	chunks, err = webpChunks(file)
 	frame, animated := find(chunks, "ANMF")
 	switch {
-	case !animated:
-		return file, chunks, nil
+	case err != nil || !animated:
+		return file, chunks, err
 	case len(frame) < frameHead:
 		return nil, nil, corrupt("broken WebP: a picture of a wrong length", nil)
 	}
-	chunks, err := riffChunks(frame[frameHead:])
-	if err != nil {
+	if chunks, err = riffChunks(frame[frameHead:]); err != nil {
 		return nil, nil, err
 	}
-	still := []byte("RIFF\x00\x00\x00\x00WEBP")
+	still = []byte("RIFF\x00\x00\x00\x00WEBP")
 	if _, alpha := find(chunks, "ALPH"); alpha {
 		still = appendChunk(still, "VP8X", append([]byte{0x10, 0, 0, 0}, frame[6:12]...))
 	}

@@ -220,11 +220,8 @@ func decodeAVIF(i *instance) (image.Image, error) {
 	return &image.RGBA{Pix: out8, Stride: 4 * int(w), Rect: image.Rect(0, 0, int(w), int(h))}, nil
 }
 
-// Colour spaces and samplings of libheif.
-const (
-	spaceYCbCr, spaceRGB, spaceGray = 0, 1, 2
-	chroma420, chroma422, chroma444 = 1, 2, 3
-)
+// Colour spaces of libheif.
+const spaceYCbCr, spaceRGB, spaceGray = 0, 1, 2
 
 // decodeHEIC calls libheif as it is wrapped there. Rows are padded to 16 bytes.
 func decodeHEIC(i *instance) (image.Image, error) {
@@ -276,5 +273,6 @@ func (i *instance) callItHEIC() {
 	}
 }
 
-var ratios = map[uint64]image.YCbCrSubsampleRatio{chroma420: image.YCbCrSubsampleRatio420,
-	chroma422: image.YCbCrSubsampleRatio422, chroma444: image.YCbCrSubsampleRatio444}
+// ratios are libheif's samplings.
+var ratios = map[uint64]image.YCbCrSubsampleRatio{1: image.YCbCrSubsampleRatio420, 2: image.YCbCrSubsampleRatio422,
+	3: image.YCbCrSubsampleRatio444}

@@ -1,8 +1,7 @@
 // Package sandbox runs decoders in a child process, a second run of the same program, one call at a time.
 //
 // Code that WebAssembly is compiled to cannot be interrupted: while it runs, Go's garbage collector waits for it, and with it
-// all goroutines, a watchdog's too. A file that keeps a decoder busy for ever would so stop the whole program. A process can
-// be killed.
+// all goroutines, a watchdog's too. A file that keeps a decoder busy for ever would stop the program. A process can be killed.
 //
 // Files, in reading order: sandbox.go the parent's side, serve.go the child's, message.go what they say to each other,
 // tied_linux.go and tied_other.go how the child ends with its parent.
