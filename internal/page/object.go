@@ -45,16 +45,6 @@ func (o *object) take(ctx context.Context) (*stream, error) {
 	return s, nil
 }
 
-// close releases the source and the memory.
-func (o *object) close() error {
-	o.closed = true
-	o.settle()
-	if s := o.live.Swap(nil); s != nil {
-		return s.Close()
-	}
-	return nil
-}
-
 // tryRooms calls f with one room after the other until an engine needs no more than that. What one page has needed, the next
 // ones get at once.
 func (o *object) tryRooms(rooms []int64, f func(room int64) error) error {

@@ -161,5 +161,10 @@ func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration
 func (p *Pages) Close() error {
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
-	return p.close()
+	p.closed = true
+	p.settle()
+	if s := p.live.Swap(nil); s != nil {
+		return s.Close()
+	}
+	return nil
 }

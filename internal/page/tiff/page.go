@@ -12,10 +12,7 @@ type UnsupportedError string
 
 func (e UnsupportedError) Error() string { return "tiff: " + string(e) + " is not supported" }
 
-const (
-	errCut       = FormatError("the file is cut off")
-	errDirectory = FormatError("broken directory")
-)
+const errCut = FormatError("the file is cut off")
 
 // Page is one picture of a file.
 type Page struct {

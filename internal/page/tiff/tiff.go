@@ -74,11 +74,11 @@ func directory(b []byte, order binary.ByteOrder, at uint32) (p Page, next uint32
 	}
 	n := int(order.Uint16(b[at:]))
 	rest := b[at+2:]
-	switch {
-	case n > maxTags:
-		p.Err = errDirectory
+	if n > maxTags {
+		p.Err = FormatError("broken directory")
 		return p, 0
-	case len(rest) < entrySize*n+4:
+	}
+	if len(rest) < entrySize*n+4 {
 		p.Err = errCut
 		return p, 0
 	}
