@@ -14,8 +14,8 @@ const bmpHead = 14 + 124 + 4*256
 
 // readBMP has the decoder itself read the header, from what is peeked of the file.
 func readBMP(s *stream) (picture, error) {
-	front := s.peek(bmpHead)
-	if err := s.failure(); err != nil && len(front) < bmpHead {
+	front, err := s.front(bmpHead)
+	if err != nil {
 		return nil, err
 	}
 	cfg, err := bmp.DecodeConfig(bytes.NewReader(front))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
@@ -29,7 +30,7 @@ func (d *Decoder) Close() { d.child.Close() }
 // errRoom says that an engine needs more memory than the room that it was given.
 var errRoom = &Error{Kind: TooLarge, Msg: "it takes too much memory to decode"}
 
-// call has the process do something with data in so much room.
+// call has the process do something with data in so much room, and classifies what it fails with.
 func (d *Decoder) call(ctx context.Context, op string, data []byte, room int64, args ...int64) (sandbox.Message, error) {
 	m, err := d.child.Call(ctx, sandbox.Message{Op: op, Args: append([]int64{room}, args...), Data: data})
 	e, told := errors.AsType[*sandbox.Error](err)
@@ -46,9 +47,15 @@ func (d *Decoder) call(ctx context.Context, op string, data []byte, room int64, 
 	return m, err
 }
 
-// picture is a call that answers with a picture.
-func (d *Decoder) picture(ctx context.Context, op string, data []byte, room int64, args ...int64) (image.Image, error) {
-	m, err := d.call(ctx, op, data, room, args...)
+// sandboxed is a picture that an engine decodes, by a call with these numbers.
+type sandboxed struct {
+	header
+	op   string
+	args []int64
+}
+
+func (p *sandboxed) decode(ctx context.Context, in input) (image.Image, error) {
+	m, err := in.decoder.call(ctx, p.op, in.data, in.room, p.args...)
 	if err != nil {
 		return nil, err
 	}
@@ -59,10 +66,11 @@ const roomCode = "room"
 
 // errorCode is how an error goes from the child to its parent, where call makes it one again.
 func errorCode(err error) string {
-	if err == error(errRoom) {
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case e == errRoom:
 		return roomCode
-	}
-	if e, ok := errors.AsType[*Error](err); ok {
+	case ok:
 		return string(e.Kind)
 	}
 	return ""
@@ -77,24 +85,30 @@ func startHandler(start func() error) sandbox.Handler {
 	}
 }
 
-// Kinds of picture that the child answers with: the bytes of their planes, one after the other.
+// Kinds of picture that the child answers with.
 const (
 	kindNRGBA = iota
+	kindRGBA
 	kindGray
 	kindYCbCr // and the ratio added
 )
 
-// pictureMessage returns a picture as an answer: width, height and kind, and its bytes. Its rows have nothing between them.
-func pictureMessage(img image.Image) (sandbox.Message, error) {
+// pictureMessage returns a picture as an answer: width, height, kind and strides, and the bytes of its planes, one after the other.
+func pictureMessage(img image.Image, err error) (sandbox.Message, error) {
+	if err != nil {
+		return sandbox.Message{}, err
+	}
 	m := sandbox.Message{Args: []int64{int64(img.Bounds().Dx()), int64(img.Bounds().Dy())}}
 	switch p := img.(type) {
 	case *image.NRGBA:
-		m.Args, m.Data = append(m.Args, kindNRGBA), p.Pix
+		m.Args, m.Data = append(m.Args, kindNRGBA, int64(p.Stride), 0), p.Pix
+	case *image.RGBA:
+		m.Args, m.Data = append(m.Args, kindRGBA, int64(p.Stride), 0), p.Pix
 	case *image.Gray:
-		m.Args, m.Data = append(m.Args, kindGray), p.Pix
+		m.Args, m.Data = append(m.Args, kindGray, int64(p.Stride), 0), p.Pix
 	case *image.YCbCr:
-		m.Args = append(m.Args, kindYCbCr+int64(p.SubsampleRatio))
-		m.Data = append(append(append(m.Data, p.Y...), p.Cb...), p.Cr...)
+		m.Args = append(m.Args, kindYCbCr+int64(p.SubsampleRatio), int64(p.YStride), int64(p.CStride))
+		m.Data = slices.Concat(p.Y, p.Cb, p.Cr)
 	default:
 		return m, fmt.Errorf("page: a decoder returned %T", img)
 	}
@@ -103,31 +117,26 @@ func pictureMessage(img image.Image) (sandbox.Message, error) {
 
 // messagePicture returns the picture of an answer, whose bytes it uses.
 func messagePicture(m sandbox.Message) (image.Image, error) {
-	if len(m.Args) != 3 || m.Args[0] < 1 || m.Args[1] < 1 || m.Args[0] > 1<<31 || m.Args[1] > 1<<31 {
+	if len(m.Args) != 5 || slices.Min(m.Args) < 0 || slices.Max(m.Args) > 1<<30 || min(m.Args[0], m.Args[1]) < 1 {
 		return nil, fmt.Errorf("page: a decoder answered %v", m.Args)
 	}
-	w, h := int(m.Args[0]), int(m.Args[1])
-	r := image.Rect(0, 0, w, h)
-	switch kind := m.Args[2]; {
-	case kind == kindNRGBA && len(m.Data) == 4*w*h:
-		return &image.NRGBA{Pix: m.Data, Stride: 4 * w, Rect: r}, nil
-	case kind == kindGray && len(m.Data) == w*h:
-		return &image.Gray{Pix: m.Data, Stride: w, Rect: r}, nil
+	w, h, kind, stride, chromaStride := int(m.Args[0]), int(m.Args[1]), m.Args[2], int(m.Args[3]), int(m.Args[4])
+	r, first := image.Rect(0, 0, w, h), stride*h // the bytes of the first plane
+	switch {
+	case kind == kindNRGBA && stride >= 4*w && len(m.Data) == first:
+		return &image.NRGBA{Pix: m.Data, Stride: stride, Rect: r}, nil
+	case kind == kindRGBA && stride >= 4*w && len(m.Data) == first:
+		return &image.RGBA{Pix: m.Data, Stride: stride, Rect: r}, nil
+	case kind == kindGray && stride >= w && len(m.Data) == first:
+		return &image.Gray{Pix: m.Data, Stride: stride, Rect: r}, nil
 	case kind >= kindYCbCr && kind <= kindYCbCr+int64(image.YCbCrSubsampleRatio410):
-		if p := planesOf(r, image.YCbCrSubsampleRatio(kind-kindYCbCr), m.Data); p != nil {
-			return p, nil
+		ratio := image.YCbCrSubsampleRatio(kind - kindYCbCr)
+		across, down := jpegfile.Sampling(ratio)
+		second := first + chromaStride*ceilDiv(h, down)
+		if stride >= w && chromaStride >= ceilDiv(w, across) && len(m.Data) == second+(second-first) {
+			return &image.YCbCr{Y: m.Data[:first], Cb: m.Data[first:second], Cr: m.Data[second:], YStride: stride, CStride: chromaStride,
+				SubsampleRatio: ratio, Rect: r}, nil
 		}
 	}
 	return nil, fmt.Errorf("page: a decoder answered %v with %d bytes", m.Args, len(m.Data))
-}
-
-// planesOf divides bytes into the planes of a picture; nil if there are too few or too many.
-func planesOf(r image.Rectangle, ratio image.YCbCrSubsampleRatio, b []byte) *image.YCbCr {
-	across, down := jpegfile.Sampling(ratio)
-	y, stride := r.Dx()*r.Dy(), (r.Dx()+across-1)/across
-	chroma := stride * ((r.Dy() + down - 1) / down)
-	if len(b) != y+2*chroma {
-		return nil
-	}
-	return &image.YCbCr{Y: b[:y], Cb: b[y : y+chroma], Cr: b[y+chroma:], YStride: r.Dx(), CStride: stride, SubsampleRatio: ratio, Rect: r}
 }

@@ -26,32 +26,22 @@ const (
 // encode writes what render returns. lossy says that it came from a lossy format.
 func encode(img image.Image, lossy bool) (b []byte, kind string, err error) {
 	var buf bytes.Buffer
-	if lossy || !suitsPNG(img) {
-		err = jpeg.Encode(&buf, img, &jpeg.Options{Quality: jpegQuality})
-		return buf.Bytes(), "image/jpeg", err
+	_, gray := img.(*image.Gray)
+	colour, ok := img.(*image.RGBA) // YCbCr never is worth it: image/png would take it pixel by pixel
+	if !lossy && (gray || ok && flatness(colour) >= flatPage) {
+		err = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&buf, img)
+		return buf.Bytes(), "image/png", err
 	}
-	err = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&buf, img)
-	return buf.Bytes(), "image/png", err
-}
-
-// suitsPNG reports whether PNG is worth its bytes. YCbCr never is: image/png would take it pixel by pixel.
-func suitsPNG(img image.Image) bool {
-	switch m := img.(type) {
-	case *image.Gray:
-		return true
-	case *image.RGBA:
-		return flatness(m) >= flatPage
-	}
-	return false
+	err = jpeg.Encode(&buf, img, &jpeg.Options{Quality: jpegQuality})
+	return buf.Bytes(), "image/jpeg", err
 }
 
 // flatness is the part of all pixels that equal their left neighbour, 1 for a picture one pixel wide.
 func flatness(m *image.RGBA) float64 {
-	same, all := 0, 0
+	same, all := 0, m.Rect.Dy()*(m.Rect.Dx()-1)
 	for y := range m.Rect.Dy() {
 		row := m.Pix[y*m.Stride:][:4*m.Rect.Dx()]
 		for i := 4; i < len(row); i += 4 {
-			all++
 			if row[i] == row[i-4] && row[i+1] == row[i-3] && row[i+2] == row[i-2] {
 				same++
 			}

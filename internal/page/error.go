@@ -34,29 +34,23 @@ func (e *Error) Error() string {
 	return e.Msg + ": " + e.Err.Error()
 }
 
-// Unwrap returns what the decoder said.
 func (e *Error) Unwrap() error { return e.Err }
 
 func corrupt(msg string, err error) error { return &Error{Kind: Corrupt, Msg: msg, Err: err} }
 
 func unsupported(msg string) error { return &Error{Kind: Unsupported, Msg: msg} }
 
-// cutOff blames the file for a header that ends too early; other errors pass.
-func cutOff(err error) error {
-	if err == io.ErrUnexpectedEOF {
-		return corrupt("the file is cut off", err)
-	}
-	return err
-}
+// errCut says that a file ends too early.
+var errCut = corrupt("the file is cut off", io.ErrUnexpectedEOF)
 
 // complaint classifies what a decoder says of a stream that did not fail.
 func complaint(format string, err error) error {
-	if _, ours := errors.AsType[*Error](err); err == nil || ours {
-		return err
-	}
+	_, ours := errors.AsType[*Error](err)
 	_, notPNG := errors.AsType[png.UnsupportedError](err)
 	_, notJPEG := errors.AsType[jpeg.UnsupportedError](err)
 	switch {
+	case err == nil || ours:
+		return err
 	case notPNG || notJPEG:
 		return &Error{Kind: Unsupported, Msg: "a " + format + " of a kind that is not supported", Err: err}
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -69,14 +63,8 @@ func tooManyPages(most int) error {
 	return &Error{Kind: TooLarge, Msg: fmt.Sprintf("more pages than the limit of %d", most)}
 }
 
-// isCorrupt reports whether err blames the object's bytes.
-func isCorrupt(err error) bool {
+// isKind reports whether err is a fault of the object of this kind.
+func isKind(err error, kind Kind) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.Kind == Corrupt
-}
-
-// isTooLarge reports whether err says that the object is over a limit.
-func isTooLarge(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.Kind == TooLarge
+	return ok && e.Kind == kind
 }

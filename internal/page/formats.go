@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/bucketocr/bucketocr/internal/page/heif"
+	"github.com/bucketocr/bucketocr/internal/page/pdf"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
@@ -26,12 +26,10 @@ type format struct {
 	// read reads up to the only picture of a file that is decoded from front to back.
 	read func(s *stream) (picture, error)
 	// pages lists the pages of an object that is in memory, with an engine of the Decoder if one is named.
-	pages  func(ctx context.Context, in input, lim Limits) ([]entry, error)
-	engine string
-	rooms  []int64 // bytes that pages may use beside the object, tried in turn until one is enough
-
-	serve   func(calls map[string]sandbox.Handler) // adds what its engine does; nil: it has none
-	missing bool                                   // the program was built without its engine
+	pages   func(ctx context.Context, in input, lim Limits) ([]entry, error)
+	engine  string
+	rooms   []int64 // bytes that pages may use beside the object, tried in turn until one is enough
+	missing bool    // the program was built without its engine
 }
 
 // formats are all formats that are known, in the order in which they are named and tried. Beside this list, package event
@@ -46,11 +44,11 @@ var formats = [...]format{
 	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages, rooms: noRoom},
 	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*"},
 		pages: tiffPages, rooms: noRoom},
-	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages, rooms: noRoom, serve: serveAVIF},
+	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages, rooms: noRoom},
 	{name: "HEIC", types: map[string][]string{"image/heic": {".heic"}, "image/heif": {".heif"}}, match: isHEIC,
-		pages: heicPages, rooms: noRoom, serve: serveHEIC, missing: heif.HEIC() == nil},
+		pages: heicPages, rooms: noRoom, missing: heif.HEIC() == nil},
 	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, drawn: true,
-		pages: pdfPages, engine: pdfEngine, rooms: pdfRooms, serve: servePDF},
+		pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
 	{name: "BigTIFF", magic: []string{"II+\x00", "MM\x00+"}},
 	{name: "SVG", match: isSVG},
 }
@@ -66,17 +64,17 @@ func ServeIfDecoder() { sandbox.ServeIfChild(handlers(), errorCode) }
 // handlers returns the calls that the decoder process answers: for each engine one of its name that starts it, and what it does.
 func handlers() map[string]sandbox.Handler {
 	calls := map[string]sandbox.Handler{}
-	for i := range formats {
-		if f := &formats[i]; f.supported() && f.serve != nil {
-			f.serve(calls)
-		}
+	servePDF(calls, &pdf.Engine{})
+	serveHEIF(calls, avifEngine, heif.AVIF())
+	if e := heif.HEIC(); e != nil {
+		serveHEIF(calls, heicEngine, e)
 	}
 	return calls
 }
 
-func (f *format) supported() bool { return (f.read != nil || f.pages != nil) && !f.missing }
+func (f format) supported() bool { return (f.read != nil || f.pages != nil) && !f.missing }
 
-func (f *format) is(front []byte) bool {
+func (f format) is(front []byte) bool {
 	if f.match != nil {
 		return f.match(front)
 	}
@@ -88,8 +86,8 @@ const sniffLen = 512
 
 // identify returns the format of a file by its first bytes, if it is supported. It only peeks.
 func identify(s *stream) (*format, error) {
-	front := s.peek(sniffLen)
-	if err := s.failure(); err != nil && len(front) < sniffLen {
+	front, err := s.front(sniffLen)
+	if err != nil {
 		return nil, err
 	}
 	f := sniff(front)
@@ -99,7 +97,7 @@ func identify(s *stream) (*format, error) {
 	case f != nil && f.supported():
 		return f, nil
 	case isCutMagic(front):
-		return nil, corrupt("the file is cut off", io.ErrUnexpectedEOF)
+		return nil, errCut
 	case f != nil:
 		return nil, unsupported(f.name + " is not supported; " + supportedFormats())
 	}
@@ -108,10 +106,8 @@ func identify(s *stream) (*format, error) {
 
 // sniff returns the format that a file's first bytes belong to, nil if none is known.
 func sniff(front []byte) *format {
-	for i := range formats {
-		if formats[i].is(front) {
-			return &formats[i]
-		}
+	if i := slices.IndexFunc(formats[:], func(f format) bool { return f.is(front) }); i >= 0 {
+		return &formats[i]
 	}
 	return nil
 }
@@ -119,9 +115,9 @@ func sniff(front []byte) *format {
 // supportedFormats names them in a sentence.
 func supportedFormats() string {
 	var names []string
-	for i := range formats {
-		if formats[i].supported() {
-			names = append(names, formats[i].name)
+	for _, f := range formats {
+		if f.supported() {
+			names = append(names, f.name)
 		}
 	}
 	last := len(names) - 1
@@ -130,13 +126,8 @@ func supportedFormats() string {
 
 // isCutMagic reports whether a whole file is no more than the beginning of a supported format's first bytes.
 func isCutMagic(b []byte) bool {
-	for i := range formats {
-		begins := func(magic string) bool { return strings.HasPrefix(magic, string(b)) }
-		if formats[i].supported() && slices.ContainsFunc(formats[i].magic, begins) {
-			return true
-		}
-	}
-	return false
+	begins := func(magic string) bool { return strings.HasPrefix(magic, string(b)) }
+	return slices.ContainsFunc(formats[:], func(f format) bool { return f.supported() && slices.ContainsFunc(f.magic, begins) })
 }
 
 // isCgBI looks at the name of the first chunk of a PNG.

@@ -1,6 +1,9 @@
 package page
 
-import "image/gif"
+import (
+	"encoding/binary"
+	"image/gif"
+)
 
 // Blocks of GIF.
 const (
@@ -13,17 +16,13 @@ const (
 // is empty.
 func readGIF(s *stream) (picture, error) {
 	b, err := s.Next(13)
-	if err != nil {
-		return nil, cutOff(err)
+	if err == nil && b[10]&0x80 != 0 {
+		err = s.skip(3 << (1 + b[10]&7)) // the table of colours
 	}
-	if err := skipColours(s, b[10]); err != nil {
-		return nil, cutOff(err)
-	}
-	for {
-		b, err := s.Next(1)
-		switch {
+	for err == nil {
+		switch b, err = s.Next(1); {
 		case err != nil:
-			return nil, cutOff(err)
+			return nil, err
 		case b[0] == gifTrailer:
 			return nil, corrupt("broken GIF: no picture", nil)
 		case b[0] == gifImage:
@@ -31,18 +30,17 @@ func readGIF(s *stream) (picture, error) {
 		case b[0] != gifExtension:
 			return nil, corrupt("broken GIF: unknown block", nil)
 		}
-		if err := skipExtension(s); err != nil {
-			return nil, cutOff(err)
-		}
+		err = skipExtension(s)
 	}
+	return nil, err
 }
 
 func gifPicture(s *stream) (picture, error) {
 	b, err := s.Next(9)
 	if err != nil {
-		return nil, cutOff(err)
+		return nil, err
 	}
-	w, h := int(b[4])|int(b[5])<<8, int(b[6])|int(b[7])<<8
+	w, h := int(binary.LittleEndian.Uint16(b[4:])), int(binary.LittleEndian.Uint16(b[6:]))
 	memory := int64(w) * int64(h)
 	if interlaced := b[8]&0x40 != 0; interlaced {
 		memory *= 2
@@ -50,26 +48,15 @@ func gifPicture(s *stream) (picture, error) {
 	return &streamed{decoding: gif.Decode, header: header{width: w, height: h, orientation: upright, memory: memory}}, nil
 }
 
-// skipColours passes over the table of colours that flags announce.
-func skipColours(s *stream, flags byte) error {
-	if flags&0x80 == 0 {
-		return nil
-	}
-	return s.skip(3 << (1 + flags&7))
-}
-
 // skipExtension passes over an extension: its label and blocks, up to an empty one.
 func skipExtension(s *stream) error {
-	if err := s.skip(1); err != nil {
-		return err
-	}
-	for {
-		b, err := s.Next(1)
-		if err != nil || b[0] == 0 {
-			return err
+	err := s.skip(1)
+	for err == nil {
+		var b []byte
+		if b, err = s.Next(1); err != nil || b[0] == 0 {
+			break
 		}
-		if err := s.skip(int64(b[0])); err != nil {
-			return err
-		}
+		err = s.skip(int64(b[0]))
 	}
+	return err
 }

@@ -3,7 +3,8 @@ package page
 import (
 	"context"
 	"errors"
-	"image"
+	"slices"
+	"strings"
 
 	"github.com/bucketocr/bucketocr/internal/page/heif"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
@@ -15,56 +16,47 @@ const (
 	heicEngine = "heic"
 )
 
-// heifPicture is the picture of an AVIF or HEIC.
-type heifPicture struct {
-	header
-	engineUse
-}
-
 // avifPages reads the header of an AVIF. Its engine neither crops nor turns the picture: what the file cuts off stays, since it
 // may be read as well.
 func avifPages(_ context.Context, in input, _ Limits) ([]entry, error) {
-	info, ok := heif.Read(in.data)
-	if !ok {
-		return nil, corrupt("broken or cut-off AVIF", nil)
-	}
-	p := newHEIFPicture(info)
-	p.memory = times(8, p.pixels()) // as the child sends it and as it is received
 	each := int64(12)
+	p, info, err := heifPicture(in.data, avifEngine)
 	if info.Deep {
 		each = 25
 	}
-	p.engineUse = engineUse{engine: avifEngine, rooms: heifRooms(each, p.pixels())}
-	return []entry{{picture: p}}, nil
+	p.memory = times(8, p.pixels()) // as the child sends it and as it is received
+	p.rooms = heifRooms(each, p.pixels())
+	return []entry{{picture: p}}, err
 }
 
 // heicPages reads the header of a HEIC. Its engine crops and turns the picture.
 func heicPages(_ context.Context, in input, _ Limits) ([]entry, error) {
-	info, ok := heif.Read(in.data)
-	if !ok {
-		return nil, corrupt("broken or cut-off HEIC", nil)
-	}
-	p := newHEIFPicture(info)
-	p.width, p.height = p.orientation.size(p.width, p.height)
-	var did []string
-	if words := p.orientation.words(); words != "" {
-		did = append(did, words)
-	}
+	p, info, err := heifPicture(in.data, heicEngine)
 	if info.Cropped {
-		did = append(did, "cropped")
+		p.changes = slices.Insert(p.changes, 0, "cropped")
 	}
-	p.orientation, p.changes = upright, append(did, p.changes...)
+	if words := p.orientation.words(); words != "" {
+		p.changes = slices.Insert(p.changes, 0, words)
+	}
+	p.width, p.height = p.orientation.size(p.width, p.height)
+	p.orientation, p.maySmaller = upright, info.Cropped
 	p.memory = times(5, p.pixels())
-	p.engineUse = engineUse{engine: heicEngine, rooms: heifRooms(7, p.pixels()), maySmaller: info.Cropped}
-	return []entry{{picture: p}}, nil
+	p.rooms = heifRooms(7, p.pixels())
+	return []entry{{picture: p}}, err
 }
 
-func newHEIFPicture(info heif.Info) *heifPicture {
-	p := &heifPicture{header: header{width: info.Width, height: info.Height, orientation: orientation(info.Orientation), lossy: true}}
+// heifPicture returns what the two formats have in common.
+func heifPicture(file []byte, engine string) (*sandboxed, heif.Info, error) {
+	info, ok := heif.Read(file)
+	p := &sandboxed{op: engine + ".decode", header: header{width: info.Width, height: info.Height,
+		orientation: orientation(info.Orientation), lossy: true, engine: engine}}
 	if info.Deep {
 		p.changes = []string{"reduced to 8 bits"}
 	}
-	return p
+	if !ok {
+		return p, info, corrupt("broken or cut-off "+strings.ToUpper(engine), nil)
+	}
+	return p, info, nil
 }
 
 // heifRooms are the bytes that an engine may use for so many pixels. Measured with 12 megapixels: HEIC takes under 7 bytes for
@@ -73,13 +65,6 @@ func heifRooms(each, pixels int64) []int64 {
 	return []int64{16<<20 + times(each, pixels), 32<<20 + times(2*each, pixels)}
 }
 
-func (p *heifPicture) decode(ctx context.Context, in input) (image.Image, error) {
-	return in.decoder.picture(ctx, p.engine+".decode", in.data, in.room)
-}
-
-func serveAVIF(calls map[string]sandbox.Handler) { serveHEIF(calls, avifEngine, heif.AVIF()) }
-func serveHEIC(calls map[string]sandbox.Handler) { serveHEIF(calls, heicEngine, heif.HEIC()) }
-
 // serveHEIF adds what the decoder process does with an AVIF or HEIC. The number of a call is the room.
 func serveHEIF(calls map[string]sandbox.Handler, engine string, e *heif.Engine) {
 	calls[engine] = startHandler(e.Start)
@@ -87,12 +72,10 @@ func serveHEIF(calls map[string]sandbox.Handler, engine string, e *heif.Engine) 
 		img, err := e.Decode(m.Data, m.Args[0])
 		switch {
 		case errors.Is(err, heif.ErrRoom):
-			return sandbox.Message{}, errRoom
+			err = errRoom
 		case errors.Is(err, heif.ErrBroken):
-			return sandbox.Message{}, corrupt("broken or cut-off picture", err)
-		case err != nil:
-			return sandbox.Message{}, err
+			err = corrupt("broken or cut-off picture", err)
 		}
-		return pictureMessage(img)
+		return pictureMessage(img, err)
 	}
 }

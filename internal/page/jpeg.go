@@ -13,40 +13,31 @@ import (
 // image/jpeg: both must see the same picture.
 type jpegHeader struct {
 	frame       jpegfile.Frame
-	framed      bool
 	progressive bool
 	jfif        bool
 	adobe       bool // an Adobe segment with its transform
 	transform   byte
-	exif        bool // the first Exif segment is read; more of them are not asked
-	orientation orientation
+	orientation orientation // of the first Exif segment; 0 unknown
 }
-
-// jpegPicture is the picture of a JPEG of one or three channels.
-type jpegPicture struct{ streamed }
-
-func (p *jpegPicture) salvage(file []byte) ([]byte, bool) { return salvage.JPEG(file) }
 
 // readJPEG reads the segments up to the first scan. Of all but the few that matter nothing is kept.
 func readJPEG(s *stream) (picture, error) {
-	h := jpegHeader{orientation: upright}
-	if err := s.skip(2); err != nil {
-		return nil, err
-	}
-	for {
-		marker, err := jpegfile.NextMarker(s)
+	var h jpegHeader
+	err := s.skip(2)
+	for err == nil {
+		var marker byte
+		marker, err = jpegfile.NextMarker(s)
 		switch {
-		case err == nil && marker == jpegfile.SOS:
+		case err != nil:
+		case marker == jpegfile.SOS:
 			return h.picture()
-		case err == nil && marker == jpegfile.EOI:
-			err = corrupt("broken JPEG: it ends before its picture", nil)
-		case err == nil:
+		case marker == jpegfile.EOI:
+			return nil, corrupt("broken JPEG: it ends before its picture", nil)
+		default:
 			err = h.segment(s, marker)
 		}
-		if err != nil {
-			return nil, cutOff(err)
-		}
 	}
+	return nil, err
 }
 
 func (h *jpegHeader) segment(s *stream, marker byte) error {
@@ -88,10 +79,10 @@ func (h *jpegHeader) takeAPP(s *stream, n int, marker byte) error {
 		h.jfif = string(front[:5]) == "JFIF\x00"
 	case marker == jpegfile.APP14 && len(front) == 12 && string(front[:5]) == "Adobe":
 		h.adobe, h.transform = true, front[11]
-	case marker == jpegfile.APP1 && !h.exif && bytes.HasPrefix(front, []byte("Exif\x00")):
+	case marker == jpegfile.APP1 && h.orientation == 0 && bytes.HasPrefix(front, []byte("Exif\x00")):
 		b, err := s.Next(n)
 		if err == nil && n > 6 {
-			h.exif, h.orientation = true, exifOrientation(b[6:])
+			h.orientation = exifOrientation(b[6:])
 		}
 		return err
 	}
@@ -105,7 +96,7 @@ func (h *jpegHeader) takeSOF(s *stream, n int, progressive bool) error {
 	}
 	f, ok := jpegfile.ParseFrame(body)
 	switch n := len(f.Components); {
-	case h.framed:
+	case h.frame.Components != nil:
 		return corrupt("broken JPEG: two frames", nil)
 	case !ok:
 		return corrupt("broken JPEG: frame of a wrong length", nil)
@@ -116,22 +107,23 @@ func (h *jpegHeader) takeSOF(s *stream, n int, progressive bool) error {
 	case !f.Sampled():
 		return corrupt("broken JPEG: impossible sampling", nil)
 	}
-	h.frame, h.framed, h.progressive = f, true, progressive
+	h.frame, h.progressive = f, progressive
 	return nil
 }
 
 func (h *jpegHeader) picture() (picture, error) {
-	if !h.framed {
+	if h.frame.Components == nil {
 		return nil, corrupt("broken JPEG: no frame", nil)
 	}
 	channels := len(h.frame.Components)
-	p := streamed{decoding: jpeg.Decode, header: header{width: h.frame.Width, height: h.frame.Height, orientation: h.orientation,
+	p := &streamed{decoding: jpeg.Decode, header: header{width: h.frame.Width, height: h.frame.Height, orientation: max(h.orientation, upright),
 		gray: channels == 1, lossy: true, memory: h.memory()}}
 	if channels == 4 {
 		p.changes = []string{"CMYK to RGB"}
-		return &p, nil
+	} else {
+		p.salvage = salvage.JPEG
 	}
-	return &jpegPicture{p}, nil
+	return p, nil
 }
 
 // isRGB tells three channels of RGB from YCbCr by the rules of image/jpeg, which are libjpeg's. Because the two agree, an

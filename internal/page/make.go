@@ -51,7 +51,7 @@ func (o *object) pass(ctx context.Context, h *header) *Page {
 			return nil, errSize
 		}
 		if pg.Type == "image/png" {
-			return newPNGReader(s), nil
+			return &pngReader{stream: s, chunks: newChunkWalk()}, nil
 		}
 		return s, nil
 	}
@@ -63,23 +63,22 @@ func (o *object) pass(ctx context.Context, h *header) *Page {
 func (o *object) passUnsized(ctx context.Context, pic picture) (*Page, error) {
 	most := min(passMax, o.lim.MaxBytes)
 	err := o.acquire(ctx, 3*most) // a buffer that grows has the old one, half as large, beside the new
-	if isTooLarge(err) {
-		return o.convert(ctx, pic) // no memory for what it might be; its header says what it needs
+	var b []byte
+	if err == nil {
+		b, err = o.readAll(ctx, most)
+		o.settle()
 	}
-	if err != nil {
-		return nil, err
-	}
-	b, err := o.readAtMost(ctx, most)
-	o.settle()
-	if isTooLarge(err) || err == nil && b == nil {
-		return o.convert(ctx, pic)
-	}
-	if err != nil {
+	switch {
+	case isKind(err, TooLarge) || err == nil && b == nil:
+		return o.convert(ctx, pic) // also without memory for what it might be; its header says what it needs
+	case err != nil:
 		return nil, err
 	}
 	pg := o.passed(pic.common(), int64(len(b)))
-	if pg.Type == "image/png" && endsInPixels(b) {
-		return nil, cutOff(io.ErrUnexpectedEOF)
+	if pg.Type == "image/png" {
+		if w := newChunkWalk(); w.endsInPixels(b) {
+			return nil, errCut
+		}
 	}
 	pg.Open = opening(b)
 	return pg, nil
@@ -98,11 +97,11 @@ func opening(b []byte) func() (io.ReadCloser, error) {
 // convert makes a page by decoding: scaled, upright, encoded again. The compressed bytes are never in memory as a whole, except
 // for files whose parts are read in no order.
 func (o *object) convert(ctx context.Context, pic picture) (*Page, error) {
+	h := pic.common()
 	img, err := o.decode(ctx, pic)
-	s, ok := pic.(salvager)
-	damaged := ok && isCorrupt(err)
+	damaged := h.salvage != nil && isKind(err, Corrupt)
 	if damaged {
-		img, err = o.salvage(ctx, s, err)
+		img, err = o.salvage(ctx, pic, err)
 	}
 	if err != nil {
 		return nil, err
@@ -110,7 +109,7 @@ func (o *object) convert(ctx context.Context, pic picture) (*Page, error) {
 	if o.single {
 		o.data = nil
 	}
-	h, stored := pic.common(), img.Bounds().Size()
+	stored := img.Bounds().Size()
 	w, ht := fit(stored.X, stored.Y, o.lim.Edge)
 	img = render(img, w, ht, h.orientation)
 	if err := ctx.Err(); err != nil {
@@ -151,11 +150,11 @@ func (o *object) how(h *header, stored, made image.Point) string {
 
 // decode decodes a picture, its engine given more and more memory where it needs that.
 func (o *object) decode(ctx context.Context, pic picture) (img image.Image, err error) {
-	s, ok := pic.(sandboxed)
-	if !ok {
-		return o.decodeIn(ctx, pic, 0)
+	rooms := pic.common().rooms
+	if rooms == nil {
+		rooms = noRoom
 	}
-	err = o.tryRooms(s.uses().rooms, func(room int64) (err error) {
+	err = o.tryRooms(rooms, func(room int64) (err error) {
 		img, err = o.decodeIn(ctx, pic, room)
 		return err
 	})
@@ -169,13 +168,10 @@ const large = 32 << 20
 // decodeIn acquires the memory for a picture and decodes it, an engine using so much more as room. After an error no more than
 // what is loaded is accounted for.
 func (o *object) decodeIn(ctx context.Context, pic picture, room int64) (img image.Image, err error) {
-	h, use := pic.common(), engineUse{}
-	if s, ok := pic.(sandboxed); ok {
-		use = *s.uses()
-	}
+	h := pic.common()
 	need := plus(h.peak(o.lim.Edge), room)
 	if o.format.pages != nil {
-		err = o.load(ctx, use.engine, need)
+		err = o.load(ctx, h.engine, need)
 	} else {
 		err = o.acquire(ctx, need)
 	}
@@ -191,7 +187,7 @@ func (o *object) decodeIn(ctx context.Context, pic picture, room int64) (img ima
 		img, err = o.decodeStream(ctx, pic)
 	}
 	if err == nil {
-		err = o.checkDecoded(img, h, use)
+		err = o.checkDecoded(img, h)
 	}
 	if err != nil {
 		o.settle()
@@ -201,13 +197,13 @@ func (o *object) decodeIn(ctx context.Context, pic picture, room int64) (img ima
 
 // checkDecoded compares a decoded picture with what its header declared, since memory was acquired for that: a file may lie to
 // an engine about it, but of a decoder that reads the same header it is a bug.
-func (o *object) checkDecoded(img image.Image, h *header, use engineUse) error {
+func (o *object) checkDecoded(img image.Image, h *header) error {
 	w, ht := img.Bounds().Dx(), img.Bounds().Dy()
-	if w == h.width && ht == h.height || use.maySmaller && w <= h.width && ht <= h.height {
+	if w == h.width && ht == h.height || h.maySmaller && w <= h.width && ht <= h.height {
 		return nil
 	}
 	err := fmt.Errorf("page: the %s decoder returned %v for %d x %d", o.format.name, img.Bounds(), h.width, h.height)
-	if use.engine != "" {
+	if h.engine != "" {
 		return corrupt("the "+o.format.name+" is not as large as it says", err)
 	}
 	return err
@@ -247,39 +243,34 @@ func (o *object) guarded(ctx context.Context, pic picture, in input) (img image.
 		}
 	}()
 	img, err = pic.decode(ctx, in)
-	if _, ok := pic.(sandboxed); !ok {
+	if pic.common().engine == "" {
 		err = complaint(o.format.name, err)
 	}
 	return img, err
 }
 
 // salvage decodes what is left of a picture that is cut off or broken. Where that is nothing the error stays why.
-func (o *object) salvage(ctx context.Context, pic salvager, why error) (image.Image, error) {
+func (o *object) salvage(ctx context.Context, pic picture, why error) (image.Image, error) {
 	size := o.size
 	if size < 0 {
 		size = o.lim.MaxBytes
 	}
 	h := pic.common()
 	// The file, growing if its size is unknown, the completed one, and what is added to that for each block at most.
-	if err := o.acquire(ctx, plus(h.peak(o.lim.Edge), plus(times(3, size), h.pixels()/4))); err != nil {
+	if err := o.acquire(ctx, plus(h.peak(o.lim.Edge), times(3, size), h.pixels()/4)); err != nil {
 		return nil, err
 	}
-	b, err := o.readWhole(ctx)
+	b, err := o.readAll(ctx, o.lim.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
-	completed, ok := pic.salvage(b)
+	completed, ok := h.salvage(b)
 	if !ok {
 		return nil, why
 	}
 	img, err := o.guarded(ctx, pic, input{r: bytes.NewReader(completed)})
-	switch {
-	case isCorrupt(err):
-		return nil, why
-	case err != nil:
-		return nil, err
-	case o.checkDecoded(img, h, engineUse{}) != nil || isEmpty(img):
+	if isKind(err, Corrupt) || err == nil && (o.checkDecoded(img, h) != nil || isEmpty(img)) {
 		return nil, why
 	}
-	return img, nil
+	return img, err
 }

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,8 +24,7 @@ type object struct {
 	waited time.Duration // for memory, in this turn
 	closed bool
 
-	mu   sync.Mutex
-	live *stream // at the first byte; nil once it is taken
+	live atomic.Pointer[stream] // at the first byte; nil once it is taken
 }
 
 // unlimited is the Budget that is used where none is given.
@@ -38,29 +37,12 @@ func (unlimited) Shrink(int64)                         {}
 // take returns a stream at the first byte, for the caller alone: the one that Split opened, or a new one. It is safe for
 // concurrent use.
 func (o *object) take(ctx context.Context) (*stream, error) {
-	o.mu.Lock()
-	s := o.live
-	o.live = nil
-	o.mu.Unlock()
+	s := o.live.Swap(nil)
 	if s == nil {
 		return open(ctx, o.src, o.lim.MaxBytes)
 	}
 	s.rewind(ctx) // can, since nothing read it after Split did
 	return s, nil
-}
-
-// close releases the source and the memory.
-func (o *object) close() error {
-	o.closed = true
-	o.unload()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.live == nil {
-		return nil
-	}
-	s := o.live
-	o.live = nil
-	return s.Close()
 }
 
 // tryRooms calls f with one room after the other until an engine needs no more than that. What one page has needed, the next
@@ -100,7 +82,7 @@ func (o *object) load(ctx context.Context, engine string, more int64) error {
 	if err := o.acquire(ctx, plus(size, more)); err != nil {
 		return err
 	}
-	b, err := o.readWhole(ctx)
+	b, err := o.readAll(ctx, o.lim.MaxBytes)
 	if err != nil {
 		return err
 	}
@@ -124,7 +106,7 @@ func (o *object) start(ctx context.Context, engine string) error {
 	}
 	o.data = nil
 	err := o.acquire(ctx, startMemory)
-	for n := int64(startMemory / 2); isTooLarge(err) && n > 1<<20; n /= 2 {
+	for n := int64(startMemory / 2); isKind(err, TooLarge) && n > 1<<20; n /= 2 {
 		err = o.acquire(ctx, n)
 	}
 	if err != nil {
@@ -134,32 +116,20 @@ func (o *object) start(ctx context.Context, engine string) error {
 	return d.child.Start(ctx, engine)
 }
 
-// readWhole reads the object to its end.
-func (o *object) readWhole(ctx context.Context) ([]byte, error) {
+// readAll reads an object of no more than most bytes to its end; nil if it has more.
+func (o *object) readAll(ctx context.Context, most int64) ([]byte, error) {
 	s, err := o.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	if s.size >= 0 {
+	if s.size >= 0 && s.size <= most {
 		b := make([]byte, s.size)
 		_, _ = io.ReadFull(s, b) // s remembers the failure
 		return b, s.verdict(nil)
 	}
 	var b bytes.Buffer
-	_, _ = io.Copy(&b, s)
-	return b.Bytes(), s.failure()
-}
-
-// readAtMost reads an object of no more than most bytes; nil if it has more.
-func (o *object) readAtMost(ctx context.Context, most int64) ([]byte, error) {
-	s, err := o.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	var b bytes.Buffer
-	_, _ = io.Copy(&b, io.LimitReader(s, most+1)) // s remembers the failure
+	_, _ = io.Copy(&b, io.LimitReader(s, min(most, s.max)+1))
 	if err := s.failure(); err != nil || int64(b.Len()) > most {
 		return nil, err
 	}
@@ -169,8 +139,9 @@ func (o *object) readAtMost(ctx context.Context, most int64) ([]byte, error) {
 // acquire accounts for n bytes, whatever was accounted for. Nothing may be loaded: it may wait.
 func (o *object) acquire(ctx context.Context, n int64) error {
 	begun := time.Now()
-	defer func() { o.waited += time.Since(begun) }()
-	return o.lim.Budget.Acquire(ctx, n)
+	err := o.lim.Budget.Acquire(ctx, n)
+	o.waited += time.Since(begun)
+	return err
 }
 
 // settle accounts for what is loaded and no more.
@@ -179,10 +150,4 @@ func (o *object) settle() {
 		o.data = nil
 	}
 	o.lim.Budget.Shrink(int64(len(o.data)))
-}
-
-// unload drops the object's bytes.
-func (o *object) unload() {
-	o.data = nil
-	o.settle()
 }

@@ -247,7 +247,6 @@ func TestStartAcquiresMemory(t *testing.T) {
 // called is a picture that the decoder makes of what f does.
 type called struct {
 	header
-	engineUse
 	f func(ctx context.Context, in input) error
 }
 
@@ -263,8 +262,8 @@ func calledPages(t *testing.T, lim Limits, fs ...func(ctx context.Context, in in
 	t.Helper()
 	f := &format{name: "X", rooms: noRoom, pages: func(context.Context, input, Limits) (entries []entry, err error) {
 		for _, f := range fs {
-			entries = append(entries, entry{picture: &called{f: f, header: header{width: 9, height: 9, orientation: upright, gray: true},
-				engineUse: engineUse{engine: "nothing", rooms: []int64{64, 256}}}})
+			entries = append(entries, entry{picture: &called{f: f, header: header{width: 9, height: 9, orientation: upright, gray: true,
+				engine: "nothing", rooms: []int64{64, 256}}}})
 		}
 		return entries, nil
 	}}

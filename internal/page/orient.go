@@ -1,6 +1,10 @@
 package page
 
-import "github.com/bucketocr/bucketocr/internal/page/tiff"
+import (
+	"bytes"
+
+	"github.com/bucketocr/bucketocr/internal/page/tiff"
+)
 
 // orientation is Exif's: what has to be done to the stored picture so that it is upright. 1 is upright already.
 type orientation int
@@ -9,8 +13,11 @@ const upright orientation = 1
 
 const exifMax = 64 << 10 // bytes of Exif that are looked at; a JPEG segment cannot be longer
 
-// exifOrientation returns the orientation that an Exif block holds, upright where it holds none.
-func exifOrientation(b []byte) orientation { return orientation(tiff.Orientation(b)) }
+// exifOrientation returns the orientation that an Exif block holds, perhaps after the mark that some writers put before it,
+// upright where it holds none.
+func exifOrientation(b []byte) orientation {
+	return orientation(tiff.Orientation(bytes.TrimPrefix(b, []byte("Exif\x00\x00"))))
+}
 
 // words say what is done, "" for an upright picture. Turns are clockwise.
 func (o orientation) words() string {

@@ -54,7 +54,8 @@ func Split(ctx context.Context, src Source, lim Limits) (*Pages, error) {
 		s.Close()
 		return nil, err
 	}
-	p := &Pages{object: object{src: src, lim: lim, format: f, size: s.size, live: s}, turn: make(chan struct{}, 1)}
+	p := &Pages{object: object{src: src, lim: lim, format: f, size: s.size}, turn: make(chan struct{}, 1)}
+	p.live.Store(s)
 	if f.pages != nil {
 		err = p.listPages(ctx)
 	} else {
@@ -78,7 +79,7 @@ func (p *Pages) readHeader(ctx context.Context, s *stream) error {
 	}
 	p.entries = []entry{{picture: pic}}
 	if !s.rewind(ctx) {
-		p.live = nil
+		p.live.Store(nil)
 		return s.Close()
 	}
 	return nil
@@ -132,16 +133,18 @@ func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration
 		return nil, 0, fmt.Errorf("page: no page %d of %d", n, p.Len())
 	}
 	begun := time.Now()
-	err = p.takeTurn(ctx)
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+	}
 	waited = time.Since(begun)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, waited, err
 	}
-	defer p.endTurn()
 	p.waited = 0
-	if e := p.entries[n-1]; e.err != nil {
-		err = e.err
-	} else {
+	e := p.entries[n-1]
+	if err = e.err; err == nil {
 		pg, err = p.make(ctx, e.picture)
 	}
 	p.settle()
@@ -153,25 +156,15 @@ func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration
 	return pg, waited, nil
 }
 
-// takeTurn waits until no other page is being made.
-func (p *Pages) takeTurn(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	select {
-	case p.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (p *Pages) endTurn() { <-p.turn }
-
 // Close releases the source and the memory, once the page that is being made is finished. Pages that were made stay usable;
 // one that passed through opens the source again. It may be called more than once.
 func (p *Pages) Close() error {
 	p.turn <- struct{}{}
-	defer p.endTurn()
-	return p.close()
+	defer func() { <-p.turn }()
+	p.closed = true
+	p.settle()
+	if s := p.live.Swap(nil); s != nil {
+		return s.Close()
+	}
+	return nil
 }

@@ -3,7 +3,6 @@ package page
 import (
 	"context"
 	"errors"
-	"image"
 
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
@@ -15,15 +14,8 @@ const pdfEngine = "pdf"
 // at 600 DPI takes 46 MiB, text 20. What it is not enough for is found out in some hundredths of a second.
 var pdfRooms = []int64{64 << 20, 256 << 20}
 
-// pdfPage is drawn at the edge's size, whatever is on it: a scan is as good as its pixels and the text of a small page as large
-// as the model can look at it.
-type pdfPage struct {
-	header
-	engineUse
-	number int
-}
-
-// pdfPages counts a PDF's pages. What they are is found out when they are drawn.
+// pdfPages counts a PDF's pages. What they are is found out when they are drawn: at the edge's size, whatever is on them. A
+// scan is as good as its pixels then, and the text of a small page as large as the model can look at it.
 func pdfPages(ctx context.Context, in input, lim Limits) ([]entry, error) {
 	m, err := in.decoder.call(ctx, "pdf.count", in.data, in.room)
 	if err != nil {
@@ -34,20 +26,15 @@ func pdfPages(ctx context.Context, in input, lim Limits) ([]entry, error) {
 	}
 	entries := make([]entry, m.Args[0])
 	for i := range entries {
-		entries[i].picture = &pdfPage{number: i + 1,
-			header:    header{width: lim.Edge, height: lim.Edge, orientation: upright, memory: 2 * 4 * int64(lim.Edge) * int64(lim.Edge)},
-			engineUse: engineUse{engine: pdfEngine, rooms: pdfRooms, maySmaller: true}}
+		entries[i].picture = &sandboxed{op: "pdf.draw", args: []int64{int64(i + 1), int64(lim.Edge)},
+			header: header{width: lim.Edge, height: lim.Edge, orientation: upright, memory: 2 * 4 * int64(lim.Edge) * int64(lim.Edge),
+				engine: pdfEngine, rooms: pdfRooms, maySmaller: true}}
 	}
 	return entries, nil
 }
 
-func (p *pdfPage) decode(ctx context.Context, in input) (image.Image, error) {
-	return in.decoder.picture(ctx, "pdf.draw", in.data, in.room, int64(p.number), int64(p.width))
-}
-
 // servePDF adds what the decoder process does with a PDF. The first number of a call is the room.
-func servePDF(calls map[string]sandbox.Handler) {
-	e := &pdf.Engine{}
+func servePDF(calls map[string]sandbox.Handler, e *pdf.Engine) {
 	calls[pdfEngine] = startHandler(e.Start)
 	calls["pdf.count"] = func(m sandbox.Message) (sandbox.Message, error) {
 		n, err := e.Count(m.Data, m.Args[0])
@@ -55,10 +42,7 @@ func servePDF(calls map[string]sandbox.Handler) {
 	}
 	calls["pdf.draw"] = func(m sandbox.Message) (sandbox.Message, error) {
 		img, err := e.Draw(m.Data, int(m.Args[1]), int(m.Args[2]), m.Args[0])
-		if err != nil {
-			return sandbox.Message{}, pdfComplaint(err)
-		}
-		return pictureMessage(img)
+		return pictureMessage(img, pdfComplaint(err))
 	}
 }
 

@@ -21,28 +21,6 @@ type entry struct {
 	err error
 }
 
-// salvager is a picture of which something can be shown if the file is cut off.
-type salvager interface {
-	picture
-	// salvage completes the file; false if that cannot be done.
-	salvage(file []byte) ([]byte, bool)
-}
-
-// sandboxed is a picture that an engine of the Decoder decodes.
-type sandboxed interface {
-	picture
-	uses() *engineUse
-}
-
-// engineUse is embedded in pictures that an engine decodes.
-type engineUse struct {
-	engine     string
-	rooms      []int64 // bytes that it may use, beside header.memory, tried in turn until one is enough
-	maySmaller bool    // the decoded picture may be smaller than the header says, by a mark of the file
-}
-
-func (u *engineUse) uses() *engineUse { return u }
-
 // input is what a picture is decoded from: one of r and data.
 type input struct {
 	r       io.Reader // from front to back
@@ -58,6 +36,13 @@ type header struct {
 	gray, lossy   bool
 	changes       []string // what decoding changes beside size and orientation, in words; none: it may pass as it is
 	memory        int64    // bytes that decode needs at its peak, beside an object that is in memory
+
+	engine     string  // of the Decoder, if one decodes the picture
+	rooms      []int64 // bytes that it may use, beside memory, tried in turn until one is enough
+	maySmaller bool    // the decoded picture may be smaller than the header says, by a mark of the file
+
+	// salvage completes a file that is cut off; false if that cannot be done. nil: it never can.
+	salvage func(file []byte) ([]byte, bool)
 }
 
 func (h *header) common() *header { return h }
@@ -76,7 +61,7 @@ func (h *header) peak(edge int) int64 {
 		rows *= 3
 	}
 	small := int64(w) * int64(ht) * 4
-	return plus(h.memory, plus(rows, 2*small+40*int64(w)+codecMemory))
+	return plus(h.memory, rows, 2*small+40*int64(w)+codecMemory)
 }
 
 // fit returns the size that a picture is scaled to: the longest side is at most edge, nothing is enlarged.
@@ -99,12 +84,20 @@ type streamed struct {
 
 func (p *streamed) decode(_ context.Context, in input) (image.Image, error) { return p.decoding(in.r) }
 
+// loaded is a picture that is decoded from the whole object.
+type loaded struct {
+	header
+	decoding func(file []byte) (image.Image, error)
+}
+
+func (p *loaded) decode(_ context.Context, in input) (image.Image, error) { return p.decoding(in.data) }
+
 // plus and times stop at the largest number, so that a header cannot make an estimate wrap around.
-func plus(a, b int64) int64 {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
+func plus(terms ...int64) (sum int64) {
+	for _, n := range terms {
+		sum += min(n, math.MaxInt64-sum)
 	}
-	return a + b
+	return sum
 }
 
 func times(a, b int64) int64 {

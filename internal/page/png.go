@@ -1,7 +1,6 @@
 package page
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -28,56 +27,40 @@ var pngDepths = map[byte][]byte{pngGray: {1, 2, 4, 8, 16}, pngRGB: {8, 16}, pngP
 
 // pngHeader is what the chunks before the first IDAT say.
 type pngHeader struct {
-	width, height                      uint32
-	depth, colour                      byte
-	interlaced                         bool
-	palette, transparent, animated, up bool // up: orientation is known
-	orientation                        orientation
+	width, height                  uint32
+	depth, colour                  byte
+	interlaced                     bool
+	palette, transparent, animated bool
+	orientation                    orientation // 0 unknown
 }
 
 // readPNG reads the chunks up to the first IDAT and checks their sums. What has no bearing is read and dropped.
 func readPNG(s *stream) (picture, error) {
-	h := pngHeader{orientation: upright}
-	if err := s.skip(int64(len(pngMagic))); err != nil {
-		return nil, err
-	}
-	for first := true; ; first = false {
-		done, err := h.chunk(s, first)
-		if err != nil {
-			return nil, cutOff(err)
+	var h pngHeader
+	err := s.skip(int64(len(pngMagic)))
+	for first := true; err == nil; first = false {
+		var b []byte
+		if b, err = s.Next(8); err != nil {
+			break
 		}
-		if done {
+		n, kind := int64(binary.BigEndian.Uint32(b)), string(b[4:])
+		switch {
+		case first != (kind == "IHDR"):
+			return nil, corrupt("broken PNG: chunks out of order", nil)
+		case n > 1<<31-1:
+			return nil, corrupt("broken PNG: chunk too long", nil)
+		case kind == "IDAT":
 			return h.picture()
 		}
+		if b, err = chunkBody(s, kind, n); err == nil {
+			err = h.take(kind, n, b)
+		}
 	}
-}
-
-// chunk reads one chunk; done says that the picture's data begins. The first chunk has to be IHDR.
-func (h *pngHeader) chunk(s *stream, first bool) (done bool, err error) {
-	b, err := s.Next(8)
-	if err != nil {
-		return false, err
-	}
-	n, kind := int64(binary.BigEndian.Uint32(b)), string(b[4:8])
-	switch {
-	case first != (kind == "IHDR"):
-		return false, corrupt("broken PNG: chunks out of order", nil)
-	case n > 1<<31-1:
-		return false, corrupt("broken PNG: chunk too long", nil)
-	case kind == "IDAT":
-		return true, nil
-	}
-	body, err := chunkBody(s, kind, n)
-	if err != nil {
-		return false, err
-	}
-	return false, h.take(kind, n, body)
+	return nil, err
 }
 
 // chunkBody reads a chunk's n bytes, checks their sum and returns the first exifMax of them if the kind is of interest.
-func chunkBody(s *stream, kind string, n int64) ([]byte, error) {
-	keep := kind == "IHDR" || kind == "eXIf"
-	var body []byte
+func chunkBody(s *stream, kind string, n int64) (body []byte, err error) {
 	sum := crc32.ChecksumIEEE([]byte(kind))
 	for n > 0 {
 		b, err := s.Next(int(min(n, readSize)))
@@ -86,20 +69,18 @@ func chunkBody(s *stream, kind string, n int64) ([]byte, error) {
 		}
 		sum = crc32.Update(sum, crc32.IEEETable, b)
 		n -= int64(len(b))
-		if keep && len(body) < exifMax {
+		if (kind == "IHDR" || kind == "eXIf") && len(body) < exifMax {
 			body = append(body, b...)
 		}
 	}
-	b, err := s.Next(4)
-	if err != nil {
-		return nil, err
+	b, err := s.Next(checksum)
+	if err == nil && binary.BigEndian.Uint32(b) != sum {
+		err = corrupt("broken PNG: wrong checksum", nil)
 	}
-	if binary.BigEndian.Uint32(b) != sum {
-		return nil, corrupt("broken PNG: wrong checksum", nil)
-	}
-	return body, nil
+	return body, err
 }
 
+// take takes over what a chunk of n bytes says.
 func (h *pngHeader) take(kind string, n int64, body []byte) error {
 	switch kind {
 	case "IHDR":
@@ -114,8 +95,8 @@ func (h *pngHeader) take(kind string, n int64, body []byte) error {
 	case "acTL":
 		h.animated = true
 	case "eXIf":
-		if !h.up {
-			h.orientation, h.up = exifOrientation(bytes.TrimPrefix(body, []byte("Exif\x00\x00"))), true
+		if h.orientation == 0 {
+			h.orientation = exifOrientation(body)
 		}
 	}
 	return nil
@@ -140,7 +121,7 @@ func (h *pngHeader) picture() (picture, error) {
 	if h.colour == pngPalette && !h.palette {
 		return nil, corrupt("broken PNG: no palette", nil)
 	}
-	p := &streamed{decoding: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: h.orientation,
+	p := &streamed{decoding: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: max(h.orientation, upright),
 		gray: h.colour == pngGray && !h.transparent, memory: h.memory()}}
 	if h.transparent || h.colour == pngGrayAlpha || h.colour == pngRGBAlpha {
 		p.changes = append(p.changes, "laid on white")
@@ -157,18 +138,9 @@ func (h *pngHeader) picture() (picture, error) {
 // memory is what image/png needs: the picture in the type that it chooses, two rows as stored (which count where a picture
 // is few pixels high), and an interlaced picture's seven parts, together once more the picture.
 func (h *pngHeader) memory() int64 {
-	pixel, channels := int64(4), int64(1)
-	switch h.colour {
-	case pngGray, pngPalette:
-		if !h.transparent || h.colour == pngPalette {
-			pixel = 1
-		}
-	case pngRGB:
-		channels = 3
-	case pngGrayAlpha:
-		channels = 2
-	case pngRGBAlpha:
-		channels = 4
+	pixel, channels := int64(4), [...]int64{pngGray: 1, pngRGB: 3, pngPalette: 1, pngGrayAlpha: 2, pngRGBAlpha: 4}[h.colour]
+	if h.colour == pngPalette || h.colour == pngGray && !h.transparent {
+		pixel = 1
 	}
 	if h.depth == 16 {
 		pixel *= 2
@@ -190,22 +162,13 @@ type pngReader struct {
 	chunks chunkWalk
 }
 
-func newPNGReader(s *stream) *pngReader { return &pngReader{stream: s, chunks: newChunkWalk()} }
-
 func (r *pngReader) Read(p []byte) (int, error) {
 	n, err := r.stream.Read(p)
-	r.chunks.follow(p[:n])
-	if r.n += int64(n); r.chunks.inPixels() && (r.n == r.size || err == io.EOF) {
-		return 0, cutOff(io.ErrUnexpectedEOF)
+	cut := r.chunks.endsInPixels(p[:n])
+	if r.n += int64(n); cut && (r.n == r.size || err == io.EOF) {
+		return 0, errCut
 	}
 	return n, err
-}
-
-// endsInPixels reports whether a PNG in memory ends in the middle of its pixels.
-func endsInPixels(b []byte) bool {
-	w := newChunkWalk()
-	w.follow(b)
-	return w.inPixels()
 }
 
 // chunkWalk is a place in a PNG.
@@ -218,29 +181,24 @@ type chunkWalk struct {
 
 func newChunkWalk() chunkWalk { return chunkWalk{left: int64(len(pngMagic))} }
 
-func (w *chunkWalk) follow(b []byte) {
+// endsInPixels walks over the next bytes of the file, and reports whether pixels are missing if nothing follows.
+func (w *chunkWalk) endsInPixels(b []byte) bool {
 	for len(b) > 0 {
 		n := min(w.left, int64(len(b)))
-		w.left, b = w.left-n, b[n:]
-		if w.left > 0 {
-			return
+		if w.left, b = w.left-n, b[n:]; w.left > 0 {
+			break
 		}
 		n = int64(copy(w.head[w.n:], b))
 		if w.n, b = w.n+int(n), b[n:]; w.n == len(w.head) {
-			w.enter(string(w.head[4:]), int64(binary.BigEndian.Uint32(w.head[:])))
+			kind := string(w.head[4:])
+			w.n, w.left, w.pixels = 0, int64(binary.BigEndian.Uint32(w.head[:]))+checksum, kind == "IDAT"
+			if kind == "IEND" {
+				w.left = math.MaxInt64 // what follows does not matter
+			}
 		}
 	}
-}
-
-func (w *chunkWalk) enter(kind string, size int64) {
-	w.n, w.left, w.pixels = 0, size+checksum, kind == "IDAT"
-	if kind == "IEND" {
-		w.left = math.MaxInt64 // what follows does not matter
-	}
+	return w.pixels && w.left > checksum
 }
 
 // checksum is the bytes after each chunk. One that lacks no more than that may be whole.
 const checksum = 4
-
-// inPixels reports whether pixels are missing if nothing follows.
-func (w *chunkWalk) inPixels() bool { return w.pixels && w.left > checksum }

@@ -16,10 +16,13 @@ func render(img image.Image, w, h int, o orientation) image.Image {
 	x, y := lengthwise(b.Dx(), w), lengthwise(b.Dy(), h)
 	upW, upH := o.size(w, h)
 	channels, fill := rowsOf(img)
-	rows := remember(b.Dx(), channels, fill)
+	row := make([][]byte, channels)
+	for c := range row {
+		row[c] = make([]byte, b.Dx())
+	}
 	if channels == 1 {
 		out := image.NewGray(image.Rect(0, 0, upW, upH))
-		shrink(x, y, rows, []target{o.place(out.Pix, w, h, 1, out.Stride)})
+		shrink(x, y, row, fill, o.place(out.Pix, w, h, 1, out.Stride))
 		return out
 	}
 	out := image.NewRGBA(image.Rect(0, 0, upW, upH))
@@ -29,24 +32,8 @@ func render(img image.Image, w, h int, o orientation) image.Image {
 	red := o.place(out.Pix, w, h, 4, out.Stride)
 	green, blue := red, red
 	green.at, blue.at = red.at+1, red.at+2
-	shrink(x, y, rows, []target{red, green, blue})
+	shrink(x, y, row, fill, red, green, blue)
 	return withoutColour(out)
-}
-
-// remember returns rows by number from fill, and the last one again without filling it twice.
-func remember(width, channels int, fill func(int, [][]byte)) func(int) [][]byte {
-	row := make([][]byte, channels)
-	for c := range row {
-		row[c] = make([]byte, width)
-	}
-	have := -1
-	return func(y int) [][]byte {
-		if y != have {
-			fill(y, row)
-			have = y
-		}
-		return row
-	}
 }
 
 // renderYCbCr scales plane by plane, without the way over RGB.
@@ -64,11 +51,7 @@ func renderYCbCr(m *image.YCbCr, w, h int, o orientation) image.Image {
 }
 
 func plane(x, y axis, pix []byte, stride int, t target) {
-	row := make([][]byte, 1)
-	shrink(x, y, func(r int) [][]byte {
-		row[0] = pix[r*stride:][:x.samples]
-		return row
-	}, []target{t})
+	shrink(x, y, make([][]byte, 1), func(r int, row [][]byte) { row[0] = pix[r*stride:][:x.samples] }, t)
 }
 
 // withoutColour returns a picture as gray if it has no colour: scanners often store black on white as RGB.

@@ -84,10 +84,18 @@ func (s *stream) fetch(p []byte) (int, error) {
 	if s.n == s.size && err == nil {
 		_, err = s.try(make([]byte, 1))
 	}
-	if s.err = s.judge(err); s.err != nil && s.err != io.EOF {
-		return 0, s.err
+	switch s.err = err; {
+	case err != nil && err != io.EOF:
+	case s.n > s.max:
+		s.err = s.overLimit()
+	case s.size >= 0 && s.n > s.size:
+		s.err = fmt.Errorf("page: the source returned more than the %d bytes it declared", s.size)
+	case err == io.EOF && s.n < s.size:
+		s.err = fmt.Errorf("page: the source ended after %d of %d bytes: %w", s.n, s.size, io.ErrUnexpectedEOF)
+	default:
+		return n, err
 	}
-	return n, s.err
+	return 0, s.err
 }
 
 // try reads until there is a byte or an error; a source that returns neither, again and again, is broken.
@@ -101,54 +109,37 @@ func (s *stream) try(p []byte) (int, error) {
 	return 0, io.ErrNoProgress
 }
 
-// judge turns the outcome of a read into the reason to stop reading, if there is one.
-func (s *stream) judge(err error) error {
-	switch {
-	case err != nil && err != io.EOF:
-		return err
-	case s.n > s.max:
-		return s.overLimit()
-	case s.size >= 0 && s.n > s.size:
-		return fmt.Errorf("page: the source returned more than the %d bytes it declared", s.size)
-	case err == io.EOF && s.n < s.size:
-		return fmt.Errorf("page: the source ended after %d of %d bytes: %w", s.n, s.size, io.ErrUnexpectedEOF)
-	}
-	return err
-}
-
-// peek returns the next n bytes without reading them, fewer where the stream ends.
+// peek returns the next n bytes without reading them, fewer where the stream ends. Past headMax it forgets what is read.
 func (s *stream) peek(n int) []byte {
 	for len(s.head)-s.pos < n && s.err == nil {
-		s.more()
+		if s.lost = s.lost || len(s.head)+readSize > headMax; s.lost {
+			s.head, s.pos = s.head[:copy(s.head, s.head[s.pos:])], 0
+		}
+		end := len(s.head)
+		s.head = append(s.head, make([]byte, readSize)...)
+		n, _ := s.fetch(s.head[end:])
+		s.head = s.head[:end+n]
 	}
 	return s.head[s.pos:min(s.pos+n, len(s.head))]
 }
 
-// more keeps another readSize bytes. Past headMax it forgets what is read.
-func (s *stream) more() {
-	if len(s.head)+readSize > headMax {
-		s.lost = true
+// front is peek for what may be shorter, but not because the source failed.
+func (s *stream) front(n int) ([]byte, error) {
+	b := s.peek(n)
+	if len(b) < n {
+		return b, s.failure()
 	}
-	if s.lost {
-		s.head, s.pos = s.head[:copy(s.head, s.head[s.pos:])], 0
-	}
-	end := len(s.head)
-	s.head = append(s.head, make([]byte, readSize)...)
-	n, _ := s.fetch(s.head[end:])
-	s.head = s.head[:end+n]
+	return b, nil
 }
 
-// Next reads n bytes. They are valid until the next call. At the end of the stream the error is io.ErrUnexpectedEOF.
+// Next reads n bytes. They are valid until the next call. At the end of the stream the error is errCut.
 func (s *stream) Next(n int) ([]byte, error) {
-	b := s.peek(n)
+	b, err := s.front(n)
 	s.pos += len(b)
-	if len(b) == n {
-		return b, nil
+	if err == nil && len(b) < n {
+		err = errCut
 	}
-	if err := s.failure(); err != nil {
-		return nil, err
-	}
-	return nil, io.ErrUnexpectedEOF
+	return b, err
 }
 
 // skip reads n bytes and keeps at most readSize of them beyond headMax.
@@ -183,15 +174,11 @@ func (s *stream) failure() error {
 // verdict is what to tell about the object once reading it ended with err, perhaps nil: the source's failure before err.
 // Where err blames the bytes, the rest is read first, because only at its end the source knows whether they are right.
 func (s *stream) verdict(err error) error {
-	if err == nil || isCorrupt(err) {
-		s.drain()
+	if err == nil || isKind(err, Corrupt) {
+		_, _ = io.Copy(io.Discard, s) // s remembers the failure
 	}
 	if f := s.failure(); f != nil {
 		return f
 	}
 	return err
-}
-
-func (s *stream) drain() {
-	_, _ = io.Copy(io.Discard, s) // s remembers the failure
 }

@@ -8,12 +8,6 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/tiff"
 )
 
-// tiffPicture is a page of a TIFF.
-type tiffPicture struct {
-	header
-	page *tiff.Page
-}
-
 // tiffPages lists the pages of a TIFF.
 func tiffPages(_ context.Context, in input, lim Limits) ([]entry, error) {
 	pages, err := tiff.Pages(in.data, lim.MaxPages)
@@ -24,24 +18,15 @@ func tiffPages(_ context.Context, in input, lim Limits) ([]entry, error) {
 		return nil, tiffComplaint(err)
 	}
 	entries := make([]entry, len(pages))
-	for i := range pages {
-		p := &pages[i]
-		if p.Err != nil {
-			entries[i].err = tiffComplaint(p.Err)
-			continue
+	for i, p := range pages {
+		decode := func(file []byte) (image.Image, error) {
+			img, err := p.Decode(file)
+			return img, tiffComplaint(err)
 		}
-		entries[i].picture = &tiffPicture{page: p, header: header{width: p.Width, height: p.Height,
-			orientation: orientation(p.Orientation), gray: p.Gray, lossy: p.Lossy, changes: p.Changes, memory: p.Memory}}
+		entries[i] = entry{err: tiffComplaint(p.Err), picture: &loaded{decoding: decode, header: header{width: p.Width, height: p.Height,
+			orientation: orientation(p.Orientation), gray: p.Gray, lossy: p.Lossy, changes: p.Changes, memory: p.Memory}}}
 	}
 	return entries, nil
-}
-
-func (p *tiffPicture) decode(_ context.Context, in input) (image.Image, error) {
-	img, err := p.page.Decode(in.data)
-	if err != nil {
-		return nil, tiffComplaint(err)
-	}
-	return img, nil
 }
 
 func tiffComplaint(err error) error {

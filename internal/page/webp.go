@@ -6,69 +6,55 @@ import (
 	"encoding/binary"
 	"image"
 	"image/color"
-	"io"
 
 	"golang.org/x/image/webp"
 )
 
-// webpPicture is the picture of a WebP. The decoder refuses animations, so their first picture is shown to it as a file of its
-// own; the canvas around it, where it is larger, is empty.
-type webpPicture struct {
-	header
-	animated bool
-}
-
 // webpPages finds the picture of a WebP.
 func webpPages(_ context.Context, in input, _ Limits) ([]entry, error) {
-	chunks, err := webpChunks(in.data)
+	file, chunks, err := webpStill(in.data)
 	if err != nil {
 		return nil, err
 	}
-	p := &webpPicture{header: header{orientation: exifOrientation(webpExif(chunks))}}
-	var frame []byte
-	if frame, p.animated = find(chunks, "ANMF"); p.animated {
-		p.changes = append(p.changes, "first picture of an animation")
-		if chunks, err = frameChunks(frame); err != nil {
-			return nil, err
-		}
-	}
-	cfg, err := webp.DecodeConfig(p.still(in.data))
+	cfg, err := webp.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
 		return nil, complaint("WebP", err)
 	}
-	_, p.lossy = find(chunks, "VP8 ")
+	all, _ := webpChunks(in.data)
+	exif, _ := find(all, "EXIF")
+	_, animated := find(all, "ANMF")
+	_, lossy := find(chunks, "VP8 ")
 	_, alpha := find(chunks, "ALPH")
-	p.width, p.height = cfg.Width, cfg.Height
+	p := &loaded{decoding: decodeWebP, header: header{width: cfg.Width, height: cfg.Height, orientation: exifOrientation(exif), lossy: lossy}}
+	if animated {
+		p.changes = append(p.changes, "first picture of an animation")
+	}
 	if alpha || cfg.ColorModel == color.NYCbCrAModel {
 		p.changes = append(p.changes, "laid on white")
 	}
-	p.memory = p.decoderMemory(alpha) + int64(len(in.data)) // the file of its own
+	p.memory = webpMemory(&p.header, alpha) + int64(len(in.data)) // the file of its own
 	return []entry{{picture: p}}, nil
 }
 
-func (p *webpPicture) decode(_ context.Context, in input) (image.Image, error) {
-	return webp.Decode(p.still(in.data))
-}
-
-// still returns the file that the decoder is shown.
-func (p *webpPicture) still(file []byte) io.Reader {
-	if p.animated {
-		file = firstFrame(file)
+func decodeWebP(file []byte) (image.Image, error) {
+	file, _, err := webpStill(file)
+	if err != nil {
+		return nil, err
 	}
-	return bytes.NewReader(file)
+	return webp.Decode(bytes.NewReader(file))
 }
 
-// decoderMemory is what the decoder needs: planes in whole blocks of 16 pixels, with transparency a picture of it, or, without
+// webpMemory is what the decoder needs: planes in whole blocks of 16 pixels, with transparency a picture of it, or, without
 // loss, the picture before and after its last transform and what those need themselves.
-func (p *webpPicture) decoderMemory(alpha bool) int64 {
-	blocks := (int64(p.width) + 31) * (int64(p.height) + 31)
+func webpMemory(h *header, alpha bool) int64 {
+	blocks := (int64(h.width) + 31) * (int64(h.height) + 31)
 	switch {
-	case p.lossy && alpha:
-		return 2*blocks + 14*p.pixels()
-	case p.lossy:
+	case h.lossy && alpha:
+		return 2*blocks + 14*h.pixels()
+	case h.lossy:
 		return 2 * blocks
 	}
-	return 13*p.pixels() + 1<<20
+	return 13*h.pixels() + 1<<20
 }
 
 // riffChunk is a part of a RIFF file.
@@ -86,18 +72,12 @@ func find(chunks []riffChunk, name string) ([]byte, bool) {
 	return nil, false
 }
 
-// webpExif returns the Exif block without the mark that some writers put before it.
-func webpExif(chunks []riffChunk) []byte {
-	b, _ := find(chunks, "EXIF")
-	return bytes.TrimPrefix(b, []byte("Exif\x00\x00"))
-}
-
 // webpMost is more chunks than a still has, and the first picture of an animation is among the first.
 const webpMost = 64
 
 func webpChunks(b []byte) ([]riffChunk, error) {
 	if n := int64(binary.LittleEndian.Uint32(b[4:])); n+8 > int64(len(b)) {
-		return nil, corrupt("the file is cut off", io.ErrUnexpectedEOF)
+		return nil, errCut
 	}
 	return riffChunks(b[12:])
 }
@@ -107,7 +87,7 @@ func riffChunks(b []byte) (chunks []riffChunk, err error) {
 		name, n := string(b[:4]), int64(binary.LittleEndian.Uint32(b[4:]))
 		b = b[8:]
 		if n > int64(len(b)) {
-			return chunks, corrupt("the file is cut off", io.ErrUnexpectedEOF)
+			return chunks, errCut
 		}
 		chunks = append(chunks, riffChunk{name, b[:n]})
 		b = b[min(n+n&1, int64(len(b))):]
@@ -118,29 +98,31 @@ func riffChunks(b []byte) (chunks []riffChunk, err error) {
 // frameHead is the bytes before the chunks of an animation's picture: place, size, time, flags.
 const frameHead = 16
 
-func frameChunks(frame []byte) ([]riffChunk, error) {
-	if len(frame) < frameHead {
-		return nil, corrupt("broken WebP: a picture of a wrong length", nil)
+// webpStill returns the file that the decoder is shown, and its chunks. The decoder refuses animations, so their first picture is
+// shown as a file of its own; the canvas around it, where it is larger, is empty.
+func webpStill(file []byte) (still []byte, chunks []riffChunk, err error) {
+	chunks, err = webpChunks(file)
+	frame, animated := find(chunks, "ANMF")
+	switch {
+	case err != nil || !animated:
+		return file, chunks, err
+	case len(frame) < frameHead:
+		return nil, nil, corrupt("broken WebP: a picture of a wrong length", nil)
 	}
-	return riffChunks(frame[frameHead:])
-}
-
-// firstFrame makes a file of an animation's first picture. webpPages has seen that there is one.
-func firstFrame(b []byte) []byte {
-	chunks, _ := webpChunks(b)
-	frame, _ := find(chunks, "ANMF")
-	chunks, _ = frameChunks(frame)
-	var body []byte
+	if chunks, err = riffChunks(frame[frameHead:]); err != nil {
+		return nil, nil, err
+	}
+	still = []byte("RIFF\x00\x00\x00\x00WEBP")
 	if _, alpha := find(chunks, "ALPH"); alpha {
-		body = appendChunk(body, "VP8X", append([]byte{0x10, 0, 0, 0}, frame[6:12]...))
+		still = appendChunk(still, "VP8X", append([]byte{0x10, 0, 0, 0}, frame[6:12]...))
 	}
 	for _, c := range chunks {
 		if c.name == "ALPH" || c.name == "VP8 " || c.name == "VP8L" {
-			body = appendChunk(body, c.name, c.body)
+			still = appendChunk(still, c.name, c.body)
 		}
 	}
-	file := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body)+4))
-	return append(append(file, "WEBP"...), body...)
+	binary.LittleEndian.PutUint32(still[4:], uint32(len(still)-8))
+	return still, chunks, nil
 }
 
 func appendChunk(b []byte, name string, body []byte) []byte {

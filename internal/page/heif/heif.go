@@ -19,6 +19,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
+	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 	"github.com/bucketocr/bucketocr/internal/page/wasm"
 )
 
@@ -35,11 +36,10 @@ var avifDecoder []byte
 // of its own. Not safe for concurrent use, and better not in a process that has anything else to do: see package pdf.
 type Engine struct {
 	packed []byte
-	decode func(*instance) (picture, error)
+	decode func(*instance) (image.Image, error)
 
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
-	next     *wasm.Memory // of the instance that is made next
 }
 
 // AVIF returns an engine for AVIF.
@@ -58,11 +58,11 @@ func (e *Engine) Start() error {
 	if e.compiled != nil {
 		return nil
 	}
+	var module []byte
 	unpacked, err := gzip.NewReader(bytes.NewReader(e.packed))
-	if err != nil {
-		return err
+	if err == nil {
+		module, err = io.ReadAll(unpacked)
 	}
-	module, err := io.ReadAll(unpacked)
 	if err != nil {
 		return err
 	}
@@ -76,11 +76,8 @@ func (e *Engine) Start() error {
 	return err
 }
 
-// picture is an *image.Gray, *image.YCbCr or *image.NRGBA.
-type picture = image.Image
-
-// Decode decodes the first picture of the file b, with at most room bytes of memory beside the result. A HEIC is turned by
-// its own marks; an AVIF is not, see [Info]. What is transparent is laid on white, and 16 bits are reduced to 8.
+// Decode decodes the first picture of the file b into an *image.Gray, *image.YCbCr, *image.RGBA or *image.NRGBA, of 8 bits, with
+// at most room bytes of memory beside the result. A HEIC is turned by its own marks; an AVIF is not, see [Info].
 func (e *Engine) Decode(b []byte, room int64) (image.Image, error) {
 	if err := e.Start(); err != nil {
 		return nil, fmt.Errorf("heif: start of the decoder: %w", err)
@@ -90,8 +87,7 @@ func (e *Engine) Decode(b []byte, room int64) (image.Image, error) {
 		return nil, fmt.Errorf("heif: %w", err)
 	}
 	defer m.Release()
-	e.next = m
-	ctx := wasm.WithMemory(context.Background(), func() *wasm.Memory { return e.next })
+	ctx := wasm.WithMemory(context.Background(), func() *wasm.Memory { return m })
 	i, err := e.open(ctx, b)
 	if i != nil {
 		defer i.module.Close(ctx)
@@ -154,159 +150,129 @@ func (i *instance) call(name string, args ...uint64) (uint64, error) {
 	return r[0], nil
 }
 
-// value is the n-th number that the decoder wrote.
+// at is where the decoder writes the n-th number, value what it wrote.
+func (i *instance) at(n uint64) uint64 { return i.values + 4*n }
 func (i *instance) value(n uint64) uint64 {
-	v, _ := i.module.Memory().ReadUint32Le(uint32(i.values + 4*n))
+	v, _ := i.module.Memory().ReadUint32Le(uint32(i.at(n)))
 	return uint64(v)
 }
+
+// maxSize is more bytes than a picture has.
+const maxSize = 1 << 31
 
 // read returns size bytes that lie at a place. They are the decoder's.
 func (i *instance) read(at, size uint64) ([]byte, error) {
 	b, ok := i.module.Memory().Read(uint32(at), uint32(size))
-	if !ok || size > 1<<31 {
+	if !ok {
 		return nil, errMemory
 	}
 	return b, nil
 }
 
+// decodeTo has the decoder decode the picture, or the header alone, into these places.
+func (i *instance) decodeTo(args ...uint64) error {
+	ok, err := i.call("decode", append([]uint64{i.file, i.size}, args...)...)
+	if err != nil {
+		return fmt.Errorf("heif: the decoder failed: %w", err)
+	}
+	if ok == 0 {
+		return ErrBroken
+	}
+	return nil
+}
+
+// pixels has the decoder decode the picture into size bytes, whose place follows args, and returns them. They are the decoder's.
+func (i *instance) pixels(size uint64, args ...uint64) ([]byte, error) {
+	out, err := i.malloc(size)
+	if err == nil {
+		err = i.decodeTo(append(args, out)...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return i.read(out, size)
+}
+
 // decodeAVIF calls libavif as it is wrapped there: once for the header, once for the picture.
-func decodeAVIF(i *instance) (picture, error) {
-	at := func(n uint64) uint64 { return i.values + 4*n } // width, height, depth, count
-	ok, err := i.call("decode", i.file, i.size, 1, 0, at(0), at(1), at(2), at(3), 0, 0)
-	if err != nil || ok == 0 {
-		return nil, broken(err)
+func decodeAVIF(i *instance) (image.Image, error) {
+	// The numbers: width, height, depth, count, and 8 bytes of time.
+	if err := i.decodeTo(1, 0, i.at(0), i.at(1), i.at(2), i.at(3), 0, 0); err != nil {
+		return nil, err
 	}
 	w, h, deep := i.value(0), i.value(1), i.value(2) > 8
 	size := 4 * w * h
 	if deep {
 		size *= 2
 	}
-	if w == 0 || h == 0 || size > 1<<31 {
-		return nil, broken(nil)
+	if w == 0 || h == 0 || w*h > maxSize/4 || size > maxSize {
+		return nil, ErrBroken
 	}
-	out, err := i.malloc(size)
+	pix, err := i.pixels(size, 0, 0, i.at(0), i.at(1), i.at(2), i.at(3), i.at(4))
 	if err != nil {
 		return nil, err
 	}
-	ok, err = i.call("decode", i.file, i.size, 0, 0, at(0), at(1), at(2), at(3), at(4), out) // at(4): 8 bytes of time
-	if err != nil || ok == 0 {
-		return nil, broken(err)
-	}
-	pix, err := i.read(out, size)
-	if err != nil {
-		return nil, err
-	}
-	return &image.NRGBA{Pix: onWhite(pix, deep), Stride: 4 * int(w), Rect: image.Rect(0, 0, int(w), int(h))}, nil
-}
-
-// onWhite copies pixels whose colours are multiplied with alpha, of one byte or two, the low one first, for each channel.
-func onWhite(pix []byte, deep bool) []byte {
-	step, high := 1, 0
-	if deep {
-		step, high = 2, 1
-	}
-	out := make([]byte, len(pix)/step)
-	for i := 0; i < len(out); i += 4 {
-		white := 255 - pix[(i+3)*step+high]
-		for c := range 3 {
-			out[i+c] = pix[(i+c)*step+high] + white
+	out8 := bytes.Clone(pix[:4*w*h])
+	for n := range out8 {
+		if deep { // two bytes a channel, the low one first
+			out8[n] = pix[2*n+1]
 		}
-		out[i+3] = 255
 	}
-	return out
+	return &image.RGBA{Pix: out8, Stride: 4 * int(w), Rect: image.Rect(0, 0, int(w), int(h))}, nil
 }
 
-// Colour spaces and samplings of libheif.
-const (
-	spaceYCbCr, spaceRGB, spaceGray = 0, 1, 2
-	chroma420, chroma422, chroma444 = 1, 2, 3
-)
+// Colour spaces of libheif.
+const spaceYCbCr, spaceRGB, spaceGray = 0, 1, 2
 
 // decodeHEIC calls libheif as it is wrapped there. Rows are padded to 16 bytes.
-func decodeHEIC(i *instance) (picture, error) {
+func decodeHEIC(i *instance) (image.Image, error) {
 	i.callItHEIC()
-	at := func(n uint64) uint64 { return i.values + 4*n } // width, height, space, chroma, premultiplied
-	ok, err := i.call("decode", i.file, i.size, 1, at(0), at(1), at(2), at(3), at(4), 0)
-	if err != nil || ok == 0 {
-		return nil, broken(err)
+	// The numbers: width, height, space, chroma, premultiplied.
+	if err := i.decodeTo(1, i.at(0), i.at(1), i.at(2), i.at(3), i.at(4), 0); err != nil {
+		return nil, err
 	}
-	w, h := int(i.value(0)), int(i.value(1))
-	img, planes := emptyPicture(w, h, i.value(2), i.value(3))
-	if img == nil {
-		return nil, broken(nil)
+	w, h, space := i.value(0), i.value(1), i.value(2)
+	ratio, known := ratios[i.value(3)]
+	stride, chromaStride, chromaRows := padded(w), uint64(0), uint64(0)
+	switch {
+	case space == spaceRGB:
+		stride = padded(4 * w)
+	case space == spaceYCbCr && known:
+		across, down := jpegfile.Sampling(ratio)
+		chromaStride, chromaRows = padded((w+uint64(across)-1)/uint64(across)), (h+uint64(down)-1)/uint64(down)
+	case space != spaceGray:
+		return nil, ErrBroken
 	}
-	size := uint64(0)
-	for _, p := range planes {
-		size += uint64(padded(p.width) * p.rows)
+	luma, chroma := stride*h, chromaStride*chromaRows
+	if w == 0 || h == 0 || w*h > maxSize/4 || luma+2*chroma > maxSize {
+		return nil, ErrBroken
 	}
-	if size > 1<<31 {
-		return nil, broken(nil)
-	}
-	out, err := i.malloc(size)
+	pix, err := i.pixels(luma+2*chroma, 0, i.at(0), i.at(1), i.at(2), i.at(3), i.at(4))
 	if err != nil {
 		return nil, err
 	}
-	ok, err = i.call("decode", i.file, i.size, 0, at(0), at(1), at(2), at(3), at(4), out)
-	if err != nil || ok == 0 {
-		return nil, broken(err)
+	pix = bytes.Clone(pix)
+	r := image.Rect(0, 0, int(w), int(h))
+	switch premultiplied := i.value(4) == 1; {
+	case space == spaceGray:
+		return &image.Gray{Pix: pix, Stride: int(stride), Rect: r}, nil
+	case space == spaceRGB && premultiplied:
+		return &image.RGBA{Pix: pix, Stride: int(stride), Rect: r}, nil
+	case space == spaceRGB:
+		return &image.NRGBA{Pix: pix, Stride: int(stride), Rect: r}, nil
 	}
-	pix, err := i.read(out, size)
-	for _, p := range planes {
-		for y := 0; err == nil && y < p.rows; y++ {
-			copy(p.pix[y*p.width:][:p.width], pix[y*padded(p.width):])
-		}
-		pix = pix[min(len(pix), padded(p.width)*p.rows):]
-	}
-	if m, ok := img.(*image.NRGBA); ok && i.value(4) == 1 {
-		m.Pix = onWhite(m.Pix, false)
-	}
-	return img, err
+	return &image.YCbCr{Y: pix[:luma], Cb: pix[luma : luma+chroma], Cr: pix[luma+chroma:], YStride: int(stride), CStride: int(chromaStride),
+		SubsampleRatio: ratio, Rect: r}, nil
 }
 
-func padded(n int) int { return (n + 15) &^ 15 }
+func padded(n uint64) uint64 { return (n + 15) &^ 15 }
 
 // callItHEIC renames a file's brand where it has a general one, which the wrapping does not know.
 func (i *instance) callItHEIC() {
-	brand, err := i.read(i.file+8, 4)
-	if err == nil && !bytes.Equal(brand, []byte("heic")) && !bytes.Equal(brand, []byte("heix")) {
+	if brand, err := i.read(i.file+8, 4); err == nil && string(brand) != "heix" {
 		copy(brand, "heic")
 	}
 }
 
-// plane is where rows of so many bytes go.
-type plane struct {
-	pix         []byte
-	width, rows int
-}
-
-// emptyPicture makes the picture and lists its planes; nil if there is none of that kind.
-func emptyPicture(w, h int, space, chroma uint64) (picture, []plane) {
-	r := image.Rect(0, 0, w, h)
-	if w < 1 || h < 1 || int64(w)*int64(h) > 1<<29 {
-		return nil, nil
-	}
-	switch ratio, known := ratios[chroma]; {
-	case space == spaceGray:
-		m := image.NewGray(r)
-		return m, []plane{{m.Pix, w, h}}
-	case space == spaceRGB:
-		m := image.NewNRGBA(r)
-		return m, []plane{{m.Pix, 4 * w, h}}
-	case space == spaceYCbCr && known:
-		m := image.NewYCbCr(r, ratio)
-		rows := len(m.Cb) / m.CStride
-		return m, []plane{{m.Y, w, h}, {m.Cb, m.CStride, rows}, {m.Cr, m.CStride, rows}}
-	}
-	return nil, nil
-}
-
-var ratios = map[uint64]image.YCbCrSubsampleRatio{chroma420: image.YCbCrSubsampleRatio420,
-	chroma422: image.YCbCrSubsampleRatio422, chroma444: image.YCbCrSubsampleRatio444}
-
-// broken is what the decoder refuses; a crash of it is not.
-func broken(crash error) error {
-	if crash != nil {
-		return fmt.Errorf("heif: the decoder failed: %w", crash)
-	}
-	return ErrBroken
-}
+// ratios are libheif's samplings.
+var ratios = map[uint64]image.YCbCrSubsampleRatio{1: image.YCbCrSubsampleRatio420, 2: image.YCbCrSubsampleRatio422,
+	3: image.YCbCrSubsampleRatio444}

@@ -1,6 +1,9 @@
 package heif
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"iter"
+)
 
 // Info is what a file says about its main picture.
 type Info struct {
@@ -25,7 +28,7 @@ func Read(b []byte) (Info, bool) {
 		kind, body := nth(container, n)
 		switch {
 		case kind == "ispe" && len(body) >= 12:
-			info.Width, info.Height = side(body[4:]), side(body[8:])
+			info.Width, info.Height = min(number(body[4:8]), 1<<31-1), min(number(body[8:12]), 1<<31-1)
 		case kind == "pixi" && len(body) >= 6:
 			info.Deep = body[5] > 8
 		case kind == "clap":
@@ -40,107 +43,99 @@ func Read(b []byte) (Info, bool) {
 	return info, info.Width > 0 && info.Height > 0
 }
 
-func side(b []byte) int { return int(min(binary.BigEndian.Uint32(b), 1<<31-1)) }
-
 // orientation is Exif's name for a turn by so many quarters against the clock, and a mirroring after it: of rows (0, top
 // goes to the bottom), columns (1) or none (-1).
 func orientation(quarters byte, mirror int) int {
 	return map[int][4]int{-1: {1, 8, 3, 6}, 0: {4, 5, 2, 7}, 1: {2, 7, 4, 5}}[mirror][quarters]
 }
 
-// each calls f with the boxes in b, until it returns false.
-func each(b []byte, f func(kind string, body []byte) bool) {
-	for len(b) >= 8 {
-		size, head := uint64(binary.BigEndian.Uint32(b)), uint64(8)
-		switch {
-		case size == 1 && len(b) >= 16:
-			size, head = binary.BigEndian.Uint64(b[8:]), 16
-		case size == 0:
-			size = uint64(len(b))
+// boxes are the kinds and bodies of the boxes in b.
+func boxes(b []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for len(b) >= 8 {
+			size, head := uint64(binary.BigEndian.Uint32(b)), uint64(8)
+			switch {
+			case size == 1 && len(b) >= 16:
+				size, head = binary.BigEndian.Uint64(b[8:]), 16
+			case size == 0:
+				size = uint64(len(b))
+			}
+			if size < head || size > uint64(len(b)) || !yield(string(b[4:8]), b[head:size]) {
+				return
+			}
+			b = b[size:]
 		}
-		if size < head || size > uint64(len(b)) || !f(string(b[4:8]), b[head:size]) {
-			return
-		}
-		b = b[size:]
 	}
 }
 
 // box returns the body of the first box of a kind.
-func box(b []byte, kind string) (body []byte) {
-	each(b, func(k string, inner []byte) bool {
+func box(b []byte, kind string) []byte {
+	for k, body := range boxes(b) {
 		if k == kind {
-			body = inner
+			return body
 		}
-		return k != kind
-	})
-	return body
+	}
+	return nil
 }
 
 // nth returns the n-th box, counted from 1.
 func nth(b []byte, n int) (kind string, body []byte) {
-	each(b, func(k string, inner []byte) bool {
+	for kind, body := range boxes(b) {
 		if n--; n == 0 {
-			kind, body = k, inner
+			return kind, body
 		}
-		return n > 0
-	})
-	return kind, body
+	}
+	return "", nil
 }
 
 // primary is the number of the main picture, 0 if there is none.
-func primary(meta []byte) uint32 {
+func primary(meta []byte) int {
 	switch b := box(meta, "pitm"); {
 	case len(b) >= 6 && b[0] == 0:
-		return uint32(binary.BigEndian.Uint16(b[4:]))
+		return number(b[4:6])
 	case len(b) >= 8:
-		return binary.BigEndian.Uint32(b[4:])
+		return number(b[4:8])
 	}
 	return 0
 }
 
-// associated lists the numbers of an item's properties.
-func associated(b []byte, item uint32) []int {
+// associated lists the numbers of an item's properties, of 7 or 15 bits. The bit before says that one must be understood.
+func associated(b []byte, item int) (list []int) {
 	if len(b) < 8 {
 		return nil
 	}
-	wideID, wideIndex := b[0] > 0, b[3]&1 == 1
-	n := binary.BigEndian.Uint32(b[4:])
+	idSize, size := 2, 1
+	if b[0] > 0 {
+		idSize = 4
+	}
+	if b[3]&1 == 1 {
+		size = 2
+	}
+	n := number(b[4:8])
 	b = b[8:]
 	for range n {
-		id := uint32(0)
-		switch {
-		case wideID && len(b) >= 5:
-			id, b = binary.BigEndian.Uint32(b), b[4:]
-		case !wideID && len(b) >= 3:
-			id, b = uint32(binary.BigEndian.Uint16(b)), b[2:]
-		default:
+		if len(b) < idSize+1 {
 			return nil
 		}
-		count, size := int(b[0]), 1
-		if wideIndex {
-			size = 2
-		}
-		if b = b[1:]; len(b) < count*size {
+		id, count := number(b[:idSize]), int(b[idSize])
+		if b = b[idSize+1:]; len(b) < count*size {
 			return nil
+		}
+		for at := 0; id == item && at < count*size; at += size {
+			list = append(list, number(b[at:at+size])&(1<<(8*size-1)-1))
 		}
 		if id == item {
-			return indices(b[:count*size], wideIndex)
+			return list
 		}
 		b = b[count*size:]
 	}
 	return nil
 }
 
-// indices reads numbers of 7 or 15 bits; the first bit says that the property must be understood.
-func indices(b []byte, wide bool) (list []int) {
-	if !wide {
-		for _, v := range b {
-			list = append(list, int(v&0x7f))
-		}
-		return list
+// number reads all of b as one.
+func number(b []byte) (n int) {
+	for _, v := range b {
+		n = n<<8 | int(v)
 	}
-	for ; len(b) >= 2; b = b[2:] {
-		list = append(list, int(binary.BigEndian.Uint16(b)&0x7fff))
-	}
-	return list
+	return n
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"image"
 	"io"
+	"slices"
 )
 
 // Markers.
@@ -30,27 +31,16 @@ type Source interface {
 // NextMarker reads up to and including the next marker that begins a segment, or EOI. It is as liberal as image/jpeg and
 // libjpeg: it passes over stray bytes before the marker, fill bytes and restart markers.
 func NextMarker(s Source) (byte, error) {
-	for {
-		marker, err := anyMarker(s)
-		if err != nil || marker != 0 && (marker < RST0 || marker > RST7) {
-			return marker, err
-		}
-	}
-}
-
-func anyMarker(s Source) (byte, error) {
-	b, err := s.Next(2)
-	if err != nil {
-		return 0, err
-	}
-	front, marker := b[0], b[1]
-	for front != 0xff || marker == 0xff {
-		if b, err = s.Next(1); err != nil {
+	for front, marker := byte(0), byte(0); ; {
+		b, err := s.Next(1)
+		if err != nil {
 			return 0, err
 		}
 		front, marker = marker, b[0]
+		if front == 0xff && marker != 0 && marker != 0xff && (marker < RST0 || marker > RST7) {
+			return marker, nil
+		}
 	}
-	return marker, nil
 }
 
 // ErrSize says that a segment declares fewer bytes than its declaration takes.
@@ -62,11 +52,10 @@ func BodySize(s Source) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := int(binary.BigEndian.Uint16(b)) - 2
-	if n < 0 {
-		return 0, ErrSize
+	if n := int(binary.BigEndian.Uint16(b)) - 2; n >= 0 {
+		return n, nil
 	}
-	return n, nil
+	return 0, ErrSize
 }
 
 // Bytes is a Source in memory.
@@ -82,6 +71,19 @@ func (s *Bytes) Next(n int) ([]byte, error) {
 	}
 	s.At += n
 	return s.File[s.At-n : s.At], nil
+}
+
+// Segment reads the next segment. One of EOI has no body.
+func (s *Bytes) Segment() (marker byte, body []byte, err error) {
+	marker, err = NextMarker(s)
+	if err != nil || marker == EOI {
+		return marker, nil, err
+	}
+	n, err := BodySize(s)
+	if err == nil {
+		body, err = s.Next(n)
+	}
+	return marker, body, err
 }
 
 // Frame is what the segment of a frame says about the picture.
@@ -113,27 +115,12 @@ func ParseFrame(body []byte) (Frame, bool) {
 
 // Sampled reports whether the sampling factors of all components are possible.
 func (f Frame) Sampled() bool {
-	for _, c := range f.Components {
-		if c.H < 1 || c.H > 4 || c.V < 1 || c.V > 4 {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(f.Components, func(c Component) bool { return min(c.H, c.V) < 1 || max(c.H, c.V) > 4 })
 }
 
 // Sampling returns how many pixels share a chroma sample, across and down.
 func Sampling(r image.YCbCrSubsampleRatio) (across, down int) {
-	switch r {
-	case image.YCbCrSubsampleRatio422:
-		return 2, 1
-	case image.YCbCrSubsampleRatio420:
-		return 2, 2
-	case image.YCbCrSubsampleRatio440:
-		return 1, 2
-	case image.YCbCrSubsampleRatio411:
-		return 4, 1
-	case image.YCbCrSubsampleRatio410:
-		return 4, 2
-	}
-	return 1, 1
+	s := [...][2]int{image.YCbCrSubsampleRatio444: {1, 1}, image.YCbCrSubsampleRatio422: {2, 1}, image.YCbCrSubsampleRatio420: {2, 2},
+		image.YCbCrSubsampleRatio440: {1, 2}, image.YCbCrSubsampleRatio411: {4, 1}, image.YCbCrSubsampleRatio410: {4, 2}}[r]
+	return s[0], s[1]
 }

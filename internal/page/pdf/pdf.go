@@ -9,7 +9,6 @@ import (
 	"image"
 	"io"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/klippa-app/go-pdfium"
@@ -36,33 +35,26 @@ var (
 // Engine draws pages. It starts on first use, which takes seconds, and stays. Each call has an instance of its own, so that
 // none can do harm to the next. Not safe for concurrent use.
 //
-// While PDFium runs it cannot be interrupted, and Go's garbage collector waits for it, and all goroutines for that. With
-// checks for an end it would draw four to ten times as slowly. So it belongs into a process of its own.
+// While PDFium runs it cannot be interrupted, for which it would draw four to ten times as slowly. So it belongs into a process
+// of its own: see package sandbox.
 type Engine struct {
 	pool pdfium.Pool
 	next *wasm.Memory // of the instance that is made next
 }
 
 // Start does beforehand what the first call would do: PDFium is compiled for this machine.
-func (e *Engine) Start() error {
+func (e *Engine) Start() (err error) {
 	if e.pool != nil {
 		return nil
 	}
-	p, err := e.start()
-	if err == nil {
-		e.pool = p
-	}
-	return err
-}
-
-func (e *Engine) start() (pdfium.Pool, error) {
-	return webassembly.Init(webassembly.Config{
+	e.pool, err = webassembly.Init(webassembly.Config{
 		Context:  wasm.WithMemory(context.Background(), func() *wasm.Memory { return e.next }),
 		MaxTotal: 1, Stdout: io.Discard, Stderr: io.Discard,
 		FSConfig: wazero.NewFSConfig(), // nil would show it the whole disk
 		RuntimeConfig: wazero.NewRuntimeConfig().
 			WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling),
 	})
+	return err
 }
 
 // Count returns the number of pages of the file b, with at most room bytes of memory.
@@ -105,10 +97,7 @@ func (e *Engine) Draw(b []byte, n, edge int, room int64) (*image.NRGBA, error) {
 		img = &image.NRGBA{Pix: bytes.Clone(m.Pix), Stride: m.Stride, Rect: m.Rect} // its pixels are the instance's
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return img, nil
+	return img, err
 }
 
 // size is the box in pixels that a page is drawn into.
@@ -143,10 +132,8 @@ func (e *Engine) call(b []byte, room int64, f func(pdfium.Pdfium, references.FPD
 	}
 	defer i.Close() // what it says of an instance that is over is of no use
 	doc, err := i.OpenDocument(&requests.OpenDocument{FileReader: bytes.NewReader(b), FileReaderSize: int64(len(b))})
-	if err == nil {
+	if err = opening(err); err == nil {
 		err = f(i, doc.Document)
-	} else {
-		err = opening(err)
 	}
 	if m.Refused() { // even if all seems well: pictures that did not fit are left out
 		return ErrRoom
@@ -157,6 +144,8 @@ func (e *Engine) call(b []byte, room int64, f func(pdfium.Pdfium, references.FPD
 // opening classifies what PDFium says of a file that it cannot open.
 func opening(err error) error {
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, pdfiumerrors.ErrPassword), errors.Is(err, pdfiumerrors.ErrSecurity):
 		return ErrLocked
 	case errors.Is(err, pdfiumerrors.ErrFormat), errors.Is(err, pdfiumerrors.ErrFile), errors.Is(err, pdfiumerrors.ErrUnknown),
@@ -166,8 +155,5 @@ func opening(err error) error {
 	return crash(err)
 }
 
-// crash is the end of an instance, without the stack of it.
-func crash(err error) error {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return fmt.Errorf("pdf: PDFium failed: %s", line)
-}
+// crash is the end of an instance.
+func crash(err error) error { return fmt.Errorf("pdf: PDFium failed: %w", err) }

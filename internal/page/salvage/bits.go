@@ -27,9 +27,6 @@ func (t *table) has(symbol byte) bool {
 	return length > 0
 }
 
-// place is a bit of a file: so many bits of the byte at a place are read.
-type place struct{ at, bits int }
-
 // reader reads entropy-coded bits, up to a marker or the end.
 type reader struct {
 	b    []byte
@@ -113,8 +110,6 @@ func (r *reader) restart(marker byte) bool {
 	r.at, r.used = at+2, 0
 	return true
 }
-
-func (r *reader) place() place { return place{r.at, r.used} }
 
 // writer writes entropy-coded bits.
 type writer struct {

@@ -23,8 +23,7 @@ type file struct {
 }
 
 type component struct {
-	id     byte
-	h, v   int
+	jpegfile.Component
 	dc, ac *table
 }
 
@@ -44,16 +43,8 @@ func JPEG(b []byte) ([]byte, bool) {
 func (f *file) read() bool {
 	s := &jpegfile.Bytes{File: f.b, At: min(2, len(f.b))}
 	for {
-		marker, err := jpegfile.NextMarker(s)
-		if err != nil || marker == jpegfile.EOI {
-			return false
-		}
-		n, err := jpegfile.BodySize(s)
-		if err != nil {
-			return false
-		}
-		body, err := s.Next(n)
-		if err != nil || !f.segment(marker, body) {
+		marker, body, err := s.Segment()
+		if err != nil || marker == jpegfile.EOI || !f.segment(marker, body) {
 			return false
 		}
 		if marker == jpegfile.SOS {
@@ -87,10 +78,10 @@ func (f *file) frame(body []byte) bool {
 	}
 	f.height, f.width = frame.Height, frame.Width
 	for _, c := range frame.Components {
-		f.comps = append(f.comps, component{id: c.ID, h: c.H, v: c.V})
+		f.comps = append(f.comps, component{Component: c})
 	}
 	if len(f.comps) == 1 { // the units of a single channel are blocks
-		f.comps[0].h, f.comps[0].v = 1, 1
+		f.comps[0].H, f.comps[0].V = 1, 1
 	}
 	return f.width > 0 && f.height > 0 && (len(f.comps) == 1 || len(f.comps) == 3)
 }
@@ -102,7 +93,7 @@ func (f *file) selectors(b []byte) bool {
 	}
 	for i := range f.comps {
 		c := &f.comps[i]
-		if b[1+2*i] != c.id {
+		if b[1+2*i] != c.ID {
 			return false
 		}
 		c.dc, c.ac = f.tables[0][b[2+2*i]>>4&3], f.tables[1][b[2+2*i]&3]
@@ -117,7 +108,7 @@ func (f *file) selectors(b []byte) bool {
 func (f *file) units() int {
 	h, v := 1, 1
 	for _, c := range f.comps {
-		h, v = max(h, c.h), max(v, c.v)
+		h, v = max(h, c.H), max(v, c.V)
 	}
 	return ((f.width + 8*h - 1) / (8 * h)) * ((f.height + 8*v - 1) / (8 * v))
 }
@@ -154,17 +145,16 @@ func (f *file) huffman(b []byte) bool {
 func (f *file) filledUp() ([]byte, bool) {
 	units := f.units()
 	r := &reader{b: f.b, at: f.scan}
-	kept := place{at: f.scan}
-	n := 0
+	kept, n := *r, 0
 	for ; n < units && f.unit(r, n); n++ {
-		kept = r.place()
+		kept = *r
 	}
 	if n == 0 || n == units {
 		return nil, false
 	}
-	w := &writer{b: append([]byte(nil), f.b[:kept.at]...)}
-	if kept.bits > 0 {
-		w.put(uint32(f.b[kept.at]>>(8-kept.bits)), kept.bits)
+	w := &writer{b: bytes.Clone(f.b[:kept.at])}
+	if kept.used > 0 {
+		w.put(uint32(f.b[kept.at]>>(8-kept.used)), kept.used)
 	}
 	for ; n < units; n++ {
 		if f.interval > 0 && n%f.interval == 0 {
@@ -173,7 +163,7 @@ func (f *file) filledUp() ([]byte, bool) {
 		for _, c := range f.comps {
 			dc, dcBits := c.dc.code(0)
 			end, endBits := c.ac.code(0)
-			for range c.h * c.v {
+			for range c.H * c.V {
 				w.put(dc, dcBits)
 				w.put(end, endBits)
 			}
@@ -189,7 +179,7 @@ func (f *file) unit(r *reader, n int) bool {
 		return false
 	}
 	for _, c := range f.comps {
-		for range c.h * c.v {
+		for range c.H * c.V {
 			if !r.block(c.dc, c.ac) {
 				return false
 			}

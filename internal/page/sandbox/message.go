@@ -32,10 +32,9 @@ func write(w io.Writer, m Message) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.Write(append(head, '\n')); err != nil {
-		return err
+	if _, err = w.Write(append(head, '\n')); err == nil {
+		_, err = w.Write(m.Data)
 	}
-	_, err = w.Write(m.Data)
 	return err
 }
 

@@ -1,8 +1,7 @@
 // Package sandbox runs decoders in a child process, a second run of the same program, one call at a time.
 //
 // Code that WebAssembly is compiled to cannot be interrupted: while it runs, Go's garbage collector waits for it, and with it
-// all goroutines, a watchdog's too. A file that keeps a decoder busy for ever would so stop the whole program. A process can
-// be killed.
+// all goroutines, a watchdog's too. A file that keeps a decoder busy for ever would stop the program. A process can be killed.
 //
 // Files, in reading order: sandbox.go the parent's side, serve.go the child's, message.go what they say to each other,
 // tied_linux.go and tied_other.go how the child ends with its parent.
@@ -56,10 +55,10 @@ func (c *Child) Start(ctx context.Context, op string) error {
 		return nil
 	}
 	_, err := c.Call(ctx, Message{Op: op})
-	if err == nil {
-		c.mu.Lock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil && c.started != nil {
 		c.started[op] = true
-		c.mu.Unlock()
 	}
 	return err
 }
@@ -78,7 +77,11 @@ func (c *Child) Call(ctx context.Context, m Message) (Message, error) {
 	}
 	process := c.process.Process
 	slow := time.AfterFunc(c.Patience, func() { _ = process.Kill() })
-	answer, err := c.exchange(m)
+	var answer Message
+	err := write(c.in, m)
+	if err == nil {
+		answer, err = read(c.out)
+	}
 	switch onTime := slow.Stop(); {
 	case err == nil && !onTime:
 		c.end()
@@ -147,11 +150,4 @@ func (c *Child) end() error {
 	c.release()
 	c.process = nil
 	return err
-}
-
-func (c *Child) exchange(m Message) (Message, error) {
-	if err := write(c.in, m); err != nil {
-		return Message{}, err
-	}
-	return read(c.out)
 }

@@ -23,21 +23,17 @@ func (p *Page) Decode(b []byte) (image.Image, error) {
 	}
 	q := *p
 	q.file = b
-	return q.decode()
-}
-
-func (p *Page) decode() (image.Image, error) {
 	if p.Lossy {
-		return p.decodeJPEG(p.file)
+		return q.decodeJPEG(b)
 	}
-	img, err := tiff.Decode(p.alone(p.file))
+	img, err := tiff.Decode(q.alone(b))
 	if err != nil {
 		return nil, classified(err)
 	}
-	if m, ok := img.(*image.NRGBA); ok && p.photometric() == cmyk {
+	if m, ok := img.(*image.NRGBA); ok && q.photometric() == cmyk {
 		return &image.CMYK{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}, nil
 	}
-	if p.samples() == 4 && p.alpha() == 0 {
+	if q.samples() == 4 && !q.transparent() {
 		opaque(img)
 	}
 	return img, nil
@@ -68,42 +64,42 @@ func opaque(img image.Image) {
 	}
 }
 
-// alone shows the file as if the page were its only one: another header, the file itself, and after it a directory of
-// what the decoder needs, in order.
+// alone shows the file as if the page were its only one: another header, the file itself, and after it values and a directory
+// of what the decoder needs, in order.
 func (p *Page) alone(b []byte) *overlay {
-	o := &overlay{file: b, at: int64(len(b)+1) &^ 1}
+	o := &overlay{file: b}
 	order := p.order.(binary.AppendByteOrder)
-	o.head = append(o.head, b[:4]...)
-	o.head = order.AppendUint32(o.head, uint32(o.at))
 	shown := p.shown(order)
-	tags := slices.DeleteFunc(slices.Clone(passed), func(t uint16) bool { return shown[t].count == 0 })
-	o.tail = order.AppendUint16(o.tail, uint16(len(tags)))
-	values := o.at + 2 + entrySize*int64(len(tags)) + 4
-	var far []byte
-	for _, tag := range tags {
+	var directory []byte
+	for _, tag := range passed {
 		e := shown[tag]
-		o.tail = order.AppendUint16(o.tail, tag)
-		o.tail = order.AppendUint16(o.tail, e.kind)
-		o.tail = order.AppendUint32(o.tail, e.count)
-		if len(e.raw) <= 4 {
-			o.tail = append(o.tail, append(slices.Clone(e.raw), 0, 0, 0, 0)[:4]...)
+		if e.count == 0 {
 			continue
 		}
-		o.tail = order.AppendUint32(o.tail, uint32(values+int64(len(far))))
-		far = append(far, e.raw...)
+		directory = order.AppendUint16(directory, tag)
+		directory = order.AppendUint16(directory, e.kind)
+		directory = order.AppendUint32(directory, e.count)
+		if len(e.raw) <= 4 {
+			directory = append(directory, append(slices.Clone(e.raw), 0, 0, 0, 0)[:4]...)
+			continue
+		}
+		directory = order.AppendUint32(directory, uint32(len(b)+len(o.tail)))
+		o.tail = append(o.tail, e.raw...)
 	}
-	o.tail = append(append(o.tail, 0, 0, 0, 0), far...)
+	o.head = order.AppendUint32(slices.Clone(b[:4]), uint32(len(b)+len(o.tail)))
+	o.tail = order.AppendUint16(o.tail, uint16(len(directory)/entrySize))
+	o.tail = append(append(o.tail, directory...), 0, 0, 0, 0)
 	return o
 }
 
 // shown are the page's entries as the decoder shall see them.
-func (p *Page) shown(order binary.AppendByteOrder) map[uint16]value {
-	shown := map[uint16]value{}
+func (p *Page) shown(order binary.AppendByteOrder) map[uint16]entry {
+	shown := map[uint16]entry{}
 	for _, tag := range passed {
 		shown[tag] = p.value(tag)
 	}
-	short := func(values ...uint16) value {
-		e := value{kind: kindShort, count: uint32(len(values))}
+	short := func(values ...uint16) entry {
+		e := entry{kind: kindShort, count: uint32(len(values))}
 		for _, v := range values {
 			e.raw = order.AppendUint16(e.raw, v)
 		}
@@ -113,7 +109,7 @@ func (p *Page) shown(order binary.AppendByteOrder) map[uint16]value {
 	switch {
 	case p.photometric() == cmyk:
 		shown[tagPhotometric], shown[tagExtraSamples] = short(rgb), short(2)
-	case p.samples() == 4 && p.alpha() == 0:
+	case p.samples() == 4 && !p.transparent():
 		shown[tagExtraSamples] = short(2)
 	case p.samples() < 4:
 		delete(shown, tagExtraSamples)
@@ -122,10 +118,7 @@ func (p *Page) shown(order binary.AppendByteOrder) map[uint16]value {
 }
 
 // overlay is a file with its first bytes replaced and something added after it.
-type overlay struct {
-	file, head, tail []byte
-	at               int64 // where tail begins
-}
+type overlay struct{ file, head, tail []byte }
 
 // Read is there because the decoder asks for a Reader before it looks for a ReaderAt.
 func (o *overlay) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
@@ -135,7 +128,7 @@ func (o *overlay) ReadAt(p []byte, off int64) (int, error) {
 	for _, part := range []struct {
 		b  []byte
 		at int64
-	}{{o.head, 0}, {o.file, 0}, {o.tail, o.at}} {
+	}{{o.head, 0}, {o.file, 0}, {o.tail, int64(len(o.file))}} {
 		if from := off + int64(n) - part.at; n < len(p) && from >= 0 && from < int64(len(part.b)) {
 			n += copy(p[n:], part.b[from:])
 		}

@@ -3,6 +3,7 @@ package tiff
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // describe fills in what the page says about itself.
@@ -25,26 +26,19 @@ func (p *Page) describe() {
 	switch {
 	case p.photometric() == cmyk:
 		p.Changes = append(p.Changes, "CMYK to RGB")
-	case p.samples() == 4 && p.alpha() != 0:
+	case p.transparent():
 		p.Changes = append(p.Changes, "laid on white")
 	}
 	p.Memory = p.memory()
 }
 
 // side is a length in pixels; what no picture can have is returned as the largest number, which no limit lets pass.
-func (p *Page) side(tag uint16) int {
-	if n := p.number(tag, 0, 0); n <= math.MaxInt32 {
-		return int(n)
-	}
-	return math.MaxInt32
-}
+func (p *Page) side(tag uint16) int { return int(min(p.number(tag, 0, 0), math.MaxInt32)) }
 
-// alpha is what a fourth channel beside RGB means: 1 or 2 transparency, 0 nothing.
-func (p *Page) alpha() uint32 {
-	if a := p.number(tagExtraSamples, 0, 0); a <= 2 {
-		return a
-	}
-	return 0
+// transparent reports whether there is a fourth channel beside RGB that means transparency.
+func (p *Page) transparent() bool {
+	a := p.number(tagExtraSamples, 0, 0)
+	return p.samples() == 4 && (a == 1 || a == 2)
 }
 
 // block is the size of the pieces that the picture is stored in, never larger than the limits of int32.
@@ -52,46 +46,31 @@ func (p *Page) block() (w, h int) {
 	if p.tiled() {
 		return p.side(tagTileWidth), p.side(tagTileHeight)
 	}
-	rows := p.side(tagRowsPerStrip)
-	if rows == 0 || rows > p.Height {
-		rows = p.Height
+	if rows := p.side(tagRowsPerStrip); rows > 0 {
+		return p.Width, min(rows, p.Height)
 	}
-	return p.Width, rows
+	return p.Width, p.Height
 }
 
 // memory is the picture in the type that the decoder chooses, and a piece of it as stored, compressed and not, while its
 // buffer grows. JPEG pieces are decoded apart, in whole blocks, and copied.
 func (p *Page) memory() int64 {
-	pixel := int64(4)
+	pixel := 4.0
 	if p.samples() == 1 {
 		pixel = 1
 	}
 	if p.bits() == 16 {
 		pixel *= 2
 	}
-	w, h := p.block()
-	picture, piece := area(p.Width, p.Height), area(w, h)
+	bw, bh := p.block()
+	w, h := float64(bw), float64(bh)
+	bytes := float64(p.Width) * float64(p.Height) * pixel
 	if p.Lossy {
-		return plus(times(picture, pixel), times(area(w+64, h+64), 3+pixel))
+		bytes += (w + 64) * (h + 64) * (3 + pixel)
+	} else {
+		bytes += (w*float64(p.samples())*float64(p.bits())/8 + 1) * h * 4
 	}
-	stored := times(piece, int64(p.samples())*int64(p.bits()))/8 + int64(h)
-	return plus(times(picture, pixel), times(stored, 4))
-}
-
-func area(w, h int) int64 { return int64(w) * int64(h) }
-
-func times(a, b int64) int64 {
-	if b != 0 && a > math.MaxInt64/b {
-		return math.MaxInt64
-	}
-	return a * b
-}
-
-func plus(a, b int64) int64 {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
+	return int64(min(bytes, 1<<62)) // a file may declare more than fits
 }
 
 // compressions names what is met in the wild and not decoded.
@@ -110,7 +89,7 @@ func (p *Page) unsupported() string {
 	switch {
 	case compressions[c] != "":
 		return "TIFF with " + compressions[c]
-	case c != 1 && c != 2 && c != 3 && c != 4 && c != 5 && c != jpegCompression && c != 8 && c != 32946 && c != 32773:
+	case !slices.Contains([]uint32{1, 2, 3, 4, 5, jpegCompression, 8, 32946, 32773}, c):
 		return fmt.Sprintf("TIFF compression %d", c)
 	case p.number(tagPlanar, 0, 1) != 1 && n > 1:
 		return "TIFF with a plane for each colour"
@@ -119,11 +98,7 @@ func (p *Page) unsupported() string {
 	case bits != 1 && bits != 8 && bits != 16 || c == jpegCompression && bits != 8:
 		return fmt.Sprintf("TIFF with %d bits a channel", bits)
 	}
-	return p.unsupportedColour(n, bits)
-}
-
-func (p *Page) unsupportedColour(n int, bits uint32) string {
-	jpeg := p.compression() == jpegCompression
+	jpeg := c == jpegCompression
 	switch colour := p.photometric(); {
 	case (colour == whiteIsZero || colour == blackIsZero) && n == 1, colour == palette && n == 1 && bits <= 8 && !jpeg:
 		return ""

@@ -3,7 +3,6 @@ package tiff
 import (
 	"bytes"
 	"image"
-	"image/color"
 	"image/draw"
 	"image/jpeg"
 
@@ -25,7 +24,7 @@ func (p *Page) decodeJPEG(b []byte) (image.Image, error) {
 	if p.count(offsets) < across*down || p.count(counts) < across*down {
 		return nil, FormatError("strips are missing")
 	}
-	var whole draw.Image
+	var whole image.Image
 	for i := range across * down {
 		at, n := int64(p.number(offsets, i, 0)), int64(p.number(counts, i, 0))
 		if at+n > int64(len(b)) {
@@ -42,7 +41,7 @@ func (p *Page) decodeJPEG(b []byte) (image.Image, error) {
 			return nil, err
 		}
 	}
-	return p.inverted(unwrapped(whole)), nil
+	return p.inverted(whole), nil
 }
 
 // piece decodes one strip or tile of at most w x h pixels.
@@ -73,24 +72,15 @@ func fits(file []byte, w, h int) error {
 	const errFile = FormatError("a strip that is no JPEG")
 	s := &jpegfile.Bytes{File: file, At: 2}
 	for {
-		marker, err := jpegfile.NextMarker(s)
+		marker, body, err := s.Segment()
 		switch {
-		case err != nil || marker == jpegfile.EOI:
-			return errFile
 		case marker == jpegfile.SOF2:
 			return UnsupportedError("TIFF with progressive JPEG")
 		case marker == jpegfile.SOS:
 			return FormatError("a strip without frame")
-		}
-		n, err := jpegfile.BodySize(s)
-		if err != nil {
+		case err != nil || marker == jpegfile.EOI:
 			return errFile
-		}
-		body, err := s.Next(n)
-		if err != nil {
-			return errCut
-		}
-		if marker == jpegfile.SOF0 || marker == jpegfile.SOF1 {
+		case marker == jpegfile.SOF0 || marker == jpegfile.SOF1:
 			switch f, ok := jpegfile.ParseFrame(body); {
 			case !ok:
 				return errFile
@@ -103,24 +93,29 @@ func fits(file []byte, w, h int) error {
 }
 
 // put copies a piece to its place in the picture, which the first one makes.
-func (p *Page) put(whole draw.Image, piece image.Image, x, y int) (draw.Image, error) {
-	bounds := image.Rect(0, 0, p.Width, p.Height)
-	switch m := piece.(type) {
-	case *image.YCbCr:
-		if whole == nil {
-			whole = planes{image.NewYCbCr(bounds, m.SubsampleRatio)}
-		}
-		if w, ok := whole.(planes); ok && w.SubsampleRatio == m.SubsampleRatio && w.put(m, x, y) {
-			return whole, nil
-		}
-	case *image.Gray, *image.RGBA:
-		if _, gray := m.(*image.Gray); whole == nil && gray {
+func (p *Page) put(whole, piece image.Image, x, y int) (image.Image, error) {
+	m, planes := piece.(*image.YCbCr)
+	if whole == nil {
+		bounds := image.Rect(0, 0, p.Width, p.Height)
+		switch piece.(type) {
+		case *image.YCbCr:
+			whole = image.NewYCbCr(bounds, m.SubsampleRatio)
+		case *image.Gray:
 			whole = image.NewGray(bounds)
-		} else if whole == nil {
+		default:
 			whole = image.NewRGBA(bounds)
 		}
-		draw.Draw(whole, m.Bounds().Add(image.Pt(x, y)), m, image.Point{}, draw.Src)
-		return whole, nil
+	}
+	switch w := whole.(type) {
+	case *image.YCbCr:
+		if planes && w.SubsampleRatio == m.SubsampleRatio && putPlanes(w, m, x, y) {
+			return whole, nil
+		}
+	case draw.Image:
+		if !planes {
+			draw.Draw(w, piece.Bounds().Add(image.Pt(x, y)), piece, image.Point{}, draw.Src)
+			return whole, nil
+		}
 	}
 	return nil, FormatError("strips do not match")
 }
@@ -135,21 +130,8 @@ func (p *Page) inverted(img image.Image) image.Image {
 	return img
 }
 
-// planes lets a picture of three planes be put together where others are drawn.
-type planes struct{ *image.YCbCr }
-
-// Set does nothing: planes are copied whole.
-func (planes) Set(int, int, color.Color) {}
-
-func unwrapped(img image.Image) image.Image {
-	if w, ok := img.(planes); ok {
-		return w.YCbCr
-	}
-	return img
-}
-
-// put copies m to (x, y). It reports false if a sample of colour would have to be split.
-func (w planes) put(m *image.YCbCr, x, y int) bool {
+// putPlanes copies m to (x, y) of w. It reports false if a sample of colour would have to be split.
+func putPlanes(w, m *image.YCbCr, x, y int) bool {
 	across, down := jpegfile.Sampling(m.SubsampleRatio)
 	if x%across != 0 || y%down != 0 || !image.Pt(x, y).In(w.Rect) {
 		return false

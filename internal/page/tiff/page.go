@@ -1,8 +1,6 @@
 package tiff
 
-import (
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // FormatError is what is wrong with a broken file.
 type FormatError string
@@ -14,10 +12,7 @@ type UnsupportedError string
 
 func (e UnsupportedError) Error() string { return "tiff: " + string(e) + " is not supported" }
 
-const (
-	errCut       = FormatError("the file is cut off")
-	errDirectory = FormatError("broken directory")
-)
+const errCut = FormatError("the file is cut off")
 
 // Page is one picture of a file.
 type Page struct {
@@ -70,13 +65,7 @@ type entry struct {
 	kind     uint16
 	count    uint32
 	at, size int64
-}
-
-// value is an entry with its bytes as stored.
-type value struct {
-	kind  uint16
-	count uint32
-	raw   []byte
+	raw      []byte // the numbers as stored, while the file is there: see value
 }
 
 // Tags that matter here.
@@ -107,10 +96,11 @@ var passed = []uint16{tagWidth, tagHeight, tagBits, tagCompression, tagPhotometr
 	tagRowsPerStrip, tagStripCounts, tagT4, tagT6, tagPredictor, tagColorMap, tagTileWidth, tagTileHeight, tagTileOffsets,
 	tagTileCounts, tagExtraSamples}
 
-// value returns an entry's bytes; count is 0 if there is none.
-func (p *Page) value(tag uint16) value {
+// value returns an entry with its bytes; count is 0 if there is none.
+func (p *Page) value(tag uint16) entry {
 	e := p.entries[tag]
-	return value{e.kind, e.count, p.file[e.at:][:e.size]}
+	e.raw = p.file[e.at:][:e.size]
+	return e
 }
 
 // number returns the value with index i of a tag, otherwise if there is none.

@@ -74,11 +74,11 @@ func directory(b []byte, order binary.ByteOrder, at uint32) (p Page, next uint32
 	}
 	n := int(order.Uint16(b[at:]))
 	rest := b[at+2:]
-	switch {
-	case n > maxTags:
-		p.Err = errDirectory
+	if n > maxTags {
+		p.Err = FormatError("broken directory")
 		return p, 0
-	case len(rest) < entrySize*n+4:
+	}
+	if len(rest) < entrySize*n+4 {
 		p.Err = errCut
 		return p, 0
 	}
@@ -116,19 +116,17 @@ func Orientation(exif []byte) int {
 	if err != nil || int64(at)+2 > int64(len(exif)) {
 		return 1
 	}
-	rest := exif[at+2:]
-	for range order.Uint16(exif[at:]) {
-		if len(rest) < entrySize {
+	entries := exif[at+2:]
+	for i := range min(int(order.Uint16(exif[at:])), len(entries)/entrySize) {
+		e := entries[entrySize*i:]
+		kind := order.Uint16(e[2:])
+		if order.Uint16(e) != tagOrientation {
+			continue
+		}
+		if sizeOf(kind) == 0 || kind == kindUndefined {
 			break
 		}
-		if order.Uint16(rest) == tagOrientation {
-			kind := order.Uint16(rest[2:])
-			if sizeOf(kind) == 0 || kind == kindUndefined {
-				return 1
-			}
-			return validOrientation(numberAt(order, kind, rest[8:entrySize]))
-		}
-		rest = rest[entrySize:]
+		return validOrientation(numberAt(order, kind, e[8:]))
 	}
 	return 1
 }

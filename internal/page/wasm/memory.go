@@ -14,7 +14,6 @@ import (
 // whether the engine takes that well or ends in a trap, Refused says that the outcome is not to be trusted. Not safe for concurrent use.
 type Memory struct {
 	b       []byte // as long as the limit
-	used    int
 	refused bool
 }
 
@@ -27,7 +26,7 @@ func NewMemory(limit int64) (*Memory, error) {
 // Release returns all of it to the system. Nothing may run in the instance any more.
 func (m *Memory) Release() error {
 	b := m.b
-	m.b, m.used = nil, 0
+	m.b = nil
 	return unmapped(b)
 }
 
@@ -37,7 +36,6 @@ func (m *Memory) Reallocate(size uint64) []byte {
 		m.refused = true
 		return nil
 	}
-	m.used = max(m.used, int(size))
 	return m.b[:size:size]
 }
 
@@ -45,14 +43,7 @@ func (m *Memory) Reallocate(size uint64) []byte {
 func (m *Memory) Free() {}
 
 // Refused reports whether the instance asked for more than the limit.
-func (m *Memory) Refused() bool {
-	return m.refused
-}
-
-// Used is the most bytes that the instance had.
-func (m *Memory) Used() int {
-	return m.used
-}
+func (m *Memory) Refused() bool { return m.refused }
 
 // WithMemory is the context to make a runtime's instances with: next returns the memory of each.
 func WithMemory(ctx context.Context, next func() *Memory) context.Context {

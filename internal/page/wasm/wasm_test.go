@@ -20,7 +20,7 @@ func TestMemoryGrowsToItsLimit(t *testing.T) {
 	m := memory(t, 1<<20)
 	b := m.Reallocate(1000)
 	b[999] = 7
-	if c := m.Reallocate(1 << 20); len(c) != 1<<20 || c[999] != 7 || m.Refused() || m.Used() != 1<<20 {
+	if c := m.Reallocate(1 << 20); len(c) != 1<<20 || c[999] != 7 || m.Refused() {
 		t.Error("it did not grow")
 	}
 	if m.Reallocate(1<<20+1) != nil || !m.Refused() {
