@@ -29,8 +29,8 @@ type Rules struct {
 	RetryDelay func(attempt int) time.Duration
 }
 
-// Claim is what one delivery brings along to claim a record.
-type Claim struct {
+// Claimant is what one delivery brings along to claim a record.
+type Claimant struct {
 	Now    time.Time
 	Lease  string // id for the lease
 	Alone  bool   // the delivery has the instance to itself
@@ -51,7 +51,7 @@ const (
 )
 
 // Claim decides whether an event's generation may be worked on, and what the record says from then on.
-func (r Rules) Claim(old *Record, ev Event, c Claim) (*Change, Claimed) {
+func (r Rules) Claim(old *Record, ev Event, c Claimant) (*Change, Claimed) {
 	switch {
 	case old == nil, ev.Generation > old.Generation, c.Beaten == old.Generation && ev.Generation != old.Generation:
 		return start(old, ev, c), ClaimGranted
@@ -65,13 +65,13 @@ func (r Rules) Claim(old *Record, ev Event, c Claim) (*Change, Claimed) {
 	rec := old.clone()
 	rec.EventID, rec.EventTime = ev.ID, ev.Time
 	if old.Status != StatusProcessing {
-		return lease(rec, c, 0), ClaimGranted
+		return grant(rec, c, 0), ClaimGranted
 	}
 	return r.takeOver(rec, c)
 }
 
 // start begins a generation: nothing of an older one stays but the document's age.
-func start(old *Record, ev Event, c Claim) *Change {
+func start(old *Record, ev Event, c Claimant) *Change {
 	rec := &Record{
 		Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation,
 		ContentType: ev.ContentType, Size: ev.Size, Metadata: ev.Metadata,
@@ -81,12 +81,12 @@ func start(old *Record, ev Event, c Claim) *Change {
 	if old != nil {
 		rec.Created, stamps = old.Created, 0
 	}
-	return lease(rec, c, stamps)
+	return grant(rec, c, stamps)
 }
 
 // takeOver claims a record whose holder died. From the second interruption in a row on it runs alone, so that a page that
 // kills the process is found out and its neighbours are cleared.
-func (r Rules) takeOver(rec *Record, c Claim) (*Change, Claimed) {
+func (r Rules) takeOver(rec *Record, c Claimant) (*Change, Claimed) {
 	alone := rec.Lease != nil && rec.Lease.Alone
 	again := rec.Error != nil && rec.Error.Code == CodeInterrupted && rec.Doubts > 0
 	f := Fault{Code: CodeInterrupted, Class: ClassDoubt, Message: "the previous attempt stopped without releasing its lease"}
@@ -99,11 +99,11 @@ func (r Rules) takeOver(rec *Record, c Claim) (*Change, Claimed) {
 	if (alone || again) && !c.Alone {
 		return nil, ClaimNeedsAlone
 	}
-	return lease(rec, c, 0), ClaimGranted
+	return grant(rec, c, 0), ClaimGranted
 }
 
 // lease hands the record to one more attempt. Attempts are counted here, so that a crash counts.
-func lease(rec *Record, c Claim, stamps Stamps) *Change {
+func grant(rec *Record, c Claimant, stamps Stamps) *Change {
 	rec.Status = StatusProcessing
 	rec.Attempt++
 	rec.Lease = &Lease{ID: c.Lease, Expires: c.Now.Add(LeaseTime), Alone: c.Alone}

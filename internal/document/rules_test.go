@@ -48,49 +48,49 @@ func TestClaim(t *testing.T) {
 		name  string
 		old   *Record
 		gen   int64
-		claim Claim
+		claim Claimant
 		want  want
 	}{
-		{"nothing there", nil, 5, Claim{}, want{v: ClaimGranted, attempt: 1}},
+		{"nothing there", nil, 5, Claimant{}, want{v: ClaimGranted, attempt: 1}},
 
-		{"same, done", record(StatusDone), 5, Claim{}, want{v: ClaimEnded}},
-		{"same, failed", record(StatusFailed), 5, Claim{}, want{v: ClaimEnded}},
-		{"same, marker", record(StatusDeleted), 5, Claim{}, want{v: ClaimEnded}},
-		{"same, leased", record(StatusProcessing), 5, Claim{}, want{v: ClaimLeased}},
-		{"same, leased, alone", record(StatusProcessing), 5, Claim{Alone: true}, want{v: ClaimLeased}},
-		{"same, retrying", record(StatusRetrying), 5, Claim{}, want{v: ClaimGranted, attempt: 2}},
-		{"same, retrying after a shutdown", record(StatusRetrying, interrupted), 5, Claim{}, want{v: ClaimGranted, attempt: 2}},
-		{"same, retrying, budgets kept", record(StatusRetrying, faults(3), doubts(4)), 5, Claim{},
+		{"same, done", record(StatusDone), 5, Claimant{}, want{v: ClaimEnded}},
+		{"same, failed", record(StatusFailed), 5, Claimant{}, want{v: ClaimEnded}},
+		{"same, marker", record(StatusDeleted), 5, Claimant{}, want{v: ClaimEnded}},
+		{"same, leased", record(StatusProcessing), 5, Claimant{}, want{v: ClaimLeased}},
+		{"same, leased, alone", record(StatusProcessing), 5, Claimant{Alone: true}, want{v: ClaimLeased}},
+		{"same, retrying", record(StatusRetrying), 5, Claimant{}, want{v: ClaimGranted, attempt: 2}},
+		{"same, retrying after a shutdown", record(StatusRetrying, interrupted), 5, Claimant{}, want{v: ClaimGranted, attempt: 2}},
+		{"same, retrying, budgets kept", record(StatusRetrying, faults(3), doubts(4)), 5, Claimant{},
 			want{v: ClaimGranted, attempt: 2, faults: 3, doubts: 4}},
 
-		{"first interruption", record(StatusProcessing, expired), 5, Claim{}, want{v: ClaimGranted, attempt: 2, doubts: 1}},
-		{"second asks to be alone", record(StatusProcessing, expired, interrupted, doubts(1)), 5, Claim{}, want{v: ClaimNeedsAlone}},
-		{"second, alone", record(StatusProcessing, expired, interrupted, doubts(1)), 5, Claim{Alone: true},
+		{"first interruption", record(StatusProcessing, expired), 5, Claimant{}, want{v: ClaimGranted, attempt: 2, doubts: 1}},
+		{"second asks to be alone", record(StatusProcessing, expired, interrupted, doubts(1)), 5, Claimant{}, want{v: ClaimNeedsAlone}},
+		{"second, alone", record(StatusProcessing, expired, interrupted, doubts(1)), 5, Claimant{Alone: true},
 			want{v: ClaimGranted, attempt: 2, doubts: 2, alone: true}},
-		{"third asks to be alone", record(StatusProcessing, expiredAlone, interrupted, doubts(2)), 5, Claim{}, want{v: ClaimNeedsAlone}},
-		{"third is proven", record(StatusProcessing, expiredAlone, interrupted, doubts(2)), 5, Claim{Alone: true},
+		{"third asks to be alone", record(StatusProcessing, expiredAlone, interrupted, doubts(2)), 5, Claimant{}, want{v: ClaimNeedsAlone}},
+		{"third is proven", record(StatusProcessing, expiredAlone, interrupted, doubts(2)), 5, Claimant{Alone: true},
 			want{v: ClaimGranted, attempt: 2, faults: 1, doubts: 2, alone: true}},
-		{"last proven", record(StatusProcessing, expiredAlone, interrupted, faults(4)), 5, Claim{},
+		{"last proven", record(StatusProcessing, expiredAlone, interrupted, faults(4)), 5, Claimant{},
 			want{v: ClaimExhausted, attempt: 1, faults: 5}},
-		{"last doubt", record(StatusProcessing, expired, doubts(19)), 5, Claim{}, want{v: ClaimExhausted, attempt: 1, doubts: 20}},
-		{"a doubt is no fault", record(StatusProcessing, expired, faults(4), doubts(4)), 5, Claim{},
+		{"last doubt", record(StatusProcessing, expired, doubts(19)), 5, Claimant{}, want{v: ClaimExhausted, attempt: 1, doubts: 20}},
+		{"a doubt is no fault", record(StatusProcessing, expired, faults(4), doubts(4)), 5, Claimant{},
 			want{v: ClaimGranted, attempt: 2, faults: 4, doubts: 5}},
-		{"interrupted after the window", record(StatusProcessing, expired, windowOver), 5, Claim{},
+		{"interrupted after the window", record(StatusProcessing, expired, windowOver), 5, Claimant{},
 			want{v: ClaimExhausted, attempt: 1, doubts: 1}},
 
-		{"newer over done", record(StatusDone), 6, Claim{}, want{v: ClaimGranted, attempt: 1}},
-		{"newer over failed", record(StatusFailed, faults(5)), 6, Claim{}, want{v: ClaimGranted, attempt: 1}},
-		{"newer over a lease", record(StatusProcessing), 6, Claim{}, want{v: ClaimGranted, attempt: 1}},
-		{"newer over retrying", record(StatusRetrying, faults(3), doubts(3)), 6, Claim{}, want{v: ClaimGranted, attempt: 1}},
-		{"newer over a marker", record(StatusDeleted), 6, Claim{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over done", record(StatusDone), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over failed", record(StatusFailed, faults(5)), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over a lease", record(StatusProcessing), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over retrying", record(StatusRetrying, faults(3), doubts(3)), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over a marker", record(StatusDeleted), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
 
-		{"older under done", record(StatusDone), 4, Claim{}, want{v: ClaimOlder}},
-		{"older under failed", record(StatusFailed), 4, Claim{}, want{v: ClaimOlder}},
-		{"older under a lease", record(StatusProcessing), 4, Claim{}, want{v: ClaimOlder}},
-		{"older under retrying", record(StatusRetrying), 4, Claim{}, want{v: ClaimOlder}},
-		{"older under a marker", record(StatusDeleted), 4, Claim{}, want{v: ClaimOlder}},
-		{"lower number, but it lives", record(StatusDone), 4, Claim{Beaten: 5}, want{v: ClaimGranted, attempt: 1}},
-		{"lower number, lives, under a lease", record(StatusProcessing), 4, Claim{Beaten: 5}, want{v: ClaimGranted, attempt: 1}},
+		{"older under done", record(StatusDone), 4, Claimant{}, want{v: ClaimOlder}},
+		{"older under failed", record(StatusFailed), 4, Claimant{}, want{v: ClaimOlder}},
+		{"older under a lease", record(StatusProcessing), 4, Claimant{}, want{v: ClaimOlder}},
+		{"older under retrying", record(StatusRetrying), 4, Claimant{}, want{v: ClaimOlder}},
+		{"older under a marker", record(StatusDeleted), 4, Claimant{}, want{v: ClaimOlder}},
+		{"lower number, but it lives", record(StatusDone), 4, Claimant{Beaten: 5}, want{v: ClaimGranted, attempt: 1}},
+		{"lower number, lives, under a lease", record(StatusProcessing), 4, Claimant{Beaten: 5}, want{v: ClaimGranted, attempt: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.claim.Now, c.claim.Lease = now, "ours"
@@ -144,7 +144,7 @@ func TestFreshForgets(t *testing.T) {
 	old.Text, old.TextInPages, old.Pages, old.PagesDone, old.Blank = "old", true, 3, 3, true
 	old.Warnings, old.Model, old.Usage = []string{WarnTruncated}, "m", Usage{1, 2}
 	old.Retried, old.RetriedBy, old.Finished = now, "me", now
-	ch, _ := rules.Claim(old, finalized(6), Claim{Now: now, Lease: "ours"})
+	ch, _ := rules.Claim(old, finalized(6), Claimant{Now: now, Lease: "ours"})
 	want := record(StatusProcessing)
 	want.Generation, want.EventID, want.WindowStart = 6, "e", now
 	want.Lease = &Lease{ID: "ours", Expires: now.Add(LeaseTime)}
@@ -284,7 +284,7 @@ func TestEveryStateEveryEvent(t *testing.T) {
 	type event func(*Record) (*Change, string)
 	claim := func(generation int64, live, alone bool) event {
 		return func(old *Record) (*Change, string) {
-			ch, v := rules.Claim(old, finalized(generation), Claim{Now: now, Lease: "new", Beaten: beaten(old, live), Alone: alone})
+			ch, v := rules.Claim(old, finalized(generation), Claimant{Now: now, Lease: "new", Beaten: beaten(old, live), Alone: alone})
 			return ch, string(v)
 		}
 	}

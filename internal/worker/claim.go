@@ -21,7 +21,7 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 	defer func() { end(res.Fault.Code) }()
 
 	d := newDelivery(w, ev, slot)
-	claim := document.Claim{Lease: d.lease}
+	claim := document.Claimant{Lease: d.lease}
 	for range maxClaims {
 		var claimed document.Claimed
 		commit, cancel := outlive(ctx, claimGrace)
