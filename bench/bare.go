@@ -36,7 +36,7 @@ func (r *run) newBare() (*bare, error) {
 
 func (b *bare) stop() { b.conn.Close(); b.client.CloseIdleConnections() }
 
-// calls makes them and gives their time, less what the stand-ins waited. body is what is sent to the OCR service.
+// calls makes them and returns how long they took, less what the stand-ins waited. body is what is sent to the OCR service.
 func (b *bare) calls(file string, body []byte, commits int) (time.Duration, error) {
 	waited, start := b.r.world.Waited(), time.Now()
 	name := b.r.name(file)

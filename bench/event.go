@@ -19,7 +19,7 @@ func (r *run) name(file string) string {
 	return fmt.Sprintf("%d/%s", r.serial, file)
 }
 
-// deliver sends one event, as Eventarc does, and gives the status of the answer.
+// deliver sends one event, as Eventarc does, and returns the status of the answer.
 func (p *process) deliver(ctx context.Context, name string) (int, error) {
 	body := fmt.Sprintf(`{"kind":"storage#object","name":%q,"bucket":%q,"generation":"%d","metageneration":"1",`+
 		`"contentType":"","size":"0","timeCreated":"2026-11-23T10:02:11.472Z"}`, name, standin.Bucket, standin.Generation)
@@ -59,7 +59,7 @@ func (p *process) one(ctx context.Context, name string) error {
 	return err
 }
 
-// first delivers an event as soon as the process takes it, and gives the time from exec to its acknowledgement.
+// first delivers an event as soon as the process takes it, and returns the time from exec to its acknowledgement.
 func (p *process) first(ctx context.Context, name string) (time.Duration, error) {
 	for {
 		code, err := p.deliver(ctx, name)

@@ -12,7 +12,7 @@ import (
 func cores() int        { return runtime.NumCPU() }
 func goVersion() string { return runtime.Version() }
 
-// quantile gives the value below which the share q of them lies.
+// quantile returns the value below which the share q of them lies.
 func quantile[T float64 | time.Duration](values []T, q float64) T {
 	if len(values) == 0 {
 		return 0

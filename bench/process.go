@@ -87,7 +87,7 @@ func (r *run) exec(name string, limit int64, env ...string) (*process, error) {
 	return p, p.cmd.Start()
 }
 
-// freePorts finds ports that nobody listens on, no two the same.
+// freePorts returns n free ports, no two the same.
 func freePorts(n int) (ports []string, err error) {
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -33,7 +33,7 @@ func throughput(r *run) error {
 	return nil
 }
 
-// throughputOf gives the processor time per event of each round.
+// throughputOf returns the processor time per event of each round.
 func (r *run) throughputOf(file string) (us, them []time.Duration, err error) {
 	b, err := r.startBoth(file)
 	if err != nil {

@@ -96,6 +96,8 @@ func TestUpload(t *testing.T) {
 	}
 }
 
+var quickGcloud = built("quickgcloud")
+
 // quick starts the real gcloud once for the test, and gives what a run needs to use it.
 func quick(t *testing.T) []string {
 	t.Helper()
@@ -153,4 +155,14 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%q is not in %s", want, out.stderr)
 		}
 	}
+}
+
+// write puts a file into a folder of the test's own and gives its path.
+func write(t *testing.T, name, text string, mode os.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

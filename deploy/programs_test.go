@@ -19,10 +19,7 @@ func built(folder string) func() (string, error) {
 	})
 }
 
-var (
-	fakeGcloud  = built("fakegcloud")
-	quickGcloud = built("quickgcloud")
-)
+var fakeGcloud = built("fakegcloud")
 
 // object is a JSON object.
 type object = map[string]any

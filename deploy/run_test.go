@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -79,14 +78,4 @@ var settings = []string{
 func deploy(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
 	return run(t, slices.Concat(settings, env), "bash", append([]string{"deploy.sh"}, args...)...)
-}
-
-// write puts a file into a folder of the test's own and gives its path.
-func write(t *testing.T, name, text string, mode os.FileMode) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), mode); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -1,4 +1,4 @@
-// Package docs_test compares what README says with the code.
+// Package docs_test compares what README and this folder say with the code.
 package docs_test
 
 import (
@@ -20,13 +20,19 @@ import (
 // tableBelow returns the rows of the first README table whose head begins with the given cells.
 func tableBelow(t *testing.T, head string) [][]string {
 	t.Helper()
-	readme, err := os.ReadFile("../README.md")
+	return tableOf(t, "../README.md", head)
+}
+
+// tableOf returns those of any file.
+func tableOf(t *testing.T, file, head string) [][]string {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, after, ok := strings.Cut(string(readme), "\n"+head)
+	_, after, ok := strings.Cut(string(text), "\n"+head)
 	if !ok {
-		t.Fatalf("README.md has no table %q", head)
+		t.Fatalf("%s has no table %q", file, head)
 	}
 	var rows [][]string
 	for line := range strings.Lines(after) {
@@ -117,11 +123,35 @@ func TestReadmeVariables(t *testing.T) {
 	same(t, "variables", readme, code)
 }
 
+// TestReadmeWords: the tables of words are those of the code, with the sentences that log, page and terminal show.
 func TestReadmeWords(t *testing.T) {
-	same(t, "outcomes", firstCells(tableBelow(t, "| outcome |")), names(document.Outcomes(), func(i document.OutcomeInfo) document.Outcome { return i.Outcome }))
+	var outcomes, codes, warnings [][]string
+	for _, o := range document.Outcomes() {
+		answer := "200"
+		if o.Refused {
+			answer = "503"
+		}
+		outcomes = append(outcomes, []string{string(o.Outcome), answer, o.Summary})
+	}
+	for _, c := range document.Codes() {
+		codes = append(codes, []string{c.Code, string(c.Class), c.Summary + " " + c.Advice})
+	}
+	for _, w := range document.Warnings() {
+		warnings = append(warnings, []string{w.Warning, w.Summary})
+	}
+	for head, code := range map[string][][]string{"| outcome |": outcomes, "| code |": codes, "| warning |": warnings} {
+		same(t, head, flat(tableBelow(t, head)), flat(code))
+	}
 	same(t, "statuses", firstCells(tableBelow(t, "| status |")), names(document.Statuses(), func(s document.Status) document.Status { return s }))
-	same(t, "codes", firstCells(tableBelow(t, "| code |")), names(document.Codes(), func(i document.CodeInfo) string { return i.Code }))
-	same(t, "warnings", firstCells(tableBelow(t, "| warning |")), names(document.Warnings(), func(i document.WarningInfo) string { return i.Warning }))
+}
+
+// flat joins the cells of each row, without ticks.
+func flat(rows [][]string) []string {
+	var lines []string
+	for _, r := range rows {
+		lines = append(lines, strings.ReplaceAll(strings.Join(r, " | "), "`", ""))
+	}
+	return lines
 }
 
 // TestReadmeTelemetry: every metric, as it is made, and every span.

@@ -1,5 +1,5 @@
 // Command localocr is an OCR service for a laptop: Tesseract behind the API of LightOnOCR on vLLM.
-// It stands in for the model where there is no GPU. It gives plain English text and no layout.
+// It replaces the model where there is no GPU. It returns plain English text and no layout.
 //
 // It listens on a loopback address only and asks for no password. When it is ready it prints one
 // line on standard output, "listening http://127.0.0.1:PORT", and nothing else ever; the log goes

@@ -47,7 +47,7 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler, stdout io.Write
 	return err
 }
 
-// listen opens a loopback address and refuses any other: the service asks nobody who they are.
+// listen opens a loopback address and refuses any other: the service does not authenticate its clients.
 func listen(address string) (net.Listener, error) {
 	tcp, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
@@ -144,6 +146,20 @@ func waitDone(t *testing.T, c *apptest.Cloud, s *served, live map[string]documen
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
+	// Cloud Scheduler's part: the emulator now and then stops pushing a message that it was refused.
+	var scheduler sync.WaitGroup
+	defer scheduler.Wait()
+	defer cancel()
+	scheduler.Go(func() {
+		for every := time.NewTicker(5 * time.Second); ; {
+			select {
+			case <-every.C:
+				s.post(event.Sweep("sweep", time.Now()))
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 	all := errors.New("all done")
 	done := map[string]bool{}
 	err := c.Records.Watch(ctx, func(_ string, r *document.Record) error {

@@ -194,7 +194,7 @@ func testRetrySelects(t *testing.T, o *office) {
 		{"no address of the function", []string{"--now"}}, {"for --status done", []string{"--model", "m"}},
 	} {
 		if c.word == "no address of the function" && len(o.env) == 0 {
-			c.word = "bucketocr up does not run"
+			c.word = "bucketocr up is not running"
 		}
 		o.want(exitUsage, []string{c.word}, append([]string{"retry"}, c.args...)...)
 	}

@@ -1,4 +1,4 @@
-// Command fakegcloud stands in for gcloud where a test cuts deploy.sh short at many places: the real one takes a second a
+// Command fakegcloud replaces gcloud where a test cuts deploy.sh short at many places: the real one takes a second a
 // command. It knows the few answers that deploy.sh reads, keeps what was made in a file of lines, and records every change.
 //
 // FAKE_STATE names the file. FAKE_CUT is the number of changes after which all further ones fail; with FAKE_LOST set, the
@@ -193,7 +193,7 @@ func (s *state) write(c command) bool {
 	return true
 }
 
-// read prints what deploy.sh asks for, in the form that its --format wants, and gives the exit code.
+// read prints what deploy.sh asks for, in the form that its --format wants, and returns the exit code.
 func (s *state) read(c command) int {
 	if slices.Contains(c.words, "get-iam-policy") {
 		group := strings.Join(c.words[:slices.Index(c.words, "get-iam-policy")], " ")

@@ -1,7 +1,7 @@
 // Package backfill delivers the events of objects that are in a bucket already, as if they had just been dropped: each
 // object's once, at the pace that the function sets, and never more than it can take.
 //
-// [Run] lists the bucket, passes over what has ended or is in work (the documents say so, and the sweep finishes what is in
+// [Run] lists the bucket, skips what has ended or is in work (the documents say so, and the sweep finishes what is in
 // work), and hands the rest to a [Deliverer]: by POST to the function ([Poster]), or by way of a topic. What it did is in
 // the documents, so a run that was stopped is simply run again; [Summary.After] saves the second one the listing.
 //
@@ -43,7 +43,7 @@ type Options struct {
 
 	// Ended, where set, is told what became of each object that was chosen, one call at a time.
 	Ended func(Result)
-	// Passed, where set, is told of each object that is passed over, and why, one call at a time.
+	// Passed, where set, is told of each object that is skipped, and why, one call at a time.
 	Passed func(o document.Object, reason string)
 	// Sleep waits, or returns the context's error; nil: in real time.
 	Sleep func(ctx context.Context, d time.Duration) error

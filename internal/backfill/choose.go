@@ -16,8 +16,8 @@ import (
 // headBatch is how many documents are asked for at once.
 const headBatch = 100
 
-// clocks is how far ours may be behind the bucket's. What came within it is delivered although its own event is on the way:
-// that does no harm, while passing over an object that has no event would lose it.
+// clocks is how far our clock may lag the bucket's. What came within it is delivered although its own event is on the way:
+// that does no harm, while skipping an object that has no event would lose it.
 const clocks = 10 * time.Minute
 
 // errLimit ends the listing when enough was chosen.
@@ -88,7 +88,7 @@ func (c *chooser) hand(o document.Listed, reason string) error {
 	return c.out(o)
 }
 
-// passedOver is why an object is none of ours, whatever its document says.
+// passedOver returns why an object is skipped whatever its document says.
 func (r *run) passedOver(o document.Listed) string {
 	switch {
 	case o.Created.After(r.begun.Add(clocks)):
@@ -100,7 +100,7 @@ func (r *run) passedOver(o document.Listed) string {
 	return reason
 }
 
-// standing is why an object need not be delivered, as its document has it; empty where it must.
+// standing returns why an object need not be delivered, by its document; empty where it must.
 func standing(o document.Object, s *document.Stored) string {
 	switch {
 	case s == nil || s.Generation != o.Generation:
@@ -111,7 +111,7 @@ func standing(o document.Object, s *document.Stored) string {
 	return SkipWork
 }
 
-// eventOf makes an object's event. Its id tells where it comes from and is the same in every run.
+// eventOf returns an object's event. Its id tells where it comes from and is the same in every run.
 func eventOf(o document.Listed) document.Event {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", o.ID(), o.Generation))
 	return document.Event{

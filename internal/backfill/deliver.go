@@ -31,7 +31,7 @@ type Verdict int
 // The verdicts.
 const (
 	Settled Verdict = iota // taken over for good
-	Refused                // not now: the function refuses, is not there or did not answer. Its record may stand all the same
+	Refused                // not now: the function refuses, is not there or did not answer. Its object may have a record all the same
 	Never                  // this event cannot be said at all, others can
 	Wrong                  // what answers is not the function, or does not let us in: nothing will change by trying again
 )
@@ -122,14 +122,14 @@ func (p *Poster) Post(ctx context.Context, ce cloudevents.Event) Answer {
 	return answer(resp.StatusCode, document.Outcome(strings.TrimSpace(string(body))))
 }
 
-// answer is the table of what the door and the platform before it say.
+// answer returns what a response of the function, or of the platform before it, means.
 func answer(status int, out document.Outcome) Answer {
 	known := out.Known()
 	switch {
 	case status == http.StatusOK && known && !out.Refused():
 		return Answer{Settled, string(out)}
 	case status == http.StatusServiceUnavailable && out == document.OutcomeBusy:
-		return Answer{Settled, string(out)} // leased elsewhere: somebody works on it, and the sweep watches over them
+		return Answer{Settled, string(out)} // leased elsewhere: a worker has it, and the sweep watches over it
 	case status == http.StatusServiceUnavailable && known && out.Refused():
 		return Answer{Refused, "the function puts it back"}
 	case status == http.StatusOK, status == http.StatusNotFound, status == http.StatusMethodNotAllowed:

@@ -97,7 +97,7 @@ func (l *pass) accepted() {
 	l.release()
 }
 
-// refused says that it does not, and tells whether that is enough.
+// refused says that it does not, and reports whether the run must end.
 func (l *pass) refused() (enough bool) {
 	l.p.mu.Lock()
 	defer l.p.mu.Unlock()

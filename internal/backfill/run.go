@@ -36,7 +36,7 @@ type run struct {
 
 	mu      sync.Mutex
 	sum     Summary
-	last    string           // the name chosen or passed over last
+	last    string           // the name chosen or skipped last
 	seq     int64            // objects chosen
 	pending map[int64]string // chosen and not settled: the name before each
 	ended   sync.Mutex       // one call of Ended at a time
@@ -159,7 +159,7 @@ func (r *run) take(ctx context.Context, queue <-chan chosen) []chosen {
 	return batch
 }
 
-// try delivers once, and gives back what has to be delivered again.
+// try delivers once, and returns what has to be delivered again.
 func (r *run) try(ctx, work context.Context, batch []chosen) ([]chosen, error) {
 	leave, err := r.pace.enter(ctx, len(batch))
 	if err != nil {
@@ -212,7 +212,7 @@ func (r *run) settle(work context.Context, leave *pass, batch []chosen, answers 
 	return again, nil
 }
 
-// reject finds out whether an object that was refused has a document all the same, and tells whether to try again.
+// reject finds out whether an object that was refused has a document all the same, and reports whether to try again.
 func (r *run) reject(ctx context.Context, c *chosen, why string) (again bool, err error) {
 	heads, err := r.o.Records.Heads(ctx, []string{c.ID()})
 	if err != nil {

@@ -17,7 +17,7 @@ type Summary struct {
 	Results map[string]int64 `json:"results"`
 	// Requests is how many deliveries were made in all, repetitions too.
 	Requests int64 `json:"requests"`
-	// After is the name up to which all is settled; a run that begins behind it misses nothing.
+	// After is the name up to which all is settled; a run that begins after it misses nothing.
 	After string `json:"after,omitempty"`
 }
 
@@ -34,10 +34,10 @@ const (
 	Undelivered = "undelivered" // no document either: it has to be delivered again
 )
 
-// Why an object is passed over, besides the filter's reasons.
+// Why an object is skipped, besides the filter's reasons.
 const (
 	SkipEnded = "ended"   // this generation is done or failed
-	SkipWork  = "in_work" // somebody works on it, or will: the sweep has it
+	SkipWork  = "in_work" // a worker has it, or will: the sweep has it
 	SkipNew   = "new"     // it came after the run began: its own event is on the way
 	SkipOld   = "old"     // it is older than wanted
 )

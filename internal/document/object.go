@@ -61,7 +61,7 @@ type Content struct {
 type Objects interface {
 	// Open reads exactly the given generation. The context bounds the reading too.
 	Open(ctx context.Context, o Object) (Content, error)
-	// Live returns which generation of the name is in the bucket now, with its attributes. It is asked only when an
+	// Live returns the generation of the name that is in the bucket now, with its attributes. It is asked only when an
 	// event and the record, or an event and the bucket, disagree.
 	Live(ctx context.Context, bucket, name string) (Object, Attributes, error)
 }

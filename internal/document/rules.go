@@ -12,6 +12,9 @@ const (
 	RenewEvery = 30 * time.Second
 	DueGrace   = 5 * time.Minute // from a lease's end until the sweep may take the record
 
+	// AdmissionTime is before a delivery's own time: waiting for a slot in the instance, and the claim.
+	AdmissionTime = 45 * time.Second
+
 	// MarkerTime is how long the marker of a deleted object stays, for late events of it.
 	MarkerTime = 7 * 24 * time.Hour
 )
@@ -99,7 +102,7 @@ func (r Rules) takeOver(rec *Record, c Claim) (*Change, Claimed) {
 	return lease(rec, c, 0), ClaimGranted
 }
 
-// lease gives the record to one more attempt. Attempts are counted here, so that a crash counts.
+// lease hands the record to one more attempt. Attempts are counted here, so that a crash counts.
 func lease(rec *Record, c Claim, stamps Stamps) *Change {
 	rec.Status = StatusProcessing
 	rec.Attempt++
@@ -183,7 +186,7 @@ func Complete(old *Record, d Contents) *Change {
 	return c
 }
 
-// Release gives a record back after a fault: failed where that was the last it may have, else retrying. A page of several
+// Release releases a record after a fault: failed where that was the last it may have, else retrying. A page of several
 // that used up the budget fails alone (pg, nil where the fault is no single page's): the next attempt goes on without it.
 func (r Rules) Release(old *Record, f Fault, pg *Page, now time.Time) *Change {
 	rec := old.clone()
@@ -200,7 +203,7 @@ func (r Rules) Release(old *Record, f Fault, pg *Page, now time.Time) *Change {
 	return r.handBack(rec, now)
 }
 
-// Pause gives a record back that made progress and ran out of time: nothing counts against it.
+// Pause releases a record that made progress and ran out of time: nothing counts against it.
 func (r Rules) Pause(old *Record, now time.Time) *Change {
 	rec := old.clone()
 	rec.Error = nil

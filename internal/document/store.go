@@ -33,7 +33,7 @@ const (
 	StampFinished
 )
 
-// Change is one atomic commit: the whole next record, and page documents with it.
+// Change is one atomic commit: the whole record as it is to be stored, and page documents with it.
 type Change struct {
 	Record *Record
 	Stamps Stamps

@@ -18,8 +18,8 @@ import (
 var (
 	// ErrOtherType: the event is of a type that we have no use for. To send it again changes nothing.
 	ErrOtherType = errors.New("event of another type")
-	// ErrMalformed: the event is ours, but does not say which object it is about. Somebody set up the trigger wrongly, or
-	// the format has changed: the object is lost if this is acknowledged.
+	// ErrMalformed: the event is ours, but does not say which object it is about. The trigger is set up wrongly, or the
+	// format has changed: the object is lost if this is acknowledged.
 	ErrMalformed = errors.New("event cannot be decoded")
 )
 
@@ -38,7 +38,7 @@ var happened = map[document.Kind]string{document.KindFinalized: "timeCreated", d
 // bytes of UTF-8 without a slash (Cloud Storage's own rule is narrower, but locally the bucket is a folder); a name of 1
 // to 1024 bytes of UTF-8; a generation above 0. Everything else is a hint, which is left at its zero value where it is
 // missing, of a wrong type or out of bounds (content type 255 bytes, metadata 16 KiB in all): no object is lost over it.
-// Numbers may be JSON numbers or strings; unknown fields are passed over. Metadata keeps strings, and numbers and booleans
+// Numbers may be JSON numbers or strings; unknown fields are ignored. Metadata keeps strings, and numbers and booleans
 // as they are written; null, lists and maps are dropped.
 //
 // Time is the event's, else the data's (for a deletion timeDeleted, else timeCreated; then updated), in UTC. ID is the

@@ -34,7 +34,7 @@ type storageObject struct {
 	Metadata       map[string]string `json:"metadata,omitempty"`
 }
 
-// Encode makes the event that Cloud Storage would have sent, for the HTTP binding: [Decode] gives ev back, whatever
+// Encode returns the event that Cloud Storage would have sent, for the HTTP binding: [Decode] returns ev again, whatever
 // names bucket and object have. What is not UTF-8 in content type or metadata comes back replaced, a time in another zone
 // in UTC, and what Decode has bounds for, within them.
 //
@@ -112,7 +112,7 @@ func dataOf(ev document.Event) storageObject {
 	return o
 }
 
-// Sweep makes the event that asks the function to take what is due, as Cloud Scheduler sends it every few minutes.
+// Sweep returns the event that asks the function to take what is due, as Cloud Scheduler sends it every few minutes.
 // id tells one from another and is not empty.
 func Sweep(id string, at time.Time) cloudevents.Event {
 	ce := cloudevents.New()

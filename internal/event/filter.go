@@ -10,10 +10,10 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Why an object is passed over, in the order in which it is asked.
+// Why an event is ignored, in the order in which it is checked.
 const (
 	ReasonFolder      = "folder"       // the name ends in a slash: a placeholder that a console made
-	ReasonJunk        = "junk"         // a name that operating systems leave behind
+	ReasonJunk        = "junk"         // a name of files that operating systems leave
 	ReasonExcluded    = "excluded"     // EXCLUDE matches
 	ReasonNotIncluded = "not_included" // INCLUDE is set and does not match
 	ReasonNotImage    = "not_image"    // neither the declared type nor the extension is an image's
@@ -27,14 +27,14 @@ type Filter struct {
 // NewFilter takes globs, which are matched against the whole name of an object, case and all. Without any, include
 // takes every name and exclude none.
 //
-//   - "*" stands for any run of characters, "?" for one, "[a-z_]" for one of those, "[!a-z]" (or "[^a-z]") for one of the
+//   - "*" matches any run of characters, "?" for one, "[a-z_]" for one of those, "[!a-z]" (or "[^a-z]") for one of the
 //     others; none of them for a slash.
-//   - "**" stands for any run of characters, slashes too. "**/" at the start of a segment may also stand for nothing:
+//   - "**" matches any run of characters, slashes too. "**/" at the start of a segment may also match nothing:
 //     "a/**/b" takes "a/b".
-//   - Everything else stands for itself, a backslash too. "[*]" is an asterisk, "[]]" and "[[]" are brackets.
+//   - Everything else matches itself, a backslash too. "[*]" is an asterisk, "[]]" and "[[]" are brackets.
 //
-// The error names every pattern that is none: empty, not UTF-8, an open or backward class, a slash in a class that lists
-// what it takes, and braces, which look like choices but would match nothing ("[{]" is a brace).
+// The error names every pattern that is none: empty, not UTF-8, an open or backward class, a slash in a class, also as a member
+// of a range, and braces, which look like choices but would match nothing ("[{]" is a brace).
 func NewFilter(include, exclude []string) (Filter, error) {
 	in, inErr := compile(include)
 	ex, exErr := compile(exclude)
@@ -57,14 +57,14 @@ func compile(patterns []string) ([]*regexp.Regexp, error) {
 	return compiled, errors.Join(errs...)
 }
 
-// Skip tells whether the event's object is none of ours, and by which rule (one of the Reasons). Such an event is
+// Skip reports whether to ignore the event, and by which rule (one of the Reasons). Such an event is
 // acknowledged and leaves no document.
 //
 // A type that says nothing (none, or some octet-stream) counts as an image's: the bytes decide in the end.
 //
 // A deletion is asked the same as the finalization was, type included, since Cloud Storage repeats the attributes: so an
 // object that never had a document gets no marker either. The other side of it: the document of an object that a newer
-// INCLUDE or EXCLUDE passes over, or whose type was changed in the bucket, is not erased.
+// INCLUDE or EXCLUDE ignores, or whose type was changed in the bucket, is not erased.
 func (f Filter) Skip(ev document.Event) (reason string, skip bool) {
 	base := ev.Name[strings.LastIndexByte(ev.Name, '/')+1:]
 	switch {
@@ -100,7 +100,7 @@ func matches(globs []*regexp.Regexp, name string) bool {
 	return false
 }
 
-// typeAllows tells whether a declared type is an image's or says nothing.
+// typeAllows reports whether a declared type is an image's or says nothing.
 func typeAllows(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	mediaType = strings.ToLower(strings.TrimSpace(mediaType))

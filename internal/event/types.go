@@ -13,7 +13,7 @@ import (
 
 // The CloudEvent types of Cloud Storage that Decode reads. Triggers for the last two belong to ON_DELETE=erase only:
 // TypeDeleted says that a generation is gone (removed or overwritten), TypeArchived, on a versioned bucket, that the live
-// generation became a noncurrent one. Both mean that the object stands in the bucket no more under that generation.
+// generation became a noncurrent one. Both mean that the object is no longer in the bucket under that generation.
 const (
 	TypeFinalized = "google.cloud.storage.object.v1.finalized"
 	TypeDeleted   = "google.cloud.storage.object.v1.deleted"
@@ -65,7 +65,7 @@ func cleanID(id string) string {
 	return strings.TrimSpace(id)
 }
 
-// storable tells whether t is a time at all, and of the years that RFC 3339 and Firestore know.
+// storable reports whether t is a time at all, and of the years that RFC 3339 and Firestore know.
 func storable(t time.Time) bool {
 	year := t.UTC().Year()
 	return !t.IsZero() && year >= 1 && year <= 9999

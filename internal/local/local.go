@@ -46,7 +46,7 @@ func (d *Directory) open(dir folder.Dir) (err error) {
 	if d.Records, err = sqlite.Open(dir.Database(), dir.Base()); err != nil {
 		return err
 	}
-	d.Bucket, err = folder.Open(d.lock, d.Records.Bucket(), d.Records.Files())
+	d.Bucket, err = folder.OpenBucket(d.lock, d.Records.Bucket(), d.Records.Files())
 	return err
 }
 

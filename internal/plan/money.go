@@ -15,13 +15,13 @@ type Quantities struct {
 	MessageTiB                  float64 // of Pub/Sub, in and out
 }
 
-// Figures are what people stated: prices, and how fast GPUs read. deploy/figures.json holds them, empty where nobody knows.
+// Figures are what people stated: prices, and how fast GPUs read. deploy/figures.json holds them, empty where not known.
 type Figures struct {
 	Prices         []Price
 	PagesPerSecond []Speed
 }
 
-// Price is what a unit of something costs. Value is nil while nobody has filled it in.
+// Price is what a unit of something costs. Value is nil until it is filled in.
 type Price struct {
 	Name, Unit, Currency, Date, Source string
 	Value                              *float64

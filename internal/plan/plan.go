@@ -1,5 +1,5 @@
-// Package plan reckons what a load needs and costs: GPUs, instances, writes, seconds, money. Pure arithmetic over figures
-// that somebody states; package sim beneath it is the model that it is held against.
+// Package plan estimates what a load needs and costs: GPUs, instances, writes, seconds, money. Pure arithmetic over
+// figures that its caller states; package sim beneath it is the model that it is held against.
 //
 // Files, in reading order:
 //
@@ -35,13 +35,13 @@ const (
 	pageStored = 5120.0 // bytes of a page's document and its index entries, a guess
 	eventBytes = 2048.0 // of an event
 
-	// Retention is how long Pub/Sub keeps an event; what nobody took by then has to be announced again.
+	// Retention is how long Pub/Sub keeps an event; what is not taken by then has to be announced again.
 	Retention = 24 * time.Hour
 	// Within is how much of it a burst may take: the rest is for a night without a GPU.
 	Within = 20 * time.Hour
 )
 
-// DefaultSeqs is how many pages one GPU reads at once where nobody says otherwise: deploy.sh's GPU_MAX_NUM_SEQS.
+// DefaultSeqs is how many pages one GPU reads at once unless told otherwise: deploy.sh's GPU_MAX_NUM_SEQS.
 const DefaultSeqs = 32
 
 // Plan is what a load needs.
@@ -127,7 +127,7 @@ func (p *Plan) pushes() float64 {
 	return 1 + min(wait/growing, 1)*6 + max(0, wait-growing)/lastTry.Seconds()
 }
 
-// quantities reckons what 1,000 pages take.
+// quantities returns what 1,000 pages take.
 func (p *Plan) quantities(capacity float64) Quantities {
 	l, s := p.Load, p.Setup
 	k := float64(l.PagesPerObject)

@@ -19,8 +19,8 @@ func TestProblemsOfTheSDK(t *testing.T) {
 	var log bytes.Buffer
 	p := &problems{log: slog.New(slog.NewTextHandler(&log, nil)), seen: map[string]bool{}}
 	logger := logr.New(p)
-	_, wrongURL := url.Parse("http://user:hush@c:x")
-	for range 2 { // traces and metrics report the same
+	_, wrongURL := url.Parse("http://user:hush@c:x") //nolint:staticcheck // the port has to be wrong
+	for range 2 {                                    // traces and metrics report the same
 		p.Handle(errors.New("unsupported sampler: half"))
 		logger.Error(errors.New("missing '="), "parse headers", "input", "x-api-key hush")
 		logger.WithName("n").WithValues("k", "hush").Error(wrongURL, "parse url", "input", "http://user:hush@c:x")

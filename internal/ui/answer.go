@@ -29,7 +29,7 @@ func refuse(w http.ResponseWriter, status int, sentence string) {
 // trouble says what an error of the store, of the bucket or of an image is about.
 func trouble(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
-		return // nobody waits for it
+		return // the client has gone
 	}
 	status, sentence := sentenceOf(err)
 	if status == http.StatusInternalServerError {

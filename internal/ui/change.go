@@ -40,7 +40,7 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, document.ErrNotAsSeen):
 		refuse(w, http.StatusConflict, "It has changed meanwhile: look again.")
 	case errors.Is(err, document.ErrNothingToRetry):
-		refuse(w, http.StatusConflict, "There is nothing to try again: somebody works on it, or it was deleted.")
+		refuse(w, http.StatusConflict, "There is nothing to retry: a worker has it, or it was deleted.")
 	case err != nil:
 		trouble(s.c.Log, w, r, err)
 	default:

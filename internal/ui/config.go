@@ -33,13 +33,13 @@ type Records interface {
 	Pages(ctx context.Context, id string, generation int64) ([]document.Page, error)
 }
 
-// Images gives the bytes of objects, as [document.Objects] does.
+// Images opens objects, as [document.Objects] does.
 type Images interface {
 	Open(ctx context.Context, o document.Object) (document.Content, error)
 }
 
 // Uploader puts a file where objects come from. A file of the same name is [ErrExists] and stays as it is, unless replace
-// is set. The object stands there whole or not at all.
+// is set. The object is there whole or not at all.
 type Uploader interface {
 	Put(ctx context.Context, name string, content io.Reader, replace bool) error
 }
@@ -53,7 +53,7 @@ type NotTaken string
 func (n NotTaken) Error() string { return string(n) }
 
 // Retrier asks for another try of a record that ended or waits, if it is still as seen: else [document.ErrNotAsSeen].
-// redo tells which of its stored pages are to be read again; those that failed always are.
+// redo reports which of its stored pages are to be read again; those that failed always are.
 type Retrier interface {
 	Retry(ctx context.Context, seen *document.Stored, redo func(document.Page) bool) error
 }

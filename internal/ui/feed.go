@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// How the feed stands to the store.
+// The feed's view of the store.
 const (
 	stateLoading = "loading" // the records there are still come in
 	stateLive    = "live"
@@ -88,7 +88,7 @@ func (f *feed) watch(ctx context.Context, watch watchFunc, records Records) erro
 	})
 }
 
-// put takes a record's newest state and tells whether the feed is still loading.
+// put takes a record's newest state and reports whether the feed is still loading.
 func (f *feed) put(id string, r *document.Record) bool {
 	b, err := json.Marshal(summarise(id, r))
 	if err != nil {
@@ -118,7 +118,7 @@ func (f *feed) wake() {
 	f.changed = make(chan struct{})
 }
 
-// since gives what changed after seq, oldest first, with the feed's state and a channel that the next change closes.
+// since returns what changed after seq, oldest first, with the feed's state and a channel that the next change closes.
 func (f *feed) since(seq int64) (news []entry, state, reason string, changed <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -131,7 +131,7 @@ func (f *feed) since(seq int64) (news []entry, state, reason string, changed <-c
 	return news, f.state, f.reason, f.changed
 }
 
-// objectOf gives the object of a record.
+// objectOf returns the object of a record.
 func (f *feed) objectOf(id string) (document.Object, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -4,12 +4,13 @@ package ui
 
 import (
 	"fmt"
-	"github.com/bucketocr/bucketocr/internal/document"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/document"
 
 	"github.com/bucketocr/bucketocr/internal/browsertest"
 )

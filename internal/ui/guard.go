@@ -18,7 +18,7 @@ const tokenHeader = "X-Bucketocr-Token"
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
 	"form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types page-text formulas"
 
-// guard stands before every handler.
+// guard returns a handler that checks a request before next gets it.
 func (s *Server) guard(next http.Handler) http.Handler {
 	crossOrigin := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +41,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// ourHost tells whether the Host of a request is a name that cannot be anybody else's: a name that an attacker owns and
+// ourHost reports whether the Host of a request is a name that no other machine can have: a name that an attacker owns and
 // points at this machine (DNS rebinding) is none. Addresses in numbers are, since no DNS is asked for them.
 func (s *Server) ourHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
@@ -55,7 +55,7 @@ func (s *Server) ourHost(host string) bool {
 	return err == nil
 }
 
-// ourPage tells whether a request for the API may be answered: none from another site, and one that changes something only
+// ourPage reports whether a request for the API may be answered: none from another site, and one that changes something only
 // with the page's token and a browser's word that it is from the same origin.
 func (s *Server) ourPage(r *http.Request, crossOrigin *http.CrossOriginProtection) bool {
 	site := r.Header.Get("Sec-Fetch-Site")

@@ -52,7 +52,7 @@ func (s *Server) image(w http.ResponseWriter, r *http.Request) {
 const (
 	pictureEdge = 2000            // longest side in pixels of the pictures that are shown
 	albumPlaces = 2               // files that are open at a time, and pictures that are made at a time
-	albumIdle   = 1 * time.Minute // until an open file is let go
+	albumIdle   = 1 * time.Minute // until an open file is closed
 )
 
 // picture is a page's image, upright, as PNG or JPEG.
@@ -87,7 +87,7 @@ func newAlbum(images Images, limits page.Limits) *album {
 	return &album{images: images, limits: limits, turns: make(chan struct{}, albumPlaces)}
 }
 
-// make gives the picture of page n.
+// make returns the picture of page n.
 func (a *album) make(ctx context.Context, o document.Object, n int) (picture, error) {
 	select {
 	case a.turns <- struct{}{}:
@@ -146,8 +146,8 @@ func (a *album) source(o document.Object) page.Source {
 	}}
 }
 
-// leave gives the volume back. One that failed is let go at once, and so is another one that nobody uses where there are
-// too many.
+// leave returns the volume to the album. One that failed is closed at once, and so is another one that is not in use where
+// there are too many.
 func (a *album) leave(v *volume) {
 	a.mu.Lock()
 	v.users--
@@ -173,7 +173,7 @@ func (a *album) leave(v *volume) {
 	}
 }
 
-// drop lets a volume go, if nobody uses it.
+// drop closes a volume, if it is not in use.
 func (a *album) drop(v *volume) {
 	a.mu.Lock()
 	found := false
@@ -195,7 +195,7 @@ func (a *album) drop(v *volume) {
 	}
 }
 
-// close lets all go that nobody uses.
+// close closes all volumes that are not in use.
 func (a *album) close() {
 	a.mu.Lock()
 	open := append([]*volume(nil), a.open...)

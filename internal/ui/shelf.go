@@ -27,7 +27,7 @@ type shelf struct {
 	kept []*opened // the last used one first
 }
 
-// take gives a document as it stood at a version; an empty version means now.
+// take returns a document as it was at a version; an empty version means now.
 func (s *shelf) take(ctx context.Context, id, version string) (*opened, error) {
 	if d := s.find(id, version); d != nil {
 		return d, nil

@@ -54,7 +54,7 @@ func New(c Config) *Server {
 	}
 }
 
-// Run follows the records until ctx ends; the pages that are open are let go then. A store that fails is asked again.
+// Run follows the records until ctx ends; the files that are open are closed then. A store that fails is asked again.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.album.close()
 	return s.feed.follow(ctx, s.c.Watch, s.c.Records)
@@ -77,7 +77,7 @@ func (s *Server) Handler() http.Handler {
 //go:embed assets
 var embedded embed.FS
 
-// assets serves the page's own files. They are asked for anew each time: another bucketocr may stand at the address tomorrow.
+// assets serves the page's own files. They are asked for again each time: another bucketocr may be at the address tomorrow.
 func assets() http.Handler {
 	files, err := fs.Sub(embedded, "assets")
 	if err != nil {

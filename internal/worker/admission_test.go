@@ -346,7 +346,7 @@ func TestAdmissionIsBounded(t *testing.T) {
 				w.options.Objects = saved
 				before, start := w.records.Record(ev.Object.ID()), time.Now()
 				res := p.Process(t.Context(), ev)
-				if took := time.Since(start); took != worker.AdmissionTime+c.more {
+				if took := time.Since(start); took != document.AdmissionTime+c.more {
 					t.Errorf("it took %v", took)
 				}
 				if res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeDeadline || res.Fault.Class != document.ClassService {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
-	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -498,7 +497,7 @@ func TestNothingIsClaimedAfterItsTime(t *testing.T) {
 			if op != "commit" || hung.Swap(true) {
 				return nil
 			}
-			time.Sleep(worker.AdmissionTime + time.Second/2)
+			time.Sleep(document.AdmissionTime + time.Second/2)
 			_, err := document.Update(context.WithoutCancel(ctx), w.records, id, document.Absent(), func(*document.Record) (*document.Change, error) {
 				return &document.Change{Record: &document.Record{Bucket: "b", Name: "a.png", Generation: old.Generation, Status: document.StatusDone}}, nil
 			})

@@ -167,7 +167,7 @@ func checkRanges(r *Request) *Reply {
 	return nil
 }
 
-// pillowLimit is the number of pixels at which the image library of vLLM gives up.
+// pillowLimit is the number of pixels at which the image library of vLLM refuses an image.
 const pillowLimit = 178_956_970
 
 // checkParts looks at the form of the content: part types, object form, one image.

@@ -66,7 +66,7 @@ func (m *Metadata) Fail(status int) { m.set(func() { m.status = status }) }
 // Hang makes every request of a token wait at the gate; nil ends that.
 func (m *Metadata) Hang(gate *Gate) { m.set(func() { m.gate = gate }) }
 
-// Answer makes the server give this text as identity token, also an empty one after Fail(200); "" goes back to real ones.
+// Answer makes the server issue this text as identity token, also an empty one after Fail(200); "" goes back to real ones.
 func (m *Metadata) Answer(token string) { m.set(func() { m.token = token }) }
 
 // Project sets the project's id.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// DefaultModel is the name that the server gives its model unless [Models] says otherwise.
+// DefaultModel is the name of the server's model unless [Models] says otherwise.
 const DefaultModel = "lightonai/LightOnOCR-2-1B"
 
 // Server is the stand-in. All methods may be called at any time from any goroutine.

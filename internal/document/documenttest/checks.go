@@ -14,7 +14,7 @@ type check struct {
 	run  func(t *testing.T, ctx context.Context, s document.Store)
 }
 
-// set is the UpdateFunc that replaces whatever stands there.
+// set is the UpdateFunc that replaces whatever is there.
 func set(c document.Change) document.UpdateFunc {
 	return func(*document.Record) (*document.Change, error) { return &c, nil }
 }

@@ -71,7 +71,7 @@ func differElements(path string, want, got reflect.Value) (lines []string) {
 	return lines
 }
 
-// short is a value for a message: a text of 900,000 bytes helps nobody.
+// short is a value for a message: cut, because a text of 900,000 bytes is no help.
 func short(v reflect.Value) string {
 	if v.Kind() == reflect.Pointer && !v.IsNil() {
 		v = v.Elem()

@@ -13,7 +13,7 @@ var due = []check{
 	{"due in order, up to now", dueInOrder},
 	{"due up to the limit", dueLimit},
 	{"due forgets the ended", dueEnded},
-	{"due gives what Update takes", dueUpdates},
+	{"due returns what Update takes", dueUpdates},
 }
 
 // dueNames lists the names of what is due.

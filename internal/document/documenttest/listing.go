@@ -148,7 +148,7 @@ func listWhileWriting(t *testing.T, ctx context.Context, s document.Store) {
 func headsInOrder(t *testing.T, ctx context.Context, s document.Store) {
 	mustCreate(t, ctx, s, claimed("a"))
 	b := end(t, ctx, s, "b", func(*document.Record) {})
-	got, err := lister(t, s).Heads(ctx, []string{idOf("b"), idOf("nobody"), idOf("a")})
+	got, err := lister(t, s).Heads(ctx, []string{idOf("b"), idOf("missing"), idOf("a")})
 	if err != nil || len(got) != 3 || got[0] == nil || got[1] != nil || got[2] == nil {
 		t.Fatalf("Heads = %v, %v", got, err)
 	}
@@ -158,7 +158,7 @@ func headsInOrder(t *testing.T, ctx context.Context, s document.Store) {
 	b.Text = ""
 	same(t, "the head", b, got[0])
 	if none, err := lister(t, s).Heads(ctx, nil); err != nil || len(none) != 0 {
-		t.Errorf("Heads of nobody = %v, %v", none, err)
+		t.Errorf("Heads of missing records = %v, %v", none, err)
 	}
 }
 

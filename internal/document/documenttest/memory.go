@@ -17,7 +17,7 @@ import (
 // and can be told to fail. It loses everything with the process, so it proves nothing about crashes of a store.
 type Memory struct {
 	// Before, where set, is called before each step of a call, "read" or "commit" (id given), "pages", "clear" or "due";
-	// its error is the call's. After is called when a commit was applied: its error stands for a lost answer.
+	// its error is the call's. After is called when a commit was applied: its error is a lost answer.
 	Before func(ctx context.Context, op, id string) error
 	After  func(ctx context.Context, id string) error
 

@@ -64,7 +64,7 @@ func invalidUTF8(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// What a store cannot hold of the metadata's keys it may change or leave out; the record and the other keys must stand.
+// What a store cannot hold of the metadata's keys it may change or leave out; the record and the other keys must be kept.
 func hostileMetadata(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("metadata")
 	r.Metadata = map[string]string{

@@ -98,7 +98,7 @@ func oneClaimWins(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// Writers race with a page each; only one may win, and only its page may stand.
+// Writers race with a page each; only one may win, and only its page may be stored.
 func racingPages(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("pages"))
 	var wg sync.WaitGroup
@@ -121,6 +121,6 @@ func racingPages(t *testing.T, ctx context.Context, s document.Store) {
 	got := mustGet(t, ctx, s, first.Object().ID())
 	pages := mustPages(t, ctx, s, first.Object().ID(), first.Generation)
 	if len(pages) != 1 || pages[0].Page != got.PagesDone {
-		t.Errorf("%d pages stand beside pagesDone = %d, want the winner's alone", len(pages), got.PagesDone)
+		t.Errorf("%d pages are stored with pagesDone = %d, want the winner's alone", len(pages), got.PagesDone)
 	}
 }

@@ -138,7 +138,7 @@ func versions(t *testing.T, ctx context.Context, s document.Store) {
 	seen, writes := map[int64]bool{}, map[string]bool{}
 	for range 50 {
 		if seen[stored.Version] {
-			t.Fatalf("version %d stands for two states", stored.Version)
+			t.Fatalf("version %d is that of two states", stored.Version)
 		}
 		if stored.Write == "" || writes[stored.Write] {
 			t.Fatalf("write id %q is not fresh", stored.Write)

@@ -41,7 +41,7 @@ func fromRight(t *testing.T, ctx context.Context, s document.Store) {
 	}
 	got := mustGet(t, ctx, s, id)
 	if again := mustUpdate(t, ctx, s, id, document.Seen(got), plus); again.Faults != 3 {
-		t.Errorf("faults = %d, want 3: what Get gives is a right belief", again.Faults)
+		t.Errorf("faults = %d, want 3: what Get returns is a right belief", again.Faults)
 	}
 }
 
@@ -76,11 +76,11 @@ func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 		return nil, nil
 	}
 	if got := mustUpdate(t, ctx, s, id, document.Absent(), none); got == nil || got.Faults != 1 {
-		t.Errorf("Update that changes nothing = %+v, want what stands there", got)
+		t.Errorf("Update that changes nothing = %+v, want what is there", got)
 	}
 }
 
-// A function that wants nothing changed, or refuses, because of a state that no longer stands must see the one that does.
+// A function that wants nothing changed, or refuses, because of a state that is no longer current must see the one that is.
 func fromWrongUnchanged(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("unchanged"))
 	id := first.Object().ID()

@@ -68,7 +68,7 @@ func watchSees(t *testing.T, ctx context.Context, s document.Store) {
 	before := mustCreate(t, ctx, s, claimed("before"))
 	calls, stop := watch(t, ctx, s)
 	got := until(t, ctx, calls, before.Object().ID(), func(document.Record) bool { return true })
-	sameRecord(t, "what stood there", *before.Record, &got)
+	sameRecord(t, "what was there", *before.Record, &got)
 
 	after := mustCreate(t, ctx, s, claimed("after"))
 	for range 5 {

@@ -2,9 +2,7 @@ package firestore
 
 import (
 	"context"
-	"errors"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 
@@ -22,30 +20,6 @@ func storeAt(t testing.TB, host string, opts ...grpc.DialOption) *Store {
 
 // page1 is the object of most tests here.
 var page1 = document.Object{Bucket: "acme-scans", Name: "inbox/page 1.png", Generation: 1795428131470921}
-
-func claim(old *document.Record) (*document.Change, error) {
-	if old != nil {
-		return nil, errTaken
-	}
-	return &document.Change{
-		Record: &document.Record{
-			Bucket: page1.Bucket, Name: page1.Name, Generation: page1.Generation, Status: document.StatusProcessing,
-			Attempt: 1, Lease: &document.Lease{ID: "lease-1", Expires: time.Now().Add(time.Minute)},
-		},
-		Stamps: document.StampCreated | document.StampStarted,
-	}, nil
-}
-
-var errTaken = errors.New("the record is taken")
-
-func complete(old *document.Record) (*document.Change, error) {
-	if old == nil || old.Lease == nil || old.Lease.ID != "lease-1" {
-		return nil, errTaken
-	}
-	next := *old
-	next.Status, next.Text, next.Lease = document.StatusDone, "# Page 1", nil
-	return &document.Change{Record: &next, Stamps: document.StampFinished}, nil
-}
 
 // plus adds one to Faults, with a page that says which.
 func plus(old *document.Record) (*document.Change, error) {

@@ -4,6 +4,7 @@ package firestore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"sync"
@@ -219,4 +220,28 @@ func BenchmarkClaimAndComplete(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func claim(old *document.Record) (*document.Change, error) {
+	if old != nil {
+		return nil, errTaken
+	}
+	return &document.Change{
+		Record: &document.Record{
+			Bucket: page1.Bucket, Name: page1.Name, Generation: page1.Generation, Status: document.StatusProcessing,
+			Attempt: 1, Lease: &document.Lease{ID: "lease-1", Expires: time.Now().Add(time.Minute)},
+		},
+		Stamps: document.StampCreated | document.StampStarted,
+	}, nil
+}
+
+var errTaken = errors.New("the record is taken")
+
+func complete(old *document.Record) (*document.Change, error) {
+	if old == nil || old.Lease == nil || old.Lease.ID != "lease-1" {
+		return nil, errTaken
+	}
+	next := *old
+	next.Status, next.Text, next.Lease = document.StatusDone, "# Page 1", nil
+	return &document.Change{Record: &next, Stamps: document.StampFinished}, nil
 }

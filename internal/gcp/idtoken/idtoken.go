@@ -33,7 +33,7 @@ const (
 // Source returns ID tokens, each kept until shortly before the end that it names itself. All methods may be called
 // concurrently.
 //
-// It is built on google.golang.org/api/idtoken, whose constructor fetches and does not heed its context, which keeps a token
+// It is built on google.golang.org/api/idtoken, whose constructor fetches and ignores its context, which keeps a token
 // for 55 minutes whatever the token says, and whose request under way blocks all others. So each fetch is a new source of
 // Google's, in a goroutine that no caller has to wait for.
 //

@@ -34,9 +34,9 @@ type Bucket struct {
 
 var _ document.Objects = (*Bucket)(nil)
 
-// Open opens the bucket of a name in the directory that is locked. files is what is known of the directory's files. The
+// OpenBucket opens the bucket of a name in the directory that is locked. files is what is known of the directory's files. The
 // caller closes the bucket, and the lock after it.
-func Open(lock *Lock, name string, files sqlite.Files) (*Bucket, error) {
+func OpenBucket(lock *Lock, name string, files sqlite.Files) (*Bucket, error) {
 	root, err := os.OpenRoot(string(lock.dir))
 	if err != nil {
 		return nil, fmt.Errorf("folder %s cannot be read: %w", string(lock.dir), err)
@@ -83,7 +83,7 @@ func (b *Bucket) Open(ctx context.Context, o document.Object) (document.Content,
 }
 
 // Live is [document.Objects].Live. Where the file is in a state that no scan has noticed yet, it returns the generation
-// that the next scan will give it if it stays so.
+// that the next scan will assign if it stays so.
 func (b *Bucket) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	if err := ctx.Err(); err != nil {
 		return document.Object{}, document.Attributes{}, err

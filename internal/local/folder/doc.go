@@ -35,6 +35,6 @@
 //	lock_windows.go  the same on Windows
 //	walk.go          what is in the directory, and what is an object
 //	state.go         states and generations
-//	contenttype.go   the type that a name stands for
+//	contenttype.go   the type that a name declares
 //	dir.go           the layout of the directory
 package folder

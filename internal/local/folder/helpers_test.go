@@ -31,7 +31,7 @@ func openBucket(t testing.TB, dir string) *opened {
 		o.records, err = sqlite.Open(d.Database(), d.Base())
 	}
 	if err == nil {
-		o.Bucket, err = Open(o.lock, o.records.Bucket(), o.records.Files())
+		o.Bucket, err = OpenBucket(o.lock, o.records.Bucket(), o.records.Files())
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ const (
 	pending    = 10 * time.Second // a request waits so long for a place, then it is refused with 429
 	gpuIdle    = 10 * time.Minute // then an instance without work ends
 	sweepEvery = 5 * time.Minute
-	sweepWidth = 4 // records at once, as the pipeline's sweep
+	sweepWidth = 4 // records at once, as the worker's sweep
 )
 
 // RedeliverAfter is after which time the sweep may take what was released; the function's own is the same.
@@ -57,7 +57,7 @@ func Default(objects int, s plan.Setup) Config {
 // Result is what came of a run.
 type Result struct {
 	Done, Failed int // objects
-	NeverTried   int // whose event was dropped before anybody took it: they must be announced again
+	NeverTried   int // whose event was dropped before it was taken: they must be announced again
 	Unfinished   int // at the end of the run
 
 	Drained      time.Duration // when the last object ended
@@ -72,7 +72,7 @@ type Result struct {
 	Refused      int           // of them with 429, for want of a place
 	Attempts     int           // claims
 	TimedOut     int           // pages that took longer than OCR_TIMEOUT
-	WastedPages  int           // read for nobody
+	WastedPages  int           // read after their caller had gone
 	Sweeps       int           // that found a place
 	SweepGap     time.Duration // longest time without one
 	MostDoubts   int           // that any object had

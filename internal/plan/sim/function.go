@@ -6,7 +6,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// theSweep stands for an object where a request is the sweep's, bySweep for the instance of an attempt of its.
+// theSweep takes the place of an object where a request is the sweep's, bySweep that of an instance where an attempt is.
 const (
 	theSweep = -1
 	bySweep  = -1
@@ -138,7 +138,7 @@ func (f *functions) enter(i, object int32) {
 	}
 }
 
-// leave gives a place back.
+// leave frees a place.
 func (f *functions) leave(i int32) {
 	f.instances[i].note(f.m.now)
 	f.instances[i].active--

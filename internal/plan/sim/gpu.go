@@ -74,7 +74,7 @@ func (g *gpus) onGPUReady(i, version int32) {
 	g.planNext(i)
 }
 
-// placeWaiting gives waiting pages to the instances with the fewest.
+// placeWaiting hands waiting pages to the instances with the fewest.
 func (g *gpus) placeWaiting() {
 	for len(g.waiting) > 0 {
 		best := int32(-1)
@@ -208,7 +208,7 @@ func (g *gpus) inFlight() int {
 // page is one request to the OCR service.
 type page struct {
 	attempt int32 // index of the attempt
-	serial  int32 // of it: where another one has its place by now, nobody waits for this page
+	serial  int32 // of it: where another one has its place by now, this page is not waited for
 	id      int32 // its place in pages is used again, its id is not
 	work    float64
 	until   float64 // of the instance's shared clock
@@ -258,7 +258,7 @@ func (g *gpus) finish(i int32) {
 	g.m.fn.pageDone(p.attempt)
 }
 
-// onTimedOut is the last event that names a page: its place is free afterwards, or its caller gives up.
+// onTimedOut is the last event that names a page: its place is free afterwards, or its caller times out.
 func (g *gpus) onTimedOut(i int32) {
 	p := &g.pages[i]
 	if p.over {

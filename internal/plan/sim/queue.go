@@ -17,12 +17,12 @@ type kind uint8
 const (
 	arrives      kind = iota // object a's event is published
 	pushed                   // object a's event is delivered
-	expires                  // the function's queue has somebody who has waited too long
+	expires                  // the function's queue has a request that has waited too long
 	fnReady                  // an instance of the function
 	sent                     // a page of attempt a, of serial b, reaches the GPU service
 	gpuReady                 // instance a
 	gpuNext                  // instance a, of version b, has finished a page
-	gpuExpires               // the GPUs' queue has somebody who has waited too long
+	gpuExpires               // the GPUs' queue has a request that has waited too long
 	pageTimedOut             // page b of the model
 	timeOver                 // attempt a, of serial b: PROCESS_TIMEOUT
 	closed                   // attempt a, of serial b, has written its end

@@ -22,10 +22,10 @@ const (
 	retrying
 	done
 	failed
-	lost // never tried, and nobody will
+	lost // never tried, and never will be
 )
 
-// blame is the class of a fault, as in pipeline: what counts against the object.
+// blame is the class of a fault, as in package document: what counts against the object.
 type blame uint8
 
 const (
@@ -34,7 +34,7 @@ const (
 	service
 )
 
-// claim is pipeline's claim: it tells whether the object may be worked on.
+// claim is the worker's claim: it reports whether the object may be worked on.
 func (m *model) claim(object int32) (claimed, ended bool) {
 	r := &m.records[object]
 	if r.status != none {
@@ -58,13 +58,13 @@ func (m *model) claim(object int32) (claimed, ended bool) {
 	return true, false
 }
 
-// lease holds a record from a time on, for as long as nobody renews.
+// lease holds a record from a time on, for as long as it is not renewed.
 func (m *model) lease(r *record, from time.Duration) {
 	r.lease = from + document.LeaseTime
 	r.due = r.lease + document.DueGrace
 }
 
-// charge counts a fault and tells whether it was the last.
+// charge counts a fault and reports whether it was the last.
 func (m *model) charge(r *record, b blame) bool {
 	if b == doubt {
 		r.doubts++
@@ -79,7 +79,7 @@ func (m *model) fail(r *record) {
 	m.result.Drained = m.now
 }
 
-// release gives a record back after a fault; one that made progress is not to blame.
+// release releases a record after a fault; one that made progress is not to blame.
 func (m *model) release(object int32, b blame, moved bool) {
 	r := &m.records[object]
 	if moved {

@@ -81,7 +81,7 @@ func TestPlanIsConfirmed(t *testing.T) {
 
 // TestMillion: a million pages at once. The figures of docs/performance.md are of this run:
 //
-//	go test ./internal/plan/sim -run Million -million -v
+//	go test -tags nightly ./internal/plan/sim -run Million -million -v
 func TestMillion(t *testing.T) {
 	if !*million {
 		t.Skip("a minute of computing: ask for it with -million")

@@ -50,7 +50,7 @@ func (s *sweep) step() {
 	}
 }
 
-// take gives the longest overdue record.
+// take returns the longest overdue record.
 func (s *sweep) take() (int32, bool) {
 	for len(s.due.heap) > 0 && s.due.heap[0].at <= s.m.now {
 		e := s.due.pop()

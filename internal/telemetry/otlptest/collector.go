@@ -30,7 +30,7 @@ type Collector struct {
 	points   map[string]Point
 	requests int
 	status   int
-	hung     chan struct{} // closed to let go; nil: nothing hangs
+	hung     chan struct{} // closed to release them; nil: nothing hangs
 	bodies   [][]byte
 }
 

@@ -11,8 +11,8 @@ import (
 // null is a field that the answer carries for its shape and never fills.
 type null = *struct{}
 
-// completion is vLLM's answer, with every field that it sends.
-type completion struct {
+// completionBody is vLLM's answer, with every field that it sends.
+type completionBody struct {
 	ID                string   `json:"id"`
 	Object            string   `json:"object"`
 	Created           int64    `json:"created"` // seconds
@@ -61,13 +61,13 @@ type usage struct {
 }
 
 // completion answers with text, cut to limit words (see usage) if limit is not 0.
-func (s *Service) completion(id, text string, limit int) completion {
+func (s *Service) completion(id, text string, limit int) completionBody {
 	content, count, cut := cutWords(text, limit)
 	finish := "stop"
 	if cut {
 		finish = "length"
 	}
-	return completion{
+	return completionBody{
 		ID: "chatcmpl-" + id, Object: "chat.completion", Created: time.Now().Unix(), Model: s.Model,
 		Choices:           []choice{{Message: answer{Role: "assistant", Content: content}, FinishReason: finish}},
 		SystemFingerprint: s.Engine,
@@ -104,7 +104,7 @@ func requestID(r *http.Request, req *request) string {
 	return strings.ToLower(rand.Text())
 }
 
-type models struct {
+type modelsBody struct {
 	Object string  `json:"object"`
 	Data   []model `json:"data"`
 }
@@ -138,8 +138,8 @@ type permission struct {
 // contextLength is what max_model_len says. Nothing here is that long: it is what LightOnOCR has.
 const contextLength = 16384
 
-func modelList(name string, now time.Time) models {
-	return models{Object: "list", Data: []model{{
+func modelList(name string, now time.Time) modelsBody {
+	return modelsBody{Object: "list", Data: []model{{
 		ID: name, Object: "model", Created: now.Unix(), OwnedBy: "localocr", Root: name, MaxModelLen: contextLength,
 		Permission: []permission{{ID: "modelperm-localocr", Object: "model_permission", Created: now.Unix(),
 			AllowSampling: true, AllowView: true, Organization: "*"}},

@@ -84,7 +84,7 @@ func TestAnswer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := post(handler(reader{text: tt.text}, io.Discard), "application/json; charset=utf-8",
 				"{"+tt.fields+content(`{"type":"text","text":"ignored"}`, imagePart(goodURI))+"}")
-			var c completion
+			var c completionBody
 			if err := json.Unmarshal(w.Body.Bytes(), &c); err != nil || w.Code != http.StatusOK || len(c.Choices) != 1 {
 				t.Fatalf("%d %s, %v", w.Code, w.Body, err)
 			}

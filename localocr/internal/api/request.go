@@ -72,7 +72,7 @@ func badJSON(err error) error {
 }
 
 // picture returns the bytes of the request's only image. Text parts and messages without an image
-// are passed over: Tesseract takes no prompt.
+// are ignored: Tesseract takes no prompt.
 func (req *request) picture() ([]byte, error) {
 	var urls []string
 	for i, m := range req.Messages {
