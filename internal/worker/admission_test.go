@@ -274,6 +274,7 @@ func crowdedOut(t *testing.T, w *world, hold func(ctx context.Context) error) {
 			t.Errorf("%s: %d doubts, want %d", name, r.Doubts, doubts)
 		}
 	}
+	synctest.Wait()
 	w.answer = nil
 	if out := p.Process(t.Context(), w.bucket.Put("third.png", picture(40))).Outcome; out != document.OutcomeDone {
 		t.Errorf("a page sent afterwards: %s", out)

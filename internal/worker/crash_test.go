@@ -1,9 +1,12 @@
 package worker_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"strings"
 	"testing"
 	"time"
@@ -173,7 +176,15 @@ func TestAnswerForWrongBytesIsDiscarded(t *testing.T) {
 			w.ExtractText(ctx, img) // reads to the end and does not look
 			return result("text of wrong bytes"), nil
 		}}
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeRetry {
+		noise := image.NewGray(image.Rect(0, 0, 500, 500)) // too large to be read to its end before it is sent
+		for i := range noise.Pix {
+			noise.Pix[i] = byte(i * i >> 3)
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, noise); err != nil {
+			t.Fatal(err)
+		}
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", b.Bytes())).Outcome; out != document.OutcomeRetry {
 			t.Errorf("outcome %s", out)
 		}
 		w.want("a.png", document.StatusRetrying, "storage_unavailable")

@@ -373,3 +373,22 @@ func TestFaultStopsItsPageOrTheBook(t *testing.T) {
 		})
 	}
 }
+
+// TestNoPageIsBegunAfterAFaultOfTheService: pages in flight are finished, since they are paid for, and no others are sent.
+func TestNoPageIsBegunAfterAFaultOfTheService(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 2
+		counted := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			time.Sleep(time.Duration(n) * time.Second)
+			if n == 1 {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+			}
+			return result(text), nil
+		})
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
+		r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRUnavailable)
+		if total, _ := counted.total(); total != 2 || r.PagesDone != 1 {
+			t.Errorf("%d calls, %d pages done; want 2 and 1", total, r.PagesDone)
+		}
+	})
+}

@@ -147,8 +147,9 @@ func TestDrainReleasesWhatDoesNotFit(t *testing.T) {
 		drained := make(chan error)
 		go func() { drained <- p.Drain(ctx) }()
 		synctest.Wait()
-		if late := p.Process(t.Context(), w.bucket.Put("b.png", picture(21))).Outcome; late != document.OutcomeRetry {
-			t.Errorf("a new delivery: %s", late)
+		late := p.Process(t.Context(), w.bucket.Put("b.png", picture(21)))
+		if late.Outcome != document.OutcomeRetry || late.Fault.Code != document.CodeInterrupted || len(w.records.All()) != 1 {
+			t.Errorf("a new delivery: %s %s, %d records", late.Outcome, late.Fault.Code, len(w.records.All()))
 		}
 		if o := <-out; o != document.OutcomeRetry {
 			t.Errorf("outcome %s", o)
