@@ -142,14 +142,14 @@ func (h *jpegHeader) isRGB() bool {
 func (h *jpegHeader) memory() int64 {
 	const block = 8
 	c := h.frame.Components
-	h0, v0, perUnit := c[0].H, c[0].V, int64(0)
+	h0, v0, perUnit := c[0].H, c[0].V, 0
 	for _, c := range c {
-		perUnit += int64(c.H) * int64(c.V) * block * block
+		perUnit += c.H * c.V * block * block
 	}
 	if len(c) == 1 {
 		h0, v0, perUnit = 1, 1, block*block
 	}
-	total := int64(ceilDiv(h.frame.Width, block*h0)) * int64(ceilDiv(h.frame.Height, block*v0)) * perUnit
+	total := int64(ceilDiv(h.frame.Width, block*h0)) * int64(ceilDiv(h.frame.Height, block*v0)) * int64(perUnit)
 	if h.progressive {
 		total *= 1 + 4
 	}

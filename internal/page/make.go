@@ -13,9 +13,8 @@ import (
 	"strings"
 )
 
-// passMax is the most bytes that pass as they are. A page in the size that the model looks at has rarely more than 5 MB;
-// what has is mostly something else (metadata, further pictures), and 16 MiB in base64 are under Cloud Run's limit of
-// 32 MiB for a request.
+// passMax is the most bytes that pass as they are: in base64 under Cloud Run's limit of 32 MiB for a request. A page in the size
+// that the model looks at has rarely more than 5 MB; what has is mostly something else (metadata, further pictures).
 const passMax = 16 << 20
 
 // make makes the page of a picture. Page settles the account afterwards.

@@ -38,7 +38,7 @@ type header struct {
 	memory        int64    // bytes that decode needs at its peak, beside an object that is in memory
 
 	engine     string  // of the Decoder, if one decodes the picture
-	rooms      []int64 // bytes that it may use, beside memory, tried in turn until one is enough
+	rooms      []int64 // bytes that it may use, beside memory, tried in turn until one is enough; nil: none
 	maySmaller bool    // the decoded picture may be smaller than the header says, by a mark of the file
 
 	// salvage completes a file that is cut off; false if that cannot be done. nil: it never can.
@@ -66,13 +66,11 @@ func (h *header) peak(edge int) int64 {
 
 // fit returns the size that a picture is scaled to: the longest side is at most edge, nothing is enlarged.
 func fit(width, height, edge int) (w, h int) {
-	longest := max(width, height)
-	if longest <= edge {
+	longest := int64(max(width, height))
+	if longest <= int64(edge) {
 		return width, height
 	}
-	side := func(n int) int {
-		return max(1, int((2*int64(n)*int64(edge)+int64(longest))/(2*int64(longest))))
-	}
+	side := func(n int) int { return max(1, int((2*int64(n)*int64(edge)+longest)/(2*longest))) }
 	return side(width), side(height)
 }
 

@@ -153,9 +153,8 @@ func (h *pngHeader) memory() int64 {
 	return plus(picture, rows)
 }
 
-// pngReader reads a PNG that passes as it is, and follows its chunks. At the end of one that ends in the middle of its pixels
-// it returns an *Error instead of the last bytes, so that the model is not asked to read half a page. Where else a file may be
-// wrong only a decoder knows.
+// pngReader reads a PNG that passes as it is. At the end of one that ends in the middle of its pixels it returns an *Error instead
+// of the last bytes, so that the model is not asked to read half a page. What else may be wrong only a decoder knows.
 type pngReader struct {
 	*stream
 	n      int64 // bytes read

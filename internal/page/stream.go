@@ -117,8 +117,8 @@ func (s *stream) peek(n int) []byte {
 		}
 		end := len(s.head)
 		s.head = append(s.head, make([]byte, readSize)...)
-		n, _ := s.fetch(s.head[end:])
-		s.head = s.head[:end+n]
+		got, _ := s.fetch(s.head[end:])
+		s.head = s.head[:end+got]
 	}
 	return s.head[s.pos:min(s.pos+n, len(s.head))]
 }

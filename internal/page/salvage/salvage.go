@@ -106,11 +106,11 @@ func (f *file) selectors(b []byte) bool {
 
 // units is how many groups of blocks the picture is coded in.
 func (f *file) units() int {
-	h, v := 1, 1
+	w, h := 8, 8
 	for _, c := range f.comps {
-		h, v = max(h, c.H), max(v, c.V)
+		w, h = max(w, 8*c.H), max(h, 8*c.V)
 	}
-	return ((f.width + 8*h - 1) / (8 * h)) * ((f.height + 8*v - 1) / (8 * v))
+	return ((f.width + w - 1) / w) * ((f.height + h - 1) / h)
 }
 
 // withoutLastScan ends a progressive file in front of its last scan, if that is not the only one.

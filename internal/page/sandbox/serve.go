@@ -13,9 +13,8 @@ import (
 // Handler answers one kind of call. It may keep the message's bytes no longer than the call.
 type Handler func(Message) (Message, error)
 
-// ServeIfChild turns a process that is a child into a server of these handlers, by op, and does not return; in any other it
-// does nothing. Every program that uses a Child calls it before it does anything else. code names the errors that the parent
-// must recognize.
+// ServeIfChild serves these handlers, by op, in a process that is a child, and does not return; in any other it does nothing.
+// Every program that uses a Child calls it before anything else. code names the errors that the parent must recognize.
 func ServeIfChild(handlers map[string]Handler, code func(error) string) {
 	if os.Getenv(variable) == "" {
 		return

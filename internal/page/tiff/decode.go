@@ -27,8 +27,14 @@ func (p *Page) Decode(b []byte) (image.Image, error) {
 		return q.decodeJPEG(b)
 	}
 	img, err := tiff.Decode(q.alone(b))
-	if err != nil {
-		return nil, classified(err)
+	u, unsupported := errors.AsType[tiff.UnsupportedError](err)
+	switch {
+	case unsupported:
+		return nil, UnsupportedError("TIFF with " + string(u))
+	case errors.Is(err, io.EOF):
+		return nil, io.ErrUnexpectedEOF
+	case err != nil:
+		return nil, err
 	}
 	if m, ok := img.(*image.NRGBA); ok && q.photometric() == cmyk {
 		return &image.CMYK{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}, nil
@@ -37,17 +43,6 @@ func (p *Page) Decode(b []byte) (image.Image, error) {
 		opaque(img)
 	}
 	return img, nil
-}
-
-// classified turns the decoder's own kind of "not supported" into ours.
-func classified(err error) error {
-	if u, ok := errors.AsType[tiff.UnsupportedError](err); ok {
-		return UnsupportedError("TIFF with " + string(u))
-	}
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // opaque makes a fourth channel that is no transparency have no effect.

@@ -56,8 +56,7 @@ func (p *Page) piece(b []byte, w, h int) (image.Image, error) {
 // withTables completes a strip with the tables of the directory, and with a mark that its colours are RGB where they are:
 // a JPEG by itself would be taken for YCbCr.
 func (p *Page) withTables(b []byte) []byte {
-	var file []byte
-	file = append(file, 0xff, 0xd8)
+	file := []byte{0xff, 0xd8}
 	if p.photometric() == rgb {
 		file = append(file, 0xff, jpegfile.APP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0)
 	}
@@ -95,16 +94,17 @@ func fits(file []byte, w, h int) error {
 // put copies a piece to its place in the picture, which the first one makes.
 func (p *Page) put(whole, piece image.Image, x, y int) (image.Image, error) {
 	m, planes := piece.(*image.YCbCr)
-	if whole == nil {
-		bounds := image.Rect(0, 0, p.Width, p.Height)
-		switch piece.(type) {
-		case *image.YCbCr:
-			whole = image.NewYCbCr(bounds, m.SubsampleRatio)
-		case *image.Gray:
-			whole = image.NewGray(bounds)
-		default:
-			whole = image.NewRGBA(bounds)
-		}
+	_, gray := piece.(*image.Gray)
+	_, colour := piece.(*image.RGBA)
+	bounds := image.Rect(0, 0, p.Width, p.Height)
+	switch {
+	case whole != nil:
+	case planes:
+		whole = image.NewYCbCr(bounds, m.SubsampleRatio)
+	case gray:
+		whole = image.NewGray(bounds)
+	case colour:
+		whole = image.NewRGBA(bounds)
 	}
 	switch w := whole.(type) {
 	case *image.YCbCr:
@@ -112,7 +112,7 @@ func (p *Page) put(whole, piece image.Image, x, y int) (image.Image, error) {
 			return whole, nil
 		}
 	case draw.Image:
-		if !planes {
+		if gray || colour {
 			draw.Draw(w, piece.Bounds().Add(image.Pt(x, y)), piece, image.Point{}, draw.Src)
 			return whole, nil
 		}

@@ -10,8 +10,8 @@ import (
 )
 
 // Memory is the memory of one instance, outside of Go's heap: it takes no more of the machine than the instance has touched,
-// need not be copied to grow, and is returned at once. What does not fit is refused, as by a machine that has no more;
-// whether the engine takes that well or ends in a trap, Refused says that the outcome is not to be trusted. Not safe for concurrent use.
+// need not be copied to grow, and is returned at once. What does not fit is refused, and Refused says then that the outcome is
+// not to be trusted, whether the engine takes that well or ends in a trap. Not safe for concurrent use.
 type Memory struct {
 	b       []byte // as long as the limit
 	refused bool
