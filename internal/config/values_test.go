@@ -156,7 +156,7 @@ func TestProblemsReadWell(t *testing.T) {
 		{"MAX_PIXELS", "0", `MAX_PIXELS: "0" is too little; allowed: number of pixels, or of MP (a million), 1 to 1000 MP`},
 		{"ON_DELETE", "drop", `ON_DELETE: "drop" is none of the choices; allowed: keep, erase`},
 		{"OCR_API_KEY", "Bearer xyz", `OCR_API_KEY: its value (not shown) is not valid; allowed: printable ASCII without spaces`},
-		{"EXCLUDE", "a[,*.{x,y}", `EXCLUDE: "a[,*.{x,y}" holds a pattern that is none: pattern "a[": a [ is not closed; ` +
+		{"EXCLUDE", "a[,*.{x,y}", `EXCLUDE: "a[,*.{x,y}" holds a pattern that is none: pattern "a[": a [ is not closed within its segment; ` +
 			`pattern "*.{x": braces are no choice here: write a pattern for each; pattern "y}": braces are no choice here: ` +
 			`write a pattern for each; allowed: globs apart by commas, over the whole object name: * ? [a-z] within a segment, ` +
 			`** across`},

@@ -33,8 +33,8 @@ type Filter struct {
 //     "a/**/b" takes "a/b".
 //   - Everything else matches itself, a backslash too. "[*]" is an asterisk, "[]]" and "[[]" are brackets.
 //
-// The error names every pattern that is none: empty, not UTF-8, an open or backward class, a slash in a class that lists
-// what it takes, and braces, which look like choices but would match nothing ("[{]" is a brace).
+// The error names every pattern that is none: empty, not UTF-8, an open or backward class, a slash in a class, also as a member
+// of a range, and braces, which look like choices but would match nothing ("[{]" is a brace).
 func NewFilter(include, exclude []string) (Filter, error) {
 	in, inErr := compile(include)
 	ex, exErr := compile(exclude)

@@ -3,7 +3,6 @@ package event
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestGlob(t *testing.T) {
@@ -42,10 +41,8 @@ func TestGlob(t *testing.T) {
 		{"[?]", "?", "a"},
 		{"[a-]", "a -", "b"},
 		{"[-a]", "a -", "b"},
-		{"[+-9]", "+ . 0 9", "/"},
-		{"[.-/]", ".", "/"},
-		{"[/-0]", "0", "/"},
-		{"[!/]", "a", "/"},
+		{"[!-a]", "b", "a - /"},
+		{"[!--9]", "a", "- 0 /"},
 		{"[!+-9]", "a", "/ 5 +"},
 		{"[а-я]", "б", "b"},
 		{"[📄-📆]", "📅", "p"},
@@ -86,8 +83,8 @@ func spaced(names string) []string {
 func TestGlobInvalid(t *testing.T) {
 	for glob, want := range map[string]string{
 		"": "empty", "caf\xe9": "UTF-8", "a[": "not closed", "[": "not closed", "[]": "not closed", "[!]": "not closed",
-		"[^": "not closed", "[a-": "not closed", "[a-]": "", "x[a": "not closed", "[z-a]": "z-a runs backward",
-		"[/]": "slash", "[ab/]": "slash", "*.{a,b}": "braces", "}": "braces", "[b-aé": "b-a runs backward",
+		"[^": "not closed", "[a-": "not closed", "[a-]": "", "x[a": "not closed", "[z-a]": "[z-a] runs backward",
+		"[/]": "not closed", "[ab/]": "not closed", "[!/]": "not closed", "[+-9]": "slash", "[.-0]": "slash", "*.{a,b}": "braces", "}": "braces", "[b-aé": "not closed", "[xb-aé]": "[xb-aé] runs backward",
 	} {
 		_, err := compileGlob(glob)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
@@ -96,18 +93,15 @@ func TestGlobInvalid(t *testing.T) {
 	}
 }
 
-// A pattern that keeps a backtracking matcher busy for years.
+// TestGlobIsLinear ends, although a backtracking matcher would be busy with its pattern for years.
 func TestGlobIsLinear(t *testing.T) {
+	t.Parallel()
 	re, err := compileGlob(strings.Repeat("**a*", 50) + "b")
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
 	if re.MatchString(strings.Repeat("a", maxName)) {
 		t.Error("takes it")
-	}
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("took %v", took)
 	}
 }
 
