@@ -1,15 +1,9 @@
-// Package config is everything that can be set: one struct, read once from a lookup, every problem reported at once.
-//
-// The variables, their defaults and limits are in one table (variables.go), which the loader works through and
-// [Variables] hands to the README's test and to "serve --help". Nothing else of the program reads the environment, but for
-// the root package (K_SERVICE: whether this is Cloud Run at all), the runtime (GOMEMLIMIT), Google's clients, whose usual four
-// are in the table as well, and OpenTelemetry's SDK, whose main ones are, and which knows more (headers, certificates, time-outs,
-// sizes of batches).
 package config
 
 import (
+	"fmt"
+	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/event"
@@ -86,47 +80,25 @@ const (
 	Erase OnDelete = "erase"
 )
 
-// Load reads every variable once. lookup is os.LookupEnv or a map's; spaces around a value are cut off, and an empty
-// value counts as not set. Besides, the memory limit of the instance is read from the cgroup file system.
-//
-// The error is an [*Error] that names every problem there is; the Config is then zero.
-func Load(lookup func(name string) (value string, ok bool)) (Config, error) {
-	return load(lookup, memoryLimit(os.DirFS("/")))
+// Telemetry is what the function itself reads of OpenTelemetry's settings. None of them is checked here: a wrong one must not
+// stop the function, so internal/telemetry and OpenTelemetry's SDK warn of it in the log.
+type Telemetry struct {
+	Function string            // K_SERVICE, faas.name; default "", which is not to run on Cloud Run
+	Revision string            // K_REVISION, faas.version
+	OTel     map[string]string // variables that say whether anything is sent, and where; default none
 }
 
-// LoadStores reads only what says where objects and documents are, for commands that look at them and serve nothing. The
-// rest of the Config is zero. Otherwise it is as [Load].
-func LoadStores(lookup func(name string) (value string, ok bool)) (Config, error) {
-	var c Config
-	problems := make(map[string]string)
-	settings := append(c.storeSettings(), c.clientSettings()...)
-	for _, s := range settings {
-		if what := s.read(lookup); what != "" {
-			problems[s.name] = what
-		}
+// Secret is a value that no print, log or encoding shows. string(s) is the value itself.
+type Secret string
+
+const hidden = "(not shown)"
+
+// Format prints a stand-in, whatever the verb, and nothing for an empty secret.
+func (s Secret) Format(f fmt.State, _ rune) {
+	if s != "" {
+		_, _ = io.WriteString(f, hidden) // to a printer's buffer, which does not fail
 	}
-	if len(problems) > 0 {
-		return Config{}, inOrder(settings, problems)
-	}
-	return c, nil
 }
 
-// load takes the instance's memory in bytes; 0 where nothing limits it.
-func load(lookup func(string) (string, bool), memory int64) (Config, error) {
-	var c Config
-	problems := make(map[string]string) // by variable
-	settings := c.settings()
-	for _, s := range settings {
-		if what := s.read(lookup); what != "" {
-			problems[s.name] = what
-		}
-	}
-	c.derive(memory)
-	for _, r := range c.rules(memory) {
-		r.check(problems)
-	}
-	if len(problems) > 0 {
-		return Config{}, inOrder(settings, problems)
-	}
-	return c, nil
-}
+// MarshalText does the same for encodings and for slog.
+func (s Secret) MarshalText() ([]byte, error) { return fmt.Append(nil, s), nil }

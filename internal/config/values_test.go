@@ -66,7 +66,7 @@ func TestGoodValues(t *testing.T) {
 		{"MEMORY_BUDGET", "1GiB", "MemoryBudget", int64(1 << 30)},
 		{"MAX_ATTEMPTS", "1", "MaxAttempts", 1}, {"MAX_DOUBTS", "1000", "MaxDoubts", 1000},
 		{"RETRY_WINDOW", "1m", "RetryWindow", time.Minute}, {"RETRY_WINDOW", "720h", "RetryWindow", 720 * time.Hour},
-		{"PROCESS_TIMEOUT", "539s", "ProcessTimeout", 539 * time.Second},
+		{"PROCESS_TIMEOUT", "494s", "ProcessTimeout", 494 * time.Second},
 		{"CLOUD_RUN_TIMEOUT_SECONDS", "599", "ServiceTimeout", 599 * time.Second},
 		{"ON_DELETE", "erase", "OnDelete", Erase}, {"ON_DELETE", "keep", "OnDelete", Keep},
 		{"LOG_LEVEL", "debug", "LogLevel", slog.LevelDebug}, {"LOG_LEVEL", "INFO", "LogLevel", slog.LevelInfo},
@@ -76,7 +76,7 @@ func TestGoodValues(t *testing.T) {
 		{"STORAGE_EMULATOR_HOST", "http://127.0.0.1:9023/", "StorageEmulatorHost", "http://127.0.0.1:9023/"},
 		{"FIRESTORE_EMULATOR_HOST", "[::1]:8081", "FirestoreEmulatorHost", "[::1]:8081"},
 	} {
-		c, err := load(from(tt.variable, tt.value), gib)
+		c, err := load(from(tt.variable, tt.value), 1<<30)
 		if err != nil {
 			t.Errorf("%v", err)
 			continue
@@ -89,14 +89,14 @@ func TestGoodValues(t *testing.T) {
 
 // TestClientsOwnVariables: what only Google's clients use is checked, and kept nowhere.
 func TestClientsOwnVariables(t *testing.T) {
-	plain, err := load(from(), gib)
+	plain, err := load(from(), 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for variable, value := range map[string]string{
 		"GCE_METADATA_HOST": "metadata", "GOOGLE_APPLICATION_CREDENTIALS": "/a b/k.json",
 	} {
-		if c, err := load(from(variable, value), gib); err != nil || !reflect.DeepEqual(c, plain) {
+		if c, err := load(from(variable, value), 1<<30); err != nil || !reflect.DeepEqual(c, plain) {
 			t.Errorf("%s=%q: %+v, %v", variable, value, c, err)
 		}
 	}
@@ -116,7 +116,7 @@ func TestBadValues(t *testing.T) {
 		"MAX_PIXELS": {"0", "60 Mpx", "60MiB", "1001MP"}, "MAX_PAGES": {"0", "10000", "2e3"},
 		"MEMORY_BUDGET": {"0", "1KiB", "65GiB", "half", "50%"}, "MAX_ATTEMPTS": {"0", "1001"}, "MAX_DOUBTS": {"0", "1001"},
 		"RETRY_WINDOW":    {"59s", "721h", "1d", "24"},
-		"PROCESS_TIMEOUT": {"999ms", "480", "600s"}, "CLOUD_RUN_TIMEOUT_SECONDS": {"0", "600", "3600", "540s"},
+		"PROCESS_TIMEOUT": {"999ms", "480", "600s"}, "CLOUD_RUN_TIMEOUT_SECONDS": {"0", "46", "600", "3600", "540s"},
 		"ON_DELETE": {"delete"}, "LOG_LEVEL": {"trace", "info+1", "0"}, "PORT": {"-1", "65536", ":8080"},
 		"FUNCTION_TARGET":       {"1x", "a/b", strings.Repeat("f", 64)},
 		"STORAGE_EMULATOR_HOST": {"ftp://x", "http://", "a b:1", "http://x/y"}, "FIRESTORE_EMULATOR_HOST": {"http://x:1", "x/y"},

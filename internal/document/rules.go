@@ -12,6 +12,9 @@ const (
 	RenewEvery = 30 * time.Second
 	DueGrace   = 5 * time.Minute // from a lease's end until the sweep may take the record
 
+	// AdmissionTime is before a delivery's own time: waiting for a slot in the instance, and the claim.
+	AdmissionTime = 45 * time.Second
+
 	// MarkerTime is how long the marker of a deleted object stays, for late events of it.
 	MarkerTime = 7 * 24 * time.Hour
 )

@@ -25,7 +25,7 @@ func (w *Worker) deliver(ctx context.Context, by trigger, ev document.Event, exp
 	}
 
 	// Whatever is waited for before the claim is waited for with nothing written and no time of the delivery used up.
-	before, cancel := context.WithTimeoutCause(ctx, AdmissionTime, errNotAdmitted)
+	before, cancel := context.WithTimeoutCause(ctx, document.AdmissionTime, errNotAdmitted)
 	defer cancel()
 	slot, err := w.admit(before, ev.Size)
 	if err != nil {

@@ -112,13 +112,7 @@ func (w *Worker) Drain(ctx context.Context) error {
 	}
 }
 
-// Times of a delivery.
-const (
-	// AdmissionTime bounds what comes before a delivery's own time: waiting for a slot in the instance, and the claim.
-	AdmissionTime = 45 * time.Second
-
-	closeShare = 16 // the part of ProcessTimeout that is kept for the closing write, as 1/closeShare
-)
+const closeShare = 16 // the part of ProcessTimeout that is kept for the closing write, as 1/closeShare
 
 // workTime returns the part of a delivery's time in which pages may be made and read.
 func (w *Worker) workTime(ctx context.Context) (context.Context, context.CancelFunc) {

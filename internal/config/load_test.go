@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -82,18 +83,19 @@ func TestOCRAuth(t *testing.T) {
 func TestChainOfTimes(t *testing.T) {
 	for _, tt := range []struct{ try, process, service, want string }{
 		{"", "", "", ""},
-		{"479.9s", "480s", "481", ""},
+		{"479.9s", "480s", "526", ""},
 		{"480s", "", "", "OCR_TIMEOUT: 480s must end before PROCESS_TIMEOUT does; allowed: less than 480s"},
 		{"", "90s", "", "OCR_TIMEOUT: 120s must end before PROCESS_TIMEOUT does; allowed: less than 90s"},
-		{"", "540s", "", "PROCESS_TIMEOUT: 540s must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 540s"},
-		{"", "", "60", "PROCESS_TIMEOUT: 480s must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 60s"},
-		{"", "598s", "599", ""},
-		{"597.5s", "598s", "599", ""},
+		{"", "495s", "", "PROCESS_TIMEOUT: 495s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 495s"},
+		{"", "494.9s", "", ""},
+		{"", "", "525", "PROCESS_TIMEOUT: 480s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 480s"},
+		{"0.9s", "1s", "47", ""},
+		{"552.5s", "553s", "599", ""},
 		// Two links broken: both are told. One end unreadable: only that is.
-		{"1m30.5s", "90s", "90", "OCR_TIMEOUT: 1m30.5s must end before PROCESS_TIMEOUT does; allowed: less than 90s\n" +
-			"PROCESS_TIMEOUT: 90s must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 90s"},
+		{"1m30.5s", "90s", "90", "OCR_TIMEOUT: 90.5s must end before PROCESS_TIMEOUT does; allowed: less than 90s\n" +
+			"PROCESS_TIMEOUT: 90s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 45s"},
 		{"500s", "x", "", `PROCESS_TIMEOUT: "x" is no duration with its unit; allowed: ` + limitOf(t, "PROCESS_TIMEOUT")},
-		{"", "500s", "x", `CLOUD_RUN_TIMEOUT_SECONDS: "x" is no whole number; allowed: whole number, 1 to 599`},
+		{"", "500s", "x", `CLOUD_RUN_TIMEOUT_SECONDS: "x" is no whole number; allowed: whole number, 47 to 599`},
 	} {
 		_, err := load(from("OCR_TIMEOUT", tt.try, "PROCESS_TIMEOUT", tt.process, "CLOUD_RUN_TIMEOUT_SECONDS", tt.service), 0)
 		got := ""
@@ -112,20 +114,20 @@ func TestMemoryBudget(t *testing.T) {
 		memory int64
 		want   int64
 	}{
-		{"", 0, 512 * mib},
-		{"", 1 * gib, 512 * mib},
-		{"", 256 * mib, 128 * mib},
-		{"", 20 * mib, 16 * mib},
-		{"", 512 * gib, 64 * gib},
-		{"700MiB", 1 * gib, 700 * mib},
-		{"1GiB", 1 * gib, 1 * gib},
-		{"2GiB", 0, 2 * gib},
+		{"", 0, 512 << 20},
+		{"", 1 << 30, 512 << 20},
+		{"", 256 << 20, 128 << 20},
+		{"", 20 << 20, 16 << 20},
+		{"", 512 << 30, 64 << 30},
+		{"700MiB", 1 << 30, 700 << 20},
+		{"1GiB", 1 << 30, 1 << 30},
+		{"2GiB", 0, 2 << 30},
 	} {
 		if c, err := load(from("MEMORY_BUDGET", tt.value), tt.memory); err != nil || c.MemoryBudget != tt.want {
 			t.Errorf("%q of %d: %d, %v; want %d", tt.value, tt.memory, c.MemoryBudget, err, tt.want)
 		}
 	}
-	got := problemsOf(t, gib, "MEMORY_BUDGET", "1025MiB")
+	got := problemsOf(t, 1<<30, "MEMORY_BUDGET", "1025MiB")
 	if want := "MEMORY_BUDGET: 1074790400 bytes are more than the instance has; allowed: up to 1073741824"; got[0] != want {
 		t.Errorf("got  %s\nwant %s", got[0], want)
 	}
@@ -138,12 +140,12 @@ func TestMemoryLimit(t *testing.T) {
 		want  int64
 	}{
 		"none":               {nil, 0},
-		"version 2":          {map[string]string{v2: "1073741824\n"}, gib},
+		"version 2":          {map[string]string{v2: "1073741824\n"}, 1 << 30},
 		"version 2, no end":  {map[string]string{v2: "max\n"}, 0},
-		"version 1":          {map[string]string{v1: "536870912\n"}, 512 * mib},
+		"version 1":          {map[string]string{v1: "536870912\n"}, 512 << 20},
 		"version 1, no end":  {map[string]string{v1: "9223372036854771712\n"}, 0},
-		"both":               {map[string]string{v2: "1073741824\n", v1: "536870912\n"}, gib},
-		"both, one no limit": {map[string]string{v2: "max\n", v1: "536870912\n"}, 512 * mib},
+		"both":               {map[string]string{v2: "1073741824\n", v1: "536870912\n"}, 1 << 30},
+		"both, one no limit": {map[string]string{v2: "max\n", v1: "536870912\n"}, 512 << 20},
 		"broken":             {map[string]string{v2: "", v1: "x"}, 0},
 		"a pebibyte":         {map[string]string{v2: "1125899906842624\n"}, 0},
 		"zero":               {map[string]string{v2: "0\n"}, 0},
@@ -159,16 +161,17 @@ func TestMemoryLimit(t *testing.T) {
 	}
 }
 
-// FuzzQuantity: no panic, no overflow, and what amount writes is read back.
+// FuzzQuantity: no panic, no overflow, and what is read is read again as so many bytes.
 func FuzzQuantity(f *testing.F) {
 	f.Add("64 MiB")
 	f.Add("9223372036854775807GiB")
+	q := quantity{factors: map[string]int64{"": 1, "b": 1, "mib": 1 << 20, "gib": 1 << 30}}
 	f.Fuzz(func(t *testing.T, value string) {
-		n, ok := parse(value, byteUnits)
-		if n < 0 || !ok && n != 0 {
-			t.Fatalf("%q: %d, %v", value, n, ok)
+		n, err := q.parse(value)
+		if n < 0 || err != nil && n != 0 {
+			t.Fatalf("%q: %d, %v", value, n, err)
 		}
-		if back, _ := parse(amount(n, byteUnits), byteUnits); back != n {
+		if back, _ := q.parse(fmt.Sprint(n, " b")); back != n {
 			t.Fatalf("%q: %d, back %d", value, n, back)
 		}
 	})
