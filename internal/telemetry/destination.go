@@ -52,16 +52,12 @@ func (v variables) destination(signal, common string) string {
 
 // oneOf returns the choice that is set, empty where none is. Instead of anything else it returns fallback.
 func (v variables) oneOf(name, fallback string, choices ...string) string {
-	value := v.values[name]
-	i := slices.IndexFunc(choices, func(choice string) bool { return strings.EqualFold(choice, value) })
-	switch {
-	case value == "":
-		return ""
-	case i < 0:
+	value := strings.ToLower(v.values[name])
+	if value != "" && !slices.Contains(choices, value) {
 		v.wrong(name, strings.Join(choices, ", "), fallback)
 		return fallback
 	}
-	return choices[i]
+	return value
 }
 
 // collector returns a collector's address, empty where there is none or a wrong one. Keys belong in headers: the exporter

@@ -66,19 +66,17 @@ func (p *problems) Info(int, string, ...any)       {}
 func (p *problems) WithValues(...any) logr.LogSink { return p }
 func (p *problems) WithName(string) logr.LogSink   { return p }
 
+// maxError bounds, in bytes, what is logged of an error: it may hold what the collector answered.
+const maxError = 200
+
 // warn logs an error of the SDK's, with the names of its variables that are set: its errors seldom name the one they are about.
 func warn(log *slog.Logger, msg string, err error) {
-	log.Warn(msg, "error", document.Clip(err.Error(), maxError), "variables", variablesSet())
-}
-
-// variablesSet returns the names of OpenTelemetry's variables in the process's environment.
-func variablesSet() []string {
-	var names []string
+	var set []string
 	for _, pair := range os.Environ() {
 		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "OTEL_") && value != "" {
-			names = append(names, name)
+			set = append(set, name)
 		}
 	}
-	slices.Sort(names)
-	return names
+	slices.Sort(set)
+	log.Warn(msg, "error", document.Clip(err.Error(), maxError), "variables", set)
 }

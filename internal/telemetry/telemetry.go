@@ -10,24 +10,35 @@
 // the default or is off. The exporters for gRPC, Prometheus and the console are left out, and so is contrib's autoexport,
 // which would link them all.
 //
-// In reading order: telemetry.go (traces and metrics), destination.go (where they go), source.go (what they say of the
-// process), problems.go (what the SDK finds wrong), request.go (what the handler calls), export.go (a collector that fails, flush
-// and shutdown).
+// Files, in reading order:
+//
+//	telemetry.go    traces and metrics, what they say of the process, and what the handler calls
+//	destination.go  where they are sent
+//	guard.go        a collector that fails
+//	problems.go     what the SDK finds wrong
 package telemetry
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"sync"
 	"sync/atomic"
+	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/metric"
 	nometrics "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	notraces "go.opentelemetry.io/otel/trace/noop"
 )
@@ -53,13 +64,29 @@ type Telemetry struct {
 	onCloudRun bool
 	running    atomic.Int64 // requests
 	held       atomic.Bool  // no flush at their end any more
-	flushing   flushing
+
+	mu      sync.Mutex
+	flushed time.Time // when metrics last were, at the end of a request
+	paused  time.Time // no flush before
 }
 
 // The metric of requests to the function, in seconds, by faas.trigger and http.response.status_code.
 const (
 	InvokeDuration = "faas.invoke_duration"
 	InvokeMeaning  = "requests to the function: `datasource` an object's event, `timer` a sweep, `other` anything else"
+)
+
+// Triggers of a request.
+const (
+	ByObject = "datasource"
+	BySweep  = "timer"
+	ByOther  = "other"
+)
+
+// How long the end of a request may take, and how often metrics are sent there.
+const (
+	flushTime    = time.Second      // the longest that a request waits at its end
+	metricsEvery = 10 * time.Second // at the soonest, at the end of requests: backends refuse points that come faster
 )
 
 // New returns a Telemetry, or nil where nothing is to be sent. It connects to nothing. The error is never one of the
@@ -87,20 +114,34 @@ func New(cfg Config) (*Telemetry, error) {
 	return t, nil
 }
 
-// Traces returns the provider of spans; one that does nothing where no traces are sent.
-func (t *Telemetry) Traces() trace.TracerProvider {
-	if t == nil || t.traces == nil {
-		return notraces.NewTracerProvider()
+// sourceOf returns what all traces and metrics say of the process that they come from. What the environment says
+// (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) takes precedence over what is known here. The instance id is random: each
+// process counts for itself.
+func sourceOf(cfg Config) *resource.Resource {
+	id := rand.Text()
+	known := []attribute.KeyValue{
+		semconv.ServiceName(cmp.Or(cfg.Function, "bucketocr")), semconv.ServiceInstanceID(id),
+		semconv.TelemetrySDKLanguageGo, semconv.TelemetrySDKName("opentelemetry"),
 	}
-	return t.traces
+	if cfg.Function != "" {
+		known = append(known, semconv.CloudProviderGCP, semconv.CloudPlatformGCPCloudRun,
+			semconv.FaaSName(cfg.Function), semconv.FaaSVersion(cfg.Revision), semconv.FaaSInstance(id))
+	}
+	if cfg.Project != "" {
+		known = append(known, semconv.CloudAccountID(cfg.Project))
+	}
+	// The error says which attributes of the environment cannot be read; the rest is in the resource. The providers read the
+	// environment again and report the same to OpenTelemetry's error handler.
+	source, _ := resource.New(context.Background(), resource.WithSchemaURL(semconv.SchemaURL),
+		resource.WithAttributes(known...), resource.WithFromEnv())
+	return source
 }
 
-// Metrics returns the provider of metrics; one that does nothing where no metrics are sent.
-func (t *Telemetry) Metrics() metric.MeterProvider {
-	if t == nil || t.metrics == nil {
-		return nometrics.NewMeterProvider()
+// retries returns when a failed request is repeated: within moments only, for anything longer is guard's.
+func retries() otlptracehttp.RetryConfig {
+	return otlptracehttp.RetryConfig{
+		Enabled: true, InitialInterval: 100 * time.Millisecond, MaxInterval: 400 * time.Millisecond, MaxElapsedTime: flushTime,
 	}
-	return t.metrics
 }
 
 func (t *Telemetry) startTraces(url string, source *resource.Resource, log *slog.Logger) {
@@ -123,4 +164,119 @@ func (t *Telemetry) startMetrics(url string, source *resource.Resource, log *slo
 	}
 	t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(source),
 		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(guardedMetrics{client, &guard{what: "metrics", log: log}})))
+}
+
+// Traces returns the provider of spans; one that does nothing where no traces are sent.
+func (t *Telemetry) Traces() trace.TracerProvider {
+	if t == nil || t.traces == nil {
+		return notraces.NewTracerProvider()
+	}
+	return t.traces
+}
+
+// Metrics returns the provider of metrics; one that does nothing where no metrics are sent.
+func (t *Telemetry) Metrics() metric.MeterProvider {
+	if t == nil || t.metrics == nil {
+		return nometrics.NewMeterProvider()
+	}
+	return t.metrics
+}
+
+// Header returns what adds the trace to a request to the OCR service, for its client; nil where no traces are sent.
+func (t *Telemetry) Header() func(context.Context, http.Header) {
+	if t == nil || t.traces == nil {
+		return nil
+	}
+	return func(ctx context.Context, h http.Header) {
+		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
+	}
+}
+
+// Request starts the measurement of a request to the handler. The func that it returns is called once, with what triggered the
+// request and the status that is about to be sent. On Cloud Run, where the process may get no more CPU time after its last
+// answer, that call sends what is waiting if no other request runs, and takes [flushTime] at most.
+func (t *Telemetry) Request(ctx context.Context) func(trigger string, status int) {
+	if t == nil {
+		return func(string, int) {}
+	}
+	begun := time.Now()
+	t.running.Add(1)
+	return func(trigger string, status int) {
+		t.invoke.Record(ctx, time.Since(begun).Seconds(),
+			metric.WithAttributes(semconv.FaaSTriggerKey.String(cmp.Or(trigger, ByOther)), semconv.HTTPResponseStatusCode(status)))
+		if t.running.Add(-1) == 0 && t.onCloudRun && !t.held.Load() {
+			t.flush()
+		}
+	}
+}
+
+// flush sends what is waiting, within flushTime.
+func (t *Telemetry) flush() {
+	all, metrics := t.due(time.Now())
+	if !all {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+	defer cancel()
+	var sent sync.WaitGroup
+	if t.traces != nil {
+		sent.Go(func() { _ = t.traces.ForceFlush(ctx) }) // the guard has logged it
+	}
+	if t.metrics != nil && metrics {
+		sent.Go(func() { _ = t.metrics.ForceFlush(ctx) })
+	}
+	sent.Wait()
+	if ctx.Err() != nil {
+		t.pauseFlushes()
+	}
+}
+
+// due reports whether to flush now, and whether to flush metrics too.
+func (t *Telemetry) due(now time.Time) (all, metrics bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.Before(t.paused) {
+		return false, false
+	}
+	if metrics = now.Sub(t.flushed) >= metricsEvery; metrics {
+		t.flushed = now
+	}
+	return true, metrics
+}
+
+// pauseFlushes follows a flush that used up its time.
+func (t *Telemetry) pauseFlushes() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.paused = time.Now().Add(pauseTime)
+}
+
+// Hold makes requests end without a flush from now on: Shutdown is near, and nothing may delay their answers.
+func (t *Telemetry) Hold() {
+	if t != nil {
+		t.held.Store(true)
+	}
+}
+
+// Shutdown sends what is waiting. It returns at the latest when ctx ends. Nothing is sent afterwards.
+func (t *Telemetry) Shutdown(ctx context.Context) {
+	if t == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var both sync.WaitGroup
+		if t.traces != nil {
+			both.Go(func() { _ = t.traces.Shutdown(ctx) })
+		}
+		if t.metrics != nil {
+			both.Go(func() { _ = t.metrics.Shutdown(ctx) })
+		}
+		both.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }

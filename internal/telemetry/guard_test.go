@@ -52,7 +52,7 @@ func TestFailingCollectorIsLeftAlone(t *testing.T) {
 func TestRequestsFlushWithinMeasure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var f flushing
+		f := new(Telemetry)
 		for _, step := range []struct {
 			after        time.Duration
 			all, metrics bool
@@ -64,7 +64,7 @@ func TestRequestsFlushWithinMeasure(t *testing.T) {
 				t.Errorf("%+v: %v %v", step, all, metrics)
 			}
 		}
-		f.hung()
+		f.pauseFlushes()
 		time.Sleep(pauseTime - 1)
 		if all, metrics := f.due(time.Now()); all || metrics {
 			t.Error("flushed in the pause")

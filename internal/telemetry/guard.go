@@ -1,0 +1,73 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// pauseTime follows a failure: everything is dropped at once and no request waits.
+const pauseTime = 30 * time.Second
+
+// guard is a circuit breaker: after a failure it makes no request for [pauseTime]. It logs a failure once, and the recovery.
+type guard struct {
+	what string
+	log  *slog.Logger
+
+	mu     sync.Mutex
+	failed bool
+	until  time.Time
+}
+
+// do exports, unless the last export failed a moment ago: the data is then dropped. It returns no error: guard has logged it,
+// and the SDK would log it again.
+func (g *guard) do(export func() error) error {
+	if g.paused() {
+		return nil
+	}
+	err := export()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case err != nil:
+		if !g.failed {
+			g.log.Warn("OTLP export failed: dropping "+g.what+" until it recovers", "error", document.Clip(err.Error(), maxError))
+		}
+		g.until = time.Now().Add(pauseTime)
+	case g.failed:
+		g.log.Info("OTLP export recovered: sending " + g.what + " again")
+	}
+	g.failed = err != nil
+	return nil
+}
+
+func (g *guard) paused() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Now().Before(g.until)
+}
+
+type guardedSpans struct {
+	sdktrace.SpanExporter
+	guard *guard
+}
+
+func (e guardedSpans) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	return e.guard.do(func() error { return e.SpanExporter.ExportSpans(ctx, spans) })
+}
+
+type guardedMetrics struct {
+	sdkmetric.Exporter
+	guard *guard
+}
+
+func (e guardedMetrics) Export(ctx context.Context, m *metricdata.ResourceMetrics) error {
+	return e.guard.do(func() error { return e.Exporter.Export(ctx, m) })
+}
