@@ -14,7 +14,7 @@
 //
 // The image is PNG or JPEG, which every server reads, recognised by its first bytes. It must be upright: whether a server turns it as its
 // EXIF data says depends on the version. It goes from its reader through base64 into the connection: a call holds
-// some 24 KiB of it, whatever its size, and Content-Length is exact. Requests over 32 MiB, Cloud Run's limit, are refused before
+// some 24 KiB of it and their base64, whatever its size, and Content-Length is exact. Requests over 32 MiB, Cloud Run's limit, are refused before
 // anything is opened; that is an image of about 24 MiB.
 //
 // # What comes back

@@ -155,44 +155,22 @@ func (t *target) contextTokens() int {
 }
 
 // envelope returns the JSON before and after the base64 of the image: one user message with one image and, in layout mode only,
-// one word.
+// one word. No model of the family was trained on other words.
 func envelope(mediaType string, q question) (prefix, suffix []byte) {
-	prefix = append(prefix, `{"model":`...)
-	prefix = append(prefix, mustMarshal(q.target.model)...)
-	prefix = append(prefix, `,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:`...)
-	prefix = append(prefix, mediaType...)
-	prefix = append(prefix, `;base64,`...)
-
-	suffix = append(suffix, `"}}`...)
+	model, _ := json.Marshal(q.target.model) // a string, which can always be encoded
+	grounding, thinking := "", ""
 	if q.layout {
-		suffix = append(suffix, groundingPrompt...)
+		grounding = `,{"type":"text","text":"grounding"}`
 	}
-	suffix = append(suffix, `]}],`...)
-	suffix = append(suffix, mustMarshal(newParameters(q))[1:]...)
+	if q.target.profile.NoThinking {
+		thinking = `,"chat_template_kwargs":{"enable_thinking":false}`
+	}
+	prefix = fmt.Appendf(nil, `{"model":%s,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:%s;base64,`,
+		model, mediaType)
+	suffix = fmt.Appendf(nil, `"}}%s]}],"temperature":%v,"top_p":%v,"max_tokens":%d,"stream":false,"repetition_detection":`+
+		`{"max_pattern_size":%d,"min_pattern_size":%d,"min_count":%d}%s}`, grounding, q.temperature, q.target.profile.TopP, q.maxTokens,
+		repetitionMaxPattern, repetitionMinPattern, repetitionMinCount, thinking)
 	return prefix, suffix
-}
-
-// groundingPrompt asks LightOnOCR-3 for layout. No model of the family was trained on other words.
-const groundingPrompt = `,{"type":"text","text":"grounding"}`
-
-// parameters is the part of the request after the messages.
-type parameters struct {
-	Temperature         float64             `json:"temperature"`
-	TopP                float64             `json:"top_p"`
-	MaxTokens           int                 `json:"max_tokens"`
-	Stream              bool                `json:"stream"`
-	RepetitionDetection repetitionDetection `json:"repetition_detection"`
-	ChatTemplateKwargs  *templateArguments  `json:"chat_template_kwargs,omitempty"`
-}
-
-type repetitionDetection struct {
-	MaxPatternSize int `json:"max_pattern_size"`
-	MinPatternSize int `json:"min_pattern_size"`
-	MinCount       int `json:"min_count"`
-}
-
-type templateArguments struct {
-	EnableThinking bool `json:"enable_thinking"`
 }
 
 // These make vLLM stop by itself when the end of the text is repetitionMinCount equal copies of at most repetitionMaxPattern tokens.
@@ -206,26 +184,6 @@ const (
 	repetitionMaxPattern = 40
 	repetitionMinCount   = 100
 )
-
-func newParameters(q question) parameters {
-	out := parameters{
-		Temperature: q.temperature, TopP: q.target.profile.TopP, MaxTokens: q.maxTokens,
-		RepetitionDetection: repetitionDetection{repetitionMaxPattern, repetitionMinPattern, repetitionMinCount},
-	}
-	if q.target.profile.NoThinking {
-		out.ChatTemplateKwargs = &templateArguments{EnableThinking: false}
-	}
-	return out
-}
-
-// mustMarshal encodes what can always be encoded: strings and the structs above.
-func mustMarshal(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
 
 // maxBody is Cloud Run's limit for an HTTP/1 request body, in bytes; a bigger one is refused unread. Source: Cloud Run
 // quotas. It admits an image of about 24 MiB.
@@ -284,36 +242,39 @@ func imageError(kind Kind, format string, args ...any) error {
 	return &Error{Kind: kind, Phase: PhaseImage, Message: fmt.Sprintf(format, args...)}
 }
 
-// blockSize is how much of the image is held at once, in bytes: a multiple of 3, so that only the last block is padded, and of
+// blockSize is how much of the image is read at once, in bytes: a multiple of 3, so that only the last block is padded, and of
 // a size whose base64 fills the 32 KiB buffer that net/http copies with.
 const blockSize = 24 << 10
 
-var blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
+// block is a piece of the image, and its base64.
+type block struct {
+	image [blockSize]byte
+	text  [blockSize / 3 * 4]byte
+}
+
+var blocks = sync.Pool{New: func() any { return new(block) }}
 
 var errAbandoned = errors.New("the try is over")
 
 // body is the request as a stream: prefix, the image in base64, suffix. net/http reads and closes it in a goroutine of its own that can
 // outlive the call, so everything the call asks about it afterwards goes through its methods and atomic fields.
 type body struct {
+	size           int64 // of the image
+	prefix, length int64 // of the JSON before the image, and of everything
+
+	inRead    sync.Mutex // guards the fields below, up to isClosed
 	src       io.ReadCloser
 	left      int64 // image bytes not yet read from src
-	block     *[blockSize]byte
-	at, end   int     // block[at:end] is not yet encoded
-	tiny      [4]byte // base64 that did not fit a very small buffer
-	pending   []byte  // what is left in tiny, or of prefix or suffix
-	suffix    []byte
-	ending    bool // suffix is in pending
-	inRead    sync.Mutex
-	closing   sync.Once
+	block     *block
+	image     []byte // of block, not yet encoded
+	pending   []byte // ready to be handed out: prefix, text of block, or suffix
+	suffix    []byte // until it is pending
+	isClosed  bool
 	closed    chan struct{}
-	abandoned atomic.Bool
-	sent      atomic.Int64 // image bytes handed out
-	whole     atomic.Bool  // everything was handed out
-	failure   atomic.Pointer[sourceFailure]
+	abandoned atomic.Bool           // keeps a Read that comes too late away from the source
+	handed    atomic.Int64          // bytes handed out
+	failure   atomic.Pointer[error] // of the image's reader, or its wrong length
 }
-
-// sourceFailure is the error of the image's reader, or of its wrong length.
-type sourceFailure struct{ err error }
 
 // openBody opens the image and reads its first block. The caller wraps the body before it sends it, and closes it in any case.
 func openBody(img Image) (*body, error) {
@@ -321,7 +282,7 @@ func openBody(img Image) (*body, error) {
 	if err != nil {
 		return nil, causeError(KindImageSource, PhaseImage, err)
 	}
-	b := &body{src: src, left: img.Size, block: blocks.Get().(*[blockSize]byte), closed: make(chan struct{})}
+	b := &body{src: src, size: img.Size, left: img.Size, block: blocks.Get().(*block), closed: make(chan struct{})}
 	if err := b.fill(); err != nil {
 		b.Close()
 		return nil, causeError(KindImageSource, PhaseImage, err)
@@ -329,22 +290,23 @@ func openBody(img Image) (*body, error) {
 	return b, nil
 }
 
-// wrap puts the JSON around the image and returns the exact length of the request.
-func (b *body) wrap(size int64, q question) (int64, error) {
-	media, err := mediaType(b.head())
+// wrap puts the JSON around the image.
+func (b *body) wrap(q question) error {
+	media, err := mediaType(b.image)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	b.pending, b.suffix = envelope(media, q)
-	length := int64(len(b.pending) + base64.StdEncoding.EncodedLen(int(size)) + len(b.suffix))
-	if length > maxBody {
-		return 0, tooLarge(size)
+	b.enclose(envelope(media, q))
+	if b.length > maxBody {
+		return tooLarge(b.size)
 	}
-	return length, nil
+	return nil
 }
 
-// head returns the first block of the image, valid until the first Read.
-func (b *body) head() []byte { return b.block[b.at:b.end] }
+func (b *body) enclose(prefix, suffix []byte) {
+	b.pending, b.suffix, b.prefix = prefix, suffix, int64(len(prefix))
+	b.length = b.prefix + int64(base64.StdEncoding.EncodedLen(int(b.size))+len(suffix))
+}
 
 // Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) {
@@ -358,10 +320,15 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n := 0
 	for n < len(p) {
-		if err := b.advance(); err != nil {
-			return n, err
+		if len(b.pending) == 0 {
+			if err := b.advance(); err != nil {
+				return n, err
+			}
 		}
-		n += b.take(p[n:])
+		k := copy(p[n:], b.pending)
+		b.pending = b.pending[k:]
+		b.handed.Add(int64(k))
+		n += k
 	}
 	return n, nil
 }
@@ -374,91 +341,51 @@ func (b *body) endRead() {
 	}
 }
 
-// advance makes sure that there is something to take, or returns io.EOF or why there is not.
+// advance makes something pending, or returns io.EOF or why there is nothing.
 func (b *body) advance() error {
-	switch {
-	case len(b.pending) > 0 || b.at < b.end:
-		return nil
-	case b.left > 0:
-		err := b.fill()
-		if err != nil {
-			b.failure.Store(&sourceFailure{err})
+	if len(b.image) == 0 && b.left > 0 {
+		if err := b.fill(); err != nil {
+			b.failure.Store(&err)
+			return err
 		}
-		return err
-	case !b.ending:
-		b.pending, b.ending = b.suffix, true
-		return nil
 	}
-	return io.EOF
+	switch {
+	case len(b.image) > 0:
+		b.pending = b.block.text[:base64.StdEncoding.EncodedLen(len(b.image))]
+		encodeBase64(b.pending, b.image)
+		b.image = nil
+	case b.suffix != nil:
+		b.pending, b.suffix = b.suffix, nil
+	default:
+		return io.EOF
+	}
+	return nil
 }
 
-// take puts at least one byte into p.
-func (b *body) take(p []byte) int {
-	if len(b.pending) == 0 {
-		return b.encode(p)
-	}
-	n := copy(p, b.pending)
-	b.pending = b.pending[n:]
-	if b.ending && len(b.pending) == 0 {
-		b.whole.Store(true)
-	}
-	return n
-}
-
-// encode turns as much of the block into base64 as fits p.
-func (b *body) encode(p []byte) int {
-	if len(p) < 4 {
-		k := min(3, b.end-b.at)
-		base64.StdEncoding.Encode(b.tiny[:], b.block[b.at:b.at+k])
-		b.advanceBlock(k)
-		n := copy(p, b.tiny[:])
-		b.pending = b.tiny[n:]
-		return n
-	}
-	k := min(len(p)/4*3, b.end-b.at)
-	encodeBase64(p, b.block[b.at:b.at+k])
-	b.advanceBlock(k)
-	return base64.StdEncoding.EncodedLen(k)
-}
-
-func (b *body) advanceBlock(k int) {
-	b.at += k
-	b.sent.Add(int64(k))
-}
-
-// fill is readBlock with a panic of the source turned into its error: no caller can guard net/http's goroutine.
+// fill reads the next block from the source. With the last one it makes sure that the source ends there, so that an error that is
+// found at the end, a checksum's for example, is known before the last byte leaves. A panic of the source becomes an error: no
+// caller can guard net/http's goroutine.
 func (b *body) fill() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the image's reader panicked: %v", p)
 		}
 	}()
-	return b.readBlock()
-}
-
-// readBlock reads the next block from the source. With the last one it makes sure that the source ends there, so that an error that is
-// found at the end, a checksum's for example, is known before the last byte leaves.
-func (b *body) readBlock() error {
-	want := int(min(b.left, blockSize))
-	n, err := io.ReadFull(b.src, b.block[:want])
+	n, err := io.ReadFull(b.src, b.block.image[:min(b.left, blockSize)])
+	b.left -= int64(n)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return fmt.Errorf("the image ended %d bytes before its stated size: %w", b.left-int64(n), io.ErrUnexpectedEOF)
+		return fmt.Errorf("the image ended %d bytes before its stated size: %w", b.left, io.ErrUnexpectedEOF)
 	}
 	if err != nil {
 		return err
 	}
-	b.at, b.end = 0, n
-	if b.left -= int64(n); b.left == 0 {
-		return b.expectEnd()
+	b.image = b.block.image[:n]
+	if b.left > 0 {
+		return nil
 	}
-	return nil
-}
-
-func (b *body) expectEnd() error {
-	var one [1]byte
+	var more [1]byte
 	for range 100 {
-		n, err := b.src.Read(one[:])
-		switch {
+		switch n, err := b.src.Read(more[:]); {
 		case n > 0:
 			return errors.New("the image is longer than its stated size")
 		case err == io.EOF:
@@ -473,33 +400,33 @@ func (b *body) expectEnd() error {
 // Close implements io.Closer. It may be called more than once and while a Read is under way, which then closes the source when it
 // returns: not every source can bear both at once.
 func (b *body) Close() error {
-	b.abandon()
-	if b.inRead.TryLock() {
-		b.closeSource()
-		b.inRead.Unlock()
+	b.abandoned.Store(true)
+	if !b.inRead.TryLock() {
+		return nil
+	}
+	defer b.inRead.Unlock()
+	if !b.isClosed {
+		b.isClosed = true
+		b.src.Close()
+		blocks.Put(b.block)
+		close(b.closed)
 	}
 	return nil
 }
-
-func (b *body) closeSource() {
-	b.closing.Do(func() {
-		b.src.Close()
-		b.at, b.end = 0, 0
-		blocks.Put(b.block)
-		close(b.closed)
-	})
-}
-
-// abandon keeps a Read that comes too late away from the source.
-func (b *body) abandon() { b.abandoned.Store(true) }
 
 // sourceError returns the source's error, nil if it had none so far.
 func (b *body) sourceError() error {
 	if failed := b.failure.Load(); failed != nil {
-		return failed.err
+		return *failed
 	}
 	return nil
 }
+
+// whole reports whether everything was handed out.
+func (b *body) whole() bool { return b.handed.Load() == b.length }
+
+// imageSent returns how many bytes of the image were handed out.
+func (b *body) imageSent() int64 { return min(max(b.handed.Load()-b.prefix, 0)/4*3, b.size) }
 
 // maxPixels is where the server's image library (Pillow, twice its warning level) stops to read and vLLM answers 500, which
 // cannot be told from a failing GPU. So it is refused here.

@@ -66,10 +66,10 @@ func TestBodyIsTheSameInPiecesOfAnySize(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.pending, b.suffix = []byte("before"), []byte("after")
+			b.enclose([]byte("before"), []byte("after"))
 			got, err := io.ReadAll(wrap(b))
-			if err != nil || string(got) != want || !b.whole.Load() {
-				t.Errorf("%d bytes in %s: %d of %d, whole %v, %v", size, name, len(got), len(want), b.whole.Load(), err)
+			if err != nil || string(got) != want || !b.whole() {
+				t.Errorf("%d bytes in %s: %d of %d, whole %v, %v", size, name, len(got), len(want), b.whole(), err)
 			}
 			b.Close()
 		}

@@ -71,15 +71,14 @@ func (x *exchange) run(img Image, q question) (answer, error) {
 		return answer{}, err
 	}
 	defer body.Close()
-	length, err := body.wrap(img.Size, q)
-	if err != nil {
+	if err := body.wrap(q); err != nil {
 		return answer{}, err
 	}
 	x.clock.reach(PhaseConnect)
 	ctx, cancel := context.WithTimeoutCause(x.caller, x.server.timeout, errOwnTimeout)
 	defer cancel()
 	x.auth, x.body, x.ctx = auth, body, ctx
-	return x.post(length, q)
+	return x.post(q)
 }
 
 // record returns what is known of the exchange once it is over, but for its error.
@@ -89,7 +88,7 @@ func (x *exchange) record(q question, a answer) Try {
 		FinishReason: a.reason, Usage: a.usage,
 	}
 	if x.body != nil {
-		t.ImageSent = x.body.sent.Load()
+		t.ImageSent = x.body.imageSent()
 	}
 	if a.ending != unusable {
 		t.Status, t.ServedModel, t.Ending = http.StatusOK, a.model, a.ending.String()
@@ -156,12 +155,12 @@ func (x *exchange) traced() context.Context {
 }
 
 // post sends the request and reads the answer.
-func (x *exchange) post(length int64, q question) (answer, error) {
+func (x *exchange) post(q question) (answer, error) {
 	req, err := http.NewRequestWithContext(x.traced(), http.MethodPost, x.server.base+"/v1/chat/completions", x.body)
 	if err != nil {
 		return answer{}, causeError(KindWrongAddress, PhaseConnect, err)
 	}
-	req.ContentLength = length
+	req.ContentLength = x.body.length
 	x.server.addHeader(x.caller, req.Header)
 	req.Header.Set("Content-Type", "application/json")
 	x.auth.apply(req.Header)
@@ -222,7 +221,7 @@ func (x *exchange) receive(resp *http.Response) (answer, error) {
 	if err := x.sourceError(); err != nil {
 		return answer{}, err
 	}
-	if !x.body.whole.Load() {
+	if !x.body.whole() {
 		if x.ctx.Err() != nil {
 			return answer{}, x.broken(x.ctx.Err())
 		}
@@ -248,7 +247,7 @@ func (x *exchange) broken(err error) error {
 	select {
 	case <-x.body.closed: // the source is no longer in use
 	case <-x.ctx.Done():
-		x.body.abandon()
+		x.body.abandoned.Store(true)
 	}
 	if source := x.sourceError(); source != nil {
 		return source
