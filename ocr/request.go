@@ -345,7 +345,8 @@ func (b *body) endRead() {
 func (b *body) advance() error {
 	if len(b.image) == 0 && b.left > 0 {
 		if err := b.fill(); err != nil {
-			b.failure.Store(&err)
+			failed := err // a variable that escapes, where nothing fails, would cost an allocation for each block
+			b.failure.Store(&failed)
 			return err
 		}
 	}
