@@ -45,37 +45,15 @@ const (
 // hotter are the temperatures that follow the profile's after a loop: enough to leave it, too little to invent text.
 var hotter = []float64{0.4, 0.7}
 
-// remedy is what a call does about a failed try.
-type remedy int
-
-const (
-	giveUp       remedy = iota
-	waitAndRetry        // after a wait, up to maxTries
-	retryOnce           // after a wait, but only once in a call
-	renewToken          // once, with a fresh token, if a platform refused the old one
-	adoptModel          // once, with the only model that the server has
-)
-
-// remedies holds every decision about a further try. A kind that is not in it is given up: it would fail again, cost money, or
-// is not the client's to decide. A time-out is never tried again, since the GPU may still be at work on the page: hanging up does
-// not reach it through Cloud Run. Nor is a failed backend, which the page may have caused.
-var remedies = map[Kind]remedy{
-	KindUnavailable:     waitAndRetry,
-	KindOverloaded:      waitAndRetry,
-	KindAborted:         retryOnce,
-	KindUnauthenticated: renewToken,
-	KindWrongModel:      adoptModel,
-}
-
 // call is one call of ExtractText.
 type call struct {
 	client  *Client
 	img     Image
 	tries   []Try
 	waited  time.Duration // since the last try
-	aborted bool          // retryOnce is used up
-	renewed bool          // renewToken is
-	adopted bool          // adoptModel is
+	aborted bool          // the one try after an aborted answer is used up,
+	renewed bool          // the one with a fresh token is,
+	adopted bool          // the one with another model is
 }
 
 // read asks for the page, and asks again where the answer falls short and a further try can help: hotter after a loop, at most
@@ -124,7 +102,7 @@ func (k *call) longestAnswer(a answer) int {
 	return size - a.usage.PromptTokens
 }
 
-// ask puts one question, in as many tries as limit and the table of remedies allow.
+// ask puts one question, in as many tries as limit and retry allow.
 func (k *call) ask(ctx context.Context, q question, limit int) (answer, error) {
 	for n := 1; ; n++ {
 		q.target = k.client.catalog.current()
@@ -135,16 +113,25 @@ func (k *call) ask(ctx context.Context, q question, limit int) (answer, error) {
 	}
 }
 
-// retry prepares a further try after the nth one failed, and reports whether there is to be one.
+// retry prepares a further try after the nth one failed, and reports whether there is to be one. What is not listed is given up:
+// it would fail again, cost money, or is not the client's to decide. A time-out is never tried again, since the GPU may still be
+// at work on the page: hanging up does not reach it through Cloud Run. Nor is a failed backend, which the page may have caused.
 func (k *call) retry(ctx context.Context, q question, failed *Error, n int) bool {
-	switch remedies[failed.Kind] {
-	case waitAndRetry:
+	cfg := &k.client.cfg
+	switch failed.Kind {
+	case KindUnavailable, KindOverloaded:
 		return k.wait(ctx, failed.RetryAfter, n)
-	case retryOnce:
+	case KindAborted:
 		return first(&k.aborted) && k.wait(ctx, failed.RetryAfter, n)
-	case renewToken:
-		return failed.platform && k.client.cfg.Token != nil && first(&k.renewed) && k.forgetToken()
-	case adoptModel:
+	case KindUnauthenticated: // with a fresh token, if a platform refused the old one
+		if !failed.platform || cfg.Token == nil || !first(&k.renewed) {
+			return false
+		}
+		if cfg.ForgetToken != nil {
+			cfg.ForgetToken(cfg.Audience)
+		}
+		return true
+	case KindWrongModel: // with the only model that the server has
 		return first(&k.adopted) && k.client.catalog.adopt(ctx, q.target, failed)
 	}
 	return false
@@ -175,14 +162,6 @@ func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 func backoff(n int, limit time.Duration, rand func() float64) time.Duration {
 	d := min(firstWait<<min(n-1, 16), limit)
 	return min(d/2+time.Duration(rand()*float64(d)), limit)
-}
-
-// forgetToken drops the token that was refused; it always allows the try.
-func (k *call) forgetToken() bool {
-	if k.client.cfg.ForgetToken != nil {
-		k.client.cfg.ForgetToken(k.client.cfg.Audience)
-	}
-	return true
 }
 
 // try makes one request for the page and keeps a record of it.

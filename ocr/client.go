@@ -1,6 +1,7 @@
 package ocr
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -86,9 +87,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Audience == "" {
-		cfg.Audience = Origin(base)
-	}
+	cfg.Audience = cmp.Or(cfg.Audience, Origin(base))
 	s := &server{
 		base: base.String(), timeout: cfg.Timeout, audience: cfg.Audience, token: cfg.Token, key: cfg.APIKey, header: cfg.Header,
 		http: &http.Client{
@@ -96,10 +95,9 @@ func New(cfg Config) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
-	return &Client{
-		cfg: cfg, server: s,
-		catalog: newCatalog(s, &target{model: cfg.Model, profile: profile}, cfg.Mode == ModeLayout, cfg.Profile != ""),
-	}, nil
+	c := &Client{cfg: cfg, server: s, catalog: &catalog{server: s, layout: cfg.Mode == ModeLayout, settled: cfg.Profile != ""}}
+	c.catalog.now.Store(&target{model: cfg.Model, profile: profile})
+	return c, nil
 }
 
 // Profile returns what the model in use wants; pages are sized to its Edge. It can change once, when the server turns out to
@@ -154,18 +152,8 @@ func (c *Client) WaitHealthy(ctx context.Context) error {
 }
 
 func (cfg Config) withDefaults() Config {
-	if cfg.Model == "" {
-		cfg.Model = DefaultModel
-	}
-	if cfg.Mode == "" {
-		cfg.Mode = ModePlain
-	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = DefaultTimeout
-	}
-	if cfg.MaxTokens == 0 {
-		cfg.MaxTokens = DefaultMaxTokens
-	}
+	cfg.Model, cfg.Mode = cmp.Or(cfg.Model, DefaultModel), cmp.Or(cfg.Mode, ModePlain)
+	cfg.Timeout, cfg.MaxTokens = cmp.Or(cfg.Timeout, DefaultTimeout), cmp.Or(cfg.MaxTokens, DefaultMaxTokens)
 	if cfg.hooks.transport == nil {
 		cfg.hooks.transport = newTransport()
 	}

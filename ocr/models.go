@@ -96,12 +96,6 @@ type catalog struct {
 	asking  sync.Mutex // one goroutine at a time adopts a model
 }
 
-func newCatalog(s *server, first *target, layout, settled bool) *catalog {
-	c := &catalog{server: s, layout: layout, settled: settled}
-	c.now.Store(first)
-	return c
-}
-
 // current returns the model that the next request is addressed to.
 func (c *catalog) current() *target { return c.now.Load() }
 

@@ -179,40 +179,15 @@ var closings = []string{"", `"}}`, `"}`, `"}]}`, `"]}}`, `"]}`, `}}`, `}`}
 // decodeRefusal never fails: what is not understood is kept as text.
 func decodeRefusal(body []byte) refusal {
 	body = bytes.TrimSpace(body)
-	if len(body) > 0 && body[0] == '{' {
+	for cut := range min(6, len(body)) { // what was cut off may end within an escape sequence
 		for _, closing := range closings {
-			text := body
-			if closing != "" {
-				text = append(trimEscape(body), closing...)
-			}
 			var fields map[string]json.RawMessage
-			if json.Unmarshal(text, &fields) == nil {
+			if body[0] == '{' && json.Unmarshal(append(bytes.Clone(body[:len(body)-cut]), closing...), &fields) == nil {
 				return readFields(fields)
 			}
 		}
 	}
 	return refusal{message: string(body), json: false}
-}
-
-// trimEscape drops the beginning of an escape sequence at the end of a cut text.
-func trimEscape(body []byte) []byte {
-	from := max(0, len(body)-6)
-	slash := bytes.LastIndexByte(body[from:], '\\')
-	if slash < 0 {
-		return bytes.Clone(body)
-	}
-	at := from + slash
-	if before := body[:at]; (len(before)-len(bytes.TrimRight(before, `\`)))%2 == 1 {
-		return bytes.Clone(body) // that backslash is itself escaped
-	}
-	whole := 2
-	if at+1 < len(body) && body[at+1] == 'u' {
-		whole = 6
-	}
-	if at+whole <= len(body) {
-		return bytes.Clone(body)
-	}
-	return bytes.Clone(body[:at])
 }
 
 // readFields finds the error in an object: under "error" as object or string, flat, or as FastAPI's "detail".
@@ -256,38 +231,35 @@ func asText(raw json.RawMessage) string {
 // classify is the table of statuses. Where the same status means several things, the body decides.
 func classify(status int, r refusal) Kind {
 	switch {
-	case status >= 300 && status < 400, status == http.StatusMethodNotAllowed:
-		return KindWrongAddress
 	case status == http.StatusBadRequest:
 		return classifyBadRequest(r)
-	case status == http.StatusNotFound:
-		return classifyNotFound(r)
-	case status == http.StatusInternalServerError:
-		return classifyServerError(r)
-	}
-	if kind, known := byStatus[status]; known {
-		return kind
-	}
-	switch {
-	case status >= 500:
+	case status == http.StatusUnauthorized:
+		return KindUnauthenticated
+	case status == http.StatusForbidden:
+		return KindForbidden
+	case status == http.StatusNotFound && isWrongModel(r):
+		return KindWrongModel
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status >= 300 && status < 400:
+		return KindWrongAddress
+	case status == http.StatusRequestEntityTooLarge:
+		return KindTooLarge
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
+		return KindOverloaded
+	case status == http.StatusNotImplemented:
+		return KindBadImage
+	case status == http.StatusGatewayTimeout:
+		return KindTimeout
+	// JSON comes from the server, text from the platform in front of it, but for the two words that the server's web framework
+	// (Starlette) uses where no code handled an exception.
+	case status == http.StatusInternalServerError && (r.json || r.message == "Internal Server Error"):
+		return KindBackendFailed
+	// A proxy answers 408 when it did not get the whole request.
+	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		return KindUnavailable
 	case status >= 400:
 		return KindBadRequest
 	}
 	return KindBadResponse
-}
-
-var byStatus = map[int]Kind{
-	http.StatusUnauthorized:          KindUnauthenticated,
-	http.StatusForbidden:             KindForbidden,
-	http.StatusRequestTimeout:        KindUnavailable, // a proxy did not get the whole request
-	http.StatusRequestEntityTooLarge: KindTooLarge,
-	http.StatusTooEarly:              KindUnavailable,
-	http.StatusTooManyRequests:       KindOverloaded,
-	http.StatusNotImplemented:        KindBadImage,
-	http.StatusBadGateway:            KindUnavailable,
-	http.StatusServiceUnavailable:    KindOverloaded,
-	http.StatusGatewayTimeout:        KindTimeout,
 }
 
 // classifyBadRequest looks at the beginning only: validation messages repeat their input further on.
@@ -301,22 +273,10 @@ func classifyBadRequest(r refusal) Kind {
 	return KindBadRequest
 }
 
-// classifyNotFound: a server that knows no such model says so in its error shape; routing and platforms answer otherwise.
-func classifyNotFound(r refusal) Kind {
+// isWrongModel: a server that knows no such model says so in its error shape; routing and platforms answer otherwise.
+func isWrongModel(r refusal) bool {
 	all := strings.ToLower(r.message) + " " + r.kind + " " + r.param
-	if r.json && !r.routing && (strings.Contains(all, "model") || strings.Contains(r.kind, "notfounderror")) {
-		return KindWrongModel
-	}
-	return KindWrongAddress
-}
-
-// classifyServerError: JSON comes from the server, text from the platform in front of it, but for the two words that the server's web
-// framework (Starlette) uses where no code handled an exception.
-func classifyServerError(r refusal) Kind {
-	if r.json || r.message == "Internal Server Error" {
-		return KindBackendFailed
-	}
-	return KindUnavailable
+	return r.json && !r.routing && (strings.Contains(all, "model") || strings.Contains(r.kind, "notfounderror"))
 }
 
 // retryAfter reads seconds or a date; 0 if there is none or it is past.

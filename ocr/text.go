@@ -124,17 +124,8 @@ func repeats(s string) iter.Seq2[int, int] {
 // isLoop compares the number of a run's pieces with what a page can hold of their kind.
 func isLoop(run string, period int, cut bool) bool {
 	copies := len(run) / period
-	if copies < pick(cut, loopSentencesCut, loopRowsCut) || utf8.RuneCountInString(run) < loopSpan {
-		return false
-	}
-	switch letters, l := examinePiece(run[len(run)-period:]); {
-	case l == pieceLeader:
-		return copies >= loopRowsCut // longer than a line, without a line break
-	case l == pieceRow || letters < loopLetters:
-		return copies >= pick(cut, loopRowsCut, loopRows)
-	default:
-		return copies >= pick(cut, loopSentencesCut, loopSentences)
-	}
+	return copies >= pick(cut, loopSentencesCut, loopRowsCut) && utf8.RuneCountInString(run) >= loopSpan &&
+		copies >= leastCopies(run[len(run)-period:], cut)
 }
 
 func pick(cut bool, whenCut, otherwise int) int {
@@ -144,24 +135,14 @@ func pick(cut bool, whenCut, otherwise int) int {
 	return otherwise
 }
 
-// look is what a piece of a loop looks like on the page.
-type look int
-
-const (
-	pieceText   look = iota
-	pieceRow         // part of a table, as HTML or Markdown
-	pieceLeader      // dots, dashes, blanks: nothing to read, and no end of a line
-)
-
 // notRead matches what a reader of the page does not see: tags, entities, commands.
 var notRead = regexp.MustCompile(`<[^<>]*>|&[a-z#0-9]+;|\\[a-zA-Z]+`)
 
-// examinePiece returns the look of a piece and how many letters it shows. A run can begin anywhere in a piece, so the piece is
-// examined doubled.
-func examinePiece(piece string) (letters int, l look) {
+// leastCopies returns how many copies of a piece make a loop. A run can begin anywhere in a piece, so the piece is examined doubled.
+func leastCopies(piece string, cut bool) int {
 	double := piece + piece
 	shown := notRead.ReplaceAllString(double, "")
-	read := 0
+	letters, read := 0, 0
 	for _, r := range shown {
 		if unicode.IsLetter(r) {
 			letters++
@@ -170,13 +151,14 @@ func examinePiece(piece string) (letters int, l look) {
 			read++
 		}
 	}
+	row := strings.Contains(double, "</t") || strings.Contains(double, "<t") || strings.Contains(double, "|")
 	switch {
-	case strings.Contains(double, "</t") || strings.Contains(double, "<t") || strings.Contains(double, "|"):
-		return letters / 2, pieceRow
-	case read == 0 && shown == double:
-		return 0, pieceLeader
+	case !row && read == 0 && shown == double: // dots, dashes, blanks: longer than a line, without a line break
+		return loopRowsCut
+	case row || letters/2 < loopLetters:
+		return pick(cut, loopRowsCut, loopRows)
 	}
-	return letters / 2, pieceText
+	return pick(cut, loopSentencesCut, loopSentences)
 }
 
 // pieceEnd returns where to cut after a first piece. A run begins where the text before it happens to be equal already, so the end of
@@ -202,35 +184,28 @@ func runeStart(text string, at int) int {
 	return at
 }
 
-// numbered is the end of a text with each number written as one zero byte, so that lines that differ only in their numbers are equal.
-type numbered struct {
-	shape   string
-	numbers []int64 // in the order of the zero bytes
-}
-
-func newNumbered(text string) numbered {
-	n := numbered{numbers: make([]int64, 0, len(text)/8)}
-	shape := make([]byte, 0, len(text))
+// numbered returns the shape of a text, in which each number is one zero byte, so that lines that differ only in their numbers are
+// equal, and the numbers, -1 for those that are too long to count with.
+func numbered(text string) (shape string, numbers []int64) {
+	numbers = make([]int64, 0, len(text)/8)
+	out := make([]byte, 0, len(text))
 	for i := 0; i < len(text); {
 		digits := i
 		for digits < len(text) && isDigit(text[digits]) {
 			digits++
 		}
 		if digits == i {
-			shape = append(shape, text[i])
+			out = append(out, text[i])
 			i++
 			continue
 		}
-		shape = append(shape, 0)
 		value, err := strconv.ParseInt(text[i:digits], 10, 64)
 		if err != nil {
-			value = -1 // too long to count with
+			value = -1
 		}
-		n.numbers = append(n.numbers, value)
-		i = digits
+		out, numbers, i = append(out, 0), append(numbers, value), digits
 	}
-	n.shape = string(shape)
-	return n
+	return string(out), numbers
 }
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
@@ -251,26 +226,20 @@ func startOf(text string, part string) int {
 // not. A number at the very end may be cut off and is left out.
 func countingLoop(text string, cut bool) (int, bool) {
 	text = strings.TrimRight(text, "0123456789")
-	n := newNumbered(text[runeStart(text, max(0, len(text)-loopWindow)):])
+	shape, numbers := numbered(text[runeStart(text, max(0, len(text)-loopWindow)):])
 	least := pick(cut, loopCountingCut, loopCounting)
-	if len(n.numbers) < least || strings.Contains(text, "\x00") { // which would pass for a number
+	if len(numbers) < least || strings.Contains(text, "\x00") { // which would pass for a number
 		return 0, false
 	}
-	for _, end := range loopEnds(n.shape) {
-		shape := n.shape[:end]
-		numbers := n.numbers[:len(n.numbers)-strings.Count(n.shape[end:], "\x00")]
-		for period, run := range repeats(shape) {
+	for _, end := range loopEnds(shape) {
+		before := numbers[:len(numbers)-strings.Count(shape[end:], "\x00")]
+		for period, run := range repeats(shape[:end]) {
 			if run/period < least {
 				continue
 			}
-			copies := min(counted(numbers, strings.Count(shape[end-period:], "\x00")), run/period)
-			if copies < least {
-				continue
-			}
-			start := end - copies*period
-			from := startOf(text, n.shape[start:])
-			if len(text)-from >= loopSpan {
-				return pieceEnd(text, startOf(text, n.shape[start+period:]), period), true
+			copies := min(counted(before, strings.Count(shape[end-period:end], "\x00")), run/period)
+			if start := end - copies*period; copies >= least && len(text)-startOf(text, shape[start:]) >= loopSpan {
+				return pieceEnd(text, startOf(text, shape[start+period:]), period), true
 			}
 		}
 	}
@@ -356,29 +325,18 @@ func outsideCode(text string) [][2]int {
 	return append(spans, [2]int{at, len(text)})
 }
 
+// delimiter matches dollars, and what else is escaped.
+var delimiter = regexp.MustCompile(`(?s)\\\$(?:\\\$)?|\$\$?|\\.`)
+
 // findDollars lists the delimiters between two positions.
 func findDollars(text string, from, to int) []dollar {
 	var found []dollar
-	for i := from; i < to; i++ {
-		switch {
-		case text[i] == '$':
-			d := dollar{start: i, end: i + 1}
-			if d.double = i+1 < to && text[i+1] == '$'; d.double {
-				d.end++
-			}
+	for _, at := range delimiter.FindAllStringIndex(text[from:to], -1) {
+		d := dollar{start: from + at[0], end: from + at[1]}
+		sign := strings.ReplaceAll(text[d.start:d.end], `\`, "")
+		d.escaped, d.double = text[d.start] == '\\', sign == "$$"
+		if d.double || sign == "$" {
 			found = append(found, d)
-			i = d.end - 1
-		case text[i] == '\\' && i+1 < to:
-			if text[i+1] == '$' {
-				d := dollar{start: i, end: i + 2, escaped: true}
-				if d.double = strings.HasPrefix(text[i+2:to], `\$`); d.double {
-					d.end += 2
-				}
-				found = append(found, d)
-				i = d.end - 1
-				continue
-			}
-			i++ // escaped, whatever it is
 		}
 	}
 	return found
