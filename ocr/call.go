@@ -1,7 +1,9 @@
 package ocr
 
 import (
+	"cmp"
 	"context"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -50,10 +52,9 @@ type call struct {
 	client  *Client
 	img     Image
 	tries   []Try
-	waited  time.Duration // since the last try
-	aborted bool          // the one try after an aborted answer is used up,
-	renewed bool          // the one with a fresh token is,
-	adopted bool          // the one with another model is
+	aborted bool // the one try after an aborted answer is used up,
+	renewed bool // the one with a fresh token is,
+	adopted bool // the one with another model is
 }
 
 // read asks for the page, and asks again where the answer falls short and a further try can help: hotter after a loop, at most
@@ -95,7 +96,8 @@ func (k *call) timeFor(ctx context.Context, least time.Duration) bool {
 
 // longestAnswer returns how many tokens an answer could have if it was our limit that cut this one off; 0 if that is not known.
 func (k *call) longestAnswer(a answer) int {
-	size := k.client.catalog.current().contextTokens()
+	now := k.client.catalog.current()
+	size := cmp.Or(now.limit, now.profile.Context)
 	if size == 0 || a.usage.PromptTokens == 0 || a.usage.CompletionTokens < a.asked.maxTokens {
 		return 0
 	}
@@ -144,50 +146,45 @@ func first(done *bool) bool {
 	return !was
 }
 
-// wait sleeps before a further try. It returns false if the context would not outlast the wait, or ended.
+// wait sleeps before a further try: longer after each, spread by chance, and as long as the server asked for, up to maxWait. It
+// returns false if the context would not outlast the wait, or ended.
 func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 	hooks := &k.client.cfg.hooks
-	d := min(max(backoff(n, maxWait, hooks.rand), asked), maxWait)
+	d := firstWait << (n - 1)
+	d = min(max(d/2+time.Duration(hooks.rand()*float64(d)), asked), maxWait)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false
 	}
-	if hooks.sleep(ctx, d) != nil {
-		return false
-	}
-	k.waited = d
-	return true
-}
-
-// backoff returns the nth wait, spread by rand, at most limit.
-func backoff(n int, limit time.Duration, rand func() float64) time.Duration {
-	d := min(firstWait<<min(n-1, 16), limit)
-	return min(d/2+time.Duration(rand()*float64(d)), limit)
+	return hooks.sleep(ctx, d) == nil
 }
 
 // try makes one request for the page and keeps a record of it.
 func (k *call) try(ctx context.Context, q question) (answer, error) {
 	x := &exchange{server: k.client.server, caller: ctx}
 	before := k.client.answered.Load()
+	t := Try{Number: len(k.tries) + 1, Start: time.Now(), Model: q.target.model}
 	a, err := x.run(k.img, q)
-	t := x.record(q, a)
-	t.Number, t.Waited, k.waited = len(k.tries)+1, k.waited, 0
+	t.took, t.Usage = time.Since(t.Start), a.usage
+	if x.body != nil {
+		t.ImageSent = x.body.imageSent()
+	}
 	if err != nil {
 		failed := asError(err)
 		failed.Proven = k.client.answered.Load() != before
 		t.Status, t.Kind, t.Phase = failed.Status, failed.Kind, failed.Phase
-		k.tries = append(k.tries, t)
-		return a, failed
+		err = failed
+	} else {
+		k.client.answered.Add(1)
+		t.Status, t.ServedModel, t.Ending = http.StatusOK, a.model, a.ending.String()
 	}
-	k.client.answered.Add(1)
 	k.tries = append(k.tries, t)
-	return a, nil
+	return a, err
 }
 
 // better returns the answer that has more of the page: complete before truncated before looped, then the longer one, then the
 // earlier.
 func better(a, b answer) answer {
-	switch {
-	case a.ending != b.ending && a.ending < b.ending, a.ending == b.ending && len(a.kept()) >= len(b.kept()):
+	if a.ending < b.ending || a.ending == b.ending && len(a.kept()) >= len(b.kept()) {
 		return a
 	}
 	return b
@@ -195,13 +192,10 @@ func better(a, b answer) answer {
 
 // result returns what the caller receives of the best answer.
 func (k *call) result(a answer) Result {
-	out := Result{Text: a.kept(), Model: a.model, Tries: k.tries}
+	out := Result{Text: a.kept(), Model: cmp.Or(a.model, a.asked.target.model), Tries: k.tries}
 	for _, t := range k.tries {
 		out.Usage.PromptTokens += t.Usage.PromptTokens
 		out.Usage.CompletionTokens += t.Usage.CompletionTokens
-	}
-	if out.Model == "" {
-		out.Model = a.asked.target.model
 	}
 	switch a.ending {
 	case truncated:

@@ -74,8 +74,7 @@ type hooks struct {
 // Client reads pages with one server. It is safe for concurrent use, keeps idle connections for a few seconds only, and
 // needs no closing.
 type Client struct {
-	cfg      Config // with its defaults
-	server   *server
+	*server
 	catalog  *catalog
 	answered atomic.Int64 // complete answers so far
 }
@@ -88,14 +87,11 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	cfg.Audience = cmp.Or(cfg.Audience, Origin(base))
-	s := &server{
-		base: base.String(), timeout: cfg.Timeout, audience: cfg.Audience, token: cfg.Token, key: cfg.APIKey, header: cfg.Header,
-		http: &http.Client{
-			Transport:     cfg.hooks.transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
-	c := &Client{cfg: cfg, server: s, catalog: &catalog{server: s, layout: cfg.Mode == ModeLayout, settled: cfg.Profile != ""}}
+	s := &server{cfg: cfg, base: base.String(), http: &http.Client{
+		Transport:     cfg.hooks.transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	c := &Client{server: s, catalog: &catalog{server: s, layout: cfg.Mode == ModeLayout, settled: cfg.Profile != ""}}
 	c.catalog.now.Store(&target{model: cfg.Model, profile: profile})
 	return c, nil
 }
@@ -119,36 +115,6 @@ func (c *Client) ExtractText(ctx context.Context, img Image) (Result, error) {
 		return Result{}, failed
 	}
 	return k.result(best), nil
-}
-
-// Healthy asks the server for its models and reports whether the wanted one, or the one used in its place, is served. That
-// proves address, token, key and model, not that the GPU can read. It takes 10 s at most, token included, and never
-// panics. With llama-server, which ignores the name in a request, Config.Model must be right for this.
-//
-// A request of any kind starts a GPU that scales to zero, and keeps it: ask when there is need, not on a timer.
-func (c *Client) Healthy(ctx context.Context) (healthy bool) {
-	defer func() {
-		if recover() != nil { // a nil context
-			healthy = false
-		}
-	}()
-	return c.catalog.probe(ctx) == nil
-}
-
-// WaitHealthy asks until the server is [Client.Healthy], with growing pauses of 30 s at most, until ctx ends. The *[Error] then
-// repeats the last answer. It is meant for operators and start-up scripts.
-func (c *Client) WaitHealthy(ctx context.Context) error {
-	for n := 2; ; n++ {
-		err := c.catalog.probe(ctx)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil || c.cfg.hooks.sleep(ctx, backoff(n, probeMaxWait, c.cfg.hooks.rand)) != nil {
-			end := canceled(ctx, asError(err).Phase)
-			end.Message = cleanText(end.Message + "; last: " + err.Error())
-			return end
-		}
-	}
 }
 
 func (cfg Config) withDefaults() Config {

@@ -23,13 +23,9 @@ type TokenFunc func(ctx context.Context, audience string) (string, error)
 
 // server is where requests go, and what they need to be accepted there.
 type server struct {
-	base     string // URL without a slash at its end
-	http     *http.Client
-	timeout  time.Duration // of one try
-	audience string
-	token    TokenFunc // nil: none
-	key      string
-	header   func(context.Context, http.Header) // nil: none
+	cfg  Config // with its defaults
+	base string // URL without a slash at its end
+	http *http.Client
 }
 
 // tokenLimit is how long a TokenFunc may take, outside the time of a try: a metadata server answers in milliseconds or hangs.
@@ -37,50 +33,58 @@ const tokenLimit = 10 * time.Second
 
 var errTokenLimit = fmt.Errorf("no token after %v", tokenLimit)
 
-// authorize obtains the credentials of the next request.
+// authorize obtains the credentials of the next request. It abandons a token function that does not obey its context. A panic in it
+// becomes an error: it would otherwise end the process from a goroutine that no caller can guard.
 func (s *server) authorize(ctx context.Context) (credentials, error) {
-	auth := credentials{key: s.key}
-	if s.token == nil {
-		return auth, nil
+	if s.cfg.Token == nil {
+		return credentials{key: s.cfg.APIKey}, nil
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, tokenLimit, errTokenLimit)
 	defer cancel()
-	token, err := awaitToken(limited, s.token, s.audience)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return auth, canceled(ctx, PhaseToken)
-	case err != nil:
-		return auth, causeError(KindToken, PhaseToken, err)
-	}
-	auth.token = token
-	return auth, nil
-}
-
-// awaitToken abandons a function that does not obey its context. A panic in it becomes an error: it would otherwise end the
-// process from a goroutine that no caller can guard.
-func awaitToken(ctx context.Context, token TokenFunc, audience string) (string, error) {
-	type result struct {
-		token string
-		err   error
-	}
-	got := make(chan result, 1)
-	go func() {
+	token, err := await(limited, func() (_ string, err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				got <- result{err: fmt.Errorf("the token function panicked: %v", p)}
+				err = fmt.Errorf("the token function panicked: %v", p)
 			}
 		}()
-		t, err := token(ctx, audience)
-		got <- result{t, err}
+		return s.cfg.Token(limited, s.cfg.Audience)
+	}, func(string) {})
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return credentials{}, canceled(ctx, PhaseToken)
+	case err == nil && (token == "" || strings.ContainsFunc(token, notInHeader)):
+		err = errors.New("the token function returned nothing that a header can carry")
+	}
+	if err != nil {
+		return credentials{}, causeError(KindToken, PhaseToken, err)
+	}
+	return credentials{token: token, key: s.cfg.APIKey}, nil
+}
+
+// await returns what f returns, or the error of a context that ends before. f is then abandoned, and what it still returns without
+// an error is discarded.
+func await[T any](ctx context.Context, f func() (T, error), discard func(T)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	got := make(chan outcome)
+	go func() {
+		value, err := f()
+		select {
+		case got <- outcome{value, err}:
+		case <-ctx.Done():
+			if err == nil {
+				discard(value)
+			}
+		}
 	}()
 	select {
-	case r := <-got:
-		if r.err == nil && (r.token == "" || strings.ContainsFunc(r.token, notInHeader)) {
-			return "", errors.New("the token function returned nothing that a header can carry")
-		}
-		return r.token, r.err
+	case o := <-got:
+		return o.value, o.err
 	case <-ctx.Done():
-		return "", fmt.Errorf("%w: %w", context.Cause(ctx), ctx.Err())
+		var none T
+		return none, fmt.Errorf("%w: %w", context.Cause(ctx), ctx.Err())
 	}
 }
 
@@ -89,10 +93,10 @@ func notInHeader(r rune) bool { return r <= ' ' || r >= 0x7f }
 
 // addHeader adds the caller's header, without what identifies the client.
 func (s *server) addHeader(ctx context.Context, h http.Header) {
-	if s.header == nil {
+	if s.cfg.Header == nil {
 		return
 	}
-	s.header(ctx, h)
+	s.cfg.Header(ctx, h)
 	for name := range h { // whatever its case: a map can be written to directly
 		if strings.EqualFold(name, authorization) || strings.EqualFold(name, serverlessAuthorization) || strings.EqualFold(name, "Content-Type") {
 			delete(h, name)
@@ -110,14 +114,13 @@ type credentials struct{ token, key string }
 
 // apply sets the headers; it never adds to them, since two tokens are refused.
 func (a credentials) apply(h http.Header) {
-	switch {
-	case a.key != "":
+	name := authorization
+	if a.key != "" {
 		h.Set(authorization, "Bearer "+a.key)
-		if a.token != "" {
-			h.Set(serverlessAuthorization, "Bearer "+a.token)
-		}
-	case a.token != "":
-		h.Set(authorization, "Bearer "+a.token)
+		name = serverlessAuthorization
+	}
+	if a.token != "" {
+		h.Set(name, "Bearer "+a.token)
 	}
 }
 
@@ -144,14 +147,6 @@ type target struct {
 	model   string
 	profile Profile
 	limit   int // the context that the server states, in tokens; 0 if it was not asked
-}
-
-// contextTokens returns the size of prompt and answer together; 0 if unknown.
-func (t *target) contextTokens() int {
-	if t.limit > 0 {
-		return t.limit
-	}
-	return t.profile.Context
 }
 
 // envelope returns the JSON before and after the base64 of the image: one user message with one image and, in layout mode only,

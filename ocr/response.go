@@ -2,14 +2,13 @@ package ocr
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // maxAnswer is how much of an answer is read, in bytes: a full context of text is some 100 KB.
@@ -23,7 +22,6 @@ type answer struct {
 	asked    question
 	text     string
 	model    string // "" if the server does not say
-	reason   string // the server's finish reason
 	ending   ending
 	usage    Usage
 	loopFrom int // where the loop begins, if ending is looped
@@ -57,9 +55,9 @@ type completion struct {
 	Model   lenientString `json:"model"`
 	Choices []struct {
 		Message *struct {
-			Content *string `json:"content"`
+			Content string `json:"content"`
 		} `json:"message"`
-		FinishReason *string `json:"finish_reason"`
+		FinishReason string `json:"finish_reason"`
 	} `json:"choices"`
 	Usage struct {
 		PromptTokens     lenientInt `json:"prompt_tokens"`
@@ -90,8 +88,8 @@ func (n *lenientInt) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// decodeAnswer reads the body of a 200, which is not yet success. With an error the answer holds nothing but its usage and finish
-// reason, where those arrived.
+// decodeAnswer reads the body of a 200, which is not yet success. With an error the answer holds nothing but its usage,
+// where that arrived.
 func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 	if len(raw) > maxAnswer {
 		return answer{}, badResponse("the answer is longer than %d bytes", maxAnswer)
@@ -107,20 +105,16 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 		return answer{}, badResponse("the answer holds no choice with a message")
 	}
 	choice := c.Choices[0]
-	a := answer{model: string(c.Model), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
-	if choice.Message.Content != nil {
-		a.text = *choice.Message.Content
-	}
+	a := answer{text: choice.Message.Content, model: string(c.Model), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
 	return judge(a, choice.FinishReason)
 }
 
 // judge reads the finish reason, and the text itself: a loop can end in any way.
-func judge(a answer, reason *string) (answer, error) {
-	if reason == nil {
-		return a.withoutText(), badResponse("the answer does not say how it ended")
-	}
-	a.reason = *reason
-	switch a.reason {
+func judge(a answer, reason string) (answer, error) {
+	withoutText := answer{usage: a.usage} // it has been paid for
+	switch reason {
+	case "":
+		return withoutText, badResponse("the answer does not say how it ended")
 	case "stop":
 		a.ending = complete
 	case "length":
@@ -128,21 +122,17 @@ func judge(a answer, reason *string) (answer, error) {
 	case "repetition":
 		a.ending, a.loopFrom = looped, len(a.text)
 	case "abort":
-		return a.withoutText(), &Error{
+		return withoutText, &Error{
 			Kind: KindAborted, Phase: PhaseRead, Status: http.StatusOK, Message: "the server stopped writing: it is paused or shuts down",
 		}
 	default:
-		a.reason = cleanText(a.reason)
-		return a.withoutText(), badResponse("the answer ended in an unknown way, %q", a.reason)
+		return withoutText, badResponse("the answer ended in an unknown way, %q", cleanText(reason))
 	}
 	if from, found := findLoop(a.text, a.ending != complete); found {
 		a.ending, a.loopFrom = looped, from
 	}
 	return a, nil
 }
-
-// withoutText returns what remains of an answer that is an error: what it cost, and why it ended.
-func (a answer) withoutText() answer { return answer{usage: a.usage, reason: a.reason} }
 
 // maxRefusal is how much of an error body is read, in bytes: vLLM's validation messages can repeat the whole image.
 const maxRefusal = 64 << 10
@@ -160,17 +150,12 @@ type refusal struct {
 func readRefusal(resp *http.Response, auth credentials) error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	r := decodeRefusal(body)
-	e := &Error{
+	return &Error{
 		Kind: classify(resp.StatusCode, r), Phase: PhaseRead, Status: resp.StatusCode,
-		RetryAfter: retryAfter(resp.Header.Get("Retry-After")), Message: cleanText(auth.hide(r.message)), platform: !r.json,
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After")), platform: !r.json,
+		Message: cmp.Or(cleanText(auth.hide(r.message)), http.StatusText(resp.StatusCode)),
+		Err:     err, // the status says enough; the reason for a cut goes along
 	}
-	if e.Message == "" {
-		e.Message = http.StatusText(resp.StatusCode)
-	}
-	if err != nil { // the status says enough; the reason for the cut goes along
-		e.Err = err
-	}
-	return e
 }
 
 // closings complete a JSON text that was cut off inside a string or after one; the first is for text that is complete.
@@ -194,13 +179,16 @@ func decodeRefusal(body []byte) refusal {
 func readFields(fields map[string]json.RawMessage) refusal {
 	r := refusal{json: true}
 	var inner map[string]json.RawMessage
+	_ = json.Unmarshal(fields["error"], &inner) // it may be a string, or missing
+	if fields["error"] == nil && fields["message"] != nil {
+		inner = fields
+	}
 	switch {
-	case json.Unmarshal(fields["error"], &inner) == nil && inner != nil:
-		r.readObject(inner)
+	case inner != nil:
+		r.message, r.param = asText(inner["message"]), asText(inner["param"])
+		r.kind = strings.ToLower(asText(inner["type"]) + " " + asText(inner["code"]))
 	case fields["error"] != nil:
 		r.message = asText(fields["error"])
-	case fields["message"] != nil:
-		r.readObject(fields)
 	case fields["detail"] != nil:
 		r.message, r.routing = asText(fields["detail"]), true
 	default:
@@ -211,19 +199,11 @@ func readFields(fields map[string]json.RawMessage) refusal {
 	return r
 }
 
-func (r *refusal) readObject(fields map[string]json.RawMessage) {
-	r.message, r.param = asText(fields["message"]), asText(fields["param"])
-	r.kind = strings.ToLower(asText(fields["type"]) + " " + asText(fields["code"]))
-}
-
 // asText returns the text of a JSON string, "" for null, and the JSON of anything else.
 func asText(raw json.RawMessage) string {
-	var s *string
+	var s string
 	if len(raw) == 0 || json.Unmarshal(raw, &s) == nil {
-		if s == nil {
-			return ""
-		}
-		return *s
+		return s
 	}
 	return string(raw)
 }
@@ -288,45 +268,4 @@ func retryAfter(header string) time.Duration {
 		return max(0, time.Until(at))
 	}
 	return 0
-}
-
-// maxMessage is how much of a server's words an error repeats, in characters.
-const maxMessage = 300
-
-var (
-	// hiddenMarkup is what no reader of an HTML page sees.
-	hiddenMarkup = regexp.MustCompile(`(?is)<(script|style|title)\b.*?(?:</(?:script|style|title)\s*>|$)|<!--.*?(?:-->|$)`)
-	markup       = regexp.MustCompile(`<[/!a-zA-Z][^<>]*>`)
-	// echo is a piece of an image or a token that came back: words and paths are shorter.
-	echo = regexp.MustCompile(`(?:data:[a-zA-Z0-9.+/-]*;base64,)?[A-Za-z0-9+/_=-]{64,}`)
-)
-
-// cleanText makes one short line of whatever a server, a network or a reader said, free of echoed images.
-func cleanText(text string) string {
-	text = strings.ToValidUTF8(text, "�")
-	text = echo.ReplaceAllString(text, "[…]")
-	if strings.HasPrefix(strings.TrimSpace(text), "<") {
-		text = markup.ReplaceAllString(hiddenMarkup.ReplaceAllString(text, " "), " ")
-	}
-	text = strings.Join(strings.FieldsFunc(text, notShown), " ")
-	if clip(text, maxMessage) == text {
-		return text
-	}
-	return clip(text, maxMessage-1) + "…"
-}
-
-// notShown reports whether r separates words: blanks, and what would move a terminal's cursor or turn the reading direction.
-func notShown(r rune) bool {
-	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
-}
-
-// clip returns the first characters of a text, at most so many.
-func clip(text string, characters int) string {
-	for at := range text {
-		if characters == 0 {
-			return text[:at]
-		}
-		characters--
-	}
-	return text
 }
