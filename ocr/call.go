@@ -164,7 +164,7 @@ func (k *call) try(ctx context.Context, q question) (answer, error) {
 	before := k.client.answered.Load()
 	t := Try{Number: len(k.tries) + 1, Start: time.Now(), Model: q.target.model}
 	a, err := x.run(k.img, q)
-	t.took, t.Usage = time.Since(t.Start), a.usage
+	t.Phases, t.Usage = x.spent, a.usage
 	if x.body != nil {
 		t.ImageSent = x.body.imageSent()
 	}

@@ -307,9 +307,6 @@ var codeSpan = regexp.MustCompile("(?ms)^[ \t]*```.*?(?:^[ \t]*```|\\z)|`[^`\n]+
 // delimiter matches dollars, and what else is escaped.
 var delimiter = regexp.MustCompile(`(?s)\\\$(?:\\\$)?|\$\$?|\\.`)
 
-// delimiter matches dollars, and what else is escaped.
-var delimiter = regexp.MustCompile(`(?s)\\\$(?:\\\$)?|\$\$?|\\.`)
-
 // findDollars lists the delimiters between two positions.
 func findDollars(text string, from, to int) []dollar {
 	var found []dollar

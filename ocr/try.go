@@ -15,7 +15,9 @@ import (
 type Try struct {
 	Number int       // 1-based, within one call of ExtractText
 	Start  time.Time // when the try began, after the wait that went before it
-	took   time.Duration
+	// Phases is how long the try was in each [Phase]; 0 for one that it did not reach or passed over, as an answer that arrives
+	// before the whole request is sent passes over PhaseWait.
+	Phases [PhaseRead + 1]time.Duration
 
 	Model       string // that was asked for
 	ImageSent   int64  // bytes of the image, before base64, that were passed to the connection
@@ -29,7 +31,13 @@ type Try struct {
 }
 
 // Duration returns how long the try took, without the wait before it.
-func (t Try) Duration() time.Duration { return t.took }
+func (t Try) Duration() time.Duration {
+	var sum time.Duration
+	for _, d := range t.Phases {
+		sum += d
+	}
+	return sum
+}
 
 // errOwnTimeout is the end of Config.Timeout, as opposed to the caller's deadline.
 var errOwnTimeout = errors.New("the time for one try is over")
@@ -44,11 +52,16 @@ type exchange struct {
 
 	mu      sync.Mutex
 	reached Phase
+	since   time.Time // it was reached
+	spent   [PhaseRead + 1]time.Duration
+	over    bool
 }
 
 // run sends the page once and reads the answer. Nothing is repeated here.
 func (x *exchange) run(img Image, q question) (answer, error) {
+	x.since = time.Now()
 	x.reach(PhaseToken)
+	defer x.end()
 	if x.caller.Err() != nil {
 		return answer{}, canceled(x.caller, PhaseImage)
 	}
@@ -77,7 +90,25 @@ func (x *exchange) run(img Image, q question) (answer, error) {
 func (x *exchange) reach(p Phase) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.reached = max(x.reached, p)
+	if p > x.reached && !x.over {
+		x.settle()
+		x.reached = p
+	}
+}
+
+// end stops the clock.
+func (x *exchange) end() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.settle()
+	x.over = true
+}
+
+// settle adds the time since the last change to the phase that was reached. mu is held.
+func (x *exchange) settle() {
+	now := time.Now()
+	x.spent[x.reached] += now.Sub(x.since)
+	x.since = now
 }
 
 func (x *exchange) phase() Phase {
