@@ -59,7 +59,8 @@ func (p Phase) String() string {
 	return phaseNames[p]
 }
 
-// Error is the one error type of this package: every failed call of [Client.ExtractText] returns a *Error. Decide by Kind; Message is for people.
+// Error is the one error type of this package: every failed call of [Client.ExtractText] and [Client.WaitHealthy]
+// returns a *Error. Decide by Kind; Message is for people.
 type Error struct {
 	Kind  Kind
 	Phase Phase // that the last try had reached

@@ -82,8 +82,9 @@ func profileByModel(model string) Profile {
 }
 
 const (
-	listTimeout = 10 * time.Second // a server that does not list its models within this is given up
-	maxModels   = 1 << 20          // bytes of the list of models
+	listTimeout  = 10 * time.Second // a server that does not list its models within this is not healthy
+	probeMaxWait = 30 * time.Second // between two probes of WaitHealthy
+	maxModels    = 1 << 20          // bytes of the list of models
 )
 
 // catalog is what is known of the server's models: which one requests are addressed to.
@@ -98,9 +99,26 @@ type catalog struct {
 // current returns the model that the next request is addressed to.
 func (c *catalog) current() *target { return c.now.Load() }
 
+// probe asks the server for its models. It returns an error if the wanted one is not among them.
+func (c *catalog) probe(ctx context.Context) error {
+	list, err := c.server.models(ctx)
+	if err != nil {
+		return err
+	}
+	now := c.current()
+	for _, m := range list {
+		if string(m.Name) == now.model {
+			c.now.CompareAndSwap(now, &target{now.model, now.profile, int(m.Limit)})
+			return nil
+		}
+	}
+	return &Error{Kind: KindWrongModel, Phase: PhaseRead, Status: http.StatusOK, Message: notServed(now.model, list)}
+}
+
 // adopt replaces the wanted model, which the server refused to know, by the server's only one, and reports whether a further try makes
-// sense. The profile stays what was configured, unless that came from a name too and the new name says more. Otherwise it adds what it learned to the refusal. Calls that come to this at once ask one after the other, and all
-// but the first find the matter settled.
+// sense. The profile stays what was configured, unless that came from a name too and the new name says more. Otherwise it
+// adds what it learned to the refusal. Calls that come to this at once ask one after the other, and all but the first find the
+// matter settled.
 func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) bool {
 	c.asking.Lock()
 	defer c.asking.Unlock()
@@ -113,11 +131,7 @@ func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) boo
 		refused.Message = cleanText(refused.Message + "; asked for its models: " + err.Error())
 		return false
 	case len(list) != 1 || string(list[0].Name) == wanted.model:
-		var names []lenientString
-		for _, m := range list {
-			names = append(names, m.Name)
-		}
-		refused.Message = cleanText(fmt.Sprintf("the server has no model %q, it has %q", wanted.model, names))
+		refused.Message = notServed(wanted.model, list)
 		return false
 	}
 	next := &target{string(list[0].Name), wanted.profile, int(list[0].Limit)}
@@ -136,6 +150,14 @@ func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) boo
 type listed struct {
 	Name  lenientString `json:"id"`
 	Limit lenientInt    `json:"max_model_len"` // its context in tokens, 0 if the server does not say
+}
+
+func notServed(wanted string, list []listed) string {
+	var names []lenientString
+	for _, m := range list {
+		names = append(names, m.Name)
+	}
+	return cleanText(fmt.Sprintf("the server has no model %q, it has %q", wanted, names))
 }
 
 // models asks the server for its models.
