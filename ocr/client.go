@@ -121,36 +121,6 @@ func (c *Client) ExtractText(ctx context.Context, img Image) (Result, error) {
 	return k.result(best), nil
 }
 
-// Healthy asks the server for its models and reports whether the wanted one, or the one used in its place, is served. That
-// proves address, token, key and model, not that the GPU can read. It takes 10 s at most, token included, and never
-// panics. With llama-server, which ignores the name in a request, Config.Model must be right for this.
-//
-// A request of any kind starts a GPU that scales to zero, and keeps it: ask when there is need, not on a timer.
-func (c *Client) Healthy(ctx context.Context) (healthy bool) {
-	defer func() {
-		if recover() != nil { // a nil context
-			healthy = false
-		}
-	}()
-	return c.catalog.probe(ctx) == nil
-}
-
-// WaitHealthy asks until the server is [Client.Healthy], with growing pauses of 30 s at most, until ctx ends. The *[Error] then
-// repeats the last answer. It is meant for operators and start-up scripts.
-func (c *Client) WaitHealthy(ctx context.Context) error {
-	for n := 2; ; n++ {
-		err := c.catalog.probe(ctx)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil || c.cfg.hooks.sleep(ctx, backoff(n, probeMaxWait, c.cfg.hooks.rand)) != nil {
-			end := canceled(ctx, asError(err).Phase)
-			end.Message = cleanText(end.Message + "; last: " + err.Error())
-			return end
-		}
-	}
-}
-
 func (cfg Config) withDefaults() Config {
 	cfg.Model, cfg.Mode = cmp.Or(cfg.Model, DefaultModel), cmp.Or(cfg.Mode, ModePlain)
 	cfg.Timeout, cfg.MaxTokens = cmp.Or(cfg.Timeout, DefaultTimeout), cmp.Or(cfg.MaxTokens, DefaultMaxTokens)

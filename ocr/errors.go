@@ -60,8 +60,7 @@ func (p Phase) String() string {
 // MarshalText implements [encoding.TextMarshaler] with the word of String, for logs.
 func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// Error is the one error type of this package: every failed call of [Client.ExtractText] and [Client.WaitHealthy]
-// returns a *Error. Decide by Kind; Message is for people.
+// Error is the one error type of this package: every failed call of [Client.ExtractText] returns a *Error. Decide by Kind; Message is for people.
 type Error struct {
 	Kind  Kind
 	Phase Phase // that the last try had reached

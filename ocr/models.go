@@ -82,8 +82,7 @@ func profileByModel(model string) Profile {
 }
 
 const (
-	probeTimeout = 10 * time.Second // a server that does not list its models within this is not healthy
-	probeMaxWait = 30 * time.Second // between two probes of WaitHealthy
+	probeTimeout = 10 * time.Second // a server that does not list its models within this is given up
 	maxModels    = 1 << 20          // bytes of the list of models
 )
 
@@ -98,22 +97,6 @@ type catalog struct {
 
 // current returns the model that the next request is addressed to.
 func (c *catalog) current() *target { return c.now.Load() }
-
-// probe asks the server for its models. It returns an error if the wanted one is not among them.
-func (c *catalog) probe(ctx context.Context) error {
-	list, err := c.server.models(ctx)
-	if err != nil {
-		return err
-	}
-	now := c.current()
-	for _, m := range list {
-		if m.name == now.model {
-			c.now.CompareAndSwap(now, &target{now.model, now.profile, m.limit})
-			return nil
-		}
-	}
-	return &Error{Kind: KindWrongModel, Phase: PhaseRead, Status: http.StatusOK, Message: notServed(now.model, list)}
-}
 
 // adopt replaces the wanted model, which the server refused to know, by the server's only one, and reports whether a further try makes
 // sense. Otherwise it adds what it learned to the refusal. Calls that come to this at once ask one after the other, and all
