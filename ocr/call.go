@@ -2,6 +2,7 @@ package ocr
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -50,10 +51,9 @@ type call struct {
 	client  *Client
 	img     Image
 	tries   []Try
-	waited  time.Duration // since the last try
-	aborted bool          // the one try after an aborted answer is used up,
-	renewed bool          // the one with a fresh token is,
-	adopted bool          // the one with another model is
+	aborted bool // the one try after an aborted answer is used up,
+	renewed bool // the one with a fresh token is,
+	adopted bool // the one with another model is
 }
 
 // read asks for the page, and asks again where the answer falls short and a further try can help: hotter after a loop, at most
@@ -151,11 +151,7 @@ func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false
 	}
-	if hooks.sleep(ctx, d) != nil {
-		return false
-	}
-	k.waited = d
-	return true
+	return hooks.sleep(ctx, d) == nil
 }
 
 // backoff returns the nth wait, spread by rand, at most limit.
@@ -168,19 +164,23 @@ func backoff(n int, limit time.Duration, rand func() float64) time.Duration {
 func (k *call) try(ctx context.Context, q question) (answer, error) {
 	x := &exchange{server: k.client.server, caller: ctx}
 	before := k.client.answered.Load()
+	t := Try{Number: len(k.tries) + 1, Start: time.Now(), Model: q.target.model}
 	a, err := x.run(k.img, q)
-	t := x.record(q, a)
-	t.Number, t.Waited, k.waited = len(k.tries)+1, k.waited, 0
+	t.took, t.Usage = time.Since(t.Start), a.usage
+	if x.body != nil {
+		t.ImageSent = x.body.imageSent()
+	}
 	if err != nil {
 		failed := asError(err)
 		failed.Proven = k.client.answered.Load() != before
 		t.Status, t.Kind, t.Phase = failed.Status, failed.Kind, failed.Phase
-		k.tries = append(k.tries, t)
-		return a, failed
+		err = failed
+	} else {
+		k.client.answered.Add(1)
+		t.Status, t.ServedModel, t.Ending = http.StatusOK, a.model, a.ending.String()
 	}
-	k.client.answered.Add(1)
 	k.tries = append(k.tries, t)
-	return a, nil
+	return a, err
 }
 
 // better returns the answer that has more of the page: complete before truncated before looped, then the longer one, then the

@@ -58,7 +58,7 @@
 // all until container and model are up, so it must be longer than that; measure it. An error names the phase that was reached. The token
 // has 10 s of its own. The context bounds the whole call with all its tries.
 //
-// Result and error hold every [Try] of the call: when it began, how long it was in each phase, what it cost and how it ended. That is
+// Result and error hold every [Try] of the call: when it began, how long it took, what it cost and how it ended. That is
 // what traces and metrics are made of; Config.Header lets a trace continue in the server.
 //
 // # Safety

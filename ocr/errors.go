@@ -57,9 +57,6 @@ func (p Phase) String() string {
 	return phaseNames[p]
 }
 
-// MarshalText implements [encoding.TextMarshaler] with the word of String, for logs.
-func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
-
 // Error is the one error type of this package: every failed call of [Client.ExtractText] returns a *Error. Decide by Kind; Message is for people.
 type Error struct {
 	Kind  Kind

@@ -59,28 +59,44 @@ func (s *server) authorize(ctx context.Context) (credentials, error) {
 // awaitToken abandons a function that does not obey its context. A panic in it becomes an error: it would otherwise end the
 // process from a goroutine that no caller can guard.
 func awaitToken(ctx context.Context, token TokenFunc, audience string) (string, error) {
-	type result struct {
-		token string
-		err   error
-	}
-	got := make(chan result, 1)
-	go func() {
+	got, err := await(ctx, func() (_ string, err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				got <- result{err: fmt.Errorf("the token function panicked: %v", p)}
+				err = fmt.Errorf("the token function panicked: %v", p)
 			}
 		}()
-		t, err := token(ctx, audience)
-		got <- result{t, err}
+		return token(ctx, audience)
+	}, func(string) {})
+	if err == nil && (got == "" || strings.ContainsFunc(got, notInHeader)) {
+		return "", errors.New("the token function returned nothing that a header can carry")
+	}
+	return got, err
+}
+
+// await returns what f returns, or the error of a context that ends before. f is then abandoned, and what it still returns without
+// an error is discarded.
+func await[T any](ctx context.Context, f func() (T, error), discard func(T)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	got := make(chan outcome)
+	go func() {
+		value, err := f()
+		select {
+		case got <- outcome{value, err}:
+		case <-ctx.Done():
+			if err == nil {
+				discard(value)
+			}
+		}
 	}()
 	select {
-	case r := <-got:
-		if r.err == nil && (r.token == "" || strings.ContainsFunc(r.token, notInHeader)) {
-			return "", errors.New("the token function returned nothing that a header can carry")
-		}
-		return r.token, r.err
+	case o := <-got:
+		return o.value, o.err
 	case <-ctx.Done():
-		return "", fmt.Errorf("%w: %w", context.Cause(ctx), ctx.Err())
+		var none T
+		return none, fmt.Errorf("%w: %w", context.Cause(ctx), ctx.Err())
 	}
 }
 

@@ -23,7 +23,6 @@ type answer struct {
 	asked    question
 	text     string
 	model    string // "" if the server does not say
-	reason   string // the server's finish reason
 	ending   ending
 	usage    Usage
 	loopFrom int // where the loop begins, if ending is looped
@@ -90,8 +89,8 @@ func (n *lenientInt) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// decodeAnswer reads the body of a 200, which is not yet success. With an error the answer holds nothing but its usage and finish
-// reason, where those arrived.
+// decodeAnswer reads the body of a 200, which is not yet success. With an error the answer holds nothing but its usage,
+// where that arrived.
 func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 	if len(raw) > maxAnswer {
 		return answer{}, badResponse("the answer is longer than %d bytes", maxAnswer)
@@ -116,11 +115,11 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 
 // judge reads the finish reason, and the text itself: a loop can end in any way.
 func judge(a answer, reason *string) (answer, error) {
+	withoutText := answer{usage: a.usage} // it has been paid for
 	if reason == nil {
-		return a.withoutText(), badResponse("the answer does not say how it ended")
+		return withoutText, badResponse("the answer does not say how it ended")
 	}
-	a.reason = *reason
-	switch a.reason {
+	switch *reason {
 	case "stop":
 		a.ending = complete
 	case "length":
@@ -128,21 +127,17 @@ func judge(a answer, reason *string) (answer, error) {
 	case "repetition":
 		a.ending, a.loopFrom = looped, len(a.text)
 	case "abort":
-		return a.withoutText(), &Error{
+		return withoutText, &Error{
 			Kind: KindAborted, Phase: PhaseRead, Status: http.StatusOK, Message: "the server stopped writing: it is paused or shuts down",
 		}
 	default:
-		a.reason = cleanText(a.reason)
-		return a.withoutText(), badResponse("the answer ended in an unknown way, %q", a.reason)
+		return withoutText, badResponse("the answer ended in an unknown way, %q", cleanText(*reason))
 	}
 	if from, found := findLoop(a.text, a.ending != complete); found {
 		a.ending, a.loopFrom = looped, from
 	}
 	return a, nil
 }
-
-// withoutText returns what remains of an answer that is an error: what it cost, and why it ended.
-func (a answer) withoutText() answer { return answer{usage: a.usage, reason: a.reason} }
 
 // maxRefusal is how much of an error body is read, in bytes: vLLM's validation messages can repeat the whole image.
 const maxRefusal = 64 << 10
