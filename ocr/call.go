@@ -1,6 +1,7 @@
 package ocr
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -95,7 +96,8 @@ func (k *call) timeFor(ctx context.Context, least time.Duration) bool {
 
 // longestAnswer returns how many tokens an answer could have if it was our limit that cut this one off; 0 if that is not known.
 func (k *call) longestAnswer(a answer) int {
-	size := k.client.catalog.current().contextTokens()
+	now := k.client.catalog.current()
+	size := cmp.Or(now.limit, now.profile.Context)
 	if size == 0 || a.usage.PromptTokens == 0 || a.usage.CompletionTokens < a.asked.maxTokens {
 		return 0
 	}
@@ -195,13 +197,10 @@ func better(a, b answer) answer {
 
 // result returns what the caller receives of the best answer.
 func (k *call) result(a answer) Result {
-	out := Result{Text: a.kept(), Model: a.model, Tries: k.tries}
+	out := Result{Text: a.kept(), Model: cmp.Or(a.model, a.asked.target.model), Tries: k.tries}
 	for _, t := range k.tries {
 		out.Usage.PromptTokens += t.Usage.PromptTokens
 		out.Usage.CompletionTokens += t.Usage.CompletionTokens
-	}
-	if out.Model == "" {
-		out.Model = a.asked.target.model
 	}
 	switch a.ending {
 	case truncated:

@@ -117,9 +117,6 @@ func badResponse(format string, args ...any) error {
 // canceled returns the end of the caller's context, with its cause if it names one.
 func canceled(ctx context.Context, phase Phase) *Error {
 	err := ctx.Err()
-	if err == nil { // a test's sleep gave up
-		err = context.Canceled
-	}
 	if cause := context.Cause(ctx); cause != nil && cause != err {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}

@@ -36,19 +36,14 @@ func readLayout(raw string) ([]Block, string) {
 		if i+1 < len(marks) {
 			end = marks[i+1][0]
 		}
-		blocks = append(blocks, newBlock(raw, at, strings.TrimSpace(raw[at[1]:end])))
+		b := Block{Label: raw[at[2]:at[3]], Continued: at[4] < at[5], Text: repairDollars(strings.TrimSpace(raw[at[1]:end]))}
+		for side := range b.Box {
+			n, _ := strconv.Atoi(raw[at[6+2*side]:at[7+2*side]]) // six digits at most
+			b.Box[side] = min(n, 1000)
+		}
+		blocks = append(blocks, b)
 	}
 	return blocks, joinBlocks(repairDollars(strings.TrimSpace(raw[:lead])), blocks)
-}
-
-// newBlock builds a block from the positions of a marker's parts.
-func newBlock(raw string, at []int, text string) Block {
-	b := Block{Label: raw[at[2]:at[3]], Continued: at[4] < at[5], Text: repairDollars(text)}
-	for i := range b.Box {
-		n, _ := strconv.Atoi(raw[at[6+2*i]:at[7+2*i]]) // six digits at most
-		b.Box[i] = min(n, 1000)
-	}
-	return b
 }
 
 // byLine holds the labels of blocks whose text consists of lines, so that a continuation begins a new one.

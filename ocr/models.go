@@ -82,8 +82,8 @@ func profileByModel(model string) Profile {
 }
 
 const (
-	probeTimeout = 10 * time.Second // a server that does not list its models within this is given up
-	maxModels    = 1 << 20          // bytes of the list of models
+	listTimeout = 10 * time.Second // a server that does not list its models within this is given up
+	maxModels   = 1 << 20          // bytes of the list of models
 )
 
 // catalog is what is known of the server's models: which one requests are addressed to.
@@ -99,7 +99,7 @@ type catalog struct {
 func (c *catalog) current() *target { return c.now.Load() }
 
 // adopt replaces the wanted model, which the server refused to know, by the server's only one, and reports whether a further try makes
-// sense. Otherwise it adds what it learned to the refusal. Calls that come to this at once ask one after the other, and all
+// sense. The profile stays what was configured, unless that came from a name too and the new name says more. Otherwise it adds what it learned to the refusal. Calls that come to this at once ask one after the other, and all
 // but the first find the matter settled.
 func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) bool {
 	c.asking.Lock()
@@ -112,99 +112,54 @@ func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) boo
 	case err != nil:
 		refused.Message = cleanText(refused.Message + "; asked for its models: " + err.Error())
 		return false
-	case len(list) != 1 || list[0].name == wanted.model:
-		refused.Message = notServed(wanted.model, list)
+	case len(list) != 1 || string(list[0].Name) == wanted.model:
+		var names []lenientString
+		for _, m := range list {
+			names = append(names, m.Name)
+		}
+		refused.Message = cleanText(fmt.Sprintf("the server has no model %q, it has %q", wanted.model, names))
 		return false
 	}
-	only := list[0]
-	next := &target{only.name, c.profileFor(only.name, wanted.profile), only.limit}
+	next := &target{string(list[0].Name), wanted.profile, int(list[0].Limit)}
+	if p := profileByModel(next.model); !c.settled && p.Name != genericName {
+		next.profile = p
+	}
 	if c.layout && !next.profile.Layout {
-		refused.Message = cleanText(fmt.Sprintf("the server has only %q, which has no layout mode", only.name))
+		refused.Message = cleanText(fmt.Sprintf("the server has only %q, which has no layout mode", next.model))
 		return false
 	}
 	c.now.Store(next)
 	return true
 }
 
-// profileFor returns the profile of an adopted model: what was configured, unless that came from a name too and the new name says more.
-func (c *catalog) profileFor(name string, now Profile) Profile {
-	if next := profileByModel(name); !c.settled && next.Name != genericName {
-		return next
-	}
-	return now
-}
-
 // listed is a model that the server has.
 type listed struct {
-	name  string
-	limit int // its context in tokens, 0 if the server does not say
-}
-
-func notServed(wanted string, list []listed) string {
-	names := make([]string, len(list))
-	for i, m := range list {
-		names[i] = m.name
-	}
-	return cleanText(fmt.Sprintf("the server has no model %q, it has %q", wanted, names))
+	Name  lenientString `json:"id"`
+	Limit lenientInt    `json:"max_model_len"` // its context in tokens, 0 if the server does not say
 }
 
 // models asks the server for its models.
 func (s *server) models(ctx context.Context) ([]listed, error) {
-	caller := ctx
-	ctx, cancel := context.WithTimeoutCause(ctx, min(probeTimeout, s.timeout), errOwnTimeout)
+	ctx, cancel := context.WithTimeout(ctx, min(listTimeout, s.timeout))
 	defer cancel()
 	auth, err := s.authorize(ctx)
-	switch {
-	case err != nil && asError(err).Kind == KindCanceled && caller.Err() == nil:
-		return nil, causeError(KindToken, PhaseToken, errTokenLimit)
-	case err != nil:
+	if err != nil {
 		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/v1/models", nil)
 	if err != nil {
-		return nil, causeError(KindWrongAddress, PhaseConnect, err)
+		return nil, err
 	}
 	auth.apply(req.Header)
 	resp, err := s.http.Do(req)
 	if err != nil {
-		return nil, probeError(caller, ctx, err)
+		return nil, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return nil, readRefusal(resp, auth)
 	}
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxModels))
-	if err != nil {
-		return nil, probeError(caller, ctx, err)
-	}
-	return decodeModels(raw)
-}
-
-func probeError(caller, limited context.Context, err error) error {
-	switch {
-	case caller.Err() != nil:
-		return canceled(caller, PhaseWait)
-	case limited.Err() != nil:
-		return causeError(KindTimeout, PhaseWait, limited.Err())
-	}
-	return networkError(PhaseWait, err)
-}
-
-func decodeModels(raw []byte) ([]listed, error) {
-	var list struct {
-		Data []struct {
-			ID     lenientString `json:"id"`
-			Length lenientInt    `json:"max_model_len"`
-		} `json:"data"`
-	}
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, badResponse("no list of models in JSON: %s", cleanText(err.Error()))
-	}
-	var models []listed
-	for _, m := range list.Data {
-		if m.ID != "" {
-			models = append(models, listed{string(m.ID), int(m.Length)})
-		}
-	}
-	return models, nil
+	var list struct{ Data []listed }
+	err = json.NewDecoder(io.LimitReader(resp.Body, maxModels)).Decode(&list)
+	return slices.DeleteFunc(list.Data, func(m listed) bool { return m.Name == "" }), err
 }

@@ -126,14 +126,13 @@ type credentials struct{ token, key string }
 
 // apply sets the headers; it never adds to them, since two tokens are refused.
 func (a credentials) apply(h http.Header) {
-	switch {
-	case a.key != "":
+	name := authorization
+	if a.key != "" {
 		h.Set(authorization, "Bearer "+a.key)
-		if a.token != "" {
-			h.Set(serverlessAuthorization, "Bearer "+a.token)
-		}
-	case a.token != "":
-		h.Set(authorization, "Bearer "+a.token)
+		name = serverlessAuthorization
+	}
+	if a.token != "" {
+		h.Set(name, "Bearer "+a.token)
 	}
 }
 
@@ -160,14 +159,6 @@ type target struct {
 	model   string
 	profile Profile
 	limit   int // the context that the server states, in tokens; 0 if it was not asked
-}
-
-// contextTokens returns the size of prompt and answer together; 0 if unknown.
-func (t *target) contextTokens() int {
-	if t.limit > 0 {
-		return t.limit
-	}
-	return t.profile.Context
 }
 
 // envelope returns the JSON before and after the base64 of the image: one user message with one image and, in layout mode only,

@@ -2,6 +2,7 @@ package ocr
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -155,17 +156,12 @@ type refusal struct {
 func readRefusal(resp *http.Response, auth credentials) error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	r := decodeRefusal(body)
-	e := &Error{
+	return &Error{
 		Kind: classify(resp.StatusCode, r), Phase: PhaseRead, Status: resp.StatusCode,
-		RetryAfter: retryAfter(resp.Header.Get("Retry-After")), Message: cleanText(auth.hide(r.message)), platform: !r.json,
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After")), platform: !r.json,
+		Message: cmp.Or(cleanText(auth.hide(r.message)), http.StatusText(resp.StatusCode)),
+		Err:     err, // the status says enough; the reason for a cut goes along
 	}
-	if e.Message == "" {
-		e.Message = http.StatusText(resp.StatusCode)
-	}
-	if err != nil { // the status says enough; the reason for the cut goes along
-		e.Err = err
-	}
-	return e
 }
 
 // closings complete a JSON text that was cut off inside a string or after one; the first is for text that is complete.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -92,12 +93,7 @@ func isJunk(base string) bool {
 }
 
 func matches(globs []*regexp.Regexp, name string) bool {
-	for _, re := range globs {
-		if re.MatchString(name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(globs, func(re *regexp.Regexp) bool { return re.MatchString(name) })
 }
 
 // typeAllows reports whether a declared type is an image's or says nothing.
