@@ -146,20 +146,16 @@ func first(done *bool) bool {
 	return !was
 }
 
-// wait sleeps before a further try. It returns false if the context would not outlast the wait, or ended.
+// wait sleeps before a further try: longer after each, spread by chance, and as long as the server asked for, up to maxWait. It
+// returns false if the context would not outlast the wait, or ended.
 func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 	hooks := &k.client.cfg.hooks
-	d := min(max(backoff(n, maxWait, hooks.rand), asked), maxWait)
+	d := firstWait << (n - 1)
+	d = min(max(d/2+time.Duration(hooks.rand()*float64(d)), asked), maxWait)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false
 	}
 	return hooks.sleep(ctx, d) == nil
-}
-
-// backoff returns the nth wait, spread by rand, at most limit.
-func backoff(n int, limit time.Duration, rand func() float64) time.Duration {
-	d := min(firstWait<<min(n-1, 16), limit)
-	return min(d/2+time.Duration(rand()*float64(d)), limit)
 }
 
 // try makes one request for the page and keeps a record of it.
@@ -188,8 +184,7 @@ func (k *call) try(ctx context.Context, q question) (answer, error) {
 // better returns the answer that has more of the page: complete before truncated before looped, then the longer one, then the
 // earlier.
 func better(a, b answer) answer {
-	switch {
-	case a.ending != b.ending && a.ending < b.ending, a.ending == b.ending && len(a.kept()) >= len(b.kept()):
+	if a.ending < b.ending || a.ending == b.ending && len(a.kept()) >= len(b.kept()) {
 		return a
 	}
 	return b

@@ -37,40 +37,32 @@ const tokenLimit = 10 * time.Second
 
 var errTokenLimit = fmt.Errorf("no token after %v", tokenLimit)
 
-// authorize obtains the credentials of the next request.
+// authorize obtains the credentials of the next request. It abandons a token function that does not obey its context. A panic in it
+// becomes an error: it would otherwise end the process from a goroutine that no caller can guard.
 func (s *server) authorize(ctx context.Context) (credentials, error) {
-	auth := credentials{key: s.key}
 	if s.token == nil {
-		return auth, nil
+		return credentials{key: s.key}, nil
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, tokenLimit, errTokenLimit)
 	defer cancel()
-	token, err := awaitToken(limited, s.token, s.audience)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return auth, canceled(ctx, PhaseToken)
-	case err != nil:
-		return auth, causeError(KindToken, PhaseToken, err)
-	}
-	auth.token = token
-	return auth, nil
-}
-
-// awaitToken abandons a function that does not obey its context. A panic in it becomes an error: it would otherwise end the
-// process from a goroutine that no caller can guard.
-func awaitToken(ctx context.Context, token TokenFunc, audience string) (string, error) {
-	got, err := await(ctx, func() (_ string, err error) {
+	token, err := await(limited, func() (_ string, err error) {
 		defer func() {
 			if p := recover(); p != nil {
 				err = fmt.Errorf("the token function panicked: %v", p)
 			}
 		}()
-		return token(ctx, audience)
+		return s.token(limited, s.audience)
 	}, func(string) {})
-	if err == nil && (got == "" || strings.ContainsFunc(got, notInHeader)) {
-		return "", errors.New("the token function returned nothing that a header can carry")
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return credentials{}, canceled(ctx, PhaseToken)
+	case err == nil && (token == "" || strings.ContainsFunc(token, notInHeader)):
+		err = errors.New("the token function returned nothing that a header can carry")
 	}
-	return got, err
+	if err != nil {
+		return credentials{}, causeError(KindToken, PhaseToken, err)
+	}
+	return credentials{token: token, key: s.key}, nil
 }
 
 // await returns what f returns, or the error of a context that ends before. f is then abandoned, and what it still returns without

@@ -299,10 +299,7 @@ func repairDollars(text string) string {
 			}
 			i++ // right closes, it cannot open
 			if left.escaped && right.escaped || (left.escaped || right.escaped) && unbalanced(text, found, left) {
-				sign := "$"
-				if left.double {
-					sign = "$$"
-				}
+				sign := strings.ReplaceAll(text[left.start:left.end], `\`, "")
 				out.WriteString(text[done:left.start] + sign + text[left.end:right.start] + sign)
 				done = right.end
 			}

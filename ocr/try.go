@@ -105,7 +105,9 @@ func (x *exchange) post(q question) (answer, error) {
 	x.server.addHeader(x.caller, req.Header)
 	req.Header.Set("Content-Type", "application/json")
 	x.auth.apply(req.Header)
-	resp, err := x.do(req)
+	// It ends with the context also where the image's reader hangs: net/http waits for the body's Read to return, whatever the
+	// context says.
+	resp, err := await(x.ctx, func() (*http.Response, error) { return x.server.http.Do(req) }, func(late *http.Response) { late.Body.Close() })
 	if err != nil {
 		return answer{}, x.broken(err)
 	}
@@ -120,12 +122,6 @@ func (x *exchange) post(q question) (answer, error) {
 	a, err := x.receive(resp)
 	a.asked = q
 	return a, err
-}
-
-// do is http.Client.Do, but it ends with the context also where the image's reader hangs: net/http waits for the body's Read to
-// return, whatever the context says.
-func (x *exchange) do(req *http.Request) (*http.Response, error) {
-	return await(x.ctx, func() (*http.Response, error) { return x.server.http.Do(req) }, func(late *http.Response) { late.Body.Close() })
 }
 
 // receive reads a 200. The answer counts only if the server had the whole page, and the source has not failed.
@@ -173,13 +169,17 @@ func (x *exchange) broken(err error) error {
 	if source := x.sourceError(); source != nil {
 		return source
 	}
+	phase := x.phase()
 	switch {
 	case x.caller.Err() != nil:
-		return canceled(x.caller, x.phase())
+		return canceled(x.caller, phase)
 	case x.ctx.Err() != nil:
-		return x.timedOut()
+		return &Error{
+			Kind: KindTimeout, Phase: phase, Message: fmt.Sprintf("%s after %v", unfinished[phase], x.server.timeout),
+			Err: fmt.Errorf("%w: %w", errOwnTimeout, context.DeadlineExceeded),
+		}
 	}
-	return networkError(x.phase(), err)
+	return networkError(phase, err)
 }
 
 // unfinished says what a time-out in each phase left undone.
@@ -188,12 +188,4 @@ var unfinished = [...]string{
 	PhaseUpload:  "page not sent",
 	PhaseWait:    "page sent and no answer (queue, cold start or a long page)",
 	PhaseRead:    "answer not complete",
-}
-
-func (x *exchange) timedOut() error {
-	phase := x.phase()
-	return &Error{
-		Kind: KindTimeout, Phase: phase, Message: fmt.Sprintf("%s after %v", unfinished[phase], x.server.timeout),
-		Err: fmt.Errorf("%w: %w", errOwnTimeout, context.DeadlineExceeded),
-	}
 }
