@@ -166,8 +166,8 @@ func (s setting) read(value string) string {
 		return ""
 	}
 	shown := fmt.Sprintf("%.100q", value)
-	if s.kind.show != nil {
-		shown = s.kind.show(value)
+	if s.kind.secret != nil && s.kind.secret(value) {
+		shown = "its value " + hidden
 	}
 	return fmt.Sprintf("%s %v; allowed: %s", shown, err, s.kind.limit)
 }

@@ -17,10 +17,10 @@ import (
 
 // kind reads values of one kind into a field.
 type kind struct {
-	unit  string
-	limit string                    // what is allowed, for people
-	set   func(value string) error  // says what is wrong in words that follow the value
-	show  func(value string) string // for values that may hold a secret; else they are quoted
+	unit   string
+	limit  string                   // what is allowed, for people
+	set    func(value string) error // says what is wrong in words that follow the value
+	secret func(value string) bool  // reports whether a value may hold a secret; nil: none does
 }
 
 func number(p *int, unit, least, most string) kind {
@@ -139,7 +139,7 @@ func hostPort(p *string) kind {
 
 func secret(p *Secret) kind {
 	k := token(p)
-	k.show = func(string) string { return "its value " + hidden }
+	k.secret = func(string) bool { return true }
 	return k
 }
 
@@ -155,12 +155,7 @@ func baseURL(p *string) kind {
 			*p = u.String()
 			return nil
 		},
-		show: func(value string) string {
-			if strings.ContainsAny(value, "@?#") {
-				return "the URL " + hidden // there may be a password in it
-			}
-			return fmt.Sprintf("%.100q", value)
-		},
+		secret: func(value string) bool { return strings.ContainsAny(value, "@?#") }, // a password
 	}
 }
 

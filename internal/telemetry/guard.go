@@ -29,29 +29,26 @@ type guard struct {
 // do exports, unless the last export failed a moment ago: the data is then dropped. It returns no error: guard has logged it,
 // and the SDK would log it again.
 func (g *guard) do(export func() error) error {
-	if g.paused() {
+	g.mu.Lock()
+	paused := time.Now().Before(g.until)
+	g.mu.Unlock()
+	if paused {
 		return nil
 	}
 	err := export()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch {
-	case err != nil:
-		if !g.failed {
-			g.log.Warn("OTLP export failed: dropping "+g.what+" until it recovers", "error", document.Clip(err.Error(), maxError))
-		}
+	if err != nil {
 		g.until = time.Now().Add(pauseTime)
-	case g.failed:
+	}
+	switch {
+	case err != nil && !g.failed:
+		g.log.Warn("OTLP export failed: dropping "+g.what+" until it recovers", "error", document.Clip(err.Error(), maxError))
+	case err == nil && g.failed:
 		g.log.Info("OTLP export recovered: sending " + g.what + " again")
 	}
 	g.failed = err != nil
 	return nil
-}
-
-func (g *guard) paused() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return time.Now().Before(g.until)
 }
 
 type guardedSpans struct {

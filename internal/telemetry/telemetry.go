@@ -95,11 +95,29 @@ func New(cfg Config) (*Telemetry, error) {
 	toTraces, toMetrics := destinations(cfg.Variables, cfg.Log)
 	t := &Telemetry{onCloudRun: cfg.Function != ""}
 	source := sourceOf(cfg)
+	// A failed request is repeated within moments only: anything longer is guard's.
+	retries := otlptracehttp.RetryConfig{
+		Enabled: true, InitialInterval: 100 * time.Millisecond, MaxInterval: 400 * time.Millisecond, MaxElapsedTime: flushTime,
+	}
 	if toTraces != "" {
-		t.startTraces(toTraces, source, cfg.Log)
+		client, err := otlptracehttp.New(context.Background(), otlptracehttp.WithEndpointURL(toTraces),
+			otlptracehttp.WithEncoding(otlptracehttp.EncodingProtobuf), otlptracehttp.WithRetry(retries))
+		if err == nil {
+			t.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(source),
+				sdktrace.WithBatcher(guardedSpans{client, &guard{what: "traces", log: cfg.Log}}))
+		} else {
+			warn(cfg.Log, "no traces are sent", err)
+		}
 	}
 	if toMetrics != "" {
-		t.startMetrics(toMetrics, source, cfg.Log)
+		client, err := otlpmetrichttp.New(context.Background(), otlpmetrichttp.WithEndpointURL(toMetrics),
+			otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retries)))
+		if err == nil {
+			t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(source),
+				sdkmetric.WithReader(sdkmetric.NewPeriodicReader(guardedMetrics{client, &guard{what: "metrics", log: cfg.Log}})))
+		} else {
+			warn(cfg.Log, "no metrics are sent", err)
+		}
 	}
 	if t.traces == nil && t.metrics == nil {
 		return nil, nil
@@ -135,35 +153,6 @@ func sourceOf(cfg Config) *resource.Resource {
 	source, _ := resource.New(context.Background(), resource.WithSchemaURL(semconv.SchemaURL),
 		resource.WithAttributes(known...), resource.WithFromEnv())
 	return source
-}
-
-// retries returns when a failed request is repeated: within moments only, for anything longer is guard's.
-func retries() otlptracehttp.RetryConfig {
-	return otlptracehttp.RetryConfig{
-		Enabled: true, InitialInterval: 100 * time.Millisecond, MaxInterval: 400 * time.Millisecond, MaxElapsedTime: flushTime,
-	}
-}
-
-func (t *Telemetry) startTraces(url string, source *resource.Resource, log *slog.Logger) {
-	client, err := otlptracehttp.New(context.Background(), otlptracehttp.WithEndpointURL(url),
-		otlptracehttp.WithEncoding(otlptracehttp.EncodingProtobuf), otlptracehttp.WithRetry(retries()))
-	if err != nil {
-		warn(log, "no traces are sent", err)
-		return
-	}
-	t.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(source),
-		sdktrace.WithBatcher(guardedSpans{client, &guard{what: "traces", log: log}}))
-}
-
-func (t *Telemetry) startMetrics(url string, source *resource.Resource, log *slog.Logger) {
-	client, err := otlpmetrichttp.New(context.Background(), otlpmetrichttp.WithEndpointURL(url),
-		otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retries())))
-	if err != nil {
-		warn(log, "no metrics are sent", err)
-		return
-	}
-	t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(source),
-		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(guardedMetrics{client, &guard{what: "metrics", log: log}})))
 }
 
 // Traces returns the provider of spans; one that does nothing where no traces are sent.
