@@ -57,9 +57,9 @@ type completion struct {
 	Model   lenientString `json:"model"`
 	Choices []struct {
 		Message *struct {
-			Content *string `json:"content"`
+			Content string `json:"content"`
 		} `json:"message"`
-		FinishReason *string `json:"finish_reason"`
+		FinishReason string `json:"finish_reason"`
 	} `json:"choices"`
 	Usage struct {
 		PromptTokens     lenientInt `json:"prompt_tokens"`
@@ -107,20 +107,16 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 		return answer{}, badResponse("the answer holds no choice with a message")
 	}
 	choice := c.Choices[0]
-	a := answer{model: string(c.Model), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
-	if choice.Message.Content != nil {
-		a.text = *choice.Message.Content
-	}
+	a := answer{text: choice.Message.Content, model: string(c.Model), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
 	return judge(a, choice.FinishReason)
 }
 
 // judge reads the finish reason, and the text itself: a loop can end in any way.
-func judge(a answer, reason *string) (answer, error) {
+func judge(a answer, reason string) (answer, error) {
 	withoutText := answer{usage: a.usage} // it has been paid for
-	if reason == nil {
+	switch reason {
+	case "":
 		return withoutText, badResponse("the answer does not say how it ended")
-	}
-	switch *reason {
 	case "stop":
 		a.ending = complete
 	case "length":
@@ -132,7 +128,7 @@ func judge(a answer, reason *string) (answer, error) {
 			Kind: KindAborted, Phase: PhaseRead, Status: http.StatusOK, Message: "the server stopped writing: it is paused or shuts down",
 		}
 	default:
-		return withoutText, badResponse("the answer ended in an unknown way, %q", cleanText(*reason))
+		return withoutText, badResponse("the answer ended in an unknown way, %q", cleanText(reason))
 	}
 	if from, found := findLoop(a.text, a.ending != complete); found {
 		a.ending, a.loopFrom = looped, from
@@ -185,13 +181,16 @@ func decodeRefusal(body []byte) refusal {
 func readFields(fields map[string]json.RawMessage) refusal {
 	r := refusal{json: true}
 	var inner map[string]json.RawMessage
+	_ = json.Unmarshal(fields["error"], &inner) // it may be a string, or missing
+	if fields["error"] == nil && fields["message"] != nil {
+		inner = fields
+	}
 	switch {
-	case json.Unmarshal(fields["error"], &inner) == nil && inner != nil:
-		r.readObject(inner)
+	case inner != nil:
+		r.message, r.param = asText(inner["message"]), asText(inner["param"])
+		r.kind = strings.ToLower(asText(inner["type"]) + " " + asText(inner["code"]))
 	case fields["error"] != nil:
 		r.message = asText(fields["error"])
-	case fields["message"] != nil:
-		r.readObject(fields)
 	case fields["detail"] != nil:
 		r.message, r.routing = asText(fields["detail"]), true
 	default:
@@ -202,19 +201,11 @@ func readFields(fields map[string]json.RawMessage) refusal {
 	return r
 }
 
-func (r *refusal) readObject(fields map[string]json.RawMessage) {
-	r.message, r.param = asText(fields["message"]), asText(fields["param"])
-	r.kind = strings.ToLower(asText(fields["type"]) + " " + asText(fields["code"]))
-}
-
 // asText returns the text of a JSON string, "" for null, and the JSON of anything else.
 func asText(raw json.RawMessage) string {
-	var s *string
+	var s string
 	if len(raw) == 0 || json.Unmarshal(raw, &s) == nil {
-		if s == nil {
-			return ""
-		}
-		return *s
+		return s
 	}
 	return string(raw)
 }

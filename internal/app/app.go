@@ -145,7 +145,7 @@ func ocrConfig(cfg config.Config, b Backends, sent *telemetry.Telemetry) ocr.Con
 	c := ocr.Config{
 		Header: sent.Header(),
 		URL:    cfg.OCRURL, Audience: cfg.OCRAudience, APIKey: string(cfg.OCRAPIKey),
-		Model: cfg.OCRModel, Profile: cfg.OCRProfile, Mode: string(cfg.OCRMode),
+		Model: cfg.OCRModel, Profile: cfg.OCRProfile, Mode: cfg.OCRMode,
 		Timeout: cfg.OCRTimeout, MaxTokens: cfg.OCRMaxTokens,
 	}
 	if cfg.OCRAuth == config.OIDC && b.Tokens != nil {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/event"
-	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // Config is how one process is set up. It is read at start and never changes.
@@ -18,7 +17,7 @@ type Config struct {
 	OCRAPIKey      Secret        // vLLM's own key; default none
 	OCRModel       string        // as the server names it; default lightonai/LightOnOCR-2-1B
 	OCRProfile     string        // edge, sampling, layout; default "", which is by the model's name
-	OCRMode        Mode          // default Plain. Whether the model has a layout mode is for ocr.New to say
+	OCRMode        string        // plain or layout; default plain. Whether the model has a layout mode is for ocr.New to say
 	OCRTimeout     time.Duration // one try, connect to last byte; default 120 s, less than ProcessTimeout
 	OCRMaxTokens   int           // tokens of one answer; default 4096
 	OCRConcurrency int           // pages in flight for one object; default 4, 1 to 64
@@ -60,15 +59,6 @@ type Auth string
 const (
 	OIDC   Auth = "oidc" // with an ID token of Google's
 	NoAuth Auth = "none"
-)
-
-// Mode is what the model is asked for.
-type Mode string
-
-// The modes of OCR_MODE.
-const (
-	Plain  Mode = ocr.ModePlain
-	Layout Mode = ocr.ModeLayout // blocks with their place on the page
 )
 
 // OnDelete is what happens to a document when its object is deleted.

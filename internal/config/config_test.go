@@ -107,7 +107,7 @@ func TestEveryFieldIsSet(t *testing.T) {
 	c.Filter = Config{}.Filter
 	if want := (Config{
 		OCRURL: "http://ocr.example/x", OCRAudience: "a", OCRAuth: NoAuth, OCRAPIKey: "k", OCRModel: "m", OCRProfile: "generic",
-		OCRMode: Layout, OCRTimeout: time.Second, OCRMaxTokens: 1, OCRConcurrency: 2, OCRInstanceConcurrency: 3, Project: "p-1",
+		OCRMode: "layout", OCRTimeout: time.Second, OCRMaxTokens: 1, OCRConcurrency: 2, OCRInstanceConcurrency: 3, Project: "p-1",
 		FirestoreDatabase: "docs", FirestoreCollection: "c", MaxBytes: 2048, MaxPixels: 3, MaxPages: 4,
 		MemoryBudget: 20 << 20, Memory: 1 << 30, MaxAttempts: 6, MaxDoubts: 7, RetryWindow: 2 * time.Minute, ProcessTimeout: 3 * time.Second,
 		ServiceTimeout: 49 * time.Second, OnDelete: Erase, LogLevel: slog.LevelError, Port: 9, FunctionTarget: "F",

@@ -70,7 +70,7 @@ func (c *Config) settings() []setting {
 		{"OCR_PROFILE", "from the model's name", true, "edge, sampling and layout of a model",
 			oneOf(&c.OCRProfile, ocr.ProfileNames()...)},
 		{"OCR_MODE", ocr.ModePlain, false, "text alone, or with blocks and their place (LightOnOCR-3)",
-			oneOf(&c.OCRMode, Plain, Layout)},
+			oneOf(&c.OCRMode, ocr.ModePlain, ocr.ModeLayout)},
 		{"OCR_TIMEOUT", inSeconds(ocr.DefaultTimeout), false, "one try, connect to last byte; less than PROCESS_TIMEOUT",
 			duration(&c.OCRTimeout, "100ms", "598s")},
 		{"OCR_MAX_TOKENS", fmt.Sprint(ocr.DefaultMaxTokens), false, "longest answer for one page",

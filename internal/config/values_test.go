@@ -45,7 +45,7 @@ func TestGoodValues(t *testing.T) {
 		{"OCR_PROFILE", "LightOnOCR-3-1B", "OCRProfile", "lightonocr-3-1b"},
 		{"OCR_PROFILE", "lightonocr-3-4b", "OCRProfile", "lightonocr-3-4b"},
 		{"OCR_PROFILE", "generic", "OCRProfile", "generic"},
-		{"OCR_MODE", "layout", "OCRMode", Layout}, {"OCR_MODE", "plain", "OCRMode", Plain},
+		{"OCR_MODE", "layout", "OCRMode", "layout"}, {"OCR_MODE", "plain", "OCRMode", "plain"},
 		{"OCR_TIMEOUT", "100ms", "OCRTimeout", 100 * time.Millisecond},
 		{"OCR_TIMEOUT", "7m59.9s", "OCRTimeout", 479900 * time.Millisecond},
 		{"OCR_MAX_TOKENS", "131072", "OCRMaxTokens", 131072},
