@@ -74,8 +74,7 @@ type hooks struct {
 // Client reads pages with one server. It is safe for concurrent use, keeps idle connections for a few seconds only, and
 // needs no closing.
 type Client struct {
-	cfg      Config // with its defaults
-	server   *server
+	*server
 	catalog  *catalog
 	answered atomic.Int64 // complete answers so far
 }
@@ -88,14 +87,11 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	cfg.Audience = cmp.Or(cfg.Audience, Origin(base))
-	s := &server{
-		base: base.String(), timeout: cfg.Timeout, audience: cfg.Audience, token: cfg.Token, key: cfg.APIKey, header: cfg.Header,
-		http: &http.Client{
-			Transport:     cfg.hooks.transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
-	c := &Client{cfg: cfg, server: s, catalog: &catalog{server: s, layout: cfg.Mode == ModeLayout, settled: cfg.Profile != ""}}
+	s := &server{cfg: cfg, base: base.String(), http: &http.Client{
+		Transport:     cfg.hooks.transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	c := &Client{server: s, catalog: &catalog{server: s, layout: cfg.Mode == ModeLayout, settled: cfg.Profile != ""}}
 	c.catalog.now.Store(&target{model: cfg.Model, profile: profile})
 	return c, nil
 }

@@ -79,7 +79,7 @@
 //	response.go  what comes back: answers and refusals
 //	layout.go    the blocks of layout mode
 //	text.go      loops in a text, and the dollars of its formulas
-//	errors.go    Error, Kind and Phase
+//	errors.go    Error, Kind and Phase, and what a message may hold
 //
 // # Sources
 //

@@ -140,7 +140,7 @@ type listed struct {
 
 // models asks the server for its models.
 func (s *server) models(ctx context.Context) ([]listed, error) {
-	ctx, cancel := context.WithTimeout(ctx, min(listTimeout, s.timeout))
+	ctx, cancel := context.WithTimeout(ctx, min(listTimeout, s.cfg.Timeout))
 	defer cancel()
 	auth, err := s.authorize(ctx)
 	if err != nil {

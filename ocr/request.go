@@ -23,13 +23,9 @@ type TokenFunc func(ctx context.Context, audience string) (string, error)
 
 // server is where requests go, and what they need to be accepted there.
 type server struct {
-	base     string // URL without a slash at its end
-	http     *http.Client
-	timeout  time.Duration // of one try
-	audience string
-	token    TokenFunc // nil: none
-	key      string
-	header   func(context.Context, http.Header) // nil: none
+	cfg  Config // with its defaults
+	base string // URL without a slash at its end
+	http *http.Client
 }
 
 // tokenLimit is how long a TokenFunc may take, outside the time of a try: a metadata server answers in milliseconds or hangs.
@@ -40,8 +36,8 @@ var errTokenLimit = fmt.Errorf("no token after %v", tokenLimit)
 // authorize obtains the credentials of the next request. It abandons a token function that does not obey its context. A panic in it
 // becomes an error: it would otherwise end the process from a goroutine that no caller can guard.
 func (s *server) authorize(ctx context.Context) (credentials, error) {
-	if s.token == nil {
-		return credentials{key: s.key}, nil
+	if s.cfg.Token == nil {
+		return credentials{key: s.cfg.APIKey}, nil
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, tokenLimit, errTokenLimit)
 	defer cancel()
@@ -51,7 +47,7 @@ func (s *server) authorize(ctx context.Context) (credentials, error) {
 				err = fmt.Errorf("the token function panicked: %v", p)
 			}
 		}()
-		return s.token(limited, s.audience)
+		return s.cfg.Token(limited, s.cfg.Audience)
 	}, func(string) {})
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -62,7 +58,7 @@ func (s *server) authorize(ctx context.Context) (credentials, error) {
 	if err != nil {
 		return credentials{}, causeError(KindToken, PhaseToken, err)
 	}
-	return credentials{token: token, key: s.key}, nil
+	return credentials{token: token, key: s.cfg.APIKey}, nil
 }
 
 // await returns what f returns, or the error of a context that ends before. f is then abandoned, and what it still returns without
@@ -97,10 +93,10 @@ func notInHeader(r rune) bool { return r <= ' ' || r >= 0x7f }
 
 // addHeader adds the caller's header, without what identifies the client.
 func (s *server) addHeader(ctx context.Context, h http.Header) {
-	if s.header == nil {
+	if s.cfg.Header == nil {
 		return
 	}
-	s.header(ctx, h)
+	s.cfg.Header(ctx, h)
 	for name := range h { // whatever its case: a map can be written to directly
 		if strings.EqualFold(name, authorization) || strings.EqualFold(name, serverlessAuthorization) || strings.EqualFold(name, "Content-Type") {
 			delete(h, name)

@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // maxAnswer is how much of an answer is read, in bytes: a full context of text is some 100 KB.
@@ -270,45 +268,4 @@ func retryAfter(header string) time.Duration {
 		return max(0, time.Until(at))
 	}
 	return 0
-}
-
-// maxMessage is how much of a server's words an error repeats, in characters.
-const maxMessage = 300
-
-var (
-	// hiddenMarkup is what no reader of an HTML page sees.
-	hiddenMarkup = regexp.MustCompile(`(?is)<(script|style|title)\b.*?(?:</(?:script|style|title)\s*>|$)|<!--.*?(?:-->|$)`)
-	markup       = regexp.MustCompile(`<[/!a-zA-Z][^<>]*>`)
-	// echo is a piece of an image or a token that came back: words and paths are shorter.
-	echo = regexp.MustCompile(`(?:data:[a-zA-Z0-9.+/-]*;base64,)?[A-Za-z0-9+/_=-]{64,}`)
-)
-
-// cleanText makes one short line of whatever a server, a network or a reader said, free of echoed images.
-func cleanText(text string) string {
-	text = strings.ToValidUTF8(text, "�")
-	text = echo.ReplaceAllString(text, "[…]")
-	if strings.HasPrefix(strings.TrimSpace(text), "<") {
-		text = markup.ReplaceAllString(hiddenMarkup.ReplaceAllString(text, " "), " ")
-	}
-	text = strings.Join(strings.FieldsFunc(text, notShown), " ")
-	if clip(text, maxMessage) == text {
-		return text
-	}
-	return clip(text, maxMessage-1) + "…"
-}
-
-// notShown reports whether r separates words: blanks, and what would move a terminal's cursor or turn the reading direction.
-func notShown(r rune) bool {
-	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
-}
-
-// clip returns the first characters of a text, at most so many.
-func clip(text string, characters int) string {
-	for at := range text {
-		if characters == 0 {
-			return text[:at]
-		}
-		characters--
-	}
-	return text
 }

@@ -66,7 +66,7 @@ func (x *exchange) run(img Image, q question) (answer, error) {
 		return answer{}, err
 	}
 	x.reach(PhaseConnect)
-	ctx, cancel := context.WithTimeoutCause(x.caller, x.server.timeout, errOwnTimeout)
+	ctx, cancel := context.WithTimeoutCause(x.caller, x.server.cfg.Timeout, errOwnTimeout)
 	defer cancel()
 	x.auth, x.body, x.ctx = auth, body, ctx
 	return x.post(q)
@@ -175,7 +175,7 @@ func (x *exchange) broken(err error) error {
 		return canceled(x.caller, phase)
 	case x.ctx.Err() != nil:
 		return &Error{
-			Kind: KindTimeout, Phase: phase, Message: fmt.Sprintf("%s after %v", unfinished[phase], x.server.timeout),
+			Kind: KindTimeout, Phase: phase, Message: fmt.Sprintf("%s after %v", unfinished[phase], x.server.cfg.Timeout),
 			Err: fmt.Errorf("%w: %w", errOwnTimeout, context.DeadlineExceeded),
 		}
 	}
