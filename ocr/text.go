@@ -55,8 +55,12 @@ func findLoop(text string, cut bool) (from int, found bool) {
 	if len(text) < loopSpan {
 		return 0, false
 	}
-	if from, found = plainLoop(text, cut); found {
-		return from, true
+	for _, end := range loopEnds(text) {
+		for period, run := range repeats(text[:end]) {
+			if start := end - run; isLoop(text[start:end], period, cut) {
+				return pieceEnd(text, start+period, period), true
+			}
+		}
 	}
 	return countingLoop(text, cut)
 }
@@ -75,18 +79,6 @@ func loopEnds(text string) []int {
 		ends = append(ends, end)
 	}
 	return ends
-}
-
-// plainLoop looks for equal pieces.
-func plainLoop(text string, cut bool) (int, bool) {
-	for _, end := range loopEnds(text) {
-		for period, run := range repeats(text[:end]) {
-			if start := end - run; isLoop(text[start:end], period, cut) {
-				return pieceEnd(text, start+period, period), true
-			}
-		}
-	}
-	return 0, false
 }
 
 // repeats yields the periods of the end of s, each with the number of bytes that it holds for, the shortest first. Multiples of a
@@ -289,9 +281,10 @@ func repairDollars(text string) string {
 		return text
 	}
 	var out strings.Builder
-	done := 0
-	for _, span := range outsideCode(text) {
-		found := findDollars(text, span[0], span[1])
+	done, at := 0, 0
+	for _, code := range append(codeSpan.FindAllStringIndex(text, -1), []int{len(text), len(text)}) {
+		found := findDollars(text, at, code[0])
+		at = code[1]
 		for i := 0; i+1 < len(found); i++ {
 			left, right := found[i], found[i+1]
 			if !isFormula(text, left, right) {
@@ -308,19 +301,8 @@ func repairDollars(text string) string {
 	return out.String() + text[done:]
 }
 
-// codeSpan matches where a dollar is a dollar: fenced blocks, spans between backticks, HTML tags.
+// codeSpan matches where a dollar is a dollar: fenced blocks, spans between backticks, HTML tags, which no formula reaches across.
 var codeSpan = regexp.MustCompile("(?ms)^[ \t]*```.*?(?:^[ \t]*```|\\z)|`[^`\n]+`|</?[a-zA-Z][^<>\n]*>")
-
-// outsideCode returns the spans between code. A formula does not reach across a tag.
-func outsideCode(text string) [][2]int {
-	var spans [][2]int
-	at := 0
-	for _, c := range codeSpan.FindAllStringIndex(text, -1) {
-		spans = append(spans, [2]int{at, c[0]})
-		at = c[1]
-	}
-	return append(spans, [2]int{at, len(text)})
-}
 
 // delimiter matches dollars, and what else is escaped.
 var delimiter = regexp.MustCompile(`(?s)\\\$(?:\\\$)?|\$\$?|\\.`)
