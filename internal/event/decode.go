@@ -100,23 +100,18 @@ func firstTime(times ...time.Time) time.Time {
 type fields map[string]json.RawMessage
 
 // object is what the event is about: the only part that must be right.
-func (f fields) object() (document.Object, error) {
-	var o document.Object
-	var err error
+func (f fields) object() (o document.Object, err error) {
 	if o.Bucket, err = f.exact("bucket"); err != nil {
-		return document.Object{}, err
+		return o, err
 	}
 	if o.Name, err = f.exact("name"); err != nil {
-		return document.Object{}, err
+		return o, err
 	}
 	var ok bool
 	if o.Generation, ok = f.number("generation"); !ok {
-		return document.Object{}, fmt.Errorf("no generation: %.40q", f["generation"])
+		return o, fmt.Errorf("no generation: %.40q", f["generation"])
 	}
-	if err := check(o); err != nil {
-		return document.Object{}, err
-	}
-	return o, nil
+	return o, check(o)
 }
 
 func (f fields) attributes() document.Attributes {
@@ -143,10 +138,8 @@ func (f fields) exact(key string) (string, error) {
 // text is false where the field is missing or no string; null is the empty string.
 func (f fields) text(key string) (string, bool) {
 	var s string
-	if err := json.Unmarshal(f[key], &s); err != nil {
-		return "", false
-	}
-	return s, true
+	err := json.Unmarshal(f[key], &s)
+	return s, err == nil
 }
 
 // number reads 17, "17", 5.0 and 1.7e15. It is false where there is no number, or none that an int64 holds exactly.
@@ -168,10 +161,7 @@ func (f fields) number(key string) (int64, bool) {
 // time is zero where there is none.
 func (f fields) time(key string) time.Time {
 	s, _ := f.text(key)
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return time.Time{}
-	}
+	t, _ := time.Parse(time.RFC3339Nano, s)
 	return t
 }
 
