@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/bucketocr/bucketocr/ocr"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
@@ -98,6 +99,24 @@ func ExampleError() {
 	// grant roles/run.invoker on the service
 	// 1 502 unavailable read
 	// 2 403 forbidden read
+}
+
+// A service that scales to zero needs minutes to start. Whoever has many pages to read can wait for it first.
+func ExampleClient_WaitHealthy() {
+	server := ocrtest.New(nil)
+	defer server.Close()
+
+	client, err := ocr.New(ocr.Config{URL: server.URL})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if err := client.WaitHealthy(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("healthy:", client.Healthy(ctx), "pages as large as", client.Profile().Edge, "pixels")
+	// Output: healthy: true pages as large as 1540 pixels
 }
 
 func ExampleParseURL() {

@@ -1,10 +1,13 @@
 package ocr_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/bucketocr/bucketocr/ocr"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
@@ -25,6 +28,9 @@ func TestOnlyModelIsAdoptedAndRemembered(t *testing.T) {
 	}
 	if p := c.Profile(); p.Name != "lightonocr-3-4b" || !strings.Contains(string(s.Last().Body), `"enable_thinking":false`) {
 		t.Errorf("profile is %+v", p)
+	}
+	if !c.Healthy(patience(t)) {
+		t.Error("not healthy with the model that was adopted")
 	}
 }
 
@@ -104,32 +110,102 @@ func TestManyCallsAskOnce(t *testing.T) {
 	}
 }
 
-// A list of models may hold odd values, but it has to be a list.
-func TestOnlyModelIsAdoptedFromOddLists(t *testing.T) {
+func TestHealthyNeedsTheWantedModel(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		prepare func(*ocrtest.Server)
+		options []ocrtest.Option
+		change  func(*ocr.Config)
+		want    bool
+	}{
+		{"as configured", nil, nil, nil, true},
+		{"second name", nil, []ocrtest.Option{ocrtest.Models("x", ocr.DefaultModel)}, nil, true},
+		{"another model", nil, []ocrtest.Option{ocrtest.Models("x")}, nil, false},
+		{"no models", nil, []ocrtest.Option{ocrtest.Models()}, nil, false},
+		{"down", (*ocrtest.Server).Down, nil, nil, false},
+		{"gone", (*ocrtest.Server).Close, nil, nil, false},
+		{"no token", nil, []ocrtest.Option{ocrtest.RequireToken("a")}, nil, false},
+		{"wrong key", nil, []ocrtest.Option{ocrtest.Key("a")}, func(cfg *ocr.Config) { cfg.APIKey = "b" }, false},
+		{"wrong path", nil, nil, func(cfg *ocr.Config) { cfg.URL += "/nowhere" }, false},
+		{"transport panics", nil, nil, func(cfg *ocr.Config) { cfg.SetTransport(panicTransport{}) }, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := ocrtest.New(t, test.options...)
+			if test.prepare != nil {
+				test.prepare(s)
+			}
+			c := newClient(t, s, func(cfg *ocr.Config) {
+				if test.change != nil {
+					test.change(cfg)
+				}
+			})
+			if got := c.Healthy(patience(t)); got != test.want {
+				t.Errorf("healthy is %v", got)
+			}
+			var none context.Context // must not panic
+			if c.Healthy(none) || c.Healthy(ended(t)) {
+				t.Error("healthy without a living context")
+			}
+		})
+	}
+}
+
+type panicTransport struct{}
+
+func (panicTransport) RoundTrip(*http.Request) (*http.Response, error) { panic("transport bug") }
+
+func ended(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
+func TestHealthyReadsOddLists(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
-		`{"data":[{"id":"only","max_model_len":null}]}`:            true,
-		`{"data":[{"id":7},{"id":"only","max_model_len":"many"}]}`: true,
+		`{"data":[{"id":"lightonai/LightOnOCR-2-1B","max_model_len":null}]}`:            true,
+		`{"data":[{"id":7},{"id":"lightonai/LightOnOCR-2-1B","max_model_len":"many"}]}`: true,
 		`{"data":null}`: false, `[]`: false, `<html>login</html>`: false, ``: false,
 	} {
-		_, err := newClientOver(t, listing(answering(200, body))).ExtractText(t.Context(), ocr.Bytes(pngPage(t)))
-		if got := err == nil; got != want {
-			t.Errorf("%s: adopted is %v, %v", body, got, err)
+		if got := newClientOver(t, answering(200, body)).Healthy(t.Context()); got != want {
+			t.Errorf("%s: healthy is %v", body, got)
 		}
 	}
 }
 
-// listing refuses the model of the first request, answers the question for its models by list, and reads any page that follows.
-func listing(list http.RoundTripper) http.RoundTripper {
-	asked := false
-	return roundTrip(func(r *http.Request) (*http.Response, error) {
-		switch {
-		case r.Method == http.MethodGet:
-			asked = true
-			return list.RoundTrip(r)
-		case asked:
-			return answering(200, `{"choices":[{"message":{"content":"text"},"finish_reason":"stop"}]}`).RoundTrip(r)
-		}
-		return answering(404, `{"error":{"message":"The model does not exist.","type":"NotFoundError"}}`).RoundTrip(r)
+func TestWaitHealthyAsksUntilHealthy(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	s.Down()
+	waits := 0
+	var longest time.Duration
+	c := newClient(t, s, func(cfg *ocr.Config) {
+		cfg.SetRand(func() float64 { return 0.9999 })
+		cfg.SetSleep(func(ctx context.Context, d time.Duration) error {
+			longest = max(longest, d)
+			if waits++; waits == 12 {
+				s.Up()
+			}
+			return ctx.Err()
+		})
 	})
+	if err := c.WaitHealthy(patience(t)); err != nil || waits != 12 || longest != 30*time.Second {
+		t.Errorf("%v after %d waits, the longest %v", err, waits, longest)
+	}
+}
+
+func TestWaitHealthyEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t, ocrtest.Models("other"))
+	ctx, cancel := context.WithCancel(t.Context())
+	c := newClient(t, s, func(cfg *ocr.Config) {
+		cfg.SetSleep(func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() })
+	})
+	err := c.WaitHealthy(ctx)
+	if e := failure(t, err); e.Kind != ocr.KindCanceled || !errors.Is(err, context.Canceled) || !strings.Contains(e.Message, `"other"`) {
+		t.Errorf("%v does not say what the last answer was", err)
+	}
 }

@@ -57,7 +57,7 @@ func TestTimeoutNamesThePhaseAndTheTryItsTime(t *testing.T) {
 				if e.Kind != ocr.KindTimeout || e.Phase != test.phase || time.Since(start) != ocr.DefaultTimeout {
 					t.Errorf("after %v: %v", time.Since(start), err)
 				}
-				if try := e.Tries[0]; try.Duration() != ocr.DefaultTimeout || try.Phase != test.phase {
+				if try := e.Tries[0]; try.Phases[test.phase] != ocr.DefaultTimeout || try.Duration() != ocr.DefaultTimeout || try.Phase != test.phase {
 					t.Errorf("the try is %+v", try)
 				}
 				if !errors.Is(err, context.DeadlineExceeded) {
@@ -68,8 +68,8 @@ func TestTimeoutNamesThePhaseAndTheTryItsTime(t *testing.T) {
 	}
 }
 
-// The time of a try is that of all its phases.
-func TestTryIsMeasured(t *testing.T) {
+// Each phase of a try has the time that was spent in it.
+func TestPhasesAreMeasured(t *testing.T) {
 	t.Parallel()
 	inMemory(t, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -98,7 +98,13 @@ func TestTryIsMeasured(t *testing.T) {
 			t.Fatal(err)
 		}
 		try := r.Tries[0]
-		if !try.Start.Equal(start) || try.Duration() != 51*time.Second || try.Duration() != time.Since(start) || try.ImageSent != int64(len(page)) {
+		if want := [...]time.Duration{
+			ocr.PhaseToken: time.Second, ocr.PhaseImage: 2 * time.Second, ocr.PhaseUpload: 3 * time.Second,
+			ocr.PhaseWait: 40 * time.Second, ocr.PhaseRead: 5 * time.Second,
+		}; try.Phases != want {
+			t.Errorf("phases %v, want %v", try.Phases, want)
+		}
+		if !try.Start.Equal(start) || try.Duration() != time.Since(start) || try.ImageSent != int64(len(page)) {
 			t.Errorf("%+v after %v", try, time.Since(start))
 		}
 	})
@@ -186,6 +192,9 @@ func TestTokenFunctionThatHangsIsAbandoned(t *testing.T) {
 				_, err = c.ExtractText(ctx, ocr.Bytes(page))
 				if e := failure(t, err); e.Kind != test.kind || e.Phase != ocr.PhaseToken || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != test.want {
 					t.Errorf("after %v: %v", time.Since(start), err)
+				}
+				if start = time.Now(); c.Healthy(ctx) || time.Since(start) > 10*time.Second {
+					t.Errorf("Healthy took %v", time.Since(start))
 				}
 			})
 		})
