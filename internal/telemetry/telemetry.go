@@ -40,7 +40,6 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
-	notraces "go.opentelemetry.io/otel/trace/noop"
 )
 
 // scope names what made the spans and metrics.
@@ -122,8 +121,12 @@ func New(cfg Config) (*Telemetry, error) {
 	if t.traces == nil && t.metrics == nil {
 		return nil, nil
 	}
+	var metrics metric.MeterProvider = nometrics.NewMeterProvider()
+	if t.metrics != nil {
+		metrics = t.metrics
+	}
 	var err error
-	t.invoke, err = t.Metrics().Meter(scope).Float64Histogram(InvokeDuration, metric.WithUnit("s"),
+	t.invoke, err = metrics.Meter(scope).Float64Histogram(InvokeDuration, metric.WithUnit("s"),
 		metric.WithDescription(InvokeMeaning),
 		metric.WithExplicitBucketBoundaries(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 120, 240, 480))
 	if err != nil {
@@ -155,18 +158,18 @@ func sourceOf(cfg Config) *resource.Resource {
 	return source
 }
 
-// Traces returns the provider of spans; one that does nothing where no traces are sent.
+// Traces returns the provider of spans; nil where no traces are sent.
 func (t *Telemetry) Traces() trace.TracerProvider {
 	if t == nil || t.traces == nil {
-		return notraces.NewTracerProvider()
+		return nil
 	}
 	return t.traces
 }
 
-// Metrics returns the provider of metrics; one that does nothing where no metrics are sent.
+// Metrics returns the provider of metrics; nil where no metrics are sent.
 func (t *Telemetry) Metrics() metric.MeterProvider {
 	if t == nil || t.metrics == nil {
-		return nometrics.NewMeterProvider()
+		return nil
 	}
 	return t.metrics
 }

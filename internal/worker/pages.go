@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -244,16 +245,22 @@ func (s *source) failed() error {
 	return s.err
 }
 
-// watched is a reader whose failure its source remembers.
+// watched is a reader whose failure its source remembers, and whose bytes are measured when it is closed.
 type watched struct {
 	io.ReadCloser
-	ctx context.Context
-	s   *source
+	ctx  context.Context
+	s    *source
+	read atomic.Int64 // bytes
+}
+
+func (r *watched) Close() error {
+	r.s.w.telemetry.received(r.ctx, r.read.Swap(0))
+	return r.ReadCloser.Close()
 }
 
 func (r *watched) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
-	r.s.w.telemetry.received(r.ctx, n)
+	r.read.Add(int64(n))
 	if err != nil && errors.Is(err, document.ErrStorageUnavailable) {
 		r.s.mu.Lock()
 		r.s.err = err

@@ -73,10 +73,12 @@ var (
 	tokenBounds  = metric.WithExplicitBucketBoundaries(1, 16, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536)
 )
 
-// telemetry is the spans and metrics of a worker, through OpenTelemetry's API: without an SDK it does nothing.
+// telemetry is the spans and metrics of a worker, through OpenTelemetry's API: without an SDK it does nothing. Attributes cost
+// memory even then, so they are made only for a span that is recorded and where something measures.
 type telemetry struct {
-	tracer trace.Tracer
-	server []attribute.KeyValue // how tries name the OCR service
+	tracer    trace.Tracer
+	measuring bool
+	server    []attribute.KeyValue // how tries name the OCR service
 
 	deliveries, faults, pages, io, expired metric.Int64Counter
 	page, admission, try                   metric.Float64Histogram
@@ -86,13 +88,14 @@ type telemetry struct {
 }
 
 func newTelemetry(o Options) (*telemetry, error) {
+	measuring := o.Metrics != nil
 	if o.Traces == nil {
 		o.Traces = notraces.NewTracerProvider()
 	}
 	if o.Metrics == nil {
 		o.Metrics = nometrics.NewMeterProvider()
 	}
-	t := &telemetry{tracer: o.Traces.Tracer(scope)}
+	t := &telemetry{tracer: o.Traces.Tracer(scope), measuring: measuring}
 	if u, err := url.Parse(o.OCRURL); err == nil && u.Host != "" {
 		port, err := strconv.Atoi(u.Port())
 		if err != nil {
@@ -161,17 +164,23 @@ func (w *Worker) observe(ctx context.Context, by trigger, ev document.Event) (co
 		operation = semconv.FaaSDocumentOperationDelete
 	}
 	t := w.telemetry
-	ctx, span := t.tracer.Start(ctx, "delivery", trace.WithSpanKind(kind), trace.WithAttributes(
-		by.attribute(), operation, semconv.FaaSDocumentCollection(ev.Bucket), semconv.FaaSDocumentName(ev.Name),
-		semconv.FaaSDocumentTime(ev.Time.UTC().Format(time.RFC3339Nano)), semconv.CloudEventsEventID(ev.ID),
-		attribute.Int64("bucketocr.generation", ev.Generation),
-	))
+	ctx, span := t.tracer.Start(ctx, "delivery", trace.WithSpanKind(kind))
+	if span.IsRecording() {
+		span.SetAttributes(
+			by.attribute(), operation, semconv.FaaSDocumentCollection(ev.Bucket), semconv.FaaSDocumentName(ev.Name),
+			semconv.FaaSDocumentTime(ev.Time.UTC().Format(time.RFC3339Nano)), semconv.CloudEventsEventID(ev.ID),
+			attribute.Int64("bucketocr.generation", ev.Generation),
+		)
+	}
 	return ctx, func(res *Result, panicValue any) {
 		if panicValue != nil {
 			*res = refused(ctx, panicked(panicValue))
 		}
 		w.log(ctx, ev, start, *res)
 		t.delivered(ctx, by, *res)
+		if !span.IsRecording() {
+			return
+		}
 		rec := res.record()
 		span.SetAttributes(
 			attribute.String("bucketocr.outcome", string(res.Outcome)), attribute.String("bucketocr.document", ev.Object.ID()),
@@ -188,6 +197,9 @@ func (w *Worker) observe(ctx context.Context, by trigger, ev document.Event) (co
 }
 
 func (t *telemetry) delivered(ctx context.Context, by trigger, res Result) {
+	if !t.measuring {
+		return
+	}
 	t.deliveries.Add(ctx, 1, metric.WithAttributes(attribute.String("bucketocr.outcome", string(res.Outcome)), by.attribute()))
 	if res.Fault.Code != "" {
 		t.faults.Add(ctx, 1, metric.WithAttributes(semconv.ErrorTypeKey.String(res.Fault.Code),
@@ -234,8 +246,11 @@ func (t *telemetry) admitted(ctx context.Context, waited time.Duration) {
 }
 
 // received records how many bytes of an object were read from the bucket.
-func (t *telemetry) received(ctx context.Context, bytes int) {
-	t.io.Add(ctx, int64(bytes), metric.WithAttributes(semconv.NetworkIODirectionReceive))
+func (t *telemetry) received(ctx context.Context, bytes int64) {
+	if !t.measuring {
+		return
+	}
+	t.io.Add(ctx, bytes, metric.WithAttributes(semconv.NetworkIODirectionReceive))
 }
 
 // pageTiming is what one page took.
@@ -256,24 +271,31 @@ func (t *telemetry) pageRead(ctx context.Context, span trace.Span, p pageTiming,
 	case blank:
 		result = "blank"
 	}
-	t.pages.Add(ctx, 1, metric.WithAttributes(attribute.String("bucketocr.page.result", result)))
-	phase := attribute.Key("bucketocr.page.phase")
-	t.page.Record(ctx, p.waited.Seconds(), metric.WithAttributes(phase.String("wait")))
-	t.page.Record(ctx, p.made.Seconds(), metric.WithAttributes(phase.String("make")))
-	if p.read > 0 {
-		t.page.Record(ctx, p.read.Seconds(), metric.WithAttributes(phase.String("ocr")))
+	if t.measuring {
+		t.pages.Add(ctx, 1, metric.WithAttributes(attribute.String("bucketocr.page.result", result)))
+		phase := attribute.Key("bucketocr.page.phase")
+		t.page.Record(ctx, p.waited.Seconds(), metric.WithAttributes(phase.String("wait")))
+		t.page.Record(ctx, p.made.Seconds(), metric.WithAttributes(phase.String("make")))
+		if p.read > 0 {
+			t.page.Record(ctx, p.read.Seconds(), metric.WithAttributes(phase.String("ocr")))
+		}
 	}
-	span.SetAttributes(
-		attribute.Int("bucketocr.page.width", p.width), attribute.Int("bucketocr.page.height", p.height),
-		attribute.Int64("bucketocr.page.size", p.bytes), attribute.Bool("bucketocr.page.blank", blank),
-		attribute.Float64("bucketocr.page.wait", p.waited.Seconds()), attribute.Float64("bucketocr.page.make", p.made.Seconds()),
-		attribute.Float64("bucketocr.page.ocr", p.read.Seconds()),
-	)
+	if span.IsRecording() {
+		span.SetAttributes(
+			attribute.Int("bucketocr.page.width", p.width), attribute.Int("bucketocr.page.height", p.height),
+			attribute.Int64("bucketocr.page.size", p.bytes), attribute.Bool("bucketocr.page.blank", blank),
+			attribute.Float64("bucketocr.page.wait", p.waited.Seconds()), attribute.Float64("bucketocr.page.make", p.made.Seconds()),
+			attribute.Float64("bucketocr.page.ocr", p.read.Seconds()),
+		)
+	}
 	endSpan(span, code)
 }
 
 // tries makes a span of each request that was made for a page, under the page's, and measures it.
 func (t *telemetry) tries(ctx context.Context, res ocr.Result, err error) {
+	if !t.measuring && !trace.SpanFromContext(ctx).IsRecording() {
+		return
+	}
 	tries := res.Tries
 	if oe, ok := errors.AsType[*ocr.Error](err); ok {
 		tries = oe.Tries
