@@ -72,7 +72,7 @@ func (s *stage) retry(o document.Object) {
 	s.t.Helper()
 	seen, err := s.records.Get(s.t.Context(), o.ID())
 	if err == nil {
-		_, err = document.Retry(s.t.Context(), s.records, seen, "somebody", nil)
+		_, err = document.Retry(s.t.Context(), s.records, seen, "operator", nil)
 	}
 	if err != nil {
 		s.t.Fatal(err)

@@ -196,8 +196,8 @@ func TestFormulasAreShownAsWrittenUntilRead(t *testing.T) {
 			tab.Allow("temml.min.js") // the worker says what it could not load
 			d.openWatched(tab, url, id)
 			tab.Until(written + ` && document.querySelectorAll('.reading code.unread').length === 2`)
-			d.write("a.png", func(r *document.Record) { r.Text = "$x^2$ anew" })
-			tab.Until(written + ` && document.querySelector('.reading').innerText.includes('anew')`)
+			d.write("a.png", func(r *document.Record) { r.Text = "$x^2$ again" })
+			tab.Until(written + ` && document.querySelector('.reading').innerText.includes('again')`)
 		})
 	}
 }

@@ -71,7 +71,7 @@ func (d *desk) Put(_ context.Context, name string, content io.Reader, replace bo
 
 // Retry is [Retrier].
 func (d *desk) Retry(ctx context.Context, seen *document.Stored, redo func(document.Page) bool) error {
-	_, err := document.Retry(ctx, d.store, seen, "somebody", redo)
+	_, err := document.Retry(ctx, d.store, seen, "operator", redo)
 	return err
 }
 
@@ -222,7 +222,7 @@ func TestRetry(t *testing.T) {
 	if code, body := post(seen); code != 200 {
 		t.Errorf("%d %s", code, body)
 	}
-	if r := d.store.Record(id); r.Status != document.StatusRetrying || r.RetriedBy != "somebody" || r.Due.IsZero() {
+	if r := d.store.Record(id); r.Status != document.StatusRetrying || r.RetriedBy != "operator" || r.Due.IsZero() {
 		t.Errorf("%+v", r)
 	}
 	if code, _ := post(seen); code != 409 {
