@@ -49,6 +49,10 @@ func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 	if err := s.occupy(ctx, 1); err != nil {
 		return nil, err
 	}
+	if w.drain.Err() != nil { // the slot may have been released by the shutdown that is about to end ctx
+		s.release()
+		return nil, errDraining
+	}
 	return s, nil
 }
 
