@@ -36,7 +36,6 @@ type Result struct {
 // How often and how long a call tries. The waits are short: whoever delivers the page again bridges an outage, not a call that
 // occupies a place.
 const (
-	maxTries  = 4                      // of the same question, the first included
 	firstWait = 500 * time.Millisecond // doubled each time, spread over half to one and a half
 	maxWait   = 30 * time.Second       // also where a server asks for more
 
@@ -64,7 +63,7 @@ func (k *call) read(ctx context.Context) (answer, error) {
 	cfg := &k.client.cfg
 	best, err := k.ask(ctx, question{
 		temperature: k.client.Profile().Temperature, maxTokens: cfg.MaxTokens, layout: cfg.Mode == ModeLayout,
-	}, maxTries)
+	}, cfg.MaxTries)
 	if err != nil {
 		return answer{}, err
 	}
@@ -80,7 +79,7 @@ func (k *call) read(ctx context.Context) (answer, error) {
 		default:
 			return best, nil
 		}
-		if last, err = k.ask(ctx, next, 1); err != nil {
+		if last, err = k.ask(ctx, next, 0); err != nil {
 			return best, nil
 		}
 		best = better(best, last)
@@ -104,29 +103,30 @@ func (k *call) longestAnswer(a answer) int {
 	return size - a.usage.PromptTokens
 }
 
-// ask puts one question, in as many tries as limit and retry allow.
+// ask puts one question, in as many tries as limit and retry allow; 0 means a single request, whatever comes of it.
 func (k *call) ask(ctx context.Context, q question, limit int) (answer, error) {
 	for n := 1; ; n++ {
 		q.target = k.client.catalog.current()
 		a, err := k.try(ctx, q)
-		if err == nil || n == limit || !k.retry(ctx, q, asError(err), n) {
+		if err == nil || limit == 0 || !k.retry(ctx, q, asError(err), n, limit) {
 			return a, err
 		}
 	}
 }
 
-// retry prepares a further try after the nth one failed, and reports whether there is to be one. What is not listed is given up:
+// retry prepares a further try after the nth of at most limit failed, and reports whether there is to be one. What is not listed is given up:
 // it would fail again, cost money, or is not the client's to decide. A time-out is never tried again, since the GPU may still be
-// at work on the page: hanging up does not reach it through Cloud Run. Nor is a failed backend, which the page may have caused.
-func (k *call) retry(ctx context.Context, q question, failed *Error, n int) bool {
+// at work on the page: hanging up does not reach it through Cloud Run. Nor is a failed backend or a lost connection, which the
+// page may have caused.
+func (k *call) retry(ctx context.Context, q question, failed *Error, n, limit int) bool {
 	cfg := &k.client.cfg
 	switch failed.Kind {
 	case KindUnavailable, KindOverloaded:
-		return k.wait(ctx, failed.RetryAfter, n)
+		return n < limit && k.wait(ctx, failed.RetryAfter, n)
 	case KindAborted:
 		return first(&k.aborted) && k.wait(ctx, failed.RetryAfter, n)
 	case KindUnauthenticated: // with a fresh token, if a platform refused the old one
-		if !failed.platform || cfg.Token == nil || !first(&k.renewed) {
+		if !failed.Platform || cfg.Token == nil || !first(&k.renewed) {
 			return false
 		}
 		if cfg.ForgetToken != nil {
@@ -161,7 +161,6 @@ func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 // try makes one request for the page and keeps a record of it.
 func (k *call) try(ctx context.Context, q question) (answer, error) {
 	x := &exchange{server: k.client.server, caller: ctx}
-	before := k.client.answered.Load()
 	t := Try{Number: len(k.tries) + 1, Start: time.Now(), Model: q.target.model}
 	a, err := x.run(k.img, q)
 	t.Phases, t.Usage = x.spent, a.usage
@@ -170,11 +169,9 @@ func (k *call) try(ctx context.Context, q question) (answer, error) {
 	}
 	if err != nil {
 		failed := asError(err)
-		failed.Proven = k.client.answered.Load() != before
 		t.Status, t.Kind, t.Phase = failed.Status, failed.Kind, failed.Phase
 		err = failed
 	} else {
-		k.client.answered.Add(1)
 		t.Status, t.ServedModel, t.Ending = http.StatusOK, a.model, a.ending.String()
 	}
 	k.tries = append(k.tries, t)

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bucketocr/bucketocr/ocr"
@@ -45,7 +47,7 @@ func TestEveryEndingHasItsResult(t *testing.T) {
 		{"cut by the context", []ocrtest.Reply{ocrtest.FinishAt("length", cutText, 1940)}, cutText, false, []string{"truncated"}, 1},
 		{"cut by our limit, then whole", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
 		{"cut twice", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", cutText+" more")}, cutText + " more", false, []string{"truncated"}, 2},
-		{"cut, then a failure", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Platform(503)}, cutText, false, []string{"truncated"}, 2},
+		{"cut, then a failure", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Scaling()}, cutText, false, []string{"truncated"}, 2},
 		{"cut, then refused", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Error(400, "BadRequestError", "max_tokens", "too much")}, cutText, false, []string{"truncated"}, 2},
 		{"cut, then a loop", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", loopText)}, cutText, false, []string{"truncated"}, 2},
 		{"cut, then aborted", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("abort", "x")}, cutText, false, []string{"truncated"}, 2},
@@ -179,7 +181,7 @@ func TestNoFurtherTryWithoutTime(t *testing.T) {
 func TestUsageIsSummedOverAnsweredTries(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
-	s.Next(ocrtest.Platform(503), ocrtest.FinishAt("abort", "x", 5), ocrtest.FinishAt("repetition", "y", 100), ocrtest.FinishAt("stop", "# Page", 20))
+	s.Next(ocrtest.Scaling(), ocrtest.FinishAt("abort", "x", 5), ocrtest.FinishAt("repetition", "y", 100), ocrtest.FinishAt("stop", "# Page", 20))
 	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +217,7 @@ func summary(tries []ocr.Try) string {
 func TestResultHoldsEveryTry(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
-	s.Next(ocrtest.Platform(503), ocrtest.Finish("abort", "begun"), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
+	s.Next(ocrtest.Scaling(), ocrtest.Finish("abort", "begun"), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
 	image := pngPage(t)
 	before := time.Now()
 	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(image))
@@ -251,7 +253,7 @@ func TestErrorHoldsEveryTry(t *testing.T) {
 		want    string
 	}{
 		"refused in the end": {
-			[]ocrtest.Reply{ocrtest.Platform(503), ocrtest.Platform(403)}, nil,
+			[]ocrtest.Reply{ocrtest.Scaling(), ocrtest.Platform(403)}, nil,
 			"1 503 overloaded read; 2 403 forbidden read",
 		},
 		"unknown finish reason": {[]ocrtest.Reply{ocrtest.Finish("tired", "a page")}, nil, "1 200 bad_response read"},
@@ -329,12 +331,12 @@ func TestRetryAfterDateAndValueReachTheCaller(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
 	c := newClient(t, s)
-	s.Default(ocrtest.With("Retry-After", "3600", ocrtest.Platform(503)))
+	s.Default(ocrtest.With("Retry-After", "3600", ocrtest.Scaling()))
 	_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 	if e := failure(t, err); e.RetryAfter != time.Hour {
 		t.Errorf("RetryAfter is %v, want what the server said", e.RetryAfter)
 	}
-	s.Default(ocrtest.With("Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), ocrtest.Platform(503)))
+	s.Default(ocrtest.With("Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), ocrtest.Scaling()))
 	_, err = c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 	if e := failure(t, err); e.RetryAfter < 50*time.Minute || e.RetryAfter > time.Hour {
 		t.Errorf("RetryAfter of a date is %v", e.RetryAfter)
@@ -344,7 +346,7 @@ func TestRetryAfterDateAndValueReachTheCaller(t *testing.T) {
 func TestNoWaitBeyondTheContext(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
-	s.Default(ocrtest.With("Retry-After", "25", ocrtest.Platform(503)))
+	s.Default(ocrtest.With("Retry-After", "25", ocrtest.Scaling()))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	waits := new(sleeps)
@@ -357,7 +359,7 @@ func TestNoWaitBeyondTheContext(t *testing.T) {
 func TestContextThatEndsDuringAWaitEndsTheCall(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
-	s.Default(ocrtest.Platform(503))
+	s.Default(ocrtest.Scaling())
 	ctx, cancel := context.WithCancel(t.Context())
 	c := newClient(t, s, func(cfg *ocr.Config) {
 		cfg.SetSleep(func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() })
@@ -386,42 +388,63 @@ func TestNothingIsSentAfterTheContextsEnd(t *testing.T) {
 func TestSuccessAfterFailures(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
-	s.Next(ocrtest.Platform(500), ocrtest.Reset(), ocrtest.Cut("x"))
+	s.Next(ocrtest.Platform(500), ocrtest.Scaling(), ocrtest.HTML(502, "x"))
 	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 	if err != nil || len(r.Tries) != 4 {
 		t.Errorf("%d tries and %v, want success at the fourth", len(r.Tries), err)
 	}
 }
 
-// Proof, in the sense of Error.Proven, is an answer for another page while the failing try was under way.
-func TestProvenMeansAnotherPageWasAnsweredMeanwhile(t *testing.T) {
+// TestLateRefusalMeansTheServerWasLost: 502 and 503 that come at once are said by something that had no server to ask; later, or in
+// Cloud Run's words for a container that ended, they may be the page's own doing, and it is not sent again within the call.
+func TestLateRefusalMeansTheServerWasLost(t *testing.T) {
 	t.Parallel()
-	bad, good := pngPage(t), jpegPage(t)
-	for _, busy := range []bool{true, false} {
-		s := ocrtest.New(t)
-		gate := ocrtest.NewGate()
-		s.For(bad, ocrtest.Hold(gate, ocrtest.EngineFailed("")))
-		c := newClient(t, s)
-		if _, err := c.ExtractText(patience(t), ocr.Bytes(good)); err != nil { // before the try: proves nothing
-			t.Fatal(err)
-		}
-		failed := make(chan error, 1)
-		go func() {
-			_, err := c.ExtractText(t.Context(), ocr.Bytes(bad))
-			failed <- err
-		}()
-		if err := gate.Wait(patience(t), 1); err != nil {
-			t.Fatal(err)
-		}
-		if busy {
-			if _, err := c.ExtractText(patience(t), ocr.Bytes(good)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		gate.Open()
-		if e := failure(t, <-failed); e.Proven != busy || e.Kind != ocr.KindBackendFailed {
-			t.Errorf("with another page read meanwhile %v: proven %v, %v", busy, e.Proven, e)
-		}
+	const dead = "The request failed because either the HTTP response was malformed or connection to the instance had an error."
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		wait   string // Retry-After
+		after  time.Duration
+		kind   ocr.Kind
+		tries  int
+	}{
+		"502 at once":              {502, "bad gateway", "", 0, ocr.KindUnavailable, 4},
+		"502 later":                {502, "bad gateway", "", time.Second, ocr.KindLost, 1},
+		"503 at once":              {503, "no server", "", 900 * time.Millisecond, ocr.KindOverloaded, 4},
+		"503 later":                {503, "no server", "", time.Second, ocr.KindLost, 1},
+		"503 of a dead container":  {503, dead, "", 0, ocr.KindLost, 1},
+		"503 that asks for a wait": {503, "busy", "1", time.Minute, ocr.KindOverloaded, 4},
+		"429 later":                {429, "slow down", "", time.Minute, ocr.KindOverloaded, 4},
+		"500 later":                {500, `{"error":{"message":""}}`, "", time.Minute, ocr.KindBackendFailed, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				client := newClientOver(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+					_, _ = io.Copy(io.Discard, req.Body)
+					req.Body.Close()
+					httptrace.ContextClientTrace(req.Context()).WroteRequest(httptrace.WroteRequestInfo{})
+					time.Sleep(c.after)
+					httptrace.ContextClientTrace(req.Context()).GotFirstResponseByte()
+					return &http.Response{StatusCode: c.status, Header: http.Header{"Retry-After": {c.wait}}, Body: io.NopCloser(strings.NewReader(c.body))}, nil
+				}))
+				_, err := client.ExtractText(t.Context(), ocr.Bytes(pngPage(t)))
+				if e := failure(t, err); e.Kind != c.kind || len(e.Tries) != c.tries {
+					t.Errorf("%s after %d tries, want %s after %d", e.Kind, len(e.Tries), c.kind, c.tries)
+				}
+			})
+		})
+	}
+}
+
+// TestMaxTriesBoundsWaiting: a caller that waits by itself gets the first refusal, and a fresh token nevertheless.
+func TestMaxTriesBoundsWaiting(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	s.Default(ocrtest.Platform(429))
+	_, err := newClient(t, s, func(c *ocr.Config) { c.MaxTries = 1 }).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if e := failure(t, err); len(e.Tries) != 1 {
+		t.Errorf("%d tries, want 1", len(e.Tries))
 	}
 }
 

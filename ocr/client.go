@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +21,7 @@ const (
 	DefaultModel     = "lightonai/LightOnOCR-2-1B"
 	DefaultTimeout   = 120 * time.Second
 	DefaultMaxTokens = 4096
+	DefaultMaxTries  = 4
 )
 
 // Modes of [Config].
@@ -56,6 +56,9 @@ type Config struct {
 	// MaxTokens limits the length of an answer, in tokens. It is also the only bound on GPU time that is wasted when a
 	// caller gives up. 0: DefaultMaxTokens.
 	MaxTokens int
+	// MaxTries is how many requests one question may take where the server is busy or cannot be reached, the first included, with
+	// waits between them. 0: DefaultMaxTries. A caller that waits by itself sets 1.
+	MaxTries int
 	// Header adds headers to the request of each try, a traceparent for example; nil adds none. It is called before the
 	// request is sent, with the context of the call, by many goroutines at once, and must return quickly. Authorization,
 	// X-Serverless-Authorization and Content-Type belong to the client: what Header sets there is dropped.
@@ -75,8 +78,7 @@ type hooks struct {
 // needs no closing.
 type Client struct {
 	*server
-	catalog  *catalog
-	answered atomic.Int64 // complete answers so far
+	catalog *catalog
 }
 
 // New returns a client, or an error that lists every problem of the configuration. It does not touch the network.
@@ -151,6 +153,7 @@ func (c *Client) WaitHealthy(ctx context.Context) error {
 func (cfg Config) withDefaults() Config {
 	cfg.Model, cfg.Mode = cmp.Or(cfg.Model, DefaultModel), cmp.Or(cfg.Mode, ModePlain)
 	cfg.Timeout, cfg.MaxTokens = cmp.Or(cfg.Timeout, DefaultTimeout), cmp.Or(cfg.MaxTokens, DefaultMaxTokens)
+	cfg.MaxTries = cmp.Or(cfg.MaxTries, DefaultMaxTries)
 	if cfg.hooks.transport == nil {
 		cfg.hooks.transport = newTransport()
 	}
@@ -193,6 +196,9 @@ func (cfg Config) check() (*url.URL, Profile, error) {
 	}
 	if cfg.MaxTokens < 0 {
 		note("MaxTokens: %d is negative", cfg.MaxTokens)
+	}
+	if cfg.MaxTries < 0 {
+		note("MaxTries: %d is negative", cfg.MaxTries)
 	}
 	if strings.ContainsFunc(cfg.APIKey, notInHeader) {
 		note("APIKey: holds a blank or a character that no header can carry")

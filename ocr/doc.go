@@ -40,17 +40,17 @@
 // Every failure is an *[Error]. Its Kind says what to do:
 //
 //	bad_image, too_large, image_source                   this page: will fail again
-//	backend_failed, timeout, bad_response                this page, or the server: try later, not for ever; see Error.Proven
+//	backend_failed, timeout, bad_response, lost          this page, or the server: only another page tells, sent afterwards
 //	overloaded, unavailable, aborted                     the server: try later
 //	bad_request, unauthenticated, forbidden, token,
 //	wrong_model, wrong_address                           the configuration: must be corrected
 //	canceled                                             the caller
 //
-// Only what may pass in seconds is tried again within a call, at most three times, with waits from half a second up that follow Retry-After up to
-// 30 s: refused, reset or cut off connections, 429, 502, 503, and a 500 of the platform. A 401 of the platform leads to one try with
+// Only what may pass in seconds is tried again within a call, three times unless Config.MaxTries says otherwise, with waits from half a second up that follow Retry-After up to
+// 30 s: refused connections and such as break while the page is sent, 429, 502 and 503 at once, and a 500 of the platform. A 401 of the platform leads to one try with
 // a fresh token, an unknown model to the question which there are. A time-out never is: vLLM stops when its client hangs up, but
-// Cloud Run does not pass that on, so the GPU would have the page twice. A 500 of the server is not either, since it may be
-// the page that causes it.
+// Cloud Run does not pass that on, so the GPU would have the page twice. A 500 of the server or a connection that is lost after the
+// page was sent is not either, since it may be the page that causes it.
 //
 // # Time
 //

@@ -18,15 +18,16 @@ type Kind string
 
 const (
 	KindBadImage        Kind = "bad_image"       // no PNG or JPEG, or the server cannot read this image (400, 501): another page may pass
-	KindTooLarge        Kind = "too_large"       // over a size that the platform or the server accepts; a smaller image may pass
+	KindTooLarge        Kind = "too_large"       // over a size that the platform (413) or the server accepts; a smaller image may pass
 	KindBadRequest      Kind = "bad_request"     // any other 400 or 4xx: the server is set up in a way that refuses every page
 	KindUnauthenticated Kind = "unauthenticated" // 401, also with a fresh token; or the server's own key is wrong
 	KindForbidden       Kind = "forbidden"       // 403: no token was sent, or its owner may not call the service
 	KindWrongModel      Kind = "wrong_model"     // 404 by the server itself: it serves other models
 	KindWrongAddress    Kind = "wrong_address"   // 404 or 405 by something else, a redirect, a certificate for another name
 	KindToken           Kind = "token"           // an ID token could not be obtained
-	KindOverloaded      Kind = "overloaded"      // 429, 503
-	KindUnavailable     Kind = "unavailable"     // refused, reset, cut off; 502; a 500 of the platform, not of the server
+	KindOverloaded      Kind = "overloaded"      // 429; 503 at once
+	KindUnavailable     Kind = "unavailable"     // refused, or cut off while the page was sent; 502 at once; a 500 of the platform, not of the server
+	KindLost            Kind = "lost"            // cut off, or 502 or 503 later than at once, after the whole page was sent: the page may have taken the server down
 	KindBackendFailed   Kind = "backend_failed"  // a 500 of the server itself: it may be the page, it may be the GPU
 	KindTimeout         Kind = "timeout"         // Config.Timeout is over, or 504: the GPU may still be at work on the page
 	KindCanceled        Kind = "canceled"        // the caller's context ended; errors.Is finds its error
@@ -68,9 +69,8 @@ type Error struct {
 	Status int
 	// RetryAfter is what the server asked for, as it said it; 0 if it did not.
 	RetryAfter time.Duration
-	// Proven reports that during the failed try this client received a complete answer for another page from the same
-	// server. The server was alive, so a time-out or a backend failure is likely this page's own.
-	Proven bool
+	// Platform reports that the answer came from something in front of the server, which speaks text or HTML, not its JSON.
+	Platform bool
 	// Message is one cleaned line of at most 300 characters. It never holds the image, a token or a key.
 	Message string
 	// Err is the cause, nil if the server's answer is all there is to know.
@@ -78,8 +78,6 @@ type Error struct {
 	// Tries are the requests for the page in the order in which they were made, the failed one last. There is none where the
 	// image was refused unopened.
 	Tries []Try
-
-	platform bool // the answer came from something in front of the server
 }
 
 // Error returns kind, phase, status and message on one line.
@@ -134,7 +132,25 @@ func networkError(phase Phase, err error) error {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return causeError(KindWrongAddress, PhaseConnect, err)
 	}
+	if phase >= PhaseWait {
+		return causeError(KindLost, phase, err)
+	}
 	return causeError(KindUnavailable, phase, err)
+}
+
+// atOnce is how quickly after the whole page was sent something that cannot serve just now says so. What comes later comes
+// from a server that had begun with the page.
+const atOnce = time.Second
+
+// died is how Cloud Run says that a container ended while it had the request.
+var died = regexp.MustCompile(`(?i)response was malformed|connection to the instance had an error|memory limit`)
+
+// orLost turns a refusal that came so long after the page was sent into one that the page may have caused.
+func (e *Error) orLost(after time.Duration) {
+	gateway := e.Status == http.StatusBadGateway || e.Status == http.StatusServiceUnavailable && e.RetryAfter == 0
+	if gateway && (after >= atOnce || e.Platform && died.MatchString(e.Message)) {
+		e.Kind = KindLost
+	}
 }
 
 // maxMessage is how much of a server's words an error repeats, in characters.

@@ -299,7 +299,7 @@ func TestOpenFailureReachesTheCaller(t *testing.T) {
 func TestFileIsOpenedForEveryTry(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
-	s.Next(ocrtest.Platform(503))
+	s.Next(ocrtest.Scaling())
 	want, err := os.ReadFile("testdata/page.png")
 	if err != nil {
 		t.Fatal(err)
@@ -368,7 +368,7 @@ func TestAnswerDoesNotHideASourceFailure(t *testing.T) {
 func TestEverySourceIsClosed(t *testing.T) {
 	t.Parallel()
 	page := pngPage(t)
-	for _, reply := range []ocrtest.Reply{ocrtest.Text("x"), ocrtest.Platform(503), ocrtest.Reset(), ocrtest.ResetEarly(), ocrtest.Cut("x"), ocrtest.Text(loopText)} {
+	for _, reply := range []ocrtest.Reply{ocrtest.Text("x"), ocrtest.Scaling(), ocrtest.Reset(), ocrtest.ResetEarly(), ocrtest.Cut("x"), ocrtest.Text(loopText)} {
 		s := ocrtest.New(t)
 		s.Default(reply)
 		src := new(source)
@@ -505,7 +505,7 @@ func TestHeaderIsAskedBeforeEachTryAndReplacesNothing(t *testing.T) {
 	t.Parallel()
 	type key struct{}
 	s := ocrtest.New(t, ocrtest.Key("the-key"))
-	s.Next(ocrtest.Platform(503), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
+	s.Next(ocrtest.Scaling(), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
 	asked := 0
 	c := newClient(t, s, func(cfg *ocr.Config) {
 		cfg.APIKey = "the-key"

@@ -147,12 +147,12 @@ type refusal struct {
 }
 
 // readRefusal turns a status other than 200 into an error.
-func readRefusal(resp *http.Response, auth credentials) error {
+func readRefusal(resp *http.Response, auth credentials) *Error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	r := decodeRefusal(body)
 	return &Error{
 		Kind: classify(resp.StatusCode, r), Phase: PhaseRead, Status: resp.StatusCode,
-		RetryAfter: retryAfter(resp.Header.Get("Retry-After")), platform: !r.json,
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After")), Platform: !r.json,
 		Message: cmp.Or(cleanText(auth.hide(r.message)), http.StatusText(resp.StatusCode)),
 		Err:     err, // the status says enough; the reason for a cut goes along
 	}

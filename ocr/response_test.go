@@ -60,7 +60,8 @@ var statusCases = []struct {
 	{"platform 500, no instance", ocrtest.Platform(500), ocr.KindUnavailable, 4},
 	{"platform 500, not started", ocrtest.PlatformText(500, ocrtest.NotStarted), ocr.KindUnavailable, 4},
 	{"platform 502", ocrtest.Platform(502), ocr.KindUnavailable, 4},
-	{"platform 503", ocrtest.Platform(503), ocr.KindOverloaded, 4},
+	{"platform 503, container died", ocrtest.Platform(503), ocr.KindLost, 1},
+	{"platform 503, at its limit", ocrtest.PlatformText(503, "The maximum container instance limit was reached."), ocr.KindOverloaded, 4},
 	{"platform 504", ocrtest.Platform(504), ocr.KindTimeout, 1},
 	{"redirect to a login page", ocrtest.Redirect(302, "/login"), ocr.KindWrongAddress, 1},
 	{"redirect that keeps the method", ocrtest.Redirect(307, "/v1/chat/completions/"), ocr.KindWrongAddress, 1},
@@ -82,9 +83,9 @@ var statusCases = []struct {
 	{"521 of a proxy", ocrtest.HTML(521, "x"), ocr.KindUnavailable, 4},
 	{"204", ocrtest.Empty(204), ocr.KindBadResponse, 1},
 	// connections
-	{"reset after the request", ocrtest.Reset(), ocr.KindUnavailable, 4},
-	{"reset before the request", ocrtest.ResetEarly(), ocr.KindUnavailable, 4},
-	{"answer cut off", ocrtest.Cut("a page"), ocr.KindUnavailable, 4},
+	{"reset after the request", ocrtest.Reset(), ocr.KindLost, 1},
+	{"reset before the request was read", ocrtest.ResetEarly(), ocr.KindLost, 1},
+	{"answer cut off", ocrtest.Cut("a page"), ocr.KindLost, 1},
 	// 200 that is no success
 	{"abort", ocrtest.Finish("abort", "half a"), ocr.KindAborted, 2},
 	{"tool calls", ocrtest.Finish("tool_calls", ""), ocr.KindBadResponse, 1},

@@ -111,6 +111,13 @@ func (x *exchange) settle() {
 	x.since = now
 }
 
+// inPhase returns how long the try was in a phase that is over.
+func (x *exchange) inPhase(p Phase) time.Duration {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.spent[p]
+}
+
 func (x *exchange) phase() Phase {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -145,6 +152,7 @@ func (x *exchange) post(q question) (answer, error) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		refused := readRefusal(resp, x.auth)
+		refused.orLost(x.inPhase(PhaseWait))
 		if err := x.sourceError(); err != nil {
 			return answer{}, err
 		}

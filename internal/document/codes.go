@@ -5,10 +5,10 @@ type Class string
 
 // The classes.
 const (
-	ClassFinal   Class = "final"   // failed now
-	ClassObject  Class = "object"  // proven to be this object's: failed at MAX_ATTEMPTS
-	ClassDoubt   Class = "doubt"   // may be this object's: failed at MAX_DOUBTS
+	ClassFinal   Class = "final"   // the page's or the object's: failed now
+	ClassSuspect Class = "suspect" // may be the page's: tried again alone, and failed after MAX_ATTEMPTS strikes
 	ClassService Class = "service" // another part's: tried again until RETRY_WINDOW is over
+	ClassOurs    Class = "ours"    // of this function's own doing: tried again, and never why a record fails
 )
 
 // The codes that a document's error holds. Append-only: listeners and dashboards know them.
@@ -65,13 +65,13 @@ func Codes() []CodeInfo {
 			"It will be retried automatically.", false},
 		{CodeOCRMisconfigured, ClassService, "The OCR service is not set up for the requests it gets.",
 			"Check its address, model and role; the log line says which.", true},
-		{CodeOCRTimeout, ClassDoubt, "The OCR service took longer than OCR_TIMEOUT.",
+		{CodeOCRTimeout, ClassSuspect, "The OCR service took longer than OCR_TIMEOUT.",
 			"Retry it; if that does not help, the page may be too dense.", false},
-		{CodeOCRFailed, ClassDoubt, "The OCR engine failed on this image.",
+		{CodeOCRFailed, ClassSuspect, "The OCR engine failed on this image.",
 			"Retry it; if that does not help, save the image in another format.", false},
 		{CodeOCRRejected, ClassFinal, "The OCR service cannot read this image.",
 			"Save the image in another format, PNG for instance, and upload it again.", false},
-		{CodeOCRBadResponse, ClassObject, "The OCR service's answer was not usable.",
+		{CodeOCRBadResponse, ClassSuspect, "The OCR service's answer was not usable.",
 			"Retry it; if that does not help, look at the OCR service's log.", false},
 
 		{CodeStoreUnavailable, ClassService, "The record store did not answer.", "It will be retried automatically.", false},
@@ -80,9 +80,9 @@ func Codes() []CodeInfo {
 		{CodeStoreRejected, ClassFinal, "The record store does not accept this document.",
 			"This is worth a bug report; the log line says more.", true},
 
-		{CodeDeadline, ClassDoubt, "PROCESS_TIMEOUT was over before a page was finished.", "Retry it, or raise PROCESS_TIMEOUT.", false},
-		{CodeInterrupted, ClassDoubt, "The process ended while it worked on this.", "It will be retried automatically.", false},
-		{CodeInternal, ClassObject, "A decoder or bucketocr itself failed on this.",
+		{CodeDeadline, ClassOurs, "PROCESS_TIMEOUT was over before every page was finished.", "It will be retried automatically.", false},
+		{CodeInterrupted, ClassSuspect, "The process ended while it worked on this.", "Retry it; if that does not help, this is worth a bug report.", false},
+		{CodeInternal, ClassSuspect, "A decoder or bucketocr itself failed on this.",
 			"This is worth a bug report; the log line has the details.", true},
 	}
 }

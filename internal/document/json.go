@@ -20,12 +20,16 @@ func EncodeRecord(r *Record) ([]byte, error) {
 	if utc.Lease != nil {
 		utc.Lease.Expires = utc.Lease.Expires.UTC()
 	}
-	return encode(schemedRecord{*utc, Schema})
+	if utc.Rereading != nil {
+		utc.Rereading.Requested = utc.Rereading.Requested.UTC()
+	}
+	return encode(schemedRecord{Record: *utc, Schema: Schema})
 }
 
 type schemedRecord struct {
 	Record
 	Schema int `json:"schema"`
+	Doubts int `json:"doubts,omitempty"` // of schema 1
 }
 
 // DecodeRecord is the inverse of [EncodeRecord].
@@ -34,9 +38,10 @@ func DecodeRecord(doc []byte) (*Record, error) {
 	if err := json.Unmarshal(doc, &r); err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
-	if r.Schema != Schema {
-		return nil, fmt.Errorf("record of schema %d, want %d", r.Schema, Schema)
+	if r.Schema < 1 || r.Schema > Schema {
+		return nil, fmt.Errorf("record of schema %d, want %d or older", r.Schema, Schema)
 	}
+	r.Upgrade(r.Schema, r.Doubts)
 	return &r.Record, nil
 }
 

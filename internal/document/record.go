@@ -1,12 +1,14 @@
 package document
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
 
-// Schema is the version of the document's form, stored in every document.
-const Schema = 1
+// Schema is the version of the document's form, stored in every document. Documents of schema 1 are read too, see
+// [Record.Upgrade].
+const Schema = 2
 
 // Record is the document of one object. All of it belongs to Generation. A zero time means that the field is absent.
 type Record struct {
@@ -27,15 +29,16 @@ type Record struct {
 	Model       string   `json:"model,omitempty"`
 	Usage       Usage    `json:"usage,omitzero"`
 
-	Attempt     int       `json:"attempt,omitempty"` // 1-based, per generation; every claim counts
-	Faults      int       `json:"faults,omitempty"`  // proven to be the object's
-	Doubts      int       `json:"doubts,omitempty"`  // may be the object's
-	WindowStart time.Time `json:"windowStart,omitzero"`
-	Due         time.Time `json:"due,omitzero"` // when the sweep may take it; absent when ended
-	Retried     time.Time `json:"retried,omitzero"`
-	RetriedBy   string    `json:"retriedBy,omitempty"`
-	Error       *Error    `json:"error,omitempty"`
-	Lease       *Lease    `json:"lease,omitempty"`
+	Attempt       int        `json:"attempt,omitempty"` // 1-based, per generation; every claim counts
+	Strikes       Strikes    `json:"strikes,omitempty"`
+	Interruptions int        `json:"interruptions,omitempty"` // expired leases since WindowStart
+	WindowStart   time.Time  `json:"windowStart,omitzero"`
+	Due           time.Time  `json:"due,omitzero"` // when the sweep may take it; absent when nothing is left to do
+	Retried       time.Time  `json:"retried,omitzero"`
+	RetriedBy     string     `json:"retriedBy,omitempty"`
+	Rereading     *Rereading `json:"rereading,omitempty"`
+	Error         *Error     `json:"error,omitempty"`
+	Lease         *Lease     `json:"lease,omitempty"`
 
 	EventID   string    `json:"eventId,omitempty"`
 	EventTime time.Time `json:"eventTime,omitzero"`
@@ -78,7 +81,29 @@ type Error struct {
 type Lease struct {
 	ID      string    `json:"id"`
 	Expires time.Time `json:"expires"`
-	Alone   bool      `json:"alone"` // the record has its instance to itself
+	Alone   bool      `json:"alone"`          // the record has its instance to itself, and its pages are made and read one at a time
+	Page    int       `json:"page,omitempty"` // the page being made or read, with Alone only; 0: the object is being opened
+}
+
+// Strikes are the pages of a record that are in trouble, by number; 0 is the object itself.
+type Strikes map[int]Strike
+
+// Strike is what a page is suspected of. A page with as many strikes as MAX_ATTEMPTS fails.
+type Strike struct {
+	Count int    `json:"count"` // failures that nothing but the page explains, at most one a delivery; 0: none yet, but it failed among others
+	Code  string `json:"code"`  // of the last failure
+	// Open says that the page failed alone, but no control page was read after it: the next delivery sends one first.
+	Open bool `json:"open,omitempty"`
+}
+
+// Rereading is a request to read a finished document again. Its status, text and pages stay until the new reading is
+// complete, and for good if that fails.
+type Rereading struct {
+	Requested time.Time `json:"requested"`
+	By        string    `json:"by"`
+	Pages     []int     `json:"pages,omitempty"` // that are read again; none: all
+	Model     string    `json:"model,omitempty"` // that reads them
+	Error     *Error    `json:"error,omitempty"` // why the reading failed; the request is over
 }
 
 // Page is the document of one page, written for every object of several pages and for any with blocks.
@@ -92,6 +117,7 @@ type Page struct {
 	Width      int       `json:"width,omitempty"` // pixels as sent
 	Height     int       `json:"height,omitempty"`
 	Blocks     []Block   `json:"blocks,omitempty"` // layout mode only
+	Model      string    `json:"model,omitempty"`
 	Usage      Usage     `json:"usage,omitzero"`
 	Finished   time.Time `json:"finished,omitzero"` // the store's time
 }
@@ -103,17 +129,33 @@ type Block struct {
 	Text  string `json:"text"`
 }
 
+// Open reports whether something is left to do: the record is unfinished, or being read again.
+func (r *Record) Open() bool { return !r.Status.Ended() || r.rereads() }
+
+// rereads reports whether a finished record is being read again.
+func (r *Record) rereads() bool { return r.Rereading != nil && r.Rereading.Error == nil }
+
+// Upgrade turns a record that was read with an older schema, and what that called faults and doubts, into what it means now.
+// Failures were counted for the whole object and without a control: none of them is a strike.
+func (r *Record) Upgrade(schema, doubts int) {
+	if schema < 2 && doubts > 0 && r.Error != nil && r.Error.Code == CodeInterrupted && !r.Status.Ended() {
+		r.Interruptions = 1 // its holder died
+	}
+}
+
 // clone returns a copy that shares nothing the rules change, so that they may run again on the same record.
 func (r *Record) clone() *Record {
 	c := *r
-	c.Warnings = slices.Clone(r.Warnings)
-	if r.Error != nil {
-		e := *r.Error
-		c.Error = &e
+	c.Warnings, c.Strikes = slices.Clone(r.Warnings), maps.Clone(r.Strikes)
+	c.Error, c.Lease, c.Rereading = copied(r.Error), copied(r.Lease), copied(r.Rereading)
+	return &c
+}
+
+// copied returns a shallow copy of what p points to.
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
 	}
-	if r.Lease != nil {
-		l := *r.Lease
-		c.Lease = &l
-	}
+	c := *p
 	return &c
 }

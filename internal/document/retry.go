@@ -12,16 +12,21 @@ var (
 	ErrNothingToRetry = errors.New("there is nothing to retry")
 )
 
-// Retry requests another try of the generation that the caller has seen, whatever became of it: the record becomes retrying
-// with fresh budgets and a fresh window, due now, and the sweep does the rest. by says who asks.
+// maxDrop bounds the page documents that one commit of [Retry] removes.
+const maxDrop = 400
+
+// Retry requests another try of the generation that the caller has seen, whatever became of it. by says who asks. The sweep
+// does the rest.
 //
-// Pages that an attempt finished stay, and are not paid for again, except those that failed and those that redo selects
-// (nil selects none): their documents go with the same commit. An object of one page is always read again.
+// A record without text becomes retrying with fresh budgets and a fresh window, due now. Pages that an attempt finished stay,
+// and are not paid for again, except those that failed and those that redo selects (nil selects none): their documents go. A
+// done record stays as it is, and is marked with a [Rereading] of those pages, or of all of an object of one page: nothing of
+// it is lost where the new reading fails.
 //
 // The error is [ErrNotAsSeen] where anything was written since, [ErrNothingToRetry] for a marker, for a record that a worker
 // is on and for one that is done with nothing to read again, or the store's. It may be repeated: a second call with the
 // same seen finds the record changed. seen may lack its text, as [Lister] leaves it out. It costs one read for the record
-// and for each page document, one write, and one delete for each page document that goes.
+// and for each page document, one write for each 400 pages that go, one at least, and one delete for each of them.
 func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(Page) bool) (*Stored, error) {
 	if !Retryable(seen.Record) {
 		return nil, ErrNothingToRetry
@@ -34,20 +39,44 @@ func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(
 	again := retrial{by: by}
 	for _, pg := range pages {
 		if pg.Error != nil || seen.Pages < 2 || redo != nil && redo(pg) {
-			again.drop = append(again.drop, pg.Page)
+			again.pages = append(again.pages, pg.Page)
 		}
 	}
-	again.kept = len(pages) - len(again.drop)
-	if seen.Status == StatusDone && again.kept > 0 && len(again.drop) == 0 {
+	again.kept = len(pages) - len(again.pages)
+	if seen.Status == StatusDone && again.kept > 0 && len(again.pages) == 0 {
 		return nil, ErrNothingToRetry
 	}
-	return Update(ctx, store, id, Unread(), func(old *Record) (*Change, error) {
-		if old == nil || old.Generation != seen.Generation || old.Write != seen.Write {
-			return nil, ErrNotAsSeen
+	write := seen.Write
+	update := func(fn func(old *Record) (*Change, error)) (*Stored, error) {
+		stored, err := Update(ctx, store, id, Unread(), func(old *Record) (*Change, error) {
+			if old == nil || old.Generation != seen.Generation || old.Write != write {
+				return nil, ErrNotAsSeen
+			}
+			return fn(old)
+		})
+		if err == nil {
+			write = stored.Write
 		}
+		return stored, err
+	}
+	for seen.Status != StatusDone && len(again.pages) > maxDrop {
+		first := again.pages[:maxDrop]
+		if _, err := update(func(old *Record) (*Change, error) { return dropped(old, first), nil }); err != nil {
+			return nil, err
+		}
+		again.pages = again.pages[maxDrop:]
+	}
+	return update(func(old *Record) (*Change, error) {
 		again.now = time.Now()
 		return retry(old, again)
 	})
+}
+
+// dropped is a record with fewer finished pages.
+func dropped(old *Record, pages []int) *Change {
+	rec := old.clone()
+	rec.PagesDone = max(rec.PagesDone-len(pages), 0)
+	return &Change{Record: rec, Drop: pages}
 }
 
 // Retryable reports whether [Retry] would have a record as it is tried again: it is no marker, and no worker is on it.
@@ -58,10 +87,10 @@ func Retryable(r *Record) bool {
 
 // retrial is what one request for another try brings along.
 type retrial struct {
-	now  time.Time
-	by   string
-	kept int   // finished pages that stay
-	drop []int // those that are read again
+	now   time.Time
+	by    string
+	kept  int   // finished pages that stay
+	pages []int // those that are read again
 }
 
 // retry makes the record what it is when it was just created, except for its attempts and the pages that stay. A lease must
@@ -69,17 +98,25 @@ type retrial struct {
 func retry(old *Record, again retrial) (*Change, error) {
 	switch {
 	case old == nil, old.Status == StatusDeleted,
-		old.Status == StatusProcessing && old.Lease != nil && again.now.Before(old.Lease.Expires.Add(DueGrace)):
+		old.Lease != nil && again.now.Before(old.Lease.Expires.Add(DueGrace)):
 		return nil, ErrNothingToRetry
 	}
 	rec := old.clone()
-	rec.Status, rec.Lease, rec.Error = StatusRetrying, nil, nil
-	rec.Faults, rec.Doubts, rec.WindowStart, rec.Due = 0, 0, again.now, again.now
+	rec.Lease, rec.Error, rec.Rereading = nil, nil, nil
+	rec.Strikes, rec.Interruptions, rec.WindowStart, rec.Due = nil, 0, again.now, again.now
 	rec.Retried, rec.RetriedBy = again.now, again.by
+	if old.Status == StatusDone {
+		rec.Rereading = &Rereading{Requested: again.now, By: again.by}
+		if again.kept > 0 {
+			rec.Rereading.Pages = again.pages
+		}
+		return &Change{Record: rec}, nil
+	}
+	rec.Status = StatusRetrying
 	rec.Text, rec.TextInPages, rec.Blank, rec.Warnings = "", false, false, nil
 	rec.Usage, rec.Finished = Usage{}, time.Time{}
 	if rec.PagesDone = again.kept; again.kept == 0 {
 		rec.Model = ""
 	}
-	return &Change{Record: rec, Drop: again.drop}, nil
+	return &Change{Record: rec, Drop: again.pages}, nil
 }

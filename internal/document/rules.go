@@ -1,6 +1,7 @@
 package document
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -19,15 +20,17 @@ const (
 	MarkerTime = 7 * 24 * time.Hour
 )
 
-// Rules are the budgets that decide when a record fails. They hold no state. The functions of this file are pure: they
-// decide on a record, an event and a time, change none of their arguments, and return the next record as a [Change].
+// Rules are the budgets that decide when a page or a record fails. They hold no state. The functions of this file are pure:
+// they decide on a record, an event and a time, change none of their arguments, and return the next record as a [Change].
 type Rules struct {
-	MaxAttempts int           // faults proven to be the object's
-	MaxDoubts   int           // faults that may be
-	RetryWindow time.Duration // from windowStart; over it, any fault is the last
+	MaxAttempts int           // strikes with which a page fails
+	RetryWindow time.Duration // from windowStart; over it, any fault but our own is the last
 	// RetryDelay returns how long after the release of the n-th attempt the sweep may take the record.
 	RetryDelay func(attempt int) time.Duration
 }
+
+// MaxInterruptions is how many holders of a record may die. After that nothing more of the object is made.
+func (r Rules) MaxInterruptions() int { return r.MaxAttempts + 2 }
 
 // Claimant is what one delivery brings along to claim a record.
 type Claimant struct {
@@ -43,11 +46,11 @@ type Claimed string
 // What can become of a claim. Only the first and the last write anything.
 const (
 	ClaimGranted    Claimed = "granted"
-	ClaimEnded      Claimed = "ended"       // this generation is done, failed or deleted
+	ClaimEnded      Claimed = "ended"       // nothing is left to do for this generation
 	ClaimLeased     Claimed = "leased"      // elsewhere, and the lease has not expired
 	ClaimOlder      Claimed = "older"       // the record is of another generation with a higher number: ask the bucket
 	ClaimNeedsAlone Claimed = "needs alone" // claim again when the delivery has the instance to itself
-	ClaimExhausted  Claimed = "exhausted"   // the interruption just found was the last: failed now
+	ClaimExhausted  Claimed = "exhausted"   // the interruption just found was the last, with no page read: failed now
 )
 
 // Claim decides whether an event's generation may be worked on, and what the record says from then on.
@@ -57,17 +60,24 @@ func (r Rules) Claim(old *Record, ev Event, c Claimant) (*Change, Claimed) {
 		return start(old, ev, c), ClaimGranted
 	case ev.Generation < old.Generation:
 		return nil, ClaimOlder
-	case old.Status.Ended():
+	case !old.Open():
 		return nil, ClaimEnded
-	case old.Status == StatusProcessing && old.Lease != nil && c.Now.Before(old.Lease.Expires):
+	case old.Lease != nil && c.Now.Before(old.Lease.Expires):
 		return nil, ClaimLeased
 	}
 	rec := old.clone()
 	rec.EventID, rec.EventTime = ev.ID, ev.Time
-	if old.Status != StatusProcessing {
-		return grant(rec, c, 0), ClaimGranted
+	if old.Lease != nil {
+		interrupt(rec)
 	}
-	return r.takeOver(rec, c)
+	switch f, exhausted := r.Exhausted(rec); {
+	case exhausted && rec.PagesDone == 0:
+		rec.Error = f.StoredError()
+		return end(rec, StatusFailed), ClaimExhausted
+	case rec.Interruptions > 0 && !c.Alone:
+		return nil, ClaimNeedsAlone
+	}
+	return grant(rec, c, 0), ClaimGranted
 }
 
 // start begins a generation: nothing of an older one stays but the document's age.
@@ -84,27 +94,34 @@ func start(old *Record, ev Event, c Claimant) *Change {
 	return grant(rec, c, stamps)
 }
 
-// takeOver claims a record whose holder died. From the second interruption in a row on it runs alone, so that a page that
-// kills the process is found out and its neighbours are cleared.
-func (r Rules) takeOver(rec *Record, c Claimant) (*Change, Claimed) {
-	alone := rec.Lease != nil && rec.Lease.Alone
-	again := rec.Error != nil && rec.Error.Code == CodeInterrupted && rec.Doubts > 0
-	f := Fault{Code: CodeInterrupted, Class: ClassDoubt, Message: "the previous attempt stopped without releasing its lease"}
-	if alone {
-		f.Class = ClassObject
+// interrupt notes on a record that its holder died. Where the record was alone in its instance, what was being made is the
+// only thing that can explain it: a strike.
+func interrupt(rec *Record) {
+	rec.Interruptions++
+	rec.Error = Fault{Code: CodeInterrupted, Class: ClassSuspect, Message: "the previous attempt stopped without releasing its lease"}.StoredError()
+	if rec.Lease.Alone {
+		rec.Strikes = rec.Strikes.Charge(rec.Lease.Page, CodeInterrupted)
 	}
-	if r.blame(rec, f, c.Now) {
-		return end(rec, StatusFailed), ClaimExhausted
-	}
-	if (alone || again) && !c.Alone {
-		return nil, ClaimNeedsAlone
-	}
-	return grant(rec, c, 0), ClaimGranted
 }
 
-// lease hands the record to one more attempt. Attempts are counted here, so that a crash counts.
+// Exhausted reports whether nothing more of the object may be made, and the fault with which pages that were not read fail:
+// too many holders died, or the object itself has too many strikes.
+func (r Rules) Exhausted(rec *Record) (Fault, bool) {
+	object := rec.Strikes[0]
+	switch {
+	case object.Count >= r.MaxAttempts:
+		return Fault{Code: object.Code, Class: ClassFinal, Message: Code(object.Code).Summary}, true
+	case rec.Interruptions >= r.MaxInterruptions():
+		return Fault{Code: CodeInterrupted, Class: ClassFinal, Message: "too many attempts ended with the death of their process"}, true
+	}
+	return Fault{}, false
+}
+
+// grant hands the record to one more attempt. Attempts are counted here, so that a crash counts.
 func grant(rec *Record, c Claimant, stamps Stamps) *Change {
-	rec.Status = StatusProcessing
+	if !rec.rereads() {
+		rec.Status = StatusProcessing
+	}
 	rec.Attempt++
 	rec.Lease = &Lease{ID: c.Lease, Expires: c.Now.Add(LeaseTime), Alone: c.Alone}
 	rec.Due = rec.Lease.Expires.Add(DueGrace)
@@ -113,8 +130,7 @@ func grant(rec *Record, c Claimant, stamps Stamps) *Change {
 
 // Owns reports whether the attempt that leased old with this id may still write. It is the fence: asked in every commit.
 func Owns(old *Record, generation int64, lease string) bool {
-	return old != nil && old.Generation == generation && old.Status == StatusProcessing &&
-		old.Lease != nil && old.Lease.ID == lease
+	return old != nil && old.Generation == generation && old.Lease != nil && old.Lease.ID == lease
 }
 
 // Renew extends the lease of a live attempt.
@@ -125,14 +141,35 @@ func Renew(old *Record, now time.Time) *Change {
 	return &Change{Record: rec}
 }
 
-// Progress adds finished pages; done is how many of total there are with them. What counted against the object is forgotten
-// if one of them was read: it moves.
-func Progress(old *Record, total, done int, pages []Page, now time.Time) *Change {
+// Reading is how far the pages of a record have come, as a commit stores it.
+type Reading struct {
+	Total, Done int // pages; finished ones
+	Model       string
+	Strikes     Strikes
+	Page        int // being made or read, where the record is alone
+}
+
+// put writes it on a record. One that is being read again keeps its own pages and model until that is complete.
+func (p Reading) put(rec *Record) {
+	rec.Strikes = maps.Clone(p.Strikes)
+	if rec.rereads() {
+		rec.Rereading.Model = p.Model
+		return
+	}
+	rec.Model = p.Model
+	if p.Total > 0 {
+		rec.Pages, rec.PagesDone = p.Total, p.Done
+	}
+}
+
+// Progress stores how far the pages have come, with those of them that are finished and not stored yet, and renews the lease.
+func Progress(old *Record, p Reading, pages []Page, now time.Time) *Change {
 	c := Renew(old, now)
 	c.Pages = pages
-	c.Record.Pages, c.Record.PagesDone = total, done
-	if slices.ContainsFunc(pages, func(p Page) bool { return p.Error == nil }) {
-		c.Record.Faults, c.Record.Doubts, c.Record.Error = 0, 0, nil
+	p.put(c.Record)
+	c.Record.Lease.Page = p.Page
+	if slices.ContainsFunc(pages, func(pg Page) bool { return pg.Error == nil }) {
+		c.Record.Error = nil // it moves
 	}
 	return c
 }
@@ -180,58 +217,60 @@ func Complete(old *Record, d Contents) *Change {
 	if d.Model != "" {
 		rec.Model = d.Model
 	}
-	rec.Faults, rec.Doubts, rec.Error = 0, 0, nil
+	rec.Strikes, rec.Interruptions, rec.Rereading, rec.Error = nil, 0, nil, nil
 	c := end(rec, StatusDone)
 	c.Pages = d.Unsaved
 	return c
 }
 
-// Release releases a record after a fault: failed where that was the last it may have, else retrying. A page of several
-// that used up the budget fails alone (pg, nil where the fault is no single page's): the next attempt goes on without it.
-func (r Rules) Release(old *Record, f Fault, pg *Page, now time.Time) *Change {
-	rec := old.clone()
-	last := r.blame(rec, f, now)
-	if last && pg != nil && now.Sub(rec.WindowStart) < r.RetryWindow {
-		rec.PagesDone, rec.Faults, rec.Doubts, rec.Error = rec.PagesDone+1, 0, 0, nil
-		c := r.handBack(rec, now)
-		c.Pages = []Page{*pg}
-		return c
-	}
-	if last {
-		return end(rec, StatusFailed)
-	}
-	return r.handBack(rec, now)
+// Last reports whether a fault is the last that the record may have: it is final, or the window is over. What is of our own
+// doing never is.
+func (r Rules) Last(rec *Record, f Fault, now time.Time) bool {
+	return f.Class == ClassFinal || f.Class != ClassOurs && now.Sub(rec.WindowStart) >= r.RetryWindow
 }
 
-// Pause releases a record that made progress and ran out of time: nothing counts against it.
-func (r Rules) Pause(old *Record, now time.Time) *Change {
+// Release releases a record after a fault: failed where that is the last it may have, else retrying. Without a fault (no
+// code) nothing went wrong but the time, and something was read.
+func (r Rules) Release(old *Record, f Fault, p Reading, now time.Time) *Change {
 	rec := old.clone()
+	p.put(rec)
 	rec.Error = nil
-	return r.handBack(rec, now)
-}
-
-func (r Rules) handBack(rec *Record, now time.Time) *Change {
-	rec.Status, rec.Lease = StatusRetrying, nil
-	rec.Due = now.Add(r.RetryDelay(rec.Attempt))
+	if f.Code != "" {
+		rec.Error = f.StoredError()
+		if r.Last(old, f, now) {
+			return end(rec, StatusFailed)
+		}
+	}
+	if !rec.rereads() {
+		rec.Status = StatusRetrying
+	}
+	rec.Lease, rec.Due = nil, now.Add(r.RetryDelay(rec.Attempt))
 	return &Change{Record: rec}
 }
 
-// blame writes a fault on the record and reports whether it was the last that the record may have.
-func (r Rules) blame(rec *Record, f Fault, now time.Time) bool {
-	rec.Error = f.StoredError()
-	switch f.Class {
-	case ClassObject:
-		rec.Faults++
-	case ClassDoubt:
-		rec.Doubts++
+// Reject returns the record of an object whose own record the store refuses to hold: without what its uploader declared, and
+// failed. What is there already stays, and nil is returned.
+func Reject(old *Record, ev Event, f Fault, c Claimant) *Change {
+	if old != nil && old.Generation >= ev.Generation {
+		return nil
 	}
-	return f.Class == ClassFinal || rec.Faults >= r.MaxAttempts || rec.Doubts >= r.MaxDoubts ||
-		now.Sub(rec.WindowStart) >= r.RetryWindow
+	ev.Attributes = Attributes{Size: ev.Size}
+	change := start(old, ev, c)
+	change.Record.Error = f.StoredError()
+	failed := end(change.Record, StatusFailed)
+	failed.Stamps |= change.Stamps
+	return failed
 }
 
-// end takes the lease and the due time off a record: no worker is on it, and none needs to look.
+// end takes the lease and the due time off a record: no worker is on it, and none needs to look. A reading that fails leaves
+// the document as it was before it.
 func end(rec *Record, s Status) *Change {
-	rec.Status, rec.Lease, rec.Due = s, nil, time.Time{}
+	rec.Lease, rec.Due = nil, time.Time{}
+	if rec.rereads() {
+		rec.Rereading.Error, rec.Error, rec.Strikes = rec.Error, nil, nil
+		return &Change{Record: rec}
+	}
+	rec.Status = s
 	return &Change{Record: rec, Stamps: StampFinished}
 }
 
