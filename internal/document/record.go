@@ -135,6 +135,17 @@ func (r *Record) Open() bool { return !r.Status.Ended() || r.rereads() }
 // rereads reports whether a finished record is being read again.
 func (r *Record) rereads() bool { return r.Rereading != nil && r.Rereading.Error == nil }
 
+// Failure returns why the record, or its reading again, failed; nil where neither did.
+func (r *Record) Failure() *Error {
+	switch {
+	case r.Rereading != nil && r.Rereading.Error != nil:
+		return r.Rereading.Error
+	case r.Status == StatusFailed:
+		return r.Error
+	}
+	return nil
+}
+
 // Upgrade turns a record that was read with an older schema, and what that called faults and doubts, into what it means now.
 // Failures were counted for the whole object and without a control: none of them is a strike.
 func (r *Record) Upgrade(schema, doubts int) {

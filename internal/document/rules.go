@@ -13,8 +13,9 @@ const (
 	RenewEvery = 30 * time.Second
 	DueGrace   = 5 * time.Minute // from a lease's end until the sweep may take the record
 
-	// AdmissionTime is before a delivery's own time: waiting for a slot in the instance, and the claim.
+	// Before a delivery's own time come the wait for a slot in the instance and the claim, which has ClaimTime at least.
 	AdmissionTime = 45 * time.Second
+	ClaimTime     = 10 * time.Second
 
 	// MarkerTime is how long the marker of a deleted object stays, for late events of it.
 	MarkerTime = 7 * 24 * time.Hour
@@ -184,6 +185,7 @@ type Contents struct {
 	Usage    Usage
 	Model    string
 	Unsaved  []Page // page documents that go with the closing write
+	Drop     []int  // numbers of page documents that the object does not have
 }
 
 // Sum adds up pages 1 to total, all of which are in pages.
@@ -219,7 +221,7 @@ func Complete(old *Record, d Contents) *Change {
 	}
 	rec.Strikes, rec.Interruptions, rec.Rereading, rec.Error = nil, 0, nil, nil
 	c := end(rec, StatusDone)
-	c.Pages = d.Unsaved
+	c.Pages, c.Drop = d.Unsaved, d.Drop
 	return c
 }
 

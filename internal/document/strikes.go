@@ -24,6 +24,15 @@ func (s Strikes) Clear(page int) Strikes {
 	return next
 }
 
+// Total returns how many strikes there are in all.
+func (s Strikes) Total() int {
+	n := 0
+	for _, strike := range s {
+		n += strike.Count
+	}
+	return n
+}
+
 func (s Strikes) with(page int, strike Strike) Strikes {
 	next := maps.Clone(s)
 	if next == nil {

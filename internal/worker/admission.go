@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page"
 )
 
@@ -16,7 +17,7 @@ type admission struct {
 	instance    *semaphore.Weighted // every delivery has one part; one that needs the instance to itself has all
 	memory      *semaphore.Weighted // bytes of decoded pages
 	memoryTotal int64
-	places      *semaphore.Weighted // at the OCR service
+	waiting     atomic.Int32 // deliveries that wait for all of the instance
 	telemetry   *telemetry
 }
 
@@ -24,16 +25,14 @@ type admission struct {
 const wholeInstance = 1 << 20
 
 func newAdmission(o Options, t *telemetry) *admission {
-	places := int64(o.OCRPlaces)
-	if places <= 0 {
-		places = wholeInstance
-	}
 	return &admission{
 		instance: semaphore.NewWeighted(wholeInstance),
-		memory:   semaphore.NewWeighted(o.MemoryBudget), memoryTotal: o.MemoryBudget,
-		places: semaphore.NewWeighted(places), telemetry: t,
+		memory:   semaphore.NewWeighted(o.MemoryBudget), memoryTotal: o.MemoryBudget, telemetry: t,
 	}
 }
+
+// wanted reports whether a delivery waits for all of the instance. Others then begin no further page.
+func (a *admission) wanted() bool { return a.waiting.Load() > 0 }
 
 // What a delivery gets of the memory before its image's header is known.
 const (
@@ -41,17 +40,19 @@ const (
 	leastEstimate  = 1 << 20 // bytes
 )
 
-// admit waits for a slot for an object of so many stored bytes. The slot must be released.
+// admit waits for a slot for an object of so many stored bytes, for AdmissionTime. The slot must be released.
 func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 	a := w.admission
-	s := &slot{a: a, estimate: min(max(min(max(size, 0), a.memoryTotal)*decodedPerByte, leastEstimate), max(a.memoryTotal/4, 1))}
+	s := &slot{a: a, until: time.Now().Add(document.AdmissionTime),
+		estimate: min(max(min(max(size, 0), a.memoryTotal)*decodedPerByte, leastEstimate), max(a.memoryTotal/4, 1))}
 	s.users.Store(1)
-	if err := s.occupy(ctx, 1); err != nil {
-		return nil, err
-	}
-	if w.drain.Err() != nil { // the slot may have been released by the shutdown that is about to end ctx
+	err := s.occupy(ctx, 1)
+	if err == nil && w.drain.Err() != nil { // the slot may have been released by the shutdown that is about to end ctx
 		s.release()
-		return nil, errDraining
+		err = errDraining
+	}
+	if err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -60,19 +61,19 @@ func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 // none, so that no two slots can wait for each other.
 type slot struct {
 	a        *admission
-	estimate int64 // bytes
+	until    time.Time // the end of the wait for it
+	estimate int64     // bytes
 
-	users  atomic.Int32 // it is given back when the last of them is done
-	queued atomic.Int32 // waits for memory or a place that have not come to an end, or that the end of the time cut off
-	placed atomic.Bool  // a page of the delivery had a place at the OCR service
-
-	parts int64 // of the instance
-	bytes int64 // of the memory; a delivery makes one page at a time
+	users atomic.Int32 // it is given back when the last of them is done
+	parts int64        // of the instance
+	bytes int64        // of the memory; a delivery makes one page at a time
 }
 
 // occupy waits for parts of the instance and for the estimated memory. With an error the slot is empty.
 func (s *slot) occupy(ctx context.Context, parts int64) error {
 	begun := time.Now()
+	ctx, cancel := context.WithDeadlineCause(ctx, s.until, errNoSlot)
+	defer cancel()
 	if err := s.a.instance.Acquire(ctx, parts); err != nil {
 		return withCause(ctx, fmt.Errorf("waiting for a slot: %w", err))
 	}
@@ -88,6 +89,8 @@ func (s *slot) occupy(ctx context.Context, parts int64) error {
 // takeInstance waits until the delivery has the instance to itself. With an error the slot is empty.
 func (s *slot) takeInstance(ctx context.Context) error {
 	s.giveBack()
+	s.a.waiting.Add(1)
+	defer s.a.waiting.Add(-1)
 	return s.occupy(ctx, wholeInstance)
 }
 
@@ -117,7 +120,7 @@ func (s *slot) Acquire(ctx context.Context, n int64) error {
 		return nil
 	}
 	s.Shrink(0)
-	if err := s.wait(ctx, s.a.memory, n); err != nil {
+	if err := s.a.memory.Acquire(ctx, n); err != nil {
 		return withCause(ctx, fmt.Errorf("waiting for memory: %w", err))
 	}
 	s.bytes = n
@@ -140,34 +143,3 @@ func (s *slot) Shrink(n int64) {
 		s.bytes = n
 	}
 }
-
-// takePlace waits for a place at the OCR service, which the func gives back. Where the delivery's first place comes so late
-// that less than least is left of its time, the page is not sent.
-func (s *slot) takePlace(ctx context.Context, least time.Duration) (func(), error) {
-	done := func() { s.a.places.Release(1) }
-	if !s.a.places.TryAcquire(1) {
-		if err := s.wait(ctx, s.a.places, 1); err != nil {
-			return nil, withCause(ctx, fmt.Errorf("waiting for a place at the OCR service: %w", err))
-		}
-		if end, ok := ctx.Deadline(); ok && time.Until(end) < least && !s.placed.Load() {
-			done()
-			return nil, errCrowdedOut
-		}
-	}
-	s.placed.Store(true)
-	return done, nil
-}
-
-// wait acquires n. Where the time ends first it stays in the queue's count.
-func (s *slot) wait(ctx context.Context, from *semaphore.Weighted, n int64) error {
-	s.queued.Add(1)
-	if err := from.Acquire(ctx, n); err != nil {
-		return err
-	}
-	s.queued.Add(-1)
-	return nil
-}
-
-// crowdedOut reports whether the delivery waited in this instance until its time ended, with no page sent. The object has no
-// part in that.
-func (s *slot) crowdedOut() bool { return s.queued.Load() > 0 && !s.placed.Load() }

@@ -19,9 +19,16 @@ const (
 func (w *Worker) claim(ctx context.Context, ev document.Event, expected document.Expected, slot *slot) (_ *delivery, res Result) {
 	ctx, end := w.telemetry.startPart(ctx, "claim")
 	defer func() { end(res.Fault.Code) }()
+	least := time.Now().Add(document.ClaimTime)
+	if slot.until.After(least) {
+		least = slot.until
+	}
+	ctx, cancel := context.WithDeadlineCause(ctx, least, errNoClaim)
+	defer cancel()
 
 	d := newDelivery(w, ev, slot)
 	claim := document.Claimant{Lease: d.lease}
+	var rejected error
 	for range maxClaims {
 		var claimed document.Claimed
 		commit, cancel := outlive(ctx, claimGrace)
@@ -29,13 +36,21 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			claim.Now = time.Now()
+			claim.Now = w.now()
+			if rejected != nil {
+				claimed = document.ClaimExhausted
+				return document.Reject(old, ev, faultOf(ctx, rejected), claim), nil
+			}
 			ch, claimed = w.o.Rules.Claim(old, ev, claim)
 			d.resumes = old != nil
-			res.LeaseExpired = ch != nil && old != nil && old.Generation == ev.Generation && old.Status == document.StatusProcessing
+			res.LeaseExpired = ch != nil && old != nil && old.Generation == ev.Generation && old.Lease != nil
 			return ch, nil
 		})
 		cancel()
+		if errors.Is(err, document.ErrStoreRejected) && rejected == nil {
+			rejected = err // what the uploader declared, as like as not: the next commit leaves that out, and says why
+			continue
+		}
 		if err != nil {
 			return nil, refused(ctx, err)
 		}
@@ -51,7 +66,9 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 			return nil, res
 		case document.ClaimExhausted:
 			res.Outcome = document.OutcomeFailed
-			res.Fault = document.Fault{Code: stored.Error.Code, Class: document.ClassFinal, Message: stored.Error.Message}
+			if why := stored.Failure(); why != nil {
+				res.Fault = document.Fault{Code: why.Code, Class: document.ClassFinal, Message: why.Message}
+			}
 			return nil, res
 		case document.ClaimEnded:
 			res.Outcome = document.OutcomeDuplicate

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -19,20 +21,25 @@ type delivery struct {
 	id       string
 	lease    string
 	slot     *slot
-	resumes  bool // there was a record before the claim: pages of an earlier attempt or generation may be stored
-	tookOver bool // the claim found a lease that its holder let expire
+	resumes  bool        // there was a record before the claim: pages of an earlier attempt or generation may be stored
+	tookOver bool        // the claim found a lease that its holder let expire
+	sent     atomic.Bool // a page was sent to the OCR service
 
 	turn   turn             // held during a commit, so that a delivery never races itself
 	stored *document.Stored // the record after the last commit; for who has the turn
 
-	mu    sync.Mutex // never held while something is waited for: pages are read on while a commit hangs
-	pages pageSet
+	mu      sync.Mutex // never held while something is waited for: pages are read on while a commit hangs
+	pages   pageSet
+	strikes document.Strikes // a map of its own for each state: never changed in place
+	struck  map[int]bool     // pages that got a strike in this delivery
+
+	before map[int]document.Page // pages of a document that is read again, as they are; nil otherwise
 }
 
 // newDelivery returns a delivery whose record is still to be claimed.
 func newDelivery(w *Worker, ev document.Event, slot *slot) *delivery {
 	return &delivery{
-		w: w, ev: ev, id: ev.Object.ID(), lease: w.o.NewID(), slot: slot, turn: make(turn, 1),
+		w: w, ev: ev, id: ev.Object.ID(), lease: w.o.NewID(), slot: slot, turn: make(turn, 1), struck: map[int]bool{},
 		pages: pageSet{finished: map[int]document.Page{}, saved: map[int]bool{}},
 	}
 }
@@ -44,6 +51,24 @@ type turn chan struct{}
 func (t turn) lock()   { t <- struct{}{} }
 func (t turn) unlock() { <-t }
 
+// record returns the record after the last commit.
+func (d *delivery) record() *document.Record {
+	d.turn.lock()
+	defer d.turn.unlock()
+	return d.stored.Record
+}
+
+// alone reports whether the delivery has the instance to itself.
+func (d *delivery) alone() bool { return d.record().Lease.Alone }
+
+// concurrency is how many pages may be made and read at a time.
+func (d *delivery) concurrency() int {
+	if d.alone() {
+		return 1
+	}
+	return d.w.o.OCRConcurrency
+}
+
 // pageSet is how far the pages of a record have come.
 type pageSet struct {
 	total    int                   // 0 until known
@@ -51,10 +76,22 @@ type pageSet struct {
 	saved    map[int]bool          // those that are stored in a page document
 	moved    bool                  // a page was read in this attempt
 	model    string                // that read the last one
+	strikes  document.Strikes      // of the others
 }
 
 // complete reports whether every page is finished.
-func (s pageSet) complete() bool { return s.total > 0 && len(s.finished) >= s.total }
+func (s pageSet) complete() bool { return s.total > 0 && len(s.left()) == 0 }
+
+// left returns the numbers of the pages that are not finished.
+func (s pageSet) left() []int {
+	var left []int
+	for n := 1; n <= s.total; n++ {
+		if _, ok := s.finished[n]; !ok {
+			left = append(left, n)
+		}
+	}
+	return left
+}
 
 // unsaved returns the finished pages that are not stored, in order. An object of one page has none: the closing write holds
 // its page.
@@ -66,6 +103,11 @@ func (s pageSet) unsaved() []document.Page {
 		}
 	}
 	return pages
+}
+
+// reading is how far the pages have come, as a commit stores it.
+func (s pageSet) reading() document.Reading {
+	return document.Reading{Total: s.total, Done: s.total - len(s.left()), Model: s.model, Strikes: s.strikes}
 }
 
 // keepLease renews the lease until ctx ends, and ends the work where the lease is lost or a renewal panics. A store that does
@@ -84,7 +126,7 @@ func (d *delivery) keepLease(ctx context.Context, stop context.CancelCauseFunc) 
 			defer cancel()
 			d.turn.lock()
 			defer d.turn.unlock()
-			return d.commit(ctx, func(old *document.Record) *document.Change { return document.Renew(old, time.Now()) })
+			return d.commit(ctx, func(old *document.Record) *document.Change { return document.Renew(old, d.w.now()) })
 		})
 		if _, bug := errors.AsType[*panicError](err); bug || errors.Is(err, errLeaseLost) {
 			stop(err)
@@ -92,51 +134,155 @@ func (d *delivery) keepLease(ctx context.Context, stop context.CancelCauseFunc) 
 	}
 }
 
-// resume makes sure that the page documents are this generation's and takes over those that earlier attempts finished.
+// resume makes sure that the page documents are this generation's and takes over those that earlier attempts finished, and
+// what they know of the others.
 func (d *delivery) resume(ctx context.Context) (err error) {
 	ctx, end := d.w.telemetry.startPart(ctx, "resume")
 	defer func() { end(codeOf(ctx, err)) }()
+	before := d.record()
+	d.mu.Lock()
+	d.strikes = before.Strikes
+	d.mu.Unlock()
+	if before.Status == document.StatusDone {
+		return d.resumeRereading(ctx, before)
+	}
 	if err := d.w.o.Records.ClearPages(ctx, d.id, d.ev.Generation); err != nil {
 		return err
 	}
-	d.turn.lock()
-	before := d.stored.Record
-	d.turn.unlock()
+	d.mu.Lock()
+	d.pages.total, d.pages.model = before.Pages, before.Model
+	d.mu.Unlock()
 	if before.PagesDone == 0 {
 		return nil
 	}
 	pages, err := d.w.o.Records.Pages(ctx, d.id, d.ev.Generation)
+	if err != nil {
+		return err
+	}
+	d.takeOver(pages)
+	return nil
+}
+
+// takeOver notes stored pages as finished.
+func (d *delivery) takeOver(pages []document.Page) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, pg := range pages {
 		d.pages.finished[pg.Page], d.pages.saved[pg.Page] = pg, true
 	}
-	d.pages.model = before.Model
-	return err
 }
 
-// expect notes how many pages there are and returns the numbers of those that are not finished.
-func (d *delivery) expect(total int) []int {
+// complete reports whether every page is finished.
+func (d *delivery) complete() bool { return d.snapshot().complete() }
+
+// confirmStrikes decides about the pages of which earlier attempts could not: those that failed alone, with no control page
+// read after them, get their strike once one is read. Pages that have all their strikes fail.
+func (d *delivery) confirmStrikes(ctx context.Context) error {
+	var open, spent []int
+	for n, s := range d.snapshot().strikes {
+		switch {
+		case n > 0 && s.Count >= d.w.o.Rules.MaxAttempts:
+			spent = append(spent, n)
+		case s.Open:
+			open = append(open, n)
+		}
+	}
+	if len(open) > 0 {
+		give, err := d.w.pace.take(ctx, false)
+		if err != nil {
+			return err
+		}
+		defer give()
+		if err := d.w.control(ctx, 0); err != nil {
+			return err
+		}
+	}
+	slices.Sort(open)
+	for _, n := range open {
+		if !d.charge(n, d.strikeFault(n)) {
+			spent = append(spent, n)
+		}
+	}
+	slices.Sort(spent)
+	for _, n := range spent {
+		if err := d.finish(ctx, *failedPage(d.ev.Generation, n, d.strikeFault(n))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// strikeFault returns what a page is suspected of as a fault.
+func (d *delivery) strikeFault(n int) document.Fault {
+	code := d.snapshot().strikes[n].Code
+	return document.Fault{Code: code, Class: document.ClassSuspect, Message: document.Code(code).Summary}
+}
+
+// suspect notes that a page failed among others, leave that it failed alone and the control page after it is still to be
+// read.
+func (d *delivery) suspect(n int, f document.Fault) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.strikes = d.strikes.Suspect(n, f.Code)
+}
+
+func (d *delivery) leave(n int, f document.Fault) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.strikes = d.strikes.Leave(n, f.Code)
+}
+
+// charge gives a page, or the object as page 0, a strike, and reports whether it may have more.
+func (d *delivery) charge(n int, f document.Fault) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.strikes = d.strikes.Charge(n, f.Code)
+	d.struck[n] = true
+	return d.strikes[n].Count < d.w.o.Rules.MaxAttempts
+}
+
+// expect notes how many pages there are and returns the numbers of those that are not finished: such as nothing is known of,
+// and suspects.
+func (d *delivery) expect(total int) (numbers, suspects []int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.pages.total = total
-	var todo []int
-	for n := 1; n <= total; n++ {
-		if _, ok := d.pages.finished[n]; !ok {
-			todo = append(todo, n)
+	for _, n := range d.pages.left() {
+		if _, suspect := d.strikes[n]; suspect {
+			suspects = append(suspects, n)
+		} else {
+			numbers = append(numbers, n)
 		}
 	}
-	return todo
+	return numbers, suspects
 }
 
+// begin says in the record which page is made next, where the delivery is alone: if the process dies, it was that one.
+func (d *delivery) begin(ctx context.Context, n int) error {
+	if !d.alone() {
+		return nil
+	}
+	d.turn.lock()
+	defer d.turn.unlock()
+	now := d.snapshot().reading()
+	now.Page = n
+	return d.commit(ctx, func(old *document.Record) *document.Change { return document.Progress(old, now, nil, d.w.now()) })
+}
+
+// maxCommit is how many bytes of pages one commit holds: Firestore takes 10 MiB, the record included.
+const maxCommit = 8 << 20
+
 // finish takes over a page that needs no more work and, where the object has several, commits it at once, together with
-// others that are finished by then. model is what read it, empty for nothing. Where work has ended the closing write takes
-// the page.
-func (d *delivery) finish(ctx context.Context, pg document.Page, model string) error {
+// others that are finished by then. Where work has ended the closing write takes the page.
+func (d *delivery) finish(ctx context.Context, pg document.Page) error {
+	if d.before != nil {
+		pg.Generation = -pg.Generation
+	}
 	d.mu.Lock()
 	d.pages.finished[pg.Page] = pg
 	d.pages.moved = d.pages.moved || pg.Error == nil
-	d.pages.model = cmp.Or(model, d.pages.model)
+	d.pages.model = cmp.Or(pg.Model, d.pages.model)
+	d.strikes = d.strikes.Clear(pg.Page)
 	d.mu.Unlock()
 
 	d.turn.lock()
@@ -144,25 +290,35 @@ func (d *delivery) finish(ctx context.Context, pg document.Page, model string) e
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	now := d.snapshot()
-	fresh := now.unsaved()
-	if len(fresh) == 0 {
-		return nil
+	return d.save(ctx, 0)
+}
+
+// save commits finished pages that no commit stored, until no more than so many bytes of them are left. The turn is held.
+func (d *delivery) save(ctx context.Context, most int) error {
+	for {
+		now := d.snapshot()
+		fresh, size := now.unsaved(), 0
+		for _, pg := range fresh {
+			size += pg.Size()
+		}
+		if len(fresh) == 0 || size <= most {
+			return nil
+		}
+		for size > maxCommit && len(fresh) > 1 {
+			size -= fresh[len(fresh)-1].Size()
+			fresh = fresh[:len(fresh)-1]
+		}
+		if err := d.commit(ctx, func(old *document.Record) *document.Change {
+			return document.Progress(old, now.reading(), fresh, d.w.now())
+		}); err != nil {
+			return err
+		}
+		d.mu.Lock()
+		for _, pg := range fresh {
+			d.pages.saved[pg.Page] = true
+		}
+		d.mu.Unlock()
 	}
-	err := d.commit(ctx, func(old *document.Record) *document.Change {
-		ch := document.Progress(old, now.total, len(now.finished), fresh, time.Now())
-		ch.Record.Model = now.model
-		return ch
-	})
-	if err != nil {
-		return err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, pg := range fresh {
-		d.pages.saved[pg.Page] = true
-	}
-	return nil
 }
 
 // snapshot returns the pages as they are now.
@@ -170,7 +326,7 @@ func (d *delivery) snapshot() pageSet {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.pages
-	s.finished, s.saved = maps.Clone(s.finished), maps.Clone(s.saved)
+	s.finished, s.saved, s.strikes = maps.Clone(s.finished), maps.Clone(s.saved), d.strikes
 	return s
 }
 
@@ -207,34 +363,66 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 		return d.lost(ctx, res)
 	case errors.Is(err, document.ErrObjectGone):
 		res.live, err = d.gone(ctx, err)
-	case errors.Is(err, errDeadline) && d.slot.crowdedOut():
-		err = errCrowdedOut
 	}
 	f := faultOf(ctx, err)
+	if ended, ok := errors.AsType[*exhaustedError](err); ok || pages.strikes[0].Count >= d.w.o.Rules.MaxAttempts {
+		if ok {
+			f = ended.fault
+		}
+		f.Class = document.ClassFinal
+		return d.conclude(ctx, pages, f, res)
+	}
+	if f.Class != document.ClassFinal && d.w.o.Rules.Last(d.stored.Record, f, d.w.now()) {
+		return d.conclude(ctx, pages, f, res)
+	}
 	if f.Code == document.CodeDeadline && pages.moved {
-		return d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
-			return pages.addUnsaved(d.w.o.Rules.Pause(old, time.Now()))
-		})
+		f = document.Fault{} // it goes on in the next delivery
 	}
 	res.Fault = f
-	return d.putBack(ctx, pages, res)
+	return d.release(ctx, pages, res)
+}
+
+// conclude ends the record with what there is: pages that were not read fail, with what they are suspected of or else with the
+// fault.
+func (d *delivery) conclude(ctx context.Context, pages pageSet, f document.Fault, res Result) Result {
+	for _, n := range pages.left() {
+		own := f
+		if s, ok := pages.strikes[n]; ok {
+			own = document.Fault{Code: s.Code, Class: document.ClassFinal, Message: document.Code(s.Code).Summary}
+		}
+		pages.finished[n] = *failedPage(d.pageGeneration(), n, own)
+	}
+	if pages.total == 0 {
+		res.Fault = f
+		return d.release(ctx, pages, res)
+	}
+	return d.publish(ctx, pages, res)
 }
 
 // publish ends the record with its text, or fails it where no page has any to show.
 func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Result {
 	if f, all := pages.allFailed(); all {
 		res.Fault = f
-		return d.putBack(ctx, pages, res)
+		return d.release(ctx, pages, res)
 	}
+	if d.before != nil {
+		return d.publishRereading(ctx, pages, res)
+	}
+	if err := d.save(ctx, maxCommit); err == nil {
+		for n := range d.snapshot().saved {
+			pages.saved[n] = true
+		}
+	} // else the closing write meets the same error
 	contents := document.Sum(pages.finished, pages.total, pages.model)
 	contents.Unsaved = pages.unsaved()
+	contents.Drop = pages.beyond()
 	if only := pages.finished[1]; pages.total == 1 && len(only.Blocks) > 0 { // its text fits the record
 		contents.Unsaved = []document.Page{only}
 	}
 	done := d.closingWrite(ctx, res, func(old *document.Record) *document.Change { return document.Complete(old, contents) })
 	if done.Fault.Code == document.CodeStoreRejected {
 		res.Fault = done.Fault
-		return d.putBack(ctx, pages, res)
+		return d.release(ctx, pages, res)
 	}
 	return done
 }
@@ -250,29 +438,31 @@ func (s pageSet) allFailed() (document.Fault, bool) {
 	return document.Fault{Code: first.Code, Class: document.ClassFinal, Message: first.Message}, true
 }
 
-// putBack releases the record after a fault, or fails it. A page of several that used up the budget fails alone.
-func (d *delivery) putBack(ctx context.Context, pages pageSet, res Result) Result {
-	var failed *document.Page
-	if pe, ok := errors.AsType[*pageError](res.Fault.Cause); ok && pages.total > 1 {
-		failed = failedPage(d.ev.Generation, pe.page, res.Fault)
-	}
-	return d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
-		c := d.w.o.Rules.Release(old, res.Fault, failed, time.Now())
-		if res.Fault.Code == document.CodeStoreRejected {
-			return c // it may have been a page that the store does not take
+// beyond returns the numbers of stored pages that the object does not have: an earlier version of the function saw more.
+func (s pageSet) beyond() []int {
+	var numbers []int
+	for n := range s.saved {
+		if n > s.total {
+			numbers = append(numbers, n)
 		}
-		return pages.addUnsaved(c)
-	})
+	}
+	slices.Sort(numbers)
+	return numbers
 }
 
-// addUnsaved adds finished pages that no commit stored, so that what is paid for is not lost with a release.
-func (s pageSet) addUnsaved(c *document.Change) *document.Change {
-	if s.total > 1 {
-		c.Record.Pages = s.total
-		c.Record.PagesDone = len(s.finished) + len(c.Pages) // one of which may be stored by a commit whose answer was lost
+// release releases the record after a fault, or fails it. What is paid for is not lost with that.
+func (d *delivery) release(ctx context.Context, pages pageSet, res Result) Result {
+	if res.Fault.Code != document.CodeStoreRejected { // else it may have been a page that the store does not take
+		_ = d.save(ctx, maxCommit)
 	}
-	c.Pages = append(c.Pages, s.unsaved()...)
-	return c
+	pages.saved = d.snapshot().saved
+	return d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
+		c := d.w.o.Rules.Release(old, res.Fault, pages.reading(), d.w.now())
+		if res.Fault.Code != document.CodeStoreRejected {
+			c.Pages = pages.unsaved()
+		}
+		return c
+	})
 }
 
 // pageError says which page an error stopped at.
@@ -283,6 +473,16 @@ type pageError struct {
 
 func (e *pageError) Error() string { return fmt.Sprintf("page %d: %v", e.page, e.err) }
 func (e *pageError) Unwrap() error { return e.err }
+
+// exhaustedError says that nothing more of the object may be made.
+type exhaustedError struct{ fault document.Fault }
+
+func (e *exhaustedError) Error() string { return e.fault.Message }
+
+// struckError says that a page got its strike in this delivery already.
+type struckError struct{ strike document.Strike }
+
+func (e *struckError) Error() string { return document.Code(e.strike.Code).Summary }
 
 // failedPage returns the document of a page that has no text.
 func failedPage(generation int64, n int, f document.Fault) *document.Page {
@@ -300,12 +500,12 @@ func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *doc
 		return d.lost(ctx, res)
 	case err != nil:
 		res.Outcome, res.Fault = document.OutcomeRetry, faultOf(ctx, fmt.Errorf("closing write: %w", err))
-	case res.Record.Status == document.StatusDone:
-		res.Outcome = document.OutcomeDone
-	case res.Record.Status == document.StatusFailed:
+	case res.Record.Open():
+		res.Outcome = document.OutcomeRetry
+	case res.Record.Failure() != nil:
 		res.Outcome = document.OutcomeFailed
 	default:
-		res.Outcome = document.OutcomeRetry
+		res.Outcome = document.OutcomeDone
 	}
 	return res
 }
@@ -321,7 +521,7 @@ func (d *delivery) lost(ctx context.Context, res Result) Result {
 		res.Outcome = document.OutcomeRetry
 	case now.Generation != d.ev.Generation:
 		res.Outcome = document.OutcomeSuperseded
-	case now.Status.Ended():
+	case !now.Open():
 		res.Outcome = document.OutcomeDuplicate
 	}
 	return res

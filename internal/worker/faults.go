@@ -15,13 +15,15 @@ import (
 
 // What ends a delivery's work from outside, and what the line itself finds.
 var (
-	errDraining   = errors.New("the instance is shutting down")
-	errLeaseLost  = errors.New("another worker took the record")
-	errNotClaimed = errors.New("no slot in this instance, or no claim, in time")
-	errCrowdedOut = errors.New("too little time left after waiting for memory or for a place at the OCR service")
-	errDeadline   = errors.New("PROCESS_TIMEOUT is over")
-	errReplaced   = errors.New("another generation of the object is live; its event is on the way")
-	errMissing    = errors.New("not every page was finished")
+	errDraining  = errors.New("the instance is shutting down")
+	errLeaseLost = errors.New("another worker took the record")
+	errNoSlot    = errors.New("no slot in this instance in time")
+	errNoClaim   = errors.New("the record store did not answer the claim in time")
+	errYielded   = errors.New("another record needs this instance to itself")
+	errLate      = errors.New("too little time left")
+	errDeadline  = errors.New("PROCESS_TIMEOUT is over")
+	errReplaced  = errors.New("another generation of the object is live; its event is on the way")
+	errMissing   = errors.New("not every page was finished")
 )
 
 // sentinels are what drivers and the line itself say.
@@ -31,10 +33,12 @@ var sentinels = []struct {
 	class document.Class
 }{
 	// Why the work was ended comes before what that did to a call under way.
-	{errDraining, document.CodeInterrupted, document.ClassService},
-	{errNotClaimed, document.CodeDeadline, document.ClassService},
-	{errCrowdedOut, document.CodeDeadline, document.ClassService},
-	{errDeadline, document.CodeDeadline, document.ClassDoubt},
+	{errDraining, document.CodeInterrupted, document.ClassOurs},
+	{errNoSlot, document.CodeDeadline, document.ClassOurs},
+	{errNoClaim, document.CodeStoreUnavailable, document.ClassService},
+	{errYielded, document.CodeDeadline, document.ClassOurs},
+	{errLate, document.CodeDeadline, document.ClassOurs},
+	{errDeadline, document.CodeDeadline, document.ClassOurs},
 	{document.ErrObjectGone, document.CodeObjectGone, document.ClassFinal},
 	{document.ErrObjectCorrupt, document.CodeCorrupt, document.ClassFinal},
 	{errReplaced, document.CodeObjectGone, document.ClassService},
@@ -43,7 +47,8 @@ var sentinels = []struct {
 	{document.ErrStoreUnavailable, document.CodeStoreUnavailable, document.ClassService},
 	{document.ErrStoreMisconfigured, document.CodeStoreMisconfigured, document.ClassService},
 	{document.ErrStoreRejected, document.CodeStoreRejected, document.ClassFinal},
-	{context.DeadlineExceeded, document.CodeDeadline, document.ClassDoubt},
+	{context.DeadlineExceeded, document.CodeDeadline, document.ClassOurs},
+	{context.Canceled, document.CodeDeadline, document.ClassOurs},
 }
 
 // ocrFaults are what the OCR client says. An unknown kind stays internal.
@@ -69,12 +74,13 @@ var ocrFaults = map[ocr.Kind]struct {
 	ocr.KindOverloaded:    {document.CodeOCRUnavailable, document.ClassService, ""},
 	ocr.KindUnavailable:   {document.CodeOCRUnavailable, document.ClassService, ""},
 	ocr.KindAborted:       {document.CodeOCRUnavailable, document.ClassService, ""},
-	ocr.KindBackendFailed: {document.CodeOCRFailed, document.ClassDoubt, ""},
-	ocr.KindTimeout:       {document.CodeOCRTimeout, document.ClassDoubt, ""},
-	ocr.KindBadResponse:   {document.CodeOCRBadResponse, document.ClassObject, ""},
+	ocr.KindLost:          {document.CodeOCRFailed, document.ClassSuspect, ""},
+	ocr.KindBackendFailed: {document.CodeOCRFailed, document.ClassSuspect, ""},
+	ocr.KindTimeout:       {document.CodeOCRTimeout, document.ClassSuspect, ""},
+	ocr.KindBadResponse:   {document.CodeOCRBadResponse, document.ClassSuspect, ""},
 }
 
-// pageCodes are what package page says of an object. All are final.
+// pageCodes are what package page says of an object.
 var pageCodes = map[page.Kind]string{
 	page.Unsupported: document.CodeUnsupportedMedia,
 	page.TooLarge:    document.CodeTooLarge,
@@ -88,15 +94,22 @@ var pageCodes = map[page.Kind]string{
 // that was sending its bytes.
 func faultOf(ctx context.Context, err error) document.Fault {
 	err = withCause(ctx, err)
-	f := document.Fault{Code: document.CodeInternal, Class: document.ClassObject, Message: err.Error(), Cause: err}
+	f := document.Fault{Code: document.CodeInternal, Class: document.ClassSuspect, Message: err.Error(), Cause: err}
 	if oe, ok := errors.AsType[*ocr.Error](err); ok {
 		f.Code, f.Class = ocrFault(oe)
 	}
 	if pe, ok := errors.AsType[*page.Error](err); ok {
 		f.Code, f.Class, f.Message = pageCodes[pe.Kind], document.ClassFinal, pe.Error()
 	}
+	if se, ok := errors.AsType[*struckError](err); ok {
+		f.Code = se.strike.Code
+	}
+	if ce, ok := errors.AsType[*controlError](err); ok {
+		f.Code, f.Class = ce.fault(f)
+	}
 	for _, s := range sentinels {
-		if errors.Is(err, s.err) && (f.Code == document.CodeInternal || s.err != context.DeadlineExceeded) {
+		ended := s.err == context.DeadlineExceeded || s.err == context.Canceled // it says nothing where something else does
+		if errors.Is(err, s.err) && (f.Code == document.CodeInternal || !ended) {
 			f.Code, f.Class = s.code, s.class
 			break
 		}
@@ -104,20 +117,24 @@ func faultOf(ctx context.Context, err error) document.Fault {
 	return f
 }
 
-// ocrFault returns the code and class of a failed call. A time-out or an engine's 500 is the object's own fault only if the
-// server answered for another page meanwhile; else it may as well be an overload, a cold start or an outage.
+// ofObject reports whether an error met at a page is about the whole object.
+func ofObject(err error) bool {
+	return errors.Is(err, document.ErrObjectGone) || errors.Is(err, document.ErrObjectCorrupt) || errors.Is(err, document.ErrStoreRejected)
+}
+
+// ocrFault returns the code and class of a failed call.
 func ocrFault(e *ocr.Error) (string, document.Class) {
 	f, ok := ocrFaults[e.Kind]
 	switch {
 	case !ok:
-		return document.CodeInternal, document.ClassObject
+		return document.CodeInternal, document.ClassSuspect
 	case e.Status == http.StatusNotImplemented:
 		// The client's data URIs are right, so this server has no chat: it would refuse every page there is.
 		return document.CodeOCRMisconfigured, document.ClassService
-	case e.Kind == ocr.KindTimeout && (e.Phase == ocr.PhaseConnect || e.Phase == ocr.PhaseToken):
-		return document.CodeOCRUnavailable, document.ClassService // the server never saw the page
-	case f.class == document.ClassDoubt && e.Proven:
-		return f.code, document.ClassObject
+	case e.Status == http.StatusRequestEntityTooLarge && e.Platform:
+		return f.code, document.ClassSuspect // something in front of the server is set to less than a page
+	case e.Kind == ocr.KindTimeout && e.Phase < ocr.PhaseWait:
+		return document.CodeOCRUnavailable, document.ClassService // the server never had the page
 	}
 	return f.code, f.class
 }

@@ -42,13 +42,19 @@ func (d *delivery) readPages(ctx context.Context) error {
 	}
 }
 
-// readAll splits the object and has its unfinished pages made and read, OCRConcurrency at a time. stop ends the work at once;
-// that is for a lost lease, since pages in flight are paid for.
+// readAll splits the object and has its unfinished pages made and read: first together, OCRConcurrency at a time, then each
+// that failed alone. stop ends the work at once; that is for a lost lease, since pages in flight are paid for.
 func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) error {
 	if d.resumes {
 		if err := d.resume(ctx); err != nil {
 			return err
 		}
+	}
+	if f, exhausted := d.w.o.Rules.Exhausted(d.record()); exhausted {
+		return &exhaustedError{f}
+	}
+	if err := d.confirmStrikes(ctx); err != nil || d.complete() {
+		return err
 	}
 	src := &source{w: d.w, object: d.ev.Object}
 	pages, err := d.split(ctx, src)
@@ -56,20 +62,70 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 		return err
 	}
 	defer pages.Close()
-	todo := &queue{numbers: d.expect(pages.Len())}
+	work := &work{d: d, pages: pages, src: src}
+	work.numbers, work.suspects = d.expect(pages.Len())
+	for len(work.numbers) > 0 {
+		if err := work.readTogether(ctx, stop); err != nil {
+			return err
+		}
+		if d.w.pace.silent() {
+			if err := d.w.sendControl(ctx, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return work.readSuspects(ctx)
+}
+
+// split finds the pages of the object. Where that fails in a way that may not be the object's doing, a second run decides.
+func (d *delivery) split(ctx context.Context, src *source) (_ *page.Pages, err error) {
+	limits := d.w.o.Limits
+	limits.Edge = d.w.o.OCR.Profile().Edge
+	limits.Budget = d.slot
+	ctx, end := d.w.telemetry.startPart(ctx, "open")
+	defer func() { end(codeOf(ctx, err)) }()
+	for run := 1; ; run++ {
+		var pages *page.Pages
+		err = guard(func() (err error) {
+			pages, err = page.Split(ctx, page.Source{Open: src.open}, limits)
+			return err
+		})
+		if f := faultOf(ctx, err); err == nil || f.Class != document.ClassSuspect {
+			return pages, err
+		} else if run == 2 {
+			d.charge(0, f)
+			return nil, err
+		}
+	}
+}
+
+// work is the pages of an object while they are read.
+type work struct {
+	d     *delivery
+	pages *page.Pages
+	src   *source
+
+	mu       sync.Mutex
+	numbers  []int // of pages to be read together
+	suspects []int // that are to be read alone
+	ended    error // the first fault that is not a page's own
+}
+
+// readTogether reads pages until none is left, the service falls silent, or a fault is not a page's own.
+func (w *work) readTogether(ctx context.Context, stop context.CancelCauseFunc) error {
 	var readers sync.WaitGroup
-	for range min(d.w.o.OCRConcurrency, len(todo.numbers)) {
+	for range min(w.d.concurrency(), len(w.numbers)) {
 		readers.Go(func() {
 			err := guard(func() error {
-				for n := todo.next(); n > 0; n = todo.next() {
-					if err := d.readPage(ctx, pages, src, todo, n); err != nil {
+				for n := w.next(); n > 0; n = w.next() {
+					if err := w.readPage(ctx, n); err != nil {
 						return err
 					}
 				}
 				return nil
 			})
 			if err != nil {
-				todo.stop(err)
+				w.stop(err)
 			}
 			if errors.Is(err, errLeaseLost) {
 				stop(err)
@@ -77,112 +133,189 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 		})
 	}
 	readers.Wait()
-	return cmp.Or(todo.ended, todo.postponed)
+	return w.ended
 }
 
-// queue hands out the numbers of pages until the first fault that is not a page's own.
-type queue struct {
-	mu        sync.Mutex
-	numbers   []int
-	ended     error // the first fault that stops the object
-	postponed error // the first of a page's own, which does not
-}
-
-// next returns the next number; 0 when there is none or the object was stopped.
-func (q *queue) next() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.ended != nil || len(q.numbers) == 0 {
+// next returns the next number; 0 when there is none, or none is to be begun.
+func (w *work) next() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended != nil || len(w.numbers) == 0 || w.d.w.pace.silent() {
 		return 0
 	}
-	n := q.numbers[0]
-	q.numbers = q.numbers[1:]
+	if w.d.w.admission.wanted() && !w.d.alone() {
+		w.ended = errYielded
+		return 0
+	}
+	n := w.numbers[0]
+	w.numbers = w.numbers[1:]
 	return n
 }
 
-func (q *queue) stop(err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.ended = cmp.Or(q.ended, err)
+func (w *work) stop(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = cmp.Or(w.ended, err)
 }
 
-// postpone keeps a page's own fault until the other pages are read: one bad page must not cost them their turn.
-func (q *queue) postpone(err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.postponed = cmp.Or(q.postponed, err)
+// suspect sets a page aside until the others are read: a bad page must not cost them their turn.
+func (w *work) suspect(n int, f document.Fault) {
+	w.d.suspect(n, f)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.suspects = append(w.suspects, n)
 }
 
-func (d *delivery) split(ctx context.Context, src *source) (_ *page.Pages, err error) {
-	limits := d.w.o.Limits
-	limits.Edge = d.w.o.OCR.Profile().Edge
-	limits.Budget = d.slot
-	_, end := d.w.telemetry.startPart(ctx, "open")
-	defer func() { end(codeOf(ctx, err)) }()
-	return page.Split(ctx, page.Source{Open: src.open}, limits)
-}
-
-// readPage makes page n, has it read and finishes it. A fault of the page's own is postponed, or finishes it as failed; the
-// error is one that stops the object.
-func (d *delivery) readPage(ctx context.Context, pages *page.Pages, src *source, todo *queue, n int) error {
-	pg, model, err := d.extract(ctx, pages, n)
-	if broken := src.failed(); broken != nil {
-		return broken // an answer for wrong bytes is discarded even where it is paid for
+// readPage makes page n, has it read beside others and finishes it, or sets it aside. The error is one that stops the object.
+func (w *work) readPage(ctx context.Context, n int) error {
+	pg, err := w.extract(ctx, n, w.d.sendTogether)
+	if f := faultOf(ctx, err); err != nil && f.Class == document.ClassSuspect && ctx.Err() == nil {
+		w.suspect(n, f)
+		return nil
 	}
-	if err != nil {
-		f := faultOf(ctx, err)
-		switch {
-		case pages.Len() == 1:
-			return err
-		case f.Class == document.ClassService || ctx.Err() != nil:
-			return &pageError{page: n, err: err}
-		case f.Class != document.ClassFinal:
-			todo.postpone(&pageError{page: n, err: err})
-			return nil
+	return w.finish(ctx, n, pg, err)
+}
+
+// finish finishes a page that was read, or that failed for good. Any other error stops the object.
+func (w *work) finish(ctx context.Context, n int, pg document.Page, err error) error {
+	f := faultOf(ctx, err)
+	switch {
+	case err == nil:
+	case f.Class != document.ClassFinal || ofObject(err) || ctx.Err() != nil:
+		return &pageError{page: n, err: err}
+	default:
+		pg = *failedPage(w.d.ev.Generation, n, f)
+	}
+	return w.d.finish(ctx, pg)
+}
+
+// readSuspects reads alone each page that failed, those with the fewest strikes first. What fails alone as well gets a strike
+// where the failure is under control, and fails with the last one that it may have. The error is why pages are left.
+func (w *work) readSuspects(ctx context.Context) error {
+	d := w.d
+	slices.SortStableFunc(w.suspects, func(a, b int) int {
+		return cmp.Or(cmp.Compare(d.strikes[a].Count, d.strikes[b].Count), cmp.Compare(a, b))
+	})
+	var left error
+	for _, n := range w.suspects {
+		if d.struck[n] { // at most one strike a delivery
+			left = cmp.Or(left, error(&pageError{page: n, err: &struckError{d.strikes[n]}}))
+			continue
 		}
-		pg = *failedPage(d.ev.Generation, n, f)
+		if d.w.admission.wanted() && !d.alone() {
+			return errYielded
+		}
+		pg, err := w.readAlone(ctx, n)
+		if f := faultOf(ctx, err); err != nil && f.Class == document.ClassSuspect && ctx.Err() == nil {
+			if d.charge(n, f) {
+				left = cmp.Or(left, error(&pageError{page: n, err: err}))
+				continue
+			}
+			pg, err = *failedPage(d.ev.Generation, n, f), nil
+		}
+		if err := w.finish(ctx, n, pg, err); err != nil {
+			return err
+		}
 	}
-	return d.finish(ctx, pg, model)
+	return left
 }
 
-// extract makes page n and has the OCR service read it, unless it is blank. It returns the model too.
-func (d *delivery) extract(ctx context.Context, pages *page.Pages, n int) (rec document.Page, model string, err error) {
-	t := d.w.telemetry
+// readAlone makes page n and has it read while nothing else of this instance is at the OCR service. Where that fails in a way
+// that may be the page's doing, the control page follows: an error of a suspect's class is one that nothing else explains.
+func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
+	d := w.d
+	return w.extract(ctx, n, func(ctx context.Context, pg *page.Page, timing *pageTiming) (ocr.Result, error) {
+		waiting := time.Now()
+		give, err := d.w.pace.take(ctx, true)
+		timing.waited += time.Since(waiting)
+		if err != nil {
+			return ocr.Result{}, err
+		}
+		defer give()
+		if d.w.pace.silent() {
+			if err := d.w.control(ctx, 0); err != nil {
+				return ocr.Result{}, err
+			}
+		}
+		if end, ok := ctx.Deadline(); ok && time.Until(end) < d.w.o.OCRTimeout+controlTime {
+			return ocr.Result{}, errLate
+		}
+		res, err := d.w.send(ctx, pg, timing)
+		if f := faultOf(ctx, err); err == nil || f.Class != document.ClassSuspect || ctx.Err() != nil {
+			return res, err
+		}
+		if unread := d.w.control(ctx, paddingFor(err, pg)); unread != nil {
+			d.leave(n, faultOf(ctx, err))
+			return res, unread
+		}
+		return res, err
+	})
+}
+
+// sendTogether has a page read beside others, at the service's pace. What it refuses at once is sent again after a while, the
+// place given back meanwhile.
+func (d *delivery) sendTogether(ctx context.Context, pg *page.Page, timing *pageTiming) (ocr.Result, error) {
+	for n := 1; ; n++ {
+		waiting := time.Now()
+		give, err := d.w.pace.take(ctx, false)
+		waited := time.Since(waiting)
+		timing.waited += waited
+		if err != nil {
+			return ocr.Result{}, err
+		}
+		if end, ok := ctx.Deadline(); ok && waited > time.Second && time.Until(end) < d.w.o.ProcessTimeout/4 && !d.sent.Load() {
+			give()
+			return ocr.Result{}, errLate
+		}
+		d.sent.Store(true)
+		res, err := d.w.send(ctx, pg, timing)
+		give()
+		pause, again := d.w.pause(err, n)
+		if !again || n == maxSends || sleep(ctx, pause) != nil {
+			return res, err
+		}
+	}
+}
+
+// extract makes page n and has it read by read, unless it is blank.
+func (w *work) extract(ctx context.Context, n int, read func(context.Context, *page.Page, *pageTiming) (ocr.Result, error)) (rec document.Page, err error) {
+	d, t := w.d, w.d.w.telemetry
 	ctx, span := t.tracer.Start(ctx, "page", trace.WithAttributes(attribute.Int("bucketocr.page", n)))
 	var timing pageTiming
 	rec = document.Page{Page: n, Generation: d.ev.Generation}
 	defer func() { t.pageRead(ctx, span, timing, rec.Blank, codeOf(ctx, err)) }()
+	if err := d.begin(ctx, n); err != nil {
+		return rec, err
+	}
 
 	begun := time.Now()
-	pg, waited, err := pages.Page(ctx, n)
-	timing.waited, timing.made = waited, time.Since(begun)-waited
+	var pg *page.Page
+	err = guard(func() (err error) {
+		pg, timing.waited, err = w.pages.Page(ctx, n)
+		return err
+	})
+	timing.made = time.Since(begun) - timing.waited
+	if broken := w.src.failed(); broken != nil {
+		return rec, broken
+	}
 	if err != nil {
-		return rec, "", err
+		return rec, err
 	}
 	timing.width, timing.height, timing.bytes = pg.Width, pg.Height, pg.Size
 	d.w.o.Log.LogAttrs(ctx, slog.LevelDebug, PageMade, slog.String("bucket", d.ev.Bucket), slog.String("name", d.ev.Name),
 		slog.Int("page", n), slog.String("how", pg.How))
 	rec.Width, rec.Height, rec.Blank, rec.Warnings = pg.Width, pg.Height, pg.Blank, slices.Clone(pg.Warnings)
 	if pg.Blank {
-		return rec, "", nil
+		return rec, nil
 	}
-
-	waiting := time.Now()
-	done, err := d.slot.takePlace(ctx, d.w.o.ProcessTimeout/4)
-	placed := time.Now()
-	timing.waited += placed.Sub(waiting)
-	if err != nil {
-		return rec, "", err
+	res, err := read(ctx, pg, &timing)
+	if broken := w.src.failed(); broken != nil {
+		return rec, broken // an answer for wrong bytes is discarded even where it is paid for
 	}
-	defer done()
-	res, err := d.w.o.OCR.ExtractText(ctx, ocr.Image{Size: pg.Size, Open: pg.Open})
-	timing.read = time.Since(placed)
-	t.tries(ctx, res, err)
-	if err != nil {
-		return rec, "", err
+	if err == nil {
+		fill(&rec, res)
 	}
-	fill(&rec, res)
-	return rec, res.Model, nil
+	return rec, err
 }
 
 // PageMade is the message of the DEBUG line about a page that was made, before it is sent. It has bucket, name, page and how:
@@ -200,6 +333,7 @@ func fill(p *document.Page, res ocr.Result) {
 	}
 	slices.Sort(p.Warnings)
 	p.Warnings = slices.Compact(p.Warnings)
+	p.Model = document.Clip(res.Model, maxModel)
 	p.Usage = document.Usage{PromptTokens: res.Usage.PromptTokens, CompletionTokens: res.Usage.CompletionTokens}
 	p.Blocks = fitting(res.Blocks, maxPageBytes-len(p.Text))
 }
@@ -208,6 +342,7 @@ func fill(p *document.Page, res ocr.Result) {
 const (
 	maxPageBytes = 1_000_000 // text and blocks together
 	blockBytes   = 128       // what a block takes besides its label and text, generously
+	maxModel     = 256       // of a model's name, which the server chooses
 )
 
 // fitting takes over the blocks, as many from the first as there is room for beside the text.

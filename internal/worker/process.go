@@ -25,14 +25,12 @@ func (w *Worker) deliver(ctx context.Context, by trigger, ev document.Event, exp
 	}
 
 	// Whatever is waited for before the claim is waited for with nothing written and no time of the delivery used up.
-	before, cancel := context.WithTimeoutCause(ctx, document.AdmissionTime, errNotClaimed)
-	defer cancel()
-	slot, err := w.admit(before, ev.Size)
+	slot, err := w.admit(ctx, ev.Size)
 	if err != nil {
-		return refused(before, err)
+		return refused(ctx, err)
 	}
 	defer slot.release()
-	d, res := w.claim(before, ev, expected, slot)
+	d, res := w.claim(ctx, ev, expected, slot)
 	if d == nil {
 		return res
 	}

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -19,7 +18,7 @@ func (w *Worker) remove(ctx context.Context, ev document.Event) Result {
 	for gone := false; ; gone = true {
 		var removed document.Removed
 		stored, err := document.Update(ctx, w.o.Records, ev.Object.ID(), document.Unread(), func(old *document.Record) (ch *document.Change, _ error) {
-			ch, removed = document.Remove(old, ev, gone, time.Now())
+			ch, removed = document.Remove(old, ev, gone, w.now())
 			return ch, nil
 		})
 		if err != nil {

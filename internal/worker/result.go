@@ -35,7 +35,7 @@ func (w *Worker) log(ctx context.Context, ev document.Event, start time.Time, re
 		slog.String("bucket", ev.Bucket), slog.String("name", ev.Name), slog.Int64("generation", ev.Generation),
 		slog.String("event", ev.ID), slog.String("document", ev.Object.ID()),
 		slog.String("status", string(rec.Status)), slog.Int("attempt", rec.Attempt),
-		slog.Int("faults", rec.Faults), slog.Int("doubts", rec.Doubts),
+		slog.Int("strikes", rec.Strikes.Total()), slog.Int("interruptions", rec.Interruptions),
 		slog.Int("pages", rec.Pages), slog.Int("pagesDone", rec.PagesDone),
 		slog.Int("promptTokens", rec.Usage.PromptTokens), slog.Int("completionTokens", rec.Usage.CompletionTokens),
 		slog.String("code", res.Fault.Code), slog.String("class", string(res.Fault.Class)),

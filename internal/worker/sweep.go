@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -10,7 +11,7 @@ import (
 
 // Sizes of a sweep.
 const (
-	sweepAtOnce = 4  // records worked on at the same time
+	sweepAtOnce = 8  // records worked on at the same time, where the places at the OCR service are not limited
 	sweepBatch  = 50 // records asked for at once
 )
 
@@ -62,7 +63,7 @@ func (s *sweep) run(ctx context.Context) error {
 func (s *sweep) batch(ctx context.Context) ([]*document.Stored, error) {
 	for {
 		limit := sweepBatch + s.stuck
-		due, err := s.w.o.Records.Due(ctx, time.Now(), limit)
+		due, err := s.w.o.Records.Due(ctx, s.w.now(), limit)
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +87,7 @@ func (s *sweep) over() bool { return !time.Now().Before(s.until) || s.w.draining
 // takeBatch redelivers a batch, a few records at a time.
 func (s *sweep) takeBatch(ctx context.Context, batch []*document.Stored) {
 	var wg sync.WaitGroup
-	atOnce := make(chan struct{}, sweepAtOnce)
+	atOnce := make(chan struct{}, cmp.Or(max(s.w.o.OCRPlaces, 0), sweepAtOnce))
 	for _, r := range batch {
 		atOnce <- struct{}{}
 		if s.over() {
@@ -123,18 +124,18 @@ func (s *sweep) count(res Result) {
 	}
 	s.swept.Outcomes[res.Outcome]++
 	if res.Record != nil {
-		s.note(res.Record, time.Now())
+		s.note(res.Record, s.w.now())
 	}
 }
 
 // note keeps how a record was seen last.
 func (s *sweep) note(r *document.Record, now time.Time) {
-	s.past[r.Object().ID()] = !r.Status.Ended() && now.Sub(r.WindowStart) >= s.w.o.Rules.RetryWindow
+	s.past[r.Object().ID()] = r.Open() && now.Sub(r.WindowStart) >= s.w.o.Rules.RetryWindow
 }
 
 // sum adds up what was taken and what is left.
 func (s *sweep) sum(ctx context.Context, err error) Swept {
-	now, swept := time.Now(), s.swept
+	now, swept := s.w.now(), s.swept
 	swept.Due = len(s.left)
 	for _, r := range s.left {
 		swept.Overdue = max(swept.Overdue, now.Sub(r.Due))

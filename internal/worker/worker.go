@@ -1,8 +1,10 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -32,12 +34,15 @@ type Options struct {
 	Limits page.Limits // Edge and Budget are the worker's own business
 
 	OCRConcurrency int           // pages in flight for one object
-	OCRPlaces      int           // pages in flight for all objects together; 0: no limit
+	OCRPlaces      int           // the most pages in flight for all objects together; 0: no limit
+	OCRTimeout     time.Duration // of one try of the OCR client; 0: its default
 	MemoryBudget   int64         // bytes that decoded pages in flight may hold together
 	ProcessTimeout time.Duration // one delivery from its claim, closing write included
 	Erase          bool          // ON_DELETE=erase
 
-	NewID func() string // ids of leases, unique for ever
+	NewID func() string    // ids of leases, unique for ever
+	Now   func() time.Time // the clock of this machine; nil: time.Now
+	Rand  func() float64   // in [0, 1), spreads waits; nil: math/rand
 
 	OCRURL  string               // what the spans of requests to the OCR service name; may be empty
 	Traces  trace.TracerProvider // nil: no spans
@@ -48,6 +53,7 @@ type Options struct {
 type Worker struct {
 	o         Options
 	admission *admission
+	pace      *pace
 	telemetry *telemetry
 
 	drain   context.Context // ends when running deliveries must release their records
@@ -63,9 +69,19 @@ func New(o Options) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.OCRTimeout = cmp.Or(o.OCRTimeout, ocr.DefaultTimeout)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
 	drain, putBack := context.WithCancelCause(context.Background())
-	return &Worker{o: o, admission: newAdmission(o, t), telemetry: t, drain: drain, putBack: putBack}, nil
+	return &Worker{o: o, admission: newAdmission(o, t), pace: newPace(o, t), telemetry: t, drain: drain, putBack: putBack}, nil
 }
+
+// now is the time that records are given and compared with.
+func (w *Worker) now() time.Time { return w.o.Now() }
 
 // begin counts a delivery or a sweep in. Its context does not end with the caller's, but when the instance has to stop; it
 // has ended already if the worker is draining. The func must be called once.

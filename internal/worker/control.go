@@ -1,0 +1,147 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// controlPNG is the control page: one word in clear type.
+//
+//go:embed control.png
+var controlPNG []byte
+
+const (
+	controlWord = "HARBOUR"
+	// controlTime must remain of a delivery, beside a whole try, before a page is sent alone: the page that decides about it
+	// takes a few seconds.
+	controlTime = 30 * time.Second
+	// controlWait is the longest wait before the control page is sent again to a server that is coming back.
+	controlWait = 15 * time.Second
+
+	maxSends  = 4                      // requests for one page among others, where the service refuses it at once
+	firstWait = 500 * time.Millisecond // doubled each time, spread over half to one and a half
+	maxWait   = 30 * time.Second       // also where the service asks for more
+)
+
+// send has the OCR service read one page and tells the pace what became of it.
+func (w *Worker) send(ctx context.Context, pg *page.Page, timing *pageTiming) (ocr.Result, error) {
+	sent := time.Now()
+	res, err := w.o.OCR.ExtractText(ctx, ocr.Image{Size: pg.Size, Open: pg.Open})
+	timing.read += time.Since(sent)
+	w.telemetry.tries(ctx, res, err)
+	if ctx.Err() == nil {
+		w.pace.saw(ctx, err)
+	}
+	return res, err
+}
+
+// pause returns how long to wait after the nth request failed, and whether the service may take the page then.
+func (w *Worker) pause(err error, n int) (time.Duration, bool) {
+	oe, ok := errors.AsType[*ocr.Error](err)
+	if !ok || oe.Kind != ocr.KindUnavailable && oe.Kind != ocr.KindOverloaded {
+		return 0, false
+	}
+	d := firstWait << min(n-1, 8)
+	return min(max(d/2+time.Duration(w.o.Rand()*float64(d)), oe.RetryAfter), maxWait), true
+}
+
+// sendControl is control while nothing else of this instance is at the OCR service.
+func (w *Worker) sendControl(ctx context.Context, size int64) error {
+	give, err := w.pace.take(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer give()
+	if size == 0 && !w.pace.silent() { // another delivery's control page was read meanwhile
+		return nil
+	}
+	return w.control(ctx, size)
+}
+
+// control sends the control page, padded to so many bytes, and returns nil once it is read: what failed before it is then no
+// fault of the service. A page that failed may have taken the server down, so while the service refuses the control page it
+// is sent again, as long as there is time.
+func (w *Worker) control(ctx context.Context, size int64) error {
+	img := controlImage(size)
+	for n := 1; ; n++ {
+		res, err := w.o.OCR.ExtractText(ctx, img)
+		w.telemetry.tries(ctx, res, err)
+		if err == nil && !strings.Contains(strings.ToUpper(res.Text), controlWord) {
+			err = errNotRead
+		}
+		if ctx.Err() != nil {
+			return withCause(ctx, err)
+		}
+		w.pace.saw(ctx, err)
+		if err == nil {
+			return nil
+		}
+		wait, again := w.pause(err, n)
+		if oe, ok := errors.AsType[*ocr.Error](err); ok && oe.Kind == ocr.KindBackendFailed {
+			wait, again = firstWait<<min(n-1, 8), true
+		}
+		if !again || sleep(ctx, min(wait, controlWait)) != nil {
+			return withCause(ctx, &controlError{err})
+		}
+	}
+}
+
+// errNotRead is an answer to the control page without its word.
+var errNotRead = errors.New("the answer does not hold the word of the control page")
+
+// controlImage returns the control page with at least so many bytes.
+func controlImage(size int64) ocr.Image {
+	if size <= int64(len(controlPNG)) {
+		return ocr.Image{Size: int64(len(controlPNG)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(controlPNG)), nil }}
+	}
+	return ocr.Image{Size: size, Open: func() (io.ReadCloser, error) { return io.NopCloser(padPNG(controlPNG, size)), nil }}
+}
+
+// paddingFor returns how large the control page must be to tell whether the page or the service explains an error: as large
+// as the page where that was refused for its size.
+func paddingFor(err error, pg *page.Page) int64 {
+	if oe, ok := errors.AsType[*ocr.Error](err); ok && oe.Status == http.StatusRequestEntityTooLarge {
+		return pg.Size
+	}
+	return 0
+}
+
+// controlError says that the control page was not read either: it is the service, whatever page failed before.
+type controlError struct{ err error }
+
+func (e *controlError) Error() string { return "the control page was not read: " + e.err.Error() }
+func (e *controlError) Unwrap() error { return e.err }
+
+// fault returns the code and class, given what the error alone would mean.
+func (e *controlError) fault(f document.Fault) (string, document.Class) {
+	oe, _ := errors.AsType[*ocr.Error](e.err)
+	switch {
+	case oe == nil, oe.Kind == ocr.KindBadResponse, oe.Kind == ocr.KindBadImage, oe.Status == http.StatusRequestEntityTooLarge:
+		return document.CodeOCRMisconfigured, document.ClassService // it answers, but not as an OCR service does
+	case f.Class == document.ClassService:
+		return f.Code, f.Class
+	}
+	return document.CodeOCRUnavailable, document.ClassService
+}
+
+// sleep waits until d is over, or returns the error of a context that ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,155 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// pace is how many pages this instance has at the OCR service: as many as the service bears, OCRPlaces at most. The limit is
+// halved when the service does not keep up, and grows slowly with its answers. Places are given out in the order of asking.
+type pace struct {
+	most      float64
+	every     time.Duration // between two reductions: the effect of one is seen when a try's time is over
+	log       *slog.Logger
+	telemetry *telemetry
+
+	mu      sync.Mutex
+	limit   float64 // of places; 1 at least
+	used    int
+	alone   bool // one delivery has all places
+	waiting []*waiter
+	reduced time.Time
+	misses  int // pages in a row that the service failed at, without an answer between
+}
+
+// waiter is one that waits for a place, or for all of them.
+type waiter struct {
+	all   bool
+	ready chan struct{} // closed when it has it
+}
+
+const (
+	// silence is how many pages in a row fail before it is likely the service than the pages.
+	silence = 3
+	// growth is what one answer adds to the limit, divided by the limit: with every page answered, half a place a round.
+	growth = 0.5
+)
+
+func newPace(o Options, t *telemetry) *pace {
+	most := float64(o.OCRPlaces)
+	if o.OCRPlaces <= 0 {
+		most = wholeInstance
+	}
+	return &pace{most: most, limit: most, every: o.OCRTimeout, log: o.Log, telemetry: t}
+}
+
+// take waits for a place, or, with all, until this instance has no page at the service and keeps it so. The func gives back
+// what was taken; it must be called once.
+func (p *pace) take(ctx context.Context, all bool) (func(), error) {
+	w := &waiter{all: all, ready: make(chan struct{})}
+	p.mu.Lock()
+	p.waiting = append(p.waiting, w)
+	p.admit()
+	p.mu.Unlock()
+	give := func() { p.give(all) }
+	select {
+	case <-w.ready:
+		return give, nil
+	default:
+	}
+	select {
+	case <-w.ready:
+		return give, nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	i := slices.Index(p.waiting, w)
+	if i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+		p.admit() // who waits behind may have been waiting for this one
+	}
+	p.mu.Unlock()
+	if i < 0 { // it got the place at the same moment
+		give()
+	}
+	return nil, withCause(ctx, fmt.Errorf("waiting for a place at the OCR service: %w", ctx.Err()))
+}
+
+// admit gives places to those who wait, in order. The lock is held.
+func (p *pace) admit() {
+	for len(p.waiting) > 0 && !p.alone {
+		w := p.waiting[0]
+		if w.all && p.used > 0 || float64(p.used) >= p.limit {
+			return
+		}
+		p.used, p.alone = p.used+1, w.all
+		p.waiting = p.waiting[1:]
+		close(w.ready)
+	}
+}
+
+func (p *pace) give(all bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used--
+	if all {
+		p.alone = false
+	}
+	p.admit()
+}
+
+// saw adapts the limit to what became of a page at the service.
+func (p *pace) saw(ctx context.Context, err error) {
+	oe, failed := errors.AsType[*ocr.Error](err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err == nil:
+		p.misses = 0
+		if p.limit < p.most {
+			p.limit = min(p.most, p.limit+growth/p.limit)
+			p.telemetry.paced(ctx, p.limit)
+			p.admit()
+		}
+	case !failed:
+	case oe.Kind == ocr.KindOverloaded:
+		p.reduce(ctx, oe.Kind)
+	default:
+		if _, class := ocrFault(oe); class == document.ClassSuspect {
+			p.misses++
+		}
+		if oe.Kind == ocr.KindTimeout || p.misses >= silence {
+			p.reduce(ctx, oe.Kind)
+		}
+	}
+}
+
+// reduce halves what is at the service. The lock is held.
+func (p *pace) reduce(ctx context.Context, why ocr.Kind) {
+	if !p.reduced.IsZero() && time.Since(p.reduced) < p.every {
+		return
+	}
+	next := max(1, min(p.limit, float64(p.used))/2)
+	if next < p.limit {
+		p.log.LogAttrs(ctx, slog.LevelInfo, "pace reduced", slog.String("why", string(why)),
+			slog.Int("from", int(min(p.limit, float64(p.used)))), slog.Int("to", int(next)))
+	}
+	p.limit, p.reduced = next, time.Now()
+	p.telemetry.paced(ctx, p.limit)
+}
+
+// silent reports whether several pages in a row failed, with no answer between: before another one is sent, or blamed, the
+// service has to show that it reads at all.
+func (p *pace) silent() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.misses >= silence
+}

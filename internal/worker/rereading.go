@@ -1,0 +1,117 @@
+package worker
+
+import (
+	"context"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// A document that is read again keeps its status, text and pages until the new reading is complete. Pages that were read
+// anew are stored meanwhile under the negative of their generation, where nobody looks who reads the document's own.
+
+// pageGeneration is the generation under which this delivery stores pages.
+func (d *delivery) pageGeneration() int64 {
+	if d.before != nil {
+		return -d.ev.Generation
+	}
+	return d.ev.Generation
+}
+
+// resumeRereading reads the document's own pages, and takes over those that are not to be read again, and those that an earlier
+// attempt at the same request has read.
+func (d *delivery) resumeRereading(ctx context.Context, before *document.Record) error {
+	var own []document.Page
+	var err error
+	if before.Pages > 1 {
+		own, err = d.w.o.Records.Pages(ctx, d.id, d.ev.Generation)
+	} else {
+		own = document.SplitPages(before)
+	}
+	if err != nil {
+		return err
+	}
+	d.before = map[int]document.Page{}
+	for _, pg := range own {
+		d.before[pg.Page] = pg
+	}
+	d.pages.total = before.Pages
+	if again := before.Rereading.Pages; len(again) > 0 {
+		for _, n := range again {
+			delete(d.before, n)
+		}
+		for _, pg := range d.before {
+			d.takeOver([]document.Page{pg})
+		}
+		for _, pg := range own {
+			d.before[pg.Page] = pg
+		}
+	}
+	if before.Rereading.Model == "" { // pages that are stored so are of a request before this one
+		return d.w.o.Records.ClearPages(ctx, d.id, d.ev.Generation)
+	}
+	d.pages.model = before.Rereading.Model
+	staged, err := d.w.o.Records.Pages(ctx, d.id, -d.ev.Generation)
+	d.takeOver(staged)
+	return err
+}
+
+// publishRereading replaces the document's pages by those that were read anew, and then its text. A page that failed this time
+// and did not before stays as it was.
+func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Result) Result {
+	var fresh []document.Page
+	for n := 1; n <= pages.total; n++ {
+		pg := pages.finished[n]
+		if pg.Generation > 0 { // not read again
+			continue
+		}
+		old, had := d.before[n]
+		if pg.Error != nil && had && old.Error == nil {
+			pages.finished[n] = old
+			continue
+		}
+		pg.Generation = d.ev.Generation
+		pages.finished[n] = pg
+		fresh = append(fresh, pg)
+	}
+	contents := document.Sum(pages.finished, pages.total, pages.model)
+	for n := range d.before {
+		if n > pages.total && pages.total > 1 {
+			contents.Drop = append(contents.Drop, n)
+		}
+	}
+	if only := pages.finished[1]; pages.total > 1 || len(only.Blocks) > 0 {
+		for len(fresh) > 0 {
+			batch, rest := batchOf(fresh)
+			if len(rest) == 0 {
+				contents.Unsaved = batch
+				break
+			}
+			if err := d.commit(ctx, func(old *document.Record) *document.Change {
+				c := document.Renew(old, d.w.now())
+				c.Pages = batch
+				return c
+			}); err != nil {
+				res.Fault = faultOf(ctx, err)
+				return d.release(ctx, pages, res)
+			}
+			fresh = rest
+		}
+	}
+	done := d.closingWrite(ctx, res, func(old *document.Record) *document.Change { return document.Complete(old, contents) })
+	if done.Outcome == document.OutcomeDone {
+		// A crash or a fault here leaves pages behind that the next request clears.
+		_ = d.w.o.Records.ClearPages(ctx, d.id, d.ev.Generation)
+	}
+	return done
+}
+
+// batchOf returns as many pages from the first as one commit holds, and the others.
+func batchOf(pages []document.Page) (batch, rest []document.Page) {
+	size := 0
+	for n, pg := range pages {
+		if size += pg.Size(); size > maxCommit && n > 0 {
+			return pages[:n], pages[n:]
+		}
+	}
+	return pages, nil
+}
