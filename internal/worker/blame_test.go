@@ -67,6 +67,35 @@ func badPages(t *testing.T, w *world, pages, bad int, of fate, code string) {
 	}
 }
 
+// TestPagesBehindADensePageAreRead: the server reads one page at a time, and one that is too dense holds up those behind it until they
+// time out as well. Only the dense ones are blamed.
+func TestPagesBehindADensePageAreRead(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		deaf bool
+	}{{"hang-ups told", false}, {"hang-ups not told", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				const pages = 20
+				s := &service{places: 1, work: 2 * time.Second, deaf: c.deaf, pages: map[int]fate{105: {work: 200 * time.Second}, 113: {work: 200 * time.Second}}}
+				p := w.platform(s, 1, 8)
+				p.deliver(w.bucket.Put("a.tiff", book(pages)))
+				events := w.images(50)
+				for _, ev := range events {
+					p.deliver(ev)
+				}
+				took := p.wait()
+				t.Logf("%v, %d deliveries, %v", took.Round(time.Minute), p.deliveries.Load(), s)
+				w.wantAllDone(events)
+				w.wantFailedPages("a.tiff", pages, document.CodeOCRTimeout, []int{5, 13})
+				if count, _ := s.figures(); count.sent > 2*(pages+len(events))+2*maxAttempts*2 {
+					t.Errorf("%d pages were sent for %d", count.sent, pages+len(events))
+				}
+			})
+		})
+	}
+}
+
 // TestImageThatKillsTheServerIsBlamed: however the server dies and however long it is away, the image fails after a few deaths, and
 // images beside it are read.
 func TestImageThatKillsTheServerIsBlamed(t *testing.T) {

@@ -89,6 +89,10 @@ func checkChunks(t *testing.T, file []byte, most int64) {
 		if tag == paddingTag && n > most {
 			t.Errorf("a chunk of %d bytes", n)
 		}
+		const lower = 'a' - 'A' // the bit that tells decoders what to do with a chunk they do not know
+		if critical := tag[0]&lower == 0; critical && tag != "IHDR" && tag != "IDAT" && tag != "IEND" || tag[2]&lower != 0 {
+			t.Errorf("a decoder may refuse a chunk %s", tag)
+		}
 		if sum := crc32.ChecksumIEEE(at[4 : 8+n]); sum != binary.BigEndian.Uint32(at[8+n:]) {
 			t.Errorf("%s: wrong checksum", tag)
 		}
