@@ -1,0 +1,192 @@
+package worker_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"image"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+)
+
+// TestServiceSim runs whole little worlds of books and images before a random OCR service, one for each seed: slow or not, with one
+// place or many, with pages that it cannot read, that are too dense or that kill it, restarts, and an hour of something else at its
+// address. Whatever happens, each page that it can read is read, and only the others fail. A failure names its seed:
+// go test ./internal/worker -run ServiceSim -seed N replays it.
+func TestServiceSim(t *testing.T) {
+	first, last := *simFirst, *simFirst+uint64(*simSeeds)/3
+	if *simSeed != 0 {
+		first, last = *simSeed, *simSeed+1
+	}
+	for seed := first; seed < last; seed++ {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				sim := newServiceSim(newWorld(t), rand.New(rand.NewPCG(seed, 2)))
+				sim.run()
+				sim.check()
+			})
+		})
+	}
+}
+
+// serviceSim is one world. Chance decides before it begins what is in it; then it runs by its own laws.
+type serviceSim struct {
+	w       *world
+	rng     *rand.Rand
+	s       *service
+	p       *platform
+	objects []simObject
+	pages   int
+	killers int
+	outages int
+}
+
+// simObject is one object; its pages are known by their widths.
+type simObject struct {
+	ev     document.Event
+	widths []int
+}
+
+func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
+
+func newServiceSim(w *world, rng *rand.Rand) *serviceSim {
+	sim := &serviceSim{w: w, rng: rng, s: &service{
+		places: pick(rng, 1, 4, 8, 32), work: time.Duration(1+rng.IntN(5)) * time.Second,
+		shared: rng.IntN(2) == 0, uneven: rng.IntN(2) == 0, deaf: rng.IntN(3) > 0,
+		death:  pick(rng, deathByReset, deathOnCloudRun, deathOfEngine, deathInSilence),
+		down:   pick(rng, 2*time.Second, 30*time.Second, 90*time.Second, 10*time.Minute),
+		downAs: pick(rng, refusedReply, busyReply, futuresReply, litellmReply),
+		pages:  map[int]fate{},
+	}}
+	if sim.s.places == 1 {
+		sim.s.shared = false
+	}
+	sim.outage()
+	sim.p = w.platform(sim.s, 1+rng.IntN(3), 8)
+	width := 20
+	for n := range 8 + rng.IntN(30) {
+		sim.add(fmt.Sprintf("%d.png", n), &width, 1)
+	}
+	for n := range 1 + rng.IntN(4) {
+		sim.add(fmt.Sprintf("%d.tiff", n), &width, 2+rng.IntN(40))
+	}
+	return sim
+}
+
+// outage has something else answer at the service's address for up to an hour, sometimes.
+func (sim *serviceSim) outage() {
+	if sim.rng.IntN(2) == 0 {
+		return
+	}
+	sim.outages = 1
+	from := time.Now().Add(sim.upTo(2 * time.Hour))
+	until := from.Add(sim.upTo(time.Hour))
+	r := pick(sim.rng, htmlReply, sizeReply, unendedReply, gatewayReply, busyReply, keyReply, litellmReply, refusedReply, resetReply)
+	sim.s.front = func() *reply {
+		if now := time.Now(); now.Before(from) || !now.Before(until) {
+			return nil
+		}
+		return &r
+	}
+}
+
+func (sim *serviceSim) upTo(d time.Duration) time.Duration {
+	return time.Duration(sim.rng.Int64N(int64(d)))
+}
+
+// add puts an object of n pages. A page in ten is one that the service cannot read.
+func (sim *serviceSim) add(name string, width *int, n int) {
+	o := simObject{}
+	var pictures []pagetest.Picture
+	for range n {
+		m := image.NewGray(image.Rect(0, 0, *width, 8))
+		m.Pix[3] = 255
+		pictures = append(pictures, pagetest.Gray(m, 8))
+		o.widths = append(o.widths, *width)
+		switch sim.rng.IntN(40) {
+		case 0:
+			sim.s.pages[*width] = fate{work: 2 * time.Second, reply: engineReply}
+		case 1:
+			sim.s.pages[*width] = fate{work: 2 * time.Second, reply: htmlReply}
+		case 2:
+			sim.s.pages[*width] = fate{work: 200 * time.Second}
+		case 3:
+			if sim.killers < 2 {
+				sim.killers++
+				sim.s.pages[*width] = fate{work: time.Second, kills: true}
+			}
+		}
+		*width++
+		sim.pages++
+	}
+	if n == 1 {
+		o.ev = sim.w.bucket.Put(name, picture(o.widths[0]))
+	} else {
+		o.ev = sim.w.bucket.Put(name, pagetest.TIFF(binary.LittleEndian, pictures...))
+	}
+	sim.objects = append(sim.objects, o)
+}
+
+// run delivers everything within an hour, restarts the server now and then, and lets the rest take its time.
+func (sim *serviceSim) run() {
+	for range sim.rng.IntN(5) {
+		time.AfterFunc(sim.upTo(3*time.Hour), sim.s.restart)
+	}
+	for _, o := range sim.objects {
+		wait := sim.upTo(time.Hour)
+		sim.p.all.Go(func() {
+			time.Sleep(wait)
+			sim.p.deliver(o.ev)
+		})
+	}
+	took := sim.p.wait()
+	sim.w.t.Logf("%d objects of %d pages, %d of them bad, at a service of %d places (shared %v, deaf %v): %v, %d deliveries, %v", len(sim.objects),
+		sim.pages, len(sim.s.pages), sim.s.places, sim.s.shared, sim.s.deaf, took.Round(time.Minute), sim.p.deliveries.Load(), sim.s)
+}
+
+// check holds guarantee 3 against what is stored.
+func (sim *serviceSim) check() {
+	for _, o := range sim.objects {
+		sim.checkObject(o)
+	}
+	count, _ := sim.s.figures()
+	if count.kills > sim.killers*(maxAttempts+2) {
+		sim.w.t.Errorf("%d pages killed the server %d times", sim.killers, count.kills)
+	}
+	// Every failure of the service may cost each place of each instance a page.
+	if most := 3*sim.pages + 2*maxAttempts*len(sim.s.pages) + 24*(count.kills+count.restarts+sim.outages); count.sent > most {
+		sim.w.t.Errorf("%d pages were sent for %d, want at most %d", count.sent, sim.pages, most)
+	}
+}
+
+func (sim *serviceSim) checkObject(o simObject) {
+	r := sim.w.record(o.ev.Name)
+	var texts []string
+	good := 0
+	for _, width := range o.widths {
+		text := ""
+		if _, bad := sim.s.pages[width]; !bad {
+			good++
+			text = fmt.Sprintf("text of %d", width)
+		}
+		texts = append(texts, text)
+	}
+	want := document.StatusDone
+	if good == 0 {
+		want = document.StatusFailed
+	}
+	switch text := strings.Join(texts, "\n\f\n"); {
+	case r.Status != want:
+		sim.w.t.Errorf("%s, %d of %d pages good: %s, error %+v, want %s", r.Name, good, len(o.widths), r.Status, r.Error, want)
+	case want == document.StatusFailed && !strings.HasPrefix(r.Error.Code, "ocr_"):
+		sim.w.t.Errorf("%s: %+v", r.Name, r.Error)
+	case want == document.StatusDone && r.Text != text:
+		sim.w.t.Errorf("%s: %.300q, want %.300q", r.Name, r.Text, text)
+	}
+}
