@@ -57,8 +57,9 @@ PASSED_ON=(
 SMOKE_PREFIX=bucketocr-smoke
 COLOURS=(blue green)
 
-SERVICE_TIMEOUT=540 # seconds, of the function
-ACK_DEADLINE=600    # seconds, of the subscription: the most that Pub/Sub takes
+SERVICE_TIMEOUT=540    # seconds, of the function
+ACK_DEADLINE=600       # seconds, of the subscriptions: the most that Pub/Sub takes
+EVENT_RETENTION=604800 # seconds, of the subscriptions: a week of outage loses no event
 BASE_IMAGE=go126
 BUILD_FLAGS=GOFLAGS=-tags=nodynamic
 

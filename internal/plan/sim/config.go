@@ -33,7 +33,7 @@ type Config struct {
 const (
 	firstRetry = 10 * time.Second
 	lastRetry  = 600 * time.Second
-	retention  = 24 * time.Hour
+	retention  = 7 * 24 * time.Hour
 	pending    = 10 * time.Second // a request waits so long for a place, then it is refused with 429
 	gpuIdle    = 10 * time.Minute // then an instance without work ends
 	sweepEvery = 5 * time.Minute
