@@ -15,6 +15,7 @@
 //	store.go   what a driver of the record store implements
 //	text.go    the text of a record, in one piece or by page
 //	json.go    records and pages as JSON
+//	size.go    what pages take of a commit
 //	record.go  the record and its pages
 //	status.go  statuses of a record, outcomes of a delivery
 //	object.go  objects, events, and what a driver of the bucket implements

@@ -62,12 +62,12 @@ func recordOptional(f fields, r *document.Record) {
 	}
 }
 
-// stored reads a document; nil for none.
-func stored(doc *pb.Document) *document.Stored {
+// stored reads a document that Firestore read at the given time; nil for none.
+func stored(doc *pb.Document, at *timestamppb.Timestamp) *document.Stored {
 	if doc == nil {
 		return nil
 	}
-	return &document.Stored{Record: readRecord(doc.Fields), Version: doc.UpdateTime.AsTime().UnixNano()}
+	return &document.Stored{Record: readRecord(doc.Fields), Version: doc.UpdateTime.AsTime().UnixNano(), ReadAt: at.AsTime()}
 }
 
 // readRecord is recordFields the other way.
