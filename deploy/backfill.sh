@@ -16,7 +16,7 @@ make_backfill() {
       --topic="$TOPIC" --push-endpoint="$FUNCTION_URL" --push-auth-service-account="$TRIGGER_ACCOUNT" \
       --push-auth-token-audience="$FUNCTION_URL" --push-no-wrapper --push-no-wrapper-write-metadata \
       --ack-deadline="$ACK_DEADLINE" --min-retry-delay=10s --max-retry-delay=600s \
-      --message-retention-duration=7d --expiration-period=never --format=none
+      --message-retention-duration="${EVENT_RETENTION}s" --expiration-period=never --format=none
   fi
   SUBSCRIPTIONS+=("$TOPIC")
 }

@@ -56,9 +56,9 @@ func checkBodies(t *testing.T, g *google) {
 			`"attribute":"type","value":"google.cloud.storage.object.v1.finalized"`, `"attribute":"bucket","value":"my-scans"`,
 			`"service":"bucketocr"`, `"region":"europe-west4"`, `"serviceAccount":"bucketocr-trigger` + tail + `"`,
 		}},
-		{"/subscriptions/eventarc-europe-west4-bucketocr-finalized-sub-123", []string{`"ackDeadlineSeconds":600`}},
+		{"/subscriptions/eventarc-europe-west4-bucketocr-finalized-sub-123", []string{`"ackDeadlineSeconds":600`, `"messageRetentionDuration":"604800s"`}},
 		{"/subscriptions/bucketocr-backfill", []string{
-			`"ackDeadlineSeconds":600`, `"noWrapper":{"writeMetadata":true}`, `"serviceAccountEmail":"bucketocr-trigger` + tail + `"`,
+			`"ackDeadlineSeconds":600`, `"messageRetentionDuration":"604800s"`, `"noWrapper":{"writeMetadata":true}`, `"serviceAccountEmail":"bucketocr-trigger` + tail + `"`,
 			`"audience":"https://bucketocr-123456789012.europe-west4.run.app"`, `"maximumBackoff":"600s"`,
 		}},
 		{"/jobs/bucketocr-sweep", []string{

@@ -102,3 +102,30 @@ func TestOtherSettings(t *testing.T) {
 		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
 	}
 }
+
+// TestSubscriptionsKeepEventsForAWeek: what Eventarc makes is given the ack deadline and the retention, once, and so is what
+// an earlier deploy gave the deadline only.
+func TestSubscriptionsKeepEventsForAWeek(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	const update = "subscriptions update projects/my-project/subscriptions/eventarc-bucketocr-finalized --project=my-project " +
+		"--ack-deadline=600 --message-retention-duration=604800s "
+	for _, tt := range []struct {
+		name, before string
+		updates      int
+	}{
+		{"a new subscription", "", 1},
+		{"one that has both", "", 0},
+		{"one of an earlier deploy", "times projects/my-project/subscriptions/eventarc-bucketocr-finalized\t600 86400s", 1},
+	} {
+		if tt.before != "" {
+			state := strings.Join(append(f.lines(t), tt.before, ""), "\n")
+			if err := os.WriteFile(f.state, []byte(state), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out, _ := f.run(t); out.code != 0 || strings.Count(out.stdout, update) != tt.updates {
+			t.Errorf("%s: exit %d, not updated %d times: %s %s", tt.name, out.code, tt.updates, out.stdout, out.stderr)
+		}
+	}
+}

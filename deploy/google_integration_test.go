@@ -204,11 +204,11 @@ func patch(operation bool) func(*google, *http.Request, []string, object) (int, 
 	}
 }
 
-// subscribe makes the subscription of a trigger as Eventarc does: with an ack deadline of 10 s.
+// subscribe makes the subscription of a trigger as Eventarc does: with an ack deadline of 10 s and a day's retention.
 func (g *google) subscribe(trigger object, name string) {
 	sub := fmt.Sprintf("projects/%s/subscriptions/eventarc-%s-%s-sub-123", project, region, name)
 	trigger["transport"] = object{"pubsub": object{"subscription": sub}}
-	g.things["/v1/"+sub] = object{"name": sub, "ackDeadlineSeconds": 10}
+	g.things["/v1/"+sub] = object{"name": sub, "ackDeadlineSeconds": 10, "messageRetentionDuration": "86400s"}
 }
 
 func getPolicy(g *google, r *http.Request, args []string, _ object) (int, any) {

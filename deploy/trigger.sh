@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# The triggers, in the bucket's own location, and the ack deadline of their subscriptions.
+# The triggers, in the bucket's own location, and the ack deadline and message retention of their subscriptions.
 
 # TRIGGERS are the kinds of event that are wanted.
 trigger_kinds() {
@@ -20,7 +20,7 @@ make_triggers() {
     '--format=value[separator=" "](name.basename(),labels.bucketocr_bucket,labels.bucketocr_input)')
   for kind in "${TRIGGERS[@]}"; do
     make_trigger "$kind" "$(grep "^$NAME-$kind " <<<"$there" || true)"
-    set_ack_deadline "$(look "projects/$PROJECT_ID/subscriptions/eventarc-$BUCKET_PLACE-$NAME-$kind-sub-000" \
+    set_times "$(look "projects/$PROJECT_ID/subscriptions/eventarc-$BUCKET_PLACE-$NAME-$kind-sub-000" \
       gcloud eventarc triggers describe "$NAME-$kind" --project="$PROJECT_ID" --location="$BUCKET_PLACE" \
       '--format=value(transport.pubsub.subscription)')"
   done
@@ -48,17 +48,21 @@ make_trigger() {
   fi
 }
 
-# set_ack_deadline SUBSCRIPTION: Eventarc makes it with 10 s, and then the platform sends a copy every 10 s while the
-# function still works.
-set_ack_deadline() {
+# set_times SUBSCRIPTION: Eventarc makes it with an ack deadline of 10 s, so that the platform sends a copy every 10 s while
+# the function still works, and keeps an event for 24 h only: one that was never claimed by then has no record for the sweep
+# to find, and would be lost.
+set_times() {
   [ -n "$1" ] || die 'the trigger has no subscription yet: run this again in a minute'
   SUBSCRIPTIONS+=("${1##*/}")
-  local show=(gcloud pubsub subscriptions describe "$1" --project="$PROJECT_ID" '--format=value(ackDeadlineSeconds)')
-  [ "$(look 10 "${show[@]}")" = "$ACK_DEADLINE" ] && return
-  change gcloud pubsub subscriptions update "$1" --project="$PROJECT_ID" --ack-deadline="$ACK_DEADLINE" --format=none
+  local wanted="$ACK_DEADLINE ${EVENT_RETENTION}s"
+  local show=(gcloud pubsub subscriptions describe "$1" --project="$PROJECT_ID"
+    '--format=value[separator=" "](ackDeadlineSeconds,messageRetentionDuration)')
+  [ "$(look '10 86400s' "${show[@]}")" = "$wanted" ] && return
+  change gcloud pubsub subscriptions update "$1" --project="$PROJECT_ID" --ack-deadline="$ACK_DEADLINE" \
+    --message-retention-duration="${EVENT_RETENTION}s" --format=none
   local now
-  now=$(look "$ACK_DEADLINE" "${show[@]}")
-  [ "$now" = "$ACK_DEADLINE" ] || die "the ack deadline of $1 is $now s after it was set to $ACK_DEADLINE s"
+  now=$(look "$wanted" "${show[@]}")
+  [ "$now" = "$wanted" ] || die "ack deadline and message retention of $1 are '$now' after they were set to '$wanted'"
 }
 
 remove_erasing_triggers() { # remove_erasing_triggers "the list of triggers"

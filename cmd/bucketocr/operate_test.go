@@ -82,7 +82,7 @@ func (o *office) record(name string, s document.Status, change ...func(*document
 		r.Text, r.Pages, r.PagesDone, r.Model = "# "+name, 1, 1, "m1"
 		r.Usage = document.Usage{PromptTokens: 1000, CompletionTokens: 30}
 	case document.StatusFailed:
-		r.Error, r.Faults = &document.Error{Code: document.CodeOCRFailed, Message: "the engine failed", Retryable: true}, 5
+		r.Error = &document.Error{Code: document.CodeOCRFailed, Message: "the engine failed", Retryable: true}
 	case document.StatusRetrying, document.StatusProcessing:
 		r.Due = time.Now().Add(-time.Hour)
 	}

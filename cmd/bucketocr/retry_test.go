@@ -48,7 +48,7 @@ func (o *office) sweepAll(bucket *documenttest.Bucket, r *reader) {
 	o.t.Helper()
 	p, err := worker.New(worker.Options{
 		Objects: bucket, Records: o.records, OCR: r, Log: slog.New(slog.DiscardHandler),
-		Rules: document.Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
+		Rules: document.Rules{MaxAttempts: 3, RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
 		Limits:         pageimage.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},
 		OCRConcurrency: 1, MemoryBudget: 64 << 20, ProcessTimeout: 8 * time.Minute, NewID: newLeaseID(),

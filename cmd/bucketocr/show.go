@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -134,8 +136,13 @@ func printRecord(out io.Writer, id string, r *document.Record) {
 		line("tokens", "%s in, %s out", count(int64(r.Usage.PromptTokens)), count(int64(r.Usage.CompletionTokens)))
 	}
 	line("attempt", "%d", r.Attempt)
-	line("faults", "%d", r.Faults)
-	line("doubts", "%d", r.Doubts)
+	for _, n := range slices.Sorted(maps.Keys(r.Strikes)) {
+		s := r.Strikes[n]
+		line("strikes", "page %d: %d of the last %s", n, s.Count, plain(s.Code))
+	}
+	if r.Interruptions > 0 {
+		line("interrupted", "%d times", r.Interruptions)
+	}
 	if r.Lease != nil {
 		line("leased", "until %s", moment(r.Lease.Expires))
 	}

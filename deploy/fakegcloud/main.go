@@ -99,7 +99,7 @@ func (c command) key() string {
 	case c.is("scheduler jobs"):
 		return "scheduler jobs " + c.last()
 	case c.is("pubsub subscriptions update"):
-		return "ack " + c.last()
+		return "times " + c.last()
 	case c.is("builds submit"):
 		return "image"
 	case c.is("run deploy"):
@@ -138,7 +138,10 @@ func (c command) mark() string {
 	if d := c.flags["--description"]; d != "" && c.flags["--log-filter"] == "" {
 		return d
 	}
-	return c.flags["--ack-deadline"] + c.flags["--push-endpoint"] + c.flags["--log-filter"]
+	if c.is("pubsub subscriptions update") && c.flags["--ack-deadline"] != "" {
+		return c.flags["--ack-deadline"] + " " + c.flags["--message-retention-duration"]
+	}
+	return c.flags["--push-endpoint"] + c.flags["--log-filter"]
 }
 
 func between(text, before, after string) string {
@@ -315,11 +318,11 @@ var answers = []struct {
 	})},
 	{"pubsub topics describe", describe("pubsub topics", func(name, _ string) string { return name })},
 	{"pubsub subscriptions describe", func(s *state, c command) int {
-		if c.flags["--format"] == "value(ackDeadlineSeconds)" {
-			if mark, ok := s.things["ack "+c.last()]; ok {
+		if strings.Contains(c.flags["--format"], "ackDeadlineSeconds") {
+			if mark, ok := s.things["times "+c.last()]; ok {
 				fmt.Println(mark)
 			} else {
-				fmt.Println(10)
+				fmt.Println("10 86400s") // as Eventarc makes it
 			}
 			return 0
 		}

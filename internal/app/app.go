@@ -147,6 +147,7 @@ func ocrConfig(cfg config.Config, b Backends, sent *telemetry.Telemetry) ocr.Con
 		URL:    cfg.OCRURL, Audience: cfg.OCRAudience, APIKey: string(cfg.OCRAPIKey),
 		Model: cfg.OCRModel, Profile: cfg.OCRProfile, Mode: cfg.OCRMode,
 		Timeout: cfg.OCRTimeout, MaxTokens: cfg.OCRMaxTokens,
+		MaxTries: 1, // the worker waits without a place at the service
 	}
 	if cfg.OCRAuth == config.OIDC && b.Tokens != nil {
 		c.Token, c.ForgetToken = b.Tokens.Token, b.Tokens.Forget
@@ -158,12 +159,13 @@ func workerOptions(cfg config.Config, b Backends, client *ocr.Client, log *slog.
 	return worker.Options{
 		Objects: b.Objects, Records: b.Records, OCR: client, Log: log,
 		Rules: document.Rules{
-			MaxAttempts: cfg.MaxAttempts, MaxDoubts: cfg.MaxDoubts, RetryWindow: cfg.RetryWindow,
+			MaxAttempts: cfg.MaxAttempts, RetryWindow: cfg.RetryWindow,
 			RetryDelay: func(int) time.Duration { return redeliverAfter },
 		},
 		Limits:         page.Limits{MaxBytes: cfg.MaxBytes, MaxPixels: cfg.MaxPixels, MaxPages: cfg.MaxPages, Decoder: b.Decoder},
 		OCRConcurrency: cfg.OCRConcurrency,
 		OCRPlaces:      cfg.OCRInstanceConcurrency,
+		OCRTimeout:     cfg.OCRTimeout,
 		MemoryBudget:   cfg.MemoryBudget,
 		ProcessTimeout: cfg.ProcessTimeout,
 		Erase:          cfg.OnDelete == config.Erase,

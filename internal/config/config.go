@@ -35,7 +35,6 @@ type Config struct {
 	MemoryBudget int64         // bytes of decoded pages in flight; default half of the instance's memory, or 512 MiB
 	Memory       int64         // bytes that the instance has, read from its cgroup; 0 where nothing limits it
 	MaxAttempts  int           // proven faults of an object before it fails; default 5
-	MaxDoubts    int           // unproven ones; default 20
 	RetryWindow  time.Duration // from the first claim until any fault is final; default 24 h
 
 	ProcessTimeout time.Duration // one delivery; default 480 s, less than ServiceTimeout

@@ -96,8 +96,8 @@ func (c *Config) settings() []setting {
 		{"MEMORY_BUDGET", "half of the instance's limit", true,
 			"decoded pages in flight; 512 MiB where no limit is found, never above the instance's",
 			bytes.between(&c.MemoryBudget, "16 MiB", "64 GiB")},
-		{"MAX_ATTEMPTS", "5", false, "proven faults before an object fails", number(&c.MaxAttempts, "attempts", "1", "1000")},
-		{"MAX_DOUBTS", "20", false, "unproven faults before an object fails", number(&c.MaxDoubts, "attempts", "1", "1000")},
+		{"MAX_ATTEMPTS", "3", false, "strikes with which a page fails: failures that nothing else explains, at most one a delivery",
+			number(&c.MaxAttempts, "strikes", "1", "1000")},
 		{"RETRY_WINDOW", "24h", false, "from the first claim until any fault is final", duration(&c.RetryWindow, "60s", "720h")},
 
 		{"PROCESS_TIMEOUT", "480s", false, "one delivery; with 45 s before it less than the service's time-out",

@@ -16,6 +16,7 @@
 //	text.go    the text of a record, in one piece or by page
 //	json.go    records and pages as JSON
 //	strikes.go what the pages of a record are suspected of
+//	size.go    what pages take of a commit
 //	record.go  the record and its pages
 //	status.go  statuses of a record, outcomes of a delivery
 //	object.go  objects, events, and what a driver of the bucket implements

@@ -13,7 +13,7 @@ const (
 	RenewEvery = 30 * time.Second
 	DueGrace   = 5 * time.Minute // from a lease's end until the sweep may take the record
 
-	// Before a delivery's own time come the wait for a slot in the instance and the claim, which has ClaimTime at least.
+	// AdmissionTime is before a delivery's own time: waiting for a slot in the instance, and at least ClaimTime for the claim.
 	AdmissionTime = 45 * time.Second
 	ClaimTime     = 10 * time.Second
 

@@ -33,7 +33,8 @@ const (
 	StampFinished
 )
 
-// Change is one atomic commit: the whole record as it is to be stored, and page documents with it.
+// Change is one atomic commit: the whole record as it is to be stored, and page documents with it. A store may refuse one
+// whose pages take more than [MaxCommitBytes] with [ErrStoreRejected]; see [Batches].
 type Change struct {
 	Record *Record
 	Stamps Stamps
@@ -47,6 +48,9 @@ type Stored struct {
 	// Version is the store's own mark of this state of the record (Firestore: the update time in ns). It differs from
 	// the version of any other state of the same record.
 	Version int64
+	// ReadAt is when the store answered with this state, by the store's clock: the time of the read or of the commit. It is
+	// never before the state's Updated, and it is what a lease is compared with, since clocks of machines differ.
+	ReadAt time.Time
 }
 
 // UpdateFunc computes the next state of a record from the present one; old is nil where there is no record. It must not
@@ -63,7 +67,8 @@ type Store interface {
 	Get(ctx context.Context, id string) (*Stored, error)
 	// Commit applies the change, whole or not at all, if the record of id is still in the state from (nil: if there is no
 	// record), and returns the record as it is then. It stores the change's Record.Write as it is. The error wraps
-	// [ErrConflict] where the record is in another state, and [ErrAnswerLost] where the change may have been applied.
+	// [ErrConflict] where the record is in another state, and [ErrAnswerLost] where the change may have been applied. Neither
+	// tells the store's time: the read that follows either does.
 	Commit(ctx context.Context, id string, from *Stored, change *Change) (*Stored, error)
 	// Pages reads the page documents of one generation, in order.
 	Pages(ctx context.Context, id string, generation int64) ([]Page, error)

@@ -119,7 +119,7 @@ func TestBesideAWriterNoLastStateIsMissed(t *testing.T) {
 	names := []string{"before", "b", "c"}
 	for i := range 200 {
 		r := retrying(w, names[i%3])
-		r.Faults, r.Text = i, strings.Repeat("x", 100*i)
+		r.Interruptions, r.Text = i, strings.Repeat("x", 100*i)
 		put(t, w, r)
 	}
 	for _, name := range append(names, "end") {

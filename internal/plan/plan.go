@@ -36,7 +36,7 @@ const (
 	eventBytes = 2048.0 // of an event
 
 	// Retention is how long Pub/Sub keeps an event; what is not taken by then has to be announced again.
-	Retention = 24 * time.Hour
+	Retention = 7 * 24 * time.Hour
 	// Within is how much of it a burst may take: the rest is for a night without a GPU.
 	Within = 20 * time.Hour
 )

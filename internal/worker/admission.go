@@ -40,10 +40,10 @@ const (
 	leastEstimate  = 1 << 20 // bytes
 )
 
-// admit waits for a slot for an object of so many stored bytes, for AdmissionTime. The slot must be released.
+// admit waits for a slot for an object of so many stored bytes, until only the time to claim is left. The slot must be released.
 func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 	a := w.admission
-	s := &slot{a: a, until: time.Now().Add(document.AdmissionTime),
+	s := &slot{a: a, until: time.Now().Add(document.AdmissionTime - document.ClaimTime),
 		estimate: min(max(min(max(size, 0), a.memoryTotal)*decodedPerByte, leastEstimate), max(a.memoryTotal/4, 1))}
 	s.users.Store(1)
 	err := s.occupy(ctx, 1)

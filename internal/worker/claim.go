@@ -19,11 +19,7 @@ const (
 func (w *Worker) claim(ctx context.Context, ev document.Event, expected document.Expected, slot *slot) (_ *delivery, res Result) {
 	ctx, end := w.telemetry.startPart(ctx, "claim")
 	defer func() { end(res.Fault.Code) }()
-	least := time.Now().Add(document.ClaimTime)
-	if slot.until.After(least) {
-		least = slot.until
-	}
-	ctx, cancel := context.WithDeadlineCause(ctx, least, errNoClaim)
+	ctx, cancel := context.WithDeadlineCause(ctx, slot.until.Add(document.ClaimTime), errNoClaim)
 	defer cancel()
 
 	d := newDelivery(w, ev, slot)
@@ -36,7 +32,7 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			claim.Now = w.now()
+			claim.Now = w.clock.now()
 			if rejected != nil {
 				claimed = document.ClaimExhausted
 				return document.Reject(old, ev, faultOf(ctx, rejected), claim), nil

@@ -1,11 +1,9 @@
 package worker
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -72,7 +70,7 @@ func (w *Worker) sendControl(ctx context.Context, size int64) error {
 // fault of the service. A page that failed may have taken the server down, so while the service refuses the control page it
 // is sent again, as long as there is time.
 func (w *Worker) control(ctx context.Context, size int64) error {
-	img := controlImage(size)
+	img := padPNG(controlPNG, size)
 	for n := 1; ; n++ {
 		res, err := w.o.OCR.ExtractText(ctx, img)
 		w.telemetry.tries(ctx, res, err)
@@ -98,14 +96,6 @@ func (w *Worker) control(ctx context.Context, size int64) error {
 
 // errNotRead is an answer to the control page without its word.
 var errNotRead = errors.New("the answer does not hold the word of the control page")
-
-// controlImage returns the control page with at least so many bytes.
-func controlImage(size int64) ocr.Image {
-	if size <= int64(len(controlPNG)) {
-		return ocr.Image{Size: int64(len(controlPNG)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(controlPNG)), nil }}
-	}
-	return ocr.Image{Size: size, Open: func() (io.ReadCloser, error) { return io.NopCloser(padPNG(controlPNG, size)), nil }}
-}
 
 // paddingFor returns how large the control page must be to tell whether the page or the service explains an error: as large
 // as the page where that was refused for its size.

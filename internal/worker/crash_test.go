@@ -47,11 +47,11 @@ func (w *world) heal() {
 
 // essence is what must be the same however the record came about.
 func essence(r *document.Record) string {
-	return fmt.Sprintf("%s %d %q pages %d/%d model %s usage %v faults %d doubts %d error %v lease %v due %v",
-		r.Status, r.Generation, r.Text, r.PagesDone, r.Pages, r.Model, r.Usage, r.Faults, r.Doubts, r.Error, r.Lease, r.Due)
+	return fmt.Sprintf("%s %d %q pages %d/%d model %s usage %v strikes %v interruptions %d error %v lease %v due %v",
+		r.Status, r.Generation, r.Text, r.PagesDone, r.Pages, r.Model, r.Usage, r.Strikes, r.Interruptions, r.Error, r.Lease, r.Due)
 }
 
-const clean = `done 1 "text of 21" pages 1/1 model m usage {10 3} faults 0 doubts 0 error <nil> lease <nil> due 0001-01-01 00:00:00 +0000 UTC`
+const clean = `done 1 "text of 21" pages 1/1 model m usage {10 3} strikes map[] interruptions 0 error <nil> lease <nil> due 0001-01-01 00:00:00 +0000 UTC`
 
 // TestCrashAtEveryCallConverges: a crash before and after each call, then a redelivery: the record converges to the
 // document of one clean run, and no call for the same page is made more often than the crash explains.
@@ -159,7 +159,7 @@ func TestPanicReleasesTheRecord(t *testing.T) {
 		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeRetry {
 			t.Errorf("outcome %s", out)
 		}
-		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Faults != 1 {
+		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Strikes[1].Count != 1 {
 			t.Errorf("%+v", r)
 		}
 		if !strings.Contains(w.log.String(), "crash_test.go") {

@@ -126,7 +126,7 @@ func (d *delivery) keepLease(ctx context.Context, stop context.CancelCauseFunc) 
 			defer cancel()
 			d.turn.lock()
 			defer d.turn.unlock()
-			return d.commit(ctx, func(old *document.Record) *document.Change { return document.Renew(old, d.w.now()) })
+			return d.commit(ctx, func(old *document.Record) *document.Change { return document.Renew(old, d.w.clock.now()) })
 		})
 		if _, bug := errors.AsType[*panicError](err); bug || errors.Is(err, errLeaseLost) {
 			stop(err)
@@ -181,7 +181,8 @@ func (d *delivery) confirmStrikes(ctx context.Context) error {
 	var open, spent []int
 	for n, s := range d.snapshot().strikes {
 		switch {
-		case n > 0 && s.Count >= d.w.o.Rules.MaxAttempts:
+		case n == 0:
+		case s.Count >= d.w.o.Rules.MaxAttempts:
 			spent = append(spent, n)
 		case s.Open:
 			open = append(open, n)
@@ -266,11 +267,8 @@ func (d *delivery) begin(ctx context.Context, n int) error {
 	defer d.turn.unlock()
 	now := d.snapshot().reading()
 	now.Page = n
-	return d.commit(ctx, func(old *document.Record) *document.Change { return document.Progress(old, now, nil, d.w.now()) })
+	return d.commit(ctx, func(old *document.Record) *document.Change { return document.Progress(old, now, nil, d.w.clock.now()) })
 }
-
-// maxCommit is how many bytes of pages one commit holds: Firestore takes 10 MiB, the record included.
-const maxCommit = 8 << 20
 
 // finish takes over a page that needs no more work and, where the object has several, commits it at once, together with
 // others that are finished by then. Where work has ended the closing write takes the page.
@@ -290,35 +288,35 @@ func (d *delivery) finish(ctx context.Context, pg document.Page) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return d.save(ctx, 0)
+	now := d.snapshot()
+	return d.save(ctx, now, document.Batches(now.unsaved()))
 }
 
-// save commits finished pages that no commit stored, until no more than so many bytes of them are left. The turn is held.
-func (d *delivery) save(ctx context.Context, most int) error {
-	for {
-		now := d.snapshot()
-		fresh, size := now.unsaved(), 0
-		for _, pg := range fresh {
-			size += pg.Size()
-		}
-		if len(fresh) == 0 || size <= most {
-			return nil
-		}
-		for size > maxCommit && len(fresh) > 1 {
-			size -= fresh[len(fresh)-1].Size()
-			fresh = fresh[:len(fresh)-1]
-		}
+// save commits finished pages, batch by batch. The turn is held.
+func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.Page) error {
+	for _, batch := range batches {
 		if err := d.commit(ctx, func(old *document.Record) *document.Change {
-			return document.Progress(old, now.reading(), fresh, d.w.now())
+			return document.Progress(old, now.reading(), batch, d.w.clock.now())
 		}); err != nil {
 			return err
 		}
 		d.mu.Lock()
-		for _, pg := range fresh {
+		for _, pg := range batch {
 			d.pages.saved[pg.Page] = true
 		}
 		d.mu.Unlock()
 	}
+	return nil
+}
+
+// saveAllButLast commits finished pages until one commit can hold the others, and returns those.
+func (d *delivery) saveAllButLast(ctx context.Context, pages pageSet) ([]document.Page, error) {
+	batches := document.Batches(pages.unsaved())
+	if len(batches) == 0 {
+		return nil, nil
+	}
+	last := len(batches) - 1
+	return batches[last], d.save(ctx, pages, batches[:last])
 }
 
 // snapshot returns the pages as they are now.
@@ -365,6 +363,10 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 		res.live, err = d.gone(ctx, err)
 	}
 	f := faultOf(ctx, err)
+	if _, ofPage := errors.AsType[*pageError](err); f.Class == document.ClassSuspect && !ofPage {
+		d.charge(0, f) // nothing but the object explains it
+		pages = d.snapshot()
+	}
 	if ended, ok := errors.AsType[*exhaustedError](err); ok || pages.strikes[0].Count >= d.w.o.Rules.MaxAttempts {
 		if ok {
 			f = ended.fault
@@ -372,7 +374,7 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 		f.Class = document.ClassFinal
 		return d.conclude(ctx, pages, f, res)
 	}
-	if f.Class != document.ClassFinal && d.w.o.Rules.Last(d.stored.Record, f, d.w.now()) {
+	if f.Class != document.ClassFinal && d.w.o.Rules.Last(d.stored.Record, f, d.w.clock.now()) {
 		return d.conclude(ctx, pages, f, res)
 	}
 	if f.Code == document.CodeDeadline && pages.moved {
@@ -401,20 +403,20 @@ func (d *delivery) conclude(ctx context.Context, pages pageSet, f document.Fault
 
 // publish ends the record with its text, or fails it where no page has any to show.
 func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Result {
-	if f, all := pages.allFailed(); all {
+	if f, all := pages.allFailed(d.pageGeneration()); all {
 		res.Fault = f
 		return d.release(ctx, pages, res)
 	}
 	if d.before != nil {
 		return d.publishRereading(ctx, pages, res)
 	}
-	if err := d.save(ctx, maxCommit); err == nil {
-		for n := range d.snapshot().saved {
-			pages.saved[n] = true
-		}
-	} // else the closing write meets the same error
+	unsaved, err := d.saveAllButLast(ctx, pages)
+	if err != nil {
+		res.Fault = faultOf(ctx, err)
+		return d.release(ctx, pages, res)
+	}
 	contents := document.Sum(pages.finished, pages.total, pages.model)
-	contents.Unsaved = pages.unsaved()
+	contents.Unsaved = unsaved
 	contents.Drop = pages.beyond()
 	if only := pages.finished[1]; pages.total == 1 && len(only.Blocks) > 0 { // its text fits the record
 		contents.Unsaved = []document.Page{only}
@@ -427,14 +429,21 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 	return done
 }
 
-// allFailed returns the fault of the first page where every page has one.
-func (s pageSet) allFailed() (document.Fault, bool) {
+// allFailed returns the fault of the first page where every page of a generation has one.
+func (s pageSet) allFailed(generation int64) (document.Fault, bool) {
+	var first *document.Error
 	for n := 1; n <= s.total; n++ {
-		if s.finished[n].Error == nil {
+		switch pg := s.finished[n]; {
+		case pg.Generation != generation:
+		case pg.Error == nil:
 			return document.Fault{}, false
+		case first == nil:
+			first = pg.Error
 		}
 	}
-	first := s.finished[1].Error
+	if first == nil {
+		return document.Fault{}, false
+	}
 	return document.Fault{Code: first.Code, Class: document.ClassFinal, Message: first.Message}, true
 }
 
@@ -452,15 +461,13 @@ func (s pageSet) beyond() []int {
 
 // release releases the record after a fault, or fails it. What is paid for is not lost with that.
 func (d *delivery) release(ctx context.Context, pages pageSet, res Result) Result {
-	if res.Fault.Code != document.CodeStoreRejected { // else it may have been a page that the store does not take
-		_ = d.save(ctx, maxCommit)
+	var unsaved []document.Page
+	if res.Fault.Code != document.CodeStoreRejected { // else it may be one of them that the store does not take
+		unsaved, _ = d.saveAllButLast(ctx, pages)
 	}
-	pages.saved = d.snapshot().saved
 	return d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
-		c := d.w.o.Rules.Release(old, res.Fault, pages.reading(), d.w.now())
-		if res.Fault.Code != document.CodeStoreRejected {
-			c.Pages = pages.unsaved()
-		}
+		c := d.w.o.Rules.Release(old, res.Fault, pages.reading(), d.w.clock.now())
+		c.Pages = unsaved
 		return c
 	})
 }

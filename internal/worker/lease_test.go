@@ -313,7 +313,7 @@ func TestDeadHolderIsReplaced(t *testing.T) {
 					t.Fatalf("after the lease: %s", out)
 				}
 				r := w.want("a.png", document.StatusDone, "")
-				if r.Attempt != 2 || r.Text != "text of 21" || r.Doubts != 0 {
+				if r.Attempt != 2 || r.Text != "text of 21" || r.Interruptions != 0 {
 					t.Errorf("%+v", r)
 				}
 			})
@@ -334,8 +334,8 @@ func TestPanicInARenewalReleasesTheRecord(t *testing.T) {
 		}
 		start := time.Now()
 		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
-		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Faults != 1 {
-			t.Errorf("%d faults, want 1", r.Faults)
+		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Strikes[0].Count != 1 {
+			t.Errorf("%v, want one strike", r.Strikes)
 		}
 		if took := time.Since(start); took != document.RenewEvery || !strings.Contains(w.log.String(), "lease_test.go") {
 			t.Errorf("after %v\n%s", took, w.log)

@@ -93,7 +93,6 @@ func (d *delivery) split(ctx context.Context, src *source) (_ *page.Pages, err e
 		if f := faultOf(ctx, err); err == nil || f.Class != document.ClassSuspect {
 			return pages, err
 		} else if run == 2 {
-			d.charge(0, f)
 			return nil, err
 		}
 	}
@@ -168,12 +167,21 @@ func (w *work) suspect(n int, f document.Fault) {
 
 // readPage makes page n, has it read beside others and finishes it, or sets it aside. The error is one that stops the object.
 func (w *work) readPage(ctx context.Context, n int) error {
-	pg, err := w.extract(ctx, n, w.d.sendTogether)
+	pg, err := w.guarded(func() (document.Page, error) { return w.extract(ctx, n, w.d.sendTogether) })
 	if f := faultOf(ctx, err); err != nil && f.Class == document.ClassSuspect && ctx.Err() == nil {
 		w.suspect(n, f)
 		return nil
 	}
 	return w.finish(ctx, n, pg, err)
+}
+
+// guarded turns a panic at a page into an error.
+func (w *work) guarded(read func() (document.Page, error)) (pg document.Page, err error) {
+	err = guard(func() (err error) {
+		pg, err = read()
+		return err
+	})
+	return pg, err
 }
 
 // finish finishes a page that was read, or that failed for good. Any other error stops the object.
@@ -205,7 +213,7 @@ func (w *work) readSuspects(ctx context.Context) error {
 		if d.w.admission.wanted() && !d.alone() {
 			return errYielded
 		}
-		pg, err := w.readAlone(ctx, n)
+		pg, err := w.guarded(func() (document.Page, error) { return w.readAlone(ctx, n) })
 		if f := faultOf(ctx, err); err != nil && f.Class == document.ClassSuspect && ctx.Err() == nil {
 			if d.charge(n, f) {
 				left = cmp.Or(left, error(&pageError{page: n, err: err}))
@@ -263,18 +271,23 @@ func (d *delivery) sendTogether(ctx context.Context, pg *page.Page, timing *page
 		if err != nil {
 			return ocr.Result{}, err
 		}
-		if end, ok := ctx.Deadline(); ok && waited > time.Second && time.Until(end) < d.w.o.ProcessTimeout/4 && !d.sent.Load() {
-			give()
-			return ocr.Result{}, errLate
-		}
-		d.sent.Store(true)
-		res, err := d.w.send(ctx, pg, timing)
-		give()
+		res, err := d.sendWhilePlaced(ctx, pg, timing, waited, give)
 		pause, again := d.w.pause(err, n)
 		if !again || n == maxSends || sleep(ctx, pause) != nil {
 			return res, err
 		}
 	}
+}
+
+// sendWhilePlaced sends a page and gives the place back, whatever happens. The delivery's first page is not sent where the wait
+// for the place has left too little time for it.
+func (d *delivery) sendWhilePlaced(ctx context.Context, pg *page.Page, timing *pageTiming, waited time.Duration, give func()) (ocr.Result, error) {
+	defer give()
+	if end, ok := ctx.Deadline(); ok && waited > time.Second && time.Until(end) < d.w.o.ProcessTimeout/4 && !d.sent.Load() {
+		return ocr.Result{}, errLate
+	}
+	d.sent.Store(true)
+	return d.w.send(ctx, pg, timing)
 }
 
 // extract makes page n and has it read by read, unless it is blank.
@@ -289,12 +302,8 @@ func (w *work) extract(ctx context.Context, n int, read func(context.Context, *p
 	}
 
 	begun := time.Now()
-	var pg *page.Page
-	err = guard(func() (err error) {
-		pg, timing.waited, err = w.pages.Page(ctx, n)
-		return err
-	})
-	timing.made = time.Since(begun) - timing.waited
+	pg, waited, err := w.pages.Page(ctx, n)
+	timing.waited, timing.made = waited, time.Since(begun)-waited
 	if broken := w.src.failed(); broken != nil {
 		return rec, broken
 	}

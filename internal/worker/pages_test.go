@@ -132,7 +132,7 @@ func TestFinishedPagesSurviveACrash(t *testing.T) {
 					t.Fatalf("page %d: outcome %s\n%s", at, out, w.log)
 				}
 				r := w.want("a.tiff", document.StatusDone, "")
-				if r.Text != wholeText(n) || r.PagesDone != n || r.Attempt != 2 || r.Doubts != 0 || r.Usage.PromptTokens != 10*n {
+				if r.Text != wholeText(n) || r.PagesDone != n || r.Attempt != 2 || r.Interruptions != 0 || r.Usage.PromptTokens != 10*n {
 					t.Errorf("page %d: %+v", at, r)
 				}
 				if total, most := c.total(); most > 2 || total > n+w.options.OCRConcurrency {
@@ -179,7 +179,7 @@ func TestBookContinuesInTheNextDelivery(t *testing.T) {
 		deliveries := 1
 		for ; p.Process(t.Context(), ev).Outcome == document.OutcomeRetry; deliveries++ {
 			r := w.want("a.tiff", document.StatusRetrying, "")
-			if r.PagesDone != 16*deliveries || r.Pages != 40 || r.Doubts != 0 || r.Faults != 0 || r.Text != "" {
+			if r.PagesDone != 16*deliveries || r.Pages != 40 || len(r.Strikes) > 0 || r.Text != "" {
 				t.Fatalf("after %d deliveries: %+v", deliveries, r)
 			}
 		}
@@ -303,13 +303,13 @@ func TestPagesGoWithTheClosingWrite(t *testing.T) {
 	}
 }
 
-// TestFailedPageIsNoProgress: a delivery that read no page until its deadline counts as a doubt, whatever pages failed in it.
+// TestFailedPageIsNoProgress: a delivery that read no page until its deadline says so, whatever pages failed in it.
 func TestFailedPageIsNoProgress(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
 		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3, 1)))
-		if r := w.want("a.tiff", document.StatusRetrying, document.CodeDeadline); r.Doubts != 1 || r.PagesDone != 1 {
-			t.Errorf("%d doubts, %d pages done", r.Doubts, r.PagesDone)
+		if r := w.want("a.tiff", document.StatusRetrying, document.CodeDeadline); len(r.Strikes) > 0 || r.PagesDone != 1 {
+			t.Errorf("strikes %v, %d pages done", r.Strikes, r.PagesDone)
 		}
 	})
 }

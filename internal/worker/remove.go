@@ -18,7 +18,7 @@ func (w *Worker) remove(ctx context.Context, ev document.Event) Result {
 	for gone := false; ; gone = true {
 		var removed document.Removed
 		stored, err := document.Update(ctx, w.o.Records, ev.Object.ID(), document.Unread(), func(old *document.Record) (ch *document.Change, _ error) {
-			ch, removed = document.Remove(old, ev, gone, w.now())
+			ch, removed = document.Remove(old, ev, gone, w.clock.now())
 			return ch, nil
 		})
 		if err != nil {

@@ -80,21 +80,19 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 		}
 	}
 	if only := pages.finished[1]; pages.total > 1 || len(only.Blocks) > 0 {
-		for len(fresh) > 0 {
-			batch, rest := batchOf(fresh)
-			if len(rest) == 0 {
-				contents.Unsaved = batch
+		batches := document.Batches(fresh)
+		for i, batch := range batches {
+			if contents.Unsaved = batch; i == len(batches)-1 {
 				break
 			}
 			if err := d.commit(ctx, func(old *document.Record) *document.Change {
-				c := document.Renew(old, d.w.now())
+				c := document.Renew(old, d.w.clock.now())
 				c.Pages = batch
 				return c
 			}); err != nil {
 				res.Fault = faultOf(ctx, err)
 				return d.release(ctx, pages, res)
 			}
-			fresh = rest
 		}
 	}
 	done := d.closingWrite(ctx, res, func(old *document.Record) *document.Change { return document.Complete(old, contents) })
@@ -103,15 +101,4 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 		_ = d.w.o.Records.ClearPages(ctx, d.id, d.ev.Generation)
 	}
 	return done
-}
-
-// batchOf returns as many pages from the first as one commit holds, and the others.
-func batchOf(pages []document.Page) (batch, rest []document.Page) {
-	size := 0
-	for n, pg := range pages {
-		if size += pg.Size(); size > maxCommit && n > 0 {
-			return pages[:n], pages[n:]
-		}
-	}
-	return pages, nil
 }

@@ -30,7 +30,7 @@ func (w *world) retry(name string, redo func(document.Page) bool) {
 		w.t.Fatal(err)
 	}
 	r := w.want(name, document.StatusRetrying, "")
-	if r.Faults != 0 || r.Doubts != 0 || r.RetriedBy != "me" || !r.Retried.Equal(time.Now()) ||
+	if len(r.Strikes) > 0 || r.Interruptions != 0 || r.RetriedBy != "me" || !r.Retried.Equal(time.Now()) ||
 		!r.WindowStart.Equal(time.Now()) || !r.Due.Equal(time.Now()) || r.Text != "" || !r.Finished.IsZero() {
 		w.t.Errorf("after the request: %+v", r)
 	}
@@ -203,7 +203,7 @@ func TestRetryStuck(t *testing.T) {
 		synctest.Wait()
 		w.records.Before = nil
 		w.retry("a.png", nil)
-		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" || r.Doubts != 0 {
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" || r.Interruptions != 0 {
 			t.Errorf("%+v", r)
 		}
 		close(release)

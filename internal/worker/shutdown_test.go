@@ -90,8 +90,8 @@ func TestReleaseAtShutdownIsNoInterruption(t *testing.T) {
 		w.answer = hang
 		go w.worker().Process(t.Context(), ev)
 		time.Sleep(time.Second)
-		if r := w.record("a.png"); r.Lease == nil || r.Lease.Alone {
-			t.Errorf("after a deploy and one interruption: %+v, doubts %d", r.Lease, r.Doubts)
+		if r := w.record("a.png"); r.Lease == nil || !r.Lease.Alone || r.Interruptions != 1 {
+			t.Errorf("after a deploy and one interruption: %+v, %d interruptions", r.Lease, r.Interruptions)
 		}
 		time.Sleep(10 * time.Minute)
 	})
@@ -157,7 +157,7 @@ func TestDrainReleasesWhatDoesNotFit(t *testing.T) {
 		if err := <-drained; err != nil {
 			t.Error(err)
 		}
-		if r := w.want("a.png", document.StatusRetrying, "interrupted"); r.Doubts != 0 || r.Faults != 0 {
+		if r := w.want("a.png", document.StatusRetrying, "interrupted"); len(r.Strikes) > 0 || r.Interruptions != 0 {
 			t.Errorf("%+v", r)
 		}
 		w.answer = nil

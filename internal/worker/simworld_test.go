@@ -122,7 +122,7 @@ func (s *sim) spawn() {
 	i := &simInstance{id: len(s.instances)}
 	i.p = newWorker(s.t, worker.Options{
 		Objects: s.bucket, Records: s.records, OCR: extractor{s.extract}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Rules: document.Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
+		Rules: document.Rules{MaxAttempts: 3, RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
 		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},
 		OCRConcurrency: 4, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second, Erase: s.erase,

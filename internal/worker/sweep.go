@@ -63,7 +63,7 @@ func (s *sweep) run(ctx context.Context) error {
 func (s *sweep) batch(ctx context.Context) ([]*document.Stored, error) {
 	for {
 		limit := sweepBatch + s.stuck
-		due, err := s.w.o.Records.Due(ctx, s.w.now(), limit)
+		due, err := s.w.o.Records.Due(ctx, s.w.clock.now(), limit)
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +124,7 @@ func (s *sweep) count(res Result) {
 	}
 	s.swept.Outcomes[res.Outcome]++
 	if res.Record != nil {
-		s.note(res.Record, s.w.now())
+		s.note(res.Record, s.w.clock.now())
 	}
 }
 
@@ -135,7 +135,7 @@ func (s *sweep) note(r *document.Record, now time.Time) {
 
 // sum adds up what was taken and what is left.
 func (s *sweep) sum(ctx context.Context, err error) Swept {
-	now, swept := s.w.now(), s.swept
+	now, swept := s.w.clock.now(), s.swept
 	swept.Due = len(s.left)
 	for _, r := range s.left {
 		swept.Overdue = max(swept.Overdue, now.Sub(r.Due))

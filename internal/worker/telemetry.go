@@ -56,6 +56,8 @@ func Instruments() []Instrument {
 		{"bucketocr.place.wait", "histogram", "s", "what deliveries wait for a slot in the instance and its memory budget before they claim", nil},
 		{"bucketocr.io", "counter", "By", "bytes of objects that were received from the bucket, bytes of pages that were transmitted to the OCR service",
 			[]string{"network.io.direction"}},
+		{"bucketocr.pace", "gauge", "{page}", "pages that this instance may have at the OCR service at once, as the service bears", nil},
+		{"bucketocr.clock.skew", "gauge", "s", "how far the record store's clock is ahead of this instance's", nil},
 		{"bucketocr.leases.expired", "counter", "{lease}", "leases that a claim found expired: a holder died", nil},
 		{"http.client.request.duration", "histogram", "s", "tries of the OCR service, one page each; their number is this one's count",
 			[]string{"http.request.method", "server.address", "server.port", "http.response.status_code", "error.type"}},
@@ -84,7 +86,7 @@ type telemetry struct {
 	page, admission, try                   metric.Float64Histogram
 	tokens                                 metric.Int64Histogram
 	due, pastWindow                        metric.Int64Gauge
-	overdue                                metric.Float64Gauge
+	overdue, pace, skew                    metric.Float64Gauge
 }
 
 func newTelemetry(o Options) (*telemetry, error) {
@@ -116,6 +118,7 @@ func (t *telemetry) instruments(m metric.Meter) error {
 		"bucketocr.page.duration": &t.page, "bucketocr.place.wait": &t.admission, "http.client.request.duration": &t.try,
 	}
 	gauges := map[string]*metric.Int64Gauge{"bucketocr.sweep.due": &t.due, "bucketocr.sweep.past_window": &t.pastWindow}
+	levels := map[string]*metric.Float64Gauge{"bucketocr.sweep.overdue": &t.overdue, "bucketocr.pace": &t.pace, "bucketocr.clock.skew": &t.skew}
 	var errs []error
 	for _, i := range Instruments() {
 		unit, meaning := metric.WithUnit(i.Unit), metric.WithDescription(i.Meaning)
@@ -129,8 +132,8 @@ func (t *telemetry) instruments(m metric.Meter) error {
 			*gauges[i.Name], err = m.Int64Gauge(i.Name, unit, meaning)
 		case i.Name == "gen_ai.client.token.usage":
 			t.tokens, err = m.Int64Histogram(i.Name, unit, meaning, tokenBounds)
-		case i.Name == "bucketocr.sweep.overdue":
-			t.overdue, err = m.Float64Gauge(i.Name, unit, meaning)
+		case levels[i.Name] != nil:
+			*levels[i.Name], err = m.Float64Gauge(i.Name, unit, meaning)
 		}
 		errs = append(errs, err)
 	}
@@ -243,6 +246,14 @@ func (t *telemetry) startSweep(ctx context.Context) (context.Context, func(Swept
 // admitted records how long a delivery waited for its slot.
 func (t *telemetry) admitted(ctx context.Context, waited time.Duration) {
 	t.admission.Record(ctx, waited.Seconds())
+}
+
+// paced records how many pages this instance may have at the OCR service.
+func (t *telemetry) paced(ctx context.Context, limit float64) { t.pace.Record(ctx, limit) }
+
+// skewed records how far the store's clock is ahead.
+func (t *telemetry) skewed(ctx context.Context, ahead time.Duration) {
+	t.skew.Record(ctx, ahead.Seconds())
 }
 
 // received records how many bytes of an object were read from the bucket.

@@ -54,6 +54,7 @@ type Worker struct {
 	o         Options
 	admission *admission
 	pace      *pace
+	clock     *clock
 	telemetry *telemetry
 
 	drain   context.Context // ends when running deliveries must release their records
@@ -76,12 +77,11 @@ func New(o Options) (*Worker, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Float64
 	}
+	c := &clock{local: o.Now, log: o.Log, telemetry: t}
+	o.Records = timed{o.Records, c}
 	drain, putBack := context.WithCancelCause(context.Background())
-	return &Worker{o: o, admission: newAdmission(o, t), pace: newPace(o, t), telemetry: t, drain: drain, putBack: putBack}, nil
+	return &Worker{o: o, admission: newAdmission(o, t), pace: newPace(o, t), telemetry: t, clock: c, drain: drain, putBack: putBack}, nil
 }
-
-// now is the time that records are given and compared with.
-func (w *Worker) now() time.Time { return w.o.Now() }
 
 // begin counts a delivery or a sweep in. Its context does not end with the caller's, but when the instance has to stop; it
 // has ended already if the worker is draining. The func must be called once.

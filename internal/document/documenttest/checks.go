@@ -19,10 +19,10 @@ func set(c document.Change) document.UpdateFunc {
 	return func(*document.Record) (*document.Change, error) { return &c, nil }
 }
 
-// plus is the UpdateFunc that adds one to Faults.
+// plus is the UpdateFunc that adds one to Interruptions.
 func plus(old *document.Record) (*document.Change, error) {
 	next := *old
-	next.Faults++
+	next.Interruptions++
 	return &document.Change{Record: &next}, nil
 }
 

@@ -61,7 +61,7 @@ func dueUpdates(t *testing.T, ctx context.Context, s document.Store) {
 		t.Fatalf("Due = %v, %v; want one record", got, err)
 	}
 	same(t, "Due", stored, got[0])
-	if next := mustUpdate(t, ctx, s, stored.Object().ID(), document.Seen(got[0]), plus); next.Faults != 1 {
-		t.Errorf("faults = %d, want 1", next.Faults)
+	if next := mustUpdate(t, ctx, s, stored.Object().ID(), document.Seen(got[0]), plus); next.Interruptions != 1 {
+		t.Errorf("faults = %d, want 1", next.Interruptions)
 	}
 }

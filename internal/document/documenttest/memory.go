@@ -20,6 +20,8 @@ type Memory struct {
 	// its error is the call's. After is called when a commit was applied: its error is a lost answer.
 	Before func(ctx context.Context, op, id string) error
 	After  func(ctx context.Context, id string) error
+	// Now is the store's clock; nil is time.Now. It is set before the first call.
+	Now func() time.Time
 
 	mu      sync.Mutex
 	version int64
@@ -60,7 +62,7 @@ func (m *Memory) apply(id string, from *document.Stored, ch *document.Change) (*
 	}
 	m.version++
 	m.Commits++
-	now := time.Now()
+	now := m.now()
 	rec := copyOf(ch.Record)
 	Stamp(rec, ch.Stamps, now)
 	m.records[id] = &document.Stored{Record: rec, Version: m.version}
@@ -76,7 +78,14 @@ func (m *Memory) apply(id string, from *document.Stored, ch *document.Change) (*
 	}
 	close(m.changed)
 	m.changed = make(chan struct{})
-	return &document.Stored{Record: copyRecord(rec), Version: m.version}, nil
+	return &document.Stored{Record: copyRecord(rec), Version: m.version, ReadAt: now}, nil
+}
+
+func (m *Memory) now() time.Time {
+	if m.Now != nil {
+		return m.Now()
+	}
+	return time.Now()
 }
 
 func pageKey(generation int64, page int) string { return fmt.Sprintf("%d-%04d", generation, page) }
@@ -101,7 +110,7 @@ func (m *Memory) Get(ctx context.Context, id string) (*document.Stored, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.Reads++
-	return copyStored(m.records[id]), nil
+	return m.answer(m.records[id]), nil
 }
 
 // Pages is [document.Store].
@@ -155,7 +164,7 @@ func (m *Memory) Due(ctx context.Context, now time.Time, limit int) ([]*document
 	})
 	due = due[:min(limit, len(due))]
 	for i, s := range due {
-		due[i] = copyStored(s)
+		due[i] = m.answer(s)
 	}
 	return due, nil
 }
@@ -184,11 +193,12 @@ func versionOf(s *document.Stored) int64 {
 	return s.Version
 }
 
-func copyStored(s *document.Stored) *document.Stored {
+// answer returns a copy of a state, read now.
+func (m *Memory) answer(s *document.Stored) *document.Stored {
 	if s == nil {
 		return nil
 	}
-	return &document.Stored{Record: copyRecord(s.Record), Version: s.Version}
+	return &document.Stored{Record: copyRecord(s.Record), Version: s.Version, ReadAt: m.now()}
 }
 
 func copyRecord(r *document.Record) *document.Record {
@@ -199,6 +209,11 @@ func copyRecord(r *document.Record) *document.Record {
 	}
 	if r.Lease != nil {
 		c.Lease = new(*r.Lease)
+	}
+	c.Strikes = maps.Clone(r.Strikes)
+	if r.Rereading != nil {
+		c.Rereading = new(*r.Rereading)
+		c.Rereading.Pages = slices.Clone(r.Rereading.Pages)
 	}
 	return &c
 }

@@ -38,7 +38,7 @@ func (m *Memory) selected(q document.Query) []*document.Stored {
 		case s.Finished.Before(q.FinishedSince):
 		case !q.DueBy.IsZero() && (s.Due.IsZero() || s.Due.After(q.DueBy)):
 		default:
-			all = append(all, headOf(s))
+			all = append(all, m.headOf(s))
 		}
 	}
 	slices.SortFunc(all, func(a, b *document.Stored) int {
@@ -50,9 +50,9 @@ func (m *Memory) selected(q document.Query) []*document.Stored {
 	return all
 }
 
-// headOf is a copy without text.
-func headOf(s *document.Stored) *document.Stored {
-	c := copyStored(s)
+// headOf is an answer without text.
+func (m *Memory) headOf(s *document.Stored) *document.Stored {
+	c := m.answer(s)
 	if c != nil {
 		c.Text = ""
 	}
@@ -68,7 +68,7 @@ func (m *Memory) Heads(ctx context.Context, ids []string) ([]*document.Stored, e
 	defer m.mu.Unlock()
 	found := make([]*document.Stored, len(ids))
 	for i, id := range ids {
-		found[i] = headOf(m.records[id])
+		found[i] = m.headOf(m.records[id])
 	}
 	return found, nil
 }
@@ -128,5 +128,5 @@ func (m *Memory) All() map[string]*document.Record {
 func (m *Memory) Record(id string) *document.Record {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return recordOf(copyStored(m.records[id]))
+	return recordOf(m.answer(m.records[id]))
 }

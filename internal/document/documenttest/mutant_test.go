@@ -98,7 +98,11 @@ func (m *mutant) spoil(s *document.Stored) *document.Stored {
 	}
 	switch m.fault {
 	case "version kept":
-		return &document.Stored{Record: s.Record, Version: 1}
+		return &document.Stored{Record: s.Record, Version: 1, ReadAt: s.ReadAt}
+	case "read time missing":
+		s.ReadAt = time.Time{}
+	case "read time of the write":
+		s.ReadAt = s.Updated
 	case "stamp missing":
 		s.Updated = time.Time{}
 	case "shared record":

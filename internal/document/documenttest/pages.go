@@ -75,7 +75,7 @@ func pagesRefused(t *testing.T, ctx context.Context, s document.Store) {
 	id := first.Object().ID()
 	mustUpdate(t, ctx, s, id, document.Seen(first), plus)
 	_, err := document.Update(ctx, s, id, document.Seen(first), func(old *document.Record) (*document.Change, error) {
-		if old.Faults > 0 {
+		if old.Interruptions > 0 {
 			return nil, errOwn
 		}
 		return addPages(onePage(old.Generation, 1))(old)
@@ -100,7 +100,7 @@ func pagesDropped(t *testing.T, ctx context.Context, s document.Store) {
 	before := stored
 	mustUpdate(t, ctx, s, id, document.Seen(stored), plus)
 	_, err := document.Update(ctx, s, id, document.Seen(before), func(old *document.Record) (*document.Change, error) {
-		if old.Faults > 0 {
+		if old.Interruptions > 0 {
 			return nil, errOwn
 		}
 		return &document.Change{Record: old, Drop: []int{1}}, nil

@@ -43,21 +43,21 @@ func fiftyWriters(t *testing.T, ctx context.Context, s document.Store) {
 		return
 	}
 	checkLinear(t, results)
-	if got := mustGet(t, ctx, s, first.Object().ID()); got.Faults != writers {
-		t.Errorf("sum = %d, want %d", got.Faults, writers)
+	if got := mustGet(t, ctx, s, first.Object().ID()); got.Interruptions != writers {
+		t.Errorf("sum = %d, want %d", got.Interruptions, writers)
 	}
 }
 
 func checkLinear(t *testing.T, results []*document.Stored) {
 	t.Helper()
-	slices.SortFunc(results, func(a, b *document.Stored) int { return a.Faults - b.Faults })
+	slices.SortFunc(results, func(a, b *document.Stored) int { return a.Interruptions - b.Interruptions })
 	versions := map[int64]bool{}
 	for i, got := range results {
-		if got.Faults != i+1 {
-			t.Errorf("the %dth sum returned is %d", i+1, got.Faults)
+		if got.Interruptions != i+1 {
+			t.Errorf("the %dth sum returned is %d", i+1, got.Interruptions)
 		}
 		if i > 0 && got.Updated.Before(results[i-1].Updated) {
-			t.Errorf("sum %d is stamped before the one that it follows", got.Faults)
+			t.Errorf("sum %d is stamped before the one that it follows", got.Interruptions)
 		}
 		versions[got.Version] = true
 	}

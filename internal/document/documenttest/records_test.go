@@ -20,6 +20,21 @@ func TestMemory(t *testing.T) {
 	Records(t, func(*testing.T) document.Store { return NewMemory() })
 }
 
+// The store's clock is the store's own, so that a test can set it apart from that of whoever asks.
+func TestMemoryHasItsOwnClock(t *testing.T) {
+	m := NewMemory()
+	m.Now = func() time.Time { return at(60) }
+	stored := mustCreate(t, t.Context(), m, claimed("elsewhere"))
+	got := mustGet(t, t.Context(), m, stored.Object().ID())
+	for what, got := range map[string]time.Time{
+		"the commit": stored.ReadAt, "the read": got.ReadAt, "updated": stored.Updated, "created": got.Created,
+	} {
+		if !got.Equal(at(60)) {
+			t.Errorf("%s is at %v, want the store's time", what, got)
+		}
+	}
+}
+
 func TestTextHoldsExactlyTheBytesAskedFor(t *testing.T) {
 	for _, n := range []int{0, 1, 13, 14, document.MaxTextBytes} {
 		if got := len(text(n)); got != n {

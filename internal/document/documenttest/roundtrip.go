@@ -21,6 +21,7 @@ var roundTrip = []check{
 	{"times without a stamp are kept", unstamped},
 	{"times finer than the store's", fineTimes},
 	{"versions and write ids differ", versions},
+	{"every answer tells the store's time", readTimes},
 	{"what is handed out is the caller's", handedOut},
 	{"text of the limit", bigText},
 	{"ended context", endedContext},
@@ -145,6 +146,44 @@ func versions(t *testing.T, ctx context.Context, s document.Store) {
 		}
 		seen[stored.Version], writes[stored.Write] = true, true
 		stored = mustUpdate(t, ctx, s, stored.Object().ID(), document.Seen(stored), plus)
+	}
+}
+
+// A commit says when it was made, and a read when it read, not when the state was written.
+func readTimes(t *testing.T, ctx context.Context, s document.Store) {
+	first := mustCreate(t, ctx, s, claimed("first"))
+	id := first.Object().ID()
+	check := func(what string, got *document.Stored, notBefore time.Time) {
+		t.Helper()
+		if got == nil || got.ReadAt.IsZero() || got.ReadAt.Before(got.Updated) || got.ReadAt.Before(notBefore) {
+			t.Errorf("%s: read at %v a state of %v; want it not before %v", what, got.ReadAt, got.Updated, notBefore)
+		}
+	}
+	check("the first commit", first, time.Time{})
+	second := mustCreate(t, ctx, s, claimed("second"))
+	check("the second commit", second, first.ReadAt)
+	check("Get", mustGet(t, ctx, s, id), second.ReadAt)
+	due, err := s.Due(ctx, at(100), 10)
+	if err != nil || len(due) != 2 {
+		t.Fatalf("Due = %d records, %v; want 2", len(due), err)
+	}
+	check("Due", due[0], second.ReadAt)
+	third := mustUpdate(t, ctx, s, second.Object().ID(), document.Seen(second), plus)
+	check("a change", third, second.ReadAt)
+	got := mustUpdate(t, ctx, s, id, document.Seen(first), func(*document.Record) (*document.Change, error) { return nil, nil })
+	check("Update that changes nothing", got, third.ReadAt)
+	if l, ok := s.(document.Lister); ok {
+		heads, err := l.Heads(ctx, []string{id})
+		if err != nil {
+			t.Fatalf("Heads: %v", err)
+		}
+		check("Heads", heads[0], third.ReadAt)
+		if err := l.List(ctx, document.Query{Status: document.StatusProcessing}, func(s *document.Stored) error {
+			check("List", s, third.ReadAt)
+			return nil
+		}); err != nil {
+			t.Fatalf("List: %v", err)
+		}
 	}
 }
 

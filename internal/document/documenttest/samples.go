@@ -39,10 +39,13 @@ func full() document.Record {
 	r.Warnings = []string{document.WarnDamaged, document.WarnTruncated}
 	r.Model = "lightonai/LightOnOCR-2-1B"
 	r.Usage = document.Usage{PromptTokens: 1_234_567, CompletionTokens: 7654}
-	r.Attempt, r.Faults, r.Doubts = 9, 2, 7
+	r.Attempt, r.Interruptions = 9, 2
+	r.Strikes = document.Strikes{0: {Count: 1, Code: "interrupted"}, 7: {Code: "ocr_timeout"}, 12: {Count: 2, Code: "ocr_failed", Open: true}}
+	r.Rereading = &document.Rereading{Requested: at(5), By: "someone else", Pages: []int{1, 12}, Model: "m",
+		Error: &document.Error{Code: "too_large", Message: "m"}}
 	r.Retried, r.RetriedBy = at(3), "someone@example.com"
 	r.Error = &document.Error{Code: "ocr_timeout", Message: "no answer in 120s", Retryable: true}
-	r.Lease = &document.Lease{ID: "lease-2", Expires: at(4), Alone: true}
+	r.Lease = &document.Lease{ID: "lease-2", Expires: at(4), Alone: true, Page: 3}
 	r.Created, r.Started, r.Finished = at(10), at(11), at(12)
 	return r
 }
@@ -66,6 +69,7 @@ func marker() document.Record {
 // onePage is a page document with something in every field.
 func onePage(generation int64, page int) document.Page {
 	return document.Page{
+		Model: "m",
 		Page: page, Generation: generation, Text: "# Seite\n\nÜber 3 €", Warnings: []string{document.WarnRepetition},
 		Blank: true, Error: &document.Error{Code: "corrupt", Message: "cut off"}, Width: 1200, Height: 1540,
 		Blocks: []document.Block{

@@ -35,13 +35,13 @@ func fromRight(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("right"))
 	id := first.Object().ID()
 	for before, expected := range []document.Expected{document.Seen(first), document.Unread()} {
-		if got := mustUpdate(t, ctx, s, id, expected, plus); got.Faults != before+1 {
-			t.Errorf("faults = %d, want %d", got.Faults, before+1)
+		if got := mustUpdate(t, ctx, s, id, expected, plus); got.Interruptions != before+1 {
+			t.Errorf("faults = %d, want %d", got.Interruptions, before+1)
 		}
 	}
 	got := mustGet(t, ctx, s, id)
-	if again := mustUpdate(t, ctx, s, id, document.Seen(got), plus); again.Faults != 3 {
-		t.Errorf("faults = %d, want 3: what Get returns is a right belief", again.Faults)
+	if again := mustUpdate(t, ctx, s, id, document.Seen(got), plus); again.Interruptions != 3 {
+		t.Errorf("faults = %d, want 3: what Get returns is a right belief", again.Interruptions)
 	}
 }
 
@@ -49,8 +49,8 @@ func fromWrong(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("wrong"))
 	id := first.Object().ID()
 	mustUpdate(t, ctx, s, id, document.Seen(first), plus)
-	if got := mustUpdate(t, ctx, s, id, document.Seen(first), plus); got.Faults != 2 {
-		t.Errorf("faults = %d, want 2: a wrong belief must cost a read, not a write", got.Faults)
+	if got := mustUpdate(t, ctx, s, id, document.Seen(first), plus); got.Interruptions != 2 {
+		t.Errorf("faults = %d, want 2: a wrong belief must cost a read, not a write", got.Interruptions)
 	}
 }
 
@@ -66,7 +66,7 @@ func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	}
 	first := mustUpdate(t, ctx, s, id, document.Absent(), create)
 	same(t, "Get", first, mustGet(t, ctx, s, id))
-	if got := mustUpdate(t, ctx, s, id, document.Absent(), create); got.Faults != 1 || !got.Created.Equal(first.Created) {
+	if got := mustUpdate(t, ctx, s, id, document.Absent(), create); got.Interruptions != 1 || !got.Created.Equal(first.Created) {
 		t.Errorf("a create over a record made it %+v", got.Record)
 	}
 	none := func(old *document.Record) (*document.Change, error) {
@@ -75,7 +75,7 @@ func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 		}
 		return nil, nil
 	}
-	if got := mustUpdate(t, ctx, s, id, document.Absent(), none); got == nil || got.Faults != 1 {
+	if got := mustUpdate(t, ctx, s, id, document.Absent(), none); got == nil || got.Interruptions != 1 {
 		t.Errorf("Update that changes nothing = %+v, want what is there", got)
 	}
 }
@@ -88,13 +88,13 @@ func fromWrongUnchanged(t *testing.T, ctx context.Context, s document.Store) {
 	got := mustUpdate(t, ctx, s, id, document.Seen(first), func(*document.Record) (*document.Change, error) { return nil, nil })
 	same(t, "Update with a nil change", second, got)
 	got = mustUpdate(t, ctx, s, id, document.Seen(first), func(old *document.Record) (*document.Change, error) {
-		if old.Faults == 0 {
+		if old.Interruptions == 0 {
 			return nil, errOwn
 		}
 		return plus(old)
 	})
-	if got.Faults != 2 {
-		t.Errorf("faults = %d, want 2", got.Faults)
+	if got.Interruptions != 2 {
+		t.Errorf("faults = %d, want 2", got.Interruptions)
 	}
 }
 
@@ -141,7 +141,7 @@ func conflict(t *testing.T, ctx context.Context, s document.Store) {
 	if !errors.Is(err, errOwn) {
 		t.Errorf("a lost lease wrote: %v", err)
 	}
-	if got := mustGet(t, ctx, s, id); got.Lease.ID != "thief" || got.Faults != 0 {
+	if got := mustGet(t, ctx, s, id); got.Lease.ID != "thief" || got.Interruptions != 0 {
 		t.Errorf("the record is %+v, want the thief's", got.Record)
 	}
 }

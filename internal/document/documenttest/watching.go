@@ -81,7 +81,7 @@ func watchSees(t *testing.T, ctx context.Context, s document.Store) {
 	sameRecord(t, "the last state", newer, &got)
 
 	mustUpdate(t, ctx, s, before.Object().ID(), document.Seen(before), plus)
-	until(t, ctx, calls, before.Object().ID(), func(r document.Record) bool { return r.Faults == 1 })
+	until(t, ctx, calls, before.Object().ID(), func(r document.Record) bool { return r.Interruptions == 1 })
 	if err := stop(); err != nil {
 		t.Errorf("Watch ended with %v, want nil", err)
 	}

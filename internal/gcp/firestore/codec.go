@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 )
 
 // recordFields is the document of a record, as a listener sees it. Numbers, flags, warnings and usage are always there;
-// times, error, lease and retriedBy where they are not zero; text only when the record is done and its text fits.
+// times, error, lease, strikes, rereading and retriedBy where they are not zero; text only when the record is done and its text fits.
 func recordFields(r *document.Record) fields {
 	f := fields{
 		"schema": numberValue(document.Schema),
@@ -34,7 +35,7 @@ func recordFields(r *document.Record) fields {
 		"textInPages": flagValue(r.TextInPages), "pages": numberValue(int64(r.Pages)), "pagesDone": numberValue(int64(r.PagesDone)),
 		"blank": flagValue(r.Blank), "warnings": textsValue(r.Warnings),
 		"model": textValue(r.Model), "usage": usageValue(r.Usage),
-		"attempt": numberValue(int64(r.Attempt)), "faults": numberValue(int64(r.Faults)), "doubts": numberValue(int64(r.Doubts)),
+		"attempt": numberValue(int64(r.Attempt)), "interruptions": numberValue(int64(r.Interruptions)),
 	})
 	f.setMoment("windowStart", r.WindowStart)
 	f.setMoment("due", r.Due)
@@ -58,16 +59,81 @@ func recordOptional(f fields, r *document.Record) {
 	if r.Lease != nil {
 		lease := fields{"id": textValue(r.Lease.ID), "alone": flagValue(r.Lease.Alone)}
 		lease.setMoment("expires", r.Lease.Expires)
+		if r.Lease.Page > 0 {
+			lease["page"] = numberValue(int64(r.Lease.Page))
+		}
 		f["lease"] = dictValue(lease)
+	}
+	if len(r.Strikes) > 0 {
+		f["strikes"] = strikesValue(r.Strikes)
+	}
+	if r.Rereading != nil {
+		f["rereading"] = rereadingValue(r.Rereading)
 	}
 }
 
-// stored reads a document; nil for none.
-func stored(doc *pb.Document) *document.Stored {
+func strikesValue(strikes document.Strikes) *pb.Value {
+	f := fields{}
+	for n, s := range strikes {
+		one := fields{"count": numberValue(int64(s.Count)), "code": textValue(s.Code)}
+		if s.Open {
+			one["open"] = flagValue(true)
+		}
+		f[strconv.Itoa(n)] = dictValue(one)
+	}
+	return dictValue(f)
+}
+
+func readStrikes(f fields) document.Strikes {
+	if len(f) == 0 {
+		return nil
+	}
+	strikes := document.Strikes{}
+	for page := range f {
+		if n, err := strconv.Atoi(page); err == nil {
+			one := f.dict(page)
+			strikes[n] = document.Strike{Count: one.int("count"), Code: one.text("code"), Open: one.flag("open")}
+		}
+	}
+	return strikes
+}
+
+func rereadingValue(r *document.Rereading) *pb.Value {
+	f := fields{"by": textValue(r.By)}
+	f.setMoment("requested", r.Requested)
+	if len(r.Pages) > 0 {
+		pages := make([]*pb.Value, len(r.Pages))
+		for i, n := range r.Pages {
+			pages[i] = numberValue(int64(n))
+		}
+		f["pages"] = listValue(pages)
+	}
+	if r.Model != "" {
+		f["model"] = textValue(r.Model)
+	}
+	if r.Error != nil {
+		f["error"] = errorValue(r.Error)
+	}
+	return dictValue(f)
+}
+
+func readRereading(f fields) *document.Rereading {
+	if f == nil {
+		return nil
+	}
+	r := &document.Rereading{Requested: f.moment("requested"), By: f.text("by"), Model: f.text("model"), Error: readError(f.dict("error"))}
+	for _, n := range f.list("pages") {
+		r.Pages = append(r.Pages, int(n.GetIntegerValue()))
+	}
+	return r
+}
+
+// stored reads a document that Firestore read at the given time; nil for none.
+func stored(doc *pb.Document, at *timestamppb.Timestamp) *document.Stored {
 	if doc == nil {
 		return nil
 	}
-	return &document.Stored{Record: readRecord(doc.Fields), Version: doc.UpdateTime.AsTime().UnixNano()}
+	return &document.Stored{Record: readRecord(doc.Fields), Version: doc.UpdateTime.AsTime().UnixNano(), ReadAt: at.AsTime()}
 }
 
 // readRecord is recordFields the other way.
@@ -78,17 +144,18 @@ func readRecord(f fields) *document.Record {
 		Status: document.Status(f.text("status")), Text: f.text("text"), TextInPages: f.flag("textInPages"),
 		Pages: f.int("pages"), PagesDone: f.int("pagesDone"), Blank: f.flag("blank"), Warnings: f.texts("warnings"),
 		Model: f.text("model"), Usage: readUsage(f.dict("usage")),
-		Attempt: f.int("attempt"), Faults: f.int("faults"), Doubts: f.int("doubts"),
+		Attempt: f.int("attempt"), Strikes: readStrikes(f.dict("strikes")), Interruptions: f.int("interruptions"),
 		WindowStart: f.moment("windowStart"), Due: f.moment("due"),
-		Retried: f.moment("retried"), RetriedBy: f.text("retriedBy"), Error: readError(f.dict("error")),
+		Retried: f.moment("retried"), RetriedBy: f.text("retriedBy"), Rereading: readRereading(f.dict("rereading")), Error: readError(f.dict("error")),
 		EventID: f.text("eventId"), EventTime: f.moment("eventTime"),
 		Created: f.moment("created"), Started: f.moment("started"), Updated: f.moment("updated"),
 		Finished: f.moment("finished"), MarkerExpires: f.moment("markerExpires"),
 		Write: f.text("write"),
 	}
 	if lease := f.dict("lease"); lease != nil {
-		r.Lease = &document.Lease{ID: lease.text("id"), Expires: lease.moment("expires"), Alone: lease.flag("alone")}
+		r.Lease = &document.Lease{ID: lease.text("id"), Expires: lease.moment("expires"), Alone: lease.flag("alone"), Page: lease.int("page")}
 	}
+	r.Upgrade(f.int("schema"), f.int("doubts"))
 	return r
 }
 
@@ -105,6 +172,9 @@ func pageFields(p document.Page) fields {
 	if p.Error != nil {
 		f["error"] = errorValue(p.Error)
 	}
+	if p.Model != "" {
+		f["model"] = textValue(p.Model)
+	}
 	if len(p.Blocks) > 0 {
 		f["blocks"] = blocksValue(p.Blocks)
 	}
@@ -117,7 +187,7 @@ func readPage(f fields) document.Page {
 		Page: f.int("page"), Generation: f.number("generation"), Text: f.text("text"),
 		Warnings: f.texts("warnings"), Blank: f.flag("blank"), Error: readError(f.dict("error")),
 		Width: f.int("width"), Height: f.int("height"), Blocks: readBlocks(f.list("blocks")),
-		Usage: readUsage(f.dict("usage")), Finished: f.moment("finished"),
+		Model: f.text("model"), Usage: readUsage(f.dict("usage")), Finished: f.moment("finished"),
 	}
 }
 

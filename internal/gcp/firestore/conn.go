@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"cloud.google.com/go/compute/metadata"
 	api "cloud.google.com/go/firestore/apiv1"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 	grpcmetadata "google.golang.org/grpc/metadata"
 
 	"github.com/bucketocr/bucketocr/internal/gcp"
@@ -21,6 +23,12 @@ type conn struct {
 	rpc        *api.Client
 	database   string // projects/P/databases/D
 	collection string
+}
+
+// pings finds a connection that died while a call is under way, which matters to a watch: nothing else ends it. A server
+// that finds them too many says so, and gRPC then asks less often.
+func pings() grpc.DialOption {
+	return grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second})
 }
 
 // open returns the connection, which the first call makes.
@@ -37,13 +45,13 @@ func dial(ctx context.Context, c Config, opts ...grpc.DialOption) (*conn, error)
 	if err != nil {
 		return nil, err
 	}
-	var client []option.ClientOption
+	client := []option.ClientOption{option.WithGRPCDialOption(pings())}
 	if c.Emulator != "" {
 		conn, err := dialEmulator(c.Emulator, opts...)
 		if err != nil {
 			return nil, err
 		}
-		client = append(client, option.WithGRPCConn(conn))
+		client = []option.ClientOption{option.WithGRPCConn(conn)}
 	}
 	// The client keeps this context for its tokens, longer than the making of it takes.
 	rpc, err := api.NewClient(context.WithoutCancel(ctx), client...)

@@ -67,11 +67,11 @@ func at(minutes int) time.Time {
 
 func always() map[string]any {
 	return map[string]any{
-		"schema": 1, "bucket": "b", "name": "n", "generation": 5, "contentType": "", "size": 0,
+		"schema": 2, "bucket": "b", "name": "n", "generation": 5, "contentType": "", "size": 0,
 		"metadata": map[string]any{}, "status": "processing", "textInPages": false, "pages": 0, "pagesDone": 0,
 		"blank": false, "warnings": []any{}, "model": "", "eventId": "",
 		"usage":   map[string]any{"promptTokens": 0, "completionTokens": 0},
-		"attempt": 0, "faults": 0, "doubts": 0,
+		"attempt": 0, "interruptions": 0,
 	}
 }
 
@@ -88,19 +88,22 @@ func TestRecordDocument(t *testing.T) {
 		"empty": {document.Record{}, 0, func(map[string]any) {}},
 		"processing": {document.Record{
 			ContentType: "image/png", Size: 481233, Metadata: map[string]string{"uploader": "scanner-3"}, Attempt: 2,
-			WindowStart: at(1), Due: at(2), Lease: &document.Lease{ID: "l", Expires: at(3), Alone: true},
+			WindowStart: at(1), Due: at(2), Lease: &document.Lease{ID: "l", Expires: at(3), Alone: true, Page: 4},
 			EventID: "e", EventTime: at(0),
 		}, document.StampCreated | document.StampStarted, func(m map[string]any) {
 			m["contentType"], m["size"], m["metadata"] = "image/png", 481233, map[string]any{"uploader": "scanner-3"}
 			m["attempt"], m["windowStart"], m["due"], m["eventId"], m["eventTime"] = 2, at(1), at(2), "e", at(0)
-			m["lease"] = map[string]any{"id": "l", "expires": at(3), "alone": true}
+			m["lease"] = map[string]any{"id": "l", "expires": at(3), "alone": true, "page": 4}
 			m["created"], m["started"] = "server", "server"
 		}},
 		"retrying": {document.Record{
-			Status: document.StatusRetrying, Faults: 1, Doubts: 2, Due: at(2), Retried: at(4), RetriedBy: "me", Created: at(5),
+			Status: document.StatusRetrying, Interruptions: 1, Strikes: document.Strikes{7: {Count: 1, Code: "ocr_failed"}, 9: {Code: "ocr_timeout", Open: true}}, Due: at(2), Retried: at(4), RetriedBy: "me", Created: at(5),
 			Error: &document.Error{Code: "ocr_timeout", Message: "m", Retryable: true}, Text: "of a page",
 		}, 0, func(m map[string]any) {
-			m["status"], m["faults"], m["doubts"], m["due"] = "retrying", 1, 2, at(2)
+			m["status"], m["interruptions"], m["due"] = "retrying", 1, at(2)
+			m["strikes"] = map[string]any{
+				"7": map[string]any{"count": 1, "code": "ocr_failed"}, "9": map[string]any{"count": 0, "code": "ocr_timeout", "open": true},
+			}
 			m["retried"], m["retriedBy"], m["created"] = at(4), "me", at(5)
 			m["error"] = map[string]any{"code": "ocr_timeout", "message": "m", "retryable": true}
 		}},
@@ -142,7 +145,7 @@ func TestMarkerDocument(t *testing.T) {
 		MarkerExpires: at(9), Created: at(1), Text: "secret", Model: "m", Attempt: 3, Metadata: map[string]string{"a": "b"},
 	}
 	checkDocument(t, r, document.Change{Record: marker}, map[string]any{
-		"schema": 1, "bucket": "b", "name": "n", "generation": 5, "status": "deleted", "eventId": "e", "eventTime": at(0),
+		"schema": 2, "bucket": "b", "name": "n", "generation": 5, "status": "deleted", "eventId": "e", "eventTime": at(0),
 		"created": at(1), "markerExpires": at(9),
 	})
 }

@@ -21,9 +21,9 @@ func storeAt(t testing.TB, host string, opts ...grpc.DialOption) *Store {
 // page1 is the object of most tests here.
 var page1 = document.Object{Bucket: "acme-scans", Name: "inbox/page 1.png", Generation: 1795428131470921}
 
-// plus adds one to Faults, with a page that says which.
+// plus adds one to Interruptions, with a page that says which.
 func plus(old *document.Record) (*document.Change, error) {
 	next := *old
-	next.Faults++
-	return &document.Change{Record: &next, Pages: []document.Page{{Page: next.Faults, Generation: old.Generation}}}, nil
+	next.Interruptions++
+	return &document.Change{Record: &next, Pages: []document.Page{{Page: next.Interruptions, Generation: old.Generation}}}, nil
 }

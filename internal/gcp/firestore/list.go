@@ -5,6 +5,7 @@ import (
 	"path"
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -31,12 +32,12 @@ func (s *Store) List(ctx context.Context, q document.Query, fn func(*document.St
 	}
 	query := c.listQuery(q)
 	for {
-		docs, err := c.query(ctx, c.root(), query)
+		docs, at, err := c.query(ctx, c.root(), query)
 		if err != nil {
 			return queryError(ctx, "list", err)
 		}
 		for _, doc := range docs {
-			if err := fn(stored(doc)); err != nil {
+			if err := fn(stored(doc, at)); err != nil {
 				return err
 			}
 		}
@@ -76,9 +77,9 @@ func (c *conn) listQuery(q document.Query) *pb.StructuredQuery {
 
 // headFields are the names of all fields of a record but its text.
 var headFields = []string{
-	"attempt", "blank", "bucket", "contentType", "created", "doubts", "due", "error", "eventId", "eventTime", "faults",
-	"finished", "generation", "lease", "markerExpires", "metadata", "model", "name", "pages", "pagesDone", "retried",
-	"retriedBy", "schema", "size", "started", "status", "textInPages", "updated", "usage", "warnings", "windowStart", "write",
+	"attempt", "blank", "bucket", "contentType", "created", "doubts", "due", "error", "eventId", "eventTime",
+	"finished", "generation", "interruptions", "lease", "markerExpires", "metadata", "model", "name", "pages", "pagesDone", "retried",
+	"rereading", "retriedBy", "schema", "size", "started", "status", "strikes", "textInPages", "updated", "usage", "warnings", "windowStart", "write",
 }
 
 // exceptText selects all of a record but its text.
@@ -96,36 +97,38 @@ func (s *Store) Heads(ctx context.Context, ids []string) ([]*document.Stored, er
 	if err != nil {
 		return nil, err
 	}
-	byID, err := c.batchGet(ctx, ids)
+	byID, at, err := c.batchGet(ctx, ids)
 	if err != nil {
 		return nil, queryError(ctx, "heads", err)
 	}
 	found := make([]*document.Stored, len(ids))
 	for i, id := range ids {
-		found[i] = stored(byID[id])
+		found[i] = stored(byID[id], at)
 	}
 	return found, nil
 }
 
-// batchGet reads documents without text, by id.
-func (c *conn) batchGet(ctx context.Context, ids []string) (map[string]*pb.Document, error) {
+// batchGet reads documents without text, by id, and returns the time of the reading.
+func (c *conn) batchGet(ctx context.Context, ids []string) (byID map[string]*pb.Document, at *timestamppb.Timestamp, err error) {
 	req := &pb.BatchGetDocumentsRequest{Database: c.database, Mask: &pb.DocumentMask{FieldPaths: headFields}}
 	for _, id := range ids {
 		req.Documents = append(req.Documents, c.recordName(id))
 	}
-	byID := map[string]*pb.Document{}
-	err := c.stream(ctx, c.rpc.CallOptions.BatchGetDocuments, func(ctx context.Context) error {
+	byID = map[string]*pb.Document{}
+	err = c.stream(ctx, c.rpc.CallOptions.BatchGetDocuments, func(ctx context.Context, heard func()) error {
 		stream, err := c.rpc.BatchGetDocuments(ctx, req)
 		if err != nil {
 			return err
 		}
 		return receive(stream.Recv, func(answer *pb.BatchGetDocumentsResponse) {
+			heard()
+			at = answer.ReadTime
 			if doc := answer.GetFound(); doc != nil {
 				byID[path.Base(doc.Name)] = doc
 			}
 		})
 	})
-	return byID, err
+	return byID, at, err
 }
 
 // Tally counts and sums up in Firestore, see [document.Lister]. Each figure is a query of its own over the index that

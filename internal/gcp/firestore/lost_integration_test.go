@@ -30,15 +30,15 @@ func TestLostAnswerIsRecognised(t *testing.T) {
 				runs++ // a write on condition: the repetition says FailedPrecondition
 				return plus(old)
 			})
-			if got.Faults != 1 || runs != 1 {
-				t.Errorf("faults = %d after %d runs, want 1 after 1", got.Faults, runs)
+			if got.Interruptions != 1 || runs != 1 {
+				t.Errorf("faults = %d after %d runs, want 1 after 1", got.Interruptions, runs)
 			}
 			read, err := r.Get(t.Context(), page1.ID())
-			if err != nil || read.Faults != 1 || read.Version != got.Version || read.Write != got.Write {
+			if err != nil || read.Interruptions != 1 || read.Version != got.Version || read.Write != got.Write {
 				t.Errorf("Get = %+v, %v; want version %d", read, err, got.Version)
 			}
-			if next := mustUpdate(t, r, document.Seen(got), plus); next.Faults != 2 {
-				t.Errorf("the version returned is no belief to build on: faults = %d", next.Faults)
+			if next := mustUpdate(t, r, document.Seen(got), plus); next.Interruptions != 2 {
+				t.Errorf("the version returned is no belief to build on: faults = %d", next.Interruptions)
 			}
 			pages, err := r.Pages(t.Context(), page1.ID(), page1.Generation)
 			if err != nil || len(pages) != 2 {
@@ -66,8 +66,8 @@ func TestExpectedAbsentRecordIsNotRead(t *testing.T) {
 			return claim(nil)
 		}
 		return plus(old)
-	}); got.Faults != 1 {
-		t.Errorf("faults = %d, want 1", got.Faults)
+	}); got.Interruptions != 1 {
+		t.Errorf("faults = %d, want 1", got.Interruptions)
 	}
 	reads(1)
 
@@ -88,8 +88,8 @@ func TestRefusedCommitIsRepeated(t *testing.T) {
 			created := mustUpdate(t, r, document.Unread(), claim)
 			p.Refuse("Commit", 1, code)
 			p.Refuse("Commit", 2, code)
-			if got := mustUpdate(t, r, document.Seen(created), plus); got.Faults != 1 {
-				t.Errorf("faults = %d, want 1", got.Faults)
+			if got := mustUpdate(t, r, document.Seen(created), plus); got.Interruptions != 1 {
+				t.Errorf("faults = %d, want 1", got.Interruptions)
 			}
 		})
 	}
@@ -116,7 +116,7 @@ func TestOverwrittenCommitIsDecidedByTheState(t *testing.T) {
 	if err != errTaken || runs != 2 {
 		t.Errorf("Update = %v after %d runs, want the function's refusal after 2", err, runs)
 	}
-	if got, err := r.Get(t.Context(), page1.ID()); err != nil || got.Status != document.StatusDone || got.Faults != 1 {
+	if got, err := r.Get(t.Context(), page1.ID()); err != nil || got.Status != document.StatusDone || got.Interruptions != 1 {
 		t.Errorf("Get = %+v, %v; want both applied once", got, err)
 	}
 }
@@ -136,8 +136,8 @@ func TestLateCommitIsAppliedOnce(t *testing.T) {
 		}
 		return plus(old)
 	})
-	if got.Faults != 1 || runs != 2 {
-		t.Errorf("faults = %d after %d runs, want 1 after 2", got.Faults, runs)
+	if got.Interruptions != 1 || runs != 2 {
+		t.Errorf("faults = %d after %d runs, want 1 after 2", got.Interruptions, runs)
 	}
 }
 
@@ -168,8 +168,8 @@ func TestUnclearCommitsEndAfterAFew(t *testing.T) {
 	if !errors.Is(err, document.ErrStoreUnavailable) {
 		t.Errorf("Update = %v, want ErrStoreUnavailable", err)
 	}
-	if got := mustUpdate(t, r, document.Seen(created), plus); got.Faults != 1 {
-		t.Errorf("faults = %d, want 1", got.Faults)
+	if got := mustUpdate(t, r, document.Seen(created), plus); got.Interruptions != 1 {
+		t.Errorf("faults = %d, want 1", got.Interruptions)
 	}
 }
 

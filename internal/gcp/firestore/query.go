@@ -4,16 +4,19 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// query reads the documents beneath parent that q selects.
-func (c *conn) query(ctx context.Context, parent string, q *pb.StructuredQuery) ([]*pb.Document, error) {
-	var docs []*pb.Document
-	err := c.stream(ctx, c.rpc.CallOptions.RunQuery, func(ctx context.Context) error {
+// query reads the documents beneath parent that q selects, all of which were read at the time that it returns.
+func (c *conn) query(ctx context.Context, parent string, q *pb.StructuredQuery) (docs []*pb.Document, at *timestamppb.Timestamp, err error) {
+	err = c.stream(ctx, c.rpc.CallOptions.RunQuery, func(ctx context.Context, heard func()) error {
 		docs = nil // of a stream that broke off
 		stream, err := c.rpc.RunQuery(ctx, &pb.RunQueryRequest{
 			Parent: parent, QueryType: &pb.RunQueryRequest_StructuredQuery{StructuredQuery: q},
@@ -22,12 +25,16 @@ func (c *conn) query(ctx context.Context, parent string, q *pb.StructuredQuery) 
 			return err
 		}
 		return receive(stream.Recv, func(answer *pb.RunQueryResponse) {
+			heard()
+			if answer.ReadTime != nil {
+				at = answer.ReadTime // the latest also holds for those that came before it
+			}
 			if answer.GetDocument() != nil {
 				docs = append(docs, answer.GetDocument())
 			}
 		})
 	})
-	return docs, err
+	return docs, at, err
 }
 
 // receive takes the answers of a stream until its end.
@@ -108,12 +115,13 @@ func (c *conn) aggregate(ctx context.Context, filter *pb.StructuredQuery_Filter,
 		},
 	}
 	var n *pb.Value
-	err := c.stream(ctx, c.rpc.CallOptions.RunAggregationQuery, func(ctx context.Context) error {
+	err := c.stream(ctx, c.rpc.CallOptions.RunAggregationQuery, func(ctx context.Context, heard func()) error {
 		stream, err := c.rpc.RunAggregationQuery(ctx, req)
 		if err != nil {
 			return err
 		}
 		return receive(stream.Recv, func(answer *pb.RunAggregationQueryResponse) {
+			heard()
 			if v := answer.GetResult().GetAggregateFields()[name]; v != nil {
 				n = v
 			}
@@ -125,17 +133,76 @@ func (c *conn) aggregate(ctx context.Context, filter *pb.StructuredQuery_Filter,
 	return n.GetIntegerValue(), err
 }
 
-// callLimit is a call's deadline where its context has none. Google's client sets the same, but not for streams.
-const callLimit = time.Minute
+const (
+	// silenceLimit is how long a try waits for the next message. Firestore answers within a second; a connection that died, or
+	// a metadata server that hands out no token, answers never.
+	silenceLimit = 10 * time.Second
+	// repeatLimit is how long after a call's beginning another try of it may begin. Together with silenceLimit it is less than
+	// the time between two renewals of a lease, [document.RenewEvery].
+	repeatLimit = 15 * time.Second
+)
 
 // stream runs a call whose answer is a stream, again where the stream breaks off with a fault that passes: Google's
-// client repeats only the opening.
-func (c *conn) stream(ctx context.Context, retry []gax.CallOption, call func(context.Context) error) error {
-	ctx = c.routed(ctx)
-	opts := append([]gax.CallOption{gax.WithTimeout(callLimit)}, retry...)
-	return gax.Invoke(ctx, func(ctx context.Context, _ gax.CallSettings) error {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		return call(ctx)
-	}, opts...)
+// client repeats only the opening. The call reports each message that it hears.
+func (c *conn) stream(ctx context.Context, retry []gax.CallOption, call func(ctx context.Context, heard func()) error) error {
+	return gax.Invoke(c.routed(ctx), func(ctx context.Context, _ gax.CallSettings) error {
+		ctx, s := untilSilent(ctx, silenceLimit)
+		defer s.end()
+		return s.explain(call(ctx, s.listen))
+	}, whileFresh(retry, time.Now().Add(repeatLimit)))
+}
+
+// silence ends a context when nothing is heard for its limit while something is listened for.
+type silence struct {
+	limit  time.Duration
+	timer  *time.Timer
+	cancel context.CancelFunc
+	over   atomic.Bool
+}
+
+// untilSilent returns a context that silence ends. Its time runs.
+func untilSilent(ctx context.Context, limit time.Duration) (context.Context, *silence) {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &silence{limit: limit, cancel: cancel}
+	s.timer = time.AfterFunc(limit, func() {
+		s.over.Store(true)
+		cancel()
+	})
+	return ctx, s
+}
+
+func (s *silence) listen() { s.timer.Reset(s.limit) } // from now on, for the whole limit
+func (s *silence) rest()   { s.timer.Stop() }         // nothing is listened for
+
+// end is called once the call is over.
+func (s *silence) end() {
+	s.timer.Stop()
+	s.cancel()
+}
+
+// explain says of a call that silence ended what it is: gRPC says that it was cancelled.
+func (s *silence) explain(err error) error {
+	if err != nil && s.over.Load() {
+		return status.Errorf(codes.Unavailable, "no answer within %v", s.limit)
+	}
+	return err
+}
+
+// whileFresh is the option to repeat a call as retry says, but only until end.
+func whileFresh(retry []gax.CallOption, end time.Time) gax.CallOption {
+	var s gax.CallSettings
+	for _, o := range retry {
+		o.Resolve(&s)
+	}
+	return gax.WithRetry(func() gax.Retryer { return fresh{s.Retry(), end} })
+}
+
+type fresh struct {
+	gax.Retryer
+	end time.Time
+}
+
+func (f fresh) Retry(err error) (time.Duration, bool) {
+	pause, again := f.Retryer.Retry(err)
+	return pause, again && time.Now().Add(pause).Before(f.end)
 }

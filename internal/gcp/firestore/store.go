@@ -13,6 +13,9 @@ import (
 	"time"
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -35,8 +38,10 @@ type Config struct {
 // The collection is its own: a record's document is always replaced whole, and with it any field that another program added.
 // Pages lie in the sub-collection ocr_pages of their document.
 //
-// Google's client repeats calls while Firestore is busy or does not answer, until the context ends; a context without
-// a deadline is taken to have one of a minute for each call.
+// A try of a call ends when Firestore is silent for [silenceLimit]. Reads are tried again for [repeatLimit] while Firestore is
+// busy or does not answer; a commit that takes longer than [commitLimit] may have been applied, so [document.Update] reads
+// before it tries again. What these limits end is [document.ErrStoreUnavailable]; the context's error is the caller's own
+// end alone.
 type Store struct {
 	conn gcp.Lazy[*conn]
 }
@@ -92,25 +97,23 @@ func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, ch
 // get reads a record. The call for several documents is used for one because it tells a missing document, an answer, from
 // a missing database, an error.
 func (c *conn) get(ctx context.Context, id string) (*document.Stored, error) {
-	var found *pb.Document
-	err := c.stream(ctx, c.rpc.CallOptions.BatchGetDocuments, func(ctx context.Context) error {
+	var answer *pb.BatchGetDocumentsResponse
+	err := c.stream(ctx, c.rpc.CallOptions.BatchGetDocuments, func(ctx context.Context, _ func()) error {
 		stream, err := c.rpc.BatchGetDocuments(ctx, &pb.BatchGetDocumentsRequest{
 			Database: c.database, Documents: []string{c.recordName(id)},
 		})
 		if err != nil {
 			return err
 		}
-		answer, err := stream.Recv()
-		if err == io.EOF {
+		if answer, err = stream.Recv(); err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
-		found = answer.GetFound()
 		return err
 	})
 	if err != nil {
 		return nil, queryError(ctx, "get", err)
 	}
-	return stored(found), nil
+	return stored(answer.GetFound(), answer.ReadTime), nil
 }
 
 // commit replaces the record, writes and removes pages, all or nothing, if the record still is what from says (nil: if there
@@ -125,14 +128,33 @@ func (c *conn) commit(ctx context.Context, id string, from *document.Stored, cha
 		name := c.pageName(id, pageID(change.Record.Generation, n))
 		writes = append(writes, &pb.Write{Operation: &pb.Write_Delete{Delete: name}})
 	}
-	answer, err := c.rpc.Commit(c.routed(ctx), &pb.CommitRequest{Database: c.database, Writes: writes})
+	answer, err := c.write(ctx, writes)
 	if err != nil {
 		return nil, err
 	}
 	if len(answer.WriteResults) != len(writes) {
 		return nil, fmt.Errorf("commit returned %d results for %d writes", len(answer.WriteResults), len(writes))
 	}
-	return applied(record, answer.WriteResults[0]), nil
+	return applied(record, answer), nil
+}
+
+const (
+	// commitLimit is how long a commit may take, with the repetitions of Google's client. A commit takes a tenth of a second,
+	// and one of several MiB some seconds; with the read that follows a lost answer it is over before a lease ends.
+	commitLimit = 15 * time.Second
+	// maxCommit is the largest commit in bytes, as it is sent. Firestore takes 10 MiB and counts more than what is sent.
+	maxCommit = 9 << 20
+)
+
+// write makes one commit.
+func (c *conn) write(ctx context.Context, writes []*pb.Write) (*pb.CommitResponse, error) {
+	req := &pb.CommitRequest{Database: c.database, Writes: writes}
+	if n := proto.Size(req); n > maxCommit {
+		return nil, status.Errorf(codes.InvalidArgument, "a commit of %d bytes in %d writes is over the limit of %d bytes", n, len(writes), maxCommit)
+	}
+	ctx, cancel := context.WithTimeout(c.routed(ctx), commitLimit)
+	defer cancel()
+	return c.rpc.Commit(ctx, req)
 }
 
 // recordWrite replaces the whole document.
@@ -186,14 +208,14 @@ func precondition(from *document.Stored) *pb.Precondition {
 }
 
 // applied returns the record as it is after a write: its fields, and the times that the server set.
-func applied(w *pb.Write, result *pb.WriteResult) *document.Stored {
-	f := fields(w.GetUpdate().Fields)
+func applied(w *pb.Write, answer *pb.CommitResponse) *document.Stored {
+	f, result := fields(w.GetUpdate().Fields), answer.WriteResults[0]
 	for i, transform := range w.UpdateTransforms {
 		if i < len(result.TransformResults) {
 			f[transform.FieldPath] = result.TransformResults[i]
 		}
 	}
-	return &document.Stored{Record: readRecord(f), Version: result.UpdateTime.AsTime().UnixNano()}
+	return &document.Stored{Record: readRecord(f), Version: result.UpdateTime.AsTime().UnixNano(), ReadAt: answer.CommitTime.AsTime()}
 }
 
 // Due lists at most limit records whose Due is not after now, the longest overdue first. The query is
@@ -207,7 +229,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.
 	if err != nil {
 		return nil, err
 	}
-	docs, err := c.query(ctx, c.root(), &pb.StructuredQuery{
+	docs, at, err := c.query(ctx, c.root(), &pb.StructuredQuery{
 		From:    from(c.collection),
 		Where:   where("due", pb.StructuredQuery_FieldFilter_LESS_THAN_OR_EQUAL, momentValue(now)),
 		OrderBy: []*pb.StructuredQuery_Order{{Field: field("due"), Direction: pb.StructuredQuery_ASCENDING}},
@@ -218,7 +240,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.
 	}
 	var due []*document.Stored
 	for _, doc := range docs {
-		due = append(due, stored(doc))
+		due = append(due, stored(doc, at))
 	}
 	return due, nil
 }
@@ -233,7 +255,7 @@ func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]docum
 	if err != nil {
 		return nil, err
 	}
-	docs, err := c.query(ctx, c.recordName(id), &pb.StructuredQuery{
+	docs, _, err := c.query(ctx, c.recordName(id), &pb.StructuredQuery{
 		From:  from(pagesCollection),
 		Where: where("generation", pb.StructuredQuery_FieldFilter_EQUAL, numberValue(generation)),
 	})
@@ -272,7 +294,7 @@ func (s *Store) ClearPages(ctx context.Context, id string, keep int64) error {
 		others.Where = where("generation", pb.StructuredQuery_FieldFilter_NOT_EQUAL, numberValue(keep))
 	}
 	for {
-		docs, err := c.query(ctx, c.recordName(id), others)
+		docs, _, err := c.query(ctx, c.recordName(id), others)
 		if err != nil {
 			return queryError(ctx, "clear pages", err)
 		}
@@ -304,7 +326,8 @@ func (c *conn) notOfRecord(ctx context.Context, id string, docs []*pb.Document) 
 	return slices.DeleteFunc(docs, func(d *pb.Document) bool { return strings.HasPrefix(path.Base(d.Name), prefix) }), nil
 }
 
-// remove deletes documents in one commit. One that is gone already is no error.
+// remove deletes documents in one commit, or in several where Firestore refuses it: what is deleted counts as part of the
+// commit, "Transaction too big". One that is gone already is no error.
 func (c *conn) remove(ctx context.Context, docs []*pb.Document) error {
 	if len(docs) == 0 {
 		return nil
@@ -313,6 +336,12 @@ func (c *conn) remove(ctx context.Context, docs []*pb.Document) error {
 	for _, doc := range docs {
 		writes = append(writes, &pb.Write{Operation: &pb.Write_Delete{Delete: doc.Name}})
 	}
-	_, err := c.rpc.Commit(c.routed(ctx), &pb.CommitRequest{Database: c.database, Writes: writes})
+	_, err := c.write(ctx, writes)
+	if half := len(docs) / 2; status.Code(err) == codes.InvalidArgument && half > 0 {
+		if err := c.remove(ctx, docs[:half]); err != nil {
+			return err
+		}
+		return c.remove(ctx, docs[half:])
+	}
 	return err
 }

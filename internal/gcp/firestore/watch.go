@@ -41,12 +41,13 @@ func (s *Store) WatchNewest(ctx context.Context, n int, fn func(id string, r *do
 
 // watch is one call of [Store.Watch].
 type watch struct {
-	conn   *conn
-	fn     func(string, *document.Record) error
-	newest int              // how many records; 0: all
-	told   map[string]int64 // the version of each record that fn saw: a stream begun again repeats some
-	resume []byte           // where the next stream goes on
-	fresh  bool             // the stream brought something
+	conn    *conn
+	fn      func(string, *document.Record) error
+	newest  int              // how many records; 0: all
+	told    map[string]int64 // the version of each record that fn saw: a stream begun again repeats some
+	resume  []byte           // where the next stream goes on
+	fresh   bool             // the stream brought something
+	current bool             // the stream has told all that there is
 }
 
 // target is the number of our one target in a stream, ours to choose.
@@ -82,25 +83,34 @@ func (w *watch) run(ctx context.Context) error {
 	}
 }
 
-// listen listens until the stream breaks.
+// watchLimit is how long a stream may be silent before it has told all that there is. Firestore confirms a target at once,
+// and then may look for its documents for a while.
+const watchLimit = 30 * time.Second
+
+// listen listens until the stream breaks. Once it has told all that there is, silence means that nothing happens; a
+// connection that died is found by its pings.
 func (w *watch) listen(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(w.conn.routed(ctx))
-	defer cancel()
+	ctx, s := untilSilent(w.conn.routed(ctx), watchLimit)
+	defer s.end()
 	stream, err := w.conn.rpc.Listen(ctx)
 	if err != nil {
-		return err
+		return s.explain(err)
 	}
 	if err := stream.Send(w.request()); err != nil && err != io.EOF { // EOF: Recv knows why the stream ended
-		return err
+		return s.explain(err)
 	}
-	for {
+	for w.current = false; ; {
 		answer, err := stream.Recv()
 		if err != nil {
-			return err
+			return s.explain(err)
 		}
+		s.rest() // fn may take its time
 		w.fresh = true
 		if err := w.handle(answer); err != nil {
 			return err
+		}
+		if !w.current {
+			s.listen()
 		}
 	}
 }
@@ -131,25 +141,28 @@ func (w *watch) handle(answer *pb.ListenResponse) error {
 	if doc == nil {
 		return nil
 	}
-	id, s := path.Base(doc.Name), stored(doc)
-	if w.told[id] >= s.Version {
+	id, version := path.Base(doc.Name), doc.UpdateTime.AsTime().UnixNano()
+	if w.told[id] >= version {
 		return nil
 	}
-	w.told[id] = s.Version
-	if err := w.fn(id, s.Record); err != nil {
+	w.told[id] = version
+	if err := w.fn(id, readRecord(doc.Fields)); err != nil {
 		return stopped{err}
 	}
 	return nil
 }
 
 func (w *watch) handleTarget(change *pb.TargetChange) error {
+	if change.TargetChangeType == pb.TargetChange_CURRENT {
+		w.current = true
+	}
 	switch {
 	case change.TargetChangeType == pb.TargetChange_REMOVE && change.GetCause().GetCode() != 0:
 		return status.Error(codes.Code(change.Cause.Code), change.Cause.Message)
 	case change.TargetChangeType == pb.TargetChange_REMOVE:
 		return status.Error(codes.Internal, "the server ended the listening without a cause")
-	case change.TargetChangeType == pb.TargetChange_RESET:
-		w.resume = nil
+	case change.TargetChangeType == pb.TargetChange_RESET: // all is told again
+		w.resume, w.current = nil, false
 	case len(change.ResumeToken) > 0:
 		w.resume = change.ResumeToken
 	}

@@ -19,7 +19,7 @@ func watched(t *testing.T, ctx context.Context, r *Store) (faults <-chan int, en
 	go func() {
 		end <- r.Watch(ctx, func(_ string, rec *document.Record) error {
 			select {
-			case seen <- rec.Faults:
+			case seen <- rec.Interruptions:
 			case <-ctx.Done():
 			}
 			return nil

@@ -23,7 +23,7 @@ func TestReopenKeepsEveryField(t *testing.T) {
 
 	s = open(t, dir)
 	again, err := s.Get(t.Context(), r.Object().ID())
-	if err != nil || !reflect.DeepEqual(again, stored) {
+	if err != nil || !sameState(again, stored) {
 		t.Errorf("after reopening:\n%+v, %v\nwant\n%+v", again, err, stored)
 	}
 	inUTC(reflect.ValueOf(&r).Elem())

@@ -161,7 +161,7 @@ func readRecords(ctx context.Context, db *sql.DB, query string, args ...any) (id
 			return damaged(err)
 		}
 		ids = append(ids, id)
-		records = append(records, &document.Stored{Record: r, Version: rev})
+		records = append(records, &document.Stored{Record: r, Version: rev, ReadAt: time.Now()})
 		return nil
 	}, query, args...)
 	if err != nil {

@@ -25,7 +25,7 @@ func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
 	if err != nil {
 		return nil, damaged(err)
 	}
-	return &document.Stored{Record: r, Version: rev}, nil
+	return &document.Stored{Record: r, Version: rev, ReadAt: time.Now()}, nil
 }
 
 // Pages is [document.Store].Pages.

@@ -159,7 +159,7 @@ func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, c 
 		return nil, err
 	}
 	stored, err := document.DecodeRecord(doc)
-	return &document.Stored{Record: stored, Version: rev}, err
+	return &document.Stored{Record: stored, Version: rev, ReadAt: now}, err
 }
 
 func encodePages(pages []document.Page, now time.Time) ([]page, error) {

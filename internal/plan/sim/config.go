@@ -33,7 +33,7 @@ type Config struct {
 const (
 	firstRetry = 10 * time.Second
 	lastRetry  = 600 * time.Second
-	retention  = 24 * time.Hour
+	retention  = 7 * 24 * time.Hour
 	pending    = 10 * time.Second // a request waits so long for a place, then it is refused with 429
 	gpuIdle    = 10 * time.Minute // then an instance without work ends
 	sweepEvery = 5 * time.Minute
@@ -47,7 +47,7 @@ const RedeliverAfter = 15 * time.Minute
 func Default(objects int, s plan.Setup) Config {
 	return Config{
 		Seed: 1, Objects: objects, Pages: 1, Spread: 10 * time.Minute, Limit: 7 * 24 * time.Hour, Setup: s,
-		Rules: document.Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
+		Rules: document.Rules{MaxAttempts: 3, RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return RedeliverAfter }},
 		GPUStart: 3 * time.Minute, FunctionStart: time.Second, Call: 10 * time.Millisecond, Overhead: 100 * time.Millisecond,
 		MaxRetryDelay: lastRetry,

@@ -70,7 +70,7 @@ func (m *model) charge(r *record, b blame) bool {
 		r.doubts++
 		m.result.MostDoubts = max(m.result.MostDoubts, int(r.doubts))
 	}
-	return int(r.doubts) >= m.c.Rules.MaxDoubts || m.now-r.window >= m.c.Rules.RetryWindow
+	return m.now-r.window >= m.c.Rules.RetryWindow
 }
 
 func (m *model) fail(r *record) {
