@@ -6,13 +6,14 @@ import (
 )
 
 // slowServers are services without any fault that read fewer pages within OCR_TIMEOUT than four instances with eight places each
-// ask for. An overload is answered by asking for less.
+// ask for. An overload is answered by asking for less. No number of pages takes exactly OCR_TIMEOUT: which of the two comes first
+// would be chance.
 var slowServers = []struct {
 	name string
 	make func() *service
 }{
-	{"in order, 12 s a page, hang-ups told", func() *service { return &service{places: 1, work: 12 * time.Second} }},
-	{"in order, 5 s a page, hang-ups not told", func() *service { return &service{places: 1, work: 5 * time.Second, deaf: true} }},
+	{"in order, 12.5 s a page, hang-ups told", func() *service { return &service{places: 1, work: 12500 * time.Millisecond} }},
+	{"in order, 4.9 s a page, hang-ups not told", func() *service { return &service{places: 1, work: 4900 * time.Millisecond, deaf: true} }},
 	{"32 share 0.30 pages a second, hang-ups not told", func() *service { return vllmOf(3333 * time.Millisecond) }},
 	{"32 share 0.25 pages a second, hang-ups not told", func() *service { return vllmOf(4 * time.Second) }},
 	{"32 share 0.20 pages a second, hang-ups not told", func() *service { return vllmOf(5 * time.Second) }},
