@@ -73,8 +73,7 @@ func (r Rules) Claim(old *Record, ev Event, c Claimant) (*Change, Claimed) {
 	}
 	switch f, exhausted := r.Exhausted(rec); {
 	case exhausted && rec.PagesDone == 0:
-		rec.Error = f.StoredError()
-		return end(rec, StatusFailed), ClaimExhausted
+		return fail(rec, f), ClaimExhausted
 	case rec.Interruptions > 0 && !c.Alone:
 		return nil, ClaimNeedsAlone
 	}
@@ -99,7 +98,9 @@ func start(old *Record, ev Event, c Claimant) *Change {
 // only thing that can explain it: a strike.
 func interrupt(rec *Record) {
 	rec.Interruptions++
-	rec.Error = Fault{Code: CodeInterrupted, Class: ClassSuspect, Message: "the previous attempt stopped without releasing its lease"}.StoredError()
+	if !rec.rereads() {
+		rec.Error = Fault{Code: CodeInterrupted, Class: ClassSuspect, Message: "the previous attempt stopped without releasing its lease"}.StoredError()
+	}
 	if rec.Lease.Alone {
 		rec.Strikes = rec.Strikes.Charge(rec.Lease.Page, CodeInterrupted)
 	}
@@ -236,15 +237,14 @@ func (r Rules) Last(rec *Record, f Fault, now time.Time) bool {
 func (r Rules) Release(old *Record, f Fault, p Reading, now time.Time) *Change {
 	rec := old.clone()
 	p.put(rec)
-	rec.Error = nil
-	if f.Code != "" {
-		rec.Error = f.StoredError()
-		if r.Last(old, f, now) {
-			return end(rec, StatusFailed)
-		}
+	if f.Code != "" && r.Last(old, f, now) {
+		return fail(rec, f)
 	}
 	if !rec.rereads() {
-		rec.Status = StatusRetrying
+		rec.Status, rec.Error = StatusRetrying, nil
+		if f.Code != "" {
+			rec.Error = f.StoredError()
+		}
 	}
 	rec.Lease, rec.Due = nil, now.Add(r.RetryDelay(rec.Attempt))
 	return &Change{Record: rec}
@@ -258,21 +258,25 @@ func Reject(old *Record, ev Event, f Fault, c Claimant) *Change {
 	}
 	ev.Attributes = Attributes{Size: ev.Size}
 	change := start(old, ev, c)
-	change.Record.Error = f.StoredError()
-	failed := end(change.Record, StatusFailed)
+	failed := fail(change.Record, f)
 	failed.Stamps |= change.Stamps
 	return failed
 }
 
-// end takes the lease and the due time off a record: no worker is on it, and none needs to look. A reading that fails leaves
-// the document as it was before it.
-func end(rec *Record, s Status) *Change {
-	rec.Lease, rec.Due = nil, time.Time{}
+// fail ends a record, or its reading again: that leaves the document as it was before.
+func fail(rec *Record, f Fault) *Change {
 	if rec.rereads() {
-		rec.Rereading.Error, rec.Error, rec.Strikes = rec.Error, nil, nil
-		return &Change{Record: rec}
+		c := end(rec, rec.Status)
+		rec.Rereading.Error, rec.Strikes, c.Stamps = f.StoredError(), nil, 0
+		return c
 	}
-	rec.Status = s
+	rec.Error = f.StoredError()
+	return end(rec, StatusFailed)
+}
+
+// end takes the lease and the due time off a record: no worker is on it, and none needs to look.
+func end(rec *Record, s Status) *Change {
+	rec.Status, rec.Lease, rec.Due = s, nil, time.Time{}
 	return &Change{Record: rec, Stamps: StampFinished}
 }
 

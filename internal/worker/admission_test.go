@@ -315,14 +315,16 @@ func TestAdmissionIsBounded(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		prepare func(w *world, p *worker.Worker, ev document.Event)
-		more    time.Duration // than AdmissionTime
+		took    time.Duration
+		code    string
+		class   document.Class
 	}{
 		{"no memory", func(w *world, p *worker.Worker, _ document.Event) {
 			for n := range 4 {
 				go p.Process(w.t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
 			}
 			synctest.Wait()
-		}, 0},
+		}, document.AdmissionTime - document.ClaimTime, document.CodeDeadline, document.ClassOurs},
 		{"not alone", func(w *world, p *worker.Worker, ev document.Event) {
 			for range 2 {
 				w.die(ev)
@@ -330,8 +332,9 @@ func TestAdmissionIsBounded(t *testing.T) {
 			}
 			go p.Process(w.t.Context(), w.bucket.Put("other.png", picture(30)))
 			synctest.Wait()
-		}, 0},
-		{"a claim that hangs", func(w *world, _ *worker.Worker, _ document.Event) { w.hangCommit(1) }, time.Second},
+		}, document.AdmissionTime - document.ClaimTime, document.CodeDeadline, document.ClassOurs},
+		{"a claim that hangs", func(w *world, _ *worker.Worker, _ document.Event) { w.hangCommit(1) },
+			document.AdmissionTime + time.Second, document.CodeStoreUnavailable, document.ClassService},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
@@ -345,10 +348,10 @@ func TestAdmissionIsBounded(t *testing.T) {
 				w.options.Objects = saved
 				before, start := w.records.Record(ev.Object.ID()), time.Now()
 				res := p.Process(t.Context(), ev)
-				if took := time.Since(start); took != document.AdmissionTime+c.more {
+				if took := time.Since(start); took != c.took {
 					t.Errorf("it took %v", took)
 				}
-				if res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeDeadline || res.Fault.Class != document.ClassService {
+				if res.Outcome != document.OutcomeRetry || res.Fault.Code != c.code || res.Fault.Class != c.class {
 					t.Errorf("%s, %s %s", res.Outcome, res.Fault.Code, res.Fault.Class)
 				}
 				if after := w.records.Record(ev.Object.ID()); !reflect.DeepEqual(after, before) {
@@ -364,7 +367,7 @@ func TestAdmissionIsBounded(t *testing.T) {
 func TestDeliveryHasItsTimeFromTheClaim(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.MemoryBudget = 4 << 20
-		w.options.Objects = opening{w.bucket, 40 * time.Second}
+		w.options.Objects = opening{w.bucket, 30 * time.Second}
 		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
 			return result(text), sleepCtx(ctx, 400*time.Second)
 		}
@@ -374,7 +377,7 @@ func TestDeliveryHasItsTimeFromTheClaim(t *testing.T) {
 		}
 		synctest.Wait()
 		start := time.Now()
-		if out := p.Process(t.Context(), w.bucket.Put("late.png", picture(50))).Outcome; out != document.OutcomeDone || time.Since(start) != 480*time.Second {
+		if out := p.Process(t.Context(), w.bucket.Put("late.png", picture(50))).Outcome; out != document.OutcomeDone || time.Since(start) != 460*time.Second {
 			t.Errorf("%s after %v", out, time.Since(start))
 		}
 	})

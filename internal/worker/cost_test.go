@@ -22,7 +22,7 @@ func TestCallsOfEachDelivery(t *testing.T) {
 		{"duplicate", func(w *world, ev document.Event) { w.worker().Process(w.t.Context(), ev) }, "read 1, refused 1"},
 		{"leased elsewhere", func(w *world, ev document.Event) { w.die(ev) }, "read 1, refused 1"},
 		{"after a crash", func(w *world, ev document.Event) { w.die(ev); time.Sleep(document.LeaseTime) },
-			"read 1, commit 2, refused 1, clear 1, open 1"},
+			"read 1, commit 3, refused 1, clear 1, open 1"},
 		{"redelivered after a fault", func(w *world, ev document.Event) {
 			w.answer = func(context.Context, string) (ocr.Result, error) {
 				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
@@ -44,7 +44,7 @@ func TestCallsOfEachDelivery(t *testing.T) {
 			w.answer = func(context.Context, string) (ocr.Result, error) {
 				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 			}
-		}, "commit 2, open 1"},
+		}, "commit 2, open 4"},
 		{"70 s of reading", func(w *world, _ document.Event) {
 			w.answer = func(_ context.Context, text string) (ocr.Result, error) {
 				time.Sleep(70 * time.Second)

@@ -71,7 +71,7 @@ func TestCrashAtEveryCallConverges(t *testing.T) {
 					if got := essence(w.record("a.png")); got != clean {
 						t.Errorf("got  %s\nwant %s", got, clean)
 					}
-					if w.calls.Load() > 2 {
+					if w.calls.Load() > 3 { // a page that fails is sent alone once more
 						t.Errorf("%d calls of the OCR service", w.calls.Load())
 					}
 				})

@@ -89,10 +89,13 @@ var pageCodes = map[page.Kind]string{
 	page.Empty:       document.CodeEmpty,
 }
 
-// faultOf returns what an error means. Nothing else decides that. Where ctx, the one of what failed, has ended, the reason
+// faultOf returns what an error means; nothing for none. Nothing else decides that. Where ctx, the one of what failed, has ended, the reason
 // for that goes first; then what a driver says, because an error of the bucket can come wrapped in one of the OCR client
 // that was sending its bytes.
 func faultOf(ctx context.Context, err error) document.Fault {
+	if err == nil {
+		return document.Fault{}
+	}
 	err = withCause(ctx, err)
 	f := document.Fault{Code: document.CodeInternal, Class: document.ClassSuspect, Message: err.Error(), Cause: err}
 	if oe, ok := errors.AsType[*ocr.Error](err); ok {
@@ -152,12 +155,7 @@ func advice(f document.Fault) string {
 }
 
 // codeOf returns the code of an error, empty for none.
-func codeOf(ctx context.Context, err error) string {
-	if err == nil {
-		return ""
-	}
-	return faultOf(ctx, err).Code
-}
+func codeOf(ctx context.Context, err error) string { return faultOf(ctx, err).Code }
 
 // withCause puts the reason for which ctx ended before an error that may only say that it ended.
 func withCause(ctx context.Context, err error) error {

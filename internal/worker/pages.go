@@ -249,14 +249,19 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 			return ocr.Result{}, errLate
 		}
 		res, err := d.w.send(ctx, pg, timing)
-		if f := faultOf(ctx, err); err == nil || f.Class != document.ClassSuspect || ctx.Err() != nil {
+		f := faultOf(ctx, err)
+		if f.Class != document.ClassSuspect || ctx.Err() != nil {
 			return res, err
 		}
-		if unread := d.w.control(ctx, paddingFor(err, pg)); unread != nil {
-			d.leave(n, faultOf(ctx, err))
-			return res, unread
+		d.leave(n, f) // until the control page is read, or never will be
+		unread := d.w.control(ctx, paddingFor(err, pg))
+		switch {
+		case unread == nil:
+			return res, err
+		case ctx.Err() == nil:
+			d.suspect(n, f)
 		}
-		return res, err
+		return res, unread
 	})
 }
 

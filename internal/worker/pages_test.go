@@ -215,7 +215,7 @@ func TestPageFailsAlone(t *testing.T) {
 	})
 }
 
-// TestPageAtItsLimitFailsAlone: a page that the service cannot answer for costs the document five attempts and then
+// TestPageAtItsLimitFailsAlone: a page that the service cannot answer for costs the document three attempts and then
 // only itself.
 func TestPageAtItsLimitFailsAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
@@ -240,7 +240,7 @@ func TestPageAtItsLimitFailsAlone(t *testing.T) {
 			pages[2].Error.Code != "ocr_bad_response" || strings.Count(r.Text, "text of") != 5 {
 			t.Errorf("%+v\n%+v", r, pages)
 		}
-		if n := c.times["text of 103"]; n < 5 || n > 10 {
+		if n := c.times["text of 103"]; n != 4 {
 			t.Errorf("%d calls for the page", n)
 		}
 	})
@@ -351,16 +351,17 @@ func TestFaultStopsItsPageOrTheBook(t *testing.T) {
 		code        string
 		calls, done int
 	}{
-		{ocr.KindUnavailable, document.CodeOCRUnavailable, 2, 1},
-		{ocr.KindBadResponse, document.CodeOCRBadResponse, 4, 3},
-		{ocr.KindTimeout, document.CodeOCRTimeout, 4, 3},
+		{ocr.KindForbidden, document.CodeOCRMisconfigured, 2, 1},
+		{ocr.KindUnavailable, document.CodeOCRUnavailable, 5, 1},
+		{ocr.KindBadResponse, document.CodeOCRBadResponse, 5, 3},
+		{ocr.KindTimeout, document.CodeOCRTimeout, 5, 3},
 	} {
 		t.Run(c.code, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				w.options.OCRConcurrency = 1
 				counted := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
 					if n == 2 {
-						return ocr.Result{}, &ocr.Error{Kind: c.kind}
+						return ocr.Result{}, &ocr.Error{Kind: c.kind, Phase: ocr.PhaseWait}
 					}
 					return result(text), nil
 				})
@@ -381,12 +382,12 @@ func TestNoPageIsBegunAfterAFaultOfTheService(t *testing.T) {
 		counted := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
 			time.Sleep(time.Duration(n) * time.Second)
 			if n == 1 {
-				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden}
 			}
 			return result(text), nil
 		})
 		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
-		r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRUnavailable)
+		r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRMisconfigured)
 		if total, _ := counted.total(); total != 2 || r.PagesDone != 1 {
 			t.Errorf("%d calls, %d pages done; want 2 and 1", total, r.PagesDone)
 		}

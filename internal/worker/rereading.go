@@ -75,11 +75,13 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 	}
 	contents := document.Sum(pages.finished, pages.total, pages.model)
 	for n := range d.before {
-		if n > pages.total && pages.total > 1 {
+		if n > pages.total {
 			contents.Drop = append(contents.Drop, n)
 		}
 	}
-	if only := pages.finished[1]; pages.total > 1 || len(only.Blocks) > 0 {
+	if only := pages.finished[1]; pages.total == 1 && len(only.Blocks) == 0 {
+		contents.Drop = append(contents.Drop, 1) // that of the reading before, if it had blocks
+	} else {
 		batches := document.Batches(fresh)
 		for i, batch := range batches {
 			if contents.Unsaved = batch; i == len(batches)-1 {

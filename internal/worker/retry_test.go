@@ -3,7 +3,10 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -28,6 +31,15 @@ func (w *world) retry(name string, redo func(document.Page) bool) {
 	w.t.Helper()
 	if _, err := document.Retry(w.t.Context(), w.records, w.stored(name), "me", redo); err != nil {
 		w.t.Fatal(err)
+	}
+	if before := w.stored(name); before.Status == document.StatusDone {
+		if r := w.want(name, document.StatusDone, ""); r.Rereading == nil || r.Text == "" || r.Finished.IsZero() {
+			w.t.Errorf("after the request: %+v", r)
+		}
+		if s := w.worker().Sweep(w.t.Context()); s.Fault.Code != "" {
+			w.t.Fatal(s.Fault.Message)
+		}
+		return
 	}
 	r := w.want(name, document.StatusRetrying, "")
 	if len(r.Strikes) > 0 || r.Interruptions != 0 || r.RetriedBy != "me" || !r.Retried.Equal(time.Now()) ||
@@ -90,38 +102,110 @@ func TestRetryKeepsPages(t *testing.T) {
 	})
 }
 
-// TestRetryOfAllPages: every page is read again, and a crash in the middle does not bring the old ones back.
-func TestRetryOfAllPages(t *testing.T) {
+// TestRereadingReplacesNothingUntilItIsComplete: pages, text and status stay through faults and crashes in the middle, what is
+// read already is not read again, and then all is new at once.
+func TestRereadingReplacesNothingUntilItIsComplete(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		better := ""
-		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
-			if better != "" && n == 3 && len(w.pages("a.tiff")) < 4 {
-				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
-			}
-			return result(text + better), nil
-		})
 		w.options.OCRConcurrency = 1
 		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
-		better = " and better"
+		down := true
+		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			if n == 3 && down {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden}
+			}
+			return result(text + " and better"), nil
+		})
+		before := w.record("a.tiff")
 		w.retry("a.tiff", allPages)
-		if r := w.want("a.tiff", document.StatusRetrying, "ocr_unavailable"); r.PagesDone != len(w.pages("a.tiff")) || r.PagesDone >= 4 {
-			t.Fatalf("%d pages done, %d stored", r.PagesDone, len(w.pages("a.tiff")))
+		r := w.want("a.tiff", document.StatusDone, "")
+		if r.Text != before.Text || r.Pages != 4 || r.PagesDone != 4 || !r.Finished.Equal(before.Finished) || r.Lease != nil || r.Due.IsZero() {
+			t.Errorf("between two attempts: %+v", r)
 		}
-		for _, pg := range w.pages("a.tiff") {
-			if want := result(pg.Text).Text; len(want) < len("text of 101 and better") {
-				t.Errorf("page %d is of the reading before: %q", pg.Page, pg.Text)
+		for i, pg := range w.pages("a.tiff") {
+			if pg.Text != fmt.Sprintf("text of %d", 101+i) {
+				t.Errorf("page %d between two attempts: %q", pg.Page, pg.Text)
 			}
 		}
-		w.count(func(_ context.Context, _ int, text string) (ocr.Result, error) { return result(text + better), nil })
+		down = false
 		time.Sleep(time.Hour)
 		if s := w.worker().Sweep(t.Context()); s.Fault.Code != "" {
 			t.Fatal(s.Fault.Message)
 		}
-		w.want("a.tiff", document.StatusDone, "")
+		r = w.want("a.tiff", document.StatusDone, "")
+		if r.Rereading != nil || strings.Count(r.Text, "and better") != 4 || r.Usage.CompletionTokens != 12 {
+			t.Errorf("in the end: %+v", r)
+		}
 		for _, pg := range w.pages("a.tiff") {
-			if len(pg.Text) != len("text of 101 and better") {
+			if !strings.HasSuffix(pg.Text, "and better") {
 				t.Errorf("page %d: %q", pg.Page, pg.Text)
 			}
+		}
+		if total, most := c.total(); total != 5 || most != 2 {
+			t.Errorf("%d calls, %d for one page; want 5 and 2", total, most)
+		}
+		if staged, err := w.records.Pages(t.Context(), r.Object().ID(), -r.Generation); err != nil || len(staged) > 0 {
+			t.Errorf("%d pages are left over, %v", len(staged), err)
+		}
+	})
+}
+
+// TestFailedRereadingDestroysNothing: a misspelt model, a page that cannot be read any more, an object of one page or many: the
+// document is as it was, and says why it was not read again.
+func TestFailedRereadingDestroysNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		file []byte
+		kind ocr.Kind
+		code string
+	}{
+		"a misspelt model, one page":  {picture(21), ocr.KindWrongModel, document.CodeOCRMisconfigured},
+		"a misspelt model, a book":    {book(3), ocr.KindWrongModel, document.CodeOCRMisconfigured},
+		"refused, one page":           {picture(21), ocr.KindBadImage, document.CodeOCRRejected},
+		"refused, a book":             {book(3), ocr.KindBadImage, document.CodeOCRRejected},
+		"the engine fails, one page":  {picture(21), ocr.KindBackendFailed, document.CodeOCRFailed},
+		"the engine fails, all pages": {book(3), ocr.KindBackendFailed, document.CodeOCRFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				p := w.worker()
+				p.Process(t.Context(), w.bucket.Put("a", c.file))
+				before, pages := w.want("a", document.StatusDone, ""), w.pages("a")
+				w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, &ocr.Error{Kind: c.kind} }
+				w.retry("a", allPages)
+				for range 25 {
+					time.Sleep(time.Hour)
+					_ = p.Sweep(t.Context())
+				}
+				r := w.want("a", document.StatusDone, "")
+				if r.Text != before.Text || r.Pages != before.Pages || r.Model != before.Model || !reflect.DeepEqual(w.pages("a"), pages) ||
+					!r.Due.IsZero() || r.Rereading == nil || r.Rereading.Error == nil || r.Rereading.Error.Code != c.code {
+					t.Errorf("%+v, %+v", r, r.Rereading)
+				}
+				w.answer = nil
+				w.retry("a", allPages)
+				if r := w.want("a", document.StatusDone, ""); r.Rereading != nil || r.Text != before.Text {
+					t.Errorf("asked for again, with a good service: %+v", r)
+				}
+			})
+		})
+	}
+}
+
+// TestRereadingKeepsAPageThatFailsNow: what was read before is worth more than an error.
+func TestRereadingKeepsAPageThatFailsNow(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			if n == 2 {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}
+			}
+			return result(text + "!"), nil
+		})
+		w.retry("a.tiff", allPages)
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101!\n\f\ntext of 102\n\f\ntext of 103!" || len(r.Warnings) > 0 {
+			t.Errorf("%q %v", r.Text, r.Warnings)
+		}
+		if pg := w.pages("a.tiff")[1]; pg.Text != "text of 102" || pg.Error != nil {
+			t.Errorf("%+v", pg)
 		}
 	})
 }

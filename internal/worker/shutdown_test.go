@@ -110,7 +110,7 @@ func TestDrainEndsDespiteAHungClaim(t *testing.T) {
 		if err := p.Drain(ctx); err != nil {
 			t.Errorf("Drain: %v", err)
 		}
-		if f := (<-result).Fault; f.Code != document.CodeInterrupted || f.Class != document.ClassService {
+		if f := (<-result).Fault; f.Code != document.CodeInterrupted || f.Class != document.ClassOurs {
 			t.Errorf("fault %s %s, want interrupted by the shutdown", f.Code, f.Class)
 		}
 	})

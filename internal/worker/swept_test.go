@@ -139,10 +139,12 @@ func TestSweepEndsWithinTheTimeOfADelivery(t *testing.T) {
 	})
 }
 
-// TestSweepTakesAFewAtOnce: one slow record does not hold up the others.
-func TestSweepTakesAFewAtOnce(t *testing.T) {
+// TestSweepIsAsWideAsThePlaces: one slow record does not hold up the others, and an outage's rest is read as fast as the
+// service bears.
+func TestSweepIsAsWideAsThePlaces(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.leaveOver(8, time.Hour)
+		w.options.OCRPlaces = 4
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
 			time.Sleep(10 * time.Second)
 			return result(text), nil

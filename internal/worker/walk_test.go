@@ -129,7 +129,7 @@ func (w *world) want(name string, s document.Status, code string) *document.Reco
 	if r.Status != s || got != code {
 		w.t.Errorf("%s: %s %q, want %s %q", name, r.Status, got, s, code)
 	}
-	if (r.Lease != nil) != (s == document.StatusProcessing) || r.Due.IsZero() != s.Ended() {
+	if (r.Lease != nil) != (s == document.StatusProcessing) || r.Due.IsZero() == r.Open() {
 		w.t.Errorf("%s: %s with lease %v and due %v", name, s, r.Lease, r.Due)
 	}
 	return r
