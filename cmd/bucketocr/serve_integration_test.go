@@ -152,7 +152,7 @@ func TestServe(t *testing.T) {
 	want := map[string]string{
 		"bucket": "string", "name": "string", "generation": "integer", "contentType": "string", "size": "integer", "metadata": "map",
 		"status": "string", "text": "string", "textInPages": "boolean", "pages": "integer", "pagesDone": "integer", "blank": "boolean",
-		"warnings": "array", "model": "string", "usage": "map", "attempt": "integer", "faults": "integer", "doubts": "integer",
+		"warnings": "array", "model": "string", "usage": "map", "attempt": "integer", "interruptions": "integer",
 		"windowStart": "timestamp", "write": "string", "eventId": "string", "eventTime": "timestamp", "created": "timestamp",
 		"started": "timestamp", "updated": "timestamp", "finished": "timestamp", "schema": "integer",
 	}
@@ -206,7 +206,7 @@ func TestKilled(t *testing.T) {
 			if status, out := second.post(ce); status != 200 || out != "done" {
 				t.Fatalf("%d %s", status, out)
 			}
-			if r := c.Record(o); r.Status != document.StatusDone || r.Text != "read at last" || r.Attempt != 2 || r.Doubts != 0 || !r.Due.IsZero() {
+			if r := c.Record(o); r.Status != document.StatusDone || r.Text != "read at last" || r.Attempt != 2 || len(r.Strikes) > 0 || !r.Due.IsZero() {
 				t.Errorf("%+v", r)
 			}
 		})

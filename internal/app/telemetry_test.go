@@ -78,7 +78,7 @@ var deliveries = []delivery{
 	{
 		name: "asked again",
 		prepare: func(_ *testing.T, c *apptest.Cloud, _ *apptest.Function) (cloudevents.Event, document.Object) {
-			c.OCR.Next(ocrtest.Platform(503), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
+			c.OCR.Next(ocrtest.Scaling(), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
 			return put(c, "again.png", apptest.PNG(42))
 		},
 		status: 200, outcome: "done", tries: []string{"503 overloaded", "200 ", "200 "},
@@ -93,7 +93,7 @@ var deliveries = []delivery{
 	{
 		name: "retry",
 		prepare: func(_ *testing.T, c *apptest.Cloud, _ *apptest.Function) (cloudevents.Event, document.Object) {
-			c.OCR.Next(ocrtest.Platform(503), ocrtest.Platform(403))
+			c.OCR.Next(ocrtest.Scaling(), ocrtest.Platform(403))
 			return put(c, "retry.png", apptest.PNG(43))
 		},
 		status: 503, outcome: "retry", code: "ocr_misconfigured", tries: []string{"503 overloaded", "403 forbidden"},
@@ -412,7 +412,8 @@ func TestSweepReportsWhatItTook(t *testing.T) {
 	}})
 	f := c.Serve()
 	_, o := put(c, "left.png", apptest.PNG(45))
-	c.Abandon(o) // its window ended half an hour ago: the interruption found now is its last
+	c.Abandon(o) // its window ended half an hour ago: the fault found now is its last
+	c.OCR.Next(ocrtest.Platform(403))
 	answers(t, f, event.Sweep("s", time.Now()), 200, "done")
 
 	line := only(t, "sweep lines", f.Log.Lines(t), func(l map[string]any) bool { return l["message"] == "sweep done" })

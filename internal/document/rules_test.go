@@ -9,7 +9,7 @@ import (
 
 var (
 	now   = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-	rules = Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: 24 * time.Hour,
+	rules = Rules{MaxAttempts: 3, RetryWindow: 24 * time.Hour,
 		RetryDelay: func(int) time.Duration { return 15 * time.Minute }}
 )
 
@@ -26,12 +26,22 @@ func record(s Status, change ...func(*Record)) *Record {
 	return r
 }
 
-func expired(r *Record)            { r.Lease.Expires = now }
-func expiredAlone(r *Record)       { r.Lease = &Lease{ID: "theirs", Expires: now, Alone: true} }
-func interrupted(r *Record)        { r.Error = &Error{Code: CodeInterrupted} }
-func faults(n int) func(r *Record) { return func(r *Record) { r.Faults = n } }
-func doubts(n int) func(r *Record) { return func(r *Record) { r.Doubts = n } }
-func windowOver(r *Record)         { r.WindowStart = now.Add(-24 * time.Hour) }
+func expired(r *Record)    { r.Lease.Expires = now }
+func windowOver(r *Record) { r.WindowStart = now.Add(-24 * time.Hour) }
+func rereading(r *Record)  { r.Rereading = &Rereading{Requested: now, By: "me"}; r.Due = now }
+func readAloud(r *Record)  { r.Pages, r.PagesDone = 9, 4 }
+func interrupted(n int) func(r *Record) {
+	return func(r *Record) { r.Interruptions = n }
+}
+
+// expiredAlone is a lease of a holder that died while it was alone at a page.
+func expiredAlone(page int) func(r *Record) {
+	return func(r *Record) { r.Lease = &Lease{ID: "theirs", Expires: now, Alone: true, Page: page} }
+}
+
+func strikes(page, n int) func(r *Record) {
+	return func(r *Record) { r.Strikes = r.Strikes.with(page, Strike{Count: n, Code: "c"}) }
+}
 
 func finalized(generation int64) Event {
 	return Event{Kind: KindFinalized, ID: "e", Object: Object{Bucket: "b", Name: "n", Generation: generation}}
@@ -40,10 +50,12 @@ func finalized(generation int64) Event {
 // TestClaim is the table of claims: every status, with the same, a newer and an older generation.
 func TestClaim(t *testing.T) {
 	type want struct {
-		v                       Claimed
-		attempt, faults, doubts int
-		alone                   bool
+		v                      Claimed
+		attempt, interruptions int
+		strikes                Strikes
+		alone                  bool
 	}
+	struck := func(page, n int, code string) Strikes { return Strikes{page: {Count: n, Code: code}} }
 	for _, c := range []struct {
 		name  string
 		old   *Record
@@ -59,29 +71,42 @@ func TestClaim(t *testing.T) {
 		{"same, leased", record(StatusProcessing), 5, Claimant{}, want{v: ClaimLeased}},
 		{"same, leased, alone", record(StatusProcessing), 5, Claimant{Alone: true}, want{v: ClaimLeased}},
 		{"same, retrying", record(StatusRetrying), 5, Claimant{}, want{v: ClaimGranted, attempt: 2}},
-		{"same, retrying after a shutdown", record(StatusRetrying, interrupted), 5, Claimant{}, want{v: ClaimGranted, attempt: 2}},
-		{"same, retrying, budgets kept", record(StatusRetrying, faults(3), doubts(4)), 5, Claimant{},
-			want{v: ClaimGranted, attempt: 2, faults: 3, doubts: 4}},
+		{"same, retrying, strikes kept", record(StatusRetrying, strikes(7, 2)), 5, Claimant{},
+			want{v: ClaimGranted, attempt: 2, strikes: struck(7, 2, "c")}},
 
-		{"first interruption", record(StatusProcessing, expired), 5, Claimant{}, want{v: ClaimGranted, attempt: 2, doubts: 1}},
-		{"second asks to be alone", record(StatusProcessing, expired, interrupted, doubts(1)), 5, Claimant{}, want{v: ClaimNeedsAlone}},
-		{"second, alone", record(StatusProcessing, expired, interrupted, doubts(1)), 5, Claimant{Alone: true},
-			want{v: ClaimGranted, attempt: 2, doubts: 2, alone: true}},
-		{"third asks to be alone", record(StatusProcessing, expiredAlone, interrupted, doubts(2)), 5, Claimant{}, want{v: ClaimNeedsAlone}},
-		{"third is proven", record(StatusProcessing, expiredAlone, interrupted, doubts(2)), 5, Claimant{Alone: true},
-			want{v: ClaimGranted, attempt: 2, faults: 1, doubts: 2, alone: true}},
-		{"last proven", record(StatusProcessing, expiredAlone, interrupted, faults(4)), 5, Claimant{},
-			want{v: ClaimExhausted, attempt: 1, faults: 5}},
-		{"last doubt", record(StatusProcessing, expired, doubts(19)), 5, Claimant{}, want{v: ClaimExhausted, attempt: 1, doubts: 20}},
-		{"a doubt is no fault", record(StatusProcessing, expired, faults(4), doubts(4)), 5, Claimant{},
-			want{v: ClaimGranted, attempt: 2, faults: 4, doubts: 5}},
-		{"interrupted after the window", record(StatusProcessing, expired, windowOver), 5, Claimant{},
-			want{v: ClaimExhausted, attempt: 1, doubts: 1}},
+		{"the first interruption asks to be alone", record(StatusProcessing, expired), 5, Claimant{}, want{v: ClaimNeedsAlone}},
+		{"the first interruption, alone", record(StatusProcessing, expired), 5, Claimant{Alone: true},
+			want{v: ClaimGranted, attempt: 2, interruptions: 1, alone: true}},
+		{"released after an interruption asks to be alone", record(StatusRetrying, interrupted(1)), 5, Claimant{}, want{v: ClaimNeedsAlone}},
+		{"released after an interruption, alone", record(StatusRetrying, interrupted(1)), 5, Claimant{Alone: true},
+			want{v: ClaimGranted, attempt: 2, interruptions: 1, alone: true}},
+		{"died alone at a page", record(StatusProcessing, expiredAlone(7), interrupted(1)), 5, Claimant{Alone: true},
+			want{v: ClaimGranted, attempt: 2, interruptions: 2, strikes: struck(7, 1, CodeInterrupted), alone: true}},
+		{"died alone before any page", record(StatusProcessing, expiredAlone(0), interrupted(1)), 5, Claimant{Alone: true},
+			want{v: ClaimGranted, attempt: 2, interruptions: 2, strikes: struck(0, 1, CodeInterrupted), alone: true}},
+		{"the page's last strike is for the holder to tell", record(StatusProcessing, expiredAlone(7), interrupted(3), strikes(7, 2)), 5, Claimant{Alone: true},
+			want{v: ClaimGranted, attempt: 2, interruptions: 4, strikes: struck(7, 3, CodeInterrupted), alone: true}},
+		{"the object's last strike", record(StatusProcessing, expiredAlone(0), interrupted(3), strikes(0, 2)), 5, Claimant{},
+			want{v: ClaimExhausted, attempt: 1, interruptions: 4, strikes: struck(0, 3, CodeInterrupted)}},
+		{"the last interruption, nothing read", record(StatusProcessing, expired, interrupted(4)), 5, Claimant{},
+			want{v: ClaimExhausted, attempt: 1, interruptions: 5}},
+		{"the last interruption, pages read", record(StatusProcessing, expired, interrupted(4), readAloud), 5, Claimant{Alone: true},
+			want{v: ClaimGranted, attempt: 2, interruptions: 5, alone: true}},
+		{"interrupted after the window", record(StatusProcessing, expired, windowOver), 5, Claimant{Alone: true},
+			want{v: ClaimGranted, attempt: 2, interruptions: 1, alone: true}},
+
+		{"read again", record(StatusDone, rereading), 5, Claimant{}, want{v: ClaimGranted, attempt: 2}},
+		{"read again elsewhere", record(StatusDone, rereading, func(r *Record) { r.Lease = &Lease{ID: "theirs", Expires: now.Add(1)} }), 5,
+			Claimant{}, want{v: ClaimLeased}},
+		{"read again by one that died", record(StatusDone, rereading, expiredAlone(3)), 5, Claimant{Alone: true},
+			want{v: ClaimGranted, attempt: 2, interruptions: 1, strikes: struck(3, 1, CodeInterrupted), alone: true}},
+		{"could not be read again", record(StatusDone, rereading, func(r *Record) { r.Rereading.Error = &Error{Code: "c"} }), 5, Claimant{},
+			want{v: ClaimEnded}},
 
 		{"newer over done", record(StatusDone), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
-		{"newer over failed", record(StatusFailed, faults(5)), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over failed", record(StatusFailed, strikes(1, 3)), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
 		{"newer over a lease", record(StatusProcessing), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
-		{"newer over retrying", record(StatusRetrying, faults(3), doubts(3)), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over retrying", record(StatusRetrying, strikes(1, 2), interrupted(3)), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
 		{"newer over a marker", record(StatusDeleted), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
 
 		{"older under done", record(StatusDone), 4, Claimant{}, want{v: ClaimOlder}},
@@ -112,8 +137,8 @@ func TestClaim(t *testing.T) {
 			if ch == nil {
 				return
 			}
-			got := want{v, ch.Record.Attempt, ch.Record.Faults, ch.Record.Doubts, ch.Record.Lease != nil && ch.Record.Lease.Alone}
-			if got != c.want {
+			got := want{v, ch.Record.Attempt, ch.Record.Interruptions, ch.Record.Strikes, ch.Record.Lease != nil && ch.Record.Lease.Alone}
+			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			checkShape(t, ch.Record)
@@ -127,10 +152,10 @@ func TestClaim(t *testing.T) {
 // checkShape holds what must be true of every record in a store.
 func checkShape(t *testing.T, r *Record) {
 	t.Helper()
-	if (r.Lease != nil) != (r.Status == StatusProcessing) {
+	if leased := r.Lease != nil; leased != (r.Status == StatusProcessing) && !(leased && r.rereads()) {
 		t.Errorf("status %s with lease %v", r.Status, r.Lease)
 	}
-	if r.Due.IsZero() != r.Status.Ended() {
+	if r.Due.IsZero() == r.Open() {
 		t.Errorf("status %s with due %v", r.Status, r.Due)
 	}
 	if r.Status == StatusDone && r.Error != nil || r.Status == StatusFailed && r.Error == nil {
@@ -140,7 +165,7 @@ func checkShape(t *testing.T, r *Record) {
 
 // TestFreshForgets: nothing of an older generation stays at its successor's claim, the text least of all.
 func TestFreshForgets(t *testing.T) {
-	old := record(StatusDone, faults(1), doubts(1))
+	old := record(StatusDone, strikes(1, 1), interrupted(1), rereading)
 	old.Text, old.TextInPages, old.Pages, old.PagesDone, old.Blank = "old", true, 3, 3, true
 	old.Warnings, old.Model, old.Usage = []string{WarnTruncated}, "m", Usage{1, 2}
 	old.Retried, old.RetriedBy, old.Finished = now, "me", now
@@ -157,32 +182,31 @@ func TestFreshForgets(t *testing.T) {
 	}
 }
 
-// TestRelease is the table of classes and budgets.
+// TestRelease is the table of classes: which fault is the last.
 func TestRelease(t *testing.T) {
 	for _, c := range []struct {
-		name           string
-		old            *Record
-		class          Class
-		status         Status
-		faults, doubts int
+		name   string
+		old    *Record
+		class  Class
+		status Status
 	}{
-		{"final", record(StatusProcessing), ClassFinal, StatusFailed, 0, 0},
-		{"proven once", record(StatusProcessing), ClassObject, StatusRetrying, 1, 0},
-		{"proven, last but one", record(StatusProcessing, faults(3)), ClassObject, StatusRetrying, 4, 0},
-		{"proven, last", record(StatusProcessing, faults(4)), ClassObject, StatusFailed, 5, 0},
-		{"doubt once", record(StatusProcessing), ClassDoubt, StatusRetrying, 0, 1},
-		{"doubts do not add to faults", record(StatusProcessing, faults(4), doubts(5)), ClassDoubt, StatusRetrying, 4, 6},
-		{"doubt, last", record(StatusProcessing, doubts(19)), ClassDoubt, StatusFailed, 0, 20},
-		{"the service's", record(StatusProcessing, faults(4), doubts(19)), ClassService, StatusRetrying, 4, 19},
-		{"the service's, window over", record(StatusProcessing, windowOver), ClassService, StatusFailed, 0, 0},
-		{"doubt, window over", record(StatusProcessing, windowOver), ClassDoubt, StatusFailed, 0, 1},
-		{"proven, window over", record(StatusProcessing, windowOver), ClassObject, StatusFailed, 1, 0},
+		{"final", record(StatusProcessing), ClassFinal, StatusFailed},
+		{"a suspect", record(StatusProcessing), ClassSuspect, StatusRetrying},
+		{"a suspect, window over", record(StatusProcessing, windowOver), ClassSuspect, StatusFailed},
+		{"the service's", record(StatusProcessing), ClassService, StatusRetrying},
+		{"the service's, window over", record(StatusProcessing, windowOver), ClassService, StatusFailed},
+		{"ours", record(StatusProcessing), ClassOurs, StatusRetrying},
+		{"ours, window over", record(StatusProcessing, windowOver), ClassOurs, StatusRetrying},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ch := rules.Release(c.old, Fault{Code: "c", Class: c.class, Message: "m"}, nil, now)
+			f := Fault{Code: "c", Class: c.class, Message: "m"}
+			if last := rules.Last(c.old, f, now); last != (c.status == StatusFailed) {
+				t.Errorf("last: %v", last)
+			}
+			ch := rules.Release(c.old, f, Reading{Total: 4, Done: 2, Model: "m", Strikes: Strikes{3: {Code: "c"}}}, now)
 			r := ch.Record
-			if r.Status != c.status || r.Faults != c.faults || r.Doubts != c.doubts {
-				t.Errorf("%s, %d faults, %d doubts", r.Status, r.Faults, r.Doubts)
+			if r.Status != c.status || r.Pages != 4 || r.PagesDone != 2 || r.Model != "m" || r.Strikes[3].Code != "c" {
+				t.Errorf("%+v", r)
 			}
 			if r.Error == nil || r.Error.Code != "c" || r.Error.Retryable != (c.class != ClassFinal) {
 				t.Errorf("error %+v", r.Error)
@@ -191,38 +215,73 @@ func TestRelease(t *testing.T) {
 				t.Errorf("stamps %b at %s", ch.Stamps, c.status)
 			}
 			checkShape(t, r)
+
+			c.old.Status, c.old.Text, c.old.Pages, c.old.PagesDone = StatusDone, "before", 1, 1
+			rereading(c.old)
+			ch = rules.Release(c.old, f, Reading{Total: 4, Done: 2, Model: "m", Strikes: Strikes{3: {Code: "c"}}}, now)
+			r = ch.Record
+			if r.Status != StatusDone || r.Text != "before" || r.Pages != 1 || r.PagesDone != 1 || r.Error != nil || ch.Stamps != 0 ||
+				(r.Rereading.Error != nil) != (c.status == StatusFailed) {
+				t.Errorf("read again: %+v, %+v", r, r.Rereading)
+			}
+			checkShape(t, r)
 		})
 	}
 }
 
-// TestReleasePage: one page of several that used up the budget fails alone, except when the window is over.
-func TestReleasePage(t *testing.T) {
-	pg := &Page{Page: 2, Generation: 5, Error: &Error{Code: "c"}}
-	f := Fault{Code: "c", Class: ClassObject}
-	ch := rules.Release(record(StatusProcessing, faults(4)), f, pg, now)
-	if ch.Record.Status != StatusRetrying || ch.Record.Faults != 0 || len(ch.Pages) != 1 || ch.Record.PagesDone != 1 {
+// TestProgressKeepsWhatCountsAgainstPages: whatever else is read.
+func TestProgressKeepsWhatCountsAgainstPages(t *testing.T) {
+	old := record(StatusProcessing, interrupted(2), func(r *Record) { r.Error = &Error{Code: "c"} })
+	ch := Progress(old, Reading{Total: 9, Done: 2, Strikes: Strikes{3: {Count: 1}}, Page: 4}, []Page{{Page: 1}, {Page: 4}}, now)
+	if r := ch.Record; r.Strikes[3].Count != 1 || r.Interruptions != 2 || r.Error != nil || r.Pages != 9 || r.PagesDone != 2 || r.Lease.Page != 4 {
 		t.Errorf("%+v", ch.Record)
 	}
-	if ch = rules.Release(record(StatusProcessing, faults(3)), f, pg, now); len(ch.Pages) != 0 || ch.Record.Faults != 4 {
-		t.Errorf("below the budget: %+v", ch.Record)
+	ch = Progress(old, Reading{Total: 9, Done: 1}, []Page{{Page: 1, Error: &Error{Code: "c"}}}, now)
+	if r := ch.Record; r.Error == nil || r.PagesDone != 1 {
+		t.Errorf("a failed page is no progress: %+v", ch.Record)
 	}
-	if ch = rules.Release(record(StatusProcessing, faults(4), windowOver), f, pg, now); ch.Record.Status != StatusFailed {
-		t.Errorf("after the window: %+v", ch.Record)
+	checkShape(t, ch.Record)
+}
+
+// TestRejectedRecordIsVisible: what the store refuses ends failed, without what the uploader declared; what is there stays.
+func TestRejectedRecordIsVisible(t *testing.T) {
+	ev := finalized(5)
+	ev.ContentType, ev.Size, ev.Metadata = "image/png", 7, map[string]string{"a": "b"}
+	f := Fault{Code: CodeStoreRejected, Class: ClassFinal, Message: "m"}
+	for name, old := range map[string]*Record{"nothing": nil, "older": record(StatusDone, func(r *Record) { r.Generation = 4 })} {
+		r := Reject(old, ev, f, Claimant{Now: now, Lease: "ours"}).Record
+		if r.Status != StatusFailed || r.Error.Code != CodeStoreRejected || r.Metadata != nil || r.ContentType != "" || r.Size != 7 {
+			t.Errorf("over %s: %+v", name, r)
+		}
+		checkShape(t, r)
+	}
+	for _, old := range []*Record{record(StatusProcessing), record(StatusDone), record(StatusDone, func(r *Record) { r.Generation = 6 })} {
+		if ch := Reject(old, ev, f, Claimant{Now: now, Lease: "ours"}); ch != nil {
+			t.Errorf("over %s of generation %d: %+v", old.Status, old.Generation, ch.Record)
+		}
 	}
 }
 
-// TestProgressClears: a finished page takes back what counted against the object; a failed one does not.
-func TestProgressClears(t *testing.T) {
-	old := record(StatusProcessing, faults(3), doubts(7), interrupted)
-	ch := Progress(old, 9, 2, []Page{{Page: 1}, {Page: 4}}, now)
-	if r := ch.Record; r.Faults != 0 || r.Doubts != 0 || r.Error != nil || r.Pages != 9 || r.PagesDone != 2 {
-		t.Errorf("%+v", ch.Record)
+// TestOldRecordsAreReadAsWhatTheyMean: schema 1 counted faults of the whole object, without a control.
+func TestOldRecordsAreReadAsWhatTheyMean(t *testing.T) {
+	const head = `{"bucket":"b","name":"n","generation":5,"size":1,"write":"w",`
+	for doc, want := range map[string]int{
+		`"status":"retrying","faults":4,"doubts":19,"error":{"code":"ocr_timeout","message":"m","retryable":true},"schema":1}`:                                              0,
+		`"status":"retrying","doubts":2,"error":{"code":"interrupted","message":"m","retryable":true},"schema":1}`:                                                          1,
+		`"status":"retrying","error":{"code":"interrupted","message":"m","retryable":true},"schema":1}`:                                                                     0,
+		`"status":"failed","doubts":20,"error":{"code":"interrupted","message":"m","retryable":true},"schema":1}`:                                                           0,
+		`"status":"retrying","doubts":2,"interruptions":3,"error":{"code":"interrupted","message":"m","retryable":true},"strikes":{"7":{"count":1,"code":"c"}},"schema":2}`: 3,
+	} {
+		r, err := DecodeRecord([]byte(head + doc))
+		if err != nil || r.Interruptions != want || len(r.Strikes) > 0 && r.Strikes[7].Count != 1 {
+			t.Errorf("%s: %+v, %v", doc, r, err)
+		}
 	}
-	ch = Progress(old, 9, 1, []Page{{Page: 1, Error: &Error{Code: "c"}}}, now)
-	if r := ch.Record; r.Faults != 3 || r.Doubts != 7 || r.PagesDone != 1 {
-		t.Errorf("%+v", ch.Record)
+	for _, doc := range []string{`"status":"done","schema":3}`, `"status":"done"}`} {
+		if _, err := DecodeRecord([]byte(head + doc)); err == nil {
+			t.Errorf("%s was read", doc)
+		}
 	}
-	checkShape(t, ch.Record)
 }
 
 func TestOwns(t *testing.T) {
@@ -245,16 +304,20 @@ func TestOwns(t *testing.T) {
 }
 
 func TestCompleteAndPauseAndErase(t *testing.T) {
-	ch := Complete(record(StatusProcessing, faults(2), interrupted), Contents{Pages: 1, Text: "t", Model: "m"})
-	if r := ch.Record; r.Status != StatusDone || r.Text != "t" || r.Faults != 0 || r.PagesDone != 1 || ch.Stamps != StampFinished {
+	ch := Complete(record(StatusProcessing, strikes(1, 2), interrupted(2)), Contents{Pages: 1, Text: "t", Model: "m"})
+	if r := ch.Record; r.Status != StatusDone || r.Text != "t" || r.Strikes != nil || r.Interruptions != 0 || r.PagesDone != 1 || ch.Stamps != StampFinished {
 		t.Errorf("%+v", r)
 	}
 	checkShape(t, ch.Record)
-	ch = rules.Pause(record(StatusProcessing, faults(2), interrupted), now)
-	if r := ch.Record; r.Status != StatusRetrying || r.Error != nil || r.Faults != 2 {
-		t.Errorf("%+v", r)
+	ch = rules.Release(record(StatusProcessing, interrupted(2), windowOver), Fault{}, Reading{Total: 3, Done: 1}, now)
+	if r := ch.Record; r.Status != StatusRetrying || r.Error != nil || r.Interruptions != 2 {
+		t.Errorf("without a fault: %+v", r)
 	}
 	checkShape(t, ch.Record)
+	again := record(StatusDone, rereading, func(r *Record) { r.Text, r.Lease = "before", &Lease{ID: "ours", Expires: now.Add(1)} })
+	if r := Complete(again, Contents{Pages: 1, Text: "after"}).Record; r.Status != StatusDone || r.Text != "after" || r.Rereading != nil {
+		t.Errorf("read again: %+v", r)
+	}
 	ch = erase(record(StatusDone), Event{Object: Object{"b", "n", 5}}, now)
 	if r := ch.Record; r.Status != StatusDeleted || r.Attempt != 0 || !r.MarkerExpires.Equal(now.Add(7*24*time.Hour)) || r.Created.IsZero() {
 		t.Errorf("%+v", r)
@@ -272,8 +335,12 @@ func TestEveryStateEveryEvent(t *testing.T) {
 		"leased":           record(StatusProcessing),
 		"ours":             record(StatusProcessing, ours),
 		"expired":          record(StatusProcessing, expired),
-		"expired twice":    record(StatusProcessing, expired, interrupted, doubts(1)),
-		"expired alone":    record(StatusProcessing, expiredAlone, interrupted, doubts(2)),
+		"expired at last":  record(StatusProcessing, expired, interrupted(4)),
+		"expired alone":    record(StatusProcessing, expiredAlone(1), interrupted(2)),
+		"interrupted":      record(StatusRetrying, interrupted(1), func(r *Record) { r.Due = now }),
+		"read again":       record(StatusDone, rereading),
+		"read again, ours": record(StatusDone, rereading, func(r *Record) { r.Lease = &Lease{ID: "ours", Expires: now.Add(time.Minute)} }),
+		"not read again":   record(StatusDone, func(r *Record) { r.Rereading = &Rereading{Error: &Error{Code: "c"}} }),
 		"expired long ago": record(StatusProcessing, func(r *Record) { r.Lease.Expires = now.Add(-DueGrace) }),
 		"retrying":         record(StatusRetrying, func(r *Record) { r.Due = now }),
 		"done":             record(StatusDone),
@@ -303,18 +370,24 @@ func TestEveryStateEveryEvent(t *testing.T) {
 		}
 	}
 	fault := func(c Class) func(*Record) *Change {
-		return func(old *Record) *Change { return rules.Release(old, Fault{Code: "c", Class: c}, nil, now) }
+		f := Fault{Class: c}
+		if c != "" {
+			f.Code = "c"
+		}
+		return func(old *Record) *Change { return rules.Release(old, f, Reading{}, now) }
 	}
 	for name, test := range map[string]struct {
 		do        event
 		otherwise string
 		want      want
 	}{
-		"finalize, same (delivery or sweep)": {claim(5, false, false), "processing", want{
-			"leased": "-leased", "ours": "-leased", "expired twice": "-needs alone", "expired alone": "-needs alone",
-			"done": "-ended", "failed": "-ended", "marker": "-ended"}},
+		"finalize, same (delivery or sweep)": {claim(5, false, false), "-needs alone", want{
+			"nothing": "processing", "retrying": "processing", "read again": "done", "expired at last": "failed",
+			"leased": "-leased", "ours": "-leased", "read again, ours": "-leased",
+			"done": "-ended", "failed": "-ended", "marker": "-ended", "not read again": "-ended"}},
 		"finalize, same, alone": {claim(5, false, true), "processing", want{
-			"leased": "-leased", "ours": "-leased", "done": "-ended", "failed": "-ended", "marker": "-ended"}},
+			"leased": "-leased", "ours": "-leased", "read again, ours": "-leased", "read again": "done", "expired at last": "failed",
+			"done": "-ended", "failed": "-ended", "marker": "-ended", "not read again": "-ended"}},
 		"finalize, newer":       {claim(6, false, false), "processing", nil},
 		"finalize, older":       {claim(4, false, false), "-older", want{"nothing": "processing"}},
 		"finalize, older, live": {claim(4, true, false), "processing", nil},
@@ -324,14 +397,15 @@ func TestEveryStateEveryEvent(t *testing.T) {
 		"delete, newer, ours is gone": {del(6, true), "deleted", nil},
 		"delete, older":               {del(4, false), "-newer", want{"nothing": "deleted"}},
 
-		"renew":           {commit(func(r *Record) *Change { return Renew(r, now) }), "-lost", want{"ours": "processing"}},
-		"page finished":   {commit(func(r *Record) *Change { return Progress(r, 2, 1, []Page{{Page: 1}}, now) }), "-lost", want{"ours": "processing"}},
-		"complete":        {commit(func(r *Record) *Change { return Complete(r, Contents{Pages: 1}) }), "-lost", want{"ours": "done"}},
-		"pause":           {commit(func(r *Record) *Change { return rules.Pause(r, now) }), "-lost", want{"ours": "retrying"}},
-		"final fault":     {commit(fault(ClassFinal)), "-lost", want{"ours": "failed"}},
-		"object's fault":  {commit(fault(ClassObject)), "-lost", want{"ours": "retrying"}},
-		"doubt":           {commit(fault(ClassDoubt)), "-lost", want{"ours": "retrying"}},
-		"service's fault": {commit(fault(ClassService)), "-lost", want{"ours": "retrying"}},
+		"renew": {commit(func(r *Record) *Change { return Renew(r, now) }), "-lost", want{"ours": "processing", "read again, ours": "done"}},
+		"page finished": {commit(func(r *Record) *Change { return Progress(r, Reading{Total: 2, Done: 1}, []Page{{Page: 1}}, now) }), "-lost",
+			want{"ours": "processing", "read again, ours": "done"}},
+		"complete":        {commit(func(r *Record) *Change { return Complete(r, Contents{Pages: 1}) }), "-lost", want{"ours": "done", "read again, ours": "done"}},
+		"no fault":        {commit(fault("")), "-lost", want{"ours": "retrying", "read again, ours": "done"}},
+		"final fault":     {commit(fault(ClassFinal)), "-lost", want{"ours": "failed", "read again, ours": "done"}},
+		"suspect":         {commit(fault(ClassSuspect)), "-lost", want{"ours": "retrying", "read again, ours": "done"}},
+		"service's fault": {commit(fault(ClassService)), "-lost", want{"ours": "retrying", "read again, ours": "done"}},
+		"our fault":       {commit(fault(ClassOurs)), "-lost", want{"ours": "retrying", "read again, ours": "done"}},
 
 		"retry": {func(old *Record) (*Change, string) {
 			ch, err := retry(old, retrial{now: now, by: "me"})
@@ -339,7 +413,8 @@ func TestEveryStateEveryEvent(t *testing.T) {
 				return nil, "refused"
 			}
 			return ch, "written"
-		}, "-refused", want{"expired long ago": "retrying", "retrying": "retrying", "done": "retrying", "failed": "retrying"}},
+		}, "-refused", want{"expired long ago": "retrying", "retrying": "retrying", "interrupted": "retrying", "failed": "retrying",
+			"done": "done", "read again": "done", "not read again": "done"}},
 	} {
 		for state := range test.want {
 			if _, ok := states[state]; !ok {
@@ -404,12 +479,12 @@ func TestSum(t *testing.T) {
 
 // TestReleaseIsDueAfterTheDelay: the sweep leaves the platform the time to redeliver.
 func TestReleaseIsDueAfterTheDelay(t *testing.T) {
-	r := Rules{MaxAttempts: 5, MaxDoubts: 20, RetryWindow: time.Hour * 24,
+	r := Rules{MaxAttempts: 3, RetryWindow: time.Hour * 24,
 		RetryDelay: func(attempt int) time.Duration { return time.Duration(attempt) * time.Minute }}
 	old := record(StatusProcessing, func(r *Record) { r.Attempt = 3 })
 	for name, ch := range map[string]*Change{
-		"release": r.Release(old, Fault{Code: "c", Class: ClassService}, nil, now),
-		"pause":   r.Pause(old, now),
+		"release": r.Release(old, Fault{Code: "c", Class: ClassService}, Reading{}, now),
+		"pause":   r.Release(old, Fault{}, Reading{}, now),
 	} {
 		if !ch.Record.Due.Equal(now.Add(3 * time.Minute)) {
 			t.Errorf("%s: due %v", name, ch.Record.Due)

@@ -25,6 +25,7 @@ func (p Page) Size() int {
 	for _, b := range p.Blocks {
 		n += blockOverhead + storedLen(b.Label) + storedLen(b.Text)
 	}
+	n += storedLen(p.Model)
 	if p.Error != nil {
 		n += storedLen(p.Error.Code) + storedLen(p.Error.Message)
 	}

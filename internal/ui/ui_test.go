@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -236,18 +237,23 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestRetryOfDone: of a done document only the pages with warnings are read again, and of a failed one none that succeeded.
+// TestRetryOfDone: of a done document only the pages with warnings are read again, and stay until then; of a failed one none that
+// succeeded.
 func TestRetryOfDone(t *testing.T) {
 	d := newDesk(t)
 	pages := func() []document.Page {
 		return []document.Page{{Page: 1, Text: "a"}, {Page: 2, Text: "b", Warnings: []string{document.WarnTruncated}}}
 	}
-	for status, left := range map[document.Status]int{document.StatusDone: 1, document.StatusFailed: 2} {
+	for _, status := range []document.Status{document.StatusDone, document.StatusFailed} {
 		id := d.write(string(status)+".pdf", func(r *document.Record) { r.Status, r.Pages, r.PagesDone = status, 2, 2 }, pages()...)
 		d.ask("POST", "/api/documents/"+id+"/retry", fmt.Sprintf(`{"version":%q}`, d.store.Record(id).Write), nil)
 		kept, err := d.store.Pages(t.Context(), id, 7)
-		if err != nil || len(kept) != left {
+		if err != nil || len(kept) != 2 {
 			t.Errorf("%s: %d pages stay, %v", status, len(kept), err)
+		}
+		again := d.store.Record(id).Rereading
+		if again == nil && status == document.StatusDone || again != nil && !slices.Equal(again.Pages, []int{2}) {
+			t.Errorf("%s: %+v", status, again)
 		}
 	}
 }

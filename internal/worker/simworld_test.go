@@ -235,7 +235,7 @@ func (s *sim) afterCommit(ctx context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was, is := s.last[id], s.records.Record(id)
-	if was != nil && was.Generation == is.Generation && was.Status == document.StatusProcessing && is.Attempt > was.Attempt {
+	if was != nil && was.Generation == is.Generation && was.Lease != nil && is.Attempt > was.Attempt {
 		s.taken[version{is.Name, is.Generation}]++
 	}
 	if was != nil && was.Generation == is.Generation && is.Retried.After(was.Retried) {
@@ -255,9 +255,9 @@ func (s *sim) afterCommit(ctx context.Context, id string) error {
 func (s *sim) look(was, is *document.Record) {
 	bad := func(what string) { s.t.Errorf("seed %d: %s\nwas %+v\nis  %+v", s.seed, what, was, is) }
 	switch {
-	case (is.Lease != nil) != (is.Status == document.StatusProcessing):
+	case is.Status == document.StatusProcessing && is.Lease == nil, is.Lease != nil && is.Status != document.StatusProcessing && !(is.Status == document.StatusDone && is.Open()):
 		bad("a lease without work, or work without a lease")
-	case is.Due.IsZero() != is.Status.Ended():
+	case is.Due.IsZero() == is.Open():
 		bad("due when ended, or not due when unfinished")
 	case is.Text != "" && is.Status != document.StatusDone:
 		bad("text before it is done")
@@ -266,8 +266,10 @@ func (s *sim) look(was, is *document.Record) {
 	case was == nil || was.Generation != is.Generation || is.Status == document.StatusDeleted:
 	case is.Attempt < was.Attempt:
 		bad("attempt went down")
-	case was.Status.Ended() && !is.Retried.After(was.Retried):
+	case !was.Open() && !is.Retried.After(was.Retried):
 		bad("an ended generation moved, without a request")
+	case was.Status == document.StatusDone && (is.Status != document.StatusDone || is.Text == ""):
+		bad("a text was lost")
 	}
 }
 
@@ -503,7 +505,7 @@ func (s *sim) settled() bool {
 		}
 	}
 	for _, r := range s.records.All() {
-		if !r.Status.Ended() {
+		if r.Open() {
 			return false
 		}
 	}
@@ -541,7 +543,7 @@ func (s *sim) checkObject(name string, r *document.Record) {
 	}
 	live, _, err := s.bucket.Live(s.t.Context(), "b", name)
 	switch {
-	case !r.Status.Ended() || r.Lease != nil || !r.Due.IsZero():
+	case r.Open() || r.Lease != nil || !r.Due.IsZero():
 		bad("it has not ended")
 	case err != nil: // deleted
 		if s.erase && r.Status != document.StatusDeleted {

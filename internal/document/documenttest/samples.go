@@ -70,7 +70,7 @@ func marker() document.Record {
 func onePage(generation int64, page int) document.Page {
 	return document.Page{
 		Model: "m",
-		Page: page, Generation: generation, Text: "# Seite\n\nÜber 3 €", Warnings: []string{document.WarnRepetition},
+		Page:  page, Generation: generation, Text: "# Seite\n\nÜber 3 €", Warnings: []string{document.WarnRepetition},
 		Blank: true, Error: &document.Error{Code: "corrupt", Message: "cut off"}, Width: 1200, Height: 1540,
 		Blocks: []document.Block{
 			{Label: "title", Box: [4]int{0, 10, 999, 1000}, Text: "Seite"},

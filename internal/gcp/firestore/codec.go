@@ -155,9 +155,12 @@ func readRecord(f fields) *document.Record {
 	if lease := f.dict("lease"); lease != nil {
 		r.Lease = &document.Lease{ID: lease.text("id"), Expires: lease.moment("expires"), Alone: lease.flag("alone"), Page: lease.int("page")}
 	}
-	r.Upgrade(f.int("schema"), f.int("doubts"))
+	upgrade(r, f)
 	return r
 }
+
+// upgrade reads what a document of an older schema means.
+func upgrade(r *document.Record, f fields) { r.Upgrade(f.int("schema"), f.int("doubts")) }
 
 // pageID is the id of a page's document. Pages are read by their generation and number, never by sorting ids.
 func pageID(generation int64, page int) string { return fmt.Sprintf("%d-%04d", generation, page) }

@@ -103,6 +103,10 @@ func full(t *testing.T) *document.Record {
 			f.Set(reflect.ValueOf(document.Usage{PromptTokens: 1, CompletionTokens: 1}))
 		case *document.Error:
 			f.Set(reflect.ValueOf(&document.Error{Code: "x"}))
+		case document.Strikes:
+			f.Set(reflect.ValueOf(document.Strikes{1: {Count: 1}}))
+		case *document.Rereading:
+			f.Set(reflect.ValueOf(&document.Rereading{By: "x"}))
 		case *document.Lease:
 			f.Set(reflect.ValueOf(&document.Lease{ID: "x"}))
 		default:

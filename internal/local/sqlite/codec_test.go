@@ -60,7 +60,11 @@ func fill(v reflect.Value, n *int64) {
 			fill(v.Index(i), n)
 		}
 	case reflect.Map:
-		v.Set(reflect.ValueOf(map[string]string{"key": "value"}))
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key, n)
+		fill(value, n)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
 	case reflect.Struct:
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			east := time.FixedZone("east", 3600)
@@ -98,7 +102,7 @@ func TestStoredNames(t *testing.T) {
 	var got string
 	err := s.read.QueryRow(`SELECT json_extract(doc, '$.name') || json_extract(doc, '$.lease.id') ||
 		json_extract(doc, '$.usage.promptTokens') || json_extract(doc, '$.schema') FROM records`).Scan(&got)
-	if err != nil || got != "a.pngL51" {
+	if err != nil || got != "a.pngL52" {
 		t.Errorf("stored fields read %q, %v", got, err)
 	}
 }

@@ -122,7 +122,7 @@ func TestLostAnswer(t *testing.T) {
 			s.end = func(tx *sql.Tx) error {
 				err := test.commit(tx)
 				if test.doubts > 0 {
-					execSQL(t, s, "UPDATE records SET rev = rev + 1, doc = json_set(doc, '$.doubts', 1, '$.write', 'other')")
+					execSQL(t, s, "UPDATE records SET rev = rev + 1, doc = json_set(doc, '$.pages', 1, '$.write', 'other')")
 				}
 				return err
 			}
