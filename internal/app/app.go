@@ -79,8 +79,9 @@ func limitMemory(memory int64) {
 type Backends struct {
 	Objects document.Objects
 	Records document.Store
-	Tokens  TokenSource   // used with OCR_AUTH=oidc; nil: the OCR service is called without an ID token
-	Decoder *page.Decoder // for PDF, AVIF and HEIC
+	Turns   document.Store // for turns between instances; nil: there is one
+	Tokens  TokenSource    // used with OCR_AUTH=oidc; nil: the OCR service is called without an ID token
+	Decoder *page.Decoder  // for PDF, AVIF and HEIC
 }
 
 // TokenSource issues ID tokens. It is safe for concurrent use.
@@ -92,12 +93,15 @@ type TokenSource interface {
 
 // GoogleCloud returns the backends of the deployed function.
 func GoogleCloud(cfg config.Config) Backends {
+	collection := func(name string) document.Store {
+		return firestore.New(firestore.Config{
+			Project: cfg.Project, Database: cfg.FirestoreDatabase, Collection: name, Emulator: cfg.FirestoreEmulatorHost,
+		})
+	}
 	return Backends{
 		Objects: storage.New(storage.Config{Emulator: cfg.StorageEmulatorHost}),
-		Records: firestore.New(firestore.Config{
-			Project: cfg.Project, Database: cfg.FirestoreDatabase, Collection: cfg.FirestoreCollection,
-			Emulator: cfg.FirestoreEmulatorHost,
-		}),
+		Records: collection(cfg.FirestoreCollection),
+		Turns:   collection(cfg.FirestoreCollection + "_turns"),
 		Tokens:  idtoken.New(),
 		Decoder: page.NewDecoder(),
 	}
@@ -157,7 +161,7 @@ func ocrConfig(cfg config.Config, b Backends, sent *telemetry.Telemetry) ocr.Con
 
 func workerOptions(cfg config.Config, b Backends, client *ocr.Client, log *slog.Logger) worker.Options {
 	return worker.Options{
-		Objects: b.Objects, Records: b.Records, OCR: client, Log: log,
+		Objects: b.Objects, Records: b.Records, Turns: b.Turns, OCR: client, Log: log,
 		Rules: document.Rules{
 			MaxAttempts: cfg.MaxAttempts, RetryWindow: cfg.RetryWindow,
 			RetryDelay: func(int) time.Duration { return redeliverAfter },

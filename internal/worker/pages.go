@@ -228,12 +228,17 @@ func (w *work) readSuspects(ctx context.Context) error {
 	return left
 }
 
-// readAlone makes page n and has it read while nothing else of this instance is at the OCR service. Where that fails in a way
+// readAlone makes page n and has it read while nothing else of this instance, and no suspect of another, is at the OCR service. Where that fails in a way
 // that may be the page's doing, the control page follows: an error of a suspect's class is one that nothing else explains.
 func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 	d := w.d
 	return w.extract(ctx, n, func(ctx context.Context, pg *page.Page, timing *pageTiming) (ocr.Result, error) {
 		waiting := time.Now()
+		end, err := d.takeTurn(ctx)
+		if err != nil {
+			return ocr.Result{}, err
+		}
+		defer end()
 		give, err := d.w.pace.take(ctx, true)
 		timing.waited += time.Since(waiting)
 		if err != nil {
@@ -245,7 +250,7 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 				return ocr.Result{}, err
 			}
 		}
-		if end, ok := ctx.Deadline(); ok && time.Until(end) < d.w.o.OCRTimeout+controlTime {
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d.w.o.OCRTimeout+controlTime {
 			return ocr.Result{}, errLate
 		}
 		res, err := d.w.send(ctx, pg, timing)

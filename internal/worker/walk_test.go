@@ -42,7 +42,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, bucket: documenttest.NewBucket(), records: documenttest.NewMemory(), log: &bytes.Buffer{}}
 	w.options = worker.Options{
-		Objects: w.bucket, Records: w.records, OCR: w, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
+		Objects: w.bucket, Records: w.records, Turns: documenttest.NewMemory(), OCR: w, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
 		Rules: document.Rules{MaxAttempts: 3, RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
 		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},

@@ -27,6 +27,7 @@ type Extractor interface {
 type Options struct {
 	Objects document.Objects
 	Records document.Store
+	Turns   document.Store // a store of its own, for turns between instances; nil: there is one instance
 	OCR     Extractor
 	Log     *slog.Logger
 
@@ -79,6 +80,9 @@ func New(o Options) (*Worker, error) {
 	}
 	c := &clock{local: o.Now, log: o.Log, telemetry: t}
 	o.Records = timed{o.Records, c}
+	if o.Turns != nil {
+		o.Turns = timed{o.Turns, c}
+	}
 	drain, putBack := context.WithCancelCause(context.Background())
 	return &Worker{o: o, admission: newAdmission(o, t), pace: newPace(o, t), telemetry: t, clock: c, drain: drain, putBack: putBack}, nil
 }
