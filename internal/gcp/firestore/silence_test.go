@@ -337,7 +337,7 @@ func TestWatchOutlivesQuietTimes(t *testing.T) {
 			if err := stream.SendMsg(current()); err != nil {
 				return err
 			}
-			time.Sleep(24 * time.Hour)
+			time.Sleep(2 * time.Hour)
 			if err := send(stream, "c", 1); err != nil {
 				return err
 			}
@@ -345,7 +345,9 @@ func TestWatchOutlivesQuietTimes(t *testing.T) {
 		})
 		errSeen := errors.New("seen")
 		var told []string
-		err := s.Watch(t.Context(), func(id string, _ *document.Record) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Hour)
+		defer cancel()
+		err := s.Watch(ctx, func(id string, _ *document.Record) error {
 			told = append(told, id)
 			time.Sleep(2 * watchLimit)
 			if id == "c" {
@@ -376,7 +378,7 @@ func TestWatchLeavesADeadConnection(t *testing.T) {
 			}
 			return hang(method, stream)
 		}, pings())
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		told := 0
 		err := s.Watch(ctx, func(string, *document.Record) error {
