@@ -22,8 +22,10 @@ type Config struct {
 // and storage.objects.list too: without it Cloud Storage answers 403 for an object that is gone, and an operator
 // is called for nothing (the role storage.objectViewer holds both).
 //
-// Each call makes up to four tries with short waits where Cloud Storage is busy or does not answer. A body that breaks
-// off is not resumed: redelivery repeats the whole.
+// Each call makes up to four tries with short waits where Cloud Storage is busy or does not answer, and takes a minute at
+// most until its answer: see [answerLimit] and [repeatLimit]. A body that breaks off, or of which no byte comes for
+// [stallLimit] while a Read waits, is not resumed: redelivery repeats the whole. What these limits end is
+// [document.ErrStorageUnavailable]; the context's error is the caller's own end alone.
 type Objects struct {
 	service gcp.Lazy[*api.Service]
 }
@@ -36,7 +38,7 @@ var (
 // New returns the driver. It does not touch the network.
 func New(c Config) *Objects {
 	return &Objects{service: gcp.Lazy[*api.Service]{Make: func(ctx context.Context) (*api.Service, error) {
-		return dial(ctx, c.Emulator)
+		return dial(ctx, c.Emulator, patience{answerLimit, stallLimit})
 	}}}
 }
 
