@@ -134,6 +134,10 @@ func TestLive(t *testing.T) {
 	if err != nil || o != object("page.png", g) || !reflect.DeepEqual(a, want) {
 		t.Errorf("Live = %v, %v, %v", o, a, err)
 	}
+	b.Put("page.png", nil, strings.Repeat("x", 1<<20), nil)
+	if _, a, err := s.Live(t.Context(), "acme-scans", "page.png"); err != nil || len(a.ContentType) != maxContentType {
+		t.Errorf("a content type of 1 MiB: %d bytes, %v; want %d", len(a.ContentType), err, maxContentType)
+	}
 	b.Delete("page.png")
 	for _, bucket := range []string{"acme-scans", "never-was"} {
 		if _, _, err := s.Live(t.Context(), bucket, "page.png"); !errors.Is(err, document.ErrObjectGone) {
