@@ -57,7 +57,7 @@ type mortal struct {
 
 func (m *mortal) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
 	if m.i.dead.Load() {
-		return nil, fmt.Errorf("%w: dead", document.ErrStoreUnavailable)
+		return nil, errKilled
 	}
 	return m.Memory.Commit(ctx, id, from, change)
 }

@@ -496,10 +496,16 @@ func failedPage(generation int64, n int, f document.Fault) *document.Page {
 	return &document.Page{Page: n, Generation: generation, Error: f.StoredError(), Warnings: []string{document.WarnPageFailed}}
 }
 
-// closingWrite makes a closing write and turns the record as it is then into the result.
+// closePause is the wait before a closing write is tried again.
+const closePause = time.Second
+
+// closingWrite makes a closing write, as long as the store is away and there is time, and turns the record as it is then into the result.
 func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *document.Record) *document.Change) Result {
 	ctx, end := d.w.telemetry.startPart(ctx, "close")
 	err := d.commit(ctx, f)
+	for errors.Is(err, document.ErrStoreUnavailable) && sleep(ctx, closePause) == nil {
+		err = d.commit(ctx, f)
+	}
 	end(codeOf(ctx, err))
 	res.Record = d.stored.Record
 	switch {

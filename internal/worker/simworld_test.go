@@ -126,7 +126,7 @@ func (s *sim) spawn() {
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
 		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},
 		OCRConcurrency: 4, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second, Erase: s.erase,
-		NewID: s.newID,
+		NewID: s.newID, Rand: func() float64 { return 0.5 },
 	})
 	s.instances = append(s.instances, i)
 }
