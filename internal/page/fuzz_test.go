@@ -68,7 +68,8 @@ func FuzzEngines(f *testing.F) {
 		}
 	}
 	child := decoder.child
-	defer func(before time.Duration) { child.Patience = before }(child.Patience)
+	patience := func(d time.Duration) { child.Limit(sandbox.Limits{Processor: d, Clock: 3 * d}) }
+	defer patience(time.Hour)
 	started, starting, wait, decoding := make(chan error, 1), false, time.Hour, time.Hour
 	if flag.Lookup("test.fuzz").Value.String() != "" {
 		wait, decoding = 5*time.Second, 4*time.Second // the fuzzer ends a process that is busy with one input for 10
@@ -79,8 +80,9 @@ func FuzzEngines(f *testing.F) {
 			t.Skip("for FuzzSplit")
 		}
 		if !starting && !child.Started(engine) {
-			starting, child.Patience = true, time.Hour
-			go func() { started <- child.Start(context.Background(), engine) }()
+			starting = true
+			patience(time.Hour)
+			go func() { _, err := child.Start(context.Background(), engine); started <- err }()
 		}
 		if starting {
 			select {
@@ -95,7 +97,7 @@ func FuzzEngines(f *testing.F) {
 		if !child.Started(engine) {
 			t.Skip("it was another one that started")
 		}
-		child.Patience = decoding // what is slow is no finding
+		patience(decoding) // what is slow is no finding
 		err := keepsPromises(t, data, 300, false)
 		if _, told := errors.AsType[*sandbox.Error](err); err != nil && kindOf(err) == "" && !told {
 			t.Fatal(err)
@@ -169,11 +171,11 @@ func FuzzHeader(f *testing.F) {
 			"PNG":  func() (image.Config, error) { return png.DecodeConfig(bytes.NewReader(data)) },
 			"JPEG": func() (image.Config, error) { return jpeg.DecodeConfig(bytes.NewReader(data)) },
 			"BMP":  func() (image.Config, error) { return bmp.DecodeConfig(bytes.NewReader(data)) },
-			"GIF":  func() (image.Config, error) { return gifFrame(data, pic.common()) },
+			"GIF":  func() (image.Config, error) { return gifFrame(data, &pic.header) },
 			"WebP": func() (image.Config, error) { return webp.DecodeConfig(bytes.NewReader(data)) },
 			"TIFF": func() (image.Config, error) { return image.Config{}, errors.New("FuzzPages of package tiff") },
 		}[f.name]
-		h := pic.common()
+		h := &pic.header
 		cfg, err := config()
 		if err != nil {
 			return // the decoder refuses what we let pass: it does no harm

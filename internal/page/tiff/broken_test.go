@@ -1,6 +1,7 @@
 package tiff_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"image"
@@ -18,10 +19,10 @@ func TestCutOffFileShows(t *testing.T) {
 	whole := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(g, 30), pagetest.JPEG(y, 16), pagetest.CMYK(colours(9, 9)))
 	for n := range len(whole) {
 		b := whole[:n]
-		list, err := tiff.Pages(b, 10)
+		list, err := tiff.Pages(context.Background(), b, 10)
 		if err == nil {
 			for _, p := range list {
-				if _, failed := p.Decode(b); failed != nil {
+				if _, failed := p.Decode(context.Background(), b); failed != nil {
 					err = failed
 				}
 			}
@@ -58,10 +59,10 @@ func TestTooManyPages(t *testing.T) {
 		many = append(many, pagetest.Gray(gray(4, 4), 4))
 	}
 	b := pagetest.TIFF(binary.BigEndian, many...)
-	if _, err := tiff.Pages(b, 4); !errors.Is(err, tiff.ErrTooMany) {
+	if _, err := tiff.Pages(context.Background(), b, 4); !errors.Is(err, tiff.ErrTooMany) {
 		t.Error(err)
 	}
-	if p, err := tiff.Pages(b, 5); err != nil || len(p) != 5 {
+	if p, err := tiff.Pages(context.Background(), b, 5); err != nil || len(p) != 5 {
 		t.Error(err)
 	}
 }
@@ -91,7 +92,7 @@ func TestLyingHeadersCostLittle(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := list[0].Decode(b)
+		_, err := list[0].Decode(context.Background(), b)
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; err == nil || used > 1<<20 {
 			t.Errorf("%s: %v, %d bytes allocated", name, err, used)
@@ -110,7 +111,7 @@ func TestMemoryCoversDecoding(t *testing.T) {
 		q := pages(t, b)[0]
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		img, err := q.Decode(b)
+		img, err := q.Decode(context.Background(), b)
 		runtime.ReadMemStats(&after)
 		if err != nil || img.Bounds() != image.Rect(0, 0, q.Width, q.Height) {
 			t.Fatal(name, err)
@@ -132,7 +133,7 @@ func FuzzPages(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		list, err := tiff.Pages(b, 10)
+		list, err := tiff.Pages(context.Background(), b, 10)
 		if (err == nil) == (len(list) == 0) || len(list) > 10 {
 			t.Fatal(len(list), err)
 		}
@@ -146,7 +147,7 @@ func FuzzPages(f *testing.F) {
 			if p.Memory < int64(p.Width)*int64(p.Height) {
 				t.Fatalf("%d bytes for %d x %d", p.Memory, p.Width, p.Height)
 			}
-			if img, err := p.Decode(b); err == nil && img.Bounds().Size() != image.Pt(p.Width, p.Height) {
+			if img, err := p.Decode(context.Background(), b); err == nil && img.Bounds().Size() != image.Pt(p.Width, p.Height) {
 				t.Fatalf("%v for %d x %d", img.Bounds(), p.Width, p.Height)
 			}
 		}
