@@ -36,8 +36,8 @@ func NewDecoder() *Decoder {
 	return &Decoder{child: sandbox.New(sandbox.Limits{Processor: processorLimit, Clock: clockLimit})}
 }
 
-// LimitMemory has the process die rather than have more than so many bytes of memory, from its next start on. The limit should leave
-// room for EngineMemory beside the pictures. On other systems than Linux it bounds the heap alone, and softly.
+// LimitMemory has the process die rather than have more than so many bytes of memory, from its next start on. All that is mapped counts,
+// used or not: beside the pictures that Limits.Budget accounts for about 500 MiB. On other systems than Linux it bounds the heap alone, and softly.
 func (d *Decoder) LimitMemory(bytes int64) {
 	l := d.child.Limits()
 	l.Memory = bytes

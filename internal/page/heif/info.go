@@ -26,7 +26,7 @@ func Read(b []byte) (Info, bool) {
 	container := box(properties, "ipco")
 	info, angle, mirror := Info{Orientation: 1}, byte(0), -1
 	numbers := associated(box(properties, "ipma"), primary(meta))
-	found := numbered(container, numbers)
+	found := numbered(boxes(container), numbers)
 	for _, n := range numbers {
 		kind, body := found[n].kind, found[n].body
 		switch {
@@ -87,13 +87,13 @@ type property struct {
 }
 
 // numbered returns the boxes of these numbers, counted from 1, walking over all of them once.
-func numbered(b []byte, numbers []int) map[int]property {
+func numbered(all iter.Seq2[string, []byte], numbers []int) map[int]property {
 	found := map[int]property{}
 	if len(numbers) == 0 {
 		return found
 	}
 	n, last := 0, slices.Max(numbers)
-	for kind, body := range boxes(b) {
+	for kind, body := range all {
 		if n++; n > last {
 			break
 		}

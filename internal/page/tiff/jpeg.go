@@ -19,6 +19,9 @@ func (p *Page) decodeJPEG(ctx context.Context) (image.Image, error) {
 	if bw == 0 || bh == 0 {
 		return nil, FormatError("no strips")
 	}
+	if p.tiled() && min(bw, bh) < 8 {
+		return nil, FormatError("tiles of less than 8 pixels") // each costs as much as one that is worth it
+	}
 	across, down := (p.Width+bw-1)/bw, (p.Height+bh-1)/bh
 	if p.count(offsets) < across*down || p.count(counts) < across*down {
 		return nil, FormatError("strips are missing")
