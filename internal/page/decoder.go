@@ -153,8 +153,5 @@ func (decode decoding) serve(ctx context.Context, m sandbox.Message) (sandbox.Me
 		return sandbox.Message{}, err
 	}
 	p, err := f.finish(img)
-	if int64(p.stored.X)*int64(p.stored.Y) >= large/4 {
-		debug.FreeOSMemory() // or the instance has it twice: here as garbage, and where the next picture is decoded
-	}
 	return p.message(), err
 }

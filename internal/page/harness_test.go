@@ -42,6 +42,10 @@ var testDecoders = map[string]decoding{
 	"works": func(context.Context, []byte, int64, []int64) (image.Image, error) {
 		return image.NewGray(image.Rect(0, 0, 9, 9)), nil
 	},
+	// says fails with the bytes that it was given.
+	"says": func(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
+		return nil, corrupt(string(file), nil)
+	},
 	"hang": func(context.Context, []byte, int64, []int64) (image.Image, error) { select {} },
 	"spin": func(context.Context, []byte, int64, []int64) (image.Image, error) {
 		for spun = 0; ; spun++ {

@@ -146,7 +146,7 @@ func (o *object) start(ctx context.Context, engine string) error {
 	case errors.Is(err, sandbox.ErrSlow):
 		return errSlow
 	case errors.Is(err, sandbox.ErrDied): // with no byte of the object in it
-		return fmt.Errorf("page: start of the decoder for %s: %v", engine, err)
+		return fmt.Errorf("page: start of the decoder for %s: %s", engine, err.Error())
 	}
 	return err
 }

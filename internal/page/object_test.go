@@ -425,35 +425,35 @@ func TestCrashIsTriedOnceMore(t *testing.T) {
 	}
 }
 
-// TestBytesGoToTheDecoderOnce: for all pages of an object, unless another one came between; and they are forgotten when it is closed.
+// TestBytesGoToTheDecoderOnce: for all pages of an object, unless another one came between, or they were dropped.
 func TestBytesGoToTheDecoderOnce(t *testing.T) {
 	t.Parallel()
 	d := newDecoder()
 	t.Cleanup(d.Close)
-	first, second := calledPages(t, wideWith(d), "abc", "works", "works", "works"), calledPages(t, wideWith(d), "abcd", "works", "works")
-	page := func(p *Pages, n int) {
-		t.Helper()
-		if _, _, err := p.Page(t.Context(), n); err != nil {
-			t.Fatal(err)
+	first, second := calledPages(t, wideWith(d), "one", "says", "says"), calledPages(t, wideWith(d), "two", "says", "says")
+	for i, s := range []struct {
+		p      *Pages
+		before func()
+		want   string // what the Decoder was given
+	}{
+		{first, func() {}, "one"},
+		{first, func() { first.data = []byte("1st") }, "one"}, // it is not sent again
+		{second, func() {}, "two"},
+		{first, func() {}, "1st"},
+		{first, func() { first.data = []byte("one") }, "1st"},
+		{first, func() { first.drop(); first.data = []byte("new") }, "new"},
+		{second, func() { second.data = []byte("2nd"); first.drop() }, "2nd"},
+		{second, func() { first.drop() }, "2nd"},
+		{second, func() { _ = second.Close() }, "two"}, // read from the source again
+	} {
+		s.before()
+		if _, _, err := s.p.Page(t.Context(), 1+i%2); kindOf(err) != Corrupt || err.Error() != s.want {
+			t.Errorf("call %d: %v, want %s", i, err, s.want)
 		}
 	}
-	page(first, 1)
-	key := first.key
-	// What is not sent again cannot be seen to be wrong here.
-	first.data = []byte("abd")
-	page(first, 2)
-	page(second, 1)
-	if second.key == key || second.key == 0 || key == 0 {
-		t.Errorf("keys %d and %d", key, second.key)
+	if first.key == second.key || first.key == 0 || second.key == 0 {
+		t.Errorf("keys %d and %d", first.key, second.key)
 	}
-	page(first, 3)
-	if first.key != key || !first.kept {
-		t.Errorf("key %d, %v", first.key, first.kept)
-	}
-	if err := first.Close(); err != nil || first.kept {
-		t.Error("it is still kept", err)
-	}
-	page(second, 2)
 }
 
 func wideWith(d *Decoder) Limits {
