@@ -10,6 +10,7 @@ func TestMemoryIsDivided(t *testing.T) {
 	for _, c := range []struct{ memory, budget, own, decoders int64 }{ // MiB
 		{256, 128, 192, 256},
 		{512, 256, 320, 512},
+		{512, 16, 256, 512},
 		{512, 512, 460, 512}, // MEMORY_BUDGET may be all there is
 		{1024, 512, 576, 1024},
 		{2048, 1024, 1443, 1536},

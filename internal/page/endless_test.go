@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"testing"
@@ -9,6 +10,27 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
+
+// TestOnlyPNGAndBaselineJPEGAreDecodedHere: every other decoder can be killed.
+func TestOnlyPNGAndBaselineJPEGAreDecodedHere(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"*.png", "*.jpeg", "*.gif", "*.bmp", "*.webp", "*.tiff", "*.avif", "*.heic"} {
+		for name, data := range testFiles(t, kind) {
+			_, pic, err := pictureOf(t, data)
+			if err != nil || pic == nil {
+				continue
+			}
+			progressive := bytes.Contains(data, []byte{0xff, 0xc2})
+			here := kind == "*.png" || kind == "*.jpeg" && !progressive
+			if (pic.decode != nil) != here || (pic.call == "") != here {
+				t.Errorf("%s: here %v, by call %q", name, pic.decode != nil, pic.call)
+			}
+			if pic.salvage != "" && !strings.HasPrefix(pic.salvage, "jpeg.") {
+				t.Errorf("%s: %q", name, pic.salvage)
+			}
+		}
+	}
+}
 
 // TestEndlessJPEGIsTooSlow: a progressive JPEG of some bytes that keeps a decoder busy for minutes, whole or broken, is given up at the
 // limit, and the Decoder goes on with others.

@@ -39,14 +39,15 @@ func addSeeds(f *testing.F, add func(data []byte)) {
 	}
 }
 
-// FuzzSplit makes pages of any bytes, which end as a page that keeps its promises or as an *Error, never a panic.
+// FuzzSplit makes pages of any bytes, which end as a page that keeps its promises or as an *Error, never a panic. All is decoded in this
+// process, where the fuzzer sees what its input reaches.
 func FuzzSplit(f *testing.F) {
 	addSeeds(f, func(data []byte) { f.Add(data, uint16(16), false); f.Add(data, uint16(1540), true) })
 	f.Fuzz(func(t *testing.T, data []byte, edge uint16, unsized bool) {
 		if engineFor(data) != "" {
 			t.Skip("for FuzzEngines")
 		}
-		if err := keepsPromises(t, data, 1+int(edge), unsized); err != nil && kindOf(err) == "" {
+		if err := keepsPromises(t, data, 1+int(edge), unsized, nil); err != nil && kindOf(err) == "" {
 			t.Fatal(err)
 		}
 	})
@@ -98,7 +99,7 @@ func FuzzEngines(f *testing.F) {
 			t.Skip("it was another one that started")
 		}
 		patience(decoding) // what is slow is no finding
-		err := keepsPromises(t, data, 300, false)
+		err := keepsPromises(t, data, 300, false, decoder)
 		if _, told := errors.AsType[*sandbox.Error](err); err != nil && kindOf(err) == "" && !told {
 			t.Fatal(err)
 		}
@@ -122,9 +123,9 @@ func engineFor(data []byte) string {
 }
 
 // keepsPromises makes the first page of an object and checks what holds for every one, also if there is none.
-func keepsPromises(t *testing.T, data []byte, edge int, unsized bool) error {
+func keepsPromises(t *testing.T, data []byte, edge int, unsized bool, d *Decoder) error {
 	l := &ledger{}
-	lim := Limits{Edge: edge, MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 20, Budget: l, Decoder: decoder}
+	lim := Limits{Edge: edge, MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 20, Budget: l, Decoder: d}
 	o := newObject(data)
 	if unsized {
 		o.size = -1

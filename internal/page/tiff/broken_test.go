@@ -123,6 +123,9 @@ func TestPiecesAreBoundedByTheFile(t *testing.T) {
 	}{
 		{"JPEG, a megabyte each", pagetest.TileBomb(64, 1<<20, false), false},
 		{"PackBits, a megabyte each", pagetest.TileBomb(64, 1<<20, true), false},
+		{"JPEG, one of a megabyte", pagetest.TileBomb(16, 1<<20, false), false},
+		{"PackBits, one of a megabyte", pagetest.TileBomb(16, 1<<20, true), false},
+		{"PackBits, one of less", pagetest.TileBomb(16, 60<<10, true), true},
 		{"JPEG that overlap", pagetest.TileBomb(1600, 60<<10, false), false},
 		{"PackBits that overlap", pagetest.TileBomb(1600, 60<<10, true), false},
 		{"JPEG, the same for all", pagetest.TileBomb(160, 0, false), true},
@@ -138,7 +141,8 @@ func TestPiecesAreBoundedByTheFile(t *testing.T) {
 			p.Tiled, p.Strips = true, slices.Repeat(p.Strips[:1], 64*64)
 			return p
 		}()), false},
-		{"a picture among the tables", pagetest.TIFF(binary.BigEndian, jpegs.With(347, 7, 0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 255, 255, 255, 255, 1, 1, 0x11, 0)), false},
+		{"a picture among the tables", pagetest.TIFF(binary.BigEndian, jpegs.With(347, 7, 0xff, 0xd8,
+			0xff, 0xc0, 0, 11, 8, 32, 0, 32, 0, 1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0)), false},
 		{"too many tables", pagetest.TIFF(binary.BigEndian, jpegs.With(347, 7, slices.Repeat([]uint32{0xff, 0xfe, 0, 2}, 1<<14)...)), false},
 	} {
 		p := pages(t, c.file)[0]
