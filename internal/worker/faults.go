@@ -89,6 +89,7 @@ var pageCodes = map[page.Kind]string{
 	page.Corrupt:     document.CodeCorrupt,
 	page.Encrypted:   document.CodeEncrypted,
 	page.Empty:       document.CodeEmpty,
+	page.TooSlow:     document.CodeTooLarge,
 }
 
 // faultOf returns what an error means; nothing for none. Nothing else decides that. Where ctx, the one of what failed, has ended, the reason
