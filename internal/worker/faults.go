@@ -106,6 +106,9 @@ func faultOf(ctx context.Context, err error) document.Fault {
 	}
 	if pe, ok := errors.AsType[*page.Error](err); ok {
 		f.Code, f.Class, f.Message = pageCodes[pe.Kind], document.ClassFinal, pe.Error()
+		if pe.Kind == page.TooSlow {
+			f.Class = document.ClassSuspect // it may be this machine's load
+		}
 	}
 	if se, ok := errors.AsType[*struckError](err); ok {
 		f.Code = se.strike.Code
