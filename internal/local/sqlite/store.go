@@ -37,8 +37,8 @@ var (
 )
 
 // journal ends the name of a database's rollback journal. Ours has none: it is in WAL mode, and what a process that was killed
-// while it made an empty database leaves is not needed. A journal of someone else's would be played back before the first
-// read, and names a file that SQLite removes afterwards, wherever that is.
+// while it made an empty database leaves is not needed. One that came from elsewhere would be played back before the first
+// read: it overwrites or cuts off the database, and may name a further file for SQLite to remove.
 const journal = "-journal"
 
 var errForeignJournal = errors.New("a rollback journal lies beside it, which is not read: run bucketocr up there first, which removes it")
