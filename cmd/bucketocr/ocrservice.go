@@ -115,21 +115,35 @@ func (u *upRun) build(ctx context.Context, source, program string) error {
 	}
 	temp := filepath.Join(filepath.Dir(program), rand.Text()+exeSuffix)
 	defer os.Remove(temp)
-	if err := os.Link(program, temp); errors.Is(err, fs.ErrNotExist) { // a link for go build to see what is up to date
+	linked := os.Link(program, temp) // another name of it, by which go build sees whether it is up to date
+	if errors.Is(linked, fs.ErrNotExist) {
 		fmt.Fprintln(u.sys.stdout, "building localocr, the OCR service of this run (the first time takes about half a minute)")
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", temp, ".")
-	build.Dir, build.SysProcAttr = source, ownGroup()
-	if out, err := build.CombinedOutput(); ctx.Err() != nil {
-		return ctx.Err()
-	} else if err != nil {
-		return fmt.Errorf("localocr cannot be built: %w\n%s", err, bytes.TrimSpace(out))
+	err := goBuild(ctx, source, temp)
+	if err != nil && linked == nil && ctx.Err() == nil { // the old one may be damaged, which go build does not replace
+		_ = os.Remove(temp)
+		err = goBuild(ctx, source, temp)
+	}
+	if err != nil {
+		return err
 	}
 	if unchanged(temp, program) {
 		return nil
 	}
 	if err := os.Rename(temp, program); err != nil {
 		return fmt.Errorf("localocr cannot be built: %w", err)
+	}
+	return nil
+}
+
+// goBuild builds the command in a folder.
+func goBuild(ctx context.Context, source, program string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
+	build.Dir, build.SysProcAttr = source, ownGroup()
+	if out, err := build.CombinedOutput(); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
+		return fmt.Errorf("localocr cannot be built: %w\n%s", err, bytes.TrimSpace(out))
 	}
 	return nil
 }

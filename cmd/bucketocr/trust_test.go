@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -322,5 +323,114 @@ func TestUpIsSafeOnATerminal(t *testing.T) {
 	}
 	if got := d.text(name); !strings.Contains(got, "\u009b31m") {
 		t.Errorf("the text's file is not true to the text: %q", got)
+	}
+}
+
+// TestPageKey: one key for all pages of this user, kept where others cannot read it, so that a bookmark survives a restart; a file
+// that holds none is replaced.
+func TestPageKey(t *testing.T) {
+	path := filepath.Join(emptyCache(t), "bucketocr", "page-key")
+	key := pageKey()
+	if again := pageKey(); again != key || !isPageKey(key) {
+		t.Errorf("%q, then %q", key, again)
+	}
+	info, err := os.Stat(path)
+	if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	for _, spoilt := range []string{"", "short", strings.Repeat("x", 40), "\r\n" + key} {
+		if err := os.WriteFile(path, []byte(spoilt), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if again := pageKey(); again == key || again == spoilt || !isPageKey(again) || pageKey() != again {
+			t.Errorf("%q became %q", spoilt, again)
+		}
+	}
+	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "LocalAppData"} {
+		t.Setenv(name, "")
+	}
+	if a, b := pageKey(), pageKey(); !isPageKey(a) || a == b {
+		t.Errorf("with nowhere to keep it: %q, %q", a, b)
+	}
+}
+
+// TestPageNeedsItsKey: the address that up prints opens the page, and the address alone does not.
+func TestPageNeedsItsKey(t *testing.T) {
+	emptyCache(t)
+	d := newDesk(t, nil)
+	ctx, stop := context.WithCancelCause(t.Context())
+	out, code := newOutput(), make(chan int)
+	go func() { code <- d.upTo(ctx, out, "--page", "0") }()
+	out.until(t, "page     ")
+	defer func() { stop(signaled{os.Interrupt}); <-code }()
+	out.until(t, "\n\n")
+	_, line, _ := strings.Cut(out.String(), "page     ")
+	address, _, _ := strings.Cut(line, "\n")
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare, _, _ := strings.Cut(address, "?")
+	for _, c := range []struct {
+		url  string
+		want int
+	}{{bare, http.StatusForbidden}, {address, http.StatusOK}, {bare, http.StatusOK}} {
+		resp, err := (&http.Client{Jar: jar}).Get(c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.want {
+			t.Errorf("%s: HTTP %d, want %d", c.url, resp.StatusCode, c.want)
+		}
+	}
+}
+
+// TestLocalOCRIsKept: it is built once, again when its source changes or it is damaged, and never written to while another run may
+// have started it.
+func TestLocalOCRIsKept(t *testing.T) {
+	source, program := t.TempDir(), filepath.Join(t.TempDir(), "kept", "localocr"+exeSuffix)
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(source, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("go.mod", "module m\n")
+	write("main.go", "package main\n\nfunc main() {}\n")
+	build := func(step string, wantNews, wantNew bool) {
+		t.Helper()
+		before, _ := os.Stat(program)
+		out := newOutput()
+		if err := (&upRun{sys: system{stdout: out}}).build(t.Context(), source, program); err != nil {
+			t.Fatalf("%s: %v", step, err)
+		}
+		after, err := os.Stat(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is := before == nil || !os.SameFile(before, after); is != wantNew {
+			t.Errorf("%s: a new program: %v", step, is)
+		}
+		if said := strings.Contains(out.String(), "building localocr"); said != wantNews {
+			t.Errorf("%s: %q", step, out)
+		}
+		if entries, _ := os.ReadDir(filepath.Dir(program)); len(entries) != 1 {
+			t.Errorf("%s: left over: %v", step, entries)
+		}
+	}
+	build("first", true, true)
+	build("again", false, false)
+	write("main.go", "package main\n\nfunc main() { println() }\n")
+	build("changed", false, true)
+	if err := os.Remove(program); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, []byte("damaged"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	build("damaged", false, true)
+	write("main.go", "package main\n\nfunc main() { no }\n")
+	if err := (&upRun{sys: system{stdout: newOutput()}}).build(t.Context(), source, program); err == nil || !strings.Contains(err.Error(), "undefined: no") {
+		t.Errorf("a source that does not compile: %v", err)
 	}
 }
