@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -292,11 +295,25 @@ func TestTerminalsAreSafe(t *testing.T) {
 	if _, stdout, _ := o.call("show", "--text", id("done"+evil)); stdout != stored+"\n\f\n"+stored+"\n" {
 		t.Errorf("the text in a pipe is %q", stdout)
 	}
+	var screen bytes.Buffer
+	_, piped, _ := o.call("show", "--json", id("done"+evil))
+	run(t.Context(), o.system(&terminal{raw: &screen}, &screen), append([]string{"show", "--json", id("done" + evil)}, o.args...))
+	if inPipe, onScreen := decoded(t, piped), decoded(t, screen.String()); !maps.EqualFunc(inPipe, onScreen, func(a, b any) bool { return reflect.DeepEqual(a, b) }) {
+		t.Errorf("JSON says %v in a pipe and %v on a terminal", inPipe, onScreen)
+	}
 	// Lists in pipes are one line each: a name or a word of a document cannot begin another.
 	for _, args := range [][]string{{"show", id("done" + evil)}, {"stats"}, {"show", id("odd")}} {
 		_, stdout, _ := o.call(args...)
 		wantHarmless(t, fmt.Sprintf("%.20q in a pipe", args), stdout)
 	}
+}
+
+func decoded(t *testing.T, document string) (fields map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(document), &fields); err != nil {
+		t.Error(err)
+	}
+	return fields
 }
 
 // TestUpIsSafeOnATerminal: names, texts and the service's own words, while it runs and in the summary.
@@ -316,6 +333,8 @@ func TestUpIsSafeOnATerminal(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	wantHarmless(t, "up", screen.String())
+	_, again := d.up(t.Context(), "--once")
+	wantHarmless(t, "up's summary in a pipe", again.String())
 	for _, words := range []string{"2 done, 1 failed", "second", "passed over: ", `passed over "no\u009bimage.txt"`} {
 		if !strings.Contains(screen.String(), words) {
 			t.Errorf("%q is missing:\n%s", words, screen.String())

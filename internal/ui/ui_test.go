@@ -230,7 +230,6 @@ func TestKey(t *testing.T) {
 		{"nobody, a script", "GET", "/page.js", nil, 403},
 		{"nobody, a document", "GET", "/api/documents/" + id, nil, 403},
 		{"nobody, its text", "GET", "/api/documents/" + id + "/text", nil, 403},
-		{"nobody, the events", "GET", "/api/events", nil, 403},
 		{"nobody changes something", "POST", "/api/documents/" + id + "/retry" + query, nil, 403},
 		{"another key", "GET", "/?key=x", nil, 403},
 		{"no key", "GET", "/?key=", with(""), 403},
