@@ -43,10 +43,11 @@ func (h *Data) Lock() (*Lock, error) {
 
 // Close lets other processes have the directory. It may be called twice.
 func (l *Lock) Close() error {
-	if err := l.file.Close(); !errors.Is(err, os.ErrClosed) {
-		return err
+	err := unlock(l.file)
+	if errors.Is(err, os.ErrClosed) {
+		return nil
 	}
-	return nil
+	return errors.Join(err, l.file.Close())
 }
 
 // held fails where the locked directory is no longer the one at its path (removed, unmounted, moved): what looks like a
