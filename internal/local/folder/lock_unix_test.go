@@ -3,6 +3,7 @@
 package folder
 
 import (
+	"os"
 	"syscall"
 	"testing"
 )
@@ -10,7 +11,11 @@ import (
 // TestClosedLockIsFree: also while a program that is being started holds a copy of the file, as it does between fork and exec.
 func TestClosedLockIsFree(t *testing.T) {
 	t.Parallel()
-	data, err := Dir(t.TempDir()).OpenData()
+	dir := Dir(t.TempDir())
+	if err := os.Mkdir(dir.data(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	data, err := dir.OpenData()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,4 @@ func tryLock(file *os.File) error {
 }
 
 // unlock leaves it to closing the file, which ends its locks.
-func unlock(file *os.File) error {
-	_, err := file.Stat()
-	return err
-}
+func unlock(*os.File) error { return nil }
