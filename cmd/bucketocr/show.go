@@ -136,6 +136,16 @@ func printRecord(out io.Writer, id string, r *document.Record) {
 		line("tokens", "%s in, %s out", count(int64(r.Usage.PromptTokens)), count(int64(r.Usage.CompletionTokens)))
 	}
 	line("attempt", "%d", r.Attempt)
+	if again := r.Rereading; again != nil {
+		state := "waiting"
+		switch {
+		case again.Error != nil:
+			state = "failed: " + plain(again.Error.Code) + ": " + plain(again.Error.Message)
+		case r.Lease != nil:
+			state = "now"
+		}
+		line("read again", "%s, requested %s by %s", state, moment(again.Requested), plain(again.By))
+	}
 	for _, n := range slices.Sorted(maps.Keys(r.Strikes)) {
 		s := r.Strikes[n]
 		line("strikes", "page %d: %d of the last %s", n, s.Count, plain(s.Code))

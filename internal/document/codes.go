@@ -52,7 +52,8 @@ func Codes() []CodeInfo {
 		{CodeTooLarge, ClassFinal, "It is larger than the limits, or than what the OCR service takes.",
 			"Make it smaller, or raise MAX_BYTES, MAX_PIXELS, MAX_PAGES or MEMORY_BUDGET.", false},
 		{CodeCorrupt, ClassFinal, "The file is damaged or cut off.", "Upload it again from its source.", false},
-		{CodeEncrypted, ClassFinal, "The file is protected by a password.", "Remove the password and upload it again.", false},
+		{CodeEncrypted, ClassFinal, "The file is encrypted: a password or a customer-supplied key protects it.",
+			"Remove the password, or store it without a customer-supplied key, and upload it again.", false},
 		{CodeEmpty, ClassFinal, "The file is empty.", "Upload it again from its source.", false},
 		{CodeObjectGone, ClassFinal, "The file was deleted before it was read.", "Upload it again if it is still wanted.", false},
 

@@ -56,10 +56,11 @@ type Content struct {
 }
 
 // Objects is the bucket. All methods may be called concurrently and repeated; none changes anything.
-// Errors wrap [ErrObjectGone], [ErrObjectCorrupt], [ErrStorageUnavailable] or [ErrStorageMisconfigured], or are the
-// context's.
+// Errors wrap [ErrObjectGone], [ErrObjectCorrupt], [ErrObjectLocked], [ErrStorageUnavailable] or [ErrStorageMisconfigured],
+// or are the context's.
 type Objects interface {
-	// Open reads exactly the given generation. The context bounds the reading too.
+	// Open reads exactly the given generation. The context bounds the reading too; a reading that stalls fails by itself,
+	// with [ErrStorageUnavailable].
 	Open(ctx context.Context, o Object) (Content, error)
 	// Live returns the generation of the name that is in the bucket now, with its attributes. It is asked only when an
 	// event and the record, or an event and the bucket, disagree.

@@ -9,9 +9,11 @@ import (
 // What a driver's error is about. Drivers wrap one of these around their cause, which is for logs only.
 var (
 	ErrObjectGone           = errors.New("object or generation gone")
-	ErrObjectCorrupt        = errors.New("the stored bytes cannot be unpacked") // Content-Encoding gzip, and it is none
-	ErrStorageUnavailable   = errors.New("storage unavailable")                 // busy, down, cut off, checksum wrong: later it may work
-	ErrStorageMisconfigured = errors.New("storage misconfigured")               // 401, 403, key refused: an operator must act
+	ErrObjectCorrupt        = errors.New("the stored bytes cannot be unpacked")           // Content-Encoding gzip, and it is none
+	ErrObjectLocked         = errors.New("object encrypted with a customer-supplied key") // which only its uploader has
+	ErrStorageUnavailable   = errors.New("storage unavailable")                           // busy, down, cut off, checksum wrong: later it may work
+	ErrStorageMisconfigured = errors.New("storage misconfigured")                         // 401, 403, key refused: an operator must act
+	ErrRequesterPays        = errors.New("requester pays is on for the bucket")           // always with ErrStorageMisconfigured
 	ErrStoreUnavailable     = errors.New("record store unavailable")
 	ErrStoreMisconfigured   = errors.New("record store misconfigured") // permission, no database
 	ErrStoreRejected        = errors.New("record store refuses the document itself")

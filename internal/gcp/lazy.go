@@ -2,12 +2,16 @@ package gcp
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
 
-// dialLimit bounds the making of a client, which reads credentials and may ask the metadata server.
+// dialLimit bounds the making of a client, which reads credentials and may ask the metadata server, and how long a caller
+// waits for it: not all of what makes a client obeys its context.
 const dialLimit = 30 * time.Second
+
+var errNotMade = errors.New("credentials and connection took more than " + dialLimit.String())
 
 // Lazy makes a value at its first use. One goroutine makes it for all callers that wait; an error is theirs alone, and the
 // next caller has it made again. It may be used concurrently.
@@ -28,7 +32,8 @@ type making[T any] struct {
 	err   error
 }
 
-// Get returns the value, or ctx's error where that ends first; the making goes on for the next caller.
+// Get returns the value, or ctx's error where that ends first; the making goes on for the next caller. A caller whose ctx
+// goes on waits for half a minute, and its error is then none of a context.
 func (l *Lazy[T]) Get(ctx context.Context) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
@@ -45,9 +50,13 @@ func (l *Lazy[T]) Get(ctx context.Context) (T, error) {
 	}
 	m := l.pending
 	l.mu.Unlock()
+	patience := time.NewTimer(dialLimit)
+	defer patience.Stop()
 	select {
 	case <-m.done:
 		return m.value, m.err
+	case <-patience.C:
+		return none, errNotMade
 	case <-ctx.Done():
 		return none, ctx.Err()
 	}
@@ -64,6 +73,9 @@ func (l *Lazy[T]) run(ctx context.Context, m *making[T]) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
 	m.value, m.err = l.Make(ctx)
+	if m.err != nil && ctx.Err() != nil {
+		m.err = errNotMade
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if m.err == nil {

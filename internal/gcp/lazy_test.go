@@ -54,25 +54,43 @@ func TestLazyTriesAgain(t *testing.T) {
 	}
 }
 
-// A caller stops waiting when its context ends; the making goes on, within its own limit.
-func TestLazyCallerStopsWaitingWithItsContext(t *testing.T) {
+// A caller stops waiting when its context ends; the making goes on, within its own limit. Where that is over, the caller's
+// context is not to blame, and the next caller has it made again unless it goes on still.
+func TestLazyCallerStopsWaiting(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := Lazy[int]{Make: func(ctx context.Context) (int, error) {
-			<-ctx.Done()
-			return 0, ctx.Err()
-		}}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		begin := time.Now()
-		if _, err := l.Get(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
-			t.Errorf("get = %v after %v, want DeadlineExceeded after 1s", err, time.Since(begin))
-		}
-		if _, err := l.Get(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != dialLimit {
-			t.Errorf("get = %v after %v, want the making's own end after %v", err, time.Since(begin), dialLimit)
-		}
-		if _, err := l.Get(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("get on an ended context = %v", err)
-		}
-	})
+	for name, c := range map[string]struct {
+		make func(ctx context.Context) (int, error)
+		next error // of the caller after those
+	}{
+		"a making that obeys its context": {func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() }, errNotMade},
+		"one that does not":               {func(context.Context) (int, error) { time.Sleep(time.Hour); return 1, nil }, errNotMade},
+		"one that is late":                {func(context.Context) (int, error) { time.Sleep(dialLimit + 5*time.Second); return 1, nil }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := Lazy[int]{Make: c.make}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				begin := time.Now()
+				if _, err := l.Get(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
+					t.Errorf("get = %v after %v, want DeadlineExceeded after 1s", err, time.Since(begin))
+				}
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if _, err := l.Get(t.Context()); err != errNotMade || time.Since(begin) > dialLimit+time.Second {
+						t.Errorf("get = %v after %v, want errNotMade after %v", err, time.Since(begin), dialLimit)
+					}
+				})
+				wg.Wait()
+				if _, err := l.Get(t.Context()); err != c.next {
+					t.Errorf("the next get = %v, want %v", err, c.next)
+				}
+				if _, err := l.Get(ctx); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("get on an ended context = %v", err)
+				}
+				time.Sleep(2 * time.Hour) // a making that hangs ends at last
+			})
+		})
+	}
 }

@@ -2,14 +2,17 @@ package telemetry
 
 import (
 	"bytes"
+	"context"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.opentelemetry.io/otel/trace"
@@ -152,4 +155,41 @@ func TestCertificateForPlainHTTP(t *testing.T) {
 	if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), variable) {
 		t.Errorf("%d warnings:\n%s", n, log.String())
 	}
+}
+
+// TestStalledCollectorDelaysNoRequest: a collector whose answer begins and does not go on is given up at the end of one request
+// and left alone by those that follow. Without a time of its own the request would wait for ever: the SDK's are set to an hour.
+func TestStalledCollectorDelaysNoRequest(t *testing.T) {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_METRIC_EXPORT_TIMEOUT"} {
+		t.Setenv(name, "3600000")
+	}
+	var requests atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte("\x0a"))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	defer server.CloseClientConnections()
+	cfg := Config{Function: "scans", Variables: map[string]string{commonEndpoint: server.URL}, Log: slog.New(slog.DiscardHandler)}
+	sent, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, span := sent.Traces().Tracer("test").Start(t.Context(), "x")
+		end := sent.Request(t.Context())
+		span.End()
+		end(ByObject, 200)
+	}
+	if n := requests.Load(); n == 0 || n > 2 {
+		t.Errorf("%d requests to the collector, want one for each signal at most", n)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	sent.Shutdown(ended)
 }

@@ -47,6 +47,8 @@ var sentences = []struct {
 	{errNoPage, http.StatusNotFound, "There is no such page."},
 	{document.ErrObjectGone, http.StatusNotFound, "The file is no longer there in this version."},
 	{document.ErrObjectCorrupt, http.StatusUnprocessableEntity, "The file is broken: it cannot be unpacked."},
+	{document.ErrObjectLocked, http.StatusUnprocessableEntity, "The file is encrypted with a key of its owner's own."},
+	{document.ErrRequesterPays, http.StatusBadGateway, "Requester Pays is on for the bucket, and nobody is named to pay."},
 	{document.ErrStorageMisconfigured, http.StatusBadGateway, "You may not read the file: your account lacks the right to."},
 	{document.ErrStorageUnavailable, http.StatusBadGateway, "The bucket does not answer at the moment."},
 	{document.ErrStoreMisconfigured, http.StatusBadGateway, "The record store refuses you, or is not there."},

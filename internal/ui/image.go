@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -12,7 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page"
 )
 
-// pictureTime bounds the making of one picture, the reading of the object included.
+// pictureTime bounds the making of one picture, the reading of the object included, and the opening of a file, which goes on
+// when whoever asked for it has gone.
 const pictureTime = 2 * time.Minute
 
 // image answers with the picture of a page: always one that was made here, PNG or JPEG, whatever the object is.
@@ -75,6 +77,7 @@ type album struct {
 // volume is an open file. Users and idle are the album's.
 type volume struct {
 	object document.Object
+	ctx    context.Context // of its reading
 	end    context.CancelFunc
 	opened chan struct{} // closed when pages or err is set
 	pages  *page.Pages
@@ -97,13 +100,24 @@ func (a *album) make(ctx context.Context, o document.Object, n int) (picture, er
 	defer func() { <-a.turns }()
 	v := a.acquire(ctx, o)
 	defer a.leave(v)
-	<-v.opened
+	select {
+	case <-v.opened:
+	case <-ctx.Done():
+		return picture{}, ctx.Err()
+	}
 	if v.err != nil {
 		return picture{}, v.err
 	}
 	if n > v.pages.Len() {
 		return picture{}, errNoPage
 	}
+	defer time.AfterFunc(pictureTime, v.end).Stop() // its reading does not end with ctx
+	p, err := v.picture(ctx, n)
+	return p, v.explain(err)
+}
+
+// picture makes the picture of page n of an open file.
+func (v *volume) picture(ctx context.Context, n int) (picture, error) {
 	pg, _, err := v.pages.Page(ctx, n)
 	if err != nil {
 		return picture{}, err
@@ -117,7 +131,15 @@ func (a *album) make(ctx context.Context, o document.Object, n int) (picture, er
 	return picture{pg.Type, b}, err
 }
 
-// acquire finds the volume or opens it. It outlives the request that opened it.
+// explain says of an error that comes of the end of the reading what it is: only a lack of time ends that of a file in use.
+func (v *volume) explain(err error) error {
+	if err != nil && v.ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+	}
+	return err
+}
+
+// acquire finds the volume or opens it. It outlives the request that opened it, but it has no more time to be opened.
 func (a *album) acquire(ctx context.Context, o document.Object) *volume {
 	a.mu.Lock()
 	for _, v := range a.open {
@@ -129,12 +151,15 @@ func (a *album) acquire(ctx context.Context, o document.Object) *volume {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	v := &volume{object: o, end: cancel, opened: make(chan struct{}), users: 1}
+	v := &volume{object: o, ctx: ctx, end: cancel, opened: make(chan struct{}), users: 1}
 	v.idle = time.AfterFunc(albumIdle, func() { a.drop(v) })
 	v.idle.Stop()
 	a.open = append(a.open, v)
 	a.mu.Unlock()
+	limit := time.AfterFunc(pictureTime, cancel)
 	v.pages, v.err = page.Split(ctx, a.source(o), a.limits)
+	limit.Stop()
+	v.err = v.explain(v.err)
 	close(v.opened)
 	return v
 }
@@ -151,7 +176,7 @@ func (a *album) source(o document.Object) page.Source {
 func (a *album) leave(v *volume) {
 	a.mu.Lock()
 	v.users--
-	failed := v.users == 0 && v.err != nil
+	failed := v.users == 0 && (v.err != nil || v.ctx.Err() != nil)
 	if v.users == 0 && !failed {
 		v.idle.Reset(albumIdle)
 	}

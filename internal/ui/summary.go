@@ -27,7 +27,8 @@ type summary struct {
 	Updated    int64           `json:"updated"`
 	Finished   int64           `json:"finished"`
 	Due        int64           `json:"due"`
-	Version    string          `json:"version"` // of the record, not of the object
+	Version    string          `json:"version"`             // of the record, not of the object
+	Rereading  string          `json:"rereading,omitempty"` // of a done document: waiting, now, or failed with Code and Message
 }
 
 func summarise(id string, r *document.Record) summary {
@@ -42,6 +43,15 @@ func summarise(id string, r *document.Record) summary {
 	}
 	if r.Error != nil {
 		s.Code, s.Message = r.Error.Code, r.Error.Message
+	}
+	switch again := r.Rereading; {
+	case again == nil:
+	case again.Error != nil:
+		s.Rereading, s.Code, s.Message = "failed", again.Error.Code, again.Error.Message
+	case r.Lease != nil:
+		s.Rereading = "now"
+	default:
+		s.Rereading = "waiting"
 	}
 	return s
 }

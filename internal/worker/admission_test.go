@@ -57,7 +57,7 @@ type mortal struct {
 
 func (m *mortal) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
 	if m.i.dead.Load() {
-		return nil, fmt.Errorf("%w: dead", document.ErrStoreUnavailable)
+		return nil, errKilled
 	}
 	return m.Memory.Commit(ctx, id, from, change)
 }
@@ -489,5 +489,39 @@ func TestSlotIsInUseUntilNothingRuns(t *testing.T) {
 		p.Process(t.Context(), suspect) // its bytes do not come in time either
 		w.want("suspect.png", document.StatusRetrying, document.CodeDeadline)
 		time.Sleep(10 * time.Minute)
+	})
+}
+
+// TestOthersMakeRoomForTheOneThatNeedsTheInstance: a book that another worker of the instance is at ends after the page under way, and
+// goes on later; else the record that must run alone would never get in beside long ones.
+func TestOthersMakeRoomForTheOneThatNeedsTheInstance(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		suspect := w.bucket.Put("suspect.png", picture(99))
+		w.die(suspect)
+		time.Sleep(document.LeaseTime)
+		c := w.count(func(_ context.Context, _ int, text string) (ocr.Result, error) {
+			time.Sleep(10 * time.Second)
+			return result(text), nil
+		})
+		w.options.OCRConcurrency = 1
+		p := w.worker()
+		long := w.bucket.Put("a.tiff", book(10))
+		out := make(chan document.Outcome, 1)
+		go func() { out <- p.Process(t.Context(), long).Outcome }()
+		time.Sleep(25 * time.Second)
+		start := time.Now()
+		if out := p.Process(t.Context(), suspect).Outcome; out != document.OutcomeDone || time.Since(start) > 20*time.Second {
+			t.Errorf("the one that needs the instance: %s after %v", out, time.Since(start))
+		}
+		if r := w.record("a.tiff"); <-out != document.OutcomeRetry || r.PagesDone != 3 || len(r.Strikes) > 0 || r.Error != nil {
+			t.Errorf("the book: %+v", r)
+		}
+		for p.Process(t.Context(), long).Outcome == document.OutcomeRetry {
+			time.Sleep(10 * time.Second)
+		}
+		w.want("a.tiff", document.StatusDone, "")
+		if total, most := c.total(); total != 11 || most != 1 {
+			t.Errorf("%d calls, %d for one page", total, most)
+		}
 	})
 }

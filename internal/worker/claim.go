@@ -55,7 +55,7 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 
 		switch claimed {
 		case document.ClaimGranted:
-			d.stored, d.tookOver = stored, res.LeaseExpired
+			d.stored, d.tookOver, d.alone = stored, res.LeaseExpired, stored.Lease.Alone
 			return d, res
 		case document.ClaimLeased:
 			res.Outcome = document.OutcomeBusy

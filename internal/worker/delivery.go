@@ -23,6 +23,7 @@ type delivery struct {
 	slot     *slot
 	resumes  bool        // there was a record before the claim: pages of an earlier attempt or generation may be stored
 	tookOver bool        // the claim found a lease that its holder let expire
+	alone    bool        // it has the instance to itself
 	sent     atomic.Bool // a page was sent to the OCR service
 
 	turn   turn             // held during a commit, so that a delivery never races itself
@@ -58,12 +59,9 @@ func (d *delivery) record() *document.Record {
 	return d.stored.Record
 }
 
-// alone reports whether the delivery has the instance to itself.
-func (d *delivery) alone() bool { return d.record().Lease.Alone }
-
 // concurrency is how many pages may be made and read at a time.
 func (d *delivery) concurrency() int {
-	if d.alone() {
+	if d.alone {
 		return 1
 	}
 	return d.w.o.OCRConcurrency
@@ -110,16 +108,18 @@ func (s pageSet) reading() document.Reading {
 	return document.Reading{Total: s.total, Done: s.total - len(s.left()), Model: s.model, Strikes: s.strikes}
 }
 
-// keepLease renews the lease until ctx ends, and ends the work where the lease is lost or a renewal panics. A store that does
+// keepLease renews the lease until ctx ends, for the first time now or after a while, and ends the work where the lease is lost or a renewal panics. A store that does
 // not answer is no reason to stop: the next renewal may succeed, and a commit after the lease was lost is refused in any case.
-func (d *delivery) keepLease(ctx context.Context, stop context.CancelCauseFunc) {
+func (d *delivery) keepLease(ctx context.Context, now bool, stop context.CancelCauseFunc) {
 	renewal := time.NewTicker(document.RenewEvery)
 	defer renewal.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-renewal.C:
+	for renew := now; ; renew = false {
+		if !renew {
+			select {
+			case <-ctx.Done():
+				return
+			case <-renewal.C:
+			}
 		}
 		err := guard(func() error {
 			ctx, cancel := context.WithTimeout(ctx, document.RenewEvery)
@@ -260,7 +260,7 @@ func (d *delivery) expect(total int) (numbers, suspects []int) {
 
 // begin says in the record which page is made next, where the delivery is alone: if the process dies, it was that one.
 func (d *delivery) begin(ctx context.Context, n int) error {
-	if !d.alone() {
+	if !d.alone {
 		return nil
 	}
 	d.turn.lock()
@@ -496,10 +496,16 @@ func failedPage(generation int64, n int, f document.Fault) *document.Page {
 	return &document.Page{Page: n, Generation: generation, Error: f.StoredError(), Warnings: []string{document.WarnPageFailed}}
 }
 
-// closingWrite makes a closing write and turns the record as it is then into the result.
+// closePause is the wait before a closing write is tried again.
+const closePause = time.Second
+
+// closingWrite makes a closing write, as long as the store is away and there is time, and turns the record as it is then into the result.
 func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *document.Record) *document.Change) Result {
 	ctx, end := d.w.telemetry.startPart(ctx, "close")
 	err := d.commit(ctx, f)
+	for errors.Is(err, document.ErrStoreUnavailable) && sleep(ctx, closePause) == nil {
+		err = d.commit(ctx, f)
+	}
 	end(codeOf(ctx, err))
 	res.Record = d.stored.Record
 	switch {

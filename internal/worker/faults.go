@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page"
@@ -41,6 +42,7 @@ var sentinels = []struct {
 	{errDeadline, document.CodeDeadline, document.ClassOurs},
 	{document.ErrObjectGone, document.CodeObjectGone, document.ClassFinal},
 	{document.ErrObjectCorrupt, document.CodeCorrupt, document.ClassFinal},
+	{document.ErrObjectLocked, document.CodeEncrypted, document.ClassFinal},
 	{errReplaced, document.CodeObjectGone, document.ClassService},
 	{document.ErrStorageUnavailable, document.CodeStorageUnavailable, document.ClassService},
 	{document.ErrStorageMisconfigured, document.CodeStorageMisconfigured, document.ClassService},
@@ -122,7 +124,8 @@ func faultOf(ctx context.Context, err error) document.Fault {
 
 // ofObject reports whether an error met at a page is about the whole object.
 func ofObject(err error) bool {
-	return errors.Is(err, document.ErrObjectGone) || errors.Is(err, document.ErrObjectCorrupt) || errors.Is(err, document.ErrStoreRejected)
+	return slices.ContainsFunc([]error{document.ErrObjectGone, document.ErrObjectCorrupt, document.ErrObjectLocked, document.ErrStoreRejected},
+		func(e error) bool { return errors.Is(err, e) })
 }
 
 // ocrFault returns the code and class of a failed call.
@@ -145,6 +148,9 @@ func ocrFault(e *ocr.Error) (string, document.Class) {
 // advice returns what the operator should do about a fault; empty where there is nothing to do.
 func advice(f document.Fault) string {
 	row := document.Code(f.Code)
+	if errors.Is(f.Cause, document.ErrRequesterPays) {
+		return "Turn off Requester Pays on the bucket: the function reads without a billing project."
+	}
 	if oe, ok := errors.AsType[*ocr.Error](f.Cause); ok && f.Code == document.CodeOCRMisconfigured && ocrFaults[oe.Kind].advice != "" {
 		return ocrFaults[oe.Kind].advice
 	}

@@ -123,8 +123,8 @@ func (p *pace) saw(ctx context.Context, err error) {
 	case oe.Kind == ocr.KindOverloaded:
 		p.reduce(ctx, oe.Kind)
 	default:
-		if _, class := ocrFault(oe); class == document.ClassSuspect {
-			p.misses++
+		if code, class := ocrFault(oe); class == document.ClassSuspect && code != document.CodeInternal {
+			p.misses++ // not where the page's own bytes could not be read
 		}
 		if oe.Kind == ocr.KindTimeout || p.misses >= silence {
 			p.reduce(ctx, oe.Kind)

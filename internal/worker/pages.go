@@ -26,7 +26,9 @@ import (
 func (d *delivery) readPages(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	go d.keepLease(ctx, stop)
+	// The answer to an instance's first claim tells it the store's time; that claim's lease is by its own clock.
+	skewed := d.w.clock.now().Add(document.LeaseTime).Sub(d.record().Lease.Expires).Abs() > maxSkew
+	go d.keepLease(ctx, skewed, stop)
 
 	done := make(chan error, 1)
 	d.slot.share()
@@ -142,7 +144,7 @@ func (w *work) next() int {
 	if w.ended != nil || len(w.numbers) == 0 || w.d.w.pace.silent() {
 		return 0
 	}
-	if w.d.w.admission.wanted() && !w.d.alone() {
+	if w.d.w.admission.wanted() && !w.d.alone {
 		w.ended = errYielded
 		return 0
 	}
@@ -210,7 +212,7 @@ func (w *work) readSuspects(ctx context.Context) error {
 			left = cmp.Or(left, error(&pageError{page: n, err: &struckError{d.strikes[n]}}))
 			continue
 		}
-		if d.w.admission.wanted() && !d.alone() {
+		if d.w.admission.wanted() && !d.alone {
 			return errYielded
 		}
 		pg, err := w.guarded(func() (document.Page, error) { return w.readAlone(ctx, n) })

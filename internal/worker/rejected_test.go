@@ -35,3 +35,41 @@ func TestRejectedPageEndsTheRecord(t *testing.T) {
 		})
 	}
 }
+
+// fussy is a store that refuses every record with metadata, or every record.
+type fussy struct {
+	*documenttest.Memory
+	all bool
+}
+
+func (f fussy) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored, error) {
+	if f.all || ch.Record.Metadata != nil {
+		return nil, fmt.Errorf("%w: metadata", document.ErrStoreRejected)
+	}
+	return f.Memory.Commit(ctx, id, from, ch)
+}
+
+// TestRejectedClaimIsVisible: an object whose record the store does not take, for what its uploader declared, has a document that
+// says so. Where the store takes nothing at all the event is not acknowledged.
+func TestRejectedClaimIsVisible(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		t.Run(fmt.Sprintf("all %v", all), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.Records = fussy{w.records, all}
+				res := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+				if all {
+					if !res.Outcome.Refused() || res.Fault.Code != document.CodeStoreRejected || len(w.records.All()) > 0 {
+						t.Errorf("%s %s", res.Outcome, res.Fault.Code)
+					}
+					return
+				}
+				if r := w.want("a.png", document.StatusFailed, document.CodeStoreRejected); r.Metadata != nil || r.Attempt != 1 || res.Outcome != document.OutcomeFailed {
+					t.Errorf("%s, %+v", res.Outcome, r)
+				}
+				if w.calls.Load() > 0 {
+					t.Error("a page was sent")
+				}
+			})
+		})
+	}
+}

@@ -319,13 +319,13 @@ func (t *telemetry) tries(ctx context.Context, res ocr.Result, err error) {
 		}
 		_, span := t.tracer.Start(ctx, "ocr try", trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(tr.Start), trace.WithAttributes(chat...))
 		span.SetAttributes(request...)
-		span.SetAttributes(attribute.Int("bucketocr.ocr.try", tr.Number), requestModel.String(tr.Model),
+		span.SetAttributes(attribute.Int("bucketocr.ocr.try", tr.Number), requestModel.String(document.Clip(tr.Model, maxModel)),
 			inputTokens.Int(tr.Usage.PromptTokens), outputTokens.Int(tr.Usage.CompletionTokens))
 		if tr.Kind != "" {
 			span.SetAttributes(attribute.String("bucketocr.ocr.phase", tr.Phase.String()))
 			request = append(request, semconv.ErrorTypeKey.String(string(tr.Kind)))
 		} else {
-			span.SetAttributes(answerModel.String(tr.ServedModel), finishReason.StringSlice([]string{tr.Ending}))
+			span.SetAttributes(answerModel.String(document.Clip(tr.ServedModel, maxModel)), finishReason.StringSlice([]string{tr.Ending}))
 		}
 		endSpan(span, string(tr.Kind), trace.WithTimestamp(tr.Start.Add(tr.Duration())))
 
@@ -337,7 +337,7 @@ func (t *telemetry) tries(ctx context.Context, res ocr.Result, err error) {
 			continue
 		}
 		for kind, n := range map[string]int{"input": tr.Usage.PromptTokens, "output": tr.Usage.CompletionTokens} {
-			t.tokens.Record(ctx, int64(n), metric.WithAttributes(append(chat, requestModel.String(tr.Model), tokenType.String(kind))...))
+			t.tokens.Record(ctx, int64(n), metric.WithAttributes(append(chat, requestModel.String(document.Clip(tr.Model, maxModel)), tokenType.String(kind))...))
 		}
 	}
 }

@@ -231,13 +231,16 @@ func TestNewestLiveGenerationWins(t *testing.T) {
 	})
 }
 
+// errKilled is what a process that was killed gets from its store: nothing that it would wait for.
+var errKilled = errors.New("the process is dead")
+
 // die claims an event as a process does that is killed right after.
 func (w *world) die(ev document.Event) {
 	o := w.options
 	dead := false
 	w.records.Before = func(_ context.Context, op, id string) error {
 		if dead {
-			return document.ErrStoreUnavailable
+			return errKilled
 		}
 		return nil
 	}

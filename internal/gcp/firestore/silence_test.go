@@ -7,7 +7,6 @@ import (
 	"path"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,11 +18,12 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
 // double is a Firestore that does what a test says, over connections in memory: time is the test's own.
 type double struct {
-	listener pipes
+	listener *gcptest.Pipes
 
 	mu    sync.Mutex
 	calls map[string]int
@@ -35,7 +35,7 @@ type handler func(method string, stream grpc.ServerStream) error
 // newDouble starts a server and returns a store that speaks to it. It is called inside of a bubble.
 func newDouble(t *testing.T, h handler, opts ...grpc.DialOption) (*Store, *double) {
 	t.Helper()
-	d := &double{listener: pipes{conns: make(chan net.Conn), closed: make(chan struct{})}, calls: map[string]int{}}
+	d := &double{listener: gcptest.NewPipes(), calls: map[string]int{}}
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(64<<20), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
 		full, _ := grpc.MethodFromServerStream(stream)
 		method := path.Base(full)
@@ -47,13 +47,13 @@ func newDouble(t *testing.T, h handler, opts ...grpc.DialOption) (*Store, *doubl
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = server.Serve(&d.listener) // until it is stopped
+		_ = server.Serve(d.listener) // until it is stopped
 	}()
 	t.Cleanup(func() {
 		server.Stop()
 		<-served
 	})
-	return storeAt(t, "double", append(opts, grpc.WithContextDialer(d.listener.dial))...), d
+	return storeAt(t, "double", append(opts, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return d.listener.Dial(ctx) }))...), d
 }
 
 func (d *double) count(method string) int {
@@ -77,66 +77,6 @@ func hang(_ string, stream grpc.ServerStream) error {
 	<-stream.Context().Done()
 	return stream.Context().Err()
 }
-
-// pipes is a listener of connections in memory.
-type pipes struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-
-	mu   sync.Mutex
-	last *pipe
-}
-
-// pipe is the caller's end of a connection; what it writes once the connection is severed arrives nowhere.
-type pipe struct {
-	net.Conn
-	severed atomic.Bool
-}
-
-func (p *pipe) Write(b []byte) (int, error) {
-	if p.severed.Load() {
-		return len(b), nil
-	}
-	return p.Conn.Write(b)
-}
-
-// sever has the connection that was made last die, which neither side is told.
-func (p *pipes) sever() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.last.severed.Store(true)
-}
-
-func (p *pipes) dial(ctx context.Context, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	select {
-	case p.conns <- theirs:
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.last = &pipe{Conn: ours}
-		return p.last, nil
-	case <-p.closed:
-	case <-ctx.Done():
-	}
-	return nil, net.ErrClosed
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "double"} }
 
 // operations are all calls of a store that may hang.
 func operations(s *Store) map[string]func(context.Context) error {
@@ -337,7 +277,7 @@ func TestWatchOutlivesQuietTimes(t *testing.T) {
 			if err := stream.SendMsg(current()); err != nil {
 				return err
 			}
-			time.Sleep(24 * time.Hour)
+			time.Sleep(2 * time.Hour)
 			if err := send(stream, "c", 1); err != nil {
 				return err
 			}
@@ -345,7 +285,9 @@ func TestWatchOutlivesQuietTimes(t *testing.T) {
 		})
 		errSeen := errors.New("seen")
 		var told []string
-		err := s.Watch(t.Context(), func(id string, _ *document.Record) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Hour)
+		defer cancel()
+		err := s.Watch(ctx, func(id string, _ *document.Record) error {
 			told = append(told, id)
 			time.Sleep(2 * watchLimit)
 			if id == "c" {
@@ -376,7 +318,7 @@ func TestWatchLeavesADeadConnection(t *testing.T) {
 			}
 			return hang(method, stream)
 		}, pings())
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		told := 0
 		err := s.Watch(ctx, func(string, *document.Record) error {
@@ -384,7 +326,7 @@ func TestWatchLeavesADeadConnection(t *testing.T) {
 				cancel()
 				return nil
 			}
-			d.listener.sever()
+			d.listener.Sever()
 			return nil
 		})
 		if err != nil || told != 2 {

@@ -16,4 +16,5 @@
 //	bucketserver.go  Cloud Storage's API over a bucket
 //	bucket.go        what the bucket holds, and the faults that a test asks for
 //	credentials.go   what Google's clients take their credentials from
+//	pipes.go         connections in memory, for tests with a time of their own
 package gcptest

@@ -24,6 +24,9 @@ const (
 	// fetchLimit bounds one request to a token service. The metadata server has a limit of its own in Google's client,
 	// which repeats six times and fails after half a minute.
 	fetchLimit = 15 * time.Second
+	// waitLimit is how long a caller waits for a token: what its fetches take, with those that others start meanwhile, may be
+	// without end.
+	waitLimit = 30 * time.Second
 	// stuckAfter is when a fetch counts as stuck, so that another is started beside it.
 	stuckAfter = 5 * time.Second
 	// maxFetches is how many may be under way for one audience.
@@ -66,8 +69,8 @@ type round struct {
 func New() *Source { return &Source{fetch: fetchIDToken, held: map[string]*held{}} }
 
 // Token returns an ID token for the audience, valid for a while yet. Where one has to be fetched, all callers wait for the
-// same request; each stops waiting when its ctx ends, with an error that is ctx's. Other errors are not kept: the next
-// call tries again.
+// same request; each stops waiting when its ctx ends, with an error that is ctx's, or after half a minute, with one that is
+// not. Errors are not kept: the next call tries again.
 func (s *Source) Token(ctx context.Context, audience string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("ID token: %w", err)
@@ -76,9 +79,13 @@ func (s *Source) Token(ctx context.Context, audience string) (string, error) {
 	if token != "" {
 		return token, nil
 	}
+	patience := time.NewTimer(waitLimit)
+	defer patience.Stop()
 	select {
 	case <-r.done:
 		return r.token, r.err
+	case <-patience.C:
+		return "", fmt.Errorf("ID token: no answer from the token service within %v", waitLimit)
 	case <-ctx.Done():
 		return "", fmt.Errorf("ID token: %w", ctx.Err())
 	}

@@ -182,6 +182,26 @@ func TestTokensStuckFetch(t *testing.T) {
 	})
 }
 
+// A token service that hangs is given up by the caller whose context goes on, however many others keep asking.
+func TestTokensAreNotWaitedForWithoutEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		s.set(31*time.Second, time.Hour, errors.New("no answer")) // as Google's client takes with a metadata server that hangs
+		for range 20 {
+			go func() {
+				begin := time.Now()
+				_, err := s.Token(t.Context(), audience)
+				if err == nil || errors.Is(err, context.DeadlineExceeded) || time.Since(begin) > waitLimit {
+					t.Errorf("Token = %v after %v, want an error of its own after %v at most", err, time.Since(begin), waitLimit)
+				}
+			}()
+			time.Sleep(stuckAfter)
+		}
+		time.Sleep(time.Hour)
+	})
+}
+
 // One fetch hangs and the next one works: whoever still waits for the first gets the second's token.
 func TestTokensPassByAStuckFetch(t *testing.T) {
 	t.Parallel()

@@ -25,8 +25,9 @@ import (
 // MaxAttribute is the most bytes that Pub/Sub takes in an attribute's value.
 const MaxAttribute = 1024
 
-// callLimit is how long one request may take.
-const callLimit = time.Minute
+// callLimit is how long one request may take, to the end of its answer, token and connection included. Pub/Sub takes a
+// thousand messages within a second.
+const callLimit = 30 * time.Second
 
 // Message is one to be published.
 type Message struct {
@@ -51,10 +52,14 @@ var form = regexp.MustCompile(`^projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9.
 // NewTopic returns the topic of a full name, projects/PROJECT/topics/NAME, at the host:port of an emulator, empty for Pub/Sub itself.
 // It reads credentials and calls no other service.
 func NewTopic(ctx context.Context, name, emulator string) (*Topic, error) {
+	return newTopic(ctx, name, emulator, callLimit)
+}
+
+func newTopic(ctx context.Context, name, emulator string, limit time.Duration) (*Topic, error) {
 	if !form.MatchString(name) {
 		return nil, fmt.Errorf("%.100q is no topic: projects/PROJECT/topics/NAME is wanted", name)
 	}
-	opts, err := options(emulator)
+	opts, err := options(emulator, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +70,12 @@ func NewTopic(ctx context.Context, name, emulator string) (*Topic, error) {
 	return &Topic{name: name, service: service}, nil
 }
 
-func options(emulator string) ([]option.ClientOption, error) {
+func options(emulator string, limit time.Duration) ([]option.ClientOption, error) {
 	if emulator != "" {
 		if !strings.Contains(emulator, "://") {
 			emulator = "http://" + emulator
 		}
-		return []option.ClientOption{option.WithEndpoint(emulator + "/"), option.WithHTTPClient(&http.Client{Timeout: callLimit})}, nil
+		return []option.ClientOption{option.WithEndpoint(emulator + "/"), option.WithHTTPClient(&http.Client{Timeout: limit})}, nil
 	}
 	client, err := httptransport.NewClient(&httptransport.Options{
 		DetectOpts: &credentials.DetectOptions{Scopes: []string{api.PubsubScope}},
@@ -78,13 +83,14 @@ func options(emulator string) ([]option.ClientOption, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMisconfigured, err)
 	}
-	client.Timeout = callLimit
+	client.Timeout = limit
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token stays here
 	return []option.ClientOption{option.WithHTTPClient(client)}, nil
 }
 
 // Publish publishes at most 1,000 messages, the limit of Pub/Sub: all or none, as far as the answer tells. It may be repeated; then
-// messages may be there twice. Errors wrap [ErrUnavailable] or [ErrMisconfigured], or are ctx's.
+// messages may be there twice. It takes half a minute at most. Errors wrap [ErrUnavailable] or [ErrMisconfigured], or are
+// ctx's.
 func (t *Topic) Publish(ctx context.Context, messages []Message) error {
 	req := &api.PublishRequest{}
 	for _, m := range messages {

@@ -7,13 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
-
-func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
 
 // TestPushIsWhatWasPublished: what is published comes out of the emulator's push as the body and the headers it was given.
 func TestPushIsWhatWasPublished(t *testing.T) {

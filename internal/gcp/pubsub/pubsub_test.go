@@ -6,9 +6,25 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
+
+// metadata is the metadata server of this process.
+var metadata *ocrtest.Metadata
+
+func TestMain(m *testing.M) {
+	var done func()
+	metadata, done = gcptest.Metadata()
+	code := gcptest.Main(m)
+	done()
+	os.Exit(code)
+}
 
 func TestNewTopicRefusesOtherNames(t *testing.T) {
 	t.Parallel()
@@ -65,5 +81,47 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := topic.Publish(ctx, []Message{{}}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// Whatever does not answer, the call ends by itself and says whose fault it is.
+func TestHangingPubSubIsUnavailable(t *testing.T) {
+	hang := func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not look whether the client is still there
+		<-r.Context().Done()
+	}
+	for name, c := range map[string]struct {
+		emulated bool
+		token    *ocrtest.Gate
+		answer   http.HandlerFunc
+	}{
+		"no headers": {true, nil, hang},
+		"half of the answer": {true, nil, func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, `{"messageIds":["1`)
+			http.NewResponseController(w).Flush()
+			hang(w, r)
+		}},
+		"no token": {false, ocrtest.NewGate(), hang},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer metadata.Hang(nil)
+			metadata.Hang(c.token)
+			server := httptest.NewServer(c.answer)
+			defer server.Close()
+			emulator := ""
+			if c.emulated {
+				emulator = server.URL
+			}
+			topic, err := newTopic(t.Context(), "projects/demo-x/topics/events", emulator, 20*time.Millisecond)
+			if err != nil {
+				t.Fatal(err)
+			}
+			topic.service.BasePath = server.URL + "/"
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // ends a test of a call that waits for ever
+			defer cancel()
+			if err := topic.Publish(ctx, []Message{{}}); !errors.Is(err, ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v, want ErrUnavailable", err)
+			}
+		})
 	}
 }

@@ -18,10 +18,10 @@ import (
 
 // dial makes Google's client, with credentials unless a stand-in is asked. The credentials are those of
 // cloud.google.com/go/auth, which stop waiting for a hanging metadata server when the request's context ends.
-func dial(ctx context.Context, emulator string) (*api.Service, error) {
+func dial(ctx context.Context, emulator string, p patience) (*api.Service, error) {
 	base := asStored{transport()}
 	if emulator != "" {
-		client := option.WithHTTPClient(&http.Client{Transport: base})
+		client := option.WithHTTPClient(&http.Client{Transport: patient{base, p}})
 		return api.NewService(ctx, client, option.WithEndpoint(emulatorURL(emulator)))
 	}
 	client, err := httptransport.NewClient(&httptransport.Options{
@@ -31,6 +31,7 @@ func dial(ctx context.Context, emulator string) (*api.Service, error) {
 	if err != nil {
 		return nil, &gcp.CredentialsError{Err: err}
 	}
+	client.Transport = patient{client.Transport, p}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token stays here
 	return api.NewService(ctx, option.WithHTTPClient(client))
 }
@@ -41,7 +42,7 @@ const readAhead = 512 << 10
 
 func transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: readAhead}
+	t.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: readAhead, SendPingTimeout: pingAfter, PingTimeout: pingLimit}
 	return t
 }
 
@@ -66,14 +67,20 @@ func (t asStored) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(req)
 }
 
-// maxTries is how often a call is made before its error counts.
-const maxTries = 4
+const (
+	// maxTries is how often a call is made before its error counts.
+	maxTries = 4
+	// repeatLimit is how long after the first try another one may begin, so that a Cloud Storage that does not answer costs a
+	// delivery a minute at most.
+	repeatLimit = 30 * time.Second
+)
 
 // retry repeats call while Cloud Storage is busy: the generated client, other than the rest of Google's, does not.
 func retry(ctx context.Context, call func() error) error {
+	begin := time.Now()
 	for try := 1; ; try++ {
 		err := call()
-		if err == nil || try == maxTries || !busy(err) {
+		if err == nil || try == maxTries || !busy(err) || time.Since(begin) >= repeatLimit {
 			return err
 		}
 		if wait.Sleep(ctx, rand.N(100*time.Millisecond<<try)) != nil {

@@ -18,9 +18,14 @@ import (
 // authorized is a driver that takes its access tokens from the metadata server, and a bucket that it asks.
 func authorized(t *testing.T) (*Objects, *gcptest.Bucket) {
 	t.Helper()
+	return authorizedWithin(t, patience{answerLimit, stallLimit})
+}
+
+func authorizedWithin(t *testing.T, p patience) (*Objects, *gcptest.Bucket) {
+	t.Helper()
 	b := gcptest.NewBucket(t, "acme-scans")
 	return &Objects{service: gcp.Lazy[*api.Service]{Make: func(ctx context.Context) (*api.Service, error) {
-		service, err := dial(ctx, "")
+		service, err := dial(ctx, "", p)
 		if err == nil {
 			service.BasePath = emulatorURL(b.Host())
 		}
@@ -61,6 +66,24 @@ func TestStorageWithoutAnAccessToken(t *testing.T) {
 	server.Hang(nil)
 	if _, _, err := readAll(t, s, object("page.png", g)); err != nil {
 		t.Errorf("and then: %v", err)
+	}
+}
+
+// A metadata server that hangs is waited for no longer than Cloud Storage itself.
+func TestTokenThatDoesNotComeIsUnavailable(t *testing.T) {
+	t.Cleanup(func() { server.Hang(nil) })
+	server.Hang(ocrtest.NewGate())
+	s, b := authorizedWithin(t, patience{20 * time.Millisecond, stallLimit})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // ends a test of a driver that waits for ever
+	defer cancel()
+	if _, err := s.Open(ctx, object("page.png", 1)); !errors.Is(err, document.ErrStorageUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Open = %v, want ErrStorageUnavailable", err)
+	}
+	if _, _, err := s.Live(ctx, "acme-scans", "page.png"); !errors.Is(err, document.ErrStorageUnavailable) {
+		t.Errorf("Live = %v, want ErrStorageUnavailable", err)
+	}
+	if n := len(b.Requests()); n != 0 {
+		t.Errorf("%d requests without a token", n)
 	}
 }
 

@@ -10,8 +10,9 @@
 //
 // Files, in reading order:
 //
-//	storage.go  the calls
-//	content.go  bytes and their checksum
-//	client.go   Google's client
-//	errors.go   what an error of the service means
+//	storage.go   the calls
+//	content.go   bytes and their checksum
+//	client.go    Google's client
+//	patience.go  how long an answer may take
+//	errors.go    what an error of the service means
 package storage

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"google.golang.org/api/googleapi"
 
@@ -25,10 +27,25 @@ func wrapError(ctx context.Context, err error) error {
 	case status == http.StatusNotFound, status == http.StatusGone:
 		kind = document.ErrObjectGone
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
+	case says(err, "resourceIsEncryptedWithCustomerEncryptionKey", "encrypted by a customer-supplied encryption key"):
+		kind = document.ErrObjectLocked
+	case says(err, "UserProjectMissing", "requester pays bucket but no user project"):
+		return fmt.Errorf("storage: %w: %w", document.ErrStorageMisconfigured, document.ErrRequesterPays)
 	case status >= 400 && status < 500, gcp.CredentialsRefused(err):
 		kind = document.ErrStorageMisconfigured
 	}
 	return fmt.Errorf("storage: %w: %s", kind, gcp.Cause(err))
+}
+
+// says reports whether a refusal holds one of the words, a reason or part of a sentence. Where the answer is JSON the reason
+// is not always the one that is documented, and instead of an object's bytes comes a bare sentence.
+func says(err error, words ...string) bool {
+	e, ok := errors.AsType[*googleapi.Error](err)
+	if !ok || e.Code != http.StatusBadRequest {
+		return false
+	}
+	body := strings.ToLower(e.Body)
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(body, strings.ToLower(w)) })
 }
 
 func unavailable(why string) error {

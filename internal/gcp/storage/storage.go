@@ -22,8 +22,10 @@ type Config struct {
 // and storage.objects.list too: without it Cloud Storage answers 403 for an object that is gone, and an operator
 // is called for nothing (the role storage.objectViewer holds both).
 //
-// Each call makes up to four tries with short waits where Cloud Storage is busy or does not answer. A body that breaks
-// off is not resumed: redelivery repeats the whole.
+// Each call makes up to four tries with short waits where Cloud Storage is busy or does not answer, and takes a minute at
+// most until its answer: see [answerLimit] and [repeatLimit]. A body that breaks off, or of which no byte comes for
+// [stallLimit] while a Read waits, is not resumed: redelivery repeats the whole. What these limits end is
+// [document.ErrStorageUnavailable]; the context's error is the caller's own end alone.
 type Objects struct {
 	service gcp.Lazy[*api.Service]
 }
@@ -36,7 +38,7 @@ var (
 // New returns the driver. It does not touch the network.
 func New(c Config) *Objects {
 	return &Objects{service: gcp.Lazy[*api.Service]{Make: func(ctx context.Context) (*api.Service, error) {
-		return dial(ctx, c.Emulator)
+		return dial(ctx, c.Emulator, patience{answerLimit, stallLimit})
 	}}}
 }
 
@@ -107,8 +109,15 @@ func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Objec
 	if meta.Generation <= 0 {
 		return document.Object{}, document.Attributes{}, unavailable("the answer names no generation")
 	}
-	return document.Object{Bucket: bucket, Name: name, Generation: meta.Generation},
-		document.Attributes{ContentType: meta.ContentType, Size: int64(meta.Size), Metadata: meta.Metadata}, nil
+	return document.Object{Bucket: bucket, Name: name, Generation: meta.Generation}, attributes(meta), nil
+}
+
+// maxContentType is how much of a declared type is kept, in bytes, as of an event's. Metadata are 8 KiB at most by Cloud Storage's
+// own limit.
+const maxContentType = 255
+
+func attributes(o *api.Object) document.Attributes {
+	return document.Attributes{ContentType: document.Clip(o.ContentType, maxContentType), Size: int64(o.Size), Metadata: o.Metadata}
 }
 
 // listBatch is how many objects are listed in one request, the most that Cloud Storage returns.
@@ -151,7 +160,7 @@ func listed(bucket string, o *api.Object) document.Listed {
 	created, _ := time.Parse(time.RFC3339, o.TimeCreated) // zero where it does not say: then it is old enough
 	return document.Listed{
 		Object:     document.Object{Bucket: bucket, Name: o.Name, Generation: o.Generation},
-		Attributes: document.Attributes{ContentType: o.ContentType, Size: int64(o.Size), Metadata: o.Metadata},
+		Attributes: attributes(o),
 		Created:    created,
 	}
 }

@@ -134,6 +134,10 @@ func TestLive(t *testing.T) {
 	if err != nil || o != object("page.png", g) || !reflect.DeepEqual(a, want) {
 		t.Errorf("Live = %v, %v, %v", o, a, err)
 	}
+	b.Put("page.png", nil, strings.Repeat("x", 1<<20), nil)
+	if _, a, err := s.Live(t.Context(), "acme-scans", "page.png"); err != nil || len(a.ContentType) != maxContentType {
+		t.Errorf("a content type of 1 MiB: %d bytes, %v; want %d", len(a.ContentType), err, maxContentType)
+	}
 	b.Delete("page.png")
 	for _, bucket := range []string{"acme-scans", "never-was"} {
 		if _, _, err := s.Live(t.Context(), bucket, "page.png"); !errors.Is(err, document.ErrObjectGone) {
@@ -177,6 +181,42 @@ func TestErrorsOfStorage(t *testing.T) {
 			}
 			if _, _, err := readAll(t, s, object("page.png", g)); err != nil {
 				t.Errorf("and then: %v", err)
+			}
+		})
+	}
+}
+
+// What Cloud Storage refuses because of the bucket or the object is told apart from a missing right, in whichever form it says so.
+func TestRefusalsAreNamed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body string
+		want error
+		also error
+	}{
+		"customer-supplied key, bare": {"The target object is encrypted by a customer-supplied encryption key.", document.ErrObjectLocked, nil},
+		"customer-supplied key, JSON": {`{"error":{"code":400,"message":"The target object is encrypted.","errors":[{"reason":"resourceIsEncryptedWithCustomerEncryptionKey"}]}}`, document.ErrObjectLocked, nil},
+		"requester pays, bare":        {"Bucket is a requester pays bucket but no user project provided.", document.ErrStorageMisconfigured, document.ErrRequesterPays},
+		"requester pays, JSON":        {`{"error":{"code":400,"message":"Bucket is requester pays bucket but no user project provided.","errors":[{"reason":"required"}]}}`, document.ErrStorageMisconfigured, document.ErrRequesterPays},
+		"requester pays, XML":         {`<Error><Code>UserProjectMissing</Code></Error>`, document.ErrStorageMisconfigured, document.ErrRequesterPays},
+		"anything else":               {`{"error":{"code":400,"message":"Invalid argument."}}`, document.ErrStorageMisconfigured, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, b := bucket(t)
+			g := b.Put("page.png", []byte("page"), "image/png", nil)
+			b.Next(gcptest.Fault{Status: 400, Body: c.body}, gcptest.Fault{Status: 400, Body: c.body})
+			_, _, live := s.Live(t.Context(), "acme-scans", "page.png")
+			_, open := s.Open(t.Context(), object("page.png", g))
+			for call, err := range map[string]error{"Open": open, "Live": live} {
+				if !errors.Is(err, c.want) || c.also != nil && !errors.Is(err, c.also) {
+					t.Errorf("%s = %v, want %v", call, err, c.want)
+				}
+				for _, other := range []error{document.ErrObjectLocked, document.ErrRequesterPays} {
+					if other != c.want && other != c.also && errors.Is(err, other) {
+						t.Errorf("%s = %v, which is not %v", call, err, other)
+					}
+				}
 			}
 		})
 	}

@@ -1,7 +1,7 @@
 // What stands above a document's pages.
 
 import { icon, make, settle } from './dom.js';
-import { count, moment, nameParts, noteOf, pagesOf, seconds, size, statuses } from './words.js';
+import { rereadingWords, count, moment, nameParts, noteOf, pagesOf, seconds, size, statuses } from './words.js';
 
 /** header writes the head of a view from its summary and, once that is there, its document. What is there already stays, known by its
  * data-act: neither a click nor the focus is lost. */
@@ -34,6 +34,10 @@ function reasons(view, d) {
     list.push(make('p', { class: d.status === 'failed' ? 'reason' : 'reason waiting' },
       make('strong', { text: words.says }), ' ', make('span', { class: 'do', text: words.do }),
       make('span', { class: 'raw', text: `${d.code}: ${d.message ?? ''}` })));
+  } else if (d.rereading) {
+    const words = view.codes.errors[d.code] ?? { says: '', do: '' };
+    const text = d.rereading === 'failed' ? `Reading it again failed; the text is the one from before. ${words.says} ${words.do}` : `${rereadingWords[d.rereading]}; the text stays until then.`;
+    list.push(make('p', { class: 'reason waiting', text }));
   } else if (d.status === 'retrying') {
     list.push(make('p', { class: 'reason waiting', text: `Waiting: ${noteOf(d, view.codes.errors, view.now())}.` }));
   }

@@ -144,7 +144,7 @@ export class View {
 
   canRetry() {
     const d = this.summary;
-    return this.may.retry && d && (d.status === 'failed' || d.status === 'retrying' || (d.status === 'done' && Boolean(d.warnings)));
+    return this.may.retry && d && (d.status === 'failed' || d.status === 'retrying' || (d.status === 'done' && Boolean(d.warnings) && d.rereading !== 'now' && d.rereading !== 'waiting'));
   }
 
   async retry() {

@@ -1,5 +1,6 @@
 // How things are said.
 
+export const rereadingWords = { waiting: 'Waiting to be read again', now: 'Being read again', failed: 'Could not be read again' };
 export const statuses = { processing: 'Reading', retrying: 'Waiting', done: 'Done', failed: 'Failed', deleted: 'Deleted' };
 
 /** ago is an age in one number: "8 s", "3 min", "5 h", "12 d". */
@@ -52,6 +53,7 @@ export function noteOf(d, codes, now) {
       return why ? `${why.replace(/\.$/, '')}; ${when}` : when;
     }
     case 'processing': return d.attempt > 1 ? `try ${d.attempt}` : '';
+    case 'done': return rereadingWords[d.rereading]?.toLowerCase() ?? '';
     default: return '';
   }
 }

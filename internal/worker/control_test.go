@@ -1,0 +1,195 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// TestControlPageDecides: a page that fails alone is charged only if the control page is read after it, and what the service
+// makes of the control page says what the record is told.
+func TestControlPageDecides(t *testing.T) {
+	answer := func(text string) func(context.Context) (ocr.Result, error) {
+		return func(context.Context) (ocr.Result, error) { return result(text), nil }
+	}
+	fail := func(e ocr.Error) func(context.Context) (ocr.Result, error) {
+		return func(context.Context) (ocr.Result, error) { return ocr.Result{}, &e }
+	}
+	for name, c := range map[string]struct {
+		control func(context.Context) (ocr.Result, error)
+		code    string
+		strike  document.Strike
+	}{
+		"read":                      {answer("# Harbour\n"), document.CodeOCRTimeout, document.Strike{Count: 1, Code: "ocr_timeout"}},
+		"read as another word":      {answer("HARBOR"), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
+		"blank":                     {answer(""), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
+		"answered with a web page":  {fail(ocr.Error{Kind: ocr.KindBadResponse}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
+		"refused as an image":       {fail(ocr.Error{Kind: ocr.KindBadImage}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
+		"refused for its size":      {fail(ocr.Error{Kind: ocr.KindTooLarge, Status: 413, Platform: true}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
+		"not answered in time":      {fail(ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout"}},
+		"lost":                      {fail(ocr.Error{Kind: ocr.KindLost}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout"}},
+		"forbidden":                 {fail(ocr.Error{Kind: ocr.KindForbidden}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
+		"refused while time lasts":  {fail(ocr.Error{Kind: ocr.KindUnavailable}), document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
+		"busy while time lasts":     {fail(ocr.Error{Kind: ocr.KindOverloaded}), document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
+		"500 while time lasts":      {fail(ocr.Error{Kind: ocr.KindBackendFailed}), document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
+		"not answered till the end": {func(ctx context.Context) (ocr.Result, error) { return hang(ctx, "") }, document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.control = c.control
+				w.answer = func(context.Context, string) (ocr.Result, error) {
+					time.Sleep(2 * time.Second)
+					return ocr.Result{}, &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}
+				}
+				w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+				if r := w.want("a.png", document.StatusRetrying, c.code); len(r.Strikes) != 1 || r.Strikes[1] != c.strike {
+					t.Errorf("strikes %+v, want %+v", r.Strikes, c.strike)
+				}
+			})
+		})
+	}
+}
+
+// TestStrikeWaitsForTheNextDelivery: where the service did not come back in time the next delivery sends the control page first,
+// before it sends anything else, and charges the strike once that is read; as long as it is not, nothing is charged.
+func TestStrikeWaitsForTheNextDelivery(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		down := true
+		w.control = func(context.Context) (ocr.Result, error) {
+			if down {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+			}
+			return result("HARBOUR"), nil
+		}
+		w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, &ocr.Error{Kind: ocr.KindLost} }
+		ev := w.bucket.Put("a.png", picture(21))
+		p := w.worker()
+		p.Process(t.Context(), ev)
+		for range 3 {
+			time.Sleep(time.Minute)
+			calls := w.calls.Load() - w.controls.Load()
+			p.Process(t.Context(), ev)
+			if r := w.record("a.png"); r.Strikes[1] != (document.Strike{Code: "ocr_failed", Open: true}) || w.calls.Load()-w.controls.Load() != calls {
+				t.Fatalf("the service is away still: %+v, %d pages sent", r.Strikes, w.calls.Load()-w.controls.Load()-calls)
+			}
+		}
+		down = false
+		calls := w.calls.Load() - w.controls.Load()
+		p.Process(t.Context(), ev)
+		if r := w.record("a.png"); r.Strikes[1] != (document.Strike{Count: 1, Code: "ocr_failed"}) || w.calls.Load()-w.controls.Load() != calls {
+			t.Errorf("the service is back: %+v, %d pages sent", r.Strikes, w.calls.Load()-w.controls.Load()-calls)
+		}
+		w.answer = nil
+		p.Process(t.Context(), ev)
+		if r := w.want("a.png", document.StatusDone, ""); r.Strikes != nil {
+			t.Errorf("%+v", r.Strikes)
+		}
+	})
+}
+
+// TestSuspectIsAloneAtTheService: while a suspect and its control page are sent, no other page of the instance is, and no suspect of
+// another instance.
+func TestSuspectIsAloneAtTheService(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var now, suspects [2]atomic.Int64
+		var at [2]func(ctx context.Context, text string) (ocr.Result, error)
+		for i := range at {
+			first := map[string]bool{}
+			at[i] = func(_ context.Context, text string) (ocr.Result, error) {
+				bad := text == "text of 99" || text == "HARBOUR"
+				now[i].Add(1)
+				defer now[i].Add(-1)
+				if bad {
+					if first[text] || text == "HARBOUR" {
+						suspects[i].Add(1)
+						defer suspects[i].Add(-1)
+						if n := now[i].Load(); n != 1 {
+							t.Errorf("instance %d: a suspect is sent beside %d other pages", i, n-1)
+						}
+						if suspects[1-i].Load() > 0 {
+							t.Error("two instances send a suspect at the same time")
+						}
+					}
+					first[text] = true
+				}
+				time.Sleep(20 * time.Second)
+				if text == "text of 99" {
+					return ocr.Result{}, &ocr.Error{Kind: ocr.KindBackendFailed}
+				}
+				return result(text), nil
+			}
+		}
+		turns := documenttest.NewMemory()
+		for i := range at {
+			o := w.options
+			o.Turns, o.OCRPlaces = turns, 8
+			o.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
+				res, err := w.ExtractText(ctx, img)
+				if err != nil {
+					return res, err
+				}
+				return at[i](ctx, res.Text)
+			}}
+			p := newWorker(t, o)
+			for n := range 6 {
+				width := 20 + n
+				if n == 2 {
+					width = 99
+				}
+				ev := w.bucket.Put(fmt.Sprintf("%d-%d.png", i, n), picture(width))
+				go func() {
+					time.Sleep(time.Duration(n) * 7 * time.Second)
+					for p.Process(t.Context(), ev).Outcome.Refused() {
+						time.Sleep(10 * time.Second)
+					}
+				}()
+			}
+		}
+		time.Sleep(2 * time.Hour)
+		for i := range 2 {
+			for n := range 6 {
+				if n == 2 {
+					w.want(fmt.Sprintf("%d-%d.png", i, n), document.StatusFailed, document.CodeOCRFailed)
+				} else {
+					w.want(fmt.Sprintf("%d-%d.png", i, n), document.StatusDone, "")
+				}
+			}
+		}
+	})
+}
+
+// TestTurnOfADeadProcessComesFree: with the end of the time that its delivery had.
+func TestTurnOfADeadProcessComesFree(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		turns := documenttest.NewMemory()
+		w.options.Turns = turns
+		if _, err := document.Update(t.Context(), turns, "suspects", document.Absent(), func(old *document.Record) (*document.Change, error) {
+			ch, _ := document.TakeTurn(old, "suspects", "dead", time.Now(), time.Now().Add(10*time.Minute))
+			return ch, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		once := true
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			if once {
+				once = false
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindLost}
+			}
+			return result(text), nil
+		}
+		ev := w.bucket.Put("a.png", picture(21))
+		p := w.worker()
+		p.Process(t.Context(), ev)
+		if r := w.want("a.png", document.StatusRetrying, document.CodeDeadline); r.Strikes[1] != (document.Strike{Code: "ocr_failed"}) {
+			t.Errorf("%+v", r.Strikes)
+		}
+		p.Process(t.Context(), ev)
+		w.want("a.png", document.StatusDone, "")
+	})
+}
