@@ -55,6 +55,7 @@ func runSim(t *testing.T, seed uint64) *sim {
 		s.people()
 		s.run(3 * time.Hour)
 		s.settle()
+		time.Sleep(time.Hour) // what dead processes still wait for
 		s.check()
 	})
 	return s

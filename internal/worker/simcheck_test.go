@@ -69,6 +69,7 @@ func (s *sim) beginRequest(c *call) {
 	}
 	if c.send.alone {
 		s.oneSuspect(c)
+		d.tried = c.send
 	}
 	p.sends = append(p.sends, c.send)
 	if d.asked[p]++; d.asked[p] > 5 { // four tries beside others, one alone
@@ -165,6 +166,9 @@ func (s *sim) endControl(c *call, err error, again bool) {
 	d.silent = err != nil
 	if err != nil {
 		d.down = !again
+		if d.tried != nil {
+			d.tried.outage = true // it began after the page failed
+		}
 		return
 	}
 	s.count.ControlPagesRead++
@@ -227,9 +231,14 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 	if c.d.lease != "" && was.Lease != nil && was.Lease.ID == c.d.lease && is.Lease == nil {
 		c.d.settled = true
 	}
-	if is.Status == document.StatusDone && !is.Open() && was.Open() && same && (is.Rereading == nil) {
+	if is.Status == document.StatusDone && !is.Open() && was.Open() && same {
 		f.completedBy, f.completeLate = c.d, late
-		s.lookAtText(f, is, id)
+		if is.Rereading == nil {
+			s.lookAtText(f, is, id)
+		}
+	}
+	if is.Open() && same {
+		s.lookAtProgress(f, was, is, id)
 	}
 	switch failure := is.Failure(); {
 	case failure == nil || was.Failure() != nil && *was.Failure() == *failure:
@@ -353,6 +362,23 @@ func (s *sim) lookAtStrikes(c *call, f *simFile, was, is *document.Record) {
 		if p.fate == fateGood {
 			s.count.Unearned++
 			p.chance++
+		}
+	}
+}
+
+// lookAtProgress: strikes go only with a page that is finished, and pages that are finished are counted.
+func (s *sim) lookAtProgress(f *simFile, was, is *document.Record, id string) {
+	stored, staged := s.pagesOf(id, is.Generation), s.pagesOf(id, -is.Generation)
+	pages := stored
+	if is.Status == document.StatusDone {
+		pages = staged
+	} else if len(stored) != is.PagesDone && f.resplits == 0 {
+		s.bad("%s has %d pages, and says %d", f.v.name, len(stored), is.PagesDone)
+	}
+	for n, strike := range was.Strikes {
+		finished := slices.ContainsFunc(pages, func(pg document.Page) bool { return pg.Page == n })
+		if is.Strikes[n].Count < strike.Count && !finished {
+			s.bad("%s page %d had %d strikes and has %d, and is not finished", f.v.name, n, strike.Count, is.Strikes[n].Count)
 		}
 	}
 }

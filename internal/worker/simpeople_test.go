@@ -38,7 +38,7 @@ func (s *sim) remove(name string) {
 
 // meddle is what happens to a world from outside, now and then.
 func (s *sim) meddle() {
-	switch s.rng.IntN(1500) {
+	switch s.rng.IntN(600) {
 	case 0, 1, 2, 3, 4, 5, 6, 7:
 		s.retry()
 	case 8, 9:
@@ -67,7 +67,7 @@ func (s *sim) anyName() string {
 
 // meddleWithRereading has people take away the file that is being read again.
 func (s *sim) meddleWithRereading() {
-	if s.rng.IntN(100) != 0 {
+	if s.rng.IntN(40) != 0 {
 		return
 	}
 	all := s.records.All()

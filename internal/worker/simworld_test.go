@@ -177,12 +177,13 @@ type delivery struct {
 	sent     map[*simPage]int // requests that reached the server
 	asked    map[*simPage]int // requests
 	unsaved  map[*simPage]bool
-	controls int  // read
-	down     bool // its control page was not read, and what that means is final
-	silent   bool // its last request was a control page that was not read
-	settled  bool // its closing write was applied
-	culprit  bool // its object killed the process
-	unclear  bool // pages of it could not be cleared
+	controls int   // read
+	tried    *send // the last suspect
+	down     bool  // its control page was not read, and what that means is final
+	silent   bool  // its last request was a control page that was not read
+	settled  bool  // its closing write was applied
+	culprit  bool  // its object killed the process
+	unclear  bool  // pages of it could not be cleared
 	over     bool
 }
 
