@@ -215,14 +215,14 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 	}
 	f := s.files[version{is.Name, is.Generation}]
 	same := was != nil && was.Generation == is.Generation
-	s.look(was, is)
+	s.look(was, is, c.d.operator)
 	if !same {
 		was = &document.Record{} // of this generation there was none
 	}
 	if is.Lease != nil {
 		s.lookAtLease(c, f, was, is)
 	}
-	if same && is.Retried.After(was.Retried) {
+	if same && c.d.operator {
 		s.askedAgain(c, f, was)
 		return
 	}
@@ -242,13 +242,13 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 	}
 	switch failure := is.Failure(); {
 	case failure == nil || was.Failure() != nil && *was.Failure() == *failure:
-	case !s.mayFailWhole(f, failure.Code, was):
+	case !s.mayFailWhole(f, failure.Code, was, is):
 		s.bad("%s failed: %+v\nwas %+v\nis  %+v", is.Name, failure, was, is)
 	}
 }
 
 // look holds what must be true of every state that a listener can see, and of every step from one to the next.
-func (s *sim) look(was, is *document.Record) {
+func (s *sim) look(was, is *document.Record, asked bool) {
 	bad := func(what string) { s.bad("%s\nwas %+v\nis  %+v", what, was, is) }
 	switch {
 	case is.Status == document.StatusProcessing && is.Lease == nil, is.Lease != nil && is.Status != document.StatusProcessing && !(is.Status == document.StatusDone && is.Open()):
@@ -264,14 +264,14 @@ func (s *sim) look(was, is *document.Record) {
 	case was == nil || was.Generation != is.Generation || is.Status == document.StatusDeleted:
 	case is.Attempt < was.Attempt:
 		bad("attempt went down")
-	case !was.Open() && !is.Retried.After(was.Retried):
+	case !was.Open() && !asked:
 		bad("an ended generation moved, without a request")
 	case was.Status == document.StatusDone && (is.Status != document.StatusDone || is.Text == ""):
 		bad("a text was lost")
 	case was.Status == document.StatusDone && is.Rereading != nil &&
 		(is.Text != was.Text || is.Pages != was.Pages || is.PagesDone != was.PagesDone || is.Model != was.Model || !slices.Equal(is.Warnings, was.Warnings)):
 		bad("a document changed while it was read again")
-	case is.Open() && is.Interruptions < was.Interruptions && !is.Retried.After(was.Retried):
+	case is.Open() && is.Interruptions < was.Interruptions && !asked:
 		bad("interruptions went down")
 	}
 }
@@ -461,7 +461,7 @@ func (s *sim) exhausted(f *simFile) bool {
 }
 
 // mayFailWhole reports whether a file, or its reading again, may fail for a reason.
-func (s *sim) mayFailWhole(f *simFile, code string, was *document.Record) bool {
+func (s *sim) mayFailWhole(f *simFile, code string, was, is *document.Record) bool {
 	switch code {
 	case document.CodeObjectGone:
 		return f.gone
@@ -477,7 +477,7 @@ func (s *sim) mayFailWhole(f *simFile, code string, was *document.Record) bool {
 	if len(f.lengths) > 1 {
 		pages = f.pages[:slices.Min(slices.Collect(maps.Keys(f.lengths)))]
 	}
-	if len(f.pages) == 1 && was.Status != "" {
+	if was.Rereading == nil && is.Pages == 1 || was.Rereading != nil && f.length == 1 { // there is no document of its page
 		s.lookAtFailedPage(f.pages[0], code, was)
 	}
 	for _, p := range pages {

@@ -157,6 +157,7 @@ func (s *sim) retry() {
 	rest := s.rng.IntN(2)
 	redo := pick(s.rng, nil, func(document.Page) bool { return true }, func(p document.Page) bool { return p.Page%2 == rest })
 	d := s.newDelivery(&simInstance{id: -1})
+	d.operator = true
 	ctx := context.WithValue(s.t.Context(), deliveryKey{}, d)
 	go func() { _, _ = document.Retry(ctx, simStore{s, s.records, ""}, seen, "operator", redo) }()
 }

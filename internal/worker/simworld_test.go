@@ -164,11 +164,12 @@ type message struct {
 
 // delivery is one event on its line; its calls to the outside know it by their context.
 type delivery struct {
-	inst  *simInstance
-	key   string
-	v     version
-	calls map[string]int // by operation
-	below map[string]int // deliveries of a sweep
+	inst     *simInstance
+	key      string
+	operator bool // it is a person's request
+	v        version
+	calls    map[string]int // by operation
+	below    map[string]int // deliveries of a sweep
 
 	lease    string
 	alone    bool
