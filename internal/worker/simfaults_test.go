@@ -138,6 +138,7 @@ func (s *sim) release(c *call) {
 	s.mu.Unlock()
 	fmt.Fprintf(s.history, "%s %v %d\n", c.key(), v.err, v.after)
 	c.verdict <- v
+	time.Sleep(time.Microsecond) // so that no two things happen at the same time, in an order of their own
 }
 
 // fate decides what becomes of a call.
