@@ -55,7 +55,9 @@ func TestSimReplays(t *testing.T) {
 	}
 }
 
-func (s *sim) alike(other *sim) bool { return s.trace.Sum64() == other.trace.Sum64() && s.count == other.count }
+func (s *sim) alike(other *sim) bool {
+	return s.trace.Sum64() == other.trace.Sum64() && s.count == other.count
+}
 
 func runSim(t *testing.T, seed uint64) *sim {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or goroutines of one delivery race for its turn

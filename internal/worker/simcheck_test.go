@@ -107,6 +107,7 @@ func (s *sim) neededStill(c *call) {
 	}
 	own := stored(r.Generation)
 	switch {
+	case f.resplits > 0:
 	case r.Status != document.StatusDone && own != nil:
 		s.bad("%s sends %s, which is finished: %+v", c.d.key, c.obj, own)
 	case r.Status == document.StatusDone && stored(-r.Generation) != nil && r.Rereading.Model != "":
@@ -329,7 +330,7 @@ func (s *sim) askedAgain(c *call, f *simFile, was *document.Record) {
 	f.asked++
 	f.interrupted, f.innocent, f.deaths, f.unearned = 0, 0, 0, map[int]int{}
 	for _, p := range f.pages {
-		p.failed, p.struck, p.chance, p.unluck = nil, 0, 0, false
+		p.failed, p.struck, p.chance, p.unluck, p.gone = nil, 0, 0, false, false
 	}
 }
 
@@ -411,7 +412,8 @@ func (s *sim) lookAtPages(c *call, f *simFile, was, is *document.Record, ch *doc
 			s.bad("%s page %d has the text %q, want %q", is.Name, pg.Page, pg.Text, p.text())
 		case pg.Error == nil:
 			delete(c.d.unsaved, p)
-		case pg.Generation < 0 || !was.Open() || was.Rereading == nil:
+		case !p.gone: // else it is stored once more
+			p.gone = true
 			s.lookAtFailedPage(p, pg.Error.Code, was)
 		}
 	}
@@ -438,7 +440,7 @@ func (s *sim) lookAtFailedPage(p *simPage, code string, was *document.Record) {
 	switch {
 	case suspect && count < s.least-1:
 		s.bad("%s page %d failed (%s) with %d strikes", f.v.name, p.n, code, count)
-	case suspect && count < s.most && p.failed != nil && !p.failed.charged:
+	case suspect && (count < s.least || count < s.most && p.failed != nil && p.failed.control && !p.failed.charged):
 		s.count.Strikes++
 		s.charge(p, code)
 	}
@@ -477,7 +479,7 @@ func (s *sim) mayFailWhole(f *simFile, code string, was, is *document.Record) bo
 	if len(f.lengths) > 1 {
 		pages = f.pages[:slices.Min(slices.Collect(maps.Keys(f.lengths)))]
 	}
-	if was.Rereading == nil && is.Pages == 1 || was.Rereading != nil && f.length == 1 { // there is no document of its page
+	if len(f.pages) == 1 || was.Rereading == nil && is.Pages == 1 { // there is no document of its page
 		s.lookAtFailedPage(f.pages[0], code, was)
 	}
 	for _, p := range pages {
@@ -609,7 +611,7 @@ func (s *sim) checkCost() {
 			}
 		}
 	}
-	if most := s.count.Strikes + s.count.Bursts + lost; s.count.ControlPagesRead > most {
+	if most := s.count.Strikes + s.count.Bursts + s.count.Resplits + lost; s.count.ControlPagesRead > most {
 		s.bad("%d control pages were read for %d strikes and %d bursts; %d in deliveries that did not get to store a strike",
 			s.count.ControlPagesRead, s.count.Strikes, s.count.Bursts, lost)
 	}

@@ -59,10 +59,20 @@ func (st simStore) Commit(ctx context.Context, id string, from *document.Stored,
 		}
 	}
 	if v.err != nil {
+		st.s.unheard(c)
 		return nil, v.err
 	}
 	st.hear(c)
 	return stored, nil
+}
+
+// unheard notes that a delivery does not know of the end that it wrote.
+func (s *sim) unheard(c *call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.files[c.d.v]; f != nil && f.completedBy == c.d {
+		c.d.unclear = true
+	}
 }
 
 // lateBy is how late a commit lands: seconds, or minutes.
