@@ -100,6 +100,7 @@ type simPage struct {
 	struck int           // the attempt of the last strike
 	chance int           // strikes that an outage explains
 	unluck bool          // it failed although it is good, as its chances explain
+	gone   bool          // it failed for good
 }
 
 func (p *simPage) text() string { return fmt.Sprintf("text of %d", p.width) }
