@@ -51,12 +51,13 @@ func (s *sim) beginRequest(c *call) {
 	c.send = &send{d: d}
 	if c.control {
 		s.count.ControlPages++
+		c.send.alone = d.tried != nil // it decides about that
 	} else {
 		_, known := d.strikes[p.n]
 		c.send.alone, c.send.life = known || d.failed[p.width], p.file.asked
 	}
 	for _, other := range d.inst.flying {
-		if c.control || c.send.alone || other.control || other.send.alone {
+		if c.send.alone || other.send.alone {
 			s.bad("%s sends %s while %s sends %s", d.key, c.obj, other.d.key, other.obj)
 		}
 	}
@@ -64,11 +65,13 @@ func (s *sim) beginRequest(c *call) {
 		s.bad("%s sends %s beside %d pages", d.key, c.obj, len(d.inst.flying))
 	}
 	d.inst.flying = append(d.inst.flying, c)
+	if c.send.alone {
+		s.oneSuspect(c)
+	}
 	if c.control {
 		return
 	}
 	if c.send.alone {
-		s.oneSuspect(c)
 		d.tried = c.send
 	}
 	p.sends = append(p.sends, c.send)

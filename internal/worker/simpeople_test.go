@@ -45,7 +45,7 @@ func (s *sim) meddle() {
 		s.overwrite(s.anyName())
 	case 10:
 		s.remove(s.anyName())
-	case 11, 12:
+	case 11, 12, 15, 16:
 		s.resplit(s.anyName())
 	case 13:
 		s.jump()

@@ -52,6 +52,7 @@ type sim struct {
 	born       time.Time
 	calm       bool // faults are over
 	outage     map[string]time.Time
+	engine     bool // the OCR service says 500 to everything in its outage
 	nextSweep  time.Time
 
 	files   map[version]*simFile
