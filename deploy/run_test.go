@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/tier"
 )
 
@@ -18,6 +19,7 @@ import (
 var scratch string
 
 func TestMain(m *testing.M) {
+	page.ServeIfDecoder()
 	var err error
 	if scratch, err = os.MkdirTemp("", "deploytest"); err != nil {
 		panic(err)

@@ -473,7 +473,7 @@ func TestEngineDiesAndServerComesBack(t *testing.T) {
 		t.Errorf("the dying engine: %v", err)
 	}
 	_, err = c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-	if e := failure(t, err); e.Kind != ocr.KindUnavailable {
+	if e := failure(t, err); e.Kind != ocr.KindUnavailable && e.Kind != ocr.KindLost {
 		t.Errorf("the dead server: %v", err)
 	}
 	s.Up()

@@ -63,15 +63,17 @@ type Config struct {
 	// request is sent, with the context of the call, by many goroutines at once, and must return quickly. Authorization,
 	// X-Serverless-Authorization and Content-Type belong to the client: what Header sets there is dropped.
 	Header func(ctx context.Context, h http.Header)
+	// Transport makes the requests; nil: one of the client's own, for HTTP/1.1, without a proxy. Another one sees tokens, and must be
+	// safe for concurrent use.
+	Transport http.RoundTripper
 
 	hooks hooks
 }
 
-// hooks replaces network, clock and chance in tests.
+// hooks replaces clock and chance in tests.
 type hooks struct {
-	transport http.RoundTripper
-	sleep     func(context.Context, time.Duration) error // until the time is over, or the error of a context that ends before
-	rand      func() float64                             // in [0, 1)
+	sleep func(context.Context, time.Duration) error // until the time is over, or the error of a context that ends before
+	rand  func() float64                             // in [0, 1)
 }
 
 // Client reads pages with one server. It is safe for concurrent use, keeps idle connections for a few seconds only, and
@@ -90,7 +92,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	cfg.Audience = cmp.Or(cfg.Audience, Origin(base))
 	s := &server{cfg: cfg, base: base.String(), http: &http.Client{
-		Transport:     cfg.hooks.transport,
+		Transport:     cfg.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	c := &Client{server: s, catalog: &catalog{server: s, layout: cfg.Mode == ModeLayout, settled: cfg.Profile != ""}}
@@ -154,8 +156,8 @@ func (cfg Config) withDefaults() Config {
 	cfg.Model, cfg.Mode = cmp.Or(cfg.Model, DefaultModel), cmp.Or(cfg.Mode, ModePlain)
 	cfg.Timeout, cfg.MaxTokens = cmp.Or(cfg.Timeout, DefaultTimeout), cmp.Or(cfg.MaxTokens, DefaultMaxTokens)
 	cfg.MaxTries = cmp.Or(cfg.MaxTries, DefaultMaxTries)
-	if cfg.hooks.transport == nil {
-		cfg.hooks.transport = newTransport()
+	if cfg.Transport == nil {
+		cfg.Transport = newTransport()
 	}
 	if cfg.hooks.sleep == nil {
 		cfg.hooks.sleep = sleep

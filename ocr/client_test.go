@@ -254,7 +254,7 @@ func TestWorksOverTLS(t *testing.T) {
 	defer server.Close()
 	c := newClientAt(t, server.URL, func(cfg *ocr.Config) {
 		cfg.Token = fixed("t")
-		cfg.SetTransport(server.Client().Transport)
+		cfg.Transport = server.Client().Transport
 	})
 	if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil {
 		t.Error(err)

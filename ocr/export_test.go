@@ -2,12 +2,8 @@ package ocr
 
 import (
 	"context"
-	"net/http"
 	"time"
 )
-
-// SetTransport makes cfg's client send its requests by t.
-func (cfg *Config) SetTransport(t http.RoundTripper) { cfg.hooks.transport = t }
 
 // SetSleep replaces the waits between tries.
 func (cfg *Config) SetSleep(sleep func(context.Context, time.Duration) error) {

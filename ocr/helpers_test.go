@@ -94,7 +94,7 @@ func newClientAt(t testing.TB, url string, change ...func(*ocr.Config)) *ocr.Cli
 // newClientOver returns a client over a network that is under the test's control.
 func newClientOver(t testing.TB, network http.RoundTripper) *ocr.Client {
 	t.Helper()
-	return newClientAt(t, "http://127.0.0.1:1", func(cfg *ocr.Config) { cfg.SetTransport(network) })
+	return newClientAt(t, "http://127.0.0.1:1", func(cfg *ocr.Config) { cfg.Transport = network })
 }
 
 // readWith reads a page from a new server with one reply.
@@ -219,7 +219,7 @@ func inMemory(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, cf
 		}
 		transport := &http.Transport{DialContext: m.dial}
 		cfg := ocr.Config{URL: "http://127.0.0.1:1"}
-		cfg.SetTransport(transport)
+		cfg.Transport = transport
 		test(t, cfg)
 		transport.CloseIdleConnections()
 		close(m.done)

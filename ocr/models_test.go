@@ -128,7 +128,7 @@ func TestHealthyNeedsTheWantedModel(t *testing.T) {
 		{"no token", nil, []ocrtest.Option{ocrtest.RequireToken("a")}, nil, false},
 		{"wrong key", nil, []ocrtest.Option{ocrtest.Key("a")}, func(cfg *ocr.Config) { cfg.APIKey = "b" }, false},
 		{"wrong path", nil, nil, func(cfg *ocr.Config) { cfg.URL += "/nowhere" }, false},
-		{"transport panics", nil, nil, func(cfg *ocr.Config) { cfg.SetTransport(panicTransport{}) }, false},
+		{"transport panics", nil, nil, func(cfg *ocr.Config) { cfg.Transport = panicTransport{} }, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

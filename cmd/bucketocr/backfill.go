@@ -139,7 +139,7 @@ func (f *backfillCmd) options(sys system, p *place, args []string) (*backfill.Op
 			prefix = args[0]
 		}
 		if gs && p.bucket != "" && bucket != p.bucket {
-			return nil, fmt.Errorf("the bucket of this folder is %s", p.bucket)
+			return nil, fmt.Errorf("the bucket of this folder is %s", plain(p.bucket))
 		}
 		o.Listing.Prefix = prefix
 		if p.bucket == "" {
@@ -192,7 +192,7 @@ func (r *backfillReport) ended(res backfill.Result) {
 	n := r.bad
 	r.mu.Unlock()
 	if r.f.json {
-		_ = json.NewEncoder(r.sys.stdout).Encode(map[string]any{
+		_ = json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{
 			"bucket": res.Object.Bucket, "name": res.Object.Name, "generation": res.Object.Generation,
 			"document": res.Object.ID(), "result": res.What, "reason": res.Why,
 		})
@@ -204,9 +204,9 @@ func (r *backfillReport) ended(res backfill.Result) {
 	}
 	r.progress.add(1, extra)
 	if bad {
-		line := fmt.Sprintf("%-11s gs://%s/%s", res.What, res.Object.Bucket, plain(res.Object.Name))
+		line := fmt.Sprintf("%-11s %s", res.What, plain("gs://"+res.Object.Bucket+"/"+res.Object.Name))
 		if res.Why != "" {
-			line += "  " + res.Why
+			line += "  " + oneLine(res.Why)
 		}
 		r.progress.printLine(r.sys.stdout, line)
 	}
@@ -215,7 +215,7 @@ func (r *backfillReport) ended(res backfill.Result) {
 // report ends the command with a table.
 func (r *backfillReport) report(sum backfill.Summary, err error) {
 	if r.f.json {
-		_ = json.NewEncoder(r.sys.stdout).Encode(map[string]any{"sum": sum, "complete": err == nil, "estimates": r.estimates})
+		_ = json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{"sum": sum, "complete": err == nil, "estimates": r.estimates})
 		return
 	}
 	w := tabwriter.NewWriter(r.sys.stdout, 0, 0, 2, ' ', 0)

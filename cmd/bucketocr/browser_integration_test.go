@@ -20,10 +20,10 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-var pageURL = regexp.MustCompile(`(?m)(?:^page +| at )(http://127\.0\.0\.1:\d+)$`)
+var pageURL = regexp.MustCompile(`(?m)(?:^page +| at )(http://127\.0\.0\.1:\d+)/\?key=(\w+)$`)
 
-// serving runs a command that serves a page until the test ends, and gives the page's address.
-func (d *desk) serving(until string, args ...string) string {
+// serving runs a command that serves a page until the test ends, lets the browser in, and gives the page's address.
+func (d *desk) serving(tab *browsertest.Tab, until string, args ...string) string {
 	d.t.Helper()
 	ctx, stop := context.WithCancelCause(context.Background())
 	out := newOutput()
@@ -40,6 +40,10 @@ func (d *desk) serving(until string, args ...string) string {
 	found := pageURL.FindStringSubmatch(out.String())
 	if found == nil {
 		d.t.Fatalf("no page:\n%s", out)
+	}
+	if tab != nil {
+		tab.Open(found[1] + "/?key=" + found[2])
+		tab.Until(`location.search === '' && document.querySelector('#connection')`)
 	}
 	return found[1]
 }
@@ -70,7 +74,7 @@ func TestPageOverBothStores(t *testing.T) {
 			}
 			d.ocr.For(apptest.PNG(60), ocrtest.Text("# Dropped\n\n$x^2$"))
 			d.ocr.For(apptest.PNG(61), ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image"))
-			url := d.serving("page ", "up", "--page", "0", d.dir)
+			url := d.serving(tab, "page ", "up", "--page", "0", d.dir)
 			tab.Open(url)
 			tab.Until(`document.querySelector('#empty').innerText.includes('Drop an image')`)
 
@@ -126,7 +130,7 @@ func TestUIOverCloud(t *testing.T) {
 		r.Status, r.Error = document.StatusFailed, &document.Error{Code: document.CodeOCRTimeout}
 	})
 	d := &desk{t: t, env: map[string]string{"FIRESTORE_EMULATOR_HOST": host, "GOOGLE_CLOUD_PROJECT": project, "STORAGE_EMULATOR_HOST": bucket.Host(), "USER": "ada"}}
-	tab.Open(d.serving(" at http://", "ui", "--listen", "0", "--newest", "1") + "/#" + o.ID())
+	tab.Open(d.serving(tab, " at http://", "ui", "--listen", "0", "--newest", "1") + "/#" + o.ID())
 	tab.Until(`document.querySelector('.scan img')?.naturalWidth === 70 && document.querySelector('#add').hidden`)
 	tab.Until(`document.querySelectorAll('.row').length === 1 && document.querySelector('#connection').innerText.includes('newest 1')`)
 	tab.Click(`[data-act="retry"]`)
@@ -141,9 +145,9 @@ func TestUIBesideUp(t *testing.T) {
 	tab := browsertest.New(t, 1200, 800)
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(71)})
 	d.ocr.Default(ocrtest.Text("read"))
-	d.serving("done ", "up", "--page", "0", d.dir)
+	d.serving(nil, "done ", "up", "--page", "0", d.dir)
 	id := document.Object{Bucket: "My scans", Name: "a.png"}.ID()
-	tab.Open(d.serving(" at http://", "ui", "--local", d.dir, "--listen", "0") + "/#" + id)
+	tab.Open(d.serving(tab, " at http://", "ui", "--local", d.dir, "--listen", "0") + "/#" + id)
 	tab.Until(`document.querySelector('.reading')?.innerText.includes('read') && document.querySelector('.scan img').naturalWidth === 71`)
 }
 

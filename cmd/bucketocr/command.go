@@ -87,7 +87,7 @@ func (c command) refuse(sys system, fs *flag.FlagSet, err error) int {
 
 // complain says in one sentence why a command's arguments or settings are wrong.
 func complain(sys system, name string, err error) int {
-	fmt.Fprintf(sys.stderr, "bucketocr %s: %v (bucketocr %s --help says more)\n", name, err, name)
+	fmt.Fprintf(sys.stderr, "bucketocr %s: %s (bucketocr %s --help says more)\n", name, clean(err.Error()), name)
 	return exitUsage
 }
 
@@ -96,7 +96,7 @@ func fail(ctx context.Context, sys system, name string, err error) int {
 	if ctx.Err() != nil {
 		return exitInterrupted
 	}
-	fmt.Fprintf(sys.stderr, "bucketocr %s: %v\n", name, err)
+	fmt.Fprintf(sys.stderr, "bucketocr %s: %s\n", name, clean(err.Error()))
 	return exitFailed
 }
 

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -29,7 +27,7 @@ func reason(r *document.Record) string {
 	if r.Error == nil {
 		return ""
 	}
-	return fmt.Sprintf("  %s: %s", r.Error.Code, plain(r.Error.Message))
+	return fmt.Sprintf("  %s: %s", plain(r.Error.Code), oneLine(r.Error.Message))
 }
 
 func pages(r *document.Record) string {
@@ -46,38 +44,20 @@ func warnings(r *document.Record) string {
 	if len(r.Warnings) == 0 {
 		return ""
 	}
-	return ", warning: " + strings.Join(r.Warnings, ", ")
+	return ", warning: " + words(r.Warnings)
 }
 
-// plain makes hostile text harmless on a terminal.
-func plain(s string) string {
-	quoted := fmt.Sprintf("%q", s)
-	if inner := quoted[1 : len(quoted)-1]; inner != s {
-		return quoted
-	}
-	return s
-}
-
-// shellWord is s as one word of a shell, harmless on a terminal: what a person may copy to the next command, whoever named
-// the object. Where it holds what is not printable, it is written as bash and zsh have it.
-func shellWord(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
-		return singleQuoted(s)
-	}
+// words lists words of a document.
+func words(all []string) string {
 	var b strings.Builder
-	b.WriteString("$'")
-	for _, c := range []byte(s) {
-		if c > ' ' && c < 0x7f && c != '\'' && c != '\\' {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "\\%03o", c)
+	for i, word := range all {
+		if i > 0 {
+			b.WriteString(", ")
 		}
+		b.WriteString(plain(word))
 	}
-	return b.String() + "'"
+	return b.String()
 }
-
-// singleQuoted is s as one word of a shell.
-func singleQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // gsURL is an object's address, harmless on a terminal.
 func gsURL(r *document.Record) string { return plain("gs://" + r.Bucket + "/" + r.Name) }

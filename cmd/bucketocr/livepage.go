@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -59,9 +61,10 @@ func servePage(ctx context.Context, l net.Listener, at string, c ui.Config) *liv
 	if host, _, err := net.SplitHostPort(at); err == nil && host != "" {
 		c.Hosts = []string{strings.ToLower(host)}
 	}
+	c.Key = pageKey()
 	ctx, end := context.WithCancel(ctx)
 	pages := ui.New(c)
-	p := &livePage{url: "http://" + l.Addr().String(), end: end, ended: make(chan struct{}), server: &http.Server{
+	p := &livePage{url: "http://" + l.Addr().String() + "/?" + ui.KeyParameter + "=" + c.Key, end: end, ended: make(chan struct{}), server: &http.Server{
 		Handler: pages.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(c.Log.Handler(), slog.LevelError),
@@ -72,6 +75,35 @@ func servePage(ctx context.Context, l net.Listener, at string, c ui.Config) *liv
 		_ = pages.Run(ctx) // ends with ctx
 	}()
 	return p
+}
+
+// pageKey returns the key of this user's live pages. It is kept, so that a browser that was let in once stays so, whatever is
+// looked at next; where it cannot be, the key is for this run alone.
+func pageKey() string {
+	key := rand.Text()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return key
+	}
+	path := filepath.Join(cache, "bucketocr", "page-key")
+	if kept, err := os.ReadFile(path); err == nil && isPageKey(string(kept)) {
+		return string(kept)
+	}
+	temp := path + "-" + rand.Text()
+	defer os.Remove(temp)
+	err = os.MkdirAll(filepath.Dir(path), 0o700)
+	if err == nil {
+		err = os.WriteFile(temp, []byte(key), 0o600)
+	}
+	if err == nil {
+		_ = os.Rename(temp, path) // whole: another process may read it
+	}
+	return key
+}
+
+// isPageKey reports whether a key is one of ours: of at least 128 bits, in letters and digits.
+func isPageKey(s string) bool {
+	return len(s) >= 26 && !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
 }
 
 // close ends the page at once: who looks at it sees that it is gone.

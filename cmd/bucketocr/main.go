@@ -24,7 +24,8 @@
 //	target.go         the function that a command posts to
 //	place.go          the documents and objects that a command works with
 //	progress.go       how far a long command has come
-//	lines.go          records, names and numbers for people
+//	lines.go          records and numbers for people
+//	terminal.go       names and texts, harmless on a terminal
 //	command.go        what every command has: flags, streams, exit codes, errors
 package main
 
@@ -56,7 +57,7 @@ func commands() []command {
 
 func main() {
 	pageimage.ServeIfDecoder()
-	os.Exit(run(untilSignal(), system{os.Stdout, os.Stderr, os.LookupEnv, platformBackoff}, os.Args[1:]))
+	os.Exit(run(untilSignal(), system{onTerminal(os.Stdout), onTerminal(os.Stderr), os.LookupEnv, platformBackoff}, os.Args[1:]))
 }
 
 // untilSignal is a context that ends at the first Ctrl-C or SIGTERM. The second one ends the process at once.

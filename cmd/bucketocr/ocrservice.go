@@ -4,14 +4,21 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
+
+	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
 // ocrModule is the module path of localocr, by which its source is recognised.
@@ -72,69 +79,118 @@ func (u *upRun) findOCR(ctx context.Context) (*ocrService, error) {
 	if err != nil {
 		return nil, err
 	}
-	return startOCR(ctx, program, filepath.Join(u.dir, ".bucketocr"))
-}
-
-// buildOCR makes localocr from its source in the checkout around the working directory, or finds it on PATH.
-func (u *upRun) buildOCR(ctx context.Context) (string, error) {
-	source := findSource()
-	_, noGo := exec.LookPath("go")
-	program, err := filepath.Abs(filepath.Join(u.dir, ".bucketocr", "localocr"+exeSuffix))
-	if err != nil {
-		return "", err
-	}
-	if source == "" || noGo != nil {
-		if _, err := os.Stat(program); err == nil {
-			return program, nil // of an earlier run
-		}
-		if program, err := exec.LookPath("localocr"); err == nil {
-			return program, nil
-		}
-		return "", errors.New("no OCR service: set OCR_URL to one, run this in a checkout of bucketocr with Go installed, " +
-			"or put localocr on PATH (go install github.com/bucketocr/bucketocr/localocr@latest)")
-	}
-	if _, err := os.Stat(program); err != nil {
-		fmt.Fprintln(u.sys.stdout, "building localocr, the OCR service of this run (the first time takes about half a minute)")
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
-	build.Dir, build.SysProcAttr = source, ownGroup()
-	if out, err := build.CombinedOutput(); ctx.Err() != nil {
-		return "", ctx.Err()
-	} else if err != nil {
-		return "", fmt.Errorf("localocr cannot be built: %w\n%s", err, bytes.TrimSpace(out))
-	}
-	return program, nil
-}
-
-// findSource looks for the folder localocr here and above; empty where there is none.
-func findSource() string {
-	dir, err := os.Getwd()
-	for err == nil {
-		source := filepath.Join(dir, "localocr")
-		if mod, err := os.ReadFile(filepath.Join(source, "go.mod")); err == nil && strings.HasPrefix(string(mod), ocrModule) {
-			return source
-		}
-		if filepath.Dir(dir) == dir {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	return ""
-}
-
-// startOCR starts the program and waits until it listens. It is out of reach of Ctrl-C, which has to let the work in hand
-// finish, and ends with this process in any case, for its standard input ends then.
-func startOCR(ctx context.Context, program, logDir string) (*ocrService, error) {
-	logs, err := os.Create(filepath.Join(logDir, "localocr.log"))
+	logs, err := u.local.Data.Create(folder.OCRLogName)
 	if err != nil {
 		return nil, err
 	}
+	return startOCR(ctx, program, logs)
+}
+
+// buildOCR makes localocr from its source, takes what an earlier run has made, or finds it on PATH. Neither the folder nor the
+// working directory is searched: they may come from elsewhere, and what is found is run.
+func (u *upRun) buildOCR(ctx context.Context) (string, error) {
+	checkout := checkout()
+	program, err := cachedOCR(checkout)
+	if err != nil {
+		return "", err
+	}
+	source := filepath.Join(checkout, "localocr")
+	if _, err := exec.LookPath("go"); err == nil && isOCRSource(source) {
+		return program, u.build(ctx, source, program)
+	}
+	if _, err := os.Stat(program); err == nil {
+		return program, nil
+	}
+	if program, err := exec.LookPath("localocr"); err == nil {
+		return program, nil
+	}
+	return "", errors.New("no OCR service: set OCR_URL to one, have Go installed and run this from a checkout of bucketocr " +
+		"(go run ./cmd/bucketocr up), or put localocr on PATH (go install github.com/bucketocr/bucketocr/localocr@latest)")
+}
+
+// build brings a program up to date with its source. The program that another run has started stays as it is.
+func (u *upRun) build(ctx context.Context, source, program string) error {
+	if err := os.MkdirAll(filepath.Dir(program), 0o700); err != nil {
+		return fmt.Errorf("localocr cannot be built: %w", err)
+	}
+	temp := filepath.Join(filepath.Dir(program), rand.Text()+exeSuffix)
+	defer os.Remove(temp)
+	linked := os.Link(program, temp) // another name of it, by which go build sees whether it is up to date
+	if errors.Is(linked, fs.ErrNotExist) {
+		fmt.Fprintln(u.sys.stdout, "building localocr, the OCR service of this run (the first time takes about half a minute)")
+	}
+	err := goBuild(ctx, source, temp)
+	if err != nil && linked == nil && ctx.Err() == nil { // the old one may be damaged, which go build does not replace
+		_ = os.Remove(temp)
+		err = goBuild(ctx, source, temp)
+	}
+	if err != nil {
+		return err
+	}
+	if unchanged(temp, program) {
+		return nil
+	}
+	if err := os.Rename(temp, program); err != nil {
+		return fmt.Errorf("localocr cannot be built: %w", err)
+	}
+	return nil
+}
+
+// goBuild builds the command in a folder.
+func goBuild(ctx context.Context, source, program string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
+	build.Dir, build.SysProcAttr = source, ownGroup()
+	if out, err := build.CombinedOutput(); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
+		return fmt.Errorf("localocr cannot be built: %w\n%s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// unchanged reports whether two paths are names of one file.
+func unchanged(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errors.Join(errA, errB) == nil && os.SameFile(infoA, infoB)
+}
+
+// cachedOCR returns where the localocr of a checkout is kept: in the user's own cache.
+func cachedOCR(checkout string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no place to keep localocr, the OCR service of this run: %w (or set OCR_URL)", err)
+	}
+	sum := sha256.Sum256([]byte(checkout))
+	return filepath.Join(cache, "bucketocr", hex.EncodeToString(sum[:8]), "localocr"+exeSuffix), nil
+}
+
+// checkout returns the checkout that this program was built from: it is as trusted as the program. It is empty where the build
+// did not keep that (-trimpath).
+func checkout() string {
+	_, file, _, ok := runtime.Caller(0)
+	if !ok || !filepath.IsAbs(file) {
+		return ""
+	}
+	return filepath.Dir(filepath.Dir(filepath.Dir(filepath.FromSlash(file))))
+}
+
+// isOCRSource reports whether a folder holds the source of localocr.
+func isOCRSource(folder string) bool {
+	mod, err := os.ReadFile(filepath.Join(folder, "go.mod"))
+	return filepath.IsAbs(folder) && err == nil && strings.HasPrefix(string(mod), ocrModule)
+}
+
+// startOCR starts the program and waits until it listens. It is out of reach of Ctrl-C, which has to let the work in hand
+// finish, and ends with this process in any case, for its standard input ends then. It closes logs in the end.
+func startOCR(ctx context.Context, program string, logs *os.File) (*ocrService, error) {
 	s := &ocrService{cmd: exec.Command(program, "-parent-stdin"), ended: make(chan struct{}), logs: logs}
 	s.cmd.Stderr = logs
 	s.cmd.SysProcAttr = ownGroup()
-	s.stdin, err = s.cmd.StdinPipe()
+	stdin, inErr := s.cmd.StdinPipe()
 	stdout, outErr := s.cmd.StdoutPipe()
-	if err := errors.Join(err, outErr, s.cmd.Start()); err != nil {
+	s.stdin = stdin
+	if err := errors.Join(inErr, outErr, s.cmd.Start()); err != nil {
 		return nil, errors.Join(fmt.Errorf("localocr cannot be started: %w", err), logs.Close())
 	}
 	ready := make(chan string, 1)

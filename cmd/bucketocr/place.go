@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/gcp/storage"
 	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
 // store is what a record store offers to a person.
@@ -34,9 +34,9 @@ type bucket interface {
 type place struct {
 	records  store
 	objects  bucket
-	bucket   string // the folder's; empty over Google Cloud, where there may be several
-	where    string // for people
-	endpoint string // of a running bucketocr up; empty where there is none, and over Google Cloud
+	bucket   string                          // the folder's; empty over Google Cloud, where there may be several
+	where    string                          // for people
+	endpoint func() (folder.Endpoint, error) // of a running bucketocr up; nil over Google Cloud
 	close    func() error
 }
 
@@ -86,15 +86,11 @@ func localPlace(dir string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &place{records: records, objects: objects, bucket: objects.Name(), close: records.Close, where: "folder " + dir}
-	if endpoint, err := os.ReadFile(endpointFile(dir)); err == nil {
-		p.endpoint = strings.TrimSpace(string(endpoint))
-	}
-	return p, nil
+	return &place{
+		records: records, objects: objects, bucket: objects.Name(), close: records.Close, where: "folder " + plain(dir),
+		endpoint: func() (folder.Endpoint, error) { return local.Endpoint(dir) },
+	}, nil
 }
-
-// endpointFile is where a running bucketocr up writes the address at which it takes events.
-func endpointFile(dir string) string { return filepath.Join(dir, ".bucketocr", "endpoint") }
 
 // firestoreRecords are the records that the settings name. The emulator needs no real project.
 func firestoreRecords(cfg config.Config) *firestore.Store {

@@ -68,7 +68,7 @@ func (o *planCmd) run(_ context.Context, sys system, args []string) int {
 	p := plan.Make(o.load, *speed.Value, o.seqs, o.most)
 	report := planReport{p, speed, figures.Costs(p.Per1000)}
 	if o.json {
-		err = json.NewEncoder(sys.stdout).Encode(report)
+		err = json.NewEncoder(jsonTo(sys.stdout)).Encode(report)
 	} else {
 		err = report.print(sys.stdout)
 	}

@@ -3,12 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // Times of showing progress.
@@ -34,15 +31,12 @@ type progress struct {
 	showed bool // a bar is on the screen's last line
 }
 
-// isTerminal reports whether w is a terminal.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
 // newProgress begins to show it, unless quiet.
 func newProgress(sys system, quiet bool) *progress {
-	p := &progress{out: sys.stderr, bar: isTerminal(sys.stderr), begun: time.Now(), stop: make(chan struct{}), ended: make(chan struct{})}
+	p := &progress{out: sys.stderr, begun: time.Now(), stop: make(chan struct{}), ended: make(chan struct{})}
+	if t, ok := sys.stderr.(*terminal); ok {
+		p.out, p.bar = t.raw, true // a bar is drawn by control characters; all else of it is ours
+	}
 	if quiet {
 		close(p.ended)
 		return p

@@ -11,6 +11,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -73,7 +74,15 @@ func TestReadable(t *testing.T) {
 	if code != exitGood {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
-	s, err := startOCR(t.Context(), filepath.Join(d.dir, ".bucketocr", "localocr"+exeSuffix), t.TempDir())
+	program, err := cachedOCR(checkout())
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs, err := os.Create(filepath.Join(t.TempDir(), "localocr.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := startOCR(t.Context(), program, logs)
 	if err != nil {
 		t.Fatal(err)
 	}

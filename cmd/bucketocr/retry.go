@@ -293,7 +293,7 @@ func (r *retryRun) one(ctx context.Context, s *document.Stored) error {
 	}
 	r.progress.add(1, "")
 	if r.w.json {
-		return json.NewEncoder(r.sys.stdout).Encode(map[string]any{
+		return json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{
 			"document": s.Object().ID(), "bucket": s.Bucket, "name": s.Name, "generation": s.Generation, "retried": skip == "", "skipped": skip,
 		})
 	}
@@ -345,7 +345,7 @@ func (r *retryRun) gone(ctx context.Context, o document.Object) (bool, error) {
 // report says what came of it.
 func (r *retryRun) report(err error) {
 	if r.w.json {
-		_ = json.NewEncoder(r.sys.stdout).Encode(map[string]any{"sum": r.sum, "complete": err == nil})
+		_ = json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{"sum": r.sum, "complete": err == nil})
 		return
 	}
 	w := tabwriter.NewWriter(r.sys.stdout, 0, 0, 2, ' ', 0)

@@ -44,16 +44,16 @@ func (s *screen) show(ctx context.Context, r *document.Record) error {
 	s.shown[id] = state
 	path, err := s.u.bucket.WriteText(ctx, s.u.records, r)
 	if err != nil {
-		fmt.Fprintf(s.u.sys.stderr, "bucketocr up: %v\n", err) // one text's trouble is not the others'
+		fmt.Fprintf(s.u.sys.stderr, "bucketocr up: %s\n", oneLine(err.Error())) // one text's trouble is not the others'
 	}
 	if r.Updated.Before(s.begun) {
 		return nil
 	}
 	tail := ""
-	if r.Status == document.StatusDone {
+	if path != "" {
 		tail = " → " + plain(s.short(path))
 	}
-	_, err = fmt.Fprintf(s.u.sys.stdout, "%s  %-11s %s%s%s\n", r.Updated.Local().Format(time.TimeOnly), r.Status, plain(r.Name), detail(r), tail)
+	_, err = fmt.Fprintf(s.u.sys.stdout, "%s  %-11s %s%s%s\n", r.Updated.Local().Format(time.TimeOnly), plain(r.Status), plain(r.Name), detail(r), tail)
 	return err
 }
 
@@ -70,7 +70,7 @@ func (h pageLines) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message == worker.PageMade {
 		said := map[string]string{}
 		r.Attrs(func(a slog.Attr) bool { said[a.Key] = a.Value.String(); return true })
-		h.screen.printLine(fmt.Sprintf("%s  %-11s %s  %s\n", time.Now().Format(time.TimeOnly), "page "+said["page"], plain(said["name"]), said["how"]))
+		h.screen.printLine(fmt.Sprintf("%s  %-11s %s  %s\n", time.Now().Format(time.TimeOnly), "page "+plain(said["page"]), plain(said["name"]), oneLine(said["how"])))
 	}
 	if !h.Handler.Enabled(ctx, r.Level) {
 		return nil
@@ -133,7 +133,7 @@ func (s *screen) summary(ctx context.Context) (int, error) {
 		path, err := s.u.bucket.WriteText(ctx, s.u.records, r.Record)
 		if err != nil {
 			failed++
-			fmt.Fprintf(out, "\n%s\n  read, but %v\n", plain(r.Name), err)
+			fmt.Fprintf(out, "\n%s\n  read, but %s\n", plain(r.Name), oneLine(err.Error()))
 			continue
 		}
 		done++
@@ -161,14 +161,7 @@ func excerpt(r *document.Record) string {
 			b.WriteString("  …\n")
 			break
 		}
-		fmt.Fprintf(&b, "  %s\n", strings.Map(printable, line))
+		fmt.Fprintf(&b, "  %s\n", oneLine(line))
 	}
 	return b.String()
-}
-
-func printable(r rune) rune {
-	if r < ' ' || r == 0x7f {
-		return -1
-	}
-	return r
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -24,7 +23,7 @@ Example: bucketocr show gs://my-scans/inbox/a.png
 
 func showFlags(fs *flag.FlagSet) action {
 	s := &showCmd{dir: placeFlag(fs)}
-	fs.BoolVar(&s.text, "text", false, "the text alone, as the model wrote it (the image's author controls it: mind your terminal)")
+	fs.BoolVar(&s.text, "text", false, "the text alone, as the model wrote it; on a terminal without control characters")
 	fs.BoolVar(&s.pages, "pages", false, "each page's document too")
 	fs.BoolVar(&s.json, "json", false, "as JSON, under the names of the document's fields")
 	return s.run
@@ -74,7 +73,7 @@ func (s *showCmd) print(ctx context.Context, out io.Writer, records store, id st
 		}
 	}
 	if s.json {
-		return printJSON(out, r, pages)
+		return printJSON(jsonTo(out), r, pages)
 	}
 	printRecord(out, id, r)
 	for _, pg := range pages {
@@ -86,7 +85,7 @@ func (s *showCmd) print(ctx context.Context, out io.Writer, records store, id st
 // printText writes a document's text whole, wherever it lies.
 func printText(ctx context.Context, out io.Writer, records store, r *document.Record) error {
 	if r.Status != document.StatusDone {
-		return fmt.Errorf("there is no text: the document is %s%s", r.Status, reason(r))
+		return fmt.Errorf("there is no text: the document is %s%s", plain(r.Status), reason(r))
 	}
 	text, err := document.Text(ctx, records, r)
 	if err != nil {
@@ -124,13 +123,13 @@ func printRecord(out io.Writer, id string, r *document.Record) {
 	line("object", "%s", gsURL(r))
 	line("document", "%s", id)
 	line("generation", "%d", r.Generation)
-	line("status", "%s%s", r.Status, detail(r))
+	line("status", "%s%s", plain(r.Status), detail(r))
 	line("type", "%s", plain(r.ContentType))
 	if r.Size > 0 {
 		line("size", "%s", byteCount(r.Size))
 	}
 	line("pages", "%s", pageProgress(r))
-	line("warnings", "%s", strings.Join(r.Warnings, ", "))
+	line("warnings", "%s", words(r.Warnings))
 	line("model", "%s", plain(r.Model))
 	if r.Usage != (document.Usage{}) {
 		line("tokens", "%s in, %s out", count(int64(r.Usage.PromptTokens)), count(int64(r.Usage.CompletionTokens)))
@@ -173,7 +172,7 @@ func printTimes(line func(string, string, ...any), r *document.Record) {
 		line(t.name, "%s", moment(t.at))
 	}
 	if !r.Retried.IsZero() {
-		line("retried", "%s by %s", moment(r.Retried), plain(r.RetriedBy))
+		line("retried", "%s by %s", moment(r.Retried), oneLine(r.RetriedBy))
 	}
 }
 
@@ -207,7 +206,7 @@ func (s *showCmd) printPage(out io.Writer, pg document.Page) {
 	state := fmt.Sprintf("%d × %d, %s of text", pg.Width, pg.Height, byteCount(int64(len(pg.Text))))
 	switch {
 	case pg.Error != nil:
-		state = fmt.Sprintf("failed  %s: %s", pg.Error.Code, plain(pg.Error.Message))
+		state = fmt.Sprintf("failed  %s: %s", plain(pg.Error.Code), oneLine(pg.Error.Message))
 	case pg.Blank:
 		state += ", blank"
 	}
@@ -215,7 +214,7 @@ func (s *showCmd) printPage(out io.Writer, pg document.Page) {
 		state += fmt.Sprintf(", %d blocks", len(pg.Blocks))
 	}
 	if len(pg.Warnings) > 0 {
-		state += ", warning: " + strings.Join(pg.Warnings, ", ")
+		state += ", warning: " + words(pg.Warnings)
 	}
 	fmt.Fprintf(out, "page %-6d %s\n", pg.Page, state)
 	if s.text {

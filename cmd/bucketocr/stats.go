@@ -81,7 +81,7 @@ func (s *statsCmd) run(ctx context.Context, sys system, args []string) int {
 		return fail(ctx, sys, "stats", err)
 	}
 	if s.json {
-		err = json.NewEncoder(sys.stdout).Encode(f)
+		err = json.NewEncoder(jsonTo(sys.stdout)).Encode(f)
 	} else {
 		s.print(sys, p, f)
 	}
@@ -162,7 +162,7 @@ func (s *statsCmd) print(sys system, p *place, f *statsResult) {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", status, count(f.Documents[status]), more)
 	}
 	if f.Oldest != nil {
-		fmt.Fprintf(w, "\noldest unfinished\t%s\t%s %s\n", age(time.Since(f.Oldest.Since)), plain(f.Oldest.Object), f.Oldest.Code)
+		fmt.Fprintf(w, "\noldest unfinished\t%s\t%s %s\n", age(time.Since(f.Oldest.Since)), plain(f.Oldest.Object), plain(f.Oldest.Code))
 	}
 	if f.Overdue > 0 {
 		fmt.Fprintf(w, "overdue\t%s\tthe next sweep takes them; if this does not go down, see that it runs\n", count(f.Overdue))
@@ -178,7 +178,7 @@ func codes(n map[string]int64) string {
 		return cmp.Or(cmp.Compare(n[b], n[a]), cmp.Compare(a, b))
 	})
 	for i, name := range names {
-		names[i] = fmt.Sprintf("%s %s", count(n[name]), name)
+		names[i] = fmt.Sprintf("%s %s", count(n[name]), plain(name))
 	}
 	return strings.Join(names, ", ")
 }

@@ -19,9 +19,10 @@ import (
 // targetText is the part about it of a command's help.
 const targetText = `
 The function's address is --to, else FUNCTION_URL (gcloud run services describe bucketocr --format='value(status.url)'); with
---local it is --to, else that of the running bucketocr up, whatever FUNCTION_URL says. The caller needs roles/run.invoker on it. The ID token is ID_TOKEN if that is set, else it
-comes from your credentials: a service account's, or your own by way of one (gcloud auth application-default login
---impersonate-service-account=ACCOUNT). None is sent over plain http to an address on this machine.
+--local it is --to, else that of the running bucketocr up, whatever FUNCTION_URL says. The caller needs roles/run.invoker on it.
+The ID token is ID_TOKEN if that is set, else it comes from your credentials: a service account's, or your own by way of one
+(gcloud auth application-default login --impersonate-service-account=ACCOUNT). None is sent over plain http to an address on
+this machine, nor to an address that the folder names.
 `
 
 // target is the function that a command posts to.
@@ -34,31 +35,39 @@ func (t *target) flags(fs *flag.FlagSet) {
 // functionPoster is the way to it.
 type functionPoster struct{ *backfill.Poster }
 
-// poster finds the function.
+// poster finds the function. It connects to a running bucketocr up at most, to check that it is there.
 func (t *target) poster(sys system, p *place) (functionPoster, error) {
-	address, err := t.address(sys, p)
+	address, token, err := t.find(sys, p)
 	if err != nil {
 		return functionPoster{}, err
 	}
-	poster, err := backfill.NewPoster(address, idToken(sys, address))
+	poster, err := backfill.NewPoster(address, token)
 	return functionPoster{poster}, err
 }
 
-// address returns the function's address. It connects to a running bucketocr up at most, to check that it is there.
-func (t *target) address(sys system, p *place) (string, error) {
+// tokenSource returns the bearer token for the function; it is nil where none is wanted.
+type tokenSource func(context.Context) (string, error)
+
+// find returns the function's address and the tokens for it. An ID token is for an address that the user names: one that a
+// folder names gets that folder's token and no other.
+func (t *target) find(sys system, p *place) (address string, token tokenSource, err error) {
 	if t.to != "" {
-		return t.to, nil
+		return t.to, idToken(sys, t.to), nil
 	}
-	if p.bucket != "" { // a function in the cloud knows nothing of a folder, so FUNCTION_URL is not meant
-		if !answers(p.endpoint) { // one that was killed leaves its address
-			return "", errors.New("bucketocr up is not running in this folder: start it, or say --to URL")
+	if p.endpoint != nil { // a function in the cloud knows nothing of a folder, so FUNCTION_URL is not meant
+		e, err := p.endpoint()
+		if err != nil {
+			return "", nil, err
 		}
-		return p.endpoint, nil
+		if !answers(e.URL) { // one that was killed leaves its address
+			return "", nil, errors.New("bucketocr up is not running in this folder: start it, or say --to URL")
+		}
+		return e.URL, func(context.Context) (string, error) { return e.Token, nil }, nil
 	}
 	if address, _ := sys.lookup("FUNCTION_URL"); address != "" {
-		return address, nil
+		return address, idToken(sys, address), nil
 	}
-	return "", errors.New("no address of the function: say --to URL or set FUNCTION_URL")
+	return "", nil, errors.New("no address of the function: say --to URL or set FUNCTION_URL")
 }
 
 // answers reports whether something listens at an address on this machine.
@@ -74,8 +83,8 @@ func answers(address string) bool {
 	return conn.Close() == nil
 }
 
-// idToken is the source of ID tokens for the function; nil where none is wanted.
-func idToken(sys system, address string) func(context.Context) (string, error) {
+// idToken returns the source of ID tokens for the function.
+func idToken(sys system, address string) tokenSource {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && ocr.IsLoopback(u) {
 		return nil

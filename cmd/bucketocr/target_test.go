@@ -4,11 +4,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
 // TestTarget: with a folder FUNCTION_URL is not meant, since the function in the cloud has no such bucket, and the address of
-// an up that was killed is none.
+// an up that was killed is none. An ID token is for an address that the user has named: a folder's gets that folder's token.
 func TestTarget(t *testing.T) {
 	function := httptest.NewServer(http.NotFoundHandler())
 	defer function.Close()
@@ -18,23 +23,65 @@ func TestTarget(t *testing.T) {
 	}
 	dead := "http://" + l.Addr().String()
 	l.Close()
-	cloud := system{lookup: func(name string) (string, bool) { return "https://f.run.app", name == "FUNCTION_URL" }}
+	folderAt := func(url string) place {
+		return place{bucket: "scans", endpoint: func() (folder.Endpoint, error) { return folder.Endpoint{URL: url, Token: "folder's"}, nil }}
+	}
+	env := map[string]string{"FUNCTION_URL": "https://f.run.app", "ID_TOKEN": "user's"}
+	cloud := system{lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
 	for name, c := range map[string]struct {
-		to   string
-		p    place
-		want string // empty: refused
+		to    string
+		p     place
+		want  string // empty: refused
+		token string // empty: none
 	}{
-		"cloud":                {"", place{}, "https://f.run.app"},
-		"cloud, by flag":       {"https://g.run.app", place{}, "https://g.run.app"},
-		"folder":               {"", place{bucket: "scans", endpoint: function.URL}, function.URL},
-		"folder, by flag":      {"https://g.run.app", place{bucket: "scans", endpoint: function.URL}, "https://g.run.app"},
-		"folder without up":    {"", place{bucket: "scans"}, ""},
-		"folder, up was ended": {"", place{bucket: "scans", endpoint: dead}, ""},
+		"cloud":                {"", place{}, "https://f.run.app", "user's"},
+		"cloud, by flag":       {"https://g.run.app", place{}, "https://g.run.app", "user's"},
+		"folder":               {"", folderAt(function.URL), function.URL, "folder's"},
+		"folder, by flag":      {"https://g.run.app", folderAt(function.URL), "https://g.run.app", "user's"},
+		"folder, flag on here": {function.URL, folderAt(dead), function.URL, ""},
+		"folder without up":    {"", folderAt(""), "", ""},
+		"folder, up was ended": {"", folderAt(dead), "", ""},
 	} {
-		got, err := (&target{to: c.to}).address(cloud, &c.p)
+		got, source, err := (&target{to: c.to}).find(cloud, &c.p)
 		if got != c.want || (err != nil) != (c.want == "") {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
+		token := ""
+		if source != nil {
+			token, _ = source(t.Context())
+		}
+		if token != c.token {
+			t.Errorf("%s: the token is %q", name, token)
+		}
+	}
+}
+
+// TestForeignEndpointGetsNothing: an address that came with the folder is neither asked nor sent a token, wherever it leads.
+func TestForeignEndpointGetsNothing(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // what takes connections there
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		if conn, err := l.Accept(); err == nil {
+			t.Errorf("asked by %s", conn.RemoteAddr())
+			conn.Close()
+		}
+	}()
+	o := folderOffice(t)
+	o.write(o.record("bad.png", document.StatusFailed))
+	dir := o.args[1]
+	for _, address := range []string{"https://" + l.Addr().String(), "http://evil.example", "http://x@" + l.Addr().String(), "nonsense"} {
+		if err := os.WriteFile(filepath.Join(dir, ".bucketocr", "endpoint"), []byte(address+"\ntoken\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{{"backfill"}, {"retry", "--now"}} {
+			o.want(exitUsage, []string{"does not hold an address on this machine", "delete the file"}, args...)
+		}
+	}
+	if r := o.now("bad.png"); r.Status != document.StatusFailed {
+		t.Errorf("a refused retry left %s", r.Status)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -73,7 +72,7 @@ func up(ctx context.Context, sys system, args []string, once bool, pageAt string
 	u := &upRun{sys: sys, dir: dir, once: once, pageAt: pageAt, decoder: pageimage.NewDecoder()}
 	code, err := u.run(ctx)
 	if err != nil {
-		fmt.Fprintf(sys.stderr, "bucketocr up: %v\n", err)
+		fmt.Fprintf(sys.stderr, "bucketocr up: %s\n", clean(err.Error()))
 	}
 	return code
 }
@@ -127,7 +126,7 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	if err != nil {
 		return exitUsage, fmt.Errorf("wrong settings:\n%w", err)
 	}
-	logs, err := os.Create(filepath.Join(u.dir, ".bucketocr", "log.jsonl"))
+	logs, err := u.local.Data.Create(folder.LogName)
 	if err != nil {
 		return exitFailed, err
 	}
@@ -138,10 +137,10 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	if u.eventarc, err = newEventarc(u.handler); err != nil {
 		return exitFailed, err
 	}
-	if err := os.WriteFile(endpointFile(u.dir), []byte(u.eventarc.url+"\n"), 0o666); err != nil { // for backfill and retry --now
+	if err := u.local.Data.SetEndpoint(u.eventarc.endpoint); err != nil { // for backfill and retry --now
 		return exitFailed, err
 	}
-	defer os.Remove(endpointFile(u.dir))
+	defer func() { err = errors.Join(err, u.local.Data.RemoveEndpoint()) }()
 	u.startPage(ctx, cfg)
 	defer u.closePage() // before the folder is unlocked
 	u.introduce(cfg, service)
@@ -200,13 +199,13 @@ func platformBackoff(attempt int) time.Duration {
 
 // introduce says what is used.
 func (u *upRun) introduce(cfg config.Config, service *ocrService) {
-	store := filepath.Join(u.dir, ".bucketocr", "records.db")
+	store := plain(u.screen.short(u.local.Data.Database()))
 	if cfg.FirestoreEmulatorHost != "" {
 		store = whereRecords(cfg)
 	}
 	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\nendpoint %s\n",
-		u.dir, store, filepath.Join(u.dir, ".bucketocr", "text"), filepath.Join(u.dir, ".bucketocr", "log.jsonl"),
-		service.describe(), u.eventarc.url)
+		plain(u.dir), store, plain(u.screen.short(u.local.Data.Texts())), plain(u.screen.short(u.local.Data.Path(folder.LogName))),
+		oneLine(service.describe()), u.eventarc.endpoint.URL)
 	if u.page != nil {
 		fmt.Fprintf(u.sys.stdout, "page     %s\n", u.page.url)
 	}
@@ -270,7 +269,7 @@ func (u *upRun) scanning(ctx context.Context) error {
 			return errors.Join(ignoreEnd(ctx, err), posts.Wait())
 		}
 		for _, p := range changes.Passed {
-			fmt.Fprintf(u.sys.stdout, "passed over: %q, it %s\n", p.Name, p.Why)
+			fmt.Fprintf(u.sys.stdout, "passed over: %q, it %s\n", p.Name, oneLine(p.Why))
 		}
 		for _, ev := range changes.Events {
 			u.posting.Add(1)

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
@@ -18,13 +20,33 @@ func TestUpWithFirestore(t *testing.T) {
 	host, project := gcptest.Firestore(t), gcptest.Project(t)
 	d.env["FIRESTORE_EMULATOR_HOST"], d.env["GOOGLE_CLOUD_PROJECT"] = host, project
 	d.ocr.Default(ocrtest.Text("read"))
+	records := firestore.New(firestore.Config{Project: project, Collection: "ocr_documents", Emulator: host})
+	defer records.Close()
+	diary := filepath.Join(filepath.Dir(d.dir), "diary.md")
+	if err := os.WriteFile(diary, []byte("dear diary"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The emulator may hold documents of others, under any names that Cloud Storage allows.
+	for name, status := range map[string]document.Status{"../../../notes": document.StatusDone, "../../../diary": document.StatusDeleted} {
+		foreign := &document.Record{Bucket: "My scans", Name: name, Generation: 1, Status: status, Text: "by whoever made the page", Pages: 1}
+		_, err := document.Update(t.Context(), records, foreign.Object().ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: foreign}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	code, out := d.up(t.Context(), "--once")
 	if code != exitGood {
 		t.Fatalf("%d\n%s", code, out)
 	}
-	want(t, out, "Firestore at "+host, "1 done")
-	records := firestore.New(firestore.Config{Project: project, Collection: "ocr_documents", Emulator: host})
-	defer records.Close()
+	want(t, out, "Firestore at "+host, "1 done", "no name for a file in this folder")
+	if _, err := os.Stat(filepath.Join(filepath.Dir(d.dir), "notes.md")); err == nil {
+		t.Error("a file outside of the folder was written")
+	}
+	if b, err := os.ReadFile(diary); err != nil || string(b) != "dear diary" {
+		t.Errorf("a file outside of the folder is now %q, %v", b, err)
+	}
 	r, err := records.Get(t.Context(), document.Object{Bucket: "My scans", Name: "a.png"}.ID())
 	if err != nil || r == nil || r.Text != "read" {
 		t.Errorf("%v %v", r, err)

@@ -272,6 +272,7 @@ func TestUpSaysWhatIsWrong(t *testing.T) {
 func TestUpWithoutOCR(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("PATH", t.TempDir())
+	emptyCache(t)
 	d := &desk{t: t, dir: t.TempDir(), env: map[string]string{}}
 	code, out := d.up(t.Context(), "--once")
 	if code != exitFailed {

@@ -74,9 +74,9 @@ func (w *watchCmd) news(r *document.Record) bool {
 
 func (w *watchCmd) print(sys system, r *document.Record) error {
 	if w.json {
-		return printJSON(sys.stdout, r, nil)
+		return printJSON(jsonTo(sys.stdout), r, nil)
 	}
-	_, err := fmt.Fprintf(sys.stdout, "%s  %-11s %s%s\n", r.Updated.Local().Format(time.TimeOnly), r.Status, gsURL(r), detail(r))
+	_, err := fmt.Fprintf(sys.stdout, "%s  %-11s %s%s\n", r.Updated.Local().Format(time.TimeOnly), plain(r.Status), gsURL(r), detail(r))
 	return err
 }
 

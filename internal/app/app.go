@@ -59,20 +59,42 @@ func Start(lookup func(string) (string, bool), logs io.Writer) (*Handler, error)
 func Setup(cfg config.Config, logs io.Writer) (*Handler, error) {
 	log := cloudlog.New(logs, cfg.LogLevel, cfg.Project)
 	telemetry.LogProblems(log)
-	h, err := New(cfg, GoogleCloud(cfg), log)
+	b := GoogleCloud(cfg)
+	h, err := New(cfg, b, log)
 	if err != nil {
 		return nil, err
 	}
-	limitMemory(cfg.Memory)
+	limitMemory(cfg, b.Decoder)
 	return h, nil
 }
 
-// limitMemory has the garbage collector keep the process within nine tenths of the instance's memory in bytes, so that what
-// a decoder left does not kill it. GOMEMLIMIT, which the runtime reads itself, takes precedence. 0 bytes set no limit.
-func limitMemory(memory int64) {
-	if _, set := os.LookupEnv("GOMEMLIMIT"); !set && memory > 0 {
-		debug.SetMemoryLimit(memory / 10 * 9)
+// limitMemory bounds this process and the decoders' by the instance's memory, so that what a decoder left, or goes on to take, does not
+// kill the instance. GOMEMLIMIT, which the runtime reads itself, takes precedence for this process. Unknown memory sets no limit.
+func limitMemory(cfg config.Config, d *page.Decoder) {
+	if cfg.Memory <= 0 {
+		return
 	}
+	own, decoders := memoryLimits(cfg.Memory, cfg.MemoryBudget)
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
+		debug.SetMemoryLimit(own)
+	}
+	d.LimitMemory(decoders)
+}
+
+// What a process takes beside the pictures that the budget counts, in bytes.
+const (
+	decodersBeside = 400 << 20 // measured: 331 MiB while PDFium is compiled, then 80; and as much again as a picture leaves
+	decodersMapped = 512 << 20 // the same as its hard limit counts it: all that is mapped, used or not, 112 MiB of stacks among it
+	ownBeside      = 64 << 20
+)
+
+// memoryLimits divides an instance's memory, of which the budget is for pictures, in either process. Each limit has room for all of the
+// budget: pictures are accounted for wherever they are. Together the limits may be more than there is, where that is little; then the
+// kernel ends the decoders' process first.
+func memoryLimits(memory, budget int64) (own, decoders int64) {
+	usable := memory / 10 * 9
+	own = max(usable-decodersBeside, min(budget+ownBeside, usable), memory/2)
+	return own, min(budget+decodersMapped, memory)
 }
 
 // Backends are what the function works on.
@@ -81,7 +103,7 @@ type Backends struct {
 	Records document.Store
 	Turns   document.Store // for turns between instances; nil: there is one
 	Tokens  TokenSource    // used with OCR_AUTH=oidc; nil: the OCR service is called without an ID token
-	Decoder *page.Decoder  // for PDF, AVIF and HEIC
+	Decoder *page.Decoder  // for all but PNG and baseline JPEG
 }
 
 // TokenSource issues ID tokens. It is safe for concurrent use.

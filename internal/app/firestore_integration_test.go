@@ -8,9 +8,13 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
+	"github.com/bucketocr/bucketocr/internal/page"
 )
 
-func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
+func TestMain(m *testing.M) {
+	page.ServeIfDecoder()
+	os.Exit(gcptest.Main(m))
+}
 
 // TestHandlerOverFirestore: records in Firestore's emulator come to the same as those in memory.
 func TestHandlerOverFirestore(t *testing.T) {

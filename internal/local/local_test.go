@@ -64,7 +64,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{file, []string{file, "is a file, not a folder"}},
 		{filepath.Join(file, "below"), []string{"cannot be used", "not a directory"}},
-		{blocked, []string{"cannot be written", filepath.Join(blocked, ".bucketocr")}},
+		{blocked, []string{filepath.Join(blocked, ".bucketocr", "lock"), "is a directory instead of a file", "delete"}},
 		{string(filepath.Separator), []string{"cannot be a bucket"}},
 	} {
 		w, err := Open(test.dir)

@@ -2,8 +2,10 @@ package page
 
 import (
 	"context"
+	"encoding/binary"
 	"image"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
@@ -19,18 +21,20 @@ func benchPage(b *testing.B, data []byte, edge int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		pg, _, err := ps.Page(context.Background(), 1)
-		if err != nil {
-			b.Fatal(err)
+		for n := range ps.Len() {
+			pg, _, err := ps.Page(context.Background(), n+1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r, err := pg.Open()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, r); err != nil {
+				b.Fatal(err)
+			}
+			_ = r.Close()
 		}
-		r, err := pg.Open()
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := io.Copy(io.Discard, r); err != nil {
-			b.Fatal(err)
-		}
-		_ = r.Close()
 		_ = ps.Close()
 	}
 }
@@ -54,6 +58,15 @@ func BenchmarkBilevelPNG300DPI(b *testing.B) {
 	}
 	benchPage(b, pagetest.EncodePNG(text), 1540)
 }
+
+// BenchmarkTIFF10Pages makes the pages of a file whose bytes go to the Decoder once.
+func BenchmarkTIFF10Pages(b *testing.B) {
+	page := pagetest.Bilevel(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2))
+	benchPage(b, pagetest.TIFF(binary.LittleEndian, slices.Repeat([]pagetest.Picture{page}, 10)...), 1540)
+}
+
+// BenchmarkProgressive12MP makes a page of as many scans as a camera writes.
+func BenchmarkProgressive12MP(b *testing.B) { benchPage(b, pagetest.EndlessJPEG(3500, 10), 1540) }
 
 func BenchmarkPassThrough(b *testing.B) {
 	benchPage(b, pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(1155, 1540, 18))), 1540)

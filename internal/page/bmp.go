@@ -2,7 +2,9 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"image"
 	"image/color"
 	"io"
 
@@ -13,7 +15,7 @@ import (
 const bmpHead = 14 + 124 + 4*256
 
 // readBMP has the decoder itself read the header, from what is peeked of the file.
-func readBMP(s *stream) (picture, error) {
+func readBMP(s *stream) (*picture, error) {
 	front, err := s.front(bmpHead)
 	if err != nil {
 		return nil, err
@@ -31,7 +33,12 @@ func readBMP(s *stream) (picture, error) {
 	if _, ok := cfg.ColorModel.(color.Palette); ok {
 		pixel = 1
 	}
-	p := &streamed{decoding: bmp.Decode, header: header{width: cfg.Width, height: cfg.Height, orientation: upright}}
+	p := &picture{call: "bmp", header: header{width: cfg.Width, height: cfg.Height, orientation: upright}}
 	p.memory = p.pixels()*pixel + 4*int64(p.width) + 4
 	return p, nil
+}
+
+func decodeBMP(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
+	img, err := bmp.Decode(bytes.NewReader(file))
+	return img, complaint("BMP", err)
 }

@@ -6,60 +6,88 @@ import (
 	"fmt"
 	"image"
 	"runtime/debug"
-	"slices"
+	"sync/atomic"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
+	"github.com/bucketocr/bucketocr/internal/page/pdf"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
+
+	"github.com/bucketocr/bucketocr/internal/page/heif"
 )
 
-// Decoder is the process in which PDF, AVIF and HEIC are decoded: started by the first object that needs it, for all objects,
-// and again after it has died. It ends with the program. Safe for concurrent use.
-type Decoder struct{ child *sandbox.Child }
+// Decoder is the process in which all is decoded but PNG and baseline JPEG: started by the first object that needs it, for all
+// objects, one page at a time, and again after it was killed or has died. It ends with the program. Safe for concurrent use. A nil
+// Decoder decodes in this process and with no limit what needs no engine; that is for tests.
+type Decoder struct {
+	child *sandbox.Child
+	keys  atomic.Int64 // how many objects have one
+}
 
-// patience is how long a call may take. What takes a minute is not going to end; the slowest of a thousand hostile PDFs took two
-// seconds.
-const patience = time.Minute
+// Limits on the time of one call, and of one page that is decoded here. What takes a minute of a processor is not going to end; the
+// slowest of a thousand hostile PDFs took two seconds. The clock's limit is for a process that hangs, and for a machine that
+// is so busy that it gives a page less than a third of a processor.
+const (
+	processorLimit = time.Minute
+	clockLimit     = 3 * time.Minute
+)
 
 // NewDecoder returns a Decoder that is not started yet.
-func NewDecoder() *Decoder { return &Decoder{sandbox.New(patience)} }
+func NewDecoder() *Decoder {
+	return &Decoder{child: sandbox.New(sandbox.Limits{Processor: processorLimit, Clock: clockLimit})}
+}
+
+// LimitMemory has the process die rather than have more than so many bytes of memory, from its next start on. All that is mapped counts,
+// used or not: beside the pictures that Limits.Budget accounts for about 500 MiB. On other systems than Linux it bounds the heap alone, and softly.
+func (d *Decoder) LimitMemory(bytes int64) {
+	l := d.child.Limits()
+	l.Memory = bytes
+	d.child.Limit(l)
+}
 
 // Close ends the process, once no call is running. The next call starts another.
 func (d *Decoder) Close() { d.child.Close() }
 
-// errRoom says that an engine needs more memory than the room that it was given.
-var errRoom = &Error{Kind: TooLarge, Msg: "it takes too much memory to decode"}
+// limits returns those of a page.
+func (d *Decoder) limits() sandbox.Limits {
+	if d == nil {
+		return sandbox.Limits{Processor: processorLimit, Clock: clockLimit}
+	}
+	return d.child.Limits()
+}
 
-// call has the process do something with data in so much room, and classifies what it fails with.
-func (d *Decoder) call(ctx context.Context, op string, data []byte, room int64, args ...int64) (sandbox.Message, error) {
-	m, err := d.child.Call(ctx, sandbox.Message{Op: op, Args: append([]int64{room}, args...), Data: data})
+// Reasons that do not depend on the file's format.
+var (
+	errRoom = &Error{Kind: TooLarge, Msg: "it takes too much memory to decode"} // an engine needs more than the room that it was given
+	errSlow = &Error{Kind: TooSlow, Msg: "it takes too long to decode"}
+	errDied = &Error{Kind: Corrupt, Msg: "the decoder crashed on it"} // twice
+)
+
+// errNoDecoder is a mistake of the program.
+var errNoDecoder = errors.New("page: Limits.Decoder is missing for this kind of file")
+
+// call makes a call, and classifies what it fails with; that the process died comes back as it is.
+func (d *Decoder) call(ctx context.Context, m sandbox.Message) (answer sandbox.Message, waited time.Duration, err error) {
+	if d == nil {
+		decode, ok := decoders[m.Op]
+		if !ok {
+			return answer, 0, errNoDecoder
+		}
+		answer, err = sandbox.Handle(ctx, decode.serve, m)
+		return answer, 0, err
+	}
+	answer, waited, err = d.child.Call(ctx, m)
 	e, told := errors.AsType[*sandbox.Error](err)
 	switch {
 	case errors.Is(err, sandbox.ErrSlow):
-		return m, &Error{Kind: TooLarge, Msg: "it takes too long to decode", Err: err}
+		err = errSlow
 	case told && e.Code == roomCode:
-		return m, errRoom
+		err = errRoom
 	case told && e.Code != "":
-		return m, &Error{Kind: Kind(e.Code), Msg: e.Msg}
+		err = &Error{Kind: Kind(e.Code), Msg: e.Msg}
 	case told:
-		return m, fmt.Errorf("page: %s: %w", op, e)
+		err = fmt.Errorf("page: %s: %w", m.Op, e)
 	}
-	return m, err
-}
-
-// sandboxed is a picture that an engine decodes, by a call with these numbers.
-type sandboxed struct {
-	header
-	op   string
-	args []int64
-}
-
-func (p *sandboxed) decode(ctx context.Context, in input) (image.Image, error) {
-	m, err := in.decoder.call(ctx, p.op, in.data, in.room, p.args...)
-	if err != nil {
-		return nil, err
-	}
-	return messagePicture(m)
+	return answer, waited, err
 }
 
 const roomCode = "room"
@@ -76,67 +104,54 @@ func errorCode(err error) string {
 	return ""
 }
 
+// ServeIfDecoder must be the first statement of every program that uses a Decoder, in main, TestMain or, where the main
+// program is not ours, init: a Decoder starts the same program once more, and there this call decodes, and does not return. In
+// any other process it does nothing.
+func ServeIfDecoder() { sandbox.ServeIfChild(handlers(), errorCode) }
+
+// decoding decodes a picture of a file, with so many bytes of room where an engine does it, in the way that the call's own numbers say.
+// Its errors are *Error, unless it fails by itself.
+type decoding func(ctx context.Context, file []byte, room int64, args []int64) (image.Image, error)
+
+// decoders are the calls that decode a picture without an engine.
+var decoders = map[string]decoding{
+	"jpeg": decodeJPEG, "jpeg.salvage": salvageJPEG, "gif": decodeGIF, "bmp": decodeBMP, "webp": decodeWebP, "tiff": decodeTIFF,
+}
+
+// handlers returns the calls that the decoder process answers: decoders, and for each engine one of its name that starts it, and
+// what it does.
+func handlers() map[string]sandbox.Handler {
+	calls := map[string]sandbox.Handler{}
+	for op, d := range decoders {
+		calls[op] = d.serve
+	}
+	servePDF(calls, &pdf.Engine{})
+	serveHEIF(calls, avifEngine, heif.AVIF())
+	if e := heif.HEIC(); e != nil {
+		serveHEIF(calls, heicEngine, e)
+	}
+	return calls
+}
+
 // startHandler returns the handler that starts an engine.
 func startHandler(start func() error) sandbox.Handler {
-	return func(sandbox.Message) (sandbox.Message, error) {
+	return func(context.Context, sandbox.Message) (sandbox.Message, error) {
 		err := start()
 		debug.FreeOSMemory()
 		return sandbox.Message{}, err
 	}
 }
 
-// Kinds of picture that the child answers with.
-const (
-	kindNRGBA = iota
-	kindRGBA
-	kindGray
-	kindYCbCr // and the ratio added
-)
-
-// pictureMessage returns a picture as an answer: width, height, kind and strides, and the bytes of its planes, one after the other.
-func pictureMessage(img image.Image, err error) (sandbox.Message, error) {
+// serve is the handler that decodes a picture and makes a page of it.
+func (decode decoding) serve(ctx context.Context, m sandbox.Message) (sandbox.Message, error) {
+	room, f, own, err := finishingOf(m.Args)
 	if err != nil {
 		return sandbox.Message{}, err
 	}
-	m := sandbox.Message{Args: []int64{int64(img.Bounds().Dx()), int64(img.Bounds().Dy())}}
-	switch p := img.(type) {
-	case *image.NRGBA:
-		m.Args, m.Data = append(m.Args, kindNRGBA, int64(p.Stride), 0), p.Pix
-	case *image.RGBA:
-		m.Args, m.Data = append(m.Args, kindRGBA, int64(p.Stride), 0), p.Pix
-	case *image.Gray:
-		m.Args, m.Data = append(m.Args, kindGray, int64(p.Stride), 0), p.Pix
-	case *image.YCbCr:
-		m.Args = append(m.Args, kindYCbCr+int64(p.SubsampleRatio), int64(p.YStride), int64(p.CStride))
-		m.Data = slices.Concat(p.Y, p.Cb, p.Cr)
-	default:
-		return m, fmt.Errorf("page: a decoder returned %T", img)
+	img, err := decode(ctx, m.Data, room, own)
+	if err != nil {
+		return sandbox.Message{}, err
 	}
-	return m, nil
-}
-
-// messagePicture returns the picture of an answer, whose bytes it uses.
-func messagePicture(m sandbox.Message) (image.Image, error) {
-	if len(m.Args) != 5 || slices.Min(m.Args) < 0 || slices.Max(m.Args) > 1<<30 || min(m.Args[0], m.Args[1]) < 1 {
-		return nil, fmt.Errorf("page: a decoder answered %v", m.Args)
-	}
-	w, h, kind, stride, chromaStride := int(m.Args[0]), int(m.Args[1]), m.Args[2], int(m.Args[3]), int(m.Args[4])
-	r, first := image.Rect(0, 0, w, h), stride*h // the bytes of the first plane
-	switch {
-	case kind == kindNRGBA && stride >= 4*w && len(m.Data) == first:
-		return &image.NRGBA{Pix: m.Data, Stride: stride, Rect: r}, nil
-	case kind == kindRGBA && stride >= 4*w && len(m.Data) == first:
-		return &image.RGBA{Pix: m.Data, Stride: stride, Rect: r}, nil
-	case kind == kindGray && stride >= w && len(m.Data) == first:
-		return &image.Gray{Pix: m.Data, Stride: stride, Rect: r}, nil
-	case kind >= kindYCbCr && kind <= kindYCbCr+int64(image.YCbCrSubsampleRatio410):
-		ratio := image.YCbCrSubsampleRatio(kind - kindYCbCr)
-		across, down := jpegfile.Sampling(ratio)
-		second := first + chromaStride*ceilDiv(h, down)
-		if stride >= w && chromaStride >= ceilDiv(w, across) && len(m.Data) == second+(second-first) {
-			return &image.YCbCr{Y: m.Data[:first], Cb: m.Data[first:second], Cr: m.Data[second:], YStride: stride, CStride: chromaStride,
-				SubsampleRatio: ratio, Rect: r}, nil
-		}
-	}
-	return nil, fmt.Errorf("page: a decoder answered %v with %d bytes", m.Args, len(m.Data))
+	p, err := f.finish(img)
+	return p.message(), err
 }

@@ -17,10 +17,11 @@ const (
 	Corrupt     Kind = "corrupt"     // broken or cut off
 	Encrypted   Kind = "encrypted"   // locked with a password
 	Empty       Kind = "empty"       // no bytes at all
+	TooSlow     Kind = "too_slow"    // over the limit on time: perhaps the machine was, so the call may be made once more
 )
 
-// Error is a fault of the object itself: the same bytes fail again, however often they are read. All other errors are the
-// source's, the context's or the Budget's, returned as they came, or a bug of this program.
+// Error is a fault of the object itself: the same bytes fail again, however often they are read, but for TooSlow. All other errors are
+// the source's, the context's or the Budget's, returned as they came, or a bug of this program.
 type Error struct {
 	Kind Kind
 	Msg  string // in words, for the object's owner; contains nothing of the picture

@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/bucketocr/bucketocr/internal/page/heif"
-	"github.com/bucketocr/bucketocr/internal/page/pdf"
-	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
 // format is a kind of file: how it is recognized, and how its pages are found. Where neither read nor pages is set it is
@@ -23,12 +21,12 @@ type format struct {
 	plain bool // sent to the model as it is, where nothing has to be done
 	drawn bool // its pages have no size in pixels: they are drawn so that the longest side is Limits.Edge
 
-	// read reads up to the only picture of a file that is decoded from front to back.
-	read func(s *stream) (picture, error)
-	// pages lists the pages of an object that is in memory, with an engine of the Decoder if one is named.
-	pages   func(ctx context.Context, in input, lim Limits) ([]entry, error)
+	// read reads up to the only picture of a file.
+	read func(s *stream) (*picture, error)
+	// pages lists the pages of an object that is in memory, with an engine of the Decoder if one is named, in so much room.
+	pages   func(ctx context.Context, o *object, room int64) ([]entry, error)
 	engine  string
-	rooms   []int64 // bytes that pages may use beside the object, tried in turn until one is enough
+	rooms   []int64 // bytes that the engine may use beside the object, tried in turn until one is enough; nil: none
 	missing bool    // the program was built without its engine
 }
 
@@ -41,35 +39,16 @@ var formats = [...]format{
 		plain: true, read: readJPEG},
 	{name: "GIF", types: map[string][]string{"image/gif": {".gif"}}, magic: []string{"GIF87a", "GIF89a"}, read: readGIF},
 	{name: "BMP", types: map[string][]string{"image/bmp": {".bmp"}}, match: isBMP, read: readBMP},
-	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages, rooms: noRoom},
+	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages},
 	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*"},
-		pages: tiffPages, rooms: noRoom},
-	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages, rooms: noRoom},
+		pages: tiffPages},
+	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages},
 	{name: "HEIC", types: map[string][]string{"image/heic": {".heic"}, "image/heif": {".heif"}}, match: isHEIC,
-		pages: heicPages, rooms: noRoom, missing: heif.HEIC() == nil},
+		pages: heicPages, missing: heif.HEIC() == nil},
 	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, drawn: true,
 		pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
 	{name: "BigTIFF", magic: []string{"II+\x00", "MM\x00+"}},
 	{name: "SVG", match: isSVG},
-}
-
-// noRoom is the only room of what needs no engine.
-var noRoom = []int64{0}
-
-// ServeIfDecoder must be the first statement of every program that uses a Decoder, in main, TestMain or, where the main
-// program is not ours, init: a Decoder starts the same program once more, and there this call decodes, and does not return. In
-// any other process it does nothing.
-func ServeIfDecoder() { sandbox.ServeIfChild(handlers(), errorCode) }
-
-// handlers returns the calls that the decoder process answers: for each engine one of its name that starts it, and what it does.
-func handlers() map[string]sandbox.Handler {
-	calls := map[string]sandbox.Handler{}
-	servePDF(calls, &pdf.Engine{})
-	serveHEIF(calls, avifEngine, heif.AVIF())
-	if e := heif.HEIC(); e != nil {
-		serveHEIF(calls, heicEngine, e)
-	}
-	return calls
 }
 
 func (f format) supported() bool { return (f.read != nil || f.pages != nil) && !f.missing }

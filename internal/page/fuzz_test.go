@@ -39,14 +39,15 @@ func addSeeds(f *testing.F, add func(data []byte)) {
 	}
 }
 
-// FuzzSplit makes pages of any bytes, which end as a page that keeps its promises or as an *Error, never a panic.
+// FuzzSplit makes pages of any bytes, which end as a page that keeps its promises or as an *Error, never a panic. All is decoded in this
+// process, where the fuzzer sees what its input reaches.
 func FuzzSplit(f *testing.F) {
 	addSeeds(f, func(data []byte) { f.Add(data, uint16(16), false); f.Add(data, uint16(1540), true) })
 	f.Fuzz(func(t *testing.T, data []byte, edge uint16, unsized bool) {
 		if engineFor(data) != "" {
 			t.Skip("for FuzzEngines")
 		}
-		if err := keepsPromises(t, data, 1+int(edge), unsized); err != nil && kindOf(err) == "" {
+		if err := keepsPromises(t, data, 1+int(edge), unsized, nil); err != nil && kindOf(err) == "" {
 			t.Fatal(err)
 		}
 	})
@@ -68,7 +69,8 @@ func FuzzEngines(f *testing.F) {
 		}
 	}
 	child := decoder.child
-	defer func(before time.Duration) { child.Patience = before }(child.Patience)
+	patience := func(d time.Duration) { child.Limit(sandbox.Limits{Processor: d, Clock: 3 * d}) }
+	defer patience(time.Hour)
 	started, starting, wait, decoding := make(chan error, 1), false, time.Hour, time.Hour
 	if flag.Lookup("test.fuzz").Value.String() != "" {
 		wait, decoding = 5*time.Second, 4*time.Second // the fuzzer ends a process that is busy with one input for 10
@@ -79,8 +81,9 @@ func FuzzEngines(f *testing.F) {
 			t.Skip("for FuzzSplit")
 		}
 		if !starting && !child.Started(engine) {
-			starting, child.Patience = true, time.Hour
-			go func() { started <- child.Start(context.Background(), engine) }()
+			starting = true
+			patience(time.Hour)
+			go func() { _, err := child.Start(context.Background(), engine); started <- err }()
 		}
 		if starting {
 			select {
@@ -95,8 +98,8 @@ func FuzzEngines(f *testing.F) {
 		if !child.Started(engine) {
 			t.Skip("it was another one that started")
 		}
-		child.Patience = decoding // what is slow is no finding
-		err := keepsPromises(t, data, 300, false)
+		patience(decoding) // what is slow is no finding
+		err := keepsPromises(t, data, 300, false, decoder)
 		if _, told := errors.AsType[*sandbox.Error](err); err != nil && kindOf(err) == "" && !told {
 			t.Fatal(err)
 		}
@@ -120,9 +123,9 @@ func engineFor(data []byte) string {
 }
 
 // keepsPromises makes the first page of an object and checks what holds for every one, also if there is none.
-func keepsPromises(t *testing.T, data []byte, edge int, unsized bool) error {
+func keepsPromises(t *testing.T, data []byte, edge int, unsized bool, d *Decoder) error {
 	l := &ledger{}
-	lim := Limits{Edge: edge, MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 20, Budget: l, Decoder: decoder}
+	lim := Limits{Edge: edge, MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 20, Budget: l, Decoder: d}
 	o := newObject(data)
 	if unsized {
 		o.size = -1
@@ -169,11 +172,11 @@ func FuzzHeader(f *testing.F) {
 			"PNG":  func() (image.Config, error) { return png.DecodeConfig(bytes.NewReader(data)) },
 			"JPEG": func() (image.Config, error) { return jpeg.DecodeConfig(bytes.NewReader(data)) },
 			"BMP":  func() (image.Config, error) { return bmp.DecodeConfig(bytes.NewReader(data)) },
-			"GIF":  func() (image.Config, error) { return gifFrame(data, pic.common()) },
+			"GIF":  func() (image.Config, error) { return gifFrame(data, &pic.header) },
 			"WebP": func() (image.Config, error) { return webp.DecodeConfig(bytes.NewReader(data)) },
 			"TIFF": func() (image.Config, error) { return image.Config{}, errors.New("FuzzPages of package tiff") },
 		}[f.name]
-		h := pic.common()
+		h := &pic.header
 		cfg, err := config()
 		if err != nil {
 			return // the decoder refuses what we let pass: it does no harm

@@ -1,7 +1,10 @@
 package page
 
 import (
+	"bytes"
+	"context"
 	"encoding/binary"
+	"image"
 	"image/gif"
 )
 
@@ -14,7 +17,7 @@ const (
 
 // readGIF reads as far as the first picture's descriptor. The page is that picture; the screen around it, where it is larger,
 // is empty.
-func readGIF(s *stream) (picture, error) {
+func readGIF(s *stream) (*picture, error) {
 	b, err := s.Next(13)
 	if err == nil && b[10]&0x80 != 0 {
 		err = s.skip(3 << (1 + b[10]&7)) // the table of colours
@@ -35,7 +38,7 @@ func readGIF(s *stream) (picture, error) {
 	return nil, err
 }
 
-func gifPicture(s *stream) (picture, error) {
+func gifPicture(s *stream) (*picture, error) {
 	b, err := s.Next(9)
 	if err != nil {
 		return nil, err
@@ -45,7 +48,12 @@ func gifPicture(s *stream) (picture, error) {
 	if interlaced := b[8]&0x40 != 0; interlaced {
 		memory *= 2
 	}
-	return &streamed{decoding: gif.Decode, header: header{width: w, height: h, orientation: upright, memory: memory}}, nil
+	return &picture{call: "gif", header: header{width: w, height: h, orientation: upright, memory: memory}}, nil
+}
+
+func decodeGIF(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
+	img, err := gif.Decode(bytes.NewReader(file))
+	return img, complaint("GIF", err)
 }
 
 // skipExtension passes over an extension: its label and blocks, up to an empty one.

@@ -20,18 +20,58 @@ import (
 var decoder = newDecoder()
 
 // newDecoder returns a Decoder with the patience that a loaded machine and the race detector need.
-func newDecoder() *Decoder { return &Decoder{sandbox.New(time.Hour)} }
+func newDecoder() *Decoder {
+	return &Decoder{child: sandbox.New(sandbox.Limits{Processor: time.Hour, Clock: time.Hour})}
+}
 
 // The child of these tests is this program too. It also answers calls that only tests make.
 func TestMain(m *testing.M) {
 	calls := handlers()
-	calls["nothing"] = func(m sandbox.Message) (sandbox.Message, error) { return m, nil }
-	calls["hang"] = func(sandbox.Message) (sandbox.Message, error) { select {} }
+	calls["nothing"] = func(_ context.Context, m sandbox.Message) (sandbox.Message, error) { return m, nil }
+	for op, decode := range testDecoders {
+		calls[op] = decode.serve
+	}
 	sandbox.ServeIfChild(calls, errorCode)
 	code := m.Run()
 	decoder.Close()
 	os.Exit(code)
 }
+
+// testDecoders are calls of pages of 9 x 9 pixels that only tests make.
+var testDecoders = map[string]decoding{
+	"works": func(context.Context, []byte, int64, []int64) (image.Image, error) {
+		return image.NewGray(image.Rect(0, 0, 9, 9)), nil
+	},
+	// says fails with the bytes that it was given.
+	"says": func(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
+		return nil, corrupt(string(file), nil)
+	},
+	"hang": func(context.Context, []byte, int64, []int64) (image.Image, error) { select {} },
+	"spin": func(context.Context, []byte, int64, []int64) (image.Image, error) {
+		for spun = 0; ; spun++ {
+		}
+	},
+	"die":   func(context.Context, []byte, int64, []int64) (image.Image, error) { os.Exit(3); return nil, nil },
+	"panic": func(context.Context, []byte, int64, []int64) (image.Image, error) { panic("index out of range") },
+	// needs is works in so much room.
+	"needs": func(_ context.Context, _ []byte, room int64, args []int64) (image.Image, error) {
+		if room < args[0] {
+			return nil, errRoom
+		}
+		return image.NewGray(image.Rect(0, 0, 9, 9)), nil
+	},
+	// once dies unless the file of this name is there, which it makes.
+	"once": func(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
+		f, err := os.OpenFile(string(file), os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			_ = f.Close()
+			os.Exit(3)
+		}
+		return image.NewGray(image.Rect(0, 0, 9, 9)), nil
+	},
+}
+
+var spun int // by the call that does not end
 
 func testFile(t testing.TB, name string) []byte {
 	t.Helper()
@@ -117,7 +157,8 @@ type ledger struct {
 	others   int64 // of it that others have, so that TryGrow cannot have it
 	refuse   error // of Acquire
 	acquired []int64
-	waits    func() // called where Acquire may have to wait; nil: nothing happens
+	grown    []int64 // totals that were asked for, by Acquire or TryGrow
+	waits    func()  // called where Acquire may have to wait; nil: nothing happens
 
 	held, most int64
 	busy       atomic.Bool
@@ -133,7 +174,7 @@ func (l *ledger) enter() (leave func()) {
 
 func (l *ledger) Acquire(ctx context.Context, n int64) error {
 	defer l.enter()()
-	l.acquired = append(l.acquired, n)
+	l.acquired, l.grown = append(l.acquired, n), append(l.grown, n)
 	if n > l.held && l.waits != nil {
 		l.waits()
 	}
@@ -149,6 +190,7 @@ func (l *ledger) Acquire(ctx context.Context, n int64) error {
 
 func (l *ledger) TryGrow(n int64) bool {
 	defer l.enter()()
+	l.grown = append(l.grown, n)
 	if l.total > 0 && n > l.total-l.others {
 		return false
 	}

@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"errors"
+	"image"
 	"slices"
 	"strings"
 
@@ -18,20 +19,20 @@ const (
 
 // avifPages reads the header of an AVIF. Its engine neither crops nor turns the picture: what the file cuts off stays, since it
 // may be read as well.
-func avifPages(_ context.Context, in input, _ Limits) ([]entry, error) {
+func avifPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	each := int64(12)
-	p, info, err := heifPicture(in.data, avifEngine)
+	p, info, err := heifPicture(o.data, avifEngine)
 	if info.Deep {
 		each = 25
 	}
-	p.memory = times(8, p.pixels()) // as the child sends it and as it is received
+	p.memory = times(4, p.pixels())
 	p.rooms = heifRooms(each, p.pixels())
 	return []entry{{picture: p}}, err
 }
 
 // heicPages reads the header of a HEIC. Its engine crops and turns the picture.
-func heicPages(_ context.Context, in input, _ Limits) ([]entry, error) {
-	p, info, err := heifPicture(in.data, heicEngine)
+func heicPages(_ context.Context, o *object, _ int64) ([]entry, error) {
+	p, info, err := heifPicture(o.data, heicEngine)
 	if info.Cropped {
 		p.changes = slices.Insert(p.changes, 0, "cropped")
 	}
@@ -40,15 +41,15 @@ func heicPages(_ context.Context, in input, _ Limits) ([]entry, error) {
 	}
 	p.width, p.height = p.orientation.size(p.width, p.height)
 	p.orientation, p.maySmaller = upright, info.Cropped
-	p.memory = times(5, p.pixels())
+	p.memory = times(4, p.pixels())
 	p.rooms = heifRooms(7, p.pixels())
 	return []entry{{picture: p}}, err
 }
 
 // heifPicture returns what the two formats have in common.
-func heifPicture(file []byte, engine string) (*sandboxed, heif.Info, error) {
+func heifPicture(file []byte, engine string) (*picture, heif.Info, error) {
 	info, ok := heif.Read(file)
-	p := &sandboxed{op: engine + ".decode", header: header{width: info.Width, height: info.Height,
+	p := &picture{call: engine + ".decode", header: header{width: info.Width, height: info.Height,
 		orientation: orientation(info.Orientation), lossy: true, engine: engine}}
 	if info.Deep {
 		p.changes = []string{"reduced to 8 bits"}
@@ -65,17 +66,17 @@ func heifRooms(each, pixels int64) []int64 {
 	return []int64{16<<20 + times(each, pixels), 32<<20 + times(2*each, pixels)}
 }
 
-// serveHEIF adds what the decoder process does with an AVIF or HEIC. The number of a call is the room.
+// serveHEIF adds what the decoder process does with an AVIF or HEIC.
 func serveHEIF(calls map[string]sandbox.Handler, engine string, e *heif.Engine) {
 	calls[engine] = startHandler(e.Start)
-	calls[engine+".decode"] = func(m sandbox.Message) (sandbox.Message, error) {
-		img, err := e.Decode(m.Data, m.Args[0])
+	calls[engine+".decode"] = decoding(func(_ context.Context, file []byte, room int64, _ []int64) (image.Image, error) {
+		img, err := e.Decode(file, room)
 		switch {
 		case errors.Is(err, heif.ErrRoom):
 			err = errRoom
 		case errors.Is(err, heif.ErrBroken):
 			err = corrupt("broken or cut-off picture", err)
 		}
-		return pictureMessage(img, err)
-	}
+		return img, err
+	}).serve
 }

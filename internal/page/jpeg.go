@@ -2,7 +2,9 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"image"
 	"image/jpeg"
 
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
@@ -21,7 +23,7 @@ type jpegHeader struct {
 }
 
 // readJPEG reads the segments up to the first scan. Of all but the few that matter nothing is kept.
-func readJPEG(s *stream) (picture, error) {
+func readJPEG(s *stream) (*picture, error) {
 	var h jpegHeader
 	err := s.skip(2)
 	for err == nil {
@@ -111,19 +113,43 @@ func (h *jpegHeader) takeSOF(s *stream, n int, progressive bool) error {
 	return nil
 }
 
-func (h *jpegHeader) picture() (picture, error) {
+func (h *jpegHeader) picture() (*picture, error) {
 	if h.frame.Components == nil {
 		return nil, corrupt("broken JPEG: no frame", nil)
 	}
 	channels := len(h.frame.Components)
-	p := &streamed{decoding: jpeg.Decode, header: header{width: h.frame.Width, height: h.frame.Height, orientation: max(h.orientation, upright),
+	p := &picture{decode: jpeg.Decode, header: header{width: h.frame.Width, height: h.frame.Height, orientation: max(h.orientation, upright),
 		gray: channels == 1, lossy: true, memory: h.memory()}}
+	if h.progressive { // some bytes of it can be one more round over all of the picture
+		p.decode, p.call = nil, "jpeg"
+	}
 	if channels == 4 {
 		p.changes = []string{"CMYK to RGB"}
 	} else {
-		p.salvage = salvage.JPEG
+		p.salvage = "jpeg.salvage"
 	}
 	return p, nil
+}
+
+func decodeJPEG(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
+	img, err := jpeg.Decode(bytes.NewReader(file))
+	return img, complaint("JPEG", err)
+}
+
+// errNothingLeft is never told: why the file could not be decoded as it is says more.
+var errNothingLeft = corrupt("nothing of the picture is left", nil)
+
+// salvageJPEG decodes what is left of a file that is cut off or broken.
+func salvageJPEG(ctx context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
+	completed, ok := salvage.JPEG(file)
+	if !ok {
+		return nil, errNothingLeft
+	}
+	img, err := decodeJPEG(ctx, completed, 0, nil)
+	if err == nil && isEmpty(img) {
+		err = errNothingLeft
+	}
+	return img, err
 }
 
 // isRGB tells three channels of RGB from YCbCr by the rules of image/jpeg, which are libjpeg's. Because the two agree, an

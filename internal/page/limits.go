@@ -25,8 +25,10 @@ type Limits struct {
 	Decoder   *Decoder // for PDF, AVIF and HEIC, whose pages cannot be made without one
 }
 
+const maxEdge = 65535
+
 func (l Limits) check() error {
-	if l.Edge < 1 || l.Edge > 65535 || l.MaxBytes < 1 || l.MaxPixels < 1 || l.MaxPages < 1 {
+	if l.Edge < 1 || l.Edge > maxEdge || l.MaxBytes < 1 || l.MaxPixels < 1 || l.MaxPages < 1 {
 		return fmt.Errorf("page: impossible limits: edge %d, %d bytes, %d pixels, %d pages",
 			l.Edge, l.MaxBytes, l.MaxPixels, l.MaxPages)
 	}
@@ -35,9 +37,9 @@ func (l Limits) check() error {
 
 // Budget accounts for the memory of one Pages, in bytes, out of an amount that is shared with others. An account may hold
 // something before Split is called: a guess at what the object will need. Every argument is the total that the account holds
-// afterwards, not a difference. Totals are rather too high: before a decoder runs they cover its peak, once it has run what stays
-// in memory, which is nothing or, for a file of pages (TIFF, PDF) until Close, the object's own bytes. Finished pages are not
-// counted.
+// afterwards, not a difference. Totals are rather too high: before a decoder runs they cover its peak, in whichever process, once it has
+// run what stays in memory, which is nothing or, for a file of pages (TIFF, PDF) until Close, the object's own bytes, twice if the
+// Decoder keeps them too. Finished pages are not counted: each is small, and is read by whoever asked for it.
 //
 // Calls for one Pages come from Split, Page and Close, and never overlap.
 type Budget interface {

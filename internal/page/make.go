@@ -1,15 +1,13 @@
 package page
 
 import (
-	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"image"
 	"io"
-	"runtime"
+	"runtime/debug"
 	"strings"
 )
 
@@ -18,8 +16,8 @@ import (
 const passMax = 16 << 20
 
 // make makes the page of a picture. Page settles the account afterwards.
-func (o *object) make(ctx context.Context, pic picture) (*Page, error) {
-	switch h := pic.common(); {
+func (o *object) make(ctx context.Context, pic *picture) (*Page, error) {
+	switch h := &pic.header; {
 	case !o.passes(h) || o.size > passMax:
 		return o.convert(ctx, pic)
 	case o.size < 0:
@@ -59,7 +57,7 @@ func (o *object) pass(ctx context.Context, h *header) *Page {
 
 // passUnsized passes the bytes of a source that does not know its size. A page has to know it, so they are read into memory.
 // If they are too many the page is converted after all.
-func (o *object) passUnsized(ctx context.Context, pic picture) (*Page, error) {
+func (o *object) passUnsized(ctx context.Context, pic *picture) (*Page, error) {
 	most := min(passMax, o.lim.MaxBytes)
 	err := o.acquire(ctx, 3*most) // a buffer that grows has the old one, half as large, beside the new
 	var b []byte
@@ -73,7 +71,7 @@ func (o *object) passUnsized(ctx context.Context, pic picture) (*Page, error) {
 	case err != nil:
 		return nil, err
 	}
-	pg := o.passed(pic.common(), int64(len(b)))
+	pg := o.passed(&pic.header, int64(len(b)))
 	if pg.Type == "image/png" {
 		if w := newChunkWalk(); w.endsInPixels(b) {
 			return nil, errCut
@@ -94,40 +92,29 @@ func opening(b []byte) func() (io.ReadCloser, error) {
 }
 
 // convert makes a page by decoding: scaled, upright, encoded again. The compressed bytes are never in memory as a whole, except
-// for files whose parts are read in no order.
-func (o *object) convert(ctx context.Context, pic picture) (*Page, error) {
-	h := pic.common()
-	img, err := o.decode(ctx, pic)
-	damaged := h.salvage != nil && isKind(err, Corrupt)
-	if damaged {
-		img, err = o.salvage(ctx, pic, err)
-	}
-	if err != nil {
-		return nil, err
-	}
+// for what the Decoder decodes.
+func (o *object) convert(ctx context.Context, pic *picture) (*Page, error) {
 	if o.single {
-		o.data = nil
+		defer o.drop()
 	}
-	stored := img.Bounds().Size()
-	w, ht := fit(stored.X, stored.Y, o.lim.Edge)
-	img = render(img, w, ht, h.orientation)
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	p, err := o.decode(ctx, pic)
+	damaged := pic.salvage != "" && isKind(err, Corrupt) && err != error(errDied)
+	if damaged {
+		p, err = o.salvage(ctx, pic, err)
 	}
-	b, kind, err := encode(img, h.lossy)
 	if err != nil {
 		return nil, err
 	}
-	pg := &Page{Width: img.Bounds().Dx(), Height: img.Bounds().Dy(), Type: kind, Size: int64(len(b)), Open: opening(b), Blank: isBlank(img),
-		How: o.how(h, stored, image.Pt(w, ht))}
+	pg := &Page{Width: p.size.X, Height: p.size.Y, Type: p.kind, Size: int64(len(p.bytes)), Open: opening(p.bytes), Blank: p.blank,
+		How: o.how(&pic.header, p.stored)}
 	if damaged {
 		pg.How, pg.Warnings = pg.How+", the missing part left empty", []string{WarnDamaged}
 	}
 	return pg, nil
 }
 
-// how says what was done to a picture, whose sizes are those before it was turned.
-func (o *object) how(h *header, stored, made image.Point) string {
+// how says what was done to a picture, which was decoded in this size.
+func (o *object) how(h *header, stored image.Point) string {
 	var did []string
 	if !o.format.plain {
 		did = append(did, "from "+o.format.name)
@@ -135,8 +122,8 @@ func (o *object) how(h *header, stored, made image.Point) string {
 	if o.format.drawn {
 		did = append(did, fmt.Sprintf("drawn at %dx%d", stored.X, stored.Y))
 	}
-	if made != stored {
-		did = append(did, fmt.Sprintf("scaled %dx%d to %dx%d", stored.X, stored.Y, made.X, made.Y))
+	if w, ht := fit(stored.X, stored.Y, o.lim.Edge); image.Pt(w, ht) != stored {
+		did = append(did, fmt.Sprintf("scaled %dx%d to %dx%d", stored.X, stored.Y, w, ht))
 	}
 	if words := h.orientation.words(); words != "" {
 		did = append(did, words)
@@ -147,129 +134,67 @@ func (o *object) how(h *header, stored, made image.Point) string {
 	return strings.Join(did, ", ")
 }
 
-// decode decodes a picture, its engine given more and more memory where it needs that.
-func (o *object) decode(ctx context.Context, pic picture) (img image.Image, err error) {
-	rooms := pic.common().rooms
-	if rooms == nil {
-		rooms = noRoom
+// decode decodes a picture and finishes it, in this process or, with more and more memory where an engine needs that, in the
+// Decoder.
+func (o *object) decode(ctx context.Context, pic *picture) (p finished, err error) {
+	if pic.decode != nil {
+		return o.decodeHere(ctx, pic)
 	}
-	err = o.tryRooms(rooms, func(room int64) (err error) {
-		img, err = o.decodeIn(ctx, pic, room)
+	err = o.tryRooms(pic.rooms, func(room int64) error {
+		p, err = o.decodeThere(ctx, pic, pic.call, room, plus(pic.peak(o.lim.Edge), room))
 		return err
 	})
-	return img, err
+	return p, err
+}
+
+// salvage decodes what is left of a picture that is cut off or broken. Where that is nothing the error stays why.
+func (o *object) salvage(ctx context.Context, pic *picture, why error) (p finished, err error) {
+	size := o.size
+	if size < 0 {
+		size = o.lim.MaxBytes
+	}
+	completed := plus(size, pic.pixels()/4) // the file, and what is added to it for each block at most
+	err = o.tryRooms(nil, func(int64) error {
+		p, err = o.decodeThere(ctx, pic, pic.salvage, 0, plus(pic.peak(o.lim.Edge), completed))
+		return err
+	})
+	if isKind(err, Corrupt) {
+		err = why
+	}
+	return p, err
 }
 
 // large is from how many bytes of a picture on the garbage of others is collected before it is decoded. It is not accounted
 // for any more, and so much of it is still in memory, where the collector comes late, that an instance can die of it.
 const large = 32 << 20
 
-// decodeIn acquires the memory for a picture and decodes it, an engine using so much more as room. After an error no more than
-// what is loaded is accounted for.
-func (o *object) decodeIn(ctx context.Context, pic picture, room int64) (img image.Image, err error) {
-	h := pic.common()
-	need := plus(h.peak(o.lim.Edge), room)
-	if o.format.pages != nil {
-		err = o.load(ctx, h.engine, need)
-	} else {
-		err = o.acquire(ctx, need)
+func (o *object) finishing(h *header) finishing {
+	return finishing{edge: o.lim.Edge, orientation: h.orientation, lossy: h.lossy}
+}
+
+// decodeThere has the Decoder make the page by a call for which so much memory is acquired, room included. After an error no more
+// than what is loaded is accounted for.
+func (o *object) decodeThere(ctx context.Context, pic *picture, call string, room, need int64) (p finished, err error) {
+	if err := o.load(ctx, pic.engine, need); err != nil {
+		return p, err
 	}
-	if err != nil {
-		return nil, err
+	if pic.memory >= large {
+		debug.FreeOSMemory() // it is needed in another process
 	}
-	if h.memory >= large {
-		runtime.GC()
-	}
-	if o.format.pages != nil {
-		img, err = o.guarded(ctx, pic, o.input(room))
-	} else {
-		img, err = o.decodeStream(ctx, pic)
-	}
+	m, err := o.call(ctx, call, append(o.finishing(&pic.header).args(room), pic.args...)...)
 	if err == nil {
-		err = o.checkDecoded(img, h)
+		p, err = finishedOf(m, o.lim.Edge)
+	}
+	if err == nil && !pic.expects(p.stored) {
+		err = corrupt(fmt.Sprintf("the %s is not as large as it says", o.format.name), nil)
 	}
 	if err != nil {
 		o.settle()
 	}
-	return img, err
+	return p, err
 }
 
-// checkDecoded compares a decoded picture with what its header declared, since memory was acquired for that: a file may lie to
-// an engine about it, but of a decoder that reads the same header it is a bug.
-func (o *object) checkDecoded(img image.Image, h *header) error {
-	w, ht := img.Bounds().Dx(), img.Bounds().Dy()
-	if w == h.width && ht == h.height || h.maySmaller && w <= h.width && ht <= h.height {
-		return nil
-	}
-	err := fmt.Errorf("page: the %s decoder returned %v for %d x %d", o.format.name, img.Bounds(), h.width, h.height)
-	if h.engine != "" {
-		return corrupt("the "+o.format.name+" is not as large as it says", err)
-	}
-	return err
-}
-
-// decodeStream decodes a picture while it reads the object to its end.
-func (o *object) decodeStream(ctx context.Context, pic picture) (image.Image, error) {
-	s, err := o.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	img, err := o.guarded(ctx, pic, input{r: attentive{s, bufio.NewReaderSize(s, 32<<10)}})
-	return img, s.verdict(err)
-}
-
-// attentive asks the context often, since a decoder does not: with a few KiB a hostile progressive JPEG keeps one busy for
-// seconds.
-type attentive struct {
-	s *stream
-	r io.Reader
-}
-
-func (a attentive) Read(p []byte) (int, error) {
-	if a.s.err = cmp.Or(a.s.ctx.Err(), a.s.err); a.s.failure() != nil {
-		return 0, a.s.err
-	}
-	return a.r.Read(p[:min(len(p), 1<<10)])
-}
-
-// guarded runs a decoder. Its complaints become *Error (those of an engine are already); a panic becomes an error that is
-// none, because the bug is ours.
-func (o *object) guarded(ctx context.Context, pic picture, in input) (img image.Image, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			img, err = nil, fmt.Errorf("page: the %s decoder panicked: %v", o.format.name, v)
-		}
-	}()
-	img, err = pic.decode(ctx, in)
-	if pic.common().engine == "" {
-		err = complaint(o.format.name, err)
-	}
-	return img, err
-}
-
-// salvage decodes what is left of a picture that is cut off or broken. Where that is nothing the error stays why.
-func (o *object) salvage(ctx context.Context, pic picture, why error) (image.Image, error) {
-	size := o.size
-	if size < 0 {
-		size = o.lim.MaxBytes
-	}
-	h := pic.common()
-	// The file, growing if its size is unknown, the completed one, and what is added to that for each block at most.
-	if err := o.acquire(ctx, plus(h.peak(o.lim.Edge), times(3, size), h.pixels()/4)); err != nil {
-		return nil, err
-	}
-	b, err := o.readAll(ctx, o.lim.MaxBytes)
-	if err != nil {
-		return nil, err
-	}
-	completed, ok := h.salvage(b)
-	if !ok {
-		return nil, why
-	}
-	img, err := o.guarded(ctx, pic, input{r: bytes.NewReader(completed)})
-	if isKind(err, Corrupt) || err == nil && (o.checkDecoded(img, h) != nil || isEmpty(img)) {
-		return nil, why
-	}
-	return img, err
+// expects reports whether a picture that was decoded is as large as its header declared, since memory was acquired for that.
+func (h *header) expects(stored image.Point) bool {
+	return stored == image.Pt(h.width, h.height) || h.maySmaller && stored.X <= h.width && stored.Y <= h.height
 }

@@ -2,7 +2,6 @@ package page
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -185,19 +184,6 @@ func TestBudgetErrorComesBack(t *testing.T) {
 	}
 }
 
-// faulty is a picture whose decoder panics while that is set.
-type faulty struct {
-	picture
-	panics any
-}
-
-func (p *faulty) decode(ctx context.Context, in input) (image.Image, error) {
-	if p.panics != nil {
-		panic(p.panics)
-	}
-	return p.picture.decode(ctx, in)
-}
-
 // TestPanicIsNoFaultOfTheObject: a decoder's panic is an error of the program. The memory is released, the source closed, and
 // the next page can be made.
 func TestPanicIsNoFaultOfTheObject(t *testing.T) {
@@ -209,13 +195,14 @@ func TestPanicIsNoFaultOfTheObject(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &faulty{ps.entries[0].picture, v}
-		ps.entries[0].picture = p
+		pic := ps.entries[0].picture
+		sound := pic.decode
+		pic.decode = func(io.Reader) (image.Image, error) { panic(v) }
 		if _, _, err := ps.Page(t.Context(), 1); err == nil || kindOf(err) != "" || l.held != 0 || o.closes.Load() != 1 ||
 			!strings.Contains(err.Error(), fmt.Sprint("the PNG decoder panicked: ", v)) {
 			t.Errorf("%v, %d bytes held, %d closes", err, l.held, o.closes.Load())
 		}
-		p.panics = nil
+		pic.decode = sound
 		if _, _, err := ps.Page(t.Context(), 1); err != nil || l.held != 0 || len(l.acquired) != 2 {
 			t.Errorf("after it: %v, %d bytes held, acquired %v", err, l.held, l.acquired)
 		}

@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
+
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// object is the object whose pages are made. A file whose parts are read in no order is loaded: it is in memory while its pages
-// are made. Between two pages it stays there, as long as no other object waits for memory: an object that waits keeps nothing,
-// or objects could wait for each other.
+// object is the object whose pages are made. A file that the Decoder decodes is loaded: it is in memory while its pages are made.
+// Between two pages it stays there, and the Decoder keeps a copy of it, as long as no other object waits for memory: an
+// object that waits keeps nothing, or objects could wait for each other.
 type object struct {
 	src    Source
 	lim    Limits
@@ -20,8 +23,10 @@ type object struct {
 	single bool  // it is loaded for one page
 
 	data   []byte        // its bytes, if it is loaded
+	key    int64         // its name for the Decoder, 0 until that has had it
+	kept   bool          // the Decoder may have a copy of data
 	room   int           // index of the room that an engine has needed so far
-	waited time.Duration // for memory, in this turn
+	waited time.Duration // for memory and for the Decoder, in this turn
 	closed bool
 
 	live atomic.Pointer[stream] // at the first byte; nil once it is taken
@@ -46,40 +51,64 @@ func (o *object) take(ctx context.Context) (*stream, error) {
 }
 
 // tryRooms calls f with one room after the other until an engine needs no more than that. What one page has needed, the next
-// ones get at once.
+// ones get at once. If the Decoder's process dies meanwhile, f is called once more, with a new one: something else may have
+// killed the first. If that dies too, the file has killed it.
 func (o *object) tryRooms(rooms []int64, f func(room int64) error) error {
-	for {
-		err := f(rooms[o.room])
-		if err != error(errRoom) || o.room == len(rooms)-1 {
+	if rooms == nil {
+		rooms = []int64{0}
+	}
+	for died := false; ; {
+		switch err := f(rooms[o.room]); {
+		case errors.Is(err, sandbox.ErrDied) && !died:
+			died = true
+		case errors.Is(err, sandbox.ErrDied):
+			return errDied
+		case err == error(errRoom) && o.room < len(rooms)-1:
+			o.room++
+		default:
 			return err
 		}
-		o.room++
 	}
 }
 
-// input returns what a picture of a loaded object is decoded from.
-func (o *object) input(room int64) input {
-	return input{data: o.data, decoder: o.lim.Decoder, room: room}
+// call has the Decoder do something with the object, which is loaded, in so much room.
+func (o *object) call(ctx context.Context, op string, room ...int64) (sandbox.Message, error) {
+	d := o.lim.Decoder
+	if o.key == 0 && d != nil {
+		o.key = d.keys.Add(1)
+	}
+	o.kept = d != nil
+	answer, waited, err := d.call(ctx, sandbox.Message{Op: op, Args: room, Data: o.data, Key: o.key})
+	o.waited += waited
+	return answer, err
 }
 
-// load has the bytes in o.data, memory for more bytes beside them, and an engine started, if one is named. After an error
-// nothing is loaded, and the caller settles.
+// drop has nothing of the object in memory any more, here or in the Decoder.
+func (o *object) drop() {
+	o.data = nil
+	if o.kept {
+		o.lim.Decoder.child.Forget(o.key)
+		o.kept = false
+	}
+}
+
+// load has the bytes in o.data, memory for more bytes beside them and for the Decoder's copy, and an engine started, if one is
+// named. After an error nothing is loaded, and the caller settles.
 func (o *object) load(ctx context.Context, engine string, more int64) error {
 	if engine != "" {
 		if err := o.start(ctx, engine); err != nil {
 			return err
 		}
-		more = plus(more, max(o.size, 0)) // its own copy
 	}
-	if o.data != nil && o.lim.Budget.TryGrow(plus(int64(len(o.data)), more)) {
+	if o.data != nil && o.lim.Budget.TryGrow(plus(times(2, int64(len(o.data))), more)) {
 		return nil
 	}
-	o.data = nil
+	o.drop()
 	size := o.size
 	if size < 0 {
 		size = times(2, o.lim.MaxBytes) // a buffer that grows
 	}
-	if err := o.acquire(ctx, plus(size, more)); err != nil {
+	if err := o.acquire(ctx, plus(size, max(o.size, 0), more)); err != nil {
 		return err
 	}
 	b, err := o.readAll(ctx, o.lim.MaxBytes)
@@ -89,8 +118,6 @@ func (o *object) load(ctx context.Context, engine string, more int64) error {
 	o.data, o.size = b, int64(len(b))
 	return nil
 }
-
-var errNoDecoder = errors.New("page: Limits.Decoder is missing for this kind of file")
 
 // startMemory is about what it takes to start an engine; most of it is free again then.
 const startMemory = 300 << 20
@@ -104,7 +131,7 @@ func (o *object) start(ctx context.Context, engine string) error {
 	if d.child.Started(engine) {
 		return nil
 	}
-	o.data = nil
+	o.drop()
 	err := o.acquire(ctx, startMemory)
 	for n := int64(startMemory / 2); isKind(err, TooLarge) && n > 1<<20; n /= 2 {
 		err = o.acquire(ctx, n)
@@ -113,7 +140,15 @@ func (o *object) start(ctx context.Context, engine string) error {
 		return err
 	}
 	defer o.settle()
-	return d.child.Start(ctx, engine)
+	waited, err := d.child.Start(ctx, engine)
+	o.waited += waited
+	switch {
+	case errors.Is(err, sandbox.ErrSlow):
+		return errSlow
+	case errors.Is(err, sandbox.ErrDied): // with no byte of the object in it
+		return fmt.Errorf("page: start of the decoder for %s: %s", engine, err.Error())
+	}
+	return err
 }
 
 // readAll reads an object of no more than most bytes to its end; nil if it has more.
@@ -147,7 +182,11 @@ func (o *object) acquire(ctx context.Context, n int64) error {
 // settle accounts for what is loaded and no more.
 func (o *object) settle() {
 	if o.closed {
-		o.data = nil
+		o.drop()
 	}
-	o.lim.Budget.Shrink(int64(len(o.data)))
+	n := int64(len(o.data))
+	if o.kept {
+		n *= 2
+	}
+	o.lim.Budget.Shrink(n)
 }

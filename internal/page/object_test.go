@@ -4,14 +4,17 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"image"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
 // pagesOf makes all pages of a file.
@@ -43,7 +46,7 @@ func TestPagesOfOneFileShareItsBytes(t *testing.T) {
 					t.Errorf("%s: %+v", name, pg)
 				}
 			}
-			if l.held != int64(len(data)) || o.opens.Load() != 1 || o.closes.Load() != 1 {
+			if l.held != 2*int64(len(data)) || o.opens.Load() != 1 || o.closes.Load() != 1 {
 				t.Errorf("%s: %d of %d bytes held, %d opens", name, l.held, len(data), o.opens.Load())
 			}
 			if err := ps.Close(); err != nil || l.held != 0 {
@@ -118,7 +121,7 @@ func TestGuessServesTheFirstAcquire(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if _, _, err := ps.Page(t.Context(), 1); err != nil || l.held > int64(len(data)) {
+		if _, _, err := ps.Page(t.Context(), 1); err != nil || l.held > 2*int64(len(data)) {
 			t.Errorf("%s: %v, %d bytes held after it", name, err, l.held)
 		}
 		if err := ps.Close(); err != nil || l.held != 0 {
@@ -169,7 +172,7 @@ func TestPageFailsAlone(t *testing.T) {
 			if _, _, err := ps.Page(t.Context(), i+1); kindOf(err) != want || err != nil && want == "" {
 				t.Errorf("%s, page %d: %v", name, i+1, err)
 			}
-			if l.held > int64(len(c.data)) {
+			if l.held > 2*int64(len(c.data)) {
 				t.Errorf("%s, page %d: %d bytes held", name, i+1, l.held)
 			}
 		}
@@ -244,30 +247,23 @@ func TestStartAcquiresMemory(t *testing.T) {
 	}
 }
 
-// called is a picture that the decoder makes of what f does.
-type called struct {
-	header
-	f func(ctx context.Context, in input) error
-}
-
-func (p *called) decode(ctx context.Context, in input) (image.Image, error) {
-	if err := p.f(ctx, in); err != nil {
-		return nil, err
-	}
-	return image.NewGray(image.Rect(0, 0, p.width, p.height)), nil
-}
-
-// calledPages are pages that do what each f does, of an object of three bytes.
-func calledPages(t *testing.T, lim Limits, fs ...func(ctx context.Context, in input) error) *Pages {
+// calledPages are pages that these calls make, of an object of these bytes.
+func calledPages(t *testing.T, lim Limits, data string, calls ...string) *Pages {
 	t.Helper()
-	f := &format{name: "X", rooms: noRoom, pages: func(context.Context, input, Limits) (entries []entry, err error) {
-		for _, f := range fs {
-			entries = append(entries, entry{picture: &called{f: f, header: header{width: 9, height: 9, orientation: upright, gray: true,
-				engine: "nothing", rooms: []int64{64, 256}}}})
+	f := &format{name: "X", pages: func(context.Context, *object, int64) (entries []entry, err error) {
+		for _, call := range calls {
+			op, arg, _ := strings.Cut(call, " ")
+			n, _ := strconv.ParseInt(arg, 10, 64)
+			entries = append(entries, entry{picture: &picture{call: op, args: []int64{n}, header: header{width: 9, height: 9, orientation: upright,
+				gray: true, engine: "nothing", rooms: []int64{64, 256}}}})
 		}
 		return entries, nil
 	}}
-	p := &Pages{object: object{lim: lim, format: f, size: 3, src: newObject([]byte("abc")).source()}, turn: make(chan struct{}, 1)}
+	src := newObject([]byte(data)).source()
+	if lim.Budget == nil {
+		lim.Budget = unlimited{}
+	}
+	p := &Pages{object: object{lim: lim, format: f, size: int64(len(data)), src: src}, turn: make(chan struct{}, 1)}
 	if err := p.listPages(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -277,51 +273,191 @@ func calledPages(t *testing.T, lim Limits, fs ...func(ctx context.Context, in in
 // TestEngineGetsMoreRoom: an engine that needs more room is given more, the next page has it at once, and in the end it is too large.
 func TestEngineGetsMoreRoom(t *testing.T) {
 	t.Parallel()
-	needs, tried := int64(100), []int64(nil)
-	f := func(_ context.Context, in input) error {
-		if tried = append(tried, in.room); in.room < needs {
-			return errRoom
-		}
-		return nil
-	}
 	l := &ledger{}
-	p := calledPages(t, l.limits(60), f, f, f)
+	p := calledPages(t, l.limits(60), "abc", "needs 100", "needs 100", "needs 1000")
+	if err := p.start(t.Context(), "nothing"); err != nil {
+		t.Fatal(err)
+	}
+	p.lim.Budget.Shrink(3)
+	l.grown = nil
+	rooms := func() (rooms []int64) {
+		least := (&header{width: 9, height: 9, gray: true}).peak(60)
+		for _, n := range l.grown {
+			if n -= least + 6; n >= 0 {
+				rooms = append(rooms, n)
+			}
+		}
+		return rooms
+	}
 	for n := 1; n <= 2; n++ {
 		if _, _, err := p.Page(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if !slices.Equal(tried, []int64{64, 256, 256}) || l.held != 3 {
-		t.Errorf("%v, %d bytes held", tried, l.held)
+	if got := rooms(); !slices.Equal(got, []int64{64, 256, 256}) || l.held != 6 {
+		t.Errorf("%v, %d bytes held", got, l.held)
 	}
-	needs = 1000
-	if _, _, err := p.Page(t.Context(), 3); kindOf(err) != TooLarge || l.held != 3 {
+	if _, _, err := p.Page(t.Context(), 3); kindOf(err) != TooLarge || l.held != 6 {
 		t.Errorf("%v, %d bytes held", err, l.held)
 	}
 }
 
-// TestEndlessPageFailsAlone: a page whose decoding does not end fails, its process is ended, and the pages around it are made.
+// limited returns a Decoder whose calls may take so much.
+func limited(t *testing.T, l sandbox.Limits) *Decoder {
+	t.Helper()
+	d := newDecoder()
+	d.child.Limit(l)
+	t.Cleanup(d.Close)
+	return d
+}
+
+// TestEndlessPageFailsAlone: a page whose decoding does not end, or only waits, fails as too slow, its process is ended, and the pages around
+// it are made.
 func TestEndlessPageFailsAlone(t *testing.T) {
 	t.Parallel()
-	d := newDecoder()
-	defer d.Close()
-	l := &ledger{}
-	lim := l.limits(60)
-	lim.Decoder = d
-	works := func(ctx context.Context, in input) error {
-		_, err := in.decoder.call(ctx, "nothing", in.data, in.room)
-		return err
-	}
-	p := calledPages(t, lim, works, func(ctx context.Context, in input) error {
-		before := d.child.Patience
-		d.child.Patience = time.Millisecond
-		defer func() { d.child.Patience = before }()
-		_, err := in.decoder.call(ctx, "hang", in.data, in.room)
-		return err
-	}, works)
-	for i, want := range []Kind{"", TooLarge, ""} {
-		if _, _, err := p.Page(t.Context(), i+1); kindOf(err) != want || err != nil && want == "" || l.held != 3 {
-			t.Errorf("page %d: %v, %d bytes held", i+1, err, l.held)
+	for _, c := range []struct {
+		call   string
+		limits sandbox.Limits
+	}{
+		{"spin", sandbox.Limits{Processor: 50 * time.Millisecond, Clock: time.Hour}},
+		{"hang", sandbox.Limits{Processor: time.Hour, Clock: 50 * time.Millisecond}},
+	} {
+		l := &ledger{}
+		lim := l.limits(60)
+		lim.Decoder = newDecoder()
+		t.Cleanup(lim.Decoder.Close)
+		p := calledPages(t, lim, "abc", "works", c.call, "works")
+		for i, want := range []Kind{"", TooSlow, ""} {
+			before := lim.Decoder.child.Limits()
+			if want == TooSlow {
+				lim.Decoder.child.Limit(c.limits)
+			}
+			_, _, err := p.Page(t.Context(), i+1)
+			lim.Decoder.child.Limit(before)
+			if kindOf(err) != want || err != nil && want == "" || l.held > 6 {
+				t.Errorf("%s, page %d: %v, %d bytes held", c.call, i+1, err, l.held)
+			}
 		}
 	}
+}
+
+// TestNeighboursOfAnEndlessPageGoOn: other objects are made as soon as its time is over, and PNG and JPEG meanwhile.
+func TestNeighboursOfAnEndlessPageGoOn(t *testing.T) {
+	t.Parallel()
+	d := limited(t, sandbox.Limits{Processor: 200 * time.Millisecond, Clock: time.Hour})
+	lim := wide(60)
+	lim.Decoder = d
+	endless := calledPages(t, lim, "abc", "spin", "works")
+	done := make(chan error)
+	go func() { _, _, err := endless.Page(t.Context(), 1); done <- err }()
+	if _, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(100, 80, 9))), lim); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := only(t, newObject(testFile(t, "bmp_8bpp.bmp")), lim); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; kindOf(err) != TooSlow {
+		t.Error(err)
+	}
+}
+
+// TestContextEndsTheDecoder: when the context of a page ends that the Decoder is busy with, or that waits for the Decoder, so does the call,
+// and no turn and no memory stays taken.
+func TestContextEndsTheDecoder(t *testing.T) {
+	t.Parallel()
+	d := newDecoder()
+	t.Cleanup(d.Close)
+	budgets := [2]*ledger{{}, {}}
+	var done [2]chan error
+	ctx, cancel := context.WithCancel(t.Context())
+	var pages [2]*Pages
+	for i, l := range budgets {
+		lim := l.limits(60)
+		lim.Decoder = d
+		pages[i], done[i] = calledPages(t, lim, "abc", "spin", "works"), make(chan error, 1)
+	}
+	for i, p := range pages {
+		go func() { _, _, err := p.Page(ctx, 1); done[i] <- err }()
+	}
+	cancel()
+	for i, p := range pages {
+		if err := <-done[i]; err != context.Canceled {
+			t.Error(err)
+		}
+		if len(p.turn) != 0 || budgets[i].held > 6 {
+			t.Errorf("%d turns taken, %d bytes held", len(p.turn), budgets[i].held)
+		}
+		if _, _, err := p.Page(t.Context(), 2); err != nil {
+			t.Error("after it:", err)
+		}
+		if err := p.Close(); err != nil || budgets[i].held != 0 {
+			t.Errorf("%v, %d bytes held", err, budgets[i].held)
+		}
+	}
+}
+
+// TestCrashIsTriedOnceMore: a page at which the Decoder's process dies is made by a new one, unless that dies of it too: then the page is
+// corrupt, and those around it are made.
+func TestCrashIsTriedOnceMore(t *testing.T) {
+	t.Parallel()
+	lim := wide(60)
+	lim.Decoder = newDecoder()
+	t.Cleanup(lim.Decoder.Close)
+	l := &ledger{}
+	lim.Budget = l
+	name := filepath.Join(t.TempDir(), "died")
+	p := calledPages(t, lim, name, "works", "once", "die", "works", "panic", "works")
+	for i, want := range []Kind{"", "", Corrupt, "", "none", ""} {
+		_, _, err := p.Page(t.Context(), i+1)
+		if want == "none" && err != nil && strings.Contains(err.Error(), "panic: index out of range") {
+			want = ""
+			err = nil
+		}
+		if kindOf(err) != want || err != nil && want == "" || l.held > 2*int64(len(name)) {
+			t.Errorf("page %d: %v, %d bytes held", i+1, err, l.held)
+		}
+		if want == Corrupt && err.Error() != "the decoder crashed on it" {
+			t.Errorf("%q", err)
+		}
+	}
+	if _, err := os.Stat(name); err != nil {
+		t.Error("it did not die:", err)
+	}
+}
+
+// TestBytesGoToTheDecoderOnce: for all pages of an object, unless another one came between, or they were dropped.
+func TestBytesGoToTheDecoderOnce(t *testing.T) {
+	t.Parallel()
+	d := newDecoder()
+	t.Cleanup(d.Close)
+	first, second := calledPages(t, wideWith(d), "one", "says", "says"), calledPages(t, wideWith(d), "two", "says", "says")
+	for i, s := range []struct {
+		p      *Pages
+		before func()
+		want   string // what the Decoder was given
+	}{
+		{first, func() {}, "one"},
+		{first, func() { first.data = []byte("1st") }, "one"}, // it is not sent again
+		{second, func() {}, "two"},
+		{first, func() {}, "1st"},
+		{first, func() { first.data = []byte("one") }, "1st"},
+		{first, func() { first.drop(); first.data = []byte("new") }, "new"},
+		{second, func() { second.data = []byte("2nd"); first.drop() }, "2nd"},
+		{second, func() { first.drop() }, "2nd"},
+		{second, func() { _ = second.Close() }, "two"}, // read from the source again
+	} {
+		s.before()
+		if _, _, err := s.p.Page(t.Context(), 1+i%2); kindOf(err) != Corrupt || err.Error() != s.want {
+			t.Errorf("call %d: %v, want %s", i, err, s.want)
+		}
+	}
+	if first.key == second.key || first.key == 0 || second.key == 0 {
+		t.Errorf("keys %d and %d", first.key, second.key)
+	}
+}
+
+func wideWith(d *Decoder) Limits {
+	lim := wide(60)
+	lim.Decoder = d
+	return lim
 }

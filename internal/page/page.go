@@ -10,9 +10,11 @@
 //	formats.go   the table of formats, how a file's format is recognized, and what the decoder process serves
 //	png.go jpeg.go gif.go bmp.go webp.go tiff.go pdf.go heif.go   one format each
 //	picture.go   what the formats have in common: a picture that is not decoded yet
-//	decoder.go   the process in which PDF, AVIF and HEIC are decoded
+//	decoder.go   the process in which all is decoded but PNG and baseline JPEG
+//	streamed.go  decoding those two in this process; thread_linux.go and thread_other.go say what that takes of a processor
+//	finish.go    what is done to a decoded picture, in either process
+//	render.go    scaling it and turning it upright
 //	encode.go    in what format a finished page is encoded, and whether it is blank
-//	render.go    scaling a decoded picture and turning it upright
 //	average.go   the area average that scales
 //	channels.go  the rows of a decoded picture as 8-bit channels
 //	orient.go    Exif's orientations
@@ -37,6 +39,7 @@ type Pages struct {
 // Split finds out how many pages the object has. It reads the header, no more, except for files of pages (TIFF, PDF), WebP,
 // AVIF and HEIC, which it reads whole. What it opens, the first page goes on to read: ctx must live until Close, and until
 // pages that passed through are read. Errors: *Error if the object is at fault, else the source's, the Budget's or ctx's own.
+// When ctx ends, so does the call, once the source's Read does: nothing is left that runs, or holds memory.
 func Split(ctx context.Context, src Source, lim Limits) (*Pages, error) {
 	if err := lim.check(); err != nil {
 		return nil, err
@@ -77,7 +80,7 @@ func (p *Pages) readHeader(ctx context.Context, s *stream) error {
 	if err != nil {
 		return s.verdict(err)
 	}
-	p.entries = []entry{{picture: pic}}
+	p.entries, p.single = []entry{{picture: pic}}, true
 	if !s.rewind(ctx) {
 		p.live.Store(nil)
 		return s.Close()
@@ -92,7 +95,7 @@ func (p *Pages) listPages(ctx context.Context) error {
 			return err
 		}
 		defer p.settle()
-		p.entries, err = p.format.pages(ctx, p.input(room), p.lim)
+		p.entries, err = p.format.pages(ctx, &p.object, room)
 		return err
 	})
 	if err != nil {
@@ -111,8 +114,8 @@ func (p *Pages) listPages(ctx context.Context) error {
 }
 
 // checkSize compares a picture with the limits.
-func (p *Pages) checkSize(pic picture) error {
-	switch h := pic.common(); {
+func (p *Pages) checkSize(h *picture) error {
+	switch {
 	case p.format.drawn:
 		return nil
 	case h.width == 0 || h.height == 0:
@@ -127,7 +130,8 @@ func (p *Pages) checkSize(pic picture) error {
 func (p *Pages) Len() int { return len(p.entries) }
 
 // Page makes page n, counted from 1. It may be asked for more than once, but then a picture costs the source another
-// reading. Errors are those of Split. With an error too, waited is how long the call waited for its turn and for memory.
+// reading. Errors are those of Split, and it ends with ctx as that does. With an error too, waited is how long the call waited for
+// its turn, for memory and for the Decoder.
 func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration, err error) {
 	if n < 1 || n > p.Len() {
 		return nil, 0, fmt.Errorf("page: no page %d of %d", n, p.Len())

@@ -3,6 +3,8 @@ package page
 import (
 	"context"
 	"errors"
+	"fmt"
+	"image"
 
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
@@ -16,34 +18,41 @@ var pdfRooms = []int64{64 << 20, 256 << 20}
 
 // pdfPages counts a PDF's pages. What they are is found out when they are drawn: at the edge's size, whatever is on them. A
 // scan is as good as its pixels then, and the text of a small page as large as the model can look at it.
-func pdfPages(ctx context.Context, in input, lim Limits) ([]entry, error) {
-	m, err := in.decoder.call(ctx, "pdf.count", in.data, in.room)
+func pdfPages(ctx context.Context, o *object, room int64) ([]entry, error) {
+	m, err := o.call(ctx, "pdf.count", room)
 	if err != nil {
 		return nil, err
 	}
-	if m.Args[0] > int64(lim.MaxPages) {
+	lim := o.lim
+	switch {
+	case len(m.Args) != 1 || m.Args[0] < 1:
+		return nil, fmt.Errorf("page: a decoder answered %v", m.Args)
+	case m.Args[0] > int64(lim.MaxPages):
 		return nil, tooManyPages(lim.MaxPages)
 	}
 	entries := make([]entry, m.Args[0])
 	for i := range entries {
-		entries[i].picture = &sandboxed{op: "pdf.draw", args: []int64{int64(i + 1), int64(lim.Edge)},
-			header: header{width: lim.Edge, height: lim.Edge, orientation: upright, memory: 2 * 4 * int64(lim.Edge) * int64(lim.Edge),
+		entries[i].picture = &picture{call: "pdf.draw", args: []int64{int64(i + 1), int64(lim.Edge)},
+			header: header{width: lim.Edge, height: lim.Edge, orientation: upright, memory: 4 * int64(lim.Edge) * int64(lim.Edge),
 				engine: pdfEngine, rooms: pdfRooms, maySmaller: true}}
 	}
 	return entries, nil
 }
 
-// servePDF adds what the decoder process does with a PDF. The first number of a call is the room.
+// servePDF adds what the decoder process does with a PDF. The number of a call that counts is the room.
 func servePDF(calls map[string]sandbox.Handler, e *pdf.Engine) {
 	calls[pdfEngine] = startHandler(e.Start)
-	calls["pdf.count"] = func(m sandbox.Message) (sandbox.Message, error) {
+	calls["pdf.count"] = func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
 		n, err := e.Count(m.Data, m.Args[0])
 		return sandbox.Message{Args: []int64{int64(n)}}, pdfComplaint(err)
 	}
-	calls["pdf.draw"] = func(m sandbox.Message) (sandbox.Message, error) {
-		img, err := e.Draw(m.Data, int(m.Args[1]), int(m.Args[2]), m.Args[0])
-		return pictureMessage(img, pdfComplaint(err))
-	}
+	calls["pdf.draw"] = decoding(func(_ context.Context, file []byte, room int64, args []int64) (image.Image, error) {
+		img, err := e.Draw(file, int(args[0]), int(args[1]), room)
+		if err != nil {
+			return nil, pdfComplaint(err)
+		}
+		return img, nil
+	}).serve
 }
 
 // pdfComplaint classifies what is wrong with a PDF. What PDFium fails on by itself stays an error of the program.

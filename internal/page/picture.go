@@ -1,32 +1,25 @@
 package page
 
 import (
-	"context"
 	"image"
 	"io"
 	"math"
 )
 
-// picture is a page that is not decoded yet. Each format has a type of its own, which embeds header.
-type picture interface {
-	common() *header
-	// decode returns the picture as it is stored: as large as the header says, and not yet turned.
-	decode(ctx context.Context, in input) (image.Image, error)
+// picture is a page that is not decoded yet. PNG and baseline JPEG are decoded here, while the object is read: their decoders cost no
+// more than so much for each byte and pixel, and end when their reader says so. All others the Decoder decodes.
+type picture struct {
+	header
+	decode func(io.Reader) (image.Image, error) // here; nil: by a call of the Decoder
+	call   string                               // see decoders
+	args   []int64                              // of the call
 }
 
 // entry is one page of a file: its picture, or why it cannot be made. A file of one page fails with it; of several, the page
 // alone.
 type entry struct {
-	picture
+	*picture
 	err error
-}
-
-// input is what a picture is decoded from: one of r and data.
-type input struct {
-	r       io.Reader // from front to back
-	data    []byte    // the whole object
-	decoder *Decoder
-	room    int64 // bytes that an engine may use
 }
 
 // header is what a picture says about itself before any of it is decoded.
@@ -35,17 +28,13 @@ type header struct {
 	orientation   orientation
 	gray, lossy   bool
 	changes       []string // what decoding changes beside size and orientation, in words; none: it may pass as it is
-	memory        int64    // bytes that decode needs at its peak, beside an object that is in memory
+	memory        int64    // bytes that decoding needs at its peak, beside the object and an engine's room
 
-	engine     string  // of the Decoder, if one decodes the picture
+	engine     string  // of the Decoder, to be started before the call, or ""
 	rooms      []int64 // bytes that it may use, beside memory, tried in turn until one is enough; nil: none
 	maySmaller bool    // the decoded picture may be smaller than the header says, by a mark of the file
-
-	// salvage completes a file that is cut off; false if that cannot be done. nil: it never can.
-	salvage func(file []byte) ([]byte, bool)
+	salvage    string  // the call that shows what is left of a file that is cut off or broken; "": none can
 }
-
-func (h *header) common() *header { return h }
 
 func (h *header) pixels() int64 { return int64(h.width) * int64(h.height) }
 
@@ -73,22 +62,6 @@ func fit(width, height, edge int) (w, h int) {
 	side := func(n int) int { return max(1, int((2*int64(n)*int64(edge)+longest)/(2*longest))) }
 	return side(width), side(height)
 }
-
-// streamed is a picture that a decoder reads from front to back.
-type streamed struct {
-	header
-	decoding func(io.Reader) (image.Image, error)
-}
-
-func (p *streamed) decode(_ context.Context, in input) (image.Image, error) { return p.decoding(in.r) }
-
-// loaded is a picture that is decoded from the whole object.
-type loaded struct {
-	header
-	decoding func(file []byte) (image.Image, error)
-}
-
-func (p *loaded) decode(_ context.Context, in input) (image.Image, error) { return p.decoding(in.data) }
 
 // plus and times stop at the largest number, so that a header cannot make an estimate wrap around.
 func plus(terms ...int64) (sum int64) {

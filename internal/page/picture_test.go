@@ -15,7 +15,7 @@ import (
 )
 
 // pictureOf finds a file's first picture as Split does.
-func pictureOf(t testing.TB, data []byte) (*format, picture, error) {
+func pictureOf(t testing.TB, data []byte) (*format, *picture, error) {
 	t.Helper()
 	s, err := open(context.Background(), newObject(data).source(), 1<<30)
 	if err != nil {
@@ -31,7 +31,8 @@ func pictureOf(t testing.TB, data []byte) (*format, picture, error) {
 		return f, pic, err
 	}
 	lim := Limits{Edge: 1540, MaxBytes: 1 << 30, MaxPixels: 1 << 62, MaxPages: 100}
-	entries, err := f.pages(context.Background(), input{data: data, decoder: decoder, room: 64 << 20}, lim)
+	lim.Decoder = decoder
+	entries, err := f.pages(context.Background(), &object{data: data, lim: lim}, 64<<20)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -45,7 +46,7 @@ func headerOf(t testing.TB, data []byte) (*header, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pic.common(), nil
+	return &pic.header, nil
 }
 
 func TestHeaderAgreesWithDecoder(t *testing.T) {
@@ -63,7 +64,7 @@ func TestHeaderAgreesWithDecoder(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		gray := cfg.ColorModel == color.GrayModel || cfg.ColorModel == color.Gray16Model
-		h := pic.common()
+		h := &pic.header
 		if h.width != cfg.Width || h.height != cfg.Height || strings.ToLower(f.name) != format {
 			t.Errorf("%s: %s %d x %d, want %s %d x %d", name, f.name, h.width, h.height, format, cfg.Width, cfg.Height)
 		}
@@ -114,8 +115,8 @@ func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 			if err != nil {
 				t.Fatal(name, err)
 			}
-			h := pic.common()
-			used := allocated(func() { _, _ = pic.decode(t.Context(), input{r: bytes.NewReader(lie)}) })
+			h := &pic.header
+			used := allocated(func() { _, _ = decodedHere(pic, lie) })
 			if used > h.memory+codecMemory {
 				t.Errorf("%s as %v: estimated %d, allocated %d", name, size, h.memory, used)
 			}
@@ -127,6 +128,14 @@ func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 			}
 		}
 	}
+}
+
+// decodedHere decodes a picture in this process, whichever should.
+func decodedHere(pic *picture, data []byte) (image.Image, error) {
+	if pic.decode != nil {
+		return pic.decode(bytes.NewReader(data))
+	}
+	return decoders[pic.call](context.Background(), data, 0, pic.args)
 }
 
 func TestMemoryPerPixel(t *testing.T) {

@@ -35,7 +35,7 @@ type pngHeader struct {
 }
 
 // readPNG reads the chunks up to the first IDAT and checks their sums. What has no bearing is read and dropped.
-func readPNG(s *stream) (picture, error) {
+func readPNG(s *stream) (*picture, error) {
 	var h pngHeader
 	err := s.skip(int64(len(pngMagic)))
 	for first := true; err == nil; first = false {
@@ -117,11 +117,11 @@ func (h *pngHeader) takeIHDR(b []byte) error {
 	return nil
 }
 
-func (h *pngHeader) picture() (picture, error) {
+func (h *pngHeader) picture() (*picture, error) {
 	if h.colour == pngPalette && !h.palette {
 		return nil, corrupt("broken PNG: no palette", nil)
 	}
-	p := &streamed{decoding: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: max(h.orientation, upright),
+	p := &picture{decode: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: max(h.orientation, upright),
 		gray: h.colour == pngGray && !h.transparent, memory: h.memory()}}
 	if h.transparent || h.colour == pngGrayAlpha || h.colour == pngRGBAlpha {
 		p.changes = append(p.changes, "laid on white")

@@ -248,7 +248,7 @@ func TestContextEndsDecoding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := attentive{s, bytes.NewReader(make([]byte, 1<<20))}
+	r := &attentive{s: s, r: bytes.NewReader(make([]byte, 1<<20)), took: newStopwatch(decoder.limits())}
 	if n, err := r.Read(make([]byte, 1<<20)); n != 1<<10 || err != nil {
 		t.Error(n, err)
 	}

@@ -129,8 +129,8 @@ func BenchmarkStart(b *testing.B) {
 	for _, engine := range []string{"nothing", "pdf", "avif", "heic"} {
 		b.Run(engine, func(b *testing.B) {
 			for b.Loop() {
-				c := sandbox.New(time.Minute)
-				if err := c.Start(context.Background(), engine); err != nil {
+				c := sandbox.New(sandbox.Limits{})
+				if _, err := c.Start(context.Background(), engine); err != nil {
 					b.Fatal(fmt.Errorf("%s: %w", engine, err))
 				}
 				c.Close()

@@ -11,8 +11,8 @@ import (
 )
 
 // webpPages finds the picture of a WebP.
-func webpPages(_ context.Context, in input, _ Limits) ([]entry, error) {
-	file, chunks, err := webpStill(in.data)
+func webpPages(_ context.Context, o *object, _ int64) ([]entry, error) {
+	file, chunks, err := webpStill(o.data)
 	if err != nil {
 		return nil, err
 	}
@@ -20,28 +20,29 @@ func webpPages(_ context.Context, in input, _ Limits) ([]entry, error) {
 	if err != nil {
 		return nil, complaint("WebP", err)
 	}
-	all, _ := webpChunks(in.data)
+	all, _ := webpChunks(o.data)
 	exif, _ := find(all, "EXIF")
 	_, animated := find(all, "ANMF")
 	_, lossy := find(chunks, "VP8 ")
 	_, alpha := find(chunks, "ALPH")
-	p := &loaded{decoding: decodeWebP, header: header{width: cfg.Width, height: cfg.Height, orientation: exifOrientation(exif), lossy: lossy}}
+	p := &picture{call: "webp", header: header{width: cfg.Width, height: cfg.Height, orientation: exifOrientation(exif), lossy: lossy}}
 	if animated {
 		p.changes = append(p.changes, "first picture of an animation")
 	}
 	if alpha || cfg.ColorModel == color.NYCbCrAModel {
 		p.changes = append(p.changes, "laid on white")
 	}
-	p.memory = webpMemory(&p.header, alpha) + int64(len(in.data)) // the file of its own
+	p.memory = webpMemory(&p.header, alpha) + int64(len(o.data)) // the file of its own
 	return []entry{{picture: p}}, nil
 }
 
-func decodeWebP(file []byte) (image.Image, error) {
+func decodeWebP(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
 	file, _, err := webpStill(file)
 	if err != nil {
 		return nil, err
 	}
-	return webp.Decode(bytes.NewReader(file))
+	img, err := webp.Decode(bytes.NewReader(file))
+	return img, complaint("WebP", err)
 }
 
 // webpMemory is what the decoder needs: planes in whole blocks of 16 pixels, with transparency a picture of it, or, without

@@ -23,6 +23,7 @@ type Config struct {
 	Partial  string      // what is left out of the list, in words; empty: nothing
 	MaxBytes int64       // of an upload
 	Limits   page.Limits // of the page images; MaxBytes and Edge are its own
+	Key      string      // opens the page, once for each browser; empty: the page is open to whoever reaches it
 	Hosts    []string    // names under which the page may be asked for besides loopback ones
 	Log      *slog.Logger
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // tokenHeader proves, together with the origin, that a request that changes something comes from our page: the token is
@@ -33,12 +34,48 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			http.Error(w, "This page answers to the address that bucketocr printed, and to no other name.", http.StatusMisdirectedRequest)
 			return
 		}
+		if s.c.Key != "" && !s.admit(w, r) {
+			return
+		}
 		if strings.HasPrefix(r.URL.Path, "/api/") && !s.ourPage(r, crossOrigin) {
 			refuse(w, http.StatusForbidden, "This request does not come from the page itself. Load the page again.")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// KeyParameter is the query parameter by which an address opens the page.
+const KeyParameter = "key"
+
+// keyCookie holds the key in a browser that was let in. It is kept for a year, so that a bookmark goes on working.
+const (
+	keyCookie = "bucketocr-page"
+	keyTime   = 365 * 24 * time.Hour
+)
+
+// admit reports whether a request comes from a browser that was let in: every user of this machine can reach the page, and it
+// shows what is in files that only one of them may read. The key in the address lets a browser in, and is then taken out of its
+// address bar. Where admit returns false it has answered.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet && s.isKey(r.URL.Query().Get(KeyParameter)) {
+		http.SetCookie(w, &http.Cookie{
+			Name: keyCookie, Value: s.c.Key, Path: "/", MaxAge: int(keyTime.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		})
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return false
+	}
+	if c, err := r.Cookie(keyCookie); err == nil && s.isKey(c.Value) {
+		return true
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "Open the address that bucketocr printed: the key in it lets this browser in.", http.StatusForbidden)
+	return false
+}
+
+func (s *Server) isKey(got string) bool {
+	return subtle.ConstantTimeCompare([]byte(got), []byte(s.c.Key)) == 1
 }
 
 // ourHost reports whether the Host of a request is a name that no other machine can have: a name that an attacker owns and

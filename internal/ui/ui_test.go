@@ -11,7 +11,9 @@ import (
 	"image/png"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -206,6 +208,67 @@ func TestGuard(t *testing.T) {
 	}
 	if strings.Contains(policy, "unsafe") || strings.Contains(policy, "*") {
 		t.Error("the policy lets something in")
+	}
+}
+
+// TestKey: a page with a key is for browsers that were let in by it, in all its parts; the key leaves the address bar.
+func TestKey(t *testing.T) {
+	d := newDesk(t)
+	d.server.c.Key = "open sesame 0123456789"
+	id := d.write("a.png", text("secret"))
+	query := "?key=" + url.QueryEscape(d.server.c.Key)
+	with := func(cookie string) func(*http.Request) {
+		return func(r *http.Request) { r.AddCookie(&http.Cookie{Name: keyCookie, Value: cookie, Quoted: true}) }
+	}
+	for _, c := range []struct {
+		name, method, path string
+		change             func(*http.Request)
+		want               int
+	}{
+		{"let in", "GET", "/", with(d.server.c.Key), 200},
+		{"let in, a document", "GET", "/api/documents/" + id, with(d.server.c.Key), 200},
+		{"nobody", "GET", "/", nil, 403},
+		{"nobody, a script", "GET", "/page.js", nil, 403},
+		{"nobody, a document", "GET", "/api/documents/" + id, nil, 403},
+		{"nobody, its text", "GET", "/api/documents/" + id + "/text", nil, 403},
+		{"nobody changes something", "POST", "/api/documents/" + id + "/retry" + query, nil, 403},
+		{"another key", "GET", "/?key=x", nil, 403},
+		{"no key", "GET", "/?key=", with(""), 403},
+		{"a part of it", "GET", "/", with(d.server.c.Key[:5]), 403},
+		{"rebinding with the key", "GET", "/" + query, func(r *http.Request) { r.Host = "evil.example" }, 421},
+		{"let in, another site", "GET", "/api/documents/" + id, func(r *http.Request) {
+			with(d.server.c.Key)(r)
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+		}, 403},
+	} {
+		got, _, body := d.ask(c.method, c.path, "", c.change)
+		if got != c.want || got != 200 && strings.Contains(body, "secret") {
+			t.Errorf("%s: %d %s", c.name, got, body)
+		}
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	for _, path := range []string{"//evil.example" + query, "/"} { // the second time without a key, as from a bookmark
+		resp, err := browser.Get(d.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 200 || resp.Request.URL.String() != d.url+"/" {
+			t.Errorf("%s led to %s, HTTP %d", path, resp.Request.URL, resp.StatusCode)
+		}
+	}
+	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := browser.Get(d.url + "/" + query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if c := resp.Cookies(); len(c) != 1 || !c[0].HttpOnly || c[0].SameSite != http.SameSiteStrictMode || c[0].MaxAge < 1e6 {
+		t.Errorf("%+v", c)
 	}
 }
 

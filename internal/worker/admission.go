@@ -45,7 +45,6 @@ func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 	a := w.admission
 	s := &slot{a: a, until: time.Now().Add(document.AdmissionTime - document.ClaimTime),
 		estimate: min(max(min(max(size, 0), a.memoryTotal)*decodedPerByte, leastEstimate), max(a.memoryTotal/4, 1))}
-	s.users.Store(1)
 	err := s.occupy(ctx, 1)
 	if err == nil && w.drain.Err() != nil { // the slot may have been released by the shutdown that is about to end ctx
 		s.release()
@@ -64,9 +63,8 @@ type slot struct {
 	until    time.Time // the end of the wait for it
 	estimate int64     // bytes
 
-	users atomic.Int32 // it is given back when the last of them is done
-	parts int64        // of the instance
-	bytes int64        // of the memory; a delivery makes one page at a time
+	parts int64 // of the instance
+	bytes int64 // of the memory; a delivery makes one page at a time
 }
 
 // occupy waits for parts of the instance and for the estimated memory. With an error the slot is empty.
@@ -79,7 +77,7 @@ func (s *slot) occupy(ctx context.Context, parts int64) error {
 	}
 	s.parts = parts
 	if err := s.Acquire(ctx, s.estimate); err != nil {
-		s.giveBack()
+		s.release()
 		return err
 	}
 	s.a.telemetry.admitted(ctx, time.Since(begun))
@@ -88,25 +86,17 @@ func (s *slot) occupy(ctx context.Context, parts int64) error {
 
 // takeInstance waits until the delivery has the instance to itself. With an error the slot is empty.
 func (s *slot) takeInstance(ctx context.Context) error {
-	s.giveBack()
+	s.release()
 	s.a.waiting.Add(1)
 	defer s.a.waiting.Add(-1)
 	return s.occupy(ctx, wholeInstance)
 }
 
-func (s *slot) giveBack() {
+// release gives everything back. It may be called again.
+func (s *slot) release() {
 	s.Shrink(0)
 	s.a.instance.Release(s.parts)
 	s.parts = 0
-}
-
-// share adds a user, who releases the slot too.
-func (s *slot) share() { s.users.Add(1) }
-
-func (s *slot) release() {
-	if s.users.Add(-1) == 0 {
-		s.giveBack()
-	}
 }
 
 // Acquire is of [page.Budget]. For more than the slot holds all is given back first.

@@ -466,32 +466,6 @@ func TestDeadlineIsNeverHeldAgainstTheObject(t *testing.T) {
 	})
 }
 
-// TestSlotIsInUseUntilNothingRuns: a delivery ends with its time even where reading its object cannot be broken off, and its
-// slot is free when that is over.
-func TestSlotIsInUseUntilNothingRuns(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		suspect := w.bucket.Put("suspect.png", picture(99))
-		for range 2 {
-			w.die(suspect)
-			time.Sleep(document.LeaseTime)
-		}
-		w.options.Objects = opening{w.bucket, 10 * time.Minute}
-		p := w.worker()
-		start := time.Now()
-		p.Process(t.Context(), w.bucket.Put("a.png", picture(21)))
-		if r := w.want("a.png", document.StatusRetrying, document.CodeDeadline); time.Since(start) != 450*time.Second {
-			t.Errorf("%s after %v", r.Status, time.Since(start))
-		}
-		if res := p.Process(t.Context(), suspect); res.Fault.Code != document.CodeDeadline || w.record("suspect.png").Status != document.StatusProcessing {
-			t.Errorf("one that needs the instance to itself, meanwhile: %s %s", res.Outcome, res.Fault.Code)
-		}
-		time.Sleep(2 * time.Minute)
-		p.Process(t.Context(), suspect) // its bytes do not come in time either
-		w.want("suspect.png", document.StatusRetrying, document.CodeDeadline)
-		time.Sleep(10 * time.Minute)
-	})
-}
-
 // TestOthersMakeRoomForTheOneThatNeedsTheInstance: a book that another worker of the instance is at ends after the page under way, and
 // goes on later; else the record that must run alone would never get in beside long ones.
 func TestOthersMakeRoomForTheOneThatNeedsTheInstance(t *testing.T) {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -17,6 +18,9 @@ import (
 //
 //go:embed control.png
 var controlPNG []byte
+
+// ControlPage returns the file of the control page, for stand-ins of an OCR service: they must answer it with its word, HARBOUR.
+func ControlPage() []byte { return bytes.Clone(controlPNG) }
 
 const (
 	controlWord = "HARBOUR"
@@ -67,8 +71,8 @@ func (w *Worker) sendControl(ctx context.Context, size int64) error {
 }
 
 // control sends the control page, padded to so many bytes, and returns nil once it is read: what failed before it is then no
-// fault of the service. A page that failed may have taken the server down, so while the service refuses the control page it
-// is sent again, as long as there is time.
+// fault of the service. A page that failed may have taken the server down, so while the service refuses the control page or
+// fails at it, it is sent again, as long as there is time.
 func (w *Worker) control(ctx context.Context, size int64) error {
 	img := padPNG(controlPNG, size)
 	for n := 1; ; n++ {
@@ -85,8 +89,8 @@ func (w *Worker) control(ctx context.Context, size int64) error {
 			return nil
 		}
 		wait, again := w.pause(err, n)
-		if oe, ok := errors.AsType[*ocr.Error](err); ok && oe.Kind == ocr.KindBackendFailed {
-			wait, again = firstWait<<min(n-1, 8), true
+		if oe, ok := errors.AsType[*ocr.Error](err); ok && (oe.Kind == ocr.KindBackendFailed || oe.Kind == ocr.KindLost) {
+			wait, again = firstWait<<min(n-1, 8), true // the control page is not what it dies of
 		}
 		if !again || sleep(ctx, min(wait, controlWait)) != nil {
 			return withCause(ctx, &controlError{err})

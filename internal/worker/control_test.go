@@ -33,7 +33,7 @@ func TestControlPageDecides(t *testing.T) {
 		"refused as an image":       {fail(ocr.Error{Kind: ocr.KindBadImage}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
 		"refused for its size":      {fail(ocr.Error{Kind: ocr.KindTooLarge, Status: 413, Platform: true}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
 		"not answered in time":      {fail(ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout"}},
-		"lost":                      {fail(ocr.Error{Kind: ocr.KindLost}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout"}},
+		"lost while time lasts":     {fail(ocr.Error{Kind: ocr.KindLost}), document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
 		"forbidden":                 {fail(ocr.Error{Kind: ocr.KindForbidden}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
 		"refused while time lasts":  {fail(ocr.Error{Kind: ocr.KindUnavailable}), document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
 		"busy while time lasts":     {fail(ocr.Error{Kind: ocr.KindOverloaded}), document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},

@@ -242,14 +242,14 @@ func (d *delivery) charge(n int, f document.Fault) bool {
 	return d.strikes[n].Count < d.w.o.Rules.MaxAttempts
 }
 
-// expect notes how many pages there are and returns the numbers of those that are not finished: such as nothing is known of,
-// and suspects.
+// expect notes how many pages there are and returns the numbers of those that are not finished: suspects of the OCR service or
+// of a decoder, and the others. What the process died of is none of them: the whole delivery is alone then.
 func (d *delivery) expect(total int) (numbers, suspects []int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.pages.total = total
 	for _, n := range d.pages.left() {
-		if _, suspect := d.strikes[n]; suspect {
+		if s, suspect := d.strikes[n]; suspect && s.Code != document.CodeInterrupted {
 			suspects = append(suspects, n)
 		} else {
 			numbers = append(numbers, n)

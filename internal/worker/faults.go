@@ -89,6 +89,7 @@ var pageCodes = map[page.Kind]string{
 	page.Corrupt:     document.CodeCorrupt,
 	page.Encrypted:   document.CodeEncrypted,
 	page.Empty:       document.CodeEmpty,
+	page.TooSlow:     document.CodeTooLarge,
 }
 
 // faultOf returns what an error means; nothing for none. Nothing else decides that. Where ctx, the one of what failed, has ended, the reason
@@ -105,6 +106,9 @@ func faultOf(ctx context.Context, err error) document.Fault {
 	}
 	if pe, ok := errors.AsType[*page.Error](err); ok {
 		f.Code, f.Class, f.Message = pageCodes[pe.Kind], document.ClassFinal, pe.Error()
+		if pe.Kind == page.TooSlow {
+			f.Class = document.ClassSuspect // it may be this machine's load
+		}
 	}
 	if se, ok := errors.AsType[*struckError](err); ok {
 		f.Code = se.strike.Code

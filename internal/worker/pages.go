@@ -21,27 +21,18 @@ import (
 )
 
 // readPages makes and reads the pages that no attempt has finished yet, under a lease that is kept all the time. It returns
-// nil, or why it ended early; pages that are finished are kept either way. It ends with ctx even where a page's decoding
-// cannot be broken off; the slot is then in use until that is over.
+// nil, or why it ended early; pages that are finished are kept either way.
 func (d *delivery) readPages(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	// The answer to an instance's first claim tells it the store's time; that claim's lease is by its own clock.
 	skewed := d.w.clock.now().Add(document.LeaseTime).Sub(d.record().Lease.Expires).Abs() > maxSkew
 	go d.keepLease(ctx, skewed, stop)
-
-	done := make(chan error, 1)
-	d.slot.share()
-	go func() {
-		defer d.slot.release()
-		done <- guard(func() error { return d.readAll(ctx, stop) })
-	}()
-	select {
-	case err := <-done:
-		return withCause(ctx, err)
-	case <-ctx.Done():
+	err := guard(func() error { return d.readAll(ctx, stop) })
+	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	return err
 }
 
 // readAll splits the object and has its unfinished pages made and read: first together, OCRConcurrency at a time, then each

@@ -11,14 +11,12 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/bucketocr/bucketocr/ocr"
 )
@@ -132,8 +130,7 @@ var (
 	deathInSilence  = death{silent: true, failing: 5 * time.Second}
 )
 
-// client returns the real client of the service. Only tests of package ocr can give a client another transport, and a real
-// connection would stop fake time, so the field is set from outside here.
+// client returns the real client of the service, as the function sets it up. A real connection would stop fake time.
 func (s *service) client(t *testing.T) *ocr.Client {
 	t.Helper()
 	s.mu.Lock()
@@ -141,10 +138,7 @@ func (s *service) client(t *testing.T) *ocr.Client {
 		s.sent, s.since = map[int]int{}, time.Now()
 	}
 	s.mu.Unlock()
-	cfg := ocr.Config{URL: "http://127.0.0.1:1"}
-	transport := reflect.ValueOf(&cfg).Elem().FieldByName("hooks").FieldByName("transport")
-	reflect.NewAt(transport.Type(), unsafe.Pointer(transport.UnsafeAddr())).Elem().Set(reflect.ValueOf(s))
-	c, err := ocr.New(cfg)
+	c, err := ocr.New(ocr.Config{URL: "http://127.0.0.1:1", Transport: s, MaxTries: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -75,6 +76,7 @@ func New(tb testing.TB, o Options) *Cloud {
 	c := &Cloud{
 		Bucket: gcptest.NewBucket(tb, "acme-scans"), OCR: ocrtest.New(tb, o.OCR...), Project: gcptest.Project(tb), tb: tb,
 	}
+	c.OCR.For(worker.ControlPage(), ocrtest.Text("HARBOUR"))
 	c.Settings = map[string]string{
 		"OCR_URL": c.OCR.URL, "GOOGLE_CLOUD_PROJECT": c.Project, "STORAGE_EMULATOR_HOST": c.Bucket.Host(),
 	}

@@ -21,6 +21,7 @@ type Bucket struct {
 	files sqlite.Files
 	lock  *Lock
 	root  *os.Root // the directory: no name leads out of it
+	texts *os.Root // the folder of texts in the data directory
 
 	scanning  sync.Mutex       // one scan at a time; guards the next two
 	unsettled map[string]stamp // new and changed files of the last scan that were not stable
@@ -29,7 +30,7 @@ type Bucket struct {
 	mu    sync.Mutex       // guards known; not held while a scan walks or stores
 	known map[string]state // by name
 
-	texts sync.Mutex // guards the tree of texts
+	writing sync.Mutex // guards the tree of texts
 }
 
 var _ document.Objects = (*Bucket)(nil)
@@ -37,16 +38,20 @@ var _ document.Objects = (*Bucket)(nil)
 // OpenBucket opens the bucket of a name in the directory that is locked. files is what is known of the directory's files. The
 // caller closes the bucket, and the lock after it.
 func OpenBucket(lock *Lock, name string, files sqlite.Files) (*Bucket, error) {
-	root, err := os.OpenRoot(string(lock.dir))
+	root, err := os.OpenRoot(string(lock.data.dir))
 	if err != nil {
-		return nil, fmt.Errorf("folder %s cannot be read: %w", string(lock.dir), err)
+		return nil, fmt.Errorf("folder %s cannot be read: %w", string(lock.data.dir), err)
+	}
+	texts, err := lock.data.openTexts()
+	if err != nil {
+		return nil, errors.Join(err, root.Close())
 	}
 	b := &Bucket{
-		dir: lock.dir, name: name, files: files, lock: lock, root: root,
+		dir: lock.data.dir, name: name, files: files, lock: lock, root: root, texts: texts,
 		unsettled: map[string]stamp{}, told: map[Passed]bool{}, known: map[string]state{},
 	}
 	if err := b.load(); err != nil {
-		return nil, errors.Join(err, root.Close())
+		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
 }
@@ -64,7 +69,7 @@ func (b *Bucket) load() error {
 }
 
 // Close closes the bucket. It may be called twice.
-func (b *Bucket) Close() error { return b.root.Close() }
+func (b *Bucket) Close() error { return errors.Join(b.texts.Close(), b.root.Close()) }
 
 // Name returns the bucket's name; see the package's comment.
 func (b *Bucket) Name() string { return b.name }

@@ -13,7 +13,7 @@ import (
 
 // openFile opens the file of the object o in dir, if it is in the noticed state and that is o's generation.
 func openFile(ctx context.Context, root *os.Root, dir Dir, o document.Object, noticed state) (document.Content, error) {
-	if noticed.Gone || noticed.Generation != o.Generation || noticed.Generation == 0 {
+	if !validName(o.Name) || noticed.Gone || noticed.Generation != o.Generation || noticed.Generation == 0 {
 		return document.Content{}, gone(o.Name)
 	}
 	if _, err := statIn(root, dir, o.Name); err != nil { // before opening it: opening a pipe would wait for its writer

@@ -10,10 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// dataName is the folder below the bucket's directory that holds everything of ours. It begins with a dot, so no object lies in it.
+// dataName is the data directory: it lies in the bucket's directory and holds everything of ours. It begins with a dot, so no
+// object lies in it.
 const dataName = ".bucketocr"
 
-// Dir is the absolute path of a bucket's directory. It knows where everything of ours lies in it.
+// Dir is the absolute path of a bucket's directory. What is in it may come from anywhere.
 type Dir string
 
 // Find makes dir absolute and checks that its base name can be a bucket's. It does not look whether the directory is there.
@@ -29,7 +30,8 @@ func Find(dir string) (Dir, error) {
 	return d, nil
 }
 
-// Make creates the directory, if it is missing, and ours in it.
+// Make creates the directory, if it is missing, and the data directory in it. What is there already is not looked at: see
+// [Dir.OpenData].
 func (d Dir) Make() error {
 	info, err := os.Stat(string(d))
 	switch {
@@ -41,21 +43,13 @@ func (d Dir) Make() error {
 	if err != nil {
 		return fmt.Errorf("folder %s cannot be used: %w", string(d), err)
 	}
-	if err := os.Mkdir(d.ours(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(d.data(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("folder %s cannot be written (records and texts are kept in it): %w", string(d), err)
-	}
-	if err := os.Mkdir(d.texts(), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("folder %s cannot be written: %w", d.ours(), err)
 	}
 	return nil
 }
 
-func (d Dir) ours() string     { return filepath.Join(string(d), dataName) }
-func (d Dir) lockFile() string { return filepath.Join(string(d), dataName, "lock") }
-
-// Database returns the path of the database.
-func (d Dir) Database() string { return filepath.Join(string(d), dataName, "records.db") }
-func (d Dir) texts() string    { return filepath.Join(string(d), dataName, "text") }
+func (d Dir) data() string { return filepath.Join(string(d), dataName) }
 
 // Base returns the name of a bucket whose directory is opened for the first time.
 func (d Dir) Base() string { return filepath.Base(string(d)) }

@@ -18,23 +18,28 @@
 //
 // # What is stored where
 //
-// All of ours lies in DIR/.bucketocr: records.db (see package sqlite), lock, and text/ with one Markdown file per finished
-// object. The directory is made with mode 0700, since what is in it tells what the images tell; files in it take the
-// umask's mode, so that one chmod of the directory opens it to others.
+// All of ours lies in the data directory DIR/.bucketocr: records.db (see package sqlite), lock, the endpoint and the logs of the
+// process that works in the directory, and text/ with one Markdown file per finished object. The data directory is made with
+// mode 0700, since what is in it tells what the images tell; files in it take the umask's mode, so that one chmod of the
+// directory opens it to others, but the endpoint, which only its owner can read. Package local says what is trusted.
 //
 // Files, in reading order:
 //
-//	view.go          the bucket for processes beside the one that holds it
-//	scan.go          what has changed
-//	put.go           a file is added
-//	text.go          the texts of finished objects
-//	bucket.go        the bucket for the process that holds it
-//	content.go       bytes of one state
-//	lock.go          who holds the directory
-//	lock_unix.go     the lock of the operating system
-//	lock_windows.go  the same on Windows
-//	walk.go          what is in the directory, and what is an object
-//	state.go         states and generations
-//	contenttype.go   the type that a name declares
-//	dir.go           the layout of the directory
+//	view.go           the bucket for processes beside the one that holds it
+//	scan.go           what has changed
+//	put.go            a file is added
+//	text.go           the texts of finished objects
+//	bucket.go         the bucket for the process that holds it
+//	content.go        bytes of one state
+//	lock.go           who holds the directory
+//	lock_unix.go      the lock of the operating system
+//	lock_windows.go   the same on Windows
+//	walk.go           what is in the directory, and what is an object
+//	state.go          states and generations
+//	contenttype.go    the type that a name declares
+//	dir.go            the bucket's directory
+//	data.go           the data directory: what is in it, and whether it is this user's own
+//	owner_unix.go     who owns a file
+//	owner_windows.go  the same on Windows
+//	endpoint.go       where the process that holds the directory takes events
 package folder

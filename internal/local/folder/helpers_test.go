@@ -3,9 +3,11 @@ package folder
 import (
 	"database/sql"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 )
 
@@ -13,7 +15,13 @@ import (
 type opened struct {
 	*Bucket
 	records *sqlite.Store
+	data    *Data
 	lock    *Lock
+}
+
+// textPath returns where the text of the object of a name lies, or will.
+func (o *opened) textPath(name string) string {
+	return filepath.Join(o.data.Texts(), filepath.FromSlash(textName(document.Object{Bucket: o.Name(), Name: name})))
 }
 
 // openBucket opens the bucket in dir until the test ends.
@@ -25,10 +33,13 @@ func openBucket(t testing.TB, dir string) *opened {
 		err = d.Make()
 	}
 	if err == nil {
-		o.lock, err = d.Lock()
+		o.data, err = d.OpenData()
 	}
 	if err == nil {
-		o.records, err = sqlite.Open(d.Database(), d.Base())
+		o.lock, err = o.data.Lock()
+	}
+	if err == nil {
+		o.records, err = sqlite.Open(o.data.Database(), d.Base())
 	}
 	if err == nil {
 		o.Bucket, err = OpenBucket(o.lock, o.records.Bucket(), o.records.Files())
@@ -42,7 +53,7 @@ func openBucket(t testing.TB, dir string) *opened {
 
 func closeBucket(t testing.TB, o *opened) {
 	t.Helper()
-	if err := errors.Join(o.Close(), o.records.Close(), o.lock.Close()); err != nil {
+	if err := errors.Join(o.Close(), o.records.Close(), o.lock.Close(), o.data.Close()); err != nil {
 		t.Errorf("Close: %v", err)
 	}
 }
@@ -50,7 +61,7 @@ func closeBucket(t testing.TB, o *opened) {
 // execSQL changes the database from outside.
 func execSQL(t *testing.T, o *opened, statement string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", o.dir.Database())
+	db, err := sql.Open("sqlite", o.data.Database())
 	if err == nil {
 		_, err = db.Exec(statement)
 	}

@@ -16,29 +16,29 @@ var errHeld = errors.New("held by another process")
 
 // Lock is a directory taken for this process.
 type Lock struct {
-	dir  Dir
+	data *Data
 	file *os.File
 }
 
 // Lock takes the directory for this process. The lock is the operating system's: it ends with Close, at the latest with the
 // process, however that dies. The lock file stays, and tells who holds it.
-func (d Dir) Lock() (*Lock, error) {
-	file, err := os.OpenFile(d.lockFile(), os.O_RDWR|os.O_CREATE, 0o666)
+func (h *Data) Lock() (*Lock, error) {
+	file, err := h.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("folder %s cannot be written: %w", d.ours(), err)
+		return nil, fmt.Errorf("folder %s cannot be written: %w", h.dir.data(), err)
 	}
 	if err := tryLock(file); err != nil {
 		defer file.Close()
 		if errors.Is(err, errHeld) {
-			return nil, fmt.Errorf("another bucketocr up works in %s%s", string(d), holder(file))
+			return nil, fmt.Errorf("another bucketocr up works in %s%s", string(h.dir), holder(file))
 		}
-		return nil, fmt.Errorf("folder %s cannot be locked: %w", d.ours(), err)
+		return nil, fmt.Errorf("folder %s cannot be locked: %w", h.dir.data(), err)
 	}
 	if err := sign(file); err != nil {
 		file.Close()
-		return nil, fmt.Errorf("folder %s cannot be written: %w", d.ours(), err)
+		return nil, fmt.Errorf("folder %s cannot be written: %w", h.dir.data(), err)
 	}
-	return &Lock{d, file}, nil
+	return &Lock{h, file}, nil
 }
 
 // Close lets other processes have the directory. It may be called twice.
@@ -56,10 +56,10 @@ func (l *Lock) held() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", document.ErrStorageUnavailable, err)
 	}
-	there, err := os.Stat(l.dir.lockFile())
+	there, err := os.Lstat(l.data.path(lockName))
 	if err != nil || !os.SameFile(mine, there) {
 		return fmt.Errorf("%w: %s was moved or removed while bucketocr up works in it",
-			document.ErrStorageUnavailable, l.dir.ours())
+			document.ErrStorageUnavailable, l.data.dir.data())
 	}
 	return nil
 }

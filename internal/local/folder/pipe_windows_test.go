@@ -1,5 +1,5 @@
 package folder
 
-import "testing"
+import "errors"
 
-func makePipe(t *testing.T, path string) { t.Skip("no named pipes in folders here") }
+func makePipe(string) error { return errors.New("no named pipes in folders here") }

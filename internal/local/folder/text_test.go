@@ -45,7 +45,7 @@ func TestWriteText(t *testing.T) {
 			continue
 		}
 		at := writeText(t, w, finished(w, name, "# Titel\n\nText"))
-		if at != filepath.Join(w.dir.texts(), filepath.FromSlash(want)) {
+		if at != filepath.Join(w.data.Texts(), filepath.FromSlash(want)) {
 			t.Errorf("%q lies at %s", name, at)
 		}
 		wantFile(t, at, "# Titel\n\nText\n")
@@ -102,13 +102,13 @@ func TestTextEndsWithItsRecord(t *testing.T) {
 				t.Errorf("%s: %q, %v", status, path, err)
 			}
 		}
-		if _, err := os.Stat(filepath.Join(w.dir.texts(), "x", "y")); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(w.data.Texts(), "x", "y")); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: the folder stays: %v", status, err)
 		}
 		wantFile(t, kept, "B\n")
 		b.Status = status
 		w.WriteText(t.Context(), w.records, b)
-		if entries, err := os.ReadDir(w.dir.texts()); len(entries) != 0 || err != nil {
+		if entries, err := os.ReadDir(w.data.Texts()); len(entries) != 0 || err != nil {
 			t.Errorf("%s: %v stays, %v", status, entries, err)
 		}
 	}
@@ -152,14 +152,14 @@ func TestTextCannotBeWritten(t *testing.T) {
 	writeFile(t, filepath.Join(w.textPath("a"), "in the way"), "x", time.Time{})
 	_, err := w.WriteText(t.Context(), w.records, finished(w, "a", "text"))
 	wantError(t, err, `text of "a" cannot be written`)
-	writeFile(t, filepath.Join(w.dir.texts(), "sub"), "x", time.Time{})
+	writeFile(t, filepath.Join(w.data.Texts(), "sub"), "x", time.Time{})
 	_, err = w.WriteText(t.Context(), w.records, finished(w, "sub/a", "text"))
 	wantError(t, err, `text of "sub/a" cannot be written`)
 	r := finished(w, "a", "")
 	r.Status = document.StatusDeleted
 	_, err = w.WriteText(t.Context(), w.records, r)
 	wantError(t, err, "cannot be removed")
-	entries, _ := os.ReadDir(w.dir.texts())
+	entries, _ := os.ReadDir(w.data.Texts())
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), tempText) {
 			t.Errorf("%s stays", e.Name())
@@ -171,7 +171,7 @@ func TestTextCannotBeWritten(t *testing.T) {
 func TestTextCollisions(t *testing.T) {
 	t.Parallel()
 	names := []string{
-		"a", "a.md", "a.md/b", "a.md.md", "a.md/b.md/c", "a.md~/b", "a.md~", "a.md~~/b", "A.MD/c", "a.Md~/c", ".md/x", "a/b", "a/b.md/c",
+		"a", "a.md", "a.md/b", "a.md.md", "a.md/b.md/c", "a.md~/b", "a.md~", "a.md~~/b", "A.MD/c", "a.Md~/c", "x.md/x", "a/b", "a/b.md/c",
 		strings.Repeat("n", 252), strings.Repeat("n", 253), strings.Repeat("n", 255), strings.Repeat("m", 254) + "/x",
 		strings.Repeat("n", 252) + ".md/x", strings.Repeat("n", 251) + ".md/x", strings.Repeat("ü", 127),
 		strings.Repeat("long/", 250) + "a", strings.Repeat("long/", 250) + "b",

@@ -64,6 +64,7 @@ func source(path, mode string) string {
 		"_dqs":          {"0"},
 		"_defensive":    {"1"},
 		"_error_rc":     {"1"},
+		"_pragma":       {"trusted_schema(0)", "cell_size_check(1)"}, // the file may come from elsewhere
 	}
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
@@ -129,9 +130,10 @@ func bucketOf(ctx context.Context, db *sql.DB) (bucket string, err error) {
 
 // identify refuses a database that is not ours, and reports whether it is still empty.
 func identify(ctx context.Context, db *sql.DB) (fresh bool, err error) {
-	var application, version, tables int
-	err = db.QueryRowContext(ctx, `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
-		FROM pragma_application_id a, pragma_user_version v`).Scan(&application, &version, &tables)
+	var application, version, tables, programs int
+	err = db.QueryRowContext(ctx, `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema),
+		(SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view'))
+		FROM pragma_application_id a, pragma_user_version v`).Scan(&application, &version, &tables, &programs)
 	switch {
 	case err != nil:
 		return false, err
@@ -143,6 +145,8 @@ func identify(ctx context.Context, db *sql.DB) (fresh bool, err error) {
 		return false, fmt.Errorf("%w: made by a newer bucketocr, use that one", document.ErrStoreMisconfigured)
 	case version != schemaVersion:
 		return false, damaged(fmt.Errorf("schema version %d", version))
+	case programs > 0:
+		return false, damaged(errors.New("it holds triggers or views, and bucketocr makes none"))
 	}
 	return false, nil
 }

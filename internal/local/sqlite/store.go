@@ -36,13 +36,24 @@ var (
 	_ document.Watcher = (*Store)(nil)
 )
 
+// journal ends the name of a database's rollback journal. Ours has none: it is in WAL mode, and what a process that was killed
+// while it made an empty database leaves is not needed. One that came from elsewhere would be played back before the first
+// read: it overwrites or cuts off the database, and may name a further file for SQLite to remove.
+const journal = "-journal"
+
+var errForeignJournal = errors.New("a rollback journal lies beside it, which is not read: run bucketocr up there first, which removes it")
+
 // readers is how many reads run at once.
 const readers = 4
 
 // Open opens the database at path to read and write it, and makes it where it is missing: for the bucket of the given name,
-// which it keeps. The caller is the only one that opens it so; see [OpenBeside] for the others. The error says what to do.
+// which it keeps. The caller is the only one that opens it so; see [OpenBeside] for the others. It has checked that path and
+// the files beside it are regular files of its own, or none. The error says what to do.
 func Open(path, bucket string) (*Store, error) {
 	s := newStore(path)
+	if err := os.Remove(path + journal); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, unusable(s.path, err)
+	}
 	var err error
 	if s.write, err = connect(path, "rwc", 1); err != nil {
 		return nil, unusable(s.path, err)
@@ -61,10 +72,13 @@ func Open(path, bucket string) (*Store, error) {
 // one: every change is atomic and conditional on the state that it builds on. Watch sees the other's commits at most 200 ms
 // late. It may be called any number of times. A database that is not there is [fs.ErrNotExist].
 func OpenBeside(path string) (*Store, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	s := newStore(path)
+	if _, err := os.Lstat(path + journal); !errors.Is(err, fs.ErrNotExist) {
+		return nil, unusable(s.path, errForeignJournal)
+	}
 	var err error
 	if s.read, err = connect(path, "ro", readers); err != nil {
 		return nil, unusable(s.path, err)

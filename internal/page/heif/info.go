@@ -3,6 +3,7 @@ package heif
 import (
 	"encoding/binary"
 	"iter"
+	"slices"
 )
 
 // Info is what a file says about its main picture.
@@ -24,8 +25,10 @@ func Read(b []byte) (Info, bool) {
 	properties := box(meta, "iprp")
 	container := box(properties, "ipco")
 	info, angle, mirror := Info{Orientation: 1}, byte(0), -1
-	for _, n := range associated(box(properties, "ipma"), primary(meta)) {
-		kind, body := nth(container, n)
+	numbers := associated(box(properties, "ipma"), primary(meta))
+	found := numbered(boxes(container), numbers)
+	for _, n := range numbers {
+		kind, body := found[n].kind, found[n].body
 		switch {
 		case kind == "ispe" && len(body) >= 12:
 			info.Width, info.Height = min(number(body[4:8]), 1<<31-1), min(number(body[8:12]), 1<<31-1)
@@ -78,14 +81,27 @@ func box(b []byte, kind string) []byte {
 	return nil
 }
 
-// nth returns the n-th box, counted from 1.
-func nth(b []byte, n int) (kind string, body []byte) {
-	for kind, body := range boxes(b) {
-		if n--; n == 0 {
-			return kind, body
+type property struct {
+	kind string
+	body []byte
+}
+
+// numbered returns the boxes of these numbers, counted from 1, walking over all of them once.
+func numbered(all iter.Seq2[string, []byte], numbers []int) map[int]property {
+	found := map[int]property{}
+	if len(numbers) == 0 {
+		return found
+	}
+	n, last := 0, slices.Max(numbers)
+	for kind, body := range all {
+		if n++; n > last {
+			break
+		}
+		if slices.Contains(numbers, n) {
+			found[n] = property{kind, body}
 		}
 	}
-	return "", nil
+	return found
 }
 
 // primary is the number of the main picture, 0 if there is none.

@@ -1,8 +1,10 @@
 package heif
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -77,6 +79,47 @@ func TestDecoders(t *testing.T) {
 		}
 		if _, err := e.Decode([]byte("nothing"), 64<<20); err != ErrBroken {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// boxOf is a box of a kind.
+func boxOf(kind string, body ...[]byte) []byte {
+	all := bytes.Join(body, nil)
+	return append(append(binary.BigEndian.AppendUint32(nil, uint32(8+len(all))), kind...), all...)
+}
+
+// TestManyPropertiesAreWalkedOver once, and no further than the last that the picture has, however many it says it has.
+func TestManyPropertiesAreWalkedOver(t *testing.T) {
+	const boxesThere, has = 20_000, 255
+	size := boxOf("ispe", []byte{0, 0, 0, 0, 0, 0, 1, 0x90, 0, 0, 1, 0x2c})
+	container := append(bytes.Repeat(boxOf("free"), boxesThere-1), size...)
+	for name, c := range map[string]struct {
+		number uint16 // of each of its properties but the last
+		last   uint16
+		ok     bool
+	}{"none": {0, 0, false}, "the last": {boxesThere, boxesThere, true}, "none but the last": {0, boxesThere, true}, "one that is not there": {32767, 32767, false}} {
+		associations := []byte{0, 0, 0, 1, 0, 0, 0, 1, 0, 7, has}
+		for range has - 1 {
+			associations = binary.BigEndian.AppendUint16(associations, c.number)
+		}
+		associations = binary.BigEndian.AppendUint16(associations, c.last)
+		file := boxOf("meta", make([]byte, 4), boxOf("pitm", []byte{0, 0, 0, 0, 0, 7}),
+			boxOf("iprp", boxOf("ipco", container), boxOf("ipma", associations)))
+		if info, ok := Read(file); ok != c.ok || ok && (info.Width != 400 || info.Height != 300) {
+			t.Errorf("%s: %+v, %v", name, info, ok)
+		}
+		walked := 0
+		counted := func(yield func(string, []byte) bool) {
+			for kind, body := range boxes(container) {
+				if walked++; !yield(kind, body) {
+					return
+				}
+			}
+		}
+		numbered(counted, append(slices.Repeat([]int{int(c.number)}, has-1), int(c.last)))
+		if walked > int(max(c.number, c.last))+1 {
+			t.Errorf("%s: %d boxes were walked over", name, walked)
 		}
 	}
 }

@@ -22,7 +22,7 @@ const endless = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00
 
 // stuck does not end, and the garbage collector, and with it all of the process, waits for it. Before that it calls the
 // address that it is given and says who it is; the connection ends with the process.
-func stuck(m Message) (Message, error) {
+func stuck(_ context.Context, m Message) (Message, error) {
 	conn, err := net.Dial("tcp", string(m.Data))
 	if err != nil {
 		return Message{}, err
@@ -43,7 +43,7 @@ func stuck(m Message) (Message, error) {
 // TestChildDiesWithItsParent: a child does not outlive a parent that is killed, even if it is stuck in a call.
 func TestChildDiesWithItsParent(t *testing.T) {
 	if address := os.Getenv(asParent); address != "" {
-		_, err := child(t).Call(t.Context(), Message{Op: "stuck", Data: []byte(address)})
+		_, _, err := child(t).Call(t.Context(), Message{Op: "stuck", Data: []byte(address)})
 		t.Fatal(err)
 	}
 	if runtime.GOOS != "linux" {

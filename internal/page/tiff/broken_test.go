@@ -1,10 +1,14 @@
 package tiff_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"image"
+	"reflect"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
@@ -18,10 +22,10 @@ func TestCutOffFileShows(t *testing.T) {
 	whole := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(g, 30), pagetest.JPEG(y, 16), pagetest.CMYK(colours(9, 9)))
 	for n := range len(whole) {
 		b := whole[:n]
-		list, err := tiff.Pages(b, 10)
+		list, err := tiff.Pages(context.Background(), b, 10)
 		if err == nil {
 			for _, p := range list {
-				if _, failed := p.Decode(b); failed != nil {
+				if _, failed := p.Decode(context.Background(), b); failed != nil {
 					err = failed
 				}
 			}
@@ -58,10 +62,10 @@ func TestTooManyPages(t *testing.T) {
 		many = append(many, pagetest.Gray(gray(4, 4), 4))
 	}
 	b := pagetest.TIFF(binary.BigEndian, many...)
-	if _, err := tiff.Pages(b, 4); !errors.Is(err, tiff.ErrTooMany) {
+	if _, err := tiff.Pages(context.Background(), b, 4); !errors.Is(err, tiff.ErrTooMany) {
 		t.Error(err)
 	}
-	if p, err := tiff.Pages(b, 5); err != nil || len(p) != 5 {
+	if p, err := tiff.Pages(context.Background(), b, 5); err != nil || len(p) != 5 {
 		t.Error(err)
 	}
 }
@@ -91,11 +95,121 @@ func TestLyingHeadersCostLittle(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := list[0].Decode(b)
+		_, err := list[0].Decode(context.Background(), b)
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; err == nil || used > 1<<20 {
 			t.Errorf("%s: %v, %d bytes allocated", name, err, used)
 		}
+	}
+}
+
+// TestPiecesAreBoundedByTheFile: pieces that are much larger than their part of the picture, or that overlap, end at once, with all kinds of
+// compression; pieces that are a little too large, and a few equal ones, are read.
+func TestPiecesAreBoundedByTheFile(t *testing.T) {
+	g := gray(64, 64)
+	jpegs, plain := pagetest.JPEG(g, 16), pagetest.Gray(g, 16)
+	long := func(p pagetest.Picture, by int) pagetest.Picture {
+		strips := p.Strips
+		p.Strips = nil
+		for _, s := range strips {
+			p.Strips = append(p.Strips, append(bytes.Clone(s), make([]byte, by)...))
+		}
+		return p
+	}
+	for _, c := range []struct {
+		name string
+		file []byte
+		ok   bool
+	}{
+		{"JPEG, a megabyte each", pagetest.TileBomb(64, 1<<20, false), false},
+		{"PackBits, a megabyte each", pagetest.TileBomb(64, 1<<20, true), false},
+		{"JPEG, one of a megabyte", pagetest.TileBomb(16, 1<<20, false), false},
+		{"PackBits, one of a megabyte", pagetest.TileBomb(16, 1<<20, true), false},
+		{"PackBits, one of less", pagetest.TileBomb(16, 60<<10, true), true},
+		{"JPEG that overlap", pagetest.TileBomb(1600, 60<<10, false), false},
+		{"PackBits that overlap", pagetest.TileBomb(1600, 60<<10, true), false},
+		{"JPEG, the same for all", pagetest.TileBomb(160, 0, false), true},
+		{"PackBits, the same for all", pagetest.TileBomb(160, 0, true), true},
+		{"JPEG strips with something after them", pagetest.TIFF(binary.LittleEndian, long(jpegs, 1000)), true},
+		{"plain strips with something after them", pagetest.TIFF(binary.BigEndian, long(plain, 1000)), true},
+		{"plain strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20)), false},
+		{"deflated strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 8)), false},
+		{"LZW strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 5)), false},
+		{"fax strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 4).With(258, 3, 1)), false},
+		{"tiles of a pixel", pagetest.TIFF(binary.BigEndian, func() pagetest.Picture {
+			p := jpegs.With(322, 4, 1).With(323, 4, 1)
+			p.Tiled, p.Strips = true, slices.Repeat(p.Strips[:1], 64*64)
+			return p
+		}()), false},
+		{"a picture among the tables", pagetest.TIFF(binary.BigEndian, jpegs.With(347, 7, 0xff, 0xd8,
+			0xff, 0xc0, 0, 11, 8, 32, 0, 32, 0, 1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0)), false},
+		{"too many tables", pagetest.TIFF(binary.BigEndian, jpegs.With(347, 7, slices.Repeat([]uint32{0xff, 0xfe, 0, 2}, 1<<14)...)), false},
+	} {
+		p := pages(t, c.file)[0]
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := p.Decode(context.Background(), c.file)
+		runtime.ReadMemStats(&after)
+		if (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 4<<20 {
+			t.Errorf("%s: %d bytes allocated", c.name, used)
+		}
+	}
+}
+
+// TestDecodingEndsWithItsContext: between two strips.
+func TestDecodingEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	b := pagetest.TIFF(binary.LittleEndian, pagetest.JPEG(gray(64, 640), 8), pagetest.Gray(gray(64, 64), 8))
+	ctx, cancel := context.WithCancel(context.Background())
+	list := pages(t, b)
+	cancel()
+	for _, p := range list {
+		if _, err := p.Decode(ctx, b); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	if _, err := tiff.Pages(ctx, b, 10); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	// One whose context ends while it is decoded.
+	asked := &countdown{Context: context.Background(), left: 20}
+	if _, err := list[0].Decode(asked, b); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// countdown is a context that has ended when it has been asked so often.
+type countdown struct {
+	context.Context
+	left int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestPageIsFoundAgain: by its place, as it was listed.
+func TestPageIsFoundAgain(t *testing.T) {
+	t.Parallel()
+	b := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(gray(40, 30), 30), pagetest.JPEG(planar(32, 32), 16).With(274, 3, 6))
+	for _, want := range pages(t, b) {
+		if got := tiff.PageAt(b, want.At); !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+	for _, at := range []int64{-1, int64(len(b)), int64(len(b)) + 1, 1 << 40} {
+		if p := tiff.PageAt(b, at); p.Err == nil {
+			t.Error(at)
+		}
+	}
+	if p := tiff.PageAt([]byte("nothing at all"), 8); p.Err == nil {
+		t.Error("it is no TIFF")
 	}
 }
 
@@ -110,7 +224,7 @@ func TestMemoryCoversDecoding(t *testing.T) {
 		q := pages(t, b)[0]
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		img, err := q.Decode(b)
+		img, err := q.Decode(context.Background(), b)
 		runtime.ReadMemStats(&after)
 		if err != nil || img.Bounds() != image.Rect(0, 0, q.Width, q.Height) {
 			t.Fatal(name, err)
@@ -132,7 +246,7 @@ func FuzzPages(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		list, err := tiff.Pages(b, 10)
+		list, err := tiff.Pages(context.Background(), b, 10)
 		if (err == nil) == (len(list) == 0) || len(list) > 10 {
 			t.Fatal(len(list), err)
 		}
@@ -146,7 +260,7 @@ func FuzzPages(f *testing.F) {
 			if p.Memory < int64(p.Width)*int64(p.Height) {
 				t.Fatalf("%d bytes for %d x %d", p.Memory, p.Width, p.Height)
 			}
-			if img, err := p.Decode(b); err == nil && img.Bounds().Size() != image.Pt(p.Width, p.Height) {
+			if img, err := p.Decode(context.Background(), b); err == nil && img.Bounds().Size() != image.Pt(p.Width, p.Height) {
 				t.Fatalf("%v for %d x %d", img.Bounds(), p.Width, p.Height)
 			}
 		}

@@ -1,6 +1,7 @@
 package tiff
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"image"
@@ -10,9 +11,9 @@ import (
 	"golang.org/x/image/tiff"
 )
 
-// Decode decodes the page; b is the file that it was found in. Errors are the page's own Err, FormatError, UnsupportedError
-// or the decoder's about the bytes.
-func (p *Page) Decode(b []byte) (image.Image, error) {
+// Decode decodes the page; b is the file that it was found in. Errors are the page's own Err, FormatError, UnsupportedError,
+// the decoder's about the bytes, or ctx's, which is asked between tiles or strips of JPEG, and else only at the beginning.
+func (p *Page) Decode(ctx context.Context, b []byte) (image.Image, error) {
 	if p.Err != nil {
 		return nil, p.Err
 	}
@@ -23,8 +24,11 @@ func (p *Page) Decode(b []byte) (image.Image, error) {
 	}
 	q := *p
 	q.file = b
+	if err := q.checkPieces(ctx); err != nil {
+		return nil, err
+	}
 	if p.Lossy {
-		return q.decodeJPEG(b)
+		return q.decodeJPEG(ctx)
 	}
 	img, err := tiff.Decode(q.alone(b))
 	u, unsupported := errors.AsType[tiff.UnsupportedError](err)
@@ -43,6 +47,42 @@ func (p *Page) Decode(b []byte) (image.Image, error) {
 		opaque(img)
 	}
 	return img, nil
+}
+
+// What a piece of a picture may have beside twice what its samples take: all kinds of compression that are decoded here make data larger by
+// less than that at worst, but for headers.
+const pieceSpare = 64 << 10
+
+// checkPieces bounds what decoding takes by the size of the file: no piece has much more bytes than its samples can need, which a
+// decoder reads to their end even where they mean nothing, and all together not much more than the file, or they
+// would overlap.
+func (p *Page) checkPieces(ctx context.Context) error {
+	w, h := p.block()
+	most := pieceSpare + 4*float64(w)*float64(h)*float64(p.samples())*float64(max(p.bits()/8, 1))
+	_, counts := p.places()
+	sum := int64(0)
+	for i := range p.count(counts) {
+		if i%(1<<16) == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		n := p.number(counts, i, 0)
+		if float64(n) > most {
+			return FormatError("a strip has more bytes than its picture can take")
+		}
+		sum += int64(n)
+	}
+	if sum > 2*int64(len(p.file))+1<<20 { // some writers store equal tiles once
+		return FormatError("strips overlap")
+	}
+	return nil
+}
+
+// places are the tags of where the pieces lie, and of how many bytes each has.
+func (p *Page) places() (offsets, counts uint16) {
+	if p.tiled() {
+		return tagTileOffsets, tagTileCounts
+	}
+	return tagStripOffsets, tagStripCounts
 }
 
 // opaque makes a fourth channel that is no transparency have no effect.

@@ -2,35 +2,44 @@ package tiff
 
 import (
 	"bytes"
+	"context"
 	"image"
 	"image/draw"
 	"image/jpeg"
+	"io"
 
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
 // decodeJPEG puts the picture together from its strips or tiles, each of them a JPEG, with its tables in a tag of the
 // directory, as scanners write it.
-func (p *Page) decodeJPEG(b []byte) (image.Image, error) {
-	offsets, counts := uint16(tagStripOffsets), uint16(tagStripCounts)
-	if p.tiled() {
-		offsets, counts = tagTileOffsets, tagTileCounts
-	}
+func (p *Page) decodeJPEG(ctx context.Context) (image.Image, error) {
+	offsets, counts := p.places()
 	bw, bh := p.block()
 	if bw == 0 || bh == 0 {
 		return nil, FormatError("no strips")
+	}
+	if p.tiled() && min(bw, bh) < 8 {
+		return nil, FormatError("tiles of less than 8 pixels") // each costs as much as one that is worth it
 	}
 	across, down := (p.Width+bw-1)/bw, (p.Height+bh-1)/bh
 	if p.count(offsets) < across*down || p.count(counts) < across*down {
 		return nil, FormatError("strips are missing")
 	}
+	front, err := p.front()
+	if err != nil {
+		return nil, err
+	}
 	var whole image.Image
 	for i := range across * down {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		at, n := int64(p.number(offsets, i, 0)), int64(p.number(counts, i, 0))
-		if at+n > int64(len(b)) {
+		if at+n > int64(len(p.file)) {
 			return nil, errCut
 		}
-		m, err := p.piece(b[at:at+n], bw, bh)
+		m, err := piece(front, p.file[at:at+n], bw, bh)
 		if err != nil {
 			return nil, err
 		}
@@ -44,32 +53,47 @@ func (p *Page) decodeJPEG(b []byte) (image.Image, error) {
 	return p.inverted(whole), nil
 }
 
-// piece decodes one strip or tile of at most w x h pixels.
-func (p *Page) piece(b []byte, w, h int) (image.Image, error) {
-	file := p.withTables(b)
-	if err := fits(file, w, h); err != nil {
+// piece decodes one strip or tile of at most w x h pixels, with what goes before it in place of its first marker.
+func piece(front, b []byte, w, h int) (image.Image, error) {
+	b = b[min(2, len(b)):]
+	if err := fits(b, w, h); err != nil {
 		return nil, err
 	}
-	return jpeg.Decode(bytes.NewReader(file))
+	return jpeg.Decode(io.MultiReader(bytes.NewReader(front), bytes.NewReader(b)))
 }
 
-// withTables completes a strip with the tables of the directory, and with a mark that its colours are RGB where they are:
-// a JPEG by itself would be taken for YCbCr.
-func (p *Page) withTables(b []byte) []byte {
-	file := []byte{0xff, 0xd8}
+// maxTables is several times what all tables of a JPEG take in bytes. They are read once for each strip.
+const maxTables = 16 << 10
+
+// front is what goes before each strip: the first marker, a mark that its colours are RGB where they are, since a JPEG by itself would be
+// taken for YCbCr, and the tables of the directory.
+func (p *Page) front() ([]byte, error) {
+	front := []byte{0xff, 0xd8}
 	if p.photometric() == rgb {
-		file = append(file, 0xff, jpegfile.APP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0)
+		front = append(front, 0xff, jpegfile.APP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0)
 	}
-	if t := p.value(tagJPEGTable).raw; len(t) > 4 {
-		file = append(file, bytes.TrimSuffix(t[2:], []byte{0xff, jpegfile.EOI})...)
+	t := p.value(tagJPEGTable).raw
+	if len(t) <= 4 {
+		return front, nil
 	}
-	return append(file, b[min(2, len(b)):]...)
+	if len(t) > maxTables {
+		return nil, FormatError("too many JPEG tables")
+	}
+	for s := (&jpegfile.Bytes{File: t, At: 2}); ; {
+		whole := s.At
+		switch marker, _, err := s.Segment(); {
+		case err != nil || marker == jpegfile.EOI: // what is cut off must not take a part of the strip for the rest of it
+			return append(front, t[2:whole]...), nil
+		case marker == jpegfile.SOS || marker >= jpegfile.SOF0 && marker <= jpegfile.SOF2:
+			return nil, FormatError("a picture among the JPEG tables") // whose size nobody has looked at
+		}
+	}
 }
 
-// fits compares the frame of a strip with the size that memory was acquired for.
-func fits(file []byte, w, h int) error {
+// fits compares the frame of a strip, without its first marker, with the size that memory was acquired for.
+func fits(b []byte, w, h int) error {
 	const errFile = FormatError("a strip that is no JPEG")
-	s := &jpegfile.Bytes{File: file, At: 2}
+	s := &jpegfile.Bytes{File: b}
 	for {
 		marker, body, err := s.Segment()
 		switch {

@@ -16,6 +16,7 @@ const errCut = FormatError("the file is cut off")
 
 // Page is one picture of a file.
 type Page struct {
+	At            int64    // place of its directory in the file, see PageAt
 	Width, Height int      // as stored, 0 if it does not say
 	Orientation   int      // as in Exif, 1 to 8
 	Gray          bool     // one channel

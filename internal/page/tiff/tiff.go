@@ -7,6 +7,7 @@
 package tiff
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -19,14 +20,17 @@ var ErrTooMany = errors.New("tiff: too many pages")
 const maxTags = 4096
 
 // Pages lists the pages of the file b, without thumbnails. A chain of directories that breaks off has a last page with
-// Err, so that what is lost shows; one that runs in a circle ends. Errors: FormatError or ErrTooMany.
-func Pages(b []byte, most int) ([]Page, error) {
+// Err, so that what is lost shows; one that runs in a circle ends. Errors: FormatError, ErrTooMany or ctx's.
+func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 	order, at, err := readFileHeader(b)
 	if err != nil {
 		return nil, err
 	}
 	var pages, small []Page
 	for seen := map[uint32]bool{}; at != 0 && !seen[at]; {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		seen[at] = true
 		var p Page
 		p, at = directory(b, order, at)
@@ -48,6 +52,19 @@ func Pages(b []byte, most int) ([]Page, error) {
 	return pages, nil
 }
 
+// PageAt returns the page of the file b that Pages has found at a place.
+func PageAt(b []byte, at int64) Page {
+	order, _, err := readFileHeader(b)
+	if err == nil && (at < 0 || at > int64(len(b))) {
+		err = errCut
+	}
+	if err != nil {
+		return Page{Err: err}
+	}
+	p, _ := directory(b, order, uint32(at))
+	return p
+}
+
 // readFileHeader reads a file's first 8 bytes: the byte order and where the first directory lies.
 func readFileHeader(b []byte) (binary.ByteOrder, uint32, error) {
 	var order binary.ByteOrder
@@ -66,7 +83,7 @@ func readFileHeader(b []byte) (binary.ByteOrder, uint32, error) {
 
 // directory reads the one at a place, and where the next one lies, 0 if there is none.
 func directory(b []byte, order binary.ByteOrder, at uint32) (p Page, next uint32) {
-	p = Page{Orientation: 1, order: order, entries: map[uint16]entry{}, file: b}
+	p = Page{At: int64(at), Orientation: 1, order: order, entries: map[uint16]entry{}, file: b}
 	defer func() { p.file = nil }()
 	if int64(at)+2 > int64(len(b)) {
 		p.Err = errCut

@@ -2,6 +2,7 @@ package tiff_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"image"
@@ -68,7 +69,7 @@ func near(t *testing.T, name string, got, want image.Image, by int) {
 
 func pages(t *testing.T, b []byte) []tiff.Page {
 	t.Helper()
-	p, err := tiff.Pages(b, 100)
+	p, err := tiff.Pages(context.Background(), b, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func TestFilesDecodeAsByTheDecoder(t *testing.T) {
 		}
 		want, wantErr := xtiff.Decode(bytes.NewReader(b))
 		p := pages(t, b)
-		got, err := p[0].Decode(b)
+		got, err := p[0].Decode(context.Background(), b)
 		if (err != nil) != (wantErr != nil) || len(p) != 1 {
 			t.Fatalf("%s: %d pages, %v, the decoder by itself: %v", name, len(p), err, wantErr)
 		}
@@ -145,7 +146,7 @@ func TestScannersFilesDecode(t *testing.T) {
 			if n++; p.Lossy != (k.name[:4] == "JPEG") || p.Memory < int64(p.Width*p.Height) || p.Orientation != 1 {
 				t.Errorf("%s: %+v", k.name, p)
 			}
-			img, err := p.Decode(b)
+			img, err := p.Decode(context.Background(), b)
 			if err != nil {
 				t.Fatalf("%v, %s: %v", order, k.name, err)
 			}
@@ -170,7 +171,7 @@ func TestJPEGOfRGBKeepsItsColours(t *testing.T) {
 	t.Parallel()
 	y := planar(64, 48)
 	b := pagetest.TIFF(binary.LittleEndian, pagetest.JPEG(y, 48).With(262, 3, 2))
-	img, err := pages(t, b)[0].Decode(b)
+	img, err := pages(t, b)[0].Decode(context.Background(), b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +209,7 @@ func TestOrientationAndChanges(t *testing.T) {
 		if p.Orientation != c.o || len(p.Changes) != len(c.changes) || len(c.changes) > 0 && p.Changes[0] != c.changes[0] {
 			t.Errorf("%s: %+v", c.name, p)
 		}
-		if img, err := p.Decode(b); err != nil {
+		if img, err := p.Decode(context.Background(), b); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		} else if _, _, _, a := img.At(3, 3).RGBA(); c.o == 1 && c.changes == nil && a != 0xffff {
 			t.Errorf("%s: not opaque", c.name)
@@ -230,7 +231,7 @@ func TestUnsupportedPagesSayWhy(t *testing.T) {
 		if u, ok := errors.AsType[tiff.UnsupportedError](q.Err); !ok || !bytes.Contains([]byte(u), []byte(name)) {
 			t.Errorf("%s: %v", name, q.Err)
 		}
-		if _, err := q.Decode(b); err != q.Err {
+		if _, err := q.Decode(context.Background(), b); err != q.Err {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

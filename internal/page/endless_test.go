@@ -1,0 +1,157 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
+)
+
+// TestOnlyPNGAndBaselineJPEGAreDecodedHere: every other decoder can be killed.
+func TestOnlyPNGAndBaselineJPEGAreDecodedHere(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"*.png", "*.jpeg", "*.gif", "*.bmp", "*.webp", "*.tiff", "*.avif", "*.heic"} {
+		for name, data := range testFiles(t, kind) {
+			_, pic, err := pictureOf(t, data)
+			if err != nil || pic == nil {
+				continue
+			}
+			progressive := bytes.Contains(data, []byte{0xff, 0xc2})
+			here := kind == "*.png" || kind == "*.jpeg" && !progressive
+			if (pic.decode != nil) != here || (pic.call == "") != here {
+				t.Errorf("%s: here %v, by call %q", name, pic.decode != nil, pic.call)
+			}
+			if pic.salvage != "" && !strings.HasPrefix(pic.salvage, "jpeg.") {
+				t.Errorf("%s: %q", name, pic.salvage)
+			}
+		}
+	}
+}
+
+// TestEndlessJPEGIsTooSlow: a progressive JPEG of some bytes that keeps a decoder busy for minutes, whole or broken, is given up at the
+// limit, and the Decoder goes on with others.
+func TestEndlessJPEGIsTooSlow(t *testing.T) {
+	t.Parallel()
+	d := limited(t, sandbox.Limits{Processor: 300 * time.Millisecond, Clock: time.Hour})
+	endless := pagetest.EndlessJPEG(7000, 50_000)
+	for name, data := range map[string][]byte{"whole": endless, "cut off": endless[:len(endless)-1]} {
+		l := &ledger{}
+		lim := l.limits(60)
+		lim.Decoder = d
+		o := newObject(data)
+		if _, _, err := only(t, o, lim); kindOf(err) != TooSlow || err.Error() != "it takes too long to decode" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if l.held != 0 || o.opens.Load() != o.closes.Load() {
+			t.Errorf("%s: %d bytes held, %d opens, %d closes", name, l.held, o.opens.Load(), o.closes.Load())
+		}
+		if _, _, err := only(t, newObject(pagetest.EndlessJPEG(800, 2)), lim); err != nil {
+			t.Errorf("after %s: %v", name, err)
+		}
+	}
+}
+
+// TestDecodingHereHasTheLimitToo: what PNG and baseline JPEG take of this process's time.
+func TestDecodingHereHasTheLimitToo(t *testing.T) {
+	t.Parallel()
+	paper := pagetest.Scanned(pagetest.Paper(300, 400, 12), 9)
+	for name, data := range map[string][]byte{"PNG": pagetest.EncodePNG(paper), "JPEG": pagetest.EncodeJPEG(paper)} {
+		for _, limits := range []sandbox.Limits{{Processor: 1, Clock: time.Hour}, {Processor: time.Hour, Clock: 1}} {
+			l := &ledger{}
+			lim := l.limits(60)
+			lim.Decoder = limited(t, limits)
+			o := newObject(data)
+			if _, _, err := only(t, o, lim); kindOf(err) != TooSlow {
+				t.Errorf("%s, %v: %v", name, limits, err)
+			}
+			if l.held != 0 || o.opens.Load() != 1 || o.closes.Load() != 1 || lim.Decoder.keys.Load() > 0 {
+				t.Errorf("%s: %d bytes held, %d opens, %d closes, %d calls", name, l.held, o.opens.Load(), o.closes.Load(), lim.Decoder.keys.Load())
+			}
+		}
+	}
+}
+
+// TestReadingIsNoDecoding: a source that is slow does not count against the picture.
+func TestReadingIsNoDecoding(t *testing.T) {
+	t.Parallel()
+	w := newStopwatch(sandbox.Limits{Processor: time.Hour, Clock: time.Minute})
+	w.stop()
+	w.started = time.Now().Add(-time.Hour) // it has been reading since
+	w.start()
+	if w.stop(); w.tooMuch() {
+		t.Error("it did")
+	}
+	w.started = time.Now().Add(-time.Hour) // it has been decoding since
+	if w.stop(); !w.tooMuch() {
+		t.Error("decoding did not count")
+	}
+}
+
+// TestDecoderDiesOfTooMuchMemory: its process, and not the instance; the file is corrupt, and the next one is made.
+func TestDecoderDiesOfTooMuchMemory(t *testing.T) {
+	t.Parallel()
+	if !pagetest.Apart {
+		t.Skip("NOT TESTED: not to be limited here")
+	}
+	lim := wideWith(newDecoder())
+	t.Cleanup(lim.Decoder.Close)
+	lim.Decoder.LimitMemory(300 << 20)
+	_, _, err := only(t, newObject(pagetest.EndlessJPEG(7000, 1)), lim)
+	if kindOf(err) != Corrupt || !strings.Contains(err.Error(), "crashed") {
+		t.Error(err)
+	}
+	if _, _, err := only(t, newObject(pagetest.EndlessJPEG(800, 1)), lim); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWithoutDecoderNothingElseRuns: what needs no engine is decoded by this process, what does is a mistake.
+func TestWithoutDecoderNothingElseRuns(t *testing.T) {
+	t.Parallel()
+	lim := wide(60)
+	lim.Decoder = nil
+	for _, name := range []string{"bmp_8bpp.bmp", "video-005.gray.gif", "video-001.lossy.webp", "video-001-gray.tiff", "video-001.progressive.jpeg",
+		"video-001.progressive.truncated.jpeg"} {
+		want, wantBytes, err := only(t, newObject(testFile(t, name)), wide(60))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, gotBytes, err := only(t, newObject(testFile(t, name)), lim)
+		if err != nil || string(gotBytes) != string(wantBytes) || got.How != want.How {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Split(context.Background(), newObject(pdfOf(1)).source(), lim); err != errNoDecoder {
+		t.Error(err)
+	}
+}
+
+// TestImpossibleAnswersAreRefused: what no decoder process of ours answers is no page.
+func TestImpossibleAnswersAreRefused(t *testing.T) {
+	t.Parallel()
+	good := func() sandbox.Message { return sandbox.Message{Args: []int64{90, 60, 45, 30, 0, 0}, Data: []byte{1}} }
+	if p, err := finishedOf(good(), 60); err != nil || p.kind != "image/png" || p.size.X != 45 || p.stored.Y != 60 || p.blank {
+		t.Errorf("%+v, %v", p, err)
+	}
+	for name, change := range map[string]func(m *sandbox.Message){
+		"nothing": func(m *sandbox.Message) { *m = sandbox.Message{} }, "no bytes": func(m *sandbox.Message) { m.Data = nil },
+		"too large": func(m *sandbox.Message) { m.Args[2] = 61 }, "no height": func(m *sandbox.Message) { m.Args[3] = 0 },
+		"negative": func(m *sandbox.Message) { m.Args[0] = -1 }, "another kind": func(m *sandbox.Message) { m.Args[4] = 2 },
+		"too few": func(m *sandbox.Message) { m.Args = m.Args[:5] },
+	} {
+		m := good()
+		change(&m)
+		if _, err := finishedOf(m, 60); err == nil || kindOf(err) != "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, args := range [][]int64{nil, {0, 60, 1}, {0, 0, 1, 0}, {0, 60, 9, 0}, {0, 1 << 40, 1, 0}} {
+		if _, _, _, err := finishingOf(args); err == nil {
+			t.Error(args)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package page
+
+import (
+	"fmt"
+	"image"
+	"slices"
+
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
+)
+
+// finishing is what is done to a decoded picture, in whichever process it was decoded: only the finished page, which is small,
+// goes from one to the other.
+type finishing struct {
+	edge        int
+	orientation orientation
+	lossy       bool // it comes from a lossy format
+}
+
+// finished is a page that was made by decoding.
+type finished struct {
+	stored, size image.Point // as it was decoded, and as it is
+	kind         string      // its media type
+	blank        bool
+	bytes        []byte
+}
+
+// finish makes a page of a decoded picture: scaled, upright, encoded.
+func (f finishing) finish(img image.Image) (p finished, err error) {
+	p.stored = img.Bounds().Size()
+	w, h := fit(p.stored.X, p.stored.Y, f.edge)
+	img = render(img, w, h, f.orientation)
+	p.size, p.blank = img.Bounds().Size(), isBlank(img)
+	p.bytes, p.kind, err = encode(img, f.lossy)
+	return p, err
+}
+
+// kinds are the media types of finished pages, by the number that stands for each in a message.
+var kinds = [...]string{"image/png", "image/jpeg"}
+
+func number(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// args are the numbers of a call that decodes and finishes a picture, before the call's own.
+func (f finishing) args(room int64) []int64 {
+	return []int64{room, int64(f.edge), int64(f.orientation), number(f.lossy)}
+}
+
+// finishingOf returns what the numbers of a call say.
+func finishingOf(args []int64) (room int64, f finishing, own []int64, err error) {
+	if len(args) < 4 || args[1] < 1 || args[1] > maxEdge || args[2] < 1 || args[2] > 8 {
+		return 0, f, nil, fmt.Errorf("page: a decoder was called with %v", args)
+	}
+	return args[0], finishing{edge: int(args[1]), orientation: orientation(args[2]), lossy: args[3] == 1}, args[4:], nil
+}
+
+// message returns a finished page as an answer.
+func (p finished) message() sandbox.Message {
+	return sandbox.Message{Data: p.bytes, Args: []int64{int64(p.stored.X), int64(p.stored.Y), int64(p.size.X), int64(p.size.Y),
+		int64(slices.Index(kinds[:], p.kind)), number(p.blank)}}
+}
+
+// finishedOf returns the page of an answer. A process that decodes foreign bytes is not believed blindly.
+func finishedOf(m sandbox.Message, edge int) (finished, error) {
+	a := m.Args
+	if len(a) != 6 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||
+		a[4] < 0 || a[4] >= int64(len(kinds)) || len(m.Data) == 0 {
+		return finished{}, fmt.Errorf("page: a decoder answered %v with %d bytes", a, len(m.Data))
+	}
+	return finished{stored: image.Pt(int(a[0]), int(a[1])), size: image.Pt(int(a[2]), int(a[3])), kind: kinds[a[4]], blank: a[5] == 1,
+		bytes: m.Data}, nil
+}
