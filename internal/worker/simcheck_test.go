@@ -53,8 +53,8 @@ func (s *sim) beginRequest(c *call) {
 		s.count.ControlPages++
 		c.send.alone = d.tried != nil // it decides about that
 	} else {
-		_, known := d.strikes[p.n]
-		c.send.alone, c.send.life = known || d.failed[p.width], p.file.asked
+		strike, known := d.strikes[p.n]
+		c.send.alone, c.send.life = known && strike.Code != document.CodeInterrupted || d.failed[p.width], p.file.asked
 	}
 	for _, other := range d.inst.flying {
 		if c.send.alone || other.send.alone {
@@ -142,7 +142,7 @@ func (s *sim) end(c *call, v verdict) {
 		}
 	}
 	if c.control {
-		s.endControl(c, v.err, refused || kind == ocr.KindBackendFailed)
+		s.endControl(c, v.err, refused || kind == ocr.KindBackendFailed || kind == ocr.KindLost)
 		return
 	}
 	c.send.read, c.send.refused = v.err == nil, refused
