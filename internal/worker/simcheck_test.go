@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -128,7 +129,7 @@ func (s *sim) end(c *call, v verdict) {
 	d, p := c.d, c.page
 	c.send.over = true
 	kind := ocr.Kind("")
-	if oe, ok := v.err.(*ocr.Error); ok {
+	if oe, ok := errors.AsType[*ocr.Error](v.err); ok {
 		kind = oe.Kind
 	}
 	suspect := slices.Contains([]ocr.Kind{ocr.KindTimeout, ocr.KindBackendFailed, ocr.KindLost, ocr.KindBadResponse}, kind)
@@ -224,7 +225,10 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 		was = &document.Record{} // of this generation there was none
 	}
 	if is.Lease != nil {
-		s.lookAtLease(c, f, was, is)
+		s.lookAtLease(c, was, is)
+	}
+	if is.Interruptions > was.Interruptions {
+		f.interrupt(was.Lease, s.holders[was.Lease.ID])
 	}
 	if same && c.d.operator {
 		s.askedAgain(c, f, was)
@@ -280,8 +284,20 @@ func (s *sim) look(was, is *document.Record, asked bool) {
 	}
 }
 
+// interrupt counts a holder that died or lost its lease.
+func (f *simFile) interrupt(lease *document.Lease, holder *delivery) {
+	f.interrupted++
+	if holder.culprit {
+		return
+	}
+	f.innocent++
+	if lease.Alone {
+		f.unearned[lease.Page]++
+	}
+}
+
 // lookAtLease looks at a lease that is taken or renewed.
-func (s *sim) lookAtLease(c *call, f *simFile, was, is *document.Record) {
+func (s *sim) lookAtLease(c *call, was, is *document.Record) {
 	mark := leaseMark{c.at, c.heard}
 	if c.heard && !is.Lease.Expires.Equal(c.at.Add(s.ahead).Add(document.LeaseTime)) {
 		s.bad("a lease until %v was written at %v by the store's clock, by who knows that", is.Lease.Expires, c.at.Add(s.ahead))
@@ -298,13 +314,6 @@ func (s *sim) lookAtLease(c *call, f *simFile, was, is *document.Record) {
 		return
 	}
 	holder, held := s.holders[was.Lease.ID], s.leased[was.Lease.ID]
-	f.interrupted++
-	if !holder.culprit {
-		f.innocent++
-		if was.Lease.Alone {
-			f.unearned[was.Lease.Page]++
-		}
-	}
 	if is.Interruptions != was.Interruptions+1 {
 		s.bad("an interruption that was not counted:\nwas %+v\nis  %+v", was, is)
 	}

@@ -96,6 +96,35 @@ func TestFailedRereadingLeavesNoPages(t *testing.T) {
 	})
 }
 
+// TestRereadingRemembersFailedPages: a page that failed for good is not tried again by the next attempt at the same reading, also
+// where no other page was read before that.
+func TestRereadingRemembersFailedPages(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+		down := true
+		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			switch {
+			case n == 1:
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}
+			case down:
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden}
+			}
+			return result(text + "!"), nil
+		})
+		w.retry("a.tiff", allPages)
+		down = false
+		time.Sleep(time.Hour)
+		w.worker().Sweep(t.Context())
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101\n\f\ntext of 102!\n\f\ntext of 103!" {
+			t.Errorf("%q", r.Text)
+		}
+		if n := c.times["text of 101"]; n != 1 {
+			t.Errorf("the page that is refused was sent %d times", n)
+		}
+	})
+}
+
 // TestFewerPagesLeaveNoDocuments: pages that there are no more go, also where none of the others is read yet when that shows.
 func TestFewerPagesLeaveNoDocuments(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
