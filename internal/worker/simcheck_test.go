@@ -463,7 +463,7 @@ func (s *sim) lookAtFailedPage(p *simPage, code string, was *document.Record) {
 	if suspect && p.failed != nil && p.failed.charged && p.failed.outage && count < s.most {
 		chance++
 	}
-	if p.unluck = chance >= s.least || f.unearned[p.n] >= s.least; !p.unluck {
+	if p.unluck = chance+f.unearned[p.n] >= s.least; !p.unluck {
 		s.bad("%s page %d failed (%s), and is good: %d strikes, %d of them of chance, %v of interruptions", f.v.name, p.n, code, count, p.chance, f.unearned)
 	}
 	s.count.UnluckyPages++
