@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -16,8 +17,9 @@ var errHeld = errors.New("held by another process")
 
 // Lock is a directory taken for this process.
 type Lock struct {
-	data *Data
-	file *os.File
+	data    *Data
+	file    *os.File
+	closing sync.Once
 }
 
 // Lock takes the directory for this process. The lock is the operating system's: it ends with Close, at the latest with the
@@ -38,15 +40,14 @@ func (h *Data) Lock() (*Lock, error) {
 		file.Close()
 		return nil, fmt.Errorf("folder %s cannot be written: %w", h.dir.data(), err)
 	}
-	return &Lock{h, file}, nil
+	return &Lock{data: h, file: file}, nil
 }
 
 // Close lets other processes have the directory. It may be called twice.
 func (l *Lock) Close() error {
-	if err := l.file.Close(); !errors.Is(err, os.ErrClosed) {
-		return err
-	}
-	return nil
+	var err error
+	l.closing.Do(func() { err = errors.Join(unlock(l.file), l.file.Close()) })
+	return err
 }
 
 // held fails where the locked directory is no longer the one at its path (removed, unmounted, moved): what looks like a

@@ -17,3 +17,6 @@ func tryLock(file *os.File) error {
 	}
 	return err
 }
+
+// unlock leaves it to closing the file, which ends its locks.
+func unlock(*os.File) error { return nil }
