@@ -75,6 +75,11 @@ func (s *sim) beginRequest(c *call) {
 	if c.send.alone {
 		d.tried = c.send
 	}
+	if d.inst.misses >= 3 && d.asked[p] == 0 {
+		if d.blind++; d.blind > d.inst.atOnce { // those that were on their way
+			s.bad("%s sends %s, page %d since its instance has had no answer to three", d.key, c.obj, d.blind)
+		}
+	}
 	p.sends = append(p.sends, c.send)
 	if d.asked[p]++; d.asked[p] > 5 { // four tries beside others, one alone
 		s.bad("%s asks for %s %d times", d.key, c.obj, d.asked[p])
@@ -123,6 +128,9 @@ func (s *sim) neededStill(c *call) {
 
 // end looks at the answer of a call. mu is held.
 func (s *sim) end(c *call, v verdict) {
+	if c.op == "commit" {
+		c.d.wrote = time.Now()
+	}
 	if c.op != "ocr" || v.err == errDead {
 		return
 	}
@@ -196,7 +204,11 @@ func (s *sim) killed(c *call) {
 		return // it had lost its lease before
 	}
 	f.deaths++
-	if f.deaths > s.most+2 {
+	most := s.most + 2
+	if f.deadly < 2 {
+		most = s.most + 1 // one beside others, and then a strike each time
+	}
+	if f.deaths > most {
 		s.bad("%s killed %d processes", f.v.name, f.deaths)
 	}
 	n := 0
@@ -316,6 +328,10 @@ func (s *sim) lookAtLease(c *call, was, is *document.Record) {
 	holder, held := s.holders[was.Lease.ID], s.leased[was.Lease.ID]
 	if is.Interruptions != was.Interruptions+1 {
 		s.bad("an interruption that was not counted:\nwas %+v\nis  %+v", was, is)
+	}
+	hangs := slices.ContainsFunc(s.parked, func(p *call) bool { return p.d == holder && p.op == "commit" })
+	if alive := !holder.inst.dead && !holder.over; alive && !hangs && c.at.Sub(holder.wrote) > 2*document.RenewEvery+time.Second {
+		s.bad("%s lost its lease and has not tried to renew it for %v", holder.key, c.at.Sub(holder.wrote))
 	}
 	if c.at.Sub(held.at) < document.LeaseTime {
 		s.count.EarlyTakings++
@@ -471,7 +487,7 @@ func (s *sim) lookAtFailedPage(p *simPage, code string, was *document.Record) {
 
 // exhausted reports whether so many holders died that nothing more may be made of a file, and not all by one bad page.
 func (s *sim) exhausted(f *simFile) bool {
-	return f.kills && f.interrupted >= s.least || f.unearned[0] >= s.least || f.interrupted >= s.least+2 && (f.innocent > 0 || s.least < s.most)
+	return f.kills && f.interrupted >= s.least || f.unearned[0] >= s.least || f.interrupted >= s.least+2 && (f.innocent > 0 || f.deadly > 1 || s.least < s.most)
 }
 
 // mayFailWhole reports whether a file, or its reading again, may fail for a reason.

@@ -79,6 +79,7 @@ type simFile struct {
 	resplits int
 	none     bool // no image at all
 	kills    bool // the process that opens it
+	deadly   int  // pages that kill
 	gone     bool // it is not the live generation any more
 
 	asked        int // tries that a person asked for
@@ -142,7 +143,8 @@ type send struct {
 type simInstance struct {
 	id       int
 	p        *worker.Worker
-	places   int
+	places   int // OCR_PLACES, 0: no limit
+	atOnce   int // OCR_CONCURRENCY
 	model    string
 	dead     bool
 	killAt   time.Time     // SIGKILL after a SIGTERM; zero: none
@@ -180,13 +182,15 @@ type delivery struct {
 	sent     map[*simPage]int // requests that reached the server
 	asked    map[*simPage]int // requests
 	unsaved  map[*simPage]bool
-	controls int   // read
-	tried    *send // the last suspect
-	down     bool  // its control page was not read, and what that means is final
-	silent   bool  // its last request was a control page that was not read
-	settled  bool  // its closing write was applied
-	culprit  bool  // its object killed the process
-	unclear  bool  // pages of it could not be cleared
+	controls int       // read
+	tried    *send     // the last suspect
+	wrote    time.Time // when it last tried to commit
+	blind    int       // pages sent while its instance knew that the service fails at everything
+	down     bool      // its control page was not read, and what that means is final
+	silent   bool      // its last request was a control page that was not read
+	settled  bool      // its closing write was applied
+	culprit  bool      // its object killed the process
+	unclear  bool      // pages of it could not be cleared
 	over     bool
 }
 
@@ -257,7 +261,7 @@ func (s *sim) storeTime() time.Time { return time.Now().Add(s.ahead) }
 func (s *sim) skew() time.Duration { return s.upTo(20*time.Minute) - 10*time.Minute }
 
 func (s *sim) spawn() {
-	i := &simInstance{id: len(s.instances), places: pick(s.rng, 0, 0, 1, 2, 8), model: fmt.Sprint("model-", s.rng.IntN(3)), mostPage: 10}
+	i := &simInstance{id: len(s.instances), places: pick(s.rng, 0, 0, 1, 2, 8), atOnce: 1 + s.rng.IntN(5), model: fmt.Sprint("model-", s.rng.IntN(3)), mostPage: 10}
 	if s.mixed && s.rng.IntN(3) == 0 {
 		i.mostPage = 3
 	}
@@ -270,7 +274,7 @@ func (s *sim) spawn() {
 		Rules: document.Rules{MaxAttempts: s.least + s.rng.IntN(s.most-s.least+1), RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
 		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: i.mostPage},
-		OCRConcurrency: 1 + s.rng.IntN(5), OCRPlaces: i.places, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second, Erase: s.erase,
+		OCRConcurrency: i.atOnce, OCRPlaces: i.places, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second, Erase: s.erase,
 		NewID: s.newID, Now: func() time.Time { return time.Now().Add(i.ahead) },
 		Rand:   func() float64 { return float64(time.Since(s.born)%1000) / 1000 }, // the same again in a replay
 		Traces: simTraces{s: s},
@@ -293,7 +297,9 @@ func (s *sim) put(name string, pages int) document.Event {
 		f.none = true
 	}
 	f.kills = !f.none && s.count.Deadly < 2 && s.rng.IntN(60) == 0
-	deadly := f.kills
+	if f.kills {
+		s.count.Deadly++
+	}
 	for n := range pages {
 		s.width++
 		p := &simPage{file: f, n: n + 1, width: s.width}
@@ -302,18 +308,16 @@ func (s *sim) put(name string, pages int) document.Event {
 			p.fate = fateRefused
 		case 1, 2:
 			p.fate = pick(s.rng, fateEngine, fateNoAnswer, fateTimeout, fateLost)
-		case 3:
-			if !deadly && s.count.Deadly < 2 {
-				deadly, p.fate = true, pick(s.rng, fateKillsRead, fateKillsMade)
-			}
+		}
+		if often := 30 - 28*min(f.deadly, 1); !f.kills && s.count.Deadly < 2 && s.rng.IntN(often) == 0 { // the second is near the first
+			f.deadly++
+			s.count.Deadly++
+			p.fate = pick(s.rng, fateKillsRead, fateKillsMade)
 		}
 		if p.fate != fateGood || f.none || f.kills {
 			s.count.Bad++
 		}
 		f.pages[n], s.byWidth[p.width] = p, p
-	}
-	if deadly {
-		s.count.Deadly++
 	}
 	ev := s.bucket.Put(name, f.bytes())
 	f.v = version{name, ev.Generation}
@@ -368,6 +372,9 @@ func (s *sim) park(ctx context.Context, c *call) verdict {
 	}
 	d.calls[c.op+c.obj]++
 	c.d, c.n, c.at, c.heard, c.verdict = d, d.calls[c.op+c.obj], time.Now(), d.inst.heard, make(chan verdict, 1)
+	if c.op == "commit" {
+		d.wrote = c.at
+	}
 	s.begin(c)
 	s.parked = append(s.parked, c)
 	s.mu.Unlock()
