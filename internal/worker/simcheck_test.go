@@ -243,8 +243,11 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 		f.interrupt(was.Lease, s.holders[was.Lease.ID])
 	}
 	if same && c.d.operator {
-		s.askedAgain(c, f, was)
+		s.askedAgain(c, f, was, is)
 		return
+	}
+	if claims := is.Attempt > was.Attempt || is.Interruptions > was.Interruptions; same && !claims && was.Lease != nil && is.Status != document.StatusDeleted && was.Lease.ID != c.d.lease {
+		s.bad("%s writes under the lease of %s:\nwas %+v\nis  %+v", c.d.key, s.holders[was.Lease.ID].key, was, is)
 	}
 	s.lookAtStrikes(c, f, was, is)
 	s.lookAtPages(c, f, was, is, ch)
@@ -342,7 +345,10 @@ func (s *sim) lookAtLease(c *call, was, is *document.Record) {
 }
 
 // askedAgain looks at a request for another try.
-func (s *sim) askedAgain(c *call, f *simFile, was *document.Record) {
+func (s *sim) askedAgain(c *call, f *simFile, was, is *document.Record) {
+	if len(is.Strikes) > 0 || is.Interruptions > 0 || is.Lease != nil {
+		s.bad("%s is not tried afresh: %+v", f.v.name, is)
+	}
 	s.count.Retries++
 	if was.Status == document.StatusDone {
 		s.count.Rereadings++

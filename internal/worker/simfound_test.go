@@ -273,3 +273,29 @@ func TestShutdownBeforeResumeForgetsNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestDeadlyPageLeavesTheOthersTheirTurn: the first page of a book kills its process, and one death is another's doing. The good
+// pages behind it are read before the last death that the document may cause.
+func TestDeadlyPageLeavesTheOthersTheirTurn(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		ev := w.bucket.Put("a.tiff", book(3))
+		for round := range 12 {
+			i := w.dyingOf("text of 101")
+			w.bucket.Before = func(_ context.Context, op string, _ document.Object) error {
+				if round == 1 && op == "open" {
+					i.dead.Store(true) // the machine's doing
+				}
+				return nil
+			}
+			if out := i.p.Process(t.Context(), ev).Outcome; !out.Refused() && !i.dead.Load() {
+				break
+			}
+			time.Sleep(document.LeaseTime + 10*time.Minute)
+		}
+		w.bucket.Before = nil
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "\n\f\ntext of 102\n\f\ntext of 103" {
+			t.Errorf("%q; %+v", r.Text, r)
+		}
+	})
+}
