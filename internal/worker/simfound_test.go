@@ -128,14 +128,13 @@ func TestRereadingRemembersFailedPages(t *testing.T) {
 // TestFewerPagesLeaveNoDocuments: pages that there are no more go, also where none of the others is read yet when that shows.
 func TestFewerPagesLeaveNoDocuments(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		w.options.OCRConcurrency = 1
 		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
 			if n <= 2 {
+				time.Sleep(2 * time.Second) // until the others are read
 				return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden}
 			}
 			return result(text), nil
 		})
-		w.options.OCRConcurrency = 4
 		ev := w.bucket.Put("a.tiff", book(4))
 		w.worker().Process(t.Context(), ev)
 		ev = w.bucket.PutAs("a.tiff", ev.Generation, book(2))
