@@ -60,22 +60,22 @@ type Result struct {
 	NeverTried   int // whose event was dropped before it was taken: they must be announced again
 	Unfinished   int // at the end of the run
 
-	Drained      time.Duration // when the last object ended
-	Backlog      int           // most objects that were waiting at once
-	Busy         float64       // share of what the GPUs could have read, from their start until the last object ended
-	BusyUntil99  float64       // the same until 99 of 100 objects were done
-	GPUSeconds   float64       // of instances, starts included, until the last object ended
-	FnSeconds    float64       // of instances of the function while they worked
-	Reads        int           // documents
-	Writes       int
-	Pushes       int           // deliveries tried
-	Refused      int           // of them with 429, for want of a place
-	Attempts     int           // claims
-	TimedOut     int           // pages that took longer than OCR_TIMEOUT
-	WastedPages  int           // read after their caller had gone
-	Sweeps       int           // that found a place
-	SweepGap     time.Duration // longest time without one
-	MostDoubts   int           // that any object had
-	MostInFlight int           // pages at the GPUs
-	Events       int           // steps of the model
+	Drained       time.Duration // when the last object ended
+	Backlog       int           // most objects that were waiting at once
+	Busy          float64       // share of what the GPUs could have read, from their start until the last object ended
+	BusyUntil99   float64       // the same until 99 of 100 objects were done
+	GPUSeconds    float64       // of instances, starts included, until the last object ended
+	FnSeconds     float64       // of instances of the function while they worked
+	Reads         int           // documents
+	Writes        int
+	Pushes        int           // deliveries tried
+	Refused       int           // of them with 429, for want of a place
+	Attempts      int           // claims
+	TimedOut      int           // pages that took longer than OCR_TIMEOUT
+	WastedPages   int           // read after their caller had gone
+	Sweeps        int           // that found a place
+	SweepGap      time.Duration // longest time without one
+	MostSuspected int           // times that any object was suspected
+	MostInFlight  int           // pages at the GPUs
+	Events        int           // steps of the model
 }

@@ -225,7 +225,7 @@ func (f *functions) pageDone(k int32) {
 	a.moved = true
 	if f.m.c.Pages > 1 {
 		f.m.records[a.object].pagesDone++
-		f.m.records[a.object].doubts = 0
+		f.m.records[a.object].suspected = 0
 		f.m.result.Writes += 2 // the page and the record; pages that finish together would share the latter
 	}
 	f.more(k)
@@ -250,7 +250,7 @@ func (f *functions) more(k int32) {
 
 func (f *functions) onTimeOver(k, serial int32) {
 	if f.waitsFor(k, serial) {
-		f.attempts[k].fault = max(f.attempts[k].fault, doubt)
+		f.attempts[k].fault = max(f.attempts[k].fault, suspect)
 		f.close(k)
 	}
 }

@@ -270,7 +270,7 @@ func (g *gpus) onTimedOut(i int32) {
 	g.withdraw(i)
 	if wanted {
 		g.m.result.TimedOut++
-		g.m.fn.pageFailed(attempt, doubt)
+		g.m.fn.pageFailed(attempt, suspect)
 	}
 }
 

@@ -11,7 +11,7 @@ type record struct {
 	published, lease, due, window time.Duration
 	pagesDone                     int32
 	status                        status
-	doubts, delivered             uint8
+	suspected, delivered          uint8
 }
 
 type status uint8
@@ -30,7 +30,7 @@ type blame uint8
 
 const (
 	nothing blame = iota
-	doubt
+	suspect
 	service
 )
 
@@ -47,7 +47,7 @@ func (m *model) claim(object int32) (claimed, ended bool) {
 		return false, false
 	case r.status == none:
 		r.window = m.now
-	case r.status == processing && m.charge(r, doubt):
+	case r.status == processing && m.charge(r, suspect):
 		m.fail(r)
 		return false, true
 	}
@@ -66,9 +66,9 @@ func (m *model) lease(r *record, from time.Duration) {
 
 // charge counts a fault and reports whether it was the last.
 func (m *model) charge(r *record, b blame) bool {
-	if b == doubt {
-		r.doubts++
-		m.result.MostDoubts = max(m.result.MostDoubts, int(r.doubts))
+	if b == suspect {
+		r.suspected++
+		m.result.MostSuspected = max(m.result.MostSuspected, int(r.suspected))
 	}
 	return m.now-r.window >= m.c.Rules.RetryWindow
 }
@@ -83,7 +83,7 @@ func (m *model) fail(r *record) {
 func (m *model) release(object int32, b blame, moved bool) {
 	r := &m.records[object]
 	if moved {
-		r.doubts = 0
+		r.suspected = 0
 	} else if m.charge(r, b) {
 		m.fail(r)
 		return
