@@ -323,7 +323,7 @@ func (s *sim) lookAtLease(c *call, was, is *document.Record) {
 		return
 	}
 	d := c.d
-	d.lease, d.alone, d.strikes = is.Lease.ID, is.Lease.Alone, is.Strikes
+	d.lease, d.alone, d.strikes, d.claimed = is.Lease.ID, is.Lease.Alone, is.Strikes, c.n
 	s.holders[d.lease] = d
 	if was.Lease == nil {
 		return
@@ -333,11 +333,15 @@ func (s *sim) lookAtLease(c *call, was, is *document.Record) {
 		s.bad("an interruption that was not counted:\nwas %+v\nis  %+v", was, is)
 	}
 	hangs := slices.ContainsFunc(s.parked, func(p *call) bool { return p.d == holder && p.op == "commit" })
-	if alive := !holder.inst.dead && !holder.over; alive && !hangs && c.at.Sub(holder.wrote) > 2*document.RenewEvery+time.Second {
+	alive := !holder.inst.dead && !holder.over
+	if alive && !hangs && c.at.Sub(holder.wrote) > 2*document.RenewEvery+time.Second {
 		s.bad("%s lost its lease and has not tried to renew it for %v", holder.key, c.at.Sub(holder.wrote))
 	}
 	if c.at.Sub(held.at) < document.LeaseTime {
 		s.count.EarlyTakings++
+		if took := c.at.Sub(held.at); alive && took > 10*time.Second && took < time.Minute && holder.calls["commit"+c.obj] == holder.claimed {
+			s.bad("%s knew that its lease is by a wrong clock and left it so for %v", holder.key, took)
+		}
 		if held.heard && c.heard {
 			s.bad("%s took the lease of %s after %v", d.key, holder.key, c.at.Sub(held.at))
 		}

@@ -248,11 +248,11 @@ func (s *sim) startOutage() {
 	if s.rng.IntN(400) == 0 {
 		s.count.Outages++
 		s.outage[pick(s.rng, "bucket", "ocr", "ocr", "store")] = time.Now().Add(s.upTo(30 * time.Minute))
-		s.engine = s.rng.IntN(3) == 0
+		s.only = pick(s.rng, "", "", ocr.KindBackendFailed, ocr.KindUnavailable)
 	}
 }
 
-// fail is the error of one call. In an outage the OCR service answers a few, the control page among them, or says 500 to all.
+// fail is the error of one call. In an outage the OCR service answers a few, the control page among them, or fails at all in the same way.
 func (s *sim) fail(c *call) verdict {
 	s.count.Faults++
 	v := verdict{after: commitNever}
@@ -264,8 +264,8 @@ func (s *sim) fail(c *call) verdict {
 		v.err = fmt.Errorf("%w: simulated", document.ErrStorageUnavailable)
 	case "ocr":
 		switch n := s.rng.IntN(10); {
-		case s.away("ocr") && s.engine:
-			v.err = &ocr.Error{Kind: ocr.KindBackendFailed}
+		case s.away("ocr") && s.only != "":
+			v.err = &ocr.Error{Kind: s.only}
 		case !s.away("ocr") || n < 4:
 			v.err = &ocr.Error{Kind: pick(s.rng, ocr.KindUnavailable, ocr.KindOverloaded, ocr.KindAborted, ocr.KindForbidden)}
 		case n < 9:

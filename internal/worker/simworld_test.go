@@ -23,6 +23,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 	"github.com/bucketocr/bucketocr/internal/worker"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // sim is one world. Its scheduler is the only one that decides: every call to the outside parks until it is released, one
@@ -52,7 +53,7 @@ type sim struct {
 	born       time.Time
 	calm       bool // faults are over
 	outage     map[string]time.Time
-	engine     bool // the OCR service says 500 to everything in its outage
+	only       ocr.Kind // how the OCR service fails in its outage; empty: in many ways
 	nextSweep  time.Time
 
 	files   map[version]*simFile
@@ -185,6 +186,7 @@ type delivery struct {
 	controls int       // read
 	tried    *send     // the last suspect
 	wrote    time.Time // when it last tried to commit
+	claimed  int       // its commits until it had the lease
 	blind    int       // pages sent while its instance knew that the service fails at everything
 	down     bool      // its control page was not read, and what that means is final
 	silent   bool      // its last request was a control page that was not read
