@@ -263,6 +263,9 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 	if is.Open() && same {
 		s.lookAtProgress(f, was, is, id)
 	}
+	if failure := is.Failure(); failure != nil && failure.Code == document.CodeObjectGone {
+		c.d.gone = true
+	}
 	switch failure := is.Failure(); {
 	case failure == nil || was.Failure() != nil && *was.Failure() == *failure:
 	case !s.mayFailWhole(f, failure.Code, was, is):
@@ -619,7 +622,7 @@ func (s *sim) checkCost() {
 	lost := 0 // control pages of deliveries whose strikes were
 	for _, d := range s.deliveries {
 		switch {
-		case !d.settled:
+		case !d.settled, d.gone:
 			lost += d.controls
 		case len(d.unsaved) > 0:
 			s.bad("%s read pages and did not store them", d.key)

@@ -190,6 +190,7 @@ type delivery struct {
 	blind    int       // pages sent while its instance knew that the service fails at everything
 	down     bool      // its control page was not read, and what that means is final
 	silent   bool      // its last request was a control page that was not read
+	gone     bool      // its object was, when it ended: what counts against pages counts no more
 	settled  bool      // its closing write was applied
 	culprit  bool      // its object killed the process
 	unclear  bool      // pages of it could not be cleared
