@@ -48,12 +48,14 @@ var hotter = []float64{0.4, 0.7}
 
 // call is one call of ExtractText.
 type call struct {
-	client  *Client
-	img     Image
-	tries   []Try
-	aborted bool // the one try after an aborted answer is used up,
-	renewed bool // the one with a fresh token is,
-	adopted bool // the one with another model is
+	client *Client
+	img    Image
+	tries  []Try
+
+	aborted     bool // the one try after an aborted answer is used up,
+	renewed     bool // the one with a fresh token is,
+	adopted     bool // the one with another model is,
+	reconnected bool // the one over a fresh connection is
 }
 
 // read asks for the page, and asks again where the answer falls short and a further try can help: hotter after a loop, at most
@@ -108,6 +110,12 @@ func (k *call) ask(ctx context.Context, q question, limit int) (answer, error) {
 	for n := 1; ; n++ {
 		q.target = k.client.catalog.current()
 		a, err := k.try(ctx, q)
+		if err != nil && asError(err).stale && first(&k.reconnected) {
+			k.client.http.CloseIdleConnections()
+			if a, again := k.try(ctx, q); again == nil {
+				return a, nil
+			} // else the first error stands: the page may be what the server died of
+		}
 		if err == nil || limit == 0 || !k.retry(ctx, q, asError(err), n, limit) {
 			return a, err
 		}

@@ -494,6 +494,27 @@ func TestPageSurvivesAConnectionThatTheServerJustClosed(t *testing.T) {
 	}
 }
 
+// TestPageThatTheServerDiesOfIsLost: also where the connection had carried other pages, and it is not sent to the next server.
+func TestPageThatTheServerDiesOfIsLost(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	c := newClient(t, s)
+	if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil {
+		t.Fatal(err)
+	}
+	killer := jpegPage(t)
+	var deaths atomic.Int64
+	s.For(killer, ocrtest.Custom(true, func(http.ResponseWriter, *ocrtest.Request) {
+		deaths.Add(1)
+		s.Down()
+		panic(http.ErrAbortHandler)
+	}))
+	_, err := c.ExtractText(patience(t), ocr.Bytes(killer))
+	if e := failure(t, err); e.Kind != ocr.KindLost || deaths.Load() != 1 {
+		t.Errorf("%v after %d deaths, want lost after one", err, deaths.Load())
+	}
+}
+
 func TestWaitEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	page := pngPage(t)

@@ -50,7 +50,7 @@
 // 30 s: refused connections and such as break while the page is sent, 429, 502 and 503 at once, and a 500 of the platform. A 401 of the platform leads to one try with
 // a fresh token, an unknown model to the question which there are. A time-out never is: vLLM stops when its client hangs up, but
 // Cloud Run does not pass that on, so the GPU would have the page twice. A 500 of the server or a connection that is lost after the
-// page was sent is not either, since it may be the page that causes it.
+// page was sent is not either, since it may be the page that causes it; but one that had been idle is replaced by a fresh one, once.
 //
 // # Time
 //

@@ -78,6 +78,8 @@ type Error struct {
 	// Tries are the requests for the page in the order in which they were made, the failed one last. There is none where the
 	// image was refused unopened.
 	Tries []Try
+
+	stale bool // the connection may have been closed before the page was sent
 }
 
 // Error returns kind, phase, status and message on one line.
@@ -125,7 +127,7 @@ func canceled(ctx context.Context, phase Phase) *Error {
 }
 
 // networkError tells a wrong address from a server that does not answer just now.
-func networkError(phase Phase, err error) error {
+func networkError(phase Phase, err error) *Error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err // without the address, which the caller knows
 	}

@@ -51,6 +51,7 @@ type exchange struct {
 	body   *body // nil until the image is open
 
 	mu      sync.Mutex
+	reused  bool // the connection had carried a request before
 	reached Phase
 	since   time.Time // it was reached
 	spent   [PhaseRead + 1]time.Duration
@@ -111,11 +112,29 @@ func (x *exchange) settle() {
 	x.since = now
 }
 
-// inPhase returns how long the try was in a phase that is over.
+// inPhase returns how long the try has been in a phase.
 func (x *exchange) inPhase(p Phase) time.Duration {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.settle()
 	return x.spent[p]
+}
+
+// connected notes what kind of connection the request got.
+func (x *exchange) connected(reused bool) {
+	x.reach(PhaseUpload)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.reused = reused
+}
+
+// stale reports whether a connection that broke may be one that the server had just closed for being idle: the page then went
+// nowhere.
+func (x *exchange) stale() bool {
+	waited := x.inPhase(PhaseWait)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.reused && x.reached == PhaseWait && waited < atOnce
 }
 
 func (x *exchange) phase() Phase {
@@ -127,7 +146,7 @@ func (x *exchange) phase() Phase {
 // post sends the request and reads the answer.
 func (x *exchange) post(q question) (answer, error) {
 	ctx := httptrace.WithClientTrace(x.ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { x.reach(PhaseUpload) },
+		GotConn: func(info httptrace.GotConnInfo) { x.connected(info.Reused) },
 		WroteRequest: func(info httptrace.WroteRequestInfo) {
 			if info.Err == nil {
 				x.reach(PhaseWait)
@@ -218,7 +237,9 @@ func (x *exchange) broken(err error) error {
 			Err: fmt.Errorf("%w: %w", errOwnTimeout, context.DeadlineExceeded),
 		}
 	}
-	return networkError(phase, err)
+	failed := networkError(phase, err)
+	failed.stale = failed.Kind == KindLost && x.stale()
+	return failed
 }
 
 // unfinished says what a time-out in each phase left undone.

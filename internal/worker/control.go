@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -24,8 +25,7 @@ func ControlPage() []byte { return bytes.Clone(controlPNG) }
 
 const (
 	controlWord = "HARBOUR"
-	// controlTime must remain of a delivery, beside a whole try, before a page is sent alone: the page that decides about it
-	// takes a few seconds.
+	// controlTime is for the control page, which takes a few seconds.
 	controlTime = 30 * time.Second
 	// controlWait is the longest wait before the control page is sent again to a server that is coming back.
 	controlWait = 15 * time.Second
@@ -34,6 +34,9 @@ const (
 	firstWait = 500 * time.Millisecond // doubled each time, spread over half to one and a half
 	maxWait   = 30 * time.Second       // also where the service asks for more
 )
+
+// trial is how long a page that is sent alone and the control page after it take at most, with a service that is well.
+func (w *Worker) trial() time.Duration { return w.o.OCRTimeout + controlTime }
 
 // send has the OCR service read one page and tells the pace what became of it.
 func (w *Worker) send(ctx context.Context, pg *page.Page, timing *pageTiming) (ocr.Result, error) {
@@ -75,25 +78,28 @@ func (w *Worker) sendControl(ctx context.Context, size int64) error {
 // fails at it, it is sent again, as long as there is time.
 func (w *Worker) control(ctx context.Context, size int64) error {
 	img := padPNG(controlPNG, size)
+	var last error
 	for n := 1; ; n++ {
 		res, err := w.o.OCR.ExtractText(ctx, img)
 		w.telemetry.tries(ctx, res, err)
 		if err == nil && !strings.Contains(strings.ToUpper(res.Text), controlWord) {
 			err = errNotRead
 		}
-		if ctx.Err() != nil {
-			return withCause(ctx, err)
-		}
-		w.pace.saw(ctx, err)
 		if err == nil {
+			w.pace.saw(ctx, nil)
 			return nil
 		}
+		if ctx.Err() != nil {
+			return cmp.Or(last, withCause(ctx, err))
+		}
+		w.pace.saw(ctx, err)
+		last = &controlError{err}
 		wait, again := w.pause(err, n)
 		if oe, ok := errors.AsType[*ocr.Error](err); ok && (oe.Kind == ocr.KindBackendFailed || oe.Kind == ocr.KindLost) {
 			wait, again = firstWait<<min(n-1, 8), true // the control page is not what it dies of
 		}
 		if !again || sleep(ctx, min(wait, controlWait)) != nil {
-			return withCause(ctx, &controlError{err})
+			return last
 		}
 	}
 }

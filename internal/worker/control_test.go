@@ -33,11 +33,11 @@ func TestControlPageDecides(t *testing.T) {
 		"refused as an image":       {fail(ocr.Error{Kind: ocr.KindBadImage}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
 		"refused for its size":      {fail(ocr.Error{Kind: ocr.KindTooLarge, Status: 413, Platform: true}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
 		"not answered in time":      {fail(ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout"}},
-		"lost while time lasts":     {fail(ocr.Error{Kind: ocr.KindLost}), document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
+		"lost while time lasts":     {fail(ocr.Error{Kind: ocr.KindLost}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout", Open: true}},
 		"forbidden":                 {fail(ocr.Error{Kind: ocr.KindForbidden}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
-		"refused while time lasts":  {fail(ocr.Error{Kind: ocr.KindUnavailable}), document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
-		"busy while time lasts":     {fail(ocr.Error{Kind: ocr.KindOverloaded}), document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
-		"500 while time lasts":      {fail(ocr.Error{Kind: ocr.KindBackendFailed}), document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
+		"refused while time lasts":  {fail(ocr.Error{Kind: ocr.KindUnavailable}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout", Open: true}},
+		"busy while time lasts":     {fail(ocr.Error{Kind: ocr.KindOverloaded}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout", Open: true}},
+		"500 while time lasts":      {fail(ocr.Error{Kind: ocr.KindBackendFailed}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout", Open: true}},
 		"not answered till the end": {func(ctx context.Context) (ocr.Result, error) { return hang(ctx, "") }, document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -189,7 +189,51 @@ func TestTurnOfADeadProcessComesFree(t *testing.T) {
 		if r := w.want("a.png", document.StatusRetrying, document.CodeDeadline); r.Strikes[1] != (document.Strike{Code: "ocr_failed"}) {
 			t.Errorf("%+v", r.Strikes)
 		}
-		p.Process(t.Context(), ev)
+		begun, calls := time.Now(), w.calls.Load()
+		for p.Process(t.Context(), ev).Outcome.Refused() {
+			if w.calls.Load() != calls || time.Since(begun) > 15*time.Minute {
+				t.Fatalf("after %v: %d pages sent", time.Since(begun), w.calls.Load()-calls)
+			}
+			time.Sleep(time.Minute)
+		}
 		w.want("a.png", document.StatusDone, "")
+	})
+}
+
+// TestNobodyWaitsForASilentService: but for the one delivery that looks out for it. The others are released after a minute, so
+// that an outage does not keep the instance at work, and say why.
+func TestNobodyWaitsForASilentService(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRPlaces = 4
+		down := func(context.Context) (ocr.Result, error) { return ocr.Result{}, &ocr.Error{Kind: ocr.KindLost} }
+		w.control = down
+		w.answer = func(ctx context.Context, _ string) (ocr.Result, error) { return down(ctx) }
+		p := w.worker()
+		var long atomic.Int64
+		for n := range 12 {
+			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
+			go func() {
+				begun := time.Now()
+				res := p.Process(t.Context(), ev)
+				if res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeOCRUnavailable && res.Fault.Code != document.CodeDeadline {
+					t.Errorf("%s: %s %s", ev.Name, res.Outcome, res.Fault.Code)
+				}
+				if time.Since(begun) > 4*time.Minute {
+					long.Add(1)
+				}
+			}()
+		}
+		time.Sleep(10 * time.Minute)
+		if long.Load() != 1 {
+			t.Errorf("%d deliveries waited, want 1", long.Load())
+		}
+		if total := w.calls.Load() - w.controls.Load(); total > 12 {
+			t.Errorf("%d pages were sent for twelve, to a service that answers nothing", total)
+		}
+		for n := range 12 {
+			if r := w.record(fmt.Sprintf("%d.png", n)); r.Strikes[1].Count > 0 {
+				t.Errorf("%d.png: %+v", n, r.Strikes)
+			}
+		}
 	})
 }

@@ -3,7 +3,21 @@ package worker
 import (
 	"errors"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/page"
 )
+
+// TestSlowDecoderIsASuspect: unlike what no machine could decode.
+func TestSlowDecoderIsASuspect(t *testing.T) {
+	for kind, want := range map[page.Kind]document.Class{
+		page.TooSlow: document.ClassSuspect, page.TooLarge: document.ClassFinal, page.Corrupt: document.ClassFinal,
+	} {
+		if f := faultOf(t.Context(), &page.Error{Kind: kind}); f.Class != want || f.Code == "" {
+			t.Errorf("%s: %s %s, want %s", kind, f.Code, f.Class, want)
+		}
+	}
+}
 
 func TestSentinelsAreDistinct(t *testing.T) {
 	for i, s := range sentinels {

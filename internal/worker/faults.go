@@ -22,6 +22,8 @@ var (
 	errNoClaim   = errors.New("the record store did not answer the claim in time")
 	errYielded   = errors.New("another record needs this instance to itself")
 	errLate      = errors.New("too little time left")
+	errTurn      = errors.New("other suspects are being tried")
+	errSilent    = errors.New("the OCR service answers nothing at the moment")
 	errDeadline  = errors.New("PROCESS_TIMEOUT is over")
 	errReplaced  = errors.New("another generation of the object is live; its event is on the way")
 	errMissing   = errors.New("not every page was finished")
@@ -39,6 +41,8 @@ var sentinels = []struct {
 	{errNoClaim, document.CodeStoreUnavailable, document.ClassService},
 	{errYielded, document.CodeDeadline, document.ClassOurs},
 	{errLate, document.CodeDeadline, document.ClassOurs},
+	{errTurn, document.CodeDeadline, document.ClassOurs},
+	{errSilent, document.CodeOCRUnavailable, document.ClassService},
 	{errDeadline, document.CodeDeadline, document.ClassOurs},
 	{document.ErrObjectGone, document.CodeObjectGone, document.ClassFinal},
 	{document.ErrObjectCorrupt, document.CodeCorrupt, document.ClassFinal},
@@ -113,8 +117,9 @@ func faultOf(ctx context.Context, err error) document.Fault {
 	if se, ok := errors.AsType[*struckError](err); ok {
 		f.Code = se.strike.Code
 	}
-	if ce, ok := errors.AsType[*controlError](err); ok {
-		f.Code, f.Class = ce.fault(f)
+	if ce, ok := errors.AsType[*controlError](err); ok && !errors.Is(err, errDraining) {
+		f.Code, f.Class = ce.fault(f) // also where the time ended meanwhile
+		return f
 	}
 	for _, s := range sentinels {
 		ended := s.err == context.DeadlineExceeded || s.err == context.Canceled // it says nothing where something else does

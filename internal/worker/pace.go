@@ -39,6 +39,8 @@ type waiter struct {
 const (
 	// silence is how many pages in a row fail before it is likely the service than the pages.
 	silence = 3
+	// silentWait is how long a page waits for its place while the service is silent.
+	silentWait = time.Minute
 	// growth is what one answer adds to the limit, divided by the limit: with every page answered, half a place a round.
 	growth = 0.5
 )
@@ -65,10 +67,9 @@ func (p *pace) take(ctx context.Context, all bool) (func(), error) {
 		return give, nil
 	default:
 	}
-	select {
-	case <-w.ready:
+	err := p.await(ctx, w)
+	if err == nil {
 		return give, nil
-	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	i := slices.Index(p.waiting, w)
@@ -80,7 +81,27 @@ func (p *pace) take(ctx context.Context, all bool) (func(), error) {
 	if i < 0 { // it got the place at the same moment
 		give()
 	}
-	return nil, withCause(ctx, fmt.Errorf("waiting for a place at the OCR service: %w", ctx.Err()))
+	return nil, withCause(ctx, fmt.Errorf("waiting for a place at the OCR service: %w", err))
+}
+
+// await waits for what w asks for, until ctx ends or the service has been silent for a while: whoever has the place then waits
+// for the service to come back, and the others need not.
+func (p *pace) await(ctx context.Context, w *waiter) error {
+	for {
+		look := time.NewTimer(silentWait)
+		select {
+		case <-w.ready:
+			look.Stop()
+			return nil
+		case <-ctx.Done():
+			look.Stop()
+			return ctx.Err()
+		case <-look.C:
+			if p.silent() {
+				return errSilent
+			}
+		}
+	}
 }
 
 // admit gives places to those who wait, in order. The lock is held.

@@ -29,7 +29,7 @@ func (d *delivery) readPages(ctx context.Context) error {
 	skewed := d.w.clock.now().Add(document.LeaseTime).Sub(d.record().Lease.Expires).Abs() > maxSkew
 	go d.keepLease(ctx, skewed, stop)
 	err := guard(func() error { return d.readAll(ctx, stop) })
-	if err != nil && ctx.Err() != nil {
+	if _, service := errors.AsType[*controlError](err); err != nil && ctx.Err() != nil && !service {
 		return context.Cause(ctx)
 	}
 	return err
@@ -221,8 +221,9 @@ func (w *work) readSuspects(ctx context.Context) error {
 	return left
 }
 
-// readAlone makes page n and has it read while nothing else of this instance, and no suspect of another, is at the OCR service. Where that fails in a way
-// that may be the page's doing, the control page follows: an error of a suspect's class is one that nothing else explains.
+// readAlone makes page n and has it read while nothing else of this instance, and no suspect of another, is at the OCR service.
+// Where that fails in a way that may be the page's doing, the control page follows: an error of a suspect's class is one that
+// nothing else explains.
 func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 	d := w.d
 	return w.extract(ctx, n, func(ctx context.Context, pg *page.Page, timing *pageTiming) (ocr.Result, error) {
@@ -243,7 +244,7 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 				return ocr.Result{}, err
 			}
 		}
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d.w.o.OCRTimeout+controlTime {
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < min(d.w.trial(), d.w.o.ProcessTimeout/2) {
 			return ocr.Result{}, errLate
 		}
 		res, err := d.w.send(ctx, pg, timing)

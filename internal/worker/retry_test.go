@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -298,4 +299,45 @@ func TestRetryStuck(t *testing.T) {
 			t.Errorf("the slow one wrote %+v", r)
 		}
 	})
+}
+
+// counting is a store that remembers how many page documents each commit removes.
+type counting struct {
+	*documenttest.Memory
+	drops []int
+}
+
+func (c *counting) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored, error) {
+	c.drops = append(c.drops, len(ch.Drop))
+	return c.Memory.Commit(ctx, id, from, ch)
+}
+
+// TestRetryOfALongBookIsSeveralCommits: none removes more documents than a store takes at once, and the book is asked for once all are gone.
+func TestRetryOfALongBookIsSeveralCommits(t *testing.T) {
+	t.Parallel()
+	store := &counting{Memory: documenttest.NewMemory()}
+	o := document.Object{Bucket: "b", Name: "a.pdf", Generation: 1}
+	const pages = 1001
+	rec := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: 1, Status: document.StatusFailed, Pages: pages, PagesDone: pages,
+		Error: &document.Error{Code: document.CodeOCRFailed, Message: "m"}}
+	var stored *document.Stored
+	for n := 1; n <= pages; n++ {
+		pg := document.Page{Page: n, Generation: 1, Error: rec.Error}
+		if n == 500 {
+			pg = document.Page{Page: n, Generation: 1, Text: "read"}
+		}
+		var err error
+		if stored, err = document.Update(t.Context(), store.Memory, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: rec, Pages: []document.Page{pg}}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := document.Retry(t.Context(), store, stored, "me", nil); err != nil {
+		t.Fatal(err)
+	}
+	left, err := store.Pages(t.Context(), o.ID(), 1)
+	if r := store.Record(o.ID()); err != nil || len(left) != 1 || r.Status != document.StatusRetrying || r.PagesDone != 1 || !slices.Equal(store.drops, []int{400, 400, 200}) {
+		t.Errorf("%d pages left, %v; commits of %v; %+v", len(left), err, store.drops, r)
+	}
 }

@@ -143,15 +143,15 @@ func TestSweepEndsWithinTheTimeOfADelivery(t *testing.T) {
 // service bears.
 func TestSweepIsAsWideAsThePlaces(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		w.leaveOver(8, time.Hour)
-		w.options.OCRPlaces = 4
+		w.leaveOver(12, time.Hour)
+		w.options.OCRPlaces = 6
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
 			time.Sleep(10 * time.Second)
 			return result(text), nil
 		}
 		start := time.Now()
 		if w.worker().Sweep(t.Context()); time.Since(start) != 20*time.Second {
-			t.Errorf("eight records of 10 s each took %v", time.Since(start))
+			t.Errorf("twelve records of 10 s each took %v", time.Since(start))
 		}
 	})
 }

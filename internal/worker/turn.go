@@ -14,7 +14,7 @@ const (
 	turnGive = 5 * time.Second // for giving it back, after the delivery's time if need be
 )
 
-// takeTurn waits until no other instance tries a suspect page. Without it a page that takes the server down and a page that was
+// takeTurn waits until no other instance tries a suspect page, for as long as one of them may take. Without it a page that takes the server down and a page that was
 // sent at the same time are tried again at the same time, and fail together again. The func gives the turn back; the turn of
 // a process that died is free when its delivery's time would have been over.
 func (d *delivery) takeTurn(ctx context.Context) (func(), error) {
@@ -22,7 +22,7 @@ func (d *delivery) takeTurn(ctx context.Context) (func(), error) {
 		return func() {}, nil
 	}
 	until, _ := ctx.Deadline()
-	for {
+	for begun := time.Now(); ; {
 		var taken bool
 		stored, err := document.Update(ctx, d.w.o.Turns, turnName, document.Unread(), func(old *document.Record) (ch *document.Change, _ error) {
 			now := d.w.clock.now()
@@ -34,6 +34,9 @@ func (d *delivery) takeTurn(ctx context.Context) (func(), error) {
 		}
 		if taken {
 			return func() { d.giveTurn(ctx, stored) }, nil
+		}
+		if time.Since(begun) > d.w.trial() {
+			return nil, errTurn
 		}
 		if err := sleep(ctx, turnPoll+time.Duration(d.w.o.Rand()*float64(turnPoll))); err != nil {
 			return nil, withCause(ctx, fmt.Errorf("waiting for a suspect's turn: %w", err))
