@@ -1,9 +1,13 @@
 package worker_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +17,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/worker"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 const maxAttempts = 3 // MAX_ATTEMPTS of the tests that use a platform
@@ -26,6 +31,7 @@ type platform struct {
 	begun      time.Time
 	deliveries atomic.Int64
 	all        sync.WaitGroup
+	meters     []*meter // of the instances
 }
 
 // platform returns one with so many instances, each with concurrency deliveries and pages at once. Each has its own client of
@@ -38,7 +44,9 @@ func (w *world) platform(s *service, instances, concurrency int) *platform {
 		o := w.options
 		o.OCRPlaces = concurrency
 		if s != nil {
-			o.OCR = s.client(w.t)
+			m := &meter{Extractor: s.client(w.t), read: map[int]int{}, failed: map[int]int{}}
+			p.meters = append(p.meters, m)
+			o.OCR = m
 		}
 		p.workers = append(p.workers, newWorker(w.t, o))
 	}
@@ -74,6 +82,70 @@ func (p *platform) once(ev document.Event) document.Outcome {
 	defer func() { p.slots <- to }()
 	p.deliveries.Add(1)
 	return to.Process(p.w.t.Context(), ev).Outcome
+}
+
+// retry has a person ask for another try of an object, and the sweep follow, for a day at most. It reports whether there was
+// anything to try.
+func (p *platform) retry(name string, redo func(document.Page) bool) bool {
+	if _, err := document.Retry(p.w.t.Context(), p.w.records, p.w.stored(name), "operator", redo); err != nil {
+		return false
+	}
+	p.all.Go(func() {
+		for range 300 {
+			if !p.w.record(name).Open() {
+				return
+			}
+			p.workers[0].Sweep(p.w.t.Context())
+			time.Sleep(5 * time.Minute)
+		}
+		p.w.t.Errorf("%s has not ended a day after a retry: %+v", name, p.w.record(name))
+	})
+	return true
+}
+
+// meter counts what one instance sends to the OCR service, as its client sees it.
+type meter struct {
+	worker.Extractor
+	mu           sync.Mutex
+	read, failed map[int]int // pages by width
+	controls     int         // control pages that were read
+	misses       int         // pages in a row that failed as suspects
+	bursts       int         // of three misses
+}
+
+func (m *meter) ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, error) {
+	r, err := img.Open()
+	if err != nil {
+		return ocr.Result{}, err
+	}
+	picture, err := io.ReadAll(r)
+	if err != nil {
+		return ocr.Result{}, err
+	}
+	r.Close()
+	res, err := m.Extractor.ExtractText(ctx, img)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	control := isControlPage(picture)
+	oe, _ := errors.AsType[*ocr.Error](err)
+	switch {
+	case ctx.Err() != nil:
+	case err == nil && control:
+		m.controls++
+		m.misses = 0
+	case err == nil:
+		m.misses = 0
+	case oe != nil && (slices.Contains([]ocr.Kind{ocr.KindTimeout, ocr.KindBackendFailed, ocr.KindLost, ocr.KindBadResponse}, oe.Kind) || oe.Platform && oe.Status == http.StatusRequestEntityTooLarge):
+		if m.misses++; m.misses == 3 {
+			m.bursts++
+		}
+	}
+	if !control && err == nil {
+		m.read[pngWidth(picture)]++
+	} else if !control {
+		m.failed[pngWidth(picture)]++
+	}
+	return res, err
 }
 
 // wait returns when everything was acknowledged or given up, and all that still runs has ended.

@@ -1,17 +1,20 @@
 package worker_test
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"image"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // TestServiceSim runs whole little worlds of books and images before a random OCR service, one for each seed: slow or not, with one
@@ -45,6 +48,11 @@ type serviceSim struct {
 	pages   int
 	killers int
 	outages int
+
+	mu      sync.Mutex
+	last    map[string]*document.Record // by id
+	strikes int
+	asked   map[string]int // tries that people asked for, by name
 }
 
 // simObject is one object; its pages are known by their widths.
@@ -56,7 +64,7 @@ type simObject struct {
 func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
 
 func newServiceSim(w *world, rng *rand.Rand) *serviceSim {
-	sim := &serviceSim{w: w, rng: rng, s: &service{
+	sim := &serviceSim{w: w, rng: rng, last: map[string]*document.Record{}, asked: map[string]int{}, s: &service{
 		places: pick(rng, 1, 4, 8, 32), work: time.Duration(1+rng.IntN(5)) * time.Second,
 		shared: rng.IntN(2) == 0, uneven: rng.IntN(2) == 0, deaf: rng.IntN(3) > 0,
 		death:  pick(rng, deathByReset, deathOnCloudRun, deathOfEngine, deathInSilence),
@@ -67,6 +75,7 @@ func newServiceSim(w *world, rng *rand.Rand) *serviceSim {
 	if sim.s.places == 1 {
 		sim.s.shared = false
 	}
+	w.records.After = sim.committed
 	sim.outage()
 	sim.p = w.platform(sim.s, 1+rng.IntN(3), 8)
 	width := 20
@@ -145,24 +154,114 @@ func (sim *serviceSim) run() {
 			sim.p.deliver(o.ev)
 		})
 	}
+	for _, o := range sim.objects {
+		if sim.rng.IntN(4) > 0 {
+			continue
+		}
+		wait, all := sim.upTo(6*time.Hour), sim.rng.IntN(2) == 0
+		sim.p.all.Go(func() {
+			time.Sleep(wait)
+			if sim.w.records.Record(o.ev.Object.ID()) == nil {
+				return
+			}
+			sim.mu.Lock()
+			sim.asked[o.ev.Name]++
+			sim.mu.Unlock()
+			if !sim.p.retry(o.ev.Name, func(pg document.Page) bool { return all || pg.Page%2 == 0 }) {
+				sim.mu.Lock()
+				sim.asked[o.ev.Name]--
+				sim.mu.Unlock()
+			}
+		})
+	}
 	took := sim.p.wait()
 	sim.w.t.Logf("%d objects of %d pages, %d of them bad, at a service of %d places (shared %v, deaf %v): %v, %d deliveries, %v", len(sim.objects),
 		sim.pages, len(sim.s.pages), sim.s.places, sim.s.shared, sim.s.deaf, took.Round(time.Minute), sim.p.deliveries.Load(), sim.s)
 }
 
-// check holds guarantee 3 against what is stored.
+// committed counts strikes, and looks at what a commit makes of a record.
+func (sim *serviceSim) committed(_ context.Context, id string) error {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	was, is := sim.last[id], sim.w.records.Record(id)
+	sim.last[id] = is
+	if was == nil {
+		return nil
+	}
+	for n, strike := range is.Strikes {
+		sim.strikes += max(0, strike.Count-was.Strikes[n].Count)
+	}
+	for n, strike := range was.Strikes {
+		if is.Strikes[n].Count == 0 && strike.Count == maxAttempts-1 && is.Retried.Equal(was.Retried) {
+			sim.strikes++ // the last one is not stored: the page goes
+		}
+	}
+	if was.Status == document.StatusDone && is.Rereading != nil && (is.Status != was.Status || is.Text != was.Text) {
+		sim.w.t.Errorf("%s changed while it was read again:\nwas %+v\nis  %+v", is.Name, was, is)
+	}
+	return nil
+}
+
+// check holds guarantee 3, and the bounds of DESIGN 5, against what is stored and what was sent.
 func (sim *serviceSim) check() {
+	asked, bad := 0, 0 // pages that people asked for again; readings of bad pages that anybody asked for
+	failed := 0        // requests for good pages that failed
 	for _, o := range sim.objects {
 		sim.checkObject(o)
+		times := sim.asked[o.ev.Name]
+		asked += times * len(o.widths)
+		for _, width := range o.widths {
+			read, missed := 0, 0
+			for _, m := range sim.p.meters {
+				read, missed = read+m.read[width], missed+m.failed[width]
+			}
+			if _, isBad := sim.s.pages[width]; isBad {
+				bad += 1 + times
+				continue
+			}
+			failed += missed
+			if read < 1 || read > 1+times {
+				sim.w.t.Errorf("the page of width %d was read %d times, and asked for again %d times", width, read, times)
+			}
+		}
 	}
-	count, _ := sim.s.figures()
-	if count.kills > sim.killers*(maxAttempts+2) {
+	count, sent := sim.s.figures()
+	if count.kills > sim.lives()*(maxAttempts+2) {
 		sim.w.t.Errorf("%d pages killed the server %d times", sim.killers, count.kills)
 	}
-	// Every failure of the service may cost each place of each instance a page.
-	if most := 3*sim.pages + 2*maxAttempts*len(sim.s.pages) + 24*(count.kills+count.restarts+sim.outages); count.sent > most {
-		sim.w.t.Errorf("%d pages were sent for %d, want at most %d", count.sent, sim.pages, most)
+	// A bad page is sent once beside others and then for each strike. Every failure of the service, and every page that is too
+	// dense for it, may cost the pages that are there at the same time another request.
+	events := count.kills + count.restarts + sim.outages
+	for width, f := range sim.s.pages {
+		if f.work > ocr.DefaultTimeout {
+			events += sent[width]
+		}
 	}
+	if most := sim.pages + asked + (1+maxAttempts)*bad + count.most*events; count.sent > most {
+		sim.w.t.Errorf("%d pages were sent for %d and %d that people asked for, want at most %d", count.sent, sim.pages, asked, most)
+	}
+	controls, bursts := 0, 0
+	for _, m := range sim.p.meters {
+		controls, bursts = controls+m.controls, bursts+m.bursts
+	}
+	if controls > sim.strikes+bursts {
+		sim.w.t.Errorf("%d control pages were read, for %d strikes and %d bursts", controls, sim.strikes, bursts)
+	}
+	sim.w.t.Logf("%d strikes, %d control pages read, %d bursts, %d pages asked for again, %d requests for good pages failed, %d failures of the service",
+		sim.strikes, controls, bursts, asked, failed, events)
+}
+
+// lives is how often killing pages were asked for.
+func (sim *serviceSim) lives() int {
+	n := 0
+	for _, o := range sim.objects {
+		for _, width := range o.widths {
+			if sim.s.pages[width].kills {
+				n += 1 + sim.asked[o.ev.Name]
+			}
+		}
+	}
+	return n
 }
 
 func (sim *serviceSim) checkObject(o simObject) {
@@ -181,7 +280,12 @@ func (sim *serviceSim) checkObject(o simObject) {
 	if good == 0 {
 		want = document.StatusFailed
 	}
+	staged, err := sim.w.records.Pages(sim.w.t.Context(), o.ev.Object.ID(), -o.ev.Generation)
 	switch text := strings.Join(texts, "\n\f\n"); {
+	case r.Open() || r.Lease != nil || err != nil || len(staged) > 0:
+		sim.w.t.Errorf("%s has not ended: %d pages of a reading are left, %v, %+v", r.Name, len(staged), err, r)
+	case r.Status == document.StatusDone && len(r.Strikes) > 0:
+		sim.w.t.Errorf("%s has the strikes %v", r.Name, r.Strikes)
 	case r.Status != want:
 		sim.w.t.Errorf("%s, %d of %d pages good: %s, error %+v, want %s", r.Name, good, len(o.widths), r.Status, r.Error, want)
 	case want == document.StatusFailed && !strings.HasPrefix(r.Error.Code, "ocr_"):

@@ -3,14 +3,15 @@ package worker_test
 import (
 	"cmp"
 	"context"
-	"errors"
+	"encoding/binary"
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"image"
 	"io"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr"
 )
@@ -32,27 +34,36 @@ type sim struct {
 	rng     *rand.Rand
 	bucket  *documenttest.Bucket
 	records *documenttest.Memory
+	turns   *documenttest.Memory
 	erase   bool
+	least   int           // MAX_ATTEMPTS of the instances
+	most    int           // the largest of them
+	mixed   bool          // they differ in MAX_PAGES
+	ahead   time.Duration // the store's clock
+	width   int           // of the last page
 
-	mu        sync.Mutex // guards what parked goroutines touch
-	parked    []*call
-	instances []*simInstance
-	messages  []*message
-	ids       int
-	leases    int
-	born      time.Time
-	calm      bool // faults are over
-	outage    map[string]time.Time
-	nextSweep time.Time
+	mu         sync.Mutex // guards what parked goroutines touch
+	parked     []*call
+	late       []*lateCommit
+	instances  []*simInstance
+	messages   []*message
+	deliveries []*delivery
+	ids        int
+	leases     int
+	born       time.Time
+	calm       bool // faults are over
+	outage     map[string]time.Time
+	only       ocr.Kind // how the OCR service fails in its outage; empty: in many ways
+	nextSweep  time.Time
 
-	truth  map[version]string // the right text of each generation, "" for what is no image
-	byText map[string]version
-	taken  map[version]int             // leases lost: to a crash, a hang, a closing write that did not get through
-	again  map[version]int             // tries that a person asked for
-	last   map[string]*document.Record // by id, as of the last commit
-	paid   map[version]int             // complete OCR answers
-	trace  hash.Hash64
-	count  counts
+	files   map[version]*simFile
+	byWidth map[int]*simPage
+	holders map[string]*delivery        // by lease
+	leased  map[string]leaseMark        // how a lease was last written
+	last    map[string]*document.Record // by id, as of the last commit
+	trace   hash.Hash64
+	history io.Writer // of the trace, and more to read
+	count   counts
 }
 
 type version struct {
@@ -60,11 +71,90 @@ type version struct {
 	generation int64
 }
 
+// simFile is one generation of an object, and what became of it since a person asked for it last.
+type simFile struct {
+	v        version
+	pages    []*simPage   // the most it ever has
+	length   int          // pages that a splitter sees now
+	lengths  map[int]bool // and has seen
+	resplits int
+	none     bool // no image at all
+	kills    bool // the process that opens it
+	deadly   int  // pages that kill
+	gone     bool // it is not the live generation any more
+
+	asked        int // tries that a person asked for
+	interrupted  int // holders that died or lost their lease
+	innocent     int // of these without its doing
+	unearned     map[int]int
+	deaths       int // of processes, by its doing, under its lease
+	completedBy  *delivery
+	completeLate bool
+}
+
+// simPage is one page, known by its width. Its text is "text of WIDTH".
+type simPage struct {
+	file   *simFile
+	n      int
+	width  int
+	fate   simFate
+	sends  []*send
+	failed *aloneFailure // the last one
+	struck int           // the attempt of the last strike
+	chance int           // strikes that an outage explains
+	unluck bool          // it failed although it is good, as its chances explain
+	gone   bool          // it failed for good
+}
+
+func (p *simPage) text() string { return fmt.Sprintf("text of %d", p.width) }
+
+// simFate is what becomes of a page, always.
+type simFate string
+
+const (
+	fateGood      simFate = ""
+	fateRefused   simFate = "refused"
+	fateEngine    simFate = "engine error"
+	fateNoAnswer  simFate = "unreadable answer"
+	fateTimeout   simFate = "time-out"
+	fateLost      simFate = "connection lost"
+	fateKillsRead simFate = "kills when read"
+	fateKillsMade simFate = "kills when made"
+)
+
+// aloneFailure is a suspect's failure while its instance sent nothing else.
+type aloneFailure struct {
+	outage  bool // the service may explain it
+	control bool // a control page was read since
+	charged bool
+}
+
+// send is one request for a page.
+type send struct {
+	d       *delivery
+	life    int // how often its file had been asked for
+	alone   bool
+	read    bool
+	refused bool // it did not reach the server, which said so at once
+	outage  bool
+	over    bool // it was answered: else its sender gave up, or died
+}
+
 // simInstance is a process of the function.
 type simInstance struct {
-	id   int
-	p    *worker.Worker
-	dead bool
+	id       int
+	p        *worker.Worker
+	places   int // OCR_PLACES, 0: no limit
+	atOnce   int // OCR_CONCURRENCY
+	model    string
+	dead     bool
+	killAt   time.Time     // SIGKILL after a SIGTERM; zero: none
+	ahead    time.Duration // of the clock
+	heard    bool          // the store's time, since it started or its clock jumped
+	misses   int           // as the pace counts them
+	flying   []*call       // at the OCR service
+	running  []*delivery
+	mostPage int // MAX_PAGES
 }
 
 // message is what the platform delivers until it is acknowledged.
@@ -77,14 +167,34 @@ type message struct {
 	running  int
 }
 
-// delivery is one call of Process; its calls to the outside know it by their context.
+// delivery is one event on its line; its calls to the outside know it by their context.
 type delivery struct {
-	inst  *simInstance
-	id    int
-	v     version
-	sweep bool
-	calls map[string]int // by operation
-	lose  bool           // the answer of the commit under way gets lost
+	inst     *simInstance
+	key      string
+	operator bool // it is a person's request
+	v        version
+	calls    map[string]int // by operation
+	below    map[string]int // deliveries of a sweep
+
+	lease    string
+	alone    bool
+	strikes  document.Strikes // as of its claim
+	failed   map[int]bool     // pages that failed as suspects in it, by width
+	sent     map[*simPage]int // requests that reached the server
+	asked    map[*simPage]int // requests
+	unsaved  map[*simPage]bool
+	controls int       // read
+	tried    *send     // the last suspect
+	wrote    time.Time // when it last tried to commit
+	claimed  int       // its commits until it had the lease
+	blind    int       // pages sent while its instance knew that the service fails at everything
+	down     bool      // its control page was not read, and what that means is final
+	silent   bool      // its last request was a control page that was not read
+	gone     bool      // its object was, when it ended: what counts against pages counts no more
+	settled  bool      // its closing write was applied
+	culprit  bool      // its object killed the process
+	unclear  bool      // pages of it could not be cleared
+	over     bool
 }
 
 type deliveryKey struct{}
@@ -95,38 +205,82 @@ type call struct {
 	op      string
 	obj     string
 	n       int
-	verdict chan error
+	at      time.Time
+	heard   bool // its instance knew the store's time
+	page    *simPage
+	control bool
+	send    *send
+	verdict chan verdict
 }
 
-func (c *call) key() string { return fmt.Sprintf("%06d %s %s %d", c.d.id, c.op, c.obj, c.n) }
+// verdict is what becomes of a call.
+type verdict struct {
+	err   error
+	after commitFate
+}
+
+// commitFate is what becomes of a commit, whatever its caller hears of it.
+type commitFate int
+
+const (
+	commitApplied commitFate = iota
+	commitLate
+	commitNever
+)
+
+func (c *call) key() string { return fmt.Sprintf("%s %s %s %d", c.d.key, c.op, c.obj, c.n) }
 
 var errDead = fmt.Errorf("%w: the process is dead", document.ErrStoreUnavailable)
 
 func newSim(t *testing.T, seed uint64) *sim {
 	s := &sim{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), bucket: documenttest.NewBucket(), records: documenttest.NewMemory(),
-		born: time.Now(), outage: map[string]time.Time{}, truth: map[version]string{}, byText: map[string]version{}, taken: map[version]int{}, again: map[version]int{}, last: map[string]*document.Record{},
-		paid: map[version]int{}, trace: fnv.New64a(),
+		turns: documenttest.NewMemory(), born: time.Now(), outage: map[string]time.Time{}, files: map[version]*simFile{}, byWidth: map[int]*simPage{},
+		holders: map[string]*delivery{}, leased: map[string]leaseMark{}, last: map[string]*document.Record{}, trace: fnv.New64a(), width: 20,
+	}
+	s.history = s.trace
+	if *simSeed != 0 && testing.Verbose() {
+		s.history = io.MultiWriter(s.trace, os.Stdout)
 	}
 	s.erase = s.rng.IntN(2) == 0
-	s.records.Before = func(ctx context.Context, op, id string) error { return s.park(ctx, op, id) }
-	s.records.After = s.afterCommit
-	s.bucket.Before = func(ctx context.Context, op string, o document.Object) error { return s.park(ctx, op, o.Name) }
+	s.mixed = s.rng.IntN(4) == 0
+	s.least, s.most = 3, 3+s.rng.IntN(2)
+	if s.rng.IntN(3) > 0 {
+		s.ahead = s.skew()
+	}
+	s.records.Now, s.turns.Now = s.storeTime, s.storeTime
+	s.bucket.Before = func(ctx context.Context, op string, o document.Object) error {
+		return s.park(ctx, &call{op: op, obj: o.Name}).err
+	}
 	for range 2 + s.rng.IntN(2) {
 		s.spawn()
 	}
 	return s
 }
 
+func (s *sim) storeTime() time.Time { return time.Now().Add(s.ahead) }
+
+// skew is what a clock is wrong by: ten minutes at most.
+func (s *sim) skew() time.Duration { return s.upTo(20*time.Minute) - 10*time.Minute }
+
 func (s *sim) spawn() {
-	i := &simInstance{id: len(s.instances)}
+	i := &simInstance{id: len(s.instances), places: pick(s.rng, 0, 0, 1, 2, 8), atOnce: 1 + s.rng.IntN(5), model: fmt.Sprint("model-", s.rng.IntN(3)), mostPage: 10}
+	if s.mixed && s.rng.IntN(3) == 0 {
+		i.mostPage = 3
+	}
+	if s.rng.IntN(2) == 0 {
+		i.ahead = s.skew()
+		s.count.SkewedInstances++
+	}
 	i.p = newWorker(s.t, worker.Options{
-		Objects: s.bucket, Records: s.records, OCR: extractor{s.extract}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Rules: document.Rules{MaxAttempts: 3, RetryWindow: 24 * time.Hour,
+		Objects: s.bucket, Records: simStore{s, s.records, ""}, Turns: simStore{s, s.turns, "turn "}, OCR: extractor{s.extract}, Log: slog.New(simLog{s}),
+		Rules: document.Rules{MaxAttempts: s.least + s.rng.IntN(s.most-s.least+1), RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
-		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},
-		OCRConcurrency: 4, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second, Erase: s.erase,
-		NewID: s.newID, Rand: func() float64 { return 0.5 },
+		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: i.mostPage},
+		OCRConcurrency: i.atOnce, OCRPlaces: i.places, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second, Erase: s.erase,
+		NewID: s.newID, Now: func() time.Time { return time.Now().Add(i.ahead) },
+		Rand:   func() float64 { return float64(time.Since(s.born)%1000) / 1000 }, // the same again in a replay
+		Traces: simTraces{s: s},
 	})
 	s.instances = append(s.instances, i)
 }
@@ -139,27 +293,63 @@ func (s *sim) newID() string {
 	return fmt.Sprint("lease-", s.leases)
 }
 
-// people drop, overwrite and delete images.
-func (s *sim) people() {
-	width := 20
-	for n := range 4 + s.rng.IntN(12) {
-		name := fmt.Sprintf("%d.png", n)
-		for range 1 + s.rng.IntN(3) {
-			data, truth := picture(width), fmt.Sprintf("text of %d", width)
-			if s.rng.IntN(10) == 0 {
-				data, truth = []byte("this is no picture at all, whatever its name says"), ""
-			}
-			width++
-			ev := s.bucket.Put(name, data)
-			s.truth[version{name, ev.Generation}] = truth
-			s.byText[truth] = version{name, ev.Generation}
-			s.send(ev)
-			s.count.objects++
-			if s.rng.IntN(8) == 0 {
-				s.send(s.bucket.Delete(name))
-			}
+// put stores a new generation under a name: an image, or a book of several pages.
+func (s *sim) put(name string, pages int) document.Event {
+	f := &simFile{pages: make([]*simPage, pages), length: pages, lengths: map[int]bool{pages: true}, unearned: map[int]int{}}
+	if pages == 1 && s.rng.IntN(12) == 0 {
+		f.none = true
+	}
+	f.kills = !f.none && s.count.Deadly < 2 && s.rng.IntN(60) == 0
+	if f.kills {
+		s.count.Deadly++
+	}
+	for n := range pages {
+		s.width++
+		p := &simPage{file: f, n: n + 1, width: s.width}
+		switch s.rng.IntN(30) {
+		case 0:
+			p.fate = fateRefused
+		case 1, 2:
+			p.fate = pick(s.rng, fateEngine, fateNoAnswer, fateTimeout, fateLost)
+		}
+		if often := 30 - 28*min(f.deadly, 1); !f.kills && s.count.Deadly < 2 && s.rng.IntN(often) == 0 { // the second is near the first
+			f.deadly++
+			s.count.Deadly++
+			p.fate = pick(s.rng, fateKillsRead, fateKillsMade)
+		}
+		if p.fate != fateGood || f.none || f.kills {
+			s.count.Bad++
+		}
+		f.pages[n], s.byWidth[p.width] = p, p
+	}
+	ev := s.bucket.Put(name, f.bytes())
+	f.v = version{name, ev.Generation}
+	for v, other := range s.files {
+		if v.name == name {
+			other.gone = true
 		}
 	}
+	s.files[f.v] = f
+	s.count.Objects++
+	s.count.Pages += pages
+	return ev
+}
+
+// bytes is the file as long as it is now.
+func (f *simFile) bytes() []byte {
+	switch {
+	case f.none:
+		return []byte("this is no picture at all, whatever its name says")
+	case len(f.pages) == 1:
+		return picture(f.pages[0].width)
+	}
+	var pictures []pagetest.Picture
+	for _, p := range f.pages[:f.length] {
+		m := image.NewGray(image.Rect(0, 0, p.width, 8))
+		m.Pix[3] = 255
+		pictures = append(pictures, pagetest.Gray(m, 8))
+	}
+	return pagetest.TIFF(binary.LittleEndian, pictures...)
 }
 
 func (s *sim) send(ev document.Event) {
@@ -173,104 +363,38 @@ func (s *sim) send(ev document.Event) {
 func (s *sim) upTo(d time.Duration) time.Duration { return time.Duration(s.rng.Int64N(int64(d))) }
 
 // park holds a call until the scheduler lets it go, or its context ends.
-func (s *sim) park(ctx context.Context, op, obj string) error {
+func (s *sim) park(ctx context.Context, c *call) verdict {
 	d, ok := ctx.Value(deliveryKey{}).(*delivery)
 	if !ok {
-		return nil // the check at the end
+		return verdict{} // the check at the end
 	}
 	s.mu.Lock()
 	if d.inst.dead {
 		s.mu.Unlock()
-		return errDead
+		return verdict{errDead, commitNever}
 	}
-	d.calls[op+obj]++
-	c := &call{d: d, op: op, obj: obj, n: d.calls[op+obj], verdict: make(chan error, 1)}
+	d.calls[c.op+c.obj]++
+	c.d, c.n, c.at, c.heard, c.verdict = d, d.calls[c.op+c.obj], time.Now(), d.inst.heard, make(chan verdict, 1)
+	if c.op == "commit" {
+		d.wrote = c.at
+	}
+	s.begin(c)
 	s.parked = append(s.parked, c)
 	s.mu.Unlock()
 	select {
-	case err := <-c.verdict:
-		return err
+	case v := <-c.verdict:
+		return v
 	case <-ctx.Done():
 		s.unpark(c)
-		return ctx.Err()
+		return verdict{ctx.Err(), commitNever}
 	}
 }
 
 func (s *sim) unpark(c *call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.parked = slices.DeleteFunc(s.parked, func(p *call) bool { return p == c })
-}
-
-// extract is the OCR service.
-func (s *sim) extract(ctx context.Context, img ocr.Image) (ocr.Result, error) {
-	r, err := img.Open()
-	if err != nil {
-		return ocr.Result{}, &ocr.Error{Kind: ocr.KindImageSource, Err: err}
-	}
-	defer r.Close()
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return ocr.Result{}, &ocr.Error{Kind: ocr.KindImageSource, Err: err}
-	}
-	text := fmt.Sprintf("text of %d", pngWidth(b))
-	if err := s.park(ctx, "ocr", text); err != nil {
-		if ctx.Err() != nil {
-			err = &ocr.Error{Kind: ocr.KindCanceled, Err: ctx.Err()}
-		}
-		return ocr.Result{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.paid[s.byText[text]]++
-	s.count.answers++
-	return result(text), nil
-}
-
-func pngWidth(b []byte) int { return int(b[18])<<8 | int(b[19]) }
-
-// afterCommit loses the answer of a commit that was applied, or the whole process with it.
-func (s *sim) afterCommit(ctx context.Context, id string) error {
-	d, ok := ctx.Value(deliveryKey{}).(*delivery)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	was, is := s.last[id], s.records.Record(id)
-	if was != nil && was.Generation == is.Generation && was.Lease != nil && is.Attempt > was.Attempt {
-		s.taken[version{is.Name, is.Generation}]++
-	}
-	if was != nil && was.Generation == is.Generation && is.Retried.After(was.Retried) {
-		s.again[version{is.Name, is.Generation}]++
-		s.count.retries++
-	}
-	s.last[id] = is
-	s.look(was, is)
-	if ok && d.lose {
-		d.lose = false
-		return errors.New("answer lost")
-	}
-	return nil
-}
-
-// look holds what must be true of every state that a listener can see, and of every step from one to the next.
-func (s *sim) look(was, is *document.Record) {
-	bad := func(what string) { s.t.Errorf("seed %d: %s\nwas %+v\nis  %+v", s.seed, what, was, is) }
-	switch {
-	case is.Status == document.StatusProcessing && is.Lease == nil, is.Lease != nil && is.Status != document.StatusProcessing && !(is.Status == document.StatusDone && is.Open()):
-		bad("a lease without work, or work without a lease")
-	case is.Due.IsZero() == is.Open():
-		bad("due when ended, or not due when unfinished")
-	case is.Text != "" && is.Status != document.StatusDone:
-		bad("text before it is done")
-	case is.Status == document.StatusDone && is.Error != nil, is.Status == document.StatusFailed && is.Error == nil:
-		bad("an error that is none, or none that is one")
-	case was == nil || was.Generation != is.Generation || is.Status == document.StatusDeleted:
-	case is.Attempt < was.Attempt:
-		bad("attempt went down")
-	case !was.Open() && !is.Retried.After(was.Retried):
-		bad("an ended generation moved, without a request")
-	case was.Status == document.StatusDone && (is.Status != document.StatusDone || is.Text == ""):
-		bad("a text was lost")
-	}
+	own := func(p *call) bool { return p == c }
+	s.parked, c.d.inst.flying = slices.DeleteFunc(s.parked, own), slices.DeleteFunc(c.d.inst.flying, own)
 }
 
 // run lets the scheduler work for so much fake time.
@@ -283,16 +407,22 @@ func (s *sim) run(long time.Duration) {
 // step is one decision: let a call go, deliver a message, or let time pass.
 func (s *sim) step() {
 	synctest.Wait()
+	if s.land() {
+		return
+	}
 	s.mu.Lock()
 	slices.SortFunc(s.parked, func(a, b *call) int { return cmp.Compare(a.key(), b.key()) })
 	parked := slices.Clone(s.parked)
 	s.mu.Unlock()
+	if s.endGrace() {
+		return
+	}
 	if m := s.due(); m != nil && (len(parked) == 0 || s.rng.IntN(3) == 0) {
 		s.deliver(m)
 		return
 	}
-	if !s.calm && s.rng.IntN(300) == 0 {
-		s.operate()
+	if !s.calm {
+		s.meddle()
 	}
 	if len(parked) > 0 && s.rng.IntN(12) != 0 {
 		s.release(parked[s.rng.IntN(len(parked))])
@@ -318,7 +448,7 @@ func (s *sim) due() *message {
 	now := time.Now()
 	if !now.Before(s.nextSweep) {
 		s.nextSweep = now.Add(5 * time.Minute)
-		s.count.sweeps++
+		s.count.Sweeps++
 		return &message{id: -1}
 	}
 	var due []*message
@@ -333,23 +463,21 @@ func (s *sim) due() *message {
 	return due[s.rng.IntN(len(due))]
 }
 
-// deliver starts a delivery on some instance.
+// deliver starts a delivery, or a sweep, on some instance.
 func (s *sim) deliver(m *message) {
-	live := slices.DeleteFunc(slices.Clone(s.instances), func(i *simInstance) bool { return i.dead })
+	live := slices.DeleteFunc(slices.Clone(s.instances), func(i *simInstance) bool { return i.dead || !i.killAt.IsZero() })
 	if len(live) == 0 {
 		s.spawn()
 		live = s.instances[len(s.instances)-1:]
 	}
-	s.ids++
-	d := &delivery{inst: live[s.rng.IntN(len(live))], id: s.ids, calls: map[string]int{}, sweep: m.id < 0}
-	d.v = version{m.ev.Name, m.ev.Generation}
-	fmt.Fprintf(s.trace, "deliver %d to %d at %d\n", m.id, d.inst.id, time.Since(s.born))
+	d := s.newDelivery(live[s.rng.IntN(len(live))])
+	fmt.Fprintf(s.history, "deliver %d to %d at %d\n", m.id, d.inst.id, time.Since(s.born))
 	ctx := context.WithValue(s.t.Context(), deliveryKey{}, d)
-	if d.sweep {
+	if m.id < 0 {
 		go func() { _ = d.inst.p.Sweep(ctx) }()
 		return
 	}
-	s.count.deliveries++
+	s.count.Deliveries++
 	m.attempts++
 	m.running++
 	backoff := min(10*time.Second<<min(m.attempts, 8), 10*time.Minute)
@@ -365,122 +493,15 @@ func (s *sim) deliver(m *message) {
 	}()
 }
 
-// operate has a person ask for another try of some record, whatever its status, as bucketocr retry does it.
-func (s *sim) operate() {
-	all := s.records.All()
-	if len(all) == 0 {
-		return
-	}
-	ids := slices.Sorted(maps.Keys(all))
-	seen := &document.Stored{Record: all[ids[s.rng.IntN(len(ids))]]}
-	if live, _, err := s.bucket.Live(s.t.Context(), "b", seen.Name); err != nil || live.Generation != seen.Generation {
-		return // the text of what is gone cannot be read again
-	}
+func (s *sim) newDelivery(i *simInstance) *delivery {
 	s.ids++
-	d := &delivery{inst: &simInstance{id: -1}, id: s.ids, calls: map[string]int{}}
-	ctx := context.WithValue(s.t.Context(), deliveryKey{}, d)
-	go func() { _, _ = document.Retry(ctx, s.records, seen, "operator", nil) }()
+	return newSimDelivery(i, fmt.Sprintf("%06d", s.ids))
 }
 
-// release lets a call go, well or with a fault.
-func (s *sim) release(c *call) {
-	err := s.fate(c)
-	s.unpark(c)
-	fmt.Fprintf(s.trace, "%s %v\n", c.key(), err)
-	c.verdict <- err
-}
-
-// fate decides what becomes of a call.
-func (s *sim) fate(c *call) error {
-	if s.calm {
-		return nil
-	}
-	s.startOutage()
-	if until, ok := s.outage[kindOf(c.op)]; ok && time.Now().Before(until) {
-		return s.fail(c)
-	}
-	switch s.rng.IntN(40) {
-	case 0:
-		return s.fail(c)
-	case 1:
-		if c.op == "commit" {
-			s.count.lost++
-			c.d.lose = true
-		}
-	case 2:
-		if s.rng.IntN(4) == 0 {
-			return s.crash(c)
-		}
-	}
-	s.maybeDrop(c)
-	return nil
-}
-
-func kindOf(op string) string {
-	switch op {
-	case "open", "live":
-		return "bucket"
-	case "ocr":
-		return "ocr"
-	}
-	return "store"
-}
-
-// startOutage makes a service fail for up to half an hour, now and then.
-func (s *sim) startOutage() {
-	if s.rng.IntN(400) == 0 {
-		kind := []string{"bucket", "ocr", "store"}[s.rng.IntN(3)]
-		s.outage[kind] = time.Now().Add(s.upTo(30 * time.Minute))
-	}
-}
-
-// fail is the error of one call.
-func (s *sim) fail(c *call) error {
-	s.count.faults++
-	switch kindOf(c.op) {
-	case "bucket":
-		return fmt.Errorf("%w: simulated", document.ErrStorageUnavailable)
-	case "ocr":
-		kinds := []ocr.Kind{ocr.KindUnavailable, ocr.KindOverloaded, ocr.KindAborted, ocr.KindForbidden}
-		if s.rng.IntN(8) == 0 {
-			kinds = []ocr.Kind{ocr.KindTimeout, ocr.KindBackendFailed}
-		}
-		return &ocr.Error{Kind: kinds[s.rng.IntN(len(kinds))]}
-	}
-	return fmt.Errorf("%w: simulated", document.ErrStoreUnavailable)
-}
-
-// crash kills the instance at this call: before it arrives, or for a commit sometimes right after.
-func (s *sim) crash(c *call) error {
-	if s.count.crashes >= 6 {
-		return nil // so that no good object runs out of its budget of interruptions
-	}
-	s.count.crashes++
-	s.mu.Lock()
-	c.d.inst.dead = true
-	for _, p := range s.parked {
-		if p != c && p.d.inst == c.d.inst {
-			p.verdict <- errDead
-		}
-	}
-	s.parked = slices.DeleteFunc(s.parked, func(p *call) bool { return p != c && p.d.inst == c.d.inst })
-	s.mu.Unlock()
-	if c.op == "commit" && s.rng.IntN(2) == 0 {
-		return nil // applied, and the process is dead
-	}
-	return errDead
-}
-
-// maybeDrop has the platform give up on a message whose generation has a record: the sweep must do the rest.
-func (s *sim) maybeDrop(c *call) {
-	if s.rng.IntN(60) != 0 || len(s.messages) == 0 {
-		return
-	}
-	m := s.messages[s.rng.IntN(len(s.messages))]
-	r := s.records.Record(m.ev.Object.ID())
-	if !m.acked && m.ev.Kind == document.KindFinalized && r != nil && r.Generation == m.ev.Generation {
-		m.acked = true
-		s.count.dropped++
+func newSimDelivery(i *simInstance, key string) *delivery {
+	return &delivery{
+		inst: i, key: key, calls: map[string]int{}, below: map[string]int{}, failed: map[int]bool{}, sent: map[*simPage]int{},
+		asked: map[*simPage]int{}, unsaved: map[*simPage]bool{},
 	}
 }
 
@@ -496,7 +517,7 @@ func (s *sim) settled() bool {
 	synctest.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.parked) > 0 {
+	if len(s.parked) > 0 || len(s.late) > 0 {
 		return false
 	}
 	for _, m := range s.messages {
@@ -510,53 +531,4 @@ func (s *sim) settled() bool {
 		}
 	}
 	return true
-}
-
-// check holds every invariant of DESIGN 1 against what is stored.
-func (s *sim) check() {
-	names := map[string]bool{}
-	for v := range s.truth {
-		names[v.name] = true
-	}
-	all := s.records.All()
-	if len(all) > len(names) {
-		s.t.Errorf("seed %d: %d documents for %d objects", s.seed, len(all), len(names))
-	}
-	for name := range names {
-		s.checkObject(name, all[document.Object{Bucket: "b", Name: name}.ID()])
-	}
-	for v, n := range s.paid {
-		if n > 1+s.taken[v]+s.again[v] {
-			s.t.Errorf("seed %d: %s generation %d was paid for %d times, its lease was lost %d times, and it was asked for again %d times",
-				s.seed, v.name, v.generation, n, s.taken[v], s.again[v])
-		}
-	}
-}
-
-func (s *sim) checkObject(name string, r *document.Record) {
-	bad := func(format string, args ...any) {
-		s.t.Errorf("seed %d: %s: %s\n%+v", s.seed, name, fmt.Sprintf(format, args...), r)
-	}
-	if r == nil {
-		bad("no document")
-		return
-	}
-	live, _, err := s.bucket.Live(s.t.Context(), "b", name)
-	switch {
-	case r.Open() || r.Lease != nil || !r.Due.IsZero():
-		bad("it has not ended")
-	case err != nil: // deleted
-		if s.erase && r.Status != document.StatusDeleted {
-			bad("deleted, but its text is still stored")
-		}
-	case r.Generation != live.Generation:
-		bad("generation %d lives", live.Generation)
-	case s.truth[version{name, r.Generation}] == "" && (r.Status != document.StatusFailed || r.Error.Code != "unsupported_media"):
-		bad("no image, and not told so")
-	case s.truth[version{name, r.Generation}] != "" && r.Status != document.StatusDone:
-		bad("a good image failed")
-	}
-	if r.Status == document.StatusDone && r.Text != s.truth[version{name, r.Generation}] {
-		bad("the text is of something else: want %q", s.truth[version{name, r.Generation}])
-	}
 }

@@ -1,0 +1,300 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// What the simulations found, each in a world of its own.
+
+// forbiddenFrom answers pages from n on as a service that is not set up, until it is told otherwise.
+func (w *world) forbiddenFrom(n int) (*counted, *bool) {
+	down := true
+	c := w.count(func(_ context.Context, page int, text string) (ocr.Result, error) {
+		if page >= n && down {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden}
+		}
+		return result(text), nil
+	})
+	return c, &down
+}
+
+// failOnce has the next call of an operation fail.
+func (w *world) failOnce(op string) {
+	failed := false
+	w.records.Before = func(_ context.Context, what, _ string) error {
+		if what == op && !failed {
+			failed = true
+			return document.ErrStoreUnavailable
+		}
+		return nil
+	}
+}
+
+// TestFailedResumeForgetsNoPages: an attempt that cannot read what earlier ones finished leaves that as it is.
+func TestFailedResumeForgetsNoPages(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		c, down := w.forbiddenFrom(3)
+		ev := w.bucket.Put("a.tiff", book(4))
+		w.worker().Process(t.Context(), ev)
+		*down = false
+		w.failOnce("pages")
+		w.worker().Process(t.Context(), ev)
+		if r := w.want("a.tiff", document.StatusRetrying, document.CodeStoreUnavailable); r.PagesDone != 2 || r.Model != "m" {
+			t.Errorf("%d of %d pages done, model %q", r.PagesDone, r.Pages, r.Model)
+		}
+		w.worker().Process(t.Context(), ev)
+		w.want("a.tiff", document.StatusDone, "")
+		if total, _ := c.total(); total != 5 {
+			t.Errorf("%d calls for 4 pages, one of which failed once: %v", total, c.times)
+		}
+	})
+}
+
+// TestFailedResumeOfARereadingForgetsNoPages: the same, for a document that is read again.
+func TestFailedResumeOfARereadingForgetsNoPages(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
+		c, down := w.forbiddenFrom(3)
+		w.retry("a.tiff", allPages)
+		*down = false
+		w.failOnce("pages")
+		for range 2 {
+			time.Sleep(time.Hour)
+			w.worker().Sweep(t.Context())
+		}
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Rereading != nil {
+			t.Errorf("%+v", r.Rereading)
+		}
+		if total, _ := c.total(); total != 5 {
+			t.Errorf("%d calls for 4 pages, one of which failed once: %v", total, c.times)
+		}
+	})
+}
+
+// TestFailedRereadingLeavesNoPages: what was read in vain is not stored for ever.
+func TestFailedRereadingLeavesNoPages(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}
+		}
+		w.retry("a.tiff", allPages)
+		r := w.want("a.tiff", document.StatusDone, "")
+		if staged, err := w.records.Pages(t.Context(), r.Object().ID(), -r.Generation); err != nil || len(staged) > 0 {
+			t.Errorf("%d pages of the reading are left, %v; %+v", len(staged), err, r.Rereading)
+		}
+	})
+}
+
+// TestRereadingRemembersFailedPages: a page that failed for good is not tried again by the next attempt at the same reading, also
+// where no other page was read before that.
+func TestRereadingRemembersFailedPages(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
+		down := true
+		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			switch {
+			case n == 1:
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}
+			case down:
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden}
+			}
+			return result(text + "!"), nil
+		})
+		w.retry("a.tiff", allPages)
+		down = false
+		time.Sleep(time.Hour)
+		w.worker().Sweep(t.Context())
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101\n\f\ntext of 102!\n\f\ntext of 103!" {
+			t.Errorf("%q", r.Text)
+		}
+		if n := c.times["text of 101"]; n != 1 {
+			t.Errorf("the page that is refused was sent %d times", n)
+		}
+	})
+}
+
+// TestFewerPagesLeaveNoDocuments: pages that there are no more go, also where none of the others is read yet when that shows.
+func TestFewerPagesLeaveNoDocuments(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			if n <= 2 {
+				time.Sleep(2 * time.Second) // until the others are read
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden}
+			}
+			return result(text), nil
+		})
+		ev := w.bucket.Put("a.tiff", book(4))
+		w.worker().Process(t.Context(), ev)
+		ev = w.bucket.PutAs("a.tiff", ev.Generation, book(2))
+		w.worker().Process(t.Context(), ev)
+		w.answer = nil
+		w.worker().Process(t.Context(), ev)
+		w.want("a.tiff", document.StatusDone, "")
+		if pages := w.pages("a.tiff"); len(pages) != 2 {
+			t.Errorf("a document of 2 pages has %d page documents", len(pages))
+		}
+	})
+}
+
+// TestColdServiceFailsNoImage: a gateway answers 500 at once for as long as the server behind it starts, and each attempt finds
+// the server cold. Nothing is held against the image.
+func TestColdServiceFailsNoImage(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var warm time.Time
+		s := &service{places: 8, work: 2 * time.Second, front: func() *reply {
+			if time.Now().Before(warm) {
+				return &litellmReply
+			}
+			return nil
+		}}
+		o := w.options
+		o.OCR = s.client(t)
+		p := newWorker(t, o)
+		ev := w.bucket.Put("a.png", picture(21))
+		for range maxAttempts {
+			warm = time.Now().Add(90 * time.Second)
+			if !p.Process(t.Context(), ev).Outcome.Refused() {
+				break
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		p.Process(t.Context(), ev)
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" {
+			t.Errorf("%v: %+v", s, r)
+		}
+	})
+}
+
+// TestExhaustedRecordSaysWhy: an object that killed too many processes has no strike for an internal error.
+func TestExhaustedRecordSaysWhy(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		c, _ := w.forbiddenFrom(2)
+		ev := w.bucket.Put("a.tiff", book(2))
+		w.worker().Process(t.Context(), ev)
+		c.times["text of 101"] = 0
+		if _, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
+			rec := *old
+			rec.Interruptions = w.options.Rules.MaxInterruptions()
+			return &document.Change{Record: &rec}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.worker().Process(t.Context(), ev)
+		r := w.want("a.tiff", document.StatusDone, "")
+		if pages := w.pages("a.tiff"); len(pages) != 2 || pages[1].Error == nil || pages[1].Error.Code != document.CodeInterrupted {
+			t.Errorf("%+v", pages)
+		}
+		if len(r.Strikes) > 0 {
+			t.Errorf("strikes %v", r.Strikes)
+		}
+		ev = w.bucket.Put("b.tiff", book(2, 1)) // its first page cannot be read: it fails as a whole
+		c.times["text of 102"] = 0
+		w.worker().Process(t.Context(), ev)
+		if _, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
+			rec := *old
+			rec.Interruptions = w.options.Rules.MaxInterruptions()
+			return &document.Change{Record: &rec}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.worker().Process(t.Context(), ev)
+		if r := w.record("b.tiff"); r.Status != document.StatusFailed || len(r.Strikes) > 0 {
+			t.Errorf("%s with the strikes %v", r.Status, r.Strikes)
+		}
+	})
+}
+
+// TestRetryLeavesALiveLeaseAlone: whatever the operator's clock says.
+func TestRetryLeavesALiveLeaseAlone(t *testing.T) {
+	for _, ahead := range []time.Duration{-10 * time.Minute, 0, 10 * time.Minute} {
+		t.Run(fmt.Sprint(ahead), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.records.Now = func() time.Time { return time.Now().Add(ahead) }
+				w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+					time.Sleep(100 * time.Second)
+					return result(text), nil
+				}
+				done := make(chan document.Outcome, 1)
+				ev := w.bucket.Put("a.png", picture(21))
+				go func() { done <- w.worker().Process(t.Context(), ev).Outcome }()
+				time.Sleep(45 * time.Second) // after the first renewal
+				seen := w.stored("a.png")
+				if _, err := document.Retry(t.Context(), w.records, seen, "me", nil); !errors.Is(err, document.ErrNothingToRetry) {
+					t.Errorf("a lease until %v is taken at %v by the store's clock: %v", seen.Lease.Expires, seen.ReadAt, err)
+				}
+				if out := <-done; out != document.OutcomeDone {
+					t.Errorf("outcome %s", out)
+				}
+				time.Sleep(time.Hour) // until a holder that lost its lease has noticed
+			})
+		})
+	}
+}
+
+// TestShutdownBeforeResumeForgetsNothing: a shutdown that comes right after the claim leaves what counts against pages.
+func TestShutdownBeforeResumeForgetsNothing(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.answer = func(context.Context, string) (ocr.Result, error) {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadResponse}
+			}
+			ev := w.bucket.Put("a.png", picture(21))
+			w.worker().Process(t.Context(), ev)
+			before := w.record("a.png").Strikes
+			p := w.worker()
+			w.records.After = func(context.Context, string) error { // the claim was applied
+				w.records.After = nil
+				ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+				defer cancel()
+				_ = p.Drain(ctx)
+				return nil
+			}
+			p.Process(t.Context(), ev)
+			if r := w.want("a.png", document.StatusRetrying, document.CodeInterrupted); fmt.Sprint(r.Strikes) != fmt.Sprint(before) {
+				t.Errorf("strikes were %v and are %v", before, r.Strikes)
+			}
+		})
+	}
+}
+
+// TestDeadlyPageLeavesTheOthersTheirTurn: the first page of a book kills its process, and one death is another's doing. The good
+// pages behind it are read before the last death that the document may cause.
+func TestDeadlyPageLeavesTheOthersTheirTurn(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		ev := w.bucket.Put("a.tiff", book(3))
+		for round := range 12 {
+			i := w.dyingOf("text of 101")
+			w.bucket.Before = func(_ context.Context, op string, _ document.Object) error {
+				if round == 1 && op == "open" {
+					i.dead.Store(true) // the machine's doing
+				}
+				return nil
+			}
+			if out := i.p.Process(t.Context(), ev).Outcome; !out.Refused() && !i.dead.Load() {
+				break
+			}
+			time.Sleep(document.LeaseTime + 10*time.Minute)
+		}
+		w.bucket.Before = nil
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "\n\f\ntext of 102\n\f\ntext of 103" {
+			t.Errorf("%q; %+v", r.Text, r)
+		}
+	})
+}
