@@ -101,7 +101,8 @@ type Strike struct {
 type Rereading struct {
 	Requested time.Time `json:"requested"`
 	By        string    `json:"by"`
-	Pages     []int     `json:"pages,omitempty"` // that are read again; none: all
+	Pages     []int     `json:"pages,omitempty"`     // that are read again; none: all
+	PagesDone int       `json:"pagesDone,omitempty"` // of these
 	Model     string    `json:"model,omitempty"` // that reads them
 	Error     *Error    `json:"error,omitempty"` // why the reading failed; the request is over
 }

@@ -32,6 +32,14 @@ func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(
 		return nil, ErrNothingToRetry
 	}
 	id := seen.Object().ID()
+	state, err := store.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if state == nil {
+		return nil, ErrNotAsSeen
+	}
+	ahead := state.ReadAt.Sub(time.Now()) // leases are by the store's clock
 	pages, err := store.Pages(ctx, id, seen.Generation)
 	if err != nil {
 		return nil, err
@@ -48,14 +56,14 @@ func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(
 	}
 	write := seen.Write
 	update := func(fn func(old *Record) (*Change, error)) (*Stored, error) {
-		stored, err := Update(ctx, store, id, Unread(), func(old *Record) (*Change, error) {
+		stored, err := Update(ctx, store, id, Seen(state), func(old *Record) (*Change, error) {
 			if old == nil || old.Generation != seen.Generation || old.Write != write {
 				return nil, ErrNotAsSeen
 			}
 			return fn(old)
 		})
 		if err == nil {
-			write = stored.Write
+			write, state = stored.Write, stored
 		}
 		return stored, err
 	}
@@ -67,7 +75,7 @@ func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(
 		again.pages = again.pages[maxDrop:]
 	}
 	return update(func(old *Record) (*Change, error) {
-		again.now = time.Now()
+		again.now = time.Now().Add(ahead)
 		return retry(old, again)
 	})
 }

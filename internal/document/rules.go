@@ -151,11 +151,20 @@ type Reading struct {
 	Page        int // being made or read, where the record is alone
 }
 
+// ReadingOf returns how far the pages of a record have come, as it says itself.
+func ReadingOf(rec *Record) Reading {
+	p := Reading{Total: rec.Pages, Done: rec.PagesDone, Model: rec.Model, Strikes: rec.Strikes}
+	if rec.rereads() {
+		p.Done, p.Model = rec.Rereading.PagesDone, rec.Rereading.Model
+	}
+	return p
+}
+
 // put writes it on a record. One that is being read again keeps its own pages and model until that is complete.
 func (p Reading) put(rec *Record) {
 	rec.Strikes = maps.Clone(p.Strikes)
 	if rec.rereads() {
-		rec.Rereading.Model = p.Model
+		rec.Rereading.Model, rec.Rereading.PagesDone = p.Model, p.Done
 		return
 	}
 	rec.Model = p.Model

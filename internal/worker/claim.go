@@ -38,7 +38,7 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 				return document.Reject(old, ev, faultOf(ctx, rejected), claim), nil
 			}
 			ch, claimed = w.o.Rules.Claim(old, ev, claim)
-			d.resumes = old != nil
+			d.resumes, d.pages.loaded = old != nil, old == nil
 			res.LeaseExpired = ch != nil && old != nil && old.Generation == ev.Generation && old.Lease != nil
 			return ch, nil
 		})

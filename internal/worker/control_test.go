@@ -12,8 +12,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestControlPageDecides: a page that fails alone is charged only if the control page is read after it, and what the service
-// makes of the control page says what the record is told.
+// TestControlPageDecides: a page that fails alone, sent to a service that was well, is charged only if the control page is read after
+// it, and what the service makes of the control page says what the record is told.
 func TestControlPageDecides(t *testing.T) {
 	answer := func(text string) func(context.Context) (ocr.Result, error) {
 		return func(context.Context) (ocr.Result, error) { return result(text), nil }
@@ -42,7 +42,12 @@ func TestControlPageDecides(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
-				w.control = c.control
+				w.control = func(ctx context.Context) (ocr.Result, error) {
+					if w.controls.Load() == 1 { // before the page is sent alone
+						return result("HARBOUR"), nil
+					}
+					return c.control(ctx)
+				}
 				w.answer = func(context.Context, string) (ocr.Result, error) {
 					time.Sleep(2 * time.Second)
 					return ocr.Result{}, &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}
@@ -62,7 +67,7 @@ func TestStrikeWaitsForTheNextDelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		down := true
 		w.control = func(context.Context) (ocr.Result, error) {
-			if down {
+			if down && w.controls.Load() > 1 {
 				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 			}
 			return result("HARBOUR"), nil
@@ -70,7 +75,7 @@ func TestStrikeWaitsForTheNextDelivery(t *testing.T) {
 		w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, &ocr.Error{Kind: ocr.KindLost} }
 		ev := w.bucket.Put("a.png", picture(21))
 		p := w.worker()
-		p.Process(t.Context(), ev)
+		p.Process(t.Context(), ev) // the service takes the page alone, and is away from then on
 		for range 3 {
 			time.Sleep(time.Minute)
 			calls := w.calls.Load() - w.controls.Load()

@@ -75,6 +75,7 @@ type pageSet struct {
 	moved    bool                  // a page was read in this attempt
 	model    string                // that read the last one
 	strikes  document.Strikes      // of the others
+	loaded   bool                  // what earlier attempts finished is known
 }
 
 // complete reports whether every page is finished.
@@ -103,9 +104,21 @@ func (s pageSet) unsaved() []document.Page {
 	return pages
 }
 
-// reading is how far the pages have come, as a commit stores it.
-func (s pageSet) reading() document.Reading {
-	return document.Reading{Total: s.total, Done: s.total - len(s.left()), Model: s.model, Strikes: s.strikes}
+// reading is how far the pages of a record have come, as a commit stores it: as before, as long as that is not known.
+func (s pageSet) reading(old *document.Record) document.Reading {
+	if !s.loaded {
+		return document.ReadingOf(old)
+	}
+	p := document.Reading{Total: s.total, Done: s.total - len(s.left()), Model: s.model, Strikes: s.strikes}
+	if old.Status == document.StatusDone {
+		p.Done = 0
+		for _, pg := range s.finished {
+			if pg.Generation < 0 {
+				p.Done++
+			}
+		}
+	}
+	return p
 }
 
 // keepLease renews the lease until ctx ends, for the first time now or after a while, and ends the work where the lease is lost or a renewal panics. A store that does
@@ -144,8 +157,17 @@ func (d *delivery) resume(ctx context.Context) (err error) {
 	d.strikes = before.Strikes
 	d.mu.Unlock()
 	if before.Status == document.StatusDone {
-		return d.resumeRereading(ctx, before)
+		err = d.resumeRereading(ctx, before)
+	} else {
+		err = d.resumeReading(ctx, before)
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pages.loaded = err == nil
+	return err
+}
+
+func (d *delivery) resumeReading(ctx context.Context, before *document.Record) error {
 	if err := d.w.o.Records.ClearPages(ctx, d.id, d.ev.Generation); err != nil {
 		return err
 	}
@@ -243,19 +265,23 @@ func (d *delivery) charge(n int, f document.Fault) bool {
 }
 
 // expect notes how many pages there are and returns the numbers of those that are not finished: suspects of the OCR service or
-// of a decoder, and the others. What the process died of is none of them: the whole delivery is alone then.
+// of a decoder, and the others, of which those come last that the process died of: each death may be the last that it may cause.
 func (d *delivery) expect(total int) (numbers, suspects []int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.pages.total = total
+	var deadly []int
 	for _, n := range d.pages.left() {
-		if s, suspect := d.strikes[n]; suspect && s.Code != document.CodeInterrupted {
-			suspects = append(suspects, n)
-		} else {
+		switch s, trouble := d.strikes[n]; {
+		case !trouble:
 			numbers = append(numbers, n)
+		case s.Code == document.CodeInterrupted:
+			deadly = append(deadly, n)
+		default:
+			suspects = append(suspects, n)
 		}
 	}
-	return numbers, suspects
+	return append(numbers, deadly...), suspects
 }
 
 // begin says in the record which page is made next, where the delivery is alone: if the process dies, it was that one.
@@ -265,9 +291,12 @@ func (d *delivery) begin(ctx context.Context, n int) error {
 	}
 	d.turn.lock()
 	defer d.turn.unlock()
-	now := d.snapshot().reading()
-	now.Page = n
-	return d.commit(ctx, func(old *document.Record) *document.Change { return document.Progress(old, now, nil, d.w.clock.now()) })
+	now := d.snapshot()
+	return d.commit(ctx, func(old *document.Record) *document.Change {
+		p := now.reading(old)
+		p.Page = n
+		return document.Progress(old, p, nil, d.w.clock.now())
+	})
 }
 
 // finish takes over a page that needs no more work and, where the object has several, commits it at once, together with
@@ -296,7 +325,7 @@ func (d *delivery) finish(ctx context.Context, pg document.Page) error {
 func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.Page) error {
 	for _, batch := range batches {
 		if err := d.commit(ctx, func(old *document.Record) *document.Change {
-			return document.Progress(old, now.reading(), batch, d.w.clock.now())
+			return document.Progress(old, now.reading(old), batch, d.w.clock.now())
 		}); err != nil {
 			return err
 		}
@@ -362,17 +391,16 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 	case errors.Is(err, document.ErrObjectGone):
 		res.live, err = d.gone(ctx, err)
 	}
-	f := faultOf(ctx, err)
-	if _, ofPage := errors.AsType[*pageError](err); f.Class == document.ClassSuspect && !ofPage {
-		d.charge(0, f) // nothing but the object explains it
-		pages = d.snapshot()
+	if ended, ok := errors.AsType[*exhaustedError](err); ok {
+		return d.conclude(ctx, pages, ended.fault, res)
 	}
-	if ended, ok := errors.AsType[*exhaustedError](err); ok || pages.strikes[0].Count >= d.w.o.Rules.MaxAttempts {
-		if ok {
-			f = ended.fault
+	f := faultOf(ctx, err)
+	if _, ofPage := errors.AsType[*pageError](err); f.Class == document.ClassSuspect && !ofPage { // nothing but the object explains it
+		more := d.charge(0, f)
+		if pages = d.snapshot(); !more {
+			f.Class = document.ClassFinal
+			return d.conclude(ctx, pages, f, res)
 		}
-		f.Class = document.ClassFinal
-		return d.conclude(ctx, pages, f, res)
 	}
 	if f.Class != document.ClassFinal && d.w.o.Rules.Last(d.stored.Record, f, d.w.clock.now()) {
 		return d.conclude(ctx, pages, f, res)
@@ -465,11 +493,14 @@ func (d *delivery) release(ctx context.Context, pages pageSet, res Result) Resul
 	if res.Fault.Code != document.CodeStoreRejected { // else it may be one of them that the store does not take
 		unsaved, _ = d.saveAllButLast(ctx, pages)
 	}
-	return d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
-		c := d.w.o.Rules.Release(old, res.Fault, pages.reading(), d.w.clock.now())
-		c.Pages = unsaved
+	res = d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
+		c := d.w.o.Rules.Release(old, res.Fault, pages.reading(old), d.w.clock.now())
+		if c.Pages = unsaved; d.before == nil {
+			c.Drop = pages.beyond()
+		}
 		return c
 	})
+	return d.tidyRereading(ctx, res)
 }
 
 // pageError says which page an error stopped at.

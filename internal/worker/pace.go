@@ -167,6 +167,13 @@ func (p *pace) reduce(ctx context.Context, why ocr.Kind) {
 	p.telemetry.paced(ctx, p.limit)
 }
 
+// answering reports whether the service has answered since it last failed at a page.
+func (p *pace) answering() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.misses == 0
+}
+
 // silent reports whether several pages in a row failed, with no answer between: before another one is sent, or blamed, the
 // service has to show that it reads at all.
 func (p *pace) silent() bool {

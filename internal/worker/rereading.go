@@ -46,7 +46,7 @@ func (d *delivery) resumeRereading(ctx context.Context, before *document.Record)
 			d.before[pg.Page] = pg
 		}
 	}
-	if before.Rereading.Model == "" { // pages that are stored so are of a request before this one
+	if before.Rereading.PagesDone == 0 { // pages that are stored so are of a request before this one
 		return d.w.o.Records.ClearPages(ctx, d.id, d.ev.Generation)
 	}
 	d.pages.model = before.Rereading.Model
@@ -97,10 +97,15 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 			}
 		}
 	}
-	done := d.closingWrite(ctx, res, func(old *document.Record) *document.Change { return document.Complete(old, contents) })
-	if done.Outcome == document.OutcomeDone {
-		// A crash or a fault here leaves pages behind that the next request clears.
+	res = d.closingWrite(ctx, res, func(old *document.Record) *document.Change { return document.Complete(old, contents) })
+	return d.tidyRereading(ctx, res)
+}
+
+// tidyRereading clears the pages that were read anew once the reading is over. A crash or a fault here leaves them to the next
+// request.
+func (d *delivery) tidyRereading(ctx context.Context, res Result) Result {
+	if d.before != nil && res.Record != nil && res.Record.Generation == d.ev.Generation && !res.Record.Open() {
 		_ = d.w.o.Records.ClearPages(ctx, d.id, d.ev.Generation)
 	}
-	return done
+	return res
 }

@@ -652,8 +652,10 @@ func (s *sim) checkCost() {
 			}
 		}
 	}
-	if most := s.count.Strikes + s.count.Bursts + s.count.Resplits + lost; s.count.ControlPagesRead > most {
-		s.bad("%d control pages were read for %d strikes and %d bursts; %d in deliveries that did not get to store a strike",
-			s.count.ControlPagesRead, s.count.Strikes, s.count.Bursts, lost)
+	// One before a page is sent alone, where the service has not answered since one failed, and one after it where it failed again.
+	failed := s.count.PagesSent - s.count.PagesRead
+	if most := failed + s.count.Strikes + s.count.Bursts + s.count.Resplits + lost; s.count.ControlPagesRead > most {
+		s.bad("%d control pages were read for %d failures, %d strikes and %d bursts; %d in deliveries that did not get to store a strike",
+			s.count.ControlPagesRead, failed, s.count.Strikes, s.count.Bursts, lost)
 	}
 }

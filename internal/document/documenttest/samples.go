@@ -41,7 +41,7 @@ func full() document.Record {
 	r.Usage = document.Usage{PromptTokens: 1_234_567, CompletionTokens: 7654}
 	r.Attempt, r.Interruptions = 9, 2
 	r.Strikes = document.Strikes{0: {Count: 1, Code: "interrupted"}, 7: {Code: "ocr_timeout"}, 12: {Count: 2, Code: "ocr_failed", Open: true}}
-	r.Rereading = &document.Rereading{Requested: at(5), By: "someone else", Pages: []int{1, 12}, Model: "m",
+	r.Rereading = &document.Rereading{Requested: at(5), By: "someone else", Pages: []int{1, 12}, PagesDone: 1, Model: "m",
 		Error: &document.Error{Code: "too_large", Message: "m"}}
 	r.Retried, r.RetriedBy = at(3), "someone@example.com"
 	r.Error = &document.Error{Code: "ocr_timeout", Message: "no answer in 120s", Retryable: true}

@@ -108,6 +108,9 @@ func rereadingValue(r *document.Rereading) *pb.Value {
 		}
 		f["pages"] = listValue(pages)
 	}
+	if r.PagesDone > 0 {
+		f["pagesDone"] = numberValue(int64(r.PagesDone))
+	}
 	if r.Model != "" {
 		f["model"] = textValue(r.Model)
 	}
@@ -121,7 +124,7 @@ func readRereading(f fields) *document.Rereading {
 	if f == nil {
 		return nil
 	}
-	r := &document.Rereading{Requested: f.moment("requested"), By: f.text("by"), Model: f.text("model"), Error: readError(f.dict("error"))}
+	r := &document.Rereading{Requested: f.moment("requested"), By: f.text("by"), PagesDone: f.int("pagesDone"), Model: f.text("model"), Error: readError(f.dict("error"))}
 	for _, n := range f.list("pages") {
 		r.Pages = append(r.Pages, int(n.GetIntegerValue()))
 	}
