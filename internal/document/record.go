@@ -103,8 +103,8 @@ type Rereading struct {
 	By        string    `json:"by"`
 	Pages     []int     `json:"pages,omitempty"`     // that are read again; none: all
 	PagesDone int       `json:"pagesDone,omitempty"` // of these
-	Model     string    `json:"model,omitempty"` // that reads them
-	Error     *Error    `json:"error,omitempty"` // why the reading failed; the request is over
+	Model     string    `json:"model,omitempty"`     // that reads them
+	Error     *Error    `json:"error,omitempty"`     // why the reading failed; the request is over
 }
 
 // Page is the document of one page, written for every object of several pages and for any with blocks.
