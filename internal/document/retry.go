@@ -39,7 +39,7 @@ func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(
 	if state == nil {
 		return nil, ErrNotAsSeen
 	}
-	ahead := state.ReadAt.Sub(time.Now()) // leases are by the store's clock
+	ahead := time.Until(state.ReadAt) // leases are by the store's clock
 	pages, err := store.Pages(ctx, id, seen.Generation)
 	if err != nil {
 		return nil, err
