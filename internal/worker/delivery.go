@@ -412,12 +412,12 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 	return d.release(ctx, pages, res)
 }
 
-// conclude ends the record with what there is: pages that were not read fail, with what they are suspected of or else with the
-// fault.
+// conclude ends the record with what there is: pages that were not read fail with the fault, or, where the window is over, with what
+// they are suspected of.
 func (d *delivery) conclude(ctx context.Context, pages pageSet, f document.Fault, res Result) Result {
 	for _, n := range pages.left() {
 		own := f
-		if s, ok := pages.strikes[n]; ok {
+		if s, ok := pages.strikes[n]; ok && f.Class != document.ClassFinal {
 			own = document.Fault{Code: s.Code, Class: document.ClassFinal, Message: document.Code(s.Code).Summary}
 		}
 		pages.finished[n] = *failedPage(d.pageGeneration(), n, own)

@@ -479,6 +479,7 @@ func (s *sim) lookAtFailedPage(p *simPage, code string, was *document.Record) {
 	suspect := slices.Contains([]string{document.CodeOCRFailed, document.CodeOCRTimeout, document.CodeOCRBadResponse}, code)
 	count := was.Strikes[p.n].Count
 	switch {
+	case p.gone && f.resplits > 0: // it failed as one of several, and is the only one now
 	case suspect && count < s.least-1:
 		s.bad("%s page %d failed (%s) with %d strikes", f.v.name, p.n, code, count)
 	case suspect && (count < s.least || count < s.most && p.failed != nil && p.failed.control && !p.failed.charged):
