@@ -27,8 +27,8 @@ Pages that were read stay and are not paid for again.
 
 Without a selection all failed objects are retried; name objects (gs://BUCKET/NAME, a document's id, with --local a path in
 the folder) to try just those. --stuck selects unfinished ones that the sweep should have taken long ago. --status done,
-with --warning or --model, re-reads finished ones, whole with --model, else the pages with that warning: their text is gone
-until then, so those whose image is no longer in the bucket are left alone.
+with --warning or --model, re-reads finished ones, whole with --model, else the pages with that warning. They stay as they are
+until the new reading is complete, and if it fails. Those whose image is no longer in the bucket are left alone.
 
 Nothing is written over a document that a worker holds or that has changed since it was read. --dry-run counts and
 writes nothing. It costs one read for each document of the status, and two and a write for each that is tried again.
