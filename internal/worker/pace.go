@@ -27,7 +27,8 @@ type pace struct {
 	alone   bool // one delivery has all places
 	waiting []*waiter
 	reduced time.Time
-	misses  int // pages in a row that the service failed at, without an answer between
+	heard   time.Time // the last answer
+	misses  int       // pages in a row that the service failed at, without an answer between
 }
 
 // waiter is one that waits for a place, or for all of them.
@@ -39,6 +40,8 @@ type waiter struct {
 const (
 	// silence is how many pages in a row fail before it is likely the service than the pages.
 	silence = 3
+	// momentAgo is how old an answer may be that shows that the service is up.
+	momentAgo = 30 * time.Second
 	// silentWait is how long a page waits for its place while the service is silent.
 	silentWait = time.Minute
 	// growth is what one answer adds to the limit, divided by the limit: with every page answered, half a place a round.
@@ -134,7 +137,7 @@ func (p *pace) saw(ctx context.Context, err error) {
 	defer p.mu.Unlock()
 	switch {
 	case err == nil:
-		p.misses = 0
+		p.misses, p.heard = 0, time.Now()
 		if p.limit < p.most {
 			p.limit = min(p.most, p.limit+growth/p.limit)
 			p.telemetry.paced(ctx, p.limit)
@@ -167,11 +170,11 @@ func (p *pace) reduce(ctx context.Context, why ocr.Kind) {
 	p.telemetry.paced(ctx, p.limit)
 }
 
-// answering reports whether the service has answered since it last failed at a page.
+// answering reports whether the service has answered a moment ago, and failed at nothing since.
 func (p *pace) answering() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.misses == 0
+	return p.misses == 0 && !p.heard.IsZero() && time.Since(p.heard) < momentAgo
 }
 
 // silent reports whether several pages in a row failed, with no answer between: before another one is sent, or blamed, the

@@ -222,7 +222,7 @@ func (w *work) readSuspects(ctx context.Context) error {
 }
 
 // readAlone makes page n and has it read while nothing else of this instance, and no suspect of another, is at the OCR service,
-// which has answered something since it last failed: else the control page goes first.
+// which has answered something a moment ago: else the control page goes first.
 // Where that fails in a way that may be the page's doing, the control page follows: an error of a suspect's class is one that
 // nothing else explains.
 func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
