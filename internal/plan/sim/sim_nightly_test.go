@@ -142,14 +142,14 @@ func TestBadDays(t *testing.T) {
 	}
 }
 
-// TestTooSlow: what the plan refuses, the model loses: events that Pub/Sub forgets before anybody took them.
+// TestTooSlow: what the plan refuses, the model loses: events that Pub/Sub forgets, after a week, before anything took them.
 func TestTooSlow(t *testing.T) {
-	l := plan.Load{Burst: 30_000, PagesPerObject: 1}
+	l := plan.Load{Burst: 200_000, PagesPerObject: 1} // a week at this pace is 151,200
 	p := plan.Make(l, 0.25, 8, 1)
 	if p.Holds {
 		t.Fatalf("%+v", p)
 	}
-	if r := sim.Run(sim.Default(l.Burst, p.Setup)); r.NeverTried == 0 || r.Failed > 0 {
+	if r := sim.Run(sim.Default(l.Burst, p.Setup)); r.NeverTried == 0 || r.Failed > l.Burst/1000 { // a few are refused for a whole RETRY_WINDOW
 		t.Errorf("%+v", r)
 	}
 }
