@@ -61,9 +61,9 @@ func (s *sim) alike(other *sim) bool {
 
 func runSim(t *testing.T, seed uint64) *sim {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or goroutines of one delivery race for its turn
+	cryptotest.SetGlobalRandom(t, seed)             // of the ids of commits, by which waits are spread
 	var s *sim
 	synctest.Test(t, func(t *testing.T) {
-		cryptotest.SetGlobalRandom(t, seed) // of the ids of commits, by which waits are spread
 		s = newSim(t, seed)
 		s.people()
 		s.run(3 * time.Hour)

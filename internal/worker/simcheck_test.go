@@ -653,10 +653,22 @@ func (s *sim) checkCost() {
 			}
 		}
 	}
-	// One before a page is sent alone, where the service has not answered since one failed, and one after it where it failed again.
-	failed := s.count.PagesSent - s.count.PagesRead
-	if most := failed + s.count.Strikes + s.count.Bursts + s.count.Resplits + lost; s.count.ControlPagesRead > most {
-		s.bad("%d control pages were read for %d failures, %d strikes and %d bursts; %d in deliveries that did not get to store a strike",
-			s.count.ControlPagesRead, failed, s.count.Strikes, s.count.Bursts, lost)
+	// One before a page is sent alone, which a delivery may then have no time for, and one after it where it failed again.
+	alone, deliveries := 0, 0
+	for _, p := range s.byWidth {
+		for _, x := range p.sends {
+			if x.alone {
+				alone++
+			}
+		}
+	}
+	for _, d := range s.deliveries {
+		if d.controls > 0 {
+			deliveries++
+		}
+	}
+	if most := 2*alone + deliveries + s.count.Bursts + s.count.Resplits + lost; s.count.ControlPagesRead > most {
+		s.bad("%d control pages were read for %d pages sent alone, in %d deliveries, and %d bursts; %d in deliveries that did not get to store a strike",
+			s.count.ControlPagesRead, alone, deliveries, s.count.Bursts, lost)
 	}
 }

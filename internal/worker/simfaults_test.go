@@ -31,7 +31,9 @@ func (s *sim) extract(ctx context.Context, img ocr.Image) (ocr.Result, error) {
 	c := &call{op: "ocr", obj: "control page", control: isControlPage(b)}
 	text := "# HARBOUR"
 	if !c.control {
+		s.mu.Lock()
 		c.page = s.byWidth[pngWidth(b)]
+		s.mu.Unlock()
 		text = c.page.text()
 		c.obj = text
 	}

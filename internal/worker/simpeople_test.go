@@ -111,7 +111,10 @@ func (s *sim) resplit(name string) {
 // jump sets the clock of one instance.
 func (s *sim) jump() {
 	i := s.instances[s.rng.IntN(len(s.instances))]
-	i.ahead, i.heard = s.skew(), false
+	i.ahead.Store(int64(s.skew()))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i.heard = false
 	s.count.ClockJumps++
 }
 

@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,11 +149,11 @@ type simInstance struct {
 	atOnce   int // OCR_CONCURRENCY
 	model    string
 	dead     bool
-	killAt   time.Time     // SIGKILL after a SIGTERM; zero: none
-	ahead    time.Duration // of the clock
-	heard    bool          // the store's time, since it started or its clock jumped
-	misses   int           // as the pace counts them
-	flying   []*call       // at the OCR service
+	killAt   time.Time    // SIGKILL after a SIGTERM; zero: none
+	ahead    atomic.Int64 // of the clock
+	heard    bool         // the store's time, since it started or its clock jumped
+	misses   int          // as the pace counts them
+	flying   []*call      // at the OCR service
 	running  []*delivery
 	mostPage int // MAX_PAGES
 }
@@ -269,7 +270,7 @@ func (s *sim) spawn() {
 		i.mostPage = 3
 	}
 	if s.rng.IntN(2) == 0 {
-		i.ahead = s.skew()
+		i.ahead.Store(int64(s.skew()))
 		s.count.SkewedInstances++
 	}
 	i.p = newWorker(s.t, worker.Options{
@@ -278,7 +279,7 @@ func (s *sim) spawn() {
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
 		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: i.mostPage},
 		OCRConcurrency: i.atOnce, OCRPlaces: i.places, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second, Erase: s.erase,
-		NewID: s.newID, Now: func() time.Time { return time.Now().Add(i.ahead) },
+		NewID: s.newID, Now: func() time.Time { return time.Now().Add(time.Duration(i.ahead.Load())) },
 		Rand:   func() float64 { return float64(time.Since(s.born)%1000) / 1000 }, // the same again in a replay
 		Traces: simTraces{s: s},
 	})
@@ -320,9 +321,14 @@ func (s *sim) put(name string, pages int) document.Event {
 		if p.fate != fateGood || f.none || f.kills {
 			s.count.Bad++
 		}
-		f.pages[n], s.byWidth[p.width] = p, p
+		f.pages[n] = p
+		s.mu.Lock()
+		s.byWidth[p.width] = p
+		s.mu.Unlock()
 	}
 	ev := s.bucket.Put(name, f.bytes())
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	f.v = version{name, ev.Generation}
 	for v, other := range s.files {
 		if v.name == name {
