@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Defaults of [Config].
@@ -217,7 +218,7 @@ func ParseURL(raw string) (*url.URL, error) {
 	switch {
 	case raw == "":
 		return nil, errors.New("must be set")
-	case err != nil:
+	case err != nil, !utf8.ValidString(u.Host): // an IPv6 zone may hold any byte
 		return nil, errors.New("must be a URL")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, errors.New("must begin with https:// or http://")

@@ -169,7 +169,7 @@ func TestParseURLRefuses(t *testing.T) {
 
 // A URL that is accepted is accepted again as it is returned.
 func FuzzParseURL(f *testing.F) {
-	for _, s := range []string{"https://ocr.example/v1/", "http://[::1]:8000", "https://u:p@h?q#f", "https://h/%2e/v1//", "http://[fe80::1%25eth0]"} {
+	for _, s := range []string{"https://ocr.example/v1/", "http://[::1]:8000", "https://u:p@h?q#f", "https://h/%2e/v1//", "http://[fe80::1%25eth0]", "http://[::%25\xb4]"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
