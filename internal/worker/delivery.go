@@ -295,7 +295,7 @@ func (d *delivery) begin(ctx context.Context, n int) error {
 	return d.commit(ctx, func(old *document.Record) *document.Change {
 		p := now.reading(old)
 		p.Page = n
-		return document.Progress(old, p, nil, d.w.clock.now())
+		return d.progress(old, now, p, nil)
 	})
 }
 
@@ -325,7 +325,7 @@ func (d *delivery) finish(ctx context.Context, pg document.Page) error {
 func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.Page) error {
 	for _, batch := range batches {
 		if err := d.commit(ctx, func(old *document.Record) *document.Change {
-			return document.Progress(old, now.reading(old), batch, d.w.clock.now())
+			return d.progress(old, now, now.reading(old), batch)
 		}); err != nil {
 			return err
 		}
@@ -336,6 +336,15 @@ func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.P
 		d.mu.Unlock()
 	}
 	return nil
+}
+
+// progress is a commit of how far the pages have come. What the object does not have goes with the first that says how many there are.
+func (d *delivery) progress(old *document.Record, now pageSet, p document.Reading, pages []document.Page) *document.Change {
+	c := document.Progress(old, p, pages, d.w.clock.now())
+	if d.before == nil && now.total > 0 {
+		c.Drop = now.beyond()
+	}
+	return c
 }
 
 // saveAllButLast commits finished pages until one commit can hold the others, and returns those.
@@ -495,7 +504,7 @@ func (d *delivery) release(ctx context.Context, pages pageSet, res Result) Resul
 	}
 	res = d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
 		c := d.w.o.Rules.Release(old, res.Fault, pages.reading(old), d.w.clock.now())
-		if c.Pages = unsaved; d.before == nil {
+		if c.Pages = unsaved; d.before == nil && pages.total > 0 {
 			c.Drop = pages.beyond()
 		}
 		return c
