@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,16 +111,22 @@ func TestSilenceIsSeveralFailuresInARow(t *testing.T) {
 func TestPlacesAreGivenInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := testPace(t, 2)
+		var mu sync.Mutex
 		var order []string
+		note := func(what string) {
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, what)
+		}
 		begin := func(name string, all bool, ctx context.Context) {
 			synctest.Wait()
 			go func() {
 				give, err := p.take(ctx, all)
 				if err != nil {
-					order = append(order, name+" gave up")
+					note(name + " gave up")
 					return
 				}
-				order = append(order, name)
+				note(name)
 				time.Sleep(time.Minute)
 				give()
 			}()
@@ -136,6 +143,8 @@ func TestPlacesAreGivenInOrder(t *testing.T) {
 		begin("d", false, t.Context())
 		begin("e", false, t.Context())
 		time.Sleep(3*time.Minute + 30*time.Second)
+		mu.Lock()
+		defer mu.Unlock()
 		want := []string{"a", "b", "impatient gave up", "c", "alone", "d", "e"}
 		if len(order) != len(want) {
 			t.Fatalf("%q, want %q", order, want)
