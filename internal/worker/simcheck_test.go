@@ -454,8 +454,8 @@ func (s *sim) lookAtPages(c *call, f *simFile, was, is *document.Record, ch *doc
 		case pg.Error == nil:
 			delete(c.d.unsaved, p)
 		case !p.gone: // else it is stored once more
-			p.gone = true
 			s.lookAtFailedPage(p, pg.Error.Code, was)
+			p.gone = true
 		}
 	}
 	if rereads && len(ch.Drop) > 0 {
