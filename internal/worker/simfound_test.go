@@ -149,32 +149,44 @@ func TestFewerPagesLeaveNoDocuments(t *testing.T) {
 }
 
 // TestColdServiceFailsNoImage: a gateway answers 500 at once for as long as the server behind it starts, and each attempt finds
-// the server cold. Nothing is held against the image.
+// the server cold. Nothing is held against the image, whether or not its instance has seen the service fail or answer before.
 func TestColdServiceFailsNoImage(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		var warm time.Time
-		s := &service{places: 8, work: 2 * time.Second, front: func() *reply {
-			if time.Now().Before(warm) {
-				return &litellmReply
-			}
-			return nil
-		}}
-		o := w.options
-		o.OCR = s.client(t)
-		p := newWorker(t, o)
-		ev := w.bucket.Put("a.png", picture(21))
-		for range maxAttempts {
-			warm = time.Now().Add(90 * time.Second)
-			if !p.Process(t.Context(), ev).Outcome.Refused() {
-				break
-			}
-			time.Sleep(10 * time.Minute)
-		}
-		p.Process(t.Context(), ev)
-		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" {
-			t.Errorf("%v: %+v", s, r)
-		}
-	})
+	for _, c := range []struct {
+		name  string
+		fresh bool
+	}{{"one instance", false}, {"another instance each time", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				var warm time.Time
+				s := &service{places: 8, work: 2 * time.Second, front: func() *reply {
+					if time.Now().Before(warm) {
+						return &litellmReply
+					}
+					return nil
+				}}
+				o := w.options
+				o.OCR = s.client(t)
+				first := newWorker(t, o)
+				ev := w.bucket.Put("a.png", picture(21))
+				cold := 10 * time.Minute // longer than an attempt, which leaves a suspect
+				for range maxAttempts + 2 {
+					p := first
+					if c.fresh {
+						p = newWorker(t, o)
+					}
+					warm, cold = time.Now().Add(cold), 90*time.Second
+					if !p.Process(t.Context(), ev).Outcome.Refused() {
+						break
+					}
+					time.Sleep(10 * time.Minute)
+				}
+				first.Process(t.Context(), ev)
+				if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" {
+					t.Errorf("%v: %+v", s, r)
+				}
+			})
+		})
+	}
 }
 
 // TestExhaustedRecordSaysWhy: an object that killed too many processes has no strike for an internal error.
