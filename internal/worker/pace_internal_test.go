@@ -143,8 +143,7 @@ func TestPlacesAreGivenInOrder(t *testing.T) {
 		begin("d", false, t.Context())
 		begin("e", false, t.Context())
 		time.Sleep(3*time.Minute + 30*time.Second)
-		mu.Lock()
-		defer mu.Unlock()
+		synctest.Wait()
 		want := []string{"a", "b", "impatient gave up", "c", "alone", "d", "e"}
 		if len(order) != len(want) {
 			t.Fatalf("%q, want %q", order, want)
@@ -155,6 +154,7 @@ func TestPlacesAreGivenInOrder(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if p.used != 0 || p.alone || len(p.waiting) > 0 {
 			t.Errorf("left over: %+v", p)
 		}
