@@ -13,7 +13,7 @@
 //
 // DIR/.bucketocr is this user's own once it has passed the checks of [folder.Dir.OpenData]: a directory that belongs to the
 // user, that no other user can write to, in which every file of ours is a file with one name. From then on it is held open
-// and reached through [os.Root]; texts, and files that each run makes anew, replace what has their name. It may still have
+// and reached through [os.Root]; texts, and files that each run rewrites, replace what has their name. It may still have
 // been unpacked along with the rest. So what is in it is believed as data, not as instructions: the database may hold any
 // records, but neither triggers nor views, and no rollback journal is played back (see package sqlite), names from it are
 // checked before they become paths, and of an endpoint only a port of this machine is accepted. No token but the endpoint's

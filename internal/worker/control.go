@@ -12,6 +12,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/wait"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -61,16 +62,16 @@ func (w *Worker) pause(err error, n int) (time.Duration, bool) {
 }
 
 // sendControl is control while nothing else of this instance is at the OCR service.
-func (w *Worker) sendControl(ctx context.Context, size int64) error {
+func (w *Worker) sendControl(ctx context.Context) error {
 	give, err := w.pace.take(ctx, true)
 	if err != nil {
 		return err
 	}
 	defer give()
-	if size == 0 && !w.pace.silent() { // another delivery's control page was read meanwhile
+	if !w.pace.silent() { // another delivery's control page was read meanwhile
 		return nil
 	}
-	return w.control(ctx, size)
+	return w.control(ctx, 0)
 }
 
 // control sends the control page, padded to so many bytes, and returns nil once it is read: what failed before it is then no
@@ -94,11 +95,11 @@ func (w *Worker) control(ctx context.Context, size int64) error {
 		}
 		w.pace.saw(ctx, err)
 		last = &controlError{err}
-		wait, again := w.pause(err, n)
+		pause, again := w.pause(err, n)
 		if oe, ok := errors.AsType[*ocr.Error](err); ok && (oe.Kind == ocr.KindBackendFailed || oe.Kind == ocr.KindLost) {
-			wait, again = firstWait<<min(n-1, 8), true // the control page is not what it dies of
+			pause, again = firstWait<<min(n-1, 8), true // the control page is not what it dies of
 		}
-		if !again || sleep(ctx, min(wait, controlWait)) != nil {
+		if !again || wait.Sleep(ctx, min(pause, controlWait)) != nil {
 			return last
 		}
 	}
@@ -132,16 +133,4 @@ func (e *controlError) fault(f document.Fault) (string, document.Class) {
 		return f.Code, f.Class
 	}
 	return document.CodeOCRUnavailable, document.ClassService
-}
-
-// sleep waits until d is over, or returns the error of a context that ends before.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

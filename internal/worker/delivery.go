@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
 // delivery is a claimed record and what is being done for it.
@@ -26,8 +27,8 @@ type delivery struct {
 	alone    bool        // it has the instance to itself
 	sent     atomic.Bool // a page was sent to the OCR service
 
-	turn   turn             // held during a commit, so that a delivery never races itself
-	stored *document.Stored // the record after the last commit; for who has the turn
+	commits channelLock      // held during a commit, so that a delivery never races itself
+	stored  *document.Stored // the record after the last commit; guarded by commits
 
 	mu      sync.Mutex // never held while something is waited for: pages are read on while a commit hangs
 	pages   pageSet
@@ -40,22 +41,22 @@ type delivery struct {
 // newDelivery returns a delivery whose record is still to be claimed.
 func newDelivery(w *Worker, ev document.Event, slot *slot) *delivery {
 	return &delivery{
-		w: w, ev: ev, id: ev.Object.ID(), lease: w.o.NewID(), slot: slot, turn: make(turn, 1), struck: map[int]bool{},
+		w: w, ev: ev, id: ev.Object.ID(), lease: w.o.NewID(), slot: slot, commits: make(channelLock, 1), struck: map[int]bool{},
 		pages: pageSet{finished: map[int]document.Page{}, saved: map[int]bool{}},
 	}
 }
 
-// turn is a lock that is held while others are waited for. It is a channel, because waiting for a mutex keeps the time of a
+// channelLock is a lock that is held while others are waited for. It is a channel, because waiting for a mutex keeps the time of a
 // test from passing.
-type turn chan struct{}
+type channelLock chan struct{}
 
-func (t turn) lock()   { t <- struct{}{} }
-func (t turn) unlock() { <-t }
+func (l channelLock) lock()   { l <- struct{}{} }
+func (l channelLock) unlock() { <-l }
 
 // record returns the record after the last commit.
 func (d *delivery) record() *document.Record {
-	d.turn.lock()
-	defer d.turn.unlock()
+	d.commits.lock()
+	defer d.commits.unlock()
 	return d.stored.Record
 }
 
@@ -137,8 +138,8 @@ func (d *delivery) keepLease(ctx context.Context, now bool, stop context.CancelC
 		err := guard(func() error {
 			ctx, cancel := context.WithTimeout(ctx, document.RenewEvery)
 			defer cancel()
-			d.turn.lock()
-			defer d.turn.unlock()
+			d.commits.lock()
+			defer d.commits.unlock()
 			return d.commit(ctx, func(old *document.Record) *document.Change { return document.Renew(old, d.w.clock.now()) })
 		})
 		if _, bug := errors.AsType[*panicError](err); bug || errors.Is(err, errLeaseLost) {
@@ -289,8 +290,8 @@ func (d *delivery) begin(ctx context.Context, n int) error {
 	if !d.alone {
 		return nil
 	}
-	d.turn.lock()
-	defer d.turn.unlock()
+	d.commits.lock()
+	defer d.commits.unlock()
 	now := d.snapshot()
 	return d.commit(ctx, func(old *document.Record) *document.Change {
 		p := now.reading(old)
@@ -312,8 +313,8 @@ func (d *delivery) finish(ctx context.Context, pg document.Page) error {
 	d.strikes = d.strikes.Clear(pg.Page)
 	d.mu.Unlock()
 
-	d.turn.lock()
-	defer d.turn.unlock()
+	d.commits.lock()
+	defer d.commits.unlock()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -321,7 +322,7 @@ func (d *delivery) finish(ctx context.Context, pg document.Page) error {
 	return d.save(ctx, now, document.Batches(now.unsaved()))
 }
 
-// save commits finished pages, batch by batch. The turn is held.
+// save commits finished pages, batch by batch. commits is held.
 func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.Page) error {
 	for _, batch := range batches {
 		if err := d.commit(ctx, func(old *document.Record) *document.Change {
@@ -338,7 +339,8 @@ func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.P
 	return nil
 }
 
-// progress is a commit of how far the pages have come. What the object does not have goes with the first that says how many there are.
+// progress is a commit of how far the pages have come. Page documents that the object does not have go with the first one that
+// says how many there are.
 func (d *delivery) progress(old *document.Record, now pageSet, p document.Reading, pages []document.Page) *document.Change {
 	c := document.Progress(old, p, pages, d.w.clock.now())
 	if d.before == nil && now.total > 0 {
@@ -366,7 +368,7 @@ func (d *delivery) snapshot() pageSet {
 	return s
 }
 
-// commit changes the record if it is still this delivery's. It may be repeated. The turn is held.
+// commit changes the record if it is still this delivery's. It may be repeated. commits is held.
 func (d *delivery) commit(ctx context.Context, f func(old *document.Record) *document.Change) error {
 	stored, err := document.Update(ctx, d.w.o.Records, d.id, document.Seen(d.stored), func(old *document.Record) (*document.Change, error) {
 		if !document.Owns(old, d.ev.Generation, d.lease) {
@@ -386,8 +388,8 @@ func (d *delivery) commit(ctx context.Context, f func(old *document.Record) *doc
 func (d *delivery) settle(work context.Context, err error) (res Result) {
 	ctx, cancel := d.w.closeTime(work)
 	defer cancel()
-	d.turn.lock()
-	defer d.turn.unlock()
+	d.commits.lock()
+	defer d.commits.unlock()
 	pages := d.snapshot()
 	res = Result{Record: d.stored.Record, LeaseExpired: d.tookOver}
 	switch {
@@ -539,11 +541,12 @@ func failedPage(generation int64, n int, f document.Fault) *document.Page {
 // closePause is the wait before a closing write is tried again.
 const closePause = time.Second
 
-// closingWrite makes a closing write, as long as the store is away and there is time, and turns the record as it is then into the result.
+// closingWrite makes a closing write, again and again while the store is away and there is time, and turns the record as it is
+// then into the result.
 func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *document.Record) *document.Change) Result {
 	ctx, end := d.w.telemetry.startPart(ctx, "close")
 	err := d.commit(ctx, f)
-	for errors.Is(err, document.ErrStoreUnavailable) && sleep(ctx, closePause) == nil {
+	for errors.Is(err, document.ErrStoreUnavailable) && wait.Sleep(ctx, closePause) == nil {
 		err = d.commit(ctx, f)
 	}
 	end(codeOf(ctx, err))

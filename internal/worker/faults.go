@@ -96,9 +96,9 @@ var pageCodes = map[page.Kind]string{
 	page.TooSlow:     document.CodeTooLarge,
 }
 
-// faultOf returns what an error means; nothing for none. Nothing else decides that. Where ctx, the one of what failed, has ended, the reason
-// for that goes first; then what a driver says, because an error of the bucket can come wrapped in one of the OCR client
-// that was sending its bytes.
+// faultOf returns what an error means; nothing for none. Nothing else decides that. Where ctx, the one of what failed, has
+// ended, the reason for that goes first; then what a driver says, because an error of the bucket can come wrapped in one of
+// the OCR client that was sending its bytes.
 func faultOf(ctx context.Context, err error) document.Fault {
 	if err == nil {
 		return document.Fault{}

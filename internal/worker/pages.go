@@ -17,6 +17,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page"
+	"github.com/bucketocr/bucketocr/internal/wait"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -62,7 +63,7 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 			return err
 		}
 		if d.w.pace.silent() {
-			if err := d.w.sendControl(ctx, 0); err != nil {
+			if err := d.w.sendControl(ctx); err != nil {
 				return err
 			}
 		}
@@ -278,7 +279,7 @@ func (d *delivery) sendTogether(ctx context.Context, pg *page.Page, timing *page
 		}
 		res, err := d.sendWhilePlaced(ctx, pg, timing, waited, give)
 		pause, again := d.w.pause(err, n)
-		if !again || n == maxSends || sleep(ctx, pause) != nil {
+		if !again || n == maxSends || wait.Sleep(ctx, pause) != nil {
 			return res, err
 		}
 	}

@@ -2,12 +2,13 @@ package worker
 
 import (
 	"context"
+	"slices"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// A document that is read again keeps its status, text and pages until the new reading is complete. Pages that were read
-// anew are stored meanwhile under the negative of their generation, where nobody looks who reads the document's own.
+// A document that is read again keeps its status, text and pages until the new reading is complete. Its new pages are stored
+// meanwhile under the negative of their generation, where readers of the document's own do not see them.
 
 // pageGeneration is the generation under which this delivery stores pages.
 func (d *delivery) pageGeneration() int64 {
@@ -31,19 +32,12 @@ func (d *delivery) resumeRereading(ctx context.Context, before *document.Record)
 		return err
 	}
 	d.before = map[int]document.Page{}
+	d.pages.total = before.Pages
+	again := before.Rereading.Pages
 	for _, pg := range own {
 		d.before[pg.Page] = pg
-	}
-	d.pages.total = before.Pages
-	if again := before.Rereading.Pages; len(again) > 0 {
-		for _, n := range again {
-			delete(d.before, n)
-		}
-		for _, pg := range d.before {
+		if len(again) > 0 && !slices.Contains(again, pg.Page) {
 			d.takeOver([]document.Page{pg})
-		}
-		for _, pg := range own {
-			d.before[pg.Page] = pg
 		}
 	}
 	if before.Rereading.PagesDone == 0 { // pages that are stored so are of a request before this one
@@ -55,7 +49,7 @@ func (d *delivery) resumeRereading(ctx context.Context, before *document.Record)
 	return err
 }
 
-// publishRereading replaces the document's pages by those that were read anew, and then its text. A page that failed this time
+// publishRereading replaces the document's pages by the new ones, and then its text. A page that failed this time
 // and did not before stays as it was.
 func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Result) Result {
 	var fresh []document.Page
@@ -101,7 +95,7 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 	return d.tidyRereading(ctx, res)
 }
 
-// tidyRereading clears the pages that were read anew once the reading is over. A crash or a fault here leaves them to the next
+// tidyRereading clears the new pages once the reading is over. A crash or a fault here leaves them to the next
 // request.
 func (d *delivery) tidyRereading(ctx context.Context, res Result) Result {
 	if d.before != nil && res.Record != nil && res.Record.Generation == d.ev.Generation && !res.Record.Open() {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
 const (
@@ -14,9 +15,9 @@ const (
 	turnGive = 5 * time.Second // for giving it back, after the delivery's time if need be
 )
 
-// takeTurn waits until no other instance tries a suspect page, for as long as one of them may take. Without it a page that takes the server down and a page that was
-// sent at the same time are tried again at the same time, and fail together again. The func gives the turn back; the turn of
-// a process that died is free when its delivery's time would have been over.
+// takeTurn waits until no other instance tries a suspect page, for as long as one of them may take. Without it a page that
+// takes the server down and a page that was sent at the same time are tried again at the same time, and fail together again.
+// The func gives the turn back; the turn of a process that died is free when its delivery's time would have been over.
 func (d *delivery) takeTurn(ctx context.Context) (func(), error) {
 	if d.w.o.Turns == nil {
 		return func() {}, nil
@@ -38,7 +39,7 @@ func (d *delivery) takeTurn(ctx context.Context) (func(), error) {
 		if time.Since(begun) > d.w.trial() {
 			return nil, errTurn
 		}
-		if err := sleep(ctx, turnPoll+time.Duration(d.w.o.Rand()*float64(turnPoll))); err != nil {
+		if err := wait.Sleep(ctx, turnPoll+time.Duration(d.w.o.Rand()*float64(turnPoll))); err != nil {
 			return nil, withCause(ctx, fmt.Errorf("waiting for a suspect's turn: %w", err))
 		}
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 // remote is a driver that speaks HTTP/2, as Cloud Storage does, to the handler over connections in memory: time is the test's own.
-// Without a handler nobody takes its connections. It is called inside of a bubble.
+// Without a handler its connections are never accepted. It is called inside of a bubble.
 func remote(t *testing.T, h http.HandlerFunc) (*Objects, *gcptest.Pipes) {
 	t.Helper()
 	var protocols http.Protocols
