@@ -59,7 +59,7 @@ func (d *Decoder) limits() sandbox.Limits {
 var (
 	errRoom = &Error{Kind: TooLarge, Msg: "it takes too much memory to decode"} // an engine needs more than the room that it was given
 	errSlow = &Error{Kind: TooSlow, Msg: "it takes too long to decode"}
-	errDied = &Error{Kind: Corrupt, Msg: "the decoder crashed on it"} // twice
+	errDied = &Error{Kind: Corrupt, Msg: "the decoder crashed on it"}
 )
 
 // errNoDecoder is a mistake of the program.

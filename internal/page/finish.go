@@ -21,6 +21,7 @@ type finished struct {
 	stored, size image.Point // as it was decoded, and as it is
 	kind         string      // its media type
 	blank        bool
+	lacksGlyphs  bool // it has characters that could not be drawn
 	bytes        []byte
 }
 
@@ -60,16 +61,16 @@ func finishingOf(args []int64) (room int64, f finishing, own []int64, err error)
 // message returns a finished page as an answer.
 func (p finished) message() sandbox.Message {
 	return sandbox.Message{Data: p.bytes, Args: []int64{int64(p.stored.X), int64(p.stored.Y), int64(p.size.X), int64(p.size.Y),
-		int64(slices.Index(kinds[:], p.kind)), number(p.blank)}}
+		int64(slices.Index(kinds[:], p.kind)), number(p.blank), number(p.lacksGlyphs)}}
 }
 
 // finishedOf returns the page of an answer. A process that decodes foreign bytes is not believed blindly.
 func finishedOf(m sandbox.Message, edge int) (finished, error) {
 	a := m.Args
-	if len(a) != 6 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||
+	if len(a) != 7 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||
 		a[4] < 0 || a[4] >= int64(len(kinds)) || len(m.Data) == 0 {
 		return finished{}, fmt.Errorf("page: a decoder answered %v with %d bytes", a, len(m.Data))
 	}
 	return finished{stored: image.Pt(int(a[0]), int(a[1])), size: image.Pt(int(a[2]), int(a[3])), kind: kinds[a[4]], blank: a[5] == 1,
-		bytes: m.Data}, nil
+		lacksGlyphs: a[6] == 1, bytes: m.Data}, nil
 }

@@ -16,7 +16,7 @@ type format struct {
 	name  string
 	types map[string][]string     // its media types, with the extensions of names that go with each
 	magic []string                // what its files begin with, one of these
-	match func(front []byte) bool // instead of magic
+	match func(front []byte) bool // decides, if it is set
 
 	plain bool // sent to the model as it is, where nothing has to be done
 	drawn bool // its pages have no size in pixels: they are drawn so that the longest side is Limits.Edge
@@ -45,8 +45,8 @@ var formats = [...]format{
 	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages},
 	{name: "HEIC", types: map[string][]string{"image/heic": {".heic"}, "image/heif": {".heif"}}, match: isHEIC,
 		pages: heicPages, missing: heif.HEIC() == nil},
-	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, drawn: true,
-		pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
+	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, match: isPDF,
+		drawn: true, pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
 	{name: "BigTIFF", magic: []string{"II+\x00", "MM\x00+"}},
 	{name: "SVG", match: isSVG},
 }
@@ -60,8 +60,8 @@ func (f format) is(front []byte) bool {
 	return slices.ContainsFunc(f.magic, func(magic string) bool { return bytes.HasPrefix(front, []byte(magic)) })
 }
 
-// sniffLen is how many bytes are looked at to recognize the format; only SVG needs more than 32.
-const sniffLen = 512
+// sniffLen is how many bytes are looked at to recognize the format; only PDF and SVG need more than 32.
+const sniffLen = pdfFront
 
 // identify returns the format of a file by its first bytes, if it is supported. It only peeks.
 func identify(s *stream) (*format, error) {

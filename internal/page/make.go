@@ -110,6 +110,9 @@ func (o *object) convert(ctx context.Context, pic *picture) (*Page, error) {
 	if damaged {
 		pg.How, pg.Warnings = pg.How+", the missing part left empty", []string{WarnDamaged}
 	}
+	if p.lacksGlyphs {
+		pg.Warnings = append(pg.Warnings, WarnMissingGlyphs)
+	}
 	return pg, nil
 }
 
