@@ -133,7 +133,9 @@ func TestWithoutDecoderNothingElseRuns(t *testing.T) {
 // TestImpossibleAnswersAreRefused: what no decoder process of ours answers is no page.
 func TestImpossibleAnswersAreRefused(t *testing.T) {
 	t.Parallel()
-	good := func() sandbox.Message { return sandbox.Message{Args: []int64{90, 60, 45, 30, 0, 0, 1}, Data: []byte{1}} }
+	good := func() sandbox.Message {
+		return sandbox.Message{Args: []int64{90, 60, 45, 30, 0, 0, 1}, Data: []byte{1}}
+	}
 	if p, err := finishedOf(good(), 60); err != nil || p.kind != "image/png" || p.size.X != 45 || p.stored.Y != 60 || p.blank || !p.lacksGlyphs {
 		t.Errorf("%+v, %v", p, err)
 	}
