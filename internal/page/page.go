@@ -121,7 +121,8 @@ func (p *Pages) checkSize(h *picture) error {
 	case h.width == 0 || h.height == 0:
 		return corrupt(fmt.Sprintf("the %s says that it has no pixels", p.format.name), nil)
 	case h.pixels() > p.lim.MaxPixels:
-		return &Error{Kind: TooLarge, Msg: fmt.Sprintf("%d x %d pixels are more than the limit of %d", h.width, h.height, p.lim.MaxPixels)}
+		return &Error{Kind: TooLarge, Msg: fmt.Sprintf("the page has %s (%d x %d), the limit is %s",
+			pixels(h.pixels()), h.width, h.height, pixels(p.lim.MaxPixels))}
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func TestTooManyPixels(t *testing.T) {
 		t.Error(err)
 	}
 	_, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(100, 81, 9))), lim)
-	if kindOf(err) != TooLarge || err.Error() != "100 x 81 pixels are more than the limit of 8000" {
+	if kindOf(err) != TooLarge || err.Error() != "the page has 8100 pixels (100 x 81), the limit is 8000 pixels" {
 		t.Error(err)
 	}
 }
