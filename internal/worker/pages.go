@@ -255,7 +255,7 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 			return res, err
 		}
 		d.leave(n, f) // until the control page is read, or never will be
-		unread := d.w.control(ctx, paddingFor(err, pg))
+		unread := d.w.controlAfter(ctx, err, pg)
 		switch {
 		case unread == nil:
 			return res, err
