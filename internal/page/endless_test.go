@@ -133,7 +133,9 @@ func TestWithoutDecoderNothingElseRuns(t *testing.T) {
 // TestImpossibleAnswersAreRefused: what no decoder process of ours answers is no page.
 func TestImpossibleAnswersAreRefused(t *testing.T) {
 	t.Parallel()
-	good := func() sandbox.Message { return sandbox.Message{Args: []int64{90, 60, 45, 30, 0, 0}, Data: []byte{1}} }
+	good := func() sandbox.Message {
+		return sandbox.Message{Args: []int64{90, 60, 45, 30, 0, 0, 0}, Data: []byte{1}}
+	}
 	if p, err := finishedOf(good(), 60); err != nil || p.kind != "image/png" || p.size.X != 45 || p.stored.Y != 60 || p.blank {
 		t.Errorf("%+v, %v", p, err)
 	}
@@ -141,7 +143,7 @@ func TestImpossibleAnswersAreRefused(t *testing.T) {
 		"nothing": func(m *sandbox.Message) { *m = sandbox.Message{} }, "no bytes": func(m *sandbox.Message) { m.Data = nil },
 		"too large": func(m *sandbox.Message) { m.Args[2] = 61 }, "no height": func(m *sandbox.Message) { m.Args[3] = 0 },
 		"negative": func(m *sandbox.Message) { m.Args[0] = -1 }, "another kind": func(m *sandbox.Message) { m.Args[4] = 2 },
-		"too few": func(m *sandbox.Message) { m.Args = m.Args[:5] },
+		"too few": func(m *sandbox.Message) { m.Args = m.Args[:6] },
 	} {
 		m := good()
 		change(&m)

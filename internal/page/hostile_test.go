@@ -89,7 +89,7 @@ func cases(t testing.TB) (all []hostile) {
 	for _, name := range []string{"basn6a16.png", "video-005.gray.gif", "bmp_4bpp.bmp", "yellow_rose.lossy-with-alpha.webp",
 		"gopher-doc.with-alpha.lossless.webp", "video-001-tile-64x64.tiff", "video-001.cmyk.jpeg"} {
 		file := testFile(t, name)
-		add(name+", half", file[:len(file)/2], Corrupt)
+		add(name+", half", file[:len(file)/2], Corrupt, "")
 		add(name+", no end", file[:len(file)-9], Corrupt, "")
 		noise := bytes.Clone(file)
 		for i := len(noise) / 2; i < len(noise); i++ {
