@@ -54,7 +54,7 @@ func TestCutOffAtEveryByte(t *testing.T) {
 }
 
 // endOfFile is at most how many bytes follow the last pixel's.
-const endOfFile = 20
+const endOfFile = 30
 
 // places are where a file of n bytes is cut or broken: every byte, of longer files in the entropy-coded part every fifth.
 func places(n int) []int {
