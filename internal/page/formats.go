@@ -40,7 +40,7 @@ var formats = [...]format{
 	{name: "JPEG", types: map[string][]string{"image/jpeg": {".jpg", ".jpeg", ".jpe", ".jfif"}}, magic: []string{"\xff\xd8\xff"}, match: isJPEG,
 		plain: true, read: readJPEG},
 	{name: "GIF", types: map[string][]string{"image/gif": {".gif"}}, magic: []string{"GIF87a", "GIF89a"}, read: readGIF},
-	{name: "BMP", types: map[string][]string{"image/bmp": {".bmp"}}, match: bmp.Is, read: readBMP},
+	{name: "BMP", types: map[string][]string{"image/bmp": {".bmp", ".dib"}}, match: bmp.Is, read: readBMP},
 	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages},
 	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*"},
 		pages: tiffPages},

@@ -26,6 +26,9 @@ func addSeeds(f *testing.F, add func(data []byte)) {
 			add(data)
 		}
 	}
+	for _, c := range irregular(f) {
+		add(c.file)
+	}
 	for _, data := range smallFiles(f) {
 		add(data)
 		add(data[:len(data)/2])

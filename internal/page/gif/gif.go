@@ -21,7 +21,7 @@ type Source interface {
 // What Read fails with, beside the source's errors.
 var (
 	ErrNoPicture = errors.New("gif: no picture")
-	ErrBroken    = errors.New("gif: impossible size of codes")
+	ErrBroken    = errors.New("gif: broken before its picture")
 )
 
 // Picture is what is said before the pixels.
@@ -42,6 +42,8 @@ const (
 	trailer   = 0x3b
 
 	graphicControl = 0xf9
+
+	maxStrays = 1 << 10 // bytes that belong to no block
 )
 
 // Read reads up to the first picture's pixels.
@@ -54,12 +56,13 @@ func Read(s Source) (*Picture, error) {
 	if err := p.readPalette(s, b[10]); err != nil {
 		return nil, err
 	}
-	for {
+	for strays := 0; strays < maxStrays; strays++ {
 		if b, err = s.Next(1); err != nil {
 			return nil, err
 		}
-		switch b[0] { // anything else is passed over
+		switch b[0] {
 		case extension:
+			strays--
 			if err := p.readExtension(s); err != nil {
 				return nil, err
 			}
@@ -69,6 +72,7 @@ func Read(s Source) (*Picture, error) {
 			return nil, ErrNoPicture
 		}
 	}
+	return nil, ErrBroken
 }
 
 // readPalette reads a table of colours if flags say that there is one.

@@ -17,8 +17,8 @@ import (
 type pngFile struct {
 	header               []byte // IHDR
 	palette, transparent []byte
-	pixels               [][]byte // compressed
-	wrong                bool     // pixels that differ from their checksum
+	pixels               *pixelReader // compressed
+	wrong                bool         // pixels that differ from their checksum
 }
 
 // Colour types, as far as they matter.
@@ -51,6 +51,7 @@ func PNG(ctx context.Context, b []byte) (Part, error) {
 
 // readPNG takes a file apart.
 func readPNG(b []byte) (f pngFile) {
+	f.pixels = &pixelReader{file: b, at: 8}
 	for at := 8; at+8 <= len(b); {
 		n, kind := int64(binary.BigEndian.Uint32(b[at:])), string(b[at+4:at+8])
 		body := b[at+8:]
@@ -67,7 +68,7 @@ func readPNG(b []byte) (f pngFile) {
 		case kind == "tRNS" && right && f.transparent == nil:
 			f.transparent = body
 		case kind == "IDAT":
-			f.pixels, f.wrong = append(f.pixels, body), f.wrong || !right
+			f.wrong = f.wrong || !right
 		case kind == "IEND":
 			return f
 		}
@@ -77,6 +78,39 @@ func readPNG(b []byte) (f pngFile) {
 		at += 8 + len(body) + 4
 	}
 	return f
+}
+
+// pixelReader reads the bodies of a file's chunks of pixels.
+type pixelReader struct {
+	file []byte
+	at   int    // of the next chunk
+	body []byte // what is left of one
+}
+
+func (r *pixelReader) Read(p []byte) (int, error) {
+	for len(r.body) == 0 {
+		if r.at+8 > len(r.file) {
+			return 0, io.EOF
+		}
+		n, kind := int(binary.BigEndian.Uint32(r.file[r.at:])), string(r.file[r.at+4:r.at+8])
+		body := r.file[r.at+8:]
+		if body = body[:min(n, len(body))]; kind == "IDAT" {
+			r.body = body
+		}
+		if r.at += 8 + len(body) + 4; kind == "IEND" {
+			r.at = len(r.file)
+		}
+	}
+	n := copy(p, r.body)
+	r.body = r.body[n:]
+	return n, nil
+}
+
+// ReadByte keeps those who decompress from reading through a buffer of their own.
+func (r *pixelReader) ReadByte() (byte, error) {
+	var b [1]byte
+	_, err := r.Read(b[:])
+	return b[0], err
 }
 
 // pass is one of the pictures of which an interlaced one consists, or all of another.
@@ -153,14 +187,9 @@ func (f *pngFile) rewritten(ctx context.Context) *rewriter {
 	if len(transparent) > 0 {
 		r.chunk("tRNS", transparent)
 	}
-	var parts []io.Reader
-	for _, p := range f.pixels {
-		parts = append(parts, bytes.NewReader(p))
-	}
-	compressed := io.MultiReader(parts...)
 	var err error
-	if r.from, err = zlib.NewReader(compressed); err != nil { // with its first two bytes read
-		r.from, r.badSum = flate.NewReader(compressed), true
+	if r.from, err = zlib.NewReader(f.pixels); err != nil { // with its first two bytes read
+		r.from, r.badSum = flate.NewReader(f.pixels), true
 	}
 	if r.to, err = zlib.NewWriterLevel(chunkWriter{r}, zlib.NoCompression); err != nil {
 		panic(err) // there is such a level

@@ -172,10 +172,9 @@ func (s *scan) restart() (missing, more bool) {
 		}
 		r.wrong = true
 		if marker < jpegfile.RST0 || marker > jpegfile.RST7 {
-			if marker >= jpegfile.SOF0 && !s.restartsFrom(at) {
+			if r.at, more = s.nextRestart(at); !more {
 				return true, false
 			}
-			r.at += 2
 			continue
 		}
 		switch (int(marker) - jpegfile.RST0 - expected) & 7 {
@@ -204,17 +203,17 @@ func markerFrom(b []byte, at int) (int, bool) {
 	}
 }
 
-// restartsFrom reports whether a restart marker follows before the next scan or the end.
-func (s *scan) restartsFrom(at int) bool {
-	for {
-		next, ok := markerFrom(s.r.b, at)
+// nextRestart returns where the next restart marker is; what it was given, and false, where the next scan or the end comes first.
+func (s *scan) nextRestart(at int) (int, bool) {
+	for from := at; ; {
+		next, ok := markerFrom(s.r.b, from)
 		if !ok || s.r.b[next+1] == jpegfile.SOS || s.r.b[next+1] == jpegfile.EOI {
-			return false
+			return at, false
 		}
 		if m := s.r.b[next+1]; m >= jpegfile.RST0 && m <= jpegfile.RST7 {
-			return true
+			return next, true
 		}
-		at = next + 2
+		from = next + 2
 	}
 }
 
