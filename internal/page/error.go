@@ -27,15 +27,10 @@ const (
 type Error struct {
 	Kind Kind
 	Msg  string // in words, for the object's owner; contains nothing of the picture
-	Err  error  // what the decoder said, or nil
+	Err  error  // what the decoder said, in its own words, which are not for the owner; or nil
 }
 
-func (e *Error) Error() string {
-	if e.Err == nil {
-		return e.Msg
-	}
-	return e.Msg + ": " + e.Err.Error()
-}
+func (e *Error) Error() string { return e.Msg }
 
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -55,11 +50,11 @@ func complaint(format string, err error) error {
 	case err == nil || ours:
 		return err
 	case notPNG || notJPEG:
-		return &Error{Kind: Unsupported, Msg: "a " + format + " of a kind that is not supported", Err: err}
+		return &Error{Kind: Unsupported, Msg: format + " of this kind is not supported", Err: err}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return corrupt("the file is cut off", err)
 	}
-	return corrupt("broken "+format, err)
+	return corrupt("the "+format+" is damaged", err)
 }
 
 func tooManyPages(most int) error {

@@ -140,7 +140,7 @@ func TestWebPIsTurnedUpright(t *testing.T) {
 	}
 }
 
-// TestTransparentGIFIsLaidOnWhite: what is clear is white, and the first frame is the page even if the screen is larger.
+// TestTransparentGIFIsLaidOnWhite: what is clear is white, and so is the screen around the first frame.
 func TestTransparentGIFIsLaidOnWhite(t *testing.T) {
 	t.Parallel()
 	frame := image.NewPaletted(image.Rect(10, 20, 40, 60), color.Palette{color.RGBA{}, color.Black, color.White})
@@ -153,8 +153,8 @@ func TestTransparentGIFIsLaidOnWhite(t *testing.T) {
 	}
 	pg, m := converted(t, b.Bytes(), 1540)
 	r, _, _, _ := m.At(0, 0).RGBA()
-	ink, _, _, _ := m.At(1, 1).RGBA()
-	if pg.Width != 30 || pg.Height != 40 || r != 0xffff || ink != 0 {
+	ink, _, _, _ := m.At(11, 21).RGBA()
+	if pg.Width != 100 || pg.Height != 100 || r != 0xffff || ink != 0 {
 		t.Errorf("%+v, %x, %x", pg, r, ink)
 	}
 }

@@ -71,6 +71,7 @@ type Page struct {
 	// the call of Pages.Page must not have ended; other pages are in memory. The caller closes the reader.
 	Open     func() (io.ReadCloser, error)
 	Blank    bool // no ink on it, and no text in a PDF; only where it was decoded anyway
+	Passed   bool // it passed through: Pages.Decoded can make another one of it
 	Warnings []string
 	How      string // what was done, in a few words: "passed through", "scaled 4032x3024 to 1540x1155, turned 90°"
 }

@@ -15,18 +15,17 @@ import (
 
 func TestOtherFilesAreUnsupported(t *testing.T) {
 	t.Parallel()
-	rle := append([]byte("BM"), make([]byte, 60)...)
-	rle[14], rle[18], rle[22], rle[26], rle[28], rle[30] = 40, 9, 9, 1, 8, 1
+	jpegInside := pagetest.BMP{Header: 40, Depth: 24, Compression: 4}.Write(pagetest.FourGrays(9, 9))
 	for want, data := range map[string]string{
 		"BigTIFF is not supported": "II+\x00\x08\x00\x00\x00",
 		"SVG is not supported":     "\xef\xbb\xbf \n<svg xmlns=\"\">",
 		"unknown type of file":     "BM is how a letter begins that goes on for a while",
 		"CgBI":                     pngMagic + "\x00\x00\x00\x04CgBI\x50\x00\x20\x02\x2b\xd5\xb3\x7f",
-		"a BMP of a kind":          string(rle),
+		"BMP that contains a JPEG is not supported": string(jpegInside),
 	} {
 		for _, edge := range []int{16, 1540} {
 			_, _, err := only(t, newObject([]byte(data)), wide(edge))
-			if kindOf(err) != Unsupported || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), " are") {
+			if kindOf(err) != Unsupported || !strings.Contains(err.Error(), want) {
 				t.Errorf("%q: %v", data, err)
 			}
 		}
@@ -55,15 +54,14 @@ func TestUnsupportedJPEGSaysWhy(t *testing.T) {
 		kind Kind
 		says string
 	}{
-		"lossless":     {1, 0xc3, Unsupported, "without loss"},
+		"lossless":     {1, 0xc3, Unsupported, "lossless"},
 		"hierarchical": {1, 0xc6, Unsupported, "hierarchical"},
 		"arithmetic":   {1, 0xc9, Unsupported, "arithmetic"},
-		"extension":    {1, 0xf0, Unsupported, "0xf0"},
+		"extension":    {1, 0xf0, Unsupported, "extension"},
 		"12 bits":      {4, 12, Unsupported, "12 bits"},
-		"2 channels":   {9, 2, Corrupt, "length"},
-		"no sampling":  {11, 0x02, Corrupt, "sampling"},
-		"3 x 1":        {11, 0x31, Unsupported, "subsampling"},
-		"marker 0x02":  {1, 0x02, Corrupt, "0x2"},
+		"2 channels":   {9, 2, Corrupt, "description"},
+		"no sampling":  {11, 0x02, Corrupt, "description"},
+		"marker 0x02":  {1, 0x02, Corrupt, "damaged"},
 		"too short":    {3, 1, Corrupt, ""},
 	} {
 		data := bytes.Clone(good)
@@ -97,7 +95,7 @@ func TestBrokenHeadersAreCorrupt(t *testing.T) {
 		"frame of 1 byte":  pagetest.WithJPEGSegments(jpg, pagetest.JPEGSegment(0xc0, []byte{8})),
 		"PNG without IHDR": append([]byte(pngMagic), pngFile[33:]...), "two IHDR": pagetest.WithPNGChunk(pngFile, "IHDR", make([]byte, 13)),
 		"palette of 4": pagetest.WithPNGChunk(pngFile, "PLTE", make([]byte, 4)), "empty palette": pagetest.WithPNGChunk(pngFile, "PLTE", nil),
-		"wrong sum":  append(pngFile[:40:40], append([]byte{^pngFile[40]}, pngFile[41:]...)...),
+		"wrong sum":  append(pngFile[:29:29], append([]byte{^pngFile[29]}, pngFile[30:]...)...),
 		"impossible": pagetest.WithPNGSize(impossible, 32, 32), "no palette": pagetest.FixPNGSums(noPalette),
 	} {
 		if _, _, err := only(t, newObject(data), wide(1540)); kindOf(err) != Corrupt {
