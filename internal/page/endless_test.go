@@ -25,7 +25,7 @@ func TestOnlyPNGAndBaselineJPEGAreDecodedHere(t *testing.T) {
 			if (pic.decode != nil) != here || (pic.call == "") != here {
 				t.Errorf("%s: here %v, by call %q", name, pic.decode != nil, pic.call)
 			}
-			if pic.salvage != "" && !strings.HasPrefix(pic.salvage, "jpeg.") {
+			if pic.salvage != "" && !strings.HasSuffix(pic.salvage, ".salvage") {
 				t.Errorf("%s: %q", name, pic.salvage)
 			}
 		}

@@ -78,7 +78,7 @@ func cases(t testing.TB) (all []hostile) {
 	add("TIFF whose PackBits tiles are all the same megabyte", pagetest.TileBomb(7680, 1<<20, true), Corrupt)
 	add("TIFF whose PackBits tiles overlap", pagetest.TileBomb(7680, 60<<10, true), Corrupt)
 	add("TIFF whose small tiles are the same", pagetest.TileBomb(160, 0, false), "")
-	add("BigTIFF", []byte("II+\x00\x08\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00"), Unsupported)
+	add("BigTIFF", []byte("II+\x00\x08\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00"), Corrupt)
 	add("TIFF whose directory is itself", []byte("II*\x00\x00\x00\x00\x00"), Corrupt)
 	circle := tiff(g)
 	copy(circle[len(circle)-4:], circle[4:8])

@@ -21,7 +21,7 @@ func tiffPages(ctx context.Context, o *object, _ int64) ([]entry, error) {
 	for i, p := range pages {
 		entries[i] = entry{err: tiffComplaint(p.Err), picture: &picture{call: "tiff", args: []int64{p.At}, header: header{
 			width: p.Width, height: p.Height, orientation: orientation(p.Orientation), gray: p.Gray, lossy: p.Lossy, changes: p.Changes,
-			memory: p.Memory}}}
+			memory: p.Memory, salvage: "tiff.salvage"}}}
 	}
 	return entries, nil
 }
@@ -29,16 +29,29 @@ func tiffPages(ctx context.Context, o *object, _ int64) ([]entry, error) {
 // decodeTIFF decodes the page whose directory lies where the number says.
 func decodeTIFF(ctx context.Context, file []byte, _ int64, args []int64) (image.Image, error) {
 	p := tiff.PageAt(file, args[0])
-	img, err := p.Decode(ctx, file)
+	img, damage, err := p.Decode(ctx, file)
+	if err == nil {
+		err = damage
+	}
+	return img, tiffComplaint(err)
+}
+
+// salvageTIFF decodes what is left of such a page.
+func salvageTIFF(ctx context.Context, file []byte, _ int64, args []int64) (image.Image, error) {
+	p := tiff.PageAt(file, args[0])
+	img, _, err := p.Decode(ctx, file)
+	if err == nil && isEmpty(img) {
+		err = errNothingLeft
+	}
 	return img, tiffComplaint(err)
 }
 
 func tiffComplaint(err error) error {
 	if u, ok := errors.AsType[tiff.UnsupportedError](err); ok {
-		return unsupported(u.Error()[len("tiff: "):])
+		return unsupported(string(u) + " is not supported")
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
+	if f, ok := errors.AsType[tiff.FormatError](err); ok {
+		return corrupt("broken TIFF: "+string(f), nil)
 	}
-	return complaint("TIFF", err)
+	return err
 }
