@@ -119,10 +119,14 @@ func (d *decoder) end() {
 	}
 }
 
-// endOfRow reads the code that ends a row, and the fill before it, if that is what comes next.
+// endOfRow reads the code that ends a row, and the fill before it, if that is what comes next. Fill up to the end of the data is read too.
 func (d *decoder) endOfRow() bool {
 	before := d.reader
-	if zeros := d.skipZeros(); zeros >= eolBits-1 && !d.ended() {
+	zeros := d.skipZeros()
+	switch {
+	case d.ended():
+		return false
+	case zeros >= eolBits-1:
 		d.skip(1)
 		return true
 	}

@@ -95,3 +95,19 @@ func enter(table []code, width int, list string, first, step int) {
 		}
 	}
 }
+
+// RunCodes returns the codes of a run as T.4 writes them, in digits, for those who encode. The colour is 0 for white and 1 for black.
+func RunCodes(colour, length int) string {
+	ends, makeUp := whiteEnds, whiteMakeUp
+	if colour == 1 {
+		ends, makeUp = blackEnds, blackMakeUp
+	}
+	long := strings.Fields(makeUp + sharedMakeUp)
+	digits := ""
+	for length >= 64 {
+		n := min(length/64, len(long))
+		digits += long[n-1]
+		length -= 64 * n
+	}
+	return digits + strings.Fields(ends)[length]
+}
