@@ -81,16 +81,21 @@ func (p *Page) colourMap() ([]color.NRGBA, error) {
 	return colours, nil
 }
 
-// putRows puts rows of samples to (x, y), each of them given as the rows of its pieces.
-func (d *decoder) putRows(x, y, rows int, row func(y int) [][]byte) {
+// pixels are samples as they are stored, from the first of a block on.
+type pixels struct {
+	pix                             []byte
+	stride, width, height, channels int
+}
+
+// putRows puts rows of samples to (x, y), all in one piece or each channel in its own.
+func (d *decoder) putRows(x, y, rows int, pieces ...pixels) {
 	w := min(d.blockWidth, d.Width-x)
 	if len(d.line) < w*d.n {
 		d.line = make([]byte, w*d.n)
 	}
 	for i := range rows {
-		pieces := row(i)
-		for first, piece := range pieces {
-			d.samples.read(d.line[first:], len(pieces), piece, w*d.n/len(pieces))
+		for first, p := range pieces {
+			d.samples.read(d.line[first:], len(pieces), p.pix[i*p.stride:], w*d.n/len(pieces))
 		}
 		d.putLine(x, y+i, d.line[:w*d.n])
 	}
@@ -152,7 +157,7 @@ func (d *decoder) putPixel(out *[4]byte, s []byte) {
 			a = byte(int(a) * 255 / (1<<d.bits - 1))
 		}
 	case cmyk:
-		r, g, b = color.CMYKToRGB(s[0], s[1], s[2], s[3])
+		r, g, b = inked(s[0], s[3]), inked(s[1], s[3]), inked(s[2], s[3])
 	case cieLab, iccLab:
 		r, g, b = d.lab.rgb(s[0], s[1], s[2])
 	}
@@ -161,6 +166,9 @@ func (d *decoder) putPixel(out *[4]byte, s []byte) {
 	}
 	*out = [4]byte{r, g, b, a}
 }
+
+// inked returns what is left of white under an ink and black.
+func inked(ink, black byte) byte { return byte((255 - uint32(ink)) * (255 - uint32(black)) / 255) }
 
 // divided undoes that a colour was multiplied with its transparency.
 func divided(v, alpha byte) byte { return byte(min(255, (int(v)*255+int(alpha)/2)/int(alpha))) }

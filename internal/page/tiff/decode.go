@@ -56,7 +56,7 @@ type decoder struct {
 	blockWidth, blockHeight int
 	across, down            int
 	samples                 sampler
-	packed                  [][]byte // the block's pieces, decompressed
+	packed                  []pixels // the block's pieces, decompressed
 	line                    []byte   // a row of it, a byte each sample
 	front                   []byte   // of each JPEG
 }
@@ -90,14 +90,14 @@ func (d *decoder) block(ctx context.Context, i int) (rows int, err error) {
 		return d.jpegBlock(i, x, y, want)
 	}
 	if d.packed == nil {
-		d.packed = make([][]byte, d.planes)
+		d.packed = make([]pixels, d.planes)
 		for plane := range d.packed {
-			d.packed[plane] = make([]byte, d.rowBytes()*ceilDiv(min(d.blockHeight, d.Height), d.unitRows()))
+			d.packed[plane] = pixels{stride: d.rowBytes(), pix: make([]byte, d.rowBytes()*ceilDiv(min(d.blockHeight, d.Height), d.unitRows()))}
 		}
 	}
 	rows = want
-	for plane, packed := range d.packed {
-		packed = packed[:d.rowBytes()*ceilDiv(want, d.unitRows())]
+	for plane, p := range d.packed {
+		packed := p.pix[:d.rowBytes()*ceilDiv(want, d.unitRows())]
 		n, failed := d.unpack(ctx, packed, d.piece(plane*d.across*d.down+i))
 		if failed != nil {
 			err = failed
@@ -117,13 +117,7 @@ func (d *decoder) block(ctx context.Context, i int) (rows int, err error) {
 		d.putUnits(x, y, rows)
 		return rows, err
 	}
-	d.putRows(x, y, rows, func(y int) [][]byte {
-		row := make([][]byte, len(d.packed))
-		for plane, packed := range d.packed {
-			row[plane] = packed[y*d.rowBytes():][:d.rowBytes()]
-		}
-		return row
-	})
+	d.putRows(x, y, rows, d.packed...)
 	return rows, err
 }
 

@@ -32,13 +32,7 @@ func (d *decoder) jpegBlock(i, x, y, want int) (rows int, err error) {
 		rows = min(rows, p.height)
 		pieces[plane] = p
 	}
-	d.putRows(x, y, rows, func(y int) [][]byte {
-		row := make([][]byte, len(pieces))
-		for plane, p := range pieces {
-			row[plane] = p.pix[y*p.stride:]
-		}
-		return row
-	})
+	d.putRows(x, y, rows, pieces...)
 	if rows < want {
 		err = ErrCut
 	}
@@ -62,12 +56,6 @@ func (d *decoder) putJPEG(m *image.YCbCr, x, y, want int) (rows int, err error) 
 		err = ErrCut
 	}
 	return rows, err
-}
-
-// pixels are what a JPEG's samples are, before they are colours.
-type pixels struct {
-	pix                             []byte
-	stride, width, height, channels int
 }
 
 // samplesOf returns the samples of a picture, which it changes.

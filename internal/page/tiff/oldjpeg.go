@@ -47,7 +47,7 @@ func (p *Page) decodeOldJPEG() (img image.Image, damage, err error) {
 	if rows < p.Height {
 		damage = ErrCut
 	}
-	d.putRows(0, 0, rows, func(y int) [][]byte { return [][]byte{s.pix[y*s.stride:]} })
+	d.putRows(0, 0, rows, s)
 	return d.finished(), damage, nil
 }
 

@@ -24,7 +24,7 @@ func newYCbCr(r image.Rectangle, ratio image.YCbCrSubsampleRatio) *image.YCbCr {
 func (d *decoder) putUnits(x, y, rows int) {
 	across, down := d.sampled[0], d.sampled[1]
 	block := image.NewYCbCr(image.Rect(0, 0, ceilDiv(d.blockWidth, across)*across, ceilDiv(rows, down)*down), ratios[d.sampled])
-	units := d.packed[0]
+	units := d.packed[0].pix
 	luma, chroma := d.levels()
 	for top := 0; top < block.Rect.Dy(); top += down {
 		for left := 0; left < block.Rect.Dx(); left += across {
