@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 	"github.com/bucketocr/bucketocr/internal/page/tiff"
@@ -224,7 +225,12 @@ func TestMemoryCoversDecoding(t *testing.T) {
 	g, y := gray(900, 700), planar(960, 640)
 	for name, p := range map[string]pagetest.Picture{
 		"gray": pagetest.Gray(g, 700), "strips": pagetest.Gray(g, 10), "bits": pagetest.Bilevel(g), "CMYK": pagetest.CMYK(colours(900, 700)),
-		"JPEG": pagetest.JPEG(y, 640), "JPEG strips": pagetest.JPEG(y, 16),
+		"JPEG": pagetest.JPEG(y, 640), "JPEG strips": pagetest.JPEG(y, 16), "YCbCr": pagetest.Sampled(y, 640), "YCbCr strips": pagetest.Sampled(y, 64),
+		"LZW":      pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5}),
+		"RGBA":     pagetest.Samples(colours(900, 700), pagetest.Storage{Colour: 2, Alpha: 2, Compression: 8}),
+		"apart":    pagetest.Samples(colours(900, 700), pagetest.Storage{Colour: 2, Bits: 16, Apart: true}),
+		"reversed": pagetest.Samples(g, pagetest.Storage{Colour: 1, Bits: 16, LowFirst: true}),
+		"Group 4":  pagetest.Fax(g, 4, 700, pagetest.FaxOptions{}), "palette": pagetest.Gray(g, 700).With(262, 3, 3).With(320, 3, make([]uint32, 768)...),
 	} {
 		b := pagetest.TIFF(binary.LittleEndian, p)
 		q := pages(t, b)[0]
@@ -242,15 +248,24 @@ func TestMemoryCoversDecoding(t *testing.T) {
 	}
 }
 
-// FuzzPages: any bytes end as pages that keep their promises, or with an error, never a panic.
+// FuzzPages: any bytes end as pages that keep their promises, or with an error, never a panic, and cost no more than they said.
 func FuzzPages(f *testing.F) {
-	g, y := gray(20, 12), planar(32, 32)
+	g, c, y := gray(20, 12), colours(20, 12), planar(32, 32)
 	for _, p := range []pagetest.Picture{pagetest.Gray(g, 12), pagetest.Gray(g, 5), pagetest.Bilevel(g), pagetest.CMYK(colours(9, 9)),
-		pagetest.JPEG(y, 32), pagetest.JPEG(y, 16), pagetest.JPEG(g, 8).With(262, 3, 0)} {
+		pagetest.JPEG(y, 32), pagetest.JPEG(y, 16), pagetest.JPEG(g, 8).With(262, 3, 0), pagetest.Sampled(y, 16),
+		pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5, LowFirst: true}),
+		pagetest.Samples(g, pagetest.Storage{Colour: 8, Compression: 8, Differences: true}),
+		pagetest.Samples(c, pagetest.Storage{Colour: 2, Bits: 12, Apart: true, Compression: 32773}),
+		pagetest.Samples(c, pagetest.Storage{Colour: 2, Alpha: 1, Tile: 16}),
+		pagetest.Fax(g, 2, 12, pagetest.FaxOptions{}), pagetest.Fax(g, 3, 5, pagetest.FaxOptions{TwoDimensional: true, Fill: true}),
+		pagetest.Fax(g, 4, 12, pagetest.FaxOptions{BlackIsZero: true, LowFirst: true})} {
 		for _, order := range orders {
 			f.Add(pagetest.TIFF(order, p, p.With(254, 4, 1), p.With(274, 3, 8)))
+			f.Add(pagetest.BigTIFF(order, p))
 		}
 	}
+	f.Add(pagetest.OldJPEG(y, true))
+	f.Add(pagetest.OldJPEG(y, false))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		list, err := tiff.Pages(context.Background(), b, 10)
 		if (err == nil) == (len(list) == 0) || len(list) > 10 {
@@ -266,8 +281,21 @@ func FuzzPages(f *testing.F) {
 			if p.Memory < int64(p.Width)*int64(p.Height) {
 				t.Fatalf("%d bytes for %d x %d", p.Memory, p.Width, p.Height)
 			}
-			if img, err := decode(&p, context.Background(), b); err == nil && img.Bounds().Size() != image.Pt(p.Width, p.Height) {
-				t.Fatalf("%v for %d x %d", img.Bounds(), p.Width, p.Height)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			begun := time.Now()
+			img, damage, err := p.Decode(context.Background(), b)
+			took := time.Since(begun)
+			runtime.ReadMemStats(&after)
+			if err == nil && img.Bounds().Size() != image.Pt(p.Width, p.Height) {
+				t.Fatalf("%v for %d x %d, %v", img.Bounds(), p.Width, p.Height, damage)
+			}
+			// Each strip of JPEG, of some bytes, has its own tables in memory.
+			if used, most := int64(after.TotalAlloc-before.TotalAlloc), 2*p.Memory+8<<10*int64(len(b))+4<<20; used > most {
+				t.Fatalf("%d bytes allocated, %d promised for a file of %d", used, p.Memory, len(b))
+			}
+			if most := 2*time.Second + time.Duration(len(b))*20*time.Microsecond; took > most {
+				t.Fatalf("%v for %d bytes", took, len(b))
 			}
 		}
 	})
