@@ -22,7 +22,7 @@ func (p *Page) newCanvas() (c canvas, err error) {
 		}
 	}
 	switch {
-	case p.colour == ycbcr && p.jpeg():
+	case p.colour == ycbcr && p.jpeg() && p.planes == 1:
 	case p.colour == ycbcr:
 		c.img = newYCbCr(r, ratios[p.sampled])
 	case p.paletted():

@@ -21,7 +21,7 @@ func (p *Page) Decode(ctx context.Context, b []byte) (img image.Image, damage, e
 	}
 	q := *p
 	q.file = b
-	if q.compression() == oldJPEG {
+	if q.compression() == oldJPEG && !q.isNewJPEG() {
 		return q.decodeOldJPEG()
 	}
 	d, err := q.newDecoder(ctx)

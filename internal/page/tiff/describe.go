@@ -124,8 +124,8 @@ func (p *Page) memory() int64 {
 		}
 	}
 	switch {
-	case p.compression() == oldJPEG: // and its bytes, put together
-		bytes += 4*float64(p.Width+64)*float64(p.Height+64) + float64(len(p.file))
+	case p.compression() == oldJPEG: // all of it at once, and its bytes, put together
+		bytes += 7*float64(p.Width+64)*float64(p.Height+64) + 3*float64(len(p.file))
 	case !p.jpeg():
 		bytes += (w*n*float64(p.bits)/8 + n) * h
 	}
@@ -204,14 +204,14 @@ func (p *Page) unsupportedBits(compression uint64) string {
 		return "of fax with more than black and white"
 	case p.predicted() && p.number(tagPredictor, 0, 1) != 2:
 		return "with floating-point samples"
-	case p.colour == ycbcr && (p.n != 3 || p.planes > 1 && p.jpeg()):
-		return "in YCbCr with more channels, or apart"
+	case p.colour == ycbcr && p.n != 3:
+		return "in YCbCr with more than three channels"
 	case p.colour == ycbcr && !p.jpeg() && !known:
 		return fmt.Sprintf("in YCbCr sampled %d x %d", p.sampled[0], p.sampled[1])
 	case p.jpeg() && p.planes == 1 && p.n == 2:
 		return "with transparency in JPEG"
-	case compression == oldJPEG && (p.planes > 1 || p.tiled() || p.n != 1 && p.n != 3):
-		return "compressed with an old kind of JPEG"
+	case compression == oldJPEG && (p.planes > 1 || p.n != 1 && p.n != 3):
+		return "compressed with an old kind of JPEG in planes"
 	}
 	return ""
 }

@@ -12,14 +12,18 @@ import (
 // understanding: the tables and the frame are a JPEG of their own, or in tags, or before the first strip, and the picture follows them,
 // or is in the strips. One JPEG is put together of what there is.
 func (p *Page) decodeOldJPEG() (img image.Image, damage, err error) {
-	if p.Width == 0 || p.Height == 0 {
+	bw, bh := p.block()
+	switch {
+	case p.Width == 0 || p.Height == 0:
 		return nil, nil, FormatError("it has no size")
+	case p.tiled() && (bw < p.Width || bh < p.Height):
+		return nil, nil, UnsupportedError("TIFF compressed with an old kind of JPEG in tiles")
 	}
 	file, err := p.joinedJPEG()
 	if err != nil {
 		return nil, nil, err
 	}
-	parts, err := fits(file[2:], p.Width, p.Height)
+	parts, err := fits(file[2:], max(p.Width, bw), max(p.Height, bh))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,6 +55,11 @@ func (p *Page) decodeOldJPEG() (img image.Image, damage, err error) {
 	return d.finished(), damage, nil
 }
 
+// isNewJPEG reports whether each strip is a JPEG of its own, whatever the page says.
+func (p *Page) isNewJPEG() bool {
+	return p.number(tagOldJPEG, 0, 0) == 0 && bytes.HasPrefix(p.piece(0), []byte{0xff, 0xd8})
+}
+
 // joinedJPEG puts the JPEG together.
 func (p *Page) joinedJPEG() ([]byte, error) {
 	head := p.oldHead()
@@ -63,11 +72,6 @@ func (p *Page) joinedJPEG() ([]byte, error) {
 	switch {
 	case scan > 0 && len(head)-scan > len(first)/2: // all of it is there
 		return head, nil
-	case !headed && bytes.HasPrefix(first, []byte{0xff, 0xd8}):
-		head, first = first, nil
-		if scan = afterScanHeader(head); scan < 0 {
-			return nil, FormatError("it has a strip that is no JPEG")
-		}
 	case !headed:
 		var err error
 		if head, err = p.tabledHead(); err != nil {
@@ -154,7 +158,11 @@ func (p *Page) tabledHead() ([]byte, error) {
 			segment(jpegfile.DHT, append([]byte{byte(class<<4 | min(i, 1))}, h[:n]...))
 		}
 	}
-	frame := []byte{8, byte(p.Height >> 8), byte(p.Height), byte(p.Width >> 8), byte(p.Width), byte(p.n)}
+	w, h := p.Width, p.Height
+	if p.tiled() {
+		w, h = p.block()
+	}
+	frame := []byte{8, byte(h >> 8), byte(h), byte(w >> 8), byte(w), byte(p.n)}
 	for i := range p.n {
 		sampling := byte(0x11)
 		if i == 0 && p.n > 1 && p.colour == ycbcr {

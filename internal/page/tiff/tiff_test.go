@@ -243,7 +243,7 @@ func TestUnsupportedPagesSayWhy(t *testing.T) {
 		"with 65535 channels of colour":          g.With(277, 3, 65535),
 		"with 1 channels of colour":              g.With(262, 3, 2),
 		"with channels of different bits":        four.With(258, 3, 8, 8, 8, 16),
-		"in YCbCr with more channels":            four.With(262, 3, 6),
+		"in YCbCr with more than three channels": four.With(262, 3, 6),
 		"in YCbCr sampled 4 x 4":                 four.With(262, 3, 6).With(277, 3, 3).With(530, 3, 4, 4),
 		"with transparency in JPEG":              g.With(277, 3, 2).With(258, 3, 8, 8).With(259, 3, 7),
 		"compressed with an old kind of JPEG":    four.With(259, 3, 6),
