@@ -143,6 +143,12 @@ func TestPiecesAreBoundedByTheFile(t *testing.T) {
 		{"deflated strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 8)), false},
 		{"LZW strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 5)), false},
 		{"fax strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 4).With(258, 3, 1)), false},
+		{"no strips for a million rows", pagetest.TIFF(binary.BigEndian, plain.With(256, 4, 1).With(257, 4, 1<<20).With(278, 4, 1)), false},
+		{"tiles that are wide and low", pagetest.TIFF(binary.BigEndian, func() pagetest.Picture {
+			p := plain.With(256, 4, 8).With(257, 4, 1024).With(322, 4, 1<<20).With(323, 4, 1)
+			p.Tiled, p.Strips = true, slices.Repeat(p.Strips[:1], 1024)
+			return p
+		}()), false},
 		{"tiles of a pixel", pagetest.TIFF(binary.BigEndian, func() pagetest.Picture {
 			p := jpegs.With(322, 4, 1).With(323, 4, 1)
 			p.Tiled, p.Strips = true, slices.Repeat(p.Strips[:1], 64*64)

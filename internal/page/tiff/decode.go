@@ -2,6 +2,7 @@ package tiff
 
 import (
 	"context"
+	"errors"
 	"image"
 	"io"
 )
@@ -28,13 +29,16 @@ func (p *Page) Decode(ctx context.Context, b []byte) (img image.Image, damage, e
 	if err != nil {
 		return nil, nil, err
 	}
-	shown := false
-	for i := range d.across * d.down {
+	shown, known := false, q.count(d.offsets())
+	if known < d.across*d.down {
+		damage = errMissing
+	}
+	for i := range min(d.across*d.down, known) {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
 		rows, err := d.block(ctx, i)
-		switch _, broken := err.(FormatError); {
+		switch _, broken := errors.AsType[FormatError](err); {
 		case err != nil && !broken:
 			return nil, nil, err
 		case damage == nil:
@@ -68,6 +72,9 @@ func (p *Page) newDecoder(ctx context.Context) (*decoder, error) {
 		return nil, FormatError("it has no size")
 	}
 	d.across, d.down = ceilDiv(p.Width, d.blockWidth), ceilDiv(p.Height, d.blockHeight)
+	if err := d.checkBlocks(); err != nil {
+		return nil, err
+	}
 	err := p.checkPieces(ctx)
 	if err == nil && p.jpeg() {
 		d.front, err = p.jpegFront()
@@ -81,6 +88,16 @@ func (p *Page) newDecoder(ctx context.Context) (*decoder, error) {
 }
 
 func ceilDiv(a, b int) int { return (a-1)/b + 1 }
+
+// checkBlocks bounds how many pixels are decoded that are not in the picture, since tiles at its edges may have them.
+func (d *decoder) checkBlocks() error {
+	const least = 1 << 24 // a large tile of a small picture
+	decoded := float64(d.across*d.down) * float64(d.blockWidth) * float64(d.blockHeight)
+	if decoded > least+4*float64(d.Width)*float64(d.Height) {
+		return FormatError("its tiles are much larger than its picture")
+	}
+	return nil
+}
 
 // block decodes one block of pixels and returns how many rows of it there are. A FormatError says that there should be more.
 func (d *decoder) block(ctx context.Context, i int) (rows int, err error) {
@@ -107,7 +124,7 @@ func (d *decoder) block(ctx context.Context, i int) (rows int, err error) {
 			d.undoDifferences(packed[:n])
 		}
 	}
-	if _, broken := err.(FormatError); err != nil && !broken {
+	if _, broken := errors.AsType[FormatError](err); err != nil && !broken {
 		return 0, err
 	}
 	if rows < want && err == nil {
@@ -137,6 +154,8 @@ func (d *decoder) rowBytes() int {
 	return (d.blockWidth*d.n/d.planes*d.bits + 7) / 8
 }
 
+const errMissing = FormatError("a part of the picture is missing")
+
 // What a piece of a picture may have beside four times what its samples take: all kinds of compression that are decoded here make data larger
 // by less than that at worst, but for headers.
 const pieceSpare = 64 << 10
@@ -152,9 +171,8 @@ func (p *Page) mostBytes() float64 {
 // would overlap.
 func (p *Page) checkPieces(ctx context.Context) error {
 	most := p.mostBytes()
-	offsets, _ := p.places()
 	sum := 0
-	for i := range p.count(offsets) {
+	for i := range p.count(p.offsets()) {
 		if i%(1<<16) == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -170,18 +188,21 @@ func (p *Page) checkPieces(ctx context.Context) error {
 	return nil
 }
 
-// places are the tags of where the pieces lie, and of how many bytes each has.
-func (p *Page) places() (offsets, counts uint16) {
+// offsets is the tag of where the pieces lie.
+func (p *Page) offsets() uint16 {
 	if p.count(tagTileOffsets) > 0 && p.tiled() {
-		return tagTileOffsets, tagTileCount
+		return tagTileOffsets
 	}
-	return tagStripOffsets, tagStripCounts
+	return tagStripOffsets
 }
 
 // piece returns the bytes of a strip or tile, as far as the file has them. Of one that does not say how many it has they end with the
 // next piece or, of the last, with the file, or with what its samples may take.
 func (p *Page) piece(i int) []byte {
-	offsets, counts := p.places()
+	offsets, counts := p.offsets(), uint16(tagStripCounts)
+	if offsets == tagTileOffsets {
+		counts = tagTileCounts
+	}
 	size := uint64(len(p.file))
 	at := p.number(offsets, i, 0)
 	if at == 0 || at >= size {

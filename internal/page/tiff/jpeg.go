@@ -84,7 +84,7 @@ func samplesOf(img image.Image) (pixels, bool) {
 // jpegPiece decodes one strip or tile.
 func (d *decoder) jpegPiece(b []byte) (image.Image, error) {
 	if len(b) < 2 {
-		return nil, FormatError("a part of the picture is missing")
+		return nil, errMissing
 	}
 	parts, err := fits(b[2:], d.blockWidth, d.blockHeight)
 	if err != nil {

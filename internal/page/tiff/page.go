@@ -77,22 +77,22 @@ type entry struct {
 
 // Tags that matter here.
 const (
-	tagSubfile, tagWidth, tagHeight, tagBits                  = 254, 256, 257, 258
-	tagCompression, tagPhotometric, tagFillOrder              = 259, 262, 266
-	tagStripOffsets, tagOrientation, tagSamples               = 273, 274, 277
-	tagRowsPerStrip, tagStripCounts, tagPlanar                = 278, 279, 284
-	tagT4, tagT6, tagPredictor, tagColorMap                   = 292, 293, 317, 320
-	tagTileWidth, tagTileHeight, tagTileOffsets, tagTileCount = 322, 323, 324, 325
-	tagExtraSamples, tagSampleFormat, tagJPEGTables           = 338, 339, 347
-	tagOldJPEG, tagOldJPEGSize, tagOldRestart                 = 513, 514, 515
-	tagOldQuantization, tagOldDC, tagOldAC                    = 519, 520, 521
-	tagSubsampling, tagReference                              = 530, 532
+	tagSubfile, tagWidth, tagHeight, tagBits                   = 254, 256, 257, 258
+	tagCompression, tagPhotometric, tagFillOrder               = 259, 262, 266
+	tagStripOffsets, tagOrientation, tagSamples                = 273, 274, 277
+	tagRowsPerStrip, tagStripCounts, tagPlanar                 = 278, 279, 284
+	tagT4, tagT6, tagPredictor, tagColorMap                    = 292, 293, 317, 320
+	tagTileWidth, tagTileHeight, tagTileOffsets, tagTileCounts = 322, 323, 324, 325
+	tagExtraSamples, tagSampleFormat, tagJPEGTables            = 338, 339, 347
+	tagOldJPEG, tagOldJPEGSize, tagOldRestart                  = 513, 514, 515
+	tagOldQuantization, tagOldDC, tagOldAC                     = 519, 520, 521
+	tagSubsampling, tagReference                               = 530, 532
 )
 
 // useful are the tags that are kept.
 var useful = []uint16{tagSubfile, tagWidth, tagHeight, tagBits, tagCompression, tagPhotometric, tagFillOrder, tagStripOffsets,
 	tagOrientation, tagSamples, tagRowsPerStrip, tagStripCounts, tagPlanar, tagT4, tagT6, tagPredictor, tagColorMap, tagTileWidth,
-	tagTileHeight, tagTileOffsets, tagTileCount, tagExtraSamples, tagSampleFormat, tagJPEGTables, tagOldJPEG, tagOldJPEGSize, tagOldRestart,
+	tagTileHeight, tagTileOffsets, tagTileCounts, tagExtraSamples, tagSampleFormat, tagJPEGTables, tagOldJPEG, tagOldJPEGSize, tagOldRestart,
 	tagOldQuantization, tagOldDC, tagOldAC, tagSubsampling, tagReference}
 
 // Photometric interpretations.

@@ -22,7 +22,7 @@ type unpacker struct {
 // that, or does not, is of no interest. Errors: FormatError, UnsupportedError, or ctx's.
 func (d *decoder) unpack(ctx context.Context, dst, src []byte) (n int, err error) {
 	if len(src) == 0 {
-		return 0, FormatError("a part of the picture is missing")
+		return 0, errMissing
 	}
 	if d.number(tagFillOrder, 0, 1) == 2 {
 		src = d.unreversed(src)
