@@ -94,15 +94,11 @@ func (d *decoder) begin() (oneDimensional, ok bool) {
 		if d.marked {
 			d.sync()
 		}
-		const endOfPicture = 3 // it has 6 of them
-		for n := 1; d.endOfRow(); n++ {
+		for d.endOfRow() { // at the end of the picture six times
 			d.marked = true
 			if d.TwoDimensional {
 				oneDimensional = d.peek(1) == 1
 				d.skip(1)
-			}
-			if n == endOfPicture {
-				return false, false
 			}
 		}
 	}

@@ -106,7 +106,7 @@ func (s Storage) pixel(m image.Image, x, y int) (samples []uint32) {
 		values = append(values, c.A)
 	}
 	for _, v := range values {
-		samples = append(samples, uint32(v)*0x01010101)
+		samples = append(samples, uint32(v)<<24|uint32(^v)*0x010101) // of more than 8 bits the low ones tell nothing
 	}
 	return samples
 }

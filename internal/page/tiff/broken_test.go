@@ -2,6 +2,7 @@ package tiff_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -146,8 +147,12 @@ func TestPiecesAreBoundedByTheFile(t *testing.T) {
 		{"no strips for a million rows", pagetest.TIFF(binary.BigEndian, plain.With(256, 4, 1).With(257, 4, 1<<20).With(278, 4, 1)), false},
 		{"tiles that are wide and low", pagetest.TIFF(binary.BigEndian, func() pagetest.Picture {
 			p := plain.With(256, 4, 8).With(257, 4, 1024).With(322, 4, 1<<20).With(323, 4, 1)
-			p.Tiled, p.Strips = true, slices.Repeat(p.Strips[:1], 1024)
-			return p
+			var z bytes.Buffer
+			w := zlib.NewWriter(&z)
+			_, _ = w.Write(make([]byte, 1<<20))
+			_ = w.Close()
+			p.Tiled, p.Strips = true, slices.Repeat([][]byte{z.Bytes()}, 1024)
+			return p.With(259, 3, 8)
 		}()), false},
 		{"tiles of a pixel", pagetest.TIFF(binary.BigEndian, func() pagetest.Picture {
 			p := jpegs.With(322, 4, 1).With(323, 4, 1)
