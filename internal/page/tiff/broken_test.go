@@ -212,6 +212,16 @@ func (c *countdown) Err() error {
 	return nil
 }
 
+// TestMissingStripsCostNothing: a page of a million of which there is one is decoded like one.
+func TestMissingStripsCostNothing(t *testing.T) {
+	t.Parallel()
+	b := pagetest.TIFF(binary.BigEndian, pagetest.Gray(gray(8, 1), 1).With(257, 4, 1<<20))
+	p := pages(t, b)[0]
+	if _, damage, err := p.Decode(&countdown{Context: context.Background(), left: 20}, b); err != nil || damage == nil {
+		t.Error(damage, err)
+	}
+}
+
 // TestPageIsFoundAgain: by its place, as it was listed.
 func TestPageIsFoundAgain(t *testing.T) {
 	t.Parallel()
