@@ -31,7 +31,7 @@ func (p *Page) describe() {
 		return
 	}
 	p.Lossy = p.jpeg()
-	p.Gray = p.colour <= blackIsZero
+	p.Gray = p.colour <= blackIsZero && p.alpha == 0
 	if p.bits > 8 {
 		p.Changes = append(p.Changes, fmt.Sprintf("%d bits reduced to 8", p.bits))
 	}
@@ -117,11 +117,12 @@ func (p *Page) memory() int64 {
 	bw, bh := p.block()
 	w, h, n := float64(bw), float64(bh), float64(p.n)
 	bytes := float64(p.Width) * float64(p.Height) * result
-	if p.jpeg() {
-		bytes += (w + 64) * (h + 64) * n
-		if p.n > 1 {
-			bytes += (w + 64) * (h + 64) * 4
+	if p.jpeg() { // twice, if what is left of it has to be found
+		pixel := 2 * n
+		if p.n > 1 && p.colour != ycbcr {
+			pixel += 4
 		}
+		bytes += (w+64)*(h+64)*pixel + 3*min(p.mostBytes(), float64(len(p.file)))
 	}
 	switch {
 	case p.compression() == oldJPEG: // all of it at once, and its bytes, put together

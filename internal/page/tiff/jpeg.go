@@ -2,12 +2,14 @@ package tiff
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"image"
 	"image/jpeg"
 	"io"
 
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
+	"github.com/bucketocr/bucketocr/internal/page/salvage"
 )
 
 // jpegBlock is block for strips or tiles that are each a JPEG, with its tables in a tag of the directory, as scanners write it.
@@ -18,13 +20,15 @@ func (d *decoder) jpegBlock(i, x, y, want int) (rows int, err error) {
 	pieces := make([]pixels, d.planes)
 	rows = want
 	for plane := range pieces {
-		m, err := d.jpegPiece(d.piece(plane*d.across*d.down + i))
-		if err != nil {
-			return 0, err
+		m, damage := d.jpegPiece(d.piece(plane*d.across*d.down + i))
+		if m == nil {
+			return 0, damage
 		}
 		if whole, ok := m.(*image.YCbCr); ok && d.colour == ycbcr {
-			return d.putJPEG(whole, x, y, want)
+			rows, err := d.putJPEG(whole, x, y, want)
+			return rows, cmp.Or(err, damage)
 		}
+		err = cmp.Or(err, damage)
 		p, ok := samplesOf(m)
 		if !ok || p.channels*d.planes != d.n || p.width < min(d.blockWidth, d.Width-x) {
 			return 0, FormatError("its strips do not match")
@@ -81,7 +85,7 @@ func samplesOf(img image.Image) (pixels, bool) {
 	return pixels{}, false
 }
 
-// jpegPiece decodes one strip or tile.
+// jpegPiece decodes one strip or tile. Of one that is cut off or broken it returns what is left, with an error.
 func (d *decoder) jpegPiece(b []byte) (image.Image, error) {
 	if len(b) < 2 {
 		return nil, errMissing
@@ -90,22 +94,28 @@ func (d *decoder) jpegPiece(b []byte) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	readers := []io.Reader{bytes.NewReader(d.front)}
+	return decodeJPEG(append([][]byte{d.front}, parts...))
+}
+
+// decodeJPEG decodes a JPEG in parts. Of one that is cut off or broken it returns what is left, with an error.
+func decodeJPEG(parts [][]byte) (image.Image, error) {
+	var readers []io.Reader
 	for _, part := range parts {
 		readers = append(readers, bytes.NewReader(part))
 	}
-	return decodeJPEG(io.MultiReader(readers...))
-}
-
-func decodeJPEG(r io.Reader) (image.Image, error) {
-	img, err := jpeg.Decode(r)
+	img, err := jpeg.Decode(io.MultiReader(readers...))
+	if err == nil {
+		return img, nil
+	}
 	if _, unsupported := errors.AsType[jpeg.UnsupportedError](err); unsupported {
 		return nil, UnsupportedError("TIFF with a kind of JPEG that is not baseline")
 	}
-	if err != nil {
-		return nil, cut(err)
+	if completed, ok := salvage.JPEG(bytes.Join(parts, nil)); ok {
+		if img, failed := jpeg.Decode(bytes.NewReader(completed)); failed == nil {
+			return img, cut(err)
+		}
 	}
-	return img, nil
+	return nil, cut(err)
 }
 
 // maxTables is several times what all tables of a JPEG take in bytes. They are read once for each strip.

@@ -239,6 +239,32 @@ func TestMissingPartsAreWhite(t *testing.T) {
 	}
 }
 
+// TestCutOffJPEGShowsWhatIsLeft: of a strip that breaks off there is what comes before that.
+func TestCutOffJPEGShowsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	g, y := gray(64, 90), planar(64, 90)
+	for name, c := range map[string]struct {
+		page pagetest.Picture
+		want image.Image
+	}{"gray": {pagetest.JPEG(g, 90), g}, "YCbCr": {pagetest.JPEG(y, 90), y}} {
+		c.page.Strips[0] = c.page.Strips[0][:len(c.page.Strips[0])*2/3]
+		b := pagetest.TIFF(binary.LittleEndian, c.page)
+		p := pages(t, b)[0]
+		img, damage, err := p.Decode(t.Context(), b)
+		if err != nil || damage == nil {
+			t.Fatalf("%s: damage %v, %v", name, damage, err)
+		}
+		upper := image.Rect(0, 0, 64, 16)
+		near(t, name, cropped(img, upper), cropped(c.want, upper), 12)
+	}
+}
+
+func cropped(m image.Image, r image.Rectangle) image.Image {
+	out := image.NewRGBA(r)
+	draw.Draw(out, r, m, r.Min, draw.Src)
+	return out
+}
+
 func luma(c color.Color) byte { return color.GrayModel.Convert(c).(color.Gray).Y }
 
 // TestSizesOfStripsMayBeMissing: a strip then ends where the next one begins, or with the file.

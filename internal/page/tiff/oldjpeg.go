@@ -2,6 +2,7 @@ package tiff
 
 import (
 	"bytes"
+	"cmp"
 	"image"
 	"slices"
 
@@ -27,13 +28,9 @@ func (p *Page) decodeOldJPEG() (img image.Image, damage, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	b := p.jpegColours()
-	for _, part := range parts {
-		b = append(b, part...)
-	}
-	whole, err := decodeJPEG(bytes.NewReader(b))
-	if err != nil {
-		return nil, nil, err
+	whole, broken := decodeJPEG(append([][]byte{p.jpegColours()}, parts...))
+	if whole == nil {
+		return nil, nil, broken
 	}
 	d := &decoder{Page: p, blockWidth: p.Width, blockHeight: p.Height, across: 1, down: 1, samples: p.sampler()}
 	if d.canvas, err = p.newCanvas(); err != nil {
@@ -41,13 +38,14 @@ func (p *Page) decodeOldJPEG() (img image.Image, damage, err error) {
 	}
 	if m, ok := whole.(*image.YCbCr); ok {
 		_, damage = d.putJPEG(m, 0, 0, p.Height)
-		return d.img, damage, nil
+		return d.img, cmp.Or(broken, damage), nil
 	}
 	s, ok := samplesOf(whole)
 	if !ok || s.channels != p.n || s.width < p.Width {
 		return nil, nil, FormatError("its strips do not match")
 	}
 	rows := min(p.Height, s.height)
+	damage = broken
 	if rows < p.Height {
 		damage = ErrCut
 	}

@@ -20,7 +20,7 @@ type Page struct {
 	At            int64    // place of its directory in the file, see PageAt
 	Width, Height int      // as stored, 0 if it does not say
 	Orientation   int      // as in Exif, 1 to 8
-	Gray          bool     // it has no colours
+	Gray          bool     // it has no colours, and is opaque
 	Lossy         bool     // JPEG inside
 	Changes       []string // what decoding changes, in words
 	Memory        int64    // bytes that Decode needs at its peak, beside the file
@@ -36,17 +36,18 @@ type Page struct {
 // Kinds of numbers.
 const (
 	kindByte, kindShort, kindLong, kindRational, kindUndefined = 1, 3, 4, 5, 7
+	kindSignedByte, kindSignedShort, kindSignedLong            = 6, 8, 9 // of numbers that should have no sign, and have none
 	kindPlace, kindLong8, kindPlace8                           = 13, 16, 18
 )
 
 // sizeOf returns the bytes that a number of a kind takes, 0 for a kind that is of no use here.
 func sizeOf(kind uint16) int {
 	switch kind {
-	case kindByte, kindUndefined:
+	case kindByte, kindUndefined, kindSignedByte:
 		return 1
-	case kindShort:
+	case kindShort, kindSignedShort:
 		return 2
-	case kindLong, kindPlace:
+	case kindLong, kindPlace, kindSignedLong:
 		return 4
 	case kindRational, kindLong8, kindPlace8:
 		return 8
@@ -57,9 +58,9 @@ func sizeOf(kind uint16) int {
 // numberAt reads a number of a kind that sizeOf knows, a fraction without what follows its point.
 func numberAt(order binary.ByteOrder, kind uint16, b []byte) uint64 {
 	switch kind {
-	case kindShort:
+	case kindShort, kindSignedShort:
 		return uint64(order.Uint16(b))
-	case kindLong, kindPlace:
+	case kindLong, kindPlace, kindSignedLong:
 		return uint64(order.Uint32(b))
 	case kindLong8, kindPlace8:
 		return order.Uint64(b)
@@ -94,6 +95,9 @@ var useful = []uint16{tagSubfile, tagWidth, tagHeight, tagBits, tagCompression, 
 	tagOrientation, tagSamples, tagRowsPerStrip, tagStripCounts, tagPlanar, tagT4, tagT6, tagPredictor, tagColorMap, tagTileWidth,
 	tagTileHeight, tagTileOffsets, tagTileCounts, tagExtraSamples, tagSampleFormat, tagJPEGTables, tagOldJPEG, tagOldJPEGSize, tagOldRestart,
 	tagOldQuantization, tagOldDC, tagOldAC, tagSubsampling, tagReference}
+
+// needed are those without which nothing, or something else, would be decoded.
+var needed = []uint16{tagBits, tagStripOffsets, tagTileOffsets, tagColorMap, tagExtraSamples, tagSampleFormat, tagJPEGTables}
 
 // Photometric interpretations.
 const (

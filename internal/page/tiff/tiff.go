@@ -166,7 +166,9 @@ func (p *Page) take(at int) {
 		value = p.wordAt(e[4+p.word():])
 	}
 	if size := uint64(len(p.file)); value > size || count > (size-value)/one {
-		p.Err = ErrCut
+		if slices.Contains(needed, tag) {
+			p.Err = ErrCut
+		}
 		return
 	}
 	p.entries[tag] = entry{kind: kind, at: int(value), count: int(count)}
