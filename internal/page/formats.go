@@ -42,14 +42,13 @@ var formats = [...]format{
 	{name: "GIF", types: map[string][]string{"image/gif": {".gif"}}, magic: []string{"GIF87a", "GIF89a"}, read: readGIF},
 	{name: "BMP", types: map[string][]string{"image/bmp": {".bmp", ".dib"}}, match: bmp.Is, read: readBMP},
 	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages},
-	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*"},
+	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*", "II+\x00", "MM\x00+"},
 		pages: tiffPages},
 	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages},
 	{name: "HEIC", types: map[string][]string{"image/heic": {".heic"}, "image/heif": {".heif"}}, match: isHEIC,
 		pages: heicPages, missing: heif.HEIC() == nil},
 	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, match: isPDF,
 		drawn: true, pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
-	{name: "BigTIFF", magic: []string{"II+\x00", "MM\x00+"}},
 	{name: "SVG", match: isSVG},
 }
 

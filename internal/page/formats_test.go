@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"image/gif"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,5 +179,29 @@ func TestTIFFIsTurnedUpright(t *testing.T) {
 		if worst, _ := differ(got, averaged(src, 90, 60)); pg.Width != 90 || worst > 0 {
 			t.Errorf("orientation %d: %+v, off by %.1f", o, pg, worst)
 		}
+	}
+}
+
+// TestBrokenTIFFShowsWhatThereIs: a page that lacks rows or strips has a warning, and the others have none; one of which nothing is left fails.
+func TestBrokenTIFFShowsWhatThereIs(t *testing.T) {
+	t.Parallel()
+	src := pagetest.Paper(90, 60, 9)
+	fax := pagetest.Fax(src, 4, 60, pagetest.FaxOptions{Missing: 20})
+	strip := pagetest.Gray(src, 16)
+	strip.Strips[3] = nil
+	data := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(src, 16), fax, strip, pagetest.Picture{Tags: strip.Tags})
+	ps, err := Split(t.Context(), newObject(data).source(), wide(1540))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ps.Close()
+	for i, damaged := range []bool{false, true, true} {
+		pg, _, err := ps.Page(t.Context(), i+1)
+		if err != nil || slices.Contains(pg.Warnings, WarnDamaged) != damaged || strings.Contains(pg.How, "missing") != damaged {
+			t.Errorf("page %d: %+v, %v", i+1, pg, err)
+		}
+	}
+	if _, _, err := ps.Page(t.Context(), 4); kindOf(err) != Corrupt || err.Error() != "broken TIFF: a part of the picture is missing" {
+		t.Error(err)
 	}
 }

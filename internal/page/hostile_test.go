@@ -86,6 +86,20 @@ func cases(t testing.TB) (all []hostile) {
 	add("TIFF that is fax and is not", tiff(g.With(259, 3, 4).With(258, 3, 1).With(256, 4, 7000).With(257, 4, 7000)), Corrupt, "")
 	add("TIFF of deflated nothing", tiff(g.With(259, 3, 8)), Corrupt)
 	add("TIFF of broken LZW", tiff(g.With(259, 3, 5)), Corrupt)
+	add("TIFF of an endless fax of nothing", tiff(pagetest.Picture{Tags: pagetest.Fax(gray, 4, 60, pagetest.FaxOptions{}).With(256, 4, 7000).With(257, 4, 7000).With(278, 4, 7000).Tags,
+		Strips: [][]byte{bytes.Repeat([]byte{0xff}, 1<<20)}}), "")
+	add("TIFF of fax that is all fill", tiff(pagetest.Picture{Tags: pagetest.Fax(gray, 3, 60, pagetest.FaxOptions{}).Tags, Strips: [][]byte{make([]byte, 1<<16)}}), Corrupt)
+	add("TIFF of fax with runs of no pixels", tiff(pagetest.Picture{Tags: pagetest.Fax(gray, 3, 60, pagetest.FaxOptions{}).Tags,
+		Strips: [][]byte{bytes.Repeat([]byte{0b00110101, 0b00001101, 0b11001101, 0b01000011, 0b01110011, 0b01010000, 0b11011100, 0b11010100, 0b00110111}, 5000)}}), Corrupt)
+	add("TIFF of LZW that repeats itself", tiff(pagetest.Picture{Tags: g.With(259, 3, 5).With(256, 4, 7000).With(257, 4, 7000).With(278, 4, 7000).Tags,
+		Strips: [][]byte{bytes.Repeat([]byte{0x80, 0x40, 0x80}, 1<<18)}}), Corrupt, "")
+	add("TIFF of old JPEG that is none", tiff(g.With(259, 3, 6)), Corrupt)
+	add("TIFF of old JPEG whose strips are all the file", tiff(func() pagetest.Picture {
+		p := g.With(259, 3, 6).With(278, 4, 1).With(513, 4, 8).With(514, 4, 1<<30).With(519, 4, 8).With(520, 4, 8).With(521, 4, 8)
+		p.Strips = slices.Repeat([][]byte{make([]byte, 60<<10)}, 60)
+		return p
+	}()), Corrupt)
+	add("TIFF of YCbCr in huge units", tiff(g.With(262, 3, 6).With(277, 3, 3).With(258, 3, 8, 8, 8).With(530, 3, 65535, 65535)), Unsupported)
 	add("TIFF of no JPEG", tiff(g.With(259, 3, 7)), Corrupt)
 	add("TIFF without strips", tiff(pagetest.Picture{Tags: g.Tags}), Corrupt)
 	add("TIFF of no size", tiff(pagetest.Picture{Strips: g.Strips}), Corrupt)
@@ -95,7 +109,9 @@ func cases(t testing.TB) (all []hostile) {
 	add("TIFF whose PackBits tiles are all the same megabyte", pagetest.TileBomb(7680, 1<<20, true), Corrupt)
 	add("TIFF whose PackBits tiles overlap", pagetest.TileBomb(7680, 60<<10, true), Corrupt)
 	add("TIFF whose small tiles are the same", pagetest.TileBomb(160, 0, false), "")
-	add("BigTIFF", []byte("II+\x00\x08\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00"), Unsupported)
+	add("BigTIFF", []byte("II+\x00\x08\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00"), Corrupt)
+	add("BigTIFF of a directory at the end of all numbers", []byte("II+\x00\x08\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff"), Corrupt)
+	add("BigTIFF of endless entries", []byte("II+\x00\x08\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff"), Corrupt)
 	add("TIFF whose directory is itself", []byte("II*\x00\x00\x00\x00\x00"), Corrupt)
 	circle := tiff(g)
 	copy(circle[len(circle)-4:], circle[4:8])
