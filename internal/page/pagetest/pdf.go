@@ -118,3 +118,9 @@ func Row(font, n int, codes []byte) PDFPage {
 	return PDFPage{Width: 20 * n, Height: 40, Content: fmt.Sprintf("BT /F2 20 Tf 0 12 Td <%x> Tj ET", codes),
 		Fonts: fmt.Sprintf("/F2 %d 0 R", font)}
 }
+
+// Rows is a page of A4 with twenty rows of characters of 12 points in that font.
+func Rows(font int, codes []byte) PDFPage {
+	return PDFPage{Width: 595, Height: 842, Content: "BT /F2 12 Tf 18 TL 60 780 Td\n" + strings.Repeat(fmt.Sprintf("<%x> Tj T*\n", codes), 20) + "ET\n",
+		Fonts: fmt.Sprintf("/F2 %d 0 R", font)}
+}

@@ -178,7 +178,9 @@ func (f *pngFile) rewritten(ctx context.Context) *rewriter {
 		transparent = transparent[:min(len(transparent), 6)/6*6]
 	case pngPalette:
 		palette := f.palette[:min(len(f.palette)/3, 1<<depth)*3]
-		transparent = transparent[:min(len(transparent), len(palette)/3)]
+		if len(transparent) > len(palette)/3 {
+			transparent = nil // as libpng has it
+		}
 		r.chunk("PLTE", palette)
 		r.white = lightest(palette, depth)
 	default: // alpha: what is not there is transparent
