@@ -104,6 +104,17 @@ func TestWhatIsThereIsShown(t *testing.T) {
 	}
 }
 
+// TestCutOffPNGOfUnknownSizeIsDecodedAtOnce: it is in memory anyway.
+func TestCutOffPNGOfUnknownSizeIsDecodedAtOnce(t *testing.T) {
+	t.Parallel()
+	file := pagetest.EncodePNG(pagetest.Paper(300, 200, 14))
+	o := newObject(file[:len(file)/2])
+	o.size = -1
+	if pg, _, err := only(t, o, wide(1540)); err != nil || pg.Passed || !slices.Equal(pg.Warnings, []string{WarnDamaged}) {
+		t.Errorf("%+v, %v", pg, err)
+	}
+}
+
 // TestDecodedIsAnotherPage: a page that passed through can be had decoded, as far as it goes.
 func TestDecodedIsAnotherPage(t *testing.T) {
 	t.Parallel()

@@ -102,6 +102,24 @@ func TestAlphaIsUsedWhereItIsMeant(t *testing.T) {
 	}
 }
 
+// TestEndBeforeTheLastRow: where runs end by a mark nothing is missing, and what they leave out is white.
+func TestEndBeforeTheLastRow(t *testing.T) {
+	t.Parallel()
+	file := pagetest.BMP{Header: 40, Depth: 8, Compression: 1}.Write(pagetest.FourGrays(4, 4))
+	p, err := Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end, want := range map[string]int{"\x04\x00\x00\x00\x00\x01": 4, "\x04\x00\x00\x00": 1, "\x04\x00": 1} {
+		m, rows, err := p.Decode(context.Background(), append(file[:p.pixels:p.pixels], end...))
+		low, _, _, _ := m.At(3, 3).RGBA()
+		high, _, _, _ := m.At(3, 2).RGBA()
+		if err != nil || rows != want || low != 0 || high != 0xffff {
+			t.Errorf("% x: %d rows, %x, %x, %v", end, rows, low, high, err)
+		}
+	}
+}
+
 func TestHeadersThatAreNotRead(t *testing.T) {
 	t.Parallel()
 	small := pagetest.FourGrays(9, 9)
