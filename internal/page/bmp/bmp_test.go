@@ -100,6 +100,11 @@ func TestAlphaIsUsedWhereItIsMeant(t *testing.T) {
 	if _, _, _, a := m.At(3, 3).RGBA(); a>>8 != 64 {
 		t.Errorf("alpha %d", a>>8)
 	}
+	file = pagetest.BMP{Header: 108, Depth: 32, Compression: 3, Masks: masks}.Write(want)
+	m, _, _ = p.Decode(context.Background(), file)
+	if _, _, _, a := m.At(3, 3).RGBA(); a != 0xffff {
+		t.Errorf("alpha %d where all is 0", a>>8)
+	}
 }
 
 // TestEndBeforeTheLastRow: where runs end by a mark nothing is missing, and what they leave out is white.

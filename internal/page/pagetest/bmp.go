@@ -242,7 +242,7 @@ func BMPs() map[string]BMP {
 
 // FourGrays is paper in 4 grays, white being the last.
 func FourGrays(width, height int) *image.Paletted {
-	paper := Paper(width, height, 12)
+	paper := Paper(width, height, 5)
 	m := image.NewPaletted(paper.Rect, color.Palette{color.Black, color.Gray{Y: 0x84}, color.Gray{Y: 0xc6}, color.White})
 	for i, v := range paper.Pix {
 		m.Pix[i] = v >> 6

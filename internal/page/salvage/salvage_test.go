@@ -252,6 +252,16 @@ func TestDecodingGoesOnAtTheNextRestart(t *testing.T) {
 	}
 }
 
+// TestMarkerOfNoFileIsCode: without restarts there is nothing that decoding could go on at.
+func TestMarkerOfNoFileIsCode(t *testing.T) {
+	t.Parallel()
+	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 12)))
+	copy(whole[len(whole)/2:], "\xff\x07")
+	if p, err := JPEG(context.Background(), whole, 0); err != nil || !p.Wrong || p.There < p.All*9/10 {
+		t.Errorf("%v, %d of %d, wrong %v", err, p.There, p.All, p.Wrong)
+	}
+}
+
 func TestNothingToSalvage(t *testing.T) {
 	t.Parallel()
 	whole := files(t, "video-001.q50.420.jpeg")["video-001.q50.420.jpeg"]
