@@ -76,6 +76,18 @@ func TestIrregularFilesAreRead(t *testing.T) {
 	}
 }
 
+// TestIrregularFilesDoNotPass: what is known to be irregular by its header is not sent as it is.
+func TestIrregularFilesDoNotPass(t *testing.T) {
+	t.Parallel()
+	all := irregular(t)
+	for _, name := range []string{"JPEG, stray bytes", "JPEG, comment of no length", "JPEG, height after the scan", "JPEG, channels of one number",
+		"PNG, wrong sum of a comment", "PNG, transparency first"} {
+		if pg, _, err := only(t, newObject(all[name].file), wide(1540)); err != nil || pg.Passed || !strings.Contains(pg.How, "made regular") {
+			t.Errorf("%s: %+v, %v", name, pg, err)
+		}
+	}
+}
+
 // TestWhatIsThereIsShown: of a file that is cut off in its pixels the upper or, of a BMP, the lower part is a page with a warning.
 func TestWhatIsThereIsShown(t *testing.T) {
 	t.Parallel()
@@ -101,6 +113,17 @@ func TestWhatIsThereIsShown(t *testing.T) {
 		if pg, _, err := only(t, newObject(file), wide(100)); err != nil || pg.Warnings != nil {
 			t.Errorf("%s, whole: %+v, %v", name, pg, err)
 		}
+	}
+}
+
+// TestCutOffPNGOfUnknownSizeIsDecodedAtOnce: it is in memory anyway.
+func TestCutOffPNGOfUnknownSizeIsDecodedAtOnce(t *testing.T) {
+	t.Parallel()
+	file := pagetest.EncodePNG(pagetest.Paper(300, 200, 14))
+	o := newObject(file[:len(file)/2])
+	o.size = -1
+	if pg, _, err := only(t, o, wide(1540)); err != nil || pg.Passed || !slices.Equal(pg.Warnings, []string{WarnDamaged}) {
+		t.Errorf("%+v, %v", pg, err)
 	}
 }
 

@@ -149,13 +149,14 @@ func (o *object) decode(ctx context.Context, pic *picture) (p finished, err erro
 	return p, err
 }
 
-// salvage decodes a picture that another decoder refused, with one that shows what is there. Where that is nothing the error stays why.
+// salvage decodes a picture that another decoder refused, with one that shows what is there. Where that is nothing, a kind that is not
+// supported stays the reason why.
 func (o *object) salvage(ctx context.Context, pic *picture, why error) (p finished, err error) {
 	err = o.tryRooms(nil, func(int64) error {
 		p, err = o.decodeThere(ctx, pic, pic.salvage, 0, pic.peak(o.lim.Edge))
 		return err
 	})
-	if isKind(err, Corrupt) {
+	if isKind(err, Corrupt) && isKind(why, Unsupported) {
 		err = why
 	}
 	return p, err

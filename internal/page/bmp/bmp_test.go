@@ -100,6 +100,29 @@ func TestAlphaIsUsedWhereItIsMeant(t *testing.T) {
 	if _, _, _, a := m.At(3, 3).RGBA(); a>>8 != 64 {
 		t.Errorf("alpha %d", a>>8)
 	}
+	file = pagetest.BMP{Header: 108, Depth: 32, Compression: 3, Masks: masks}.Write(want)
+	m, _, _ = p.Decode(context.Background(), file)
+	if _, _, _, a := m.At(3, 3).RGBA(); a != 0xffff {
+		t.Errorf("alpha %d where all is 0", a>>8)
+	}
+}
+
+// TestEndBeforeTheLastRow: where runs end by a mark nothing is missing, and what they leave out is white.
+func TestEndBeforeTheLastRow(t *testing.T) {
+	t.Parallel()
+	file := pagetest.BMP{Header: 40, Depth: 8, Compression: 1}.Write(pagetest.FourGrays(4, 4))
+	p, err := Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end, want := range map[string]int{"\x04\x00\x00\x00\x00\x01": 4, "\x04\x00\x00\x00": 1, "\x04\x00": 1} {
+		m, rows, err := p.Decode(context.Background(), append(file[:p.pixels:p.pixels], end...))
+		low, _, _, _ := m.At(3, 3).RGBA()
+		high, _, _, _ := m.At(3, 2).RGBA()
+		if err != nil || rows != want || low != 0 || high != 0xffff {
+			t.Errorf("% x: %d rows, %x, %x, %v", end, rows, low, high, err)
+		}
+	}
 }
 
 func TestHeadersThatAreNotRead(t *testing.T) {

@@ -128,8 +128,10 @@ func TestCutOffRowsAreWhite(t *testing.T) {
 	if err != nil || there < 100 || there == 200 {
 		t.Fatal(there, err)
 	}
-	if !same(m.SubImage(image.Rect(0, 198, 301, 199)), want.SubImage(image.Rect(0, 198, 301, 199)), 0) || m.ColorIndexAt(150, 199) != m.ColorIndexAt(150, 198) {
-		t.Error("a missing row is not like the one above")
+	for y := 2*(there-100) + 1; y < 200; y += 2 { // half of the rows are in the last pass
+		if !bytes.Equal(m.Pix[y*m.Stride:][:301], m.Pix[(y-1)*m.Stride:][:301]) {
+			t.Errorf("row %d is missing, and not like the one above", y)
+		}
 	}
 }
 

@@ -104,7 +104,10 @@ func (f BMP) pixels(m *image.Paletted) (b []byte) {
 			b = append(b, f.row(m, row)...)
 		}
 	}
-	if runs := f.Compression == 1 || f.Compression == 2 || f.Compression == 4; runs && !f.NoEnd {
+	switch runs := f.Compression == 1 || f.Compression == 2 || f.Compression == 4; {
+	case runs && f.NoEnd:
+		b = b[:len(b)-2] // of the last row, too
+	case runs:
 		b = append(b, 0, 1)
 	}
 	return b
@@ -228,8 +231,9 @@ func BMPs() map[string]BMP {
 		"OS/2 2": {Header: 64, Depth: 8}, "OS/2 2, short": {Header: 16, Depth: 8}, "OS/2 2, odd": {Header: 48, Depth: 4},
 		"OS/2 array": {Header: 12, Depth: 4, Array: true}, "Windows in an array": {Header: 40, Depth: 8, Array: true},
 		"clipboard": {Header: 40, Depth: 8, Bare: true}, "clipboard, 24 bits": {Header: 40, Depth: 24, Bare: true},
-		"clipboard, masks": {Header: 40, Depth: 32, Compression: 3, Masks: rgb, Bare: true},
-		"runs of 8":        {Header: 40, Depth: 8, Compression: 1}, "runs of 4": {Header: 40, Depth: 4, Compression: 2},
+		"clipboard, alpha masks": {Header: 40, Depth: 32, Compression: 6, Masks: withAlpha, Alpha: 255, Bare: true},
+		"clipboard, masks":       {Header: 40, Depth: 32, Compression: 3, Masks: rgb, Bare: true},
+		"runs of 8":              {Header: 40, Depth: 8, Compression: 1}, "runs of 4": {Header: 40, Depth: 4, Compression: 2},
 		"runs that skip": {Header: 40, Depth: 8, Compression: 1, Skips: true}, "runs of 4 that skip": {Header: 40, Depth: 4, Compression: 2, Skips: true},
 		"runs without an end": {Header: 40, Depth: 8, Compression: 1, NoEnd: true}, "runs of 24": {Header: 64, Depth: 24, Compression: 4},
 		"runs of 4 without an end": {Header: 64, Depth: 4, Compression: 2, NoEnd: true},
@@ -238,7 +242,7 @@ func BMPs() map[string]BMP {
 
 // FourGrays is paper in 4 grays, white being the last.
 func FourGrays(width, height int) *image.Paletted {
-	paper := Paper(width, height, 12)
+	paper := Paper(width, height, 5)
 	m := image.NewPaletted(paper.Rect, color.Palette{color.Black, color.Gray{Y: 0x84}, color.Gray{Y: 0xc6}, color.White})
 	for i, v := range paper.Pix {
 		m.Pix[i] = v >> 6

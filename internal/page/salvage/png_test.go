@@ -88,6 +88,12 @@ func TestInterlacedPNGIsLessSharp(t *testing.T) {
 	if d := off(p.Image, want, 0, want.Bounds().Dy()); d > 40 {
 		t.Errorf("off by %.1f", d)
 	}
+	y := want.Bounds().Dy()/2*2 - 1 // of the last pass, and the last of that
+	for x := range want.Bounds().Dx() {
+		if p.Image.At(x, y) != p.Image.At(x, y-1) {
+			t.Errorf("a missing pixel is not like the one above")
+		}
+	}
 }
 
 // TestPNGIsPutInOrder: wrong sums of chunks that do not matter, transparency before the palette, superfluous and overlong chunks.

@@ -69,6 +69,40 @@ func TestWholeFilesAreDecodedAlike(t *testing.T) {
 	}
 }
 
+// TestProgressiveBetweenTwoScansIsNotWhole: a file that ends there may have had more.
+func TestProgressiveBetweenTwoScansIsNotWhole(t *testing.T) {
+	t.Parallel()
+	b := files(t, "video-001.progressive.jpeg")["video-001.progressive.jpeg"]
+	last := bytes.LastIndex(b, []byte{0xff, 0xda})
+	if table := bytes.LastIndex(b[:last], []byte{0xff, 0xc4}); last-table < 300 {
+		last = table
+	}
+	for end, wrong := range map[string]bool{"": true, "\xff\xd9": false} {
+		p, err := JPEG(context.Background(), append(b[:last:last], end...), 0)
+		if err != nil || p.There != p.All || p.Wrong != wrong {
+			t.Errorf("%x: %v, %d of %d, wrong %v", end, err, p.There, p.All, p.Wrong)
+		}
+	}
+}
+
+// TestRGBIsTakenForRGB as image/jpeg does.
+func TestRGBIsTakenForRGB(t *testing.T) {
+	t.Parallel()
+	b := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(90, 70, 12)))
+	frame, scan := bytes.Index(b, []byte{0xff, 0xc0, 0}), bytes.Index(b, []byte{0xff, 0xda, 0})
+	for i, name := range []byte("RGB") {
+		b[frame+10+3*i], b[scan+5+2*i] = name, name
+	}
+	want, err := jpeg.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := JPEG(context.Background(), b, 0)
+	if err != nil || off(p.Image, want, 0, 70) > 3 {
+		t.Errorf("%v, off by %.1f", err, off(p.Image, want, 0, 70))
+	}
+}
+
 // TestCutOffFilesShowWhatIsLeft cuts files of every kind at several places: what is left of a baseline file is exactly what was there and
 // white below, of a progressive one near to it.
 func TestCutOffFilesShowWhatIsLeft(t *testing.T) {
@@ -215,6 +249,16 @@ func TestDecodingGoesOnAtTheNextRestart(t *testing.T) {
 				t.Errorf("%s: row %d is off by %.1f", name, row, d)
 			}
 		}
+	}
+}
+
+// TestMarkerOfNoFileIsCode: without restarts there is nothing that decoding could go on at.
+func TestMarkerOfNoFileIsCode(t *testing.T) {
+	t.Parallel()
+	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 12)))
+	copy(whole[len(whole)/2:], "\xff\x07")
+	if p, err := JPEG(context.Background(), whole, 0); err != nil || !p.Wrong || p.There < p.All*9/10 {
+		t.Errorf("%v, %d of %d, wrong %v", err, p.There, p.All, p.Wrong)
 	}
 }
 
