@@ -63,6 +63,7 @@ type decoder struct {
 	packed                  []pixels // the block's pieces, decompressed
 	line                    []byte   // a row of it, a byte each sample
 	front                   []byte   // of each JPEG
+	salvaged                int      // pieces of which what is left was looked for
 }
 
 func (p *Page) newDecoder(ctx context.Context) (*decoder, error) {

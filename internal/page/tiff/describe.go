@@ -173,7 +173,7 @@ func (p *Page) unsupported() string {
 	}
 	const mostSamples = 16
 	if p.n < p.colours() || p.n > mostSamples {
-		return fmt.Sprintf("with %d channels of colour", p.n)
+		return fmt.Sprintf("with %d channels, which do not fit its colours", p.n)
 	}
 	for i := range min(p.count(tagBits), p.n) {
 		if p.number(tagBits, i, 0) != uint64(p.bits) {
@@ -200,7 +200,7 @@ func (p *Page) unsupportedBits(compression uint64) string {
 	differences := p.predicted() && p.bits != 8 && p.bits != 16 && p.bits != 32
 	switch {
 	case p.bits < least || p.bits > most || p.bits > 16 && p.bits%8 != 0, differences:
-		return fmt.Sprintf("with %d bits a channel in this kind of colours", p.bits)
+		return fmt.Sprintf("with %d bits a channel", p.bits)
 	case fax && (p.bits != 1 || p.n != 1):
 		return "of fax with more than black and white"
 	case p.predicted() && p.number(tagPredictor, 0, 1) != 2:

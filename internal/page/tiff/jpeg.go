@@ -25,8 +25,8 @@ func (d *decoder) jpegBlock(ctx context.Context, i, x, y, want int) (rows int, e
 		if m == nil {
 			return 0, damage
 		}
-		if whole, ok := m.(*image.YCbCr); ok && d.colour == ycbcr {
-			rows, err := d.putJPEG(whole, x, y, want)
+		if d.colour == ycbcr && d.planes == 1 {
+			rows, err := d.putJPEG(m, x, y, want)
 			return rows, cmp.Or(err, damage)
 		}
 		err = cmp.Or(err, damage)
@@ -45,7 +45,11 @@ func (d *decoder) jpegBlock(ctx context.Context, i, x, y, want int) (rows int, e
 }
 
 // putJPEG puts a piece of YCbCr to (x, y). One that is the whole picture becomes it.
-func (d *decoder) putJPEG(m *image.YCbCr, x, y, want int) (rows int, err error) {
+func (d *decoder) putJPEG(img image.Image, x, y, want int) (rows int, err error) {
+	m, ok := img.(*image.YCbCr)
+	if !ok {
+		return 0, FormatError("its strips do not match")
+	}
 	bounds := image.Rect(0, 0, d.Width, d.Height)
 	if m.Rect == bounds {
 		d.img = m
@@ -95,11 +99,14 @@ func (d *decoder) jpegPiece(ctx context.Context, b []byte) (image.Image, error) 
 	if err != nil {
 		return nil, err
 	}
-	return decodeJPEG(ctx, append([][]byte{d.front}, parts...))
+	return d.decodeJPEG(ctx, append([][]byte{d.front}, parts...))
 }
 
+// mostSalvaged bounds for how many pieces of a page what is left of them is looked for, which takes as much as decoding them.
+const mostSalvaged = 16
+
 // decodeJPEG decodes a JPEG in parts. Of one that is cut off or broken it returns what is left, with an error.
-func decodeJPEG(ctx context.Context, parts [][]byte) (image.Image, error) {
+func (d *decoder) decodeJPEG(ctx context.Context, parts [][]byte) (image.Image, error) {
 	var readers []io.Reader
 	for _, part := range parts {
 		readers = append(readers, bytes.NewReader(part))
@@ -108,19 +115,21 @@ func decodeJPEG(ctx context.Context, parts [][]byte) (image.Image, error) {
 	if err == nil {
 		return img, nil
 	}
+	if d.salvaged < mostSalvaged {
+		d.salvaged++
+		switch part, failed := salvage.JPEG(ctx, bytes.Join(parts, nil), d.blockHeight); {
+		case failed == nil && part.There == part.All && !part.Wrong: // it is irregular, no more
+			return part.Image, nil
+		case failed == nil:
+			return part.Image, cut(err)
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		}
+	}
 	if _, unsupported := errors.AsType[jpeg.UnsupportedError](err); unsupported {
 		return nil, UnsupportedError("TIFF with a kind of JPEG that is not baseline")
 	}
-	left, nothing := salvage.JPEG(ctx, bytes.Join(parts, nil), 0)
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case nothing != nil:
-		return nil, cut(err)
-	case left.There == left.All && !left.Wrong: // image/jpeg is strict about what does not matter
-		return left.Image, nil
-	}
-	return left.Image, cut(err)
+	return nil, cut(err)
 }
 
 // maxTables is several times what all tables of a JPEG take in bytes. They are read once for each strip.
@@ -150,11 +159,10 @@ func (p *Page) jpegFront() ([]byte, error) {
 
 // jpegColours begins a JPEG with a mark of whether its samples are YCbCr, or to be taken as they are.
 func (p *Page) jpegColours() []byte {
-	transform := byte(0)
 	if p.colour == ycbcr {
-		transform = 1
+		return []byte{0xff, 0xd8, 0xff, jpegfile.APP0, 0, 16, 'J', 'F', 'I', 'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0}
 	}
-	return []byte{0xff, 0xd8, 0xff, jpegfile.APP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, transform}
+	return []byte{0xff, 0xd8, 0xff, jpegfile.APP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0}
 }
 
 // fits compares the frame of a strip, without its first marker, with the size that memory was acquired for. It returns the

@@ -1,12 +1,15 @@
 package tiff_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
+	"image/jpeg"
+	"os"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
@@ -367,4 +370,39 @@ func TestJPEGOfOtherColours(t *testing.T) {
 	segment := pagetest.JPEGSegment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00")) // says RGB
 	marked.Strips[0] = pagetest.WithJPEGSegments(marked.Strips[0], segment)
 	near(t, "a strip that says RGB", sees(t, "marked", pagetest.TIFF(binary.LittleEndian, marked)), y, 12)
+
+	named := pagetest.JPEG(y, 48)
+	strip := named.Strips[0]
+	for segment, first := range map[byte]int{0xc0: 10, 0xda: 5} { // the frame and the scan name the channels, 3 and 2 bytes apart
+		at := bytes.Index(strip, []byte{0xff, segment}) + first
+		for i, name := range []byte("RGB") {
+			strip[at+i*map[byte]int{0xc0: 3, 0xda: 2}[segment]] = name
+		}
+	}
+	near(t, "channels called R, G and B", sees(t, "named", pagetest.TIFF(binary.LittleEndian, named)), y, 12)
+}
+
+// TestJPEGOfFourChannels: inks, or colours and another channel, are taken as they are stored.
+func TestJPEGOfFourChannels(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile("../testdata/video-001.cmyk.jpeg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded, err := jpeg.Decode(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inverted := decoded.(*image.CMYK) // by image/jpeg
+	inks, rgb := image.NewCMYK(inverted.Rect), image.NewNRGBA(inverted.Rect)
+	for i, v := range inverted.Pix {
+		inks.Pix[i], rgb.Pix[i] = ^v, ^v
+	}
+	for i := 3; i < len(rgb.Pix); i += 4 {
+		rgb.Pix[i] = 255
+	}
+	page := pagetest.CMYK(inks).With(259, 3, 7)
+	page.Strips = [][]byte{file}
+	near(t, "CMYK", sees(t, "CMYK", pagetest.TIFF(binary.LittleEndian, page)), inks, 1)
+	near(t, "RGB", sees(t, "RGB", pagetest.TIFF(binary.LittleEndian, page.With(262, 3, 2).With(338, 3, 0))), rgb, 0)
 }

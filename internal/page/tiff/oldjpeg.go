@@ -29,16 +29,19 @@ func (p *Page) decodeOldJPEG(ctx context.Context) (img image.Image, damage, err 
 	if err != nil {
 		return nil, nil, err
 	}
-	whole, broken := decodeJPEG(ctx, append([][]byte{p.jpegColours()}, parts...))
+	d := &decoder{Page: p, blockWidth: p.Width, blockHeight: p.Height, across: 1, down: 1, samples: p.sampler()}
+	whole, broken := d.decodeJPEG(ctx, append([][]byte{p.jpegColours()}, parts...))
 	if whole == nil {
 		return nil, nil, broken
 	}
-	d := &decoder{Page: p, blockWidth: p.Width, blockHeight: p.Height, across: 1, down: 1, samples: p.sampler()}
 	if d.canvas, err = p.newCanvas(); err != nil {
 		return nil, nil, err
 	}
-	if m, ok := whole.(*image.YCbCr); ok {
-		_, damage = d.putJPEG(m, 0, 0, p.Height)
+	if p.colour == ycbcr {
+		rows, damage := d.putJPEG(whole, 0, 0, p.Height)
+		if rows == 0 {
+			return nil, nil, damage
+		}
 		return d.img, cmp.Or(broken, damage), nil
 	}
 	s, ok := samplesOf(whole)

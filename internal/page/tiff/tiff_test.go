@@ -240,14 +240,14 @@ func TestUnsupportedPagesSayWhy(t *testing.T) {
 		"of fax with more than black and white":  g.With(259, 3, 4),
 		"in LogLuv colours":                      g.With(262, 3, 32845),
 		"in unknown colours (99)":                g.With(262, 3, 99),
-		"with 65535 channels of colour":          g.With(277, 3, 65535),
-		"with 1 channels of colour":              g.With(262, 3, 2),
+		"with 65535 channels":                    g.With(277, 3, 65535),
+		"with 1 channels, which do not fit":      g.With(262, 3, 2),
 		"with channels of different bits":        four.With(258, 3, 8, 8, 8, 16),
 		"in YCbCr with more than three channels": four.With(262, 3, 6),
 		"in YCbCr sampled 4 x 4":                 four.With(262, 3, 6).With(277, 3, 3).With(530, 3, 4, 4),
 		"with transparency in JPEG":              g.With(277, 3, 2).With(258, 3, 8, 8).With(259, 3, 7),
 		"compressed with an old kind of JPEG":    four.With(259, 3, 6),
-		"with 12 bits a channel in this kind of": g.With(259, 3, 7).With(258, 3, 12),
+		"with 12 bits a channel":                 g.With(259, 3, 7).With(258, 3, 12),
 	} {
 		b := pagetest.TIFF(binary.LittleEndian, p)
 		q := pages(t, b)[0]
