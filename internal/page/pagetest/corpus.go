@@ -95,18 +95,22 @@ func Corpus() []CorpusFile {
 		"deflate": {Colour: 2, Compression: 8}, "PackBits": {Colour: 2, Compression: 32773}, "reversed": {Colour: 1, LowFirst: true},
 		"LZW reversed": {Colour: 1, Compression: 5, LowFirst: true}, "PackBits reversed": {Colour: 1, Compression: 32773, LowFirst: true},
 	}) {
-		m := shows
-		if s.Colour >= 2 {
-			m = coloured
+		var m image.Image = coloured
+		if s.Colour < 2 {
+			m = gray
 		}
+		shows = m
 		add("TIFF", ".tif", name, TIFF(binary.LittleEndian, Samples(m, s), Samples(m, s)))
 		s.Order = binary.BigEndian
 		add("TIFF", ".tif", name+" big-endian", TIFF(binary.BigEndian, Samples(m, s)))
 	}
+	shows = coloured
 	add("TIFF", ".tif", "BigTIFF", BigTIFF(binary.LittleEndian, Samples(coloured, Storage{Colour: 2})))
+	shows = few
 	add("TIFF", ".tif", "palette of 4 bits", TIFF(binary.LittleEndian, Indexed(few, 4, false)))
 	add("TIFF", ".tif", "palette of 8 bits", TIFF(binary.LittleEndian, Indexed(few, 8, false)))
 	subsampled := subsampledOf(coloured)
+	shows = coloured
 	add("TIFF", ".tif", "YCbCr in 2x2", TIFF(binary.LittleEndian, Sampled(subsampled, 64)))
 	add("TIFF", ".tif", "JPEG", TIFF(binary.LittleEndian, JPEG(coloured, 64)))
 	add("TIFF", ".tif", "old JPEG", OldJPEG(subsampled, true))
