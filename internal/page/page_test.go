@@ -20,7 +20,7 @@ func TestOtherFilesAreUnsupported(t *testing.T) {
 	for want, data := range map[string]string{
 		"BigTIFF is not supported": "II+\x00\x08\x00\x00\x00",
 		"SVG is not supported":     "\xef\xbb\xbf \n<svg xmlns=\"\">",
-		"unknown type of file":     "BM is how a letter begins that goes on for a while",
+		"unknown type of file":     "BM\x01 is how nothing begins",
 		"CgBI":                     pngMagic + "\x00\x00\x00\x04CgBI\x50\x00\x20\x02\x2b\xd5\xb3\x7f",
 		"a BMP of a kind":          string(rle),
 	} {
