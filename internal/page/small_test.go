@@ -1,6 +1,7 @@
 package page
 
 import (
+	"image"
 	"image/color"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,32 @@ func TestTransparentTilesAreLaidOnWhite(t *testing.T) {
 			if got := float64(color.GrayModel.Convert(m.At(x, y)).(color.Gray).Y); got < want-40 || got > want+40 {
 				t.Fatalf("%d, %d: %.0f, want %.0f", x, y, got, want)
 			}
+		}
+	}
+}
+
+func TestOverlaidPictureIsWhereItBelongs(t *testing.T) {
+	t.Parallel()
+	if heif.HEIC() == nil {
+		t.Skip("built without HEIC")
+	}
+	tiles := testFile(t, "tiles.heic")
+	_, tile := converted(t, tilesOf(t, func(*pagetest.Grid) {}), 1540)
+	for _, at := range []image.Point{{50, 20}, {-30, 20}, {50, -16}, {31, 17}} {
+		_, m := converted(t, pagetest.HEICOverlay(tiles, 208, 160, 300, 200, int16(at.X), int16(at.Y)), 1540)
+		if r, g, b, _ := m.At(290, 190).RGBA(); r>>8 < 245 || g>>8 > 10 || b>>8 > 10 {
+			t.Errorf("at %v: the ground is %d, %d, %d", at, r>>8, g>>8, b>>8)
+		}
+		part := image.Rect(0, 0, 208, 160).Add(at).Intersect(m.Bounds()).Inset(9)
+		sum, n := 0, 0
+		for y := part.Min.Y; y < part.Max.Y; y++ {
+			for x := part.Min.X; x < part.Max.X; x++ {
+				a, b := color.GrayModel.Convert(m.At(x, y)).(color.Gray).Y, color.GrayModel.Convert(tile.At(x-at.X, y-at.Y)).(color.Gray).Y
+				sum, n = sum+int(max(a, b)-min(a, b)), n+1
+			}
+		}
+		if sum > 6*n {
+			t.Errorf("at %v: off by %d", at, sum/n)
 		}
 	}
 }

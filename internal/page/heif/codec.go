@@ -123,10 +123,10 @@ func (fr *frame) read(memory api.Memory, at []uint32) error {
 			across, down := sampled(fr.sampling)
 			w, h, bits, stride = ceil(w, across), ceil(h, down), fr.bits[1], fr.strides[1]
 		}
-		if bits < 8 || bits > 16 || stride < w*((bits+7)/8) || int64(stride)*int64(h) > int64(memory.Size()) {
+		if bits < 8 || bits > 16 || stride < w*bytesOf(bits) || int64(stride)*int64(h) > int64(memory.Size()) {
 			return ErrBroken
 		}
-		b, ok := memory.Read(at[n], uint32(stride*(h-1)+w*((bits+7)/8)))
+		b, ok := memory.Read(at[n], uint32(stride*(h-1)+w*bytesOf(bits)))
 		if !ok {
 			return ErrBroken
 		}

@@ -3,6 +3,7 @@ package heif
 import (
 	"encoding/binary"
 	"image"
+	"image/color"
 
 	"github.com/bucketocr/bucketocr/internal/page/planes"
 )
@@ -35,6 +36,8 @@ type canvas struct {
 	size   image.Point
 	out    *image.YCbCr // without chroma if gray
 	matrix planes.Matrix
+
+	background color.Color // where there is no part; nil: white
 }
 
 // draw decodes the main picture of a file.
@@ -81,7 +84,7 @@ func (c *canvas) put(it, outer *item, at image.Rectangle, f use, depth int) erro
 		}
 		return c.put(part, it, at, f, depth+1)
 	case it.kind == "iovl":
-		return &Unsupported{"HEIF of overlaid pictures"}
+		return c.putOverlay(it, f, depth)
 	}
 	return unsupported(it.kind)
 }
@@ -102,14 +105,12 @@ func (f *file) firstPart(it *item, depth int) (*item, error) {
 		return nil, ErrBroken
 	}
 	switch it.kind {
-	case "grid", "iden", "tmap":
+	case "grid", "iden", "tmap", "iovl":
 		part, err := f.part(it, 0)
 		if err != nil {
 			return nil, err
 		}
 		return f.firstPart(part, depth+1)
-	case "iovl":
-		return nil, &Unsupported{"HEIF of overlaid pictures"}
 	}
 	return it, nil
 }
@@ -163,6 +164,50 @@ func (c *canvas) putGrid(it *item, at image.Rectangle, f use, depth int) error {
 	return nil
 }
 
+// putOverlay lays pictures over each other. Each is put where the item says, of any sign, and covers what is below.
+func (c *canvas) putOverlay(it *item, f use, depth int) error {
+	if len(it.data) < 2 {
+		return ErrBroken
+	}
+	size := 2 + 2*int(it.data[1]&1)
+	r := &reader{b: it.data[2:]}
+	red, green, blue, alpha := r.number(2)>>8, r.number(2)>>8, r.number(2)>>8, r.number(2)>>8
+	if c.background = color.White; alpha > 127 {
+		c.background = color.RGBA{R: byte(red), G: byte(green), B: byte(blue), A: 255}
+	}
+	r.number(size) // the size of the whole, which its properties say too
+	r.number(size)
+	if len(it.parts) > mostParts {
+		return ErrBroken
+	}
+	for n := range it.parts {
+		part, err := c.file.part(it, n)
+		if err != nil {
+			return err
+		}
+		place := image.Pt(signed(r.number(size), size), signed(r.number(size), size))
+		w, h := part.size()
+		switch {
+		case r.failed:
+			return ErrBroken
+		case part.turned():
+			return &Unsupported{"HEIF of turned pictures that are laid over each other"}
+		}
+		if err := c.put(part, it, image.Rect(0, 0, w, h).Add(place), f, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// signed reads a number of so many bytes as one with a sign.
+func signed(n, size int) int { return n << (64 - 8*size) >> (64 - 8*size) }
+
+// turned reports whether an item is shown in another way than it is stored.
+func (it *item) turned() bool {
+	return it.property("irot") != nil || it.property("imir") != nil || it.property("clap") != nil
+}
+
 // colours are those of a decoded part: what the file says goes before what the stream says.
 func colours(fr *frame, it, outer *item) (matrix planes.Matrix, full bool) {
 	for _, from := range []*item{outer, it} {
@@ -186,6 +231,7 @@ func (c *canvas) start(fr *frame, matrix planes.Matrix) error {
 			return ErrBroken
 		}
 		c.out = &image.YCbCr{Y: make([]byte, luma), YStride: c.size.X, Rect: r, SubsampleRatio: image.YCbCrSubsampleRatio444}
+		c.fill()
 		return nil
 	}
 	across, down := sampled(fr.sampling)
@@ -193,7 +239,24 @@ func (c *canvas) start(fr *frame, matrix planes.Matrix) error {
 		return ErrBroken
 	}
 	c.out = image.NewYCbCr(r, ratios[fr.sampling])
+	c.fill()
 	return nil
+}
+
+// fill makes all of it the background.
+func (c *canvas) fill() {
+	if c.background == nil {
+		c.background = color.White
+	}
+	v := color.YCbCrModel.Convert(c.background).(color.YCbCr)
+	for _, p := range []struct {
+		pix []byte
+		v   byte
+	}{{c.out.Y, v.Y}, {c.out.Cb, v.Cb}, {c.out.Cr, v.Cr}} {
+		for i := range p.pix {
+			p.pix[i] = p.v
+		}
+	}
 }
 
 func sampled(sampling int) (across, down int) {
@@ -218,9 +281,11 @@ func (c *canvas) paste(fr *frame, it, outer *item, at image.Rectangle) error {
 	if seen.Empty() {
 		return nil
 	}
+	fr = fr.from(seen.Min.Sub(at.Min))
 	if fr.width < seen.Dx() || fr.height < seen.Dy() {
 		return ErrBroken
 	}
+	at = seen
 	luma := planes.Luma(fr.bits[0], full)
 	convert(c.out.Y[at.Min.Y*c.out.YStride+at.Min.X:], c.out.YStride, fr.planes[0], fr.strides[0], seen.Dx(), seen.Dy(), luma)
 	if fr.sampling == 0 {
@@ -238,6 +303,26 @@ func (c *canvas) paste(fr *frame, it, outer *item, at image.Rectangle) error {
 	convert(c.out.Cr[first:], c.out.CStride, fr.planes[2], fr.strides[1], w, h, chroma)
 	return nil
 }
+
+// from returns the part of a picture that begins at a place in it.
+func (fr *frame) from(p image.Point) *frame {
+	if p == (image.Point{}) || p.X >= fr.width || p.Y >= fr.height {
+		return fr
+	}
+	part := *fr
+	part.width, part.height = fr.width-p.X, fr.height-p.Y
+	part.planes[0] = fr.planes[0][p.Y*fr.strides[0]+p.X*bytesOf(fr.bits[0]):]
+	if fr.sampling > 0 {
+		across, down := sampled(fr.sampling)
+		for n := 1; n <= 2; n++ {
+			part.planes[n] = fr.planes[n][p.Y/down*fr.strides[1]+p.X/across*bytesOf(fr.bits[1]):]
+		}
+	}
+	return &part
+}
+
+// bytesOf is the bytes that a sample of so many bits takes.
+func bytesOf(bits int) int { return (bits + 7) / 8 }
 
 // convert writes rows of samples as the bytes that a table has for them.
 func convert(to []byte, toStride int, from []byte, fromStride, w, h int, table []byte) {

@@ -125,7 +125,8 @@ func (f *file) info(it *item) (Info, error) {
 	info.coded, info.stream = int64(w)*int64(h), int64(len(first.data))
 	for n := range it.parts {
 		if part, err := f.part(it, n); err == nil {
-			info.stream = max(info.stream, int64(len(part.data)))
+			w, h := part.size()
+			info.coded, info.stream = max(info.coded, int64(w)*int64(h)), max(info.stream, int64(len(part.data)))
 		}
 	}
 	form := first.form()

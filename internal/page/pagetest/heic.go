@@ -58,6 +58,16 @@ func HEIC(tiles []byte, g Grid) []byte {
 	return f.bytes()
 }
 
+// HEICOverlay makes a file whose picture is the first tile of a file, put at a place of any sign on a red ground.
+func HEICOverlay(tiles []byte, tileWidth, tileHeight, width, height int, x, y int16) []byte {
+	t := readTiles(tiles)
+	f := &heif{}
+	part := f.item("hvc1", true, t.coded[0], f.property("hvcC", t.config[0]), f.size(tileWidth, tileHeight))
+	f.primary = f.item("iovl", false, be16([]byte{0, 0}, 0xffff, 0, 0, 0xffff, width, height, int(x), int(y)), f.size(width, height))
+	f.refer("dimg", f.primary, part)
+	return f.bytes()
+}
+
 // HEICSequence makes a file that holds no still, only a sequence, of the first picture of a file of tiles.
 func HEICSequence(tiles []byte, width, height int) []byte {
 	t := readTiles(tiles)
