@@ -4,6 +4,7 @@ import (
 	"image"
 	"image/color"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,10 +32,14 @@ func TestPaperIsWhiteAndInkIsBlack(t *testing.T) {
 		if strings.Contains(name, "gray") {
 			red = color.RGBA{84, 84, 84, 255}
 		}
+		pale := red
+		if strings.Contains(name, "alpha") || strings.Contains(name, "premultiplied") {
+			pale = color.RGBA{227, 142, 157, 255}
+		}
 		for _, p := range []struct {
 			x, y int
 			want color.RGBA
-		}{{4, 5, color.RGBA{255, 255, 255, 255}}, {22, 5, color.RGBA{255, 255, 255, 255}}, {5, 30, color.RGBA{0, 0, 0, 255}}, {22, 30, red}} {
+		}{{4, 5, color.RGBA{255, 255, 255, 255}}, {22, 5, color.RGBA{255, 255, 255, 255}}, {5, 30, color.RGBA{0, 0, 0, 255}}, {22, 28, red}, {22, 37, pale}} {
 			r, g, b, _ := m.At(p.x, p.y).RGBA()
 			for c, d := range []int{int(r>>8) - int(p.want.R), int(g>>8) - int(p.want.G), int(b>>8) - int(p.want.B)} {
 				if max(d, -d) > 8 {
@@ -193,5 +198,33 @@ func TestEngineThatCrashesBlamesTheFile(t *testing.T) {
 	t.Parallel()
 	if err := heifComplaint("AVIF", heif.ErrCrash); kindOf(err) != Corrupt {
 		t.Error(err)
+	}
+}
+
+// TestLargeDeepPictureNeedsLittle: less than half of what an instance has by default for 20 megapixels of 10 bits, and of a picture of tiles as
+// large as that, for its planes and one tile.
+func TestLargeDeepPictureNeedsLittle(t *testing.T) {
+	t.Parallel()
+	data := testFile(t, "10bit.avif")
+	at := strings.Index(string(data), "ispe") + 8
+	copy(data[at:], "\x00\x00\x15\xda\x00\x00\x0e\x61") // 5594 x 3681
+	for name, c := range map[string]struct {
+		data []byte
+		most int64
+	}{
+		"deep": {data, 280 << 20},
+		"tiles": {pagetest.HEIC(testFile(t, "tiles.heic"), pagetest.Grid{Columns: 2, Rows: 2, TileWidth: 208, TileHeight: 160, Width: 5594, Height: 3681,
+			Mirror: -1}), 80 << 20},
+	} {
+		if unread(t, c.data) {
+			continue
+		}
+		l := &ledger{}
+		if _, _, err := only(t, newObject(c.data), l.limits(1540)); name == "deep" && kindOf(err) != Corrupt { // it is smaller than it says
+			t.Errorf("%s: %v", name, err)
+		}
+		if slices.Max(l.acquired) > max(c.most, startMemory) || l.acquired[len(l.acquired)-1] > c.most {
+			t.Errorf("%s: %d MiB", name, l.acquired[len(l.acquired)-1]>>20)
+		}
 	}
 }

@@ -292,7 +292,7 @@ func (c *canvas) paste(fr *frame, it, outer *item, at image.Rectangle) error {
 		return nil
 	}
 	chroma := planes.Chroma(fr.bits[1], full)
-	if matrix == planes.Identity {
+	if matrix == planes.Identity && fr.sampling == 3 {
 		chroma = planes.Luma(fr.bits[1], full)
 	}
 	across, down := sampled(fr.sampling)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"image"
 	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 )
@@ -139,6 +140,37 @@ func FuzzRead(f *testing.F) {
 		if err == nil && (info.Width < 1 || info.Height < 1 || info.Orientation < 1 || info.Orientation > 8 || info.Memory() < 1 ||
 			info.Room() < 1 || info.Crop.Empty() || !info.Crop.In(image.Rect(0, 0, info.Width, info.Height))) {
 			t.Fatalf("%+v", info)
+		}
+	})
+}
+
+// FuzzDecode decodes any bytes, which ends with a picture as large as the header says or with one of the errors that blame the file.
+func FuzzDecode(f *testing.F) {
+	names, err := filepath.Glob("../testdata/small*")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add(b[:len(b)*2/3])
+	}
+	engines := map[Codec]*Engine{AV1: AVIF(), HEVC: HEIC()}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		info, err := Read(b)
+		if err != nil || info.Width > 1<<10 || info.Height > 1<<10 || engines[info.Codec] == nil {
+			t.Skip()
+		}
+		img, err := engines[info.Codec].Decode(b, min(info.Room(), 128<<20))
+		var other *Unsupported
+		switch {
+		case err == nil && img.Bounds() != info.Crop:
+			t.Fatalf("%v, the header says %v", img.Bounds(), info.Crop)
+		case err != nil && !errors.Is(err, ErrBroken) && !errors.Is(err, ErrCrash) && !errors.Is(err, ErrRoom) && !errors.As(err, &other):
+			t.Fatal(err)
 		}
 	})
 }

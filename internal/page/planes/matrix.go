@@ -12,7 +12,7 @@ type Matrix int
 
 // Those that are told from the others. All that are not named here are taken for BT.601, and so is what a file leaves open.
 const (
-	Identity Matrix = 0 // the planes are green, blue and red
+	Identity Matrix = 0 // the planes are green, blue and red, if all are of one size
 	YCgCo    Matrix = 8
 )
 
@@ -23,7 +23,7 @@ var weights = map[Matrix][2]float64{1: {0.2126, 0.0722}, 4: {0.30, 0.11}, 7: {0.
 func ToJPEG(m *image.YCbCr, matrix Matrix) {
 	w, known := weights[matrix]
 	switch {
-	case matrix == Identity:
+	case matrix == Identity && m.SubsampleRatio == image.YCbCrSubsampleRatio444:
 		fromRGB(m)
 	case matrix == YCgCo:
 		linear(m, [3][2]float64{{-1, 1}, {1, 0}, {-1, -1}})
@@ -68,7 +68,7 @@ func linear(m *image.YCbCr, rgb [3][2]float64) {
 
 func clamp(v int32) byte { return byte(max(0, min(255, (v+1<<15)>>16))) }
 
-// fromRGB changes a picture whose planes are green, blue and red. They are of one size.
+// fromRGB changes a picture whose planes are green, blue and red.
 func fromRGB(m *image.YCbCr) {
 	for y := range m.Rect.Dy() {
 		at, chroma := y*m.YStride, y*m.CStride
