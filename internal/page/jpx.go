@@ -45,9 +45,13 @@ func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	edge := int64(min(o.lim.Edge, max(int(w), int(h))))
 	p.args = append(p.args, edge)
 	p.memory = plus(8*edge*edge, 2*int64(len(o.data)))
-	p.rooms = []int64{plus(48<<20, times(22, p.pixels())), plus(96<<20, times(44, p.pixels()))}
+	p.rooms = []int64{plus(64<<20, times(jpxRoom, p.pixels())), plus(96<<20, times(4*jpxRoom, p.pixels()))}
 	return []entry{{picture: p}}, nil
 }
+
+// jpxRoom is the bytes for each pixel that PDFium is given at first. Of a picture that is scaled down it decodes no more than half of the
+// sides: with 12 megapixels, 120 MiB are enough.
+const jpxRoom = 8
 
 // serveJPX adds what the decoder process does with a JPEG 2000.
 func serveJPX(calls map[string]sandbox.Handler, e *pdf.Engine) {
