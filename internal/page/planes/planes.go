@@ -103,7 +103,7 @@ func OnWhite(m *image.YCbCr, r image.Rectangle, premultiplied bool, alpha func(y
 	}
 }
 
-// lay lays a sample on white; zero is what stands for none of it: 0, or for chroma 128.
+// lay lays a sample on white; zero is the sample of no light or colour: 0, or for chroma 128.
 func lay(v, alpha, zero byte, premultiplied bool) byte {
 	white, part := 255, int(alpha)
 	if zero != 0 {
