@@ -73,7 +73,7 @@ func TestPageOverBothStores(t *testing.T) {
 				d.env["FIRESTORE_EMULATOR_HOST"], d.env["GOOGLE_CLOUD_PROJECT"] = gcptest.Firestore(t), gcptest.Project(t)
 			}
 			d.ocr.For(apptest.PNG(60), ocrtest.Text("# Dropped\n\n$x^2$"))
-			d.ocr.For(apptest.PNG(61), ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image"))
+			d.ocr.Default(ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image")) // to bad.png, however it is sent
 			url := d.serving(tab, "page ", "up", "--page", "0", d.dir)
 			tab.Open(url)
 			tab.Until(`document.querySelector('#empty').innerText.includes('Drop an image')`)

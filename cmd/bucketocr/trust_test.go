@@ -321,8 +321,8 @@ func TestUpIsSafeOnATerminal(t *testing.T) {
 	name := "b\u009b31m\u202e.png"
 	d := newDesk(t, map[string][]byte{name: apptest.PNG(50), "c.png": apptest.PNG(51), "no\u009bimage.txt": []byte("x"), "deep\x1b[2J/d.png": apptest.PNG(52)})
 	d.ocr.For(apptest.PNG(50), ocrtest.Text(strings.ToValidUTF8(evil, "")+"\nsecond"))
-	d.ocr.For(apptest.PNG(51), ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image"))
-	d.ocr.Default(ocrtest.Text("read"))
+	d.ocr.For(apptest.PNG(52), ocrtest.Text("read"))
+	d.ocr.Default(ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image")) // also to the page that is encoded again
 	if err := os.Symlink("/nowhere", filepath.Join(d.dir, "link\u009b\n.png")); err != nil {
 		t.Skip(err)
 	}

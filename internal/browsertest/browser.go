@@ -137,12 +137,17 @@ func Eval[T any](t *Tab, expression string) T {
 	return v
 }
 
-// Until waits until an expression is true.
+// Until waits until an expression is true. One that looks into an element that is not there yet is not true yet.
 func (t *Tab) Until(expression string) {
 	t.tb.Helper()
-	for late := time.Now().Add(patience); !Eval[bool](t, "Boolean("+expression+")"); time.Sleep(30 * time.Millisecond) {
+	holds := "(() => { try { return (" + expression + ") ? '' : 'it is false' } catch (e) { return String(e) } })()"
+	for late := time.Now().Add(patience); ; time.Sleep(30 * time.Millisecond) {
+		why := Eval[string](t, holds)
+		if why == "" {
+			return
+		}
 		if time.Now().After(late) {
-			t.tb.Fatalf("it does not come to be that %s\n%s", expression, t.shown())
+			t.tb.Fatalf("it does not come to be that %s: %s\n%s", expression, why, t.shown())
 		}
 	}
 }

@@ -100,10 +100,11 @@ func Code(code string) CodeInfo {
 
 // Warnings of a page, and of the document that holds it. Append-only.
 const (
-	WarnTruncated  = "truncated"
-	WarnRepetition = "repetition"
-	WarnDamaged    = "damaged"
-	WarnPageFailed = "page_failed"
+	WarnTruncated     = "truncated"
+	WarnRepetition    = "repetition"
+	WarnDamaged       = "damaged"
+	WarnPageFailed    = "page_failed"
+	WarnMissingGlyphs = "missing_glyphs"
 )
 
 // WarningInfo is a row of the table of warnings.
@@ -119,6 +120,7 @@ func Warnings() []WarningInfo {
 		{WarnRepetition, "The model began to repeat itself; the text ends there."},
 		{WarnDamaged, "The image is cut off or damaged in part."},
 		{WarnPageFailed, "This page has no text: reading it failed."},
+		{WarnMissingGlyphs, "The page has characters that no font here can draw; the text lacks them."},
 	}
 }
 

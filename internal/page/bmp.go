@@ -1,44 +1,47 @@
 package page
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"image"
-	"image/color"
-	"io"
 
-	"golang.org/x/image/bmp"
+	"github.com/bucketocr/bucketocr/internal/page/bmp"
 )
 
-// bmpHead is the longest header of a BMP: of the file, of the picture (version 5) and the palette.
-const bmpHead = 14 + 124 + 4*256
-
-// readBMP has the decoder itself read the header, from what is peeked of the file.
 func readBMP(s *stream) (*picture, error) {
-	front, err := s.front(bmpHead)
+	front, err := s.front(bmp.HeadSize)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := bmp.DecodeConfig(bytes.NewReader(front))
-	switch {
-	case errors.Is(err, bmp.ErrUnsupported):
-		return nil, unsupported("a BMP of a kind that is not supported; uncompressed ones of 1, 2, 4, 8, 24 and 32 bits are")
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, corrupt("the file is cut off", err)
-	case err != nil:
-		return nil, corrupt("broken BMP", err)
+	b, err := bmp.Read(front)
+	if err != nil {
+		return nil, bmpError(err)
 	}
-	pixel := int64(4)
-	if _, ok := cfg.ColorModel.(color.Palette); ok {
-		pixel = 1
-	}
-	p := &picture{call: "bmp", header: header{width: cfg.Width, height: cfg.Height, orientation: upright}}
-	p.memory = p.pixels()*pixel + 4*int64(p.width) + 4
+	p := &picture{call: "bmp", header: header{width: b.Width, height: b.Height, orientation: upright}}
+	p.memory = times(p.pixels(), int64(b.PixelSize()))
 	return p, nil
 }
 
-func decodeBMP(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
-	img, err := bmp.Decode(bytes.NewReader(file))
-	return img, complaint("BMP", err)
+// bmpError is what to tell of a header that is not read.
+func bmpError(err error) error {
+	kind, named := errors.AsType[bmp.Unsupported](err)
+	switch {
+	case named:
+		return unsupported("BMP " + string(kind) + " is not supported")
+	case errors.Is(err, bmp.ErrCut):
+		return errCut
+	}
+	return corrupt("the BMP's description of its picture is damaged", err)
+}
+
+func decodeBMP(ctx context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
+	b, err := bmp.Read(file)
+	if err != nil {
+		return nil, bmpError(err)
+	}
+	m, rows, err := b.Decode(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	return partly(m, rows, b.Height, false)
 }

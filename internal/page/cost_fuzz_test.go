@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"flag"
+	"image"
 	"runtime"
 	"testing"
 	"time"
@@ -29,6 +30,11 @@ func FuzzCost(f *testing.F) {
 	add(pagetest.TileBomb(64, 1<<16, false))
 	add(pagetest.TileBomb(640, 1<<10, true))
 	add(pagetest.EndlessJPEG(200, 100))
+	add(pagetest.OldJPEG(image.NewYCbCr(image.Rect(0, 0, 32, 16), image.YCbCrSubsampleRatio420), true))
+	fax := pagetest.Paper(40, 30, 9)
+	add(pagetest.TIFF(binary.LittleEndian, pagetest.Fax(fax, 2, 9, pagetest.FaxOptions{}), pagetest.Fax(fax, 3, 30, pagetest.FaxOptions{TwoDimensional: true, Fill: true}),
+		pagetest.Fax(fax, 4, 30, pagetest.FaxOptions{Missing: 5})))
+	add(pagetest.BigTIFF(binary.BigEndian, pagetest.Samples(fax, pagetest.Storage{Order: binary.BigEndian, Colour: 5, Bits: 12, Apart: true, Tile: 16})))
 	g := pagetest.Gray(pagetest.Paper(40, 30, 9), 1)
 	add(pagetest.TIFF(binary.LittleEndian, g, g.With(259, 3, 8), g.With(259, 3, 5), g.With(259, 3, 32773), g.With(259, 3, 4).With(258, 3, 1)))
 	fuzzing := flag.Lookup("test.fuzz").Value.String() != ""

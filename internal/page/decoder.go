@@ -115,7 +115,8 @@ type decoding func(ctx context.Context, file []byte, room int64, args []int64) (
 
 // decoders are the calls that decode a picture without an engine.
 var decoders = map[string]decoding{
-	"jpeg": decodeJPEG, "jpeg.salvage": salvageJPEG, "gif": decodeGIF, "bmp": decodeBMP, "webp": decodeWebP, "tiff": decodeTIFF,
+	"jpeg": decodeJPEG, "jpeg.salvage": salvageJPEG, "png.salvage": salvagePNG, "gif": decodeGIF, "bmp": decodeBMP, "webp": decodeWebP,
+	"tiff": decodeTIFF,
 }
 
 // handlers returns the calls that the decoder process answers: decoders, and for each engine one of its name that starts it, and

@@ -82,9 +82,3 @@ func spread(pix []byte, from, step int) int {
 	}
 	return max(0, int(high)-int(low))
 }
-
-// isEmpty reports whether a decoded picture shows nothing.
-func isEmpty(img image.Image) bool {
-	m, ok := img.(*image.YCbCr)
-	return !ok && isBlank(img) || ok && spread(m.Y, 0, 1) <= blankContrast
-}

@@ -16,7 +16,7 @@ func TestOnlyPNGAndBaselineJPEGAreDecodedHere(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"*.png", "*.jpeg", "*.gif", "*.bmp", "*.webp", "*.tiff", "*.avif", "*.heic"} {
 		for name, data := range testFiles(t, kind) {
-			_, pic, err := pictureOf(t, data)
+			f, pic, err := pictureOf(t, data)
 			if err != nil || pic == nil {
 				continue
 			}
@@ -25,7 +25,7 @@ func TestOnlyPNGAndBaselineJPEGAreDecodedHere(t *testing.T) {
 			if (pic.decode != nil) != here || (pic.call == "") != here {
 				t.Errorf("%s: here %v, by call %q", name, pic.decode != nil, pic.call)
 			}
-			if pic.salvage != "" && !strings.HasPrefix(pic.salvage, "jpeg.") {
+			if pic.salvage != "" && !strings.HasPrefix(pic.salvage, strings.ToLower(f.name)+".") {
 				t.Errorf("%s: %q", name, pic.salvage)
 			}
 		}
@@ -133,15 +133,17 @@ func TestWithoutDecoderNothingElseRuns(t *testing.T) {
 // TestImpossibleAnswersAreRefused: what no decoder process of ours answers is no page.
 func TestImpossibleAnswersAreRefused(t *testing.T) {
 	t.Parallel()
-	good := func() sandbox.Message { return sandbox.Message{Args: []int64{90, 60, 45, 30, 0, 0}, Data: []byte{1}} }
-	if p, err := finishedOf(good(), 60); err != nil || p.kind != "image/png" || p.size.X != 45 || p.stored.Y != 60 || p.blank {
+	good := func() sandbox.Message {
+		return sandbox.Message{Args: []int64{90, 60, 45, 30, 0, 0, 1, 0}, Data: []byte{1}}
+	}
+	if p, err := finishedOf(good(), 60); err != nil || p.kind != "image/png" || p.size.X != 45 || p.stored.Y != 60 || p.blank || !p.lacksGlyphs || p.damaged {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for name, change := range map[string]func(m *sandbox.Message){
 		"nothing": func(m *sandbox.Message) { *m = sandbox.Message{} }, "no bytes": func(m *sandbox.Message) { m.Data = nil },
 		"too large": func(m *sandbox.Message) { m.Args[2] = 61 }, "no height": func(m *sandbox.Message) { m.Args[3] = 0 },
 		"negative": func(m *sandbox.Message) { m.Args[0] = -1 }, "another kind": func(m *sandbox.Message) { m.Args[4] = 2 },
-		"too few": func(m *sandbox.Message) { m.Args = m.Args[:5] },
+		"too few": func(m *sandbox.Message) { m.Args = m.Args[:7] },
 	} {
 		m := good()
 		change(&m)

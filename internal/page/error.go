@@ -6,6 +6,8 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"math"
+	"strconv"
 )
 
 // Kind says what is wrong with an object. The list only grows.
@@ -25,15 +27,10 @@ const (
 type Error struct {
 	Kind Kind
 	Msg  string // in words, for the object's owner; contains nothing of the picture
-	Err  error  // what the decoder said, or nil
+	Err  error  // what the decoder said, in its own words, which are not for the owner; or nil
 }
 
-func (e *Error) Error() string {
-	if e.Err == nil {
-		return e.Msg
-	}
-	return e.Msg + ": " + e.Err.Error()
-}
+func (e *Error) Error() string { return e.Msg }
 
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -53,19 +50,39 @@ func complaint(format string, err error) error {
 	case err == nil || ours:
 		return err
 	case notPNG || notJPEG:
-		return &Error{Kind: Unsupported, Msg: "a " + format + " of a kind that is not supported", Err: err}
+		return &Error{Kind: Unsupported, Msg: format + " of this kind is not supported", Err: err}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return corrupt("the file is cut off", err)
 	}
-	return corrupt("broken "+format, err)
+	return corrupt("the "+format+" is damaged", err)
 }
 
 func tooManyPages(most int) error {
-	return &Error{Kind: TooLarge, Msg: fmt.Sprintf("more pages than the limit of %d", most)}
+	return &Error{Kind: TooLarge, Msg: fmt.Sprintf("it has more pages than the limit of %d", most)}
 }
 
 // isKind reports whether err is a fault of the object of this kind.
 func isKind(err error, kind Kind) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Kind == kind
+}
+
+// pixels says how many pixels there are, in megapixels where they are as many as a photo's. It rounds up, so that what is over a limit
+// looks like it.
+func pixels(n int64) string {
+	if n < 1e5 {
+		return fmt.Sprintf("%d pixels", n)
+	}
+	return strconv.FormatFloat(math.Ceil(float64(n)/1e5)/10, 'f', -1, 64) + " megapixels"
+}
+
+// bytesOf says how many bytes there are, in MiB or KiB where they are a whole number of them.
+func bytesOf(n int64) string {
+	switch {
+	case n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
 }

@@ -21,15 +21,42 @@ type finished struct {
 	stored, size image.Point // as it was decoded, and as it is
 	kind         string      // its media type
 	blank        bool
+	lacksGlyphs  bool // it has characters that could not be drawn
+	damaged      bool // something of it was missing
 	bytes        []byte
+}
+
+// incomplete is a decoded picture of which something is missing or wrong. What is missing is white.
+type incomplete struct{ image.Image }
+
+// errNothingLeft is for a picture of which too much is missing: white without ink would pass for a blank page.
+var errNothingLeft = corrupt("the file is cut off or damaged, and nothing of its picture is left", nil)
+
+// leastLeft is the part of a picture that has to be there, as a divisor.
+const leastLeft = 64
+
+// partly returns a picture of which so many of all rows or blocks are there, and these may be wrong.
+func partly(img image.Image, there, all int, wrong bool) (image.Image, error) {
+	switch {
+	case there >= all && !wrong:
+		return img, nil
+	case there < max(1, all/leastLeft):
+		return nil, errNothingLeft
+	}
+	return incomplete{img}, nil
 }
 
 // finish makes a page of a decoded picture: scaled, upright, encoded.
 func (f finishing) finish(img image.Image) (p finished, err error) {
+	if part, ok := img.(incomplete); ok {
+		img, p.damaged = part.Image, true
+	}
 	p.stored = img.Bounds().Size()
 	w, h := fit(p.stored.X, p.stored.Y, f.edge)
 	img = render(img, w, h, f.orientation)
-	p.size, p.blank = img.Bounds().Size(), isBlank(img)
+	if p.size, p.blank = img.Bounds().Size(), isBlank(img); p.damaged && p.blank {
+		return p, errNothingLeft
+	}
 	p.bytes, p.kind, err = encode(img, f.lossy)
 	return p, err
 }
@@ -60,16 +87,16 @@ func finishingOf(args []int64) (room int64, f finishing, own []int64, err error)
 // message returns a finished page as an answer.
 func (p finished) message() sandbox.Message {
 	return sandbox.Message{Data: p.bytes, Args: []int64{int64(p.stored.X), int64(p.stored.Y), int64(p.size.X), int64(p.size.Y),
-		int64(slices.Index(kinds[:], p.kind)), number(p.blank)}}
+		int64(slices.Index(kinds[:], p.kind)), number(p.blank), number(p.lacksGlyphs), number(p.damaged)}}
 }
 
 // finishedOf returns the page of an answer. A process that decodes foreign bytes is not believed blindly.
 func finishedOf(m sandbox.Message, edge int) (finished, error) {
 	a := m.Args
-	if len(a) != 6 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||
+	if len(a) != 8 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||
 		a[4] < 0 || a[4] >= int64(len(kinds)) || len(m.Data) == 0 {
 		return finished{}, fmt.Errorf("page: a decoder answered %v with %d bytes", a, len(m.Data))
 	}
 	return finished{stored: image.Pt(int(a[0]), int(a[1])), size: image.Pt(int(a[2]), int(a[3])), kind: kinds[a[4]], blank: a[5] == 1,
-		bytes: m.Data}, nil
+		lacksGlyphs: a[6] == 1, damaged: a[7] == 1, bytes: m.Data}, nil
 }

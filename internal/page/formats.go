@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bucketocr/bucketocr/internal/page/bmp"
 	"github.com/bucketocr/bucketocr/internal/page/heif"
+	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
 // format is a kind of file: how it is recognized, and how its pages are found. Where neither read nor pages is set it is
@@ -16,7 +18,7 @@ type format struct {
 	name  string
 	types map[string][]string     // its media types, with the extensions of names that go with each
 	magic []string                // what its files begin with, one of these
-	match func(front []byte) bool // instead of magic
+	match func(front []byte) bool // instead of magic, where that does not say enough
 
 	plain bool // sent to the model as it is, where nothing has to be done
 	drawn bool // its pages have no size in pixels: they are drawn so that the longest side is Limits.Edge
@@ -35,21 +37,20 @@ type format struct {
 var formats = [...]format{
 	{name: "a PNG in Apple's private variant (CgBI)", match: isCgBI},
 	{name: "PNG", types: map[string][]string{"image/png": {".png"}}, magic: []string{pngMagic}, plain: true, read: readPNG},
-	{name: "JPEG", types: map[string][]string{"image/jpeg": {".jpg", ".jpeg", ".jpe", ".jfif"}}, magic: []string{"\xff\xd8\xff"},
+	{name: "JPEG", types: map[string][]string{"image/jpeg": {".jpg", ".jpeg", ".jpe", ".jfif"}}, magic: []string{"\xff\xd8\xff"}, match: isJPEG,
 		plain: true, read: readJPEG},
 	{name: "GIF", types: map[string][]string{"image/gif": {".gif"}}, magic: []string{"GIF87a", "GIF89a"}, read: readGIF},
-	{name: "BMP", types: map[string][]string{"image/bmp": {".bmp"}}, match: isBMP, read: readBMP},
+	{name: "BMP", types: map[string][]string{"image/bmp": {".bmp", ".dib"}}, match: bmp.Is, read: readBMP},
 	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages},
-	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*"},
+	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*", "II+\x00", "MM\x00+"},
 		pages: tiffPages},
 	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: heifPages},
 	{name: "HEIC", types: map[string][]string{"image/heic": {".heic"}, "image/heif": {".heif"}}, match: isHEIC,
 		pages: heifPages, missing: heif.HEIC() == nil},
-	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, drawn: true,
-		pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
+	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, match: isPDF,
+		drawn: true, pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
 	{name: "JPEG 2000", types: map[string][]string{"image/jp2": {".jp2"}, "image/jpx": {".jpx", ".jpf"}, "image/j2c": {".j2k", ".j2c", ".jpc"}},
 		match: isJPX, pages: jpxPages, engine: pdfEngine},
-	{name: "BigTIFF", magic: []string{"II+\x00", "MM\x00+"}},
 	{name: "SVG", match: isSVG},
 }
 
@@ -62,8 +63,8 @@ func (f format) is(front []byte) bool {
 	return slices.ContainsFunc(f.magic, func(magic string) bool { return bytes.HasPrefix(front, []byte(magic)) })
 }
 
-// sniffLen is how many bytes are looked at to recognize the format; only SVG needs more than 32.
-const sniffLen = 512
+// sniffLen is how many bytes are looked at to recognize the format; only PDF and SVG need more than 32.
+const sniffLen = pdfFront
 
 // identify returns the format of a file by its first bytes, if it is supported. It only peeks.
 func identify(s *stream) (*format, error) {
@@ -120,10 +121,17 @@ func isCgBI(b []byte) bool {
 	return bytes.HasPrefix(b, []byte(pngMagic)) && len(b) >= 16 && string(b[12:16]) == "CgBI"
 }
 
-// isBMP also looks at the size of the second header, because two letters are no proof.
-func isBMP(b []byte) bool {
-	sizes := []uint32{12, 16, 40, 52, 56, 64, 108, 124}
-	return len(b) >= 18 && b[0] == 'B' && b[1] == 'M' && slices.Contains(sizes, binary.LittleEndian.Uint32(b[14:]))
+// isJPEG looks for a marker where stray bytes follow the first one.
+func isJPEG(b []byte) bool {
+	if !bytes.HasPrefix(b, []byte("\xff\xd8")) {
+		return false
+	}
+	for i := 2; i+1 < len(b); i++ {
+		if b[i] == 0xff && b[i+1] >= jpegfile.SOF0 && b[i+1] != 0xff {
+			return true
+		}
+	}
+	return bytes.HasPrefix(b, []byte("\xff\xd8\xff"))
 }
 
 func isWebP(b []byte) bool {

@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"image/gif"
+	"slices"
 	"strings"
 	"testing"
 
@@ -140,7 +141,7 @@ func TestWebPIsTurnedUpright(t *testing.T) {
 	}
 }
 
-// TestTransparentGIFIsLaidOnWhite: what is clear is white, and the first frame is the page even if the screen is larger.
+// TestTransparentGIFIsLaidOnWhite: what is clear is white, and so is the screen around the first frame.
 func TestTransparentGIFIsLaidOnWhite(t *testing.T) {
 	t.Parallel()
 	frame := image.NewPaletted(image.Rect(10, 20, 40, 60), color.Palette{color.RGBA{}, color.Black, color.White})
@@ -153,8 +154,8 @@ func TestTransparentGIFIsLaidOnWhite(t *testing.T) {
 	}
 	pg, m := converted(t, b.Bytes(), 1540)
 	r, _, _, _ := m.At(0, 0).RGBA()
-	ink, _, _, _ := m.At(1, 1).RGBA()
-	if pg.Width != 30 || pg.Height != 40 || r != 0xffff || ink != 0 {
+	ink, _, _, _ := m.At(11, 21).RGBA()
+	if pg.Width != 100 || pg.Height != 100 || r != 0xffff || ink != 0 {
 		t.Errorf("%+v, %x, %x", pg, r, ink)
 	}
 }
@@ -178,5 +179,29 @@ func TestTIFFIsTurnedUpright(t *testing.T) {
 		if worst, _ := differ(got, averaged(src, 90, 60)); pg.Width != 90 || worst > 0 {
 			t.Errorf("orientation %d: %+v, off by %.1f", o, pg, worst)
 		}
+	}
+}
+
+// TestBrokenTIFFShowsWhatThereIs: a page that lacks rows or strips has a warning, and the others have none; one of which nothing is left fails.
+func TestBrokenTIFFShowsWhatThereIs(t *testing.T) {
+	t.Parallel()
+	src := pagetest.Paper(90, 60, 9)
+	fax := pagetest.Fax(src, 4, 60, pagetest.FaxOptions{Missing: 20})
+	strip := pagetest.Gray(src, 16)
+	strip.Strips[3] = nil
+	data := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(src, 16), fax, strip, pagetest.Picture{Tags: strip.Tags})
+	ps, err := Split(t.Context(), newObject(data).source(), wide(1540))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ps.Close()
+	for i, damaged := range []bool{false, true, true} {
+		pg, _, err := ps.Page(t.Context(), i+1)
+		if err != nil || slices.Contains(pg.Warnings, WarnDamaged) != damaged || strings.Contains(pg.How, "missing") != damaged {
+			t.Errorf("page %d: %+v, %v", i+1, pg, err)
+		}
+	}
+	if _, _, err := ps.Page(t.Context(), 4); kindOf(err) != Corrupt || err.Error() != "broken TIFF: a part of the picture is missing" {
+		t.Error(err)
 	}
 }

@@ -26,6 +26,9 @@ func addSeeds(f *testing.F, add func(data []byte)) {
 			add(data)
 		}
 	}
+	for _, c := range irregular(f) {
+		add(c.file)
+	}
 	for _, data := range smallFiles(f) {
 		add(data)
 		add(data[:len(data)/2])
@@ -172,13 +175,13 @@ func FuzzHeader(f *testing.F) {
 			"PNG":  func() (image.Config, error) { return png.DecodeConfig(bytes.NewReader(data)) },
 			"JPEG": func() (image.Config, error) { return jpeg.DecodeConfig(bytes.NewReader(data)) },
 			"BMP":  func() (image.Config, error) { return bmp.DecodeConfig(bytes.NewReader(data)) },
-			"GIF":  func() (image.Config, error) { return gifFrame(data, &pic.header) },
+			"GIF":  func() (image.Config, error) { return gifScreen(data, &pic.header) },
 			"WebP": func() (image.Config, error) { return webp.DecodeConfig(bytes.NewReader(data)) },
 			"TIFF": func() (image.Config, error) { return image.Config{}, errors.New("FuzzPages of package tiff") },
 		}[f.name]
 		h := &pic.header
 		cfg, err := config()
-		if err != nil {
+		if err != nil || cfg.Height == 0 {
 			return // the decoder refuses what we let pass: it does no harm
 		}
 		if h.width != cfg.Width || h.height != cfg.Height || h.memory < 0 || h.peak(1540) < h.memory {
@@ -190,14 +193,13 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-// gifFrame is what the decoder sees of a GIF, if it is no bomb.
-func gifFrame(data []byte, h *header) (image.Config, error) {
+// gifScreen is what the decoder sees of a GIF, if it is no bomb.
+func gifScreen(data []byte, h *header) (image.Config, error) {
 	if h.pixels() > 1<<20 {
 		return image.Config{}, errors.New("too large")
 	}
-	m, err := gif.Decode(bytes.NewReader(data))
-	if err != nil {
+	if _, err := gif.Decode(bytes.NewReader(data)); err != nil {
 		return image.Config{}, err
 	}
-	return image.Config{Width: m.Bounds().Dx(), Height: m.Bounds().Dy()}, nil
+	return gif.DecodeConfig(bytes.NewReader(data))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"image"
 	"slices"
 	"strings"
 	"testing"
@@ -43,11 +44,27 @@ func cases(t testing.TB) (all []hostile) {
 	gif := testFile(t, "video-005.gray.gif")
 	frame := bytes.LastIndex(gif[:900], []byte{0x2c, 0, 0, 0, 0})
 	add("GIF of 4 gigapixels", put(put(gif, frame+5, 0xff, 0xff, 0xff, 0xff), 6, 0xff, 0xff, 0xff, 0xff), TooLarge)
-	add("GIF larger than its screen", put(gif, frame+5, 0xff, 4), Corrupt)
+	add("GIF larger than its screen", put(gif, frame+5, 0xff, 4), Corrupt, "")
 	bmp := testFile(t, "bmp_8bpp.bmp")
 	add("BMP of 4 gigapixels", put(bmp, 18, 0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0), TooLarge)
 	add("BMP upside down and large", put(bmp, 18, 0xff, 0xff, 0, 0, 1, 0, 0xff, 0xff), TooLarge)
-	add("BMP of negative width", put(bmp, 18, 0xff, 0xff, 0xff, 0xff), Unsupported)
+	add("BMP of negative width", put(bmp, 18, 0xff, 0xff, 0xff, 0xff), Corrupt)
+	four := pagetest.FourGrays(80, 60)
+	broken := pagetest.BMP{Header: 40, Depth: 8, Compression: 1}.Write(four)
+	add("BMP of runs that go nowhere", append(broken[:len(broken)/2:len(broken)/2], bytes.Repeat([]byte{0, 2, 0, 0}, 1<<18)...), Corrupt, "")
+	add("BMP of runs outside of it", append(broken[:1078:1078], bytes.Repeat([]byte{0, 2, 255, 255, 255, 1}, 1<<18)...), Corrupt, "")
+	add("BMP whose pixels are nowhere", put(broken, 10, 0xff, 0xff, 0xff, 0xff), Corrupt, "")
+	strange := pagetest.GIF{}.Write(four)
+	add("GIF of clear codes", append(strange[:40:40], bytes.Repeat([]byte{0xff, 0x44}, 1<<19)...), Corrupt, "")
+	add("GIF of stray bytes", append(strange[:25:25], make([]byte, 1<<20)...), Corrupt)
+	add("GIF outside of its screen", pagetest.GIF{At: image.Pt(65535, 65535)}.Write(four), TooLarge)
+	restarts := pagetest.BlockJPEG(64, 64, [][2]int{{1, 1}}, -1, func(_, x, y int) byte { return byte(x * y) })
+	at := bytes.Index(restarts, []byte{0xff, 0xd0})
+	add("JPEG of a million markers", slices.Concat(restarts[:at], bytes.Repeat([]byte{0xff, 0xe5}, 1<<19), restarts[at:]), Corrupt, "")
+	add("JPEG of a million wrong restarts", slices.Concat(restarts[:at], bytes.Repeat([]byte{0xff, 0xd7}, 1<<19)), Corrupt, "")
+	add("JPEG of a million scans", append(restarts[:at:at], bytes.Repeat(restarts[at-60:at], 1<<14)...), Corrupt, "")
+	pixels := bytes.Index(pagetest.EncodePNG(gray), []byte("IDAT")) - 4
+	add("PNG of a million empty chunks", append(pagetest.EncodePNG(gray)[:pixels:pixels], bytes.Repeat([]byte("\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e"), 1<<17)...), Corrupt)
 	webp, lossless := testFile(t, "video-001.lossy.webp"), testFile(t, "gopher-doc.4bpp.lossless.webp")
 	add("WebP of 268 megapixels", put(webp, 26, 0xff, 0x3f, 0xff, 0x3f), TooLarge)
 	add("lossless WebP of 268 megapixels", put(lossless, 21, 0xff, 0xff, 0xff, 0x0f), TooLarge)
@@ -86,6 +103,20 @@ func cases(t testing.TB) (all []hostile) {
 	add("TIFF that is fax and is not", tiff(g.With(259, 3, 4).With(258, 3, 1).With(256, 4, 7000).With(257, 4, 7000)), Corrupt, "")
 	add("TIFF of deflated nothing", tiff(g.With(259, 3, 8)), Corrupt)
 	add("TIFF of broken LZW", tiff(g.With(259, 3, 5)), Corrupt)
+	add("TIFF of an endless fax of nothing", tiff(pagetest.Picture{Tags: pagetest.Fax(gray, 4, 60, pagetest.FaxOptions{}).With(256, 4, 7000).With(257, 4, 7000).With(278, 4, 7000).Tags,
+		Strips: [][]byte{bytes.Repeat([]byte{0xff}, 1<<20)}}), "")
+	add("TIFF of fax that is all fill", tiff(pagetest.Picture{Tags: pagetest.Fax(gray, 3, 60, pagetest.FaxOptions{}).Tags, Strips: [][]byte{make([]byte, 1<<16)}}), Corrupt)
+	add("TIFF of fax with runs of no pixels", tiff(pagetest.Picture{Tags: pagetest.Fax(gray, 3, 60, pagetest.FaxOptions{}).Tags,
+		Strips: [][]byte{bytes.Repeat([]byte{0b00110101, 0b00001101, 0b11001101, 0b01000011, 0b01110011, 0b01010000, 0b11011100, 0b11010100, 0b00110111}, 5000)}}), Corrupt)
+	add("TIFF of LZW that repeats itself", tiff(pagetest.Picture{Tags: g.With(259, 3, 5).With(256, 4, 7000).With(257, 4, 7000).With(278, 4, 7000).Tags,
+		Strips: [][]byte{bytes.Repeat([]byte{0x80, 0x40, 0x80}, 1<<18)}}), Corrupt, "")
+	add("TIFF of old JPEG that is none", tiff(g.With(259, 3, 6)), Corrupt)
+	add("TIFF of old JPEG whose strips are all the file", tiff(func() pagetest.Picture {
+		p := g.With(259, 3, 6).With(278, 4, 1).With(513, 4, 8).With(514, 4, 1<<30).With(519, 4, 8).With(520, 4, 8).With(521, 4, 8)
+		p.Strips = slices.Repeat([][]byte{make([]byte, 60<<10)}, 60)
+		return p
+	}()), Corrupt)
+	add("TIFF of YCbCr in huge units", tiff(g.With(262, 3, 6).With(277, 3, 3).With(258, 3, 8, 8, 8).With(530, 3, 65535, 65535)), Unsupported)
 	add("TIFF of no JPEG", tiff(g.With(259, 3, 7)), Corrupt)
 	add("TIFF without strips", tiff(pagetest.Picture{Tags: g.Tags}), Corrupt)
 	add("TIFF of no size", tiff(pagetest.Picture{Strips: g.Strips}), Corrupt)
@@ -95,7 +126,9 @@ func cases(t testing.TB) (all []hostile) {
 	add("TIFF whose PackBits tiles are all the same megabyte", pagetest.TileBomb(7680, 1<<20, true), Corrupt)
 	add("TIFF whose PackBits tiles overlap", pagetest.TileBomb(7680, 60<<10, true), Corrupt)
 	add("TIFF whose small tiles are the same", pagetest.TileBomb(160, 0, false), "")
-	add("BigTIFF", []byte("II+\x00\x08\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00"), Unsupported)
+	add("BigTIFF", []byte("II+\x00\x08\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00"), Corrupt)
+	add("BigTIFF of a directory at the end of all numbers", []byte("II+\x00\x08\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff"), Corrupt)
+	add("BigTIFF of endless entries", []byte("II+\x00\x08\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff"), Corrupt)
 	add("TIFF whose directory is itself", []byte("II*\x00\x00\x00\x00\x00"), Corrupt)
 	circle := tiff(g)
 	copy(circle[len(circle)-4:], circle[4:8])
@@ -106,7 +139,7 @@ func cases(t testing.TB) (all []hostile) {
 	for _, name := range []string{"basn6a16.png", "video-005.gray.gif", "bmp_4bpp.bmp", "yellow_rose.lossy-with-alpha.webp",
 		"gopher-doc.with-alpha.lossless.webp", "video-001-tile-64x64.tiff", "video-001.cmyk.jpeg"} {
 		file := testFile(t, name)
-		add(name+", half", file[:len(file)/2], Corrupt)
+		add(name+", half", file[:len(file)/2], Corrupt, "")
 		add(name+", no end", file[:len(file)-9], Corrupt, "")
 		noise := bytes.Clone(file)
 		for i := len(noise) / 2; i < len(noise); i++ {
@@ -183,7 +216,7 @@ func endAll(t *testing.T) {
 		lim.MaxPages, lim.MaxPixels = 20, 60e6
 		o := newObject(c.data)
 		var err error
-		used := allocated(func() { _, _, err = only(t, o, lim) })
+		used := allocated(func() { err = decodedOnly(t, o, lim) })
 		if used > most {
 			most, which = used, c.name
 		}
@@ -199,6 +232,17 @@ func endAll(t *testing.T) {
 		}
 	}
 	t.Logf("%d files, the most allocated by %q: %d MiB", len(all), which, most>>20)
+}
+
+// decodedOnly makes the page of an object by decoding it, also where it would pass through.
+func decodedOnly(t testing.TB, o *fakeObject, lim Limits) error {
+	ps, err := Split(t.Context(), o.source(), lim)
+	if err != nil {
+		return err
+	}
+	defer ps.Close()
+	_, _, err = ps.Decoded(t.Context(), 1)
+	return err
 }
 
 // mostAllocated bounds what a file may have allocated in all, garbage included: what making a page of 60 megapixels takes.

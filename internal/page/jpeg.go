@@ -3,6 +3,8 @@ package page
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -20,21 +22,33 @@ type jpegHeader struct {
 	adobe       bool // an Adobe segment with its transform
 	transform   byte
 	orientation orientation // of the first Exif segment; 0 unknown
+	irregular   bool        // read by other programs, but not by image/jpeg
+	below       bool        // its height is declared after the picture
 }
 
 // readJPEG reads the segments up to the first scan. Of all but the few that matter nothing is kept.
 func readJPEG(s *stream) (*picture, error) {
 	var h jpegHeader
-	err := s.skip(2)
+	b, err := s.Next(3)
+	if err == nil {
+		h.irregular = b[2] != 0xff // stray bytes, which the OCR service does not take for a JPEG
+		s.pos--
+	}
 	for err == nil {
 		var marker byte
 		marker, err = jpegfile.NextMarker(s)
 		switch {
 		case err != nil:
+		case marker == jpegfile.SOS && h.below:
+			if h.frame.Height, err = heightBelow(s); err == nil {
+				return h.picture()
+			}
 		case marker == jpegfile.SOS:
 			return h.picture()
 		case marker == jpegfile.EOI:
-			return nil, corrupt("broken JPEG: it ends before its picture", nil)
+			return nil, corrupt("the JPEG ends before its picture", nil)
+		case marker == jpegfile.SOI, marker == jpegfile.TEM:
+			h.irregular = true
 		default:
 			err = h.segment(s, marker)
 		}
@@ -44,34 +58,69 @@ func readJPEG(s *stream) (*picture, error) {
 
 func (h *jpegHeader) segment(s *stream, marker byte) error {
 	n, err := jpegfile.BodySize(s)
+	app := marker >= jpegfile.APP0 && marker <= jpegfile.APP15
 	switch {
+	case err == jpegfile.ErrSize && (app || marker == jpegfile.COM):
+		h.irregular = true
+		return nil
 	case err == jpegfile.ErrSize:
-		return corrupt("broken JPEG: impossible segment", nil)
+		return corrupt("the JPEG is damaged before its picture begins", nil)
 	case err != nil:
 		return err
 	case marker <= jpegfile.SOF2 && marker >= jpegfile.SOF0:
 		return h.takeSOF(s, n, marker == jpegfile.SOF2)
+	case marker == jpegfile.DNL:
+		h.irregular = true
+		return s.skip(int64(n))
 	case marker == jpegfile.DHT, marker == jpegfile.DQT, marker == jpegfile.DRI, marker == jpegfile.COM:
 		return s.skip(int64(n))
-	case marker >= jpegfile.APP0 && marker <= jpegfile.APP15:
+	case app:
 		return h.takeAPP(s, n, marker)
-	case marker < jpegfile.SOF0:
-		return corrupt(fmt.Sprintf("broken JPEG: unknown marker %#x", marker), nil)
 	}
-	return unsupported("JPEG " + jpegProcess(marker) + " is not supported; baseline and progressive are")
+	if process := jpegProcess(marker); process != "" {
+		return unsupported("JPEG " + process + " is not supported; baseline and progressive JPEG are")
+	}
+	return corrupt("the JPEG is damaged before its picture begins", nil)
 }
 
-// jpegProcess names the kind of JPEG that a marker belongs to.
+// jpegProcess names the kind of JPEG that a marker belongs to; "" if it belongs to none.
 func jpegProcess(marker byte) string {
 	switch {
 	case marker == 0xc3:
-		return "without loss"
+		return "with lossless compression"
 	case marker == 0xcc || marker >= 0xc9 && marker <= 0xcf:
 		return "with arithmetic coding"
 	case marker >= 0xc5 && marker <= 0xc7 || marker == 0xde || marker == 0xdf:
 		return "in hierarchical layers"
+	case marker == 0xf7:
+		return "with lossless compression (JPEG-LS)"
+	case marker >= jpegfile.SOF0:
+		return "with an extension that is not known"
 	}
-	return fmt.Sprintf("with marker %#x", marker)
+	return ""
+}
+
+// heightBelow reads the height that follows the first scan.
+func heightBelow(s *stream) (int, error) {
+	for {
+		marker, err := jpegfile.NextMarker(s)
+		if err != nil {
+			return 0, err
+		}
+		if marker != jpegfile.DNL {
+			return 0, corrupt("the JPEG does not say how high its picture is", nil)
+		}
+		n, err := jpegfile.BodySize(s)
+		if err == nil && n == 2 {
+			var b []byte
+			if b, err = s.Next(2); err == nil {
+				return int(binary.BigEndian.Uint16(b)), nil
+			}
+		}
+		if err != nil && err != jpegfile.ErrSize {
+			return 0, err
+		}
+	}
 }
 
 func (h *jpegHeader) takeAPP(s *stream, n int, marker byte) error {
@@ -99,36 +148,69 @@ func (h *jpegHeader) takeSOF(s *stream, n int, progressive bool) error {
 	f, ok := jpegfile.ParseFrame(body)
 	switch n := len(f.Components); {
 	case h.frame.Components != nil:
-		return corrupt("broken JPEG: two frames", nil)
-	case !ok:
-		return corrupt("broken JPEG: frame of a wrong length", nil)
+		return corrupt("the JPEG is damaged before its picture begins", nil)
+	case !ok, !f.Sampled():
+		return corrupt("the JPEG's description of its picture is damaged", nil)
 	case f.Bits != 8:
-		return unsupported(fmt.Sprintf("JPEG with %d bits a channel is not supported; 8 are", f.Bits))
+		return unsupported(fmt.Sprintf("JPEG with %d bits a channel is not supported; JPEG with 8 is", f.Bits))
 	case n != 1 && n != 3 && n != 4:
-		return unsupported(fmt.Sprintf("JPEG with %d channels is not supported; 1, 3 and 4 are", n))
-	case !f.Sampled():
-		return corrupt("broken JPEG: impossible sampling", nil)
+		return unsupported(fmt.Sprintf("JPEG with %d channels is not supported; gray, colour and CMYK are", n))
 	}
-	h.frame, h.progressive = f, progressive
+	h.frame, h.progressive, h.below = f, progressive, f.Height == 0
+	h.irregular = h.irregular || h.below || !h.regular()
 	return nil
 }
 
 func (h *jpegHeader) picture() (*picture, error) {
 	if h.frame.Components == nil {
-		return nil, corrupt("broken JPEG: no frame", nil)
+		return nil, corrupt("the JPEG does not describe its picture", nil)
 	}
 	channels := len(h.frame.Components)
 	p := &picture{decode: jpeg.Decode, header: header{width: h.frame.Width, height: h.frame.Height, orientation: max(h.orientation, upright),
 		gray: channels == 1, lossy: true, memory: h.memory()}}
-	if h.progressive { // some bytes of it can be one more round over all of the picture
+	p.salvage, p.args = "jpeg.salvage", []int64{int64(h.frame.Height)}
+	switch {
+	case h.irregular:
+		p.decode, p.call, p.salvage = nil, p.salvage, ""
+		p.changes = append(p.changes, "irregular JPEG made regular")
+	case h.progressive: // some bytes of it can be one more round over all of the picture
 		p.decode, p.call = nil, "jpeg"
 	}
 	if channels == 4 {
-		p.changes = []string{"CMYK to RGB"}
-	} else {
-		p.salvage = "jpeg.salvage"
+		p.changes = append(p.changes, "CMYK to RGB")
 	}
 	return p, nil
+}
+
+// regular reports whether the channels are as image/jpeg wants them: each with a number of its own, and sampled in one of the usual ways.
+func (h *jpegHeader) regular() bool {
+	c := h.frame.Components
+	for i := range c {
+		for _, other := range c[:i] {
+			if c[i].ID == other.ID {
+				return false
+			}
+		}
+	}
+	switch len(c) {
+	case 3:
+		return h.sampledAsUsual()
+	case 4:
+		return h.sampledAsUsual() && c[3].H == c[0].H && c[3].V == c[0].V
+	}
+	return true
+}
+
+// sampledAsUsual reports whether chroma is sampled in one of the ways that package image knows.
+func (h *jpegHeader) sampledAsUsual() bool {
+	c := h.frame.Components
+	for ratio := image.YCbCrSubsampleRatio444; ratio <= image.YCbCrSubsampleRatio410; ratio++ {
+		across, down := jpegfile.Sampling(ratio)
+		if c[0].H == across*c[1].H && c[0].V == down*c[1].V && c[1].H == c[2].H && c[1].V == c[2].V {
+			return true
+		}
+	}
+	return false
 }
 
 func decodeJPEG(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
@@ -136,20 +218,23 @@ func decodeJPEG(_ context.Context, file []byte, _ int64, _ []int64) (image.Image
 	return img, complaint("JPEG", err)
 }
 
-// errNothingLeft is never told: why the file could not be decoded as it is says more.
-var errNothingLeft = corrupt("nothing of the picture is left", nil)
+// salvageJPEG decodes what image/jpeg refuses: a file that is cut off, broken or irregular. Its own number is the height.
+func salvageJPEG(ctx context.Context, file []byte, _ int64, args []int64) (image.Image, error) {
+	if len(args) != 1 {
+		return nil, fmt.Errorf("page: a JPEG was to be salvaged with %v", args)
+	}
+	return salvaged(salvage.JPEG(ctx, file, int(args[0])))
+}
 
-// salvageJPEG decodes what is left of a file that is cut off or broken.
-func salvageJPEG(ctx context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
-	completed, ok := salvage.JPEG(file)
-	if !ok {
+// salvaged is a picture that was salvaged, or why not.
+func salvaged(p salvage.Part, err error) (image.Image, error) {
+	switch {
+	case errors.Is(err, salvage.ErrNothing):
 		return nil, errNothingLeft
+	case err != nil:
+		return nil, err
 	}
-	img, err := decodeJPEG(ctx, completed, 0, nil)
-	if err == nil && isEmpty(img) {
-		err = errNothingLeft
-	}
-	return img, err
+	return partly(p.Image, p.There, p.All, p.Wrong)
 }
 
 // isRGB tells three channels of RGB from YCbCr by the rules of image/jpeg, which are libjpeg's. Because the two agree, an
@@ -163,7 +248,7 @@ func (h *jpegHeader) isRGB() bool {
 }
 
 // memory is what image/jpeg needs: planes of whole blocks by the sampling, 4 bytes for each coefficient of a progressive
-// picture, and the interleaved copy of an RGB or CMYK one. (A file that hides its Adobe segment after the first scan can
+// picture, and the interleaved copy of an RGB or CMYK one, or one of odd sampling. What is salvaged needs no more. (A file that hides its Adobe segment after the first scan can
 // make it copy 4 bytes a pixel that are not counted here; MaxPixels bounds that.)
 func (h *jpegHeader) memory() int64 {
 	const block = 8
@@ -179,7 +264,7 @@ func (h *jpegHeader) memory() int64 {
 	if h.progressive {
 		total *= 1 + 4
 	}
-	if h.isRGB() || len(c) == 4 {
+	if h.isRGB() || len(c) == 4 || len(c) == 3 && !h.sampledAsUsual() {
 		total += 4 * int64(h.frame.Width) * int64(h.frame.Height)
 	}
 	return total

@@ -55,8 +55,11 @@ type Budget interface {
 	Shrink(n int64)
 }
 
-// WarnDamaged is the warning of a page that was cut off or broken in part and shows what is left.
-const WarnDamaged = "damaged"
+// Warnings of a page.
+const (
+	WarnDamaged       = "damaged"        // it was cut off or broken in part, and shows what is left
+	WarnMissingGlyphs = "missing_glyphs" // it has characters that could not be drawn: no font has them
+)
 
 // Page is one finished page.
 type Page struct {
@@ -67,7 +70,8 @@ type Page struct {
 	// page that passed through is read from the source, so reading can fail with the source's error, and the context of
 	// the call of Pages.Page must not have ended; other pages are in memory. The caller closes the reader.
 	Open     func() (io.ReadCloser, error)
-	Blank    bool // no ink on it; only where it was decoded anyway
+	Blank    bool // no ink on it, and no text in a PDF; only where it was decoded anyway
+	Passed   bool // it passed through: Pages.Decoded can make another one of it
 	Warnings []string
 	How      string // what was done, in a few words: "passed through", "scaled 4032x3024 to 1540x1155, turned 90°"
 }

@@ -15,10 +15,10 @@ import (
 // that the model looks at has rarely more than 5 MB; what has is mostly something else (metadata, further pictures).
 const passMax = 16 << 20
 
-// make makes the page of a picture. Page settles the account afterwards.
-func (o *object) make(ctx context.Context, pic *picture) (*Page, error) {
+// make makes the page of a picture, by decoding it or in whichever way does. The caller settles the account afterwards.
+func (o *object) make(ctx context.Context, pic *picture, decoded bool) (*Page, error) {
 	switch h := &pic.header; {
-	case !o.passes(h) || o.size > passMax:
+	case decoded || !o.passes(h) || o.size > passMax:
 		return o.convert(ctx, pic)
 	case o.size < 0:
 		return o.passUnsized(ctx, pic)
@@ -74,7 +74,7 @@ func (o *object) passUnsized(ctx context.Context, pic *picture) (*Page, error) {
 	pg := o.passed(&pic.header, int64(len(b)))
 	if pg.Type == "image/png" {
 		if w := newChunkWalk(); w.endsInPixels(b) {
-			return nil, errCut
+			return o.convert(ctx, pic)
 		}
 	}
 	pg.Open = opening(b)
@@ -83,7 +83,7 @@ func (o *object) passUnsized(ctx context.Context, pic *picture) (*Page, error) {
 
 // passed returns the page that passes through, without Open.
 func (o *object) passed(h *header, size int64) *Page {
-	return &Page{Width: h.width, Height: h.height, Type: "image/" + strings.ToLower(o.format.name), Size: size, How: "passed through"}
+	return &Page{Width: h.width, Height: h.height, Type: "image/" + strings.ToLower(o.format.name), Size: size, How: "passed through", Passed: true}
 }
 
 // opening returns an Open for bytes in memory.
@@ -98,8 +98,7 @@ func (o *object) convert(ctx context.Context, pic *picture) (*Page, error) {
 		defer o.drop()
 	}
 	p, err := o.decode(ctx, pic)
-	damaged := pic.salvage != "" && isKind(err, Corrupt) && err != error(errDied)
-	if damaged {
+	if pic.salvage != "" && (isKind(err, Corrupt) || isKind(err, Unsupported)) && err != error(errDied) {
 		p, err = o.salvage(ctx, pic, err)
 	}
 	if err != nil {
@@ -107,8 +106,11 @@ func (o *object) convert(ctx context.Context, pic *picture) (*Page, error) {
 	}
 	pg := &Page{Width: p.size.X, Height: p.size.Y, Type: p.kind, Size: int64(len(p.bytes)), Open: opening(p.bytes), Blank: p.blank,
 		How: o.how(&pic.header, p.stored)}
-	if damaged {
+	if p.damaged {
 		pg.How, pg.Warnings = pg.How+", the missing part left empty", []string{WarnDamaged}
+	}
+	if p.lacksGlyphs {
+		pg.Warnings = append(pg.Warnings, WarnMissingGlyphs)
 	}
 	return pg, nil
 }
@@ -147,18 +149,14 @@ func (o *object) decode(ctx context.Context, pic *picture) (p finished, err erro
 	return p, err
 }
 
-// salvage decodes what is left of a picture that is cut off or broken. Where that is nothing the error stays why.
+// salvage decodes a picture that another decoder refused, with one that shows what is there. Where that is nothing, a kind that is not
+// supported stays the reason why.
 func (o *object) salvage(ctx context.Context, pic *picture, why error) (p finished, err error) {
-	size := o.size
-	if size < 0 {
-		size = o.lim.MaxBytes
-	}
-	completed := plus(size, pic.pixels()/4) // the file, and what is added to it for each block at most
 	err = o.tryRooms(nil, func(int64) error {
-		p, err = o.decodeThere(ctx, pic, pic.salvage, 0, plus(pic.peak(o.lim.Edge), completed))
+		p, err = o.decodeThere(ctx, pic, pic.salvage, 0, pic.peak(o.lim.Edge))
 		return err
 	})
-	if isKind(err, Corrupt) {
+	if isKind(err, Corrupt) && isKind(why, Unsupported) {
 		err = why
 	}
 	return p, err

@@ -77,7 +77,7 @@ func TestConvertedPageIsTheAreaAverage(t *testing.T) {
 	for name, data := range testFiles(t, "*g") {
 		want, _, werr := image.Decode(bytes.NewReader(data))
 		if werr != nil {
-			if _, _, err := only(t, newObject(data), wide(16)); kindOf(err) != Corrupt {
+			if _, _, err := only(t, newObject(data), wide(16)); err != nil && kindOf(err) != Corrupt {
 				t.Errorf("%s: %v, decoder: %v", name, err, werr)
 			}
 			continue
@@ -245,9 +245,25 @@ func TestNothingLeftIsCorrupt(t *testing.T) {
 	t.Parallel()
 	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(600, 800, 14)))
 	at := bytes.Index(whole, []byte{0xff, 0xda}) + 14
-	for _, n := range []int{at, at + 1, at + 8} {
+	for _, n := range []int{at, at + 1, at + 8, at + 60} {
 		if _, _, err := only(t, newObject(whole[:n]), wide(300)); kindOf(err) != Corrupt {
 			t.Errorf("%d bytes after the header: %v", n-at, err)
+		}
+	}
+}
+
+// TestBlankPartIsCorrupt: where the text of a page is in the part that is missing, it is not blank.
+func TestBlankPartIsCorrupt(t *testing.T) {
+	t.Parallel()
+	m := image.NewGray(image.Rect(0, 0, 600, 800))
+	for i := range m.Pix {
+		m.Pix[i] = 255
+	}
+	copy(m.Pix[500*600:], pagetest.Scanned(pagetest.Paper(600, 300, 14), 5).Pix)
+	png, jpeg := pagetest.EncodePNG(m), pagetest.EncodeJPEG(m)
+	for name, data := range map[string][]byte{"PNG": png[:bytes.Index(png, []byte("IDAT"))+250], "JPEG": jpeg[:bytes.Index(jpeg, []byte{0xff, 0xda})+1000]} {
+		if pg, _, err := only(t, newObject(data), wide(300)); kindOf(err) != Corrupt {
+			t.Errorf("%s: %+v, %v", name, pg, err)
 		}
 	}
 }
@@ -448,8 +464,9 @@ func TestCutOffPNGEndsWithAnError(t *testing.T) {
 		}
 		o := newObject(whole[:n])
 		o.size = -1
-		if _, _, err := only(t, o, wide(1540)); (n < end) != (kindOf(err) == Corrupt) {
-			t.Fatalf("%d bytes of %d, of unknown size: %v", n, len(whole), err)
+		pg, _, err := only(t, o, wide(1540))
+		if damaged := err == nil && slices.Equal(pg.Warnings, []string{WarnDamaged}); (n < end) != (kindOf(err) == Corrupt || damaged) && n < end-4 {
+			t.Fatalf("%d bytes of %d, of unknown size: %+v, %v", n, len(whole), pg, err)
 		}
 	}
 }

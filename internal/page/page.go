@@ -122,7 +122,8 @@ func (p *Pages) checkSize(h *picture) error {
 	case h.width == 0 || h.height == 0:
 		return corrupt(fmt.Sprintf("the %s says that it has no pixels", p.format.name), nil)
 	case h.pixels() > p.lim.MaxPixels:
-		return &Error{Kind: TooLarge, Msg: fmt.Sprintf("%d x %d pixels are more than the limit of %d", h.width, h.height, p.lim.MaxPixels)}
+		return &Error{Kind: TooLarge, Msg: fmt.Sprintf("the page has %s (%d x %d), the limit is %s",
+			pixels(h.pixels()), h.width, h.height, pixels(p.lim.MaxPixels))}
 	}
 	return nil
 }
@@ -134,6 +135,15 @@ func (p *Pages) Len() int { return len(p.entries) }
 // reading. Errors are those of Split, and it ends with ctx as that does. With an error too, waited is how long the call waited for
 // its turn, for memory and for the Decoder.
 func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration, err error) {
+	return p.page(ctx, n, false)
+}
+
+// Decoded is Page for one that passed through and cannot be read as it is: it is decoded here, as far as it goes, and encoded again.
+func (p *Pages) Decoded(ctx context.Context, n int) (pg *Page, waited time.Duration, err error) {
+	return p.page(ctx, n, true)
+}
+
+func (p *Pages) page(ctx context.Context, n int, decoded bool) (pg *Page, waited time.Duration, err error) {
 	if n < 1 || n > p.Len() {
 		return nil, 0, fmt.Errorf("page: no page %d of %d", n, p.Len())
 	}
@@ -150,7 +160,7 @@ func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration
 	p.waited = 0
 	e := p.entries[n-1]
 	if err = e.err; err == nil {
-		pg, err = p.make(ctx, e.picture)
+		pg, err = p.make(ctx, e.picture, decoded)
 	}
 	p.settle()
 	waited += p.waited

@@ -1,10 +1,10 @@
 package page
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"image"
 
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
@@ -46,22 +46,51 @@ func servePDF(calls map[string]sandbox.Handler, e *pdf.Engine) {
 		n, err := e.Count(m.Data, m.Args[0])
 		return sandbox.Message{Args: []int64{int64(n)}}, pdfComplaint(err)
 	}
-	calls["pdf.draw"] = decoding(func(_ context.Context, file []byte, room int64, args []int64) (image.Image, error) {
-		img, err := e.Draw(file, int(args[0]), int(args[1]), room)
-		if err != nil {
-			return nil, pdfComplaint(err)
-		}
-		return img, nil
-	}).serve
+	calls["pdf.draw"] = func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
+		p, err := drawPDF(e, m)
+		return p.message(), pdfComplaint(err)
+	}
 }
 
-// pdfComplaint classifies what is wrong with a PDF. What PDFium fails on by itself stays an error of the program.
+// drawPDF makes a page. One that has characters is not blank, even where none of them can be seen.
+func drawPDF(e *pdf.Engine, m sandbox.Message) (p finished, err error) {
+	room, f, own, err := finishingOf(m.Args)
+	if err != nil {
+		return p, err
+	}
+	d, err := e.Draw(m.Data, int(own[0]), int(own[1]), room)
+	if err != nil {
+		return p, err
+	}
+	if p, err = f.finish(d.NRGBA); err != nil {
+		return p, err
+	}
+	p.lacksGlyphs = d.LacksGlyphs
+	if p.blank {
+		has, err := e.HasText(m.Data, int(own[0]), room)
+		if err != nil {
+			return p, err
+		}
+		p.blank = !has
+	}
+	return p, nil
+}
+
+// isPDF looks for the first line where viewers do: a mail gateway, a printer or a mark of byte order may have put something before it.
+func isPDF(b []byte) bool { return bytes.Contains(b[:min(len(b), pdfFront)], []byte("%PDF-")) }
+
+// pdfFront is within how many bytes a PDF begins.
+const pdfFront = 1024
+
+// pdfComplaint classifies what is wrong with a PDF. All other errors are the program's.
 func pdfComplaint(err error) error {
 	switch {
 	case errors.Is(err, pdf.ErrRoom):
 		return errRoom
 	case errors.Is(err, pdf.ErrLocked):
 		return &Error{Kind: Encrypted, Msg: "the PDF is locked with a password"}
+	case errors.Is(err, pdf.ErrCrash):
+		return errDied
 	case errors.Is(err, pdf.ErrBroken):
 		return corrupt("broken or cut-off PDF", err)
 	case errors.Is(err, pdf.ErrPage):

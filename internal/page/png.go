@@ -1,13 +1,16 @@
 package page
 
 import (
+	"context"
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
+	"image"
 	"image/png"
 	"io"
 	"math"
 	"slices"
+
+	"github.com/bucketocr/bucketocr/internal/page/salvage"
 )
 
 const pngMagic = "\x89PNG\r\n\x1a\n"
@@ -32,7 +35,11 @@ type pngHeader struct {
 	interlaced                     bool
 	palette, transparent, animated bool
 	orientation                    orientation // 0 unknown
+	irregular                      bool        // read by other programs, but not by image/png
 }
+
+// errPNGHeader says that a PNG cannot be read as far as its picture.
+var errPNGHeader = corrupt("the PNG is damaged before its picture begins", nil)
 
 // readPNG reads the chunks up to the first IDAT and checks their sums. What has no bearing is read and dropped.
 func readPNG(s *stream) (*picture, error) {
@@ -46,26 +53,34 @@ func readPNG(s *stream) (*picture, error) {
 		n, kind := int64(binary.BigEndian.Uint32(b)), string(b[4:])
 		switch {
 		case first != (kind == "IHDR"):
-			return nil, corrupt("broken PNG: chunks out of order", nil)
+			return nil, errPNGHeader
 		case n > 1<<31-1:
-			return nil, corrupt("broken PNG: chunk too long", nil)
+			return nil, errPNGHeader
 		case kind == "IDAT":
 			return h.picture()
 		}
-		if b, err = chunkBody(s, kind, n); err == nil {
+		var right bool
+		b, right, err = chunkBody(s, kind, n)
+		switch ancillary := kind[0]&0x20 != 0; {
+		case err != nil:
+		case right:
 			err = h.take(kind, n, b)
+		case ancillary:
+			h.irregular = true
+		default:
+			err = errPNGHeader
 		}
 	}
 	return nil, err
 }
 
-// chunkBody reads a chunk's n bytes, checks their sum and returns the first exifMax of them if the kind is of interest.
-func chunkBody(s *stream, kind string, n int64) (body []byte, err error) {
+// chunkBody reads a chunk's n bytes, checks their sum which is right or not, and returns the first exifMax of them if the kind is of interest.
+func chunkBody(s *stream, kind string, n int64) (body []byte, right bool, err error) {
 	sum := crc32.ChecksumIEEE([]byte(kind))
 	for n > 0 {
 		b, err := s.Next(int(min(n, readSize)))
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		sum = crc32.Update(sum, crc32.IEEETable, b)
 		n -= int64(len(b))
@@ -74,10 +89,7 @@ func chunkBody(s *stream, kind string, n int64) (body []byte, err error) {
 		}
 	}
 	b, err := s.Next(checksum)
-	if err == nil && binary.BigEndian.Uint32(b) != sum {
-		err = corrupt("broken PNG: wrong checksum", nil)
-	}
-	return body, err
+	return body, err == nil && binary.BigEndian.Uint32(b) == sum, err
 }
 
 // take takes over what a chunk of n bytes says.
@@ -86,12 +98,15 @@ func (h *pngHeader) take(kind string, n int64, body []byte) error {
 	case "IHDR":
 		return h.takeIHDR(body)
 	case "PLTE":
-		if n == 0 || n%3 != 0 || n > 3*256 {
-			return corrupt("broken PNG: palette of a wrong length", nil)
+		switch {
+		case h.colour == pngPalette && (n == 0 || n%3 != 0 || n > 3*256):
+			return errPNGHeader
+		case h.palette, n == 0, n%3 != 0, n > 3<<h.depth, n > 3*256, h.colour == pngGray, h.colour == pngGrayAlpha:
+			h.irregular = true
 		}
 		h.palette = true
 	case "tRNS":
-		h.transparent = true
+		h.takeTRNS(n)
 	case "acTL":
 		h.animated = true
 	case "eXIf":
@@ -102,27 +117,41 @@ func (h *pngHeader) take(kind string, n int64, body []byte) error {
 	return nil
 }
 
+// takeTRNS takes over a chunk of n bytes about transparency, if that can be for such a picture.
+func (h *pngHeader) takeTRNS(n int64) {
+	takes, most := [...]int64{pngGray: 2, pngRGB: 6, pngPalette: 1, pngGrayAlpha: math.MaxInt64, pngRGBAlpha: math.MaxInt64}[h.colour], int64(256)
+	if h.colour != pngPalette {
+		most = takes
+	}
+	h.irregular = h.irregular || h.transparent || n < takes || n > most || h.colour == pngPalette && !h.palette
+	h.transparent = h.transparent || n >= takes
+}
+
 func (h *pngHeader) takeIHDR(b []byte) error {
 	if len(b) != 13 {
-		return corrupt("broken PNG: header of a wrong length", nil)
+		return errPNGHeader
 	}
 	h.width, h.height = binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
 	h.depth, h.colour, h.interlaced = b[8], b[9], b[12] == 1
 	if h.width >= 1<<31 || h.height >= 1<<31 || b[12] > 1 || !slices.Contains(pngDepths[h.colour], h.depth) {
-		return corrupt("broken PNG: impossible header", nil)
+		return corrupt("the PNG's description of its picture is damaged", nil)
 	}
 	if b[10] != 0 || b[11] != 0 {
-		return unsupported(fmt.Sprintf("PNG compression %d with filter method %d is not supported", b[10], b[11]))
+		return unsupported("PNG with a compression or filter of its own is not supported")
 	}
 	return nil
 }
 
 func (h *pngHeader) picture() (*picture, error) {
 	if h.colour == pngPalette && !h.palette {
-		return nil, corrupt("broken PNG: no palette", nil)
+		return nil, corrupt("the PNG's palette is missing", nil)
 	}
 	p := &picture{decode: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: max(h.orientation, upright),
-		gray: h.colour == pngGray && !h.transparent, memory: h.memory()}}
+		gray: h.colour == pngGray && !h.transparent, memory: h.memory(), salvage: "png.salvage"}}
+	if h.irregular {
+		p.decode, p.call, p.salvage = nil, p.salvage, ""
+		p.changes = append(p.changes, "irregular PNG made regular")
+	}
 	if h.transparent || h.colour == pngGrayAlpha || h.colour == pngRGBAlpha {
 		p.changes = append(p.changes, "laid on white")
 	}
@@ -151,6 +180,11 @@ func (h *pngHeader) memory() int64 {
 		picture = times(picture, 2)
 	}
 	return plus(picture, rows)
+}
+
+// salvagePNG decodes what image/png refuses: a file that is cut off, broken or irregular.
+func salvagePNG(ctx context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
+	return salvaged(salvage.PNG(ctx, file))
 }
 
 // pngReader reads a PNG that passes as it is. At the end of one that ends in the middle of its pixels it returns an *Error instead

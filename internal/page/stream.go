@@ -52,7 +52,7 @@ func open(ctx context.Context, src Source, limit int64) (*stream, error) {
 }
 
 func (s *stream) overLimit() error {
-	return &Error{Kind: TooLarge, Msg: fmt.Sprintf("the object has more bytes than the limit of %d", s.max)}
+	return &Error{Kind: TooLarge, Msg: "the object is larger than the limit of " + bytesOf(s.max)}
 }
 
 // Close closes the source once. It may be called while another goroutine reads, as net/http does with a request's body.

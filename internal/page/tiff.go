@@ -29,16 +29,19 @@ func tiffPages(ctx context.Context, o *object, _ int64) ([]entry, error) {
 // decodeTIFF decodes the page whose directory lies where the number says.
 func decodeTIFF(ctx context.Context, file []byte, _ int64, args []int64) (image.Image, error) {
 	p := tiff.PageAt(file, args[0])
-	img, err := p.Decode(ctx, file)
+	img, damage, err := p.Decode(ctx, file)
+	if err == nil && damage != nil {
+		return incomplete{img}, nil
+	}
 	return img, tiffComplaint(err)
 }
 
 func tiffComplaint(err error) error {
 	if u, ok := errors.AsType[tiff.UnsupportedError](err); ok {
-		return unsupported(u.Error()[len("tiff: "):])
+		return unsupported(string(u) + " is not supported")
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
+	if f, ok := errors.AsType[tiff.FormatError](err); ok {
+		return corrupt("broken TIFF: "+string(f), nil)
 	}
-	return complaint("TIFF", err)
+	return err
 }

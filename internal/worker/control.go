@@ -108,6 +108,22 @@ func (w *Worker) control(ctx context.Context, size int64) error {
 // errNotRead is an answer to the control page without its word.
 var errNotRead = errors.New("the answer does not hold the word of the control page")
 
+// controlAfter is control after a page that failed alone. Where that timed out and the control page is read late, it is sent once
+// more: the service may still have been at work on the page. If it is late again, a queue of other instances' pages explains the time-out.
+func (w *Worker) controlAfter(ctx context.Context, failed error, pg *page.Page) error {
+	oe, ok := errors.AsType[*ocr.Error](failed)
+	timedOut := ok && oe.Kind == ocr.KindTimeout
+	for range 2 {
+		sent := time.Now()
+		if err := w.control(ctx, paddingFor(failed, pg)); err != nil || !timedOut || time.Since(sent) <= w.o.OCRTimeout/4 {
+			return err
+		}
+	}
+	return &controlError{errQueue}
+}
+
+var errQueue = errors.New("it was read late twice: the service has a queue")
+
 // paddingFor returns how large the control page must be to tell whether the page or the service explains an error: as large
 // as the page where that was refused for its size.
 func paddingFor(err error, pg *page.Page) int64 {
@@ -117,16 +133,18 @@ func paddingFor(err error, pg *page.Page) int64 {
 	return 0
 }
 
-// controlError says that the control page was not read either: it is the service, whatever page failed before.
+// controlError says that the control page was not read either, or late: it is the service, whatever page failed before.
 type controlError struct{ err error }
 
-func (e *controlError) Error() string { return "the control page was not read: " + e.err.Error() }
+func (e *controlError) Error() string { return "the control page failed: " + e.err.Error() }
 func (e *controlError) Unwrap() error { return e.err }
 
 // fault returns the code and class, given what the error alone would mean.
 func (e *controlError) fault(f document.Fault) (string, document.Class) {
 	oe, _ := errors.AsType[*ocr.Error](e.err)
 	switch {
+	case errors.Is(e.err, errQueue):
+		return document.CodeOCRUnavailable, document.ClassService
 	case oe == nil, oe.Kind == ocr.KindBadResponse, oe.Kind == ocr.KindBadImage, oe.Status == http.StatusRequestEntityTooLarge:
 		return document.CodeOCRMisconfigured, document.ClassService // it answers, but not as an OCR service does
 	case f.Class == document.ClassService:

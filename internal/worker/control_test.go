@@ -21,11 +21,21 @@ func TestControlPageDecides(t *testing.T) {
 	fail := func(e ocr.Error) func(context.Context) (ocr.Result, error) {
 		return func(context.Context) (ocr.Result, error) { return ocr.Result{}, &e }
 	}
+	after := func(times ...time.Duration) func(context.Context) (ocr.Result, error) {
+		return func(context.Context) (ocr.Result, error) {
+			time.Sleep(times[0])
+			times = append(times[1:], times[0])
+			return result("HARBOUR"), nil
+		}
+	}
 	for name, c := range map[string]struct {
 		control func(context.Context) (ocr.Result, error)
 		code    string
 		strike  document.Strike
 	}{
+		"read slowly":               {after(30 * time.Second), document.CodeOCRTimeout, document.Strike{Count: 1, Code: "ocr_timeout"}},
+		"read behind the page":      {after(100*time.Second, time.Second), document.CodeOCRTimeout, document.Strike{Count: 1, Code: "ocr_timeout"}},
+		"read behind a queue":       {after(31 * time.Second), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout"}},
 		"read":                      {answer("# Harbour\n"), document.CodeOCRTimeout, document.Strike{Count: 1, Code: "ocr_timeout"}},
 		"read as another word":      {answer("HARBOR"), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
 		"blank":                     {answer(""), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},

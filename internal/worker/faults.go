@@ -131,6 +131,12 @@ func faultOf(ctx context.Context, err error) document.Fault {
 	return f
 }
 
+// unreadable reports whether a page failed because its bytes are no picture for the OCR service, or end too early.
+func unreadable(ctx context.Context, err error) bool {
+	f := faultOf(ctx, err)
+	return (f.Code == document.CodeOCRRejected || f.Code == document.CodeCorrupt) && !ofObject(err)
+}
+
 // ofObject reports whether an error met at a page is about the whole object.
 func ofObject(err error) bool {
 	return slices.ContainsFunc([]error{document.ErrObjectGone, document.ErrObjectCorrupt, document.ErrObjectLocked, document.ErrStoreRejected},

@@ -255,7 +255,7 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 			return res, err
 		}
 		d.leave(n, f) // until the control page is read, or never will be
-		unread := d.w.control(ctx, paddingFor(err, pg))
+		unread := d.w.controlAfter(ctx, err, pg)
 		switch {
 		case unread == nil:
 			return res, err
@@ -307,30 +307,44 @@ func (w *work) extract(ctx context.Context, n int, read func(context.Context, *p
 		return rec, err
 	}
 
-	begun := time.Now()
-	pg, waited, err := w.pages.Page(ctx, n)
-	timing.waited, timing.made = waited, time.Since(begun)-waited
-	if broken := w.src.failed(); broken != nil {
-		return rec, broken
+	try := func(makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
+		pg, err := w.make(ctx, &rec, &timing, makePage)
+		if err != nil || pg.Blank {
+			return pg, err
+		}
+		res, err := read(ctx, pg, &timing)
+		if broken := w.src.failed(); broken != nil {
+			return pg, broken // an answer for wrong bytes is discarded even where it is paid for
+		}
+		if err == nil {
+			fill(&rec, res)
+		}
+		return pg, err
 	}
-	if err != nil {
-		return rec, err
-	}
-	timing.width, timing.height, timing.bytes = pg.Width, pg.Height, pg.Size
-	d.w.o.Log.LogAttrs(ctx, slog.LevelDebug, PageMade, slog.String("bucket", d.ev.Bucket), slog.String("name", d.ev.Name),
-		slog.Int("page", n), slog.String("how", pg.How))
-	rec.Width, rec.Height, rec.Blank, rec.Warnings = pg.Width, pg.Height, pg.Blank, slices.Clone(pg.Warnings)
-	if pg.Blank {
-		return rec, nil
-	}
-	res, err := read(ctx, pg, &timing)
-	if broken := w.src.failed(); broken != nil {
-		return rec, broken // an answer for wrong bytes is discarded even where it is paid for
-	}
-	if err == nil {
-		fill(&rec, res)
+	pg, err := try(w.pages.Page)
+	if pg != nil && pg.Passed && unreadable(ctx, err) {
+		_, err = try(w.pages.Decoded) // what the service cannot read, or only in part, may be read here
 	}
 	return rec, err
+}
+
+// make makes the page that rec describes.
+func (w *work) make(ctx context.Context, rec *document.Page, timing *pageTiming, makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
+	begun := time.Now()
+	pg, waited, err := makePage(ctx, rec.Page)
+	timing.waited += waited
+	timing.made += time.Since(begun) - waited
+	if broken := w.src.failed(); broken != nil {
+		return nil, broken
+	}
+	if err != nil {
+		return nil, err
+	}
+	timing.width, timing.height, timing.bytes = pg.Width, pg.Height, pg.Size
+	w.d.w.o.Log.LogAttrs(ctx, slog.LevelDebug, PageMade, slog.String("bucket", w.d.ev.Bucket), slog.String("name", w.d.ev.Name),
+		slog.Int("page", rec.Page), slog.String("how", pg.How))
+	rec.Width, rec.Height, rec.Blank, rec.Warnings = pg.Width, pg.Height, pg.Blank, slices.Clone(pg.Warnings)
+	return pg, nil
 }
 
 // PageMade is the message of the DEBUG line about a page that was made, before it is sent. It has bucket, name, page and how:

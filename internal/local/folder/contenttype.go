@@ -13,6 +13,7 @@ const unknownType = "application/octet-stream"
 var contentTypes = map[string]string{
 	".avif": "image/avif",
 	".bmp":  "image/bmp",
+	".dib":  "image/bmp",
 	".gif":  "image/gif",
 	".heic": "image/heic",
 	".heif": "image/heif",

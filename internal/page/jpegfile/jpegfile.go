@@ -13,9 +13,10 @@ import (
 const (
 	SOF0, SOF1, SOF2 = 0xc0, 0xc1, 0xc2 // frames: baseline, extended, progressive
 	DHT              = 0xc4
+	TEM, SOI         = 0x01, 0xd8 // without a body
 	RST0, RST7       = 0xd0, 0xd7
 	EOI, SOS         = 0xd9, 0xda
-	DQT, DRI         = 0xdb, 0xdd
+	DQT, DNL, DRI    = 0xdb, 0xdc, 0xdd
 	APP0, APP1       = 0xe0, 0xe1
 	APP14, APP15     = 0xee, 0xef
 	COM              = 0xfe

@@ -24,7 +24,7 @@ func TileBomb(side, padding int, packBits bool) []byte {
 	p = p.With(322, 4, 16).With(323, 4, 16).
 		With(324, 4, slices.Repeat([]uint32{at}, tiles)...).With(325, 4, slices.Repeat([]uint32{uint32(len(piece))}, tiles)...)
 	file := append([]byte("II*\x00\x00\x00\x00\x00"), piece...)
-	file, _ = appendDirectory(binary.LittleEndian, file, 4, p.Tags)
+	file, _ = appendDirectory(binary.LittleEndian, file, 4, p.Tags, false)
 	return file
 }
 

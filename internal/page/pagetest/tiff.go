@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// Tag is an entry of a TIFF directory. Kind is 1 for bytes, 3 for 16 and 4 for 32 bits, 7 for anything.
+// Tag is an entry of a TIFF directory. Kind is 1 for bytes, 3 for 16 and 4 for 32 bits, 5 for fractions, two values each, 7 for anything.
 type Tag struct {
 	ID, Kind uint16
 	Values   []uint32
@@ -17,9 +17,10 @@ type Tag struct {
 
 // Picture is one page of a TIFF: its tags, without those that say where the strips lie, and the strips.
 type Picture struct {
-	Tags   []Tag
-	Strips [][]byte
-	Tiled  bool
+	Tags     []Tag
+	Strips   [][]byte
+	Tiled    bool
+	NoCounts bool // the page does not say how many bytes each strip has
 }
 
 // With is the picture with a tag added or replaced.
@@ -30,48 +31,82 @@ func (p Picture) With(id, kind uint16, values ...uint32) Picture {
 
 // TIFF is a file of pictures, directories last, in the byte order of the first argument.
 func TIFF(order binary.AppendByteOrder, pictures ...Picture) []byte {
-	b := []byte("II*\x00\x00\x00\x00\x00")
+	return tiffFile(order, false, pictures)
+}
+
+// BigTIFF is the same in the variant for files of any size.
+func BigTIFF(order binary.AppendByteOrder, pictures ...Picture) []byte {
+	return tiffFile(order, true, pictures)
+}
+
+func tiffFile(order binary.AppendByteOrder, big bool, pictures []Picture) []byte {
+	b := []byte("II")
 	if order == binary.AppendByteOrder(binary.BigEndian) {
-		b = []byte("MM\x00*\x00\x00\x00\x00")
+		b = []byte("MM")
 	}
 	link := 4 // where the place of the next directory has to be written
+	if big {
+		b = order.AppendUint16(order.AppendUint16(order.AppendUint16(b, 43), 8), 0)
+		link = 8
+		b = append(b, make([]byte, 8)...)
+	} else {
+		b = append(order.AppendUint16(b, 42), 0, 0, 0, 0)
+	}
 	for _, p := range pictures {
 		var offsets, counts []uint32
 		for _, s := range p.Strips {
 			offsets, counts = append(offsets, uint32(len(b))), append(counts, uint32(len(s)))
 			b = append(b, s...)
 		}
+		if p.NoCounts {
+			clear(counts)
+		}
 		places := [2]uint16{273, 279}
 		if p.Tiled {
 			places = [2]uint16{324, 325}
 		}
-		b, link = appendDirectory(order, b, link, p.With(places[0], 4, offsets...).With(places[1], 4, counts...).Tags)
+		b, link = appendDirectory(order, b, link, p.With(places[0], 4, offsets...).With(places[1], 4, counts...).Tags, big)
 	}
 	return b
 }
 
-func appendDirectory(order binary.AppendByteOrder, b []byte, link int, tags []Tag) ([]byte, int) {
+func appendDirectory(order binary.AppendByteOrder, b []byte, link int, tags []Tag, big bool) ([]byte, int) {
 	slices.SortFunc(tags, func(s, t Tag) int { return int(s.ID) - int(t.ID) })
 	b = append(b, make([]byte, len(b)&1)...)
 	at := len(b)
-	order.(binary.ByteOrder).PutUint32(b[link:], uint32(at))
+	word, put, appendWord := 4, func(b []byte, v int) { order.(binary.ByteOrder).PutUint32(b, uint32(v)) },
+		func(b []byte, v int) []byte { return order.AppendUint32(b, uint32(v)) }
 	far := at + 2 + 12*len(tags) + 4
+	if big {
+		word, put = 8, func(b []byte, v int) { order.(binary.ByteOrder).PutUint64(b, uint64(v)) }
+		appendWord = func(b []byte, v int) []byte { return order.AppendUint64(b, uint64(v)) }
+		far = at + 8 + 20*len(tags) + 8
+	}
+	put(b[link:], at)
 	var values []byte
-	b = order.AppendUint16(b, uint16(len(tags)))
+	if big {
+		b = order.AppendUint64(b, uint64(len(tags)))
+	} else {
+		b = order.AppendUint16(b, uint16(len(tags)))
+	}
 	for _, t := range tags {
 		b = order.AppendUint16(b, t.ID)
 		b = order.AppendUint16(b, t.Kind)
-		b = order.AppendUint32(b, uint32(len(t.Values)))
+		count := len(t.Values)
+		if t.Kind == 5 {
+			count /= 2
+		}
+		b = appendWord(b, count)
 		raw := appendValues(order, nil, t)
-		if len(raw) <= 4 {
-			b = append(b, append(raw, 0, 0, 0, 0)[:4]...)
+		if len(raw) <= word {
+			b = append(b, append(raw, make([]byte, word)...)[:word]...)
 			continue
 		}
-		b = order.AppendUint32(b, uint32(far+len(values)))
+		b = appendWord(b, far+len(values))
 		values = append(values, append(raw, make([]byte, len(raw)&1)...)...)
 	}
 	link = len(b)
-	return append(append(b, 0, 0, 0, 0), values...), link
+	return append(append(b, make([]byte, word)...), values...), link
 }
 
 func appendValues(order binary.AppendByteOrder, b []byte, t Tag) []byte {
@@ -79,7 +114,7 @@ func appendValues(order binary.AppendByteOrder, b []byte, t Tag) []byte {
 		switch t.Kind {
 		case 3:
 			b = order.AppendUint16(b, uint16(v))
-		case 4:
+		case 4, 5:
 			b = order.AppendUint32(b, v)
 		default:
 			b = append(b, byte(v))

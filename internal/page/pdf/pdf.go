@@ -1,4 +1,7 @@
 // Package pdf draws the pages of PDF files with PDFium, compiled to WebAssembly.
+//
+// Files, in reading order: pdf.go the engine, text.go what characters a page has, fonts.go the fonts for those whose own is not
+// in the file.
 package pdf
 
 import (
@@ -30,6 +33,7 @@ var (
 	ErrLocked = errors.New("locked with a password")
 	ErrPage   = errors.New("the page cannot be read")
 	ErrRoom   = errors.New("needs more memory") // than room
+	ErrCrash  = errors.New("PDFium crashed")
 )
 
 // Engine draws pages. It starts on first use, which takes seconds, and stays. Each call has an instance of its own, so that
@@ -38,8 +42,9 @@ var (
 // While PDFium runs it cannot be interrupted, for which it would draw four to ten times as slowly. So it belongs into a process
 // of its own: see package sandbox.
 type Engine struct {
-	pool pdfium.Pool
-	next *wasm.Memory // of the instance that is made next
+	pool  pdfium.Pool
+	fonts *fonts
+	next  *wasm.Memory // of the instance that is made next
 }
 
 // Start does beforehand what the first call would do: PDFium is compiled for this machine.
@@ -47,10 +52,13 @@ func (e *Engine) Start() (err error) {
 	if e.pool != nil {
 		return nil
 	}
+	if e.fonts, err = newFonts(); err != nil {
+		return err
+	}
 	e.pool, err = webassembly.Init(webassembly.Config{
 		Context:  wasm.WithMemory(context.Background(), func() *wasm.Memory { return e.next }),
 		MaxTotal: 1, Stdout: io.Discard, Stderr: io.Discard,
-		FSConfig: wazero.NewFSConfig(), // nil would show it the whole disk
+		FSConfig: wazero.NewFSConfig().WithFSMount(e.fonts, "/"), // nothing else: nil would show it the whole disk
 		RuntimeConfig: wazero.NewRuntimeConfig().
 			WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling),
 	})
@@ -67,18 +75,27 @@ func (e *Engine) Count(b []byte, room int64) (n int, err error) {
 		n = count.PageCount
 		return nil
 	})
-	if err == nil && n < 1 {
-		err = fmt.Errorf("%w: no pages", ErrBroken)
+	switch {
+	case err != nil || n > 0:
+		return n, err
+	case bytes.Contains(b, []byte("/Encrypt")): // in a way that PDFium does not know, so that it finds nothing
+		return 0, ErrLocked
 	}
-	return n, err
+	return 0, fmt.Errorf("%w: no pages", ErrBroken)
+}
+
+// Drawing is a drawn page.
+type Drawing struct {
+	*image.NRGBA      // where nothing is drawn it may be transparent
+	LacksGlyphs  bool // some characters could not be drawn, as no font has them
 }
 
 // Draw draws page n, counted from 1, of the file b, as a viewer shows it: turned by its own mark, cut to its box, with notes
-// and what is filled into forms. Its longest side is edge pixels. Where nothing is drawn the picture may be transparent. At
-// most room bytes of memory are used, beside the result, and while the memory grows.
-func (e *Engine) Draw(b []byte, n, edge int, room int64) (*image.NRGBA, error) {
-	var img *image.NRGBA
-	err := e.call(b, room, func(i pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
+// and what is filled into forms. Its longest side is edge pixels. At most room bytes of memory are used, beside the result, and while the
+// memory grows.
+func (e *Engine) Draw(b []byte, n, edge int, room int64) (d Drawing, err error) {
+	err = e.call(b, room, func(i pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
+		e.fonts.asked = false
 		page := requests.Page{ByIndex: &requests.PageByIndex{Document: doc, Index: n - 1}}
 		w, h, err := size(i, page, edge)
 		if err != nil {
@@ -94,10 +111,30 @@ func (e *Engine) Draw(b []byte, n, edge int, room int64) (*image.NRGBA, error) {
 		if !ok {
 			return fmt.Errorf("PDFium drew a %T", drawn.Result.RenderedImage)
 		}
-		img = &image.NRGBA{Pix: bytes.Clone(m.Pix), Stride: m.Stride, Rect: m.Rect} // its pixels are the instance's
+		d.NRGBA = &image.NRGBA{Pix: bytes.Clone(m.Pix), Stride: m.Stride, Rect: m.Rect} // its pixels are the instance's
+		if !e.fonts.asked {
+			return nil
+		}
+		text, err := openText(i, page)
+		if err == nil {
+			d.LacksGlyphs, err = text.lacksGlyphs(d.NRGBA)
+		}
+		d.LacksGlyphs = d.LacksGlyphs || err != nil // it cannot be told, though the page is drawn
 		return nil
 	})
-	return img, err
+	return d, err
+}
+
+// HasText reports whether page n of the file b has characters other than spaces, visible or not, with at most room bytes of memory.
+func (e *Engine) HasText(b []byte, n int, room int64) (has bool, err error) {
+	err = e.call(b, room, func(i pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
+		text, err := openText(i, requests.Page{ByIndex: &requests.PageByIndex{Document: doc, Index: n - 1}})
+		if err == nil {
+			has, err = text.any()
+		}
+		return err
+	})
+	return has, err
 }
 
 // size is the box in pixels that a page is drawn into.
@@ -155,5 +192,5 @@ func opening(err error) error {
 	return crash(err)
 }
 
-// crash is the end of an instance.
-func crash(err error) error { return fmt.Errorf("pdf: PDFium failed: %w", err) }
+// crash is the end of an instance, which what is in the file has brought about.
+func crash(err error) error { return fmt.Errorf("%w: %w", ErrCrash, err) }

@@ -21,11 +21,11 @@ const room = 64 << 20
 
 func draw(t *testing.T, b []byte, n int) *image.NRGBA {
 	t.Helper()
-	m, err := engine.Draw(b, n, 400, room)
+	d, err := engine.Draw(b, n, 400, room)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return d.NRGBA
 }
 
 // ink counts the dark pixels of a part of a picture, given in hundredths of its sides.
@@ -163,7 +163,7 @@ func TestTooLittleRoomIsReported(t *testing.T) {
 		t.Error(err)
 	}
 	drawn, err := engine.Draw(b, 1, 1540, room)
-	if err != nil || ink(drawn, 0, 0, 100, 100) < 1500*1000 {
+	if err != nil || ink(drawn.NRGBA, 0, 0, 100, 100) < 1500*1000 {
 		t.Error(err)
 	}
 }

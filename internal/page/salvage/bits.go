@@ -1,141 +1,117 @@
 package salvage
 
-// table is a Huffman table: codes in the order of their length, and what they mean.
-type table struct {
-	counts  [17]int // codes of each length
+import "github.com/bucketocr/bucketocr/internal/page/jpegfile"
+
+// lookBits is how many bits of a code are looked up at once.
+const lookBits = 9
+
+// huffman is a table of codes.
+type huffman struct {
+	look    [1 << lookBits]uint16 // by the next bits: length of the code, symbol; 0: a longer code
+	limit   [17]int               // by length: the first code that is longer, with the bits after it cut off
+	offset  [17]int               // of a code of that length, to the index of its symbol
 	symbols []byte
 }
 
-// code returns the code of a symbol; a length of 0 says that it has none.
-func (t *table) code(symbol byte) (code uint32, length int) {
-	next, at := uint32(0), 0
-	for length = 1; length <= 16; length++ {
-		for range t.counts[length] {
-			if t.symbols[at] == symbol {
-				return next, length
+// newHuffman makes a table of the number of codes of each length, and the symbols in that order; nil if there cannot be such codes.
+func newHuffman(counts []byte, symbols []byte) *huffman {
+	h := &huffman{symbols: symbols}
+	code, at := 0, 0
+	for length := 1; length <= 16; length++ {
+		n := int(counts[length-1])
+		if code+n > 1<<length {
+			return nil
+		}
+		h.offset[length] = at - code
+		if length <= lookBits {
+			for i := range n {
+				first := (code + i) << (lookBits - length)
+				for j := range 1 << (lookBits - length) {
+					h.look[first+j] = uint16(length)<<8 | uint16(symbols[at+i])
+				}
 			}
-			next++
-			at++
 		}
-		next <<= 1
+		code, at = code+n, at+n
+		h.limit[length] = code
+		code <<= 1
 	}
-	return 0, 0
+	return h
 }
 
-func (t *table) has(symbol byte) bool {
-	_, length := t.code(symbol)
-	return length > 0
+// bits reads entropy-coded bits up to a marker or the end.
+type bits struct {
+	b   []byte
+	at  int
+	acc uint64
+	n   int // bits of acc
+
+	wrong bool // something was not as it should be
 }
 
-// reader reads entropy-coded bits, up to a marker or the end.
-type reader struct {
-	b    []byte
-	at   int // of the byte that is read
-	used int // bits of it
-}
-
-// bit returns the next one; false if there is none.
-func (r *reader) bit() (uint32, bool) {
-	if r.used == 8 {
-		if r.at++; r.b[r.at-1] == 0xff {
-			r.at++ // the 0 that says that it is no marker
-		}
-		r.used = 0
-	}
-	if r.at >= len(r.b) || r.b[r.at] == 0xff && (r.at+1 >= len(r.b) || r.b[r.at+1] != 0) {
-		return 0, false
-	}
-	r.used++
-	return uint32(r.b[r.at]>>(8-r.used)) & 1, true
-}
-
-func (r *reader) skip(n int) bool {
-	for range n {
-		if _, ok := r.bit(); !ok {
+// need has n bits in acc, at most 16, and reports whether they are there.
+func (r *bits) need(n int) bool {
+	for r.n < n {
+		if r.at >= len(r.b) {
 			return false
 		}
+		c, size := r.b[r.at], 1
+		if c == 0xff {
+			for size = 2; r.at+size <= len(r.b) && r.b[r.at+size-1] == 0xff; size++ { // fill bytes
+			}
+			switch {
+			case r.at+size > len(r.b):
+				return false
+			case r.b[r.at+size-1] == 0:
+			case r.b[r.at+size-1] >= jpegfile.SOF0:
+				return false
+			default: // no marker of any file
+				r.wrong, size = true, 1
+			}
+		}
+		r.at += size
+		r.acc, r.n = r.acc<<8|uint64(c), r.n+8
 	}
 	return true
 }
 
-// symbol reads one code of a table.
-func (r *reader) symbol(t *table) (byte, bool) {
-	code, first, at := 0, 0, 0
+// take returns the next n bits, at most 16, as a number; false if there are fewer.
+func (r *bits) take(n int) (int, bool) {
+	if !r.need(n) {
+		return 0, false
+	}
+	r.n -= n
+	return int(r.acc>>r.n) & (1<<n - 1), true
+}
+
+// symbol returns the next code's symbol; false at the end of the bits. A code that is none counts as 0.
+func (r *bits) symbol(h *huffman) (byte, bool) {
+	if r.need(lookBits) {
+		if e := h.look[r.acc>>(r.n-lookBits)&(1<<lookBits-1)]; e != 0 {
+			r.n -= int(e >> 8)
+			return byte(e), true
+		}
+	}
+	code := 0
 	for length := 1; length <= 16; length++ {
-		bit, ok := r.bit()
+		bit, ok := r.take(1)
 		if !ok {
 			return 0, false
 		}
-		code |= int(bit)
-		if n := t.counts[length]; code-first < n {
-			return t.symbols[at+code-first], true
-		}
-		at, first = at+t.counts[length], (first+t.counts[length])<<1
-		code <<= 1
-	}
-	return 0, false
-}
-
-// block passes over the codes of one block.
-func (r *reader) block(dc, ac *table) bool {
-	size, ok := r.symbol(dc)
-	if !ok || size > 16 || !r.skip(int(size)) {
-		return false
-	}
-	for k := 1; k < 64; k++ {
-		s, ok := r.symbol(ac)
-		switch run, size := int(s>>4), int(s&15); {
-		case !ok || !r.skip(size):
-			return false
-		case size == 0 && run != 15:
-			return true
-		default:
-			k += run
+		if code = code<<1 | bit; code < h.limit[length] {
+			return h.symbols[code+h.offset[length]], true
 		}
 	}
-	return true
+	r.wrong = true
+	return 0, true
 }
 
-// restart passes over a restart marker, which begins a byte.
-func (r *reader) restart(marker byte) bool {
-	at := r.at
-	if r.used > 0 {
-		if at++; r.b[at-1] == 0xff {
-			at++
-		}
+// extended is a value of so many bits, whose upper half of numbers are positive.
+func extended(v, size int) int {
+	if size > 0 && v < 1<<(size-1) {
+		return v - 1<<size + 1
 	}
-	if at+2 > len(r.b) || r.b[at] != 0xff || r.b[at+1] != marker {
-		return false
-	}
-	r.at, r.used = at+2, 0
-	return true
+	return v
 }
 
-// writer writes entropy-coded bits.
-type writer struct {
-	b    []byte
-	bits uint32
-	n    int
-}
-
-func (w *writer) put(bits uint32, n int) {
-	for n > 0 {
-		n--
-		w.bits, w.n = w.bits<<1|bits>>n&1, w.n+1
-		if w.n < 8 {
-			continue
-		}
-		if w.b = append(w.b, byte(w.bits)); byte(w.bits) == 0xff {
-			w.b = append(w.b, 0)
-		}
-		w.bits, w.n = 0, 0
-	}
-}
-
-// marker fills the byte up and writes a marker.
-func (w *writer) marker(m byte) {
-	if w.n > 0 {
-		w.put(0x7f, 8-w.n)
-	}
-	w.b = append(w.b, 0xff, m)
-}
+// align drops what is left of a byte.
+func (r *bits) align() { r.acc, r.n = 0, 0 }

@@ -2,6 +2,7 @@ package tiff_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,30 +10,37 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 	"github.com/bucketocr/bucketocr/internal/page/tiff"
 )
 
-// TestCutOffFileShows: however much is missing, it ends with an error or with fewer pages and an error on the last.
+// TestCutOffFileShows: however much is missing, it ends with an error or with fewer pages and an error on the last; but where just
+// the four bytes are missing that would say whether there is another page.
 func TestCutOffFileShows(t *testing.T) {
 	t.Parallel()
 	g, y := gray(40, 30), planar(32, 32)
 	whole := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(g, 30), pagetest.JPEG(y, 16), pagetest.CMYK(colours(9, 9)))
+	unnoticed := 0
 	for n := range len(whole) {
 		b := whole[:n]
 		list, err := tiff.Pages(context.Background(), b, 10)
 		if err == nil {
 			for _, p := range list {
-				if _, failed := p.Decode(context.Background(), b); failed != nil {
+				if _, failed := decode(&p, context.Background(), b); failed != nil {
 					err = failed
 				}
 			}
 		}
 		if err == nil {
-			t.Fatalf("cut to %d of %d bytes: %d sound pages", n, len(whole), len(list))
+			unnoticed++
 		}
+	}
+	if unnoticed != 4 {
+		t.Fatalf("%d lengths at which it is not noticed that the file is cut off", unnoticed)
 	}
 }
 
@@ -78,26 +86,26 @@ func TestLyingHeadersCostLittle(t *testing.T) {
 		"many strips":       g.With(257, 4, 1<<24).With(278, 4, 1),
 		"many JPEG strips":  y.With(257, 4, 1<<24).With(278, 4, 1),
 		"a strip too large": y.With(257, 4, 8).With(278, 4, 8).With(256, 4, 8),
-		"JPEG tiles":        y.With(322, 4, 1<<30).With(323, 4, 1<<30),
+		"JPEG tiles":        y.With(322, 4, 1<<30).With(323, 4, 1<<30).With(324, 4, 1<<20).With(325, 4, 1<<20),
 		"no JPEG":           g.With(259, 3, 7),
 		"no width":          g.With(256, 4, 0),
 		"no height":         y.With(257, 4, 0),
 		"no palette":        g.With(262, 3, 3),
-		"G4":                g.With(259, 3, 4).With(258, 3, 1),
+		"fax that is none":  g.With(259, 3, 4).With(258, 3, 1),
 	} {
 		b := pagetest.TIFF(binary.LittleEndian, p)
 		list := pages(t, b)
 		if name == "large" && list[0].Memory < 60000*60000 {
 			t.Errorf("%s: %d bytes", name, list[0].Memory)
 		}
-		if name == "large" || name == "many strips" {
+		if name == "large" || strings.HasPrefix(name, "many") {
 			continue // the caller's limits do not let them pass
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := list[0].Decode(context.Background(), b)
+		_, err := decode(&list[0], context.Background(), b)
 		runtime.ReadMemStats(&after)
-		if used := after.TotalAlloc - before.TotalAlloc; err == nil || used > 1<<20 {
+		if used := after.TotalAlloc - before.TotalAlloc; (err == nil) != (name == "fax that is none") || used > 1<<20 {
 			t.Errorf("%s: %v, %d bytes allocated", name, err, used)
 		}
 	}
@@ -136,6 +144,16 @@ func TestPiecesAreBoundedByTheFile(t *testing.T) {
 		{"deflated strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 8)), false},
 		{"LZW strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 5)), false},
 		{"fax strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 4).With(258, 3, 1)), false},
+		{"no strips for a million rows", pagetest.TIFF(binary.BigEndian, plain.With(256, 4, 1).With(257, 4, 1<<20).With(278, 4, 1)), false},
+		{"tiles that are wide and low", pagetest.TIFF(binary.BigEndian, func() pagetest.Picture {
+			p := plain.With(256, 4, 8).With(257, 4, 1024).With(322, 4, 1<<20).With(323, 4, 1)
+			var z bytes.Buffer
+			w := zlib.NewWriter(&z)
+			_, _ = w.Write(make([]byte, 1<<20))
+			_ = w.Close()
+			p.Tiled, p.Strips = true, slices.Repeat([][]byte{z.Bytes()}, 1024)
+			return p.With(259, 3, 8)
+		}()), false},
 		{"tiles of a pixel", pagetest.TIFF(binary.BigEndian, func() pagetest.Picture {
 			p := jpegs.With(322, 4, 1).With(323, 4, 1)
 			p.Tiled, p.Strips = true, slices.Repeat(p.Strips[:1], 64*64)
@@ -148,7 +166,7 @@ func TestPiecesAreBoundedByTheFile(t *testing.T) {
 		p := pages(t, c.file)[0]
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := p.Decode(context.Background(), c.file)
+		_, err := decode(&p, context.Background(), c.file)
 		runtime.ReadMemStats(&after)
 		if (err == nil) != c.ok {
 			t.Errorf("%s: %v", c.name, err)
@@ -167,7 +185,7 @@ func TestDecodingEndsWithItsContext(t *testing.T) {
 	list := pages(t, b)
 	cancel()
 	for _, p := range list {
-		if _, err := p.Decode(ctx, b); !errors.Is(err, context.Canceled) {
+		if _, err := decode(&p, ctx, b); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 	}
@@ -176,7 +194,7 @@ func TestDecodingEndsWithItsContext(t *testing.T) {
 	}
 	// One whose context ends while it is decoded.
 	asked := &countdown{Context: context.Background(), left: 20}
-	if _, err := list[0].Decode(asked, b); !errors.Is(err, context.Canceled) {
+	if _, err := decode(&list[0], asked, b); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
@@ -192,6 +210,16 @@ func (c *countdown) Err() error {
 		return context.Canceled
 	}
 	return nil
+}
+
+// TestMissingStripsCostNothing: a page of a million of which there is one is decoded like one.
+func TestMissingStripsCostNothing(t *testing.T) {
+	t.Parallel()
+	b := pagetest.TIFF(binary.BigEndian, pagetest.Gray(gray(8, 1), 1).With(257, 4, 1<<20))
+	p := pages(t, b)[0]
+	if _, damage, err := p.Decode(&countdown{Context: context.Background(), left: 20}, b); err != nil || damage == nil {
+		t.Error(damage, err)
+	}
 }
 
 // TestPageIsFoundAgain: by its place, as it was listed.
@@ -218,13 +246,18 @@ func TestMemoryCoversDecoding(t *testing.T) {
 	g, y := gray(900, 700), planar(960, 640)
 	for name, p := range map[string]pagetest.Picture{
 		"gray": pagetest.Gray(g, 700), "strips": pagetest.Gray(g, 10), "bits": pagetest.Bilevel(g), "CMYK": pagetest.CMYK(colours(900, 700)),
-		"JPEG": pagetest.JPEG(y, 640), "JPEG strips": pagetest.JPEG(y, 16),
+		"JPEG": pagetest.JPEG(y, 640), "JPEG strips": pagetest.JPEG(y, 16), "YCbCr": pagetest.Sampled(y, 640), "YCbCr strips": pagetest.Sampled(y, 64),
+		"LZW":      pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5}),
+		"RGBA":     pagetest.Samples(colours(900, 700), pagetest.Storage{Colour: 2, Alpha: 2, Compression: 8}),
+		"apart":    pagetest.Samples(colours(900, 700), pagetest.Storage{Colour: 2, Bits: 16, Apart: true}),
+		"reversed": pagetest.Samples(g, pagetest.Storage{Colour: 1, Bits: 16, LowFirst: true}),
+		"Group 4":  pagetest.Fax(g, 4, 700, pagetest.FaxOptions{}), "palette": pagetest.Gray(g, 700).With(262, 3, 3).With(320, 3, make([]uint32, 768)...),
 	} {
 		b := pagetest.TIFF(binary.LittleEndian, p)
 		q := pages(t, b)[0]
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		img, err := q.Decode(context.Background(), b)
+		img, err := decode(&q, context.Background(), b)
 		runtime.ReadMemStats(&after)
 		if err != nil || img.Bounds() != image.Rect(0, 0, q.Width, q.Height) {
 			t.Fatal(name, err)
@@ -236,15 +269,24 @@ func TestMemoryCoversDecoding(t *testing.T) {
 	}
 }
 
-// FuzzPages: any bytes end as pages that keep their promises, or with an error, never a panic.
+// FuzzPages: any bytes end as pages that keep their promises, or with an error, never a panic, and cost no more than they said.
 func FuzzPages(f *testing.F) {
-	g, y := gray(20, 12), planar(32, 32)
+	g, c, y := gray(20, 12), colours(20, 12), planar(32, 32)
 	for _, p := range []pagetest.Picture{pagetest.Gray(g, 12), pagetest.Gray(g, 5), pagetest.Bilevel(g), pagetest.CMYK(colours(9, 9)),
-		pagetest.JPEG(y, 32), pagetest.JPEG(y, 16), pagetest.JPEG(g, 8).With(262, 3, 0)} {
+		pagetest.JPEG(y, 32), pagetest.JPEG(y, 16), pagetest.JPEG(g, 8).With(262, 3, 0), pagetest.Sampled(y, 16),
+		pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5, LowFirst: true}),
+		pagetest.Samples(g, pagetest.Storage{Colour: 8, Compression: 8, Differences: true}),
+		pagetest.Samples(c, pagetest.Storage{Colour: 2, Bits: 12, Apart: true, Compression: 32773}),
+		pagetest.Samples(c, pagetest.Storage{Colour: 2, Alpha: 1, Tile: 16}),
+		pagetest.Fax(g, 2, 12, pagetest.FaxOptions{}), pagetest.Fax(g, 3, 5, pagetest.FaxOptions{TwoDimensional: true, Fill: true}),
+		pagetest.Fax(g, 4, 12, pagetest.FaxOptions{BlackIsZero: true, LowFirst: true})} {
 		for _, order := range orders {
 			f.Add(pagetest.TIFF(order, p, p.With(254, 4, 1), p.With(274, 3, 8)))
+			f.Add(pagetest.BigTIFF(order, p))
 		}
 	}
+	f.Add(pagetest.OldJPEG(y, true))
+	f.Add(pagetest.OldJPEG(y, false))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		list, err := tiff.Pages(context.Background(), b, 10)
 		if (err == nil) == (len(list) == 0) || len(list) > 10 {
@@ -260,8 +302,21 @@ func FuzzPages(f *testing.F) {
 			if p.Memory < int64(p.Width)*int64(p.Height) {
 				t.Fatalf("%d bytes for %d x %d", p.Memory, p.Width, p.Height)
 			}
-			if img, err := p.Decode(context.Background(), b); err == nil && img.Bounds().Size() != image.Pt(p.Width, p.Height) {
-				t.Fatalf("%v for %d x %d", img.Bounds(), p.Width, p.Height)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			begun := time.Now()
+			img, damage, err := p.Decode(context.Background(), b)
+			took := time.Since(begun)
+			runtime.ReadMemStats(&after)
+			if err == nil && img.Bounds().Size() != image.Pt(p.Width, p.Height) {
+				t.Fatalf("%v for %d x %d, %v", img.Bounds(), p.Width, p.Height, damage)
+			}
+			// Each strip of JPEG, of some bytes, has its own tables in memory.
+			if used, most := int64(after.TotalAlloc-before.TotalAlloc), 2*p.Memory+8<<10*int64(len(b))+4<<20; used > most {
+				t.Fatalf("%d bytes allocated, %d promised for a file of %d", used, p.Memory, len(b))
+			}
+			if most := 2*time.Second + time.Duration(len(b))*20*time.Microsecond; took > most {
+				t.Fatalf("%v for %d bytes", took, len(b))
 			}
 		}
 	})

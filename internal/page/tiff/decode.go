@@ -2,174 +2,227 @@ package tiff
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"image"
 	"io"
-	"slices"
-
-	"golang.org/x/image/tiff"
 )
 
-// Decode decodes the page; b is the file that it was found in. Errors are the page's own Err, FormatError, UnsupportedError,
-// the decoder's about the bytes, or ctx's, which is asked between tiles or strips of JPEG, and else only at the beginning.
-func (p *Page) Decode(ctx context.Context, b []byte) (image.Image, error) {
+// Decode decodes the page; b is the file that it was found in. The picture is an opaque *image.Gray, *image.Paletted or
+// *image.YCbCr, or an *image.NRGBA. Where a part of it is missing or broken that part is white, and damage says what is wrong; where nothing
+// can be decoded that is err. Other errors are the page's own Err, UnsupportedError, and ctx's, which is asked between pieces and,
+// of fax, rows.
+func (p *Page) Decode(ctx context.Context, b []byte) (img image.Image, damage, err error) {
 	if p.Err != nil {
-		return nil, p.Err
+		return nil, nil, p.Err
 	}
 	for _, e := range p.entries {
-		if e.at+e.size > int64(len(b)) {
-			return nil, errCut
+		if e.at+e.count*sizeOf(e.kind) > len(b) {
+			return nil, nil, ErrCut
 		}
 	}
 	q := *p
 	q.file = b
-	if err := q.checkPieces(ctx); err != nil {
-		return nil, err
+	if q.compression() == oldJPEG && !q.isNewJPEG() {
+		return q.decodeOldJPEG(ctx)
 	}
-	if p.Lossy {
-		return q.decodeJPEG(ctx)
+	d, err := q.newDecoder(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	img, err := tiff.Decode(q.alone(b))
-	u, unsupported := errors.AsType[tiff.UnsupportedError](err)
-	switch {
-	case unsupported:
-		return nil, UnsupportedError("TIFF with " + string(u))
-	case errors.Is(err, io.EOF):
-		return nil, io.ErrUnexpectedEOF
-	case err != nil:
-		return nil, err
+	shown, known := false, q.count(d.offsets())
+	if known < d.across*d.down {
+		damage = errMissing
 	}
-	if m, ok := img.(*image.NRGBA); ok && q.photometric() == cmyk {
-		return &image.CMYK{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}, nil
+	for i := range min(d.across*d.down, known) {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		rows, err := d.block(ctx, i)
+		switch _, broken := errors.AsType[FormatError](err); {
+		case err != nil && !broken:
+			return nil, nil, err
+		case damage == nil:
+			damage = err
+		}
+		shown = shown || rows > 0
 	}
-	if q.samples() == 4 && !q.transparent() {
-		opaque(img)
+	if !shown {
+		return nil, nil, damage
 	}
-	return img, nil
+	return d.finished(), damage, nil
 }
 
-// What a piece of a picture may have beside twice what its samples take: all kinds of compression that are decoded here make data larger by
-// less than that at worst, but for headers.
+// decoder decodes a page block by block.
+type decoder struct {
+	*Page
+	canvas
+	unpacker
+	blockWidth, blockHeight int
+	across, down            int
+	samples                 sampler
+	packed                  []pixels // the block's pieces, decompressed
+	line                    []byte   // a row of it, a byte each sample
+	front                   []byte   // of each JPEG
+	salvaged                int      // pieces of which what is left was looked for
+}
+
+func (p *Page) newDecoder(ctx context.Context) (*decoder, error) {
+	d := &decoder{Page: p}
+	d.blockWidth, d.blockHeight = p.block()
+	if d.blockWidth == 0 || d.blockHeight == 0 || p.Width == 0 || p.Height == 0 {
+		return nil, FormatError("it has no size")
+	}
+	d.across, d.down = ceilDiv(p.Width, d.blockWidth), ceilDiv(p.Height, d.blockHeight)
+	if err := d.checkBlocks(); err != nil {
+		return nil, err
+	}
+	err := p.checkPieces(ctx)
+	if err == nil && p.jpeg() {
+		d.front, err = p.jpegFront()
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.samples = p.sampler()
+	d.canvas, err = p.newCanvas()
+	return d, err
+}
+
+func ceilDiv(a, b int) int { return (a-1)/b + 1 }
+
+// checkBlocks bounds how many pixels are decoded that are not in the picture, since tiles at its edges may have them.
+func (d *decoder) checkBlocks() error {
+	const least = 1 << 24 // a large tile of a small picture
+	decoded := float64(d.across*d.down) * float64(d.blockWidth) * float64(d.blockHeight)
+	if decoded > least+4*float64(d.Width)*float64(d.Height) {
+		return FormatError("its tiles are much larger than its picture")
+	}
+	return nil
+}
+
+// block decodes one block of pixels and returns how many rows of it there are. A FormatError says that there should be more.
+func (d *decoder) block(ctx context.Context, i int) (rows int, err error) {
+	x, y := i%d.across*d.blockWidth, i/d.across*d.blockHeight
+	want := min(d.blockHeight, d.Height-y)
+	if d.jpeg() {
+		return d.jpegBlock(ctx, i, x, y, want)
+	}
+	if d.packed == nil {
+		d.packed = make([]pixels, d.planes)
+		for plane := range d.packed {
+			d.packed[plane] = pixels{stride: d.rowBytes(), pix: make([]byte, d.rowBytes()*ceilDiv(min(d.blockHeight, d.Height), d.unitRows()))}
+		}
+	}
+	rows = want
+	for plane, p := range d.packed {
+		packed := p.pix[:d.rowBytes()*ceilDiv(want, d.unitRows())]
+		n, failed := d.unpack(ctx, packed, d.piece(plane*d.across*d.down+i))
+		if failed != nil {
+			err = failed
+		}
+		rows = min(rows, n/d.rowBytes()*d.unitRows())
+		if d.predicted() {
+			d.undoDifferences(packed[:n])
+		}
+	}
+	if _, broken := errors.AsType[FormatError](err); err != nil && !broken {
+		return 0, err
+	}
+	if rows < want && err == nil {
+		err = ErrCut
+	}
+	if d.colour == ycbcr && d.planes == 1 {
+		d.putUnits(x, y, rows)
+		return rows, err
+	}
+	d.putRows(x, y, rows, d.packed...)
+	return rows, err
+}
+
+// unitRows is how many rows of pixels are stored as one.
+func (d *decoder) unitRows() int {
+	if d.colour == ycbcr && d.planes == 1 && !d.jpeg() {
+		return d.sampled[1]
+	}
+	return 1
+}
+
+// rowBytes is the size of a row of a piece, unpacked.
+func (d *decoder) rowBytes() int {
+	if d.colour == ycbcr && d.planes == 1 {
+		return ceilDiv(d.blockWidth, d.sampled[0]) * (d.sampled[0]*d.sampled[1] + 2)
+	}
+	return (d.blockWidth*d.n/d.planes*d.bits + 7) / 8
+}
+
+const errMissing = FormatError("a part of the picture is missing")
+
+// What a piece of a picture may have beside four times what its samples take: all kinds of compression that are decoded here make data larger
+// by less than that at worst, but for headers.
 const pieceSpare = 64 << 10
+
+// mostBytes bounds the bytes of a piece.
+func (p *Page) mostBytes() float64 {
+	w, h := p.block()
+	return pieceSpare + 4*float64(w)*float64(h)*float64(p.n)*float64(max(p.bits/8, 1))
+}
 
 // checkPieces bounds what decoding takes by the size of the file: no piece has much more bytes than its samples can need, which a
 // decoder reads to their end even where they mean nothing, and all together not much more than the file, or they
 // would overlap.
 func (p *Page) checkPieces(ctx context.Context) error {
-	w, h := p.block()
-	most := pieceSpare + 4*float64(w)*float64(h)*float64(p.samples())*float64(max(p.bits()/8, 1))
-	_, counts := p.places()
-	sum := int64(0)
-	for i := range p.count(counts) {
+	most := p.mostBytes()
+	sum := 0
+	for i := range p.count(p.offsets()) {
 		if i%(1<<16) == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		n := p.number(counts, i, 0)
+		n := len(p.piece(i))
 		if float64(n) > most {
 			return FormatError("a strip has more bytes than its picture can take")
 		}
-		sum += int64(n)
+		sum += n
 	}
-	if sum > 2*int64(len(p.file))+1<<20 { // some writers store equal tiles once
-		return FormatError("strips overlap")
+	if sum > 2*len(p.file)+1<<20 { // some writers store equal tiles once
+		return FormatError("its strips overlap")
 	}
 	return nil
 }
 
-// places are the tags of where the pieces lie, and of how many bytes each has.
-func (p *Page) places() (offsets, counts uint16) {
-	if p.tiled() {
-		return tagTileOffsets, tagTileCounts
+// offsets is the tag of where the pieces lie.
+func (p *Page) offsets() uint16 {
+	if p.count(tagTileOffsets) > 0 && p.tiled() {
+		return tagTileOffsets
 	}
-	return tagStripOffsets, tagStripCounts
+	return tagStripOffsets
 }
 
-// opaque makes a fourth channel that is no transparency have no effect.
-func opaque(img image.Image) {
-	switch m := img.(type) {
-	case *image.NRGBA:
-		for i := 3; i < len(m.Pix); i += 4 {
-			m.Pix[i] = 0xff
-		}
-	case *image.NRGBA64:
-		for i := 6; i < len(m.Pix); i += 8 {
-			m.Pix[i], m.Pix[i+1] = 0xff, 0xff
+// piece returns the bytes of a strip or tile, as far as the file has them. Of one that does not say how many it has they end with the
+// next piece or, of the last, with the file, or with what its samples may take.
+func (p *Page) piece(i int) []byte {
+	offsets, counts := p.offsets(), uint16(tagStripCounts)
+	if offsets == tagTileOffsets {
+		counts = tagTileCounts
+	}
+	size := uint64(len(p.file))
+	at := p.number(offsets, i, 0)
+	if at == 0 || at >= size {
+		return nil
+	}
+	n := p.number(counts, i, 0)
+	if n == 0 {
+		n = uint64(min(p.mostBytes(), float64(size)))
+		if next := p.number(offsets, i+1, 0); next > at {
+			n = min(n, next-at)
 		}
 	}
+	return p.file[at:][:min(n, size-at)]
 }
 
-// alone shows the file as if the page were its only one: another header, the file itself, and after it values and a directory
-// of what the decoder needs, in order.
-func (p *Page) alone(b []byte) *overlay {
-	o := &overlay{file: b}
-	order := p.order.(binary.AppendByteOrder)
-	shown := p.shown(order)
-	var directory []byte
-	for _, tag := range passed {
-		e := shown[tag]
-		if e.count == 0 {
-			continue
-		}
-		directory = order.AppendUint16(directory, tag)
-		directory = order.AppendUint16(directory, e.kind)
-		directory = order.AppendUint32(directory, e.count)
-		if len(e.raw) <= 4 {
-			directory = append(directory, append(slices.Clone(e.raw), 0, 0, 0, 0)[:4]...)
-			continue
-		}
-		directory = order.AppendUint32(directory, uint32(len(b)+len(o.tail)))
-		o.tail = append(o.tail, e.raw...)
+// cut is what a decompressor's error says of the file.
+func cut(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return ErrCut
 	}
-	o.head = order.AppendUint32(slices.Clone(b[:4]), uint32(len(b)+len(o.tail)))
-	o.tail = order.AppendUint16(o.tail, uint16(len(directory)/entrySize))
-	o.tail = append(append(o.tail, directory...), 0, 0, 0, 0)
-	return o
-}
-
-// shown are the page's entries as the decoder shall see them.
-func (p *Page) shown(order binary.AppendByteOrder) map[uint16]entry {
-	shown := map[uint16]entry{}
-	for _, tag := range passed {
-		shown[tag] = p.value(tag)
-	}
-	short := func(values ...uint16) entry {
-		e := entry{kind: kindShort, count: uint32(len(values))}
-		for _, v := range values {
-			e.raw = order.AppendUint16(e.raw, v)
-		}
-		return e
-	}
-	shown[tagBits] = short(slices.Repeat([]uint16{uint16(p.bits())}, p.samples())...)
-	switch {
-	case p.photometric() == cmyk:
-		shown[tagPhotometric], shown[tagExtraSamples] = short(rgb), short(2)
-	case p.samples() == 4 && !p.transparent():
-		shown[tagExtraSamples] = short(2)
-	case p.samples() < 4:
-		delete(shown, tagExtraSamples)
-	}
-	return shown
-}
-
-// overlay is a file with its first bytes replaced and something added after it.
-type overlay struct{ file, head, tail []byte }
-
-// Read is there because the decoder asks for a Reader before it looks for a ReaderAt.
-func (o *overlay) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-func (o *overlay) ReadAt(p []byte, off int64) (int, error) {
-	n := 0
-	for _, part := range []struct {
-		b  []byte
-		at int64
-	}{{o.head, 0}, {o.file, 0}, {o.tail, int64(len(o.file))}} {
-		if from := off + int64(n) - part.at; n < len(p) && from >= 0 && from < int64(len(part.b)) {
-			n += copy(p[n:], part.b[from:])
-		}
-	}
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
+	return FormatError("its compressed data is broken")
 }

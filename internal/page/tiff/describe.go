@@ -6,6 +6,17 @@ import (
 	"slices"
 )
 
+// pixel is how the samples of a pixel are stored.
+type pixel struct {
+	colour  uint64 // a photometric interpretation
+	n       int    // samples
+	bits    int    // of each sample
+	alpha   int    // which sample is transparency; 0: none
+	scaled  bool   // colours are multiplied with it
+	planes  int    // in how many pieces a block of pixels is stored: 1, or one for each sample
+	sampled [2]int // of YCbCr that is no JPEG: how many pixels share a sample of colour, across and down
+}
+
 // describe fills in what the page says about itself.
 func (p *Page) describe() {
 	if p.Err != nil {
@@ -14,32 +25,76 @@ func (p *Page) describe() {
 	p.reduced = p.number(tagSubfile, 0, 0)&1 == 1
 	p.Width, p.Height = p.side(tagWidth), p.side(tagHeight)
 	p.Orientation = validOrientation(p.number(tagOrientation, 0, 1))
+	p.describePixel()
 	if what := p.unsupported(); what != "" {
-		p.Err = UnsupportedError(what)
+		p.Err = UnsupportedError("TIFF " + what)
 		return
 	}
-	p.Lossy = p.compression() == jpegCompression
-	p.Gray = p.samples() == 1 && p.photometric() != palette
-	if p.bits() == 16 {
-		p.Changes = append(p.Changes, "16 bits reduced to 8")
+	p.Lossy = p.jpeg()
+	p.Gray = p.colour <= blackIsZero && p.alpha == 0
+	if p.bits > 8 {
+		p.Changes = append(p.Changes, fmt.Sprintf("%d bits reduced to 8", p.bits))
 	}
-	switch {
-	case p.photometric() == cmyk:
+	switch p.colour {
+	case cmyk:
 		p.Changes = append(p.Changes, "CMYK to RGB")
-	case p.transparent():
+	case cieLab, iccLab:
+		p.Changes = append(p.Changes, "Lab to RGB")
+	}
+	if p.alpha > 0 {
 		p.Changes = append(p.Changes, "laid on white")
 	}
 	p.Memory = p.memory()
 }
 
+func (p *Page) describePixel() {
+	p.bits = int(min(p.number(tagBits, 0, 1), math.MaxInt32))
+	p.n = int(min(p.number(tagSamples, 0, uint64(max(1, p.count(tagBits)))), math.MaxInt32))
+	p.colour = p.number(tagPhotometric, 0, p.usualColour())
+	p.planes = 1
+	if p.number(tagPlanar, 0, 1) == 2 {
+		p.planes = p.n
+	}
+	p.sampled = [2]int{int(p.number(tagSubsampling, 0, 2)), int(p.number(tagSubsampling, 1, 2))}
+	if p.planes > 1 {
+		p.sampled = [2]int{1, 1}
+	}
+	extra := p.count(tagExtraSamples)
+	for i := range min(extra, p.n-p.colours()) {
+		if a := p.number(tagExtraSamples, i, 0); a == 1 || a == 2 {
+			p.alpha, p.scaled = p.colours()+i, a == 1
+			return
+		}
+	}
+	if extra == 0 && p.colour == rgb && p.n == 4 { // as all viewers take it
+		p.alpha = 3
+	}
+}
+
+// usualColour is what the colours mean where the page does not say.
+func (p *Page) usualColour() uint64 {
+	switch c := p.compression(); {
+	case p.n >= 3:
+		return rgb
+	case c == faxRows || c == fax3 || c == fax4 || c == faxWords:
+		return whiteIsZero
+	}
+	return blackIsZero
+}
+
+// colours returns how many of the samples are colours: the first.
+func (p *Page) colours() int {
+	switch p.colour {
+	case rgb, ycbcr, cieLab, iccLab:
+		return 3
+	case cmyk:
+		return 4
+	}
+	return 1
+}
+
 // side is a length in pixels; what no picture can have is returned as the largest number, which no limit lets pass.
 func (p *Page) side(tag uint16) int { return int(min(p.number(tag, 0, 0), math.MaxInt32)) }
-
-// transparent reports whether there is a fourth channel beside RGB that means transparency.
-func (p *Page) transparent() bool {
-	a := p.number(tagExtraSamples, 0, 0)
-	return p.samples() == 4 && (a == 1 || a == 2)
-}
 
 // block is the size of the pieces that the picture is stored in, never larger than the limits of int32.
 func (p *Page) block() (w, h int) {
@@ -52,61 +107,118 @@ func (p *Page) block() (w, h int) {
 	return p.Width, p.Height
 }
 
-// memory is the picture in the type that the decoder chooses, and a piece of it as stored, compressed and not, while its
-// buffer grows. JPEG pieces are decoded apart, in whole blocks, and copied.
+// memory is the picture in the type that it is decoded to, a block of it unpacked, as a row and, of YCbCr, in planes, and its bytes
+// where their bits have to be reversed. JPEG pieces are decoded apart, in whole blocks, and copied.
 func (p *Page) memory() int64 {
-	pixel := 4.0
-	if p.samples() == 1 {
-		pixel = 1
-	}
-	if p.bits() == 16 {
-		pixel *= 2
+	result := 4.0
+	if p.alpha == 0 && p.colour <= blackIsZero || p.paletted() {
+		result = 1
 	}
 	bw, bh := p.block()
-	w, h := float64(bw), float64(bh)
-	bytes := float64(p.Width) * float64(p.Height) * pixel
-	if p.Lossy {
-		bytes += (w + 64) * (h + 64) * (3 + pixel)
-	} else {
-		bytes += (w*float64(p.samples())*float64(p.bits())/8 + 1) * h * 4
+	w, h, n := float64(bw), float64(bh), float64(p.n)
+	bytes := float64(p.Width) * float64(p.Height) * result
+	if p.jpeg() { // twice, if what is left of it has to be found
+		pixel := 2 * n
+		if p.n > 1 && p.colour != ycbcr {
+			pixel += 4
+		}
+		bytes += (w+64)*(h+64)*pixel + 3*min(p.mostBytes(), float64(len(p.file)))
 	}
-	return int64(min(bytes, 1<<62)) // a file may declare more than fits
+	switch {
+	case p.compression() == oldJPEG: // all of it at once, and its bytes, put together
+		bytes += 7*float64(p.Width+64)*float64(p.Height+64) + 3*float64(len(p.file))
+	case !p.jpeg():
+		bytes += (w*n*float64(p.bits)/8 + n) * h
+	}
+	if p.colour == ycbcr {
+		bytes += 3 * (w + 4) * (h + 4)
+	}
+	if p.number(tagFillOrder, 0, 1) == 2 {
+		bytes += min(p.mostBytes(), float64(len(p.file)))
+	}
+	return int64(min(bytes+2*w*n+decoderMemory, 1<<62)) // a file may declare more than fits
 }
 
-// compressions names what is met in the wild and not decoded.
-var compressions = map[uint32]string{6: "old JPEG", 34712: "JPEG 2000", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP",
-	34661: "JBIG", 34715: "JBIG2", 50002: "JPEG XL", 34887: "LERC"}
+// decoderMemory covers the tables and buffers of the decompressors, in bytes.
+const decoderMemory = 128 << 10
+
+// paletted reports whether samples are numbers of colours, and nothing more.
+func (p *Page) paletted() bool { return p.colour == palette && p.alpha == 0 }
+
+// Names of what is met in the wild and not decoded.
+var (
+	compressions = map[uint64]string{32809: "ThunderScan", 34661: "JBIG", 34676: "SGI LogLuv", 34677: "SGI LogLuv", 34712: "JPEG 2000",
+		33003: "JPEG 2000", 33005: "JPEG 2000", 34715: "JBIG2", 34887: "LERC", 34892: "lossy DNG", 34925: "LZMA", 50000: "Zstandard",
+		50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL", 32766: "NeXT's RLE", 32895: "CT's RLE", 32908: "Pixar's log", 32909: "Pixar's deflate"}
+	colourModels = map[uint64]string{4: "that is a transparency mask", 10: "in ITU Lab colours", 32803: "of raw camera data",
+		32844: "in LogL", 32845: "in LogLuv colours", 34892: "of raw camera data"}
+	sampleFormats = map[uint64]string{2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+)
 
 // unsupported names what keeps a page from being decoded here, "" if nothing.
 func (p *Page) unsupported() string {
-	n, bits := p.samples(), p.bits()
-	for i := range min(p.count(tagBits), 8) {
-		if p.number(tagBits, i, 0) != bits {
-			return "TIFF with channels of different bits"
+	c := p.compression()
+	known := []uint64{uncompressed, faxRows, fax3, fax4, lzw, oldJPEG, newJPEG, deflate, faxWords, packBits, oldDeflate}
+	if compressions[c] != "" {
+		return "compressed with " + compressions[c]
+	}
+	if !slices.Contains(known, c) {
+		return fmt.Sprintf("compressed in an unknown way (%d)", c)
+	}
+	if colourModels[p.colour] != "" {
+		return colourModels[p.colour]
+	}
+	if p.colour > iccLab || p.colour == 7 {
+		return fmt.Sprintf("in unknown colours (%d)", p.colour)
+	}
+	const mostSamples = 16
+	if p.n < p.colours() || p.n > mostSamples {
+		return fmt.Sprintf("with %d channels, which do not fit its colours", p.n)
+	}
+	for i := range min(p.count(tagBits), p.n) {
+		if p.number(tagBits, i, 0) != uint64(p.bits) {
+			return "with channels of different bits"
 		}
 	}
-	c := p.compression()
+	if s := p.number(tagSampleFormat, 0, 1); sampleFormats[s] != "" {
+		return "with " + sampleFormats[s] + " samples"
+	}
+	return p.unsupportedBits(c)
+}
+
+// unsupportedBits is unsupported for how many bits samples have.
+func (p *Page) unsupportedBits(compression uint64) string {
+	most, least := 32, 1
 	switch {
-	case compressions[c] != "":
-		return "TIFF with " + compressions[c]
-	case !slices.Contains([]uint32{1, 2, 3, 4, 5, jpegCompression, 8, 32946, 32773}, c):
-		return fmt.Sprintf("TIFF compression %d", c)
-	case p.number(tagPlanar, 0, 1) != 1 && n > 1:
-		return "TIFF with a plane for each colour"
-	case p.number(tagSampleFormat, 0, 1) != 1:
-		return "TIFF of other than whole numbers"
-	case bits != 1 && bits != 8 && bits != 16 || c == jpegCompression && bits != 8:
-		return fmt.Sprintf("TIFF with %d bits a channel", bits)
+	case p.colour == palette:
+		most = 8
+	case p.jpeg(), p.colour == ycbcr, p.colour == cieLab, p.colour == iccLab:
+		most, least = 8, 8
 	}
-	jpeg := c == jpegCompression
-	switch colour := p.photometric(); {
-	case (colour == whiteIsZero || colour == blackIsZero) && n == 1, colour == palette && n == 1 && bits <= 8 && !jpeg:
-		return ""
-	case colour == rgb && (n == 3 || n == 4 && !jpeg) && bits >= 8:
-		return ""
-	case colour == cmyk && n == 4 && bits == 8 && !jpeg, colour == ycbcr && n == 3 && jpeg:
-		return ""
-	default:
-		return fmt.Sprintf("TIFF of colour model %d with %d channels", colour, n)
+	fax := compression == fax3 || compression == fax4 || compression == faxRows || compression == faxWords
+	_, known := ratios[p.sampled]
+	differences := p.predicted() && p.bits != 8 && p.bits != 16 && p.bits != 32
+	switch {
+	case p.bits < least || p.bits > most || p.bits > 16 && p.bits%8 != 0, differences:
+		return fmt.Sprintf("with %d bits a channel", p.bits)
+	case fax && (p.bits != 1 || p.n != 1):
+		return "of fax with more than black and white"
+	case p.predicted() && p.number(tagPredictor, 0, 1) != 2:
+		return "with floating-point samples"
+	case p.colour == ycbcr && p.n != 3:
+		return "in YCbCr with more than three channels"
+	case p.colour == ycbcr && !p.jpeg() && !known:
+		return fmt.Sprintf("in YCbCr sampled %d x %d", p.sampled[0], p.sampled[1])
+	case p.jpeg() && p.planes == 1 && p.n == 2:
+		return "with transparency in JPEG"
+	case compression == oldJPEG && (p.planes > 1 || p.n != 1 && p.n != 3):
+		return "compressed with an old kind of JPEG in planes"
 	}
+	return ""
+}
+
+// predicted reports whether samples are stored as differences.
+func (p *Page) predicted() bool {
+	c := p.compression()
+	return (c == lzw || c == deflate || c == oldDeflate) && p.number(tagPredictor, 0, 1) > 1
 }

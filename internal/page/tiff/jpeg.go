@@ -2,82 +2,149 @@ package tiff
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"image"
-	"image/draw"
 	"image/jpeg"
 	"io"
 
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
+	"github.com/bucketocr/bucketocr/internal/page/salvage"
 )
 
-// decodeJPEG puts the picture together from its strips or tiles, each of them a JPEG, with its tables in a tag of the
-// directory, as scanners write it.
-func (p *Page) decodeJPEG(ctx context.Context) (image.Image, error) {
-	offsets, counts := p.places()
-	bw, bh := p.block()
-	if bw == 0 || bh == 0 {
-		return nil, FormatError("no strips")
+// jpegBlock is block for strips or tiles that are each a JPEG, with its tables in a tag of the directory, as scanners write it.
+func (d *decoder) jpegBlock(ctx context.Context, i, x, y, want int) (rows int, err error) {
+	if d.tiled() && min(d.blockWidth, d.blockHeight) < 8 {
+		return 0, FormatError("it has tiles of less than 8 pixels") // each costs as much as one that is worth it
 	}
-	if p.tiled() && min(bw, bh) < 8 {
-		return nil, FormatError("tiles of less than 8 pixels") // each costs as much as one that is worth it
+	pieces := make([]pixels, d.planes)
+	rows = want
+	for plane := range pieces {
+		m, damage := d.jpegPiece(ctx, d.piece(plane*d.across*d.down+i))
+		if m == nil {
+			return 0, damage
+		}
+		if d.colour == ycbcr && d.planes == 1 {
+			rows, err := d.putJPEG(m, x, y, want)
+			return rows, cmp.Or(err, damage)
+		}
+		err = cmp.Or(err, damage)
+		p, ok := samplesOf(m)
+		if !ok || p.channels*d.planes != d.n || p.width < min(d.blockWidth, d.Width-x) {
+			return 0, FormatError("its strips do not match")
+		}
+		rows = min(rows, p.height)
+		pieces[plane] = p
 	}
-	across, down := (p.Width+bw-1)/bw, (p.Height+bh-1)/bh
-	if p.count(offsets) < across*down || p.count(counts) < across*down {
-		return nil, FormatError("strips are missing")
+	d.putRows(x, y, rows, pieces...)
+	if rows < want {
+		err = ErrCut
 	}
-	front, err := p.front()
+	return rows, err
+}
+
+// putJPEG puts a piece of YCbCr to (x, y). One that is the whole picture becomes it.
+func (d *decoder) putJPEG(img image.Image, x, y, want int) (rows int, err error) {
+	m, ok := img.(*image.YCbCr)
+	if !ok {
+		return 0, FormatError("its strips do not match")
+	}
+	bounds := image.Rect(0, 0, d.Width, d.Height)
+	if m.Rect == bounds {
+		d.img = m
+		return want, nil
+	}
+	if d.img == nil {
+		d.img = newYCbCr(bounds, m.SubsampleRatio)
+	}
+	if w := d.img.(*image.YCbCr); w.SubsampleRatio != m.SubsampleRatio || !putPlanes(w, m, x, y) {
+		return 0, FormatError("its strips do not match")
+	}
+	if rows = min(want, m.Rect.Dy()); rows < want || m.Rect.Dx() < min(d.blockWidth, d.Width-x) {
+		err = ErrCut
+	}
+	return rows, err
+}
+
+// samplesOf returns the samples of a picture, which it changes.
+func samplesOf(img image.Image) (pixels, bool) {
+	size := img.Bounds().Size()
+	switch m := img.(type) {
+	case *image.Gray:
+		return pixels{m.Pix, m.Stride, size.X, size.Y, 1}, true
+	case *image.RGBA:
+		for y := range size.Y {
+			row := m.Pix[y*m.Stride:]
+			for x := range size.X {
+				copy(row[3*x:3*x+3], row[4*x:])
+			}
+		}
+		return pixels{m.Pix, m.Stride, size.X, size.Y, 3}, true
+	case *image.CMYK: // image/jpeg has inverted what was stored
+		for i, v := range m.Pix {
+			m.Pix[i] = ^v
+		}
+		return pixels{m.Pix, m.Stride, size.X, size.Y, 4}, true
+	}
+	return pixels{}, false
+}
+
+// jpegPiece decodes one strip or tile. Of one that is cut off or broken it returns what is left, with an error.
+func (d *decoder) jpegPiece(ctx context.Context, b []byte) (image.Image, error) {
+	if len(b) < 2 {
+		return nil, errMissing
+	}
+	parts, err := fits(b[2:], d.blockWidth, d.blockHeight)
 	if err != nil {
 		return nil, err
 	}
-	var whole image.Image
-	for i := range across * down {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		at, n := int64(p.number(offsets, i, 0)), int64(p.number(counts, i, 0))
-		if at+n > int64(len(p.file)) {
-			return nil, errCut
-		}
-		m, err := piece(front, p.file[at:at+n], bw, bh)
-		if err != nil {
-			return nil, err
-		}
-		if across*down == 1 && m.Bounds() == image.Rect(0, 0, p.Width, p.Height) {
-			return p.inverted(m), nil
-		}
-		if whole, err = p.put(whole, m, i%across*bw, i/across*bh); err != nil {
-			return nil, err
-		}
-	}
-	return p.inverted(whole), nil
+	return d.decodeJPEG(ctx, append([][]byte{d.front}, parts...))
 }
 
-// piece decodes one strip or tile of at most w x h pixels, with what goes before it in place of its first marker.
-func piece(front, b []byte, w, h int) (image.Image, error) {
-	b = b[min(2, len(b)):]
-	if err := fits(b, w, h); err != nil {
-		return nil, err
+// mostSalvaged bounds for how many pieces of a page what is left of them is looked for, which takes as much as decoding them.
+const mostSalvaged = 16
+
+// decodeJPEG decodes a JPEG in parts. Of one that is cut off or broken it returns what is left, with an error.
+func (d *decoder) decodeJPEG(ctx context.Context, parts [][]byte) (image.Image, error) {
+	var readers []io.Reader
+	for _, part := range parts {
+		readers = append(readers, bytes.NewReader(part))
 	}
-	return jpeg.Decode(io.MultiReader(bytes.NewReader(front), bytes.NewReader(b)))
+	img, err := jpeg.Decode(io.MultiReader(readers...))
+	if err == nil {
+		return img, nil
+	}
+	if d.salvaged < mostSalvaged {
+		d.salvaged++
+		switch part, failed := salvage.JPEG(ctx, bytes.Join(parts, nil), d.blockHeight); {
+		case failed == nil && part.There == part.All && !part.Wrong: // it is irregular, no more
+			return part.Image, nil
+		case failed == nil:
+			return part.Image, cut(err)
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		}
+	}
+	if _, unsupported := errors.AsType[jpeg.UnsupportedError](err); unsupported {
+		return nil, UnsupportedError("TIFF with a kind of JPEG that is not baseline")
+	}
+	return nil, cut(err)
 }
 
 // maxTables is several times what all tables of a JPEG take in bytes. They are read once for each strip.
 const maxTables = 16 << 10
 
-// front is what goes before each strip: the first marker, a mark that its colours are RGB where they are, since a JPEG by itself would be
-// taken for YCbCr, and the tables of the directory.
-func (p *Page) front() ([]byte, error) {
-	front := []byte{0xff, 0xd8}
-	if p.photometric() == rgb {
-		front = append(front, 0xff, jpegfile.APP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0)
-	}
-	t := p.value(tagJPEGTable).raw
+// jpegFront is what goes before each strip: the first marker, what its colours are, which the directory says and the strips may not, and
+// the tables of the directory.
+func (p *Page) jpegFront() ([]byte, error) {
+	front := p.jpegColours()
+	t := p.bytes(tagJPEGTables)
 	if len(t) <= 4 {
 		return front, nil
 	}
 	if len(t) > maxTables {
-		return nil, FormatError("too many JPEG tables")
+		return nil, FormatError("it has too many JPEG tables")
 	}
 	for s := (&jpegfile.Bytes{File: t, At: 2}); ; {
 		whole := s.At
@@ -85,91 +152,51 @@ func (p *Page) front() ([]byte, error) {
 		case err != nil || marker == jpegfile.EOI: // what is cut off must not take a part of the strip for the rest of it
 			return append(front, t[2:whole]...), nil
 		case marker == jpegfile.SOS || marker >= jpegfile.SOF0 && marker <= jpegfile.SOF2:
-			return nil, FormatError("a picture among the JPEG tables") // whose size nobody has looked at
+			return nil, FormatError("it has a picture among its JPEG tables") // whose size nobody has looked at
 		}
 	}
 }
 
-// fits compares the frame of a strip, without its first marker, with the size that memory was acquired for.
-func fits(b []byte, w, h int) error {
-	const errFile = FormatError("a strip that is no JPEG")
-	s := &jpegfile.Bytes{File: b}
-	for {
+// jpegColours begins a JPEG with a mark of whether its samples are YCbCr, or to be taken as they are.
+func (p *Page) jpegColours() []byte {
+	if p.colour == ycbcr {
+		return []byte{0xff, 0xd8, 0xff, jpegfile.APP0, 0, 16, 'J', 'F', 'I', 'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0}
+	}
+	return []byte{0xff, 0xd8, 0xff, jpegfile.APP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0}
+}
+
+// fits compares the frame of a strip, without its first marker, with the size that memory was acquired for. It returns the
+// strip without what applications have written into it: what that says of its colours is not what counts.
+func fits(b []byte, w, h int) (parts [][]byte, err error) {
+	const errFile = FormatError("it has a strip that is no JPEG")
+	const whole = 16 // pixels: JPEG has blocks of up to so many
+	from, framed := 0, false
+	for s := (&jpegfile.Bytes{File: b}); ; {
+		before := s.At
 		marker, body, err := s.Segment()
 		switch {
-		case marker == jpegfile.SOF2:
-			return UnsupportedError("TIFF with progressive JPEG")
-		case marker == jpegfile.SOS:
-			return FormatError("a strip without frame")
 		case err != nil || marker == jpegfile.EOI:
-			return errFile
+			return nil, errFile
+		case marker >= jpegfile.APP0 && marker <= jpegfile.APP15:
+			parts = append(parts, b[from:before])
+			from = s.At
 		case marker == jpegfile.SOF0 || marker == jpegfile.SOF1:
-			switch f, ok := jpegfile.ParseFrame(body); {
-			case !ok:
-				return errFile
-			case f.Height > h || f.Width > (w+15)&^15:
-				return FormatError("a strip is larger than it should be")
+			f, ok := jpegfile.ParseFrame(body)
+			switch {
+			case !ok || framed:
+				return nil, errFile
+			case f.Bits != 8:
+				return nil, UnsupportedError("TIFF with JPEG of more than 8 bits a channel")
+			case f.Height > (h+whole-1)&^(whole-1) || f.Width > (w+whole-1)&^(whole-1):
+				return nil, FormatError("it has a strip that is larger than it should be")
 			}
-			return nil
+			framed = true
+		case marker > jpegfile.SOF1 && marker < jpegfile.RST0 && marker != jpegfile.DHT && marker != 0xc8:
+			return nil, UnsupportedError("TIFF with a kind of JPEG that is not baseline")
+		case marker == jpegfile.SOS && !framed:
+			return nil, FormatError("it has a strip without frame")
+		case marker == jpegfile.SOS:
+			return append(parts, b[from:]), nil
 		}
-	}
-}
-
-// put copies a piece to its place in the picture, which the first one makes.
-func (p *Page) put(whole, piece image.Image, x, y int) (image.Image, error) {
-	m, planes := piece.(*image.YCbCr)
-	_, gray := piece.(*image.Gray)
-	_, colour := piece.(*image.RGBA)
-	bounds := image.Rect(0, 0, p.Width, p.Height)
-	switch {
-	case whole != nil:
-	case planes:
-		whole = image.NewYCbCr(bounds, m.SubsampleRatio)
-	case gray:
-		whole = image.NewGray(bounds)
-	case colour:
-		whole = image.NewRGBA(bounds)
-	}
-	switch w := whole.(type) {
-	case *image.YCbCr:
-		if planes && w.SubsampleRatio == m.SubsampleRatio && putPlanes(w, m, x, y) {
-			return whole, nil
-		}
-	case draw.Image:
-		if gray || colour {
-			draw.Draw(w, piece.Bounds().Add(image.Pt(x, y)), piece, image.Point{}, draw.Src)
-			return whole, nil
-		}
-	}
-	return nil, FormatError("strips do not match")
-}
-
-// inverted turns gray the right way round where white is stored as zero.
-func (p *Page) inverted(img image.Image) image.Image {
-	if m, ok := img.(*image.Gray); ok && p.photometric() == whiteIsZero {
-		for i := range m.Pix {
-			m.Pix[i] = ^m.Pix[i]
-		}
-	}
-	return img
-}
-
-// putPlanes copies m to (x, y) of w. It reports false if a sample of colour would have to be split.
-func putPlanes(w, m *image.YCbCr, x, y int) bool {
-	across, down := jpegfile.Sampling(m.SubsampleRatio)
-	if x%across != 0 || y%down != 0 || !image.Pt(x, y).In(w.Rect) {
-		return false
-	}
-	r := m.Rect.Add(image.Pt(x, y)).Intersect(w.Rect)
-	copyPlane(w.Y[w.YOffset(x, y):], w.YStride, m.Y, m.YStride, r.Dx(), r.Dy())
-	cw, ch := (r.Dx()+across-1)/across, (r.Dy()+down-1)/down
-	copyPlane(w.Cb[w.COffset(x, y):], w.CStride, m.Cb, m.CStride, cw, ch)
-	copyPlane(w.Cr[w.COffset(x, y):], w.CStride, m.Cr, m.CStride, cw, ch)
-	return true
-}
-
-func copyPlane(dst []byte, dstStride int, src []byte, srcStride, w, h int) {
-	for y := range h {
-		copy(dst[y*dstStride:][:w], src[y*srcStride:])
 	}
 }

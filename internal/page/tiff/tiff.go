@@ -1,9 +1,10 @@
-// Package tiff finds the pages of a TIFF file and decodes them. The samples are decoded by golang.org/x/image/tiff and, in
-// JPEG, by image/jpeg; what the former does not know it is shown as something that it does: each page as the only one of its
-// file, CMYK as RGB with alpha. Nothing here keeps state, and all may be called concurrently.
+// Package tiff finds the pages of a TIFF or BigTIFF file and decodes them: what scanners, fax servers, office and picture programs write,
+// as leniently as libtiff. Fax is decoded by package ccitt, JPEG by image/jpeg. Nothing here keeps state, and all may be called
+// concurrently.
 //
-// Files, in reading order: tiff.go the file and its directories, decode.go and jpeg.go decoding, describe.go what a page says about
-// itself, page.go a page and its entries.
+// Files, in reading order: tiff.go the file and its directories, page.go a page and its entries, describe.go what a page says about itself,
+// decode.go decoding it piece by piece, unpack.go and lzw.go the compressions, jpeg.go and oldjpeg.go those by JPEG, samples.go rows of
+// samples, canvas.go the picture that they become, ycbcr.go and lab.go colour spaces.
 package tiff
 
 import (
@@ -22,18 +23,18 @@ const maxTags = 4096
 // Pages lists the pages of the file b, without thumbnails. A chain of directories that breaks off has a last page with
 // Err, so that what is lost shows; one that runs in a circle ends. Errors: FormatError, ErrTooMany or ctx's.
 func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
-	order, at, err := readFileHeader(b)
+	l, at, err := readFileHeader(b)
 	if err != nil {
 		return nil, err
 	}
 	var pages, small []Page
-	for seen := map[uint32]bool{}; at != 0 && !seen[at]; {
+	for seen := map[uint64]bool{}; at != 0 && !seen[at]; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		seen[at] = true
 		var p Page
-		p, at = directory(b, order, at)
+		p, at = directory(b, l, at)
 		if p.reduced {
 			small = append(small, p)
 		} else {
@@ -47,108 +48,155 @@ func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 		pages = small
 	}
 	if len(pages) == 0 {
-		return nil, FormatError("no page")
+		return nil, FormatError("it has no page")
 	}
 	return pages, nil
 }
 
 // PageAt returns the page of the file b that Pages has found at a place.
 func PageAt(b []byte, at int64) Page {
-	order, _, err := readFileHeader(b)
-	if err == nil && (at < 0 || at > int64(len(b))) {
-		err = errCut
+	l, _, err := readFileHeader(b)
+	if err == nil && at < 0 {
+		err = ErrCut
 	}
 	if err != nil {
 		return Page{Err: err}
 	}
-	p, _ := directory(b, order, uint32(at))
+	p, _ := directory(b, l, uint64(at))
 	return p
 }
 
-// readFileHeader reads a file's first 8 bytes: the byte order and where the first directory lies.
-func readFileHeader(b []byte) (binary.ByteOrder, uint32, error) {
-	var order binary.ByteOrder
+// layout is how the numbers of a file are stored.
+type layout struct {
+	order binary.ByteOrder
+	big   bool // BigTIFF: places and counts have 8 bytes instead of 4
+}
+
+// word returns the bytes of a place or count.
+func (l layout) word() int {
+	if l.big {
+		return 8
+	}
+	return 4
+}
+
+// wordAt reads a place or count.
+func (l layout) wordAt(b []byte) uint64 {
+	if l.big {
+		return l.order.Uint64(b)
+	}
+	return uint64(l.order.Uint32(b))
+}
+
+// entrySize returns the bytes of one entry in a directory: tag (2), kind (2), count, and the value or where it lies.
+func (l layout) entrySize() int { return 4 + 2*l.word() }
+
+// readFileHeader reads a file's first 8 or 16 bytes: the layout and where the first directory lies.
+func readFileHeader(b []byte) (layout, uint64, error) {
+	var l layout
 	switch {
 	case len(b) < 8:
-		return nil, 0, errCut
-	case string(b[:4]) == "II*\x00":
-		order = binary.LittleEndian
-	case string(b[:4]) == "MM\x00*":
-		order = binary.BigEndian
+		return l, 0, ErrCut
+	case b[0] == 'I' && b[1] == 'I':
+		l.order = binary.LittleEndian
+	case b[0] == 'M' && b[1] == 'M':
+		l.order = binary.BigEndian
 	default:
-		return nil, 0, FormatError("wrong first bytes")
+		return l, 0, FormatError("its first bytes are wrong")
 	}
-	return order, order.Uint32(b[4:]), nil
+	const classic, big = 42, 43
+	switch version := l.order.Uint16(b[2:]); {
+	case version == classic:
+		return l, l.wordAt(b[4:]), nil
+	case version != big || l.order.Uint16(b[4:]) != 8:
+		return l, 0, FormatError("its first bytes are wrong")
+	case len(b) < 16:
+		return l, 0, ErrCut
+	}
+	l.big = true
+	return l, l.wordAt(b[8:]), nil
 }
 
-// directory reads the one at a place, and where the next one lies, 0 if there is none.
-func directory(b []byte, order binary.ByteOrder, at uint32) (p Page, next uint32) {
-	p = Page{At: int64(at), Orientation: 1, order: order, entries: map[uint16]entry{}, file: b}
+// directory reads the one at a place, and where the next one lies, 0 if there is none or the file ends before it says so.
+func directory(b []byte, l layout, at uint64) (p Page, next uint64) {
+	p = Page{At: int64(at), Orientation: 1, layout: l, entries: map[uint16]entry{}, file: b}
 	defer func() { p.file = nil }()
-	if int64(at)+2 > int64(len(b)) {
-		p.Err = errCut
+	head := 2
+	if l.big {
+		head = 8
+	}
+	if at > uint64(len(b)) || len(b)-int(at) < head {
+		p.Err = ErrCut
 		return p, 0
 	}
-	n := int(order.Uint16(b[at:]))
-	rest := b[at+2:]
+	n := uint64(l.order.Uint16(b[at:]))
+	if l.big {
+		n = l.order.Uint64(b[at:])
+	}
 	if n > maxTags {
-		p.Err = FormatError("broken directory")
+		p.Err = FormatError("its directory is broken")
 		return p, 0
 	}
-	if len(rest) < entrySize*n+4 {
-		p.Err = errCut
+	from := int(at) + head
+	to := from + int(n)*l.entrySize()
+	if to > len(b) {
+		p.Err = ErrCut
 		return p, 0
 	}
-	for i := range n {
-		p.take(int64(at) + 2 + entrySize*int64(i))
+	for ; from < to; from += l.entrySize() {
+		p.take(from)
 	}
 	p.describe()
-	return p, order.Uint32(rest[entrySize*n:])
+	if len(b)-to < l.word() {
+		return p, 0
+	}
+	return p, l.wordAt(b[to:])
 }
 
-// take keeps the entry at a place, if it is of use and its value lies within the file. Of two with the same tag the first
-// counts.
-func (p *Page) take(at int64) {
-	e := p.file[at:][:entrySize]
-	tag, kind, count := p.order.Uint16(e), p.order.Uint16(e[2:]), p.order.Uint32(e[4:])
-	size := sizeOf(kind) * int64(count)
-	if _, twice := p.entries[tag]; twice || size == 0 || !slices.Contains(useful, tag) {
+// take keeps the entry at a place, if it is of use and its value lies within the file. Of two with the same tag the first counts.
+func (p *Page) take(at int) {
+	e := p.file[at:][:p.entrySize()]
+	tag, kind, count := p.order.Uint16(e), p.order.Uint16(e[2:]), p.wordAt(e[4:])
+	one := uint64(sizeOf(kind))
+	if _, twice := p.entries[tag]; twice || one == 0 || count == 0 || !slices.Contains(useful, tag) {
 		return
 	}
-	at += 8
-	if size > 4 {
-		at = int64(p.order.Uint32(e[8:]))
+	value := uint64(at + 4 + p.word())
+	if count > uint64(p.word())/one {
+		value = p.wordAt(e[4+p.word():])
 	}
-	if at+size > int64(len(p.file)) {
-		p.Err = errCut
+	if size := uint64(len(p.file)); value > size || count > (size-value)/one {
+		if slices.Contains(needed, tag) {
+			p.Err = ErrCut
+		}
 		return
 	}
-	p.entries[tag] = entry{kind: kind, count: count, at: at, size: size}
+	p.entries[tag] = entry{kind: kind, at: int(value), count: int(count)}
 }
 
 // Orientation finds the orientation in an Exif block, which is a small TIFF file, in its first directory: from 1 to 8, 1 where
 // there is none. Cameras write broken Exif all the time, so it never fails. The kind should be SHORT; some write BYTE or LONG.
 func Orientation(exif []byte) int {
-	order, at, err := readFileHeader(exif)
-	if err != nil || int64(at)+2 > int64(len(exif)) {
+	l, at, err := readFileHeader(exif)
+	if err != nil || l.big || int64(at)+2 > int64(len(exif)) {
 		return 1
 	}
-	entries := exif[at+2:]
-	for i := range min(int(order.Uint16(exif[at:])), len(entries)/entrySize) {
-		e := entries[entrySize*i:]
-		kind := order.Uint16(e[2:])
-		if order.Uint16(e) != tagOrientation {
+	entries, size := exif[at+2:], l.entrySize()
+	for i := range min(int(l.order.Uint16(exif[at:])), len(entries)/size) {
+		e := entries[size*i:]
+		kind := l.order.Uint16(e[2:])
+		if l.order.Uint16(e) != tagOrientation {
 			continue
 		}
-		if sizeOf(kind) == 0 || kind == kindUndefined {
+		if kind != kindByte && kind != kindShort && kind != kindLong {
 			break
 		}
-		return validOrientation(numberAt(order, kind, e[8:]))
+		return validOrientation(numberAt(l.order, kind, e[8:]))
 	}
 	return 1
 }
 
-func validOrientation(n uint32) int {
+func validOrientation(n uint64) int {
 	if n < 1 || n > 8 {
 		return 1
 	}

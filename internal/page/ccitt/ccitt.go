@@ -1,0 +1,249 @@
+// Package ccitt decodes fax: the codings of T.4 (Group 3, in one and in two dimensions, with any fill before the end of a row) and T.6
+// (Group 4), and those of TIFF that have no code for the end of a row. It is as lenient as libtiff: rows that are broken or missing cost
+// themselves. Nothing here keeps state, and all may be called concurrently.
+//
+// Files, in reading order: ccitt.go pictures and rows, bits.go reading bits, codes.go the tables of codes.
+package ccitt
+
+import (
+	"context"
+	"errors"
+)
+
+// Coding is how rows follow each other.
+type Coding int
+
+const (
+	Group3 Coding = iota // T.4: each row begins with a code, which may be missing where TwoDimensional is not set
+	Group4               // T.6
+	Bytes                // rows of T.4 in one dimension, each beginning with a byte
+	Words                // the same, with two bytes
+)
+
+// Format is what has to be known of a picture beside its bytes. Bits count from the high end of a byte.
+type Format struct {
+	Coding         Coding
+	Width          int  // pixels of a row, over 0
+	TwoDimensional bool // Group3: each row says which of the two it is
+	Uncompressed   bool // it may have pixels that are not coded, which are not decoded here: see ErrUncompressed
+}
+
+var (
+	// ErrDamaged says that rows are missing or broken. Those that were decoded show.
+	ErrDamaged = errors.New("ccitt: rows are missing or broken")
+	// ErrUncompressed says that a picture has pixels that are not coded.
+	ErrUncompressed = errors.New("ccitt: uncompressed mode")
+)
+
+// Decode fills dst with rows of (Width+7)/8 bytes, a bit each pixel, 0 for white, and returns how many it has decoded before the
+// picture ended or broke off. Of a row that is broken, where later ones can still be read, the rest is white. Errors: ErrDamaged,
+// ErrUncompressed, or ctx's, which is asked every few rows. It allocates no more than 8 bytes a pixel of a row.
+func (f Format) Decode(ctx context.Context, dst, data []byte) (rows int, err error) {
+	d := decoder{Format: f, reader: reader{data: data}, codes: tables()}
+	stride := (f.Width + 7) / 8
+	whole := true
+	for ; len(dst) >= stride; dst = dst[stride:] {
+		if rows%64 == 0 && ctx.Err() != nil {
+			return rows, ctx.Err()
+		}
+		oneDimensional, ok := d.begin()
+		if !ok {
+			return rows, ErrDamaged
+		}
+		d.above, d.row = d.row, d.above[:0]
+		if oneDimensional {
+			ok = d.oneDimensional()
+		} else {
+			ok = d.twoDimensional()
+		}
+		switch {
+		case d.uncompressed:
+			return rows, ErrUncompressed
+		case !ok && !d.marked:
+			return rows, ErrDamaged
+		}
+		whole = whole && ok
+		paint(dst[:stride], d.row, f.Width)
+		rows++
+		d.end()
+	}
+	if !whole {
+		err = ErrDamaged
+	}
+	return rows, err
+}
+
+// decoder decodes a picture row by row. A row is where its colour changes, from left to right, beginning with white: at 0 too where its
+// first pixel is black.
+type decoder struct {
+	Format
+	reader
+	*codes
+	above, row   []int32
+	marked       bool // Group3: rows begin with a code, so what follows a broken one can be found
+	uncompressed bool // met
+}
+
+// begin reads what comes before a row, and reports whether there is one.
+func (d *decoder) begin() (oneDimensional, ok bool) {
+	if d.Coding == Group4 {
+		return false, !d.ended() && d.peek(2*eolBits) != 1<<eolBits|1
+	}
+	oneDimensional = true
+	if d.Coding == Group3 {
+		if d.marked {
+			d.sync()
+		}
+		for d.endOfRow() { // at the end of the picture six times
+			d.marked = true
+			if d.TwoDimensional {
+				oneDimensional = d.peek(1) == 1
+				d.skip(1)
+			}
+		}
+	}
+	return oneDimensional, !d.ended()
+}
+
+// end reads what comes after a row.
+func (d *decoder) end() {
+	switch d.Coding {
+	case Bytes:
+		d.align(8)
+	case Words:
+		d.align(16)
+	}
+}
+
+// endOfRow reads the code that ends a row, and the fill before it, if that is what comes next. Fill up to the end of the data is read too.
+func (d *decoder) endOfRow() bool {
+	before := d.reader
+	zeros := d.skipZeros()
+	switch {
+	case d.ended():
+		return false
+	case zeros >= eolBits-1:
+		d.skip(1)
+		return true
+	}
+	d.reader = before
+	return false
+}
+
+// sync goes on to the next code that ends a row.
+func (d *decoder) sync() {
+	for !d.ended() && d.peek(eolBits-1) != 0 {
+		d.skip(1)
+	}
+}
+
+// colour is that of the pixel after what is decoded of the row: 0 white, 1 black.
+func (d *decoder) colour() int { return len(d.row) & 1 }
+
+// change changes the colour at x, which is not left of the last change.
+func (d *decoder) change(x int) {
+	switch n := len(d.row); {
+	case n > 0 && int(d.row[n-1]) == x:
+		d.row = d.row[:n-1]
+	case x < d.Width:
+		d.row = append(d.row, int32(x))
+	}
+}
+
+// run reads the length of a run of a colour. A negative one is none.
+func (d *decoder) run(colour int) int {
+	for sum := 0; ; {
+		c := d.runs[colour][d.peek(runBits)]
+		if c.bits == 0 {
+			return -1
+		}
+		d.skip(int(c.bits))
+		if sum += int(c.value); c.value < 64 {
+			return sum
+		}
+	}
+}
+
+func (d *decoder) oneDimensional() bool {
+	for x := 0; x < d.Width; {
+		n := d.run(d.colour())
+		if n < 0 {
+			return false
+		}
+		x += n
+		d.change(x)
+	}
+	return true
+}
+
+// twoDimensional decodes a row by the one above it. The names are those of T.6.
+func (d *decoder) twoDimensional() bool {
+	next := 0 // the first change above that lies right of a0
+	above := func(i int) int {
+		if i < len(d.above) {
+			return int(d.above[i])
+		}
+		return d.Width
+	}
+	for a0 := -1; a0 < d.Width; {
+		for next < len(d.above) && int(d.above[next]) <= a0 {
+			next++
+		}
+		b1 := next
+		if b1&1 != d.colour() {
+			b1++
+		}
+		mode := d.modes[d.peek(modeBits)]
+		if mode.bits == 0 {
+			return false
+		}
+		d.skip(int(mode.bits))
+		switch mode.value {
+		case modePass:
+			a0 = above(b1 + 1)
+		case modeHorizontal:
+			colour := d.colour()
+			first, second := d.run(colour), d.run(1-colour)
+			if first < 0 || second < 0 {
+				return false
+			}
+			a1 := max(a0, 0) + first
+			d.change(a1)
+			a0 = a1 + second
+			d.change(a0)
+		case modeExtension:
+			d.uncompressed = d.Uncompressed
+			return false
+		default: // vertical
+			a1 := above(b1) + int(mode.value) - modeV0
+			if a1 < max(a0, 0) {
+				return false
+			}
+			a0 = a1
+			d.change(a0)
+		}
+	}
+	return true
+}
+
+// paint draws a row of so many pixels.
+func paint(dst []byte, row []int32, width int) {
+	clear(dst)
+	for i := 0; i < len(row); i += 2 {
+		from, to := int(row[i]), width
+		if i+1 < len(row) {
+			to = int(row[i+1])
+		}
+		first, last := from/8, (to-1)/8
+		left, right := byte(0xff>>(from%8)), byte(0xff<<(7-(to-1)%8))
+		if first == last {
+			dst[first] |= left & right
+			continue
+		}
+		dst[first] |= left
+		for at := first + 1; at < last; at++ {
+			dst[at] = 0xff
+		}
+		dst[last] = right
+	}
+}

@@ -1,0 +1,227 @@
+// Package gif decodes the first picture of a GIF, as far as it goes. It is as liberal as browsers: a picture may be larger than its screen,
+// and lack its colours or its end.
+//
+// Files, in reading order: gif.go the blocks up to the picture, lzw.go its pixels.
+package gif
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"image"
+	"image/color"
+)
+
+// Source is a file that is read from front to back.
+type Source interface {
+	// Next returns the next n bytes, which are valid until the next call, or an error.
+	Next(n int) ([]byte, error)
+}
+
+// What Read fails with, beside the source's errors.
+var (
+	ErrNoPicture = errors.New("gif: no picture")
+	ErrBroken    = errors.New("gif: broken before its picture")
+)
+
+// Picture is what is said before the pixels.
+type Picture struct {
+	Width, Height int // of the screen, which is as large as its first picture at least
+
+	frame       image.Rectangle
+	interlaced  bool
+	palette     color.Palette
+	transparent int // number of a colour; below 0: none
+	codeSize    int // bits of a pixel
+}
+
+// Blocks.
+const (
+	extension = 0x21
+	picture   = 0x2c
+	trailer   = 0x3b
+
+	graphicControl = 0xf9
+
+	maxStrays = 1 << 10 // bytes that belong to no block
+)
+
+// Read reads up to the first picture's pixels.
+func Read(s Source) (*Picture, error) {
+	b, err := s.Next(13)
+	if err != nil {
+		return nil, err
+	}
+	p := &Picture{Width: int(binary.LittleEndian.Uint16(b[6:])), Height: int(binary.LittleEndian.Uint16(b[8:])), transparent: -1}
+	if err := p.readPalette(s, b[10]); err != nil {
+		return nil, err
+	}
+	for strays := 0; strays < maxStrays; strays++ {
+		if b, err = s.Next(1); err != nil {
+			return nil, err
+		}
+		switch b[0] {
+		case extension:
+			strays--
+			if err := p.readExtension(s); err != nil {
+				return nil, err
+			}
+		case picture:
+			return p, p.readFrame(s)
+		case trailer:
+			return nil, ErrNoPicture
+		}
+	}
+	return nil, ErrBroken
+}
+
+// readPalette reads a table of colours if flags say that there is one.
+func (p *Picture) readPalette(s Source, flags byte) error {
+	if flags&0x80 == 0 {
+		return nil
+	}
+	n := 2 << (flags & 7)
+	b, err := s.Next(3 * n)
+	if err != nil {
+		return err
+	}
+	p.palette = make(color.Palette, n)
+	for i := range p.palette {
+		p.palette[i] = color.RGBA{b[3*i], b[3*i+1], b[3*i+2], 255}
+	}
+	return nil
+}
+
+// readExtension reads a label and blocks, up to an empty one.
+func (p *Picture) readExtension(s Source) error {
+	b, err := s.Next(1)
+	if err != nil {
+		return err
+	}
+	control := b[0] == graphicControl
+	for {
+		if b, err = s.Next(1); err != nil || b[0] == 0 {
+			return err
+		}
+		if b, err = s.Next(int(b[0])); err != nil {
+			return err
+		}
+		if control && len(b) >= 4 {
+			if p.transparent = -1; b[0]&1 != 0 {
+				p.transparent = int(b[3])
+			}
+		}
+	}
+}
+
+// readFrame reads what is said about the picture itself.
+func (p *Picture) readFrame(s Source) error {
+	b, err := s.Next(9)
+	if err != nil {
+		return err
+	}
+	number := func(at int) int { return int(binary.LittleEndian.Uint16(b[at:])) }
+	w, h := number(4), number(6)
+	if w == 0 || h == 0 {
+		w, h = p.Width, p.Height
+	}
+	p.frame = image.Rect(0, 0, w, h).Add(image.Pt(number(0), number(2)))
+	p.Width, p.Height = max(p.Width, p.frame.Max.X), max(p.Height, p.frame.Max.Y)
+	flags := b[8]
+	p.interlaced = flags&0x40 != 0
+	if err := p.readPalette(s, flags); err != nil {
+		return err
+	}
+	if b, err = s.Next(1); err != nil {
+		return err
+	}
+	if p.codeSize = int(b[0]); p.codeSize < 1 || p.codeSize >= maxWidth {
+		return ErrBroken
+	}
+	return nil
+}
+
+// Decode decodes the pixels that follow what Read has read. It returns the screen, white where nothing is, and how many rows of the picture
+// are there. The error is ctx's.
+func (p *Picture) Decode(ctx context.Context, pixels []byte) (m *image.Paletted, there, all int, err error) {
+	palette, white := p.colours()
+	m = image.NewPaletted(image.Rect(0, 0, p.Width, p.Height), palette)
+	for i := range m.Pix {
+		m.Pix[i] = white
+	}
+	w, h := p.frame.Dx(), p.frame.Dy()
+	if w == 0 || h == 0 {
+		return m, 0, 1, nil
+	}
+	c := newCodes(pixels, p.codeSize)
+	x, y := 0, 0
+	for y < h {
+		if err := ctx.Err(); err != nil {
+			return nil, 0, 0, err
+		}
+		row := m.Pix[(p.frame.Min.Y+p.row(y, h))*m.Stride+p.frame.Min.X:][:w]
+		if x = c.read(row); x < w {
+			break
+		}
+		y++
+	}
+	if p.interlaced {
+		p.coarsen(m, y, h)
+	}
+	return m, y, h, nil
+}
+
+// colours returns the colours to draw with, and the number of white or the lightest of them. What is transparent is white.
+func (p *Picture) colours() (color.Palette, byte) {
+	all := p.palette
+	if all == nil { // a ramp of grays
+		n := 1 << min(p.codeSize, 8)
+		for i := range n {
+			all = append(all, color.Gray{Y: byte(i * 255 / (n - 1))})
+		}
+	}
+	for len(all) <= min(p.transparent, 255) {
+		all = append(all, color.Black)
+	}
+	if p.transparent >= 0 {
+		all[p.transparent] = color.White
+	} else if len(all) < 256 && all.Convert(color.White) != color.Color(color.RGBA{255, 255, 255, 255}) {
+		for len(all) < min(1<<p.codeSize, 255) { // numbers without a colour
+			all = append(all, color.Black)
+		}
+		all = append(all, color.White)
+	}
+	return all, byte(all.Index(color.White))
+}
+
+// row returns the place of the nth row of a picture of h.
+func (p *Picture) row(n, h int) int {
+	if !p.interlaced {
+		return n
+	}
+	for _, pass := range passes {
+		rows := (h - pass.first + pass.step - 1) / pass.step
+		if n < rows {
+			return pass.first + n*pass.step
+		}
+		n -= max(rows, 0)
+	}
+	return 0
+}
+
+// passes are the rows of an interlaced picture in their order.
+var passes = [...]struct{ first, step int }{{0, 8}, {4, 8}, {2, 4}, {1, 2}}
+
+// coarsen gives each row of an interlaced picture that is not among the first ones the pixels of the one above.
+func (p *Picture) coarsen(m *image.Paletted, there, h int) {
+	known := make([]bool, h)
+	for n := range there {
+		known[p.row(n, h)] = true
+	}
+	for y := 1; y < h; y++ {
+		if !known[y] {
+			at := (p.frame.Min.Y+y)*m.Stride + p.frame.Min.X
+			copy(m.Pix[at:at+p.frame.Dx()], m.Pix[at-m.Stride:])
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package pagetest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// CorpusFile is a small file of some kind. Its name begins with its format and a hyphen.
+type CorpusFile struct {
+	Name  string
+	Data  []byte
+	Shows image.Image // what its pages show; nil where only another program can tell
+}
+
+// Corpus returns files of every kind that is read, each of a page with text.
+func Corpus() []CorpusFile {
+	var files []CorpusFile
+	var shows image.Image
+	add := func(format, extension, kind string, data []byte) {
+		name := format + "-" + strings.NewReplacer(" ", "_", ",", "", "/", "").Replace(kind) + extension
+		files = append(files, CorpusFile{Name: name, Data: data, Shows: shows})
+	}
+	gray := Paper(420, 560, 16)
+	coloured := Photo(gray)
+	few := FourGrays(420, 560)
+
+	shows = gray
+	add("PNG", ".png", "gray", EncodePNG(gray))
+	add("PNG", ".png", "colour", EncodePNG(coloured))
+	add("PNG", ".png", "palette", EncodePNG(few))
+	clear := image.NewPaletted(few.Rect, append(color.Palette{color.Transparent}, few.Palette...))
+	for i, v := range few.Pix {
+		clear.Pix[i] = v + 1
+	}
+	shows = few
+	for name, change := range sorted(IrregularPNGs()) {
+		add("PNG", ".png", name, change(EncodePNG(clear)))
+	}
+	photo := EncodeJPEG(coloured)
+	shows = coloured
+	add("JPEG", ".jpg", "photo", photo)
+	add("JPEG", ".jpg", "gray", EncodeJPEG(gray))
+	shows = nil
+	for o := uint16(1); o <= 8; o++ {
+		add("JPEG", ".jpg", fmt.Sprint("orientation ", o), WithJPEGSegments(photo, ExifSegment(o)))
+	}
+	shows = coloured
+	for name, change := range sorted(IrregularJPEGs()) {
+		add("JPEG", ".jpg", name, change(photo))
+	}
+	shows = few
+	for name, f := range sorted(GIFs(few.Rect.Size())) {
+		add("GIF", ".gif", name, f.Write(few))
+	}
+	for name, f := range sorted(BMPs()) {
+		add("BMP", ".bmp", name, f.Write(few))
+	}
+	shows = gray
+	for _, kind := range []struct {
+		name        string
+		compression int
+		options     FaxOptions
+	}{
+		{"Group 3", 3, FaxOptions{}}, {"Group 3 filled", 3, FaxOptions{Fill: true}}, {"Group 3 in two dimensions", 3, FaxOptions{TwoDimensional: true}},
+		{"Group 3 in two dimensions filled", 3, FaxOptions{TwoDimensional: true, Fill: true}}, {"Group 4", 4, FaxOptions{}}, {"runs", 2, FaxOptions{}},
+	} {
+		for _, black := range []bool{false, true} {
+			for _, low := range []bool{false, true} {
+				o := kind.options
+				o.BlackIsZero, o.LowFirst = black, low
+				name := kind.name
+				if black {
+					name += " of ink 0"
+				}
+				if low {
+					name += " reversed"
+				}
+				add("fax", ".tif", name, TIFF(binary.LittleEndian, Fax(gray, kind.compression, 100, o), Fax(gray, kind.compression, 560, o)))
+			}
+		}
+	}
+	for name, s := range sorted(map[string]Storage{
+		"gray": {Colour: 1}, "gray of ink 0": {Colour: 0}, "2 bits": {Colour: 1, Bits: 2}, "4 bits": {Colour: 1, Bits: 4}, "12 bits": {Colour: 1, Bits: 12},
+		"16 bits": {Colour: 1, Bits: 16}, "32 bits": {Colour: 1, Bits: 32}, "gray with alpha": {Colour: 1, Alpha: 2}, "RGB": {Colour: 2}, "RGB 16": {Colour: 2, Bits: 16},
+		"RGBA": {Colour: 2, Alpha: 2}, "RGBA multiplied": {Colour: 2, Alpha: 1}, "CMYK": {Colour: 5}, "CMYK 16": {Colour: 5, Bits: 16}, "YCbCr": {Colour: 6},
+		"planes": {Colour: 2, Apart: true}, "planes of 16": {Colour: 2, Apart: true, Bits: 16}, "tiles": {Colour: 2, Tile: 64}, "tiles in planes": {Colour: 2, Tile: 64, Apart: true},
+		"LZW": {Colour: 2, Compression: 5, Rows: 32}, "LZW without end": {Colour: 1, Compression: 5, Rows: 32, NoEnd: true}, "LZW differences": {Colour: 2, Compression: 5, Differences: true},
+		"deflate": {Colour: 2, Compression: 8}, "PackBits": {Colour: 2, Compression: 32773}, "reversed": {Colour: 1, LowFirst: true},
+		"LZW reversed": {Colour: 1, Compression: 5, LowFirst: true}, "PackBits reversed": {Colour: 1, Compression: 32773, LowFirst: true},
+	}) {
+		m := shows
+		if s.Colour >= 2 {
+			m = coloured
+		}
+		add("TIFF", ".tif", name, TIFF(binary.LittleEndian, Samples(m, s), Samples(m, s)))
+		s.Order = binary.BigEndian
+		add("TIFF", ".tif", name+" big-endian", TIFF(binary.BigEndian, Samples(m, s)))
+	}
+	add("TIFF", ".tif", "BigTIFF", BigTIFF(binary.LittleEndian, Samples(coloured, Storage{Colour: 2})))
+	add("TIFF", ".tif", "palette of 4 bits", TIFF(binary.LittleEndian, Indexed(few, 4, false)))
+	add("TIFF", ".tif", "palette of 8 bits", TIFF(binary.LittleEndian, Indexed(few, 8, false)))
+	subsampled := subsampledOf(coloured)
+	add("TIFF", ".tif", "YCbCr in 2x2", TIFF(binary.LittleEndian, Sampled(subsampled, 64)))
+	add("TIFF", ".tif", "JPEG", TIFF(binary.LittleEndian, JPEG(coloured, 64)))
+	add("TIFF", ".tif", "old JPEG", OldJPEG(subsampled, true))
+	add("TIFF", ".tif", "old JPEG as a file", OldJPEG(subsampled, false))
+
+	shows = nil
+	text := Text("Text in a font that every viewer has", "and a second line of it")
+	sound := PDF("", []PDFPage{text, text, {Width: 595, Height: 842}})
+	add("PDF", ".pdf", "text", sound)
+	add("PDF", ".pdf", "behind a mark of byte order", append([]byte("\xef\xbb\xbf"), sound...))
+	add("PDF", ".pdf", "behind a header", append([]byte(strings.Repeat("@PJL COMMENT\r\n", 60)), sound...))
+	turned := text
+	turned.Dict = "/Rotate 90"
+	add("PDF", ".pdf", "turned", PDF("", []PDFPage{turned}))
+	for name, glyphs := range sorted(map[string]string{
+		"Polish": "Aogonek aogonek Lslash lslash eogonek zacute sacute cacute", "Czech": "Ccaron ecaron rcaron uring dcaron ncaron",
+		"Russian": "afii10017 afii10065 afii10066 afii10097 afii10023", "Greek": "Omega alpha beta alphatonos Sigma sigma1",
+		"Vietnamese": "uni1EBF uni1EA1 uni01B0 uni1ED9 dcroat", "Hebrew": "afii57664 afii57665 uni05E9"}) {
+		names := strings.Fields(glyphs)
+		var codes []byte
+		for i := range names {
+			codes = append(codes, byte(128+i))
+		}
+		add("PDF", ".pdf", name, PDF("", []PDFPage{Rows(FirstFree(1), codes)}, SimpleFont("Arial", names...)...))
+	}
+	for name, c := range sorted(map[string][3]string{
+		"Japanese": {"Japan1", "90ms-RKSJ-H", "\x93\xfa\x96\x7b\x8c\xea\x82\xcc\x90\x5c\x90\xbf"}, "Chinese": {"GB1", "GBK-EUC-H", "\xd6\xd0\xce\xc4\xbc\xf2\xcc\xe5"},
+		"Chinese traditional": {"CNS1", "ETen-B5-H", "\xc1\x63\xc5\xe9\xa4\xa4\xa4\xe5"}, "Korean": {"Korea1", "KSCms-UHC-H", "\xc7\xd1\xb1\xb9\xbe\xee"},
+	}) {
+		add("PDF", ".pdf", name, PDF("", []PDFPage{Rows(FirstFree(1), []byte(c[2]))}, CIDFont(FirstFree(1), c[0], c[1])...))
+	}
+	return files
+}
+
+// sorted yields a map in the order of its keys.
+func sorted[V any](m map[string]V) func(yield func(string, V) bool) {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
+	}
+}
+
+// subsampledOf is a picture as YCbCr whose colours are those of four pixels each.
+func subsampledOf(m image.Image) *image.YCbCr {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 95}); err != nil {
+		panic(err)
+	}
+	decoded, err := jpeg.Decode(&b)
+	if err != nil {
+		panic(err)
+	}
+	return decoded.(*image.YCbCr)
+}

@@ -1,0 +1,58 @@
+package page
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+)
+
+// TestPageWithTextIsNeverBlank: characters that cannot be seen are no reason to say that a page of a PDF is empty, and those
+// that cannot be drawn are said to be missing.
+func TestPageWithTextIsNeverBlank(t *testing.T) {
+	t.Parallel()
+	of := func(content string) []byte {
+		return pagetest.PDF("", []pagetest.PDFPage{{Width: 100, Height: 100, Content: content}})
+	}
+	font := pagetest.FirstFree(1)
+	for name, c := range map[string]struct {
+		file     []byte
+		blank    bool
+		warnings []string
+	}{
+		"nothing":           {of(""), true, nil},
+		"spaces":            {of("BT /F1 12 Tf 10 10 Td (   ) Tj ET"), true, nil},
+		"text":              {of("BT /F1 12 Tf 10 10 Td (text) Tj ET"), false, nil},
+		"invisible text":    {of("BT /F1 12 Tf 3 Tr 10 10 Td (text) Tj ET"), false, nil},
+		"text without ink":  {of("1 g BT /F1 12 Tf 10 10 Td (text) Tj ET"), false, nil},
+		"text in no font":   {pagetest.PDF("", []pagetest.PDFPage{pagetest.Row(font, 2, []byte{128, 129})}, pagetest.SimpleFont("Arial", "u13000", "u13001")...), false, []string{WarnMissingGlyphs}},
+		"text not embedded": {pagetest.PDF("", []pagetest.PDFPage{pagetest.Row(font, 2, []byte{128, 129})}, pagetest.SimpleFont("Arial", "aogonek", "Omega")...), false, nil},
+	} {
+		pg, _, err := only(t, newObject(c.file), wide(100))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if pg.Blank != c.blank || !slices.Equal(pg.Warnings, c.warnings) {
+			t.Errorf("%s: blank %v, warnings %v", name, pg.Blank, pg.Warnings)
+		}
+	}
+}
+
+// TestPDFMayBeginLater: bytes before its first line, within what viewers look at, do not matter, and beyond that they do.
+func TestPDFMayBeginLater(t *testing.T) {
+	t.Parallel()
+	sound := pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("text")})
+	for name, front := range map[string]string{
+		"a mark of byte order": "\xef\xbb\xbf",
+		"a printer's header":   "\x1b%-12345X@PJL SET COPIES=1\r\n@PJL ENTER LANGUAGE=PDF\r\n",
+		"a mail's header":      "Content-Type: application/pdf\r\nContent-Disposition: attachment\r\n\r\n",
+		"zeros":                string(make([]byte, 1019)),
+	} {
+		if pg, _, err := only(t, newObject(append([]byte(front), sound...)), wide(100)); err != nil || pg.Blank {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := only(t, newObject(append(bytes.Repeat([]byte{' '}, 1020), sound...)), wide(100)); kindOf(err) != Unsupported {
+		t.Error("behind the first 1,024 bytes:", err)
+	}
+}

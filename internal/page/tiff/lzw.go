@@ -1,0 +1,79 @@
+package tiff
+
+import "math/bits"
+
+// lzwStrings decompress TIFF's LZW. Each is a part of what was decompressed before: it is enough to know where it lies.
+type lzwStrings struct {
+	at   [lzwCodes]int32 // of the string of a code
+	size [lzwCodes]int32
+}
+
+const (
+	lzwCodes             = 1 << 12
+	lzwClear, lzwEnd     = 256, 257
+	lzwFirst             = 258 // code of the first string that is more than a byte
+	lzwLeast, lzwLargest = 9, 12
+)
+
+// unpack decompresses src into dst and returns how many bytes it has: fewer than there is room for where src ends, or breaks. It stops
+// when dst is full, with or without a code that ends src.
+func (s *lzwStrings) unpack(dst, src []byte) (n int) {
+	old := len(src) > 1 && src[0] == 0 && src[1]&1 == 1 // files of before 1988: bits from the low end, and codes that grow later
+	early := 1
+	if old {
+		early = 0
+	}
+	next, width := lzwFirst, lzwLeast
+	before, beforeSize := 0, 0 // the string of the code before
+	held, valid := uint32(0), 0
+	for n < len(dst) {
+		for ; valid < width; valid += 8 {
+			if len(src) == 0 {
+				return n
+			}
+			b := src[0]
+			if old {
+				b = bits.Reverse8(b)
+			}
+			held |= uint32(b) << (24 - valid)
+			src = src[1:]
+		}
+		code := int(held >> (32 - width))
+		if old {
+			code = int(bits.Reverse32(uint32(code)) >> (32 - width))
+		}
+		held <<= width
+		valid -= width
+		at := n
+		switch {
+		case code == lzwClear:
+			next, width, beforeSize = lzwFirst, lzwLeast, 0
+			continue
+		case code == lzwEnd:
+			return n
+		case code < lzwClear:
+			dst[n] = byte(code)
+			n++
+		case code < next:
+			from := int(s.at[code])
+			n += copy(dst[n:], dst[from:from+int(s.size[code])])
+		case code == next && beforeSize > 0: // the string before, and its first byte
+			n += copy(dst[n:], dst[before:before+beforeSize])
+			if n < len(dst) {
+				dst[n] = dst[before]
+				n++
+			}
+		default:
+			return n
+		}
+		if beforeSize > 0 && next < lzwCodes {
+			s.at[next], s.size[next] = int32(before), int32(beforeSize+1)
+			next++
+			if next+early == 1<<width && width < lzwLargest {
+				width++
+			}
+		}
+		before, beforeSize = at, n-at
+	}
+	return n
+}

@@ -1,0 +1,80 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"slices"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/ocr"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+// TestRefusedPageIsDecodedOnce: a page that passed through, and that the service cannot read, is decoded here and sent once more. Only where
+// that does not help, either, it fails, with what is known best.
+func TestRefusedPageIsDecodedOnce(t *testing.T) {
+	t.Parallel()
+	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 14)))
+	scan := pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(300, 200, 14), 5))
+	pixels := bytes.Index(photo, []byte{0xff, 0xda}) + 14
+	never := ocrtest.Error(400, "BadRequestError", "", "Failed to load image: cannot identify image file <_io.BytesIO object>")
+	reads := ocrtest.Text("a page")
+	for name, c := range map[string]struct {
+		data     []byte
+		reply    ocrtest.Reply // to what the stand-in can decode
+		status   document.Status
+		code     string
+		warnings []string
+		requests int
+	}{
+		"sound":               {photo, reads, document.StatusDone, "", nil, 1},
+		"without its end":     {photo[:len(photo)-2], reads, document.StatusDone, "", nil, 2},
+		"cut off":             {photo[:len(photo)*2/3], reads, document.StatusDone, "", []string{"damaged"}, 2},
+		"PNG without its end": {scan[:len(scan)-12], reads, document.StatusDone, "", nil, 2},
+		"cut-off PNG":         {scan[:len(scan)*2/3], reads, document.StatusDone, "", []string{"damaged"}, 2},
+		"nothing left":        {photo[:pixels], reads, document.StatusFailed, document.CodeCorrupt, nil, 1},
+		"refused twice":       {photo, never, document.StatusFailed, document.CodeOCRRejected, nil, 2},
+		"PNG refused twice":   {scan, never, document.StatusFailed, document.CodeOCRRejected, nil, 2},
+		"decoded at once":     {book(1), never, document.StatusFailed, document.CodeOCRRejected, nil, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := ocrtest.New(t)
+			s.Default(c.reply)
+			client, err := ocr.New(ocr.Config{URL: s.URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(t)
+			w.options.OCR = client
+			w.worker().Process(t.Context(), w.bucket.Put("a.jpg", c.data))
+			r := w.want("a.jpg", c.status, c.code)
+			if n := s.Counts().Requests; n != c.requests || len(r.Strikes) > 0 {
+				t.Errorf("%d requests, want %d; strikes %v", n, c.requests, r.Strikes)
+			}
+			if done := c.status == document.StatusDone; !slices.Equal(r.Warnings, c.warnings) || done != (r.Text == "a page") {
+				t.Errorf("%q, warnings %v", r.Text, r.Warnings)
+			}
+		})
+	}
+}
+
+// TestRefusedBlankPageIsNotSentAgain: of a page that passes it is not known whether it is blank before it is decoded.
+func TestRefusedBlankPageIsNotSentAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		m := image.NewGray(image.Rect(0, 0, 40, 30))
+		for i := range m.Pix {
+			m.Pix[i] = 250
+		}
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}
+		}
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", pagetest.EncodePNG(m)))
+		if r := w.want("a.png", document.StatusDone, ""); !r.Blank || w.calls.Load() != 1 {
+			t.Errorf("blank %v, %d calls", r.Blank, w.calls.Load())
+		}
+	})
+}
