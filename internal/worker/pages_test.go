@@ -25,7 +25,7 @@ func book(n int, broken ...int) []byte {
 		p := pagetest.Gray(m, 8)
 		for _, b := range broken {
 			if b == i {
-				p = p.With(259, 3, 6) // a compression that is not supported
+				p = p.With(259, 3, 34712) // JPEG 2000, a compression that is not supported
 			}
 		}
 		pictures = append(pictures, p)

@@ -44,16 +44,17 @@ func IrregularPNGs() map[string]func(file []byte) []byte {
 			to := bytes.Index(b, []byte("IDAT")) - 4
 			return slices.Concat(b[:to], b[from:to], b[to:])
 		},
-		"transparency for more colours than there are": func(b []byte) []byte {
-			from := bytes.Index(b, []byte("tRNS")) - 4
-			n := int(binary.BigEndian.Uint32(b[from:]))
-			body := append(bytes.Clone(b[from+8:from+8+n]), make([]byte, 300-n)...)
-			chunk := append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), "tRNS"...)
-			chunk = append(chunk, body...)
-			chunk = binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(chunk[4:]))
-			return slices.Concat(b[:from], chunk, b[from+12+n:])
-		},
 	}
+}
+
+// WithTransparency is a PNG whose chunk of transparency is another one.
+func WithTransparency(b, body []byte) []byte {
+	from := bytes.Index(b, []byte("tRNS")) - 4
+	n := int(binary.BigEndian.Uint32(b[from:]))
+	chunk := append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), "tRNS"...)
+	chunk = append(chunk, body...)
+	chunk = binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(chunk[4:]))
+	return slices.Concat(b[:from], chunk, b[from+12+n:])
 }
 
 // IrregularJPEGs are changes to a baseline JPEG of three channels, with the standard's tables, that other programs read over. The picture

@@ -111,3 +111,16 @@ func TestPNGIsPutInOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestTransparencyOfMoreColoursThanThereAreIsIgnored: as libpng ignores it.
+func TestTransparencyOfMoreColoursThanThereAreIsIgnored(t *testing.T) {
+	t.Parallel()
+	b := files(t, "basn3p08-trns.png")["basn3p08-trns.png"]
+	p, err := PNG(context.Background(), pagetest.WithTransparency(b, make([]byte, 300)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, ok := p.Image.(interface{ Opaque() bool }); !ok || !o.Opaque() {
+		t.Errorf("%T is transparent", p.Image)
+	}
+}
