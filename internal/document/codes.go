@@ -48,7 +48,7 @@ type CodeInfo struct {
 func Codes() []CodeInfo {
 	return []CodeInfo{
 		{CodeUnsupportedMedia, ClassFinal, "This is not an image, or its format is not supported.",
-			"Supported are PNG, JPEG, GIF, BMP, WebP, TIFF, HEIC, AVIF and PDF.", false},
+			"Supported are PNG, JPEG, GIF, BMP, WebP, TIFF, HEIC, AVIF, JPEG 2000 and PDF.", false},
 		{CodeTooLarge, ClassFinal, "It is larger than the limits, or than what the OCR service takes.",
 			"Make it smaller, or raise MAX_BYTES, MAX_PIXELS, MAX_PAGES or MEMORY_BUDGET.", false},
 		{CodeCorrupt, ClassFinal, "The file is damaged or cut off.", "Upload it again from its source.", false},

@@ -110,7 +110,7 @@ func typeAllows(contentType string) bool {
 func extensionAllows(base string) bool {
 	switch strings.ToLower(path.Ext(base)) {
 	case ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif",
-		".pdf":
+		".jp2", ".jpx", ".jpf", ".j2k", ".j2c", ".jpc", ".pdf":
 		return true
 	}
 	return false

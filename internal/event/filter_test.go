@@ -95,6 +95,7 @@ func TestSkipByTypeAndExtension(t *testing.T) {
 	names := map[string]bool{
 		"a.png": true, "a.jpg": true, "a.jpeg": true, "a.jpe": true, "a.jfif": true, "a.gif": true, "a.bmp": true,
 		"a.webp": true, "a.tif": true, "a.tiff": true, "a.heic": true, "a.heif": true, "a.avif": true, "a.pdf": true,
+		"a.jp2": true, "a.jpx": true, "a.jpf": true, "a.j2k": true, "a.j2c": true, "a.jpc": true,
 		"A.PNG": true, "x/y.Tiff": true, "a.txt.pdf": true, ".png": true, "x//a.png": true,
 		"README": false, "README.md": false, "notes.txt": false, "png": false, "a.png.txt": false, "a.png/b": false,
 		"a.": false, "a.pn": false, "a.png ": false, `a.txt\png`: false, "a.svg": false,

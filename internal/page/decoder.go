@@ -59,7 +59,7 @@ func (d *Decoder) limits() sandbox.Limits {
 var (
 	errRoom = &Error{Kind: TooLarge, Msg: "it takes too much memory to decode"} // an engine needs more than the room that it was given
 	errSlow = &Error{Kind: TooSlow, Msg: "it takes too long to decode"}
-	errDied = &Error{Kind: Corrupt, Msg: "the decoder crashed on it"}
+	errDied = &Error{Kind: Corrupt, Msg: "the decoder crashed on it"} // its process, twice, or an engine in it
 )
 
 // errNoDecoder is a mistake of the program.
@@ -126,7 +126,9 @@ func handlers() map[string]sandbox.Handler {
 	for op, d := range decoders {
 		calls[op] = d.serve
 	}
-	servePDF(calls, &pdf.Engine{})
+	drawer := &pdf.Engine{}
+	servePDF(calls, drawer)
+	serveJPX(calls, drawer)
 	serveHEIF(calls, avifEngine, heif.AVIF())
 	if e := heif.HEIC(); e != nil {
 		serveHEIF(calls, heicEngine, e)

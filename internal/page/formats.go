@@ -44,11 +44,13 @@ var formats = [...]format{
 	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages},
 	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*", "II+\x00", "MM\x00+"},
 		pages: tiffPages},
-	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: avifPages},
+	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: heifPages},
 	{name: "HEIC", types: map[string][]string{"image/heic": {".heic"}, "image/heif": {".heif"}}, match: isHEIC,
-		pages: heicPages, missing: heif.HEIC() == nil},
+		pages: heifPages, missing: heif.HEIC() == nil},
 	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, match: isPDF,
 		drawn: true, pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
+	{name: "JPEG 2000", types: map[string][]string{"image/jp2": {".jp2"}, "image/jpx": {".jpx", ".jpf"}, "image/j2c": {".j2k", ".j2c", ".jpc"}},
+		match: isJPX, pages: jpxPages, engine: pdfEngine},
 	{name: "SVG", match: isSVG},
 }
 
@@ -81,7 +83,11 @@ func identify(s *stream) (*format, error) {
 	case f != nil:
 		return nil, unsupported(f.name + " is not supported; " + supportedFormats())
 	}
-	return nil, unsupported("unknown type of file; " + supportedFormats())
+	what, known := named(front)
+	if !known {
+		return nil, unsupported("unknown type of file; " + supportedFormats())
+	}
+	return nil, unsupported(what + " is not supported; " + supportedFormats())
 }
 
 // sniff returns the format that a file's first bytes belong to, nil if none is known.
@@ -136,9 +142,9 @@ func isAVIF(b []byte) bool { return brand(b) == "avif" }
 
 func isHEIC(b []byte) bool { return brand(b) == "heic" }
 
-// brand returns avif or heic by the brands of a file's first box: its own, and where that is a general one those that it goes
-// with; else "".
-func brand(b []byte) string {
+// brand returns avif or heic by the brands of a file's first box, its own and those that it goes with: the first that says what its
+// pictures are coded as, else heic where it is a file of pictures at all; else "".
+func brand(b []byte) (found string) {
 	if len(b) < 12 || string(b[4:8]) != "ftyp" {
 		return ""
 	}
@@ -149,17 +155,14 @@ func brand(b []byte) string {
 			return "avif"
 		case "heic", "heix", "heim", "heis", "hevc", "hevx":
 			return "heic"
-		case "mif1", "msf1", "mif2", "miaf", "\x00\x00\x00\x00":
-			continue
-		}
-		if at == 8 {
-			return ""
+		case "mif1", "msf1", "mif2", "mif3", "miaf", "avci", "avcs", "vvic", "vvis", "j2ki", "j2is", "jpeg", "jpgs", "evbi", "evbs":
+			found = "heic"
 		}
 	}
-	return ""
+	return found
 }
 
 func isSVG(b []byte) bool {
 	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
-	return bytes.HasPrefix(b, []byte("<svg")) || bytes.HasPrefix(b, []byte("<?xml"))
+	return bytes.HasPrefix(b, []byte("<svg")) || bytes.HasPrefix(b, []byte("<?xml")) && bytes.Contains(b, []byte("<svg"))
 }

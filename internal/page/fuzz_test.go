@@ -60,7 +60,7 @@ func FuzzSplit(f *testing.F) {
 // ours. It is best run without instrumentation (go test -c, then the program with -test.fuzz), which the engines' own code has
 // none of: it starts them again whenever one had to be killed.
 func FuzzEngines(f *testing.F) {
-	for _, kind := range []string{"*.avif", "*.heic"} {
+	for _, kind := range []string{"*.avif", "*.heic", "*.jp2", "*.j2k"} {
 		for _, data := range testFiles(f, kind) {
 			f.Add(data)
 			f.Add(data[:len(data)/2])
@@ -115,7 +115,7 @@ func engineFor(data []byte) string {
 	switch {
 	case f == nil || !f.supported():
 		return ""
-	case f.name == "PDF":
+	case f.name == "PDF", f.name == "JPEG 2000":
 		return pdfEngine
 	case f.name == "AVIF":
 		return avifEngine

@@ -4,66 +4,58 @@ import (
 	"context"
 	"errors"
 	"image"
-	"slices"
 	"strings"
 
 	"github.com/bucketocr/bucketocr/internal/page/heif"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// Engines of the two formats.
+// Engines, by what pictures are coded as.
 const (
 	avifEngine = "avif"
 	heicEngine = "heic"
 )
 
-// avifPages reads the header of an AVIF. Its engine neither crops nor turns the picture: what the file cuts off stays, since it
-// may be read as well.
-func avifPages(_ context.Context, o *object, _ int64) ([]entry, error) {
-	each := int64(12)
-	p, info, err := heifPicture(o.data, avifEngine)
+// heifPages reads the header of an AVIF or HEIC.
+func heifPages(_ context.Context, o *object, _ int64) ([]entry, error) {
+	info, err := heif.Read(o.data)
+	if err != nil {
+		return nil, heifComplaint(o.format.name, err)
+	}
+	engine := avifEngine
+	if info.Codec == heif.HEVC {
+		if engine = heicEngine; heif.HEIC() == nil {
+			return nil, unsupported("HEIC is not supported by this build")
+		}
+	}
+	p := &picture{call: engine + ".decode", header: header{width: info.Width, height: info.Height, orientation: orientation(info.Orientation),
+		lossy: true, engine: engine, memory: info.Memory(), rooms: []int64{info.Room(), times(3, info.Room())}}}
+	if info.Animation {
+		p.changes = append(p.changes, "first picture of an animation")
+	}
+	if size := info.Crop.Size(); size != image.Pt(info.Width, info.Height) {
+		p.changes, p.maySmaller = append(p.changes, "cropped"), true
+	}
 	if info.Deep {
-		each = 25
+		p.changes = append(p.changes, "reduced to 8 bits")
 	}
-	p.memory = times(4, p.pixels())
-	p.rooms = heifRooms(each, p.pixels())
-	return []entry{{picture: p}}, err
+	return []entry{{picture: p}}, nil
 }
 
-// heicPages reads the header of a HEIC. Its engine crops and turns the picture.
-func heicPages(_ context.Context, o *object, _ int64) ([]entry, error) {
-	p, info, err := heifPicture(o.data, heicEngine)
-	if info.Cropped {
-		p.changes = slices.Insert(p.changes, 0, "cropped")
+// heifComplaint classifies what is wrong with a file of a format.
+func heifComplaint(format string, err error) error {
+	other, isOther := errors.AsType[*heif.Unsupported](err)
+	switch {
+	case isOther:
+		return unsupported(other.Error())
+	case errors.Is(err, heif.ErrRoom):
+		return errRoom
+	case errors.Is(err, heif.ErrCrash):
+		return errDied
+	case errors.Is(err, heif.ErrBroken):
+		return &Error{Kind: Corrupt, Msg: "broken or cut-off " + format}
 	}
-	if words := p.orientation.words(); words != "" {
-		p.changes = slices.Insert(p.changes, 0, words)
-	}
-	p.width, p.height = p.orientation.size(p.width, p.height)
-	p.orientation, p.maySmaller = upright, info.Cropped
-	p.memory = times(4, p.pixels())
-	p.rooms = heifRooms(7, p.pixels())
-	return []entry{{picture: p}}, err
-}
-
-// heifPicture returns what the two formats have in common.
-func heifPicture(file []byte, engine string) (*picture, heif.Info, error) {
-	info, ok := heif.Read(file)
-	p := &picture{call: engine + ".decode", header: header{width: info.Width, height: info.Height,
-		orientation: orientation(info.Orientation), lossy: true, engine: engine}}
-	if info.Deep {
-		p.changes = []string{"reduced to 8 bits"}
-	}
-	if !ok {
-		return p, info, corrupt("broken or cut-off "+strings.ToUpper(engine), nil)
-	}
-	return p, info, nil
-}
-
-// heifRooms are the bytes that an engine may use for so many pixels. Measured with 12 megapixels: HEIC takes under 7 bytes for
-// each, AVIF under 12, of 10 bits 25. Second comes what a picture of another sampling may take.
-func heifRooms(each, pixels int64) []int64 {
-	return []int64{16<<20 + times(each, pixels), 32<<20 + times(2*each, pixels)}
+	return err
 }
 
 // serveHEIF adds what the decoder process does with an AVIF or HEIC.
@@ -71,12 +63,6 @@ func serveHEIF(calls map[string]sandbox.Handler, engine string, e *heif.Engine) 
 	calls[engine] = startHandler(e.Start)
 	calls[engine+".decode"] = decoding(func(_ context.Context, file []byte, room int64, _ []int64) (image.Image, error) {
 		img, err := e.Decode(file, room)
-		switch {
-		case errors.Is(err, heif.ErrRoom):
-			err = errRoom
-		case errors.Is(err, heif.ErrBroken):
-			err = corrupt("broken or cut-off picture", err)
-		}
-		return img, err
+		return img, heifComplaint(strings.ToUpper(engine), err)
 	}).serve
 }

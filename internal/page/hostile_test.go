@@ -77,6 +77,23 @@ func cases(t testing.TB) (all []hostile) {
 		add(name+", header only", file[:40], Corrupt)
 		add(name+" of zeros", append(file[:len(file)/3:len(file)/3], make([]byte, len(file)/2)...), Corrupt, "")
 	}
+	grid := pagetest.Grid{Columns: 2, Rows: 2, TileWidth: 208, TileHeight: 160, Width: 400, Height: 300, Mirror: -1}
+	tiles := pagetest.HEIC(testFile(t, "tiles.heic"), grid)
+	own := bytes.Index(tiles, []byte("dimg"))
+	add("HEIC whose tiles are itself", put(tiles, own+8, bytes.Repeat(tiles[own+4:own+6], 4)...), Corrupt)
+	add("HEIC whose tiles are one", put(tiles, own+8, bytes.Repeat([]byte{0, 1}, 4)...), "")
+	large := bytes.Index(tiles, []byte("ispe")) + 8
+	add("HEIC whose tiles are said to be large", put(tiles, large, 0, 1, 0, 0, 0, 1, 0, 0), "", TooLarge)
+	add("HEIC of a sequence of nothing", pagetest.HEICSequence(testFile(t, "tiles.heic"), 0, 0), Corrupt)
+	add("HEIC of a sequence as large as can be", pagetest.HEICSequence(testFile(t, "tiles.heic"), 65535, 65535), TooLarge)
+	add("HEIC coded as what it is not", pagetest.HEIC(testFile(t, "tiles.heic"), pagetest.Grid{Columns: 2, Rows: 2, TileWidth: 208, TileHeight: 160,
+		Width: 400, Height: 300, Mirror: -1, Kind: "av01"}), Corrupt)
+	jpx := testFile(t, "small.jp2")
+	siz := bytes.Index(jpx, []byte(codestreamMagic)) + 8
+	add("JPEG 2000 of 4 gigapixels", put(jpx, siz, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff), TooLarge)
+	add("JPEG 2000 that begins behind its end", put(jpx, siz+8, 0, 0, 0xff, 0xff), Corrupt)
+	add("JPEG 2000 that is larger than it is", put(jpx, siz, 0, 0, 0x10, 0, 0, 0, 0x10, 0), "", Corrupt, TooLarge)
+	add("JPEG 2000, half", jpx[:len(jpx)/2], "", Corrupt)
 	tiff := func(p pagetest.Picture) []byte { return pagetest.TIFF(binary.LittleEndian, p) }
 	g := pagetest.Gray(gray, 60)
 	add("TIFF of 4 gigapixels", tiff(g.With(256, 4, 65535).With(257, 4, 65535)), TooLarge)

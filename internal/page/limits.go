@@ -22,7 +22,7 @@ type Limits struct {
 	MaxPixels int64 // of one page, before it is scaled
 	MaxPages  int
 	Budget    Budget   // of memory; nil: unlimited
-	Decoder   *Decoder // for PDF, AVIF and HEIC, whose pages cannot be made without one
+	Decoder   *Decoder // for PDF, JPEG 2000, AVIF and HEIC, whose pages cannot be made without one
 }
 
 const maxEdge = 65535

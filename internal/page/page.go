@@ -8,7 +8,8 @@
 //	make.go      how one page is made: passed through, or decoded, scaled, turned and encoded
 //	object.go    the object whose pages are made: its bytes, in memory or not, and the memory that is accounted for
 //	formats.go   the table of formats, how a file's format is recognized, and what the decoder process serves
-//	png.go jpeg.go gif.go bmp.go webp.go tiff.go pdf.go heif.go   one format each
+//	png.go jpeg.go gif.go bmp.go webp.go tiff.go pdf.go heif.go jpx.go   one format each
+//	named.go     names for files that are not supported
 //	picture.go   what the formats have in common: a picture that is not decoded yet
 //	decoder.go   the process in which all is decoded but PNG and baseline JPEG
 //	streamed.go  decoding those two in this process; thread_linux.go and thread_other.go say what that takes of a processor

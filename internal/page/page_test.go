@@ -18,7 +18,7 @@ func TestOtherFilesAreUnsupported(t *testing.T) {
 	jpegInside := pagetest.BMP{Header: 40, Depth: 24, Compression: 4}.Write(pagetest.FourGrays(9, 9))
 	for want, data := range map[string]string{
 		"SVG is not supported": "\xef\xbb\xbf \n<svg xmlns=\"\">",
-		"unknown type of file": "BM is how a letter begins that goes on for a while",
+		"unknown type of file": "BM\x01 is how nothing begins",
 		"CgBI":                 pngMagic + "\x00\x00\x00\x04CgBI\x50\x00\x20\x02\x2b\xd5\xb3\x7f",
 		"BMP that contains a JPEG is not supported": string(jpegInside),
 	} {

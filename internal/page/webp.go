@@ -8,6 +8,8 @@ import (
 	"image/color"
 
 	"golang.org/x/image/webp"
+
+	"github.com/bucketocr/bucketocr/internal/page/planes"
 )
 
 // webpPages finds the picture of a WebP.
@@ -42,7 +44,21 @@ func decodeWebP(_ context.Context, file []byte, _ int64, _ []int64) (image.Image
 		return nil, err
 	}
 	img, err := webp.Decode(bytes.NewReader(file))
-	return img, complaint("WebP", err)
+	return fullRange(img), complaint("WebP", err)
+}
+
+// fullRange returns a picture that was coded with loss, which is always in video range, as JPEG would have it: spread to full range, and
+// laid on white. It changes the planes that it is given.
+func fullRange(img image.Image) image.Image {
+	switch m := img.(type) {
+	case *image.YCbCr:
+		planes.FromVideo(m)
+	case *image.NYCbCrA:
+		planes.FromVideo(&m.YCbCr)
+		planes.OnWhite(&m.YCbCr, m.Rect, false, func(y int) []byte { return m.A[y*m.AStride:][:m.Rect.Dx()] })
+		return &m.YCbCr
+	}
+	return img
 }
 
 // webpMemory is what the decoder needs: planes in whole blocks of 16 pixels, with transparency a picture of it, or, without

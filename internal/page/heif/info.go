@@ -2,48 +2,159 @@ package heif
 
 import (
 	"encoding/binary"
-	"iter"
-	"slices"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+
+	"github.com/bucketocr/bucketocr/internal/page/planes"
 )
 
 // Info is what a file says about its main picture.
 type Info struct {
-	Width, Height int // as stored
+	Width, Height int // as stored, before it is cropped and turned; over 0
 	Deep          bool
-	Cropped       bool // a mark says that something of it is cut off
-	Orientation   int  // as in Exif, of the marks for turning and mirroring
+	Crop          image.Rectangle // what is to be seen of it
+	Orientation   int             // as in Exif, of the marks for turning and mirroring
+	Codec         Codec
+	Animation     bool // there is no still, only a sequence of pictures, of which the first is taken
+
+	half   int64 // half bytes that the decoded picture has for each pixel
+	coded  int64 // pixels of the largest part that is decoded at once
+	stream int64 // bytes of the largest part
 }
 
-// Read reads the header of a file; false if it does not say how large the picture is. It never fails otherwise: what it does
-// not find is as usual.
-func Read(b []byte) (Info, bool) {
-	meta := box(b, "meta")
-	if len(meta) < 4 {
-		return Info{}, false
+// Codec is what decodes a picture.
+type Codec string
+
+// The codecs for which there is an engine.
+const (
+	HEVC Codec = "HEVC"
+	AV1  Codec = "AV1"
+)
+
+// Unsupported is the error of a file whose picture is of a kind that is not read; it says which.
+type Unsupported struct{ What string }
+
+func (e *Unsupported) Error() string { return e.What + " is not supported" }
+
+// kinds are the coded pictures that are known, by the type of the item or of the sample.
+var kinds = map[string]Codec{"hvc1": HEVC, "hev1": HEVC, "av01": AV1}
+
+// others are the names of coded pictures that are not read.
+var others = map[string]string{"jpeg": "HEIF with a JPEG in it", "unci": "uncompressed HEIF", "j2k1": "HEIF with a JPEG 2000 in it",
+	"vvc1": "HEIF coded as VVC", "vvi1": "HEIF coded as VVC", "avc1": "HEIF coded as AVC (H.264)", "avc3": "HEIF coded as AVC (H.264)",
+	"evc1": "HEIF coded as EVC", "lhv1": "HEIF of layers", "hvt1": "HEIF of HEVC tiles", "mski": "HEIF that is a mask",
+	"tili": "HEIF of tiles (tili)", "mp4v": "an MPEG-4 video", "vvi2": "HEIF coded as VVC"}
+
+// Read reads the header of a file. The error is ErrBroken, or *Unsupported.
+func Read(b []byte) (Info, error) {
+	f, err := parse(b)
+	if err != nil {
+		return Info{}, err
 	}
-	meta = meta[4:]
-	properties := box(meta, "iprp")
-	container := box(properties, "ipco")
-	info, angle, mirror := Info{Orientation: 1}, byte(0), -1
-	numbers := associated(box(properties, "ipma"), primary(meta))
-	found := numbered(boxes(container), numbers)
-	for _, n := range numbers {
-		kind, body := found[n].kind, found[n].body
+	info, err := f.info(f.main)
+	info.Animation = f.animation
+	if err == nil && f.alpha != nil {
+		if a, err := f.info(f.alpha); err == nil {
+			info.coded, info.stream = max(info.coded, a.coded), max(info.stream, a.stream)
+		}
+	}
+	return info, err
+}
+
+// Memory is the most bytes that the decoded picture takes.
+func (i Info) Memory() int64 {
+	if i.Width > math.MaxInt32 || i.Height > math.MaxInt32 || int64(i.Width)*int64(i.Height) > math.MaxInt64/8 {
+		return math.MaxInt64
+	}
+	// Planes of chroma may stick out by a sample to the right and below.
+	return (int64(i.Width)*int64(i.Height)*i.half+1)/2 + 2*(int64(i.Width)+int64(i.Height)) + tables
+}
+
+const tables = 1 << 20
+
+// Room is the bytes that decoding is enough with, for all but the strangest files: for the planes of the largest part that is decoded
+// at once, of a picture of tiles a tile, what the decoder keeps beside them, and its copies of what is coded. Measured with 12
+// megapixels: AV1 takes up to 1 byte a pixel beside the planes, HEVC up to 2.5.
+func (i Info) Room() int64 {
+	half := i.half + 6
+	if i.Deep {
+		half += i.half
+	}
+	pixels := int64(i.Width) * int64(i.Height)
+	if pixels > 1<<40 {
+		return math.MaxInt64
+	}
+	return 16<<20 + min(i.coded, 4*pixels+1<<22)*half/2 + 2*i.stream // what a part says of itself may be wrong
+}
+
+// info describes an item.
+func (f *file) info(it *item) (Info, error) {
+	info := Info{Orientation: 1}
+	info.Width, info.Height = it.size()
+	angle, mirror, mirrored, turned := byte(0), -1, false, false
+	var crop []byte
+	for _, p := range it.properties {
 		switch {
-		case kind == "ispe" && len(body) >= 12:
-			info.Width, info.Height = min(number(body[4:8]), 1<<31-1), min(number(body[8:12]), 1<<31-1)
-		case kind == "pixi" && len(body) >= 6:
-			info.Deep = body[5] > 8
-		case kind == "clap":
-			info.Cropped = true
-		case kind == "irot" && len(body) >= 1:
-			angle = body[0] & 3
-		case kind == "imir" && len(body) >= 1:
-			mirror = int(body[0] & 1)
+		case p.kind == "clap" && len(p.body) >= 32 && !turned && !mirrored:
+			crop = p.body
+		case p.kind == "irot" && len(p.body) >= 1:
+			if angle, turned = p.body[0]&3, true; mirrored { // a mirroring before a turn is one after the opposite turn
+				angle = -angle & 3
+			}
+		case p.kind == "imir" && len(p.body) >= 1:
+			mirror, mirrored = int(p.body[0]&1), true
 		}
 	}
 	info.Orientation = orientation(angle, mirror)
-	return info, info.Width > 0 && info.Height > 0
+	first, err := f.firstPart(it, 0)
+	if err != nil {
+		return info, err
+	}
+	if info.Codec = kinds[first.kind]; info.Codec == "" {
+		return info, unsupported(first.kind)
+	}
+	if g, ok := f.grid(it); ok && info.Width == 0 {
+		info.Width, info.Height = g.width, g.height
+	}
+	if info.Width <= 0 || info.Height <= 0 {
+		return info, ErrBroken
+	}
+	w, h := first.size()
+	info.coded, info.stream = int64(w)*int64(h), int64(len(first.data))
+	for n := range it.parts {
+		if part, err := f.part(it, n); err == nil {
+			w, h := part.size()
+			info.coded, info.stream = max(info.coded, int64(w)*int64(h)), max(info.stream, int64(len(part.data)))
+		}
+	}
+	form := first.form()
+	info.Deep, info.half = form.deep, form.half
+	info.Crop = cropped(crop, info.Width, info.Height)
+	return info, nil
+}
+
+// cropped is the part of a picture that a clap box leaves: its width and height and how far its middle is from the picture's, each as
+// a fraction. One that makes no sense leaves all.
+func cropped(b []byte, w, h int) image.Rectangle {
+	all := image.Rect(0, 0, w, h)
+	if b == nil {
+		return all
+	}
+	var v [4]float64
+	for i := range v {
+		n, d := int32(binary.BigEndian.Uint32(b[8*i:])), int32(binary.BigEndian.Uint32(b[8*i+4:]))
+		if d == 0 {
+			return all
+		}
+		v[i] = float64(n) / float64(d)
+	}
+	left, top := math.Round(v[2]+(float64(w)-v[0])/2), math.Round(v[3]+(float64(h)-v[1])/2)
+	if left < 0 || top < 0 || v[0] < 1 || v[1] < 1 || left+v[0] > float64(w)+0.5 || top+v[1] > float64(h)+0.5 {
+		return all
+	}
+	return image.Rect(int(left), int(top), int(left+v[0]+0.5), int(top+v[1]+0.5)).Intersect(all)
 }
 
 // orientation is Exif's name for a turn by so many quarters against the clock, and a mirroring after it: of rows (0, top
@@ -52,106 +163,55 @@ func orientation(quarters byte, mirror int) int {
 	return map[int][4]int{-1: {1, 8, 3, 6}, 0: {4, 5, 2, 7}, 1: {2, 7, 4, 5}}[mirror][quarters]
 }
 
-// boxes are the kinds and bodies of the boxes in b.
-func boxes(b []byte) iter.Seq2[string, []byte] {
-	return func(yield func(string, []byte) bool) {
-		for len(b) >= 8 {
-			size, head := uint64(binary.BigEndian.Uint32(b)), uint64(8)
-			switch {
-			case size == 1 && len(b) >= 16:
-				size, head = binary.BigEndian.Uint64(b[8:]), 16
-			case size == 0:
-				size = uint64(len(b))
-			}
-			if size < head || size > uint64(len(b)) || !yield(string(b[4:8]), b[head:size]) {
-				return
-			}
-			b = b[size:]
-		}
+func unsupported(kind string) error {
+	what := others[kind]
+	if what == "" {
+		what = fmt.Sprintf("HEIF of an unknown kind (%q)", kind)
 	}
+	return &Unsupported{what}
 }
 
-// box returns the body of the first box of a kind.
-func box(b []byte, kind string) []byte {
-	for k, body := range boxes(b) {
-		if k == kind {
-			return body
-		}
+// size is what an item says about itself, 0 if it does not.
+func (it *item) size() (w, h int) {
+	if b := it.property("ispe"); len(b) >= 12 {
+		return min(number(b[4:8]), math.MaxInt32), min(number(b[8:12]), math.MaxInt32)
 	}
-	return nil
+	return 0, 0
 }
 
-type property struct {
-	kind string
-	body []byte
+// form is what a coded item says about its samples.
+type form struct {
+	half       int64 // half bytes a pixel, of 8 bits
+	deep, gray bool
 }
 
-// numbered returns the boxes of these numbers, counted from 1, walking over all of them once.
-func numbered(all iter.Seq2[string, []byte], numbers []int) map[int]property {
-	found := map[int]property{}
-	if len(numbers) == 0 {
-		return found
-	}
-	n, last := 0, slices.Max(numbers)
-	for kind, body := range all {
-		if n++; n > last {
-			break
-		}
-		if slices.Contains(numbers, n) {
-			found[n] = property{kind, body}
+func (it *item) form() form {
+	sampling, deep := 3, false
+	if b := it.property("hvcC"); len(b) >= 23 {
+		sampling, deep = int(b[16]&3), b[17]&7 > 0 || b[18]&7 > 0
+	} else if b := it.property("av1C"); len(b) >= 4 {
+		deep = b[2]&0x40 != 0
+		sampling = map[byte]int{0: 3, 8: 2, 12: 1}[b[2]&12]
+		if b[2]&0x10 != 0 {
+			sampling = 0
 		}
 	}
-	return found
+	return form{half: [...]int64{2, 3, 4, 6}[sampling], deep: deep, gray: sampling == 0}
 }
 
-// primary is the number of the main picture, 0 if there is none.
-func primary(meta []byte) int {
-	switch b := box(meta, "pitm"); {
-	case len(b) >= 6 && b[0] == 0:
-		return number(b[4:6])
-	case len(b) >= 8:
-		return number(b[4:8])
+// colours are what a nclx box says of an item's colours, if it has one.
+func (it *item) colours() (matrix planes.Matrix, full, ok bool) {
+	for _, p := range it.properties {
+		if p.kind == "colr" && len(p.body) >= 11 && string(p.body[:4]) == "nclx" {
+			return planes.Matrix(number(p.body[8:10])), p.body[10]&0x80 != 0, true
+		}
 	}
-	return 0
+	return 0, false, false
 }
 
-// associated lists the numbers of an item's properties, of 7 or 15 bits. The bit before says that one must be understood.
-func associated(b []byte, item int) (list []int) {
-	if len(b) < 8 {
-		return nil
-	}
-	idSize, size := 2, 1
-	if b[0] > 0 {
-		idSize = 4
-	}
-	if b[3]&1 == 1 {
-		size = 2
-	}
-	n := number(b[4:8])
-	b = b[8:]
-	for range n {
-		if len(b) < idSize+1 {
-			return nil
-		}
-		id, count := number(b[:idSize]), int(b[idSize])
-		if b = b[idSize+1:]; len(b) < count*size {
-			return nil
-		}
-		for at := 0; id == item && at < count*size; at += size {
-			list = append(list, number(b[at:at+size])&(1<<(8*size-1)-1))
-		}
-		if id == item {
-			return list
-		}
-		b = b[count*size:]
-	}
-	return nil
-}
-
-// number reads all of b as one.
-func number(b []byte) (n int) {
-	for _, v := range b {
-		n = n<<8 | int(v)
-	}
-	return n
-}
+// What is wrong with a file. All other errors are the engine's.
+var (
+	ErrBroken = errors.New("not a readable picture")
+	ErrCrash  = errors.New("the decoder crashed on it")
+	ErrRoom   = errors.New("needs more memory") // than room
+)

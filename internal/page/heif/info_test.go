@@ -3,26 +3,35 @@ package heif
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"image"
 	"os"
-	"slices"
+	"path/filepath"
+	"runtime"
 	"testing"
 )
 
 func TestReadFindsSizeAndMarks(t *testing.T) {
 	t.Parallel()
+	all := func(w, h int) image.Rectangle { return image.Rect(0, 0, w, h) }
 	for name, want := range map[string]Info{
-		"colour.avif": {400, 300, false, false, 1}, "10bit.avif": {400, 300, true, false, 1}, "turned.avif": {400, 300, false, false, 5},
-		"colour.heic": {400, 300, false, false, 1}, "gray.heic": {400, 300, false, false, 1}, "tiles.heic": {208, 160, false, false, 1},
+		"colour.avif": {Width: 400, Height: 300, Crop: all(400, 300), Orientation: 1, Codec: AV1},
+		"10bit.avif":  {Width: 400, Height: 300, Crop: all(400, 300), Orientation: 1, Codec: AV1, Deep: true},
+		"turned.avif": {Width: 400, Height: 300, Crop: all(400, 300), Orientation: 5, Codec: AV1},
+		"colour.heic": {Width: 400, Height: 300, Crop: all(400, 300), Orientation: 1, Codec: HEVC},
+		"gray.heic":   {Width: 400, Height: 300, Crop: all(400, 300), Orientation: 1, Codec: HEVC},
+		"tiles.heic":  {Width: 208, Height: 160, Crop: all(208, 160), Orientation: 1, Codec: HEVC},
 	} {
 		b, err := os.ReadFile("../testdata/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, ok := Read(b); !ok || got != want {
-			t.Errorf("%s: %+v %v", name, got, ok)
+		got, err := Read(b)
+		if got.half, got.coded, got.stream = 0, 0, 0; err != nil || got != want {
+			t.Errorf("%s: %+v %v", name, got, err)
 		}
 		for n := range min(len(b), 600) {
-			Read(b[:n]) // does not panic
+			_, _ = Read(b[:n]) // does not panic
 		}
 	}
 }
@@ -77,7 +86,7 @@ func TestDecoders(t *testing.T) {
 		if err := e.Start(); err != nil {
 			t.Fatal(name, err)
 		}
-		if _, err := e.Decode([]byte("nothing"), 64<<20); err != ErrBroken {
+		if _, err := e.Decode([]byte("nothing"), 64<<20); !errors.Is(err, ErrBroken) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -89,43 +98,32 @@ func boxOf(kind string, body ...[]byte) []byte {
 	return append(append(binary.BigEndian.AppendUint32(nil, uint32(8+len(all))), kind...), all...)
 }
 
-// TestManyPropertiesAreWalkedOver once, and no further than the last that the picture has, however many it says it has.
-func TestManyPropertiesAreWalkedOver(t *testing.T) {
-	const boxesThere, has = 20_000, 255
+// TestOnlySoManyBoxesAreLookedAt: a file of a million of them takes no more memory than one of some.
+func TestOnlySoManyBoxesAreLookedAt(t *testing.T) {
 	size := boxOf("ispe", []byte{0, 0, 0, 0, 0, 0, 1, 0x90, 0, 0, 1, 0x2c})
-	container := append(bytes.Repeat(boxOf("free"), boxesThere-1), size...)
-	for name, c := range map[string]struct {
-		number uint16 // of each of its properties but the last
-		last   uint16
-		ok     bool
-	}{"none": {0, 0, false}, "the last": {boxesThere, boxesThere, true}, "none but the last": {0, boxesThere, true}, "one that is not there": {32767, 32767, false}} {
-		associations := []byte{0, 0, 0, 1, 0, 0, 0, 1, 0, 7, has}
-		for range has - 1 {
-			associations = binary.BigEndian.AppendUint16(associations, c.number)
-		}
-		associations = binary.BigEndian.AppendUint16(associations, c.last)
-		file := boxOf("meta", make([]byte, 4), boxOf("pitm", []byte{0, 0, 0, 0, 0, 7}),
-			boxOf("iprp", boxOf("ipco", container), boxOf("ipma", associations)))
-		if info, ok := Read(file); ok != c.ok || ok && (info.Width != 400 || info.Height != 300) {
-			t.Errorf("%s: %+v, %v", name, info, ok)
-		}
-		walked := 0
-		counted := func(yield func(string, []byte) bool) {
-			for kind, body := range boxes(container) {
-				if walked++; !yield(kind, body) {
-					return
-				}
-			}
-		}
-		numbered(counted, append(slices.Repeat([]int{int(c.number)}, has-1), int(c.last)))
-		if walked > int(max(c.number, c.last))+1 {
-			t.Errorf("%s: %d boxes were walked over", name, walked)
-		}
+	item := boxOf("infe", []byte{2, 0, 0, 0, 0, 7, 0, 0}, []byte("av01\x00"))
+	associations := []byte{0, 0, 0, 1, 0, 0, 0, 1, 0, 7, 1, 0, 1}
+	file := func(n int) []byte {
+		return boxOf("meta", make([]byte, 4), boxOf("pitm", []byte{0, 0, 0, 0, 0, 7}),
+			boxOf("iinf", make([]byte, 6), item, bytes.Repeat(boxOf("infe", []byte{2, 0, 0, 0, 0, 8, 0, 0}, []byte("av01\x00")), n)),
+			boxOf("iprp", boxOf("ipco", size, bytes.Repeat(boxOf("free"), n)), boxOf("ipma", associations)),
+			boxOf("iref", make([]byte, 4), bytes.Repeat(boxOf("dimg", []byte{0, 8, 0, 1, 0, 9}), n)))
+	}
+	large := file(1 << 20)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	info, err := Read(large)
+	runtime.ReadMemStats(&after)
+	if err != nil || info.Width != 400 || info.Height != 300 {
+		t.Errorf("%+v, %v", info, err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
+		t.Errorf("%d bytes allocated", used)
 	}
 }
 
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"colour.avif", "turned.avif", "colour.heic"} {
+	for _, name := range []string{"colour.avif", "turned.avif", "colour.heic", "tiles.heic"} {
 		b, err := os.ReadFile("../testdata/" + name)
 		if err != nil {
 			f.Fatal(err)
@@ -134,9 +132,45 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(binary.BigEndian.AppendUint32(nil, 8))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		info, ok := Read(b)
-		if ok != (info.Width > 0 && info.Height > 0) || ok && (info.Orientation < 1 || info.Orientation > 8) {
-			t.Fatalf("%+v %v", info, ok)
+		info, err := Read(b)
+		var other *Unsupported
+		if err != nil && err != ErrBroken && !errors.As(err, &other) {
+			t.Fatal(err)
+		}
+		if err == nil && (info.Width < 1 || info.Height < 1 || info.Orientation < 1 || info.Orientation > 8 || info.Memory() < 1 ||
+			info.Room() < 1 || info.Crop.Empty() || !info.Crop.In(image.Rect(0, 0, info.Width, info.Height))) {
+			t.Fatalf("%+v", info)
+		}
+	})
+}
+
+// FuzzDecode decodes any bytes, which ends with a picture as large as the header says or with one of the errors that blame the file.
+func FuzzDecode(f *testing.F) {
+	names, err := filepath.Glob("../testdata/small*")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add(b[:len(b)*2/3])
+	}
+	engines := map[Codec]*Engine{AV1: AVIF(), HEVC: HEIC()}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		info, err := Read(b)
+		if err != nil || info.Width > 1<<10 || info.Height > 1<<10 || engines[info.Codec] == nil {
+			t.Skip()
+		}
+		img, err := engines[info.Codec].Decode(b, min(info.Room(), 128<<20))
+		var other *Unsupported
+		switch {
+		case err == nil && img.Bounds() != info.Crop:
+			t.Fatalf("%v, the header says %v", img.Bounds(), info.Crop)
+		case err != nil && !errors.Is(err, ErrBroken) && !errors.Is(err, ErrCrash) && !errors.Is(err, ErrRoom) && !errors.As(err, &other):
+			t.Fatal(err)
 		}
 	})
 }

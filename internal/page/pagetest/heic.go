@@ -2,6 +2,7 @@ package pagetest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 )
 
@@ -14,6 +15,8 @@ type Grid struct {
 	Mirror                int // 0 exchanges top and bottom, 1 left and right, -1 nothing
 	Crop                  int // pixels that are cut off on each side; 0 leaves the mark out
 	Exif                  []byte
+	Alpha                 bool   // the tiles also say how transparent the picture is: what is black is clear
+	Kind                  string // what the tiles are said to be coded as, "" being hvc1
 }
 
 // HEIC makes such a file from one that holds the tiles one after the other, as heif-enc writes it when it is given several
@@ -22,8 +25,9 @@ func HEIC(tiles []byte, g Grid) []byte {
 	t := readTiles(tiles)
 	f := &heif{}
 	var all []uint16
+	kind := cmp.Or(g.Kind, "hvc1")
 	for n := range g.Columns * g.Rows {
-		all = append(all, f.item("hvc1", true, t.coded[n], f.property("hvcC", t.config[n]), f.size(g.TileWidth, g.TileHeight)))
+		all = append(all, f.item(kind, true, t.coded[n], f.property("hvcC", t.config[n]), f.size(g.TileWidth, g.TileHeight)))
 	}
 	last := len(all) - 1
 	whole := be16([]byte{0, 0, byte(g.Rows - 1), byte(g.Columns - 1)}, g.Width, g.Height)
@@ -39,6 +43,12 @@ func HEIC(tiles []byte, g Grid) []byte {
 	}
 	f.primary = f.item("grid", false, whole, marks...)
 	f.refer("dimg", f.primary, all...)
+	if g.Alpha {
+		mask := f.item("grid", true, whole, f.size(g.Width, g.Height),
+			f.property("auxC", []byte("\x00\x00\x00\x00urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\x00")))
+		f.refer("dimg", mask, all...)
+		f.refer("auxl", mask, f.primary)
+	}
 	thumbnail := f.item("hvc1", false, t.coded[last], f.property("hvcC", t.config[last]), f.size(g.TileWidth, g.TileHeight))
 	f.refer("thmb", thumbnail, f.primary)
 	depth := f.item("hvc1", true, t.coded[last], f.property("hvcC", t.config[last]), f.size(g.TileWidth, g.TileHeight),
@@ -46,6 +56,30 @@ func HEIC(tiles []byte, g Grid) []byte {
 	f.refer("auxl", depth, f.primary)
 	f.refer("cdsc", f.item("Exif", true, append(be32(nil, 0), g.Exif...)), f.primary)
 	return f.bytes()
+}
+
+// HEICOverlay makes a file whose picture is the first tile of a file, put at a place of any sign on a red ground.
+func HEICOverlay(tiles []byte, tileWidth, tileHeight, width, height int, x, y int16) []byte {
+	t := readTiles(tiles)
+	f := &heif{}
+	part := f.item("hvc1", true, t.coded[0], f.property("hvcC", t.config[0]), f.size(tileWidth, tileHeight))
+	f.primary = f.item("iovl", false, be16([]byte{0, 0}, 0xffff, 0, 0, 0xffff, width, height, int(x), int(y)), f.size(width, height))
+	f.refer("dimg", f.primary, part)
+	return f.bytes()
+}
+
+// HEICSequence makes a file that holds no still, only a sequence, of the first picture of a file of tiles.
+func HEICSequence(tiles []byte, width, height int) []byte {
+	t := readTiles(tiles)
+	brands := box("ftyp", []byte("msf1\x00\x00\x00\x00hevcmsf1"))
+	sample := append(make([]byte, 24), be16(nil, width, height)...)
+	sample = append(append(sample, make([]byte, 50)...), box("hvcC", t.config[0])...)
+	moov := func(at int) []byte {
+		table := box("stbl", box("stsd", be32(nil, 0, 1), box("hvc1", sample)), box("stsz", be32(nil, 0, 0, 1, len(t.coded[0]))),
+			box("stco", be32(nil, 0, 1, at)))
+		return box("moov", box("trak", box("mdia", box("hdlr", []byte("\x00\x00\x00\x00\x00\x00\x00\x00pict"), make([]byte, 13)), box("minf", table))))
+	}
+	return bytes.Join([][]byte{brands, moov(len(brands) + len(moov(0)) + 8), box("mdat", t.coded[0])}, nil)
 }
 
 // heif is a file in the making.

@@ -2,4 +2,4 @@
 
 package heif
 
-var heicDecoder []byte
+var hevcDecoder []byte

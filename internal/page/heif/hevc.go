@@ -4,5 +4,5 @@ package heif
 
 import _ "embed" // the decoder
 
-//go:embed lib/heif.wasm.gz
-var heicDecoder []byte
+//go:embed lib/hevc.wasm.gz
+var hevcDecoder []byte

@@ -1,0 +1,95 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+
+	"github.com/bucketocr/bucketocr/internal/page/pdf"
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
+)
+
+// What a JPEG 2000 begins with: the box format, and the picture without it.
+const (
+	jp2Magic        = "\x00\x00\x00\x0cjP  \r\n\x87\n"
+	codestreamMagic = "\xff\x4f\xff\x51"
+)
+
+func isJPX(b []byte) bool {
+	return bytes.HasPrefix(b, []byte(jp2Magic)) || bytes.HasPrefix(b, []byte(codestreamMagic))
+}
+
+// jpxPages reads the header of a JPEG 2000, up to the size of the picture. It is PDFium that decodes it, since PDF contains such pictures:
+// as the only one of a file of one page, which it fills.
+func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
+	codestream := bytes.Index(o.data, []byte(codestreamMagic)) // in the box format it is in a box
+	if codestream < 0 || len(o.data) < codestream+24 {
+		return nil, corrupt("broken or cut-off JPEG 2000", nil)
+	}
+	b := o.data[codestream+8:]
+	side := func(at int) int64 { // where the grid ends, less where the picture begins
+		return int64(binary.BigEndian.Uint32(b[at:])) - int64(binary.BigEndian.Uint32(b[at+8:]))
+	}
+	w, h := side(0), side(4)
+	if w < 1 || h < 1 {
+		return nil, corrupt("broken or cut-off JPEG 2000", nil)
+	}
+	p := &picture{call: "jpx.draw", args: []int64{w, h}, header: header{width: int(w), height: int(h), orientation: upright, lossy: true,
+		engine: pdfEngine, maySmaller: true}}
+	if sw, sh := fit(int(w), int(h), o.lim.Edge); sw < int(w) {
+		p.changes = []string{fmt.Sprintf("scaled %dx%d to %dx%d", w, h, sw, sh)}
+	}
+	edge := int64(min(o.lim.Edge, max(int(w), int(h))))
+	p.args = append(p.args, edge)
+	p.memory = plus(8*edge*edge, 2*int64(len(o.data)))
+	p.rooms = []int64{plus(64<<20, times(jpxRoom, p.pixels())), plus(96<<20, times(4*jpxRoom, p.pixels()))}
+	return []entry{{picture: p}}, nil
+}
+
+// jpxRoom is the bytes for each pixel that PDFium is given at first. Of a picture that is scaled down it decodes no more than half of the
+// sides: with 12 megapixels, 120 MiB are enough.
+const jpxRoom = 8
+
+// serveJPX adds what the decoder process does with a JPEG 2000.
+func serveJPX(calls map[string]sandbox.Handler, e *pdf.Engine) {
+	calls["jpx.draw"] = decoding(func(_ context.Context, file []byte, room int64, args []int64) (image.Image, error) {
+		img, err := e.Draw(jpxPDF(file, int(args[0]), int(args[1])), 1, int(args[2]), room)
+		switch {
+		case errors.Is(err, pdf.ErrRoom):
+			return nil, errRoom
+		case err != nil:
+			return nil, &Error{Kind: Corrupt, Msg: "broken or cut-off JPEG 2000"}
+		}
+		return img, nil
+	}).serve
+}
+
+// jpxPDF is a PDF of one page with the picture all over it.
+func jpxPDF(picture []byte, w, h int) []byte {
+	content := fmt.Sprintf("%d 0 0 %d 0 0 cm /I Do", w, h)
+	var b bytes.Buffer
+	var at [5]int
+	object := func(n int, body string) {
+		at[n-1] = b.Len()
+		fmt.Fprintf(&b, "%d 0 obj\n%s", n, body)
+	}
+	b.Grow(len(picture) + 1<<10)
+	b.WriteString("%PDF-1.7\n")
+	object(1, "<< /Type /Catalog /Pages 2 0 R >>\nendobj\n")
+	object(2, "<< /Type /Pages /Count 1 /Kids [3 0 R] >>\nendobj\n")
+	object(3, fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents 4 0 R /Resources << /XObject << /I 5 0 R >> >> >>\nendobj\n", w, h))
+	object(4, fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream\nendobj\n", len(content), content))
+	object(5, fmt.Sprintf("<< /Type /XObject /Subtype /Image /Width %d /Height %d /Filter /JPXDecode /SMaskInData 1 /Length %d >>\nstream\n", w, h, len(picture)))
+	b.Write(picture)
+	b.WriteString("\nendstream\nendobj\n")
+	table := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(at)+1)
+	for _, n := range at {
+		fmt.Fprintf(&b, "%010d 00000 n \n", n)
+	}
+	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(at)+1, table)
+	return b.Bytes()
+}
