@@ -193,8 +193,8 @@ func differs(here, other image.Image) error {
 	for i := range ours {
 		sum += max(ours[i], theirs[i]) - min(ours[i], theirs[i])
 	}
-	inked := inkOf(ours, 64, 16)
-	for i, ink := range inkOf(theirs, 64, 16) {
+	inked := inkOf(ours, 64, 16, 20)
+	for i, ink := range inkOf(theirs, 64, 16, 40) {
 		if ink && !inked[i] {
 			missing++
 		}
@@ -228,8 +228,8 @@ func grayCells(m image.Image, n int) []int {
 	return cells
 }
 
-// inkOf says of each of m x m groups of cells whether they differ clearly among each other.
-func inkOf(cells []int, n, m int) []bool {
+// inkOf says of each of m x m groups of cells whether some of them differ by more than a contrast.
+func inkOf(cells []int, n, m, contrast int) []bool {
 	inked := make([]bool, 0, m*m)
 	for y := range m {
 		for x := range m {
@@ -239,7 +239,7 @@ func inkOf(cells []int, n, m int) []bool {
 					least, most = min(least, cells[j*n+i]), max(most, cells[j*n+i])
 				}
 			}
-			inked = append(inked, most-least > 40)
+			inked = append(inked, most-least > contrast)
 		}
 	}
 	return inked
