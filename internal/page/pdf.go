@@ -76,8 +76,13 @@ func drawPDF(e *pdf.Engine, m sandbox.Message) (p finished, err error) {
 	return p, nil
 }
 
-// isPDF looks for the first line where viewers do: a mail gateway, a printer or a mark of byte order may have put something before it.
-func isPDF(b []byte) bool { return bytes.Contains(b[:min(len(b), pdfFront)], []byte("%PDF-")) }
+// isPDF looks for the first line where viewers do: a mail gateway, a printer or a mark of byte order may have put something before it. An archive
+// may begin with a PDF that is not all of it.
+func isPDF(b []byte) bool {
+	b = b[:min(len(b), pdfFront)]
+	archived := bytes.HasPrefix(b, []byte("PK\x03\x04")) || len(b) > 262 && string(b[257:262]) == "ustar"
+	return bytes.Contains(b, []byte("%PDF-")) && !archived
+}
 
 // pdfFront is within how many bytes a PDF begins.
 const pdfFront = 1024

@@ -3,6 +3,7 @@ package page
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
@@ -50,6 +51,11 @@ func TestPDFMayBeginLater(t *testing.T) {
 	} {
 		if pg, _, err := only(t, newObject(append([]byte(front), sound...)), wide(100)); err != nil || pg.Blank {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for what, front := range map[string]string{"a ZIP archive": "PK\x03\x04\x14\x00\x00\x00\x00\x00a.pdf", "a tar archive": "a.pdf" + strings.Repeat("\x00", 252) + "ustar"} {
+		if _, _, err := only(t, newObject(append([]byte(front), sound...)), wide(100)); kindOf(err) != Unsupported || !strings.HasPrefix(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 	if _, _, err := only(t, newObject(append(bytes.Repeat([]byte{' '}, 1020), sound...)), wide(100)); kindOf(err) != Unsupported {
