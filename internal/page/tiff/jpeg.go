@@ -152,7 +152,7 @@ func (p *Page) jpegFront() ([]byte, error) {
 		case err != nil || marker == jpegfile.EOI: // what is cut off must not take a part of the strip for the rest of it
 			return append(front, t[2:whole]...), nil
 		case marker == jpegfile.SOS || marker >= jpegfile.SOF0 && marker <= jpegfile.SOF2:
-			return nil, FormatError("it has a picture among its JPEG tables") // whose size nobody has looked at
+			return nil, FormatError("it has a picture among its JPEG tables") // of a size that was not checked
 		}
 	}
 }
