@@ -1,7 +1,6 @@
 package page
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -75,12 +74,6 @@ func drawPDF(e *pdf.Engine, m sandbox.Message) (p finished, err error) {
 	}
 	return p, nil
 }
-
-// isPDF looks for the first line where viewers do: a mail gateway, a printer or a mark of byte order may have put something before it.
-func isPDF(b []byte) bool { return bytes.Contains(b[:min(len(b), pdfFront)], []byte("%PDF-")) }
-
-// pdfFront is within how many bytes a PDF begins.
-const pdfFront = 1024
 
 // pdfComplaint classifies what is wrong with a PDF. All other errors are the program's.
 func pdfComplaint(err error) error {
