@@ -284,7 +284,7 @@ func references(path string, page, edge int) (shown []image.Image) {
 			continue
 		}
 		out := filepath.Join(dir, strconv.Itoa(i)+".png")
-		c := exec.Command("bash", "-c", v.command)
+		c := exec.Command("timeout", "60", "bash", "-c", v.command) // some files keep some programs busy for ever
 		c.Env = append(os.Environ(), "IN="+path, "OUT="+out, "PAGE="+strconv.Itoa(page), "INDEX="+strconv.Itoa(page-1), "EDGE="+strconv.Itoa(edge))
 		if c.Run() != nil {
 			continue

@@ -10,6 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/bmp"
 	"github.com/bucketocr/bucketocr/internal/page/heif"
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
+	"github.com/bucketocr/bucketocr/internal/page/pdf"
 )
 
 // format is a kind of file: how it is recognized, and how its pages are found. Where neither read nor pages is set it is
@@ -47,7 +48,7 @@ var formats = [...]format{
 	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: heifPages},
 	{name: "HEIC", types: map[string][]string{"image/heic": {".heic"}, "image/heif": {".heif"}}, match: isHEIC,
 		pages: heifPages, missing: heif.HEIC() == nil},
-	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, match: isPDF,
+	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, match: pdf.Is,
 		drawn: true, pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
 	{name: "JPEG 2000", types: map[string][]string{"image/jp2": {".jp2"}, "image/jpx": {".jpx", ".jpf"}, "image/j2c": {".j2k", ".j2c", ".jpc"}},
 		match: isJPX, pages: jpxPages, engine: pdfEngine},
@@ -64,7 +65,7 @@ func (f format) is(front []byte) bool {
 }
 
 // sniffLen is how many bytes are looked at to recognize the format; only PDF and SVG need more than 32.
-const sniffLen = pdfFront
+const sniffLen = pdf.Front
 
 // identify returns the format of a file by its first bytes, if it is supported. It only peeks.
 func identify(s *stream) (*format, error) {

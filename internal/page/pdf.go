@@ -1,7 +1,6 @@
 package page
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -75,17 +74,6 @@ func drawPDF(e *pdf.Engine, m sandbox.Message) (p finished, err error) {
 	}
 	return p, nil
 }
-
-// isPDF looks for the first line where viewers do: a mail gateway, a printer or a mark of byte order may have put something before it. An archive
-// may begin with a PDF that is not all of it.
-func isPDF(b []byte) bool {
-	b = b[:min(len(b), pdfFront)]
-	archived := bytes.HasPrefix(b, []byte("PK\x03\x04")) || len(b) > 262 && string(b[257:262]) == "ustar"
-	return bytes.Contains(b, []byte("%PDF-")) && !archived
-}
-
-// pdfFront is within how many bytes a PDF begins.
-const pdfFront = 1024
 
 // pdfComplaint classifies what is wrong with a PDF. All other errors are the program's.
 func pdfComplaint(err error) error {

@@ -1,6 +1,7 @@
 package pagetest
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/rc4"
 	"encoding/binary"
@@ -43,4 +44,19 @@ func crypt(key, b []byte) []byte {
 	out := make([]byte, len(b))
 	c.XORKeyStream(out, b)
 	return out
+}
+
+// LockedAttachments is a PDF of one page that says of how it is encrypted that only its attachments are, and how content is
+// ("Identity": not at all). No password that it takes is known.
+func LockedAttachments(content string, page PDFPage) []byte {
+	b := PDF("", []PDFPage{page})
+	filters := fmt.Sprintf("/CF << /StdCF << /AuthEvent /EFOpen /CFM /AESV2 /Length 16 >> >> /EFF /StdCF /StmF /%s /StrF /%s", content, content)
+	encrypt := fmt.Sprintf("trailer\n<< /ID [<00> <00>] /Encrypt << /Filter /Standard /V 4 /R 4 /Length 128 /P -4 /O <%x> /U <%x> %s >>",
+		padding, padding, filters)
+	return bytes.Replace(b, []byte("trailer\n<<"), []byte(encrypt), 1)
+}
+
+// Headless is a PDF of one page without the first line that says that it is one.
+func Headless(front string, page PDFPage) []byte {
+	return bytes.Replace(PDF("", []PDFPage{page}), []byte("%PDF-1.7\n"), []byte(front), 1)
 }

@@ -1,7 +1,7 @@
 // Package pdf draws the pages of PDF files with PDFium, compiled to WebAssembly.
 //
-// Files, in reading order: pdf.go the engine, text.go what characters a page has, fonts.go the fonts for those whose own is not
-// in the file.
+// Files, in reading order: pdf.go the engine, lenient.go what PDFium refuses though viewers read it, text.go what characters a page
+// has, fonts.go the fonts for those whose own is not in the file.
 package pdf
 
 import (
@@ -168,9 +168,14 @@ func (e *Engine) call(b []byte, room int64, f func(pdfium.Pdfium, references.FPD
 		return fmt.Errorf("pdf: %w", err)
 	}
 	defer i.Close() // what it says of an instance that is over is of no use
-	doc, err := i.OpenDocument(&requests.OpenDocument{FileReader: bytes.NewReader(b), FileReaderSize: int64(len(b))})
-	if err = opening(err); err == nil {
-		err = f(i, doc.Document)
+	doc, err := openDocument(i, headed(b))
+	if errors.Is(err, ErrLocked) {
+		if b := unlocked(b); b != nil {
+			doc, err = openDocument(i, headed(b))
+		}
+	}
+	if err == nil {
+		err = f(i, doc)
 	}
 	if m.Refused() { // even if all seems well: pictures that did not fit are left out
 		return ErrRoom
@@ -178,11 +183,17 @@ func (e *Engine) call(b []byte, room int64, f func(pdfium.Pdfium, references.FPD
 	return err
 }
 
+func openDocument(i pdfium.Pdfium, b []byte) (doc references.FPDF_DOCUMENT, err error) {
+	opened, err := i.OpenDocument(&requests.OpenDocument{FileReader: bytes.NewReader(b), FileReaderSize: int64(len(b))})
+	if err != nil {
+		return doc, opening(err)
+	}
+	return opened.Document, nil
+}
+
 // opening classifies what PDFium says of a file that it cannot open.
 func opening(err error) error {
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, pdfiumerrors.ErrPassword), errors.Is(err, pdfiumerrors.ErrSecurity):
 		return ErrLocked
 	case errors.Is(err, pdfiumerrors.ErrFormat), errors.Is(err, pdfiumerrors.ErrFile), errors.Is(err, pdfiumerrors.ErrUnknown),
