@@ -26,7 +26,7 @@ func isJPX(b []byte) bool {
 // as the only one of a file of one page, which it fills.
 func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	codestream := bytes.Index(o.data, []byte(codestreamMagic)) // in the box format it is in a box
-	if codestream < 0 || len(o.data) < codestream+24 {
+	if codestream < 0 || len(o.data) < codestream+42 {
 		return nil, corrupt("broken or cut-off JPEG 2000", nil)
 	}
 	b := o.data[codestream+8:]
@@ -36,6 +36,9 @@ func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	w, h := side(0), side(4)
 	if w < 1 || h < 1 {
 		return nil, corrupt("broken or cut-off JPEG 2000", nil)
+	}
+	if channels := o.data[codestream+41]; codestream == 0 && channels != 1 && channels != 3 { // PDFium takes them for gray ones side by side
+		return nil, unsupported(fmt.Sprintf("JPEG 2000 without a file's header and with %d channels is not supported", channels))
 	}
 	p := &picture{call: "jpx.draw", args: []int64{w, h}, header: header{width: int(w), height: int(h), orientation: upright, lossy: true,
 		engine: pdfEngine, maySmaller: true}}

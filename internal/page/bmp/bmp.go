@@ -196,6 +196,9 @@ func (p *Picture) Decode(ctx context.Context, file []byte) (img image.Image, row
 // pixelsOf returns the bytes of the pixels.
 func (p *Picture) pixelsOf(file []byte) []byte {
 	at := p.pixels
+	if p.depth <= 8 && at == p.palette { // a header that does not count the palette, of which there is one all the same
+		at = 0
+	}
 	if after := p.palette + p.entrySize*len(p.paletteOf(file)); at < p.palette || at >= len(file) && after < len(file) {
 		at = after
 	}

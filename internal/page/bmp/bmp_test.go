@@ -3,6 +3,7 @@ package bmp
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"image"
 	"testing"
@@ -47,6 +48,28 @@ func TestEveryKindIsRead(t *testing.T) {
 		}
 		if d := off(m, want); d > 8 {
 			t.Errorf("%s: off by %d", name, d)
+		}
+	}
+}
+
+// TestPixelsAreNotWhereThePaletteIs: a header that puts the pixels where the palette begins does not count the palette.
+func TestPixelsAreNotWhereThePaletteIs(t *testing.T) {
+	t.Parallel()
+	want := pagetest.FourGrays(61, 40)
+	for _, f := range []pagetest.BMP{{Header: 40, Depth: 8}, {Header: 40, Depth: 4}, {Header: 12, Depth: 8}, {Header: 40, Depth: 8, Colours: 4, Entries: 4}} {
+		file := f.Write(want)
+		binary.LittleEndian.PutUint32(file[10:], uint32(14+f.Header))
+		p, err := Read(file)
+		if err != nil {
+			t.Fatalf("%+v: %v", f, err)
+		}
+		m, rows, err := p.Decode(context.Background(), file)
+		if err != nil || rows != 40 {
+			t.Errorf("%+v: %d rows, %v", f, rows, err)
+			continue
+		}
+		if d := off(m, want); d > 8 {
+			t.Errorf("%+v: off by %d", f, d)
 		}
 	}
 }

@@ -140,15 +140,16 @@ func (d *decoder) sync() {
 // colour is that of the pixel after what is decoded of the row: 0 white, 1 black.
 func (d *decoder) colour() int { return len(d.row) & 1 }
 
-// change changes the colour at x, which is not left of the last change.
+// change changes the colour at x, which is not left of the last change. In a row of two dimensions, two at the same place both count for
+// the row below, as libtiff and the writers of such rows have it.
 func (d *decoder) change(x int) {
-	switch n := len(d.row); {
-	case n > 0 && int(d.row[n-1]) == x:
-		d.row = d.row[:n-1]
-	case x < d.Width:
+	if x < d.Width {
 		d.row = append(d.row, int32(x))
 	}
 }
+
+// crowded reports whether a row has more changes than pixels, which only runs without a pixel can cause.
+func (d *decoder) crowded() bool { return len(d.row) > d.Width+2 }
 
 // run reads the length of a run of a colour. A negative one is none.
 func (d *decoder) run(colour int) int {
@@ -171,6 +172,10 @@ func (d *decoder) oneDimensional() bool {
 			return false
 		}
 		x += n
+		if last := len(d.row) - 1; last >= 0 && int(d.row[last]) == x { // a run of no pixels
+			d.row = d.row[:last]
+			continue
+		}
 		d.change(x)
 	}
 	return true
@@ -194,7 +199,7 @@ func (d *decoder) twoDimensional() bool {
 			b1++
 		}
 		mode := d.modes[d.peek(modeBits)]
-		if mode.bits == 0 {
+		if mode.bits == 0 || d.crowded() {
 			return false
 		}
 		d.skip(int(mode.bits))
@@ -233,6 +238,9 @@ func paint(dst []byte, row []int32, width int) {
 		from, to := int(row[i]), width
 		if i+1 < len(row) {
 			to = int(row[i+1])
+		}
+		if from == to {
+			continue
 		}
 		first, last := from/8, (to-1)/8
 		left, right := byte(0xff>>(from%8)), byte(0xff<<(7-(to-1)%8))

@@ -9,6 +9,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -159,6 +160,30 @@ func TestRunsOfNoPixelsChangeNothing(t *testing.T) {
 	n, err := (ccitt.Format{Width: 16, TwoDimensional: true}).Decode(t.Context(), got, data)
 	if n != 2 || err != nil || !bytes.Equal(got, []byte{0, 0xff, 0, 0xff}) {
 		t.Errorf("%d rows, %v: %08b", n, err, got)
+	}
+}
+
+// TestRunsOfNoPixelsCountBelowRowsOfTwoDimensions: some writers begin a row with two of them, and refer to them in the row below.
+func TestRunsOfNoPixelsCountBelowRowsOfTwoDimensions(t *testing.T) {
+	t.Parallel()
+	const horizontal, pass, v0 = "001", "0001", "1"
+	nothing := horizontal + ccitt.RunCodes(0, 0) + ccitt.RunCodes(1, 0)
+	digits := nothing + horizontal + ccitt.RunCodes(0, 8) + ccitt.RunCodes(1, 4) + v0 +
+		pass + horizontal + ccitt.RunCodes(0, 4) + ccitt.RunCodes(1, 4) + v0 // passing over nothing
+	for _, crowd := range []string{"", strings.Repeat(nothing, 1000)} {
+		all := crowd + digits
+		data := make([]byte, (len(all)+7)/8)
+		for i, d := range all {
+			data[i/8] |= byte(d-'0') << (7 - i%8)
+		}
+		got := make([]byte, 4)
+		n, err := (ccitt.Format{Coding: ccitt.Group4, Width: 16}).Decode(t.Context(), got, data)
+		switch {
+		case crowd != "" && err == nil:
+			t.Error("a row of a thousand runs without pixels is read")
+		case crowd == "" && (n != 2 || !bytes.Equal(got, []byte{0, 0xf0, 0x0f, 0})):
+			t.Errorf("%d rows, %v: %08b", n, err, got)
+		}
 	}
 }
 

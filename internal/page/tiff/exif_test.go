@@ -22,10 +22,17 @@ func TestOrientationOfExif(t *testing.T) {
 			}
 		}
 		long := pagetest.Exif(order, 6)
-		order.PutUint16(long[24:], 4) // LONG
 		order.PutUint32(long[30:], 6)
-		if got := tiff.Orientation(long); got != 6 {
-			t.Errorf("%v, LONG: %d", order, got)
+		for _, kind := range []uint16{4, 9} { // LONG and SLONG
+			order.PutUint16(long[24:], kind)
+			if got := tiff.Orientation(long); got != 6 {
+				t.Errorf("%v, kind %d: %d", order, kind, got)
+			}
+		}
+		signed := pagetest.Exif(order, 6)
+		order.PutUint16(signed[24:], 8) // SSHORT
+		if got := tiff.Orientation(signed); got != 6 {
+			t.Errorf("%v, SSHORT: %d", order, got)
 		}
 		order.PutUint16(long[24:], 5) // RATIONAL: its value is elsewhere
 		if got := tiff.Orientation(long); got != 1 {

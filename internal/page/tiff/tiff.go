@@ -188,7 +188,7 @@ func Orientation(exif []byte) int {
 		if l.order.Uint16(e) != tagOrientation {
 			continue
 		}
-		if kind != kindByte && kind != kindShort && kind != kindLong {
+		if size := sizeOf(kind); size == 0 || size > 4 {
 			break
 		}
 		return validOrientation(numberAt(l.order, kind, e[8:]))
