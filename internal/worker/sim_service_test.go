@@ -244,8 +244,8 @@ func (sim *serviceSim) check() {
 	for _, m := range sim.p.meters {
 		controls, bursts = controls+m.controls, bursts+m.bursts
 	}
-	// One before a page is sent alone, a good one that had failed as well, and one after it where it failed again.
-	if controls > 2*sim.strikes+bursts+failed+events {
+	// One before a page is sent alone, a good one that had failed as well, and one after it where it failed again, two after a time-out.
+	if controls > 3*sim.strikes+bursts+failed+events {
 		sim.w.t.Errorf("%d control pages were read, for %d strikes, %d bursts, %d good pages that failed and %d failures of the service", controls, sim.strikes, bursts, failed, events)
 	}
 	sim.w.t.Logf("%d strikes, %d control pages read, %d bursts, %d pages asked for again, %d requests for good pages failed, %d failures of the service",

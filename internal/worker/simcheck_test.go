@@ -158,9 +158,14 @@ func (s *sim) end(c *call, v verdict) {
 	c.send.outage = s.away("ocr") || v.err != nil && !suspect && kind != ocr.KindBadImage
 	if !refused {
 		s.count.PagesSent++
-		if d.sent[p]++; d.sent[p] > 2 {
+		most := 2
+		if d.rejected[p] {
+			most = 3
+		}
+		if d.sent[p]++; d.sent[p] > most {
 			s.bad("%s sends %s %d times", d.key, c.obj, d.sent[p])
 		}
+		d.rejected[p] = d.rejected[p] || kind == ocr.KindBadImage
 	}
 	switch {
 	case v.err == nil:

@@ -179,10 +179,11 @@ type delivery struct {
 
 	lease    string
 	alone    bool
-	strikes  document.Strikes // as of its claim
-	failed   map[int]bool     // pages that failed as suspects in it, by width
-	sent     map[*simPage]int // requests that reached the server
-	asked    map[*simPage]int // requests
+	strikes  document.Strikes  // as of its claim
+	failed   map[int]bool      // pages that failed as suspects in it, by width
+	sent     map[*simPage]int  // requests that reached the server
+	rejected map[*simPage]bool // as an image, so that it may be sent once more, decoded here
+	asked    map[*simPage]int  // requests
 	unsaved  map[*simPage]bool
 	controls int       // read
 	tried    *send     // the last suspect
@@ -506,7 +507,7 @@ func (s *sim) newDelivery(i *simInstance) *delivery {
 
 func newSimDelivery(i *simInstance, key string) *delivery {
 	return &delivery{
-		inst: i, key: key, calls: map[string]int{}, below: map[string]int{}, failed: map[int]bool{}, sent: map[*simPage]int{},
+		inst: i, key: key, calls: map[string]int{}, below: map[string]int{}, failed: map[int]bool{}, sent: map[*simPage]int{}, rejected: map[*simPage]bool{},
 		asked: map[*simPage]int{}, unsaved: map[*simPage]bool{},
 	}
 }
