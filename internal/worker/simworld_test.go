@@ -177,26 +177,27 @@ type delivery struct {
 	calls    map[string]int // by operation
 	below    map[string]int // deliveries of a sweep
 
-	lease    string
-	alone    bool
-	strikes  document.Strikes  // as of its claim
-	failed   map[int]bool      // pages that failed as suspects in it, by width
-	sent     map[*simPage]int  // requests that reached the server
-	rejected map[*simPage]bool // as an image, so that it may be sent once more, decoded here
-	asked    map[*simPage]int  // requests
-	unsaved  map[*simPage]bool
-	controls int       // read
-	tried    *send     // the last suspect
-	wrote    time.Time // when it last tried to commit
-	claimed  int       // its commits until it had the lease
-	blind    int       // pages sent while its instance knew that the service fails at everything
-	down     bool      // its control page was not read, and what that means is final
-	silent   bool      // its last request was a control page that was not read
-	gone     bool      // its object was, when it ended: what counts against pages counts no more
-	settled  bool      // its closing write was applied
-	culprit  bool      // its object killed the process
-	unclear  bool      // pages of it could not be cleared
-	over     bool
+	lease       string
+	alone       bool
+	strikes     document.Strikes  // as of its claim
+	failed      map[int]bool      // pages that failed as suspects in it, by width
+	sent        map[*simPage]int  // requests that reached the server
+	rejected    map[*simPage]bool // as an image, so that it may be sent once more, decoded here
+	asked       map[*simPage]int  // requests
+	unsaved     map[*simPage]bool
+	controls    int       // read
+	tried       *send     // the last suspect
+	wrote       time.Time // when it last tried to commit
+	claimed     int       // its commits until it had the lease
+	claimedLate bool      // that commit landed late, so that it did not know of its lease
+	blind       int       // pages sent while its instance knew that the service fails at everything
+	down        bool      // its control page was not read, and what that means is final
+	silent      bool      // its last request was a control page that was not read
+	gone        bool      // its object was, when it ended: what counts against pages counts no more
+	settled     bool      // its closing write was applied
+	culprit     bool      // its object killed the process
+	unclear     bool      // pages of it could not be cleared
+	over        bool
 }
 
 type deliveryKey struct{}
