@@ -653,7 +653,11 @@ func (s *sim) checkCost() {
 			if l.read > 1+p.file.resplits {
 				s.bad("%s page %d was read %d times", p.file.v.name, p.n, l.read)
 			}
-			if p.fate != fateGood && l.other > 1+s.most {
+			most := 1 + s.most
+			if p.fate == fateRefused {
+				most++ // decoded here
+			}
+			if p.fate != fateGood && l.other > most {
 				s.bad("%s page %d (%s) was sent %d times", p.file.v.name, p.n, p.fate, l.other)
 			}
 		}
