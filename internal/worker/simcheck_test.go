@@ -600,7 +600,7 @@ func (s *sim) checkObject(name string, r *document.Record) {
 		}
 	case r.Generation != live.Generation:
 		bad("generation %d lives", live.Generation)
-	case f.none && (r.Status != document.StatusFailed || r.Error.Code != "unsupported_media"):
+	case f.none && (r.Status != document.StatusFailed || r.Error.Code != "unsupported_media" && (r.Error.Code != document.CodeInterrupted || f.innocent == 0)):
 		bad("no image, and not told so")
 	}
 	if err != nil && r.Status != document.StatusDeleted {
