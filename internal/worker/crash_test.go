@@ -1,17 +1,16 @@
 package worker_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"image"
-	"image/png"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr"
 )
@@ -170,45 +169,57 @@ func TestPanicReleasesTheRecord(t *testing.T) {
 
 // TestAnswerForWrongBytesIsDiscarded: although it was paid for.
 func TestAnswerForWrongBytesIsDiscarded(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		w.options.Objects = badSum{w.bucket}
-		w.options.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
-			w.ExtractText(ctx, img) // reads to the end and does not look
-			return result("text of wrong bytes"), nil
-		}}
-		noise := image.NewGray(image.Rect(0, 0, 500, 500)) // too large to be read to its end before it is sent
-		for i := range noise.Pix {
-			noise.Pix[i] = byte(i * i >> 3)
-		}
-		var b bytes.Buffer
-		if err := png.Encode(&b, noise); err != nil {
-			t.Fatal(err)
-		}
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", b.Bytes())).Outcome; out != document.OutcomeRetry {
-			t.Errorf("outcome %s", out)
-		}
-		w.want("a.png", document.StatusRetrying, "storage_unavailable")
-	})
+	noise := image.NewGray(image.Rect(0, 0, 500, 500)) // too large to be read to its end before it is sent
+	for i := range noise.Pix {
+		noise.Pix[i] = byte(i * i >> 3)
+	}
+	file := pagetest.EncodePNG(noise)
+	for _, c := range []struct {
+		err    error
+		status document.Status
+		code   string
+	}{
+		{document.ErrStorageUnavailable, document.StatusRetrying, document.CodeStorageUnavailable},
+		{document.ErrObjectCorrupt, document.StatusFailed, document.CodeCorrupt},
+	} {
+		t.Run(c.code, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.Objects = badSum{w.bucket, c.err}
+				w.options.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
+					w.ExtractText(ctx, img) // reads to the end and does not look
+					return result("text of wrong bytes"), nil
+				}}
+				w.worker().Process(t.Context(), w.bucket.Put("a.png", file))
+				if w.want("a.png", c.status, c.code); w.bucket.Opens != 1 {
+					t.Errorf("opened %d times", w.bucket.Opens)
+				}
+			})
+		})
+	}
 }
 
-// badSum is a bucket whose last Read says that the checksum is wrong.
-type badSum struct{ document.Objects }
+// badSum is a bucket whose last Read says that the bytes are wrong.
+type badSum struct {
+	document.Objects
+	err error
+}
 
 func (b badSum) Open(ctx context.Context, o document.Object) (document.Content, error) {
 	c, err := b.Objects.Open(ctx, o)
-	c.ReadCloser = &lastRead{Content: c, left: c.Size}
+	c.ReadCloser = &lastRead{Content: c, left: c.Size, err: b.err}
 	return c, err
 }
 
 type lastRead struct {
 	document.Content
 	left int64
+	err  error
 }
 
 func (l *lastRead) Read(p []byte) (int, error) {
 	n, err := l.Content.Read(p)
 	if l.left -= int64(n); l.left <= 0 {
-		return n, fmt.Errorf("%w: checksum", document.ErrStorageUnavailable)
+		return n, fmt.Errorf("%w: checksum", l.err)
 	}
 	return n, err
 }

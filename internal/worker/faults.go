@@ -134,7 +134,7 @@ func faultOf(ctx context.Context, err error) document.Fault {
 // unreadable reports whether a page failed because its bytes are no picture for the OCR service, or end too early.
 func unreadable(ctx context.Context, err error) bool {
 	f := faultOf(ctx, err)
-	return (f.Code == document.CodeOCRRejected || f.Code == document.CodeCorrupt) && !ofObject(err)
+	return f.Code == document.CodeOCRRejected || f.Code == document.CodeCorrupt
 }
 
 // ofObject reports whether an error met at a page is about the whole object.

@@ -314,7 +314,7 @@ func (w *work) extract(ctx context.Context, n int, read func(context.Context, *p
 		}
 		res, err := read(ctx, pg, &timing)
 		if broken := w.src.failed(); broken != nil {
-			return pg, broken // an answer for wrong bytes is discarded even where it is paid for
+			return nil, broken // an answer for wrong bytes is discarded even where it is paid for
 		}
 		if err == nil {
 			fill(&rec, res)
@@ -425,7 +425,7 @@ func (r *watched) Close() error {
 func (r *watched) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	r.read.Add(int64(n))
-	if err != nil && errors.Is(err, document.ErrStorageUnavailable) {
+	if errors.Is(err, document.ErrStorageUnavailable) || errors.Is(err, document.ErrObjectCorrupt) {
 		r.s.mu.Lock()
 		r.s.err = err
 		r.s.mu.Unlock()

@@ -21,48 +21,65 @@ type CorpusFile struct {
 
 // Corpus returns files of every kind that is read, each of a page with text.
 func Corpus() []CorpusFile {
-	var files []CorpusFile
-	var shows image.Image
-	add := func(format, extension, kind string, data []byte) {
-		name := format + "-" + strings.NewReplacer(" ", "_", ",", "", "/", "").Replace(kind) + extension
-		files = append(files, CorpusFile{Name: name, Data: data, Shows: shows})
-	}
-	gray := Paper(420, 560, 16)
-	coloured := Photo(gray)
-	few := FourGrays(420, 560)
+	paper := Paper(420, 560, 16)
+	c := &corpus{gray: paper, coloured: Photo(paper), few: FourGrays(420, 560)}
+	c.pictures()
+	c.faxes()
+	c.tiffs()
+	c.pdfs()
+	return c.files
+}
 
-	shows = gray
-	add("PNG", ".png", "gray", EncodePNG(gray))
-	add("PNG", ".png", "colour", EncodePNG(coloured))
-	add("PNG", ".png", "palette", EncodePNG(few))
-	clear := image.NewPaletted(few.Rect, append(color.Palette{color.Transparent}, few.Palette...))
-	for i, v := range few.Pix {
+// corpus is a corpus under way: one page as three pictures, and what the files that are added next show.
+type corpus struct {
+	gray     *image.Gray
+	coloured *image.RGBA
+	few      *image.Paletted // of four grays
+	shows    image.Image
+	files    []CorpusFile
+}
+
+func (c *corpus) add(format, extension, kind string, data []byte) {
+	name := format + "-" + strings.NewReplacer(" ", "_", ",", "", "/", "").Replace(kind) + extension
+	c.files = append(c.files, CorpusFile{Name: name, Data: data, Shows: c.shows})
+}
+
+func (c *corpus) pictures() {
+	c.shows = c.gray
+	c.add("PNG", ".png", "gray", EncodePNG(c.gray))
+	c.add("PNG", ".png", "colour", EncodePNG(c.coloured))
+	c.add("PNG", ".png", "palette", EncodePNG(c.few))
+	clear := image.NewPaletted(c.few.Rect, append(color.Palette{color.Transparent}, c.few.Palette...))
+	for i, v := range c.few.Pix {
 		clear.Pix[i] = v + 1
 	}
-	shows = few
+	c.shows = c.few
 	for name, change := range sorted(IrregularPNGs()) {
-		add("PNG", ".png", name, change(EncodePNG(clear)))
+		c.add("PNG", ".png", name, change(EncodePNG(clear)))
 	}
-	photo := EncodeJPEG(coloured)
-	shows = coloured
-	add("JPEG", ".jpg", "photo", photo)
-	add("JPEG", ".jpg", "gray", EncodeJPEG(gray))
-	shows = nil
+	photo := EncodeJPEG(c.coloured)
+	c.shows = c.coloured
+	c.add("JPEG", ".jpg", "photo", photo)
+	c.add("JPEG", ".jpg", "gray", EncodeJPEG(c.gray))
+	c.shows = nil
 	for o := uint16(1); o <= 8; o++ {
-		add("JPEG", ".jpg", fmt.Sprint("orientation ", o), WithJPEGSegments(photo, ExifSegment(o)))
+		c.add("JPEG", ".jpg", fmt.Sprint("orientation ", o), WithJPEGSegments(photo, ExifSegment(o)))
 	}
-	shows = coloured
+	c.shows = c.coloured
 	for name, change := range sorted(IrregularJPEGs()) {
-		add("JPEG", ".jpg", name, change(photo))
+		c.add("JPEG", ".jpg", name, change(photo))
 	}
-	shows = few
-	for name, f := range sorted(GIFs(few.Rect.Size())) {
-		add("GIF", ".gif", name, f.Write(few))
+	c.shows = c.few
+	for name, f := range sorted(GIFs(c.few.Rect.Size())) {
+		c.add("GIF", ".gif", name, f.Write(c.few))
 	}
 	for name, f := range sorted(BMPs()) {
-		add("BMP", ".bmp", name, f.Write(few))
+		c.add("BMP", ".bmp", name, f.Write(c.few))
 	}
-	shows = gray
+}
+
+func (c *corpus) faxes() {
+	c.shows = c.gray
 	for _, kind := range []struct {
 		name        string
 		compression int
@@ -82,10 +99,13 @@ func Corpus() []CorpusFile {
 				if low {
 					name += " reversed"
 				}
-				add("fax", ".tif", name, TIFF(binary.LittleEndian, Fax(gray, kind.compression, 100, o), Fax(gray, kind.compression, 560, o)))
+				c.add("fax", ".tif", name, TIFF(binary.LittleEndian, Fax(c.gray, kind.compression, 100, o), Fax(c.gray, kind.compression, 560, o)))
 			}
 		}
 	}
+}
+
+func (c *corpus) tiffs() {
 	for name, s := range sorted(map[string]Storage{
 		"gray": {Colour: 1}, "gray of ink 0": {Colour: 0}, "2 bits": {Colour: 1, Bits: 2}, "4 bits": {Colour: 1, Bits: 4}, "12 bits": {Colour: 1, Bits: 12},
 		"16 bits": {Colour: 1, Bits: 16}, "32 bits": {Colour: 1, Bits: 32}, "gray with alpha": {Colour: 1, Alpha: 2}, "RGB": {Colour: 2}, "RGB 16": {Colour: 2, Bits: 16},
@@ -95,36 +115,38 @@ func Corpus() []CorpusFile {
 		"deflate": {Colour: 2, Compression: 8}, "PackBits": {Colour: 2, Compression: 32773}, "reversed": {Colour: 1, LowFirst: true},
 		"LZW reversed": {Colour: 1, Compression: 5, LowFirst: true}, "PackBits reversed": {Colour: 1, Compression: 32773, LowFirst: true},
 	}) {
-		var m image.Image = coloured
+		var m image.Image = c.coloured
 		if s.Colour < 2 {
-			m = gray
+			m = c.gray
 		}
-		shows = m
-		add("TIFF", ".tif", name, TIFF(binary.LittleEndian, Samples(m, s), Samples(m, s)))
+		c.shows = m
+		c.add("TIFF", ".tif", name, TIFF(binary.LittleEndian, Samples(m, s), Samples(m, s)))
 		s.Order = binary.BigEndian
-		add("TIFF", ".tif", name+" big-endian", TIFF(binary.BigEndian, Samples(m, s)))
+		c.add("TIFF", ".tif", name+" big-endian", TIFF(binary.BigEndian, Samples(m, s)))
 	}
-	shows = coloured
-	add("TIFF", ".tif", "BigTIFF", BigTIFF(binary.LittleEndian, Samples(coloured, Storage{Colour: 2})))
-	shows = few
-	add("TIFF", ".tif", "palette of 4 bits", TIFF(binary.LittleEndian, Indexed(few, 4, false)))
-	add("TIFF", ".tif", "palette of 8 bits", TIFF(binary.LittleEndian, Indexed(few, 8, false)))
-	subsampled := subsampledOf(coloured)
-	shows = coloured
-	add("TIFF", ".tif", "YCbCr in 2x2", TIFF(binary.LittleEndian, Sampled(subsampled, 64)))
-	add("TIFF", ".tif", "JPEG", TIFF(binary.LittleEndian, JPEG(coloured, 64)))
-	add("TIFF", ".tif", "old JPEG", OldJPEG(subsampled, true))
-	add("TIFF", ".tif", "old JPEG as a file", OldJPEG(subsampled, false))
+	c.shows = c.coloured
+	c.add("TIFF", ".tif", "BigTIFF", BigTIFF(binary.LittleEndian, Samples(c.coloured, Storage{Colour: 2})))
+	c.shows = c.few
+	c.add("TIFF", ".tif", "palette of 4 bits", TIFF(binary.LittleEndian, Indexed(c.few, 4, false)))
+	c.add("TIFF", ".tif", "palette of 8 bits", TIFF(binary.LittleEndian, Indexed(c.few, 8, false)))
+	subsampled := subsampledOf(c.coloured)
+	c.shows = c.coloured
+	c.add("TIFF", ".tif", "YCbCr in 2x2", TIFF(binary.LittleEndian, Sampled(subsampled, 64)))
+	c.add("TIFF", ".tif", "JPEG", TIFF(binary.LittleEndian, JPEG(c.coloured, 64)))
+	c.add("TIFF", ".tif", "old JPEG", OldJPEG(subsampled, true))
+	c.add("TIFF", ".tif", "old JPEG as a file", OldJPEG(subsampled, false))
+}
 
-	shows = nil
+func (c *corpus) pdfs() {
+	c.shows = nil
 	text := Text("Text in a font that every viewer has", "and a second line of it")
 	sound := PDF("", []PDFPage{text, text, {Width: 595, Height: 842}})
-	add("PDF", ".pdf", "text", sound)
-	add("PDF", ".pdf", "behind a mark of byte order", append([]byte("\xef\xbb\xbf"), sound...))
-	add("PDF", ".pdf", "behind a header", append([]byte(strings.Repeat("@PJL COMMENT\r\n", 60)), sound...))
+	c.add("PDF", ".pdf", "text", sound)
+	c.add("PDF", ".pdf", "behind a mark of byte order", append([]byte("\xef\xbb\xbf"), sound...))
+	c.add("PDF", ".pdf", "behind a header", append([]byte(strings.Repeat("@PJL COMMENT\r\n", 60)), sound...))
 	turned := text
 	turned.Dict = "/Rotate 90"
-	add("PDF", ".pdf", "turned", PDF("", []PDFPage{turned}))
+	c.add("PDF", ".pdf", "turned", PDF("", []PDFPage{turned}))
 	for name, glyphs := range sorted(map[string]string{
 		"Polish": "Aogonek aogonek Lslash lslash eogonek zacute sacute cacute", "Czech": "Ccaron ecaron rcaron uring dcaron ncaron",
 		"Russian": "afii10017 afii10065 afii10066 afii10097 afii10023", "Greek": "Omega alpha beta alphatonos Sigma sigma1",
@@ -134,15 +156,14 @@ func Corpus() []CorpusFile {
 		for i := range names {
 			codes = append(codes, byte(128+i))
 		}
-		add("PDF", ".pdf", name, PDF("", []PDFPage{Rows(FirstFree(1), codes)}, SimpleFont("Arial", names...)...))
+		c.add("PDF", ".pdf", name, PDF("", []PDFPage{Rows(FirstFree(1), codes)}, SimpleFont("Arial", names...)...))
 	}
-	for name, c := range sorted(map[string][3]string{
+	for name, text := range sorted(map[string][3]string{
 		"Japanese": {"Japan1", "90ms-RKSJ-H", "\x93\xfa\x96\x7b\x8c\xea\x82\xcc\x90\x5c\x90\xbf"}, "Chinese": {"GB1", "GBK-EUC-H", "\xd6\xd0\xce\xc4\xbc\xf2\xcc\xe5"},
 		"Chinese traditional": {"CNS1", "ETen-B5-H", "\xc1\x63\xc5\xe9\xa4\xa4\xa4\xe5"}, "Korean": {"Korea1", "KSCms-UHC-H", "\xc7\xd1\xb1\xb9\xbe\xee"},
 	}) {
-		add("PDF", ".pdf", name, PDF("", []PDFPage{Rows(FirstFree(1), []byte(c[2]))}, CIDFont(FirstFree(1), c[0], c[1])...))
+		c.add("PDF", ".pdf", name, PDF("", []PDFPage{Rows(FirstFree(1), []byte(text[2]))}, CIDFont(FirstFree(1), text[0], text[1])...))
 	}
-	return files
 }
 
 // sorted yields a map in the order of its keys.
