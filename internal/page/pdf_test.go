@@ -2,11 +2,13 @@ package page
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/page/pdf"
 )
 
 // TestPageWithTextIsNeverBlank: characters that cannot be seen are no reason to say that a page of a PDF is empty, and those
@@ -60,5 +62,18 @@ func TestPDFMayBeginLater(t *testing.T) {
 	}
 	if _, _, err := only(t, newObject(append(bytes.Repeat([]byte{' '}, 1020), sound...)), wide(100)); kindOf(err) != Unsupported {
 		t.Error("behind the first 1,024 bytes:", err)
+	}
+}
+
+// TestPDFComplaints: each way in which PDFium fails has its verdict, and a crash on the file's bytes is final.
+func TestPDFComplaints(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]Kind{pdf.ErrLocked: Encrypted, pdf.ErrBroken: Corrupt, pdf.ErrPage: Corrupt, pdf.ErrCrash: Corrupt} {
+		if got := pdfComplaint(fmt.Errorf("%w: unreachable", err)); kindOf(got) != want {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+	if got := pdfComplaint(fmt.Errorf("%w: 64 MiB", pdf.ErrRoom)); got != error(errRoom) {
+		t.Error(got)
 	}
 }
