@@ -201,7 +201,7 @@ func TestBrokenTIFFShowsWhatThereIs(t *testing.T) {
 			t.Errorf("page %d: %+v, %v", i+1, pg, err)
 		}
 	}
-	if _, _, err := ps.Page(t.Context(), 4); kindOf(err) != Corrupt || err.Error() != "broken TIFF: a part of the picture is missing" {
+	if _, _, err := ps.Page(t.Context(), 4); kindOf(err) != Corrupt || err.Error() != "the TIFF is damaged: a part of the picture is missing" {
 		t.Error(err)
 	}
 }

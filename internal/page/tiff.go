@@ -41,7 +41,7 @@ func tiffComplaint(err error) error {
 		return unsupported(string(u) + " is not supported")
 	}
 	if f, ok := errors.AsType[tiff.FormatError](err); ok {
-		return corrupt("broken TIFF: "+string(f), nil)
+		return corrupt("the TIFF is damaged: "+string(f), nil)
 	}
 	return err
 }
