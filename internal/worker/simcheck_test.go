@@ -342,7 +342,7 @@ func (s *sim) lookAtLease(c *call, was, is *document.Record, late bool) {
 	}
 	hangs := slices.ContainsFunc(s.parked, func(p *call) bool { return p.d == holder && p.op == "commit" })
 	alive := !holder.inst.dead && !holder.over
-	if alive && !hangs && c.at.Sub(holder.wrote) > 2*document.RenewEvery+time.Second {
+	if alive && !hangs && !holder.hung && c.at.Sub(holder.wrote) > 2*document.RenewEvery+time.Second {
 		s.bad("%s lost its lease and has not tried to renew it for %v", holder.key, c.at.Sub(holder.wrote))
 	}
 	if c.at.Sub(held.at) < document.LeaseTime {

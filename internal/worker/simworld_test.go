@@ -188,6 +188,7 @@ type delivery struct {
 	controls    int       // read
 	tried       *send     // the last suspect
 	wrote       time.Time // when it last tried to commit
+	hung        bool      // that try did, until its time was over
 	claimed     int       // its commits until it had the lease
 	claimedLate bool      // that commit landed late, so that it did not know of its lease
 	blind       int       // pages sent while its instance knew that the service fails at everything
@@ -384,7 +385,7 @@ func (s *sim) park(ctx context.Context, c *call) verdict {
 	d.calls[c.op+c.obj]++
 	c.d, c.n, c.at, c.heard, c.verdict = d, d.calls[c.op+c.obj], time.Now(), d.inst.heard, make(chan verdict, 1)
 	if c.op == "commit" {
-		d.wrote = c.at
+		d.wrote, d.hung = c.at, false
 	}
 	s.begin(c)
 	s.parked = append(s.parked, c)
@@ -394,6 +395,9 @@ func (s *sim) park(ctx context.Context, c *call) verdict {
 		return v
 	case <-ctx.Done():
 		s.unpark(c)
+		s.mu.Lock()
+		d.hung = d.hung || c.op == "commit"
+		s.mu.Unlock()
 		return verdict{ctx.Err(), commitNever}
 	}
 }
