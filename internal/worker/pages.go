@@ -101,6 +101,7 @@ type work struct {
 	mu       sync.Mutex
 	numbers  []int // of pages to be read together
 	suspects []int // that are to be read alone
+	refused  []int // that passed through and the service cannot read: they are decoded here
 	ended    error // the first fault that is not a page's own
 }
 
@@ -321,11 +322,27 @@ func (w *work) extract(ctx context.Context, n int, read func(context.Context, *p
 		}
 		return pg, err
 	}
-	pg, err := try(w.pages.Page)
-	if pg != nil && pg.Passed && unreadable(ctx, err) {
-		_, err = try(w.pages.Decoded) // what the service cannot read, or only in part, may be read here
+	if !w.isRefused(n) {
+		pg, err := try(w.pages.Page)
+		if pg == nil || !pg.Passed || !unreadable(ctx, err) {
+			return rec, err
+		}
+		w.refuse(n)
 	}
+	_, err = try(w.pages.Decoded) // what the service cannot read, or only in part, may be read here
 	return rec, err
+}
+
+func (w *work) refuse(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refused = append(w.refused, n)
+}
+
+func (w *work) isRefused(n int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Contains(w.refused, n)
 }
 
 // make makes the page that rec describes.

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"image"
+	"io"
 	"slices"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/worker"
 	"github.com/bucketocr/bucketocr/ocr"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
@@ -75,6 +77,37 @@ func TestRefusedBlankPageIsNotSentAgain(t *testing.T) {
 		w.worker().Process(t.Context(), w.bucket.Put("a.png", pagetest.EncodePNG(m)))
 		if r := w.want("a.png", document.StatusDone, ""); !r.Blank || w.calls.Load() != 1 {
 			t.Errorf("blank %v, %d calls", r.Blank, w.calls.Load())
+		}
+	})
+}
+
+// TestRefusalIsRemembered: a page that is a suspect once it is decoded is not sent as it was again, when it is read alone.
+func TestRefusalIsRemembered(t *testing.T) {
+	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 14)))
+	bubble(t, func(t *testing.T, w *world) {
+		var asWere, decoded int
+		w.options.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
+			r, err := img.Open()
+			if err != nil {
+				return ocr.Result{}, err
+			}
+			defer r.Close()
+			b, err := io.ReadAll(r)
+			switch {
+			case err != nil:
+				return ocr.Result{}, err
+			case bytes.Equal(b, photo):
+				asWere++
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}
+			case bytes.Equal(b, worker.ControlPage()):
+				return result("HARBOUR"), nil
+			}
+			decoded++
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindBackendFailed}
+		}}
+		w.worker().Process(t.Context(), w.bucket.Put("a.jpg", photo))
+		if w.want("a.jpg", document.StatusRetrying, document.CodeOCRFailed); asWere != 1 || decoded != 2 {
+			t.Errorf("sent %d times as it was and %d times decoded", asWere, decoded)
 		}
 	})
 }
