@@ -81,7 +81,11 @@ func (s *sim) beginRequest(c *call) {
 		}
 	}
 	p.sends = append(p.sends, c.send)
-	if d.asked[p]++; d.asked[p] > 5 { // four tries beside others, one alone
+	most := 5 // four tries beside others, one alone
+	if d.rejected[p] {
+		most += 4 // decoded
+	}
+	if d.asked[p]++; d.asked[p] > most {
 		s.bad("%s asks for %s %d times", d.key, c.obj, d.asked[p])
 	}
 	s.neededStill(c)
