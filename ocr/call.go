@@ -12,6 +12,9 @@ import (
 const (
 	WarningTruncated  = "truncated"  // a limit cut the text off
 	WarningRepetition = "repetition" // the model fell into a loop; the text ends where that begins
+	WarningNoText     = "no_text"    // there is ink on the page, and no text came of it
+	WarningImprobable = "improbable" // there is much text, and almost no ink on the page
+	WarningTurned     = "turned"     // the page was turned before it was read
 )
 
 // Result is the text of one page and how it was obtained.
@@ -23,6 +26,9 @@ type Result struct {
 	Blank bool
 	// Warnings are sorted; none means that the model considers the page complete.
 	Warnings []string
+	// Turned is by how many degrees clockwise the page was turned for this text; 0 if it was read as it is. Boxes are those of the
+	// turned page.
+	Turned int
 	// Model is the name that the server uses for itself.
 	Model string
 	// Usage is the sum over all tries.

@@ -194,7 +194,27 @@ type Image struct {
 	// discarded. When the context or a time-out ends the call, a Read may still be under way; its reader is closed once that returns.
 	Open func() (io.ReadCloser, error)
 
+	// Ink is how much of the page is print and not paper, from 0 to 1; 0 where that was not measured.
+	Ink float64
+	// Look looks at the page itself where an answer is in doubt. It is called by the goroutine that called ExtractText, once per
+	// call at most, and never for a page whose first answer is good. Nil: there is nothing to see. Where it fails, the answer is
+	// judged without it.
+	Look func(ctx context.Context) (Look, error)
+
 	err error // why there is no Size
+}
+
+// Look is what can be seen of a page without reading it.
+type Look struct {
+	Ink float64 // as Image.Ink
+	// Turns are the page turned as it may have to be to stand upright, the likeliest first. None: it seems to be upright.
+	Turns []Turn
+}
+
+// Turn is a page that was turned.
+type Turn struct {
+	Degrees int // clockwise: 90, 180 or 270
+	Image   Image
 }
 
 // Bytes returns an Image in memory. The slice must not change while a call uses it.
