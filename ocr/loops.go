@@ -1,156 +1,401 @@
 package ocr
 
 import (
-	"iter"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// The detector of loops asks one question: does the text end in more equal pieces than a page can hold? Honest pages repeat themselves,
-// so the thresholds come from paper, not from taste. How the text ended is evidence too: a model that stopped by itself had reached the
-// end of a page, one that ran into a limit was in the middle of something, and then much less is needed.
-//
-// A false alarm costs two more tries and, if they come out the same, the repeated part after its first piece, with a warning. A loop
-// that goes unseen costs a document full of rubbish that calls itself complete.
+// loop is a part of a text that says the same again and again.
+type loop struct {
+	start, end int // of the part, in bytes
+	first      int // where its first piece ends, which may well be on the page
+	sure       bool
+	inside     bool // more text follows
+}
+
+// The detector of loops asks one question: does a text hold more equal pieces than a page of paper can? Honest pages repeat themselves,
+// most of all those that are long enough to be cut off, since these are tables. So what a page could just hold is a doubt, and a
+// doubt costs one further answer and no text: whether the next answer agrees decides. What no page can hold is sure.
 const (
-	// loopSpan: characters that any loop must fill. At the 1540 pixels that the model sees, no line holds that many, so that neither a
-	// dotted leader nor a line to fill in is one.
-	loopSpan = 400
+	// loopSpan: characters that a leader must fill. At the 1540 pixels that the model sees, no line holds that many, so that neither
+	// dots nor a line to fill in is a loop. loopBox is more than the lines of a box for comments.
+	loopSpan, loopBox = 400, 1000
 
-	// Copies of a row of a table, of a short phrase or line. A line needs some 12 pixels, so a page has 128 at most: an empty
-	// ledger is honest up to there. Where the text was cut off, two dozen: more than the equal rows at the
-	// end of any page that is also too long.
-	loopRows, loopRowsCut = 129, 24
+	// loopLetters make a sentence of a piece outside tables, and of several rows inside.
+	loopLetters = 20
 
-	// Copies of a sentence, that is, of loopLetters letters or more outside tables. What repeats whole sentences is a sheet of
-	// address labels, 30 at most, or lines written as a punishment.
-	loopSentences, loopSentencesCut = 36, 8
-	loopLetters                     = 20
+	// loopBlock, in bytes, with loopBlockLetters make a block: a paragraph, a block of rows, half a page.
+	loopBlock, loopBlockLetters = 400, 100
 
-	// Copies that differ only in numbers that grow evenly. Numbered lines, question sheets with four columns of fifty answers and
-	// lists of days are honest.
-	loopCounting, loopCountingCut = 256, 64
-
-	// loopPiece is the longest piece, in bytes, that is searched for: most of a page.
-	loopPiece = 4 << 10
-
-	// loopMark is how many bytes at the end of a loop are searched for to find where the piece before ends. All of them are equal to those
-	// before in any loop, since eight pieces and loopSpan characters are the least.
-	loopMark = 64
-
-	// loopAfter is how much, in bytes, may follow a loop that the model left by itself just before it stopped: the end of a
-	// table, a last line. A loop in the middle of a page is left alone: cutting there would lose the rest.
+	// loopAfter is how much, in bytes, may follow a loop that the model left by itself just before it stopped: the end of a table, a
+	// last line.
 	loopAfter = 256
 
-	// loopWindow is how many bytes at the end of a text are searched for a loop that counts, some 8000 tokens.
-	loopWindow = 32 << 10
+	// loopReach is how many bytes at the end of a text are searched: more than the longest context holds.
+	loopReach = 128 << 10
 )
 
-// findLoop reports where a loop at the end of a text begins to repeat itself: after its first piece, which may well be on the page. The
-// text was cut off, or the model ended it. It takes time in proportion to the text at worst, and hardly any for a text without a loop.
-func findLoop(text string, cut bool) (from int, found bool) {
-	if len(text) < loopSpan {
-		return 0, false
+// copies is how many copies of a piece are a loop: a doubt where the text was cut off, a doubt where the model ended it, and sure.
+type copies struct{ cut, ended, sure int }
+
+// What a page can hold of each kind of piece. A line needs some 12 pixels, so there are 128 at most, in four columns if they are
+// short; no legible row has 64 cells. What the model ended itself is doubted earlier where such a page is rare, since the next answer
+// tells.
+var (
+	copiesOfBlock    = copies{3, 4, 8}      // in bytes and letters, see above
+	copiesOfSentence = copies{8, 12, 36}    // labels are 80 on a sheet, lines of a punishment 100: their answers agree
+	copiesOfRows     = copies{8, 36, 36}    // several rows of a table with loopLetters letters or more
+	copiesOfRow      = copies{24, 129, 129} // an empty ledger and a form are honest up to there
+	copiesOfCell     = copies{64, 36, 257}  // of one row: a model that was cut off may have been in the middle of a calendar
+	copiesOfPhrase   = copies{24, 36, 257}  // in one line: a word, figures, signs that are no leader
+	copiesOfLine     = copies{24, 36, 129}  // short, with letters
+	copiesOfFigures  = copies{24, 129, 257} // lines without letters
+	copiesNumbered   = copies{24, 100, 257} // sentences that differ in their numbers: a log, claims
+	copiesListed     = copies{24, 36, 129}  // sentences that differ in the counter before them
+	copiesCounting   = copies{36, 36, 516}  // shorter pieces, with letters, whose numbers grow evenly
+	copiesOfNumbers  = copies{64, 256, 516} // others whose numbers do: answer sheets, numbered lines and rows
+)
+
+func (c copies) doubtful(ended bool) int {
+	if ended {
+		return c.ended
 	}
-	for _, end := range loopEnds(text) {
-		for period, run := range repeats(text[:end]) {
-			if start := end - run; isLoop(text[start:end], period, cut) {
-				return pieceEnd(text, start+period, period), true
+	return c.cut
+}
+
+// findLoop returns the loop that a text ends in, or else one inside it that no page can hold. The model ended the text, or it was cut off.
+// It takes time in proportion to the text.
+func findLoop(text string, ended bool) (found loop, ok bool) {
+	from := runeStart(text, max(0, len(text)-loopReach))
+	text = strings.TrimRight(text[from:], "0123456789") // the last number may be cut off
+	for _, v := range []view{viewOf(text, false), viewOf(text, true)} {
+		for _, r := range runs(v.text) {
+			l, is := v.judge(text, r, ended)
+			if !is || ok && (l.inside && !found.inside || l.inside == found.inside && l.start >= found.start) {
+				continue // the one at the end goes first, then the one that begins first
 			}
+			found, ok = l, true
 		}
 	}
-	return countingLoop(text, cut)
+	if !ok {
+		found, ok = drifting(text, ended)
+	}
+	found.start, found.end, found.first = found.start+from, found.end+from, found.first+from
+	return found, ok
 }
 
-// loopTail matches what may follow the last piece of a loop.
-var loopTail = regexp.MustCompile("(?:\\s|</[a-z]+>|\\$\\$|`{3}|\\\\end\\{[a-z]+\\})+$")
+// A drifting loop says nearly the same again and again. Only short lines outside tables and forms are looked at: in long ones a letter or two is
+// what a list of honest sentences differs in.
+const (
+	driftLines, driftLinesCut = 36, 60 // at the end of the text, of which three in four must be near one of
+	driftBack                 = 12     // lines before them, by at most
+	driftEdits                = 2      // letters inserted, left out or changed
+	driftLetters, driftMost   = 6, 40  // letters that a line must have, and characters that it may have, without its figures
+)
 
-// loopEnds returns the places where a loop may have ended: the very end, before closing markup, and before the last lines.
-func loopEnds(text string) []int {
-	ends := []int{len(text)}
-	least := max(0, len(text)-loopAfter)
-	if at := loopTail.FindStringIndex(text[least:]); at != nil && at[0] > 0 {
-		ends = append(ends, least+at[0])
+// drifting returns a loop of lines that are near to one said a moment before. It is never sure.
+func drifting(text string, ended bool) (loop, bool) {
+	least := driftLinesCut
+	if ended {
+		least = driftLines
 	}
-	for end := strings.LastIndexByte(text, '\n'); end >= least && end > 0 && len(ends) < 6; end = strings.LastIndexByte(text[:end], '\n') {
-		ends = append(ends, end)
-	}
-	return ends
-}
-
-// repeats yields the periods of the end of s, each with the number of bytes that it holds for, the shortest first. Multiples of a
-// period are left out: two loops are never the same one.
-func repeats(s string) iter.Seq2[int, int] {
-	return func(yield func(period, run int) bool) {
-		if len(s) < loopMark {
-			return
-		}
-		mark := s[len(s)-loopMark:]
-		base := max(0, len(s)-loopMark-loopPiece)
-		for at := len(s) - loopMark; ; {
-			// Before at, and so that the mark may overlap itself.
-			at = base + strings.LastIndex(s[base:at+loopMark-1], mark)
-			if at < base {
-				return
-			}
-			period := len(s) - loopMark - at
-			run := period
-			for run < len(s) && s[len(s)-1-run] == s[len(s)-1-run+period] {
-				run++
-			}
-			if !yield(period, run) {
-				return
-			}
-			if run >= 2*period { // what is shorter than the rest of the run could only be a multiple
-				if at -= run - 2*period; at < base {
-					return
-				}
+	var lines [][]rune // without figures, from the last to the first
+	first := len(text) // where the first of the least lines begins
+	for end := len(text); end > 0 && len(lines) < least+driftBack; {
+		at := strings.LastIndexByte(text[:end], '\n') + 1
+		if said := strings.TrimSpace(strings.Map(dropDigits, clip(text[at:end], 4*driftMost))); said != "" {
+			lines = append(lines, []rune(said))
+			if len(lines) == least {
+				first = at
 			}
 		}
+		end = at - 1
 	}
-}
-
-// isLoop compares the number of a run's pieces with what a page can hold of their kind.
-func isLoop(run string, period int, cut bool) bool {
-	copies := len(run) / period
-	return copies >= pick(cut, loopSentencesCut, loopRowsCut) && utf8.RuneCountInString(run) >= loopSpan &&
-		copies >= leastCopies(run[len(run)-period:], cut)
-}
-
-func pick(cut bool, whenCut, otherwise int) int {
-	if cut {
-		return whenCut
+	if len(lines) < least {
+		return loop{}, false
 	}
-	return otherwise
+	near := 0
+	for i, said := range lines[:least] {
+		if !driftable(said) {
+			continue
+		}
+		if slices.ContainsFunc(lines[i+1:min(len(lines), i+1+driftBack)], func(before []rune) bool { return within(driftEdits, said, before) }) {
+			near++
+		}
+	}
+	if near < least*3/4 {
+		return loop{}, false
+	}
+	return loop{start: first, first: first, end: len(text)}, true
 }
 
-// notRead matches what a reader of the page does not see: tags, entities, commands.
-var notRead = regexp.MustCompile(`<[^<>]*>|&[a-z#0-9]+;|\\[a-zA-Z]+`)
+func dropDigits(r rune) rune {
+	if unicode.IsDigit(r) {
+		return -1
+	}
+	return r
+}
 
-// leastCopies returns how many copies of a piece make a loop. A run can begin anywhere in a piece, so the piece is examined doubled.
-func leastCopies(piece string, cut bool) int {
-	double := piece + piece
-	shown := notRead.ReplaceAllString(double, "")
-	letters, read := 0, 0
-	for _, r := range shown {
-		if unicode.IsLetter(r) {
+func driftable(said []rune) bool {
+	letters := 0
+	for _, r := range said {
+		switch {
+		case strings.ContainsRune("|<_＿", r):
+			return false
+		case unicode.IsLetter(r):
 			letters++
 		}
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '\n' {
-			read++
+	}
+	return letters >= driftLetters && len(said) <= driftMost
+}
+
+// within reports whether one line becomes the other by so many edits. It looks at each letter a few times at most.
+func within(edits int, a, b []rune) bool {
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	if len(a) == 0 || len(b) == 0 {
+		return max(len(a), len(b)) <= edits
+	}
+	return edits > 0 && (within(edits-1, a[1:], b) || within(edits-1, a, b[1:]) || within(edits-1, a[1:], b[1:]))
+}
+
+// view is a text in which pieces that differ in little are equal: one zero byte takes the place of the box of a layout marker and, in
+// the view that is numbered, of each number.
+type view struct {
+	text     string
+	numbered bool
+	cuts     []cut
+}
+
+// cut is what a zero byte took the place of.
+type cut struct {
+	at       int // in the view
+	from, to int // in the text
+	value    int64
+}
+
+// box matches what follows the label of a layout marker, and the name and the box of a picture.
+var box = regexp.MustCompile(`!\[[A-Za-z_][\w-]*\+?\](\([^()\n]{0,60}\)(?:\d+,\d+,\d+,\d+)?)`)
+
+// enumerator matches the counter of a list at the start of a line that is no number: (iv), b), C.
+var enumerator = regexp.MustCompile(`(?m)^[ \t]*\(?([ivxlcdmIVXLCDM]{1,12}|[a-zA-Z]{1,2})[.)]`)
+
+const (
+	noValue     = -1 // of a number that cannot be counted with
+	sameValue   = 0  // of a box
+	hanNumerals = "〇零一二三四五六七八九十百千"
+)
+
+func viewOf(text string, numbered bool) view {
+	v := view{text: text, numbered: numbered}
+	if strings.Contains(text, "\x00") { // which would pass for a number
+		return v
+	}
+	for _, m := range box.FindAllStringSubmatchIndex(text, -1) {
+		v.cuts = append(v.cuts, cut{from: m[2], to: m[3], value: sameValue})
+	}
+	if numbered {
+		for _, m := range enumerator.FindAllStringSubmatchIndex(text, -1) {
+			v.cuts = append(v.cuts, cut{from: m[2], to: m[3], value: noValue})
+		}
+		v.cuts = append(v.cuts, numbersOf(text)...)
+		slices.SortStableFunc(v.cuts, func(a, b cut) int { return a.from - b.from })
+	}
+	return v.replace()
+}
+
+// numbersOf lists the numbers of a text, in figures and in Chinese numerals.
+func numbersOf(text string) []cut {
+	var all []cut
+	for i := 0; i < len(text); {
+		end := i
+		for end < len(text) && isDigit(text[end]) {
+			end++
+		}
+		if end > i {
+			value, err := strconv.ParseInt(text[i:end], 10, 64)
+			if err != nil {
+				value = noValue
+			}
+			all, i = append(all, cut{from: i, to: end, value: value}), end
+			continue
+		}
+		for r, size := utf8.DecodeRuneInString(text[end:]); r >= utf8.RuneSelf && strings.ContainsRune(hanNumerals, r); r, size = utf8.DecodeRuneInString(text[end:]) {
+			end += size
+		}
+		if end > i {
+			all, i = append(all, cut{from: i, to: end, value: noValue}), end
+			continue
+		}
+		i++
+	}
+	return all
+}
+
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+// replace puts a zero byte in the place of each cut; one that begins inside another is dropped.
+func (v view) replace() view {
+	var out strings.Builder
+	done, kept := 0, v.cuts[:0]
+	for _, c := range v.cuts {
+		if c.from < done {
+			continue
+		}
+		out.WriteString(v.text[done:c.from])
+		c.at = out.Len()
+		out.WriteByte(0)
+		kept, done = append(kept, c), c.to
+	}
+	out.WriteString(v.text[done:])
+	return view{out.String(), v.numbered, kept}
+}
+
+// in returns where in the text a position of the view is.
+func (v view) in(at int) int {
+	i, exact := slices.BinarySearchFunc(v.cuts, at, func(c cut, at int) int { return c.at - at })
+	switch {
+	case exact:
+		return v.cuts[i].from
+	case i == 0:
+		return at
+	}
+	last := v.cuts[i-1]
+	return last.to + at - last.at - 1
+}
+
+// judge compares the copies in a run with what a page can hold of their kind.
+func (v view) judge(text string, r run, ended bool) (loop, bool) {
+	least, span := v.leastCopies(r)
+	have := r.copies()
+	if least == copiesCounting || least == copiesOfNumbers {
+		have = min(have, v.counted(r))
+		r.start = r.end - have*r.period
+	}
+	if have < min(least.doubtful(ended), least.sure) {
+		return loop{}, false
+	}
+	l := loop{start: v.in(r.start), end: v.in(r.end), sure: have >= least.sure}
+	if span { // it is a leader, of which copies say nothing
+		n := utf8.RuneCountInString(text[l.start:l.end])
+		if n < loopSpan {
+			return loop{}, false
+		}
+		l.sure = n >= loopBox
+	}
+	l.inside = len(text)-l.end > loopAfter && !loopTail.MatchString(text[l.end:])
+	if l.inside && !l.sure {
+		return loop{}, false
+	}
+	next := v.in(r.start + r.period)
+	l.first = pieceEnd(text, next, v.in(r.start+2*r.period)-next)
+	return l, true
+}
+
+// loopTail matches what may follow the last piece of a loop, however long it is.
+var loopTail = regexp.MustCompile("^(?:\\s|</[a-z]+>|\\$\\$|`{3}|\\\\end\\{[a-z]+\\})*$")
+
+// notRead matches what a reader of the page does not see: tags, entities, commands.
+var notRead = regexp.MustCompile(`<[^<>]*>|&[a-z#0-9]+;|\\[a-zA-Z]+|!\[[A-Za-z_][\w-]*\+?\]`)
+
+// leastCopies returns how many copies of a run's piece make a loop; or that they are a leader. A run can begin anywhere in a piece, so
+// the piece is looked at doubled.
+func (v view) leastCopies(r run) (least copies, leader bool) {
+	double := v.text[r.end-r.period : r.end]
+	double += double
+	shown := notRead.ReplaceAllString(double, "")
+	letters, figures, signs := 0, 0, 0
+	for _, c := range shown {
+		switch {
+		case unicode.IsLetter(c):
+			letters++
+		case unicode.IsDigit(c), c == 0 && v.numbered:
+			figures++
+		case c != 0 && !unicode.IsSpace(c) && !strings.ContainsRune(".·•…‧_-–—―=~*。", c):
+			signs++
 		}
 	}
-	row := strings.Contains(double, "</t") || strings.Contains(double, "<t") || strings.Contains(double, "|")
+	letters /= 2
+	table := strings.Contains(double, "</t") || strings.Contains(double, "<t") || strings.Contains(double, "|")
+	rows := max(strings.Count(double, "</tr"), strings.Count(double, "|\n"))
+	line := strings.Contains(double, "\n")
+	numbers := v.numbered && figures > 0
+	form := strings.Contains(double, "____") || strings.Contains(double, "＿＿")
 	switch {
-	case !row && read == 0 && shown == double: // dots, dashes, blanks: longer than a line, without a line break
-		return loopRowsCut
-	case row || letters/2 < loopLetters:
-		return pick(cut, loopRowsCut, loopRows)
+	case numbers && !table && letters >= loopLetters && v.listed(r):
+		return copiesListed, false
+	case numbers && !table && letters >= loopLetters:
+		return copiesNumbered, false
+	case numbers && !table && letters > 0:
+		return copiesCounting, false
+	case numbers:
+		return copiesOfNumbers, false
+	case r.period >= loopBlock && letters >= loopBlockLetters:
+		return copiesOfBlock, false
+	case table && rows > 2 && letters >= loopLetters:
+		return copiesOfRows, false
+	case table && rows > 0, form:
+		return copiesOfRow, false
+	case table:
+		return copiesOfCell, false
+	case letters >= loopLetters:
+		return copiesOfSentence, false
+	case !line && letters == 0 && figures == 0 && signs == 0 && shown == double:
+		return copies{1, 1, 1}, true
+	case line && (letters > 0 || strings.Contains(double, "&") || strings.Trim(shown, "\x00 \n") == "" && shown != double):
+		return copiesOfLine, false
+	case line:
+		return copiesOfFigures, false
 	}
-	return pick(cut, loopSentencesCut, loopSentences)
+	return copiesOfPhrase, false
+}
+
+// listed reports whether the pieces of a run differ in counters that are no figures.
+func (v view) listed(r run) bool {
+	i, _ := slices.BinarySearchFunc(v.cuts, r.end-r.period, func(c cut, at int) int { return c.at - at })
+	for ; i < len(v.cuts) && v.cuts[i].at < r.end; i++ {
+		if v.cuts[i].value != noValue {
+			return false
+		}
+	}
+	return true
+}
+
+// counted returns how many pieces at the end of a run count: every number is what it was one piece before plus a step of its own,
+// and at least one step is not zero.
+func (v view) counted(r run) int {
+	first, _ := slices.BinarySearchFunc(v.cuts, r.start, func(c cut, at int) int { return c.at - at })
+	next, _ := slices.BinarySearchFunc(v.cuts, r.end, func(c cut, at int) int { return c.at - at })
+	fields := strings.Count(v.text[r.end-r.period:r.end], "\x00")
+	numbers := v.cuts[first:next]
+	last := len(numbers) - 1
+	if fields == 0 || last < 2*fields {
+		return 0
+	}
+	grows := false
+	for i := range fields {
+		grows = grows || numbers[last-i].value != numbers[last-i-fields].value
+	}
+	if !grows {
+		return 0
+	}
+	back := 0
+	for at := last; at-2*fields >= 0; at-- {
+		now, previous, earlier := numbers[at].value, numbers[at-fields].value, numbers[at-2*fields].value
+		if now-previous != previous-earlier || now == noValue {
+			break
+		}
+		back++
+	}
+	return back/fields + 2
 }
 
 // pieceEnd returns where to cut after a first piece. A run begins where the text before it happens to be equal already, so the end of
@@ -174,91 +419,4 @@ func runeStart(text string, at int) int {
 		at--
 	}
 	return at
-}
-
-// numbered returns the shape of a text, in which each number is one zero byte, so that lines that differ only in their numbers are
-// equal, and the numbers, -1 for those that are too long to count with.
-func numbered(text string) (shape string, numbers []int64) {
-	numbers = make([]int64, 0, len(text)/8)
-	out := make([]byte, 0, len(text))
-	for i := 0; i < len(text); {
-		digits := i
-		for digits < len(text) && isDigit(text[digits]) {
-			digits++
-		}
-		if digits == i {
-			out = append(out, text[i])
-			i++
-			continue
-		}
-		value, err := strconv.ParseInt(text[i:digits], 10, 64)
-		if err != nil {
-			value = -1
-		}
-		out, numbers, i = append(out, 0), append(numbers, value), digits
-	}
-	return string(out), numbers
-}
-
-func isDigit(b byte) bool { return '0' <= b && b <= '9' }
-
-// startOf returns where in a text the last part of its shape begins, in bytes.
-func startOf(text string, part string) int {
-	at := len(text)
-	for i := len(part) - 1; i >= 0; i-- {
-		at--
-		for part[i] == 0 && at > 0 && isDigit(text[at]) && isDigit(text[at-1]) {
-			at--
-		}
-	}
-	return at
-}
-
-// countingLoop looks for pieces that are equal but for numbers that grow evenly. Tables of figures have that shape too, but their figures do
-// not. A number at the very end may be cut off and is left out.
-func countingLoop(text string, cut bool) (int, bool) {
-	text = strings.TrimRight(text, "0123456789")
-	shape, numbers := numbered(text[runeStart(text, max(0, len(text)-loopWindow)):])
-	least := pick(cut, loopCountingCut, loopCounting)
-	if len(numbers) < least || strings.Contains(text, "\x00") { // which would pass for a number
-		return 0, false
-	}
-	for _, end := range loopEnds(shape) {
-		before := numbers[:len(numbers)-strings.Count(shape[end:], "\x00")]
-		for period, run := range repeats(shape[:end]) {
-			if run/period < least {
-				continue
-			}
-			copies := min(counted(before, strings.Count(shape[end-period:end], "\x00")), run/period)
-			if start := end - copies*period; copies >= least && len(text)-startOf(text, shape[start:]) >= loopSpan {
-				return pieceEnd(text, startOf(text, shape[start+period:]), period), true
-			}
-		}
-	}
-	return 0, false
-}
-
-// counted returns how many pieces at the end, each of so many numbers, count: every number is what it was one piece before plus a step
-// of its own, and at least one step is not zero.
-func counted(numbers []int64, fields int) int {
-	last := len(numbers) - 1
-	if fields == 0 || last < 2*fields {
-		return 0
-	}
-	grows := false
-	for i := 0; i < fields; i++ {
-		grows = grows || numbers[last-i] != numbers[last-i-fields]
-	}
-	if !grows {
-		return 0
-	}
-	back := 0
-	for at := last; at-2*fields >= 0; at-- {
-		now, previous, earlier := numbers[at], numbers[at-fields], numbers[at-2*fields]
-		if now-previous != previous-earlier || now < 0 {
-			break
-		}
-		back++
-	}
-	return back/fields + 2
 }

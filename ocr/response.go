@@ -128,8 +128,8 @@ func judge(a answer, reason string) (answer, error) {
 	default:
 		return withoutText, badResponse("the answer ended in an unknown way, %q", cleanText(reason))
 	}
-	if from, found := findLoop(a.text, a.ending != complete); found {
-		a.ending, a.loopFrom = looped, from
+	if from, found := findLoop(a.text, a.ending == complete); found {
+		a.ending, a.loopFrom = looped, from.first
 	}
 	return a, nil
 }
