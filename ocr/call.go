@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -49,9 +48,6 @@ const (
 	minLongerTime = 60 * time.Second
 )
 
-// hotter are the temperatures that follow the profile's after a loop: enough to leave it, too little to invent text.
-var hotter = []float64{0.4, 0.7}
-
 // call is one call of ExtractText.
 type call struct {
 	client *Client
@@ -62,37 +58,6 @@ type call struct {
 	renewed     bool // the one with a fresh token is,
 	adopted     bool // the one with another model is,
 	reconnected bool // the one over a fresh connection is
-}
-
-// read asks for the page, and asks again where the answer falls short and a further try can help: hotter after a loop, at most
-// twice, and once for more tokens after a cut. A further try never makes the result worse: it is one request without retries, it
-// begins only if the context outlasts it, and whatever comes of it, the best text so far is kept.
-func (k *call) read(ctx context.Context) (answer, error) {
-	cfg := &k.client.cfg
-	best, err := k.ask(ctx, question{
-		temperature: k.client.Profile().Temperature, maxTokens: cfg.MaxTokens, layout: cfg.Mode == ModeLayout,
-	}, cfg.MaxTries)
-	if err != nil {
-		return answer{}, err
-	}
-	last, heat, longer := best, 0, false
-	for last.ending != complete {
-		next := last.asked
-		switch tokens := k.longestAnswer(last); {
-		case last.ending == looped && heat < len(hotter) && !longer && k.timeFor(ctx, 0):
-			next.temperature = hotter[heat]
-			heat++
-		case last.ending == truncated && tokens > next.maxTokens && !longer && k.timeFor(ctx, minLongerTime):
-			next.maxTokens, longer = tokens, true
-		default:
-			return best, nil
-		}
-		if last, err = k.ask(ctx, next, 0); err != nil {
-			return best, nil
-		}
-		best = better(best, last)
-	}
-	return best, nil
 }
 
 // timeFor reports whether the context outlasts one more try, and least.
@@ -112,13 +77,13 @@ func (k *call) longestAnswer(a answer) int {
 }
 
 // ask puts one question, in as many tries as limit and retry allow; 0 means a single request, whatever comes of it.
-func (k *call) ask(ctx context.Context, q question, limit int) (answer, error) {
+func (k *call) ask(ctx context.Context, img Image, q question, limit int) (answer, error) {
 	for n := 1; ; n++ {
 		q.target = k.client.catalog.current()
-		a, err := k.try(ctx, q)
+		a, err := k.try(ctx, img, q)
 		if err != nil && asError(err).stale && first(&k.reconnected) {
 			k.client.http.CloseIdleConnections()
-			if a, again := k.try(ctx, q); again == nil {
+			if a, again := k.try(ctx, img, q); again == nil {
 				return a, nil
 			} // else the first error stands: the page may be what the server died of
 		}
@@ -173,10 +138,10 @@ func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 }
 
 // try makes one request for the page and keeps a record of it.
-func (k *call) try(ctx context.Context, q question) (answer, error) {
+func (k *call) try(ctx context.Context, img Image, q question) (answer, error) {
 	x := &exchange{server: k.client.server, caller: ctx}
 	t := Try{Number: len(k.tries) + 1, Start: time.Now(), Model: q.target.model}
-	a, err := x.run(k.img, q)
+	a, err := x.run(img, q)
 	t.Phases, t.Usage = x.spent, a.usage
 	if x.body != nil {
 		t.ImageSent = x.body.imageSent()
@@ -190,38 +155,4 @@ func (k *call) try(ctx context.Context, q question) (answer, error) {
 	}
 	k.tries = append(k.tries, t)
 	return a, err
-}
-
-// better returns the answer that has more of the page: complete before truncated before looped, then the longer one, then the
-// earlier.
-func better(a, b answer) answer {
-	if a.ending < b.ending || a.ending == b.ending && len(a.kept()) >= len(b.kept()) {
-		return a
-	}
-	return b
-}
-
-// result returns what the caller receives of the best answer.
-func (k *call) result(a answer) Result {
-	out := Result{Text: a.kept(), Model: cmp.Or(a.model, a.asked.target.model), Tries: k.tries}
-	for _, t := range k.tries {
-		out.Usage.PromptTokens += t.Usage.PromptTokens
-		out.Usage.CompletionTokens += t.Usage.CompletionTokens
-	}
-	switch a.ending {
-	case truncated:
-		out.Warnings = []string{WarningTruncated}
-	case looped:
-		out.Warnings = []string{WarningRepetition}
-	}
-	if a.asked.layout {
-		out.Blocks, out.Text = readLayout(out.Text)
-	} else {
-		out.Text = repairDollars(out.Text)
-	}
-	if strings.TrimSpace(out.Text) == "" {
-		out.Text = ""
-		out.Blank = a.ending == complete && len(out.Blocks) == 0
-	}
-	return out
 }

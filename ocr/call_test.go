@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
 	"slices"
@@ -19,13 +20,46 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
+const overleaf = "Please see the terms overleaf for details.\n"
+
 var (
-	loopText  = "# Invoice\n\nTotal due within thirty days.\n" + strings.Repeat("Please see the terms overleaf for details.\n", 90)
-	loopKept  = "# Invoice\n\nTotal due within thirty days.\nPlease see the terms overleaf for details."
+	loopLead  = "# Invoice\n\nTotal due within thirty days.\n"
+	loopText  = loopLead + strings.Repeat(overleaf, 90)
+	loopKept  = loopLead + strings.TrimSpace(overleaf)
 	fewTimes  = "# Notes\n\n" + strings.Repeat("Please see the terms overleaf for all further details.\n", 10)
 	cutText   = "# Report\n\nThe first half of a long page, and then"
 	wholeText = "# Report\n\nThe first half of a long page, and then the other half."
+
+	prose = honestProse(3000)
+	// A packing list: cut off it may be a loop, whole it is not.
+	list = "# Packing list\n\n<table>" + packed(150) + "</table>\n\nTotal 1,800 pieces.\n"
+	// Labels: more than are usual, and a page can hold them.
+	labels = strings.Repeat("Jane Example\n14 Orchard Lane\nBath BA1 1AA\n\n", 80)
+	// A paragraph without end.
+	paragraph = honestProse(1700) + "\n\n"
 )
+
+func packed(rows int) string {
+	var b strings.Builder
+	for i := range rows {
+		fmt.Fprintf(&b, "<tr><td>%d</td><td>%d</td><td>12</td></tr>\n", i+1, 700101+i)
+	}
+	return b.String()
+}
+
+// loops ends by itself after so many copies.
+func loops(copies int) string { return loopLead + strings.Repeat(overleaf, copies) }
+
+// honestProse is text in which nothing repeats itself.
+func honestProse(n int) string {
+	words := strings.Fields("the carrier shall notify the consignee of the arrival of goods at place delivery and any damage that became apparent during carriage unless parties agreed otherwise in writing")
+	rng := rand.New(rand.NewPCG(uint64(n), 7))
+	var b strings.Builder
+	for b.Len() < n {
+		b.WriteString(words[rng.IntN(len(words))] + " ")
+	}
+	return b.String()
+}
 
 func TestEveryEndingHasItsResult(t *testing.T) {
 	t.Parallel()
@@ -49,22 +83,41 @@ func TestEveryEndingHasItsResult(t *testing.T) {
 		{"cut twice", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", cutText+" more")}, cutText + " more", false, []string{"truncated"}, 2},
 		{"cut, then a failure", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Scaling()}, cutText, false, []string{"truncated"}, 2},
 		{"cut, then refused", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Error(400, "BadRequestError", "max_tokens", "too much")}, cutText, false, []string{"truncated"}, 2},
-		{"cut, then a loop", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", loopText)}, cutText, false, []string{"truncated"}, 2},
+		{"cut, then a loop of more text", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", loopText), ocrtest.Finish("length", loopText)}, loopKept, false, []string{"repetition"}, 3},
+		{"cut, then a loop, then whole", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
 		{"cut, then aborted", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("abort", "x")}, cutText, false, []string{"truncated"}, 2},
+		{"cut, then a complete answer that lost the page", []ocrtest.Reply{ocrtest.Finish("length", prose), ocrtest.Text("Report"), ocrtest.Text("Report")}, prose, false, []string{"truncated"}, 3},
 
 		{"loop found by the server, then whole", []ocrtest.Reply{ocrtest.Finish("repetition", loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
 		{"loop that ran to the limit, then whole", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
-		{"loop that ended by itself, then whole", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
-		{"loop twice, then whole", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.Text(loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
-		{"only loops", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.Text(loopText), ocrtest.Text(loopText), ocrtest.Text("never asked")}, loopKept, false, []string{"repetition"}, 3},
-		{"loop, then a failure", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.EngineFailed("")}, loopKept, false, []string{"repetition"}, 2},
-		{"loop, then blank", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.Blank()}, "", true, nil, 2},
-		{"loop, then cut by the context", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.FinishAt("length", cutText, 9)}, cutText, false, []string{"truncated"}, 2},
-		{"loop, then cut by our limit, then whole", []ocrtest.Reply{ocrtest.Text(loopText), ocrtest.Finish("length", cutText), ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
+		{"loop that ran to the limit each time", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Finish("length", loopText), ocrtest.Finish("length", loopText), ocrtest.Text("never asked")}, loopKept, false, []string{"repetition"}, 3},
+		{"loop that ended by itself, then whole", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
+		{"loops of different lengths, then whole", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(loops(70)), ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
+		{"loops of different lengths are kept whole", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(loops(70)), ocrtest.Text(loops(50)), ocrtest.Text("never asked")}, loops(90), false, []string{"repetition"}, 3},
+		{"what two answers agree on is on the page", []ocrtest.Reply{ocrtest.Text(labels), ocrtest.Text(labels), ocrtest.Text("never asked")}, labels, false, nil, 2},
+		{"the second and the third agree", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(labels), ocrtest.Text(labels)}, labels, false, nil, 3},
+		{"they agree on more than a page can hold", []ocrtest.Reply{ocrtest.Text(loops(450)), ocrtest.Text(loops(450)), ocrtest.Text(loops(450))}, loops(450), false, []string{"repetition"}, 3},
+		{"they agree on where it begins and not on its length", []ocrtest.Reply{ocrtest.Text(loops(50)), ocrtest.Text(loops(55)), ocrtest.Text(loops(60))}, loops(50), false, []string{"repetition"}, 3},
+		{"loop, then a failure", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.EngineFailed("")}, loops(90), false, []string{"repetition"}, 2},
+		{"loop, then blank", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Blank(), ocrtest.Blank()}, loopKept, false, []string{"repetition"}, 3},
+		{"loop, then a complete answer that lost the page", []ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(overleaf, 90)), ocrtest.Text("Report"), ocrtest.Text(prose)}, prose, false, nil, 3},
+		{"loop, then a complete answer of half the page", []ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(overleaf, 90)), ocrtest.Text(prose[:1600])}, prose[:1600], false, nil, 2},
+		{"loop, then cut by the context", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.FinishAt("length", prose, 9)}, prose, false, []string{"truncated"}, 2},
+		{"loop, then cut by our limit, then whole", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Finish("length", cutText), ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
 		{"loop the server found and we do not", []ocrtest.Reply{ocrtest.Finish("repetition", "a a a"), ocrtest.Finish("repetition", "b"), ocrtest.Finish("repetition", "c")}, "a a a", false, []string{"repetition"}, 3},
+		{"loop the server found in less than a line", []ocrtest.Reply{ocrtest.Finish("repetition", "# Index\n\nA "+strings.Repeat(". ", 130)), ocrtest.EngineFailed("")}, "# Index\n\nA .", false, []string{"repetition"}, 2},
 		{"the longer of two loops", []ocrtest.Reply{ocrtest.Finish("repetition", "a"), ocrtest.Finish("repetition", "longer"), ocrtest.Finish("repetition", "c")}, "longer", false, []string{"repetition"}, 3},
 		{"ten times, and the model ended", []ocrtest.Reply{ocrtest.Text(fewTimes)}, fewTimes, false, nil, 1},
 		{"ten times, and the limit ended it", []ocrtest.Reply{ocrtest.FinishAt("length", fewTimes, 9), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
+		{"ten times, and the limit ended it each time", []ocrtest.Reply{ocrtest.FinishAt("length", fewTimes, 9), ocrtest.FinishAt("length", fewTimes, 9), ocrtest.FinishAt("length", fewTimes, 9)}, fewTimes, false, []string{"repetition", "truncated"}, 3},
+		{"a list that was cut, then whole", []ocrtest.Reply{ocrtest.Finish("length", list[:6000]), ocrtest.Text(list)}, list, false, nil, 2},
+		{"a list that is always cut", []ocrtest.Reply{ocrtest.Finish("length", "# List\n\n<table>"+packed(138)), ocrtest.Finish("length", "# List\n\n<table>"+packed(145)+"<tr><td>14"), ocrtest.Finish("length", "# List\n\n<table>"+packed(138))}, "# List\n\n<table>" + packed(145) + "<tr><td>14</td></tr></table>", false, []string{"repetition", "truncated"}, 3},
+		{"paragraphs without end, then whole", []ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(paragraph, 5)), ocrtest.Finish("length", prose+strings.Repeat(paragraph, 25)), ocrtest.Text(prose)}, prose, false, nil, 3},
+		{"two paragraphs, which the longer answer shows to be without end", []ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(paragraph, 2)), ocrtest.Finish("length", prose+strings.Repeat(paragraph, 25)), ocrtest.EngineFailed("")}, prose + strings.TrimSpace(paragraph), false, []string{"repetition"}, 3},
+		{"a loop in the first of two columns, then whole", []ocrtest.Reply{ocrtest.Text(loops(60) + prose), ocrtest.Text(prose)}, prose, false, nil, 2},
+		{"a loop in the first of two columns, twice", []ocrtest.Reply{ocrtest.Text(loops(60) + prose), ocrtest.Text(loops(80) + prose), ocrtest.Text("never asked")}, loops(60) + prose, false, []string{"repetition"}, 2},
+		{"blanks without end, and the model ended", []ocrtest.Reply{ocrtest.Text(prose + strings.Repeat("\n", 600))}, strings.TrimSpace(prose), false, nil, 1},
+		{"a table in a loop is closed", []ocrtest.Reply{ocrtest.Finish("length", "# A\n\n<table><tbody>"+strings.Repeat("<tr><td>Bolts</td><td>200</td></tr>", 200)), ocrtest.EngineFailed("")}, "# A\n\n<table><tbody><tr><td>Bolts</td><td>200</td></tr></tbody></table>", false, []string{"repetition"}, 2},
 		{"aborted, then whole", []ocrtest.Reply{ocrtest.Finish("abort", "half"), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
 	}
 	for _, test := range tests {
@@ -90,7 +143,7 @@ func TestEveryEndingHasItsResult(t *testing.T) {
 func TestFurtherTriesAskDifferently(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
-	s.Next(ocrtest.Text(loopText), ocrtest.Text(loopText), ocrtest.Finish("length", cutText), ocrtest.Text(wholeText))
+	s.Next(ocrtest.Text(loops(50)), ocrtest.Text(loops(60)), ocrtest.Text(wholeText))
 	page := pngPage(t)
 	if _, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(page)); err != nil {
 		t.Fatal(err)
@@ -102,8 +155,7 @@ func TestFurtherTriesAskDifferently(t *testing.T) {
 			t.Error("a further try sent another image")
 		}
 	}
-	prompt := s.Last().PromptTokens
-	want := []string{"0.2 4096", "0.4 4096", "0.7 4096", fmt.Sprint("0.7 ", 16384-prompt)}
+	want := []string{"0.2 4096", "0.4 4096", "0.7 4096"}
 	if !slices.Equal(got, want) {
 		t.Errorf("asked %q, want %q", got, want)
 	}

@@ -113,13 +113,13 @@ func (c *Client) ExtractText(ctx context.Context, img Image) (Result, error) {
 		return Result{}, err
 	}
 	k := &call{client: c, img: img}
-	best, err := k.read(ctx)
+	read, err := k.read(ctx)
 	if err != nil {
 		failed := asError(err)
 		failed.Tries = k.tries
 		return Result{}, failed
 	}
-	return k.result(best), nil
+	return read.result(), nil
 }
 
 // Healthy asks the server for its models and reports whether the wanted one, or the one used in its place, is served. That

@@ -13,6 +13,7 @@ import (
 type loop struct {
 	start, end int // of the part, in bytes
 	first      int // where its first piece ends, which may well be on the page
+	period     int // of its second piece, in bytes; 0 if no piece is known
 	sure       bool
 	inside     bool // more text follows
 }
@@ -36,7 +37,7 @@ const (
 	loopAfter = 256
 
 	// loopReach is how many bytes at the end of a text are searched: more than the longest context holds.
-	loopReach = 128 << 10
+	loopReach = 256 << 10
 )
 
 // copies is how many copies of a piece are a loop: a doubt where the text was cut off, a doubt where the model ended it, and sure.
@@ -71,14 +72,13 @@ func (c copies) doubtful(ended bool) int {
 // It takes time in proportion to the text.
 func findLoop(text string, ended bool) (found loop, ok bool) {
 	from := runeStart(text, max(0, len(text)-loopReach))
-	text = strings.TrimRight(text[from:], "0123456789") // the last number may be cut off
+	text = text[from:]
 	for _, v := range []view{viewOf(text, false), viewOf(text, true)} {
 		for _, r := range runs(v.text) {
 			l, is := v.judge(text, r, ended)
-			if !is || ok && (l.inside && !found.inside || l.inside == found.inside && l.start >= found.start) {
-				continue // the one at the end goes first, then the one that begins first
+			if is && (!ok || l.before(found)) {
+				found, ok = l, true
 			}
-			found, ok = l, true
 		}
 	}
 	if !ok {
@@ -86,6 +86,17 @@ func findLoop(text string, ended bool) (found loop, ok bool) {
 	}
 	found.start, found.end, found.first = found.start+from, found.end+from, found.first+from
 	return found, ok
+}
+
+// before reports whether l goes before another loop of the same text: the one at the end, the one that is sure, the one that begins first.
+func (l loop) before(other loop) bool {
+	switch {
+	case l.inside != other.inside:
+		return other.inside
+	case l.sure != other.sure:
+		return l.sure
+	}
+	return l.start < other.start
 }
 
 // A drifting loop says nearly the same again and again. Only short lines outside tables and forms are looked at: in long ones a letter or two is
@@ -203,11 +214,13 @@ func viewOf(text string, numbered bool) view {
 		v.cuts = append(v.cuts, cut{from: m[2], to: m[3], value: sameValue})
 	}
 	if numbered {
+		text = strings.TrimRight(text, "0123456789") // the last number may be cut off
 		for _, m := range enumerator.FindAllStringSubmatchIndex(text, -1) {
 			v.cuts = append(v.cuts, cut{from: m[2], to: m[3], value: noValue})
 		}
 		v.cuts = append(v.cuts, numbersOf(text)...)
 		slices.SortStableFunc(v.cuts, func(a, b cut) int { return a.from - b.from })
+		v.text, v.cuts = text, slices.DeleteFunc(v.cuts, func(c cut) bool { return c.to > len(text) })
 	}
 	return v.replace()
 }
@@ -296,7 +309,8 @@ func (v view) judge(text string, r run, ended bool) (loop, bool) {
 		return loop{}, false
 	}
 	next := v.in(r.start + r.period)
-	l.first = pieceEnd(text, next, v.in(r.start+2*r.period)-next)
+	l.period = v.in(r.start+2*r.period) - next
+	l.first = pieceEnd(text, next, l.period)
 	return l, true
 }
 

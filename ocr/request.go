@@ -140,6 +140,7 @@ type question struct {
 	temperature float64
 	maxTokens   int
 	layout      bool
+	undetected  bool // by the server: it is not asked to stop at a loop
 }
 
 // target is the model that requests are addressed to.

@@ -17,39 +17,6 @@ const maxAnswer = 8 << 20
 // Usage counts tokens, as the server does.
 type Usage struct{ PromptTokens, CompletionTokens int }
 
-// answer is one answer, judged.
-type answer struct {
-	asked    question
-	text     string
-	model    string // "" if the server does not say
-	ending   ending
-	usage    Usage
-	loopFrom int // where the loop begins, if ending is looped
-}
-
-// ending is how the text ended, from best to worst.
-type ending int
-
-const (
-	unusable  ending = iota // there is no text: an error says why
-	complete                // the model says that this is all
-	truncated               // a limit cut it off
-	looped                  // it ends in a loop
-)
-
-// String returns the name that [Try] has for it.
-func (e ending) String() string {
-	return [...]string{unusable: "", complete: "complete", truncated: WarningTruncated, looped: WarningRepetition}[e]
-}
-
-// kept returns the text without the loop.
-func (a answer) kept() string {
-	if a.ending == looped {
-		return strings.TrimRight(a.text[:a.loopFrom], " \t\r\n")
-	}
-	return a.text
-}
-
 // completion is the part of an answer that matters. Every server adds fields, older ones leave some out, any may be null.
 type completion struct {
 	Model   lenientString `json:"model"`
@@ -120,7 +87,7 @@ func judge(a answer, reason string) (answer, error) {
 	case "length":
 		a.ending = truncated
 	case "repetition":
-		a.ending, a.loopFrom = looped, len(a.text)
+		a.ending = looped
 	case "abort":
 		return withoutText, &Error{
 			Kind: KindAborted, Phase: PhaseRead, Status: http.StatusOK, Message: "the server stopped writing: it is paused or shuts down",
@@ -128,10 +95,7 @@ func judge(a answer, reason string) (answer, error) {
 	default:
 		return withoutText, badResponse("the answer ended in an unknown way, %q", cleanText(reason))
 	}
-	if from, found := findLoop(a.text, a.ending == complete); found {
-		a.ending, a.loopFrom = looped, from.first
-	}
-	return a, nil
+	return a.examine(), nil
 }
 
 // maxRefusal is how much of an error body is read, in bytes: vLLM's validation messages can repeat the whole image.

@@ -133,7 +133,7 @@ func FuzzAnswer(f *testing.F) {
 			if kind := asError(err).Kind; kind != KindBadResponse && kind != KindAborted || a.text != "" || a.ending != unusable {
 				t.Fatalf("%v with %q", err, a.text)
 			}
-		case a.loopFrom > len(a.text) || a.usage.PromptTokens < 0 || a.usage.CompletionTokens < 0 || !utf8.ValidString(a.text):
+		case a.loop.first > len(a.text) || a.usage.PromptTokens < 0 || a.usage.CompletionTokens < 0 || !utf8.ValidString(a.text):
 			t.Fatalf("answer %+v", a)
 		}
 	})

@@ -19,8 +19,8 @@ const (
 func runs(text string) []run {
 	const factor, bits = 0x9E3779B97F4A7C15, 14
 	var (
-		seen     = make([]int32, 1<<bits)         // by hash: 1 + where a window last began
-		followed [loopPiece + 1]int32             // by period: how far it was followed
+		seen     = make([]int32, 1<<bits) // by hash: 1 + where a window last began
+		followed [loopPiece + 1]int32     // by period: how far it was followed
 		found    []run
 		hash     uint64
 		top      uint64 = 1 // factor to the power of loopWindow

@@ -1,0 +1,207 @@
+package ocr
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"unicode"
+)
+
+const (
+	// maxAnswers is how many answers a page costs at most, and maxAnswersTurned where it is turned as well.
+	maxAnswers, maxAnswersTurned = 3, 4
+
+	// inkOfPrint is the share of ink from which on an empty answer is doubted, inkOfNothing the one below which much text is. Between
+	// them is dust, or a line or two.
+	inkOfPrint, inkOfNothing = 0.002, 0.0005
+
+	// fewWords on inkOfPage make a page that may have been read sideways; manyLetters on inkOfNothing make an improbable one.
+	fewWords    = 20
+	inkOfPage   = 0.02
+	manyLetters = 400
+)
+
+// hotter are the temperatures that follow the profile's after a loop: enough to leave it, too little to invent text.
+var hotter = []float64{0.4, 0.7}
+
+// reading is how a page comes to its text: the answers that it gets, and which of them is the best so far.
+type reading struct {
+	k          *call
+	first      question
+	answers    int
+	best, last answer
+	seen       Image // that the last answer is to
+
+	heat   int  // how often it was asked hotter
+	longer bool // it was asked for all that the context has room for
+
+	looked bool // at the page itself,
+	ink    float64
+	turns  []Turn // which are left to be tried
+}
+
+// read asks for the page, and asks again where the answer falls short and a further one can help. A further answer never makes the result
+// worse: it is one request without retries, it begins only if the context outlasts it, and whatever comes of it, the best text so far is
+// kept.
+func (k *call) read(ctx context.Context) (*reading, error) {
+	r := &reading{k: k, seen: k.img, ink: k.img.Ink, first: question{
+		temperature: k.client.Profile().Temperature, maxTokens: k.client.cfg.MaxTokens, layout: k.client.cfg.Mode == ModeLayout,
+	}}
+	a, err := k.ask(ctx, r.seen, r.first, k.client.cfg.MaxTries)
+	if err != nil {
+		return nil, err
+	}
+	r.answers, r.best, r.last, r.first = 1, a, a, a.asked
+	for !r.done(ctx) && k.timeFor(ctx, 0) {
+		q, degrees, again := r.next(ctx)
+		if !again {
+			break
+		}
+		a, err := k.ask(ctx, r.seen, q, 0)
+		if err != nil {
+			break
+		}
+		a.turned = degrees
+		r.add(a)
+	}
+	return r, nil
+}
+
+// done reports whether the best answer is good enough to ask no further.
+func (r *reading) done(ctx context.Context) bool {
+	switch {
+	case r.best.ending != complete:
+		return false
+	case r.best.empty():
+		if r.ink == 0 {
+			r.look(ctx)
+		}
+		return r.ink < inkOfPrint
+	case r.answers == 1 && r.ink >= inkOfPage && len(strings.Fields(r.best.text)) < fewWords:
+		r.look(ctx)
+		return !r.sideways()
+	}
+	return true
+}
+
+// look looks at the page itself, once.
+func (r *reading) look(ctx context.Context) {
+	if r.looked || r.k.img.Look == nil {
+		return
+	}
+	r.looked = true
+	if l, err := r.k.img.Look(ctx); err == nil {
+		r.ink, r.turns = l.Ink, l.Turns
+	}
+}
+
+// sideways reports whether the page seems to lie on its side, and a way to turn it is left.
+func (r *reading) sideways() bool { return len(r.turns) > 0 && r.turns[0].Degrees != 180 }
+
+// next decides what is asked after an answer that is not good, if anything. A page that seems to lie on its side is turned first; what
+// was cut off is asked for with all the room that the context has, hotter if it may be in a loop; loops, and what lost the page
+// after one, are asked for hotter, the last time without the server's own detection where that stopped what may be honest; an empty answer
+// is once. Last of all the page is turned upside down.
+func (r *reading) next(ctx context.Context) (q question, degrees int, again bool) {
+	q = r.first
+	cut := r.last.ending == truncated
+	if !cut {
+		r.look(ctx)
+	}
+	tokens := r.k.longestAnswer(r.last)
+	room := tokens > r.last.asked.maxTokens && !r.longer && r.k.timeFor(ctx, minLongerTime)
+	switch {
+	case r.answers >= maxAnswersTurned, r.answers >= maxAnswers && (cut || len(r.turns) == 0):
+		return q, 0, false
+	case r.answers >= maxAnswers, r.sideways() && !cut, r.best.empty() && r.heat > 0:
+		return r.turn(ctx, q)
+	case cut && room, r.last.ending == looped && !r.last.ended && !r.last.sure() && room:
+		q.maxTokens, r.longer = tokens, true
+		if !cut {
+			q.temperature = r.hotter()
+		}
+		return q, r.last.turned, true
+	case cut, r.last.ending == looped && r.last.loop.inside && r.heat > 0:
+		return q, 0, false
+	}
+	if r.last.ended { // or the next answer could not be as long
+		q.maxTokens = r.last.asked.maxTokens
+	}
+	q.temperature = r.hotter()
+	q.undetected = r.last.disputed && r.answers == maxAnswers-1
+	r.seen = r.k.img
+	return q, 0, true
+}
+
+func (r *reading) hotter() float64 {
+	t := hotter[min(r.heat, len(hotter)-1)]
+	r.heat++
+	return t
+}
+
+// turn turns the page as the next turn has it; where that cannot be made, as the one after it.
+func (r *reading) turn(ctx context.Context, q question) (question, int, bool) {
+	for len(r.turns) > 0 {
+		t := r.turns[0]
+		r.turns = r.turns[1:]
+		if img, err := t.Make(ctx); err == nil {
+			r.seen = img
+			return q, t.Degrees, true
+		}
+	}
+	return q, 0, false
+}
+
+// add judges a further answer beside the best.
+func (r *reading) add(a answer) {
+	r.answers++
+	switch {
+	case agree(r.best, a): // it is on the page
+		r.best.ending, r.best.loop = complete, loop{}
+	case agree(r.last, a):
+		a.ending, a.loop = complete, loop{}
+		r.best = better(r.best, a)
+	default:
+		r.best = better(r.best.provenBy(a), a)
+	}
+	r.last = a
+}
+
+// result returns what the caller receives.
+func (r *reading) result() Result {
+	a, k := r.best, r.k
+	out := Result{Text: a.kept(), Turned: a.turned, Model: cmp.Or(a.model, a.asked.target.model), Warnings: a.warnings(), Tries: k.tries}
+	for _, t := range k.tries {
+		out.Usage.PromptTokens += t.Usage.PromptTokens
+		out.Usage.CompletionTokens += t.Usage.CompletionTokens
+	}
+	if a.asked.layout {
+		out.Blocks, out.Text = readLayout(out.Text)
+	} else {
+		out.Text = repairDollars(out.Text)
+	}
+	if strings.TrimSpace(out.Text) == "" {
+		out.Text = ""
+		out.Blank = a.ending == complete && len(out.Blocks) == 0
+	}
+	switch {
+	case out.Blank && r.ink >= inkOfPrint:
+		out.Blank, out.Warnings = false, append(out.Warnings, WarningNoText)
+	case r.ink > 0 && r.ink < inkOfNothing && letters(out.Text) >= manyLetters:
+		out.Warnings = append(out.Warnings, WarningImprobable)
+	}
+	if a.turned != 0 {
+		out.Warnings = append(out.Warnings, WarningTurned)
+	}
+	return out
+}
+
+func letters(text string) int {
+	n := 0
+	for _, r := range text {
+		if unicode.IsLetter(r) {
+			n++
+		}
+	}
+	return n
+}
