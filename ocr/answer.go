@@ -164,7 +164,8 @@ func (a answer) provenBy(later answer) answer {
 // lastRun returns what a text repeats at its end so many times at least, from where that begins first. It counts as sure.
 func lastRun(text string, copies int) loop {
 	last := loop{start: len(text), first: len(text), end: len(text), sure: true}
-	for _, r := range runs(text) {
+	all, _ := runs(text)
+	for _, r := range all {
 		if r.end == len(text) && r.start < last.start && r.copies() >= copies {
 			last.start, last.first, last.period = r.start, pieceEnd(text, r.start+r.period, r.period), r.period
 		}

@@ -9,7 +9,7 @@ import (
 var (
 	// closable matches the tags of tables and lists, which hold the rest of a document where they are left open, and fences and display
 	// formulas, in which it is shown as code.
-	closable = regexp.MustCompile("(?m)^[ \t]*(?:```|~~~)|\\\\.|\\$\\$|</?(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)\\b[^<>]*>")
+	closable = regexp.MustCompile("(?m)^[ \t]*(?:```|~~~)|\\\\[\\\\$]|\\$\\$|</?(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)\\b[^<>]*>")
 
 	// halfTag matches a tag that a text breaks off in.
 	halfTag = regexp.MustCompile(`</?[a-z]{0,8}$|<(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)[ \t][^<>]{0,200}$`)

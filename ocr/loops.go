@@ -74,7 +74,8 @@ func findLoop(text string, ended bool) (found loop, ok bool) {
 	from := runeStart(text, max(0, len(text)-loopReach))
 	text = text[from:]
 	for _, v := range []view{viewOf(text, false), viewOf(text, true)} {
-		for _, r := range runs(v.text) {
+		all, _ := runs(v.text)
+		for _, r := range all {
 			l, is := v.judge(text, r, ended)
 			if is && (!ok || l.before(found)) {
 				found, ok = l, true

@@ -3,6 +3,7 @@ package ocr
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -29,6 +30,7 @@ type reading struct {
 	k          *call
 	first      question
 	answers    int
+	limit      int // of them
 	best, last answer
 	seen       Image // that the last answer is to
 
@@ -51,7 +53,7 @@ func (k *call) read(ctx context.Context) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.answers, r.best, r.last, r.first = 1, a, a, a.asked
+	r.answers, r.limit, r.best, r.last, r.first = 1, maxAnswers, a, a, a.asked
 	for !r.done(ctx) && k.timeFor(ctx, 0) {
 		q, degrees, again := r.next(ctx)
 		if !again {
@@ -90,8 +92,16 @@ func (r *reading) look(ctx context.Context) {
 		return
 	}
 	r.looked = true
-	if l, err := r.k.img.Look(ctx); err == nil {
-		r.ink, r.turns = l.Ink, l.Turns
+	l, err := r.k.img.Look(ctx)
+	if err != nil {
+		return
+	}
+	r.ink, r.turns = l.Ink, l.Turns
+	if len(r.turns) > 0 {
+		r.limit = maxAnswersTurned
+	}
+	if r.sideways() { // then it is not upside down
+		r.turns = slices.DeleteFunc(slices.Clone(r.turns), func(t Turn) bool { return t.Degrees == 180 })
 	}
 }
 
@@ -111,9 +121,9 @@ func (r *reading) next(ctx context.Context) (q question, degrees int, again bool
 	tokens := r.k.longestAnswer(r.last)
 	room := tokens > r.last.asked.maxTokens && !r.longer && r.k.timeFor(ctx, minLongerTime)
 	switch {
-	case r.answers >= maxAnswersTurned, r.answers >= maxAnswers && (cut || len(r.turns) == 0):
+	case r.answers >= r.limit, r.answers >= maxAnswers && cut:
 		return q, 0, false
-	case r.answers >= maxAnswers, r.sideways() && !cut, r.best.empty() && r.heat > 0:
+	case r.sideways() && !cut, r.answers >= maxAnswers && len(r.turns) > 0, r.best.empty() && r.heat > 0:
 		return r.turn(ctx, q)
 	case cut && room, r.last.ending == looped && !r.last.ended && !r.last.sure() && room:
 		q.maxTokens, r.longer = tokens, true

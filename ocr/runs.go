@@ -15,13 +15,13 @@ const (
 
 // runs returns what repeats itself at least once in a text, in the order in which it is noticed. Each window of the text is looked up
 // among those of the last loopPiece bytes, by a hash that rolls along; where it was a moment ago, that distance may be a
-// period, and is followed to both sides as far as it holds. It takes time in proportion to the text, and the same memory for any.
-func runs(text string) []run {
+// period, and is followed to both sides as far as it holds. It takes time in proportion to the text, of which the bytes compared are the
+// measure, and the same memory for any.
+func runs(text string) (found []run, compared int) {
 	const factor, bits = 0x9E3779B97F4A7C15, 14
 	var (
 		seen     = make([]int32, 1<<bits) // by hash: 1 + where a window last began
 		followed [loopPiece + 1]int32     // by period: how far it was followed
-		found    []run
 		hash     uint64
 		top      uint64 = 1 // factor to the power of loopWindow
 	)
@@ -41,7 +41,11 @@ func runs(text string) []run {
 		before := int(*slot) - 1
 		*slot = int32(at + 1)
 		period := at - before
-		if before < 0 || period > loopPiece || int(followed[period]) >= end || text[before:before+loopWindow] != text[at:end] {
+		if before < 0 || period > loopPiece || int(followed[period]) >= end {
+			continue
+		}
+		compared += loopWindow
+		if text[before:before+loopWindow] != text[at:end] {
 			continue
 		}
 		from, to := at, end
@@ -52,9 +56,10 @@ func runs(text string) []run {
 			to++
 		}
 		followed[period] = int32(to)
+		compared += to - from
 		if to-from >= period {
 			found = append(found, run{from - period, to, period})
 		}
 	}
-	return found
+	return found, compared
 }
