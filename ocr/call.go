@@ -58,6 +58,7 @@ type call struct {
 	renewed     bool // the one with a fresh token is,
 	adopted     bool // the one with another model is,
 	reconnected bool // the one over a fresh connection is
+	narrowed    bool // the one for what the server's context leaves is
 }
 
 // timeFor reports whether the context outlasts one more try, and least.
@@ -68,8 +69,7 @@ func (k *call) timeFor(ctx context.Context, least time.Duration) bool {
 
 // longestAnswer returns how many tokens an answer could have if it was our limit that cut this one off; 0 if that is not known.
 func (k *call) longestAnswer(a answer) int {
-	now := k.client.catalog.current()
-	size := cmp.Or(now.limit, now.profile.Context)
+	size := k.client.catalog.current().context()
 	if size == 0 || a.usage.PromptTokens == 0 || a.usage.CompletionTokens < a.asked.maxTokens {
 		return 0
 	}
@@ -80,10 +80,10 @@ func (k *call) longestAnswer(a answer) int {
 func (k *call) ask(ctx context.Context, img Image, q question, limit int) (answer, error) {
 	for n := 1; ; n++ {
 		q.target = k.client.catalog.current()
-		a, err := k.try(ctx, img, q)
+		a, err := k.put(ctx, img, q)
 		if err != nil && asError(err).stale && first(&k.reconnected) {
 			k.client.http.CloseIdleConnections()
-			if a, again := k.try(ctx, img, q); again == nil {
+			if a, again := k.put(ctx, img, q); again == nil {
 				return a, nil
 			} // else the first error stands: the page may be what the server died of
 		}
@@ -91,6 +91,31 @@ func (k *call) ask(ctx context.Context, img Image, q question, limit int) (answe
 			return a, err
 		}
 	}
+}
+
+// put makes one request, and the same one again without what the server refuses in it by name. A refusal costs no GPU time, so none of
+// these counts as a try of the question.
+func (k *call) put(ctx context.Context, img Image, q question) (answer, error) {
+	for {
+		asked := q
+		asked.target, asked.omitted = k.client.catalog.current(), fields(k.client.refused.Load())
+		asked.maxTokens = cmp.Or(q.maxTokens, asked.target.profile.MaxTokens)
+		a, err := k.try(ctx, img, asked)
+		if err == nil || !k.comply(asked, asError(err)) {
+			return a, err
+		}
+	}
+}
+
+// comply reports whether a question can be put again in a form that the server has just asked for. An optional field that it named is
+// left out for as long as the client lives, by all calls; a context smaller than what was assumed is remembered likewise. A server
+// that refuses what was not sent is not listened to, so this comes to an end.
+func (k *call) comply(q question, refused *Error) bool {
+	if named := refused.named & q.sent(); named != 0 {
+		k.client.refused.Or(uint32(named))
+		return true
+	}
+	return refused.context != 0 && first(&k.narrowed) && k.client.catalog.narrow(q.target, refused.context)
 }
 
 // retry prepares a further try after the nth of at most limit failed, and reports whether there is to be one. What is not listed is given up:

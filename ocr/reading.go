@@ -114,6 +114,7 @@ func (r *reading) sideways() bool { return len(r.turns) > 0 && r.turns[0].Degree
 // is once. Last of all the page is turned upside down.
 func (r *reading) next(ctx context.Context) (q question, degrees int, again bool) {
 	q = r.first
+	q.prompt = r.best.usage.PromptTokens
 	cut := r.last.ending == truncated
 	if !cut {
 		r.look(ctx)
@@ -155,7 +156,7 @@ func (r *reading) turn(ctx context.Context, q question) (question, int, bool) {
 		t := r.turns[0]
 		r.turns = r.turns[1:]
 		if img, err := t.Make(ctx); err == nil {
-			r.seen = img
+			r.seen, q.prompt = img, 0
 			return q, t.Degrees, true
 		}
 	}
