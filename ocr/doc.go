@@ -24,17 +24,24 @@
 //
 // A status of 200 is not yet success. The finish reason says more:
 //
-//	stop        the page is complete; without text it is blank
+//	stop        the page is complete, and kept whole whatever is in it; without text it is blank
 //	length      a limit cut it off: asked once more with the rest of the context, if the limit was ours; else "truncated"
-//	repetition  the server saw a loop: asked again, hotter, at most twice; else cut where it begins, "repetition"
+//	repetition  the server saw a loop: asked again, hotter, at most twice; else cut after its first piece, "repetition"
 //	abort       the server shuts down: asked once more, else KindAborted
 //	any other   KindBadResponse
 //
 // A gateway says stop for loops and aborted answers as well; what it keeps of the server's own reason beside that goes before.
 //
 // Loops are detected here as well, since servers without detection let them run and a model can end one by itself. The detector asks
-// whether a text ends in more equal pieces than a page of paper can hold; tables of zeros, dotted leaders and forms pass. A further
-// try never makes a result worse: it begins only if the context outlasts it, and the best text so far is kept.
+// whether a text holds more equal pieces than a page of paper can. What a page could just hold is a doubt, and costs one further answer: a page that
+// was cut off is asked for with all the room that the context has, hotter; two answers that the model ended and that hold the same loop, as
+// long in both, agree that it is on the page. What remains in doubt is kept whole, with "repetition"; copies are only cut off where the text
+// was cut off itself and no page can hold them. Tables and such that a cut leaves open are closed.
+//
+// A further answer never makes a result worse: it is one request that begins only if the context outlasts it, a complete answer that
+// has lost most of the page does not replace it, and neither does an empty one. A page costs three answers at most, and four where it is
+// turned: Image.Look tells, after a loop, an empty answer or a few words on much ink, that the page seems to lie on its
+// side. An empty answer to a page with ink is asked for once more; then it is "no_text", and not blank.
 //
 // The text is Markdown with tables in HTML and formulas between dollars. Backslashes that the model sometimes puts before such dollars
 // are removed, prices are left alone. Headers, footers and page numbers are part of the text. Two readings of one page
@@ -78,13 +85,17 @@
 // In reading order, each using mostly what is declared in those after it:
 //
 //	client.go    Config, Client and its methods; addresses
-//	call.go      one call: which tries it makes, the waits between them, the best answer
+//	reading.go   one page: which answers it is asked for, and which is the best
+//	answer.go    one answer: how it ended, what of it is kept, how it compares
+//	call.go      one question: its tries, and the waits between them
 //	models.go    profiles, and which of the server's models is asked
 //	try.go       one try: the request under way, its phases and its end
 //	request.go   what is sent: token, JSON, image
 //	response.go  what comes back: answers and refusals
 //	layout.go    the blocks of layout mode
-//	loops.go     loops in a text
+//	loops.go     loops in a text: what a page can hold
+//	runs.go      what repeats itself in a text
+//	closing.go   what a cut leaves open
 //	dollars.go   the dollars of its formulas
 //	errors.go    Error, Kind and Phase, and what a message may hold
 //

@@ -5,8 +5,40 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 )
+
+// Warnings of [Result]. The list only grows.
+const (
+	WarningTruncated  = "truncated"  // a limit cut the text off
+	WarningRepetition = "repetition" // the model fell into a loop; the text ends where that begins
+	WarningNoText     = "no_text"    // there is ink on the page, and no text came of it
+	WarningImprobable = "improbable" // there is much text, and almost no ink on the page
+	WarningTurned     = "turned"     // the page was turned before it was read
+)
+
+// Result is the text of one page and how it was obtained.
+type Result struct {
+	// Text is Markdown: # headings, tables as HTML, formulas between dollars, headers and footers included. It is what the page's
+	// author wrote: escape it before it is shown on a web page. In layout mode it is the blocks' texts joined.
+	Text string
+	// Blank reports that the model ended by itself without any text, as it does on an empty page, and on some that it cannot read.
+	Blank bool
+	// Warnings are sorted; none means that the model considers the page complete.
+	Warnings []string
+	// Turned is by how many degrees clockwise the page was turned for this text; 0 if it was read as it is. Boxes are those of the
+	// turned page.
+	Turned int
+	// Model is the name that the server uses for itself.
+	Model string
+	// Usage is the sum over all tries.
+	Usage Usage
+	// Blocks are those of layout mode, in reading order.
+	Blocks []Block
+	// Tries are the requests for the page in the order in which they were made; those to other paths are not among them.
+	Tries []Try
+}
 
 const (
 	// maxAnswers is how many answers a page costs at most, and maxAnswersTurned where it is turned as well.
@@ -20,6 +52,9 @@ const (
 	fewWords    = 20
 	inkOfPage   = 0.02
 	manyLetters = 400
+
+	// minLongerTime must remain for a longer answer, as well as a whole try: it takes the longest of all.
+	minLongerTime = 60 * time.Second
 )
 
 // hotter are the temperatures that follow the profile's after a loop: enough to leave it, too little to invent text.
@@ -107,6 +142,21 @@ func (r *reading) look(ctx context.Context) {
 
 // sideways reports whether the page seems to lie on its side, and a way to turn it is left.
 func (r *reading) sideways() bool { return len(r.turns) > 0 && r.turns[0].Degrees != 180 }
+
+// timeFor reports whether the context outlasts one more try, and least.
+func (k *call) timeFor(ctx context.Context, least time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() == nil && (!ok || time.Until(deadline) >= max(least, k.client.cfg.Timeout))
+}
+
+// longestAnswer returns how many tokens an answer could have if it was our limit that cut this one off; 0 if that is not known.
+func (k *call) longestAnswer(a answer) int {
+	size := k.client.catalog.current().context()
+	if size == 0 || a.usage.PromptTokens == 0 || a.usage.CompletionTokens < a.asked.maxTokens {
+		return 0
+	}
+	return size - a.usage.PromptTokens
+}
 
 // next decides what is asked after an answer that is not good, if anything. A page that seems to lie on its side is turned first; what
 // was cut off is asked for with all the room that the context has, hotter if it may be in a loop; loops, and what lost the page
