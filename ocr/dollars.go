@@ -42,11 +42,14 @@ type dollarScan struct {
 	stretch  int
 	examined int // bytes, each as often as it was looked at
 
-	// Of the line: whether it is a row of a table drawn with bars, where its backticks are known to end, and where the last run of
-	// each length is.
+	// Of the line: where its text begins behind markers, whether it is a row of a table drawn with bars, where its backticks are known
+	// to end, and where the last run of each length is.
+	lineText int
 	row      bool
 	ticksEnd int
 	lastTick map[int]int
+
+	endless map[string]bool // ends that the rest of the text is known not to have
 
 	// What decides whether an indented line is code: not the one that goes on in a paragraph or in a list.
 	afterBlank, indented, list bool
@@ -152,6 +155,7 @@ func (s *dollarScan) skipLines(at int) int {
 	end := s.lineEnd(at)
 	line := s.text[at:end]
 	inner := strings.TrimLeft(line, " \t")
+	s.lineText = at + len(line) - len(inner)
 	s.row = strings.HasPrefix(inner, "|")
 	if strings.TrimSpace(inner) == "" {
 		s.afterBlank = true
@@ -170,8 +174,8 @@ func (s *dollarScan) skipLines(at int) int {
 	case s.afterBlank && len(prefix) < 2:
 		s.list = false
 	}
-	s.afterBlank, s.indented = false, false
-	return s.skipFence(at, at+len(marker), end)
+	s.afterBlank, s.indented, s.lineText = false, false, at+len(marker)
+	return s.skipFence(at, s.lineText, end)
 }
 
 // itemMarker matches what may stand before the text of a line: blanks, signs of quotation, the marker of a list's item.
@@ -228,15 +232,16 @@ func (s *dollarScan) skipTicks(at int) int {
 	return at
 }
 
-// verbatim holds the elements in which nothing is a formula.
-var verbatim = map[string]bool{"pre": true, "code": true, "kbd": true, "samp": true, "script": true, "style": true}
+// verbatim holds the elements in which nothing is a formula, with whether one that begins a line goes on to the text's end if it has
+// none, as Markdown has it.
+var verbatim = map[string]bool{"pre": true, "script": true, "style": true, "code": false, "kbd": false, "samp": false}
 
-// skipTag returns the end of a comment, of an element whose text is verbatim, or of a tag. An open one of the first two goes on to the
-// text's end. What only looks like a tag, as in a<b, is none.
+// skipTag returns the end of a comment, of an element whose text is verbatim, or of a tag. What only looks like a tag, as in a<b, is
+// none.
 func (s *dollarScan) skipTag(at int) int {
 	rest := s.text[at:]
 	if strings.HasPrefix(rest, "<!--") {
-		return s.skipPast(at, "-->")
+		return s.skipVerbatim(at, at, "-->", true)
 	}
 	name := at + 1
 	if strings.HasPrefix(rest, "</") {
@@ -260,8 +265,9 @@ func (s *dollarScan) skipTag(at int) int {
 	if s.text[close] != '>' {
 		return at
 	}
-	if element := strings.ToLower(s.text[name:end]); name == at+1 && verbatim[element] && s.text[close-1] != '/' {
-		return s.skipElement(close+1, element)
+	element := strings.ToLower(s.text[name:end])
+	if block, ok := verbatim[element]; ok && name == at+1 && s.text[close-1] != '/' {
+		return s.skipVerbatim(at, close+1, "</"+element, block)
 	}
 	return close + 1
 }
@@ -270,25 +276,29 @@ func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-'
 }
 
-// skipPast returns the end of the next occurrence of a text, and the end of all if there is none.
-func (s *dollarScan) skipPast(at int, what string) int {
-	end := len(s.text)
-	if n := strings.Index(s.text[at:], what); n >= 0 {
-		end = at + n + len(what)
-	}
-	s.examined += end - at
-	return end
-}
-
-// skipElement returns the end of the next end tag of a name, and the end of all if there is none.
-func (s *dollarScan) skipElement(at int, name string) int {
-	for at < len(s.text) {
-		at = s.skipPast(at, "</")
-		if end := at + len(name); end <= len(s.text) && strings.EqualFold(s.text[at:end], name) {
-			return s.skipPast(end, ">")
+// skipVerbatim returns the end of what begins at a place and goes on up to an end, whose case does not matter. If that is missing, it is
+// the text's end for a block that begins its line, else the line's.
+func (s *dollarScan) skipVerbatim(begin, at int, end string, block bool) int {
+	for i := at; !s.endless[end] && i < len(s.text); i++ {
+		n := strings.IndexByte(s.text[i:], end[0])
+		if n < 0 {
+			s.examined += len(s.text) - i
+			break
+		}
+		s.examined += n + len(end)
+		i += n
+		if stop := i + len(end); stop <= len(s.text) && strings.EqualFold(s.text[i:stop], end) {
+			return stop
 		}
 	}
-	return at
+	if s.endless == nil {
+		s.endless = map[string]bool{}
+	}
+	s.endless[end] = true
+	if block && begin == s.lineText {
+		return len(s.text)
+	}
+	return s.lineEnd(at)
 }
 
 // skipAddress returns the end of an address, from the signs on by which it is known.
@@ -457,6 +467,8 @@ var (
 	scripts = regexp.MustCompile(`^(?:\{\})?(?:[\^_](?:[\p{L}\p{N}*+−†‡§°'′∗-]|\{[^{}]*\}|\\[a-zA-Z]{2,}))+$`)
 	// letters matches variables: n!, x', a, b, c.
 	letters = regexp.MustCompile(`^\p{L}(?:['′!]+|(?:\s*,\s*\p{L})+)$`)
+	// interval matches one between numbers; round brackets at both ends are a loss.
+	interval = regexp.MustCompile(`^(?:\[\s*[-−]?\d[\d.]*\s*,\s*[-−]?\d[\d.]*\s*[\])]|\(\s*[-−]?\d[\d.]*\s*,\s*[-−]?\d[\d.]*\s*\])$`)
 	// numbers matches numbers, also calculations with them, and signs alone.
 	numbers = regexp.MustCompile(`^(?:[-+−±]?\d[\d.,]*(?:\s*[-+−*/=<>≤≥×·:]\s*[-+−]?\d[\d.,]*)*|[=<>≤≥±×~+−-])$`)
 	// source matches what programs have and mathematics has not.
@@ -469,7 +481,7 @@ const mark = "\x01"
 // readsAsFormula: brackets close, there is no word of prose, it does not hang on an operator at either end, and something in it is mathematics: a
 // command, a power or index, a single letter. A number alone is no evidence, since prices are numbers.
 func readsAsFormula(body string, double bool) verdict {
-	if scripts.MatchString(body) {
+	if scripts.MatchString(body) || interval.MatchString(body) {
 		return yes
 	}
 	if !balanced(body) || hangs(body, double) || source.MatchString(body) {
