@@ -388,7 +388,7 @@ func (s *dollarScan) judge(left, right dollar) verdict {
 	if is == perhaps && (spaced || left.double) {
 		return no // $ 5 $ is more likely a column of prices
 	}
-	if spaced && !strong(inner) && readsAsPrice(s.text[:left.start], inner, s.text[right.end:], left.double) {
+	if spaced && readsAsPrice(s.text[:left.start], inner, s.text[right.end:], left.double) {
 		return no
 	}
 	return is
@@ -440,16 +440,15 @@ var (
 	amount           = regexp.MustCompile(`^[\d.,]+\s*[kKmMbBtT]$`)
 )
 
-// readsAsPrice reports whether what has blanks beside its dollars can be prices: $ 5 a $ 6, 5 $ à 6 $, $ 5M; or their category: $$ o $$.
+// readsAsPrice reports whether what has blanks beside its dollars can be prices: $ 5 a $ 6, 5 $ à 6 $, $ 5M; or their category: $$ o $$. A
+// command speaks against it, and a power or index against the second.
 func readsAsPrice(before, inner, after string, double bool) bool {
+	if longCommand.MatchString(inner) {
+		return false
+	}
 	return startsWithNumber.MatchString(inner) && startsWithNumber.MatchString(after[:min(8, len(after))]) ||
-		endsWithNumber.MatchString(inner) && endsWithNumber.MatchString(before[max(0, len(before)-8):]) ||
+		endsWithNumber.MatchString(inner) && endsWithNumber.MatchString(before[max(0, len(before)-8):]) && !strings.ContainsAny(inner, "^_") ||
 		amount.MatchString(inner) || double && utf8.RuneCountInString(inner) == 1
-}
-
-// strong reports whether there is what only mathematics has: a command, or a power or index in it.
-func strong(inner string) bool {
-	return longCommand.MatchString(inner) || strings.ContainsAny(inner, "^_")
 }
 
 var (

@@ -18,6 +18,7 @@ func TestEscapedFormulasAreRepaired(t *testing.T) {
 		{"word as an index", `\$T_{total} = T_{inside}\$`, `$T_{total} = T_{inside}$`},
 		{"interval", `\$[0, x)\$`, `$[0, x)$`},
 		{"interval of numbers", `\$[0, 1)\$, \$ [-1,1] \$, \$(0, 1]\$`, `$[0, 1)$, $ [-1,1] $, $(0, 1]$`},
+		{"blanks inside, beside numbers", `in 2010 \$ x_1 \$ and \$ 5 \cdot 6 \$ 7`, `in 2010 $ x_1 $ and $ 5 \cdot 6 $ 7`},
 		{"blanks inside", `\$ x + 1 \$`, `$ x + 1 $`},
 		{"product", `\$ab=c\$`, `$ab=c$`},
 		{"points", `\$\triangle ABC\$ and \$AB \perp CD\$`, `$\triangle ABC$ and $AB \perp CD$`},
@@ -106,7 +107,7 @@ func TestOtherDollarsAreLeftAlone(t *testing.T) {
 			`\$1.5–2.5 and \$3`, `\$5\% off \$10`, `\$-5 \$-6`, `\$5, of which \$2`, `\$1/2\$`, `\$0\$`, `\$=\$`, `\$<\$`,
 		},
 		"prices with blanks": {
-			`\$ (5,000) \$ (6,000)`, `\$ 5 y \$ 6`, `de \$ 5 a \$ 6`, `5 \$ à 6 \$ par`, `5 \$ - 6 \$`, `\$ 5 · \$ 6`, `\$ 5 c/u y \$ 6`, `\$ 5M \$ n/a`, `\$ 12 \$ 15 \$ 9`, `\$ 5 - \$ 6`,
+			`\$ (5,000) \$ (6,000)`, `\$ 5^a \$ 6^b`, `1 \$ = 0.93 €, 1 \$ = 7 ¥`, `**\$5** x **\$6**`, `_\$5_ x _\$6_`, `\$ 5,00 y \$6`, `\$ 5 y \$ 6`, `de \$ 5 a \$ 6`, `5 \$ à 6 \$ par`, `5 \$ - 6 \$`, `\$ 5 · \$ 6`, `\$ 5 c/u y \$ 6`, `\$ 5M \$ n/a`, `\$ 12 \$ 15 \$ 9`, `\$ 5 - \$ 6`,
 			`5 \$ ou 6 \$`, "5 \u00a0\\$ à 6 \u00a0\\$", `\$ 5 \$`,
 		},
 		"price categories": {`\$\$ o \$\$`, `\$\$ – \$\$\$`, `\$, \$\$ or \$\$\$`, `\$\$–\$\$`},
