@@ -44,7 +44,9 @@
 // side. An empty answer to a page with ink is asked for once more; then it is "no_text", and not blank.
 //
 // The text is Markdown with tables in HTML and formulas between dollars. Backslashes that the model sometimes puts before such dollars
-// are removed, prices are left alone. Headers, footers and page numbers are part of the text. Two readings of one page
+// are removed, prices and code are left alone. Headers, footers and page numbers are part of the text, descriptions of pictures are
+// not: layout mode has them in its blocks. There a paragraph that goes on in the next column is one in the text, a word split between
+// the two is whole, and titles, formulas and code are marked as such even where the model did not. Two readings of one page
 // can differ, digits included. Whoever made the page controls the text: escape it before it is shown on a web page.
 //
 // # What goes wrong

@@ -126,8 +126,11 @@ type Page struct {
 // Block is a part of a page in layout mode. Box is left, top, right, bottom in thousandths of the page.
 type Block struct {
 	Label string `json:"label"`
-	Box   [4]int `json:"box"`
-	Text  string `json:"text"`
+	// Continued says that the block goes on with the last one before it that has the same label, as a paragraph does in the next
+	// column, or with the page before.
+	Continued bool   `json:"continued,omitempty"`
+	Box       [4]int `json:"box"`
+	Text      string `json:"text"`
 }
 
 // Open reports whether something is left to do: the record is unfinished, or being read again.

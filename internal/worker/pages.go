@@ -399,7 +399,7 @@ func fitting(blocks []ocr.Block, room int) []document.Block {
 		if room -= len(text) + len(b.Label) + blockBytes; room < 0 {
 			break
 		}
-		fit = append(fit, document.Block{Label: b.Label, Box: b.Box, Text: text})
+		fit = append(fit, document.Block{Label: b.Label, Continued: b.Continued, Box: b.Box, Text: text})
 	}
 	return fit
 }

@@ -60,7 +60,7 @@ func TestBlocksGoWithTheStatus(t *testing.T) {
 		long := strings.Repeat("y", 60_000)
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			r := result(strings.Repeat("x", document.MaxTextBytes))
-			r.Blocks = []ocr.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t\xff"}, {Label: "text", Text: long}, {Label: "text", Text: long}}
+			r.Blocks = []ocr.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t\xff"}, {Label: "text", Continued: true, Text: long}, {Label: "text", Text: long}}
 			r.Warnings = []string{"repetition"}
 			return r, nil
 		}
@@ -71,7 +71,7 @@ func TestBlocksGoWithTheStatus(t *testing.T) {
 		if err != nil || len(pages) != 1 {
 			t.Fatalf("%d pages, %v", len(pages), err)
 		}
-		if p := pages[0]; len(p.Blocks) != 2 || p.Blocks[0].Text != "t\uFFFD" || p.Blocks[0].Box != [4]int{1, 2, 3, 4} || p.Width != 21 || p.Warnings[0] != "repetition" {
+		if p := pages[0]; len(p.Blocks) != 2 || p.Blocks[0].Text != "t\uFFFD" || p.Blocks[0].Box != [4]int{1, 2, 3, 4} || p.Blocks[0].Continued || !p.Blocks[1].Continued || p.Width != 21 || p.Warnings[0] != "repetition" {
 			t.Errorf("%d blocks, %d px, %v", len(p.Blocks), p.Width, p.Warnings)
 		}
 		if w.records.Commits != 2 {

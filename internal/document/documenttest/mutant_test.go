@@ -132,6 +132,12 @@ func (m *mutant) Pages(ctx context.Context, id string, generation int64) ([]docu
 		if m.fault == "page unstamped" {
 			got[i].Finished = time.Time{}
 		}
+		if m.fault == "continuation lost" {
+			got[i].Blocks = slices.Clone(got[i].Blocks)
+			for j := range got[i].Blocks {
+				got[i].Blocks[j].Continued = false
+			}
+		}
 	}
 	return got, err
 }

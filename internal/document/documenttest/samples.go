@@ -74,6 +74,7 @@ func onePage(generation int64, page int) document.Page {
 		Blank: true, Error: &document.Error{Code: "corrupt", Message: "cut off"}, Width: 1200, Height: 1540,
 		Blocks: []document.Block{
 			{Label: "title", Box: [4]int{0, 10, 999, 1000}, Text: "Seite"},
+			{Label: "text", Continued: true, Box: [4]int{1, 2, 3, 4}, Text: "und weiter"},
 			{Label: "", Box: [4]int{}, Text: ""},
 		},
 		Usage: document.Usage{PromptTokens: 900, CompletionTokens: 31},

@@ -204,7 +204,11 @@ func blocksValue(blocks []document.Block) *pb.Value {
 		for _, edge := range b.Box {
 			box = append(box, numberValue(int64(edge)))
 		}
-		values[i] = dictValue(fields{"label": textValue(b.Label), "box": listValue(box), "text": textValue(b.Text)})
+		f := fields{"label": textValue(b.Label), "box": listValue(box), "text": textValue(b.Text)}
+		if b.Continued {
+			f["continued"] = flagValue(true)
+		}
+		values[i] = dictValue(f)
 	}
 	return listValue(values)
 }
@@ -213,7 +217,7 @@ func readBlocks(values []*pb.Value) []document.Block {
 	var blocks []document.Block
 	for _, v := range values {
 		f := fields(v.GetMapValue().GetFields())
-		b := document.Block{Label: f.text("label"), Text: f.text("text")}
+		b := document.Block{Label: f.text("label"), Continued: f.flag("continued"), Text: f.text("text")}
 		for i, edge := range f.list("box") {
 			if i < len(b.Box) {
 				b.Box[i] = int(edge.GetIntegerValue())

@@ -31,6 +31,16 @@ func TestForeignFieldsReadAsZero(t *testing.T) {
 	}
 }
 
+func TestBlocksComeBack(t *testing.T) {
+	t.Parallel()
+	want := []document.Block{
+		{Label: "text", Box: [4]int{1, 2, 3, 4}, Text: "It goes"}, {Label: "text", Continued: true, Box: [4]int{5, 6, 7, 8}, Text: "on."},
+	}
+	if got := readPage(pageFields(document.Page{Blocks: want})).Blocks; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func TestMetadataNamesAreMadeAcceptable(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{

@@ -184,9 +184,12 @@ func TestPageDocument(t *testing.T) {
 		{Page: 1, Generation: 5},
 		{
 			Page: 12, Generation: 5, Text: "t", Warnings: []string{"truncated"}, Blank: true, Width: 3, Height: 4,
-			Error:  &document.Error{Code: "corrupt", Message: "m"},
-			Blocks: []document.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"}},
-			Usage:  document.Usage{PromptTokens: 7, CompletionTokens: 8},
+			Error: &document.Error{Code: "corrupt", Message: "m"},
+			Blocks: []document.Block{
+				{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"},
+				{Label: "text", Continued: true, Box: [4]int{5, 6, 7, 8}, Text: "u"},
+			},
+			Usage: document.Usage{PromptTokens: 7, CompletionTokens: 8},
 		},
 	}
 	stored, err := document.Update(t.Context(), r, "id", document.Unread(), func(*document.Record) (*document.Change, error) {
@@ -205,6 +208,7 @@ func TestPageDocument(t *testing.T) {
 			"error": map[string]any{"code": "corrupt", "message": "m", "retryable": false},
 			"blocks": []any{
 				map[string]any{"label": "title", "box": []any{1, 2, 3, 4}, "text": "t"},
+				map[string]any{"label": "text", "continued": true, "box": []any{5, 6, 7, 8}, "text": "u"},
 			},
 			"usage": map[string]any{"promptTokens": 7, "completionTokens": 8},
 		},
