@@ -239,7 +239,7 @@ func (r *reading) result() Result {
 	if a.asked.layout {
 		out.Blocks, out.Text = readLayout(out.Text)
 	} else {
-		out.Text = repairDollars(out.Text)
+		out.Text = repairDollars(stripBoxes(out.Text))
 	}
 	if strings.TrimSpace(out.Text) == "" {
 		out.Text = ""
@@ -248,7 +248,7 @@ func (r *reading) result() Result {
 	switch {
 	case out.Blank && r.ink >= inkOfPrint:
 		out.Blank, out.Warnings = false, append(out.Warnings, WarningNoText)
-	case r.ink > 0 && r.ink < inkOfNothing && letters(out.Text) >= manyLetters:
+	case r.ink > 0 && r.ink < inkOfNothing && lettersIn(out.Text) >= manyLetters:
 		out.Warnings = append(out.Warnings, WarningImprobable)
 	}
 	if a.turned != 0 {
@@ -257,7 +257,7 @@ func (r *reading) result() Result {
 	return out
 }
 
-func letters(text string) int {
+func lettersIn(text string) int {
 	n := 0
 	for _, r := range text {
 		if unicode.IsLetter(r) {
