@@ -137,7 +137,7 @@ func (a answer) worth() int {
 // agree reports whether two answers that the model ended hold the same loop, as long in both, and a page can hold it: then it is on the
 // page. A loop that is not ends anywhere.
 func agree(a, b answer) bool {
-	return a.ended && b.ended && a.ending == looped && b.ending == looped && a.turned == b.turned &&
+	return a.ended && b.ended && a.ending == looped && b.ending == looped &&
 		near(len(a.text), len(b.text), len(a.text)) && near(a.loop.start, b.loop.start, len(a.text)) &&
 		a.loop.end-a.loop.start <= agreedBytes && a.loop.end-a.loop.start <= agreedCopies*max(1, a.loop.period)
 }

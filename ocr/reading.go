@@ -64,7 +64,7 @@ var hotter = []float64{0.4, 0.7}
 type reading struct {
 	k          *call
 	first      question
-	answers    int
+	answers    []answer
 	limit      int // of them
 	best, last answer
 	seen       Image // that the last answer is to
@@ -88,7 +88,7 @@ func (k *call) read(ctx context.Context) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.answers, r.limit, r.best, r.last, r.first = 1, maxAnswers, a, a, a.asked
+	r.answers, r.limit, r.best, r.last, r.first = []answer{a}, maxAnswers, a, a, a.asked
 	for !r.done(ctx) && k.timeFor(ctx, 0) {
 		q, degrees, again := r.next(ctx)
 		if !again {
@@ -114,7 +114,7 @@ func (r *reading) done(ctx context.Context) bool {
 			r.look(ctx)
 		}
 		return r.ink < inkOfPrint
-	case r.answers == 1 && r.ink >= inkOfPage && len(strings.Fields(r.best.text)) < fewWords:
+	case len(r.answers) == 1 && r.ink >= inkOfPage && len(strings.Fields(r.best.text)) < fewWords:
 		r.look(ctx)
 		return !r.sideways()
 	}
@@ -172,9 +172,9 @@ func (r *reading) next(ctx context.Context) (q question, degrees int, again bool
 	tokens := r.k.longestAnswer(r.last)
 	room := tokens > r.last.asked.maxTokens && !r.longer && r.k.timeFor(ctx, minLongerTime)
 	switch {
-	case r.answers >= r.limit, r.answers >= maxAnswers && cut:
+	case len(r.answers) >= r.limit, len(r.answers) >= maxAnswers && cut:
 		return q, 0, false
-	case r.sideways() && !cut, r.answers >= maxAnswers && len(r.turns) > 0, r.best.empty() && r.heat > 0:
+	case r.sideways() && !cut, len(r.answers) >= maxAnswers && len(r.turns) > 0, r.best.empty() && r.heat > 0:
 		return r.turn(ctx, q)
 	case cut && room, r.last.ending == looped && !r.last.ended && !r.last.sure() && room:
 		q.maxTokens, r.longer = tokens, true
@@ -189,7 +189,7 @@ func (r *reading) next(ctx context.Context) (q question, degrees int, again bool
 		q.maxTokens = r.last.asked.maxTokens
 	}
 	q.temperature = r.hotter()
-	q.undetected = r.last.disputed && r.answers == maxAnswers-1
+	q.undetected = r.last.disputed && len(r.answers) == maxAnswers-1
 	r.seen = r.k.img
 	return q, 0, true
 }
@@ -213,19 +213,15 @@ func (r *reading) turn(ctx context.Context, q question) (question, int, bool) {
 	return q, 0, false
 }
 
-// add judges a further answer beside the best.
+// add judges a further answer beside the others. One that agrees with an earlier one proves that: what both hold is on the page.
 func (r *reading) add(a answer) {
-	r.answers++
-	switch {
-	case agree(r.best, a): // it is on the page
-		r.best.ending, r.best.loop = complete, loop{}
-	case agree(r.last, a):
-		a.ending, a.loop = complete, loop{}
-		r.best = better(r.best, a)
-	default:
-		r.best = better(r.best.provenBy(a), a)
-	}
 	r.last = a
+	if i := slices.IndexFunc(r.answers, func(earlier answer) bool { return agree(earlier, a) }); i >= 0 {
+		a = r.answers[i]
+		a.ending, a.loop = complete, loop{}
+	}
+	r.best = better(r.best.provenBy(a), a)
+	r.answers = append(r.answers, r.last)
 }
 
 // result returns what the caller receives.
