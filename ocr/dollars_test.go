@@ -69,6 +69,7 @@ func TestEscapedFormulasAreRepaired(t *testing.T) {
 		{"fraction among formulas", `\$1/2\$ of \$x\$`, `$1/2$ of $x$`},
 		{"sum among formulas", `\$2+2=4\$, \$x\$`, `$2+2=4$, $x$`},
 		{"sign among formulas", `\$p\$ \$<\$ 0.05 and n\$\geq\$5, n\$>\$5`, `$p$ $<$ 0.05 and n$\geq$5, n$>$5`},
+		{"price with blanks among formulas", `\$x\$: \$ 5 \$`, `$x$: \$ 5 \$`},
 		{"price among formulas", `\$0\$ to \$x\$ for \$5 or \$6`, `$0$ to $x$ for \$5 or \$6`},
 
 		{"list's continuation", "- a\n\n    \\$x\\$", "- a\n\n    $x$"},
@@ -117,7 +118,7 @@ func TestOtherDollarsAreLeftAlone(t *testing.T) {
 			"<tr>\n  <td>\\$</td>\n  <td>x</td>\n  <td>\\$</td>\n</tr>",
 		},
 		"names": {`\$P - \$C`, `\$P-\$C`, `\$and\$`, `\$the price\$`, `\$user_name\$`, `\$AAPL\$`, `\$ABC\$ or \$XYZ\$`},
-		"lines": {"\\$5\n\\$6", "\\$a\n\nb\\$", "\\$x\nand y\\$", "\\$\\$x\n\ny\\$\\$", "\\$\\$x\n \ny\\$\\$"},
+		"lines": {"\\$5\n\\$6", "\\$a\n\nb\\$", "\\$x\nand y\\$", "\\$\\$x +\n\ny\\$\\$", "\\$\\$x +\n \ny\\$\\$"},
 		"shell": {
 			`a \$HOME and \$PATH`, `\$HOME\$`, `cp \$a \$b`, `\$1 \$2 \$@`, `\$(date) \$(pwd)`, `\${a}\${b}`, `\${a}/\${b}`, `\$(a)\$(b)`, `"\$a" "\$b"`, `'\$a' '\$b'`, `\$x|\${y}`,
 			`\$x-\${y}`, `\$a_1\${b}`, `for i in \$a; do echo \$i; done`, `s/a\$/b\$/`, `^\$\|^#\$`, `\$? \$! \$_`, `[ \$a = \$b ]`, `[ "\$a" = "\$b" ]`, `\$((a+1)) \$((b+1))`, `echo "\$x" + "\$"`,
