@@ -425,7 +425,7 @@ func fits(before, inner, after string) bool {
 	case isWordRune(left):
 		return attachable.MatchString(inner)
 	case isWordRune(right):
-		return attachable.MatchString(inner) && (inner[0] != '_' || left == ')' || left == ']') || ordinal.MatchString(after[:min(3, len(after))])
+		return attachable.MatchString(inner) && (inner[0] != '_' || left == ')' || left == ']') || ordinal.MatchString(after[:min(8, len(after))])
 	}
 	return true
 }

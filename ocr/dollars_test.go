@@ -117,7 +117,7 @@ func TestOtherDollarsAreLeftAlone(t *testing.T) {
 			`| \$5 | \$6 |`, `| \$ A | \$ B |`, `| \$ m | 3 | \$ k |`, `| \$ m | c \$ |`, `\$ A | \$ B`, `<td>\$5</td><td>\$6</td>`, `<td>\$x</td><td>\$y</td>`, `<th>\$</th><th>\$</th>`,
 			"<tr>\n  <td>\\$</td>\n  <td>x</td>\n  <td>\\$</td>\n</tr>",
 		},
-		"names": {`\$P - \$C`, `\$P-\$C`, `\$and\$`, `\$the price\$`, `\$user_name\$`, `\$AAPL\$`, `\$ABC\$ or \$XYZ\$`},
+		"names": {`\$P - \$C`, `\$P-\$C`, `\$and\$`, `\$the price\$`, `\$user_name\$`, `\$AAPL\$`, `\$ABC\$ or \$XYZ\$`, `\$x\$thé`},
 		"lines": {"\\$5\n\\$6", "\\$a\n\nb\\$", "\\$x\nand y\\$", "\\$\\$x +\n\ny\\$\\$", "\\$\\$x +\n \ny\\$\\$"},
 		"shell": {
 			`a \$HOME and \$PATH`, `\$HOME\$`, `cp \$a \$b`, `\$1 \$2 \$@`, `\$(date) \$(pwd)`, `\${a}\${b}`, `\${a}/\${b}`, `\$(a)\$(b)`, `"\$a" "\$b"`, `'\$a' '\$b'`, `\$x|\${y}`,
