@@ -178,7 +178,7 @@ func (s *dollarScan) skipLines(at int) int {
 	return s.skipFence(at, s.lineText, end)
 }
 
-// itemMarker matches what may stand before the text of a line: blanks, signs of quotation, the marker of a list's item.
+// itemMarker matches what may be before the text of a line: blanks, signs of quotation, the marker of a list's item.
 var itemMarker = regexp.MustCompile(`^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?`)
 
 // skipFence returns the end of a fenced block that begins at a place in a line, with the line that closes it if there is one.
@@ -401,7 +401,7 @@ var (
 	// attachable matches the beginning of what may touch a word: a power, an index, a command. An index has one letter unless it is in
 	// braces, else it is the name of a variable.
 	attachable = regexp.MustCompile(`^(?:\{\})?[\^_](?:[{\\]|[^\s\p{L}\p{N}_]|[\p{L}\p{N}](?:[^\p{L}\p{N}_]|$))|^\\(?:[a-zA-Z]{2}|%)`)
-	// relation matches a sign alone that may stand between words or numbers.
+	// relation matches a sign alone that may be between words or numbers.
 	relation = regexp.MustCompile(`^[<>≤≥±×~]$`)
 	// ordinal matches what may follow a formula: the nth.
 	ordinal = regexp.MustCompile(`^(?:th|st|nd|rd)(?:[^\p{L}\p{N}]|$)`)
@@ -409,7 +409,7 @@ var (
 	currency = regexp.MustCompile(`(?:^|[^\p{L}\p{N}])(?:US|HK|NZ|CA)$`)
 )
 
-// fits looks at what stands before and after a formula with its dollars: a price or a variable has letters and digits there, US$5, 5$,
+// fits looks at what is before and after a formula with its dollars: a price or a variable has letters and digits there, US$5, 5$,
 // or $5-$6, where the second one opens.
 func fits(before, inner, after string) bool {
 	left, _ := utf8.DecodeLastRuneInString(before)
