@@ -407,6 +407,8 @@ var (
 	ordinal = regexp.MustCompile(`^(?:th|st|nd|rd)(?:[^\p{L}\p{N}]|$)`)
 	// currency matches a country before a dollar.
 	currency = regexp.MustCompile(`(?:^|[^\p{L}\p{N}])(?:US|HK|NZ|CA)$`)
+	// amountIn matches the end of an amount whose dollars follow: 6 A$.
+	amountIn = regexp.MustCompile(`\d[\s\p{Zs}]\p{Lu}$`)
 )
 
 // fits looks at what is before and after a formula with its dollars: a price or a variable has letters and digits there, US$5, 5$,
@@ -418,8 +420,11 @@ func fits(before, inner, after string) bool {
 	case left == '$', right == '$', left == '^', // a price category, a regular expression
 		right == '{', right == '_' && left != '_', right == '(' && inner[0] == '(': // variables
 		return false
-	case isWordRune(left) && currency.MatchString(before[max(0, len(before)-4):]):
+	case isWordRune(left) && currency.MatchString(before[max(0, len(before)-4):]),
+		currency.MatchString(inner), amountIn.MatchString(inner):
 		return false
+	case startsWithNumber.MatchString(inner) && numberAtOnce.MatchString(after[:min(8, len(after))]):
+		return false // $5^a–$-6
 	case relation.MatchString(inner):
 		return true
 	case isWordRune(left):
@@ -435,8 +440,9 @@ func isWordRune(r rune) bool {
 }
 
 var (
-	startsWithNumber = regexp.MustCompile(`^[\s\p{Zs}]{0,4}[-+−]?[.,]?\d`)
-	endsWithNumber   = regexp.MustCompile(`\d[\s\p{Zs}]{0,4}$`)
+	startsWithNumber = regexp.MustCompile(`^[\s\p{Zs}]{0,4}[-+−(]?[.,]?\d`)
+	numberAtOnce     = regexp.MustCompile(`^[-+−(][.,]?\d`)
+	endsWithNumber   = regexp.MustCompile(`\d[kKmMbBtT]?[\s\p{Zs}]{0,4}$`)
 	amount           = regexp.MustCompile(`^[\d.,]+\s*[kKmMbBtT]$`)
 )
 
@@ -460,6 +466,7 @@ var (
 	wordlike = regexp.MustCompile(`\p{L}{2,}`)
 	operator = regexp.MustCompile(`[\^_=<>+*/|≤≥≠±×·→∈−-]`)
 	letter   = regexp.MustCompile(`\p{L}`)
+	foreign  = regexp.MustCompile(`[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]`) // letters that are words
 	content  = regexp.MustCompile(`[\p{L}\p{N}` + mark + `]`)
 
 	// scripts matches powers and indices alone: ^2, _{ij}, ^\circ, ^+, _4^{2-}.
@@ -487,7 +494,7 @@ func readsAsFormula(body string, double bool) verdict {
 		return no
 	}
 	bare := command.ReplaceAllString(argument.ReplaceAllString(body, mark), mark)
-	if wordlike.MatchString(bare) && !products(bare) {
+	if wordlike.MatchString(bare) && !products(bare) || foreign.MatchString(bare) {
 		return no
 	}
 	switch {
@@ -516,9 +523,12 @@ func hangs(body string, double bool) bool {
 	case calculates:
 		return false
 	}
-	return strings.Contains("=*/+", first) || strings.Contains("=*/+-<>", last) || !double && strings.Contains(",;:", last) ||
+	return hanging.MatchString(body) || strings.Contains("=*/+", first) || strings.Contains("=*/+-<>", last) || !double && strings.Contains(",;:", last) ||
 		(first == "|") != (last == "|")
 }
+
+// hanging matches ends that take more than a byte.
+var hanging = regexp.MustCompile(`(?:[→±·×≤≥−–、…]|\.\.)$`)
 
 var (
 	// sentence matches two words side by side; products of letters have something between them.

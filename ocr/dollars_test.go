@@ -52,6 +52,7 @@ func TestEscapedFormulasAreRepaired(t *testing.T) {
 		{"power of a unit", `12 m\$^2\$.`, `12 m$^2$.`},
 		{"power of ten", `10\$^{-3}\$ mol`, `10$^{-3}$ mol`},
 		{"index", `H\$_2\$O and SO\$_{4}^{2-}\$`, `H$_2$O and SO$_{4}^{2-}$`},
+		{"equation of chemistry", `2 H\$_2\$ + O\$_2\$ → 2 H\$_2\$O`, `2 H$_2$ + O$_2$ → 2 H$_2$O`},
 		{"ion", `Fe\$^{3+}\$, Na\$^+\$, Cl\$^-\$`, `Fe$^{3+}$, Na$^+$, Cl$^-$`},
 		{"isotope", `\$^{14}\$C and \${}^{14}\$C`, `$^{14}$C and ${}^{14}$C`},
 		{"degrees", `25\$^\circ\$C, 90\$^{\circ}\$`, `25$^\circ$C, 90$^{\circ}$`},
@@ -143,6 +144,39 @@ func TestOtherDollarsAreLeftAlone(t *testing.T) {
 		for _, text := range texts {
 			if got := repairDollars(text); got != text {
 				t.Errorf("%s: %q became %q", kind, text, got)
+			}
+		}
+	}
+}
+
+// TestNoPriceBecomesAFormula: two prices, in each form that they have, with all that is found between two. A page writes
+// its dollars before the amounts or after them.
+func TestNoPriceBecomesAFormula(t *testing.T) {
+	t.Parallel()
+	forms := [][]string{
+		{
+			`\$N`, `\$ N`, `US\$N`, `US\$ N`, `A\$N`, `(\$N)`, `(\$ N)`, `-\$N`, `\$-N`, `\$(N)`, `**\$N**`, `*\$N*`, `_\$N_`, `\$N^1^`, `\$N^a`, `\$N*`, `\$N/m`, `\$N.–`, `~\$N`, `>\$N`, `\$N\%`,
+			`\$N{,}000`, `\$N\,000`, `[\$N]`, `"\$N"`, `'\$N'`, `\$N<sup>1</sup>`,
+		},
+		{`N\$`, `N \$`, `N \$/m²`, `N US\$`, `(N \$)`, `**N\$**`, `N\$/m`, `N A\$`},
+	}
+	between := []string{
+		" ", "  ", ", ", "; ", ": ", " - ", "-", "–", " – ", "/", " / ", " x ", " y ", " o ", " e ", " a ", " à ", " ou ", " and ", " bis ", " = ", "=", "+", " + ", "|", " | ", " < ", ">", " · ", "·", " vs. ", "…", "...",
+		"\n", "<br>", "</td><td>", " × ", "×", " @ ", " * ", "*", " per m, ", " k, ", " (a) ", " b) ", "\t", " → ", "→", " ± ", "±", " 7 ", " 7 a ", " No. 3: ", " \u00a0", "、", "到",
+	}
+	for _, amount := range []string{"5", "1,000.00", ".99", "5M", "20k"} {
+		for _, side := range forms {
+			for _, a := range side {
+				for _, b := range side {
+					for _, gap := range between {
+						first, second := strings.ReplaceAll(a, "N", amount), strings.ReplaceAll(b, "N", "6")
+						for _, text := range []string{first + gap + second, "from " + first + gap + second + " on"} {
+							if got := repairDollars(text); got != text {
+								t.Errorf("%q became %q", text, got)
+							}
+						}
+					}
+				}
 			}
 		}
 	}
