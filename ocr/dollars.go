@@ -423,8 +423,6 @@ func fits(before, inner, after string) bool {
 	case isWordRune(left) && currency.MatchString(before[max(0, len(before)-4):]),
 		currency.MatchString(inner), amountIn.MatchString(inner):
 		return false
-	case startsWithNumber.MatchString(inner) && numberAtOnce.MatchString(after[:min(8, len(after))]):
-		return false // $5^a–$-6
 	case relation.MatchString(inner):
 		return true
 	case isWordRune(left):
@@ -441,7 +439,6 @@ func isWordRune(r rune) bool {
 
 var (
 	startsWithNumber = regexp.MustCompile(`^[\s\p{Zs}]{0,4}[-+−(]?[.,]?\d`)
-	numberAtOnce     = regexp.MustCompile(`^[-+−(][.,]?\d`)
 	endsWithNumber   = regexp.MustCompile(`\d[kKmMbBtT]?[\s\p{Zs}]{0,4}$`)
 	amount           = regexp.MustCompile(`^[\d.,]+\s*[kKmMbBtT]$`)
 )
