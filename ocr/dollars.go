@@ -178,7 +178,7 @@ func (s *dollarScan) skipLines(at int) int {
 	return s.skipFence(at, s.lineText, end)
 }
 
-// itemMarker matches what may stand before the text of a line: blanks, signs of quotation, the marker of a list's item.
+// itemMarker matches what may be before the text of a line: blanks, signs of quotation, the marker of a list's item.
 var itemMarker = regexp.MustCompile(`^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?`)
 
 // skipFence returns the end of a fenced block that begins at a place in a line, with the line that closes it if there is one.
@@ -401,15 +401,17 @@ var (
 	// attachable matches the beginning of what may touch a word: a power, an index, a command. An index has one letter unless it is in
 	// braces, else it is the name of a variable.
 	attachable = regexp.MustCompile(`^(?:\{\})?[\^_](?:[{\\]|[^\s\p{L}\p{N}_]|[\p{L}\p{N}](?:[^\p{L}\p{N}_]|$))|^\\(?:[a-zA-Z]{2}|%)`)
-	// relation matches a sign alone that may stand between words or numbers.
+	// relation matches a sign alone that may be between words or numbers.
 	relation = regexp.MustCompile(`^[<>≤≥±×~]$`)
 	// ordinal matches what may follow a formula: the nth.
 	ordinal = regexp.MustCompile(`^(?:th|st|nd|rd)(?:[^\p{L}\p{N}]|$)`)
 	// currency matches a country before a dollar.
 	currency = regexp.MustCompile(`(?:^|[^\p{L}\p{N}])(?:US|HK|NZ|CA)$`)
+	// amountIn matches the end of an amount whose dollars follow: 6 A$.
+	amountIn = regexp.MustCompile(`\d[\s\p{Zs}]\p{Lu}$`)
 )
 
-// fits looks at what stands before and after a formula with its dollars: a price or a variable has letters and digits there, US$5, 5$,
+// fits looks at what is before and after a formula with its dollars: a price or a variable has letters and digits there, US$5, 5$,
 // or $5-$6, where the second one opens.
 func fits(before, inner, after string) bool {
 	left, _ := utf8.DecodeLastRuneInString(before)
@@ -418,14 +420,15 @@ func fits(before, inner, after string) bool {
 	case left == '$', right == '$', left == '^', // a price category, a regular expression
 		right == '{', right == '_' && left != '_', right == '(' && inner[0] == '(': // variables
 		return false
-	case isWordRune(left) && currency.MatchString(before[max(0, len(before)-4):]):
+	case isWordRune(left) && currency.MatchString(before[max(0, len(before)-4):]),
+		currency.MatchString(inner), amountIn.MatchString(inner):
 		return false
 	case relation.MatchString(inner):
 		return true
 	case isWordRune(left):
 		return attachable.MatchString(inner)
 	case isWordRune(right):
-		return attachable.MatchString(inner) && (inner[0] != '_' || left == ')' || left == ']') || ordinal.MatchString(after[:min(3, len(after))])
+		return attachable.MatchString(inner) && (inner[0] != '_' || left == ')' || left == ']') || ordinal.MatchString(after[:min(8, len(after))])
 	}
 	return true
 }
@@ -435,8 +438,8 @@ func isWordRune(r rune) bool {
 }
 
 var (
-	startsWithNumber = regexp.MustCompile(`^[\s\p{Zs}]{0,4}[-+−]?[.,]?\d`)
-	endsWithNumber   = regexp.MustCompile(`\d[\s\p{Zs}]{0,4}$`)
+	startsWithNumber = regexp.MustCompile(`^[\s\p{Zs}]{0,4}[-+−(]?[.,]?\d`)
+	endsWithNumber   = regexp.MustCompile(`\d[kKmMbBtT]?[\s\p{Zs}]{0,4}$`)
 	amount           = regexp.MustCompile(`^[\d.,]+\s*[kKmMbBtT]$`)
 )
 
@@ -460,6 +463,7 @@ var (
 	wordlike = regexp.MustCompile(`\p{L}{2,}`)
 	operator = regexp.MustCompile(`[\^_=<>+*/|≤≥≠±×·→∈−-]`)
 	letter   = regexp.MustCompile(`\p{L}`)
+	foreign  = regexp.MustCompile(`[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]`) // letters that are words
 	content  = regexp.MustCompile(`[\p{L}\p{N}` + mark + `]`)
 
 	// scripts matches powers and indices alone: ^2, _{ij}, ^\circ, ^+, _4^{2-}.
@@ -487,7 +491,7 @@ func readsAsFormula(body string, double bool) verdict {
 		return no
 	}
 	bare := command.ReplaceAllString(argument.ReplaceAllString(body, mark), mark)
-	if wordlike.MatchString(bare) && !products(bare) {
+	if wordlike.MatchString(bare) && !products(bare) || foreign.MatchString(bare) {
 		return no
 	}
 	switch {
@@ -516,9 +520,12 @@ func hangs(body string, double bool) bool {
 	case calculates:
 		return false
 	}
-	return strings.Contains("=*/+", first) || strings.Contains("=*/+-<>", last) || !double && strings.Contains(",;:", last) ||
+	return hanging.MatchString(body) || strings.Contains("=*/+", first) || strings.Contains("=*/+-<>", last) || !double && strings.Contains(",;:", last) ||
 		(first == "|") != (last == "|")
 }
+
+// hanging matches ends that take more than a byte.
+var hanging = regexp.MustCompile(`(?:[→±·×≤≥−–、…]|\.\.)$`)
 
 var (
 	// sentence matches two words side by side; products of letters have something between them.

@@ -52,6 +52,7 @@ func TestEscapedFormulasAreRepaired(t *testing.T) {
 		{"power of a unit", `12 m\$^2\$.`, `12 m$^2$.`},
 		{"power of ten", `10\$^{-3}\$ mol`, `10$^{-3}$ mol`},
 		{"index", `H\$_2\$O and SO\$_{4}^{2-}\$`, `H$_2$O and SO$_{4}^{2-}$`},
+		{"equation of chemistry", `2 H\$_2\$ + O\$_2\$ → 2 H\$_2\$O`, `2 H$_2$ + O$_2$ → 2 H$_2$O`},
 		{"ion", `Fe\$^{3+}\$, Na\$^+\$, Cl\$^-\$`, `Fe$^{3+}$, Na$^+$, Cl$^-$`},
 		{"isotope", `\$^{14}\$C and \${}^{14}\$C`, `$^{14}$C and ${}^{14}$C`},
 		{"degrees", `25\$^\circ\$C, 90\$^{\circ}\$`, `25$^\circ$C, 90$^{\circ}$`},
@@ -69,6 +70,7 @@ func TestEscapedFormulasAreRepaired(t *testing.T) {
 		{"fraction among formulas", `\$1/2\$ of \$x\$`, `$1/2$ of $x$`},
 		{"sum among formulas", `\$2+2=4\$, \$x\$`, `$2+2=4$, $x$`},
 		{"sign among formulas", `\$p\$ \$<\$ 0.05 and n\$\geq\$5, n\$>\$5`, `$p$ $<$ 0.05 and n$\geq$5, n$>$5`},
+		{"price with blanks among formulas", `\$x\$: \$ 5 \$`, `$x$: \$ 5 \$`},
 		{"price among formulas", `\$0\$ to \$x\$ for \$5 or \$6`, `$0$ to $x$ for \$5 or \$6`},
 
 		{"list's continuation", "- a\n\n    \\$x\\$", "- a\n\n    $x$"},
@@ -113,18 +115,18 @@ func TestOtherDollarsAreLeftAlone(t *testing.T) {
 		"price categories": {`\$\$ o \$\$`, `\$\$ – \$\$\$`, `\$, \$\$ or \$\$\$`, `\$\$–\$\$`},
 		"currencies":       {`US\$5 and HK\$40`, `US\$x and HK\$y`, `US\$x\$`, `A\$x, B\$y\$`, `\$x\$5`, `US\$^{1}\$`, `R\$5 e R\$6`, `(US\$) and (CA\$)`, `US\$/A\$`, `\$m, \$k`, `in \$m and \$k`, `C\$_2`},
 		"tables": {
-			`| \$5 | \$6 |`, `| \$ A | \$ B |`, `| \$ m | 3 | \$ k |`, `\$ A | \$ B`, `<td>\$5</td><td>\$6</td>`, `<td>\$x</td><td>\$y</td>`, `<th>\$</th><th>\$</th>`,
+			`| \$5 | \$6 |`, `| \$ A | \$ B |`, `| \$ m | 3 | \$ k |`, `| \$ m | c \$ |`, `\$ A | \$ B`, `<td>\$5</td><td>\$6</td>`, `<td>\$x</td><td>\$y</td>`, `<th>\$</th><th>\$</th>`,
 			"<tr>\n  <td>\\$</td>\n  <td>x</td>\n  <td>\\$</td>\n</tr>",
 		},
-		"names": {`\$P - \$C`, `\$P-\$C`, `\$and\$`, `\$the price\$`, `\$user_name\$`, `\$AAPL\$`, `\$ABC\$ or \$XYZ\$`},
-		"lines": {"\\$5\n\\$6", "\\$a\n\nb\\$", "\\$x\nand y\\$", "\\$\\$x\n\ny\\$\\$", "\\$\\$x\n \ny\\$\\$"},
+		"names": {`\$P - \$C`, `\$P-\$C`, `\$and\$`, `\$the price\$`, `\$user_name\$`, `\$AAPL\$`, `\$ABC\$ or \$XYZ\$`, `\$x\$thé`},
+		"lines": {"\\$5\n\\$6", "\\$a\n\nb\\$", "\\$x\nand y\\$", "\\$\\$x +\n\ny\\$\\$", "\\$\\$x +\n \ny\\$\\$"},
 		"shell": {
 			`a \$HOME and \$PATH`, `\$HOME\$`, `cp \$a \$b`, `\$1 \$2 \$@`, `\$(date) \$(pwd)`, `\${a}\${b}`, `\${a}/\${b}`, `\$(a)\$(b)`, `"\$a" "\$b"`, `'\$a' '\$b'`, `\$x|\${y}`,
-			`\$x-\${y}`, `for i in \$a; do echo \$i; done`, `s/a\$/b\$/`, `^\$\|^#\$`, `\$? \$! \$_`, `[ \$a = \$b ]`, `[ "\$a" = "\$b" ]`, `\$((a+1)) \$((b+1))`, `echo "\$x" + "\$"`,
+			`\$x-\${y}`, `\$a_1\${b}`, `\$a \$(cat b)`, `for i in \$a; do echo \$i; done`, `s/a\$/b\$/`, `^\$\|^#\$`, `\$? \$! \$_`, `[ \$a = \$b ]`, `[ "\$a" = "\$b" ]`, `\$((a+1)) \$((b+1))`, `echo "\$x" + "\$"`,
 			`kill \$\$; echo \$\$`,
 		},
 		"PHP": {
-			`\$a = 5; \$b = 6;`, `\$i=0;\$i<\$n;\$i++`, `\$a->b(\$c)`, `\$_GET['a'] . \$_POST['b']`, `\$_GET\$_POST`, `\$_a\$b`, `\$_\$x`, `\$_\$`, `\$a[0] . \$b[1]`, `if (\$a && \$b)`, `f(\$x)*\$y`,
+			`\$a = 5; \$b = 6;`, `\$i=0;\$i<\$n;\$i++`, `\$a->b(\$c)`, `\$_GET['a'] . \$_POST['b']`, `\$_GET\$_POST`, `\$_a\$b`, `a\$_ab\$ b`, `\$_\$x`, `\$_\$`, `\$a[0] . \$b[1]`, `if (\$a && \$b)`, `f(\$x)*\$y`,
 			`\$a::b(\$c)`, `my (\$a, \$b);`, `(\$a,\$b)`, `\$a == 1\$`, `"\$a^\$b"`, `\$a == \$b`,
 		},
 		"code": {
@@ -142,6 +144,39 @@ func TestOtherDollarsAreLeftAlone(t *testing.T) {
 		for _, text := range texts {
 			if got := repairDollars(text); got != text {
 				t.Errorf("%s: %q became %q", kind, text, got)
+			}
+		}
+	}
+}
+
+// TestNoPriceBecomesAFormula: two prices, in each form that they have, with all that is found between two. A page writes
+// its dollars before the amounts or after them.
+func TestNoPriceBecomesAFormula(t *testing.T) {
+	t.Parallel()
+	forms := [][]string{
+		{
+			`\$N`, `\$ N`, `US\$N`, `US\$ N`, `A\$N`, `(\$N)`, `(\$ N)`, `-\$N`, `\$-N`, `\$(N)`, `**\$N**`, `*\$N*`, `_\$N_`, `\$N^1^`, `\$N^a`, `\$N*`, `\$N/m`, `\$N.–`, `~\$N`, `>\$N`, `\$N\%`,
+			`\$N{,}000`, `\$N\,000`, `[\$N]`, `"\$N"`, `'\$N'`, `\$N<sup>1</sup>`,
+		},
+		{`N\$`, `N \$`, `N \$/m²`, `N US\$`, `(N \$)`, `**N\$**`, `N\$/m`, `N A\$`},
+	}
+	between := []string{
+		" ", "  ", ", ", "; ", ": ", " - ", "-", "–", " – ", "/", " / ", " x ", " y ", " o ", " e ", " a ", " à ", " ou ", " and ", " bis ", " = ", "=", "+", " + ", "|", " | ", " < ", ">", " · ", "·", " vs. ", "…", "...",
+		"\n", "<br>", "</td><td>", " × ", "×", " @ ", " * ", "*", " per m, ", " k, ", " (a) ", " b) ", "\t", " → ", "→", " ± ", "±", " 7 ", " 7 a ", " No. 3: ", " \u00a0", "、", "到",
+	}
+	for _, amount := range []string{"5", "1,000.00", ".99", "5M", "20k"} {
+		for _, side := range forms {
+			for _, a := range side {
+				for _, b := range side {
+					for _, gap := range between {
+						first, second := strings.ReplaceAll(a, "N", amount), strings.ReplaceAll(b, "N", "6")
+						for _, text := range []string{first + gap + second, "from " + first + gap + second + " on"} {
+							if got := repairDollars(text); got != text {
+								t.Errorf("%q became %q", text, got)
+							}
+						}
+					}
+				}
 			}
 		}
 	}

@@ -92,7 +92,7 @@ func edge(digits string) int {
 	return n
 }
 
-// end takes the text of the last block, or what stands before the first.
+// end takes the text of the last block, or what is before the first.
 func (l *layout) end(text string) {
 	l.examined += len(text)
 	if len(l.blocks) == 0 {
@@ -125,7 +125,7 @@ func trimCode(text string) string {
 var (
 	// pictures have descriptions, which are not on the page.
 	pictures = map[string]bool{"image": true, "header_image": true, "footer_image": true}
-	// asides stand beside the flow of the text: a paragraph that goes on after one skips it.
+	// asides are beside the flow of the text: a paragraph that goes on after one skips it.
 	asides = map[string]bool{
 		"table": true, "chart": true, "caption": true, "footnote": true, "aside_text": true, "header": true, "footer": true, "page_number": true,
 		"page_header": true, "page_footer": true, "page_footnote": true,
@@ -203,7 +203,7 @@ func join(label string, parts []string) string {
 	return out.String()
 }
 
-// ownFences reports whether each part of code stands for itself, and some have a fence.
+// ownFences reports whether each part of code is complete, and some have a fence.
 func ownFences(parts []string) bool {
 	some := false
 	for _, part := range parts {
@@ -216,7 +216,7 @@ func ownFences(parts []string) bool {
 	return some
 }
 
-// suspended are the words before which a hyphen stands for the rest of a word: pre- and post-war.
+// suspended are the words before which a hyphen replaces the rest of a word: pre- and post-war.
 var suspended = map[string]bool{
 	"and": true, "or": true, "to": true, "und": true, "oder": true, "bis": true, "bzw": true, "sowie": true, "et": true, "ou": true, "y": true, "o": true, "e": true, "en": true,
 	"of": true, "och": true, "eller": true, "og": true,

@@ -26,7 +26,7 @@ func TestLayoutIsReadAsBlocksAndText(t *testing.T) {
 		{"text before the first", "hello ![text](1,2,3,4) a", []Block{{"text", false, box, "a"}}, "hello\n\na"},
 		{"unknown label, blanks", "![page-stamp_2]( 1 , 2 , 3 , 4 ) x", []Block{{"page-stamp_2", false, box, "x"}}, "x"},
 		{"label in another script", "![Überschrift](1,2,3,4) x", []Block{{"Überschrift", false, box, "x"}}, "x"},
-		{"digits of full width", "![text](１,２，３,１０００) x", []Block{{"text", false, [4]int{1, 2, 3, 1000}, "x"}}, "x"},
+		{"digits and commas of full width", "![text](１，２，３，１０００) x", []Block{{"text", false, [4]int{1, 2, 3, 1000}, "x"}}, "x"},
 		{"beyond the page", "![text](1,2,1003,99999999999) x", []Block{{"text", false, [4]int{1, 2, 1000, 1000}, "x"}}, "x"},
 		{"the wrong way round", "![text](800,700,100,50) x", []Block{{"text", false, [4]int{100, 50, 800, 700}, "x"}}, "x"},
 		{"not markers", "![image](image_1.png) ![t](1,2,3) ![t](1,2,3,4,5) ![](1,2,3,4) ![t](-1,2,3,4) ![t](1.5,2,3,4) ![page number](1,2,3,4) ![2col](1,2,3,4)", nil,
