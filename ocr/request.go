@@ -207,14 +207,17 @@ type Image struct {
 // Look is what can be seen of a page without reading it.
 type Look struct {
 	Ink float64 // as Image.Ink
-	// Turns are the page turned as it may have to be to stand upright, the likeliest first. None: it seems to be upright.
+	// Turns are how the page may have to be turned to be upright, the likeliest first: 90 and 270 where its lines seem to run
+	// sideways, then 180, which cannot be seen. None: there is no print on it.
 	Turns []Turn
 }
 
-// Turn is a page that was turned.
+// Turn is a way to turn a page.
 type Turn struct {
 	Degrees int // clockwise: 90, 180 or 270
-	Image   Image
+	// Make returns the page, turned. It takes about as long as the page took to be made, so it is called only for a turn that is
+	// tried, once, by the goroutine that called ExtractText. The Image has its Ink, and no Look.
+	Make func(ctx context.Context) (Image, error)
 }
 
 // Bytes returns an Image in memory. The slice must not change while a call uses it.
