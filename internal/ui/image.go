@@ -122,7 +122,9 @@ func (a *album) make(ctx context.Context, o document.Object, n, turned int) (pic
 func (v *volume) picture(ctx context.Context, n, turned int) (picture, error) {
 	makePage := v.pages.Page
 	if turned != 0 {
-		makePage = func(ctx context.Context, n int) (*page.Page, time.Duration, error) { return v.pages.Turned(ctx, n, turned) }
+		makePage = func(ctx context.Context, n int) (*page.Page, time.Duration, error) {
+			return v.pages.Turned(ctx, n, turned)
+		}
 	}
 	pg, _, err := makePage(ctx, n)
 	if err != nil {

@@ -353,6 +353,8 @@ func (w *work) make(ctx context.Context, rec *document.Page, timing *pageTiming,
 		return nil, err
 	}
 	timing.width, timing.height, timing.bytes = pg.Width, pg.Height, pg.Size
+	w.d.w.o.Log.LogAttrs(ctx, slog.LevelDebug, PageMade, slog.String("bucket", w.d.ev.Bucket), slog.String("name", w.d.ev.Name),
+		slog.Int("page", rec.Page), slog.String("how", pg.How))
 	rec.Width, rec.Height, rec.Blank, rec.Warnings = pg.Width, pg.Height, pg.Blank, slices.Clone(pg.Warnings)
 	return pg, nil
 }
@@ -369,8 +371,6 @@ func (w *work) timed(ctx context.Context, n int, timing *pageTiming, makePage fu
 	if err != nil {
 		return nil, err
 	}
-	w.d.w.o.Log.LogAttrs(ctx, slog.LevelDebug, PageMade, slog.String("bucket", w.d.ev.Bucket), slog.String("name", w.d.ev.Name),
-		slog.Int("page", n), slog.String("how", pg.How))
 	return pg, nil
 }
 
