@@ -457,7 +457,8 @@ func (r *watched) Close() error {
 func (r *watched) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	r.read.Add(int64(n))
-	if errors.Is(err, document.ErrStorageUnavailable) || errors.Is(err, document.ErrObjectCorrupt) {
+	wrong := errors.Is(err, document.ErrStorageUnavailable) || errors.Is(err, document.ErrObjectCorrupt)
+	if wrong && r.ctx.Value(viewing{}) == nil {
 		r.s.mu.Lock()
 		r.s.err = err
 		r.s.mu.Unlock()

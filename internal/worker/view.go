@@ -54,9 +54,12 @@ func (v *view) turn(ctx context.Context, degrees int) (ocr.Image, error) {
 	return ocr.Image{Size: pg.Size, Open: pg.Open, Ink: pg.Ink}, nil
 }
 
+// viewing marks the context of a view: what goes wrong with the object then is told to the client, whose answer is none the worse.
+type viewing struct{}
+
 // make makes the page in another way.
 func (v *view) make(ctx context.Context, makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
-	ctx, cancel := context.WithTimeout(ctx, viewTime)
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, viewing{}, true), viewTime)
 	defer cancel()
 	return v.w.timed(ctx, v.page, v.timing, makePage)
 }

@@ -9,7 +9,9 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -163,7 +165,8 @@ func TestGoodPageIsMadeOnce(t *testing.T) {
 	}
 }
 
-// TestFailedLookCostsNothing: the answer stays what it is where the page cannot be looked at, because it is broken, or gone by then.
+// TestFailedLookCostsNothing: the answer stays what it is where the page cannot be looked at, because it is broken, or the object is gone by then
+// or cannot be read again.
 func TestFailedLookCostsNothing(t *testing.T) {
 	photo := pagetest.EncodeJPEG(sideways())
 	for name, c := range map[string]struct {
@@ -171,17 +174,23 @@ func TestFailedLookCostsNothing(t *testing.T) {
 		want error
 	}{
 		"broken": {photo[:bytes.Index(photo, []byte{0xff, 0xda})+14], nil}, "gone": {photo, document.ErrObjectGone},
+		"storage is down": {photo, document.ErrStorageUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
+				var breaks atomic.Bool
+				w.options.Objects = breaking{w.bucket, &breaks}
 				w.options.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
 					r, err := img.Open()
 					if err != nil {
 						return ocr.Result{}, err
 					}
 					_ = r.Close()
-					if c.want != nil {
+					switch c.want {
+					case document.ErrObjectGone:
 						w.bucket.Delete("a")
+					case document.ErrStorageUnavailable:
+						breaks.Store(true)
 					}
 					if _, err := img.Look(ctx); err == nil || c.want != nil && !errors.Is(err, c.want) {
 						t.Errorf("looked at: %v", err)
@@ -195,6 +204,20 @@ func TestFailedLookCostsNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// breaking is a bucket whose objects cannot be read to their end once it breaks.
+type breaking struct {
+	document.Objects
+	breaks *atomic.Bool
+}
+
+func (b breaking) Open(ctx context.Context, o document.Object) (document.Content, error) {
+	c, err := b.Objects.Open(ctx, o)
+	if err == nil && b.breaks.Load() {
+		c.ReadCloser = io.NopCloser(io.MultiReader(io.LimitReader(c.ReadCloser, 700), iotest.ErrReader(document.ErrStorageUnavailable)))
+	}
+	return c, err
 }
 
 // TestLookThatWaitsForMemoryGivesUp: a page is looked at while it has a place at the OCR service, and memory may be held by an object that
