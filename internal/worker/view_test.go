@@ -124,6 +124,9 @@ func TestPageInDoubtIsLookedAtAndTurned(t *testing.T) {
 					}
 				}
 				pages := w.pages("a")
+				if len(pages) != c.upright+1 {
+					t.Fatalf("%d documents of pages", len(pages))
+				}
 				last := pages[len(pages)-1]
 				if last.Turned != 270 || last.Width != 500 || last.Height != 400 || !slices.Equal(last.Warnings, []string{document.WarnTurned}) ||
 					!slices.Equal(r.Warnings, []string{document.WarnTurned}) {
