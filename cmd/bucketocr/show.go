@@ -210,6 +210,9 @@ func (s *showCmd) printPage(out io.Writer, pg document.Page) {
 	case pg.Blank:
 		state += ", blank"
 	}
+	if pg.Turned != 0 {
+		state += fmt.Sprintf(", turned by %d°", pg.Turned)
+	}
 	if len(pg.Blocks) > 0 {
 		state += fmt.Sprintf(", %d blocks", len(pg.Blocks))
 	}

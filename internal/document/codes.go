@@ -105,6 +105,9 @@ const (
 	WarnDamaged       = "damaged"
 	WarnPageFailed    = "page_failed"
 	WarnMissingGlyphs = "missing_glyphs"
+	WarnTurned        = "turned"
+	WarnNoText        = "no_text"
+	WarnImprobable    = "improbable"
 )
 
 // WarningInfo is a row of the table of warnings.
@@ -121,6 +124,9 @@ func Warnings() []WarningInfo {
 		{WarnDamaged, "The image is cut off or damaged in part."},
 		{WarnPageFailed, "This page has no text: reading it failed."},
 		{WarnMissingGlyphs, "The page has characters that no font here can draw; the text lacks them."},
+		{WarnTurned, "The page was not upright; it was turned before it was read."},
+		{WarnNoText, "There is print on the page, but no text came of it."},
+		{WarnImprobable, "There is much text for a page with hardly any print on it; it may be invented."},
 	}
 }
 

@@ -107,7 +107,8 @@ type Rereading struct {
 	Error     *Error    `json:"error,omitempty"`     // why the reading failed; the request is over
 }
 
-// Page is the document of one page, written for every object of several pages and for any with blocks.
+// Page is the document of one page, written for every object of several pages, and for one of a single page with more to say of it
+// than the record does: its blocks, or that it was turned.
 type Page struct {
 	Page       int       `json:"page"` // 1-based
 	Generation int64     `json:"generation"`
@@ -117,11 +118,15 @@ type Page struct {
 	Error      *Error    `json:"error,omitempty"` // the page failed; the others may not have
 	Width      int       `json:"width,omitempty"` // pixels as sent
 	Height     int       `json:"height,omitempty"`
+	Turned     int       `json:"turned,omitempty"` // degrees clockwise that made it upright; width, height and boxes are those of the turned page
 	Blocks     []Block   `json:"blocks,omitempty"` // layout mode only
 	Model      string    `json:"model,omitempty"`
 	Usage      Usage     `json:"usage,omitzero"`
 	Finished   time.Time `json:"finished,omitzero"` // the store's time
 }
+
+// SaysMore reports whether the page holds what the record of an object does not.
+func (p *Page) SaysMore() bool { return len(p.Blocks) > 0 || p.Turned != 0 }
 
 // Block is a part of a page in layout mode. Box is left, top, right, bottom in thousandths of the page.
 type Block struct {

@@ -80,6 +80,19 @@ func BenchmarkShrinkYCbCr12MP(b *testing.B) {
 	}
 }
 
+// BenchmarkLook is what finding the print of a page adds to the making of any page that is decoded: at worst, full of print.
+func BenchmarkLook(b *testing.B) {
+	text := pagetest.Paper(1089, 1540, 18)
+	for name, m := range map[string]image.Image{"gray": pagetest.Scanned(text, 2), "colour": pagetest.Photo(text)} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				measure(m)
+			}
+		})
+	}
+}
+
 func BenchmarkHeader(b *testing.B) {
 	data := testFile(b, "video-001.progressive.jpeg")
 	b.ReportAllocs()

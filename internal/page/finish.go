@@ -21,6 +21,7 @@ type finished struct {
 	stored, size image.Point // as it was decoded, and as it is
 	kind         string      // its media type
 	blank        bool
+	print        print
 	lacksGlyphs  bool // it has characters that could not be drawn
 	damaged      bool // something of it was missing
 	bytes        []byte
@@ -57,6 +58,7 @@ func (f finishing) finish(img image.Image) (p finished, err error) {
 	if p.size, p.blank = img.Bounds().Size(), isBlank(img); p.damaged && p.blank {
 		return p, errNothingLeft
 	}
+	p.print = measure(img)
 	p.bytes, p.kind, err = encode(img, f.lossy)
 	return p, err
 }
@@ -84,19 +86,23 @@ func finishingOf(args []int64) (room int64, f finishing, own []int64, err error)
 	return args[0], finishing{edge: int(args[1]), orientation: orientation(args[2]), lossy: args[3] == 1}, args[4:], nil
 }
 
+// inkUnit is what stands for a page full of print in a message.
+const inkUnit = 1 << 20
+
 // message returns a finished page as an answer.
 func (p finished) message() sandbox.Message {
 	return sandbox.Message{Data: p.bytes, Args: []int64{int64(p.stored.X), int64(p.stored.Y), int64(p.size.X), int64(p.size.Y),
-		int64(slices.Index(kinds[:], p.kind)), number(p.blank), number(p.lacksGlyphs), number(p.damaged)}}
+		int64(slices.Index(kinds[:], p.kind)), number(p.blank), number(p.lacksGlyphs), number(p.damaged),
+		int64(p.print.ink * inkUnit), int64(p.print.turn)}}
 }
 
 // finishedOf returns the page of an answer. A process that decodes foreign bytes is not believed blindly.
 func finishedOf(m sandbox.Message, edge int) (finished, error) {
 	a := m.Args
-	if len(a) != 8 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||
-		a[4] < 0 || a[4] >= int64(len(kinds)) || len(m.Data) == 0 {
+	if len(a) != 10 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||
+		a[4] < 0 || a[4] >= int64(len(kinds)) || a[8] < 0 || a[8] > inkUnit || !slices.Contains([]int64{0, 90, 180, 270}, a[9]) || len(m.Data) == 0 {
 		return finished{}, fmt.Errorf("page: a decoder answered %v with %d bytes", a, len(m.Data))
 	}
 	return finished{stored: image.Pt(int(a[0]), int(a[1])), size: image.Pt(int(a[2]), int(a[3])), kind: kinds[a[4]], blank: a[5] == 1,
-		lacksGlyphs: a[6] == 1, damaged: a[7] == 1, bytes: m.Data}, nil
+		lacksGlyphs: a[6] == 1, damaged: a[7] == 1, print: print{float64(a[8]) / inkUnit, int(a[9])}, bytes: m.Data}, nil
 }

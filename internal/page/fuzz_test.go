@@ -147,7 +147,13 @@ func keepsPromises(t *testing.T, data []byte, edge int, unsized bool, d *Decoder
 		if !bytes.Equal(b, data) {
 			t.Fatal("passed through, but not as it was")
 		}
+		if pg.Ink != 0 || pg.Turns != nil {
+			t.Fatalf("passed through, but looked at: %+v", pg)
+		}
 		return nil
+	}
+	if pg.Ink < LeastInk || pg.Ink > 1 || len(pg.Turns) > 0 && pg.Ink == LeastInk {
+		t.Fatalf("%+v", pg)
 	}
 	m, kind, err := image.Decode(bytes.NewReader(b))
 	if err != nil || pg.Type != "image/"+kind || m.Bounds().Size() != image.Pt(pg.Width, pg.Height) {

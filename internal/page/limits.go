@@ -61,6 +61,14 @@ const (
 	WarnMissingGlyphs = "missing_glyphs" // it has characters that could not be drawn: no font has them
 )
 
+// What the Ink of a page means; between InkOfNothing and InkOfPrint it may be either. A line of thirty
+// letters makes about 0.001 of A4, a full page 0.2 to 0.9.
+const (
+	LeastInk     = 1e-6   // of a page on which nothing was found
+	InkOfNothing = 0.0002 // scanner noise, dust, holes, shadows, empty forms and what shines through the paper do not have more
+	InkOfPrint   = 0.0004 // a few words have more, unless they are pale
+)
+
 // Page is one finished page.
 type Page struct {
 	Number, Width, Height int    // 1-based; pixels as sent
@@ -69,8 +77,15 @@ type Page struct {
 	// Open returns the page's bytes from the first one. It may be called again (a request that is retried) and concurrently. A
 	// page that passed through is read from the source, so reading can fail with the source's error, and the context of
 	// the call of Pages.Page must not have ended; other pages are in memory. The caller closes the reader.
-	Open     func() (io.ReadCloser, error)
-	Blank    bool // no ink on it, and no text in a PDF; only where it was decoded anyway
+	Open  func() (io.ReadCloser, error)
+	Blank bool // no ink on it, and no text in a PDF; only where it was decoded anyway
+	// Ink is the part of the page that print covers, from 0 to 1, as InkOfPrint and InkOfNothing say what that means. A page that was decoded
+	// has LeastInk at least; 0 says that it passed through and was not looked at.
+	Ink float64
+	// Turns are by how many degrees clockwise the page may have to be turned to be upright, the likeliest first: 90 and 270, in the likelier
+	// order, where its lines run down the page, as those of upright vertical writing do, and 180, which cannot be seen, last. None where
+	// there is no print, or where the page passed through.
+	Turns    []int
 	Passed   bool // it passed through: Pages.Decoded can make another one of it
 	Warnings []string
 	How      string // what was done, in a few words: "passed through", "scaled 4032x3024 to 1540x1155, turned 90°"

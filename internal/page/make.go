@@ -105,7 +105,7 @@ func (o *object) convert(ctx context.Context, pic *picture) (*Page, error) {
 		return nil, err
 	}
 	pg := &Page{Width: p.size.X, Height: p.size.Y, Type: p.kind, Size: int64(len(p.bytes)), Open: opening(p.bytes), Blank: p.blank,
-		How: o.how(&pic.header, p.stored)}
+		Ink: max(p.print.ink, LeastInk), Turns: p.print.turns(), How: o.how(&pic.header, p.stored)}
 	if p.damaged {
 		pg.How, pg.Warnings = pg.How+", the missing part left empty", []string{WarnDamaged}
 	}

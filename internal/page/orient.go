@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/bucketocr/bucketocr/internal/page/tiff"
 )
@@ -23,6 +24,19 @@ func exifOrientation(b []byte) orientation {
 func (o orientation) words() string {
 	return [...]string{2: "mirrored", 3: "turned 180°", 4: "mirrored and turned 180°", 5: "mirrored and turned 270°",
 		6: "turned 90°", 7: "mirrored and turned 90°", 8: "turned 270°"}[o]
+}
+
+// quarterTurns lists the orientations that are the same but for a turn, each of them a quarter of a turn clockwise after the one before it.
+var quarterTurns = [...][4]orientation{{1, 6, 3, 8}, {2, 7, 4, 5}}
+
+// turned returns the orientation of a picture that is turned by so many degrees clockwise after it was turned upright.
+func (o orientation) turned(degrees int) orientation {
+	for _, same := range quarterTurns {
+		if i := slices.Index(same[:], o); i >= 0 {
+			return same[(i+degrees/90)%4]
+		}
+	}
+	return o
 }
 
 // swaps reports whether rows become columns.

@@ -15,6 +15,7 @@
 //	streamed.go  decoding those two in this process; thread_linux.go and thread_other.go say what that takes of a processor
 //	finish.go    what is done to a decoded picture, in either process
 //	render.go    scaling it and turning it upright
+//	ink.go       how much of a finished page is print, and which way its lines run
 //	encode.go    in what format a finished page is encoded, and whether it is blank
 //	average.go   the area average that scales
 //	channels.go  the rows of a decoded picture as 8-bit channels
@@ -135,15 +136,23 @@ func (p *Pages) Len() int { return len(p.entries) }
 // reading. Errors are those of Split, and it ends with ctx as that does. With an error too, waited is how long the call waited for
 // its turn, for memory and for the Decoder.
 func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration, err error) {
-	return p.page(ctx, n, false)
+	return p.page(ctx, n, false, 0)
 }
 
 // Decoded is Page for one that passed through and cannot be read as it is: it is decoded here, as far as it goes, and encoded again.
 func (p *Pages) Decoded(ctx context.Context, n int) (pg *Page, waited time.Duration, err error) {
-	return p.page(ctx, n, true)
+	return p.page(ctx, n, true, 0)
 }
 
-func (p *Pages) page(ctx context.Context, n int, decoded bool) (pg *Page, waited time.Duration, err error) {
+// Turned is Decoded with the page turned by 90, 180 or 270 degrees clockwise.
+func (p *Pages) Turned(ctx context.Context, n, degrees int) (pg *Page, waited time.Duration, err error) {
+	if degrees != 90 && degrees != 180 && degrees != 270 {
+		return nil, 0, fmt.Errorf("page: no turn by %d degrees", degrees)
+	}
+	return p.page(ctx, n, true, degrees)
+}
+
+func (p *Pages) page(ctx context.Context, n int, decoded bool, degrees int) (pg *Page, waited time.Duration, err error) {
 	if n < 1 || n > p.Len() {
 		return nil, 0, fmt.Errorf("page: no page %d of %d", n, p.Len())
 	}
@@ -160,7 +169,9 @@ func (p *Pages) page(ctx context.Context, n int, decoded bool) (pg *Page, waited
 	p.waited = 0
 	e := p.entries[n-1]
 	if err = e.err; err == nil {
-		pg, err = p.make(ctx, e.picture, decoded)
+		pic := *e.picture
+		pic.orientation = pic.orientation.turned(degrees)
+		pg, err = p.make(ctx, &pic, decoded)
 	}
 	p.settle()
 	waited += p.waited

@@ -31,6 +31,7 @@ type pageEntry struct {
 	Message  string   `json:"message,omitempty"`
 	Width    int      `json:"width,omitempty"`
 	Height   int      `json:"height,omitempty"`
+	Turned   int      `json:"turned,omitempty"`
 	Blocks   int      `json:"blocks,omitempty"`
 }
 
@@ -69,7 +70,7 @@ func describe(d *opened) detail {
 	}
 	for i, p := range d.pages {
 		e := pageEntry{Page: i + 1, Ready: p.Page > 0, Blank: p.Blank, Warnings: p.Warnings, Width: p.Width, Height: p.Height,
-			Blocks: len(p.Blocks)}
+			Turned: p.Turned, Blocks: len(p.Blocks)}
 		if p.Error != nil {
 			e.Code, e.Message = p.Error.Code, p.Error.Message
 		}

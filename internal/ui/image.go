@@ -17,15 +17,17 @@ import (
 // when whoever asked for it has gone.
 const pictureTime = 2 * time.Minute
 
-// image answers with the picture of a page: always one that was made here, PNG or JPEG, whatever the object is.
+// image answers with the picture of a page: always one that was made here, PNG or JPEG, whatever the object is, and turned as it was
+// to be read.
 func (s *Server) image(w http.ResponseWriter, r *http.Request) {
 	o, ok := s.feed.objectOf(r.PathValue("id"))
 	n, err := strconv.Atoi(r.PathValue("page"))
+	turned, possible := map[string]int{"": 0, "90": 90, "180": 180, "270": 270}[r.URL.Query().Get("turned")]
 	switch {
 	case !ok:
 		trouble(s.c.Log, w, r, errNoRecord)
 		return
-	case err != nil || n < 1:
+	case err != nil || n < 1 || !possible:
 		trouble(s.c.Log, w, r, errNoPage)
 		return
 	}
@@ -36,7 +38,7 @@ func (s *Server) image(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), pictureTime)
 	defer cancel()
-	p, err := s.album.make(ctx, o, n)
+	p, err := s.album.make(ctx, o, n, turned)
 	if err != nil {
 		trouble(s.c.Log, w, r, err)
 		return
@@ -90,8 +92,8 @@ func newAlbum(images Images, limits page.Limits) *album {
 	return &album{images: images, limits: limits, turns: make(chan struct{}, albumPlaces)}
 }
 
-// make returns the picture of page n.
-func (a *album) make(ctx context.Context, o document.Object, n int) (picture, error) {
+// make returns the picture of page n, turned by so many degrees.
+func (a *album) make(ctx context.Context, o document.Object, n, turned int) (picture, error) {
 	select {
 	case a.turns <- struct{}{}:
 	case <-ctx.Done():
@@ -112,13 +114,19 @@ func (a *album) make(ctx context.Context, o document.Object, n int) (picture, er
 		return picture{}, errNoPage
 	}
 	defer time.AfterFunc(pictureTime, v.end).Stop() // its reading does not end with ctx
-	p, err := v.picture(ctx, n)
+	p, err := v.picture(ctx, n, turned)
 	return p, v.explain(err)
 }
 
 // picture makes the picture of page n of an open file.
-func (v *volume) picture(ctx context.Context, n int) (picture, error) {
-	pg, _, err := v.pages.Page(ctx, n)
+func (v *volume) picture(ctx context.Context, n, turned int) (picture, error) {
+	makePage := v.pages.Page
+	if turned != 0 {
+		makePage = func(ctx context.Context, n int) (*page.Page, time.Duration, error) {
+			return v.pages.Turned(ctx, n, turned)
+		}
+	}
+	pg, _, err := makePage(ctx, n)
 	if err != nil {
 		return picture{}, err
 	}

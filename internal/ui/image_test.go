@@ -59,7 +59,7 @@ func TestHangingBucketKeepsNoPlace(t *testing.T) {
 				get := func(name string, patience time.Duration) error {
 					ctx, cancel := context.WithTimeout(t.Context(), patience)
 					defer cancel()
-					_, err := a.make(ctx, document.Object{Bucket: "b", Name: name, Generation: 1}, 1)
+					_, err := a.make(ctx, document.Object{Bucket: "b", Name: name, Generation: 1}, 1, 0)
 					return err
 				}
 				hung := make(chan error, albumPlaces)

@@ -346,6 +346,24 @@ func TestUpload(t *testing.T) {
 	}
 }
 
+// TestTurnedPageIsShownTurned: the list of pages says how a page was turned to be read, and its picture can be had so.
+func TestTurnedPageIsShownTurned(t *testing.T) {
+	d := newDesk(t)
+	d.bucket.PutAs("a.png", 7, dot(30, 20))
+	id := d.write("a.png", func(r *document.Record) { r.Bucket = "bucket" }, document.Page{Page: 1, Turned: 90, Warnings: []string{document.WarnTurned}})
+	d.known(id)
+	if code, _, body := d.ask("GET", "/api/documents/"+id, "", nil); code != 200 || !strings.Contains(body, `"turned":90`) {
+		t.Errorf("%d %s", code, body)
+	}
+	for query, want := range map[string]image.Point{"": {30, 20}, "&turned=90": {20, 30}, "&turned=180": {30, 20}, "&turned=270": {20, 30}} {
+		code, _, body := d.ask("GET", "/api/documents/"+id+"/pages/1/image?generation=7"+query, "", nil)
+		m, err := png.DecodeConfig(strings.NewReader(body))
+		if code != 200 || err != nil || m.Width != want.X || m.Height != want.Y {
+			t.Errorf("%q: %d, %d x %d, %v", query, code, m.Width, m.Height, err)
+		}
+	}
+}
+
 // TestImage: what is served is always made here; the bytes of an object never reach the browser as something else.
 func TestImage(t *testing.T) {
 	d := newDesk(t)
@@ -369,6 +387,7 @@ func TestImage(t *testing.T) {
 		{"html", put("b.png", []byte("<html><script>alert(1)</script>")), 422},
 		{"svg", put("c.png", []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>`)), 422},
 		{"empty", put("d.png", nil), 422},
+		{"turned by 45", good + "&turned=45", 404},
 	} {
 		code, h, body := d.ask("GET", c.path, "", nil)
 		if code != c.want {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/wait"
 	"github.com/bucketocr/bucketocr/ocr"
 )
@@ -40,10 +39,10 @@ const (
 func (w *Worker) trial() time.Duration { return w.o.OCRTimeout + controlTime }
 
 // send has the OCR service read one page and tells the pace what became of it.
-func (w *Worker) send(ctx context.Context, pg *page.Page, timing *pageTiming) (ocr.Result, error) {
-	sent := time.Now()
-	res, err := w.o.OCR.ExtractText(ctx, ocr.Image{Size: pg.Size, Open: pg.Open})
-	timing.read += time.Since(sent)
+func (w *Worker) send(ctx context.Context, img ocr.Image, timing *pageTiming) (ocr.Result, error) {
+	sent, here := time.Now(), timing.here()
+	res, err := w.o.OCR.ExtractText(ctx, img)
+	timing.read += time.Since(sent) - (timing.here() - here)
 	w.telemetry.tries(ctx, res, err)
 	if ctx.Err() == nil {
 		w.pace.saw(ctx, err)
@@ -110,12 +109,12 @@ var errNotRead = errors.New("the answer does not hold the word of the control pa
 
 // controlAfter is control after a page that failed alone. Where that timed out and the control page is read late, it is sent once
 // more: the service may still have been at work on the page. If it is late again, a queue of other instances' pages explains the time-out.
-func (w *Worker) controlAfter(ctx context.Context, failed error, pg *page.Page) error {
+func (w *Worker) controlAfter(ctx context.Context, failed error, size int64) error {
 	oe, ok := errors.AsType[*ocr.Error](failed)
 	timedOut := ok && oe.Kind == ocr.KindTimeout
 	for range 2 {
 		sent := time.Now()
-		if err := w.control(ctx, paddingFor(failed, pg)); err != nil || !timedOut || time.Since(sent) <= w.o.OCRTimeout/4 {
+		if err := w.control(ctx, paddingFor(failed, size)); err != nil || !timedOut || time.Since(sent) <= w.o.OCRTimeout/4 {
 			return err
 		}
 	}
@@ -126,9 +125,9 @@ var errQueue = errors.New("it was read late twice: the service has a queue")
 
 // paddingFor returns how large the control page must be to tell whether the page or the service explains an error: as large
 // as the page where that was refused for its size.
-func paddingFor(err error, pg *page.Page) int64 {
+func paddingFor(err error, size int64) int64 {
 	if oe, ok := errors.AsType[*ocr.Error](err); ok && oe.Status == http.StatusRequestEntityTooLarge {
-		return pg.Size
+		return size
 	}
 	return 0
 }

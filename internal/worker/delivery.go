@@ -457,7 +457,7 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 	contents := document.Sum(pages.finished, pages.total, pages.model)
 	contents.Unsaved = unsaved
 	contents.Drop = pages.beyond()
-	if only := pages.finished[1]; pages.total == 1 && len(only.Blocks) > 0 { // its text fits the record
+	if only := pages.finished[1]; pages.total == 1 && only.SaysMore() { // its text fits the record
 		contents.Unsaved = []document.Page{only}
 	}
 	done := d.closingWrite(ctx, res, func(old *document.Record) *document.Change { return document.Complete(old, contents) })

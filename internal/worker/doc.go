@@ -11,6 +11,7 @@
 //	remove.go     the line for a generation that left the bucket
 //	claim.go      taking the record
 //	pages.go      making and reading the pages of an object: a few at a time, then each that failed alone
+//	view.go       what the OCR client may see of a page whose answer is in doubt: the page decoded, and turned
 //	turn.go       the turn of one suspect page at a time, over all instances
 //	control.go    sending a page, and the control page that tells whose fault a failure was
 //	rereading.go  a finished document that is read again

@@ -229,7 +229,7 @@ func (w *work) readSuspects(ctx context.Context) error {
 // nothing else explains.
 func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 	d := w.d
-	return w.extract(ctx, n, func(ctx context.Context, pg *page.Page, timing *pageTiming) (ocr.Result, error) {
+	return w.extract(ctx, n, func(ctx context.Context, img ocr.Image, timing *pageTiming) (ocr.Result, error) {
 		waiting := time.Now()
 		end, err := d.takeTurn(ctx)
 		if err != nil {
@@ -250,13 +250,13 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < min(d.w.trial(), d.w.o.ProcessTimeout/2) {
 			return ocr.Result{}, errLate
 		}
-		res, err := d.w.send(ctx, pg, timing)
+		res, err := d.w.send(ctx, img, timing)
 		f := faultOf(ctx, err)
 		if f.Class != document.ClassSuspect || ctx.Err() != nil {
 			return res, err
 		}
 		d.leave(n, f) // until the control page is read, or never will be
-		unread := d.w.controlAfter(ctx, err, pg)
+		unread := d.w.controlAfter(ctx, err, img.Size)
 		switch {
 		case unread == nil:
 			return res, err
@@ -269,7 +269,7 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 
 // sendTogether has a page read beside others, at the service's pace. What it refuses at once is sent again after a while, the
 // place given back meanwhile.
-func (d *delivery) sendTogether(ctx context.Context, pg *page.Page, timing *pageTiming) (ocr.Result, error) {
+func (d *delivery) sendTogether(ctx context.Context, img ocr.Image, timing *pageTiming) (ocr.Result, error) {
 	for n := 1; ; n++ {
 		waiting := time.Now()
 		give, err := d.w.pace.take(ctx, false)
@@ -278,7 +278,7 @@ func (d *delivery) sendTogether(ctx context.Context, pg *page.Page, timing *page
 		if err != nil {
 			return ocr.Result{}, err
 		}
-		res, err := d.sendWhilePlaced(ctx, pg, timing, waited, give)
+		res, err := d.sendWhilePlaced(ctx, img, timing, waited, give)
 		pause, again := d.w.pause(err, n)
 		if !again || n == maxSends || wait.Sleep(ctx, pause) != nil {
 			return res, err
@@ -288,17 +288,17 @@ func (d *delivery) sendTogether(ctx context.Context, pg *page.Page, timing *page
 
 // sendWhilePlaced sends a page and gives the place back, whatever happens. The delivery's first page is not sent where the wait
 // for the place has left too little time for it.
-func (d *delivery) sendWhilePlaced(ctx context.Context, pg *page.Page, timing *pageTiming, waited time.Duration, give func()) (ocr.Result, error) {
+func (d *delivery) sendWhilePlaced(ctx context.Context, img ocr.Image, timing *pageTiming, waited time.Duration, give func()) (ocr.Result, error) {
 	defer give()
 	if end, ok := ctx.Deadline(); ok && waited > time.Second && time.Until(end) < d.w.o.ProcessTimeout/4 && !d.sent.Load() {
 		return ocr.Result{}, errLate
 	}
 	d.sent.Store(true)
-	return d.w.send(ctx, pg, timing)
+	return d.w.send(ctx, img, timing)
 }
 
 // extract makes page n and has it read by read, unless it is blank.
-func (w *work) extract(ctx context.Context, n int, read func(context.Context, *page.Page, *pageTiming) (ocr.Result, error)) (rec document.Page, err error) {
+func (w *work) extract(ctx context.Context, n int, read func(context.Context, ocr.Image, *pageTiming) (ocr.Result, error)) (rec document.Page, err error) {
 	d, t := w.d, w.d.w.telemetry
 	ctx, span := t.tracer.Start(ctx, "page", trace.WithAttributes(attribute.Int("bucketocr.page", n)))
 	var timing pageTiming
@@ -313,12 +313,13 @@ func (w *work) extract(ctx context.Context, n int, read func(context.Context, *p
 		if err != nil || pg.Blank {
 			return pg, err
 		}
-		res, err := read(ctx, pg, &timing)
+		v := &view{w: w, page: n, timing: &timing}
+		res, err := read(ctx, v.image(pg), &timing)
 		if broken := w.src.failed(); broken != nil {
 			return nil, broken // an answer for wrong bytes is discarded even where it is paid for
 		}
 		if err == nil {
-			fill(&rec, res)
+			fill(&rec, res, v.turned[res.Turned])
 		}
 		return pg, err
 	}
@@ -347,13 +348,7 @@ func (w *work) isRefused(n int) bool {
 
 // make makes the page that rec describes.
 func (w *work) make(ctx context.Context, rec *document.Page, timing *pageTiming, makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
-	begun := time.Now()
-	pg, waited, err := makePage(ctx, rec.Page)
-	timing.waited += waited
-	timing.made += time.Since(begun) - waited
-	if broken := w.src.failed(); broken != nil {
-		return nil, broken
-	}
+	pg, err := w.timed(ctx, rec.Page, timing, makePage)
 	if err != nil {
 		return nil, err
 	}
@@ -364,12 +359,32 @@ func (w *work) make(ctx context.Context, rec *document.Page, timing *pageTiming,
 	return pg, nil
 }
 
+// timed makes page n and measures what that takes.
+func (w *work) timed(ctx context.Context, n int, timing *pageTiming, makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
+	begun := time.Now()
+	pg, waited, err := makePage(ctx, n)
+	timing.waited += waited
+	timing.made += time.Since(begun) - waited
+	if broken := w.src.failed(); broken != nil {
+		return nil, broken
+	}
+	if err != nil {
+		return nil, err
+	}
+	return pg, nil
+}
+
 // PageMade is the message of the DEBUG line about a page that was made, before it is sent. It has bucket, name, page and how:
 // what was done, in a few words.
 const PageMade = "page made"
 
-// fill takes over what the OCR service answered, as text that a store accepts.
-func fill(p *document.Page, res ocr.Result) {
+// fill takes over what the OCR service answered, as text that a store accepts. Where that is the text of a turned page, all else is
+// that page's, too.
+func fill(p *document.Page, res ocr.Result, turned *page.Page) {
+	if turned != nil {
+		p.Turned, p.Width, p.Height = res.Turned, turned.Width, turned.Height
+		p.Warnings = append(p.Warnings, turned.Warnings...)
+	}
 	text := strings.ToValidUTF8(res.Text, "\uFFFD")
 	p.Text = document.Clip(text, document.MaxTextBytes)
 	p.Blank = res.Blank
@@ -442,7 +457,8 @@ func (r *watched) Close() error {
 func (r *watched) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	r.read.Add(int64(n))
-	if errors.Is(err, document.ErrStorageUnavailable) || errors.Is(err, document.ErrObjectCorrupt) {
+	wrong := errors.Is(err, document.ErrStorageUnavailable) || errors.Is(err, document.ErrObjectCorrupt)
+	if wrong && r.ctx.Value(viewing{}) == nil {
 		r.s.mu.Lock()
 		r.s.err = err
 		r.s.mu.Unlock()

@@ -73,8 +73,8 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 			contents.Drop = append(contents.Drop, n)
 		}
 	}
-	if only := pages.finished[1]; pages.total == 1 && len(only.Blocks) == 0 {
-		contents.Drop = append(contents.Drop, 1) // that of the reading before, if it had blocks
+	if only := pages.finished[1]; pages.total == 1 && !only.SaysMore() {
+		contents.Drop = append(contents.Drop, 1) // that of the reading before, if it did
 	} else {
 		batches := document.Batches(fresh)
 		for i, batch := range batches {

@@ -273,6 +273,9 @@ type pageTiming struct {
 	bytes         int64         // of the image as sent
 }
 
+// here is the time that was spent on this side.
+func (p *pageTiming) here() time.Duration { return p.waited + p.made }
+
 // pageRead ends the span of a page.
 func (t *telemetry) pageRead(ctx context.Context, span trace.Span, p pageTiming, blank bool, code string) {
 	result := "read"

@@ -71,7 +71,7 @@ func onePage(generation int64, page int) document.Page {
 	return document.Page{
 		Model: "m",
 		Page:  page, Generation: generation, Text: "# Seite\n\nÜber 3 €", Warnings: []string{document.WarnRepetition},
-		Blank: true, Error: &document.Error{Code: "corrupt", Message: "cut off"}, Width: 1200, Height: 1540,
+		Blank: true, Error: &document.Error{Code: "corrupt", Message: "cut off"}, Width: 1200, Height: 1540, Turned: 270,
 		Blocks: []document.Block{
 			{Label: "title", Box: [4]int{0, 10, 999, 1000}, Text: "Seite"},
 			{Label: "text", Continued: true, Box: [4]int{1, 2, 3, 4}, Text: "und weiter"},

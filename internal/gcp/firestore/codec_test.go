@@ -140,3 +140,24 @@ func TestHeadsAreAllFieldsButTheText(t *testing.T) {
 		t.Errorf("headFields = %q\nwritten are  %q", got, want)
 	}
 }
+
+// TestPageComesBack: whatever a page holds is read as it was written, and a field that is added to it must be, too.
+func TestPageComesBack(t *testing.T) {
+	t.Parallel()
+	p := document.Page{
+		Page: 12, Generation: 5, Text: "t", Warnings: []string{"turned"}, Blank: true, Error: &document.Error{Code: "corrupt", Message: "m", Retryable: true},
+		Width: 3, Height: 4, Turned: 270, Blocks: []document.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"}}, Model: "m",
+		Usage: document.Usage{PromptTokens: 7, CompletionTokens: 8},
+	}
+	if got := readPage(pageFields(p)); !reflect.DeepEqual(got, p) {
+		t.Errorf("%+v\nwant %+v", got, p)
+	}
+	for i, v := 0, reflect.ValueOf(p); i < v.NumField(); i++ {
+		if name := v.Type().Field(i).Name; v.Field(i).IsZero() && name != "Finished" { // that is the server's
+			t.Errorf("nothing is written for %s", name)
+		}
+	}
+	if _, there := pageFields(document.Page{})["turned"]; there {
+		t.Error("a page that was upright was turned by 0 degrees")
+	}
+}

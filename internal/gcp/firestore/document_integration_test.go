@@ -183,7 +183,7 @@ func TestPageDocument(t *testing.T) {
 	pages := []document.Page{
 		{Page: 1, Generation: 5},
 		{
-			Page: 12, Generation: 5, Text: "t", Warnings: []string{"truncated"}, Blank: true, Width: 3, Height: 4,
+			Page: 12, Generation: 5, Text: "t", Warnings: []string{"truncated"}, Blank: true, Width: 3, Height: 4, Turned: 90,
 			Error: &document.Error{Code: "corrupt", Message: "m"},
 			Blocks: []document.Block{
 				{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"},
@@ -204,7 +204,7 @@ func TestPageDocument(t *testing.T) {
 			"usage": map[string]any{"promptTokens": 0, "completionTokens": 0},
 		},
 		"5-0012": {
-			"page": 12, "generation": 5, "text": "t", "warnings": []any{"truncated"}, "blank": true, "width": 3, "height": 4,
+			"page": 12, "generation": 5, "text": "t", "warnings": []any{"truncated"}, "blank": true, "width": 3, "height": 4, "turned": 90,
 			"error": map[string]any{"code": "corrupt", "message": "m", "retryable": false},
 			"blocks": []any{
 				map[string]any{"label": "title", "box": []any{1, 2, 3, 4}, "text": "t"},

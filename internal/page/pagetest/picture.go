@@ -110,3 +110,18 @@ func Screen(img *image.Gray) *image.RGBA {
 
 // Clamp rounds v to the nearest byte.
 func Clamp(v float64) byte { return byte(math.Round(max(0, min(255, v)))) }
+
+// Turned is a picture that is turned clockwise by so many quarters of a turn.
+func Turned(m *image.Gray, quarters int) *image.Gray {
+	for range quarters % 4 {
+		w, h := m.Rect.Dx(), m.Rect.Dy()
+		out := image.NewGray(image.Rect(0, 0, h, w))
+		for y := range h {
+			for x := range w {
+				out.Pix[x*out.Stride+h-1-y] = m.Pix[y*m.Stride+x]
+			}
+		}
+		m = out
+	}
+	return m
+}

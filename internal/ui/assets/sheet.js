@@ -10,10 +10,6 @@ export class Sheet {
     this.view = view;
     this.entry = entry;
     this.picture = make('img', { alt: `Page ${entry.page} as it was uploaded`, decoding: 'async' });
-    if (entry.width && entry.height) {
-      this.picture.width = entry.width;
-      this.picture.height = entry.height;
-    }
     this.scan = make('figure', { class: 'scan' }, this.picture);
     this.reading = make('div', { class: 'reading', tabindex: '-1' });
     this.head = make('h3');
@@ -29,7 +25,12 @@ export class Sheet {
     const badges = (entry.warnings ?? []).map((w) => make('span', { class: 'badge', title: w }, icon('warning'), view.codes.warnings[w] ?? w));
     if (entry.code) badges.push(make('span', { class: 'badge bad', title: entry.message }, icon('failed'), view.codes.errors[entry.code]?.says ?? entry.code));
     const copy = entry.ready && !entry.blank && make('button', { class: 'plain', type: 'button', onclick: () => this.copy() }, icon('copy'), 'Copy page');
-    settle(this.head, make('span', { text: `Page ${entry.page}` }), ...badges, ...(copy ? [copy] : []));
+    const turned = entry.turned && make('span', { class: 'turned', text: `shown turned by ${entry.turned}°` });
+    if (entry.width && entry.height) {
+      this.picture.width = entry.width;
+      this.picture.height = entry.height;
+    }
+    settle(this.head, make('span', { text: `Page ${entry.page}` }), ...(turned ? [turned] : []), ...badges, ...(copy ? [copy] : []));
     if (this.read) return; // the text is there, or on its way
     if (!entry.ready) this.aside(view.waitingFor());
     else if (entry.code) this.aside('This page has no text: reading it failed. The other pages are not affected.', true);
@@ -50,6 +51,7 @@ export class Sheet {
     this.entry = entry;
     if (JSON.stringify(was) === JSON.stringify(entry) && was.ready) return;
     this.read = false;
+    if (was.turned !== entry.turned) this.picture.removeAttribute('src'); // come shows it as it is now
     this.write();
     if (this.near) this.come();
   }
@@ -69,7 +71,7 @@ export class Sheet {
   }
 
   show() {
-    const address = this.view.imageAddress(this.entry.page);
+    const address = this.view.imageAddress(this.entry);
     this.picture.onerror = () => this.missing(address);
     this.picture.src = address;
   }

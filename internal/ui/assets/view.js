@@ -100,7 +100,10 @@ export class View {
 
   address(rest) { return `/api/documents/${this.id}${rest}?version=${this.document.version}`; }
 
-  imageAddress(page) { return `/api/documents/${this.id}/pages/${page}/image?generation=${this.document.generation}`; }
+  /** imageAddress is that of a page's image, turned as it was to be read. */
+  imageAddress({ page, turned }) {
+    return `/api/documents/${this.id}/pages/${page}/image?generation=${this.document.generation}${turned ? `&turned=${turned}` : ''}`;
+  }
 
   /** waitingFor is what stands in place of a text that is not there. */
   waitingFor() {
