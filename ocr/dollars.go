@@ -325,13 +325,12 @@ const (
 
 // repaired returns the text without the backslashes of its formulas.
 func (s *dollarScan) repaired() string {
-	pairs, evident, doubt := s.pairs(yes)
-	if evident && doubt {
-		pairs, _, _ = s.pairs(perhaps)
-	}
 	var out strings.Builder
 	done := 0
-	for _, i := range pairs {
+	for i, opens := range s.pairs() {
+		if !opens {
+			continue
+		}
 		left, right := s.found[i], s.found[i+1]
 		sign := "$$"[:1+kind(left)]
 		out.WriteString(s.text[done:left.start] + sign + s.text[left.end:right.start] + sign)
@@ -340,25 +339,34 @@ func (s *dollarScan) repaired() string {
 	return out.String() + s.text[done:]
 }
 
-// pairs lists the delimiters that open a formula, with at least the verdict needed, that is to be repaired. It reports whether both
-// dollars of one are escaped, so that the model is known to do that, and whether there are some whose verdict is in doubt.
-func (s *dollarScan) pairs(needed verdict) (opening []int, evident, doubt bool) {
+// pairs tells of each delimiter whether it opens a formula that is to be repaired. What is in doubt is one if both dollars of another are
+// escaped, so that the model is known to do that, and takes no dollar from what is not in doubt.
+func (s *dollarScan) pairs() []bool {
+	opens, used := make([]bool, len(s.found)), make([]bool, len(s.found))
+	var doubtful []int
+	evident := false
 	for i := 0; i+1 < len(s.found); i++ {
 		left, right := s.found[i], s.found[i+1]
-		is := s.judge(left, right)
-		doubt = doubt || is == perhaps
-		if is < needed || is == perhaps && !(left.escaped && right.escaped) {
-			continue
-		}
 		both := left.escaped && right.escaped
-		// Of an odd number of plain ones in the line one has lost its half, which is the escaped one.
-		if both || (left.escaped || right.escaped) && s.plain[left.line][kind(left)]%2 == 1 {
-			opening = append(opening, i)
-			evident = evident || both && is == yes
+		switch s.judge(left, right) {
+		case perhaps:
+			if both {
+				doubtful = append(doubtful, i)
+			}
+		case yes:
+			// Of an odd number of plain ones in the line one has lost its half, which is the escaped one.
+			opens[i] = both || (left.escaped || right.escaped) && s.plain[left.line][kind(left)]%2 == 1
+			evident = evident || both
+			used[i], used[i+1] = true, true
+			i++ // right closes, it cannot open
 		}
-		i++ // right closes, it cannot open
 	}
-	return opening, evident, doubt
+	for _, i := range doubtful {
+		if evident && !used[i] && !used[i+1] {
+			opens[i], used[i], used[i+1] = true, true, true
+		}
+	}
+	return opens
 }
 
 // judge looks at two neighbouring delimiters, what lies between them and what touches them.

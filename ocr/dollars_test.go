@@ -71,6 +71,7 @@ func TestEscapedFormulasAreRepaired(t *testing.T) {
 		{"sum among formulas", `\$2+2=4\$, \$x\$`, `$2+2=4$, $x$`},
 		{"sign among formulas", `\$p\$ \$<\$ 0.05 and n\$\geq\$5, n\$>\$5`, `$p$ $<$ 0.05 and n$\geq$5, n$>$5`},
 		{"price with blanks among formulas", `\$x\$: \$ 5 \$`, `$x$: \$ 5 \$`},
+		{"sign between formulas", `$x \$>\$x\$`, `$x \$>$x$`},
 		{"price among formulas", `\$0\$ to \$x\$ for \$5 or \$6`, `$0$ to $x$ for \$5 or \$6`},
 
 		{"list's continuation", "- a\n\n    \\$x\\$", "- a\n\n    $x$"},
