@@ -366,3 +366,18 @@ func TestScreenshots(t *testing.T) {
 		}
 	}
 }
+
+// TestTurnedPageSaysSo: the page is shown as it was turned to be read, and both that and why is said in words.
+func TestTurnedPageSaysSo(t *testing.T) {
+	d := newDesk(t)
+	d.bucket.PutAs("a.png", 7, dot(30, 20))
+	id := d.write("a.png", func(r *document.Record) {
+		r.Bucket, r.Text, r.Warnings = "bucket", "text", []string{document.WarnTurned}
+	}, document.Page{Page: 1, Text: "text", Turned: 90, Width: 20, Height: 30, Warnings: []string{document.WarnTurned}})
+	d.known(id)
+	tab := browsertest.New(t, 1200, 800)
+	tab.Open(d.url + "/#" + id)
+	tab.Until(`document.querySelector('.sheet h3 .turned')?.textContent === 'shown turned by 90°'`)
+	tab.Until(`document.querySelector('.sheet h3 .badge')?.textContent === 'The page was not upright; it was turned before it was read.'`)
+	tab.Until(`document.querySelector('.scan img').naturalWidth === 20 && document.querySelector('.scan img').naturalHeight === 30`)
+}
