@@ -384,8 +384,7 @@ func (v view) listed(r run) bool {
 	return true
 }
 
-// counted returns how many pieces at the end of a run count: every number is what it was one piece before plus a step of its own,
-// and at least one step is not zero.
+// counted returns how many pieces at the end of a run count: every number is what it was one piece before plus a step of its own.
 func (v view) counted(r run) int {
 	first, _ := slices.BinarySearchFunc(v.cuts, r.start, func(c cut, at int) int { return c.at - at })
 	next, _ := slices.BinarySearchFunc(v.cuts, r.end, func(c cut, at int) int { return c.at - at })
@@ -393,13 +392,6 @@ func (v view) counted(r run) int {
 	numbers := v.cuts[first:next]
 	last := len(numbers) - 1
 	if fields == 0 || last < 2*fields {
-		return 0
-	}
-	grows := false
-	for i := range fields {
-		grows = grows || numbers[last-i].value != numbers[last-i-fields].value
-	}
-	if !grows {
 		return 0
 	}
 	back := 0

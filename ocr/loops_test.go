@@ -2,6 +2,7 @@ package ocr
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -101,6 +102,8 @@ func TestOrdinaryRepetitionIsNoLoop(t *testing.T) {
 		{"a hundred square", lead + counting("%d ", 1, 100), false},
 		{"a column of figures", lead + figures(120), true},
 		{"a table of figures", lead + "<table>" + figureRows(100) + "</table>", true},
+		{"numbers too long to count with, cut", lead + longNumbers(70), true},
+		{"answers in letters, cut", lead + strings.Repeat("(a) yes\n(b) yes\n(c) no\n\n", 7), true},
 		{"a hex dump", lead + strings.Repeat(strings.Repeat("00 ", 16)+"\n", 40), false},
 	}
 	for _, test := range tests {
@@ -131,7 +134,8 @@ func TestRepetitionThatAPageCanHoldIsADoubt(t *testing.T) {
 		{"an answer sheet, cut", lead + counting("%d (A) (B) (C) (D)\n", 1, 280), true},
 		{"three hundred numbers in a row", lead + counting("%d, ", 1, 300), false},
 		{"a box for comments", lead + strings.Repeat("_", 520), false},
-		{"names of streets that differ in a letter", lead + strings.Repeat("Hakate Toolbox\nHekate Toolbox\nHaketa ToolBox\nHakete Toolbox\nHoketo Toolbox\nHakatee Toolbox\nHakate Tolbox\n", 12), true},
+		{"a name that drifts", lead + drift(60), false},
+		{"a name that drifts, cut", lead + drift(90), true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -164,6 +168,35 @@ func TestLoopInsideAText(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The loop that a text ends in goes before one inside it.
+func TestLoopAtTheEndGoesFirst(t *testing.T) {
+	t.Parallel()
+	text := lead + strings.Repeat("Please see the terms overleaf.\n", 60) + figures(60) + strings.Repeat("The remainder of this page was left without any text.\n", 9)
+	if l, found := findLoop(text, false); !found || l.inside || l.end < len(text)-1 {
+		t.Errorf("found %v, %+v of %d", found, l, len(text))
+	}
+}
+
+// drift is a name that never comes the same way twice in a row.
+func drift(lines int) string {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var b strings.Builder
+	for range lines {
+		fmt.Fprintf(&b, "H%ck%cte Toolb%cx %d\n\n", "aeo"[rng.IntN(3)], "aei"[rng.IntN(3)], "oau"[rng.IntN(3)], rng.IntN(90))
+	}
+	return b.String()
+}
+
+// longNumbers are lines of numbers of more figures than can be counted with.
+func longNumbers(lines int) string {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var b strings.Builder
+	for range lines {
+		fmt.Fprintf(&b, "%020d%05d\n", 10_000_000_000_000_000_000+rng.Uint64N(1e18), rng.IntN(99999))
+	}
+	return b.String()
 }
 
 // figures are numbers that do not grow evenly.

@@ -21,7 +21,8 @@ const (
 // Result is the text of one page and how it was obtained.
 type Result struct {
 	// Text is Markdown: # headings, tables as HTML, formulas between dollars, headers and footers included. It is what the page's
-	// author wrote: escape it before it is shown on a web page. In layout mode it is the blocks' texts joined.
+	// author wrote: escape it before it is shown on a web page. In layout mode it is the blocks' texts
+	// joined, without those that describe pictures.
 	Text string
 	// Blank reports that the model ended by itself without any text, as it does on an empty page, and on some that it cannot read.
 	Blank bool

@@ -82,6 +82,8 @@ func TestPageIsLookedAtWhereAnAnswerIsInDoubt(t *testing.T) {
 		{"loops, upside down", page(t, false, ink, 180), []ocrtest.Reply{cut(loopText), cut(loopText), cut(loopText), ocrtest.Text(prose)}, prose, 180, false, []string{"turned"}, 4, 1, []int{180}},
 		{"loops, whatever is tried", page(t, false, ink, 180), []ocrtest.Reply{cut(loopText), cut(loopText), cut(loopText), cut(loopText), ocrtest.Text("never asked")}, loopKept, 0, false, []string{"repetition"}, 4, 1, []int{180}},
 
+		{"loops, and then cut: it is not upside down", page(t, false, ink, 180), []ocrtest.Reply{cut(loopText), cut(loopText), ocrtest.FinishAt("length", prose, 9), ocrtest.Text("never asked")}, prose, 0, false, []string{"truncated"}, 3, 1, nil},
+
 		{"few words on much ink, on its side", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(words), ocrtest.Text(prose)}, prose, 90, false, []string{"turned"}, 2, 1, []int{90}},
 		{"few words on much ink, and fewer on its side", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(words), ocrtest.Text("few"), ocrtest.Text("never asked")}, words, 0, false, nil, 2, 1, []int{90}},
 		{"few words on much ink, upright", page(t, true, ink, 180), []ocrtest.Reply{ocrtest.Text(words)}, words, 0, false, nil, 1, 1, nil},
@@ -124,6 +126,21 @@ func TestTurnedPageIsSent(t *testing.T) {
 	}
 	turned := append(slices.Clone(p.page), 90)
 	for i, want := range [][]byte{p.page, turned, turned} {
+		if got := s.Requests()[i].Image; !bytes.Equal(got, want) {
+			t.Errorf("request %d holds %d bytes, want %d", i+1, len(got), len(want))
+		}
+	}
+}
+
+func TestUprightPageIsSentAgainWhereNoTurnHelps(t *testing.T) {
+	t.Parallel()
+	p := page(t, true, 0.05, 90, 270, 180)
+	s := ocrtest.New(t)
+	s.Default(ocrtest.Finish("length", loopText))
+	if _, err := newClient(t, s).ExtractText(patience(t), p.Image); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range [][]byte{p.page, append(slices.Clone(p.page), 90), append(slices.Clone(p.page), 14), p.page} { // 270 in a byte
 		if got := s.Requests()[i].Image; !bytes.Equal(got, want) {
 			t.Errorf("request %d holds %d bytes, want %d", i+1, len(got), len(want))
 		}

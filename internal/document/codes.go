@@ -120,7 +120,7 @@ type WarningInfo struct {
 func Warnings() []WarningInfo {
 	return []WarningInfo{
 		{WarnTruncated, "The page holds more than the text shows."},
-		{WarnRepetition, "The model began to repeat itself; the text ends there."},
+		{WarnRepetition, "The model may have repeated itself; compare the text with the page."},
 		{WarnDamaged, "The image is cut off or damaged in part."},
 		{WarnPageFailed, "This page has no text: reading it failed."},
 		{WarnMissingGlyphs, "The page has characters that no font here can draw; the text lacks them."},
