@@ -86,7 +86,7 @@ func finishingOf(args []int64) (room int64, f finishing, own []int64, err error)
 	return args[0], finishing{edge: int(args[1]), orientation: orientation(args[2]), lossy: args[3] == 1}, args[4:], nil
 }
 
-// inkUnit is what stands for a page full of print in a message.
+// inkUnit is a page full of print, as a message says it.
 const inkUnit = 1 << 20
 
 // message returns a finished page as an answer.
