@@ -45,18 +45,17 @@ const (
 	// maxAnswers is how many answers a page costs at most, and maxAnswersTurned where it is turned as well.
 	maxAnswers, maxAnswersTurned = 3, 4
 
-	// inkOfPrint is the share of ink from which on an empty answer is doubted, inkOfNothing the one below which much text is. Between
-	// them is dust, or a line or two.
-	inkOfPrint, inkOfNothing = 0.002, 0.0005
-
-	// fewWords on inkOfPage make a page that may have been read sideways; manyLetters on inkOfNothing make an improbable one.
-	fewWords    = 20
-	inkOfPage   = 0.02
-	manyLetters = 400
+	// fewWords on inkOfPage make a page that may have been read sideways; manyLetters on less than inkOfParagraph are improbable: so much
+	// print has ten times that.
+	fewWords, inkOfPage         = 20, 0.02
+	manyLetters, inkOfParagraph = 400, 0.001
 
 	// minLongerTime must remain for a longer answer, as well as a whole try: it takes the longest of all.
 	minLongerTime = 60 * time.Second
 )
+
+// InkOfPrint is the ink, as Image.Ink, from which on an empty answer is doubted: a few words have more.
+const InkOfPrint = 0.0004
 
 // hotter are the temperatures that follow the profile's after a loop: enough to leave it, too little to invent text.
 var hotter = []float64{0.4, 0.7}
@@ -114,7 +113,7 @@ func (r *reading) done(ctx context.Context) bool {
 		if r.ink == 0 {
 			r.look(ctx)
 		}
-		return r.ink < inkOfPrint
+		return r.ink < InkOfPrint
 	case len(r.answers) == 1 && r.ink >= inkOfPage && len(strings.Fields(r.best.text)) < fewWords:
 		r.look(ctx)
 		return !r.sideways()
@@ -243,9 +242,9 @@ func (r *reading) result() Result {
 		out.Blank = a.ending == complete && len(out.Blocks) == 0
 	}
 	switch {
-	case out.Blank && r.ink >= inkOfPrint:
+	case out.Blank && r.ink >= InkOfPrint:
 		out.Blank, out.Warnings = false, append(out.Warnings, WarningNoText)
-	case r.ink > 0 && r.ink < inkOfNothing && lettersIn(out.Text) >= manyLetters:
+	case r.ink > 0 && r.ink < inkOfParagraph && lettersIn(out.Text) >= manyLetters:
 		out.Warnings = append(out.Warnings, WarningImprobable)
 	}
 	if a.turned != 0 {

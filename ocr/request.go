@@ -266,7 +266,8 @@ type Image struct {
 	// discarded. When the context or a time-out ends the call, a Read may still be under way; its reader is closed once that returns.
 	Open func() (io.ReadCloser, error)
 
-	// Ink is how much of the page is print and not paper, from 0 to 1; 0 where that was not measured.
+	// Ink is how much of the page is print and not paper, from 0 to 1, as measured by the caller: a few words have InkOfPrint or more, dust
+	// and noise have less, a full page has some 0.1 to 0.9. 0 where it was not measured.
 	Ink float64
 	// Look looks at the page itself where an answer is in doubt. It is called by the goroutine that called ExtractText, once per
 	// call at most, and never for a page whose first answer is good. Nil: there is nothing to see. Where it fails, the answer is

@@ -254,3 +254,11 @@ func TestLookThatWaitsForMemoryGivesUp(t *testing.T) {
 		w.want("b.tiff", document.StatusDone, "")
 	})
 }
+
+// The policy of the client and the measure are made for each other.
+func TestInkMeansTheSameToTheClient(t *testing.T) {
+	t.Parallel()
+	if ocr.InkOfPrint != page.InkOfPrint {
+		t.Errorf("print begins with %v where it is measured, and with %v where it is doubted", page.InkOfPrint, ocr.InkOfPrint)
+	}
+}
