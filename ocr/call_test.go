@@ -47,6 +47,14 @@ func packed(rows int) string {
 	return b.String()
 }
 
+func countingWords(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " g%04d", i)
+	}
+	return b.String()
+}
+
 // loops ends by itself after so many copies.
 func loops(copies int) string { return loopLead + strings.Repeat(overleaf, copies) }
 
@@ -115,6 +123,8 @@ func TestEveryEndingHasItsResult(t *testing.T) {
 		{"ten times, and the limit ended it each time", []ocrtest.Reply{ocrtest.FinishAt("length", fewTimes, 9), ocrtest.FinishAt("length", fewTimes, 9), ocrtest.FinishAt("length", fewTimes, 9)}, fewTimes, false, []string{"repetition", "truncated"}, 3},
 		{"a list that was cut, then whole", []ocrtest.Reply{ocrtest.Finish("length", list[:6000]), ocrtest.Text(list)}, list, false, nil, 2},
 		{"a list that is always cut", []ocrtest.Reply{ocrtest.Finish("length", "# List\n\n<table>"+packed(138)), ocrtest.Finish("length", "# List\n\n<table>"+packed(145)+"<tr><td>14"), ocrtest.Finish("length", "# List\n\n<table>"+packed(138))}, "# List\n\n<table>" + packed(145) + "<tr><td>14</td></tr></table>", false, []string{"repetition", "truncated"}, 3},
+		{"words that count are kept as far as they were read", []ocrtest.Reply{ocrtest.Finish("length", "Long:"+countingWords(4000)), ocrtest.Text("Long:" + countingWords(6000)), ocrtest.Text("Long:" + countingWords(6000))}, "Long:" + countingWords(6000), false, []string{"repetition"}, 3},
+		{"words that count and end", []ocrtest.Reply{ocrtest.Text("Short:" + countingWords(300)), ocrtest.Text("Short:" + countingWords(300))}, "Short:" + countingWords(300), false, nil, 2},
 		{"paragraphs without end, then whole", []ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(paragraph, 5)), ocrtest.Finish("length", prose+strings.Repeat(paragraph, 25)), ocrtest.Text(prose)}, prose, false, nil, 3},
 		{"two paragraphs, which the longer answer shows to be without end", []ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(paragraph, 2)), ocrtest.Finish("length", prose+strings.Repeat(paragraph, 25)), ocrtest.EngineFailed("")}, prose + strings.TrimSpace(paragraph), false, []string{"repetition"}, 3},
 		{"a loop in the first of two columns, then whole", []ocrtest.Reply{ocrtest.Text(loops(60) + prose), ocrtest.Text(prose)}, prose, false, nil, 2},

@@ -1,6 +1,7 @@
 package ocr
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -44,22 +45,24 @@ const (
 type copies struct{ cut, ended, sure int }
 
 // What a page can hold of each kind of piece. A line needs some 12 pixels, so there are 128 at most, in four columns if they are
-// short; no legible row has 64 cells. What the model ended itself is doubted earlier where such a page is rare, since the next answer
-// tells.
+// short; no legible row has 64 cells. What counts is never sure to be a loop, since no piece says what another does. What the model
+// ended itself is doubted earlier where such a page is rare, since the next answer tells.
 var (
-	copiesOfBlock    = copies{3, 4, 8}      // in bytes and letters, see above
-	copiesOfSentence = copies{8, 12, 36}    // labels are 80 on a sheet, lines of a punishment 100: their answers agree
-	copiesOfRows     = copies{8, 36, 36}    // several rows of a table with loopLetters letters or more
-	copiesOfRow      = copies{24, 129, 129} // an empty ledger and a form are honest up to there
-	copiesOfCell     = copies{64, 36, 257}  // of one row: a model that was cut off may have been in the middle of a calendar
-	copiesOfPhrase   = copies{24, 36, 257}  // in one line: a word, figures, signs that are no leader
-	copiesOfLine     = copies{24, 36, 129}  // short, with letters
-	copiesOfFigures  = copies{24, 129, 257} // lines without letters
-	copiesNumbered   = copies{24, 100, 257} // sentences that differ in their numbers: a log, claims
-	copiesListed     = copies{24, 36, 129}  // sentences that differ in the counter before them
-	copiesCounting   = copies{36, 36, 516}  // shorter pieces, with letters, whose numbers grow evenly
-	copiesOfNumbers  = copies{64, 256, 516} // others whose numbers do: answer sheets, numbered lines and rows
+	copiesOfBlock    = copies{3, 4, 8}        // in bytes and letters, see above
+	copiesOfSentence = copies{8, 12, 36}      // labels are 80 on a sheet, lines of a punishment 100: their answers agree
+	copiesOfRows     = copies{8, 36, 36}      // several rows of a table with loopLetters letters or more
+	copiesOfRow      = copies{24, 129, 129}   // an empty ledger and a form are honest up to there
+	copiesOfCell     = copies{64, 36, 257}    // of one row: a model that was cut off may have been in the middle of a calendar
+	copiesOfPhrase   = copies{24, 36, 257}    // in one line: a word, figures, signs that are no leader
+	copiesOfLine     = copies{24, 36, 129}    // short, with letters
+	copiesOfFigures  = copies{24, 129, 257}   // lines without letters
+	copiesNumbered   = copies{24, 100, 257}   // sentences that differ in their numbers: a log, claims
+	copiesListed     = copies{24, 36, 129}    // sentences that differ in the counter before them
+	copiesCounting   = copies{36, 36, never}  // shorter pieces, with letters, whose numbers grow evenly
+	copiesOfNumbers  = copies{64, 256, never} // others whose numbers do: answer sheets, numbered lines and rows
 )
+
+const never = math.MaxInt
 
 func (c copies) doubtful(ended bool) int {
 	if ended {
