@@ -12,9 +12,10 @@ type answer struct {
 	text   string
 	model  string // "" if the server does not say
 	usage  Usage
-	ending ending
-	ended  bool // by the model itself
-	loop   loop // if ending is looped
+	stop   ending // as the server says
+	ending ending // as the text says, too
+	ended  bool   // by the model itself
+	loop   loop   // if ending is looped
 	// disputed: the server saw a loop in what a page may well hold, and the rest of the page is unread.
 	disputed bool
 }
@@ -37,8 +38,9 @@ func (e ending) String() string {
 // examine looks for a loop in the text: it can end in any way. Where the server saw one, it is believed, and what it saw is looked for
 // without regard to what a page can hold.
 func (a answer) examine() answer {
-	stopped := a.ending == looped
-	if a.ended = a.ending == complete; a.ended {
+	stopped := a.stop == looped
+	a.ending, a.loop = a.stop, loop{}
+	if a.ended = a.stop == complete; a.ended {
 		a.text = trimBlankLoop(a.text)
 	}
 	l, found := findLoop(a.text, a.ended)

@@ -64,7 +64,7 @@ func (k *call) put(ctx context.Context, img Image, q question) (answer, error) {
 func (k *call) comply(q question, refused *Error) bool {
 	if named := refused.named & q.sent(); named != 0 {
 		k.client.refused.Or(uint32(named))
-		return true
+		return named&fieldContinue == 0
 	}
 	return refused.context != 0 && first(&k.narrowed) && k.client.catalog.narrow(q.target, refused.context)
 }

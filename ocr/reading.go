@@ -69,8 +69,9 @@ type reading struct {
 	best, last answer
 	seen       Image // that the last answer is to
 
-	heat   int  // how often it was asked hotter
-	longer bool // it was asked for all that the context has room for
+	heat      int  // how often it was asked hotter
+	longer    bool // it was asked for all that the context has room for
+	continued bool // an answer was asked to go on
 
 	looked bool // at the page itself,
 	ink    float64
@@ -90,6 +91,9 @@ func (k *call) read(ctx context.Context) (*reading, error) {
 	}
 	r.answers, r.limit, r.best, r.last, r.first = []answer{a}, maxAnswers, a, a, a.asked
 	for !r.done(ctx) && k.timeFor(ctx, 0) {
+		if r.goOn(ctx) {
+			continue
+		}
 		q, degrees, again := r.next(ctx)
 		if !again {
 			break
@@ -192,6 +196,74 @@ func (r *reading) next(ctx context.Context) (q question, degrees int, again bool
 	q.undetected = r.last.disputed && len(r.answers) == maxAnswers-1
 	r.seen = r.k.img
 	return q, 0, true
+}
+
+// goOn asks for what is missing of an answer that a limit of ours cut off, and reports whether that was asked. It costs what is missing, is
+// none of the further answers, and is asked once. What a server that does not know the way makes of it is judged as any further answer, and
+// a refusal is remembered: it is asked the other way.
+func (r *reading) goOn(ctx context.Context) bool {
+	k, cut := r.k, r.last
+	begun := strings.TrimRight(cut.text, " \t\r\n\uFFFD") // templates trim blanks; a character may be cut, too
+	room := k.client.catalog.current().context() - cut.usage.PromptTokens - cut.usage.CompletionTokens - continueMargin
+	if r.continued || cut.ending != truncated || begun == "" || k.longestAnswer(cut) == 0 || room < continueLeast || !k.timeFor(ctx, minLongerTime) ||
+		fields(k.client.refused.Load())&fieldContinue != 0 {
+		return false
+	}
+	r.continued = true
+	q := r.first
+	q.begun, q.prompt, q.maxTokens = begun, cut.usage.PromptTokens+cut.usage.CompletionTokens, min(r.first.maxTokens, room)
+	a, err := k.ask(ctx, r.seen, q, 0)
+	switch {
+	case err != nil && asError(err).Kind == KindBadRequest:
+		k.client.refused.Or(uint32(fieldContinue))
+		return true
+	case err != nil:
+		r.limit = r.answers
+		return true
+	}
+	a.turned = cut.turned
+	if whole, ok := splice(begun, a.text); ok {
+		a.text = whole
+		a.usage = Usage{cut.usage.PromptTokens, cut.usage.CompletionTokens + a.usage.CompletionTokens}
+		a.asked.begun, a.asked.maxTokens = "", cut.asked.maxTokens+q.maxTokens
+		a = a.examine()
+	} else {
+		k.client.refused.Or(uint32(fieldContinue))
+	}
+	r.best = better(r.best.provenBy(a), a)
+	r.last = a
+	return true
+}
+
+const (
+	// continueMargin is what prompt and answer must leave of the context, in tokens: vLLM refuses what comes within 63 of it. continueLeast
+	// is what an answer must have room for to be asked to go on.
+	continueMargin, continueLeast = 128, 256
+
+	// overlapMost and overlapLeast, in bytes, are what an answer that goes on may say again of the end of what was sent.
+	overlapMost, overlapLeast = 200, 16
+
+	// freshStart is how many bytes an answer that begins anew has in common with what was sent.
+	freshStart = 64
+)
+
+// splice returns a text and what an answer goes on with. vLLM answers with what is new, llama-server with all of it. It reports false of an answer
+// that begins the page anew, as that of a server does which takes the text for a turn of a conversation. The seam may lie anywhere: nothing
+// is put in between.
+func splice(begun, next string) (string, bool) {
+	if strings.HasPrefix(next, begun) {
+		return next, true
+	}
+	if len(begun) >= freshStart && strings.HasPrefix(next, begun[:freshStart]) {
+		return "", false
+	}
+	for n := min(overlapMost, len(begun), len(next)); n >= overlapLeast; n-- {
+		// What the text says more than once may well be said again.
+		if again := next[:n]; strings.HasSuffix(begun, again) && strings.Index(begun, again) == len(begun)-n {
+			return begun + next[n:], true
+		}
+	}
+	return begun + next, true
 }
 
 func (r *reading) hotter() float64 {

@@ -144,6 +144,7 @@ type question struct {
 	maxTokens   int // 0 is the profile's; the context may leave less
 	layout      bool
 	undetected  bool   // without the server's own detection of loops
+	begun       string // the text that the answer is to go on from; empty: it is to begin
 	omitted     fields // that the server refuses
 	prompt      int    // tokens of the prompt, as an earlier answer counted them; 0 if none did
 }
@@ -179,6 +180,7 @@ type fields uint32
 const (
 	fieldDetection fields = 1 << iota
 	fieldTemplate
+	fieldContinue // of a further message, whose text is to be continued; without it the question has no meaning
 )
 
 // optional are the names by which servers refuse them, in lower case.
@@ -188,6 +190,7 @@ var optional = []struct {
 }{
 	{fieldDetection, []string{"repetition_detection", "max_pattern_size"}},
 	{fieldTemplate, []string{"chat_template_kwargs", "enable_thinking"}},
+	{fieldContinue, []string{"continue_final_message", "add_generation_prompt"}},
 }
 
 // sent returns the optional fields of the request.
@@ -199,14 +202,19 @@ func (q question) sent() fields {
 	if q.target.profile.NoThinking {
 		sent |= fieldTemplate
 	}
-	return sent &^ q.omitted
+	sent &^= q.omitted
+	if q.begun != "" {
+		sent |= fieldContinue
+	}
+	return sent
 }
 
 // envelope returns the JSON before and after the base64 of the image: one user message with one image and, in layout mode only,
-// one word. No model of the family was trained on other words.
+// one word. No model of the family was trained on other words. An answer that is to go on follows as the model's own message, which vLLM and
+// llama-server leave open if told so in two fields.
 func envelope(mediaType string, q question) (prefix, suffix []byte) {
 	model, _ := json.Marshal(q.target.model) // a string, which can always be encoded
-	grounding, detection, thinking := "", "", ""
+	grounding, begun, detection, thinking := "", "]", "", ""
 	if q.layout {
 		grounding = `,{"type":"text","text":"grounding"}`
 	}
@@ -217,10 +225,14 @@ func envelope(mediaType string, q question) (prefix, suffix []byte) {
 	if q.sent()&fieldTemplate != 0 {
 		thinking = `,"chat_template_kwargs":{"enable_thinking":false}`
 	}
+	if q.begun != "" {
+		text, _ := json.Marshal(q.begun)
+		begun = fmt.Sprintf(`,{"role":"assistant","content":%s}],"add_generation_prompt":false,"continue_final_message":true`, text)
+	}
 	prefix = fmt.Appendf(nil, `{"model":%s,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:%s;base64,`,
 		model, mediaType)
-	suffix = fmt.Appendf(nil, `"}}%s]}],"temperature":%v,"top_p":%v,"max_tokens":%d,"stream":false%s%s}`,
-		grounding, q.temperature, q.target.profile.TopP, q.maxTokens, detection, thinking)
+	suffix = fmt.Appendf(nil, `"}}%s]}%s,"temperature":%v,"top_p":%v,"max_tokens":%d,"stream":false%s%s}`,
+		grounding, begun, q.temperature, q.target.profile.TopP, q.maxTokens, detection, thinking)
 	return prefix, suffix
 }
 

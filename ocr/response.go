@@ -122,11 +122,11 @@ func judge(a answer, reason string) (answer, error) {
 	case "":
 		return withoutText, badResponse("the answer does not say how it ended")
 	case "stop":
-		a.ending = complete
+		a.stop = complete
 	case "length":
-		a.ending = truncated
+		a.stop = truncated
 	case "repetition":
-		a.ending = looped
+		a.stop = looped
 	case "abort":
 		return withoutText, &Error{
 			Kind: KindAborted, Phase: PhaseRead, Status: http.StatusOK, Message: "the server stopped writing: it is paused or shuts down",
