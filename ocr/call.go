@@ -12,6 +12,9 @@ import (
 const (
 	WarningTruncated  = "truncated"  // a limit cut the text off
 	WarningRepetition = "repetition" // the model fell into a loop; the text ends where that begins
+	WarningNoText     = "no_text"    // there is ink on the page, and no text came of it
+	WarningImprobable = "improbable" // there is much text, and almost no ink on the page
+	WarningTurned     = "turned"     // the page was turned before it was read
 )
 
 // Result is the text of one page and how it was obtained.
@@ -23,6 +26,9 @@ type Result struct {
 	Blank bool
 	// Warnings are sorted; none means that the model considers the page complete.
 	Warnings []string
+	// Turned is by how many degrees clockwise the page was turned for this text; 0 if it was read as it is. Boxes are those of the
+	// turned page.
+	Turned int
 	// Model is the name that the server uses for itself.
 	Model string
 	// Usage is the sum over all tries.
@@ -56,6 +62,7 @@ type call struct {
 	renewed     bool // the one with a fresh token is,
 	adopted     bool // the one with another model is,
 	reconnected bool // the one over a fresh connection is
+	narrowed    bool // the one for what the server's context leaves is
 }
 
 // read asks for the page, and asks again where the answer falls short and a further try can help: hotter after a loop, at most
@@ -97,8 +104,7 @@ func (k *call) timeFor(ctx context.Context, least time.Duration) bool {
 
 // longestAnswer returns how many tokens an answer could have if it was our limit that cut this one off; 0 if that is not known.
 func (k *call) longestAnswer(a answer) int {
-	now := k.client.catalog.current()
-	size := cmp.Or(now.limit, now.profile.Context)
+	size := k.client.catalog.current().context()
 	if size == 0 || a.usage.PromptTokens == 0 || a.usage.CompletionTokens < a.asked.maxTokens {
 		return 0
 	}
@@ -109,10 +115,10 @@ func (k *call) longestAnswer(a answer) int {
 func (k *call) ask(ctx context.Context, q question, limit int) (answer, error) {
 	for n := 1; ; n++ {
 		q.target = k.client.catalog.current()
-		a, err := k.try(ctx, q)
+		a, err := k.put(ctx, q)
 		if err != nil && asError(err).stale && first(&k.reconnected) {
 			k.client.http.CloseIdleConnections()
-			if a, again := k.try(ctx, q); again == nil {
+			if a, again := k.put(ctx, q); again == nil {
 				return a, nil
 			} // else the first error stands: the page may be what the server died of
 		}
@@ -120,6 +126,31 @@ func (k *call) ask(ctx context.Context, q question, limit int) (answer, error) {
 			return a, err
 		}
 	}
+}
+
+// put makes one request, and the same one again without what the server refuses in it by name. A refusal costs no GPU time, so none of
+// these counts as a try of the question.
+func (k *call) put(ctx context.Context, q question) (answer, error) {
+	for {
+		asked := q
+		asked.target, asked.omitted = k.client.catalog.current(), fields(k.client.refused.Load())
+		asked.maxTokens = cmp.Or(q.maxTokens, asked.target.profile.MaxTokens)
+		a, err := k.try(ctx, asked)
+		if err == nil || !k.comply(asked, asError(err)) {
+			return a, err
+		}
+	}
+}
+
+// comply reports whether a question can be put again in a form that the server has just asked for. An optional field that it named is
+// left out for as long as the client lives, by all calls; a context smaller than what was assumed is remembered likewise. A server
+// that refuses what was not sent is not listened to, so this comes to an end.
+func (k *call) comply(q question, refused *Error) bool {
+	if named := refused.named & q.sent(); named != 0 {
+		k.client.refused.Or(uint32(named))
+		return true
+	}
+	return refused.context != 0 && first(&k.narrowed) && k.client.catalog.narrow(q.target, refused.context)
 }
 
 // retry prepares a further try after the nth of at most limit failed, and reports whether there is to be one. What is not listed is given up:

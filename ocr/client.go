@@ -19,10 +19,9 @@ import (
 
 // Defaults of [Config].
 const (
-	DefaultModel     = "lightonai/LightOnOCR-2-1B"
-	DefaultTimeout   = 120 * time.Second
-	DefaultMaxTokens = 4096
-	DefaultMaxTries  = 4
+	DefaultModel    = "lightonai/LightOnOCR-2-1B"
+	DefaultTimeout  = 120 * time.Second
+	DefaultMaxTries = 4
 )
 
 // Modes of [Config].
@@ -55,7 +54,7 @@ type Config struct {
 	// Timeout limits one try, from connecting to the last byte of the answer; a call can take several. 0: DefaultTimeout.
 	Timeout time.Duration
 	// MaxTokens limits the length of an answer, in tokens. It is also the only bound on GPU time that is wasted when a
-	// caller gives up. 0: DefaultMaxTokens.
+	// caller gives up. 0: the profile's. Where the context leaves less beside the page, less is asked for.
 	MaxTokens int
 	// MaxTries is how many requests one question may take where the server is busy or cannot be reached, the first included, with
 	// waits between them. 0: DefaultMaxTries. A caller that waits by itself sets 1.
@@ -155,8 +154,7 @@ func (c *Client) WaitHealthy(ctx context.Context) error {
 
 func (cfg Config) withDefaults() Config {
 	cfg.Model, cfg.Mode = cmp.Or(cfg.Model, DefaultModel), cmp.Or(cfg.Mode, ModePlain)
-	cfg.Timeout, cfg.MaxTokens = cmp.Or(cfg.Timeout, DefaultTimeout), cmp.Or(cfg.MaxTokens, DefaultMaxTokens)
-	cfg.MaxTries = cmp.Or(cfg.MaxTries, DefaultMaxTries)
+	cfg.Timeout, cfg.MaxTries = cmp.Or(cfg.Timeout, DefaultTimeout), cmp.Or(cfg.MaxTries, DefaultMaxTries)
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport()
 	}

@@ -78,7 +78,8 @@
 //	request.go   what is sent: token, JSON, image
 //	response.go  what comes back: answers and refusals
 //	layout.go    the blocks of layout mode
-//	text.go      loops in a text, and the dollars of its formulas
+//	loops.go     loops in a text
+//	dollars.go   the dollars of its formulas
 //	errors.go    Error, Kind and Phase, and what a message may hold
 //
 // # Sources

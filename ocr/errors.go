@@ -22,11 +22,11 @@ const (
 	KindBadRequest      Kind = "bad_request"     // any other 400 or 4xx: the server is set up in a way that refuses every page
 	KindUnauthenticated Kind = "unauthenticated" // 401, also with a fresh token; or the server's own key is wrong
 	KindForbidden       Kind = "forbidden"       // 403: no token was sent, or its owner may not call the service
-	KindWrongModel      Kind = "wrong_model"     // 404 by the server itself: it serves other models
+	KindWrongModel      Kind = "wrong_model"     // 404 by the server itself, 400 by a gateway: it serves other models
 	KindWrongAddress    Kind = "wrong_address"   // 404 or 405 by something else, a redirect, a certificate for another name
 	KindToken           Kind = "token"           // an ID token could not be obtained
 	KindOverloaded      Kind = "overloaded"      // 429; 503 at once
-	KindUnavailable     Kind = "unavailable"     // refused, or cut off while the page was sent; 502 at once; a 500 of the platform, not of the server
+	KindUnavailable     Kind = "unavailable"     // refused, or cut off while the page was sent; 502 at once; a 500 of the platform or of a gateway that cannot reach the server
 	KindLost            Kind = "lost"            // cut off, or 502 or 503 later than at once, after the whole page was sent: the page may have taken the server down
 	KindBackendFailed   Kind = "backend_failed"  // a 500 of the server itself: it may be the page, it may be the GPU
 	KindTimeout         Kind = "timeout"         // Config.Timeout is over, or 504: the GPU may still be at work on the page
@@ -79,7 +79,9 @@ type Error struct {
 	// image was refused unopened.
 	Tries []Try
 
-	stale bool // the connection may have been closed before the page was sent
+	stale   bool   // the connection may have been closed before the page was sent
+	named   fields // that the server does not take
+	context int    // of the server, where it refused a request for exceeding it
 }
 
 // Error returns kind, phase, status and message on one line.

@@ -1,10 +1,12 @@
 package ocr
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"regexp"
 	"slices"
@@ -24,21 +26,39 @@ type Profile struct {
 	Temperature, TopP float64
 	// Context is the size of prompt and answer together, in tokens; 0 if unknown. What the server itself states goes before it.
 	Context int
+	// MaxTokens limits an answer, in tokens, unless Config.MaxTokens does: as the model was evaluated. A table of 2,000 cells in
+	// LightOnOCR-3's HTML is some 12,000.
+	MaxTokens int
 	// Layout reports whether the model may have a layout mode; true for unknown models.
 	Layout bool
 	// NoThinking sends enable_thinking false, which the Qwen3.5 based models need.
 	NoThinking bool
+
+	patch int // side in pixels of the square of a page that becomes one token
 }
 
 // profiles in the order of the documentation. Generic is for a name that says nothing: the smallest edge, the sampling that all
-// families work with.
+// families work with, and no thinking, since templates that do not know that switch ignore it. Temperature and MaxTokens of the third
+// family are those of its README and benchmark.
 var profiles = []Profile{
-	{Name: "lightonocr-1", Edge: 1540, Temperature: 0.2, TopP: 0.9, Context: 8192},
-	{Name: "lightonocr-2", Edge: 1540, Temperature: 0.2, TopP: 0.9, Context: 16384},
-	{Name: "lightonocr-3-0.8b", Edge: 2048, Temperature: 0.2, TopP: 1.0, Context: 18000, Layout: true, NoThinking: true},
-	{Name: "lightonocr-3-1b", Edge: 1540, Temperature: 0.2, TopP: 1.0, Context: 16384, Layout: true},
-	{Name: "lightonocr-3-4b", Edge: 2048, Temperature: 0.2, TopP: 1.0, Context: 18000, Layout: true, NoThinking: true},
-	{Name: genericName, Edge: 1540, Temperature: 0.2, TopP: 0.9, Layout: true},
+	{Name: "lightonocr-1", Edge: 1540, Temperature: 0.2, TopP: 0.9, Context: 8192, MaxTokens: 4096, patch: 28},
+	{Name: "lightonocr-2", Edge: 1540, Temperature: 0.2, TopP: 0.9, Context: 16384, MaxTokens: 4096, patch: 28},
+	{Name: "lightonocr-3-0.8b", Edge: 2048, Temperature: 0.1, TopP: 1.0, Context: 18000, MaxTokens: 12288, Layout: true, NoThinking: true, patch: 32},
+	{Name: "lightonocr-3-1b", Edge: 1540, Temperature: 0.1, TopP: 1.0, Context: 16384, MaxTokens: 12288, Layout: true, patch: 28},
+	{Name: "lightonocr-3-4b", Edge: 2048, Temperature: 0.1, TopP: 1.0, Context: 18000, MaxTokens: 12288, Layout: true, NoThinking: true, patch: 32},
+	{Name: genericName, Edge: 1540, Temperature: 0.2, TopP: 0.9, MaxTokens: 4096, Layout: true, NoThinking: true, patch: 28},
+}
+
+// imageTokens returns how many tokens of the prompt an image is: scaled down to the edge and cut into squares. One of unknown size (0)
+// counts as the largest.
+func (p Profile) imageTokens(width, height int64) int {
+	w, h := float64(p.Edge), float64(p.Edge)
+	if width > 0 && height > 0 {
+		scale := min(1, float64(p.Edge)/float64(max(width, height)))
+		w, h = float64(width)*scale, float64(height)*scale
+	}
+	side := float64(p.patch)
+	return int(math.Ceil(w/side) * math.Ceil(h/side))
 }
 
 const genericName = "generic"
@@ -108,7 +128,7 @@ func (c *catalog) probe(ctx context.Context) error {
 	now := c.current()
 	for _, m := range list {
 		if string(m.Name) == now.model {
-			c.now.CompareAndSwap(now, &target{now.model, now.profile, int(m.Limit)})
+			c.now.CompareAndSwap(now, &target{now.model, now.profile, cmp.Or(int(m.Limit), now.limit)})
 			return nil
 		}
 	}
@@ -130,7 +150,9 @@ func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) boo
 	case err != nil:
 		refused.Message = cleanText(refused.Message + "; asked for its models: " + err.Error())
 		return false
-	case len(list) != 1 || string(list[0].Name) == wanted.model:
+	case slices.ContainsFunc(list, func(m listed) bool { return string(m.Name) == wanted.model }):
+		return false // a gateway has it, and what is behind the gateway has not: the refusal says it best
+	case len(list) != 1:
 		refused.Message = notServed(wanted.model, list)
 		return false
 	}
@@ -143,6 +165,16 @@ func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) boo
 		return false
 	}
 	c.now.Store(next)
+	return true
+}
+
+// narrow learns the size of the context from the refusal of a request to a target, and reports whether another one can be made to fit:
+// less was assumed to be there. Calls that come to this at once all learn the same.
+func (c *catalog) narrow(refused *target, size int) bool {
+	if known := refused.context(); size < 1 || known != 0 && size >= known {
+		return false
+	}
+	c.now.CompareAndSwap(refused, &target{refused.model, refused.profile, size})
 	return true
 }
 

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,17 +56,53 @@ func (a answer) kept() string {
 // completion is the part of an answer that matters. Every server adds fields, older ones leave some out, any may be null.
 type completion struct {
 	Model   lenientString `json:"model"`
-	Choices []struct {
-		Message *struct {
-			Content string `json:"content"`
-		} `json:"message"`
-		FinishReason string `json:"finish_reason"`
-	} `json:"choices"`
-	Usage struct {
+	Choices []choice      `json:"choices"`
+	Usage   struct {
 		PromptTokens     lenientInt `json:"prompt_tokens"`
 		CompletionTokens lenientInt `json:"completion_tokens"`
 	} `json:"usage"`
 	Error json.RawMessage `json:"error"`
+}
+
+// choice is the text and what is said of its end.
+type choice struct {
+	Message *struct {
+		Content string `json:"content"`
+	} `json:"message"`
+	FinishReason string        `json:"finish_reason"`
+	StopReason   lenientString `json:"stop_reason"`
+	Provider     passedOn      `json:"provider_specific_fields"`
+}
+
+// passedOn is what a gateway (LiteLLM) kept of the server's answer.
+type passedOn struct {
+	StopReason   lenientString `json:"stop_reason"`
+	FinishReason lenientString `json:"native_finish_reason"`
+}
+
+func (p *passedOn) UnmarshalJSON(raw []byte) error {
+	type plain passedOn
+	var v plain
+	if json.Unmarshal(raw, &v) == nil {
+		*p = passedOn(v)
+	}
+	return nil
+}
+
+// reason returns why the text ended. A gateway says stop for all that its own API has no word for, a loop and a server that shuts down
+// among them, and puts the truth beside it.
+func (c choice) reason() string {
+	if c.FinishReason != "stop" && c.FinishReason != "" {
+		return c.FinishReason
+	}
+	const detected = "repetition_detected"
+	switch native := string(c.Provider.FinishReason); {
+	case c.StopReason == detected || c.Provider.StopReason == detected:
+		return "repetition"
+	case native == "repetition", native == "length", native == "abort":
+		return native
+	}
+	return c.FinishReason
 }
 
 // lenientString and lenientInt decode any JSON value: the text does not depend on them, so an odd one must not spoil the answer.
@@ -106,7 +145,7 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 	}
 	choice := c.Choices[0]
 	a := answer{text: choice.Message.Content, model: string(c.Model), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
-	return judge(a, choice.FinishReason)
+	return judge(a, choice.reason())
 }
 
 // judge reads the finish reason, and the text itself: a loop can end in any way.
@@ -150,12 +189,16 @@ type refusal struct {
 func readRefusal(resp *http.Response, auth credentials) *Error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	r := decodeRefusal(body)
-	return &Error{
+	e := &Error{
 		Kind: classify(resp.StatusCode, r), Phase: PhaseRead, Status: resp.StatusCode,
 		RetryAfter: retryAfter(resp.Header.Get("Retry-After")), Platform: !r.json,
 		Message: cmp.Or(cleanText(auth.hide(r.message)), http.StatusText(resp.StatusCode)),
 		Err:     err, // the status says enough; the reason for a cut goes along
 	}
+	if e.Kind == KindBadRequest {
+		e.named, e.context = r.named(), r.context()
+	}
+	return e
 }
 
 // closings complete a JSON text that was cut off inside a string or after one; the first is for text that is complete.
@@ -168,7 +211,7 @@ func decodeRefusal(body []byte) refusal {
 		for _, closing := range closings {
 			var fields map[string]json.RawMessage
 			if body[0] == '{' && json.Unmarshal(append(bytes.Clone(body[:len(body)-cut]), closing...), &fields) == nil {
-				return readFields(fields)
+				return readFields(fields).inside()
 			}
 		}
 	}
@@ -190,13 +233,91 @@ func readFields(fields map[string]json.RawMessage) refusal {
 	case fields["error"] != nil:
 		r.message = asText(fields["error"])
 	case fields["detail"] != nil:
-		r.message, r.routing = asText(fields["detail"]), true
+		r.message, r.param, r.routing = asText(fields["detail"]), locations(fields["detail"]), true
 	default:
 		r.json = false
 		whole, _ := json.Marshal(fields)
 		r.message = string(whole)
 	}
 	return r
+}
+
+// locations returns where the request is wrong, as FastAPI's checks list it.
+func locations(detail json.RawMessage) string {
+	var problems []struct {
+		Loc []any `json:"loc"`
+	}
+	if json.Unmarshal(detail, &problems) != nil {
+		return ""
+	}
+	var all []string
+	for _, p := range problems {
+		for _, step := range p.Loc {
+			all = append(all, fmt.Sprint(step))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// inside returns the server's own refusal out of the message of a gateway. LiteLLM's goes "litellm.BadRequestError: Hosted_vllmException -
+// ", then the server's JSON, an empty line and a sentence of its own. Gateways behind gateways are looked through as well: what is inside is
+// shorter, so this ends.
+func (r refusal) inside() refusal {
+	if !strings.HasPrefix(r.message, "litellm.") {
+		return r
+	}
+	r.message, _, _ = strings.Cut(r.message, "\n\nLiteLLM: ")
+	at := strings.Index(r.message, " - {")
+	if at < 0 {
+		return r
+	}
+	body := r.message[at+len(" - "):]
+	var whole json.RawMessage
+	if json.NewDecoder(strings.NewReader(body)).Decode(&whole) == nil {
+		body = string(whole) // without what follows it
+	}
+	inner := decodeRefusal([]byte(body))
+	if !inner.json {
+		return r
+	}
+	inner.param = cmp.Or(inner.param, r.param)
+	return inner
+}
+
+// input is where a message about a request begins to repeat it.
+var input = regexp.MustCompile(`\binput(?:_value)?['"]?\s*[:=]`)
+
+// words returns the beginning of the message in lower case, without what it repeats of the request.
+func (r refusal) words() string {
+	start := strings.ToLower(clip(r.message, maxMessage))
+	if at := input.FindStringIndex(start); at != nil {
+		start = start[:at[0]]
+	}
+	return start
+}
+
+// named returns the optional fields that a refusal names.
+func (r refusal) named() fields {
+	var named fields
+	all := strings.ToLower(r.param) + " " + r.words()
+	for _, o := range optional {
+		if slices.ContainsFunc(o.names, func(name string) bool { return strings.Contains(all, name) }) {
+			named |= o.field
+		}
+	}
+	return named
+}
+
+// size is how vLLM, SGLang and OpenAI's API name the size of the context that a request exceeds.
+var size = regexp.MustCompile(`(?:max_model_len=(?:max_total_tokens=)?|maximum context length (?:is|of) )(\d{1,9})\b`)
+
+// context returns the size of the server's context, in tokens, if the request exceeded it; 0 if the refusal does not say.
+func (r refusal) context() int {
+	if m := size.FindStringSubmatch(r.words()); m != nil {
+		n, _ := strconv.Atoi(m[1]) // nine digits
+		return n
+	}
+	return 0
 }
 
 // asText returns the text of a JSON string, "" for null, and the JSON of anything else.
@@ -229,6 +350,11 @@ func classify(status int, r refusal) Kind {
 		return KindBadImage
 	case status == http.StatusGatewayTimeout:
 		return KindTimeout
+	case status == http.StatusInternalServerError && unreachable(r):
+		return KindUnavailable
+	// LiteLLM's own limit is over: the page is on the GPU, as with ours.
+	case status == http.StatusRequestTimeout && strings.HasPrefix(r.message, "litellm.Timeout"):
+		return KindTimeout
 	// JSON comes from the server, text from the platform in front of it, but for the two words that the server's web framework
 	// (Starlette) uses where no code handled an exception.
 	case status == http.StatusInternalServerError && (r.json || r.message == "Internal Server Error"):
@@ -250,7 +376,25 @@ func classifyBadRequest(r refusal) Kind {
 			return KindBadImage
 		}
 	}
+	switch {
+	case strings.Contains(start, "invalid model name passed in model="): // LiteLLM
+		return KindWrongModel
+	case strings.Contains(r.kind, "no_db_connection"): // LiteLLM, which looks an unknown key up
+		return KindUnauthenticated
+	}
 	return KindBadRequest
+}
+
+// unreachable reports whether a gateway says that it could not connect to the server: the page has not arrived there. That a connection
+// was lost later is another matter, since the page may be the reason.
+func unreachable(r refusal) bool {
+	start := strings.ToLower(clip(r.message, 200))
+	for _, sign := range []string{"cannot connect to host", "connect call failed", "all connection attempts failed", "connection refused"} {
+		if strings.Contains(start, sign) {
+			return true
+		}
+	}
+	return false
 }
 
 // isWrongModel: a server that knows no such model says so in its error shape; routing and platforms answer otherwise.

@@ -36,7 +36,7 @@ var statusCases = []struct {
 	{"undecodable image", ocrtest.Error(400, "BadRequestError", "", "Failed to load image: cannot identify image file <_io.BytesIO object>"), ocr.KindBadImage, 1},
 	{"processor refuses", ocrtest.Error(400, "BadRequestError", "", "Failed to apply LightOnOCRProcessor on data={'text': '…'}"), ocr.KindBadImage, 1},
 	{"two images", ocrtest.Error(400, "BadRequestError", "image", "At most 1 image(s) may be provided in one prompt."), ocr.KindBadRequest, 1},
-	{"too many tokens", ocrtest.Error(400, "BadRequestError", "input_tokens", "This model's maximum context length is 4096 tokens."), ocr.KindBadRequest, 1},
+	{"too many tokens", ocrtest.Error(400, "BadRequestError", "input_tokens", "This model's maximum context length is 4096 tokens."), ocr.KindBadRequest, 2}, // the second one for less
 	{"chat_template", ocrtest.Error(400, "BadRequestError", "", "Chat template is passed with request"), ocr.KindBadRequest, 1},
 	{"wrong key", ocrtest.StringError(401, "Unauthorized"), ocr.KindUnauthenticated, 1},
 	{"unknown model", ocrtest.Error(404, "NotFoundError", "model", "The model `x` does not exist."), ocr.KindWrongModel, 1},

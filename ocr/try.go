@@ -178,7 +178,7 @@ func (x *exchange) post(q question) (answer, error) {
 		return answer{}, refused
 	}
 	a, err := x.receive(resp)
-	a.asked = q
+	a.asked, a.asked.prompt = q, a.usage.PromptTokens
 	return a, err
 }
 

@@ -19,7 +19,7 @@ type Config struct {
 	OCRProfile     string        // edge, sampling, layout; default "", which is by the model's name
 	OCRMode        string        // plain or layout; default plain. Whether the model has a layout mode is for ocr.New to say
 	OCRTimeout     time.Duration // one try, connect to last byte; default 120 s, less than ProcessTimeout
-	OCRMaxTokens   int           // tokens of one answer; default 4096
+	OCRMaxTokens   int           // tokens of one answer; default 0, which is by the profile
 	OCRConcurrency int           // pages in flight for one object; default 4, 1 to 64
 
 	OCRInstanceConcurrency int // pages in flight for all objects of the instance; default 8, 1 to 1000

@@ -42,7 +42,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		OCRURL: "https://ocr.example", OCRAudience: "https://ocr.example", OCRAuth: "oidc", OCRAPIKey: "",
 		OCRModel: "lightonai/LightOnOCR-2-1B", OCRProfile: "", OCRMode: "plain",
-		OCRTimeout: 120 * time.Second, OCRMaxTokens: 4096, OCRConcurrency: 4, OCRInstanceConcurrency: 8,
+		OCRTimeout: 120 * time.Second, OCRMaxTokens: 0, OCRConcurrency: 4, OCRInstanceConcurrency: 8,
 		Project: "", FirestoreDatabase: "(default)", FirestoreCollection: "ocr_documents",
 		MaxBytes: 67_108_864, MaxPixels: 60_000_000, MaxPages: 2000, MemoryBudget: 1 << 30, Memory: 2 << 30,
 		MaxAttempts: 3, RetryWindow: 24 * time.Hour,
@@ -59,7 +59,7 @@ func TestVariables(t *testing.T) {
 	want := [][2]string{
 		{"OCR_URL", "required"}, {"OCR_AUDIENCE", "origin of OCR_URL"}, {"OCR_AUTH", "oidc; none for loopback http"},
 		{"OCR_API_KEY", ""}, {"OCR_MODEL", "lightonai/LightOnOCR-2-1B"}, {"OCR_PROFILE", "from the model's name"},
-		{"OCR_MODE", "plain"}, {"OCR_TIMEOUT", "120s"}, {"OCR_MAX_TOKENS", "4096"}, {"OCR_CONCURRENCY", "4"}, {"OCR_INSTANCE_CONCURRENCY", "8"},
+		{"OCR_MODE", "plain"}, {"OCR_TIMEOUT", "120s"}, {"OCR_MAX_TOKENS", "by the profile"}, {"OCR_CONCURRENCY", "4"}, {"OCR_INSTANCE_CONCURRENCY", "8"},
 		{"GOOGLE_CLOUD_PROJECT", "from the metadata server"}, {"FIRESTORE_DATABASE", "(default)"},
 		{"FIRESTORE_COLLECTION", "ocr_documents"}, {"INCLUDE", "all"}, {"EXCLUDE", "none"}, {"MAX_BYTES", "64MiB"},
 		{"MAX_PIXELS", "60MP"}, {"MAX_PAGES", "2000"}, {"MEMORY_BUDGET", "half of the instance's limit"},

@@ -19,7 +19,7 @@ import (
 // image with a temperature of 3 reports the image.
 func (s *Server) check(r *Request) *Reply {
 	for _, step := range []func(*Request) *Reply{
-		checkContentType, checkJSON, checkSchema, s.checkModel, s.checkEngine, checkTemplate, s.checkMaxTokens,
+		checkContentType, checkJSON, checkSchema, s.checkFields, s.checkModel, s.checkEngine, checkTemplate, s.checkMaxTokens,
 		checkParts, s.checkImage, s.checkLength, checkRanges,
 	} {
 		if problem := step(r); problem != nil {
@@ -102,8 +102,18 @@ func checkSchema(r *Request) *Reply {
 	return nil
 }
 
+// checkFields refuses what [RefuseField] names.
+func (s *Server) checkFields(r *Request) *Reply {
+	for i, field := range s.refused {
+		if r.Fields[field.name] != nil {
+			return &s.refused[i].refusal
+		}
+	}
+	return nil
+}
+
 func (s *Server) checkModel(r *Request) *Reply {
-	if r.Model == "" || slices.Contains(s.models, r.Model) {
+	if r.Model == "" && !s.gateway || slices.Contains(s.models, r.Model) {
 		return nil
 	}
 	return refuse(404, "NotFoundError", "model", "The model `%s` does not exist.", r.Model)
@@ -125,7 +135,12 @@ func checkTemplate(r *Request) *Reply {
 
 func (s *Server) checkMaxTokens(r *Request) *Reply {
 	if r.MaxTokens > s.maxModelLen {
-		return badRequest("max_tokens", "max_tokens=%d cannot be greater than max_model_len=%d. (parameter=max_tokens, value=%d)", r.MaxTokens, s.maxModelLen, r.MaxTokens)
+		return badRequest("max_tokens", "max_tokens=%d cannot be greater than max_model_len=max_total_tokens=%d. Please request fewer output tokens. (parameter=max_tokens, value=%d)",
+			r.MaxTokens, s.maxModelLen, r.MaxTokens)
+	}
+	if r.MaxTokens == s.maxModelLen { // as 0.30.0 has it; later ones lower it
+		return badRequest("input_text", "This model's maximum context length is %d tokens. However, you requested %d output tokens and your prompt contains 63 characters "+
+			"(more than 0 characters, which is the upper bound for 0 input tokens). (parameter=input_text, value=63)", s.maxModelLen, r.MaxTokens)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Package ocrtest is a stand-in for an OCR service: vLLM with LightOnOCR, alone or behind Cloud Run, on a loopback port. It is for tests
+// Package ocrtest is a stand-in for an OCR service: vLLM with LightOnOCR, alone, behind Cloud Run or behind LiteLLM, on a loopback port. It is for tests
 // of every layer that meets such a service, and speaks real HTTP, since that is where most of what goes wrong goes wrong.
 //
 //	server := ocrtest.New(t, ocrtest.RequireToken("https://ocr.example"))
@@ -24,6 +24,7 @@
 //	check.go     what vLLM refuses
 //	metadata.go  the metadata server
 //	token.go     ID tokens
+//	gateway.go   LiteLLM in front of it
 //	platform.go  replies of Cloud Run, and of an engine that fails
 //	answer.go    replies of the model
 //	reply.go     replies of any shape

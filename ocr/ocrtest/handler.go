@@ -17,16 +17,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if page {
 		s.count(func(c *Counts) { c.Requests++ })
 	}
-	if s.down.Load() {
+	if s.down.Load() && !s.gateway {
 		hangUp(w)
 		return
 	}
 	refusal := s.admit(r)
 	if refusal == nil && s.key != "" && strings.HasPrefix(r.URL.Path, "/v1") && r.Header.Get("Authorization") != "Bearer "+s.key {
 		unauthorized := StringError(401, "Unauthorized")
+		if s.gateway {
+			unauthorized = gatewayKey(r)
+		}
 		refusal = &unauthorized
 	}
-	if refusal == nil {
+	switch {
+	case refusal != nil:
+	case s.gateway:
+		s.pass(w, r)
+		return
+	default:
 		s.route(w, r)
 		return
 	}

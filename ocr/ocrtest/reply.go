@@ -112,6 +112,16 @@ func Detail(status int, message string) Reply {
 	return Raw(status, "application/json", `{"detail":`+quote(message)+`}`)
 }
 
+// Invalid is a refusal by the checks of a schema that takes no other fields, which repeats its input: FastAPI's own, if it is not vLLM's.
+func Invalid(vllm bool, field string) Reply {
+	if vllm {
+		return Error(400, "Bad Request", "body."+field, "1 validation error:\n  {'type': 'extra_forbidden', 'loc': 'body."+field+
+			"', 'msg': 'Extra inputs are not permitted', 'input': {'max_tokens': 1, 'repetition_detection': {}, 'chat_template_kwargs': {}}}")
+	}
+	return Raw(422, "application/json", `{"detail":[{"type":"extra_forbidden","loc":["body",`+quote(field)+
+		`],"msg":"Extra inputs are not permitted","input":{"max_tokens":1,"repetition_detection":{},"chat_template_kwargs":{}}}]}`)
+}
+
 // FlatError is the shape of vLLM before 0.10.1 and of SGLang.
 func FlatError(status int, kind, message string) Reply {
 	return Raw(status, "application/json", fmt.Sprintf(`{"object":"error","message":%s,"type":%s,"param":null,"code":%d}`, quote(message), quote(kind), status))

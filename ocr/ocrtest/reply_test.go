@@ -80,7 +80,7 @@ func TestReplies(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := ocrtest.New(t, ocrtest.MaxModelLen(1009))
 			s.Default(test.reply)
-			resp, body := send(t, s, request(t, page(t, 60, 80), map[string]any{"max_tokens": 1009}))
+			resp, body := send(t, s, request(t, page(t, 60, 80), map[string]any{"max_tokens": 1008}))
 			if test.name == "length, silently lowered" {
 				test.words = fmt.Sprintf(`"completion_tokens":%d,`, 1009-s.Last().PromptTokens)
 			}

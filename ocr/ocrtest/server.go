@@ -24,6 +24,8 @@ type Server struct {
 	maxPixels      int64
 	anyImage       bool
 	keepGenerating bool
+	gateway        bool
+	refused        []refusedField
 	idleTimeout    time.Duration
 
 	down, engineDead atomic.Bool
@@ -65,6 +67,16 @@ func AnyImage() Option { return func(s *Server) { s.anyImage = true } }
 // KeepGenerating goes on with a page after its client has left, as a container behind Cloud Run does. See [Counts].
 func KeepGenerating() Option { return func(s *Server) { s.keepGenerating = true } }
 
+// RefuseField makes the server refuse requests with a field of this name, in any words: [Error], [Detail], [Invalid].
+func RefuseField(name string, refusal Reply) Option {
+	return func(s *Server) { s.refused = append(s.refused, refusedField{name, refusal}) }
+}
+
+type refusedField struct {
+	name    string
+	refusal Reply
+}
+
 // IdleTimeout closes connections that are idle for longer; the default is vLLM's 5 s.
 func IdleTimeout(d time.Duration) Option { return func(s *Server) { s.idleTimeout = d } }
 
@@ -79,7 +91,9 @@ func New(tb TB, options ...Option) *Server {
 	}
 	s.stopped, s.stop = context.WithCancel(context.Background())
 	s.http = httptest.NewUnstartedServer(s)
-	s.http.Listener = fragile{s.http.Listener, &s.down}
+	if !s.gateway { // else what is down is behind it
+		s.http.Listener = fragile{s.http.Listener, &s.down}
+	}
 	s.http.Config.IdleTimeout = s.idleTimeout
 	s.http.Start()
 	s.URL = s.http.URL

@@ -1,0 +1,169 @@
+package ocrtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Gateway puts LiteLLM in front of the server, as 1.108.7 answers before vLLM: errors are wrapped, an unknown model is a 400, an ending that
+// OpenAI's API does not know becomes stop with the truth beside it, and while the server is down every page gets a 500. Replies of a script
+// are those of the server behind it.
+func Gateway() Option { return func(s *Server) { s.gateway = true } }
+
+// pass answers a request with what the server behind the gateway says, in the gateway's words.
+func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/v1/models":
+		s.count(func(c *Counts) { c.Models++ })
+		s.listGatewayModels(w)
+		return
+	case "/version", "/ping":
+		Detail(404, "Not Found").write(w, nil)
+		return
+	case pagePath:
+	default:
+		s.route(w, r)
+		return
+	}
+	if r.Method != http.MethodPost {
+		s.route(w, r)
+		return
+	}
+	behind := &recorder{header: http.Header{}}
+	if s.down.Load() {
+		s.count(func(c *Counts) { c.Refused++ })
+	} else {
+		s.route(behind, r)
+	}
+	switch {
+	case s.down.Load() && behind.status == 0:
+		wrapped(500, "Cannot connect to host 127.0.0.1:8000 ssl:default [Connect call failed ('127.0.0.1', 8000)]", s.models[0]).write(w, nil)
+	case behind.status == 0: // it hung up
+		wrapped(500, "Server disconnected", s.models[0]).write(w, nil)
+	case behind.status == 200:
+		behind.copyTo(w, translated(behind.body.Bytes()))
+	case behind.status == 404 && strings.Contains(behind.body.String(), `"param":"model"`):
+		unknownModel(behind.body.String()).write(w, nil)
+	case behind.status >= 400:
+		wrapped(behind.status, behind.body.String(), s.models[0]).write(w, nil)
+	default:
+		behind.copyTo(w, behind.body.Bytes())
+	}
+}
+
+// unknownModel is the gateway's own refusal of the model that the server's refusal names.
+func unknownModel(refusal string) Reply {
+	asked := "None"
+	if words := strings.Split(refusal, "`"); len(words) > 1 && words[1] != "" {
+		asked = words[1]
+	}
+	return gatewayError(400, "invalid_request_error",
+		"/chat/completions: Invalid model name passed in model="+asked+". Call `/v1/models` to view available models for your key.")
+}
+
+// wrapped is the gateway's error around the server's.
+func wrapped(status int, inner, model string) Reply {
+	kind := "invalid_request_error"
+	if status >= 500 {
+		kind = "internal_server_error"
+	}
+	class, ok := map[int]string{
+		400: "BadRequestError", 401: "AuthenticationError: AuthenticationError", 404: "NotFoundError: NotFoundError",
+		429: "RateLimitError: RateLimitError", 500: "InternalServerError: InternalServerError", 503: "ServiceUnavailableError: ServiceUnavailableError",
+	}[status]
+	switch {
+	case !ok:
+		class = "APIError: APIError"
+	case strings.Contains(inner, "maximum context length"):
+		class = "ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError"
+	}
+	return gatewayError(status, kind, fmt.Sprintf("litellm.%s: Hosted_vllmException - %s\n\nLiteLLM: model group '%s' failed with the error above. No fallback was attempted.",
+		class, inner, model))
+}
+
+// gatewayError is the shape of its errors: the code is a string.
+func gatewayError(status int, kind, message string) Reply {
+	return Raw(status, "application/json", fmt.Sprintf(`{"error":{"message":%s,"type":%s,"param":null,"code":"%d"}}`, quote(message), quote(kind), status))
+}
+
+// translated is an answer as the gateway passes it on; what it cannot read stays as it is.
+func translated(body []byte) []byte {
+	var answer map[string]any
+	if json.Unmarshal(body, &answer) != nil {
+		return body
+	}
+	choices, _ := answer["choices"].([]any)
+	for _, c := range choices {
+		choice, ok := c.(map[string]any)
+		if !ok {
+			return body
+		}
+		kept := map[string]any{}
+		for _, name := range []string{"stop_reason", "routed_experts", "token_ids"} {
+			kept[name] = choice[name]
+			delete(choice, name)
+		}
+		switch reason := choice["finish_reason"]; reason {
+		case "stop", "length", "tool_calls", "content_filter":
+		default:
+			kept["native_finish_reason"] = reason
+			choice["finish_reason"] = "stop"
+		}
+		choice["provider_specific_fields"] = kept
+	}
+	for _, name := range []string{"prompt_logprobs", "prompt_token_ids", "prompt_text", "kv_transfer_params", "ec_transfer_params", "metrics", "service_tier"} {
+		delete(answer, name)
+	}
+	out, _ := json.Marshal(answer) // it came from JSON
+	return out
+}
+
+func (s *Server) listGatewayModels(w http.ResponseWriter) {
+	var entries []string
+	for _, name := range s.models {
+		entries = append(entries, fmt.Sprintf(`{"id":%s,"object":"model","created":1795430000,"owned_by":"openai","max_input_tokens":%d,"max_output_tokens":%d}`,
+			quote(name), s.maxModelLen, s.maxModelLen))
+	}
+	Raw(200, "application/json", `{"data":[`+strings.Join(entries, ",")+`],"object":"list"}`).write(w, nil)
+}
+
+// gatewayKey is its refusal of a request with another key than its own, or with none.
+func gatewayKey(r *http.Request) Reply {
+	if r.Header.Get("Authorization") == "" {
+		return Raw(500, "text/plain; charset=utf-8", "Internal Server Error")
+	}
+	return gatewayError(400, "no_db_connection", "No connected db.")
+}
+
+// recorder holds an answer back. It cannot hijack, so what hangs up leaves it empty.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header { return r.header }
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.WriteHeader(200)
+	return r.body.Write(b)
+}
+
+// copyTo writes the answer with another body.
+func (r *recorder) copyTo(w http.ResponseWriter, body []byte) {
+	for name, values := range r.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+	w.WriteHeader(r.status)
+	w.Write(body)
+}
