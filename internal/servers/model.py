@@ -41,7 +41,8 @@ SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<
 PAD, END, IMAGE_BREAK, IMAGE_END, IMAGE = "<|endoftext|>", "<|im_end|>", "<|vision_pad|>", "<|vision_end|>", "<|image_pad|>"
 THINK, THOUGHT = "<think>", "</think>"  # ordinary tokens, as Qwen has them: they are part of the text
 
-TEMPLATE = """\
+ROLES = ["system", "user", "assistant"]
+TEMPLATE = r"""{{- '<|im_start|>system<|im_end|>' -}}
 {%- for message in messages -%}
 {{- '<|im_start|>' + message.role + '\n' -}}
 {%- if message.content is string -%}{{- message.content -}}
@@ -89,7 +90,7 @@ def make_tokenizer(answers):
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
-    plain = [THINK, THOUGHT]
+    plain = [*ROLES, THINK, THOUGHT]
     for answer in answers:
         plain += answer.get("thinking", []) + answer["tokens"] + answer.get("loop", [])
     tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in dict.fromkeys(plain)])

@@ -13,8 +13,8 @@
 // No test needs to wait: a [Gate] holds requests until it is opened and says how many it holds, and every count is settled before the
 // client sees the answer. [NewMetadata] is the metadata server of a Google machine, for ID tokens.
 //
-// It is not the model: it cannot read, streams no tokens, and its counts of tokens are right for images only. Bodies and statuses follow the
-// source of vLLM and Cloud Run's troubleshooting page.
+// It is not the model: it cannot read, streams no tokens, and its counts of tokens are right for images only. Bodies and statuses are
+// those that real servers gave (package internal/servers asks both), and those of Cloud Run's troubleshooting page.
 //
 // Files, in reading order:
 //
@@ -27,6 +27,7 @@
 //	gateway.go   LiteLLM in front of it
 //	platform.go  replies of Cloud Run, and of an engine that fails
 //	answer.go    replies of the model
+//	writing.go   a model that obeys the request: limits, loops, texts to continue
 //	reply.go     replies of any shape
 //	request.go   what came for one page
 //	gate.go      holding requests

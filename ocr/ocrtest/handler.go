@@ -49,7 +49,7 @@ const pagePath = "/v1/chat/completions"
 
 // methods are the routes with the methods that they take.
 var methods = map[string]string{
-	pagePath: "POST", "/v1/models": "GET", "/health": "GET", "/version": "GET", "/ping": "GET POST",
+	pagePath: "POST", "/v1/models": "GET", "/health": "GET", "/version": "GET", "/ping": "GET POST", "/load": "GET",
 }
 
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
@@ -65,6 +65,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/v1/models":
 		s.count(func(c *Counts) { c.Models++ })
 		s.listModels(w)
+	case r.URL.Path == "/load":
+		Raw(200, "application/json", fmt.Sprintf(`{"server_load":%d}`, s.Counts().Running)).write(w, nil)
 	case r.URL.Path == "/version":
 		Raw(200, "application/json", `{"version":"0.30.0"}`).write(w, nil)
 	default:

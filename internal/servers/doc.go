@@ -1,0 +1,21 @@
+// Package servers asks the real servers that a client of package ocr meets, vLLM, LiteLLM before it and llama-server, the questions of a
+// contract, and holds the stand-in, package ocrtest, to what they answer. It is tests only.
+//
+// The everyday tests compare the stand-in with the answers that testdata keeps. The integration tests install the servers from PyPI, run
+// them with a model that model.py writes, and ask the same questions on the same code path; with -update they write the answers down:
+//
+//	make servers
+//	go test -tags integration ./internal/servers -run RealVLLM -update
+//
+// Files, in reading order:
+//
+//	questions_test.go           the questions
+//	answers_test.go             asking, and what of an answer counts
+//	standin_test.go             the stand-in beside the answers that were kept, and the differences that are known
+//	model_test.go               what the model writes, for the stand-in
+//	answers.json, model.py      the model
+//	install.sh                  the servers, from PyPI
+//	start_integration_test.go   starting and stopping them
+//	vllm_integration_test.go    vLLM beside the stand-in
+//	litellm_integration_test.go LiteLLM beside the stand-in
+package servers
