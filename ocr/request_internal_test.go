@@ -3,8 +3,11 @@ package ocr
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/iotest"
 )
@@ -140,5 +143,70 @@ func BenchmarkBase64(b *testing.B) {
 				encode(dst, src)
 			}
 		})
+	}
+}
+
+// What is sent for vLLM's own detection of loops: as it was measured, scaled for longer answers, and never refused for its size.
+func TestDetectionGoesWithTheAnswersLength(t *testing.T) {
+	t.Parallel()
+	for maxTokens, want := range map[int]int{1: 30, 4096: 30, 6000: 46, 10_140: 78, 12_288: 78, 131_072: 78} {
+		q := question{target: &target{profile: profiles[0]}, maxTokens: maxTokens}
+		_, suffix := envelope("image/png", q)
+		field := fmt.Sprintf(`"repetition_detection":{"max_pattern_size":%d,"min_pattern_size":1,"min_count":130}`, want)
+		if !bytes.Contains(suffix, []byte(field)) {
+			t.Errorf("%d tokens: %s", maxTokens, suffix)
+		}
+		if work := want * repetitionMinCount; work > repetitionWork {
+			t.Errorf("%d tokens: the server compares %d", maxTokens, work)
+		}
+	}
+}
+
+// A question can leave the detection out, and a server's refusal can leave out both optional fields.
+func TestOptionalFieldsCanBeLeftOut(t *testing.T) {
+	t.Parallel()
+	last := &target{profile: profiles[4]}
+	for _, test := range []struct {
+		q    question
+		want string
+	}{
+		{question{target: last}, "repetition_detection chat_template_kwargs"},
+		{question{target: last, undetected: true}, "chat_template_kwargs"},
+		{question{target: last, omitted: fieldDetection}, "chat_template_kwargs"},
+		{question{target: last, omitted: fieldTemplate}, "repetition_detection"},
+		{question{target: last, omitted: fieldTemplate, undetected: true}, ""},
+		{question{target: last, omitted: fieldTemplate | fieldDetection}, ""},
+		{question{target: &target{profile: profiles[0]}}, "repetition_detection"},
+	} {
+		prefix, suffix := envelope("image/png", test.q)
+		var sent map[string]json.RawMessage
+		if err := json.Unmarshal(append(prefix, suffix...), &sent); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, o := range optional {
+			if sent[o.names[0]] != nil {
+				got = append(got, o.names[0])
+			}
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%+v sends %q", test.q, got)
+		}
+	}
+}
+
+func TestImageTokensAreThoseOfTheModel(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		profile             string
+		width, height, want int64
+	}{
+		{"lightonocr-2", 1, 1, 1}, {"lightonocr-2", 600, 800, 638}, {"lightonocr-2", 1654, 2339, 2145}, {"lightonocr-2", 1540, 1540, 3025},
+		{"lightonocr-2", 4000, 4000, 3025}, {"lightonocr-2", 0, 0, 3025}, {"lightonocr-3-4b", 1448, 2048, 46 * 64}, {"lightonocr-3-4b", 0, 0, 4096},
+	} {
+		p, _ := profileByName(test.profile)
+		if got := p.imageTokens(test.width, test.height); int64(got) != test.want {
+			t.Errorf("%s, %d×%d: %d tokens, want %d", test.profile, test.width, test.height, got, test.want)
+		}
 	}
 }

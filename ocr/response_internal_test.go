@@ -18,6 +18,15 @@ func TestEveryShapeOfErrorIsRead(t *testing.T) {
 		{"vLLM", `{"error":{"message":"m","type":"BadRequestError","param":"p","code":400}}`, refusal{"m", "badrequesterror 400", "p", true, false}},
 		{"key check", `{"error":"Unauthorized"}`, refusal{"Unauthorized", "", "", true, false}},
 		{"routing", `{"detail":"Not Found"}`, refusal{"Not Found", "", "", true, true}},
+		{"routing, places", `{"detail":[{"loc":["body","a"],"msg":"x"},{"loc":["body","b",0]}]}`, refusal{`[{"loc":["body","a"],"msg":"x"},{"loc":["body","b",0]}]`, "", "body a body b 0", true, true}},
+		{"LiteLLM", `{"error":{"message":"litellm.BadRequestError: Hosted_vllmException - {\"error\":{\"message\":\"m\",\"type\":\"T\",\"param\":\"p\",\"code\":400}}\n\nLiteLLM: model group 'x' failed.","type":"invalid_request_error","param":null,"code":"400"}}`, refusal{"m", "t 400", "p", true, false}},
+		{"LiteLLM, older sentence", `{"error":{"message":"litellm.BadRequestError: Hosted_vllmException - {\"error\":\"m\"}. Received Model Group=x"}}`, refusal{"m", "", "", true, false}},
+		{"LiteLLM, own param", `{"error":{"message":"litellm.X: Y - {\"error\":{\"message\":\"m\"}}","param":"p"}}`, refusal{"m", " ", "p", true, false}},
+		{"LiteLLM, routing", `{"error":{"message":"litellm.NotFoundError: NotFoundError: Hosted_vllmException - {\"detail\":\"Not Found\"}\n\nLiteLLM: model group","type":"T"}}`, refusal{"Not Found", "", "", true, true}},
+		{"LiteLLM twice", `{"error":{"message":"litellm.A: B - {\"error\":{\"message\":\"litellm.C: D - {\\\"error\\\":\\\"m\\\"}\"}}"}}`, refusal{"m", "", "", true, false}},
+		{"LiteLLM, cut inside", `{"error":{"message":"litellm.A: B - {\"error\":{\"message\":\"Failed to load image: ab`, refusal{"Failed to load image: ab", " ", "", true, false}},
+		{"LiteLLM, no JSON inside", `{"error":{"message":"litellm.A: B - Cannot connect\n\nLiteLLM: model group","type":"T","code":"500"}}`, refusal{"litellm.A: B - Cannot connect", "t 500", "", true, false}},
+		{"LiteLLM, odd JSON inside", `{"error":{"message":"litellm.A: B - {'error': 1}","type":"T"}}`, refusal{"litellm.A: B - {'error': 1}", "t ", "", true, false}},
 		{"routing, list", `{"detail":[{"msg":"x"}]}`, refusal{`[{"msg":"x"}]`, "", "", true, true}},
 		{"flat", `{"object":"error","message":"m","type":"T","param":null,"code":400}`, refusal{"m", "t 400", "", true, false}},
 		{"string code", `{"error":{"message":"m","type":"server_error","code":"model_not_found"}}`, refusal{"m", "server_error model_not_found", "", true, false}},
@@ -94,7 +103,8 @@ func TestClipKeepsCharactersWhole(t *testing.T) {
 }
 
 func FuzzRefusal(f *testing.F) {
-	for _, body := range []string{`{"error":{"message":"m","code":400}}`, `{"error":"x"}`, `{"detail":[1]}`, `<html>`, `{"error":{"message":"a\u12`, ``} {
+	for _, body := range []string{`{"error":{"message":"m","code":400}}`, `{"error":"x"}`, `{"detail":[1]}`, `<html>`, `{"error":{"message":"a\u12`, ``,
+		`{"error":{"message":"litellm.A: B - {\"error\":{\"message\":\"max_model_len=7, repetition_detection\"}}\n\nLiteLLM: x"}}`, `{"detail":[{"loc":["a",1,null]}]}`} {
 		f.Add(400, []byte(body))
 	}
 	image := strings.Repeat("iVBORw0KGgoAAAANSUhEUgAA", 8)
@@ -102,6 +112,9 @@ func FuzzRefusal(f *testing.F) {
 		r := decodeRefusal(body)
 		if classify(status, r) == "" {
 			t.Fatal("no kind")
+		}
+		if r.context() < 0 || r.named() >= fieldTemplate<<1 {
+			t.Fatalf("context %d, fields %b", r.context(), r.named())
 		}
 		text := cleanText(r.message)
 		if utf8.RuneCountInString(text) > maxMessage || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
@@ -125,6 +138,7 @@ func FuzzAnswer(f *testing.F) {
 		f.Add([]byte(fmt.Sprintf(form, parts[0], parts[1])))
 	}
 	f.Add([]byte(`{"choices":[]}`))
+	f.Add([]byte(`{"choices":[{"message":{"content":"x"},"finish_reason":"stop","stop_reason":7,"provider_specific_fields":{"native_finish_reason":"repetition"}}]}`))
 	f.Add([]byte(`{"error":{"message":"x"}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		a, err := decodeAnswer(raw, credentials{token: "secret"})
