@@ -159,8 +159,11 @@ func (s *Server) checkModel(r *Request) *Reply {
 }
 
 func (s *Server) checkEngine(*Request) *Reply {
-	if s.engineDead.Load() {
+	switch {
+	case s.engineDead.Load():
 		return refuse(500, "InternalServerError", "", engineDead)
+	case s.draining.Load():
+		return refuse(500, "InternalServerError", "", "cannot schedule new futures after shutdown")
 	}
 	return nil
 }
