@@ -179,7 +179,7 @@ func (cfg Config) check() (*url.URL, Profile, error) {
 	if err != nil {
 		note("URL: %w", err)
 	}
-	profile := profileByModel(cfg.Model)
+	profile := ProfileOf(cfg.Model)
 	if cfg.Profile != "" {
 		var known bool
 		if profile, known = profileByName(cfg.Profile); !known {

@@ -1,5 +1,5 @@
 // Package ocr reads page images with LightOnOCR, a vision model that turns a page into Markdown, behind an OpenAI-style API: vLLM, also on
-// Cloud Run, or llama-server. It needs nothing but the standard library.
+// Cloud Run or behind LiteLLM, or llama-server. It needs nothing but the standard library.
 //
 //	client, err := ocr.New(ocr.Config{URL: "https://ocr-abc.a.run.app", Token: idToken})
 //	result, err := client.ExtractText(ctx, ocr.File("page.png"))
@@ -7,9 +7,12 @@
 // # What is sent
 //
 // One user message with one image and nothing else: the model was trained on that, and a friendly instruction makes it worse. Temperature, top_p and
-// max_tokens always go along, since the server's defaults would apply otherwise, and so does vLLM's detection of loops, which other
+// max_tokens always go along, since the server's defaults would apply otherwise, and so does vLLM's detection of loops, which most other
 // servers ignore. What differs from one family of models to the next is in its [Profile]: the edge that pages are to be
-// scaled down to, the sampling, the size of the context, the switch that stops the Qwen3.5 based ones from thinking aloud.
+// scaled down to, the sampling, the longest answer, the size of the context, the switch that stops the Qwen3.5 based ones from thinking aloud.
+// Config.Profile names the family of a model that is served under an alias.
+// Detection and switch are left out, for as long as the client lives, where the server refuses them by name; no more tokens are asked for than the
+// context leaves beside the page, as the server states it, its refusal says, or else as the family has it.
 // In ModeLayout the word "grounding" follows the image; only LightOnOCR-3 knows it.
 //
 // The image is PNG or JPEG, which every server reads, recognised by its first bytes. It must be upright: whether a server turns it as its
@@ -26,6 +29,8 @@
 //	repetition  the server saw a loop: asked again, hotter, at most twice; else cut where it begins, "repetition"
 //	abort       the server shuts down: asked once more, else KindAborted
 //	any other   KindBadResponse
+//
+// A gateway says stop for loops and aborted answers as well; what it keeps of the server's own reason beside that goes before.
 //
 // Loops are detected here as well, since servers without detection let them run and a model can end one by itself. The detector asks
 // whether a text ends in more equal pieces than a page of paper can hold; tables of zeros, dotted leaders and forms pass. A further
@@ -47,7 +52,8 @@
 //	canceled                                             the caller
 //
 // Only what may pass in seconds is tried again within a call, three times unless Config.MaxTries says otherwise, with waits from half a second up that follow Retry-After up to
-// 30 s: refused connections and such as break while the page is sent, 429, 502 and 503 at once, and a 500 of the platform. A 401 of the platform leads to one try with
+// 30 s: refused connections and such as break while the page is sent, 429, 502 and 503 at once, and a 500 of the platform or of a gateway that cannot
+// reach the server. A 401 of the platform leads to one try with
 // a fresh token, an unknown model to the question which there are. A time-out never is: vLLM stops when its client hangs up, but
 // Cloud Run does not pass that on, so the GPU would have the page twice. A 500 of the server or a connection that is lost after the
 // page was sent is not either, since it may be the page that causes it; but one that had been idle is replaced by a fresh one, once.
@@ -85,6 +91,6 @@
 // # Sources
 //
 // vLLM's source between 0.27.1 and 0.30.0 (entrypoints/openai, entrypoints/serve, multimodal/media, v1/core/sched), LightOnOCR's repository and
-// model cards, llama.cpp's and Ollama's servers, Cloud Run's documentation on limits, authentication and troubleshooting. The
+// model cards, llama.cpp's and Ollama's servers, LiteLLM 1.108.7 before vLLM 0.30.0, Cloud Run's documentation on limits, authentication and troubleshooting. The
 // sibling package ocrtest is a server that behaves like all of them.
 package ocr

@@ -84,8 +84,8 @@ func profileByName(name string) (Profile, bool) {
 // The first release had no version in its name, only its size.
 var family = regexp.MustCompile(`lightonocr[-_:]?(?:(0\.9b|1b|1)|(2)|3[-_:](0\.8b|1b|4b))(?:[^a-z0-9.]|\.gguf|$)`)
 
-// profileByModel guesses the profile from a model's name; generic if the name says nothing.
-func profileByModel(model string) Profile {
+// ProfileOf returns the profile that a model's name stands for; the generic one if the name says nothing.
+func ProfileOf(model string) Profile {
 	name := genericName
 	if m := family.FindStringSubmatch(strings.ToLower(model)); m != nil {
 		switch {
@@ -157,7 +157,7 @@ func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) boo
 		return false
 	}
 	next := &target{string(list[0].Name), wanted.profile, int(list[0].Limit)}
-	if p := profileByModel(next.model); !c.settled && p.Name != genericName {
+	if p := ProfileOf(next.model); !c.settled && p.Name != genericName {
 		next.profile = p
 	}
 	if c.layout && !next.profile.Layout {

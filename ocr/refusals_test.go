@@ -236,3 +236,21 @@ func TestAnswerThatFillsTheContextIsTruncated(t *testing.T) {
 		t.Errorf("%d tries, %v, %v", len(r.Tries), r.Warnings, err)
 	}
 }
+
+// A list of models that says nothing of the context takes nothing back that a refusal said.
+func TestLearnedContextStays(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t, ocrtest.Gateway(), ocrtest.MaxModelLen(8192), ocrtest.Models("lightonai/LightOnOCR-3-1B"))
+	c := newClient(t, s, func(cfg *ocr.Config) { cfg.Model = "lightonai/LightOnOCR-3-1B" })
+	for range 2 {
+		if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil {
+			t.Fatal(err)
+		}
+		if !c.Healthy(patience(t)) {
+			t.Fatal("not healthy")
+		}
+	}
+	if n := s.Counts().Requests; n != 3 {
+		t.Errorf("%d requests for two pages, want one refused", n)
+	}
+}

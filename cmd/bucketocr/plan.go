@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,12 +9,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/plan"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 const planHelp = `Estimates, without measuring anything, what a load needs and costs: instances and concurrency as deploy.sh names them, backlog, GPU and
@@ -47,6 +50,8 @@ func planFlags(fs *flag.FlagSet) action {
 	fs.Float64Var(&o.load.PagesPerHour, "pages-per-hour", 0, "pages that arrive, evenly, all the time")
 	fs.IntVar(&o.load.Burst, "burst", 0, "pages that arrive at once, besides")
 	fs.IntVar(&o.load.PagesPerObject, "pages-per-object", 1, "pages of one object")
+	fs.IntVar(&o.load.PageTokens, "page-tokens", 0, "tokens of an average page's text (usage in the documents), to see what the longest takes")
+	fs.IntVar(&o.load.MaxTokens, "max-tokens", 0, "OCR_MAX_TOKENS; default: the model's")
 	fs.Int64Var(&o.load.PageBytes, "page-bytes", 500_000, "bytes of a page")
 	fs.StringVar(&o.figures, "figures", defaultFigures, "`file` with prices and pages per second")
 	fs.BoolVar(&o.json, "json", false, "print one JSON object")
@@ -65,6 +70,7 @@ func (o *planCmd) run(_ context.Context, sys system, args []string) int {
 	if err != nil {
 		return complain(sys, "plan", err)
 	}
+	o.load.MaxTokens = cmp.Or(o.load.MaxTokens, ocr.ProfileOf(o.model).MaxTokens)
 	p := plan.Make(o.load, *speed.Value, o.seqs, o.most)
 	report := planReport{p, speed, figures.Costs(p.Per1000)}
 	if o.json {
@@ -88,7 +94,7 @@ func (o *planCmd) read() (plan.Figures, error) {
 	if !(l.PagesPerHour >= 0 && l.PagesPerHour < 1e9) || l.Burst < 0 || l.Burst > 1e9 || l.PagesPerHour == 0 && l.Burst == 0 {
 		return plan.Figures{}, errors.New("say what comes: --pages-per-hour or --burst, each less than 1,000,000,000")
 	}
-	if l.PagesPerObject < 1 || l.PageBytes < 0 || o.seqs < 1 || o.most < 0 || !(o.pagesPerSecond >= 0 && o.pagesPerSecond < 1e6) {
+	if l.PagesPerObject < 1 || l.PageBytes < 0 || l.PageTokens < 0 || l.MaxTokens < 0 || o.seqs < 1 || o.most < 0 || !(o.pagesPerSecond >= 0 && o.pagesPerSecond < 1e6) {
 		return plan.Figures{}, errors.New("a number is out of its range")
 	}
 	return o.readFigures()
@@ -158,12 +164,29 @@ func (r planReport) head(b *strings.Builder) {
 func (r planReport) course(b *strings.Builder) {
 	p := r.Plan
 	fmt.Fprintf(b, "page     %s of the GPU at full load, of %s that it may take\n", spent(p.PageTime), spent(p.Setup.OCRTimeout))
+	r.longest(b)
 	if p.Load.PagesPerHour > 0 {
 		fmt.Fprintf(b, "steady   %.0f %% of what the GPUs can read, %s pages in work on average\n", p.Utilised*100, number(p.InFlight))
 	}
 	fmt.Fprintf(b, "backlog  %s objects at most, which wait in Pub/Sub\n", number(float64(p.Backlog)))
 	if p.Drained > 0 {
 		fmt.Fprintf(b, "burst    read after %s; Pub/Sub keeps an event for %s\n", spent(p.Drained), spent(plan.Retention))
+	}
+}
+
+// longest is what becomes of a page whose text is as long as OCR_MAX_TOKENS lets it be.
+func (r planReport) longest(b *strings.Builder) {
+	p := r.Plan
+	most, timeout := float64(p.Load.MaxTokens), spent(p.Setup.OCRTimeout)
+	switch {
+	case p.Longest == 0:
+		fmt.Fprintf(b, "longest  %s average pages in %s: OCR_MAX_TOKENS (%s) is read in time if a page has %s tokens on average (--page-tokens)\n",
+			number(p.TokensInTime()), timeout, number(most), number(math.Ceil(most/p.TokensInTime())))
+	case p.Longest > p.Setup.OCRTimeout:
+		fmt.Fprintf(b, "longest  a page of %s tokens takes %s at full load and ends as ocr_timeout after %s: raise OCR_TIMEOUT, or lower OCR_MAX_TOKENS\n"+
+			"         below %s, with which it is read that far and marked as truncated\n", number(most), spent(p.Longest), timeout, number(p.TokensInTime()))
+	default:
+		fmt.Fprintf(b, "longest  %s of the GPU at full load for %s tokens (OCR_MAX_TOKENS)\n", spent(p.Longest), number(most))
 	}
 }
 

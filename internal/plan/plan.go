@@ -19,6 +19,8 @@ type Load struct {
 	Burst          int     // pages at once, besides
 	PagesPerObject int     // 1 for images
 	PageBytes      int64   // that the function moves for one page
+	PageTokens     int     // of an average page's text; 0 if that is not known
+	MaxTokens      int     // of the longest text that is asked for (OCR_MAX_TOKENS)
 }
 
 // Limits of a plan.
@@ -50,6 +52,7 @@ type Plan struct {
 	Setup Setup
 
 	PageTime time.Duration // one page with all places of its GPU taken
+	Longest  time.Duration // the same for a page of MaxTokens; 0 without PageTokens
 	Utilised float64       // share of what the GPUs can read that PagesPerHour takes
 	InFlight float64       // pages in work, on average, of PagesPerHour
 	Backlog  int           // most objects that wait at once: the burst, and what comes while the first GPU starts
@@ -94,6 +97,9 @@ func Of(l Load, s Setup) Plan {
 	if l.Burst > 0 && left > 0 {
 		p.Drained = gpuStart + time.Duration(float64(l.Burst)/left*float64(time.Second)) + lastTry/2
 	}
+	if l.PageTokens > 0 {
+		p.Longest = time.Duration(float64(p.PageTime) * float64(l.MaxTokens) / float64(l.PageTokens))
+	}
 	p.judge(left)
 	p.Per1000 = p.quantities(capacity)
 	return p
@@ -101,6 +107,12 @@ func Of(l Load, s Setup) Plan {
 
 // moving is the time in seconds that the function takes for a page besides the GPU's.
 func (l Load) moving() float64 { return overhead.Seconds() + float64(l.PageBytes)/bandwidth }
+
+// TokensInTime is the length in tokens of the longest text that is read within OCR_TIMEOUT at full load: in tokens if PageTokens is known,
+// else in average pages.
+func (p *Plan) TokensInTime() float64 {
+	return float64(max(1, p.Load.PageTokens)) * p.Setup.OCRTimeout.Seconds() / p.PageTime.Seconds()
+}
 
 // judge says whether the load is held.
 func (p *Plan) judge(left float64) {

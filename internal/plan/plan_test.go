@@ -25,6 +25,19 @@ func TestByHand(t *testing.T) {
 	}
 }
 
+// TestLongestAnswer: what takes longest is a text that is as long as it may be.
+func TestLongestAnswer(t *testing.T) {
+	load := Load{PagesPerHour: 3600, PagesPerObject: 1, MaxTokens: 12_288}
+	p := Make(load, 5, 32, 0) // 6.4 s a page
+	if p.Longest != 0 || math.Abs(p.TokensInTime()-18.75) > 1e-9 {
+		t.Errorf("with pages of unknown length: %v, %v average pages within OCR_TIMEOUT", p.Longest, p.TokensInTime())
+	}
+	load.PageTokens = 1024
+	if p = Make(load, 5, 32, 0); p.Longest != 76_800*time.Millisecond || math.Abs(p.TokensInTime()-19_200) > 1e-9 {
+		t.Errorf("%v, %v tokens within OCR_TIMEOUT", p.Longest, p.TokensInTime())
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for why, p := range map[string]Plan{
 		"keep up":     Make(Load{PagesPerHour: 36_000, PagesPerObject: 1}, 5, 32, 2),
