@@ -84,7 +84,7 @@ func profileByName(name string) (Profile, bool) {
 // The first release had no version in its name, only its size.
 var family = regexp.MustCompile(`lightonocr[-_:]?(?:(0\.9b|1b|1)|(2)|3[-_:](0\.8b|1b|4b))(?:[^a-z0-9.]|\.gguf|$)`)
 
-// ProfileOf returns the profile that a model's name stands for; the generic one if the name says nothing.
+// ProfileOf returns the profile of the family that a model's name names; the generic one if the name says nothing.
 func ProfileOf(model string) Profile {
 	name := genericName
 	if m := family.FindStringSubmatch(strings.ToLower(model)); m != nil {
@@ -171,7 +171,7 @@ func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) boo
 // narrow learns the size of the context from the refusal of a request to a target, and reports whether another one can be made to fit:
 // less was assumed to be there. Calls that come to this at once all learn the same.
 func (c *catalog) narrow(refused *target, size int) bool {
-	if known := refused.context(); size < 1 || known != 0 && size >= known {
+	if known := refused.context(); known != 0 && size >= known {
 		return false
 	}
 	c.now.CompareAndSwap(refused, &target{refused.model, refused.profile, size})
