@@ -71,6 +71,7 @@ var varying = map[string]bool{
 
 var (
 	address = regexp.MustCompile(`0x[0-9A-Fa-f]+`) // of an object in the server's memory
+	port    = regexp.MustCompile(`(127\.0\.0\.1'?[:,] ?)\d+`)
 	random  = regexp.MustCompile(`"(id|created)":("[^"]*"|\d+)`)
 )
 
@@ -92,7 +93,8 @@ func settle(name string, value any) any {
 			v[i] = settle("", inner)
 		}
 	case string:
-		return random.ReplaceAllString(address.ReplaceAllString(v, "0x…"), `"$1":"…"`)
+		v = port.ReplaceAllString(address.ReplaceAllString(v, "0x…"), "${1}…")
+		return random.ReplaceAllString(v, `"$1":"…"`)
 	}
 	return value
 }

@@ -15,7 +15,6 @@
 //	model_test.go               what the model writes, for the stand-in
 //	answers.json, model.py      the model
 //	install.sh                  the servers, from PyPI
-//	start_integration_test.go   starting and stopping them
-//	vllm_integration_test.go    vLLM beside the stand-in
-//	litellm_integration_test.go LiteLLM beside the stand-in
+//	start_test.go               starting and stopping them
+//	servers_integration_test.go vLLM, and LiteLLM before it, beside the stand-in
 package servers

@@ -5,30 +5,27 @@ package servers
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"flag"
+	"io"
+	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
 var update = flag.Bool("update", false, "write down what the servers answer")
 
-// The versions that are tested unless VLLM, TRANSFORMERS and LITELLM name others. Those of vLLM and transformers are the image's
-// (deploy/gpu).
-const (
-	vllmVersion         = "0.30.0"
-	transformersVersion = "5.16.1"
-	litellmVersion      = "1.108.7"
-)
-
 // TestRealServers starts vLLM and LiteLLM once for all that is asked of them: a start takes a minute.
 func TestRealServers(t *testing.T) {
 	version := cmp.Or(os.Getenv("VLLM"), vllmVersion)
-	vllm := startVLLM(t, version, cmp.Or(os.Getenv("TRANSFORMERS"), transformersVersion), "--max-num-seqs", "2", "--shutdown-timeout", "8")
+	vllm := startVLLM(t, "--max-num-seqs", "2", "--shutdown-timeout", "8")
 	gateway := startLiteLLM(t, cmp.Or(os.Getenv("LITELLM"), litellmVersion), vllm.url)
 	vllm.await(t, "/health")
 	gateway.await(t, "/health/liveliness")
@@ -36,33 +33,45 @@ func TestRealServers(t *testing.T) {
 	t.Run("vLLM", func(t *testing.T) {
 		standIn := ocrtest.New(t)
 		standIn.Default(writer(t))
-		agree(t, vllm.url, "", standIn.URL, "vllm-"+version+".jsonl", vllmDifferences)
+		agree(t, vllm.url, "", standIn.URL, "vllm-"+version+".jsonl", questions(t), vllmDifferences)
 	})
 	t.Run("LiteLLM", func(t *testing.T) {
 		standIn := ocrtest.New(t, ocrtest.Gateway(), ocrtest.Key(gatewayKey))
 		standIn.Default(writer(t))
-		agree(t, gateway.url, gatewayKey, standIn.URL, "litellm-"+litellmVersion+".jsonl", gatewayDifferences)
+		agree(t, gateway.url, gatewayKey, standIn.URL, "litellm-"+litellmVersion+".jsonl", questions(t), gatewayDifferences)
+	})
+	t.Run("a folder is read by vLLM", func(t *testing.T) { folderIsRead(t, "OCR_URL="+vllm.url) })
+	t.Run("a folder is read through LiteLLM", func(t *testing.T) {
+		folderIsRead(t, "OCR_URL="+gateway.url, "OCR_API_KEY="+gatewayKey, "OCR_MODEL="+ocrtest.DefaultModel)
+	})
+	t.Run("what a client leaves is not read on", func(t *testing.T) { leftPageEnds(t, vllm) })
+	t.Run("told to stop, it answers what it reads and refuses the rest", func(t *testing.T) { stopsInTime(t, vllm) })
+	t.Run("LiteLLM alone", func(t *testing.T) {
+		vllm.end()
+		standIn := ocrtest.New(t, ocrtest.Gateway(), ocrtest.Key(gatewayKey))
+		standIn.Down()
+		agree(t, gateway.url, gatewayKey, standIn.URL, "litellm-"+litellmVersion+"-alone.jsonl", aloneQuestions(t), nil)
 	})
 }
 
 // agree asks a real server and its stand-in everything, compares them, and the real one with what it answered before.
-func agree(t *testing.T, real, key, standIn, file string, table []known) {
+func agree(t *testing.T, real, key, standIn, file string, all []question, table []known) {
 	t.Helper()
-	answers := askAll(t, real, key)
+	answers := askAll(t, real, key, all)
 	if *update {
-		writeAnswers(t, file, answers)
+		writeAnswers(t, file, all, answers)
 	}
-	t.Run("stand-in", func(t *testing.T) { judge(t, answers, askAll(t, standIn, key), table) })
+	t.Run("stand-in", func(t *testing.T) { judge(t, answers, askAll(t, standIn, key, all), table) })
 	t.Run("as before", func(t *testing.T) { judge(t, readAnswers(t, file), answers, nil) })
 }
 
 // writeAnswers keeps answers in the order of their questions.
-func writeAnswers(t *testing.T, name string, answers map[string]answer) {
+func writeAnswers(t *testing.T, name string, all []question, answers map[string]answer) {
 	t.Helper()
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	for _, q := range questions(t) {
+	for _, q := range all {
 		if err := encoder.Encode(answers[q.name]); err != nil {
 			t.Fatal(err)
 		}
@@ -72,36 +81,79 @@ func writeAnswers(t *testing.T, name string, answers map[string]answer) {
 	}
 }
 
-// startVLLM starts vLLM with the small model and with the flags that deploy/gpu/serve.sh has for LightOnOCR-2.
-func startVLLM(t *testing.T, version, transformers string, flags ...string) *process {
-	t.Helper()
-	bin := install(t, "vllm", version, transformers)
-	model := filepath.Join(t.TempDir(), "model")
-	if out, err := exec.Command(filepath.Join(bin, "python"), "model.py", model).CombinedOutput(); err != nil {
-		t.Fatalf("model.py: %v\n%s", err, out)
+// leftPageEnds: the server stops reading a page when its client hangs up.
+func leftPageEnds(t *testing.T, vllm *process) {
+	before := vllm.metric(t, "vllm:generation_tokens_total")
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		send(ctx, vllm.url, page("green", nil)(t))
+	}()
+	vllm.reading(t, 1)
+	leave()
+	<-left
+	vllm.reading(t, 0)
+	if written := vllm.metric(t, "vllm:generation_tokens_total") - before; written > 4000 {
+		t.Errorf("%v tokens of a page that its client left", written)
 	}
-	env := []string{"HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "VLLM_NO_USAGE_STATS=1", "VLLM_CPU_KVCACHE_SPACE=1"}
-	return start(t, env, filepath.Join(bin, "vllm"), append([]string{"serve", model, "--host", "127.0.0.1", "--port", "PORT", "--enforce-eager",
-		"--served-model-name", ocrtest.DefaultModel, "--limit-mm-per-prompt", `{"image": 1}`, "--mm-processor-cache-gb", "0",
-		"--no-enable-prefix-caching"}, flags...)...)
 }
 
-// startLiteLLM starts a gateway before a vLLM.
-func startLiteLLM(t *testing.T, version, vllm string) *process {
-	t.Helper()
-	bin := install(t, "litellm", version)
-	config := filepath.Join(t.TempDir(), "litellm.yaml")
-	settings := `model_list:
-- model_name: ` + ocrtest.DefaultModel + `
-  litellm_params:
-    model: hosted_vllm/` + ocrtest.DefaultModel + `
-    api_base: ` + vllm + `/v1
-    api_key: none
-general_settings:
-  master_key: ` + gatewayKey + "\n"
-	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
+// stopsInTime sends SIGTERM while the server reads two pages, of which one ends in time and one does not.
+func stopsInTime(t *testing.T, vllm *process) {
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	inTime := make(chan reply, 1)
+	go func() { send(ctx, vllm.url, page("green", nil)(t)) }()
+	go func() { inTime <- send(ctx, vllm.url, page("yellow", nil)(t)) }()
+	vllm.reading(t, 2)
+	if err := vllm.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"LITELLM_LOCAL_MODEL_COST_MAP=True", "LITELLM_TELEMETRY=False", "NO_DOCS=True"}
-	return start(t, env, filepath.Join(bin, "litellm"), "--config", config, "--host", "127.0.0.1", "--port", "PORT")
+	refused := send(ctx, vllm.url, page("white", nil)(t))
+	if refused.err == nil && (refused.status != 500 || !strings.Contains(refused.body, "cannot schedule new futures after shutdown")) {
+		t.Errorf("a new page: %d %s", refused.status, refused.body)
+	}
+	if health, err := http.Get(vllm.url + "/health"); err == nil {
+		health.Body.Close()
+		if health.StatusCode != 200 {
+			t.Errorf("health: %d", health.StatusCode)
+		}
+	}
+	if got := <-inTime; got.status != 200 || !strings.Contains(got.body, "y0299") {
+		t.Errorf("the page that ends in time: %d %v %s", got.status, got.err, got.body)
+	}
+}
+
+// reply is an answer as it came, or why there was none.
+type reply struct {
+	status int
+	body   string
+	err    error
+}
+
+func send(ctx context.Context, server string, body []byte) reply {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server+"/v1/chat/completions", bytes.NewReader(body))
+	if err != nil {
+		return reply{err: err}
+	}
+	req.Close = true
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return reply{err: err}
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	return reply{resp.StatusCode, string(raw), err}
+}
+
+// reading waits until the server reads so many pages.
+func (p *process) reading(t *testing.T, pages float64) {
+	t.Helper()
+	for limit := time.Now().Add(time.Minute); p.metric(t, "vllm:num_requests_running") != pages; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("the server reads %v pages, not %v", p.metric(t, "vllm:num_requests_running"), pages)
+		}
+	}
 }

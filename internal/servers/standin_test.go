@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
@@ -22,7 +23,7 @@ func TestStandInAnswersAsVLLM(t *testing.T) {
 	t.Parallel()
 	server := ocrtest.New(t)
 	server.Default(writer(t))
-	judge(t, readAnswers(t, "vllm-0.30.0.jsonl"), askAll(t, server.URL, ""), vllmDifferences)
+	judge(t, readAnswers(t, "vllm-0.30.0.jsonl"), askAll(t, server.URL, "", questions(t)), vllmDifferences)
 }
 
 // gatewayDifferences are those of the stand-in with a gateway from LiteLLM 1.108.7.
@@ -43,16 +44,28 @@ func TestStandInAnswersAsLiteLLM(t *testing.T) {
 	t.Parallel()
 	server := ocrtest.New(t, ocrtest.Gateway(), ocrtest.Key(gatewayKey))
 	server.Default(writer(t))
-	judge(t, readAnswers(t, "litellm-1.108.7.jsonl"), askAll(t, server.URL, gatewayKey), gatewayDifferences)
+	judge(t, readAnswers(t, "litellm-1.108.7.jsonl"), askAll(t, server.URL, gatewayKey, questions(t)), gatewayDifferences)
+}
+
+// TestStandInAnswersAsLiteLLMAlone: and for LiteLLM while vLLM is down.
+func TestStandInAnswersAsLiteLLMAlone(t *testing.T) {
+	t.Parallel()
+	server := ocrtest.New(t, ocrtest.Gateway(), ocrtest.Key(gatewayKey))
+	server.Down()
+	judge(t, readAnswers(t, "litellm-1.108.7-alone.jsonl"), askAll(t, server.URL, gatewayKey, aloneQuestions(t)), nil)
+}
+
+// aloneQuestions are those whose answer is another while what is behind the gateway is down.
+func aloneQuestions(t *testing.T) []question {
+	return slices.DeleteFunc(questions(t), func(q question) bool { return q.name != "stop" && q.name != "wrong-model" && q.name != "get-v1-models" })
 }
 
 // gatewayKey is what LiteLLM asks of its clients here.
 const gatewayKey = "sk-contract"
 
-// askAll asks a server everything, a few questions at a time.
-func askAll(t *testing.T, server, key string) map[string]answer {
+// askAll asks a server all these questions, a few at a time.
+func askAll(t *testing.T, server, key string, all []question) map[string]answer {
 	t.Helper()
-	all := questions(t)
 	answers := make([]answer, len(all))
 	var asking errgroup.Group
 	asking.SetLimit(4)

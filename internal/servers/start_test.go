@@ -1,9 +1,10 @@
-//go:build integration
+//go:build integration || nightly
 
 package servers
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -15,6 +16,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+// The versions that are tested unless VLLM, TRANSFORMERS and LITELLM name others. Those of vLLM and transformers are the image's
+// (deploy/gpu).
+const (
+	vllmVersion         = "0.30.0"
+	transformersVersion = "5.16.1"
+	litellmVersion      = "1.108.7"
 )
 
 // process is a server that was started for a test. Its end is the test's, if nothing ends it before.
@@ -26,7 +37,7 @@ type process struct {
 }
 
 // patience is how long a server may take to start on a machine that is busy with other tests.
-const patience = 6 * time.Minute
+const patience = 10 * time.Minute
 
 // install runs install.sh and returns the folder of the server's programs.
 func install(t *testing.T, args ...string) string {
@@ -148,4 +159,38 @@ func freePort(t *testing.T) string {
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String()) // it was split so before
 	return port
+}
+
+// startVLLM starts vLLM with the small model and with the flags that deploy/gpu/serve.sh has for LightOnOCR-2.
+func startVLLM(t *testing.T, flags ...string) *process {
+	t.Helper()
+	bin := install(t, "vllm", cmp.Or(os.Getenv("VLLM"), vllmVersion), cmp.Or(os.Getenv("TRANSFORMERS"), transformersVersion))
+	model := filepath.Join(t.TempDir(), "model")
+	if out, err := exec.Command(filepath.Join(bin, "python"), "model.py", model).CombinedOutput(); err != nil {
+		t.Fatalf("model.py: %v\n%s", err, out)
+	}
+	env := []string{"HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "VLLM_NO_USAGE_STATS=1", "VLLM_CPU_KVCACHE_SPACE=1"}
+	return start(t, env, filepath.Join(bin, "vllm"), append([]string{"serve", model, "--host", "127.0.0.1", "--port", "PORT", "--enforce-eager",
+		"--served-model-name", ocrtest.DefaultModel, "--limit-mm-per-prompt", `{"image": 1}`, "--mm-processor-cache-gb", "0",
+		"--no-enable-prefix-caching"}, flags...)...)
+}
+
+// startLiteLLM starts a gateway before a vLLM.
+func startLiteLLM(t *testing.T, version, vllm string) *process {
+	t.Helper()
+	bin := install(t, "litellm", version)
+	config := filepath.Join(t.TempDir(), "litellm.yaml")
+	settings := `model_list:
+- model_name: ` + ocrtest.DefaultModel + `
+  litellm_params:
+    model: hosted_vllm/` + ocrtest.DefaultModel + `
+    api_base: ` + vllm + `/v1
+    api_key: none
+general_settings:
+  master_key: ` + gatewayKey + "\n"
+	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"LITELLM_LOCAL_MODEL_COST_MAP=True", "LITELLM_TELEMETRY=False", "NO_DOCS=True"}
+	return start(t, env, filepath.Join(bin, "litellm"), "--config", config, "--host", "127.0.0.1", "--port", "PORT")
 }
