@@ -24,7 +24,9 @@ integration: ## what needs the emulators of gcloud, Java, Chromium, npm, Python 
 	@.ci/tests integration
 
 servers: ## what vLLM and LiteLLM answer, beside the stand-in (VLLM=, TRANSFORMERS=, LITELLM= choose versions)
-	go test -tags integration -count=1 -timeout 30m -v -run 'Real' ./internal/servers
+	go test -tags integration -count=1 -timeout 30m -v -run 'Real' ./internal/servers $(if $(VLLM)$(TRANSFORMERS),-record)
+
+export VLLM TRANSFORMERS LITELLM
 
 nightly: ## the long ones: mutants, simulations, every cut of a deploy, fuzzing
 	@.ci/tests nightly

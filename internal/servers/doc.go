@@ -5,7 +5,7 @@
 // them with a model that model.py writes, and ask the same questions on the same code path; with -update they write the answers down:
 //
 //	make servers
-//	go test -tags integration ./internal/servers -run RealVLLM -update
+//	go test -tags integration ./internal/servers -run Real -update
 //
 // Files, in reading order:
 //
@@ -16,5 +16,8 @@
 //	answers.json, model.py      the model
 //	install.sh                  the servers, from PyPI
 //	start_test.go               starting and stopping them
+//	folder_test.go              the program that reads a folder by them
 //	servers_integration_test.go vLLM, and LiteLLM before it, beside the stand-in
+//	versions_integration_test.go the table of versions
+//	queue_nightly_test.go       more pages than a server reads in time
 package servers

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/png"
 	"os"
 	"strings"
@@ -122,7 +123,11 @@ func questions(tb testing.TB) []question {
 			}
 			return request(tb, uri("image/jpeg", file), nil)
 		}},
-		{name: "image-gray16", sent: "16-bit gray PNG", body: drawn(func(testing.TB) image.Image { return flat{color.Gray16Model, color.Gray16{0xffff}, 600, 800} })},
+		{name: "image-gray16", sent: "16-bit gray PNG", body: drawn(func(testing.TB) image.Image {
+			m := image.NewGray16(image.Rect(0, 0, 600, 800))
+			draw.Draw(m, m.Bounds(), image.White, image.Point{}, draw.Src)
+			return m
+		})},
 		{name: "image-transparent", sent: "a transparent black PNG", body: drawn(func(testing.TB) image.Image { return image.NewNRGBA(image.Rect(0, 0, 600, 800)) })},
 		{name: "image-182-megapixels", sent: "13500 x 13500", body: func(tb testing.TB) []byte { return request(tb, uri("image/png", bitmap(13500, 13500)), nil) }},
 
@@ -188,9 +193,9 @@ func text(s string) func(testing.TB) []byte { return func(testing.TB) []byte { r
 func nothing(testing.TB) []byte { return nil }
 
 // drawn is a request for an image of any kind.
-func drawn(draw func(testing.TB) image.Image) func(testing.TB) []byte {
+func drawn(make func(testing.TB) image.Image) func(testing.TB) []byte {
 	return func(tb testing.TB) []byte {
-		return request(tb, uri("image/png", encode(tb, draw(tb))), change{"max_tokens": 50})
+		return request(tb, uri("image/png", encode(tb, make(tb))), change{"max_tokens": 50})
 	}
 }
 
@@ -234,20 +239,6 @@ func sized(colour string, width, height int) func(testing.TB) image.Image {
 	return func(tb testing.TB) image.Image {
 		tb.Helper()
 		c := readModel(tb)[colour].rgb()
-		return flat{color.RGBAModel, color.RGBA{c[0], c[1], c[2], 255}, width, height}
+		return image.NewPaletted(image.Rect(0, 0, width, height), color.Palette{color.RGBA{c[0], c[1], c[2], 255}})
 	}
 }
-
-// flat is an image of one colour, which takes no memory.
-type flat struct {
-	model         color.Model
-	colour        color.Color
-	width, height int
-}
-
-func (f flat) ColorModel() color.Model { return f.model }
-func (f flat) Bounds() image.Rectangle { return image.Rect(0, 0, f.width, f.height) }
-func (f flat) At(int, int) color.Color { return f.colour }
-
-// Opaque has the encoder leave transparency out.
-func (f flat) Opaque() bool { return true }

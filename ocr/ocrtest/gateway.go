@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -35,7 +36,7 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Header.Set("Content-Type", "application/json") // whatever it was
-	if refusal := checkAtGateway(r); refusal != nil {
+	if refusal := s.checkAtGateway(r); refusal != nil {
 		s.count(func(c *Counts) { c.Refused++ })
 		refusal.write(w, nil)
 		return
@@ -48,7 +49,7 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case s.down.Load() && behind.status == 0:
-		wrapped(500, "Cannot connect to host 127.0.0.1:8000 ssl:default [Connect call failed ('127.0.0.1', 8000)]", s.models[0]).write(w, nil)
+		wrapped(500, "Cannot connect to host REDACTED:8000 ssl:<ssl.SSLContext object at 0x7f9412be3d10> [Connect call failed ('REDACTED', 8000)]", s.models[0]).write(w, nil)
 	case behind.status == 0: // it hung up
 		wrapped(500, "Server disconnected", s.models[0]).write(w, nil)
 	case behind.status == 200:
@@ -63,7 +64,7 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
 }
 
 // checkAtGateway is what it refuses without asking the server; the body can be read again afterwards.
-func checkAtGateway(r *http.Request) *Reply {
+func (s *Server) checkAtGateway(r *http.Request) *Reply {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil // the server's side of it finds the same
@@ -79,7 +80,11 @@ func checkAtGateway(r *http.Request) *Reply {
 		refusal = Raw(400, "application/json", `{"error":{"message":"/chat/completions: Missing required parameter: 'messages'.",`+
 			`"type":"invalid_request_error","param":"messages","code":"400"}}`)
 	default:
-		return nil
+		var model string
+		if json.Unmarshal(fields["model"], &model); slices.Contains(s.models, model) {
+			return nil
+		}
+		refusal = unknownModel("`" + model + "`")
 	}
 	return &refusal
 }
