@@ -1,5 +1,6 @@
-// Package ocrtest is a stand-in for an OCR service: vLLM with LightOnOCR, alone, behind Cloud Run or behind LiteLLM, on a loopback port. It is for tests
-// of every layer that meets such a service, and speaks real HTTP, since that is where most of what goes wrong goes wrong.
+// Package ocrtest is a stand-in for an OCR service on a loopback port: vLLM with LightOnOCR, alone, behind Cloud Run or behind LiteLLM, or a
+// llama-server. It is for tests of every layer that meets such a service, and speaks real HTTP, since that is where most of what goes wrong
+// goes wrong.
 //
 //	server := ocrtest.New(t, ocrtest.RequireToken("https://ocr.example"))
 //	server.Next(ocrtest.Platform(429), ocrtest.Text("# Page"))
@@ -25,6 +26,7 @@
 //	metadata.go  the metadata server
 //	token.go     ID tokens
 //	gateway.go   LiteLLM in front of it
+//	llama.go     a llama-server in its place
 //	platform.go  replies of Cloud Run, and of an engine that fails
 //	answer.go    replies of the model
 //	writing.go   a model that obeys the request: limits, loops, texts to continue

@@ -34,6 +34,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.gateway:
 		s.pass(w, r)
 		return
+	case s.llama:
+		s.routeLlama(w, r)
+		return
 	default:
 		s.route(w, r)
 		return
@@ -116,11 +119,18 @@ func (s *Server) complete(w http.ResponseWriter, hr *http.Request) {
 		reply = s.replyTo(req)
 	}
 	if reply.model {
-		if problem := s.check(req); problem != nil {
+		check := s.check
+		if s.llama {
+			check = s.checkLlama
+		}
+		if problem := check(req); problem != nil {
 			s.count(func(c *Counts) { c.Refused++ })
 			problem.write(w, req)
 			return
 		}
+	}
+	if s.llama && reply.model && req.thin() {
+		reply.write = Blank().write
 	}
 	s.perform(w, hr, req, reply)
 }

@@ -96,7 +96,10 @@ func (p part) url() (string, bool) {
 // limit is how many tokens the answer may have: what was asked for, silently lowered to what the context leaves.
 func (r *Request) limit() int {
 	room := r.server.maxModelLen - r.PromptTokens
-	if r.MaxTokens == 0 {
+	switch {
+	case r.MaxTokens <= 0 && r.server.llama && r.Fields["max_tokens"] != nil:
+		return 1
+	case r.MaxTokens == 0:
 		return room
 	}
 	return min(r.MaxTokens, room)

@@ -25,6 +25,7 @@ type Server struct {
 	anyImage       bool
 	keepGenerating bool
 	gateway        bool
+	llama          bool
 	refused        []refusedField
 	idleTimeout    time.Duration
 

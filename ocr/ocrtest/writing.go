@@ -25,7 +25,7 @@ func Writes(read func(*Request) Writing) Reply {
 			r.PromptTokens += from
 		}
 		text, reason, n := w.run(r, from)
-		if begun && string(r.Fields["echo"]) == "true" {
+		if begun && (string(r.Fields["echo"]) == "true" || r.server.llama) {
 			text = given + text
 		}
 		return answerBody(r, content(text), reason, n)
@@ -65,7 +65,9 @@ func (w Writing) at(i int) string {
 // run writes from a token on, and returns the text, how it ended, and the number of tokens with that of the end.
 func (w Writing) run(r *Request, from int) (text, reason string, n int) {
 	var d detection
-	_ = json.Unmarshal(r.Fields["repetition_detection"], &d) // the checks have read it
+	if !r.server.llama {
+		_ = json.Unmarshal(r.Fields["repetition_detection"], &d) // the checks have read it
+	}
 	var written []string
 	for limit := r.limit(); n < limit; n++ {
 		token := w.at(from + n)
