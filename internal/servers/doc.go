@@ -15,6 +15,7 @@
 //	model_test.go               what the model writes, for the stand-in
 //	answers.json, model.py      the model
 //	install.sh                  the servers, from PyPI
+//	install_integration_test.go what it says where something is missing
 //	start_test.go               starting and stopping them
 //	folder_test.go              the program that reads a folder by them
 //	servers_integration_test.go vLLM, and LiteLLM before it, beside the stand-in

@@ -10,7 +10,8 @@ import (
 )
 
 // Llama makes the server a llama-server, as build 11434 answers with the same model. It takes any model's name, ignores
-// repetition_detection, begins a continued text from its beginning, and reads a page that is thinner than a patch as blank.
+// repetition_detection, begins a continued text from its beginning, and reads a page that is thinner than a patch as blank. Package
+// internal/servers does not ask it: it has to be built first.
 func Llama() Option { return func(s *Server) { s.llama = true } }
 
 // routeLlama is route for a llama-server: what it does not know, the wrong methods included, is one answer.
