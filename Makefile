@@ -7,7 +7,7 @@ MODULES := . localocr bench examples/listener-go
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-.PHONY: help test race integration nightly lint vulncheck
+.PHONY: help test race integration servers nightly lint vulncheck
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +20,13 @@ race: ## the same with the race detector, shuffled, in every module (needs a C c
 	  echo "== $$m"; (cd $$m && go test -race -shuffle=on -count=1 -timeout 20m ./...); done
 	go test -C bench -count=1 ./... # its memory figures are not those of a raced program
 
-integration: ## what needs the emulators of gcloud, Java, Chromium, npm or gcloud itself
+integration: ## what needs the emulators of gcloud, Java, Chromium, npm, Python (vLLM) or gcloud itself
 	@.ci/tests integration
+
+servers: ## what vLLM and LiteLLM answer, beside the stand-in (VLLM=, TRANSFORMERS=, LITELLM= choose versions)
+	go test -tags integration -count=1 -timeout 30m -v -run 'Real' ./internal/servers $(if $(VLLM)$(TRANSFORMERS),-record)
+
+export VLLM TRANSFORMERS LITELLM
 
 nightly: ## the long ones: mutants, simulations, every cut of a deploy, fuzzing
 	@.ci/tests nightly

@@ -57,7 +57,7 @@ func TestServe(t *testing.T) {
 	if err := os.WriteFile(bin+"/vllm", []byte("#!/bin/sh\nfor a; do printf '%s|' \"$a\"; done\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	const common = `--limit-mm-per-prompt|{"image": 1}|--mm-processor-cache-gb|0|--no-enable-prefix-caching|--max-num-seqs|7|`
+	const common = `--limit-mm-per-prompt|{"image": 1}|--mm-processor-cache-gb|0|--no-enable-prefix-caching|--max-num-seqs|7|--shutdown-timeout|8|`
 	for model, more := range map[string]string{
 		"lightonai/LightOnOCR-2-1B":          "",
 		"lightonai/LightOnOCR-2-1B-bbox":     "",
@@ -93,5 +93,46 @@ func TestFetch(t *testing.T) {
 	}
 	if n := strings.Count(dockerfile, "FROM vllm/vllm-openai:v0.30.0@${VLLM_DIGEST}"); n != 2 {
 		t.Errorf("%d stages of the pinned vLLM", n)
+	}
+}
+
+// TestFetchTakesWhatWasTested: the 1B models get the transformers that ran with this vLLM, and a vLLM that was not tried, or did not run, is
+// refused for every model.
+func TestFetchTakesWhatWasTested(t *testing.T) {
+	need(t, "bash")
+	bin, folder := t.TempDir(), t.TempDir()
+	for name, text := range map[string]string{
+		folder + "/fetch.sh":   read(t, "deploy/gpu/fetch.sh"),
+		folder + "/tested.txt": "# vLLM transformers result\n1.0.0 2.1.0 dies at start\n1.0.0 2.0.0 runs\n1.1.0 2.0.0 dies at start\n",
+		bin + "/python3":       "#!/bin/sh\ncase $2 in *vllm*) echo $VERSION ;; *) echo check $3 >&2 ;; esac\n",
+		bin + "/uv":            "#!/bin/sh\necho uv $* >&2\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const installs = "uv pip install --system transformers==2.0.0\ncheck 2.0.0\n"
+	for _, test := range []struct {
+		model, version string
+		code           int
+		stderr         string
+	}{
+		{"lightonai/LightOnOCR-2-1B", "1.0.0", 0, installs},
+		{"lightonai/LightOnOCR-3-4B", "1.0.0", 0, ""},
+		{"lightonai/LightOnOCR-2-1B", "1.1.0", 2, "vLLM 1.1.0 is not in tested.txt"},
+		{"lightonai/LightOnOCR-3-4B", "1.2.0", 2, "vLLM 1.2.0 is not in tested.txt"},
+	} {
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "VERSION=" + test.version}, "bash", folder+"/fetch.sh", "libraries", test.model)
+		if out.code != test.code || test.code == 0 && out.stderr != test.stderr || !strings.Contains(out.stderr, test.stderr) {
+			t.Errorf("%s with vLLM %s: exit %d\n%s", test.model, test.version, out.code, out.stderr)
+		}
+	}
+}
+
+// TestImageHasATestedVLLM: the image's vLLM is one that runs.
+func TestImageHasATestedVLLM(t *testing.T) {
+	version := regexp.MustCompile(`vllm-openai:v([\d.]+)@`).FindStringSubmatch(read(t, "deploy/gpu/Dockerfile"))
+	if version == nil || !regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(version[1])+` \S+ runs`).MatchString(read(t, "deploy/gpu/tested.txt")) {
+		t.Errorf("the image has vLLM %v, of which tested.txt has no row that runs", version)
 	}
 }

@@ -19,18 +19,30 @@ PYTHON
   rm -rf "$3/.cache"
 }
 
-# libraries: the 1B models use a class that transformers 5.17 renamed.
+# tested VLLM prints the version of transformers that ran with it, the first if there are several.
+tested() {
+  awk -v vllm="$1" '$1 == vllm && $3 ~ /^runs/ {print $2; exit}' "$(dirname "${BASH_SOURCE[0]}")/tested.txt"
+}
+
+# libraries: the 1B models use a class that later versions of transformers renamed; the others take the one in the image.
 libraries() {
+  local vllm transformers
+  vllm=$(python3 -c 'import importlib.metadata as installed; print(installed.version("vllm").split("+")[0])')
+  transformers=$(tested "$vllm")
+  if [ -z "$transformers" ]; then
+    echo "vLLM $vllm is not in tested.txt as one that runs: make servers VLLM=$vllm TRANSFORMERS=... tries it" >&2
+    exit 2
+  fi
   case $1 in
     */LightOnOCR-*1B* | */LightOnOCR-0.9B-*) ;;
     *) return ;;
   esac
   if command -v uv >/dev/null; then
-    uv pip install --system transformers==5.16.1
+    uv pip install --system "transformers==$transformers"
   else
-    python3 -m pip install --no-cache-dir transformers==5.16.1
+    python3 -m pip install --no-cache-dir "transformers==$transformers"
   fi
-  python3 -c 'import transformers; assert transformers.__version__ == "5.16.1", transformers.__version__'
+  python3 -c 'import sys, transformers; assert transformers.__version__ == sys.argv[1], transformers.__version__' "$transformers"
 }
 
 case ${1:-} in

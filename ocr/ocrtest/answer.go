@@ -63,7 +63,11 @@ func NoChoices() Reply {
 // modelReply is a 200 with a body that depends on the request.
 func modelReply(body func(*Request) string) Reply {
 	return Reply{model: true, whole: true, write: func(w http.ResponseWriter, r *Request) {
-		Raw(200, "application/json", body(r)).write(w, r)
+		contentType := "application/json"
+		if r.server.llama {
+			contentType = llamaJSON
+		}
+		Raw(200, contentType, body(r)).write(w, r)
 	}}
 }
 
@@ -86,6 +90,9 @@ func answerBody(r *Request, content, reason string, n int) string {
 	finish := "null"
 	if reason != "" {
 		finish = quote(reason)
+	}
+	if r.server.llama {
+		return llamaAnswer(r, content, finish, n)
 	}
 	return fmt.Sprintf(answerForm, quote(r.server.models[0]), content, finish, stop, r.PromptTokens, r.PromptTokens+n, n)
 }

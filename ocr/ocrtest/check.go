@@ -13,6 +13,7 @@ import (
 	"mime"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // check returns vLLM's refusal of a request, nil if it would be read. The order is vLLM's: a wrong model with a bad image is a 404, a bad
@@ -40,27 +41,59 @@ func badRequest(param, format string, args ...any) *Reply {
 }
 
 func invalid(param, kind, words string, input []byte) *Reply {
-	return refuse(400, "Bad Request", param, "1 validation error:\n  {'type': '%s', 'loc': ('%s'), 'msg': '%s', 'input': %s}", kind, param, words, input)
+	return refuse(400, "Bad Request", param, "1 validation error:\n  {'type': '%s', 'loc': '%s', 'msg': '%s', 'input': %s}", kind, param, words, shown(input))
+}
+
+// shown is a piece of the request as a message repeats it: of a long one the ends, of an object the size.
+func shown(input []byte) string {
+	var fields map[string]json.RawMessage
+	var word string
+	switch {
+	case json.Unmarshal(input, &fields) == nil && fields != nil:
+		return fmt.Sprintf("'<dict of %d items>'", len(fields))
+	case json.Unmarshal(input, &word) == nil:
+		return "'" + ends(word) + "'"
+	}
+	return "'" + ends(string(input)) + "'"
+}
+
+// ends shortens a long text as Python's schemas do.
+func ends(s string) string {
+	if len(s) <= 50 {
+		return s
+	}
+	return s[:24] + "..." + s[len(s)-23:]
 }
 
 func checkContentType(r *Request) *Reply {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return invalid("", "value_error", "Unsupported Media Type: Only 'application/json' is allowed", []byte("{}"))
+		return refuse(400, "Bad Request", "", "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed")
 	}
 	return nil
 }
 
 func checkJSON(r *Request) *Reply {
+	if !utf8.Valid(r.Body) { // packed, for instance
+		unreadable := Detail(400, "There was an error parsing the body")
+		return &unreadable
+	}
 	if json.Valid(r.Body) {
 		return nil
+	}
+	if len(r.Body) == 0 {
+		return invalid("body", "missing", "Field required", []byte("None"))
 	}
 	position := len(r.Body)
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(r.Body, new(any)); errors.As(err, &syntax) {
-		position = int(syntax.Offset)
+		position = max(0, int(syntax.Offset)-1)
 	}
-	return refuse(400, "Bad Request", fmt.Sprintf("body.%d", position),
-		"1 validation error:\n  {'type': 'json_invalid', 'loc': ('body', %d), 'msg': 'JSON decode error', 'input': {}, 'ctx': {'error': 'Expecting value'}}", position)
+	expected := "Expecting value"
+	if position > 0 && position < len(r.Body) && r.Body[position-1] == '{' {
+		expected = "Expecting property name enclosed in double quotes"
+	}
+	return refuse(400, "Bad Request", fmt.Sprintf("body.%d", position), "1 validation error:\n  {'type': 'json_invalid', 'loc': 'body.%d', 'msg': 'JSON decode error', "+
+		"'input': '<dict of 0 items>', 'ctx': {'error': '%s'}}", position, expected)
 }
 
 // schema are the fields with a type to check. A wrong one is refused with the whole input in the message.
@@ -88,9 +121,15 @@ func checkSchema(r *Request) *Reply {
 		return invalid("body.messages", "missing", "Field required", r.Body)
 	}
 	for _, field := range schema {
-		if raw := r.Fields[field.name]; raw != nil && json.Unmarshal(raw, field.into()) != nil {
-			return invalid("body."+field.name, "type_error", "Input has a wrong type", raw)
+		raw := r.Fields[field.name]
+		if raw == nil || json.Unmarshal(raw, field.into()) == nil {
+			continue
 		}
+		if field.name == "repetition_detection" {
+			return refuse(400, "Bad Request", "body.repetition_detection", "1 validation error:\n  {'type': 'dataclass_type', 'loc': 'body.repetition_detection', "+
+				"'msg': 'Input should be a dictionary or an instance of RepetitionDetectionParams', 'input': %s, 'ctx': {'class_name': 'RepetitionDetectionParams'}}", shown(raw))
+		}
+		return invalid("body."+field.name, "type_error", "Input has a wrong type", raw)
 	}
 	var stops []string
 	if json.Unmarshal(r.Fields["stop"], &stops); len(stops) > 4 {
@@ -120,8 +159,11 @@ func (s *Server) checkModel(r *Request) *Reply {
 }
 
 func (s *Server) checkEngine(*Request) *Reply {
-	if s.engineDead.Load() {
+	switch {
+	case s.engineDead.Load():
 		return refuse(500, "InternalServerError", "", engineDead)
+	case s.draining.Load():
+		return refuse(500, "InternalServerError", "", "cannot schedule new futures after shutdown")
 	}
 	return nil
 }
@@ -129,6 +171,10 @@ func (s *Server) checkEngine(*Request) *Reply {
 func checkTemplate(r *Request) *Reply {
 	if r.Fields["chat_template"] != nil {
 		return badRequest("", "Chat template is passed with request, but --trust-request-chat-template is not set. Refused request with untrusted chat template.")
+	}
+	if string(r.Fields["continue_final_message"]) == "true" && string(r.Fields["add_generation_prompt"]) != "false" {
+		return badRequest("", "continue_final_message and add_generation_prompt are not compatible. Use continue_final_message when you want the model to continue "+
+			"the final message, and add_generation_prompt when you want to add a header that will prompt it to start a new assistant message instead.")
 	}
 	return nil
 }
@@ -140,7 +186,7 @@ func (s *Server) checkMaxTokens(r *Request) *Reply {
 	}
 	if r.MaxTokens == s.maxModelLen { // as 0.30.0 has it; later ones lower it
 		return badRequest("input_text", "This model's maximum context length is %d tokens. However, you requested %d output tokens and your prompt contains 63 characters "+
-			"(more than 0 characters, which is the upper bound for 0 input tokens). (parameter=input_text, value=63)", s.maxModelLen, r.MaxTokens)
+			"(more than 0 characters, which is the upper bound for 0 input tokens). Please reduce the length of the input prompt or the number of requested output tokens. (parameter=input_text, value=63)", s.maxModelLen, r.MaxTokens)
 	}
 	return nil
 }
@@ -193,7 +239,8 @@ func checkParts(r *Request) *Reply {
 		case "text":
 		case "image_url":
 			if url, ok := p.url(); !ok {
-				return invalid("body.messages", "dict_type", "Input should be a valid dictionary", p.ImageURL)
+				return badRequest("", "1 validation error for ChatCompletionContentPartImageParam\nimage_url\n  Input should be a valid dictionary [type=dict_type, "+
+					"input_value=%s, input_type=str]\n    For further information visit https://errors.pydantic.dev/2.14/v/dict_type", shown(p.ImageURL))
 			} else if url == "" {
 				return badRequest("", "image_url must hold a url")
 			}
@@ -203,7 +250,7 @@ func checkParts(r *Request) *Reply {
 		}
 	}
 	if images > 1 {
-		return badRequest("image", "At most 1 image(s) may be provided in one prompt.")
+		return badRequest("image", "At most 1 image(s) may be provided in one prompt. (parameter=image)")
 	}
 	return nil
 }
@@ -216,6 +263,9 @@ func (s *Server) checkImage(r *Request) *Reply {
 	}
 	if strings.HasPrefix(r.URL, "http") { // nothing is fetched: to this server every other one answers 404
 		return refuse(422, "UnprocessableEntityError", "image_url", "Failed to fetch image: 404, message='Not Found'")
+	}
+	if strings.HasPrefix(r.URL, "file:") {
+		return refuse(500, "InternalServerError", "", "Cannot load local files without `--allowed-local-media-path`.")
 	}
 	_, data, err := readDataURI(r.URL)
 	switch {
@@ -237,11 +287,15 @@ func (s *Server) loadImage(r *Request, data []byte) *Reply {
 	if err == nil && int64(header.Width)*int64(header.Height) > s.maxPixels {
 		return refuse(500, "InternalServerError", "", "Image size (%d pixels) exceeds limit of %d pixels, could be decompression bomb DOS attack.", header.Width*header.Height, s.maxPixels)
 	}
-	if err == nil {
-		_, _, err = image.Decode(bytes.NewReader(data))
-	}
 	if err != nil {
 		return badRequest("", "Failed to load image: cannot identify image file <_io.BytesIO object>")
+	}
+	if _, _, err = image.Decode(bytes.NewReader(data)); err != nil {
+		return badRequest("", "Failed to load image: image file is truncated")
+	}
+	if w, h := shrunk(header.Width, header.Height); w == 0 || h == 0 {
+		return badRequest("", "Failed to apply PixtralProcessor on data={'text': '<|image_pad|>', 'images': [<PIL.Image.Image image mode=RGB size=%dx%d at 0x7F7AD3AD1D50>]} "+
+			"with kwargs={'truncation': False, 'return_tensors': 'pt'}", header.Width, header.Height)
 	}
 	r.Width, r.Height = header.Width, header.Height
 	r.PromptTokens = templateTokens + imageTokens(header.Width, header.Height)
@@ -251,11 +305,17 @@ func (s *Server) loadImage(r *Request, data []byte) *Reply {
 // templateTokens is what the chat template adds to the image.
 const templateTokens = 11
 
-// imageTokens is the count of the 1B models: shrunk to 1540 pixels on the long side, patches of 14, merged two by two.
+// imageTokens is the count of the 1B models: patches of 14, merged two by two.
 func imageTokens(width, height int) int {
-	w, h := float64(width), float64(height)
+	w, h := shrunk(width, height)
+	return int(math.Ceil(w/28) * math.Ceil(h/28))
+}
+
+// shrunk is the size at which the 1B models look at an image: at most 1540 pixels on the long side.
+func shrunk(width, height int) (w, h float64) {
+	w, h = float64(width), float64(height)
 	if r := max(w, h) / 1540; r > 1 {
 		w, h = math.Floor(w/r), math.Floor(h/r)
 	}
-	return int(math.Ceil(w/28) * math.Ceil(h/28))
+	return w, h
 }

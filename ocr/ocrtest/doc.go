@@ -1,5 +1,6 @@
-// Package ocrtest is a stand-in for an OCR service: vLLM with LightOnOCR, alone, behind Cloud Run or behind LiteLLM, on a loopback port. It is for tests
-// of every layer that meets such a service, and speaks real HTTP, since that is where most of what goes wrong goes wrong.
+// Package ocrtest is a stand-in for an OCR service on a loopback port: vLLM with LightOnOCR, alone, behind Cloud Run or behind LiteLLM, or a
+// llama-server. It is for tests of every layer that meets such a service, and speaks real HTTP, since that is where most of what goes wrong
+// goes wrong.
 //
 //	server := ocrtest.New(t, ocrtest.RequireToken("https://ocr.example"))
 //	server.Next(ocrtest.Platform(429), ocrtest.Text("# Page"))
@@ -13,8 +14,8 @@
 // No test needs to wait: a [Gate] holds requests until it is opened and says how many it holds, and every count is settled before the
 // client sees the answer. [NewMetadata] is the metadata server of a Google machine, for ID tokens.
 //
-// It is not the model: it cannot read, streams no tokens, and its counts of tokens are right for images only. Bodies and statuses follow the
-// source of vLLM and Cloud Run's troubleshooting page.
+// It is not the model: it cannot read, streams no tokens, and its counts of tokens are right for images only. Bodies and statuses are
+// those that real servers gave (package internal/servers asks both), and those of Cloud Run's troubleshooting page.
 //
 // Files, in reading order:
 //
@@ -25,8 +26,10 @@
 //	metadata.go  the metadata server
 //	token.go     ID tokens
 //	gateway.go   LiteLLM in front of it
+//	llama.go     a llama-server in its place
 //	platform.go  replies of Cloud Run, and of an engine that fails
 //	answer.go    replies of the model
+//	writing.go   a model that obeys the request: limits, loops, texts to continue
 //	reply.go     replies of any shape
 //	request.go   what came for one page
 //	gate.go      holding requests

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Gateway puts LiteLLM in front of the server, as 1.108.7 answers before vLLM: errors are wrapped, an unknown model is a 400, an ending that
@@ -20,7 +23,7 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
 		s.count(func(c *Counts) { c.Models++ })
 		s.listGatewayModels(w)
 		return
-	case "/version", "/ping":
+	case "/version", "/ping", "/load":
 		Detail(404, "Not Found").write(w, nil)
 		return
 	case pagePath:
@@ -32,6 +35,12 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
 		s.route(w, r)
 		return
 	}
+	r.Header.Set("Content-Type", "application/json") // whatever it was
+	if refusal := s.checkAtGateway(r); refusal != nil {
+		s.count(func(c *Counts) { c.Refused++ })
+		refusal.write(w, nil)
+		return
+	}
 	behind := &recorder{header: http.Header{}}
 	if s.down.Load() {
 		s.count(func(c *Counts) { c.Refused++ })
@@ -40,7 +49,7 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case s.down.Load() && behind.status == 0:
-		wrapped(500, "Cannot connect to host 127.0.0.1:8000 ssl:default [Connect call failed ('127.0.0.1', 8000)]", s.models[0]).write(w, nil)
+		wrapped(500, "Cannot connect to host REDACTED:8000 ssl:<ssl.SSLContext object at 0x7f9412be3d10> [Connect call failed ('REDACTED', 8000)]", s.models[0]).write(w, nil)
 	case behind.status == 0: // it hung up
 		wrapped(500, "Server disconnected", s.models[0]).write(w, nil)
 	case behind.status == 200:
@@ -54,14 +63,41 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// checkAtGateway is what it refuses without asking the server; the body can be read again afterwards.
+func (s *Server) checkAtGateway(r *http.Request) *Reply {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil // the server's side of it finds the same
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var fields map[string]json.RawMessage
+	var refusal Reply
+	switch err := json.Unmarshal(body, &fields); {
+	case len(body) > 0 && utf8.Valid(body) && err != nil:
+		refusal = Raw(400, "application/json", `{"error":{"message":"Invalid JSON payload: unexpected character, expected a string key: line 1 column 2 (char 1)",`+
+			`"type":"invalid_request_error","param":"request_body","code":"400"}}`)
+	case fields["messages"] == nil:
+		refusal = Raw(400, "application/json", `{"error":{"message":"/chat/completions: Missing required parameter: 'messages'.",`+
+			`"type":"invalid_request_error","param":"messages","code":"400"}}`)
+	default:
+		var model string
+		if json.Unmarshal(fields["model"], &model); slices.Contains(s.models, model) {
+			return nil
+		}
+		refusal = unknownModel("`" + model + "`")
+	}
+	return &refusal
+}
+
 // unknownModel is the gateway's own refusal of the model that the server's refusal names.
 func unknownModel(refusal string) Reply {
 	asked := "None"
 	if words := strings.Split(refusal, "`"); len(words) > 1 && words[1] != "" {
 		asked = words[1]
 	}
-	return gatewayError(400, "invalid_request_error",
-		"/chat/completions: Invalid model name passed in model="+asked+". Call `/v1/models` to view available models for your key.")
+	message := "/chat/completions: Invalid model name passed in model=" + asked + ". Call `/v1/models` to view available models for your key."
+	return Raw(400, "application/json", fmt.Sprintf(`{"error":{"message":%[1]s,"type":"invalid_request_error","param":null,"code":"400",`+
+		`"provider_specific_fields":{"error":%[1]s}}}`, quote(message)))
 }
 
 // wrapped is the gateway's error around the server's.
@@ -79,6 +115,7 @@ func wrapped(status int, inner, model string) Reply {
 		class = "APIError: APIError"
 	case strings.Contains(inner, "maximum context length"):
 		class = "ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError"
+		inner += "\nmodel=" + model + ". context_window_fallbacks=None. fallbacks=None.\n\nSet 'context_window_fallback' - https://docs.litellm.ai/docs/routing#fallbacks"
 	}
 	return gatewayError(status, kind, fmt.Sprintf("litellm.%s: Hosted_vllmException - %s\n\nLiteLLM: model group '%s' failed with the error above. No fallback was attempted.",
 		class, inner, model))
@@ -113,6 +150,16 @@ func translated(body []byte) []byte {
 			choice["finish_reason"] = "stop"
 		}
 		choice["provider_specific_fields"] = kept
+		if message, ok := choice["message"].(map[string]any); ok {
+			message["provider_specific_fields"] = map[string]any{"reasoning": message["reasoning"]}
+			for _, name := range []string{"annotations", "audio", "function_call", "reasoning"} {
+				delete(message, name)
+			}
+		}
+	}
+	if usage, ok := answer["usage"].(map[string]any); ok {
+		delete(usage, "prompt_tokens_details")
+		delete(usage, "completion_tokens_details")
 	}
 	for _, name := range []string{"prompt_logprobs", "prompt_token_ids", "prompt_text", "kv_transfer_params", "ec_transfer_params", "metrics", "service_tier"} {
 		delete(answer, name)

@@ -34,6 +34,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.gateway:
 		s.pass(w, r)
 		return
+	case s.llama:
+		s.routeLlama(w, r)
+		return
 	default:
 		s.route(w, r)
 		return
@@ -49,7 +52,7 @@ const pagePath = "/v1/chat/completions"
 
 // methods are the routes with the methods that they take.
 var methods = map[string]string{
-	pagePath: "POST", "/v1/models": "GET", "/health": "GET", "/version": "GET", "/ping": "GET POST",
+	pagePath: "POST", "/v1/models": "GET", "/health": "GET", "/version": "GET", "/ping": "GET POST", "/load": "GET",
 }
 
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
@@ -65,6 +68,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/v1/models":
 		s.count(func(c *Counts) { c.Models++ })
 		s.listModels(w)
+	case r.URL.Path == "/load":
+		Raw(200, "application/json", fmt.Sprintf(`{"server_load":%d}`, s.Counts().Running)).write(w, nil)
 	case r.URL.Path == "/version":
 		Raw(200, "application/json", `{"version":"0.30.0"}`).write(w, nil)
 	default:
@@ -114,11 +119,18 @@ func (s *Server) complete(w http.ResponseWriter, hr *http.Request) {
 		reply = s.replyTo(req)
 	}
 	if reply.model {
-		if problem := s.check(req); problem != nil {
+		check := s.check
+		if s.llama {
+			check = s.checkLlama
+		}
+		if problem := check(req); problem != nil {
 			s.count(func(c *Counts) { c.Refused++ })
 			problem.write(w, req)
 			return
 		}
+	}
+	if s.llama && reply.model && req.thin() {
+		reply.write = Blank().write
 	}
 	s.perform(w, hr, req, reply)
 }
@@ -129,8 +141,8 @@ func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, 
 		s.count(func(c *Counts) { c.Running++ })
 	}
 	stays := context.AfterFunc(hr.Context(), func() { s.count(func(c *Counts) { c.Left++ }) })
-	through := s.endure(hr.Context(), reply)
-	answered := stays() && through
+	through, died := s.endure(hr.Context(), reply)
+	answered := stays() && (through || died)
 	s.count(func(c *Counts) {
 		if reply.model {
 			c.Running--
@@ -138,29 +150,44 @@ func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, 
 		switch {
 		case through && !answered && reply.model:
 			c.Wasted++
-		case answered && reply.whole:
+		case answered && reply.whole && !died:
 			c.Answers++
 		case answered:
 			c.Refused++
 		}
 	})
-	if !answered { // the client has left, or the server closes: else net/http would answer an empty 200
+	switch {
+	case !answered: // the client has left, or the server closes: else net/http would answer an empty 200
 		hangUp(w)
-		return
+	case died:
+		With("Connection", "close", EngineFailed(engineDead)).write(w, req)
+	default:
+		req.context = s.merge(hr.Context())
+		reply.write(w, req)
 	}
-	req.context = s.merge(hr.Context())
-	reply.write(w, req)
 }
 
-// endure waits at the reply's gate and for its delay, and reports whether it got through. A model behind Cloud Run goes on to the end
-// whether or not its client is still there.
-func (s *Server) endure(client context.Context, reply Reply) bool {
-	ctx := s.stopped
+// endure waits at the reply's gate and for its delay, and reports whether it got through or whether the engine died first. A model behind
+// Cloud Run goes on to the end whether or not its client is still there.
+func (s *Server) endure(client context.Context, reply Reply) (through, died bool) {
+	engine := s.stopped
+	if reply.model {
+		s.mu.Lock()
+		engine = s.engine
+		s.mu.Unlock()
+	}
+	ctx := engine
 	if !s.keepGenerating || !reply.model {
-		ctx = s.merge(client)
+		var release context.CancelFunc
+		ctx, release = context.WithCancel(client)
+		defer release()
+		defer context.AfterFunc(engine, release)()
+	}
+	ended := func() (bool, bool) {
+		return false, engine.Err() != nil && s.stopped.Err() == nil && client.Err() == nil
 	}
 	if reply.gate != nil && reply.gate.enter(ctx) != nil {
-		return false
+		return ended()
 	}
 	if reply.delay > 0 {
 		timer := time.NewTimer(reply.delay)
@@ -168,10 +195,10 @@ func (s *Server) endure(client context.Context, reply Reply) bool {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-			return false
+			return ended()
 		}
 	}
-	return true
+	return true, false
 }
 
 // merge is a context that ends with the client's or with the server.

@@ -71,6 +71,7 @@ func do(t testing.TB, method, url, body string, headers ...string) (*http.Respon
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Close = true // an idle connection may be closed while a busy machine sends on it
 	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(headers); i += 2 {
 		if headers[i] == "Content-Type" {

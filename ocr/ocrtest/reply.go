@@ -1,10 +1,12 @@
 package ocrtest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -142,8 +144,11 @@ func LlamaError(status int, kind, message string) Reply {
 	return Raw(status, "application/json; charset=utf-8", fmt.Sprintf(`{"error":{"code":%d,"message":%s,"type":%s}}`, status, quote(message), quote(kind)))
 }
 
-// quote is a string in JSON.
+// quote is a string in JSON, as Python writes it: < and > stay as they are.
 func quote(s string) string {
-	b, _ := json.Marshal(s) // a string can always be encoded
-	return string(b)
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(s) // a string can always be encoded
+	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -96,7 +96,10 @@ func (p part) url() (string, bool) {
 // limit is how many tokens the answer may have: what was asked for, silently lowered to what the context leaves.
 func (r *Request) limit() int {
 	room := r.server.maxModelLen - r.PromptTokens
-	if r.MaxTokens == 0 {
+	switch {
+	case r.MaxTokens <= 0 && r.server.llama && r.Fields["max_tokens"] != nil:
+		return 1
+	case r.MaxTokens == 0:
 		return room
 	}
 	return min(r.MaxTokens, room)
@@ -110,6 +113,7 @@ func (e uriError) Error() string { return string(e) }
 const (
 	errNoComma   = uriError("Invalid data URL: missing comma")
 	errNotBase64 = uriError("Only base64 data URLs are supported for now.")
+	errDigit     = uriError("Non-base64 digit found")
 )
 
 // readDataURI applies vLLM's rules: any type, `;base64` in lower case right before the first comma, strict base64. A url that is no data
@@ -127,9 +131,11 @@ func readDataURI(url string) (mediaType string, data []byte, err error) {
 		return "", nil, errNotBase64
 	}
 	if strings.ContainsAny(encoded, "\r\n") { // which Go would pass over
-		return mediaType, nil, base64.CorruptInputError(0)
+		return mediaType, nil, errDigit
 	}
-	data, err = base64.StdEncoding.Strict().DecodeString(encoded)
+	if data, err = base64.StdEncoding.Strict().DecodeString(encoded); err != nil {
+		err = errDigit
+	}
 	return mediaType, data, err
 }
 

@@ -25,12 +25,13 @@ type Server struct {
 	anyImage       bool
 	keepGenerating bool
 	gateway        bool
+	llama          bool
 	refused        []refusedField
 	idleTimeout    time.Duration
 
-	down, engineDead atomic.Bool
-	stopped          context.Context // ends with Close, and lets held requests go
-	stop             context.CancelFunc
+	down, engineDead, draining atomic.Bool
+	stopped                    context.Context // ends with Close, and lets held requests go
+	stop                       context.CancelFunc
 
 	mu       sync.Mutex
 	script   []Reply
@@ -41,6 +42,8 @@ type Server struct {
 	requests []*Request
 	revoked  map[string]bool
 	changed  chan struct{}
+	engine   context.Context // ends with Terminate, and what the model is at work on with it
+	kill     context.CancelFunc
 }
 
 // Option changes a Server at its making.
@@ -90,6 +93,7 @@ func New(tb TB, options ...Option) *Server {
 		option(s)
 	}
 	s.stopped, s.stop = context.WithCancel(context.Background())
+	s.engine, s.kill = context.WithCancel(s.stopped)
 	s.http = httptest.NewUnstartedServer(s)
 	if !s.gateway { // else what is down is behind it
 		s.http.Listener = fragile{s.http.Listener, &s.down}
@@ -135,10 +139,26 @@ func (s *Server) For(image []byte, r Reply) {
 // Down makes the server reset every connection, as between the death of a process and the start of the next.
 func (s *Server) Down() { s.down.Store(true) }
 
-// Up ends Down, and the death of the engine too.
+// Up ends Down, and the death of the engine too: it is a new server.
 func (s *Server) Up() {
+	s.mu.Lock()
+	s.engine, s.kill = context.WithCancel(s.stopped)
+	s.mu.Unlock()
 	s.engineDead.Store(false)
+	s.draining.Store(false)
 	s.down.Store(false)
+}
+
+// Drain is SIGTERM for a vLLM with --shutdown-timeout: pages that it is reading are answered, every other one gets a 500 at once, and
+// /health says 200 all the while. [Server.Down] is the end of the time: what is not answered by then hangs.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Terminate is SIGTERM for a vLLM without it, or the death of its engine: every page that it is reading gets a 500, and it is down.
+func (s *Server) Terminate() {
+	s.Down()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kill()
 }
 
 // KillEngine leaves the server up with a dead engine: pages get 500, /health 503.

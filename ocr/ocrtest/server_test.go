@@ -197,3 +197,62 @@ func TestCloseFreesEverythingHeld(t *testing.T) {
 		t.Error("an answer from a closed server")
 	}
 }
+
+// A vLLM that is told to stop: with --shutdown-timeout it finishes what it reads and refuses the rest, without it answers all with a 500.
+func TestServerThatIsToldToStop(t *testing.T) {
+	const shutdown = "cannot schedule new futures after shutdown"
+	for _, test := range []struct {
+		name        string
+		stop        func(*ocrtest.Server)
+		inFlight    int
+		up          bool // it takes new connections
+		counts      ocrtest.Counts
+		description string
+	}{
+		{"with time", (*ocrtest.Server).Drain, 200, true, ocrtest.Counts{Requests: 2, Answers: 1, Refused: 1, Peak: 1, Health: 1}, shutdown},
+		{"at once", (*ocrtest.Server).Terminate, 500, false, ocrtest.Counts{Requests: 1, Refused: 1, Peak: 1}, "EngineCore encountered an issue"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := ocrtest.New(t)
+			gate := ocrtest.NewGate()
+			s.Default(ocrtest.Hold(gate, ocrtest.Text("x")))
+			body := request(t, page(t, 60, 80), nil)
+			type answer struct {
+				status int
+				text   string
+			}
+			inFlight := make(chan answer)
+			go func() {
+				resp, text := send(t, s, body)
+				inFlight <- answer{resp.StatusCode, text}
+			}()
+			if err := gate.Wait(soon(t), 1); err != nil {
+				t.Fatal(err)
+			}
+			test.stop(s)
+			resp, err := (&http.Client{Transport: &http.Transport{}}).Get(s.URL + "/health")
+			if up := err == nil; up != test.up || up && resp.StatusCode != 200 {
+				t.Errorf("health: %v %v", resp, err)
+			} else if up {
+				resp.Body.Close()
+			}
+			if test.up {
+				if resp, text := send(t, s, body); resp.StatusCode != 500 || !strings.Contains(text, shutdown) {
+					t.Errorf("a new page: %d %s", resp.StatusCode, text)
+				}
+				gate.Open()
+			}
+			if a := <-inFlight; a.status != test.inFlight || a.status == 500 && !strings.Contains(a.text, test.description) {
+				t.Errorf("the page in flight: %d %s", a.status, a.text)
+			}
+			if c := s.Counts(); c != test.counts {
+				t.Errorf("counts %+v", c)
+			}
+			s.Up()
+			gate.Open()
+			if resp, _ := send(t, s, body); resp.StatusCode != 200 {
+				t.Errorf("the new server answers %d", resp.StatusCode)
+			}
+		})
+	}
+}

@@ -1,0 +1,24 @@
+// Package servers asks the real servers that a client of package ocr meets, vLLM, LiteLLM before it and llama-server, the questions of a
+// contract, and holds the stand-in, package ocrtest, to what they answer. It is tests only.
+//
+// The everyday tests compare the stand-in with the answers that testdata keeps. The integration tests install the servers from PyPI, run
+// them with a model that model.py writes, and ask the same questions on the same code path; with -update they write the answers down:
+//
+//	make servers
+//	go test -tags integration ./internal/servers -run Real -update
+//
+// Files, in reading order:
+//
+//	questions_test.go           the questions
+//	answers_test.go             asking, and what of an answer counts
+//	standin_test.go             the stand-in beside the answers that were kept, and the differences that are known
+//	model_test.go               what the model writes, for the stand-in
+//	answers.json, model.py      the model
+//	install.sh                  the servers, from PyPI
+//	install_integration_test.go what it says where something is missing
+//	start_test.go               starting and stopping them
+//	folder_test.go              the program that reads a folder by them
+//	servers_integration_test.go vLLM, and LiteLLM before it, beside the stand-in
+//	versions_integration_test.go the table of versions
+//	queue_nightly_test.go       more pages than a server reads in time
+package servers

@@ -1,0 +1,196 @@
+//go:build integration || nightly
+
+package servers
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+// The versions that are tested unless VLLM, TRANSFORMERS and LITELLM name others. Those of vLLM and transformers are the image's
+// (deploy/gpu).
+const (
+	vllmVersion         = "0.30.0"
+	transformersVersion = "5.16.1"
+	litellmVersion      = "1.108.7"
+)
+
+// process is a server that was started for a test. Its end is the test's, if nothing ends it before.
+type process struct {
+	url    string
+	cmd    *exec.Cmd
+	log    string
+	exited chan struct{} // closed when the process has ended
+}
+
+// patience is how long a server may take to start on a machine that is busy with other tests.
+const patience = 10 * time.Minute
+
+// install runs install.sh and returns the folder of the server's programs.
+func install(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("./install.sh", args...)
+	var words strings.Builder
+	cmd.Stderr = &words
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("install.sh %s: %v\n%s", strings.Join(args, " "), err, words.String())
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// start starts a program as a server on a free port of loopback, which replaces PORT in its arguments.
+func start(t *testing.T, env []string, program string, args ...string) *process {
+	t.Helper()
+	port := freePort(t)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "PORT", port)
+	}
+	logFile, err := os.Create(filepath.Join(t.TempDir(), filepath.Base(program)+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{url: "http://127.0.0.1:" + port, log: logFile.Name(), exited: make(chan struct{})}
+	p.cmd = exec.Command(program, args...)
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Stdout, p.cmd.Stderr = logFile, logFile
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	started := make(chan error)
+	go func() {
+		defer logFile.Close()
+		runtime.LockOSThread() // whose end would be taken for ours
+		started <- p.cmd.Start()
+		_ = p.cmd.Wait() // its end is looked at where it matters
+		close(p.exited)
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.end()
+		if t.Failed() {
+			t.Logf("the end of %s's log:\n%s", filepath.Base(program), p.tail(60))
+		}
+	})
+	return p
+}
+
+// end kills the server and the processes that it started, and waits until they have gone.
+func (p *process) end() {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+	<-p.exited
+}
+
+// await waits until a path of the server answers 200.
+func (p *process) await(t *testing.T, path string) {
+	t.Helper()
+	limit := time.After(patience)
+	for {
+		if resp, err := http.Get(p.url + path); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		select {
+		case <-p.exited:
+			t.Fatalf("%s ended at its start: %v", p.cmd.Path, p.cmd.ProcessState)
+		case <-limit:
+			t.Fatalf("%s has not started within %v", p.cmd.Path, patience)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// tail returns the last lines of the server's log.
+func (p *process) tail(lines int) string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	all := strings.Split(string(text), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// metric sums what the server counts under a name.
+func (p *process) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	resp, err := http.Get(p.url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	sum, found := 0.0, false
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		line := lines.Text()
+		if value := line[strings.LastIndex(line, " ")+1:]; strings.HasPrefix(line, name+"{") {
+			var v float64
+			if _, err := fmt.Sscan(value, &v); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			sum, found = sum+v, true
+		}
+	}
+	if !found {
+		t.Fatalf("the server counts no %s", name)
+	}
+	return sum
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String()) // it was split so before
+	return port
+}
+
+// startVLLM starts vLLM with the small model and with the flags that deploy/gpu/serve.sh has for LightOnOCR-2.
+func startVLLM(t *testing.T, flags ...string) *process {
+	t.Helper()
+	bin := install(t, "vllm", cmp.Or(os.Getenv("VLLM"), vllmVersion), cmp.Or(os.Getenv("TRANSFORMERS"), transformersVersion))
+	model := filepath.Join(t.TempDir(), "model")
+	if out, err := exec.Command(filepath.Join(bin, "python"), "model.py", model).CombinedOutput(); err != nil {
+		t.Fatalf("model.py: %v\n%s", err, out)
+	}
+	env := []string{"HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "VLLM_NO_USAGE_STATS=1", "VLLM_CPU_KVCACHE_SPACE=1"}
+	return start(t, env, filepath.Join(bin, "vllm"), append([]string{"serve", model, "--host", "127.0.0.1", "--port", "PORT", "--enforce-eager",
+		"--served-model-name", ocrtest.DefaultModel, "--limit-mm-per-prompt", `{"image": 1}`, "--mm-processor-cache-gb", "0",
+		"--no-enable-prefix-caching"}, flags...)...)
+}
+
+// startLiteLLM starts a gateway before a vLLM.
+func startLiteLLM(t *testing.T, version, vllm string) *process {
+	t.Helper()
+	bin := install(t, "litellm", version)
+	config := filepath.Join(t.TempDir(), "litellm.yaml")
+	settings := `model_list:
+- model_name: ` + ocrtest.DefaultModel + `
+  litellm_params:
+    model: hosted_vllm/` + ocrtest.DefaultModel + `
+    api_base: ` + vllm + `/v1
+    api_key: none
+general_settings:
+  master_key: ` + gatewayKey + "\n"
+	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"LITELLM_LOCAL_MODEL_COST_MAP=True", "LITELLM_TELEMETRY=False", "NO_DOCS=True"}
+	return start(t, env, filepath.Join(bin, "litellm"), "--config", config, "--host", "127.0.0.1", "--port", "PORT")
+}
