@@ -69,6 +69,7 @@ func honestProse(n int) string {
 	return b.String()
 }
 
+// At a server that does not continue answers; those of others are in TestCutAnswerGoesOn.
 func TestEveryEndingHasItsResult(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -139,7 +140,7 @@ func TestEveryEndingHasItsResult(t *testing.T) {
 			s := ocrtest.New(t)
 			s.Next(test.replies...)
 			s.Default(ocrtest.EngineFailed("asked too often"))
-			r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+			r, err := newClient(t, s).NeverContinues().ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,8 +210,8 @@ func TestServersOwnContextCounts(t *testing.T) {
 	if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil {
 		t.Fatal(err)
 	}
-	if last := s.Last(); last.MaxTokens != 6000-last.PromptTokens {
-		t.Errorf("asked for %d tokens, want %d", last.MaxTokens, 6000-last.PromptTokens)
+	if last := s.Last(); last.MaxTokens != 6000-4096-128-last.PromptTokens {
+		t.Errorf("asked for %d tokens more, want %d", last.MaxTokens, 6000-4096-128-last.PromptTokens)
 	}
 }
 

@@ -12,3 +12,9 @@ func (cfg *Config) SetSleep(sleep func(context.Context, time.Duration) error) {
 
 // SetRand replaces the numbers in [0, 1) that spread the waits.
 func (cfg *Config) SetRand(rand func() float64) { cfg.hooks.rand = rand }
+
+// NeverContinues has the client know that its server does not continue answers.
+func (c *Client) NeverContinues() *Client {
+	c.refused.Or(uint32(fieldContinue))
+	return c
+}

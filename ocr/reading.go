@@ -218,11 +218,11 @@ func (r *reading) goOn(ctx context.Context) bool {
 		k.client.refused.Or(uint32(fieldContinue))
 		return true
 	case err != nil:
-		r.limit = r.answers
+		r.limit = len(r.answers)
 		return true
 	}
 	a.turned = cut.turned
-	if whole, ok := splice(begun, a.text); ok {
+	if whole, ok := splice(begun, a.text); ok && (a.stop == complete || len(whole) > len(begun)) {
 		a.text = whole
 		a.usage = Usage{cut.usage.PromptTokens, cut.usage.CompletionTokens + a.usage.CompletionTokens}
 		a.asked.begun, a.asked.maxTokens = "", cut.asked.maxTokens+q.maxTokens

@@ -98,7 +98,7 @@ func TestPageIsLookedAtWhereAnAnswerIsInDoubt(t *testing.T) {
 			s := ocrtest.New(t)
 			s.Next(test.replies...)
 			s.Default(ocrtest.EngineFailed("asked too often"))
-			r, err := newClient(t, s).ExtractText(patience(t), test.page.Image)
+			r, err := newClient(t, s).NeverContinues().ExtractText(patience(t), test.page.Image)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -230,7 +230,7 @@ func TestDoubtIsAskedForWithAllTheRoom(t *testing.T) {
 			ctx, cancel = context.WithTimeout(ctx, test.left)
 			defer cancel()
 		}
-		if _, err := newClient(t, s, func(c *ocr.Config) { c.Timeout = 10 * time.Second }).ExtractText(ctx, ocr.Bytes(pngPage(t))); err != nil {
+		if _, err := newClient(t, s, func(c *ocr.Config) { c.Timeout = 10 * time.Second }).NeverContinues().ExtractText(ctx, ocr.Bytes(pngPage(t))); err != nil {
 			t.Fatal(err)
 		}
 		all := fmt.Sprint(16384 - s.Last().PromptTokens)
