@@ -31,7 +31,12 @@ func TestRealServers(t *testing.T) {
 	version, transformers := cmp.Or(os.Getenv("VLLM"), vllmVersion), cmp.Or(os.Getenv("TRANSFORMERS"), transformersVersion)
 	result := "dies at start"
 	if *recording {
-		t.Cleanup(func() { record(t, version, transformers, result) })
+		t.Cleanup(func() {
+			if t.Failed() && result != "dies at start" {
+				result = "starts, and answers otherwise"
+			}
+			record(t, version, transformers, result)
+		})
 	}
 	vllm := startVLLM(t, "--max-num-seqs", "2", "--shutdown-timeout", "8")
 	gateway := startLiteLLM(t, cmp.Or(os.Getenv("LITELLM"), litellmVersion), vllm.url)
