@@ -9,8 +9,8 @@ import (
 
 // buildFiles are the two builds, with what a build may take from the platform.
 var buildFiles = map[string]string{
-	"cloudbuild.yaml":            "--substitutions=_REGION=europe-west4,_BUCKET=my-scans",
-	"deploy/gpu/cloudbuild.yaml": "--substitutions=_IMAGE=europe-west4-docker.pkg.dev/p/r/ocr:1,_MODEL=m,_MODEL_REVISION=r,_VLLM_DIGEST=d",
+	"cloudbuild.yaml":            "--substitutions=_REGION=europe-west1,_BUCKET=my-scans",
+	"deploy/gpu/cloudbuild.yaml": "--substitutions=_IMAGE=europe-west4-docker.pkg.dev/p/r/ocr:1,_MODEL=m,_MODEL_REVISION=r,_VLLM_DIGEST=d,_HF_TOKEN_SECRET=",
 }
 
 var (

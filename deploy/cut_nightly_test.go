@@ -9,6 +9,18 @@ import (
 	"testing"
 )
 
+// TestEachDelay: what TestFirstMinutesOfEverything proves of all delays at once, one at a time.
+func TestEachDelay(t *testing.T) {
+	need(t, "bash")
+	_, want := newFake(t).command(t, nil, "all")
+	for _, w := range waits {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			firstRun(t, w.name, want)
+		})
+	}
+}
+
 // TestEveryCut: wherever a run is cut short, the next one makes exactly what is missing, and the one after changes nothing.
 func TestEveryCut(t *testing.T) {
 	need(t, "bash")

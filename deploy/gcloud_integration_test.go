@@ -39,7 +39,7 @@ func TestParser(t *testing.T) {
 	}
 	for _, line := range slices.Sorted(maps.Keys(commands)) {
 		out := run(t, env, "bash", "-c", line)
-		local := strings.HasPrefix(line, "gcloud meta list-files-for-upload") || strings.Contains(line, "--help")
+		local := strings.HasPrefix(line, "gcloud meta list-files-for-upload") || line == "gcloud version" || strings.Contains(line, "--help")
 		if local && out.code == 0 {
 			continue
 		}
@@ -218,12 +218,12 @@ func quick(t *testing.T) []string {
 func TestCheck(t *testing.T) {
 	need(t, "gcloud", "bash", "curl")
 	t.Parallel()
-	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir(), "VLLM_DIGEST=")
+	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir())
 	out := deploy(t, env, "--check")
 	if out.code != 1 || out.stdout != "" {
 		t.Errorf("exit %d, printed %q", out.code, out.stdout)
 	}
-	for _, want := range []string{"ok       gcloud alpha", "MISSING  VLLM_DIGEST", "ok       MODEL_REVISION", "MISSING  an account", "gcloud auth login"} {
+	for _, want := range []string{"ok       gcloud alpha", "ok       gcloud beta", "ok       gcloud 528", "MISSING  an account", "gcloud auth login"} {
 		if !strings.Contains(out.stderr, want) {
 			t.Errorf("%q is not in %s", want, out.stderr)
 		}
