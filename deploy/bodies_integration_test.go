@@ -134,7 +134,7 @@ var grants = map[string][]string{
 		"roles/pubsub.serviceAgent service-" + number + "@gcp-sa-pubsub.iam.gserviceaccount.com",
 		"roles/run.builder bucketocr-builder" + tail,
 	},
-	"/storage/v1/b/" + bucket: {"roles/storage.objectViewer bucketocr-function" + tail},
+	"/storage/v1/b/" + bucket: {"roles/storage.objectUser user:a@example.com", "roles/storage.objectViewer bucketocr-function" + tail},
 	"/v1/projects/" + project + "/locations/" + region + "/services/bucketocr": {
 		"roles/run.invoker bucketocr-sweep" + tail, "roles/run.invoker bucketocr-trigger" + tail,
 	},

@@ -77,3 +77,22 @@ func TestBuildFileContents(t *testing.T) {
 		t.Errorf("steps %v", order)
 	}
 }
+
+// TestRegionsThatAreShownFitNewProjects: whoever copies what stands here chooses a region in which a new project may build.
+func TestRegionsThatAreShownFitNewProjects(t *testing.T) {
+	allowed := regexp.MustCompile(`(?m)^RESTRICTED_BUILDS=\((.*)\)$`).FindStringSubmatch(read(t, "deploy/settings.sh"))
+	if allowed == nil {
+		t.Fatal("settings.sh has no RESTRICTED_BUILDS")
+	}
+	for _, file := range []string{"README.md", "docs/deploy.md", "cloudbuild.yaml"} {
+		shown := regexp.MustCompile(`(?m)(?:_REGION: | REGION=)([a-z]+-[a-z]+[0-9])`).FindAllStringSubmatch(read(t, file), -1)
+		if len(shown) == 0 {
+			t.Errorf("%s shows no region", file)
+		}
+		for _, m := range shown {
+			if !slices.Contains(strings.Fields(allowed[1]), m[1]) {
+				t.Errorf("%s shows %s", file, m[1])
+			}
+		}
+	}
+}

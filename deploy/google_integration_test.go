@@ -25,6 +25,7 @@ type google struct {
 	things  map[string]object // by path
 	changes []change          // in order
 	cut     int               // how many changes are carried out before all are refused; less than 0: no end
+	once    map[string]object // errors, by the end of the path of the change that meets one, once
 	unknown []string
 	serial  int
 	uploads map[string][]byte
@@ -96,6 +97,13 @@ func (g *google) serve(w http.ResponseWriter, r *http.Request) {
 func (g *google) answer(rt route, r *http.Request, args []string, body object) (int, any) {
 	if !g.changing(r) {
 		return rt.serve(g, r, args, body)
+	}
+	for end, fault := range g.once {
+		if strings.HasSuffix(r.URL.Path, end) {
+			delete(g.once, end)
+			code, _ := fault["error"].(object)["code"].(int)
+			return code, fault
+		}
 	}
 	if g.cut == 0 {
 		return 400, failure(400, "FAILED_PRECONDITION", "cut off by the test")

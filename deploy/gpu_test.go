@@ -51,6 +51,25 @@ func TestGPUFlags(t *testing.T) {
 	}
 }
 
+// TestTokenOfHuggingFace: the build reads the secret that was named into its file, and where none was named the file is empty.
+func TestTokenOfHuggingFace(t *testing.T) {
+	need(t, "bash")
+	bin, file := t.TempDir(), filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(bin+"/gcloud", []byte("#!/bin/sh\necho \"$*\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for secret, want := range map[string]string{"hf:3": "secrets versions access 3 --secret=hf --project=p\n", "": ""} {
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "SECRET=" + secret, "PROJECT=p"}, "bash", "deploy/gpu/token.sh", file)
+		if got, err := os.ReadFile(file); out.code != 0 || err != nil || string(got) != want || out.stdout != "" {
+			t.Errorf("%q: exit %d, %v, wrote %q", secret, out.code, err, got)
+		}
+	}
+	out := dryRun(t, []string{"HF_TOKEN_SECRET=hf:3"}, "gpu")
+	if !strings.Contains(out.stdout, "_HF_TOKEN_SECRET=hf:3") || !strings.Contains(out.stdout, "gcloud secrets add-iam-policy-binding hf ") {
+		t.Errorf("the build is not given the secret: %s", out.stdout)
+	}
+}
+
 // TestServe: each model of the family gets its flags, and another model none.
 func TestServe(t *testing.T) {
 	need(t, "bash")

@@ -74,7 +74,11 @@ func TestRealGcloud(t *testing.T) {
 	t.Parallel()
 	g := newGoogle(t)
 	env := g.env(t)
+	firstMinutes(g)
 	out := g.mustRun(t, env, "all")
+	if len(g.once) > 0 {
+		t.Errorf("no command met %v", g.once)
+	}
 	if !strings.Contains(out.stdout, "\nPATENT \"one\" \\ 2004\n\n| é |\n") {
 		t.Errorf("the sample's text was not printed: %q", out.stdout[max(0, len(out.stdout)-300):])
 	}
@@ -103,6 +107,24 @@ func TestRealGcloud(t *testing.T) {
 	g.mustRun(t, env, "--yes", "destroy")
 	checkDestroyed(t, g, before)
 	interrupted(t, whole)
+}
+
+// firstMinutes: what Google's APIs answer once each in the first minutes of a project, in their own form, so that it is the
+// real gcloud's rendering that deploy.sh understands; and a bucket whose policy already has a condition.
+func firstMinutes(g *google) {
+	g.once = map[string]object{
+		"/fields/error":    failure(409, "ABORTED", "Please retry, underlying data changed"),
+		"/fields/lease":    failure(409, "ABORTED", "Aborted due to cross-transaction contention."),
+		"/indexes":         failure(503, "UNAVAILABLE", "The service is currently unavailable."),
+		"/alertPolicies":   failure(404, "NOT_FOUND", "Cannot find metric(s) that match type = \"logging.googleapis.com/user/bucketocr_past_window\". If a metric was created recently, it could take up to 10 minutes to become available. Please try again soon."),
+		"/triggers":        failure(400, "FAILED_PRECONDITION", "Invalid resource state for \"\": The Cloud Storage service account for your bucket is unable to publish to Cloud Pub/Sub topics in the specified project."),
+		"/jobs":            failure(404, "NOT_FOUND", "Gaia id not found for email bucketocr-sweep@my-project.iam.gserviceaccount.com"),
+		"/b/my-scans/iam":  failure(400, "INVALID_ARGUMENT", "Service account bucketocr-function@my-project.iam.gserviceaccount.com does not exist."),
+		"/metrics":         failure(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute'"),
+		"/serviceAccounts": failure(403, "PERMISSION_DENIED", "Identity and Access Management (IAM) API has not been used in project 123456789012 before or it is disabled."),
+	}
+	g.things["/storage/v1/b/"+bucket+"#iam"] = object{"version": 3, "etag": "BwX0", "bindings": []any{object{"role": "roles/storage.objectUser",
+		"members": []any{"user:a@example.com"}, "condition": object{"title": "theirs", "expression": "true"}}}}
 }
 
 // outdated: a metric and a dashboard that an older version made are brought up to date, and nothing else is touched.

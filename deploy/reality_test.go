@@ -292,6 +292,46 @@ func TestNoGPUOfYourOwn(t *testing.T) {
 	}
 }
 
+// TestWhatSpreadsSlowlyComesFirst: accounts with their roles, the platform's own accounts and metrics are made before what
+// takes long by itself, alerts after the smoke test, and old images of the OCR service are cleaned up.
+func TestWhatSpreadsSlowlyComesFirst(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	out, made := f.command(t, nil, "all")
+	if out.code != 0 {
+		t.Fatal(out.stderr)
+	}
+	at := func(prefix string, last bool) int {
+		first, end := -1, -1
+		for i, change := range made {
+			if strings.HasPrefix(change, prefix) {
+				if end = i; first < 0 {
+					first = i
+				}
+			}
+		}
+		if first < 0 {
+			t.Fatalf("nothing was made that begins with %q", prefix)
+		}
+		if last {
+			return end
+		}
+		return first
+	}
+	for _, pair := range [][2]string{
+		{"iam service-accounts", "agent"}, {"policy of projects my-project: roles/run.builder", "agent"}, {"agent", "storage buckets"},
+		{"storage buckets", "firestore databases"}, {"composite", "logging metrics"}, {"logging metrics", "artifacts repositories"},
+		{"cleanup bucketocr", "image"}, {"image", "run services"}, {"run services", "eventarc triggers"}, {"scheduler jobs", "alert "},
+	} {
+		if at(pair[0], true) > at(pair[1], false) {
+			t.Errorf("the last %q comes after the first %q", pair[0], pair[1])
+		}
+	}
+	if sample, alerts := strings.Index(out.stdout, "gcloud storage cp"), strings.Index(out.stdout, "policies create"); sample > alerts || sample < 0 {
+		t.Error("the alerts come before the smoke test")
+	}
+}
+
 // TestSummary: the end of a deploy says where to drop a file, where to look, what an idle month holds and how to take it down.
 func TestSummary(t *testing.T) {
 	need(t, "bash")
