@@ -15,8 +15,9 @@ trap 'rm -rf "$WORK"' EXIT
 
 DISABLED='SERVICE_DISABLED|has not been used in project|it is disabled|accessNotConfigured'
 
-# PASSING are the errors that pass by themselves, by what is waited for then: "REASON: PATTERN", an extended regular expression, of any case. They are
-# precise where a wider one would also match what only a person can change.
+# PASSING are the errors that pass by themselves, by what is waited for then: "REASON: PATTERN", an extended regular
+# expression that is looked for in each line, in capitals or not. They are precise where a wider one would also match what
+# only a person can change.
 PASSING=(
   "a new account to be known everywhere: service ?account.*(does not exist|not found)|does not exist.*service ?account|Gaia id not found|serviceaccounts\.actAs|not authorized to act"
   "new grants to take effect: storage\.objects\.(get|list)|Access to bucket .* denied|FETCH_?SOURCE|artifactregistry\.repositories\.(up|down)loadArtifacts|logging\.logEntries\.create"
@@ -92,18 +93,19 @@ found() {
 ABSENT=44 # attempt's answer to a search that found nothing
 
 # attempt MODE COMMAND... runs the command, again and again while its error is one of PASSING, waiting no longer than
-# RETRY_FOR in sum. MODE live shows errors as they come, quiet only in the end, search returns ABSENT where there is none.
+# RETRY_FOR in sum; what fails only after minutes was no refusal, and its own time counts. MODE live shows errors as they come, quiet only in the end, search returns ABSENT where there is none.
 attempt() {
-  local mode=$1 file=$WORK/errors.$BASHPID errors waited=0 pause=5 try code reason
+  local mode=$1 file=$WORK/errors.$BASHPID errors waited=0 pause=5 try code reason since
   shift
   for ((try = 1; ; try++)); do
-    code=0
+    code=0 since=$SECONDS
     if [ "$mode" = live ]; then
       { "$@" 2>&1 >&4 | tee "$file" >&2; } 4>&1 || code=$?
     else
       "$@" 2>"$file" || code=$?
     fi
     ((code != 0)) || return 0
+    ((SECONDS - since < 60)) || waited=$((waited + SECONDS - since))
     [ "$mode" != live ] || explain_build "$file"
     errors=$(<"$file")
     if [ "$mode" = search ] && absent "$errors"; then
@@ -120,7 +122,7 @@ attempt() {
     fi
     if ((waited >= RETRY_FOR)); then
       [ "$mode" = live ] || say "$errors"
-      say "deploy.sh: waited $waited s for $reason. Run the same again later: what is made is kept"
+      say "deploy.sh: tried for $waited s, waiting for $reason. Run the same again later: what is made is kept"
       return "$code"
     fi
     ((waited + pause <= RETRY_FOR)) || pause=$((RETRY_FOR - waited))
@@ -131,11 +133,11 @@ attempt() {
   done
 }
 
-# matches PATTERN TEXT reports whether the extended regular expression is in the text, in capitals or not.
+# matches PATTERN TEXT reports whether the extended regular expression is in a line of the text, in capitals or not.
 matches() {
   local code=0
   shopt -s nocasematch
-  [[ $2 =~ $1 ]] || code=1
+  [[ $2 =~ ${1//.\*/[^$'\n']*} ]] || code=1
   shopt -u nocasematch
   return "$code"
 }

@@ -88,6 +88,7 @@ var errorsOfGoogle = []struct{ text, reason, advice string }{
 	{"FAILED_PRECONDITION: Billing account for project '1' is not found. Billing must be enabled: BILLING_DISABLED", "", "gcloud billing projects link"},
 	{"PERMISSION_DENIED: Permission 'run.services.create' denied on resource 'projects/p/locations/r'", "", "--check names the roles"},
 	{"PERMISSION_DENIED: The principal lacks IAM permission \"cloudscheduler.jobs.create\" for the resource", "", "--check names the roles"},
+	{"Service account bucketocr-gpu@p.iam.gserviceaccount.com is used.\nERROR: Image 'x' not found.", "", ""},
 	{"INVALID_ARGUMENT: spec.template.spec.containers[0].resources.limits.cpu: Invalid value", "", ""},
 }
 
@@ -130,6 +131,18 @@ func TestErrorsThatPassAreWaitedFor(t *testing.T) {
 		if waits := regexp.MustCompile(`waiting for ([^:]*)`).FindStringSubmatch(out.stderr); e.reason != "" && (waits == nil || !strings.HasPrefix(waits[1], e.reason)) {
 			t.Errorf("%s\nwaits for %q, want %q", e.text, waits, e.reason)
 		}
+	}
+}
+
+// TestLongFailureIsNotRepeated: a build that failed after twenty minutes is not tried again for minutes more, whatever its log says.
+func TestLongFailureIsNotRepeated(t *testing.T) {
+	need(t, "bash")
+	out := run(t, []string{"PROJECT_ID=p"}, "bash", "-euo", "pipefail", "-c", `. deploy/command.sh
+		sleep() { :; }
+		build() { echo built >&3; SECONDS=$((SECONDS + 1200)); echo 'UNAVAILABLE: the registry' >&2; return 1; }
+		attempt quiet build`)
+	if out.code != 1 || out.stdout != "built\n" || !strings.Contains(out.stderr, "waiting for the platform") {
+		t.Errorf("exit %d after %q: %s", out.code, out.stdout, out.stderr)
 	}
 }
 
