@@ -9,6 +9,20 @@ import (
 	"testing"
 )
 
+// waits are what a first run says that it waits for, by the delay of the platform that it meets (fakegcloud/reality.go).
+var waits = []struct{ name, reason string }{
+	{"late-apis", "an API that was just enabled"},
+	{"late-accounts", "a new account to be known everywhere"},
+	{"late-builders", "new grants to take effect"},
+	{"late-indexes", "another change to end"},
+	{"late-metrics", "a metric that was just made"},
+	{"late-agents", "a service's own account"},
+	{"late-database", "the platform"},
+	{"late-answers", "the platform"},
+	{"late-subscription", "the subscription of bucketocr-finalized"},
+	{"late-trigger", "uploading once more"},
+}
+
 // TestEachDelay: what TestFirstMinutesOfEverything proves of all delays at once, one at a time.
 func TestEachDelay(t *testing.T) {
 	need(t, "bash")
@@ -16,7 +30,9 @@ func TestEachDelay(t *testing.T) {
 	for _, w := range waits {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			firstRun(t, w.name, want)
+			if out := newFake(t).first(t, want, "FAKE_REAL="+w.name); !strings.Contains(out.stderr, w.reason) {
+				t.Errorf("it does not say that it waits for %q: %s", w.reason, out.stderr)
+			}
 		})
 	}
 }

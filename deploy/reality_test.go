@@ -10,53 +10,42 @@ import (
 	"testing"
 )
 
-// waits are what a first run says that it waits for, by the delay of the platform that it meets (fakegcloud/reality.go).
-var waits = []struct{ name, reason string }{
-	{"late-apis", "an API that was just enabled"},
-	{"late-accounts", "a new account to be known everywhere"},
-	{"late-builders", "new grants to take effect"},
-	{"late-indexes", "another change to end"},
-	{"late-metrics", "a metric that was just made"},
-	{"late-agents", "a service's own account"},
-	{"late-database", "the platform"},
-	{"late-answers", "the platform"},
-	{"late-subscription", "the subscription of bucketocr-finalized"},
-	{"late-trigger", "uploading once more"},
-}
-
 // TestFirstMinutesOfEverything: a first run goes through against a platform that spreads everything as late as the real one
-// does, makes exactly what it makes without delays, and the second run changes nothing.
+// does, in a new project of an organisation with policies, with a bucket whose policy has a condition. It makes exactly what it makes without all that,
+// and the second run changes nothing.
 func TestFirstMinutesOfEverything(t *testing.T) {
 	need(t, "bash")
 	t.Parallel()
-	plain, want := newFake(t).command(t, nil, "all")
-	if plain.code != 0 || !strings.Contains(plain.stdout, "PATENT") || strings.Contains(plain.stderr, "waiting") {
-		t.Fatalf("where nothing is late: exit %d: %s", plain.code, plain.stderr)
+	env := []string{"BUILD_REGION=europe-west1", "FUNCTION_INGRESS=internal", "GPU_INGRESS=internal"}
+	bucket := []string{"storage buckets gs://my-scans\teurope-west4 123456789012",
+		"policy of storage buckets gs://my-scans: roles/storage.objectUser user:a@example.com theirs\t"}
+	plain := newFake(t)
+	plain.given(t, bucket...)
+	out, want := plain.command(t, env, "all")
+	if out.code != 0 || !strings.Contains(out.stdout, "PATENT") || strings.Contains(out.stderr, "waiting") {
+		t.Fatalf("where nothing is late: exit %d: %s", out.code, out.stderr)
 	}
-	f := firstRun(t, "delays", want)
-	if out, again := f.command(t, []string{"FAKE_REAL=delays"}, "all"); out.code != 0 || len(again) > 0 {
+	f := newFake(t)
+	f.given(t, bucket...)
+	env = append(env, "FAKE_REAL=delays new-project policy-locations policy-ingress")
+	f.first(t, want, env...)
+	if out, again := f.command(t, env, "all"); out.code != 0 || len(again) > 0 {
 		t.Errorf("exit %d; the second run changed %v: %s", out.code, again, out.stderr)
 	}
+	f.destroyed(t, env...)
 }
 
-// firstRun deploys while these parts of reality are on, which must make these things and tell what was waited for.
-func firstRun(t *testing.T, parts string, want []string) fake {
+// first deploys for the first time, which must make these things.
+func (f fake) first(t *testing.T, want []string, env ...string) outcome {
 	t.Helper()
-	f := newFake(t)
-	out, made := f.command(t, []string{"FAKE_REAL=" + parts}, "all")
+	out, made := f.command(t, env, "all")
 	if out.code != 0 || !strings.Contains(out.stdout, "PATENT") {
 		t.Fatalf("exit %d: %s", out.code, out.stderr)
 	}
 	if !slices.Equal(made, want) {
 		t.Errorf("made\n%s\nwant\n%s", strings.Join(made, "\n"), strings.Join(want, "\n"))
 	}
-	for _, w := range waits {
-		// where all is late, one wait is over by the time of another
-		if parts == w.name && !strings.Contains(out.stderr, w.reason) {
-			t.Errorf("it does not say that it waits for %q: %s", w.reason, out.stderr)
-		}
-	}
-	return f
+	return out
 }
 
 // errorsOfGoogle are errors as gcloud prints them, with the reason for which a command that meets one is tried again; "" where

@@ -157,7 +157,7 @@ var answers = []struct {
 		return 0
 	}},
 	{"builds describe", func(_ *state, c command) int {
-		if c.last() != build || c.flags["--region"] != "europe-west4" {
+		if c.last() != build || !strings.HasPrefix(c.flags["--region"], "europe-") {
 			fail("NOT_FOUND: build " + c.last())
 		}
 		fmt.Println("FAILURE\tfailed to fetch the source\tFETCH_SOURCE_FAILED\tbucketocr-builder does not have storage.objects.get access")
