@@ -60,7 +60,7 @@ choose_revision() {
     MODEL_REVISION=$(json_string sha "$(look "\"sha\": \"$(printf '0%.0s' {1..40})\"" \
       curl --silent --show-error --fail --max-time 60 "${HUB_URL:-https://huggingface.co}/api/models/$OCR_MODEL/revision/main" | tr ',' '\n')")
     [[ $MODEL_REVISION =~ ^[0-9a-f]{40}$ ]] ||
-      die "Hugging Face did not say which commit of $OCR_MODEL is the newest: set MODEL_REVISION (deploy/gpu/README.md says where it stands)"
+      die "Hugging Face did not say which commit of $OCR_MODEL is the newest: set MODEL_REVISION (deploy/gpu/README.md says how to look it up)"
   fi
   say "weights: $OCR_MODEL at commit $MODEL_REVISION (MODEL_REVISION pins another)"
   [ "$RECORDED" = "$model,$MODEL_REVISION" ] ||
