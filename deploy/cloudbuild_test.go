@@ -78,7 +78,7 @@ func TestBuildFileContents(t *testing.T) {
 	}
 }
 
-// TestRegionsThatAreShownFitNewProjects: whoever copies what stands here chooses a region in which a new project may build.
+// TestRegionsThatAreShownFitNewProjects: whoever copies what is shown there chooses a region in which a new project may build.
 func TestRegionsThatAreShownFitNewProjects(t *testing.T) {
 	allowed := regexp.MustCompile(`(?m)^RESTRICTED_BUILDS=\((.*)\)$`).FindStringSubmatch(read(t, "deploy/settings.sh"))
 	if allowed == nil {
