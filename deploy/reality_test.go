@@ -203,14 +203,14 @@ func TestProjectsThatAreNotEmpty(t *testing.T) {
 func TestNoEventForTheSample(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
-	out, made := f.command(t, []string{"FAKE_REAL=deaf"}, "all")
-	if out.code != 1 || !strings.Contains(out.stderr, "run the same again for: the smoke test; ") || !strings.Contains(out.stderr, "not done after 900 s") {
+	out, made := f.command(t, []string{"FAKE_REAL=deaf", "SMOKE_WAIT=320"}, "all")
+	if out.code != 1 || !strings.Contains(out.stderr, "run the same again for: the smoke test; ") || !strings.Contains(out.stderr, "not done after 320 s") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
 	if !slices.ContainsFunc(made, func(c string) bool { return strings.HasPrefix(c, "dashboard ") }) {
 		t.Error("no dashboard was made")
 	}
-	if n := strings.Count(out.stdout, "gcloud storage cp "); n != 7 {
+	if n := strings.Count(out.stdout, "gcloud storage cp "); n != 3 {
 		t.Errorf("uploaded %d times", n)
 	}
 }
