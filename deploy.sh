@@ -8,19 +8,19 @@ fi
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 for file in command settings access services accounts bucket database gpu function trigger backfill sweep metrics alerts dashboard smoke \
-  rules pipeline check destroy; do
+  summary order rules pipeline check destroy; do
   # shellcheck source=/dev/null # each of them is checked on its own
   . "deploy/$file.sh"
 done
 
 usage() {
   cat <<'TEXT'
-Usage: PROJECT_ID=... REGION=... BUCKET=... ./deploy.sh [OPTIONS] COMMAND
+Usage: PROJECT_ID=... REGION=... ./deploy.sh [OPTIONS] COMMAND
 
 Commands
-  all        the OCR service on a GPU, then the function; ends with a smoke test
+  all        the OCR service on a GPU (none with OCR_URL), then the function; a smoke test and a summary
   gpu        the OCR service alone: image, account, Cloud Run service
-  function   everything else: bucket, database, function, triggers, sweep, alerts, dashboard; ends with a smoke test
+  function   everything else: bucket, database, function, triggers, sweep, alerts, dashboard; smoke test, summary
   build      the account that cloudbuild.yaml runs as, and its roles
   rules      deploy/firestore.rules to the database, after showing what they replace and asking
   destroy    takes down what the others made, after asking; never the bucket, its objects, the database or its documents
@@ -65,35 +65,14 @@ main() {
   fi
   read_settings "$command"
   case $command in
-    all) deploy_gpu; deploy_function; smoke_test ;;
+    all) deploy_all ;;
     gpu) deploy_gpu ;;
-    function) deploy_function; smoke_test ;;
+    function) deploy_function ;;
     build) deploy_build_account ;;
     rules) send_rules ;;
     destroy) destroy_all ;;
   esac
-}
-
-deploy_gpu() {
-  enable_services
-  make_accounts "$GPU_ACCOUNT" "$BUILDER_ACCOUNT"
-  make_gpu_image
-  make_gpu_service
-}
-
-# deploy_function comes to the trigger last of all that an event needs, so that no event meets half a system.
-deploy_function() {
-  enable_services
-  make_accounts "$FUNCTION_ACCOUNT" "$TRIGGER_ACCOUNT" "$SWEEP_ACCOUNT" "$BUILDER_ACCOUNT"
-  make_bucket
-  make_database
-  make_function
-  make_triggers
-  make_backfill
-  make_sweep
-  make_metrics
-  make_alerts
-  make_dashboard
+  report_failures
 }
 
 main "$@"

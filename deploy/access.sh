@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Roles. Each grant reads the policy first, so that a second run writes none.
+# Roles. Each grant reads the policy first, so that a second run writes none. Each says that it has no condition: gcloud
+# refuses to guess where another binding of the same policy has one.
 
 # holds FILTERED-POLICY ROLE MEMBER: the policy's lines are "role member condition"; a conditional grant does not count.
 holds() { grep -Fxq "$2 serviceAccount:$3" <<<"$1"; }
@@ -16,24 +17,42 @@ grant() {
   local policy=$1 member=$2 role=$3
   shift 3
   holds "$policy" "$role" "$member" ||
-    patiently 'does not exist' "$@" --member="serviceAccount:$member" --role="$role" --format=none
+    change "$@" --member="serviceAccount:$member" --role="$role" --format=none
 }
 
-PROJECT_POLICY='' # read once: nobody else's grant of a role of ours would matter
+PROJECT_POLICY='' # read once: what others grant meanwhile does not matter
+
+project_policy() {
+  [ -n "$PROJECT_POLICY" ] || PROJECT_POLICY=$(read_policy gcloud projects get-iam-policy "$PROJECT_ID")$'\n'
+}
 
 grant_project() { # grant_project MEMBER ROLE
-  [ -n "$PROJECT_POLICY" ] || PROJECT_POLICY=$(read_policy gcloud projects get-iam-policy "$PROJECT_ID")$'\n'
+  project_policy
   grant "$PROJECT_POLICY" "$1" "$2" gcloud projects add-iam-policy-binding "$PROJECT_ID" --condition=None
+}
+
+# grant_database MEMBER: the database's documents. The role is the project's, so that a database of its own is named in a
+# condition.
+grant_database() {
+  if [ "$FIRESTORE_DATABASE" = '(default)' ]; then
+    grant_project "$1" roles/datastore.user
+    return
+  fi
+  project_policy
+  local title=bucketocr-$FIRESTORE_DATABASE
+  ! grep -Fxq "roles/datastore.user serviceAccount:$1 $title" <<<"$PROJECT_POLICY" || return 0
+  change gcloud projects add-iam-policy-binding "$PROJECT_ID" --member="serviceAccount:$1" --role=roles/datastore.user \
+    --condition="expression=resource.name==\"projects/$PROJECT_ID/databases/$FIRESTORE_DATABASE\",title=$title" --format=none
 }
 
 grant_bucket() { # grant_bucket MEMBER ROLE
   grant "$(read_policy gcloud storage buckets get-iam-policy "gs://$BUCKET")" "$1" "$2" \
-    gcloud storage buckets add-iam-policy-binding "gs://$BUCKET"
+    gcloud storage buckets add-iam-policy-binding "gs://$BUCKET" --condition=None
 }
 
 grant_service() { # grant_service SERVICE MEMBER ROLE
   grant "$(read_policy gcloud run services get-iam-policy "$1" --project="$PROJECT_ID" --region="$REGION")" "$2" "$3" \
-    gcloud run services add-iam-policy-binding "$1" --project="$PROJECT_ID" --region="$REGION"
+    gcloud run services add-iam-policy-binding "$1" --project="$PROJECT_ID" --region="$REGION" --condition=None
 }
 
 grant_account() { # grant_account ACCOUNT MEMBER ROLE

@@ -5,7 +5,7 @@ MADE=" " # those that this run has seen to
 
 make_accounts() { # make_accounts ADDRESS...
   local there address
-  say "== service accounts"
+  step "service accounts"
   there=$(look '' gcloud iam service-accounts list --project="$PROJECT_ID" '--format=value(email)')
   for address in "$@"; do
     [[ $MADE != *" $address "* ]] || continue
@@ -30,7 +30,7 @@ purpose() {
 grant_own_roles() {
   case $1 in
     "$FUNCTION_ACCOUNT")
-      grant_project "$1" roles/datastore.user
+      grant_database "$1"
       grant_project "$1" roles/logging.logWriter
       ;;
     "$TRIGGER_ACCOUNT") grant_project "$1" roles/eventarc.eventReceiver ;;

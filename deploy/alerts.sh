@@ -1,21 +1,13 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Alerts: one policy for each file of deploy/alerts, with @WORDS@ filled in, and the metric that one of them watches.
+# Alerts: one policy for each file of deploy/alerts, with @WORDS@ filled in.
 
 make_alerts() {
-  say "== alerts"
-  local filter
-  filter="resource.type=\"cloud_scheduler_job\" AND resource.labels.job_id=\"$SWEEP\" AND httpRequest.status=200"
-  if ! found gcloud logging metrics describe "$METRIC" --project="$PROJECT_ID" '--format=value(filter)'; then
-    change gcloud logging metrics create "$METRIC" --project="$PROJECT_ID" --description='bucketocr: sweeps that went through' \
-      --log-filter="$filter"
-  elif [ -z "$DRY_RUN" ] && [ "$ANSWER" != "$filter" ]; then
-    change gcloud logging metrics update "$METRIC" --project="$PROJECT_ID" --log-filter="$filter"
-  fi
+  step "alerts"
   local there file
   there=$(look '' gcloud alpha monitoring policies list --project="$PROJECT_ID" --filter="userLabels.bucketocr=$NAME" \
     '--format=value[separator=" "](name,userLabels.bucketocr_alert,userLabels.bucketocr_input)')
   for file in deploy/alerts/*.json; do
-    make_policy "$file" "$there"
+    make_policy "$file" "$there" || later "the alert $(basename "$file" .json)"
   done
 }
 
@@ -33,7 +25,7 @@ make_policy() { # make_policy FILE "the list of policies"
     change gcloud alpha monitoring policies update "$id" "${flags[@]}"
   else
     [ -z "$NOTIFICATION_CHANNELS" ] || flags+=(--notification-channels="$NOTIFICATION_CHANNELS")
-    patiently 'Cannot find metric|NOT_FOUND' gcloud alpha monitoring policies create "${flags[@]}"
+    change gcloud alpha monitoring policies create "${flags[@]}"
   fi
 }
 

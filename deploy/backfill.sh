@@ -3,7 +3,7 @@
 # binary CloudEvents (body raw, attributes as headers), with the times of the triggers' own.
 
 make_backfill() {
-  say "== topic for backfills"
+  step "topic for backfills"
   found gcloud pubsub topics describe "$TOPIC" --project="$PROJECT_ID" '--format=value(name)' ||
     change gcloud pubsub topics create "$TOPIC" --project="$PROJECT_ID" --format=none
   if found gcloud pubsub subscriptions describe "$TOPIC" --project="$PROJECT_ID" '--format=value(pushConfig.pushEndpoint)'; then
@@ -12,11 +12,11 @@ make_backfill() {
         --push-auth-service-account="$TRIGGER_ACCOUNT" --push-auth-token-audience="$FUNCTION_URL" \
         --push-no-wrapper --push-no-wrapper-write-metadata --format=none
   else
-    patiently 'does not exist|NOT_FOUND|permission' gcloud pubsub subscriptions create "$TOPIC" --project="$PROJECT_ID" \
+    change gcloud pubsub subscriptions create "$TOPIC" --project="$PROJECT_ID" \
       --topic="$TOPIC" --push-endpoint="$FUNCTION_URL" --push-auth-service-account="$TRIGGER_ACCOUNT" \
       --push-auth-token-audience="$FUNCTION_URL" --push-no-wrapper --push-no-wrapper-write-metadata \
       --ack-deadline="$ACK_DEADLINE" --min-retry-delay=10s --max-retry-delay=600s \
       --message-retention-duration="${EVENT_RETENTION}s" --expiration-period=never --format=none
   fi
-  SUBSCRIPTIONS+=("$TOPIC")
+  set_times "$TOPIC"
 }

@@ -39,7 +39,7 @@ func checkBodies(t *testing.T, g *google) {
 		parts  []string
 	}{
 		{"/services/bucketocr-gpu", []string{
-			`"nvidia.com/gpu":"1"`, `"cpu":"8"`, `"memory":"32Gi"`, `"run.googleapis.com/accelerator":"nvidia-l4"`,
+			`"nvidia.com/gpu":"1"`, `"cpu":"4"`, `"memory":"16Gi"`, `"run.googleapis.com/accelerator":"nvidia-l4"`,
 			`"containerConcurrency":32`, `"timeoutSeconds":130`, `"autoscaling.knative.dev/maxScale":"1"`,
 			`"run.googleapis.com/gpu-zonal-redundancy-disabled":"True"`, `"run.googleapis.com/cpu-throttling":"False"`,
 			`"path":"/health"`, `"periodSeconds":5`, `"failureThreshold":240`, `"run.googleapis.com/ingress":"all"`,
@@ -56,7 +56,7 @@ func checkBodies(t *testing.T, g *google) {
 			`"attribute":"type","value":"google.cloud.storage.object.v1.finalized"`, `"attribute":"bucket","value":"my-scans"`,
 			`"service":"bucketocr"`, `"region":"europe-west4"`, `"serviceAccount":"bucketocr-trigger` + tail + `"`,
 		}},
-		{"/subscriptions/eventarc-europe-west4-bucketocr-finalized-sub-123", []string{`"ackDeadlineSeconds":600`, `"messageRetentionDuration":"604800s"`}},
+		{"/subscriptions/eventarc-europe-west4-bucketocr-finalized-sub-123", []string{`"ackDeadlineSeconds":600`, `"messageRetentionDuration":"604800s"`, `"expirationPolicy":{}`}},
 		{"/subscriptions/bucketocr-backfill", []string{
 			`"ackDeadlineSeconds":600`, `"messageRetentionDuration":"604800s"`, `"noWrapper":{"writeMetadata":true}`, `"serviceAccountEmail":"bucketocr-trigger` + tail + `"`,
 			`"audience":"https://bucketocr-123456789012.europe-west4.run.app"`, `"maximumBackoff":"600s"`,
@@ -71,7 +71,8 @@ func checkBodies(t *testing.T, g *google) {
 		{"/indexes/abc", []string{`"fieldPath":"status"`, `"fieldPath":"finished"`, `"queryScope":"COLLECTION"`}},
 		{"/b/my-scans", []string{`"location":"EUROPE-WEST4"`, `"publicAccessPrevention":"enforced"`, `"uniformBucketLevelAccess":{"enabled":true}`}},
 		{"/fields/markerExpires", []string{`"ttlConfig":{"state":"CREATING"}`, `"ancestorField":"__default__"`}},
-		{"/repositories/bucketocr", []string{`"format":"DOCKER"`}},
+		{"/repositories/bucketocr", []string{`"format":"DOCKER"`, `"bucketocr_made":"bucketocr"`, `"bucketocr_revision":"` + strings.Repeat("b", 40) + `"`,
+			`"action":"Delete"`, `"keepCount":2`}},
 		{"/alertPolicies/" + g.alert("errors"), []string{`severity>=ERROR`, `"notificationRateLimit"`}},
 		{"/alertPolicies/" + g.alert("backlog"), []string{`oldest_unacked_message_age`, `one_of(\"eventarc-europe-west4-bucketocr-finalized-sub-123\",\"bucketocr-backfill\")`}},
 		{"/alertPolicies/" + g.alert("unfinished"), []string{`user/bucketocr-sweeps`, `"conditionAbsent"`,
@@ -128,10 +129,12 @@ func (g *google) alert(name string) string {
 var grants = map[string][]string{
 	"/v1/projects/" + project: {
 		"roles/datastore.user bucketocr-function" + tail, "roles/eventarc.eventReceiver bucketocr-trigger" + tail,
+		"roles/eventarc.serviceAgent service-" + number + "@gcp-sa-eventarc.iam.gserviceaccount.com",
 		"roles/logging.logWriter bucketocr-function" + tail, "roles/pubsub.publisher " + agent,
+		"roles/pubsub.serviceAgent service-" + number + "@gcp-sa-pubsub.iam.gserviceaccount.com",
 		"roles/run.builder bucketocr-builder" + tail,
 	},
-	"/storage/v1/b/" + bucket: {"roles/storage.objectViewer bucketocr-function" + tail},
+	"/storage/v1/b/" + bucket: {"roles/storage.objectUser user:a@example.com", "roles/storage.objectViewer bucketocr-function" + tail},
 	"/v1/projects/" + project + "/locations/" + region + "/services/bucketocr": {
 		"roles/run.invoker bucketocr-sweep" + tail, "roles/run.invoker bucketocr-trigger" + tail,
 	},
@@ -171,7 +174,7 @@ func checkDestroyed(t *testing.T, g *google, before map[string]object) {
 	for path := range before {
 		_, there := after[path]
 		kept := strings.Contains(path, "/databases/") || strings.HasPrefix(path, "/storage/") || strings.HasSuffix(path, "#iam") ||
-			strings.Contains(path, "/"+number+"/services/") || strings.Count(path, "/") == 3 || strings.Contains(path, "/packages/") ||
+			strings.Contains(path, "/"+number+"/services/") || strings.Count(path, "/") == 3 ||
 			strings.Contains(path, "/subscriptions/eventarc-") || // made by Eventarc, gcloud itself
 			strings.HasSuffix(path, "/cloud-run-source-deploy")
 		if there != kept {

@@ -2,9 +2,10 @@
 # The bucket, and who may read and announce its objects.
 
 make_bucket() {
-  say "== bucket"
+  step "bucket gs://$BUCKET"
   local owner
-  if found gcloud storage buckets describe "gs://$BUCKET" --raw '--format=value[separator=" "](location,projectNumber)'; then
+  if IF_DENIED="gs://$BUCKET belongs to another project, or you may not read it: choose another BUCKET" \
+    found gcloud storage buckets describe "gs://$BUCKET" --raw '--format=value[separator=" "](location,projectNumber)'; then
     read -r BUCKET_PLACE owner <<<"$ANSWER"
     [ "$owner" = "$PROJECT_NUMBER" ] ||
       die "gs://$BUCKET belongs to project $owner, not to $PROJECT_ID ($PROJECT_NUMBER): Eventarc needs them in one project"

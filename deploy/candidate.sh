@@ -68,8 +68,7 @@ try_candidate() {
   [ -n "$target" ] || die "no tag leads to $REVISION: another build took its place"
   IFS=, read -r _ _ colour url <<<"$target"
   object=$SMOKE_PREFIX/$colour/$(basename "$SAMPLE")
-  TOKEN=$(mktemp) ANSWERS=$(mktemp)
-  trap 'rm -f "$TOKEN" "$ANSWERS"' EXIT
+  TOKEN=$WORK/token ANSWERS=$WORK/answers
 
   printf 'Authorization: Bearer %s\n' "$(gcloud auth print-access-token)" >"$TOKEN"
   answer=$(curl --silent --show-error --fail --max-time 60 --header @"$TOKEN" --header 'Content-Type: image/png' \

@@ -10,20 +10,27 @@ lacks() { # lacks WHAT HOW-TO-GET-IT
   say "           $2"
   MISSING=$((MISSING + 1))
 }
-unknown() { say "  unknown  $1: ${2//$'\n'/ }"; }
+unknown() { # unknown WHAT WHY
+  if matches "$DISABLED" "$2"; then
+    say "  unknown  $1: its API is not enabled yet. Enable it, as said above, and check again; or deploy, which does so"
+  else
+    say "  unknown  $1: ${2//$'\n'/ }"
+  fi
+}
 
 check_all() {
-  say "== $PROJECT_ID, $REGION, gs://$BUCKET"
+  step "$PROJECT_ID, $REGION, gs://$BUCKET"
   check_programs
-  check_image
   check_account
   [ -n "$SIGNED_IN$DRY_RUN" ] || { say "$MISSING missing; the rest needs an account"; return 1; }
   check_project
   check_services
   check_roles
-  check_locations
-  check_gpu_quota
   check_bucket
+  check_database
+  check_locations
+  check_build_region
+  check_quotas
   [ "$MISSING" = 0 ] || { say "$MISSING missing"; return 1; }
   say 'nothing is missing'
 }
@@ -36,10 +43,9 @@ tell() {
     return 1
   fi
   local errors code=0
-  errors=$(mktemp)
+  errors=$WORK/told
   ANSWER=$("$@" 2>"$errors") || code=$?
   ((code == 0)) || ANSWER=$(cat "$errors")
-  rm -f "$errors"
   return "$code"
 }
 
@@ -52,6 +58,24 @@ check_programs() {
     good "gcloud alpha"
   else
     lacks "gcloud alpha, for the alerts" "gcloud components install alpha, or the package of your system"
+  fi
+  if tell gcloud beta quotas info describe --help; then
+    good "gcloud beta"
+  else
+    lacks "gcloud beta, for quotas and the services' own accounts" "gcloud components install beta, or the package of your system"
+  fi
+  check_version
+}
+
+# check_version: functions by `gcloud run deploy --function` are documented from 511 on; 528 is what the tests know.
+check_version() {
+  tell gcloud version || return 0
+  local version
+  version=$(sed -n 's/^Google Cloud SDK \([0-9]*\).*/\1/p' <<<"$ANSWER")
+  if [[ $version =~ ^[0-9]+$ ]] && ((version < 511)); then
+    lacks "gcloud 511 or newer (this is $version)" "gcloud components update, or the package of your system"
+  else
+    good "gcloud ${version:-of unknown version}"
   fi
 }
 
@@ -68,7 +92,7 @@ check_project() {
   if tell gcloud projects describe "$PROJECT_ID" '--format=value(projectNumber)'; then
     good "project $PROJECT_ID ($ANSWER)"
   else
-    lacks "project $PROJECT_ID" "gcloud projects create $PROJECT_ID, or ask to be let in"
+    lacks "project $PROJECT_ID" "gcloud projects create $PROJECT_ID, or ask its owner for access"
   fi
   if ! tell gcloud billing projects describe "$PROJECT_ID" '--format=value(billingEnabled)'; then
     unknown "billing" "$ANSWER"
@@ -136,7 +160,7 @@ check_locations() {
   place "Cloud Run" "$REGION" gcloud run regions list --project="$PROJECT_ID" '--format=value(locationId)'
   place "Cloud Scheduler" "$REGION" gcloud scheduler locations list --project="$PROJECT_ID" '--format=value(locationId)'
   place "Firestore" "$FIRESTORE_LOCATION" gcloud firestore locations list --project="$PROJECT_ID" '--format=value(locationId)'
-  place "Eventarc" "${BUCKET_LOCATION,,}" gcloud eventarc locations list --project="$PROJECT_ID" '--format=value(locationId)'
+  place "Eventarc" "${BUCKET_PLACE,,}" gcloud eventarc locations list --project="$PROJECT_ID" '--format=value(locationId)'
 }
 
 place() { # place WHAT LOCATION COMMAND...
@@ -151,41 +175,99 @@ place() { # place WHAT LOCATION COMMAND...
   fi
 }
 
-# check_image: what a build of the OCR service cannot do without.
-check_image() {
-  [ -z "$OCR_URL$GPU_IMAGE" ] || return 0
-  local name
-  for name in VLLM_DIGEST MODEL_REVISION; do
-    if [ -n "${!name}" ]; then good "$name"; else lacks "$name" "deploy/gpu/README.md says where it stands"; fi
-  done
+# QUOTA_PAGE is where a person sees quotas and asks for more.
+quota_page() { echo "https://console.cloud.google.com/iam-admin/quotas?project=$PROJECT_ID&service=run.googleapis.com"; }
+
+# check_quotas: of GPUs, memory and CPU that Cloud Run gives the project in the region, in the units that Google counts in
+# (GPUs, bytes, thousandths of a CPU). A deploy of a service with a GPU has been held against three instances of it although
+# it could have one: what lies between one and three is a maybe. The quotas' names are those of other people's errors, so
+# that no answer proves nothing.
+check_quotas() {
+  [ -z "$OCR_URL" ] || return 0
+  local gpu=NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion gib=$((1024 * 1024 * 1024)) mib=$((1024 * 1024))
+  [ "$GPU_TYPE" = nvidia-l4 ] || gpu=NvidiaRtxPro6000GpuAllocNoZonalRedundancyPerProjectRegion
+  local one=$GPU_MAX_INSTANCES three=$((GPU_MAX_INSTANCES > 3 ? GPU_MAX_INSTANCES : 3))
+  local memory cpu functions=$FUNCTION_MAX_INSTANCES
+  memory=$(mebibytes "$GPU_MEMORY")
+  local function_memory
+  function_memory=$(mebibytes "$FUNCTION_MEMORY")
+  if [ "$GPU_TYPE" = nvidia-l4 ]; then
+    quota "$gpu" "$one" "$one" 1 "L4 GPUs" "Cloud Run grants 3 with the first deploy where it has some; none on a free trial"
+  else
+    quota "$gpu" $((one * 1000)) $((one * 1000)) 1000 "RTX PRO 6000 GPUs" "ask for it before the first deploy"
+  fi
+  quota MemAllocPerProjectRegion $(((one * memory + functions * function_memory) * mib)) \
+    $(((three * memory + functions * function_memory) * mib)) "$gib" "GiB of memory" "40 in new projects"
+  quota CpuAllocPerProjectRegion $(((one * GPU_CPU + functions * FUNCTION_CPU) * 1000)) \
+    $(((three * GPU_CPU + functions * FUNCTION_CPU) * 1000)) 1000 "CPUs" "20 in new projects"
 }
 
-# check_gpu_quota: the quota's name comes from other people's deploys, so that no answer proves nothing.
-check_gpu_quota() {
-  [ -z "$OCR_URL" ] || return 0
-  local quota=NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion
-  local page="https://console.cloud.google.com/iam-admin/quotas?project=$PROJECT_ID"
-  if [ "$GPU_TYPE" != nvidia-l4 ]; then
-    unknown "quota for $GPU_TYPE in $REGION" "look at $page"
-  elif ! tell gcloud beta quotas info describe "$quota" --service=run.googleapis.com --project="$PROJECT_ID" \
+# quota ID LEAST SURE UNIT WHAT IF-UNKNOWN judges one quota: below LEAST a deploy fails, from SURE on it does not.
+quota() {
+  local id=$1 least=$2 sure=$3 unit=$4 what=$5 value
+  if ! tell gcloud beta quotas info describe "$id" --service=run.googleapis.com --project="$PROJECT_ID" \
     '--flatten=dimensionsInfos[]' "--format=csv[no-heading,separator=' '](dimensionsInfos.dimensions.region,dimensionsInfos.details.value)"; then
-    unknown "GPU quota in $REGION (look at $page)" "$ANSWER"
-  else
-    local units
-    units=$(sed -n "s/^$REGION //p" <<<"$ANSWER")
-    if [[ $units =~ ^-?[0-9]+$ ]] && ((units < 0 || units >= GPU_MAX_INSTANCES)); then
-      good "quota of $units L4 GPUs in $REGION"
+    if matches "$DISABLED" "$ANSWER"; then
+      unknown "quota of $what" "gcloud services enable cloudquotas.googleapis.com --project=$PROJECT_ID, or look at $(quota_page)"
     else
-      lacks "$GPU_MAX_INSTANCES L4 GPUs in $REGION (quota: ${units:-none named})" "ask for $quota at $page, or choose another region"
+      unknown "quota of $what (look at $(quota_page))" "$ANSWER"
     fi
+    return
+  fi
+  value=$(sed -n "s/^$REGION //p" <<<"$ANSWER")
+  value=${value:-$(sed -n 's/^ \(-\{0,1\}[0-9]\)/\1/p' <<<"$ANSWER" | head -n 1)} # what has no entry of its own has the default
+  if ! [[ $value =~ ^-?[0-9]+$ ]]; then
+    unknown "quota of $what in $REGION" "none is named: $6. See $(quota_page)"
+  elif ((value < 0 || value >= sure)); then
+    good "quota of $what in $REGION: $( ((value < 0)) && echo unlimited || echo $((value / unit))), $(((sure + unit - 1) / unit)) needed"
+  elif ((value >= least)); then
+    say "  maybe    quota of $what in $REGION: $((value / unit)). $(((least + unit - 1) / unit)) are used, but a deploy may be held against $(((sure + unit - 1) / unit))."
+    say "           Try; if it says $id, ask for $(((sure + unit - 1) / unit)) at $(quota_page)"
+  else
+    lacks "quota of $what in $REGION: $((value / unit)) of $(((least + unit - 1) / unit)) needed" \
+      "ask for $(((sure + unit - 1) / unit)) ($id = $sure) at $(quota_page); or lower FUNCTION_MAX_INSTANCES or GPU_MAX_INSTANCES; or choose another region"
   fi
 }
 
+# check_build_region: where Cloud Build refuses new projects, by its own documentation.
+check_build_region() {
+  local list=" ${RESTRICTED_BUILDS[*]} " place
+  for place in "$REGION" "$BUILD_REGION"; do
+    if [[ $list == *" $place "* ]]; then
+      good "Cloud Build in $place"
+    else
+      say "  maybe    Cloud Build in $place: a new project may be refused there; it may build in${list% }"
+    fi
+    [ "$BUILD_REGION" != "$REGION" ] || return 0
+  done
+}
+
+check_database() {
+  if ! tell gcloud firestore databases describe --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" '--format=value(type)'; then
+    if grep -Eqi 'NOT_FOUND|not found|does not exist' <<<"$ANSWER"; then
+      good "the database $FIRESTORE_DATABASE is not there and will be made in $FIRESTORE_LOCATION"
+    else
+      unknown "the database $FIRESTORE_DATABASE" "$ANSWER"
+    fi
+  elif [ "$ANSWER" = FIRESTORE_NATIVE ]; then
+    good "the database $FIRESTORE_DATABASE"
+  else
+    lacks "a database in native mode: $FIRESTORE_DATABASE is of type $ANSWER" "set FIRESTORE_DATABASE to the name of another, such as bucketocr; it is made beside this one"
+  fi
+}
+
+# check_bucket puts the location of the bucket that is there, or would be made, into BUCKET_PLACE: the triggers' too.
 check_bucket() {
+  BUCKET_PLACE=$BUCKET_LOCATION
   if tell gcloud storage buckets describe "gs://$BUCKET" --raw '--format=value[separator=" "](location,iamConfiguration.uniformBucketLevelAccess.enabled)'; then
     good "gs://$BUCKET in $ANSWER (location, uniform access)"
-  elif grep -qi 'not found' <<<"$ANSWER"; then
+    BUCKET_PLACE=${ANSWER%% *}
+  elif matches "$DISABLED" "$ANSWER"; then
+    unknown "gs://$BUCKET" "$ANSWER"
+  elif grep -Eqi 'not found|NOT_FOUND' <<<"$ANSWER"; then
     good "gs://$BUCKET is not there and will be made in $BUCKET_LOCATION"
+  elif grep -Eqi 'HTTPError 403|does not have' <<<"$ANSWER"; then
+    lacks "gs://$BUCKET: it belongs to another project, or you may not read it" "choose another BUCKET"
   else
     unknown "gs://$BUCKET" "$ANSWER"
   fi

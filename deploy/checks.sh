@@ -1,17 +1,37 @@
 #!/usr/bin/env bash
-# All checks on a machine of Cloud Build: what .ci/run expects beside Go, then .ci/run. For a Debian with Go, as root.
+# The checks on a machine of Cloud Build, a Debian with Go, as root:
+#   checks.sh quick   vet, the tests that need Go alone, shell scripts: minutes, and what holds a push back
+#   checks.sh all     .ci/run, after installing what it expects beside Go
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 GCLOUD=528.0.0-0 # the version whose commands the tests know
 
-apt-get update -qq
-apt-get install -y -qq ca-certificates curl default-jre-headless git gnupg jq python3 shellcheck >/dev/null
-curl --silent --show-error --fail https://packages.cloud.google.com/apt/doc/apt-key.gpg |
-  gpg --dearmor --yes -o /usr/share/keyrings/cloud.google.gpg
-echo 'deb [signed-by=/usr/share/keyrings/cloud.google.gpg] https://packages.cloud.google.com/apt cloud-sdk main' \
-  >/etc/apt/sources.list.d/google-cloud-sdk.list
-apt-get update -qq
-apt-get install -y -qq "google-cloud-cli=$GCLOUD" "google-cloud-cli-firestore-emulator=$GCLOUD" >/dev/null
+# The machine has an account of its own; nothing that a test runs may use it.
+export CLOUDSDK_CORE_CHECK_GCE_METADATA=false
 
 git config --global --add safe.directory "$PWD" # the checkout may belong to another user
-.ci/run
+apt-get update -qq
+
+quick() {
+  apt-get install -y -qq shellcheck >/dev/null
+  go vet ./...
+  git ls-files -z '*.sh' .ci/run .ci/tests | xargs -0 shellcheck
+  go test ./...
+}
+
+all() {
+  apt-get install -y -qq ca-certificates curl default-jre-headless git gnupg jq python3 shellcheck >/dev/null
+  curl --silent --show-error --fail https://packages.cloud.google.com/apt/doc/apt-key.gpg |
+    gpg --dearmor --yes -o /usr/share/keyrings/cloud.google.gpg
+  echo 'deb [signed-by=/usr/share/keyrings/cloud.google.gpg] https://packages.cloud.google.com/apt cloud-sdk main' \
+    >/etc/apt/sources.list.d/google-cloud-sdk.list
+  apt-get update -qq
+  apt-get install -y -qq "google-cloud-cli=$GCLOUD" "google-cloud-cli-firestore-emulator=$GCLOUD" >/dev/null
+  .ci/run
+}
+
+case ${1:-} in
+  quick) quick ;;
+  all) all ;;
+  *) echo "usage: checks.sh quick | all" >&2; exit 2 ;;
+esac

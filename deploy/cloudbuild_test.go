@@ -9,8 +9,8 @@ import (
 
 // buildFiles are the two builds, with what a build may take from the platform.
 var buildFiles = map[string]string{
-	"cloudbuild.yaml":            "--substitutions=_REGION=europe-west4,_BUCKET=my-scans",
-	"deploy/gpu/cloudbuild.yaml": "--substitutions=_IMAGE=europe-west4-docker.pkg.dev/p/r/ocr:1,_MODEL=m,_MODEL_REVISION=r,_VLLM_DIGEST=d",
+	"cloudbuild.yaml":            "--substitutions=_REGION=europe-west1,_BUCKET=my-scans",
+	"deploy/gpu/cloudbuild.yaml": "--substitutions=_IMAGE=europe-west4-docker.pkg.dev/p/r/ocr:1,_MODEL=m,_MODEL_REVISION=r,_VLLM_DIGEST=d,_HF_TOKEN_SECRET=",
 }
 
 var (
@@ -75,5 +75,24 @@ func TestBuildFileContents(t *testing.T) {
 	}
 	if order := idLine.FindAllStringSubmatch(read(t, "cloudbuild.yaml"), -1); len(order) != 4 || order[0][1] != "checks" || order[3][1] != "traffic" {
 		t.Errorf("steps %v", order)
+	}
+}
+
+// TestRegionsThatAreShownFitNewProjects: whoever copies what is shown there chooses a region in which a new project may build.
+func TestRegionsThatAreShownFitNewProjects(t *testing.T) {
+	allowed := regexp.MustCompile(`(?m)^RESTRICTED_BUILDS=\((.*)\)$`).FindStringSubmatch(read(t, "deploy/settings.sh"))
+	if allowed == nil {
+		t.Fatal("settings.sh has no RESTRICTED_BUILDS")
+	}
+	for _, file := range []string{"README.md", "docs/deploy.md", "cloudbuild.yaml"} {
+		shown := regexp.MustCompile(`(?m)(?:_REGION: | REGION=)([a-z]+-[a-z]+[0-9])`).FindAllStringSubmatch(read(t, file), -1)
+		if len(shown) == 0 {
+			t.Errorf("%s shows no region", file)
+		}
+		for _, m := range shown {
+			if !slices.Contains(strings.Fields(allowed[1]), m[1]) {
+				t.Errorf("%s shows %s", file, m[1])
+			}
+		}
 	}
 }

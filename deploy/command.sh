@@ -1,15 +1,46 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# How commands are run: shown, run or only shown, repeated while the platform still spreads what was just made.
+# How commands are run: shown, run or only shown, and tried again while the platform still spreads what was just made.
 
-DRY_RUN=${DRY_RUN:-}         # not empty: nothing is run
-YES=${YES:-}                 # not empty: nobody is asked
-DRY_FOUND=1                  # what a search finds in a dry run: 1 nothing, as in an empty project; 0 everything
-RETRY_PAUSE=${RETRY_PAUSE:-10} # seconds between two tries
+DRY_RUN=${DRY_RUN:-}          # not empty: nothing is run
+YES=${YES:-}                  # not empty: no question is asked
+DRY_FOUND=1                   # what a search finds in a dry run: 1 nothing, as in an empty project; 0 everything
+RETRY_FOR=${RETRY_FOR:-600}   # seconds that one command may wait in sum: IAM alone may take 7 minutes
+DISABLED_IS_ABSENT=''         # not empty: a search in an API that is not enabled finds nothing
 export CLOUDSDK_CORE_DISABLE_PROMPTS=1
 
 exec 3>&1 # commands are shown here, also from inside $( )
 
+WORK=$(mktemp -d) # readable by us alone
+trap 'rm -rf "$WORK"' EXIT
+
+DISABLED='SERVICE_DISABLED|has not been used in project|it is disabled|accessNotConfigured'
+
+# PASSING are the errors that pass by themselves, by what is waited for then: "REASON: PATTERN", an extended regular
+# expression that is looked for in each line, in capitals or not. They are precise where a wider one would also match what
+# only a person can change.
+PASSING=(
+  "a new account to be known everywhere: service ?account.*(does not exist|not found)|does not exist.*service ?account|Gaia id not found|serviceaccounts\.actAs|not authorized to act"
+  "new grants to take effect: storage\.objects\.(get|list)|Access to bucket .* denied|FETCH_?SOURCE|artifactregistry\.repositories\.(up|down)loadArtifacts|logging\.logEntries\.create"
+  "a service's own account: Service Agent|gcp-sa-|unable to publish to Cloud Pub/Sub"
+  "an API that was just enabled: $DISABLED"
+  "another change to end: ABORTED|underlying data changed|contention|(operation|update|change) (is )?in progress|another operation|concurrent policy changes"
+  "a metric that was just made: Cannot find metric"
+  "the platform: UNAVAILABLE|RESOURCE_EXHAUSTED|HTTPError (429|50[0234])|too many requests|per minute|Internal error|(try again|please retry) (in|soon|later)|connection (reset|aborted|timed out)"
+)
+
+# FINAL are those that no waiting cures, by what to do about them. They are looked for before PASSING, DENIED after it.
+FINAL=(
+  "the quota of the project in this region is too small. ./deploy.sh --check names each quota, what is needed of it and where to ask for more; docs/deploy.md has a section on new projects: AllocPerProjectRegion|allowable count of GPUs"
+  "a new project may build in a few regions only, and this is none of them: choose REGION, or BUILD_REGION for the OCR service's image, from us-central1 us-west2 europe-west1 asia-east1 australia-southeast1 southamerica-east1: cannot run builds in this region"
+  "a policy of your organisation forbids it. Locations are set by REGION, BUCKET_LOCATION, FIRESTORE_LOCATION and BUILD_REGION, ingress by FUNCTION_INGRESS and GPU_INGRESS: violates constraint|violates org|organization policy|constraints/"
+  "the project has no billing account: gcloud billing projects link PROJECT --billing-account=ACCOUNT: BILLING_DISABLED|billing account"
+)
+DENIED="you lack a role, or the thing belongs to another project. ./deploy.sh --check names the roles: PERMISSION_DENIED|lacks IAM permission|does not have (permission|[a-z.]+ access)|HTTPError 403"
+
 say() { printf '%s\n' "$*" >&2; }
+
+# step heads a part of the run, with the time since it began.
+step() { printf '== %s (%d:%02d)\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)) >&2; }
 
 # die ends with 1: something failed. wrong ends with 2: used or set wrongly.
 die() { say "deploy.sh: $*"; exit 1; }
@@ -28,7 +59,7 @@ show() {
 # change runs a command that changes something, and shows it.
 change() {
   show "$@"
-  [ -n "$DRY_RUN" ] || "$@"
+  [ -n "$DRY_RUN" ] || attempt live "$@"
 }
 
 # look ANSWER COMMAND... prints what a command that only reads answers; ANSWER in a dry run.
@@ -40,51 +71,130 @@ look() {
     printf '%s\n' "$answer"
     return
   fi
-  "$@"
+  attempt quiet "$@"
 }
 
-# found COMMAND... says whether the thing that the command describes is there. What the command prints is put into ANSWER.
-# Any failure but "there is none" ends the run: not knowing is not the same as knowing that there is none.
+# found COMMAND... reports whether the thing that the command describes is there. What the command prints is put into
+# ANSWER; in a dry run that is DRY_ANSWER. Any failure but "there is none" ends the run, with IF_DENIED where access was
+# refused: not knowing is not the same as knowing that there is none.
 found() {
-  local errors code=0
+  local code=0
   ANSWER=''
   if [ -n "$DRY_RUN" ]; then
     show "$@"
+    ANSWER=${DRY_ANSWER:-}
     return "$DRY_FOUND"
   fi
-  errors=$(mktemp)
-  ANSWER=$("$@" 2>"$errors") || code=$?
-  local text
-  text=$(cat "$errors")
-  rm -f "$errors"
-  ((code == 0)) && return 0
-  if grep -Eqi 'NOT_FOUND|not found|cannot find|does not exist' <<<"$text" && ! grep -Eqi 'PERMISSION_DENIED|(^|[^0-9])403([^0-9]|$)' <<<"$text"; then
-    return 1
-  fi
-  say "$text"
-  say "deploy.sh: could not tell whether it is there: $(show "$@" 3>&1)"
-  exit 1
+  ANSWER=$(attempt search "$@") || code=$?
+  ((code != ABSENT)) || return 1
+  ((code == 0)) || die "could not tell whether it is there: $(show "$@" 3>&1)"
 }
 
-# patiently PATTERN COMMAND... changes something that fails, with PATTERN in its error, until the platform has spread what
-# was made a moment ago (a new account, a new API's own account): tried for RETRY_TIMES tries.
-patiently() {
-  local pattern=$1 errors try code
+ABSENT=44 # attempt's answer to a search that found nothing
+
+# attempt MODE COMMAND... runs the command, again and again while its error is one of PASSING, waiting no longer than
+# RETRY_FOR in sum; what fails only after minutes was no refusal, and its own time counts. MODE live shows errors as they come, quiet only in the end, search returns ABSENT where there is none.
+attempt() {
+  local mode=$1 file=$WORK/errors.$BASHPID errors waited=0 pause=5 try code reason since
   shift
-  show "$@"
-  [ -z "$DRY_RUN" ] || return 0
-  errors=$(mktemp)
   for ((try = 1; ; try++)); do
-    code=0
-    "$@" 2>"$errors" || code=$?
-    cat "$errors" >&2
-    if ((code == 0 || try == ${RETRY_TIMES:-12})) || ! grep -Eqi "$pattern" "$errors"; then
-      rm -f "$errors"
+    code=0 since=$SECONDS
+    if [ "$mode" = live ]; then
+      { "$@" 2>&1 >&4 | tee "$file" >&2; } 4>&1 || code=$?
+    else
+      "$@" 2>"$file" || code=$?
+    fi
+    ((code != 0)) || return 0
+    ((SECONDS - since < 60)) || waited=$((waited + SECONDS - since))
+    [ "$mode" != live ] || explain_build "$file"
+    errors=$(<"$file")
+    if [ "$mode" = search ] && absent "$errors"; then
+      return "$ABSENT"
+    fi
+    # what an earlier try made although it failed: its answer was lost
+    if ((try > 1)) && [ "$mode" = live ] && matches 'ALREADY_EXISTS|already exists|already own it' "$errors"; then
+      return 0
+    fi
+    if ! reason=$(passing "$errors"); then
+      [ "$mode" = live ] || say "$errors"
+      advise "$errors"
       return "$code"
     fi
-    say "not spread yet; once more in $RETRY_PAUSE s"
-    sleep "$RETRY_PAUSE"
+    if ((waited >= RETRY_FOR)); then
+      [ "$mode" = live ] || say "$errors"
+      say "deploy.sh: tried for $waited s, waiting for $reason. Run the same again later: what is made is kept"
+      return "$code"
+    fi
+    ((waited + pause <= RETRY_FOR)) || pause=$((RETRY_FOR - waited))
+    say "waiting for $reason: once more in $pause s, for $((RETRY_FOR - waited)) s at most"
+    sleep "$pause"
+    waited=$((waited + pause))
+    pause=$((pause < 30 ? pause * 2 : 60))
   done
+}
+
+# matches PATTERN TEXT reports whether the extended regular expression is in a line of the text, in capitals or not.
+matches() {
+  local code=0
+  shopt -s nocasematch
+  [[ $2 =~ ${1//.\*/[^$'\n']*} ]] || code=1
+  shopt -u nocasematch
+  return "$code"
+}
+
+# absent ERRORS reports whether they say that there is no such thing.
+absent() {
+  if matches "$DISABLED" "$1"; then
+    [ -n "$DISABLED_IS_ABSENT" ]
+    return
+  fi
+  matches 'NOT_FOUND|not found|cannot find|does not exist' "$1" && ! matches 'PERMISSION_DENIED|(^|[^0-9])403([^0-9]|$)' "$1"
+}
+
+# passing ERRORS prints what has to be waited for; it fails where waiting does not help.
+passing() {
+  local row
+  for row in "${FINAL[@]}"; do
+    ! matches "${row##*: }" "$1" || return 1
+  done
+  for row in "${PASSING[@]}"; do
+    if matches "${row##*: }" "$1"; then
+      printf '%s\n' "${row%%: *}"
+      return
+    fi
+  done
+  return 1
+}
+
+# advise ERRORS says what to do about them, where that is known.
+advise() {
+  local row
+  if [ -n "${IF_DENIED:-}" ] && matches "${DENIED##*: }" "$1"; then
+    say "deploy.sh: $IF_DENIED"
+    return
+  fi
+  for row in "${FINAL[@]}" "$DENIED"; do
+    if matches "${row##*: }" "$1"; then
+      say "deploy.sh: ${row%: *}"
+      return
+    fi
+  done
+}
+
+# explain_build ERRORS adds to the errors of a failed build why it failed, which gcloud leaves to the console.
+explain_build() {
+  local id place
+  id=$(grep -Eo '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' "$1" | head -n 1 || true)
+  if [ -z "$id" ] || ! grep -qi build "$1"; then
+    return 0
+  fi
+  place=$(sed -n 's/.*builds;region=\([a-z0-9-]*\).*/\1/p' "$1" | head -n 1)
+  {
+    gcloud builds describe "$id" --project="$PROJECT_ID" --region="${place:-global}" \
+      '--format=value(status,statusDetail,failureInfo.type,failureInfo.detail)'
+    gcloud logging read "resource.type=build AND resource.labels.build_id=$id" --project="$PROJECT_ID" --limit=15 \
+      '--format=value(textPayload)' | sed '1!G;h;$!d' # the newest comes first
+  } 2>&1 | tee -a "$1" >&2 || true
 }
 
 # ask ends the run unless a person types the expected word.
@@ -105,3 +215,6 @@ fingerprint() {
 
 # one_line prints a file on one line.
 one_line() { tr -s ' \n' ' ' <"$1"; }
+
+# json_string KEY TEXT prints the first string of that key.
+json_string() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" <<<"$2" | head -n 1; }

@@ -9,15 +9,45 @@ import (
 	"testing"
 )
 
-// TestEveryCut: wherever a run is cut short, the next one makes exactly what is missing, and the one after changes nothing.
+// waits are what a first run says that it waits for, by the delay of the platform that it meets (fakegcloud/reality.go).
+var waits = []struct{ name, reason string }{
+	{"late-apis", "an API that was just enabled"},
+	{"late-accounts", "a new account to be known everywhere"},
+	{"late-builders", "new grants to take effect"},
+	{"late-indexes", "another change to end"},
+	{"late-metrics", "a metric that was just made"},
+	{"late-agents", "a service's own account"},
+	{"late-database", "the platform"},
+	{"late-answers", "the platform"},
+	{"late-subscription", "the subscription of bucketocr-finalized"},
+	{"late-trigger", "uploading once more"},
+}
+
+// TestEachDelay: what TestFirstMinutesOfEverything proves of all delays at once, one at a time.
+func TestEachDelay(t *testing.T) {
+	need(t, "bash")
+	_, want := newFake(t).command(t, nil, "all")
+	for _, w := range waits {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			if out := newFake(t).first(t, want, "FAKE_REAL="+w.name); !strings.Contains(out.stderr, w.reason) {
+				t.Errorf("it does not say that it waits for %q: %s", w.reason, out.stderr)
+			}
+		})
+	}
+}
+
+// TestEveryCut: wherever a run is cut short, on a platform that spreads everything late, the next one makes exactly what is
+// missing, and the one after changes nothing; or destroy takes all of it down.
 func TestEveryCut(t *testing.T) {
 	need(t, "bash")
 	whole := newFake(t)
-	out, want := whole.run(t)
+	const late = "FAKE_REAL=delays"
+	out, want := whole.run(t, late)
 	if out.code != 0 {
 		t.Fatalf("exit %d: %s", out.code, out.stderr)
 	}
-	if out, again := whole.run(t); out.code != 0 || len(again) > 0 {
+	if out, again := whole.run(t, late); out.code != 0 || len(again) > 0 {
 		t.Fatalf("exit %d; the second run changed %v\n%s", out.code, again, out.stderr)
 	}
 	if len(want) < 45 {
@@ -31,11 +61,15 @@ func TestEveryCut(t *testing.T) {
 			t.Run(fmt.Sprintf("after %d lost=%v", n, lost != ""), func(t *testing.T) {
 				t.Parallel()
 				f := newFake(t)
-				out, first := f.run(t, fmt.Sprintf("FAKE_CUT=%d", n), "FAKE_LOST="+lost)
+				out, first := f.run(t, late, fmt.Sprintf("FAKE_CUT=%d", n), "FAKE_LOST="+lost)
 				if out.code == 0 || len(first) != n {
 					t.Fatalf("exit %d after %d changes, cut after %d\n%s", out.code, len(first), n, out.stderr)
 				}
-				out, rest := f.run(t)
+				if n%3 == 0 {
+					f.destroyed(t, late)
+					return
+				}
+				out, rest := f.run(t, late)
 				if out.code != 0 {
 					t.Fatalf("exit %d: %s", out.code, out.stderr)
 				}

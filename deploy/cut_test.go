@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// fake is a gcloud that records what it is told and keeps it in a file; see fakegcloud.
+// fake is a gcloud that records what it is told and keeps it in a file; see fakegcloud. No time passes but its own.
 type fake struct {
 	bin   string // folder of the program
 	state string
@@ -23,16 +23,29 @@ func newFake(t *testing.T) fake {
 	return fake{bin: bin, state: filepath.Join(t.TempDir(), "state")}
 }
 
-// run runs deploy.sh with the fake on PATH, and gives how it ended and the changes of this run, in order.
+// run runs deploy.sh all, without its smoke test, and gives how it ended and the changes of this run, in order.
 func (f fake) run(t *testing.T, env ...string) (outcome, []string) {
+	t.Helper()
+	return f.command(t, env, "--no-smoke", "all")
+}
+
+// command runs deploy.sh with the fake on PATH.
+func (f fake) command(t *testing.T, env []string, args ...string) (outcome, []string) {
 	t.Helper()
 	before := f.lines(t)
 	if err := os.WriteFile(f.state, []byte(strings.Join(append(before, "run\t\n"), "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out := deploy(t, append([]string{"PATH=" + f.bin + ":" + os.Getenv("PATH"), "FAKE_STATE=" + f.state, "RETRY_PAUSE=0"}, env...),
-		"--no-smoke", "all")
+	out := deploy(t, append([]string{"PATH=" + f.bin + ":" + os.Getenv("PATH"), "FAKE_STATE=" + f.state}, env...), args...)
 	return out, f.lines(t)[len(before)+1:]
+}
+
+// given puts what was there before the first run.
+func (f fake) given(t *testing.T, lines ...string) {
+	t.Helper()
+	if err := os.WriteFile(f.state, []byte(strings.Join(append(f.lines(t), lines...), "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (f fake) lines(t *testing.T) []string {
@@ -51,9 +64,7 @@ func (f fake) lines(t *testing.T) []string {
 func TestExistingBucket(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
-	if err := os.WriteFile(f.state, []byte("storage buckets gs://my-scans\tus 123456789012\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	f.given(t, "storage buckets gs://my-scans\tus 123456789012")
 	out, _ := f.run(t)
 	if out.code != 0 || !strings.Contains(out.stdout, "triggers create bucketocr-finalized --project=my-project --location=us ") ||
 		strings.Contains(out.stdout, "buckets create") || !strings.Contains(out.stdout, "--destination-run-region=europe-west4") {
@@ -61,9 +72,7 @@ func TestExistingBucket(t *testing.T) {
 	}
 
 	f = newFake(t)
-	if err := os.WriteFile(f.state, []byte("storage buckets gs://my-scans\tus 999\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	f.given(t, "storage buckets gs://my-scans\tus 999")
 	if out, _ := f.run(t); out.code != 1 || !strings.Contains(out.stderr, "belongs to project 999") || strings.Contains(out.stdout, "triggers") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
@@ -103,29 +112,30 @@ func TestOtherSettings(t *testing.T) {
 	}
 }
 
-// TestSubscriptionsKeepEventsForAWeek: what Eventarc makes is given the ack deadline and the retention, once, and so is what
-// an earlier deploy gave the deadline only.
+// TestSubscriptionsKeepEventsForAWeek: what Eventarc makes is given the ack deadline, the retention and a life without end,
+// once, and so is what an earlier deploy gave some of them only; where they do not stick, the run says so.
 func TestSubscriptionsKeepEventsForAWeek(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
 	const update = "subscriptions update projects/my-project/subscriptions/eventarc-bucketocr-finalized --project=my-project " +
-		"--ack-deadline=600 --message-retention-duration=604800s "
+		"--ack-deadline=600 --message-retention-duration=604800s --expiration-period=never "
 	for _, tt := range []struct {
 		name, before string
 		updates      int
 	}{
 		{"a new subscription", "", 1},
-		{"one that has both", "", 0},
-		{"one of an earlier deploy", "times projects/my-project/subscriptions/eventarc-bucketocr-finalized\t600 86400s", 1},
+		{"one that has all", "", 0},
+		{"one of an early deploy", "times projects/my-project/subscriptions/eventarc-bucketocr-finalized\t600 86400s 2678400s", 1},
+		{"one that would end", "times projects/my-project/subscriptions/eventarc-bucketocr-finalized\t600 604800s 2678400s", 1},
 	} {
 		if tt.before != "" {
-			state := strings.Join(append(f.lines(t), tt.before, ""), "\n")
-			if err := os.WriteFile(f.state, []byte(state), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			f.given(t, tt.before)
 		}
 		if out, _ := f.run(t); out.code != 0 || strings.Count(out.stdout, update) != tt.updates {
 			t.Errorf("%s: exit %d, not updated %d times: %s %s", tt.name, out.code, tt.updates, out.stdout, out.stderr)
 		}
+	}
+	if out, _ := newFake(t).run(t, "FAKE_REAL=stubborn"); out.code != 1 || !strings.Contains(out.stderr, "are '10 86400s 2678400s' after they were set to '600 604800s never'") {
+		t.Errorf("a subscription that keeps its own times: exit %d: %s", out.code, out.stderr)
 	}
 }

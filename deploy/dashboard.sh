@@ -2,7 +2,7 @@
 # The dashboard: deploy/dashboard.json with @WORDS@ filled in, under the installation's name.
 
 make_dashboard() {
-  say "== dashboard"
+  step "dashboard"
   local board mark there etag
   board=$(filled_in deploy/dashboard.json)
   mark=$(fingerprint "$board")

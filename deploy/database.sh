@@ -10,13 +10,22 @@ EXEMPT=(
 )
 
 make_database() {
-  say "== Firestore"
-  found gcloud firestore databases describe --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" '--format=value(locationId)' ||
+  step "Firestore"
+  if found gcloud firestore databases describe --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" '--format=value(type)'; then
+    usable_database "$ANSWER"
+  else
     change gcloud firestore databases create --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" \
       --location="$FIRESTORE_LOCATION" --type=firestore-native --delete-protection --format=none
+  fi
   make_exemptions
   make_ttl
   make_composite
+}
+
+# usable_database TYPE ends the run at one that the function cannot write to.
+usable_database() {
+  [ "$1" = FIRESTORE_NATIVE ] || die "the database $FIRESTORE_DATABASE of $PROJECT_ID is of type $1 (Datastore mode): the function \
+cannot use it. Set FIRESTORE_DATABASE to the name of another, such as bucketocr; it is made beside this one"
 }
 
 # in_database are the flags that name the collection: in_database COLLECTION.
@@ -44,8 +53,7 @@ make_ttl() {
   in_database ocr_documents
   state=$(look '' gcloud firestore fields ttls list "${PLACE[@]}" '--format=value(name,ttlConfig.state)')
   grep -Eq "/fields/markerExpires[[:space:]]+(ACTIVE|CREATING)" <<<"$state" ||
-    patiently 'FAILED_PRECONDITION|ABORTED|in progress|another operation' \
-      gcloud firestore fields ttls update markerExpires "${PLACE[@]}" --enable-ttl --async --format=none
+    change gcloud firestore fields ttls update markerExpires "${PLACE[@]}" --enable-ttl --async --format=none
 }
 
 # make_composite is for people and listeners: the newest of one status.

@@ -1,9 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Takes down what deploy.sh made, events first, so that nothing calls what is gone. The bucket, its objects, the database and
-# its documents stay, as do the APIs and the role of Cloud Storage's own agent, which others may need.
+# Takes down what deploy.sh made, events first, so that nothing calls what is gone, and whatever of it a run that was cut
+# short has left. The bucket, its objects, the database and its documents stay, as do the APIs and the role of Cloud
+# Storage's own agent, which others may need. docs/deploy.md lists what stays.
 
 destroy_all() {
   DRY_FOUND=0
+  DISABLED_IS_ABSENT=yes # an API that was never enabled holds nothing of ours
   ask "This removes the triggers (with the events that wait), the function, the OCR service and its images, the sweep, the
 alerts, the dashboard and the accounts of '$NAME' in $PROJECT_ID. It leaves gs://$BUCKET and the documents as they are." "$NAME"
   destroy_triggers
@@ -12,7 +14,7 @@ alerts, the dashboard and the accounts of '$NAME' in $PROJECT_ID. It leaves gs:/
   remove "scheduler jobs" "$SWEEP" --location="$REGION"
   remove "run services" "$FUNCTION" --region="$REGION"
   remove "run services" "$GPU" --region="$REGION"
-  remove "artifacts repositories" "$NAME" --location="$REGION"
+  destroy_images
   remove "monitoring dashboards" "$NAME"
   destroy_alerts
   destroy_metrics
@@ -29,52 +31,90 @@ remove() {
   fi
 }
 
+# all_of DRY-ANSWER COMMAND... puts what a command lists into ANSWER: nothing where its API is not enabled.
+all_of() {
+  DRY_ANSWER=$1
+  shift
+  found "$@" || true
+  DRY_ANSWER=''
+}
+
+# destroy_triggers looks in all locations: the bucket, whose location is theirs, may be gone.
 destroy_triggers() {
-  local place=$BUCKET_LOCATION kind
-  if found gcloud storage buckets describe "gs://$BUCKET" --raw '--format=value(location)'; then
-    place=${ANSWER:-$place}
+  local place name mark kind
+  all_of "$(printf "$REGION $NAME-%s x\n" finalized deleted archived)" gcloud eventarc triggers list --project="$PROJECT_ID" \
+    --location=- '--format=value[separator=" "](name.segment(3),name.basename(),labels.bucketocr_input)'
+  while read -r place name mark; do
+    for kind in finalized deleted archived; do
+      if [ "$name" = "$NAME-$kind" ] && [ -n "$mark" ]; then
+        change gcloud eventarc triggers delete "$name" --project="$PROJECT_ID" --location="$place" --quiet --format=none
+      fi
+    done
+  done <<<"$ANSWER"
+}
+
+# destroy_images removes the package of ours, and the repository where a deploy made it and it holds nothing else.
+destroy_images() {
+  local place=(--project="$PROJECT_ID" --location="$REGION") made
+  DRY_ANSWER=$NAME
+  if ! found gcloud artifacts repositories describe "$NAME" "${place[@]}" '--format=value(labels.bucketocr_made)'; then
+    return
   fi
-  for kind in finalized deleted archived; do
-    remove "eventarc triggers" "$NAME-$kind" --location="${place,,}"
-  done
+  made=$ANSWER
+  DRY_ANSWER=''
+  if found gcloud artifacts packages describe ocr --repository="$NAME" "${place[@]}" '--format=value(name)'; then
+    change gcloud artifacts packages delete ocr --repository="$NAME" "${place[@]}" --quiet --format=none
+  fi
+  all_of '' gcloud artifacts packages list --repository="$NAME" "${place[@]}" '--format=value(name)'
+  if [ "$made" = "$NAME" ] && [ -z "$ANSWER" ]; then
+    change gcloud artifacts repositories delete "$NAME" "${place[@]}" --quiet --format=none
+  else
+    say "the repository $NAME in $REGION stays: it is not ours alone"
+  fi
 }
 
 destroy_alerts() {
   local id
-  for id in $(look "projects/$PROJECT_ID/alertPolicies/0" gcloud alpha monitoring policies list --project="$PROJECT_ID" \
-    --filter="userLabels.bucketocr=$NAME" '--format=value(name)'); do
+  all_of "projects/$PROJECT_ID/alertPolicies/0" gcloud alpha monitoring policies list --project="$PROJECT_ID" \
+    --filter="userLabels.bucketocr=$NAME" '--format=value(name)'
+  for id in $ANSWER; do
     change gcloud alpha monitoring policies delete "$id" --project="$PROJECT_ID" --quiet --format=none
   done
-  remove "logging metrics" "$METRIC"
 }
 
 # destroy_accounts takes the roles away first: a binding of an account that is gone stays in the policy for ever.
 destroy_accounts() {
-  local ours=("$FUNCTION_ACCOUNT" "$TRIGGER_ACCOUNT" "$SWEEP_ACCOUNT" "$GPU_ACCOUNT" "$BUILDER_ACCOUNT" "$PIPELINE_ACCOUNT")
-  local there address
-  there=$(look "$(printf '%s\n' "${ours[@]}")" gcloud iam service-accounts list --project="$PROJECT_ID" '--format=value(email)')
+  OURS=("$FUNCTION_ACCOUNT" "$TRIGGER_ACCOUNT" "$SWEEP_ACCOUNT" "$GPU_ACCOUNT" "$BUILDER_ACCOUNT" "$PIPELINE_ACCOUNT")
+  local there address secret
+  all_of "$(printf '%s\n' "${OURS[@]}")" gcloud iam service-accounts list --project="$PROJECT_ID" '--format=value(email)'
+  there=$ANSWER
   revoke_all "projects" "$PROJECT_ID" "roles/datastore.user serviceAccount:$FUNCTION_ACCOUNT"
   if found gcloud storage buckets describe "gs://$BUCKET" --raw '--format=value(name)'; then
     revoke_all "storage buckets" "gs://$BUCKET" "roles/storage.objectViewer serviceAccount:$FUNCTION_ACCOUNT"
   fi
-  for address in "${ours[@]}"; do
+  for secret in "${OCR_API_KEY_SECRET%%:*}" "${HF_TOKEN_SECRET%%:*}"; do
+    if [ -n "$secret" ] && found gcloud secrets describe "$secret" --project="$PROJECT_ID" '--format=value(name)'; then
+      revoke_all "secrets" "$secret" "roles/secretmanager.secretAccessor serviceAccount:$FUNCTION_ACCOUNT" --project="$PROJECT_ID"
+    fi
+  done
+  for address in "${OURS[@]}"; do
     if grep -Fxq "$address" <<<"$there"; then
       change gcloud iam service-accounts delete "$address" --project="$PROJECT_ID" --quiet --format=none
     fi
   done
 }
 
-# revoke_all GROUP THING DRY-ANSWER takes from a policy every role of an account of ours.
+# revoke_all GROUP THING DRY-ANSWER FLAGS... takes from a policy every role of an account of ours, also of one that was
+# deleted without its roles.
 revoke_all() {
-  local group policy role member
+  local group thing=$2 policy role member address
   read -ra group <<<"$1"
-  policy=$(look "$3" gcloud "${group[@]}" get-iam-policy "$2" "${BINDINGS[@]}")
+  policy=$(look "$3" gcloud "${group[@]}" get-iam-policy "$2" "${@:4}" "${BINDINGS[@]}")
   while read -r role member _; do
-    case $member in
-      "serviceAccount:$FUNCTION_ACCOUNT" | "serviceAccount:$TRIGGER_ACCOUNT" | "serviceAccount:$SWEEP_ACCOUNT" | \
-        "serviceAccount:$GPU_ACCOUNT" | "serviceAccount:$BUILDER_ACCOUNT" | "serviceAccount:$PIPELINE_ACCOUNT")
-        change gcloud "${group[@]}" remove-iam-policy-binding "$2" --member="$member" --role="$role" --all --format=none
-        ;;
-    esac
-  done <<<"$policy"
+    for address in "${OURS[@]}"; do
+      if [[ $member = "serviceAccount:$address" || $member = "deleted:serviceAccount:$address?uid="* ]]; then
+        change gcloud "${group[@]}" remove-iam-policy-binding "$thing" --member="$member" --role="$role" --all "${@:4}" --format=none
+      fi
+    done
+  done <<<"$(sort -u <<<"$policy")"
 }

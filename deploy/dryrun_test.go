@@ -22,7 +22,9 @@ var printable = []struct {
 	args []string
 }{
 	{"all", []string{"ON_DELETE=erase", "INCLUDE=scans/**,{a},b", "NOTIFICATION_CHANNELS=projects/my-project/notificationChannels/1",
-		"OCR_API_KEY_SECRET=ocr-key:3", "BUCKET_LOCATION=US"}, []string{"all"}},
+		"OCR_API_KEY_SECRET=ocr-key:3", "BUCKET_LOCATION=US", "HF_TOKEN_SECRET=hf:1"}, []string{"all"}},
+	{"defaults", []string{"BUCKET=", "VLLM_DIGEST=", "MODEL_REVISION="}, []string{"all"}},
+	{"without a GPU", []string{"OCR_URL=https://ocr.example.com"}, []string{"all"}},
 	{"function", []string{"OCR_URL=https://ocr.example.com", "FIRESTORE_DATABASE=scans"}, []string{"function"}},
 	{"build", nil, []string{"build"}},
 	{"rules", nil, []string{"rules"}},
@@ -42,7 +44,7 @@ var toolFolder = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for _, name := range []string{"bash", "cat", "tr", "cut", "sed", "grep", "basename", "dirname", "sha256sum", "mktemp", "rm",
-		"sort", "cksum", "head", "sleep"} {
+		"sort", "cksum", "head", "sleep", "tee"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			return "", err
@@ -146,12 +148,13 @@ func TestRefusals(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{"nothing set", []string{"PROJECT_ID=", "REGION=", "BUCKET="}, []string{"all"}, []string{"PROJECT_ID is required", "REGION is required", "BUCKET is required"}},
+		{"nothing set", []string{"PROJECT_ID=", "REGION=", "BUCKET="}, []string{"all"}, []string{"PROJECT_ID is required", "REGION is required"}},
 		{"bad names", []string{"PROJECT_ID=My", "BUCKET=gs://b", "NAME=X"}, []string{"all"}, []string{"PROJECT_ID='My'", "BUCKET='gs://b'", "NAME='X'"}},
 		{"more pages than the GPU takes", []string{"FUNCTION_MAX_INSTANCES=5"}, []string{"all"}, []string{"5 x OCR_INSTANCE_CONCURRENCY 8 = 40", "40 is more than 32"}},
 		{"more objects than places", []string{"FUNCTION_CONCURRENCY=9"}, []string{"all"}, []string{"FUNCTION_CONCURRENCY 9 is more than OCR_INSTANCE_CONCURRENCY 8"}},
-		{"no digest", []string{"VLLM_DIGEST="}, []string{"gpu"}, []string{"VLLM_DIGEST is required"}},
-		{"no revision", []string{"MODEL_REVISION="}, []string{"all"}, []string{"MODEL_REVISION is required"}},
+		{"a tag for a digest", []string{"VLLM_DIGEST=v0.30.0"}, []string{"gpu"}, []string{"VLLM_DIGEST='v0.30.0' is not"}},
+		{"less than the GPU takes", []string{"GPU_TYPE=nvidia-rtx-pro-6000", "GPU_CPU=8"}, []string{"gpu"}, []string{"GPU_CPU 8, GPU_MEMORY 80Gi: a nvidia-rtx-pro-6000 takes no less than 20 and 80Gi"}},
+		{"a GPU beside a service of one's own", []string{"OCR_URL=https://ocr.example.com"}, []string{"gpu"}, []string{"OCR_URL names an OCR service"}},
 		{"a branch for a revision", []string{"MODEL_REVISION=main"}, []string{"all"}, []string{"MODEL_REVISION='main' is not"}},
 		{"a key in the open", []string{"OCR_API_KEY=hunter2"}, []string{"function"}, []string{"OCR_API_KEY is a secret"}},
 		{"ON_DELETE", []string{"ON_DELETE=burn"}, []string{"function"}, []string{"ON_DELETE='burn' is not keep or erase"}},

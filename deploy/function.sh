@@ -3,12 +3,12 @@
 
 make_function() {
   find_ocr_service
-  say "== function"
+  step "function"
   function_environment
   local flags=(
     --source=. --function=ExtractText --base-image="$BASE_IMAGE" --set-build-env-vars="$BUILD_FLAGS"
     --build-service-account="projects/$PROJECT_ID/serviceAccounts/$BUILDER_ACCOUNT"
-    --region="$REGION" --service-account="$FUNCTION_ACCOUNT" --ingress=all --no-allow-unauthenticated
+    --region="$REGION" --service-account="$FUNCTION_ACCOUNT" --ingress="$FUNCTION_INGRESS" --no-allow-unauthenticated
     --cpu="$FUNCTION_CPU" --memory="$FUNCTION_MEMORY" --cpu-boost --timeout="$SERVICE_TIMEOUT"
     --concurrency="$FUNCTION_CONCURRENCY" --min-instances=0 --max-instances="$FUNCTION_MAX_INSTANCES"
     "--set-env-vars=$ENVIRONMENT"
@@ -29,7 +29,7 @@ make_function() {
 find_ocr_service() {
   FOUND_OCR_URL=$OCR_URL
   [ -z "$OCR_URL" ] || return 0
-  say "== the OCR service's address"
+  step "the OCR service's address"
   FOUND_OCR_URL=$(look "https://$GPU-$PROJECT_NUMBER.$REGION.run.app" gcloud run services list --project="$PROJECT_ID" \
     --region="$REGION" --filter="metadata.name=$GPU" '--format=value(status.url)')
   [ -n "$FOUND_OCR_URL" ] || die "there is no service $GPU in $REGION: run ./deploy.sh gpu first, or set OCR_URL"

@@ -4,13 +4,17 @@ package deploytest
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -20,7 +24,8 @@ import (
 func TestParser(t *testing.T) {
 	need(t, "bash", "gcloud")
 	t.Parallel()
-	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir(), "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1")
+	machine := newMachine(t)
+	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir(), "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1", "GCE_METADATA_ROOT="+machine.host)
 	commands := map[string]bool{}
 	for _, p := range printable {
 		for _, line := range dryRun(t, p.env, p.args...).lines() {
@@ -34,7 +39,7 @@ func TestParser(t *testing.T) {
 	}
 	for _, line := range slices.Sorted(maps.Keys(commands)) {
 		out := run(t, env, "bash", "-c", line)
-		local := strings.HasPrefix(line, "gcloud meta list-files-for-upload") || strings.Contains(line, "--help")
+		local := strings.HasPrefix(line, "gcloud meta list-files-for-upload") || line == "gcloud version" || strings.Contains(line, "--help")
 		if local && out.code == 0 {
 			continue
 		}
@@ -46,6 +51,72 @@ func TestParser(t *testing.T) {
 		"gcloud eventarc triggers create x --location=us --event-filters=type=y"} {
 		if out := run(t, env, "bash", "-c", wrong); out.code != 2 {
 			t.Errorf("%s\nexit %d: %s", wrong, out.code, out.stderr)
+		}
+	}
+	if n := machine.asked.Load(); n > 0 {
+		t.Errorf("gcloud asked the machine for its account %d times", n)
+	}
+}
+
+// machine is the metadata server of a machine of Google's, which offers its account to whoever asks.
+type machine struct {
+	host  string
+	asked atomic.Int32
+}
+
+func newMachine(t *testing.T) *machine {
+	t.Helper()
+	m := &machine{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/service-accounts/") { // that there is a machine, gcloud asks in any case
+			m.asked.Add(1)
+		}
+		w.Header().Set("Metadata-Flavor", "Google")
+		switch path := r.URL.Path; {
+		case r.URL.Query().Get("recursive") == "true":
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"email":"machine@my-project.iam.gserviceaccount.com","scopes":["https://www.googleapis.com/auth/cloud-platform"]}`)
+		case strings.HasSuffix(path, "/token"):
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"access_token":"of-the-machine","expires_in":3600,"token_type":"Bearer"}`)
+		case strings.HasSuffix(path, "/email"):
+			fmt.Fprint(w, "machine@my-project.iam.gserviceaccount.com")
+		case strings.HasSuffix(path, "/service-accounts/"):
+			fmt.Fprint(w, "default/\nmachine@my-project.iam.gserviceaccount.com/\n")
+		case strings.HasSuffix(path, "/scopes"):
+			fmt.Fprint(w, "https://www.googleapis.com/auth/cloud-platform\n")
+		case strings.HasSuffix(path, "/numeric-project-id"):
+			fmt.Fprint(w, number)
+		default:
+			fmt.Fprint(w, "my-project")
+		}
+	}))
+	t.Cleanup(s.Close)
+	m.host = strings.TrimPrefix(s.URL, "http://")
+	return m
+}
+
+// TestMachineAccountIsNeverUsed: where a metadata server is present, as on Cloud Build, no command of a test takes its
+// account; without the variable that sees to it, the same command would have been carried out.
+func TestMachineAccountIsNeverUsed(t *testing.T) {
+	need(t, "gcloud", "bash")
+	t.Parallel()
+	const command = "gcloud pubsub topics delete bucketocr-backfill --project=my-project --quiet"
+	for _, tt := range []struct {
+		name, check string
+		used        bool
+	}{{"as the tests run it", "", false}, {"the control", "CLOUDSDK_CORE_CHECK_GCE_METADATA=true", true}} {
+		m, g := newMachine(t), newGoogle(t)
+		g.things["/v1/projects/my-project/topics/bucketocr-backfill"] = object{}
+		env := []string{"CLOUDSDK_CONFIG=" + t.TempDir(), "GCE_METADATA_ROOT=" + m.host, "GCE_METADATA_HOST=" + m.host, "GCE_METADATA_IP=" + m.host,
+			"CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=" + g.url + "/", "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1"}
+		if tt.check != "" {
+			env = append(env, tt.check)
+		}
+		out := run(t, env, "bash", "-c", command)
+		g.settle()
+		if used := m.asked.Load() > 0; used != tt.used || len(g.changes) > 0 != tt.used || (out.code == 0) != tt.used {
+			t.Errorf("%s: exit %d, the machine was asked %d times, changed %v: %s", tt.name, out.code, m.asked.Load(), g.changes, out.stderr)
 		}
 	}
 }
@@ -73,7 +144,7 @@ func TestBuildFiles(t *testing.T) {
 func TestUpload(t *testing.T) {
 	need(t, "gcloud")
 	cmd := exec.Command("gcloud", "meta", "list-files-for-upload", ".")
-	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CLOUDSDK_CONFIG="+t.TempDir())
+	cmd.Dir, cmd.Env = "..", append(slices.Concat(os.Environ(), offGCE), "CLOUDSDK_CONFIG="+t.TempDir())
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +176,9 @@ func quick(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := exec.Command("gcloud", "info", "--format=value(installation.sdk_root,basic.python_location)").Output()
+	ask := exec.Command("gcloud", "info", "--format=value(installation.sdk_root,basic.python_location)")
+	ask.Env = slices.Concat(os.Environ(), offGCE)
+	info, err := ask.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +193,7 @@ func quick(t *testing.T) []string {
 	ctx, cancel := context.WithCancel(context.Background())
 	socket := filepath.Join(dir, "s")
 	cmd := exec.CommandContext(ctx, python, "quickgcloud/server.py", root, socket)
-	cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "CLOUDSDK_CONFIG=" + dir}
+	cmd.Env = append([]string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "CLOUDSDK_CONFIG=" + dir}, offGCE...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -145,12 +218,12 @@ func quick(t *testing.T) []string {
 func TestCheck(t *testing.T) {
 	need(t, "gcloud", "bash", "curl")
 	t.Parallel()
-	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir(), "VLLM_DIGEST=")
+	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir())
 	out := deploy(t, env, "--check")
 	if out.code != 1 || out.stdout != "" {
 		t.Errorf("exit %d, printed %q", out.code, out.stdout)
 	}
-	for _, want := range []string{"ok       gcloud alpha", "MISSING  VLLM_DIGEST", "ok       MODEL_REVISION", "MISSING  an account", "gcloud auth login"} {
+	for _, want := range []string{"ok       gcloud alpha", "ok       gcloud beta", "ok       gcloud 528", "MISSING  an account", "gcloud auth login"} {
 		if !strings.Contains(out.stderr, want) {
 			t.Errorf("%q is not in %s", want, out.stderr)
 		}

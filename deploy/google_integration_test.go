@@ -25,6 +25,7 @@ type google struct {
 	things  map[string]object // by path
 	changes []change          // in order
 	cut     int               // how many changes are carried out before all are refused; less than 0: no end
+	once    map[string]object // errors, by the end of the path of the change that meets one, once
 	unknown []string
 	serial  int
 	uploads map[string][]byte
@@ -70,6 +71,11 @@ func (g *google) serve(w http.ResponseWriter, r *http.Request) {
 	r.URL.Path = strings.Replace(r.URL.Path, "/projects/-/", "/projects/"+project+"/", 1)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if needsProject(r) && r.Header.Get("X-Goog-User-Project") != project {
+		http.Error(w, `{"error":{"code":403,"status":"PERMISSION_DENIED","message":"Your application is authenticating by using local Application Default `+
+			`Credentials. The firebaserules.googleapis.com API requires a quota project: set X-Goog-User-Project."}}`, http.StatusForbidden)
+		return
+	}
 	for _, rt := range routes {
 		args := regexp.MustCompile("^" + rt.path + "$").FindStringSubmatch(r.URL.Path)
 		if r.Method != rt.method || args == nil {
@@ -91,6 +97,13 @@ func (g *google) serve(w http.ResponseWriter, r *http.Request) {
 func (g *google) answer(rt route, r *http.Request, args []string, body object) (int, any) {
 	if !g.changing(r) {
 		return rt.serve(g, r, args, body)
+	}
+	for end, fault := range g.once {
+		if strings.HasSuffix(r.URL.Path, end) {
+			delete(g.once, end)
+			code, _ := fault["error"].(object)["code"].(int)
+			return code, fault
+		}
 	}
 	if g.cut == 0 {
 		return 400, failure(400, "FAILED_PRECONDITION", "cut off by the test")
@@ -204,11 +217,12 @@ func patch(operation bool) func(*google, *http.Request, []string, object) (int, 
 	}
 }
 
-// subscribe makes the subscription of a trigger as Eventarc does: with an ack deadline of 10 s and a day's retention.
+// subscribe makes the subscription of a trigger as Eventarc does: with an ack deadline of 10 s, a day's retention and an end.
 func (g *google) subscribe(trigger object, name string) {
 	sub := fmt.Sprintf("projects/%s/subscriptions/eventarc-%s-%s-sub-123", project, region, name)
 	trigger["transport"] = object{"pubsub": object{"subscription": sub}}
-	g.things["/v1/"+sub] = object{"name": sub, "ackDeadlineSeconds": 10, "messageRetentionDuration": "86400s"}
+	g.things["/v1/"+sub] = object{"name": sub, "ackDeadlineSeconds": 10, "messageRetentionDuration": "86400s",
+		"expirationPolicy": object{"ttl": "2678400s"}}
 }
 
 func getPolicy(g *google, r *http.Request, args []string, _ object) (int, any) {

@@ -4,35 +4,80 @@
 # make_gpu_image puts the image's address into GPU_IMAGE.
 make_gpu_image() {
   [ -z "$GPU_IMAGE" ] || return 0
-  say "== image of the OCR service"
+  step "image of the OCR service"
+  make_repository
+  choose_revision
   local tag
-  tag=$(fingerprint "$OCR_MODEL" "$MODEL_REVISION" "$VLLM_DIGEST" "$(cd deploy/gpu && cat Dockerfile serve.sh fetch.sh)")
+  tag=$(fingerprint "$OCR_MODEL" "$MODEL_REVISION" "$VLLM_DIGEST" "$(cd deploy/gpu && cat Dockerfile driver.sh fetch.sh serve.sh)")
   tag=${tag:0:16}
   GPU_IMAGE=$REGION-docker.pkg.dev/$PROJECT_ID/$NAME/ocr:$tag
-  found gcloud artifacts repositories describe "$NAME" --project="$PROJECT_ID" --location="$REGION" '--format=value(name)' ||
-    change gcloud artifacts repositories create "$NAME" --project="$PROJECT_ID" --location="$REGION" \
-      --repository-format=docker --description='bucketocr: images of the OCR service' --format=none
   if found gcloud artifacts tags list --project="$PROJECT_ID" --location="$REGION" --repository="$NAME" --package=ocr \
     '--format=value(name.basename())' && grep -Fxq "$tag" <<<"$ANSWER"; then
     say "$GPU_IMAGE is built already"
     return
   fi
+  [ -z "$HF_TOKEN_SECRET" ] || grant_secret "${HF_TOKEN_SECRET%%:*}" "$BUILDER_ACCOUNT" roles/secretmanager.secretAccessor
+  say 'building: 15 to 30 minutes, by what others report'
   change gcloud builds submit deploy/gpu --project="$PROJECT_ID" --config=deploy/gpu/cloudbuild.yaml \
+    --region="$BUILD_REGION" --default-buckets-behavior=regional-user-owned-bucket \
     --service-account="projects/$PROJECT_ID/serviceAccounts/$BUILDER_ACCOUNT" \
-    --substitutions="_IMAGE=$GPU_IMAGE,_MODEL=$OCR_MODEL,_MODEL_REVISION=$MODEL_REVISION,_VLLM_DIGEST=$VLLM_DIGEST" \
+    --substitutions="_IMAGE=$GPU_IMAGE,_MODEL=$OCR_MODEL,_MODEL_REVISION=$MODEL_REVISION,_VLLM_DIGEST=$VLLM_DIGEST,_HF_TOKEN_SECRET=$HF_TOKEN_SECRET" \
     --suppress-logs --format=none
 }
 
+# make_repository: one that is there may be another team's, so that only a repository of ours is marked, cleaned up and
+# removed by destroy. RECORDED is the model and commit that it holds an image of, as the last run noted.
+make_repository() {
+  local format made
+  RECORDED=''
+  if found gcloud artifacts repositories describe "$NAME" --project="$PROJECT_ID" --location="$REGION" \
+    '--format=value[separator=","](format,labels.bucketocr_made,labels.bucketocr_model,labels.bucketocr_revision)'; then
+    IFS=, read -r format made RECORDED <<<"$ANSWER"
+    [ "$format" = DOCKER ] || die "the repository $NAME in $REGION holds $format: install under another NAME"
+  else
+    change gcloud artifacts repositories create "$NAME" --project="$PROJECT_ID" --location="$REGION" \
+      --repository-format=docker --description='bucketocr: images of the OCR service' --labels="bucketocr_made=$NAME" --format=none
+    made=$NAME
+  fi
+  [ "$made" = "$NAME" ] || return 0
+  local policies
+  policies=$(look '' gcloud artifacts repositories list-cleanup-policies "$NAME" --project="$PROJECT_ID" --location="$REGION" \
+    '--format=value(name)')
+  [ -n "$policies" ] || change gcloud artifacts repositories set-cleanup-policies "$NAME" --project="$PROJECT_ID" \
+    --location="$REGION" --policy=deploy/gpu/cleanup.json --no-dry-run --format=none
+}
+
+# choose_revision decides on the commit of the weights: the one that was set; else the one that is recorded, so that a run
+# at another time installs nothing else; else the newest, which is recorded before anything is built of it.
+choose_revision() {
+  local model
+  model=$(fingerprint "$OCR_MODEL")
+  model=${model:0:16}
+  if [ -z "$MODEL_REVISION" ] && [ "${RECORDED%%,*}" = "$model" ]; then
+    MODEL_REVISION=${RECORDED#*,}
+  fi
+  if [ -z "$MODEL_REVISION" ]; then
+    MODEL_REVISION=$(json_string sha "$(look "\"sha\": \"$(printf '0%.0s' {1..40})\"" \
+      curl --silent --show-error --fail --max-time 60 "${HUB_URL:-https://huggingface.co}/api/models/$OCR_MODEL/revision/main" | tr ',' '\n')")
+    [[ $MODEL_REVISION =~ ^[0-9a-f]{40}$ ]] ||
+      die "Hugging Face did not say which commit of $OCR_MODEL is the newest: set MODEL_REVISION (deploy/gpu/README.md says how to look it up)"
+  fi
+  say "weights: $OCR_MODEL at commit $MODEL_REVISION (MODEL_REVISION pins another)"
+  [ "$RECORDED" = "$model,$MODEL_REVISION" ] ||
+    change gcloud artifacts repositories update "$NAME" --project="$PROJECT_ID" --location="$REGION" \
+      --update-labels="bucketocr_model=$model,bucketocr_revision=$MODEL_REVISION" --format=none
+}
+
 # make_gpu_service: the probe asks every 5 s and gives up after 20 minutes, so that it adds at most 5 s to a cold start
-# and cuts no slow one; --ingress=all because the function has no VPC: the invoker role is the gate.
+# and cuts no slow one; --ingress=all by default because the function has no VPC: the invoker role is the gate.
 make_gpu_service() {
-  say "== OCR service"
+  step "OCR service"
   # shellcheck disable=SC2054 # the commas belong to the probe
   local flags=(
     --image="$GPU_IMAGE" --region="$REGION" --gpu=1 --gpu-type="$GPU_TYPE" --no-gpu-zonal-redundancy
     --cpu="$GPU_CPU" --memory="$GPU_MEMORY" --no-cpu-throttling --cpu-boost --port=8000
     --concurrency="$GPU_MAX_NUM_SEQS" --min-instances="$GPU_MIN_INSTANCES" --max-instances="$GPU_MAX_INSTANCES"
-    --timeout="$GPU_TIMEOUT" --service-account="$GPU_ACCOUNT" --ingress=all --no-allow-unauthenticated
+    --timeout="$GPU_TIMEOUT" --service-account="$GPU_ACCOUNT" --ingress="$GPU_INGRESS" --no-allow-unauthenticated
     --startup-probe=httpGet.path=/health,httpGet.port=8000,initialDelaySeconds=0,periodSeconds=5,timeoutSeconds=4,failureThreshold=240
     --set-env-vars="MAX_NUM_SEQS=$GPU_MAX_NUM_SEQS"
   )
@@ -53,6 +98,5 @@ deploy_service() {
       return
     fi
   fi
-  patiently 'Permission .*denied on resource|does not exist|iam.serviceaccounts.actAs' \
-    gcloud run deploy "$service" --project="$PROJECT_ID" "$@" --labels="bucketocr_input=$mark" --format=none
+  change gcloud run deploy "$service" --project="$PROJECT_ID" "$@" --labels="bucketocr_input=$mark" --format=none
 }

@@ -2,6 +2,7 @@ package deploytest
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -50,6 +51,25 @@ func TestGPUFlags(t *testing.T) {
 	}
 }
 
+// TestTokenOfHuggingFace: the build reads the secret that was named into its file, and where none was named the file is empty.
+func TestTokenOfHuggingFace(t *testing.T) {
+	need(t, "bash")
+	bin, file := t.TempDir(), filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(bin+"/gcloud", []byte("#!/bin/sh\necho \"$*\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for secret, want := range map[string]string{"hf:3": "secrets versions access 3 --secret=hf --project=p\n", "": ""} {
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "SECRET=" + secret, "PROJECT=p"}, "bash", "deploy/gpu/token.sh", file)
+		if got, err := os.ReadFile(file); out.code != 0 || err != nil || string(got) != want || out.stdout != "" {
+			t.Errorf("%q: exit %d, %v, wrote %q", secret, out.code, err, got)
+		}
+	}
+	out := dryRun(t, []string{"HF_TOKEN_SECRET=hf:3"}, "gpu")
+	if !strings.Contains(out.stdout, "_HF_TOKEN_SECRET=hf:3") || !strings.Contains(out.stdout, "gcloud secrets add-iam-policy-binding hf ") {
+		t.Errorf("the build is not given the secret: %s", out.stdout)
+	}
+}
+
 // TestServe: each model of the family gets its flags, and another model none.
 func TestServe(t *testing.T) {
 	need(t, "bash")
@@ -57,17 +77,21 @@ func TestServe(t *testing.T) {
 	if err := os.WriteFile(bin+"/vllm", []byte("#!/bin/sh\nfor a; do printf '%s|' \"$a\"; done\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	driver := filepath.Join(bin, "version")
+	if err := os.WriteFile(driver, []byte(driver580), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const common = `--limit-mm-per-prompt|{"image": 1}|--mm-processor-cache-gb|0|--no-enable-prefix-caching|--max-num-seqs|7|--shutdown-timeout|8|`
 	for model, more := range map[string]string{
-		"lightonai/LightOnOCR-2-1B":          "",
-		"lightonai/LightOnOCR-2-1B-bbox":     "",
+		"lightonai/LightOnOCR-2-1B":          "--max-model-len|16384|",
+		"lightonai/LightOnOCR-2-1B-bbox":     "--max-model-len|16384|",
 		"lightonai/LightOnOCR-1B-1025":       "",
 		"lightonai/LightOnOCR-0.9B-32k-1025": "",
 		"lightonai/LightOnOCR-3-1B":          "--max-model-len|16384|",
 		"lightonai/LightOnOCR-3-0.8B":        `--max-model-len|18000|--default-chat-template-kwargs|{"enable_thinking": false}|`,
 		"lightonai/LightOnOCR-3-4B":          `--max-model-len|18000|--default-chat-template-kwargs|{"enable_thinking": false}|`,
 	} {
-		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "MODEL=" + model, "MAX_NUM_SEQS=7"}, "bash", "deploy/gpu/serve.sh", "--more")
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "MODEL=" + model, "MAX_NUM_SEQS=7", "DRIVER_VERSION=" + driver}, "bash", "deploy/gpu/serve.sh", "--more")
 		if want := "serve|/model|--served-model-name|" + model + "|" + common + more + "--more|"; out.code != 0 || out.stdout != want {
 			t.Errorf("%s: exit %d\n%s\nwant\n%s", model, out.code, out.stdout, want)
 		}
@@ -77,7 +101,41 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestFetch: a build without a fixed commit of the weights stops at once.
+const driver580 = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  Tue Sep 23 10:11:16 UTC 2025\nGCC version:  gcc version 12\n"
+
+// TestServeTakesTheLibrariesThatFitTheDriver: the host's before those of the image where the driver is as new as its CUDA,
+// the image's compatibility libraries where it is older; the log says which, and without a driver it ends at once.
+func TestServeTakesTheLibrariesThatFitTheDriver(t *testing.T) {
+	need(t, "bash")
+	bin := t.TempDir()
+	for name, text := range map[string]string{
+		"vllm": "#!/bin/sh\necho \"$LD_LIBRARY_PATH|$VLLM_ENABLE_CUDA_COMPATIBILITY\"\n",
+		"580":  driver580, "590": strings.Replace(driver580, "580.95.05", "590.44.01", 1), "535": strings.Replace(driver580, "580.95.05", "535.216.03", 1),
+		"none": "",
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const host = "/usr/local/nvidia/lib64:/usr/local/nvidia/lib:/image"
+	for _, tt := range []struct {
+		driver, want, log string
+		code              int
+	}{
+		{"580", host + "|\n", "NVIDIA driver 580.95.05: the host's CUDA libraries first", 0},
+		{"590", host + "|\n", "NVIDIA driver 590.44.01: the host's", 0},
+		{"535", "/image|1\n", "NVIDIA driver 535.216.03, older than 580: the image's compatibility libraries", 0},
+		{"none", "", "no NVIDIA driver was found", 3},
+	} {
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "MODEL=lightonai/LightOnOCR-2-1B", "LD_LIBRARY_PATH=/image",
+			"DRIVER_VERSION=" + filepath.Join(bin, tt.driver)}, "bash", "deploy/gpu/serve.sh")
+		if out.code != tt.code || out.stdout != tt.want || !strings.Contains(out.stderr, tt.log) {
+			t.Errorf("%s: exit %d %q, log %q", tt.driver, out.code, out.stdout, out.stderr)
+		}
+	}
+}
+
+// TestFetch: a build without a fixed commit of the weights stops at once; a download gets three tries; the image reports nothing.
 func TestFetch(t *testing.T) {
 	need(t, "bash")
 	for _, revision := range []string{"", "main", "b9a2b4c1"} {
@@ -85,7 +143,20 @@ func TestFetch(t *testing.T) {
 			t.Errorf("revision %q: exit %d", revision, out.code)
 		}
 	}
+	bin, file := t.TempDir(), filepath.Join(t.TempDir(), "tries")
+	if err := os.WriteFile(bin+"/python3", []byte("#!/bin/sh\nn=$(cat "+file+" 2>/dev/null)\nprintf x >>"+file+"\n[ \"$n\" = xx ]\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "RETRY_PAUSE=0"}, "bash", "deploy/gpu/fetch.sh", "weights", "m",
+		strings.Repeat("a", 40), t.TempDir()); out.code != 0 {
+		t.Errorf("a download that fails twice: exit %d: %s", out.code, out.stderr)
+	}
 	dockerfile := read(t, "deploy/gpu/Dockerfile")
+	for _, quiet := range []string{"VLLM_NO_USAGE_STATS=1", "DO_NOT_TRACK=1", "HF_HUB_OFFLINE=1"} {
+		if !strings.Contains(dockerfile, quiet) {
+			t.Errorf("the image is not told %s", quiet)
+		}
+	}
 	for _, arg := range []string{"VLLM_DIGEST", "MODEL_REVISION"} {
 		if !regexp.MustCompile(`(?m)^ARG `+arg+`$`).MatchString(dockerfile) || strings.Contains(dockerfile, "ARG "+arg+"=") {
 			t.Errorf("%s is no required build argument", arg)

@@ -1,10 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Metrics that Cloud Logging counts from the function's log lines: one for each file of deploy/metrics, for alerts and the
+# Metrics that Cloud Logging counts from the function's log lines, made early, because an alert can watch one only minutes
+# after it was made: one for each file of deploy/metrics, for alerts and the
 # dashboard, which pick their own installation's by the service's name. A description ends with a mark of its file, so
 # that the next run knows an unchanged one; a test keeps the marks right.
 
 make_metrics() {
-  say "== metrics from logs"
+  step "metrics from logs"
   local file name verb
   for file in deploy/metrics/*.json; do
     name=$METRICS$(basename "$file" .json)
@@ -15,6 +16,18 @@ make_metrics() {
     fi
     change gcloud logging metrics "$verb" "$name" --project="$PROJECT_ID" --config-from-file="$file" --format=none
   done
+  make_sweep_metric
+}
+
+# make_sweep_metric counts the sweeps that went through, by Cloud Scheduler's own log.
+make_sweep_metric() {
+  local filter="resource.type=\"cloud_scheduler_job\" AND resource.labels.job_id=\"$SWEEP\" AND httpRequest.status=200"
+  if ! found gcloud logging metrics describe "$METRIC" --project="$PROJECT_ID" '--format=value(filter)'; then
+    change gcloud logging metrics create "$METRIC" --project="$PROJECT_ID" --description='bucketocr: sweeps that went through' \
+      --log-filter="$filter"
+  elif [ -z "$DRY_RUN" ] && [ "$ANSWER" != "$filter" ]; then
+    change gcloud logging metrics update "$METRIC" --project="$PROJECT_ID" --log-filter="$filter"
+  fi
 }
 
 description_in() { sed -n 's/^  "description": "\(.*\)",$/\1/p' "$1"; }
@@ -24,4 +37,5 @@ destroy_metrics() {
   for file in deploy/metrics/*.json; do
     remove "logging metrics" "$METRICS$(basename "$file" .json)"
   done
+  remove "logging metrics" "$METRIC"
 }

@@ -4,6 +4,8 @@
 deploy_build_account() {
   SERVICES+=(iamcredentials.googleapis.com) # it makes the ID token with which a build calls its candidate
   enable_services
+  DRY_FOUND=0 found gcloud run services describe "$FUNCTION" --project="$PROJECT_ID" --region="$REGION" '--format=value(status.url)' ||
+    die "there is no service $FUNCTION in $REGION yet: run ./deploy.sh function first"
   make_accounts "$FUNCTION_ACCOUNT" "$BUILDER_ACCOUNT" "$PIPELINE_ACCOUNT"
   local role
   for role in roles/run.sourceDeveloper roles/serviceusage.serviceUsageConsumer roles/logging.logWriter; do
@@ -23,6 +25,6 @@ grant_prefix() {
   policy=$(read_policy gcloud storage buckets get-iam-policy "gs://$BUCKET")
   ! grep -Fxq "$2 serviceAccount:$1 bucketocr-smoke" <<<"$policy" || return 0
   local prefix="projects/_/buckets/$BUCKET/objects/$SMOKE_PREFIX/"
-  patiently 'does not exist' gcloud storage buckets add-iam-policy-binding "gs://$BUCKET" --member="serviceAccount:$1" \
+  change gcloud storage buckets add-iam-policy-binding "gs://$BUCKET" --member="serviceAccount:$1" \
     --role="$2" --condition="expression=resource.name.startsWith(\"$prefix\"),title=bucketocr-smoke" --format=none
 }

@@ -2,24 +2,30 @@ package deploytest
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 )
 
-// built builds a program of a folder here under the name gcloud, and gives the folder for PATH.
-func built(folder string) func() (string, error) {
+// built builds a program of a folder here under the name gcloud, and others that it has as well, and gives the folder for PATH.
+func built(folder string, other ...string) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		dir := filepath.Join(scratch, folder)
 		out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "gcloud"), "./"+folder).CombinedOutput()
 		if err != nil {
 			return "", fmt.Errorf("%w: %s", err, out)
 		}
+		for _, name := range other {
+			if err := os.Symlink("gcloud", filepath.Join(dir, name)); err != nil {
+				return "", err
+			}
+		}
 		return dir, nil
 	})
 }
 
-var fakeGcloud = built("fakegcloud")
+var fakeGcloud = built("fakegcloud", "sleep", "curl")
 
 // object is a JSON object.
 type object = map[string]any

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -37,6 +38,7 @@ var routes = []route{
 	{"GET", "/v1/projects/[^/:]+", get},
 	{"POST", "(/v1/projects/[^/:]+):getIamPolicy", getPolicy},
 	{"POST", "(/v1/projects/[^/:]+):setIamPolicy", setPolicy},
+	{"POST", "/v1beta1/projects/[^/]+/services/([^/:]+):generateServiceIdentity", serviceIdentity},
 	{"GET", "/v1/projects/[^/]+/serviceAccounts", list("accounts")},
 	{"POST", "/v1/projects/[^/]+/serviceAccounts", func(g *google, r *http.Request, _ []string, body object) (int, any) {
 		email := fmt.Sprintf("%v@%s.iam.gserviceaccount.com", body["accountId"], project)
@@ -85,6 +87,9 @@ var routes = []route{
 	// Artifact Registry, Cloud Build
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/repositories/[^/]+", get},
 	{"POST", "/v1/projects/[^/]+/locations/[^/]+/repositories", create("repositoryId", true)},
+	{"PATCH", "/v1/projects/[^/]+/locations/[^/]+/repositories/[^/]+", patch(false)},
+	{"GET", "/v1/projects/[^/]+/locations/[^/]+/repositories/[^/]+/packages", list("packages")},
+	{"GET", "/v1/projects/[^/]+/locations/[^/]+/repositories/[^/]+/packages/[^/]+", get},
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/repositories/[^/]+/packages/[^/]+/tags", list("tags")},
 	{"POST", "/v1/projects/([^/]+)/locations/[^/]+/builds", build},
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/builds/[^/]+", get},
@@ -99,7 +104,15 @@ var routes = []route{
 	{"POST", "(/v1/projects/[^/]+/locations/[^/]+/services/[^/:]+):setIamPolicy", setPolicy},
 
 	// Eventarc, Pub/Sub, Cloud Scheduler
-	{"GET", "/v1/projects/[^/]+/locations/[^/]+/triggers", list("triggers")},
+	{"GET", "/v1/projects/[^/]+/locations/([^/]+)/triggers", func(g *google, r *http.Request, args []string, _ object) (int, any) {
+		all := []any{}
+		for path, thing := range g.things {
+			if strings.Contains(path, "/triggers/") && (args[0] == "-" || strings.Contains(path, "/locations/"+args[0]+"/")) {
+				all = append(all, thing)
+			}
+		}
+		return 200, object{"triggers": all}
+	}},
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/triggers/[^/]+", get},
 	{"POST", "/v1/projects/[^/]+/locations/[^/]+/triggers", create("triggerId", true)},
 	{"PATCH", "/v1/projects/[^/]+/locations/[^/]+/triggers/[^/]+", patch(true)},
@@ -163,7 +176,7 @@ var routes = []route{
 	{"GET", "/v1/.*/operations/[^/]+", get},
 
 	// what destroy takes down
-	{"DELETE", "(/(?:v1|v2|v3)/projects/.*/(?:triggers|repositories|topics|subscriptions|jobs|metrics|alertPolicies|dashboards|serviceAccounts)/[^/]+)", remove},
+	{"DELETE", "(/(?:v1|v2|v3)/projects/.*/(?:triggers|repositories|packages|topics|subscriptions|jobs|metrics|alertPolicies|dashboards|serviceAccounts)/[^/]+)", remove},
 	{"DELETE", "(/apis/serving.knative.dev/v1/namespaces/[^/]+/services/[^/]+)", remove},
 
 	// Firebase's rules
@@ -187,6 +200,21 @@ var routes = []route{
 		}
 		return 200, object{"name": r.URL.Path, "fields": asked}
 	}},
+}
+
+// serviceIdentity makes the platform's own account of an API, and gives it its role, as the real one does.
+func serviceIdentity(g *google, _ *http.Request, args []string, _ object) (int, any) {
+	api, _, _ := strings.Cut(args[0], ".")
+	email := fmt.Sprintf("service-%s@gcp-sa-%s.iam.gserviceaccount.com", number, api)
+	policy := g.things["/v1/projects/"+project+"#iam"]
+	bindings, _ := policy["bindings"].([]any)
+	policy["bindings"] = append(bindings, object{"role": "roles/" + api + ".serviceAgent", "members": []any{"serviceAccount:" + email}})
+	return 200, object{"name": "operations/finished.DONE_OPERATION", "done": true, "response": object{"email": email, "uniqueId": "1"}}
+}
+
+// needsProject are the APIs that refuse a person's token which names no project to be charged.
+func needsProject(r *http.Request) bool {
+	return strings.Contains(r.URL.Path, "/releases") || strings.Contains(r.URL.Path, "/rulesets")
 }
 
 // runService stores a service, whose newest revision is ready at once.
@@ -309,8 +337,8 @@ func remove(g *google, r *http.Request, args []string, _ object) (int, any) {
 	if _, ok := g.things[args[0]]; !ok {
 		return missing(args[0])
 	}
-	delete(g.things, args[0])
-	if strings.Contains(args[0], "/triggers/") || strings.Contains(args[0], "/repositories/") {
+	maps.DeleteFunc(g.things, func(path string, _ object) bool { return path == args[0] || strings.HasPrefix(path, args[0]+"/") })
+	if strings.Contains(args[0], "/triggers/") || strings.Contains(args[0], "/repositories/") { // an operation
 		return 200, g.done("projects/"+project+"/locations/"+region, object{})
 	}
 	return 200, object{}

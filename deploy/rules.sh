@@ -2,7 +2,7 @@
 # deploy/firestore.rules to the database, by Firebase's REST API: gcloud has no command for it. Not tried on the real service.
 
 send_rules() {
-  say "== security rules of the database $FIRESTORE_DATABASE"
+  step "security rules of the database $FIRESTORE_DATABASE"
   local api=${RULES_URL:-https://firebaserules.googleapis.com}/v1 release rules answer ruleset
   release=projects/$PROJECT_ID/releases/cloud.firestore
   [ "$FIRESTORE_DATABASE" = '(default)' ] || release+=/$FIRESTORE_DATABASE
@@ -36,7 +36,7 @@ show_old_rules() { # show_old_rules API RULESET ANSWER
     old=$(look '' "${CURL[@]}" --header @"$TOKEN" "$1/$2")
     say "$(unescape "$(sed -n 's/^ *"content": *"\(.*\)",\{0,1\}$/\1/p' <<<"$old")")"
   elif [ -n "$DRY_RUN" ] || grep -q '"code": *404' <<<"$3"; then
-    say 'No rules are in force now: nobody but service accounts can read or write.'
+    say 'No rules are in force now: only service accounts can read or write.'
   else
     die "could not read the rules in force: $3"
   fi
@@ -52,9 +52,6 @@ send() {
   fi
   "${command[@]}"
 }
-
-# json_string KEY TEXT prints the first string of that key.
-json_string() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" <<<"$2" | head -n 1; }
 
 json_quote() {
   local text=${1//\\/\\\\}

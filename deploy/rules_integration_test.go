@@ -8,8 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -51,17 +55,39 @@ func (d database) send(t *testing.T, method, user, path string, body any) (int, 
 	return res.StatusCode, string(answer)
 }
 
-// TestRules: signed-in users read documents and pages; nobody writes; nothing else can be read.
-func TestRules(t *testing.T) {
-	d := database{gcptest.Firestore(t), gcptest.Project(t)}
-	rules, err := os.ReadFile("firestore.rules")
-	if err != nil {
-		t.Fatal(err)
+// rules are deploy/firestore.rules: as they are, and with their one line opened as its comment says.
+func rules(t *testing.T) (closed, open string) {
+	t.Helper()
+	closed = read(t, "deploy/firestore.rules")
+	line := regexp.MustCompile(`(?m)^( *)return false; // .*: (return [^;]*;)$`)
+	if len(line.FindAllString(closed, -1)) != 1 {
+		t.Fatal("firestore.rules has no line that opens it")
 	}
-	file := object{"rules": object{"files": []object{{"name": "firestore.rules", "content": string(rules)}}}}
+	return closed, line.ReplaceAllString(closed, "${1}${2}")
+}
+
+// use has the emulator keep to these rules.
+func (d database) use(t *testing.T, rules string) {
+	t.Helper()
+	file := object{"rules": object{"files": []object{{"name": "firestore.rules", "content": rules}}}}
 	if code, answer := d.send(t, "PUT", "owner", "/emulator/v1/projects/"+d.project+":securityRules", file); code != 200 {
 		t.Fatalf("the rules do not compile: %d %s", code, answer)
 	}
+}
+
+// TestRules: as they are, no client reads anything; opened, signed-in users read documents and pages. No client writes, and
+// nothing else can be read, in either case.
+func TestRules(t *testing.T) {
+	closed, open := rules(t)
+	for name, text := range map[string]string{"closed": closed, "open": open} {
+		t.Run(name, func(t *testing.T) { checkRules(t, text, name == "open") })
+	}
+}
+
+func checkRules(t *testing.T, rules string, open bool) {
+	t.Helper()
+	d := database{gcptest.Firestore(t), gcptest.Project(t)}
+	d.use(t, rules)
 	documents := "/v1/projects/" + d.project + "/databases/(default)/documents"
 	fields := object{"fields": object{"status": object{"stringValue": "done"}}}
 	const document, page, other = "/ocr_documents/abc", "/ocr_documents/abc/ocr_pages/1-0001", "/users/alice"
@@ -95,10 +121,76 @@ func TestRules(t *testing.T) {
 		{"writing elsewhere", "PATCH", other, fields, 403, 403},
 		{"a commit", "POST", ":commit", object{"writes": []object{{"delete": strings.TrimPrefix(documents, "/v1/") + document}}}, 403, 403},
 	} {
-		for user, want := range map[string]int{"": tt.nobody, "alice": tt.alice} {
+		alice := tt.alice
+		if !open {
+			alice = 403
+		}
+		for user, want := range map[string]int{"": tt.nobody, "alice": alice} {
 			if code, answer := d.send(t, tt.method, user, documents+tt.path, tt.body); code != want {
 				t.Errorf("%s as %q: %d, want %d: %s", tt.what, user, code, want, answer)
 			}
+		}
+	}
+}
+
+// firebase asks with the Firebase SDK what a web page would: as a user who is signed in, and as one who is not.
+const firebase = `
+import { initializeApp } from 'firebase/app';
+import { addDoc, collection, connectFirestoreEmulator, doc, getDoc, getDocs, getFirestore, query, setDoc, terminate, where } from 'firebase/firestore';
+const [host, port] = process.env.EMULATOR.split(':');
+const answers = {};
+for (const user of ['', 'alice']) {
+  const db = getFirestore(initializeApp({ projectId: process.env.PROJECT, apiKey: 'none' }, user || 'none'));
+  connectFirestoreEmulator(db, host, Number(port), user ? { mockUserToken: { sub: user } } : {});
+  const document = doc(db, 'ocr_documents', 'abc');
+  for (const [what, ask] of Object.entries({
+    document: () => getDoc(document),
+    query: () => getDocs(query(collection(db, 'ocr_documents'), where('status', '==', 'done'))),
+    pages: () => getDocs(collection(document, 'ocr_pages')),
+    elsewhere: () => getDoc(doc(db, 'users', 'alice')),
+    write: () => setDoc(document, { status: 'failed' }),
+    add: () => addDoc(collection(db, 'ocr_documents'), {}),
+  })) answers[(user + ' ' + what).trim()] = await ask().then((r) => r?.size ?? 'ok', (error) => error.code);
+  await terminate(db);
+}
+console.log(JSON.stringify(answers));
+process.exit(0);`
+
+// TestFirebaseSDK: a client of Firebase's own SDK reads nothing as the rules are, and what it may once they are opened.
+func TestFirebaseSDK(t *testing.T) {
+	need(t, "node")
+	if _, err := os.Stat("../examples/listener-web/node_modules/firebase"); err != nil {
+		t.Fatal("no Firebase SDK: run `npm ci --prefix examples/listener-web`")
+	}
+	d := database{gcptest.Firestore(t), gcptest.Project(t)}
+	fields := object{"fields": object{"status": object{"stringValue": "done"}}}
+	for _, path := range []string{"/ocr_documents/abc", "/ocr_documents/abc/ocr_pages/1-0001", "/users/alice"} {
+		if code, answer := d.send(t, "PATCH", "owner", "/v1/projects/"+d.project+"/databases/(default)/documents"+path, fields); code != 200 {
+			t.Fatal(code, answer)
+		}
+	}
+	closed, open := rules(t)
+	for _, tt := range []struct {
+		rules string
+		alice []any // document, query, pages
+	}{{closed, []any{"permission-denied", "permission-denied", "permission-denied"}}, {open, []any{"ok", 1.0, 1.0}}} {
+		d.use(t, tt.rules)
+		cmd := exec.Command("node", "--input-type=module", "-e", firebase)
+		cmd.Dir, cmd.Env = "../examples/listener-web", append(os.Environ(), "EMULATOR="+d.host, "PROJECT="+d.project)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		var answers map[string]any
+		if err := json.Unmarshal(out, &answers); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		want := map[string]any{"alice document": tt.alice[0], "alice query": tt.alice[1], "alice pages": tt.alice[2]}
+		for _, what := range []string{"document", "query", "pages", "elsewhere", "write", "add", "alice elsewhere", "alice write", "alice add"} {
+			want[what] = "permission-denied"
+		}
+		if !maps.Equal(answers, want) {
+			t.Errorf("answers %v, want %v", answers, want)
 		}
 	}
 }
@@ -111,7 +203,11 @@ func TestSendRules(t *testing.T) {
 	release := "/v1/projects/" + project + "/releases/cloud.firestore"
 	g.things[release] = object{"name": release[4:], "rulesetName": "projects/" + project + "/rulesets/old"}
 	g.things["/v1/projects/"+project+"/rulesets/old"] = object{"source": object{"files": []object{{"content": "old \"rules\"\nhere"}}}}
-	env := []string{"PATH=" + fake.bin + ":" + os.Getenv("PATH"), "FAKE_STATE=" + fake.state, "RULES_URL=" + g.url, "FIRESTORE_COLLECTION=scans"}
+	bin := t.TempDir() // gcloud alone: curl is the real one
+	if err := os.Symlink(filepath.Join(fake.bin, "gcloud"), filepath.Join(bin, "gcloud")); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "FAKE_STATE=" + fake.state, "RULES_URL=" + g.url, "FIRESTORE_COLLECTION=scans"}
 
 	out := g.deploy(t, env, "rules")
 	if out.code != 1 || !strings.Contains(out.stderr, "old \"rules\"\nhere") || !strings.Contains(out.stderr, "match /scans/{document}") {
@@ -125,7 +221,7 @@ func TestSendRules(t *testing.T) {
 		t.Fatalf("exit %d, %v: %s", out.code, g.changes, out.stderr)
 	}
 	sent, err := json.Marshal(g.changes[0].body)
-	if err != nil || !strings.Contains(string(sent), `allow read: if request.auth != null;`) || strings.Contains(string(sent), "ocr_documents") {
+	if err != nil || !strings.Contains(string(sent), `allow read: if mayRead();`) || strings.Contains(string(sent), "ocr_documents") {
 		t.Errorf("%v %s", err, sent)
 	}
 	if now := g.things[release]["release"].(object)["rulesetName"]; now != "projects/"+project+"/rulesets/new" {

@@ -10,7 +10,7 @@ SERVICES=(
 # missing_services prints those of the APIs that are not enabled.
 missing_services() {
   local enabled wanted=("${SERVICES[@]}") service
-  [ -z "$OCR_API_KEY_SECRET" ] || wanted+=(secretmanager.googleapis.com)
+  [ -z "$OCR_API_KEY_SECRET$HF_TOKEN_SECRET" ] || wanted+=(secretmanager.googleapis.com)
   enabled=$(look '' gcloud services list --enabled --project="$PROJECT_ID" '--format=value(config.name)') || return 1
   for service in "${wanted[@]}"; do
     grep -Fxq "$service" <<<"$enabled" || printf '%s\n' "$service"
@@ -19,7 +19,7 @@ missing_services() {
 
 enable_services() {
   [ -z "${SERVICES_DONE:-}" ] || return 0
-  say "== APIs"
+  step "APIs"
   local missing
   missing=$(missing_services)
   if [ -n "$missing" ]; then
@@ -28,4 +28,16 @@ enable_services() {
   fi
   PROJECT_NUMBER=$(look "$PROJECT_NUMBER" gcloud projects describe "$PROJECT_ID" '--format=value(projectNumber)')
   SERVICES_DONE=yes
+}
+
+# make_agents has the platform make its own accounts of those APIs, and give them their roles, minutes before they are
+# needed. It would do so at their first use as well; that a component of gcloud is missing is no reason to stop.
+make_agents() {
+  local api
+  for api in eventarc pubsub; do
+    project_policy
+    ! grep -Fq "@gcp-sa-$api.iam.gserviceaccount.com" <<<"$PROJECT_POLICY" || continue
+    change gcloud beta services identity create --service="$api.googleapis.com" --project="$PROJECT_ID" --format=none ||
+      say "deploy.sh: not made ahead; it will be made when it is first used"
+  done
 }

@@ -5,30 +5,36 @@ settings_help() {
   cat <<'TEXT'
 Settings, all from the environment
   PROJECT_ID           required: the Google Cloud project
-  REGION               required: where function and OCR service run (one with GPUs, for our OCR service)
-  BUCKET               required: the bucket of the images; made if it is not there
+  REGION               required: where function and OCR service run (one with GPUs, for our OCR service): europe-west1, us-central1
+  BUCKET               PROJECT_ID-scans: the bucket of the images; made if it is not there
   NAME                 bucketocr: first part of every name, for a second installation in the project
   BUCKET_LOCATION      REGION: where a new bucket is made; an existing one is asked
   FIRESTORE_LOCATION   REGION: where a new database is made
+  BUILD_REGION         REGION: where the OCR service's image is built
   NOTIFICATION_CHANNELS  none: channels of Cloud Monitoring that alerts go to, with commas between
 
   The OCR service
   OCR_MODEL            lightonai/LightOnOCR-2-1B: any of the LightOnOCR family
-  VLLM_DIGEST          required to build: sha256:... of vllm/vllm-openai:v0.30.0
-  MODEL_REVISION       required to build: commit of the model's weights, 40 hex digits
+  VLLM_DIGEST          digest of vllm/vllm-openai:v0.30.0 as others pin it; not verified here
+  MODEL_REVISION       the installed one, else the model's newest when it is first built: commit of its weights, 40 hex digits
+  HF_TOKEN_SECRET      none: SECRET:VERSION of Secret Manager that holds a token of Hugging Face, for weights that need one
   GPU_IMAGE            none: an image that exists already; nothing is built then
-  GPU_TYPE, GPU_CPU, GPU_MEMORY   nvidia-l4, 8, 32Gi
+  GPU_TYPE             nvidia-l4; or nvidia-rtx-pro-6000
+  GPU_CPU, GPU_MEMORY  the least that the GPU takes: 4, 16Gi for an L4; 20, 80Gi for an RTX PRO 6000
   GPU_MAX_INSTANCES    1
-  GPU_MIN_INSTANCES    0: sleeps when nobody drops anything; 1 saves the cold start and costs all day
+  GPU_MIN_INSTANCES    0: sleeps when no page comes; 1 saves the cold start and costs all day
+  GPU_INGRESS          all; or internal, internal-and-cloud-load-balancing
   GPU_MAX_NUM_SEQS     32: pages that one GPU reads at once; Cloud Run's concurrency too
   GPU_TIMEOUT          130: seconds for one request, a little more than OCR_TIMEOUT
-  OCR_URL              none: an OCR service that exists already is used instead of ours
+  OCR_URL              none: an OCR service that exists already is used; all then makes nothing with a GPU
 
   The function
   FUNCTION_MAX_INSTANCES, FUNCTION_CONCURRENCY   4, 8: instances, and objects that one has in work at once
   OCR_INSTANCE_CONCURRENCY   8: pages that one instance has read at once; times instances never more than the GPUs take
   FUNCTION_CPU, FUNCTION_MEMORY   2, 2Gi
+  FUNCTION_INGRESS     all; or internal, internal-and-cloud-load-balancing
   OCR_API_KEY_SECRET   none: SECRET:VERSION of Secret Manager that holds OCR_API_KEY
+  RETRY_FOR            600: seconds that one command may wait for what the platform still spreads
   and, handed to the function as they are:
 TEXT
   local name line='   '
@@ -57,18 +63,25 @@ PASSED_ON=(
 SMOKE_PREFIX=bucketocr-smoke
 COLOURS=(blue green)
 
+# RESTRICTED_BUILDS are the regions in which a project with restricted quotas, as new ones are, may build.
+RESTRICTED_BUILDS=(us-central1 us-west2 europe-west1 asia-east1 australia-southeast1 southamerica-east1)
+
+# VLLM_0_30_0 is the manifest list of vllm/vllm-openai:v0.30.0 as other public projects pin it. It was not compared with
+# Docker Hub here; a wrong one ends the build at its first line.
+VLLM_0_30_0=sha256:8a69ffad015f138d7170c4ddc429e230a3bc1c1719f67e14324749df200a4b90
+
 SERVICE_TIMEOUT=540    # seconds, of the function
 ACK_DEADLINE=600       # seconds, of the subscriptions: the most that Pub/Sub takes
 EVENT_RETENTION=604800 # seconds, of the subscriptions: a week of outage loses no event
-BASE_IMAGE=go126
+BASE_IMAGE=go126       # supported until February 2027 or so, and to be replaced by then
 BUILD_FLAGS=GOFLAGS=-tags=nodynamic
 
 # read_settings COMMAND fills in defaults and ends with 2, all problems named, where a setting is wrong.
 read_settings() {
   PROBLEMS=()
   required PROJECT_ID '^[a-z][a-z0-9-]{4,28}[a-z0-9]$' 'a project id'
-  required REGION '^[a-z]+-[a-z]+[0-9]+$' 'a region such as europe-west4'
-  required BUCKET '^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$' 'the name of a bucket, without gs://'
+  required REGION '^[a-z]+-[a-z]+[0-9]+$' 'a region such as europe-west1'
+  default BUCKET "${PROJECT_ID:-}-scans" '^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$' 'the name of a bucket, without gs://'
   default NAME bucketocr '^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$' 'a letter, then up to 19 of a-z, 0-9 and -'
   default BUCKET_LOCATION "${REGION:-}" '^[A-Za-z0-9-]+$' 'a location of Cloud Storage'
   default FIRESTORE_LOCATION "${REGION:-}" '^[a-z0-9-]+$' 'a location of Firestore'
@@ -77,9 +90,10 @@ read_settings() {
   default OCR_MODEL lightonai/LightOnOCR-2-1B '^[A-Za-z0-9._/-]+$' 'the name of a model'
   default OCR_CONCURRENCY 4 '^[1-9][0-9]?$' 'a number from 1 to 64'
   default OCR_INSTANCE_CONCURRENCY 8 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
-  default GPU_TYPE nvidia-l4 '^[a-z0-9-]+$' 'a type of GPU'
-  default GPU_CPU 8 '^[1-9][0-9]?$' 'a number of CPUs'
-  default GPU_MEMORY 32Gi '^[1-9][0-9]*(Gi|Mi)$' 'a size such as 32Gi'
+  default GPU_TYPE nvidia-l4 '^(nvidia-l4|nvidia-rtx-pro-6000)$' 'nvidia-l4 or nvidia-rtx-pro-6000'
+  gpu_least
+  default GPU_CPU "$LEAST_CPU" '^[1-9][0-9]?$' 'a number of CPUs'
+  default GPU_MEMORY "${LEAST_GIB}Gi" '^[1-9][0-9]*(Gi|Mi)$' 'a size such as 32Gi'
   default GPU_MAX_INSTANCES 1 '^[1-9][0-9]{0,3}$' 'a number from 1'
   default GPU_MIN_INSTANCES 0 '^[0-9]{1,4}$' 'a number'
   default GPU_MAX_NUM_SEQS 32 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
@@ -91,17 +105,24 @@ read_settings() {
   default ON_DELETE keep '^(keep|erase)$' 'keep or erase'
   default OCR_URL '' '^(https?://[^[:space:]]+)?$' 'an address'
   default OCR_API_KEY_SECRET '' '^([A-Za-z0-9_-]+:[1-9][0-9]*)?$' 'SECRET:VERSION, the version a number'
+  default HF_TOKEN_SECRET '' '^([A-Za-z0-9_-]+:[1-9][0-9]*)?$' 'SECRET:VERSION, the version a number'
+  default BUILD_REGION "${REGION:-}" '^[a-z]+-[a-z]+[0-9]+$' 'a region such as europe-west1'
+  local ingress
+  for ingress in FUNCTION_INGRESS GPU_INGRESS; do
+    default "$ingress" all '^(all|internal|internal-and-cloud-load-balancing)$' 'all, internal or internal-and-cloud-load-balancing'
+  done
   default NOTIFICATION_CHANNELS '' '' ''
   default GPU_IMAGE '' '' ''
-  default VLLM_DIGEST '' '^(sha256:[0-9a-f]{64})?$' 'sha256: and 64 hex digits'
+  default VLLM_DIGEST "$VLLM_0_30_0" '^sha256:[0-9a-f]{64}$' 'sha256: and 64 hex digits'
   default MODEL_REVISION '' '^([0-9a-f]{40})?$' 'the 40 hex digits of a commit'
   default SMOKE yes '^(yes|no)$' 'yes or no'
   default SMOKE_WAIT 900 '^[0-9]+$' 'seconds'
   [ -z "${OCR_API_KEY:-}" ] || PROBLEMS+=('OCR_API_KEY is a secret: put it into Secret Manager and set OCR_API_KEY_SECRET=SECRET:VERSION')
-  case $1 in all | gpu) needs_image ;; esac
+  [ "$1" != gpu ] || [ -z "$OCR_URL" ] || PROBLEMS+=('OCR_URL names an OCR service that exists already: gpu would make another; unset one')
+  gpu_suffices
   ((${#PROBLEMS[@]} == 0)) || wrong "$(printf '%s\n' 'wrong settings:' "${PROBLEMS[@]/#/  }")"
   derive
-  check_load
+  case $1 in all | gpu | function) check_load ;; esac
 }
 
 # required NAME PATTERN MEANING, default NAME VALUE PATTERN MEANING: note a problem where the value does not fit.
@@ -121,17 +142,28 @@ default() {
   printf -v "$1" '%s' "$value"
 }
 
-# needs_image: what identifies the image for certain is known to no contract, so that it has no default. A dry run goes
-# without it.
-needs_image() {
-  [ -z "$GPU_IMAGE" ] || return 0
-  if [ -n "$DRY_RUN" ]; then
-    VLLM_DIGEST=${VLLM_DIGEST:-sha256:$(printf '0%.0s' {1..64})}
-    MODEL_REVISION=${MODEL_REVISION:-$(printf '0%.0s' {1..40})}
-    return
-  fi
-  [ -n "$VLLM_DIGEST" ] || PROBLEMS+=('VLLM_DIGEST is required to build the OCR service: deploy/gpu/README.md says where it stands; or set GPU_IMAGE')
-  [ -n "$MODEL_REVISION" ] || PROBLEMS+=('MODEL_REVISION is required to build the OCR service: deploy/gpu/README.md says where it stands; or set GPU_IMAGE')
+# gpu_least puts the least CPU and memory that Cloud Run takes with the GPU into LEAST_CPU, LEAST_GIB.
+gpu_least() {
+  case $GPU_TYPE in
+    nvidia-rtx-pro-6000) LEAST_CPU=20 LEAST_GIB=80 ;;
+    *) LEAST_CPU=4 LEAST_GIB=16 ;;
+  esac
+}
+
+gpu_suffices() {
+  [[ $GPU_CPU =~ ^[0-9]+$ && $GPU_MEMORY =~ ^[0-9]+[GM]i$ ]] || return 0 # noted already
+  ((GPU_CPU >= LEAST_CPU && $(mebibytes "$GPU_MEMORY") >= LEAST_GIB * 1024)) ||
+    PROBLEMS+=("GPU_CPU $GPU_CPU, GPU_MEMORY $GPU_MEMORY: a $GPU_TYPE takes no less than $LEAST_CPU and ${LEAST_GIB}Gi")
+}
+
+mebibytes() { # mebibytes SIZE, as in 2Gi
+  case $1 in *Gi) echo $((${1%Gi} * 1024)) ;; *) echo "${1%Mi}" ;; esac
+}
+
+# default_auth: an ID token goes to services of Cloud Run; to another server it would mean nothing.
+default_auth() {
+  [ -n "$OCR_URL" ] && [ -z "${OCR_AUTH:-}" ] || return 0
+  [[ $OCR_URL =~ ^https://[^/:]+\.run\.app(:443)?(/|$) ]] || OCR_AUTH=none
 }
 
 # derive names everything that is made.
@@ -151,6 +183,9 @@ derive() {
   PROJECT_NUMBER=${PROJECT_NUMBER:-123456789012} # of a dry run; a real one asks
   FUNCTION_URL=''
   BUCKET_PLACE=''
+  default_auth
+  # a token of a person is charged to no project unless one is named, and some APIs then refuse it
+  CURL=(curl --silent --show-error --max-time 60 --header "X-Goog-User-Project: $PROJECT_ID")
 }
 
 # check_load refuses a function that can ask for more pages at once than the GPUs read at once, and instances that take in

@@ -2,7 +2,7 @@
 # Cloud Scheduler sends the function a CloudEvent of type bucketocr.sweep every 5 minutes, and no other tries in between.
 
 make_sweep() {
-  say "== sweep"
+  step "sweep"
   local flags mark verb there
   flags=(
     --schedule='*/5 * * * *' --time-zone=Etc/UTC --uri="$FUNCTION_URL" --http-method=post
@@ -20,6 +20,6 @@ make_sweep() {
     verb=create
     headers=--headers=$headers
   fi
-  patiently 'does not exist|permission' gcloud scheduler jobs "$verb" http "$SWEEP" --project="$PROJECT_ID" \
-    --location="$REGION" "${flags[@]}" "$headers" --description="bucketocr takes up what nobody delivers; $mark" --format=none
+  change gcloud scheduler jobs "$verb" http "$SWEEP" --project="$PROJECT_ID" \
+    --location="$REGION" "${flags[@]}" "$headers" --description="bucketocr: records that are due; $mark" --format=none
 }

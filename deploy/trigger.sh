@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# The triggers, in the bucket's own location, and the ack deadline and message retention of their subscriptions.
+# The triggers, in the bucket's own location, and the times of their subscriptions.
 
 # TRIGGERS are the kinds of event that are wanted.
 trigger_kinds() {
@@ -12,7 +12,7 @@ trigger_kinds() {
 }
 
 make_triggers() {
-  say "== triggers"
+  step "triggers"
   SUBSCRIPTIONS=()
   trigger_kinds
   local kind there
@@ -20,9 +20,8 @@ make_triggers() {
     '--format=value[separator=" "](name.basename(),labels.bucketocr_bucket,labels.bucketocr_input)')
   for kind in "${TRIGGERS[@]}"; do
     make_trigger "$kind" "$(grep "^$NAME-$kind " <<<"$there" || true)"
-    set_times "$(look "projects/$PROJECT_ID/subscriptions/eventarc-$BUCKET_PLACE-$NAME-$kind-sub-000" \
-      gcloud eventarc triggers describe "$NAME-$kind" --project="$PROJECT_ID" --location="$BUCKET_PLACE" \
-      '--format=value(transport.pubsub.subscription)')"
+    find_subscription "$NAME-$kind"
+    set_times "$SUBSCRIPTION"
   done
   [ "$ON_DELETE" = erase ] || remove_erasing_triggers "$there"
 }
@@ -37,7 +36,7 @@ make_trigger() {
   read -r _ old_bucket old_mark <<<"$2"
   local labels="bucketocr_bucket=$bucket_mark,bucketocr_input=$mark"
   if [ -z "$2" ]; then
-    patiently 'Service Agent|propagat|permission' gcloud eventarc triggers create "$NAME-$kind" --project="$PROJECT_ID" \
+    change gcloud eventarc triggers create "$NAME-$kind" --project="$PROJECT_ID" \
       --location="$BUCKET_PLACE" --event-filters="type=google.cloud.storage.object.v1.$kind" \
       --event-filters="bucket=$BUCKET" "${goal[@]}" --labels="$labels" --format=none
   elif [ "$old_bucket" != "$bucket_mark" ]; then
@@ -48,21 +47,42 @@ make_trigger() {
   fi
 }
 
+# find_subscription TRIGGER puts the subscription that Eventarc makes for a trigger into SUBSCRIPTION.
+find_subscription() {
+  local waited=0
+  while :; do
+    SUBSCRIPTION=$(look "projects/$PROJECT_ID/subscriptions/eventarc-$BUCKET_PLACE-$1-sub-000" \
+      gcloud eventarc triggers describe "$1" --project="$PROJECT_ID" --location="$BUCKET_PLACE" \
+      '--format=value(transport.pubsub.subscription)')
+    [ -z "$SUBSCRIPTION" ] || return 0
+    ((waited < RETRY_FOR)) || die "the trigger $1 has no subscription after $waited s: run this again later"
+    say "waiting for the subscription of $1"
+    sleep 10
+    waited=$((waited + 10))
+  done
+}
+
 # set_times SUBSCRIPTION: Eventarc makes it with an ack deadline of 10 s, so that the platform sends a copy every 10 s while
-# the function still works, and keeps an event for 24 h only: one that was never claimed by then has no record for the sweep
-# to find, and would be lost.
+# the function still works; with a retention of 24 h, after which an event that was never claimed has no record for the sweep
+# to find; and with an end: after 31 days in which nothing falls into the bucket it would be gone, and never made again.
 set_times() {
-  [ -n "$1" ] || die 'the trigger has no subscription yet: run this again in a minute'
   SUBSCRIPTIONS+=("${1##*/}")
-  local wanted="$ACK_DEADLINE ${EVENT_RETENTION}s"
-  local show=(gcloud pubsub subscriptions describe "$1" --project="$PROJECT_ID"
-    '--format=value[separator=" "](ackDeadlineSeconds,messageRetentionDuration)')
-  [ "$(look '10 86400s' "${show[@]}")" = "$wanted" ] && return
+  local wanted="$ACK_DEADLINE ${EVENT_RETENTION}s never"
+  times_of "$1" "10 86400s 2678400s"
+  [ "$TIMES" != "$wanted" ] || return 0
   change gcloud pubsub subscriptions update "$1" --project="$PROJECT_ID" --ack-deadline="$ACK_DEADLINE" \
-    --message-retention-duration="${EVENT_RETENTION}s" --format=none
-  local now
-  now=$(look "$wanted" "${show[@]}")
-  [ "$now" = "$wanted" ] || die "ack deadline and message retention of $1 are '$now' after they were set to '$wanted'"
+    --message-retention-duration="${EVENT_RETENTION}s" --expiration-period=never --format=none
+  times_of "$1" "$ACK_DEADLINE ${EVENT_RETENTION}s"
+  [ "$TIMES" = "$wanted" ] ||
+    die "ack deadline, message retention and expiration of $1 are '$TIMES' after they were set to '$wanted'"
+}
+
+# times_of SUBSCRIPTION DRY-ANSWER puts "ACK-DEADLINE RETENTION EXPIRATION" into TIMES; no expiration is never.
+times_of() {
+  local ack keep end
+  read -r ack keep end <<<"$(look "$2" gcloud pubsub subscriptions describe "$1" --project="$PROJECT_ID" \
+    '--format=value[separator=" "](ackDeadlineSeconds,messageRetentionDuration,expirationPolicy.ttl)')"
+  TIMES="$ack $keep ${end:-never}"
 }
 
 remove_erasing_triggers() { # remove_erasing_triggers "the list of triggers"

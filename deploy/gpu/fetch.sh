@@ -9,14 +9,25 @@ weights() {
     echo "MODEL_REVISION='$2' is not the 40 hex digits of a commit: a branch or a tag can move" >&2
     exit 2
   fi
-  python3 - "$@" <<'PYTHON'
+  local try
+  for try in 1 2 3; do # without a token the builders share a limit with others; what is there already is kept
+    download "$@" && break
+    ((try < 3)) || exit 1
+    sleep $((try * ${RETRY_PAUSE:-30}))
+  done
+  rm -rf "$3/.cache"
+}
+
+# download reads the token, where there is one, from the file HF_TOKEN_FILE: it is in no layer and on no command line.
+download() {
+  HF_TOKEN=$(cat "${HF_TOKEN_FILE:-/run/secrets/hf_token}" 2>/dev/null || true) python3 - "$@" <<'PYTHON'
+import os
 import sys
 from huggingface_hub import snapshot_download
 
 model, revision, directory = sys.argv[1:]
-snapshot_download(repo_id=model, revision=revision, local_dir=directory)
+snapshot_download(repo_id=model, revision=revision, local_dir=directory, token=os.environ["HF_TOKEN"] or None)
 PYTHON
-  rm -rf "$3/.cache"
 }
 
 # tested VLLM prints the version of transformers that ran with it, the first if there are several.

@@ -12,14 +12,16 @@ flags=(
   --shutdown-timeout 8                   # Cloud Run kills 10 s after SIGTERM: pages that end in 8 s are answered, none is cut off at once
 )
 case $MODEL in
-  */LightOnOCR-3-1B*) flags+=(--max-model-len 16384) ;;
+  */LightOnOCR-3-1B* | */LightOnOCR-2-1B*) flags+=(--max-model-len 16384) ;;
   */LightOnOCR-3-0.8B* | */LightOnOCR-3-4B*)
     flags+=(--max-model-len 18000 --default-chat-template-kwargs '{"enable_thinking": false}')
     ;;
-  */LightOnOCR-2-1B* | */LightOnOCR-1B-1025* | */LightOnOCR-0.9B-*) ;;
+  */LightOnOCR-1B-1025* | */LightOnOCR-0.9B-*) ;;
   *)
     echo "MODEL='$MODEL' is none of the LightOnOCR family; its flags are not known" >&2
     exit 2
     ;;
 esac
+# shellcheck source=/dev/null # checked on its own
+. "$(dirname "${BASH_SOURCE[0]}")/driver.sh"
 exec vllm serve /model "${flags[@]}" "$@"

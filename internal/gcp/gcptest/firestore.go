@@ -182,7 +182,9 @@ func findJar(path string) (string, error) {
 			return jar, nil
 		}
 	}
-	root, err := exec.Command(gcloud, "info", "--format=value(installation.sdk_root)").Output()
+	info := exec.Command(gcloud, "info", "--format=value(installation.sdk_root)")
+	info.Env = append(os.Environ(), "CLOUDSDK_CORE_CHECK_GCE_METADATA=false") // not as the machine's account
+	root, err := info.Output()
 	if err != nil {
 		return "", fmt.Errorf("gcloud info: %w", err)
 	}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// state is what was made, by key, and how many changes this run has made.
+type state struct {
+	file    string
+	things  map[string]string
+	made    map[string]int // the time at which each was made or changed
+	now     int            // seconds; no command waits for them
+	changes int
+}
+
+// gone is the mark of what was deleted.
+const gone = "(deleted)"
+
+func load() *state {
+	s := &state{file: os.Getenv("FAKE_STATE"), things: map[string]string{}, made: map[string]int{}}
+	for _, line := range lines(s.file) {
+		key, mark, _ := strings.Cut(line, "\t")
+		if key == "run" {
+			s.changes = 0
+			continue
+		}
+		s.changes++
+		if mark == gone {
+			delete(s.things, key)
+			continue
+		}
+		s.things[key] = mark
+	}
+	for _, line := range lines(s.file + ".times") {
+		key, at, _ := strings.Cut(line, "\t")
+		s.made[key], _ = strconv.Atoi(at)
+	}
+	for _, line := range lines(s.file + ".clock") {
+		n, _ := strconv.Atoi(line)
+		s.now += n
+	}
+	return s
+}
+
+func lines(file string) []string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil // nothing was made yet
+	}
+	return slices.DeleteFunc(strings.Split(string(text), "\n"), func(l string) bool { return l == "" })
+}
+
+func appendTo(file, line string) {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		fail(err.Error())
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintln(f, line); err != nil {
+		fail(err.Error())
+	}
+}
+
+// pass moves the clock.
+func (s *state) pass(seconds int) {
+	s.now += seconds
+	appendTo(s.file+".clock", strconv.Itoa(seconds))
+}
+
+// age is how long ago a thing was made; what was there before the first command is as old as can be.
+func (s *state) age(key string) int {
+	at, known := s.made[key]
+	if !known {
+		return 1 << 30
+	}
+	return s.now - at
+}
+
+// write records a change; false where it would make what is there already.
+func (s *state) write(c command) bool {
+	key, mark := c.key(), c.mark()
+	if _, there := s.things[key]; there && c.has("create") {
+		return false
+	}
+	if c.has("remove-iam-policy-binding") { // with every condition
+		s.each(key, func(condition, _ string) { appendTo(s.file, key+condition+"\t"+gone) })
+		return true
+	}
+	if c.has("delete") {
+		mark = gone
+	}
+	appendTo(s.file, key+"\t"+mark)
+	appendTo(s.file+".times", fmt.Sprintf("%s\t%d", key, s.now))
+	return true
+}
+
+// upload keeps the times at which a sample was uploaded: its generations are their numbers.
+func (s *state) upload() { appendTo(s.file+".uploads", strconv.Itoa(s.now)) }
+
+// each calls f for the things whose keys begin with prefix, in order.
+func (s *state) each(prefix string, f func(rest, mark string)) {
+	var keys []string
+	for key := range s.things {
+		if strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		f(strings.TrimPrefix(key, prefix), s.things[key])
+	}
+}

@@ -1,0 +1,53 @@
+# shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
+# The end of a deploy: what there is, where to drop a file, where to look, what it costs while nothing happens.
+
+summary() {
+  [ -z "$DRY_RUN" ] || return 0
+  local console=https://console.cloud.google.com query="?project=$PROJECT_ID"
+  step "done"
+  cat >&2 <<TEXT
+Drop a file:    gcloud storage cp FILE gs://$BUCKET/
+Read its text:  go run ./cmd/bucketocr show gs://$BUCKET/FILE --text   (GOOGLE_CLOUD_PROJECT=$PROJECT_ID)
+Documents       $console/firestore/databases/$([ "$FIRESTORE_DATABASE" = '(default)' ] && echo -default- || echo "$FIRESTORE_DATABASE")/data/panel/$FIRESTORE_COLLECTION$query
+Dashboard       $console/monitoring/dashboards/builder/$NAME$query
+Logs            $console/run/detail/$REGION/$FUNCTION/logs$query
+Function        $FUNCTION_URL
+OCR service     $FOUND_OCR_URL
+Clients         cannot read documents yet: deploy/firestore.rules, then ./deploy.sh rules
+Made            $(made)
+
+$(idle_month)
+
+Take it down:   ./deploy.sh destroy, with the same PROJECT_ID, REGION and NAME. Bucket and documents stay.
+TEXT
+}
+
+made() {
+  local all="services $FUNCTION"
+  [ -n "$OCR_URL" ] || all+=" and $GPU"
+  printf '%s; %d triggers, subscriptions, topic and job of %s; %d alerts; accounts %s-*' \
+    "$all" "${#TRIGGERS[@]}" "$NAME" "$(find deploy/alerts -name '*.json' | wc -l)" "$NAME"
+}
+
+# idle_month says in units what a month holds in which nothing is dropped, and what a unit costs where figures.json knows.
+idle_month() {
+  local sweeps=8928 # one every 5 minutes, in 31 days
+  echo 'A month in which nothing is dropped:'
+  if [ -z "$OCR_URL" ]; then
+    unit "$((GPU_MIN_INSTANCES * 2678400))" gpuSecond 's of the OCR service (some 600 s more each time it was woken)'
+    unit 20 '' 'GiB or so of its newest two images in Artifact Registry'
+  fi
+  unit "$sweeps" '' 'sweeps: requests to the function'
+  unit "$sweeps" firestoreReads 'or more document reads by them'
+  unit 1 '' 'job of Cloud Scheduler; metrics and alerts by their number'
+}
+
+# unit COUNT FIGURE WHAT prints a line, with the figure's price where it is filled in.
+unit() {
+  local price=''
+  if [ -n "$2" ]; then
+    price=$(sed -n "s/.*\"name\": \"$2\", \"unit\": \"\([^\"]*\)\", \"value\": \([0-9.]*\), \"currency\": \"\([A-Z]*\)\".*/ at \2 \3 for \1/p" deploy/figures.json)
+    price=${price:-" (price: $2 in deploy/figures.json, not filled in)"}
+  fi
+  printf '  %8d %s%s\n' "$1" "$3" "$price"
+}
