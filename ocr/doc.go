@@ -25,7 +25,8 @@
 // A status of 200 is not yet success. The finish reason says more:
 //
 //	stop        the page is complete, and kept whole whatever is in it; without text it is blank
-//	length      a limit cut it off: asked once more with the rest of the context, if the limit was ours; else "truncated"
+//	length      a limit cut it off: if the limit was ours, it goes on from there, once; where the server does not continue, or it is cut
+//	            again, it is asked for once more with all the room that the context has; else "truncated"
 //	repetition  the server saw a loop: asked again, hotter, at most twice; else cut after its first piece, "repetition"
 //	abort       the server shuts down: asked once more, else KindAborted
 //	any other   KindBadResponse

@@ -18,6 +18,7 @@
 //	install_integration_test.go what it says where something is missing
 //	start_test.go               starting and stopping them
 //	folder_test.go              the program that reads a folder by them
+//	client_integration_test.go  what the client makes of hard answers
 //	servers_integration_test.go vLLM, and LiteLLM before it, beside the stand-in
 //	versions_integration_test.go the table of versions
 //	queue_nightly_test.go       more pages than a server reads in time
