@@ -3,6 +3,7 @@ package standin
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,14 +13,17 @@ import (
 	"time"
 )
 
-// answer is a page of ordinary length.
+// answer is a page of ordinary length, on which no two lines are equal.
 var answer = func() []byte {
-	text := strings.Repeat("The quick brown fox jumps over the lazy dog, and the page goes on to say so.\n", 26)
+	var text strings.Builder
+	for i := range 26 {
+		fmt.Fprintf(&text, "%d quick brown foxes jump over the lazy dog, and the page goes on to say so.\n", i*i+101)
+	}
 	b, err := json.Marshal(map[string]any{
 		"id": "chatcmpl-1", "object": "chat.completion", "created": 1795430400, "model": "lightonai/LightOnOCR-2-1B",
 		"choices": []any{map[string]any{
 			"index": 0, "finish_reason": "stop", "stop_reason": nil,
-			"message": map[string]any{"role": "assistant", "content": text},
+			"message": map[string]any{"role": "assistant", "content": text.String()},
 		}},
 		"usage": map[string]int{"prompt_tokens": 2156, "completion_tokens": 520, "total_tokens": 2676},
 	})
