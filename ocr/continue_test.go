@@ -28,8 +28,8 @@ func words(n int) []string {
 	return tokens
 }
 
-// anew is a server that takes the text to be continued for a turn of a conversation, and reads the page from its beginning.
-func anew(tokens []string) ocrtest.Reply {
+// fromTheTop is a server that takes the text to be continued for a turn of a conversation, and reads the page from its top.
+func fromTheTop(tokens []string) ocrtest.Reply {
 	return ocrtest.Custom(true, func(w http.ResponseWriter, r *ocrtest.Request) {
 		n, reason := len(tokens), "stop"
 		if r.MaxTokens < n {
@@ -116,7 +116,7 @@ func askedFor(s *ocrtest.Server) []string {
 	return all
 }
 
-// A server that refuses to continue, or begins anew, is asked the other way, at once and from then on.
+// A server that refuses to continue, or begins from the top, is asked the other way, at once and from then on.
 func TestServerThatDoesNotContinueIsRemembered(t *testing.T) {
 	t.Parallel()
 	tokens := words(6000)
@@ -128,7 +128,7 @@ func TestServerThatDoesNotContinueIsRemembered(t *testing.T) {
 	}{
 		"refused by name":      {[]ocrtest.Option{ocrtest.RefuseField("continue_final_message", ocrtest.Invalid(true, "continue_final_message"))}, writes},
 		"refused in any words": {[]ocrtest.Option{ocrtest.RefuseField("continue_final_message", refusal("the last message must be the user's"))}, writes},
-		"begun anew":           {nil, anew(tokens)},
+		"begun from the top":   {nil, fromTheTop(tokens)},
 	} {
 		s := ocrtest.New(t, test.options...)
 		s.Default(test.reply)

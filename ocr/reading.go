@@ -218,7 +218,7 @@ func (r *reading) goOn(ctx context.Context) bool {
 		k.client.refused.Or(uint32(fieldContinue))
 		return true
 	case err != nil:
-		r.limit = len(r.answers)
+		r.limit = len(r.answers) // as after any other further request that failed
 		return true
 	}
 	a.turned = cut.turned
@@ -243,12 +243,12 @@ const (
 	// overlapMost and overlapLeast, in bytes, are what an answer that goes on may say again of the end of what was sent.
 	overlapMost, overlapLeast = 200, 16
 
-	// freshStart is how many bytes an answer that begins anew has in common with what was sent.
+	// freshStart is how many bytes an answer that begins from the top has in common with what was sent.
 	freshStart = 64
 )
 
 // splice returns a text and what an answer goes on with. vLLM answers with what is new, llama-server with all of it. It reports false of an answer
-// that begins the page anew, as that of a server does which takes the text for a turn of a conversation. The seam may lie anywhere: nothing
+// that begins the page from its top, as that of a server does which takes the text for a turn of a conversation. The seam may lie anywhere: nothing
 // is put in between.
 func splice(begun, next string) (string, bool) {
 	if strings.HasPrefix(next, begun) {
@@ -322,6 +322,7 @@ func (r *reading) result() Result {
 	if a.turned != 0 {
 		out.Warnings = append(out.Warnings, WarningTurned)
 	}
+	slices.Sort(out.Warnings)
 	return out
 }
 

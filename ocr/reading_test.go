@@ -90,6 +90,7 @@ func TestPageIsLookedAtWhereAnAnswerIsInDoubt(t *testing.T) {
 		{"few words on little ink", page(t, true, 0.01, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(words)}, words, 0, false, nil, 1, 0, nil},
 
 		{"much text and no ink", page(t, true, 0.00001), []ocrtest.Reply{ocrtest.Text(prose)}, prose, 0, false, []string{"improbable"}, 1, 0, nil},
+		{"much text and no ink, cut", page(t, true, 0.00001), []ocrtest.Reply{ocrtest.FinishAt("length", prose, 9)}, prose, 0, false, []string{"improbable", "truncated"}, 1, 0, nil},
 		{"little text and no ink", page(t, true, 0.00001), []ocrtest.Reply{ocrtest.Text(words)}, words, 0, false, nil, 1, 0, nil},
 	}
 	for _, test := range tests {

@@ -26,7 +26,7 @@ func TestSeamHolds(t *testing.T) {
 		}
 	}
 	if got, ok := splice(page, page[:70]+"other words"); ok {
-		t.Errorf("a page that begins anew is joined: %q", got)
+		t.Errorf("a page that begins from its top is joined: %q", got)
 	}
 }
 
