@@ -205,7 +205,7 @@ func (r *reading) goOn(ctx context.Context) bool {
 	k, cut := r.k, r.last
 	begun := strings.TrimRight(cut.text, " \t\r\n\uFFFD") // templates trim blanks; a character may be cut, too
 	room := k.client.catalog.current().context() - cut.usage.PromptTokens - cut.usage.CompletionTokens - continueMargin
-	if r.continued || cut.ending != truncated || begun == "" || k.longestAnswer(cut) == 0 || room < continueLeast || !k.timeFor(ctx, minLongerTime) ||
+	if r.continued || cut.ending != truncated || begun == "" || cut.usage.PromptTokens == 0 || room < continueLeast || !k.timeFor(ctx, minLongerTime) ||
 		fields(k.client.refused.Load())&fieldContinue != 0 {
 		return false
 	}

@@ -111,8 +111,19 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 		return answer{}, badResponse("the answer holds no choice with a message")
 	}
 	choice := c.Choices[0]
-	a := answer{text: choice.Message.Content, model: string(c.Model), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
+	a := answer{text: withoutThoughts(choice.Message.Content), model: string(c.Model), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
 	return judge(a, choice.reason())
+}
+
+// withoutThoughts returns the text without what the model thought before it: a server without a parser for that, or with a template that
+// does not know the switch, leaves it in the answer. Where a limit cut the answer off while it thought, there is no text.
+func withoutThoughts(text string) string {
+	thoughts, ok := strings.CutPrefix(strings.TrimLeft(text, " \t\r\n"), "<think>")
+	if !ok {
+		return text
+	}
+	_, text, _ = strings.Cut(thoughts, "</think>")
+	return strings.TrimLeft(text, "\r\n")
 }
 
 // judge reads the finish reason, and the text itself: a loop can end in any way.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -243,6 +244,25 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 			if text := err.Error(); strings.Contains(text, secret) || len(text) > 500 {
 				t.Errorf("%d characters of error hold a secret: %s", len(text), text)
 			}
+		}
+	}
+}
+
+func TestThoughtsAreNoText(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		reply    ocrtest.Reply
+		text     string
+		warnings []string
+	}{
+		"before the text": {ocrtest.Text("<think>\nLet me look closely.\n</think>\n\n# Page"), "# Page", nil},
+		"none, but said":  {ocrtest.Text("<think>\n\n</think>\n\n# Page\n\nA <think> tag"), "# Page\n\nA <think> tag", nil},
+		"without an end":  {ocrtest.FinishAt("length", "<think>\nLet me look", 9), "", []string{"truncated"}},
+		"on the page":     {ocrtest.Text("# The <think> tag"), "# The <think> tag", nil},
+	} {
+		_, r, err := readWith(t, test.reply)
+		if err != nil || r.Text != test.text || r.Blank || !slices.Equal(r.Warnings, test.warnings) {
+			t.Errorf("%s: %q, blank %v, %v, %v", name, r.Text, r.Blank, r.Warnings, err)
 		}
 	}
 }
