@@ -61,10 +61,11 @@ func TestCutAnswerGoesOn(t *testing.T) {
 		{"llama-server, which says it all again", []ocrtest.Option{ocrtest.Llama()}, ocrtest.Writing{Tokens: long}, "", nil, []string{"4096", "4096+"}, 6001},
 		{"a gateway", []ocrtest.Option{ocrtest.Gateway()}, ocrtest.Writing{Tokens: long}, "", nil, []string{"4096", "4096+"}, 6001},
 		{"cut once more: then all of it is asked for", nil, ocrtest.Writing{Tokens: longer}, "", nil, []string{"4096", "4096+", "all"}, 2*4096 + 9001},
+		{"cut once more by the context", []ocrtest.Option{ocrtest.MaxModelLen(6000)}, ocrtest.Writing{Tokens: longer}, strings.TrimSpace(strings.Join(longer[:5800], "")), []string{"truncated"}, []string{"4096", "all+"}, 0},
 		{"short pages are asked once", nil, ocrtest.Writing{Tokens: words(900)}, "", nil, []string{"4096"}, 901},
 		{"a loop in what follows", nil, ocrtest.Writing{Tokens: words(5000), Loop: loop}, strings.Join(words(5000), "") + strings.TrimSpace(strings.Join(loop, "")), []string{"repetition"}, []string{"4096", "4096+", "4096", "all"}, 0},
 		{"a loop is not continued", nil, ocrtest.Writing{Tokens: words(50), Loop: loop}, strings.Join(words(50), "") + strings.TrimSpace(strings.Join(loop, "")), []string{"repetition"}, []string{"4096", "4096", "4096"}, 0},
-		{"no room for more", []ocrtest.Option{ocrtest.MaxModelLen(4300)}, ocrtest.Writing{Tokens: long}, strings.TrimSpace(strings.Join(long[:4096], "")), []string{"truncated"}, []string{"4096", "all"}, 0},
+		{"no room for more", []ocrtest.Option{ocrtest.MaxModelLen(4300)}, ocrtest.Writing{Tokens: long}, strings.TrimSpace(strings.Join(long[:4096], "")), []string{"truncated"}, []string{"4096"}, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -159,5 +160,16 @@ func TestFailedContinuationLosesNothing(t *testing.T) {
 		if err != nil || strings.TrimSpace(r.Text) != strings.TrimSpace(cut) || s.Counts().Requests != 2 {
 			t.Errorf("%s: %d of %d bytes, %d requests, %v, %v", name, len(r.Text), len(cut), s.Counts().Requests, r.Warnings, err)
 		}
+	}
+}
+
+func TestLoopInAContinuationIsCutAtItsFirstPiece(t *testing.T) {
+	t.Parallel()
+	cut := strings.Join(words(700), "") + "\n"
+	s := ocrtest.New(t)
+	s.Next(ocrtest.Finish("length", cut), ocrtest.Finish("length", strings.Repeat(overleaf, 90)), ocrtest.EngineFailed(""))
+	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if want := strings.TrimSpace(cut) + strings.TrimSpace(overleaf); err != nil || r.Text != want || !slices.Equal(r.Warnings, []string{"repetition"}) {
+		t.Errorf("%q, want %q; %v, %v", r.Text[max(0, len(r.Text)-100):], want[len(want)-100:], r.Warnings, err)
 	}
 }

@@ -314,7 +314,7 @@ func (v view) judge(text string, r run, ended bool) (loop, bool) {
 	}
 	next := v.in(r.start + r.period)
 	l.period = v.in(r.start+2*r.period) - next
-	l.first = pieceEnd(text, next, l.period)
+	l.first = max(l.start, pieceEnd(text, next, l.period))
 	return l, true
 }
 

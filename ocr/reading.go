@@ -50,6 +50,9 @@ const (
 	fewWords, inkOfPage         = 20, 0.02
 	manyLetters, inkOfParagraph = 400, 0.001
 
+	// leastMore is what a longer answer must have room for beyond the one before, in tokens.
+	leastMore = 256
+
 	// minLongerTime must remain for a longer answer, as well as a whole try: it takes the longest of all.
 	minLongerTime = 60 * time.Second
 )
@@ -174,7 +177,7 @@ func (r *reading) next(ctx context.Context) (q question, degrees int, again bool
 		r.look(ctx)
 	}
 	tokens := r.k.longestAnswer(r.last)
-	room := tokens > r.last.asked.maxTokens && !r.longer && r.k.timeFor(ctx, minLongerTime)
+	room := tokens >= r.last.asked.maxTokens+leastMore && !r.longer && r.k.timeFor(ctx, minLongerTime)
 	switch {
 	case len(r.answers) >= r.limit, len(r.answers) >= maxAnswers && cut:
 		return q, 0, false
@@ -205,7 +208,7 @@ func (r *reading) goOn(ctx context.Context) bool {
 	k, cut := r.k, r.last
 	begun := strings.TrimRight(cut.text, " \t\r\n\uFFFD") // templates trim blanks; a character may be cut, too
 	room := k.client.catalog.current().context() - cut.usage.PromptTokens - cut.usage.CompletionTokens - continueMargin
-	if r.continued || cut.ending != truncated || begun == "" || cut.usage.PromptTokens == 0 || room < continueLeast || !k.timeFor(ctx, minLongerTime) ||
+	if r.continued || cut.ending != truncated || begun == "" || cut.usage.PromptTokens == 0 || room < leastMore || !k.timeFor(ctx, minLongerTime) ||
 		fields(k.client.refused.Load())&fieldContinue != 0 {
 		return false
 	}
@@ -236,9 +239,8 @@ func (r *reading) goOn(ctx context.Context) bool {
 }
 
 const (
-	// continueMargin is what prompt and answer must leave of the context, in tokens: vLLM refuses what comes within 63 of it. continueLeast
-	// is what an answer must have room for to be asked to go on.
-	continueMargin, continueLeast = 128, 256
+	// continueMargin is what prompt and answer must leave of the context, in tokens: vLLM refuses what comes within 63 of it.
+	continueMargin = 128
 
 	// overlapMost and overlapLeast, in bytes, are what an answer that goes on may say again of the end of what was sent.
 	overlapMost, overlapLeast = 200, 16
