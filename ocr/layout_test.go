@@ -169,7 +169,7 @@ func TestLayoutIsLinear(t *testing.T) {
 		l.text()
 		return l.examined
 	}
-	const times, perByte, slack = 200, 8, 100
+	const times, perByte, slack = 60, 8, 100
 	pieces := []string{
 		"![text](1,2,3,4)", "![text+](1,2,3,4) a-", "![text+](1,2,3,4) a\n", "![image](1,2,3,4) a", "![code](1,2,3,4) ```\n", "![code+](1,2,3,4) a\n```\n", "![title](1,2,3,4) a\n", "![formula+](1,2,3,4) \\$x\\$",
 		"<td>", "</td>", "<td", "![text](1,2,3", "![", "1", "１", ",", "\n", "```\n", `\$`, "![table](1,2,3,4) <td>![image](1,2,3,4) a", "-", "a",
