@@ -344,7 +344,7 @@ func (s *sim) lookAtLease(c *call, was, is *document.Record, late bool) {
 	if is.Interruptions != was.Interruptions+1 {
 		s.bad("an interruption that was not counted:\nwas %+v\nis  %+v", was, is)
 	}
-	hangs := slices.ContainsFunc(s.parked, func(p *call) bool { return p.d == holder && p.op == "commit" })
+	hangs := slices.ContainsFunc(s.parked, func(p *call) bool { return p.d == holder && (p.op == "commit" || p.op == "read") })
 	alive := !holder.inst.dead && !holder.over
 	if alive && !hangs && !holder.hung && c.at.Sub(holder.wrote) > 2*document.RenewEvery+time.Second {
 		s.bad("%s lost its lease and has not tried to renew it for %v", holder.key, c.at.Sub(holder.wrote))

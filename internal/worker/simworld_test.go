@@ -188,7 +188,7 @@ type delivery struct {
 	controls    int       // read
 	tried       *send     // the last suspect
 	wrote       time.Time // when it last tried to commit
-	hung        bool      // that try did, until its time was over
+	hung        bool      // that try did, or reading what the record is then, until its time was over
 	claimed     int       // its commits until it had the lease
 	claimedLate bool      // that commit landed late, so that it did not know of its lease
 	blind       int       // pages sent while its instance knew that the service fails at everything
@@ -396,7 +396,7 @@ func (s *sim) park(ctx context.Context, c *call) verdict {
 	case <-ctx.Done():
 		s.unpark(c)
 		s.mu.Lock()
-		d.hung = d.hung || c.op == "commit"
+		d.hung = d.hung || c.op == "commit" || c.op == "read"
 		s.mu.Unlock()
 		return verdict{ctx.Err(), commitNever}
 	}
