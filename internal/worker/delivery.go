@@ -293,6 +293,10 @@ func (d *delivery) begin(ctx context.Context, n int) error {
 	d.commits.lock()
 	defer d.commits.unlock()
 	now := d.snapshot()
+	// What failed before the pages were counted is stored before the record forgets its strikes.
+	if err := d.save(ctx, now, document.Batches(now.unsaved())); err != nil {
+		return err
+	}
 	return d.commit(ctx, func(old *document.Record) *document.Change {
 		p := now.reading(old)
 		p.Page = n

@@ -47,7 +47,8 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 	if f, exhausted := d.w.o.Rules.Exhausted(d.record()); exhausted {
 		return &exhaustedError{f}
 	}
-	if err := d.confirmStrikes(ctx); err != nil || d.complete() {
+	// A document that is read again may have more pages now than it had.
+	if err := d.confirmStrikes(ctx); err != nil || d.before == nil && d.complete() {
 		return err
 	}
 	src := &source{w: d.w, object: d.ev.Object}

@@ -310,3 +310,23 @@ func TestDeadlyPageLeavesTheOthersTheirTurn(t *testing.T) {
 		}
 	})
 }
+
+// TestRereadingOfMorePagesIsWhole: a document is read again that has more pages now, and the process dies when as many are read as
+// there were before.
+func TestRereadingOfMorePagesIsWhole(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		ev := w.bucket.Put("a.tiff", book(1))
+		w.worker().Process(t.Context(), ev)
+		w.bucket.PutAs("a.tiff", ev.Generation, book(3))
+		if _, err := document.Retry(t.Context(), w.records, w.stored("a.tiff"), "me", allPages); err != nil {
+			t.Fatal(err)
+		}
+		w.dyingOf("text of 102").p.Sweep(t.Context())
+		time.Sleep(time.Hour)
+		w.worker().Sweep(t.Context())
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101\n\f\ntext of 102\n\f\ntext of 103" || r.Rereading != nil {
+			t.Errorf("%q of %d pages, %+v", r.Text, r.Pages, r.Rereading)
+		}
+	})
+}
