@@ -9,7 +9,7 @@ import (
 var (
 	// closable matches the tags of tables and lists, which hold the rest of a document where they are left open, and fences and display
 	// formulas, in which it is shown as code.
-	closable = regexp.MustCompile("(?m)^[ \t]*(?:```|~~~)|\\\\[\\\\$]|\\$\\$|</?(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)\\b[^<>]*>")
+	closable = regexp.MustCompile("(?m)^[ \t]*(?:```|~~~|\\$\\$)|\\\\[\\\\$]|\\$\\$|</?(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)\\b[^<>]*>")
 
 	// halfTag matches a tag that a text breaks off in.
 	halfTag = regexp.MustCompile(`</?[a-z]{0,8}$|<(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)[ \t][^<>]{0,200}$`)
@@ -35,12 +35,12 @@ func closeOpen(text string) string {
 				open = open[:len(open)-1]
 			}
 		case last == "$$":
-			if m == "$$" {
+			if fence == "$$" {
 				open = open[:len(open)-1]
 			}
-		case fence == "```", fence == "~~~", m == "$$" && strings.TrimSpace(text[strings.LastIndexByte(text[:at[0]], '\n')+1:at[0]]) == "":
+		case fence == "```", fence == "~~~", fence == "$$" && (at[0] == 0 || text[at[0]-1] == '\n'):
 			open = append(open, fence)
-		case m[0] != '<':
+		case m[0] != '<': // dollars in a line
 		case strings.HasPrefix(m, "</"):
 			if i := slices.Index(open, m); i >= 0 { // what is open inside is closed by it
 				for i = len(open) - 1; open[i] != m; i-- {
