@@ -149,6 +149,9 @@ func TestTextIsFoundWhetherItIsSeenOrNot(t *testing.T) {
 
 // TestFontsAreLeftAloneWhereNoneIsNeeded: a file whose pages need no substitute does not pay for any.
 func TestFontsAreLeftAloneWhereNoneIsNeeded(t *testing.T) {
+	if err := engine.Start(); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		page pagetest.PDFPage
 		n    int
