@@ -198,21 +198,7 @@ func TestRepairIsLinear(t *testing.T) {
 		s.repaired()
 		return s.examined
 	}
-	const times, perByte, slack = 60, 6, 100
-	// In pairs, since what opens and what is searched for may differ.
-	for i, a := range adversarial {
-		for _, b := range adversarial[i:] {
-			for _, texts := range [][2]string{
-				{strings.Repeat(a, times) + strings.Repeat(b, times), strings.Repeat(a, 2*times) + strings.Repeat(b, 2*times)},
-				{strings.Repeat(a+b, times), strings.Repeat(a+b, 2*times)},
-			} {
-				once, twice := examined(texts[0]), examined(texts[1])
-				if twice > 2*once+slack || once > perByte*len(texts[0])+slack {
-					t.Errorf("%q and %q: %d of %d bytes, then %d of %d", a, b, once, len(texts[0]), twice, len(texts[1]))
-				}
-			}
-		}
-	}
+	linear(t, adversarial, 6, examined)
 }
 
 func FuzzRepairDollars(f *testing.F) {

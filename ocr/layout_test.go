@@ -169,24 +169,11 @@ func TestLayoutIsLinear(t *testing.T) {
 		l.text()
 		return l.examined
 	}
-	const times, perByte, slack = 60, 8, 100
 	pieces := []string{
 		"![text](1,2,3,4)", "![text+](1,2,3,4) a-", "![text+](1,2,3,4) a\n", "![image](1,2,3,4) a", "![code](1,2,3,4) ```\n", "![code+](1,2,3,4) a\n```\n", "![title](1,2,3,4) a\n", "![formula+](1,2,3,4) \\$x\\$",
 		"<td>", "</td>", "<td", "![text](1,2,3", "![", "1", "１", ",", "\n", "```\n", `\$`, "![table](1,2,3,4) <td>![image](1,2,3,4) a", "-", "a",
 	}
-	for i, a := range pieces {
-		for _, b := range pieces[i:] {
-			for _, texts := range [][2]string{
-				{strings.Repeat(a, times) + strings.Repeat(b, times), strings.Repeat(a, 2*times) + strings.Repeat(b, 2*times)},
-				{strings.Repeat(a+b, times), strings.Repeat(a+b, 2*times)},
-			} {
-				once, twice := examined(texts[0]), examined(texts[1])
-				if twice > 2*once+slack || once > perByte*len(texts[0])+slack {
-					t.Errorf("%q and %q: %d of %d bytes, then %d of %d", a, b, once, len(texts[0]), twice, len(texts[1]))
-				}
-			}
-		}
-	}
+	linear(t, pieces, 8, examined)
 }
 
 func FuzzReadLayout(f *testing.F) {

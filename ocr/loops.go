@@ -76,10 +76,11 @@ func (c copies) doubtful(ended bool) int {
 func findLoop(text string, ended bool) (found loop, ok bool) {
 	from := runeStart(text, max(0, len(text)-loopReach))
 	text = text[from:]
+	tail := loopTail.FindStringIndex(text)[0]
 	for _, v := range []view{viewOf(text, false), viewOf(text, true)} {
 		all, _ := runs(v.text)
 		for _, r := range all {
-			l, is := v.judge(text, r, ended)
+			l, is := v.judge(text, tail, r, ended)
 			if is && (!ok || l.before(found)) {
 				found, ok = l, true
 			}
@@ -289,8 +290,8 @@ func (v view) in(at int) int {
 	return last.to + at - last.at - 1
 }
 
-// judge compares the copies in a run with what a page can hold of their kind.
-func (v view) judge(text string, r run, ended bool) (loop, bool) {
+// judge compares the copies in a run with what a page can hold of their kind. What follows tail in the text is said by no page.
+func (v view) judge(text string, tail int, r run, ended bool) (loop, bool) {
 	least, span := v.leastCopies(r)
 	have := r.copies()
 	if least == copiesCounting || least == copiesOfNumbers {
@@ -308,7 +309,7 @@ func (v view) judge(text string, r run, ended bool) (loop, bool) {
 		}
 		l.sure = n >= loopBox
 	}
-	l.inside = len(text)-l.end > loopAfter && !loopTail.MatchString(text[l.end:])
+	l.inside = len(text)-l.end > loopAfter && l.end < tail
 	if l.inside && !l.sure {
 		return loop{}, false
 	}
@@ -318,8 +319,8 @@ func (v view) judge(text string, r run, ended bool) (loop, bool) {
 	return l, true
 }
 
-// loopTail matches what may follow the last piece of a loop, however long it is.
-var loopTail = regexp.MustCompile("^(?:\\s|</[a-z]+>|\\$\\$|`{3}|\\\\end\\{[a-z]+\\})*$")
+// loopTail matches what may follow the last piece of a loop, however long it is: at the end of any text, be it nothing.
+var loopTail = regexp.MustCompile("(?:\\s|</[a-z]+>|\\$\\$|`{3}|\\\\end\\{[a-z]+\\})*$")
 
 // notRead matches what a reader of the page does not see: tags, entities, commands.
 var notRead = regexp.MustCompile(`<[^<>]*>|&[a-z#0-9]+;|\\[a-zA-Z]+|!\[[A-Za-z_][\w-]*\+?\]`)
