@@ -1,17 +1,14 @@
 // Package bmp decodes BMP files: of Windows and OS/2, of 1 to 32 bits a pixel, with palettes, bit fields or run lengths, also without
 // the header of a file.
 //
-// Files, in reading order: bmp.go the header, pixels.go the pixels as they are, runs.go those in runs.
+// Files, in reading order: decode.go the picture, runs.go its pixels in runs, pixels.go those that are stored as they are, canvas.go what
+// they are put on, bmp.go the header.
 package bmp
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"image"
-	"image/color"
-	"math/bits"
 	"slices"
 )
 
@@ -178,130 +175,4 @@ func (p *Picture) PixelSize() int {
 		return 1
 	}
 	return 4
-}
-
-// Decode decodes the picture of a file, whose header was read from its first bytes. It returns how many rows are there; the others are
-// white. The error is ctx's.
-func (p *Picture) Decode(ctx context.Context, file []byte) (img image.Image, rows int, err error) {
-	c := p.canvas(file)
-	switch p.compression {
-	case runs8, runs4, runs24:
-		rows, err = p.readRuns(ctx, p.pixelsOf(file), c)
-	default:
-		rows, err = p.readRows(ctx, p.pixelsOf(file), c)
-	}
-	return c.image(), rows, err
-}
-
-// pixelsOf returns the bytes of the pixels.
-func (p *Picture) pixelsOf(file []byte) []byte {
-	at := p.pixels
-	if p.depth <= 8 && at == p.palette { // a header that does not count the palette, of which there is one all the same
-		at = 0
-	}
-	if after := p.palette + p.entrySize*len(p.paletteOf(file)); at < p.palette || at >= len(file) && after < len(file) {
-		at = after
-	}
-	return file[min(at, len(file)):]
-}
-
-// paletteOf returns the colours, of as many as are there before the pixels.
-func (p *Picture) paletteOf(file []byte) color.Palette {
-	if p.depth > 8 {
-		return nil
-	}
-	n, end := 1<<p.depth, len(file)
-	if p.colours > 0 {
-		n = min(n, p.colours)
-	}
-	if p.pixels > p.palette {
-		end = min(end, p.pixels)
-	}
-	var all color.Palette
-	for at := p.palette; len(all) < n && at+p.entrySize <= end; at += p.entrySize {
-		all = append(all, color.RGBA{file[at+2], file[at+1], file[at], 255})
-	}
-	return all
-}
-
-// canvas is where pixels are put.
-type canvas struct {
-	p        *Picture
-	indices  *image.Paletted
-	colours  *image.NRGBA
-	alpha    bool // some pixel is not wholly transparent
-	channels [4]channel
-}
-
-// canvas returns a white one.
-func (p *Picture) canvas(file []byte) *canvas {
-	c, r := &canvas{p: p}, image.Rect(0, 0, p.Width, p.Height)
-	if p.depth > 8 {
-		c.colours = image.NewNRGBA(r)
-		for i := range c.colours.Pix {
-			c.colours.Pix[i] = 255
-		}
-		for i, m := range p.masks {
-			c.channels[i] = newChannel(m)
-		}
-		return c
-	}
-	palette := p.paletteOf(file)
-	white := palette.Index(color.White)
-	if len(palette) < 1<<8 {
-		for len(palette) < 1<<p.depth { // numbers without a colour
-			palette = append(palette, color.Black)
-		}
-		if len(palette) < 1<<8 {
-			white = len(palette)
-			palette = append(palette, color.White)
-		}
-	}
-	c.indices = image.NewPaletted(r, palette)
-	for i := range c.indices.Pix {
-		c.indices.Pix[i] = byte(white)
-	}
-	return c
-}
-
-// image returns the finished picture. Where all is transparent, alpha is not meant.
-func (c *canvas) image() image.Image {
-	if c.indices != nil {
-		return c.indices
-	}
-	if c.p.masks[3] == 0 || !c.alpha {
-		for i := 3; i < len(c.colours.Pix); i += 4 {
-			c.colours.Pix[i] = 255
-		}
-	}
-	return c.colours
-}
-
-// row returns the place of a row, counted in the order in which rows are stored.
-func (c *canvas) row(y int) int {
-	if c.p.topDown {
-		return y
-	}
-	return c.p.Height - 1 - y
-}
-
-// channel is a part of a pixel.
-type channel struct {
-	mask  uint32
-	shift int
-	most  uint64
-}
-
-func newChannel(mask uint32) channel {
-	c := channel{mask: mask, shift: bits.TrailingZeros32(mask)}
-	c.most = uint64(mask) >> c.shift
-	return c
-}
-
-// of returns a pixel's part in 8 bits.
-func (c *channel) of(pixel uint32) byte {
-	if c.most == 0 {
-		return 0
-	}
-	return byte((uint64(pixel&c.mask)>>c.shift*255 + c.most/2) / c.most)
 }

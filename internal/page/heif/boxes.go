@@ -2,6 +2,7 @@ package heif
 
 import (
 	"encoding/binary"
+	"errors"
 	"iter"
 )
 
@@ -352,3 +353,15 @@ func number(b []byte) (n int) {
 	}
 	return n
 }
+
+// What is wrong with a file. All other errors are the engine's.
+var (
+	ErrBroken = errors.New("not a readable picture")
+	ErrCrash  = errors.New("the decoder crashed on it")
+	ErrRoom   = errors.New("needs more memory") // than room
+)
+
+// Unsupported is the error of a file whose picture is of a kind that is not read; it says which.
+type Unsupported struct{ What string }
+
+func (e *Unsupported) Error() string { return e.What + " is not supported" }

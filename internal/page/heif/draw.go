@@ -89,47 +89,6 @@ func (c *canvas) put(it, outer *item, at image.Rectangle, f use, depth int) erro
 	return unsupported(it.kind)
 }
 
-// part returns a part of an item.
-func (f *file) part(it *item, n int) (*item, error) {
-	if n < len(it.parts) {
-		if part := f.items[it.parts[n]]; part != nil {
-			return part, nil
-		}
-	}
-	return nil, ErrBroken
-}
-
-// firstPart returns the first coded picture of an item.
-func (f *file) firstPart(it *item, depth int) (*item, error) {
-	if depth > mostDepth {
-		return nil, ErrBroken
-	}
-	switch it.kind {
-	case "grid", "iden", "tmap", "iovl":
-		part, err := f.part(it, 0)
-		if err != nil {
-			return nil, err
-		}
-		return f.firstPart(part, depth+1)
-	}
-	return it, nil
-}
-
-type grid struct{ rows, columns, width, height int }
-
-// grid returns how a picture is made of tiles, if it is.
-func (f *file) grid(it *item) (g grid, ok bool) {
-	if it.kind != "grid" || len(it.data) < 8 {
-		return g, false
-	}
-	size := 2 + 2*int(it.data[1]&1)
-	if len(it.data) < 4+2*size {
-		return g, false
-	}
-	return grid{rows: int(it.data[2]) + 1, columns: int(it.data[3]) + 1, width: number(it.data[4 : 4+size]),
-		height: number(it.data[4+size : 4+2*size])}, true
-}
-
 // putGrid puts the tiles of a grid where they belong. All are as large as the first; the last ones stick out.
 func (c *canvas) putGrid(it *item, at image.Rectangle, f use, depth int) error {
 	g, ok := c.file.grid(it)

@@ -2,8 +2,8 @@
 // the picture together, of its tiles and its transparency; the coded pictures are decoded by dav1d and libde265, compiled to
 // WebAssembly (lib/README.md says how).
 //
-// Files, in reading order: heif.go the engines, codec.go one coded picture, info.go the header, boxes.go and sequence.go what a file
-// consists of, draw.go the picture, hevc.go and nohevc.go with and without HEVC.
+// Files, in reading order: heif.go the engines, codec.go one coded picture, hevc.go and nohevc.go with and without HEVC, draw.go the picture,
+// info.go the header, sequence.go and boxes.go what a file consists of.
 package heif
 
 import (

@@ -2,7 +2,6 @@ package heif
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"image"
 	"math"
@@ -32,11 +31,6 @@ const (
 	HEVC Codec = "HEVC"
 	AV1  Codec = "AV1"
 )
-
-// Unsupported is the error of a file whose picture is of a kind that is not read; it says which.
-type Unsupported struct{ What string }
-
-func (e *Unsupported) Error() string { return e.What + " is not supported" }
 
 // kinds are the coded pictures that are known, by the type of the item or of the sample.
 var kinds = map[string]Codec{"hvc1": HEVC, "hev1": HEVC, "av01": AV1}
@@ -209,9 +203,43 @@ func (it *item) colours() (matrix planes.Matrix, full, ok bool) {
 	return 0, false, false
 }
 
-// What is wrong with a file. All other errors are the engine's.
-var (
-	ErrBroken = errors.New("not a readable picture")
-	ErrCrash  = errors.New("the decoder crashed on it")
-	ErrRoom   = errors.New("needs more memory") // than room
-)
+// part returns a part of an item.
+func (f *file) part(it *item, n int) (*item, error) {
+	if n < len(it.parts) {
+		if part := f.items[it.parts[n]]; part != nil {
+			return part, nil
+		}
+	}
+	return nil, ErrBroken
+}
+
+// firstPart returns the first coded picture of an item.
+func (f *file) firstPart(it *item, depth int) (*item, error) {
+	if depth > mostDepth {
+		return nil, ErrBroken
+	}
+	switch it.kind {
+	case "grid", "iden", "tmap", "iovl":
+		part, err := f.part(it, 0)
+		if err != nil {
+			return nil, err
+		}
+		return f.firstPart(part, depth+1)
+	}
+	return it, nil
+}
+
+type grid struct{ rows, columns, width, height int }
+
+// grid returns how a picture is made of tiles, if it is.
+func (f *file) grid(it *item) (g grid, ok bool) {
+	if it.kind != "grid" || len(it.data) < 8 {
+		return g, false
+	}
+	size := 2 + 2*int(it.data[1]&1)
+	if len(it.data) < 4+2*size {
+		return g, false
+	}
+	return grid{rows: int(it.data[2]) + 1, columns: int(it.data[3]) + 1, width: number(it.data[4 : 4+size]),
+		height: number(it.data[4+size : 4+2*size])}, true
+}

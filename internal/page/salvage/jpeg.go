@@ -8,48 +8,6 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// jpegDecoder is a JPEG while it is decoded.
-type jpegDecoder struct {
-	ctx context.Context
-	s   jpegfile.Bytes
-
-	frame       jpegfile.Frame
-	progressive bool
-	comps       []component
-	maxH, maxV  int // sampling factors
-	acrossUnits int // groups of blocks in which all channels are coded
-	downUnits   int
-	quant       [4]*[64]uint16
-	tables      [2][4]*huffman // DC and AC, by number
-	interval    int            // units between restart markers, 0: none
-	jfif, adobe bool
-	transform   byte
-
-	painted bool // white
-	wrong   bool // something was not as it should be
-	ended   bool // by EOI
-}
-
-// component is a channel. Its planes cover whole groups of blocks.
-type component struct {
-	jpegfile.Component
-	number     int      // of its table of quantization
-	across     int      // blocks of the plane
-	down       int      // rows of them
-	realAcross int      // blocks that show something of the picture
-	realDown   int      // rows of them
-	plane      []byte   // samples, in rows of across*8
-	coefs      []int16  // of a progressive picture, 64 for each block; the first is unread where no scan has reached the block
-	coded      [64]int8 // of a progressive picture: by coefficient one more than how many of its lowest bits are missing; 0: all
-	quant      *[64]uint16
-	dc, ac     *huffman
-	predictor  int
-	there      int // blocks
-}
-
-// unread is the value of a DC coefficient that no scan has reached.
-const unread = -1 << 15
-
 // JPEG decodes a baseline or progressive JPEG, in 8 bits, of 1, 3 or 4 channels with any sampling. Like libjpeg it reads over what is
 // broken, and goes on at the next restart marker. Where the height is declared after the picture it is height. The error is ErrNothing or
 // ctx's.

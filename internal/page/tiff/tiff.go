@@ -2,9 +2,9 @@
 // as leniently as libtiff. Fax is decoded by package ccitt, JPEG by image/jpeg. Nothing here keeps state, and all may be called
 // concurrently.
 //
-// Files, in reading order: tiff.go the file and its directories, page.go a page and its entries, describe.go what a page says about itself,
-// decode.go decoding it piece by piece, unpack.go and lzw.go the compressions, jpeg.go and oldjpeg.go those by JPEG, samples.go rows of
-// samples, canvas.go the picture that they become, ycbcr.go and lab.go colour spaces.
+// Files, in reading order: decode.go decoding a page piece by piece, oldjpeg.go and jpeg.go those by JPEG, unpack.go and lzw.go the other
+// compressions, ycbcr.go colours that share samples, canvas.go the picture, samples.go rows of samples, lab.go a colour space, pieces.go where
+// the pieces are, tiff.go the file and its directories, describe.go what a page says about itself, page.go a page and its entries.
 package tiff
 
 import (

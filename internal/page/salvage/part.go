@@ -1,8 +1,8 @@
 // Package salvage decodes JPEG and PNG files that the decoders of the standard library refuse: cut off, broken in the middle, or of a form
 // that other programs read. It is as liberal as libjpeg and libpng, and slower than those decoders.
 //
-// Files, in reading order: salvage.go what is returned, jpeg.go a JPEG's segments, scan.go its scans, bits.go their bits, planes.go the
-// picture of them, png.go.
+// Files, in reading order: jpeg.go a JPEG's segments, scan.go its scans, planes.go the picture of them, png.go a PNG, part.go what is
+// returned, bits.go bits and their codes.
 package salvage
 
 import (
