@@ -89,17 +89,17 @@
 //
 //	client.go    Config, Client and its methods; addresses
 //	reading.go   one page: which answers it is asked for, and which is the best
-//	answer.go    one answer: how it ended, what of it is kept, how it compares
 //	call.go      one question: its tries, and the waits between them
-//	models.go    profiles, and which of the server's models is asked
 //	try.go       one try: the request under way, its phases and its end
-//	request.go   what is sent: token, JSON, image
+//	models.go    profiles, and which of the server's models is asked
 //	response.go  what comes back: answers and refusals
-//	layout.go    the blocks of layout mode
+//	answer.go    one answer: how it ended, what of it is kept, how it compares
+//	closing.go   what a cut leaves open
 //	loops.go     loops in a text: what a page can hold
 //	runs.go      what repeats itself in a text
-//	closing.go   what a cut leaves open
+//	layout.go    the blocks of layout mode
 //	dollars.go   the dollars of its formulas
+//	request.go   what is sent: token, JSON, image
 //	errors.go    Error, Kind and Phase, and what a message may hold
 //
 // # Sources

@@ -27,19 +27,19 @@
 //
 //	view.go           the bucket for processes beside the one that holds it
 //	scan.go           what has changed
-//	put.go            a file is added
-//	text.go           the texts of finished objects
 //	bucket.go         the bucket for the process that holds it
+//	text.go           the texts of finished objects
 //	content.go        bytes of one state
 //	lock.go           who holds the directory
 //	lock_unix.go      the lock of the operating system
 //	lock_windows.go   the same on Windows
+//	put.go            a file is added
+//	endpoint.go       where the process that holds the directory takes events
 //	walk.go           what is in the directory, and what is an object
-//	state.go          states and generations
-//	contenttype.go    the type that a name declares
-//	dir.go            the bucket's directory
 //	data.go           the data directory: what is in it, and whether it is this user's own
 //	owner_unix.go     who owns a file
 //	owner_windows.go  the same on Windows
-//	endpoint.go       where the process that holds the directory takes events
+//	state.go          states and generations
+//	contenttype.go    the type that a name declares
+//	dir.go            the bucket's directory
 package folder
