@@ -55,15 +55,16 @@ func (d database) send(t *testing.T, method, user, path string, body any) (int, 
 	return res.StatusCode, string(answer)
 }
 
-// rules are deploy/firestore.rules: as they are, and with their one line opened as its comment says.
-func rules(t *testing.T) (closed, open string) {
+// rules are deploy/firestore.rules: as they are, with the line of mayRead as its comment says, and with that of mayReadOwn.
+func rules(t *testing.T) (closed, open, own string) {
 	t.Helper()
 	closed = read(t, "deploy/firestore.rules")
-	line := regexp.MustCompile(`(?m)^( *)return false; // .*: (return [^;]*;)$`)
-	if len(line.FindAllString(closed, -1)) != 1 {
-		t.Fatal("firestore.rules has no line that opens it")
+	lines := regexp.MustCompile(`return false; // .*: (return [^;]*;)\n`).FindAllStringSubmatch(closed, -1)
+	if len(lines) != 2 {
+		t.Fatalf("firestore.rules has %d lines that open it, want 2", len(lines))
 	}
-	return closed, line.ReplaceAllString(closed, "${1}${2}")
+	with := func(line []string) string { return strings.Replace(closed, line[0], line[1]+"\n", 1) }
+	return closed, with(lines[0]), with(lines[1])
 }
 
 // use has the emulator keep to these rules.
@@ -78,9 +79,65 @@ func (d database) use(t *testing.T, rules string) {
 // TestRules: as they are, no client reads anything; opened, signed-in users read documents and pages. No client writes, and
 // nothing else can be read, in either case.
 func TestRules(t *testing.T) {
-	closed, open := rules(t)
+	closed, open, _ := rules(t)
 	for name, text := range map[string]string{"closed": closed, "open": open} {
 		t.Run(name, func(t *testing.T) { checkRules(t, text, name == "open") })
+	}
+}
+
+// TestOwnersReadTheirOwn: opened to owners, users read the documents and pages of their own objects, and what is left of erased ones. Nobody
+// reads another's or what is nobody's, and no query that could return such.
+func TestOwnersReadTheirOwn(t *testing.T) {
+	_, _, own := rules(t)
+	d := database{gcptest.Firestore(t), gcptest.Project(t)}
+	d.use(t, own)
+	documents := "/v1/projects/" + d.project + "/databases/(default)/documents"
+	for id, owner := range map[string]string{"hers": "alice", "his": "bob", "nobodys": ""} {
+		fields := object{"status": object{"stringValue": "done"}}
+		if owner != "" {
+			fields["owner"] = object{"stringValue": owner}
+		}
+		for _, path := range []string{"", "/ocr_pages/1-0001"} {
+			if path != "" {
+				delete(fields, "owner")
+			}
+			if code, answer := d.send(t, "PATCH", "owner", documents+"/ocr_documents/"+id+path, object{"fields": fields}); code != 200 {
+				t.Fatal(code, answer)
+			}
+		}
+	}
+	equal := func(field, value string) object {
+		return object{"fieldFilter": object{"field": object{"fieldPath": field}, "op": "EQUAL", "value": object{"stringValue": value}}}
+	}
+	query := func(where object) object {
+		return object{"structuredQuery": object{"from": []object{{"collectionId": "ocr_documents"}}, "where": where}}
+	}
+	pages := object{"structuredQuery": object{"from": []object{{"collectionId": "ocr_pages"}}}}
+	both := object{"compositeFilter": object{"op": "AND", "filters": []object{equal("owner", "alice"), equal("status", "done")}}}
+	for _, c := range []struct {
+		what, method, path string
+		body               any
+		alice              int
+	}{
+		{"her document", "GET", "/ocr_documents/hers", nil, 200},
+		{"a page of hers", "GET", "/ocr_documents/hers/ocr_pages/1-0001", nil, 200},
+		{"all pages of hers", "POST", "/ocr_documents/hers:runQuery", pages, 200},
+		{"all of hers", "POST", ":runQuery", query(equal("owner", "alice")), 200},
+		{"all of hers that are done", "POST", ":runQuery", query(both), 200},
+		{"his document", "GET", "/ocr_documents/his", nil, 403},
+		{"a page of his", "GET", "/ocr_documents/his/ocr_pages/1-0001", nil, 403},
+		{"all pages of his", "POST", "/ocr_documents/his:runQuery", pages, 403},
+		{"all of his", "POST", ":runQuery", query(equal("owner", "bob")), 403},
+		{"nobody's document", "GET", "/ocr_documents/nobodys", nil, 403},
+		{"a page of nobody's", "GET", "/ocr_documents/nobodys/ocr_pages/1-0001", nil, 403},
+		{"all that are done", "POST", ":runQuery", query(equal("status", "done")), 403},
+		{"making it hers", "PATCH", "/ocr_documents/his?updateMask.fieldPaths=owner", object{"fields": object{"owner": object{"stringValue": "alice"}}}, 403},
+	} {
+		for user, want := range map[string]int{"": 403, "alice": c.alice} {
+			if code, answer := d.send(t, c.method, user, documents+c.path, c.body); code != want {
+				t.Errorf("%s as %q: %d, want %d: %s", c.what, user, code, want, answer)
+			}
+		}
 	}
 }
 
@@ -169,7 +226,7 @@ func TestFirebaseSDK(t *testing.T) {
 			t.Fatal(code, answer)
 		}
 	}
-	closed, open := rules(t)
+	closed, open, _ := rules(t)
 	for _, tt := range []struct {
 		rules string
 		alice []any // document, query, pages

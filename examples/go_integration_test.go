@@ -3,7 +3,10 @@
 package examples
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,13 +29,16 @@ type program struct {
 
 // TestListenerGo runs the example as a person would, and kills it in between.
 func TestListenerGo(t *testing.T) {
-	s := newStage(t)
-	p := &program{stage: s, binary: filepath.Join(t.TempDir(), "listener"), seen: filepath.Join(t.TempDir(), "seen.log")}
-	if out, err := exec.Command("go", "build", "-C", "listener-go", "-o", p.binary, ".").CombinedOutput(); err != nil {
+	binary := filepath.Join(t.TempDir(), "listener")
+	if out, err := exec.Command("go", "build", "-C", "listener-go", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	t.Cleanup(p.stop)
-	s.story(p)
+	for _, tell := range []func(*stage, subject){(*stage).story, (*stage).bounded} {
+		s := newStage(t)
+		p := &program{stage: s, binary: binary, seen: filepath.Join(t.TempDir(), "seen.log")}
+		t.Cleanup(p.stop)
+		tell(s, p)
+	}
 }
 
 func (p *program) Write(b []byte) (int, error) {
@@ -41,13 +47,22 @@ func (p *program) Write(b []byte) (int, error) {
 	return p.out.Write(b)
 }
 
-func (p *program) start() {
-	p.cmd = exec.Command(p.binary, "-seen", p.seen)
+func (p *program) start(o options) {
+	p.cmd = exec.Command(p.binary, "-seen", p.seen, "-since", o.since.String(), "-collection", cmp.Or(o.collection, "ocr_documents"))
 	p.cmd.Env = append(os.Environ(), "FIRESTORE_EMULATOR_HOST="+p.stage.host, "GOOGLE_CLOUD_PROJECT="+p.stage.project)
-	p.cmd.Stdout, p.cmd.Stderr = p, os.Stderr
-	if err := p.cmd.Start(); err != nil {
+	p.cmd.Stdout = p
+	said, err := p.cmd.StderrPipe()
+	if err == nil {
+		err = p.cmd.Start()
+	}
+	if err != nil {
 		p.stage.t.Fatal(err)
 	}
+	lines := bufio.NewScanner(said)
+	if !lines.Scan() || !strings.HasSuffix(lines.Text(), "listening") {
+		p.stage.t.Fatalf("it said %q", lines.Text())
+	}
+	go func() { _, _ = io.Copy(os.Stderr, said) }()
 }
 
 // stop kills it: it has no time to tidy up.

@@ -3,11 +3,13 @@
 package examples
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +22,9 @@ type sheet struct {
 	tab   *browsertest.Tab
 	url   string
 	told  []string // by the pages before
+
+	mu      sync.Mutex
+	options options
 }
 
 // TestListenerWeb runs the example in a real browser, and leaves the page in between.
@@ -28,21 +33,36 @@ func TestListenerWeb(t *testing.T) {
 		t.Fatal("no Firebase SDK: run `npm ci --prefix examples/listener-web`")
 	}
 	tab := browsertest.New(t, 800, 600)
+	for _, tell := range []func(*stage, subject){(*stage).story, (*stage).bounded} {
+		tellSheet(t, tab, tell)
+	}
+}
+
+func tellSheet(t *testing.T, tab *browsertest.Tab, tell func(*stage, subject)) {
+	t.Helper()
 	s := newStage(t)
+	w := &sheet{stage: s, tab: tab}
 	files := http.NewServeMux()
 	files.Handle("GET /", http.FileServer(http.Dir("listener-web")))
 	files.HandleFunc("GET /elsewhere", func(http.ResponseWriter, *http.Request) {})
-	files.HandleFunc("GET /config.js", func(w http.ResponseWriter, _ *http.Request) { // as its user would write it
-		w.Header().Set("Content-Type", "text/javascript")
-		fmt.Fprintf(w, `export const app = { projectId: %q, apiKey: 'none' }, collectionName = 'ocr_documents', emulator = %q;
-			export async function signIn() {}`, s.project, s.host)
+	files.HandleFunc("GET /config.js", func(out http.ResponseWriter, _ *http.Request) { // as its user would write it
+		out.Header().Set("Content-Type", "text/javascript")
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		fmt.Fprintf(out, `export const app = { projectId: %q, apiKey: 'none' }, collectionName = %q, emulator = %q;
+			export const since = new Date(Date.now() - %d), ownDocuments = false;
+			export async function signIn() {}`, s.project, cmp.Or(w.options.collection, "ocr_documents"), s.host, w.options.since.Milliseconds())
 	})
 	server := httptest.NewServer(files)
 	t.Cleanup(server.Close)
-	s.story(&sheet{stage: s, tab: tab, url: server.URL})
+	w.url = server.URL
+	tell(s, w)
 }
 
-func (w *sheet) start() {
+func (w *sheet) start(o options) {
+	w.mu.Lock()
+	w.options = o
+	w.mu.Unlock()
 	w.tab.Open(w.url)
 	w.tab.Until(`document.querySelector('#state').textContent === 'listening'`)
 }

@@ -11,14 +11,13 @@ import (
 	"time"
 
 	"cloud.google.com/go/firestore"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // Document is what a listener needs of a document.
 type Document struct {
 	Bucket      string    `firestore:"bucket"`
 	Name        string    `firestore:"name"`
+	Owner       string    `firestore:"owner"`
 	Generation  int64     `firestore:"generation"`
 	Status      string    `firestore:"status"`
 	Text        string    `firestore:"text"`
@@ -34,68 +33,80 @@ type Document struct {
 
 // handler does something with results. An error of its own ends the listening; the result then comes again at the next start.
 type handler interface {
-	Done(ctx context.Context, d Document, text string) error
-	Failed(ctx context.Context, d Document) error
+	Done(ctx context.Context, id string, d Document, text string) error
+	Failed(ctx context.Context, id string, d Document) error
 	Gone(ctx context.Context, id string) error
 }
 
 // listener hands each result to the handler once.
 type listener struct {
 	documents *firestore.CollectionRef
+	since     time.Duration // how far back it begins where nothing is remembered
 	seen      *seen
 	handler   handler
 }
 
-// listen reacts until ctx ends. Firestore begins with everything there is, so what happened while nobody listened is not
-// lost; what was handled before is known by seen. Each start reads every document: for a large collection listen to
-// Where("finished", ">", aMomentAgo) instead, and to status "deleted" besides.
+// overlap is how far before the last result that was handled a start begins: those that ended at the same time need not arrive in the
+// order of their times.
+const overlap = 10 * time.Minute
+
+// listen reacts until ctx ends. It reads no document twice but those of the last few minutes: what ended while it did not run comes first.
+// Of objects that were deleted it learns for a week, which is how long their markers stay.
 func (l *listener) listen(ctx context.Context) error {
+	begin := time.Now().Add(-l.since)
+	if last := l.seen.latest(); !last.IsZero() {
+		begin = last.Add(-overlap)
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	changes := make(chan firestore.DocumentChange)
+	for _, q := range []firestore.Query{
+		l.documents.Where("finished", ">=", begin).OrderBy("finished", firestore.Asc),
+		l.documents.Where("status", "==", "deleted"),
+	} {
+		go func() { stop(follow(ctx, q, changes)) }()
+	}
 	log.Print("listening")
-	snapshots := l.documents.Snapshots(ctx)
-	defer snapshots.Stop()
-	for first := true; ; first = false {
-		snapshot, err := snapshots.Next()
-		if ctx.Err() != nil || status.Code(err) == codes.Canceled {
+	for {
+		select {
+		case <-ctx.Done():
+			if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+				return fmt.Errorf("listening: %w", err)
+			}
 			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("listening: %w", err)
-		}
-		for _, change := range snapshot.Changes {
+		case change := <-changes:
 			if err := l.react(ctx, change); err != nil {
 				return err
 			}
 		}
-		if first {
-			if err := l.missing(ctx, snapshot); err != nil {
-				return err
+	}
+}
+
+// follow hands on what changes in the answer to a query, until ctx ends.
+func follow(ctx context.Context, q firestore.Query, changes chan<- firestore.DocumentChange) error {
+	snapshots := q.Snapshots(ctx)
+	defer snapshots.Stop()
+	for {
+		snapshot, err := snapshots.Next()
+		if err != nil {
+			return err
+		}
+		for _, change := range snapshot.Changes {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case changes <- change:
 			}
 		}
 	}
 }
 
-// missing tells of documents that vanished while nobody listened: markers of deleted objects stay for a week only.
-func (l *listener) missing(ctx context.Context, snapshot *firestore.QuerySnapshot) error {
-	there := map[string]bool{}
-	for _, change := range snapshot.Changes {
-		there[change.Doc.Ref.ID] = true
-	}
-	for _, id := range l.seen.ids() {
-		if !there[id] {
-			if err := l.once(id, "gone", func() error { return l.handler.Gone(ctx, id) }); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// react looks at one change. Unfinished documents are of no interest: their end comes as a change too.
+// react looks at one change. A document that leaves the answer is read again, or its marker is gone: neither is the end of the object.
 func (l *listener) react(ctx context.Context, change firestore.DocumentChange) error {
-	id := change.Doc.Ref.ID
-	if change.Kind == firestore.DocumentRemoved { // a marker that ran out, or somebody tidied up
-		return l.once(id, "gone", func() error { return l.handler.Gone(ctx, id) })
+	if change.Kind == firestore.DocumentRemoved {
+		return nil
 	}
+	id := change.Doc.Ref.ID
 	var d Document
 	if err := change.Doc.DataTo(&d); err != nil {
 		return fmt.Errorf("document %s: %w", id, err)
@@ -104,7 +115,7 @@ func (l *listener) react(ctx context.Context, change firestore.DocumentChange) e
 	case "deleted":
 		return l.once(id, "gone", func() error { return l.handler.Gone(ctx, id) })
 	case "failed":
-		return l.once(id, key(d), func() error { return l.handler.Failed(ctx, d) })
+		return l.once(id, key(d), func() error { return l.handler.Failed(ctx, id, d) })
 	case "done":
 		return l.once(id, key(d), func() error { return l.done(ctx, change.Doc.Ref, d) })
 	}
@@ -142,7 +153,7 @@ func (l *listener) done(ctx context.Context, ref *firestore.DocumentRef, d Docum
 			return err
 		}
 	}
-	return l.handler.Done(ctx, d, text)
+	return l.handler.Done(ctx, ref.ID, d, text)
 }
 
 // pagesText reads a text that is too long for its document. Pages of other generations may still lie there, so they are

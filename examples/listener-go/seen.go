@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
-	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // seen remembers the last result that was handled of each document, in a file that only grows: a line holds the document's
@@ -44,7 +44,16 @@ func openSeen(path string) (*seen, error) {
 
 func (s *seen) last(id string) string { return s.results[id] }
 
-func (s *seen) ids() []string { return slices.Collect(maps.Keys(s.results)) }
+// latest is when the last result ended that was handled; zero where there is none.
+func (s *seen) latest() (t time.Time) {
+	for _, key := range s.results {
+		_, at, _ := strings.Cut(key, "@")
+		if micro, err := strconv.ParseInt(at, 10, 64); err == nil && micro > t.UnixMicro() {
+			t = time.UnixMicro(micro)
+		}
+	}
+	return t
+}
 
 func (s *seen) remember(id, key string) error {
 	if _, err := fmt.Fprintf(s.file, "%s %s\n", id, key); err != nil {

@@ -1,48 +1,64 @@
 // Reacts to documents of bucketocr that are done or failed, each result once, also when the page is loaded again.
 
-import { collection, getDocs, onSnapshot, query, where } from 'firebase/firestore';
+import { collection, getDocs, onSnapshot, orderBy, query, Timestamp, where } from 'firebase/firestore';
 
 /**
- * listen hands each result to the handler once: done(document, text), failed(document), gone(id). What was handled is kept in
+ * listen hands each result to the handler once: done(id, document, text), failed(id, document), gone(id). What was handled is kept in
  * memory, an object like localStorage. The handler may return a promise; a result counts as handled when that is kept. It
- * comes again only where the page was closed before. problem gets errors. The answer ends the listening.
+ * comes again only where the page was closed before. Where the handler fails, problem gets the error, as any other, and the
+ * listening ends: the result comes again at the next start. The answer ends the listening, too.
+ *
+ * A start begins shortly before the last result that was handled, or since (a Date) where nothing is remembered. Of objects that were
+ * deleted it learns for a week, which is how long their markers stay. owner, a user's id, has it ask for that user's documents alone,
+ * as the rules for owners want it; Firestore then needs an index of owner and finished.
  */
-export function listen({ database, name, memory, handler, problem }) {
-  let first = true;
+export function listen({ database, name, owner, since, memory, handler, problem }) {
+  const documents = collection(database, name);
+  const own = owner ? [where('owner', '==', owner)] : [];
   let turn = Promise.resolve(); // one change after the other, in their order
-  return onSnapshot(collection(database, name), (snapshot) => {
-    if (snapshot.metadata.fromCache) return; // an answer of the server's follows
-    const changes = snapshot.docChanges();
-    const missing = first ? vanished(memory, snapshot) : [];
-    first = false;
-    turn = turn.then(async () => {
-      for (const change of changes) await react(change, memory, handler);
-      for (const id of missing) await once(memory, id, 'gone', () => handler.gone(id));
-    }).catch(problem);
-  }, problem);
+  let over = false;
+  const end = (error) => {
+    if (!over && error) problem(error);
+    over = true;
+    for (const stop of stops) stop();
+  };
+  const stops = [
+    query(documents, ...own, where('finished', '>=', beginning(memory, since)), orderBy('finished')),
+    query(documents, ...own, where('status', '==', 'deleted')),
+  ].map((q) => onSnapshot(q, (snapshot) => {
+    for (const change of snapshot.docChanges()) {
+      // What leaves the answer is read again, or its marker is gone: neither is the end of the object.
+      if (change.type !== 'removed') turn = turn.then(() => over || react(change.doc, memory, handler)).catch(end);
+    }
+  }, end));
+  return () => end();
 }
 
 const prefix = 'bucketocr ';
 
-/** vanished are the ids of which something was handled and whose documents are no longer there. */
-function vanished(memory, snapshot) {
-  const there = new Set(snapshot.docs.map((d) => d.id));
-  return Object.keys(memory).filter((k) => k.startsWith(prefix)).map((k) => k.slice(prefix.length)).filter((id) => !there.has(id));
+/** overlap: results that ended at the same time need not arrive in the order of their times. In seconds. */
+const overlap = 600;
+
+/** beginning is when the documents ended of which to hear. */
+function beginning(memory, since) {
+  const seconds = Object.keys(memory).filter((k) => k.startsWith(prefix)).map((k) => Number(memory.getItem(k).split('@')[1]?.split('.')[0]));
+  const last = Math.max(...seconds.filter(Number.isFinite));
+  return Number.isFinite(last) ? new Timestamp(last - overlap, 0) : Timestamp.fromDate(since);
 }
 
-async function react(change, memory, handler) {
-  const { id } = change.doc;
-  const document = change.doc.data();
-  if (change.type === 'removed' || document.status === 'deleted') {
+async function react(doc, memory, handler) {
+  const { id } = doc;
+  const document = doc.data();
+  if (document.status === 'deleted') {
     await once(memory, id, 'gone', () => handler.gone(id));
   } else if (document.status === 'failed') {
-    await once(memory, id, key(document), () => handler.failed(document));
+    await once(memory, id, key(document), () => handler.failed(id, document));
   } else if (document.status === 'done') {
     await once(memory, id, key(document), async () => {
-      const text = document.textInPages ? await pagesText(change.doc.ref, document) : document.text;
-      return text === null ? false : handler.done(document, text);
+      const text = document.textInPages ? await pagesText(doc.ref, document) : document.text;
+      return text === null ? false : handler.done(id, document, text);
     });
-  } // unfinished ones are of no interest: their end comes as a change too
+  }
 }
 
 /** key tells a result from every other of its document: another version has another generation, another try another end. */

@@ -2,7 +2,7 @@
 
 import { initializeApp } from 'firebase/app';
 import { connectFirestoreEmulator, getFirestore } from 'firebase/firestore';
-import { app, collectionName, emulator, signIn } from './config.js';
+import { app, collectionName, emulator, ownDocuments, signIn, since } from './config.js';
 import { listen } from './listener.js';
 
 const database = getFirestore(initializeApp(app));
@@ -20,13 +20,13 @@ function show(kind, line) {
 }
 
 const handler = {
-  done: (d, text) => show('done', `done ${d.name} ${d.generation}: ${new TextEncoder().encode(text).length} bytes, ${d.pages} pages, warnings [${d.warnings.join(' ')}]`),
-  failed: (d) => show('failed', `failed ${d.name} ${d.generation}: ${d.error.code}`),
+  done: (id, d, text) => show('done', `done ${d.name} ${d.generation}: ${new TextEncoder().encode(text).length} bytes, ${d.pages} pages, warnings [${d.warnings.join(' ')}]`),
+  failed: (id, d) => show('failed', `failed ${d.name} ${d.generation}: ${d.error.code}`),
   gone: (id) => show('gone', `gone ${id}`),
 };
 
 const state = document.querySelector('#state');
-signIn().then(() => {
-  listen({ database, name: collectionName, memory: localStorage, handler, problem: (e) => { state.textContent = `trouble: ${e.message}`; } });
+signIn().then((user) => {
+  listen({ database, name: collectionName, owner: ownDocuments ? user : undefined, since, memory: localStorage, handler, problem: (e) => { state.textContent = `trouble: ${e.message}`; } });
   state.textContent = 'listening';
 }, (e) => { state.textContent = `not signed in: ${e.message}`; });

@@ -195,6 +195,7 @@ func workerOptions(cfg config.Config, b Backends, client *ocr.Client, log *slog.
 		MemoryBudget:   cfg.MemoryBudget,
 		ProcessTimeout: cfg.ProcessTimeout,
 		Erase:          cfg.OnDelete == config.Erase,
+		Owner:          cfg.Owners.Of,
 		NewID:          rand.Text,
 		OCRURL:         cfg.OCRURL,
 	}

@@ -29,6 +29,7 @@ type Config struct {
 	FirestoreCollection string // default ocr_documents
 
 	Filter       event.Filter  // of INCLUDE and EXCLUDE; default every name
+	Owners       event.Owners  // of OWNER_PATTERN; default none
 	MaxBytes     int64         // size of an object in bytes, unpacked; default 64 MiB
 	MaxPixels    int64         // pixels of a page; default 60,000,000
 	MaxPages     int           // pages of an object; default 2000, at most 9999

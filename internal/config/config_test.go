@@ -61,7 +61,7 @@ func TestVariables(t *testing.T) {
 		{"OCR_API_KEY", ""}, {"OCR_MODEL", "lightonai/LightOnOCR-2-1B"}, {"OCR_PROFILE", "from the model's name"},
 		{"OCR_MODE", "plain"}, {"OCR_TIMEOUT", "120s"}, {"OCR_MAX_TOKENS", "by the profile"}, {"OCR_CONCURRENCY", "4"}, {"OCR_INSTANCE_CONCURRENCY", "8"},
 		{"GOOGLE_CLOUD_PROJECT", "from the metadata server"}, {"FIRESTORE_DATABASE", "(default)"},
-		{"FIRESTORE_COLLECTION", "ocr_documents"}, {"INCLUDE", "all"}, {"EXCLUDE", "none"}, {"MAX_BYTES", "64MiB"},
+		{"FIRESTORE_COLLECTION", "ocr_documents"}, {"INCLUDE", "all"}, {"EXCLUDE", "none"}, {"OWNER_PATTERN", "none"}, {"MAX_BYTES", "64MiB"},
 		{"MAX_PIXELS", "60MP"}, {"MAX_PAGES", "2000"}, {"MEMORY_BUDGET", "half of the instance's limit"},
 		{"MAX_ATTEMPTS", "3"}, {"RETRY_WINDOW", "24h"}, {"PROCESS_TIMEOUT", "480s"},
 		{"CLOUD_RUN_TIMEOUT_SECONDS", "540"}, {"ON_DELETE", "keep"}, {"LOG_LEVEL", "info"}, {"PORT", "8080"},
@@ -93,7 +93,7 @@ func TestEveryFieldIsSet(t *testing.T) {
 		"OCR_URL", "http://ocr.example/x", "OCR_AUDIENCE", "a", "OCR_AUTH", "none", "OCR_API_KEY", "k", "OCR_MODEL", "m",
 		"OCR_PROFILE", "generic", "OCR_MODE", "layout", "OCR_TIMEOUT", "1s", "OCR_MAX_TOKENS", "1", "OCR_CONCURRENCY", "2", "OCR_INSTANCE_CONCURRENCY", "3",
 		"GOOGLE_CLOUD_PROJECT", "p-1", "FIRESTORE_DATABASE", "docs", "FIRESTORE_COLLECTION", "c", "INCLUDE", "in/**",
-		"EXCLUDE", "in/tmp/**", "MAX_BYTES", "2048", "MAX_PIXELS", "3", "MAX_PAGES", "4", "MEMORY_BUDGET", "20 MiB",
+		"EXCLUDE", "in/tmp/**", "OWNER_PATTERN", "in/{owner}/**", "MAX_BYTES", "2048", "MAX_PIXELS", "3", "MAX_PAGES", "4", "MEMORY_BUDGET", "20 MiB",
 		"MAX_ATTEMPTS", "6", "RETRY_WINDOW", "2m", "PROCESS_TIMEOUT", "3s",
 		"CLOUD_RUN_TIMEOUT_SECONDS", "49", "ON_DELETE", "erase", "LOG_LEVEL", "error", "PORT", "9", "FUNCTION_TARGET", "F",
 		"STORAGE_EMULATOR_HOST", "s:1", "FIRESTORE_EMULATOR_HOST", "f:2", "GCE_METADATA_HOST", "g",
@@ -103,8 +103,8 @@ func TestEveryFieldIsSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	filter := c.Filter
-	c.Filter = Config{}.Filter
+	filter, owners := c.Filter, c.Owners
+	c.Filter, c.Owners = Config{}.Filter, Config{}.Owners
 	if want := (Config{
 		OCRURL: "http://ocr.example/x", OCRAudience: "a", OCRAuth: NoAuth, OCRAPIKey: "k", OCRModel: "m", OCRProfile: "generic",
 		OCRMode: "layout", OCRTimeout: time.Second, OCRMaxTokens: 1, OCRConcurrency: 2, OCRInstanceConcurrency: 3, Project: "p-1",
@@ -121,7 +121,10 @@ func TestEveryFieldIsSet(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	c.Filter = filter
+	if got := owners.Of("in/ada/a.png"); got != "ada" {
+		t.Errorf("the owner is %q", got)
+	}
+	c.Filter, c.Owners = filter, owners
 	for i, v := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		if reflect.ValueOf(c).Field(i).IsZero() {
 			t.Errorf("nothing sets %s", v.Name)
@@ -134,7 +137,7 @@ var bad = []string{
 	"OCR_URL", "ocr.example", "OCR_AUDIENCE", "a b", "OCR_AUTH", "jwt", "OCR_API_KEY", "hush hush", "OCR_MODEL", "a b",
 	"OCR_PROFILE", "gpt", "OCR_MODE", "fancy", "OCR_TIMEOUT", "120", "OCR_MAX_TOKENS", "0", "OCR_CONCURRENCY", "65", "OCR_INSTANCE_CONCURRENCY", "0",
 	"GOOGLE_CLOUD_PROJECT", "My Project", "FIRESTORE_DATABASE", "x", "FIRESTORE_COLLECTION", "a/b", "INCLUDE", "a[",
-	"EXCLUDE", "*.{a,b}", "MAX_BYTES", "64MB", "MAX_PIXELS", "60M", "MAX_PAGES", "10000", "MEMORY_BUDGET", "1KiB",
+	"EXCLUDE", "*.{a,b}", "OWNER_PATTERN", "users/**", "MAX_BYTES", "64MB", "MAX_PIXELS", "60M", "MAX_PAGES", "10000", "MEMORY_BUDGET", "1KiB",
 	"MAX_ATTEMPTS", "0", "RETRY_WINDOW", "1s", "PROCESS_TIMEOUT", "600s",
 	"CLOUD_RUN_TIMEOUT_SECONDS", "600", "ON_DELETE", "drop", "LOG_LEVEL", "loud", "PORT", "65536",
 	"FUNCTION_TARGET", "a/b", "STORAGE_EMULATOR_HOST", "ftp://x", "FIRESTORE_EMULATOR_HOST", "http://x:1",

@@ -90,6 +90,7 @@ func (c *Config) settings() []setting {
 
 		{"INCLUDE", "all", true, "which object names to read", include},
 		{"EXCLUDE", "none", true, "which object names to pass over", exclude},
+		{"OWNER_PATTERN", "none", true, "whose object it is, by its name: what {owner} matches becomes the document's field owner", owners(&c.Owners)},
 		{"MAX_BYTES", "64MiB", false, "largest object", bytes.between(&c.MaxBytes, "1 KiB", "4 GiB")},
 		{"MAX_PIXELS", "60MP", false, "largest page, by its pixels or what its decoder needs",
 			pixels.between(&c.MaxPixels, "1", "1000 MP")},

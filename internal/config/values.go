@@ -173,6 +173,14 @@ func collectionID(p *string) kind {
 	}}
 }
 
+// owners is OWNER_PATTERN.
+func owners(p *event.Owners) kind {
+	return kind{limit: "a glob over the whole object name with {owner} for one segment, and no ** before it: users/{owner}/**", set: func(value string) (err error) {
+		*p, err = event.NewOwners(value)
+		return err
+	}}
+}
+
 // globs are INCLUDE and EXCLUDE, which make one filter.
 func globs(p *event.Filter) (include, exclude kind) {
 	var in, ex []string

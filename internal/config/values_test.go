@@ -111,7 +111,7 @@ func TestBadValues(t *testing.T) {
 		"OCR_CONCURRENCY": {"0", "65", "-4", "four"}, "OCR_INSTANCE_CONCURRENCY": {"0", "1001", "-8", "eight"}, "GOOGLE_CLOUD_PROJECT": {"projects/p", "P", "-p", "p-", "a b"},
 		"FIRESTORE_DATABASE":   {"(Default)", "abc", "Abcd", "abc-", "1abc", "a/b", strings.Repeat("a", 64)},
 		"FIRESTORE_COLLECTION": {"a/b", ".", "..", "__x__", "____", "ocr_pages", "\xe9", strings.Repeat("c", 1501)},
-		"INCLUDE":              {"a[", "a,,b", ",", "*.{a,b}", "\xe9"}, "EXCLUDE": {"[z-a]", "a,"},
+		"INCLUDE":              {"a[", "a,,b", ",", "*.{a,b}", "\xe9"}, "EXCLUDE": {"[z-a]", "a,"}, "OWNER_PATTERN": {"users/*", "{owner}-*", "**/{owner}/*", "{owner}/{owner}", "a[/{owner}", "{owner}/\xe9", "{owner}/", "/{owner}/*"},
 		"MAX_BYTES":  {"1023", "64MB", "64 M", "-1", "5GiB", "1.5GiB", "MiB", "99999999999999999999", "9223372036854775807GiB"},
 		"MAX_PIXELS": {"0", "60 Mpx", "60MiB", "1001MP"}, "MAX_PAGES": {"0", "10000", "2e3"},
 		"MEMORY_BUDGET": {"0", "1KiB", "65GiB", "half", "50%"}, "MAX_ATTEMPTS": {"0", "1001"},

@@ -23,13 +23,14 @@ func EncodeRecord(r *Record) ([]byte, error) {
 	if utc.Rereading != nil {
 		utc.Rereading.Requested = utc.Rereading.Requested.UTC()
 	}
-	return encode(schemedRecord{Record: *utc, Schema: Schema})
+	return encode(schemedRecord{Record: *utc, File: r.Object().URL(), Schema: Schema})
 }
 
 type schemedRecord struct {
 	Record
-	Schema int `json:"schema"`
-	Doubts int `json:"doubts,omitempty"` // of schema 1
+	File   string `json:"file"` // for those who ask for it; bucket and name say the same
+	Schema int    `json:"schema"`
+	Doubts int    `json:"doubts,omitempty"` // of schema 1
 }
 
 // DecodeRecord is the inverse of [EncodeRecord].

@@ -2,7 +2,9 @@ package document
 
 import (
 	"context"
+	"crypto/md5"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"io"
 	"time"
@@ -23,11 +25,25 @@ func (o Object) ID() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// URL returns the object's address, gs://BUCKET/NAME, as the record's field "file" holds it: Google's extension
+// storage-extract-image-text calls it so, and its clients ask for it.
+func (o Object) URL() string { return "gs://" + o.Bucket + "/" + o.Name }
+
 // Attributes are what the uploader declared of an object. None of it is trusted: the bytes decide.
 type Attributes struct {
 	ContentType string
-	Size        int64 // bytes as stored; 0 where the event did not say
+	Size        int64  // bytes as stored; 0 where the event did not say
+	MD5         string // of the bytes as stored, in lower-case hex; "" where it is not known, as for composite objects
 	Metadata    map[string]string
+}
+
+// MD5 returns in hex a sum that Cloud Storage gives in Base64; "" for what is none.
+func MD5(base64Sum string) string {
+	sum, err := base64.StdEncoding.DecodeString(base64Sum)
+	if err != nil || len(sum) != md5.Size {
+		return ""
+	}
+	return hex.EncodeToString(sum)
 }
 
 // Kind is what happened to the object.
@@ -46,6 +62,7 @@ type Event struct {
 	Time time.Time // when it happened, as the event says
 	Object
 	Attributes
+	Owner string // whose object it is, by its name; "" for none
 }
 
 // Content is an object's bytes, from the first. The size limit is the reader's business; the checksum is the driver's:

@@ -15,8 +15,10 @@ type Record struct {
 	Bucket      string            `json:"bucket"`
 	Name        string            `json:"name"`
 	Generation  int64             `json:"generation"`
+	Owner       string            `json:"owner,omitempty"` // by OWNER_PATTERN
 	ContentType string            `json:"contentType,omitempty"`
-	Size        int64             `json:"size"` // bytes, as declared
+	Size        int64             `json:"size"`          // bytes, as declared
+	MD5         string            `json:"md5,omitempty"` // as Attributes have it
 	Metadata    map[string]string `json:"metadata,omitempty"`
 
 	Status      Status   `json:"status"`

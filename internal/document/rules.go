@@ -67,7 +67,7 @@ func (r Rules) Claim(old *Record, ev Event, c Claimant) (*Change, Claimed) {
 		return nil, ClaimLeased
 	}
 	rec := old.clone()
-	rec.EventID, rec.EventTime = ev.ID, ev.Time
+	rec.EventID, rec.EventTime, rec.Owner = ev.ID, ev.Time, ev.Owner
 	if old.Lease != nil {
 		interrupt(rec)
 	}
@@ -83,8 +83,8 @@ func (r Rules) Claim(old *Record, ev Event, c Claimant) (*Change, Claimed) {
 // start begins a generation: nothing of an older one stays but the document's age.
 func start(old *Record, ev Event, c Claimant) *Change {
 	rec := &Record{
-		Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation,
-		ContentType: ev.ContentType, Size: ev.Size, Metadata: ev.Metadata,
+		Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Owner: ev.Owner,
+		ContentType: ev.ContentType, Size: ev.Size, MD5: ev.MD5, Metadata: ev.Metadata,
 		WindowStart: c.Now, EventID: ev.ID, EventTime: ev.Time,
 	}
 	stamps := StampCreated
@@ -318,7 +318,7 @@ func Remove(old *Record, ev Event, gone bool, now time.Time) (*Change, Removed) 
 // erase leaves a marker in place of the record, so that a late event of the generation does nothing.
 func erase(old *Record, ev Event, now time.Time) *Change {
 	rec := &Record{
-		Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: StatusDeleted,
+		Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Owner: ev.Owner, Status: StatusDeleted,
 		EventID: ev.ID, EventTime: ev.Time, MarkerExpires: now.Add(MarkerTime),
 	}
 	stamps := StampCreated

@@ -37,7 +37,7 @@ var happened = map[document.Kind]string{document.KindFinalized: "timeCreated", d
 // Bucket, name and generation come from the data, never from the subject, and have to be right: a bucket of 1 to 255
 // bytes of UTF-8 without a slash (Cloud Storage's own rule is narrower, but locally the bucket is a folder); a name of 1
 // to 1024 bytes of UTF-8; a generation above 0. Everything else is a hint, which is left at its zero value where it is
-// missing, of a wrong type or out of bounds (content type 255 bytes, metadata 16 KiB in all): no object is lost over it.
+// missing, of a wrong type or out of bounds (content type 255 bytes, MD5 16 bytes in Base64, metadata 16 KiB in all): no object is lost over it.
 // Numbers may be JSON numbers or strings; unknown fields are ignored. Metadata keeps strings, and numbers and booleans
 // as they are written; null, lists and maps are dropped.
 //
@@ -120,7 +120,13 @@ func (f fields) attributes() document.Attributes {
 		contentType = ""
 	}
 	size, _ := f.number("size")
-	return document.Attributes{ContentType: contentType, Size: max(size, 0), Metadata: f.metadata()}
+	return document.Attributes{ContentType: contentType, Size: max(size, 0), MD5: f.md5(), Metadata: f.metadata()}
+}
+
+// md5 is in Base64, as Cloud Storage has it; "" where there is none.
+func (f fields) md5() string {
+	s, _ := f.text("md5Hash")
+	return document.MD5(s)
 }
 
 // exact is a string that names something: encoding/json would replace bytes that are not UTF-8, and so name another.

@@ -8,5 +8,6 @@
 //	encode.go  an event becomes a CloudEvent
 //	types.go   CloudEvent types, and what an event must hold
 //	filter.go  which events to ignore
+//	owner.go   whose an object is
 //	glob.go    patterns of names
 package event

@@ -1,6 +1,8 @@
 package event
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -28,6 +30,7 @@ type storageObject struct {
 	Metageneration string            `json:"metageneration"`
 	ContentType    string            `json:"contentType,omitempty"`
 	Size           string            `json:"size"`
+	MD5            string            `json:"md5Hash,omitempty"`
 	TimeCreated    string            `json:"timeCreated,omitempty"`
 	TimeDeleted    string            `json:"timeDeleted,omitempty"`
 	Updated        string            `json:"updated,omitempty"`
@@ -99,6 +102,9 @@ func dataOf(ev document.Event) storageObject {
 		ContentType:    ev.ContentType,
 		Size:           strconv.FormatInt(ev.Size, 10),
 		Metadata:       ev.Metadata,
+	}
+	if sum, err := hex.DecodeString(ev.MD5); err == nil && len(sum) > 0 {
+		o.MD5 = base64.StdEncoding.EncodeToString(sum)
 	}
 	if ev.Time.IsZero() {
 		return o

@@ -15,13 +15,21 @@ var parts = regexp.MustCompile(`\*+|\?|\[(?:[!^][^/][^/\]]*|[^/!^][^/\]]*)\]|[\[
 // compileGlob makes an expression of a glob; NewFilter says what a glob is. An expression, because Go's run in time
 // linear in the name, whatever the pattern.
 func compileGlob(glob string) (*regexp.Regexp, error) {
+	expr, err := globExpr(glob)
+	if err != nil {
+		return nil, err
+	}
+	return regexp.Compile(`(?s)\A` + expr + `\z`)
+}
+
+// globExpr returns the expression without its ends.
+func globExpr(glob string) (expr string, err error) {
 	switch {
 	case glob == "":
-		return nil, errors.New("is empty")
+		return "", errors.New("is empty")
 	case !utf8.ValidString(glob):
-		return nil, errors.New("is not UTF-8")
+		return "", errors.New("is not UTF-8")
 	}
-	expr := `(?s)\A`
 	for segment := range strings.SplitAfterSeq(glob, "/") {
 		if strings.HasPrefix(segment, "**") && strings.Trim(segment, "*") == "/" {
 			expr += `(?:.*/)?`
@@ -30,12 +38,12 @@ func compileGlob(glob string) (*regexp.Regexp, error) {
 		for _, part := range parts.FindAllString(segment, -1) {
 			translated, err := translate(part)
 			if err != nil {
-				return nil, err
+				return "", err
 			}
 			expr += translated
 		}
 	}
-	return regexp.Compile(expr + `\z`)
+	return expr, nil
 }
 
 // translate returns the expression for one part of a segment.

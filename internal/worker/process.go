@@ -20,6 +20,7 @@ func (w *Worker) deliver(ctx context.Context, by trigger, ev document.Event, exp
 	ctx, report := w.observe(ctx, by, ev)
 	defer func() { report(&res, recover()) }()
 
+	ev.Owner = w.o.Owner(ev.Name)
 	if ev.Kind == document.KindDeleted {
 		return w.remove(ctx, ev)
 	}

@@ -106,7 +106,7 @@ func (s *sweep) takeBatch(ctx context.Context, batch []*document.Stored) {
 // sweep goes on with that one.
 func (s *sweep) redeliver(ctx context.Context, r *document.Stored) {
 	ev := document.Event{Kind: document.KindFinalized, ID: r.EventID, Time: r.EventTime, Object: r.Object(),
-		Attributes: document.Attributes{ContentType: r.ContentType, Size: r.Size, Metadata: r.Metadata}}
+		Attributes: document.Attributes{ContentType: r.ContentType, Size: r.Size, MD5: r.MD5, Metadata: r.Metadata}}
 	res := s.w.deliver(ctx, bySweep, ev, document.Seen(r))
 	s.count(res)
 	if res.live != nil {

@@ -162,6 +162,42 @@ func TestEventBecomesDocument(t *testing.T) {
 	})
 }
 
+// TestOwnerIsKnownWhateverBringsTheObject: an event, the sweep that finds another generation live, a retry of a document made before the
+// pattern, the end of the object.
+func TestOwnerIsKnownWhateverBringsTheObject(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ev := w.bucket.Put("users/ada/a.png", picture(21))
+		w.worker().Process(ctx, ev)
+		if r := w.want(ev.Name, document.StatusDone, ""); r.Owner != "" {
+			t.Errorf("without a pattern the owner is %q", r.Owner)
+		}
+		w.options.Erase = true
+		w.options.Owner = func(name string) string { return strings.Split(name, "/")[1] }
+		want := func(s document.Status) {
+			t.Helper()
+			if r := w.want(ev.Name, s, ""); r.Owner != "ada" {
+				t.Errorf("%s: the owner is %q", s, r.Owner)
+			}
+		}
+		w.retry(ev.Name, nil)
+		w.worker().Sweep(ctx)
+		want(document.StatusDone)
+
+		old := w.bucket.Put(ev.Name, picture(22))
+		w.die(old)
+		w.bucket.Put(ev.Name, picture(23)) // its event is lost
+		time.Sleep(time.Hour)
+		w.worker().Sweep(ctx)
+		want(document.StatusDone)
+		if r := w.record(ev.Name); r.Text != "text of 23" {
+			t.Errorf("read %q", r.Text)
+		}
+		w.worker().Process(ctx, w.bucket.Delete(ev.Name))
+		want(document.StatusDeleted)
+	})
+}
+
 func TestFinishedIsNeverSentAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.png", picture(21))

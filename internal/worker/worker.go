@@ -41,6 +41,8 @@ type Options struct {
 	ProcessTimeout time.Duration // one delivery from its claim, closing write included
 	Erase          bool          // ON_DELETE=erase
 
+	Owner func(name string) string // whose an object is, by its name; nil: nobody's
+
 	NewID func() string    // ids of leases, unique for ever
 	Now   func() time.Time // the clock of this machine; nil: time.Now
 	Rand  func() float64   // in [0, 1), spreads waits; nil: math/rand
@@ -72,6 +74,9 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	o.OCRTimeout = cmp.Or(o.OCRTimeout, ocr.DefaultTimeout)
+	if o.Owner == nil {
+		o.Owner = func(string) string { return "" }
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -33,6 +33,7 @@ func idOf(name string) string {
 func full() document.Record {
 	r := claimed("inbox/2026-11/Rechnung 7.png")
 	r.Generation, r.Size = math.MaxInt64, math.MaxInt64-1
+	r.Owner, r.MD5 = "Ñandú", "900150983cd24fb0d6963f7d28e17f72"
 	r.Metadata = map[string]string{"uploader": "scanner-3", "Straße": "Ñandú 🦜", "empty": "", "a.b/c`d": "odd key"}
 	r.Status = document.StatusRetrying
 	r.Pages, r.PagesDone, r.Blank, r.TextInPages = 12, 3, true, true
@@ -61,7 +62,7 @@ func done(name, text string) document.Record {
 // marker is what an erased object leaves.
 func marker() document.Record {
 	return document.Record{
-		Bucket: "acme-scans", Name: "gone.png", Generation: 17, Status: document.StatusDeleted,
+		Bucket: "acme-scans", Name: "gone.png", Generation: 17, Owner: "Ñandú", Status: document.StatusDeleted,
 		EventID: "e-2", EventTime: at(5), Created: at(1), MarkerExpires: at(7 * 24 * 60),
 	}
 }

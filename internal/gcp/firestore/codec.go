@@ -15,13 +15,17 @@ import (
 )
 
 // recordFields is the document of a record, as a listener sees it. Numbers, flags, warnings and usage are always there;
-// times, error, lease, strikes, rereading and retriedBy where they are not zero; text only when the record is done and its text fits.
+// times, owner, md5, error, lease, strikes, rereading and retriedBy where they are not zero; text only when the record is done and its text fits.
 func recordFields(r *document.Record) fields {
 	f := fields{
 		"schema": numberValue(document.Schema),
 		"bucket": textValue(r.Bucket), "name": textValue(r.Name), "generation": numberValue(r.Generation),
+		"file":    textValue(r.Object().URL()),
 		"status":  textValue(string(r.Status)),
 		"eventId": textValue(r.EventID),
+	}
+	if r.Owner != "" {
+		f["owner"] = textValue(r.Owner)
 	}
 	f.setMoment("eventTime", r.EventTime)
 	f.setMoment("created", r.Created)
@@ -49,6 +53,9 @@ func recordFields(r *document.Record) fields {
 func recordOptional(f fields, r *document.Record) {
 	if r.Status == document.StatusDone && !r.TextInPages {
 		f["text"] = textValue(r.Text)
+	}
+	if r.MD5 != "" {
+		f["md5"] = textValue(r.MD5)
 	}
 	if r.RetriedBy != "" {
 		f["retriedBy"] = textValue(r.RetriedBy)
@@ -142,8 +149,8 @@ func stored(doc *pb.Document, at *timestamppb.Timestamp) *document.Stored {
 // readRecord is recordFields the other way.
 func readRecord(f fields) *document.Record {
 	r := &document.Record{
-		Bucket: f.text("bucket"), Name: f.text("name"), Generation: f.number("generation"),
-		ContentType: f.text("contentType"), Size: f.number("size"), Metadata: readMetadata(f.dict("metadata")),
+		Bucket: f.text("bucket"), Name: f.text("name"), Generation: f.number("generation"), Owner: f.text("owner"),
+		ContentType: f.text("contentType"), Size: f.number("size"), MD5: f.text("md5"), Metadata: readMetadata(f.dict("metadata")),
 		Status: document.Status(f.text("status")), Text: f.text("text"), TextInPages: f.flag("textInPages"),
 		Pages: f.int("pages"), PagesDone: f.int("pagesDone"), Blank: f.flag("blank"), Warnings: f.texts("warnings"),
 		Model: f.text("model"), Usage: readUsage(f.dict("usage")),

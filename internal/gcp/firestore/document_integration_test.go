@@ -67,7 +67,7 @@ func at(minutes int) time.Time {
 
 func always() map[string]any {
 	return map[string]any{
-		"schema": 2, "bucket": "b", "name": "n", "generation": 5, "contentType": "", "size": 0,
+		"schema": 2, "bucket": "b", "name": "n", "file": "gs://b/n", "generation": 5, "contentType": "", "size": 0,
 		"metadata": map[string]any{}, "status": "processing", "textInPages": false, "pages": 0, "pagesDone": 0,
 		"blank": false, "warnings": []any{}, "model": "", "eventId": "",
 		"usage":   map[string]any{"promptTokens": 0, "completionTokens": 0},
@@ -87,10 +87,11 @@ func TestRecordDocument(t *testing.T) {
 	}{
 		"empty": {document.Record{}, 0, func(map[string]any) {}},
 		"processing": {document.Record{
-			ContentType: "image/png", Size: 481233, Metadata: map[string]string{"uploader": "scanner-3"}, Attempt: 2,
+			Owner: "ada", MD5: "900150983cd24fb0d6963f7d28e17f72", ContentType: "image/png", Size: 481233, Metadata: map[string]string{"uploader": "scanner-3"}, Attempt: 2,
 			WindowStart: at(1), Due: at(2), Lease: &document.Lease{ID: "l", Expires: at(3), Alone: true, Page: 4},
 			EventID: "e", EventTime: at(0),
 		}, document.StampCreated | document.StampStarted, func(m map[string]any) {
+			m["owner"], m["md5"] = "ada", "900150983cd24fb0d6963f7d28e17f72"
 			m["contentType"], m["size"], m["metadata"] = "image/png", 481233, map[string]any{"uploader": "scanner-3"}
 			m["attempt"], m["windowStart"], m["due"], m["eventId"], m["eventTime"] = 2, at(1), at(2), "e", at(0)
 			m["lease"] = map[string]any{"id": "l", "expires": at(3), "alone": true, "page": 4}
@@ -141,11 +142,11 @@ func TestMarkerDocument(t *testing.T) {
 	t.Parallel()
 	r := emulated(t)
 	marker := &document.Record{
-		Bucket: "b", Name: "n", Generation: 5, Status: document.StatusDeleted, EventID: "e", EventTime: at(0),
+		Bucket: "b", Name: "n", Generation: 5, Status: document.StatusDeleted, Owner: "ada", EventID: "e", EventTime: at(0),
 		MarkerExpires: at(9), Created: at(1), Text: "secret", Model: "m", Attempt: 3, Metadata: map[string]string{"a": "b"},
 	}
 	checkDocument(t, r, document.Change{Record: marker}, map[string]any{
-		"schema": 2, "bucket": "b", "name": "n", "generation": 5, "status": "deleted", "eventId": "e", "eventTime": at(0),
+		"schema": 2, "bucket": "b", "name": "n", "file": "gs://b/n", "owner": "ada", "generation": 5, "status": "deleted", "eventId": "e", "eventTime": at(0),
 		"created": at(1), "markerExpires": at(9),
 	})
 }

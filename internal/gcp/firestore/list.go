@@ -77,8 +77,8 @@ func (c *conn) listQuery(q document.Query) *pb.StructuredQuery {
 
 // headFields are the names of all fields of a record but its text.
 var headFields = []string{
-	"attempt", "blank", "bucket", "contentType", "created", "due", "error", "eventId", "eventTime",
-	"finished", "generation", "interruptions", "lease", "markerExpires", "metadata", "model", "name", "pages", "pagesDone", "retried",
+	"attempt", "blank", "bucket", "contentType", "created", "due", "error", "eventId", "eventTime", "file",
+	"finished", "generation", "interruptions", "lease", "markerExpires", "md5", "metadata", "model", "name", "owner", "pages", "pagesDone", "retried",
 	"rereading", "retriedBy", "schema", "size", "started", "status", "strikes", "textInPages", "updated", "usage", "warnings", "windowStart", "write",
 }
 

@@ -100,7 +100,7 @@ func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Objec
 	}
 	var meta *api.Object
 	err = retry(ctx, func() (err error) {
-		meta, err = service.Objects.Get(bucket, name).Fields("generation", "contentType", "size", "metadata").Context(ctx).Do()
+		meta, err = service.Objects.Get(bucket, name).Fields("generation", "contentType", "size", "md5Hash", "metadata").Context(ctx).Do()
 		return err
 	})
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Objec
 const maxContentType = 255
 
 func attributes(o *api.Object) document.Attributes {
-	return document.Attributes{ContentType: document.Clip(o.ContentType, maxContentType), Size: int64(o.Size), Metadata: o.Metadata}
+	return document.Attributes{ContentType: document.Clip(o.ContentType, maxContentType), Size: int64(o.Size), MD5: document.MD5(o.Md5Hash), Metadata: o.Metadata}
 }
 
 // listBatch is how many objects are listed in one request, the most that Cloud Storage returns.
@@ -131,7 +131,7 @@ func (s *Objects) ListObjects(ctx context.Context, l document.Listing, fn func(d
 		return wrapError(ctx, err)
 	}
 	call := service.Objects.List(l.Bucket).Prefix(l.Prefix).MaxResults(listBatch).
-		Fields("nextPageToken", "items(name,generation,contentType,size,metadata,timeCreated)").Context(ctx)
+		Fields("nextPageToken", "items(name,generation,contentType,size,md5Hash,metadata,timeCreated)").Context(ctx)
 	if l.After != "" {
 		call.StartOffset(l.After)
 	}
