@@ -6,6 +6,8 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -111,12 +113,29 @@ func TestFirestoreTakesTheOneThatRuns(t *testing.T) {
 	}
 }
 
+// TestPortOfAnotherIsNoEmulator: a process that took the port meanwhile is not taken for the emulator, whatever it answers.
+func TestPortOfAnotherIsNoEmulator(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(other.Close)
+	jar, err := findJar(firestoreEmulator.jar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := firestoreEmulator
+	p.jar = jar
+	_, port, _ := strings.Cut(strings.TrimPrefix(other.URL, "http://"), ":")
+	if host, _, err := launch(p, port); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("launch = %s, %v", host, err)
+	}
+}
+
 // An emulator that ends at once is reported with what it said.
 func TestLaunchFails(t *testing.T) {
 	if _, err := exec.LookPath("java"); err != nil {
 		t.Skip(err)
 	}
-	_, _, err := launch("no-such.jar", "CloudFirestore")
+	_, _, err := launch(program{jar: "no-such.jar", class: "CloudFirestore"}, "1")
 	if err == nil || !strings.Contains(err.Error(), "CloudFirestore") {
 		t.Errorf("launch = %v, want what java says", err)
 	}

@@ -1,13 +1,10 @@
 package gcptest
 
 import (
-	"context"
+	"bytes"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,8 +55,7 @@ func Firestore(tb testing.TB) (host string) {
 		return host
 	}
 	firestore.once.Do(func() {
-		firestore.start("cloud-firestore-emulator/cloud-firestore-emulator.jar",
-			"com.google.cloud.datastore.emulator.firestore.CloudFirestore")
+		firestore.start(firestoreEmulator)
 	})
 	if firestore.err != nil {
 		tb.Fatalf("no Firestore emulator: %v. Install it with `gcloud components install cloud-firestore-emulator` and Java, or set %s.",
@@ -71,16 +67,32 @@ func Firestore(tb testing.TB) (host string) {
 // Project makes up the id of a project. Every project in an emulator is empty and apart from the others.
 func Project(testing.TB) string { return "demo-" + strings.ToLower(rand.Text()[:16]) }
 
-// start starts the emulator whose jar lies at a path (a pattern) beneath the SDK's platform folder. Another process may
-// take the port between its choice and its use; then it tries another.
-func (e *emulator) start(path, class string) {
-	jar, err := findJar(path)
+var firestoreEmulator = program{
+	"cloud-firestore-emulator/cloud-firestore-emulator.jar", "com.google.cloud.datastore.emulator.firestore.CloudFirestore", "is now running",
+}
+
+// program is a Java program of the Cloud SDK's.
+type program struct {
+	jar   string // its path beneath the SDK's platform folder, a pattern
+	class string
+	ready string // what it prints once it listens
+}
+
+// start starts the emulator. Another process may take the port between its choice and its use; then it tries another.
+func (e *emulator) start(p program) {
+	jar, err := findJar(p.jar)
 	if err != nil {
 		e.err = err
 		return
 	}
+	p.jar = jar
 	for range 3 {
-		if e.host, e.stop, e.err = launch(jar, class); e.err == nil {
+		port, err := freePort()
+		if err != nil {
+			e.err = err
+			return
+		}
+		if e.host, e.stop, e.err = launch(p, port); e.err == nil {
 			return
 		}
 	}
@@ -94,19 +106,15 @@ wait $program; code=$?
 kill $guard 2>/dev/null
 exit $code`
 
-// startLimit is how long an emulator may take to answer.
-const startLimit = time.Minute
+// startLimit is how long an emulator may take until it listens.
+const startLimit = 2 * time.Minute
 
-// launch starts the emulator on a free port and waits until it answers. The jar is started without the gcloud command,
-// which leaves its child running when it is stopped.
-func launch(jar, class string) (host string, stop func(), err error) {
-	port, err := freePort()
-	if err != nil {
-		return "", nil, err
-	}
-	var output tail
-	cmd := exec.Command("sh", "-c", "exec 3<&0; "+guard, "sh", "java", "-Xmx768m", "-cp", jar, class,
-		"--host=127.0.0.1", "--port="+port)
+// launch starts the emulator on a port and waits until it says that it listens: whatever answers there may be another process. The
+// jar is started without the gcloud command, which leaves its child running when it is stopped.
+func launch(p program, port string) (host string, stop func(), err error) {
+	host = "127.0.0.1:" + port
+	output := tail{ready: p.ready, listens: make(chan struct{})}
+	cmd := exec.Command("sh", "-c", "exec 3<&0; "+guard, "sh", "java", "-Xmx768m", "-cp", p.jar, p.class, "--host=127.0.0.1", "--port="+port)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
@@ -120,39 +128,27 @@ func launch(jar, class string) (host string, stop func(), err error) {
 		_ = cmd.Wait() // its code says nothing that the output does not
 		close(ended)
 	}()
-	stop = func() {
+	end := func() {
 		pipe.Close()
 		<-ended
 	}
-	host = "127.0.0.1:" + port
-	if err := answers(host, ended); err != nil {
-		stop()
-		return "", nil, fmt.Errorf("%w; its output ends: %s", err, output.String())
+	select {
+	case <-output.listens:
+	case <-ended:
+		pipe.Close()
+		return "", nil, fmt.Errorf("the emulator ended before it listened; its output ends: %s", &output)
+	case <-time.After(startLimit):
+		end()
+		return "", nil, fmt.Errorf("the emulator did not listen within %v; its output ends: %s", startLimit, &output)
 	}
-	return host, stop, nil
-}
-
-// answers waits until the emulator does.
-func answers(host string, ended <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
-	defer cancel()
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/", nil)
-		if err != nil {
-			return err
-		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
-			_, _ = io.Copy(io.Discard, res.Body)
-			return res.Body.Close()
-		}
+	return host, func() {
 		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ended:
-			return errors.New("the emulator ended before it answered")
-		case <-ctx.Done():
-			return fmt.Errorf("the emulator did not answer within %v", startLimit)
+		case <-ended: // tests have failed over it, and this is why
+			fmt.Fprintf(os.Stderr, "the emulator at %s ended by itself; its output ends: %s\n", host, &output)
+		default:
+			end()
 		}
-	}
+	}, nil
 }
 
 func freePort() (string, error) {
@@ -202,10 +198,14 @@ func jarIn(root, path string) (string, bool) {
 	return jars[len(jars)-1], true
 }
 
-// tail keeps the end of what is written to it.
+// tail keeps the end of what is written to it, and tells when that was ready.
 type tail struct {
-	mu  sync.Mutex
-	end []byte
+	ready   string
+	listens chan struct{} // closed then
+
+	mu   sync.Mutex
+	told bool
+	end  []byte
 }
 
 // maxTail is how many bytes a tail keeps.
@@ -215,6 +215,10 @@ func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.end = append(t.end, p...)
+	if !t.told && t.ready != "" && bytes.Contains(t.end, []byte(t.ready)) {
+		t.told = true
+		close(t.listens)
+	}
 	if len(t.end) > maxTail {
 		t.end = append([]byte(nil), t.end[len(t.end)-maxTail:]...)
 	}

@@ -19,7 +19,7 @@ func PubSub(tb testing.TB) (host string) {
 	tb.Helper()
 	tier.NeedIntegration(tb, "the Pub/Sub emulator")
 	pubsub.once.Do(func() {
-		pubsub.start("pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar", "com.google.cloud.pubsub.testing.v1.Main")
+		pubsub.start(program{"pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar", "com.google.cloud.pubsub.testing.v1.Main", "Server started"})
 	})
 	if pubsub.err != nil {
 		tb.Fatalf("no Pub/Sub emulator: %v. Install it with `gcloud components install pubsub-emulator` and Java.", pubsub.err)
