@@ -19,6 +19,7 @@ alerts, the dashboard and the accounts of '$NAME' in $PROJECT_ID. It leaves gs:/
   destroy_alerts
   destroy_metrics
   destroy_accounts
+  say_done "'$NAME' is taken down. gs://$BUCKET and the database $FIRESTORE_DATABASE stay as they are; docs/deploy.md lists what else stays"
 }
 
 # remove GROUP NAME FLAGS... deletes one thing where it is there.

@@ -100,10 +100,14 @@ var answers = []struct {
 		return 0
 	}},
 	{"meta list-files-for-upload", always("LICENSE")},
-	{"iam service-accounts list", list("iam service-accounts ", func(name, _ string) string {
-		name, _, _ = strings.Cut(name, "@")
-		return name + "@my-project.iam.gserviceaccount.com"
-	})},
+	{"iam service-accounts list", func(s *state, _ command) int {
+		s.each("iam service-accounts ", func(name, _ string) {
+			if !on("late-lists") || s.age("iam service-accounts "+name) > 60 {
+				fmt.Println(name + "@my-project.iam.gserviceaccount.com")
+			}
+		})
+		return 0
+	}},
 	{"storage buckets describe", func(s *state, c command) int {
 		if on("foreign-bucket") {
 			fail("HTTPError 403: you@example.com does not have storage.buckets.get access to the Google Cloud Storage bucket.")
@@ -178,12 +182,15 @@ var answers = []struct {
 	}},
 	{"eventarc triggers list", func(s *state, c command) int {
 		s.each("eventarc triggers ", func(name, mark string) {
-			if c.flags["--location"] == "-" {
-				_, input, _ := strings.Cut(mark, " ")
+			bucket, input, _ := strings.Cut(mark, " ")
+			switch format := c.flags["--format"]; {
+			case strings.Contains(format, "name.segment(3)"):
 				fmt.Println("us " + name + " " + input)
-				return
+			case strings.HasSuffix(format, "(name.basename(),labels.bucketocr_bucket)"):
+				fmt.Println(name + " " + bucket)
+			default:
+				fmt.Println(name + " " + mark)
 			}
-			fmt.Println(name + " " + mark)
 		})
 		return 0
 	}},
