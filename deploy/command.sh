@@ -200,17 +200,22 @@ advise() {
   done
 }
 
-# explain_build ERRORS adds to the errors of a failed build why it failed, which gcloud leaves to the console.
+# explain_build ERRORS adds to the errors of a failed build why it failed, which gcloud leaves to the console. Of a source
+# deploy gcloud does not even say which build it was: the newest of our builder's in the region.
 explain_build() {
   local id place
   id=$(grep -Eo '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' "$1" | head -n 1 || true)
+  place=$(sed -n 's/.*builds;region=\([a-z0-9-]*\).*/\1/p' "$1" | head -n 1)
+  if [ -z "$id" ] && grep -q 'Build failed' "$1"; then
+    place=$REGION
+    id=$(gcloud builds list --project="$PROJECT_ID" --region="$place" --filter="serviceAccount~/$NAME-builder@ AND status!=SUCCESS" --limit=1 '--format=value(id)' || true)
+  fi
   if [ -z "$id" ] || ! grep -qi build "$1"; then
     return 0
   fi
-  place=$(sed -n 's/.*builds;region=\([a-z0-9-]*\).*/\1/p' "$1" | head -n 1)
   {
     gcloud builds describe "$id" --project="$PROJECT_ID" --region="${place:-global}" \
-      '--format=value(status,statusDetail,failureInfo.type,failureInfo.detail)'
+      '--format=value(status,statusDetail,failureInfo.type,failureInfo.detail,logUrl)'
     gcloud logging read "resource.type=build AND resource.labels.build_id=$id" --project="$PROJECT_ID" --limit=15 \
       '--format=value(textPayload)' | sed '1!G;h;$!d' # the newest comes first
   } 2>&1 | tee -a "$1" >&2 || true

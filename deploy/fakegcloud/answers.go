@@ -160,6 +160,12 @@ var answers = []struct {
 		fmt.Println(mark)
 		return 0
 	}},
+	{"builds list", func(_ *state, c command) int {
+		if c.flags["--filter"] == "serviceAccount~/bucketocr-builder@ AND status!=SUCCESS" && strings.HasPrefix(c.flags["--region"], "europe-") {
+			fmt.Println(build)
+		}
+		return 0
+	}},
 	{"builds describe", func(_ *state, c command) int {
 		if c.last() != build || !strings.HasPrefix(c.flags["--region"], "europe-") {
 			fail("NOT_FOUND: build " + c.last())

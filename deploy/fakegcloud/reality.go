@@ -151,11 +151,11 @@ func builds(s *state, c command) string {
 		return "FAILED_PRECONDITION: due to quota restrictions, Cloud Build cannot run builds in this region. Please contact support."
 	}
 	if on("late-builders") && s.age("policy of projects my-project: roles/run.builder serviceAccount:bucketocr-builder@my-project.iam.gserviceaccount.com") < 420 {
-		fmt.Fprintf(os.Stderr, "Logs are available at [ https://console.cloud.google.com/cloud-build/builds;region=%s/%s?project=1 ].\n", region, build)
-		if submitted {
-			return "build " + build + " completed with status \"FAILURE\""
+		if !submitted {
+			return "Build failed; check build logs for details"
 		}
-		return "Build failed; check build logs for details"
+		fmt.Fprintf(os.Stderr, "Logs are available at [ https://console.cloud.google.com/cloud-build/builds;region=%s/%s?project=1 ].\n", region, build)
+		return "build " + build + " completed with status \"FAILURE\""
 	}
 	return ""
 }
