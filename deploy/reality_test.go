@@ -154,6 +154,10 @@ func TestLostAnswerOfACreateIsNoFailure(t *testing.T) {
 	if out := run(t, env, "bash", "-euo", "pipefail", "-c", ". deploy/command.sh; change create"); out.code != 1 {
 		t.Errorf("made by another: exit %d: %s", out.code, out.stderr)
 	}
+	// an account has a name of ours, and a list that does not have it yet proves nothing
+	if out := run(t, env, "bash", "-euo", "pipefail", "-c", ". deploy/command.sh; MAY_EXIST=yes change create"); out.code != 0 {
+		t.Errorf("as good as made: exit %d: %s", out.code, out.stderr)
+	}
 }
 
 // TestProjectsThatAreNotEmpty: what is there already is used where it can be, and refused with what to do where it cannot.
