@@ -86,9 +86,7 @@ destroy_alerts() {
 # destroy_accounts takes the roles away first: a binding of an account that is gone stays in the policy for ever.
 destroy_accounts() {
   OURS=("$FUNCTION_ACCOUNT" "$TRIGGER_ACCOUNT" "$SWEEP_ACCOUNT" "$GPU_ACCOUNT" "$BUILDER_ACCOUNT" "$PIPELINE_ACCOUNT")
-  local there address secret
-  all_of "$(printf '%s\n' "${OURS[@]}")" gcloud iam service-accounts list --project="$PROJECT_ID" '--format=value(email)'
-  there=$ANSWER
+  local address secret
   revoke_all "projects" "$PROJECT_ID" "roles/datastore.user serviceAccount:$FUNCTION_ACCOUNT"
   if found gcloud storage buckets describe "gs://$BUCKET" --raw '--format=value(name)'; then
     revoke_all "storage buckets" "gs://$BUCKET" "roles/storage.objectViewer serviceAccount:$FUNCTION_ACCOUNT"
@@ -99,9 +97,7 @@ destroy_accounts() {
     fi
   done
   for address in "${OURS[@]}"; do
-    if grep -Fxq "$address" <<<"$there"; then
-      change gcloud iam service-accounts delete "$address" --project="$PROJECT_ID" --quiet --format=none
-    fi
+    remove "iam service-accounts" "$address" # asked for one by one: a list may not have the newest yet
   done
 }
 

@@ -108,6 +108,14 @@ var answers = []struct {
 		})
 		return 0
 	}},
+	{"iam service-accounts describe", func(s *state, c command) int {
+		name, _, _ := strings.Cut(c.last(), "@")
+		if _, there := s.things["iam service-accounts "+name]; !there {
+			fail("NOT_FOUND: Unknown service account")
+		}
+		fmt.Println(c.last())
+		return 0
+	}},
 	{"storage buckets describe", func(s *state, c command) int {
 		if on("foreign-bucket") {
 			fail("HTTPError 403: you@example.com does not have storage.buckets.get access to the Google Cloud Storage bucket.")
@@ -188,14 +196,17 @@ var answers = []struct {
 	}},
 	{"eventarc triggers list", func(s *state, c command) int {
 		s.each("eventarc triggers ", func(name, mark string) {
-			bucket, input, _ := strings.Cut(mark, " ")
+			f := strings.Fields(mark) // bucket, input, location
+			if asked := c.flags["--location"]; asked != "-" && asked != f[2] {
+				return
+			}
 			switch format := c.flags["--format"]; {
 			case strings.Contains(format, "name.segment(3)"):
-				fmt.Println("us " + name + " " + input)
+				fmt.Println(f[2], name, f[1])
 			case strings.HasSuffix(format, "(name.basename(),labels.bucketocr_bucket)"):
-				fmt.Println(name + " " + bucket)
+				fmt.Println(name, f[0])
 			default:
-				fmt.Println(name + " " + mark)
+				fmt.Println(name, f[0], f[1])
 			}
 		})
 		return 0
