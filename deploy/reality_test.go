@@ -236,6 +236,23 @@ func TestAnotherBucketIsRefusedFirst(t *testing.T) {
 	}
 }
 
+// TestAccountsThatNoListHasYet: a run, or a destroy, seconds after one that was cut short behind the making of an account.
+func TestAccountsThatNoListHasYet(t *testing.T) {
+	need(t, "bash")
+	const late = "FAKE_REAL=late-lists"
+	for _, command := range []string{"all", "destroy"} {
+		f := newFake(t)
+		if _, made := f.run(t, late, "FAKE_CUT=2"); len(made) != 2 || made[1] != "iam service-accounts bucketocr-function\t" {
+			t.Fatalf("made %q", made)
+		}
+		if command == "destroy" {
+			f.destroyed(t, late)
+		} else if out, _ := f.run(t, late); out.code != 0 {
+			t.Errorf("exit %d: %s", out.code, out.stderr)
+		}
+	}
+}
+
 // TestWhatNoEventNeedsKeepsNothingElseBack: where the alerts cannot be made, the dashboard and the summary are, and the run says what is
 // missing.
 func TestWhatNoEventNeedsKeepsNothingElseBack(t *testing.T) {
