@@ -64,6 +64,7 @@ main() {
     return
   fi
   read_settings "$command"
+  need_programs
   case $command in
     all) deploy_all ;;
     gpu) deploy_gpu ;;
@@ -73,6 +74,7 @@ main() {
     destroy) destroy_all ;;
   esac
   report_failures
+  [ -z "$DRY_RUN" ] || say 'none of this was run'
 }
 
 main "$@"

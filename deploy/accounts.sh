@@ -10,7 +10,8 @@ make_accounts() { # make_accounts ADDRESS...
   for address in "$@"; do
     [[ $MADE != *" $address "* ]] || continue
     MADE+="$address "
-    grep -Fxq "$address" <<<"$there" || change gcloud iam service-accounts create "${address%%@*}" \
+    # one that an interrupted run made a moment ago may not be in the list yet
+    grep -Fxq "$address" <<<"$there" || MAY_EXIST=yes change gcloud iam service-accounts create "${address%%@*}" \
       --project="$PROJECT_ID" --display-name="bucketocr: $(purpose "$address")" --format=none
     grant_own_roles "$address"
   done

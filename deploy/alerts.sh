@@ -1,14 +1,16 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
 # Alerts: one policy for each file of deploy/alerts, with @WORDS@ filled in.
 
+# make_alerts fails where it could not make all of them, after it has made the others.
 make_alerts() {
   step "alerts"
-  local there file
+  local there file failed=0
   there=$(look '' gcloud alpha monitoring policies list --project="$PROJECT_ID" --filter="userLabels.bucketocr=$NAME" \
-    '--format=value[separator=" "](name,userLabels.bucketocr_alert,userLabels.bucketocr_input)')
+    '--format=value[separator=" "](name,userLabels.bucketocr_alert,userLabels.bucketocr_input)') || return 1
   for file in deploy/alerts/*.json; do
-    make_policy "$file" "$there" || later "the alert $(basename "$file" .json)"
+    make_policy "$file" "$there" || failed=1
   done
+  return "$failed"
 }
 
 make_policy() { # make_policy FILE "the list of policies"

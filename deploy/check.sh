@@ -2,6 +2,7 @@
 # --check: what is missing, and how to get it. It changes nothing and goes on to the end whatever it meets.
 
 MISSING=0
+UNKNOWN=0
 SIGNED_IN=''
 
 good() { say "  ok       $*"; }
@@ -10,7 +11,12 @@ lacks() { # lacks WHAT HOW-TO-GET-IT
   say "           $2"
   MISSING=$((MISSING + 1))
 }
+maybe() { # maybe WHAT WHAT-THEN
+  say "  maybe    $1"
+  say "           $2"
+}
 unknown() { # unknown WHAT WHY
+  UNKNOWN=$((UNKNOWN + 1))
   if matches "$DISABLED" "$2"; then
     say "  unknown  $1: its API is not enabled yet. Enable it, as said above, and check again; or deploy, which does so"
   else
@@ -20,7 +26,7 @@ unknown() { # unknown WHAT WHY
 
 check_all() {
   step "$PROJECT_ID, $REGION, gs://$BUCKET"
-  check_programs
+  check_programs || { say "$MISSING missing; the rest needs gcloud"; return 1; }
   check_account
   [ -n "$SIGNED_IN$DRY_RUN" ] || { say "$MISSING missing; the rest needs an account"; return 1; }
   check_project
@@ -30,9 +36,12 @@ check_all() {
   check_database
   check_locations
   check_build_region
+  check_gpu_region
   check_quotas
-  [ "$MISSING" = 0 ] || { say "$MISSING missing"; return 1; }
-  say 'nothing is missing'
+  local rest=''
+  ((UNKNOWN == 0)) || rest="; $UNKNOWN could not be looked at"
+  [ "$MISSING" = 0 ] || { say "$MISSING missing$rest"; return 1; }
+  say "nothing is missing$rest"
 }
 
 # tell COMMAND... prints the answer of a reading command; it fails, with the error in ANSWER, where the command does.
@@ -49,11 +58,13 @@ tell() {
   return "$code"
 }
 
+# check_programs fails where nothing more can be asked.
 check_programs() {
   local program
   for program in gcloud curl; do
-    if command -v "$program" >/dev/null; then good "$program"; else lacks "$program" "install it"; fi
+    if command -v "$program" >/dev/null; then good "$program"; else lacks "$program" "$(source_of "$program")"; fi
   done
+  [ -n "$DRY_RUN" ] || command -v gcloud >/dev/null || return 1
   if tell gcloud alpha monitoring policies list --help; then
     good "gcloud alpha"
   else
@@ -103,15 +114,18 @@ check_project() {
   fi
 }
 
+# check_services: that an API is not enabled keeps no deploy from going through, only its part of this check.
 check_services() {
-  local service list
+  local list
   if ! list=$(missing_services); then
     unknown "APIs" "gcloud services list failed, see above"
-    return
+  elif [ -n "$list" ]; then
+    list=$(tr '\n' ' ' <<<"$list")
+    say "  later    a deploy enables these APIs: ${list//.googleapis.com/}"
+    say "           what follows says more once they are: gcloud services enable ${list}cloudquotas.googleapis.com --project=$PROJECT_ID"
+  else
+    good "APIs"
   fi
-  for service in $list; do
-    lacks "API $service" "gcloud services enable $service --project=$PROJECT_ID (a deploy does it)"
-  done
 }
 
 # PERMISSIONS are one telling permission for each role that whoever deploys needs (README, Roles).
@@ -135,6 +149,7 @@ PERMISSIONS=(
 
 check_roles() {
   local list='' pair permission role body answer
+  [ -n "$DRY_RUN" ] || command -v curl >/dev/null || { unknown "your roles" "curl is missing"; return; }
   for pair in "${PERMISSIONS[@]}"; do
     list+="${list:+,}\"${pair%% *}\""
   done
@@ -221,8 +236,8 @@ quota() {
   elif ((value < 0 || value >= sure)); then
     good "quota of $what in $REGION: $( ((value < 0)) && echo unlimited || echo $((value / unit))), $(((sure + unit - 1) / unit)) needed"
   elif ((value >= least)); then
-    say "  maybe    quota of $what in $REGION: $((value / unit)). $(((least + unit - 1) / unit)) are used, but a deploy may be held against $(((sure + unit - 1) / unit))."
-    say "           Try; if it says $id, ask for $(((sure + unit - 1) / unit)) at $(quota_page)"
+    maybe "quota of $what in $REGION: $((value / unit)). $(((least + unit - 1) / unit)) are used, but a deploy may be held against $(((sure + unit - 1) / unit))." \
+      "Try; if it says $id, ask for $(((sure + unit - 1) / unit)) at $(quota_page)"
   else
     lacks "quota of $what in $REGION: $((value / unit)) of $(((least + unit - 1) / unit)) needed" \
       "ask for $(((sure + unit - 1) / unit)) ($id = $sure) at $(quota_page); or lower FUNCTION_MAX_INSTANCES or GPU_MAX_INSTANCES; or choose another region"
@@ -236,23 +251,36 @@ check_build_region() {
     if [[ $list == *" $place "* ]]; then
       good "Cloud Build in $place"
     else
-      say "  maybe    Cloud Build in $place: a new project may be refused there; it may build in${list% }"
+      maybe "Cloud Build in $place: a new project may be refused there" "it may build in${list% }"
     fi
     [ "$BUILD_REGION" != "$REGION" ] || return 0
   done
 }
 
+check_gpu_region() {
+  [ -z "$OCR_URL" ] || return 0
+  if gpu_documented; then
+    good "$GPU_TYPE in $REGION, by Google's documentation"
+  else
+    maybe "$GPU_TYPE in $REGION: $NO_GPU" "choose another REGION, or set OCR_URL"
+  fi
+}
+
 check_database() {
-  if ! tell gcloud firestore databases describe --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" '--format=value(type)'; then
+  local unusable
+  if ! tell gcloud firestore databases describe --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" "$DATABASE_KIND"; then
     if grep -Eqi 'NOT_FOUND|not found|does not exist' <<<"$ANSWER"; then
       good "the database $FIRESTORE_DATABASE is not there and will be made in $FIRESTORE_LOCATION"
     else
       unknown "the database $FIRESTORE_DATABASE" "$ANSWER"
     fi
-  elif [ "$ANSWER" = FIRESTORE_NATIVE ]; then
+    return
+  fi
+  unusable=$(unusable_database "$ANSWER")
+  if [ -z "$unusable" ]; then
     good "the database $FIRESTORE_DATABASE"
   else
-    lacks "a database in native mode: $FIRESTORE_DATABASE is of type $ANSWER" "set FIRESTORE_DATABASE to the name of another, such as bucketocr; it is made beside this one"
+    lacks "a database that can be used: $FIRESTORE_DATABASE is $unusable" "${OTHER_DATABASE,}"
   fi
 }
 

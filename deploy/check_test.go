@@ -23,15 +23,21 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 		want  []string
 		not   string
 	}{
-		{"a project without its APIs", nil, []string{"FAKE_QUOTA=" + newQuotas}, 1, []string{
-			"MISSING  API run.googleapis.com", "gcloud services enable run.googleapis.com --project=my-project (a deploy does it)",
-			"unknown  Cloud Run in europe-west4: its API is not enabled yet", "unknown  gs://my-scans: its API is not enabled yet"}, "another project"},
+		{"a project without its APIs", nil, []string{"FAKE_QUOTA=" + newQuotas}, 0, []string{
+			"later    a deploy enables these APIs: artifactregistry cloudbuild ", " storage.googleapis.com cloudquotas.googleapis.com --project=my-project",
+			"unknown  Cloud Run in europe-west4: its API is not enabled yet", "unknown  gs://my-scans: its API is not enabled yet",
+			"nothing is missing; 6 could not be looked at"}, "another project"},
+		{"roles that are missing", []string{"services\t"}, []string{"FAKE_LACKS=run.services.setIamPolicy datastore.databases.create", "FAKE_QUOTA=" + newQuotas}, 1, []string{
+			"MISSING  run.services.setIamPolicy", "--role=roles/run.admin", "MISSING  datastore.databases.create", "--role=roles/datastore.owner", "2 missing"}, ""},
+		{"a region without a GPU", []string{"services\t"}, []string{"REGION=europe-west9", "FAKE_QUOTA=" + newQuotas}, 1, []string{
+			"maybe    nvidia-l4 in europe-west9: Cloud Run is documented to have it in asia-south1 asia-southeast1 europe-west1",
+			"MISSING  Cloud Run in europe-west9", "choose one of these: europe-west1 europe-west4"}, ""},
 		{"a new project", []string{"services\t"}, []string{"FAKE_QUOTA=" + newQuotas}, 0, []string{
 			"ok       quota of L4 GPUs in europe-west4: 3, 1 needed",
 			"maybe    quota of GiB of memory in europe-west4: 40. 24 are used, but a deploy may be held against 56.",
 			"if it says MemAllocPerProjectRegion, ask for 56 at https://console.cloud.google.com/iam-admin/quotas?project=my-project",
 			"ok       quota of CPUs in europe-west4: 20, 20 needed",
-			"maybe    Cloud Build in europe-west4: a new project may be refused there; it may build in us-central1 us-west2 europe-west1",
+			"maybe    Cloud Build in europe-west4: a new project may be refused there", "it may build in us-central1 us-west2 europe-west1",
 			"ok       gs://my-scans is not there and will be made in europe-west4",
 			"ok       the database (default) is not there",
 		}, "MISSING"},
@@ -48,7 +54,7 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 		{"no GPU of one's own", []string{"services\t"}, []string{"OCR_URL=https://ocr.example.com"}, 0, nil, "quota"},
 		{"an old gcloud", []string{"services\t"}, []string{"FAKE_VERSION=490.0.0", "FAKE_QUOTA=" + newQuotas}, 1, []string{"MISSING  gcloud 511 or newer (this is 490)"}, ""},
 		{"a database in Datastore mode", []string{"services\t", "firestore databases (default)\tDATASTORE_MODE"}, []string{"FAKE_QUOTA=" + newQuotas}, 1, []string{
-			"MISSING  a database in native mode: (default) is of type DATASTORE_MODE", "set FIRESTORE_DATABASE to the name of another"}, ""},
+			"MISSING  a database that can be used: (default) is of type DATASTORE_MODE", "set FIRESTORE_DATABASE to the name of another"}, ""},
 		{"a bucket of another project", []string{"services\t"}, []string{"FAKE_REAL=foreign-bucket", "FAKE_QUOTA=" + newQuotas}, 1, []string{
 			"MISSING  gs://my-scans: it belongs to another project", "choose another BUCKET"}, ""},
 		{"a bucket elsewhere", []string{"services\t", "storage buckets gs://my-scans\tus 123456789012"}, []string{"FAKE_QUOTA=" + newQuotas}, 0, []string{

@@ -46,6 +46,25 @@ step() { printf '== %s (%d:%02d)\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)) >&2
 die() { say "deploy.sh: $*"; exit 1; }
 wrong() { say "deploy.sh: $*"; exit 2; }
 
+# say_done is say for what is not so in a dry run.
+say_done() { [ -n "$DRY_RUN" ] || say "$*"; }
+
+# need_programs ends the run where a program is missing that it would only miss half way.
+need_programs() {
+  local program
+  [ -z "$DRY_RUN" ] || return 0
+  for program in gcloud curl; do
+    command -v "$program" >/dev/null || die "$program is missing: $(source_of "$program")"
+  done
+}
+
+source_of() { # source_of PROGRAM
+  case $1 in
+    gcloud) echo 'https://cloud.google.com/sdk/docs/install, or take Cloud Shell, which has all that is needed' ;;
+    *) echo 'install the package of your system' ;;
+  esac
+}
+
 # show prints a command on one line, quoted so that a shell reads the same words again.
 show() {
   local word line=''
@@ -111,8 +130,8 @@ attempt() {
     if [ "$mode" = search ] && absent "$errors"; then
       return "$ABSENT"
     fi
-    # what an earlier try made although it failed: its answer was lost
-    if ((try > 1)) && [ "$mode" = live ] && matches 'ALREADY_EXISTS|already exists|already own it' "$errors"; then
+    # what an earlier try made although it failed: its answer was lost; or MAY_EXIST says that it is as good
+    if { ((try > 1)) || [ -n "${MAY_EXIST:-}" ]; } && [ "$mode" = live ] && matches 'ALREADY_EXISTS|already exists|already own it' "$errors"; then
       return 0
     fi
     if ! reason=$(passing "$errors"); then
@@ -181,17 +200,22 @@ advise() {
   done
 }
 
-# explain_build ERRORS adds to the errors of a failed build why it failed, which gcloud leaves to the console.
+# explain_build ERRORS adds to the errors of a failed build why it failed, which gcloud leaves to the console. Of a source
+# deploy gcloud does not even say which build it was: the newest of our builder's in the region.
 explain_build() {
   local id place
   id=$(grep -Eo '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' "$1" | head -n 1 || true)
+  place=$(sed -n 's/.*builds;region=\([a-z0-9-]*\).*/\1/p' "$1" | head -n 1)
+  if [ -z "$id" ] && grep -q 'Build failed' "$1"; then
+    place=$REGION
+    id=$(gcloud builds list --project="$PROJECT_ID" --region="$place" --filter="serviceAccount~/$NAME-builder@ AND status!=SUCCESS" --limit=1 '--format=value(id)' || true)
+  fi
   if [ -z "$id" ] || ! grep -qi build "$1"; then
     return 0
   fi
-  place=$(sed -n 's/.*builds;region=\([a-z0-9-]*\).*/\1/p' "$1" | head -n 1)
   {
     gcloud builds describe "$id" --project="$PROJECT_ID" --region="${place:-global}" \
-      '--format=value(status,statusDetail,failureInfo.type,failureInfo.detail)'
+      '--format=value(status,statusDetail,failureInfo.type,failureInfo.detail,logUrl)'
     gcloud logging read "resource.type=build AND resource.labels.build_id=$id" --project="$PROJECT_ID" --limit=15 \
       '--format=value(textPayload)' | sed '1!G;h;$!d' # the newest comes first
   } 2>&1 | tee -a "$1" >&2 || true

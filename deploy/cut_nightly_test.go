@@ -19,6 +19,7 @@ var waits = []struct{ name, reason string }{
 	{"late-agents", "a service's own account"},
 	{"late-database", "the platform"},
 	{"late-answers", "the platform"},
+	{"late-lists", ""}, // nothing to wait for
 	{"late-subscription", "the subscription of bucketocr-finalized"},
 	{"late-trigger", "uploading once more"},
 }

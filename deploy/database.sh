@@ -10,9 +10,11 @@ EXEMPT=(
 )
 
 make_database() {
+  local unusable
   step "Firestore"
-  if found gcloud firestore databases describe --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" '--format=value(type)'; then
-    usable_database "$ANSWER"
+  if found gcloud firestore databases describe --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" "$DATABASE_KIND"; then
+    unusable=$(unusable_database "$ANSWER")
+    [ -z "$unusable" ] || die "the database $FIRESTORE_DATABASE of $PROJECT_ID is $unusable: the function cannot use it. $OTHER_DATABASE"
   else
     change gcloud firestore databases create --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" \
       --location="$FIRESTORE_LOCATION" --type=firestore-native --delete-protection --format=none
@@ -22,10 +24,19 @@ make_database() {
   make_composite
 }
 
-# usable_database TYPE ends the run at one that the function cannot write to.
-usable_database() {
-  [ "$1" = FIRESTORE_NATIVE ] || die "the database $FIRESTORE_DATABASE of $PROJECT_ID is of type $1 (Datastore mode): the function \
-cannot use it. Set FIRESTORE_DATABASE to the name of another, such as bucketocr; it is made beside this one"
+# DATABASE_KIND has gcloud print "TYPE EDITION" of a database.
+DATABASE_KIND='--format=value[separator=" "](type,databaseEdition)'
+OTHER_DATABASE='Set FIRESTORE_DATABASE to the name of another, such as bucketocr; it is made beside this one'
+
+# unusable_database "TYPE EDITION" prints what keeps the function, or the indexes that are made here, from a database.
+unusable_database() {
+  local type edition
+  read -r type edition <<<"$1"
+  if [ "$type" != FIRESTORE_NATIVE ]; then
+    echo "of type $type (Datastore mode)"
+  elif [ "$edition" = ENTERPRISE ]; then
+    echo 'of the Enterprise edition, whose indexes are others'
+  fi
 }
 
 # in_database are the flags that name the collection: in_database COLLECTION.

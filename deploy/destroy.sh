@@ -19,6 +19,7 @@ alerts, the dashboard and the accounts of '$NAME' in $PROJECT_ID. It leaves gs:/
   destroy_alerts
   destroy_metrics
   destroy_accounts
+  say_done "'$NAME' is taken down. gs://$BUCKET and the database $FIRESTORE_DATABASE stay as they are; docs/deploy.md lists what else stays"
 }
 
 # remove GROUP NAME FLAGS... deletes one thing where it is there.
@@ -85,9 +86,7 @@ destroy_alerts() {
 # destroy_accounts takes the roles away first: a binding of an account that is gone stays in the policy for ever.
 destroy_accounts() {
   OURS=("$FUNCTION_ACCOUNT" "$TRIGGER_ACCOUNT" "$SWEEP_ACCOUNT" "$GPU_ACCOUNT" "$BUILDER_ACCOUNT" "$PIPELINE_ACCOUNT")
-  local there address secret
-  all_of "$(printf '%s\n' "${OURS[@]}")" gcloud iam service-accounts list --project="$PROJECT_ID" '--format=value(email)'
-  there=$ANSWER
+  local address secret
   revoke_all "projects" "$PROJECT_ID" "roles/datastore.user serviceAccount:$FUNCTION_ACCOUNT"
   if found gcloud storage buckets describe "gs://$BUCKET" --raw '--format=value(name)'; then
     revoke_all "storage buckets" "gs://$BUCKET" "roles/storage.objectViewer serviceAccount:$FUNCTION_ACCOUNT"
@@ -98,9 +97,7 @@ destroy_accounts() {
     fi
   done
   for address in "${OURS[@]}"; do
-    if grep -Fxq "$address" <<<"$there"; then
-      change gcloud iam service-accounts delete "$address" --project="$PROJECT_ID" --quiet --format=none
-    fi
+    remove "iam service-accounts" "$address" # asked for one by one: a list may not have the newest yet
   done
 }
 

@@ -76,7 +76,7 @@ func TestDestroyWithOtherSettings(t *testing.T) {
 	f.given(t, "storage buckets gs://my-scans\t(deleted)", "secrets ocr-key\tx",
 		"policy of projects my-project: roles/run.builder deleted:serviceAccount:bucketocr-builder@my-project.iam.gserviceaccount.com?uid=1\tx")
 	out, _ := f.command(t, []string{"FUNCTION_MAX_INSTANCES=50", "BUCKET_LOCATION=asia", "OCR_API_KEY_SECRET=ocr-key:1"}, "--yes", "destroy")
-	if out.code != 0 || !strings.Contains(out.stdout, "triggers delete bucketocr-finalized --project=my-project --location=us ") {
+	if out.code != 0 || !strings.Contains(out.stdout, "triggers delete bucketocr-finalized --project=my-project --location=europe-west4 ") {
 		t.Errorf("exit %d: %s%s", out.code, out.stdout, out.stderr)
 	}
 	for key := range f.things(t) {

@@ -150,6 +150,10 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"nothing set", []string{"PROJECT_ID=", "REGION=", "BUCKET="}, []string{"all"}, []string{"PROJECT_ID is required", "REGION is required"}},
 		{"bad names", []string{"PROJECT_ID=My", "BUCKET=gs://b", "NAME=X"}, []string{"all"}, []string{"PROJECT_ID='My'", "BUCKET='gs://b'", "NAME='X'"}},
+		{"a bucket that cannot be", []string{"BUCKET=my..scans"}, []string{"all"}, []string{"BUCKET='my..scans' is not the name of a bucket"}},
+		{"an address for a bucket", []string{"BUCKET=192.168.5.4"}, []string{"all"}, []string{"no IP address"}},
+		{"a bucket with Google's name", []string{"BUCKET=googscans"}, []string{"all"}, []string{`no "goog" at the start`}},
+		{"a zone for a region", []string{"REGION=europe-west1-b"}, []string{"all"}, []string{"REGION='europe-west1-b' is not a region"}},
 		{"more pages than the GPU takes", []string{"FUNCTION_MAX_INSTANCES=5"}, []string{"all"}, []string{"5 x OCR_INSTANCE_CONCURRENCY 8 = 40", "40 is more than 32"}},
 		{"more objects than places", []string{"FUNCTION_CONCURRENCY=9"}, []string{"all"}, []string{"FUNCTION_CONCURRENCY 9 is more than OCR_INSTANCE_CONCURRENCY 8"}},
 		{"a tag for a digest", []string{"VLLM_DIGEST=v0.30.0"}, []string{"gpu"}, []string{"VLLM_DIGEST='v0.30.0' is not"}},

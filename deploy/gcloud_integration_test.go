@@ -4,28 +4,28 @@ package deploytest
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
+
+// unreachable keeps gcloud from all of the world, should it find an account after all: a proxy that is not there.
+var unreachable = []string{"CLOUDSDK_PROXY_TYPE=http", "CLOUDSDK_PROXY_ADDRESS=127.0.0.1", "CLOUDSDK_PROXY_PORT=1"}
 
 // TestParser: gcloud's own parser takes every command. It reads the flags before it looks for an account: 2 is a refusal, 1
 // is the missing account.
 func TestParser(t *testing.T) {
 	need(t, "bash", "gcloud")
 	t.Parallel()
-	machine := newMachine(t)
-	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir(), "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1", "GCE_METADATA_ROOT="+machine.host)
+	machine, host := newMachine(t)
+	env := slices.Concat(quick(t), unreachable, []string{"CLOUDSDK_CONFIG=" + t.TempDir(), "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1", "GCE_METADATA_ROOT=" + host})
 	commands := map[string]bool{}
 	for _, p := range printable {
 		for _, line := range dryRun(t, p.env, p.args...).lines() {
@@ -56,44 +56,20 @@ func TestParser(t *testing.T) {
 	if n := machine.asked.Load(); n > 0 {
 		t.Errorf("gcloud asked the machine for its account %d times", n)
 	}
+	// the control: with an account, a command would get no further than this machine
+	env = append(env, "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE="+write(t, "token", "no-token", 0o600))
+	if out := run(t, env, "bash", "-c", "gcloud pubsub topics list --project=my-project"); out.code != 1 || !strings.Contains(out.stderr, "ProxyError") {
+		t.Errorf("with an account: exit %d: %s", out.code, out.stderr)
+	}
 }
 
-// machine is the metadata server of a machine of Google's, which offers its account to whoever asks.
-type machine struct {
-	host  string
-	asked atomic.Int32
-}
-
-func newMachine(t *testing.T) *machine {
+// newMachine starts the metadata server of a machine, and gives its address.
+func newMachine(t *testing.T) (*machine, string) {
 	t.Helper()
 	m := &machine{}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "/service-accounts/") { // that there is a machine, gcloud asks in any case
-			m.asked.Add(1)
-		}
-		w.Header().Set("Metadata-Flavor", "Google")
-		switch path := r.URL.Path; {
-		case r.URL.Query().Get("recursive") == "true":
-			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprint(w, `{"email":"machine@my-project.iam.gserviceaccount.com","scopes":["https://www.googleapis.com/auth/cloud-platform"]}`)
-		case strings.HasSuffix(path, "/token"):
-			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprint(w, `{"access_token":"of-the-machine","expires_in":3600,"token_type":"Bearer"}`)
-		case strings.HasSuffix(path, "/email"):
-			fmt.Fprint(w, "machine@my-project.iam.gserviceaccount.com")
-		case strings.HasSuffix(path, "/service-accounts/"):
-			fmt.Fprint(w, "default/\nmachine@my-project.iam.gserviceaccount.com/\n")
-		case strings.HasSuffix(path, "/scopes"):
-			fmt.Fprint(w, "https://www.googleapis.com/auth/cloud-platform\n")
-		case strings.HasSuffix(path, "/numeric-project-id"):
-			fmt.Fprint(w, number)
-		default:
-			fmt.Fprint(w, "my-project")
-		}
-	}))
+	s := httptest.NewServer(m)
 	t.Cleanup(s.Close)
-	m.host = strings.TrimPrefix(s.URL, "http://")
-	return m
+	return m, strings.TrimPrefix(s.URL, "http://")
 }
 
 // TestMachineAccountIsNeverUsed: where a metadata server is present, as on Cloud Build, no command of a test takes its
@@ -106,9 +82,10 @@ func TestMachineAccountIsNeverUsed(t *testing.T) {
 		name, check string
 		used        bool
 	}{{"as the tests run it", "", false}, {"the control", "CLOUDSDK_CORE_CHECK_GCE_METADATA=true", true}} {
-		m, g := newMachine(t), newGoogle(t)
+		m, host := newMachine(t)
+		g := newGoogle(t)
 		g.things["/v1/projects/my-project/topics/bucketocr-backfill"] = object{}
-		env := []string{"CLOUDSDK_CONFIG=" + t.TempDir(), "GCE_METADATA_ROOT=" + m.host, "GCE_METADATA_HOST=" + m.host, "GCE_METADATA_IP=" + m.host,
+		env := []string{"CLOUDSDK_CONFIG=" + t.TempDir(), "GCE_METADATA_ROOT=" + host, "GCE_METADATA_HOST=" + host, "GCE_METADATA_IP=" + host,
 			"CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=" + g.url + "/", "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1"}
 		if tt.check != "" {
 			env = append(env, tt.check)
@@ -125,7 +102,7 @@ func TestMachineAccountIsNeverUsed(t *testing.T) {
 func TestBuildFiles(t *testing.T) {
 	need(t, "gcloud", "bash")
 	t.Parallel()
-	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir())
+	env := slices.Concat(quick(t), unreachable, []string{"CLOUDSDK_CONFIG=" + t.TempDir()})
 	submit := func(file, substitutions string) outcome {
 		return run(t, env, "bash", "-c", "gcloud builds submit --no-source --project=my-project --config='"+file+"' '"+substitutions+"'")
 	}
@@ -218,7 +195,7 @@ func quick(t *testing.T) []string {
 func TestCheck(t *testing.T) {
 	need(t, "gcloud", "bash", "curl")
 	t.Parallel()
-	env := append(quick(t), "CLOUDSDK_CONFIG="+t.TempDir())
+	env := slices.Concat(quick(t), unreachable, []string{"CLOUDSDK_CONFIG=" + t.TempDir()})
 	out := deploy(t, env, "--check")
 	if out.code != 1 || out.stdout != "" {
 		t.Errorf("exit %d, printed %q", out.code, out.stdout)

@@ -25,6 +25,7 @@ type google struct {
 	things  map[string]object // by path
 	changes []change          // in order
 	cut     int               // how many changes are carried out before all are refused; less than 0: no end
+	failing bool              // whether the next build of a source deploy fails
 	once    map[string]object // errors, by the end of the path of the change that meets one, once
 	unknown []string
 	serial  int
@@ -116,9 +117,12 @@ func (g *google) answer(rt route, r *http.Request, args []string, body object) (
 	return code, answer
 }
 
-// changing says whether a request changes what deploy.sh makes. Uploads of sources and samples are no changes.
+// changing says whether a request changes what deploy.sh makes. Uploads of sources and samples are no changes, nor is a build that fails.
 func (g *google) changing(r *http.Request) bool {
-	return r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "IamPolicy:get") &&
+	if g.failing && strings.HasSuffix(r.URL.Path, "/builds:submit") {
+		return false
+	}
+	return r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "IamPolicy:get") && !strings.HasSuffix(r.URL.Path, "/entries:list") &&
 		!strings.HasSuffix(r.URL.Path, ":getIamPolicy") && !strings.HasPrefix(r.URL.Path, "/upload/") &&
 		!strings.HasPrefix(r.URL.Path, "/resumable/")
 }

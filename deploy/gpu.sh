@@ -8,7 +8,7 @@ make_gpu_image() {
   make_repository
   choose_revision
   local tag
-  tag=$(fingerprint "$OCR_MODEL" "$MODEL_REVISION" "$VLLM_DIGEST" "$(cd deploy/gpu && cat Dockerfile driver.sh fetch.sh serve.sh)")
+  tag=$(fingerprint "$OCR_MODEL" "$MODEL_REVISION" "$VLLM_DIGEST" "$(cd deploy/gpu && cat Dockerfile driver.sh fetch.sh serve.sh && tested_rows)")
   tag=${tag:0:16}
   GPU_IMAGE=$REGION-docker.pkg.dev/$PROJECT_ID/$NAME/ocr:$tag
   if found gcloud artifacts tags list --project="$PROJECT_ID" --location="$REGION" --repository="$NAME" --package=ocr \
@@ -17,12 +17,17 @@ make_gpu_image() {
     return
   fi
   [ -z "$HF_TOKEN_SECRET" ] || grant_secret "${HF_TOKEN_SECRET%%:*}" "$BUILDER_ACCOUNT" roles/secretmanager.secretAccessor
-  say 'building: 15 to 30 minutes, by what others report'
+  say_done 'building: 15 to 30 minutes, by what others report'
   change gcloud builds submit deploy/gpu --project="$PROJECT_ID" --config=deploy/gpu/cloudbuild.yaml \
     --region="$BUILD_REGION" --default-buckets-behavior=regional-user-owned-bucket \
     --service-account="projects/$PROJECT_ID/serviceAccounts/$BUILDER_ACCOUNT" \
     --substitutions="_IMAGE=$GPU_IMAGE,_MODEL=$OCR_MODEL,_MODEL_REVISION=$MODEL_REVISION,_VLLM_DIGEST=$VLLM_DIGEST,_HF_TOKEN_SECRET=$HF_TOKEN_SECRET" \
     --suppress-logs --format=none
+}
+
+# tested_rows prints what decides which libraries the image gets: the rows of its own vLLM, in the folder of tested.txt.
+tested_rows() {
+  grep "^$(sed -n 's/^FROM vllm\/vllm-openai:v\([0-9.]*\)@.*/\1/p' Dockerfile | head -n 1) " tested.txt
 }
 
 # make_repository: one that is there may be another team's, so that only a repository of ours is marked, cleaned up and
@@ -62,7 +67,7 @@ choose_revision() {
     [[ $MODEL_REVISION =~ ^[0-9a-f]{40}$ ]] ||
       die "Hugging Face did not say which commit of $OCR_MODEL is the newest: set MODEL_REVISION (deploy/gpu/README.md says how to look it up)"
   fi
-  say "weights: $OCR_MODEL at commit $MODEL_REVISION (MODEL_REVISION pins another)"
+  say_done "weights: $OCR_MODEL at commit $MODEL_REVISION (MODEL_REVISION pins another)"
   [ "$RECORDED" = "$model,$MODEL_REVISION" ] ||
     change gcloud artifacts repositories update "$NAME" --project="$PROJECT_ID" --location="$REGION" \
       --update-labels="bucketocr_model=$model,bucketocr_revision=$MODEL_REVISION" --format=none

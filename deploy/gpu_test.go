@@ -207,3 +207,24 @@ func TestImageHasATestedVLLM(t *testing.T) {
 		t.Errorf("the image has vLLM %v, of which tested.txt has no row that runs", version)
 	}
 }
+
+// TestImageIsBuiltAgainForOtherLibraries: the image's tag follows what decides which libraries it gets, and no row of another vLLM.
+func TestImageIsBuiltAgainForOtherLibraries(t *testing.T) {
+	need(t, "bash")
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"Dockerfile": "FROM vllm/vllm-openai:v1.0.0@${VLLM_DIGEST} AS weights\nFROM vllm/vllm-openai:v1.0.0@${VLLM_DIGEST}\n",
+		"tested.txt": "# rows\n1.0.0 2.1.0 dies at start\n1.0.0 2.0.0 runs\n1.0.01 3.0.0 runs\n11.0.0 3.0.0 runs\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := run(t, []string{"FOLDER=" + folder}, "bash", "-euc", `. deploy/gpu.sh; cd "$FOLDER"; tested_rows`)
+	if want := "1.0.0 2.1.0 dies at start\n1.0.0 2.0.0 runs\n"; out.code != 0 || out.stdout != want {
+		t.Errorf("exit %d %q, want %q: %s", out.code, out.stdout, want, out.stderr)
+	}
+	if script := read(t, "deploy/gpu.sh"); !strings.Contains(script, "serve.sh && tested_rows)") {
+		t.Error("the image's tag does not follow them")
+	}
+}

@@ -27,6 +27,7 @@ deploy_function() {
 
 prepare() { # prepare ACCOUNT...
   enable_services
+  refuse_other_bucket
   make_accounts "$@"
   make_agents
   make_bucket
@@ -35,15 +36,16 @@ prepare() { # prepare ACCOUNT...
 }
 
 # finish comes to the trigger last of all that an event needs, so that no event meets half a system, and to the alerts last
-# of all: they would ring for what the first minutes bring.
+# of all: they would ring for what the first minutes bring. What an event does not need runs in a subshell: its failure, also
+# one that would end the run, keeps nothing else from being made.
 finish() {
   make_function
   make_triggers
   make_backfill
   make_sweep
-  smoke_test || later "the smoke test"
-  make_alerts
-  make_dashboard || later "the dashboard"
+  (smoke_test) || later "the smoke test"
+  (make_alerts) || later "the alerts"
+  (make_dashboard) || later "the dashboard"
   summary
 }
 

@@ -79,6 +79,11 @@ func TestRealGcloud(t *testing.T) {
 	if len(g.once) > 0 {
 		t.Errorf("no command met %v", g.once)
 	}
+	for _, said := range []string{"FETCH_SOURCE_FAILED", "the last line of the build's log", "waiting for new grants to take effect"} {
+		if !strings.Contains(out.stderr, said) {
+			t.Errorf("why the function's build failed: %q is not in %s", said, out.stderr)
+		}
+	}
 	if !strings.Contains(out.stdout, "\nPATENT \"one\" \\ 2004\n\n| é |\n") {
 		t.Errorf("the sample's text was not printed: %q", out.stdout[max(0, len(out.stdout)-300):])
 	}
@@ -112,6 +117,7 @@ func TestRealGcloud(t *testing.T) {
 // firstMinutes: what Google's APIs answer once each in the first minutes of a project, in their own form, so that it is the
 // real gcloud's rendering that deploy.sh understands; and a bucket whose policy already has a condition.
 func firstMinutes(g *google) {
+	g.failing = true
 	g.once = map[string]object{
 		"/fields/error":    failure(409, "ABORTED", "Please retry, underlying data changed"),
 		"/fields/lease":    failure(409, "ABORTED", "Aborted due to cross-transaction contention."),

@@ -154,6 +154,10 @@ func TestLostAnswerOfACreateIsNoFailure(t *testing.T) {
 	if out := run(t, env, "bash", "-euo", "pipefail", "-c", ". deploy/command.sh; change create"); out.code != 1 {
 		t.Errorf("made by another: exit %d: %s", out.code, out.stderr)
 	}
+	// an account has a name of ours, and a list that does not have it yet proves nothing
+	if out := run(t, env, "bash", "-euo", "pipefail", "-c", ". deploy/command.sh; MAY_EXIST=yes change create"); out.code != 0 {
+		t.Errorf("as good as made: exit %d: %s", out.code, out.stderr)
+	}
 }
 
 // TestProjectsThatAreNotEmpty: what is there already is used where it can be, and refused with what to do where it cannot.
@@ -175,9 +179,11 @@ func TestProjectsThatAreNotEmpty(t *testing.T) {
 		{"a database in Datastore mode", []string{"firestore databases (default)\tDATASTORE_MODE"}, nil, 1, "is of type DATASTORE_MODE (Datastore mode)"},
 		{"another database beside it", []string{"firestore databases (default)\tDATASTORE_MODE"}, []string{"FIRESTORE_DATABASE=scans"}, 0,
 			`'--condition=expression=resource.name=="projects/my-project/databases/scans",title=bucketocr-scans'`},
+		{"a role that is missing", nil, []string{"FAKE_REAL=no-permission"}, 1, "deploy.sh: you lack a role, or the thing belongs to another project. ./deploy.sh --check names the roles"},
 		{"a bucket of another project", nil, []string{"FAKE_REAL=foreign-bucket"}, 1, "gs://my-scans belongs to another project, or you may not read it: choose another BUCKET"},
 		{"a repository of another format", []string{"artifacts repositories bucketocr\tNPM:team"}, nil, 1, "holds NPM: install under another NAME"},
-		{"a new project's quotas, more memory", nil, []string{"FAKE_REAL=new-project", "BUILD_REGION=europe-west1", "GPU_MEMORY=32Gi"}, 1, "the quota of the project in this region is too small"},
+		{"a database of another edition", []string{"firestore databases (default)\tFIRESTORE_NATIVE ENTERPRISE"}, nil, 1, "is of the Enterprise edition, whose indexes are others"},
+		{"a new project's quotas, held against three instances", nil, []string{"FAKE_REAL=new-project threefold", "BUILD_REGION=europe-west1"}, 1, "the quota of the project in this region is too small"},
 		{"a new project's quotas, defaults", nil, []string{"FAKE_REAL=new-project", "BUILD_REGION=europe-west1"}, 0, ""},
 		{"a new project that may not build here", nil, []string{"FAKE_REAL=new-project"}, 1, "from us-central1 us-west2 europe-west1"},
 		{"an organisation that keeps to its region", nil, []string{"FAKE_REAL=policy-locations"}, 0, "--region=europe-west4 --default-buckets-behavior=regional-user-owned-bucket"},
@@ -196,6 +202,93 @@ func TestProjectsThatAreNotEmpty(t *testing.T) {
 				t.Errorf("it waits for what does not pass: %s", out.stderr)
 			}
 		})
+	}
+}
+
+// TestFirstMinutesWithoutAGPU: with an OCR service of one's own the function's is the first build, seconds after its account was made; that it
+// failed is explained and waited for, too.
+func TestFirstMinutesWithoutAGPU(t *testing.T) {
+	need(t, "bash")
+	const url = "OCR_URL=https://ocr.example.com"
+	_, want := newFake(t).command(t, []string{url}, "all")
+	f := newFake(t)
+	out := f.first(t, want, url, "FAKE_REAL=delays")
+	for _, said := range []string{"failed to fetch the source", "waiting for new grants to take effect"} {
+		if !strings.Contains(out.stderr, said) {
+			t.Errorf("%q is not in %s", said, out.stderr)
+		}
+	}
+}
+
+// TestAnotherBucketIsRefusedFirst: an installation cannot move to another bucket, and a run that tries makes nothing before it says so.
+func TestAnotherBucketIsRefusedFirst(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	if out, _ := f.run(t); out.code != 0 {
+		t.Fatal(out.stderr)
+	}
+	out, changed := f.run(t, "BUCKET=others")
+	if out.code != 1 || len(changed) > 0 || !strings.Contains(out.stderr, "watches another bucket than gs://others: set BUCKET as before") {
+		t.Errorf("exit %d, changed %v: %s", out.code, changed, out.stderr)
+	}
+	if out, _ := f.run(t, "BUCKET=others", "NAME=second"); out.code != 0 {
+		t.Errorf("a second installation: exit %d: %s", out.code, out.stderr)
+	}
+}
+
+// TestAccountsThatNoListHasYet: a run, or a destroy, seconds after one that was cut short behind the making of an account.
+func TestAccountsThatNoListHasYet(t *testing.T) {
+	need(t, "bash")
+	const late = "FAKE_REAL=late-lists"
+	for _, command := range []string{"all", "destroy"} {
+		f := newFake(t)
+		if _, made := f.run(t, late, "FAKE_CUT=2"); len(made) != 2 || made[1] != "iam service-accounts bucketocr-function\t" {
+			t.Fatalf("made %q", made)
+		}
+		if command == "destroy" {
+			f.destroyed(t, late)
+		} else if out, _ := f.run(t, late); out.code != 0 {
+			t.Errorf("exit %d: %s", out.code, out.stderr)
+		}
+	}
+}
+
+// TestWhatNoEventNeedsKeepsNothingElseBack: where the alerts cannot be made, the dashboard and the summary are, and the run says what is
+// missing.
+func TestWhatNoEventNeedsKeepsNothingElseBack(t *testing.T) {
+	need(t, "bash")
+	out, made := newFake(t).command(t, []string{"FAKE_REAL=no-alpha"}, "all")
+	if out.code != 1 || !strings.Contains(out.stderr, "run the same again for: the alerts; ") || !strings.Contains(out.stderr, "Drop a file:") {
+		t.Errorf("exit %d: %s", out.code, out.stderr)
+	}
+	if !slices.ContainsFunc(made, func(c string) bool { return strings.HasPrefix(c, "dashboard ") }) {
+		t.Error("no dashboard was made")
+	}
+}
+
+// TestMissingProgramsAreSaidFirst: what the run would miss half way is missed at its start.
+func TestMissingProgramsAreSaidFirst(t *testing.T) {
+	need(t, "bash")
+	fake := newFake(t)
+	for _, missing := range []string{"gcloud", "curl"} {
+		path := tools(t)
+		if missing == "curl" {
+			bin := t.TempDir()
+			if err := os.Symlink(fake.bin+"/gcloud", bin+"/gcloud"); err != nil {
+				t.Fatal(err)
+			}
+			path += ":" + bin
+		}
+		for _, command := range []string{"all", "destroy", "--check"} {
+			out := deploy(t, []string{"PATH=" + path, "FAKE_STATE=" + fake.state}, "--yes", command)
+			want := "deploy.sh: " + missing + " is missing: "
+			if command == "--check" {
+				want = "MISSING  " + missing
+			}
+			if out.code != 1 || out.stdout != "" || !strings.Contains(out.stderr, want) || strings.Contains(out.stderr, "command not found") {
+				t.Errorf("%s without %s: exit %d %s: %s", command, missing, out.code, out.stdout, out.stderr)
+			}
+		}
 	}
 }
 
@@ -339,7 +432,7 @@ func TestSummary(t *testing.T) {
 	need(t, "bash")
 	out, _ := newFake(t).command(t, []string{"GPU_MIN_INSTANCES=1"}, "all")
 	for _, want := range []string{
-		"gcloud storage cp FILE gs://my-scans/", "bucketocr show gs://my-scans/FILE --text", "https://bucketocr-1.example.run.app",
+		"gcloud storage cp FILE gs://my-scans/", " GOOGLE_CLOUD_PROJECT=my-project go run ./cmd/bucketocr show gs://my-scans/FILE --text", "https://bucketocr-1.example.run.app",
 		"https://bucketocr-gpu-1.example.run.app", "dashboards/builder/bucketocr?project=my-project", "firestore/databases/-default-/data/panel/ocr_documents",
 		"2678400 s of the OCR service", "(price: gpuSecond in deploy/figures.json, not filled in)", "8928 sweeps", "./deploy.sh destroy",
 	} {

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -92,6 +93,11 @@ var routes = []route{
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/repositories/[^/]+/packages/[^/]+", get},
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/repositories/[^/]+/packages/[^/]+/tags", list("tags")},
 	{"POST", "/v1/projects/([^/]+)/locations/[^/]+/builds", build},
+	{"GET", "/v1/projects/[^/]+/locations/[^/]+/builds", func(g *google, r *http.Request, _ []string, _ object) (int, any) {
+		all := g.under(r.URL.Path)
+		slices.Reverse(all) // the newest comes first
+		return 200, object{"builds": all}
+	}},
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/builds/[^/]+", get},
 
 	// Cloud Run
@@ -148,6 +154,9 @@ var routes = []route{
 	}},
 
 	// Logging, Monitoring
+	{"POST", "/v2/entries:list", func(*google, *http.Request, []string, object) (int, any) {
+		return 200, object{"entries": []object{{"logName": "projects/p/logs/cloudbuild", "textPayload": "the last line of the build's log"}}}
+	}},
 	{"GET", "/v2/projects/[^/]+/metrics/[^/]+", get},
 	{"POST", "/v2/projects/[^/]+/metrics", create("name", false)},
 	{"PUT", "/v2/projects/[^/]+/metrics/[^/]+", patch(false)},
@@ -263,10 +272,23 @@ func build(g *google, r *http.Request, args []string, body object) (int, any) {
 // submitBuild is Cloud Run's build from source, which has ended well when it is asked about.
 func submitBuild(g *google, _ *http.Request, _ []string, body object) (int, any) {
 	g.serial++
-	id := fmt.Sprintf("b-%d", g.serial)
+	id := fmt.Sprintf("00000000-0000-0000-0000-%012d", g.serial)
 	place := fmt.Sprintf("projects/%s/locations/%s", project, region)
+	logs := "https://console.cloud.google.com/cloud-build/builds;region=" + region + "/" + id + "?project=" + number
+	if g.failing {
+		g.failing = false
+		failed := object{"name": place + "/builds/" + id, "id": id, "projectId": project, "status": "FAILURE", "logUrl": logs,
+			"serviceAccount": "projects/" + project + "/serviceAccounts/bucketocr-builder" + tail,
+			"failureInfo":    object{"type": "FETCH_SOURCE_FAILED", "detail": "bucketocr-builder does not have storage.objects.get access"}}
+		g.things["/v1/"+place+"/builds/"+id] = failed
+		op := object{"name": place + "/operations/" + id, "done": true,
+			"error":    object{"code": 2, "message": "Build failed; check build logs for details"},
+			"metadata": object{"@type": "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata", "build": failed}}
+		g.things["/v1/"+place+"/operations/"+id] = op
+		return 200, object{"buildOperation": op, "baseImageUri": "go126"}
+	}
 	done := object{"name": place + "/builds/" + id, "id": id, "projectId": project, "status": "SUCCESS",
-		"logUrl":  "https://console.cloud.google.com/build",
+		"logUrl":  logs,
 		"results": object{"images": []any{object{"name": body["imageUri"], "digest": "sha256:" + strings.Repeat("c", 64)}}}}
 	op := object{"name": place + "/operations/" + id, "done": true, "response": done,
 		"metadata": object{"@type": "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata", "build": done}}

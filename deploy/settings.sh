@@ -66,6 +66,10 @@ COLOURS=(blue green)
 # RESTRICTED_BUILDS are the regions in which a project with restricted quotas, as new ones are, may build.
 RESTRICTED_BUILDS=(us-central1 us-west2 europe-west1 asia-east1 australia-southeast1 southamerica-east1)
 
+# GPU_REGIONS are those in which Cloud Run has an L4 by its documentation of 2025; of the RTX PRO 6000 none was readable here.
+# Others may have come since, so that none is refused.
+GPU_REGIONS=(asia-south1 asia-southeast1 europe-west1 europe-west4 us-central1 us-east4)
+
 # VLLM_0_30_0 is the manifest list of vllm/vllm-openai:v0.30.0 as other public projects pin it. It was not compared with
 # Docker Hub here; a wrong one ends the build at its first line.
 VLLM_0_30_0=sha256:8a69ffad015f138d7170c4ddc429e230a3bc1c1719f67e14324749df200a4b90
@@ -81,7 +85,8 @@ read_settings() {
   PROBLEMS=()
   required PROJECT_ID '^[a-z][a-z0-9-]{4,28}[a-z0-9]$' 'a project id'
   required REGION '^[a-z]+-[a-z]+[0-9]+$' 'a region such as europe-west1'
-  default BUCKET "${PROJECT_ID:-}-scans" '^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$' 'the name of a bucket, without gs://'
+  default BUCKET "${PROJECT_ID:-}-scans" '^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$' "$BUCKET_NAMES"
+  sound_bucket
   default NAME bucketocr '^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$' 'a letter, then up to 19 of a-z, 0-9 and -'
   default BUCKET_LOCATION "${REGION:-}" '^[A-Za-z0-9-]+$' 'a location of Cloud Storage'
   default FIRESTORE_LOCATION "${REGION:-}" '^[a-z0-9-]+$' 'a location of Firestore'
@@ -123,9 +128,18 @@ read_settings() {
   ((${#PROBLEMS[@]} == 0)) || wrong "$(printf '%s\n' 'wrong settings:' "${PROBLEMS[@]/#/  }")"
   derive
   case $1 in all | gpu | function) check_load ;; esac
+  case $1 in all | gpu) [ -n "$OCR_URL$GPU_IMAGE" ] || gpu_documented || say "note: $GPU_TYPE in $REGION: $NO_GPU, after half an hour of building" ;; esac
 }
 
-# required NAME PATTERN MEANING, default NAME VALUE PATTERN MEANING: note a problem where the value does not fit.
+# gpu_documented reports whether the documentation names the region for the GPU; NO_GPU says what follows if not.
+gpu_documented() {
+  NO_GPU="Cloud Run is documented to have it in ${GPU_REGIONS[*]}; elsewhere the OCR service may be refused"
+  [ "$GPU_TYPE" = nvidia-l4 ] || NO_GPU='where Cloud Run has it was not readable here; elsewhere the OCR service may be refused'
+  [ "$GPU_TYPE" = nvidia-l4 ] && [[ " ${GPU_REGIONS[*]} " == *" $REGION "* ]]
+}
+
+# required NAME PATTERN MEANING, default NAME VALUE PATTERN MEANING: note a problem where the value does not fit. What is not
+# set is right by itself, or follows from what is noted already.
 required() {
   if [ -z "${!1:-}" ]; then
     PROBLEMS+=("$1 is required: $3")
@@ -136,10 +150,19 @@ required() {
 
 default() {
   local value=${!1:-$2}
-  if [ -n "$3" ] && ! [[ $value =~ $3 ]]; then
+  if [ -n "${!1:-}" ] && [ -n "$3" ] && ! [[ $value =~ $3 ]]; then
     PROBLEMS+=("$1='$value' is not $4")
   fi
   printf -v "$1" '%s' "$value"
+}
+
+BUCKET_NAMES='the name of a bucket: 3 to 63 of a-z, 0-9, - and _ (with dots, each part), no "google", no "goog" at the start, no IP address, without gs://'
+
+# sound_bucket notes what of Cloud Storage's rules for names a pattern cannot say.
+sound_bucket() {
+  if [[ $BUCKET != gs://* ]] && [[ $BUCKET == *..* || $BUCKET == goog* || $BUCKET == *google* || $BUCKET =~ ^[0-9]+(\.[0-9]+){3}$ || $BUCKET =~ [^.]{64} ]]; then
+    PROBLEMS+=("BUCKET='$BUCKET' is not $BUCKET_NAMES")
+  fi
 }
 
 # gpu_least puts the least CPU and memory that Cloud Run takes with the GPU into LEAST_CPU, LEAST_GIB.

@@ -58,7 +58,7 @@ wait_for_end() {
     if [[ -n $seen && $GENERATIONS == *" $seen "* ]]; then
       status=$(sed -n 's/.*"status":{"stringValue":"\([a-z]*\)".*/\1/p' <<<"$answer")
     fi
-    [ "$status" = "$last" ] || say "${status:-no document yet}"
+    [ "$status" = "$last" ] || say_done "${status:-no document yet}"
     last=$status
     case $status in
       done) break ;;

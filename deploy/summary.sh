@@ -7,7 +7,7 @@ summary() {
   step "done"
   cat >&2 <<TEXT
 Drop a file:    gcloud storage cp FILE gs://$BUCKET/
-Read its text:  go run ./cmd/bucketocr show gs://$BUCKET/FILE --text   (GOOGLE_CLOUD_PROJECT=$PROJECT_ID)
+Read its text:  $(reader) go run ./cmd/bucketocr show gs://$BUCKET/FILE --text
 Documents       $console/firestore/databases/$([ "$FIRESTORE_DATABASE" = '(default)' ] && echo -default- || echo "$FIRESTORE_DATABASE")/data/panel/$FIRESTORE_COLLECTION$query
 Dashboard       $console/monitoring/dashboards/builder/$NAME$query
 Logs            $console/run/detail/$REGION/$FUNCTION/logs$query
@@ -22,11 +22,19 @@ Take it down:   ./deploy.sh destroy, with the same PROJECT_ID, REGION and NAME. 
 TEXT
 }
 
+# reader prints the variables by which bucketocr finds the documents.
+reader() {
+  local variables="GOOGLE_CLOUD_PROJECT=$PROJECT_ID"
+  [ "$FIRESTORE_DATABASE" = '(default)' ] || variables+=" FIRESTORE_DATABASE=$FIRESTORE_DATABASE"
+  [ "$FIRESTORE_COLLECTION" = ocr_documents ] || variables+=" FIRESTORE_COLLECTION=$FIRESTORE_COLLECTION"
+  echo "$variables"
+}
+
 made() {
   local all="services $FUNCTION"
   [ -n "$OCR_URL" ] || all+=" and $GPU"
-  printf '%s; %d triggers, subscriptions, topic and job of %s; %d alerts; accounts %s-*' \
-    "$all" "${#TRIGGERS[@]}" "$NAME" "$(find deploy/alerts -name '*.json' | wc -l)" "$NAME"
+  printf '%s; triggers %s; topic, subscription and job of %s; %d alerts; a dashboard; accounts %s-*' \
+    "$all" "${TRIGGERS[*]/#/$NAME-}" "$NAME" "$(find deploy/alerts -name '*.json' | wc -l)" "$NAME"
 }
 
 # idle_month says in units what a month holds in which nothing is dropped, and what a unit costs where figures.json knows.

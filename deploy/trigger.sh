@@ -11,6 +11,20 @@ trigger_kinds() {
   fi
 }
 
+# refuse_other_bucket ends the run, before it makes anything, where the installation is there and watches another bucket: a
+# trigger cannot be changed in that.
+refuse_other_bucket() {
+  local there mark
+  there=$(look '' gcloud eventarc triggers list --project="$PROJECT_ID" --location=- \
+    '--format=value[separator=" "](name.basename(),labels.bucketocr_bucket)')
+  mark=$(sed -n "s/^$NAME-finalized \(.*\)/\1/p" <<<"$there")
+  [ -z "$mark" ] || [ "$mark" = "$(fingerprint "$BUCKET")" ] || watches_another "$NAME-finalized"
+}
+
+watches_another() { # watches_another TRIGGER
+  die "the trigger $1 watches another bucket than gs://$BUCKET: set BUCKET as before, take it down with ./deploy.sh destroy, or install under another NAME"
+}
+
 make_triggers() {
   step "triggers"
   SUBSCRIPTIONS=()
@@ -26,7 +40,7 @@ make_triggers() {
   [ "$ON_DELETE" = erase ] || remove_erasing_triggers "$there"
 }
 
-# make_trigger KIND "NAME BUCKET-MARK INPUT-MARK". An existing trigger is updated, never made anew: with it would go the
+# make_trigger KIND "NAME BUCKET-MARK INPUT-MARK". An existing trigger is updated, never made again: with it would go the
 # events that wait in its subscription.
 make_trigger() {
   local kind=$1 bucket_mark mark old_bucket old_mark
@@ -40,7 +54,7 @@ make_trigger() {
       --location="$BUCKET_PLACE" --event-filters="type=google.cloud.storage.object.v1.$kind" \
       --event-filters="bucket=$BUCKET" "${goal[@]}" --labels="$labels" --format=none
   elif [ "$old_bucket" != "$bucket_mark" ]; then
-    die "the trigger $NAME-$kind watches another bucket: ./deploy.sh destroy it, or install under another NAME"
+    watches_another "$NAME-$kind"
   elif [ "$old_mark" != "$mark" ]; then
     change gcloud eventarc triggers update "$NAME-$kind" --project="$PROJECT_ID" --location="$BUCKET_PLACE" \
       "${goal[@]}" --update-labels="$labels" --format=none

@@ -100,10 +100,22 @@ var answers = []struct {
 		return 0
 	}},
 	{"meta list-files-for-upload", always("LICENSE")},
-	{"iam service-accounts list", list("iam service-accounts ", func(name, _ string) string {
-		name, _, _ = strings.Cut(name, "@")
-		return name + "@my-project.iam.gserviceaccount.com"
-	})},
+	{"iam service-accounts list", func(s *state, _ command) int {
+		s.each("iam service-accounts ", func(name, _ string) {
+			if !on("late-lists") || s.age("iam service-accounts "+name) > 60 {
+				fmt.Println(name + "@my-project.iam.gserviceaccount.com")
+			}
+		})
+		return 0
+	}},
+	{"iam service-accounts describe", func(s *state, c command) int {
+		name, _, _ := strings.Cut(c.last(), "@")
+		if _, there := s.things["iam service-accounts "+name]; !there {
+			fail("NOT_FOUND: Unknown service account")
+		}
+		fmt.Println(c.last())
+		return 0
+	}},
 	{"storage buckets describe", func(s *state, c command) int {
 		if on("foreign-bucket") {
 			fail("HTTPError 403: you@example.com does not have storage.buckets.get access to the Google Cloud Storage bucket.")
@@ -156,6 +168,12 @@ var answers = []struct {
 		fmt.Println(mark)
 		return 0
 	}},
+	{"builds list", func(_ *state, c command) int {
+		if c.flags["--filter"] == "serviceAccount~/bucketocr-builder@ AND status!=SUCCESS" && strings.HasPrefix(c.flags["--region"], "europe-") {
+			fmt.Println(build)
+		}
+		return 0
+	}},
 	{"builds describe", func(_ *state, c command) int {
 		if c.last() != build || !strings.HasPrefix(c.flags["--region"], "europe-") {
 			fail("NOT_FOUND: build " + c.last())
@@ -178,12 +196,18 @@ var answers = []struct {
 	}},
 	{"eventarc triggers list", func(s *state, c command) int {
 		s.each("eventarc triggers ", func(name, mark string) {
-			if c.flags["--location"] == "-" {
-				_, input, _ := strings.Cut(mark, " ")
-				fmt.Println("us " + name + " " + input)
+			f := strings.Fields(mark) // bucket, input, location
+			if asked := c.flags["--location"]; asked != "-" && asked != f[2] {
 				return
 			}
-			fmt.Println(name + " " + mark)
+			switch format := c.flags["--format"]; {
+			case strings.Contains(format, "name.segment(3)"):
+				fmt.Println(f[2], name, f[1])
+			case strings.HasSuffix(format, "(name.basename(),labels.bucketocr_bucket)"):
+				fmt.Println(name, f[0])
+			default:
+				fmt.Println(name, f[0], f[1])
+			}
 		})
 		return 0
 	}},

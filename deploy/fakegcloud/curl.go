@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha1"
 	"fmt"
+	"os"
 	"strings"
 )
 
@@ -16,7 +17,11 @@ func curl(s *state, args []string) {
 		}
 		fmt.Printf(`{"_id":"1","id":"%s","sha":"%x","siblings":[]}`, between(url, "/api/models/", "/revision"), sha1.Sum([]byte(url)))
 	case strings.HasSuffix(url, ":testIamPermissions"):
-		fmt.Println(args[len(args)-2]) // the roles that were asked for: all of them
+		may := args[len(args)-2] // what was asked for: all of it, but for FAKE_LACKS
+		for _, permission := range strings.Fields(os.Getenv("FAKE_LACKS")) {
+			may = strings.ReplaceAll(may, `"`+permission+`"`, `"none"`)
+		}
+		fmt.Println(may)
 	case strings.Contains(url, "/documents/"):
 		document(s, url)
 	default:

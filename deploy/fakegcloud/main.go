@@ -172,8 +172,11 @@ func (c command) mark() string {
 		return strings.NewReplacer("bucketocr_model=", "", "bucketocr_revision=", "").Replace(c.flags["--update-labels"])
 	}
 	for _, text := range []string{c.flags["--labels"], c.flags["--update-labels"]} {
+		if text != "" && c.is("eventarc triggers") {
+			return strings.NewReplacer("bucketocr_bucket=", "", ",bucketocr_input=", " ").Replace(text) + " " + c.flags["--location"]
+		}
 		if text != "" {
-			return strings.NewReplacer("bucketocr_bucket=", "", ",bucketocr_input=", " ", "bucketocr_input=", "").Replace(text)
+			return strings.TrimPrefix(text, "bucketocr_input=")
 		}
 	}
 	if c.is("storage buckets create") {

@@ -68,6 +68,9 @@ func appendTo(file, line string) {
 // pass moves the clock.
 func (s *state) pass(seconds int) {
 	s.now += seconds
+	if s.file == "" {
+		return // nothing is remembered
+	}
 	appendTo(s.file+".clock", strconv.Itoa(seconds))
 }
 

@@ -19,7 +19,7 @@ def serve(connection):
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     message, fds, _, _ = socket.recv_fds(connection, 1 << 20, 3)
     if not fds:
-        os._exit(0)  # somebody only asked whether we listen
+        os._exit(0)  # a caller that only asked whether we listen
     while not message.endswith(b"\n"):
         message += connection.recv(1 << 20)
     request = json.loads(message)
