@@ -59,8 +59,8 @@ func TestRealServers(t *testing.T) {
 		standIn.Default(writer(t))
 		agree(t, gateway.url, gatewayKey, standIn.URL, "litellm-"+litellmVersion+".jsonl", questions(t), append(passing, gatewayDifferences...))
 	})
-	t.Run("the client reads by vLLM", func(t *testing.T) { clientReads(t, ocr.Config{URL: vllm.url}) })
-	t.Run("the client reads through LiteLLM", func(t *testing.T) { clientReads(t, ocr.Config{URL: gateway.url, APIKey: gatewayKey}) })
+	t.Run("the client reads by vLLM", func(t *testing.T) { clientReads(t, ocr.Config{URL: vllm.url}, ocr.DialectVLLM) })
+	t.Run("the client reads through LiteLLM", func(t *testing.T) { clientReads(t, ocr.Config{URL: gateway.url, APIKey: gatewayKey}, ocr.DialectGateway) })
 	t.Run("a folder is read by vLLM", func(t *testing.T) { folderIsRead(t, "OCR_URL="+vllm.url) })
 	t.Run("a folder is read through LiteLLM", func(t *testing.T) {
 		folderIsRead(t, "OCR_URL="+gateway.url, "OCR_API_KEY="+gatewayKey, "OCR_MODEL="+ocrtest.DefaultModel)
