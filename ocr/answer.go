@@ -7,15 +7,16 @@ import (
 
 // answer is one answer, judged by how it ended and by its text.
 type answer struct {
-	asked  question
-	turned int // by how many degrees the page was turned for it
-	text   string
-	model  string // "" if the server does not say
-	usage  Usage
-	stop   ending // as the server says
-	ending ending // as the text says, too
-	ended  bool   // by the model itself
-	loop   loop   // if ending is looped
+	asked   question
+	turned  int // by how many degrees the page was turned for it
+	text    string
+	model   string // "" if the server does not say
+	dialect string
+	usage   Usage
+	stop    ending // as the server says
+	ending  ending // as the text says, too
+	ended   bool   // by the model itself
+	loop    loop   // if ending is looped
 	// disputed: the server saw a loop in what a page may well hold, and the rest of the page is unread.
 	disputed bool
 }

@@ -219,3 +219,33 @@ func TestCodeOfAnyTypeIsRead(t *testing.T) {
 		}
 	}
 }
+
+// TestDialect: an answer tells which kind of server wrote it.
+func TestDialect(t *testing.T) {
+	t.Parallel()
+	reply := ocrtest.Text("text")
+	copied := ocrtest.Raw(200, "application/json", `{"model":"m","choices":[{"message":{"content":"text"},"finish_reason":"stop","stop_reason":null}],"usage":null,
+		"system_fingerprint":"tesseract-5","prompt_logprobs":null}`)
+	older := ocrtest.Raw(200, "application/json", `{"model":"m","choices":[{"message":{"content":"text"},"finish_reason":"stop","stop_reason":null}],"usage":null,
+		"system_fingerprint":null,"prompt_logprobs":null}`)
+	for name, test := range map[string]struct {
+		options []ocrtest.Option
+		reply   ocrtest.Reply
+		want    string
+	}{
+		"vLLM":               {nil, reply, ocr.DialectVLLM},
+		"a vLLM unnamed":     {nil, older, ocr.DialectVLLM},
+		"llama-server":       {[]ocrtest.Option{ocrtest.Llama()}, reply, ocr.DialectLlama},
+		"LiteLLM":            {[]ocrtest.Option{ocrtest.Gateway()}, reply, ocr.DialectGateway},
+		"a copy of vLLM":     {nil, copied, ocr.DialectOther},
+		"the least of it":    {nil, ocrtest.OldText("text"), ocr.DialectOther},
+		"LiteLLM, of little": {[]ocrtest.Option{ocrtest.Gateway()}, ocrtest.OldText("text"), ocr.DialectGateway},
+	} {
+		s := ocrtest.New(t, test.options...)
+		s.Default(test.reply)
+		r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+		if err != nil || r.Dialect != test.want || r.Text != "text" {
+			t.Errorf("%s: %q, not %q; %q, %v", name, r.Dialect, test.want, r.Text, err)
+		}
+	}
+}

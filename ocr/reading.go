@@ -33,6 +33,8 @@ type Result struct {
 	Turned int
 	// Model is the name that the server uses for itself.
 	Model string
+	// Dialect is which kind of server answered, as far as its answer tells: one of the Dialect constants.
+	Dialect string
 	// Usage is the sum over all tries.
 	Usage Usage
 	// Blocks are those of layout mode, in reading order.
@@ -301,7 +303,7 @@ func (r *reading) add(a answer) {
 // result returns what the caller receives.
 func (r *reading) result() Result {
 	a, k := r.best, r.k
-	out := Result{Text: a.kept(), Turned: a.turned, Model: cmp.Or(a.model, a.asked.target.model), Warnings: a.warnings(), Tries: k.tries}
+	out := Result{Text: a.kept(), Turned: a.turned, Model: cmp.Or(a.model, a.asked.target.model), Dialect: a.dialect, Warnings: a.warnings(), Tries: k.tries}
 	for _, t := range k.tries {
 		out.Usage.PromptTokens += t.Usage.PromptTokens
 		out.Usage.CompletionTokens += t.Usage.CompletionTokens

@@ -29,6 +29,32 @@ type completion struct {
 		CompletionTokens lenientInt `json:"completion_tokens"`
 	} `json:"usage"`
 	Error json.RawMessage `json:"error"`
+
+	Fingerprint    lenientString   `json:"system_fingerprint"`
+	PromptLogprobs json.RawMessage `json:"prompt_logprobs"` // vLLM's, null unless asked for
+	Timings        json.RawMessage `json:"timings"`         // llama-server's
+}
+
+// Dialects of [Result]. The list only grows.
+const (
+	DialectVLLM    = "vllm"
+	DialectLlama   = "llama-server"
+	DialectGateway = "gateway" // LiteLLM, whatever is behind it
+	DialectOther   = "other"
+)
+
+// dialect returns which server wrote an answer with a choice, by the fields that only it has. What copies vLLM's fields puts a fingerprint
+// of its own among them.
+func (c *completion) dialect() string {
+	switch fingerprint := string(c.Fingerprint); {
+	case c.Choices[0].Provider.present:
+		return DialectGateway
+	case c.Timings != nil:
+		return DialectLlama
+	case c.PromptLogprobs != nil && (fingerprint == "" || strings.HasPrefix(fingerprint, "vllm")):
+		return DialectVLLM
+	}
+	return DialectOther
 }
 
 // choice is the text and what is said of its end.
@@ -45,6 +71,8 @@ type choice struct {
 type passedOn struct {
 	StopReason   lenientString `json:"stop_reason"`
 	FinishReason lenientString `json:"native_finish_reason"`
+
+	present bool
 }
 
 func (p *passedOn) UnmarshalJSON(raw []byte) error {
@@ -53,6 +81,7 @@ func (p *passedOn) UnmarshalJSON(raw []byte) error {
 	if json.Unmarshal(raw, &v) == nil {
 		*p = passedOn(v)
 	}
+	p.present = true
 	return nil
 }
 
@@ -111,7 +140,7 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 		return answer{}, badResponse("the answer holds no choice with a message")
 	}
 	choice := c.Choices[0]
-	a := answer{text: withoutThoughts(choice.Message.Content), model: string(c.Model), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
+	a := answer{text: withoutThoughts(choice.Message.Content), model: string(c.Model), dialect: c.dialect(), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
 	return judge(a, choice.reason())
 }
 

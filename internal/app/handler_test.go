@@ -57,8 +57,8 @@ func testEventBecomesDocument(t *testing.T, o apptest.Options) {
 
 	answers(t, f, c.Encode(ev), 200, "duplicate")
 	equal(t, "requests to the OCR service", c.OCR.Counts().Requests, 1)
-	equal(t, "log lines", len(f.Log.Lines(t)), 2)
-	for _, line := range f.Log.Lines(t) {
+	equal(t, "log lines", len(f.Log.Deliveries(t)), 2)
+	for _, line := range f.Log.Deliveries(t) {
 		equal(t, "name in the log", line["name"], any(ev.Name))
 	}
 	if strings.Contains(f.Log.String(), "Delivery") {
@@ -262,7 +262,7 @@ func testHostileNames(t *testing.T, o apptest.Options) {
 		}
 		seen[ev.Object.ID()] = name
 	}
-	lines := f.Log.Lines(t)
+	lines := f.Log.Deliveries(t)
 	if len(lines) != len(names) {
 		t.Fatalf("%d log lines for %d names", len(lines), len(names))
 	}

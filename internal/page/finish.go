@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"image"
+	"image/draw"
 	"slices"
 
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
@@ -47,7 +48,7 @@ func partly(img image.Image, there, all int, wrong bool) (image.Image, error) {
 	return incomplete{img}, nil
 }
 
-// finish makes a page of a decoded picture: scaled, upright, encoded.
+// finish makes a page of a decoded picture: scaled, upright, wide and high enough, encoded.
 func (f finishing) finish(img image.Image) (p finished, err error) {
 	if part, ok := img.(incomplete); ok {
 		img, p.damaged = part.Image, true
@@ -55,12 +56,39 @@ func (f finishing) finish(img image.Image) (p finished, err error) {
 	p.stored = img.Bounds().Size()
 	w, h := fit(p.stored.X, p.stored.Y, f.edge)
 	img = render(img, w, h, f.orientation)
-	if p.size, p.blank = img.Bounds().Size(), isBlank(img); p.damaged && p.blank {
+	if p.blank = isBlank(img); p.damaged && p.blank {
 		return p, errNothingLeft
 	}
 	p.print = measure(img)
+	img = widened(img, f.edge)
+	p.size = img.Bounds().Size()
 	p.bytes, p.kind, err = encode(img, f.lossy)
 	return p, err
+}
+
+// leastSide is how many pixels a side of a page has at least: what the model takes for one piece of a picture. Some servers read a
+// thinner page as blank without a word, others refuse it.
+const leastSide = 28
+
+// isThin reports whether a picture of this size, once it is scaled, has too short a side.
+func isThin(w, h, edge int) bool { return min(w, h) < min(leastSide, edge) }
+
+// widened returns a picture, as render returns it, in the middle of white where it is thin.
+func widened(img image.Image, edge int) image.Image {
+	size := img.Bounds().Size()
+	if !isThin(size.X, size.Y, edge) {
+		return img
+	}
+	least := min(leastSide, edge)
+	paper := image.Rect(0, 0, max(size.X, least), max(size.Y, least))
+	var out draw.Image = image.NewRGBA(paper)
+	if _, ok := img.(*image.Gray); ok {
+		out = image.NewGray(paper)
+	}
+	draw.Draw(out, paper, image.White, image.Point{}, draw.Src)
+	at := paper.Max.Sub(size).Div(2)
+	draw.Draw(out, img.Bounds().Add(at), img, image.Point{}, draw.Src)
+	return out
 }
 
 // kinds are the media types of finished pages, by the number that stands for each in a message.

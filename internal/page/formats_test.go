@@ -18,7 +18,7 @@ import (
 )
 
 // TestEveryFormatBecomesAPage: of every kind of file that is no PNG and no JPEG, a page with the size, the type and the look that it should
-// have, halved and as it is.
+// have, made smaller and as it is.
 func TestEveryFormatBecomesAPage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -30,7 +30,7 @@ func TestEveryFormatBecomesAPage(t *testing.T) {
 		"bmp_4bpp.bmp":                        {96, 73, "png", ""},
 		"bmp_8bpp.bmp":                        {96, 73, "png", ""},
 		"video-001.bmp":                       {150, 103, "jpeg", ""},
-		"yellow_rose-small-v5.bmp":            {16, 12, "jpeg", ""},
+		"yellow_rose-small-v5.bmp":            {28, 28, "png", "with a white margin"},
 		"triangle-001.gif":                    {256, 128, "png", ""},
 		"video-001.interlaced.gif":            {150, 103, "jpeg", ""},
 		"video-005.gray.gif":                  {150, 103, "png", ""},
@@ -43,8 +43,8 @@ func TestEveryFormatBecomesAPage(t *testing.T) {
 		"bw-gopher_ccittGroup3.tiff":          {153, 55, "png", ""},
 		"bw-gopher_ccittGroup4.tiff":          {153, 55, "png", ""},
 		"bw-packbits.tiff":                    {153, 55, "png", ""},
-		"no_compress.tiff":                    {16, 15, "jpeg", "laid on white"},
-		"no_rps.tiff":                         {16, 15, "jpeg", "laid on white"},
+		"no_compress.tiff":                    {28, 28, "png", "laid on white, with a white margin"},
+		"no_rps.tiff":                         {28, 28, "png", "laid on white, with a white margin"},
 		"video-001-16bit.tiff":                {150, 103, "jpeg", "16 bits reduced to 8"},
 		"video-001-gray-16bit.tiff":           {150, 103, "png", "16 bits reduced to 8"},
 		"video-001-gray.tiff":                 {150, 103, "png", ""},
@@ -57,9 +57,10 @@ func TestEveryFormatBecomesAPage(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		for _, edge := range []int{4000, max(c.w, c.h) / 2} {
+		for _, edge := range []int{4000, max(c.w, c.h) * 2 / 3} {
 			pg, m := converted(t, data, edge)
-			worst, psnr := differ(m, averaged(want, m.Bounds().Dx(), m.Bounds().Dy()))
+			w, h := fit(want.Bounds().Dx(), want.Bounds().Dy(), edge)
+			worst, psnr := differ(withoutMargin(m, w, h), averaged(want, w, h))
 			if pg.Type == "image/png" && worst > 2 || psnr < 22 {
 				t.Errorf("%s to %d: off by %.1f, %.1f dB", name, edge, worst, psnr)
 			}

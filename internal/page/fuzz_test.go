@@ -140,7 +140,7 @@ func keepsPromises(t *testing.T, data []byte, edge int, unsized bool, d *Decoder
 	if err != nil {
 		return err
 	}
-	if pg.Width < 1 || pg.Height < 1 || max(pg.Width, pg.Height) > lim.Edge || pg.Size != int64(len(b)) {
+	if min(pg.Width, pg.Height) < min(leastSide, lim.Edge) || max(pg.Width, pg.Height) > lim.Edge || pg.Size != int64(len(b)) {
 		t.Fatalf("%+v", pg)
 	}
 	if pg.How == "passed through" {

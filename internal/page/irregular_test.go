@@ -132,7 +132,7 @@ func TestDecodedIsAnotherPage(t *testing.T) {
 	t.Parallel()
 	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 14)))
 	scan := pagetest.EncodePNG(pagetest.Paper(300, 200, 14))
-	white := image.NewGray(image.Rect(0, 0, 30, 20))
+	white := image.NewGray(image.Rect(0, 0, 30, 40))
 	draw.Draw(white, white.Rect, image.White, image.Point{}, draw.Src)
 	blank := pagetest.EncodePNG(white)
 	for name, c := range map[string]struct {

@@ -30,7 +30,8 @@ func (o *object) make(ctx context.Context, pic *picture, decoded bool) (*Page, e
 // passes reports whether the picture is right as it is. The bytes after the header are not known then, and need not be:
 // whoever reads them next decodes them anyway.
 func (o *object) passes(h *header) bool {
-	return o.format.plain && len(h.changes) == 0 && h.orientation == upright && max(h.width, h.height) <= o.lim.Edge
+	return o.format.plain && len(h.changes) == 0 && h.orientation == upright && max(h.width, h.height) <= o.lim.Edge &&
+		!isThin(h.width, h.height, o.lim.Edge)
 }
 
 var errSize = errors.New("page: the source's size has changed since it was first opened")
@@ -124,13 +125,18 @@ func (o *object) how(h *header, stored image.Point) string {
 	if o.format.drawn {
 		did = append(did, fmt.Sprintf("drawn at %dx%d", stored.X, stored.Y))
 	}
-	if w, ht := fit(stored.X, stored.Y, o.lim.Edge); image.Pt(w, ht) != stored {
+	w, ht := fit(stored.X, stored.Y, o.lim.Edge)
+	if image.Pt(w, ht) != stored {
 		did = append(did, fmt.Sprintf("scaled %dx%d to %dx%d", stored.X, stored.Y, w, ht))
 	}
 	if words := h.orientation.words(); words != "" {
 		did = append(did, words)
 	}
-	if did = append(did, h.changes...); len(did) == 0 {
+	did = append(did, h.changes...)
+	if isThin(w, ht, o.lim.Edge) {
+		did = append(did, "with a white margin")
+	}
+	if len(did) == 0 {
 		return "encoded again"
 	}
 	return strings.Join(did, ", ")

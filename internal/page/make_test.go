@@ -84,7 +84,8 @@ func TestConvertedPageIsTheAreaAverage(t *testing.T) {
 		}
 		edge := max(want.Bounds().Dx(), want.Bounds().Dy()) / 2
 		pg, m := converted(t, data, edge)
-		worst, psnr := differ(m, averaged(want, m.Bounds().Dx(), m.Bounds().Dy()))
+		w, h := fit(want.Bounds().Dx(), want.Bounds().Dy(), edge)
+		worst, psnr := differ(withoutMargin(m, w, h), averaged(want, w, h))
 		if pg.Type == "image/png" && worst > 2 || psnr < 22 { // 16 x 16 in hard colours is no good JPEG
 			t.Errorf("%s: off by %.1f, %.1f dB", name, worst, psnr)
 		}
@@ -478,5 +479,81 @@ func TestSourceErrorGoesBeforeACutOffFile(t *testing.T) {
 	o.fail, o.failAt = io.ErrClosedPipe, 1000
 	if _, _, err := only(t, o, wide(1540)); !errors.Is(err, io.ErrClosedPipe) {
 		t.Error(err)
+	}
+}
+
+// TestThinPageIsLaidOnWhite: no side of a page is shorter than what the model looks at, since servers read such a page as blank or refuse it.
+func TestThinPageIsLaidOnWhite(t *testing.T) {
+	t.Parallel()
+	lined := func(w, h int) *image.Gray {
+		m := image.NewGray(image.Rect(0, 0, w, h))
+		for i := range m.Pix {
+			m.Pix[i] = byte(200 * (i / w * 8 / h % 2)) // eight stripes, the first of them black
+		}
+		return m
+	}
+	gray := func(w, h int) []byte { return pagetest.EncodePNG(lined(w, h)) }
+	for name, c := range map[string]struct {
+		data []byte
+		edge int
+		want image.Point
+		kind string
+		how  string
+	}{
+		"a strip":            {gray(3, 9000), 1540, image.Pt(28, 1540), "image/png", "scaled 3x9000 to 1x1540, with a white margin"},
+		"a line":             {gray(9000, 30), 1540, image.Pt(1540, 28), "image/png", "scaled 9000x30 to 1540x5, with a white margin"},
+		"a small one":        {gray(8, 8), 1540, image.Pt(28, 28), "image/png", "with a white margin"},
+		"one pixel too few":  {gray(27, 400), 1540, image.Pt(28, 400), "image/png", "with a white margin"},
+		"as much as needed":  {gray(28, 400), 1540, image.Pt(28, 400), "image/png", "passed through"},
+		"low as needed":      {gray(400, 28), 1540, image.Pt(400, 28), "image/png", "passed through"},
+		"thin once scaled":   {gray(54, 3080), 1540, image.Pt(28, 1540), "image/png", "scaled 54x3080 to 27x1540, with a white margin"},
+		"wide enough scaled": {gray(56, 3080), 1540, image.Pt(28, 1540), "image/png", "scaled 56x3080 to 28x1540"},
+		"turned":             {pagetest.WithPNGChunk(gray(20, 80), "eXIf", pagetest.Exif(binary.BigEndian, 6)), 1540, image.Pt(80, 28), "image/png", "turned 90°, with a white margin"},
+		"a photo":            {pagetest.EncodeJPEG(drawn(image.NewRGBA, lined(20, 80))), 1540, image.Pt(28, 80), "image/jpeg", "with a white margin"},
+		"another format":     {pagetest.TIFF(binary.LittleEndian, pagetest.Gray(lined(20, 80), 80)), 1540, image.Pt(28, 80), "image/png", "from TIFF, with a white margin"},
+		"a small model":      {gray(8, 16), 16, image.Pt(16, 16), "image/png", "with a white margin"},
+	} {
+		for _, sized := range []bool{true, false} {
+			o := newObject(c.data)
+			if !sized {
+				o.size = -1
+			}
+			pg, b, err := only(t, o, wide(c.edge))
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			if pg.Width != c.want.X || pg.Height != c.want.Y || pg.Type != c.kind || pg.How != c.how || pg.Blank {
+				t.Errorf("%s, sized %v: %+v", name, sized, pg)
+			}
+			m, _, err := image.Decode(bytes.NewReader(b))
+			if err != nil || m.Bounds().Size() != c.want {
+				t.Fatalf("%s: %v, %v", name, m.Bounds(), err)
+			}
+			if !strings.HasSuffix(c.how, "margin") {
+				continue
+			}
+			black, margin := 0, image.Rectangle{Max: c.want}
+			for y := range c.want.Y {
+				for x := range c.want.X {
+					v := color.GrayModel.Convert(m.At(x, y)).(color.Gray).Y
+					if v < 80 { // scaling makes it paler
+						black++
+					}
+					if edge := min(x, y, c.want.X-1-x, c.want.Y-1-y) == 0; edge && v > 245 {
+						margin.Max = image.Point{} // there is one
+					}
+				}
+			}
+			if black == 0 || !margin.Empty() {
+				t.Errorf("%s: %d black pixels, no white at any edge: %v", name, black, !margin.Empty())
+			}
+		}
+	}
+	dark := image.NewGray(image.Rect(0, 0, 8, 3000))
+	for i := range dark.Pix {
+		dark.Pix[i] = 90 // dark paper, which its white margin must not make a picture of something
+	}
+	if pg, _, err := only(t, newObject(pagetest.EncodePNG(dark)), wide(1540)); err != nil || !pg.Blank || pg.Ink != LeastInk {
+		t.Errorf("without ink: %+v, %v", pg, err)
 	}
 }

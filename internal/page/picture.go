@@ -49,7 +49,7 @@ func (h *header) peak(edge int) int64 {
 	if !h.gray {
 		rows *= 3
 	}
-	small := int64(w) * int64(ht) * 4
+	small := int64(max(w, leastSide)) * int64(max(ht, leastSide)) * 4
 	return plus(h.memory, rows, 2*small+40*int64(w)+codecMemory)
 }
 

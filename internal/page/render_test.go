@@ -55,6 +55,13 @@ func differ(m image.Image, want []float64) (worst, psnr float64) {
 	return worst, 10 * math.Log10(255*255*float64(i)/max(sum, 1e-9))
 }
 
+// withoutMargin is the middle of a page, which is all of it unless it is thin.
+func withoutMargin(m image.Image, w, h int) image.Image {
+	out := image.NewRGBA(image.Rect(0, 0, w, h))
+	draw.Draw(out, out.Rect, m, m.Bounds().Size().Sub(image.Pt(w, h)).Div(2), draw.Src)
+	return out
+}
+
 // colourful is smooth colour with noise and, in alpha, everything from clear to opaque.
 func colourful(w, h int) *image.NRGBA {
 	r := rand.New(rand.NewPCG(5, 6))

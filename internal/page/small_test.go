@@ -178,7 +178,7 @@ func TestJPEG2000BecomesAPage(t *testing.T) {
 	if pg, _ := converted(t, data, 1540); pg.How != "from JPEG 2000" {
 		t.Errorf("%q", pg.How)
 	}
-	if pg, _ := converted(t, data, 20); pg.Width != 15 || pg.Height != 20 || pg.How != "from JPEG 2000, scaled 29x40 to 15x20" {
+	if pg, _ := converted(t, data, 39); pg.Width != 28 || pg.Height != 39 || pg.How != "from JPEG 2000, scaled 29x40 to 28x39" {
 		t.Errorf("%+v", pg)
 	}
 	at := strings.Index(string(data), codestreamMagic) + 8

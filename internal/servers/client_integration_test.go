@@ -10,7 +10,7 @@ import (
 )
 
 // clientReads: what the client makes of answers that are cut, that count, and that loop.
-func clientReads(t *testing.T, cfg ocr.Config) {
+func clientReads(t *testing.T, cfg ocr.Config, dialect string) {
 	answers := readModel(t)
 	for _, test := range []struct {
 		name, colour string
@@ -37,6 +37,9 @@ func clientReads(t *testing.T, cfg ocr.Config) {
 			want := strings.TrimSpace(strings.Join(answers[test.colour].Tokens, ""))
 			if test.warning == "" && strings.TrimSpace(r.Text) != want || !strings.HasPrefix(r.Text, want) || len(r.Text) > len(want)+20 {
 				t.Errorf("%s, not %s", clip(r.Text), clip(want))
+			}
+			if r.Dialect != dialect {
+				t.Errorf("taken for %q", r.Dialect)
 			}
 			if strings.Join(r.Warnings, " ") != test.warning || len(r.Tries) != test.requests || r.Usage.CompletionTokens > test.tokens {
 				t.Errorf("warnings %v, %d requests, %d tokens; want %q, %d, %d at most", r.Warnings, len(r.Tries), r.Usage.CompletionTokens, test.warning, test.requests, test.tokens)

@@ -17,9 +17,14 @@
 //	install.sh                  the servers, from PyPI
 //	install_integration_test.go what it says where something is missing
 //	start_test.go               starting and stopping them
+//	deaths_test.go              how a server ends, real or not
 //	folder_test.go              the program that reads a folder by them
 //	client_integration_test.go  what the client makes of hard answers
 //	servers_integration_test.go vLLM, and LiteLLM before it, beside the stand-in
 //	versions_integration_test.go the table of versions
 //	queue_nightly_test.go       more pages than a server reads in time
+//	restarts_test.go            many images while the server is replaced
+//	restarts_integration_test.go with the stand-in
+//	restarts_nightly_test.go    with vLLM
+//	deaths_nightly_test.go      every end of vLLM
 package servers

@@ -3,6 +3,7 @@
 package servers
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,16 +12,30 @@ import (
 	"time"
 )
 
-// readFolder has the real program read a folder with pages of these colours once, and returns the texts by colour.
-func readFolder(t *testing.T, env []string, pages map[string][]byte) map[string]string {
+// program builds the real program.
+func program(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "bucketocr")
-	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/bucketocr").CombinedOutput(); err != nil {
+	file := filepath.Join(t.TempDir(), "bucketocr")
+	if out, err := exec.Command("go", "build", "-o", file, "../../cmd/bucketocr").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	folder := t.TempDir()
+	return file
+}
+
+// folder is one that the program reads, once.
+type folder struct {
+	path  string
+	pages map[string][]byte // by name
+	ended chan error
+	out   bytes.Buffer
+}
+
+// readFolder begins to read a folder with pages of these names.
+func readFolder(t *testing.T, program string, env []string, pages map[string][]byte) *folder {
+	t.Helper()
+	f := &folder{path: t.TempDir(), pages: pages, ended: make(chan error, 1)}
 	for name, page := range pages {
-		file := filepath.Join(folder, name+".png")
+		file := filepath.Join(f.path, name+".png")
 		if err := os.WriteFile(file, page, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -29,15 +44,41 @@ func readFolder(t *testing.T, env []string, pages map[string][]byte) map[string]
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(program, "up", "--once", folder)
+	cmd := exec.CommandContext(t.Context(), program, "up", "--once", f.path)
 	cmd.Env = append(os.Environ(), env...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("bucketocr up: %v\n%s", err, out)
+	cmd.Stdout, cmd.Stderr = &f.out, &f.out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { f.ended <- cmd.Wait() }()
+	return f
+}
+
+// text is the file with what was read of a page.
+func (f *folder) text(name string) string {
+	return filepath.Join(f.path, ".bucketocr", "text", name+".png.md")
+}
+
+// read returns how many pages have been read by now.
+func (f *folder) read() int {
+	n := 0
+	for name := range f.pages {
+		if _, err := os.Stat(f.text(name)); err == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// texts returns the texts by name, once all is done.
+func (f *folder) texts(t *testing.T) map[string]string {
+	t.Helper()
+	if err := <-f.ended; err != nil {
+		t.Fatalf("bucketocr up: %v\n%s", err, f.out.String())
 	}
 	texts := map[string]string{}
-	for name := range pages {
-		text, err := os.ReadFile(filepath.Join(folder, ".bucketocr", "text", name+".png.md"))
+	for name := range f.pages {
+		text, err := os.ReadFile(f.text(name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +94,7 @@ func folderIsRead(t *testing.T, env ...string) {
 	for _, colour := range []string{"white", "black", "red", "blue", "magenta", "orange"} {
 		pages[colour] = encode(t, sized(colour, 850, 1100)(t))
 	}
-	for colour, got := range readFolder(t, env, pages) {
+	for colour, got := range readFolder(t, program(t), env, pages).texts(t) {
 		want := strings.TrimSpace(strings.Join(answers[colour].Tokens, ""))
 		if got != want && (colour != "red" || !strings.HasPrefix(got, want) || strings.Count(got, "round") > 2) {
 			t.Errorf("%s: %s, not %s", colour, clip(got), clip(want))

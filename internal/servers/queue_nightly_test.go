@@ -15,11 +15,11 @@ func TestRealQueue(t *testing.T) {
 	vllm.await(t, "/health")
 	want := strings.Join(readModel(t)["orange"].Tokens, "")
 	pages := map[string][]byte{}
-	for i := range 32 {
+	for i := range 64 {
 		pages[fmt.Sprintf("orange-%02d", i)] = encode(t, sized("orange", 800+i, 1100)(t))
 	}
 	before := vllm.metric(t, "vllm:generation_tokens_total")
-	texts := readFolder(t, []string{"OCR_URL=" + vllm.url, "OCR_TIMEOUT=40s", "OCR_INSTANCE_CONCURRENCY=32", "RETRY_WINDOW=1h"}, pages)
+	texts := readFolder(t, program(t), []string{"OCR_URL=" + vllm.url, "OCR_TIMEOUT=40s", "OCR_INSTANCE_CONCURRENCY=64", "RETRY_WINDOW=1h"}, pages).texts(t)
 	for name, text := range texts {
 		if text != want {
 			t.Errorf("%s: %s", name, clip(text))

@@ -9,14 +9,11 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/bucketocr/bucketocr/ocr"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
@@ -59,8 +56,10 @@ func TestRealServers(t *testing.T) {
 		standIn.Default(writer(t))
 		agree(t, gateway.url, gatewayKey, standIn.URL, "litellm-"+litellmVersion+".jsonl", questions(t), append(passing, gatewayDifferences...))
 	})
-	t.Run("the client reads by vLLM", func(t *testing.T) { clientReads(t, ocr.Config{URL: vllm.url}) })
-	t.Run("the client reads through LiteLLM", func(t *testing.T) { clientReads(t, ocr.Config{URL: gateway.url, APIKey: gatewayKey}) })
+	t.Run("the client reads by vLLM", func(t *testing.T) { clientReads(t, ocr.Config{URL: vllm.url}, ocr.DialectVLLM) })
+	t.Run("the client reads through LiteLLM", func(t *testing.T) {
+		clientReads(t, ocr.Config{URL: gateway.url, APIKey: gatewayKey}, ocr.DialectGateway)
+	})
 	t.Run("a folder is read by vLLM", func(t *testing.T) { folderIsRead(t, "OCR_URL="+vllm.url) })
 	t.Run("a folder is read through LiteLLM", func(t *testing.T) {
 		folderIsRead(t, "OCR_URL="+gateway.url, "OCR_API_KEY="+gatewayKey, "OCR_MODEL="+ocrtest.DefaultModel)
@@ -134,61 +133,15 @@ func leftPageEnds(t *testing.T, vllm *process) {
 	}
 }
 
-// stopsInTime sends SIGTERM while the server reads two pages, of which one ends in time and one does not.
+// stopsInTime: SIGTERM, with time.
 func stopsInTime(t *testing.T, vllm *process) {
-	ctx, leave := context.WithCancel(t.Context())
-	defer leave()
-	inTime := make(chan reply, 1)
-	go func() { send(ctx, vllm.url, page("green", nil)(t)) }()
-	go func() { inTime <- send(ctx, vllm.url, page("yellow", nil)(t)) }()
-	vllm.reading(t, 2)
-	if err := vllm.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	refused := send(ctx, vllm.url, page("white", nil)(t))
-	if refused.err == nil && (refused.status != 500 || !strings.Contains(refused.body, "cannot schedule new futures after shutdown")) {
-		t.Errorf("a new page: %d %s", refused.status, refused.body)
-	}
-	if health, err := http.Get(vllm.url + "/health"); err == nil {
-		health.Body.Close()
-		if health.StatusCode != 200 {
-			t.Errorf("health: %d", health.StatusCode)
+	die := func() {
+		if err := vllm.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if got := <-inTime; got.status != 200 || !strings.Contains(got.body, "y0299") {
-		t.Errorf("the page that ends in time: %d %v %s", got.status, got.err, got.body)
-	}
-}
-
-// reply is an answer as it came, or why there was none.
-type reply struct {
-	status int
-	body   string
-	err    error
-}
-
-func send(ctx context.Context, server string, body []byte) reply {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server+"/v1/chat/completions", bytes.NewReader(body))
-	if err != nil {
-		return reply{err: err}
-	}
-	req.Close = true
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return reply{err: err}
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	return reply{resp.StatusCode, string(raw), err}
-}
-
-// reading waits until the server reads so many pages.
-func (p *process) reading(t *testing.T, pages float64) {
-	t.Helper()
-	for limit := time.Now().Add(time.Minute); p.metric(t, "vllm:num_requests_running") != pages; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("the server reads %v pages, not %v", p.metric(t, "vllm:num_requests_running"), pages)
-		}
+	got := seen(t, vllm.url, func(pages int) { vllm.reading(t, float64(pages)) }, die, vllm.end)
+	if want := deaths[1].want[0]; got != want {
+		t.Errorf("%+v, not %+v", got, want)
 	}
 }

@@ -5,6 +5,7 @@ package servers
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,10 +33,11 @@ const (
 
 // process is a server that was started for a test. Its end is the test's, if nothing ends it before.
 type process struct {
-	url    string
-	cmd    *exec.Cmd
-	log    string
-	exited chan struct{} // closed when the process has ended
+	url, program string
+	env, args    []string
+	log          string
+	cmd          *exec.Cmd
+	exited       chan struct{} // closed when the process has ended
 }
 
 // patience is how long a server may take to start on a machine that is busy with other tests.
@@ -60,37 +63,47 @@ func start(t *testing.T, env []string, program string, args ...string) *process 
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "PORT", port)
 	}
-	logFile, err := os.Create(filepath.Join(t.TempDir(), filepath.Base(program)+".log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{url: "http://127.0.0.1:" + port, log: logFile.Name(), exited: make(chan struct{})}
-	p.cmd = exec.Command(program, args...)
-	p.cmd.Env = append(os.Environ(), env...)
-	p.cmd.Stdout, p.cmd.Stderr = logFile, logFile
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	started := make(chan error)
-	go func() {
-		defer logFile.Close()
-		runtime.LockOSThread() // whose end would be taken for ours
-		started <- p.cmd.Start()
-		_ = p.cmd.Wait() // its end is looked at where it matters
-		close(p.exited)
-	}()
-	if err := <-started; err != nil {
-		t.Fatal(err)
-	}
+	p := &process{url: "http://127.0.0.1:" + port, program: program, env: env, args: args, log: filepath.Join(t.TempDir(), filepath.Base(program)+".log")}
 	t.Cleanup(func() {
 		p.end()
 		if t.Failed() {
 			t.Logf("the end of %s's log:\n%s", filepath.Base(program), p.tail(60))
 		}
 	})
+	p.launch(t)
 	return p
+}
+
+// launch starts the program, also again after its end.
+func (p *process) launch(t *testing.T) {
+	t.Helper()
+	logFile, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.exited = make(chan struct{})
+	p.cmd = exec.Command(p.program, p.args...)
+	p.cmd.Env = append(os.Environ(), p.env...)
+	p.cmd.Stdout, p.cmd.Stderr = logFile, logFile
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	started, cmd, exited := make(chan error), p.cmd, p.exited
+	go func() {
+		defer logFile.Close()
+		runtime.LockOSThread() // whose end would be taken for ours
+		started <- cmd.Start()
+		_ = cmd.Wait() // its end is looked at where it matters
+		close(exited)
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
 }
 
 // end kills the server and the processes that it started, and waits until they have gone.
 func (p *process) end() {
+	if p.cmd.Process == nil { // it has not started
+		return
+	}
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
 	<-p.exited
 }
@@ -149,6 +162,47 @@ func (p *process) metric(t *testing.T, name string) float64 {
 		t.Fatalf("the server counts no %s", name)
 	}
 	return sum
+}
+
+// reading waits until the server reads so many pages.
+func (p *process) reading(t *testing.T, pages float64) {
+	t.Helper()
+	for limit := time.Now().Add(time.Minute); p.metric(t, "vllm:num_requests_running") != pages; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("the server reads %v pages, not %v", p.metric(t, "vllm:num_requests_running"), pages)
+		}
+	}
+}
+
+// closed waits until the server takes no connections any more.
+func (p *process) closed(t *testing.T) {
+	t.Helper()
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err != nil {
+			return
+		}
+		conn.Close()
+		if time.Now().After(limit) {
+			t.Fatal("the server still takes connections")
+		}
+	}
+}
+
+// engine returns the process in which vLLM's model runs: of those that it started, the one that names itself so.
+func (p *process) engine() (int, error) {
+	folders, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return 0, err
+	}
+	for _, folder := range folders {
+		pid, _ := strconv.Atoi(filepath.Base(folder))
+		name, _ := os.ReadFile(filepath.Join(folder, "comm")) // it may have ended
+		if group, err := syscall.Getpgid(pid); err == nil && group == p.cmd.Process.Pid && strings.HasPrefix(string(name), "VLLM::EngineCor") {
+			return pid, nil
+		}
+	}
+	return 0, errors.New("vLLM has no process for its engine")
 }
 
 // freePort is a port that the system gives to no other program of its own accord: a server takes a minute until it listens.

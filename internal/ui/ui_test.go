@@ -349,13 +349,13 @@ func TestUpload(t *testing.T) {
 // TestTurnedPageIsShownTurned: the list of pages says how a page was turned to be read, and its picture can be had so.
 func TestTurnedPageIsShownTurned(t *testing.T) {
 	d := newDesk(t)
-	d.bucket.PutAs("a.png", 7, dot(30, 20))
+	d.bucket.PutAs("a.png", 7, dot(40, 30))
 	id := d.write("a.png", func(r *document.Record) { r.Bucket = "bucket" }, document.Page{Page: 1, Turned: 90, Warnings: []string{document.WarnTurned}})
 	d.known(id)
 	if code, _, body := d.ask("GET", "/api/documents/"+id, "", nil); code != 200 || !strings.Contains(body, `"turned":90`) {
 		t.Errorf("%d %s", code, body)
 	}
-	for query, want := range map[string]image.Point{"": {30, 20}, "&turned=90": {20, 30}, "&turned=180": {30, 20}, "&turned=270": {20, 30}} {
+	for query, want := range map[string]image.Point{"": {40, 30}, "&turned=90": {30, 40}, "&turned=180": {40, 30}, "&turned=270": {30, 40}} {
 		code, _, body := d.ask("GET", "/api/documents/"+id+"/pages/1/image?generation=7"+query, "", nil)
 		m, err := png.DecodeConfig(strings.NewReader(body))
 		if code != 200 || err != nil || m.Width != want.X || m.Height != want.Y {
@@ -373,7 +373,7 @@ func TestImage(t *testing.T) {
 		d.known(id)
 		return "/api/documents/" + id + "/pages/1/image?generation=7"
 	}
-	good := put("a.png", dot(30, 20))
+	good := put("a.png", dot(40, 30))
 	for _, c := range []struct {
 		name, path string
 		want       int

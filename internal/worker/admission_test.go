@@ -68,7 +68,7 @@ func TestPageThatKillsTheProcessFailsAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		var events []document.Event
 		for n := range 16 {
-			width := 20 + n
+			width := 30 + n
 			if n == 7 {
 				width = 66
 			}
@@ -146,7 +146,7 @@ func TestDeliveryThatNeedsTheInstanceWaitsForTheOthers(t *testing.T) {
 					p.Process(t.Context(), ev)
 					return
 				}
-				p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
+				p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n)))
 			})
 		}
 		wg.Wait()
@@ -164,7 +164,7 @@ func TestPanicInTheClaimGivesTheSlotBack(t *testing.T) {
 		p := w.worker()
 		w.records.Before = func(context.Context, string, string) error { panic("driver") }
 		for n := range 4 {
-			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
+			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n))
 			ev.Size = 1 << 20
 			p.Process(t.Context(), ev)
 		}
@@ -194,7 +194,7 @@ func TestWaitingForASlotNeverCountsAgainstTheObject(t *testing.T) {
 		for n = 1; n <= 25; n++ {
 			p := w.worker()
 			for k := range 4 {
-				ev := w.bucket.Put(fmt.Sprintf("%d-%d.png", n, k), picture(20+k))
+				ev := w.bucket.Put(fmt.Sprintf("%d-%d.png", n, k), picture(30+k))
 				go p.Process(t.Context(), ev)
 			}
 			time.Sleep(time.Millisecond)
@@ -321,7 +321,7 @@ func TestAdmissionIsBounded(t *testing.T) {
 	}{
 		{"no memory", func(w *world, p *worker.Worker, _ document.Event) {
 			for n := range 4 {
-				go p.Process(w.t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
+				go p.Process(w.t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n)))
 			}
 			synctest.Wait()
 		}, document.AdmissionTime - document.ClaimTime, document.CodeDeadline, document.ClassOurs},
@@ -373,7 +373,7 @@ func TestDeliveryHasItsTimeFromTheClaim(t *testing.T) {
 		}
 		p := w.worker()
 		for n := range 4 {
-			go p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
+			go p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n)))
 		}
 		synctest.Wait()
 		start := time.Now()
@@ -399,7 +399,7 @@ func TestDeliveriesThatNeedTheInstanceTakeTurns(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		var events []document.Event
 		for n := range 3 {
-			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
+			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n))
 			for range 2 {
 				w.die(ev)
 				time.Sleep(document.LeaseTime)
@@ -442,7 +442,7 @@ func TestRefusedDeliveryLeavesItsPart(t *testing.T) {
 		p := w.worker()
 		var all sync.WaitGroup
 		for n := range 5 {
-			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
+			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n))
 			all.Go(func() { p.Process(t.Context(), ev) })
 		}
 		all.Wait()
@@ -459,7 +459,7 @@ func TestRefusedDeliveryLeavesItsPart(t *testing.T) {
 func TestDeadlineIsNeverHeldAgainstTheObject(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Objects = stuck{w.bucket}
-		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		if r := w.want("a.png", document.StatusRetrying, document.CodeDeadline); len(r.Strikes) > 0 {
 			t.Errorf("%v", r.Strikes)
 		}

@@ -195,7 +195,7 @@ func killingPage(t *testing.T, w *world, pages, bad int) {
 			t.Fatal("the document does not end")
 		}
 		i := w.dyingOf(fmt.Sprintf("text of %d", 100+bad))
-		neighbour := w.bucket.Put(fmt.Sprintf("%04d.png", round), picture(20+round)) // in work at the same time
+		neighbour := w.bucket.Put(fmt.Sprintf("%04d.png", round), picture(30+round)) // in work at the same time
 		neighbours = append(neighbours, neighbour)
 		var both sync.WaitGroup
 		var out document.Outcome

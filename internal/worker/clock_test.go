@@ -19,7 +19,7 @@ func TestClocksOfInstancesMayDiffer(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				shifted := w.options
 				shifted.Now = func() time.Time { return time.Now().Add(ahead) }
-				ev := w.bucket.Put("a.png", picture(21))
+				ev := w.bucket.Put("a.png", picture(31))
 				w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
 					return result(text), sleepCtx(ctx, 5*time.Minute)
 				}
@@ -40,7 +40,7 @@ func TestClocksOfInstancesMayDiffer(t *testing.T) {
 				}
 
 				w.answer = nil
-				dead := w.bucket.Put("b.png", picture(22))
+				dead := w.bucket.Put("b.png", picture(32))
 				w.die(dead)
 				p := newWorker(t, shifted)
 				time.Sleep(document.LeaseTime - time.Second)
@@ -64,7 +64,7 @@ func TestSkewIsLoggedOnce(t *testing.T) {
 				w.options.Now = func() time.Time { return time.Now().Add(ahead) }
 				p := w.worker()
 				for n := range 3 {
-					p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
+					p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n)))
 				}
 				if n := strings.Count(w.log.String(), `"clock skew"`); n != want {
 					t.Errorf("%d lines\n%s", n, w.log)

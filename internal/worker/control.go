@@ -6,6 +6,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -44,10 +45,21 @@ func (w *Worker) send(ctx context.Context, img ocr.Image, timing *pageTiming) (o
 	res, err := w.o.OCR.ExtractText(ctx, img)
 	timing.read += time.Since(sent) - (timing.here() - here)
 	w.telemetry.tries(ctx, res, err)
+	w.met(ctx, res)
 	if ctx.Err() == nil {
 		w.pace.saw(ctx, err)
 	}
 	return res, err
+}
+
+// met logs once which kind of server the OCR service is: each does some things its own way.
+func (w *Worker) met(ctx context.Context, res ocr.Result) {
+	if res.Dialect == "" {
+		return
+	}
+	w.answered.Do(func() {
+		w.o.Log.LogAttrs(ctx, slog.LevelInfo, "OCR service answered", slog.String("dialect", res.Dialect), slog.String("model", document.Clip(res.Model, maxModel)))
+	})
 }
 
 // pause returns how long to wait after the nth request failed, and whether the service may take the page then.
@@ -82,6 +94,7 @@ func (w *Worker) control(ctx context.Context, size int64) error {
 	for n := 1; ; n++ {
 		res, err := w.o.OCR.ExtractText(ctx, img)
 		w.telemetry.tries(ctx, res, err)
+		w.met(ctx, res)
 		if err == nil && !strings.Contains(strings.ToUpper(res.Text), controlWord) {
 			err = errNotRead
 		}

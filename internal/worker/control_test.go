@@ -62,7 +62,7 @@ func TestControlPageDecides(t *testing.T) {
 					time.Sleep(2 * time.Second)
 					return ocr.Result{}, &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}
 				}
-				w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+				w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 				if r := w.want("a.png", document.StatusRetrying, c.code); len(r.Strikes) != 1 || r.Strikes[1] != c.strike {
 					t.Errorf("strikes %+v, want %+v", r.Strikes, c.strike)
 				}
@@ -83,7 +83,7 @@ func TestStrikeWaitsForTheNextDelivery(t *testing.T) {
 			return result("HARBOUR"), nil
 		}
 		w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, &ocr.Error{Kind: ocr.KindLost} }
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		p := w.worker()
 		p.Process(t.Context(), ev) // the service takes the page alone, and is away from then on
 		for range 3 {
@@ -153,7 +153,7 @@ func TestSuspectIsAloneAtTheService(t *testing.T) {
 			}}
 			p := newWorker(t, o)
 			for n := range 6 {
-				width := 20 + n
+				width := 30 + n
 				if n == 2 {
 					width = 99
 				}
@@ -198,7 +198,7 @@ func TestTurnOfADeadProcessComesFree(t *testing.T) {
 			}
 			return result(text), nil
 		}
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		p := w.worker()
 		p.Process(t.Context(), ev)
 		if r := w.want("a.png", document.StatusRetrying, document.CodeDeadline); r.Strikes[1] != (document.Strike{Code: "ocr_failed"}) {
@@ -226,7 +226,7 @@ func TestNobodyWaitsForASilentService(t *testing.T) {
 		p := w.worker()
 		var long atomic.Int64
 		for n := range 12 {
-			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
+			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n))
 			go func() {
 				begun := time.Now()
 				res := p.Process(t.Context(), ev)

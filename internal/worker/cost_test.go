@@ -38,7 +38,7 @@ func TestCallsOfEachDelivery(t *testing.T) {
 			})
 		}, "read 1, commit 2, refused 1, clear 1, open 1"},
 		{"superseded", func(w *world, ev document.Event) {
-			w.worker().Process(w.t.Context(), w.bucket.Put(ev.Name, picture(22)))
+			w.worker().Process(w.t.Context(), w.bucket.Put(ev.Name, picture(32)))
 		}, "read 1, refused 1, live 1"},
 		{"fault", func(w *world, _ document.Event) {
 			w.answer = func(context.Context, string) (ocr.Result, error) {
@@ -54,7 +54,7 @@ func TestCallsOfEachDelivery(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
-				ev := w.bucket.Put("a.png", picture(21))
+				ev := w.bucket.Put("a.png", picture(31))
 				if c.prepare != nil {
 					c.prepare(w, ev)
 				}

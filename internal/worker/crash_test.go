@@ -50,7 +50,7 @@ func essence(r *document.Record) string {
 		r.Status, r.Generation, r.Text, r.PagesDone, r.Pages, r.Model, r.Usage, r.Strikes, r.Interruptions, r.Error, r.Lease, r.Due)
 }
 
-const clean = `done 1 "text of 21" pages 1/1 model m usage {10 3} strikes map[] interruptions 0 error <nil> lease <nil> due 0001-01-01 00:00:00 +0000 UTC`
+const clean = `done 1 "text of 31" pages 1/1 model m usage {10 3} strikes map[] interruptions 0 error <nil> lease <nil> due 0001-01-01 00:00:00 +0000 UTC`
 
 // TestCrashAtEveryCallConverges: a crash before and after each call, then a redelivery: the record converges to the
 // document of one clean run, and no call for the same page is made more often than the crash explains.
@@ -59,7 +59,7 @@ func TestCrashAtEveryCallConverges(t *testing.T) {
 		for at := range 6 {
 			t.Run(fmt.Sprintf("call %d, dies %v", at, dies), func(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
-					ev := w.bucket.Put("a.png", picture(21))
+					ev := w.bucket.Put("a.png", picture(31))
 					w.breaking(func(n int) bool { return n == at || dies && n > at })
 					w.worker().Process(t.Context(), ev)
 					w.heal()
@@ -92,7 +92,7 @@ func TestLostAnswersDoNothingTwice(t *testing.T) {
 					}
 					return nil
 				}
-				ev := w.bucket.Put("a.png", picture(21))
+				ev := w.bucket.Put("a.png", picture(31))
 				if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
 					t.Errorf("answer %d lost: %s", at, out)
 				}
@@ -116,7 +116,7 @@ func TestRejectedDocumentFails(t *testing.T) {
 			}
 			return nil
 		}
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeFailed {
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31))).Outcome; out != document.OutcomeFailed {
 			t.Errorf("outcome %s", out)
 		}
 		w.want("a.png", document.StatusFailed, "store_rejected")
@@ -128,15 +128,15 @@ func TestRejectedDocumentFails(t *testing.T) {
 func TestGoneGenerationIsExplained(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.worker()
-		ev := w.bucket.Put("deleted.png", picture(21))
+		ev := w.bucket.Put("deleted.png", picture(31))
 		w.bucket.Delete("deleted.png")
 		if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeFailed {
 			t.Errorf("deleted: %s", out)
 		}
 		w.want("deleted.png", document.StatusFailed, "object_gone")
 
-		old := w.bucket.Put("a.png", picture(21))
-		w.bucket.Put("a.png", picture(22)) // its event is lost
+		old := w.bucket.Put("a.png", picture(31))
+		w.bucket.Put("a.png", picture(32)) // its event is lost
 		if out := p.Process(t.Context(), old).Outcome; out != document.OutcomeRetry {
 			t.Errorf("overwritten: %s", out)
 		}
@@ -145,7 +145,7 @@ func TestGoneGenerationIsExplained(t *testing.T) {
 		if s := p.Sweep(t.Context()); s.Fault.Code != "" {
 			t.Fatal(s.Fault.Message)
 		}
-		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 22" {
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 32" {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -155,7 +155,7 @@ func TestGoneGenerationIsExplained(t *testing.T) {
 func TestPanicReleasesTheRecord(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeRetry {
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31))).Outcome; out != document.OutcomeRetry {
 			t.Errorf("outcome %s", out)
 		}
 		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Strikes[1].Count != 1 {
@@ -235,7 +235,7 @@ func TestSweepTakesEachOnce(t *testing.T) {
 		p := w.worker()
 		var last document.Event
 		for n := range many {
-			last = w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n%50))
+			last = w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n%50))
 			p.Process(t.Context(), last)
 		}
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
@@ -269,7 +269,7 @@ func TestSweepTakesEachOnce(t *testing.T) {
 func TestPanicIsLoggedWithoutItsText(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }
-		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		if strings.Contains(w.log.String(), "secret of the page") || strings.Contains(w.record("a.png").Error.Message, "secret") {
 			t.Errorf("log and document hold the panic's value: %q", w.record("a.png").Error.Message)
 		}

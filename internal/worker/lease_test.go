@@ -54,9 +54,9 @@ func TestDoneIsNeverWithoutItsPage(t *testing.T) {
 					time.Sleep(5 * time.Second)
 					return result(text), nil
 				}
-				out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome
+				out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31))).Outcome
 				r := w.record("a.png")
-				if r.Status == document.StatusDone && r.Text != "text of 21" {
+				if r.Status == document.StatusDone && r.Text != "text of 31" {
 					t.Errorf("run %d: %s: status %s text %q pages %d/%d usage %v", i, out, r.Status, r.Text, r.PagesDone, r.Pages, r.Usage)
 				}
 			})
@@ -75,7 +75,7 @@ func TestPageSurvivesAHungRenewal(t *testing.T) {
 					time.Sleep(40 * time.Second)
 					return result(text), nil
 				}
-				out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome
+				out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31))).Outcome
 				if r := w.record("a.png"); r.Status != document.StatusDone {
 					t.Errorf("run %d: the page was read at 40 s, delivery at 60 s: %s, %s", i, out, r.Status)
 				}
@@ -98,7 +98,7 @@ func TestLostLeaseNeverTouchesNewerPages(t *testing.T) {
 			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 		}
 		p := w.worker()
-		old := w.bucket.Put("a.png", picture(21))
+		old := w.bucket.Put("a.png", picture(31))
 		p.Process(t.Context(), old) // retrying
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) { return blocked(text), nil }
 		once := sync.Once{}
@@ -108,7 +108,7 @@ func TestLostLeaseNeverTouchesNewerPages(t *testing.T) {
 				slow := false
 				once.Do(func() { slow = true })
 				if slow { // Firestore takes its time with this query, or the instance is starved of CPU
-					newer = w.bucket.Put("a.png", picture(22))
+					newer = w.bucket.Put("a.png", picture(32))
 					if out := w.worker().Process(context.WithoutCancel(ctx), newer).Outcome; out != document.OutcomeDone {
 						t.Errorf("newer: %s", out)
 					}
@@ -137,7 +137,7 @@ func TestErasingNeverTouchesNewerPages(t *testing.T) {
 				w.options.Erase = true
 				w.answer = func(_ context.Context, text string) (ocr.Result, error) { return blocked(text), nil }
 				p := w.worker()
-				old := w.bucket.Put("a.png", picture(21))
+				old := w.bucket.Put("a.png", picture(31))
 				p.Process(t.Context(), old)
 				gone := w.bucket.Delete("a.png")
 				if by != "deletion" {
@@ -151,7 +151,7 @@ func TestErasingNeverTouchesNewerPages(t *testing.T) {
 						slow := false
 						once.Do(func() { slow = true })
 						if slow {
-							newer = w.bucket.Put("a.png", picture(22))
+							newer = w.bucket.Put("a.png", picture(32))
 							if out := w.worker().Process(context.WithoutCancel(ctx), newer).Outcome; out != document.OutcomeDone {
 								t.Errorf("newer: %s", out)
 							}
@@ -178,7 +178,7 @@ func TestLeaseIsRenewedWhilePagesAreCleared(t *testing.T) {
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 		}
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		w.worker().Process(t.Context(), ev) // retrying
 		w.calls.Store(0)
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
@@ -237,18 +237,18 @@ func TestAnswerAboutLiveGenerationIsHeldAgainstItsRecord(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				v := &versioned{Bucket: w.bucket, kept: map[int64][]byte{}}
 				if keeps {
-					v.kept[7] = picture(23)
+					v.kept[7] = picture(33)
 				}
 				w.options.Objects = v
 				w.answer = func(_ context.Context, text string) (ocr.Result, error) {
 					time.Sleep(10 * time.Second)
 					return result(text), nil
 				}
-				w.worker().Process(t.Context(), w.bucket.PutAs("a.png", 100, picture(21)))
-				seven := w.bucket.PutAs("a.png", 7, picture(23)) // generations are not promised to grow
+				w.worker().Process(t.Context(), w.bucket.PutAs("a.png", 100, picture(31)))
+				seven := w.bucket.PutAs("a.png", 7, picture(33)) // generations are not promised to grow
 				newest := make(chan document.Outcome, 1)
 				v.live = func() { // the answer is "7"; before it arrives:
-					ev := w.bucket.PutAs("a.png", 200, picture(25))
+					ev := w.bucket.PutAs("a.png", 200, picture(35))
 					go func() { newest <- w.worker().Process(t.Context(), ev).Outcome }()
 					time.Sleep(time.Second)
 				}
@@ -271,22 +271,22 @@ func TestAnswerAboutLiveGenerationIsHeldAgainstItsRecord(t *testing.T) {
 func TestNewerTakesOverAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
-			if text == "text of 21" {
+			if text == "text of 31" {
 				time.Sleep(20 * time.Second)
 			}
 			return result(text), nil
 		}
-		old := w.bucket.Put("a.png", picture(21))
+		old := w.bucket.Put("a.png", picture(31))
 		done := make(chan document.Outcome)
 		go func() { done <- w.worker().Process(t.Context(), old).Outcome }()
 		time.Sleep(time.Second)
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(22))).Outcome; out != document.OutcomeDone {
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(32))).Outcome; out != document.OutcomeDone {
 			t.Errorf("newer: %s", out)
 		}
 		if out := <-done; out != document.OutcomeSuperseded {
 			t.Errorf("older: %s", out)
 		}
-		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 22" {
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 32" {
 			t.Errorf("text %q", r.Text)
 		}
 	})
@@ -298,7 +298,7 @@ func TestDeadHolderIsReplaced(t *testing.T) {
 	for _, by := range []string{"redelivery", "sweep"} {
 		t.Run(by, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
-				ev := w.bucket.Put("a.png", picture(21))
+				ev := w.bucket.Put("a.png", picture(31))
 				w.die(ev)
 				p := w.worker()
 				if out := p.Process(t.Context(), ev).Outcome; out != document.OutcomeBusy || !out.Refused() {
@@ -313,7 +313,7 @@ func TestDeadHolderIsReplaced(t *testing.T) {
 					t.Fatalf("after the lease: %s", out)
 				}
 				r := w.want("a.png", document.StatusDone, "")
-				if r.Attempt != 2 || r.Text != "text of 21" || r.Interruptions != 0 {
+				if r.Attempt != 2 || r.Text != "text of 31" || r.Interruptions != 0 {
 					t.Errorf("%+v", r)
 				}
 			})
@@ -333,7 +333,7 @@ func TestPanicInARenewalReleasesTheRecord(t *testing.T) {
 			return nil
 		}
 		start := time.Now()
-		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Strikes[0].Count != 1 {
 			t.Errorf("%v, want one strike", r.Strikes)
 		}
@@ -374,7 +374,7 @@ func TestClosingWriteWaitsForARenewal(t *testing.T) {
 			}
 			return nil
 		}
-		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		if w.want("a.png", document.StatusRetrying, document.CodeDeadline); w.records.Reads != 0 || w.records.Commits != 3 {
 			t.Errorf("%d reads, %d commits", w.records.Reads, w.records.Commits)
 		}
@@ -403,17 +403,17 @@ func TestPagesFinishedMeanwhileShareACommit(t *testing.T) {
 func TestLostLeaseEndsTheWork(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
-			if text == "text of 21" {
+			if text == "text of 31" {
 				return hang(ctx, text)
 			}
 			return result(text), nil
 		}
-		old := w.bucket.Put("a.png", picture(21))
+		old := w.bucket.Put("a.png", picture(31))
 		start := time.Now()
 		done := make(chan document.Outcome)
 		go func() { done <- w.worker().Process(t.Context(), old).Outcome }()
 		time.Sleep(time.Second)
-		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(22)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(32)))
 		if out := <-done; out != document.OutcomeSuperseded || time.Since(start) != document.RenewEvery {
 			t.Errorf("%s after %v", out, time.Since(start))
 		}
@@ -474,12 +474,12 @@ func TestLeaseExpiredIsReported(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
-				ev := w.bucket.Put("a.png", picture(21))
+				ev := w.bucket.Put("a.png", picture(31))
 				if c.prepare != nil {
 					c.prepare(w, ev)
 				}
 				if c.newer {
-					ev = w.bucket.Put("a.png", picture(22))
+					ev = w.bucket.Put("a.png", picture(32))
 				}
 				w.answer = c.answer
 				res := w.worker().Process(t.Context(), ev)
@@ -494,8 +494,8 @@ func TestLeaseExpiredIsReported(t *testing.T) {
 // TestNothingIsClaimedAfterItsTime: a claim that was overtaken while its commit hung does not try again.
 func TestNothingIsClaimedAfterItsTime(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		old := w.bucket.Put("a.png", picture(21))
-		ev := w.bucket.Put("a.png", picture(22))
+		old := w.bucket.Put("a.png", picture(31))
+		ev := w.bucket.Put("a.png", picture(32))
 		var hung atomic.Bool
 		w.records.Before = func(ctx context.Context, op, id string) error {
 			if op != "commit" || hung.Swap(true) {
@@ -531,7 +531,7 @@ func TestCommitThatFindsTheLeaseLostEndsTheWork(t *testing.T) {
 		done := make(chan document.Outcome)
 		go func() { done <- w.worker().Process(t.Context(), old).Outcome }()
 		time.Sleep(time.Second)
-		go w.worker().Process(t.Context(), w.bucket.Put("a.tiff", picture(22)))
+		go w.worker().Process(t.Context(), w.bucket.Put("a.tiff", picture(32)))
 		if out := <-done; out != document.OutcomeSuperseded || time.Since(start) != 5*time.Second {
 			t.Errorf("%s after %v", out, time.Since(start))
 		}

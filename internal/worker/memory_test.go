@@ -35,9 +35,9 @@ func TestSmallGzipPassesASmallBudget(t *testing.T) {
 		w.options.Objects = unsized{w.bucket}
 		w.options.Limits.MaxBytes = 64 << 20
 		w.options.MemoryBudget = 32 << 20
-		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		if r := w.record("a.png"); r.Status != document.StatusDone {
-			t.Errorf("an image of %d bytes: %s %+v", len(picture(21)), r.Status, r.Error)
+			t.Errorf("an image of %d bytes: %s %+v", len(picture(31)), r.Status, r.Error)
 		}
 	})
 }
@@ -64,7 +64,7 @@ func TestPassingPagesHoldNoMemory(t *testing.T) {
 		outs := map[document.Outcome]int{}
 		var mu sync.Mutex
 		for n := range 80 {
-			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n))
+			ev := w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n))
 			ev.Size = 600 << 10
 			wg.Go(func() {
 				out := p.Process(t.Context(), ev).Outcome

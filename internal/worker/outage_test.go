@@ -118,7 +118,7 @@ func (s *service) setLimit(n int) {
 // largePage is a book of three pages; the second is noise of 1200 x 1000 pixels, which no PNG makes smaller.
 func largePage() []byte {
 	var pictures []pagetest.Picture
-	for _, size := range []image.Point{{101, 8}, {1200, 1000}, {103, 8}} {
+	for _, size := range []image.Point{{101, leastSide}, {1200, 1000}, {103, leastSide}} {
 		m := image.NewGray(image.Rectangle{Max: size})
 		x := uint32(1)
 		for i := range m.Pix {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"image"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,9 +19,7 @@ import (
 func book(n int, broken ...int) []byte {
 	var pictures []pagetest.Picture
 	for i := 1; i <= n; i++ {
-		m := image.NewGray(image.Rect(0, 0, 100+i, 8))
-		m.Pix[3] = 255
-		p := pagetest.Gray(m, 8)
+		p := pagetest.Gray(drawn(100+i), leastSide)
 		for _, b := range broken {
 			if b == i {
 				p = p.With(259, 3, 34712) // JPEG 2000, a compression that is not supported
@@ -86,7 +83,7 @@ func TestPagesInOrder(t *testing.T) {
 			t.Errorf("%d calls, %d at once, %d opens", total, c.atOnce, w.bucket.Opens)
 		}
 		for i, pg := range w.pages("a.tiff") {
-			if pg.Page != i+1 || pg.Width != 101+i || pg.Height != 8 || pg.Text != fmt.Sprintf("text of %d", 101+i) {
+			if pg.Page != i+1 || pg.Width != 101+i || pg.Height != leastSide || pg.Text != fmt.Sprintf("text of %d", 101+i) {
 				t.Errorf("%+v", pg)
 			}
 		}

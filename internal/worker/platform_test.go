@@ -168,7 +168,7 @@ func pause(name string, n int) time.Duration {
 func (w *world) images(n int) []document.Event {
 	var events []document.Event
 	for i := range n {
-		events = append(events, w.bucket.Put(fmt.Sprintf("%04d.png", i), picture(20+i)))
+		events = append(events, w.bucket.Put(fmt.Sprintf("%04d.png", i), picture(30+i)))
 	}
 	return events
 }
@@ -184,7 +184,7 @@ func (w *world) wantAllDone(events []document.Event) {
 			end += " " + r.Error.Code
 		}
 		ends[end]++
-		if r.Status == document.StatusDone && r.Text != fmt.Sprintf("text of %d", 20+i) {
+		if r.Status == document.StatusDone && r.Text != fmt.Sprintf("text of %d", 30+i) {
 			w.t.Errorf("%s: %q", ev.Name, r.Text)
 		}
 	}

@@ -3,9 +3,11 @@ package worker_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"image"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -110,4 +112,25 @@ func TestRefusalIsRemembered(t *testing.T) {
 			t.Errorf("sent %d times as it was and %d times decoded", asWere, decoded)
 		}
 	})
+}
+
+// TestKindOfServiceIsLoggedOnce: at the first answer, whichever page that is to, and not at what is no answer.
+func TestKindOfServiceIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t, ocrtest.Llama())
+	s.Next(ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image or audio file"))
+	client, err := ocr.New(ocr.Config{URL: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.options.OCR = client
+	p := w.worker()
+	const line = `"OCR service answered","dialect":"llama-server","model":"/models/LightOnOCR.gguf"`
+	for i := range 2 {
+		p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", i), picture(40+i)))
+		if n := strings.Count(w.log.String(), line); n != 1 {
+			t.Errorf("after %d images: %d lines\n%s", i+1, n, w.log)
+		}
+	}
 }

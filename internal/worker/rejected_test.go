@@ -56,7 +56,7 @@ func TestRejectedClaimIsVisible(t *testing.T) {
 		t.Run(fmt.Sprintf("all %v", all), func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				w.options.Records = fussy{w.records, all}
-				res := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+				res := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 				if all {
 					if !res.Outcome.Refused() || res.Fault.Code != document.CodeStoreRejected || len(w.records.All()) > 0 {
 						t.Errorf("%s %s", res.Outcome, res.Fault.Code)

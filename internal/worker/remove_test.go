@@ -21,46 +21,46 @@ func TestDeletionKeepsOrErases(t *testing.T) {
 		calls  int64
 	}{
 		{"kept", false, func(w *world, p *worker.Worker) document.Outcome {
-			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
+			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(31)))
 			return p.Process(w.t.Context(), w.bucket.Delete("a.png")).Outcome
 		}, document.OutcomeFiltered, document.StatusDone, 1},
 		{"erased", true, func(w *world, p *worker.Worker) document.Outcome {
-			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
+			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(31)))
 			return p.Process(w.t.Context(), w.bucket.Delete("a.png")).Outcome
 		}, document.OutcomeDeleted, document.StatusDeleted, 1},
 		{"never seen, and a late finalize", true, func(w *world, p *worker.Worker) document.Outcome {
-			ev := w.bucket.Put("a.png", picture(21))
+			ev := w.bucket.Put("a.png", picture(31))
 			if out := p.Process(w.t.Context(), w.bucket.Delete("a.png")).Outcome; out != document.OutcomeDeleted {
 				w.t.Errorf("the delete: %s", out)
 			}
 			return p.Process(w.t.Context(), ev).Outcome
 		}, document.OutcomeDuplicate, document.StatusDeleted, 0},
 		{"twice", true, func(w *world, p *worker.Worker) document.Outcome {
-			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
+			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(31)))
 			del := w.bucket.Delete("a.png")
 			p.Process(w.t.Context(), del)
 			return p.Process(w.t.Context(), del).Outcome
 		}, document.OutcomeDeleted, document.StatusDeleted, 1},
 		{"an overwrite's, after the new one", true, func(w *world, p *worker.Worker) document.Outcome {
-			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
+			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(31)))
 			del := w.bucket.Delete("a.png")
-			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(22)))
+			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(32)))
 			return p.Process(w.t.Context(), del).Outcome
 		}, document.OutcomeSuperseded, document.StatusDone, 2},
 		{"an overwrite's, before the new one", true, func(w *world, p *worker.Worker) document.Outcome {
-			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
+			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(31)))
 			p.Process(w.t.Context(), w.bucket.Delete("a.png"))
-			return p.Process(w.t.Context(), w.bucket.Put("a.png", picture(22))).Outcome
+			return p.Process(w.t.Context(), w.bucket.Put("a.png", picture(32))).Outcome
 		}, document.OutcomeDone, document.StatusDone, 2},
 		{"an overwrite's with a higher number, while the lower one lives", true, func(w *world, p *worker.Worker) document.Outcome {
-			p.Process(w.t.Context(), w.bucket.PutAs("a.png", 9, picture(21)))
+			p.Process(w.t.Context(), w.bucket.PutAs("a.png", 9, picture(31)))
 			del := w.bucket.Delete("a.png")
-			p.Process(w.t.Context(), w.bucket.PutAs("a.png", 4, picture(22)))
+			p.Process(w.t.Context(), w.bucket.PutAs("a.png", 4, picture(32)))
 			return p.Process(w.t.Context(), del).Outcome
 		}, document.OutcomeSuperseded, document.StatusDone, 2},
 		{"of a newer one whose finalize was lost", true, func(w *world, p *worker.Worker) document.Outcome {
-			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
-			w.bucket.Put("a.png", picture(22))
+			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(31)))
+			w.bucket.Put("a.png", picture(32))
 			return p.Process(w.t.Context(), w.bucket.Delete("a.png")).Outcome
 		}, document.OutcomeDeleted, document.StatusDeleted, 1},
 	} {
@@ -87,7 +87,7 @@ func TestErasedRecordStaysErased(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Erase = true
 		p := w.worker()
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
 			p.Process(t.Context(), w.bucket.Delete("a.png"))
 			return result(text), nil
@@ -107,7 +107,7 @@ func TestMarkerClearsPagesAfterACrash(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Erase = true
 		p := w.worker()
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		id := ev.Object.ID()
 		document.Update(t.Context(), w.records, id, document.Unread(), func(*document.Record) (*document.Change, error) {
 			return &document.Change{

@@ -64,11 +64,11 @@ func TestRetryOfFailedStartsAfresh(t *testing.T) {
 			}
 			return result(text), nil
 		}
-		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		w.want("a.png", document.StatusFailed, "ocr_rejected")
 		broken = false
 		w.retry("a.png", nil)
-		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" || r.Attempt != 2 {
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 31" || r.Attempt != 2 {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -158,11 +158,11 @@ func TestFailedRereadingDestroysNothing(t *testing.T) {
 		kind ocr.Kind
 		code string
 	}{
-		"a misspelt model, one page":  {picture(21), ocr.KindWrongModel, document.CodeOCRMisconfigured},
+		"a misspelt model, one page":  {picture(31), ocr.KindWrongModel, document.CodeOCRMisconfigured},
 		"a misspelt model, a book":    {book(3), ocr.KindWrongModel, document.CodeOCRMisconfigured},
-		"refused, one page":           {picture(21), ocr.KindBadImage, document.CodeOCRRejected},
+		"refused, one page":           {picture(31), ocr.KindBadImage, document.CodeOCRRejected},
 		"refused, a book":             {book(3), ocr.KindBadImage, document.CodeOCRRejected},
-		"the engine fails, one page":  {picture(21), ocr.KindBackendFailed, document.CodeOCRFailed},
+		"the engine fails, one page":  {picture(31), ocr.KindBackendFailed, document.CodeOCRFailed},
 		"the engine fails, all pages": {book(3), ocr.KindBackendFailed, document.CodeOCRFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -221,13 +221,13 @@ func TestRetryDropsOwnPage(t *testing.T) {
 			r.Blocks = blocks
 			return r, nil
 		}
-		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		if n := len(w.pages("a.png")); n != 1 {
 			t.Fatalf("%d page documents", n)
 		}
 		blocks = nil
 		w.retry("a.png", nil)
-		if r, n := w.want("a.png", document.StatusDone, ""), len(w.pages("a.png")); r.Text != "text of 21" || n != 0 {
+		if r, n := w.want("a.png", document.StatusDone, ""), len(w.pages("a.png")); r.Text != "text of 31" || n != 0 {
 			t.Errorf("%d page documents; %+v", n, r)
 		}
 	})
@@ -239,14 +239,14 @@ func TestRetryWritesOnlyOverWhatWasSeen(t *testing.T) {
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadImage}
 		}
-		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		seen := w.stored("a.png")
 		w.retry("a.png", nil)
 		before := w.records.Commits
 		if _, err := document.Retry(t.Context(), w.records, seen, "me", nil); !errors.Is(err, document.ErrNotAsSeen) {
 			t.Errorf("seen before another try: %v", err)
 		}
-		ev := w.bucket.Put("a.png", picture(22))
+		ev := w.bucket.Put("a.png", picture(32))
 		seen = w.stored("a.png")
 		w.worker().Process(t.Context(), ev)
 		if _, err := document.Retry(t.Context(), w.records, seen, "me", nil); !errors.Is(err, document.ErrNotAsSeen) {
@@ -262,7 +262,7 @@ func TestRetryWritesOnlyOverWhatWasSeen(t *testing.T) {
 // and a holder that was only slow is refused afterwards.
 func TestRetryStuck(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		release := make(chan struct{})
 		var asked atomic.Bool
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
@@ -288,14 +288,14 @@ func TestRetryStuck(t *testing.T) {
 		synctest.Wait()
 		w.records.Before = nil
 		w.retry("a.png", nil)
-		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" || r.Interruptions != 0 {
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 31" || r.Interruptions != 0 {
 			t.Errorf("%+v", r)
 		}
 		close(release)
 		if out := <-slow; out != document.OutcomeDuplicate {
 			t.Errorf("the slow one: %s", out)
 		}
-		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" {
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 31" {
 			t.Errorf("the slow one wrote %+v", r)
 		}
 	})

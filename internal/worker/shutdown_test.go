@@ -20,7 +20,7 @@ func TestDrainEndsDespiteAHungRenewal(t *testing.T) {
 		w.answer = hang
 		w.hangCommit(2) // the first renewal, at 30 s; all other calls are answered at once
 		p := w.worker()
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		go p.Process(t.Context(), ev)
 		time.Sleep(35 * time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
@@ -39,7 +39,7 @@ func TestSweepStartsNothingAfterDrain(t *testing.T) {
 		}
 		p := w.worker()
 		for n := range 40 {
-			p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
+			p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n)))
 		}
 		time.Sleep(15 * time.Minute)
 		w.calls.Store(0)
@@ -76,7 +76,7 @@ func TestReleaseAtShutdownIsNoInterruption(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
 		p := w.worker()
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		go p.Process(t.Context(), ev)
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
@@ -103,7 +103,7 @@ func TestDrainEndsDespiteAHungClaim(t *testing.T) {
 		w.hangCommit(1)
 		p := w.worker()
 		result := make(chan worker.Result, 1)
-		go func() { result <- p.Process(t.Context(), w.bucket.Put("a.png", picture(21))) }()
+		go func() { result <- p.Process(t.Context(), w.bucket.Put("a.png", picture(31))) }()
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
 		defer cancel()
@@ -125,7 +125,7 @@ func TestWorkGoesOnWhenTheCallerHangsUp(t *testing.T) {
 			time.Sleep(time.Second)
 			return result(text), ctx.Err()
 		}
-		if out := w.worker().Process(ctx, w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeDone {
+		if out := w.worker().Process(ctx, w.bucket.Put("a.png", picture(31))).Outcome; out != document.OutcomeDone {
 			t.Errorf("outcome %s", out)
 		}
 		w.want("a.png", document.StatusDone, "")
@@ -138,7 +138,7 @@ func TestDrainReleasesWhatDoesNotFit(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
 		p := w.worker()
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		out := make(chan document.Outcome)
 		go func() { out <- p.Process(t.Context(), ev).Outcome }()
 		time.Sleep(time.Second)
@@ -147,7 +147,7 @@ func TestDrainReleasesWhatDoesNotFit(t *testing.T) {
 		drained := make(chan error)
 		go func() { drained <- p.Drain(ctx) }()
 		synctest.Wait()
-		late := p.Process(t.Context(), w.bucket.Put("b.png", picture(21)))
+		late := p.Process(t.Context(), w.bucket.Put("b.png", picture(31)))
 		if late.Outcome != document.OutcomeRetry || late.Fault.Code != document.CodeInterrupted || len(w.records.All()) != 1 {
 			t.Errorf("a new delivery: %s %s, %d records", late.Outcome, late.Fault.Code, len(w.records.All()))
 		}
@@ -174,7 +174,7 @@ func TestDrainLetsFinishWhatFits(t *testing.T) {
 			return result(text), ctx.Err()
 		}
 		p := w.worker()
-		go p.Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		go p.Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
@@ -223,7 +223,7 @@ func TestDrainEndsAWaitForASlot(t *testing.T) {
 		w.options.Objects = stuck{w.bucket}
 		p := w.worker()
 		for n := range 4 {
-			go p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(20+n)))
+			go p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n)))
 		}
 		synctest.Wait()
 		result := make(chan worker.Result, 1)
@@ -265,7 +265,7 @@ func TestClaimUnderWayAtShutdownIsReleased(t *testing.T) {
 			}
 		}
 		p := w.worker()
-		go p.Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		go p.Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second) // puts back at 6 s
 		defer cancel()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"image"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -78,7 +77,7 @@ func newServiceSim(w *world, rng *rand.Rand) *serviceSim {
 	w.records.After = sim.committed
 	sim.outage()
 	sim.p = w.platform(sim.s, 1+rng.IntN(3), 8)
-	width := 20
+	width := leastSide
 	for n := range 8 + rng.IntN(30) {
 		sim.add(fmt.Sprintf("%d.png", n), &width, 1)
 	}
@@ -114,9 +113,7 @@ func (sim *serviceSim) add(name string, width *int, n int) {
 	o := simObject{}
 	var pictures []pagetest.Picture
 	for range n {
-		m := image.NewGray(image.Rect(0, 0, *width, 8))
-		m.Pix[3] = 255
-		pictures = append(pictures, pagetest.Gray(m, 8))
+		pictures = append(pictures, pagetest.Gray(drawn(*width), leastSide))
 		o.widths = append(o.widths, *width)
 		switch sim.rng.IntN(40) {
 		case 0:

@@ -167,7 +167,7 @@ func TestColdServiceFailsNoImage(t *testing.T) {
 				o := w.options
 				o.OCR = s.client(t)
 				first := newWorker(t, o)
-				ev := w.bucket.Put("a.png", picture(21))
+				ev := w.bucket.Put("a.png", picture(31))
 				cold := 10 * time.Minute // longer than an attempt, which leaves a suspect
 				for range maxAttempts + 2 {
 					p := first
@@ -181,7 +181,7 @@ func TestColdServiceFailsNoImage(t *testing.T) {
 					time.Sleep(10 * time.Minute)
 				}
 				first.Process(t.Context(), ev)
-				if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 21" {
+				if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 31" {
 					t.Errorf("%v: %+v", s, r)
 				}
 			})
@@ -242,7 +242,7 @@ func TestRetryLeavesALiveLeaseAlone(t *testing.T) {
 					return result(text), nil
 				}
 				done := make(chan document.Outcome, 1)
-				ev := w.bucket.Put("a.png", picture(21))
+				ev := w.bucket.Put("a.png", picture(31))
 				go func() { done <- w.worker().Process(t.Context(), ev).Outcome }()
 				time.Sleep(45 * time.Second) // after the first renewal
 				seen := w.stored("a.png")
@@ -266,7 +266,7 @@ func TestShutdownBeforeResumeForgetsNothing(t *testing.T) {
 			w.answer = func(context.Context, string) (ocr.Result, error) {
 				return ocr.Result{}, &ocr.Error{Kind: ocr.KindBadResponse}
 			}
-			ev := w.bucket.Put("a.png", picture(21))
+			ev := w.bucket.Put("a.png", picture(31))
 			w.worker().Process(t.Context(), ev)
 			before := w.record("a.png").Strikes
 			p := w.worker()

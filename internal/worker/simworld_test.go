@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
-	"image"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -240,7 +239,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	s := &sim{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), bucket: documenttest.NewBucket(), records: documenttest.NewMemory(),
 		turns: documenttest.NewMemory(), born: time.Now(), outage: map[string]time.Time{}, files: map[version]*simFile{}, byWidth: map[int]*simPage{},
-		holders: map[string]*delivery{}, leased: map[string]leaseMark{}, last: map[string]*document.Record{}, trace: fnv.New64a(), width: 20,
+		holders: map[string]*delivery{}, leased: map[string]leaseMark{}, last: map[string]*document.Record{}, trace: fnv.New64a(), width: leastSide,
 	}
 	s.history = s.trace
 	if *simSeed != 0 && testing.Verbose() {
@@ -354,9 +353,7 @@ func (f *simFile) bytes() []byte {
 	}
 	var pictures []pagetest.Picture
 	for _, p := range f.pages[:f.length] {
-		m := image.NewGray(image.Rect(0, 0, p.width, 8))
-		m.Pix[3] = 255
-		pictures = append(pictures, pagetest.Gray(m, 8))
+		pictures = append(pictures, pagetest.Gray(drawn(p.width), leastSide))
 	}
 	return pagetest.TIFF(binary.LittleEndian, pictures...)
 }

@@ -34,7 +34,7 @@ func (w *world) sweepLine() map[string]any {
 // leaveOver makes n records that were due an hour ago, and that are in their window or past it.
 func (w *world) leaveOver(n int, window time.Duration) {
 	for i := range n {
-		ev := w.bucket.Put(fmt.Sprintf("%d.png", i), picture(20+i))
+		ev := w.bucket.Put(fmt.Sprintf("%d.png", i), picture(30+i))
 		then := time.Now().Add(-time.Hour)
 		_, err := document.Update(w.t.Context(), w.records, ev.Object.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
 			return &document.Change{Record: &document.Record{

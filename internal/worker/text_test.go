@@ -28,7 +28,7 @@ func TestTextIsStorable(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				w.answer = func(context.Context, string) (ocr.Result, error) { return result(c.text), nil }
-				w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+				w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 				r := w.want("a.png", document.StatusDone, "")
 				if r.Text != c.want || !utf8.ValidString(r.Text) || strings.Join(r.Warnings, " ") != c.warnings || r.TextInPages {
 					t.Errorf("%d bytes, warnings %v", len(r.Text), r.Warnings)
@@ -46,7 +46,7 @@ func TestBlankPageIsDone(t *testing.T) {
 			r.Blank = true
 			return r, nil
 		}
-		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		if r := w.want("a.png", document.StatusDone, ""); !r.Blank || r.Text != "" {
 			t.Errorf("%+v", r)
 		}
@@ -64,14 +64,14 @@ func TestBlocksGoWithTheStatus(t *testing.T) {
 			r.Warnings = []string{"repetition"}
 			return r, nil
 		}
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		w.worker().Process(t.Context(), ev)
 		w.want("a.png", document.StatusDone, "")
 		pages, err := w.records.Pages(t.Context(), ev.Object.ID(), ev.Generation)
 		if err != nil || len(pages) != 1 {
 			t.Fatalf("%d pages, %v", len(pages), err)
 		}
-		if p := pages[0]; len(p.Blocks) != 2 || p.Blocks[0].Text != "t\uFFFD" || p.Blocks[0].Box != [4]int{1, 2, 3, 4} || p.Blocks[0].Continued || !p.Blocks[1].Continued || p.Width != 21 || p.Warnings[0] != "repetition" {
+		if p := pages[0]; len(p.Blocks) != 2 || p.Blocks[0].Text != "t\uFFFD" || p.Blocks[0].Box != [4]int{1, 2, 3, 4} || p.Blocks[0].Continued || !p.Blocks[1].Continued || p.Width != 31 || p.Warnings[0] != "repetition" {
 			t.Errorf("%d blocks, %d px, %v", len(p.Blocks), p.Width, p.Warnings)
 		}
 		if w.records.Commits != 2 {
@@ -83,7 +83,7 @@ func TestBlocksGoWithTheStatus(t *testing.T) {
 // TestUniformPageIsNotSent: there is nothing on it to read.
 func TestUniformPageIsNotSent(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		empty := pagetest.Gray(image.NewGray(image.Rect(0, 0, 21, 8)), 8)
+		empty := pagetest.Gray(image.NewGray(image.Rect(0, 0, 41, leastSide)), leastSide)
 		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", pagetest.TIFF(binary.LittleEndian, empty)))
 		if r := w.want("a.tiff", document.StatusDone, ""); !r.Blank || w.calls.Load() != 0 {
 			t.Errorf("blank %v, %d calls", r.Blank, w.calls.Load())

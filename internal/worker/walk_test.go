@@ -99,12 +99,23 @@ func result(text string) ocr.Result {
 	return ocr.Result{Text: text, Blank: text == "", Model: "m", Usage: ocr.Usage{PromptTokens: 10, CompletionTokens: 3}}
 }
 
-// picture is a PNG of the given width, which is what its text says.
-func picture(width int) []byte {
-	img := image.NewGray(image.Rect(0, 0, width, 8))
+// leastSide is how wide and high a page is at least that is sent as it is.
+const leastSide = 28
+
+// drawn is a page of the given width, which is what its text says. A dot is on it, or it would be blank.
+func drawn(width int) *image.Gray {
+	if width < leastSide {
+		panic(fmt.Sprintf("a page of %d pixels is made wider, and is known by another width then", width))
+	}
+	img := image.NewGray(image.Rect(0, 0, width, leastSide))
 	img.SetGray(1, 1, color.Gray{Y: 255})
+	return img
+}
+
+// picture is a PNG of that page.
+func picture(width int) []byte {
 	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil {
+	if err := png.Encode(&b, drawn(width)); err != nil {
 		panic(err)
 	}
 	return b.Bytes()
@@ -144,12 +155,12 @@ func bubble(t *testing.T, f func(t *testing.T, w *world)) {
 // TestEventBecomesDocument: one event of one image ends in one document.
 func TestEventBecomesDocument(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
 			t.Fatalf("outcome %s\n%s", out, w.log)
 		}
 		r := w.want("a.png", document.StatusDone, "")
-		if r.Text != "text of 21" || r.Pages != 1 || r.PagesDone != 1 || r.Attempt != 1 || r.Model != "m" ||
+		if r.Text != "text of 31" || r.Pages != 1 || r.PagesDone != 1 || r.Attempt != 1 || r.Model != "m" ||
 			r.Usage.CompletionTokens != 3 || r.EventID != ev.ID || r.Metadata["by"] != "test" || r.Finished.IsZero() {
 			t.Errorf("%+v", r)
 		}
@@ -200,7 +211,7 @@ func TestOwnerIsKnownWhateverBringsTheObject(t *testing.T) {
 
 func TestFinishedIsNeverSentAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		p := w.worker()
 		p.Process(t.Context(), ev)
 		for range 3 {
@@ -221,7 +232,7 @@ func TestConcurrentCopiesReadOnce(t *testing.T) {
 			time.Sleep(100 * time.Second) // longer than a lease: it must be renewed
 			return result(text), nil
 		}
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		var mu sync.Mutex
 		outs := map[document.Outcome]int{}
 		var wg sync.WaitGroup
@@ -245,23 +256,23 @@ func TestConcurrentCopiesReadOnce(t *testing.T) {
 func TestNewestLiveGenerationWins(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.worker()
-		one := w.bucket.PutAs("a.png", 100, picture(21))
+		one := w.bucket.PutAs("a.png", 100, picture(31))
 		p.Process(t.Context(), one)
-		two := w.bucket.Put("a.png", picture(22))
+		two := w.bucket.Put("a.png", picture(32))
 		if out := p.Process(t.Context(), two).Outcome; out != document.OutcomeDone {
 			t.Errorf("newer: %s", out)
 		}
-		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 22" || r.Attempt != 1 {
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 32" || r.Attempt != 1 {
 			t.Errorf("%+v", r)
 		}
 		if out := p.Process(t.Context(), one).Outcome; out != document.OutcomeSuperseded || out.Refused() {
 			t.Errorf("older: %s", out)
 		}
 		// Generations need not grow: the one that lives wins.
-		if out := p.Process(t.Context(), w.bucket.PutAs("a.png", 7, picture(23))).Outcome; out != document.OutcomeDone {
+		if out := p.Process(t.Context(), w.bucket.PutAs("a.png", 7, picture(33))).Outcome; out != document.OutcomeDone {
 			t.Errorf("lower, living: %s", out)
 		}
-		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 23" {
+		if r := w.want("a.png", document.StatusDone, ""); r.Text != "text of 33" {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -311,7 +322,7 @@ func TestFaultDecidesRecordAndDelivery(t *testing.T) {
 	}{
 		{"text file", []byte("hello, this is no image at all"), nil, document.StatusFailed, "unsupported_media"},
 		{"no bytes", nil, nil, document.StatusFailed, "empty"},
-		{"cut off in the header", picture(21)[:20], nil, document.StatusFailed, "corrupt"},
+		{"cut off in the header", picture(31)[:20], nil, document.StatusFailed, "corrupt"},
 		{"too many pixels", picture(1 << 18), nil, document.StatusFailed, "too_large"},
 		{"rejected", nil, &ocr.Error{Kind: ocr.KindBadImage}, document.StatusFailed, "ocr_rejected"},
 		{"refused as too large", nil, &ocr.Error{Kind: ocr.KindTooLarge}, document.StatusFailed, "too_large"},
@@ -332,7 +343,7 @@ func TestFaultDecidesRecordAndDelivery(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				data := c.data
 				if c.err != nil {
-					data = picture(21)
+					data = picture(31)
 					w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, c.err }
 				}
 				out := w.worker().Process(t.Context(), w.bucket.Put("a.png", data)).Outcome
@@ -365,7 +376,7 @@ func TestBudgetsBoundAttempts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, c.err }
-				ev := w.bucket.Put("a.png", picture(21))
+				ev := w.bucket.Put("a.png", picture(31))
 				p := w.worker()
 				n := 1
 				for p.Process(t.Context(), ev).Outcome == document.OutcomeRetry {
@@ -390,7 +401,7 @@ func TestOutageFailsNothing(t *testing.T) {
 			}
 			return result(text), nil
 		}
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(31))
 		p := w.worker()
 		for p.Process(t.Context(), ev).Outcome.Refused() {
 			time.Sleep(10 * time.Second)
@@ -409,7 +420,7 @@ func TestDeadlineReleasesTheRecord(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
 		start := time.Now()
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21))).Outcome; out != document.OutcomeRetry {
+		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31))).Outcome; out != document.OutcomeRetry {
 			t.Errorf("outcome %s", out)
 		}
 		if took := time.Since(start); took != 450*time.Second { // the rest is for the closing write

@@ -59,6 +59,7 @@ type Worker struct {
 	pace      *pace
 	clock     *clock
 	telemetry *telemetry
+	answered  sync.Once // the OCR service
 
 	drain   context.Context // ends when running deliveries must release their records
 	putBack context.CancelCauseFunc

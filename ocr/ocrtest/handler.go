@@ -152,12 +152,12 @@ func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, 
 			c.Wasted++
 		case answered && reply.whole && !died:
 			c.Answers++
-		case answered:
+		case answered && !(died && s.killed.Load()):
 			c.Refused++
 		}
 	})
 	switch {
-	case !answered: // the client has left, or the server closes: else net/http would answer an empty 200
+	case !answered, died && s.killed.Load(): // else net/http would answer an empty 200
 		hangUp(w)
 	case died:
 		With("Connection", "close", EngineFailed(engineDead)).write(w, req)

@@ -30,6 +30,7 @@ type Server struct {
 	idleTimeout    time.Duration
 
 	down, engineDead, draining atomic.Bool
+	killed                     atomic.Bool     // since Kill, until Up
 	stopped                    context.Context // ends with Close, and lets held requests go
 	stop                       context.CancelFunc
 
@@ -146,11 +147,12 @@ func (s *Server) Up() {
 	s.mu.Unlock()
 	s.engineDead.Store(false)
 	s.draining.Store(false)
+	s.killed.Store(false)
 	s.down.Store(false)
 }
 
 // Drain is SIGTERM for a vLLM with --shutdown-timeout: pages that it is reading are answered, every other one gets a 500 at once, and
-// /health says 200 all the while. [Server.Down] is the end of the time: what is not answered by then hangs.
+// /health says 200 all the while. What is not answered within that time hangs until [Server.Kill].
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Terminate is SIGTERM for a vLLM without it, or the death of its engine: every page that it is reading gets a 500, and it is down.
@@ -159,6 +161,12 @@ func (s *Server) Terminate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kill()
+}
+
+// Kill is SIGKILL: connections of pages that it is reading break, and it is down.
+func (s *Server) Kill() {
+	s.killed.Store(true)
+	s.Terminate()
 }
 
 // KillEngine leaves the server up with a dead engine: pages get 500, /health 503.

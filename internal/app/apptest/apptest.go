@@ -315,6 +315,12 @@ func (l *Log) Lines(tb testing.TB) []map[string]any {
 	return all
 }
 
+// Deliveries are the lines about events; the others are about the instance.
+func (l *Log) Deliveries(tb testing.TB) []map[string]any {
+	tb.Helper()
+	return slices.DeleteFunc(l.Lines(tb), func(line map[string]any) bool { return line["outcome"] == nil })
+}
+
 // PNG returns a small gray page; pages of different widths differ.
 func PNG(width int) []byte {
 	img := image.NewGray(image.Rect(0, 0, width, 40))
