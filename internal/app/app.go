@@ -5,6 +5,7 @@
 //
 //	app.go      wiring
 //	handler.go  HTTP, and shutdown
+//	reconcile.go what lost events left in the buckets
 package app
 
 import (
@@ -101,7 +102,7 @@ func memoryLimits(memory, budget int64) (own, decoders int64) {
 type Backends struct {
 	Objects document.Objects
 	Records document.Store
-	Turns   document.Store // for turns between instances; nil: there is one
+	Turns   document.Store // for turns between instances, and passes over buckets; nil: there is one instance
 	Tokens  TokenSource    // used with OCR_AUTH=oidc; nil: the OCR service is called without an ID token
 	Decoder *page.Decoder  // for all but PNG and baseline JPEG
 }
@@ -164,7 +165,11 @@ func New(cfg config.Config, b Backends, log *slog.Logger, options ...Option) (*H
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{worker: w, filter: cfg.Filter, log: log, telemetry: sent}, nil
+	r, err := newReconciler(cfg, b)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{worker: w, reconciler: r, filter: cfg.Filter, log: log, telemetry: sent}, nil
 }
 
 func ocrConfig(cfg config.Config, b Backends, sent *telemetry.Telemetry) ocr.Config {

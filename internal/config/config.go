@@ -40,7 +40,9 @@ type Config struct {
 	ProcessTimeout time.Duration // one delivery; default 480 s, less than ServiceTimeout
 	ServiceTimeout time.Duration // the platform's limit for one request, less than 600 s; default 540 s
 	OnDelete       OnDelete      // default Keep
-	LogLevel       slog.Level    // default info
+
+	ReconcileBuckets []string   // that the event bucketocr.reconcile goes through; default none
+	LogLevel         slog.Level // default info
 
 	Port           int    // TCP port to listen on; default 8080, 0 for any that is free
 	FunctionTarget string // name of the function to serve; default ExtractText

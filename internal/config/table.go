@@ -108,6 +108,7 @@ func (c *Config) settings() []setting {
 			seconds(&c.ServiceTimeout, "47", "599")},
 		{"ON_DELETE", "keep", false, "what happens to the document when the object is deleted",
 			oneOf(&c.OnDelete, Keep, Erase)},
+		{"RECONCILE_BUCKETS", "", true, "buckets that `bucketocr.reconcile` goes through for what lost events left", buckets(&c.ReconcileBuckets)},
 		{"LOG_LEVEL", "info", false, "least level that is logged",
 			oneOf(&c.LogLevel, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError)},
 		{"PORT", "8080", false, "TCP port to listen on; 0 for any that is free", number(&c.Port, "", "0", "65535")},

@@ -77,9 +77,9 @@ const (
 
 // Triggers of a request.
 const (
-	ByObject = "datasource"
-	BySweep  = "timer"
-	ByOther  = "other"
+	ByObject   = "datasource"
+	BySchedule = "timer"
+	ByOther    = "other"
 )
 
 // How long the end of a request may take, and how often metrics are sent there.
