@@ -72,7 +72,7 @@ type Telemetry struct {
 // The metric of requests to the function, in seconds, by faas.trigger and http.response.status_code.
 const (
 	InvokeDuration = "faas.invoke_duration"
-	InvokeMeaning  = "requests to the function: `datasource` an object's event, `timer` a sweep, `other` anything else"
+	InvokeMeaning  = "requests to the function: `datasource` an object's event, `timer` a sweep or a reconciliation, `other` anything else"
 )
 
 // Triggers of a request.
