@@ -105,7 +105,7 @@ func TestPassedOn(t *testing.T) {
 		"PORT": "Cloud Run's", "FUNCTION_TARGET": "the buildpack's", "STORAGE_EMULATOR_HOST": "", "FIRESTORE_EMULATOR_HOST": "",
 		"GCE_METADATA_HOST": "", "GOOGLE_APPLICATION_CREDENTIALS": "", "K_SERVICE": "Cloud Run's", "K_REVISION": "Cloud Run's",
 	}
-	values := map[string]string{"ON_DELETE": "erase", "OCR_CONCURRENCY": "3", "OCR_INSTANCE_CONCURRENCY": "7", "OCR_MODEL": "lightonai/LightOnOCR-3-1B",
+	values := map[string]string{"ON_DELETE": "erase", "RECONCILE_BUCKETS": "my-scans,more-scans", "OCR_CONCURRENCY": "3", "OCR_INSTANCE_CONCURRENCY": "7", "OCR_MODEL": "lightonai/LightOnOCR-3-1B",
 		"FIRESTORE_DATABASE": "scans", "FIRESTORE_COLLECTION": "pages_of_ours", "EXCLUDE": "tmp/**,{a,b}", "INCLUDE": "a/**"}
 	var env []string
 	for _, v := range config.Variables() {
