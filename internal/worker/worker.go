@@ -29,6 +29,7 @@ type Options struct {
 	Records document.Store
 	Turns   document.Store // a store of its own, for turns between instances; nil: there is one instance
 	OCR     Extractor
+	Notify  document.Notifier // announces ends; nil: they are not announced
 	Log     *slog.Logger
 
 	Rules  document.Rules

@@ -86,7 +86,7 @@ func (c *conn) listQuery(q document.Query) *pb.StructuredQuery {
 // headFields are the names of all fields of a record but its text.
 var headFields = []string{
 	"attempt", "blank", "bucket", "contentType", "created", "due", "error", "eventId", "eventTime",
-	"finished", "generation", "interruptions", "lease", "markerExpires", "metadata", "model", "name", "pages", "pagesDone", "retried",
+	"finished", "generation", "interruptions", "lease", "markerExpires", "metadata", "model", "name", "notified", "pages", "pagesDone", "retried",
 	"rereading", "retriedBy", "schema", "size", "started", "status", "strikes", "textInPages", "updated", "usage", "warnings", "windowStart", "write",
 }
 
