@@ -37,6 +37,7 @@ prepare() { # prepare ACCOUNT...
 # finish comes to the trigger last of all that an event needs, so that no event meets half a system, and to the alerts last
 # of all: they would ring for what the first minutes bring.
 finish() {
+  make_notify_topic
   make_function
   make_triggers
   make_backfill

@@ -125,14 +125,15 @@ func (r *room) statuses() map[string]document.Status {
 // pass begins an hour later.
 func TestReconcileGoesOnWhereItWasCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const n = 2000
+		const n = 6000
 		r := newRoom(n)
-		runs := 0
+		runs, listed := 0, int64(0)
 		for {
 			sum, err := r.run(t, time.Second, fmt.Sprint("run ", runs), nil)
 			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatal(err)
 			}
+			listed += sum.Listed
 			if runs++; sum.Complete {
 				break
 			}
@@ -142,6 +143,9 @@ func TestReconcileGoesOnWhereItWasCut(t *testing.T) {
 		}
 		if len(r.times) != n || r.most() != 1 || runs < 3 {
 			t.Errorf("%d objects, one of them %d times, in %d runs", len(r.times), r.most(), runs)
+		}
+		if most := int64(n + runs*3*headBatch); listed > most { // what is queued when a run is cut comes again
+			t.Errorf("%d runs listed %d objects of %d", runs, listed, n)
 		}
 		if sum, err := r.run(t, time.Second, "too soon", nil); err != nil || !sum.Complete || sum.Listed != 0 {
 			t.Errorf("at once: %+v, %v", sum, err)
@@ -228,6 +232,27 @@ func TestUploadDuringAnErasureStays(t *testing.T) {
 		}
 		if _, err := r.run(t, time.Minute, "run", nil); err != nil || r.statuses()["a.png"] != document.StatusDone {
 			t.Errorf("%v, %v", r.statuses(), err)
+		}
+	})
+}
+
+// TestRefusedErasureIsTriedAgain: a document without an object is not settled before it is erased.
+func TestRefusedErasureIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom(0)
+		r.write(r.put("a.png", 0), document.StatusDone)
+		time.Sleep(2 * time.Hour)
+		r.remove("a.png")
+		refusals := 0
+		r.records.Before = func(_ context.Context, op, _ string) error {
+			if op == "commit" && refusals < 3 {
+				refusals++
+				return document.ErrStoreUnavailable
+			}
+			return nil
+		}
+		if sum, err := r.run(t, time.Minute, "run", nil); err != nil || sum.Results["deleted"] != 1 || r.statuses()["a.png"] != document.StatusDeleted {
+			t.Errorf("%+v, %v", sum, err)
 		}
 	})
 }

@@ -49,6 +49,9 @@ type Config struct {
 
 	Telemetry Telemetry // OpenTelemetry; default none
 
+	NotifyTopic string // full name of the topic where ends are announced; default none
+
+	PubSubEmulatorHost    string // host:port; default none
 	StorageEmulatorHost   string // host:port or a URL; default none
 	FirestoreEmulatorHost string // host:port; default none
 }

@@ -295,3 +295,47 @@ func TestCrashAnywhereAnnouncesEachEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestErasureIsAnnouncedWhenItsPagesAreGone: also where the process that erased it died before it cleared them.
+func TestErasureIsAnnouncedWhenItsPagesAreGone(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		p := w.announcing()
+		w.options.Erase = true
+		ev := w.bucket.Put("a.tiff", book(2))
+		w.worker().Process(t.Context(), ev)
+		left := func() int {
+			pages, err := w.records.Pages(t.Context(), ev.Object.ID(), ev.Generation)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(pages)
+		}
+		if left() != 2 {
+			t.Fatalf("%d pages", left())
+		}
+		w.records.Before = func(_ context.Context, op, _ string) error {
+			if op == "clear" {
+				return document.ErrStoreUnavailable
+			}
+			return nil
+		}
+		gone := ev
+		gone.Kind = document.KindDeleted
+		w.worker().Process(t.Context(), gone)
+		if p.said() != "a.tiff done" {
+			t.Fatalf("announced too early: %s", p.said())
+		}
+		w.heal()
+		p.fails = func() error {
+			if left() > 0 {
+				t.Error("announced while its pages are stored")
+			}
+			return nil
+		}
+		time.Sleep(document.DueGrace)
+		w.worker().Sweep(t.Context())
+		if p.said() != "a.tiff done, a.tiff deleted" || left() != 0 {
+			t.Errorf("%s, %d pages", p.said(), left())
+		}
+	})
+}
