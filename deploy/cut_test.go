@@ -110,7 +110,7 @@ func TestOtherSettings(t *testing.T) {
 	const topic = "projects/my-project/topics/ended"
 	out, _ := f.run(t, "NOTIFY_TOPIC=ended")
 	for _, want := range []string{"topics create " + topic + " ", "topics add-iam-policy-binding " + topic + " ",
-		"--member=serviceAccount:bucketocr-function@my-project.iam.gserviceaccount.com --role=roles/pubsub.publisher ", "##NOTIFY_TOPIC=" + topic + "##"} {
+		"--member=serviceAccount:bucketocr-function@my-project.iam.gserviceaccount.com --role=roles/pubsub.publisher ", "##NOTIFY_TOPIC=" + topic} {
 		if out.code != 0 || !strings.Contains(out.stdout, want) {
 			t.Errorf("exit %d, no %s: %s %s", out.code, want, out.stdout, out.stderr)
 		}
