@@ -92,7 +92,7 @@ func TestFilesSayWhatTheDocumentSays(t *testing.T) {
 		"failed":      {&Document{Bucket: "scans", Name: "in/a.png", Status: "failed"}, nil, "scans/in/a.png.json", ""},
 		"erased":      {&Document{Status: "deleted"}, nil, "", ""},
 		"gone":        {nil, nil, "", ""},
-		"read again":   {&Document{Status: "processing"}, nil, "scans/in/a.png.json scans/in/a.png.md", "before"},
+		"read again":  {&Document{Status: "processing"}, nil, "scans/in/a.png.json scans/in/a.png.md", "before"},
 		"overwritten": {done(9, "# Nine"), nil, "scans/in/a.png.json scans/in/a.png.md", "# Nine"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -192,7 +192,7 @@ func TestAnnouncementSaysHowItEnded(t *testing.T) {
 	})
 }
 
-// TestTopicThatIsAwayCostsNothingButTime: the end stands, the message is acknowledged, and the sweep announces it later; an object
+// TestTopicThatIsAwayCostsNothingButTime: the end is stored, the message is acknowledged, and the sweep announces it later; an object
 // that is overwritten meanwhile waits for that.
 func TestTopicThatIsAwayCostsNothingButTime(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
