@@ -556,7 +556,7 @@ func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *doc
 	}
 	end(codeOf(ctx, err))
 	if err == nil && d.stored.Unannounced() {
-		fault := document.Fault{}
+		var fault document.Fault
 		if d.stored, fault = d.w.tell(ctx, d.stored); res.Fault.Code == "" {
 			res.Fault = fault
 		}

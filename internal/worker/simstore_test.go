@@ -187,7 +187,7 @@ func (p simTopic) Notify(ctx context.Context, e document.End) error {
 		p.s.mu.Unlock()
 	}
 	if v.err != nil {
-		return fmt.Errorf("%w: %v", document.ErrTopicUnavailable, v.err)
+		return fmt.Errorf("%w: %w", document.ErrTopicUnavailable, v.err)
 	}
 	return nil
 }
