@@ -2,7 +2,7 @@
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
-MODULES := . localocr bench examples/listener-go
+MODULES := . localocr bench examples/listener-go examples/function-go
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -16,7 +16,7 @@ test: ## everything that needs Go alone
 	go test ./...
 
 race: ## the same with the race detector, shuffled, in every module (needs a C compiler)
-	@for m in . localocr examples/listener-go; do \
+	@for m in . localocr examples/listener-go examples/function-go; do \
 	  echo "== $$m"; (cd $$m && go test -race -shuffle=on -count=1 -timeout 20m ./...); done
 	go test -C bench -count=1 ./... # its memory figures are not those of a raced program
 

@@ -7,7 +7,7 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
 fi
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-for file in command settings access services accounts bucket database gpu function trigger backfill sweep metrics alerts dashboard smoke \
+for file in command settings access services accounts bucket database gpu function trigger notify backfill sweep metrics alerts dashboard smoke \
   summary order rules pipeline check destroy; do
   # shellcheck source=/dev/null # each of them is checked on its own
   . "deploy/$file.sh"

@@ -107,6 +107,17 @@ func TestOtherSettings(t *testing.T) {
 	if out, _ := f.run(t); out.code != 0 || !strings.Contains(out.stdout, "triggers delete bucketocr-deleted ") {
 		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
 	}
+	const topic = "projects/my-project/topics/ended"
+	out, _ := f.run(t, "NOTIFY_TOPIC=ended")
+	for _, want := range []string{"topics create " + topic + " ", "topics add-iam-policy-binding " + topic + " ",
+		"--member=serviceAccount:bucketocr-function@my-project.iam.gserviceaccount.com --role=roles/pubsub.publisher ", "##NOTIFY_TOPIC=" + topic} {
+		if out.code != 0 || !strings.Contains(out.stdout, want) {
+			t.Errorf("exit %d, no %s: %s %s", out.code, want, out.stdout, out.stderr)
+		}
+	}
+	if out, changed := f.run(t, "NOTIFY_TOPIC="+topic); out.code != 0 || len(changed) > 0 {
+		t.Errorf("exit %d, the second run changed %v: %s", out.code, changed, out.stderr)
+	}
 	if out, _ := f.run(t, "REGION=us-central1"); !strings.Contains(out.stdout, "triggers update bucketocr-finalized ") {
 		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
 	}

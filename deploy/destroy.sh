@@ -12,6 +12,7 @@ alerts, the dashboard and the accounts of '$NAME' in $PROJECT_ID. It leaves gs:/
   remove "pubsub subscriptions" "$TOPIC"
   remove "pubsub topics" "$TOPIC"
   remove "scheduler jobs" "$SWEEP" --location="$REGION"
+  remove "scheduler jobs" "$RECONCILE" --location="$REGION"
   remove "run services" "$FUNCTION" --region="$REGION"
   remove "run services" "$GPU" --region="$REGION"
   destroy_images

@@ -22,7 +22,7 @@ var printable = []struct {
 	args []string
 }{
 	{"all", []string{"ON_DELETE=erase", "INCLUDE=scans/**,{a},b", "NOTIFICATION_CHANNELS=projects/my-project/notificationChannels/1",
-		"OCR_API_KEY_SECRET=ocr-key:3", "BUCKET_LOCATION=US", "HF_TOKEN_SECRET=hf:1"}, []string{"all"}},
+		"OCR_API_KEY_SECRET=ocr-key:3", "BUCKET_LOCATION=US", "HF_TOKEN_SECRET=hf:1", "NOTIFY_TOPIC=ended"}, []string{"all"}},
 	{"defaults", []string{"BUCKET=", "VLLM_DIGEST=", "MODEL_REVISION="}, []string{"all"}},
 	{"without a GPU", []string{"OCR_URL=https://ocr.example.com"}, []string{"all"}},
 	{"function", []string{"OCR_URL=https://ocr.example.com", "FIRESTORE_DATABASE=scans"}, []string{"function"}},
@@ -103,9 +103,9 @@ func TestPassedOn(t *testing.T) {
 	ours := map[string]string{ // set by the deploy itself, or meant for a laptop
 		"OCR_URL": "set", "GOOGLE_CLOUD_PROJECT": "set", "CLOUD_RUN_TIMEOUT_SECONDS": "set", "OCR_API_KEY": "a secret",
 		"PORT": "Cloud Run's", "FUNCTION_TARGET": "the buildpack's", "STORAGE_EMULATOR_HOST": "", "FIRESTORE_EMULATOR_HOST": "",
-		"GCE_METADATA_HOST": "", "GOOGLE_APPLICATION_CREDENTIALS": "", "K_SERVICE": "Cloud Run's", "K_REVISION": "Cloud Run's",
+		"GCE_METADATA_HOST": "", "GOOGLE_APPLICATION_CREDENTIALS": "", "PUBSUB_EMULATOR_HOST": "", "K_SERVICE": "Cloud Run's", "K_REVISION": "Cloud Run's",
 	}
-	values := map[string]string{"ON_DELETE": "erase", "OCR_CONCURRENCY": "3", "OCR_INSTANCE_CONCURRENCY": "7", "OCR_MODEL": "lightonai/LightOnOCR-3-1B",
+	values := map[string]string{"ON_DELETE": "erase", "RECONCILE_BUCKETS": "my-scans,more-scans", "NOTIFY_TOPIC": "projects/my-project/topics/ended", "OCR_CONCURRENCY": "3", "OCR_INSTANCE_CONCURRENCY": "7", "OCR_MODEL": "lightonai/LightOnOCR-3-1B",
 		"FIRESTORE_DATABASE": "scans", "FIRESTORE_COLLECTION": "pages_of_ours", "EXCLUDE": "tmp/**,{a,b}", "INCLUDE": "a/**"}
 	var env []string
 	for _, v := range config.Variables() {

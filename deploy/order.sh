@@ -39,6 +39,7 @@ prepare() { # prepare ACCOUNT...
 # of all: they would ring for what the first minutes bring. What an event does not need runs in a subshell: its failure, also
 # one that would end the run, keeps nothing else from being made.
 finish() {
+  make_notify_topic
   make_function
   make_triggers
   make_backfill

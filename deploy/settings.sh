@@ -52,7 +52,7 @@ TEXT
 PASSED_ON=(
   OCR_AUDIENCE OCR_AUTH OCR_MODEL OCR_PROFILE OCR_MODE OCR_TIMEOUT OCR_MAX_TOKENS OCR_CONCURRENCY OCR_INSTANCE_CONCURRENCY
   FIRESTORE_DATABASE FIRESTORE_COLLECTION INCLUDE EXCLUDE OWNER_PATTERN MAX_BYTES MAX_PIXELS MAX_PAGES MEMORY_BUDGET
-  MAX_ATTEMPTS RETRY_WINDOW PROCESS_TIMEOUT ON_DELETE LOG_LEVEL
+  MAX_ATTEMPTS RETRY_WINDOW PROCESS_TIMEOUT ON_DELETE RECONCILE_BUCKETS NOTIFY_TOPIC LOG_LEVEL
   OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_EXPORTER_OTLP_METRICS_ENDPOINT
   OTEL_EXPORTER_OTLP_PROTOCOL OTEL_EXPORTER_OTLP_TRACES_PROTOCOL OTEL_EXPORTER_OTLP_METRICS_PROTOCOL
   OTEL_TRACES_EXPORTER OTEL_METRICS_EXPORTER OTEL_SDK_DISABLED OTEL_SERVICE_NAME OTEL_RESOURCE_ATTRIBUTES
@@ -107,6 +107,8 @@ read_settings() {
   default FUNCTION_CONCURRENCY 8 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
   default FUNCTION_CPU 2 '^[1-8]$' 'a number of CPUs'
   default FUNCTION_MEMORY 2Gi '^[1-9][0-9]*(Gi|Mi)$' 'a size such as 2Gi'
+  default RECONCILE_BUCKETS "$BUCKET" '^[a-z0-9._, -]+$' 'names of buckets apart by commas'
+  default NOTIFY_TOPIC '' '^((projects/[a-z0-9.:-]+/topics/)?[A-Za-z][A-Za-z0-9._~%+-]{2,254})?$' 'the name of a topic'
   default ON_DELETE keep '^(keep|erase)$' 'keep or erase'
   default OCR_URL '' '^(https?://[^[:space:]]+)?$' 'an address'
   default OCR_API_KEY_SECRET '' '^([A-Za-z0-9_-]+:[1-9][0-9]*)?$' 'SECRET:VERSION, the version a number'
@@ -200,7 +202,9 @@ derive() {
   BUILDER_ACCOUNT=$NAME-builder@$PROJECT_ID.iam.gserviceaccount.com
   PIPELINE_ACCOUNT=$NAME-pipeline@$PROJECT_ID.iam.gserviceaccount.com
   TOPIC=$NAME-backfill
+  [[ -z $NOTIFY_TOPIC || $NOTIFY_TOPIC == */* ]] || NOTIFY_TOPIC=projects/$PROJECT_ID/topics/$NOTIFY_TOPIC
   SWEEP=$NAME-sweep
+  RECONCILE=$NAME-reconcile
   METRIC=$NAME-sweeps
   METRICS=${NAME//-/_}_ # begins the names of those that PromQL asks for: it knows no dashes
   PROJECT_NUMBER=${PROJECT_NUMBER:-123456789012} # of a dry run; a real one asks

@@ -47,7 +47,7 @@ idle_month() {
   fi
   unit "$sweeps" '' 'sweeps: requests to the function'
   unit "$sweeps" firestoreReads 'or more document reads by them'
-  unit 1 '' 'job of Cloud Scheduler; metrics and alerts by their number'
+  unit 2 '' 'jobs of Cloud Scheduler; metrics and alerts by their number'
 }
 
 # unit COUNT FIGURE WHAT prints a line, with the figure's price where it is filled in.

@@ -1,17 +1,24 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Cloud Scheduler sends the function a CloudEvent of type bucketocr.sweep every 5 minutes, and no other tries in between.
+# Cloud Scheduler sends the function a CloudEvent of type bucketocr.sweep every 5 minutes, and no other tries in between; and one of
+# type bucketocr.reconcile every night, again a few times while the buckets are not through.
 
 make_sweep() {
-  step "sweep"
-  local flags mark verb there
+  step "sweep and reconciliation"
+  make_job "$SWEEP" sweep '*/5 * * * *' 'records that are due' --max-retry-attempts=0
+  make_job "$RECONCILE" reconcile '23 2 * * *' 'what lost events left' --max-retry-attempts=5 --min-backoff=60s --max-backoff=120s
+}
+
+make_job() { # make_job NAME KIND SCHEDULE MEANING FLAGS...
+  local job=$1 kind=$2 schedule=$3 meaning=$4 flags mark verb there
+  shift 4
   flags=(
-    --schedule='*/5 * * * *' --time-zone=Etc/UTC --uri="$FUNCTION_URL" --http-method=post
-    --attempt-deadline="${SERVICE_TIMEOUT}s" --max-retry-attempts=0
+    --schedule="$schedule" --time-zone=Etc/UTC --uri="$FUNCTION_URL" --http-method=post
+    --attempt-deadline="${SERVICE_TIMEOUT}s" "$@"
     --oidc-service-account-email="$SWEEP_ACCOUNT" --oidc-token-audience="$FUNCTION_URL"
   )
-  local headers=ce-id=sweep,ce-type=bucketocr.sweep,ce-source=//bucketocr/sweep,ce-specversion=1.0
+  local headers=ce-id=$kind,ce-type=bucketocr.$kind,ce-source=//bucketocr/$kind,ce-specversion=1.0
   mark=$(fingerprint "${flags[@]}" "$headers")
-  if found gcloud scheduler jobs describe "$SWEEP" --project="$PROJECT_ID" --location="$REGION" '--format=value(description)'; then
+  if found gcloud scheduler jobs describe "$job" --project="$PROJECT_ID" --location="$REGION" '--format=value(description)'; then
     there=${ANSWER##* }
     [ "$there" != "$mark" ] || return 0
     verb=update
@@ -20,6 +27,6 @@ make_sweep() {
     verb=create
     headers=--headers=$headers
   fi
-  change gcloud scheduler jobs "$verb" http "$SWEEP" --project="$PROJECT_ID" \
-    --location="$REGION" "${flags[@]}" "$headers" --description="bucketocr: records that are due; $mark" --format=none
+  change gcloud scheduler jobs "$verb" http "$job" --project="$PROJECT_ID" \
+    --location="$REGION" "${flags[@]}" "$headers" --description="bucketocr: $meaning; $mark" --format=none
 }

@@ -29,7 +29,7 @@ func goList(t *testing.T, args ...string) []string {
 func TestDeployedFunctionIsSmall(t *testing.T) {
 	t.Parallel()
 	unwanted := []string{
-		module + "/internal/local", module + "/internal/backfill", module + "/internal/gcp/topic", module + "/internal/gcp/pubsub",
+		module + "/internal/local",
 		module + "/internal/plan", module + "/internal/ui", module + "/bench", module + "/cmd", module + "/localocr",
 		"ocrtest", "gcptest", "documenttest", "otlptest", "pagetest", "apptest", "testing/",
 		"sqlite", "modernc.org", "gosseract", "goldmark", "bluemonday", "goja", "chromedp", "cobra", "urfave",

@@ -1,2 +1,2 @@
-// Package examples holds listeners to copy; its tests run them against Firestore's emulator.
+// Package examples holds listeners and a function to copy; its tests run the listeners against Firestore's emulator.
 package examples

@@ -39,25 +39,38 @@ Example: bucketocr backfill gs://my-scans/2025/ --dry-run
 `
 
 func backfillFlags(fs *flag.FlagSet) action {
-	f := &backfillCmd{dir: placeFlag(fs)}
-	fs.BoolVar(&f.dry, "dry-run", false, "count objects, bytes and pages, estimate the GPU time, and deliver nothing")
+	f := newBackfillCmd(fs, "backfill")
 	fs.StringVar(&f.topic, "topic", "", "publish to this `TOPIC` instead of posting: projects/PROJECT/topics/NAME")
-	fs.IntVar(&f.limit, "limit", 0, "deliver no more than `N` objects; 0: all")
-	fs.Float64Var(&f.rate, "rate", 0, "deliver no more than `N` objects a second; 0: as fast as they are taken")
-	fs.IntVar(&f.inFlight, "in-flight", 8, "deliver `N` at the same time (with --topic batches of 100)")
+	fs.Var(&f.newer, "newer-than", "only objects created after this `TIME`: 24h (ago), 2026-11-24 or RFC 3339")
+	return f.run
+}
+
+// newBackfillCmd declares the flags of backfill and reconcile alike.
+func newBackfillCmd(fs *flag.FlagSet, name string) *backfillCmd {
+	f := &backfillCmd{name: name, dir: placeFlag(fs)}
+	batches := ""
+	if name == "backfill" {
+		batches = " (with --topic batches of 100)"
+	}
+	fs.BoolVar(&f.dry, "dry-run", false, "count objects, bytes and pages, estimate the GPU time, and deliver nothing")
+	fs.IntVar(&f.limit, "limit", 0, "deliver no more than `N` events; 0: all")
+	fs.Float64Var(&f.rate, "rate", 0, "deliver no more than `N` events a second; 0: as fast as they are taken")
+	fs.IntVar(&f.inFlight, "in-flight", 8, "deliver `N` at the same time"+batches)
 	fs.StringVar(&f.include, "include", "", "only names that match one of these `GLOBS`, as INCLUDE has them")
 	fs.StringVar(&f.exclude, "exclude", "", "no names that match one of these `GLOBS`")
-	fs.Var(&f.newer, "newer-than", "only objects created after this `TIME`: 24h (ago), 2026-11-24 or RFC 3339")
 	fs.StringVar(&f.after, "after", "", "only names after `NAME`: where an earlier run was stopped")
 	fs.BoolVar(&f.json, "json", false, "a line of JSON for each object and for the sum")
 	fs.StringVar(&f.figures, "figures", defaultFigures, "with --dry-run: `FILE` with prices and pages per second")
 	f.target.flags(fs)
-	return f.run
+	return f
 }
 
-// backfillCmd is one call of backfill.
+// backfillCmd is one call of backfill, or of reconcile, which chooses by age and looks for documents without an object besides.
 type backfillCmd struct {
+	name                                    string
 	dir                                     *string
+	erase                                   bool
+	older                                   when
 	dry, json                               bool
 	topic, include, exclude, after, figures string
 	limit, inFlight                         int
@@ -69,16 +82,16 @@ type backfillCmd struct {
 
 func (f *backfillCmd) run(ctx context.Context, sys system, args []string) int {
 	if err := f.check(args); err != nil {
-		return complain(sys, "backfill", err)
+		return complain(sys, f.name, err)
 	}
-	p, code := openPlace(sys, "backfill", *f.dir)
+	p, code := openPlace(sys, f.name, *f.dir)
 	if p == nil {
 		return code
 	}
 	defer p.close()
 	o, err := f.options(sys, p, args)
 	if err != nil {
-		return complain(sys, "backfill", err)
+		return complain(sys, f.name, err)
 	}
 	r := &backfillReport{sys: sys, f: f, progress: newProgress(sys, f.json || f.dry)}
 	o.Ended = r.ended
@@ -92,7 +105,7 @@ func (f *backfillCmd) run(ctx context.Context, sys system, args []string) int {
 	r.report(sum, err)
 	switch {
 	case err != nil:
-		return fail(ctx, sys, "backfill", err)
+		return fail(ctx, sys, f.name, err)
 	case sum.Results[string(document.OutcomeFailed)] > 0, sum.Results[backfill.Undelivered] > 0:
 		return exitFailed
 	}
@@ -131,7 +144,10 @@ func globList(s string) []string {
 func (f *backfillCmd) options(sys system, p *place, args []string) (*backfill.Options, error) {
 	o := &backfill.Options{
 		Objects: p.objects, Records: p.records, Filter: f.filter, Listing: document.Listing{Bucket: p.bucket, After: f.after},
-		NewerThan: f.newer.Time, Limit: f.limit, InFlight: f.inFlight, Rate: f.rate,
+		NewerThan: f.newer.Time, OlderThan: f.older.Time, Limit: f.limit, InFlight: f.inFlight, Rate: f.rate, Source: f.name,
+	}
+	if f.erase {
+		o.Gone = p.objects
 	}
 	if len(args) > 0 {
 		bucket, prefix, gs := gsName(args[0])
@@ -223,6 +239,9 @@ func (r *backfillReport) report(sum backfill.Summary, err error) {
 	for _, why := range slices.Sorted(maps.Keys(sum.Skipped)) {
 		fmt.Fprintf(w, "passed over\t%s\t%s\n", count(sum.Skipped[why]), skipMeaning(why))
 	}
+	if r.f.dry && r.f.erase {
+		fmt.Fprintf(w, "to erase\t%s\tdocuments without an object\n", count(sum.Gone))
+	}
 	if r.f.dry {
 		fmt.Fprintf(w, "to deliver\t%s\t%s\n", count(sum.Chosen), byteCount(sum.Bytes))
 		fmt.Fprintf(w, "pages\t%s\t%s\n", count(sum.Pages), pagesHint(sum))
@@ -254,6 +273,8 @@ func resultMeaning(what string) string {
 		return "has a document and is unfinished: the sweep takes it"
 	case backfill.Undelivered:
 		return "not delivered: run this again"
+	case backfill.Returned:
+		return "the bucket has the object after all"
 	case published:
 		return "the function takes it in its time: bucketocr stats"
 	case string(document.OutcomeDone):
@@ -282,6 +303,8 @@ func skipMeaning(reason string) string {
 		return "came after the start: its own event is on the way"
 	case backfill.SkipOld:
 		return "older than wanted"
+	case backfill.SkipYoung:
+		return "younger than wanted: its own event may be on the way"
 	case event.ReasonFolder:
 		return "a folder's placeholder"
 	case event.ReasonJunk:

@@ -75,6 +75,7 @@ func TestCommandsOverFirestore(t *testing.T) {
 	for name, test := range map[string]func(t *testing.T, o *office){
 		"show": testShow, "stats": testStats, "watch": testWatch, "retry many": testRetryMany, "retry selects": testRetrySelects,
 		"backfill says": testBackfillSays,
+		"reconcile":     testReconcileByHand,
 		"backfill many": func(t *testing.T, o *office) { testBackfillMany(t, o, 1500) },
 	} {
 		t.Run(name, func(t *testing.T) { test(t, firestoreOffice(t)) })

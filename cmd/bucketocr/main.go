@@ -14,7 +14,8 @@
 //	livepage.go       the live page, as ui and up serve it
 //	serve.go          serve: the function as Cloud Run runs it
 //	backfill.go       backfill: what is in a bucket already
-//	topic.go          its delivery by way of a topic
+//	reconcile.go      reconcile: what lost events left
+//	topic.go          backfill's delivery by way of a topic
 //	estimate.go       its estimate of time and cost
 //	retry.go          retry: another try
 //	watch.go          watch: a line for each change
@@ -46,6 +47,7 @@ func commands() []command {
 		{"ui", "[--local DIR]", "look at the documents on a live page", text(uiHelp), uiFlags},
 		{"serve", "", "serve the function as Cloud Run runs it, on $PORT", serveHelp, serveFlags},
 		{"backfill", "gs://BUCKET[/PREFIX] | --local DIR", "deliver what is in a bucket already", text(backfillHelp), backfillFlags},
+		{"reconcile", "gs://BUCKET[/PREFIX] | --local DIR", "find what lost events left, and have it read or erased", text(reconcileHelp), reconcileFlags},
 		{"retry", "[SELECTION | OBJECT ...]", "ask for another try of what failed, is stuck or was read badly", text(retryHelp), retryFlags},
 		{"watch", "[--status STATUSES]", "show what happens, a line for each change", text(watchHelp), watchFlags},
 		{"show", "OBJECT", "show one object's document", text(showHelp), showFlags},

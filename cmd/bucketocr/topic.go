@@ -3,10 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
-	"strings"
-
-	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -37,7 +33,7 @@ func (p publisher) Deliver(ctx context.Context, events []document.Event) []backf
 	answers := make([]backfill.Answer, len(events))
 	var messages []pubsub.Message
 	for i, ev := range events {
-		m, err := message(ctx, ev)
+		m, err := message(ev)
 		if err != nil {
 			answers[i] = backfill.Answer{Verdict: backfill.Never, What: err.Error()}
 			continue
@@ -59,23 +55,13 @@ func (p publisher) Deliver(ctx context.Context, events []document.Event) []backf
 	return answers
 }
 
-// message is an event as its push arrives as a binary CloudEvent: the body is the data, each attribute a header.
-func message(ctx context.Context, ev document.Event) (pubsub.Message, error) {
+// message is an event as its push arrives as a binary CloudEvent. The subject repeats the name, which the data says; percent-encoded it
+// may be too long for an attribute.
+func message(ev document.Event) (pubsub.Message, error) {
 	ce, err := event.Encode(ev)
 	if err != nil {
 		return pubsub.Message{}, err
 	}
-	req, err := cloudevents.NewHTTPRequestFromEvent(ctx, "http://topic", ce)
-	if err != nil {
-		return pubsub.Message{}, err
-	}
-	data, err := io.ReadAll(req.Body)
-	m := pubsub.Message{Data: data, Attributes: map[string]string{"Content-Type": req.Header.Get("Content-Type")}}
-	for name := range req.Header {
-		// The subject repeats the name, which the data says; percent-encoded it may be too long for an attribute.
-		if v := req.Header.Get(name); strings.HasPrefix(name, "Ce-") && len(v) <= pubsub.MaxAttribute {
-			m.Attributes[strings.ToLower(name)] = v
-		}
-	}
-	return m, err
+	data, attributes := event.Message(ce, pubsub.MaxAttribute)
+	return pubsub.Message{Data: data, Attributes: attributes}, nil
 }

@@ -5,6 +5,8 @@
 //
 //	app.go      wiring
 //	handler.go  HTTP, and shutdown
+//	notify.go   ends that are announced
+//	reconcile.go what lost events left in the buckets
 package app
 
 import (
@@ -101,9 +103,10 @@ func memoryLimits(memory, budget int64) (own, decoders int64) {
 type Backends struct {
 	Objects document.Objects
 	Records document.Store
-	Turns   document.Store // for turns between instances; nil: there is one
-	Tokens  TokenSource    // used with OCR_AUTH=oidc; nil: the OCR service is called without an ID token
-	Decoder *page.Decoder  // for all but PNG and baseline JPEG
+	Turns   document.Store    // for turns between instances, and passes over buckets; nil: there is one instance
+	Notify  document.Notifier // announces ends; nil: they are not announced
+	Tokens  TokenSource       // used with OCR_AUTH=oidc; nil: the OCR service is called without an ID token
+	Decoder *page.Decoder     // for all but PNG and baseline JPEG
 }
 
 // TokenSource issues ID tokens. It is safe for concurrent use.
@@ -124,6 +127,7 @@ func GoogleCloud(cfg config.Config) Backends {
 		Objects: storage.New(storage.Config{Emulator: cfg.StorageEmulatorHost}),
 		Records: collection(cfg.FirestoreCollection),
 		Turns:   collection(cfg.FirestoreCollection + "_turns"),
+		Notify:  newNotifier(cfg.NotifyTopic, cfg.PubSubEmulatorHost),
 		Tokens:  idtoken.New(),
 		Decoder: page.NewDecoder(),
 	}
@@ -164,7 +168,11 @@ func New(cfg config.Config, b Backends, log *slog.Logger, options ...Option) (*H
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{worker: w, filter: cfg.Filter, log: log, telemetry: sent}, nil
+	r, err := newReconciler(cfg, b)
+	if err != nil {
+		return nil, err
+	}
+	return &Handler{worker: w, reconciler: r, filter: cfg.Filter, log: log, telemetry: sent}, nil
 }
 
 func ocrConfig(cfg config.Config, b Backends, sent *telemetry.Telemetry) ocr.Config {
@@ -183,7 +191,7 @@ func ocrConfig(cfg config.Config, b Backends, sent *telemetry.Telemetry) ocr.Con
 
 func workerOptions(cfg config.Config, b Backends, client *ocr.Client, log *slog.Logger) worker.Options {
 	return worker.Options{
-		Objects: b.Objects, Records: b.Records, Turns: b.Turns, OCR: client, Log: log,
+		Objects: b.Objects, Records: b.Records, Turns: b.Turns, OCR: client, Notify: b.Notify, Log: log,
 		Rules: document.Rules{
 			MaxAttempts: cfg.MaxAttempts, RetryWindow: cfg.RetryWindow,
 			RetryDelay: func(int) time.Duration { return redeliverAfter },

@@ -27,4 +27,8 @@ func TestHandlerOverFirestore(t *testing.T) {
 			test(t, apptest.Options{Firestore: true})
 		})
 	}
+	t.Run("LostEventsAreFound", func(t *testing.T) {
+		t.Parallel()
+		testLostEventsAreFound(t, apptest.Options{Firestore: true}, 400)
+	})
 }

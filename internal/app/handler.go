@@ -25,11 +25,12 @@ const maxEvent = 1 << 20
 
 // Handler serves CloudEvents over HTTP. It is safe for concurrent use.
 type Handler struct {
-	worker    *worker.Worker
-	filter    event.Filter
-	log       *slog.Logger
-	telemetry *telemetry.Telemetry // nil where nothing is sent
-	requests  inFlight             // not answered yet
+	worker     *worker.Worker
+	reconciler *reconciler // nil where RECONCILE_BUCKETS names none
+	filter     event.Filter
+	log        *slog.Logger
+	telemetry  *telemetry.Telemetry // nil where nothing is sent
+	requests   inFlight             // not answered yet
 }
 
 // ServeHTTP processes one CloudEvent, binary or structured. It answers 200 with the outcome if the message is to be acknowledged,
@@ -80,19 +81,22 @@ func triggerOf(eventType string) string {
 	switch eventType {
 	case event.TypeFinalized, event.TypeDeleted, event.TypeArchived:
 		return telemetry.ByObject
-	case event.TypeSweep:
-		return telemetry.BySweep
+	case event.TypeSweep, event.TypeReconcile:
+		return telemetry.BySchedule
 	}
 	return telemetry.ByOther
 }
 
 // process decodes an event, filters it and hands it to the worker.
 func (h *Handler) process(ctx context.Context, ce cloudevents.Event) document.Outcome {
-	if ce.Type() == event.TypeSweep {
+	switch ce.Type() {
+	case event.TypeSweep:
 		if swept := h.worker.Sweep(ctx); swept.Fault.Code != "" {
 			return document.OutcomeRetry
 		}
 		return document.OutcomeDone
+	case event.TypeReconcile:
+		return h.reconcile(ctx)
 	}
 	ev, err := event.Decode(ce)
 	switch {
@@ -108,6 +112,18 @@ func (h *Handler) process(ctx context.Context, ce cloudevents.Event) document.Ou
 		return h.worker.Ignore(ctx, ev, reason).Outcome
 	}
 	return h.worker.Process(ctx, ev).Outcome
+}
+
+// reconcile runs one part of a reconciliation. What is not through is to be sent again, so that it goes on.
+func (h *Handler) reconcile(ctx context.Context) document.Outcome {
+	if h.reconciler == nil {
+		h.log.WarnContext(ctx, "reconciliation ignored", "advice", "set RECONCILE_BUCKETS to the buckets of the triggers")
+		return document.OutcomeFiltered
+	}
+	if r := h.worker.Reconcile(ctx, h.reconciler.walk); r.Fault.Code != "" || !r.Complete {
+		return document.OutcomeRetry
+	}
+	return document.OutcomeDone
 }
 
 // shutdownBudget is how long after SIGTERM Cloud Run kills the process.

@@ -14,20 +14,23 @@ import (
 )
 
 // headBatch is how many documents are asked for at once.
-const headBatch = 100
+const headBatch = 300
 
 // clocks is how far our clock may lag the bucket's. What came within it is delivered although its own event is on the way:
 // that does no harm, while skipping an object that has no event would lose it.
 const clocks = 10 * time.Minute
 
-// errLimit ends the listing when enough was chosen.
-var errLimit = errors.New("as many as were asked for")
+var (
+	errLimit  = errors.New("as many as were asked for")        // ends the listing when enough was chosen
+	errBeyond = errors.New("beyond the names of this listing") // ends the reading of documents
+)
 
 // chooser goes through the listing and hands on what is to be delivered, in the order of names.
 type chooser struct {
 	r     *run
 	batch []document.Listed
-	out   func(document.Listed) error
+	after string // the last name of the batch before
+	out   func(chosen) error
 }
 
 // chooseAll goes through the whole listing.
@@ -37,18 +40,95 @@ func (c *chooser) chooseAll(ctx context.Context) error {
 		if len(c.batch) < headBatch {
 			return nil
 		}
-		return c.flush(ctx)
+		return c.flush(ctx, o.Name)
 	})
 	if err != nil {
 		return err
 	}
-	return c.flush(ctx)
+	return c.flush(ctx, "")
 }
 
-// flush decides about a batch.
-func (c *chooser) flush(ctx context.Context) error {
+// flush decides about a batch, and about all names up to its last; about all that follow where that is empty.
+func (c *chooser) flush(ctx context.Context, last string) error {
+	decide := c.byID
+	if c.r.o.Gone != nil {
+		decide = func(ctx context.Context, batch []document.Listed) error { return c.byName(ctx, batch, last) }
+	}
 	batch := c.batch
 	c.batch = nil
+	if err := decide(ctx, batch); err != nil {
+		return err
+	}
+	c.after = last
+	if c.r.o.Moved != nil {
+		c.r.o.Moved(ctx, c.r.after())
+	}
+	return nil
+}
+
+// byName decides about a batch and the documents of the same names, both of which come in the order of names.
+func (c *chooser) byName(ctx context.Context, batch []document.Listed, last string) error {
+	l := c.r.o.Listing
+	names := document.Names{From: max(c.after, l.Prefix), To: last}
+	err := c.r.o.Records.List(ctx, document.Query{Names: &names}, func(s *document.Stored) error {
+		switch {
+		case s.Bucket != l.Bucket, s.Name <= c.after:
+			return nil
+		case !strings.HasPrefix(s.Name, l.Prefix):
+			return errBeyond
+		}
+		for len(batch) > 0 && batch[0].Name < s.Name {
+			if err := c.hand(batch[0], c.reason(batch[0], nil)); err != nil {
+				return err
+			}
+			batch = batch[1:]
+		}
+		if len(batch) > 0 && batch[0].Name == s.Name {
+			o := batch[0]
+			batch = batch[1:]
+			return c.hand(o, c.reason(o, s))
+		}
+		return c.missing(s)
+	})
+	if err != nil && !errors.Is(err, errBeyond) {
+		return err
+	}
+	for _, o := range batch {
+		if err := c.hand(o, c.reason(o, nil)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *chooser) reason(o document.Listed, s *document.Stored) string {
+	if reason := c.r.passedOver(o); reason != "" {
+		return reason
+	}
+	return standing(o.Object, s)
+}
+
+// tidyTime is how long the pages beneath a marker of ours are cleared once more: what wrote it may have died before it did.
+const tidyTime = 48 * time.Hour
+
+// missing decides about a document of whose name the listing has no object.
+func (c *chooser) missing(s *document.Stored) error {
+	switch {
+	case s.Status == document.StatusDeleted:
+		if !strings.HasPrefix(s.EventID, c.r.o.Source+"-") || time.Since(s.Updated) > tidyTime {
+			return nil
+		}
+	case !c.r.o.OlderThan.IsZero() && s.Updated.After(c.r.o.OlderThan):
+		return nil
+	}
+	if c.r.full() {
+		return errLimit
+	}
+	return c.out(chosen{Listed: document.Listed{Object: s.Object()}, gone: true, marker: s.Status == document.StatusDeleted})
+}
+
+// byID decides about a batch and reads the documents that it needs for that.
+func (c *chooser) byID(ctx context.Context, batch []document.Listed) error {
 	reasons := make([]string, len(batch))
 	var ids []string
 	var asked []int
@@ -85,7 +165,7 @@ func (c *chooser) hand(o document.Listed, reason string) error {
 	if c.r.full() {
 		return errLimit
 	}
-	return c.out(o)
+	return c.out(chosen{Listed: o})
 }
 
 // passedOver returns why an object is skipped whatever its document says.
@@ -95,8 +175,10 @@ func (r *run) passedOver(o document.Listed) string {
 		return SkipNew
 	case o.Created.Before(r.o.NewerThan):
 		return SkipOld
+	case !r.o.OlderThan.IsZero() && o.Created.After(r.o.OlderThan):
+		return SkipYoung
 	}
-	reason, _ := r.o.Filter.Skip(eventOf(o))
+	reason, _ := r.o.Filter.Skip(r.eventOf(chosen{Listed: o}))
 	return reason
 }
 
@@ -112,12 +194,16 @@ func standing(o document.Object, s *document.Stored) string {
 }
 
 // eventOf returns an object's event. Its id tells where it comes from and is the same in every run.
-func eventOf(o document.Listed) document.Event {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", o.ID(), o.Generation))
-	return document.Event{
-		Kind: document.KindFinalized, ID: "backfill-" + hex.EncodeToString(sum[:12]), Time: o.Created,
-		Object: o.Object, Attributes: o.Attributes,
+func (r *run) eventOf(c chosen) document.Event {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", c.ID(), c.Generation))
+	ev := document.Event{
+		Kind: document.KindFinalized, ID: r.o.Source + "-" + hex.EncodeToString(sum[:12]), Time: c.Created,
+		Object: c.Object, Attributes: c.Attributes,
 	}
+	if c.gone {
+		ev.Kind, ev.Time = document.KindDeleted, r.begun
+	}
+	return ev
 }
 
 func isPDF(o document.Listed) bool {

@@ -122,16 +122,22 @@ func (p *Poster) Post(ctx context.Context, ce cloudevents.Event) Answer {
 	return answer(resp.StatusCode, document.Outcome(strings.TrimSpace(string(body))))
 }
 
+// AnswerOf returns what an outcome of the function means for the event that was delivered.
+func AnswerOf(out document.Outcome) Answer {
+	switch {
+	case out.Refused() && out != document.OutcomeBusy:
+		return Answer{Refused, "the function puts it back"}
+	default:
+		return Answer{Settled, string(out)} // busy: a worker has it, and the sweep watches over it
+	}
+}
+
 // answer returns what a response of the function, or of the platform before it, means.
 func answer(status int, out document.Outcome) Answer {
 	known := out.Known()
 	switch {
-	case status == http.StatusOK && known && !out.Refused():
-		return Answer{Settled, string(out)}
-	case status == http.StatusServiceUnavailable && out == document.OutcomeBusy:
-		return Answer{Settled, string(out)} // leased elsewhere: a worker has it, and the sweep watches over it
-	case status == http.StatusServiceUnavailable && known && out.Refused():
-		return Answer{Refused, "the function puts it back"}
+	case status == http.StatusOK && known && !out.Refused(), status == http.StatusServiceUnavailable && known && out.Refused():
+		return AnswerOf(out)
 	case status == http.StatusOK, status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		return Answer{Wrong, fmt.Sprintf("HTTP %d without an outcome: is this the function's address?", status)}
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:

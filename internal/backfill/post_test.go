@@ -79,7 +79,7 @@ func TestPoster(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := p.Deliver(t.Context(), []document.Event{eventOf(full(1)[0])})
+			got := p.Deliver(t.Context(), []document.Event{newRun(Options{}).eventOf(chosen{Listed: full(1)[0]})})
 			if len(got) != 1 || got[0].Verdict != c.want || !strings.Contains(got[0].What, c.what) {
 				t.Errorf("%+v, want %d %q", got, c.want, c.what)
 			}
@@ -122,7 +122,7 @@ func TestPostSendsTheEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := p.Deliver(t.Context(), []document.Event{eventOf(want)}); got[0] != (Answer{Settled, "done"}) {
+	if got := p.Deliver(t.Context(), []document.Event{newRun(Options{}).eventOf(chosen{Listed: want})}); got[0] != (Answer{Settled, "done"}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -134,7 +134,7 @@ func TestTokenFaults(t *testing.T) {
 	err := errors.New("no credentials")
 	p, _ := NewPoster(server.URL, func(context.Context) (string, error) { return "t", err })
 	for _, want := range []Verdict{Wrong, Settled, Refused} {
-		if got := p.Deliver(t.Context(), []document.Event{eventOf(full(1)[0])}); got[0].Verdict != want {
+		if got := p.Deliver(t.Context(), []document.Event{newRun(Options{}).eventOf(chosen{Listed: full(1)[0]})}); got[0].Verdict != want {
 			t.Errorf("%+v, want %d", got, want)
 		}
 		if err == nil {

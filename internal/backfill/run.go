@@ -1,6 +1,7 @@
 package backfill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,24 +37,33 @@ type run struct {
 
 	mu      sync.Mutex
 	sum     Summary
-	last    string           // the name chosen or skipped last
-	seq     int64            // objects chosen
-	pending map[int64]string // chosen and not settled: the name before each
-	ended   sync.Mutex       // one call of Ended at a time
+	last    string            // the name chosen or skipped last
+	seq     int64             // objects chosen
+	pending map[int64]pending // chosen and not settled
+	ended   sync.Mutex        // one call of Ended at a time
 }
 
-// chosen is an object on its way.
+// chosen is an object on its way, or a document whose object is gone.
 type chosen struct {
 	document.Listed
-	seq   int64
-	tries int
+	gone   bool
+	marker bool // it was erased already, and its pages may be there still
+	seq    int64
+	tries  int
+}
+
+// pending is what is known of a chosen object until it is settled.
+type pending struct {
+	before  string    // the name chosen or skipped before it
+	created time.Time // zero for a document
 }
 
 func newRun(o Options) *run {
 	if o.Sleep == nil {
 		o.Sleep = wait.Sleep
 	}
-	r := &run{o: o, begun: time.Now(), pace: newPace(o.Rate, o.Sleep), last: o.Listing.After, pending: map[int64]string{}}
+	o.Source, o.Linger = cmp.Or(o.Source, "backfill"), cmp.Or(o.Linger, Linger)
+	r := &run{o: o, begun: time.Now(), pace: newPace(o.Rate, o.Sleep), last: o.Listing.After, pending: map[int64]pending{}}
 	r.sum.Skipped, r.sum.Results = map[string]int64{}, map[string]int64{}
 	return r
 }
@@ -61,7 +71,7 @@ func newRun(o Options) *run {
 // deliverAll lists, chooses and delivers.
 func (r *run) deliverAll(ctx context.Context) error {
 	deliveries, going := errgroup.WithContext(ctx)
-	work, linger := lingering(going)
+	work, linger := lingering(going, r.o.Linger)
 	defer linger()
 	queue := make(chan chosen, 2*headBatch)
 	for range max(r.o.InFlight, 1) {
@@ -69,11 +79,17 @@ func (r *run) deliverAll(ctx context.Context) error {
 	}
 	deliveries.Go(func() error {
 		defer close(queue)
-		c := &chooser{r: r, out: func(o document.Listed) error { return r.choose(going, o, queue) }}
-		if err := c.chooseAll(going); !errors.Is(err, errLimit) {
-			return err
+		c := &chooser{r: r, after: r.o.Listing.After, out: func(o chosen) error { return r.choose(going, o, queue) }}
+		err := c.chooseAll(going)
+		if errors.Is(err, errLimit) {
+			return nil
 		}
-		return nil
+		if err == nil {
+			r.mu.Lock()
+			r.sum.Complete = true
+			r.mu.Unlock()
+		}
+		return err
 	})
 	err := deliveries.Wait()
 	if ctx.Err() != nil {
@@ -83,28 +99,22 @@ func (r *run) deliverAll(ctx context.Context) error {
 }
 
 // lingering is a context that ends a while after ctx does.
-func lingering(ctx context.Context) (work context.Context, stop func()) {
+func lingering(ctx context.Context, d time.Duration) (work context.Context, stop func()) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(Linger, cancel) })
+	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
 	return work, func() { unhook(); cancel() }
 }
 
 // choose counts an object in and queues it.
-func (r *run) choose(ctx context.Context, o document.Listed, queue chan<- chosen) error {
+func (r *run) choose(ctx context.Context, c chosen, queue chan<- chosen) error {
 	r.mu.Lock()
-	r.sum.Listed++
-	r.sum.Chosen++
-	r.sum.Bytes += o.Size
-	if isPDF(o) {
-		r.sum.PDFs++
-	}
-	r.sum.Pages++
-	c := chosen{Listed: o, seq: r.seq}
+	r.sum.count(c)
+	c.seq = r.seq
 	if r.o.Deliver != nil {
-		r.pending[r.seq] = r.last
+		r.pending[r.seq] = pending{before: r.last, created: c.Created}
 	}
 	r.seq++
-	r.last = o.Name
+	r.last = c.Name
 	r.mu.Unlock()
 	if r.o.Deliver == nil {
 		return nil
@@ -161,13 +171,17 @@ func (r *run) take(ctx context.Context, queue <-chan chosen) []chosen {
 
 // try delivers once, and returns what has to be delivered again.
 func (r *run) try(ctx, work context.Context, batch []chosen) ([]chosen, error) {
+	batch, err := r.stillGone(work, batch)
+	if err != nil || len(batch) == 0 {
+		return nil, err
+	}
 	leave, err := r.pace.enter(ctx, len(batch))
 	if err != nil {
 		return nil, err
 	}
 	events := make([]document.Event, len(batch))
 	for i, c := range batch {
-		events[i] = eventOf(c.Listed)
+		events[i] = r.eventOf(c)
 	}
 	r.mu.Lock()
 	r.sum.Requests += int64(len(batch))
@@ -178,6 +192,26 @@ func (r *run) try(ctx, work context.Context, batch []chosen) ([]chosen, error) {
 		return nil, work.Err()
 	}
 	return r.settle(work, leave, batch, answers)
+}
+
+// stillGone asks the bucket once more for each object that the listing did not have: it may have come since. What comes after
+// that is of another generation, from which the deletion event takes nothing.
+func (r *run) stillGone(ctx context.Context, batch []chosen) ([]chosen, error) {
+	left := batch[:0:0]
+	for _, c := range batch {
+		if c.gone {
+			_, _, err := r.o.Gone.Live(ctx, c.Bucket, c.Name)
+			switch {
+			case err == nil:
+				r.end(c, Returned, "")
+				continue
+			case !errors.Is(err, document.ErrObjectGone):
+				return nil, err
+			}
+		}
+		left = append(left, c)
+	}
+	return left, nil
 }
 
 // settle looks at the answers.
@@ -220,7 +254,7 @@ func (r *run) reject(ctx context.Context, c *chosen, why string) (again bool, er
 	}
 	c.tries++
 	switch {
-	case standing(c.Object, heads[0]) != "":
+	case !c.gone && standing(c.Object, heads[0]) != "":
 		r.end(*c, Left, why)
 	case c.tries == maxTries:
 		r.end(*c, Undelivered, why)

@@ -2,6 +2,7 @@ package backfill
 
 import (
 	"maps"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -14,11 +15,45 @@ type Summary struct {
 	Bytes   int64            `json:"bytes"` // of those chosen
 	Pages   int64            `json:"pages"` // that those chosen have at least: one each
 	PDFs    int64            `json:"pdfs"`  // among them, whose pages are not known
+	Gone    int64            `json:"gone"`  // documents whose object is gone, with Options.Gone
 	Results map[string]int64 `json:"results"`
 	// Requests is how many deliveries were made in all, repetitions too.
 	Requests int64 `json:"requests"`
 	// After is the name up to which all is settled; a run that begins after it misses nothing.
 	After string `json:"after,omitempty"`
+	// Complete says that the listing is through to its end.
+	Complete bool `json:"complete"`
+	// Left is how many of the chosen objects were not brought to an end, and Oldest when the oldest of these was created.
+	Left   int64     `json:"left"`
+	Oldest time.Time `json:"oldest,omitzero"`
+}
+
+// count adds what was chosen.
+func (s *Summary) count(c chosen) {
+	if c.gone {
+		if !c.marker {
+			s.Gone++
+		}
+		return
+	}
+	s.Listed++
+	s.Chosen++
+	s.Bytes += c.Size
+	s.Pages++
+	if isPDF(c.Listed) {
+		s.PDFs++
+	}
+}
+
+// leave adds an object that was not brought to an end.
+func (s *Summary) leave(created time.Time, gone bool) {
+	if gone {
+		return
+	}
+	s.Left++
+	if s.Oldest.IsZero() || created.Before(s.Oldest) {
+		s.Oldest = created
+	}
 }
 
 // Result is what became of one object.
@@ -32,6 +67,7 @@ type Result struct {
 const (
 	Left        = "left"        // it has a document and is unfinished: the sweep has it
 	Undelivered = "undelivered" // no document either: it has to be delivered again
+	Returned    = "returned"    // a document whose object was missing from the listing, and is there after all
 )
 
 // Why an object is skipped, besides the filter's reasons.
@@ -40,14 +76,20 @@ const (
 	SkipWork  = "in_work" // a worker has it, or will: the sweep has it
 	SkipNew   = "new"     // it came after the run began: its own event is on the way
 	SkipOld   = "old"     // it is older than wanted
+	SkipYoung = "young"   // it is younger than wanted: its own event may be on the way
 )
 
 // end counts an object out.
 func (r *run) end(c chosen, what, why string) {
 	r.mu.Lock()
 	r.sum.Results[what]++
-	if what != Undelivered { // it has to come again, so the mark stays before it
+	switch {
+	case what != Undelivered:
 		delete(r.pending, c.seq)
+	case r.o.Moved != nil:
+		delete(r.pending, c.seq)
+		r.sum.leave(c.Created, c.gone)
+	default: // it has to come again, so the mark stays before it
 	}
 	r.mu.Unlock()
 	if r.o.Ended != nil {
@@ -68,7 +110,7 @@ func (r *run) skip(o document.Listed, reason string) {
 func (r *run) full() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.o.Limit > 0 && r.sum.Chosen >= int64(r.o.Limit)
+	return r.o.Limit > 0 && r.seq >= int64(r.o.Limit)
 }
 
 // summary is what was done by now.
@@ -77,15 +119,30 @@ func (r *run) summary() Summary {
 	defer r.mu.Unlock()
 	s := r.sum
 	s.Skipped, s.Results = maps.Clone(s.Skipped), maps.Clone(s.Results)
-	s.After = r.last
-	if len(r.pending) > 0 {
-		first := int64(-1)
-		for seq := range r.pending {
-			if first < 0 || seq < first {
-				first = seq
-			}
-		}
-		s.After = r.pending[first]
+	s.After = r.mark()
+	for _, p := range r.pending {
+		s.leave(p.created, p.created.IsZero())
 	}
 	return s
+}
+
+// after is the name up to which all is settled.
+func (r *run) after() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mark()
+}
+
+// mark is the same; mu is held.
+func (r *run) mark() string {
+	first := int64(-1)
+	for seq := range r.pending {
+		if first < 0 || seq < first {
+			first = seq
+		}
+	}
+	if first >= 0 {
+		return r.pending[first].before
+	}
+	return r.last
 }

@@ -41,13 +41,18 @@ type Config struct {
 	ProcessTimeout time.Duration // one delivery; default 480 s, less than ServiceTimeout
 	ServiceTimeout time.Duration // the platform's limit for one request, less than 600 s; default 540 s
 	OnDelete       OnDelete      // default Keep
-	LogLevel       slog.Level    // default info
+
+	ReconcileBuckets []string   // that the event bucketocr.reconcile goes through; default none
+	LogLevel         slog.Level // default info
 
 	Port           int    // TCP port to listen on; default 8080, 0 for any that is free
 	FunctionTarget string // name of the function to serve; default ExtractText
 
 	Telemetry Telemetry // OpenTelemetry; default none
 
+	NotifyTopic string // full name of the topic where ends are announced; default none
+
+	PubSubEmulatorHost    string // host:port; default none
 	StorageEmulatorHost   string // host:port or a URL; default none
 	FirestoreEmulatorHost string // host:port; default none
 }

@@ -64,8 +64,8 @@ func TestVariables(t *testing.T) {
 		{"FIRESTORE_COLLECTION", "ocr_documents"}, {"INCLUDE", "all"}, {"EXCLUDE", "none"}, {"OWNER_PATTERN", "none"}, {"MAX_BYTES", "64MiB"},
 		{"MAX_PIXELS", "60MP"}, {"MAX_PAGES", "2000"}, {"MEMORY_BUDGET", "half of the instance's limit"},
 		{"MAX_ATTEMPTS", "3"}, {"RETRY_WINDOW", "24h"}, {"PROCESS_TIMEOUT", "480s"},
-		{"CLOUD_RUN_TIMEOUT_SECONDS", "540"}, {"ON_DELETE", "keep"}, {"LOG_LEVEL", "info"}, {"PORT", "8080"},
-		{"FUNCTION_TARGET", "ExtractText"}, {"STORAGE_EMULATOR_HOST", ""}, {"FIRESTORE_EMULATOR_HOST", ""},
+		{"CLOUD_RUN_TIMEOUT_SECONDS", "540"}, {"ON_DELETE", "keep"}, {"RECONCILE_BUCKETS", ""}, {"NOTIFY_TOPIC", ""}, {"LOG_LEVEL", "info"}, {"PORT", "8080"},
+		{"FUNCTION_TARGET", "ExtractText"}, {"STORAGE_EMULATOR_HOST", ""}, {"FIRESTORE_EMULATOR_HOST", ""}, {"PUBSUB_EMULATOR_HOST", ""},
 		{"GCE_METADATA_HOST", ""}, {"GOOGLE_APPLICATION_CREDENTIALS", ""},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", ""}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""},
 		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", ""}, {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"},
@@ -95,8 +95,8 @@ func TestEveryFieldIsSet(t *testing.T) {
 		"GOOGLE_CLOUD_PROJECT", "p-1", "FIRESTORE_DATABASE", "docs", "FIRESTORE_COLLECTION", "c", "INCLUDE", "in/**",
 		"EXCLUDE", "in/tmp/**", "OWNER_PATTERN", "in/{owner}/**", "MAX_BYTES", "2048", "MAX_PIXELS", "3", "MAX_PAGES", "4", "MEMORY_BUDGET", "20 MiB",
 		"MAX_ATTEMPTS", "6", "RETRY_WINDOW", "2m", "PROCESS_TIMEOUT", "3s",
-		"CLOUD_RUN_TIMEOUT_SECONDS", "49", "ON_DELETE", "erase", "LOG_LEVEL", "error", "PORT", "9", "FUNCTION_TARGET", "F",
-		"STORAGE_EMULATOR_HOST", "s:1", "FIRESTORE_EMULATOR_HOST", "f:2", "GCE_METADATA_HOST", "g",
+		"CLOUD_RUN_TIMEOUT_SECONDS", "49", "ON_DELETE", "erase", "RECONCILE_BUCKETS", "acme-scans, b.example.org,acme-scans", "NOTIFY_TOPIC", "projects/p-1/topics/ended", "LOG_LEVEL", "error", "PORT", "9", "FUNCTION_TARGET", "F",
+		"STORAGE_EMULATOR_HOST", "s:1", "FIRESTORE_EMULATOR_HOST", "f:2", "PUBSUB_EMULATOR_HOST", "p:3", "GCE_METADATA_HOST", "g",
 		"GOOGLE_APPLICATION_CREDENTIALS", "/k.json", "OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1/x/",
 		"K_SERVICE", "f", "K_REVISION", "f-1",
 	), 1<<30)
@@ -110,8 +110,8 @@ func TestEveryFieldIsSet(t *testing.T) {
 		OCRMode: "layout", OCRTimeout: time.Second, OCRMaxTokens: 1, OCRConcurrency: 2, OCRInstanceConcurrency: 3, Project: "p-1",
 		FirestoreDatabase: "docs", FirestoreCollection: "c", MaxBytes: 2048, MaxPixels: 3, MaxPages: 4,
 		MemoryBudget: 20 << 20, Memory: 1 << 30, MaxAttempts: 6, RetryWindow: 2 * time.Minute, ProcessTimeout: 3 * time.Second,
-		ServiceTimeout: 49 * time.Second, OnDelete: Erase, LogLevel: slog.LevelError, Port: 9, FunctionTarget: "F",
-		StorageEmulatorHost: "s:1", FirestoreEmulatorHost: "f:2",
+		ServiceTimeout: 49 * time.Second, OnDelete: Erase, ReconcileBuckets: []string{"acme-scans", "b.example.org"}, LogLevel: slog.LevelError, Port: 9, FunctionTarget: "F",
+		NotifyTopic: "projects/p-1/topics/ended", PubSubEmulatorHost: "p:3", StorageEmulatorHost: "s:1", FirestoreEmulatorHost: "f:2",
 		Telemetry: Telemetry{Function: "f", Revision: "f-1", OTel: map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:1/x/"}},
 	}); !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
@@ -139,8 +139,8 @@ var bad = []string{
 	"GOOGLE_CLOUD_PROJECT", "My Project", "FIRESTORE_DATABASE", "x", "FIRESTORE_COLLECTION", "a/b", "INCLUDE", "a[",
 	"EXCLUDE", "*.{a,b}", "OWNER_PATTERN", "users/**", "MAX_BYTES", "64MB", "MAX_PIXELS", "60M", "MAX_PAGES", "10000", "MEMORY_BUDGET", "1KiB",
 	"MAX_ATTEMPTS", "0", "RETRY_WINDOW", "1s", "PROCESS_TIMEOUT", "600s",
-	"CLOUD_RUN_TIMEOUT_SECONDS", "600", "ON_DELETE", "drop", "LOG_LEVEL", "loud", "PORT", "65536",
-	"FUNCTION_TARGET", "a/b", "STORAGE_EMULATOR_HOST", "ftp://x", "FIRESTORE_EMULATOR_HOST", "http://x:1",
+	"CLOUD_RUN_TIMEOUT_SECONDS", "600", "ON_DELETE", "drop", "RECONCILE_BUCKETS", "gs://b", "NOTIFY_TOPIC", "ended", "LOG_LEVEL", "loud", "PORT", "65536",
+	"FUNCTION_TARGET", "a/b", "STORAGE_EMULATOR_HOST", "ftp://x", "FIRESTORE_EMULATOR_HOST", "http://x:1", "PUBSUB_EMULATOR_HOST", "http://x:1",
 	"GCE_METADATA_HOST", "http://x", "GOOGLE_APPLICATION_CREDENTIALS", "a\nb",
 	"K_SERVICE", "a b", "K_REVISION", "a b",
 }

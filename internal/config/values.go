@@ -181,6 +181,27 @@ func owners(p *event.Owners) kind {
 	}}
 }
 
+// buckets reads names of buckets, each once.
+func buckets(p *[]string) kind {
+	const limit = "names of buckets apart by commas, without gs://"
+	return kind{limit: limit, set: func(value string) error {
+		var names []string
+		for name := range strings.SplitSeq(value, ",") {
+			name = strings.TrimSpace(name)
+			if !bucketName.MatchString(name) {
+				return errors.New("holds a name that is none of a bucket")
+			}
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		*p = names
+		return nil
+	}}
+}
+
+var bucketName = regexp.MustCompile(`\A[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]\z`)
+
 // globs are INCLUDE and EXCLUDE, which make one filter.
 func globs(p *event.Filter) (include, exclude kind) {
 	var in, ex []string

@@ -117,7 +117,7 @@ func TestBadValues(t *testing.T) {
 		"MEMORY_BUDGET": {"0", "1KiB", "65GiB", "half", "50%"}, "MAX_ATTEMPTS": {"0", "1001"},
 		"RETRY_WINDOW":    {"59s", "721h", "1d", "24"},
 		"PROCESS_TIMEOUT": {"999ms", "480", "600s"}, "CLOUD_RUN_TIMEOUT_SECONDS": {"0", "46", "600", "3600", "540s"},
-		"ON_DELETE": {"delete"}, "LOG_LEVEL": {"trace", "info+1", "0"}, "PORT": {"-1", "65536", ":8080"},
+		"ON_DELETE": {"delete"}, "NOTIFY_TOPIC": {"t", "projects/p/topics/t", "projects/p/subscriptions/ended"}, "RECONCILE_BUCKETS": {"gs://b", "b/x", "A", "one,,two"}, "LOG_LEVEL": {"trace", "info+1", "0"}, "PORT": {"-1", "65536", ":8080"},
 		"FUNCTION_TARGET":       {"1x", "a/b", strings.Repeat("f", 64)},
 		"STORAGE_EMULATOR_HOST": {"ftp://x", "http://", "a b:1", "http://x/y"}, "FIRESTORE_EMULATOR_HOST": {"http://x:1", "x/y"},
 		"GCE_METADATA_HOST": {"http://x"}, "GOOGLE_APPLICATION_CREDENTIALS": {"a\x00b"},

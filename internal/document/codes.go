@@ -30,6 +30,8 @@ const (
 	CodeStoreUnavailable     = "store_unavailable"
 	CodeStoreMisconfigured   = "store_misconfigured"
 	CodeStoreRejected        = "store_rejected"
+	CodeTopicUnavailable     = "topic_unavailable"
+	CodeTopicMisconfigured   = "topic_misconfigured"
 	CodeDeadline             = "deadline"
 	CodeInterrupted          = "interrupted"
 	CodeInternal             = "internal"
@@ -80,6 +82,11 @@ func Codes() []CodeInfo {
 			"Grant roles/datastore.user to the function's service account; check that the Firestore database exists and FIRESTORE_DATABASE names it.", true},
 		{CodeStoreRejected, ClassFinal, "The record store does not accept this document.",
 			"This is worth a bug report; the log line says more.", true},
+
+		{CodeTopicUnavailable, ClassService, "The topic of NOTIFY_TOPIC did not answer.",
+			"The end will be announced by the sweep.", false},
+		{CodeTopicMisconfigured, ClassService, "The topic of NOTIFY_TOPIC is not there, or denied access.",
+			"Make the topic, and grant roles/pubsub.publisher on it to the function's service account; the sweep then announces what ended meanwhile.", true},
 
 		{CodeDeadline, ClassOurs, "PROCESS_TIMEOUT was over before every page was finished.", "It will be retried automatically.", false},
 		{CodeInterrupted, ClassSuspect, "The process ended while it worked on this.", "Retry it; if that does not help, this is worth a bug report.", false},

@@ -9,7 +9,9 @@
 //
 //	rules.go   what a delivery, a fault or the end of a generation makes of a record
 //	retry.go   another try that a person asks for
+//	notice.go  ends that are announced
 //	turn.go    what only one instance may do at a time
+//	pass.go    how far a pass over a bucket has come
 //	codes.go   error codes and warnings: their class, what they mean and what to do about them
 //	update.go  the one way to write a record: compare and swap
 //	list.go    going through records and objects

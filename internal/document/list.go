@@ -6,14 +6,22 @@ import (
 )
 
 // Query says which records [Lister.List] goes through. What is zero does not restrict; Status goes with any of the others
-// but DueBy, which goes with none.
+// but DueBy and Names, each of which goes with none.
 type Query struct {
 	Status        Status
 	Warning       string    // one of the record's
 	Model         string    // that read it
 	FinishedSince time.Time // with a Status that has ended, and neither Warning nor Model
 	DueBy         time.Time // unfinished ones that were due by then, the longest overdue first
+	Names         *Names    // in the order of their names; goes with none of the others
 }
+
+// Names are the names of objects from one to another in the order of their bytes, both included, in whatever bucket. An empty To
+// is no end.
+type Names struct{ From, To string }
+
+// Has reports whether a name is among them.
+func (n Names) Has(name string) bool { return name >= n.From && (n.To == "" || name <= n.To) }
 
 // Lister is what a store offers besides, for those who go through what there is. Both methods may be called concurrently.
 type Lister interface {

@@ -35,7 +35,7 @@ type Record struct {
 	Strikes       Strikes    `json:"strikes,omitempty"`
 	Interruptions int        `json:"interruptions,omitempty"` // expired leases since WindowStart
 	WindowStart   time.Time  `json:"windowStart,omitzero"`
-	Due           time.Time  `json:"due,omitzero"` // when the sweep may take it; absent when nothing is left to do
+	Due           time.Time  `json:"due,omitzero"` // when the sweep may take it, or announce its end; absent when nothing is left to do
 	Retried       time.Time  `json:"retried,omitzero"`
 	RetriedBy     string     `json:"retriedBy,omitempty"`
 	Rereading     *Rereading `json:"rereading,omitempty"`
@@ -50,6 +50,9 @@ type Record struct {
 	Started  time.Time `json:"started,omitzero"`
 	Updated  time.Time `json:"updated,omitzero"`
 	Finished time.Time `json:"finished,omitzero"`
+
+	// Notified is there where ends are announced: false from the write that ends the record until its end is announced.
+	Notified *bool `json:"notified,omitempty"`
 
 	MarkerExpires time.Time `json:"markerExpires,omitzero"`
 

@@ -24,7 +24,7 @@ const maxDrop = 400
 // it is lost where the new reading fails.
 //
 // The error is [ErrNotAsSeen] where anything was written since, [ErrNothingToRetry] for a marker, for a record that a worker
-// is on and for one that is done with nothing to read again, or the store's. It may be repeated: a second call with the
+// is on, for one whose end is not announced yet and for one that is done with nothing to read again, or the store's. It may be repeated: a second call with the
 // same seen finds the record changed. seen may lack its text, as [Lister] leaves it out. It costs one read for the record
 // and for each page document, one write for each 400 pages that go, one at least, and one delete for each of them.
 func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(Page) bool) (*Stored, error) {
@@ -105,7 +105,7 @@ type retrial struct {
 // have expired long ago: the operator's clock may be ahead of the holder's.
 func retry(old *Record, again retrial) (*Change, error) {
 	switch {
-	case old == nil, old.Status == StatusDeleted,
+	case old == nil, old.Status == StatusDeleted, old.Unannounced(),
 		old.Lease != nil && again.now.Before(old.Lease.Expires.Add(DueGrace)):
 		return nil, ErrNothingToRetry
 	}
@@ -120,7 +120,7 @@ func retry(old *Record, again retrial) (*Change, error) {
 		}
 		return &Change{Record: rec}, nil
 	}
-	rec.Status = StatusRetrying
+	rec.Status, rec.Notified = StatusRetrying, nil
 	rec.Text, rec.TextInPages, rec.Blank, rec.Warnings = "", false, false, nil
 	rec.Usage, rec.Finished = Usage{}, time.Time{}
 	if rec.PagesDone = again.kept; again.kept == 0 {

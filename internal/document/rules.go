@@ -48,6 +48,7 @@ type Claimed string
 const (
 	ClaimGranted    Claimed = "granted"
 	ClaimEnded      Claimed = "ended"       // nothing is left to do for this generation
+	ClaimAnnounce   Claimed = "announce"    // the record's end is to be announced first
 	ClaimLeased     Claimed = "leased"      // elsewhere, and the lease has not expired
 	ClaimOlder      Claimed = "older"       // the record is of another generation with a higher number: ask the bucket
 	ClaimNeedsAlone Claimed = "needs alone" // claim again when the delivery has the instance to itself
@@ -57,10 +58,17 @@ const (
 // Claim decides whether an event's generation may be worked on, and what the record says from then on.
 func (r Rules) Claim(old *Record, ev Event, c Claimant) (*Change, Claimed) {
 	switch {
-	case old == nil, ev.Generation > old.Generation, c.Beaten == old.Generation && ev.Generation != old.Generation:
+	case old == nil:
+		return start(nil, ev, c), ClaimGranted
+	case ev.Generation > old.Generation, c.Beaten == old.Generation && ev.Generation != old.Generation:
+		if old.Unannounced() {
+			return nil, ClaimAnnounce
+		}
 		return start(old, ev, c), ClaimGranted
 	case ev.Generation < old.Generation:
 		return nil, ClaimOlder
+	case old.Unannounced() && !c.Now.Before(old.Due):
+		return nil, ClaimAnnounce // whoever ended it did not come to it
 	case !old.Open():
 		return nil, ClaimEnded
 	case old.Lease != nil && c.Now.Before(old.Lease.Expires):
@@ -229,7 +237,7 @@ func Complete(old *Record, d Contents) *Change {
 	if d.Model != "" {
 		rec.Model = d.Model
 	}
-	rec.Strikes, rec.Interruptions, rec.Rereading, rec.Error = nil, 0, nil, nil
+	rec.Strikes, rec.Interruptions, rec.Rereading, rec.Error, rec.Notified = nil, 0, nil, nil, nil
 	c := end(rec, StatusDone)
 	c.Pages, c.Drop = d.Unsaved, d.Drop
 	return c
@@ -297,6 +305,7 @@ const (
 	RemoveMarked Removed = "marked" // a marker is, or was already, in place of the record
 	RemoveNewer  Removed = "newer"  // the record is of a newer generation, and stays
 	RemoveAsk    Removed = "ask"    // the record is of an older generation: ask the bucket whether that one is live
+	RemoveTell   Removed = "tell"   // the record's end is to be announced first
 )
 
 // Remove decides what the end of the event's generation does to a record. gone says that the bucket was asked and the
@@ -308,9 +317,14 @@ func Remove(old *Record, ev Event, gone bool, now time.Time) (*Change, Removed) 
 	case old.Generation > ev.Generation:
 		return nil, RemoveNewer
 	case old.Generation == ev.Generation && old.Status == StatusDeleted:
+		if old.Unannounced() && !now.Before(old.Due) {
+			return nil, RemoveTell
+		}
 		return nil, RemoveMarked
 	case old.Generation < ev.Generation && old.Status != StatusDeleted && !gone:
 		return nil, RemoveAsk // the numbers alone do not say which one is live
+	case old.Unannounced():
+		return nil, RemoveTell
 	}
 	return erase(old, ev, now), RemoveMarked
 }

@@ -6,6 +6,7 @@
 //
 //	decode.go  a CloudEvent becomes an event
 //	encode.go  an event becomes a CloudEvent
+//	ended.go   the end of a document becomes a CloudEvent, and that a message of Pub/Sub
 //	types.go   CloudEvent types, and what an event must hold
 //	filter.go  which events to ignore
 //	owner.go   whose an object is

@@ -18,6 +18,8 @@ import (
 const (
 	bucketSource = "//storage.googleapis.com/projects/_/buckets/"
 	sweepSource  = "//bucketocr/sweep"
+
+	reconcileSource = "//bucketocr/reconcile"
 )
 
 // storageObject is StorageObjectData as Cloud Storage sends it, as far as an Event knows it.
@@ -121,10 +123,20 @@ func dataOf(ev document.Event) storageObject {
 // Sweep returns the event that asks the function to take what is due, as Cloud Scheduler sends it every few minutes.
 // id tells one from another and is not empty.
 func Sweep(id string, at time.Time) cloudevents.Event {
+	return scheduled(TypeSweep, sweepSource, id, at)
+}
+
+// Reconcile returns the event that asks the function to find what lost events left, as Cloud Scheduler sends it every day.
+// id tells one from another and is not empty.
+func Reconcile(id string, at time.Time) cloudevents.Event {
+	return scheduled(TypeReconcile, reconcileSource, id, at)
+}
+
+func scheduled(kind, source, id string, at time.Time) cloudevents.Event {
 	ce := cloudevents.New()
 	ce.SetID(percentEncode(id))
-	ce.SetType(TypeSweep)
-	ce.SetSource(sweepSource)
+	ce.SetType(kind)
+	ce.SetSource(source)
 	ce.SetTime(at.UTC())
 	return ce
 }

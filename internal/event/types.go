@@ -24,6 +24,12 @@ const (
 // before it calls Decode, to which it is of another type.
 const TypeSweep = "bucketocr.sweep"
 
+// TypeReconcile is the type of the event that asks for a reconciliation (see [Reconcile]), and as little to Decode.
+const TypeReconcile = "bucketocr.reconcile"
+
+// TypeEnded is the type of the event that announces the end of a document (see [Ended]). It is for others to receive.
+const TypeEnded = "bucketocr.document.v1.ended"
+
 // What is accepted, in bytes. Names and metadata have Cloud Storage's own limits, metadata twice of it (8 KiB).
 const (
 	maxBucket      = 255 // of Cloud Storage at most 222; locally the bucket is a folder's name

@@ -72,14 +72,14 @@ type Telemetry struct {
 // The metric of requests to the function, in seconds, by faas.trigger and http.response.status_code.
 const (
 	InvokeDuration = "faas.invoke_duration"
-	InvokeMeaning  = "requests to the function: `datasource` an object's event, `timer` a sweep, `other` anything else"
+	InvokeMeaning  = "requests to the function: `datasource` an object's event, `timer` a sweep or a reconciliation, `other` anything else"
 )
 
 // Triggers of a request.
 const (
-	ByObject = "datasource"
-	BySweep  = "timer"
-	ByOther  = "other"
+	ByObject   = "datasource"
+	BySchedule = "timer"
+	ByOther    = "other"
 )
 
 // How long the end of a request may take, and how often metrics are sent there.

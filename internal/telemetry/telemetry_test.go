@@ -39,7 +39,7 @@ func TestNothingSetSendsNothing(t *testing.T) {
 	if none != nil || err != nil || none.Header() != nil {
 		t.Fatalf("%v, %v", none, err)
 	}
-	none.Request(t.Context())(BySweep, 200)
+	none.Request(t.Context())(BySchedule, 200)
 	none.Hold()
 	none.Shutdown(t.Context())
 }
@@ -67,7 +67,7 @@ func TestSource(t *testing.T) {
 			sent := sendingTo(t, collector.URL, test.cfg)
 			_, span := sent.Traces().Tracer("test").Start(t.Context(), "x")
 			span.End()
-			sent.Request(t.Context())(BySweep, 200)
+			sent.Request(t.Context())(BySchedule, 200)
 			sent.Shutdown(t.Context())
 			spans, points := collector.Spans(), collector.Points()
 			if len(spans) != 1 || len(points) == 0 {

@@ -11,7 +11,7 @@ import (
 
 const (
 	claimGrace = time.Second // what a claim's commit may take after its time: it may have been applied already
-	maxClaims  = 4           // each of them but the last was answered with a question
+	maxClaims  = 5           // each of them but the last was answered with a question
 )
 
 // claim takes the record for this delivery. Where there is nothing to do it returns nil and the result. The slot is given
@@ -35,12 +35,12 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 			claim.Now = w.clock.now()
 			if rejected != nil {
 				claimed = document.ClaimExhausted
-				return document.Reject(old, ev, faultOf(ctx, rejected), claim), nil
+				return w.announced(old, document.Reject(old, ev, faultOf(ctx, rejected), claim)), nil
 			}
 			ch, claimed = w.o.Rules.Claim(old, ev, claim)
 			d.resumes, d.pages.loaded = old != nil, old == nil
 			res.LeaseExpired = ch != nil && old != nil && old.Generation == ev.Generation && old.Lease != nil
-			return ch, nil
+			return w.announced(old, ch), nil
 		})
 		cancel()
 		if errors.Is(err, document.ErrStoreRejected) && rejected == nil {
@@ -60,7 +60,13 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 		case document.ClaimLeased:
 			res.Outcome = document.OutcomeBusy
 			return nil, res
+		case document.ClaimAnnounce:
+			if stored, err = w.announce(ctx, stored); err != nil {
+				return nil, refused(ctx, err)
+			}
+			expected = seen(stored)
 		case document.ClaimExhausted:
+			_, _ = w.announce(ctx, stored) // else the sweep does
 			res.Outcome = document.OutcomeFailed
 			if why := stored.Failure(); why != nil {
 				res.Fault = document.Fault{Code: why.Code, Class: document.ClassFinal, Message: why.Message}

@@ -549,11 +549,18 @@ const closePause = time.Second
 // then into the result.
 func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *document.Record) *document.Change) Result {
 	ctx, end := d.w.telemetry.startPart(ctx, "close")
-	err := d.commit(ctx, f)
+	last := func(old *document.Record) *document.Change { return d.w.announced(old, f(old)) }
+	err := d.commit(ctx, last)
 	for errors.Is(err, document.ErrStoreUnavailable) && wait.Sleep(ctx, closePause) == nil {
-		err = d.commit(ctx, f)
+		err = d.commit(ctx, last)
 	}
 	end(codeOf(ctx, err))
+	if err == nil && d.stored.Unannounced() {
+		var fault document.Fault
+		if d.stored, fault = d.w.tell(ctx, d.stored); res.Fault.Code == "" {
+			res.Fault = fault
+		}
+	}
 	res.Record = d.stored.Record
 	switch {
 	case errors.Is(err, errLeaseLost):

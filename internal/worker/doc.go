@@ -8,6 +8,8 @@
 //
 //	process.go    the line: one event, from its arrival to its outcome
 //	sweep.go      the line for records that no delivery is working on
+//	reconcile.go  the line for what lost events left
+//	announce.go   ends that are announced
 //	remove.go     the line for a generation that left the bucket
 //	claim.go      taking the record
 //	pages.go      making and reading the pages of an object: a few at a time, then each that failed alone

@@ -53,6 +53,8 @@ var sentinels = []struct {
 	{document.ErrStoreUnavailable, document.CodeStoreUnavailable, document.ClassService},
 	{document.ErrStoreMisconfigured, document.CodeStoreMisconfigured, document.ClassService},
 	{document.ErrStoreRejected, document.CodeStoreRejected, document.ClassFinal},
+	{document.ErrTopicUnavailable, document.CodeTopicUnavailable, document.ClassService},
+	{document.ErrTopicMisconfigured, document.CodeTopicMisconfigured, document.ClassService},
 	{context.DeadlineExceeded, document.CodeDeadline, document.ClassOurs},
 	{context.Canceled, document.CodeDeadline, document.ClassOurs},
 }

@@ -15,11 +15,13 @@ func (w *Worker) remove(ctx context.Context, ev document.Event) Result {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, w.o.ProcessTimeout, errDeadline)
 	defer cancel()
-	for gone := false; ; gone = true {
+	for gone := false; ; {
 		var removed document.Removed
+		wrote := false
 		stored, err := document.Update(ctx, w.o.Records, ev.Object.ID(), document.Unread(), func(old *document.Record) (ch *document.Change, _ error) {
 			ch, removed = document.Remove(old, ev, gone, w.clock.now())
-			return ch, nil
+			wrote = ch != nil
+			return w.announced(old, ch), nil
 		})
 		if err != nil {
 			return refused(ctx, err)
@@ -30,7 +32,17 @@ func (w *Worker) remove(ctx context.Context, ev document.Event) Result {
 			if err := w.o.Records.ClearPages(ctx, ev.Object.ID(), 0); err != nil {
 				return Result{Outcome: document.OutcomeRetry, Fault: faultOf(ctx, err), Record: stored.Record}
 			}
-			return Result{Outcome: document.OutcomeDeleted, Record: stored.Record}
+			res := Result{Outcome: document.OutcomeDeleted, Record: stored.Record}
+			if wrote { // else another delivery is about to, or the sweep
+				stored, res.Fault = w.tell(ctx, stored)
+				res.Record = stored.Record
+			}
+			return res
+		case document.RemoveTell:
+			if stored, err = w.announce(ctx, stored); err != nil {
+				return Result{Outcome: document.OutcomeRetry, Fault: faultOf(ctx, err), Record: stored.Record}
+			}
+			continue
 		case document.RemoveNewer:
 			return Result{Outcome: document.OutcomeSuperseded, Record: stored.Record}
 		}
@@ -41,5 +53,6 @@ func (w *Worker) remove(ctx context.Context, ev document.Event) Result {
 		if live {
 			return Result{Outcome: document.OutcomeSuperseded, Record: stored.Record}
 		}
+		gone = true
 	}
 }

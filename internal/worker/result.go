@@ -80,17 +80,40 @@ func (w *Worker) logSweep(ctx context.Context, start time.Time, swept Swept) {
 	case swept.PastWindow > 0:
 		at = slog.LevelWarn
 	}
-	var outcomes []any
-	for _, o := range []document.Outcome{document.OutcomeDone, document.OutcomeFailed, document.OutcomeRetry, document.OutcomeBusy,
-		document.OutcomeDuplicate, document.OutcomeSuperseded} {
-		outcomes = append(outcomes, slog.Int(string(o), swept.Outcomes[o]))
-	}
 	w.o.Log.LogAttrs(ctx, at, message,
-		slog.Int("taken", swept.Taken), slog.Group("outcomes", outcomes...),
+		slog.Int("taken", swept.Taken), outcomesOf(swept.Outcomes),
 		slog.Int("due", swept.Due), slog.Float64("overdueSeconds", swept.Overdue.Seconds()), slog.Int("pastWindow", swept.PastWindow),
 		slog.String("code", swept.Fault.Code), slog.String("error", document.Clip(swept.Fault.Message, document.MaxMessage)),
 		slog.String("advice", advice(swept.Fault)), slog.Float64("seconds", time.Since(start).Seconds()),
 	)
+}
+
+// logReconciled writes the one log line of a reconciliation, always with the same fields.
+func (w *Worker) logReconciled(ctx context.Context, start time.Time, r Reconciled) {
+	message, at := "reconcile done", level(r.Fault)
+	switch {
+	case r.Fault.Code != "":
+		message = "reconcile failed"
+	case r.Missing > 0:
+		at = slog.LevelWarn // events were lost
+	}
+	w.o.Log.LogAttrs(ctx, at, message,
+		slog.Int64("listed", r.Listed), slog.Int64("missing", r.Missing), slog.Int64("gone", r.Gone),
+		slog.Int("taken", r.Taken), outcomesOf(r.Outcomes, document.OutcomeDeleted, document.OutcomeFiltered),
+		slog.Int64("left", r.Left), slog.Float64("leftSeconds", r.Age.Seconds()), slog.Bool("complete", r.Complete),
+		slog.String("code", r.Fault.Code), slog.String("error", document.Clip(r.Fault.Message, document.MaxMessage)),
+		slog.String("advice", advice(r.Fault)), slog.Float64("seconds", time.Since(start).Seconds()),
+	)
+}
+
+// outcomesOf returns the counts of outcomes that a finalize event can have, and of others.
+func outcomesOf(counts map[document.Outcome]int, others ...document.Outcome) slog.Attr {
+	var all []any
+	for _, o := range append([]document.Outcome{document.OutcomeDone, document.OutcomeFailed, document.OutcomeRetry, document.OutcomeBusy,
+		document.OutcomeDuplicate, document.OutcomeSuperseded}, others...) {
+		all = append(all, slog.Int(string(o), counts[o]))
+	}
+	return slog.Group("outcomes", all...)
 }
 
 // level is ERROR for what needs the operator, since that wakes one; WARN for what failed or will be tried again.

@@ -242,6 +242,12 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 	f := s.files[version{is.Name, is.Generation}]
 	same := was != nil && was.Generation == is.Generation
 	s.look(was, is, c.d.operator)
+	if was.Unannounced() && s.told[was.Write] == 0 {
+		s.bad("an end was not announced before its record was written again:\nwas %+v\nis  %+v", was, is)
+	}
+	if is.Unannounced() {
+		s.ends = append(s.ends, document.EndOf(is))
+	}
 	if !same {
 		was = &document.Record{} // of this generation there was none
 	}
@@ -288,7 +294,7 @@ func (s *sim) look(was, is *document.Record, asked bool) {
 	switch {
 	case is.Status == document.StatusProcessing && is.Lease == nil, is.Lease != nil && is.Status != document.StatusProcessing && !(is.Status == document.StatusDone && is.Open()):
 		bad("a lease without work, or work without a lease")
-	case is.Due.IsZero() == is.Open():
+	case is.Due.IsZero() == (is.Open() || is.Unannounced()):
 		bad("due when ended, or not due when unfinished")
 	case is.Text != "" && is.Status != document.StatusDone:
 		bad("text before it is done")
@@ -299,6 +305,9 @@ func (s *sim) look(was, is *document.Record, asked bool) {
 	case was == nil || was.Generation != is.Generation || is.Status == document.StatusDeleted:
 	case is.Attempt < was.Attempt:
 		bad("attempt went down")
+	case was.Unannounced() && (is.Open() || is.Unannounced() || is.Text != was.Text || is.Status != was.Status):
+		bad("more than its announcement was written")
+	case was.Unannounced():
 	case !was.Open() && !asked:
 		bad("an ended generation moved, without a request")
 	case was.Status == document.StatusDone && (is.Status != document.StatusDone || is.Text == ""):
@@ -585,6 +594,30 @@ func (s *sim) check() {
 		s.checkObject(name, all[document.Object{Bucket: "b", Name: name}.ID()])
 	}
 	s.checkCost()
+	s.checkAnnounced()
+}
+
+// checkAnnounced: each end that was stored is announced, and nothing else.
+func (s *sim) checkAnnounced() {
+	stored := map[string]bool{}
+	for _, e := range s.ends {
+		stored[e.Write] = true
+		if s.told[e.Write] == 0 {
+			s.bad("%s %d ended %s, and that was not announced", e.Name, e.Generation, e.Status)
+		}
+	}
+	for write, n := range s.told {
+		if !stored[write] {
+			s.bad("an end was announced %d times that was not stored", n)
+		}
+		s.count.Announced++
+		s.count.AnnouncedAgain += n - 1
+	}
+	for id, r := range s.records.All() {
+		if s.told != nil && r.Status != document.StatusDeleted && (r.Notified == nil || !*r.Notified) {
+			s.bad("%s has ended, and does not say that this was announced: %+v", id, r)
+		}
+	}
 }
 
 func (s *sim) checkObject(name string, r *document.Record) {

@@ -169,7 +169,7 @@ func (s *sim) fate(c *call) verdict {
 		case "commit", "turn commit":
 			s.count.LostAnswers++
 			return verdict{fmt.Errorf("%w: %w: simulated", document.ErrAnswerLost, document.ErrStoreUnavailable), commitApplied}
-		case "clear":
+		case "clear", "notify":
 			s.count.LostAnswers++
 			return verdict{fmt.Errorf("%w: simulated", document.ErrStoreUnavailable), commitApplied}
 		}

@@ -175,3 +175,19 @@ func (s *sim) pagesOf(id string, generation int64) []document.Page {
 	}
 	return pages
 }
+
+// simTopic is where ends are announced. Each call parks. What fails may have arrived.
+type simTopic struct{ s *sim }
+
+func (p simTopic) Notify(ctx context.Context, e document.End) error {
+	v := p.s.park(ctx, &call{op: "notify", obj: e.ID})
+	if v.after == commitApplied {
+		p.s.mu.Lock()
+		p.s.told[e.Write]++
+		p.s.mu.Unlock()
+	}
+	if v.err != nil {
+		return fmt.Errorf("%w: %w", document.ErrTopicUnavailable, v.err)
+	}
+	return nil
+}

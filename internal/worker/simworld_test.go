@@ -61,6 +61,8 @@ type sim struct {
 	holders map[string]*delivery        // by lease
 	leased  map[string]leaseMark        // how a lease was last written
 	last    map[string]*document.Record // by id, as of the last commit
+	ends    []document.End              // that were stored as such, where they are announced
+	told    map[string]int              // how often they were announced, by the id of the write that stored them
 	trace   hash.Hash64
 	history io.Writer // of the trace, and more to read
 	count   counts
@@ -251,6 +253,9 @@ func newSim(t *testing.T, seed uint64) *sim {
 	if s.rng.IntN(3) > 0 {
 		s.ahead = s.skew()
 	}
+	if seed%2 == 0 {
+		s.told = map[string]int{}
+	}
 	s.records.Now, s.turns.Now = s.storeTime, s.storeTime
 	s.bucket.Before = func(ctx context.Context, op string, o document.Object) error {
 		return s.park(ctx, &call{op: op, obj: o.Name}).err
@@ -275,7 +280,7 @@ func (s *sim) spawn() {
 		i.ahead.Store(int64(s.skew()))
 		s.count.SkewedInstances++
 	}
-	i.p = newWorker(s.t, worker.Options{
+	o := worker.Options{
 		Objects: s.bucket, Records: simStore{s, s.records, ""}, Turns: simStore{s, s.turns, "turn "}, OCR: extractor{s.extract}, Log: slog.New(simLog{s}),
 		Rules: document.Rules{MaxAttempts: s.least + s.rng.IntN(s.most-s.least+1), RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
@@ -284,7 +289,11 @@ func (s *sim) spawn() {
 		NewID: s.newID, Now: func() time.Time { return time.Now().Add(time.Duration(i.ahead.Load())) },
 		Rand:   func() float64 { return float64(time.Since(s.born)%1000) / 1000 }, // the same again in a replay
 		Traces: simTraces{s: s},
-	})
+	}
+	if s.told != nil {
+		o.Notify = simTopic{s}
+	}
+	i.p = newWorker(s.t, o)
 	s.instances = append(s.instances, i)
 }
 
@@ -535,7 +544,7 @@ func (s *sim) settled() bool {
 		}
 	}
 	for _, r := range s.records.All() {
-		if r.Open() {
+		if r.Open() || r.Unannounced() {
 			return false
 		}
 	}

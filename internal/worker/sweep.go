@@ -42,9 +42,26 @@ type sweep struct {
 	stuck int                // tried, and due still
 	left  []*document.Stored // due at the last look
 
+	tally tally
 	mu    sync.Mutex
 	past  map[string]bool // records as they were seen last: whether one stays unfinished after its window
-	swept Swept
+}
+
+// tally counts deliveries and their outcomes.
+type tally struct {
+	mu       sync.Mutex
+	taken    int
+	outcomes map[document.Outcome]int
+}
+
+func (t *tally) count(res Result) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.taken++
+	if t.outcomes == nil {
+		t.outcomes = map[document.Outcome]int{}
+	}
+	t.outcomes[res.Outcome]++
 }
 
 // run takes batch after batch, and looks at last at what is due still.
@@ -107,22 +124,18 @@ func (s *sweep) takeBatch(ctx context.Context, batch []*document.Stored) {
 func (s *sweep) redeliver(ctx context.Context, r *document.Stored) {
 	ev := document.Event{Kind: document.KindFinalized, ID: r.EventID, Time: r.EventTime, Object: r.Object(),
 		Attributes: document.Attributes{ContentType: r.ContentType, Size: r.Size, MD5: r.MD5, Metadata: r.Metadata}}
-	res := s.w.deliver(ctx, bySweep, ev, document.Seen(r))
+	res := s.w.deliver(ctx, bySchedule, ev, document.Seen(r))
 	s.count(res)
 	if res.live != nil {
-		s.count(s.w.deliver(ctx, bySweep, *res.live, document.Unread()))
+		s.count(s.w.deliver(ctx, bySchedule, *res.live, document.Unread()))
 	}
 }
 
 // count adds one delivery of the sweep.
 func (s *sweep) count(res Result) {
+	s.tally.count(res)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.swept.Taken++
-	if s.swept.Outcomes == nil {
-		s.swept.Outcomes = map[document.Outcome]int{}
-	}
-	s.swept.Outcomes[res.Outcome]++
 	if res.Record != nil {
 		s.note(res.Record, s.w.clock.now())
 	}
@@ -135,8 +148,7 @@ func (s *sweep) note(r *document.Record, now time.Time) {
 
 // sum adds up what was taken and what is left.
 func (s *sweep) sum(ctx context.Context, err error) Swept {
-	now, swept := s.w.clock.now(), s.swept
-	swept.Due = len(s.left)
+	now, swept := s.w.clock.now(), Swept{Taken: s.tally.taken, Outcomes: s.tally.outcomes, Due: len(s.left)}
 	for _, r := range s.left {
 		swept.Overdue = max(swept.Overdue, now.Sub(r.Due))
 		s.note(r.Record, now)

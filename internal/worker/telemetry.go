@@ -65,6 +65,8 @@ func Instruments() []Instrument {
 			[]string{"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.token.type"}},
 		{"bucketocr.sweep.due", "gauge", "{record}", "records that were due still when the last sweep ended, counted up to 50", nil},
 		{"bucketocr.sweep.overdue", "gauge", "s", "age of the oldest overdue record", nil},
+		{"bucketocr.reconcile.missing", "gauge", "{object}", "objects older than an hour that the last reconciliation found without a document", nil},
+		{"bucketocr.reconcile.left", "gauge", "s", "age of the oldest object that the last reconciliation left without a document", nil},
 		{"bucketocr.sweep.past_window", "gauge", "{record}", "unfinished records past RETRY_WINDOW that the last sweep met and could not end", nil},
 	}
 }
@@ -85,8 +87,8 @@ type telemetry struct {
 	deliveries, faults, pages, io, expired metric.Int64Counter
 	page, admission, try                   metric.Float64Histogram
 	tokens                                 metric.Int64Histogram
-	due, pastWindow                        metric.Int64Gauge
-	overdue, pace, skew                    metric.Float64Gauge
+	due, pastWindow, missing               metric.Int64Gauge
+	overdue, pace, skew, left              metric.Float64Gauge
 }
 
 func newTelemetry(o Options) (*telemetry, error) {
@@ -117,8 +119,9 @@ func (t *telemetry) instruments(m metric.Meter) error {
 	durations := map[string]*metric.Float64Histogram{
 		"bucketocr.page.duration": &t.page, "bucketocr.place.wait": &t.admission, "http.client.request.duration": &t.try,
 	}
-	gauges := map[string]*metric.Int64Gauge{"bucketocr.sweep.due": &t.due, "bucketocr.sweep.past_window": &t.pastWindow}
-	levels := map[string]*metric.Float64Gauge{"bucketocr.sweep.overdue": &t.overdue, "bucketocr.pace": &t.pace, "bucketocr.clock.skew": &t.skew}
+	gauges := map[string]*metric.Int64Gauge{"bucketocr.sweep.due": &t.due, "bucketocr.sweep.past_window": &t.pastWindow,
+		"bucketocr.reconcile.missing": &t.missing}
+	levels := map[string]*metric.Float64Gauge{"bucketocr.reconcile.left": &t.left, "bucketocr.sweep.overdue": &t.overdue, "bucketocr.pace": &t.pace, "bucketocr.clock.skew": &t.skew}
 	var errs []error
 	for _, i := range Instruments() {
 		unit, meaning := metric.WithUnit(i.Unit), metric.WithDescription(i.Meaning)
@@ -145,11 +148,11 @@ type trigger int
 
 const (
 	byEvent trigger = iota
-	bySweep
+	bySchedule
 )
 
 func (by trigger) attribute() attribute.KeyValue {
-	if by == bySweep {
+	if by == bySchedule {
 		return semconv.FaaSTriggerTimer
 	}
 	return semconv.FaaSTriggerDatasource
@@ -160,7 +163,7 @@ func (by trigger) attribute() attribute.KeyValue {
 func (w *Worker) observe(ctx context.Context, by trigger, ev document.Event) (context.Context, func(res *Result, panicValue any)) {
 	start := time.Now()
 	kind, operation := trace.SpanKindServer, semconv.FaaSDocumentOperationInsert
-	if by == bySweep {
+	if by == bySchedule {
 		kind = trace.SpanKindInternal
 	}
 	if ev.Kind == document.KindDeleted {
@@ -240,6 +243,21 @@ func (t *telemetry) startSweep(ctx context.Context) (context.Context, func(Swept
 			t.pastWindow.Record(ctx, int64(s.PastWindow))
 		}
 		endSpan(span, s.Fault.Code)
+	}
+}
+
+// startReconcile begins the span of a reconciliation; the func ends it.
+func (t *telemetry) startReconcile(ctx context.Context) (context.Context, func(Reconciled)) {
+	ctx, span := t.tracer.Start(ctx, "reconcile", trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(semconv.FaaSTriggerTimer))
+	return ctx, func(r Reconciled) {
+		span.SetAttributes(attribute.Int64("bucketocr.reconcile.listed", r.Listed), attribute.Int64("bucketocr.reconcile.missing", r.Missing),
+			attribute.Int64("bucketocr.reconcile.gone", r.Gone), attribute.Float64("bucketocr.reconcile.left", r.Age.Seconds()),
+			attribute.Bool("bucketocr.reconcile.complete", r.Complete))
+		if r.Fault.Code == "" { // else it does not know
+			t.missing.Record(ctx, r.Missing)
+			t.left.Record(ctx, r.Age.Seconds())
+		}
+		endSpan(span, r.Fault.Code)
 	}
 }
 

@@ -29,6 +29,7 @@ type Options struct {
 	Records document.Store
 	Turns   document.Store // a store of its own, for turns between instances; nil: there is one instance
 	OCR     Extractor
+	Notify  document.Notifier // announces ends; nil: they are not announced
 	Log     *slog.Logger
 
 	Rules  document.Rules
@@ -63,6 +64,8 @@ type Worker struct {
 
 	drain   context.Context // ends when running deliveries must release their records
 	putBack context.CancelCauseFunc
+	closing context.Context // ends when a drain begins
+	close   context.CancelFunc
 	mu      sync.Mutex
 	closed  bool
 	running sync.WaitGroup
@@ -90,7 +93,8 @@ func New(o Options) (*Worker, error) {
 		o.Turns = timed{o.Turns, c}
 	}
 	drain, putBack := context.WithCancelCause(context.Background())
-	return &Worker{o: o, admission: newAdmission(o, t), pace: newPace(o, t), telemetry: t, clock: c, drain: drain, putBack: putBack}, nil
+	closing, closeAll := context.WithCancel(context.Background())
+	return &Worker{closing: closing, close: closeAll, o: o, admission: newAdmission(o, t), pace: newPace(o, t), telemetry: t, clock: c, drain: drain, putBack: putBack}, nil
 }
 
 // begin counts a delivery or a sweep in. Its context does not end with the caller's, but when the instance has to stop; it
@@ -123,6 +127,7 @@ func (w *Worker) Drain(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
+	w.close()
 	if d, ok := ctx.Deadline(); ok {
 		t := time.AfterFunc(time.Until(d)-drainMargin, func() { w.putBack(errDraining) })
 		defer t.Stop()

@@ -57,6 +57,7 @@ type Cloud struct {
 	Bucket   *gcptest.Bucket
 	OCR      *ocrtest.Server
 	Records  Records
+	Turns    document.Store    // of turns and passes; nil: those beside the records in Firestore
 	Project  string            // id of the Google Cloud project
 	Settings map[string]string // the function's variables, by name
 
@@ -86,7 +87,7 @@ func New(tb testing.TB, o Options) *Cloud {
 		tb.Cleanup(func() { _ = records.Close() })
 		c.Records, c.Settings["FIRESTORE_EMULATOR_HOST"] = records, host
 	} else {
-		c.Records = documenttest.NewMemory()
+		c.Records, c.Turns = documenttest.NewMemory(), documenttest.NewMemory()
 	}
 	maps.Copy(c.Settings, o.Settings)
 	return c
@@ -185,6 +186,9 @@ func (c *Cloud) Handler(logs io.Writer) *app.Handler {
 	}
 	backends := app.GoogleCloud(cfg)
 	backends.Records = c.Records
+	if c.Turns != nil {
+		backends.Turns = c.Turns
+	}
 	h, err := app.New(cfg, backends, cloudlog.New(logs, cfg.LogLevel, cfg.Project))
 	if err != nil {
 		c.tb.Fatal(err)

@@ -13,6 +13,7 @@ import (
 // listing: what those see who go through all there is.
 var listing = []check{
 	{"list by status, warning and model", listSelects},
+	{"list by name", listByName},
 	{"list many", listMany},
 	{"list what is overdue", listOverdue},
 	{"list ends with fn", listEnds},
@@ -45,7 +46,7 @@ func listed(t *testing.T, ctx context.Context, s document.Store, q document.Quer
 	if err != nil {
 		t.Fatalf("List: %v", err)
 	}
-	if q.DueBy.IsZero() {
+	if q.DueBy.IsZero() && q.Names == nil {
 		slices.Sort(names)
 	}
 	return names
@@ -90,6 +91,31 @@ func listSelects(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
+// listByName: a range of names includes both its ends and is in the order of bytes, whatever bucket, batch or status.
+func listByName(t *testing.T, ctx context.Context, s document.Store) {
+	for _, name := range []string{"b", "a/b", "B", "é", "a", "c", "\U0001F99C", "a b"} {
+		mustCreate(t, ctx, s, claimed(name))
+	}
+	other := claimed("b")
+	other.Bucket = "another"
+	mustCreate(t, ctx, s, other)
+	mark := marker()
+	mark.Name = "bb"
+	mustCreate(t, ctx, s, mark)
+	for _, c := range []struct {
+		what  string
+		names document.Names
+		want  []string
+	}{
+		{"all", document.Names{}, []string{"B", "a", "a b", "a/b", "b", "b", "bb", "c", "é", "\U0001F99C"}},
+		{"from one to another", document.Names{From: "a b", To: "b"}, []string{"a b", "a/b", "b", "b"}},
+		{"from one on", document.Names{From: "bc"}, []string{"c", "é", "\U0001F99C"}},
+		{"none", document.Names{From: "d", To: "e"}, nil},
+	} {
+		same(t, c.what, c.want, listed(t, ctx, s, document.Query{Names: &c.names}))
+	}
+}
+
 func listMany(t *testing.T, ctx context.Context, s document.Store) {
 	const n = 650 // more than any batch
 	var want []string
@@ -105,6 +131,7 @@ func listMany(t *testing.T, ctx context.Context, s document.Store) {
 	overdue := listed(t, ctx, s, document.Query{DueBy: at(100)})
 	slices.Sort(overdue)
 	same(t, "overdue", want, overdue)
+	same(t, "by name", want[5:601], listed(t, ctx, s, document.Query{Names: &document.Names{From: "0005", To: "0600"}}))
 }
 
 func listOverdue(t *testing.T, ctx context.Context, s document.Store) {

@@ -36,6 +36,7 @@ func (m *Memory) selected(q document.Query) []*document.Stored {
 		case q.Warning != "" && !slices.Contains(s.Warnings, q.Warning):
 		case q.Model != "" && s.Model != q.Model:
 		case s.Finished.Before(q.FinishedSince):
+		case q.Names != nil && !q.Names.Has(s.Name):
 		case !q.DueBy.IsZero() && (s.Due.IsZero() || s.Due.After(q.DueBy)):
 		default:
 			all = append(all, m.headOf(s))
@@ -44,6 +45,9 @@ func (m *Memory) selected(q document.Query) []*document.Stored {
 	slices.SortFunc(all, func(a, b *document.Stored) int {
 		if !q.DueBy.IsZero() {
 			return a.Due.Compare(b.Due)
+		}
+		if q.Names != nil {
+			return cmp.Compare(a.Name, b.Name)
 		}
 		return cmp.Compare(a.Version, b.Version)
 	})

@@ -86,6 +86,7 @@ func markerRecord(t *testing.T, ctx context.Context, s document.Store) {
 	r.Name, r.Generation = marker().Name, marker().Generation
 	mustCreate(t, ctx, s, r)
 	m := marker()
+	m.Due, m.Notified = at(6), new(false)
 	roundTripped(t, ctx, s, document.Change{Record: &m})
 }
 

@@ -47,6 +47,7 @@ func full() document.Record {
 	r.Retried, r.RetriedBy = at(3), "someone@example.com"
 	r.Error = &document.Error{Code: "ocr_timeout", Message: "no answer in 120s", Retryable: true}
 	r.Lease = &document.Lease{ID: "lease-2", Expires: at(4), Alone: true, Page: 3}
+	r.Notified = new(true)
 	r.Created, r.Started, r.Finished = at(10), at(11), at(12)
 	return r
 }

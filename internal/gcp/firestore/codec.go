@@ -31,6 +31,10 @@ func recordFields(r *document.Record) fields {
 	f.setMoment("created", r.Created)
 	f.setMoment("updated", r.Updated)
 	f.setMoment("markerExpires", r.MarkerExpires)
+	f.setMoment("due", r.Due)
+	if r.Notified != nil {
+		f["notified"] = flagValue(*r.Notified)
+	}
 	if r.Status == document.StatusDeleted {
 		return f
 	}
@@ -42,7 +46,6 @@ func recordFields(r *document.Record) fields {
 		"attempt": numberValue(int64(r.Attempt)), "interruptions": numberValue(int64(r.Interruptions)),
 	})
 	f.setMoment("windowStart", r.WindowStart)
-	f.setMoment("due", r.Due)
 	f.setMoment("retried", r.Retried)
 	f.setMoment("started", r.Started)
 	f.setMoment("finished", r.Finished)
@@ -164,6 +167,9 @@ func readRecord(f fields) *document.Record {
 	}
 	if lease := f.dict("lease"); lease != nil {
 		r.Lease = &document.Lease{ID: lease.text("id"), Expires: lease.moment("expires"), Alone: lease.flag("alone"), Page: lease.int("page")}
+	}
+	if _, there := f["notified"]; there {
+		r.Notified = new(f.flag("notified"))
 	}
 	upgrade(r, f)
 	return r

@@ -117,6 +117,8 @@ func full(t *testing.T) *document.Record {
 			f.Set(reflect.ValueOf(document.Strikes{1: {Count: 1}}))
 		case *document.Rereading:
 			f.Set(reflect.ValueOf(&document.Rereading{By: "x"}))
+		case *bool:
+			f.Set(reflect.ValueOf(new(true)))
 		case *document.Lease:
 			f.Set(reflect.ValueOf(&document.Lease{ID: "x"}))
 		default:

@@ -22,6 +22,7 @@ const listBatch = 300
 //	status == status, and with it warnings contains warning, and model == model, by id
 //	status == status and finished >= since, the newest first
 //	due <= by, the longest overdue first
+//	name >= from and name <= to, by name
 //
 // Those by id need no index but those that Firestore keeps of every field; the third is what the composite index of status
 // and finished is for.
@@ -71,6 +72,13 @@ func (c *conn) listQuery(q document.Query) *pb.StructuredQuery {
 		all = append(all, where("due", pb.StructuredQuery_FieldFilter_LESS_THAN_OR_EQUAL, momentValue(q.DueBy)))
 		query.OrderBy = []*pb.StructuredQuery_Order{ascending("due"), ascending("__name__")}
 	}
+	if q.Names != nil {
+		all = append(all, where("name", pb.StructuredQuery_FieldFilter_GREATER_THAN_OR_EQUAL, textValue(q.Names.From)))
+		if q.Names.To != "" {
+			all = append(all, where("name", pb.StructuredQuery_FieldFilter_LESS_THAN_OR_EQUAL, textValue(q.Names.To)))
+		}
+		query.OrderBy = []*pb.StructuredQuery_Order{ascending("name"), ascending("__name__")}
+	}
 	query.Where = and(all)
 	return query
 }
@@ -78,7 +86,7 @@ func (c *conn) listQuery(q document.Query) *pb.StructuredQuery {
 // headFields are the names of all fields of a record but its text.
 var headFields = []string{
 	"attempt", "blank", "bucket", "contentType", "created", "due", "error", "eventId", "eventTime", "file",
-	"finished", "generation", "interruptions", "lease", "markerExpires", "md5", "metadata", "model", "name", "owner", "pages", "pagesDone", "retried",
+	"finished", "generation", "interruptions", "lease", "markerExpires", "md5", "metadata", "model", "name", "notified", "owner", "pages", "pagesDone", "retried",
 	"rereading", "retriedBy", "schema", "size", "started", "status", "strikes", "textInPages", "updated", "usage", "warnings", "windowStart", "write",
 }
 

@@ -113,6 +113,15 @@ func (b *Bucket) put(o *object) int64 {
 	return o.generation
 }
 
+// Age makes all objects older.
+func (b *Bucket) Age(by time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, o := range b.objects {
+		o.created = o.created.Add(-by)
+	}
+}
+
 // Delete removes the generation that lives, if any, and returns it, or 0.
 func (b *Bucket) Delete(name string) (generation int64) {
 	b.mu.Lock()

@@ -1,5 +1,4 @@
-// Package pubsub publishes to a Pub/Sub topic, the way in for backfills of millions of objects. The deployed function does not
-// contain it.
+// Package pubsub publishes to a Pub/Sub topic: the ends of documents, and the events of backfills of millions of objects.
 //
 // It uses google.golang.org/api/pubsub/v1, plain HTTP, because one call is all that is needed; the client that batches in
 // the background would only hide which message was taken.

@@ -68,6 +68,9 @@ func (s *Store) List(ctx context.Context, q document.Query, fn func(*document.St
 	if !q.DueBy.IsZero() {
 		return s.listDue(ctx, q, fn)
 	}
+	if q.Names != nil {
+		return s.listNames(ctx, q, fn)
+	}
 	for last := ""; ; {
 		ids, batch, err := readRecords(ctx, s.read, byID, last, string(q.Status), listBatch)
 		if err != nil || len(batch) == 0 {
@@ -92,6 +95,22 @@ func (s *Store) listDue(ctx context.Context, q document.Query, fn func(*document
 			return err
 		}
 		due, last = Nanos(batch[len(batch)-1].Due), ids[len(ids)-1]
+	}
+}
+
+// listNames has no index to go by: a folder holds thousands of files, not millions.
+func (s *Store) listNames(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
+	const byName = `SELECT id, rev, doc FROM records WHERE doc ->> '$.name' >= ?1 AND (?2 = '' OR doc ->> '$.name' <= ?2)
+		AND (doc ->> '$.name', id) > (?3, ?4) ORDER BY doc ->> '$.name', id LIMIT ?5`
+	for name, last := "", ""; ; {
+		ids, batch, err := readRecords(ctx, s.read, byName, q.Names.From, q.Names.To, name, last, listBatch)
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		if err := each(batch, q, fn); err != nil {
+			return err
+		}
+		name, last = batch[len(batch)-1].Name, ids[len(ids)-1]
 	}
 }
 

@@ -1,0 +1,114 @@
+package archive
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Document is what the archive needs of a document.
+type Document struct {
+	Bucket      string   `firestore:"bucket" json:"bucket"`
+	Name        string   `firestore:"name" json:"name"`
+	Generation  int64    `firestore:"generation" json:"generation"`
+	Status      string   `firestore:"status" json:"status"`
+	Model       string   `firestore:"model" json:"model,omitempty"`
+	Warnings    []string `firestore:"warnings" json:"warnings,omitempty"`
+	Pages       int      `firestore:"pages" json:"pages"`
+	Text        string   `firestore:"text" json:"-"`
+	TextInPages bool     `firestore:"textInPages" json:"-"`
+	Error       *struct {
+		Code    string `firestore:"code" json:"code"`
+		Message string `firestore:"message" json:"message"`
+	} `firestore:"error" json:"error,omitempty"`
+	Texts []string `firestore:"-" json:"texts,omitempty"` // of its pages
+}
+
+// pageBreak is between the pages of a document's text.
+const pageBreak = "\n\f\n"
+
+// documents is the collection of the documents.
+type documents interface {
+	// Get reads a document; nil where there is none.
+	Get(ctx context.Context, id string) (*Document, error)
+	// Pages reads the texts of its pages, in order.
+	Pages(ctx context.Context, id string, generation int64) ([]string, error)
+}
+
+// files is the bucket of the archive. A file's version is 0 where there is none.
+type files interface {
+	Version(ctx context.Context, name string) (int64, error)
+	// Write and Remove fail where the file is of another version by now. Nothing is removed where the version is 0.
+	Write(ctx context.Context, name, contentType string, data []byte, version int64) error
+	Remove(ctx context.Context, name string, version int64) error
+}
+
+// archivist keeps documents as files: NAME.md with the text, NAME.json with all else and the text of each page.
+type archivist struct {
+	documents documents
+	files     files
+	bucket    string // of the files
+}
+
+// keep brings the files of a document to what it says now. The files' versions are read before the document, so that of two that
+// run at once the one with the older document fails, and comes again.
+func (a *archivist) keep(ctx context.Context, end End) error {
+	source, name, _ := strings.Cut(strings.TrimPrefix(end.File, "gs://"), "/")
+	if source == a.bucket {
+		return fmt.Errorf("ARCHIVE_BUCKET is the bucket of the images: its files would be taken for images")
+	}
+	markdown, about := source+"/"+name+".md", source+"/"+name+".json"
+	textVersion, err := a.files.Version(ctx, markdown)
+	if err != nil {
+		return err
+	}
+	version, err := a.files.Version(ctx, about)
+	if err != nil {
+		return err
+	}
+	d, err := a.documents.Get(ctx, end.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case d == nil || d.Status == "deleted":
+		if err := a.files.Remove(ctx, markdown, textVersion); err != nil {
+			return err
+		}
+		return a.files.Remove(ctx, about, version)
+	case d.Status != "done" && d.Status != "failed":
+		return nil // it is being read: its end will be announced
+	}
+	if err := a.texts(ctx, end.ID, d); err != nil {
+		return err
+	}
+	if d.Status == "failed" {
+		err = a.files.Remove(ctx, markdown, textVersion)
+	} else {
+		err = a.files.Write(ctx, markdown, "text/markdown; charset=utf-8", []byte(strings.Join(d.Texts, pageBreak)), textVersion)
+	}
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	return a.files.Write(ctx, about, "application/json", data, version)
+}
+
+// texts finds the texts of a document's pages.
+func (a *archivist) texts(ctx context.Context, id string, d *Document) (err error) {
+	switch {
+	case d.Status != "done":
+	case d.TextInPages:
+		d.Texts, err = a.documents.Pages(ctx, id, d.Generation)
+		if err == nil && len(d.Texts) != d.Pages {
+			err = fmt.Errorf("%d of %d pages are there", len(d.Texts), d.Pages) // it is being replaced
+		}
+	default:
+		d.Texts = strings.Split(d.Text, pageBreak)
+	}
+	return err
+}

@@ -1,0 +1,123 @@
+// Package archive is a Cloud Run function that hears of the end of each document (NOTIFY_TOPIC), fetches its text from Firestore and
+// keeps it as Markdown and JSON in another bucket: for archives, search and retrieval. Copy it and change keep.
+//
+// Messages come at least once and in any order. So the function never believes a message more than the document: it brings the
+// bucket to what the document says now, and a message about an older state changes nothing.
+package archive
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+
+	"cloud.google.com/go/firestore"
+	"cloud.google.com/go/storage"
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+)
+
+func init() { functions.HTTP("Archive", Serve) }
+
+// End is what a message says.
+type End struct {
+	ID         string   `json:"id"`   // of the document
+	File       string   `json:"file"` // gs://BUCKET/NAME
+	Generation int64    `json:"generation"`
+	Status     string   `json:"status"` // done, failed, deleted
+	Code       string   `json:"code"`   // why it failed
+	Warnings   []string `json:"warnings"`
+	Pages      int      `json:"pages"`
+}
+
+// connect makes the clients at the first request: a cold start without one costs nothing.
+var connect = sync.OnceValues(func() (*archivist, error) {
+	ctx := context.Background()
+	documents, err := firestore.NewClientWithDatabase(ctx, project(), or("FIRESTORE_DATABASE", firestore.DefaultDatabaseID))
+	if err != nil {
+		return nil, err
+	}
+	client, err := storage.NewClient(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name := os.Getenv("ARCHIVE_BUCKET")
+	if name == "" {
+		return nil, errors.New("ARCHIVE_BUCKET is not set")
+	}
+	return &archivist{
+		documents: collection{documents.Collection(or("FIRESTORE_COLLECTION", "ocr_documents"))},
+		files:     bucket{client.Bucket(name)}, bucket: name,
+	}, nil
+})
+
+func project() string { return or("GOOGLE_CLOUD_PROJECT", firestore.DetectProjectID) }
+
+func or(variable, otherwise string) string {
+	if value := os.Getenv(variable); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+// Serve answers 200 where nothing is left to do for a message, and 503 where it is to come again.
+func Serve(w http.ResponseWriter, r *http.Request) {
+	a, err := connect()
+	if err != nil {
+		log.Printf("not ready: %v", err)
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	a.serve(w, r)
+}
+
+func (a *archivist) serve(w http.ResponseWriter, r *http.Request) {
+	end, err := received(r)
+	if err != nil {
+		log.Printf("ignored: %v", err)
+		fmt.Fprintln(w, "ignored") // it would be no better the next time
+		return
+	}
+	if err := a.keep(r.Context(), end); err != nil {
+		log.Printf("document %s: %v", end.ID, err)
+		http.Error(w, "later", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "kept")
+}
+
+// received reads a message: pushed by Eventarc, which wraps it, or as the CloudEvent that it is.
+func received(r *http.Request) (end End, err error) {
+	ce, err := cloudevents.NewEventFromHTTPRequest(r)
+	if err != nil {
+		return end, err
+	}
+	data, kind := ce.Data(), ce.Type()
+	if kind == "google.cloud.pubsub.topic.v1.messagePublished" {
+		var published struct {
+			Message struct {
+				Data       []byte            `json:"data"`
+				Attributes map[string]string `json:"attributes"`
+			} `json:"message"`
+		}
+		if err := json.Unmarshal(data, &published); err != nil {
+			return end, err
+		}
+		data, kind = published.Message.Data, published.Message.Attributes["ce-type"]
+	}
+	if kind != "bucketocr.document.v1.ended" {
+		return end, fmt.Errorf("an event of type %q", kind)
+	}
+	if err := json.Unmarshal(data, &end); err != nil {
+		return end, err
+	}
+	if end.ID == "" || !strings.HasPrefix(end.File, "gs://") {
+		return end, errors.New("it names no document")
+	}
+	return end, nil
+}

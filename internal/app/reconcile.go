@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/backfill"
+	"github.com/bucketocr/bucketocr/internal/config"
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/worker"
+)
+
+// maxTaken bounds what one run of a reconciliation takes of one bucket: what lost events left is little, and where it is much, a person
+// should look before a GPU does.
+const maxTaken = 1000
+
+// reconciler goes through the buckets of RECONCILE_BUCKETS.
+type reconciler struct {
+	buckets []string
+	options backfill.Options // of every bucket
+	passes  document.Store   // nil: each run begins at the first name
+}
+
+// newReconciler returns nil where no bucket is named.
+func newReconciler(cfg config.Config, b Backends) (*reconciler, error) {
+	if len(cfg.ReconcileBuckets) == 0 {
+		return nil, nil
+	}
+	objects, listed := b.Objects.(document.ObjectLister)
+	records, known := b.Records.(document.Lister)
+	if !listed || !known || b.Turns == nil {
+		return nil, errors.New("RECONCILE_BUCKETS: these stores cannot be listed")
+	}
+	o := backfill.Options{
+		Objects: objects, Records: records, Filter: cfg.Filter, Limit: maxTaken, InFlight: cfg.OCRInstanceConcurrency, Source: "reconcile",
+	}
+	if cfg.OnDelete == config.Erase {
+		o.Gone = b.Objects
+	}
+	return &reconciler{buckets: cfg.ReconcileBuckets, options: o, passes: b.Turns}, nil
+}
+
+// walk is [worker.Walk]. The buckets share the time, and none keeps the others from theirs.
+func (r *reconciler) walk(ctx context.Context, linger time.Duration, deliver func(context.Context, document.Event) worker.Result) (worker.Walked, error) {
+	all := worker.Walked{Complete: true}
+	var errs []error
+	for i, bucket := range r.buckets {
+		sum, err := r.reconcile(ctx, bucket, len(r.buckets)-i, linger, deliver)
+		all.Listed += sum.Listed
+		all.Missing += sum.Chosen
+		all.Gone += sum.Gone
+		all.Left += sum.Left
+		all.Complete = all.Complete && sum.Complete
+		if !sum.Oldest.IsZero() && (all.Oldest.IsZero() || sum.Oldest.Before(all.Oldest)) {
+			all.Oldest = sum.Oldest
+		}
+		errs = append(errs, reconcileError(bucket, err))
+	}
+	return all, errors.Join(errs...)
+}
+
+// reconcile goes on with one bucket, for its share of the time that is left.
+func (r *reconciler) reconcile(ctx context.Context, bucket string, share int, linger time.Duration, deliver func(context.Context, document.Event) worker.Result) (backfill.Summary, error) {
+	end, _ := ctx.Deadline()
+	ctx, cancel := context.WithTimeout(ctx, time.Until(end)/time.Duration(share))
+	defer cancel()
+	o := r.options
+	o.Listing.Bucket, o.Linger, o.Deliver = bucket, linger, line(deliver)
+	return backfill.Reconcile(ctx, o, backfill.Pass{Store: r.passes, Holder: rand.Text()})
+}
+
+// reconcileError returns what needs to be told of how a run ended: that its time is over, that another is at the bucket, or
+// that the function takes no more, is what the next run is for.
+func reconcileError(bucket string, err error) error {
+	switch {
+	case err == nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, backfill.ErrPassTaken),
+		errors.Is(err, backfill.ErrGaveUp):
+		return nil
+	case errors.Is(err, document.ErrObjectGone):
+		return fmt.Errorf("%w: there is no bucket %s, which RECONCILE_BUCKETS names", document.ErrStorageMisconfigured, bucket)
+	}
+	return fmt.Errorf("bucket %s: %w", bucket, err)
+}
+
+// line delivers to the worker of this process.
+type line func(context.Context, document.Event) worker.Result
+
+// Batch is [backfill.Deliverer].
+func (line) Batch() int { return 1 }
+
+// Deliver is [backfill.Deliverer].
+func (l line) Deliver(ctx context.Context, events []document.Event) []backfill.Answer {
+	answers := make([]backfill.Answer, len(events))
+	for i, ev := range events {
+		answers[i] = backfill.AnswerOf(l(ctx, ev).Outcome)
+	}
+	return answers
+}

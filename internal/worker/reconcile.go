@@ -1,0 +1,63 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// Walk goes through the buckets, decides what lost events left, and has it delivered. It starts nothing new once ctx ends, and what is
+// under way then has the time linger. deliver may be called concurrently.
+type Walk func(ctx context.Context, linger time.Duration, deliver func(context.Context, document.Event) Result) (Walked, error)
+
+// Walked is what a walk found.
+type Walked struct {
+	Listed   int64     // objects
+	Missing  int64     // of these without a document, and old enough that their event is lost
+	Gone     int64     // documents without an object, with ON_DELETE=erase
+	Left     int64     // objects that are without a document still
+	Oldest   time.Time // when the oldest of those was created
+	Complete bool      // all buckets are through
+}
+
+// Reconciled is what one reconciliation came to.
+type Reconciled struct {
+	Walked
+	Taken    int                      // deliveries that it made
+	Outcomes map[document.Outcome]int // of these
+	Age      time.Duration            // of the oldest object that is left without a document; 0 where none is
+	Fault    document.Fault           // of bucket or store; its code is empty where nothing went wrong
+}
+
+// Reconcile takes what lost events left, through the same line as any delivery: walk finds it until half of the time for one
+// delivery is over, so that the last one it starts has the other half. It may be repeated, and called concurrently: the lease
+// decides who works. It writes one log line about itself.
+func (w *Worker) Reconcile(ctx context.Context, walk Walk) Reconciled {
+	start := time.Now()
+	ctx, done := w.begin(ctx)
+	defer done()
+	ctx, cancel := context.WithTimeoutCause(ctx, w.o.ProcessTimeout, errDeadline)
+	defer cancel()
+	ctx, end := w.telemetry.startReconcile(ctx)
+	tally := &tally{}
+	half := w.o.ProcessTimeout / 2
+	begin, stop := context.WithTimeoutCause(ctx, half, errDeadline)
+	defer stop()
+	defer context.AfterFunc(w.closing, stop)()
+	walked, err := walk(begin, half, func(_ context.Context, ev document.Event) Result {
+		res := w.deliver(ctx, bySchedule, ev, document.Absent())
+		tally.count(res)
+		return res
+	})
+	r := Reconciled{Walked: walked, Taken: tally.taken, Outcomes: tally.outcomes}
+	if err != nil {
+		r.Fault = faultOf(ctx, err)
+	}
+	if !r.Oldest.IsZero() {
+		r.Age = max(w.clock.now().Sub(r.Oldest), 0)
+	}
+	w.logReconciled(ctx, start, r)
+	end(r)
+	return r
+}
