@@ -88,6 +88,7 @@ type counts struct {
 	SkewedInstances, ClockJumps, EarlyTakings int // leases of live holders that were taken before an instance knew the store's time
 	LiveLeasesRetried                         int // leases of live holders that an operator with another clock took
 	LeftBehind                                int // documents with staged pages of a reading that a crash or fault ended
+	FirstPages                                int // documents that end with pages skipped
 	UnluckyPages                              int // good pages that failed, as the chances of their world explain
 }
 
