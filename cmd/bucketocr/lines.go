@@ -36,6 +36,8 @@ func pages(r *document.Record) string {
 		return "blank"
 	case r.Pages == 1:
 		return "1 page"
+	case r.PagesDone < r.Pages:
+		return fmt.Sprintf("the first %d of %d pages", r.PagesDone, r.Pages)
 	}
 	return fmt.Sprintf("%d pages", r.Pages)
 }

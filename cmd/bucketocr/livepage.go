@@ -188,6 +188,7 @@ func (u *upRun) startPage(ctx context.Context, cfg config.Config) {
 	limits := pageLimits
 	limits.Decoder = u.decoder
 	limits.MaxBytes, limits.MaxPixels, limits.MaxPages = cfg.MaxBytes, cfg.MaxPixels, cfg.MaxPages
+	limits.First = cfg.OnMaxPages == config.ReadFirst
 	u.page = servePage(context.WithoutCancel(ctx), u.pageOn, u.pageAt, ui.Config{
 		Watch: u.watchFolder, Records: u.records, Images: u.bucket,
 		Upload: folderUpload{u.bucket, cfg.Filter}, Retry: pageRetry{u.records, onPage(u.sys)},

@@ -23,6 +23,7 @@ type Document struct {
 	Text        string    `firestore:"text"`
 	TextInPages bool      `firestore:"textInPages"`
 	Pages       int       `firestore:"pages"`
+	PagesDone   int       `firestore:"pagesDone"`
 	Warnings    []string  `firestore:"warnings"`
 	Finished    time.Time `firestore:"finished"`
 	Error       struct {
@@ -174,7 +175,7 @@ func pagesText(ctx context.Context, ref *firestore.DocumentRef, d Document) (str
 			return "", fmt.Errorf("page %s: %w", doc.Ref.Path, err)
 		}
 	}
-	if len(pages) < d.Pages {
+	if len(pages) < d.PagesDone {
 		return "", errOvertaken
 	}
 	slices.SortFunc(pages, func(a, b page) int { return cmp.Compare(a.Page, b.Page) })

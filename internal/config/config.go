@@ -33,6 +33,7 @@ type Config struct {
 	MaxBytes     int64         // size of an object in bytes, unpacked; default 64 MiB
 	MaxPixels    int64         // pixels of a page; default 60,000,000
 	MaxPages     int           // pages of an object; default 2000, at most 9999
+	OnMaxPages   OnMaxPages    // default FailLong
 	MemoryBudget int64         // bytes of decoded pages in flight; default half of the instance's memory, or 512 MiB
 	Memory       int64         // bytes that the instance has, read from its cgroup; 0 where nothing limits it
 	MaxAttempts  int           // proven faults of an object before it fails; default 5
@@ -73,6 +74,15 @@ type OnDelete string
 const (
 	Keep  OnDelete = "keep"
 	Erase OnDelete = "erase"
+)
+
+// OnMaxPages is what happens to an object of more pages than MaxPages.
+type OnMaxPages string
+
+// The choices of ON_MAX_PAGES.
+const (
+	FailLong  OnMaxPages = "fail"
+	ReadFirst OnMaxPages = "first"
 )
 
 // Telemetry is what the function itself reads of OpenTelemetry's settings. None of them is checked here: a wrong one must not

@@ -95,6 +95,8 @@ func (c *Config) settings() []setting {
 		{"MAX_PIXELS", "60MP", false, "largest page, by its pixels or what its decoder needs",
 			pixels.between(&c.MaxPixels, "1", "1000 MP")},
 		{"MAX_PAGES", "2000", false, "longest object", number(&c.MaxPages, "pages", "1", "9999")},
+		{"ON_MAX_PAGES", "fail", false, "what becomes of an object of more pages than MAX_PAGES: it fails, or its first pages are read, as many",
+			oneOf(&c.OnMaxPages, FailLong, ReadFirst)},
 		{"MEMORY_BUDGET", "half of the instance's limit", true,
 			"decoded pages in flight; 512 MiB where no limit is found, never above the instance's",
 			bytes.between(&c.MemoryBudget, "16 MiB", "64 GiB")},

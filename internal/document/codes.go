@@ -115,6 +115,7 @@ const (
 	WarnTurned        = "turned"
 	WarnNoText        = "no_text"
 	WarnImprobable    = "improbable"
+	WarnPagesSkipped  = "pages_skipped"
 )
 
 // WarningInfo is a row of the table of warnings.
@@ -134,6 +135,7 @@ func Warnings() []WarningInfo {
 		{WarnTurned, "The page was not upright; it was turned before it was read."},
 		{WarnNoText, "There is print on the page, but no text came of it."},
 		{WarnImprobable, "There is much text for a page with hardly any print on it; it may be invented."},
+		{WarnPagesSkipped, "The object has more pages than MAX_PAGES; the first ones were read."},
 	}
 }
 

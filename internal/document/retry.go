@@ -21,7 +21,8 @@ const maxDrop = 400
 // A record without text becomes retrying with fresh budgets and a fresh window, due now. Pages that an attempt finished stay,
 // and are not paid for again, except those that failed and those that redo selects (nil selects none): their documents go. A
 // done record stays as it is, and is marked with a [Rereading] of those pages, or of all of an object of one page: nothing of
-// it is lost where the new reading fails.
+// it is lost where the new reading fails. Of pages that were skipped redo is shown the first, with that as its warning: what it says
+// goes for all of them.
 //
 // The error is [ErrNotAsSeen] where anything was written since, [ErrNothingToRetry] for a marker, for a record that a worker
 // is on, for one whose end is not announced yet and for one that is done with nothing to read again, or the store's. It may be repeated: a second call with the
@@ -45,12 +46,16 @@ func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(
 		return nil, err
 	}
 	again := retrial{by: by}
+	if skipped, some := firstSkipped(seen.Record); some && redo != nil && redo(skipped) {
+		again.pages = append(again.pages, skipped.Page)
+	}
 	for _, pg := range pages {
 		if pg.Error != nil || seen.Pages < 2 || redo != nil && redo(pg) {
 			again.pages = append(again.pages, pg.Page)
+		} else {
+			again.kept++
 		}
 	}
-	again.kept = len(pages) - len(again.pages)
 	if seen.Status == StatusDone && again.kept > 0 && len(again.pages) == 0 {
 		return nil, ErrNothingToRetry
 	}
@@ -127,4 +132,10 @@ func retry(old *Record, again retrial) (*Change, error) {
 		rec.Model = ""
 	}
 	return &Change{Record: rec, Drop: again.pages}, nil
+}
+
+// firstSkipped returns the first page that a done record skipped, and reports whether there is one.
+func firstSkipped(r *Record) (Page, bool) {
+	return Page{Page: r.PagesDone + 1, Generation: r.Generation, Warnings: []string{WarnPagesSkipped}},
+		r.Status == StatusDone && r.PagesDone < r.Pages
 }

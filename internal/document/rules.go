@@ -195,7 +195,8 @@ func Progress(old *Record, p Reading, pages []Page, now time.Time) *Change {
 
 // Contents are the sum of all pages of a record, as the closing write stores it.
 type Contents struct {
-	Pages    int
+	Pages    int // of the object
+	Read     int // of these, from the first: they are finished, and the others are skipped
 	Text     string
 	InPages  bool // the text is too long for the record
 	Blank    bool
@@ -206,12 +207,15 @@ type Contents struct {
 	Drop     []int  // numbers of page documents that the object does not have
 }
 
-// Sum adds up pages 1 to total, all of which are in pages.
-func Sum(pages map[int]Page, total int, model string) Contents {
-	c := Contents{Pages: total, Blank: true, Model: model}
+// Sum adds up pages 1 to read, all of which are in pages, of an object of so many pages in total.
+func Sum(pages map[int]Page, read, total int, model string) Contents {
+	c := Contents{Pages: total, Read: read, Blank: read == total, Model: model}
+	if read < total {
+		c.Warnings = append(c.Warnings, WarnPagesSkipped)
+	}
 	var all []Page
 	size := 0
-	for n := 1; n <= total; n++ {
+	for n := 1; n <= read; n++ {
 		p := pages[n]
 		all = append(all, p)
 		c.Blank = c.Blank && p.Blank
@@ -231,7 +235,7 @@ func Sum(pages map[int]Page, total int, model string) Contents {
 // Complete ends a generation with its text.
 func Complete(old *Record, d Contents) *Change {
 	rec := old.clone()
-	rec.Pages, rec.PagesDone = d.Pages, d.Pages
+	rec.Pages, rec.PagesDone = d.Pages, d.Read
 	rec.Text, rec.TextInPages, rec.Blank = d.Text, d.InPages, d.Blank
 	rec.Warnings, rec.Usage = d.Warnings, d.Usage
 	if d.Model != "" {

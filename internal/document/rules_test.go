@@ -304,7 +304,7 @@ func TestOwns(t *testing.T) {
 }
 
 func TestCompleteAndPauseAndErase(t *testing.T) {
-	ch := Complete(record(StatusProcessing, strikes(1, 2), interrupted(2)), Contents{Pages: 1, Text: "t", Model: "m"})
+	ch := Complete(record(StatusProcessing, strikes(1, 2), interrupted(2)), Contents{Pages: 1, Read: 1, Text: "t", Model: "m"})
 	if r := ch.Record; r.Status != StatusDone || r.Text != "t" || r.Strikes != nil || r.Interruptions != 0 || r.PagesDone != 1 || ch.Stamps != StampFinished {
 		t.Errorf("%+v", r)
 	}
@@ -315,7 +315,7 @@ func TestCompleteAndPauseAndErase(t *testing.T) {
 	}
 	checkShape(t, ch.Record)
 	again := record(StatusDone, rereading, func(r *Record) { r.Text, r.Lease = "before", &Lease{ID: "ours", Expires: now.Add(1)} })
-	if r := Complete(again, Contents{Pages: 1, Text: "after"}).Record; r.Status != StatusDone || r.Text != "after" || r.Rereading != nil {
+	if r := Complete(again, Contents{Pages: 1, Read: 1, Text: "after"}).Record; r.Status != StatusDone || r.Text != "after" || r.Rereading != nil {
 		t.Errorf("read again: %+v", r)
 	}
 	ch = erase(record(StatusDone), Event{Object: Object{"b", "n", 5}}, now)
@@ -400,7 +400,7 @@ func TestEveryStateEveryEvent(t *testing.T) {
 		"renew": {commit(func(r *Record) *Change { return Renew(r, now) }), "-lost", want{"ours": "processing", "read again, ours": "done"}},
 		"page finished": {commit(func(r *Record) *Change { return Progress(r, Reading{Total: 2, Done: 1}, []Page{{Page: 1}}, now) }), "-lost",
 			want{"ours": "processing", "read again, ours": "done"}},
-		"complete":        {commit(func(r *Record) *Change { return Complete(r, Contents{Pages: 1}) }), "-lost", want{"ours": "done", "read again, ours": "done"}},
+		"complete":        {commit(func(r *Record) *Change { return Complete(r, Contents{Pages: 1, Read: 1}) }), "-lost", want{"ours": "done", "read again, ours": "done"}},
 		"no fault":        {commit(fault("")), "-lost", want{"ours": "retrying", "read again, ours": "done"}},
 		"final fault":     {commit(fault(ClassFinal)), "-lost", want{"ours": "failed", "read again, ours": "done"}},
 		"suspect":         {commit(fault(ClassSuspect)), "-lost", want{"ours": "retrying", "read again, ours": "done"}},
@@ -470,10 +470,24 @@ func TestSum(t *testing.T) {
 			Contents{Text: strings.Repeat("x", MaxTextBytes-4) + "\n\f\nx"}},
 		{"a byte longer", map[int]Page{1: long(MaxTextBytes - 4), 2: long(2)}, Contents{InPages: true}},
 	} {
-		c.want.Pages, c.want.Model = len(c.pages), "m"
-		if got := Sum(c.pages, len(c.pages), "m"); !reflect.DeepEqual(got, c.want) {
+		c.want.Pages, c.want.Read, c.want.Model = len(c.pages), len(c.pages), "m"
+		if got := Sum(c.pages, len(c.pages), len(c.pages), "m"); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %d bytes in pages %v, %+v", c.name, len(got.Text), got.InPages, got.Warnings)
 		}
+	}
+}
+
+// TestSumOfTheFirstPages: what was skipped is counted, and said.
+func TestSumOfTheFirstPages(t *testing.T) {
+	pages := map[int]Page{1: {Blank: true}, 2: {Blank: true, Warnings: []string{"turned"}}, 4: {Text: "of another setting"}}
+	want := Contents{Pages: 5, Read: 2, Text: "\n\f\n", Warnings: []string{WarnPagesSkipped, "turned"}, Model: "m"}
+	got := Sum(pages, 2, 5, "m")
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	rec := Complete(record(StatusProcessing), got).Record
+	if rec.Pages != 5 || rec.PagesDone != 2 || rec.Blank || len(SplitPages(rec)) != 2 {
+		t.Errorf("%+v, %d pages of its text", rec, len(SplitPages(rec)))
 	}
 }
 

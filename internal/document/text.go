@@ -43,7 +43,7 @@ func JoinPages(pages []Page) string {
 // so what the record says is said of the page.
 func SplitPages(r *Record) []Page {
 	texts := strings.Split(r.Text, PageBreak)
-	if len(texts) != r.Pages {
+	if len(texts) != r.PagesDone {
 		texts = []string{r.Text}
 	}
 	pages := make([]Page, len(texts))

@@ -21,6 +21,7 @@ type Limits struct {
 	MaxBytes  int64 // of the object, enforced while reading, not only before
 	MaxPixels int64 // of one page, before it is scaled
 	MaxPages  int
+	First     bool     // of an object with more pages than MaxPages those are made, instead of none
 	Budget    Budget   // of memory; nil: unlimited
 	Decoder   *Decoder // for PDF, JPEG 2000, AVIF and HEIC, whose pages cannot be made without one
 }

@@ -21,6 +21,7 @@ type object struct {
 	format *format
 	size   int64 // in bytes, -1 unknown
 	single bool  // it is loaded for one page
+	total  int   // pages that it has, where the first of them alone are made
 
 	data   []byte        // its bytes, if it is loaded
 	key    int64         // its name for the Decoder, 0 until that has had it

@@ -202,6 +202,35 @@ func TestTooManyPages(t *testing.T) {
 	}
 }
 
+// TestFirstPagesOfALongObject: as many as may be are made, and how many there are is told.
+func TestFirstPagesOfALongObject(t *testing.T) {
+	t.Parallel()
+	for name, data := range map[string][]byte{"TIFF": tiffOf(t, 20, 5), "PDF": pdfOf(5)} {
+		for most, want := range map[int]int{1: 1, 2: 2, 5: 5, 6: 5} {
+			lim := wide(60)
+			lim.MaxPages, lim.First = most, true
+			ps, err := Split(t.Context(), newObject(data).source(), lim)
+			if err != nil {
+				t.Fatalf("%s, %d: %v", name, most, err)
+			}
+			if ps.Len() != want || ps.Total() != 5 {
+				t.Errorf("%s, %d: %d of %d pages", name, most, ps.Len(), ps.Total())
+			}
+			for n := 1; n <= want; n++ {
+				if pg, _, err := ps.Page(t.Context(), n); err != nil || pg.Number != n {
+					t.Errorf("%s, %d: page %d: %v", name, most, n, err)
+				}
+			}
+			if _, _, err := ps.Page(t.Context(), want+1); err == nil {
+				t.Errorf("%s, %d: page %d was made", name, most, want+1)
+			}
+			if err := ps.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 func TestLockedPDFIsEncrypted(t *testing.T) {
 	t.Parallel()
 	for password, want := range map[string]Kind{"x": Encrypted, "": ""} {

@@ -129,8 +129,11 @@ func (p *Pages) checkSize(h *picture) error {
 	return nil
 }
 
-// Len returns the number of pages, at least 1.
+// Len returns the number of pages that can be made, at least 1: all, unless Limits.First says otherwise.
 func (p *Pages) Len() int { return len(p.entries) }
+
+// Total returns the number of pages that the object has, at least Len. Of a TIFF no more than 100,000 are counted.
+func (p *Pages) Total() int { return max(p.total, p.Len()) }
 
 // Page makes page n, counted from 1. It may be asked for more than once, but then a picture costs the source another
 // reading. Errors are those of Split, and it ends with ctx as that does. With an error too, waited is how long the call waited for

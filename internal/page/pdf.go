@@ -26,10 +26,11 @@ func pdfPages(ctx context.Context, o *object, room int64) ([]entry, error) {
 	switch {
 	case len(m.Args) != 1 || m.Args[0] < 1:
 		return nil, fmt.Errorf("page: a decoder answered %v", m.Args)
-	case m.Args[0] > int64(lim.MaxPages):
+	case m.Args[0] > int64(lim.MaxPages) && !lim.First:
 		return nil, tooManyPages(lim.MaxPages)
 	}
-	entries := make([]entry, m.Args[0])
+	o.total = int(m.Args[0])
+	entries := make([]entry, min(o.total, lim.MaxPages))
 	for i := range entries {
 		entries[i].picture = &picture{call: "pdf.draw", args: []int64{int64(i + 1), int64(lim.Edge)},
 			header: header{width: lim.Edge, height: lim.Edge, orientation: upright, memory: 4 * int64(lim.Edge) * int64(lim.Edge),

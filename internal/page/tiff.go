@@ -11,10 +11,13 @@ import (
 // tiffPages lists the pages of a TIFF.
 func tiffPages(ctx context.Context, o *object, _ int64) ([]entry, error) {
 	pages, err := tiff.Pages(ctx, o.data, o.lim.MaxPages)
-	switch {
-	case errors.Is(err, tiff.ErrTooMany):
-		return nil, tooManyPages(o.lim.MaxPages)
-	case err != nil:
+	if errors.Is(err, tiff.ErrTooMany) {
+		if !o.lim.First {
+			return nil, tooManyPages(o.lim.MaxPages)
+		}
+		o.total, err = tiff.Count(ctx, o.data)
+	}
+	if err != nil {
 		return nil, tiffComplaint(err)
 	}
 	entries := make([]entry, len(pages))

@@ -64,6 +64,9 @@ func (s *shelf) pages(ctx context.Context, id string, r *document.Record) ([]doc
 		return document.SplitPages(r), nil
 	}
 	total := r.Pages
+	if r.Status == document.StatusDone {
+		total = r.PagesDone // the others are skipped
+	}
 	for _, p := range found {
 		total = max(total, p.Page)
 	}

@@ -409,7 +409,7 @@ func TestImage(t *testing.T) {
 func TestDocument(t *testing.T) {
 	d := newDesk(t)
 	one := d.write("one.png", func(r *document.Record) { r.Text, r.Warnings = "# One", []string{document.WarnDamaged} })
-	joined := d.write("joined.pdf", func(r *document.Record) { r.Text, r.Pages = "a\n\f\nb", 2 })
+	joined := d.write("joined.pdf", func(r *document.Record) { r.Text, r.Pages, r.PagesDone = "a\n\f\nb", 2, 2 })
 	stored := d.write("stored.pdf", func(r *document.Record) { r.TextInPages, r.Pages = true, 3 },
 		document.Page{Page: 1, Text: "first"}, document.Page{Page: 3, Text: "third", Blocks: []document.Block{
 			{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "third"}}})
@@ -445,6 +445,11 @@ func TestDocument(t *testing.T) {
 	get(joined, "/pages/2", &pg)
 	if pg.Text != "b" {
 		t.Errorf("%+v", pg)
+	}
+	first := d.write("first.pdf", func(r *document.Record) { r.Pages, r.PagesDone, r.Warnings = 9, 1, []string{document.WarnPagesSkipped} },
+		document.Page{Page: 1, Generation: 7, Text: "a"})
+	if get(first, "", &doc); len(doc.PageList) != 1 || doc.Pages != 9 || doc.PagesDone != 1 {
+		t.Errorf("of the first pages alone: %+v", doc)
 	}
 	if _, h, body := d.ask("GET", "/api/documents/"+joined+"/text", "", nil); body != "a\n\f\nb" || !strings.HasPrefix(h.Get("Content-Type"), "text/plain") {
 		t.Errorf("%q %v", body, h)

@@ -42,8 +42,16 @@ type delivery struct {
 func newDelivery(w *Worker, ev document.Event, slot *slot) *delivery {
 	return &delivery{
 		w: w, ev: ev, id: ev.Object.ID(), lease: w.o.NewID(), slot: slot, commits: make(channelLock, 1), struck: map[int]bool{},
-		pages: pageSet{finished: map[int]document.Page{}, saved: map[int]bool{}},
+		pages: pageSet{most: w.mostPages(), finished: map[int]document.Page{}, saved: map[int]bool{}},
 	}
+}
+
+// mostPages returns how many pages of a longer object are made; 0 where it is refused instead.
+func (w *Worker) mostPages() int {
+	if !w.o.Limits.First {
+		return 0
+	}
+	return w.o.Limits.MaxPages
 }
 
 // channelLock is a lock that is held while others are waited for. It is a channel, because waiting for a mutex keeps the time of a
@@ -71,6 +79,7 @@ func (d *delivery) concurrency() int {
 // pageSet is how far the pages of a record have come.
 type pageSet struct {
 	total    int                   // 0 until known
+	most     int                   // how many of them are made, see made; 0: all
 	finished map[int]document.Page // read or failed, by earlier attempts too
 	saved    map[int]bool          // those that are stored in a page document
 	moved    bool                  // a page was read in this attempt
@@ -79,13 +88,29 @@ type pageSet struct {
 	loaded   bool                  // what earlier attempts finished is known
 }
 
-// complete reports whether every page is finished.
+// made returns how many of the pages are made, from the first: all or, where there are more than may be, as many as may be and those
+// right after them that are finished, since another setting let them be.
+func (s pageSet) made() int {
+	if s.most == 0 || s.total <= s.most {
+		return s.total
+	}
+	n := s.most
+	for n < s.total {
+		if _, ok := s.finished[n+1]; !ok {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// complete reports whether every page that is made is finished.
 func (s pageSet) complete() bool { return s.total > 0 && len(s.left()) == 0 }
 
-// left returns the numbers of the pages that are not finished.
+// left returns the numbers of the pages that are made and not finished.
 func (s pageSet) left() []int {
 	var left []int
-	for n := 1; n <= s.total; n++ {
+	for n := 1; n <= s.made(); n++ {
 		if _, ok := s.finished[n]; !ok {
 			left = append(left, n)
 		}
@@ -110,7 +135,7 @@ func (s pageSet) reading(old *document.Record) document.Reading {
 	if !s.loaded {
 		return document.ReadingOf(old)
 	}
-	p := document.Reading{Total: s.total, Done: s.total - len(s.left()), Model: s.model, Strikes: s.strikes}
+	p := document.Reading{Total: s.total, Done: s.made() - len(s.left()), Model: s.model, Strikes: s.strikes}
 	if old.Status == document.StatusDone {
 		p.Done = 0
 		for _, pg := range s.finished {
@@ -458,7 +483,7 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 		res.Fault = faultOf(ctx, err)
 		return d.release(ctx, pages, res)
 	}
-	contents := document.Sum(pages.finished, pages.total, pages.model)
+	contents := document.Sum(pages.finished, pages.made(), pages.total, pages.model)
 	contents.Unsaved = unsaved
 	contents.Drop = pages.beyond()
 	if only := pages.finished[1]; pages.total == 1 && only.SaysMore() { // its text fits the record
@@ -475,7 +500,7 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 // allFailed returns the fault of the first page where every page of a generation has one.
 func (s pageSet) allFailed(generation int64) (document.Fault, bool) {
 	var first *document.Error
-	for n := 1; n <= s.total; n++ {
+	for n := 1; n <= s.made(); n++ {
 		switch pg := s.finished[n]; {
 		case pg.Generation != generation:
 		case pg.Error == nil:
@@ -490,11 +515,13 @@ func (s pageSet) allFailed(generation int64) (document.Fault, bool) {
 	return document.Fault{Code: first.Code, Class: document.ClassFinal, Message: first.Message}, true
 }
 
-// beyond returns the numbers of stored pages that the object does not have: an earlier version of the function saw more.
+// beyond returns the numbers of stored pages that are not made: the object does not have them, and an earlier version of the function
+// saw more, or another setting let more be made, and not all before them were.
 func (s pageSet) beyond() []int {
 	var numbers []int
+	made := s.made()
 	for n := range s.saved {
-		if n > s.total {
+		if n > made {
 			numbers = append(numbers, n)
 		}
 	}

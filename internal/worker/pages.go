@@ -58,7 +58,7 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 	}
 	defer pages.Close()
 	work := &work{d: d, pages: pages, src: src}
-	work.numbers, work.suspects = d.expect(pages.Len())
+	work.numbers, work.suspects = d.expect(pages.Total())
 	for len(work.numbers) > 0 {
 		if err := work.readTogether(ctx, stop); err != nil {
 			return err

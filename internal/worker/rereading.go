@@ -36,7 +36,8 @@ func (d *delivery) resumeRereading(ctx context.Context, before *document.Record)
 	again := before.Rereading.Pages
 	for _, pg := range own {
 		d.before[pg.Page] = pg
-		if len(again) > 0 && !slices.Contains(again, pg.Page) {
+		beyond := d.pages.most > 0 && pg.Page > d.pages.most // it could not be read again
+		if beyond || len(again) > 0 && !slices.Contains(again, pg.Page) {
 			d.takeOver([]document.Page{pg})
 		}
 	}
@@ -53,7 +54,7 @@ func (d *delivery) resumeRereading(ctx context.Context, before *document.Record)
 // and did not before stays as it was.
 func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Result) Result {
 	var fresh []document.Page
-	for n := 1; n <= pages.total; n++ {
+	for n := 1; n <= pages.made(); n++ {
 		pg := pages.finished[n]
 		if pg.Generation > 0 { // not read again
 			continue
@@ -67,9 +68,9 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 		pages.finished[n] = pg
 		fresh = append(fresh, pg)
 	}
-	contents := document.Sum(pages.finished, pages.total, pages.model)
+	contents := document.Sum(pages.finished, pages.made(), pages.total, pages.model)
 	for n := range d.before {
-		if n > pages.total {
+		if n > pages.made() {
 			contents.Drop = append(contents.Drop, n)
 		}
 	}

@@ -89,6 +89,7 @@ type counts struct {
 	LiveLeasesRetried                         int // leases of live holders that an operator with another clock took
 	LeftBehind                                int // documents with staged pages of a reading that a crash or fault ended
 	Announced, AnnouncedAgain                 int // ends
+	FirstPages                                int // documents that end with pages skipped
 	UnluckyPages                              int // good pages that failed, as the chances of their world explain
 }
 

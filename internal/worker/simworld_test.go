@@ -39,6 +39,7 @@ type sim struct {
 	least   int           // MAX_ATTEMPTS of the instances
 	most    int           // the largest of them
 	mixed   bool          // they differ in MAX_PAGES
+	first   bool          // ON_MAX_PAGES=first
 	ahead   time.Duration // the store's clock
 	width   int           // of the last page
 
@@ -249,6 +250,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	}
 	s.erase = s.rng.IntN(2) == 0
 	s.mixed = s.rng.IntN(4) == 0
+	s.first = s.rng.IntN(3) == 0
 	s.least, s.most = 3, 3+s.rng.IntN(2)
 	if s.rng.IntN(3) > 0 {
 		s.ahead = s.skew()
@@ -273,7 +275,7 @@ func (s *sim) skew() time.Duration { return s.upTo(20*time.Minute) - 10*time.Min
 
 func (s *sim) spawn() {
 	i := &simInstance{id: len(s.instances), places: pick(s.rng, 0, 0, 1, 2, 8), atOnce: 1 + s.rng.IntN(5), model: fmt.Sprint("model-", s.rng.IntN(3)), mostPage: 10}
-	if s.mixed && s.rng.IntN(3) == 0 {
+	if s.first && !s.mixed || s.mixed && s.rng.IntN(3) == 0 {
 		i.mostPage = 3
 	}
 	if s.rng.IntN(2) == 0 {
@@ -284,7 +286,7 @@ func (s *sim) spawn() {
 		Objects: s.bucket, Records: simStore{s, s.records, ""}, Turns: simStore{s, s.turns, "turn "}, OCR: extractor{s.extract}, Log: slog.New(simLog{s}),
 		Rules: document.Rules{MaxAttempts: s.least + s.rng.IntN(s.most-s.least+1), RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
-		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: i.mostPage},
+		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: i.mostPage, First: s.first},
 		OCRConcurrency: i.atOnce, OCRPlaces: i.places, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second, Erase: s.erase,
 		NewID: s.newID, Now: func() time.Time { return time.Now().Add(time.Duration(i.ahead.Load())) },
 		Rand:   func() float64 { return float64(time.Since(s.born)%1000) / 1000 }, // the same again in a replay

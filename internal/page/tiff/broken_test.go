@@ -70,10 +70,50 @@ func TestTooManyPages(t *testing.T) {
 		many = append(many, pagetest.Gray(gray(4, 4), 4))
 	}
 	b := pagetest.TIFF(binary.BigEndian, many...)
-	if _, err := tiff.Pages(context.Background(), b, 4); !errors.Is(err, tiff.ErrTooMany) {
-		t.Error(err)
+	if p, err := tiff.Pages(context.Background(), b, 4); !errors.Is(err, tiff.ErrTooMany) || len(p) != 4 {
+		t.Errorf("%d pages, %v", len(p), err)
 	}
 	if p, err := tiff.Pages(context.Background(), b, 5); err != nil || len(p) != 5 {
+		t.Error(err)
+	}
+}
+
+// TestPagesAreCounted: as they are listed, thumbnails left out, and an endless chain to its limit.
+func TestPagesAreCounted(t *testing.T) {
+	t.Parallel()
+	page := pagetest.Gray(gray(4, 4), 4)
+	small := page.With(254, 4, 1)
+	count := func(b []byte) int {
+		n, err := tiff.Count(context.Background(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for name, pictures := range map[string][]pagetest.Picture{
+		"one": {page}, "three": {page, page, page}, "thumbnails": {page, small, page, small}, "nothing else": {small, small},
+	} {
+		for big, b := range map[bool][]byte{false: pagetest.TIFF(binary.BigEndian, pictures...), true: pagetest.BigTIFF(binary.LittleEndian, pictures...)} {
+			if got, want := count(b), len(pages(t, b)); got != want {
+				t.Errorf("%s, big %v: %d, want %d", name, big, got, want)
+			}
+		}
+	}
+	circle := pagetest.TIFF(binary.LittleEndian, page, page)
+	broken := circle[:len(circle)-1]
+	if got, want := count(broken), len(pages(t, broken)); got != want {
+		t.Errorf("cut off: %d, want %d", got, want)
+	}
+	endless := binary.LittleEndian.AppendUint32([]byte("II*\x00"), 8) // directories without an entry
+	for at := uint32(14); len(endless) < 2<<20; at += 6 {
+		endless = binary.LittleEndian.AppendUint32(append(endless, 0, 0), at)
+	}
+	if n := count(endless); n != 100_000 {
+		t.Errorf("endless: %d", n)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := tiff.Count(ctx, circle); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -21,14 +21,16 @@ var ErrTooMany = errors.New("tiff: too many pages")
 const maxTags = 4096
 
 // Pages lists the pages of the file b, without thumbnails. A chain of directories that breaks off has a last page with
-// Err, so that what is lost shows; one that runs in a circle ends. Errors: FormatError, ErrTooMany or ctx's.
+// Err, so that what is lost shows; one that runs in a circle ends. Errors: FormatError, ErrTooMany, with which the first ones are
+// returned, as many as allowed, or ctx's.
 func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 	l, at, err := readFileHeader(b)
 	if err != nil {
 		return nil, err
 	}
 	var pages, small []Page
-	for seen := map[uint64]bool{}; at != 0 && !seen[at]; {
+	tooMany := false
+	for seen := map[uint64]bool{}; at != 0 && !seen[at] && !tooMany; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -40,17 +42,60 @@ func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 		} else {
 			pages = append(pages, p)
 		}
-		if len(pages) > most || len(small) > most {
-			return nil, ErrTooMany
-		}
+		tooMany = len(pages) > most || len(small) > most
 	}
 	if len(pages) == 0 {
 		pages = small
 	}
-	if len(pages) == 0 {
+	switch {
+	case len(pages) == 0:
 		return nil, FormatError("it has no page")
+	case tooMany:
+		return pages[:min(len(pages), most)], ErrTooMany
 	}
 	return pages, nil
+}
+
+// mostCounted is up to how many directories Count follows a chain: no scanner fills so many, but a hostile file may.
+const mostCounted = 100_000
+
+// Count returns how many pages the file b has, without thumbnails, and looks at nothing else of them: 1 at least, and not more than
+// 100,000. The error is ctx's.
+func Count(ctx context.Context, b []byte) (int, error) {
+	l, at, err := readFileHeader(b)
+	pages, small := 0, 0
+	for seen := map[uint64]bool{}; err == nil && at != 0 && !seen[at] && len(seen) < mostCounted; {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		seen[at] = true
+		var reduced bool
+		if reduced, at = skim(b, l, at); reduced {
+			small++
+		} else {
+			pages++
+		}
+	}
+	if pages == 0 {
+		pages = small
+	}
+	return max(pages, 1), nil
+}
+
+// skim reads of the directory at a place whether it is a thumbnail's, and where the next one lies. Entries are sorted by their tags,
+// and there is hardly one before that which says so.
+func skim(b []byte, l layout, at uint64) (reduced bool, next uint64) {
+	from, to, err := bounds(b, l, at)
+	if err != nil {
+		return false, 0
+	}
+	p := Page{layout: l, entries: map[uint16]entry{}, file: b}
+	for first := from; first < min(to, from+4*l.entrySize()); first += l.entrySize() {
+		if l.order.Uint16(b[first:]) == tagSubfile {
+			p.take(first)
+		}
+	}
+	return p.number(tagSubfile, 0, 0)&1 == 1, following(b, l, to)
 }
 
 // PageAt returns the page of the file b that Pages has found at a place.
@@ -121,36 +166,47 @@ func readFileHeader(b []byte) (layout, uint64, error) {
 func directory(b []byte, l layout, at uint64) (p Page, next uint64) {
 	p = Page{At: int64(at), Orientation: 1, layout: l, entries: map[uint16]entry{}, file: b}
 	defer func() { p.file = nil }()
-	head := 2
-	if l.big {
-		head = 8
-	}
-	if at > uint64(len(b)) || len(b)-int(at) < head {
-		p.Err = ErrCut
-		return p, 0
-	}
-	n := uint64(l.order.Uint16(b[at:]))
-	if l.big {
-		n = l.order.Uint64(b[at:])
-	}
-	if n > maxTags {
-		p.Err = FormatError("its directory is broken")
-		return p, 0
-	}
-	from := int(at) + head
-	to := from + int(n)*l.entrySize()
-	if to > len(b) {
-		p.Err = ErrCut
+	from, to, err := bounds(b, l, at)
+	if err != nil {
+		p.Err = err
 		return p, 0
 	}
 	for ; from < to; from += l.entrySize() {
 		p.take(from)
 	}
 	p.describe()
-	if len(b)-to < l.word() {
-		return p, 0
+	return p, following(b, l, to)
+}
+
+// bounds returns where the entries of the directory at a place begin and end.
+func bounds(b []byte, l layout, at uint64) (from, to int, err error) {
+	head := 2
+	if l.big {
+		head = 8
 	}
-	return p, l.wordAt(b[to:])
+	if at > uint64(len(b)) || len(b)-int(at) < head {
+		return 0, 0, ErrCut
+	}
+	n := uint64(l.order.Uint16(b[at:]))
+	if l.big {
+		n = l.order.Uint64(b[at:])
+	}
+	if n > maxTags {
+		return 0, 0, FormatError("its directory is broken")
+	}
+	from = int(at) + head
+	if to = from + int(n)*l.entrySize(); to > len(b) {
+		return 0, 0, ErrCut
+	}
+	return from, to, nil
+}
+
+// following returns where the next directory lies by one whose entries end at a place.
+func following(b []byte, l layout, end int) uint64 {
+	if len(b)-end < l.word() {
+		return 0
+	}
+	return l.wordAt(b[end:])
 }
 
 // take keeps the entry at a place, if it is of use and its value lies within the file. Of two with the same tag the first counts.

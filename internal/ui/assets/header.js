@@ -58,7 +58,8 @@ function actions(view, d) {
   if (view.canRetry()) button('retry', 'again', d.status === 'done' ? 'Read these pages again' : 'Try again', 'Try again (r)', () => view.retry(), d.status === 'failed');
   if (d.status === 'done' && !d.blank) button('copy', 'copy', 'Copy text', 'Copy the whole text (c)', () => view.copy());
   button('wide', 'wide', 'Layout', 'Image beside the text or above it (z)', () => view.widen());
-  if (d.pages > 1) parts.push(goTo(view, d.pages));
+  const shown = d.status === 'done' ? d.pagesDone : d.pages;
+  if (shown > 1) parts.push(goTo(view, shown));
   return make('div', { class: 'actions' }, ...parts);
 }
 

@@ -37,6 +37,7 @@ export function nameParts(name) {
 
 /** pagesOf says how far a document is. */
 export function pagesOf(d) {
+  if (d.status === 'done' && d.pagesDone < d.pages) return `first ${d.pagesDone.toLocaleString('en')} of ${count(d.pages, 'page')}`;
   if (d.status === 'done') return d.blank ? 'blank' : count(d.pages, 'page');
   if (d.pages > 1) return `${d.pagesDone} of ${d.pages}`;
   return '';
