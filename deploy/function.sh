@@ -3,6 +3,8 @@
 
 make_function() {
   find_ocr_service
+  # ours takes pages from the function alone
+  [ -n "$OCR_URL" ] || grant_service "$GPU" "$FUNCTION_ACCOUNT" roles/run.invoker
   step "function"
   function_environment
   local flags=(
@@ -25,15 +27,14 @@ make_function() {
   grant_service "$FUNCTION" "$SWEEP_ACCOUNT" roles/run.invoker
 }
 
-# find_ocr_service: ours, which the function is then allowed to call, or the one that OCR_URL names.
+# find_ocr_service puts the address of ours, or of the one that OCR_URL names, into FOUND_OCR_URL.
 find_ocr_service() {
-  FOUND_OCR_URL=$OCR_URL
-  [ -z "$OCR_URL" ] || return 0
+  FOUND_OCR_URL=${FOUND_OCR_URL:-$OCR_URL}
+  [ -z "$FOUND_OCR_URL" ] || return 0
   step "the OCR service's address"
   FOUND_OCR_URL=$(look "https://$GPU-$PROJECT_NUMBER.$REGION.run.app" gcloud run services list --project="$PROJECT_ID" \
     --region="$REGION" --filter="metadata.name=$GPU" '--format=value(status.url)')
   [ -n "$FOUND_OCR_URL" ] || die "there is no service $GPU in $REGION: run ./deploy.sh gpu first, or set OCR_URL"
-  grant_service "$GPU" "$FUNCTION_ACCOUNT" roles/run.invoker
 }
 
 # function_environment puts the function's variables into ENVIRONMENT, in gcloud's form with a delimiter of our own,

@@ -20,7 +20,10 @@ deploy_gpu() {
   make_gpu_service
 }
 
+# deploy_function looks for the OCR service before it makes anything that would be of no use without it.
 deploy_function() {
+  enable_services
+  find_ocr_service
   prepare "$FUNCTION_ACCOUNT" "$TRIGGER_ACCOUNT" "$SWEEP_ACCOUNT" "$BUILDER_ACCOUNT"
   finish
 }

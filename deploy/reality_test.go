@@ -462,3 +462,21 @@ func TestBuildNeedsTheFunction(t *testing.T) {
 		t.Errorf("exit %d, changed %v: %s", out.code, changed, out.stderr)
 	}
 }
+
+// TestFunctionNeedsTheOCRService: without one the function is refused before anything of it is made.
+func TestFunctionNeedsTheOCRService(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	out, made := f.command(t, nil, "function")
+	if out.code != 1 || !strings.Contains(out.stderr, "run ./deploy.sh gpu first, or set OCR_URL") || len(made) != 1 {
+		t.Errorf("exit %d, made %v: %s", out.code, made, out.stderr)
+	}
+	for _, command := range []string{"gpu", "function"} {
+		if out, _ := f.command(t, nil, "--no-smoke", command); out.code != 0 {
+			t.Errorf("%s: exit %d: %s", command, out.code, out.stderr)
+		}
+	}
+	if out, changed := f.run(t); out.code != 0 || len(changed) > 0 {
+		t.Errorf("exit %d; gpu and function are not all: %v: %s", out.code, changed, out.stderr)
+	}
+}

@@ -123,10 +123,14 @@ read_settings() {
   default VLLM_DIGEST "$VLLM_0_30_0" '^sha256:[0-9a-f]{64}$' 'sha256: and 64 hex digits'
   default MODEL_REVISION '' '^([0-9a-f]{40})?$' 'the 40 hex digits of a commit'
   default SMOKE yes '^(yes|no)$' 'yes or no'
+  default RETRY_FOR 600 '^[0-9]+$' 'seconds'
   default SMOKE_WAIT 900 '^[0-9]+$' 'seconds'
   [ -z "${OCR_API_KEY:-}" ] || PROBLEMS+=('OCR_API_KEY is a secret: put it into Secret Manager and set OCR_API_KEY_SECRET=SECRET:VERSION')
   [ "$1" != gpu ] || [ -z "$OCR_URL" ] || PROBLEMS+=('OCR_URL names an OCR service that exists already: gpu would make another; unset one')
+  [[ ! $OCR_URL =~ ^https?://(localhost|127\.|0\.0\.0\.0|\[::1?\]) ]] ||
+    PROBLEMS+=("OCR_URL='$OCR_URL' names this machine: the function runs on Cloud Run, and needs an address that can be reached from there")
   gpu_suffices
+  known_model "$1"
   ((${#PROBLEMS[@]} == 0)) || wrong "$(printf '%s\n' 'wrong settings:' "${PROBLEMS[@]/#/  }")"
   derive
   case $1 in all | gpu | function) check_load ;; esac
@@ -181,6 +185,13 @@ gpu_suffices() {
     PROBLEMS+=("GPU_CPU $GPU_CPU, GPU_MEMORY $GPU_MEMORY: a $GPU_TYPE takes no less than $LEAST_CPU and ${LEAST_GIB}Gi")
 }
 
+# known_model COMMAND notes a model whose image would be built and then not start: deploy/gpu/serve.sh knows one family.
+known_model() {
+  case $1 in all | gpu) ;; *) return 0 ;; esac
+  [ -n "$OCR_URL$GPU_IMAGE" ] || [[ $OCR_MODEL == */LightOnOCR-* ]] ||
+    PROBLEMS+=("OCR_MODEL='$OCR_MODEL' is none of the LightOnOCR family, which is all that our OCR service serves: set OCR_URL for another server")
+}
+
 mebibytes() { # mebibytes SIZE, as in 2Gi
   case $1 in *Gi) echo $((${1%Gi} * 1024)) ;; *) echo "${1%Mi}" ;; esac
 }
@@ -209,6 +220,7 @@ derive() {
   METRICS=${NAME//-/_}_ # begins the names of those that PromQL asks for: it knows no dashes
   PROJECT_NUMBER=${PROJECT_NUMBER:-123456789012} # of a dry run; a real one asks
   FUNCTION_URL=''
+  FOUND_OCR_URL=''
   BUCKET_PLACE=''
   default_auth
   # a token of a person is charged to no project unless one is named, and some APIs then refuse it

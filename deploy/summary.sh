@@ -31,8 +31,8 @@ reader() {
 }
 
 made() {
-  local all="services $FUNCTION"
-  [ -n "$OCR_URL" ] || all+=" and $GPU"
+  local all="service $FUNCTION"
+  [ -n "$OCR_URL" ] || all="services $FUNCTION and $GPU"
   printf '%s; triggers %s; topic, subscription and job of %s; %d alerts; a dashboard; accounts %s-*' \
     "$all" "${TRIGGERS[*]/#/$NAME-}" "$NAME" "$(find deploy/alerts -name '*.json' | wc -l)" "$NAME"
 }

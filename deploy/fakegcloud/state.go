@@ -21,6 +21,9 @@ type state struct {
 const gone = "(deleted)"
 
 func load() *state {
+	if os.Getenv("FAKE_STATE") == "" {
+		fail("FAKE_STATE names no file")
+	}
 	s := &state{file: os.Getenv("FAKE_STATE"), things: map[string]string{}, made: map[string]int{}}
 	for _, line := range lines(s.file) {
 		key, mark, _ := strings.Cut(line, "\t")
