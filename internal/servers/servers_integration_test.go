@@ -3,14 +3,11 @@
 package servers
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,13 +16,11 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-var (
-	update    = flag.Bool("update", false, "write down what the servers answer")
-	recording = flag.Bool("record", false, "write down what came of these versions")
-)
+var recording = flag.Bool("record", false, "write down what came of these versions")
 
 // TestRealServers starts vLLM and LiteLLM once for all that is asked of them: a start takes a minute.
 func TestRealServers(t *testing.T) {
+	t.Parallel()
 	version, transformers := cmp.Or(os.Getenv("VLLM"), vllmVersion), cmp.Or(os.Getenv("TRANSFORMERS"), transformersVersion)
 	result := "dies at start"
 	if *recording {
@@ -57,10 +52,6 @@ func TestRealServers(t *testing.T) {
 		agree(t, gateway.url, gatewayKey, standIn.URL, "litellm-"+litellmVersion+".jsonl", questions(t), append(passing, gatewayDifferences...))
 	})
 	t.Run("the client reads by vLLM", func(t *testing.T) { clientReads(t, ocr.Config{URL: vllm.url}, ocr.DialectVLLM) })
-	t.Run("the client reads through LiteLLM", func(t *testing.T) {
-		clientReads(t, ocr.Config{URL: gateway.url, APIKey: gatewayKey}, ocr.DialectGateway)
-	})
-	t.Run("a folder is read by vLLM", func(t *testing.T) { folderIsRead(t, "OCR_URL="+vllm.url) })
 	t.Run("a folder is read through LiteLLM", func(t *testing.T) {
 		folderIsRead(t, "OCR_URL="+gateway.url, "OCR_API_KEY="+gatewayKey, "OCR_MODEL="+ocrtest.DefaultModel)
 	})
@@ -86,33 +77,6 @@ func compared(t *testing.T, vllm string) string {
 		}
 	}
 	return fmt.Sprintf("; %d of %d answers are those of %s", alike, len(was), vllmVersion)
-}
-
-// agree asks a real server and its stand-in everything, compares them, and the real one with what it answered before.
-func agree(t *testing.T, real, key, standIn, file string, all []question, table []known) {
-	t.Helper()
-	answers := askAll(t, real, key, all)
-	if *update {
-		writeAnswers(t, file, all, answers)
-	}
-	t.Run("stand-in", func(t *testing.T) { judge(t, answers, askAll(t, standIn, key, all), table) })
-	t.Run("as before", func(t *testing.T) { judge(t, readAnswers(t, file), answers, passing) })
-}
-
-// writeAnswers keeps answers in the order of their questions.
-func writeAnswers(t *testing.T, name string, all []question, answers map[string]answer) {
-	t.Helper()
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	for _, q := range all {
-		if err := encoder.Encode(answers[q.name]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join("testdata", name), out.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // leftPageEnds: the server stops reading a page when its client hangs up.

@@ -60,6 +60,28 @@ func TestStandInAnswersAsLiteLLMAlone(t *testing.T) {
 	judge(t, readAnswers(t, "litellm-1.108.7-alone.jsonl"), askAll(t, server.URL, gatewayKey, aloneQuestions(t)), passing)
 }
 
+const llamaAnswers = "llama-server-11549.jsonl"
+
+// llamaDifferences are those of the stand-in from a llama-server.
+var llamaDifferences = []known{
+	{questions: "stream", path: "*", reason: "the client never asks for a stream, and the stand-in writes none"},
+	{questions: "logprobs", path: "body.choices*", reason: "the client never asks for them"},
+	{questions: "bad-json", path: "body.error.message", reason: "the client writes JSON"},
+	{questions: "empty-body", path: "body.error.message", reason: "the same"},
+	{questions: "layout", path: "body.usage.*tokens", reason: "the stand-in counts the tokens of images, not those of a prompt in words"},
+	{questions: "two-images", path: "body.usage.*tokens", reason: "the client sends one"},
+	{questions: "image-transparent", path: "*", reason: "llama-server lays it on black; the model of the stand-in, which sees it on white, is vLLM's; the client sends none"},
+	{questions: "thinking-off", path: "body.choices*content", reason: "llama-server trims the text where the template has closed a block of thoughts"},
+}
+
+// TestStandInAnswersAsLlama: the same for llama-server.
+func TestStandInAnswersAsLlama(t *testing.T) {
+	t.Parallel()
+	server := ocrtest.New(t, ocrtest.Llama())
+	server.Default(writer(t))
+	judge(t, readAnswers(t, llamaAnswers), askAll(t, server.URL, "", questions(t)), llamaDifferences)
+}
+
 // aloneQuestions are those whose answer is another while what is behind the gateway is down.
 func aloneQuestions(t *testing.T) []question {
 	return slices.DeleteFunc(questions(t), func(q question) bool { return q.name != "stop" && q.name != "wrong-model" && q.name != "get-v1-models" })

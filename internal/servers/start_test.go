@@ -29,6 +29,7 @@ const (
 	vllmVersion         = "0.30.0"
 	transformersVersion = "5.16.1"
 	litellmVersion      = "1.108.7"
+	llamaVersion        = "2026.10.11549" // of xllamacpp; the build of llama.cpp is its end
 )
 
 // process is a server that was started for a test. Its end is the test's, if nothing ends it before.
@@ -229,6 +230,21 @@ func startVLLM(t *testing.T, flags ...string) *process {
 	return start(t, env, filepath.Join(bin, "vllm"), append([]string{"serve", model, "--host", "127.0.0.1", "--port", "PORT", "--enforce-eager",
 		"--served-model-name", ocrtest.DefaultModel, "--limit-mm-per-prompt", `{"image": 1}`, "--mm-processor-cache-gb", "0",
 		"--no-enable-prefix-caching"}, flags...)...)
+}
+
+// startLlama starts a llama-server with the small model: the program that LLAMA_SERVER names, or the one of the wheel.
+func startLlama(t *testing.T) *process {
+	t.Helper()
+	bin := install(t, "llama", llamaVersion)
+	model := filepath.Join(t.TempDir(), "model")
+	if out, err := exec.Command(filepath.Join(bin, "python"), "model.py", model, "gguf").CombinedOutput(); err != nil {
+		t.Fatalf("model.py: %v\n%s", err, out)
+	}
+	if own := os.Getenv("LLAMA_SERVER"); own != "" {
+		return start(t, nil, own, "-m", filepath.Join(model, "text.gguf"), "--mmproj", filepath.Join(model, "mmproj.gguf"), "--host", "127.0.0.1",
+			"--port", "PORT", "-c", "65536", "-np", "4", "-t", "1", "-tb", "1", "--reasoning-format", "none")
+	}
+	return start(t, nil, filepath.Join(bin, "python"), "llama.py", model, "PORT")
 }
 
 // startLiteLLM starts a gateway before a vLLM.

@@ -134,3 +134,30 @@ func TestKindOfServiceIsLoggedOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestStripIsRead: a strip of which a server that scales it would see nothing is sent wide enough to be read.
+func TestStripIsRead(t *testing.T) {
+	t.Parallel()
+	strip := image.NewGray(image.Rect(0, 0, 3, 9000))
+	for i := range strip.Pix {
+		strip.Pix[i] = byte(i / 3000 * 120)
+	}
+	for name, options := range map[string][]ocrtest.Option{"vLLM": nil, "llama-server": {ocrtest.Llama()}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := ocrtest.New(t, options...)
+			s.Default(ocrtest.Text("a strip"))
+			client, err := ocr.New(ocr.Config{URL: s.URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(t)
+			w.options.OCR = client
+			w.worker().Process(t.Context(), w.bucket.Put("a.png", pagetest.EncodePNG(strip)))
+			r := w.want("a.png", document.StatusDone, "")
+			if last := s.Last(); r.Text != "a strip" || r.Blank || last.Width != 28 || last.Height != 1540 {
+				t.Errorf("%q, blank %v, sent %d x %d", r.Text, r.Blank, last.Width, last.Height)
+			}
+		})
+	}
+}

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
+	"math"
 	"net/http"
 	"strings"
 )
 
-// Llama makes the server a llama-server, as build 11434 answers with the same model. It takes any model's name, ignores
-// repetition_detection, begins a continued text from its beginning, and reads a page that is thinner than a patch as blank. Package
-// internal/servers does not ask it: it has to be built first.
+// Llama makes the server a llama-server, as build 11549 answers with the same model. It takes any model's name, ignores
+// repetition_detection, begins a continued text from its beginning, and reads a page that is thinner than a patch as blank.
 func Llama() Option { return func(s *Server) { s.llama = true } }
 
 // routeLlama is route for a llama-server: what it does not know, the wrong methods included, is one answer.
@@ -21,9 +21,11 @@ func (s *Server) routeLlama(w http.ResponseWriter, r *http.Request) {
 		s.complete(w, r)
 	case "GET /v1/models":
 		s.count(func(c *Counts) { c.Models++ })
-		Raw(200, llamaJSON, fmt.Sprintf(`{"models":[{"name":%[1]s,"model":%[1]s,"type":"model","capabilities":["completion","multimodal"]}],`+
-			`"object":"list","data":[{"id":%[1]s,"object":"model","created":1795430000,"owned_by":"llamacpp","meta":{"n_ctx_train":%[2]d}}]}`,
-			quote(llamaModel), s.maxModelLen)).write(w, nil)
+		Raw(200, llamaJSON, fmt.Sprintf(`{"models":[{"name":%[1]s,"model":%[1]s,"modified_at":"","size":"","digest":"","type":"model","description":"",`+
+			`"tags":[""],"capabilities":["completion","multimodal"],"parameters":"","details":{"parent_model":"","format":"gguf","family":"",`+
+			`"families":[""],"parameter_size":"","quantization_level":""}}],"object":"list","data":[{"id":%[1]s,"aliases":[%[1]s],"tags":[],"object":"model",`+
+			`"architecture":{"input_modalities":["text","image","video"],"output_modalities":["text"]},"created":1795430000,"owned_by":"llamacpp",`+
+			`"meta":{"n_ctx":%[2]d,"n_ctx_train":%[2]d}}]}`, quote(llamaModel), s.maxModelLen)).write(w, nil)
 	case "GET /health":
 		s.count(func(c *Counts) { c.Health++ })
 		Raw(200, llamaJSON, `{"status":"ok"}`).write(w, nil)
@@ -43,6 +45,10 @@ func (s *Server) checkLlama(r *Request) *Reply {
 		refusal := LlamaError(400, "invalid_request_error", words)
 		return &refusal
 	}
+	if r.Header.Get("Content-Encoding") != "" {
+		unsupported := Empty(415)
+		return &unsupported
+	}
 	if !json.Valid(r.Body) {
 		return refuse("[json.exception.parse_error.101] parse error at line 1, column 1: syntax error while parsing value")
 	}
@@ -52,7 +58,14 @@ func (s *Server) checkLlama(r *Request) *Reply {
 	if string(r.Fields["continue_final_message"]) == "true" && string(r.Fields["add_generation_prompt"]) != "false" {
 		return refuse("Cannot set both add_generation_prompt and continue_final_message to true.")
 	}
+	for _, p := range r.parts() {
+		if _, ok := p.url(); p.Type == "image_url" && !ok {
+			unread := LlamaError(500, "server_error", "Invalid base64 value")
+			return &unread
+		}
+	}
 	if r.URL == "" {
+		r.PromptTokens = llamaTemplate
 		return nil
 	}
 	head, _, _ := strings.Cut(r.URL, ",")
@@ -72,14 +85,24 @@ func (s *Server) checkLlama(r *Request) *Reply {
 		return refuse("Failed to load image or audio file")
 	}
 	r.Width, r.Height = header.Width, header.Height
-	r.PromptTokens = templateTokens + imageTokens(header.Width, header.Height)
+	w, h := r.stretched()
+	r.PromptTokens = llamaTemplate + int(math.Ceil(w/28)*math.Ceil(h/28))
 	return nil
 }
 
-// thin reports whether a side of the image is below one patch of the model once the long one is at its limit: such a page is blank to it.
+// llamaTemplate is what the chat template and the marks around the image add to it, in tokens.
+const llamaTemplate = templateTokens + 2
+
+// stretched is the size at which a llama-server looks at the image: 1540 pixels on the long side, also where it has less.
+func (r *Request) stretched() (w, h float64) {
+	scale := 1540 / float64(max(r.Width, r.Height))
+	return math.Round(float64(r.Width) * scale), math.Round(float64(r.Height) * scale)
+}
+
+// thin reports whether a side of the image is below one patch of the model then: such a page is blank to it.
 func (r *Request) thin() bool {
-	long := max(r.Width, r.Height)
-	return long > 1540 && min(r.Width, r.Height)*1540/long < 28
+	w, h := r.stretched()
+	return r.Width > 0 && min(w, h) < 28
 }
 
 // llamaAnswer is a llama-server's full answer.

@@ -97,6 +97,37 @@ func TestReplies(t *testing.T) {
 	}
 }
 
+// What no server of package internal/servers is asked for is held here, to the letter.
+func TestShapesOfOtherServers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		reply ocrtest.Reply
+		body  string
+	}{
+		"an old vLLM": {ocrtest.OldText("four more"), `{"id":"chatcmpl-1","object":"chat.completion","created":1795430400,"model":"lightonai/LightOnOCR-2-1B",` +
+			`"choices":[{"index":0,"message":{"role":"assistant","content":"four more"},"finish_reason":"stop"}],"usage":{"prompt_tokens":20,"completion_tokens":3,"total_tokens":23}}`},
+		"no choices": {ocrtest.NoChoices(), `{"id":"chatcmpl-1","object":"chat.completion","created":1795430400,"model":"lightonai/LightOnOCR-2-1B","choices":[],"usage":null}`},
+		"FastAPI's checks": {ocrtest.Invalid(false, "stop"), `{"detail":[{"type":"extra_forbidden","loc":["body","stop"],"msg":"Extra inputs are not permitted",` +
+			`"input":{"max_tokens":1,"repetition_detection":{},"chat_template_kwargs":{}}}]}`},
+		"a strict vLLM": {ocrtest.Invalid(true, "stop"), `{"error":{"message":"1 validation error:\n  {'type': 'extra_forbidden', 'loc': 'body.stop', 'msg': 'Extra inputs are not permitted', ` +
+			`'input': {'max_tokens': 1, 'repetition_detection': {}, 'chat_template_kwargs': {}}}","type":"Bad Request","param":"body.stop","code":400}}`},
+		"a key check":       {ocrtest.StringError(401, "Unauthorized"), `{"error":"Unauthorized"}`},
+		"SGLang":            {ocrtest.FlatError(400, "T", "m"), `{"object":"error","message":"m","type":"T","param":null,"code":400}`},
+		"vLLM's Rust front": {ocrtest.StringCode(404, "T", "model_not_found", "m"), `{"error":{"message":"m","type":"T","param":null,"code":"model_not_found"}}`},
+		"Ollama":            {ocrtest.NullCode(404, "T", "m"), `{"error":{"message":"m","type":"T","param":null,"code":null}}`},
+		"Cloud Run, busy":   {ocrtest.Platform(429), `Rate exceeded.`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := ocrtest.New(t)
+			s.Default(test.reply)
+			if _, body := send(t, s, request(t, page(t, 60, 80), nil)); body != test.body {
+				t.Errorf("%s, not %s", body, test.body)
+			}
+		})
+	}
+}
+
 func TestPlatformReplies(t *testing.T) {
 	for _, status := range []int{401, 403, 404, 413, 429, 500, 502, 503, 504} {
 		s := ocrtest.New(t)

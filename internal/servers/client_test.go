@@ -1,0 +1,75 @@
+package servers
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/ocr"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+// reading is what a client is to make of a page.
+type reading struct {
+	colour    string
+	maxTokens int
+	warning   string
+	requests  int
+	tokens    int // at most
+}
+
+// longCount is a page that counts for longer than an answer: it may be in a loop, is asked for twice more, and kept.
+var longCount = reading{"green", 0, ocr.WarningRepetition, 3, 4096 + 2*6002}
+
+// clientReads: what the client makes of answers that are cut, that count, and that loop.
+func clientReads(t *testing.T, cfg ocr.Config, dialect string) {
+	answers := readModel(t)
+	for name, test := range map[string]reading{
+		"a long page goes on where it was cut":    {"orange", 1200, "", 2, len(answers["orange"].Tokens) + 10},
+		"words that count and end are kept whole": {"yellow", 0, "", 2, 2 * (len(answers["yellow"].Tokens) + 10)},
+		"thoughts are no text":                    {"azure", 0, "", 1, 50},
+		"a loop ends after its first piece":       {"red", 0, ocr.WarningRepetition, 3, 3 * 4096},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if r := readPage(t, cfg, test); r.Dialect != dialect {
+				t.Errorf("taken for %q", r.Dialect)
+			}
+		})
+	}
+}
+
+// readPage has a client read a page.
+func readPage(t *testing.T, cfg ocr.Config, test reading) ocr.Result {
+	t.Helper()
+	cfg.MaxTokens = test.maxTokens
+	client, err := ocr.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := client.ExtractText(t.Context(), ocr.Bytes(encode(t, sized(test.colour, 850, 1100)(t))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.TrimSpace(strings.Join(readModel(t)[test.colour].Tokens, ""))
+	if test.warning == "" && strings.TrimSpace(r.Text) != want || !strings.HasPrefix(r.Text, want) || len(r.Text) > len(want)+20 {
+		t.Errorf("%s, not %s", clip(r.Text), clip(want))
+	}
+	if strings.Join(r.Warnings, " ") != test.warning || len(r.Tries) != test.requests || r.Usage.CompletionTokens > test.tokens {
+		t.Errorf("warnings %v, %d requests, %d tokens; want %q, %d, %d at most", r.Warnings, len(r.Tries), r.Usage.CompletionTokens, test.warning, test.requests, test.tokens)
+	}
+	return r
+}
+
+// TestClientReadsByEveryStandIn: the same, and a page longer than an answer, by the stand-in for each server.
+func TestClientReadsByEveryStandIn(t *testing.T) {
+	t.Parallel()
+	for dialect, options := range map[string][]ocrtest.Option{ocr.DialectVLLM: nil, ocr.DialectGateway: {ocrtest.Gateway()}, ocr.DialectLlama: {ocrtest.Llama()}} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			server := ocrtest.New(t, options...)
+			server.Default(writer(t))
+			cfg := ocr.Config{URL: server.URL}
+			clientReads(t, cfg, dialect)
+			t.Run("words that count for longer than an answer are kept whole", func(t *testing.T) { readPage(t, cfg, longCount) })
+		})
+	}
+}
