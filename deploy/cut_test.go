@@ -118,6 +118,10 @@ func TestOtherSettings(t *testing.T) {
 	if out, changed := f.run(t, "NOTIFY_TOPIC="+topic); out.code != 0 || len(changed) > 0 {
 		t.Errorf("exit %d, the second run changed %v: %s", out.code, changed, out.stderr)
 	}
+	if out, _ := f.run(t, "RECONCILE_BUCKETS=none"); out.code != 0 || !strings.Contains(out.stdout, "scheduler jobs delete bucketocr-reconcile ") ||
+		strings.Contains(out.stdout, "##RECONCILE_BUCKETS") {
+		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
+	}
 	if out, _ := f.run(t, "REGION=us-central1"); !strings.Contains(out.stdout, "triggers update bucketocr-finalized ") {
 		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
 	}

@@ -34,6 +34,9 @@ Settings, all from the environment
   FUNCTION_CPU, FUNCTION_MEMORY   2, 2Gi
   FUNCTION_INGRESS     all; or internal, internal-and-cloud-load-balancing
   OCR_API_KEY_SECRET   none: SECRET:VERSION of Secret Manager that holds OCR_API_KEY
+  RECONCILE_BUCKETS    BUCKET: buckets where what lost events left is read every night, images that were there before the
+                       function too, up to 6,000 a night; none: no such job
+  NOTIFY_TOPIC         none: topic of Pub/Sub where ends are announced; made if it is not there
   RETRY_FOR            600: seconds that one command may wait for what the platform still spreads
   and, handed to the function as they are:
 TEXT
@@ -107,7 +110,7 @@ read_settings() {
   default FUNCTION_CONCURRENCY 8 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
   default FUNCTION_CPU 2 '^[1-8]$' 'a number of CPUs'
   default FUNCTION_MEMORY 2Gi '^[1-9][0-9]*(Gi|Mi)$' 'a size such as 2Gi'
-  default RECONCILE_BUCKETS "$BUCKET" '^[a-z0-9._, -]+$' 'names of buckets apart by commas'
+  default RECONCILE_BUCKETS "$BUCKET" '^[a-z0-9._, -]+$' 'names of buckets apart by commas, or none'
   default NOTIFY_TOPIC '' '^((projects/[a-z0-9.:-]+/topics/)?[A-Za-z][A-Za-z0-9._~%+-]{2,254})?$' 'the name of a topic'
   default ON_DELETE keep '^(keep|erase)$' 'keep or erase'
   default OCR_URL '' '^(https?://[^[:space:]]+)?$' 'an address'
@@ -212,6 +215,7 @@ derive() {
   GPU_ACCOUNT=$NAME-gpu@$PROJECT_ID.iam.gserviceaccount.com
   BUILDER_ACCOUNT=$NAME-builder@$PROJECT_ID.iam.gserviceaccount.com
   PIPELINE_ACCOUNT=$NAME-pipeline@$PROJECT_ID.iam.gserviceaccount.com
+  [ "$RECONCILE_BUCKETS" != none ] || RECONCILE_BUCKETS=''
   TOPIC=$NAME-backfill
   [[ -z $NOTIFY_TOPIC || $NOTIFY_TOPIC == */* ]] || NOTIFY_TOPIC=projects/$PROJECT_ID/topics/$NOTIFY_TOPIC
   SWEEP=$NAME-sweep

@@ -5,7 +5,11 @@
 make_sweep() {
   step "sweep and reconciliation"
   make_job "$SWEEP" sweep '*/5 * * * *' 'records that are due' --max-retry-attempts=0
-  make_job "$RECONCILE" reconcile '23 2 * * *' 'what lost events left' --max-retry-attempts=5 --min-backoff=60s --max-backoff=120s
+  if [ -n "$RECONCILE_BUCKETS" ]; then
+    make_job "$RECONCILE" reconcile '23 2 * * *' 'what lost events left' --max-retry-attempts=5 --min-backoff=60s --max-backoff=120s
+  else
+    remove "scheduler jobs" "$RECONCILE" --location="$REGION"
+  fi
 }
 
 make_job() { # make_job NAME KIND SCHEDULE MEANING FLAGS...

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
@@ -43,12 +44,23 @@ func newReconciler(cfg config.Config, b Backends) (*reconciler, error) {
 	return &reconciler{buckets: cfg.ReconcileBuckets, options: o, passes: b.Turns}, nil
 }
 
-// walk is [worker.Walk]. The buckets share the time, and none keeps the others from theirs.
+// walk is [worker.Walk]. All buckets are gone through at the same time, so that none keeps another from its turn.
 func (r *reconciler) walk(ctx context.Context, linger time.Duration, deliver func(context.Context, document.Event) worker.Result) (worker.Walked, error) {
-	all := worker.Walked{Complete: true}
-	var errs []error
+	sums, errs := make([]backfill.Summary, len(r.buckets)), make([]error, len(r.buckets))
+	var wg sync.WaitGroup
 	for i, bucket := range r.buckets {
-		sum, err := r.reconcile(ctx, bucket, len(r.buckets)-i, linger, deliver)
+		wg.Go(func() {
+			o := r.options
+			o.Listing.Bucket, o.Linger, o.Deliver = bucket, linger, line(deliver)
+			o.InFlight = max(o.InFlight/len(r.buckets), 1)
+			var err error
+			sums[i], err = backfill.Reconcile(ctx, o, backfill.Pass{Store: r.passes, Holder: rand.Text()})
+			errs[i] = reconcileError(bucket, err)
+		})
+	}
+	wg.Wait()
+	all := worker.Walked{Complete: true}
+	for _, sum := range sums {
 		all.Listed += sum.Listed
 		all.Missing += sum.Chosen
 		all.Gone += sum.Gone
@@ -57,19 +69,8 @@ func (r *reconciler) walk(ctx context.Context, linger time.Duration, deliver fun
 		if !sum.Oldest.IsZero() && (all.Oldest.IsZero() || sum.Oldest.Before(all.Oldest)) {
 			all.Oldest = sum.Oldest
 		}
-		errs = append(errs, reconcileError(bucket, err))
 	}
 	return all, errors.Join(errs...)
-}
-
-// reconcile goes on with one bucket, for its share of the time that is left.
-func (r *reconciler) reconcile(ctx context.Context, bucket string, share int, linger time.Duration, deliver func(context.Context, document.Event) worker.Result) (backfill.Summary, error) {
-	end, _ := ctx.Deadline()
-	ctx, cancel := context.WithTimeout(ctx, time.Until(end)/time.Duration(share))
-	defer cancel()
-	o := r.options
-	o.Listing.Bucket, o.Linger, o.Deliver = bucket, linger, line(deliver)
-	return backfill.Reconcile(ctx, o, backfill.Pass{Store: r.passes, Holder: rand.Text()})
 }
 
 // reconcileError returns what needs to be told of how a run ended: that its time is over, that another is at the bucket, or

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
@@ -113,5 +115,43 @@ func TestReconcileSaysWhatIsWrong(t *testing.T) {
 	equal(t, "code", line["code"], any(document.CodeStorageMisconfigured))
 	if rec := c.Record(ev.Object); rec == nil || rec.Status != document.StatusDone {
 		t.Errorf("the other bucket: %+v", rec)
+	}
+}
+
+// TestTwoReconciliationsAtOnceReadNothingTwice: also where neither knows of the other, as with one by hand.
+func TestTwoReconciliationsAtOnceReadNothingTwice(t *testing.T) {
+	for name, blind := range map[string]bool{"by their pass": false, "by the leases alone": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const n = 40
+			c := apptest.New(t, apptest.Options{Settings: map[string]string{"RECONCILE_BUCKETS": "acme-scans"}})
+			c.OCR.Default(ocrtest.Delay(20*time.Millisecond, ocrtest.Text("text")))
+			for i := range n {
+				c.Put(fmt.Sprintf("%04d.png", i), apptest.PNG(20+i))
+			}
+			c.Bucket.Age(2 * time.Hour)
+			var runs sync.WaitGroup
+			outcomes := make(chan string, 2)
+			for range 2 {
+				f := c.Serve()
+				if blind {
+					c.Turns = documenttest.NewMemory() // of the next one
+				}
+				runs.Go(func() {
+					_, outcome := f.Post(event.Reconcile("r", time.Now()))
+					outcomes <- outcome
+				})
+			}
+			runs.Wait()
+			switch both := <-outcomes + <-outcomes; {
+			case both == "donedone": // the second may have come after the first
+			case blind, both != "doneretry" && both != "retrydone":
+				t.Errorf("outcomes %s", both)
+			}
+			equal(t, "pages read", c.OCR.Counts().Requests, n)
+			tally, err := c.Records.Tally(t.Context())
+			equal(t, "documents that are done", tally.Records[document.StatusDone], n)
+			equal(t, "error", err, nil)
+		})
 	}
 }

@@ -19,6 +19,7 @@ func TestCallsOfEachDelivery(t *testing.T) {
 		want    string
 	}{
 		{"clean run", nil, "commit 2, open 1"},
+		{"clean run, announced", func(w *world, _ document.Event) { w.announcing() }, "commit 3, open 1"},
 		{"duplicate", func(w *world, ev document.Event) { w.worker().Process(w.t.Context(), ev) }, "read 1, refused 1"},
 		{"leased elsewhere", func(w *world, ev document.Event) { w.die(ev) }, "read 1, refused 1"},
 		{"after a crash", func(w *world, ev document.Event) { w.die(ev); time.Sleep(document.LeaseTime) },
