@@ -209,7 +209,7 @@ func TestSize(t *testing.T) {
 	}
 	help := run(t, nil, "bash", "deploy.sh", "--help")
 	for _, v := range config.Variables() {
-		set := []string{"PORT", "FUNCTION_TARGET", "STORAGE_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "GCE_METADATA_HOST",
+		set := []string{"PORT", "FUNCTION_TARGET", "STORAGE_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "GCE_METADATA_HOST",
 			"GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "CLOUD_RUN_TIMEOUT_SECONDS", "K_SERVICE", "K_REVISION"}
 		if !slices.Contains(set, v.Name) && !strings.Contains(help.stdout, v.Name) {
 			t.Errorf("--help does not name %s", v.Name)

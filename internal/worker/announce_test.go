@@ -240,60 +240,74 @@ func TestSwitchedOffAnnouncementsAreForgotten(t *testing.T) {
 }
 
 // TestCrashAnywhereAnnouncesEachEnd: an object is read, overwritten, read and erased, by a process that dies before or after any of
-// its calls, and one that takes its place: each end that was stored is announced, none is invented, and no page is read twice for it.
+// its calls, and one that takes its place, whose first business is the events or the sweep: each end that was stored is announced,
+// and none is invented.
 func TestCrashAnywhereAnnouncesEachEnd(t *testing.T) {
 	for _, lost := range []bool{false, true} { // the answer only
-		for at := range 32 {
-			t.Run(fmt.Sprintf("call %d, lost %v", at, lost), func(t *testing.T) {
-				bubble(t, func(t *testing.T, w *world) {
-					p := w.announcing()
-					w.options.Erase = true
-					e := &ends{}
-					follow := func(_ context.Context, id string) error { e.follow(w, id); return nil }
-					n := 0
-					die := func() error {
-						if n++; n > at {
-							return fmt.Errorf("%w: dead", document.ErrStoreUnavailable)
-						}
-						return nil
-					}
-					w.records.After = follow
-					if lost {
-						w.records.After = func(ctx context.Context, id string) error { e.follow(w, id); return die() }
-						p.after = die
-					} else {
-						w.records.Before = func(context.Context, string, string) error { return die() }
-						p.fails = die
-					}
-					first := w.bucket.Put("a.png", picture(21))
-					w.worker().Process(t.Context(), first)
-					second := w.bucket.Put("a.png", picture(22))
-					w.worker().Process(t.Context(), second)
-					gone := second
-					gone.Kind = document.KindDeleted
-					w.bucket.Delete("a.png")
-					w.worker().Process(t.Context(), gone)
-
-					w.heal()
-					w.records.After, p.fails, p.after = follow, nil, nil
-					time.Sleep(document.LeaseTime + document.DueGrace)
-					w.worker().Sweep(t.Context())
-					for _, ev := range []document.Event{first, second, gone} {
-						w.worker().Process(t.Context(), ev)
-					}
-					time.Sleep(document.LeaseTime + document.DueGrace)
-					w.worker().Sweep(t.Context())
-					if r := w.record("a.png"); r.Status != document.StatusDeleted || r.Unannounced() || !r.Due.IsZero() {
-						t.Errorf("it ended as %+v", r)
-					}
-					if pages, _ := w.records.Pages(t.Context(), first.Object.ID(), second.Generation); len(pages) > 0 {
-						t.Errorf("pages are left: %v", pages)
-					}
-					e.check(t, p)
+		for _, events := range []bool{false, true} { // come before the sweep
+			for at := range 32 {
+				t.Run(fmt.Sprintf("call %d, lost %v, events first %v", at, lost, events), func(t *testing.T) {
+					bubble(t, func(t *testing.T, w *world) { crashAndAnnounce(t, w, at, lost, events) })
 				})
-			})
+			}
 		}
 	}
+}
+
+func crashAndAnnounce(t *testing.T, w *world, at int, lost, events bool) {
+	p := w.announcing()
+	w.options.Erase = true
+	e := &ends{}
+	follow := func(_ context.Context, id string) error { e.follow(w, id); return nil }
+	n := 0
+	die := func() error {
+		if n++; n > at {
+			return fmt.Errorf("%w: dead", document.ErrStoreUnavailable)
+		}
+		return nil
+	}
+	w.records.After = follow
+	if lost {
+		w.records.After = func(_ context.Context, id string) error { e.follow(w, id); return die() }
+		p.after = die
+	} else {
+		w.records.Before = func(context.Context, string, string) error { return die() }
+		p.fails = die
+	}
+	first := w.bucket.Put("a.png", picture(21))
+	w.worker().Process(t.Context(), first)
+	second := w.bucket.Put("a.png", picture(22))
+	w.worker().Process(t.Context(), second)
+	gone := second
+	gone.Kind = document.KindDeleted
+	if at%2 == 0 {
+		w.worker().Process(t.Context(), gone)
+	}
+
+	w.heal()
+	w.records.After, p.fails, p.after = follow, nil, nil
+	redeliver := func() {
+		for _, ev := range []document.Event{second, first} {
+			w.worker().Process(t.Context(), ev)
+		}
+	}
+	if events {
+		redeliver()
+	}
+	time.Sleep(document.LeaseTime + document.DueGrace)
+	w.worker().Sweep(t.Context())
+	redeliver()
+	w.bucket.Delete("a.png")
+	w.worker().Process(t.Context(), gone)
+	time.Sleep(document.LeaseTime + document.DueGrace)
+	w.worker().Sweep(t.Context())
+	if r := w.record("a.png"); r.Status != document.StatusDeleted || r.Unannounced() || !r.Due.IsZero() {
+		t.Errorf("it ended as %+v", r)
+	}
+	if pages, _ := w.records.Pages(t.Context(), first.Object.ID(), second.Generation); len(pages) > 0 {
+		t.Errorf("pages are left: %v", pages)
+	}
+	e.check(t, p)
 }
 
 // TestErasureIsAnnouncedWhenItsPagesAreGone: also where the process that erased it died before it cleared them.
