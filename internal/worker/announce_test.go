@@ -97,10 +97,10 @@ func TestEachEndIsAnnounced(t *testing.T) {
 		do   func(w *world)
 		want string
 	}{
-		"done":   {func(w *world) { w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(21))) }, "a.png done"},
+		"done":   {func(w *world) { w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(121))) }, "a.png done"},
 		"failed": {func(w *world) { w.worker().Process(w.t.Context(), w.bucket.Put("a.png", []byte("x"))) }, "a.png failed unsupported_media"},
 		"duplicate": {func(w *world) {
-			ev := w.bucket.Put("a.png", picture(21))
+			ev := w.bucket.Put("a.png", picture(121))
 			w.worker().Process(w.t.Context(), ev)
 			w.worker().Process(w.t.Context(), ev)
 		}, "a.png done"},
@@ -108,7 +108,7 @@ func TestEachEndIsAnnounced(t *testing.T) {
 			w.answer = func(context.Context, string) (ocr.Result, error) {
 				return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 			}
-			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
+			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(121)))
 		}, ""},
 		"refused by the store": {func(w *world) {
 			n := 0
@@ -118,33 +118,33 @@ func TestEachEndIsAnnounced(t *testing.T) {
 				}
 				return nil
 			}
-			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
+			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(121)))
 		}, "a.png failed store_rejected"},
 		"overwritten": {func(w *world) {
-			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
-			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(22)))
+			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(121)))
+			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(122)))
 		}, "a.png done, a.png done"},
 		"erased": {func(w *world) {
-			ev := w.bucket.Put("a.png", picture(21))
+			ev := w.bucket.Put("a.png", picture(121))
 			w.worker().Process(w.t.Context(), ev)
 			ev.Kind = document.KindDeleted
 			w.worker().Process(w.t.Context(), ev)
 			w.worker().Process(w.t.Context(), ev)
 		}, "a.png done, a.png deleted"},
 		"erased, never read": {func(w *world) {
-			ev := w.bucket.Put("a.png", picture(21))
+			ev := w.bucket.Put("a.png", picture(121))
 			ev.Kind = document.KindDeleted
 			w.worker().Process(w.t.Context(), ev)
 		}, ""},
 		"read again": {func(w *world) {
-			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
+			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(121)))
 			if _, err := document.Retry(w.t.Context(), w.records, w.stored("a.png"), "me", nil); err != nil {
 				w.t.Fatal(err)
 			}
 			w.worker().Sweep(w.t.Context())
 		}, "a.png done, a.png done"},
 		"could not be read again": {func(w *world) {
-			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(21)))
+			w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(121)))
 			if _, err := document.Retry(w.t.Context(), w.records, w.stored("a.png"), "me", nil); err != nil {
 				w.t.Fatal(err)
 			}
@@ -177,7 +177,7 @@ func TestAnnouncementSaysHowItEnded(t *testing.T) {
 			r.Warnings = []string{document.WarnTruncated}
 			return r, nil
 		}
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(121))
 		w.worker().Process(t.Context(), ev)
 		if len(p.told) != 1 {
 			t.Fatalf("%+v", p.told)
@@ -198,11 +198,11 @@ func TestTopicThatIsAwayCostsNothingButTime(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.announcing()
 		p.fails = func() error { return context.DeadlineExceeded }
-		res := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		res := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(121)))
 		if res.Outcome != document.OutcomeDone || res.Fault.Code != document.CodeTopicUnavailable {
 			t.Errorf("%s, %+v", res.Outcome, res.Fault)
 		}
-		overwritten := w.bucket.Put("a.png", picture(22))
+		overwritten := w.bucket.Put("a.png", picture(122))
 		if res := w.worker().Process(t.Context(), overwritten); res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeTopicUnavailable {
 			t.Errorf("over an end that is not announced: %s, %+v", res.Outcome, res.Fault)
 		}
@@ -229,7 +229,7 @@ func TestSwitchedOffAnnouncementsAreForgotten(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.announcing()
 		p.fails = func() error { return context.DeadlineExceeded }
-		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(21)))
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(121)))
 		w.options.Notify = nil
 		time.Sleep(document.DueGrace)
 		w.worker().Sweep(t.Context())
@@ -274,9 +274,9 @@ func crashAndAnnounce(t *testing.T, w *world, at int, lost, events bool) {
 		w.records.Before = func(context.Context, string, string) error { return die() }
 		p.fails = die
 	}
-	first := w.bucket.Put("a.png", picture(21))
+	first := w.bucket.Put("a.png", picture(121))
 	w.worker().Process(t.Context(), first)
-	second := w.bucket.Put("a.png", picture(22))
+	second := w.bucket.Put("a.png", picture(122))
 	w.worker().Process(t.Context(), second)
 	gone := second
 	gone.Kind = document.KindDeleted

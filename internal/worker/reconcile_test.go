@@ -51,7 +51,7 @@ func TestReconciledDeliveryEndsInTime(t *testing.T) {
 			<-ctx.Done()
 			return ocr.Result{}, ctx.Err()
 		}
-		ev := w.bucket.Put("a.png", picture(21))
+		ev := w.bucket.Put("a.png", picture(121))
 		begun := time.Now()
 		r := w.worker().Reconcile(t.Context(), func(ctx context.Context, _ time.Duration, deliver func(context.Context, document.Event) worker.Result) (worker.Walked, error) {
 			time.Sleep(230 * time.Second)

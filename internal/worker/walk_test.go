@@ -178,7 +178,7 @@ func TestEventBecomesDocument(t *testing.T) {
 func TestOwnerIsKnownWhateverBringsTheObject(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
-		ev := w.bucket.Put("users/ada/a.png", picture(21))
+		ev := w.bucket.Put("users/ada/a.png", picture(121))
 		w.worker().Process(ctx, ev)
 		if r := w.want(ev.Name, document.StatusDone, ""); r.Owner != "" {
 			t.Errorf("without a pattern the owner is %q", r.Owner)
@@ -195,13 +195,13 @@ func TestOwnerIsKnownWhateverBringsTheObject(t *testing.T) {
 		w.worker().Sweep(ctx)
 		want(document.StatusDone)
 
-		old := w.bucket.Put(ev.Name, picture(22))
+		old := w.bucket.Put(ev.Name, picture(122))
 		w.die(old)
-		w.bucket.Put(ev.Name, picture(23)) // its event is lost
+		w.bucket.Put(ev.Name, picture(123)) // its event is lost
 		time.Sleep(time.Hour)
 		w.worker().Sweep(ctx)
 		want(document.StatusDone)
-		if r := w.record(ev.Name); r.Text != "text of 23" {
+		if r := w.record(ev.Name); r.Text != "text of 123" {
 			t.Errorf("read %q", r.Text)
 		}
 		w.worker().Process(ctx, w.bucket.Delete(ev.Name))
