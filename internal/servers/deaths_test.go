@@ -25,8 +25,10 @@ var deaths = []struct {
 	standIn func(*ocrtest.Server)
 	want    []dying
 }{
-	{"SIGTERM", nil, (*ocrtest.Server).Terminate, []dying{{engineDied, engineDied, nothingCame, nothingCame}, {nothingCame, nothingCame, nothingCame, nothingCame}}},
-	{"SIGTERM with time", []string{"--shutdown-timeout", "8"}, (*ocrtest.Server).Drain, []dying{{"200", nothingCame, shutDown, "200"}}},
+	{"SIGTERM", nil, (*ocrtest.Server).Terminate, []dying{
+		{engineDied, engineDied, nothingCame, nothingCame}, {"200 abort", "200 abort", nothingCame, nothingCame}, {nothingCame, nothingCame, nothingCame, nothingCame},
+	}},
+	{"SIGTERM with time", []string{"--shutdown-timeout", "8"}, (*ocrtest.Server).Drain, []dying{{"200 stop", nothingCame, shutDown, "200"}}},
 	{"death of the engine", nil, (*ocrtest.Server).Terminate, []dying{{engineDied, engineDied, nothingCame, nothingCame}}},
 	{"SIGKILL", nil, (*ocrtest.Server).Kill, []dying{{nothingCame, nothingCame, nothingCame, nothingCame}}},
 }
@@ -44,7 +46,7 @@ type reply struct {
 	err    error
 }
 
-var message = regexp.MustCompile(`"message":"([^"]*)"`)
+var message = regexp.MustCompile(`"(?:message|finish_reason)":"([^"]*)"`) // of an error, or why a text ended
 
 // words is a reply as dying has it.
 func (r reply) words() string {
@@ -100,7 +102,7 @@ func seen(t *testing.T, server string, reading func(pages int), die, dead func()
 	shortReply := <-short
 	dead()
 	d.short, d.long = shortReply.words(), (<-long).words()
-	if shortReply.status == 200 && !strings.Contains(shortReply.body, "y0299") {
+	if d.short == "200 stop" && !strings.Contains(shortReply.body, "y0299") {
 		t.Errorf("the short page: %s", clip(shortReply.body))
 	}
 	return d
@@ -124,7 +126,7 @@ func TestStandInDiesAsVLLM(t *testing.T) {
 			}
 			die := func() {
 				death.standIn(server)
-				if death.want[0].short == "200" {
+				if death.want[0].short == "200 stop" {
 					shortly.Open()
 				}
 			}

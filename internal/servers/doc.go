@@ -5,8 +5,8 @@
 // them with a model that model.py writes, and ask the same questions on the same code path; with -update they write the answers down:
 //
 //	make servers
-//	cd internal/servers && go test -tags integration -run Real . -update
-//	cd internal/servers && go test -tags nightly -run RealLlama . -update
+//	go test -tags integration ./internal/servers -run Real -update
+//	go test -tags nightly ./internal/servers -run RealLlama -update
 //
 // Files, in reading order:
 //

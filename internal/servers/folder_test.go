@@ -4,6 +4,7 @@ package servers
 
 import (
 	"bytes"
+	"image"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,6 +88,15 @@ func (f *folder) texts(t *testing.T) map[string]string {
 	return texts
 }
 
+// strip is a page of which a server sees too little once it is scaled.
+func strip() image.Image {
+	m := image.NewGray(image.Rect(0, 0, 3, 9000))
+	for i := range m.Pix {
+		m.Pix[i] = byte(i / 3000 % 2 * 255)
+	}
+	return m
+}
+
 // folderIsRead: the program reads pages by this server as the model wrote them, and a loop without its repetitions.
 func folderIsRead(t *testing.T, env ...string) {
 	answers := readModel(t)
@@ -94,6 +104,8 @@ func folderIsRead(t *testing.T, env ...string) {
 	for _, colour := range []string{"white", "black", "red", "blue", "magenta", "orange"} {
 		pages[colour] = encode(t, sized(colour, 850, 1100)(t))
 	}
+	pages["strip"] = encode(t, strip())
+	answers["strip"] = answers["white"] // which it is laid on
 	for colour, got := range readFolder(t, program(t), env, pages).texts(t) {
 		want := strings.TrimSpace(strings.Join(answers[colour].Tokens, ""))
 		if got != want && (colour != "red" || !strings.HasPrefix(got, want) || strings.Count(got, "round") > 2) {
