@@ -234,17 +234,6 @@ func bitmap(width, height uint32) []byte {
 	return file.Bytes()
 }
 
-// lined is the file of a page of one of the model's colours with a line on it: a page of one colour is blank.
-func lined(tb testing.TB, colour string, width, height int) []byte {
-	tb.Helper()
-	m, _ := sized(colour, width, height)(tb).(*image.Paletted)
-	m.Palette = append(m.Palette, color.Gray{Y: 128})
-	for x := range width / 2 {
-		m.SetColorIndex(width/4+x, height/2, 1)
-	}
-	return encode(tb, m)
-}
-
 // sized is a page of one of the model's colours.
 func sized(colour string, width, height int) func(testing.TB) image.Image {
 	return func(tb testing.TB) image.Image {

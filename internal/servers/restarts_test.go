@@ -4,6 +4,8 @@ package servers
 
 import (
 	"fmt"
+	"image"
+	"image/color"
 	"strings"
 	"testing"
 	"time"
@@ -48,4 +50,15 @@ func readThrough(t *testing.T, env []string, incidents []incident, sent func() i
 	if n := sent(); n > mostSent {
 		t.Errorf("%d pages sent, at most %d", n, mostSent)
 	}
+}
+
+// lined is the file of a page of one of the model's colours with a line on it: a page of one colour is blank.
+func lined(tb testing.TB, colour string, width, height int) []byte {
+	tb.Helper()
+	m, _ := sized(colour, width, height)(tb).(*image.Paletted)
+	m.Palette = append(m.Palette, color.Gray{Y: 128})
+	for x := range width / 2 {
+		m.SetColorIndex(width/4+x, height/2, 1)
+	}
+	return encode(tb, m)
 }
