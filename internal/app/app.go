@@ -196,6 +196,7 @@ func workerOptions(cfg config.Config, b Backends, client *ocr.Client, log *slog.
 		MemoryBudget:   cfg.MemoryBudget,
 		ProcessTimeout: cfg.ProcessTimeout,
 		Erase:          cfg.OnDelete == config.Erase,
+		PDFText:        cfg.PDFText == config.PreferText,
 		NewID:          rand.Text,
 		OCRURL:         cfg.OCRURL,
 	}

@@ -40,6 +40,7 @@ type Options struct {
 	MemoryBudget   int64         // bytes that decoded pages in flight may hold together
 	ProcessTimeout time.Duration // one delivery from its claim, closing write included
 	Erase          bool          // ON_DELETE=erase
+	PDFText        bool          // PDF_TEXT=prefer
 
 	NewID func() string    // ids of leases, unique for ever
 	Now   func() time.Time // the clock of this machine; nil: time.Now
