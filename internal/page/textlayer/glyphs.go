@@ -306,6 +306,11 @@ const (
 	sameGlyph  = 0.90 // of two characters of one font that say the same
 )
 
+const (
+	mostLooks  = 100  // of one character in one font, which differ by where it lies between the pixels and what is around it
+	mostGlyphs = 3000 // on a page
+)
+
 // compare looks whether every character is drawn, and looks like what it says.
 func compare(chars []Char, m *image.Gray, known *Glyphs) Doubt {
 	type sort struct {
@@ -314,6 +319,7 @@ func compare(chars []Char, m *image.Gray, known *Glyphs) Doubt {
 	}
 	groups := map[string][]*glyph{}
 	bySort := map[sort][]*glyph{} // that look different
+	looks := 0
 	for i := range chars {
 		c := &chars[i]
 		if c.Space || c.Rune == softHyphen {
@@ -327,6 +333,9 @@ func compare(chars []Char, m *image.Gray, known *Glyphs) Doubt {
 		k := sort{c.Font, c.Rune}
 		if slices.ContainsFunc(bySort[k], func(g *glyph) bool { return g.look.like(&l, 1) > sameGlyph }) {
 			continue
+		}
+		if looks++; len(bySort[k]) > mostLooks || looks > mostGlyphs {
+			return Unlike
 		}
 		g := &glyph{char: c, look: l}
 		if len(others) > 0 {

@@ -92,11 +92,27 @@ type Page struct {
 	Drawing *image.Gray
 }
 
+// fits reports whether the characters take no more place than a page has for them, so that looking at each costs no more than looking at
+// the page.
+func fits(chars []Char, page image.Rectangle) bool {
+	all := Rect{X1: float64(page.Dx()), Y1: float64(page.Dy())}
+	taken := 0.0
+	for _, c := range chars {
+		if !c.Space {
+			taken += c.Box.Intersect(all).area() + c.Size
+		}
+	}
+	return taken <= 1.5*all.area()
+}
+
 // Read returns a page as Markdown, or why that cannot be.
 func Read(p Page, known *Glyphs) (markdown string, doubt Doubt) {
 	chars, doubt := single(joined(p.Chars))
 	if doubt != "" {
 		return "", doubt
+	}
+	if !fits(chars, p.Drawing.Rect) {
+		return "", TooMuch
 	}
 	if doubt := compare(chars, p.Drawing, known); doubt != "" {
 		return "", doubt
@@ -112,8 +128,7 @@ func Read(p Page, known *Glyphs) (markdown string, doubt Doubt) {
 	if !marked(pieces, dots) {
 		return "", Unsaid
 	}
-	b := p.Drawing.Bounds()
-	blocks, doubt := ordered(pieces, float64(b.Dx()), float64(b.Dy()))
+	blocks, doubt := ordered(pieces, float64(p.Drawing.Rect.Dy()))
 	if doubt != "" {
 		return "", doubt
 	}

@@ -107,6 +107,19 @@ func fill(m *image.Gray, x0, y0, x1, y1 int) {
 	}
 }
 
+// TestLookingIsBounded: characters over and over the page are not looked at one by one.
+func TestLookingIsBounded(t *testing.T) {
+	t.Parallel()
+	m := white(400, 400)
+	huge := make([]Char, 2000)
+	for i := range huge {
+		huge[i] = Char{Rune: 'a', X: float64(10 * i), Size: 400, Box: Rect{0, 0, 400, 400}, Advance: Rect{0, 0, 400, 400}}
+	}
+	if fits(huge, m.Rect) {
+		t.Error("characters that take up the page 2000 times fit it")
+	}
+}
+
 // FuzzRead reads characters of any kind in any place on any drawing: it ends, with text or a doubt.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("abcdefgh12345678abcdefgh12345678"), []byte{0, 255, 7})
@@ -142,7 +155,7 @@ func FuzzRead(f *testing.F) {
 		if doubt != "" {
 			return
 		}
-		if blocks, doubt := ordered(pieces, 120, 90); doubt == "" {
+		if blocks, doubt := ordered(pieces, 90); doubt == "" {
 			write(blocks)
 		}
 	})

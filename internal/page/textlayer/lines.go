@@ -224,14 +224,6 @@ type row []*piece
 
 func (r row) base() float64 { return r[0].base }
 
-func (r row) rect() Rect {
-	b := r[0].Rect
-	for _, p := range r[1:] {
-		b = b.union(p.Rect)
-	}
-	return b
-}
-
 // rowsOf puts pieces into rows, from top to bottom.
 func rowsOf(pieces []*piece) (rows []row) {
 	sorted := slices.Clone(pieces)

@@ -17,7 +17,7 @@ const (
 
 // ordered puts pieces into the order in which they are read: column by column. That has to be the order of the file too, since either
 // alone may be wrong.
-func ordered(pieces []*piece, w, h float64) ([]block, Doubt) {
+func ordered(pieces []*piece, h float64) ([]block, Doubt) {
 	if len(pieces) > mostPieces {
 		return nil, TooMuch
 	}
