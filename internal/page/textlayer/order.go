@@ -47,6 +47,9 @@ func ordered(pieces []*piece, h float64) ([]block, Doubt) {
 				last = p.first
 			}
 		}
+		if hasSlips(b.lines) {
+			return nil, Unordered
+		}
 		if hasRivers(b.lines) {
 			return nil, Table
 		}
@@ -243,6 +246,19 @@ func isProse(pieces []*piece) bool {
 	slices.Sort(chars)
 	slices.Sort(widths)
 	return len(pieces) >= 5 && chars[len(chars)/2] >= 18 && widths[len(widths)/2] > 0.55*(x1-x0) && float64(letters) > 0.7*float64(all)
+}
+
+// hasSlips reports whether a line begins before the one above it ends, but not on its base line: which of them goes first is not clear.
+func hasSlips(lines []*piece) bool {
+	for i := range lines[:max(0, len(lines)-1)] {
+		a, b := lines[i], lines[i+1]
+		height := func(p *piece) float64 { return 0.5 * p.size } // of its small letters
+		common := min(a.base, b.base) - max(a.base-height(a), b.base-height(b))
+		if common > 0.4*min(height(a), height(b)) && max(a.base-b.base, b.base-a.base) > 0.02*min(a.size, b.size) {
+			return true
+		}
+	}
+	return false
 }
 
 // hasRivers reports whether lines below each other have wide gaps in the same place.
