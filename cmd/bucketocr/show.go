@@ -210,6 +210,9 @@ func (s *showCmd) printPage(out io.Writer, pg document.Page) {
 	case pg.Blank:
 		state += ", blank"
 	}
+	if pg.Source == document.SourcePDFText {
+		state = byteCount(int64(len(pg.Text))) + " of text, as the file has it"
+	}
 	if pg.Turned != 0 {
 		state += fmt.Sprintf(", turned by %d°", pg.Turned)
 	}

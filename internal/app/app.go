@@ -205,6 +205,7 @@ func workerOptions(cfg config.Config, b Backends, client *ocr.Client, log *slog.
 		ProcessTimeout: cfg.ProcessTimeout,
 		Erase:          cfg.OnDelete == config.Erase,
 		Owner:          cfg.Owners.Of,
+		PDFText:        cfg.PDFText == config.PreferText,
 		NewID:          rand.Text,
 		OCRURL:         cfg.OCRURL,
 	}

@@ -34,6 +34,7 @@ type Config struct {
 	MaxPixels    int64         // pixels of a page; default 60,000,000
 	MaxPages     int           // pages of an object; default 2000, at most 9999
 	OnMaxPages   OnMaxPages    // default FailLong
+	PDFText      PDFText       // default NeverText
 	MemoryBudget int64         // bytes of decoded pages in flight; default half of the instance's memory, or 512 MiB
 	Memory       int64         // bytes that the instance has, read from its cgroup; 0 where nothing limits it
 	MaxAttempts  int           // proven faults of an object before it fails; default 5
@@ -83,6 +84,15 @@ type OnMaxPages string
 const (
 	FailLong  OnMaxPages = "fail"
 	ReadFirst OnMaxPages = "first"
+)
+
+// PDFText is whether the text that a PDF holds is taken.
+type PDFText string
+
+// The choices of PDF_TEXT.
+const (
+	NeverText  PDFText = "never"
+	PreferText PDFText = "prefer"
 )
 
 // Telemetry is what the function itself reads of OpenTelemetry's settings. None of them is checked here: a wrong one must not

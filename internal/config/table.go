@@ -97,6 +97,8 @@ func (c *Config) settings() []setting {
 		{"MAX_PAGES", "2000", false, "longest object", number(&c.MaxPages, "pages", "1", "9999")},
 		{"ON_MAX_PAGES", "fail", false, "what becomes of an object of more pages than MAX_PAGES: it fails, or its first pages are read, as many",
 			oneOf(&c.OnMaxPages, FailLong, ReadFirst)},
+		{"PDF_TEXT", "never", false, "whether a page of a PDF whose text in the file is what the page shows is not sent to the OCR service",
+			oneOf(&c.PDFText, NeverText, PreferText)},
 		{"MEMORY_BUDGET", "half of the instance's limit", true,
 			"decoded pages in flight; 512 MiB where no limit is found, never above the instance's",
 			bytes.between(&c.MemoryBudget, "16 MiB", "64 GiB")},

@@ -112,8 +112,14 @@ type Rereading struct {
 	Error     *Error    `json:"error,omitempty"`     // why the reading failed; the request is over
 }
 
+// Where the text of a page comes from.
+const (
+	SourceOCR     = "ocr"
+	SourcePDFText = "pdf_text" // the text that the file holds
+)
+
 // Page is the document of one page, written for every object of several pages, and for one of a single page with more to say of it
-// than the record does: its blocks, or that it was turned.
+// than the record does: its blocks, that it was turned, or that its text is not the OCR service's.
 type Page struct {
 	Page       int       `json:"page"` // 1-based
 	Generation int64     `json:"generation"`
@@ -125,13 +131,16 @@ type Page struct {
 	Height     int       `json:"height,omitempty"`
 	Turned     int       `json:"turned,omitempty"` // degrees clockwise that made it upright; width, height and boxes are those of the turned page
 	Blocks     []Block   `json:"blocks,omitempty"` // layout mode only
+	Source     string    `json:"source,omitempty"` // of its text; absent where reading it failed
 	Model      string    `json:"model,omitempty"`
 	Usage      Usage     `json:"usage,omitzero"`
 	Finished   time.Time `json:"finished,omitzero"` // the store's time
 }
 
 // SaysMore reports whether the page holds what the record of an object does not.
-func (p *Page) SaysMore() bool { return len(p.Blocks) > 0 || p.Turned != 0 }
+func (p *Page) SaysMore() bool {
+	return len(p.Blocks) > 0 || p.Turned != 0 || p.Source != "" && p.Source != SourceOCR
+}
 
 // Block is a part of a page in layout mode. Box is left, top, right, bottom in thousandths of the page.
 type Block struct {

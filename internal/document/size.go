@@ -25,7 +25,7 @@ func (p Page) Size() int {
 	for _, b := range p.Blocks {
 		n += blockOverhead + storedLen(b.Label) + storedLen(b.Text)
 	}
-	n += storedLen(p.Model)
+	n += storedLen(p.Model) + storedLen(p.Source)
 	if p.Error != nil {
 		n += storedLen(p.Error.Code) + storedLen(p.Error.Message)
 	}

@@ -128,6 +128,7 @@ func handlers() map[string]sandbox.Handler {
 	}
 	drawer := &pdf.Engine{}
 	servePDF(calls, drawer)
+	servePDFText(calls, drawer)
 	serveJPX(calls, drawer)
 	serveHEIF(calls, avifEngine, heif.AVIF())
 	if e := heif.HEIC(); e != nil {

@@ -106,7 +106,27 @@ func FuzzEngines(f *testing.F) {
 		if _, told := errors.AsType[*sandbox.Error](err); err != nil && kindOf(err) == "" && !told {
 			t.Fatal(err)
 		}
+		if engine == pdfEngine {
+			looksAtText(t, data)
+		}
 	})
+}
+
+// looksAtText asks for the text of the first page of a PDF, which ends with text or a doubt.
+func looksAtText(t *testing.T, data []byte) {
+	l := &ledger{}
+	ps, err := Split(t.Context(), newObject(data).source(), Limits{Edge: 300, MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 20, Budget: l, Decoder: decoder})
+	if err != nil {
+		return
+	}
+	text, _, err := ps.Text(t.Context(), 1)
+	_, told := errors.AsType[*sandbox.Error](err)
+	if err != nil && !told || err == nil && (text.Markdown == "") == (text.Doubt == "") {
+		t.Fatalf("%+v, %v", text, err)
+	}
+	if _ = ps.Close(); l.held != 0 {
+		t.Fatalf("%d bytes held", l.held)
+	}
 }
 
 // engineFor names the engine that decodes such bytes, "" if none does.

@@ -30,6 +30,9 @@ type object struct {
 	waited time.Duration // for memory and for the Decoder, in this turn
 	closed bool
 
+	textRoom int  // as room, for its text
+	textless bool // its text is not asked for any more
+
 	live atomic.Pointer[stream] // at the first byte; nil once it is taken
 }
 

@@ -9,6 +9,7 @@
 //	object.go    the object whose pages are made: its bytes, in memory or not, and the memory that is accounted for
 //	formats.go   the table of formats, how a file's format is recognized, and what the decoder process serves
 //	png.go jpeg.go gif.go bmp.go webp.go tiff.go pdf.go heif.go jpx.go   one format each
+//	text.go      the text that a PDF holds of a page, where that can be relied on
 //	named.go     names for files that are not supported
 //	picture.go   what the formats have in common: a picture that is not decoded yet
 //	decoder.go   the process in which all is decoded but PNG and baseline JPEG
@@ -159,6 +160,24 @@ func (p *Pages) page(ctx context.Context, n int, decoded bool, degrees int) (pg 
 	if n < 1 || n > p.Len() {
 		return nil, 0, fmt.Errorf("page: no page %d of %d", n, p.Len())
 	}
+	waited, err = p.inTurn(ctx, func() (err error) {
+		e := p.entries[n-1]
+		if err = e.err; err == nil {
+			pic := *e.picture
+			pic.orientation = pic.orientation.turned(degrees)
+			pg, err = p.make(ctx, &pic, decoded)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, waited, err
+	}
+	pg.Number = n
+	return pg, waited, nil
+}
+
+// inTurn calls f when nothing else is made of the object. It returns how long it and f have waited, too.
+func (p *Pages) inTurn(ctx context.Context, f func() error) (waited time.Duration, err error) {
 	begun := time.Now()
 	select {
 	case p.turn <- struct{}{}:
@@ -167,22 +186,12 @@ func (p *Pages) page(ctx context.Context, n int, decoded bool, degrees int) (pg 
 	}
 	waited = time.Since(begun)
 	if err := ctx.Err(); err != nil {
-		return nil, waited, err
+		return waited, err
 	}
 	p.waited = 0
-	e := p.entries[n-1]
-	if err = e.err; err == nil {
-		pic := *e.picture
-		pic.orientation = pic.orientation.turned(degrees)
-		pg, err = p.make(ctx, &pic, decoded)
-	}
+	err = f()
 	p.settle()
-	waited += p.waited
-	if err != nil {
-		return nil, waited, err
-	}
-	pg.Number = n
-	return pg, waited, nil
+	return waited + p.waited, err
 }
 
 // Close releases the source and the memory, once the page that is being made is finished. Pages that were made stay usable;

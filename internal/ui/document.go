@@ -33,6 +33,7 @@ type pageEntry struct {
 	Height   int      `json:"height,omitempty"`
 	Turned   int      `json:"turned,omitempty"`
 	Blocks   int      `json:"blocks,omitempty"`
+	Source   string   `json:"source,omitempty"`
 }
 
 // pageText is the text of one page: as it is, and as HTML, whole or block by block.
@@ -70,7 +71,7 @@ func describe(d *opened) detail {
 	}
 	for i, p := range d.pages {
 		e := pageEntry{Page: i + 1, Ready: p.Page > 0, Blank: p.Blank, Warnings: p.Warnings, Width: p.Width, Height: p.Height,
-			Turned: p.Turned, Blocks: len(p.Blocks)}
+			Turned: p.Turned, Blocks: len(p.Blocks), Source: p.Source}
 		if p.Error != nil {
 			e.Code, e.Message = p.Error.Code, p.Error.Message
 		}

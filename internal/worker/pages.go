@@ -298,17 +298,20 @@ func (d *delivery) sendWhilePlaced(ctx context.Context, img ocr.Image, timing *p
 	return d.w.send(ctx, img, timing)
 }
 
-// extract makes page n and has it read by read, unless it is blank.
+// extract makes page n and has it read by read, unless it is blank or its text can be taken from its file.
 func (w *work) extract(ctx context.Context, n int, read func(context.Context, ocr.Image, *pageTiming) (ocr.Result, error)) (rec document.Page, err error) {
 	d, t := w.d, w.d.w.telemetry
 	ctx, span := t.tracer.Start(ctx, "page", trace.WithAttributes(attribute.Int("bucketocr.page", n)))
 	var timing pageTiming
-	rec = document.Page{Page: n, Generation: d.ev.Generation}
+	rec = document.Page{Page: n, Generation: d.ev.Generation, Source: document.SourceOCR}
 	defer func() { t.pageRead(ctx, span, timing, rec.Blank, codeOf(ctx, err)) }()
 	if err := d.begin(ctx, n); err != nil {
 		return rec, err
 	}
 
+	if taken, err := w.takeText(ctx, &rec, &timing); taken || err != nil {
+		return rec, err
+	}
 	try := func(makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
 		pg, err := w.make(ctx, &rec, &timing, makePage)
 		if err != nil || pg.Blank {
@@ -334,6 +337,41 @@ func (w *work) extract(ctx context.Context, n int, read func(context.Context, oc
 	_, err = try(w.pages.Decoded) // what the service cannot read, or only in part, may be read here
 	return rec, err
 }
+
+// takeText takes a page's text from its file, where that is wanted and can be relied on, and reports whether it did. Nothing is sent
+// then, so it needs no place at the OCR service.
+func (w *work) takeText(ctx context.Context, rec *document.Page, timing *pageTiming) (bool, error) {
+	if !w.d.w.o.PDFText {
+		return false, nil
+	}
+	begun := time.Now()
+	text, waited, err := w.pages.Text(ctx, rec.Page)
+	timing.waited += waited
+	timing.made += time.Since(begun) - waited
+	how := "text of the file"
+	switch broken := w.src.failed(); {
+	case broken != nil:
+		return false, broken
+	case err != nil:
+		return false, err
+	case text.Doubt != "":
+		how = "no text of the file: " + text.Doubt
+	}
+	w.d.w.o.Log.LogAttrs(ctx, slog.LevelDebug, TextLookedAt, slog.String("bucket", w.d.ev.Bucket), slog.String("name", w.d.ev.Name),
+		slog.Int("page", rec.Page), slog.String("how", how))
+	if text.Doubt != "" {
+		return false, nil
+	}
+	rec.Source, rec.Text = document.SourcePDFText, document.Clip(text.Markdown, document.MaxTextBytes)
+	if len(rec.Text) < len(text.Markdown) {
+		rec.Warnings = []string{document.WarnTruncated}
+	}
+	return true, nil
+}
+
+// TextLookedAt is the message of the DEBUG line about the text that a file holds of a page. It has bucket, name, page and how: that it was
+// taken, or why not.
+const TextLookedAt = "page text looked at"
 
 func (w *work) refuse(n int) {
 	w.mu.Lock()

@@ -41,6 +41,7 @@ type Options struct {
 	MemoryBudget   int64         // bytes that decoded pages in flight may hold together
 	ProcessTimeout time.Duration // one delivery from its claim, closing write included
 	Erase          bool          // ON_DELETE=erase
+	PDFText        bool          // PDF_TEXT=prefer
 
 	Owner func(name string) string // whose an object is, by its name; nil: nobody's
 

@@ -71,8 +71,8 @@ func marker() document.Record {
 // onePage is a page document with something in every field.
 func onePage(generation int64, page int) document.Page {
 	return document.Page{
-		Model: "m",
-		Page:  page, Generation: generation, Text: "# Seite\n\nÜber 3 €", Warnings: []string{document.WarnRepetition},
+		Model: "m", Source: document.SourcePDFText,
+		Page: page, Generation: generation, Text: "# Seite\n\nÜber 3 €", Warnings: []string{document.WarnRepetition},
 		Blank: true, Error: &document.Error{Code: "corrupt", Message: "cut off"}, Width: 1200, Height: 1540, Turned: 270,
 		Blocks: []document.Block{
 			{Label: "title", Box: [4]int{0, 10, 999, 1000}, Text: "Seite"},

@@ -194,6 +194,9 @@ func pageFields(p document.Page) fields {
 	if p.Turned != 0 {
 		f["turned"] = numberValue(int64(p.Turned))
 	}
+	if p.Source != "" {
+		f["source"] = textValue(p.Source)
+	}
 	if p.Model != "" {
 		f["model"] = textValue(p.Model)
 	}
@@ -209,7 +212,7 @@ func readPage(f fields) document.Page {
 		Page: f.int("page"), Generation: f.number("generation"), Text: f.text("text"),
 		Warnings: f.texts("warnings"), Blank: f.flag("blank"), Error: readError(f.dict("error")),
 		Width: f.int("width"), Height: f.int("height"), Turned: f.int("turned"), Blocks: readBlocks(f.list("blocks")),
-		Model: f.text("model"), Usage: readUsage(f.dict("usage")), Finished: f.moment("finished"),
+		Source: f.text("source"), Model: f.text("model"), Usage: readUsage(f.dict("usage")), Finished: f.moment("finished"),
 	}
 }
 

@@ -148,7 +148,7 @@ func TestPageComesBack(t *testing.T) {
 	t.Parallel()
 	p := document.Page{
 		Page: 12, Generation: 5, Text: "t", Warnings: []string{"turned"}, Blank: true, Error: &document.Error{Code: "corrupt", Message: "m", Retryable: true},
-		Width: 3, Height: 4, Turned: 270, Blocks: []document.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"}}, Model: "m",
+		Width: 3, Height: 4, Turned: 270, Blocks: []document.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"}}, Model: "m", Source: "pdf_text",
 		Usage: document.Usage{PromptTokens: 7, CompletionTokens: 8},
 	}
 	if got := readPage(pageFields(p)); !reflect.DeepEqual(got, p) {

@@ -1,7 +1,8 @@
 // Package pdf draws the pages of PDF files with PDFium, compiled to WebAssembly.
 //
 // Files, in reading order: pdf.go the engine, lenient.go what PDFium refuses though viewers read it, text.go what characters a page
-// has, fonts.go the fonts for those whose own is not in the file.
+// has, fonts.go the fonts for those whose own is not in the file, layer.go the text of a page that is to be taken instead of its drawing,
+// known.go the letters that it is compared with.
 package pdf
 
 import (
@@ -24,6 +25,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/bucketocr/bucketocr/internal/page/textlayer"
 	"github.com/bucketocr/bucketocr/internal/page/wasm"
 )
 
@@ -42,9 +44,10 @@ var (
 // While PDFium runs it cannot be interrupted, for which it would draw four to ten times as slowly. So it belongs into a process
 // of its own: see package sandbox.
 type Engine struct {
-	pool  pdfium.Pool
-	fonts *fonts
-	next  *wasm.Memory // of the instance that is made next
+	pool   pdfium.Pool
+	fonts  *fonts
+	next   *wasm.Memory      // of the instance that is made next
+	glyphs *textlayer.Glyphs // once they are needed
 }
 
 // Start does beforehand what the first call would do: PDFium is compiled for this machine.

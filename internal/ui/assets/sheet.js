@@ -26,11 +26,12 @@ export class Sheet {
     if (entry.code) badges.push(make('span', { class: 'badge bad', title: entry.message }, icon('failed'), view.codes.errors[entry.code]?.says ?? entry.code));
     const copy = entry.ready && !entry.blank && make('button', { class: 'plain', type: 'button', onclick: () => this.copy() }, icon('copy'), 'Copy page');
     const turned = entry.turned && make('span', { class: 'turned', text: `shown turned by ${entry.turned}°` });
+    const source = entry.source === 'pdf_text' && make('span', { class: 'turned', text: 'text of the file itself' });
     if (entry.width && entry.height) {
       this.picture.width = entry.width;
       this.picture.height = entry.height;
     }
-    settle(this.head, make('span', { text: `Page ${entry.page}` }), ...(turned ? [turned] : []), ...badges, ...(copy ? [copy] : []));
+    settle(this.head, make('span', { text: `Page ${entry.page}` }), ...(turned ? [turned] : []), ...(source ? [source] : []), ...badges, ...(copy ? [copy] : []));
     if (this.read) return; // the text is there, or on its way
     if (!entry.ready) this.aside(view.waitingFor());
     else if (entry.code) this.aside('This page has no text: reading it failed. The other pages are not affected.', true);

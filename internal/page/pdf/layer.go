@@ -1,0 +1,328 @@
+package pdf
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"strings"
+
+	"github.com/klippa-app/go-pdfium"
+	"github.com/klippa-app/go-pdfium/enums"
+	"github.com/klippa-app/go-pdfium/references"
+	"github.com/klippa-app/go-pdfium/requests"
+
+	"github.com/bucketocr/bucketocr/internal/page/textlayer"
+)
+
+// Limits on what is looked at of a page's text. A page full of small print has 15,000 characters; one with more is drawn.
+const (
+	maxLayerChars   = 20_000
+	maxLayerObjects = 20_000
+	maxLayerDepth   = 8
+	layerEdge       = 2400 // pixels of the drawing that the text is compared with: 20 for the letters of a page of A4 in 7 points
+)
+
+// Text returns what page n of the file b says as Markdown, by the text in the file, or why that is not to be relied on and the page is
+// to be read as it is drawn. At most room bytes of memory are used, beside some 40 MB of the result.
+func (e *Engine) Text(b []byte, n int, room int64) (markdown string, doubt textlayer.Doubt, err error) {
+	glyphs, err := e.knownGlyphs(room)
+	if err != nil {
+		return "", "", err
+	}
+	err = e.call(b, room, func(i pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
+		var p textlayer.Page
+		page := requests.Page{ByIndex: &requests.PageByIndex{Document: doc, Index: n - 1}}
+		if p, doubt, err = layerOf(i, page, &doc); doubt != "" || err != nil {
+			return err
+		}
+		markdown, doubt = textlayer.Read(p, glyphs)
+		return nil
+	})
+	return markdown, doubt, err
+}
+
+// layerOf returns the text of a page and its drawing, or why it does not matter what they are.
+func layerOf(i pdfium.Pdfium, page requests.Page, doc *references.FPDF_DOCUMENT) (p textlayer.Page, doubt textlayer.Doubt, err error) {
+	w, h, err := size(i, page, layerEdge)
+	if err != nil {
+		return p, "", err
+	}
+	l := &layer{text: &text{pdfium: i, page: page}, w: w, h: h}
+	if doubt, err = l.annotations(); doubt != "" || err != nil {
+		return p, doubt, err
+	}
+	if l.text, err = openText(i, page); err != nil {
+		return p, "", err
+	}
+	switch {
+	case l.text.count == 0:
+		return p, textlayer.NoText, nil
+	case l.text.count > maxLayerChars:
+		return p, textlayer.TooMuch, nil
+	}
+	if err = l.place(); err != nil {
+		return p, "", err
+	}
+	if doubt, err = l.pictures(); doubt != "" || err != nil {
+		return p, doubt, err
+	}
+	if doubt, err = l.chars(); doubt != "" || err != nil {
+		return p, doubt, err
+	}
+	if doubt = textlayer.Glance(l.found); doubt != "" {
+		return p, doubt, nil
+	}
+	drawing, err := drawn(i, page, doc, w, h)
+	if err != nil {
+		return p, "", err
+	}
+	return textlayer.Page{Chars: l.found, Drawing: drawing}, "", nil
+}
+
+// layer is the text of a page while it is collected.
+type layer struct {
+	text  *text
+	w, h  int
+	to    affine // from the page's points to pixels
+	found []textlayer.Char
+}
+
+// affine maps a point.
+type affine struct{ a, b, c, d, e, f float64 }
+
+func (m affine) at(x, y float64) (float64, float64) { return m.a*x + m.c*y + m.e, m.b*x + m.d*y + m.f }
+
+// rect maps a rectangle, which stays one where the page is turned by quarters.
+func (m affine) rect(x0, y0, x1, y1 float64) textlayer.Rect {
+	ax, ay := m.at(x0, y0)
+	bx, by := m.at(x1, y1)
+	return textlayer.Rect{X0: min(ax, bx), Y0: min(ay, by), X1: max(ax, bx), Y1: max(ay, by)}
+}
+
+// place finds how the page lies in the drawing: turned by its own mark, cut to its box.
+func (l *layer) place() error {
+	const fine = 1 << 20 // pixels of a side, so that whole numbers say enough
+	const far = 1000     // points
+	at := func(x, y float64) (float64, float64, error) {
+		d, err := l.text.pdfium.FPDF_PageToDevice(&requests.FPDF_PageToDevice{Page: l.text.page, SizeX: fine, SizeY: fine, PageX: x, PageY: y})
+		if err != nil {
+			return 0, 0, crash(err)
+		}
+		return float64(d.DeviceX) / fine * float64(l.w), float64(d.DeviceY) / fine * float64(l.h), nil
+	}
+	e, f, err := at(0, 0)
+	ax, bx, errX := at(far, 0)
+	cx, dx, errY := at(0, far)
+	l.to = affine{(ax - e) / far, (bx - f) / far, (cx - e) / far, (dx - f) / far, e, f}
+	return errors.Join(err, errX, errY)
+}
+
+// annotations looks for what is laid over the page: notes and forms hold text of their own.
+func (l *layer) annotations() (textlayer.Doubt, error) {
+	n, err := l.text.pdfium.FPDFPage_GetAnnotCount(&requests.FPDFPage_GetAnnotCount{Page: l.text.page})
+	if err != nil {
+		return "", crash(err)
+	}
+	if n.Count > maxLayerObjects {
+		return textlayer.TooMuch, nil
+	}
+	for i := range n.Count {
+		a, err := l.text.pdfium.FPDFPage_GetAnnot(&requests.FPDFPage_GetAnnot{Page: l.text.page, Index: i})
+		if err != nil {
+			return textlayer.Notes, nil
+		}
+		kind, err := l.text.pdfium.FPDFAnnot_GetSubtype(&requests.FPDFAnnot_GetSubtype{Annotation: a.Annotation})
+		if err != nil {
+			return textlayer.Notes, nil
+		}
+		if kind.Subtype != enums.FPDF_ANNOT_SUBTYPE_LINK && kind.Subtype != enums.FPDF_ANNOT_SUBTYPE_POPUP {
+			return textlayer.Notes, nil
+		}
+		_, _ = l.text.pdfium.FPDFPage_CloseAnnot(&requests.FPDFPage_CloseAnnot{Annotation: a.Annotation})
+	}
+	return "", nil
+}
+
+// pictures looks for pictures that can be seen: what they show is in no text.
+func (l *layer) pictures() (textlayer.Doubt, error) {
+	n, err := l.text.pdfium.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: l.text.page})
+	if err != nil {
+		return "", crash(err)
+	}
+	left := maxLayerObjects
+	return l.picturesOf(n.Count, 0, &left, func(i int) (references.FPDF_PAGEOBJECT, error) {
+		o, err := l.text.pdfium.FPDFPage_GetObject(&requests.FPDFPage_GetObject{Page: l.text.page, Index: i})
+		if err != nil {
+			return "", err
+		}
+		return o.PageObject, nil
+	})
+}
+
+func (l *layer) picturesOf(n, depth int, left *int, object func(int) (references.FPDF_PAGEOBJECT, error)) (textlayer.Doubt, error) {
+	if *left -= n; *left < 0 || depth > maxLayerDepth {
+		return textlayer.TooMuch, nil
+	}
+	for i := range n {
+		o, err := object(i)
+		if err != nil {
+			return "", crash(err)
+		}
+		kind, err := l.text.pdfium.FPDFPageObj_GetType(&requests.FPDFPageObj_GetType{PageObject: o})
+		if err != nil {
+			return "", crash(err)
+		}
+		switch kind.Type {
+		case enums.FPDF_PAGEOBJ_IMAGE:
+			if depth > 0 || l.showsPicture(o) { // where a part of a part lies is not told
+				return textlayer.Picture, nil
+			}
+		case enums.FPDF_PAGEOBJ_FORM:
+			parts, err := l.text.pdfium.FPDFFormObj_CountObjects(&requests.FPDFFormObj_CountObjects{PageObject: o})
+			if err != nil {
+				return "", crash(err)
+			}
+			doubt, err := l.picturesOf(parts.Count, depth+1, left, func(i int) (references.FPDF_PAGEOBJECT, error) {
+				part, err := l.text.pdfium.FPDFFormObj_GetObject(&requests.FPDFFormObj_GetObject{PageObject: o, Index: uint64(i)})
+				if err != nil {
+					return "", err
+				}
+				return part.PageObject, nil
+			})
+			if doubt != "" || err != nil {
+				return doubt, err
+			}
+		}
+	}
+	return "", nil
+}
+
+// showsPicture reports whether a picture is on the page, and more than a line.
+func (l *layer) showsPicture(o references.FPDF_PAGEOBJECT) bool {
+	b, err := l.text.pdfium.FPDFPageObj_GetBounds(&requests.FPDFPageObj_GetBounds{PageObject: o})
+	if err != nil {
+		return true
+	}
+	const line = 4 // pixels
+	r := l.to.rect(float64(b.Left), float64(b.Bottom), float64(b.Right), float64(b.Top)).Intersect(l.bounds())
+	return min(r.X1-r.X0, r.Y1-r.Y0) > line
+}
+
+func (l *layer) bounds() textlayer.Rect {
+	return textlayer.Rect{X1: float64(l.w), Y1: float64(l.h)}
+}
+
+// chars collects the characters that lie on the page.
+func (l *layer) chars() (textlayer.Doubt, error) {
+	var font string
+	for n := range l.text.count {
+		r, err := l.text.char(n)
+		if err != nil {
+			return "", err
+		}
+		const atLineEnd = 2 // what PDFium calls a hyphen there
+		if r == atLineEnd {
+			r = '-'
+		}
+		c := textlayer.Char{Rune: r}
+		if !visible(r) {
+			generated, err := l.text.pdfium.FPDFText_IsGenerated(&requests.FPDFText_IsGenerated{TextPage: l.text.chars, Index: n})
+			if err != nil {
+				return "", crash(err)
+			}
+			c.Space, c.Guessed = true, generated.IsGenerated
+			l.found = append(l.found, c)
+			continue
+		}
+		if l.text.guessed(n) {
+			return textlayer.Unmapped, nil
+		}
+		var ok bool
+		if c.Box, c.Advance, ok = l.boxes(n); !ok || !c.Advance.Touches(l.bounds()) {
+			continue
+		}
+		origin, err := l.text.pdfium.FPDFText_GetCharOrigin(&requests.FPDFText_GetCharOrigin{TextPage: l.text.chars, Index: n})
+		if err != nil {
+			return "", crash(err)
+		}
+		c.X, c.Y = l.to.at(origin.X, origin.Y)
+		if upright, err := l.matrix(n, &c); err != nil || !upright {
+			return textlayer.Turned, err
+		}
+		if doubt := l.mode(n); doubt != "" {
+			return doubt, nil
+		}
+		info, err := l.text.pdfium.FPDFText_GetFontInfo(&requests.FPDFText_GetFontInfo{TextPage: l.text.chars, Index: n})
+		if err == nil {
+			font = info.FontName
+			const fixedPitch = 1
+			c.Fixed = info.Flags&fixedPitch != 0 || strings.Contains(strings.ToLower(font), "mono") || strings.Contains(font, "Courier")
+		}
+		c.Font = fmt.Sprintf("%s %.0f", font, c.Size)
+		l.found = append(l.found, c)
+	}
+	return "", nil
+}
+
+// matrix finds the size in which a character is drawn, and reports whether it is upright in the drawing.
+func (l *layer) matrix(n int, c *textlayer.Char) (upright bool, err error) {
+	size, err := l.text.pdfium.FPDFText_GetFontSize(&requests.FPDFText_GetFontSize{TextPage: l.text.chars, Index: n})
+	if err != nil {
+		return false, crash(err)
+	}
+	m, err := l.text.pdfium.FPDFText_GetMatrix(&requests.FPDFText_GetMatrix{TextPage: l.text.chars, Index: n})
+	if err != nil {
+		return false, crash(err)
+	}
+	turn := func(x, y float32) (float64, float64) {
+		return l.to.a*float64(x) + l.to.c*float64(y), l.to.b*float64(x) + l.to.d*float64(y)
+	}
+	alongX, alongY := turn(m.Matrix.A, m.Matrix.B)
+	upX, upY := turn(m.Matrix.C, m.Matrix.D)
+	c.Size = size.FontSize * math.Hypot(upX, upY)
+	const little = 0.01
+	return alongX > 0 && math.Abs(alongY) < little*alongX && upY < 0, nil
+}
+
+// boxes returns where a character's ink is, and the box that its line gives it.
+func (l *layer) boxes(n int) (ink, advance textlayer.Rect, ok bool) {
+	tight, err := l.text.pdfium.FPDFText_GetCharBox(&requests.FPDFText_GetCharBox{TextPage: l.text.chars, Index: n})
+	loose, looseErr := l.text.pdfium.FPDFText_GetLooseCharBox(&requests.FPDFText_GetLooseCharBox{TextPage: l.text.chars, Index: n})
+	if err != nil || looseErr != nil {
+		return ink, advance, false
+	}
+	return l.to.rect(tight.Left, tight.Bottom, tight.Right, tight.Top),
+		l.to.rect(float64(loose.Rect.Left), float64(loose.Rect.Bottom), float64(loose.Rect.Right), float64(loose.Rect.Top)), true
+}
+
+// mode looks at how a character is drawn.
+func (l *layer) mode(n int) textlayer.Doubt {
+	o, err := l.text.pdfium.FPDFText_GetTextObject(&requests.FPDFText_GetTextObject{TextPage: l.text.chars, Index: n})
+	if err != nil {
+		return textlayer.Hidden
+	}
+	m, err := l.text.pdfium.FPDFTextObj_GetTextRenderMode(&requests.FPDFTextObj_GetTextRenderMode{PageObject: o.TextObject})
+	switch {
+	case err != nil:
+		return textlayer.Hidden
+	case m.TextRenderMode == enums.FPDF_TEXTRENDERMODE_FILL, m.TextRenderMode == enums.FPDF_TEXTRENDERMODE_FILL_STROKE:
+		return ""
+	}
+	return textlayer.Hidden
+}
+
+// drawn draws a page on white.
+func drawn(i pdfium.Pdfium, page requests.Page, doc *references.FPDF_DOCUMENT, w, h int) (*image.Gray, error) {
+	d, err := i.RenderPageInPixels(&requests.RenderPageInPixels{Page: page, Width: w, Height: h,
+		RenderFlags: enums.FPDF_RENDER_FLAG_ANNOT, RenderForm: doc != nil, Document: doc})
+	if err != nil {
+		return nil, crash(err)
+	}
+	defer d.Cleanup()
+	m, ok := d.Result.RenderedImage.(*image.RGBA)
+	if !ok {
+		return nil, fmt.Errorf("PDFium drew a %T", d.Result.RenderedImage)
+	}
+	return textlayer.Darkest(m), nil
+}

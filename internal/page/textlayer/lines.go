@@ -1,0 +1,242 @@
+package textlayer
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// piece is a part of a line: characters beside each other with no wide gap between them.
+type piece struct {
+	Rect               // of the lines of its characters
+	base, size float64 // of most of them
+	text       strings.Builder
+	first      int       // place of its first character in the file
+	chars      int       // that can be seen
+	letters    int       // of these
+	fixed      int       // of these in type of one width
+	gaps       []between // that are wider than most between words
+	firstWord  float64   // how wide its first word is
+	open       bool      // its first word goes on
+	raised     bool      // it is in a raised part
+	soft       bool      // it ends with a hyphen that is there for the end of the line alone
+	second     float64   // where its second word begins
+	last       Char
+	mark       string  // it is an item of a list, which begins with that
+	markAt     float64 // and there
+}
+
+// between is a part of a line.
+type between struct{ x0, x1 float64 }
+
+// Gaps between characters, in parts of their size.
+const (
+	noGap     = 0.12 // the most where no word ends
+	wordGap   = 0.25 // the least that no word has in it
+	someGap   = 0.08 // the least of a space that is in the file
+	wideGap   = 1.0  // from here on it is another piece,
+	wideSpace = 2.5  // but in a line that is stretched to its column by spaces that the file has
+	overlap   = 0.35 // the most that characters overlap
+	riverGap  = 0.6  // such gaps below each other are a table's
+)
+
+// piecesOf puts characters together, in their order in the file.
+func piecesOf(chars []Char) (all []*piece, doubt Doubt) {
+	var p *piece
+	unclear, seen := 0, 0
+	space, guessed := false, false
+	for i, c := range chars {
+		if c.Space {
+			space, guessed = true, guessed && space || c.Guessed && !space
+			continue
+		}
+		if c.Rune == softHyphen {
+			if p != nil {
+				p.soft = true
+			}
+			continue
+		}
+		seen++
+		far := wideGap
+		if space && !guessed {
+			far = wideSpace
+		}
+		shift := placed(p, &c, far)
+		if shift == "low" {
+			return nil, Formula
+		}
+		if shift == "" {
+			p = &piece{Rect: c.Advance, base: c.Y, size: c.Size, first: i, open: true}
+			all = append(all, p)
+		} else {
+			gap := (c.Advance.X0 - p.last.Advance.X1) / min(p.size, max(c.Size, p.last.Size))
+			ends := space
+			switch {
+			case space && !guessed:
+				if gap < someGap {
+					unclear++
+				}
+			case gap < noGap:
+				if space {
+					unclear++
+				}
+				ends = false
+			default:
+				if !space || gap < wordGap && !guessed {
+					unclear++
+				}
+				ends = true
+			}
+			p.soft = false
+			if shift == "foot" {
+				p.raise(&c)
+			}
+			p.space(ends, gap, &c, shift == "high")
+		}
+		p.add(&c)
+		space, guessed = false, false
+	}
+	for _, p := range all {
+		p.close()
+	}
+	if unclear > 1+seen/400 {
+		return nil, Spacing
+	}
+	return all, ""
+}
+
+// placed says how a character lies to the piece before it: "level", "high" above it, "low" below, "foot" where the piece is but a
+// small number above it, or "" where it begins another piece.
+func placed(p *piece, c *Char, far float64) string {
+	if p == nil {
+		return ""
+	}
+	gap := c.Advance.X0 - p.last.Advance.X1
+	size := max(p.size, c.Size)
+	if gap > far*size || gap < -overlap*size {
+		return ""
+	}
+	up := p.base - c.Y
+	const level, small = 0.08, 0.8
+	switch {
+	case max(up, -up) < level*size:
+		return "level"
+	case c.Size <= small*p.size && up > 0 && up < 0.7*p.size && gap < 0.3*p.size && strings.ContainsRune("0123456789*†‡,", c.Rune):
+		return "high"
+	case p.size <= small*c.Size && up < 0 && -up < 0.7*c.Size && p.chars <= 3 && p.letters == 0:
+		return "foot"
+	case c.Size <= small*p.size && max(up, -up) < 0.7*p.size && gap < 0.3*p.size:
+		return "low"
+	}
+	return ""
+}
+
+// raise has what the piece is so far lie above the line of a character.
+func (p *piece) raise(c *Char) {
+	number := p.text.String()
+	p.text.Reset()
+	p.text.WriteString("<sup>" + number + "</sup>")
+	p.base, p.size = c.Y, c.Size
+}
+
+// space ends a word and begins or ends a raised part.
+func (p *piece) space(ends bool, gap float64, c *Char, high bool) {
+	if p.raised && !high {
+		p.text.WriteString("</sup>")
+		p.raised = false
+	}
+	if ends {
+		p.text.WriteByte(' ')
+		p.open = false
+		if gap > riverGap {
+			p.gaps = append(p.gaps, between{p.last.Advance.X1, c.Advance.X0})
+		}
+	}
+	if high && !p.raised {
+		p.text.WriteString("<sup>")
+		p.raised = true
+	}
+}
+
+func (p *piece) add(c *Char) {
+	p.Rect = p.union(c.Advance)
+	p.chars++
+	if !p.open && p.second == 0 {
+		p.second = c.Advance.X0
+	}
+	if unicode.IsLetter(c.Rune) {
+		p.letters++
+	}
+	if c.Fixed {
+		p.fixed++
+	}
+	if p.open {
+		p.firstWord = p.X1 - p.X0
+	}
+	p.text.WriteString(escaped(Spelled(c.Rune)))
+	p.last = *c
+}
+
+func (p *piece) close() {
+	if p.raised {
+		p.text.WriteString("</sup>")
+	}
+	text := p.text.String()
+	mark, rest, ok := strings.Cut(text, " ")
+	bullet := utf8.RuneCountInString(mark) == 1 && strings.Contains(bullets, mark) && mark != "–"
+	if ok && p.second > 0 && (bullet || number.MatchString(mark)) {
+		p.mark, p.markAt, p.X0 = mark, p.X0, p.second
+		p.chars -= utf8.RuneCountInString(mark)
+		p.text.Reset()
+		p.text.WriteString(rest)
+	}
+}
+
+// number is one that may begin an item of a list.
+var number = regexp.MustCompile(`\A\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]\z`)
+
+// isMark reports whether a piece is but what an item of a list begins with.
+func (p *piece) isMark() bool {
+	text := p.text.String()
+	if p.chars == 1 && strings.ContainsAny(text, bullets) {
+		return true
+	}
+	if p.chars > 6 {
+		return false
+	}
+	number := strings.Trim(text, "().")
+	if number == text && !strings.Contains(text, ".") {
+		return false
+	}
+	for _, r := range number {
+		if r != '.' && !unicode.IsDigit(r) && !(unicode.IsLetter(r) && len(number) <= 4) {
+			return false
+		}
+	}
+	return true
+}
+
+// row is the pieces beside each other, from left to right.
+type row []*piece
+
+func (r row) base() float64 { return r[0].base }
+
+// rowsOf puts pieces into rows, from top to bottom.
+func rowsOf(pieces []*piece) (rows []row) {
+	sorted := slices.Clone(pieces)
+	slices.SortStableFunc(sorted, func(a, b *piece) int { return cmp.Compare(a.base, b.base) })
+	for _, p := range sorted {
+		if n := len(rows); n > 0 && p.base-rows[n-1].base() < 0.4*min(p.size, rows[n-1][0].size) {
+			rows[n-1] = append(rows[n-1], p)
+			continue
+		}
+		rows = append(rows, row{p})
+	}
+	for _, r := range rows {
+		slices.SortStableFunc(r, func(a, b *piece) int { return cmp.Compare(a.X0, b.X0) })
+	}
+	return rows
+}
