@@ -15,12 +15,12 @@
 //
 // Files, in reading order:
 //
-//	backfill.go  Run and its options
 //	reconcile.go Reconcile: a pass over a bucket, in as many runs as it takes
+//	backfill.go  Run and its options
 //	run.go       one run: choose, deliver, look at the answers
 //	choose.go    which objects of the listing, and which documents, are delivered
-//	pace.go      how fast, and when to give up
 //	deliver.go   the way to the function: what a delivery may answer, and delivery by POST
+//	pace.go      how fast, and when to give up
 //	summary.go   results and their counts
 package backfill
 

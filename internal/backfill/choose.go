@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -204,8 +203,4 @@ func (r *run) eventOf(c chosen) document.Event {
 		ev.Kind, ev.Time = document.KindDeleted, r.begun
 	}
 	return ev
-}
-
-func isPDF(o document.Listed) bool {
-	return o.ContentType == "application/pdf" || strings.EqualFold(path.Ext(o.Name), ".pdf")
 }

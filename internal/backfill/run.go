@@ -43,15 +43,6 @@ type run struct {
 	ended   sync.Mutex        // one call of Ended at a time
 }
 
-// chosen is an object on its way, or a document whose object is gone.
-type chosen struct {
-	document.Listed
-	gone   bool
-	marker bool // it was erased already, and its pages may be there still
-	seq    int64
-	tries  int
-}
-
 // pending is what is known of a chosen object until it is settled.
 type pending struct {
 	before  string    // the name chosen or skipped before it

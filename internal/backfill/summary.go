@@ -2,6 +2,8 @@ package backfill
 
 import (
 	"maps"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -145,4 +147,17 @@ func (r *run) mark() string {
 		return r.pending[first].before
 	}
 	return r.last
+}
+
+func isPDF(o document.Listed) bool {
+	return o.ContentType == "application/pdf" || strings.EqualFold(path.Ext(o.Name), ".pdf")
+}
+
+// chosen is an object on its way, or a document whose object is gone.
+type chosen struct {
+	document.Listed
+	gone   bool
+	marker bool // it was erased already, and its pages may be there still
+	seq    int64
+	tries  int
 }

@@ -6,23 +6,23 @@
 //
 //	page.go      Split and Pages
 //	make.go      how one page is made: passed through, or decoded, scaled, turned and encoded
-//	object.go    the object whose pages are made: its bytes, in memory or not, and the memory that is accounted for
 //	formats.go   the table of formats, how a file's format is recognized, and what the decoder process serves
-//	png.go jpeg.go gif.go bmp.go webp.go tiff.go pdf.go heif.go jpx.go   one format each
 //	text.go      the text that a PDF holds of a page, where that can be relied on
-//	named.go     names for files that are not supported
-//	picture.go   what the formats have in common: a picture that is not decoded yet
-//	decoder.go   the process in which all is decoded but PNG and baseline JPEG
+//	jpx.go pdf.go heif.go bmp.go png.go gif.go webp.go tiff.go jpeg.go   one format each
+//	object.go    the object whose pages are made: its bytes, in memory or not, and the memory that is accounted for
 //	streamed.go  decoding those two in this process; thread_linux.go and thread_other.go say what that takes of a processor
+//	decoder.go   the process in which all is decoded but PNG and baseline JPEG
 //	finish.go    what is done to a decoded picture, in either process
 //	render.go    scaling it and turning it upright
-//	ink.go       how much of a finished page is print, and which way its lines run
-//	encode.go    in what format a finished page is encoded, and whether it is blank
 //	average.go   the area average that scales
+//	named.go     names for files that are not supported
 //	channels.go  the rows of a decoded picture as 8-bit channels
-//	orient.go    Exif's orientations
+//	ink.go       how much of a finished page is print, and which way its lines run
 //	stream.go    a source as it is read: limits, sizes, failures
+//	picture.go   what the formats have in common: a picture that is not decoded yet
+//	orient.go    Exif's orientations
 //	limits.go    Source, Limits and Budget, which callers provide, and Page, which they get
+//	encode.go    in what format a finished page is encoded, and whether it is blank
 //	error.go     what is wrong with an object
 package page
 

@@ -19,19 +19,19 @@
 //
 // Files, in reading order:
 //
-//	server.go    the server, its options and its script
 //	handler.go   a request, from its arrival to its answer
-//	counts.go    what a server has seen, and the reply that is next
-//	check.go     what vLLM refuses
-//	metadata.go  the metadata server
-//	token.go     ID tokens
 //	gateway.go   LiteLLM in front of it
 //	llama.go     a llama-server in its place
-//	platform.go  replies of Cloud Run, and of an engine that fails
-//	answer.go    replies of the model
 //	writing.go   a model that obeys the request: limits, loops, texts to continue
+//	answer.go    replies of the model
+//	counts.go    what a server has seen, and the reply that is next
+//	check.go     what vLLM refuses
+//	platform.go  replies of Cloud Run, and of an engine that fails
+//	server.go    the server, its options and its script
 //	reply.go     replies of any shape
-//	request.go   what came for one page
+//	metadata.go  the metadata server
 //	gate.go      holding requests
 //	shared.go    what both servers need of a test and of a connection
+//	request.go   what came for one page
+//	token.go     ID tokens
 package ocrtest

@@ -2,8 +2,9 @@
 // pages, sound or with anything wrong. What it makes is the same every time, from seeds: no licence to ask about, any size. It
 // panics where that cannot be done.
 //
-// Files, in reading order: picture.go pictures of text, file.go PNG, JPEG and Exif, tiff.go files of TIFF, samples.go and fax.go how their
-// pages are stored, locked.go and pdf.go, heic.go, hostile.go; and capped_linux.go and capped_other.go, which bound the memory of a test.
+// Files, in reading order: corpus.go files of every kind, irregular.go those that break rules, locked.go, hostile.go and pdf.go PDFs, picture.go
+// pictures of text, fax.go and samples.go how pages of a TIFF are stored, gif.go, bmp.go, tiff.go, heic.go, file.go PNG, JPEG and Exif; and
+// capped_linux.go and capped_other.go, which bound the memory of a test.
 package pagetest
 
 import (

@@ -1,8 +1,8 @@
 // Package pdf draws the pages of PDF files with PDFium, compiled to WebAssembly.
 //
-// Files, in reading order: pdf.go the engine, lenient.go what PDFium refuses though viewers read it, text.go what characters a page
-// has, fonts.go the fonts for those whose own is not in the file, layer.go the text of a page that is to be taken instead of its drawing,
-// known.go the letters that it is compared with.
+// Files, in reading order: layer.go the text of a page that is to be taken instead of its drawing, known.go the letters that it is compared
+// with, pdf.go the engine, text.go what characters a page has, fonts.go the fonts for those whose own is not in the file, lenient.go what
+// PDFium refuses though viewers read it.
 package pdf
 
 import (

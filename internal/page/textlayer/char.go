@@ -1,0 +1,77 @@
+package textlayer
+
+import "math"
+
+// Doubt is why a page is to be read as it looks, in a few words for a log; "" for none.
+type Doubt string
+
+// The doubts.
+const (
+	NoText    Doubt = "it has no text"
+	TooMuch   Doubt = "it has too much to look at"
+	Notes     Doubt = "it has notes or a form"
+	Picture   Doubt = "it has a picture"
+	Unmapped  Doubt = "it has characters that are not known"
+	Script    Doubt = "it has characters that are not compared"
+	Turned    Doubt = "it has text that is not upright"
+	Hidden    Doubt = "it has text that cannot be seen"
+	Overlap   Doubt = "it has characters that lie on each other"
+	Small     Doubt = "it has characters that are too small to compare"
+	Unlike    Doubt = "it has characters that do not look like what they say"
+	Unsaid    Doubt = "it shows more than its text"
+	Spacing   Doubt = "it is not clear where its words end"
+	Unwordly  Doubt = "its text has too few words"
+	Formula   Doubt = "it has formulas"
+	Code      Doubt = "it has lines in type of one width"
+	Table     Doubt = "it may have a table"
+	Unordered Doubt = "it is not clear in what order it is read"
+)
+
+// Rect is a rectangle in pixels, with y downwards.
+type Rect struct{ X0, Y0, X1, Y1 float64 }
+
+// Intersect returns what both have, an empty one at 0 if that is nothing.
+func (r Rect) Intersect(s Rect) Rect {
+	i := Rect{max(r.X0, s.X0), max(r.Y0, s.Y0), min(r.X1, s.X1), min(r.Y1, s.Y1)}
+	if i.X0 >= i.X1 || i.Y0 >= i.Y1 {
+		return Rect{}
+	}
+	return i
+}
+
+// Touches reports whether both have some of the plane in common.
+func (r Rect) Touches(s Rect) bool { return r.Intersect(s) != Rect{} }
+
+func (r Rect) holds(x, y float64) bool { return r.X0 <= x && x < r.X1 && r.Y0 <= y && y < r.Y1 }
+
+func (r Rect) union(s Rect) Rect {
+	return Rect{min(r.X0, s.X0), min(r.Y0, s.Y0), max(r.X1, s.X1), max(r.Y1, s.Y1)}
+}
+
+func (r Rect) width() float64  { return r.X1 - r.X0 }
+func (r Rect) height() float64 { return r.Y1 - r.Y0 }
+func (r Rect) area() float64   { return r.width() * r.height() }
+
+// finite reports whether it is one that can be drawn.
+func (r Rect) finite() bool {
+	const most = 1e6
+	for _, v := range []float64{r.X0, r.Y0, r.X1, r.Y1} {
+		if math.IsNaN(v) || math.Abs(v) > most {
+			return false
+		}
+	}
+	return true
+}
+
+// Char is a character of a page, in the order of the file. Of a space only Space and Guessed are set.
+type Char struct {
+	Rune    rune
+	Space   bool // it is no ink: a space, the end of a line
+	Guessed bool // it is not in the file: there is a gap
+	Box     Rect // of its ink
+	Advance Rect // of its line's height, and as wide as it takes up the line
+	X, Y    float64
+	Size    float64 // of its font, in pixels
+	Font    string  // the same for all that look alike
+	Fixed   bool    // all characters of the font are as wide
+}
