@@ -69,7 +69,7 @@ func checkBodies(t *testing.T, g *google) {
 			`"audience":"https://bucketocr-123456789012.europe-west4.run.app"`,
 		}},
 		{"/jobs/bucketocr-reconcile", []string{
-			`"schedule":"23 2 * * *"`, `"ce-type":"bucketocr.reconcile"`, `"ce-id":"reconcile"`, `"ce-source":"//bucketocr/reconcile"`,
+			`"schedule":"23 2 * * *"`, `"ce-type":"bucketocr.reconcile"`, `"ce-id":"reconcile"`, `"ce-source":"//bucketocr/reconcile"`, `"ce-since":"2`,
 			`"attemptDeadline":"540s"`, `"retryCount":5`, `"minBackoffDuration":"60s"`, `"serviceAccountEmail":"bucketocr-sweep` + tail + `"`,
 		}},
 		{"/databases/(default)", []string{`"locationId":"europe-west4"`, `"type":"FIRESTORE_NATIVE"`, `"deleteProtectionState":"DELETE_PROTECTION_ENABLED"`}},

@@ -3,6 +3,7 @@ package deploytest
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -121,6 +122,13 @@ func TestOtherSettings(t *testing.T) {
 	if out, _ := f.run(t, "RECONCILE_BUCKETS=none"); out.code != 0 || !strings.Contains(out.stdout, "scheduler jobs delete bucketocr-reconcile ") ||
 		strings.Contains(out.stdout, "##RECONCILE_BUCKETS") {
 		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
+	}
+	// Only what was lost since is reconciled: what was in the bucket before is for a backfill.
+	if out, _ := f.run(t); out.code != 0 || !regexp.MustCompile(`scheduler jobs create http bucketocr-reconcile .*,ce-since=20`).MatchString(out.stdout) {
+		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
+	}
+	if out, changed := f.run(t); out.code != 0 || len(changed) > 0 {
+		t.Errorf("exit %d, the run after changed %v: %s", out.code, changed, out.stderr)
 	}
 	if out, _ := f.run(t, "REGION=us-central1"); !strings.Contains(out.stdout, "triggers update bucketocr-finalized ") {
 		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)

@@ -34,8 +34,7 @@ Settings, all from the environment
   FUNCTION_CPU, FUNCTION_MEMORY   2, 2Gi
   FUNCTION_INGRESS     all; or internal, internal-and-cloud-load-balancing
   OCR_API_KEY_SECRET   none: SECRET:VERSION of Secret Manager that holds OCR_API_KEY
-  RECONCILE_BUCKETS    BUCKET: buckets where what lost events left is read every night, images that were there before the
-                       function too, up to 6,000 a night; none: no such job
+  RECONCILE_BUCKETS    BUCKET: buckets where what lost events left since the first deploy is read every night; none: no such job
   NOTIFY_TOPIC         none: topic of Pub/Sub where ends are announced; made if it is not there
   RETRY_FOR            600: seconds that one command may wait for what the platform still spreads
   and, handed to the function as they are:

@@ -96,7 +96,7 @@ func (h *Handler) process(ctx context.Context, ce cloudevents.Event) document.Ou
 		}
 		return document.OutcomeDone
 	case event.TypeReconcile:
-		return h.reconcile(ctx)
+		return h.reconcile(ctx, ce)
 	}
 	ev, err := event.Decode(ce)
 	switch {
@@ -115,12 +115,17 @@ func (h *Handler) process(ctx context.Context, ce cloudevents.Event) document.Ou
 }
 
 // reconcile runs one part of a reconciliation. What is not through is to be sent again, so that it goes on.
-func (h *Handler) reconcile(ctx context.Context) document.Outcome {
+func (h *Handler) reconcile(ctx context.Context, ce cloudevents.Event) document.Outcome {
 	if h.reconciler == nil {
 		h.log.WarnContext(ctx, "reconciliation ignored", "advice", "set RECONCILE_BUCKETS to the buckets of the triggers")
 		return document.OutcomeFiltered
 	}
-	if r := h.worker.Reconcile(ctx, h.reconciler.walk); r.Fault.Code != "" || !r.Complete {
+	since, err := event.Since(ce)
+	if err != nil {
+		h.log.ErrorContext(ctx, "reconciliation ignored", "error", err.Error(), "advice", "correct the job of Cloud Scheduler, or make it again with deploy.sh")
+		return document.OutcomeFiltered
+	}
+	if r := h.worker.Reconcile(ctx, h.reconciler.since(since)); r.Fault.Code != "" || !r.Complete {
 		return document.OutcomeRetry
 	}
 	return document.OutcomeDone

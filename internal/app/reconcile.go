@@ -44,6 +44,12 @@ func newReconciler(cfg config.Config, b Backends) (*reconciler, error) {
 	return &reconciler{buckets: cfg.ReconcileBuckets, options: o, passes: b.Turns}, nil
 }
 
+// since returns the walk of a reconciliation of objects created since then.
+func (r reconciler) since(then time.Time) worker.Walk {
+	r.options.NewerThan = then
+	return r.walk
+}
+
 // walk is [worker.Walk]. All buckets are gone through at the same time, so that none keeps another from its turn.
 func (r *reconciler) walk(ctx context.Context, linger time.Duration, deliver func(context.Context, document.Event) worker.Result) (worker.Walked, error) {
 	sums, errs := make([]backfill.Summary, len(r.buckets)), make([]error, len(r.buckets))

@@ -59,7 +59,7 @@ func testLostEventsAreFound(t *testing.T, o apptest.Options, n int) {
 	young := c.Put("in/young.png", apptest.PNG(10))
 	read := c.OCR.Counts().Requests
 
-	answers(t, f, event.Reconcile("r", time.Now()), 200, "done")
+	answers(t, f, event.Reconcile("r", time.Now(), time.Time{}), 200, "done")
 	lost := 1
 	for i, ev := range live {
 		rec := c.Record(ev.Object)
@@ -87,15 +87,47 @@ func testLostEventsAreFound(t *testing.T, o apptest.Options, n int) {
 	equal(t, "line: complete", line["complete"], any(true))
 
 	before := c.OCR.Counts().Requests
-	answers(t, f, event.Reconcile("r", time.Now()), 200, "done")
+	answers(t, f, event.Reconcile("r", time.Now(), time.Time{}), 200, "done")
 	equal(t, "pages read by the next one", c.OCR.Counts().Requests-before, 0)
+}
+
+// TestWhatWasThereBeforeIsNotLost: objects created before the time that the event names are left to a backfill. A time that is none
+// reads nothing: it would be all there is.
+func TestWhatWasThereBeforeIsNotLost(t *testing.T) {
+	t.Parallel()
+	c := apptest.New(t, apptest.Options{Settings: map[string]string{"RECONCILE_BUCKETS": "acme-scans"}})
+	c.OCR.Default(ocrtest.Text("text"))
+	f := c.Serve()
+	before := c.Put("before.png", apptest.PNG(40))
+	c.Bucket.Age(48 * time.Hour)
+	lost := c.Put("lost.png", apptest.PNG(50))
+	c.Bucket.Age(2 * time.Hour)
+
+	wrong := event.Reconcile("r", time.Now(), time.Time{})
+	wrong.SetExtension("since", "yesterday")
+	answers(t, f, wrong, 200, "filtered")
+	line := only(t, "reconcile lines", f.Log.Lines(t), func(l map[string]any) bool { return l["message"] == "reconciliation ignored" })
+	equal(t, "severity", line["severity"], any("ERROR"))
+	if rec := c.Record(lost.Object); rec != nil {
+		t.Errorf("without a time: %+v", rec)
+	}
+
+	answers(t, f, event.Reconcile("r", time.Now(), time.Now().Add(-24*time.Hour)), 200, "done")
+	if rec := c.Record(lost.Object); rec == nil || rec.Status != document.StatusDone {
+		t.Errorf("the lost one: %+v", rec)
+	}
+	if rec := c.Record(before.Object); rec != nil {
+		t.Errorf("the one that was there before: %+v", rec)
+	}
+	line = only(t, "reconcile lines", f.Log.Lines(t), func(l map[string]any) bool { return l["message"] == "reconcile done" })
+	equal(t, "line: missing", line["missing"], any(float64(1)))
 }
 
 // TestReconcileWithoutBuckets: the event is acknowledged, and the log says what is missing.
 func TestReconcileWithoutBuckets(t *testing.T) {
 	t.Parallel()
 	f := apptest.New(t, apptest.Options{}).Serve()
-	answers(t, f, event.Reconcile("r", time.Now()), 200, "filtered")
+	answers(t, f, event.Reconcile("r", time.Now(), time.Time{}), 200, "filtered")
 	if !strings.Contains(f.Log.String(), "RECONCILE_BUCKETS") {
 		t.Errorf("the log does not say why: %s", f.Log)
 	}
@@ -109,7 +141,7 @@ func TestReconcileSaysWhatIsWrong(t *testing.T) {
 	f := c.Serve()
 	ev := c.Put("a.png", apptest.PNG(20))
 	c.Bucket.Age(2 * time.Hour)
-	answers(t, f, event.Reconcile("r", time.Now()), 503, "retry")
+	answers(t, f, event.Reconcile("r", time.Now(), time.Time{}), 503, "retry")
 	line := only(t, "reconcile lines", f.Log.Lines(t), func(l map[string]any) bool { return l["message"] == "reconcile failed" })
 	equal(t, "severity", line["severity"], any("ERROR"))
 	equal(t, "code", line["code"], any(document.CodeStorageMisconfigured))
@@ -138,7 +170,7 @@ func TestTwoReconciliationsAtOnceReadNothingTwice(t *testing.T) {
 					c.Turns = documenttest.NewMemory() // of the next one
 				}
 				runs.Go(func() {
-					_, outcome := f.Post(event.Reconcile("r", time.Now()))
+					_, outcome := f.Post(event.Reconcile("r", time.Now(), time.Time{}))
 					outcomes <- outcome
 				})
 			}

@@ -126,10 +126,29 @@ func Sweep(id string, at time.Time) cloudevents.Event {
 	return scheduled(TypeSweep, sweepSource, id, at)
 }
 
-// Reconcile returns the event that asks the function to find what lost events left, as Cloud Scheduler sends it every day.
-// id tells one from another and is not empty.
-func Reconcile(id string, at time.Time) cloudevents.Event {
-	return scheduled(TypeReconcile, reconcileSource, id, at)
+// Reconcile returns the event that asks the function to find what lost events left of the objects created since then (zero: of all), as
+// Cloud Scheduler sends it every day. id tells one from another and is not empty.
+func Reconcile(id string, at, since time.Time) cloudevents.Event {
+	ce := scheduled(TypeReconcile, reconcileSource, id, at)
+	if !since.IsZero() {
+		ce.SetExtension(sinceAttribute, since.UTC().Format(time.RFC3339))
+	}
+	return ce
+}
+
+const sinceAttribute = "since"
+
+// Since returns the time that an event of [Reconcile] names, zero for none. The error says what is there instead of one.
+func Since(ce cloudevents.Event) (time.Time, error) {
+	value, ok := ce.Extensions()[sinceAttribute]
+	if !ok {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, fmt.Sprint(value))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("its attribute %s is no time as RFC 3339 has it: %.40q", sinceAttribute, fmt.Sprint(value))
+	}
+	return t, nil
 }
 
 func scheduled(kind, source, id string, at time.Time) cloudevents.Event {
