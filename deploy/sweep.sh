@@ -31,7 +31,7 @@ make_job() { # make_job NAME KIND SCHEDULE MEANING FLAGS...
   else
     verb=create
     headers=--headers=$headers
-    [ "$kind" != reconcile ] || headers+=,ce-since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    [ "$kind" != reconcile ] || headers+=,ce-since=$(TZ=UTC printf '%(%Y-%m-%dT%H:%M:%SZ)T')
   fi
   change gcloud scheduler jobs "$verb" http "$job" --project="$PROJECT_ID" \
     --location="$REGION" "${flags[@]}" "$headers" --description="bucketocr: $meaning; $mark" --format=none
