@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -327,6 +328,46 @@ func TestRereadingOfMorePagesIsWhole(t *testing.T) {
 		w.worker().Sweep(t.Context())
 		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101\n\f\ntext of 102\n\f\ntext of 103" || r.Rereading != nil {
 			t.Errorf("%q of %d pages, %+v", r.Text, r.Pages, r.Rereading)
+		}
+	})
+}
+
+// TestPageThatFailsBeforeTheCountIsRemembered: a strike that is charged before the pages are counted may be the last that a page may have.
+// The record then forgets the page's strikes, so the failed page is stored before, whatever happens to the process next.
+func TestPageThatFailsBeforeTheCountIsRemembered(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ev := w.bucket.Put("a.tiff", book(2))
+		_, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Absent(), func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &document.Record{
+				Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying, Attempt: 4, WindowStart: time.Now(), Due: time.Now(),
+				Interruptions: 1, Strikes: document.Strikes{1: {Count: w.options.Rules.MaxAttempts - 1, Code: document.CodeOCRFailed, Open: true}},
+			}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dead := false
+		w.records.Before = func(context.Context, string, string) error {
+			if dead {
+				return errKilled
+			}
+			return nil
+		}
+		var sent []string
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+			dead, sent = len(sent) == 0, append(sent, text)
+			return result(text), nil
+		}
+		w.worker().Process(t.Context(), ev)
+		if !dead {
+			t.Fatal("the process lives")
+		}
+		dead = false
+		time.Sleep(time.Hour)
+		w.worker().Sweep(t.Context())
+		r := w.want("a.tiff", document.StatusDone, "")
+		if !slices.Equal(r.Warnings, []string{document.WarnPageFailed}) || !slices.Equal(sent, []string{"text of 102", "text of 102"}) {
+			t.Errorf("%v, %q sent", r.Warnings, sent)
 		}
 	})
 }
