@@ -314,6 +314,8 @@ func (s *sim) maybeDrop() {
 	}
 	m := s.messages[s.rng.IntN(len(s.messages))]
 	r := s.records.Record(m.ev.Object.ID())
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !m.acked && m.ev.Kind == document.KindFinalized && r != nil && r.Generation == m.ev.Generation {
 		m.acked = true
 		s.count.Dropped++

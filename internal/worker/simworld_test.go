@@ -471,6 +471,8 @@ func (s *sim) due() *message {
 		s.count.Sweeps++
 		return &message{id: -1}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var due []*message
 	for _, m := range s.messages {
 		if !m.acked && !now.Before(m.next) {
@@ -498,10 +500,12 @@ func (s *sim) deliver(m *message) {
 		return
 	}
 	s.count.Deliveries++
+	s.mu.Lock()
 	m.attempts++
 	m.running++
 	backoff := min(10*time.Second<<min(m.attempts, 8), 10*time.Minute)
 	m.next = time.Now().Add(backoff + s.upTo(backoff)) // the ack deadline: a copy comes while this one still runs
+	s.mu.Unlock()
 	go func() {
 		out := d.inst.p.Process(ctx, m.ev).Outcome
 		s.mu.Lock()
