@@ -278,7 +278,7 @@ func TestSendRules(t *testing.T) {
 		t.Fatalf("exit %d, %v: %s", out.code, g.changes, out.stderr)
 	}
 	sent, err := json.Marshal(g.changes[0].body)
-	if err != nil || !strings.Contains(string(sent), `allow read: if mayRead();`) || strings.Contains(string(sent), "ocr_documents") {
+	if err != nil || !strings.Contains(string(sent), `allow read: if mayRead() `) || strings.Contains(string(sent), "ocr_documents") {
 		t.Errorf("%v %s", err, sent)
 	}
 	if now := g.things[release]["release"].(object)["rulesetName"]; now != "projects/"+project+"/rulesets/new" {

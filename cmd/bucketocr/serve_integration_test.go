@@ -153,7 +153,7 @@ func TestServe(t *testing.T) {
 		"bucket": "string", "name": "string", "generation": "integer", "contentType": "string", "size": "integer", "metadata": "map",
 		"status": "string", "text": "string", "textInPages": "boolean", "pages": "integer", "pagesDone": "integer", "blank": "boolean",
 		"warnings": "array", "model": "string", "usage": "map", "attempt": "integer", "interruptions": "integer",
-		"windowStart": "timestamp", "write": "string", "eventId": "string", "eventTime": "timestamp", "created": "timestamp",
+		"windowStart": "timestamp", "write": "string", "eventId": "string", "eventTime": "timestamp", "file": "string", "created": "timestamp",
 		"started": "timestamp", "updated": "timestamp", "finished": "timestamp", "schema": "integer",
 	}
 	if got := fieldTypes(t, c, o); !maps.Equal(got, want) {

@@ -119,7 +119,7 @@ func TestTabReachesAll(t *testing.T) {
 	d := newDesk(t)
 	tab := browsertest.New(t, 1200, 700)
 	tab.Open(d.url + "/#" + d.write("two.pdf", func(r *document.Record) {
-		r.Text, r.Pages, r.Warnings = "a\n\f\nb", 2, []string{document.WarnTruncated}
+		r.Text, r.Pages, r.PagesDone, r.Warnings = "a\n\f\nb", 2, 2, []string{document.WarnTruncated}
 	}))
 	tab.Until(`document.querySelectorAll('.sheet .plain').length === 2`)
 	browsertest.Eval[any](tab, `(document.activeElement?.blur(), window.bare = [], window.reached = new Set(),
@@ -370,14 +370,14 @@ func TestScreenshots(t *testing.T) {
 // TestTurnedPageSaysSo: the page is shown as it was turned to be read, and both that and why is said in words.
 func TestTurnedPageSaysSo(t *testing.T) {
 	d := newDesk(t)
-	d.bucket.PutAs("a.png", 7, dot(30, 20))
+	d.bucket.PutAs("a.png", 7, dot(40, 30))
 	id := d.write("a.png", func(r *document.Record) {
 		r.Bucket, r.Text, r.Warnings = "bucket", "text", []string{document.WarnTurned}
-	}, document.Page{Page: 1, Text: "text", Turned: 90, Width: 20, Height: 30, Warnings: []string{document.WarnTurned}})
+	}, document.Page{Page: 1, Text: "text", Turned: 90, Width: 30, Height: 40, Warnings: []string{document.WarnTurned}})
 	d.known(id)
 	tab := browsertest.New(t, 1200, 800)
 	tab.Open(d.url + "/#" + id)
 	tab.Until(`document.querySelector('.sheet h3 .turned')?.textContent === 'shown turned by 90°'`)
 	tab.Until(`document.querySelector('.sheet h3 .badge')?.textContent === 'The page was not upright; it was turned before it was read.'`)
-	tab.Until(`document.querySelector('.scan img').naturalWidth === 20 && document.querySelector('.scan img').naturalHeight === 30`)
+	tab.Until(`document.querySelector('.scan img').naturalWidth === 30 && document.querySelector('.scan img').naturalHeight === 40`)
 }
