@@ -198,7 +198,7 @@ func TestRepairIsLinear(t *testing.T) {
 		s.repaired()
 		return s.examined
 	}
-	linear(t, adversarial, 6, examined)
+	linear(t, adversarial, 60, 6, examined)
 }
 
 func FuzzRepairDollars(f *testing.F) {

@@ -173,7 +173,7 @@ func TestLayoutIsLinear(t *testing.T) {
 		"![text](1,2,3,4)", "![text+](1,2,3,4) a-", "![text+](1,2,3,4) a\n", "![image](1,2,3,4) a", "![code](1,2,3,4) ```\n", "![code+](1,2,3,4) a\n```\n", "![title](1,2,3,4) a\n", "![formula+](1,2,3,4) \\$x\\$",
 		"<td>", "</td>", "<td", "![text](1,2,3", "![", "1", "１", ",", "\n", "```\n", `\$`, "![table](1,2,3,4) <td>![image](1,2,3,4) a", "-", "a",
 	}
-	linear(t, pieces, 8, examined)
+	linear(t, pieces, 60, 8, examined)
 }
 
 func FuzzReadLayout(f *testing.F) {

@@ -224,11 +224,11 @@ func (l *lastRead) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestSweepTakesEachOnce: ten thousand overdue records, beside a second sweep and deliveries; ended ones are left
+// TestSweepTakesEachOnce: two thousand overdue records, beside a second sweep and deliveries; ended ones are left
 // alone.
 func TestSweepTakesEachOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		const many = 10_000
+		const many = 2000
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
 		}
