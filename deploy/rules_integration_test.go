@@ -85,8 +85,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestOwnersReadTheirOwn: opened to owners, users read the documents and pages of their own objects, and what is left of erased ones. Nobody
-// reads another's or what is nobody's, and no query that could return such.
+// TestOwnersReadTheirOwn: opened to owners, users read the documents and pages of their own objects, and what is left of erased ones. No user
+// reads another's or what has no owner, and no query that could return such.
 func TestOwnersReadTheirOwn(t *testing.T) {
 	_, _, own := rules(t)
 	d := database{gcptest.Firestore(t), gcptest.Project(t)}
@@ -128,8 +128,8 @@ func TestOwnersReadTheirOwn(t *testing.T) {
 		{"a page of his", "GET", "/ocr_documents/his/ocr_pages/1-0001", nil, 403},
 		{"all pages of his", "POST", "/ocr_documents/his:runQuery", pages, 403},
 		{"all of his", "POST", ":runQuery", query(equal("owner", "bob")), 403},
-		{"nobody's document", "GET", "/ocr_documents/nobodys", nil, 403},
-		{"a page of nobody's", "GET", "/ocr_documents/nobodys/ocr_pages/1-0001", nil, 403},
+		{"a document without an owner", "GET", "/ocr_documents/nobodys", nil, 403},
+		{"a page of it", "GET", "/ocr_documents/nobodys/ocr_pages/1-0001", nil, 403},
 		{"all that are done", "POST", ":runQuery", query(equal("status", "done")), 403},
 		{"making it hers", "PATCH", "/ocr_documents/his?updateMask.fieldPaths=owner", object{"fields": object{"owner": object{"stringValue": "alice"}}}, 403},
 	} {

@@ -149,7 +149,7 @@ func (s *stage) story(l subject) {
 	l.start(day)
 	told("done d.png 4: 21 bytes, 1 pages, warnings []")
 
-	// Deleted, also while nobody listened. That a document is not there says nothing: a marker that ran out, another collection.
+	// Deleted, also while the listener did not run. That a document is not there says nothing: a marker that ran out, another collection.
 	s.put(a, document.StatusDeleted, nil)
 	told("gone " + a.ID())
 	s.vanish(a)

@@ -43,7 +43,7 @@ type Options struct {
 	Erase          bool          // ON_DELETE=erase
 	PDFText        bool          // PDF_TEXT=prefer
 
-	Owner func(name string) string // whose an object is, by its name; nil: nobody's
+	Owner func(name string) string // whose an object is, by its name; nil: no object has an owner
 
 	NewID func() string    // ids of leases, unique for ever
 	Now   func() time.Time // the clock of this machine; nil: time.Now
