@@ -73,26 +73,14 @@ func serveJPX(calls map[string]sandbox.Handler, e *pdf.Engine) {
 // jpxPDF is a PDF of one page with the picture all over it.
 func jpxPDF(picture []byte, w, h int) []byte {
 	content := fmt.Sprintf("%d 0 0 %d 0 0 cm /I Do", w, h)
-	var b bytes.Buffer
-	var at [5]int
-	object := func(n int, body string) {
-		at[n-1] = b.Len()
-		fmt.Fprintf(&b, "%d 0 obj\n%s", n, body)
-	}
-	b.Grow(len(picture) + 1<<10)
-	b.WriteString("%PDF-1.7\n")
-	object(1, "<< /Type /Catalog /Pages 2 0 R >>\nendobj\n")
-	object(2, "<< /Type /Pages /Count 1 /Kids [3 0 R] >>\nendobj\n")
-	object(3, fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents 4 0 R /Resources << /XObject << /I 5 0 R >> >> >>\nendobj\n", w, h))
-	object(4, fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream\nendobj\n", len(content), content))
-	object(5, fmt.Sprintf("<< /Type /XObject /Subtype /Image /Width %d /Height %d /Filter /JPXDecode /SMaskInData 1 /Length %d >>\nstream\n", w, h, len(picture)))
-	b.Write(picture)
-	b.WriteString("\nendstream\nendobj\n")
-	table := b.Len()
-	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(at)+1)
-	for _, n := range at {
-		fmt.Fprintf(&b, "%010d 00000 n \n", n)
-	}
-	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(at)+1, table)
-	return b.Bytes()
+	var file pdf.Writer
+	file.Grow(len(picture) + 1<<10)
+	object := func(format string, args ...any) { file.Object(fmt.Appendf(nil, format, args...)) }
+	object("<< /Type /Catalog /Pages 2 0 R >>")
+	object("<< /Type /Pages /Count 1 /Kids [3 0 R] >>")
+	object("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents 4 0 R /Resources << /XObject << /I 5 0 R >> >> >>", w, h)
+	object("<< /Length %d >>\nstream\n%s\nendstream", len(content), content)
+	file.Object(fmt.Appendf(nil, "<< /Type /XObject /Subtype /Image /Width %d /Height %d /Filter /JPXDecode /SMaskInData 1 /Length %d >>\nstream\n", w, h, len(picture)),
+		picture, []byte("\nendstream"))
+	return file.Bytes()
 }

@@ -2,7 +2,7 @@
 //
 // Files, in reading order: layer.go the text of a page that is to be taken instead of its drawing, known.go the letters that it is compared
 // with, pdf.go the engine, text.go what characters a page has, fonts.go the fonts for those whose own is not in the file, lenient.go what
-// PDFium refuses though viewers read it.
+// PDFium refuses though viewers read it, writer.go files of our own.
 package pdf
 
 import (

@@ -69,7 +69,7 @@ type Char struct {
 	Space   bool // it is no ink: a space, the end of a line
 	Guessed bool // it is not in the file: there is a gap
 	Box     Rect // of its ink
-	Advance Rect // of its line's height, and as wide as it takes up the line
+	Advance Rect // of its line's height, and as wide as its place in the line
 	X, Y    float64
 	Size    float64 // of its font, in pixels
 	Font    string  // the same for all that look alike

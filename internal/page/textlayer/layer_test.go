@@ -116,7 +116,7 @@ func TestLookingIsBounded(t *testing.T) {
 		huge[i] = Char{Rune: 'a', X: float64(10 * i), Size: 400, Box: Rect{0, 0, 400, 400}, Advance: Rect{0, 0, 400, 400}}
 	}
 	if fits(huge, m.Rect) {
-		t.Error("characters that take up the page 2000 times fit it")
+		t.Error("characters that cover the page 2000 times fit it")
 	}
 }
 
