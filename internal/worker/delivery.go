@@ -104,6 +104,9 @@ func (s pageSet) made() int {
 	return n
 }
 
+// skipped reports whether the object has page n, but it is not made.
+func (s pageSet) skipped(n int) bool { return n > s.made() && s.made() < s.total }
+
 // complete reports whether every page that is made is finished.
 func (s pageSet) complete() bool { return s.total > 0 && len(s.left()) == 0 }
 
@@ -227,9 +230,10 @@ func (d *delivery) complete() bool { return d.snapshot().complete() }
 // read after them, get their strike once one is read. Pages that have all their strikes fail.
 func (d *delivery) confirmStrikes(ctx context.Context) error {
 	var open, spent []int
-	for n, s := range d.snapshot().strikes {
+	pages := d.snapshot()
+	for n, s := range pages.strikes {
 		switch {
-		case n == 0:
+		case n == 0, pages.skipped(n): // another setting let it be made
 		case s.Count >= d.w.o.Rules.MaxAttempts:
 			spent = append(spent, n)
 		case s.Open:
@@ -621,8 +625,11 @@ func (d *delivery) lost(ctx context.Context, res Result) Result {
 	return res
 }
 
-// gone finds out why a generation cannot be opened: another one is live, whose event is on the way, or none is.
+// gone finds out why a generation cannot be opened: another one is live, whose event is on the way, or none is. It takes no longer than a
+// lease may be left alone.
 func (d *delivery) gone(ctx context.Context, err error) (*document.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, document.RenewEvery)
+	defer cancel()
 	live, attrs, liveErr := d.w.o.Objects.Live(ctx, d.ev.Bucket, d.ev.Name)
 	switch {
 	case errors.Is(liveErr, document.ErrObjectGone):

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,9 @@ func (s *sim) beginRequest(c *call) {
 	c.send = &send{d: d}
 	if c.control {
 		s.count.ControlPages++
-		c.send.alone = d.tried != nil // it decides about that
+		if x := d.tried; x != nil { // it decides about that
+			c.send.alone, x.asked = true, cmp.Or(x.asked, time.Now())
+		}
 	} else {
 		strike, known := d.strikes[p.n]
 		c.send.alone, c.send.life = known && strike.Code != document.CodeInterrupted || d.failed[p.width], p.file.asked
@@ -95,7 +98,7 @@ func (s *sim) beginRequest(c *call) {
 func (s *sim) oneSuspect(c *call) {
 	for _, i := range s.instances {
 		for _, other := range i.flying {
-			if i != c.d.inst && other.send.alone && i.heard && c.d.inst.heard {
+			if i != c.d.inst && other.send.alone && other.d.timed && c.d.timed {
 				s.bad("%s tries %s while %s tries %s", c.d.key, c.obj, other.d.key, other.obj)
 			}
 		}
@@ -158,7 +161,7 @@ func (s *sim) end(c *call, v verdict) {
 		s.endControl(c, v.err, refused || kind == ocr.KindBackendFailed || kind == ocr.KindLost)
 		return
 	}
-	c.send.read, c.send.refused = v.err == nil, refused
+	c.send.read, c.send.refused, c.send.timedOut = v.err == nil, refused, kind == ocr.KindTimeout
 	c.send.outage = s.away("ocr") || v.err != nil && !suspect && kind != ocr.KindBadImage
 	if !refused {
 		s.count.PagesSent++
@@ -186,11 +189,19 @@ func (s *sim) end(c *call, v verdict) {
 func (s *sim) endControl(c *call, err error, again bool) {
 	d := c.d
 	d.silent = err != nil
+	if x := d.tried; x != nil {
+		if err == nil && time.Since(x.asked) > ocr.DefaultTimeout/4 {
+			x.late++
+		}
+		if err != nil || x.timedOut && x.late == 2 {
+			x.outage = true // it, or a queue, began after the page failed
+		}
+		if err == nil {
+			x.asked = time.Time{}
+		}
+	}
 	if err != nil {
 		d.down = !again
-		if d.tried != nil {
-			d.tried.outage = true // it began after the page failed
-		}
 		return
 	}
 	s.count.ControlPagesRead++

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -369,5 +370,69 @@ func TestPageThatFailsBeforeTheCountIsRemembered(t *testing.T) {
 		if !slices.Equal(r.Warnings, []string{document.WarnPageFailed}) || !slices.Equal(sent, []string{"text of 102", "text of 102"}) {
 			t.Errorf("%v, %q sent", r.Warnings, sent)
 		}
+	})
+}
+
+// TestBadPageBeyondALowerLimitIsLeftAlone: where fewer pages are made than by the attempts before, and one of the others has all its
+// strikes, no page that is stored is lost and none is counted that is not.
+func TestBadPageBeyondALowerLimitIsLeftAlone(t *testing.T) {
+	for _, bad := range []int{4, 5, 6} {
+		t.Run(fmt.Sprint(bad), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.Rules.MaxAttempts = 4
+				w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+					if text == "text of 102" || text == fmt.Sprint("text of ", 100+bad) {
+						return ocr.Result{}, &ocr.Error{Kind: ocr.KindBackendFailed}
+					}
+					return result(text), nil
+				}
+				ev := w.bucket.Put("a.tiff", book(6))
+				for range 3 {
+					w.worker().Process(t.Context(), ev)
+				}
+				if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRFailed); r.PagesDone != 4 || r.Strikes[bad].Count != 3 {
+					t.Fatalf("%d pages are done, strikes %v", r.PagesDone, r.Strikes)
+				}
+				w.options.Rules.MaxAttempts = 3
+				w.first(3)
+				id := ev.Object.ID()
+				w.records.Before = func(_ context.Context, op, _ string) error {
+					if r := w.records.Record(id); op == "commit" && r.Status == document.StatusProcessing && r.PagesDone != len(w.pages("a.tiff")) {
+						t.Errorf("%d pages are stored, and it says %d", len(w.pages("a.tiff")), r.PagesDone)
+					}
+					return nil
+				}
+				w.worker().Process(t.Context(), ev)
+				r := w.want("a.tiff", document.StatusDone, "")
+				kept := bad - 1 // those right after the limit that are read
+				if r.Text != strings.Replace(wholeText(kept), "text of 102", "", 1) || r.PagesDone != kept || !slices.Equal(r.Warnings, []string{document.WarnPageFailed, document.WarnPagesSkipped}) {
+					t.Errorf("%d of %d pages, %v: %q", r.PagesDone, r.Pages, r.Warnings, r.Text)
+				}
+				if pages := w.pages("a.tiff"); len(pages) != kept || pages[kept-1].Page != kept {
+					t.Errorf("page documents %+v", pages)
+				}
+			})
+		})
+	}
+}
+
+// TestLeaseOfAGoneObjectIsNotLeftAlone: a bucket that does not say whether another generation is live is waited for as long as a lease may be left
+// alone, and then the record is given back.
+func TestLeaseOfAGoneObjectIsNotLeftAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ev := w.bucket.Put("a.png", picture(31))
+		w.bucket.Before = func(ctx context.Context, op string, _ document.Object) error {
+			if op == "open" {
+				return document.ErrObjectGone
+			}
+			<-ctx.Done()
+			return fmt.Errorf("%w: %w", document.ErrStorageUnavailable, ctx.Err())
+		}
+		begun := time.Now()
+		w.worker().Process(t.Context(), ev)
+		if took := time.Since(begun); took > document.LeaseTime/2 {
+			t.Errorf("it took %v, a lease lasts %v", took, document.LeaseTime)
+		}
+		w.want("a.png", document.StatusRetrying, document.CodeStorageUnavailable)
 	})
 }

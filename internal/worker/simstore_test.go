@@ -94,7 +94,11 @@ func (st simStore) apply(c *call, id string, from *document.Stored, change *docu
 	}
 	if st.prefix == "" {
 		st.s.committed(c, id, change, late)
+		return stored, nil
 	}
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	c.d.timed = c.heard
 	return stored, nil
 }
 

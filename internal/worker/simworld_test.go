@@ -134,13 +134,16 @@ type aloneFailure struct {
 
 // send is one request for a page.
 type send struct {
-	d       *delivery
-	life    int // how often its file had been asked for
-	alone   bool
-	read    bool
-	refused bool // it did not reach the server, which said so at once
-	outage  bool
-	over    bool // it was answered: else its sender gave up, or died
+	d        *delivery
+	life     int // how often its file had been asked for
+	alone    bool
+	read     bool
+	refused  bool      // it did not reach the server, which said so at once
+	outage   bool      // or a queue at the service: that explains it
+	late     int       // control pages after it that were
+	asked    time.Time // since when the one after it is
+	timedOut bool
+	over     bool // it was answered: else its sender gave up, or died
 }
 
 // simInstance is a process of the function.
@@ -189,6 +192,7 @@ type delivery struct {
 	unsaved     map[*simPage]bool
 	controls    int       // read
 	tried       *send     // the last suspect
+	timed       bool      // its instance knew the store's time when it took the suspects' turn
 	wrote       time.Time // when it last tried to commit
 	hung        bool      // that try did, or reading what the record is then, until its time was over
 	claimed     int       // its commits until it had the lease
