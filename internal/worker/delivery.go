@@ -138,13 +138,11 @@ func (s pageSet) reading(old *document.Record) document.Reading {
 	if !s.loaded {
 		return document.ReadingOf(old)
 	}
-	p := document.Reading{Total: s.total, Done: s.made() - len(s.left()), Model: s.model, Strikes: s.strikes}
-	if old.Status == document.StatusDone {
-		p.Done = 0
-		for _, pg := range s.finished {
-			if pg.Generation < 0 {
-				p.Done++
-			}
+	p := document.Reading{Total: s.total, Model: s.model, Strikes: s.strikes}
+	rereads := old.Status == document.StatusDone
+	for n, pg := range s.finished {
+		if rereads && pg.Generation < 0 || !rereads && n <= s.total {
+			p.Done++
 		}
 	}
 	return p
@@ -373,11 +371,11 @@ func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.P
 }
 
 // progress is a commit of how far the pages have come. Page documents that the object does not have go with the first one that
-// says how many there are.
+// says how many there are. Those that are not made stay until the end: the next attempt may have another setting.
 func (d *delivery) progress(old *document.Record, now pageSet, p document.Reading, pages []document.Page) *document.Change {
 	c := document.Progress(old, p, pages, d.w.clock.now())
 	if d.before == nil && now.total > 0 {
-		c.Drop = now.beyond()
+		c.Drop = now.beyond(now.total)
 	}
 	return c
 }
@@ -489,7 +487,7 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 	}
 	contents := document.Sum(pages.finished, pages.made(), pages.total, pages.model)
 	contents.Unsaved = unsaved
-	contents.Drop = pages.beyond()
+	contents.Drop = pages.beyond(pages.made())
 	if only := pages.finished[1]; pages.total == 1 && only.SaysMore() { // its text fits the record
 		contents.Unsaved = []document.Page{only}
 	}
@@ -519,13 +517,12 @@ func (s pageSet) allFailed(generation int64) (document.Fault, bool) {
 	return document.Fault{Code: first.Code, Class: document.ClassFinal, Message: first.Message}, true
 }
 
-// beyond returns the numbers of stored pages that are not made: the object does not have them, and an earlier version of the function
-// saw more, or another setting let more be made, and not all before them were.
-func (s pageSet) beyond() []int {
+// beyond returns the numbers of stored pages beyond the last one: an earlier version of the function saw more, or another setting let more
+// be made, and not all before them were.
+func (s pageSet) beyond(last int) []int {
 	var numbers []int
-	made := s.made()
 	for n := range s.saved {
-		if n > made {
+		if n > last {
 			numbers = append(numbers, n)
 		}
 	}
@@ -542,7 +539,7 @@ func (d *delivery) release(ctx context.Context, pages pageSet, res Result) Resul
 	res = d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
 		c := d.w.o.Rules.Release(old, res.Fault, pages.reading(old), d.w.clock.now())
 		if c.Pages = unsaved; d.before == nil && pages.total > 0 {
-			c.Drop = pages.beyond()
+			c.Drop = pages.beyond(pages.total)
 		}
 		return c
 	})

@@ -416,6 +416,33 @@ func TestBadPageBeyondALowerLimitIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestLowerLimitKeepsWhatIsRead: an attempt that makes fewer pages, and does not end the document, takes none away that is paid for.
+func TestLowerLimitKeepsWhatIsRead(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		broken := true
+		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			if broken && (n == 2 || n == 4) {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindBackendFailed}
+			}
+			return result(text), nil
+		})
+		ev := w.bucket.Put("a.tiff", book(6))
+		for _, most := range []int{9, 3} {
+			w.first(most)
+			w.worker().Process(t.Context(), ev)
+			if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRFailed); r.PagesDone != 4 || len(w.pages("a.tiff")) != 4 {
+				t.Errorf("with %d pages at most: %d are done, %d stored", most, r.PagesDone, len(w.pages("a.tiff")))
+			}
+		}
+		broken = false
+		w.first(9)
+		w.worker().Process(t.Context(), ev)
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != wholeText(6) || c.times["text of 105"] != 1 || c.times["text of 106"] != 1 {
+			t.Errorf("%q, sent %v", r.Text, c.times)
+		}
+	})
+}
+
 // TestLeaseOfAGoneObjectIsNotLeftAlone: a bucket that does not say whether another generation is live is waited for as long as a lease may be left
 // alone, and then the record is given back.
 func TestLeaseOfAGoneObjectIsNotLeftAlone(t *testing.T) {
