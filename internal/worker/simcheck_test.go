@@ -225,7 +225,7 @@ func (s *sim) killed(c *call) {
 	}
 	f.deaths++
 	most := s.most + 2
-	if f.deadly < 2 {
+	if f.deadly < 2 && f.resplits < 2 { // a page that was gone for a while has all its strikes again
 		most = s.most + 1 // one beside others, and then a strike each time
 	}
 	if f.deaths > most {
