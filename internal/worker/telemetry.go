@@ -48,7 +48,7 @@ func Instruments() []Instrument {
 			[]string{"bucketocr.outcome", "faas.trigger"}},
 		{"bucketocr.faults", "counter", "{fault}", "faults of deliveries, by the code that the document holds",
 			[]string{"error.type", "bucketocr.fault.class"}},
-		{"bucketocr.pages", "counter", "{page}", "pages that attempts came to the end of: `read`, `blank`, `failed`",
+		{"bucketocr.pages", "counter", "{page}", "pages that attempts came to the end of: `read`, `blank`, `failed`, `copied`",
 			[]string{"bucketocr.page.result"}},
 		{"bucketocr.page.duration", "histogram", "s",
 			"of one page: `wait` for its turn, for memory and for a place at the OCR service, `make` (read, decode, scale, encode), `ocr` with all tries",
@@ -293,6 +293,13 @@ type pageTiming struct {
 
 // here is the time that was spent on this side.
 func (p *pageTiming) here() time.Duration { return p.waited + p.made }
+
+// pagesCopied counts pages that were copied.
+func (t *telemetry) pagesCopied(ctx context.Context, n int) {
+	if t.measuring {
+		t.pages.Add(ctx, int64(n), metric.WithAttributes(attribute.String("bucketocr.page.result", "copied")))
+	}
+}
 
 // pageRead ends the span of a page.
 func (t *telemetry) pageRead(ctx context.Context, span trace.Span, p pageTiming, blank bool, code string) {
