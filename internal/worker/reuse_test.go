@@ -66,7 +66,7 @@ func TestSameBytesAreReadOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			reusing(t, func(t *testing.T, w *world) {
 				w.put("a", c.data)
-				calls, opens := w.calls.Load(), w.bucket.Opens
+				calls := w.calls.Load()
 				w.put("copy of a", c.data)
 				w.wantCopy("copy of a", "a", c.text)
 				w.put("a", c.data) // uploaded again
@@ -79,7 +79,8 @@ func TestSameBytesAreReadOnce(t *testing.T) {
 				if w.put("b", c.data); w.calls.Load() != 2*calls || w.record("b").CopiedFrom != "" {
 					t.Errorf("of what was erased a text is left: %+v", w.record("b"))
 				}
-				calls, opens = w.calls.Load(), w.bucket.Opens
+				calls = w.calls.Load()
+				opens := w.bucket.Opens
 				for _, names := range [][2]string{{"b", "c"}, {"c", "d"}, {"d", "e"}} { // renamed again and again
 					w.put(names[1], c.data)
 					w.worker().Process(t.Context(), w.bucket.Delete(names[0]))
