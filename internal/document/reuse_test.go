@@ -102,6 +102,10 @@ func TestCopiesAreWhole(t *testing.T) {
 		t.Errorf("from %s", from)
 	}
 	image := &Record{Bucket: "b", Name: "n", Status: StatusDone, Pages: 1, PagesDone: 1, Text: "a" + PageBreak + "b", Model: "m", Usage: Usage{1, 2}}
+	image.CopiedFrom = "first"
+	if pages := SplitPages(image); len(pages) != 1 || pages[0].Source != SourceCopy {
+		t.Errorf("the page of a copy: %+v", pages)
+	}
 	if copies, _ := Copied(image, nil, 8); len(copies) != 1 || copies[0].Text != image.Text || copies[0].Model != "m" || copies[0].Source != SourceCopy || copies[0].SaysMore() {
 		t.Errorf("%+v", copies)
 	}

@@ -30,8 +30,7 @@ func (w *Worker) reader() document.Reader {
 func (d *delivery) findCopy(ctx context.Context) *copied {
 	rec, replaced := d.record(), d.replaced
 	d.replaced = nil
-	_, exhausted := d.w.o.Rules.Exhausted(rec)
-	if !d.w.o.Reuse || exhausted || rec.Status == document.StatusDone || !rec.Retried.IsZero() || rec.PagesDone > 0 {
+	if !d.w.o.Reuse || !rec.Retried.IsZero() || rec.PagesDone > 0 {
 		return nil
 	}
 	by := d.w.reader()
@@ -52,7 +51,7 @@ func (d *delivery) findCopy(ctx context.Context) *copied {
 		return err
 	})
 	if f := faultOf(ctx, err); err != nil && ctx.Err() == nil {
-		d.w.o.Log.LogAttrs(ctx, slog.LevelWarn, "no text reused", slog.String("document", d.id), slog.String("code", f.Code),
+		d.w.o.Log.LogAttrs(ctx, slog.LevelWarn, "no text reused", slog.String("bucket", d.ev.Bucket), slog.String("name", d.ev.Name), slog.String("code", f.Code),
 			slog.String("error", document.Clip(f.Message, document.MaxMessage)))
 	}
 	end(codeOf(ctx, err))
@@ -80,7 +79,7 @@ func (d *delivery) copyFound(ctx context.Context, key string) (*copied, error) {
 	}
 	if len(pages) > 0 { // they may be of another state than the record
 		now, err := d.w.o.Records.Get(ctx, origin.Object().ID())
-		if err != nil || now == nil || now.ReuseKey != key || now.Generation != origin.Generation || !now.Finished.Equal(origin.Finished) {
+		if err != nil || now == nil || now.ReuseKey != key || !now.Finished.Equal(origin.Finished) {
 			return nil, err
 		}
 	}

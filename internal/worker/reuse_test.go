@@ -86,8 +86,13 @@ func TestSameBytesAreReadOnce(t *testing.T) {
 					w.worker().Process(t.Context(), w.bucket.Delete(names[0]))
 					w.wantCopy(names[1], "b", c.text)
 				}
+				w.put("e", c.data) // uploaded again, and no other document has it
+				w.wantCopy("e", "b", c.text)
 				if w.calls.Load() != calls || w.bucket.Opens != opens {
 					t.Errorf("%d calls and %d opens for copies", w.calls.Load()-calls, w.bucket.Opens-opens)
+				}
+				if r := w.put("e", picture(99)); r.Text != "text of 99" || r.CopiedFrom != "" {
+					t.Errorf("other bytes under the same name: %+v", r)
 				}
 			})
 		})
@@ -316,6 +321,16 @@ func TestOriginThatChangesMeanwhileIsLeft(t *testing.T) {
 			document.Retry(w.t.Context(), w.records, w.stored("a"), "me", allPages)
 		},
 		"read again": func(w *world) { w.retry("a", allPages) },
+		"read again, with a warning": func(w *world) {
+			answer := w.answer
+			w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+				r := result(text + ", again")
+				r.Warnings = []string{document.WarnTruncated}
+				return r, nil
+			}
+			w.retry("a", allPages)
+			w.answer = answer
+		},
 	}
 	for name, change := range changes {
 		for _, data := range [][]byte{picture(31), book(3)} {
@@ -340,7 +355,7 @@ func TestOriginThatChangesMeanwhileIsLeft(t *testing.T) {
 							r := w.want("b", document.StatusDone, "")
 							whole := strings.ReplaceAll(first.Text+"\n", "\n", ", again\n")
 							whole = strings.TrimSuffix(strings.ReplaceAll(whole, "\f, again", "\f"), "\n")
-							if r.Text != first.Text && r.Text != whole || r.Text == first.Text && r.CopiedFrom != idOf("a") {
+							if r.Text != first.Text && r.Text != whole || r.Text == first.Text && r.CopiedFrom != idOf("a") || len(r.Warnings) > 0 {
 								t.Errorf("%q, want %q or %q: %+v", r.Text, first.Text, whole, r)
 							}
 							for n, pg := range w.pages("b") {
@@ -354,6 +369,38 @@ func TestOriginThatChangesMeanwhileIsLeft(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPagesOfTwoReadingsAreNotMixed: an origin that is read again while its pages are copied has pages of both for a while, and its
+// key before and after.
+func TestPagesOfTwoReadingsAreNotMixed(t *testing.T) {
+	reusing(t, func(t *testing.T, w *world) {
+		w.put("a", book(3))
+		replace := func(key string, numbers ...int) {
+			c := &document.Change{Stamps: document.StampFinished}
+			for _, n := range numbers {
+				c.Pages = append(c.Pages, document.Page{Page: n, Generation: 1, Text: "of another reading", Source: document.SourceOCR, Model: "m"})
+			}
+			document.Update(t.Context(), w.records, idOf("a"), document.Unread(), func(old *document.Record) (*document.Change, error) {
+				r := *old
+				c.Record, r.ReuseKey = &r, key
+				return c, nil
+			})
+		}
+		key := w.record("a").ReuseKey
+		time.Sleep(time.Second)
+		w.options.Records = between{w.records, func(op string, before bool) {
+			switch {
+			case op == "pages" && before:
+				replace("", 1)
+			case op == "pages":
+				replace(key, 2, 3)
+			}
+		}}
+		if r := w.put("b", book(3)); r.Text != wholeText(3) || r.CopiedFrom != "" {
+			t.Errorf("%+v", r)
+		}
+	})
 }
 
 // between is a store that calls a func before and after each call.
@@ -484,14 +531,146 @@ func TestAttemptsThatReadAlikeMakeAnOrigin(t *testing.T) {
 				down = false
 				c.between(w)
 				w.worker().Process(t.Context(), ev)
-				w.want("a", document.StatusDone, "")
-				calls := w.calls.Load()
-				if w.put("b", book(3)); (w.calls.Load() == calls) != c.reused {
-					t.Errorf("%d calls more: %+v", w.calls.Load()-calls, w.record("a"))
+				if r := w.want("a", document.StatusDone, ""); (r.Mode != "") != c.reused && name != "another model" {
+					t.Errorf("%+v", r)
+				}
+				for _, model := range []string{w.options.Model, "m"} {
+					w.options.Model = model
+					if r := w.put("by "+model, book(3)); (r.CopiedFrom == idOf("a")) != c.reused {
+						t.Errorf("%+v\nof %+v", r, w.record("a"))
+					}
 				}
 			})
 		})
 	}
+}
+
+// TestWhatIsInPartAnothersIsNoOrigin: pages that stay from before were read in another way than the others, or it is not known how.
+func TestWhatIsInPartAnothersIsNoOrigin(t *testing.T) {
+	second := func(pg document.Page) bool { return pg.Page == 2 }
+	for name, again := range map[string]func(w *world){
+		"the first pages by an earlier attempt": func(w *world) {
+			down := true
+			w.options.OCRConcurrency = 1
+			w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+				if down && text == "text of 103" {
+					return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden}
+				}
+				return result(text), nil
+			}
+			w.retry("a", allPages)
+			if r := w.record("a"); r.Rereading == nil || r.Rereading.PagesDone != 2 {
+				w.t.Fatalf("%+v", r)
+			}
+			down, w.options.Mode = false, ocr.ModeLayout
+			time.Sleep(15 * time.Minute)
+			w.worker().Sweep(w.t.Context())
+		},
+		"one page in another mode": func(w *world) {
+			w.options.Mode = ocr.ModeLayout
+			w.retry("a", second)
+		},
+		"one page by another model": func(w *world) {
+			w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+				r := result(text)
+				r.Model = "m2"
+				return r, nil
+			}
+			w.retry("a", second)
+		},
+		"pages of the file": func(w *world) {
+			w.resumed(document.SourcePDFText, 1)
+		},
+		"copied pages": func(w *world) {
+			w.resumed(document.SourceCopy, 1)
+			if r := w.record("a"); r.CopiedFrom != "the first" {
+				w.t.Errorf("%+v", r)
+			}
+		},
+		"copied pages alone": func(w *world) {
+			w.resumed(document.SourceCopy, 1, 2, 3)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reusing(t, func(t *testing.T, w *world) {
+				w.put("a", book(3))
+				again(w)
+				if r := w.want("a", document.StatusDone, ""); r.Text != wholeText(3) || r.Rereading != nil || r.ReuseKey != "" {
+					t.Errorf("%+v", r)
+				}
+			})
+		})
+	}
+	t.Run("one page as before", func(t *testing.T) {
+		reusing(t, func(t *testing.T, w *world) {
+			w.put("a", book(3))
+			key := w.record("a").ReuseKey
+			w.retry("a", second)
+			if r := w.want("a", document.StatusDone, ""); r.ReuseKey != key {
+				t.Errorf("%+v", r)
+			}
+		})
+	})
+}
+
+// resumed has an attempt go on where another one left pages of that source.
+func (w *world) resumed(source string, numbers ...int) {
+	c := &document.Change{}
+	for _, n := range numbers {
+		c.Pages = append(c.Pages, document.Page{Page: n, Generation: 1, Text: fmt.Sprintf("text of %d", 100+n), Source: source})
+	}
+	document.Update(w.t.Context(), w.records, idOf("a"), document.Unread(), func(old *document.Record) (*document.Change, error) {
+		r := *old
+		r.Status, r.Text, r.PagesDone, r.ReuseKey, r.CopiedFrom, r.Due = document.StatusRetrying, "", len(numbers), "", "the first", time.Now()
+		c.Record = &r
+		for n := 1; n <= 3; n++ {
+			if n > len(numbers) {
+				c.Drop = append(c.Drop, n)
+			}
+		}
+		return c, nil
+	})
+	w.worker().Sweep(w.t.Context())
+}
+
+// TestPagesThatWereReadStay: they were paid for, and a copy takes the place of none.
+func TestPagesThatWereReadStay(t *testing.T) {
+	reusing(t, func(t *testing.T, w *world) {
+		w.put("a", book(3))
+		document.Update(t.Context(), w.records, idOf("b"), document.Unread(), func(*document.Record) (*document.Change, error) {
+			r := *w.record("a")
+			ev := w.bucket.Put("b", book(3))
+			r.Name, r.Generation, r.Status, r.Text, r.PagesDone, r.ReuseKey, r.Due = "b", ev.Generation, document.StatusRetrying, "", 1, "", time.Now()
+			first := document.Page{Page: 1, Generation: ev.Generation, Text: "its own", Source: document.SourceOCR, Model: "m"}
+			return &document.Change{Record: &r, Pages: []document.Page{first}}, nil
+		})
+		w.worker().Sweep(t.Context())
+		r := w.want("b", document.StatusDone, "")
+		if r.Text != strings.Replace(wholeText(3), "text of 101", "its own", 1) || w.pages("b")[0].Text != "its own" || w.calls.Load() != 5 {
+			t.Errorf("%d calls, %+v", w.calls.Load(), r)
+		}
+	})
+}
+
+// adopting is an OCR service that turns out to have another model, of another profile, with its first answer.
+type adopting struct{ *world }
+
+func (a adopting) Profile() ocr.Profile {
+	return ocr.Profile{Name: fmt.Sprint("profile ", min(a.calls.Load(), 1)), Edge: 1540}
+}
+
+// TestTextOfTwoProfilesIsNotReused: neither by those who know the first, nor by those who know the second.
+func TestTextOfTwoProfilesIsNotReused(t *testing.T) {
+	reusing(t, func(t *testing.T, w *world) {
+		w.options.OCR = adopting{w}
+		w.put("a", picture(31))
+		for n := range 2 {
+			w.options.OCR = profiled{w, fmt.Sprint("profile ", n)}
+			if r := w.put(fmt.Sprint(n), picture(31)); r.CopiedFrom != "" {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
 }
 
 // TestModelIsTheOneThatAnswers: where the service answers under another name than it is asked by, an instance learns it with its first

@@ -193,7 +193,7 @@ func (w *Worker) observe(ctx context.Context, by trigger, ev document.Event) (co
 			attribute.String("bucketocr.status", string(rec.Status)), attribute.Int("bucketocr.attempt", rec.Attempt),
 			attribute.Int("bucketocr.pages", rec.Pages), attribute.Int("bucketocr.pages_done", rec.PagesDone),
 			inputTokens.Int(rec.Usage.PromptTokens), outputTokens.Int(rec.Usage.CompletionTokens),
-			attribute.Bool("bucketocr.lease_expired", res.LeaseExpired),
+			attribute.String("bucketocr.copied_from", rec.CopiedFrom), attribute.Bool("bucketocr.lease_expired", res.LeaseExpired),
 		)
 		if res.Fault.Code != "" {
 			span.SetAttributes(attribute.String("bucketocr.fault.class", string(res.Fault.Class)))
