@@ -615,9 +615,12 @@ func TestWhatIsInPartAnothersIsNoOrigin(t *testing.T) {
 
 // resumed has an attempt go on where another one left pages of that source.
 func (w *world) resumed(source string, numbers ...int) {
-	c := &document.Change{}
+	c, model := &document.Change{}, "m"
+	if source == document.SourcePDFText {
+		model = ""
+	}
 	for _, n := range numbers {
-		c.Pages = append(c.Pages, document.Page{Page: n, Generation: 1, Text: fmt.Sprintf("text of %d", 100+n), Source: source})
+		c.Pages = append(c.Pages, document.Page{Page: n, Generation: 1, Text: fmt.Sprintf("text of %d", 100+n), Source: source, Model: model})
 	}
 	document.Update(w.t.Context(), w.records, idOf("a"), document.Unread(), func(old *document.Record) (*document.Change, error) {
 		r := *old
