@@ -285,7 +285,7 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 		if is.Rereading == nil {
 			s.lookAtText(f, is, id)
 		}
-		s.lookAtReuse(was, is)
+		s.lookAtReuse(c, was, is)
 	}
 	if is.Open() && same {
 		s.lookAtProgress(f, was, is, id)
@@ -301,11 +301,11 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 }
 
 // lookAtReuse: a text is copied from one of the same bytes that nothing is known against, and never where a person asked.
-func (s *sim) lookAtReuse(was, is *document.Record) {
+func (s *sim) lookAtReuse(c *call, was, is *document.Record) {
 	what := is.MD5 + is.Model
 	if is.CopiedFrom != "" && was.CopiedFrom == "" {
 		s.count.Copied++
-		if !s.sound[what] || !is.Retried.IsZero() || len(is.Warnings) > 0 {
+		if !s.sound[what] || is.Model != c.d.inst.model || !is.Retried.IsZero() || len(is.Warnings) > 0 {
 			s.bad("%s was copied: %+v", is.Name, is)
 		}
 	}
