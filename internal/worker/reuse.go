@@ -77,7 +77,7 @@ func (d *delivery) copyFound(ctx context.Context, key string) (*copied, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(pages) > 0 { // they may be of another state than the record
+	if !saysAll(origin.Record) { // the pages may be of another state than the record, or cleared
 		now, err := d.w.o.Records.Get(ctx, origin.Object().ID())
 		if err != nil || now == nil || now.ReuseKey != key || !now.Finished.Equal(origin.Finished) {
 			return nil, err
@@ -88,10 +88,15 @@ func (d *delivery) copyFound(ctx context.Context, key string) (*copied, error) {
 
 // pagesToCopy reads the page documents of an origin; none where the record says all there is.
 func (d *delivery) pagesToCopy(ctx context.Context, origin *document.Record) ([]document.Page, error) {
-	if origin.Pages == 1 && origin.Mode == ocr.ModePlain {
+	if saysAll(origin) {
 		return nil, nil
 	}
 	return d.w.o.Records.Pages(ctx, origin.Object().ID(), origin.Generation)
+}
+
+// saysAll reports whether an origin has no page documents. The page of one in layout mode has one for its blocks, if it has any.
+func saysAll(origin *document.Record) bool {
+	return origin.Pages == 1 && origin.Mode == ocr.ModePlain
 }
 
 func (d *delivery) copyOf(origin *document.Record, pages []document.Page) *copied {

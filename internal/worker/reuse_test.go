@@ -141,6 +141,29 @@ func TestLayoutIsCopied(t *testing.T) {
 		w.put("plain", picture(41))
 		w.wantCopy("plain", "plain", "text of 41")
 	})
+	for _, before := range []bool{true, false} {
+		t.Run(fmt.Sprint("erased meanwhile, before its pages are read ", before), func(t *testing.T) {
+			reusing(t, func(t *testing.T, w *world) {
+				w.options.Mode, w.options.Erase = ocr.ModeLayout, true
+				w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+					r := result(text)
+					r.Blocks = []ocr.Block{{Label: "title", Text: text}}
+					return r, nil
+				}
+				w.put("a", picture(31))
+				eraser := w.worker()
+				w.options.Records = between{w.records, func(op string, is bool) {
+					if op == "pages" && is == before {
+						eraser.Process(t.Context(), w.bucket.Delete("a"))
+					}
+				}}
+				w.put("b", picture(31))
+				if pages := w.pages("b"); len(pages) != 1 || len(pages[0].Blocks) != 1 || w.record("b").CopiedFrom != "" {
+					t.Errorf("%+v", pages)
+				}
+			})
+		})
+	}
 }
 
 // profiled is an OCR service of another profile.
