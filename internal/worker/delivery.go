@@ -22,10 +22,11 @@ type delivery struct {
 	id       string
 	lease    string
 	slot     *slot
-	resumes  bool        // there was a record before the claim: pages of an earlier attempt or generation may be stored
-	tookOver bool        // the claim found a lease that its holder let expire
-	alone    bool        // it has the instance to itself
-	sent     atomic.Bool // a page was sent to the OCR service
+	resumes  bool             // there was a record before the claim: pages of an earlier attempt or generation may be stored
+	replaced *document.Record // that the claim put this generation's in place of; nil for none
+	tookOver bool             // the claim found a lease that its holder let expire
+	alone    bool             // it has the instance to itself
+	sent     atomic.Bool      // a page was sent to the OCR service
 
 	commits channelLock      // held during a commit, so that a delivery never races itself
 	stored  *document.Stored // the record after the last commit; guarded by commits
@@ -42,7 +43,7 @@ type delivery struct {
 func newDelivery(w *Worker, ev document.Event, slot *slot) *delivery {
 	return &delivery{
 		w: w, ev: ev, id: ev.Object.ID(), lease: w.o.NewID(), slot: slot, commits: make(channelLock, 1), struck: map[int]bool{},
-		pages: pageSet{most: w.mostPages(), finished: map[int]document.Page{}, saved: map[int]bool{}},
+		pages: pageSet{most: w.mostPages(), finished: map[int]document.Page{}, saved: map[int]bool{}, reader: w.reader()},
 	}
 }
 
@@ -84,6 +85,8 @@ type pageSet struct {
 	saved    map[int]bool          // those that are stored in a page document
 	moved    bool                  // a page was read in this attempt
 	model    string                // that read the last one
+	reader   document.Reader       // of all that are finished, but for its model; zero where they were not read alike
+	copied   string                // id of the document that pages were copied from; empty for none
 	strikes  document.Strikes      // of the others
 	loaded   bool                  // what earlier attempts finished is known
 }
@@ -138,7 +141,7 @@ func (s pageSet) reading(old *document.Record) document.Reading {
 	if !s.loaded {
 		return document.ReadingOf(old)
 	}
-	p := document.Reading{Total: s.total, Model: s.model, Strikes: s.strikes}
+	p := document.Reading{Total: s.total, Model: s.model, Mode: s.reader.Mode, Profile: s.reader.Profile, CopiedFrom: s.copied, Strikes: s.strikes}
 	rereads := old.Status == document.StatusDone
 	for n, pg := range s.finished {
 		if rereads && pg.Generation < 0 || !rereads && n <= s.total {
@@ -199,11 +202,12 @@ func (d *delivery) resumeReading(ctx context.Context, before *document.Record) e
 		return err
 	}
 	d.mu.Lock()
-	d.pages.total, d.pages.model = before.Pages, before.Model
+	d.pages.total, d.pages.model, d.pages.copied = before.Pages, before.Model, before.CopiedFrom
 	d.mu.Unlock()
 	if before.PagesDone == 0 {
 		return nil
 	}
+	d.continues(before)
 	pages, err := d.w.o.Records.Pages(ctx, d.id, d.ev.Generation)
 	if err != nil {
 		return err
@@ -485,7 +489,7 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 		res.Fault = faultOf(ctx, err)
 		return d.release(ctx, pages, res)
 	}
-	contents := document.Sum(pages.finished, pages.made(), pages.total, pages.model)
+	contents := d.sum(pages)
 	contents.Unsaved = unsaved
 	contents.Drop = pages.beyond(pages.made())
 	if only := pages.finished[1]; pages.total == 1 && only.SaysMore() { // its text fits the record

@@ -285,6 +285,7 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 		if is.Rereading == nil {
 			s.lookAtText(f, is, id)
 		}
+		s.lookAtReuse(c, was, is)
 	}
 	if is.Open() && same {
 		s.lookAtProgress(f, was, is, id)
@@ -297,6 +298,18 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 	case !s.mayFailWhole(f, failure.Code, was, is):
 		s.bad("%s failed: %+v\nwas %+v\nis  %+v", is.Name, failure, was, is)
 	}
+}
+
+// lookAtReuse: a text is copied from one of the same bytes that nothing is known against, and never where a person asked.
+func (s *sim) lookAtReuse(c *call, was, is *document.Record) {
+	what := is.MD5 + is.Model
+	if is.CopiedFrom != "" && was.CopiedFrom == "" {
+		s.count.Copied++
+		if !s.sound[what] || is.Model != c.d.inst.model || !is.Retried.IsZero() || len(is.Warnings) > 0 {
+			s.bad("%s was copied: %+v", is.Name, is)
+		}
+	}
+	s.sound[what] = s.sound[what] || len(is.Warnings) == 0
 }
 
 // look holds what must be true of every state that a listener can see, and of every step from one to the next.
@@ -694,7 +707,7 @@ func (s *sim) checkCost() {
 			s.bad("%s read pages and did not store them", d.key)
 		}
 	}
-	for _, p := range s.byWidth {
+	for _, p := range s.pages {
 		type life struct{ read, other int }
 		lives := map[int]*life{}
 		for _, x := range p.sends {
@@ -724,7 +737,7 @@ func (s *sim) checkCost() {
 	}
 	// One before a page is sent alone, which a delivery may then have no time for, and one after it where it failed again.
 	alone, deliveries := 0, 0
-	for _, p := range s.byWidth {
+	for _, p := range s.pages {
 		for _, x := range p.sends {
 			if x.alone {
 				alone++

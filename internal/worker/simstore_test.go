@@ -159,6 +159,13 @@ func (st simStore) ClearPages(ctx context.Context, id string, keep int64) error 
 	return cmp.Or(v.err, st.memory.ClearPages(context.WithoutCancel(ctx), id, keep))
 }
 
+func (st simStore) Reusable(ctx context.Context, key string) (*document.Stored, error) {
+	if v := st.s.park(ctx, &call{op: "reusable", obj: key}); v.err != nil {
+		return nil, v.err
+	}
+	return st.memory.Reusable(ctx, key)
+}
+
 func (st simStore) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
 	c := &call{op: "due"}
 	if v := st.s.park(ctx, c); v.err != nil {
