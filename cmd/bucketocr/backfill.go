@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -34,19 +35,21 @@ Exits with 1 where an object failed or could not be delivered. It costs a list o
 for each image among them; a bar on a terminal lists twice.
 ` + placeText + targetText + `
 Example: bucketocr backfill gs://my-scans/2025/ --dry-run
-         bucketocr backfill gs://my-scans --topic projects/my-project/topics/bucketocr-backfill
+         bucketocr backfill gs://my-scans \
+           --topic projects/my-project/topics/bucketocr-backfill
          bucketocr backfill --local examples/samples
 `
 
-func backfillFlags(fs *flag.FlagSet) action {
+func backfillFlags(fs *pflag.FlagSet) action {
 	f := newBackfillCmd(fs, "backfill")
 	fs.StringVar(&f.topic, "topic", "", "publish to this `TOPIC` instead of posting: projects/PROJECT/topics/NAME")
 	fs.Var(&f.newer, "newer-than", "only objects created after this `TIME`: 24h (ago), 2026-11-24 or RFC 3339")
+	section(fs, "Selection", "newer-than")
 	return f.run
 }
 
 // newBackfillCmd declares the flags of backfill and reconcile alike.
-func newBackfillCmd(fs *flag.FlagSet, name string) *backfillCmd {
+func newBackfillCmd(fs *pflag.FlagSet, name string) *backfillCmd {
 	f := &backfillCmd{name: name, dir: placeFlag(fs)}
 	batches := ""
 	if name == "backfill" {
@@ -62,6 +65,7 @@ func newBackfillCmd(fs *flag.FlagSet, name string) *backfillCmd {
 	fs.BoolVar(&f.json, "json", false, "a line of JSON for each object and for the sum")
 	fs.StringVar(&f.figures, "figures", defaultFigures, "with --dry-run: `FILE` with prices and pages per second")
 	f.target.flags(fs)
+	section(fs, "Selection", "limit", "include", "exclude", "after")
 	return f
 }
 

@@ -2,12 +2,13 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -48,7 +49,7 @@ are honoured. With --local DIR they are those of a folder in which bucketocr up 
 `
 
 // placeFlag declares --local.
-func placeFlag(fs *flag.FlagSet) *string {
+func placeFlag(fs *pflag.FlagSet) *string {
 	return fs.String("local", "", "the documents of the folder `DIR` instead of Firestore's")
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/bucketocr/bucketocr/internal/plan"
 	"github.com/bucketocr/bucketocr/ocr"
 )
@@ -23,7 +24,8 @@ const planHelp = `Estimates, without measuring anything, what a load needs and c
 function seconds, document reads and writes for 1,000 pages, and money for every price that deploy/figures.json holds. It
 makes no request. What is not known is left out, never guessed: how fast your GPU reads has to be measured (deploy/gpu/README.md).
 
-Example: bucketocr plan --gpu nvidia-l4 --pages-per-second 1.5 --pages-per-hour 10000 --burst 50000
+Example: bucketocr plan --gpu nvidia-l4 --pages-per-second 1.5 \
+           --pages-per-hour 10000 --burst 50000
 
 Exit codes: 0 the load is held, 1 it is not (the plan says why), 2 wrong arguments or figures.
 `
@@ -40,7 +42,7 @@ type planCmd struct {
 
 const defaultFigures = "deploy/figures.json"
 
-func planFlags(fs *flag.FlagSet) action {
+func planFlags(fs *pflag.FlagSet) action {
 	o := &planCmd{}
 	fs.StringVar(&o.gpu, "gpu", "nvidia-l4", "`type` of the GPU, as figures name it")
 	fs.StringVar(&o.model, "model", "lightonai/LightOnOCR-2-1B", "model that reads, as figures name it")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -18,6 +17,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -33,11 +34,11 @@ until the new reading is complete, and if it fails. Those whose image is no long
 Nothing is written over a document that a worker holds or that has changed since it was read. --dry-run counts and
 writes nothing. It costs one read for each document of the status, and two and a write for each that is tried again.
 ` + placeText + targetText + `
-Example: bucketocr retry --code ocr_unavailable,ocr_timeout --newer-than 24h --dry-run
-         bucketocr retry --status done --model lightonai/LightOnOCR-1B-1025 --limit 1000
+Example: bucketocr retry --code ocr_unavailable --newer-than 24h --dry-run
+         bucketocr retry --status done --model lightonai/LightOnOCR-1B-1025
 `
 
-func retryFlags(fs *flag.FlagSet) action {
+func retryFlags(fs *pflag.FlagSet) action {
 	w := &retryCmd{dir: placeFlag(fs)}
 	fs.StringVar(&w.status, "status", "failed", "try those that are `failed|done`")
 	fs.BoolVar(&w.stuck, "stuck", false, "try unfinished ones that are stuck")
@@ -55,6 +56,7 @@ func retryFlags(fs *flag.FlagSet) action {
 	fs.StringVar(&w.by, "by", "", "`WHO` asks, for the document's retriedBy (default: you at this machine)")
 	fs.BoolVar(&w.json, "json", false, "a line of JSON for each object and for the sum")
 	w.target.flags(fs)
+	section(fs, "Selection", "status", "stuck", "overdue", "code", "prefix", "warning", "model", "newer-than", "older-than", "limit")
 	return w.run
 }
 
@@ -114,7 +116,7 @@ func (w *retryCmd) check(args []string) error {
 	for i, c := range w.codeList {
 		w.codeList[i] = strings.TrimSpace(c)
 		if document.Code(w.codeList[i]).Code == "" {
-			return fmt.Errorf("no error code is called %s: README lists them", plain(c))
+			return fmt.Errorf("no error code is called %s; the codes are %s", plain(c), strings.Join(codeNames(), ", "))
 		}
 	}
 	picks := w.codes != "" || w.prefix != "" || w.stuck || !w.newer.IsZero() || !w.older.IsZero() || w.warning != "" || w.model != ""
@@ -147,6 +149,15 @@ func who() string {
 		name += "@" + host
 	}
 	return name
+}
+
+// codeNames returns the words of the table of codes.
+func codeNames() []string {
+	var names []string
+	for _, c := range document.Codes() {
+		names = append(names, c.Code)
+	}
+	return names
 }
 
 // warningNames returns the words of the table of warnings.

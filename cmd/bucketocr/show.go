@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -21,7 +22,7 @@ Example: bucketocr show gs://my-scans/inbox/a.png
          bucketocr show --local examples/samples --text lion-1912.png
 `
 
-func showFlags(fs *flag.FlagSet) action {
+func showFlags(fs *pflag.FlagSet) action {
 	s := &showCmd{dir: placeFlag(fs)}
 	fs.BoolVar(&s.text, "text", false, "the text alone, as the model wrote it; on a terminal without control characters")
 	fs.BoolVar(&s.pages, "pages", false, "each page's document too")

@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -24,7 +25,7 @@ was done within --since costs one.
 Example: bucketocr stats --since 24h
 `
 
-func statsFlags(fs *flag.FlagSet) action {
+func statsFlags(fs *pflag.FlagSet) action {
 	s := &statsCmd{dir: placeFlag(fs)}
 	fs.DurationVar(&s.since, "since", time.Hour, "how far back to look for the pace")
 	fs.BoolVar(&s.json, "json", false, "as JSON")

@@ -4,11 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"net/url"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/event"
@@ -28,7 +29,7 @@ this machine, nor to an address that the folder names.
 // target is the function that a command posts to.
 type target struct{ to string }
 
-func (t *target) flags(fs *flag.FlagSet) {
+func (t *target) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&t.to, "to", "", "`URL` of the function (default FUNCTION_URL; with --local that of the running bucketocr up)")
 }
 

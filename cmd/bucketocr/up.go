@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/config"
@@ -51,9 +52,9 @@ const (
 	inFlight = 4           // deliveries at the same time
 )
 
-func upFlags(fs *flag.FlagSet) action {
+func upFlags(fs *pflag.FlagSet) action {
 	once := fs.Bool("once", false, "end when all is done, and show each text's first lines; exit 1 if anything failed")
-	page := fs.String("page", "", "where the live page is: `PORT` or HOST:PORT; off turns it off. The default is "+pagePort+" on this\n"+
+	page := fs.String("page", "", "where the live page is: `PORT` or HOST:PORT; off turns it off. The default is "+pagePort+" on this "+
 		"machine alone, or any port where that is taken; with --once it is off")
 	return func(ctx context.Context, sys system, args []string) int {
 		return up(ctx, sys, args, *once, *page)

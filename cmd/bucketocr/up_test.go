@@ -94,7 +94,7 @@ func (d *desk) up(ctx context.Context, args ...string) (int, *output) {
 
 func (d *desk) upTo(ctx context.Context, out *output, args ...string) int {
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	return run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }}, append([]string{"up"}, append(args, d.dir)...))
+	return run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil}, append([]string{"up"}, append(args, d.dir)...))
 }
 
 func (d *desk) text(name string) string {

@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -19,7 +20,7 @@ Over Firestore it begins with one read for each document that there is, and cost
 Example: bucketocr watch --status done,failed
 `
 
-func watchFlags(fs *flag.FlagSet) action {
+func watchFlags(fs *pflag.FlagSet) action {
 	w := &watchCmd{dir: placeFlag(fs)}
 	fs.StringVar(&w.statuses, "status", "", "only documents in one of these `STATUSES`, separated by commas")
 	fs.StringVar(&w.prefix, "prefix", "", "only objects whose name begins with `NAME`, or gs://BUCKET/NAME")
