@@ -62,25 +62,30 @@ func section(fs *pflag.FlagSet, title string, names ...string) {
 	}
 }
 
-const sectionOf = "section"
+const (
+	sectionOf  = "section"
+	flagsTitle = "Flags" // of those of no section
+)
 
-// printFlags lists flags by section, in the order in which they were declared. Those of no section come last.
+// printFlags lists flags by section, in the order in which they were declared. Those of no section come first.
 func printFlags(w io.Writer, fs *pflag.FlagSet) {
-	var titles []string
+	titles := []string{flagsTitle}
 	sections := map[string]*pflag.FlagSet{}
 	fs.VisitAll(func(f *pflag.Flag) {
-		title := "Flags"
+		title := flagsTitle
 		if named := f.Annotations[sectionOf]; named != nil {
 			title = named[0]
 		}
 		if sections[title] == nil {
 			sections[title] = pflag.NewFlagSet(title, pflag.ContinueOnError)
 			sections[title].SortFlags = false
-			titles = append(titles, title)
+			if title != flagsTitle {
+				titles = append(titles, title)
+			}
 		}
 		sections[title].AddFlag(f)
 	})
-	for _, title := range titles {
+	for _, title := range titles { // the first is never empty: it has --help
 		fmt.Fprintf(w, "\n%s:\n%s", title, sections[title].FlagUsagesWrapped(helpWidth))
 	}
 }

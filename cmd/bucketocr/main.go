@@ -23,6 +23,7 @@
 //	show.go           show: one document
 //	stats.go          stats: counts
 //	plan.go           plan: what a load needs
+//	version.go        version: what this was built from
 //	target.go         the function that a command posts to
 //	place.go          the documents and objects that a command works with
 //	progress.go       how far a long command has come
@@ -70,6 +71,7 @@ func commands() []command {
 		{"reconcile", "gs://BUCKET[/PREFIX] | --local DIR", again, "find what lost events left, and have it read or erased", text(reconcileHelp), reconcileFlags, nothing},
 		{"plan", "--gpu TYPE", planning, "estimate what a load needs and costs", text(planHelp), planFlags, nothing},
 		{"completion", "bash|zsh|fish|powershell", planning, "write a script that completes commands in your shell", text(completionHelp), completionFlags, shellNames},
+		{"version", "", planning, "print the version", text(versionHelp), versionFlags, nothing},
 	}
 }
 
@@ -110,7 +112,12 @@ func newRoot(ctx context.Context, sys system, code *int) *cobra.Command {
 		Use: "bucketocr COMMAND [ARGUMENTS]", Long: rootHelp, Args: knownCommand, SilenceErrors: true, SilenceUsage: true,
 		DisableFlagsInUseLine: true, CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
+	ask := root.Flags().Bool("version", false, "print the version")
 	root.Run = func(*cobra.Command, []string) {
+		if *ask {
+			fmt.Fprintln(sys.stdout, version())
+			return
+		}
 		printHelp(sys.stderr, root)
 		*code = exitUsage
 	}

@@ -48,9 +48,14 @@ credentials are your own (gcloud auth application-default login), and FIRESTORE_
 are honoured. With --local DIR they are those of a folder in which bucketocr up works or has worked.
 `
 
+// whereTitle is the section of help about where documents and the function are.
+const whereTitle = "Where"
+
 // placeFlag declares --local.
 func placeFlag(fs *pflag.FlagSet) *string {
-	return fs.String("local", "", "the documents of the folder `DIR` instead of Firestore's")
+	dir := fs.String("local", "", "the documents of the folder `DIR` instead of Firestore's")
+	section(fs, whereTitle, "local")
+	return dir
 }
 
 // openPlace finds the documents of the folder dir, or of Firestore where dir is empty. The caller closes the place. It

@@ -31,6 +31,7 @@ type target struct{ to string }
 
 func (t *target) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&t.to, "to", "", "`URL` of the function (default FUNCTION_URL; with --local that of the running bucketocr up)")
+	section(fs, whereTitle, "to")
 }
 
 // functionPoster is the way to it.
