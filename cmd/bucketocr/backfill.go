@@ -99,7 +99,7 @@ func (f *backfillCmd) run(ctx context.Context, sys system, args []string) int {
 	}
 	r := &backfillReport{sys: sys, f: f, progress: newProgress(sys, f.json || f.dry)}
 	o.Ended = r.ended
-	o.Passed = func(document.Object, string) { r.progress.add(1, "") }
+	o.Passed = func(document.Object, string) { r.progress.add("") }
 	go r.countAll(ctx, *o)
 	sum, err := backfill.Run(ctx, *o)
 	r.progress.finish()
@@ -222,7 +222,7 @@ func (r *backfillReport) ended(res backfill.Result) {
 	if n > 0 {
 		extra = count(n) + " failed"
 	}
-	r.progress.add(1, extra)
+	r.progress.add(extra)
 	if bad {
 		line := fmt.Sprintf("%-11s %s", res.What, plain("gs://"+res.Object.Bucket+"/"+res.Object.Name))
 		if res.Why != "" {

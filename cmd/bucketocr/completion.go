@@ -54,6 +54,11 @@ var (
 	nothing    = fixed()
 )
 
+// files completes the names of files.
+func files(system, string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
+}
+
 // folders completes the names of folders.
 func folders(system, string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs

@@ -7,6 +7,9 @@
 //	completion.go     completion in shells: commands, flags and words
 //	up.go             up: a folder as bucket, from its first scan to its last text
 //	screen.go         what up shows
+//	read.go           read: the text of files
+//	readfiles.go      its arguments, as files and pages
+//	readrun.go        the function over these files
 //	ocrservice.go     the OCR service of up
 //	child_unix.go     a child process that Ctrl-C does not reach
 //	child_windows.go  the same on Windows
@@ -61,6 +64,7 @@ const (
 func commands() []command {
 	return []command{
 		{"up", "[--once] [DIR]", reading, "turn the images in a folder into text, here, without an account", text(upHelp), upFlags, folders},
+		{"read", "FILE ... | -", reading, "read images and PDFs, and print their text", text(readHelp), readFlags, files},
 		{"serve", "", reading, "serve the function as Cloud Run runs it, on $PORT", serveHelp, serveFlags, nothing},
 		{"ui", "[--local DIR]", looking, "look at the documents on a live page", text(uiHelp), uiFlags, nothing},
 		{"watch", "[--status STATUSES]", looking, "show what happens, a line for each change", text(watchHelp), watchFlags, nothing},

@@ -63,11 +63,11 @@ func (p *progress) loop(every time.Duration) {
 	}
 }
 
-// add counts what is done, and says a word about how it goes.
-func (p *progress) add(n int64, extra string) {
+// add counts one that is done, and says a word about how it goes.
+func (p *progress) add(extra string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.done += n
+	p.done++
 	p.extra = extra
 }
 
@@ -84,6 +84,24 @@ func (p *progress) printLine(out io.Writer, line string) {
 	defer p.mu.Unlock()
 	p.clear()
 	fmt.Fprintln(out, line)
+}
+
+// hide clears the bar, so that something else can be written. It is drawn again soon.
+func (p *progress) hide() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+}
+
+// lineWriter writes whole lines above the bar.
+type lineWriter struct {
+	p   *progress
+	out io.Writer
+}
+
+func (w lineWriter) Write(line []byte) (int, error) {
+	w.p.printLine(w.out, strings.TrimSuffix(string(line), "\n"))
+	return len(line), nil
 }
 
 // finish ends the showing and clears the bar. It may be called twice.

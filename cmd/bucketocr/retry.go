@@ -302,7 +302,7 @@ func (r *retryRun) one(ctx context.Context, s *document.Stored) error {
 	} else {
 		r.sum.Skipped[skip]++
 	}
-	r.progress.add(1, "")
+	r.progress.add("")
 	if r.w.json {
 		return json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{
 			"document": s.Object().ID(), "bucket": s.Bucket, "name": s.Name, "generation": s.Generation, "retried": skip == "", "skipped": skip,

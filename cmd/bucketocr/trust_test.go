@@ -420,7 +420,7 @@ func TestLocalOCRIsKept(t *testing.T) {
 		t.Helper()
 		before, _ := os.Stat(program)
 		out := newOutput()
-		if err := (&upRun{sys: system{stdout: out}}).build(t.Context(), source, program); err != nil {
+		if err := compileOCR(t.Context(), out, source, program); err != nil {
 			t.Fatalf("%s: %v", step, err)
 		}
 		after, err := os.Stat(program)
@@ -449,7 +449,7 @@ func TestLocalOCRIsKept(t *testing.T) {
 	}
 	build("damaged", false, true)
 	write("main.go", "package main\n\nfunc main() { no }\n")
-	if err := (&upRun{sys: system{stdout: newOutput()}}).build(t.Context(), source, program); err == nil || !strings.Contains(err.Error(), "undefined: no") {
+	if err := compileOCR(t.Context(), newOutput(), source, program); err == nil || !strings.Contains(err.Error(), "undefined: no") {
 		t.Errorf("a source that does not compile: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -115,7 +116,7 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	}
 	u.bucket = u.local.Bucket
 	defer func() { err = errors.Join(err, u.local.Close()) }()
-	service, err := u.findOCR(ctx)
+	service, err := findOCR(ctx, u.sys, u.sys.stdout, func() (*os.File, error) { return u.local.Data.Create(folder.OCRLogName) })
 	if ctx.Err() != nil {
 		return stoppedCode(ctx), nil
 	}
@@ -123,7 +124,7 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 		return exitFailed, err
 	}
 	defer service.stop()
-	cfg, err := config.Load(u.settings(service))
+	cfg, err := config.Load(localSettings(u.sys, service, u.once))
 	if err != nil {
 		return exitUsage, fmt.Errorf("wrong settings:\n%w", err)
 	}
@@ -150,28 +151,28 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 
 // checkSettings finds what is wrong before anything is built or started.
 func (u *upRun) checkSettings() error {
-	url, ok := u.sys.lookup("OCR_URL")
-	if !ok || url == "" {
-		url = "http://127.0.0.1:1" // localocr's, in a while
-	}
-	cfg, err := config.Load(u.settings(&ocrService{url: url}))
+	cfg, err := config.Load(localSettings(u.sys, nil, u.once))
 	if err != nil {
 		return fmt.Errorf("wrong settings:\n%w", err)
 	}
 	return emulatorAnswers(cfg)
 }
 
-// settings is the environment, with what the local run knows by itself where the environment says nothing.
-func (u *upRun) settings(service *ocrService) func(string) (string, bool) {
-	ours := map[string]string{"OCR_URL": service.url}
+// localSettings is the environment without some variables, with what a local run knows by itself where the environment says nothing: the
+// service, nil while it is not started, and RETRY_WINDOW where a person waits.
+func localSettings(sys system, service *ocrService, waiting bool, without ...string) func(string) (string, bool) {
+	ours := map[string]string{"OCR_URL": "http://127.0.0.1:1"} // localocr's, in a while
+	if service != nil {
+		ours["OCR_URL"] = service.url
+	}
 	if service.own() {
 		ours["OCR_AUTH"] = string(config.NoAuth)
 	}
-	if u.once {
+	if waiting {
 		ours["RETRY_WINDOW"] = onceWindow
 	}
 	return func(name string) (string, bool) {
-		if v, ok := u.sys.lookup(name); ok && v != "" {
+		if v, ok := sys.lookup(name); ok && v != "" && !slices.Contains(without, name) {
 			return v, true
 		}
 		v, ok := ours[name]
