@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -136,4 +137,25 @@ func (w *when) Set(s string) error {
 		}
 	}
 	return errors.New("write it as 90m or 7d (ago), 2026-11-24, or 2026-11-24T10:00:00Z")
+}
+
+// choice is a flag's value that is one of some words.
+type choice struct {
+	value string
+	of    []string
+}
+
+// String is [pflag.Value].
+func (c *choice) String() string { return c.value }
+
+// Type is [pflag.Value].
+func (*choice) Type() string { return "WORD" }
+
+// Set is [pflag.Value].
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.of, s) {
+		return fmt.Errorf("it is one of %s", strings.Join(c.of, ", "))
+	}
+	c.value = s
+	return nil
 }

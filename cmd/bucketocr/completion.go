@@ -130,7 +130,9 @@ func completeWords(cmd *cobra.Command, sys system, words completer) {
 	cmd.ValidArgsFunction = as(words)
 	known := flagWords()
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if c, ok := known[f.Name]; ok {
+		if name, _ := pflag.UnquoteUsage(f); strings.Contains(name, "|") {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, as(fixed(strings.Split(name, "|")...)))
+		} else if c, ok := known[f.Name]; ok {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, as(c)) // fails for a flag that is not there
 		}
 	})

@@ -24,6 +24,12 @@
 //	retry.go          retry: another try
 //	watch.go          watch: a line for each change
 //	show.go           show: one document
+//	selection.go      the documents that list and export go through
+//	list.go           list: a line for each document
+//	export.go         export: the texts of documents
+//	exportsink.go     the folder, archive or lines that they are written to
+//	tables.go         tables in texts, as people's tools have them
+//	delete.go         delete: documents, but not their objects
 //	stats.go          stats: counts
 //	plan.go           plan: what a load needs
 //	version.go        version: what this was built from
@@ -57,7 +63,7 @@ type group string
 const (
 	reading  group = "Read images and PDFs"
 	looking  group = "Look at what was read"
-	again    group = "Read again, or what was missed"
+	again    group = "Change what was read"
 	planning group = "Everything else"
 )
 
@@ -67,12 +73,15 @@ func commands() []command {
 		{"read", "FILE ... | -", reading, "read images and PDFs, and print their text", text(readHelp), readFlags, files},
 		{"serve", "", reading, "serve the function as Cloud Run runs it, on $PORT", serveHelp, serveFlags, nothing},
 		{"ui", "[--local DIR]", looking, "look at the documents on a live page", text(uiHelp), uiFlags, nothing},
+		{"list", "[--status STATUSES]", looking, "list documents, a line for each", text(listHelp), listFlags, nothing},
 		{"watch", "[--status STATUSES]", looking, "show what happens, a line for each change", text(watchHelp), watchFlags, nothing},
 		{"show", "OBJECT", looking, "show one object's document", text(showHelp), showFlags, objectNames},
+		{"export", "OUT | -", looking, "write the texts to a folder, an archive or lines of JSON", text(exportHelp), exportFlags, files},
 		{"stats", "[--since DURATION]", looking, "count documents, pages and tokens", text(statsHelp), statsFlags, nothing},
 		{"retry", "[SELECTION | OBJECT ...]", again, "try again what failed, is stuck or was read badly", text(retryHelp), retryFlags, objectNames},
 		{"backfill", "gs://BUCKET[/PREFIX] | --local DIR", again, "deliver what is in a bucket already", text(backfillHelp), backfillFlags, nothing},
 		{"reconcile", "gs://BUCKET[/PREFIX] | --local DIR", again, "find what lost events left, and have it read or erased", text(reconcileHelp), reconcileFlags, nothing},
+		{"delete", "OBJECT ...", again, "delete documents; the objects stay", text(deleteHelp), deleteFlags, objectNames},
 		{"plan", "--gpu TYPE", planning, "estimate what a load needs and costs", text(planHelp), planFlags, nothing},
 		{"completion", "bash|zsh|fish|powershell", planning, "write a script that completes commands in your shell", text(completionHelp), completionFlags, shellNames},
 		{"version", "", planning, "print the version", text(versionHelp), versionFlags, nothing},
@@ -81,7 +90,7 @@ func commands() []command {
 
 func main() {
 	pageimage.ServeIfDecoder()
-	os.Exit(run(untilSignal(), system{onTerminal(os.Stdout), onTerminal(os.Stderr), os.LookupEnv, platformBackoff, os.Stdin}, os.Args[1:]))
+	os.Exit(run(untilSignal(), system{onTerminal(os.Stdout), onTerminal(os.Stderr), os.LookupEnv, platformBackoff, fromTerminal(os.Stdin)}, os.Args[1:]))
 }
 
 // untilSignal is a context that ends at the first Ctrl-C or SIGTERM. The second one ends the process at once.

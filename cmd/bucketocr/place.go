@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -36,6 +37,7 @@ type place struct {
 	records  store
 	objects  bucket
 	bucket   string                          // the folder's; empty over Google Cloud, where there may be several
+	dir      string                          // the folder; empty over Google Cloud
 	where    string                          // for people
 	endpoint func() (folder.Endpoint, error) // of a running bucketocr up; nil over Google Cloud
 	close    func() error
@@ -93,7 +95,7 @@ func localPlace(dir string) (*place, error) {
 		return nil, err
 	}
 	return &place{
-		records: records, objects: objects, bucket: objects.Name(), close: records.Close, where: "folder " + plain(dir),
+		records: records, objects: objects, bucket: objects.Name(), dir: dir, close: records.Close, where: "folder " + plain(dir),
 		endpoint: func() (folder.Endpoint, error) { return local.Endpoint(dir) },
 	}, nil
 }
@@ -136,8 +138,29 @@ func emulatorAnswers(cfg config.Config) error {
 // errNoName says how an object is named.
 var errNoName = errors.New("name an object as gs://BUCKET/NAME or by its document's id; with --local by its path in the folder")
 
-// id is the id of the document that a person names: gs://BUCKET/NAME, an id, or a name in the folder.
-func (p *place) id(arg string) (string, error) {
+// name is an object's as a person names it here, harmless on a terminal.
+func (p *place) name(r *document.Record) string {
+	if p.bucket != "" && r.Bucket == p.bucket {
+		return plain(r.Name)
+	}
+	return gsURL(r)
+}
+
+// ids are the ids of documents that a person names.
+func (p *place) ids(ctx context.Context, args []string) ([]string, error) {
+	var all []string
+	for _, arg := range args {
+		id, err := p.id(ctx, arg)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, id)
+	}
+	return all, nil
+}
+
+// id is the id of the document that a person names: gs://BUCKET/NAME, an id, a name in the folder, or a path that leads into it.
+func (p *place) id(ctx context.Context, arg string) (string, error) {
 	if bucket, name, ok := gsName(arg); ok {
 		if name == "" {
 			return "", errNoName
@@ -150,7 +173,42 @@ func (p *place) id(arg string) (string, error) {
 	if p.bucket == "" || arg == "" {
 		return "", errNoName
 	}
-	return document.Object{Bucket: p.bucket, Name: filepath.ToSlash(filepath.Clean(arg))}.ID(), nil
+	var ids []string
+	for _, name := range p.namesOf(arg) {
+		ids = append(ids, document.Object{Bucket: p.bucket, Name: name}.ID())
+	}
+	if len(ids) == 1 {
+		return ids[0], nil
+	}
+	heads, err := p.records.Heads(ctx, ids)
+	if err != nil {
+		return "", err
+	}
+	for i, head := range heads {
+		if head != nil {
+			return ids[i], nil
+		}
+	}
+	return ids[0], nil
+}
+
+// namesOf are the names of objects that an argument may mean: a name in the folder, or what a path that leads into it ends in.
+func (p *place) namesOf(arg string) []string {
+	var names []string
+	if !filepath.IsAbs(arg) {
+		names = append(names, filepath.ToSlash(filepath.Clean(arg)))
+	}
+	dir, dirErr := filepath.Abs(p.dir)
+	path, pathErr := filepath.Abs(arg)
+	if dirErr == nil && pathErr == nil {
+		if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) && rel != "." {
+			names = append(names, filepath.ToSlash(rel))
+		}
+	}
+	if len(names) == 0 { // a path that leads elsewhere
+		names = []string{filepath.ToSlash(filepath.Clean(arg))}
+	}
+	return names
 }
 
 // gsName takes gs://BUCKET/NAME apart; the name may be empty.

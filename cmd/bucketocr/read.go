@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -37,14 +36,16 @@ func readFlags(fs *pflag.FlagSet) action {
 	fs.Var(&c.pages, "pages", "only these `PAGES` of each file: 1,3-5 or 7-; no others are sent to the OCR service")
 	fs.BoolVar(&c.json, "json", false, "a line of JSON for each file")
 	fs.StringVar(&c.out, "out", "", "write each text to a file in the folder `DIR`")
+	c.tables = tableFlag(fs)
 	return c.run
 }
 
 // readCmd is one call of read.
 type readCmd struct {
-	pages pageList
-	json  bool
-	out   string
+	pages  pageList
+	json   bool
+	out    string
+	tables *choice
 
 	sys      system
 	progress *progress
@@ -170,14 +171,14 @@ func (c *readCmd) write(r fileRead, text string) (to string, err error) {
 
 // output returns the text of a file, or its line of JSON.
 func (c *readCmd) output(r fileRead) (string, error) {
+	for i := range r.pages {
+		r.pages[i].Text = convertTables(r.pages[i].Text, tableFormat(c.tables.value))
+	}
 	text := document.JoinPages(r.pages)
 	if c.json {
 		return readJSON(r, text)
 	}
-	if text != "" && !strings.HasSuffix(text, "\n") {
-		text += "\n"
-	}
-	return text, nil
+	return withNewline(text), nil
 }
 
 // readLine is a file's line of JSON.

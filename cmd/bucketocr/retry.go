@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/user"
 	"slices"
-	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -70,7 +69,7 @@ type retryCmd struct {
 	limit                                     int
 	rate                                      float64
 	target                                    target
-	only                                      []string // ids of named objects
+	only, names                               []string // ids of named objects, and what they were named
 	codeList                                  []string
 }
 
@@ -83,13 +82,11 @@ func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 		return code
 	}
 	defer p.close()
-	for _, arg := range args {
-		id, err := p.id(arg)
-		if err != nil {
-			return complain(sys, "retry", err)
-		}
-		w.only = append(w.only, id)
+	ids, err := p.ids(ctx, args)
+	if err != nil {
+		return complain(sys, "retry", err)
 	}
+	w.only, w.names = ids, args
 	var sweep func(context.Context) error
 	if w.now && !w.dry {
 		poster, err := w.target.poster(sys, p)
@@ -99,7 +96,7 @@ func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 		sweep = poster.sweep
 	}
 	r := newRetryRun(sys, p, w)
-	err := r.all(ctx)
+	err = r.all(ctx)
 	r.report(err)
 	if err == nil && sweep != nil && r.sum.Retried > 0 {
 		err = sweep(ctx)
@@ -112,12 +109,9 @@ func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 
 // check finds what is wrong with the arguments before anything is asked.
 func (w *retryCmd) check(args []string) error {
-	w.codeList = slices.DeleteFunc(strings.Split(w.codes, ","), func(s string) bool { return strings.TrimSpace(s) == "" })
-	for i, c := range w.codeList {
-		w.codeList[i] = strings.TrimSpace(c)
-		if document.Code(w.codeList[i]).Code == "" {
-			return fmt.Errorf("no error code is called %s; the codes are %s", plain(c), strings.Join(codeNames(), ", "))
-		}
+	var err error
+	if w.codeList, err = codeList(w.codes); err != nil {
+		return err
 	}
 	picks := w.codes != "" || w.prefix != "" || w.stuck || !w.newer.IsZero() || !w.older.IsZero() || w.warning != "" || w.model != ""
 	switch done := w.status == string(document.StatusDone); {
@@ -131,12 +125,10 @@ func (w *retryCmd) check(args []string) error {
 		return errors.New("--code and --stuck are for objects that are not done")
 	case !done && (w.warning != "" || w.model != ""):
 		return errors.New("--warning and --model are for --status done")
-	case w.warning != "" && !slices.Contains(warningNames(), w.warning):
-		return fmt.Errorf("no warning is called %s: %s", plain(w.warning), strings.Join(warningNames(), ", "))
 	case w.limit < 0 || !(w.rate > 0) || w.overdue < 0:
 		return errors.New("--limit, --rate and --overdue are not negative, and --rate is not 0")
 	}
-	return nil
+	return checkWarning(w.warning)
 }
 
 // who returns the name of the person who asks, unless --by says it.
@@ -253,7 +245,7 @@ func (r *retryRun) named(ctx context.Context, fn func(*document.Stored) error) e
 	}
 	for i, s := range heads {
 		if s == nil {
-			return fmt.Errorf("there is no document %s in %s", r.w.only[i], r.p.where)
+			return fmt.Errorf("%s has no document in %s", plain(r.w.names[i]), r.p.where)
 		}
 		if err := fn(s); err != nil {
 			return err
@@ -293,7 +285,7 @@ func (r *retryRun) selected(s *document.Stored) {
 func (r *retryRun) one(ctx context.Context, s *document.Stored) error {
 	skip, err := r.write(ctx, s)
 	if err != nil {
-		return fmt.Errorf("%s: %w", gsURL(s.Record), err)
+		return fmt.Errorf("%s: %w", r.p.name(s.Record), err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -198,5 +198,5 @@ func testRetrySelects(t *testing.T, o *office) {
 		}
 		o.want(exitUsage, []string{c.word}, append([]string{"retry"}, c.args...)...)
 	}
-	o.want(exitFailed, []string{"there is no document"}, "retry", "gs://"+o.bucket+"/nobody.png")
+	o.want(exitFailed, []string{"nobody.png has no document"}, "retry", "gs://"+o.bucket+"/nobody.png")
 }

@@ -98,6 +98,17 @@ func onTerminal(f *os.File) io.Writer {
 	return f
 }
 
+// terminalInput is standard input that is a terminal.
+type terminalInput struct{ io.Reader }
+
+// fromTerminal returns f, as a terminal where it is one.
+func fromTerminal(f *os.File) io.Reader {
+	if term.IsTerminal(int(f.Fd())) {
+		return terminalInput{f}
+	}
+	return f
+}
+
 // isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	_, ok := w.(*terminal)
