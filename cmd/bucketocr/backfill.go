@@ -63,7 +63,7 @@ func newBackfillCmd(fs *pflag.FlagSet, name string) *backfillCmd {
 	fs.StringVar(&f.exclude, "exclude", "", "no names that match one of these `GLOBS`")
 	fs.StringVar(&f.after, "after", "", "only names after `NAME`: where an earlier run was stopped")
 	fs.BoolVar(&f.json, "json", false, "a line of JSON for each object and for the sum")
-	fs.StringVar(&f.figures, "figures", defaultFigures, "with --dry-run: `FILE` with prices and pages per second")
+	figuresFlag(fs, &f.figures)
 	f.target.flags(fs)
 	section(fs, "Selection", "limit", "include", "exclude", "after")
 	return f
@@ -97,7 +97,7 @@ func (f *backfillCmd) run(ctx context.Context, sys system, args []string) int {
 	if err != nil {
 		return complain(sys, f.name, err)
 	}
-	r := &backfillReport{sys: sys, f: f, progress: newProgress(sys, f.json || f.dry)}
+	r := &backfillReport{ctx: ctx, sys: sys, p: p, f: f, progress: newProgress(sys, f.json || f.dry)}
 	o.Ended = r.ended
 	o.Passed = func(document.Object, string) { r.progress.add("") }
 	go r.countAll(ctx, *o)
@@ -179,7 +179,9 @@ func (f *backfillCmd) options(sys system, p *place, args []string) (*backfill.Op
 
 // backfillReport shows what comes of a backfill.
 type backfillReport struct {
+	ctx      context.Context // of the run, whose ends are reported
 	sys      system
+	p        *place
 	f        *backfillCmd
 	progress *progress
 
@@ -211,9 +213,12 @@ func (r *backfillReport) ended(res backfill.Result) {
 	}
 	n := r.bad
 	r.mu.Unlock()
+	if bad && res.Why == "" {
+		res.Why = r.why(res.Object)
+	}
 	if r.f.json {
 		_ = json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{
-			"bucket": res.Object.Bucket, "name": res.Object.Name, "generation": res.Object.Generation,
+			"bucket": res.Object.Bucket, "name": res.Object.Name, "generation": fmt.Sprint(res.Object.Generation),
 			"document": res.Object.ID(), "result": res.What, "reason": res.Why,
 		})
 		return
@@ -224,12 +229,21 @@ func (r *backfillReport) ended(res backfill.Result) {
 	}
 	r.progress.add(extra)
 	if bad {
-		line := fmt.Sprintf("%-11s %s", res.What, plain("gs://"+res.Object.Bucket+"/"+res.Object.Name))
+		line := fmt.Sprintf("%-11s %s", res.What, r.p.name(&document.Record{Bucket: res.Object.Bucket, Name: res.Object.Name}))
 		if res.Why != "" {
 			line += "  " + oneLine(res.Why)
 		}
 		r.progress.printLine(r.sys.stdout, line)
 	}
+}
+
+// why returns what a failed document says: the function's answer does not.
+func (r *backfillReport) why(o document.Object) string {
+	heads, err := r.p.records.Heads(r.ctx, []string{o.ID()})
+	if err != nil || len(heads) == 0 || heads[0] == nil || heads[0].Error == nil {
+		return ""
+	}
+	return failure(heads[0].Error)
 }
 
 // report ends the command with a table.
@@ -261,13 +275,21 @@ func (r *backfillReport) report(sum backfill.Summary, err error) {
 	case r.f.dry:
 		fmt.Fprintln(r.sys.stdout, "\nA dry run: nothing was delivered.")
 	case err != nil && sum.After != "":
-		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s requests. Run it again, or continue with --after %s\n",
-			age(time.Since(r.progress.begun)), count(sum.Requests), shellWord(sum.After))
+		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s. Run it again, or continue with --after %s\n",
+			age(time.Since(r.progress.begun)), requests(sum.Requests), shellWord(sum.After))
 	case err != nil:
-		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s requests. Run it again.\n", age(time.Since(r.progress.begun)), count(sum.Requests))
+		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s. Run it again.\n", age(time.Since(r.progress.begun)), requests(sum.Requests))
 	case err == nil && sum.Requests > 0:
-		fmt.Fprintf(r.sys.stdout, "\n%s requests in %s.\n", count(sum.Requests), age(time.Since(r.progress.begun)))
+		fmt.Fprintf(r.sys.stdout, "\n%s in %s.\n", requests(sum.Requests), age(time.Since(r.progress.begun)))
 	}
+}
+
+// requests is a count with its noun.
+func requests(n int64) string {
+	if n == 1 {
+		return "1 request"
+	}
+	return count(n) + " requests"
 }
 
 // resultMeaning returns what a result means: an outcome as the table of outcomes has it, unless there is more to say here.

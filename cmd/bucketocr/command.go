@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // system is what a command has of the outside.
@@ -76,6 +78,9 @@ func fail(ctx context.Context, sys system, name string, err error) int {
 		return exitInterrupted
 	}
 	fmt.Fprintf(sys.stderr, "bucketocr %s: %s\n", name, clean(err.Error()))
+	if errors.Is(err, document.ErrStoreMisconfigured) {
+		return exitUsage
+	}
 	return exitFailed
 }
 

@@ -52,7 +52,7 @@ func (d *deleteCmd) run(ctx context.Context, sys system, args []string) int {
 		return complain(sys, "delete", err)
 	}
 	if !d.yes {
-		switch agreed, err := confirm(sys, fmt.Sprintf("Delete %s and the text in it from %s?", documents(len(ids)), p.where)); {
+		switch agreed, err := confirm(sys, fmt.Sprintf("Delete %s and the text in it from %s?", documents(len(ids)), p.where), "--yes"); {
 		case err != nil:
 			return complain(sys, "delete", err)
 		case !agreed:
@@ -120,10 +120,10 @@ func marker(old *document.Record, lives bool) (*document.Change, error) {
 	return change, nil
 }
 
-// confirm asks on the terminal. The error says what to do where there is none.
-func confirm(sys system, question string) (bool, error) {
+// confirm asks on the terminal. The error says what to say instead where there is none.
+func confirm(sys system, question, instead string) (bool, error) {
 	if _, ok := sys.stdin.(terminalInput); !ok {
-		return false, errors.New("there is no terminal to ask on: say --yes")
+		return false, errors.New("there is no terminal to ask on: say " + instead)
 	}
 	fmt.Fprintf(sys.stderr, "%s [y/N] ", question)
 	line, err := bufio.NewReader(sys.stdin).ReadString('\n')

@@ -52,7 +52,7 @@ func printHelp(w io.Writer, cmd *cobra.Command) {
 		}
 		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.short)
 	}
-	fmt.Fprintf(w, "\nbucketocr help COMMAND says more.\n%s", wrapped(exitCodesHelp))
+	fmt.Fprintf(w, "\nbucketocr help COMMAND says more. Settings are variables of the environment:\nbucketocr help serve lists them.\n%s", wrapped(exitCodesHelp))
 }
 
 // section names the part of a command's help that flags are listed in.

@@ -190,7 +190,7 @@ func (u *upRun) startPage(ctx context.Context, cfg config.Config) {
 	limits.MaxBytes, limits.MaxPixels, limits.MaxPages = cfg.MaxBytes, cfg.MaxPixels, cfg.MaxPages
 	limits.First = cfg.OnMaxPages == config.ReadFirst
 	u.page = servePage(context.WithoutCancel(ctx), u.pageOn, u.pageAt, ui.Config{
-		Watch: u.watchFolder, Records: u.records, Images: u.bucket,
+		Watch: ofBucket{u.records, u.bucket.Name()}.Watch, Records: u.records, Images: u.bucket,
 		Upload: folderUpload{u.bucket, cfg.Filter}, Retry: pageRetry{u.records, onPage(u.sys)},
 		Place: fmt.Sprintf("folder %s", filepath.Base(u.dir)), MaxBytes: cfg.MaxBytes, Limits: limits, Log: u.log,
 	})
@@ -204,14 +204,4 @@ func (u *upRun) closePage() {
 	case u.pageOn != nil:
 		_ = u.pageOn.Close()
 	}
-}
-
-// watchFolder follows the records of this folder: Firestore's emulator may hold others.
-func (u *upRun) watchFolder(ctx context.Context, fn func(id string, r *document.Record) error) error {
-	return u.records.Watch(ctx, func(id string, r *document.Record) error {
-		if r.Bucket != u.bucket.Name() {
-			return nil
-		}
-		return fn(id, r)
-	})
 }

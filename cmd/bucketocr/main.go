@@ -112,7 +112,7 @@ func run(ctx context.Context, sys system, args []string) int {
 	root := newRoot(ctx, sys, &code)
 	root.SetArgs(append([]string{}, args...)) // never nil, which would be the process's own
 	if cmd, err := root.ExecuteC(); err != nil {
-		return complain(sys, strings.TrimPrefix(cmd.CommandPath(), root.Name()), err)
+		return complain(sys, strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), root.Name())), err)
 	}
 	return code
 }
@@ -123,7 +123,7 @@ const rootHelp = "Images and PDFs dropped into a bucket become text in Firestore
 func newRoot(ctx context.Context, sys system, code *int) *cobra.Command {
 	root := &cobra.Command{
 		Use: "bucketocr COMMAND [ARGUMENTS]", Long: rootHelp, Args: knownCommand, SilenceErrors: true, SilenceUsage: true,
-		DisableFlagsInUseLine: true, CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		DisableFlagsInUseLine: true, SuggestionsMinimumDistance: 2, CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	ask := root.Flags().Bool("version", false, "print the version")
 	root.Run = func(*cobra.Command, []string) {

@@ -47,7 +47,8 @@ type place struct {
 const placeText = `
 The documents are those in Firestore: GOOGLE_CLOUD_PROJECT, FIRESTORE_DATABASE and FIRESTORE_COLLECTION say where, the
 credentials are your own (gcloud auth application-default login), and FIRESTORE_EMULATOR_HOST and STORAGE_EMULATOR_HOST
-are honoured. With --local DIR they are those of a folder in which bucketocr up works or has worked.
+are honoured. With --local DIR they are those of a folder in which bucketocr up works or has worked; with FIRESTORE_EMULATOR_HOST set
+they are in the emulator, where up keeps them then.
 `
 
 // whereTitle is the section of help about where documents and the function are.
@@ -71,6 +72,9 @@ func openPlace(sys system, name, dir string) (*place, int) {
 	var p *place
 	if dir != "" {
 		p, err = localPlace(dir)
+		if err == nil && cfg.FirestoreEmulatorHost != "" {
+			err = p.follow(cfg)
+		}
 	} else if err = emulatorAnswers(cfg); err == nil {
 		p = cloudPlace(cfg)
 	}
@@ -98,6 +102,55 @@ func localPlace(dir string) (*place, error) {
 		records: records, objects: objects, bucket: objects.Name(), dir: dir, close: records.Close, where: "folder " + plain(dir),
 		endpoint: func() (folder.Endpoint, error) { return local.Endpoint(dir) },
 	}, nil
+}
+
+// follow takes the documents from Firestore's emulator, where bucketocr up keeps them with the same environment.
+func (p *place) follow(cfg config.Config) error {
+	if err := emulatorAnswers(cfg); err != nil {
+		return errors.Join(err, p.close())
+	}
+	local, cloud := p.close, firestoreRecords(cfg)
+	p.records, p.where = ofBucket{cloud, p.bucket}, p.where+", documents in "+whereRecords(cfg)
+	p.close = func() error { return errors.Join(cloud.Close(), local()) }
+	return nil
+}
+
+// ofBucket are the documents of one bucket, where a store has those of others, too.
+type ofBucket struct {
+	store
+	bucket string
+}
+
+// List is [document.Lister].
+func (o ofBucket) List(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
+	return o.store.List(ctx, q, func(s *document.Stored) error {
+		if s.Bucket != o.bucket {
+			return nil
+		}
+		return fn(s)
+	})
+}
+
+// Tally is [document.Lister]. It reads the documents: nothing counts by bucket.
+func (o ofBucket) Tally(ctx context.Context) (document.Tally, error) {
+	t := document.Tally{Records: map[document.Status]int64{}}
+	err := o.List(ctx, document.Query{Names: &document.Names{}}, func(s *document.Stored) error {
+		t.Records[s.Status]++
+		t.Pages += int64(s.PagesDone)
+		t.Usage = t.Usage.Add(s.Usage)
+		return nil
+	})
+	return t, err
+}
+
+// Watch is [document.Watcher].
+func (o ofBucket) Watch(ctx context.Context, fn func(id string, r *document.Record) error) error {
+	return o.store.Watch(ctx, func(id string, r *document.Record) error {
+		if r.Bucket != o.bucket {
+			return nil
+		}
+		return fn(id, r)
+	})
 }
 
 // firestoreRecords are the records that the settings name. The emulator needs no real project.
@@ -144,6 +197,14 @@ func (p *place) name(r *document.Record) string {
 		return plain(r.Name)
 	}
 	return gsURL(r)
+}
+
+// ownURL is what the addresses of a folder's objects begin with, which people leave out; empty over Google Cloud.
+func (p *place) ownURL() string {
+	if p.bucket == "" {
+		return ""
+	}
+	return "gs://" + p.bucket + "/"
 }
 
 // ids are the ids of documents that a person names.

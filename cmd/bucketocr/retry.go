@@ -25,7 +25,7 @@ import (
 const retryHelp = `Asks for another try of objects: their documents become retrying with fresh budgets, due now, and the next sweep takes them.
 Pages that were read stay and are not paid for again.
 
-Without a selection all failed objects are retried; name objects (gs://BUCKET/NAME, a document's id, with --local a path in
+Without a selection all failed objects are retried: say --all, or yes where it asks. Name objects (gs://BUCKET/NAME, a document's id, with --local a path in
 the folder) to try just those. --stuck selects unfinished ones that the sweep should have taken long ago. --status done,
 with --warning or --model, re-reads finished ones, whole with --model, else the pages with that warning. They stay as they are
 until the new reading is complete, and if it fails. Those whose image is no longer in the bucket are left alone.
@@ -40,6 +40,7 @@ Example: bucketocr retry --code ocr_unavailable --newer-than 24h --dry-run
 func retryFlags(fs *pflag.FlagSet) action {
 	w := &retryCmd{dir: placeFlag(fs)}
 	fs.StringVar(&w.status, "status", "failed", "try those that are `failed|done`")
+	fs.BoolVar(&w.everything, "all", false, "all failed ones; without it a terminal is asked")
 	fs.BoolVar(&w.stuck, "stuck", false, "try unfinished ones that are stuck")
 	fs.DurationVar(&w.overdue, "overdue", 15*time.Minute, "with --stuck: for how long their turn has been over")
 	fs.StringVar(&w.codes, "code", "", "only those that failed with one of these error `CODES`, separated by commas")
@@ -55,7 +56,7 @@ func retryFlags(fs *pflag.FlagSet) action {
 	fs.StringVar(&w.by, "by", "", "`WHO` asks, for the document's retriedBy (default: you at this machine)")
 	fs.BoolVar(&w.json, "json", false, "a line of JSON for each object and for the sum")
 	w.target.flags(fs)
-	section(fs, "Selection", "status", "stuck", "overdue", "code", "prefix", "warning", "model", "newer-than", "older-than", "limit")
+	section(fs, "Selection", "status", "all", "stuck", "overdue", "code", "prefix", "warning", "model", "newer-than", "older-than", "limit")
 	return w.run
 }
 
@@ -63,7 +64,7 @@ func retryFlags(fs *pflag.FlagSet) action {
 type retryCmd struct {
 	dir                                       *string
 	status, codes, prefix, warning, model, by string
-	stuck, dry, now, json                     bool
+	stuck, dry, now, json, everything         bool
 	overdue                                   time.Duration
 	newer, older                              when
 	limit                                     int
@@ -95,6 +96,15 @@ func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 		}
 		sweep = poster.sweep
 	}
+	if !w.everything && !w.dry && len(args) == 0 && !w.selects() {
+		switch agreed, err := confirm(sys, "Try all failed documents in "+p.where+" again?", "--all, or select some (--dry-run counts them)"); {
+		case err != nil:
+			return complain(sys, "retry", err)
+		case !agreed:
+			fmt.Fprintln(sys.stderr, "nothing was written")
+			return exitFailed
+		}
+	}
 	r := newRetryRun(sys, p, w)
 	err = r.all(ctx)
 	r.report(err)
@@ -113,11 +123,10 @@ func (w *retryCmd) check(args []string) error {
 	if w.codeList, err = codeList(w.codes); err != nil {
 		return err
 	}
-	picks := w.codes != "" || w.prefix != "" || w.stuck || !w.newer.IsZero() || !w.older.IsZero() || w.warning != "" || w.model != ""
 	switch done := w.status == string(document.StatusDone); {
 	case w.status != string(document.StatusFailed) && !done:
 		return fmt.Errorf("--status is failed or done, not %s; --stuck is for unfinished ones", plain(w.status))
-	case len(args) > 0 && (picks || done):
+	case len(args) > 0 && (w.selects() || w.everything || done):
 		return errors.New("name objects, or select them; not both")
 	case done && w.warning == "" && w.model == "":
 		return errors.New("--status done wants --warning or --model")
@@ -129,6 +138,11 @@ func (w *retryCmd) check(args []string) error {
 		return errors.New("--limit, --rate and --overdue are not negative, and --rate is not 0")
 	}
 	return checkWarning(w.warning)
+}
+
+// selects reports whether a flag narrows down what is tried again.
+func (w *retryCmd) selects() bool {
+	return w.codes != "" || w.prefix != "" || w.stuck || !w.newer.IsZero() || !w.older.IsZero() || w.warning != "" || w.model != "" || w.limit > 0
 }
 
 // who returns the name of the person who asks, unless --by says it.
@@ -297,7 +311,7 @@ func (r *retryRun) one(ctx context.Context, s *document.Stored) error {
 	r.progress.add("")
 	if r.w.json {
 		return json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{
-			"document": s.Object().ID(), "bucket": s.Bucket, "name": s.Name, "generation": s.Generation, "retried": skip == "", "skipped": skip,
+			"document": s.Object().ID(), "bucket": s.Bucket, "name": s.Name, "generation": fmt.Sprint(s.Generation), "retried": skip == "", "skipped": skip,
 		})
 	}
 	return nil
@@ -362,6 +376,6 @@ func (r *retryRun) report(err error) {
 	case r.w.dry:
 		fmt.Fprintf(w, "\nA dry run: nothing was written.\n")
 	case err == nil && r.sum.Retried > 0 && !r.w.now:
-		fmt.Fprintf(w, "\nThe next sweep takes them: within five minutes in the cloud, within a second where bucketocr up is running.\n")
+		fmt.Fprintf(w, "\n%s\n", r.p.nextSweep())
 	}
 }

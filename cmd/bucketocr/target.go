@@ -72,6 +72,17 @@ func (t *target) find(sys system, p *place) (address string, token tokenSource, 
 	return "", nil, errors.New("no address of the function: say --to URL or set FUNCTION_URL")
 }
 
+// nextSweep says when what is due is taken.
+func (p *place) nextSweep() string {
+	if p.endpoint == nil {
+		return "The next sweep takes them, within five minutes."
+	}
+	if e, err := p.endpoint(); err != nil || !answers(e.URL) {
+		return "bucketocr up is not running in this folder: it takes them when it is."
+	}
+	return "The running bucketocr up takes them within a second."
+}
+
 // answers reports whether something listens at an address on this machine.
 func answers(address string) bool {
 	u, err := url.Parse(address)

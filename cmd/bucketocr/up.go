@@ -100,8 +100,11 @@ type upRun struct {
 
 // run sets everything up, works until it is done or told to stop, and takes everything down.
 func (u *upRun) run(ctx context.Context) (code int, err error) {
-	if _, err := os.Stat(u.dir); u.once && err != nil {
-		return exitUsage, fmt.Errorf("there is no folder %s", u.dir)
+	switch info, err := os.Stat(u.dir); {
+	case u.once && err != nil:
+		return exitUsage, fmt.Errorf("there is no folder %s", plain(u.dir))
+	case err == nil && !info.IsDir():
+		return exitUsage, fmt.Errorf("%s is a file, not a folder: bucketocr read prints its text", plain(u.dir))
 	}
 	if err := u.checkSettings(); err != nil {
 		return exitUsage, err

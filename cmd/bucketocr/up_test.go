@@ -253,7 +253,7 @@ func TestUpSaysWhatIsWrong(t *testing.T) {
 		code int
 		want string
 	}{
-		{"a file", file, map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitFailed, "is a file"},
+		{"a file", file, map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitUsage, "is a file"},
 		{"unwritable", "/proc/self", map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitFailed, "/proc/"},
 		{"no folder", filepath.Join(t.TempDir(), "typo"), map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitUsage, "there is no folder"},
 		{"no emulator", t.TempDir(), map[string]string{"OCR_URL": "http://127.0.0.1:1", "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1"},
