@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,6 +27,9 @@ import (
 // pagePort is where the live page is, unless something else listens there.
 const pagePort = "7275"
 
+// pagePorts is how many ports from there on are tried.
+const pagePorts = 10
+
 // pageLimits bound the page images that the live page makes for a person, whatever the function's own limits are.
 var pageLimits = pageimage.Limits{MaxBytes: 512 << 20, MaxPixels: 120e6, MaxPages: 20_000}
 
@@ -38,11 +42,14 @@ type livePage struct {
 }
 
 // listenPage takes the page's address: PORT or HOST:PORT, on this machine alone where no host is named; empty means
-// pagePort, or any port where that is taken.
+// pagePort, or the next one that is free.
 func listenPage(at string) (net.Listener, error) {
 	if at == "" {
-		if l, err := net.Listen("tcp", "127.0.0.1:"+pagePort); err == nil {
-			return l, nil
+		first, _ := strconv.Atoi(pagePort)
+		for port := first; port < first+pagePorts; port++ { // the same one at each start, so that bookmarks work
+			if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+				return l, nil
+			}
 		}
 		at = "127.0.0.1:0"
 	}
@@ -104,6 +111,15 @@ func pageKey() string {
 // isPageKey reports whether a key is one of ours: of at least 128 bits, in letters and digits.
 func isPageKey(s string) bool {
 	return len(s) >= 26 && !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
+}
+
+// port is where it is served.
+func (p *livePage) port() string {
+	u, err := url.Parse(p.url)
+	if err != nil {
+		return ""
+	}
+	return u.Port()
 }
 
 // close ends the page at once: who looks at it sees that it is gone.

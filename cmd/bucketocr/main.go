@@ -7,6 +7,7 @@
 //	completion.go     completion in shells: commands, flags and words
 //	up.go             up: a folder as bucket, from its first scan to its last text
 //	screen.go         what up shows
+//	counts.go         how far it has come
 //	read.go           read: the text of files
 //	readfiles.go      its arguments, as files and pages
 //	readrun.go        the function over these files

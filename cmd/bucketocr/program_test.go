@@ -187,8 +187,12 @@ func calls() []call {
 		{line: "completion bash zsh", code: usage, stderr: "name your shell"},
 
 		// up
-		{line: "up --once none", changes: true, stdout: "0 done, 0 failed", stderr: ""},
-		{line: "up --once scans", changes: true, stdout: "one.png|read|deep/two.png|2 done, 0 failed", stderr: ""},
+		{line: "up --once none", changes: true, stdout: "=0 done, 0 failed: no images or PDFs in none\n", stderr: "ocr      http|reading what is in none"},
+		{line: "up --once scans", changes: true, stdout: "one.png|read|deep/two.png|2 done, 0 failed", stderr: "done        one.png  1 page in |→ scans/.bucketocr/text/one.png.md"},
+		{line: "up --once --out made scans", changes: true, stdout: "→ made/one.png.md", stderr: "texts    made|→ made/deep/two.png.md"},
+		{line: "up --once --verbose scans", changes: true, stdout: "2 done", stderr: "records  scans/.bucketocr/records.db|endpoint http|processing  one.png|page 1      one.png"},
+		{line: "up --once --out made.zip scans", changes: true, code: usage, stderr: "--out made.zip is no folder: bucketocr export writes archives and lines"},
+		{line: "up missing", code: usage, stderr: "=bucketocr up: there is no folder missing: --create makes it\n"},
 		{line: "up --once missing", code: usage, stderr: "there is no folder missing"},
 		{line: "up page.png", code: usage, stderr: "page.png is a file, not a folder: bucketocr read prints its text"},
 		{line: "up a b", code: usage, stderr: `one folder, not "b" as well`},

@@ -24,6 +24,8 @@ type progress struct {
 	stop  chan struct{}
 	ended chan struct{}
 
+	words func(now time.Time) string // what is shown instead of a count; nil: a count
+
 	mu     sync.Mutex
 	done   int64
 	total  int64 // 0 while unknown
@@ -32,9 +34,12 @@ type progress struct {
 }
 
 // newProgress begins to show it, unless quiet.
-func newProgress(sys system, quiet bool) *progress {
-	p := &progress{out: sys.stderr, begun: time.Now(), stop: make(chan struct{}), ended: make(chan struct{})}
-	if t, ok := sys.stderr.(*terminal); ok {
+func newProgress(sys system, quiet bool) *progress { return newFooter(sys, quiet, nil) }
+
+// newFooter shows words instead of a count.
+func newFooter(sys system, quiet bool, words func(now time.Time) string) *progress {
+	p := &progress{out: sys.stderr, begun: time.Now(), stop: make(chan struct{}), ended: make(chan struct{}), words: words}
+	if t, ok := sys.stderr.(*terminal); ok && movesCursor(sys) {
 		p.out, p.bar = t.raw, true // a bar is drawn by control characters; all else of it is ours
 	}
 	if quiet {
@@ -128,6 +133,9 @@ func (p *progress) draw(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	line := p.line(now)
+	if p.words != nil {
+		line = p.words(now)
+	}
 	if !p.bar {
 		fmt.Fprintln(p.out, line)
 		return

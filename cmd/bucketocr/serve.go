@@ -19,7 +19,8 @@ import (
 const serveText = `Serves the function exactly as Cloud Run runs it, on $PORT (default 8080), configured by the environment alone.
 SIGTERM and Ctrl-C finish the work in hand or release it.
 
-Example: FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 GOOGLE_CLOUD_PROJECT=demo \
+Example: FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 \
+         GOOGLE_CLOUD_PROJECT=demo-bucketocr \
          OCR_URL=http://127.0.0.1:8000 bucketocr serve
 
 Variables:

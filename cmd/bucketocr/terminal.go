@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"unicode"
@@ -113,6 +114,12 @@ func fromTerminal(f *os.File) io.Reader {
 func isTerminal(w io.Writer) bool {
 	_, ok := w.(*terminal)
 	return ok
+}
+
+// movesCursor reports whether standard error is a terminal on which a line can be drawn over, and in colour.
+func movesCursor(sys system) bool {
+	kind, _ := sys.lookup("TERM")
+	return isTerminal(sys.stderr) && kind != "dumb" && (kind != "" || runtime.GOOS == "windows")
 }
 
 // Write is [io.Writer]. It shows the bytes up to the last whole character.

@@ -276,13 +276,13 @@ func TestTerminalsAreSafe(t *testing.T) {
 		{"show", id("done" + evil)}, {"show", "--text", id("done" + evil)}, {"show", "--pages", "--text", id("done" + evil)},
 		{"show", "--json", "--pages", id("done" + evil)}, {"show", id("failed" + evil)}, {"show", "--text", id("failed" + evil)},
 		{"show", id("retrying" + evil)}, {"show", id("odd")}, {"show", evil}, {"stats"}, {"stats", "--json"}, {"stats", evil},
-		{"retry", "--dry-run"}, {"retry", "--json"}, {"retry", "--status", evil}, {"retry", "--code", evil}, {"watch", "--status", evil}, {"watch", evil},
+		{"retry", "--dry-run"}, {"retry", "--json", "--all"}, {"list"}, {"list", "--json"}, {"export", "-"}, {"delete", "--yes", evil}, {"read", evil}, {"retry", "--status", evil}, {"retry", "--code", evil}, {"watch", "--status", evil}, {"watch", evil},
 		{"backfill", "--to", refuses.URL}, {"backfill", "--to", refuses.URL, "--json"}, {"backfill", "--to", evil}, {"backfill", "gs://" + evil},
 		{"up", evil, evil}, {evil}, {"serve", evil}, {"plan", evil}, {"ui", evil},
 	} {
 		var screen, errs bytes.Buffer
 		whole := args
-		if args[0] != "up" && args[0] != evil && args[0] != "serve" && args[0] != "plan" {
+		if args[0] != "up" && args[0] != evil && args[0] != "serve" && args[0] != "plan" && args[0] != "read" {
 			whole = append(append([]string{}, args...), o.args...)
 		}
 		run(t.Context(), o.system(&terminal{raw: &screen}, &terminal{raw: &errs}), whole)
@@ -379,11 +379,10 @@ func TestPageNeedsItsKey(t *testing.T) {
 	d := newDesk(t, nil)
 	ctx, stop := context.WithCancelCause(t.Context())
 	out, code := newOutput(), make(chan int)
-	go func() { code <- d.upTo(ctx, out, "--page", "0") }()
-	out.until(t, "page     ")
+	go func() { code <- d.upTo(ctx, out, "--create", "--page", "0") }()
+	out.until(t, "the page at ")
 	defer func() { stop(signaled{os.Interrupt}); <-code }()
-	out.until(t, "\n\n")
-	_, line, _ := strings.Cut(out.String(), "page     ")
+	_, line, _ := strings.Cut(out.String(), "the page at ")
 	address, _, _ := strings.Cut(line, "\n")
 	jar, err := cookiejar.New(nil)
 	if err != nil {
