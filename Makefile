@@ -24,6 +24,7 @@ race: ## the same with the race detector, shuffled, in every module (needs a C c
 	@for m in localocr examples/listener-go examples/function-go; do \
 	  echo "== $$m"; (cd $$m && go test -race -cpu 1 -shuffle=on -count=1 -timeout 20m ./...); done
 	go test -C bench -count=1 ./... # its memory figures are not those of a raced program
+	go test -count=1 -run '^TestProgram$$' ./cmd/bucketocr # hundreds of processes, which take minutes where they are raced
 
 integration: ## what needs the emulators of gcloud, Java, Chromium, npm, Python (vLLM) or gcloud itself
 	@.ci/tests integration

@@ -16,7 +16,8 @@
 // In ModeLayout the word "grounding" follows the image; only LightOnOCR-3 knows it.
 //
 // The image is PNG or JPEG, which every server reads, recognised by its first bytes. It must be upright: whether a server turns it as its
-// EXIF data says depends on the version. It goes from its reader through base64 into the connection: a call holds
+// Exif data says depends on the version, so a JPEG whose first 24 KiB state another orientation than 1 is refused ([KindBadImage]): turn its pixels
+// and leave the statement out. It goes from its reader through base64 into the connection: a call holds
 // some 24 KiB of it and their base64, whatever its size, and Content-Length is exact. Requests over 32 MiB, Cloud Run's limit, are refused before
 // anything is opened; that is an image of about 24 MiB.
 //
@@ -54,12 +55,12 @@
 //
 // Every failure is an *[Error]. Its Kind says what to do:
 //
-//	bad_image, too_large, image_source                   this page: will fail again
-//	backend_failed, timeout, bad_response, lost          this page, or the server: only another page tells, sent afterwards
-//	overloaded, unavailable, aborted                     the server: try later
-//	bad_request, unauthenticated, forbidden, token,
-//	wrong_model, wrong_address                           the configuration: must be corrected
-//	canceled                                             the caller
+//   - [KindBadImage], [KindTooLarge], [KindImageSource]: this page, which will fail again
+//   - [KindBackendFailed], [KindTimeout], [KindBadResponse], [KindLost]: this page, or the server; only another page tells, sent afterwards
+//   - [KindOverloaded], [KindUnavailable], [KindAborted]: the server; try later
+//   - [KindBadRequest], [KindUnauthenticated], [KindForbidden], [KindToken], [KindWrongModel], [KindWrongAddress]: the configuration, which must be
+//     corrected
+//   - [KindCanceled]: the caller
 //
 // Only what may pass in seconds is tried again within a call, three times unless Config.MaxTries says otherwise, with waits from half a second up that follow Retry-After up to
 // 30 s: refused connections and such as break while the page is sent, 429, 502 and 503 at once, and a 500 of the platform or of a gateway that cannot

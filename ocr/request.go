@@ -544,6 +544,9 @@ func mediaType(head []byte) (string, error) {
 	case isPNG(head):
 		return "image/png", checkPixels(imageSize(head))
 	case bytes.HasPrefix(head, []byte("\xff\xd8\xff")):
+		if o := jpegOrientation(head); o > 1 {
+			return "", imageError(KindBadImage, "the image is not upright: its Exif orientation is %d, which servers heed or ignore by their version; turn its pixels", o)
+		}
 		return "image/jpeg", checkPixels(imageSize(head))
 	}
 	return "", imageError(KindBadImage, "the image is neither PNG nor JPEG")
@@ -588,6 +591,57 @@ func jpegSize(head []byte) (width, height int64) {
 		at += 2 + int(binary.BigEndian.Uint16(head[at+2:]))
 	}
 	return 0, 0
+}
+
+// jpegOrientation returns the orientation that the first Exif segment states, 1 for upright; 0 where head holds none.
+func jpegOrientation(head []byte) int {
+	const app1, scan = 0xe1, 0xda
+	for at := 2; at+4 <= len(head) && head[at] == 0xff; {
+		marker := head[at+1]
+		if marker == 0xff { // fill byte
+			at++
+			continue
+		}
+		end := at + 2 + int(binary.BigEndian.Uint16(head[at+2:]))
+		if block, ok := bytes.CutPrefix(head[at+4:min(max(end, at+4), len(head))], []byte("Exif\x00\x00")); marker == app1 && ok {
+			return exifOrientation(block)
+		}
+		if marker == scan || end < at+4 { // the picture itself, or no segment
+			return 0
+		}
+		at = end
+	}
+	return 0
+}
+
+// exifOrientation returns what an Exif block, which is a TIFF, states in its first directory; 0 for nothing that can be meant.
+func exifOrientation(b []byte) int {
+	const tag, short = 0x0112, 3
+	var order binary.ByteOrder = binary.LittleEndian
+	switch {
+	case bytes.HasPrefix(b, []byte("MM\x00*")):
+		order = binary.BigEndian
+	case !bytes.HasPrefix(b, []byte("II*\x00")):
+		return 0
+	}
+	if len(b) < 8 {
+		return 0
+	}
+	at := int64(order.Uint32(b[4:]))
+	if at+2 > int64(len(b)) {
+		return 0
+	}
+	entries := b[at+2:]
+	for range order.Uint16(b[at:]) {
+		if len(entries) < 12 {
+			return 0
+		}
+		if o := order.Uint16(entries[8:]); order.Uint16(entries) == tag && order.Uint16(entries[2:]) == short && o <= 8 {
+			return int(o)
+		}
+		entries = entries[12:]
+	}
+	return 0
 }
 
 // pairs are the two characters of base64 for each twelve bits, the first in the low byte.

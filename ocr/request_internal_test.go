@@ -90,6 +90,7 @@ func (p pieces) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), p.n
 func FuzzMediaType(f *testing.F) {
 	f.Add([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x10\x00\x00\x00\x10"))
 	f.Add([]byte("\xff\xd8\xff\xe1\x00\x04ab\xff\xff\xc0\x00\x11\x08\x00\x10\x00\x10\x03"))
+	f.Add([]byte("\xff\xd8\xff\xe1\x00\x22Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, head []byte) {
 		media, err := mediaType(head)
 		if err == nil && media != "image/png" && media != "image/jpeg" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -34,19 +35,21 @@ Exits with 1 where an object failed or could not be delivered. It costs a list o
 for each image among them; a bar on a terminal lists twice.
 ` + placeText + targetText + `
 Example: bucketocr backfill gs://my-scans/2025/ --dry-run
-         bucketocr backfill gs://my-scans --topic projects/my-project/topics/bucketocr-backfill
+         bucketocr backfill gs://my-scans \
+           --topic projects/my-project/topics/bucketocr-backfill
          bucketocr backfill --local examples/samples
 `
 
-func backfillFlags(fs *flag.FlagSet) action {
+func backfillFlags(fs *pflag.FlagSet) action {
 	f := newBackfillCmd(fs, "backfill")
 	fs.StringVar(&f.topic, "topic", "", "publish to this `TOPIC` instead of posting: projects/PROJECT/topics/NAME")
 	fs.Var(&f.newer, "newer-than", "only objects created after this `TIME`: 24h (ago), 2026-11-24 or RFC 3339")
+	section(fs, "Selection", "newer-than")
 	return f.run
 }
 
 // newBackfillCmd declares the flags of backfill and reconcile alike.
-func newBackfillCmd(fs *flag.FlagSet, name string) *backfillCmd {
+func newBackfillCmd(fs *pflag.FlagSet, name string) *backfillCmd {
 	f := &backfillCmd{name: name, dir: placeFlag(fs)}
 	batches := ""
 	if name == "backfill" {
@@ -60,8 +63,9 @@ func newBackfillCmd(fs *flag.FlagSet, name string) *backfillCmd {
 	fs.StringVar(&f.exclude, "exclude", "", "no names that match one of these `GLOBS`")
 	fs.StringVar(&f.after, "after", "", "only names after `NAME`: where an earlier run was stopped")
 	fs.BoolVar(&f.json, "json", false, "a line of JSON for each object and for the sum")
-	fs.StringVar(&f.figures, "figures", defaultFigures, "with --dry-run: `FILE` with prices and pages per second")
+	figuresFlag(fs, &f.figures)
 	f.target.flags(fs)
+	section(fs, "Selection", "limit", "include", "exclude", "after")
 	return f
 }
 
@@ -93,9 +97,9 @@ func (f *backfillCmd) run(ctx context.Context, sys system, args []string) int {
 	if err != nil {
 		return complain(sys, f.name, err)
 	}
-	r := &backfillReport{sys: sys, f: f, progress: newProgress(sys, f.json || f.dry)}
+	r := &backfillReport{ctx: ctx, sys: sys, p: p, f: f, progress: newProgress(sys, f.json || f.dry)}
 	o.Ended = r.ended
-	o.Passed = func(document.Object, string) { r.progress.add(1, "") }
+	o.Passed = func(document.Object, string) { r.progress.add("") }
 	go r.countAll(ctx, *o)
 	sum, err := backfill.Run(ctx, *o)
 	r.progress.finish()
@@ -175,7 +179,9 @@ func (f *backfillCmd) options(sys system, p *place, args []string) (*backfill.Op
 
 // backfillReport shows what comes of a backfill.
 type backfillReport struct {
+	ctx      context.Context // of the run, whose ends are reported
 	sys      system
+	p        *place
 	f        *backfillCmd
 	progress *progress
 
@@ -207,9 +213,12 @@ func (r *backfillReport) ended(res backfill.Result) {
 	}
 	n := r.bad
 	r.mu.Unlock()
+	if bad && res.Why == "" {
+		res.Why = r.why(res.Object)
+	}
 	if r.f.json {
 		_ = json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{
-			"bucket": res.Object.Bucket, "name": res.Object.Name, "generation": res.Object.Generation,
+			"bucket": res.Object.Bucket, "name": res.Object.Name, "generation": fmt.Sprint(res.Object.Generation),
 			"document": res.Object.ID(), "result": res.What, "reason": res.Why,
 		})
 		return
@@ -218,14 +227,23 @@ func (r *backfillReport) ended(res backfill.Result) {
 	if n > 0 {
 		extra = count(n) + " failed"
 	}
-	r.progress.add(1, extra)
+	r.progress.add(extra)
 	if bad {
-		line := fmt.Sprintf("%-11s %s", res.What, plain("gs://"+res.Object.Bucket+"/"+res.Object.Name))
+		line := fmt.Sprintf("%-11s %s", res.What, r.p.name(&document.Record{Bucket: res.Object.Bucket, Name: res.Object.Name}))
 		if res.Why != "" {
 			line += "  " + oneLine(res.Why)
 		}
 		r.progress.printLine(r.sys.stdout, line)
 	}
+}
+
+// why returns what a failed document says: the function's answer does not.
+func (r *backfillReport) why(o document.Object) string {
+	heads, err := r.p.records.Heads(r.ctx, []string{o.ID()})
+	if err != nil || len(heads) == 0 || heads[0] == nil || heads[0].Error == nil {
+		return ""
+	}
+	return failure(heads[0].Error)
 }
 
 // report ends the command with a table.
@@ -257,13 +275,21 @@ func (r *backfillReport) report(sum backfill.Summary, err error) {
 	case r.f.dry:
 		fmt.Fprintln(r.sys.stdout, "\nA dry run: nothing was delivered.")
 	case err != nil && sum.After != "":
-		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s requests. Run it again, or continue with --after %s\n",
-			age(time.Since(r.progress.begun)), count(sum.Requests), shellWord(sum.After))
+		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s. Run it again, or continue with --after %s\n",
+			age(time.Since(r.progress.begun)), requests(sum.Requests), shellWord(sum.After))
 	case err != nil:
-		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s requests. Run it again.\n", age(time.Since(r.progress.begun)), count(sum.Requests))
+		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s. Run it again.\n", age(time.Since(r.progress.begun)), requests(sum.Requests))
 	case err == nil && sum.Requests > 0:
-		fmt.Fprintf(r.sys.stdout, "\n%s requests in %s.\n", count(sum.Requests), age(time.Since(r.progress.begun)))
+		fmt.Fprintf(r.sys.stdout, "\n%s in %s.\n", requests(sum.Requests), age(time.Since(r.progress.begun)))
 	}
+}
+
+// requests is a count with its noun.
+func requests(n int64) string {
+	if n == 1 {
+		return "1 request"
+	}
+	return count(n) + " requests"
 }
 
 // resultMeaning returns what a result means: an outcome as the table of outcomes has it, unless there is more to say here.

@@ -20,7 +20,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/event"
 )
 
-// stubFunction is a function that reads nothing: it writes done into the office's records, and refuses at random.
+// stubFunction is a function that reads nothing: it writes done, or failed where a name ends in bad.png, into the office's records, and refuses at random.
 type stubFunction struct {
 	o      *office
 	server *httptest.Server
@@ -56,7 +56,11 @@ func (d *stubFunction) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no available instance", http.StatusServiceUnavailable)
 		return
 	}
-	rec := d.o.record(ev.Name, document.StatusDone)
+	outcome, status := document.OutcomeDone, document.StatusDone
+	if strings.HasSuffix(ev.Name, "bad.png") {
+		outcome, status = document.OutcomeFailed, document.StatusFailed
+	}
+	rec := d.o.record(ev.Name, status)
 	rec.Generation = ev.Generation
 	_, err = document.Update(context.WithoutCancel(r.Context()), d.o.records, ev.Object.ID(), document.Unread(),
 		func(*document.Record) (*document.Change, error) { return &document.Change{Record: &rec}, nil })
@@ -65,7 +69,7 @@ func (d *stubFunction) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.take(ev.Name)
-	fmt.Fprintln(w, document.OutcomeDone)
+	fmt.Fprintln(w, outcome)
 }
 
 func (d *stubFunction) refuses() bool {
@@ -168,7 +172,7 @@ func testBackfillSays(t *testing.T, o *office) {
 		t.Fatal(err)
 	}
 	call(exitGood, []string{"GPU time", "6 s", "at least, on g at 0.5 pages/s", "12.00 EUR"}, "--dry-run", "--exclude", "*.txt", "--figures", figures)
-	call(exitGood, []string{"GPU time", "not known"}, "--dry-run")
+	call(exitGood, []string{"GPU time", "on nvidia-h100 at 5.71 pages/s"}, "--dry-run")
 	call(exitFailed, []string{"no such file"}, "--dry-run", "--figures", "nowhere.json")
 	call(exitGood, []string{"to deliver", "not included"}, "--dry-run", "--include", "in/**")
 	call(exitFailed, []string{"not the function"}, "--to", o.elsewhere())
@@ -177,6 +181,8 @@ func testBackfillSays(t *testing.T, o *office) {
 	if len(d.taken) != 3 {
 		t.Errorf("%v", d.taken)
 	}
+	o.put("bad.png", []byte("x"))
+	call(exitFailed, []string{"bad.png  ocr_failed: the engine failed"}, "--to", d.server.URL, "--exclude", "*.txt")
 	call(exitUsage, []string{"--in-flight"}, "--in-flight", "0")
 	call(exitUsage, []string{"brace"}, "--include", "{a,b}.png")
 	call(exitUsage, []string{"no address"}, "--to", "f.run.app")

@@ -29,7 +29,7 @@ func (d *desk) serving(tab *browsertest.Tab, until string, args ...string) strin
 	out := newOutput()
 	code := make(chan int)
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	go func() { code <- run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }}, args) }()
+	go func() { code <- run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil}, args) }()
 	d.t.Cleanup(func() {
 		stop(signaled{os.Interrupt})
 		if c := <-code; c != exitInterrupted {
@@ -74,7 +74,7 @@ func TestPageOverBothStores(t *testing.T) {
 			}
 			d.ocr.For(apptest.PNG(60), ocrtest.Text("# Dropped\n\n$x^2$"))
 			d.ocr.Default(ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image")) // to bad.png, however it is sent
-			url := d.serving(tab, "page ", "up", "--page", "0", d.dir)
+			url := d.serving(tab, "page ", "up", "--create", "--page", "0", d.dir)
 			tab.Open(url)
 			tab.Until(`document.querySelector('#empty').innerText.includes('Drop an image')`)
 
@@ -155,7 +155,7 @@ func TestUIBesideUp(t *testing.T) {
 func TestPagePort(t *testing.T) {
 	d := newDesk(t, nil)
 	for _, at := range []string{"127.0.0.1:99999", "nonsense", "192.0.2.1:80"} {
-		if code, out := d.up(t.Context(), "--page", at); code != exitUsage {
+		if code, out := d.up(t.Context(), "--create", "--page", at); code != exitUsage {
 			t.Errorf("%s: %d %s", at, code, out)
 		}
 	}

@@ -3,13 +3,18 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // system is what a command has of the outside.
@@ -17,6 +22,7 @@ type system struct {
 	stdout, stderr io.Writer
 	lookup         func(name string) (string, bool)       // the environment
 	backoff        func(attempt int) (wait time.Duration) // until a local redelivery
+	stdin          io.Reader
 }
 
 // Exit codes of all commands.
@@ -31,10 +37,12 @@ const (
 type command struct {
 	name  string
 	args  string // as the usage line shows them
+	group group
 	short string // one sentence
 	help  func() string
 	// flags declares the command's flags and returns what runs when they are read.
-	flags func(fs *flag.FlagSet) action
+	flags func(fs *pflag.FlagSet) action
+	words completer // completes the arguments that are no flags
 }
 
 // action does a command's work with the arguments that are no flags, and returns an exit code; it has told the reason by
@@ -44,50 +52,23 @@ type action func(ctx context.Context, sys system, args []string) int
 // text is help that is always the same.
 func text(help string) func() string { return func() string { return help } }
 
-// flagSet declares a command's flags.
-func (c command) flagSet() (*flag.FlagSet, action) {
-	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	return fs, c.flags(fs)
+// cobra returns the command as the library takes it. Its exit code goes to code.
+func (c command) cobra(ctx context.Context, sys system, code *int) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: strings.TrimSpace(c.name + " " + c.args), Short: c.short, Long: c.help(),
+		DisableFlagsInUseLine: true, Args: cobra.ArbitraryArgs,
+	}
+	cmd.Flags().SortFlags = false
+	do := c.flags(cmd.Flags())
+	cmd.Run = func(_ *cobra.Command, args []string) { *code = do(ctx, sys, args) }
+	completeWords(cmd, sys, c.words)
+	return cmd
 }
 
-// run reads the command's flags, which may follow its arguments too, and does its work.
-func (c command) run(ctx context.Context, sys system, args []string) int {
-	fs, do := c.flagSet()
-	var rest []string
-	for {
-		if err := fs.Parse(args); err != nil {
-			return c.refuse(sys, fs, err)
-		}
-		if fs.NArg() == 0 {
-			return do(ctx, sys, rest)
-		}
-		if parsed := args[:len(args)-fs.NArg()]; len(parsed) > 0 && parsed[len(parsed)-1] == "--" {
-			return do(ctx, sys, append(rest, fs.Args()...))
-		}
-		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
-	}
-}
-
-// refuse ends a command that was asked for help or got wrong flags.
-func (c command) refuse(sys system, fs *flag.FlagSet, err error) int {
-	if !errors.Is(err, flag.ErrHelp) {
-		return complain(sys, c.name, err)
-	}
-	fmt.Fprintf(sys.stdout, "%s\n\n%s", strings.TrimRight("Usage: bucketocr "+c.name+" "+c.args, " "), c.help())
-	some := false
-	fs.VisitAll(func(*flag.Flag) { some = true })
-	if some {
-		fmt.Fprintln(sys.stdout, "\nFlags:")
-		fs.SetOutput(sys.stdout)
-		fs.PrintDefaults()
-	}
-	return exitGood
-}
-
-// complain says in one sentence why a command's arguments or settings are wrong.
+// complain says in one sentence why a command's arguments or settings are wrong. An empty name is the program's.
 func complain(sys system, name string, err error) int {
-	fmt.Fprintf(sys.stderr, "bucketocr %s: %s (bucketocr %s --help says more)\n", name, clean(err.Error()), name)
+	program := strings.TrimSpace("bucketocr " + name)
+	fmt.Fprintf(sys.stderr, "%s: %s (%s --help says more)\n", program, clean(err.Error()), program)
 	return exitUsage
 }
 
@@ -97,6 +78,9 @@ func fail(ctx context.Context, sys system, name string, err error) int {
 		return exitInterrupted
 	}
 	fmt.Fprintf(sys.stderr, "bucketocr %s: %s\n", name, clean(err.Error()))
+	if errors.Is(err, document.ErrStoreMisconfigured) {
+		return exitUsage
+	}
 	return exitFailed
 }
 
@@ -127,7 +111,7 @@ func rootCause(err error) error {
 // when is a moment given as one, as a day, or as how long ago.
 type when struct{ time.Time }
 
-// String is [flag.Value].
+// String is [pflag.Value].
 func (w *when) String() string {
 	if w == nil || w.IsZero() {
 		return ""
@@ -135,7 +119,10 @@ func (w *when) String() string {
 	return w.Format(time.RFC3339)
 }
 
-// Set is [flag.Value].
+// Type is [pflag.Value].
+func (*when) Type() string { return "TIME" }
+
+// Set is [pflag.Value].
 func (w *when) Set(s string) error {
 	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
 		w.Time = time.Now().Add(-d)
@@ -155,4 +142,25 @@ func (w *when) Set(s string) error {
 		}
 	}
 	return errors.New("write it as 90m or 7d (ago), 2026-11-24, or 2026-11-24T10:00:00Z")
+}
+
+// choice is a flag's value that is one of some words.
+type choice struct {
+	value string
+	of    []string
+}
+
+// String is [pflag.Value].
+func (c *choice) String() string { return c.value }
+
+// Type is [pflag.Value].
+func (*choice) Type() string { return "WORD" }
+
+// Set is [pflag.Value].
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.of, s) {
+		return fmt.Errorf("it is one of %s", strings.Join(c.of, ", "))
+	}
+	c.value = s
+	return nil
 }

@@ -3,110 +3,137 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"text/template"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-const completionHelp = `Writes a script to standard output that completes commands and flags in your shell.
+const completionHelp = `Writes a script to standard output that completes commands, flags, statuses, codes, warnings and, with --local, the names of
+objects in your shell. The one for bash needs the package bash-completion.
 
 Example: source <(bucketocr completion bash)
          bucketocr completion zsh > "${fpath[1]}/_bucketocr"
          bucketocr completion fish > ~/.config/fish/completions/bucketocr.fish
+         bucketocr completion powershell | Out-String | Invoke-Expression
 `
 
-func completionFlags(*flag.FlagSet) action { return completion }
+func completionFlags(*pflag.FlagSet) action { return completion }
 
-// completion prints the script of a shell, made from the commands themselves.
-func completion(_ context.Context, sys system, args []string) int {
-	if len(args) != 1 || shells[args[0]] == "" {
-		return complain(sys, "completion", errors.New("name your shell: bash, zsh or fish"))
+// shells are those that scripts are written for.
+var shells = []string{"bash", "zsh", "fish", "powershell"}
+
+// completion prints the script of a shell, which asks this program for the words.
+func completion(ctx context.Context, sys system, args []string) int {
+	if len(args) != 1 || !slices.Contains(shells, args[0]) {
+		return complain(sys, "completion", errors.New("name your shell: bash, zsh, fish or powershell"))
 	}
-	t := template.Must(template.New("").Funcs(template.FuncMap{"quote": singleQuoted}).Parse(shells[args[0]]))
-	if err := t.Execute(sys.stdout, completions()); err != nil {
-		fmt.Fprintf(sys.stderr, "bucketocr completion: %v\n", err)
-		return exitFailed
+	root := newRoot(ctx, sys, new(int))
+	script := map[string]func() error{
+		"bash":       func() error { return root.GenBashCompletionV2(sys.stdout, true) },
+		"zsh":        func() error { return root.GenZshCompletion(sys.stdout) },
+		"fish":       func() error { return root.GenFishCompletion(sys.stdout, true) },
+		"powershell": func() error { return root.GenPowerShellCompletionWithDesc(sys.stdout) },
+	}
+	if err := script[args[0]](); err != nil {
+		return fail(ctx, sys, "completion", fmt.Errorf("the script cannot be written: %w", err))
 	}
 	return exitGood
 }
 
-// completable is a command as a script needs it.
-type completable struct {
-	Name, Short string
-	Flags       []completableFlag
+// completer returns the words that an argument or a flag's value may be. local is the value of the command's --local.
+type completer func(sys system, local, begun string) ([]string, cobra.ShellCompDirective)
+
+// Completers of arguments.
+var (
+	shellNames = fixed(shells...)
+	nothing    = fixed()
+)
+
+// files completes the names of files.
+func files(system, string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
 }
 
-type completableFlag struct{ Name, Usage string }
+// folders completes the names of folders.
+func folders(system, string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
 
-func completions() []completable {
-	var all []completable
-	for _, c := range commands() {
-		entry := completable{Name: c.name, Short: c.short}
-		fs, _ := c.flagSet()
-		fs.VisitAll(func(f *flag.Flag) {
-			_, usage := flag.UnquoteUsage(f)
-			entry.Flags = append(entry.Flags, completableFlag{f.Name, usage})
-		})
-		entry.Flags = append(entry.Flags, completableFlag{"help", "say more"})
-		all = append(all, entry)
+// fixed completes words that are always the same.
+func fixed(words ...string) completer {
+	return func(system, string, string) ([]string, cobra.ShellCompDirective) {
+		return words, cobra.ShellCompDirectiveNoFileComp
 	}
-	return all
 }
 
-var shells = map[string]string{
-	"bash": `# bash completion of bucketocr
-_bucketocr() {
-  local cur=${COMP_WORDS[COMP_CWORD]} words=''
-  if [ "$COMP_CWORD" = 1 ]; then
-    words='{{range .}}{{.Name}} {{end}}help'
-  else
-    case ${COMP_WORDS[1]} in
-{{- range .}}
-      {{.Name}}) words='{{range .Flags}}--{{.Name}} {{end}}' ;;
-{{- end}}
-    esac
-    case $cur in
-      -*) ;;
-      *) words='' ;;
-    esac
-  fi
-  COMPREPLY=()
-  local word
-  for word in $words; do
-    case $word in
-      "$cur"*) COMPREPLY+=("$word") ;;
-    esac
-  done
+// listed completes the last of words separated by commas.
+func listed(words []string) completer {
+	return func(_ system, _, begun string) (all []string, _ cobra.ShellCompDirective) {
+		before := begun[:strings.LastIndexByte(begun, ',')+1]
+		for _, word := range words {
+			all = append(all, before+word)
+		}
+		return all, cobra.ShellCompDirectiveNoFileComp
+	}
 }
-complete -o default -F _bucketocr bucketocr
-`,
-	"zsh": `#compdef bucketocr
-_bucketocr() {
-  local -a entries
-  if (( CURRENT == 2 )); then
-    entries=({{range .}}{{quote (printf "%s:%s" .Name .Short)}} {{end}}'help:say what the commands do')
-    _describe command entries
-    return
-  fi
-  case $words[2] in
-{{- range .}}
-    {{.Name}}) entries=({{range .Flags}}{{quote (printf "--%s:%s" .Name .Usage)}} {{end}}) ;;
-{{- end}}
-  esac
-  if [[ $PREFIX == -* ]]; then
-    _describe flag entries
-  else
-    _files
-  fi
+
+// mostNames is how many names of objects are offered.
+const mostNames = 200
+
+// objectNames completes the names of a folder's objects. Over Google Cloud none are offered: a Tab key costs nothing.
+func objectNames(sys system, local, begun string) (names []string, _ cobra.ShellCompDirective) {
+	if local == "" {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	p, err := localPlace(local)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer p.close()
+	_ = p.objects.ListObjects(context.Background(), document.Listing{Bucket: p.bucket, Prefix: begun}, func(l document.Listed) error {
+		if names = append(names, l.Name); len(names) == mostNames {
+			return errEnough
+		}
+		return nil
+	})
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
-compdef _bucketocr bucketocr
-`,
-	"fish": `# fish completion of bucketocr
-{{- range .}}{{$command := .Name}}
-complete -c bucketocr -n __fish_use_subcommand -f -a {{.Name}} -d {{quote .Short}}
-{{- range .Flags}}
-complete -c bucketocr -n '__fish_seen_subcommand_from {{$command}}' -l {{.Name}} -d {{quote .Usage}}
-{{- end}}
-{{- end}}
-`,
+
+// flagWords are the words that flags of these names take, in whatever command.
+func flagWords() map[string]completer {
+	statuses := make([]string, 0, 5)
+	for _, s := range document.Statuses() {
+		statuses = append(statuses, string(s))
+	}
+	return map[string]completer{
+		"local": folders, "status": listed(statuses), "code": listed(codeNames()), "warning": fixed(warningNames()...), "prefix": objectNames,
+	}
+}
+
+// completeWords has a command complete its arguments and the values of its flags.
+func completeWords(cmd *cobra.Command, sys system, words completer) {
+	as := func(c completer) cobra.CompletionFunc {
+		return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+			local := ""
+			if f := cmd.Flags().Lookup("local"); f != nil {
+				local = f.Value.String()
+			}
+			words, directive := c(sys, local, begun)
+			return slices.DeleteFunc(slices.Clone(words), func(word string) bool { return !strings.HasPrefix(word, begun) }), directive
+		}
+	}
+	cmd.ValidArgsFunction = as(words)
+	known := flagWords()
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if name, _ := pflag.UnquoteUsage(f); strings.Contains(name, "|") {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, as(fixed(strings.Split(name, "|")...)))
+		} else if c, ok := known[f.Name]; ok {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, as(c)) // fails for a flag that is not there
+		}
+	})
 }

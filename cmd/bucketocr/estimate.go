@@ -21,9 +21,9 @@ type estimate struct {
 	Money map[string]float64 `json:"money,omitempty"`
 }
 
-// estimates returns them for a dry run's sum, from deploy/figures.json, or the file that was named.
+// estimates returns them for a dry run's sum, from the figures of that file.
 func estimates(file string, sum backfill.Summary) ([]estimate, error) {
-	figures, err := (&planCmd{figures: file}).readFigures()
+	figures, _, err := readFigures(file)
 	if err != nil || sum.Pages == 0 {
 		return nil, err
 	}

@@ -34,12 +34,18 @@ func pages(r *document.Record) string {
 	switch {
 	case r.Blank:
 		return "blank"
-	case r.Pages == 1:
-		return "1 page"
 	case r.PagesDone < r.Pages:
 		return fmt.Sprintf("the first %d of %d pages", r.PagesDone, r.Pages)
 	}
-	return fmt.Sprintf("%d pages", r.Pages)
+	return pageCount(r.Pages)
+}
+
+// pageCount is a count with its noun.
+func pageCount(n int) string {
+	if n == 1 {
+		return "1 page"
+	}
+	return count(int64(n)) + " pages"
 }
 
 func warnings(r *document.Record) string {

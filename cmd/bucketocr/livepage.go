@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,6 +27,9 @@ import (
 // pagePort is where the live page is, unless something else listens there.
 const pagePort = "7275"
 
+// pagePorts is how many ports from there on are tried.
+const pagePorts = 10
+
 // pageLimits bound the page images that the live page makes for a person, whatever the function's own limits are.
 var pageLimits = pageimage.Limits{MaxBytes: 512 << 20, MaxPixels: 120e6, MaxPages: 20_000}
 
@@ -38,11 +42,14 @@ type livePage struct {
 }
 
 // listenPage takes the page's address: PORT or HOST:PORT, on this machine alone where no host is named; empty means
-// pagePort, or any port where that is taken.
+// pagePort, or the next one that is free.
 func listenPage(at string) (net.Listener, error) {
 	if at == "" {
-		if l, err := net.Listen("tcp", "127.0.0.1:"+pagePort); err == nil {
-			return l, nil
+		first, _ := strconv.Atoi(pagePort)
+		for port := first; port < first+pagePorts; port++ { // the same one at each start, so that bookmarks work
+			if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+				return l, nil
+			}
 		}
 		at = "127.0.0.1:0"
 	}
@@ -104,6 +111,15 @@ func pageKey() string {
 // isPageKey reports whether a key is one of ours: of at least 128 bits, in letters and digits.
 func isPageKey(s string) bool {
 	return len(s) >= 26 && !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
+}
+
+// port is where it is served.
+func (p *livePage) port() string {
+	u, err := url.Parse(p.url)
+	if err != nil {
+		return ""
+	}
+	return u.Port()
 }
 
 // close ends the page at once: who looks at it sees that it is gone.
@@ -190,7 +206,7 @@ func (u *upRun) startPage(ctx context.Context, cfg config.Config) {
 	limits.MaxBytes, limits.MaxPixels, limits.MaxPages = cfg.MaxBytes, cfg.MaxPixels, cfg.MaxPages
 	limits.First = cfg.OnMaxPages == config.ReadFirst
 	u.page = servePage(context.WithoutCancel(ctx), u.pageOn, u.pageAt, ui.Config{
-		Watch: u.watchFolder, Records: u.records, Images: u.bucket,
+		Watch: ofBucket{u.records, u.bucket.Name()}.Watch, Records: u.records, Images: u.bucket,
 		Upload: folderUpload{u.bucket, cfg.Filter}, Retry: pageRetry{u.records, onPage(u.sys)},
 		Place: fmt.Sprintf("folder %s", filepath.Base(u.dir)), MaxBytes: cfg.MaxBytes, Limits: limits, Log: u.log,
 	})
@@ -204,14 +220,4 @@ func (u *upRun) closePage() {
 	case u.pageOn != nil:
 		_ = u.pageOn.Close()
 	}
-}
-
-// watchFolder follows the records of this folder: Firestore's emulator may hold others.
-func (u *upRun) watchFolder(ctx context.Context, fn func(id string, r *document.Record) error) error {
-	return u.records.Watch(ctx, func(id string, r *document.Record) error {
-		if r.Bucket != u.bucket.Name() {
-			return nil
-		}
-		return fn(id, r)
-	})
 }

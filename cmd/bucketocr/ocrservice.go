@@ -17,8 +17,6 @@ import (
 	"runtime"
 	"strings"
 	"time"
-
-	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
 // ocrModule is the module path of localocr, by which its source is recognised.
@@ -36,7 +34,7 @@ type ocrService struct {
 	logs  *os.File
 }
 
-func (s *ocrService) own() bool { return s.cmd != nil }
+func (s *ocrService) own() bool { return s != nil && s.cmd != nil }
 
 func (s *ocrService) describe() string {
 	if s.own() {
@@ -70,25 +68,25 @@ func (s *ocrService) stop() {
 	s.logs.Close()
 }
 
-// findOCR returns the service at OCR_URL, or builds and starts localocr.
-func (u *upRun) findOCR(ctx context.Context) (*ocrService, error) {
-	if url, ok := u.sys.lookup("OCR_URL"); ok && url != "" {
+// findOCR returns the service at OCR_URL, or builds and starts localocr, which writes to logs. What takes a while it says on progress.
+func findOCR(ctx context.Context, sys system, progress io.Writer, logs func() (*os.File, error)) (*ocrService, error) {
+	if url, ok := sys.lookup("OCR_URL"); ok && url != "" {
 		return &ocrService{url: url}, nil
 	}
-	program, err := u.buildOCR(ctx)
+	program, err := buildOCR(ctx, progress)
 	if err != nil {
 		return nil, err
 	}
-	logs, err := u.local.Data.Create(folder.OCRLogName)
+	log, err := logs()
 	if err != nil {
 		return nil, err
 	}
-	return startOCR(ctx, program, logs)
+	return startOCR(ctx, program, log)
 }
 
 // buildOCR makes localocr from its source, takes what an earlier run has made, or finds it on PATH. Neither the folder nor the
 // working directory is searched: they may come from elsewhere, and what is found is run.
-func (u *upRun) buildOCR(ctx context.Context) (string, error) {
+func buildOCR(ctx context.Context, progress io.Writer) (string, error) {
 	checkout := checkout()
 	program, err := cachedOCR(checkout)
 	if err != nil {
@@ -96,7 +94,7 @@ func (u *upRun) buildOCR(ctx context.Context) (string, error) {
 	}
 	source := filepath.Join(checkout, "localocr")
 	if _, err := exec.LookPath("go"); err == nil && isOCRSource(source) {
-		return program, u.build(ctx, source, program)
+		return program, compileOCR(ctx, progress, source, program)
 	}
 	if _, err := os.Stat(program); err == nil {
 		return program, nil
@@ -108,8 +106,8 @@ func (u *upRun) buildOCR(ctx context.Context) (string, error) {
 		"(go run ./cmd/bucketocr up), or put localocr on PATH (go install github.com/bucketocr/bucketocr/localocr@latest)")
 }
 
-// build brings a program up to date with its source. The program that another run has started stays as it is.
-func (u *upRun) build(ctx context.Context, source, program string) error {
+// compileOCR brings a program up to date with its source. The program that another run has started stays as it is.
+func compileOCR(ctx context.Context, progress io.Writer, source, program string) error {
 	if err := os.MkdirAll(filepath.Dir(program), 0o700); err != nil {
 		return fmt.Errorf("localocr cannot be built: %w", err)
 	}
@@ -117,7 +115,7 @@ func (u *upRun) build(ctx context.Context, source, program string) error {
 	defer os.Remove(temp)
 	linked := os.Link(program, temp) // another name of it, by which go build sees whether it is up to date
 	if errors.Is(linked, fs.ErrNotExist) {
-		fmt.Fprintln(u.sys.stdout, "building localocr, the OCR service of this run (the first time takes about half a minute)")
+		fmt.Fprintln(progress, "building localocr, the OCR service of this run (the first time takes about half a minute)")
 	}
 	err := goBuild(ctx, source, temp)
 	if err != nil && linked == nil && ctx.Err() == nil { // the old one may be damaged, which go build does not replace

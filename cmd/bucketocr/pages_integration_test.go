@@ -117,7 +117,7 @@ func TestUpTakesAll(t *testing.T) {
 	}
 	d := newDesk(t, files)
 	d.ocr.Default(ocrtest.Text("read"))
-	code, out := d.up(t.Context(), "--once")
+	code, out := d.up(t.Context(), "--once", "--verbose")
 	if code != good {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -35,6 +37,7 @@ type place struct {
 	records  store
 	objects  bucket
 	bucket   string                          // the folder's; empty over Google Cloud, where there may be several
+	dir      string                          // the folder; empty over Google Cloud
 	where    string                          // for people
 	endpoint func() (folder.Endpoint, error) // of a running bucketocr up; nil over Google Cloud
 	close    func() error
@@ -44,12 +47,18 @@ type place struct {
 const placeText = `
 The documents are those in Firestore: GOOGLE_CLOUD_PROJECT, FIRESTORE_DATABASE and FIRESTORE_COLLECTION say where, the
 credentials are your own (gcloud auth application-default login), and FIRESTORE_EMULATOR_HOST and STORAGE_EMULATOR_HOST
-are honoured. With --local DIR they are those of a folder in which bucketocr up works or has worked.
+are honoured. With --local DIR they are those of a folder in which bucketocr up works or has worked; with FIRESTORE_EMULATOR_HOST set
+they are in the emulator, where up keeps them then.
 `
 
+// whereTitle is the section of help about where documents and the function are.
+const whereTitle = "Where"
+
 // placeFlag declares --local.
-func placeFlag(fs *flag.FlagSet) *string {
-	return fs.String("local", "", "the documents of the folder `DIR` instead of Firestore's")
+func placeFlag(fs *pflag.FlagSet) *string {
+	dir := fs.String("local", "", "the documents of the folder `DIR` instead of Firestore's")
+	section(fs, whereTitle, "local")
+	return dir
 }
 
 // openPlace finds the documents of the folder dir, or of Firestore where dir is empty. The caller closes the place. It
@@ -63,6 +72,9 @@ func openPlace(sys system, name, dir string) (*place, int) {
 	var p *place
 	if dir != "" {
 		p, err = localPlace(dir)
+		if err == nil && cfg.FirestoreEmulatorHost != "" {
+			err = p.follow(cfg)
+		}
 	} else if err = emulatorAnswers(cfg); err == nil {
 		p = cloudPlace(cfg)
 	}
@@ -87,9 +99,58 @@ func localPlace(dir string) (*place, error) {
 		return nil, err
 	}
 	return &place{
-		records: records, objects: objects, bucket: objects.Name(), close: records.Close, where: "folder " + plain(dir),
+		records: records, objects: objects, bucket: objects.Name(), dir: dir, close: records.Close, where: "folder " + plain(dir),
 		endpoint: func() (folder.Endpoint, error) { return local.Endpoint(dir) },
 	}, nil
+}
+
+// follow takes the documents from Firestore's emulator, where bucketocr up keeps them with the same environment.
+func (p *place) follow(cfg config.Config) error {
+	if err := emulatorAnswers(cfg); err != nil {
+		return errors.Join(err, p.close())
+	}
+	local, cloud := p.close, firestoreRecords(cfg)
+	p.records, p.where = ofBucket{cloud, p.bucket}, p.where+", documents in "+whereRecords(cfg)
+	p.close = func() error { return errors.Join(cloud.Close(), local()) }
+	return nil
+}
+
+// ofBucket are the documents of one bucket, where a store has those of others, too.
+type ofBucket struct {
+	store
+	bucket string
+}
+
+// List is [document.Lister].
+func (o ofBucket) List(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
+	return o.store.List(ctx, q, func(s *document.Stored) error {
+		if s.Bucket != o.bucket {
+			return nil
+		}
+		return fn(s)
+	})
+}
+
+// Tally is [document.Lister]. It reads the documents: nothing counts by bucket.
+func (o ofBucket) Tally(ctx context.Context) (document.Tally, error) {
+	t := document.Tally{Records: map[document.Status]int64{}}
+	err := o.List(ctx, document.Query{Names: &document.Names{}}, func(s *document.Stored) error {
+		t.Records[s.Status]++
+		t.Pages += int64(s.PagesDone)
+		t.Usage = t.Usage.Add(s.Usage)
+		return nil
+	})
+	return t, err
+}
+
+// Watch is [document.Watcher].
+func (o ofBucket) Watch(ctx context.Context, fn func(id string, r *document.Record) error) error {
+	return o.store.Watch(ctx, func(id string, r *document.Record) error {
+		if r.Bucket != o.bucket {
+			return nil
+		}
+		return fn(id, r)
+	})
 }
 
 // firestoreRecords are the records that the settings name. The emulator needs no real project.
@@ -130,8 +191,37 @@ func emulatorAnswers(cfg config.Config) error {
 // errNoName says how an object is named.
 var errNoName = errors.New("name an object as gs://BUCKET/NAME or by its document's id; with --local by its path in the folder")
 
-// id is the id of the document that a person names: gs://BUCKET/NAME, an id, or a name in the folder.
-func (p *place) id(arg string) (string, error) {
+// name is an object's as a person names it here, harmless on a terminal.
+func (p *place) name(r *document.Record) string {
+	if p.bucket != "" && r.Bucket == p.bucket {
+		return plain(r.Name)
+	}
+	return gsURL(r)
+}
+
+// ownURL is what the addresses of a folder's objects begin with, which people leave out; empty over Google Cloud.
+func (p *place) ownURL() string {
+	if p.bucket == "" {
+		return ""
+	}
+	return "gs://" + p.bucket + "/"
+}
+
+// ids are the ids of documents that a person names.
+func (p *place) ids(ctx context.Context, args []string) ([]string, error) {
+	var all []string
+	for _, arg := range args {
+		id, err := p.id(ctx, arg)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, id)
+	}
+	return all, nil
+}
+
+// id is the id of the document that a person names: gs://BUCKET/NAME, an id, a name in the folder, or a path that leads into it.
+func (p *place) id(ctx context.Context, arg string) (string, error) {
 	if bucket, name, ok := gsName(arg); ok {
 		if name == "" {
 			return "", errNoName
@@ -144,7 +234,42 @@ func (p *place) id(arg string) (string, error) {
 	if p.bucket == "" || arg == "" {
 		return "", errNoName
 	}
-	return document.Object{Bucket: p.bucket, Name: filepath.ToSlash(filepath.Clean(arg))}.ID(), nil
+	var ids []string
+	for _, name := range p.namesOf(arg) {
+		ids = append(ids, document.Object{Bucket: p.bucket, Name: name}.ID())
+	}
+	if len(ids) == 1 {
+		return ids[0], nil
+	}
+	heads, err := p.records.Heads(ctx, ids)
+	if err != nil {
+		return "", err
+	}
+	for i, head := range heads {
+		if head != nil {
+			return ids[i], nil
+		}
+	}
+	return ids[0], nil
+}
+
+// namesOf are the names of objects that an argument may mean: a name in the folder, or what a path that leads into it ends in.
+func (p *place) namesOf(arg string) []string {
+	var names []string
+	if !filepath.IsAbs(arg) {
+		names = append(names, filepath.ToSlash(filepath.Clean(arg)))
+	}
+	dir, dirErr := filepath.Abs(p.dir)
+	path, pathErr := filepath.Abs(arg)
+	if dirErr == nil && pathErr == nil {
+		if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) && rel != "." {
+			names = append(names, filepath.ToSlash(rel))
+		}
+	}
+	if len(names) == 0 { // a path that leads elsewhere
+		names = []string{filepath.ToSlash(filepath.Clean(arg))}
+	}
+	return names
 }
 
 // gsName takes gs://BUCKET/NAME apart; the name may be empty.

@@ -3,9 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,15 +15,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/bucketocr/bucketocr/internal/plan"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
 const planHelp = `Estimates, without measuring anything, what a load needs and costs: instances and concurrency as deploy.sh names them, backlog, GPU and
-function seconds, document reads and writes for 1,000 pages, and money for every price that deploy/figures.json holds. It
+function seconds, document reads and writes for 1,000 pages, and money for every price that the figures hold (deploy/figures.json). It
 makes no request. What is not known is left out, never guessed: how fast your GPU reads has to be measured (deploy/gpu/README.md).
 
-Example: bucketocr plan --gpu nvidia-l4 --pages-per-second 1.5 --pages-per-hour 10000 --burst 50000
+Example: bucketocr plan --gpu nvidia-l4 --pages-per-second 1.5 \
+           --pages-per-hour 10000 --burst 50000
 
 Exit codes: 0 the load is held, 1 it is not (the plan says why), 2 wrong arguments or figures.
 `
@@ -34,13 +37,40 @@ type planCmd struct {
 	gpu, model     string
 	pagesPerSecond float64
 	seqs, most     int
-	figures        string
+	figures, from  string // the file that was named, and the one that was read
 	json           bool
 }
 
+// defaultFigures is where a checkout has its figures.
 const defaultFigures = "deploy/figures.json"
 
-func planFlags(fs *flag.FlagSet) action {
+//go:generate cp ../../deploy/figures.json figures.json
+
+// builtInFigures are those that this program was built with. A test compares the copy.
+//
+//go:embed figures.json
+var builtInFigures []byte
+
+// figuresFlag declares --figures.
+func figuresFlag(fs *pflag.FlagSet, file *string) {
+	fs.StringVar(file, "figures", "", "`FILE` with prices and pages per second (default "+defaultFigures+" where there is one, else those built in)")
+}
+
+// readFigures reads a file, or without a name the checkout's or those built in. from says which.
+func readFigures(file string) (_ plan.Figures, from string, err error) {
+	from = cmp.Or(file, defaultFigures)
+	b, err := os.ReadFile(from)
+	if errors.Is(err, fs.ErrNotExist) && file == "" {
+		b, from, err = builtInFigures, "those built in", nil
+	}
+	if err != nil {
+		return plan.Figures{}, from, err
+	}
+	figures, err := plan.ReadFigures(b)
+	return figures, from, err
+}
+
+func planFlags(fs *pflag.FlagSet) action {
 	o := &planCmd{}
 	fs.StringVar(&o.gpu, "gpu", "nvidia-l4", "`type` of the GPU, as figures name it")
 	fs.StringVar(&o.model, "model", "lightonai/LightOnOCR-2-1B", "model that reads, as figures name it")
@@ -53,7 +83,7 @@ func planFlags(fs *flag.FlagSet) action {
 	fs.IntVar(&o.load.PageTokens, "page-tokens", 0, "tokens of an average page's text (usage in the documents), to see what the longest takes")
 	fs.IntVar(&o.load.MaxTokens, "max-tokens", 0, "OCR_MAX_TOKENS; default: the model's")
 	fs.Int64Var(&o.load.PageBytes, "page-bytes", 500_000, "bytes of a page")
-	fs.StringVar(&o.figures, "figures", defaultFigures, "`file` with prices and pages per second")
+	figuresFlag(fs, &o.figures)
 	fs.BoolVar(&o.json, "json", false, "print one JSON object")
 	return o.run
 }
@@ -72,7 +102,7 @@ func (o *planCmd) run(_ context.Context, sys system, args []string) int {
 	}
 	o.load.MaxTokens = cmp.Or(o.load.MaxTokens, ocr.ProfileOf(o.model).MaxTokens)
 	p := plan.Make(o.load, *speed.Value, o.seqs, o.most)
-	report := planReport{p, speed, figures.Costs(p.Per1000)}
+	report := planReport{p, speed, figures.Costs(p.Per1000), o.from}
 	if o.json {
 		err = json.NewEncoder(jsonTo(sys.stdout)).Encode(report)
 	} else {
@@ -97,19 +127,9 @@ func (o *planCmd) read() (plan.Figures, error) {
 	if l.PagesPerObject < 1 || l.PageBytes < 0 || l.PageTokens < 0 || l.MaxTokens < 0 || o.seqs < 1 || o.most < 0 || !(o.pagesPerSecond >= 0 && o.pagesPerSecond < 1e6) {
 		return plan.Figures{}, errors.New("a number is out of its range")
 	}
-	return o.readFigures()
-}
-
-// readFigures reads the figures. Unless a file was named, it may be missing.
-func (o *planCmd) readFigures() (plan.Figures, error) {
-	b, err := os.ReadFile(o.figures)
-	if errors.Is(err, fs.ErrNotExist) && o.figures == defaultFigures {
-		return plan.Figures{}, nil
-	}
-	if err != nil {
-		return plan.Figures{}, err
-	}
-	return plan.ReadFigures(b)
+	figures, from, err := readFigures(o.figures)
+	o.from = from
+	return figures, err
 }
 
 // speed is what was said, else what the figures say.
@@ -120,8 +140,8 @@ func (o *planCmd) speed(f plan.Figures) (plan.Speed, error) {
 	if s := f.Speed(o.gpu, o.model); s != nil {
 		return *s, nil
 	}
-	return plan.Speed{}, fmt.Errorf("how fast %s reads with %s is not known: measure it, then give --pages-per-second or write it into %s",
-		o.gpu, o.model, o.figures)
+	return plan.Speed{}, fmt.Errorf("how fast %s reads with %s is not known: measure it, then give --pages-per-second or a file with it (--figures); read were %s",
+		o.gpu, o.model, o.from)
 }
 
 // planReport is what the command plan tells.
@@ -129,6 +149,7 @@ type planReport struct {
 	Plan  plan.Plan
 	Speed plan.Speed
 	Costs []plan.Cost // of 1,000 pages
+	From  string      // where the figures are from
 }
 
 func (r planReport) print(w io.Writer) error {
@@ -153,6 +174,7 @@ func (r planReport) head(b *strings.Builder) {
 	if r.Speed.Claim {
 		claim = ": a claim, not measured here"
 	}
+	fmt.Fprintf(b, "figures  %s\n", plain(r.From))
 	fmt.Fprintf(b, "gpu      %s reads %s pages/s (%s%s)\n\n", r.Speed.GPU, number(*r.Speed.Value), r.Speed.Source, claim)
 	fmt.Fprintf(b, "GPU_MAX_INSTANCES=%d GPU_MAX_NUM_SEQS=%d FUNCTION_MAX_INSTANCES=%d FUNCTION_CONCURRENCY=%d \\\nOCR_CONCURRENCY=%d OCR_INSTANCE_CONCURRENCY=%d\n\n",
 		s.GPUMaxInstances, s.GPUMaxNumSeqs, s.FunctionMaxInstances, s.FunctionConcurrency, s.OCRConcurrency, s.InstancePages)

@@ -80,3 +80,12 @@ func TestPlanJSON(t *testing.T) {
 		t.Errorf("%s", stdout)
 	}
 }
+
+// TestBuiltInFigures: the copy that the program is built with is that of the deploy (go generate makes it).
+func TestBuiltInFigures(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile(filepath.Join("..", "..", "deploy", "figures.json"))
+	if err != nil || !bytes.Equal(file, builtInFigures) {
+		t.Errorf("deploy/figures.json is another (go generate ./cmd/bucketocr): %v", err)
+	}
+}

@@ -24,6 +24,8 @@ type progress struct {
 	stop  chan struct{}
 	ended chan struct{}
 
+	words func(now time.Time) string // what is shown instead of a count; nil: a count
+
 	mu     sync.Mutex
 	done   int64
 	total  int64 // 0 while unknown
@@ -32,9 +34,12 @@ type progress struct {
 }
 
 // newProgress begins to show it, unless quiet.
-func newProgress(sys system, quiet bool) *progress {
-	p := &progress{out: sys.stderr, begun: time.Now(), stop: make(chan struct{}), ended: make(chan struct{})}
-	if t, ok := sys.stderr.(*terminal); ok {
+func newProgress(sys system, quiet bool) *progress { return newFooter(sys, quiet, nil) }
+
+// newFooter shows words instead of a count.
+func newFooter(sys system, quiet bool, words func(now time.Time) string) *progress {
+	p := &progress{out: sys.stderr, begun: time.Now(), stop: make(chan struct{}), ended: make(chan struct{}), words: words}
+	if t, ok := sys.stderr.(*terminal); ok && movesCursor(sys) {
 		p.out, p.bar = t.raw, true // a bar is drawn by control characters; all else of it is ours
 	}
 	if quiet {
@@ -63,11 +68,11 @@ func (p *progress) loop(every time.Duration) {
 	}
 }
 
-// add counts what is done, and says a word about how it goes.
-func (p *progress) add(n int64, extra string) {
+// add counts one that is done, and says a word about how it goes.
+func (p *progress) add(extra string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.done += n
+	p.done++
 	p.extra = extra
 }
 
@@ -84,6 +89,24 @@ func (p *progress) printLine(out io.Writer, line string) {
 	defer p.mu.Unlock()
 	p.clear()
 	fmt.Fprintln(out, line)
+}
+
+// hide clears the bar, so that something else can be written. It is drawn again soon.
+func (p *progress) hide() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+}
+
+// lineWriter writes whole lines above the bar.
+type lineWriter struct {
+	p   *progress
+	out io.Writer
+}
+
+func (w lineWriter) Write(line []byte) (int, error) {
+	w.p.printLine(w.out, strings.TrimSuffix(string(line), "\n"))
+	return len(line), nil
 }
 
 // finish ends the showing and clears the bar. It may be called twice.
@@ -110,6 +133,9 @@ func (p *progress) draw(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	line := p.line(now)
+	if p.words != nil {
+		line = p.words(now)
+	}
 	if !p.bar {
 		fmt.Fprintln(p.out, line)
 		return

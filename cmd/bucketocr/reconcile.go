@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
-	"flag"
+
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
 )
@@ -23,10 +25,11 @@ Example: bucketocr reconcile gs://my-scans --dry-run
          bucketocr reconcile gs://my-scans --erase
 `
 
-func reconcileFlags(fs *flag.FlagSet) action {
+func reconcileFlags(fs *pflag.FlagSet) action {
 	f := newBackfillCmd(fs, "reconcile")
 	fs.Var(&f.older, "older-than", "only what was created or written before this `TIME`: 24h (ago), 2026-11-24 or RFC 3339 (default 1h ago)")
 	fs.BoolVar(&f.erase, "erase", false, "have documents erased, too, whose object is gone")
+	section(fs, "Selection", "older-than", "erase")
 	return func(ctx context.Context, sys system, args []string) int {
 		if f.older.IsZero() {
 			f.older.Time = time.Now().Add(-backfill.MinAge)

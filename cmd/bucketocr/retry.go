@@ -5,13 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
 	"os/user"
 	"slices"
-	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -19,13 +17,15 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/spf13/pflag"
+
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 const retryHelp = `Asks for another try of objects: their documents become retrying with fresh budgets, due now, and the next sweep takes them.
 Pages that were read stay and are not paid for again.
 
-Without a selection all failed objects are retried; name objects (gs://BUCKET/NAME, a document's id, with --local a path in
+Without a selection all failed objects are retried: say --all, or yes where it asks. Name objects (gs://BUCKET/NAME, a document's id, with --local a path in
 the folder) to try just those. --stuck selects unfinished ones that the sweep should have taken long ago. --status done,
 with --warning or --model, re-reads finished ones, whole with --model, else the pages with that warning. They stay as they are
 until the new reading is complete, and if it fails. Those whose image is no longer in the bucket are left alone.
@@ -33,13 +33,14 @@ until the new reading is complete, and if it fails. Those whose image is no long
 Nothing is written over a document that a worker holds or that has changed since it was read. --dry-run counts and
 writes nothing. It costs one read for each document of the status, and two and a write for each that is tried again.
 ` + placeText + targetText + `
-Example: bucketocr retry --code ocr_unavailable,ocr_timeout --newer-than 24h --dry-run
-         bucketocr retry --status done --model lightonai/LightOnOCR-1B-1025 --limit 1000
+Example: bucketocr retry --code ocr_unavailable --newer-than 24h --dry-run
+         bucketocr retry --status done --model lightonai/LightOnOCR-1B-1025
 `
 
-func retryFlags(fs *flag.FlagSet) action {
+func retryFlags(fs *pflag.FlagSet) action {
 	w := &retryCmd{dir: placeFlag(fs)}
 	fs.StringVar(&w.status, "status", "failed", "try those that are `failed|done`")
+	fs.BoolVar(&w.everything, "all", false, "all failed ones; without it a terminal is asked")
 	fs.BoolVar(&w.stuck, "stuck", false, "try unfinished ones that are stuck")
 	fs.DurationVar(&w.overdue, "overdue", 15*time.Minute, "with --stuck: for how long their turn has been over")
 	fs.StringVar(&w.codes, "code", "", "only those that failed with one of these error `CODES`, separated by commas")
@@ -55,6 +56,7 @@ func retryFlags(fs *flag.FlagSet) action {
 	fs.StringVar(&w.by, "by", "", "`WHO` asks, for the document's retriedBy (default: you at this machine)")
 	fs.BoolVar(&w.json, "json", false, "a line of JSON for each object and for the sum")
 	w.target.flags(fs)
+	section(fs, "Selection", "status", "all", "stuck", "overdue", "code", "prefix", "warning", "model", "newer-than", "older-than", "limit")
 	return w.run
 }
 
@@ -62,13 +64,13 @@ func retryFlags(fs *flag.FlagSet) action {
 type retryCmd struct {
 	dir                                       *string
 	status, codes, prefix, warning, model, by string
-	stuck, dry, now, json                     bool
+	stuck, dry, now, json, everything         bool
 	overdue                                   time.Duration
 	newer, older                              when
 	limit                                     int
 	rate                                      float64
 	target                                    target
-	only                                      []string // ids of named objects
+	only, names                               []string // ids of named objects, and what they were named
 	codeList                                  []string
 }
 
@@ -81,13 +83,11 @@ func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 		return code
 	}
 	defer p.close()
-	for _, arg := range args {
-		id, err := p.id(arg)
-		if err != nil {
-			return complain(sys, "retry", err)
-		}
-		w.only = append(w.only, id)
+	ids, err := p.ids(ctx, args)
+	if err != nil {
+		return complain(sys, "retry", err)
 	}
+	w.only, w.names = ids, args
 	var sweep func(context.Context) error
 	if w.now && !w.dry {
 		poster, err := w.target.poster(sys, p)
@@ -96,8 +96,17 @@ func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 		}
 		sweep = poster.sweep
 	}
+	if !w.everything && !w.dry && len(args) == 0 && !w.selects() {
+		switch agreed, err := confirm(sys, "Try all failed documents in "+p.where+" again?", "--all, or select some (--dry-run counts them)"); {
+		case err != nil:
+			return complain(sys, "retry", err)
+		case !agreed:
+			fmt.Fprintln(sys.stderr, "nothing was written")
+			return exitFailed
+		}
+	}
 	r := newRetryRun(sys, p, w)
-	err := r.all(ctx)
+	err = r.all(ctx)
 	r.report(err)
 	if err == nil && sweep != nil && r.sum.Retried > 0 {
 		err = sweep(ctx)
@@ -110,18 +119,14 @@ func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 
 // check finds what is wrong with the arguments before anything is asked.
 func (w *retryCmd) check(args []string) error {
-	w.codeList = slices.DeleteFunc(strings.Split(w.codes, ","), func(s string) bool { return strings.TrimSpace(s) == "" })
-	for i, c := range w.codeList {
-		w.codeList[i] = strings.TrimSpace(c)
-		if document.Code(w.codeList[i]).Code == "" {
-			return fmt.Errorf("no error code is called %s: README lists them", plain(c))
-		}
+	var err error
+	if w.codeList, err = codeList(w.codes); err != nil {
+		return err
 	}
-	picks := w.codes != "" || w.prefix != "" || w.stuck || !w.newer.IsZero() || !w.older.IsZero() || w.warning != "" || w.model != ""
 	switch done := w.status == string(document.StatusDone); {
 	case w.status != string(document.StatusFailed) && !done:
 		return fmt.Errorf("--status is failed or done, not %s; --stuck is for unfinished ones", plain(w.status))
-	case len(args) > 0 && (picks || done):
+	case len(args) > 0 && (w.selects() || w.everything || done):
 		return errors.New("name objects, or select them; not both")
 	case done && w.warning == "" && w.model == "":
 		return errors.New("--status done wants --warning or --model")
@@ -129,12 +134,15 @@ func (w *retryCmd) check(args []string) error {
 		return errors.New("--code and --stuck are for objects that are not done")
 	case !done && (w.warning != "" || w.model != ""):
 		return errors.New("--warning and --model are for --status done")
-	case w.warning != "" && !slices.Contains(warningNames(), w.warning):
-		return fmt.Errorf("no warning is called %s: %s", plain(w.warning), strings.Join(warningNames(), ", "))
 	case w.limit < 0 || !(w.rate > 0) || w.overdue < 0:
 		return errors.New("--limit, --rate and --overdue are not negative, and --rate is not 0")
 	}
-	return nil
+	return checkWarning(w.warning)
+}
+
+// selects reports whether a flag narrows down what is tried again.
+func (w *retryCmd) selects() bool {
+	return w.codes != "" || w.prefix != "" || w.stuck || !w.newer.IsZero() || !w.older.IsZero() || w.warning != "" || w.model != "" || w.limit > 0
 }
 
 // who returns the name of the person who asks, unless --by says it.
@@ -147,6 +155,15 @@ func who() string {
 		name += "@" + host
 	}
 	return name
+}
+
+// codeNames returns the words of the table of codes.
+func codeNames() []string {
+	var names []string
+	for _, c := range document.Codes() {
+		names = append(names, c.Code)
+	}
+	return names
 }
 
 // warningNames returns the words of the table of warnings.
@@ -242,7 +259,7 @@ func (r *retryRun) named(ctx context.Context, fn func(*document.Stored) error) e
 	}
 	for i, s := range heads {
 		if s == nil {
-			return fmt.Errorf("there is no document %s in %s", r.w.only[i], r.p.where)
+			return fmt.Errorf("%s has no document in %s", plain(r.w.names[i]), r.p.where)
 		}
 		if err := fn(s); err != nil {
 			return err
@@ -282,7 +299,7 @@ func (r *retryRun) selected(s *document.Stored) {
 func (r *retryRun) one(ctx context.Context, s *document.Stored) error {
 	skip, err := r.write(ctx, s)
 	if err != nil {
-		return fmt.Errorf("%s: %w", gsURL(s.Record), err)
+		return fmt.Errorf("%s: %w", r.p.name(s.Record), err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -291,10 +308,10 @@ func (r *retryRun) one(ctx context.Context, s *document.Stored) error {
 	} else {
 		r.sum.Skipped[skip]++
 	}
-	r.progress.add(1, "")
+	r.progress.add("")
 	if r.w.json {
 		return json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{
-			"document": s.Object().ID(), "bucket": s.Bucket, "name": s.Name, "generation": s.Generation, "retried": skip == "", "skipped": skip,
+			"document": s.Object().ID(), "bucket": s.Bucket, "name": s.Name, "generation": fmt.Sprint(s.Generation), "retried": skip == "", "skipped": skip,
 		})
 	}
 	return nil
@@ -359,6 +376,6 @@ func (r *retryRun) report(err error) {
 	case r.w.dry:
 		fmt.Fprintf(w, "\nA dry run: nothing was written.\n")
 	case err == nil && r.sum.Retried > 0 && !r.w.now:
-		fmt.Fprintf(w, "\nThe next sweep takes them: within five minutes in the cloud, within a second where bucketocr up is running.\n")
+		fmt.Fprintf(w, "\n%s\n", r.p.nextSweep())
 	}
 }

@@ -93,7 +93,7 @@ func testRetryMany(t *testing.T, o *office) {
 	for _, c := range []struct {
 		n    int
 		args []string
-	}{{failed, nil}, {stuck, []string{"--stuck"}}} {
+	}{{failed, []string{"--all"}}, {stuck, []string{"--stuck"}}} {
 		args := append([]string{"retry", "--json", "--rate", "100000"}, c.args...)
 		dry := o.retrialSum(append(args, "--dry-run")...)
 		if dry.Selected != int64(c.n) || dry.Retried != int64(c.n) || !dry.DryRun {
@@ -198,5 +198,5 @@ func testRetrySelects(t *testing.T, o *office) {
 		}
 		o.want(exitUsage, []string{c.word}, append([]string{"retry"}, c.args...)...)
 	}
-	o.want(exitFailed, []string{"there is no document"}, "retry", "gs://"+o.bucket+"/nobody.png")
+	o.want(exitFailed, []string{"nobody.png has no document"}, "retry", "gs://"+o.bucket+"/nobody.png")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -16,16 +17,61 @@ import (
 // firstLines is how many lines of a text a summary shows.
 const firstLines = 6
 
-// screen shows what happens, a line per change of a status, and keeps the texts' files in line with the records.
+// screen shows what happens, a line for each object's end, and keeps the texts' files in line with the records. On a terminal there is a
+// footer below the lines that says how it goes.
 type screen struct {
-	u     *upRun
-	begun time.Time
-	mu    sync.Mutex
-	shown map[string]string // by id: what the last line said
+	u      *upRun
+	begun  time.Time
+	out    sink // nil: the texts are written to the folder alone
+	footer *progress
+	colour bool
+	counts counts
+	mu     sync.Mutex
+	shown  map[string]string // by id: what the last line said
 }
 
-func newScreen(u *upRun) *screen {
-	return &screen{u: u, begun: time.Now(), shown: map[string]string{}}
+func newScreen(u *upRun) (*screen, error) {
+	s := &screen{u: u, begun: time.Now(), shown: map[string]string{}, counts: counts{states: map[string]counted{}}}
+	if u.out != "" {
+		var err error
+		if s.out, err = openSink(u.sys, u.out); err != nil {
+			return nil, err
+		}
+		if _, tree := s.out.(treeSink); !tree {
+			return nil, errors.Join(fmt.Errorf("--out %s is no folder: bucketocr export writes archives and lines", plain(u.out)), s.out.close())
+		}
+	}
+	noColour, _ := u.sys.lookup("NO_COLOR")
+	s.colour = movesCursor(u.sys) && noColour == ""
+	s.footer = newFooter(u.sys, !movesCursor(u.sys), func(now time.Time) string { return s.counts.line(now.Sub(s.begun), u.posting.Load()) })
+	return s, nil
+}
+
+// close takes the footer away. It may be called twice.
+func (s *screen) close() {
+	s.footer.finish()
+	if s.out != nil {
+		_ = s.out.close()
+	}
+}
+
+// say writes a line.
+func (s *screen) say(format string, args ...any) {
+	s.footer.printLine(s.u.sys.stderr, fmt.Sprintf(format, args...))
+}
+
+// colours of statuses, as terminals have them.
+var colours = map[document.Status]string{document.StatusDone: "32", document.StatusFailed: "31", document.StatusRetrying: "33"}
+
+// sayStatus writes a line about a record.
+func (s *screen) sayStatus(r *document.Record, rest string) {
+	at, word := r.Updated.Local().Format(time.TimeOnly), plain(r.Status)
+	rest = plain(r.Name) + rest
+	if t, ok := s.u.sys.stderr.(*terminal); ok && s.colour && colours[r.Status] != "" {
+		s.footer.printLine(t.raw, fmt.Sprintf("%s  \x1b[%sm%-11s\x1b[0m %s", at, colours[r.Status], word, clean(rest)))
+		return
+	}
+	s.say("%s  %-11s %s", at, word, rest)
 }
 
 // watch follows the records until ctx ends.
@@ -42,22 +88,45 @@ func (s *screen) show(ctx context.Context, r *document.Record) error {
 		return nil
 	}
 	s.shown[id] = state
-	path, err := s.u.bucket.WriteText(ctx, s.u.records, r)
+	s.counts.note(id, r, r.Updated.Before(s.begun))
+	path, err := s.writeText(ctx, r)
 	if err != nil {
-		fmt.Fprintf(s.u.sys.stderr, "bucketocr up: %s\n", oneLine(err.Error())) // one text's trouble is not the others'
+		s.say("bucketocr up: %s", oneLine(err.Error())) // one text's trouble is not the others'
 	}
-	if r.Updated.Before(s.begun) {
+	if r.Updated.Before(s.begun) || r.Status == document.StatusProcessing && !s.u.verbose {
 		return nil
 	}
 	tail := ""
-	if path != "" {
-		tail = " → " + plain(s.short(path))
+	switch {
+	case path != "":
+		tail = " → " + plain(path)
+	case r.Status == document.StatusFailed && r.Error != nil:
+		tail = " (" + document.Code(r.Error.Code).Summary + ")"
 	}
-	_, err = fmt.Fprintf(s.u.sys.stdout, "%s  %-11s %s%s%s\n", r.Updated.Local().Format(time.TimeOnly), plain(r.Status), plain(r.Name), detail(r), tail)
-	return err
+	s.sayStatus(r, detail(r)+tail)
+	return nil
 }
 
-// pageLines shows on the screen what was done to make each page, and passes the log on.
+// writeText brings the files of a text in line with its record, and returns the path that people are shown.
+func (s *screen) writeText(ctx context.Context, r *document.Record) (string, error) {
+	path, err := s.u.bucket.WriteText(ctx, s.u.records, r)
+	if err != nil || path == "" || s.out == nil {
+		return s.short(path), err
+	}
+	entry := (&exported{p: &place{bucket: s.u.bucket.Name()}}).entry(r)
+	if !s.out.has("", entry, r.Updated) {
+		text, err := document.Text(ctx, s.u.records, r)
+		if err != nil {
+			return "", err
+		}
+		if err := s.out.add(entry, r, text); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(s.u.out, filepath.FromSlash(entry)), nil
+}
+
+// pageLines shows on the screen what was done to make each page, where that is wanted, and passes the log on.
 type pageLines struct {
 	slog.Handler
 	screen *screen
@@ -67,10 +136,10 @@ type pageLines struct {
 func (h pageLines) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h pageLines) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message == worker.PageMade {
+	if r.Message == worker.PageMade && h.screen.u.verbose {
 		said := map[string]string{}
 		r.Attrs(func(a slog.Attr) bool { said[a.Key] = a.Value.String(); return true })
-		h.screen.printLine(fmt.Sprintf("%s  %-11s %s  %s\n", time.Now().Format(time.TimeOnly), "page "+plain(said["page"]), plain(said["name"]), oneLine(said["how"])))
+		h.screen.say("%s  %-11s %s  %s", time.Now().Format(time.TimeOnly), "page "+plain(said["page"]), plain(said["name"]), oneLine(said["how"]))
 	}
 	if !h.Handler.Enabled(ctx, r.Level) {
 		return nil
@@ -86,14 +155,11 @@ func (h pageLines) WithGroup(name string) slog.Handler {
 	return pageLines{h.Handler.WithGroup(name), h.screen}
 }
 
-func (s *screen) printLine(line string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	fmt.Fprint(s.u.sys.stdout, line)
-}
-
 // short is a path as seen from the folder that the user named.
 func (s *screen) short(path string) string {
+	if path == "" {
+		return ""
+	}
 	dir, err := filepath.Abs(s.u.dir)
 	if err != nil {
 		return path
@@ -113,37 +179,58 @@ func (s *screen) catchUp(ctx context.Context) {
 	}
 }
 
-// summary shows the first lines of every text in the folder and where it lies, also of those that an earlier run made.
+// summary shows the first lines of every text that this run made and where it lies, and counts all of them.
 func (s *screen) summary(ctx context.Context) (int, error) {
 	s.catchUp(ctx)
+	s.footer.finish()
 	out := s.u.sys.stdout
-	var done, failed int
+	var done, failed, before int
 	for _, o := range s.u.bucket.Living() {
 		r, err := s.u.records.Get(ctx, o.ID())
 		switch {
 		case err != nil:
 			return exitFailed, err
-		case r == nil || r.Generation != o.Generation:
+		case r == nil || r.Generation != o.Generation || r.Status == document.StatusDeleted:
 			continue // not ours: skipped
 		case r.Status == document.StatusFailed:
 			failed++
-			fmt.Fprintf(out, "\n%s\n  failed%s\n", plain(r.Name), reason(r.Record))
-			continue
-		}
-		path, err := s.u.bucket.WriteText(ctx, s.u.records, r.Record)
-		if err != nil {
-			failed++
-			fmt.Fprintf(out, "\n%s\n  read, but %s\n", plain(r.Name), oneLine(err.Error()))
+			fmt.Fprintf(out, "%s\n  failed%s\n\n", plain(r.Name), reason(r.Record))
 			continue
 		}
 		done++
-		fmt.Fprintf(out, "\n%s\n%s  → %s\n", plain(r.Name), excerpt(r.Record), plain(s.short(path)))
+		if r.Updated.Before(s.begun) {
+			before++
+			continue
+		}
+		path, err := s.writeText(ctx, r.Record)
+		if err != nil {
+			done, failed = done-1, failed+1
+			fmt.Fprintf(out, "%s\n  read, but %s\n\n", plain(r.Name), oneLine(err.Error()))
+			continue
+		}
+		fmt.Fprintf(out, "%s\n%s  → %s\n\n", plain(r.Name), excerpt(r.Record), plain(path))
 	}
-	fmt.Fprintf(out, "\n%d done, %d failed\n", done, failed)
+	tail := ""
+	switch {
+	case done+failed == 0:
+		tail = ": no images or PDFs in " + plain(s.u.dir)
+	case before > 0:
+		tail = fmt.Sprintf(", %d of them read before", before)
+	}
+	fmt.Fprintf(out, "%d done, %d failed%s\n", done, failed, tail)
 	if failed > 0 {
 		return exitFailed, nil
 	}
 	return exitGood, nil
+}
+
+// farewell says how a run that was stopped ended.
+func (s *screen) farewell() {
+	if n := s.counts.inWork() + s.counts.of(document.StatusRetrying); n > 0 {
+		s.say("stopped: %s to be read yet; bucketocr up goes on with them", objects(n))
+		return
+	}
+	s.say("stopped: nothing is left to be read")
 }
 
 // excerpt is the first lines of a text, indented.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/config"
@@ -19,14 +19,16 @@ import (
 const serveText = `Serves the function exactly as Cloud Run runs it, on $PORT (default 8080), configured by the environment alone.
 SIGTERM and Ctrl-C finish the work in hand or release it.
 
-Example: FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 GOOGLE_CLOUD_PROJECT=demo OCR_URL=http://127.0.0.1:8000 bucketocr serve
+Example: FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 \
+         GOOGLE_CLOUD_PROJECT=demo-bucketocr \
+         OCR_URL=http://127.0.0.1:8000 bucketocr serve
 
 Variables:
 `
 
 func serveHelp() string { return serveText + variables() }
 
-func serveFlags(*flag.FlagSet) action { return serve }
+func serveFlags(*pflag.FlagSet) action { return serve }
 
 // serve runs the functions framework around the function.
 func serve(ctx context.Context, sys system, args []string) int {
@@ -94,11 +96,11 @@ func variables() string {
 		if v.Default != "" {
 			out += " (" + v.Default + ")"
 		}
-		out += "\n        " + v.Meaning
+		meaning := v.Meaning
 		if v.Limit != "" {
-			out += "; " + v.Limit
+			meaning += "; " + v.Limit
 		}
-		out += "\n"
+		out += "\n" + filled(meaning, "        ")
 	}
 	return out
 }

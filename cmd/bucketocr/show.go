@@ -2,14 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -21,7 +23,7 @@ Example: bucketocr show gs://my-scans/inbox/a.png
          bucketocr show --local examples/samples --text lion-1912.png
 `
 
-func showFlags(fs *flag.FlagSet) action {
+func showFlags(fs *pflag.FlagSet) action {
 	s := &showCmd{dir: placeFlag(fs)}
 	fs.BoolVar(&s.text, "text", false, "the text alone, as the model wrote it; on a terminal without control characters")
 	fs.BoolVar(&s.pages, "pages", false, "each page's document too")
@@ -44,7 +46,7 @@ func (s *showCmd) run(ctx context.Context, sys system, args []string) int {
 		return code
 	}
 	defer p.close()
-	id, err := p.id(args[0])
+	id, err := p.id(ctx, args[0])
 	if err != nil {
 		return complain(sys, "show", err)
 	}
@@ -53,7 +55,7 @@ func (s *showCmd) run(ctx context.Context, sys system, args []string) int {
 		err = fmt.Errorf("%s has no document in %s", plain(args[0]), p.where)
 	}
 	if err == nil {
-		err = s.print(ctx, sys.stdout, p.records, id, r.Record)
+		err = s.print(ctx, sys.stdout, p, id, r.Record)
 	}
 	if err != nil {
 		return fail(ctx, sys, "show", err)
@@ -61,7 +63,8 @@ func (s *showCmd) run(ctx context.Context, sys system, args []string) int {
 	return exitGood
 }
 
-func (s *showCmd) print(ctx context.Context, out io.Writer, records store, id string, r *document.Record) error {
+func (s *showCmd) print(ctx context.Context, out io.Writer, p *place, id string, r *document.Record) error {
+	records := p.records
 	if s.text && !s.pages && !s.json {
 		return printText(ctx, out, records, r)
 	}
@@ -75,7 +78,7 @@ func (s *showCmd) print(ctx context.Context, out io.Writer, records store, id st
 	if s.json {
 		return printJSON(jsonTo(out), r, pages)
 	}
-	printRecord(out, id, r)
+	printRecord(out, p, id, r)
 	for _, pg := range pages {
 		s.printPage(out, pg)
 	}
@@ -101,18 +104,52 @@ func printJSON(out io.Writer, r *document.Record, pages []document.Page) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, string(doc))
+	line := recordLine{ID: r.Object().ID()}
+	if err := json.Unmarshal(doc, &line.Record); err != nil {
+		return err
+	}
+	line.Generation = r.Generation
+	if err := encodeLine(out, line); err != nil {
+		return err
+	}
 	for _, pg := range pages {
 		if doc, err = document.EncodePage(pg); err != nil {
 			return err
 		}
-		fmt.Fprintln(out, string(doc))
+		line := pageLine{}
+		if err := json.Unmarshal(doc, &line.Page); err != nil {
+			return err
+		}
+		line.Generation = pg.Generation
+		if err := encodeLine(out, line); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
+// recordLine is a document as a line of JSON: with its id, and its generation as a string as in Cloud Storage's own JSON, since tools
+// that read numbers as floating point cannot hold it.
+type recordLine struct {
+	ID string `json:"id"`
+	*document.Record
+	Generation int64 `json:"generation,string"`
+}
+
+// pageLine is one of its pages.
+type pageLine struct {
+	*document.Page
+	Generation int64 `json:"generation,string"`
+}
+
+func encodeLine(out io.Writer, line any) error {
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	return e.Encode(line)
+}
+
 // printRecord writes a document for people: what says something, and no text.
-func printRecord(out io.Writer, id string, r *document.Record) {
+func printRecord(out io.Writer, p *place, id string, r *document.Record) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	line := func(name, format string, args ...any) {
@@ -120,7 +157,7 @@ func printRecord(out io.Writer, id string, r *document.Record) {
 			fmt.Fprintf(w, "%s\t%s\n", name, s)
 		}
 	}
-	line("object", "%s", gsURL(r))
+	line("object", "%s", p.name(r))
 	line("document", "%s", id)
 	line("generation", "%d", r.Generation)
 	line("status", "%s%s", plain(r.Status), detail(r))

@@ -4,11 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"net/url"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/event"
@@ -28,8 +29,9 @@ this machine, nor to an address that the folder names.
 // target is the function that a command posts to.
 type target struct{ to string }
 
-func (t *target) flags(fs *flag.FlagSet) {
+func (t *target) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&t.to, "to", "", "`URL` of the function (default FUNCTION_URL; with --local that of the running bucketocr up)")
+	section(fs, whereTitle, "to")
 }
 
 // functionPoster is the way to it.
@@ -68,6 +70,17 @@ func (t *target) find(sys system, p *place) (address string, token tokenSource, 
 		return address, idToken(sys, address), nil
 	}
 	return "", nil, errors.New("no address of the function: say --to URL or set FUNCTION_URL")
+}
+
+// nextSweep says when what is due is taken.
+func (p *place) nextSweep() string {
+	if p.endpoint == nil {
+		return "The next sweep takes them, within five minutes."
+	}
+	if e, err := p.endpoint(); err != nil || !answers(e.URL) {
+		return "bucketocr up is not running in this folder: it takes them when it is."
+	}
+	return "The running bucketocr up takes them within a second."
 }
 
 // answers reports whether something listens at an address on this machine.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"unicode"
@@ -98,10 +99,27 @@ func onTerminal(f *os.File) io.Writer {
 	return f
 }
 
+// terminalInput is standard input that is a terminal.
+type terminalInput struct{ io.Reader }
+
+// fromTerminal returns f, as a terminal where it is one.
+func fromTerminal(f *os.File) io.Reader {
+	if term.IsTerminal(int(f.Fd())) {
+		return terminalInput{f}
+	}
+	return f
+}
+
 // isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	_, ok := w.(*terminal)
 	return ok
+}
+
+// movesCursor reports whether standard error is a terminal on which a line can be drawn over, and in colour.
+func movesCursor(sys system) bool {
+	kind, _ := sys.lookup("TERM")
+	return isTerminal(sys.stderr) && kind != "dumb" && (kind != "" || runtime.GOOS == "windows")
 }
 
 // Write is [io.Writer]. It shows the bytes up to the last whole character.

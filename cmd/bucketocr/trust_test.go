@@ -155,7 +155,7 @@ func TestForeignFolder(t *testing.T) {
 		for _, args := range [][]string{{"up", "--once", d.dir}, {"show", "--local", d.dir, "a.png"}, {"backfill", "--local", d.dir}, {"ui", "--local", d.dir}} {
 			out := newOutput()
 			lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-			if code := run(t.Context(), system{out, out, lookup, platformBackoff}, args); code != exitFailed && code != exitUsage {
+			if code := run(t.Context(), system{out, out, lookup, platformBackoff, nil}, args); code != exitFailed && code != exitUsage {
 				t.Errorf("%s, %v: exit code %d", name, args, code)
 			}
 			want(t, out, filepath.Join(data, name)+" is a symbolic link", "delete "+data)
@@ -276,13 +276,13 @@ func TestTerminalsAreSafe(t *testing.T) {
 		{"show", id("done" + evil)}, {"show", "--text", id("done" + evil)}, {"show", "--pages", "--text", id("done" + evil)},
 		{"show", "--json", "--pages", id("done" + evil)}, {"show", id("failed" + evil)}, {"show", "--text", id("failed" + evil)},
 		{"show", id("retrying" + evil)}, {"show", id("odd")}, {"show", evil}, {"stats"}, {"stats", "--json"}, {"stats", evil},
-		{"retry", "--dry-run"}, {"retry", "--json"}, {"retry", "--status", evil}, {"retry", "--code", evil}, {"watch", "--status", evil}, {"watch", evil},
+		{"retry", "--dry-run"}, {"retry", "--json", "--all"}, {"list"}, {"list", "--json"}, {"export", "-"}, {"delete", "--yes", evil}, {"read", evil}, {"retry", "--status", evil}, {"retry", "--code", evil}, {"watch", "--status", evil}, {"watch", evil},
 		{"backfill", "--to", refuses.URL}, {"backfill", "--to", refuses.URL, "--json"}, {"backfill", "--to", evil}, {"backfill", "gs://" + evil},
 		{"up", evil, evil}, {evil}, {"serve", evil}, {"plan", evil}, {"ui", evil},
 	} {
 		var screen, errs bytes.Buffer
 		whole := args
-		if args[0] != "up" && args[0] != evil && args[0] != "serve" && args[0] != "plan" {
+		if args[0] != "up" && args[0] != evil && args[0] != "serve" && args[0] != "plan" && args[0] != "read" {
 			whole = append(append([]string{}, args...), o.args...)
 		}
 		run(t.Context(), o.system(&terminal{raw: &screen}, &terminal{raw: &errs}), whole)
@@ -329,7 +329,7 @@ func TestUpIsSafeOnATerminal(t *testing.T) {
 	var screen bytes.Buffer
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
 	out := &terminal{raw: &screen}
-	if code := run(t.Context(), system{out, out, lookup, func(int) time.Duration { return 0 }}, []string{"up", "--once", d.dir}); code != exitFailed {
+	if code := run(t.Context(), system{out, out, lookup, func(int) time.Duration { return 0 }, nil}, []string{"up", "--once", d.dir}); code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}
 	wantHarmless(t, "up", screen.String())
@@ -379,11 +379,10 @@ func TestPageNeedsItsKey(t *testing.T) {
 	d := newDesk(t, nil)
 	ctx, stop := context.WithCancelCause(t.Context())
 	out, code := newOutput(), make(chan int)
-	go func() { code <- d.upTo(ctx, out, "--page", "0") }()
-	out.until(t, "page     ")
+	go func() { code <- d.upTo(ctx, out, "--create", "--page", "0") }()
+	out.until(t, "the page at ")
 	defer func() { stop(signaled{os.Interrupt}); <-code }()
-	out.until(t, "\n\n")
-	_, line, _ := strings.Cut(out.String(), "page     ")
+	_, line, _ := strings.Cut(out.String(), "the page at ")
 	address, _, _ := strings.Cut(line, "\n")
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -420,7 +419,7 @@ func TestLocalOCRIsKept(t *testing.T) {
 		t.Helper()
 		before, _ := os.Stat(program)
 		out := newOutput()
-		if err := (&upRun{sys: system{stdout: out}}).build(t.Context(), source, program); err != nil {
+		if err := compileOCR(t.Context(), out, source, program); err != nil {
 			t.Fatalf("%s: %v", step, err)
 		}
 		after, err := os.Stat(program)
@@ -449,7 +448,7 @@ func TestLocalOCRIsKept(t *testing.T) {
 	}
 	build("damaged", false, true)
 	write("main.go", "package main\n\nfunc main() { no }\n")
-	if err := (&upRun{sys: system{stdout: newOutput()}}).build(t.Context(), source, program); err == nil || !strings.Contains(err.Error(), "undefined: no") {
+	if err := compileOCR(t.Context(), newOutput(), source, program); err == nil || !strings.Contains(err.Error(), "undefined: no") {
 		t.Errorf("a source that does not compile: %v", err)
 	}
 }

@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"log/slog"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
@@ -27,7 +28,7 @@ change once; to open a document of several pages reads each of its page document
 Example: GOOGLE_CLOUD_PROJECT=my-project bucketocr ui --newest 2000
 `
 
-func uiFlags(fs *flag.FlagSet) action {
+func uiFlags(fs *pflag.FlagSet) action {
 	dir := placeFlag(fs)
 	listen := fs.String("listen", "", "where the page is: `PORT` or HOST:PORT")
 	newest := fs.Int("newest", 0, "show only the `N` documents created last; 0: all (Firestore only)")

@@ -1,19 +1,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/config"
@@ -27,9 +30,10 @@ import (
 	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
-const upHelp = `Takes the folder DIR (default ./inbox, made if missing) as a bucket: what lies in it and what is dropped into it later is
-read, through the very function that runs in the cloud. Each text is written to DIR/.bucketocr/text/NAME.md. Ctrl-C ends
-it; a second run does not redo what is finished.
+const upHelp = `Takes the folder DIR (default ./inbox, which is made; others with --create) as a bucket: what lies in it and what is dropped into it
+later is read, through the very function that runs in the cloud. Each text is written to DIR/.bucketocr/text/NAME.md, and with --out to
+that folder too. Ctrl-C ends it; a second run does not redo what is finished. What happens goes to standard error, a line for each
+object's end; the texts' first lines of --once go to standard output.
 
 The OCR service is the one at OCR_URL. Where that is not set, localocr is built and started: Tesseract, in place of
 the model on a laptop (English, plain text, no layout). The records are an embedded database in DIR/.bucketocr, or
@@ -51,25 +55,30 @@ const (
 	inFlight = 4           // deliveries at the same time
 )
 
-func upFlags(fs *flag.FlagSet) action {
+func upFlags(fs *pflag.FlagSet) action {
 	once := fs.Bool("once", false, "end when all is done, and show each text's first lines; exit 1 if anything failed")
-	page := fs.String("page", "", "where the live page is: `PORT` or HOST:PORT; off turns it off. The default is "+pagePort+" on this\n"+
+	out := fs.String("out", "", "write the texts into the folder `DIR` too, as NAME.md")
+	create := fs.Bool("create", false, "make DIR where it is missing")
+	verbose := fs.Bool("verbose", false, "say what begins, what is done to make each page, and where everything is kept")
+	page := fs.String("page", "", "where the live page is: `PORT` or HOST:PORT; off turns it off. The default is "+pagePort+" on this "+
 		"machine alone, or any port where that is taken; with --once it is off")
 	return func(ctx context.Context, sys system, args []string) int {
-		return up(ctx, sys, args, *once, *page)
+		return up(ctx, args, &upRun{sys: sys, once: *once, create: *create, verbose: *verbose, out: *out, pageAt: *page})
 	}
 }
 
 // up is the local run.
-func up(ctx context.Context, sys system, args []string, once bool, pageAt string) int {
-	dir := "inbox"
-	if len(args) > 0 {
-		dir = args[0]
-	}
-	if len(args) > 1 {
+func up(ctx context.Context, args []string, u *upRun) int {
+	sys := u.sys
+	switch len(args) {
+	case 0:
+		u.dir, u.create = "inbox", true
+	case 1:
+		u.dir = args[0]
+	default:
 		return complain(sys, "up", fmt.Errorf("one folder, not %q as well", args[1]))
 	}
-	u := &upRun{sys: sys, dir: dir, once: once, pageAt: pageAt, decoder: pageimage.NewDecoder()}
+	u.decoder = pageimage.NewDecoder()
 	code, err := u.run(ctx)
 	if err != nil {
 		fmt.Fprintf(sys.stderr, "bucketocr up: %s\n", clean(err.Error()))
@@ -81,7 +90,10 @@ func up(ctx context.Context, sys system, args []string, once bool, pageAt string
 type upRun struct {
 	sys      system
 	dir      string
+	out      string // where the texts are written too; empty: nowhere
 	once     bool
+	create   bool
+	verbose  bool
 	pageAt   string // where the live page shall be: see listenPage
 	pageOn   net.Listener
 	page     *livePage // nil where there is none
@@ -93,13 +105,16 @@ type upRun struct {
 	log      *slog.Logger
 	screen   *screen
 	decoder  *pageimage.Decoder
-	posting  atomic.Int64 // deliveries under way
+	posting  atomic.Int64 // deliveries under way, and those that wait for a place
 }
 
 // run sets everything up, works until it is done or told to stop, and takes everything down.
 func (u *upRun) run(ctx context.Context) (code int, err error) {
-	if _, err := os.Stat(u.dir); u.once && err != nil {
-		return exitUsage, fmt.Errorf("there is no folder %s", u.dir)
+	switch info, err := os.Stat(u.dir); {
+	case err != nil && (u.once || !u.create):
+		return exitUsage, fmt.Errorf("there is no folder %s%s", plain(u.dir), map[bool]string{false: ": --create makes it"}[u.once])
+	case err == nil && !info.IsDir():
+		return exitUsage, fmt.Errorf("%s is a file, not a folder: bucketocr read prints its text", plain(u.dir))
 	}
 	if err := u.checkSettings(); err != nil {
 		return exitUsage, err
@@ -114,7 +129,7 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	}
 	u.bucket = u.local.Bucket
 	defer func() { err = errors.Join(err, u.local.Close()) }()
-	service, err := u.findOCR(ctx)
+	service, err := findOCR(ctx, u.sys, u.sys.stderr, func() (*os.File, error) { return u.local.Data.Create(folder.OCRLogName) })
 	if ctx.Err() != nil {
 		return stoppedCode(ctx), nil
 	}
@@ -122,7 +137,7 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 		return exitFailed, err
 	}
 	defer service.stop()
-	cfg, err := config.Load(u.settings(service))
+	cfg, err := config.Load(localSettings(u.sys, service, u.once))
 	if err != nil {
 		return exitUsage, fmt.Errorf("wrong settings:\n%w", err)
 	}
@@ -131,6 +146,10 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 		return exitFailed, err
 	}
 	defer logs.Close()
+	if u.screen, err = newScreen(u); err != nil {
+		return exitUsage, err
+	}
+	defer u.screen.close()
 	if err := u.wire(cfg, logs); err != nil {
 		return exitUsage, fmt.Errorf("wrong settings:\n%w", err)
 	}
@@ -149,28 +168,28 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 
 // checkSettings finds what is wrong before anything is built or started.
 func (u *upRun) checkSettings() error {
-	url, ok := u.sys.lookup("OCR_URL")
-	if !ok || url == "" {
-		url = "http://127.0.0.1:1" // localocr's, in a while
-	}
-	cfg, err := config.Load(u.settings(&ocrService{url: url}))
+	cfg, err := config.Load(localSettings(u.sys, nil, u.once))
 	if err != nil {
 		return fmt.Errorf("wrong settings:\n%w", err)
 	}
 	return emulatorAnswers(cfg)
 }
 
-// settings is the environment, with what the local run knows by itself where the environment says nothing.
-func (u *upRun) settings(service *ocrService) func(string) (string, bool) {
-	ours := map[string]string{"OCR_URL": service.url}
+// localSettings is the environment without some variables, with what a local run knows by itself where the environment says nothing: the
+// service, nil while it is not started, and RETRY_WINDOW where a person waits.
+func localSettings(sys system, service *ocrService, waiting bool, without ...string) func(string) (string, bool) {
+	ours := map[string]string{"OCR_URL": "http://127.0.0.1:1"} // localocr's, in a while
+	if service != nil {
+		ours["OCR_URL"] = service.url
+	}
 	if service.own() {
 		ours["OCR_AUTH"] = string(config.NoAuth)
 	}
-	if u.once {
+	if waiting {
 		ours["RETRY_WINDOW"] = onceWindow
 	}
 	return func(name string) (string, bool) {
-		if v, ok := u.sys.lookup(name); ok && v != "" {
+		if v, ok := sys.lookup(name); ok && v != "" && !slices.Contains(without, name) {
 			return v, true
 		}
 		v, ok := ours[name]
@@ -184,7 +203,6 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	if cfg.FirestoreEmulatorHost != "" {
 		u.records = firestoreRecords(cfg)
 	}
-	u.screen = newScreen(u)
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
 	telemetry.LogProblems(u.log)
 	u.handler, err = app.New(cfg, app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
@@ -197,19 +215,33 @@ func platformBackoff(attempt int) time.Duration {
 	return min(10*time.Second<<min(attempt-1, 10), 10*time.Minute)
 }
 
-// introduce says what is used.
+// introduce says what is used, and what is to be done now.
 func (u *upRun) introduce(cfg config.Config, service *ocrService) {
+	say := u.screen.say
+	emulated := cfg.FirestoreEmulatorHost != ""
 	store := plain(u.screen.short(u.local.Data.Database()))
-	if cfg.FirestoreEmulatorHost != "" {
+	if emulated {
 		store = whereRecords(cfg)
 	}
-	fmt.Fprintf(u.sys.stdout, "bucket   %s\nrecords  %s\ntexts    %s\nlog      %s\nocr      %s\nendpoint %s\n",
-		plain(u.dir), store, plain(u.screen.short(u.local.Data.Texts())), plain(u.screen.short(u.local.Data.Path(folder.LogName))),
-		oneLine(service.describe()), u.eventarc.endpoint.URL)
-	if u.page != nil {
-		fmt.Fprintf(u.sys.stdout, "page     %s\n", u.page.url)
+	say("ocr      %s\ntexts    %s", oneLine(service.describe()), plain(cmp.Or(u.out, u.screen.short(u.local.Data.Texts()))))
+	if u.verbose || emulated {
+		say("records  %s", store)
 	}
-	fmt.Fprintln(u.sys.stdout)
+	if u.verbose {
+		say("log      %s\nendpoint %s", plain(u.screen.short(u.local.Data.Path(folder.LogName))), u.eventarc.endpoint.URL)
+	}
+	page := ""
+	if u.page != nil {
+		page = ", or on the page at " + u.page.url
+		if port := u.page.port(); u.pageAt == "" && port != pagePort {
+			say("port %s is taken: the page is on port %s", pagePort, port)
+		}
+	}
+	if u.once {
+		say("reading what is in %s%s", plain(u.dir), page)
+	} else {
+		say("ready (Ctrl-C ends it): drop images or PDFs into %s%s", plain(u.dir), page)
+	}
 }
 
 // errAllDone ends a run with --once.
@@ -220,7 +252,7 @@ func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
 	if n, err := u.local.Records.ExpireLeases(ctx); err != nil {
 		return exitFailed, err
 	} else if n > 0 {
-		fmt.Fprintf(u.sys.stdout, "resuming %s from an interrupted run\n", objects(int64(n)))
+		fmt.Fprintf(u.sys.stderr, "resuming %s from an interrupted run\n", objects(int64(n)))
 	}
 	after := context.WithoutCancel(ctx)
 	watch, unwatch := context.WithCancel(after)
@@ -249,7 +281,7 @@ func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
 // drain lets running deliveries finish or releases them, and stops the server.
 func (u *upRun) drain(ctx context.Context, stopped bool) {
 	if stopped {
-		fmt.Fprintln(u.sys.stdout, "stopping: finishing or releasing in-flight work (Ctrl-C again to quit now)")
+		u.screen.say("stopping: %s in work, waiting %s at most (Ctrl-C again ends at once)", objects(u.screen.counts.inWork()), age(stopTime))
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
@@ -269,10 +301,10 @@ func (u *upRun) scanning(ctx context.Context) error {
 			return errors.Join(ignoreEnd(ctx, err), posts.Wait())
 		}
 		for _, p := range changes.Passed {
-			fmt.Fprintf(u.sys.stdout, "passed over: %q, it %s\n", p.Name, oneLine(p.Why))
+			u.screen.say("passed over: %q, it %s", p.Name, oneLine(p.Why))
 		}
+		u.posting.Add(int64(len(changes.Events)))
 		for _, ev := range changes.Events {
-			u.posting.Add(1)
 			posts.Go(func() error { return u.deliver(context.WithoutCancel(ctx), ev) })
 		}
 		idle := changes.Pending == 0 && len(changes.Events) == 0
@@ -301,7 +333,7 @@ func (u *upRun) deliver(ctx context.Context, ev document.Event) error {
 		return err
 	}
 	if out == document.OutcomeFiltered && ev.Kind == document.KindFinalized {
-		fmt.Fprintf(u.sys.stdout, "%s  passed over %s\n", time.Now().Format(time.TimeOnly), plain(ev.Name))
+		u.screen.say("%s  passed over %s", time.Now().Format(time.TimeOnly), plain(ev.Name))
 	}
 	return u.bucket.Delivered(ctx, ev)
 }
@@ -341,6 +373,8 @@ func (u *upRun) exitCode(ctx context.Context, err error) (int, error) {
 	switch {
 	case ctx.Err() != nil:
 		u.screen.catchUp(context.WithoutCancel(ctx))
+		u.screen.close()
+		u.screen.farewell()
 		return stoppedCode(ctx), nil
 	case errors.Is(err, errAllDone):
 		return u.screen.summary(ctx)

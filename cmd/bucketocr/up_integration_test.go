@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
@@ -50,5 +51,13 @@ func TestUpWithFirestore(t *testing.T) {
 	r, err := records.Get(t.Context(), document.Object{Bucket: "My scans", Name: "a.png"}.ID())
 	if err != nil || r == nil || r.Text != "read" {
 		t.Errorf("%v %v", r, err)
+	}
+	// The commands find the documents there, and leave out those of other buckets.
+	o := &office{t: t, records: records, bucket: "My scans", env: d.env, args: []string{"--local", d.dir}}
+	o.write(document.Record{Bucket: "another", Name: "a.png", Generation: 1, Status: document.StatusDone, Text: "x", Pages: 1, PagesDone: 1})
+	o.want(exitGood, []string{"documents in Firestore at " + host, "done        2"}, "stats")
+	o.want(exitGood, []string{"read"}, "show", "--text", "a.png")
+	if out := o.want(exitGood, nil, "list", "--prefix", "a"); strings.Count(out, "\n") != 1 {
+		t.Error(out)
 	}
 }

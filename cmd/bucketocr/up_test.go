@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
+	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -94,7 +96,7 @@ func (d *desk) up(ctx context.Context, args ...string) (int, *output) {
 
 func (d *desk) upTo(ctx context.Context, out *output, args ...string) int {
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	return run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }}, append([]string{"up"}, append(args, d.dir)...))
+	return run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil}, append([]string{"up"}, append(args, d.dir)...))
 }
 
 func (d *desk) text(name string) string {
@@ -114,8 +116,7 @@ func want(t *testing.T, out *output, texts ...string) {
 	}
 }
 
-// TestUpOnce: every image gets its text, what is no image is passed over, and a second run redoes nothing but says it all
-// again.
+// TestUpOnce: every image gets its text, what is no image is passed over, and a second run redoes nothing and says so.
 func TestUpOnce(t *testing.T) {
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "deep/er/b.png": apptest.PNG(51), "README.md": []byte("no image"), ".hidden.png": apptest.PNG(52)})
 	d.ocr.For(apptest.PNG(50), ocrtest.Text("first line\n\nsecond line"))
@@ -125,7 +126,11 @@ func TestUpOnce(t *testing.T) {
 		if code != exitGood {
 			t.Fatalf("exit code %d\n%s", code, out)
 		}
-		want(t, out, "2 done, 0 failed", "  first line\n", "  second line\n", "blank", "a.png.md", "deep/er/b.png.md")
+		if round == 0 {
+			want(t, out, "2 done, 0 failed\n", "  first line\n", "  second line\n", "blank", "a.png.md", "deep/er/b.png.md")
+		} else {
+			want(t, out, "2 done, 0 failed, 2 of them read before\n")
+		}
 		if strings.Contains(out.String(), "hidden") || strings.Contains(out.String(), "README.md\n") != (round == 0) {
 			t.Errorf("round %d:\n%s", round, out)
 		}
@@ -170,7 +175,7 @@ func TestUpRedelivers(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	out := newOutput()
 	code := make(chan int)
-	go func() { code <- d.upTo(ctx, out) }()
+	go func() { code <- d.upTo(ctx, out, "--verbose") }()
 	out.until(t, "retrying")
 	out.until(t, "attempt 2") // of states that last a moment those who watch may see the last alone
 	gate.Open()
@@ -193,19 +198,19 @@ func TestUpCtrlC(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	out := newOutput()
 	code := make(chan int)
-	go func() { code <- d.upTo(ctx, out) }()
-	out.until(t, "endpoint")
+	go func() { code <- d.upTo(ctx, out, "--create") }()
+	out.until(t, "ready")
 	d.drop("dropped.png", apptest.PNG(50))
 	if err := gate.Wait(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
 	stop(signaled{os.Interrupt})
-	out.until(t, "stopping")
+	out.until(t, "stopping: 1 object in work")
 	gate.Open()
 	if c := <-code; c != exitInterrupted {
 		t.Errorf("exit code %d\n%s", c, out)
 	}
-	want(t, out, "done")
+	want(t, out, "done", "stopped: nothing is left to be read")
 	if d.text("dropped.png") != "read\n" {
 		t.Errorf("text %q", d.text("dropped.png"))
 	}
@@ -233,7 +238,7 @@ func TestUpKilled(t *testing.T) {
 	}
 	_ = cmd.Process.Signal(syscall.SIGKILL)
 	_ = cmd.Wait()
-	code, out := d.up(t.Context(), "--once")
+	code, out := d.up(t.Context(), "--once", "--verbose")
 	if code != exitGood {
 		t.Errorf("exit code %d", code)
 	}
@@ -253,7 +258,7 @@ func TestUpSaysWhatIsWrong(t *testing.T) {
 		code int
 		want string
 	}{
-		{"a file", file, map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitFailed, "is a file"},
+		{"a file", file, map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitUsage, "is a file"},
 		{"unwritable", "/proc/self", map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitFailed, "/proc/"},
 		{"no folder", filepath.Join(t.TempDir(), "typo"), map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitUsage, "there is no folder"},
 		{"no emulator", t.TempDir(), map[string]string{"OCR_URL": "http://127.0.0.1:1", "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1"},
@@ -282,4 +287,53 @@ func TestUpWithoutOCR(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	want(t, out, "set OCR_URL", "localocr")
+}
+
+// TestUpOnATerminal: a footer says how it goes, failed is red unless NO_COLOR is set, and a dumb terminal gets lines alone.
+func TestUpOnATerminal(t *testing.T) {
+	for name, c := range map[string]struct {
+		env            map[string]string
+		footer, colour bool
+	}{
+		"colours":    {map[string]string{"TERM": "xterm"}, true, true},
+		"no colours": {map[string]string{"TERM": "xterm", "NO_COLOR": "1"}, true, false},
+		"dumb":       {map[string]string{"TERM": "dumb"}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "broken.png": []byte("no picture")})
+			d.ocr.Default(ocrtest.Text("read"))
+			maps.Copy(d.env, c.env)
+			lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
+			out, screen := newOutput(), newOutput()
+			sys := system{out, &terminal{raw: screen}, lookup, func(int) time.Duration { return 0 }, nil}
+			if code := run(t.Context(), sys, []string{"up", "--once", d.dir}); code != exitFailed {
+				t.Errorf("exit code %d\n%s", code, screen)
+			}
+			got := screen.String()
+			if strings.Contains(got, "\r\x1b[K") != c.footer || strings.Contains(got, "1 done, 1 failed, 0 in work") != c.footer {
+				t.Errorf("the footer: %q", got)
+			}
+			if strings.Contains(got, "\x1b[31mfailed     \x1b[0m broken.png") != c.colour || strings.Contains(got, "\x1b[32mdone") != c.colour {
+				t.Errorf("the colours: %q", got)
+			}
+			if !strings.Contains(got, "(This is not an image, or its format is not supported.)") {
+				t.Errorf("the page's sentence is missing: %q", got)
+			}
+		})
+	}
+}
+
+// TestCounts: what happened before the run is no work of its, and a page counts once.
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	c := counts{states: map[string]counted{}}
+	c.note("old", &document.Record{Status: document.StatusDone, PagesDone: 40}, true)
+	c.note("a", &document.Record{Status: document.StatusProcessing, Generation: 1, PagesDone: 2}, false)
+	c.note("a", &document.Record{Status: document.StatusProcessing, Generation: 1, PagesDone: 3}, false)
+	c.note("b", &document.Record{Status: document.StatusFailed, Generation: 1}, false)
+	c.note("c", &document.Record{Status: document.StatusRetrying, Generation: 1}, false)
+	if got, want := c.line(2*time.Second, 4), "1 done, 1 failed, 1 in work, 4 waiting; 3 pages, 1.5/s, 10 s left"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

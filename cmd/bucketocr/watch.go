@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -19,7 +20,7 @@ Over Firestore it begins with one read for each document that there is, and cost
 Example: bucketocr watch --status done,failed
 `
 
-func watchFlags(fs *flag.FlagSet) action {
+func watchFlags(fs *pflag.FlagSet) action {
 	w := &watchCmd{dir: placeFlag(fs)}
 	fs.StringVar(&w.statuses, "status", "", "only documents in one of these `STATUSES`, separated by commas")
 	fs.StringVar(&w.prefix, "prefix", "", "only objects whose name begins with `NAME`, or gs://BUCKET/NAME")
@@ -59,7 +60,7 @@ func (w *watchCmd) run(ctx context.Context, sys system, args []string) int {
 		if !w.news(r) || len(wanted) > 0 && !slices.Contains(wanted, r.Status) || !hasPrefix(r, w.prefix) {
 			return nil
 		}
-		return w.print(sys, r)
+		return w.print(sys, p, r)
 	})
 	if err != nil {
 		return fail(ctx, sys, "watch", err)
@@ -72,11 +73,11 @@ func (w *watchCmd) news(r *document.Record) bool {
 	return w.all || r.Updated.After(w.begun.Add(-clocks))
 }
 
-func (w *watchCmd) print(sys system, r *document.Record) error {
+func (w *watchCmd) print(sys system, p *place, r *document.Record) error {
 	if w.json {
 		return printJSON(jsonTo(sys.stdout), r, nil)
 	}
-	_, err := fmt.Fprintf(sys.stdout, "%s  %-11s %s%s\n", r.Updated.Local().Format(time.TimeOnly), plain(r.Status), gsURL(r), detail(r))
+	_, err := fmt.Fprintf(sys.stdout, "%s  %-11s %s%s\n", r.Updated.Local().Format(time.TimeOnly), plain(r.Status), p.name(r), detail(r))
 	return err
 }
 

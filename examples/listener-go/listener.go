@@ -32,7 +32,9 @@ type Document struct {
 	} `firestore:"error"`
 }
 
-// handler does something with results. An error of its own ends the listening; the result then comes again at the next start.
+// handler does something with results, one at a time: while it is at one, the others wait, so a slow one hands its work to goroutines of its
+// own, and then answers for what is lost when the process ends. An error of its own ends the listening; the result then comes again at the
+// next start.
 type handler interface {
 	Done(ctx context.Context, id string, d Document, text string) error
 	Failed(ctx context.Context, id string, d Document) error

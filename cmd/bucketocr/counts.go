@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// counts is how far the objects of a folder have come. Its methods may be called concurrently.
+type counts struct {
+	mu     sync.Mutex
+	states map[string]counted // by id
+	pages  int                // read in this run
+	ended  int                // objects, in this run
+}
+
+// counted is what of a record was counted.
+type counted struct {
+	status     document.Status
+	generation int64
+	pages      int
+}
+
+// note counts a record as it is now. What was so before the run is no work of its.
+func (c *counts) note(id string, r *document.Record, before bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.states[id]
+	if old.generation != r.Generation {
+		old.pages = 0
+	}
+	c.states[id] = counted{r.Status, r.Generation, r.PagesDone}
+	if before {
+		return
+	}
+	c.pages += max(r.PagesDone-old.pages, 0)
+	if r.Status.Ended() && old.status != r.Status {
+		c.ended++
+	}
+}
+
+// of returns how many records have a status.
+func (c *counts) of(s document.Status) (n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, state := range c.states {
+		if state.status == s {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *counts) inWork() int64 { return c.of(document.StatusProcessing) }
+
+// line says it in words. posting counts the deliveries that are under way or wait for a place.
+func (c *counts) line(took time.Duration, posting int64) string {
+	working := c.inWork()
+	waiting := max(posting-working, 0) + c.of(document.StatusRetrying)
+	s := fmt.Sprintf("%s done, %s failed, %s in work, %s waiting",
+		count(c.of(document.StatusDone)), count(c.of(document.StatusFailed)), count(working), count(waiting))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pages > 0 {
+		s += fmt.Sprintf("; %s, %.1f/s", pageCount(c.pages), float64(c.pages)/max(took.Seconds(), 0.001))
+	}
+	if left := working + waiting; left > 0 && c.ended > 0 {
+		s += ", " + age(time.Duration(float64(took)*float64(left)/float64(c.ended))) + " left"
+	}
+	return s
+}

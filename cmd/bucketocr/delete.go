@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+const deleteHelp = `Deletes the documents of objects: text, pages and everything else that was kept of them. The objects stay where they are.
+
+What is left of a document is a marker, status deleted, as an erased object leaves it: sweep, backfill, reconcile and up pass over that
+generation, and one that is uploaded later is read. The marker of an object that lives stays for good, that of others for a week.
+
+It asks first; without a terminal it wants --yes. Exits with 1 where an object has no document. It costs two reads and a write, and a
+delete for each page.
+` + placeText + `
+Example: bucketocr delete gs://my-scans/inbox/a.png
+         bucketocr delete --local inbox --yes a.png b.png
+`
+
+func deleteFlags(fs *pflag.FlagSet) action {
+	d := &deleteCmd{dir: placeFlag(fs)}
+	fs.BoolVar(&d.yes, "yes", false, "do not ask")
+	return d.run
+}
+
+// deleteCmd is one call of delete.
+type deleteCmd struct {
+	dir *string
+	yes bool
+}
+
+func (d *deleteCmd) run(ctx context.Context, sys system, args []string) int {
+	if len(args) == 0 {
+		return complain(sys, "delete", errors.New("name objects"))
+	}
+	p, code := openPlace(sys, "delete", *d.dir)
+	if p == nil {
+		return code
+	}
+	defer p.close()
+	ids, err := p.ids(ctx, args)
+	if err != nil {
+		return complain(sys, "delete", err)
+	}
+	if !d.yes {
+		switch agreed, err := confirm(sys, fmt.Sprintf("Delete %s and the text in it from %s?", documents(len(ids)), p.where), "--yes"); {
+		case err != nil:
+			return complain(sys, "delete", err)
+		case !agreed:
+			fmt.Fprintln(sys.stderr, "nothing was deleted")
+			return exitFailed
+		}
+	}
+	for i, id := range ids {
+		if err := deleteOne(ctx, p, id); err != nil {
+			code = fail(ctx, sys, "delete", fmt.Errorf("%s: %w", plain(args[i]), err))
+			if code == exitInterrupted {
+				return code
+			}
+			continue
+		}
+		fmt.Fprintf(sys.stdout, "deleted     %s\n", plain(args[i]))
+	}
+	return code
+}
+
+// deleteOne leaves a marker in place of a document.
+func deleteOne(ctx context.Context, p *place, id string) error {
+	seen, err := p.records.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if seen == nil {
+		return fmt.Errorf("no document in %s", p.where)
+	}
+	_, _, err = p.objects.Live(ctx, seen.Bucket, seen.Name)
+	lives := !errors.Is(err, document.ErrObjectGone) // or that is not known
+	_, err = document.Update(ctx, p.records, id, document.Seen(seen), func(old *document.Record) (*document.Change, error) {
+		if old == nil {
+			return nil, nil
+		}
+		return marker(old, lives)
+	})
+	if err != nil {
+		return err
+	}
+	return p.records.ClearPages(ctx, id, 0)
+}
+
+// errUnannounced is for a document that is to be told of first.
+var errUnannounced = errors.New("its end is not announced yet (NOTIFY_TOPIC): try again in some minutes")
+
+// marker is what stays of a document. That of an object that lives does not expire: its generation would be taken for one that was never
+// read. An end is announced where ends are: by the next sweep.
+func marker(old *document.Record, lives bool) (*document.Change, error) {
+	ev := document.Event{Kind: document.KindDeleted, ID: old.EventID, Time: old.EventTime, Object: old.Object(), Owner: old.Owner}
+	now := time.Now()
+	change, what := document.Remove(old, ev, true, now)
+	if what != document.RemoveMarked {
+		return nil, errUnannounced
+	}
+	if change == nil {
+		return nil, nil
+	}
+	if lives {
+		change.Record.MarkerExpires = time.Time{}
+	}
+	if old.Notified != nil {
+		change = document.Announce(old, change, now)
+	}
+	return change, nil
+}
+
+// confirm asks on the terminal. The error says what to say instead where there is none.
+func confirm(sys system, question, instead string) (bool, error) {
+	if _, ok := sys.stdin.(terminalInput); !ok {
+		return false, errors.New("there is no terminal to ask on: say " + instead)
+	}
+	fmt.Fprintf(sys.stderr, "%s [y/N] ", question)
+	line, err := bufio.NewReader(sys.stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return answer == "y" || answer == "yes", nil
+}
+
+func documents(n int) string {
+	if n == 1 {
+		return "1 document"
+	}
+	return count(int64(n)) + " documents"
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+const exportHelp = `Writes the texts of done documents to OUT: a folder (each text as NAME.md, over Firestore BUCKET/NAME.md), a file NAME.zip with the same
+in it, or NAME.jsonl with a line for each document, its text among its fields; - is standard output, as lines of JSON.
+
+It may be stopped and run again: what OUT has already is passed over, unless the document has changed since. In a .jsonl it then comes
+again at the end. --tables is for what is written, so choose another OUT for another format.
+
+Over Firestore it costs a read for each document that is gone through, one for each text, and one for each page of a text of more than
+900,000 bytes.
+` + placeText + `
+Example: bucketocr export texts --prefix gs://my-scans/2025/
+         bucketocr export --local inbox --tables markdown texts.zip
+         bucketocr export - | jq -r .text
+`
+
+func exportFlags(fs *pflag.FlagSet) action {
+	e := &exportCmd{dir: placeFlag(fs)}
+	e.selection.flags(fs, true)
+	e.tables = tableFlag(fs)
+	return e.run
+}
+
+// exportCmd is one call of export.
+type exportCmd struct {
+	dir       *string
+	selection selection
+	tables    *choice
+}
+
+// exported is what becomes of the documents.
+type exported struct {
+	p        *place
+	tables   tableFormat
+	progress *progress
+
+	mu              sync.Mutex
+	out             sink
+	written, before int64
+}
+
+func (e *exportCmd) run(ctx context.Context, sys system, args []string) int {
+	if len(args) != 1 {
+		return complain(sys, "export", errors.New("name one folder, NAME.zip, NAME.jsonl, or - for standard output"))
+	}
+	if err := e.selection.check(); err != nil {
+		return complain(sys, "export", err)
+	}
+	p, code := openPlace(sys, "export", *e.dir)
+	if p == nil {
+		return code
+	}
+	defer p.close()
+	out, err := openSink(sys, args[0])
+	if err != nil {
+		return fail(ctx, sys, "export", err)
+	}
+	x := &exported{p: p, tables: tableFormat(e.tables.value), progress: newProgress(sys, false), out: out}
+	if err = e.count(ctx, x); err == nil {
+		err = x.all(ctx, &e.selection)
+	}
+	x.progress.finish()
+	err = errors.Join(err, out.close()) // what was written is whole, whatever came between
+	if err != nil {
+		if ctx.Err() != nil {
+			fmt.Fprintf(sys.stderr, "stopped after %s: the same command goes on\n", documents(int(x.written)))
+		}
+		return fail(ctx, sys, "export", err)
+	}
+	fmt.Fprintf(sys.stderr, "%s written, %s there already\n", documents(int(x.written)), count(x.before))
+	return exitGood
+}
+
+// count asks how many documents there are, where all are wanted.
+func (e *exportCmd) count(ctx context.Context, x *exported) error {
+	if e.selection.prefix != "" || e.selection.warning != "" {
+		return nil
+	}
+	tally, err := x.p.records.Tally(ctx)
+	total := tally.Records[document.StatusDone]
+	if e.selection.limit > 0 {
+		total = min(total, int64(e.selection.limit))
+	}
+	x.progress.of(total)
+	return err
+}
+
+// exportAtOnce is how many texts are read at the same time.
+const exportAtOnce = 8
+
+func (x *exported) all(ctx context.Context, s *selection) error {
+	texts, going := errgroup.WithContext(ctx)
+	texts.SetLimit(exportAtOnce)
+	err := s.each(going, x.p, func(r *document.Stored) error {
+		if x.has(r.Record) {
+			x.progress.add("")
+			return nil
+		}
+		texts.Go(func() error { return x.one(going, r.Object().ID()) })
+		return nil
+	})
+	if bad := texts.Wait(); bad != nil { // why the listing ended
+		return bad
+	}
+	return err
+}
+
+func (x *exported) has(r *document.Record) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.out.has(r.Object().ID(), x.entry(r), r.Updated) {
+		return false
+	}
+	x.before++
+	return true
+}
+
+func (x *exported) one(ctx context.Context, id string) error {
+	r, err := x.p.records.Get(ctx, id)
+	if err != nil || r == nil || r.Status != document.StatusDone { // changed meanwhile
+		return err
+	}
+	text, err := document.Text(ctx, x.p.records, r.Record)
+	if err != nil {
+		return err
+	}
+	text = convertTables(text, x.tables)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.out.add(x.entry(r.Record), r.Record, text); err != nil {
+		return fmt.Errorf("%s: %w", x.p.name(r.Record), err)
+	}
+	x.written++
+	x.progress.add("")
+	return nil
+}
+
+// entry returns the file of a document's text, with slashes. No two documents share one, and none needs a folder where another has its
+// file. A name that no file can have everywhere goes by the document's id.
+func (x *exported) entry(r *document.Record) string {
+	name := r.Name
+	if x.p.bucket == "" {
+		name = r.Bucket + "/" + name
+	}
+	segments := strings.Split(name, "/")
+	last := len(segments) - 1
+	for i := range segments[:last] {
+		if strings.HasSuffix(strings.ToLower(strings.TrimRight(segments[i], "~")), ".md") {
+			segments[i] += "~"
+		}
+	}
+	segments[last] += ".md"
+	odd := func(s string) bool {
+		return s == "" || s == "." || s == ".." || len(s) > 255 || strings.ContainsAny(s, `\:*?"<>|`) || strings.ContainsFunc(s, obeyed) || s != strings.TrimRight(s, " .")
+	}
+	if slices.ContainsFunc(segments, odd) || !filepath.IsLocal(filepath.FromSlash(name)) {
+		return ".by-id/" + r.Object().ID() + ".md"
+	}
+	return strings.Join(segments, "/")
+}
+
+// sameTime reports whether a file's time is a document's: archives keep seconds.
+func sameTime(a, b time.Time) bool { return a.Unix() == b.Unix() }

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// sink is where an export is written. Its methods are called one at a time.
+type sink interface {
+	// has reports whether the document is there already, as it was at that time.
+	has(id, entry string, updated time.Time) bool
+	add(entry string, r *document.Record, text string) error
+	// close makes what was added whole.
+	close() error
+}
+
+// openSink returns the one that a name means.
+func openSink(sys system, name string) (sink, error) {
+	switch {
+	case name == "-":
+		return &linesSink{out: jsonTo(sys.stdout)}, nil
+	case strings.EqualFold(filepath.Ext(name), ".jsonl"):
+		return openLines(name)
+	case strings.EqualFold(filepath.Ext(name), ".zip"):
+		return openZip(name)
+	}
+	if err := os.MkdirAll(name, 0o777); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(name)
+	return treeSink{root}, err
+}
+
+// treeSink is a folder. No link in it is followed out of it.
+type treeSink struct{ root *os.Root }
+
+func (t treeSink) has(_, entry string, updated time.Time) bool {
+	info, err := t.root.Stat(entry)
+	return err == nil && info.Mode().IsRegular() && sameTime(info.ModTime(), updated)
+}
+
+// add writes the file under another name first: one with the right name is whole.
+func (t treeSink) add(entry string, r *document.Record, text string) error {
+	temp := path.Join(path.Dir(entry), ".writing-"+r.Object().ID()[:16])
+	return errors.Join(
+		t.root.MkdirAll(path.Dir(entry), 0o777),
+		t.root.WriteFile(temp, []byte(withNewline(text)), 0o666),
+		t.root.Chtimes(temp, r.Updated, r.Updated),
+		t.root.Rename(temp, entry),
+	)
+}
+
+func (t treeSink) close() error { return t.root.Close() }
+
+// withNewline is a text whose last line ends.
+func withNewline(text string) string {
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		return text + "\n"
+	}
+	return text
+}
+
+// linesSink is a file with a line of JSON for each document, or standard output.
+type linesSink struct {
+	out   io.Writer
+	file  *os.File             // nil: standard output
+	there map[string]time.Time // by id: when the document that is there was written
+}
+
+// openLines goes on with a file. A line that a killed run left unfinished is cut off.
+func openLines(name string) (*linesSink, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	l := &linesSink{out: f, file: f, there: map[string]time.Time{}}
+	if err := l.goOn(); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+	}
+	return l, nil
+}
+
+func (l *linesSink) goOn() error {
+	in, end := bufio.NewReader(l.file), int64(0)
+	for {
+		line, err := in.ReadBytes('\n')
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		var there struct {
+			ID      string    `json:"id"`
+			Updated time.Time `json:"updated"`
+		}
+		if json.Unmarshal(line, &there) != nil || there.ID == "" {
+			return errors.New("it is no export: it holds a line that is none of its documents")
+		}
+		l.there[there.ID] = there.Updated
+		end += int64(len(line))
+	}
+	if err := l.file.Truncate(end); err != nil {
+		return err
+	}
+	_, err := l.file.Seek(end, io.SeekStart)
+	return err
+}
+
+func (l *linesSink) has(id, _ string, updated time.Time) bool {
+	at, ok := l.there[id]
+	return ok && sameTime(at, updated)
+}
+
+func (l *linesSink) add(_ string, r *document.Record, text string) error {
+	whole := *r
+	whole.Text, whole.TextInPages = text, false
+	return printJSON(l.out, &whole, nil)
+}
+
+func (l *linesSink) close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}
+
+// zipSink is an archive. It is written under another name and replaces an older one in the end, from which it has taken what did not
+// change.
+type zipSink struct {
+	name, temp string
+	file       *os.File
+	w          *zip.Writer
+	old        *zip.ReadCloser // nil: there is none
+	entries    map[string]*zip.File
+}
+
+func openZip(name string) (*zipSink, error) {
+	z := &zipSink{name: name, entries: map[string]*zip.File{}}
+	old, err := zip.OpenReader(name)
+	switch {
+	case err == nil:
+		z.old = old
+		for _, f := range old.File {
+			z.entries[f.Name] = f
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if z.file, err = os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".writing-"); err != nil {
+		return nil, err
+	}
+	z.temp, z.w = z.file.Name(), zip.NewWriter(z.file)
+	return z, nil
+}
+
+func (z *zipSink) has(_, entry string, updated time.Time) bool {
+	f := z.entries[entry]
+	return f != nil && sameTime(f.Modified, updated)
+}
+
+func (z *zipSink) add(entry string, r *document.Record, text string) error {
+	delete(z.entries, entry) // the older one
+	w, err := z.w.CreateHeader(&zip.FileHeader{Name: entry, Method: zip.Deflate, Modified: r.Updated.UTC()})
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, bytes.NewReader([]byte(withNewline(text))))
+	return err
+}
+
+func (z *zipSink) close() error {
+	var errs []error
+	if z.old != nil {
+		for _, f := range z.old.File {
+			if z.entries[f.Name] == f {
+				errs = append(errs, z.w.Copy(f))
+			}
+		}
+		errs = append(errs, z.old.Close())
+	}
+	errs = append(errs, z.w.Close(), z.file.Chmod(0o644), z.file.Close())
+	if err := errors.Join(errs...); err != nil {
+		return errors.Join(err, os.Remove(z.temp))
+	}
+	return os.Rename(z.temp, z.name)
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+const readHelp = `Reads images and PDFs, and writes their text to standard output: of files, of the images and PDFs in folders, and with - of
+standard input. Nothing is kept: no folder becomes a bucket, and no document is written. Progress and failures go to standard error.
+
+The OCR service is the one at OCR_URL. Where that is not set, localocr is built and started, as by bucketocr up. The other variables of
+bucketocr serve that are about reading hold too; RETRY_WINDOW is 5m unless it is set.
+
+The text of several files comes in their order, each below a line ==> NAME <==; pages are separated by a line with a form feed. --json
+writes a line for each file instead: file, status, pages, text, and the pages' own text, warnings and errors. --out writes files instead,
+NAME.md or with --json NAME.json.
+
+Exits with 1 where a file, or a page that was asked for, could not be read.
+
+Example: bucketocr read scan.png > scan.md
+         bucketocr read --pages 1,3-5 book.pdf
+         bucketocr read --json --out texts scans/
+         curl -s https://example.com/a.png | bucketocr read -
+`
+
+func readFlags(fs *pflag.FlagSet) action {
+	c := &readCmd{}
+	fs.Var(&c.pages, "pages", "only these `PAGES` of each file: 1,3-5 or 7-; no others are sent to the OCR service")
+	fs.BoolVar(&c.json, "json", false, "a line of JSON for each file")
+	fs.StringVar(&c.out, "out", "", "write each text to a file in the folder `DIR`")
+	c.tables = tableFlag(fs)
+	return c.run
+}
+
+// readCmd is one call of read.
+type readCmd struct {
+	pages  pageList
+	json   bool
+	out    string
+	tables *choice
+
+	sys      system
+	progress *progress
+	several  bool // files: each gets a heading
+	failed   bool
+}
+
+func (c *readCmd) run(ctx context.Context, sys system, args []string) int {
+	if len(args) == 0 {
+		return complain(sys, "read", errors.New("name files or folders, or - for standard input"))
+	}
+	files := findFiles(args)
+	if err := c.checkTargets(files); err != nil {
+		return complain(sys, "read", err)
+	}
+	c.sys, c.several = sys, len(files) > 1
+	c.progress = newProgress(sys, false)
+	defer c.progress.finish()
+	c.progress.of(int64(len(files)))
+	r, err := openRead(ctx, sys, files, c.pages, lineWriter{c.progress, sys.stderr})
+	if err != nil {
+		c.progress.finish()
+		if errors.Is(err, errWrongSettings) {
+			fmt.Fprintf(sys.stderr, "bucketocr read: %s\n", clean(err.Error()))
+			return exitUsage
+		}
+		return fail(ctx, sys, "read", err)
+	}
+	err = errors.Join(r.all(ctx, c.ended), r.close())
+	c.progress.finish()
+	switch {
+	case err != nil:
+		return fail(ctx, sys, "read", err)
+	case c.failed:
+		return exitFailed
+	}
+	return exitGood
+}
+
+// checkTargets finds two files whose texts would be written to one.
+func (c *readCmd) checkTargets(files []file) error {
+	if c.out == "" {
+		return nil
+	}
+	of := map[string]string{}
+	for _, f := range files {
+		path := c.target(f)
+		if other, taken := of[path]; taken && f.err == nil {
+			return fmt.Errorf("%s and %s would both be written to %s: read them into two folders", plain(other), plain(f.name), plain(path))
+		}
+		of[path] = f.name
+	}
+	return nil
+}
+
+// target returns where the text of a file is written: its path below the folder, or its last part where it leads elsewhere.
+func (c *readCmd) target(f file) string {
+	name := filepath.Clean(f.name)
+	switch {
+	case f.name == standardInput:
+		name = "stdin"
+	case !filepath.IsLocal(name):
+		name = filepath.Base(name)
+	}
+	if c.json {
+		return filepath.Join(c.out, name+".json")
+	}
+	return filepath.Join(c.out, name+".md")
+}
+
+// ended writes what came of a file.
+func (c *readCmd) ended(r fileRead) error {
+	c.failed = c.failed || r.err != nil
+	text, err := c.output(r)
+	if err != nil {
+		return err
+	}
+	to := ""
+	if wanted := r.err == nil || r.record != nil && r.record.Status == document.StatusDone || c.json; wanted {
+		if to, err = c.write(r, text); err != nil {
+			return err
+		}
+	}
+	c.progress.add("")
+	switch name := plain(readableName(r.file)); {
+	case r.err != nil:
+		c.progress.printLine(c.sys.stderr, name+"  failed  "+oneLine(r.err.Error()))
+	case c.out != "" || c.several:
+		c.progress.printLine(c.sys.stderr, name+detail(r.record)+to)
+	case len(r.record.Warnings) > 0:
+		c.progress.printLine(c.sys.stderr, name+warnings(r.record))
+	}
+	return nil
+}
+
+func readableName(f file) string {
+	if f.name == standardInput {
+		return "standard input"
+	}
+	return f.name
+}
+
+// write puts a text where it is wanted, and says where that is if it is a file.
+func (c *readCmd) write(r fileRead, text string) (to string, err error) {
+	if c.out != "" {
+		path := c.target(r.file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return "", err
+		}
+		return " → " + plain(path), os.WriteFile(path, []byte(text), 0o666)
+	}
+	c.progress.hide()
+	if c.several && !c.json {
+		text = fmt.Sprintf("==> %s <==\n%s", plain(readableName(r.file)), text)
+	}
+	if c.json {
+		_, err = jsonTo(c.sys.stdout).Write([]byte(text))
+	} else {
+		_, err = c.sys.stdout.Write([]byte(text))
+	}
+	return "", err
+}
+
+// output returns the text of a file, or its line of JSON.
+func (c *readCmd) output(r fileRead) (string, error) {
+	for i := range r.pages {
+		r.pages[i].Text = convertTables(r.pages[i].Text, tableFormat(c.tables.value))
+	}
+	text := document.JoinPages(r.pages)
+	if c.json {
+		return readJSON(r, text)
+	}
+	return withNewline(text), nil
+}
+
+// readLine is a file's line of JSON.
+type readLine struct {
+	File     string          `json:"file"`
+	Status   document.Status `json:"status"`
+	Error    string          `json:"error,omitempty"` // for people
+	Code     string          `json:"code,omitempty"`
+	Pages    int             `json:"pages"` // that the file has
+	Text     string          `json:"text"`  // of the pages that were wanted
+	Warnings []string        `json:"warnings,omitempty"`
+	Model    string          `json:"model,omitempty"`
+	Page     []readPage      `json:"page"`
+}
+
+// readPage is a page in it.
+type readPage struct {
+	Page     int              `json:"page"`
+	Text     string           `json:"text"`
+	Blank    bool             `json:"blank,omitempty"`
+	Turned   int              `json:"turned,omitempty"`
+	Warnings []string         `json:"warnings,omitempty"`
+	Error    *document.Error  `json:"error,omitempty"`
+	Width    int              `json:"width,omitempty"`
+	Height   int              `json:"height,omitempty"`
+	Blocks   []document.Block `json:"blocks,omitempty"`
+}
+
+func readJSON(r fileRead, text string) (string, error) {
+	line := readLine{File: readableName(r.file), Status: document.StatusFailed, Text: text, Page: []readPage{}}
+	if r.err != nil {
+		line.Error = r.err.Error()
+	}
+	if rec := r.record; rec != nil {
+		line.Status, line.Pages, line.Warnings, line.Model = rec.Status, rec.Pages, rec.Warnings, rec.Model
+		if rec.Error != nil {
+			line.Code = rec.Error.Code
+		}
+	}
+	for _, pg := range r.pages {
+		line.Page = append(line.Page, readPage{
+			Page: pg.Page, Text: pg.Text, Blank: pg.Blank, Turned: pg.Turned, Warnings: pg.Warnings, Error: pg.Error,
+			Width: pg.Width, Height: pg.Height, Blocks: pg.Blocks,
+		})
+	}
+	b, err := json.Marshal(line)
+	return string(b) + "\n", err
+}
