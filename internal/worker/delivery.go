@@ -107,9 +107,6 @@ func (s pageSet) made() int {
 	return n
 }
 
-// skipped reports whether the object has page n, but it is not made.
-func (s pageSet) skipped(n int) bool { return n > s.made() && s.made() < s.total }
-
 // complete reports whether every page that is made is finished.
 func (s pageSet) complete() bool { return s.total > 0 && len(s.left()) == 0 }
 
@@ -229,13 +226,15 @@ func (d *delivery) takeOver(pages []document.Page) {
 func (d *delivery) complete() bool { return d.snapshot().complete() }
 
 // confirmStrikes decides about the pages of which earlier attempts could not: those that failed alone, with no control page
-// read after them, get their strike once one is read. Pages that have all their strikes fail.
+// read after them, get their strike once one is read. Pages that have all their strikes fail. Those that are not made as far as is known, since
+// the object had fewer pages or another setting let more be made, are left as they are.
 func (d *delivery) confirmStrikes(ctx context.Context) error {
 	var open, spent []int
-	pages := d.snapshot()
-	for n, s := range pages.strikes {
+	now := d.snapshot()
+	made := now.made()
+	for n, s := range now.strikes {
 		switch {
-		case n == 0, pages.skipped(n): // another setting let it be made
+		case n == 0, n > made:
 		case s.Count >= d.w.o.Rules.MaxAttempts:
 			spent = append(spent, n)
 		case s.Open:
@@ -296,12 +295,18 @@ func (d *delivery) charge(n int, f document.Fault) bool {
 	return d.strikes[n].Count < d.w.o.Rules.MaxAttempts
 }
 
-// expect notes how many pages there are and returns the numbers of those that are not finished: suspects of the OCR service or
-// of a decoder, and the others, of which those come last that the process died of: each death may be the last that it may cause.
-func (d *delivery) expect(total int) (numbers, suspects []int) {
+// expect notes how many pages there are.
+func (d *delivery) expect(total int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.pages.total = total
+}
+
+// unfinished returns the numbers of the pages that are not finished: suspects of the OCR service or of a decoder, and the others, of which those come
+// last that the process died of: each death may be the last that it may cause.
+func (d *delivery) unfinished() (numbers, suspects []int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var deadly []int
 	for _, n := range d.pages.left() {
 		switch s, trouble := d.strikes[n]; {
@@ -324,10 +329,6 @@ func (d *delivery) begin(ctx context.Context, n int) error {
 	d.commits.lock()
 	defer d.commits.unlock()
 	now := d.snapshot()
-	// What failed before the pages were counted is stored before the record forgets its strikes.
-	if err := d.save(ctx, now, document.Batches(now.unsaved())); err != nil {
-		return err
-	}
 	return d.commit(ctx, func(old *document.Record) *document.Change {
 		p := now.reading(old)
 		p.Page = n

@@ -63,7 +63,11 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 	}
 	defer pages.Close()
 	work := &work{d: d, pages: pages, src: src}
-	work.numbers, work.suspects = d.expect(pages.Total())
+	d.expect(pages.Total())
+	if err := d.confirmStrikes(ctx); err != nil { // of pages that were not known before
+		return err
+	}
+	work.numbers, work.suspects = d.unfinished()
 	for len(work.numbers) > 0 {
 		if err := work.readTogether(ctx, stop); err != nil {
 			return err

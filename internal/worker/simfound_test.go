@@ -416,6 +416,36 @@ func TestBadPageBeyondALowerLimitIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestPageThatIsGoneForAWhileKeepsItsStrikes: a version of the function that sees fewer pages leaves the others' strikes as they are, so that one
+// that killed all it may is not made again.
+func TestPageThatIsGoneForAWhileKeepsItsStrikes(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ev := w.bucket.Put("a.tiff", book(2))
+		strikes := document.Strikes{4: {Count: w.options.Rules.MaxAttempts, Code: document.CodeInterrupted}}
+		_, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Absent(), func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &document.Record{
+				Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying, Attempt: 4, WindowStart: time.Now(), Due: time.Now(),
+				Pages: 2, Strikes: strikes,
+			}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden} }
+		w.worker().Process(t.Context(), ev)
+		if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRMisconfigured); r.Strikes[4] != strikes[4] {
+			t.Errorf("strikes %v", r.Strikes)
+		}
+		w.bucket.PutAs("a.tiff", ev.Generation, book(4))
+		c := w.count(func(_ context.Context, _ int, text string) (ocr.Result, error) { return result(text), nil })
+		w.worker().Process(t.Context(), ev)
+		r := w.want("a.tiff", document.StatusDone, "")
+		if r.Pages != 4 || r.Text != wholeText(3)+"\n\f\n" || c.times["text of 104"] > 0 {
+			t.Errorf("%d pages, %q, sent %v", r.Pages, r.Text, c.times)
+		}
+	})
+}
+
 // TestLowerLimitKeepsWhatIsRead: an attempt that makes fewer pages, and does not end the document, takes none away that is paid for.
 func TestLowerLimitKeepsWhatIsRead(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
