@@ -431,7 +431,9 @@ func TestPageThatIsGoneForAWhileKeepsItsStrikes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden} }
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden}
+		}
 		w.worker().Process(t.Context(), ev)
 		if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRMisconfigured); r.Strikes[4] != strikes[4] {
 			t.Errorf("strikes %v", r.Strikes)
