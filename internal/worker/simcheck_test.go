@@ -152,6 +152,9 @@ func (s *sim) end(c *call, v verdict) {
 	switch i := d.inst; {
 	case v.err == nil:
 		i.misses = 0
+		for _, d := range i.running {
+			d.blind = 0
+		}
 	case suspect:
 		if i.misses++; i.misses == 3 {
 			s.count.Bursts++
