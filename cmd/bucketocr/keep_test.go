@@ -196,7 +196,19 @@ func testExport(t *testing.T, o *office) {
 				t.Errorf("%s: %q", name, got)
 			}
 		}
+		if name == "texts.jsonl" { // a killed run's last line
+			b, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(path, append(b, `{"id":"cut off`...), 0o666)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
 		o.want(exitGood, []string{"0 documents written, 3 there already"}, "export", path)
+		if got := read(t, path); !maps.Equal(got, first) {
+			t.Errorf("%s after nothing new: %q", name, got)
+		}
 	}
 	o.write(o.record("new.png", document.StatusDone, func(r *document.Record) { r.Text = "new" }))
 	o.write(o.record("book.pdf", document.StatusDone, func(r *document.Record) { r.Text, r.Pages, r.PagesDone = "changed", 1, 1 }))
