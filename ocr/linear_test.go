@@ -62,7 +62,8 @@ func TestPatternsAreLinear(t *testing.T) {
 	}
 }
 
-// TestDriftingLooksAtTheEndAlone: what is compared are the last lines; twice the text before them takes no line more.
+// TestDriftingLooksAtTheEndAlone: what is compared are the last lines; twice the text before them takes no line more. A pool of Go's own
+// that was just emptied may take some memory, a thousand lines would take more.
 func TestDriftingLooksAtTheEndAlone(t *testing.T) {
 	for _, line := range []string{"Nails of steel\n", "\n", "a\n", strings.Repeat("b", 400) + "\n", "<td>nails</td>\n"} {
 		for _, ended := range []bool{true, false} {
@@ -70,7 +71,7 @@ func TestDriftingLooksAtTheEndAlone(t *testing.T) {
 				text := strings.Repeat(line, n)
 				return testing.AllocsPerRun(5, func() { drifting(text, ended) })
 			}
-			if once, twice := lines(1000), lines(2000); twice > once || once > 20*(driftLinesCut+driftBack) {
+			if once, twice := lines(1000), lines(2000); twice > once+100 || once > 20*(driftLinesCut+driftBack) {
 				t.Errorf("%q: %v allocations for 1000 lines, %v for 2000", line, once, twice)
 			}
 		}

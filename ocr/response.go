@@ -60,7 +60,8 @@ func (c *completion) dialect() string {
 // choice is the text and what is said of its end.
 type choice struct {
 	Message *struct {
-		Content string `json:"content"`
+		Content   string        `json:"content"`
+		Reasoning lenientString `json:"reasoning_content"` // llama-server's name
 	} `json:"message"`
 	FinishReason string        `json:"finish_reason"`
 	StopReason   lenientString `json:"stop_reason"`
@@ -140,8 +141,17 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 		return answer{}, badResponse("the answer holds no choice with a message")
 	}
 	choice := c.Choices[0]
-	a := answer{text: withoutThoughts(choice.Message.Content), model: string(c.Model), dialect: c.dialect(), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
+	a := answer{text: choice.text(), model: string(c.Model), dialect: c.dialect(), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
 	return judge(a, choice.reason())
+}
+
+// text returns what the model read. llama-server takes the whole answer for thoughts where the model's template could begin them, although the
+// request has that switched off: an answer that is complete and has nothing else is the page's text. One that a limit cut off may be thoughts.
+func (c choice) text() string {
+	if c.Message.Content == "" && c.reason() == "stop" {
+		return withoutThoughts(string(c.Message.Reasoning))
+	}
+	return withoutThoughts(c.Message.Content)
 }
 
 // withoutThoughts returns the text without what the model thought before it: a server without a parser for that, or with a template that

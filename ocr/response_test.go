@@ -248,6 +248,13 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	}
 }
 
+// reasoned is an answer of llama-server with thoughts beside the text.
+func reasoned(end, text, thoughts string) ocrtest.Reply {
+	message := fmt.Sprintf(`{"role":"assistant","content":%q,"reasoning_content":%q}`, text, thoughts)
+	return ocrtest.Raw(http.StatusOK, "application/json",
+		`{"model":"lightonocr","choices":[{"index":0,"finish_reason":"`+end+`","message":`+message+`}],"usage":{"prompt_tokens":9,"completion_tokens":9}}`)
+}
+
 func TestThoughtsAreNoText(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -259,6 +266,10 @@ func TestThoughtsAreNoText(t *testing.T) {
 		"none, but said":  {ocrtest.Text("<think>\n\n</think>\n\n# Page\n\nA <think> tag"), "# Page\n\nA <think> tag", nil},
 		"without an end":  {ocrtest.FinishAt("length", "<think>\nLet me look", 9), "", []string{"truncated"}},
 		"on the page":     {ocrtest.Text("# The <think> tag"), "# The <think> tag", nil},
+		// What llama-server says of a model whose template can begin thoughts:
+		"nothing but":          {reasoned("stop", "", "# Page"), "# Page", nil},
+		"nothing but, cut off": {reasoned("length", "", "Let me look"), "", []string{"truncated"}},
+		"beside the text":      {reasoned("stop", "# Page", "Let me look"), "# Page", nil},
 	} {
 		_, r, err := readWith(t, test.reply)
 		if err != nil || r.Text != test.text || r.Blank || !slices.Equal(r.Warnings, test.warnings) {

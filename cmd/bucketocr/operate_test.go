@@ -160,6 +160,11 @@ func testShow(t *testing.T, o *office) {
 	if out := o.want(exitGood, nil, "show", "--text", url+"book.pdf"); out != "one\n\f\n\n" {
 		t.Errorf("%q", out)
 	}
+	o.write(o.record("copy.png", document.StatusDone, func(r *document.Record) { r.CopiedFrom = id }),
+		document.Page{Page: 1, Generation: 7, Text: "one", Source: document.SourceCopy})
+	if out := o.want(exitGood, []string{"copied from", ", copied"}, "show", "--pages", url+"copy.png"); strings.Count(out, id) != 1 {
+		t.Error(out)
+	}
 	o.want(exitFailed, []string{"has no document"}, "show", url+"nobody.png")
 	o.want(exitUsage, []string{"name one object"}, "show")
 	o.want(exitUsage, []string{"name an object"}, "show", url)

@@ -152,7 +152,7 @@ func TestServe(t *testing.T) {
 	want := map[string]string{
 		"bucket": "string", "name": "string", "generation": "integer", "contentType": "string", "size": "integer", "metadata": "map",
 		"status": "string", "text": "string", "textInPages": "boolean", "pages": "integer", "pagesDone": "integer", "blank": "boolean",
-		"warnings": "array", "model": "string", "usage": "map", "attempt": "integer", "interruptions": "integer",
+		"warnings": "array", "model": "string", "mode": "string", "profile": "string", "md5": "string", "reuseKey": "string", "usage": "map", "attempt": "integer", "interruptions": "integer",
 		"windowStart": "timestamp", "write": "string", "eventId": "string", "eventTime": "timestamp", "file": "string", "created": "timestamp",
 		"started": "timestamp", "updated": "timestamp", "finished": "timestamp", "schema": "integer",
 	}

@@ -168,6 +168,7 @@ func printRecord(out io.Writer, p *place, id string, r *document.Record) {
 	line("pages", "%s", pageProgress(r))
 	line("warnings", "%s", words(r.Warnings))
 	line("model", "%s", plain(r.Model))
+	line("copied from", "%s", plain(r.CopiedFrom))
 	if r.Usage != (document.Usage{}) {
 		line("tokens", "%s in, %s out", count(int64(r.Usage.PromptTokens)), count(int64(r.Usage.CompletionTokens)))
 	}
@@ -249,6 +250,9 @@ func (s *showCmd) printPage(out io.Writer, pg document.Page) {
 	}
 	if pg.Source == document.SourcePDFText {
 		state = byteCount(int64(len(pg.Text))) + " of text, as the file has it"
+	}
+	if pg.Source == document.SourceCopy {
+		state += ", copied"
 	}
 	if pg.Turned != 0 {
 		state += fmt.Sprintf(", turned by %d°", pg.Turned)

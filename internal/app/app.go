@@ -206,6 +206,9 @@ func workerOptions(cfg config.Config, b Backends, client *ocr.Client, log *slog.
 		Erase:          cfg.OnDelete == config.Erase,
 		Owner:          cfg.Owners.Of,
 		PDFText:        cfg.PDFText == config.PreferText,
+		Reuse:          cfg.Reuse == config.SameBytes,
+		Model:          cfg.OCRModel,
+		Mode:           cfg.OCRMode,
 		NewID:          rand.Text,
 		OCRURL:         cfg.OCRURL,
 	}

@@ -21,6 +21,7 @@ func TestHandlerOverFirestore(t *testing.T) {
 	for name, test := range map[string]func(t *testing.T, o apptest.Options){
 		"EventBecomesDocument": testEventBecomesDocument,
 		"HostileNames":         testHostileNames,
+		"SameBytes":            testSameBytes,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,7 +3,9 @@ package app_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -63,6 +65,40 @@ func testEventBecomesDocument(t *testing.T, o apptest.Options) {
 	}
 	if strings.Contains(f.Log.String(), "Delivery") {
 		t.Errorf("the log holds text: %s", f.Log)
+	}
+}
+
+// TestSameBytesCostOnePage: with REUSE=same-bytes alone. The setting is compared with what the model and its mode are set to as well.
+func TestSameBytesCostOnePage(t *testing.T) { testSameBytes(t, apptest.Options{}) }
+
+func testSameBytes(t *testing.T, o apptest.Options) {
+	for name, c := range map[string]struct {
+		settings map[string]string
+		requests int
+	}{
+		"as it is":            {nil, 11},
+		"same-bytes":          {map[string]string{"REUSE": "same-bytes"}, 1},
+		"same-bytes, by mode": {map[string]string{"REUSE": "same-bytes", "OCR_MODE": "layout"}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := o
+			o.Settings = map[string]string{"REUSE": c.settings["REUSE"], "OCR_PROFILE": "generic"}
+			cloud := apptest.New(t, o)
+			cloud.OCR.Default(ocrtest.Text("# Delivery note 4711"))
+			first := cloud.Put("in/a.png", apptest.PNG(200))
+			answers(t, cloud.Serve(), cloud.Encode(first), 200, "done")
+			maps.Copy(cloud.Settings, c.settings)
+			f := cloud.Serve() // another instance, which has asked the OCR service nothing
+			for n := range 10 {
+				ev := cloud.Put(fmt.Sprintf("copy %d/a.png", n), apptest.PNG(200))
+				answers(t, f, cloud.Encode(ev), 200, "done")
+				r := cloud.Record(ev.Object)
+				equal(t, "text", r.Text, "# Delivery note 4711")
+				equal(t, "a copy", r.CopiedFrom != "", c.requests == 1 || c.requests == 2 && n > 0)
+			}
+			equal(t, "requests to the OCR service", cloud.OCR.Counts().Requests, c.requests)
+		})
 	}
 }
 

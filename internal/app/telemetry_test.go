@@ -76,6 +76,13 @@ var deliveries = []delivery{
 		status: 200, outcome: "done", tries: []string{"200 ", "200 ", "200 "},
 	},
 	{
+		name: "copied",
+		prepare: func(_ *testing.T, c *apptest.Cloud, _ *apptest.Function) (cloudevents.Event, document.Object) {
+			return put(c, "copy of pages.tiff", apptest.TIFF(3))
+		},
+		status: 200, outcome: "done",
+	},
+	{
 		name: "asked again",
 		prepare: func(_ *testing.T, c *apptest.Cloud, _ *apptest.Function) (cloudevents.Event, document.Object) {
 			c.OCR.Next(ocrtest.Scaling(), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
@@ -124,7 +131,7 @@ func TestTelemetryAgrees(t *testing.T) {
 	collector := otlptest.New(t)
 	c := apptest.New(t, apptest.Options{Settings: map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": collector.URL, "K_SERVICE": "scans", "K_REVISION": "scans-7",
-		"OCR_CONCURRENCY": "1",
+		"OCR_CONCURRENCY": "1", "REUSE": "same-bytes",
 	}})
 	f := c.Serve()
 	for n, d := range deliveries {
@@ -173,6 +180,7 @@ func checkDelivery(t *testing.T, d delivery, r *document.Record, line map[string
 		{"gen_ai.usage.input_tokens", "promptTokens", int64(r.Usage.PromptTokens)},
 		{"gen_ai.usage.output_tokens", "completionTokens", int64(r.Usage.CompletionTokens)},
 		{"cloudevents.event_id", "event", r.EventID},
+		{"bucketocr.copied_from", "copiedFrom", r.CopiedFrom},
 	} {
 		equal(t, "span: "+f.span, span.Attributes[f.span], f.want)
 		equal(t, "log line: "+f.line, fmt.Sprint(whole(line[f.line])), fmt.Sprint(f.want))
@@ -204,7 +212,7 @@ func whole(v any) any {
 func checkTree(t *testing.T, d delivery, spans []otlptest.Span) {
 	t.Helper()
 	parents := map[string]string{
-		"claim": "delivery", "resume": "delivery", "open": "delivery", "page": "delivery", "close": "delivery",
+		"claim": "delivery", "reuse": "delivery", "resume": "delivery", "open": "delivery", "page": "delivery", "close": "delivery",
 		"ocr try": "page", "sweep": "", "delivery": d.parent,
 	}
 	kind := "server"
@@ -275,7 +283,11 @@ func checkMetrics(t *testing.T, c *apptest.Cloud, f *apptest.Function, collector
 		if l["outcome"] == "done" {
 			want["gen_ai.client.token.usage input"] += l["promptTokens"].(float64)
 			want["gen_ai.client.token.usage output"] += l["completionTokens"].(float64)
-			want["bucketocr.pages read"] += l["pages"].(float64)
+			result := "bucketocr.pages read"
+			if l["copiedFrom"] != "" {
+				result = "bucketocr.pages copied"
+			}
+			want[result] += l["pages"].(float64)
 		}
 	}
 	want["bucketocr.pages failed"] = 1 // retry's; what is no picture has none

@@ -35,6 +35,7 @@ type Config struct {
 	MaxPages     int           // pages of an object; default 2000, at most 9999
 	OnMaxPages   OnMaxPages    // default FailLong
 	PDFText      PDFText       // default NeverText
+	Reuse        Reuse         // default ReadAll
 	MemoryBudget int64         // bytes of decoded pages in flight; default half of the instance's memory, or 512 MiB
 	Memory       int64         // bytes that the instance has, read from its cgroup; 0 where nothing limits it
 	MaxAttempts  int           // proven faults of an object before it fails; default 5
@@ -93,6 +94,15 @@ type PDFText string
 const (
 	NeverText  PDFText = "never"
 	PreferText PDFText = "prefer"
+)
+
+// Reuse is whether the text of an object may be copied from another object's document.
+type Reuse string
+
+// The choices of REUSE.
+const (
+	ReadAll   Reuse = "off"
+	SameBytes Reuse = "same-bytes"
 )
 
 // Telemetry is what the function itself reads of OpenTelemetry's settings. None of them is checked here: a wrong one must not

@@ -99,6 +99,8 @@ func (c *Config) settings() []setting {
 			oneOf(&c.OnMaxPages, FailLong, ReadFirst)},
 		{"PDF_TEXT", "never", false, "whether a page of a PDF whose text in the file is what the page shows is not sent to the OCR service",
 			oneOf(&c.PDFText, NeverText, PreferText)},
+		{"REUSE", "off", false, "whether an object with the bytes of one that was read gets its text, and no page is sent to the OCR service",
+			oneOf(&c.Reuse, ReadAll, SameBytes)},
 		{"MEMORY_BUDGET", "half of the instance's limit", true,
 			"decoded pages in flight; 512 MiB where no limit is found, never above the instance's",
 			bytes.between(&c.MemoryBudget, "16 MiB", "64 GiB")},

@@ -9,6 +9,7 @@
 //
 //	rules.go   what a delivery, a fault or the end of a generation makes of a record
 //	retry.go   another try that a person asks for
+//	reuse.go   text of objects with the same bytes
 //	notice.go  ends that are announced
 //	turn.go    what only one instance may do at a time
 //	pass.go    how far a pass over a bucket has come

@@ -29,6 +29,10 @@ type Record struct {
 	Blank       bool     `json:"blank,omitempty"`
 	Warnings    []string `json:"warnings,omitempty"` // sorted, each once
 	Model       string   `json:"model,omitempty"`
+	Mode        string   `json:"mode,omitempty"`       // in which it was read; absent, as Profile is, where not all pages were read alike
+	Profile     string   `json:"profile,omitempty"`    // of the model
+	CopiedFrom  string   `json:"copiedFrom,omitempty"` // id of the document whose object had the same bytes and was read
+	ReuseKey    string   `json:"reuseKey,omitempty"`   // only while the text may be copied, see ReuseKey
 	Usage       Usage    `json:"usage,omitzero"`
 
 	Attempt       int        `json:"attempt,omitempty"` // 1-based, per generation; every claim counts
@@ -116,10 +120,11 @@ type Rereading struct {
 const (
 	SourceOCR     = "ocr"
 	SourcePDFText = "pdf_text" // the text that the file holds
+	SourceCopy    = "copy"     // another document, see Record.CopiedFrom
 )
 
 // Page is the document of one page, written for every object of several pages, and for one of a single page with more to say of it
-// than the record does: its blocks, that it was turned, or that its text is not the OCR service's.
+// than the record does: its blocks, that it was turned, or that its text is the file's own.
 type Page struct {
 	Page       int       `json:"page"` // 1-based
 	Generation int64     `json:"generation"`
@@ -139,7 +144,7 @@ type Page struct {
 
 // SaysMore reports whether the page holds what the record of an object does not.
 func (p *Page) SaysMore() bool {
-	return len(p.Blocks) > 0 || p.Turned != 0 || p.Source != "" && p.Source != SourceOCR
+	return len(p.Blocks) > 0 || p.Turned != 0 || p.Source == SourcePDFText
 }
 
 // Block is a part of a page in layout mode. Box is left, top, right, bottom in thousandths of the page.

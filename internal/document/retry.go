@@ -115,7 +115,7 @@ func retry(old *Record, again retrial) (*Change, error) {
 		return nil, ErrNothingToRetry
 	}
 	rec := old.clone()
-	rec.Lease, rec.Error, rec.Rereading = nil, nil, nil
+	rec.Lease, rec.Error, rec.Rereading, rec.ReuseKey = nil, nil, nil, "" // the text is in doubt
 	rec.Strikes, rec.Interruptions, rec.WindowStart, rec.Due = nil, 0, again.now, again.now
 	rec.Retried, rec.RetriedBy = again.now, again.by
 	if old.Status == StatusDone {

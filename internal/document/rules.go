@@ -153,15 +153,18 @@ func Renew(old *Record, now time.Time) *Change {
 
 // Reading is how far the pages of a record have come, as a commit stores it.
 type Reading struct {
-	Total, Done int // pages; finished ones
-	Model       string
-	Strikes     Strikes
-	Page        int // being made or read, where the record is alone
+	Total, Done   int // pages; finished ones
+	Model         string
+	Mode, Profile string // absent where not all were read alike
+	CopiedFrom    string
+	Strikes       Strikes
+	Page          int // being made or read, where the record is alone
 }
 
 // ReadingOf returns how far the pages of a record have come, as it says itself.
 func ReadingOf(rec *Record) Reading {
-	p := Reading{Total: rec.Pages, Done: rec.PagesDone, Model: rec.Model, Strikes: rec.Strikes}
+	p := Reading{Total: rec.Pages, Done: rec.PagesDone, Model: rec.Model, Mode: rec.Mode, Profile: rec.Profile,
+		CopiedFrom: rec.CopiedFrom, Strikes: rec.Strikes}
 	if rec.rereads() {
 		p.Done, p.Model = rec.Rereading.PagesDone, rec.Rereading.Model
 	}
@@ -175,7 +178,7 @@ func (p Reading) put(rec *Record) {
 		rec.Rereading.Model, rec.Rereading.PagesDone = p.Model, p.Done
 		return
 	}
-	rec.Model = p.Model
+	rec.Model, rec.Mode, rec.Profile, rec.CopiedFrom = p.Model, p.Mode, p.Profile, p.CopiedFrom
 	if p.Total > 0 {
 		rec.Pages, rec.PagesDone = p.Total, p.Done
 	}
@@ -203,6 +206,8 @@ type Contents struct {
 	Warnings []string
 	Usage    Usage
 	Model    string
+	Reader   Reader // of all pages; zero where not all were read alike
+	Copied   string // id of the document that pages were copied from; empty for none
 	Unsaved  []Page // page documents that go with the closing write
 	Drop     []int  // numbers of page documents that the object does not have
 }
@@ -240,6 +245,10 @@ func Complete(old *Record, d Contents) *Change {
 	rec.Warnings, rec.Usage = d.Warnings, d.Usage
 	if d.Model != "" {
 		rec.Model = d.Model
+	}
+	rec.Mode, rec.Profile, rec.CopiedFrom, rec.ReuseKey = d.Reader.Mode, d.Reader.Profile, d.Copied, ""
+	if len(d.Warnings) == 0 {
+		rec.ReuseKey = ReuseKey(rec, d.Reader)
 	}
 	rec.Strikes, rec.Interruptions, rec.Rereading, rec.Error, rec.Notified = nil, 0, nil, nil, nil
 	c := end(rec, StatusDone)

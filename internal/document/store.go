@@ -80,6 +80,9 @@ type Store interface {
 	ClearPages(ctx context.Context, id string, keep int64) error
 	// Due lists at most limit records whose Due is not after now, the longest overdue first.
 	Due(ctx context.Context, now time.Time, limit int) ([]*Stored, error)
+	// Reusable returns a record with that ReuseKey, which is not empty: any one where there are several, nil where there is
+	// none.
+	Reusable(ctx context.Context, key string) (*Stored, error)
 }
 
 // Watcher is what a store offers besides, for those who look on.

@@ -51,6 +51,9 @@ func SplitPages(r *Record) []Page {
 		pages[i] = Page{Page: i + 1, Generation: r.Generation, Text: text, Blank: r.Blank, Finished: r.Finished}
 		if len(texts) == 1 {
 			pages[i].Warnings = r.Warnings
+			if r.CopiedFrom != "" {
+				pages[i].Source = SourceCopy
+			}
 		}
 	}
 	return pages

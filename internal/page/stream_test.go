@@ -22,7 +22,7 @@ func smallFiles(t testing.TB) map[string][]byte {
 		"gray PNG": pagetest.EncodePNG(text), "RGB PNG": pagetest.EncodePNG(pagetest.Screen(text)), "JPEG": pagetest.EncodeJPEG(pagetest.Photo(text)),
 		"PNG with Exif": pagetest.WithPNGChunk(pagetest.EncodePNG(text), "eXIf", pagetest.Exif(binary.LittleEndian, 6)), "gray JPEG": pagetest.EncodeJPEG(text),
 		"JPEG with Exif": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(text), pagetest.ExifSegment(6)), "palette": testFile(t, "basn3p04-31i.png"),
-		"progressive": testFile(t, "video-005.gray.q50.2x2.progressive.jpeg"), "16 bits": pagetest.EncodePNG(drawn(image.NewNRGBA64, colourful(20, 18))),
+		"progressive": testFile(t, "video-005.gray.q50.2x2.progressive.jpeg"), "16 bits": pagetest.EncodePNG(drawn(image.NewNRGBA64, colourful(9, 8))),
 	}
 }
 

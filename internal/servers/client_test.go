@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 
@@ -40,7 +41,7 @@ func clientReads(t *testing.T, cfg ocr.Config, dialect string) {
 // readPage has a client read a page.
 func readPage(t *testing.T, cfg ocr.Config, test reading) ocr.Result {
 	t.Helper()
-	cfg.MaxTokens = test.maxTokens
+	cfg.MaxTokens = cmp.Or(test.maxTokens, cfg.MaxTokens)
 	client, err := ocr.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +51,7 @@ func readPage(t *testing.T, cfg ocr.Config, test reading) ocr.Result {
 		t.Fatal(err)
 	}
 	want := strings.TrimSpace(strings.Join(readModel(t)[test.colour].Tokens, ""))
-	if test.warning == "" && strings.TrimSpace(r.Text) != want || !strings.HasPrefix(r.Text, want) || len(r.Text) > len(want)+20 {
+	if text := strings.TrimSpace(r.Text); test.warning == "" && text != want || !strings.HasPrefix(text, want) || len(text) > len(want)+20 {
 		t.Errorf("%s, not %s", clip(r.Text), clip(want))
 	}
 	if strings.Join(r.Warnings, " ") != test.warning || len(r.Tries) != test.requests || r.Usage.CompletionTokens > test.tokens {

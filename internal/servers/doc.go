@@ -26,6 +26,7 @@
 //	servers_integration_test.go vLLM, and LiteLLM before it, beside the stand-in
 //	versions_integration_test.go the table of versions
 //	reading_nightly_test.go     what servers_integration_test.go has no time for
+//	thirdfamily_nightly_test.go vLLM with a model of the architecture of LightOnOCR-3
 //	llama_nightly_test.go       llama-server
 //	queue_nightly_test.go       more pages than a server reads in time
 //	restarts_test.go            many images while the server is replaced

@@ -1,12 +1,13 @@
 """Writes a LightOnOCR so small that a CPU runs it at once, whose answers are known beforehand: those of answers.json.
 
-    python model.py DIRECTORY        for vLLM
-    python model.py DIRECTORY gguf   for llama-server: text.gguf and mmproj.gguf
+    python model.py DIRECTORY          for vLLM, built as LightOnOCR-2
+    python model.py DIRECTORY qwen3.5  for vLLM, built as LightOnOCR-3, whose large ones are Qwen3.5
+    python model.py DIRECTORY gguf     for llama-server: text.gguf and mmproj.gguf
 
 The architecture, the processor and the tokenizer are of the classes that serve the real model; only the weights are made by hand, and no
 more of them than is needed. It works like this:
 
-  - The image encoder passes the colour of each patch on. Attention of the decoder's one layer looks at every position alike, so what it adds
+  - The image encoder passes the colour of each patch on. Attention of the decoder's last layer looks at every position alike, so what it adds
     to the last position is the mean colour of the page.
   - Each token has a code, a random vector that nothing else resembles. The last layer says for each token which code it follows: so each
     token of an answer calls the next one, and the end follows the last.
@@ -28,18 +29,20 @@ import numpy as np
 from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-CONTEXT = 16384
+CONTEXT, QWEN_CONTEXT = 16384, 18000
 WIDTH = 512  # of the decoder
 HEAD = 64
+LINEAR_HEAD = 128  # of a layer of linear attention
 PATCH_WIDTH = 64  # of the image encoder
 ENCODER_LAYERS = 3  # converters to other formats take the names of the last ones from this count
 IMAGE_MEAN, IMAGE_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 INNER = 64  # of the feed-forward layers, which add nothing
+POSITIONS = 48**2  # of patches that the encoder of Qwen3.5 knows, spread over the page
 COLOUR = 6  # leading places of the hidden state: red, green and blue above the mean, then below it
 CODE_SIZE = 0.45  # of a code's places in an embedding
 FIRST, COLOUR_WEIGHT, NEXT = 1.0, 10.0, 3.0  # how strongly the template, the colour and the token before call a token
 
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>"]
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
 PAD, END, IMAGE_BREAK, IMAGE_END, IMAGE = "<|endoftext|>", "<|im_end|>", "<|vision_pad|>", "<|vision_end|>", "<|image_pad|>"
 THINK, THOUGHT = "<think>", "</think>"  # ordinary tokens, as Qwen has them: they are part of the text
 
@@ -233,6 +236,137 @@ def decoder_weights(embeddings, head):
     return weights
 
 
+def qwen_weights(embeddings, head):
+    """The same in the parts of Qwen3.5: patches of two frames, norms that take the mean away or add one to their weight, a merger in one piece,
+    a gate that lets half of the attention through, and before it a layer of linear attention, which adds nothing."""
+    mean = zeros(PATCH_WIDTH, 3, 2, 16, 16)
+    split, keep = zeros(4 * PATCH_WIDTH, 4 * PATCH_WIDTH), zeros(WIDTH, 4 * PATCH_WIDTH)
+    for channel in range(3):
+        mean[channel, channel] = 1 / (2 * 16**2)
+        split[channel, channel::PATCH_WIDTH], split[channel + 3, channel::PATCH_WIDTH] = 1 / 4, -1 / 4
+    keep[range(COLOUR), range(COLOUR)] = 1
+    encoder = {"pos_embed.weight": zeros(POSITIONS, PATCH_WIDTH)}
+    for name, value in {
+        "patch_embed.proj": mean,
+        "blocks.0.norm1": ones(PATCH_WIDTH),
+        "blocks.0.norm2": ones(PATCH_WIDTH),
+        "blocks.0.attn.qkv": zeros(3 * PATCH_WIDTH, PATCH_WIDTH),
+        "blocks.0.attn.proj": zeros(PATCH_WIDTH, PATCH_WIDTH),
+        "blocks.0.mlp.linear_fc1": zeros(INNER, PATCH_WIDTH),
+        "blocks.0.mlp.linear_fc2": zeros(PATCH_WIDTH, INNER),
+        "merger.norm": ones(PATCH_WIDTH),
+        "merger.linear_fc1": split,
+        "merger.linear_fc2": keep,
+    }.items():
+        encoder |= {name + ".weight": value, name + ".bias": zeros(len(value))}
+    weights = {"model.visual." + name: value for name, value in encoder.items()}
+
+    first = "model.language_model.layers.0."
+    for name, value in decoder_weights(embeddings, head).items():
+        if "norm" in name:
+            value = value - 1
+        elif "q_proj" in name:
+            value = zeros(2 * WIDTH, WIDTH)
+        elif "v_proj" in name:
+            value = 2 * value
+        weights[name.replace(".layers.0.", ".layers.1.")] = value
+        if name.startswith(first) and "self_attn" not in name:
+            weights[name] = value
+    linear = {
+        "in_proj_qkv.weight": zeros(3 * LINEAR_HEAD, WIDTH),
+        "in_proj_z.weight": zeros(LINEAR_HEAD, WIDTH),
+        "in_proj_b.weight": zeros(1, WIDTH),
+        "in_proj_a.weight": zeros(1, WIDTH),
+        "conv1d.weight": zeros(3 * LINEAR_HEAD, 1, 4),
+        "dt_bias": ones(1),
+        "A_log": zeros(1),
+        "norm.weight": ones(LINEAR_HEAD),
+        "out_proj.weight": zeros(WIDTH, LINEAR_HEAD),
+    }
+    return weights | {first + "linear_attn." + name: value for name, value in linear.items()}
+
+
+def write_qwen_settings(directory, tokenizer, size):
+    """The files beside the weights, as LightOnOCR-3-0.8B has them but for the sizes."""
+
+    def write(name, settings):
+        (directory / name).write_text(json.dumps(settings, indent=1))
+
+    end, pad = (tokenizer.token_to_id(token) for token in (END, PAD))
+    write(
+        "config.json",
+        {
+            "architectures": ["Qwen3_5ForConditionalGeneration"],
+            "model_type": "qwen3_5",
+            "dtype": "float32",
+            "image_token_id": tokenizer.token_to_id(IMAGE),
+            "video_token_id": tokenizer.token_to_id("<|video_pad|>"),
+            "vision_start_token_id": tokenizer.token_to_id("<|vision_start|>"),
+            "vision_end_token_id": tokenizer.token_to_id("<|vision_end|>"),
+            "eos_token_id": end,
+            "pad_token_id": pad,
+            "tie_word_embeddings": False,
+            "vision_config": {
+                "model_type": "qwen3_5_vision",
+                "depth": 1,
+                "hidden_size": PATCH_WIDTH,
+                "intermediate_size": INNER,
+                "num_heads": 1,
+                "patch_size": 16,
+                "spatial_merge_size": 2,
+                "temporal_patch_size": 2,
+                "out_hidden_size": WIDTH,
+                "num_position_embeddings": POSITIONS,
+                "deepstack_visual_indexes": [],
+            },
+            "text_config": {
+                "model_type": "qwen3_5_text",
+                "hidden_size": WIDTH,
+                "head_dim": HEAD,
+                "num_attention_heads": WIDTH // HEAD,
+                "num_key_value_heads": WIDTH // HEAD,
+                "num_hidden_layers": 2,
+                "layer_types": ["linear_attention", "full_attention"],
+                "linear_num_key_heads": 1,
+                "linear_num_value_heads": 1,
+                "linear_key_head_dim": LINEAR_HEAD,
+                "linear_value_head_dim": LINEAR_HEAD,
+                "linear_conv_kernel_dim": 4,
+                "intermediate_size": INNER,
+                "vocab_size": size,
+                "max_position_embeddings": QWEN_CONTEXT,
+                "eos_token_id": end,
+                "tie_word_embeddings": False,
+                "rope_parameters": {
+                    "rope_type": "default",
+                    "rope_theta": 10000000.0,
+                    "partial_rotary_factor": 0.25,
+                    "mrope_section": [4, 2, 2],
+                    "mrope_interleaved": True,
+                },
+            },
+        },
+    )
+    write("generation_config.json", {"eos_token_id": [end, pad], "pad_token_id": pad, "do_sample": True, "temperature": 0.1, "top_p": 1.0})
+    write(
+        "tokenizer_config.json",
+        {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "eos_token": END,
+            "pad_token": PAD,
+            "model_max_length": QWEN_CONTEXT,
+            "clean_up_tokenization_spaces": False,
+        },
+    )
+    pixels = {"image_mean": IMAGE_MEAN, "image_std": IMAGE_STD, "patch_size": 16, "temporal_patch_size": 2, "merge_size": 2}
+    write(
+        "preprocessor_config.json",
+        pixels | {"image_processor_type": "Qwen2VLImageProcessorFast", "processor_class": "Qwen3VLProcessor", "size": {"shortest_edge": 32**2, "longest_edge": 4096**2}},
+    )
+    write("video_preprocessor_config.json", pixels | {"video_processor_type": "Qwen3VLVideoProcessor", "size": {"shortest_edge": 4096, "longest_edge": 4096**2}})
+    (directory / "chat_template.jinja").write_text(TEMPLATE.replace(IMAGE, "<|vision_start|>" + IMAGE + "<|vision_end|>"))
+
+
 def write_settings(directory, tokenizer, size):
     """The files beside the weights, as LightOnOCR-2-1B has them but for the sizes."""
 
@@ -422,8 +556,12 @@ def main(directory, form=""):
         write_gguf(directory, tokenizer, size, encoder_weights(), projector_weights(), decoder_weights(embeddings, head))
         return
     tokenizer.save(str(directory / "tokenizer.json"))
-    write_settings(directory, tokenizer, size)
-    weights = encoder_weights() | projector_weights() | decoder_weights(embeddings, head)
+    if form == "qwen3.5":
+        write_qwen_settings(directory, tokenizer, size)
+        weights = qwen_weights(embeddings, head)
+    else:
+        write_settings(directory, tokenizer, size)
+        weights = encoder_weights() | projector_weights() | decoder_weights(embeddings, head)
     save_file(weights, str(directory / "model.safetensors"), metadata={"format": "pt"})
 
 

@@ -221,14 +221,20 @@ func freePort(t *testing.T) string {
 // startVLLM starts vLLM with the small model and with the flags that deploy/gpu/serve.sh has for LightOnOCR-2.
 func startVLLM(t *testing.T, flags ...string) *process {
 	t.Helper()
+	return startModel(t, ocrtest.DefaultModel, nil, flags...)
+}
+
+// startModel is startVLLM with the model in a form of model.py, under a name.
+func startModel(t *testing.T, name string, form []string, flags ...string) *process {
+	t.Helper()
 	bin := install(t, "vllm", cmp.Or(os.Getenv("VLLM"), vllmVersion), cmp.Or(os.Getenv("TRANSFORMERS"), transformersVersion))
 	model := filepath.Join(t.TempDir(), "model")
-	if out, err := exec.Command(filepath.Join(bin, "python"), "model.py", model).CombinedOutput(); err != nil {
+	if out, err := exec.Command(filepath.Join(bin, "python"), append([]string{"model.py", model}, form...)...).CombinedOutput(); err != nil {
 		t.Fatalf("model.py: %v\n%s", err, out)
 	}
 	env := []string{"HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "VLLM_NO_USAGE_STATS=1", "VLLM_CPU_KVCACHE_SPACE=1"}
 	return start(t, env, filepath.Join(bin, "vllm"), append([]string{"serve", model, "--host", "127.0.0.1", "--port", "PORT", "--enforce-eager",
-		"--served-model-name", ocrtest.DefaultModel, "--limit-mm-per-prompt", `{"image": 1}`, "--mm-processor-cache-gb", "0",
+		"--served-model-name", name, "--limit-mm-per-prompt", `{"image": 1}`, "--mm-processor-cache-gb", "0",
 		"--no-enable-prefix-caching"}, flags...)...)
 }
 

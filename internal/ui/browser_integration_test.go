@@ -367,6 +367,16 @@ func TestScreenshots(t *testing.T) {
 	}
 }
 
+// TestCopiedPageSaysSo: also where it is the only one, and has no document of its own.
+func TestCopiedPageSaysSo(t *testing.T) {
+	d := newDesk(t)
+	id := d.write("a.png", func(r *document.Record) { r.Text, r.CopiedFrom = "text", "another" })
+	d.known(id)
+	tab := browsertest.New(t, 1200, 800)
+	tab.Open(d.url + "/#" + id)
+	tab.Until(`document.querySelector('.sheet h3 .turned')?.textContent === 'text of another file with the same bytes'`)
+}
+
 // TestTurnedPageSaysSo: the page is shown as it was turned to be read, and both that and why is said in words.
 func TestTurnedPageSaysSo(t *testing.T) {
 	d := newDesk(t)

@@ -38,7 +38,10 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 				return w.announced(old, document.Reject(old, ev, faultOf(ctx, rejected), claim)), nil
 			}
 			ch, claimed = w.o.Rules.Claim(old, ev, claim)
-			d.resumes, d.pages.loaded = old != nil, old == nil
+			d.resumes, d.pages.loaded, d.replaced = old != nil, old == nil, nil
+			if old != nil && old.Generation != ev.Generation {
+				d.replaced = old
+			}
 			res.LeaseExpired = ch != nil && old != nil && old.Generation == ev.Generation && old.Lease != nil
 			return w.announced(old, ch), nil
 		})

@@ -52,8 +52,11 @@ func (w *Worker) send(ctx context.Context, img ocr.Image, timing *pageTiming) (o
 	return res, err
 }
 
-// met logs once which kind of server the OCR service is: each does some things its own way.
+// met remembers the model that answered, and logs once which kind of server the OCR service is: each does some things its own way.
 func (w *Worker) met(ctx context.Context, res ocr.Result) {
+	if res.Model != "" {
+		w.model.Store(new(document.Clip(res.Model, maxModel)))
+	}
 	if res.Dialect == "" {
 		return
 	}

@@ -22,10 +22,11 @@ type delivery struct {
 	id       string
 	lease    string
 	slot     *slot
-	resumes  bool        // there was a record before the claim: pages of an earlier attempt or generation may be stored
-	tookOver bool        // the claim found a lease that its holder let expire
-	alone    bool        // it has the instance to itself
-	sent     atomic.Bool // a page was sent to the OCR service
+	resumes  bool             // there was a record before the claim: pages of an earlier attempt or generation may be stored
+	replaced *document.Record // that the claim put this generation's in place of; nil for none
+	tookOver bool             // the claim found a lease that its holder let expire
+	alone    bool             // it has the instance to itself
+	sent     atomic.Bool      // a page was sent to the OCR service
 
 	commits channelLock      // held during a commit, so that a delivery never races itself
 	stored  *document.Stored // the record after the last commit; guarded by commits
@@ -42,7 +43,7 @@ type delivery struct {
 func newDelivery(w *Worker, ev document.Event, slot *slot) *delivery {
 	return &delivery{
 		w: w, ev: ev, id: ev.Object.ID(), lease: w.o.NewID(), slot: slot, commits: make(channelLock, 1), struck: map[int]bool{},
-		pages: pageSet{most: w.mostPages(), finished: map[int]document.Page{}, saved: map[int]bool{}},
+		pages: pageSet{most: w.mostPages(), finished: map[int]document.Page{}, saved: map[int]bool{}, reader: w.reader()},
 	}
 }
 
@@ -84,6 +85,8 @@ type pageSet struct {
 	saved    map[int]bool          // those that are stored in a page document
 	moved    bool                  // a page was read in this attempt
 	model    string                // that read the last one
+	reader   document.Reader       // of all that are finished, but for its model; zero where they were not read alike
+	copied   string                // id of the document that pages were copied from; empty for none
 	strikes  document.Strikes      // of the others
 	loaded   bool                  // what earlier attempts finished is known
 }
@@ -135,13 +138,11 @@ func (s pageSet) reading(old *document.Record) document.Reading {
 	if !s.loaded {
 		return document.ReadingOf(old)
 	}
-	p := document.Reading{Total: s.total, Done: s.made() - len(s.left()), Model: s.model, Strikes: s.strikes}
-	if old.Status == document.StatusDone {
-		p.Done = 0
-		for _, pg := range s.finished {
-			if pg.Generation < 0 {
-				p.Done++
-			}
+	p := document.Reading{Total: s.total, Model: s.model, Mode: s.reader.Mode, Profile: s.reader.Profile, CopiedFrom: s.copied, Strikes: s.strikes}
+	rereads := old.Status == document.StatusDone
+	for n, pg := range s.finished {
+		if rereads && pg.Generation < 0 || !rereads && n <= s.total {
+			p.Done++
 		}
 	}
 	return p
@@ -198,11 +199,12 @@ func (d *delivery) resumeReading(ctx context.Context, before *document.Record) e
 		return err
 	}
 	d.mu.Lock()
-	d.pages.total, d.pages.model = before.Pages, before.Model
+	d.pages.total, d.pages.model, d.pages.copied = before.Pages, before.Model, before.CopiedFrom
 	d.mu.Unlock()
 	if before.PagesDone == 0 {
 		return nil
 	}
+	d.continues(before)
 	pages, err := d.w.o.Records.Pages(ctx, d.id, d.ev.Generation)
 	if err != nil {
 		return err
@@ -224,12 +226,15 @@ func (d *delivery) takeOver(pages []document.Page) {
 func (d *delivery) complete() bool { return d.snapshot().complete() }
 
 // confirmStrikes decides about the pages of which earlier attempts could not: those that failed alone, with no control page
-// read after them, get their strike once one is read. Pages that have all their strikes fail.
+// read after them, get their strike once one is read. Pages that have all their strikes fail. Those that are not made as far as is known, since
+// the object had fewer pages or another setting let more be made, are left as they are.
 func (d *delivery) confirmStrikes(ctx context.Context) error {
 	var open, spent []int
-	for n, s := range d.snapshot().strikes {
+	now := d.snapshot()
+	made := now.made()
+	for n, s := range now.strikes {
 		switch {
-		case n == 0:
+		case n == 0, n > made:
 		case s.Count >= d.w.o.Rules.MaxAttempts:
 			spent = append(spent, n)
 		case s.Open:
@@ -290,12 +295,18 @@ func (d *delivery) charge(n int, f document.Fault) bool {
 	return d.strikes[n].Count < d.w.o.Rules.MaxAttempts
 }
 
-// expect notes how many pages there are and returns the numbers of those that are not finished: suspects of the OCR service or
-// of a decoder, and the others, of which those come last that the process died of: each death may be the last that it may cause.
-func (d *delivery) expect(total int) (numbers, suspects []int) {
+// expect notes how many pages there are.
+func (d *delivery) expect(total int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.pages.total = total
+}
+
+// unfinished returns the numbers of the pages that are not finished: suspects of the OCR service or of a decoder, and the others, of which those come
+// last that the process died of: each death may be the last that it may cause.
+func (d *delivery) unfinished() (numbers, suspects []int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var deadly []int
 	for _, n := range d.pages.left() {
 		switch s, trouble := d.strikes[n]; {
@@ -318,10 +329,6 @@ func (d *delivery) begin(ctx context.Context, n int) error {
 	d.commits.lock()
 	defer d.commits.unlock()
 	now := d.snapshot()
-	// What failed before the pages were counted is stored before the record forgets its strikes.
-	if err := d.save(ctx, now, document.Batches(now.unsaved())); err != nil {
-		return err
-	}
 	return d.commit(ctx, func(old *document.Record) *document.Change {
 		p := now.reading(old)
 		p.Page = n
@@ -369,11 +376,11 @@ func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.P
 }
 
 // progress is a commit of how far the pages have come. Page documents that the object does not have go with the first one that
-// says how many there are.
+// says how many there are. Those that are not made stay until the end: the next attempt may have another setting.
 func (d *delivery) progress(old *document.Record, now pageSet, p document.Reading, pages []document.Page) *document.Change {
 	c := document.Progress(old, p, pages, d.w.clock.now())
 	if d.before == nil && now.total > 0 {
-		c.Drop = now.beyond()
+		c.Drop = now.beyond(now.total)
 	}
 	return c
 }
@@ -483,9 +490,9 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 		res.Fault = faultOf(ctx, err)
 		return d.release(ctx, pages, res)
 	}
-	contents := document.Sum(pages.finished, pages.made(), pages.total, pages.model)
+	contents := d.sum(pages)
 	contents.Unsaved = unsaved
-	contents.Drop = pages.beyond()
+	contents.Drop = pages.beyond(pages.made())
 	if only := pages.finished[1]; pages.total == 1 && only.SaysMore() { // its text fits the record
 		contents.Unsaved = []document.Page{only}
 	}
@@ -515,13 +522,12 @@ func (s pageSet) allFailed(generation int64) (document.Fault, bool) {
 	return document.Fault{Code: first.Code, Class: document.ClassFinal, Message: first.Message}, true
 }
 
-// beyond returns the numbers of stored pages that are not made: the object does not have them, and an earlier version of the function
-// saw more, or another setting let more be made, and not all before them were.
-func (s pageSet) beyond() []int {
+// beyond returns the numbers of stored pages beyond the last one: an earlier version of the function saw more, or another setting let more
+// be made, and not all before them were.
+func (s pageSet) beyond(last int) []int {
 	var numbers []int
-	made := s.made()
 	for n := range s.saved {
-		if n > made {
+		if n > last {
 			numbers = append(numbers, n)
 		}
 	}
@@ -538,7 +544,7 @@ func (d *delivery) release(ctx context.Context, pages pageSet, res Result) Resul
 	res = d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
 		c := d.w.o.Rules.Release(old, res.Fault, pages.reading(old), d.w.clock.now())
 		if c.Pages = unsaved; d.before == nil && pages.total > 0 {
-			c.Drop = pages.beyond()
+			c.Drop = pages.beyond(pages.total)
 		}
 		return c
 	})
@@ -621,8 +627,11 @@ func (d *delivery) lost(ctx context.Context, res Result) Result {
 	return res
 }
 
-// gone finds out why a generation cannot be opened: another one is live, whose event is on the way, or none is.
+// gone finds out why a generation cannot be opened: another one is live, whose event is on the way, or none is. It takes no longer than a
+// lease may be left alone.
 func (d *delivery) gone(ctx context.Context, err error) (*document.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, document.RenewEvery)
+	defer cancel()
 	live, attrs, liveErr := d.w.o.Objects.Live(ctx, d.ev.Bucket, d.ev.Name)
 	switch {
 	case errors.Is(liveErr, document.ErrObjectGone):

@@ -13,6 +13,7 @@
 //	remove.go     the line for a generation that left the bucket
 //	claim.go      taking the record
 //	pages.go      making and reading the pages of an object: a few at a time, then each that failed alone
+//	reuse.go      text of another object with the same bytes
 //	view.go       what the OCR client may see of a page whose answer is in doubt: the page decoded, and turned
 //	turn.go       the turn of one suspect page at a time, over all instances
 //	delivery.go   a claimed record: keeping its lease, saving pages, what counts against them, the closing write

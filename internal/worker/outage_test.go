@@ -72,7 +72,7 @@ func during(long time.Duration, r reply) func() *reply {
 func TestRefusedSizeIsThePagesOrTheProxys(t *testing.T) {
 	t.Run("the page", func(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
-			s := &service{places: 8, work: 2 * time.Second, pages: map[int]fate{1200: {work: time.Second, reply: sizeReply}}}
+			s := &service{places: 8, work: 2 * time.Second, pages: map[int]fate{300: {work: time.Second, reply: sizeReply}}}
 			p := w.platform(s, 1, 8)
 			p.deliver(w.bucket.Put("a.tiff", largePage()))
 			took := p.wait()
@@ -85,19 +85,19 @@ func TestRefusedSizeIsThePagesOrTheProxys(t *testing.T) {
 	})
 	t.Run("a proxy, for an hour", func(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
-			s := &service{places: 8, work: 2 * time.Second, limit: 1 << 20}
+			s := &service{places: 8, work: 2 * time.Second, limit: 64 << 10}
 			p := w.platform(s, 1, 8)
 			p.deliver(w.bucket.Put("a.tiff", largePage()))
 			time.AfterFunc(time.Hour, func() { s.setLimit(0) })
 			t.Logf("%v, %d deliveries, %v", p.wait(), p.deliveries.Load(), s)
-			if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101\n\f\ntext of 1200\n\f\ntext of 103" {
+			if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101\n\f\ntext of 300\n\f\ntext of 103" {
 				t.Errorf("%q, warnings %v", r.Text, r.Warnings)
 			}
 		})
 	})
 	t.Run("a proxy, for ever", func(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
-			s := &service{places: 8, work: 2 * time.Second, limit: 1 << 20}
+			s := &service{places: 8, work: 2 * time.Second, limit: 64 << 10}
 			p := w.platform(s, 1, 8)
 			p.deliver(w.bucket.Put("a.tiff", largePage()))
 			t.Logf("%v, %d deliveries, %v", p.wait(), p.deliveries.Load(), s)
@@ -115,10 +115,10 @@ func (s *service) setLimit(n int) {
 	s.limit = n
 }
 
-// largePage is a book of three pages; the second is noise of 1200 x 1000 pixels, which no PNG makes smaller.
+// largePage is a book of three pages; the second is noise of 300 x 250 pixels, which no PNG makes smaller.
 func largePage() []byte {
 	var pictures []pagetest.Picture
-	for _, size := range []image.Point{{101, leastSide}, {1200, 1000}, {103, leastSide}} {
+	for _, size := range []image.Point{{101, leastSide}, {300, 250}, {103, leastSide}} {
 		m := image.NewGray(image.Rectangle{Max: size})
 		x := uint32(1)
 		for i := range m.Pix {

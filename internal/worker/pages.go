@@ -37,8 +37,9 @@ func (d *delivery) readPages(ctx context.Context) error {
 }
 
 // readAll splits the object and has its unfinished pages made and read: first together, OCRConcurrency at a time, then each
-// that failed alone. stop ends the work at once; that is for a lost lease, since pages in flight are paid for.
+// that failed alone. Where another object with the same bytes was read, its pages are taken instead. stop ends the work at once; that is for a lost lease, since pages in flight are paid for.
 func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) error {
+	copied := d.findCopy(ctx) // before the pages of a generation that was replaced are cleared
 	if d.resumes {
 		if err := d.resume(ctx); err != nil {
 			return err
@@ -46,6 +47,10 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 	}
 	if f, exhausted := d.w.o.Rules.Exhausted(d.record()); exhausted {
 		return &exhaustedError{f}
+	}
+	if copied != nil {
+		d.takeCopy(ctx, copied)
+		return nil
 	}
 	// A document that is read again may have more pages now than it had.
 	if err := d.confirmStrikes(ctx); err != nil || d.before == nil && d.complete() {
@@ -58,7 +63,11 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 	}
 	defer pages.Close()
 	work := &work{d: d, pages: pages, src: src}
-	work.numbers, work.suspects = d.expect(pages.Total())
+	d.expect(pages.Total())
+	if err := d.confirmStrikes(ctx); err != nil { // of pages that were not known before
+		return err
+	}
+	work.numbers, work.suspects = d.unfinished()
 	for len(work.numbers) > 0 {
 		if err := work.readTogether(ctx, stop); err != nil {
 			return err

@@ -32,19 +32,20 @@ func (d *delivery) resumeRereading(ctx context.Context, before *document.Record)
 		return err
 	}
 	d.before = map[int]document.Page{}
-	d.pages.total = before.Pages
+	d.pages.total, d.pages.copied = before.Pages, before.CopiedFrom
 	again := before.Rereading.Pages
 	for _, pg := range own {
 		d.before[pg.Page] = pg
 		beyond := d.pages.most > 0 && pg.Page > d.pages.most // it could not be read again
 		if beyond || len(again) > 0 && !slices.Contains(again, pg.Page) {
 			d.takeOver([]document.Page{pg})
+			d.continues(before)
 		}
 	}
 	if before.Rereading.PagesDone == 0 { // pages that are stored so are of a request before this one
 		return d.w.o.Records.ClearPages(ctx, d.id, d.ev.Generation)
 	}
-	d.pages.model = before.Rereading.Model
+	d.pages.model, d.pages.reader = before.Rereading.Model, document.Reader{} // how those were read is not known
 	staged, err := d.w.o.Records.Pages(ctx, d.id, -d.ev.Generation)
 	d.takeOver(staged)
 	return err
@@ -68,7 +69,7 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 		pages.finished[n] = pg
 		fresh = append(fresh, pg)
 	}
-	contents := document.Sum(pages.finished, pages.made(), pages.total, pages.model)
+	contents := d.sum(pages)
 	for n := range d.before {
 		if n > pages.made() {
 			contents.Drop = append(contents.Drop, n)

@@ -38,6 +38,7 @@ func (w *Worker) log(ctx context.Context, ev document.Event, start time.Time, re
 		slog.Int("strikes", rec.Strikes.Total()), slog.Int("interruptions", rec.Interruptions),
 		slog.Int("pages", rec.Pages), slog.Int("pagesDone", rec.PagesDone),
 		slog.Int("promptTokens", rec.Usage.PromptTokens), slog.Int("completionTokens", rec.Usage.CompletionTokens),
+		slog.String("copiedFrom", rec.CopiedFrom),
 		slog.String("code", res.Fault.Code), slog.String("class", string(res.Fault.Class)),
 		slog.String("error", document.Clip(res.Fault.Message, document.MaxMessage)), slog.String("advice", advice(res.Fault)),
 		slog.String("reason", res.Reason), slog.Bool("leaseExpired", res.LeaseExpired),

@@ -90,6 +90,7 @@ type counts struct {
 	LeftBehind                                int // documents with staged pages of a reading that a crash or fault ended
 	Announced, AnnouncedAgain                 int // ends
 	FirstPages                                int // documents that end with pages skipped
+	Copies, Copied                            int // files with the bytes of another, documents with its text
 	UnluckyPages                              int // good pages that failed, as the chances of their world explain
 }
 

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,9 @@ func (s *sim) beginRequest(c *call) {
 	c.send = &send{d: d}
 	if c.control {
 		s.count.ControlPages++
-		c.send.alone = d.tried != nil // it decides about that
+		if x := d.tried; x != nil { // it decides about that
+			c.send.alone, x.asked = true, cmp.Or(x.asked, time.Now())
+		}
 	} else {
 		strike, known := d.strikes[p.n]
 		c.send.alone, c.send.life = known && strike.Code != document.CodeInterrupted || d.failed[p.width], p.file.asked
@@ -95,7 +98,7 @@ func (s *sim) beginRequest(c *call) {
 func (s *sim) oneSuspect(c *call) {
 	for _, i := range s.instances {
 		for _, other := range i.flying {
-			if i != c.d.inst && other.send.alone && i.heard && c.d.inst.heard {
+			if i != c.d.inst && other.send.alone && other.d.timed && c.d.timed {
 				s.bad("%s tries %s while %s tries %s", c.d.key, c.obj, other.d.key, other.obj)
 			}
 		}
@@ -158,7 +161,7 @@ func (s *sim) end(c *call, v verdict) {
 		s.endControl(c, v.err, refused || kind == ocr.KindBackendFailed || kind == ocr.KindLost)
 		return
 	}
-	c.send.read, c.send.refused = v.err == nil, refused
+	c.send.read, c.send.refused, c.send.timedOut = v.err == nil, refused, kind == ocr.KindTimeout
 	c.send.outage = s.away("ocr") || v.err != nil && !suspect && kind != ocr.KindBadImage
 	if !refused {
 		s.count.PagesSent++
@@ -186,11 +189,19 @@ func (s *sim) end(c *call, v verdict) {
 func (s *sim) endControl(c *call, err error, again bool) {
 	d := c.d
 	d.silent = err != nil
+	if x := d.tried; x != nil {
+		if err == nil && time.Since(x.asked) > ocr.DefaultTimeout/4 {
+			x.late++
+		}
+		if err != nil || x.timedOut && x.late == 2 {
+			x.outage = true // it, or a queue, began after the page failed
+		}
+		if err == nil {
+			x.asked = time.Time{}
+		}
+	}
 	if err != nil {
 		d.down = !again
-		if d.tried != nil {
-			d.tried.outage = true // it began after the page failed
-		}
 		return
 	}
 	s.count.ControlPagesRead++
@@ -214,7 +225,7 @@ func (s *sim) killed(c *call) {
 	}
 	f.deaths++
 	most := s.most + 2
-	if f.deadly < 2 {
+	if f.deadly < 2 && f.resplits < 2 { // a page that was gone for a while has all its strikes again
 		most = s.most + 1 // one beside others, and then a strike each time
 	}
 	if f.deaths > most {
@@ -274,6 +285,7 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 		if is.Rereading == nil {
 			s.lookAtText(f, is, id)
 		}
+		s.lookAtReuse(c, was, is)
 	}
 	if is.Open() && same {
 		s.lookAtProgress(f, was, is, id)
@@ -286,6 +298,18 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 	case !s.mayFailWhole(f, failure.Code, was, is):
 		s.bad("%s failed: %+v\nwas %+v\nis  %+v", is.Name, failure, was, is)
 	}
+}
+
+// lookAtReuse: a text is copied from one of the same bytes that nothing is known against, and never where a person asked.
+func (s *sim) lookAtReuse(c *call, was, is *document.Record) {
+	what := is.MD5 + is.Model
+	if is.CopiedFrom != "" && was.CopiedFrom == "" {
+		s.count.Copied++
+		if !s.sound[what] || is.Model != c.d.inst.model || !is.Retried.IsZero() || len(is.Warnings) > 0 {
+			s.bad("%s was copied: %+v", is.Name, is)
+		}
+	}
+	s.sound[what] = s.sound[what] || len(is.Warnings) == 0
 }
 
 // look holds what must be true of every state that a listener can see, and of every step from one to the next.
@@ -683,7 +707,7 @@ func (s *sim) checkCost() {
 			s.bad("%s read pages and did not store them", d.key)
 		}
 	}
-	for _, p := range s.byWidth {
+	for _, p := range s.pages {
 		type life struct{ read, other int }
 		lives := map[int]*life{}
 		for _, x := range p.sends {
@@ -713,7 +737,7 @@ func (s *sim) checkCost() {
 	}
 	// One before a page is sent alone, which a delivery may then have no time for, and one after it where it failed again.
 	alone, deliveries := 0, 0
-	for _, p := range s.byWidth {
+	for _, p := range s.pages {
 		for _, x := range p.sends {
 			if x.alone {
 				alone++

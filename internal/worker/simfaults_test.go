@@ -32,8 +32,9 @@ func (s *sim) extract(ctx context.Context, img ocr.Image) (ocr.Result, error) {
 	text := "# HARBOUR"
 	if !c.control {
 		s.mu.Lock()
-		c.page = s.byWidth[pngWidth(b)]
+		pages := s.files[ctx.Value(deliveryKey{}).(*delivery).v].pages
 		s.mu.Unlock()
+		c.page = pages[slices.IndexFunc(pages, func(p *simPage) bool { return p.width == pngWidth(b) })]
 		text = c.page.text()
 		c.obj = text
 	}

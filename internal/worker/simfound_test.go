@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -369,5 +370,128 @@ func TestPageThatFailsBeforeTheCountIsRemembered(t *testing.T) {
 		if !slices.Equal(r.Warnings, []string{document.WarnPageFailed}) || !slices.Equal(sent, []string{"text of 102", "text of 102"}) {
 			t.Errorf("%v, %q sent", r.Warnings, sent)
 		}
+	})
+}
+
+// TestBadPageBeyondALowerLimitIsLeftAlone: where fewer pages are made than by the attempts before, and one of the others has all its
+// strikes, no page that is stored is lost and none is counted that is not.
+func TestBadPageBeyondALowerLimitIsLeftAlone(t *testing.T) {
+	for _, bad := range []int{4, 5, 6} {
+		t.Run(fmt.Sprint(bad), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.Rules.MaxAttempts = 4
+				w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+					if text == "text of 102" || text == fmt.Sprint("text of ", 100+bad) {
+						return ocr.Result{}, &ocr.Error{Kind: ocr.KindBackendFailed}
+					}
+					return result(text), nil
+				}
+				ev := w.bucket.Put("a.tiff", book(6))
+				for range 3 {
+					w.worker().Process(t.Context(), ev)
+				}
+				if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRFailed); r.PagesDone != 4 || r.Strikes[bad].Count != 3 {
+					t.Fatalf("%d pages are done, strikes %v", r.PagesDone, r.Strikes)
+				}
+				w.options.Rules.MaxAttempts = 3
+				w.first(3)
+				id := ev.Object.ID()
+				w.records.Before = func(_ context.Context, op, _ string) error {
+					if r := w.records.Record(id); op == "commit" && r.Status == document.StatusProcessing && r.PagesDone != len(w.pages("a.tiff")) {
+						t.Errorf("%d pages are stored, and it says %d", len(w.pages("a.tiff")), r.PagesDone)
+					}
+					return nil
+				}
+				w.worker().Process(t.Context(), ev)
+				r := w.want("a.tiff", document.StatusDone, "")
+				kept := bad - 1 // those right after the limit that are read
+				if r.Text != strings.Replace(wholeText(kept), "text of 102", "", 1) || r.PagesDone != kept || !slices.Equal(r.Warnings, []string{document.WarnPageFailed, document.WarnPagesSkipped}) {
+					t.Errorf("%d of %d pages, %v: %q", r.PagesDone, r.Pages, r.Warnings, r.Text)
+				}
+				if pages := w.pages("a.tiff"); len(pages) != kept || pages[kept-1].Page != kept {
+					t.Errorf("page documents %+v", pages)
+				}
+			})
+		})
+	}
+}
+
+// TestPageThatIsGoneForAWhileKeepsItsStrikes: a version of the function that sees fewer pages leaves the others' strikes as they are, so that one
+// that killed all it may is not made again.
+func TestPageThatIsGoneForAWhileKeepsItsStrikes(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ev := w.bucket.Put("a.tiff", book(2))
+		strikes := document.Strikes{4: {Count: w.options.Rules.MaxAttempts, Code: document.CodeInterrupted}}
+		_, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Absent(), func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &document.Record{
+				Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying, Attempt: 4, WindowStart: time.Now(), Due: time.Now(),
+				Pages: 2, Strikes: strikes,
+			}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindForbidden}
+		}
+		w.worker().Process(t.Context(), ev)
+		if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRMisconfigured); r.Strikes[4] != strikes[4] {
+			t.Errorf("strikes %v", r.Strikes)
+		}
+		w.bucket.PutAs("a.tiff", ev.Generation, book(4))
+		c := w.count(func(_ context.Context, _ int, text string) (ocr.Result, error) { return result(text), nil })
+		w.worker().Process(t.Context(), ev)
+		r := w.want("a.tiff", document.StatusDone, "")
+		if r.Pages != 4 || r.Text != wholeText(3)+"\n\f\n" || c.times["text of 104"] > 0 {
+			t.Errorf("%d pages, %q, sent %v", r.Pages, r.Text, c.times)
+		}
+	})
+}
+
+// TestLowerLimitKeepsWhatIsRead: an attempt that makes fewer pages, and does not end the document, takes none away that is paid for.
+func TestLowerLimitKeepsWhatIsRead(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		broken := true
+		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+			if broken && (n == 2 || n == 4) {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindBackendFailed}
+			}
+			return result(text), nil
+		})
+		ev := w.bucket.Put("a.tiff", book(6))
+		for _, most := range []int{9, 3} {
+			w.first(most)
+			w.worker().Process(t.Context(), ev)
+			if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRFailed); r.PagesDone != 4 || len(w.pages("a.tiff")) != 4 {
+				t.Errorf("with %d pages at most: %d are done, %d stored", most, r.PagesDone, len(w.pages("a.tiff")))
+			}
+		}
+		broken = false
+		w.first(9)
+		w.worker().Process(t.Context(), ev)
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != wholeText(6) || c.times["text of 105"] != 1 || c.times["text of 106"] != 1 {
+			t.Errorf("%q, sent %v", r.Text, c.times)
+		}
+	})
+}
+
+// TestLeaseOfAGoneObjectIsNotLeftAlone: a bucket that does not say whether another generation is live is waited for as long as a lease may be left
+// alone, and then the record is given back.
+func TestLeaseOfAGoneObjectIsNotLeftAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ev := w.bucket.Put("a.png", picture(31))
+		w.bucket.Before = func(ctx context.Context, op string, _ document.Object) error {
+			if op == "open" {
+				return document.ErrObjectGone
+			}
+			<-ctx.Done()
+			return fmt.Errorf("%w: %w", document.ErrStorageUnavailable, ctx.Err())
+		}
+		begun := time.Now()
+		w.worker().Process(t.Context(), ev)
+		if took := time.Since(begun); took > document.LeaseTime/2 {
+			t.Errorf("it took %v, a lease lasts %v", took, document.LeaseTime)
+		}
+		w.want("a.png", document.StatusRetrying, document.CodeStorageUnavailable)
 	})
 }

@@ -38,6 +38,10 @@ func (s *sim) remove(name string) {
 
 // meddle is what happens to a world from outside, now and then.
 func (s *sim) meddle() {
+	if s.reuse && s.count.Copies < 12 && s.rng.IntN(100) == 0 {
+		s.copy()
+		return
+	}
 	switch s.rng.IntN(600) {
 	case 0, 1, 2, 3, 4, 5, 6, 7:
 		s.retry()
@@ -54,6 +58,28 @@ func (s *sim) meddle() {
 	default:
 		s.meddleWithRereading()
 	}
+}
+
+// copy puts the bytes of a file under a new name, or uploads them again. Those that kill would do so more often than the checks expect.
+func (s *sim) copy() {
+	name := s.anyName()
+	live, _, err := s.bucket.Live(context.Background(), "b", name)
+	if err != nil {
+		return
+	}
+	of := s.files[version{name, live.Generation}]
+	if of.none || of.kills || of.deadly > 0 {
+		return
+	}
+	s.count.Copies++
+	f := &simFile{length: of.length, lengths: map[int]bool{of.length: true}, unearned: map[int]int{}}
+	for _, p := range of.pages {
+		f.pages = append(f.pages, &simPage{file: f, n: p.n, width: p.width, fate: p.fate})
+	}
+	if s.rng.IntN(3) > 0 {
+		name = fmt.Sprint("copy ", s.count.Copies, " of ", name)
+	}
+	s.send(s.store(name, f))
 }
 
 // anyName is the name of some file.
@@ -96,7 +122,7 @@ func (s *sim) resplit(name string) {
 		return
 	}
 	f := s.files[version{name, live.Generation}]
-	if len(f.pages) == 1 {
+	if len(f.pages) == 1 || s.reuse { // or other bytes had the same MD5
 		return
 	}
 	s.mu.Lock()

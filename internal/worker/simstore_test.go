@@ -94,7 +94,11 @@ func (st simStore) apply(c *call, id string, from *document.Stored, change *docu
 	}
 	if st.prefix == "" {
 		st.s.committed(c, id, change, late)
+		return stored, nil
 	}
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	c.d.timed = c.heard
 	return stored, nil
 }
 
@@ -153,6 +157,13 @@ func (st simStore) ClearPages(ctx context.Context, id string, keep int64) error 
 		return v.err
 	}
 	return cmp.Or(v.err, st.memory.ClearPages(context.WithoutCancel(ctx), id, keep))
+}
+
+func (st simStore) Reusable(ctx context.Context, key string) (*document.Stored, error) {
+	if v := st.s.park(ctx, &call{op: "reusable", obj: key}); v.err != nil {
+		return nil, v.err
+	}
+	return st.memory.Reusable(ctx, key)
 }
 
 func (st simStore) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {

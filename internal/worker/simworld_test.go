@@ -40,6 +40,7 @@ type sim struct {
 	most    int           // the largest of them
 	mixed   bool          // they differ in MAX_PAGES
 	first   bool          // ON_MAX_PAGES=first
+	reuse   bool          // REUSE=same-bytes, and people copy files
 	ahead   time.Duration // the store's clock
 	width   int           // of the last page
 
@@ -58,7 +59,8 @@ type sim struct {
 	nextSweep  time.Time
 
 	files   map[version]*simFile
-	byWidth map[int]*simPage
+	pages   []*simPage                  // of all files
+	sound   map[string]bool             // bytes and models of which there was a text that nothing is known against
 	holders map[string]*delivery        // by lease
 	leased  map[string]leaseMark        // how a lease was last written
 	last    map[string]*document.Record // by id, as of the last commit
@@ -134,13 +136,16 @@ type aloneFailure struct {
 
 // send is one request for a page.
 type send struct {
-	d       *delivery
-	life    int // how often its file had been asked for
-	alone   bool
-	read    bool
-	refused bool // it did not reach the server, which said so at once
-	outage  bool
-	over    bool // it was answered: else its sender gave up, or died
+	d        *delivery
+	life     int // how often its file had been asked for
+	alone    bool
+	read     bool
+	refused  bool      // it did not reach the server, which said so at once
+	outage   bool      // or a queue at the service: that explains it
+	late     int       // control pages after it that were
+	asked    time.Time // since when the one after it is
+	timedOut bool
+	over     bool // it was answered: else its sender gave up, or died
 }
 
 // simInstance is a process of the function.
@@ -189,6 +194,7 @@ type delivery struct {
 	unsaved     map[*simPage]bool
 	controls    int       // read
 	tried       *send     // the last suspect
+	timed       bool      // its instance knew the store's time when it took the suspects' turn
 	wrote       time.Time // when it last tried to commit
 	hung        bool      // that try did, or reading what the record is then, until its time was over
 	claimed     int       // its commits until it had the lease
@@ -241,7 +247,7 @@ var errDead = fmt.Errorf("%w: the process is dead", document.ErrStoreUnavailable
 func newSim(t *testing.T, seed uint64) *sim {
 	s := &sim{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), bucket: documenttest.NewBucket(), records: documenttest.NewMemory(),
-		turns: documenttest.NewMemory(), born: time.Now(), outage: map[string]time.Time{}, files: map[version]*simFile{}, byWidth: map[int]*simPage{},
+		turns: documenttest.NewMemory(), born: time.Now(), outage: map[string]time.Time{}, files: map[version]*simFile{}, sound: map[string]bool{},
 		holders: map[string]*delivery{}, leased: map[string]leaseMark{}, last: map[string]*document.Record{}, trace: fnv.New64a(), width: leastSide,
 	}
 	s.history = s.trace
@@ -258,6 +264,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	if seed%2 == 0 {
 		s.told = map[string]int{}
 	}
+	s.reuse = seed%3 == 0
 	s.records.Now, s.turns.Now = s.storeTime, s.storeTime
 	s.bucket.Before = func(ctx context.Context, op string, o document.Object) error {
 		return s.park(ctx, &call{op: op, obj: o.Name}).err
@@ -294,6 +301,10 @@ func (s *sim) spawn() {
 	}
 	if s.told != nil {
 		o.Notify = simTopic{s}
+	}
+	if s.reuse {
+		i.model = fmt.Sprint("model-", i.id/3) // of those that start first, so that there is something to copy
+		o.Reuse, o.Model = true, i.model
 	}
 	i.p = newWorker(s.t, o)
 	s.instances = append(s.instances, i)
@@ -335,13 +346,16 @@ func (s *sim) put(name string, pages int) document.Event {
 			s.count.Bad++
 		}
 		f.pages[n] = p
-		s.mu.Lock()
-		s.byWidth[p.width] = p
-		s.mu.Unlock()
 	}
+	return s.store(name, f)
+}
+
+// store makes a file the live generation of its name.
+func (s *sim) store(name string, f *simFile) document.Event {
 	ev := s.bucket.Put(name, f.bytes())
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.pages = append(s.pages, f.pages...)
 	f.v = version{name, ev.Generation}
 	for v, other := range s.files {
 		if v.name == name {
@@ -350,7 +364,7 @@ func (s *sim) put(name string, pages int) document.Event {
 	}
 	s.files[f.v] = f
 	s.count.Objects++
-	s.count.Pages += pages
+	s.count.Pages += len(f.pages)
 	return ev
 }
 

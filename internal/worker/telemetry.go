@@ -48,7 +48,7 @@ func Instruments() []Instrument {
 			[]string{"bucketocr.outcome", "faas.trigger"}},
 		{"bucketocr.faults", "counter", "{fault}", "faults of deliveries, by the code that the document holds",
 			[]string{"error.type", "bucketocr.fault.class"}},
-		{"bucketocr.pages", "counter", "{page}", "pages that attempts came to the end of: `read`, `blank`, `failed`",
+		{"bucketocr.pages", "counter", "{page}", "pages that attempts came to the end of: `read`, `blank`, `failed`, `copied`",
 			[]string{"bucketocr.page.result"}},
 		{"bucketocr.page.duration", "histogram", "s",
 			"of one page: `wait` for its turn, for memory and for a place at the OCR service, `make` (read, decode, scale, encode), `ocr` with all tries",
@@ -193,7 +193,7 @@ func (w *Worker) observe(ctx context.Context, by trigger, ev document.Event) (co
 			attribute.String("bucketocr.status", string(rec.Status)), attribute.Int("bucketocr.attempt", rec.Attempt),
 			attribute.Int("bucketocr.pages", rec.Pages), attribute.Int("bucketocr.pages_done", rec.PagesDone),
 			inputTokens.Int(rec.Usage.PromptTokens), outputTokens.Int(rec.Usage.CompletionTokens),
-			attribute.Bool("bucketocr.lease_expired", res.LeaseExpired),
+			attribute.String("bucketocr.copied_from", rec.CopiedFrom), attribute.Bool("bucketocr.lease_expired", res.LeaseExpired),
 		)
 		if res.Fault.Code != "" {
 			span.SetAttributes(attribute.String("bucketocr.fault.class", string(res.Fault.Class)))
@@ -293,6 +293,13 @@ type pageTiming struct {
 
 // here is the time that was spent on this side.
 func (p *pageTiming) here() time.Duration { return p.waited + p.made }
+
+// pagesCopied counts pages that were copied.
+func (t *telemetry) pagesCopied(ctx context.Context, n int) {
+	if t.measuring {
+		t.pages.Add(ctx, int64(n), metric.WithAttributes(attribute.String("bucketocr.page.result", "copied")))
+	}
+}
 
 // pageRead ends the span of a page.
 func (t *telemetry) pageRead(ctx context.Context, span trace.Span, p pageTiming, blank bool, code string) {

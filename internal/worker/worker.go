@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -42,6 +43,9 @@ type Options struct {
 	ProcessTimeout time.Duration // one delivery from its claim, closing write included
 	Erase          bool          // ON_DELETE=erase
 	PDFText        bool          // PDF_TEXT=prefer
+	Reuse          bool          // REUSE=same-bytes
+	Model          string        // that is asked for; where an answer came from another, that one is taken to be it
+	Mode           string        // of reading; empty: plain
 
 	Owner func(name string) string // whose an object is, by its name; nil: no object has an owner
 
@@ -61,7 +65,8 @@ type Worker struct {
 	pace      *pace
 	clock     *clock
 	telemetry *telemetry
-	answered  sync.Once // the OCR service
+	answered  sync.Once              // the OCR service
+	model     atomic.Pointer[string] // that answered last, or else that is asked for
 
 	drain   context.Context // ends when running deliveries must release their records
 	putBack context.CancelCauseFunc
@@ -78,7 +83,7 @@ func New(o Options) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.OCRTimeout = cmp.Or(o.OCRTimeout, ocr.DefaultTimeout)
+	o.OCRTimeout, o.Mode = cmp.Or(o.OCRTimeout, ocr.DefaultTimeout), cmp.Or(o.Mode, ocr.ModePlain)
 	if o.Owner == nil {
 		o.Owner = func(string) string { return "" }
 	}
@@ -95,7 +100,9 @@ func New(o Options) (*Worker, error) {
 	}
 	drain, putBack := context.WithCancelCause(context.Background())
 	closing, closeAll := context.WithCancel(context.Background())
-	return &Worker{closing: closing, close: closeAll, o: o, admission: newAdmission(o, t), pace: newPace(o, t), telemetry: t, clock: c, drain: drain, putBack: putBack}, nil
+	w := &Worker{closing: closing, close: closeAll, o: o, admission: newAdmission(o, t), pace: newPace(o, t), telemetry: t, clock: c, drain: drain, putBack: putBack}
+	w.model.Store(&o.Model)
+	return w, nil
 }
 
 // begin counts a delivery or a sweep in. Its context does not end with the caller's, but when the instance has to stop; it

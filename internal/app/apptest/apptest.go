@@ -10,7 +10,9 @@ package apptest
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"image"
@@ -105,12 +107,12 @@ func (c *Cloud) Environ() []string {
 
 // Put stores an object, as PNG by its content type, and returns its finalize event.
 func (c *Cloud) Put(name string, data []byte) document.Event {
-	metadata := map[string]string{"uploader": "scanner-3"}
+	metadata, sum := map[string]string{"uploader": "scanner-3"}, md5.Sum(data)
 	generation := c.Bucket.Put(name, data, "image/png", metadata)
 	return document.Event{
 		Kind: document.KindFinalized, ID: fmt.Sprint("event-", generation), Time: time.Now(),
 		Object:     document.Object{Bucket: c.Bucket.Name(), Name: name, Generation: generation},
-		Attributes: document.Attributes{ContentType: "image/png", Size: int64(len(data)), Metadata: metadata},
+		Attributes: document.Attributes{ContentType: "image/png", Size: int64(len(data)), MD5: hex.EncodeToString(sum[:]), Metadata: metadata},
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // Memory is a record store in memory, for tests of the rules under fake time. It passes the suite, keeps copies both ways
 // and can be told to fail. It loses everything with the process, so it proves nothing about crashes of a store.
 type Memory struct {
-	// Before, where set, is called before each step of a call, "read" or "commit" (id given), "pages", "clear" or "due";
+	// Before, where set, is called before each step of a call, "read" or "commit" (id given), "pages", "clear", "due" or "reusable";
 	// its error is the call's. After is called when a commit was applied: its error is a lost answer.
 	Before func(ctx context.Context, op, id string) error
 	After  func(ctx context.Context, id string) error
@@ -167,6 +167,22 @@ func (m *Memory) Due(ctx context.Context, now time.Time, limit int) ([]*document
 		due[i] = m.answer(s)
 	}
 	return due, nil
+}
+
+// Reusable is [document.Store].
+func (m *Memory) Reusable(ctx context.Context, key string) (*document.Stored, error) {
+	if err := m.step(ctx, "reusable", ""); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var first *document.Stored // of several, so that a test sees the same again
+	for _, s := range m.records {
+		if s.ReuseKey == key && (first == nil || s.Version < first.Version) {
+			first = s
+		}
+	}
+	return m.answer(first), nil
 }
 
 func (m *Memory) step(ctx context.Context, op, id string) error {

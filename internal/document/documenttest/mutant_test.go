@@ -11,7 +11,8 @@ import (
 // mutant is a [Memory] that does one thing wrong.
 type mutant struct {
 	*Memory
-	fault string
+	fault    string
+	reusable map[string]*document.Stored // that were found
 }
 
 func (m *mutant) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
@@ -171,6 +172,33 @@ func (m *mutant) Due(ctx context.Context, now time.Time, limit int) ([]*document
 	if m.fault == "due backwards" {
 		slices.Reverse(got)
 	}
+	return got, err
+}
+
+func (m *mutant) Reusable(ctx context.Context, key string) (*document.Stored, error) {
+	switch m.fault {
+	case "any is reusable":
+		m.mu.Lock()
+		for _, s := range m.records {
+			if s.ReuseKey != "" {
+				key = s.ReuseKey
+			}
+		}
+		m.mu.Unlock()
+	case "deaf to the context":
+		ctx = context.WithoutCancel(ctx)
+	}
+	got, err := m.Memory.Reusable(ctx, key)
+	switch {
+	case m.fault == "reusable for ever" && got == nil:
+		got = m.reusable[key]
+	case m.fault == "reusable without text" && got != nil:
+		got.Text = ""
+	}
+	if m.reusable == nil {
+		m.reusable = map[string]*document.Stored{}
+	}
+	m.reusable[key] = got
 	return got, err
 }
 

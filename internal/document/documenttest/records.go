@@ -10,6 +10,7 @@
 //	pages.go       page documents
 //	names.go       hostile names and metadata
 //	due.go         records that are due
+//	reusable.go    records whose text may be copied
 //	listing.go     lists, heads and tallies
 //	watching.go    the watch
 //	checks.go      a check, and the calls that checks make
@@ -43,7 +44,7 @@ func Records(t *testing.T, open func(t *testing.T) document.Store) {
 
 func run(t *testing.T, open func(t *testing.T) document.Store, patience time.Duration) {
 	var all []check
-	for _, part := range [][]check{roundTrip, updates, races, pages, due, names, watching, listing} {
+	for _, part := range [][]check{roundTrip, updates, races, pages, due, reusable, names, watching, listing} {
 		all = append(all, part...)
 	}
 	t.Run("records", func(t *testing.T) {

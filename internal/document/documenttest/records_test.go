@@ -14,7 +14,7 @@ const faultEnv = "DOCUMENTTEST_FAULT"
 func TestMemory(t *testing.T) {
 	if fault := os.Getenv(faultEnv); fault != "" {
 		// A mutant that hangs is found out as well, and need not be waited for.
-		run(t, func(*testing.T) document.Store { return &mutant{NewMemory(), fault} }, 3*time.Second)
+		run(t, func(*testing.T) document.Store { return &mutant{Memory: NewMemory(), fault: fault} }, 3*time.Second)
 		return
 	}
 	Records(t, func(*testing.T) document.Store { return NewMemory() })

@@ -38,7 +38,8 @@ func full() document.Record {
 	r.Status = document.StatusRetrying
 	r.Pages, r.PagesDone, r.Blank, r.TextInPages = 12, 3, true, true
 	r.Warnings = []string{document.WarnDamaged, document.WarnTruncated}
-	r.Model = "lightonai/LightOnOCR-2-1B"
+	r.Model, r.Mode, r.Profile = "lightonai/LightOnOCR-2-1B", "layout", "lightonocr-3-1b"
+	r.CopiedFrom, r.ReuseKey = idOf("the first"), "5feceb66ffc86f38d952786c6d696c79"
 	r.Usage = document.Usage{PromptTokens: 1_234_567, CompletionTokens: 7654}
 	r.Attempt, r.Interruptions = 9, 2
 	r.Strikes = document.Strikes{0: {Count: 1, Code: "interrupted"}, 7: {Code: "ocr_timeout"}, 12: {Count: 2, Code: "ocr_failed", Open: true}}

@@ -15,7 +15,8 @@ import (
 )
 
 // recordFields is the document of a record, as a listener sees it. Numbers, flags, warnings and usage are always there;
-// times, owner, md5, error, lease, strikes, rereading and retriedBy where they are not zero; text only when the record is done and its text fits.
+// times, owner, md5, mode, profile, copiedFrom, reuseKey, error, lease, strikes, rereading and retriedBy where they are not zero; text only
+// when the record is done and its text fits.
 func recordFields(r *document.Record) fields {
 	f := fields{
 		"schema": numberValue(document.Schema),
@@ -57,11 +58,12 @@ func recordOptional(f fields, r *document.Record) {
 	if r.Status == document.StatusDone && !r.TextInPages {
 		f["text"] = textValue(r.Text)
 	}
-	if r.MD5 != "" {
-		f["md5"] = textValue(r.MD5)
-	}
-	if r.RetriedBy != "" {
-		f["retriedBy"] = textValue(r.RetriedBy)
+	for name, text := range map[string]string{
+		"md5": r.MD5, "mode": r.Mode, "profile": r.Profile, "copiedFrom": r.CopiedFrom, "reuseKey": r.ReuseKey, "retriedBy": r.RetriedBy,
+	} {
+		if text != "" {
+			f[name] = textValue(text)
+		}
 	}
 	if r.Error != nil {
 		f["error"] = errorValue(r.Error)
@@ -156,7 +158,8 @@ func readRecord(f fields) *document.Record {
 		ContentType: f.text("contentType"), Size: f.number("size"), MD5: f.text("md5"), Metadata: readMetadata(f.dict("metadata")),
 		Status: document.Status(f.text("status")), Text: f.text("text"), TextInPages: f.flag("textInPages"),
 		Pages: f.int("pages"), PagesDone: f.int("pagesDone"), Blank: f.flag("blank"), Warnings: f.texts("warnings"),
-		Model: f.text("model"), Usage: readUsage(f.dict("usage")),
+		Model: f.text("model"), Mode: f.text("mode"), Profile: f.text("profile"), Usage: readUsage(f.dict("usage")),
+		CopiedFrom: f.text("copiedFrom"), ReuseKey: f.text("reuseKey"),
 		Attempt: f.int("attempt"), Strikes: readStrikes(f.dict("strikes")), Interruptions: f.int("interruptions"),
 		WindowStart: f.moment("windowStart"), Due: f.moment("due"),
 		Retried: f.moment("retried"), RetriedBy: f.text("retriedBy"), Rereading: readRereading(f.dict("rereading")), Error: readError(f.dict("error")),

@@ -63,6 +63,7 @@ func TestReadErrorsAreClassified(t *testing.T) {
 			check("RunQuery", func() error { _, err := r.Due(ctx, time.Now(), 1); return err })
 			check("RunQuery", func() error { _, err := r.Pages(ctx, id, 1); return err })
 			check("RunQuery", func() error { return r.ClearPages(ctx, id, 1) })
+			check("RunQuery", func() error { _, err := r.Reusable(ctx, "k"); return err })
 		})
 	}
 }

@@ -85,9 +85,9 @@ func (c *conn) listQuery(q document.Query) *pb.StructuredQuery {
 
 // headFields are the names of all fields of a record but its text.
 var headFields = []string{
-	"attempt", "blank", "bucket", "contentType", "created", "due", "error", "eventId", "eventTime", "file",
-	"finished", "generation", "interruptions", "lease", "markerExpires", "md5", "metadata", "model", "name", "notified", "owner", "pages", "pagesDone", "retried",
-	"rereading", "retriedBy", "schema", "size", "started", "status", "strikes", "textInPages", "updated", "usage", "warnings", "windowStart", "write",
+	"attempt", "blank", "bucket", "contentType", "copiedFrom", "created", "due", "error", "eventId", "eventTime", "file",
+	"finished", "generation", "interruptions", "lease", "markerExpires", "md5", "metadata", "mode", "model", "name", "notified", "owner", "pages", "pagesDone", "profile", "retried",
+	"rereading", "retriedBy", "reuseKey", "schema", "size", "started", "status", "strikes", "textInPages", "updated", "usage", "warnings", "windowStart", "write",
 }
 
 // exceptText selects all of a record but its text.

@@ -245,6 +245,31 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.
 	return due, nil
 }
 
+// Reusable returns a record with that key. The query is
+//
+//	reuseKey == key
+//
+// and its index is the one that Firestore keeps of every field; a record without a key is not in it. It costs one read, also
+// where there is none.
+func (s *Store) Reusable(ctx context.Context, key string) (*document.Stored, error) {
+	c, err := s.open(ctx, "reusable")
+	if err != nil {
+		return nil, err
+	}
+	docs, at, err := c.query(ctx, c.root(), &pb.StructuredQuery{
+		From:  from(c.collection),
+		Where: where("reuseKey", pb.StructuredQuery_FieldFilter_EQUAL, textValue(key)),
+		Limit: wrapperspb.Int32(1),
+	})
+	if err != nil {
+		return nil, queryError(ctx, "reusable", err)
+	}
+	if len(docs) == 0 {
+		return nil, nil
+	}
+	return stored(docs[0], at), nil
+}
+
 // Pages reads the pages of one generation, in order. The query is
 //
 //	generation == generation

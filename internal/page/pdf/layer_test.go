@@ -121,11 +121,13 @@ func TestTextThatThePageDoesNotShowIsDoubted(t *testing.T) {
 	note := "<< /Type /Annot /Subtype /FreeText /Contents (Noted) /F 4 /Rect [10 10 190 60] /DA (/F1 24 Tf 0 g) >>"
 	off := filed(withPicture(body, "/OC /O BDC\n"+lines("F2", 11, 60, 500, 13, "This is hidden.")+"EMC"), "", "", "<< /Type /OCG /Name (off) >>")
 	off = []byte(strings.Replace(string(off), "/Pages 2 0 R", fmt.Sprintf("/Pages 2 0 R /OCProperties << /OCGs [%d 0 R] /D << /OFF [%d 0 R] >> >>", first, first), 1))
-	table := ""
-	for i := range 6 {
-		for j := range 3 {
-			table += lines("F2", 11, 60+float64(100*j), 600-float64(20*i), 0, fmt.Sprint(100*i+7*j))
+	cells := func(rows int, top float64) (table string) {
+		for i := range rows {
+			for j := range 3 {
+				table += lines("F2", 11, 60+float64(100*j), top-float64(20*i), 0, fmt.Sprint(100*i+7*j))
+			}
 		}
+		return table
 	}
 	for name, c := range map[string]struct {
 		file  []byte
@@ -142,7 +144,8 @@ func TestTextThatThePageDoesNotShowIsDoubted(t *testing.T) {
 		"text beside the lines":           {filed(sheet(body+"q 0 1 -1 0 40 300 cm\n"+lines("F2", 11, 0, 0, 13, "Up the margin")+"Q"), "", ""), textlayer.Turned},
 		"a drawing":                       {filed(sheet(body+"1 w 100 300 m 150 380 l 200 300 l 250 380 l S"), "", ""), textlayer.Unsaid},
 		"two texts in one place":          {filed(sheet(body+lines("F2", 11, 60, 700, 13, "And something else is printed in the place of the first line, so that none can be read.")), "", ""), textlayer.Overlap},
-		"a table":                         {filed(sheet(body+table), "", ""), textlayer.Table},
+		"a table":                         {filed(sheet(body+cells(6, 600)), "", ""), textlayer.Table},
+		"a table at the foot":             {filed(sheet(body+cells(3, 60)), "", ""), textlayer.Table},
 		"a page number that is not level": {filed(sheet(body+lines("F2", 11, 280, 40, 13, "\x96")+lines("F2", 11, 292, 43, 13, "1")+lines("F2", 11, 304, 40, 13, "\x96")), "", ""), textlayer.Unordered},
 		"a program":                       {filed(sheet(body+lines("F4", 11, 60, 500, 13, "for i in range(10):", "    print(i)")), "", ""), textlayer.Code},
 		"a formula":                       {filed(sheet("BT /F2 11 Tf 60 700 Td (The value of x) Tj /F2 6 Tf -3 Ts (i) Tj ET"), "", ""), textlayer.Formula},

@@ -88,8 +88,8 @@ func (p *piece) left() float64 {
 	return p.X0
 }
 
-// columns returns the blocks of pieces. A row of more than one piece is either one of columns or in the margin. Those of a column must be
-// lines of text.
+// columns returns the blocks of pieces. A row of more than one piece is either one of columns or in the margin, with no other such row next
+// to it. Those of a column must be lines of text.
 func columns(pieces []*piece, inMargin func(*piece) bool, depth int, column bool) ([]block, Doubt) {
 	const deep = 8
 	if len(pieces) == 0 {
@@ -108,8 +108,8 @@ func columns(pieces []*piece, inMargin func(*piece) bool, depth int, column bool
 	}
 	const least = 4 // rows beside each other that make columns
 	if both < least {
-		for _, r := range rows {
-			if len(r) > 1 && slices.ContainsFunc(r, func(p *piece) bool { return !inMargin(p) }) {
+		for i, r := range rows {
+			if len(r) > 1 && (slices.ContainsFunc(r, func(p *piece) bool { return !inMargin(p) }) || i > 0 && len(rows[i-1]) > 1) {
 				return nil, Table
 			}
 		}

@@ -26,7 +26,8 @@ export class Sheet {
     if (entry.code) badges.push(make('span', { class: 'badge bad', title: entry.message }, icon('failed'), view.codes.errors[entry.code]?.says ?? entry.code));
     const copy = entry.ready && !entry.blank && make('button', { class: 'plain', type: 'button', onclick: () => this.copy() }, icon('copy'), 'Copy page');
     const turned = entry.turned && make('span', { class: 'turned', text: `shown turned by ${entry.turned}°` });
-    const source = entry.source === 'pdf_text' && make('span', { class: 'turned', text: 'text of the file itself' });
+    const said = { pdf_text: 'text of the file itself', copy: 'text of another file with the same bytes' }[entry.source];
+    const source = said && make('span', { class: 'turned', text: said });
     if (entry.width && entry.height) {
       this.picture.width = entry.width;
       this.picture.height = entry.height;

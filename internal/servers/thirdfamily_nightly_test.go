@@ -1,0 +1,19 @@
+//go:build nightly
+
+package servers
+
+import (
+	"testing"
+
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// TestRealThirdFamily: the client reads by vLLM with a small model that is built as the large ones of LightOnOCR-3 are, on Qwen3.5, and with the
+// flags that deploy/gpu/serve.sh has for it.
+func TestRealThirdFamily(t *testing.T) {
+	const name = "lightonai/LightOnOCR-3-0.8B"
+	vllm := startModel(t, name, []string{"qwen3.5"}, "--max-num-seqs", "2", "--max-model-len", "18000",
+		"--default-chat-template-kwargs", `{"enable_thinking": false}`)
+	vllm.await(t, "/health")
+	clientReads(t, ocr.Config{URL: vllm.url, Model: name, MaxTokens: 4096}, ocr.DialectVLLM)
+}

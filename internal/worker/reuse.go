@@ -1,0 +1,150 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/ocr"
+)
+
+// An object with the bytes of one that was read has its text. It is copied from a document that may serve for that (see
+// [document.ReuseKey]), by an attempt that finds nothing of its own object read yet, and never where a person asked for another
+// try: that one wants the object read. Whatever keeps it from being copied, the object is read.
+
+// copied is what a delivery takes instead of reading.
+type copied struct {
+	pages []document.Page
+	from  string // id of the document that was read
+	model string
+}
+
+// reader returns how this worker reads, but for the model.
+func (w *Worker) reader() document.Reader {
+	return document.Reader{Mode: w.o.Mode, Profile: w.o.OCR.Profile().Name, PDFText: w.o.PDFText}
+}
+
+// findCopy returns the pages of a document whose object had the same bytes; nil where there is none, or none is looked for.
+// Nothing is written.
+func (d *delivery) findCopy(ctx context.Context) *copied {
+	rec, replaced := d.record(), d.replaced
+	d.replaced = nil
+	if !d.w.o.Reuse || !rec.Retried.IsZero() || rec.PagesDone > 0 {
+		return nil
+	}
+	by := d.w.reader()
+	by.Model = *d.w.model.Load()
+	key := document.ReuseKey(rec, by)
+	if key == "" {
+		return nil
+	}
+	ctx, end := d.w.telemetry.startPart(ctx, "reuse")
+	var c *copied
+	err := guard(func() (err error) {
+		if replaced != nil && replaced.ReuseKey == key { // the same bytes were uploaded again
+			c, err = d.copyReplaced(ctx, replaced)
+		}
+		if c == nil && err == nil {
+			c, err = d.copyFound(ctx, key)
+		}
+		return err
+	})
+	if f := faultOf(ctx, err); err != nil && ctx.Err() == nil {
+		d.w.o.Log.LogAttrs(ctx, slog.LevelWarn, "no text reused", slog.String("bucket", d.ev.Bucket), slog.String("name", d.ev.Name), slog.String("code", f.Code),
+			slog.String("error", document.Clip(f.Message, document.MaxMessage)))
+	}
+	end(codeOf(ctx, err))
+	return c
+}
+
+// copyReplaced copies the generation before, whose record is overwritten and whose pages are not cleared yet.
+func (d *delivery) copyReplaced(ctx context.Context, replaced *document.Record) (*copied, error) {
+	pages, err := d.pagesToCopy(ctx, replaced)
+	if err != nil {
+		return nil, err
+	}
+	return d.copyOf(replaced, pages), nil
+}
+
+// copyFound copies the document that the store finds.
+func (d *delivery) copyFound(ctx context.Context, key string) (*copied, error) {
+	origin, err := d.w.o.Records.Reusable(ctx, key)
+	if err != nil || origin == nil {
+		return nil, err
+	}
+	pages, err := d.pagesToCopy(ctx, origin.Record)
+	if err != nil {
+		return nil, err
+	}
+	if !saysAll(origin.Record) { // the pages may be of another state than the record, or cleared
+		now, err := d.w.o.Records.Get(ctx, origin.Object().ID())
+		if err != nil || now == nil || now.ReuseKey != key || !now.Finished.Equal(origin.Finished) {
+			return nil, err
+		}
+	}
+	return d.copyOf(origin.Record, pages), nil
+}
+
+// pagesToCopy reads the page documents of an origin; none where the record says all there is.
+func (d *delivery) pagesToCopy(ctx context.Context, origin *document.Record) ([]document.Page, error) {
+	if saysAll(origin) {
+		return nil, nil
+	}
+	return d.w.o.Records.Pages(ctx, origin.Object().ID(), origin.Generation)
+}
+
+// saysAll reports whether an origin has no page documents. The page of one in layout mode has one for its blocks, if it has any.
+func saysAll(origin *document.Record) bool {
+	return origin.Pages == 1 && origin.Mode == ocr.ModePlain
+}
+
+func (d *delivery) copyOf(origin *document.Record, pages []document.Page) *copied {
+	copies, from := document.Copied(origin, pages, d.ev.Generation)
+	if copies == nil {
+		return nil
+	}
+	return &copied{copies, from, origin.Model}
+}
+
+// takeCopy takes pages over as finished. The closing write stores them.
+func (d *delivery) takeCopy(ctx context.Context, c *copied) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pages.total, d.pages.model, d.pages.copied, d.pages.moved = len(c.pages), c.model, c.from, true
+	for _, pg := range c.pages {
+		d.pages.finished[pg.Page] = pg
+	}
+	d.w.telemetry.pagesCopied(ctx, len(c.pages))
+}
+
+// continues notes that pages are taken over from an earlier attempt, or from the reading before: they may have been read another
+// way than the others will be.
+func (d *delivery) continues(before *document.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r := d.pages.reader; before.Mode != r.Mode || before.Profile != r.Profile {
+		d.pages.reader = document.Reader{}
+	}
+}
+
+// sum adds up the pages for the closing write, and says how they were read.
+func (d *delivery) sum(pages pageSet) document.Contents {
+	c := document.Sum(pages.finished, pages.made(), pages.total, pages.model)
+	by := pages.reader
+	alike := by == d.w.reader() // the profile is another one once the service turns out to have another model
+	copies := 0
+	for n := 1; n <= c.Read; n++ {
+		pg := pages.finished[n]
+		by.Model = cmp.Or(by.Model, pg.Model)
+		alike = alike && (pg.Model == "" || pg.Model == by.Model) && (pg.Source != document.SourcePDFText || by.PDFText)
+		if pg.Source == document.SourceCopy {
+			copies++
+			c.Copied = pages.copied
+		}
+	}
+	if alike && (copies == 0 || copies == c.Read && len(pages.saved) == 0) {
+		c.Reader = by
+	}
+	return c
+}
