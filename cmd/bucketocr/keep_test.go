@@ -32,7 +32,7 @@ func (o *office) listed(args ...string) []string {
 }
 
 // TestList: a line for each document that is selected.
-func TestList(t *testing.T) { testList(t, folderOffice(t)) }
+func TestList(t *testing.T) { t.Parallel(); testList(t, folderOffice(t)) }
 
 func testList(t *testing.T, o *office) {
 	o.want(exitGood, []string{"no documents in "}, "list")
@@ -84,7 +84,7 @@ func testList(t *testing.T, o *office) {
 }
 
 // TestDelete: a document and its pages go, a marker stays in their place, and the object is left alone. It asks first.
-func TestDelete(t *testing.T) { testDelete(t, folderOffice(t)) }
+func TestDelete(t *testing.T) { t.Parallel(); testDelete(t, folderOffice(t)) }
 
 func testDelete(t *testing.T, o *office) {
 	lives := o.put("a.png", apptest.PNG(21))
@@ -124,6 +124,7 @@ func testDelete(t *testing.T, o *office) {
 
 // TestDeleteAsks: on a terminal, and takes nothing but yes for it.
 func TestDeleteAsks(t *testing.T) {
+	t.Parallel()
 	o := folderOffice(t)
 	for answer, deleted := range map[string]bool{"": false, "\n": false, "n\n": false, "yess\n": false, "y\n": true, " YES \n": true} {
 		o.write(o.record("a.png", document.StatusDone, func(r *document.Record) { r.Generation = time.Now().UnixNano() }))
@@ -140,6 +141,7 @@ func TestDeleteAsks(t *testing.T) {
 
 // TestDeletedIsNotReadAgain: up passes over the generation whose document was deleted, and removes its text; a new upload is read.
 func TestDeletedIsNotReadAgain(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	d.ocr.Default(ocrtest.Text("text"))
 	up := func(requests int) {
@@ -169,7 +171,7 @@ func TestDeletedIsNotReadAgain(t *testing.T) {
 }
 
 // TestExport: each done document's text is there, as a file, in an archive or as a line; a second run writes what is new.
-func TestExport(t *testing.T) { testExport(t, folderOffice(t)) }
+func TestExport(t *testing.T) { t.Parallel(); testExport(t, folderOffice(t)) }
 
 func testExport(t *testing.T, o *office) {
 	o.write(o.record("in/a.png", document.StatusDone, func(r *document.Record) { r.Text = "<table><tr><td>a</td></tr></table>" }))
@@ -194,7 +196,19 @@ func testExport(t *testing.T, o *office) {
 				t.Errorf("%s: %q", name, got)
 			}
 		}
+		if name == "texts.jsonl" { // a killed run's last line
+			b, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(path, append(b, `{"id":"cut off`...), 0o666)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
 		o.want(exitGood, []string{"0 documents written, 3 there already"}, "export", path)
+		if got := read(t, path); !maps.Equal(got, first) {
+			t.Errorf("%s after nothing new: %q", name, got)
+		}
 	}
 	o.write(o.record("new.png", document.StatusDone, func(r *document.Record) { r.Text = "new" }))
 	o.write(o.record("book.pdf", document.StatusDone, func(r *document.Record) { r.Text, r.Pages, r.PagesDone = "changed", 1, 1 }))

@@ -281,7 +281,7 @@ func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
 // drain lets running deliveries finish or releases them, and stops the server.
 func (u *upRun) drain(ctx context.Context, stopped bool) {
 	if stopped {
-		u.screen.say("stopping: %s in work, waiting %s at most (Ctrl-C again ends at once)", objects(u.screen.counts.inWork()), age(stopTime))
+		u.screen.say("stopping: %s in work, waiting %s at most (Ctrl-C again ends at once)", objects(max(u.screen.counts.inWork(), min(u.posting.Load(), inFlight))), age(stopTime))
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
