@@ -7,10 +7,10 @@
 //	handler.go  HTTP, and shutdown
 //	notify.go   ends that are announced
 //	reconcile.go what lost events left in the buckets
+//	backends.go what the function works on
 package app
 
 import (
-	"context"
 	"crypto/rand"
 	"io"
 	"log/slog"
@@ -97,23 +97,6 @@ func memoryLimits(memory, budget int64) (own, decoders int64) {
 	usable := memory / 10 * 9
 	own = max(usable-decodersBeside, min(budget+ownBeside, usable), memory/2)
 	return own, min(budget+decodersMapped, memory)
-}
-
-// Backends are what the function works on.
-type Backends struct {
-	Objects document.Objects
-	Records document.Store
-	Turns   document.Store    // for turns between instances, and passes over buckets; nil: there is one instance
-	Notify  document.Notifier // announces ends; nil: they are not announced
-	Tokens  TokenSource       // used with OCR_AUTH=oidc; nil: the OCR service is called without an ID token
-	Decoder *page.Decoder     // for all but PNG and baseline JPEG
-}
-
-// TokenSource issues ID tokens. It is safe for concurrent use.
-type TokenSource interface {
-	Token(ctx context.Context, audience string) (string, error)
-	// Forget drops the token of an audience that has refused it.
-	Forget(audience string)
 }
 
 // GoogleCloud returns the backends of the deployed function.

@@ -222,6 +222,16 @@ func (d *delivery) takeOver(pages []document.Page) {
 	}
 }
 
+// continues notes that pages are taken over from an earlier attempt, or from the reading before: they may have been read another
+// way than the others will be.
+func (d *delivery) continues(before *document.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r := d.pages.reader; before.Mode != r.Mode || before.Profile != r.Profile {
+		d.pages.reader = document.Reader{}
+	}
+}
+
 // complete reports whether every page is finished.
 func (d *delivery) complete() bool { return d.snapshot().complete() }
 
@@ -502,6 +512,27 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 		return d.release(ctx, pages, res)
 	}
 	return done
+}
+
+// sum adds up the pages for the closing write, and says how they were read.
+func (d *delivery) sum(pages pageSet) document.Contents {
+	c := document.Sum(pages.finished, pages.made(), pages.total, pages.model)
+	by := pages.reader
+	alike := by == d.w.reader() // the profile is another one once the service turns out to have another model
+	copies := 0
+	for n := 1; n <= c.Read; n++ {
+		pg := pages.finished[n]
+		by.Model = cmp.Or(by.Model, pg.Model)
+		alike = alike && (pg.Model == "" || pg.Model == by.Model) && (pg.Source != document.SourcePDFText || by.PDFText)
+		if pg.Source == document.SourceCopy {
+			copies++
+			c.Copied = pages.copied
+		}
+	}
+	if alike && (copies == 0 || copies == c.Read && len(pages.saved) == 0) {
+		c.Reader = by
+	}
+	return c
 }
 
 // allFailed returns the fault of the first page where every page of a generation has one.

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 
@@ -116,35 +115,4 @@ func (d *delivery) takeCopy(ctx context.Context, c *copied) {
 		d.pages.finished[pg.Page] = pg
 	}
 	d.w.telemetry.pagesCopied(ctx, len(c.pages))
-}
-
-// continues notes that pages are taken over from an earlier attempt, or from the reading before: they may have been read another
-// way than the others will be.
-func (d *delivery) continues(before *document.Record) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r := d.pages.reader; before.Mode != r.Mode || before.Profile != r.Profile {
-		d.pages.reader = document.Reader{}
-	}
-}
-
-// sum adds up the pages for the closing write, and says how they were read.
-func (d *delivery) sum(pages pageSet) document.Contents {
-	c := document.Sum(pages.finished, pages.made(), pages.total, pages.model)
-	by := pages.reader
-	alike := by == d.w.reader() // the profile is another one once the service turns out to have another model
-	copies := 0
-	for n := 1; n <= c.Read; n++ {
-		pg := pages.finished[n]
-		by.Model = cmp.Or(by.Model, pg.Model)
-		alike = alike && (pg.Model == "" || pg.Model == by.Model) && (pg.Source != document.SourcePDFText || by.PDFText)
-		if pg.Source == document.SourceCopy {
-			copies++
-			c.Copied = pages.copied
-		}
-	}
-	if alike && (copies == 0 || copies == c.Read && len(pages.saved) == 0) {
-		c.Reader = by
-	}
-	return c
 }
