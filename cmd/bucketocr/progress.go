@@ -30,7 +30,8 @@ type progress struct {
 	done   int64
 	total  int64 // 0 while unknown
 	extra  string
-	showed bool // a bar is on the screen's last line
+	showed bool   // a bar is on the screen's last line
+	last   string // what it shows
 }
 
 // newProgress begins to show it, unless quiet.
@@ -140,8 +141,11 @@ func (p *progress) draw(now time.Time) {
 		fmt.Fprintln(p.out, line)
 		return
 	}
+	if p.showed && line == p.last {
+		return
+	}
 	fmt.Fprint(p.out, "\r\x1b[K"+line)
-	p.showed = true
+	p.showed, p.last = true, line
 }
 
 // barWidth is the bar's, in characters.
