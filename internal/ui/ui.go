@@ -66,6 +66,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/events", s.events)
 	mux.HandleFunc("GET /api/documents/{id}", s.document)
 	mux.HandleFunc("GET /api/documents/{id}/text", s.text)
+	mux.HandleFunc("GET /api/documents/{id}/pages", s.allPages)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}", s.page)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}/image", s.image)
 	mux.HandleFunc("POST /api/documents/{id}/retry", s.retry)

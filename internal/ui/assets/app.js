@@ -1,6 +1,6 @@
 // The page: wires the connection, the documents, the list, the view and the keyboard.
 
-import { byId, make, settle } from './dom.js';
+import { byId, make, pressed, released, settle } from './dom.js';
 import { Feed } from './feed.js';
 import { keys } from './keys.js';
 import { List } from './list.js';
@@ -22,7 +22,8 @@ const list = new List({
   list: byId('list'), spacer: byId('spacer'), fresh: byId('fresh'), store, codes, now,
   choose: (id) => { location.hash = id; },
 });
-const view = new View({ element: byId('view'), codes, now, may, token: () => server.token, close: () => back() });
+const view = new View({ element: byId('view'), codes, now, may, token: () => server.token, close: () => back(),
+  turned: (page) => { if (view.id) history.replaceState(null, '', `#${view.id}${page > 1 ? `/${page}` : ''}`); } });
 new Upload(() => server);
 
 // What is shown: chips, reason, search.
@@ -61,7 +62,11 @@ let asked = false;
 function update() {
   if (asked) return;
   asked = true;
-  requestAnimationFrame(() => {
+  requestAnimationFrame(async () => {
+    if (pressed()) {
+      list.refresh();
+      await released();
+    }
     asked = false;
     store.sort();
     list.update();
@@ -173,7 +178,7 @@ const feed = new Feed({
     if (Math.abs(behind) < 1000) behind = 0;
     byId('place').textContent = news.place;
     byId('add').hidden = !news.upload;
-    view.learn(); // it may have been quicker
+    released().then(() => view.learn()); // it may have been quicker
   },
   reset() { store.forget(); update(); },
   records(news) {
@@ -189,6 +194,7 @@ keys({
   search: () => { byId('search').focus(); byId('search').select(); },
   show: (n) => kinds[n] && show(kinds[n][0]),
 });
+window.addEventListener('beforeprint', () => view.whole());
 byId('help-open').addEventListener('click', () => byId('help').showModal());
 
 connected('connecting');

@@ -83,3 +83,15 @@ export async function ask(path, options) {
   if (!response.ok) throw Object.assign(new Error(body.error ?? `The server answered ${response.status}.`), { status: response.status });
   return body;
 }
+
+/** askNow waits for an answer's JSON, and with it everything else does; undefined where there is none. */
+export function askNow(path) {
+  const request = new XMLHttpRequest();
+  request.open('GET', path, false);
+  try {
+    request.send();
+    return request.status === 200 ? JSON.parse(request.responseText) : undefined;
+  } catch {
+    return undefined;
+  }
+}

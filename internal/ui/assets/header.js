@@ -57,16 +57,31 @@ function actions(view, d) {
     parts.push(make('button', { type: 'button', 'data-act': act, class: main ? 'main' : null, title, onclick: action }, icon(symbol), text));
   if (view.canRetry()) button('retry', 'again', d.status === 'done' ? 'Read these pages again' : 'Try again', 'Try again (r)', () => view.retry(), d.status === 'failed');
   if (d.status === 'done' && !d.blank) button('copy', 'copy', 'Copy text', 'Copy the whole text (c)', () => view.copy());
-  button('wide', 'wide', 'Layout', 'Image beside the text or above it (z)', () => view.widen());
+  if (view.document) parts.push(make('div', { class: 'modes', role: 'group', 'aria-label': 'Show', title: 'Switch (z)' },
+    ...view.modes().map(([mode, text]) => make('button', { type: 'button', 'data-act': mode, 'aria-pressed': mode === view.mode(), text, onclick: () => view.show(mode) }))));
   const shown = d.status === 'done' ? d.pagesDone : d.pages;
   if (shown > 1) parts.push(goTo(view, shown));
   return make('div', { class: 'actions' }, ...parts);
 }
 
+/** goTo is the number of the page at the top, which follows the scrolling, and leads to others. */
 function goTo(view, pages) {
-  const field = make('input', { type: 'number', min: 1, max: pages, value: view.list.length ? view.page() : 1, 'data-act': 'page',
-    onchange: (e) => view.go(Number(e.target.value)) });
-  return make('label', { class: 'goto' }, 'Page', field, `of ${pages}`);
+  const field = make('input', { type: 'number', min: 1, max: pages, value: view.list.length ? view.page() : 1, 'data-act': 'page', 'aria-label': `Page, of ${pages}`,
+    oninput: (e) => { e.target.typed = true; },
+    onchange: (e) => {
+      e.target.typed = false;
+      e.target.value = view.go(e.target.value === '' ? view.page() : Number(e.target.value));
+    },
+    onblur: (e) => { e.target.typed = false; } });
+  const step = (act, by, text, symbol) => make('button', { class: 'plain', type: 'button', 'data-act': act, 'aria-label': text, title: text, onclick: () => view.step(by) }, icon(symbol));
+  return make('div', { class: 'goto' }, step('page-before', -1, 'Page before (p)', 'before'), make('label', {}, 'Page ', field, ` of ${pages}`),
+    step('page-after', 1, 'Next page (n)', 'after'));
+}
+
+/** follow writes the number of the page at the top, unless another is being typed. */
+export function follow(view) {
+  const field = view.head.querySelector('[data-act="page"]');
+  if (field && !field.typed) field.value = view.page();
 }
 
 function details(d, open) {

@@ -17,7 +17,7 @@ export function keys(app) {
     [['p', '['], 'page before', () => app.view.id && app.view.step(-1)],
     [['r'], 'try again', () => app.view.id && app.view.retry()],
     [['c'], 'copy the whole text', () => app.view.id && app.view.document && app.view.copy()],
-    [['z'], 'image beside the text or above it', () => app.view.id && app.view.widen()],
+    [['z'], 'side by side or stacked; on a small screen text or image', () => app.view.id && app.view.turn()],
     [['u'], 'add files', () => app.upload()],
     [['/'], 'search by name', () => app.search()],
     [['1', '2', '3', '4', '5', '6'], 'show all, reading, waiting …', (key) => app.show(Number(key) - 1)],
@@ -38,6 +38,11 @@ export function keys(app) {
   }
 
   document.addEventListener('keydown', (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === 'p' && app.view.document) {
+      event.preventDefault();
+      app.view.print();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || byId('help').open) return;
     const at = event.target;
     const typing = at.matches('input:not([type="file"]), select, textarea');

@@ -1,6 +1,6 @@
 // One page of a document: its image, its text, and the boxes that join the two.
 
-import { fill, icon, make, say, settle } from './dom.js';
+import { fill, icon, make, released, say, settle } from './dom.js';
 import { ask } from './feed.js';
 import { typeset } from './formulas.js';
 
@@ -14,7 +14,7 @@ export class Sheet {
     this.reading = make('div', { class: 'reading', tabindex: '-1' });
     this.head = make('h3');
     this.element = make('section', { class: 'sheet', 'aria-label': `Page ${entry.page}` },
-      this.head, make('div', { class: 'both' }, this.scan, this.reading));
+      this.head, make('div', { class: 'both' }, this.reading, this.scan));
     this.element.sheet = this;
     this.write();
   }
@@ -60,11 +60,13 @@ export class Sheet {
   /** come fetches what is missing. */
   async come() {
     this.near = true;
-    if (!this.picture.hasAttribute('src')) this.show();
+    if (!this.picture.hasAttribute('src') && this.scan.checkVisibility()) this.show();
     if (this.read || !this.entry.ready || this.entry.blank || this.entry.code) return;
     this.read = true;
     try {
-      this.render(await ask(this.view.address(`/pages/${this.entry.page}`)));
+      const page = await ask(this.view.address(`/pages/${this.entry.page}`));
+      await released();
+      this.render(page);
     } catch (error) {
       this.read = false;
       this.aside(error.message, true);
@@ -83,6 +85,9 @@ export class Sheet {
     const sentence = await ask(address).then(() => 'The image cannot be shown.', (error) => error.message);
     this.scan.append(make('p', { class: 'missing', text: sentence }));
   }
+
+  /** complete reports whether all of its text is shown that there is. */
+  complete() { return Boolean(this.rendered) || !this.entry.ready || Boolean(this.entry.blank || this.entry.code); }
 
   /** render shows a text, unless it is the one that is shown. */
   render(page) {

@@ -1,15 +1,23 @@
 // The view of one document.
 
-import { make, say } from './dom.js';
-import { ask } from './feed.js';
-import { header } from './header.js';
+import { make, released, say } from './dom.js';
+import { ask, askNow } from './feed.js';
+import { typesetAll } from './formulas.js';
+import { follow, header } from './header.js';
 import { Sheet } from './sheet.js';
 
-/** View shows a document and follows it while it changes. close() is the caller's: the address decides what is open. */
+const roomFor2 = 700; // pixels: image and text have room side by side
+const still = 250; // milliseconds that a page is shown before the address names it
+
+/** View shows a document and follows it while it changes. close() is the caller's: the address decides what is open. turned(page) is
+ * called when another page has come to the top. */
 export class View {
-  constructor({ element, codes, now, may, close, token }) {
-    Object.assign(this, { element, codes, now, may, close, token, list: [] });
+  constructor({ element, codes, now, may, close, token, turned }) {
+    Object.assign(this, { element, codes, now, may, close, token, turned, list: [] });
     this.watcher = new IntersectionObserver((list) => this.saw(list), { rootMargin: '900px 0px' });
+    this.roomy = 'side'; // or 'stacked'
+    this.narrow = 'text'; // or 'image'
+    new ResizeObserver(() => this.fit()).observe(element);
   }
 
   /** open shows a document; summary may be unknown yet. */
@@ -24,8 +32,10 @@ export class View {
     this.summary = summary;
     this.head = make('header');
     this.sheets = make('div', { class: 'sheets', tabindex: '0', role: 'region', 'aria-label': 'Pages' });
+    this.sheets.addEventListener('scroll', () => this.scrolled(), { passive: true });
     this.element.replaceChildren(this.head, this.sheets);
     this.element.hidden = false;
+    this.fit();
     if (summary) header(this);
     else this.head.append(make('p', { class: 'aside', text: 'Loading …' }));
     this.load().then(() => this.element.querySelector('h2')?.focus({ preventScroll: true }));
@@ -33,18 +43,22 @@ export class View {
 
   shut() {
     this.watcher.disconnect();
+    clearTimeout(this.soon);
+    clearTimeout(this.link);
     this.element.replaceChildren();
     this.element.hidden = true;
-    this.id = this.document = this.summary = null;
+    this.id = this.document = this.summary = this.pinned = null;
     this.list = [];
   }
 
   /** change takes a newer summary of what is open. */
-  change(summary) {
+  async change(summary) {
     if (summary.id !== this.id || summary.version === this.summary?.version) return;
     const other = this.summary && this.summary.generation !== summary.generation;
     this.summary = summary;
     if (other) this.list = [];
+    await released();
+    if (this.summary !== summary) return;
     header(this);
     clearTimeout(this.soon);
     this.soon = setTimeout(() => this.load(), 250);
@@ -61,6 +75,7 @@ export class View {
     const { id } = this;
     try {
       const found = await ask(`/api/documents/${id}${this.summary ? `?version=${this.summary.version}` : ''}`);
+      await released();
       if (this.id !== id) return;
       if (this.document && this.document.finished !== found.finished) for (const sheet of this.list) sheet.forget();
       this.document = found;
@@ -92,6 +107,7 @@ export class View {
     if (this.document.status === 'deleted') this.sheets.replaceChildren(make('p', { class: 'reason', text: 'The file was deleted, and its text with it.' }));
     if (this.wanted > 1) this.go(this.wanted);
     this.wanted = 0;
+    follow(this);
   }
 
   saw(entries) {
@@ -105,34 +121,89 @@ export class View {
     return `/api/documents/${this.id}/pages/${page}/image?generation=${this.document.generation}${turned ? `&turned=${turned}` : ''}`;
   }
 
-  /** waitingFor is what stands in place of a text that is not there. */
+  /** waitingFor is what is shown in place of a text that is not there. */
   waitingFor() {
     return { processing: 'This page is being read.', retrying: 'This page is not read yet.', failed: 'There is no text: reading failed.' }[this.document.status]
       ?? 'There is no text.';
   }
 
-  /** page is the number of the page at the top. */
+  // Pages.
+
+  /** page is the number of the page at the top, or that was gone to while nothing has scrolled since: the last pages may be too short to
+   * come to the top. */
   page() {
-    const top = this.sheets.scrollTop + 60;
+    const { scrollTop, scrollHeight, clientHeight } = this.sheets;
+    if (this.pinned && Math.abs(this.pinned.top - scrollTop) < 2) return this.pinned.page;
+    if (scrollTop > 0 && scrollTop + clientHeight >= scrollHeight - 2) return this.list.at(-1)?.entry.page ?? 1;
     let n = 1;
     for (const s of this.list) {
-      if (s.element.offsetTop > top) break;
+      if (s.element.offsetTop > scrollTop + 60) break;
       n = s.entry.page;
     }
     return n;
   }
 
+  /** go shows a page, the nearest there is, and returns its number. */
   go(page) {
-    const sheet = this.list[Math.min(Math.max(page, 1), this.list.length) - 1];
-    if (sheet) this.sheets.scrollTop = sheet.element.offsetTop;
+    const n = Math.min(Math.max(Math.round(page) || 1, 1), this.list.length);
+    const sheet = this.list[n - 1];
+    if (!sheet) return 1;
+    this.sheets.scrollTop = sheet.element.offsetTop;
+    this.pinned = { page: n, top: this.sheets.scrollTop };
+    this.scrolled();
+    return n;
   }
 
-  step(by) { this.go(this.page() + by); }
+  step(by) { if (this.list.length) this.go(this.page() + by); }
 
-  widen() {
-    const wide = this.element.classList.toggle('wide');
-    say(wide ? 'Image and text one above the other.' : 'Image and text side by side.');
+  /** scrolled follows the pages, once a frame. */
+  scrolled() {
+    if (this.following) return;
+    this.following = requestAnimationFrame(() => {
+      this.following = 0;
+      if (!this.id || this.list.length === 0) return;
+      follow(this);
+      clearTimeout(this.link);
+      this.link = setTimeout(() => this.turned(this.page()), still);
+    });
   }
+
+  // Image and text.
+
+  /** fit chooses by the room there is. */
+  fit() {
+    if (this.element.hidden) return;
+    const tight = this.element.clientWidth < roomFor2;
+    if (tight === this.tight && this.element.dataset.mode) return;
+    this.tight = tight;
+    this.arrange();
+  }
+
+  /** modes are the two ways to show a page: beside each other or not where there is room, else one at a time. */
+  modes() {
+    return this.tight ? [['text', 'Text'], ['image', 'Image']] : [['side', 'Side by side'], ['stacked', 'Stacked']];
+  }
+
+  mode() { return this.tight ? this.narrow : this.roomy; }
+
+  show(mode) {
+    if (this.tight) this.narrow = mode;
+    else this.roomy = mode;
+    this.arrange();
+  }
+
+  /** turn shows the other of the two ways. */
+  turn() { this.show(this.modes().map(([mode]) => mode).find((mode) => mode !== this.mode())); }
+
+  arrange() {
+    const at = this.list.length && this.element.dataset.mode ? this.page() : 0;
+    this.element.dataset.mode = this.mode();
+    if (this.summary && this.head) header(this);
+    for (const sheet of this.list) if (sheet.near) sheet.come();
+    if (at > 1) this.go(at);
+  }
+
+  // What can be done with it.
 
   async copy() {
     try {
@@ -142,6 +213,23 @@ export class View {
       say('The whole text is copied.');
     } catch (error) {
       say(`It could not be copied: ${error.message}`);
+    }
+  }
+
+  /** print prints the text of all pages, formulas included. */
+  async print() {
+    this.whole();
+    await typesetAll();
+    window.print();
+  }
+
+  /** whole has the text of all pages at once: a browser that begins to print waits for nothing. */
+  whole() {
+    if (!this.document || this.list.every((sheet) => sheet.complete())) return;
+    const texts = askNow(this.address('/pages'));
+    for (const sheet of this.list) {
+      const text = texts?.[sheet.entry.page];
+      if (text && !sheet.complete()) sheet.render(text);
     }
   }
 
@@ -163,4 +251,3 @@ export class View {
     }
   }
 }
-
