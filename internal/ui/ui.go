@@ -10,6 +10,7 @@
 //	guard.go     who may ask for what
 //	events.go    the stream of changes to an open page
 //	document.go  one document and the texts of its pages
+//	idle.go      whether anything reads what waits
 //	shelf.go     documents that were opened last
 //	image.go     page images, made from the objects
 //	change.go    retries and uploads
@@ -38,6 +39,7 @@ type Server struct {
 	feed  *feed
 	shelf *shelf
 	album *album
+	idle  idleness
 }
 
 // New makes the page's server. It does nothing until Run.
@@ -51,6 +53,7 @@ func New(c Config) *Server {
 		feed:  newFeed(),
 		shelf: &shelf{records: c.Records, render: render.New()},
 		album: newAlbum(c.Images, c.Limits),
+		idle:  idleness{ask: c.Idle},
 	}
 }
 

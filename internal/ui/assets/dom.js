@@ -35,6 +35,7 @@ const lift = (event) => setTimeout(release, event.pointerType === 'touch' ? 80 :
 
 window.addEventListener('pointerdown', () => { down = true; }, true);
 for (const end of ['pointerup', 'pointercancel', 'dragend']) window.addEventListener(end, lift, true);
+window.addEventListener('pointermove', (e) => { if (down && e.buttons === 0) release(); }); // a scroll bar tells of no release
 window.addEventListener('blur', lift); // of the window alone: that of an element does not come here
 
 const svg = 'http://www.w3.org/2000/svg';

@@ -3,7 +3,7 @@
 const silent = 25_000; // milliseconds without a sign of life: the connection is dead, whatever the browser thinks
 const hiddenFor = 60_000; // after that a page that nobody sees lets its connection go
 
-/** Feed calls back: hello(server), records(list), reset(), connection(state, reason). */
+/** Feed calls back: hello(server), records(list), reset(), connection(state, reason, idle). */
 export class Feed {
   constructor(callbacks) {
     this.callbacks = callbacks;
@@ -24,8 +24,8 @@ export class Feed {
     source.addEventListener('records', (e) => { this.alive(e); this.callbacks.records(JSON.parse(e.data)); });
     source.addEventListener('state', (e) => {
       this.alive(e);
-      const { state, reason } = JSON.parse(e.data);
-      this.callbacks.connection(state, reason);
+      const { state, reason, idle } = JSON.parse(e.data);
+      this.callbacks.connection(state, reason, idle);
     });
     source.addEventListener('beat', (e) => this.alive(e));
     source.onerror = () => this.broken();

@@ -1,14 +1,14 @@
 // The list of documents: only the rows in sight exist, so thousands of documents cost what thirty do.
 
-import { icon, make, pressed, settle, turnIcon } from './dom.js';
+import { icon, make, settle, turnIcon } from './dom.js';
 import { ago, count, nameParts, noteOf, pagesOf, statuses } from './words.js';
 
 const spare = 6; // rows beyond the edge of what is in sight
 
 /** List shows the ids of store.shown. It calls choose(id) when a row is opened. */
 export class List {
-  constructor({ list, spacer, fresh, store, codes, now, choose }) {
-    Object.assign(this, { list, spacer, fresh, store, codes, now, choose });
+  constructor({ list, spacer, fresh, store, codes, may, now, choose }) {
+    Object.assign(this, { list, spacer, fresh, store, codes, may, now, choose });
     this.rows = new Map(); // by id
     this.active = ''; // the row that keys act on
     this.opened = ''; // the document that is in view
@@ -64,7 +64,7 @@ export class List {
 
   draw() {
     const { list, store, height } = this;
-    if (!height || pressed()) return;
+    if (!height) return;
     const from = Math.max(0, Math.floor(list.scrollTop / height) - spare);
     const to = Math.min(store.shown.length, Math.ceil((list.scrollTop + list.clientHeight) / height) + spare);
     const kept = new Set(store.shown.slice(from, to));
@@ -142,7 +142,7 @@ export class List {
     const now = this.now();
     const age = ago(now - d.arrived);
     if (row.parts.age.textContent !== age) row.parts.age.textContent = age;
-    const note = noteOf(d, this.codes.errors, now);
+    const note = noteOf(d, this.codes.errors, now, this.may.idle);
     if (row.parts.note.textContent !== note) { row.parts.note.textContent = note; row.parts.note.title = note; }
   }
 
@@ -173,6 +173,12 @@ export class List {
     this.reveal(this.active);
   }
 
+  /** neighbour is the document so many places below another in the list; undefined where there is none. */
+  neighbour(id, by) {
+    const at = this.store.shown.indexOf(id);
+    return at < 0 ? undefined : this.store.shown[at + by];
+  }
+
   page() { return Math.max(1, Math.floor(this.list.clientHeight / this.height) - 1); }
 
   reveal(id) {
@@ -194,6 +200,7 @@ export class List {
   open(id) {
     this.opened = id;
     if (id) this.active = id;
+    if (id && this.height) this.reveal(id);
     this.draw();
   }
 }

@@ -69,8 +69,21 @@ export class Sheet {
       this.render(page);
     } catch (error) {
       this.read = false;
+      this.lost ||= error.status === undefined;
       this.aside(error.message, true);
     }
+  }
+
+  /** revive fetches again what the server did not answer. */
+  revive() {
+    if (!this.lost) return;
+    this.lost = false;
+    if (this.picture.classList.contains('wrong')) {
+      this.picture.classList.remove('wrong');
+      this.picture.removeAttribute('src');
+      this.scan.querySelector('.missing')?.remove();
+    }
+    if (this.near) this.come();
   }
 
   show() {
@@ -82,7 +95,10 @@ export class Sheet {
   /** missing says in words why there is no image. */
   async missing(address) {
     this.picture.classList.add('wrong');
-    const sentence = await ask(address).then(() => 'The image cannot be shown.', (error) => error.message);
+    const sentence = await ask(address).then(() => 'The image cannot be shown.', (error) => {
+      this.lost ||= error.status === undefined;
+      return error.message;
+    });
     this.scan.append(make('p', { class: 'missing', text: sentence }));
   }
 

@@ -5,23 +5,26 @@ import { ask, askNow } from './feed.js';
 import { typesetAll } from './formulas.js';
 import { follow, header } from './header.js';
 import { Sheet } from './sheet.js';
+import { helps } from './words.js';
 
 const roomFor2 = 700; // pixels: image and text have room side by side
 const still = 250; // milliseconds that a page is shown before the address names it
 
-/** View shows a document and follows it while it changes. close() is the caller's: the address decides what is open. turned(page) is
- * called when another page has come to the top. */
+/** View shows a document and follows it while it changes. What is open is the caller's: the address decides it. So are close(), step(by) to
+ * another document, has(by) that says whether there is one, and add() for files. named() is called when the document is known, and turned(page) when another page has come to the top. */
 export class View {
-  constructor({ element, codes, now, may, close, token, turned }) {
-    Object.assign(this, { element, codes, now, may, close, token, turned, list: [] });
+  constructor(own) { // {element, codes, now, may, token, close, step, has, add, named, turned}
+    Object.assign(this, own, { list: [] });
+    const { element } = own;
     this.watcher = new IntersectionObserver((list) => this.saw(list), { rootMargin: '900px 0px' });
+    this.sizes = new ResizeObserver(() => this.hold());
     this.roomy = 'side'; // or 'stacked'
     this.narrow = 'text'; // or 'image'
     new ResizeObserver(() => this.fit()).observe(element);
   }
 
-  /** open shows a document; summary may be unknown yet. */
-  open(id, page, summary) {
+  /** open shows a document; summary may be unknown yet. The focus goes to its name, unless it is to stay. */
+  open(id, page, summary, stay) {
     if (this.id === id) {
       if (page) this.go(page);
       return;
@@ -36,18 +39,19 @@ export class View {
     this.element.replaceChildren(this.head, this.sheets);
     this.element.hidden = false;
     this.fit();
-    if (summary) header(this);
-    else this.head.append(make('p', { class: 'aside', text: 'Loading …' }));
-    this.load().then(() => this.element.querySelector('h2')?.focus({ preventScroll: true }));
+    header(this);
+    if (!stay) this.head.querySelector('h2').focus({ preventScroll: true });
+    this.load();
   }
 
   shut() {
     this.watcher.disconnect();
+    this.sizes.disconnect();
     clearTimeout(this.soon);
     clearTimeout(this.link);
     this.element.replaceChildren();
     this.element.hidden = true;
-    this.id = this.document = this.summary = this.pinned = null;
+    this.id = this.document = this.summary = this.pinned = this.trouble = null;
     this.list = [];
   }
 
@@ -71,20 +75,43 @@ export class View {
     for (const sheet of this.list) sheet.write();
   }
 
+  /** place follows the list: the document may have got neighbours, or lost them. */
+  place() {
+    if (!this.id) return;
+    for (const [act, by] of [['document-before', -1], ['document-after', 1]]) {
+      const button = this.head.querySelector(`[data-act="${act}"]`);
+      if (button) button.disabled = !this.has(by);
+    }
+  }
+
+  /** revive fetches what could not be had while the server was away. */
+  revive() {
+    if (!this.id) return;
+    if (this.trouble) this.load();
+    for (const sheet of this.list) sheet.revive();
+    if (this.summary) header(this); // it may say that nothing reads what waits
+  }
+
   async load() {
     const { id } = this;
     try {
-      const found = await ask(`/api/documents/${id}${this.summary ? `?version=${this.summary.version}` : ''}`);
+      const found = await ask(`/api/documents/${encodeURIComponent(id)}${this.summary ? `?version=${this.summary.version}` : ''}`);
       await released();
       if (this.id !== id) return;
+      this.trouble = null;
       if (this.document && this.document.finished !== found.finished) for (const sheet of this.list) sheet.forget();
       this.document = found;
       if (!this.summary || this.summary.updated < found.updated) this.summary = found;
     } catch (error) {
-      if (this.id === id) this.sheets.replaceChildren(make('p', { class: 'reason', text: error.message }));
+      if (this.id !== id) return;
+      this.trouble = error;
+      header(this);
+      if (!this.document) this.sheets.replaceChildren(make('p', { class: 'reason', text: error.status === 404
+        ? 'There is no document at this address: it was deleted, or the address is not complete.' : error.message }));
       return;
     }
     header(this);
+    this.named();
     this.lay();
   }
 
@@ -94,6 +121,7 @@ export class View {
     if (entries.length === 0 && this.document.status !== 'deleted') entries = [{ page: 1, ready: false }];
     if (this.list.length === 0 || this.list.length > entries.length) {
       this.watcher.disconnect();
+      this.sizes.disconnect();
       this.sheets.replaceChildren();
       this.list = [];
     }
@@ -103,6 +131,7 @@ export class View {
       this.list.push(sheet);
       this.sheets.append(sheet.element);
       this.watcher.observe(sheet.element);
+      this.sizes.observe(sheet.element);
     });
     if (this.document.status === 'deleted') this.sheets.replaceChildren(make('p', { class: 'reason', text: 'The file was deleted, and its text with it.' }));
     if (this.wanted > 1) this.go(this.wanted);
@@ -132,8 +161,9 @@ export class View {
   /** page is the number of the page at the top, or that was gone to while nothing has scrolled since: the last pages may be too short to
    * come to the top. */
   page() {
+    this.hold();
+    if (this.pinned) return this.pinned.page;
     const { scrollTop, scrollHeight, clientHeight } = this.sheets;
-    if (this.pinned && Math.abs(this.pinned.top - scrollTop) < 2) return this.pinned.page;
     if (scrollTop > 0 && scrollTop + clientHeight >= scrollHeight - 2) return this.list.at(-1)?.entry.page ?? 1;
     let n = 1;
     for (const s of this.list) {
@@ -148,13 +178,29 @@ export class View {
     const n = Math.min(Math.max(Math.round(page) || 1, 1), this.list.length);
     const sheet = this.list[n - 1];
     if (!sheet) return 1;
+    this.sheets.style.overflowAnchor = 'none'; // hold does it
     this.sheets.scrollTop = sheet.element.offsetTop;
     this.pinned = { page: n, top: this.sheets.scrollTop };
     this.scrolled();
     return n;
   }
 
-  step(by) { if (this.list.length) this.go(this.page() + by); }
+  /** hold keeps the page that was gone to at the top while what is above it comes and gets its height, until something scrolls. */
+  hold() {
+    const { pinned, sheets } = this;
+    if (!pinned) return;
+    const wanted = Math.min(this.list[pinned.page - 1]?.element.offsetTop ?? 0, sheets.scrollHeight - sheets.clientHeight);
+    const near = (top) => Math.abs(sheets.scrollTop - top) < 2;
+    if (!near(pinned.top) && !near(wanted)) {
+      this.pinned = null;
+      sheets.style.overflowAnchor = '';
+      return;
+    }
+    if (!near(wanted)) sheets.scrollTop = wanted;
+    pinned.top = sheets.scrollTop;
+  }
+
+  leaf(by) { if (this.list.length) this.go(this.page() + by); }
 
   /** scrolled follows the pages, once a frame. */
   scrolled() {
@@ -235,7 +281,7 @@ export class View {
 
   canRetry() {
     const d = this.summary;
-    return this.may.retry && d && (d.status === 'failed' || d.status === 'retrying' || (d.status === 'done' && Boolean(d.warnings) && d.rereading !== 'now' && d.rereading !== 'waiting'));
+    return this.may.retry && d && (d.status === 'failed' && helps(d, this.codes.errors).retry !== '' || d.status === 'retrying' || (d.status === 'done' && Boolean(d.warnings) && d.rereading !== 'now' && d.rereading !== 'waiting'));
   }
 
   async retry() {
@@ -245,7 +291,7 @@ export class View {
         method: 'POST', headers: { 'X-Bucketocr-Token': this.token(), 'Content-Type': 'application/json' },
         body: JSON.stringify({ version: this.summary.version }),
       });
-      say('It is tried again.');
+      say(`Queued to be read again. ${this.may.idle}`);
     } catch (error) {
       say(error.message);
     }
