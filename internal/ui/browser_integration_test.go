@@ -130,7 +130,7 @@ func TestTabReachesAll(t *testing.T) {
 		tab.Key(kb.Tab)
 	}
 	missed := browsertest.Eval[[]string](tab, `[...document.querySelectorAll('button, input, select, summary, a, [tabindex="0"]')]
-		.filter((e) => e.offsetParent && !e.disabled && !window.reached.has(window.known(e))).map((e) => e.outerHTML.slice(0, 80))`)
+		.filter((e) => e.checkVisibility() && !e.disabled && !window.reached.has(window.known(e))).map((e) => e.outerHTML.slice(0, 80))`)
 	if len(missed) > 0 {
 		t.Errorf("not reached: %v", missed)
 	}
@@ -182,8 +182,8 @@ func TestClickSurvivesChanges(t *testing.T) {
 	id := change()
 	tab := browsertest.New(t, 1200, 800)
 	for _, c := range []struct{ name, at, selector, clicked string }{
-		{"a button of the head", id, `.view [data-act="stacked"]`, `document.querySelector('.view').dataset.mode === 'stacked'`},
-		{"a button that a change moves", id, `.view [data-act="side"]`, `document.querySelector('.view').dataset.mode === 'side'`},
+		{"a button of the head", id, `.view [data-act="zoom-page"]`, `document.querySelector('[data-act="zoom-page"]').ariaPressed === 'true'`},
+		{"a button that a change moves", id, `.view [data-act="zoom-width"]`, `document.querySelector('[data-act="zoom-width"]').ariaPressed === 'true'`},
 		{"the name in a row", other, `#d-` + id + ` .name`, `location.hash === '#` + id + `'`},
 		{"the warnings in a row", other, `#d-` + id + ` .warns`, `location.hash === '#` + id + `'`},
 		{"the button that tries again", id, `.view [data-act="retry"]`, `document.querySelector('.view .state').dataset.status === 'retrying'`},

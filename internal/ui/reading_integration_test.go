@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/bucketocr/bucketocr/internal/browsertest"
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -105,7 +107,7 @@ func TestRoomForTextAndImage(t *testing.T) {
 				tab.Click(`.view [data-act="` + mode + `"]`)
 			}
 			tab.Until(`document.querySelector('.view [data-act="` + mode + `"]').getAttribute('aria-pressed') === 'true' && ` + seen + ` === '` + mode + `'`)
-			if n := browsertest.Eval[int](tab, `document.querySelectorAll('.modes [aria-pressed="true"]').length`); n != 1 {
+			if n := browsertest.Eval[int](tab, `document.querySelectorAll('.modes:not(.zoom) [aria-pressed="true"]').length`); n != 1 {
 				t.Errorf("%d wide, %s: %d ways to show it are chosen", c.width, mode, n)
 			}
 		}
@@ -196,6 +198,49 @@ func TestPrintHasAllPages(t *testing.T) {
 	}
 }
 
+// TestImageGrows: an image is made larger and smaller by button and key, moved by the mouse within its place, fitted to the width and to
+// what is seen, and a menu offers the document and its file to keep.
+func TestImageGrows(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.bucket.PutAs("tall.png", 7, dot(400, 1600))
+	id := d.write("tall.png", func(r *document.Record) { r.Bucket, r.Text = "bucket", "text" })
+	d.known(id)
+	tab := browsertest.New(t, 1440, 900)
+	tab.Open(d.url + "/#" + id)
+	tab.Until(`document.querySelector('.scan img')?.naturalWidth === 400 && document.querySelector('.reading').innerText.includes('text')`)
+	const (
+		ratio = `Math.round(10 * document.querySelector('.scan img').getBoundingClientRect().width / document.querySelector('.scan').clientWidth) / 10`
+		seen  = `document.querySelector('.scan img').getBoundingClientRect().height <= document.querySelector('.sheets').clientHeight`
+	)
+	tab.Until(ratio + ` === 1 && !(` + seen + `)`)
+	tab.Click(`[data-act="zoom-in"]`)
+	tab.Until(ratio + ` === 1.5`)
+	tab.Key("+")
+	tab.Until(ratio + ` === 2 && document.querySelector('.scan').clientHeight < 800`)
+	tab.Do(chromedp.MouseEvent(chromedp.MousePressed, 600, 600, chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	tab.Do(chromedp.MouseEvent(chromedp.MouseMoved, 520, 500, chromedp.ButtonLeft))
+	tab.Do(chromedp.MouseEvent(chromedp.MouseReleased, 520, 500, chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	tab.Until(`document.querySelector('.scan').scrollLeft === 80 && document.querySelector('.scan').scrollTop === 100`)
+	tab.Key("-", "-", "-")
+	tab.Until(ratio + ` === 1`)
+	tab.Click(`[data-act="zoom-page"]`)
+	tab.Until(seen + ` && document.querySelector('[data-act="zoom-page"]').getAttribute('aria-pressed') === 'true'`)
+	tab.Key("0")
+	tab.Until(ratio + ` === 1 && document.querySelector('[data-act="zoom-width"]').getAttribute('aria-pressed') === 'true'`)
+	tab.Click(`[data-act="download"]`)
+	tab.Until(`document.querySelector('.menu').open && [...document.querySelectorAll('.menu a')].map((a) => a.textContent).join() === 'Markdown,Plain text,JSON,Original file'`)
+	d.write("tall.png", func(r *document.Record) { r.Warnings = []string{document.WarnTruncated} })
+	tab.Until(`document.querySelector('.warned') && document.querySelector('.menu').open`)
+	for as, want := range map[string]string{"markdown": "text", "original": "PNG"} {
+		if got := browsertest.Eval[string](tab, `fetch(document.querySelector('[data-act="as-`+as+`"]').href).then((r) => r.text())`); !strings.Contains(got, want) {
+			t.Errorf("%s: %.60q", as, got)
+		}
+	}
+	tab.Key("\x1b")
+	tab.Until(`!document.querySelector('.menu').open && !document.querySelector('#view').hidden`)
+}
+
 // accessible fails where axe, the checker of the accessibility guidelines (WCAG 2.2 A and AA), finds anything critical or serious.
 func accessible(t *testing.T, tab *browsertest.Tab, state string) {
 	t.Helper()
@@ -258,6 +303,9 @@ func TestAccessible(t *testing.T) {
 			accessible(t, tab, fmt.Sprint(s.name, " ", look.scheme, " ", look.width))
 		}
 	}
+	tab.Click(`[data-act="download"]`)
+	accessible(t, tab, "menu")
+	tab.Key("\x1b")
 	tab.Click("#help-open")
 	accessible(t, tab, "help")
 	tab.Key("\x1b")

@@ -10,6 +10,7 @@
 //	guard.go     who may ask for what
 //	events.go    the stream of changes to an open page
 //	document.go  one document and the texts of its pages
+//	download.go  documents and objects as files
 //	idle.go      whether anything reads what waits
 //	shelf.go     documents that were opened last
 //	image.go     page images, made from the objects
@@ -72,6 +73,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/documents/{id}/pages", s.allPages)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}", s.page)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}/image", s.image)
+	mux.HandleFunc("GET /api/documents/{id}/download", s.download)
 	mux.HandleFunc("POST /api/documents/{id}/retry", s.retry)
 	mux.HandleFunc("POST /api/files", s.upload)
 	mux.Handle("GET /", assets())

@@ -1,6 +1,6 @@
 // The page: wires the connection, the documents, the list, the view and the keyboard.
 
-import { byId, make, pressed, released, settle } from './dom.js';
+import { byId, icon, make, pressed, released, settle } from './dom.js';
 import { Feed } from './feed.js';
 import { keys } from './keys.js';
 import { List } from './list.js';
@@ -145,8 +145,11 @@ function writeEmpty() {
   empty.dataset.key = key;
   const [title, sentence, clear] = said;
   empty.replaceChildren(make('strong', { text: title }), make('p', { text: sentence }));
+  if (title === nothing && may.upload) empty.append(make('button', { type: 'button', class: 'main', onclick: () => byId('add').click() }, icon('upload'), 'Add files'));
   if (clear) empty.append(make('button', { type: 'button', text: 'Show all', onclick: () => { clearFilter(); } }));
 }
+
+const nothing = 'Nothing here yet';
 
 function emptiness() {
   if (store.documents.size && (store.totals.all || store.filter.show !== 'all')) {
@@ -155,9 +158,9 @@ function emptiness() {
   if (connection === 'offline') return ['No connection', 'bucketocr does not answer. Is it still running? This page tries again by itself.'];
   if (connection === 'lost') return ['No documents', 'The record store does not answer. bucketocr asks it again by itself.'];
   if (connection !== 'live') return ['Loading', 'The documents are on their way.'];
-  if (may.idle) return ['Nothing here yet', may.idle];
-  if (may.upload) return ['Nothing here yet', 'Drop an image or a PDF anywhere on this page, or put it into the folder. Its text appears here a moment later.'];
-  return ['Nothing here yet', 'As soon as an image lands in the bucket, it appears here.'];
+  if (may.idle) return [nothing, may.idle];
+  if (may.upload) return [nothing, `Drop an image or a PDF anywhere on this page, or put it into the ${server.place}. Its text appears here a moment later.`];
+  return [nothing, 'As soon as an image lands in the bucket, it appears here.'];
 }
 
 function clearFilter() {
@@ -240,6 +243,9 @@ keys({
   list, view, back, step, upload: () => may.upload && byId('add').click(),
   search: () => { byId('search').focus(); byId('search').select(); },
   show: (n) => kinds[n] && show(kinds[n][0]),
+});
+document.addEventListener('click', (e) => { // beside a menu, or on what it offers
+  for (const menu of document.querySelectorAll('.menu[open]')) if (!menu.contains(e.target) || e.target.closest('a')) menu.open = false;
 });
 window.addEventListener('beforeprint', () => view.whole());
 byId('help-open').addEventListener('click', () => byId('help').showModal());

@@ -7,7 +7,7 @@ import { rereadingWords, count, failureOf, helps, moment, nameParts, noteOf, pag
  * data-act: neither a click nor the focus is lost. */
 export function header(view) {
   const d = view.summary;
-  const open = view.head.querySelector('details')?.open;
+  const open = view.head.querySelector('.details')?.open;
   if (!d) {
     settle(view.head, title(view, '', view.trouble ? 'No document' : 'Loading …'));
     return;
@@ -68,11 +68,33 @@ function actions(view, d) {
   if (help.add && view.may.upload) button('add', 'upload', 'Add another version', 'Add files (u)', () => view.add(), true);
   if (view.canRetry()) button('retry', 'again', d.status === 'done' ? 'Read these pages again' : 'Try again', 'Try again (r)', () => view.retry(), help.retry === 'first');
   if (d.status === 'done' && !d.blank) button('copy', 'copy', 'Copy text', 'Copy the whole text (c)', () => view.copy());
-  if (view.document) parts.push(make('div', { class: 'modes', role: 'group', 'aria-label': 'Show', title: 'Switch (z)' },
+  if (view.document) parts.push(downloads(view, d));
+  const texts = view.document && (d.status !== 'failed' || view.document.pageList.some((p) => p.ready));
+  if (texts) parts.push(make('div', { class: 'modes', role: 'group', 'aria-label': 'Show', title: 'Switch (z)' },
     ...view.modes().map(([mode, text]) => make('button', { type: 'button', 'data-act': mode, 'aria-pressed': mode === view.mode(), text, onclick: () => view.show(mode) }))));
+  if (view.document && view.images()) parts.push(zoom(view));
   const shown = d.status === 'done' ? d.pagesDone : d.pages;
   if (shown > 1) parts.push(goTo(view, shown));
   return make('div', { class: 'actions' }, ...parts);
+}
+
+/** downloads are what can be kept as a file. */
+function downloads(view, d) {
+  const link = (as, text) => make('a', { href: `/api/documents/${view.id}/download?as=${as}&version=${d.version}`, download: '', 'data-act': `as-${as}`, text });
+  const texts = view.document.pageList.some((p) => p.ready) ? [link('markdown', 'Markdown'), link('text', 'Plain text'), link('json', 'JSON')] : [];
+  return make('details', { class: 'menu', open: view.head.querySelector('.menu')?.open },
+    make('summary', { 'data-act': 'download' }, icon('download'), 'Download'),
+    make('div', { class: 'choices' }, ...texts, ...(d.status === 'deleted' ? [] : [link('original', 'Original file')])));
+}
+
+/** zoom makes the images larger and smaller. */
+function zoom(view) {
+  const button = (act, text, label, pressed, onclick) => make('button', { type: 'button', 'data-act': act, 'aria-label': label, title: label, 'aria-pressed': pressed, text, onclick });
+  return make('div', { class: 'modes zoom', role: 'group', 'aria-label': 'Size of the images' },
+    button('zoom-out', '−', 'Smaller (-)', null, () => view.magnify(-1)),
+    button('zoom-width', 'Width', 'Width: fit the images to the width (0)', view.size === 1, () => view.resize(1)),
+    button('zoom-page', 'Page', 'Page: fit the images to the height', view.size === 'page', () => view.resize('page')),
+    button('zoom-in', '+', 'Larger (+)', null, () => view.magnify(1)));
 }
 
 /** goTo is the number of the page at the top, which follows the scrolling, and leads to others. */

@@ -18,6 +18,9 @@ export function keys(app) {
     [['r'], 'try again', () => app.view.id && app.view.retry()],
     [['c'], 'copy the whole text', () => app.view.id && app.view.document && app.view.copy()],
     [['z'], 'side by side or stacked; on a small screen text or image', () => app.view.id && app.view.turn()],
+    [['+', '='], 'larger image', () => app.view.document && app.view.magnify(1)],
+    [['-'], 'smaller image', () => app.view.document && app.view.magnify(-1)],
+    [['0'], 'image as wide as its place', () => app.view.document && app.view.resize(1)],
     [['u'], 'add files', () => app.upload()],
     [['/'], 'search by name', () => app.search()],
     [['1', '2', '3', '4', '5', '6'], 'show all, failed, reading …', (key) => app.show(Number(key) - 1)],
@@ -54,6 +57,8 @@ export function keys(app) {
     }
     if (event.ctrlKey || event.metaKey || event.altKey || byId('help').open) return;
     const at = event.target;
+    const menu = event.key === 'Escape' && document.querySelector('.menu[open]');
+    if (menu) { menu.open = false; menu.querySelector('summary').focus(); return; }
     const typing = at.matches('input:not([type="file"]), select, textarea');
     if (typing && event.key === 'Escape') { at.blur(); app.list.list.focus(); return; }
     if (typing && at.id === 'search' && (event.key === 'Enter' || event.key === 'ArrowDown')) {

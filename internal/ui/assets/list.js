@@ -140,7 +140,7 @@ export class List {
 
   writeTimes(row, d) {
     const now = this.now();
-    const age = ago(now - d.arrived);
+    const age = `${ago(now - d.arrived)} ago`;
     if (row.parts.age.textContent !== age) row.parts.age.textContent = age;
     const note = noteOf(d, this.codes.errors, now, this.may.idle);
     if (row.parts.note.textContent !== note) { row.parts.note.textContent = note; row.parts.note.title = note; }

@@ -10,7 +10,9 @@ export class Sheet {
     this.view = view;
     this.entry = entry;
     this.picture = make('img', { alt: `Page ${entry.page} as it was uploaded`, decoding: 'async' });
-    this.scan = make('figure', { class: 'scan' }, this.picture);
+    this.canvas = make('div', { class: 'canvas' }, this.picture);
+    this.scan = make('figure', { class: 'scan' }, this.canvas);
+    this.scan.addEventListener('pointerdown', (e) => this.grab(e));
     this.reading = make('div', { class: 'reading', tabindex: '-1' });
     this.head = make('h3');
     this.element = make('section', { class: 'sheet', 'aria-label': `Page ${entry.page}` },
@@ -22,15 +24,18 @@ export class Sheet {
   /** write shows what is known without asking. */
   write() {
     const { entry, view } = this;
-    const badges = (entry.warnings ?? []).map((w) => make('span', { class: 'badge', title: w }, icon('warning'), view.codes.warnings[w] ?? w));
+    const badges = (entry.warnings ?? []).map((w) => make('span', { class: 'badge' }, icon('warning'), view.codes.warnings[w] ?? w));
     if (entry.code) badges.push(make('span', { class: 'badge bad', title: entry.message }, icon('failed'), view.codes.errors[entry.code]?.says ?? entry.code));
     const copy = entry.ready && !entry.blank && make('button', { class: 'plain', type: 'button', onclick: () => this.copy() }, icon('copy'), 'Copy page');
     const turned = entry.turned && make('span', { class: 'turned', text: `shown turned by ${entry.turned}°` });
-    const source = entry.source === 'pdf_text' && make('span', { class: 'turned', text: 'text of the file itself' });
+    const said = { pdf_text: 'text of the file itself', copy: 'text of another file with the same bytes' }[entry.source];
+    const source = said && make('span', { class: 'turned', text: said });
     if (entry.width && entry.height) {
       this.picture.width = entry.width;
       this.picture.height = entry.height;
+      this.canvas.style.setProperty('--ratio', entry.width / entry.height);
     }
+    this.element.classList.toggle('textless', view.document?.status === 'failed' && !entry.ready);
     settle(this.head, make('span', { text: `Page ${entry.page}` }), ...(turned ? [turned] : []), ...(source ? [source] : []), ...badges, ...(copy ? [copy] : []));
     if (this.read) return; // the text is there, or on its way
     if (!entry.ready) this.aside(view.waitingFor());
@@ -89,7 +94,27 @@ export class Sheet {
   show() {
     const address = this.view.imageAddress(this.entry);
     this.picture.onerror = () => this.missing(address);
+    this.picture.onload = () => this.canvas.style.setProperty('--ratio', this.picture.naturalWidth / this.picture.naturalHeight);
     this.picture.src = address;
+  }
+
+  /** grab moves an image that is larger than its place with the mouse; fingers do that by themselves. */
+  grab(event) {
+    const { scan } = this;
+    if (event.pointerType !== 'mouse' || event.button !== 0 || scan.scrollWidth <= scan.clientWidth && scan.scrollHeight <= scan.clientHeight) return;
+    event.preventDefault();
+    let [x, y] = [event.clientX, event.clientY];
+    const move = (e) => {
+      scan.scrollLeft += x - e.clientX;
+      scan.scrollTop += y - e.clientY;
+      [x, y] = [e.clientX, e.clientY];
+    };
+    const drop = () => { scan.removeEventListener('pointermove', move); scan.classList.remove('held'); };
+    scan.setPointerCapture(event.pointerId);
+    scan.classList.add('held');
+    scan.addEventListener('pointermove', move);
+    scan.addEventListener('pointerup', drop, { once: true });
+    scan.addEventListener('pointercancel', drop, { once: true });
   }
 
   /** missing says in words why there is no image. */
@@ -136,7 +161,7 @@ export class Sheet {
     part.addEventListener('focus', light(true));
     part.addEventListener('blur', light(false));
     box.addEventListener('click', () => { part.focus(); part.scrollIntoView({ block: 'nearest' }); });
-    this.scan.append(box);
+    this.canvas.append(box);
     this.reading.append(part);
   }
 

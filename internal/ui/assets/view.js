@@ -7,6 +7,7 @@ import { follow, header } from './header.js';
 import { Sheet } from './sheet.js';
 import { helps } from './words.js';
 
+const sizes = [1, 1.5, 2, 3, 4, 6]; // of an image, in widths of its place
 const roomFor2 = 700; // pixels: image and text have room side by side
 const still = 250; // milliseconds that a page is shown before the address names it
 
@@ -20,6 +21,7 @@ export class View {
     this.sizes = new ResizeObserver(() => this.hold());
     this.roomy = 'side'; // or 'stacked'
     this.narrow = 'text'; // or 'image'
+    this.size = 1; // or another of sizes, or 'page'
     new ResizeObserver(() => this.fit()).observe(element);
   }
 
@@ -113,6 +115,7 @@ export class View {
     header(this);
     this.named();
     this.lay();
+    if (this.size !== 1 && !this.sheets.dataset.size) this.resize(this.size);
   }
 
   /** lay brings the sheets in line with the pages there are. */
@@ -247,6 +250,24 @@ export class View {
     if (this.summary && this.head) header(this);
     for (const sheet of this.list) if (sheet.near) sheet.come();
     if (at > 1) this.go(at);
+  }
+
+  images() { return this.mode() !== 'text' || this.summary?.status === 'failed'; }
+
+  /** resize makes the images so many widths of their place wide, or 'page': as high as what is seen. */
+  resize(size) {
+    const at = this.page();
+    this.size = size;
+    this.sheets.dataset.size = size === 'page' ? 'page' : size > 1 ? 'large' : 'width';
+    this.sheets.style.setProperty('--zoom', size === 'page' ? 1 : size);
+    this.sheets.style.setProperty('--high', `${this.sheets.clientHeight - 80}px`);
+    header(this);
+    if (at > 1) this.go(at);
+  }
+
+  magnify(by) {
+    const at = sizes.indexOf(this.size === 'page' ? 1 : this.size);
+    this.resize(sizes[Math.min(Math.max(at + by, 0), sizes.length - 1)]);
   }
 
   // What can be done with it.
