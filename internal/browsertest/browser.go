@@ -23,6 +23,7 @@ const patience = 30 * time.Second
 type Tab struct {
 	tb      testing.TB
 	ctx     context.Context
+	media   emulation.SetEmulatedMediaParams
 	mu      sync.Mutex
 	trouble []string
 	allowed []string
@@ -166,8 +167,20 @@ func (t *Tab) shown() string {
 // Scheme makes the page light or dark.
 func (t *Tab) Scheme(scheme string) {
 	t.tb.Helper()
-	_, err := chromedp.Call(t.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	t.media.Features = []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
+	t.emulate()
+}
+
+// Medium has the page laid out for a medium: "print", or "screen".
+func (t *Tab) Medium(name string) {
+	t.tb.Helper()
+	t.media.Media = name
+	t.emulate()
+}
+
+func (t *Tab) emulate() {
+	t.tb.Helper()
+	_, err := chromedp.Call(t.ctx, emulation.SetEmulatedMedia, t.media)
 	if err != nil {
 		t.tb.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func TestKeyboardAlone(t *testing.T) {
 	tab.Key("?")
 	tab.Until(`document.querySelector('#help').open && document.querySelectorAll('#keys dd').length > 8`)
 	tab.Key(kb.Escape)
-	tab.Key("3")
+	tab.Key("4")
 	tab.Until(rows + ` === 1 && document.querySelector('[data-kind="retrying"]').getAttribute('aria-pressed') === 'true'`)
 }
 
@@ -130,7 +130,7 @@ func TestTabReachesAll(t *testing.T) {
 		tab.Key(kb.Tab)
 	}
 	missed := browsertest.Eval[[]string](tab, `[...document.querySelectorAll('button, input, select, summary, a, [tabindex="0"]')]
-		.filter((e) => e.offsetParent && !window.reached.has(window.known(e))).map((e) => e.outerHTML.slice(0, 80))`)
+		.filter((e) => e.checkVisibility() && !e.disabled && !window.reached.has(window.known(e))).map((e) => e.outerHTML.slice(0, 80))`)
 	if len(missed) > 0 {
 		t.Errorf("not reached: %v", missed)
 	}
@@ -153,7 +153,7 @@ func TestHeadKeepsFocus(t *testing.T) {
 	tab := browsertest.New(t, 1200, 700)
 	tab.Open(d.url + "/#" + write())
 	tab.Until(`document.querySelector('[data-act="retry"]') && document.querySelector('.sheet').innerText.includes('reading 1')`)
-	for _, act := range []string{"title", "page-1", "close", "retry", "copy", "wide", "page", "details"} {
+	for _, act := range []string{"title", "page-1", "close", "retry", "copy", "side", "page", "details"} {
 		browsertest.Eval[any](tab, `(document.querySelector('.view [data-act="`+act+`"]').focus(), window.old = document.activeElement, null)`)
 		write()
 		tab.Until(fmt.Sprintf(`document.querySelector('.sheet').innerText.includes('reading %d')`, n))
@@ -176,23 +176,26 @@ func TestClickSurvivesChanges(t *testing.T) {
 		return d.write("a.png", func(r *document.Record) {
 			failed(document.CodeOCRFailed)(r)
 			r.Attempt, r.Pages, r.Warnings = tries, tries, []string{document.WarnTruncated}
+			r.Error.Message = strings.Repeat("what happened, at length. ", tries*20) // what is below it moves
 		})
 	}
 	id := change()
 	tab := browsertest.New(t, 1200, 800)
 	for _, c := range []struct{ name, at, selector, clicked string }{
-		{"a button of the head", id, `.view [data-act="wide"]`, `document.querySelector('.view.wide')`},
+		{"a button of the head", id, `.view [data-act="zoom-page"]`, `document.querySelector('[data-act="zoom-page"]').ariaPressed === 'true'`},
+		{"a button that a change moves", id, `.view [data-act="zoom-width"]`, `document.querySelector('[data-act="zoom-width"]').ariaPressed === 'true'`},
 		{"the name in a row", other, `#d-` + id + ` .name`, `location.hash === '#` + id + `'`},
 		{"the warnings in a row", other, `#d-` + id + ` .warns`, `location.hash === '#` + id + `'`},
 		{"the button that tries again", id, `.view [data-act="retry"]`, `document.querySelector('.view .state').dataset.status === 'retrying'`},
 	} {
 		tab.Open(d.url + "/?" + url.QueryEscape(c.name) + "#" + c.at)
-		tab.Until("document.querySelector(`" + c.selector + "`) && document.querySelectorAll('.row').length === 2 && document.querySelector('.view .details')")
+		tab.Until("document.querySelector(`" + c.selector + "`) && document.querySelectorAll('.row').length > 1 && document.querySelector('.view .details')")
 		middle := browsertest.Eval[[]float64](tab, "(() => { const r = document.querySelector(`"+c.selector+"`).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()")
 		tab.Do(chromedp.MouseEvent(chromedp.MousePressed, middle[0], middle[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
 		tries++
+		d.write(fmt.Sprintf("new-%d.png", tries), text("it comes in above the others"))
 		change()
-		tab.Until(fmt.Sprintf(`document.querySelector('#d-%s').shows.attempt === %d`, id, tries)) // the head is written before the row
+		tab.Until(fmt.Sprintf(`document.querySelector('#d-%s').shows.attempt === %d`, id, tries))
 		tab.Do(chromedp.MouseEvent(chromedp.MouseReleased, middle[0], middle[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
 		tab.Until(c.clicked)
 	}

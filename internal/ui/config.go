@@ -19,6 +19,10 @@ type Config struct {
 	Upload  Uploader // nil: the page takes no files
 	Retry   Retrier  // nil: the page offers no other try
 
+	// Idle says, in a sentence, why nothing reads what waits; empty where something does, or where that is not known. It is asked every few
+	// seconds while a page is open, one call at a time. Nil: it is not known.
+	Idle func() string
+
 	Place    string      // what is looked at, in words: "folder inbox"
 	Partial  string      // what is left out of the list, in words; empty: nothing
 	MaxBytes int64       // of an upload

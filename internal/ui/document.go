@@ -95,6 +95,26 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	answer(w, s.shelf.read(d.pages[n-1]))
 }
 
+// allPages answers with the texts of all pages that there are, by their numbers: to print them.
+func (s *Server) allPages(w http.ResponseWriter, r *http.Request) {
+	d, err := s.shelf.take(r.Context(), r.PathValue("id"), r.URL.Query().Get("version"))
+	if err != nil {
+		trouble(s.c.Log, w, r, err)
+		return
+	}
+	texts := map[int]pageText{}
+	for _, p := range d.pages {
+		if p.Page == 0 {
+			continue
+		}
+		if r.Context().Err() != nil {
+			return
+		}
+		texts[p.Page] = s.shelf.read(p)
+	}
+	answer(w, texts)
+}
+
 // read renders a page. Where the layout is known its blocks are the text.
 func (s *shelf) read(p document.Page) pageText {
 	if len(p.Blocks) == 0 {

@@ -78,9 +78,10 @@ func (s *Server) stream(ctx context.Context, out *eventWriter, seq int64) {
 			seq = batch[len(batch)-1].seq
 			out.send("records", seq, list)
 		}
-		if now := state + reason; now != told {
+		idle := s.idle.say()
+		if now := state + reason + idle; now != told {
 			told = now
-			out.send("state", seq, map[string]string{"state": state, "reason": reason})
+			out.send("state", seq, map[string]string{"state": state, "reason": reason, "idle": idle})
 		}
 		out.flush()
 		if !pause(ctx, eventPause) {
@@ -146,15 +147,16 @@ func (o *eventWriter) flush() {
 
 // words say what a code means and what to do about it.
 type words struct {
-	Says string `json:"says"`
-	Do   string `json:"do"`
+	Says  string `json:"says"`
+	Do    string `json:"do"`
+	Final bool   `json:"final,omitempty"` // another try of the same file changes nothing
 }
 
 // codeWords returns the sentences of every code that a record's error holds.
 func codeWords() map[string]words {
 	table := map[string]words{}
 	for _, c := range document.Codes() {
-		table[c.Code] = words{c.Summary, c.Advice}
+		table[c.Code] = words{c.Summary, c.Advice, c.Class == document.ClassFinal}
 	}
 	return table
 }

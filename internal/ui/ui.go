@@ -10,6 +10,8 @@
 //	guard.go     who may ask for what
 //	events.go    the stream of changes to an open page
 //	document.go  one document and the texts of its pages
+//	download.go  documents and objects as files
+//	idle.go      whether anything reads what waits
 //	shelf.go     documents that were opened last
 //	image.go     page images, made from the objects
 //	change.go    retries and uploads
@@ -38,6 +40,7 @@ type Server struct {
 	feed  *feed
 	shelf *shelf
 	album *album
+	idle  idleness
 }
 
 // New makes the page's server. It does nothing until Run.
@@ -51,6 +54,7 @@ func New(c Config) *Server {
 		feed:  newFeed(),
 		shelf: &shelf{records: c.Records, render: render.New()},
 		album: newAlbum(c.Images, c.Limits),
+		idle:  idleness{ask: c.Idle},
 	}
 }
 
@@ -66,8 +70,10 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/events", s.events)
 	mux.HandleFunc("GET /api/documents/{id}", s.document)
 	mux.HandleFunc("GET /api/documents/{id}/text", s.text)
+	mux.HandleFunc("GET /api/documents/{id}/pages", s.allPages)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}", s.page)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}/image", s.image)
+	mux.HandleFunc("GET /api/documents/{id}/download", s.download)
 	mux.HandleFunc("POST /api/documents/{id}/retry", s.retry)
 	mux.HandleFunc("POST /api/files", s.upload)
 	mux.Handle("GET /", assets())

@@ -1,16 +1,16 @@
 // The page: wires the connection, the documents, the list, the view and the keyboard.
 
-import { byId, make, settle } from './dom.js';
+import { byId, icon, make, pressed, released, settle } from './dom.js';
 import { Feed } from './feed.js';
 import { keys } from './keys.js';
 import { List } from './list.js';
 import { Store } from './store.js';
 import { Upload } from './upload.js';
 import { View } from './view.js';
-import { statuses } from './words.js';
+import { nameParts, statuses } from './words.js';
 
 const codes = { errors: {}, warnings: {} };
-const may = { upload: false, retry: false };
+const may = { upload: false, retry: false, idle: '' }; // idle: why nothing reads what waits
 const store = new Store();
 let server = null;
 let connection = 'connecting';
@@ -19,16 +19,21 @@ let behind = 0; // milliseconds that this machine's clock is behind the server's
 const now = () => Date.now() + behind;
 
 const list = new List({
-  list: byId('list'), spacer: byId('spacer'), fresh: byId('fresh'), store, codes, now,
+  list: byId('list'), spacer: byId('spacer'), fresh: byId('fresh'), store, codes, may, now,
   choose: (id) => { location.hash = id; },
 });
-const view = new View({ element: byId('view'), codes, now, may, token: () => server.token, close: () => back() });
+const view = new View({ element: byId('view'), codes, now, may, token: () => server.token, close: () => back(), step, has: (by) => Boolean(list.neighbour(view.id, by)),
+  add: () => byId('add').click(), named: () => writeTitle(),
+  turned: (page) => {
+    const hash = `#${view.id}${page > 1 ? `/${page}` : ''}`;
+    if (location.hash !== hash) history.replaceState(null, '', address(hash));
+  } });
 new Upload(() => server);
 
 // What is shown: chips, reason, search.
 
-const kinds = [['all', 'All'], ['processing', statuses.processing], ['retrying', statuses.retrying], ['done', statuses.done],
-  ['failed', statuses.failed], ['warnings', 'Warnings'], ['deleted', statuses.deleted]];
+const kinds = [['all', 'All'], ['failed', statuses.failed], ['processing', statuses.processing], ['retrying', statuses.retrying],
+  ['done', statuses.done], ['warnings', 'Warnings'], ['deleted', statuses.deleted]];
 const chips = new Map();
 for (const [kind, text] of kinds) {
   const number = make('span', { class: 'count' });
@@ -38,34 +43,60 @@ for (const [kind, text] of kinds) {
 }
 
 function show(kind) {
-  store.filter.show = kind;
-  for (const [k, { chip }] of chips) chip.setAttribute('aria-pressed', k === kind);
-  refilter();
+  filter({ show: kind });
 }
 
-/** refilter begins at the top: another filter is another list. */
-function refilter() {
+/** filter changes what is shown. The address says it, so that it can be kept, sent and loaded again. */
+function filter(change) {
+  Object.assign(store.filter, change);
+  if ('search' in change) store.filter.words = change.search.toLowerCase().split(/\s+/).filter(Boolean);
+  const { show: kind, reason, search } = store.filter;
+  for (const [k, { chip }] of chips) chip.setAttribute('aria-pressed', k === kind);
+  if (byId('search').value !== search) byId('search').value = search;
+  byId('reason').value = reason;
+  history.replaceState(null, '', address(location.hash));
   list.before = undefined;
   list.list.scrollTop = 0;
   update();
 }
 
-byId('search').addEventListener('input', (e) => {
-  store.filter.words = e.target.value.toLowerCase().split(/\s+/).filter(Boolean);
-  refilter();
-});
-byId('reason').addEventListener('change', (e) => { store.filter.reason = e.target.value; refilter(); });
+byId('search').addEventListener('input', (e) => filter({ search: e.target.value }));
+byId('reason').addEventListener('change', (e) => filter({ reason: e.target.value }));
+
+/** address is that of what is shown, with another fragment. */
+function address(hash) {
+  const query = new URLSearchParams();
+  const { show: kind, reason, search } = store.filter;
+  if (kind !== 'all') query.set('show', kind);
+  if (reason) query.set('reason', reason);
+  if (search) query.set('search', search);
+  return `${location.pathname}${query.size ? `?${query}` : ''}${hash}`;
+}
+
+/** recall shows what the address says. */
+function recall() {
+  const query = new URLSearchParams(location.search);
+  const kind = query.get('show');
+  const said = { show: kinds.some(([k]) => k === kind) ? kind : 'all', reason: query.get('reason') ?? '', search: query.get('search') ?? '' };
+  if (Object.entries(said).some(([k, v]) => store.filter[k] !== v)) filter(said);
+}
 
 /** update shows what the store holds, once a frame at most. */
 let asked = false;
 function update() {
   if (asked) return;
   asked = true;
-  requestAnimationFrame(() => {
+  requestAnimationFrame(async () => {
+    if (pressed()) {
+      list.refresh();
+      await released();
+    }
     asked = false;
     store.sort();
     list.update();
     writeChips();
+    writeTitle();
+    view.place();
     writeReasons();
     writeEmpty();
   });
@@ -75,21 +106,30 @@ function writeChips() {
   for (const [kind, { chip, number }] of chips) {
     const n = store.counts[kind] ?? 0;
     number.textContent = n ? n.toLocaleString('en') : '';
-    chip.hidden = n === 0 && (kind === 'deleted' || kind === 'warnings') && store.filter.show !== kind;
+    chip.hidden = !store.totals[kind] && (kind === 'deleted' || kind === 'warnings') && store.filter.show !== kind;
     chip.dataset.alert = kind === 'failed' && n > 0 ? 'yes' : 'no';
   }
-  const { processing = 0, retrying = 0, failed = 0 } = store.counts;
+}
+
+/** writeTitle names the document that is open, so that tabs and the browser's history can be told apart. */
+function writeTitle() {
+  if (view.id) {
+    document.title = `${view.summary ? nameParts(view.summary.name)[1] : 'Document'} – bucketocr`;
+    return;
+  }
+  const { processing = 0, retrying = 0, failed = 0 } = store.totals;
   document.title = `${processing + retrying ? `(${processing + retrying}) ` : ''}${failed ? `${failed} failed – ` : ''}bucketocr`;
 }
 
 function writeReasons() {
   const select = byId('reason');
-  const key = [...store.reasons].sort().join();
+  const key = [...store.reasons, store.filter.reason].sort().join();
   if (select.dataset.key === key) return;
   select.dataset.key = key;
   const options = [...store.reasons].sort((a, b) => b[1] - a[1]).map(([code, n]) =>
     make('option', { value: code, text: `${codes.errors[code]?.says ?? codes.warnings[code] ?? code} (${n})` }));
-  if (store.filter.reason && !store.reasons.has(store.filter.reason)) options.push(make('option', { value: store.filter.reason, text: store.filter.reason }));
+  const chosen = store.filter.reason;
+  if (chosen && !store.reasons.has(chosen)) options.push(make('option', { value: chosen, text: codes.errors[chosen]?.says ?? codes.warnings[chosen] ?? chosen }));
   settle(select, make('option', { value: '', text: 'Any reason' }), ...options);
   select.value = store.filter.reason;
   select.hidden = options.length === 0;
@@ -105,61 +145,76 @@ function writeEmpty() {
   empty.dataset.key = key;
   const [title, sentence, clear] = said;
   empty.replaceChildren(make('strong', { text: title }), make('p', { text: sentence }));
+  if (title === nothing && may.upload) empty.append(make('button', { type: 'button', class: 'main', onclick: () => byId('add').click() }, icon('upload'), 'Add files'));
   if (clear) empty.append(make('button', { type: 'button', text: 'Show all', onclick: () => { clearFilter(); } }));
 }
 
+const nothing = 'Nothing here yet';
+
 function emptiness() {
-  if (store.documents.size && (store.counts.all || store.filter.show !== 'all')) {
+  if (store.documents.size && (store.totals.all || store.filter.show !== 'all')) {
     return ['Nothing matches', 'No document has this name, status and reason.', 'clear'];
   }
   if (connection === 'offline') return ['No connection', 'bucketocr does not answer. Is it still running? This page tries again by itself.'];
   if (connection === 'lost') return ['No documents', 'The record store does not answer. bucketocr asks it again by itself.'];
   if (connection !== 'live') return ['Loading', 'The documents are on their way.'];
-  if (may.upload) return ['Nothing here yet', 'Drop an image or a PDF anywhere on this page, or put it into the folder. Its text appears here a moment later.'];
-  return ['Nothing here yet', 'As soon as an image lands in the bucket, it appears here.'];
+  if (may.idle) return [nothing, may.idle];
+  if (may.upload) return [nothing, `Drop an image or a PDF anywhere on this page, or put it into the ${server.place}. Its text appears here a moment later.`];
+  return [nothing, 'As soon as an image lands in the bucket, it appears here.'];
 }
 
 function clearFilter() {
-  store.filter.reason = '';
-  store.filter.words = [];
-  byId('search').value = '';
-  byId('reason').value = '';
-  show('all');
+  filter({ show: 'all', reason: '', search: '' });
 }
 
 // What is open: the address says it, so that Back and links work.
 
+let stay = false; // the focus stays where it is when a document is opened
 function route() {
   const [id, page] = location.hash.slice(1).split('/');
-  const open = /^[0-9a-f]{64}$/.test(id);
+  const open = id !== '' && id !== byId('list').id;
   document.body.classList.toggle('viewing', open);
   if (open) {
-    view.open(id, Number(page) || 0, store.get(id));
+    view.open(id, Number(page) || 0, store.get(id), stay);
   } else if (view.id) {
     view.shut();
     list.list.focus({ preventScroll: true });
   }
+  stay = false;
   list.open(open ? id : '');
+  writeTitle();
 }
 window.addEventListener('hashchange', route);
+window.addEventListener('popstate', recall);
+
+/** step opens the document so many places further down the list. */
+function step(by) {
+  const id = list.neighbour(view.id, by);
+  if (!id) return;
+  stay = document.activeElement === list.list;
+  location.replace(`#${id}`); // Back still leads to where one came from
+  route(); // at once: the next key may come before the event does
+}
 
 function back() {
   if (!view.id) return;
-  history.pushState(null, '', location.pathname);
+  history.pushState(null, '', address(''));
   route();
 }
 
 // The connection.
 
 const said = {
-  connecting: () => 'connecting', loading: () => 'loading', live: () => (server?.partial ? `live, ${server.partial}` : 'live'),
+  connecting: () => 'connecting', loading: () => 'loading', live: () => may.idle || (server?.partial ? `live, ${server.partial}` : 'live'),
   lost: (reason) => reason, offline: () => 'no connection, trying again',
 };
 
-function connected(state, reason = '') {
+function connected(state, reason = '', idle = '') {
   connection = state;
-  byId('connection').dataset.state = state;
+  may.idle = idle;
+  byId('connection').dataset.state = state === 'live' && idle ? 'idle' : state;
   byId('connection').textContent = said[state](reason);
+  if (state === 'live') released().then(() => view.revive());
   update();
 }
 
@@ -173,7 +228,7 @@ const feed = new Feed({
     if (Math.abs(behind) < 1000) behind = 0;
     byId('place').textContent = news.place;
     byId('add').hidden = !news.upload;
-    view.learn(); // it may have been quicker
+    released().then(() => view.learn()); // it may have been quicker
   },
   reset() { store.forget(); update(); },
   records(news) {
@@ -185,12 +240,17 @@ const feed = new Feed({
 });
 
 keys({
-  list, view, back, upload: () => may.upload && byId('add').click(),
+  list, view, back, step, upload: () => may.upload && byId('add').click(),
   search: () => { byId('search').focus(); byId('search').select(); },
   show: (n) => kinds[n] && show(kinds[n][0]),
 });
+document.addEventListener('click', (e) => { // beside a menu, or on what it offers
+  for (const menu of document.querySelectorAll('.menu[open]')) if (!menu.contains(e.target) || e.target.closest('a')) menu.open = false;
+});
+window.addEventListener('beforeprint', () => view.whole());
 byId('help-open').addEventListener('click', () => byId('help').showModal());
 
 connected('connecting');
+recall();
 route();
 feed.open();

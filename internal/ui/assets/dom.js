@@ -14,6 +14,30 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// A change that moves what is under the pointer between press and release would lose the click, or give it to something else: what
+// moves things waits until the release.
+let down = false;
+const waiting = [];
+
+/** pressed reports whether a button of the mouse, or a finger, is down. */
+export const pressed = () => down;
+
+/** released is fulfilled when nothing is pressed, and what was pressed has been clicked. */
+export const released = () => (down ? new Promise((ready) => waiting.push(ready)) : Promise.resolve());
+
+function release() {
+  down = false;
+  for (const ready of waiting.splice(0)) ready();
+}
+
+/** lift comes before the click. That of a finger is some milliseconds later. */
+const lift = (event) => setTimeout(release, event.pointerType === 'touch' ? 80 : 0);
+
+window.addEventListener('pointerdown', () => { down = true; }, true);
+for (const end of ['pointerup', 'pointercancel', 'dragend']) window.addEventListener(end, lift, true);
+window.addEventListener('pointermove', (e) => { if (down && e.buttons === 0) release(); }); // a scroll bar tells of no release
+window.addEventListener('blur', lift); // of the window alone: that of an element does not come here
+
 const svg = 'http://www.w3.org/2000/svg';
 
 /** icon draws one of the symbols of index.html. */

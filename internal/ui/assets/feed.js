@@ -3,7 +3,7 @@
 const silent = 25_000; // milliseconds without a sign of life: the connection is dead, whatever the browser thinks
 const hiddenFor = 60_000; // after that a page that nobody sees lets its connection go
 
-/** Feed calls back: hello(server), records(list), reset(), connection(state, reason). */
+/** Feed calls back: hello(server), records(list), reset(), connection(state, reason, idle). */
 export class Feed {
   constructor(callbacks) {
     this.callbacks = callbacks;
@@ -24,8 +24,8 @@ export class Feed {
     source.addEventListener('records', (e) => { this.alive(e); this.callbacks.records(JSON.parse(e.data)); });
     source.addEventListener('state', (e) => {
       this.alive(e);
-      const { state, reason } = JSON.parse(e.data);
-      this.callbacks.connection(state, reason);
+      const { state, reason, idle } = JSON.parse(e.data);
+      this.callbacks.connection(state, reason, idle);
     });
     source.addEventListener('beat', (e) => this.alive(e));
     source.onerror = () => this.broken();
@@ -82,4 +82,16 @@ export async function ask(path, options) {
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw Object.assign(new Error(body.error ?? `The server answered ${response.status}.`), { status: response.status });
   return body;
+}
+
+/** askNow waits for an answer's JSON, and with it everything else does; undefined where there is none. */
+export function askNow(path) {
+  const request = new XMLHttpRequest();
+  request.open('GET', path, false);
+  try {
+    request.send();
+    return request.status === 200 ? JSON.parse(request.responseText) : undefined;
+  } catch {
+    return undefined;
+  }
 }

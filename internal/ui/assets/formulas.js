@@ -29,6 +29,7 @@ class Reader {
   constructor() {
     this.queue = []; // {code, text}
     this.current = null;
+    this.waiting = []; // for the last one
   }
 
   next() {
@@ -36,6 +37,7 @@ class Reader {
       const one = this.queue.shift();
       if (one.code.isConnected) this.send(one); // else its text was replaced meanwhile
     }
+    if (!this.current) for (const ready of this.waiting.splice(0)) ready();
   }
 
   send(one) {
@@ -75,10 +77,14 @@ class Reader {
     clearTimeout(this.timer);
     for (const one of [this.current, ...this.queue.splice(0)]) if (one) leave(one.code);
     this.current = null;
+    this.next();
   }
 }
 
 const reader = new Reader();
+
+/** typesetAll is fulfilled when every formula is either MathML or left as it is written. */
+export const typesetAll = () => new Promise((ready) => { reader.waiting.push(ready); reader.next(); });
 
 // What may come into the page: the elements of MathML that hold text or each other, and what lays them out. Links, annotations,
 // HTML within formulas and style are not.

@@ -1,19 +1,27 @@
 // What stands above a document's pages.
 
 import { icon, make, settle } from './dom.js';
-import { rereadingWords, count, moment, nameParts, noteOf, pagesOf, seconds, size, statuses } from './words.js';
+import { rereadingWords, count, failureOf, helps, moment, nameParts, noteOf, pagesOf, seconds, size, statuses } from './words.js';
 
 /** header writes the head of a view from its summary and, once that is there, its document. What is there already stays, known by its
  * data-act: neither a click nor the focus is lost. */
 export function header(view) {
   const d = view.summary;
-  const open = view.head.querySelector('details')?.open;
-  const [folder, file] = nameParts(d.name);
-  settle(view.head,
-    make('div', { class: 'title' },
-      make('button', { class: 'plain', type: 'button', 'data-act': 'close', 'aria-label': 'Back to the list', title: 'Back (Esc)', onclick: view.close }, icon('back')),
-      make('h2', { tabindex: '-1', 'data-act': 'title' }, make('span', { class: 'folder', text: folder }), file)),
-    facts(d), ...reasons(view, d), actions(view, d), ...(view.document ? [details(view.document, open)] : []));
+  const open = view.head.querySelector('.details')?.open;
+  if (!d) {
+    settle(view.head, title(view, '', view.trouble ? 'No document' : 'Loading …'));
+    return;
+  }
+  settle(view.head, title(view, ...nameParts(d.name)), facts(d), ...reasons(view, d), actions(view, d), ...(view.document ? [details(view.document, open)] : []));
+}
+
+function title(view, folder, file) {
+  const button = (act, symbol, text, onclick, disabled) => make('button', { class: 'plain', type: 'button', 'data-act': act, 'aria-label': text, title: text, onclick, disabled }, icon(symbol));
+  return make('div', { class: 'title' },
+    button('close', 'back', 'Back to the list (Esc)', view.close, false),
+    make('h2', { tabindex: '-1', 'data-act': 'title' }, make('span', { class: 'folder', text: folder }), file),
+    button('document-before', 'up', 'Document before (k)', () => view.step(-1), !view.has(-1)),
+    button('document-after', 'down', 'Next document (j)', () => view.step(1), !view.has(1)));
 }
 
 function facts(d) {
@@ -30,17 +38,18 @@ function facts(d) {
 function reasons(view, d) {
   const list = [];
   if (d.code && d.status !== 'done') {
-    const words = view.codes.errors[d.code] ?? { says: d.code, do: '' };
+    const { says, help, message } = failureOf(d, view.codes.errors);
     list.push(make('p', { class: d.status === 'failed' ? 'reason' : 'reason waiting' },
-      make('strong', { text: words.says }), ' ', make('span', { class: 'do', text: words.do }),
-      make('span', { class: 'raw', text: `${d.code}: ${d.message ?? ''}` })));
+      make('strong', { text: says }), ' ', make('span', { class: 'do', text: help }),
+      make('span', { class: 'raw', text: message ? `${d.code}: ${message}` : d.code })));
   } else if (d.rereading) {
     const words = view.codes.errors[d.code] ?? { says: '', do: '' };
     const text = d.rereading === 'failed' ? `Reading it again failed; the text is the one from before. ${words.says} ${words.do}` : `${rereadingWords[d.rereading]}; the text stays until then.`;
     list.push(make('p', { class: 'reason waiting', text }));
   } else if (d.status === 'retrying') {
-    list.push(make('p', { class: 'reason waiting', text: `Waiting: ${noteOf(d, view.codes.errors, view.now())}.` }));
+    list.push(make('p', { class: 'reason waiting', text: `Waiting: ${noteOf(d, view.codes.errors, view.now(), view.may.idle)}.` }));
   }
+  if (view.may.idle && (d.status === 'retrying' || d.status === 'processing')) list.push(make('p', { class: 'reason idle', text: view.may.idle }));
   if (d.warnings) list.push(warned(view, d));
   return list;
 }
@@ -55,18 +64,57 @@ function actions(view, d) {
   const parts = [];
   const button = (act, symbol, text, title, action, main) =>
     parts.push(make('button', { type: 'button', 'data-act': act, class: main ? 'main' : null, title, onclick: action }, icon(symbol), text));
-  if (view.canRetry()) button('retry', 'again', d.status === 'done' ? 'Read these pages again' : 'Try again', 'Try again (r)', () => view.retry(), d.status === 'failed');
+  const help = d.status === 'failed' ? helps(d, view.codes.errors) : {};
+  if (help.add && view.may.upload) button('add', 'upload', 'Add another version', 'Add files (u)', () => view.add(), true);
+  if (view.canRetry()) button('retry', 'again', d.status === 'done' ? 'Read these pages again' : 'Try again', 'Try again (r)', () => view.retry(), help.retry === 'first');
   if (d.status === 'done' && !d.blank) button('copy', 'copy', 'Copy text', 'Copy the whole text (c)', () => view.copy());
-  button('wide', 'wide', 'Layout', 'Image beside the text or above it (z)', () => view.widen());
+  if (view.document) parts.push(downloads(view, d));
+  const texts = view.document && (d.status !== 'failed' || view.document.pageList.some((p) => p.ready));
+  if (texts) parts.push(make('div', { class: 'modes', role: 'group', 'aria-label': 'Show', title: 'Switch (z)' },
+    ...view.modes().map(([mode, text]) => make('button', { type: 'button', 'data-act': mode, 'aria-pressed': mode === view.mode(), text, onclick: () => view.show(mode) }))));
+  if (view.document && view.images()) parts.push(zoom(view));
   const shown = d.status === 'done' ? d.pagesDone : d.pages;
   if (shown > 1) parts.push(goTo(view, shown));
   return make('div', { class: 'actions' }, ...parts);
 }
 
+/** downloads are what can be kept as a file. */
+function downloads(view, d) {
+  const link = (as, text) => make('a', { href: `/api/documents/${view.id}/download?as=${as}&version=${d.version}`, download: '', 'data-act': `as-${as}`, text });
+  const texts = view.document.pageList.some((p) => p.ready) ? [link('markdown', 'Markdown'), link('text', 'Plain text'), link('json', 'JSON')] : [];
+  return make('details', { class: 'menu', open: view.head.querySelector('.menu')?.open },
+    make('summary', { 'data-act': 'download' }, icon('download'), 'Download'),
+    make('div', { class: 'choices' }, ...texts, ...(d.status === 'deleted' ? [] : [link('original', 'Original file')])));
+}
+
+/** zoom makes the images larger and smaller. */
+function zoom(view) {
+  const button = (act, text, label, pressed, onclick) => make('button', { type: 'button', 'data-act': act, 'aria-label': label, title: label, 'aria-pressed': pressed, text, onclick });
+  return make('div', { class: 'modes zoom', role: 'group', 'aria-label': 'Size of the images' },
+    button('zoom-out', '−', 'Smaller (-)', null, () => view.magnify(-1)),
+    button('zoom-width', 'Width', 'Width: fit the images to the width (0)', view.size === 1, () => view.resize(1)),
+    button('zoom-page', 'Page', 'Page: fit the images to the height', view.size === 'page', () => view.resize('page')),
+    button('zoom-in', '+', 'Larger (+)', null, () => view.magnify(1)));
+}
+
+/** goTo is the number of the page at the top, which follows the scrolling, and leads to others. */
 function goTo(view, pages) {
-  const field = make('input', { type: 'number', min: 1, max: pages, value: view.list.length ? view.page() : 1, 'data-act': 'page',
-    onchange: (e) => view.go(Number(e.target.value)) });
-  return make('label', { class: 'goto' }, 'Page', field, `of ${pages}`);
+  const field = make('input', { type: 'number', min: 1, max: pages, value: view.list.length ? view.page() : 1, 'data-act': 'page', 'aria-label': `Page, of ${pages}`,
+    oninput: (e) => { e.target.typed = true; },
+    onchange: (e) => {
+      e.target.typed = false;
+      e.target.value = view.go(e.target.value === '' ? view.page() : Number(e.target.value));
+    },
+    onblur: (e) => { e.target.typed = false; } });
+  const step = (act, by, text, symbol) => make('button', { class: 'plain', type: 'button', 'data-act': act, 'aria-label': text, title: text, onclick: () => view.leaf(by) }, icon(symbol));
+  return make('div', { class: 'goto' }, step('page-before', -1, 'Page before (p)', 'left'), make('label', {}, 'Page ', field, ` of ${pages}`),
+    step('page-after', 1, 'Next page (n)', 'right'));
+}
+
+/** follow writes the number of the page at the top, unless another is being typed. */
+export function follow(view) {
+  const field = view.head.querySelector('[data-act="page"]');
+  if (field && !field.typed) field.value = view.page();
 }
 
 function details(d, open) {

@@ -5,27 +5,39 @@ import { byId, make } from './dom.js';
 /** keys binds the table to an app: {list, view, search(), show(n), upload(), help()}. */
 export function keys(app) {
   const table = [
-    [['j', 'ArrowDown'], 'next document', () => inList(() => app.list.move(1))],
-    [['k', 'ArrowUp'], 'document before', () => inList(() => app.list.move(-1))],
+    [['j', 'ArrowDown'], 'next document', (key) => step(key, 1)],
+    [['k', 'ArrowUp'], 'document before', (key) => step(key, -1)],
     [['PageDown'], null, () => inList(() => app.list.move(app.list.page()))],
     [['PageUp'], null, () => inList(() => app.list.move(-app.list.page()))],
     [['Home'], null, () => inList(() => app.list.move(-Infinity))],
     [['End'], null, () => inList(() => app.list.move(Infinity))],
     [['Enter'], 'open it', () => inList(() => app.list.active && app.list.choose(app.list.active))],
     [['Escape'], 'back to the list', () => app.back()],
-    [['n', ']'], 'next page', () => app.view.id && app.view.step(1)],
-    [['p', '['], 'page before', () => app.view.id && app.view.step(-1)],
+    [['n', ']'], 'next page', () => app.view.id && app.view.leaf(1)],
+    [['p', '['], 'page before', () => app.view.id && app.view.leaf(-1)],
     [['r'], 'try again', () => app.view.id && app.view.retry()],
     [['c'], 'copy the whole text', () => app.view.id && app.view.document && app.view.copy()],
-    [['z'], 'image beside the text or above it', () => app.view.id && app.view.widen()],
+    [['z'], 'side by side or stacked; on a small screen text or image', () => app.view.id && app.view.turn()],
+    [['+', '='], 'larger image', () => app.view.document && app.view.magnify(1)],
+    [['-'], 'smaller image', () => app.view.document && app.view.magnify(-1)],
+    [['0'], 'image as wide as its place', () => app.view.document && app.view.resize(1)],
     [['u'], 'add files', () => app.upload()],
     [['/'], 'search by name', () => app.search()],
-    [['1', '2', '3', '4', '5', '6'], 'show all, reading, waiting …', (key) => app.show(Number(key) - 1)],
+    [['1', '2', '3', '4', '5', '6'], 'show all, failed, reading …', (key) => app.show(Number(key) - 1)],
     [['?'], 'this help', () => byId('help').showModal()],
   ];
   const actions = new Map();
   for (const [names, , action] of table) for (const n of names) actions.set(n, action);
   describe(table);
+
+  /** step opens the next document where one is open, else it makes the next one the active one. The arrows scroll what has the focus. */
+  function step(key, by) {
+    if (!app.view.id) return inList(() => app.list.move(by));
+    const at = document.activeElement;
+    if (key.startsWith('Arrow') && at !== app.list.list && at !== document.body) return false;
+    app.step(by);
+    return true;
+  }
 
   /** inList does something with the list, unless the focus is where these keys mean something else. */
   function inList(action) {
@@ -38,8 +50,15 @@ export function keys(app) {
   }
 
   document.addEventListener('keydown', (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === 'p' && app.view.document) {
+      event.preventDefault();
+      app.view.print();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || byId('help').open) return;
     const at = event.target;
+    const menu = event.key === 'Escape' && document.querySelector('.menu[open]');
+    if (menu) { menu.open = false; menu.querySelector('summary').focus(); return; }
     const typing = at.matches('input:not([type="file"]), select, textarea');
     if (typing && event.key === 'Escape') { at.blur(); app.list.list.focus(); return; }
     if (typing && at.id === 'search' && (event.key === 'Enter' || event.key === 'ArrowDown')) {

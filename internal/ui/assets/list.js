@@ -7,8 +7,8 @@ const spare = 6; // rows beyond the edge of what is in sight
 
 /** List shows the ids of store.shown. It calls choose(id) when a row is opened. */
 export class List {
-  constructor({ list, spacer, fresh, store, codes, now, choose }) {
-    Object.assign(this, { list, spacer, fresh, store, codes, now, choose });
+  constructor({ list, spacer, fresh, store, codes, may, now, choose }) {
+    Object.assign(this, { list, spacer, fresh, store, codes, may, now, choose });
     this.rows = new Map(); // by id
     this.active = ''; // the row that keys act on
     this.opened = ''; // the document that is in view
@@ -20,12 +20,29 @@ export class List {
     setInterval(() => this.tick(), 1000);
   }
 
+  /** measure finds how high a row is at this width. Rows take their height and their place from one number, so that they change together;
+   * what is at the top stays there. */
   measure() {
     const pane = this.list.parentElement;
     pane.classList.toggle('narrow', pane.clientWidth <= 700);
-    this.height = parseFloat(getComputedStyle(pane).getPropertyValue('--row'));
+    const height = parseFloat(getComputedStyle(pane).getPropertyValue('--row'));
+    if (height !== this.height) {
+      const first = this.list.scrollTop / (this.height || height);
+      this.height = height;
+      this.spacer.style.setProperty('--height', `${height}px`);
+      this.spacer.style.height = `${this.store.shown.length * height}px`;
+      this.list.scrollTop = first * height;
+    }
     this.update();
     if (this.opened) this.reveal(this.opened);
+  }
+
+  /** refresh writes what is news into the rows that there are, and moves none. */
+  refresh() {
+    for (const [id, row] of this.rows) {
+      const d = this.store.get(id);
+      if (d && row.shows !== d) this.write(row, d);
+    }
   }
 
   /** update follows store.shown. What the reader looks at stays where it is, however much comes in above it. */
@@ -72,7 +89,7 @@ export class List {
     if (row.index !== index || row.total !== this.store.shown.length) {
       row.index = index;
       row.total = this.store.shown.length;
-      row.style.transform = `translateY(${index * this.height}px)`;
+      row.style.setProperty('--at', index);
       row.setAttribute('aria-posinset', index + 1);
       row.setAttribute('aria-setsize', row.total);
     }
@@ -84,7 +101,7 @@ export class List {
   newRow(id) {
     const row = make('div', { class: 'row', role: 'option', id: `d-${id}` });
     row.parts = {
-      icon: icon('processing', 'status'), name: make('span', { class: 'name' }), note: make('span', { class: 'note' }),
+      icon: icon('processing', 'status'), status: make('span', { class: 'unseen' }), name: make('span', { class: 'name' }), note: make('span', { class: 'note' }),
       pages: make('span', { class: 'pages' }), age: make('span', { class: 'age' }),
     };
     row.append(...Object.values(row.parts));
@@ -98,6 +115,7 @@ export class List {
     row.dataset.status = d.status;
     const { parts } = row;
     turnIcon(parts.icon, d.status);
+    parts.status.textContent = `${statuses[d.status]}: `;
     const [folder, file] = nameParts(d.name);
     settle(parts.name, make('span', { class: 'folder', text: folder }), file);
     parts.name.title = folder + file;
@@ -122,12 +140,10 @@ export class List {
 
   writeTimes(row, d) {
     const now = this.now();
-    const age = ago(now - d.arrived);
+    const age = `${ago(now - d.arrived)} ago`;
     if (row.parts.age.textContent !== age) row.parts.age.textContent = age;
-    const note = noteOf(d, this.codes.errors, now);
+    const note = noteOf(d, this.codes.errors, now, this.may.idle);
     if (row.parts.note.textContent !== note) { row.parts.note.textContent = note; row.parts.note.title = note; }
-    row.setAttribute('aria-label', [nameParts(d.name).join(''), statuses[d.status], pagesOf(d), note,
-      d.warnings ? count(d.warnings.length, 'warning') : ''].filter(Boolean).join(', '));
   }
 
   tick() {
@@ -157,6 +173,12 @@ export class List {
     this.reveal(this.active);
   }
 
+  /** neighbour is the document so many places below another in the list; undefined where there is none. */
+  neighbour(id, by) {
+    const at = this.store.shown.indexOf(id);
+    return at < 0 ? undefined : this.store.shown[at + by];
+  }
+
   page() { return Math.max(1, Math.floor(this.list.clientHeight / this.height) - 1); }
 
   reveal(id) {
@@ -178,6 +200,7 @@ export class List {
   open(id) {
     this.opened = id;
     if (id) this.active = id;
+    if (id && this.height) this.reveal(id);
     this.draw();
   }
 }

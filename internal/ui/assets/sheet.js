@@ -1,6 +1,6 @@
 // One page of a document: its image, its text, and the boxes that join the two.
 
-import { fill, icon, make, say, settle } from './dom.js';
+import { fill, icon, make, released, say, settle } from './dom.js';
 import { ask } from './feed.js';
 import { typeset } from './formulas.js';
 
@@ -10,11 +10,13 @@ export class Sheet {
     this.view = view;
     this.entry = entry;
     this.picture = make('img', { alt: `Page ${entry.page} as it was uploaded`, decoding: 'async' });
-    this.scan = make('figure', { class: 'scan' }, this.picture);
+    this.canvas = make('div', { class: 'canvas' }, this.picture);
+    this.scan = make('figure', { class: 'scan' }, this.canvas);
+    this.scan.addEventListener('pointerdown', (e) => this.grab(e));
     this.reading = make('div', { class: 'reading', tabindex: '-1' });
     this.head = make('h3');
     this.element = make('section', { class: 'sheet', 'aria-label': `Page ${entry.page}` },
-      this.head, make('div', { class: 'both' }, this.scan, this.reading));
+      this.head, make('div', { class: 'both' }, this.reading, this.scan));
     this.element.sheet = this;
     this.write();
   }
@@ -22,7 +24,7 @@ export class Sheet {
   /** write shows what is known without asking. */
   write() {
     const { entry, view } = this;
-    const badges = (entry.warnings ?? []).map((w) => make('span', { class: 'badge', title: w }, icon('warning'), view.codes.warnings[w] ?? w));
+    const badges = (entry.warnings ?? []).map((w) => make('span', { class: 'badge' }, icon('warning'), view.codes.warnings[w] ?? w));
     if (entry.code) badges.push(make('span', { class: 'badge bad', title: entry.message }, icon('failed'), view.codes.errors[entry.code]?.says ?? entry.code));
     const copy = entry.ready && !entry.blank && make('button', { class: 'plain', type: 'button', onclick: () => this.copy() }, icon('copy'), 'Copy page');
     const turned = entry.turned && make('span', { class: 'turned', text: `shown turned by ${entry.turned}°` });
@@ -31,7 +33,9 @@ export class Sheet {
     if (entry.width && entry.height) {
       this.picture.width = entry.width;
       this.picture.height = entry.height;
+      this.canvas.style.setProperty('--ratio', entry.width / entry.height);
     }
+    this.element.classList.toggle('textless', view.document?.status === 'failed' && !entry.ready);
     settle(this.head, make('span', { text: `Page ${entry.page}` }), ...(turned ? [turned] : []), ...(source ? [source] : []), ...badges, ...(copy ? [copy] : []));
     if (this.read) return; // the text is there, or on its way
     if (!entry.ready) this.aside(view.waitingFor());
@@ -61,29 +65,70 @@ export class Sheet {
   /** come fetches what is missing. */
   async come() {
     this.near = true;
-    if (!this.picture.hasAttribute('src')) this.show();
+    if (!this.picture.hasAttribute('src') && this.scan.checkVisibility()) this.show();
     if (this.read || !this.entry.ready || this.entry.blank || this.entry.code) return;
     this.read = true;
     try {
-      this.render(await ask(this.view.address(`/pages/${this.entry.page}`)));
+      const page = await ask(this.view.address(`/pages/${this.entry.page}`));
+      await released();
+      this.render(page);
     } catch (error) {
       this.read = false;
+      this.lost ||= error.status === undefined;
       this.aside(error.message, true);
     }
+  }
+
+  /** revive fetches again what the server did not answer. */
+  revive() {
+    if (!this.lost) return;
+    this.lost = false;
+    if (this.picture.classList.contains('wrong')) {
+      this.picture.classList.remove('wrong');
+      this.picture.removeAttribute('src');
+      this.scan.querySelector('.missing')?.remove();
+    }
+    if (this.near) this.come();
   }
 
   show() {
     const address = this.view.imageAddress(this.entry);
     this.picture.onerror = () => this.missing(address);
+    this.picture.onload = () => this.canvas.style.setProperty('--ratio', this.picture.naturalWidth / this.picture.naturalHeight);
     this.picture.src = address;
+  }
+
+  /** grab moves an image that is larger than its place with the mouse; fingers do that by themselves. */
+  grab(event) {
+    const { scan } = this;
+    if (event.pointerType !== 'mouse' || event.button !== 0 || scan.scrollWidth <= scan.clientWidth && scan.scrollHeight <= scan.clientHeight) return;
+    event.preventDefault();
+    let [x, y] = [event.clientX, event.clientY];
+    const move = (e) => {
+      scan.scrollLeft += x - e.clientX;
+      scan.scrollTop += y - e.clientY;
+      [x, y] = [e.clientX, e.clientY];
+    };
+    const drop = () => { scan.removeEventListener('pointermove', move); scan.classList.remove('held'); };
+    scan.setPointerCapture(event.pointerId);
+    scan.classList.add('held');
+    scan.addEventListener('pointermove', move);
+    scan.addEventListener('pointerup', drop, { once: true });
+    scan.addEventListener('pointercancel', drop, { once: true });
   }
 
   /** missing says in words why there is no image. */
   async missing(address) {
     this.picture.classList.add('wrong');
-    const sentence = await ask(address).then(() => 'The image cannot be shown.', (error) => error.message);
+    const sentence = await ask(address).then(() => 'The image cannot be shown.', (error) => {
+      this.lost ||= error.status === undefined;
+      return error.message;
+    });
     this.scan.append(make('p', { class: 'missing', text: sentence }));
   }
+
+  /** complete reports whether all of its text is shown that there is. */
+  complete() { return Boolean(this.rendered) || !this.entry.ready || Boolean(this.entry.blank || this.entry.code); }
 
   /** render shows a text, unless it is the one that is shown. */
   render(page) {
@@ -116,7 +161,7 @@ export class Sheet {
     part.addEventListener('focus', light(true));
     part.addEventListener('blur', light(false));
     box.addEventListener('click', () => { part.focus(); part.scrollIntoView({ block: 'nearest' }); });
-    this.scan.append(box);
+    this.canvas.append(box);
     this.reading.append(part);
   }
 

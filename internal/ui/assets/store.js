@@ -4,15 +4,16 @@
 export class Store {
   constructor() {
     this.documents = new Map();
-    this.filter = { show: 'all', reason: '', words: [] };
+    this.filter = { show: 'all', reason: '', search: '', words: [] };
     this.shown = []; // ids, newest first
     this.forget();
   }
 
   forget() {
     this.documents.clear();
-    this.counts = {};
-    this.reasons = new Map();
+    this.totals = {}; // by status, of all documents
+    this.counts = {}; // by status, of those that search and reason leave
+    this.reasons = new Map(); // of those that search and status leave
   }
 
   put(list) {
@@ -21,19 +22,23 @@ export class Store {
 
   get(id) { return this.documents.get(id); }
 
-  /** sort finds anew what is shown and counts what there is. */
+  /** sort finds out what is shown, and counts. */
   sort() {
-    const counts = { all: 0, processing: 0, retrying: 0, done: 0, failed: 0, deleted: 0, warnings: 0 };
+    const totals = {};
+    const counts = {};
     const reasons = new Map();
     const shown = [];
     for (const d of this.documents.values()) {
-      counts[d.status] = (counts[d.status] ?? 0) + 1;
-      if (d.status !== 'deleted') counts.all++;
-      if (d.warnings) counts.warnings++;
+      tally(totals, d);
+      if (!this.named(d)) continue;
+      const because = !this.filter.reason || this.reasonsOf(d).includes(this.filter.reason);
+      if (because) tally(counts, d);
+      if (!this.ofKind(d)) continue;
       for (const r of this.reasonsOf(d)) reasons.set(r, (reasons.get(r) ?? 0) + 1);
-      if (this.matches(d)) shown.push(d);
+      if (because) shown.push(d);
     }
     shown.sort((a, b) => b.arrived - a.arrived || (a.id < b.id ? -1 : 1));
+    this.totals = totals;
     this.counts = counts;
     this.reasons = reasons;
     this.shown = shown.map((d) => d.id);
@@ -45,12 +50,22 @@ export class Store {
     return list;
   }
 
-  matches(d) {
-    const { show, reason, words } = this.filter;
-    if (show === 'warnings' ? !d.warnings : show === 'all' ? d.status === 'deleted' : d.status !== show) return false;
-    if (reason && !this.reasonsOf(d).includes(reason)) return false;
+  ofKind(d) {
+    const { show } = this.filter;
+    return show === 'warnings' ? Boolean(d.warnings) : show === 'all' ? d.status !== 'deleted' : d.status === show;
+  }
+
+  named(d) {
+    const { words } = this.filter;
     if (words.length === 0) return true;
     const name = d.name.toLowerCase();
     return words.every((w) => name.includes(w));
   }
+}
+
+function tally(counts, d) {
+  const add = (kind) => { counts[kind] = (counts[kind] ?? 0) + 1; };
+  add(d.status);
+  if (d.status !== 'deleted') add('all');
+  if (d.warnings) add('warnings');
 }

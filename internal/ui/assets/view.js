@@ -1,19 +1,32 @@
 // The view of one document.
 
-import { make, say } from './dom.js';
-import { ask } from './feed.js';
-import { header } from './header.js';
+import { make, released, say } from './dom.js';
+import { ask, askNow } from './feed.js';
+import { typesetAll } from './formulas.js';
+import { follow, header } from './header.js';
 import { Sheet } from './sheet.js';
+import { helps } from './words.js';
 
-/** View shows a document and follows it while it changes. close() is the caller's: the address decides what is open. */
+const sizes = [1, 1.5, 2, 3, 4, 6]; // of an image, in widths of its place
+const roomFor2 = 700; // pixels: image and text have room side by side
+const still = 250; // milliseconds that a page is shown before the address names it
+
+/** View shows a document and follows it while it changes. What is open is the caller's: the address decides it. So are close(), step(by) to
+ * another document, has(by) that says whether there is one, and add() for files. named() is called when the document is known, and turned(page) when another page has come to the top. */
 export class View {
-  constructor({ element, codes, now, may, close, token }) {
-    Object.assign(this, { element, codes, now, may, close, token, list: [] });
+  constructor(own) { // {element, codes, now, may, token, close, step, has, add, named, turned}
+    Object.assign(this, own, { list: [] });
+    const { element } = own;
     this.watcher = new IntersectionObserver((list) => this.saw(list), { rootMargin: '900px 0px' });
+    this.sizes = new ResizeObserver(() => this.hold());
+    this.roomy = 'side'; // or 'stacked'
+    this.narrow = 'text'; // or 'image'
+    this.size = 1; // or another of sizes, or 'page'
+    new ResizeObserver(() => this.fit()).observe(element);
   }
 
-  /** open shows a document; summary may be unknown yet. */
-  open(id, page, summary) {
+  /** open shows a document; summary may be unknown yet. The focus goes to its name, unless it is to stay. */
+  open(id, page, summary, stay) {
     if (this.id === id) {
       if (page) this.go(page);
       return;
@@ -24,27 +37,34 @@ export class View {
     this.summary = summary;
     this.head = make('header');
     this.sheets = make('div', { class: 'sheets', tabindex: '0', role: 'region', 'aria-label': 'Pages' });
+    this.sheets.addEventListener('scroll', () => this.scrolled(), { passive: true });
     this.element.replaceChildren(this.head, this.sheets);
     this.element.hidden = false;
-    if (summary) header(this);
-    else this.head.append(make('p', { class: 'aside', text: 'Loading …' }));
-    this.load().then(() => this.element.querySelector('h2')?.focus({ preventScroll: true }));
+    this.fit();
+    header(this);
+    if (!stay) this.head.querySelector('h2').focus({ preventScroll: true });
+    this.load();
   }
 
   shut() {
     this.watcher.disconnect();
+    this.sizes.disconnect();
+    clearTimeout(this.soon);
+    clearTimeout(this.link);
     this.element.replaceChildren();
     this.element.hidden = true;
-    this.id = this.document = this.summary = null;
+    this.id = this.document = this.summary = this.pinned = this.trouble = null;
     this.list = [];
   }
 
   /** change takes a newer summary of what is open. */
-  change(summary) {
+  async change(summary) {
     if (summary.id !== this.id || summary.version === this.summary?.version) return;
     const other = this.summary && this.summary.generation !== summary.generation;
     this.summary = summary;
     if (other) this.list = [];
+    await released();
+    if (this.summary !== summary) return;
     header(this);
     clearTimeout(this.soon);
     this.soon = setTimeout(() => this.load(), 250);
@@ -57,20 +77,45 @@ export class View {
     for (const sheet of this.list) sheet.write();
   }
 
+  /** place follows the list: the document may have got neighbours, or lost them. */
+  place() {
+    if (!this.id) return;
+    for (const [act, by] of [['document-before', -1], ['document-after', 1]]) {
+      const button = this.head.querySelector(`[data-act="${act}"]`);
+      if (button) button.disabled = !this.has(by);
+    }
+  }
+
+  /** revive fetches what could not be had while the server was away. */
+  revive() {
+    if (!this.id) return;
+    if (this.trouble) this.load();
+    for (const sheet of this.list) sheet.revive();
+    if (this.summary) header(this); // it may say that nothing reads what waits
+  }
+
   async load() {
     const { id } = this;
     try {
-      const found = await ask(`/api/documents/${id}${this.summary ? `?version=${this.summary.version}` : ''}`);
+      const found = await ask(`/api/documents/${encodeURIComponent(id)}${this.summary ? `?version=${this.summary.version}` : ''}`);
+      await released();
       if (this.id !== id) return;
+      this.trouble = null;
       if (this.document && this.document.finished !== found.finished) for (const sheet of this.list) sheet.forget();
       this.document = found;
       if (!this.summary || this.summary.updated < found.updated) this.summary = found;
     } catch (error) {
-      if (this.id === id) this.sheets.replaceChildren(make('p', { class: 'reason', text: error.message }));
+      if (this.id !== id) return;
+      this.trouble = error;
+      header(this);
+      if (!this.document) this.sheets.replaceChildren(make('p', { class: 'reason', text: error.status === 404
+        ? 'There is no document at this address: it was deleted, or the address is not complete.' : error.message }));
       return;
     }
     header(this);
+    this.named();
     this.lay();
+    if (this.size !== 1 && !this.sheets.dataset.size) this.resize(this.size);
   }
 
   /** lay brings the sheets in line with the pages there are. */
@@ -79,6 +124,7 @@ export class View {
     if (entries.length === 0 && this.document.status !== 'deleted') entries = [{ page: 1, ready: false }];
     if (this.list.length === 0 || this.list.length > entries.length) {
       this.watcher.disconnect();
+      this.sizes.disconnect();
       this.sheets.replaceChildren();
       this.list = [];
     }
@@ -88,10 +134,12 @@ export class View {
       this.list.push(sheet);
       this.sheets.append(sheet.element);
       this.watcher.observe(sheet.element);
+      this.sizes.observe(sheet.element);
     });
     if (this.document.status === 'deleted') this.sheets.replaceChildren(make('p', { class: 'reason', text: 'The file was deleted, and its text with it.' }));
     if (this.wanted > 1) this.go(this.wanted);
     this.wanted = 0;
+    follow(this);
   }
 
   saw(entries) {
@@ -105,34 +153,124 @@ export class View {
     return `/api/documents/${this.id}/pages/${page}/image?generation=${this.document.generation}${turned ? `&turned=${turned}` : ''}`;
   }
 
-  /** waitingFor is what stands in place of a text that is not there. */
+  /** waitingFor is what is shown in place of a text that is not there. */
   waitingFor() {
     return { processing: 'This page is being read.', retrying: 'This page is not read yet.', failed: 'There is no text: reading failed.' }[this.document.status]
       ?? 'There is no text.';
   }
 
-  /** page is the number of the page at the top. */
+  // Pages.
+
+  /** page is the number of the page at the top, or that was gone to while nothing has scrolled since: the last pages may be too short to
+   * come to the top. */
   page() {
-    const top = this.sheets.scrollTop + 60;
+    this.hold();
+    if (this.pinned) return this.pinned.page;
+    const { scrollTop, scrollHeight, clientHeight } = this.sheets;
+    if (scrollTop > 0 && scrollTop + clientHeight >= scrollHeight - 2) return this.list.at(-1)?.entry.page ?? 1;
     let n = 1;
     for (const s of this.list) {
-      if (s.element.offsetTop > top) break;
+      if (s.element.offsetTop > scrollTop + 60) break;
       n = s.entry.page;
     }
     return n;
   }
 
+  /** go shows a page, the nearest there is, and returns its number. */
   go(page) {
-    const sheet = this.list[Math.min(Math.max(page, 1), this.list.length) - 1];
-    if (sheet) this.sheets.scrollTop = sheet.element.offsetTop;
+    const n = Math.min(Math.max(Math.round(page) || 1, 1), this.list.length);
+    const sheet = this.list[n - 1];
+    if (!sheet) return 1;
+    this.sheets.style.overflowAnchor = 'none'; // hold does it
+    this.sheets.scrollTop = sheet.element.offsetTop;
+    this.pinned = { page: n, top: this.sheets.scrollTop };
+    this.scrolled();
+    return n;
   }
 
-  step(by) { this.go(this.page() + by); }
-
-  widen() {
-    const wide = this.element.classList.toggle('wide');
-    say(wide ? 'Image and text one above the other.' : 'Image and text side by side.');
+  /** hold keeps the page that was gone to at the top while what is above it comes and gets its height, until something scrolls. */
+  hold() {
+    const { pinned, sheets } = this;
+    if (!pinned) return;
+    const wanted = Math.min(this.list[pinned.page - 1]?.element.offsetTop ?? 0, sheets.scrollHeight - sheets.clientHeight);
+    const near = (top) => Math.abs(sheets.scrollTop - top) < 2;
+    if (!near(pinned.top) && !near(wanted)) {
+      this.pinned = null;
+      sheets.style.overflowAnchor = '';
+      return;
+    }
+    if (!near(wanted)) sheets.scrollTop = wanted;
+    pinned.top = sheets.scrollTop;
   }
+
+  leaf(by) { if (this.list.length) this.go(this.page() + by); }
+
+  /** scrolled follows the pages, once a frame. */
+  scrolled() {
+    if (this.following) return;
+    this.following = requestAnimationFrame(() => {
+      this.following = 0;
+      if (!this.id || this.list.length === 0) return;
+      follow(this);
+      clearTimeout(this.link);
+      this.link = setTimeout(() => this.turned(this.page()), still);
+    });
+  }
+
+  // Image and text.
+
+  /** fit chooses by the room there is. */
+  fit() {
+    if (this.element.hidden) return;
+    const tight = this.element.clientWidth < roomFor2;
+    if (tight === this.tight && this.element.dataset.mode) return;
+    this.tight = tight;
+    this.arrange();
+  }
+
+  /** modes are the two ways to show a page: beside each other or not where there is room, else one at a time. */
+  modes() {
+    return this.tight ? [['text', 'Text'], ['image', 'Image']] : [['side', 'Side by side'], ['stacked', 'Stacked']];
+  }
+
+  mode() { return this.tight ? this.narrow : this.roomy; }
+
+  show(mode) {
+    if (this.tight) this.narrow = mode;
+    else this.roomy = mode;
+    this.arrange();
+  }
+
+  /** turn shows the other of the two ways. */
+  turn() { this.show(this.modes().map(([mode]) => mode).find((mode) => mode !== this.mode())); }
+
+  arrange() {
+    const at = this.list.length && this.element.dataset.mode ? this.page() : 0;
+    this.element.dataset.mode = this.mode();
+    if (this.summary && this.head) header(this);
+    for (const sheet of this.list) if (sheet.near) sheet.come();
+    if (at > 1) this.go(at);
+  }
+
+  images() { return this.mode() !== 'text' || this.summary?.status === 'failed'; }
+
+  /** resize makes the images so many widths of their place wide, or 'page': as high as what is seen. */
+  resize(size) {
+    const at = this.page();
+    this.size = size;
+    this.sheets.dataset.size = size === 'page' ? 'page' : size > 1 ? 'large' : 'width';
+    this.sheets.style.setProperty('--zoom', size === 'page' ? 1 : size);
+    this.sheets.style.setProperty('--high', `${this.sheets.clientHeight - 80}px`);
+    header(this);
+    if (at > 1) this.go(at);
+  }
+
+  magnify(by) {
+    const at = sizes.indexOf(this.size === 'page' ? 1 : this.size);
+    this.resize(sizes[Math.min(Math.max(at + by, 0), sizes.length - 1)]);
+  }
+
+  // What can be done with it.
 
   async copy() {
     try {
@@ -145,9 +283,26 @@ export class View {
     }
   }
 
+  /** print prints the text of all pages, formulas included. */
+  async print() {
+    this.whole();
+    await typesetAll();
+    window.print();
+  }
+
+  /** whole has the text of all pages at once: a browser that begins to print waits for nothing. */
+  whole() {
+    if (!this.document || this.list.every((sheet) => sheet.complete())) return;
+    const texts = askNow(this.address('/pages'));
+    for (const sheet of this.list) {
+      const text = texts?.[sheet.entry.page];
+      if (text && !sheet.complete()) sheet.render(text);
+    }
+  }
+
   canRetry() {
     const d = this.summary;
-    return this.may.retry && d && (d.status === 'failed' || d.status === 'retrying' || (d.status === 'done' && Boolean(d.warnings) && d.rereading !== 'now' && d.rereading !== 'waiting'));
+    return this.may.retry && d && (d.status === 'failed' && helps(d, this.codes.errors).retry !== '' || d.status === 'retrying' || (d.status === 'done' && Boolean(d.warnings) && d.rereading !== 'now' && d.rereading !== 'waiting'));
   }
 
   async retry() {
@@ -157,10 +312,9 @@ export class View {
         method: 'POST', headers: { 'X-Bucketocr-Token': this.token(), 'Content-Type': 'application/json' },
         body: JSON.stringify({ version: this.summary.version }),
       });
-      say('It is tried again.');
+      say(`Queued to be read again. ${this.may.idle}`);
     } catch (error) {
       say(error.message);
     }
   }
 }
-

@@ -43,14 +43,34 @@ export function pagesOf(d) {
   return '';
 }
 
+const settings = [[/\bMEMORY_BUDGET\b|memory/, 'MEMORY_BUDGET'], [/more pages/, 'MAX_PAGES'], [/^the page has|pixels/i, 'MAX_PIXELS'], [/larger than the limit|bytes/, 'MAX_BYTES']];
+
+/** failureOf says what happened and what to do, in two sentences. The table of codes speaks of all limits; the message knows which it is. */
+export function failureOf(d, codes) {
+  const { says, do: help } = codes[d.code] ?? { says: d.code, do: '' };
+  const setting = d.code === 'too_large' && settings.find(([pattern]) => pattern.test(d.message ?? ''))?.[1];
+  if (!setting) return { says, help, message: d.message };
+  const message = d.message.charAt(0).toUpperCase() + d.message.slice(1);
+  return { says: `${message}.`, help: `Make it smaller and add it again. ${setting} is the limit, for whoever runs bucketocr.`, message: '' };
+}
+
+// What another try does: helps, may help once something else was changed, or never does.
+const hopeless = new Set(['encrypted', 'empty', 'object_gone']);
+const another = new Set(['encrypted', 'empty', 'object_gone', 'corrupt', 'too_large', 'unsupported_media', 'ocr_rejected']);
+
+/** helps says what to offer for a failed document: {retry: 'first', 'second' or '', add: whether another file helps}. */
+export function helps(d, codes) {
+  return { retry: hopeless.has(d.code) ? '' : codes[d.code]?.final ? 'second' : 'first', add: another.has(d.code) };
+}
+
 /** noteOf is a document's line: what it waits for or why it failed. */
-export function noteOf(d, codes, now) {
+export function noteOf(d, codes, now, idle) {
   const why = d.code ? (codes[d.code]?.says ?? d.code) : '';
   switch (d.status) {
     case 'failed': return why;
     case 'retrying': {
       const wait = d.due - now;
-      const when = wait > 1500 ? `again in ${ago(wait + 999)}` : 'again any moment';
+      const when = idle ? 'queued' : wait > 1500 ? `again in ${ago(wait + 999)}` : 'again any moment';
       return why ? `${why.replace(/\.$/, '')}; ${when}` : when;
     }
     case 'processing': return d.attempt > 1 ? `try ${d.attempt}` : '';

@@ -6,7 +6,7 @@
 // reads them in the browser.
 //
 // The files, in reading order: render.go is the way of a text, finish.go completes the sanitised tree, nodes.go renders what
-// is not left to goldmark, formulas.go finds the formulas, policy.go is the list of what may come out.
+// is not left to goldmark, formulas.go finds the formulas, policy.go is the list of what may come out, text.go leaves the text alone.
 package render
 
 import (
