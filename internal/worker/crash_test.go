@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,8 +18,14 @@ import (
 
 // breaking makes outside calls fail by number: fails says whether the n-th (from 0) does.
 func (w *world) breaking(fails func(n int) bool) (calls *int) {
+	var mu sync.Mutex // pages are read several at a time
 	n := 0
-	broken := func() bool { n++; return fails(n - 1) }
+	broken := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		n++
+		return fails(n - 1)
+	}
 	w.records.Before = func(_ context.Context, op, id string) error {
 		if broken() {
 			return fmt.Errorf("%w: %s", document.ErrStoreUnavailable, op)
