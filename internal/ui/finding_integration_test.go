@@ -128,15 +128,24 @@ func TestNextDocument(t *testing.T) {
 	tab.Until(`document.querySelector('#view').hidden && ` + rows + ` === 6`)
 }
 
-// TestServerBack: what could not be had while the server was away, a document, a text or an image, is fetched when it is back.
+// TestServerBack: what could not be had while the server was away, a document, a text or an image, is fetched when it is back; and what
+// takes its time is said to be loading.
 func TestServerBack(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	book, other := d.book("book.pdf", 9), d.book("other.pdf", 2)
-	var away atomic.Bool
+	third := d.book("third.pdf", 2)
+	var away, slow atomic.Bool
+	hold := make(chan struct{})
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if away.Load() {
 			panic(http.ErrAbortHandler)
+		}
+		if slow.Load() && strings.Contains(r.URL.Path, "/pages/") {
+			select {
+			case <-hold:
+			case <-r.Context().Done():
+			}
 		}
 		d.server.Handler().ServeHTTP(w, r)
 	}))
@@ -164,6 +173,11 @@ func TestServerBack(t *testing.T) {
 	tab.Until(`document.querySelector('.sheets .reason')?.innerText.includes('does not answer')`)
 	back()
 	tab.Until(`document.querySelector('.reading')?.innerText.includes('word-1') && !document.querySelector('.sheets .reason')`)
+	slow.Store(true)
+	browsertest.Eval[any](tab, `(location.hash = '`+third+`', null)`)
+	tab.Until(`document.querySelector('.reading')?.textContent === 'Loading …' && document.querySelector('.scan.loading')`)
+	close(hold)
+	tab.Until(`document.querySelector('.reading').innerText.includes('word-1') && !document.querySelector('.scan').matches('.loading')`)
 }
 
 // TestFailureOffersWhatHelps: another try is offered where it may help, first only where it does not need another file; another file

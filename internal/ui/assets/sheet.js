@@ -68,6 +68,7 @@ export class Sheet {
     if (!this.picture.hasAttribute('src') && this.scan.checkVisibility()) this.show();
     if (this.read || !this.entry.ready || this.entry.blank || this.entry.code) return;
     this.read = true;
+    if (!this.rendered) this.reading.replaceChildren(make('p', { class: 'aside late', text: 'Loading …' }));
     try {
       const page = await ask(this.view.address(`/pages/${this.entry.page}`));
       await released();
@@ -94,7 +95,11 @@ export class Sheet {
   show() {
     const address = this.view.imageAddress(this.entry);
     this.picture.onerror = () => this.missing(address);
-    this.picture.onload = () => this.canvas.style.setProperty('--ratio', this.picture.naturalWidth / this.picture.naturalHeight);
+    this.scan.classList.add('loading');
+    this.picture.onload = () => {
+      this.scan.classList.remove('loading');
+      this.canvas.style.setProperty('--ratio', this.picture.naturalWidth / this.picture.naturalHeight);
+    };
     this.picture.src = address;
   }
 
@@ -119,6 +124,7 @@ export class Sheet {
 
   /** missing says in words why there is no image. */
   async missing(address) {
+    this.scan.classList.remove('loading');
     this.picture.classList.add('wrong');
     const sentence = await ask(address).then(() => 'The image cannot be shown.', (error) => {
       this.lost ||= error.status === undefined;

@@ -102,7 +102,7 @@ export class Upload {
   answered(one, request) {
     if (request.status === 200) {
       one.bar.value = 1;
-      one.said.textContent = 'is in the folder; it appears in the list in a moment';
+      one.said.textContent = 'added';
       setTimeout(() => this.remove(one), kept);
       return;
     }
@@ -115,8 +115,8 @@ export class Upload {
   conflict(one, sentence) {
     const again = (change) => () => { choices.remove(); one.element.classList.remove('wrong'); change(); this.queue(one); };
     const choices = make('div', { class: 'choices' },
-      make('button', { type: 'button', text: 'Replace it', onclick: again(() => { one.replace = true; }) }),
       make('button', { type: 'button', text: 'Keep both', onclick: again(() => { one.name = beside(one.name); }) }),
+      make('button', { type: 'button', text: 'Replace it', onclick: again(() => { one.replace = true; }) }),
       make('button', { type: 'button', text: 'Skip', onclick: () => this.remove(one) }));
     one.said.textContent = sentence;
     one.element.append(choices);
