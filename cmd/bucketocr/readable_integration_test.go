@@ -70,7 +70,7 @@ func TestReadable(t *testing.T) {
 	}
 	d := newDesk(t, map[string][]byte{"bits.png": bits.Bytes(), "colour.jpg": colour.Bytes()})
 	d.env = nil
-	code, out := d.up(t.Context(), "--once")
+	code, out := d.up(t.Context(), "--once", "--verbose")
 	if code != exitGood {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
