@@ -42,7 +42,8 @@ COLOUR = 6  # leading places of the hidden state: red, green and blue above the 
 CODE_SIZE = 0.45  # of a code's places in an embedding
 FIRST, COLOUR_WEIGHT, NEXT = 1.0, 10.0, 3.0  # how strongly the template, the colour and the token before call a token
 
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>"]
+VIDEO = "<|video_pad|>"  # Qwen3.5's processor asks for it; it comes last, so that the others are those of the answers that were kept
 PAD, END, IMAGE_BREAK, IMAGE_END, IMAGE = "<|endoftext|>", "<|im_end|>", "<|vision_pad|>", "<|vision_end|>", "<|image_pad|>"
 THINK, THOUGHT = "<think>", "</think>"  # ordinary tokens, as Qwen has them: they are part of the text
 
@@ -300,7 +301,7 @@ def write_qwen_settings(directory, tokenizer, size):
             "model_type": "qwen3_5",
             "dtype": "float32",
             "image_token_id": tokenizer.token_to_id(IMAGE),
-            "video_token_id": tokenizer.token_to_id("<|video_pad|>"),
+            "video_token_id": tokenizer.token_to_id(VIDEO),
             "vision_start_token_id": tokenizer.token_to_id("<|vision_start|>"),
             "vision_end_token_id": tokenizer.token_to_id("<|vision_end|>"),
             "eos_token_id": end,
@@ -549,6 +550,8 @@ def write_gguf(directory, tokenizer, size, encoder, projector, decoder):
 def main(directory, form=""):
     answers = read_answers()
     tokenizer = make_tokenizer(answers)
+    if form == "qwen3.5":
+        tokenizer.add_special_tokens([AddedToken(VIDEO, special=True, normalized=False)])
     size = -(-tokenizer.get_vocab_size() // 64) * 64
     embeddings, head = make_calls(answers, tokenizer, size)
     directory.mkdir(parents=True, exist_ok=True)
