@@ -119,14 +119,23 @@ func drifting(text string, ended bool) (loop, bool) {
 	if ended {
 		least = driftLines
 	}
-	var lines [][]rune // without figures, from the last to the first
-	first := len(text) // where the first of the least lines begins
+	most := least - least*3/4                           // lines that may be near to none
+	lines := make([][]rune, 0, driftLinesCut+driftBack) // without figures, from the last to the first
+	letters := make([]rune, 0, 512)                     // of all these lines
+	first := len(text)                                  // where the first of the least lines begins
 	for end := len(text); end > 0 && len(lines) < least+driftBack; {
 		at := strings.LastIndexByte(text[:end], '\n') + 1
-		if said := strings.TrimSpace(strings.Map(dropDigits, clip(text[at:end], 4*driftMost))); said != "" {
-			lines = append(lines, []rune(said))
+		from := len(letters)
+		letters = appendSaid(letters, clip(text[at:end], 4*driftMost))
+		if said := letters[from:]; len(said) > 0 {
+			lines = append(lines, said)
 			if len(lines) == least {
 				first = at
+			}
+			if len(lines) <= least && !driftable(said) {
+				if most--; most < 0 { // most pages end here, after a few lines
+					return loop{}, false
+				}
 			}
 		}
 		end = at - 1
@@ -149,11 +158,18 @@ func drifting(text string, ended bool) (loop, bool) {
 	return loop{start: first, first: first, end: len(text)}, true
 }
 
-func dropDigits(r rune) rune {
-	if unicode.IsDigit(r) {
-		return -1
+// appendSaid appends what a line says: without figures, and without space around it.
+func appendSaid(said []rune, line string) []rune {
+	from := len(said)
+	for _, r := range line {
+		if !unicode.IsDigit(r) && (len(said) > from || !unicode.IsSpace(r)) {
+			said = append(said, r)
+		}
 	}
-	return r
+	for len(said) > from && unicode.IsSpace(said[len(said)-1]) {
+		said = said[:len(said)-1]
+	}
+	return said
 }
 
 func driftable(said []rune) bool {
@@ -262,7 +278,11 @@ func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
 // replace puts a zero byte in the place of each cut; one that begins inside another is dropped.
 func (v view) replace() view {
+	if len(v.cuts) == 0 {
+		return v
+	}
 	var out strings.Builder
+	out.Grow(len(v.text))
 	done, kept := 0, v.cuts[:0]
 	for _, c := range v.cuts {
 		if c.from < done {

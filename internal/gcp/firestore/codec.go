@@ -18,16 +18,13 @@ import (
 // times, owner, md5, mode, profile, copiedFrom, reuseKey, error, lease, strikes, rereading and retriedBy where they are not zero; text only
 // when the record is done and its text fits.
 func recordFields(r *document.Record) fields {
-	f := fields{
-		"schema": numberValue(document.Schema),
-		"bucket": textValue(r.Bucket), "name": textValue(r.Name), "generation": numberValue(r.Generation),
-		"file":    textValue(r.Object().URL()),
-		"status":  textValue(string(r.Status)),
-		"eventId": textValue(r.EventID),
-	}
-	if r.Owner != "" {
-		f["owner"] = textValue(r.Owner)
-	}
+	f := make(fields, 32) // a done document has 29 to 31: a map that grows is copied
+	f["schema"] = numberValue(document.Schema)
+	f["bucket"], f["name"], f["generation"] = textValue(r.Bucket), textValue(r.Name), numberValue(r.Generation)
+	f["file"] = textValue(r.Object().URL())
+	f["status"] = textValue(string(r.Status))
+	f["eventId"] = textValue(r.EventID)
+	f.setText("owner", r.Owner)
 	f.setMoment("eventTime", r.EventTime)
 	f.setMoment("created", r.Created)
 	f.setMoment("updated", r.Updated)
@@ -39,13 +36,11 @@ func recordFields(r *document.Record) fields {
 	if r.Status == document.StatusDeleted {
 		return f
 	}
-	maps.Copy(f, fields{
-		"contentType": textValue(r.ContentType), "size": numberValue(r.Size), "metadata": metadataValue(r.Metadata),
-		"textInPages": flagValue(r.TextInPages), "pages": numberValue(int64(r.Pages)), "pagesDone": numberValue(int64(r.PagesDone)),
-		"blank": flagValue(r.Blank), "warnings": textsValue(r.Warnings),
-		"model": textValue(r.Model), "usage": usageValue(r.Usage),
-		"attempt": numberValue(int64(r.Attempt)), "interruptions": numberValue(int64(r.Interruptions)),
-	})
+	f["contentType"], f["size"], f["metadata"] = textValue(r.ContentType), numberValue(r.Size), metadataValue(r.Metadata)
+	f["pages"], f["pagesDone"] = numberValue(int64(r.Pages)), numberValue(int64(r.PagesDone))
+	f["textInPages"], f["blank"], f["warnings"] = flagValue(r.TextInPages), flagValue(r.Blank), textsValue(r.Warnings)
+	f["model"], f["usage"] = textValue(r.Model), usageValue(r.Usage)
+	f["attempt"], f["interruptions"] = numberValue(int64(r.Attempt)), numberValue(int64(r.Interruptions))
 	f.setMoment("windowStart", r.WindowStart)
 	f.setMoment("retried", r.Retried)
 	f.setMoment("started", r.Started)
@@ -58,13 +53,12 @@ func recordOptional(f fields, r *document.Record) {
 	if r.Status == document.StatusDone && !r.TextInPages {
 		f["text"] = textValue(r.Text)
 	}
-	for name, text := range map[string]string{
-		"md5": r.MD5, "mode": r.Mode, "profile": r.Profile, "copiedFrom": r.CopiedFrom, "reuseKey": r.ReuseKey, "retriedBy": r.RetriedBy,
-	} {
-		if text != "" {
-			f[name] = textValue(text)
-		}
-	}
+	f.setText("md5", r.MD5)
+	f.setText("mode", r.Mode)
+	f.setText("profile", r.Profile)
+	f.setText("copiedFrom", r.CopiedFrom)
+	f.setText("reuseKey", r.ReuseKey)
+	f.setText("retriedBy", r.RetriedBy)
 	if r.Error != nil {
 		f["error"] = errorValue(r.Error)
 	}
@@ -123,9 +117,7 @@ func rereadingValue(r *document.Rereading) *pb.Value {
 	if r.PagesDone > 0 {
 		f["pagesDone"] = numberValue(int64(r.PagesDone))
 	}
-	if r.Model != "" {
-		f["model"] = textValue(r.Model)
-	}
+	f.setText("model", r.Model)
 	if r.Error != nil {
 		f["error"] = errorValue(r.Error)
 	}
@@ -197,12 +189,8 @@ func pageFields(p document.Page) fields {
 	if p.Turned != 0 {
 		f["turned"] = numberValue(int64(p.Turned))
 	}
-	if p.Source != "" {
-		f["source"] = textValue(p.Source)
-	}
-	if p.Model != "" {
-		f["model"] = textValue(p.Model)
-	}
+	f.setText("source", p.Source)
+	f.setText("model", p.Model)
 	if len(p.Blocks) > 0 {
 		f["blocks"] = blocksValue(p.Blocks)
 	}
@@ -311,23 +299,51 @@ func fieldName(name string) string {
 // fields are the fields of a document, or of a map in one. What is absent, or of another type, reads as zero.
 type fields map[string]*pb.Value
 
-// Values of Firestore. Strings are made valid UTF-8: gRPC refuses others, with a code that looks like a passing fault.
+// Values of Firestore, each in one piece of memory with what it holds: an event writes some ninety of them. Strings are made valid UTF-8:
+// gRPC refuses others, with a code that looks like a passing fault.
 
 func textValue(s string) *pb.Value {
-	return &pb.Value{ValueType: &pb.Value_StringValue{StringValue: strings.ToValidUTF8(s, "\uFFFD")}}
+	var v struct {
+		pb.Value
+		held pb.Value_StringValue
+	}
+	v.held.StringValue = strings.ToValidUTF8(s, "\uFFFD")
+	v.ValueType = &v.held
+	return &v.Value
 }
 
 func numberValue(n int64) *pb.Value {
-	return &pb.Value{ValueType: &pb.Value_IntegerValue{IntegerValue: n}}
+	var v struct {
+		pb.Value
+		held pb.Value_IntegerValue
+	}
+	v.held.IntegerValue = n
+	v.ValueType = &v.held
+	return &v.Value
 }
 
 func flagValue(b bool) *pb.Value {
-	return &pb.Value{ValueType: &pb.Value_BooleanValue{BooleanValue: b}}
+	var v struct {
+		pb.Value
+		held pb.Value_BooleanValue
+	}
+	v.held.BooleanValue = b
+	v.ValueType = &v.held
+	return &v.Value
 }
 
-// moment is a time to the microsecond, which is what Firestore keeps.
+// momentValue is a time to the microsecond, which is what Firestore keeps.
 func momentValue(t time.Time) *pb.Value {
-	return &pb.Value{ValueType: &pb.Value_TimestampValue{TimestampValue: timestamppb.New(t.Truncate(time.Microsecond))}}
+	var v struct {
+		pb.Value
+		held pb.Value_TimestampValue
+		time timestamppb.Timestamp
+	}
+	t = t.Truncate(time.Microsecond)
+	v.time.Seconds, v.time.Nanos = t.Unix(), int32(t.Nanosecond())
+	v.held.TimestampValue = &v.time
+	v.ValueType = &v.held
+	return &v.Value
 }
 
 func dictValue(f fields) *pb.Value {
@@ -344,6 +360,13 @@ func textsValue(strs []string) *pb.Value {
 		values[i] = textValue(s)
 	}
 	return listValue(values)
+}
+
+// setText sets a text that is not empty; an empty one is absent from the document.
+func (f fields) setText(name, s string) {
+	if s != "" {
+		f[name] = textValue(s)
+	}
 }
 
 // setMoment sets a time that is not zero; a zero one is absent from the document.
