@@ -12,8 +12,11 @@ var (
 	closable = regexp.MustCompile("(?m)^[ \t]*(?:```|~~~|\\$\\$)|\\\\[\\\\$]|\\$\\$|</?(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)\\b[^<>]*>")
 
 	// halfTag matches a tag that a text breaks off in.
-	halfTag = regexp.MustCompile(`</?[a-z]{0,8}$|<(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)[ \t][^<>]{0,200}$`)
+	halfTag = regexp.MustCompile(`</?[a-z]{0,8}$|<(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)[ \t][^<>]*$`)
 )
+
+// halfTagMost is how much of a tag there may be, in bytes: after more of it a text does not break off in a tag.
+const halfTagMost = 208
 
 // deepest is how deep tables and lists may be in each other; what is deeper is left as it is.
 const deepest = 64
@@ -57,8 +60,9 @@ func closeOpen(text string) string {
 	if len(open) == 0 {
 		return text
 	}
-	if at := halfTag.FindStringIndex(text); at != nil && open[len(open)-1][0] == '<' {
-		text = text[:at[0]]
+	whole := max(0, len(text)-halfTagMost)
+	if at := halfTag.FindStringIndex(text[whole:]); at != nil && open[len(open)-1][0] == '<' {
+		text = text[:whole+at[0]]
 	}
 	var out strings.Builder
 	out.WriteString(text)

@@ -3,6 +3,7 @@ package ocr
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -380,7 +381,7 @@ func (s *dollarScan) judge(left, right dollar) verdict {
 	}
 	s.examined += len(body)
 	inner := strings.TrimSpace(body)
-	if inner == "" || blankLine.MatchString(body) || !left.double && strings.ContainsAny(body, "\r\n") && !environment.MatchString(inner) {
+	if inner == "" || blankLine.MatchString(body) || !left.double && strings.ContainsAny(body, "\r\n") && !environment().MatchString(inner) {
 		return no
 	}
 	first, _ := utf8.DecodeRuneInString(body)
@@ -402,21 +403,27 @@ func (s *dollarScan) judge(left, right dollar) verdict {
 	return is
 }
 
+// lazily compiles a pattern when it is first needed. Few texts have dollars to look at, and the letters and digits of all scripts make these
+// patterns large: together they cost a cold start more than half a megabyte.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 var (
 	blankLine   = regexp.MustCompile(`\n[ \t\r]*\n`)
-	environment = regexp.MustCompile(`^\\begin\{(?s:.*)\\end\{[a-zA-Z]+\*?\}$`)
+	environment = lazily(`^\\begin\{(?s:.*)\\end\{[a-zA-Z]+\*?\}$`)
 
 	// attachable matches the beginning of what may touch a word: a power, an index, a command. An index has one letter unless it is in
 	// braces, else it is the name of a variable.
-	attachable = regexp.MustCompile(`^(?:\{\})?[\^_](?:[{\\]|[^\s\p{L}\p{N}_]|[\p{L}\p{N}](?:[^\p{L}\p{N}_]|$))|^\\(?:[a-zA-Z]{2}|%)`)
+	attachable = lazily(`^(?:\{\})?[\^_](?:[{\\]|[^\s\p{L}\p{N}_]|[\p{L}\p{N}](?:[^\p{L}\p{N}_]|$))|^\\(?:[a-zA-Z]{2}|%)`)
 	// relation matches a sign alone that may be between words or numbers.
-	relation = regexp.MustCompile(`^[<>≤≥±×~]$`)
+	relation = lazily(`^[<>≤≥±×~]$`)
 	// ordinal matches what may follow a formula: the nth.
-	ordinal = regexp.MustCompile(`^(?:th|st|nd|rd)(?:[^\p{L}\p{N}]|$)`)
+	ordinal = lazily(`^(?:th|st|nd|rd)(?:[^\p{L}\p{N}]|$)`)
 	// currency matches a country before a dollar.
-	currency = regexp.MustCompile(`(?:^|[^\p{L}\p{N}])(?:US|HK|NZ|CA)$`)
+	currency = lazily(`(?:^|[^\p{L}\p{N}])(?:US|HK|NZ|CA)$`)
 	// amountIn matches the end of an amount whose dollars follow: 6 A$.
-	amountIn = regexp.MustCompile(`\d[\s\p{Zs}]\p{Lu}$`)
+	amountIn = lazily(`\d[\s\p{Zs}]\p{Lu}$`)
 )
 
 // fits looks at what is before and after a formula with its dollars: a price or a variable has letters and digits there, US$5, 5$,
@@ -428,15 +435,15 @@ func fits(before, inner, after string) bool {
 	case left == '$', right == '$', left == '^', // a price category, a regular expression
 		right == '{', right == '_' && left != '_', right == '(' && inner[0] == '(': // variables
 		return false
-	case isWordRune(left) && currency.MatchString(before[max(0, len(before)-4):]),
-		currency.MatchString(inner), amountIn.MatchString(inner):
+	case isWordRune(left) && currency().MatchString(before[max(0, len(before)-4):]),
+		currency().MatchString(inner), amountIn().MatchString(inner):
 		return false
-	case relation.MatchString(inner):
+	case relation().MatchString(inner):
 		return true
 	case isWordRune(left):
-		return attachable.MatchString(inner)
+		return attachable().MatchString(inner)
 	case isWordRune(right):
-		return attachable.MatchString(inner) && (inner[0] != '_' || left == ')' || left == ']') || ordinal.MatchString(after[:min(8, len(after))])
+		return attachable().MatchString(inner) && (inner[0] != '_' || left == ')' || left == ']') || ordinal().MatchString(after[:min(8, len(after))])
 	}
 	return true
 }
@@ -446,44 +453,44 @@ func isWordRune(r rune) bool {
 }
 
 var (
-	startsWithNumber = regexp.MustCompile(`^[\s\p{Zs}]{0,4}[-+−(]?[.,]?\d`)
-	endsWithNumber   = regexp.MustCompile(`\d[kKmMbBtT]?[\s\p{Zs}]{0,4}$`)
-	amount           = regexp.MustCompile(`^[\d.,]+\s*[kKmMbBtT]$`)
+	startsWithNumber = lazily(`^[\s\p{Zs}]{0,4}[-+−(]?[.,]?\d`)
+	endsWithNumber   = lazily(`\d[kKmMbBtT]?[\s\p{Zs}]{0,4}$`)
+	amount           = lazily(`^[\d.,]+\s*[kKmMbBtT]$`)
 )
 
 // readsAsPrice reports whether what has blanks beside its dollars can be prices: $ 5 a $ 6, 5 $ à 6 $, $ 5M; or their category: $$ o $$. A
 // command speaks against it, and a power or index against the second.
 func readsAsPrice(before, inner, after string, double bool) bool {
-	if longCommand.MatchString(inner) {
+	if longCommand().MatchString(inner) {
 		return false
 	}
-	return startsWithNumber.MatchString(inner) && startsWithNumber.MatchString(after[:min(8, len(after))]) ||
-		endsWithNumber.MatchString(inner) && endsWithNumber.MatchString(before[max(0, len(before)-8):]) && !strings.ContainsAny(inner, "^_") ||
-		amount.MatchString(inner) || double && utf8.RuneCountInString(inner) == 1
+	return startsWithNumber().MatchString(inner) && startsWithNumber().MatchString(after[:min(8, len(after))]) ||
+		endsWithNumber().MatchString(inner) && endsWithNumber().MatchString(before[max(0, len(before)-8):]) && !strings.ContainsAny(inner, "^_") ||
+		amount().MatchString(inner) || double && utf8.RuneCountInString(inner) == 1
 }
 
 var (
-	longCommand = regexp.MustCompile(`\\[a-zA-Z]{2,}`)
-	command     = regexp.MustCompile(`\\(?:[a-zA-Z]+\*?|[{}%|])`)
+	longCommand = lazily(`\\[a-zA-Z]{2,}`)
+	command     = lazily(`\\(?:[a-zA-Z]+\*?|[{}%|])`)
 	// argument matches what may hold words: of commands that set text, of environments, an index in braces; and the names of functions.
-	argument = regexp.MustCompile(`\\(?:text(?:rm|bf|it|sf|tt)?|math(?:rm|bf|it|sf|tt)|mbox|operatorname|label|tag)\*?\s*\{[^{}]*\}` +
+	argument = lazily(`\\(?:text(?:rm|bf|it|sf|tt)?|math(?:rm|bf|it|sf|tt)|mbox|operatorname|label|tag)\*?\s*\{[^{}]*\}` +
 		`|\\begin\s*\{[^{}]*\}(?:\s*\{[^{}\\]*\})?|\\end\s*\{[^{}]*\}|[_^]\s*\{\s*\p{L}+\s*\}|\b(?:sin|cos|tan|log|ln|exp|min|max|det|dim)\(`)
-	wordlike = regexp.MustCompile(`\p{L}{2,}`)
-	operator = regexp.MustCompile(`[\^_=<>+*/|≤≥≠±×·→∈−-]`)
-	letter   = regexp.MustCompile(`\p{L}`)
-	foreign  = regexp.MustCompile(`[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]`) // letters that are words
-	content  = regexp.MustCompile(`[\p{L}\p{N}` + mark + `]`)
+	wordlike = lazily(`\p{L}{2,}`)
+	operator = lazily(`[\^_=<>+*/|≤≥≠±×·→∈−-]`)
+	letter   = lazily(`\p{L}`)
+	foreign  = lazily(`[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]`) // letters that are words
+	content  = lazily(`[\p{L}\p{N}` + mark + `]`)
 
 	// scripts matches powers and indices alone: ^2, _{ij}, ^\circ, ^+, _4^{2-}.
-	scripts = regexp.MustCompile(`^(?:\{\})?(?:[\^_](?:[\p{L}\p{N}*+−†‡§°'′∗-]|\{[^{}]*\}|\\[a-zA-Z]{2,}))+$`)
+	scripts = lazily(`^(?:\{\})?(?:[\^_](?:[\p{L}\p{N}*+−†‡§°'′∗-]|\{[^{}]*\}|\\[a-zA-Z]{2,}))+$`)
 	// letters matches variables: n!, x', a, b, c.
-	letters = regexp.MustCompile(`^\p{L}(?:['′!]+|(?:\s*,\s*\p{L})+)$`)
+	letters = lazily(`^\p{L}(?:['′!]+|(?:\s*,\s*\p{L})+)$`)
 	// interval matches one between numbers; round brackets at both ends are a loss.
-	interval = regexp.MustCompile(`^(?:\[\s*[-−]?\d[\d.]*\s*,\s*[-−]?\d[\d.]*\s*[\])]|\(\s*[-−]?\d[\d.]*\s*,\s*[-−]?\d[\d.]*\s*\])$`)
+	interval = lazily(`^(?:\[\s*[-−]?\d[\d.]*\s*,\s*[-−]?\d[\d.]*\s*[\])]|\(\s*[-−]?\d[\d.]*\s*,\s*[-−]?\d[\d.]*\s*\])$`)
 	// numbers matches numbers, also calculations with them, and signs alone.
-	numbers = regexp.MustCompile(`^(?:[-+−±]?\d[\d.,]*(?:\s*[-+−*/=<>≤≥×·:]\s*[-+−]?\d[\d.,]*)*|[=<>≤≥±×~+−-])$`)
+	numbers = lazily(`^(?:[-+−±]?\d[\d.,]*(?:\s*[-+−*/=<>≤≥×·:]\s*[-+−]?\d[\d.,]*)*|[=<>≤≥±×~+−-])$`)
 	// source matches what programs have and mathematics has not.
-	source = regexp.MustCompile("[\"`" + mark + "]|&&|::|==")
+	source = lazily("[\"`" + mark + "]|&&|::|==")
 )
 
 // mark replaces what needs no further look. It is no character that a model writes.
@@ -492,26 +499,26 @@ const mark = "\x01"
 // readsAsFormula: brackets close, there is no word of prose, it does not hang on an operator at either end, and something in it is mathematics: a
 // command, a power or index, a single letter. A number alone is no evidence, since prices are numbers.
 func readsAsFormula(body string, double bool) verdict {
-	if scripts.MatchString(body) || interval.MatchString(body) {
+	if scripts().MatchString(body) || interval().MatchString(body) {
 		return yes
 	}
-	if !balanced(body) || hangs(body, double) || source.MatchString(body) {
+	if !balanced(body) || hangs(body, double) || source().MatchString(body) {
 		return no
 	}
-	bare := command.ReplaceAllString(argument.ReplaceAllString(body, mark), mark)
-	if wordlike.MatchString(bare) && !products(bare) || foreign.MatchString(bare) {
+	bare := command().ReplaceAllString(argument().ReplaceAllString(body, mark), mark)
+	if wordlike().MatchString(bare) && !products(bare) || foreign().MatchString(bare) {
 		return no
 	}
 	switch {
-	case numbers.MatchString(body):
+	case numbers().MatchString(body):
 		return perhaps
-	case !content.MatchString(bare):
+	case !content().MatchString(bare):
 		return no
 	case strings.ContainsAny(bare, "^_"+mark):
 		return yes
-	case !letter.MatchString(bare):
+	case !letter().MatchString(bare):
 		return no
-	case operator.MatchString(bare), utf8.RuneCountInString(body) == 1, strings.ContainsAny(bare, "(0123456789"), letters.MatchString(body):
+	case operator().MatchString(bare), utf8.RuneCountInString(body) == 1, strings.ContainsAny(bare, "(0123456789"), letters().MatchString(body):
 		return yes
 	}
 	return no
@@ -521,36 +528,36 @@ func readsAsFormula(body string, double bool) verdict {
 // it is one, or unless it is a sign alone. What is displayed may end with its sentence's comma.
 func hangs(body string, double bool) bool {
 	first, last := body[:1], body[len(body)-1:]
-	calculates := longCommand.MatchString(body) || numbers.MatchString(body)
+	calculates := longCommand().MatchString(body) || numbers().MatchString(body)
 	switch {
 	case strings.Contains(",;:).", first), strings.Contains(`(\`, last):
 		return true
 	case calculates:
 		return false
 	}
-	return hanging.MatchString(body) || strings.Contains("=*/+", first) || strings.Contains("=*/+-<>", last) || !double && strings.Contains(",;:", last) ||
+	return hanging().MatchString(body) || strings.Contains("=*/+", first) || strings.Contains("=*/+-<>", last) || !double && strings.Contains(",;:", last) ||
 		(first == "|") != (last == "|")
 }
 
 // hanging matches ends that take more than a byte.
-var hanging = regexp.MustCompile(`(?:[→±·×≤≥−–、…]|\.\.)$`)
+var hanging = lazily(`(?:[→±·×≤≥−–、…]|\.\.)$`)
 
 var (
 	// sentence matches two words side by side; products of letters have something between them.
-	sentence = regexp.MustCompile(`\p{L}{2,}\s+\p{L}|\p{L}\s+\p{L}{2,}`)
-	lower    = regexp.MustCompile(`\p{Ll}{2,}`)
+	sentence = lazily(`\p{L}{2,}\s+\p{L}|\p{L}\s+\p{L}{2,}`)
+	lower    = lazily(`\p{Ll}{2,}`)
 )
 
 // products reports whether the runs of letters can be products of single letters, as in E = mc^2, or points, as in \triangle ABC, and not
 // words.
 func products(bare string) bool {
-	for _, w := range wordlike.FindAllString(bare, -1) {
+	for _, w := range wordlike().FindAllString(bare, -1) {
 		if utf8.RuneCountInString(w) > 3 {
 			return false
 		}
 	}
-	maths := strings.ContainsAny(bare, "^_=") || strings.Contains(bare, mark) && !lower.MatchString(bare)
-	return maths && !sentence.MatchString(bare)
+	maths := strings.ContainsAny(bare, "^_=") || strings.Contains(bare, mark) && !lower().MatchString(bare)
+	return maths && !sentence().MatchString(bare)
 }
 
 // balanced reports whether braces close, and square and round brackets in number: [0, 1) is an interval.

@@ -120,10 +120,10 @@ func oneOf[T any](p *T, choices ...T) kind {
 	}}
 }
 
+// matching compiles its pattern for a value that is set: few are, and a cold start would pay for all of them.
 func matching[S ~string](p *S, pattern, limit string) kind {
-	re := regexp.MustCompile(`\A(?:` + pattern + `)\z`)
 	return kind{limit: limit, set: func(value string) error {
-		if !re.MatchString(value) {
+		if !regexp.MustCompile(`\A(?:` + pattern + `)\z`).MatchString(value) {
 			return errors.New("is not valid")
 		}
 		*p = S(value)
@@ -186,6 +186,7 @@ func buckets(p *[]string) kind {
 	const limit = "names of buckets apart by commas, without gs://"
 	return kind{limit: limit, set: func(value string) error {
 		var names []string
+		bucketName := regexp.MustCompile(`\A[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]\z`)
 		for name := range strings.SplitSeq(value, ",") {
 			name = strings.TrimSpace(name)
 			if !bucketName.MatchString(name) {
@@ -199,8 +200,6 @@ func buckets(p *[]string) kind {
 		return nil
 	}}
 }
-
-var bucketName = regexp.MustCompile(`\A[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]\z`)
 
 // globs are INCLUDE and EXCLUDE, which make one filter.
 func globs(p *event.Filter) (include, exclude kind) {

@@ -46,8 +46,6 @@ type Topic struct {
 	service *api.Service
 }
 
-var form = regexp.MustCompile(`^projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~%+-]{2,254}$`)
-
 // NewTopic returns the topic of a full name, projects/PROJECT/topics/NAME, at the host:port of an emulator, empty for Pub/Sub itself.
 // It reads credentials and calls no other service.
 func NewTopic(ctx context.Context, name, emulator string) (*Topic, error) {
@@ -55,6 +53,7 @@ func NewTopic(ctx context.Context, name, emulator string) (*Topic, error) {
 }
 
 func newTopic(ctx context.Context, name, emulator string, limit time.Duration) (*Topic, error) {
+	form := regexp.MustCompile(`^projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~%+-]{2,254}$`)
 	if !form.MatchString(name) {
 		return nil, fmt.Errorf("%.100q is no topic: projects/PROJECT/topics/NAME is wanted", name)
 	}
