@@ -85,7 +85,7 @@ func sent(req *http.Request) reply {
 // seen has a server die while it reads two pages, and returns what its clients see. dead is called once the short page is answered, or cannot be.
 func seen(t *testing.T, server string, reading func(pages int), die, dead func()) dying {
 	t.Helper()
-	ctx, leave := context.WithTimeout(t.Context(), time.Minute)
+	ctx, leave := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer leave()
 	short, long := make(chan reply, 1), make(chan reply, 1)
 	go func() { long <- send(ctx, server, page("green", nil)(t)) }()
