@@ -37,6 +37,10 @@ func TestBench(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", c.s.name, c.s.counts, c.want)
 		}
 	}
+	const most = 1280 // objects that an event allocates: 1,167 in a long run; here the two questions for the figure are in it
+	if n := us.things / uint64(len(us.took)); n > most {
+		t.Errorf("an event allocates %d objects, at most %d", n, most)
+	}
 	for name, measure := range map[string]func(*run) error{"start": start, "throughput": throughput} {
 		if err := measure(r); err != nil {
 			t.Errorf("%s: %v", name, err)
