@@ -14,7 +14,7 @@ func TestBench(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("reads /proc")
 	}
-	r := &run{ctx: t.Context(), out: io.Discard, rounds: 1, events: 3}
+	r := &run{ctx: t.Context(), out: io.Discard, rounds: 1, events: 20}
 	done, err := r.prepare()
 	if err != nil {
 		t.Fatal(err)
@@ -28,19 +28,20 @@ func TestBench(t *testing.T) {
 	for _, c := range []struct {
 		s    *side
 		want standin.Counts
-	}{{us, standin.Counts{Opens: 3, Pages: 3, Writes: 6, Calls: 6}}, {them, standin.Counts{Opens: 3, Pages: 3, Writes: 3, Calls: 3}}} {
-		if c.s.counts.PageBytes < 3*666_000 {
+	}{{us, standin.Counts{Opens: 20, Pages: 20, Writes: 40, Calls: 40}}, {them, standin.Counts{Opens: 20, Pages: 20, Writes: 20, Calls: 20}}} {
+		if c.s.counts.PageBytes < 20*666_000 {
 			t.Errorf("%s sent %d bytes", c.s.name, c.s.counts.PageBytes)
 		}
 		c.s.counts.PageBytes = 0
-		if c.s.counts != c.want || len(c.s.added) != 3 || c.s.things == 0 {
+		if c.s.counts != c.want || len(c.s.added) != 20 || c.s.things == 0 {
 			t.Errorf("%s: %+v, want %+v", c.s.name, c.s.counts, c.want)
 		}
 	}
-	const most = 1280 // objects that an event allocates: 1,167 in a long run; here the two questions for the figure are in it
+	const most = 1280 // objects that an event allocates: 1,167 in a long run
 	if n := us.things / uint64(len(us.took)); n > most {
 		t.Errorf("an event allocates %d objects, at most %d", n, most)
 	}
+	r.events = 3
 	for name, measure := range map[string]func(*run) error{"start": start, "throughput": throughput} {
 		if err := measure(r); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 	"github.com/bucketocr/bucketocr/bench/internal/stats"
+	"github.com/bucketocr/bucketocr/internal/freeport"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -64,11 +64,14 @@ type process struct {
 // exec starts a program with some variables more. With a limit, the kernel refuses it more than so many bytes of writable
 // memory of its own (RLIMIT_DATA, which counts what is mapped, not only what is in use), and Go ends a process then.
 func (r *run) exec(name string, limit int64, env ...string) (*process, error) {
-	ports, err := freePorts(2)
+	port, err := freeport.Choose()
 	if err != nil {
 		return nil, err
 	}
-	port, statsPort := ports[0], ports[1]
+	statsPort, err := freeport.Choose(port)
+	if err != nil {
+		return nil, err
+	}
 	p := &process{name: name, url: "http://127.0.0.1:" + port, stats: "http://127.0.0.1:" + statsPort}
 	p.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
 	program := filepath.Join(r.bin, name)
@@ -85,23 +88,6 @@ func (r *run) exec(name string, limit int64, env ...string) (*process, error) {
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.begun = time.Now()
 	return p, p.cmd.Start()
-}
-
-// freePorts returns n free ports, no two the same.
-func freePorts(n int) (ports []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		if err != nil {
-			return nil, err
-		}
-		ports = append(ports, port)
-	}
-	return ports, nil
 }
 
 // stop ends the process and waits for it.

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/freeport"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -60,7 +60,10 @@ func install(t *testing.T, args ...string) string {
 // start starts a program as a server on a free port of loopback, which replaces PORT in its arguments.
 func start(t *testing.T, env []string, program string, args ...string) *process {
 	t.Helper()
-	port := freePort(t)
+	port, err := freeport.Choose()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "PORT", port)
 	}
@@ -204,18 +207,6 @@ func (p *process) engine() (int, error) {
 		}
 	}
 	return 0, errors.New("vLLM has no process for its engine")
-}
-
-// freePort is a port that the system gives to no other program of its own accord: a server takes a minute until it listens.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for {
-		port := fmt.Sprint(20000 + rand.IntN(10000))
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			l.Close()
-			return port
-		}
-	}
 }
 
 // startVLLM starts vLLM with the small model and with the flags that deploy/gpu/serve.sh has for LightOnOCR-2.

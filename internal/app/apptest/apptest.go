@@ -24,7 +24,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +36,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/internal/event"
+	"github.com/bucketocr/bucketocr/internal/freeport"
 	"github.com/bucketocr/bucketocr/internal/gcp/cloudlog"
 	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
@@ -262,12 +262,11 @@ func Do(r *http.Request) (status int, text string) {
 // FreePort returns a port of this machine where nothing listens.
 func FreePort(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Choose()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return port
 }
 
 // Await waits until something listens on a port of this machine and returns its address. It fails the test when the test's time

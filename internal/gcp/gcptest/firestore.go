@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/freeport"
 	"github.com/bucketocr/bucketocr/internal/tier"
 )
 
@@ -87,7 +87,7 @@ func (e *emulator) start(p program) {
 	}
 	p.jar = jar
 	for range 3 {
-		port, err := freePort()
+		port, err := freeport.Choose()
 		if err != nil {
 			e.err = err
 			return
@@ -149,16 +149,6 @@ func launch(p program, port string) (host string, stop func(), err error) {
 			end()
 		}
 	}, nil
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }
 
 // findJar looks for the emulator beneath the root of the Cloud SDK: two folders above the gcloud command, or where that
