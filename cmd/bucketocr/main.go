@@ -94,13 +94,18 @@ func main() {
 	os.Exit(run(untilSignal(), system{onTerminal(os.Stdout), onTerminal(os.Stderr), os.LookupEnv, platformBackoff, fromTerminal(os.Stdin)}, os.Args[1:]))
 }
 
-// untilSignal is a context that ends at the first Ctrl-C or SIGTERM. The second one ends the process at once.
+// untilSignal is a context that ends at the first Ctrl-C or SIGTERM, or when the terminal is closed, which nohup keeps from the process.
+// The second signal ends the process at once.
 func untilSignal() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		s := <-signals
+		signal.Ignore(syscall.SIGHUP) // of one terminal that is closed the kernel and the shell may both say so
 		signal.Stop(signals)
 		cancel(signaled{s})
 	}()
