@@ -4,6 +4,7 @@
 //
 //	main.go           the commands, and which one runs
 //	help.go           help, within 80 columns
+//	man.go            the same as man pages
 //	completion.go     completion in shells: commands, flags and words
 //	up.go             up: a folder as bucket, from its first scan to its last text
 //	screen.go         what up shows
@@ -85,6 +86,7 @@ func commands() []command {
 		{"delete", "OBJECT ...", again, "delete documents; the objects stay", text(deleteHelp), deleteFlags, objectNames},
 		{"plan", "--gpu TYPE", planning, "estimate what a load needs and costs", text(planHelp), planFlags, nothing},
 		{"completion", "bash|zsh|fish|powershell", planning, "write a script that completes commands in your shell", text(completionHelp), completionFlags, shellNames},
+		{"man", "DIR", planning, "write man pages", text(manHelp), manFlags, files},
 		{"version", "", planning, "print the version", text(versionHelp), versionFlags, nothing},
 	}
 }
