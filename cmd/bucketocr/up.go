@@ -131,7 +131,7 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	}
 	u.bucket = u.local.Bucket
 	defer func() { err = errors.Join(err, u.local.Close()) }()
-	service, err := findOCR(ctx, u.sys, u.sys.stderr, func() (*os.File, error) { return u.local.Data.Create(folder.OCRLogName) })
+	service, err := findOCR(ctx, u.sys, func() (*os.File, error) { return u.local.Data.Create(folder.OCRLogName) })
 	if ctx.Err() != nil {
 		return stoppedCode(ctx), nil
 	}
