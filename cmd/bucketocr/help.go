@@ -67,10 +67,17 @@ const (
 	flagsTitle = "Flags" // of those of no section
 )
 
-// printFlags lists flags by section, in the order in which they were declared. Those of no section come first.
+// printFlags lists flags by section.
 func printFlags(w io.Writer, fs *pflag.FlagSet) {
-	titles := []string{flagsTitle}
-	sections := map[string]*pflag.FlagSet{}
+	titles, sections := sectionsOf(fs)
+	for _, title := range titles {
+		fmt.Fprintf(w, "\n%s:\n%s", title, sections[title].FlagUsagesWrapped(helpWidth))
+	}
+}
+
+// sectionsOf returns flags by the title of their section, in the order in which they were declared. Those of no section come first.
+func sectionsOf(fs *pflag.FlagSet) (titles []string, sections map[string]*pflag.FlagSet) {
+	titles, sections = []string{flagsTitle}, map[string]*pflag.FlagSet{} // the first is never empty: it has --help
 	fs.VisitAll(func(f *pflag.Flag) {
 		title := flagsTitle
 		if named := f.Annotations[sectionOf]; named != nil {
@@ -85,9 +92,7 @@ func printFlags(w io.Writer, fs *pflag.FlagSet) {
 		}
 		sections[title].AddFlag(f)
 	})
-	for _, title := range titles { // the first is never empty: it has --help
-		fmt.Fprintf(w, "\n%s:\n%s", title, sections[title].FlagUsagesWrapped(helpWidth))
-	}
+	return titles, sections
 }
 
 // wrapped fills the lines of help. Lines that begin with a space, and examples, stay as they are.

@@ -4,6 +4,7 @@
 //
 //	main.go           the commands, and which one runs
 //	help.go           help, within 80 columns
+//	man.go            the same as man pages
 //	completion.go     completion in shells: commands, flags and words
 //	up.go             up: a folder as bucket, from its first scan to its last text
 //	screen.go         what up shows
@@ -85,6 +86,7 @@ func commands() []command {
 		{"delete", "OBJECT ...", again, "delete documents; the objects stay", text(deleteHelp), deleteFlags, objectNames},
 		{"plan", "--gpu TYPE", planning, "estimate what a load needs and costs", text(planHelp), planFlags, nothing},
 		{"completion", "bash|zsh|fish|powershell", planning, "write a script that completes commands in your shell", text(completionHelp), completionFlags, shellNames},
+		{"man", "DIR", planning, "write man pages", text(manHelp), manFlags, files},
 		{"version", "", planning, "print the version", text(versionHelp), versionFlags, nothing},
 	}
 }
@@ -94,13 +96,18 @@ func main() {
 	os.Exit(run(untilSignal(), system{onTerminal(os.Stdout), onTerminal(os.Stderr), os.LookupEnv, platformBackoff, fromTerminal(os.Stdin)}, os.Args[1:]))
 }
 
-// untilSignal is a context that ends at the first Ctrl-C or SIGTERM. The second one ends the process at once.
+// untilSignal is a context that ends at the first Ctrl-C or SIGTERM, or when the terminal is closed, which nohup keeps from the process.
+// The second signal ends the process at once.
 func untilSignal() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		s := <-signals
+		signal.Ignore(syscall.SIGHUP) // of one terminal that is closed the kernel and the shell may both say so
 		signal.Stop(signals)
 		cancel(signaled{s})
 	}()

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -68,12 +69,15 @@ func (s *ocrService) stop() {
 	s.logs.Close()
 }
 
-// findOCR returns the service at OCR_URL, or builds and starts localocr, which writes to logs. What takes a while it says on progress.
-func findOCR(ctx context.Context, sys system, progress io.Writer, logs func() (*os.File, error)) (*ocrService, error) {
+// findOCR returns the service at OCR_URL, or builds and starts localocr, which writes to logs. What takes a while it says on standard error:
+// in a line that moves on a terminal, in one now and then elsewhere.
+func findOCR(ctx context.Context, sys system, logs func() (*os.File, error)) (*ocrService, error) {
 	if url, ok := sys.lookup("OCR_URL"); ok && url != "" {
 		return &ocrService{url: url}, nil
 	}
-	program, err := buildOCR(ctx, progress)
+	s := newStage(sys)
+	defer s.footer.finish()
+	program, err := buildOCR(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +85,47 @@ func findOCR(ctx context.Context, sys system, progress io.Writer, logs func() (*
 	if err != nil {
 		return nil, err
 	}
+	s.is("starting localocr")
 	return startOCR(ctx, program, log)
+}
+
+// stage shows what is being done before anything is read, and how long all of it has taken so far. Its methods may be called concurrently.
+type stage struct {
+	out    io.Writer
+	footer *progress
+	begun  time.Time
+	what   atomic.Pointer[string]
+}
+
+func newStage(sys system) *stage {
+	s := &stage{out: sys.stderr, begun: time.Now()}
+	s.is("looking for localocr")
+	s.footer = newFooter(sys, false, s.line)
+	return s
+}
+
+func (s *stage) is(what string) { s.what.Store(&what) }
+
+func (s *stage) line(now time.Time) string { return *s.what.Load() + ": " + age(now.Sub(s.begun)) }
+
+// buildLog keeps what go build says, and has the stage say what it downloads. How much that is go does not tell.
+type buildLog struct {
+	stage *stage
+	said  bytes.Buffer
+}
+
+func (b *buildLog) Write(said []byte) (int, error) {
+	for line := range strings.Lines(string(said)) {
+		if module, ok := strings.CutPrefix(line, "go: downloading "); ok {
+			b.stage.is("building localocr, downloading " + oneLine(strings.TrimSpace(module)))
+		}
+	}
+	return b.said.Write(said)
 }
 
 // buildOCR makes localocr from its source, takes what an earlier run has made, or finds it on PATH. Neither the folder nor the
 // working directory is searched: they may come from elsewhere, and what is found is run.
-func buildOCR(ctx context.Context, progress io.Writer) (string, error) {
+func buildOCR(ctx context.Context, s *stage) (string, error) {
 	checkout := checkout()
 	program, err := cachedOCR(checkout)
 	if err != nil {
@@ -94,7 +133,8 @@ func buildOCR(ctx context.Context, progress io.Writer) (string, error) {
 	}
 	source := filepath.Join(checkout, "localocr")
 	if _, err := exec.LookPath("go"); err == nil && isOCRSource(source) {
-		return program, compileOCR(ctx, progress, source, program)
+		s.is("building localocr")
+		return program, compileOCR(ctx, s, source, program)
 	}
 	if _, err := os.Stat(program); err == nil {
 		return program, nil
@@ -107,7 +147,7 @@ func buildOCR(ctx context.Context, progress io.Writer) (string, error) {
 }
 
 // compileOCR brings a program up to date with its source. The program that another run has started stays as it is.
-func compileOCR(ctx context.Context, progress io.Writer, source, program string) error {
+func compileOCR(ctx context.Context, s *stage, source, program string) error {
 	if err := os.MkdirAll(filepath.Dir(program), 0o700); err != nil {
 		return fmt.Errorf("localocr cannot be built: %w", err)
 	}
@@ -115,12 +155,12 @@ func compileOCR(ctx context.Context, progress io.Writer, source, program string)
 	defer os.Remove(temp)
 	linked := os.Link(program, temp) // another name of it, by which go build sees whether it is up to date
 	if errors.Is(linked, fs.ErrNotExist) {
-		fmt.Fprintln(progress, "building localocr, the OCR service of this run (the first time takes about half a minute)")
+		s.footer.printLine(s.out, "building localocr, the OCR service of this run: the first time takes about half a minute, and what it downloads")
 	}
-	err := goBuild(ctx, source, temp)
+	err := goBuild(ctx, s, source, temp)
 	if err != nil && linked == nil && ctx.Err() == nil { // the old one may be damaged, which go build does not replace
 		_ = os.Remove(temp)
-		err = goBuild(ctx, source, temp)
+		err = goBuild(ctx, s, source, temp)
 	}
 	if err != nil {
 		return err
@@ -135,13 +175,14 @@ func compileOCR(ctx context.Context, progress io.Writer, source, program string)
 }
 
 // goBuild builds the command in a folder.
-func goBuild(ctx context.Context, source, program string) error {
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
+func goBuild(ctx context.Context, s *stage, source, program string) error {
+	build, log := exec.CommandContext(ctx, "go", "build", "-o", program, "."), &buildLog{stage: s}
 	build.Dir, build.SysProcAttr = source, ownGroup()
-	if out, err := build.CombinedOutput(); ctx.Err() != nil {
+	build.Stdout, build.Stderr = log, log
+	if err := build.Run(); ctx.Err() != nil {
 		return ctx.Err()
 	} else if err != nil {
-		return fmt.Errorf("localocr cannot be built: %w\n%s", err, bytes.TrimSpace(out))
+		return fmt.Errorf("localocr cannot be built: %w\n%s", err, bytes.TrimSpace(log.said.Bytes()))
 	}
 	return nil
 }

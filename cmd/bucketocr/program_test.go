@@ -184,6 +184,9 @@ func calls() []call {
 		{line: "completion powershell", stdout: "Register-ArgumentCompleter"},
 		{line: "completion", code: usage, stderr: "name your shell: bash, zsh, fish or powershell"},
 		{line: "completion tcsh", code: usage, stderr: "name your shell"},
+		{line: "man pages", changes: true},
+		{line: "man", code: usage, stderr: "=bucketocr man: name the folder that the pages are written to" + more("man")},
+		{line: "man page.png", code: failed, stderr: "page.png"},
 		{line: "completion bash zsh", code: usage, stderr: "name your shell"},
 
 		// up

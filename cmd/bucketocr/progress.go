@@ -99,17 +99,6 @@ func (p *progress) hide() {
 	p.clear()
 }
 
-// lineWriter writes whole lines above the bar.
-type lineWriter struct {
-	p   *progress
-	out io.Writer
-}
-
-func (w lineWriter) Write(line []byte) (int, error) {
-	w.p.printLine(w.out, strings.TrimSuffix(string(line), "\n"))
-	return len(line), nil
-}
-
 // finish ends the showing and clears the bar. It may be called twice.
 func (p *progress) finish() {
 	p.mu.Lock()

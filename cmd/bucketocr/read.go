@@ -62,18 +62,16 @@ func (c *readCmd) run(ctx context.Context, sys system, args []string) int {
 		return complain(sys, "read", err)
 	}
 	c.sys, c.several = sys, len(files) > 1
-	c.progress = newProgress(sys, false)
-	defer c.progress.finish()
-	c.progress.of(int64(len(files)))
-	r, err := openRead(ctx, sys, files, c.pages, lineWriter{c.progress, sys.stderr})
+	r, err := openRead(ctx, sys, files, c.pages)
 	if err != nil {
-		c.progress.finish()
 		if errors.Is(err, errWrongSettings) {
 			fmt.Fprintf(sys.stderr, "bucketocr read: %s\n", clean(err.Error()))
 			return exitUsage
 		}
 		return fail(ctx, sys, "read", err)
 	}
+	c.progress = newProgress(sys, false)
+	c.progress.of(int64(len(files)))
 	err = errors.Join(r.all(ctx, c.ended), r.close())
 	c.progress.finish()
 	switch {

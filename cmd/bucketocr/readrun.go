@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -43,7 +42,7 @@ type readRun struct {
 var notForRead = []string{"FIRESTORE_EMULATOR_HOST", "INCLUDE", "EXCLUDE", "OWNER_PATTERN", "NOTIFY_TOPIC", "RECONCILE_BUCKETS"}
 
 // openRead finds the OCR service and sets up the function. The caller closes it. With errWrongSettings the configuration is wrong.
-func openRead(ctx context.Context, sys system, files []file, pages pageList, progress io.Writer) (_ *readRun, err error) {
+func openRead(ctx context.Context, sys system, files []file, pages pageList) (_ *readRun, err error) {
 	r := &readRun{sys: sys, files: files, pages: pages}
 	defer func() {
 		if err != nil {
@@ -58,7 +57,7 @@ func openRead(ctx context.Context, sys system, files []file, pages pageList, pro
 		return nil, err
 	}
 	logs := func() (*os.File, error) { return os.Create(filepath.Join(r.dir, "ocr.log")) }
-	if r.service, err = findOCR(ctx, sys, progress, logs); err != nil {
+	if r.service, err = findOCR(ctx, sys, logs); err != nil {
 		return nil, err
 	}
 	if r.cfg, err = config.Load(localSettings(sys, r.service, true, notForRead...)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -28,6 +29,8 @@ type screen struct {
 	counts counts
 	mu     sync.Mutex
 	shown  map[string]string // by id: what the last line said
+
+	stopping atomic.Bool // what is released now is for the next run
 }
 
 func newScreen(u *upRun) (*screen, error) {
@@ -103,7 +106,11 @@ func (s *screen) show(ctx context.Context, r *document.Record) error {
 	case r.Status == document.StatusFailed && r.Error != nil:
 		tail = " (" + document.Code(r.Error.Code).Summary + ")"
 	}
-	s.sayStatus(r, detail(r)+tail)
+	about := detail(r)
+	if s.stopping.Load() && r.Status == document.StatusRetrying {
+		about = fmt.Sprintf("  %d of %s read; the next run goes on with it", r.PagesDone, pageCount(max(r.Pages, 1)))
+	}
+	s.sayStatus(r, about+tail)
 	return nil
 }
 
@@ -226,7 +233,7 @@ func (s *screen) summary(ctx context.Context) (int, error) {
 
 // farewell says how a run that was stopped ended.
 func (s *screen) farewell() {
-	if n := s.counts.inWork() + s.counts.of(document.StatusRetrying); n > 0 {
+	if n := s.counts.inWork() + s.counts.of(document.StatusRetrying) + int64(s.u.bucket.Waiting()); n > 0 {
 		s.say("stopped: %s to be read yet; bucketocr up goes on with them", objects(n))
 		return
 	}

@@ -419,7 +419,9 @@ func TestLocalOCRIsKept(t *testing.T) {
 		t.Helper()
 		before, _ := os.Stat(program)
 		out := newOutput()
-		if err := compileOCR(t.Context(), out, source, program); err != nil {
+		s := newStage(system{stderr: out})
+		err := compileOCR(t.Context(), s, source, program)
+		if s.footer.finish(); err != nil {
 			t.Fatalf("%s: %v", step, err)
 		}
 		after, err := os.Stat(program)
@@ -448,7 +450,9 @@ func TestLocalOCRIsKept(t *testing.T) {
 	}
 	build("damaged", false, true)
 	write("main.go", "package main\n\nfunc main() { no }\n")
-	if err := compileOCR(t.Context(), newOutput(), source, program); err == nil || !strings.Contains(err.Error(), "undefined: no") {
+	s := newStage(system{stderr: newOutput()})
+	defer s.footer.finish()
+	if err := compileOCR(t.Context(), s, source, program); err == nil || !strings.Contains(err.Error(), "undefined: no") {
 		t.Errorf("a source that does not compile: %v", err)
 	}
 }

@@ -32,8 +32,10 @@ import (
 
 const upHelp = `Takes the folder DIR (default ./inbox, which is made; others with --create) as a bucket: what lies in it and what is dropped into it
 later is read, through the very function that runs in the cloud. Each text is written to DIR/.bucketocr/text/NAME.md, and with --out to
-that folder too. Ctrl-C ends it; a second run does not redo what is finished. What happens goes to standard error, a line for each
-object's end; the texts' first lines of --once go to standard output.
+that folder too. What happens goes to standard error, a line for each object's end; the texts' first lines of --once go to standard output.
+
+Ctrl-C ends it, and so does closing the terminal: the pages that are being read are finished, no other is begun, and the next run goes on
+with the rest. A second Ctrl-C ends it at once. No run redoes what is finished.
 
 The OCR service is the one at OCR_URL. Where that is not set, localocr is built and started: Tesseract, in place of
 the model on a laptop (English, plain text, no layout). The records are an embedded database in DIR/.bucketocr, or
@@ -129,7 +131,7 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	}
 	u.bucket = u.local.Bucket
 	defer func() { err = errors.Join(err, u.local.Close()) }()
-	service, err := findOCR(ctx, u.sys, u.sys.stderr, func() (*os.File, error) { return u.local.Data.Create(folder.OCRLogName) })
+	service, err := findOCR(ctx, u.sys, func() (*os.File, error) { return u.local.Data.Create(folder.OCRLogName) })
 	if ctx.Err() != nil {
 		return stoppedCode(ctx), nil
 	}
@@ -281,7 +283,9 @@ func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
 // drain lets running deliveries finish or releases them, and stops the server.
 func (u *upRun) drain(ctx context.Context, stopped bool) {
 	if stopped {
-		u.screen.say("stopping: %s in work, waiting %s at most (Ctrl-C again ends at once)", objects(max(u.screen.counts.inWork(), min(u.posting.Load(), inFlight))), age(stopTime))
+		u.screen.stopping.Store(true)
+		working := objects(max(u.screen.counts.inWork(), min(u.posting.Load(), inFlight)))
+		u.screen.say("stopping: %s in work; no other page is begun, and those that are being read have %s (Ctrl-C again ends at once)", working, age(stopTime))
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()

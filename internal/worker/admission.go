@@ -45,8 +45,10 @@ func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 	a := w.admission
 	s := &slot{a: a, until: time.Now().Add(document.AdmissionTime - document.ClaimTime),
 		estimate: min(max(min(max(size, 0), a.memoryTotal)*decodedPerByte, leastEstimate), max(a.memoryTotal/4, 1))}
+	ctx, end := w.untilDrain(ctx)
+	defer end()
 	err := s.occupy(ctx, 1)
-	if err == nil && w.drain.Err() != nil { // the slot may have been released by the shutdown that is about to end ctx
+	if err == nil && w.draining() { // what a drain has released is for nothing that begins
 		s.release()
 		err = errDraining
 	}

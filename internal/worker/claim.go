@@ -79,7 +79,10 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 			res.Outcome = document.OutcomeDuplicate
 			return nil, w.tidyMarker(ctx, d.id, res)
 		case document.ClaimNeedsAlone:
-			if err := slot.takeInstance(ctx); err != nil {
+			wait, end := w.untilDrain(ctx)
+			err := slot.takeInstance(wait)
+			end()
+			if err != nil {
 				return nil, refused(ctx, err)
 			}
 			claim.Alone = true

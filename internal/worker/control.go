@@ -90,9 +90,11 @@ func (w *Worker) sendControl(ctx context.Context) error {
 
 // control sends the control page, padded to so many bytes, and returns nil once it is read: what failed before it is then no
 // fault of the service. A page that failed may have taken the server down, so while the service refuses the control page or
-// fails at it, it is sent again, as long as there is time.
+// fails at it, it is sent again, as long as there is time and no drain.
 func (w *Worker) control(ctx context.Context, size int64) error {
 	img := padPNG(controlPNG, size)
+	again, ended := w.untilDrain(ctx)
+	defer ended()
 	var last error
 	for n := 1; ; n++ {
 		res, err := w.o.OCR.ExtractText(ctx, img)
@@ -110,11 +112,11 @@ func (w *Worker) control(ctx context.Context, size int64) error {
 		}
 		w.pace.saw(ctx, err)
 		last = &controlError{err}
-		pause, again := w.pause(err, n)
+		pause, comesBack := w.pause(err, n)
 		if oe, ok := errors.AsType[*ocr.Error](err); ok && (oe.Kind == ocr.KindBackendFailed || oe.Kind == ocr.KindLost) {
-			pause, again = firstWait<<min(n-1, 8), true // the control page is not what it dies of
+			pause, comesBack = firstWait<<min(n-1, 8), true // the control page is not what it dies of
 		}
-		if !again || wait.Sleep(ctx, min(pause, controlWait)) != nil {
+		if !comesBack || wait.Sleep(again, min(pause, controlWait)) != nil {
 			return last
 		}
 	}

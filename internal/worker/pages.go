@@ -144,16 +144,26 @@ func (w *work) readTogether(ctx context.Context, stop context.CancelCauseFunc) e
 func (w *work) next() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ended != nil || len(w.numbers) == 0 || w.d.w.pace.silent() {
+	if w.ended != nil || len(w.numbers) == 0 {
 		return 0
 	}
-	if w.d.w.admission.wanted() && !w.d.alone {
-		w.ended = errYielded
+	if w.ended = w.d.mayBegin(); w.ended != nil || w.d.w.pace.silent() {
 		return 0
 	}
 	n := w.numbers[0]
 	w.numbers = w.numbers[1:]
 	return n
+}
+
+// mayBegin returns why this delivery may begin no further page, nil where it may.
+func (d *delivery) mayBegin() error {
+	switch {
+	case d.w.draining():
+		return errDraining
+	case d.w.admission.wanted() && !d.alone:
+		return errYielded
+	}
+	return nil
 }
 
 func (w *work) stop(err error) {
@@ -215,8 +225,8 @@ func (w *work) readSuspects(ctx context.Context) error {
 			left = cmp.Or(left, error(&pageError{page: n, err: &struckError{d.strikes[n]}}))
 			continue
 		}
-		if d.w.admission.wanted() && !d.alone {
-			return errYielded
+		if err := d.mayBegin(); err != nil {
+			return err
 		}
 		pg, err := w.guarded(func() (document.Page, error) { return w.readAlone(ctx, n) })
 		if f := faultOf(ctx, err); err != nil && f.Class == document.ClassSuspect && ctx.Err() == nil {
@@ -241,12 +251,14 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 	d := w.d
 	return w.extract(ctx, n, func(ctx context.Context, img ocr.Image, timing *pageTiming) (ocr.Result, error) {
 		waiting := time.Now()
+		begin, begun := d.w.untilDrain(ctx)
+		defer begun()
 		end, err := d.takeTurn(ctx)
 		if err != nil {
 			return ocr.Result{}, err
 		}
 		defer end()
-		give, err := d.w.pace.take(ctx, true)
+		give, err := d.w.pace.take(begin, true)
 		timing.waited += time.Since(waiting)
 		if err != nil {
 			return ocr.Result{}, err
@@ -280,9 +292,11 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 // sendTogether has a page read beside others, at the service's pace. What it refuses at once is sent again after a while, the
 // place given back meanwhile.
 func (d *delivery) sendTogether(ctx context.Context, img ocr.Image, timing *pageTiming) (ocr.Result, error) {
+	begin, begun := d.w.untilDrain(ctx)
+	defer begun()
 	for n := 1; ; n++ {
 		waiting := time.Now()
-		give, err := d.w.pace.take(ctx, false)
+		give, err := d.w.pace.take(begin, false)
 		waited := time.Since(waiting)
 		timing.waited += waited
 		if err != nil {
@@ -290,7 +304,7 @@ func (d *delivery) sendTogether(ctx context.Context, img ocr.Image, timing *page
 		}
 		res, err := d.sendWhilePlaced(ctx, img, timing, waited, give)
 		pause, again := d.w.pause(err, n)
-		if !again || n == maxSends || wait.Sleep(ctx, pause) != nil {
+		if !again || n == maxSends || wait.Sleep(begin, pause) != nil {
 			return res, err
 		}
 	}

@@ -23,6 +23,8 @@ func (d *delivery) takeTurn(ctx context.Context) (func(), error) {
 		return func() {}, nil
 	}
 	until, _ := ctx.Deadline()
+	begin, begun := d.w.untilDrain(ctx)
+	defer begun()
 	for begun := time.Now(); ; {
 		var taken bool
 		stored, err := document.Update(ctx, d.w.o.Turns, turnName, document.Unread(), func(old *document.Record) (ch *document.Change, _ error) {
@@ -39,8 +41,8 @@ func (d *delivery) takeTurn(ctx context.Context) (func(), error) {
 		if time.Since(begun) > d.w.trial() {
 			return nil, errTurn
 		}
-		if err := wait.Sleep(ctx, turnPoll+time.Duration(d.w.o.Rand()*float64(turnPoll))); err != nil {
-			return nil, withCause(ctx, fmt.Errorf("waiting for a suspect's turn: %w", err))
+		if err := wait.Sleep(begin, turnPoll+time.Duration(d.w.o.Rand()*float64(turnPoll))); err != nil {
+			return nil, withCause(begin, fmt.Errorf("waiting for a suspect's turn: %w", err))
 		}
 	}
 }

@@ -120,17 +120,21 @@ func (w *Worker) begin(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { unhook(); stop(nil); w.running.Done() }
 }
 
-func (w *Worker) draining() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.closed
+func (w *Worker) draining() bool { return w.closing.Err() != nil }
+
+// untilDrain is a context for waits before something is begun: it ends with ctx and, with errDraining as cause, when a drain begins.
+func (w *Worker) untilDrain(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancelCause(ctx)
+	unhook := context.AfterFunc(w.closing, func() { stop(errDraining) })
+	return ctx, func() { unhook(); stop(nil) }
 }
 
 // drainMargin is kept of the time to drain for the closing writes.
 const drainMargin = 3 * time.Second
 
-// Drain refuses new deliveries, lets the running ones finish until shortly before ctx's deadline, then has them release
-// their records, so that a redelivery elsewhere starts without waiting. It returns ctx's error if some did not end in time.
+// Drain refuses new deliveries, and the running ones begin no further page. The pages that they are making or reading may end until
+// shortly before ctx's deadline. Records with pages left are then released with those that were finished, so that a redelivery elsewhere
+// starts without waiting. It returns ctx's error if some did not end in time.
 func (w *Worker) Drain(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true

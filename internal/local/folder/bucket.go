@@ -122,6 +122,21 @@ func (b *Bucket) Living() []document.Object {
 	return living
 }
 
+// Waiting returns how many files nothing has taken over yet: their events are not delivered, or they are not stable.
+func (b *Bucket) Waiting() int {
+	b.scanning.Lock()
+	defer b.scanning.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.unsettled)
+	for name, s := range b.known {
+		if _, replaced := b.unsettled[name]; !s.Gone && !s.Delivered && !replaced {
+			n++
+		}
+	}
+	return n
+}
+
 // find returns the noticed state of a name, zero where there is none.
 func (b *Bucket) find(name string) state {
 	b.mu.Lock()

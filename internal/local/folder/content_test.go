@@ -168,6 +168,9 @@ func TestOpenExactGeneration(t *testing.T) {
 	if _, _, err := w.Live(t.Context(), first.Bucket, "a"); !errors.Is(err, document.ErrObjectGone) {
 		t.Errorf("Live of a removed file: %v", err)
 	}
+	if err := w.Delivered(t.Context(), document.Event{Kind: document.KindFinalized, Object: second}); err != nil {
+		t.Fatal(err)
+	}
 	scan(t, w)
 	writeFile(t, path, "second!", long) // as it was, but it was gone
 	refused("before it is noticed", second)

@@ -40,7 +40,7 @@ func TestUndelivered(t *testing.T) {
 	remove(t, filepath.Join(dir, "3"))
 	w = openBucket(t, dir)
 	after, _ := w.Scan(t.Context())
-	if got := short(after.Events); got != "+1 +2 -3" {
+	if got := short(after.Events); got != "+1 +2 +3" { // what was never delivered is, and ends as an object that is gone
 		t.Fatalf("after a restart: %q", got)
 	}
 	if !reflect.DeepEqual(after.Events[1], c.Events[2]) {
@@ -207,5 +207,43 @@ func TestScanConcurrently(t *testing.T) {
 	}
 	if len(seen) != files {
 		t.Errorf("%d files came, want %d", len(seen), files)
+	}
+}
+
+// TestVanishedBeforeDelivered: a file that was noticed and vanished before its event was taken over has that event nevertheless, in this
+// run or the next, and its end after it: each object that was noticed can end visibly.
+func TestVanishedBeforeDelivered(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		t.Run(fmt.Sprint("restart ", restart), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			w := openBucket(t, dir)
+			writeFile(t, filepath.Join(dir, "a"), "x", long)
+			first, err := w.Scan(t.Context())
+			if err != nil || short(first.Events) != "+a" {
+				t.Fatalf("%q, %v", short(first.Events), err)
+			}
+			remove(t, filepath.Join(dir, "a"))
+			if c, err := w.Scan(t.Context()); err != nil || len(c.Events) > 0 || w.Waiting() != 1 {
+				t.Errorf("while the event is under way: %q, %v, %d waiting", short(c.Events), err, w.Waiting())
+			}
+			if w.Again(first.Events[0]); restart {
+				closeBucket(t, w)
+				w = openBucket(t, dir)
+			}
+			if got, c := scan(t, w); got != "+a" || !reflect.DeepEqual(c.Events, first.Events) {
+				t.Errorf("the next one is %q: %+v", got, c.Events)
+			}
+			if _, err := w.Open(t.Context(), first.Events[0].Object); !errors.Is(err, document.ErrObjectGone) {
+				t.Errorf("opened: %v", err)
+			}
+			if got, _ := scan(t, w); got != "-a" || w.Waiting() != 0 {
+				t.Errorf("after it: %q, %d waiting", got, w.Waiting())
+			}
+			if got, _ := scan(t, w); got != "" {
+				t.Errorf("after that: %q", got)
+			}
+		})
 	}
 }

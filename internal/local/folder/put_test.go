@@ -36,6 +36,7 @@ func TestPutFilesAppearWhole(t *testing.T) {
 		{"a//x.png", "5", true, ErrBadName},
 		{"a/../x.png", "5", true, ErrBadName},
 		{".hidden.png", "5", true, ErrBadName},
+		{"a/scan.png.part", "5", true, ErrBadName},
 		{".bucketocr/records.db", "5", true, ErrBadName},
 		{"a/.x/y.png", "5", true, ErrBadName},
 		{"out/x.png", "5", true, ErrBadName},

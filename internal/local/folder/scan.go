@@ -74,7 +74,8 @@ func (b *Bucket) compare(s *survey, now time.Time) (states map[string]state, uns
 		}
 	}
 	for name, o := range b.known {
-		if _, there := s.files[name]; !there && !o.Gone && s.sees(name) {
+		// Of a file that vanished before it was delivered there is one event after the other: it ends as an object that is gone, visibly.
+		if _, there := s.files[name]; !there && !o.Gone && o.Delivered && s.sees(name) {
 			states[name] = o.end(now)
 		}
 	}

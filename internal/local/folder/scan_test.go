@@ -108,6 +108,16 @@ func TestScan(t *testing.T) {
 			{write("a.png", "x", long), "+a.png", 0}, {erase("a.png"), "-a.png", 0},
 		}},
 		{"vanished before it was stable", []step{{write("a.png", "x", later), "", 1}, {erase("a.png"), "", 0}}},
+		{"renamed when it is written", []step{
+			{write("a.png.part", "x", long), "", 0}, {write("b.crdownload", "x", long), "", 0}, {write("c.PDF.download/c.pdf", "x", long), "", 0},
+			{write("~$d.png", "x", long), "", 0}, {write("e.png~", "x", long), "", 0}, {write("f.TMP", "x", long), "", 0}, {write("g.partial", "x", long), "", 0},
+			{func(dir string) {
+				if err := os.Rename(filepath.Join(dir, "a.png.part"), filepath.Join(dir, "a.png")); err != nil {
+					t.Fatal(err)
+				}
+			}, "+a.png", 0},
+			{write("part.png", "x", long), "+part.png", 0},
+		}},
 		{"moved", []step{{write("a.png", "x", long), "+a.png", 0}, {func(dir string) {
 			if err := os.Rename(filepath.Join(dir, "a.png"), filepath.Join(dir, "b.png")); err != nil {
 				t.Fatal(err)

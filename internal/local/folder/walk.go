@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -72,6 +73,8 @@ func (b *Bucket) walk(ctx context.Context, s *survey, dir string) error {
 		case strings.HasPrefix(e.Name(), "."):
 		case !utf8.ValidString(e.Name()):
 			s.pass(name, "has a name that is not UTF-8")
+		case unfinished(e.Name(), e.IsDir()):
+			s.pass(name, "has a name of files that are still being written: renamed, it is read")
 		case e.IsDir():
 			if err := b.walk(ctx, s, name); err != nil {
 				return err
@@ -81,6 +84,20 @@ func (b *Bucket) walk(ctx context.Context, s *survey, dir string) error {
 		}
 	}
 	return nil
+}
+
+// unfinishedEnds are what browsers and other programs append to the name of a file while they write it.
+var unfinishedEnds = [...]string{".part", ".partial", ".crdownload", ".download", ".tmp", "~"}
+
+// unfinished reports whether a name says that what has it is still being written, or is an editor's copy or lock. Safari's are folders.
+func unfinished(base string, isDir bool) bool {
+	base = strings.ToLower(base)
+	if isDir {
+		return strings.HasSuffix(base, ".download")
+	}
+	return strings.HasPrefix(base, "~$") || slices.ContainsFunc(unfinishedEnds[:], func(end string) bool {
+		return len(base) > len(end) && strings.HasSuffix(base, end)
+	})
 }
 
 // meet adds one entry that is no directory.

@@ -66,8 +66,10 @@ func (p *Page) describePixel() {
 			return
 		}
 	}
-	if extra == 0 && p.colour == rgb && p.n == 4 { // as all viewers take it
-		p.alpha = 3
+	// Four samples of RGB are taken so by all viewers. Two of gray are what is left where a program drops the tag: what transparency
+	// covers is mostly black, so that a page would have black areas, and text in black none.
+	if extra == 0 && (p.colour == rgb && p.n == 4 || p.colour <= blackIsZero && p.n == 2) {
+		p.alpha = p.colours()
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"image/draw"
 	"image/jpeg"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
@@ -90,7 +91,7 @@ func TestLZWNeedsNoEnd(t *testing.T) {
 }
 
 // TestTransparencyIsAlpha: multiplied with the colours or apart, of gray, colours and palettes; a channel that is clear everywhere is none, and
-// four channels without a word are RGB with transparency.
+// four channels without a word are RGB with transparency, two are gray with it.
 func TestTransparencyIsAlpha(t *testing.T) {
 	t.Parallel()
 	clear := image.NewNRGBA(image.Rect(0, 0, 40, 30))
@@ -115,15 +116,15 @@ func TestTransparencyIsAlpha(t *testing.T) {
 			near(t, "gray of 16", sees(t, "gray", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(grays, s))), onWhite(grays), 2)
 		}
 	}
-	p := pagetest.Samples(clear, pagetest.Storage{Colour: 2, Alpha: 2})
-	unsaid := p
-	unsaid.Tags = nil
-	for _, tag := range p.Tags {
-		if tag.ID != 338 {
-			unsaid.Tags = append(unsaid.Tags, tag)
-		}
+	for _, unsaid := range []struct {
+		m image.Image
+		pagetest.Storage
+	}{{clear, pagetest.Storage{Colour: 2}}, {grays, pagetest.Storage{Colour: 1}}, {grays, pagetest.Storage{Colour: 1, Bits: 16}}} {
+		unsaid.Alpha = 2
+		p := pagetest.Samples(unsaid.m, unsaid.Storage)
+		p.Tags = slices.DeleteFunc(p.Tags, func(tag pagetest.Tag) bool { return tag.ID == 338 })
+		near(t, fmt.Sprint("unsaid ", unsaid.Storage), sees(t, "unsaid", pagetest.TIFF(binary.LittleEndian, p)), onWhite(unsaid.m), 2)
 	}
-	near(t, "unsaid", sees(t, "unsaid", pagetest.TIFF(binary.LittleEndian, unsaid)), onWhite(clear), 2)
 
 	hidden := image.NewNRGBA(image.Rect(0, 0, 40, 30))
 	copy(hidden.Pix, clear.Pix)

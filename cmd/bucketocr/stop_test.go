@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/app/apptest"
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/ocr/ocrtest"
+)
+
+// document returns what a folder's records say of a file. Nothing may work in the folder.
+func (d *desk) document(name string) *document.Record {
+	d.t.Helper()
+	w, err := local.Open(d.dir)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer w.Close()
+	r, err := w.Records.Get(d.t.Context(), document.Object{Bucket: w.Bucket.Name(), Name: name}.ID())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if r == nil {
+		return nil
+	}
+	return r.Record
+}
+
+// TestUpStopsBetweenPages: at Ctrl-C the pages that are being read are finished, and no other page of any object is begun. The run says
+// what is left; the next one reads that, and nothing twice.
+func TestUpStopsBetweenPages(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, map[string][]byte{"0.tiff": apptest.TIFF(3)})
+	for n := range 6 {
+		d.drop(fmt.Sprint(1+n, ".png"), apptest.PNG(50+n))
+	}
+	d.env["OCR_CONCURRENCY"] = "1"
+	gate := ocrtest.NewGate()
+	d.ocr.Default(ocrtest.Hold(gate, ocrtest.Text("read")))
+	ctx, stop := context.WithCancelCause(t.Context())
+	out, code := newOutput(), make(chan int)
+	go func() { code <- d.upTo(ctx, out) }()
+	if err := gate.Wait(t.Context(), inFlight); err != nil {
+		t.Fatal(err)
+	}
+	stop(signaled{os.Interrupt})
+	out.until(t, "stopping: 4 objects in work; no other page is begun")
+	gate.Open()
+	if c := <-code; c != exitInterrupted {
+		t.Errorf("exit code %d", c)
+	}
+	want(t, out, "retrying    0.tiff  1 of 3 pages read; the next run goes on with it", "done        3.png",
+		"stopped: 4 objects to be read yet; bucketocr up goes on with them")
+	if n := d.ocr.Counts().Requests; n != inFlight {
+		t.Errorf("%d pages were sent, %d of them after Ctrl-C", n, n-inFlight)
+	}
+	if c, out := d.up(t.Context(), "--once"); c != exitGood || d.ocr.Counts().Requests != 9 {
+		t.Errorf("the next run: %d, %d pages sent in all, want 9\n%s", c, d.ocr.Counts().Requests, out)
+	}
+	if text := d.text("0.tiff"); strings.Count(text, "read") != 3 {
+		t.Errorf("text %q", text)
+	}
+}
+
+// TestUpDeletedWhileItWaits: a file that is deleted before it is read ends failed, with the reason: one that waits for its turn, one that is to
+// be tried again, and one that a run had noticed and left.
+func TestUpDeletedWhileItWaits(t *testing.T) {
+	t.Parallel()
+	gone := func(t *testing.T, d *desk, name string) {
+		t.Helper()
+		if r := d.document(name); r == nil || r.Status != document.StatusFailed || r.Error == nil || r.Error.Code != document.CodeObjectGone {
+			t.Errorf("the document of %s is %+v", name, r)
+		}
+	}
+	t.Run("its turn", func(t *testing.T) {
+		t.Parallel()
+		d := newDesk(t, nil)
+		for n := range 6 {
+			d.drop(fmt.Sprint(n, ".png"), apptest.PNG(50+n))
+		}
+		gate := ocrtest.NewGate()
+		d.ocr.Default(ocrtest.Hold(gate, ocrtest.Text("read")))
+		ctx, stop := context.WithCancelCause(t.Context())
+		out, code := newOutput(), make(chan int)
+		go func() { code <- d.upTo(ctx, out) }()
+		if err := gate.Wait(t.Context(), inFlight); err != nil {
+			t.Fatal(err)
+		}
+		remove(t, d.dir, "5.png")
+		gate.Open()
+		out.until(t, "failed      5.png  object_gone")
+		want(t, out, "(The file was deleted before it was read.)")
+		stop(signaled{os.Interrupt})
+		<-code
+		gone(t, d, "5.png")
+	})
+	t.Run("another try", func(t *testing.T) {
+		t.Parallel()
+		d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
+		d.ocr.Default(ocrtest.Platform(403))
+		ctx, stop := context.WithCancelCause(t.Context())
+		out, code := newOutput(), make(chan int)
+		go func() { code <- d.upTo(ctx, out) }()
+		out.until(t, "retrying    a.png")
+		remove(t, d.dir, "a.png")
+		out.until(t, "failed      a.png  object_gone")
+		stop(signaled{os.Interrupt})
+		<-code
+		gone(t, d, "a.png")
+	})
+	t.Run("the next run", func(t *testing.T) {
+		t.Parallel()
+		d := newDesk(t, nil)
+		for n := range 6 {
+			d.drop(fmt.Sprint(n, ".png"), apptest.PNG(50+n))
+		}
+		gate := ocrtest.NewGate()
+		d.ocr.Default(ocrtest.Hold(gate, ocrtest.Text("read")))
+		ctx, stop := context.WithCancelCause(t.Context())
+		out, code := newOutput(), make(chan int)
+		go func() { code <- d.upTo(ctx, out) }()
+		if err := gate.Wait(t.Context(), inFlight); err != nil {
+			t.Fatal(err)
+		}
+		stop(signaled{os.Interrupt})
+		out.until(t, "stopping")
+		gate.Open()
+		<-code
+		remove(t, d.dir, "5.png")
+		_, again := d.up(t.Context(), "--once")
+		want(t, again, "failed      5.png  object_gone")
+		gone(t, d, "5.png")
+	})
+}
+
+func remove(t *testing.T, dir, name string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestUpLeavesUnfinishedFilesAlone: what a browser is still writing is not read before it has its name, and one line says so.
+func TestUpLeavesUnfinishedFilesAlone(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, map[string][]byte{"scan.png.crdownload": apptest.PNG(50), "other.png": apptest.PNG(51), ".hidden.png": apptest.PNG(52), "b.png~": apptest.PNG(53)})
+	d.ocr.Default(ocrtest.Text("read"))
+	code, out := d.up(t.Context(), "--once")
+	if code != exitGood || d.ocr.Counts().Requests != 1 || strings.Count(out.String(), "scan.png") != 1 || strings.Contains(out.String(), "hidden") {
+		t.Errorf("exit code %d, %d pages sent\n%s", code, d.ocr.Counts().Requests, out)
+	}
+	want(t, out, `passed over: "scan.png.crdownload", it has a name of files that are still being written: renamed, it is read`)
+	if d.document("scan.png.crdownload") != nil {
+		t.Error("it has a document")
+	}
+	if err := os.Rename(filepath.Join(d.dir, "scan.png.crdownload"), filepath.Join(d.dir, "scan.png")); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := d.up(t.Context(), "--once"); code != exitGood || d.text("scan.png") != "read\n" {
+		t.Errorf("renamed: %d\n%s", code, out)
+	}
+}
