@@ -1,6 +1,6 @@
 // Package ui is the live page: one page, embedded, that shows the records of a store as they change.
 //
-// [Server] follows the store by its watch, keeps a summary of each record (never its text) and sends what changes to every
+// [Server] follows the store by its watch, keeps a summary of each record (of its text only the first line) and sends what changes to every
 // open page as server-sent events. Texts, page images, uploads and retries go through the same server, so that one guard
 // protects all of them. It knows neither Firestore nor the local folder: [Config] holds interfaces.
 //

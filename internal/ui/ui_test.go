@@ -461,14 +461,14 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestEvents: all there is comes first, then what changes; who was cut off gets only what is news; text is never sent.
+// TestEvents: all there is comes first, then what changes; who was cut off gets only what is news; of a text its first line is sent and no more.
 func TestEvents(t *testing.T) {
 	d := newDesk(t)
-	id := d.write("a.png", text("SECRET TEXT"))
+	id := d.write("a.png", text("a first line\n\nSECRET TEXT"))
 	d.known(id)
 	read, last := d.listen("")
 	first := read("records")
-	if !strings.Contains(first, `"a.png"`) || strings.Contains(first, "SECRET") {
+	if !strings.Contains(first, `"a.png"`) || !strings.Contains(first, "a first line") || strings.Contains(first, "SECRET") {
 		t.Errorf("%s", first)
 	}
 	d.write("b.png", failed(document.CodeEmpty))

@@ -2,9 +2,10 @@
 
 import { byId, icon, make, pressed, released, settle } from './dom.js';
 import { Feed } from './feed.js';
+import { Heads } from './heads.js';
 import { keys } from './keys.js';
 import { List } from './list.js';
-import { Store } from './store.js';
+import { Store, isOrder, newest } from './store.js';
 import { Upload } from './upload.js';
 import { View } from './view.js';
 import { nameParts, statuses } from './words.js';
@@ -42,6 +43,8 @@ for (const [kind, text] of kinds) {
   byId('chips').append(chip);
 }
 
+const heads = new Heads({ columns: byId('columns'), order: byId('order'), sort: (by) => filter({ sort: by }) });
+
 function show(kind) {
   filter({ show: kind });
 }
@@ -50,10 +53,12 @@ function show(kind) {
 function filter(change) {
   Object.assign(store.filter, change);
   if ('search' in change) store.filter.words = change.search.toLowerCase().split(/\s+/).filter(Boolean);
-  const { show: kind, reason, search } = store.filter;
+  const { show: kind, reason, search, sort } = store.filter;
   for (const [k, { chip }] of chips) chip.setAttribute('aria-pressed', k === kind);
   if (byId('search').value !== search) byId('search').value = search;
   byId('reason').value = reason;
+  Object.assign(byId('reason').parentElement.dataset, { show: kind, reason: reason ? 'yes' : '' });
+  heads.write(sort);
   history.replaceState(null, '', address(location.hash));
   list.before = undefined;
   list.list.scrollTop = 0;
@@ -66,10 +71,11 @@ byId('reason').addEventListener('change', (e) => filter({ reason: e.target.value
 /** address is that of what is shown, with another fragment. */
 function address(hash) {
   const query = new URLSearchParams();
-  const { show: kind, reason, search } = store.filter;
+  const { show: kind, reason, search, sort } = store.filter;
   if (kind !== 'all') query.set('show', kind);
   if (reason) query.set('reason', reason);
   if (search) query.set('search', search);
+  if (sort !== newest) query.set('sort', sort);
   return `${location.pathname}${query.size ? `?${query}` : ''}${hash}`;
 }
 
@@ -77,7 +83,9 @@ function address(hash) {
 function recall() {
   const query = new URLSearchParams(location.search);
   const kind = query.get('show');
-  const said = { show: kinds.some(([k]) => k === kind) ? kind : 'all', reason: query.get('reason') ?? '', search: query.get('search') ?? '' };
+  const sort = query.get('sort') ?? newest;
+  const said = { show: kinds.some(([k]) => k === kind) ? kind : 'all', reason: query.get('reason') ?? '', search: query.get('search') ?? '',
+    sort: isOrder(sort) ? sort : newest };
   if (Object.entries(said).some(([k, v]) => store.filter[k] !== v)) filter(said);
 }
 

@@ -1,7 +1,8 @@
 // The list of documents: only the rows in sight exist, so thousands of documents cost what thirty do.
 
 import { icon, make, settle, turnIcon } from './dom.js';
-import { ago, count, nameParts, noteOf, pagesOf, statuses } from './words.js';
+import { newest } from './store.js';
+import { ago, count, moment, nameParts, noteOf, pagesOf, statuses } from './words.js';
 
 const spare = 6; // rows beyond the edge of what is in sight
 
@@ -57,7 +58,7 @@ export class List {
     if (anchor !== undefined && store.shown[first] !== anchor) {
       const moved = store.shown.indexOf(anchor);
       if (moved >= 0) list.scrollTop = top + (moved - first) * this.height;
-      if (moved > first && store.shown.length > length) this.unseen += moved - first;
+      if (moved > first && store.shown.length > length && store.filter.sort === newest) this.unseen += moved - first;
     }
     this.draw();
   }
@@ -94,15 +95,16 @@ export class List {
       row.setAttribute('aria-setsize', row.total);
     }
     if (row.shows !== d) this.write(row, d);
-    row.setAttribute('aria-selected', id === this.opened);
+    if (id === this.opened) row.setAttribute('aria-current', 'true');
+    else row.removeAttribute('aria-current');
     row.classList.toggle('active', id === this.active);
   }
 
   newRow(id) {
     const row = make('div', { class: 'row', role: 'option', id: `d-${id}` });
     row.parts = {
-      icon: icon('processing', 'status'), status: make('span', { class: 'unseen' }), name: make('span', { class: 'name' }), note: make('span', { class: 'note' }),
-      pages: make('span', { class: 'pages' }), age: make('span', { class: 'age' }),
+      name: make('span', { class: 'name' }), state: make('span', { class: 'state' }, icon('processing', 'status'), make('span')),
+      note: make('span', { class: 'note' }), pages: make('span', { class: 'pages' }), age: make('time', { class: 'age' }),
     };
     row.append(...Object.values(row.parts));
     row.dataset.id = id;
@@ -114,8 +116,8 @@ export class List {
     row.shows = d;
     row.dataset.status = d.status;
     const { parts } = row;
-    turnIcon(parts.icon, d.status);
-    parts.status.textContent = `${statuses[d.status]}: `;
+    turnIcon(parts.state.firstChild, d.status);
+    parts.state.lastChild.textContent = statuses[d.status];
     const [folder, file] = nameParts(d.name);
     settle(parts.name, make('span', { class: 'folder', text: folder }), file);
     parts.name.title = folder + file;
@@ -140,9 +142,15 @@ export class List {
 
   writeTimes(row, d) {
     const now = this.now();
+    const { age: cell } = row.parts;
     const age = `${ago(now - d.arrived)} ago`;
-    if (row.parts.age.textContent !== age) row.parts.age.textContent = age;
-    const note = noteOf(d, this.codes.errors, now, this.may.idle);
+    if (cell.textContent !== age) cell.textContent = age;
+    if (cell.arrived !== d.arrived) {
+      cell.arrived = d.arrived;
+      cell.dateTime = new Date(d.arrived).toISOString();
+      cell.title = `Added ${moment(d.arrived)}`;
+    }
+    const note = noteOf(d, this.codes.errors, now, this.may.idle) || d.line || '';
     if (row.parts.note.textContent !== note) { row.parts.note.textContent = note; row.parts.note.title = note; }
   }
 

@@ -35,6 +35,9 @@ export function nameParts(name) {
   return [shown.slice(0, cut), shown.slice(cut)];
 }
 
+/** foldName is a name in lower case as names are sorted: letter-9 comes before letter-10. */
+export const foldName = (low) => low.replace(/\d+/g, (digits) => digits.padStart(12, '0'));
+
 /** pagesOf says how far a document is. */
 export function pagesOf(d) {
   if (d.status === 'done' && d.pagesDone < d.pages) return `first ${d.pagesDone.toLocaleString('en')} of ${count(d.pages, 'page')}`;
