@@ -4,9 +4,13 @@ package ui
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,5 +96,58 @@ func TestListPictures(t *testing.T) {
 				tab.Shot(filepath.Join(dir, strings.Join([]string{name, fmt.Sprint(size[0]), scheme}, "-")+".png"))
 			}
 		}
+	}
+}
+
+// TestRowsHavePictures: the rows in sight get a small picture each, once, and those out of sight are not asked for; a file that has none
+// keeps an icon, and the page has no error to tell of.
+func TestRowsHavePictures(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	var asked sync.Map
+	var now, most atomic.Int64
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/thumbnail") {
+			n, _ := asked.LoadOrStore(r.URL.Path, new(atomic.Int64))
+			n.(*atomic.Int64).Add(1)
+			most.Store(max(most.Load(), now.Add(1)))
+			defer now.Add(-1)
+		}
+		d.server.Handler().ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() { web.CloseClientConnections(); web.Close() })
+	began := time.Now()
+	put := func(i int, data []byte) string {
+		name := fmt.Sprintf("page-%03d.png", i)
+		d.bucket.PutAs(name, 7, data)
+		return d.write(name, func(r *document.Record) {
+			r.Bucket, r.Text, r.WindowStart = "bucket", "x", began.Add(-time.Duration(i)*time.Second)
+		})
+	}
+	first, broken := put(0, dot(300, 400)), put(1, []byte("no image"))
+	for i := range 300 {
+		put(2+i, dot(100, 100))
+	}
+	tab := browsertest.New(t, 1440, 900)
+	tab.Open(web.URL)
+	tab.Until(`document.querySelector('#d-` + first + ` .thumb img')?.naturalWidth === 96 && document.querySelectorAll('.thumb img').length >= 12`)
+	tab.Until(`document.querySelector('#d-` + broken + ` .thumb svg') && [...document.querySelectorAll('.row')].filter((r) => r.pictured && !r.querySelector('.thumb img')).length === 1`)
+	browsertest.Eval[any](tab, `(document.querySelector('#list').scrollTop = 1e6, null)`)
+	tab.Until(`[...document.querySelectorAll('.row')].some((r) => r.ariaPosInSet === '302' && r.querySelector('.thumb img'))`)
+	browsertest.Eval[any](tab, `(document.querySelector('#list').scrollTop = 0, null)`)
+	tab.Until(`document.querySelector('#d-` + first + ` .thumb img') && document.querySelector('#d-` + broken + `').pictured`)
+	n := 0
+	asked.Range(func(path, times any) bool {
+		n++
+		if k := times.(*atomic.Int64).Load(); k != 1 {
+			t.Errorf("%s was asked for %d times", path, k)
+		}
+		return true
+	})
+	if n > 60 {
+		t.Errorf("%d pictures were asked for", n)
+	}
+	if most.Load() > 2 {
+		t.Errorf("%d were asked for at a time", most.Load())
 	}
 }

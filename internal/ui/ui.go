@@ -14,6 +14,7 @@
 //	idle.go      whether anything reads what waits
 //	shelf.go     documents that were opened last
 //	image.go     page images, made from the objects
+//	thumbnail.go small ones, for the list
 //	change.go    retries and uploads
 //	feed.go      the newest summary of every record
 //	summary.go   what a list shows of a record
@@ -34,13 +35,14 @@ import (
 
 // Server is the live page. Make it with [New], call [Server.Run], serve its Handler. Safe for concurrent use.
 type Server struct {
-	c     Config
-	boot  string // tells this server from one before it at the same address
-	token string // proves that a request comes from our own page
-	feed  *feed
-	shelf *shelf
-	album *album
-	idle  idleness
+	c          Config
+	boot       string // tells this server from one before it at the same address
+	token      string // proves that a request comes from our own page
+	feed       *feed
+	shelf      *shelf
+	album      *album
+	thumbnails *thumbnails
+	idle       idleness
 }
 
 // New makes the page's server. It does nothing until Run.
@@ -51,10 +53,11 @@ func New(c Config) *Server {
 	c.Limits.Edge = pictureEdge
 	return &Server{
 		c: c, boot: rand.Text()[:8], token: rand.Text(),
-		feed:  newFeed(),
-		shelf: &shelf{records: c.Records, render: render.New()},
-		album: newAlbum(c.Images, c.Limits),
-		idle:  idleness{ask: c.Idle},
+		feed:       newFeed(),
+		shelf:      &shelf{records: c.Records, render: render.New()},
+		album:      newAlbum(c.Images, c.Limits),
+		thumbnails: newThumbnails(c.Images, c.Limits),
+		idle:       idleness{ask: c.Idle},
 	}
 }
 
@@ -73,6 +76,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/documents/{id}/pages", s.allPages)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}", s.page)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}/image", s.image)
+	mux.HandleFunc("GET /api/documents/{id}/thumbnail", s.thumbnail)
 	mux.HandleFunc("GET /api/documents/{id}/download", s.download)
 	mux.HandleFunc("POST /api/documents/{id}/retry", s.retry)
 	mux.HandleFunc("POST /api/files", s.upload)

@@ -2,6 +2,7 @@
 
 import { icon, make, settle, turnIcon } from './dom.js';
 import { newest } from './store.js';
+import { Thumbnails } from './thumbnails.js';
 import { ago, count, moment, nameParts, noteOf, pagesOf, statuses } from './words.js';
 
 const spare = 6; // rows beyond the edge of what is in sight
@@ -14,7 +15,8 @@ export class List {
     this.active = ''; // the row that keys act on
     this.opened = ''; // the document that is in view
     this.unseen = 0;
-    list.addEventListener('scroll', () => this.draw(), { passive: true });
+    this.thumbnails = new Thumbnails(() => this.inSight());
+    list.addEventListener('scroll', () => { this.thumbnails.look(true); this.draw(); }, { passive: true });
     spacer.addEventListener('click', (e) => this.clicked(e));
     fresh.addEventListener('click', () => this.top());
     new ResizeObserver(() => this.measure()).observe(list);
@@ -77,6 +79,15 @@ export class List {
     this.fresh.hidden = this.unseen === 0;
     this.fresh.textContent = `↑ ${this.unseen.toLocaleString('en')} new`;
     this.point();
+    this.thumbnails.look(false);
+  }
+
+  /** inSight are the rows that can be seen, from the top. */
+  inSight() {
+    const { list, height } = this;
+    const from = Math.floor(list.scrollTop / height);
+    const to = Math.ceil((list.scrollTop + list.clientHeight) / height);
+    return [...this.rows.values()].filter((row) => row.index >= from && row.index < to).sort((a, b) => a.index - b.index);
   }
 
   place(id, index) {
@@ -103,7 +114,7 @@ export class List {
   newRow(id) {
     const row = make('div', { class: 'row', role: 'option', id: `d-${id}` });
     row.parts = {
-      name: make('span', { class: 'name' }), state: make('span', { class: 'state' }, icon('processing', 'status'), make('span')),
+      thumb: make('span', { class: 'thumb' }), name: make('span', { class: 'name' }), state: make('span', { class: 'state' }, icon('processing', 'status'), make('span')),
       note: make('span', { class: 'note' }), pages: make('span', { class: 'pages' }), age: make('time', { class: 'age' }),
     };
     row.append(...Object.values(row.parts));
@@ -116,6 +127,7 @@ export class List {
     row.shows = d;
     row.dataset.status = d.status;
     const { parts } = row;
+    this.thumbnails.write(row, d);
     turnIcon(parts.state.firstChild, d.status);
     parts.state.lastChild.textContent = statuses[d.status];
     const [folder, file] = nameParts(d.name);
