@@ -15,7 +15,8 @@
 //	shelf.go     documents that were opened last
 //	image.go     page images, made from the objects
 //	thumbnail.go small ones, for the list
-//	change.go    retries and uploads
+//	export.go    the texts of several documents as one file
+//	change.go    retries, deletions and uploads
 //	feed.go      the newest summary of every record
 //	summary.go   what a list shows of a record
 //	answer.go    answers, and the sentences for errors
@@ -43,6 +44,7 @@ type Server struct {
 	album      *album
 	thumbnails *thumbnails
 	idle       idleness
+	orders     orders
 }
 
 // New makes the page's server. It does nothing until Run.
@@ -79,6 +81,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/documents/{id}/thumbnail", s.thumbnail)
 	mux.HandleFunc("GET /api/documents/{id}/download", s.download)
 	mux.HandleFunc("POST /api/documents/{id}/retry", s.retry)
+	mux.HandleFunc("POST /api/documents/{id}/delete", s.remove)
+	mux.HandleFunc("POST /api/exports", s.orderExport)
+	mux.HandleFunc("GET /api/exports/{key}", s.export)
 	mux.HandleFunc("POST /api/files", s.upload)
 	mux.Handle("GET /", assets())
 	return s.guard(mux)

@@ -1,5 +1,6 @@
 // The page: wires the connection, the documents, the list, the view and the keyboard.
 
+import { Bulk } from './bulk.js';
 import { byId, icon, make, pressed, released, settle } from './dom.js';
 import { Feed } from './feed.js';
 import { Heads } from './heads.js';
@@ -11,7 +12,7 @@ import { View } from './view.js';
 import { nameParts, statuses } from './words.js';
 
 const codes = { errors: {}, warnings: {} };
-const may = { upload: false, retry: false, idle: '' }; // idle: why nothing reads what waits
+const may = { upload: false, retry: false, remove: false, export: false, idle: '' }; // idle: why nothing reads what waits
 const store = new Store();
 let server = null;
 let connection = 'connecting';
@@ -21,7 +22,7 @@ const now = () => Date.now() + behind;
 
 const list = new List({
   list: byId('list'), spacer: byId('spacer'), fresh: byId('fresh'), store, codes, may, now,
-  choose: (id) => { location.hash = id; },
+  choose: (id) => { location.hash = id; }, picked: () => bulk.write(),
 });
 const view = new View({ element: byId('view'), codes, now, may, token: () => server.token, close: () => back(), step, has: (by) => Boolean(list.neighbour(view.id, by)),
   add: () => byId('add').click(), named: () => writeTitle(),
@@ -30,6 +31,7 @@ const view = new View({ element: byId('view'), codes, now, may, token: () => ser
     if (location.hash !== hash) history.replaceState(null, '', address(hash));
   } });
 new Upload(() => server);
+const bulk = new Bulk({ list, store, codes, may, server: () => server, filter: (change) => filter(change) });
 
 // What is shown: chips, reason, search.
 
@@ -106,6 +108,8 @@ function update() {
     writeTitle();
     view.place();
     writeReasons();
+    bulk.write();
+    bulk.groups();
     writeEmpty();
   });
 }
@@ -205,7 +209,7 @@ function step(by) {
 }
 
 function back() {
-  if (!view.id) return;
+  if (!view.id) { bulk.clear(); return; }
   history.pushState(null, '', address(''));
   route();
 }
@@ -231,7 +235,7 @@ const feed = new Feed({
     server = news;
     Object.assign(codes.errors, news.codes);
     Object.assign(codes.warnings, news.warnings);
-    Object.assign(may, { upload: news.upload, retry: news.retry });
+    Object.assign(may, { upload: news.upload, retry: news.retry, remove: news.delete, export: news.export });
     behind = news.now - Date.now();
     if (Math.abs(behind) < 1000) behind = 0;
     byId('place').textContent = news.place;
@@ -248,7 +252,7 @@ const feed = new Feed({
 });
 
 keys({
-  list, view, back, step, upload: () => may.upload && byId('add').click(),
+  list, view, bulk, back, step, upload: () => may.upload && byId('add').click(),
   search: () => { byId('search').focus(); byId('search').select(); },
   show: (n) => kinds[n] && show(kinds[n][0]),
 });

@@ -7,14 +7,16 @@ import { ago, count, moment, nameParts, noteOf, pagesOf, statuses } from './word
 
 const spare = 6; // rows beyond the edge of what is in sight
 
-/** List shows the ids of store.shown. It calls choose(id) when a row is opened. */
+/** List shows the ids of store.shown. It calls choose(id) when a row is opened, and picked() when others are selected. */
 export class List {
-  constructor({ list, spacer, fresh, store, codes, may, now, choose }) {
-    Object.assign(this, { list, spacer, fresh, store, codes, may, now, choose });
+  constructor({ list, spacer, fresh, store, codes, may, now, choose, picked }) {
+    Object.assign(this, { list, spacer, fresh, store, codes, may, now, choose, picked });
     this.rows = new Map(); // by id
     this.active = ''; // the row that keys act on
     this.opened = ''; // the document that is in view
     this.unseen = 0;
+    this.selected = new Set(); // ids, all of them shown
+    this.anchor = ''; // where a range begins
     this.thumbnails = new Thumbnails(() => this.inSight());
     list.addEventListener('scroll', () => { this.thumbnails.look(true); this.draw(); }, { passive: true });
     spacer.addEventListener('click', (e) => this.clicked(e));
@@ -55,6 +57,7 @@ export class List {
     const first = Math.floor(top / this.height);
     const anchor = top > 0 ? this.before?.[first] : undefined;
     const length = this.before?.length ?? 0;
+    if (this.selected.size && this.before !== store.shown) this.prune();
     this.before = store.shown;
     this.spacer.style.height = `${store.shown.length * this.height}px`;
     if (anchor !== undefined && store.shown[first] !== anchor) {
@@ -106,6 +109,7 @@ export class List {
       row.setAttribute('aria-setsize', row.total);
     }
     if (row.shows !== d) this.write(row, d);
+    row.setAttribute('aria-selected', this.selected.has(id));
     if (id === this.opened) row.setAttribute('aria-current', 'true');
     else row.removeAttribute('aria-current');
     row.classList.toggle('active', id === this.active);
@@ -114,7 +118,7 @@ export class List {
   newRow(id) {
     const row = make('div', { class: 'row', role: 'option', id: `d-${id}` });
     row.parts = {
-      thumb: make('span', { class: 'thumb' }), name: make('span', { class: 'name' }), state: make('span', { class: 'state' }, icon('processing', 'status'), make('span')),
+      pick: make('span', { class: 'pick', title: 'Select (x)' }, icon('done')), thumb: make('span', { class: 'thumb' }), name: make('span', { class: 'name' }), state: make('span', { class: 'state' }, icon('processing', 'status'), make('span')),
       note: make('span', { class: 'note' }), pages: make('span', { class: 'pages' }), age: make('time', { class: 'age' }),
     };
     row.append(...Object.values(row.parts));
@@ -131,7 +135,7 @@ export class List {
     turnIcon(parts.state.firstChild, d.status);
     parts.state.lastChild.textContent = statuses[d.status];
     const [folder, file] = nameParts(d.name);
-    settle(parts.name, make('span', { class: 'folder', text: folder }), file);
+    settle(parts.name, make('span', { class: 'folder', text: folder }), make('span', { class: 'file', text: file }));
     parts.name.title = folder + file;
     this.writePages(parts.pages, d);
     this.writeTimes(row, d);
@@ -173,8 +177,47 @@ export class List {
   clicked(event) {
     const row = event.target.closest('.row');
     if (!row) return;
-    this.active = row.dataset.id;
-    this.choose(this.active);
+    const { id } = row.dataset;
+    this.active = id;
+    if (event.shiftKey) this.select(id, 'range');
+    else if (event.target.closest('.pick') || event.ctrlKey || event.metaKey) this.select(id, 'toggle');
+    else this.choose(id);
+  }
+
+  /** select selects a document besides the others, or no longer, or all from the last one to it. */
+  select(id, how) {
+    const { shown } = this.store;
+    const to = shown.indexOf(id);
+    if (to < 0) return;
+    const from = how === 'range' ? shown.indexOf(this.anchor) : -1;
+    if (from >= 0) for (let i = Math.min(from, to); i <= Math.max(from, to); i++) this.selected.add(shown[i]);
+    else if (how === 'toggle' && this.selected.has(id)) this.selected.delete(id);
+    else this.selected.add(id);
+    if (from < 0) this.anchor = id;
+    this.draw();
+    this.picked();
+  }
+
+  /** selectAll selects all that is shown, or nothing. */
+  selectAll(on) {
+    this.selected = new Set(on ? this.store.shown : []);
+    this.draw();
+    this.picked();
+  }
+
+  /** prune keeps only what is shown selected: nothing is done to what is not seen. */
+  prune() {
+    const shown = new Set(this.store.shown);
+    for (const id of this.selected) if (!shown.has(id)) this.selected.delete(id);
+    this.picked();
+  }
+
+  /** extend moves the active row and selects all between. */
+  extend(by) {
+    if (!this.store.shown.includes(this.anchor)) this.anchor = this.active;
+    this.move(by);
+    if (!this.store.shown.includes(this.anchor)) this.anchor = this.active;
+    this.select(this.active, 'range');
   }
 
   /** point tells screen readers which row the keys act on. */

@@ -87,6 +87,9 @@ export class Store {
     return show === 'warnings' ? Boolean(d.warnings) : show === 'all' ? d.status !== 'deleted' : d.status === show;
   }
 
+  /** failedFor are the documents that failed for a reason, of those that the search finds. */
+  failedFor(code) { return this.order.filter((d) => d.status === 'failed' && d.code === code && this.found(d)); }
+
   /** found reports whether the search finds a document. */
   found(d) {
     const { words } = this.filter;

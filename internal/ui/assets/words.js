@@ -66,6 +66,10 @@ export function helps(d, codes) {
   return { retry: hopeless.has(d.code) ? '' : codes[d.code]?.final ? 'second' : 'first', add: another.has(d.code) };
 }
 
+/** retryable reports whether a document can be read again. */
+export const retryable = (d, codes) => (d.status === 'failed' && helps(d, codes).retry !== '') || d.status === 'retrying'
+  || (d.status === 'done' && Boolean(d.warnings) && d.rereading !== 'now' && d.rereading !== 'waiting');
+
 /** noteOf is a document's line: what it waits for or why it failed. */
 export function noteOf(d, codes, now, idle) {
   const why = d.code ? (codes[d.code]?.says ?? d.code) : '';
