@@ -82,10 +82,25 @@ func deleteOne(ctx context.Context, p *place, id string) error {
 	if seen == nil {
 		return fmt.Errorf("no document in %s", p.where)
 	}
-	_, _, err = p.objects.Live(ctx, seen.Bucket, seen.Name)
+	return erase(ctx, p.records, p.objects, seen, false)
+}
+
+// live says which generation of an object is live.
+type live interface {
+	Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error)
+}
+
+// erase leaves a marker in place of a document that was seen. One that was written since is deleted as well, or, where it has to be as it
+// was seen, [document.ErrNotAsSeen].
+func erase(ctx context.Context, records document.Store, objects live, seen *document.Stored, asSeen bool) error {
+	_, _, err := objects.Live(ctx, seen.Bucket, seen.Name)
 	lives := !errors.Is(err, document.ErrObjectGone) // or that is not known
-	_, err = document.Update(ctx, p.records, id, document.Seen(seen), func(old *document.Record) (*document.Change, error) {
-		if old == nil {
+	id := seen.Object().ID()
+	_, err = document.Update(ctx, records, id, document.Seen(seen), func(old *document.Record) (*document.Change, error) {
+		switch {
+		case asSeen && (old == nil || old.Write != seen.Write):
+			return nil, document.ErrNotAsSeen
+		case old == nil:
 			return nil, nil
 		}
 		return marker(old, lives)
@@ -93,7 +108,7 @@ func deleteOne(ctx context.Context, p *place, id string) error {
 	if err != nil {
 		return err
 	}
-	return p.records.ClearPages(ctx, id, 0)
+	return records.ClearPages(ctx, id, 0)
 }
 
 // errUnannounced is for a document that is to be told of first.

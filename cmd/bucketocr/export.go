@@ -132,30 +132,39 @@ func (x *exported) has(r *document.Record) bool {
 }
 
 func (x *exported) one(ctx context.Context, id string) error {
-	r, err := x.p.records.Get(ctx, id)
-	if err != nil || r == nil || r.Status != document.StatusDone { // changed meanwhile
-		return err
-	}
-	text, err := document.Text(ctx, x.p.records, r.Record)
-	if err != nil {
+	r, text, err := exportedText(ctx, x.p.records, id)
+	if err != nil || r == nil {
 		return err
 	}
 	text = convertTables(text, x.tables)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if err := x.out.add(x.entry(r.Record), r.Record, text); err != nil {
-		return fmt.Errorf("%s: %w", x.p.name(r.Record), err)
+	if err := x.out.add(x.entry(r), r, text); err != nil {
+		return fmt.Errorf("%s: %w", x.p.name(r), err)
 	}
 	x.written++
 	x.progress.add("")
 	return nil
 }
 
-// entry returns the file of a document's text, with slashes. No two documents share one, and none needs a folder where another has its
-// file. A name that no file can have everywhere goes by the document's id.
-func (x *exported) entry(r *document.Record) string {
+// exportedText reads a document and its text; nil where it has none, or none any more.
+func exportedText(ctx context.Context, records document.Store, id string) (*document.Record, string, error) {
+	r, err := records.Get(ctx, id)
+	if err != nil || r == nil || r.Status != document.StatusDone {
+		return nil, "", err
+	}
+	text, err := document.Text(ctx, records, r.Record)
+	return r.Record, text, err
+}
+
+func (x *exported) entry(r *document.Record) string { return exportEntry(x.p.bucket, r) }
+
+// exportEntry returns the file of a document's text, with slashes; bucket is a folder's, empty where there may be several. No two
+// documents share one, and none needs a folder where another has its file. A name that no file can have everywhere goes by the document's
+// id.
+func exportEntry(bucket string, r *document.Record) string {
 	name := r.Name
-	if x.p.bucket == "" {
+	if bucket == "" {
 		name = r.Bucket + "/" + name
 	}
 	segments := strings.Split(name, "/")

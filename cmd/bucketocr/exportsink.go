@@ -174,7 +174,12 @@ func (z *zipSink) has(_, entry string, updated time.Time) bool {
 
 func (z *zipSink) add(entry string, r *document.Record, text string) error {
 	delete(z.entries, entry) // the older one
-	w, err := z.w.CreateHeader(&zip.FileHeader{Name: entry, Method: zip.Deflate, Modified: r.Updated.UTC()})
+	return addZipped(z.w, entry, r, text)
+}
+
+// addZipped adds a document's text to an archive.
+func addZipped(z *zip.Writer, entry string, r *document.Record, text string) error {
+	w, err := z.CreateHeader(&zip.FileHeader{Name: entry, Method: zip.Deflate, Modified: r.Updated.UTC()})
 	if err != nil {
 		return err
 	}

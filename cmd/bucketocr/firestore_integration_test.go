@@ -74,7 +74,7 @@ func TestBackfillTopic(t *testing.T) {
 func TestCommandsOverFirestore(t *testing.T) {
 	for name, test := range map[string]func(t *testing.T, o *office){
 		"show": testShow, "stats": testStats, "watch": testWatch, "retry many": testRetryMany, "retry selects": testRetrySelects,
-		"list": testList, "delete": testDelete, "export": testExport,
+		"list": testList, "delete": testDelete, "export": testExport, "page deletes": testPageDelete, "page exports": testPageExport,
 		"backfill says": testBackfillSays,
 		"reconcile":     testReconcileByHand,
 		"backfill many": func(t *testing.T, o *office) { testBackfillMany(t, o, 1500) },

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -173,6 +174,45 @@ func (p pageRetry) Retry(ctx context.Context, seen *document.Stored, redo func(d
 	return err
 }
 
+// pageDelete deletes documents for who looks at the page, as bucketocr delete does.
+type pageDelete struct {
+	records document.Store
+	objects live
+}
+
+// Delete is [ui.Deleter].
+func (p pageDelete) Delete(ctx context.Context, seen *document.Stored) error {
+	err := erase(ctx, p.records, p.objects, seen, true)
+	if errors.Is(err, errUnannounced) {
+		return ui.Refusal("Its end is not announced yet: delete it in some minutes.")
+	}
+	return err
+}
+
+// pageExport exports documents for who looks at the page, as bucketocr export does.
+type pageExport struct {
+	records document.Store
+	bucket  string // of a folder; empty over Google Cloud
+}
+
+// Export is [ui.Exporter].
+func (p pageExport) Export(ctx context.Context, w io.Writer, ids []string) error {
+	z := zip.NewWriter(w)
+	for _, id := range ids {
+		r, text, err := exportedText(ctx, p.records, id)
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			continue
+		}
+		if err := addZipped(z, exportEntry(p.bucket, r), r, text); err != nil {
+			return err
+		}
+	}
+	return z.Close()
+}
+
 // onPage names who looks at the page, as far as this machine knows.
 func onPage(sys system) string {
 	for _, name := range []string{"USER", "LOGNAME", "USERNAME"} {
@@ -208,6 +248,7 @@ func (u *upRun) startPage(ctx context.Context, cfg config.Config) {
 	u.page = servePage(context.WithoutCancel(ctx), u.pageOn, u.pageAt, ui.Config{
 		Watch: ofBucket{u.records, u.bucket.Name()}.Watch, Records: u.records, Images: u.bucket,
 		Upload: folderUpload{u.bucket, cfg.Filter}, Retry: pageRetry{u.records, onPage(u.sys)},
+		Delete: pageDelete{u.records, u.bucket}, Export: pageExport{u.records, u.bucket.Name()},
 		Place: fmt.Sprintf("folder %s", filepath.Base(u.dir)), MaxBytes: cfg.MaxBytes, Limits: limits, Log: u.log,
 	})
 }

@@ -44,7 +44,7 @@ func TestHostilePage(t *testing.T) {
 	if strings.Count(shown, "<script>") < 4 {
 		t.Errorf("%s", shown)
 	}
-	if n := browsertest.Eval[int](tab, `document.querySelectorAll('main script, main img:not(.scan img), main [onerror]').length`); n != 0 {
+	if n := browsertest.Eval[int](tab, `document.querySelectorAll('main script, main img:not(.scan img, .thumb img), main [onerror]').length`); n != 0 {
 		t.Errorf("%d elements of the text's own", n)
 	}
 	if title := browsertest.Eval[string](tab, `document.title`); title == "ran" {

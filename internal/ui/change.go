@@ -14,14 +14,34 @@ import (
 // retry asks for another try of a document, if it still is what the person saw: {"version": …}. Of a failed one that is all
 // that failed; of a done one the pages with warnings.
 func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
-	var asked struct{ Version string }
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&asked)
-	if s.c.Retry == nil || err != nil {
+	if s.c.Retry == nil {
 		refuse(w, http.StatusBadRequest, "This cannot be tried again from here.")
 		return
 	}
-	id := r.PathValue("id")
-	seen, err := s.c.Records.Get(r.Context(), id)
+	s.changeSeen(w, r, func(seen *document.Stored) error {
+		return s.c.Retry.Retry(r.Context(), seen, func(p document.Page) bool {
+			return seen.Status == document.StatusDone && len(p.Warnings) > 0
+		})
+	})
+}
+
+// remove deletes a document, if it still is what the person saw: {"version": …}.
+func (s *Server) remove(w http.ResponseWriter, r *http.Request) {
+	if s.c.Delete == nil {
+		refuse(w, http.StatusBadRequest, "Nothing is deleted from here.")
+		return
+	}
+	s.changeSeen(w, r, func(seen *document.Stored) error { return s.c.Delete.Delete(r.Context(), seen) })
+}
+
+// changeSeen has a document changed that a person saw in the version that the request names.
+func (s *Server) changeSeen(w http.ResponseWriter, r *http.Request, change func(*document.Stored) error) {
+	var asked struct{ Version string }
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&asked); err != nil {
+		refuse(w, http.StatusBadRequest, "The request does not say which version it is about.")
+		return
+	}
+	seen, err := s.c.Records.Get(r.Context(), r.PathValue("id"))
 	switch {
 	case err != nil:
 		trouble(s.c.Log, w, r, err)
@@ -32,15 +52,16 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
 	case seen.Write != asked.Version:
 		err = document.ErrNotAsSeen
 	default:
-		err = s.c.Retry.Retry(r.Context(), seen, func(p document.Page) bool {
-			return seen.Status == document.StatusDone && len(p.Warnings) > 0
-		})
+		err = change(seen)
 	}
+	refusal, refused := errors.AsType[Refusal](err)
 	switch {
 	case errors.Is(err, document.ErrNotAsSeen):
 		refuse(w, http.StatusConflict, "It has changed meanwhile: look again.")
 	case errors.Is(err, document.ErrNothingToRetry):
 		refuse(w, http.StatusConflict, "There is nothing to retry: a worker has it, or it was deleted.")
+	case refused:
+		refuse(w, http.StatusConflict, string(refusal))
 	case err != nil:
 		trouble(s.c.Log, w, r, err)
 	default:

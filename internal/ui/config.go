@@ -18,6 +18,8 @@ type Config struct {
 	Images  Images
 	Upload  Uploader // nil: the page takes no files
 	Retry   Retrier  // nil: the page offers no other try
+	Delete  Deleter  // nil: the page deletes nothing
+	Export  Exporter // nil: the page exports nothing
 
 	// Idle says, in a sentence, why nothing reads what waits; empty where something does, or where that is not known. It is asked every few
 	// seconds while a page is open, one call at a time. Nil: it is not known.
@@ -61,4 +63,20 @@ func (n NotTaken) Error() string { return string(n) }
 // redo reports which of its stored pages are to be read again; those that failed always are.
 type Retrier interface {
 	Retry(ctx context.Context, seen *document.Stored, redo func(document.Page) bool) error
+}
+
+// Deleter deletes a document, text, pages and all, if it is still as seen: else [document.ErrNotAsSeen]. The object stays, and is not read
+// again. It may be repeated. An error that is a [Refusal] is told as it is.
+type Deleter interface {
+	Delete(ctx context.Context, seen *document.Stored) error
+}
+
+// Refusal is why something that was asked for is not done: the sentence that is shown.
+type Refusal string
+
+func (r Refusal) Error() string { return string(r) }
+
+// Exporter writes the texts of documents as a zip archive; those without a text are left out. After an error the archive is not whole.
+type Exporter interface {
+	Export(ctx context.Context, w io.Writer, ids []string) error
 }

@@ -25,6 +25,8 @@ type hello struct {
 	Partial  string            `json:"partial,omitempty"`
 	Upload   bool              `json:"upload"`
 	Retry    bool              `json:"retry"`
+	Delete   bool              `json:"delete"`
+	Export   bool              `json:"export"`
 	MaxBytes int64             `json:"maxBytes"`
 	Token    string            `json:"token"`
 	Boot     string            `json:"boot"`
@@ -42,8 +44,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	seq, again := s.resume(r)
 	out := &eventWriter{w: w, control: http.NewResponseController(w), boot: s.boot}
 	out.send("hello", seq, hello{
-		Place: s.c.Place, Partial: s.c.Partial, Upload: s.c.Upload != nil, Retry: s.c.Retry != nil, MaxBytes: s.c.MaxBytes,
-		Token: s.token, Boot: s.boot, Again: again, Now: time.Now().UnixMilli(), Codes: codeWords(), Warnings: warningWords(),
+		Place: s.c.Place, Partial: s.c.Partial, Upload: s.c.Upload != nil, Retry: s.c.Retry != nil, Delete: s.c.Delete != nil, Export: s.c.Export != nil,
+		MaxBytes: s.c.MaxBytes,
+		Token:    s.token, Boot: s.boot, Again: again, Now: time.Now().UnixMilli(), Codes: codeWords(), Warnings: warningWords(),
 	})
 	s.stream(r.Context(), out, seq)
 }

@@ -100,7 +100,7 @@ func TestNextDocument(t *testing.T) {
 	order := browsertest.Eval[[]string](tab, `[...document.querySelectorAll('.row')].sort((a, b) => a.ariaPosInSet - b.ariaPosInSet).map((r) => r.querySelector('.name').textContent)`)
 	shown := func(n int) {
 		t.Helper()
-		tab.Until(title + ` === '` + order[n] + `' && document.querySelector('.row[aria-selected="true"] .name')?.textContent === '` + order[n] + `'`)
+		tab.Until(title + ` === '` + order[n] + `' && document.querySelector('.row[aria-current="true"] .name')?.textContent === '` + order[n] + `'`)
 	}
 	disabled := `[...document.querySelectorAll('[data-act^="document-"]')].map((b) => b.disabled).join()`
 	tab.Key("j", "\r")

@@ -45,6 +45,12 @@ The invention is directed to an optically marked surface. In the preferred embod
 source **(16)**, a surface to be marked **(18)**, optical material **(19)** capable of illumination by the light source.
 `
 
+// openings are what texts begin with.
+var openings = []string{
+	"Halifax, 3 May 1912\n\nDear Sir,", "# Receipt No. 0040\n\nHarbour Stores", "My dear Margaret, your letter of the 14th came with the last boat, and I was glad of it",
+	"Memorandum of Agreement made this day between the parties", "To the Harbour Master, Port of Halifax", "Received with thanks the sum of twelve pounds",
+}
+
 // furnish fills the desk the way that a working day does, and gives one document to look at and one that failed.
 func (d *desk) furnish() (id, broken string) {
 	scan, err := os.ReadFile("../../examples/samples/patent-2004.png")
@@ -55,11 +61,16 @@ func (d *desk) furnish() (id, broken string) {
 	status := func(s document.Status, pages, done int, age time.Duration) func(*document.Record) {
 		return func(r *document.Record) {
 			r.Bucket, r.Status, r.Pages, r.PagesDone, r.WindowStart, r.Size = "bucket", s, pages, done, now.Add(-age), 200_000
-			r.Text = "x"
+			if s == document.StatusDone {
+				r.Text = openings[len(r.Name)*7%len(openings)]
+			}
 		}
 	}
 	for i := range 60 {
-		d.write(fmt.Sprintf("archive/1912/letter-%03d.png", i), status(document.StatusDone, 1+i%3*4, 1+i%3*4, time.Duration(20+i*7)*time.Minute))
+		d.write(fmt.Sprintf("archive/1912/letter-%03d.png", i), func(r *document.Record) {
+			status(document.StatusDone, 1+i%3*4, 1+i%3*4, time.Duration(20+i*7)*time.Minute)(r)
+			r.Text = openings[i*5%len(openings)]
+		})
 	}
 	d.write("archive/ledger-1897.tiff", func(r *document.Record) {
 		status(document.StatusDone, 148, 148, 11*time.Minute)(r)

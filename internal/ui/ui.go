@@ -1,6 +1,6 @@
 // Package ui is the live page: one page, embedded, that shows the records of a store as they change.
 //
-// [Server] follows the store by its watch, keeps a summary of each record (never its text) and sends what changes to every
+// [Server] follows the store by its watch, keeps a summary of each record (of its text only the first line) and sends what changes to every
 // open page as server-sent events. Texts, page images, uploads and retries go through the same server, so that one guard
 // protects all of them. It knows neither Firestore nor the local folder: [Config] holds interfaces.
 //
@@ -14,7 +14,9 @@
 //	idle.go      whether anything reads what waits
 //	shelf.go     documents that were opened last
 //	image.go     page images, made from the objects
-//	change.go    retries and uploads
+//	thumbnail.go small ones, for the list
+//	export.go    the texts of several documents as one file
+//	change.go    retries, deletions and uploads
 //	feed.go      the newest summary of every record
 //	summary.go   what a list shows of a record
 //	answer.go    answers, and the sentences for errors
@@ -34,13 +36,15 @@ import (
 
 // Server is the live page. Make it with [New], call [Server.Run], serve its Handler. Safe for concurrent use.
 type Server struct {
-	c     Config
-	boot  string // tells this server from one before it at the same address
-	token string // proves that a request comes from our own page
-	feed  *feed
-	shelf *shelf
-	album *album
-	idle  idleness
+	c          Config
+	boot       string // tells this server from one before it at the same address
+	token      string // proves that a request comes from our own page
+	feed       *feed
+	shelf      *shelf
+	album      *album
+	thumbnails *thumbnails
+	idle       idleness
+	orders     orders
 }
 
 // New makes the page's server. It does nothing until Run.
@@ -51,10 +55,11 @@ func New(c Config) *Server {
 	c.Limits.Edge = pictureEdge
 	return &Server{
 		c: c, boot: rand.Text()[:8], token: rand.Text(),
-		feed:  newFeed(),
-		shelf: &shelf{records: c.Records, render: render.New()},
-		album: newAlbum(c.Images, c.Limits),
-		idle:  idleness{ask: c.Idle},
+		feed:       newFeed(),
+		shelf:      &shelf{records: c.Records, render: render.New()},
+		album:      newAlbum(c.Images, c.Limits),
+		thumbnails: newThumbnails(c.Images, c.Limits),
+		idle:       idleness{ask: c.Idle},
 	}
 }
 
@@ -73,8 +78,12 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/documents/{id}/pages", s.allPages)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}", s.page)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}/image", s.image)
+	mux.HandleFunc("GET /api/documents/{id}/thumbnail", s.thumbnail)
 	mux.HandleFunc("GET /api/documents/{id}/download", s.download)
 	mux.HandleFunc("POST /api/documents/{id}/retry", s.retry)
+	mux.HandleFunc("POST /api/documents/{id}/delete", s.remove)
+	mux.HandleFunc("POST /api/exports", s.orderExport)
+	mux.HandleFunc("GET /api/exports/{key}", s.export)
 	mux.HandleFunc("POST /api/files", s.upload)
 	mux.Handle("GET /", assets())
 	return s.guard(mux)

@@ -38,7 +38,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	d := &desk{t: t, store: documenttest.NewMemory(), bucket: documenttest.NewBucket(), files: map[string]string{}}
 	d.server = New(Config{
-		Watch: d.store.Watch, Records: d.store, Images: d.bucket, Upload: d, Retry: d, Place: "folder inbox", MaxBytes: 1 << 20,
+		Watch: d.store.Watch, Records: d.store, Images: d.bucket, Upload: d, Retry: d, Delete: d, Export: d, Place: "folder inbox", MaxBytes: 1 << 20,
 		Limits: page.Limits{MaxBytes: 1 << 20, MaxPixels: 1e7, MaxPages: 100},
 	})
 	ctx, end := context.WithCancel(context.Background())
@@ -76,6 +76,36 @@ func (d *desk) Put(_ context.Context, name string, content io.Reader, replace bo
 func (d *desk) Retry(ctx context.Context, seen *document.Stored, redo func(document.Page) bool) error {
 	_, err := document.Retry(ctx, d.store, seen, "operator", redo)
 	return err
+}
+
+// Delete is [Deleter].
+func (d *desk) Delete(ctx context.Context, seen *document.Stored) error {
+	if strings.HasPrefix(seen.Name, "kept") {
+		return Refusal("It is kept.")
+	}
+	_, err := document.Update(ctx, d.store, seen.Object().ID(), document.Seen(seen), func(old *document.Record) (*document.Change, error) {
+		ev := document.Event{Kind: document.KindDeleted, Object: old.Object()}
+		change, _ := document.Remove(old, ev, true, time.Now())
+		return change, nil
+	})
+	return err
+}
+
+// Export is [Exporter].
+func (d *desk) Export(ctx context.Context, w io.Writer, ids []string) error {
+	for _, id := range ids {
+		r, err := d.store.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(r.Name, "unreadable") {
+			return document.ErrStoreUnavailable
+		}
+		if _, err := io.WriteString(w, r.Text+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write puts a record, with pages, for an object that stands in the bucket.
@@ -189,6 +219,11 @@ func TestGuard(t *testing.T) {
 		{"no origin at all", "POST", retry, func(r *http.Request) { r.Header.Del("Sec-Fetch-Site"); r.Header.Del("Origin") }, 403},
 		{"no token", "POST", retry, set(tokenHeader, ""), 403},
 		{"a wrong token", "POST", "/api/files?name=x.png", set(tokenHeader, "x"), 403},
+		{"another site deletes", "POST", "/api/documents/" + id + "/delete", set("Sec-Fetch-Site", "cross-site"), 403},
+		{"no token to delete", "POST", "/api/documents/" + id + "/delete", set(tokenHeader, ""), 403},
+		{"another site exports", "POST", "/api/exports", set("Sec-Fetch-Site", "same-site"), 403},
+		{"another site fetches an export", "GET", "/api/exports/x", set("Sec-Fetch-Site", "cross-site"), 403},
+		{"another site looks at a thumbnail", "GET", "/api/documents/" + id + "/thumbnail?generation=7", set("Sec-Fetch-Site", "cross-site"), 403},
 	} {
 		if got, _, body := d.ask(c.method, c.path, good, c.change); got != c.want {
 			t.Errorf("%s: %d %s", c.name, got, body)
@@ -461,14 +496,14 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestEvents: all there is comes first, then what changes; who was cut off gets only what is news; text is never sent.
+// TestEvents: all there is comes first, then what changes; who was cut off gets only what is news; of a text its first line is sent and no more.
 func TestEvents(t *testing.T) {
 	d := newDesk(t)
-	id := d.write("a.png", text("SECRET TEXT"))
+	id := d.write("a.png", text("a first line\n\nSECRET TEXT"))
 	d.known(id)
 	read, last := d.listen("")
 	first := read("records")
-	if !strings.Contains(first, `"a.png"`) || strings.Contains(first, "SECRET") {
+	if !strings.Contains(first, `"a.png"`) || !strings.Contains(first, "a first line") || strings.Contains(first, "SECRET") {
 		t.Errorf("%s", first)
 	}
 	d.write("b.png", failed(document.CodeEmpty))

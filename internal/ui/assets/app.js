@@ -1,16 +1,18 @@
 // The page: wires the connection, the documents, the list, the view and the keyboard.
 
+import { Bulk } from './bulk.js';
 import { byId, icon, make, pressed, released, settle } from './dom.js';
 import { Feed } from './feed.js';
+import { Heads } from './heads.js';
 import { keys } from './keys.js';
 import { List } from './list.js';
-import { Store } from './store.js';
+import { Store, isOrder, newest } from './store.js';
 import { Upload } from './upload.js';
 import { View } from './view.js';
 import { nameParts, statuses } from './words.js';
 
 const codes = { errors: {}, warnings: {} };
-const may = { upload: false, retry: false, idle: '' }; // idle: why nothing reads what waits
+const may = { upload: false, retry: false, remove: false, export: false, idle: '' }; // idle: why nothing reads what waits
 const store = new Store();
 let server = null;
 let connection = 'connecting';
@@ -20,7 +22,7 @@ const now = () => Date.now() + behind;
 
 const list = new List({
   list: byId('list'), spacer: byId('spacer'), fresh: byId('fresh'), store, codes, may, now,
-  choose: (id) => { location.hash = id; },
+  choose: (id) => { location.hash = id; }, picked: () => bulk.write(),
 });
 const view = new View({ element: byId('view'), codes, now, may, token: () => server.token, close: () => back(), step, has: (by) => Boolean(list.neighbour(view.id, by)),
   add: () => byId('add').click(), named: () => writeTitle(),
@@ -29,6 +31,7 @@ const view = new View({ element: byId('view'), codes, now, may, token: () => ser
     if (location.hash !== hash) history.replaceState(null, '', address(hash));
   } });
 new Upload(() => server);
+const bulk = new Bulk({ list, store, codes, may, server: () => server, filter: (change) => filter(change) });
 
 // What is shown: chips, reason, search.
 
@@ -42,6 +45,8 @@ for (const [kind, text] of kinds) {
   byId('chips').append(chip);
 }
 
+const heads = new Heads({ columns: byId('columns'), order: byId('order'), sort: (by) => filter({ sort: by }) });
+
 function show(kind) {
   filter({ show: kind });
 }
@@ -50,10 +55,12 @@ function show(kind) {
 function filter(change) {
   Object.assign(store.filter, change);
   if ('search' in change) store.filter.words = change.search.toLowerCase().split(/\s+/).filter(Boolean);
-  const { show: kind, reason, search } = store.filter;
+  const { show: kind, reason, search, sort } = store.filter;
   for (const [k, { chip }] of chips) chip.setAttribute('aria-pressed', k === kind);
   if (byId('search').value !== search) byId('search').value = search;
   byId('reason').value = reason;
+  Object.assign(byId('reason').parentElement.dataset, { show: kind, reason: reason ? 'yes' : '' });
+  heads.write(sort);
   history.replaceState(null, '', address(location.hash));
   list.before = undefined;
   list.list.scrollTop = 0;
@@ -66,10 +73,11 @@ byId('reason').addEventListener('change', (e) => filter({ reason: e.target.value
 /** address is that of what is shown, with another fragment. */
 function address(hash) {
   const query = new URLSearchParams();
-  const { show: kind, reason, search } = store.filter;
+  const { show: kind, reason, search, sort } = store.filter;
   if (kind !== 'all') query.set('show', kind);
   if (reason) query.set('reason', reason);
   if (search) query.set('search', search);
+  if (sort !== newest) query.set('sort', sort);
   return `${location.pathname}${query.size ? `?${query}` : ''}${hash}`;
 }
 
@@ -77,7 +85,9 @@ function address(hash) {
 function recall() {
   const query = new URLSearchParams(location.search);
   const kind = query.get('show');
-  const said = { show: kinds.some(([k]) => k === kind) ? kind : 'all', reason: query.get('reason') ?? '', search: query.get('search') ?? '' };
+  const sort = query.get('sort') ?? newest;
+  const said = { show: kinds.some(([k]) => k === kind) ? kind : 'all', reason: query.get('reason') ?? '', search: query.get('search') ?? '',
+    sort: isOrder(sort) ? sort : newest };
   if (Object.entries(said).some(([k, v]) => store.filter[k] !== v)) filter(said);
 }
 
@@ -98,6 +108,8 @@ function update() {
     writeTitle();
     view.place();
     writeReasons();
+    bulk.write();
+    bulk.groups();
     writeEmpty();
   });
 }
@@ -197,7 +209,7 @@ function step(by) {
 }
 
 function back() {
-  if (!view.id) return;
+  if (!view.id) { bulk.clear(); return; }
   history.pushState(null, '', address(''));
   route();
 }
@@ -223,7 +235,7 @@ const feed = new Feed({
     server = news;
     Object.assign(codes.errors, news.codes);
     Object.assign(codes.warnings, news.warnings);
-    Object.assign(may, { upload: news.upload, retry: news.retry });
+    Object.assign(may, { upload: news.upload, retry: news.retry, remove: news.delete, export: news.export });
     behind = news.now - Date.now();
     if (Math.abs(behind) < 1000) behind = 0;
     byId('place').textContent = news.place;
@@ -240,7 +252,7 @@ const feed = new Feed({
 });
 
 keys({
-  list, view, back, step, upload: () => may.upload && byId('add').click(),
+  list, view, bulk, back, step, upload: () => may.upload && byId('add').click(),
   search: () => { byId('search').focus(); byId('search').select(); },
   show: (n) => kinds[n] && show(kinds[n][0]),
 });

@@ -5,17 +5,22 @@ import { byId, make } from './dom.js';
 /** keys binds the table to an app: {list, view, search(), show(n), upload(), help()}. */
 export function keys(app) {
   const table = [
-    [['j', 'ArrowDown'], 'next document', (key) => step(key, 1)],
-    [['k', 'ArrowUp'], 'document before', (key) => step(key, -1)],
+    [['j', 'ArrowDown'], 'next document', (key, event) => step(key, 1, event.shiftKey)],
+    [['k', 'ArrowUp'], 'document before', (key, event) => step(key, -1, event.shiftKey)],
     [['PageDown'], null, () => inList(() => app.list.move(app.list.page()))],
     [['PageUp'], null, () => inList(() => app.list.move(-app.list.page()))],
     [['Home'], null, () => inList(() => app.list.move(-Infinity))],
     [['End'], null, () => inList(() => app.list.move(Infinity))],
     [['Enter'], 'open it', () => inList(() => app.list.active && app.list.choose(app.list.active))],
-    [['Escape'], 'back to the list', () => app.back()],
+    [['x', ' '], 'select it, or no longer', () => inList(() => app.list.active && app.list.select(app.list.active, 'toggle'))],
+    [['Shift ↓', 'Shift ↑'], 'select from here on', null],
+    [['Ctrl A'], 'select all shown', null],
+    [['e'], 'export the texts of those selected', () => app.bulk.export()],
+    [['Delete'], 'delete those selected', () => inList(() => app.bulk.remove())],
+    [['Escape'], 'back to the list; select nothing', () => app.back()],
     [['n', ']'], 'next page', () => app.view.id && app.view.leaf(1)],
     [['p', '['], 'page before', () => app.view.id && app.view.leaf(-1)],
-    [['r'], 'try again', () => app.view.id && app.view.retry()],
+    [['r'], 'try again', () => (app.view.id && !app.list.selected.size ? app.view.retry() : app.bulk.retry())],
     [['c'], 'copy the whole text', () => app.view.id && app.view.document && app.view.copy()],
     [['z'], 'side by side or stacked; on a small screen text or image', () => app.view.id && app.view.turn()],
     [['+', '='], 'larger image', () => app.view.document && app.view.magnify(1)],
@@ -27,12 +32,12 @@ export function keys(app) {
     [['?'], 'this help', () => byId('help').showModal()],
   ];
   const actions = new Map();
-  for (const [names, , action] of table) for (const n of names) actions.set(n, action);
+  for (const [names, , action] of table) if (action) for (const n of names) actions.set(n, action);
   describe(table);
 
   /** step opens the next document where one is open, else it makes the next one the active one. The arrows scroll what has the focus. */
-  function step(key, by) {
-    if (!app.view.id) return inList(() => app.list.move(by));
+  function step(key, by, shift) {
+    if (!app.view.id || shift) return inList(() => (shift ? app.list.extend(by) : app.list.move(by)));
     const at = document.activeElement;
     if (key.startsWith('Arrow') && at !== app.list.list && at !== document.body) return false;
     app.step(by);
@@ -55,11 +60,16 @@ export function keys(app) {
       app.view.print();
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || byId('help').open) return;
+    if ((event.ctrlKey || event.metaKey) && event.key === 'a' && document.activeElement === app.list.list) {
+      event.preventDefault();
+      app.list.selectAll(true);
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
     const at = event.target;
     const menu = event.key === 'Escape' && document.querySelector('.menu[open]');
     if (menu) { menu.open = false; menu.querySelector('summary').focus(); return; }
-    const typing = at.matches('input:not([type="file"]), select, textarea');
+    const typing = at.matches('input:not([type="file"], [type="checkbox"]), select, textarea');
     if (typing && event.key === 'Escape') { at.blur(); app.list.list.focus(); return; }
     if (typing && at.id === 'search' && (event.key === 'Enter' || event.key === 'ArrowDown')) {
       event.preventDefault();
@@ -69,12 +79,12 @@ export function keys(app) {
     }
     if (typing) return;
     const action = actions.get(event.key);
-    if (action && action(event.key) !== false) event.preventDefault();
+    if (action && action(event.key, event) !== false) event.preventDefault();
   });
 }
 
 function describe(table) {
-  const names = { ArrowDown: '↓', ArrowUp: '↑', Escape: 'Esc' };
+  const names = { ArrowDown: '↓', ArrowUp: '↑', Escape: 'Esc', ' ': 'Space' };
   for (const [keys, says] of table) {
     if (!says) continue;
     const shown = keys.length > 2 ? [`${keys[0]} … ${keys.at(-1)}`] : keys;

@@ -1,19 +1,24 @@
 // The list of documents: only the rows in sight exist, so thousands of documents cost what thirty do.
 
 import { icon, make, settle, turnIcon } from './dom.js';
-import { ago, count, nameParts, noteOf, pagesOf, statuses } from './words.js';
+import { newest } from './store.js';
+import { Thumbnails } from './thumbnails.js';
+import { ago, count, moment, nameParts, noteOf, pagesOf, statuses } from './words.js';
 
 const spare = 6; // rows beyond the edge of what is in sight
 
-/** List shows the ids of store.shown. It calls choose(id) when a row is opened. */
+/** List shows the ids of store.shown. It calls choose(id) when a row is opened, and picked() when others are selected. */
 export class List {
-  constructor({ list, spacer, fresh, store, codes, may, now, choose }) {
-    Object.assign(this, { list, spacer, fresh, store, codes, may, now, choose });
+  constructor({ list, spacer, fresh, store, codes, may, now, choose, picked }) {
+    Object.assign(this, { list, spacer, fresh, store, codes, may, now, choose, picked });
     this.rows = new Map(); // by id
     this.active = ''; // the row that keys act on
     this.opened = ''; // the document that is in view
     this.unseen = 0;
-    list.addEventListener('scroll', () => this.draw(), { passive: true });
+    this.selected = new Set(); // ids, all of them shown
+    this.anchor = ''; // where a range begins
+    this.thumbnails = new Thumbnails(() => this.inSight());
+    list.addEventListener('scroll', () => { this.thumbnails.look(true); this.draw(); }, { passive: true });
     spacer.addEventListener('click', (e) => this.clicked(e));
     fresh.addEventListener('click', () => this.top());
     new ResizeObserver(() => this.measure()).observe(list);
@@ -52,12 +57,13 @@ export class List {
     const first = Math.floor(top / this.height);
     const anchor = top > 0 ? this.before?.[first] : undefined;
     const length = this.before?.length ?? 0;
+    if (this.selected.size && this.before !== store.shown) this.prune();
     this.before = store.shown;
     this.spacer.style.height = `${store.shown.length * this.height}px`;
     if (anchor !== undefined && store.shown[first] !== anchor) {
       const moved = store.shown.indexOf(anchor);
       if (moved >= 0) list.scrollTop = top + (moved - first) * this.height;
-      if (moved > first && store.shown.length > length) this.unseen += moved - first;
+      if (moved > first && store.shown.length > length && store.filter.sort === newest) this.unseen += moved - first;
     }
     this.draw();
   }
@@ -76,6 +82,15 @@ export class List {
     this.fresh.hidden = this.unseen === 0;
     this.fresh.textContent = `↑ ${this.unseen.toLocaleString('en')} new`;
     this.point();
+    this.thumbnails.look(false);
+  }
+
+  /** inSight are the rows that can be seen, from the top. */
+  inSight() {
+    const { list, height } = this;
+    const from = Math.floor(list.scrollTop / height);
+    const to = Math.ceil((list.scrollTop + list.clientHeight) / height);
+    return [...this.rows.values()].filter((row) => row.index >= from && row.index < to).sort((a, b) => a.index - b.index);
   }
 
   place(id, index) {
@@ -94,15 +109,17 @@ export class List {
       row.setAttribute('aria-setsize', row.total);
     }
     if (row.shows !== d) this.write(row, d);
-    row.setAttribute('aria-selected', id === this.opened);
+    row.setAttribute('aria-selected', this.selected.has(id));
+    if (id === this.opened) row.setAttribute('aria-current', 'true');
+    else row.removeAttribute('aria-current');
     row.classList.toggle('active', id === this.active);
   }
 
   newRow(id) {
     const row = make('div', { class: 'row', role: 'option', id: `d-${id}` });
     row.parts = {
-      icon: icon('processing', 'status'), status: make('span', { class: 'unseen' }), name: make('span', { class: 'name' }), note: make('span', { class: 'note' }),
-      pages: make('span', { class: 'pages' }), age: make('span', { class: 'age' }),
+      pick: make('span', { class: 'pick', title: 'Select (x)' }, icon('done')), thumb: make('span', { class: 'thumb' }), name: make('span', { class: 'name' }), state: make('span', { class: 'state' }, icon('processing', 'status'), make('span')),
+      note: make('span', { class: 'note' }), pages: make('span', { class: 'pages' }), age: make('time', { class: 'age' }),
     };
     row.append(...Object.values(row.parts));
     row.dataset.id = id;
@@ -114,10 +131,11 @@ export class List {
     row.shows = d;
     row.dataset.status = d.status;
     const { parts } = row;
-    turnIcon(parts.icon, d.status);
-    parts.status.textContent = `${statuses[d.status]}: `;
+    this.thumbnails.write(row, d);
+    turnIcon(parts.state.firstChild, d.status);
+    parts.state.lastChild.textContent = statuses[d.status];
     const [folder, file] = nameParts(d.name);
-    settle(parts.name, make('span', { class: 'folder', text: folder }), file);
+    settle(parts.name, make('span', { class: 'folder', text: folder }), make('span', { class: 'file', text: file }));
     parts.name.title = folder + file;
     this.writePages(parts.pages, d);
     this.writeTimes(row, d);
@@ -140,9 +158,15 @@ export class List {
 
   writeTimes(row, d) {
     const now = this.now();
+    const { age: cell } = row.parts;
     const age = `${ago(now - d.arrived)} ago`;
-    if (row.parts.age.textContent !== age) row.parts.age.textContent = age;
-    const note = noteOf(d, this.codes.errors, now, this.may.idle);
+    if (cell.textContent !== age) cell.textContent = age;
+    if (cell.arrived !== d.arrived) {
+      cell.arrived = d.arrived;
+      cell.dateTime = new Date(d.arrived).toISOString();
+      cell.title = `Added ${moment(d.arrived)}`;
+    }
+    const note = noteOf(d, this.codes.errors, now, this.may.idle) || d.line || '';
     if (row.parts.note.textContent !== note) { row.parts.note.textContent = note; row.parts.note.title = note; }
   }
 
@@ -153,8 +177,47 @@ export class List {
   clicked(event) {
     const row = event.target.closest('.row');
     if (!row) return;
-    this.active = row.dataset.id;
-    this.choose(this.active);
+    const { id } = row.dataset;
+    this.active = id;
+    if (event.shiftKey) this.select(id, 'range');
+    else if (event.target.closest('.pick') || event.ctrlKey || event.metaKey) this.select(id, 'toggle');
+    else this.choose(id);
+  }
+
+  /** select selects a document besides the others, or no longer, or all from the last one to it. */
+  select(id, how) {
+    const { shown } = this.store;
+    const to = shown.indexOf(id);
+    if (to < 0) return;
+    const from = how === 'range' ? shown.indexOf(this.anchor) : -1;
+    if (from >= 0) for (let i = Math.min(from, to); i <= Math.max(from, to); i++) this.selected.add(shown[i]);
+    else if (how === 'toggle' && this.selected.has(id)) this.selected.delete(id);
+    else this.selected.add(id);
+    if (from < 0) this.anchor = id;
+    this.draw();
+    this.picked();
+  }
+
+  /** selectAll selects all that is shown, or nothing. */
+  selectAll(on) {
+    this.selected = new Set(on ? this.store.shown : []);
+    this.draw();
+    this.picked();
+  }
+
+  /** prune keeps only what is shown selected: nothing is done to what is not seen. */
+  prune() {
+    const shown = new Set(this.store.shown);
+    for (const id of this.selected) if (!shown.has(id)) this.selected.delete(id);
+    this.picked();
+  }
+
+  /** extend moves the active row and selects all between. */
+  extend(by) {
+    if (!this.store.shown.includes(this.anchor)) this.anchor = this.active;
+    this.move(by);
+    if (!this.store.shown.includes(this.anchor)) this.anchor = this.active;
+    this.select(this.active, 'range');
   }
 
   /** point tells screen readers which row the keys act on. */

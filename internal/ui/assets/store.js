@@ -1,23 +1,53 @@
-// The documents as the page knows them, and which of them are shown.
+// The documents as the page knows them, and which of them are shown in which order.
+
+import { foldName } from './words.js';
+
+/** orders are what the list can be sorted by. Each compares two documents, ascending; a minus before its name turns it round. */
+const places = { failed: 0, retrying: 1, processing: 2, done: 3, deleted: 4 };
+const place = (d) => places[d.status] * 2 + (d.warnings ? 0 : 1);
+const orders = {
+  added: (a, b) => a.arrived - b.arrived,
+  name: (a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0),
+  pages: (a, b) => a.pages - b.pages,
+  status: (a, b) => place(a) - place(b),
+};
+export const newest = '-added';
+
+/** isOrder reports whether the list can be sorted so. */
+export const isOrder = (sort) => Object.hasOwn(orders, sort.replace(/^-/, ''));
+
+function comparer(sort) {
+  const compare = orders[sort.replace(/^-/, '')];
+  const sign = sort.startsWith('-') ? -1 : 1;
+  return (a, b) => sign * compare(a, b) || b.arrived - a.arrived || (a.id < b.id ? -1 : 1);
+}
 
 /** Store keeps the newest summary of each document. */
 export class Store {
   constructor() {
     this.documents = new Map();
-    this.filter = { show: 'all', reason: '', search: '', words: [] };
-    this.shown = []; // ids, newest first
+    this.filter = { show: 'all', reason: '', search: '', words: [], sort: newest };
+    this.shown = []; // ids, in their order
     this.forget();
   }
 
   forget() {
     this.documents.clear();
+    this.order = []; // all documents, as they were sorted last: to sort them again costs little
     this.totals = {}; // by status, of all documents
     this.counts = {}; // by status, of those that search and reason leave
     this.reasons = new Map(); // of those that search and status leave
   }
 
   put(list) {
-    for (const d of list) this.documents.set(d.id, d);
+    for (const d of list) {
+      const old = this.documents.get(d.id);
+      d.low = old?.name === d.name ? old.low : d.name.toLowerCase();
+      d.key = old?.name === d.name ? old.key : foldName(d.low);
+      d.at = old?.at ?? this.order.length;
+      this.order[d.at] = d;
+      this.documents.set(d.id, d);
+    }
   }
 
   get(id) { return this.documents.get(id); }
@@ -28,23 +58,25 @@ export class Store {
     const counts = {};
     const reasons = new Map();
     const shown = [];
-    for (const d of this.documents.values()) {
+    this.order.sort(comparer(this.filter.sort));
+    this.order.forEach((d, at) => {
+      d.at = at;
       tally(totals, d);
-      if (!this.named(d)) continue;
+      if (!this.found(d)) return;
       const because = !this.filter.reason || this.reasonsOf(d).includes(this.filter.reason);
       if (because) tally(counts, d);
-      if (!this.ofKind(d)) continue;
+      if (!this.ofKind(d)) return;
       for (const r of this.reasonsOf(d)) reasons.set(r, (reasons.get(r) ?? 0) + 1);
-      if (because) shown.push(d);
-    }
-    shown.sort((a, b) => b.arrived - a.arrived || (a.id < b.id ? -1 : 1));
+      if (because) shown.push(d.id);
+    });
     this.totals = totals;
     this.counts = counts;
     this.reasons = reasons;
-    this.shown = shown.map((d) => d.id);
+    this.shown = shown;
   }
 
   reasonsOf(d) {
+    if (!d.warnings && !d.code) return none;
     const list = d.warnings ? [...d.warnings] : [];
     if (d.code && d.status !== 'done') list.push(d.code);
     return list;
@@ -55,13 +87,17 @@ export class Store {
     return show === 'warnings' ? Boolean(d.warnings) : show === 'all' ? d.status !== 'deleted' : d.status === show;
   }
 
-  named(d) {
+  /** failedFor are the documents that failed for a reason, of those that the search finds. */
+  failedFor(code) { return this.order.filter((d) => d.status === 'failed' && d.code === code && this.found(d)); }
+
+  /** found reports whether the search finds a document. */
+  found(d) {
     const { words } = this.filter;
-    if (words.length === 0) return true;
-    const name = d.name.toLowerCase();
-    return words.every((w) => name.includes(w));
+    return words.every((w) => d.low.includes(w) || (w.startsWith('gs://') && `gs://${d.bucket}/${d.name}`.toLowerCase().startsWith(w)));
   }
 }
+
+const none = [];
 
 function tally(counts, d) {
   const add = (kind) => { counts[kind] = (counts[kind] ?? 0) + 1; };

@@ -5,7 +5,7 @@ import { ask, askNow } from './feed.js';
 import { typesetAll } from './formulas.js';
 import { follow, header } from './header.js';
 import { Sheet } from './sheet.js';
-import { helps } from './words.js';
+import { retryable } from './words.js';
 
 const sizes = [1, 1.5, 2, 3, 4, 6]; // of an image, in widths of its place
 const roomFor2 = 700; // pixels: image and text have room side by side
@@ -302,7 +302,7 @@ export class View {
 
   canRetry() {
     const d = this.summary;
-    return this.may.retry && d && (d.status === 'failed' && helps(d, this.codes.errors).retry !== '' || d.status === 'retrying' || (d.status === 'done' && Boolean(d.warnings) && d.rereading !== 'now' && d.rereading !== 'waiting'));
+    return this.may.retry && d && retryable(d, this.codes.errors);
   }
 
   async retry() {

@@ -35,6 +35,9 @@ export function nameParts(name) {
   return [shown.slice(0, cut), shown.slice(cut)];
 }
 
+/** foldName is a name in lower case as names are sorted: letter-9 comes before letter-10. */
+export const foldName = (low) => low.replace(/\d+/g, (digits) => digits.padStart(12, '0'));
+
 /** pagesOf says how far a document is. */
 export function pagesOf(d) {
   if (d.status === 'done' && d.pagesDone < d.pages) return `first ${d.pagesDone.toLocaleString('en')} of ${count(d.pages, 'page')}`;
@@ -62,6 +65,10 @@ const another = new Set(['encrypted', 'empty', 'object_gone', 'corrupt', 'too_la
 export function helps(d, codes) {
   return { retry: hopeless.has(d.code) ? '' : codes[d.code]?.final ? 'second' : 'first', add: another.has(d.code) };
 }
+
+/** retryable reports whether a document can be read again. */
+export const retryable = (d, codes) => (d.status === 'failed' && helps(d, codes).retry !== '') || d.status === 'retrying'
+  || (d.status === 'done' && Boolean(d.warnings) && d.rereading !== 'now' && d.rereading !== 'waiting');
 
 /** noteOf is a document's line: what it waits for or why it failed. */
 export function noteOf(d, codes, now, idle) {
