@@ -4,6 +4,7 @@ import { byId, icon, make, pressed, released, settle } from './dom.js';
 import { Feed } from './feed.js';
 import { keys } from './keys.js';
 import { List } from './list.js';
+import { Operator } from './operator.js';
 import { Store } from './store.js';
 import { Upload } from './upload.js';
 import { View } from './view.js';
@@ -28,6 +29,7 @@ const view = new View({ element: byId('view'), codes, now, may, token: () => ser
     const hash = `#${view.id}${page > 1 ? `/${page}` : ''}`;
     if (location.hash !== hash) history.replaceState(null, '', address(hash));
   } });
+const operator = new Operator({ element: byId('operator'), now, close: () => back(), show: (wanted) => { back(); filter(wanted); } });
 new Upload(() => server);
 
 // What is shown: chips, reason, search.
@@ -113,6 +115,7 @@ function writeChips() {
 
 /** writeTitle names the document that is open, so that tabs and the browser's history can be told apart. */
 function writeTitle() {
+  if (operator.opened) { document.title = 'Activity – bucketocr'; return; }
   if (view.id) {
     document.title = `${view.summary ? nameParts(view.summary.name)[1] : 'Document'} – bucketocr`;
     return;
@@ -169,17 +172,21 @@ function clearFilter() {
 
 // What is open: the address says it, so that Back and links work.
 
+const activity = 'activity'; // the address of the operator's view
 let stay = false; // the focus stays where it is when a document is opened
 function route() {
   const [id, page] = location.hash.slice(1).split('/');
-  const open = id !== '' && id !== byId('list').id;
+  const figures = id === activity;
+  const open = id !== '' && id !== byId('list').id && !figures;
   document.body.classList.toggle('viewing', open);
-  if (open) {
-    view.open(id, Number(page) || 0, store.get(id), stay);
-  } else if (view.id) {
-    view.shut();
-    list.list.focus({ preventScroll: true });
-  }
+  document.body.classList.toggle('operating', figures);
+  byId('activity-open').setAttribute('aria-pressed', figures);
+  const away = !open && !figures && (view.id || operator.opened);
+  if (!open && view.id) view.shut();
+  if (!figures) operator.shut();
+  if (open) view.open(id, Number(page) || 0, store.get(id), stay);
+  if (figures) operator.open();
+  if (away) list.list.focus({ preventScroll: true });
   stay = false;
   list.open(open ? id : '');
   writeTitle();
@@ -197,7 +204,7 @@ function step(by) {
 }
 
 function back() {
-  if (!view.id) return;
+  if (!view.id && !operator.opened) return;
   history.pushState(null, '', address(''));
   route();
 }
@@ -240,14 +247,15 @@ const feed = new Feed({
 });
 
 keys({
-  list, view, back, step, upload: () => may.upload && byId('add').click(),
-  search: () => { byId('search').focus(); byId('search').select(); },
-  show: (n) => kinds[n] && show(kinds[n][0]),
+  list, view, back, step, figures: () => operator.opened, activity: () => byId('activity-open').click(), upload: () => may.upload && byId('add').click(),
+  search: () => { if (operator.opened) back(); byId('search').focus(); byId('search').select(); },
+  show: (n) => { if (operator.opened) back(); if (kinds[n]) show(kinds[n][0]); },
 });
 document.addEventListener('click', (e) => { // beside a menu, or on what it offers
   for (const menu of document.querySelectorAll('.menu[open]')) if (!menu.contains(e.target) || e.target.closest('a')) menu.open = false;
 });
 window.addEventListener('beforeprint', () => view.whole());
+byId('activity-open').addEventListener('click', () => { if (operator.opened) back(); else location.hash = activity; });
 byId('help-open').addEventListener('click', () => byId('help').showModal());
 
 connected('connecting');
