@@ -77,6 +77,31 @@ func TestHostileActivity(t *testing.T) {
 	}
 }
 
+// TestMissingImageIsNoError: a page without an image says why in words, and the browser's console holds no error; on a device without a
+// keyboard none is spoken of.
+func TestMissingImageIsNoError(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.bucket.PutAs("broken.png", 7, []byte("<svg><script>1</script></svg>"))
+	broken := d.write("broken.png", func(r *document.Record) { r.Bucket, r.Text = "bucket", "text" })
+	gone := d.write("gone.png", func(r *document.Record) { r.Bucket, r.Text = "bucket", "text" })
+	d.known(gone)
+	tab := browsertest.New(t, 1200, 800)
+	tab.Open(d.url + "/#" + broken)
+	tab.Until(`document.querySelector('.missing')?.textContent === 'The file is no image that can be shown here.'`)
+	browsertest.Eval[any](tab, `(location.hash = '`+gone+`', null)`)
+	tab.Until(`document.querySelector('.missing')?.textContent === 'The file is no longer there in this version.'`)
+	if bad := browsertest.Eval[[]string](tab, `performance.getEntriesByType('resource').filter((e) => e.responseStatus >= 400).map((e) => e.name)`); len(bad) > 0 {
+		t.Errorf("errors in the console: %v", bad)
+	}
+	shown := `document.querySelector('#help-open').checkVisibility()`
+	if !browsertest.Eval[bool](tab, shown) {
+		t.Error("with a mouse the keys are not spoken of")
+	}
+	tab.Touch()
+	tab.Until(`!` + shown + ` && !document.querySelector('.search kbd').checkVisibility()`)
+}
+
 // TestActivityShots makes pictures of the operator's view where SCREENSHOTS names a folder to put them into; else nothing.
 func TestActivityShots(t *testing.T) {
 	dir := os.Getenv("SCREENSHOTS")

@@ -16,6 +16,7 @@
 //	idle.go      whether anything reads what waits
 //	shelf.go     documents that were opened last
 //	image.go     page images, made from the objects
+//	quiet.go     what is no image, without an error
 //	change.go    retries and uploads
 //	feed.go      the newest summary of every record
 //	summary.go   what a list shows of a record
@@ -81,7 +82,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/documents/{id}/text", s.text)
 	mux.HandleFunc("GET /api/documents/{id}/pages", s.allPages)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}", s.page)
-	mux.HandleFunc("GET /api/documents/{id}/pages/{page}/image", s.image)
+	mux.HandleFunc("GET /api/documents/{id}/pages/{page}/image", quietly(s.image))
 	mux.HandleFunc("GET /api/documents/{id}/download", s.download)
 	mux.HandleFunc("POST /api/documents/{id}/retry", s.retry)
 	mux.HandleFunc("POST /api/files", s.upload)

@@ -30,7 +30,7 @@ const view = new View({ element: byId('view'), codes, now, may, token: () => ser
     if (location.hash !== hash) history.replaceState(null, '', address(hash));
   } });
 const operator = new Operator({ element: byId('operator'), now, close: () => back(), show: (wanted) => { back(); filter(wanted); } });
-new Upload(() => server);
+const upload = new Upload({ server: () => server, now });
 
 // What is shown: chips, reason, search.
 
@@ -240,6 +240,7 @@ const feed = new Feed({
   reset() { store.forget(); update(); },
   records(news) {
     store.put(news);
+    upload.seen(news);
     for (const d of news) if (d.id === view.id) view.change(d);
     update();
   },
