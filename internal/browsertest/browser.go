@@ -1,4 +1,9 @@
-// Package browsertest drives a real browser, headless Chromium, in tests of pages.
+// Package browsertest drives real browsers in tests of pages: Chromium, and Firefox for the main ways. Both are headless.
+//
+// Files, in reading order:
+//
+//	browser.go  Chromium
+//	firefox.go  Firefox
 package browsertest
 
 import (
