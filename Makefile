@@ -27,7 +27,7 @@ race: ## the same with the race detector, shuffled, in every module (needs a C c
 	go test -C bench -count=1 ./... # its memory figures are not those of a raced program
 	go test -count=1 -run '^TestProgram$$' ./cmd/bucketocr # hundreds of processes, which take minutes where they are raced
 
-integration: ## what needs the emulators of gcloud, Java, Chromium, npm, Python (vLLM) or gcloud itself
+integration: ## what needs the emulators of gcloud, Java, Chromium, Firefox, npm, Python (vLLM) or gcloud itself
 	@.ci/tests integration
 
 servers: ## what vLLM, LiteLLM and llama-server answer, beside the stand-in (VLLM=, TRANSFORMERS=, LITELLM= choose versions)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/config"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
@@ -40,6 +41,7 @@ type place struct {
 	dir      string                          // the folder; empty over Google Cloud
 	where    string                          // for people
 	endpoint func() (folder.Endpoint, error) // of a running bucketocr up; nil over Google Cloud
+	passes   document.Store                  // where reconciliations keep how far they are; nil in a folder
 	close    func() error
 }
 
@@ -85,9 +87,9 @@ func openPlace(sys system, name, dir string) (*place, int) {
 }
 
 func cloudPlace(cfg config.Config) *place {
-	records := firestoreRecords(cfg)
+	records, turns := firestoreRecords(cfg), firestoreCollection(cfg, app.Turns(cfg.FirestoreCollection))
 	return &place{
-		records: records, close: records.Close,
+		records: records, passes: turns, close: func() error { return errors.Join(records.Close(), turns.Close()) },
 		objects: storage.New(storage.Config{Emulator: cfg.StorageEmulatorHost}),
 		where:   whereRecords(cfg),
 	}
@@ -155,9 +157,12 @@ func (o ofBucket) Watch(ctx context.Context, fn func(id string, r *document.Reco
 
 // firestoreRecords are the records that the settings name. The emulator needs no real project.
 func firestoreRecords(cfg config.Config) *firestore.Store {
+	return firestoreCollection(cfg, cfg.FirestoreCollection)
+}
+
+func firestoreCollection(cfg config.Config, name string) *firestore.Store {
 	return firestore.New(firestore.Config{
-		Project: project(cfg), Database: cfg.FirestoreDatabase, Collection: cfg.FirestoreCollection,
-		Emulator: cfg.FirestoreEmulatorHost,
+		Project: project(cfg), Database: cfg.FirestoreDatabase, Collection: name, Emulator: cfg.FirestoreEmulatorHost,
 	})
 }
 

@@ -108,6 +108,7 @@ type upRun struct {
 	screen   *screen
 	decoder  *pageimage.Decoder
 	posting  atomic.Int64 // deliveries under way, and those that wait for a place
+	scanned  atomic.Int64 // when the folder was gone through last, as Unix time in nanoseconds
 }
 
 // run sets everything up, works until it is done or told to stop, and takes everything down.
@@ -304,6 +305,7 @@ func (u *upRun) scanning(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(ignoreEnd(ctx, err), posts.Wait())
 		}
+		u.scanned.Store(time.Now().UnixNano())
 		for _, p := range changes.Passed {
 			u.screen.say("passed over: %q, it %s", p.Name, oneLine(p.Why))
 		}

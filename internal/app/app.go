@@ -109,12 +109,15 @@ func GoogleCloud(cfg config.Config) Backends {
 	return Backends{
 		Objects: storage.New(storage.Config{Emulator: cfg.StorageEmulatorHost}),
 		Records: collection(cfg.FirestoreCollection),
-		Turns:   collection(cfg.FirestoreCollection + "_turns"),
+		Turns:   collection(Turns(cfg.FirestoreCollection)),
 		Notify:  newNotifier(cfg.NotifyTopic, cfg.PubSubEmulatorHost),
 		Tokens:  idtoken.New(),
 		Decoder: page.NewDecoder(),
 	}
 }
+
+// Turns returns the collection of turns and passes beside that of the records.
+func Turns(records string) string { return records + "_turns" }
 
 // redeliverAfter is how long after a release the sweep leaves a record to the platform's own redelivery, which comes at
 // least every 10 minutes.

@@ -151,6 +151,9 @@ func (h *Handler) Shutdown() {
 	}
 }
 
+// Pace is how many pages this process has at the OCR service.
+func (h *Handler) Pace() worker.Pace { return h.worker.Pace() }
+
 // Drain refuses new events, lets running deliveries finish or releases them until ctx ends (see [worker.Worker.Drain], whose
 // error it returns), then sends the last traces and metrics and waits for responses that are being written. It returns at most
 // telemetryTime + answerTime after ctx has ended.

@@ -32,6 +32,21 @@ type Pass struct {
 // passID is the id of the record of a bucket's pass.
 func passID(bucket string) string { return "reconcile-" + bucket }
 
+// Past is what a store knows of the passes over a bucket.
+type Past struct {
+	Begun time.Time // of the pass that is under way; zero: none is
+	Ended time.Time // of the last one that came to its end; zero: none did
+}
+
+// LastPass reads it from the store of passes. It is zero for a bucket that was never reconciled.
+func LastPass(ctx context.Context, passes document.Store, bucket string) (Past, error) {
+	r, err := passes.Get(ctx, passID(bucket))
+	if err != nil || r == nil {
+		return Past{}, err
+	}
+	return Past{Begun: r.WindowStart, Ended: r.Finished}, nil
+}
+
 // Reconcile runs one part of a pass over the bucket of o.Listing: objects without a document that are older than [MinAge], and
 // with [Options.Gone] documents without an object. It begins after the name at which the last run ended, and a new pass where
 // that one was through, an hour later at the earliest: until then the summary is complete and empty. ctx must have a deadline.

@@ -1,4 +1,9 @@
-// Package browsertest drives a real browser, headless Chromium, in tests of pages.
+// Package browsertest drives real browsers in tests of pages: Chromium, and Firefox for the main ways. Both are headless.
+//
+// Files, in reading order:
+//
+//	browser.go  Chromium
+//	firefox.go  Firefox
 package browsertest
 
 import (
@@ -188,6 +193,18 @@ func (t *Tab) emulate() {
 
 // Size makes the tab so many pixels wide and high.
 func (t *Tab) Size(width, height int64) { t.tb.Helper(); t.Do(chromedp.EmulateViewport(width, height)) }
+
+// Touch makes the tab one of a phone: fingers, and no mouse.
+func (t *Tab) Touch() {
+	t.tb.Helper()
+	_, err := chromedp.Call(t.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 390, Height: 844, DeviceScaleFactor: 2, Mobile: true})
+	if err == nil {
+		_, err = chromedp.Call(t.ctx, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true, MaxTouchPoints: 5})
+	}
+	if err != nil {
+		t.tb.Fatal(err)
+	}
+}
 
 // Shot writes what is seen to a PNG file.
 func (t *Tab) Shot(path string) {

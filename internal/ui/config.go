@@ -25,6 +25,8 @@ type Config struct {
 	// seconds while a page is open, one call at a time. Nil: it is not known.
 	Idle func() string
 
+	Operation Operation // for the operator's view
+
 	Place    string      // what is looked at, in words: "folder inbox"
 	Partial  string      // what is left out of the list, in words; empty: nothing
 	MaxBytes int64       // of an upload

@@ -281,11 +281,13 @@ func TestAccessible(t *testing.T) {
 	}, document.Page{Page: 1, Text: "$x$", Turned: 90, Warnings: []string{document.WarnTurned}},
 		document.Page{Page: 2, Warnings: []string{document.WarnPageFailed}, Error: &document.Error{Code: document.CodeOCRFailed, Message: "x"}})
 	doubtful := document.Object{Bucket: "scans", Name: "doubtful.pdf", Generation: 7}.ID()
+	d.write("denied.png", failed(document.CodeStorageMisconfigured))
 	states := []struct{ name, hash, until string }{
 		{"list", "", rows + ` > 10`},
 		{"document", id, `document.querySelector('.reading h1')`},
 		{"book", book, `document.querySelector('[data-act="page"]') && document.querySelector('.reading')?.innerText.includes('word-1')`},
 		{"doubtful", doubtful, `document.querySelector('.warned button') && document.querySelector('.reading math')`},
+		{"activity", "activity", `document.querySelector('.operator table') && document.querySelector('.needs')`},
 		{"failed", broken, `document.querySelector('.view .reason') && document.querySelector('.sheet')`},
 	}
 	for i, look := range []struct {
@@ -310,6 +312,7 @@ func TestAccessible(t *testing.T) {
 	accessible(t, tab, "help")
 	tab.Key("\x1b")
 	browsertest.Eval[any](tab, `(location.hash = '', null)`)
+	tab.Until(`document.querySelector('#view').hidden && document.activeElement.id === 'list'`)
 	tab.Key("/", "zzz")
 	tab.Until(`document.querySelector('#empty').innerText.includes('Nothing matches')`)
 	accessible(t, tab, "nothing matches")

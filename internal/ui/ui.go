@@ -11,10 +11,13 @@
 //	events.go    the stream of changes to an open page
 //	document.go  one document and the texts of its pages
 //	download.go  documents and objects as files
+//	operator.go  what an operator wants to know: pace, queue, failures
+//	ledger.go    what that is counted from
 //	idle.go      whether anything reads what waits
 //	shelf.go     documents that were opened last
 //	image.go     page images, made from the objects
 //	thumbnail.go small ones, for the list
+//	quiet.go     what is no image, without an error
 //	export.go    the texts of several documents as one file
 //	change.go    retries, deletions and uploads
 //	feed.go      the newest summary of every record
@@ -45,6 +48,9 @@ type Server struct {
 	thumbnails *thumbnails
 	idle       idleness
 	orders     orders
+
+	ledger *ledger
+	passes passes
 }
 
 // New makes the page's server. It does nothing until Run.
@@ -53,31 +59,35 @@ func New(c Config) *Server {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	c.Limits.Edge = pictureEdge
+	ledger := newLedger()
 	return &Server{
 		c: c, boot: rand.Text()[:8], token: rand.Text(),
 		feed:       newFeed(),
 		shelf:      &shelf{records: c.Records, render: render.New()},
 		album:      newAlbum(c.Images, c.Limits),
 		thumbnails: newThumbnails(c.Images, c.Limits),
-		idle:       idleness{ask: c.Idle},
+		idle:       idleness{ask: c.Idle, sweep: c.Operation.Sweep, ledger: ledger},
+
+		ledger: ledger,
 	}
 }
 
 // Run follows the records until ctx ends; the files that are open are closed then. A store that fails is asked again.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.album.close()
-	return s.feed.follow(ctx, s.c.Watch, s.c.Records)
+	return s.feed.follow(ctx, s.ledger.beside(s.c.Watch), s.c.Records)
 }
 
 // Handler serves the page.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/events", s.events)
+	mux.HandleFunc("GET /api/operator", s.operator)
 	mux.HandleFunc("GET /api/documents/{id}", s.document)
 	mux.HandleFunc("GET /api/documents/{id}/text", s.text)
 	mux.HandleFunc("GET /api/documents/{id}/pages", s.allPages)
 	mux.HandleFunc("GET /api/documents/{id}/pages/{page}", s.page)
-	mux.HandleFunc("GET /api/documents/{id}/pages/{page}/image", s.image)
+	mux.HandleFunc("GET /api/documents/{id}/pages/{page}/image", quietly(s.image))
 	mux.HandleFunc("GET /api/documents/{id}/thumbnail", s.thumbnail)
 	mux.HandleFunc("GET /api/documents/{id}/download", s.download)
 	mux.HandleFunc("POST /api/documents/{id}/retry", s.retry)

@@ -56,6 +56,21 @@ func newPace(o Options, t *telemetry) *pace {
 	return &pace{most: most, limit: most, every: o.OCRTimeout, log: o.Log, telemetry: t}
 }
 
+// Pace is how many pages this instance has at the OCR service.
+type Pace struct {
+	InFlight int
+	Limit    int // at the moment: as many as the service bears
+	Most     int // that the settings allow; 0: as many as the service bears
+}
+
+// Pace returns it as it is at the moment. It may be called concurrently.
+func (w *Worker) Pace() Pace {
+	p := w.pace
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Pace{InFlight: p.used, Limit: int(p.limit), Most: max(w.o.OCRPlaces, 0)}
+}
+
 // take waits for a place, or, with all, until this instance has no page at the service and keeps it so. The func gives back
 // what was taken; it must be called once.
 func (p *pace) take(ctx context.Context, all bool) (func(), error) {

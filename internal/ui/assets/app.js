@@ -6,6 +6,7 @@ import { Feed } from './feed.js';
 import { Heads } from './heads.js';
 import { keys } from './keys.js';
 import { List } from './list.js';
+import { Operator } from './operator.js';
 import { Store, isOrder, newest } from './store.js';
 import { Upload } from './upload.js';
 import { View } from './view.js';
@@ -30,7 +31,8 @@ const view = new View({ element: byId('view'), codes, now, may, token: () => ser
     const hash = `#${view.id}${page > 1 ? `/${page}` : ''}`;
     if (location.hash !== hash) history.replaceState(null, '', address(hash));
   } });
-new Upload(() => server);
+const operator = new Operator({ element: byId('operator'), now, close: () => back(), show: (wanted) => { back(); filter(wanted); } });
+const upload = new Upload({ server: () => server, now });
 const bulk = new Bulk({ list, store, codes, may, server: () => server, filter: (change) => filter(change) });
 
 // What is shown: chips, reason, search.
@@ -125,6 +127,7 @@ function writeChips() {
 
 /** writeTitle names the document that is open, so that tabs and the browser's history can be told apart. */
 function writeTitle() {
+  if (operator.opened) { document.title = 'Activity – bucketocr'; return; }
   if (view.id) {
     document.title = `${view.summary ? nameParts(view.summary.name)[1] : 'Document'} – bucketocr`;
     return;
@@ -181,17 +184,21 @@ function clearFilter() {
 
 // What is open: the address says it, so that Back and links work.
 
+const activity = 'activity'; // the address of the operator's view
 let stay = false; // the focus stays where it is when a document is opened
 function route() {
   const [id, page] = location.hash.slice(1).split('/');
-  const open = id !== '' && id !== byId('list').id;
+  const figures = id === activity;
+  const open = id !== '' && id !== byId('list').id && !figures;
   document.body.classList.toggle('viewing', open);
-  if (open) {
-    view.open(id, Number(page) || 0, store.get(id), stay);
-  } else if (view.id) {
-    view.shut();
-    list.list.focus({ preventScroll: true });
-  }
+  document.body.classList.toggle('operating', figures);
+  byId('activity-open').setAttribute('aria-pressed', figures);
+  const away = !open && !figures && (view.id || operator.opened);
+  if (!open && view.id) view.shut();
+  if (!figures) operator.shut();
+  if (open) view.open(id, Number(page) || 0, store.get(id), stay);
+  if (figures) operator.open();
+  if (away) list.list.focus({ preventScroll: true });
   stay = false;
   list.open(open ? id : '');
   writeTitle();
@@ -209,7 +216,7 @@ function step(by) {
 }
 
 function back() {
-  if (!view.id) { bulk.clear(); return; }
+  if (!view.id && !operator.opened) { bulk.clear(); return; }
   history.pushState(null, '', address(''));
   route();
 }
@@ -245,6 +252,7 @@ const feed = new Feed({
   reset() { store.forget(); update(); },
   records(news) {
     store.put(news);
+    upload.seen(news);
     for (const d of news) if (d.id === view.id) view.change(d);
     update();
   },
@@ -252,14 +260,15 @@ const feed = new Feed({
 });
 
 keys({
-  list, view, bulk, back, step, upload: () => may.upload && byId('add').click(),
-  search: () => { byId('search').focus(); byId('search').select(); },
-  show: (n) => kinds[n] && show(kinds[n][0]),
+  list, view, bulk, back, step, figures: () => operator.opened, activity: () => byId('activity-open').click(), upload: () => may.upload && byId('add').click(),
+  search: () => { if (operator.opened) back(); byId('search').focus(); byId('search').select(); },
+  show: (n) => { if (operator.opened) back(); if (kinds[n]) show(kinds[n][0]); },
 });
 document.addEventListener('click', (e) => { // beside a menu, or on what it offers
   for (const menu of document.querySelectorAll('.menu[open]')) if (!menu.contains(e.target) || e.target.closest('a')) menu.open = false;
 });
 window.addEventListener('beforeprint', () => view.whole());
+byId('activity-open').addEventListener('click', () => { if (operator.opened) back(); else location.hash = activity; });
 byId('help-open').addEventListener('click', () => byId('help').showModal());
 
 connected('connecting');

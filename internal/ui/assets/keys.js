@@ -2,7 +2,7 @@
 
 import { byId, make } from './dom.js';
 
-/** keys binds the table to an app: {list, view, search(), show(n), upload(), help()}. */
+/** keys binds the table to an app: {list, view, search(), show(n), upload(), activity(), figures(): whether those are shown in place of the list}. */
 export function keys(app) {
   const table = [
     [['j', 'ArrowDown'], 'next document', (key, event) => step(key, 1, event.shiftKey)],
@@ -26,6 +26,7 @@ export function keys(app) {
     [['+', '='], 'larger image', () => app.view.document && app.view.magnify(1)],
     [['-'], 'smaller image', () => app.view.document && app.view.magnify(-1)],
     [['0'], 'image as wide as its place', () => app.view.document && app.view.resize(1)],
+    [['a'], 'activity: queue, failures, pace', () => app.activity()],
     [['u'], 'add files', () => app.upload()],
     [['/'], 'search by name', () => app.search()],
     [['1', '2', '3', '4', '5', '6'], 'show all, failed, reading …', (key) => app.show(Number(key) - 1)],
@@ -37,6 +38,7 @@ export function keys(app) {
 
   /** step opens the next document where one is open, else it makes the next one the active one. The arrows scroll what has the focus. */
   function step(key, by, shift) {
+    if (app.figures()) return false;
     if (!app.view.id || shift) return inList(() => (shift ? app.list.extend(by) : app.list.move(by)));
     const at = document.activeElement;
     if (key.startsWith('Arrow') && at !== app.list.list && at !== document.body) return false;
@@ -46,6 +48,7 @@ export function keys(app) {
 
   /** inList does something with the list, unless the focus is where these keys mean something else. */
   function inList(action) {
+    if (app.figures()) return false;
     const at = document.activeElement;
     if (at && at !== document.body && at !== app.list.list && !(app.view.id === null)) return false;
     if (at && at !== document.body && at !== app.list.list && at.closest('button, a, select, summary')) return false;

@@ -126,7 +126,7 @@ export class Sheet {
   async missing(address) {
     this.scan.classList.remove('loading');
     this.picture.classList.add('wrong');
-    const sentence = await ask(address).then(() => 'The image cannot be shown.', (error) => {
+    const sentence = await ask(address).then((answer) => answer.error ?? 'The image cannot be shown.', (error) => {
       this.lost ||= error.status === undefined;
       return error.message;
     });

@@ -1,19 +1,33 @@
 // Files that are dropped, chosen or pasted go into the folder, a few at a time.
 
-import { byId, make } from './dom.js';
+import { byId, make, settle } from './dom.js';
 import { size } from './words.js';
 
 const atOnce = 3;
-const kept = 4000; // milliseconds that a finished file stays in the tray
+const patience = 30_000; // milliseconds after which a document that has not appeared is said to be awaited
 
-/** Upload sends files. server() gives the last hello. */
+const answers = [['both', 'Keep both'], ['replace', 'Replace'], ['skip', 'Skip']]; // where a file of the name is there: the safe one comes first
+
+/** Upload sends files and shows how far they are, until their documents have appeared: seen() tells of those. server() gives the last hello,
+ * now() the server's time. A file is waiting, sent, uploaded, asked about, or refused. */
 export class Upload {
-  constructor(server) {
-    this.server = server;
+  constructor({ server, now }) {
+    Object.assign(this, { server, now });
     this.waiting = [];
     this.running = 0;
     this.tray = byId('tray');
+    this.head = make('div', { class: 'sum' });
+    this.files = make('div', { class: 'files' });
+    this.tray.append(this.head, this.files);
+    this.clear();
     this.listen();
+  }
+
+  /** clear begins a new count, with the first files after the tray was empty. */
+  clear() {
+    this.all = ''; // the answer for all that is asked of this count
+    this.total = this.uploaded = 0;
+    this.list = new Set(); // that are in the tray, or will be
   }
 
   listen() {
@@ -63,19 +77,22 @@ export class Upload {
   }
 
   add(name, file) {
-    const said = make('p', { class: 'said', text: 'waits' });
+    const said = make('p', { class: 'said' });
     const bar = make('progress', { max: 1, value: 0, 'aria-label': name });
-    const element = make('div', { class: 'file' }, make('p', { class: 'name', text: name, title: name }), bar, said);
-    const one = { name, file, said, bar, element };
-    this.tray.append(element);
-    this.tray.hidden = false;
+    const label = make('p', { class: 'name', text: name, title: name });
+    const one = { name, file, said, bar, label, state: 'waiting', element: make('div', { class: 'file' }, label, bar, said) };
+    this.total++;
+    this.list.add(one);
     if (file.size > this.server().maxBytes) this.wrong(one, `It is larger than ${size(this.server().maxBytes)}, the most that is read.`);
     else this.queue(one);
   }
 
   queue(one) {
+    one.state = 'waiting';
+    one.label.textContent = one.label.title = one.name;
     this.waiting.push(one);
     this.next();
+    this.write();
   }
 
   next() {
@@ -85,7 +102,10 @@ export class Upload {
   /** send uses XMLHttpRequest because fetch does not tell how far it is. */
   send(one) {
     this.running++;
-    one.said.textContent = 'is sent';
+    one.state = 'sent';
+    one.since = this.now();
+    one.said.textContent = 'uploading';
+    this.files.append(one.element);
     const request = new XMLHttpRequest();
     request.open('POST', `/api/files?name=${encodeURIComponent(one.name)}${one.replace ? '&replace=yes' : ''}`);
     request.setRequestHeader('X-Bucketocr-Token', this.server().token);
@@ -102,8 +122,12 @@ export class Upload {
   answered(one, request) {
     if (request.status === 200) {
       one.bar.value = 1;
-      one.said.textContent = 'added';
-      setTimeout(() => this.remove(one), kept);
+      one.state = 'uploaded';
+      one.said.textContent = 'uploaded';
+      this.uploaded++;
+      if (one.there) this.remove(one);
+      else setTimeout(() => this.list.has(one) && this.late(one), patience);
+      this.write();
       return;
     }
     let sentence = 'bucketocr does not answer: is it still running?';
@@ -112,27 +136,92 @@ export class Upload {
     else this.wrong(one, sentence);
   }
 
+  /** seen takes documents that are news. */
+  seen(news) {
+    if (this.list.size === 0) return;
+    for (const one of this.list) {
+      if (one.state !== 'sent' && one.state !== 'uploaded' || !news.some((d) => d.name === one.name && d.updated >= one.since - 1000)) continue;
+      one.there = true;
+      if (one.state === 'uploaded') this.remove(one);
+    }
+  }
+
+  late(one) {
+    one.said.textContent = 'uploaded; it is not in the list yet';
+    one.element.append(this.closing(one));
+  }
+
   conflict(one, sentence) {
-    const again = (change) => () => { choices.remove(); one.element.classList.remove('wrong'); change(); this.queue(one); };
-    const choices = make('div', { class: 'choices' },
-      make('button', { type: 'button', text: 'Keep both', onclick: again(() => { one.name = beside(one.name); }) }),
-      make('button', { type: 'button', text: 'Replace it', onclick: again(() => { one.replace = true; }) }),
-      make('button', { type: 'button', text: 'Skip', onclick: () => this.remove(one) }));
+    one.state = 'asked';
     one.said.textContent = sentence;
-    one.element.append(choices);
-    choices.firstChild.focus();
+    if (this.all) { this.answer(one, this.all); return; }
+    one.choices = make('div', { class: 'choices' }, ...answers.map(([answer, text]) =>
+      make('button', { type: 'button', text, 'aria-label': `${text}: ${one.name}`, onclick: () => this.answer(one, answer) })));
+    one.element.classList.add('asks');
+    one.element.append(one.choices);
+    this.write();
+    // Where the keyboard is used elsewhere it stays there.
+    const at = document.activeElement;
+    if (at === document.body || at === byId('list') || at === byId('add')) one.choices.firstChild.focus();
+  }
+
+  answer(one, answer) {
+    const focused = one.choices?.contains(document.activeElement);
+    one.choices?.remove();
+    one.choices = null;
+    one.element.classList.remove('asks');
+    if (answer === 'skip') this.remove(one);
+    else {
+      if (answer === 'both') one.name = beside(one.name);
+      else one.replace = true;
+      this.queue(one);
+    }
+    if (focused) (this.files.querySelector('.choices button') ?? byId('list')).focus();
+  }
+
+  /** answerAll is for those that are asked about, and those of this count that will be. */
+  answerAll(answer) {
+    this.all = answer;
+    for (const one of [...this.list]) if (one.state === 'asked') this.answer(one, answer);
+    byId('list').focus({ preventScroll: true });
   }
 
   wrong(one, sentence) {
+    one.state = 'refused';
     one.element.classList.add('wrong');
     one.said.textContent = sentence;
     one.bar.remove();
-    one.element.append(make('div', { class: 'choices' }, make('button', { type: 'button', text: 'Close', onclick: () => this.remove(one) })));
+    one.element.append(this.closing(one));
+    this.files.append(one.element);
+    this.write();
+  }
+
+  closing(one) {
+    return make('div', { class: 'choices' }, make('button', { type: 'button', text: 'Close', 'aria-label': `Close: ${one.name}`, onclick: () => this.remove(one) }));
   }
 
   remove(one) {
     one.element.remove();
-    this.tray.hidden = this.tray.childElementCount === 0;
+    this.list.delete(one);
+    if (this.list.size === 0) this.clear();
+    this.write();
+  }
+
+  /** write sums up, where there is more than one file, and offers one answer for all. */
+  write() {
+    this.tray.hidden = this.list.size === 0;
+    if (this.tray.hidden) return;
+    const of = (state) => [...this.list].filter((one) => one.state === state).length;
+    const [asked, refused] = [of('asked'), of('refused')];
+    const parts = [`${this.uploaded.toLocaleString('en')} of ${this.total.toLocaleString('en')} uploaded`];
+    if (asked) parts.push(asked === 1 ? '1 needs an answer' : `${asked.toLocaleString('en')} need an answer`);
+    if (refused) parts.push(`${refused.toLocaleString('en')} not taken`);
+    settle(this.head, make('p', { class: 'total', role: 'status', text: parts.join(', ') }),
+      ...(asked > 1 ? [make('div', { class: 'choices', role: 'group', 'aria-label': 'For all of them' }, make('span', { text: 'For all:' }), ...answers.map(([answer, text]) =>
+        make('button', { type: 'button', 'data-act': `all-${answer}`, text, onclick: () => this.answerAll(answer) })))] : []),
+      ...(refused > 1 ? [make('div', { class: 'choices', 'data-act': 'closing' }, make('button', { type: 'button', 'data-act': 'close-all', text: 'Close all that were not taken',
+        onclick: () => { for (const one of [...this.list]) if (one.state === 'refused') this.remove(one); } }))] : []));
+    this.head.classList.toggle('unseen', this.total === 1); // its own line says it
   }
 }
 

@@ -70,6 +70,8 @@ export function helps(d, codes) {
 export const retryable = (d, codes) => (d.status === 'failed' && helps(d, codes).retry !== '') || d.status === 'retrying'
   || (d.status === 'done' && Boolean(d.warnings) && d.rereading !== 'now' && d.rereading !== 'waiting');
 
+const late = 600_000; // milliseconds after its time at which a document is not about to be read
+
 /** noteOf is a document's line: what it waits for or why it failed. */
 export function noteOf(d, codes, now, idle) {
   const why = d.code ? (codes[d.code]?.says ?? d.code) : '';
@@ -77,10 +79,10 @@ export function noteOf(d, codes, now, idle) {
     case 'failed': return why;
     case 'retrying': {
       const wait = d.due - now;
-      const when = idle ? 'queued' : wait > 1500 ? `again in ${ago(wait + 999)}` : 'again any moment';
+      const when = idle ? 'queued' : wait > 1500 ? `again in ${ago(wait + 999)}` : wait > -late ? 'again any moment' : `due ${ago(-wait)} ago and not retried yet`;
       return why ? `${why.replace(/\.$/, '')}; ${when}` : when;
     }
-    case 'processing': return d.attempt > 1 ? `try ${d.attempt}` : '';
+    case 'processing': return d.due && now - d.due > late ? `no sign of life for ${ago(now - d.due)}` : d.attempt > 1 ? `try ${d.attempt}` : '';
     case 'done': return rereadingWords[d.rereading]?.toLowerCase() ?? '';
     default: return '';
   }

@@ -1,0 +1,160 @@
+package ui
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+const (
+	slotTime = 10 * time.Second // what was read is counted by slots of this length
+	keptTime = 25 * time.Hour   // for a day, the longest of the year included
+
+	spareSlots = 1000 // before what is too old is looked for
+)
+
+// ledger keeps of each record what the operator's view counts, and what was read when. It sees what the page's watch brings and asks
+// for nothing, so it costs no reads.
+type ledger struct {
+	mu      sync.Mutex
+	entries map[string]ledgerEntry
+	read    map[int64]amount // by slot since 1970
+	heard   time.Time        // of the last change of a record, by the store's clock
+}
+
+// ledgerEntry is what is kept of a record.
+type ledgerEntry struct {
+	bucket, name string
+	generation   int64
+	status       document.Status
+	code         string
+	open, held   bool      // something is left to do; a worker has it
+	since        time.Time // it waits since then
+	due          time.Time
+	pages        int // read of this generation
+	again, of    int // read again, of those that are to be
+	finished     time.Time
+	usage        document.Usage
+}
+
+// amount is what was read.
+type amount struct {
+	pages int
+	usage document.Usage
+}
+
+func (a amount) add(b amount) amount { return amount{a.pages + b.pages, a.usage.Add(b.usage)} }
+
+func newLedger() *ledger {
+	return &ledger{entries: map[string]ledgerEntry{}, read: map[int64]amount{}}
+}
+
+// beside returns a watch that tells the ledger of each record, and then whoever asked for it.
+func (l *ledger) beside(watch watchFunc) watchFunc {
+	return func(ctx context.Context, fn func(string, *document.Record) error) error {
+		return watch(ctx, func(id string, r *document.Record) error {
+			l.put(id, r, time.Now())
+			return fn(id, r)
+		})
+	}
+}
+
+// put takes a record's newest state. What is new in it counts as read when the record was written: its pages page by page where the
+// change was seen, else all at its end.
+func (l *ledger) put(id string, r *document.Record, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old, next := l.entries[id], entryOf(r)
+	if old.generation != next.generation {
+		old = ledgerEntry{}
+	}
+	l.entries[id] = next
+	if r.Updated.After(l.heard) {
+		l.heard = r.Updated
+	}
+	ended := r.Updated
+	if !next.finished.IsZero() {
+		ended = next.finished // a later change may be a notice, or an operator's
+	}
+	got := amount{pages: max(next.pages-old.pages, 0)}
+	if old.of > 0 && next.of == 0 && next.finished.After(old.finished) {
+		got.pages += old.of - old.again // its last pages came with its end
+	}
+	if !next.finished.IsZero() && !next.finished.Equal(old.finished) {
+		got.usage = document.Usage{
+			PromptTokens:     max(next.usage.PromptTokens-old.usage.PromptTokens, 0),
+			CompletionTokens: max(next.usage.CompletionTokens-old.usage.CompletionTokens, 0),
+		}
+	}
+	l.count(got, ended, now)
+	l.count(amount{pages: max(next.again-old.again, 0)}, r.Updated, now)
+}
+
+// count adds what was read at a time. The lock is held.
+func (l *ledger) count(got amount, at, now time.Time) {
+	if got == (amount{}) || now.Sub(at) >= keptTime {
+		return
+	}
+	slot := at.UnixNano() / int64(slotTime)
+	l.read[slot] = l.read[slot].add(got)
+	if len(l.read) < int(keptTime/slotTime)+spareSlots {
+		return
+	}
+	for slot := range l.read {
+		if now.Sub(time.Unix(0, slot*int64(slotTime))) > keptTime {
+			delete(l.read, slot)
+		}
+	}
+}
+
+func entryOf(r *document.Record) ledgerEntry {
+	e := ledgerEntry{
+		bucket: r.Bucket, name: r.Name, generation: r.Generation, status: r.Status, open: r.Open(), held: r.Lease != nil, since: r.WindowStart, due: r.Due,
+		pages: r.PagesDone, finished: r.Finished, usage: r.Usage,
+	}
+	if again := r.Rereading; again != nil && again.Error == nil {
+		e.again, e.of, e.since = again.PagesDone, len(again.Pages), again.Requested
+		if e.of == 0 {
+			e.of = r.Pages
+		}
+	}
+	if r.Error != nil && (r.Status == document.StatusFailed || r.Status == document.StatusRetrying) {
+		e.code = r.Error.Code
+	}
+	return e
+}
+
+// since returns what was read from a time on.
+func (l *ledger) since(then time.Time) amount {
+	var sum amount
+	for slot, a := range l.read {
+		if !time.Unix(0, slot*int64(slotTime)).Before(then) {
+			sum = sum.add(a)
+		}
+	}
+	return sum
+}
+
+// overdue is the record that has been due for longest, of those that wait.
+type overdue struct {
+	records int           // that are due for longer than is usual
+	by      time.Duration // the longest
+	quiet   bool          // and nothing was written meanwhile
+}
+
+// overdue looks for records that nothing has retried although two sweeps should have by now. sweep is the time between two.
+func (l *ledger) overdue(now time.Time, sweep time.Duration) overdue {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found overdue
+	for _, e := range l.entries {
+		if by := now.Sub(e.due); e.open && !e.due.IsZero() && by > 2*sweep {
+			found.records++
+			found.by = max(found.by, by)
+		}
+	}
+	found.quiet = now.Sub(l.heard) > 2*sweep
+	return found
+}
