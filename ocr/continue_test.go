@@ -165,11 +165,90 @@ func TestFailedContinuationLosesNothing(t *testing.T) {
 
 func TestLoopInAContinuationIsCutAtItsFirstPiece(t *testing.T) {
 	t.Parallel()
-	cut := strings.Join(words(700), "") + "\n"
+	whole := strings.Join(words(700), "") + "\n"
+	for _, copies := range []int{0, 2, 4} { // that were there when the answer was cut, too few to tell
+		s := ocrtest.New(t)
+		s.Next(ocrtest.Finish("length", whole+strings.Repeat(overleaf, copies)), ocrtest.Finish("length", strings.Repeat(overleaf, 90)), ocrtest.EngineFailed(""))
+		r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+		want := whole + strings.TrimSpace(overleaf)
+		if copies == 0 {
+			want = strings.TrimSpace(whole) + strings.TrimSpace(overleaf)
+		}
+		if err != nil || r.Text != want || !slices.Equal(r.Warnings, []string{"repetition"}) {
+			t.Errorf("%d copies: %q, want %q; %v, %v", copies, r.Text[max(0, len(r.Text)-100):], want[len(want)-100:], r.Warnings, err)
+		}
+	}
+}
+
+// begunIn returns the model's own message at the end of a request, which it is to continue.
+func begunIn(t *testing.T, r *ocrtest.Request) string {
+	t.Helper()
+	var messages []struct{ Content json.RawMessage }
+	var text string
+	if err := json.Unmarshal(r.Fields["messages"], &messages); err != nil || len(messages) != 2 {
+		t.Fatalf("%d messages, %v", len(messages), err)
+	}
+	if err := json.Unmarshal(messages[1].Content, &text); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// A limit cuts between tokens, which may be within a character; and templates trim blanks, so that what is sent must not end with any.
+func TestAnswerGoesOnAfterAWholeCharacter(t *testing.T) {
+	t.Parallel()
+	half := strings.TrimSpace(prose)
+	for name, test := range map[string]struct{ cut, next, sent string }{
+		"within a character": {half + " caf\uFFFD", "é and more", half + " caf"},
+		"after blanks":       {half + " \t\r\n\n", "\n\n# More", half},
+	} {
+		s := ocrtest.New(t)
+		s.Next(ocrtest.Finish("length", test.cut), ocrtest.Text(test.next), ocrtest.EngineFailed("asked too often"))
+		r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+		if err != nil || r.Text != test.sent+test.next || r.Warnings != nil {
+			t.Errorf("%s: %q, %v, %v", name, r.Text, r.Warnings, err)
+		}
+		if sent := begunIn(t, s.Last()); sent != test.sent {
+			t.Errorf("%s: sent %q", name, sent[max(0, len(sent)-20):])
+		}
+	}
+}
+
+// Without a count of its tokens it is not known what the context has room for.
+func TestAnswerWithoutUsageDoesNotGoOn(t *testing.T) {
+	t.Parallel()
+	s, r, err := readWith(t, ocrtest.Raw(200, "application/json", `{"choices":[{"message":{"content":"half a"},"finish_reason":"length"}]}`))
+	if asked := askedFor(s); err != nil || r.Text != "half a" || !slices.Equal(r.Warnings, []string{"truncated"}) || !slices.Equal(asked, []string{"4096"}) {
+		t.Errorf("%q, %v, %v, asked %q", r.Text, r.Warnings, err, asked)
+	}
+}
+
+func TestTurnedPageGoesOnAsItWasTurned(t *testing.T) {
+	t.Parallel()
+	half := strings.TrimSpace(prose)
 	s := ocrtest.New(t)
-	s.Next(ocrtest.Finish("length", cut), ocrtest.Finish("length", strings.Repeat(overleaf, 90)), ocrtest.EngineFailed(""))
+	s.Next(ocrtest.Blank(), ocrtest.Finish("length", half), ocrtest.Text(" And more."), ocrtest.EngineFailed("asked too often"))
+	p := page(t, false, 0.05, 90, 270, 180)
+	r, err := newClient(t, s).ExtractText(patience(t), p.Image)
+	if err != nil || r.Text != half+" And more." || r.Turned != 90 || !slices.Equal(r.Warnings, []string{"turned"}) {
+		t.Errorf("%q turned %d, %v, %v", r.Text, r.Turned, r.Warnings, err)
+	}
+	if all := s.Requests(); len(all) != 3 || begunIn(t, all[2]) != half || !slices.Equal(all[2].Image, all[1].Image) || slices.Equal(all[2].Image, all[0].Image) {
+		t.Errorf("%d requests, or the last is not about the turned page", len(all))
+	}
+}
+
+// A context that a server names only now has to hold what was sent of the answer as well.
+func TestContinuationFitsAContextThatIsLearned(t *testing.T) {
+	t.Parallel()
+	half := strings.TrimSpace(prose)
+	s := ocrtest.New(t)
+	s.Next(ocrtest.FinishAt("length", half, 3000), ocrtest.Error(400, "BadRequestError", "max_tokens", "This model's maximum context length is 5000 tokens."), ocrtest.Text(" And more."))
 	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-	if want := strings.TrimSpace(cut) + strings.TrimSpace(overleaf); err != nil || r.Text != want || !slices.Equal(r.Warnings, []string{"repetition"}) {
-		t.Errorf("%q, want %q; %v, %v", r.Text[max(0, len(r.Text)-100):], want[len(want)-100:], r.Warnings, err)
+	if err != nil || r.Text != half+" And more." {
+		t.Fatalf("%q, %v", r.Text, err)
+	}
+	if last, want := s.Last(), 5000-3000-s.Last().PromptTokens; last.MaxTokens != want {
+		t.Errorf("max_tokens %d, want %d", last.MaxTokens, want)
 	}
 }

@@ -187,6 +187,7 @@ func TestGatewaysOwnAnswersHaveTheirKinds(t *testing.T) {
 		kind  ocr.Kind
 	}{
 		"httpx":         {ocrtest.StringCode(500, "internal_server_error", "500", "litellm.InternalServerError: InternalServerError: OpenAIException - All connection attempts failed"), ocr.KindUnavailable},
+		"aiohttp":       {ocrtest.Error(500, "proxy_error", "", "[Errno 111] Connect call failed ('10.0.0.7', 8000)"), ocr.KindUnavailable},
 		"another's":     {ocrtest.Error(500, "proxy_error", "", "dial tcp 10.0.0.7:8000: connect: connection refused"), ocr.KindUnavailable},
 		"unknown key":   {ocrtest.StringCode(400, "no_db_connection", "400", "No connected db."), ocr.KindUnauthenticated},
 		"its time-out":  {ocrtest.StringCode(408, "timeout_error", "408", "litellm.Timeout: APITimeoutError - Request timed out."), ocr.KindTimeout},
@@ -228,6 +229,8 @@ func TestDialect(t *testing.T) {
 		"system_fingerprint":"tesseract-5","prompt_logprobs":null}`)
 	older := ocrtest.Raw(200, "application/json", `{"model":"m","choices":[{"message":{"content":"text"},"finish_reason":"stop","stop_reason":null}],"usage":null,
 		"system_fingerprint":null,"prompt_logprobs":null}`)
+	passed := ocrtest.Raw(200, "application/json", `{"model":"m","choices":[{"message":{"content":"text"},"finish_reason":"stop","provider_specific_fields":{}}],"usage":null,
+		"timings":{"predicted_n":1}}`)
 	for name, test := range map[string]struct {
 		options []ocrtest.Option
 		reply   ocrtest.Reply
@@ -237,6 +240,7 @@ func TestDialect(t *testing.T) {
 		"a vLLM unnamed":     {nil, older, ocr.DialectVLLM},
 		"llama-server":       {[]ocrtest.Option{ocrtest.Llama()}, reply, ocr.DialectLlama},
 		"LiteLLM":            {[]ocrtest.Option{ocrtest.Gateway()}, reply, ocr.DialectGateway},
+		"LiteLLM, of llama":  {nil, passed, ocr.DialectGateway},
 		"a copy of vLLM":     {nil, copied, ocr.DialectOther},
 		"the least of it":    {nil, ocrtest.OldText("text"), ocr.DialectOther},
 		"LiteLLM, of little": {[]ocrtest.Option{ocrtest.Gateway()}, ocrtest.OldText("text"), ocr.DialectGateway},
