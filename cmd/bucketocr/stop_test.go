@@ -166,3 +166,10 @@ func TestUpLeavesUnfinishedFilesAlone(t *testing.T) {
 		t.Errorf("renamed: %d\n%s", code, out)
 	}
 }
+
+func environ(env map[string]string) (list []string) {
+	for name, value := range env {
+		list = append(list, name+"="+value)
+	}
+	return list
+}
