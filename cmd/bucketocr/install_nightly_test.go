@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,23 +157,19 @@ func goEnv(t *testing.T, name string) string {
 // megabytes adds up the files below a folder whose names end so.
 func megabytes(t *testing.T, dir, end string) int64 {
 	t.Helper()
-	sizes := map[string]int64{}
+	var sum int64
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || !strings.HasSuffix(path, end) {
 			return err
 		}
 		info, err := d.Info()
 		if err == nil {
-			sizes[path] = info.Size()
+			sum += info.Size()
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	var sum int64
-	for _, n := range slices.Collect(maps.Values(sizes)) {
-		sum += n
 	}
 	return sum / 1e6
 }

@@ -6,7 +6,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"image"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -67,6 +70,12 @@ func workplace(t *testing.T) string {
 	here.drop("scans/one.png", apptest.PNG(60))
 	here.drop("scans/deep/two.png", apptest.PNG(60))
 	here.drop("texts.txt", []byte("a text"))
+	here.drop("part/page.png.crdownload", apptest.PNG(60))
+	clear := image.NewNRGBA(image.Rect(0, 0, 60, 80))
+	for i := range clear.Pix {
+		clear.Pix[i] = byte(i / 4)
+	}
+	here.drop("clear.tiff", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(clear, pagetest.Storage{Colour: 1, Alpha: 2})))
 	if err := os.Mkdir(filepath.Join(dir, "none"), 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +204,8 @@ func calls() []call {
 		{line: "up --once --out made scans", changes: true, stdout: "→ made/one.png.md", stderr: "texts    made|→ made/deep/two.png.md"},
 		{line: "up --once --verbose scans", changes: true, stdout: "2 done", stderr: "records  scans/.bucketocr/records.db|endpoint http|processing  one.png|page 1      one.png"},
 		{line: "up --once --out made.zip scans", changes: true, code: usage, stderr: "--out made.zip is no folder: bucketocr export writes archives and lines"},
+		{line: "up --once part", changes: true, stdout: "=0 done, 0 failed: no images or PDFs in part\n",
+			stderr: `passed over: "page.png.crdownload", it has a name of files that are still being written: renamed, it is read`},
 		{line: "up missing", code: usage, stderr: "=bucketocr up: there is no folder missing: --create makes it\n"},
 		{line: "up --once missing", code: usage, stderr: "there is no folder missing"},
 		{line: "up page.png", code: usage, stderr: "page.png is a file, not a folder: bucketocr read prints its text"},
@@ -212,6 +223,8 @@ func calls() []call {
 		{line: "read scans", stdout: "===> scans/deep/two.png <==\nread\n==> scans/one.png <==\nread\n", stderr: "scans/one.png  1 page in |scans/deep/two.png"},
 		{line: "read 'scans/*.png'", stdout: "=read\n"},
 		{line: "read two.tiff", stdout: "=read\n\f\nread\n"},
+		{line: "read clear.tiff", stdout: "=read\n"},
+		{line: "read part", code: failed, stderr: "part  failed  no image or PDF in this folder"},
 		{line: "read --pages 2 two.tiff", stdout: "=read\n"},
 		{line: "read two.tiff --pages 1,2", stdout: "=read\n\f\nread\n"},
 		{line: "read --pages 3 two.tiff", code: failed, stderr: "two.tiff  failed  there is no page 3: it has 2 pages"},

@@ -71,8 +71,8 @@ func filesOf(arg string) []file {
 	return []file{{arg, arg, err}}
 }
 
-// filesIn returns the files of a folder that a bucket's filter takes, in the order of their names. Hidden ones are left out, and links
-// are not followed.
+// filesIn returns the files of a folder that a bucket's filter takes, in the order of their names. Hidden ones and those that are still being
+// written are left out, and links are not followed.
 func filesIn(dir string) []file {
 	var files []file
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -81,9 +81,12 @@ func filesIn(dir string) []file {
 			return err
 		case path == dir:
 			return nil
-		case hidden(path) && e.IsDir():
-			return fs.SkipDir
-		case hidden(path), !e.Type().IsRegular():
+		case hidden(path), folder.Unfinished(e.Name(), e.IsDir()):
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case !e.Type().IsRegular():
 			return nil
 		}
 		ev := document.Event{Object: document.Object{Name: filepath.ToSlash(path)}}

@@ -167,10 +167,3 @@ func TestNohup(t *testing.T) {
 	}
 	want(t, out, "stopping", "stopped: nothing is left to be read")
 }
-
-func environ(env map[string]string) (list []string) {
-	for name, value := range env {
-		list = append(list, name+"="+value)
-	}
-	return list
-}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -45,7 +46,9 @@ func TestUpStopsBetweenPages(t *testing.T) {
 	d.ocr.Default(ocrtest.Hold(gate, ocrtest.Text("read")))
 	ctx, stop := context.WithCancelCause(t.Context())
 	out, code := newOutput(), make(chan int)
-	go func() { code <- d.upTo(ctx, out) }()
+	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
+	slow := system{out, out, lookup, func(int) time.Duration { return time.Hour }, nil}
+	go func() { code <- run(ctx, slow, []string{"up", d.dir}) }()
 	if err := gate.Wait(t.Context(), inFlight); err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +62,9 @@ func TestUpStopsBetweenPages(t *testing.T) {
 		"stopped: 4 objects to be read yet; bucketocr up goes on with them")
 	if n := d.ocr.Counts().Requests; n != inFlight {
 		t.Errorf("%d pages were sent, %d of them after Ctrl-C", n, n-inFlight)
+	}
+	if r := d.document("0.tiff"); r.Due.After(time.Now()) {
+		t.Fatalf("the next run goes on with it at %v", r.Due)
 	}
 	if c, out := d.up(t.Context(), "--once"); c != exitGood || d.ocr.Counts().Requests != 9 {
 		t.Errorf("the next run: %d, %d pages sent in all, want 9\n%s", c, d.ocr.Counts().Requests, out)
@@ -165,4 +171,11 @@ func TestUpLeavesUnfinishedFilesAlone(t *testing.T) {
 	if code, out := d.up(t.Context(), "--once"); code != exitGood || d.text("scan.png") != "read\n" {
 		t.Errorf("renamed: %d\n%s", code, out)
 	}
+}
+
+func environ(env map[string]string) (list []string) {
+	for name, value := range env {
+		list = append(list, name+"="+value)
+	}
+	return list
 }

@@ -209,8 +209,16 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
 	telemetry.LogProblems(u.log)
 	u.handler, err = app.New(cfg, app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
-		app.WithRetryDelay(u.sys.backoff))
+		app.WithRetryDelay(u.retryDelay))
 	return err
+}
+
+// retryDelay is the platform's, but for what is released because the run ends: the next one goes on with it at once.
+func (u *upRun) retryDelay(attempt int) time.Duration {
+	if u.screen.stopping.Load() {
+		return 0
+	}
+	return u.sys.backoff(attempt)
 }
 
 // platformBackoff grows as the platform's backoff does: from 10 s to 10 minutes.

@@ -53,7 +53,7 @@ func (b *Bucket) Put(ctx context.Context, name string, content io.Reader, replac
 
 // mayPut returns what is wrong with a name.
 func (b *Bucket) mayPut(name string, replace bool) error {
-	if !validName(name) || unfinished(path.Base(name), false) {
+	if !validName(name) || Unfinished(path.Base(name), false) {
 		return ErrBadName
 	}
 	for i := range name {

@@ -73,7 +73,7 @@ func (b *Bucket) walk(ctx context.Context, s *survey, dir string) error {
 		case strings.HasPrefix(e.Name(), "."):
 		case !utf8.ValidString(e.Name()):
 			s.pass(name, "has a name that is not UTF-8")
-		case unfinished(e.Name(), e.IsDir()):
+		case Unfinished(e.Name(), e.IsDir()):
 			s.pass(name, "has a name of files that are still being written: renamed, it is read")
 		case e.IsDir():
 			if err := b.walk(ctx, s, name); err != nil {
@@ -89,8 +89,9 @@ func (b *Bucket) walk(ctx context.Context, s *survey, dir string) error {
 // unfinishedEnds are what browsers and other programs append to the name of a file while they write it.
 var unfinishedEnds = [...]string{".part", ".partial", ".crdownload", ".download", ".tmp", "~"}
 
-// unfinished reports whether a name says that what has it is still being written, or is an editor's copy or lock. Safari's are folders.
-func unfinished(base string, isDir bool) bool {
+// Unfinished reports whether the last part of a name says that what has it is still being written, or is an editor's copy or lock. Safari's
+// are folders.
+func Unfinished(base string, isDir bool) bool {
 	base = strings.ToLower(base)
 	if isDir {
 		return strings.HasSuffix(base, ".download")
