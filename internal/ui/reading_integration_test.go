@@ -307,6 +307,23 @@ func TestAccessible(t *testing.T) {
 	}
 	tab.Click(`[data-act="download"]`)
 	accessible(t, tab, "menu")
+	tab.Key("\x1b", "\x1b")
+	for _, scheme := range []string{"dark", "light"} {
+		for _, width := range []int64{390, 1440} {
+			tab.Scheme(scheme)
+			tab.Size(width, 900)
+			browsertest.Eval[any](tab, `(document.querySelector('[data-kind="failed"]').click(), null)`)
+			tab.Until(`!document.querySelector('#groups').hidden`)
+			browsertest.Eval[any](tab, `([...document.querySelectorAll('.pick')].slice(0, 2).forEach((p) => p.click()), null)`)
+			tab.Until(`!document.querySelector('#bulk').hidden`)
+			accessible(t, tab, fmt.Sprint("selected, failed ", scheme, " ", width))
+			browsertest.Eval[any](tab, `(document.querySelector('[data-act="bulk-delete"]').click(), null)`)
+			tab.Until(`document.querySelector('#ask').open`)
+			accessible(t, tab, fmt.Sprint("question ", scheme, " ", width))
+			browsertest.Eval[any](tab, `(document.querySelector('#ask').close(), document.querySelector('[data-act="bulk-clear"]').click(), document.querySelector('[data-kind="all"]').click(), null)`)
+			tab.Until(`document.querySelector('#bulk').hidden`)
+		}
+	}
 	tab.Key("\x1b")
 	tab.Click("#help-open")
 	accessible(t, tab, "help")
