@@ -68,6 +68,7 @@ func TestRowsNeverOverlap(t *testing.T) {
 		{"narrower", func() { tab.Size(1024, 768) }},
 		{"closed", func() { tab.Key("\x1b"); tab.Until(`document.querySelector('#view').hidden`) }},
 		{"scrolled again", func() { scroll(300) }},
+		{"a small phone", func() { tab.Size(320, 568) }},
 		{"a phone", func() { tab.Size(390, 844) }},
 		{"opened on a phone", func() { browsertest.Eval[any](tab, `(location.hash = '`+last+`', null)`) }},
 		{"wide, and closed", func() { tab.Size(1440, 900); browsertest.Eval[any](tab, `(location.hash = '', null)`) }},
@@ -80,6 +81,10 @@ func TestRowsNeverOverlap(t *testing.T) {
 		if hole := browsertest.Eval[bool](tab, `(() => { const list = document.querySelector('#list').getBoundingClientRect();
 			return list.height > 0 && Math.max(...[...document.querySelectorAll('.row')].map((r) => r.getBoundingClientRect().bottom)) < list.bottom - 1 })()`); hole {
 			t.Errorf("%s: the list has a hole", c.name)
+		}
+		if hidden := browsertest.Eval[int](tab, `[...document.querySelectorAll('.row .name')].filter((n) => { const name = n.getBoundingClientRect(), file = n.querySelector('.file').getBoundingClientRect();
+			return name.width && (file.top < name.top - 1 || file.bottom > name.bottom + 1 || file.right > name.right + 1 || file.width < 40); }).length`); hidden > 0 {
+			t.Errorf("%s: the file's name is not seen in %d rows", c.name, hidden)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func finished(s *Store, name, text string) document.Record {
 // search returns the names of the records that a query finds, and the lines, with what was found in brackets.
 func search(t testing.TB, s *Store, query string) (names []string, lines []string) {
 	t.Helper()
-	found, more, err := s.Search(t.Context(), query, 100)
+	found, more, err := s.Search(t.Context(), query, 500)
 	if err != nil || more {
 		t.Fatalf("%q: %v, %v", query, more, err)
 	}
@@ -132,9 +132,13 @@ func TestIndexFollowsTheRecord(t *testing.T) {
 	put(t, s, r)
 	finds("first")
 	finds("second", "a")
+	r.Text = "third reading" // within the same moment
+	put(t, s, r)
+	finds("third", "a")
+	finds("second")
 	again := retrying(s, "a")
 	put(t, s, again)
-	finds("second")
+	finds("third")
 	r.Text, r.TextInPages, r.Pages, r.PagesDone, r.Finished = "", true, 2, 2, r.Finished.Add(time.Second)
 	put(t, s, r, document.Page{Page: 1, Generation: 7, Text: "one\n\nthe long beginning"}, document.Page{Page: 2, Generation: 7, Text: "the last line"})
 	finds("beginning last", "a")
@@ -146,6 +150,9 @@ func TestIndexFollowsTheRecord(t *testing.T) {
 	finds("beginning")
 	finds("something", "z")
 	var left int
+	if err := s.read.QueryRow("SELECT count(*) FROM indexed").Scan(&left); err != nil || left != 1 {
+		t.Errorf("%d texts are indexed, %v", left, err)
+	}
 	if err := s.read.QueryRow("SELECT count(*) FROM texts WHERE texts MATCH 'reading OR beginning'").Scan(&left); err != nil || left != 0 {
 		t.Errorf("%d rows of old texts are left, %v", left, err)
 	}
@@ -215,6 +222,9 @@ func TestOlderDatabaseGetsTheIndex(t *testing.T) {
 		if !slices.Equal(names, want) {
 			t.Errorf("%s finds %q, want %q", query, names, want)
 		}
+	}
+	if names, _ := search(t, s, "common"); len(names) != 120 {
+		t.Errorf("%d of 120 texts are indexed", len(names))
 	}
 	after := get(t, s, "007")
 	before.ReadAt, after.ReadAt = time.Time{}, time.Time{}
