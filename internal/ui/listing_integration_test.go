@@ -259,10 +259,11 @@ func TestAllOfOneReason(t *testing.T) {
 		code := []string{document.CodeOCRFailed, document.CodeOCRFailed, document.CodeEncrypted}[i%3]
 		d.write(fmt.Sprintf("page-%02d.png", i), failed(code))
 	}
+	broken := d.write("broken.png", failed(document.CodeCorrupt))
 	tab := browsertest.New(t, 390, 844)
 	tab.Open(d.url + "/?show=failed")
 	const group = `document.querySelector('[data-act="group-ocr_failed"]')`
-	tab.Until(rows + ` === 30 && ` + group + `.innerText.startsWith('20') && ` + group + `.innerText.includes('engine failed') && ` + group + `.innerText.includes('Try all 20 again')`)
+	tab.Until(rows + ` === 31 && ` + group + `.innerText.startsWith('20') && ` + group + `.innerText.includes('engine failed') && ` + group + `.innerText.includes('Try all 20 again')`)
 	tab.Until(`!document.querySelector('[data-act="group-encrypted"]').innerText.includes('again')`)
 	if wide := browsertest.Eval[int](tab, `document.documentElement.scrollWidth`); wide > 390 {
 		t.Errorf("on a phone the page is %d px wide", wide)
@@ -271,6 +272,9 @@ func TestAllOfOneReason(t *testing.T) {
 	tab.Until(rows + ` === 10 && location.search === '?show=failed&reason=encrypted'`)
 	tab.Click(`[data-act="group-ocr_failed"] [data-act="group-retry"]`)
 	tab.Until(`!document.querySelector('[data-act="group-ocr_failed"]') && document.querySelector('[data-kind="failed"] .count').textContent === '10' && document.querySelector('#toast').innerText.includes('20 documents queued')`)
+	if r := d.store.Record(broken); r.Status != document.StatusFailed {
+		t.Errorf("one that failed for another reason is %s", r.Status)
+	}
 }
 
 // TestSearchInTexts: what is typed is looked for in names and texts; the line with the words is shown, the words marked, as text whatever
