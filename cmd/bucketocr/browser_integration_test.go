@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +99,26 @@ func TestPageOverBothStores(t *testing.T) {
 			tab.Until(`document.querySelector('.view .reason')?.innerText.includes('ocr_rejected')`)
 			tab.Click(`[data-act="retry"]`)
 			tab.Until(`document.querySelector('.reading')?.innerText.includes('read after all')`)
+			tab.Key("\x1b")
+			tab.Until(`document.querySelector('#view').hidden && document.querySelectorAll('.thumb img').length === 2`)
+			tab.Key("/", "after")
+			if store == "folder" {
+				tab.Until(`document.querySelectorAll('.row').length === 1 && document.querySelector('.row mark')?.textContent === 'after' && document.querySelector('.row .name').textContent === 'bad.png'`)
+			} else {
+				tab.Until(`document.querySelectorAll('.row').length === 0 && document.querySelector('#found').innerText.includes('Only names are searched')`)
+			}
+			tab.Key("\x1b")
+			browsertest.Eval[any](tab, `(() => { const s = document.querySelector('#search'); s.value = ''; s.dispatchEvent(new Event('input')); return null; })()`)
+			tab.Until(`document.querySelectorAll('.row').length === 2`)
+			if zip := browsertest.Eval[string](tab, `new Promise((ready) => {
+				HTMLAnchorElement.prototype.click = function () { fetch(this.href).then((r) => r.text()).then(ready); };
+				document.querySelector('#all').click();
+				document.querySelector('[data-act="bulk-export"]').click(); })`); !strings.HasPrefix(zip, "PK") || !strings.Contains(zip, "bad.png.md") || !strings.Contains(zip, "dropped.png.md") {
+				t.Errorf("exported: %.100q", zip)
+			}
+			tab.Click(`[data-act="bulk-delete"]`)
+			tab.Click("#ask-yes")
+			tab.Until(`document.querySelectorAll('.row').length === 0 && document.querySelector('[data-kind="deleted"] .count').textContent === '2'`)
 			if b, err := os.ReadFile(filepath.Join(d.dir, "dropped.png")); err != nil || string(b) != string(apptest.PNG(60)) {
 				t.Errorf("the first file: %v", err)
 			}

@@ -21,6 +21,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/local/folder"
+	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
@@ -213,6 +214,25 @@ func (p pageExport) Export(ctx context.Context, w io.Writer, ids []string) error
 	return z.Close()
 }
 
+// pageSearch returns the search in texts that records have: those of a folder. Nil where they have none.
+func pageSearch(ctx context.Context, records any) func(context.Context, string, int) ([]ui.Hit, bool, error) {
+	local, ok := records.(*sqlite.Store)
+	if !ok {
+		return nil
+	}
+	if indexed, err := local.Indexed(ctx); err != nil || !indexed { // bucketocr up makes the index of an older folder
+		return nil
+	}
+	return func(ctx context.Context, query string, limit int) ([]ui.Hit, bool, error) {
+		found, more, err := local.Search(ctx, query, limit)
+		hits := make([]ui.Hit, len(found))
+		for i, f := range found {
+			hits[i] = ui.Hit(f)
+		}
+		return hits, more, err
+	}
+}
+
 // onPage names who looks at the page, as far as this machine knows.
 func onPage(sys system) string {
 	for _, name := range []string{"USER", "LOGNAME", "USERNAME"} {
@@ -249,6 +269,7 @@ func (u *upRun) startPage(ctx context.Context, cfg config.Config) {
 		Watch: ofBucket{u.records, u.bucket.Name()}.Watch, Records: u.records, Images: u.bucket,
 		Upload: folderUpload{u.bucket, cfg.Filter}, Retry: pageRetry{u.records, onPage(u.sys)},
 		Delete: pageDelete{u.records, u.bucket}, Export: pageExport{u.records, u.bucket.Name()},
+		Search:    pageSearch(ctx, u.records),
 		Operation: ui.Operation{Engine: u.engine, Compared: compared},
 		Place:     fmt.Sprintf("folder %s", filepath.Base(u.dir)), MaxBytes: cfg.MaxBytes, Limits: limits, Log: u.log,
 	})

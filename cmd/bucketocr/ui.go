@@ -14,16 +14,18 @@ import (
 )
 
 const uiHelp = `Serves the live page: the documents as they change, each with its page images beside its text, failed ones with their
-reason and a button to try them again. What it shows and does, it does with your own rights. Ctrl-C ends it.
+reason and a button to try them again. Several can be selected and tried again, exported or deleted together. What it shows and does, it does with your own rights. Ctrl-C ends it.
 
 The page is for this machine alone, http://127.0.0.1:` + pagePort + ` unless that port is taken. The key in the address that is printed
 lets your browser in, which remembers it: from then on a bookmark does. Whoever has the key and can reach the address can read the
-documents and have failed ones tried again, and others on the way can listen: name another host with --listen only where that is
+documents, have failed ones tried again and delete documents, and others on the way can listen: name another host with --listen only where that is
 wanted.
 
 Over Firestore it listens to the whole collection: each start reads every document once, its text too, and then each
 change once; to open a document of several pages reads each of its page documents. Some thousands are fine; beyond that,
---newest N listens to the N documents that were created last.
+--newest N listens to the N documents that were created last. For the small pictures of the rows in sight it reads their
+objects, those of up to 32 MiB, once each as long as the browser keeps the picture. Names alone are searched: Firestore has
+no search in texts, a folder has.
 ` + placeText + `
 Example: GOOGLE_CLOUD_PROJECT=my-project bucketocr ui --newest 2000
 `
@@ -54,7 +56,7 @@ func serveUI(ctx context.Context, sys system, p *place, listen string, newest in
 	limits.Decoder = pageimage.NewDecoder()
 	c := ui.Config{
 		Watch: p.records.Watch, Records: p.records, Images: p.objects,
-		Retry: pageRetry{p.records, onPage(sys)}, Delete: pageDelete{p.records, p.objects}, Export: pageExport{p.records, p.bucket},
+		Retry: pageRetry{p.records, onPage(sys)}, Delete: pageDelete{p.records, p.objects}, Export: pageExport{p.records, p.bucket}, Search: pageSearch(ctx, p.records),
 		Idle: p.idle, Operation: p.operation(), Place: p.where, Limits: limits,
 		Log: slog.New(slog.NewTextHandler(sys.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	}

@@ -21,6 +21,10 @@ type Config struct {
 	Delete  Deleter  // nil: the page deletes nothing
 	Export  Exporter // nil: the page exports nothing
 
+	// Search returns the documents whose texts have all words of a query, at most limit, and whether there are more. The query is what a
+	// person typed. Nil: the page searches names alone, and says so.
+	Search func(ctx context.Context, query string, limit int) (hits []Hit, more bool, err error)
+
 	// Idle says, in a sentence, why nothing reads what waits; empty where something does, or where that is not known. It is asked every few
 	// seconds while a page is open, one call at a time. Nil: it is not known.
 	Idle func() string
@@ -34,6 +38,13 @@ type Config struct {
 	Key      string      // opens the page, once for each browser; empty: the page is open to whoever reaches it
 	Hosts    []string    // names under which the page may be asked for besides loopback ones
 	Log      *slog.Logger
+}
+
+// Hit is a document that a search found, and the line that holds what was searched for, in parts of which the second, fourth and so on are
+// those words; no parts where it is not known.
+type Hit struct {
+	ID   string   `json:"id"`
+	Line []string `json:"line,omitempty"`
 }
 
 // Records is what the page reads of a record store.

@@ -27,6 +27,7 @@ type hello struct {
 	Retry    bool              `json:"retry"`
 	Delete   bool              `json:"delete"`
 	Export   bool              `json:"export"`
+	Search   bool              `json:"search"` // of texts
 	MaxBytes int64             `json:"maxBytes"`
 	Token    string            `json:"token"`
 	Boot     string            `json:"boot"`
@@ -44,7 +45,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	seq, again := s.resume(r)
 	out := &eventWriter{w: w, control: http.NewResponseController(w), boot: s.boot}
 	out.send("hello", seq, hello{
-		Place: s.c.Place, Partial: s.c.Partial, Upload: s.c.Upload != nil, Retry: s.c.Retry != nil, Delete: s.c.Delete != nil, Export: s.c.Export != nil,
+		Place: s.c.Place, Partial: s.c.Partial, Upload: s.c.Upload != nil, Retry: s.c.Retry != nil, Delete: s.c.Delete != nil, Export: s.c.Export != nil, Search: s.c.Search != nil,
 		MaxBytes: s.c.MaxBytes,
 		Token:    s.token, Boot: s.boot, Again: again, Now: time.Now().UnixMilli(), Codes: codeWords(), Warnings: warningWords(),
 	})

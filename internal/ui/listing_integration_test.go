@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -150,7 +151,7 @@ func TestRowsHavePictures(t *testing.T) {
 		}
 		return true
 	})
-	if n > 60 {
+	if most := browsertest.Eval[int](tab, `2 * (Math.ceil(document.querySelector('#list').clientHeight / document.querySelector('.row').offsetHeight) + 1)`); n > most {
 		t.Errorf("%d pictures were asked for", n)
 	}
 	if most.Load() > 2 {
@@ -258,10 +259,11 @@ func TestAllOfOneReason(t *testing.T) {
 		code := []string{document.CodeOCRFailed, document.CodeOCRFailed, document.CodeEncrypted}[i%3]
 		d.write(fmt.Sprintf("page-%02d.png", i), failed(code))
 	}
+	broken := d.write("broken.png", failed(document.CodeCorrupt))
 	tab := browsertest.New(t, 390, 844)
 	tab.Open(d.url + "/?show=failed")
 	const group = `document.querySelector('[data-act="group-ocr_failed"]')`
-	tab.Until(rows + ` === 30 && ` + group + `.innerText.startsWith('20') && ` + group + `.innerText.includes('engine failed') && ` + group + `.innerText.includes('Try all 20 again')`)
+	tab.Until(rows + ` === 31 && ` + group + `.innerText.startsWith('20') && ` + group + `.innerText.includes('engine failed') && ` + group + `.innerText.includes('Try all 20 again')`)
 	tab.Until(`!document.querySelector('[data-act="group-encrypted"]').innerText.includes('again')`)
 	if wide := browsertest.Eval[int](tab, `document.documentElement.scrollWidth`); wide > 390 {
 		t.Errorf("on a phone the page is %d px wide", wide)
@@ -270,4 +272,72 @@ func TestAllOfOneReason(t *testing.T) {
 	tab.Until(rows + ` === 10 && location.search === '?show=failed&reason=encrypted'`)
 	tab.Click(`[data-act="group-ocr_failed"] [data-act="group-retry"]`)
 	tab.Until(`!document.querySelector('[data-act="group-ocr_failed"]') && document.querySelector('[data-kind="failed"] .count').textContent === '10' && document.querySelector('#toast').innerText.includes('20 documents queued')`)
+	if r := d.store.Record(broken); r.Status != document.StatusFailed {
+		t.Errorf("one that failed for another reason is %s", r.Status)
+	}
+}
+
+// TestSearchInTexts: what is typed is looked for in names and texts; the line with the words is shown, the words marked, as text whatever
+// is in it; a text that comes later is found too; the numbers at the filters are of what is found; and a search that fails says so.
+func TestSearchInTexts(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	var broken atomic.Bool
+	var queries sync.Map
+	d.server.c.Search = func(ctx context.Context, query string, _ int) (hits []Hit, more bool, err error) {
+		queries.Store(query, true)
+		if broken.Load() {
+			return nil, false, document.ErrStoreUnavailable
+		}
+		err = d.store.List(ctx, document.Query{}, func(s *document.Stored) error {
+			r := d.store.Record(s.Object().ID())
+			if before, after, found := strings.Cut(r.Text, query); found {
+				hits = append(hits, Hit{ID: s.Object().ID(), Line: []string{before, query, after}})
+			}
+			return nil
+		})
+		return hits, false, err
+	}
+	a := d.write("a.png", text("the northern branch "+attack))
+	d.write("northern.png", failed(document.CodeOCRFailed))
+	d.write("other.png", text("nothing of it"))
+	tab := browsertest.New(t, 1440, 900)
+	tab.Open(d.url)
+	tab.Until(rows + ` === 3 && document.querySelector('#search').placeholder === 'Search names and texts'`)
+	tab.Key("/", kb.Backspace, "northern")
+	tab.Until(rows + ` === 2 && document.querySelector('#d-` + a + ` mark').textContent === 'northern'`)
+	tab.Until(`document.querySelector('#d-` + a + ` .note').textContent.includes('<script>') && !document.querySelector('#list script, #list .note img') && document.title !== 'ran'`)
+	tab.Until(`document.querySelector('[data-kind="all"] .count').textContent === '2' && document.querySelector('[data-kind="done"] .count').textContent === '1' && document.querySelector('#found').hidden`)
+	d.write("late.png", text("it is northern too"))
+	tab.Until(rows + ` === 3`)
+	for _, query := range []string{"n", "northe"} {
+		if _, asked := queries.Load(query); asked {
+			t.Errorf("%q was asked for while the word was typed", query)
+		}
+	}
+	accessible(t, tab, "found in texts")
+	broken.Store(true)
+	tab.Key(" branch")
+	tab.Until(`document.querySelector('#found').innerText.includes('Only names are searched') && document.querySelector('#found').innerText.includes('does not answer') && document.querySelector('#empty').innerText.includes('Nothing matches')`)
+	broken.Store(false)
+	tab.Open(d.url + "/?search=branch")
+	tab.Until(rows + ` === 1 && document.querySelector('mark')?.textContent === 'branch'`)
+	browsertest.Eval[any](tab, `(() => { const s = document.querySelector('#search'); s.value = ''; s.dispatchEvent(new Event('input')); return null; })()`)
+	tab.Until(rows + ` === 4 && !document.querySelector('mark')`)
+}
+
+// TestNamesAreSearchedWhereTextsAreNot, and the page says so.
+func TestNamesAreSearchedWhereTextsAreNot(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.write("in/northern.png", text("x"))
+	d.write("b.png", text("northern"))
+	tab := browsertest.New(t, 390, 844)
+	tab.Open(d.url)
+	tab.Until(rows + ` === 2 && document.querySelector('#search').placeholder === 'Search by name' && document.querySelector('#found').hidden`)
+	for query, want := range map[string]int{"NORTH": 1, "gs://scans/": 2, "gs://scans/in/": 1, "gs://other/": 0} {
+		browsertest.Eval[any](tab, `(() => { const s = document.querySelector('#search'); s.value = '`+query+`'; s.dispatchEvent(new Event('input')); return null; })()`)
+		tab.Until(fmt.Sprintf(`%s === %d && document.querySelector('#found').innerText.includes('Only names are searched')`, rows, want))
+	}
+	accessible(t, tab, "only names are searched")
 }

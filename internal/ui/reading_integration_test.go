@@ -68,6 +68,7 @@ func TestRowsNeverOverlap(t *testing.T) {
 		{"narrower", func() { tab.Size(1024, 768) }},
 		{"closed", func() { tab.Key("\x1b"); tab.Until(`document.querySelector('#view').hidden`) }},
 		{"scrolled again", func() { scroll(300) }},
+		{"a small phone", func() { tab.Size(320, 568) }},
 		{"a phone", func() { tab.Size(390, 844) }},
 		{"opened on a phone", func() { browsertest.Eval[any](tab, `(location.hash = '`+last+`', null)`) }},
 		{"wide, and closed", func() { tab.Size(1440, 900); browsertest.Eval[any](tab, `(location.hash = '', null)`) }},
@@ -80,6 +81,10 @@ func TestRowsNeverOverlap(t *testing.T) {
 		if hole := browsertest.Eval[bool](tab, `(() => { const list = document.querySelector('#list').getBoundingClientRect();
 			return list.height > 0 && Math.max(...[...document.querySelectorAll('.row')].map((r) => r.getBoundingClientRect().bottom)) < list.bottom - 1 })()`); hole {
 			t.Errorf("%s: the list has a hole", c.name)
+		}
+		if hidden := browsertest.Eval[int](tab, `[...document.querySelectorAll('.row .name')].filter((n) => { const name = n.getBoundingClientRect(), file = n.querySelector('.file').getBoundingClientRect();
+			return name.width && (file.top < name.top - 1 || file.bottom > name.bottom + 1 || file.right > name.right + 1 || file.width < 40); }).length`); hidden > 0 {
+			t.Errorf("%s: the file's name is not seen in %d rows", c.name, hidden)
 		}
 	}
 }
@@ -307,6 +312,23 @@ func TestAccessible(t *testing.T) {
 	}
 	tab.Click(`[data-act="download"]`)
 	accessible(t, tab, "menu")
+	tab.Key("\x1b", "\x1b")
+	for _, scheme := range []string{"dark", "light"} {
+		for _, width := range []int64{390, 1440} {
+			tab.Scheme(scheme)
+			tab.Size(width, 900)
+			browsertest.Eval[any](tab, `(document.querySelector('[data-kind="failed"]').click(), null)`)
+			tab.Until(`!document.querySelector('#groups').hidden`)
+			browsertest.Eval[any](tab, `([...document.querySelectorAll('.pick')].slice(0, 2).forEach((p) => p.click()), null)`)
+			tab.Until(`!document.querySelector('#bulk').hidden`)
+			accessible(t, tab, fmt.Sprint("selected, failed ", scheme, " ", width))
+			browsertest.Eval[any](tab, `(document.querySelector('[data-act="bulk-delete"]').click(), null)`)
+			tab.Until(`document.querySelector('#ask').open`)
+			accessible(t, tab, fmt.Sprint("question ", scheme, " ", width))
+			browsertest.Eval[any](tab, `(document.querySelector('#ask').close(), document.querySelector('[data-act="bulk-clear"]').click(), document.querySelector('[data-kind="all"]').click(), null)`)
+			tab.Until(`document.querySelector('#bulk').hidden`)
+		}
+	}
 	tab.Key("\x1b")
 	tab.Click("#help-open")
 	accessible(t, tab, "help")

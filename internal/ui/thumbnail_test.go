@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page"
@@ -75,6 +76,7 @@ type countingImages struct {
 func (c *countingImages) Open(ctx context.Context, o document.Object) (document.Content, error) {
 	c.total.Add(1)
 	c.most.Store(max(c.most.Load(), c.now.Add(1)))
+	time.Sleep(time.Millisecond) // so that others come meanwhile
 	content, err := c.Images.Open(ctx, o)
 	content.ReadCloser = leaving{content.ReadCloser, &c.now}
 	return content, err
@@ -126,27 +128,40 @@ func TestThumbnailsAreBounded(t *testing.T) {
 	if err := png.Encode(&noisy, m); err != nil {
 		t.Fatal(err)
 	}
-	source := &countingImages{Images: stalling{noisy.Bytes(), noisy.Len()}}
-	made := newThumbnails(source, limits)
-	made.room = 10 * (noisy.Len() + thumbnailCost)
-	done := make(chan error)
-	for i := range 40 {
-		go func() {
-			_, err := made.make(t.Context(), document.Object{Name: fmt.Sprint(i % 20), Generation: 1})
-			done <- err
-		}()
-	}
-	for range 40 {
-		if err := <-done; err != nil {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		source := &countingImages{Images: stalling{noisy.Bytes(), noisy.Len()}}
+		many := func(made *thumbnails) {
+			done := make(chan error)
+			for i := range 40 {
+				go func() {
+					_, err := made.make(t.Context(), document.Object{Name: fmt.Sprint(i % 20), Generation: 1})
+					done <- err
+				}()
+			}
+			for range 40 {
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			}
 		}
-	}
-	if source.most.Load() > 2 { // of one object: that of its header, and that of its pixels
-		t.Errorf("%d objects were open at a time", source.most.Load())
-	}
-	if n := len(made.kept); n == 0 || n > 10 || len(made.order) != n || made.space > made.room {
-		t.Errorf("%d are kept, %d in order, %d bytes of %d", n, len(made.order), made.space, made.room)
-	}
+		many(newThumbnails(source, limits))
+		if source.most.Load() != 1 {
+			t.Errorf("%d objects were open at a time", source.most.Load())
+		}
+		once := source.total.Load()
+		if _, err := newThumbnails(source, limits).make(t.Context(), document.Object{Name: "0", Generation: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if each := source.total.Load() - once; once != 20*each {
+			t.Errorf("20 objects were opened %d times, one %d times", once, each)
+		}
+		made := newThumbnails(source, limits)
+		made.room = 10 * (noisy.Len() + thumbnailCost)
+		many(made)
+		if n := len(made.kept); n == 0 || n > 10 || len(made.order) != n || made.space > made.room {
+			t.Errorf("%d are kept, %d in order, %d bytes of %d", n, len(made.order), made.space, made.room)
+		}
+	})
 	broken := &countingImages{Images: stalling{[]byte("no image"), 8}}
 	none := newThumbnails(broken, limits)
 	for range 3 {

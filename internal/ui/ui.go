@@ -13,6 +13,7 @@
 //	download.go  documents and objects as files
 //	operator.go  what an operator wants to know: pace, queue, failures
 //	ledger.go    what that is counted from
+//	search.go    which texts have what is searched for
 //	idle.go      whether anything reads what waits
 //	shelf.go     documents that were opened last
 //	image.go     page images, made from the objects
@@ -83,6 +84,7 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/events", s.events)
 	mux.HandleFunc("GET /api/operator", s.operator)
+	mux.HandleFunc("GET /api/search", s.search)
 	mux.HandleFunc("GET /api/documents/{id}", s.document)
 	mux.HandleFunc("GET /api/documents/{id}/text", s.text)
 	mux.HandleFunc("GET /api/documents/{id}/pages", s.allPages)

@@ -41,3 +41,44 @@ func BenchmarkGet(b *testing.B) {
 		get(b, s, "a")
 	}
 }
+
+// What the full-text index adds to the commit of a text, to the opening of an older database, and what a search takes.
+func BenchmarkIndex(b *testing.B) {
+	words := strings.Fields("the northern branch is closed and sealed until further notice by order of the harbour master of Halifax")
+	text := func(i int) string {
+		var t strings.Builder
+		for k := range 500 {
+			fmt.Fprint(&t, words[(i+k*k)%len(words)], " ", (i*k)%5000, "\n")
+		}
+		return t.String()
+	}
+	s := open(b, b.TempDir())
+	i := 0
+	b.Run("commit", func(b *testing.B) {
+		for b.Loop() {
+			i++
+			put(b, s, finished(s, fmt.Sprint(i), text(i)))
+		}
+	})
+	b.Logf("%d texts", i)
+	b.Run("search", func(b *testing.B) {
+		for b.Loop() {
+			if _, _, err := s.Search(b.Context(), "northern 17", 500); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("migration", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			if _, err := s.write.Exec("DROP TABLE texts; DROP TABLE indexed; PRAGMA user_version = 1"); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			if err := migrate(b.Context(), s.write); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(i)/1e3, "µs/text")
+	})
+}

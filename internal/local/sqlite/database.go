@@ -17,8 +17,12 @@ import (
 // A database file of ours says so in its header: PRAGMA application_id ("bOCR"), and user_version for the schema.
 const (
 	applicationID = 0x624f4352
-	schemaVersion = 1
+	firstVersion  = 1 // the records alone
+	searchVersion = 2 // and the full-text index
+	schemaVersion = searchVersion
 )
+
+var setVersion = fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)
 
 // The rev of a record is drawn from one counter for all, in the order of the commits. Rows of records are never removed,
 // so the counter is the greatest rev. The document is JSON text with the field names of the stored document.
@@ -84,10 +88,10 @@ func connect(path, mode string, n int) (*sql.DB, error) {
 	return db, nil
 }
 
-// prepare makes sure that the database is ours and of this schema; an empty one becomes so. It returns the bucket's
+// prepare makes sure that the database is ours and of this schema; an empty one and an older one become so. It returns the bucket's
 // name: the given one for a new database, else the one it was made with.
 func prepare(ctx context.Context, db *sql.DB, bucket string) (string, error) {
-	fresh, err := identify(ctx, db)
+	version, err := identify(ctx, db)
 	if err != nil {
 		return "", err
 	}
@@ -95,10 +99,14 @@ func prepare(ctx context.Context, db *sql.DB, bucket string) (string, error) {
 	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
 		return "", err
 	}
-	if fresh {
-		if err := create(ctx, db, bucket); err != nil {
-			return "", err
-		}
+	switch version {
+	case empty:
+		err = create(ctx, db, bucket)
+	case firstVersion:
+		err = migrate(ctx, db)
+	}
+	if err != nil {
+		return "", err
 	}
 	return bucketOf(ctx, db)
 }
@@ -110,8 +118,8 @@ func create(ctx context.Context, db *sql.DB, bucket string) error {
 		return err
 	}
 	defer tx.Rollback()
-	header := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)
-	if _, err := tx.ExecContext(ctx, header+schema); err != nil {
+	header := fmt.Sprintf("PRAGMA application_id = %d;", applicationID)
+	if _, err := tx.ExecContext(ctx, header+setVersion+schema+searchSchema); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT INTO bucket (name) VALUES (?)", bucket); err != nil {
@@ -128,27 +136,32 @@ func bucketOf(ctx context.Context, db *sql.DB) (bucket string, err error) {
 	return bucket, err
 }
 
-// identify refuses a database that is not ours, and reports whether it is still empty.
-func identify(ctx context.Context, db *sql.DB) (fresh bool, err error) {
-	var application, version, tables, programs int
+// empty is the version of a database in which nothing is.
+const empty = 0
+
+// identify refuses a database that is not ours, and returns the version of its schema. What SQLite would run when a table is read is not
+// ours either: triggers, views, and virtual tables but the index.
+func identify(ctx context.Context, db *sql.DB) (version int, err error) {
+	var application, tables, programs int
 	err = db.QueryRowContext(ctx, `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema),
-		(SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view'))
-		FROM pragma_application_id a, pragma_user_version v`).Scan(&application, &version, &tables, &programs)
+		(SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view')
+			OR type = 'table' AND (coalesce(rootpage, 0) = 0 OR sql LIKE '%virtual%') AND sql IS NOT ?1)
+		FROM pragma_application_id a, pragma_user_version v`, textsTable).Scan(&application, &version, &tables, &programs)
 	switch {
 	case err != nil:
-		return false, err
+		return 0, err
 	case application == 0 && version == 0 && tables == 0:
-		return true, nil
+		return empty, nil
 	case application != applicationID:
-		return false, damaged(errors.New("made by another program"))
+		return 0, damaged(errors.New("made by another program"))
 	case version > schemaVersion:
-		return false, fmt.Errorf("%w: made by a newer bucketocr, use that one", document.ErrStoreMisconfigured)
-	case version != schemaVersion:
-		return false, damaged(fmt.Errorf("schema version %d", version))
+		return 0, fmt.Errorf("%w: made by a newer bucketocr, use that one", document.ErrStoreMisconfigured)
+	case version < firstVersion:
+		return 0, damaged(fmt.Errorf("schema version %d", version))
 	case programs > 0:
-		return false, damaged(errors.New("it holds triggers or views, and bucketocr makes none"))
+		return 0, damaged(errors.New("it holds triggers, views or virtual tables that bucketocr does not make"))
 	}
-	return false, nil
+	return version, nil
 }
 
 // readRecords returns the records that a query finds: a query for id, rev and doc.

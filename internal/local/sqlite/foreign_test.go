@@ -51,6 +51,8 @@ func TestForeignProgramsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, statement := range map[string]string{
 		"trigger": "CREATE TRIGGER t AFTER UPDATE ON records BEGIN DELETE FROM pages; END",
+		"virtual": "CREATE VIRTUAL TABLE v USING fts5(x)",
+		"index":   "DROP TABLE texts; CREATE VIRTUAL TABLE texts USING fts5(text, content='records')",
 		"view":    "ALTER TABLE pages RENAME TO p; CREATE VIEW pages AS SELECT * FROM p",
 	} {
 		path := filepath.Join(t.TempDir(), "records.db")
@@ -78,7 +80,7 @@ func TestForeignProgramsAreRefused(t *testing.T) {
 				t.Errorf("%s: taken", name)
 				continue
 			}
-			wantError(t, err, "triggers or views", "move that file away")
+			wantError(t, err, "triggers, views or virtual tables", "move that file away")
 		}
 	}
 }

@@ -83,8 +83,8 @@ func OpenBeside(path string) (*Store, error) {
 	if s.read, err = connect(path, "ro", readers); err != nil {
 		return nil, unusable(s.path, err)
 	}
-	fresh, err := identify(context.Background(), s.read)
-	if err == nil && fresh {
+	version, err := identify(context.Background(), s.read)
+	if err == nil && version == empty {
 		err = errors.New("it is still empty")
 	}
 	if err == nil {
@@ -167,7 +167,10 @@ func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, c 
 		if err := dropPages(ctx, tx, id, r.Generation, c.Drop); err != nil {
 			return 0, err
 		}
-		return rev, putPages(ctx, tx, id, pages)
+		if err := putPages(ctx, tx, id, pages); err != nil {
+			return 0, err
+		}
+		return rev, indexText(ctx, tx, id, r)
 	})
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import { Heads } from './heads.js';
 import { keys } from './keys.js';
 import { List } from './list.js';
 import { Operator } from './operator.js';
+import { Search } from './search.js';
 import { Store, isOrder, newest } from './store.js';
 import { Upload } from './upload.js';
 import { View } from './view.js';
@@ -37,6 +38,8 @@ const bulk = new Bulk({ list, store, codes, may, server: () => server, filter: (
 
 // What is shown: chips, reason, search.
 
+const search = new Search({ store, found: () => { list.tick(); update(); } });
+
 const kinds = [['all', 'All'], ['failed', statuses.failed], ['processing', statuses.processing], ['retrying', statuses.retrying],
   ['done', statuses.done], ['warnings', 'Warnings'], ['deleted', statuses.deleted]];
 const chips = new Map();
@@ -57,12 +60,14 @@ function show(kind) {
 function filter(change) {
   Object.assign(store.filter, change);
   if ('search' in change) store.filter.words = change.search.toLowerCase().split(/\s+/).filter(Boolean);
-  const { show: kind, reason, search, sort } = store.filter;
+  const { show: kind, reason, search: text, sort } = store.filter;
   for (const [k, { chip }] of chips) chip.setAttribute('aria-pressed', k === kind);
-  if (byId('search').value !== search) byId('search').value = search;
+  if (byId('search').value !== text) byId('search').value = text;
   byId('reason').value = reason;
   Object.assign(byId('reason').parentElement.dataset, { show: kind, reason: reason ? 'yes' : '' });
   heads.write(sort);
+  search.look();
+  list.tick();
   history.replaceState(null, '', address(location.hash));
   list.before = undefined;
   list.list.scrollTop = 0;
@@ -75,10 +80,10 @@ byId('reason').addEventListener('change', (e) => filter({ reason: e.target.value
 /** address is that of what is shown, with another fragment. */
 function address(hash) {
   const query = new URLSearchParams();
-  const { show: kind, reason, search, sort } = store.filter;
+  const { show: kind, reason, search: text, sort } = store.filter;
   if (kind !== 'all') query.set('show', kind);
   if (reason) query.set('reason', reason);
-  if (search) query.set('search', search);
+  if (text) query.set('search', text);
   if (sort !== newest) query.set('sort', sort);
   return `${location.pathname}${query.size ? `?${query}` : ''}${hash}`;
 }
@@ -112,6 +117,7 @@ function update() {
     writeReasons();
     bulk.write();
     bulk.groups();
+    writeFound();
     writeEmpty();
   });
 }
@@ -150,6 +156,13 @@ function writeReasons() {
   select.hidden = options.length === 0;
 }
 
+/** writeFound says what the search looks at. */
+function writeFound() {
+  const says = search.says();
+  if (byId('found').textContent !== says) byId('found').textContent = says;
+  byId('found').hidden = says === '';
+}
+
 /** writeEmpty says why the list is empty. */
 function writeEmpty() {
   const empty = byId('empty');
@@ -168,7 +181,8 @@ const nothing = 'Nothing here yet';
 
 function emptiness() {
   if (store.documents.size && (store.totals.all || store.filter.show !== 'all')) {
-    return ['Nothing matches', 'No document has this name, status and reason.', 'clear'];
+    if (search.state === 'searching') return ['Searching', 'No name has these words. The texts are looked through.'];
+    return ['Nothing matches', search.texts ? 'No document with this status and reason has these words in its name or text.' : 'No document has this name, status and reason.', 'clear'];
   }
   if (connection === 'offline') return ['No connection', 'bucketocr does not answer. Is it still running? This page tries again by itself.'];
   if (connection === 'lost') return ['No documents', 'The record store does not answer. bucketocr asks it again by itself.'];
@@ -247,12 +261,17 @@ const feed = new Feed({
     if (Math.abs(behind) < 1000) behind = 0;
     byId('place').textContent = news.place;
     byId('add').hidden = !news.upload;
+    search.texts = news.search;
+    byId('search').placeholder = news.search ? 'Search names and texts' : 'Search by name';
+    byId('search').setAttribute('aria-label', byId('search').placeholder);
+    search.look();
     released().then(() => view.learn()); // it may have been quicker
   },
   reset() { store.forget(); update(); },
   records(news) {
     store.put(news);
     upload.seen(news);
+    search.changed();
     for (const d of news) if (d.id === view.id) view.change(d);
     update();
   },

@@ -28,7 +28,7 @@ export function keys(app) {
     [['0'], 'image as wide as its place', () => app.view.document && app.view.resize(1)],
     [['a'], 'activity: queue, failures, pace', () => app.activity()],
     [['u'], 'add files', () => app.upload()],
-    [['/'], 'search by name', () => app.search()],
+    [['/'], 'search', () => app.search()],
     [['1', '2', '3', '4', '5', '6'], 'show all, failed, reading …', (key) => app.show(Number(key) - 1)],
     [['?'], 'this help', () => byId('help').showModal()],
   ];

@@ -166,8 +166,17 @@ export class List {
       cell.dateTime = new Date(d.arrived).toISOString();
       cell.title = `Added ${moment(d.arrived)}`;
     }
-    const note = noteOf(d, this.codes.errors, now, this.may.idle) || d.line || '';
-    if (row.parts.note.textContent !== note) { row.parts.note.textContent = note; row.parts.note.title = note; }
+    this.writeNote(row.parts.note, d, now);
+  }
+
+  /** writeNote says what a document waits for or why it failed, else what its text begins with, or the line that the search found. */
+  writeNote(cell, d, now) {
+    const why = noteOf(d, this.codes.errors, now, this.may.idle);
+    const hit = !why && this.store.hits.get(d.id);
+    const note = why || hit?.join('') || d.line || '';
+    if (cell.note === note && cell.hit === hit) return;
+    Object.assign(cell, { note, hit, title: note });
+    cell.replaceChildren(...(hit ? hit.map((part, i) => (i % 2 ? make('mark', { text: part }) : part)) : [note]));
   }
 
   tick() {

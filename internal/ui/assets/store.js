@@ -27,6 +27,7 @@ export class Store {
   constructor() {
     this.documents = new Map();
     this.filter = { show: 'all', reason: '', search: '', words: [], sort: newest };
+    this.hits = new Map(); // by id: the lines of the texts that the search finds
     this.shown = []; // ids, in their order
     this.forget();
   }
@@ -90,10 +91,14 @@ export class Store {
   /** failedFor are the documents that failed for a reason, of those that the search finds. */
   failedFor(code) { return this.order.filter((d) => d.status === 'failed' && d.code === code && this.found(d)); }
 
-  /** found reports whether the search finds a document. */
+  /** found reports whether the search finds a document: by its name, or in its text. */
   found(d) {
     const { words } = this.filter;
-    return words.every((w) => d.low.includes(w) || (w.startsWith('gs://') && `gs://${d.bucket}/${d.name}`.toLowerCase().startsWith(w)));
+    return words.length === 0 || this.named(d) || (this.hits.has(d.id) && d.status === 'done');
+  }
+
+  named(d) {
+    return this.filter.words.every((w) => d.low.includes(w) || (w.startsWith('gs://') && `gs://${d.bucket}/${d.name}`.toLowerCase().startsWith(w)));
   }
 }
 

@@ -1,0 +1,410 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"html"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+)
+
+// The full-text index holds no text, only which words are in which. It is written in the transactions of the records, by statements of
+// ours: a database with triggers is refused.
+const (
+	textsTable   = `CREATE VIRTUAL TABLE texts USING fts5(text, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2")`
+	searchSchema = `
+CREATE TABLE indexed (
+	n    INTEGER PRIMARY KEY, -- of the text in texts
+	id   TEXT NOT NULL UNIQUE, -- of the record
+	mark BLOB NOT NULL -- of what was indexed
+) STRICT;
+` + textsTable + `;
+`
+)
+
+// maxIndexed bounds what is indexed of one text, in bytes: a transaction is not to take longer.
+const maxIndexed = 16 << 20
+
+// indexText brings the index in line with a record, in the transaction that writes it, after its pages. A database that has no index yet
+// stays as it is.
+func indexText(ctx context.Context, tx *sql.Tx, id string, r *document.Record) error {
+	var version int
+	if err := tx.QueryRowContext(ctx, "SELECT user_version FROM pragma_user_version").Scan(&version); err != nil || version < searchVersion {
+		return err
+	}
+	var n int64
+	var before []byte
+	err := tx.QueryRowContext(ctx, "SELECT n, mark FROM indexed WHERE id = ?", id).Scan(&n, &before)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	there, mark := err == nil, markOf(r)
+	if !there && mark == nil || there && bytes.Equal(before, mark) {
+		return nil
+	}
+	if there {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM texts WHERE rowid = ?", n); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM indexed WHERE n = ?", n); err != nil {
+			return err
+		}
+	}
+	if mark == nil {
+		return nil
+	}
+	text := r.Text
+	if r.TextInPages {
+		if text, err = pagesText(ctx, tx, id, r.Generation); err != nil {
+			return err
+		}
+	}
+	if err := tx.QueryRowContext(ctx, "INSERT INTO indexed (id, mark) VALUES (?, ?) RETURNING n", id, mark).Scan(&n); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO texts (rowid, text) VALUES (?, ?)", n, plainText(text))
+	return err
+}
+
+// markOf tells one text from another: a record is written more often than its text changes. A record that is not done has none.
+func markOf(r *document.Record) []byte {
+	if r.Status != document.StatusDone {
+		return nil
+	}
+	h := sha256.New()
+	var head [17]byte
+	binary.BigEndian.PutUint64(head[0:], uint64(r.Generation))
+	binary.BigEndian.PutUint64(head[8:], uint64(Nanos(r.Finished)))
+	if r.TextInPages {
+		head[16] = 1
+	}
+	h.Write(head[:])
+	h.Write([]byte(r.Text))
+	return h.Sum(nil)[:16]
+}
+
+// querier is a transaction or a database.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// pagesText returns the texts of pages, one after the other, cut where there is more than maxIndexed.
+func pagesText(ctx context.Context, db querier, id string, generation int64) (string, error) {
+	rows, err := db.QueryContext(ctx, "SELECT doc ->> '$.text' FROM pages WHERE id = ? AND generation = ? ORDER BY page", id, generation)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	var all strings.Builder
+	for rows.Next() && all.Len() < maxIndexed {
+		var text sql.NullString
+		if err := rows.Scan(&text); err != nil {
+			return "", err
+		}
+		all.WriteString(text.String)
+		all.WriteString("\n\n")
+	}
+	return all.String(), rows.Err()
+}
+
+var tag = regexp.MustCompile(`</?[A-Za-z][^<>]*>`)
+
+// plainText is a text without its HTML tags: the names of tags are no words of it.
+func plainText(text string) string {
+	text = text[:min(len(text), maxIndexed)]
+	if strings.ContainsAny(text, "<&") {
+		text = html.UnescapeString(tag.ReplaceAllString(text, " "))
+	}
+	return strings.ToValidUTF8(text, " ")
+}
+
+// migrate gives a database of the first version an index of the texts in it, wholly or not at all. It reads all of them.
+func migrate(ctx context.Context, db *sql.DB) error {
+	const query = "SELECT id, doc FROM records WHERE id > ? AND status = 'done' ORDER BY id LIMIT 50"
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, searchSchema+setVersion); err != nil {
+		return err
+	}
+	for last := ""; ; {
+		ids, records, err := batch(ctx, tx, query, last)
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			return tx.Commit()
+		}
+		for i, r := range records {
+			if err := indexText(ctx, tx, ids[i], r); err != nil {
+				return err
+			}
+		}
+		last = ids[len(ids)-1]
+	}
+}
+
+func batch(ctx context.Context, tx *sql.Tx, query, after string) (ids []string, records []*document.Record, err error) {
+	rows, err := tx.QueryContext(ctx, query, after)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		var doc []byte
+		if err := rows.Scan(&id, &doc); err != nil {
+			return nil, nil, err
+		}
+		r, err := document.DecodeRecord(doc)
+		if err != nil {
+			return nil, nil, damaged(err)
+		}
+		ids, records = append(ids, id), append(records, r)
+	}
+	return ids, records, rows.Err()
+}
+
+// Found is a document whose text holds the words that were searched for.
+type Found struct {
+	ID string
+
+	// Line is the line that holds most of the words, in parts: the second, fourth and so on are words that were searched for. Nil where
+	// there was too much to look through.
+	Line []string
+}
+
+// Indexed reports whether the texts can be searched: a database of an older bucketocr gets its index when [Open] opens it.
+func (s *Store) Indexed(ctx context.Context) (bool, error) {
+	var version int
+	err := s.read.QueryRowContext(ctx, "SELECT user_version FROM pragma_user_version").Scan(&version)
+	return version >= searchVersion, classify(ctx, err)
+}
+
+const (
+	maxQuery = 200     // runes of a query that are looked at
+	maxWords = 12      // of a query
+	lineRoom = 8 << 20 // bytes of texts that are looked through for the lines of one answer
+)
+
+// Search returns the finished documents whose texts have all words of a query, in any order, those written last first, at most limit;
+// more reports whether there are others. A word finds those that begin with it, whatever their case and accents; one with other signs in
+// it, like 12-b, is found as it is written. Nothing in a query is an operator. A query without a letter or digit finds nothing.
+func (s *Store) Search(ctx context.Context, query string, limit int) (found []Found, more bool, err error) {
+	match, words := parseQuery(query)
+	if match == "" {
+		return nil, false, nil
+	}
+	const matching = `SELECT r.id FROM texts t JOIN indexed i ON i.n = t.rowid JOIN records r ON r.id = i.id
+		WHERE texts MATCH ?1 AND r.status = 'done' ORDER BY r.rev DESC LIMIT ?2`
+	err = eachRow(ctx, s.read, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		found = append(found, Found{ID: id})
+		return err
+	}, matching, match, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(found) > limit; more {
+		found = found[:limit]
+	}
+	room := lineRoom
+	for i := range found {
+		if room <= 0 {
+			break
+		}
+		text, err := s.searchedText(ctx, found[i].ID)
+		if err != nil {
+			return nil, false, classify(ctx, err)
+		}
+		room -= len(text)
+		found[i].Line = lineOf(text, words)
+	}
+	return found, more, nil
+}
+
+// searchedText is what is indexed of a record, as it is now; empty where it has no text any more.
+func (s *Store) searchedText(ctx context.Context, id string) (string, error) {
+	var text sql.NullString
+	var inPages, generation sql.NullInt64
+	const query = "SELECT doc ->> '$.text', doc ->> '$.textInPages', doc ->> '$.generation' FROM records WHERE id = ? AND status = 'done'"
+	err := s.read.QueryRowContext(ctx, query, id).Scan(&text, &inPages, &generation)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil || inPages.Int64 == 0 {
+		return text.String, err
+	}
+	return pagesText(ctx, s.read, id, generation.Int64)
+}
+
+// parseQuery returns a query as FTS5 wants it, each word quoted, so that nothing in it is an operator, and the words, folded.
+func parseQuery(query string) (match string, words []string) {
+	runes := []rune(strings.ToValidUTF8(query, " "))
+	query = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, string(runes[:min(len(runes), maxQuery)]))
+	var quoted []string
+	for _, word := range strings.Fields(query) {
+		parts := strings.FieldsFunc(word, notInWord)
+		if len(parts) == 0 || len(quoted) == maxWords {
+			continue
+		}
+		quoted = append(quoted, `"`+strings.ReplaceAll(word, `"`, `""`)+`"*`)
+		for _, part := range parts {
+			words = append(words, fold(part))
+		}
+	}
+	return strings.Join(quoted, " "), words
+}
+
+func notInWord(r rune) bool { return !unicode.In(r, unicode.L, unicode.N, unicode.Co, unicode.Mn) }
+
+// fold returns a word without what the index does not tell apart: case and accents.
+func fold(word string) string {
+	if isASCII(word) {
+		return strings.ToLower(word)
+	}
+	bare := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFD.String(word))
+	return norm.NFC.String(bare)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// lineRunes bounds a line that is shown.
+const lineRunes = 160
+
+// lineOf returns the line of a text that has most of the words, the first of several, in parts; nil where none has any.
+func lineOf(text string, words []string) []string {
+	best, most := "", 0
+	for line := range strings.Lines(text) {
+		if n := countIn(line, words); n > most {
+			best, most = line, n
+		}
+		if most == len(words) {
+			break
+		}
+	}
+	if most == 0 {
+		return nil
+	}
+	return split(strings.Join(strings.Fields(printable(plainText(best))), " "), words)
+}
+
+// countIn returns how many of the words a line has.
+func countIn(line string, words []string) int {
+	has := make([]bool, len(words))
+	n := 0
+	for _, token := range strings.FieldsFunc(plainText(line), notInWord) {
+		token = fold(token)
+		for i, w := range words {
+			if !has[i] && strings.HasPrefix(token, w) {
+				has[i] = true
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// printable is a line without what does not print and what turns the direction of writing.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, line)
+}
+
+// split cuts a line where the words are, and to lineRunes around the first of them.
+func split(line string, words []string) []string {
+	parts := []string{""}
+	add := func(piece string, hit bool) {
+		if hit == (len(parts)%2 == 0) {
+			parts[len(parts)-1] += piece
+		} else {
+			parts = append(parts, piece)
+		}
+	}
+	for line != "" {
+		end := strings.IndexFunc(line, notInWord)
+		if end < 0 {
+			end = len(line)
+		}
+		token := fold(line[:end])
+		add(line[:end], end > 0 && begins(token, words))
+		line = line[end:]
+		rest := strings.IndexFunc(line, func(r rune) bool { return !notInWord(r) })
+		if rest < 0 {
+			rest = len(line)
+		}
+		if rest > 0 {
+			add(line[:rest], false)
+		}
+		line = line[rest:]
+	}
+	return trim(parts)
+}
+
+func begins(token string, words []string) bool {
+	for _, w := range words {
+		if strings.HasPrefix(token, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// trim cuts the parts of a line to about lineRunes, so that the first word that was searched for is among them.
+func trim(parts []string) []string {
+	const before = 40
+	if lead := []rune(parts[0]); len(lead) > before && len(parts) > 1 {
+		parts[0] = "…" + string(lead[len(lead)-before:])
+	}
+	room := lineRunes
+	for i, p := range parts {
+		runes := []rune(p)
+		if len(runes) <= room {
+			room -= len(runes)
+			continue
+		}
+		parts[i], parts = string(runes[:room]), parts[:i+1]
+		if i%2 == 1 {
+			parts = append(parts, "")
+		}
+		parts[len(parts)-1] += "…"
+		break
+	}
+	return parts
+}
