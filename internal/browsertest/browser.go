@@ -3,6 +3,7 @@
 // Files, in reading order:
 //
 //	browser.go  Chromium
+//	trace.go    what Chromium says of frames and memory
 //	firefox.go  Firefox
 package browsertest
 

@@ -1,6 +1,6 @@
-//go:build !integration
+//go:build !integration && !nightly
 
 package tier
 
-// Integration reports whether the tests were built with the tag integration.
+// Integration reports whether the tests were built with the tag integration, or with nightly, whose tests may need the same.
 const Integration = false

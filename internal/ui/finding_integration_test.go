@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
@@ -45,9 +46,15 @@ func TestAddressSaysWhatIsShown(t *testing.T) {
 	tab.Key("\r")
 	tab.Click(`[data-kind="failed"]`)
 	browsertest.Eval[any](tab, `(() => { const s = document.querySelector('#reason'); s.value = 'ocr_failed'; s.dispatchEvent(new Event('change')); return null; })()`)
-	tab.Until(rows + ` === 3 && location.search === '?show=failed&reason=ocr_failed&search=bill'`)
+	tab.Until(rows + ` === 3 && location.search === '?show=failed&reason=ocr_failed&search=bill' && ` + count("all") + ` === '3' && ` + count("done") + ` === ''`)
 	browsertest.Eval[any](tab, `(location.hash = '`+book+`/4', null)`)
 	tab.Until(`document.querySelector('[data-act="page"]')?.value === '4' && document.title === 'bill-book.pdf – bucketocr'`)
+	tab.Key("n")
+	tab.Until(`location.hash === '#` + book + `/5'`)
+	tab.Click(`[data-kind="all"]`)
+	tab.Until(`location.search === '?reason=ocr_failed&search=bill'`)
+	browsertest.Eval[any](tab, `(history.back(), null)`) // to what was shown before the document was opened
+	tab.Until(`document.querySelector('#view').hidden && ` + pressed + ` === 'failed'`)
 
 	tab.Open("about:blank")
 	tab.Open(d.url + "/?show=failed&reason=ocr_failed&search=bill#" + book + "/4")
@@ -92,7 +99,7 @@ func TestNextDocument(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	for i := range 6 {
-		d.write(fmt.Sprintf("letter-%d.png", i), text("x"))
+		d.write(fmt.Sprintf("letter-%d.png", i), func(r *document.Record) { r.Text, r.WindowStart = "x", time.Unix(int64(1e9+i), 0) })
 	}
 	tab := browsertest.New(t, 1440, 900)
 	tab.Open(d.url + "/?search=letter")
@@ -124,6 +131,14 @@ func TestNextDocument(t *testing.T) {
 	tab.Until(disabled + ` === 'false,true' && document.activeElement.id === 'list'`)
 	tab.Key("j")
 	shown(5)
+	browsertest.Eval[any](tab, `(document.querySelector('#search').value = 'no such', document.querySelector('#search').dispatchEvent(new Event('input')), null)`)
+	tab.Until(rows + ` === 0 && ` + disabled + ` === 'true,true'`)
+	browsertest.Eval[any](tab, `(document.querySelector('#search').value = 'letter-3', document.querySelector('#search').dispatchEvent(new Event('input')), null)`)
+	tab.Until(rows + ` === 1`)
+	tab.Key("j", "k") // it is not in the list: nothing is next to it
+	tab.Until(title + ` === 'letter-0.png' && ` + disabled + ` === 'true,true'`)
+	browsertest.Eval[any](tab, `(document.querySelector('#search').value = 'letter', document.querySelector('#search').dispatchEvent(new Event('input')), null)`)
+	tab.Until(rows + ` === 6 && ` + disabled + ` === 'false,true'`)
 	browsertest.Eval[any](tab, `(history.back(), null)`)
 	tab.Until(`document.querySelector('#view').hidden && ` + rows + ` === 6`)
 }

@@ -227,7 +227,9 @@ func TestImageGrows(t *testing.T) {
 	tab.Do(chromedp.MouseEvent(chromedp.MouseMoved, 520, 500, chromedp.ButtonLeft))
 	tab.Do(chromedp.MouseEvent(chromedp.MouseReleased, 520, 500, chromedp.ButtonLeft, chromedp.ClickCount(1)))
 	tab.Until(`document.querySelector('.scan').scrollLeft === 80 && document.querySelector('.scan').scrollTop === 100`)
-	tab.Key("-", "-", "-")
+	tab.Key("+", "+", "+", "+", "+")
+	tab.Until(ratio + ` === 6`)
+	tab.Key("-", "-", "-", "-", "-", "-", "-")
 	tab.Until(ratio + ` === 1`)
 	tab.Click(`[data-act="zoom-page"]`)
 	tab.Until(seen + ` && document.querySelector('[data-act="zoom-page"]').getAttribute('aria-pressed') === 'true'`)
@@ -244,6 +246,17 @@ func TestImageGrows(t *testing.T) {
 	}
 	tab.Key("\x1b")
 	tab.Until(`!document.querySelector('.menu').open && !document.querySelector('#view').hidden`)
+	tab.Open(d.url + "/?book#" + d.book("book.pdf", 9) + "/5")
+	tab.Until(`document.querySelector('[data-act="page"]')?.value === '5' && document.querySelectorAll('.reading')[4].innerText.includes('word-5')`)
+	at := func(n int) string {
+		return fmt.Sprintf(`Math.abs(document.querySelectorAll('.sheet')[%d].getBoundingClientRect().top - document.querySelector('.sheets').getBoundingClientRect().top) < 30`, n-1)
+	}
+	tab.Key("+", "+") // what is read stays in sight, whether it was gone to or scrolled to
+	tab.Until(ratio + ` === 2 && ` + at(5))
+	browsertest.Eval[any](tab, `(document.querySelector('.sheets').scrollTop = document.querySelectorAll('.sheet')[6].offsetTop, null)`)
+	tab.Until(`document.querySelector('[data-act="page"]').value === '7'`)
+	tab.Key("-", "-")
+	tab.Until(ratio + ` === 1 && ` + at(7))
 }
 
 // accessible fails where axe, the checker of the accessibility guidelines (WCAG 2.2 A and AA), finds anything critical or serious.

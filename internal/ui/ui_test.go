@@ -3,6 +3,7 @@ package ui
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -598,6 +600,30 @@ func TestStoreLost(t *testing.T) {
 			return
 		}
 		<-changed
+	}
+}
+
+// TestPageIsSmall: the whole page, its formulas included, is less than 150 KB compressed.
+func TestPageIsSmall(t *testing.T) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err == nil {
+		err = fs.WalkDir(embedded, ".", func(path string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			content, err := embedded.ReadFile(path)
+			if err == nil {
+				_, err = z.Write(content)
+			}
+			return err
+		})
+	}
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.Len(); n > 150_000 {
+		t.Errorf("%d bytes", n)
 	}
 }
 

@@ -218,7 +218,7 @@ function route() {
   writeTitle();
 }
 window.addEventListener('hashchange', route);
-window.addEventListener('popstate', recall);
+window.addEventListener('popstate', () => { recall(); route(); }); // recall may write the address: no hashchange comes then
 
 /** step opens the document so many places further down the list. */
 function step(by) {

@@ -1,0 +1,170 @@
+package browsertest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/heapprofiler"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/systeminfo"
+	"github.com/chromedp/cdproto/tracing"
+	"github.com/chromedp/chromedp"
+)
+
+// Frame is the work of the page's main thread between two frames, in processor time: what else the machine does is not in it.
+type Frame struct{ Script, Layout time.Duration }
+
+// scripts and layouts are the outermost events of a trace that are one or the other.
+var (
+	scripts = []string{"FunctionCall", "EvaluateScript", "FireAnimationFrame", "EventDispatch", "TimerFire", "RunMicrotasks", "v8.callFunction"}
+	layouts = []string{"UpdateLayoutTree", "Layout", "PrePaint", "Paint", "Layerize", "HitTest"}
+)
+
+// traceEvent is one event of a trace, in microseconds.
+type traceEvent struct {
+	Name     string  `json:"name"`
+	Phase    string  `json:"ph"`
+	Process  int     `json:"pid"`
+	Thread   int     `json:"tid"`
+	At       float64 `json:"ts"`
+	Took     float64 `json:"dur"`
+	Computed float64 `json:"tdur"`
+}
+
+func (e traceEvent) end() float64 { return e.At + e.Took }
+
+// Trace has the browser trace what it does meanwhile, and gives what the page's main thread did for each frame.
+func (t *Tab) Trace(meanwhile func()) []Frame {
+	t.tb.Helper()
+	complete := make(chan struct{})
+	var events []traceEvent
+	listening, deaf := context.WithCancel(t.ctx)
+	defer deaf()
+	err := chromedp.Listen(listening, func(ev any) {
+		switch ev := ev.(type) {
+		case *tracing.EventDataCollected:
+			for _, raw := range ev.Value {
+				var e traceEvent
+				if json.Unmarshal(raw, &e) == nil {
+					events = append(events, e)
+				}
+			}
+		case *tracing.EventTracingComplete:
+			close(complete)
+		}
+	})
+	if err == nil {
+		_, err = chromedp.Call(t.ctx, tracing.Start, tracing.StartParams{TraceConfig: &tracing.TraceConfig{
+			IncludedCategories: []string{"devtools.timeline", "disabled-by-default-devtools.timeline.frame", "devtools.timeline.frame", "v8"}, ExcludedCategories: []string{"*"},
+		}})
+	}
+	if err != nil {
+		t.tb.Fatal(err)
+	}
+	meanwhile()
+	if _, err = chromedp.Call(t.ctx, tracing.End, cdp.Empty{}); err != nil {
+		t.tb.Fatal(err)
+	}
+	select {
+	case <-complete:
+	case <-time.After(patience):
+		t.tb.Fatal("the trace does not come to its end")
+	}
+	return frames(events)
+}
+
+// frames adds up what the thread with the most script did between two beginnings of a frame. An event within another is in that one.
+func frames(events []traceEvent) []Frame {
+	type thread struct{ process, thread int }
+	busy := map[thread]float64{}
+	for _, e := range events {
+		if slices.Contains(scripts, e.Name) {
+			busy[thread{e.Process, e.Thread}] += e.Took
+		}
+	}
+	var main thread
+	for th, took := range busy {
+		if took > busy[main] {
+			main = th
+		}
+	}
+	events = slices.DeleteFunc(events, func(e traceEvent) bool { return main != thread{e.Process, e.Thread} })
+	slices.SortStableFunc(events, func(a, b traceEvent) int {
+		switch {
+		case a.At < b.At, a.At == b.At && a.Took > b.Took:
+			return -1
+		}
+		return 1
+	})
+	var list []Frame
+	var scriptEnds, layoutEnds float64
+	for _, e := range events {
+		took := time.Duration(e.Computed * 1000)
+		switch {
+		case e.Name == "BeginMainThreadFrame":
+			list = append(list, Frame{})
+		case len(list) == 0:
+		case slices.Contains(scripts, e.Name) && e.At >= scriptEnds:
+			scriptEnds = e.end()
+			list[len(list)-1].Script += took
+		case slices.Contains(layouts, e.Name) && e.At >= layoutEnds:
+			layoutEnds = e.end()
+			if e.At < scriptEnds { // a script asked for it
+				list[len(list)-1].Script -= took
+			}
+			list[len(list)-1].Layout += took
+		}
+	}
+	return list
+}
+
+// OnNewPage has a script run in each page before its own.
+func (t *Tab) OnNewPage(script string) {
+	t.tb.Helper()
+	if _, err := chromedp.Call(t.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script}); err != nil {
+		t.tb.Fatal(err)
+	}
+}
+
+// Memory is what a page takes when its garbage was collected, in bytes: JavaScript's heap, and what the renderer's process has for itself.
+func (t *Tab) Memory() (heap, process int64) {
+	t.tb.Helper()
+	_, err := chromedp.Call(t.ctx, heapprofiler.CollectGarbage, cdp.Empty{})
+	if err != nil {
+		t.tb.Fatal(err)
+	}
+	used, err := chromedp.Call(t.ctx, runtime.GetHeapUsage, cdp.Empty{})
+	if err != nil {
+		t.tb.Fatal(err)
+	}
+	all, err := chromedp.CallBrowser(t.ctx, systeminfo.GetProcessInfo, cdp.Empty{})
+	if err != nil {
+		t.tb.Fatal(err)
+	}
+	for _, p := range all.ProcessInfo {
+		if p.Type == "renderer" {
+			process = max(process, private(p.ID))
+		}
+	}
+	return int64(used.UsedSize), process
+}
+
+// private is what a process shares with no other, in bytes; 0 where the system does not say.
+func private(pid int64) (n int64) {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	for line := range strings.Lines(string(b)) {
+		var kib int64
+		if name, rest, ok := strings.Cut(line, ":"); ok && strings.HasPrefix(name, "Private_") {
+			_, _ = fmt.Sscan(rest, &kib)
+			n += kib << 10
+		}
+	}
+	return n
+}
