@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -83,6 +84,9 @@ func TestUpEndsWithItsTerminal(t *testing.T) {
 	d.ocr.Default(ocrtest.Hold(gate, ocrtest.Text("read")))
 	ended := watchedOCR(t, d)
 	master, terminal := openTerminal(t)
+	hangups := make(chan os.Signal, 1) // a program inherits that a signal is ignored, as under nohup, but not that it is heard
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	cmd := program("up", d.dir)
 	cmd.Env = append(environ(d.env), asMain+"=1")
 	out := newOutput()
