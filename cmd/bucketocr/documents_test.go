@@ -90,6 +90,7 @@ func documented() map[string]covered {
 		"go run -C bench . --quick":                                          by("bench: TestBench"),
 		"go run -C bench . latency memory":                                   by("bench: TestBench"),
 		"go run -C bench . --profile /tmp throughput":                        by("bench: TestBench"),
+		"go test -tags nightly -run TestFrames -v ./internal/ui":             by("internal/ui: TestFrames"),
 		"go test -tags nightly ./internal/plan/sim":                          by("internal/plan/sim: TestPlanIsConfirmed"),
 		"go test -tags nightly ./internal/plan/sim -run Million -million -v": by("internal/plan/sim: TestMillion"),
 
