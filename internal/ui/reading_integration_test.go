@@ -346,7 +346,7 @@ func TestAccessible(t *testing.T) {
 	tab.Click("#help-open")
 	accessible(t, tab, "help")
 	tab.Key("\x1b")
-	browsertest.Eval[any](tab, `(location.hash = '', null)`)
+	browsertest.Eval[any](tab, `(location.hash = '', document.querySelector('#list').focus(), null)`)
 	tab.Until(`document.querySelector('#view').hidden && document.activeElement.id === 'list'`)
 	tab.Key("/", "zzz")
 	tab.Until(`document.querySelector('#empty').innerText.includes('Nothing matches')`)

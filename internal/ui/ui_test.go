@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type desk struct {
 	t      *testing.T
 	store  *documenttest.Memory
 	bucket *documenttest.Bucket
+	mu     sync.Mutex // for files: a page sends several at a time
 	files  map[string]string
 	server *Server
 	url    string
@@ -62,6 +64,8 @@ func newDesk(t *testing.T) *desk {
 // Put is [Uploader].
 func (d *desk) Put(_ context.Context, name string, content io.Reader, replace bool) error {
 	b, err := io.ReadAll(content)
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if _, there := d.files[name]; there && !replace {
 		return ErrExists
 	}
