@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/browsertest"
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -99,6 +100,9 @@ func TestPageOverBothStores(t *testing.T) {
 			tab.Until(`document.querySelector('.view .reason')?.innerText.includes('ocr_rejected')`)
 			tab.Click(`[data-act="retry"]`)
 			tab.Until(`document.querySelector('.reading')?.innerText.includes('read after all')`)
+			tab.Key("a")
+			tab.Until(`document.querySelector('[data-act="card-service"] .big').innerText === '0 of 8 at once' && document.querySelector('[data-act="card-passes"] .big').innerText.endsWith('ago')`)
+			tab.Until(`Number(document.querySelector('[data-act="card-today"] .big span').innerText) >= 2 && document.querySelector('.calm')?.innerText === 'Nothing needs you.'`)
 			tab.Key("\x1b")
 			tab.Until(`document.querySelector('#view').hidden && document.querySelectorAll('.thumb img').length === 2`)
 			tab.Key("/", "after")
@@ -159,6 +163,19 @@ func TestUIOverCloud(t *testing.T) {
 	if r, err := records.Get(t.Context(), o.ID()); err != nil || r.Status != document.StatusRetrying || r.RetriedBy != "ada, on the page" {
 		t.Errorf("%+v %v", r, err)
 	}
+
+	// The operator's view: what only the function's instances know is not known here, a reconciliation is read from its record.
+	passes := firestore.New(firestore.Config{Project: project, Collection: app.Turns("ocr_documents"), Emulator: host})
+	defer passes.Close()
+	_, err := document.Update(t.Context(), passes, "reconcile-scans", document.Unread(), func(*document.Record) (*document.Change, error) {
+		return &document.Change{Record: &document.Record{Bucket: "scans", Status: document.StatusRetrying}, Stamps: document.StampCreated | document.StampFinished}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab.Key("a")
+	tab.Until(`document.querySelector('[data-act="card-service"]').innerText.includes('bucketocr.pace') && document.querySelector('[data-act="card-passes"] dd').innerText.endsWith(' ago')`)
+	tab.Until(`document.querySelector('[data-act="oldest"]').innerText === 'a.png' && document.querySelector('.partial').innerText.includes('newest 1')`)
 }
 
 // TestUIBesideUp: the page of another process over the folder in which up works.

@@ -114,6 +114,9 @@ func entryOf(r *document.Record) ledgerEntry {
 		bucket: r.Bucket, name: r.Name, generation: r.Generation, status: r.Status, open: r.Open(), held: r.Lease != nil, since: r.WindowStart, due: r.Due,
 		pages: r.PagesDone, finished: r.Finished, usage: r.Usage,
 	}
+	if r.Status == document.StatusFailed {
+		e.pages = 0 // all of its pages failed
+	}
 	if again := r.Rereading; again != nil && again.Error == nil {
 		e.again, e.of, e.since = again.PagesDone, len(again.Pages), again.Requested
 		if e.of == 0 {

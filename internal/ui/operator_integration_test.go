@@ -4,8 +4,6 @@ package ui
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -102,27 +100,6 @@ func TestMissingImageIsNoError(t *testing.T) {
 	tab.Until(`!` + shown + ` && !document.querySelector('.search kbd').checkVisibility()`)
 }
 
-// TestActivityShots makes pictures of the operator's view where SCREENSHOTS names a folder to put them into; else nothing.
-func TestActivityShots(t *testing.T) {
-	dir := os.Getenv("SCREENSHOTS")
-	if dir == "" {
-		t.Skip("SCREENSHOTS names no folder")
-	}
-	d := newDesk(t)
-	d.busy()
-	tab := browsertest.New(t, 1440, 900)
-	for _, scheme := range []string{"light", "dark"} {
-		tab.Scheme(scheme)
-		for _, size := range [][2]int64{{390, 844}, {768, 1024}, {1440, 900}, {2560, 1440}} {
-			tab.Size(size[0], size[1])
-			tab.Open(fmt.Sprintf("%s/?%s%d#activity", d.url, scheme, size[0]))
-			tab.Until(`document.querySelector('.operator table')`)
-			time.Sleep(300 * time.Millisecond)
-			tab.Shot(filepath.Join(dir, fmt.Sprintf("activity-%d-%s.png", size[0], scheme)))
-		}
-	}
-}
-
 // busy is a working day with troubles, as the process that does the work sees it.
 func (d *desk) busy() {
 	d.server.c.Operation = Operation{Compared: "bucketocr up compares the folder with its documents every second.",
@@ -130,12 +107,8 @@ func (d *desk) busy() {
 			return Engine{InFlight: 3, Limit: 4, Most: 8, Arrived: 12, Scanned: time.Now().Add(-time.Second)}
 		}}
 	d.furnish()
-	now := time.Now()
 	for i := range 300 {
 		d.write(fmt.Sprintf("day/%03d.png", i), func(r *document.Record) { r.Usage = document.Usage{PromptTokens: 1400, CompletionTokens: 600} })
-		d.server.ledger.mu.Lock()
-		d.server.ledger.read[now.Add(-time.Duration(i*i%3600)*time.Second).UnixNano()/int64(slotTime)] = amount{pages: 1 + i%7}
-		d.server.ledger.mu.Unlock()
 	}
 	for i := range 4 {
 		d.write(fmt.Sprintf("denied-%d.png", i), failed(document.CodeStorageMisconfigured))
@@ -145,4 +118,12 @@ func (d *desk) busy() {
 	}
 	last := d.write("last.png", text("x"))
 	d.known(last)
+	d.server.ledger.mu.Lock()
+	defer d.server.ledger.mu.Unlock()
+	clear(d.server.ledger.read)
+	for i := range 60 {
+		at := time.Now().Add(-time.Duration(i)*time.Minute - 10*time.Second)
+		pages := 12 + (i*i+5*i)%23 - i/6
+		d.server.ledger.read[at.UnixNano()/int64(slotTime)] = amount{pages, document.Usage{PromptTokens: 1400 * pages, CompletionTokens: 600 * pages}}
+	}
 }

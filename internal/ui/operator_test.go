@@ -66,6 +66,9 @@ func TestWhatIsReadIsCountedOnce(t *testing.T) {
 		{"told twice", []*document.Record{reading(4), reading(4)}, 4, 4, 4, 0},
 		{"announced later", []*document.Record{record("a", document.StatusDone, func(r *document.Record) { done(50*m, 3, 8)(r); r.Updated = noon })}, 0, 3, 3, 8},
 		{"failed pages are retried", []*document.Record{reading(9), reading(7), reading(9)}, 11, 11, 11, 0},
+		{"it failed, and was retried", []*document.Record{
+			record("a", document.StatusFailed, func(r *document.Record) { done(0, 1, 0)(r) }), reading(0), record("a", document.StatusDone, done(0, 1, 0)),
+		}, 1, 1, 1, 0},
 		{"another generation", []*document.Record{reading(9), func() *document.Record { r := reading(2); r.Generation = 8; return r }()}, 11, 11, 11, 0},
 		{"read again", []*document.Record{again(0), again(1), record("a", document.StatusDone, func(r *document.Record) { done(0, 9, 7)(r) })}, 3, 3, 12, 7},
 	} {

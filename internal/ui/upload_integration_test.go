@@ -5,11 +5,8 @@ package ui
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/bucketocr/bucketocr/internal/browsertest"
 )
@@ -106,31 +103,4 @@ func TestUploadOfMany(t *testing.T) {
 		d.write(name, text("x"))
 	}
 	tab.Until(`document.querySelector('#tray').hidden && ` + rows + ` === 60`)
-}
-
-// TestUploadShots makes pictures of the tray where SCREENSHOTS names a folder to put them into; else nothing.
-func TestUploadShots(t *testing.T) {
-	dir := os.Getenv("SCREENSHOTS")
-	if dir == "" {
-		t.Skip("SCREENSHOTS names no folder")
-	}
-	d := newDesk(t)
-	d.furnish()
-	for i := range 3 {
-		d.files[fmt.Sprintf("receipt-%d.png", i)] = "old"
-	}
-	tab := browsertest.New(t, 1440, 900)
-	for _, scheme := range []string{"light", "dark"} {
-		tab.Scheme(scheme)
-		for _, size := range [][2]int64{{390, 844}, {768, 1024}, {1440, 900}, {2560, 1440}} {
-			tab.Size(size[0], size[1])
-			tab.Open(fmt.Sprintf("%s/?%s%d", d.url, scheme, size[0]))
-			tab.Until(rows + ` > 10`)
-			name := fmt.Sprintf("%s-%d", scheme, size[0])
-			drop(tab, "receipt-0.png", "receipt-1.png", name+"-with-a-long-name-of-a-file-that-does-not-fit.png", "note.txt", name+".png")
-			tab.Until(trayTotal + `.includes('2 need an answer') && ` + trayTotal + `.includes('2 of 5')`)
-			time.Sleep(300 * time.Millisecond)
-			tab.Shot(filepath.Join(dir, fmt.Sprintf("tray-%d-%s.png", size[0], scheme)))
-		}
-	}
 }
