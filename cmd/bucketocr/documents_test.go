@@ -206,6 +206,18 @@ func ofBucketocr(line string) ([]string, bool) {
 	return split(after), ok
 }
 
+// split takes a line apart as a shell does it, with single quotes.
+func split(line string) (words []string) {
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			words = append(words, part)
+		} else {
+			words = append(words, strings.Fields(part)...)
+		}
+	}
+	return words
+}
+
 // checkFlags checks that bucketocr has the command and each of its flags.
 func checkFlags(t *testing.T, file, line string) {
 	t.Helper()

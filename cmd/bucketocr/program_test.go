@@ -146,18 +146,6 @@ func matches(t *testing.T, stream, got, want string) {
 	}
 }
 
-// split takes a line apart as a shell does it, with single quotes.
-func split(line string) (words []string) {
-	for i, part := range strings.Split(line, "'") {
-		if i%2 == 1 {
-			words = append(words, part)
-		} else {
-			words = append(words, strings.Fields(part)...)
-		}
-	}
-	return words
-}
-
 // more is how a refusal ends.
 func more(command string) string {
 	return " (bucketocr " + command + " --help says more)\n"
