@@ -6,11 +6,19 @@ MODULES := . localocr bench examples/listener-go examples/function-go
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GORELEASER := github.com/goreleaser/goreleaser/v2@v2.14.3
 
-.PHONY: help test race integration servers nightly lint vulncheck
+.PHONY: help up build test race integration servers nightly lint vulncheck generate bench ci snapshot
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## read what is dropped into ./inbox, and show it on a live page
+	go run ./cmd/bucketocr up
+
+build: ## all modules
+	@for m in $(MODULES); do echo "== $$m"; go build -C $$m ./...; done
 
 test: ## everything that needs Go alone
 	go test ./...
@@ -39,7 +47,7 @@ export VLLM TRANSFORMERS LITELLM
 nightly: ## the long ones: mutants, simulations, every cut of a deploy, fuzzing
 	@.ci/tests nightly
 
-lint: ## gofmt, vet, linters, the rules for imports, tidy modules, shell scripts
+lint: ## gofmt, vet, linters, the rules for imports, tidy modules, shell scripts, the workflow
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change: $$(gofmt -l .)"; exit 1; }
 	@for m in $(MODULES); do \
 	  echo "== $$m"; \
@@ -50,6 +58,20 @@ lint: ## gofmt, vet, linters, the rules for imports, tidy modules, shell scripts
 	go run $(GOLANGCI) run
 	go run $(GOLANGCI) run --build-tags "integration,nightly"
 	git ls-files -z "*.sh" .ci/run .ci/tests | xargs -0 shellcheck
+	go run $(ACTIONLINT)
 
 vulncheck: ## known vulnerabilities, where the database can be reached
 	@for m in $(MODULES); do (cd $$m && go run $(GOVULNCHECK) ./...); done
+
+generate: ## the reference tables in docs, from the code
+	go generate ./docs
+
+bench: ## the measurements of docs/performance.md, the quick ones: some six minutes (Linux)
+	go run -C bench . --quick
+
+ci: ## all that CI runs; installs what it lacks
+	.ci/run
+
+snapshot: ## archives of the programs for Linux, macOS and Windows, in dist; publishes nothing
+	go run $(GORELEASER) check
+	go run $(GORELEASER) release --snapshot --clean --skip=publish

@@ -8,7 +8,7 @@ import (
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
 
-// TestBench: the programs are built, do their work against the stand-ins, and cost what README says. No figure of time is
+// TestBench: the programs are built, do their work against the stand-ins, and cost what docs/capacity.md says. No figure of time is
 // looked at here.
 func TestBench(t *testing.T) {
 	if runtime.GOOS != "linux" {

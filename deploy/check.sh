@@ -128,7 +128,7 @@ check_services() {
   fi
 }
 
-# PERMISSIONS are one telling permission for each role that whoever deploys needs (README, Roles).
+# PERMISSIONS are one telling permission for each role that whoever deploys needs (docs/security.md, Roles).
 PERMISSIONS=(
   "serviceusage.services.enable roles/serviceusage.serviceUsageAdmin"
   "iam.serviceAccounts.create roles/iam.serviceAccountAdmin"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Firestore: the database, and what README's "Queries and indexes" says about its fields.
+# Firestore: the database, and what "Queries and indexes" in docs/document.md says about its fields.
 
 # EXEMPT are the fields that no query asks for: no index, no limit of 1,500 bytes, no hot spot of a growing time.
 EXEMPT=(

@@ -38,7 +38,7 @@ find_ocr_service() {
 }
 
 # function_environment puts the function's variables into ENVIRONMENT, in gcloud's form with a delimiter of our own,
-# because globs hold commas. What is not set here keeps the default that README names.
+# because globs hold commas. What is not set here keeps the default that docs/configuration.md names.
 function_environment() {
   local name value exclude=${EXCLUDE:-} include=${INCLUDE:-} colour
   for colour in "${COLOURS[@]}"; do

@@ -50,7 +50,7 @@ TEXT
   printf '%s\n' "$line"
 }
 
-# PASSED_ON are the function's own variables that a deploy may set (README, Variables).
+# PASSED_ON are the function's own variables that a deploy may set (docs/configuration.md).
 PASSED_ON=(
   OCR_AUDIENCE OCR_AUTH OCR_MODEL OCR_PROFILE OCR_MODE OCR_TIMEOUT OCR_MAX_TOKENS OCR_CONCURRENCY OCR_INSTANCE_CONCURRENCY
   FIRESTORE_DATABASE FIRESTORE_COLLECTION INCLUDE EXCLUDE OWNER_PATTERN MAX_BYTES MAX_PIXELS MAX_PAGES ON_MAX_PAGES PDF_TEXT REUSE

@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/event"
 )
 
-// TestEndIsAnnouncedInFull: an announcement says what README says, as a message whose push is a binary CloudEvent.
+// TestEndIsAnnouncedInFull: an announcement says what docs/document.md says, as a message whose push is a binary CloudEvent.
 func TestEndIsAnnouncedInFull(t *testing.T) {
 	at := time.Date(2026, 11, 26, 10, 2, 11, 0, time.UTC)
 	object := document.Object{Bucket: "acme-scans", Name: "inbox/Rechnung 7 <é>.png", Generation: 1795428131470921}

@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestCallsOfEachDelivery: what each kind of delivery costs in calls; README's table of costs says the same.
+// TestCallsOfEachDelivery: what each kind of delivery costs in calls; the table in docs/capacity.md says the same.
 func TestCallsOfEachDelivery(t *testing.T) {
 	for _, c := range []struct {
 		name    string
