@@ -3,8 +3,8 @@
 // Files, in reading order:
 //
 //	main.go           the commands, and which one runs
+//	man.go            man pages of what --help says
 //	help.go           help, within 80 columns
-//	man.go            the same as man pages
 //	completion.go     completion in shells: commands, flags and words
 //	up.go             up: a folder as bucket, from its first scan to its last text
 //	screen.go         what up shows
@@ -18,6 +18,8 @@
 //	eventarc.go       delivery of events inside of up
 //	ui.go             ui: the live page alone
 //	livepage.go       the live page, as ui and up serve it
+//	idle.go           whether anything reads what waits
+//	operation.go      what the page's activity says of this process
 //	serve.go          serve: the function as Cloud Run runs it
 //	backfill.go       backfill: what is in a bucket already
 //	reconcile.go      reconcile: what lost events left
@@ -26,10 +28,10 @@
 //	retry.go          retry: another try
 //	watch.go          watch: a line for each change
 //	show.go           show: one document
-//	selection.go      the documents that list and export go through
 //	list.go           list: a line for each document
 //	export.go         export: the texts of documents
 //	exportsink.go     the folder, archive or lines that they are written to
+//	selection.go      the documents that list and export go through
 //	tables.go         tables in texts, as people's tools have them
 //	delete.go         delete: documents, but not their objects
 //	stats.go          stats: counts

@@ -2,9 +2,9 @@
 //
 // Files, in reading order:
 //
-//	browser.go  Chromium
-//	trace.go    what Chromium says of frames and memory
 //	firefox.go  Firefox
+//	trace.go    what Chromium says of frames and memory
+//	browser.go  Chromium
 package browsertest
 
 import (

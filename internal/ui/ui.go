@@ -10,16 +10,16 @@
 //	guard.go     who may ask for what
 //	events.go    the stream of changes to an open page
 //	document.go  one document and the texts of its pages
+//	export.go    the texts of several documents as one file
 //	download.go  documents and objects as files
 //	operator.go  what an operator wants to know: pace, queue, failures
-//	ledger.go    what that is counted from
 //	search.go    which texts have what is searched for
 //	idle.go      whether anything reads what waits
+//	ledger.go    what that is counted from
 //	shelf.go     documents that were opened last
+//	thumbnail.go small pictures of first pages, for the list
 //	image.go     page images, made from the objects
-//	thumbnail.go small ones, for the list
 //	quiet.go     what is no image, without an error
-//	export.go    the texts of several documents as one file
 //	change.go    retries, deletions and uploads
 //	feed.go      the newest summary of every record
 //	summary.go   what a list shows of a record

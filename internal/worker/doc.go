@@ -19,10 +19,10 @@
 //	delivery.go   a claimed record: keeping its lease, saving pages, what counts against them, the closing write
 //	control.go    sending a page, and the control page that tells whose fault a failure was
 //	announce.go   ends that are announced
-//	worker.go     what a worker is made of; its times, and its shutdown
-//	clock.go      the record store's time
 //	pace.go       how many pages this instance has at the OCR service
 //	admission.go  how much one instance works on at once
+//	worker.go     what a worker is made of; its times, and its shutdown
+//	clock.go      the record store's time
 //	telemetry.go  spans and metrics
 //	result.go     what became of a delivery or a sweep, and its one log line
 //	padding.go    the control page in the size of another page

@@ -55,6 +55,20 @@ CREATE TABLE objects (
 ) STRICT, WITHOUT ROWID;
 `
 
+// The full-text index holds no text, only which words are in which. It is written in the transactions of the records, by statements of
+// ours: a database with triggers is refused.
+const (
+	textsTable   = `CREATE VIRTUAL TABLE texts USING fts5(text, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2")`
+	searchSchema = `
+CREATE TABLE indexed (
+	n    INTEGER PRIMARY KEY, -- of the text in texts
+	id   TEXT NOT NULL UNIQUE, -- of the record
+	mark BLOB NOT NULL -- of what was indexed
+) STRICT;
+` + textsTable + `;
+`
+)
+
 // source is the database's address for the driver. Readers cannot write, whatever they try. Writers take the write lock
 // when a transaction begins, not half-way through. Commits are synced to the disk at checkpoints only (NORMAL): a killed
 // process loses nothing, since what it wrote is the operating system's; a power cut may take the last commits, never the
@@ -86,29 +100,6 @@ func connect(path, mode string, n int) (*sql.DB, error) {
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	return db, nil
-}
-
-// prepare makes sure that the database is ours and of this schema; an empty one and an older one become so. It returns the bucket's
-// name: the given one for a new database, else the one it was made with.
-func prepare(ctx context.Context, db *sql.DB, bucket string) (string, error) {
-	version, err := identify(ctx, db)
-	if err != nil {
-		return "", err
-	}
-	// Only now: this writes to the file. The file remembers it.
-	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
-		return "", err
-	}
-	switch version {
-	case empty:
-		err = create(ctx, db, bucket)
-	case firstVersion:
-		err = migrate(ctx, db)
-	}
-	if err != nil {
-		return "", err
-	}
-	return bucketOf(ctx, db)
 }
 
 // create writes the schema, wholly or not at all.

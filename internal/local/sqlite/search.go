@@ -17,20 +17,6 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// The full-text index holds no text, only which words are in which. It is written in the transactions of the records, by statements of
-// ours: a database with triggers is refused.
-const (
-	textsTable   = `CREATE VIRTUAL TABLE texts USING fts5(text, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2")`
-	searchSchema = `
-CREATE TABLE indexed (
-	n    INTEGER PRIMARY KEY, -- of the text in texts
-	id   TEXT NOT NULL UNIQUE, -- of the record
-	mark BLOB NOT NULL -- of what was indexed
-) STRICT;
-` + textsTable + `;
-`
-)
-
 // maxIndexed bounds what is indexed of one text, in bytes: a transaction is not to take longer.
 const maxIndexed = 16 << 20
 

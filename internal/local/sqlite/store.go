@@ -68,6 +68,29 @@ func Open(path, bucket string) (*Store, error) {
 	return s, nil
 }
 
+// prepare makes sure that the database is ours and of this schema; an empty one and an older one become so. It returns the bucket's
+// name: the given one for a new database, else the one it was made with.
+func prepare(ctx context.Context, db *sql.DB, bucket string) (string, error) {
+	version, err := identify(ctx, db)
+	if err != nil {
+		return "", err
+	}
+	// Only now: this writes to the file. The file remembers it.
+	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+		return "", err
+	}
+	switch version {
+	case empty:
+		err = create(ctx, db, bucket)
+	case firstVersion:
+		err = migrate(ctx, db)
+	}
+	if err != nil {
+		return "", err
+	}
+	return bucketOf(ctx, db)
+}
+
 // OpenBeside opens the database at path to read and change it beside the process that opened it with [Open], if there is
 // one: every change is atomic and conditional on the state that it builds on. Watch sees the other's commits at most 200 ms
 // late. It may be called any number of times. A database that is not there is [fs.ErrNotExist].

@@ -29,7 +29,7 @@ export class List {
    * what is at the top stays there. */
   measure() {
     const pane = this.list.parentElement;
-    pane.classList.toggle('narrow', pane.clientWidth <= 700);
+    pane.classList.toggle('narrow', pane.clientWidth <= 820);
     const height = parseFloat(getComputedStyle(pane).getPropertyValue('--row'));
     if (height !== this.height) {
       const first = this.list.scrollTop / (this.height || height);

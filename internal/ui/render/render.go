@@ -5,8 +5,14 @@
 // HTML reads as it was printed. Formulas are code, as they are written, with their TeX as an attribute: the page's script
 // reads them in the browser.
 //
-// The files, in reading order: render.go is the way of a text, finish.go completes the sanitised tree, nodes.go renders what
-// is not left to goldmark, formulas.go finds the formulas, policy.go is the list of what may come out, text.go leaves the text alone.
+// Files, in reading order:
+//
+//	text.go      the text of a page without its marks
+//	render.go    the way of a text to HTML
+//	finish.go    completes the sanitised tree
+//	nodes.go     renders what is not left to goldmark
+//	formulas.go  finds the formulas
+//	policy.go    what may come out
 package render
 
 import (
