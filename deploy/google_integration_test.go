@@ -17,7 +17,7 @@ import (
 )
 
 // google stands in for Google's APIs on loopback and keeps state, so that the real gcloud can work against it: a thing is
-// there after it was made, making it twice is refused, and what nobody foresaw fails the test.
+// there after it was made, making it twice is refused, and what was not foreseen fails the test.
 type google struct {
 	url string
 

@@ -61,7 +61,7 @@ func checksOnTheMachine(t *testing.T) {
 	go func() { _ = server.Serve(listener) }() // ends with the test
 	t.Cleanup(func() { server.Close() })
 	if !metadata.OnGCEWithContext(t.Context()) {
-		t.Fatal("the control: this is no machine of Google's")
+		t.Fatal("the control: this is not a machine of Google's")
 	}
 
 	stubs := t.TempDir() // what the image of the step has to install is here already

@@ -107,7 +107,7 @@ func TestDashboard(t *testing.T) {
 	}
 	for name := range logMetrics(t) {
 		if !asked[name] {
-			t.Errorf("nobody looks at the metric %s", name)
+			t.Errorf("nothing uses the metric %s", name)
 		}
 	}
 }

@@ -23,7 +23,7 @@ import (
 // database is one project of the emulator, with rules.
 type database struct{ host, project string }
 
-// send sends a request of a user: "" for nobody, "owner" for a service account, anything else for that user.
+// send sends a request of a user: "" for none, "owner" for a service account, anything else for that user.
 func (d database) send(t *testing.T, method, user, path string, body any) (int, string) {
 	t.Helper()
 	raw, err := json.Marshal(body)

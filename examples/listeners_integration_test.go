@@ -145,7 +145,7 @@ func (s *stage) story(l subject) {
 
 	// A restart: nothing twice, and nothing of what happened meanwhile is lost.
 	l.stop()
-	s.put(d, document.StatusDone, text("while nobody listened"))
+	s.put(d, document.StatusDone, text("while no listener ran"))
 	l.start(day)
 	told("done d.png 4: 21 bytes, 1 pages, warnings []")
 

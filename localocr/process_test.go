@@ -102,10 +102,10 @@ func TestFlags(t *testing.T) {
 		{"-workers 0", "must be positive", 2},
 		{"-limit 0s", "must be positive", 2},
 		{"-engine cloud", "want auto, wasm or tesseract", 1},
-		{"-listen :0", "no loopback address", 1},
-		{"-listen 0.0.0.0:0", "no loopback address", 1},
-		{"-listen [::]:0", "no loopback address", 1},
-		{"-listen 192.0.2.1:0", "no loopback address", 1},
+		{"-listen :0", "not a loopback address", 1},
+		{"-listen 0.0.0.0:0", "not a loopback address", 1},
+		{"-listen [::]:0", "not a loopback address", 1},
+		{"-listen 192.0.2.1:0", "not a loopback address", 1},
 		{"-listen nonsense", "missing port", 1},
 	} {
 		var stdout, stderr bytes.Buffer

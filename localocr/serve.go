@@ -54,7 +54,7 @@ func listen(address string) (net.Listener, error) {
 		return nil, err
 	}
 	if !tcp.IP.IsLoopback() {
-		return nil, fmt.Errorf("%s is no loopback address", address)
+		return nil, fmt.Errorf("%s is not a loopback address", address)
 	}
 	return net.ListenTCP("tcp", tcp)
 }

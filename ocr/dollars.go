@@ -493,7 +493,7 @@ var (
 	source = lazily("[\"`" + mark + "]|&&|::|==")
 )
 
-// mark replaces what needs no further look. It is no character that a model writes.
+// mark replaces what needs no further look. It is not a character that a model writes.
 const mark = "\x01"
 
 // readsAsFormula: brackets close, there is no word of prose, it does not hang on an operator at either end, and something in it is mathematics: a

@@ -32,7 +32,7 @@ const (
 	KindTimeout         Kind = "timeout"         // Config.Timeout is over, or 504: the GPU may still be at work on the page
 	KindCanceled        Kind = "canceled"        // the caller's context ended; errors.Is finds its error
 	KindAborted         Kind = "aborted"         // the server broke off while it was writing the text: it shuts down
-	KindBadResponse     Kind = "bad_response"    // a complete 200 that is no usable answer
+	KindBadResponse     Kind = "bad_response"    // a complete 200 that is not a usable answer
 	KindImageSource     Kind = "image_source"    // Image.Open or its reader failed; errors.Is finds that error
 )
 
@@ -114,7 +114,7 @@ func causeError(kind Kind, phase Phase, err error) *Error {
 	return &Error{Kind: kind, Phase: phase, Message: cleanText(err.Error()), Err: err}
 }
 
-// badResponse returns the error of a 200 that is no usable answer.
+// badResponse returns the error of a 200 that is not a usable answer.
 func badResponse(format string, args ...any) error {
 	return &Error{Kind: KindBadResponse, Phase: PhaseRead, Status: http.StatusOK, Message: fmt.Sprintf(format, args...)}
 }

@@ -217,7 +217,7 @@ type cut struct {
 // box matches what follows the label of a layout marker, and the name and the box of a picture.
 var box = regexp.MustCompile(`!\[[A-Za-z_][\w-]*\+?\](\([^()\n]{0,60}\)(?:\d+,\d+,\d+,\d+)?)`)
 
-// enumerator matches the counter of a list at the start of a line that is no number: (iv), b), C.
+// enumerator matches the counter of a list at the start of a line that is not a number: (iv), b), C.
 var enumerator = regexp.MustCompile(`(?m)^[ \t]*\(?([ivxlcdmIVXLCDM]{1,12}|[a-zA-Z]{1,2})[.)]`)
 
 const (

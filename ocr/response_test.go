@@ -87,7 +87,7 @@ var statusCases = []struct {
 	{"reset after the request", ocrtest.Reset(), ocr.KindLost, 1},
 	{"reset before the request was read", ocrtest.ResetEarly(), ocr.KindLost, 1},
 	{"answer cut off", ocrtest.Cut("a page"), ocr.KindLost, 1},
-	// 200 that is no success
+	// 200 that is not a success
 	{"abort", ocrtest.Finish("abort", "half a"), ocr.KindAborted, 2},
 	{"tool calls", ocrtest.Finish("tool_calls", ""), ocr.KindBadResponse, 1},
 	{"future reason", ocrtest.Finish("tired", "a page"), ocr.KindBadResponse, 1},

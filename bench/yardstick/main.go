@@ -2,7 +2,7 @@
 // marshal the request, send it with an ID token, write the text. It is written with care, as a process of its own: clients
 // are made once and at first use, connections are kept, the generation is pinned, every error is looked at. What it lacks
 // is what bucketocr is about: no claim, so that a copy of an event is read twice; no status before the end; no limits, no
-// time of its own, no look at what the image is, nothing that lets go at SIGTERM.
+// time of its own, no look at what the image is, nothing that drains at SIGTERM.
 package main
 
 import (

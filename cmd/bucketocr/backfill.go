@@ -255,7 +255,7 @@ func (r *backfillReport) report(sum backfill.Summary, err error) {
 	w := tabwriter.NewWriter(r.sys.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "listed\t%s\n", count(sum.Listed))
 	for _, why := range slices.Sorted(maps.Keys(sum.Skipped)) {
-		fmt.Fprintf(w, "passed over\t%s\t%s\n", count(sum.Skipped[why]), skipMeaning(why))
+		fmt.Fprintf(w, "skipped\t%s\t%s\n", count(sum.Skipped[why]), skipMeaning(why))
 	}
 	if r.f.dry && r.f.erase {
 		fmt.Fprintf(w, "to erase\t%s\tdocuments without an object\n", count(sum.Gone))

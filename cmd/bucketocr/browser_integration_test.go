@@ -130,7 +130,7 @@ func TestPageOverBothStores(t *testing.T) {
 	}
 }
 
-// TestUIOverCloud: the page over Firestore and a bucket, with nobody at work: what is there is seen, images come from the
+// TestUIOverCloud: the page over Firestore and a bucket, with no worker: what is there is seen, images come from the
 // bucket, and a failed document is put back for the sweep.
 func TestUIOverCloud(t *testing.T) {
 	tab := browsertest.New(t, 1200, 800)

@@ -19,7 +19,7 @@ import (
 const exportHelp = `Writes the texts of done documents to OUT: a folder (each text as NAME.md, over Firestore BUCKET/NAME.md), a file NAME.zip with the same
 in it, or NAME.jsonl with a line for each document, its text among its fields; - is standard output, as lines of JSON.
 
-It may be stopped and run again: what OUT has already is passed over, unless the document has changed since. In a .jsonl it then comes
+It may be stopped and run again: what OUT has already is ignored, unless the document has changed since. In a .jsonl it then comes
 again at the end. --tables is for what is written, so choose another OUT for another format.
 
 Over Firestore it costs a read for each document that is gone through, one for each text, and one for each page of a text of more than

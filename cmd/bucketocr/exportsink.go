@@ -108,7 +108,7 @@ func (l *linesSink) goOn() error {
 			Updated time.Time `json:"updated"`
 		}
 		if json.Unmarshal(line, &there) != nil || there.ID == "" {
-			return errors.New("it is no export: it holds a line that is none of its documents")
+			return errors.New("it is not an export: it contains a line that is not a document")
 		}
 		l.there[there.ID] = there.Updated
 		end += int64(len(line))

@@ -67,7 +67,7 @@ func TestBackfillTopic(t *testing.T) {
 	o.want(exitGood, []string{"done or failed already"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/events")
 	c.Bucket.Put("new.png", apptest.PNG(90), "image/png", nil)
 	o.want(exitFailed, []string{"no such topic"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/nothing")
-	o.want(exitUsage, []string{"is no topic"}, "backfill", "gs://acme-scans", "--topic", "events")
+	o.want(exitUsage, []string{"is not a topic"}, "backfill", "gs://acme-scans", "--topic", "events")
 }
 
 // TestCommandsOverFirestore: every command works over Firestore as it does in a folder.

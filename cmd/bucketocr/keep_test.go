@@ -159,7 +159,7 @@ func TestDeletedIsNotReadAgain(t *testing.T) {
 		t.Errorf("the text is still there: %v", err)
 	}
 	for _, command := range []string{"backfill", "reconcile"} {
-		if code, out, errs := called(command, "--dry-run", "--local", d.dir); code != exitGood || !strings.Contains(out, "to deliver   0") {
+		if code, out, errs := called(command, "--dry-run", "--local", d.dir); code != exitGood || !strings.Contains(out, "to deliver  0") {
 			t.Errorf("%s: exit %d\n%s%s", command, code, out, errs)
 		}
 	}
@@ -229,7 +229,7 @@ func testExport(t *testing.T, o *office) {
 	if err := os.WriteFile(foreign, []byte("{\"a\":1}\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	o.want(exitFailed, []string{"it is no export"}, "export", foreign)
+	o.want(exitFailed, []string{"it is not an export"}, "export", foreign)
 }
 
 // age makes what an export holds of book.pdf older, as if it had been written a while ago: times are kept in seconds.

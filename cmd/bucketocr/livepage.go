@@ -143,7 +143,7 @@ var notTaken = map[string]string{
 	event.ReasonJunk:        "Files of this name are skipped: operating systems leave them.",
 	event.ReasonExcluded:    "EXCLUDE matches files of this name.",
 	event.ReasonNotIncluded: "INCLUDE does not take files of this name.",
-	event.ReasonNotImage:    "By its name this is no image and no PDF.",
+	event.ReasonNotImage:    "By its name this is neither an image nor a PDF.",
 }
 
 // Put is [ui.Uploader].

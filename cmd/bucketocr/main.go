@@ -82,7 +82,7 @@ func commands() []command {
 		{"show", "OBJECT", looking, "show one object's document", text(showHelp), showFlags, objectNames},
 		{"export", "OUT | -", looking, "write the texts to a folder, an archive or lines of JSON", text(exportHelp), exportFlags, files},
 		{"stats", "[--since DURATION]", looking, "count documents, pages and tokens", text(statsHelp), statsFlags, nothing},
-		{"retry", "[SELECTION | OBJECT ...]", again, "try again what failed, is stuck or was read badly", text(retryHelp), retryFlags, objectNames},
+		{"retry", "[SELECTION | OBJECT ...]", again, "try again what failed, is stuck or was misread", text(retryHelp), retryFlags, objectNames},
 		{"backfill", "gs://BUCKET[/PREFIX] | --local DIR", again, "deliver what is in a bucket already", text(backfillHelp), backfillFlags, nothing},
 		{"reconcile", "gs://BUCKET[/PREFIX] | --local DIR", again, "find what lost events left, and have it read or erased", text(reconcileHelp), reconcileFlags, nothing},
 		{"delete", "OBJECT ...", again, "delete documents; the objects stay", text(deleteHelp), deleteFlags, objectNames},

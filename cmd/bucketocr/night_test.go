@@ -37,7 +37,7 @@ func TestStoppedIsNotDone(t *testing.T) {
 	}
 }
 
-// TestStatsOfOddDocuments: a failed document without an error, as somebody else may have written, is counted.
+// TestStatsOfOddDocuments: a failed document without an error, as another program may have written, is counted.
 func TestStatsOfOddDocuments(t *testing.T) {
 	o := folderOffice(t)
 	o.write(o.record("odd.png", document.StatusFailed, func(r *document.Record) { r.Error = nil }))

@@ -44,7 +44,7 @@ func (s *ocrService) describe() string {
 	return s.url
 }
 
-// wait ends with ctx, or with an error when the child has ended by itself.
+// wait ends with ctx, or with an error when the child exited unexpectedly.
 func (s *ocrService) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -220,7 +220,7 @@ func isOCRSource(folder string) bool {
 	return filepath.IsAbs(folder) && err == nil && strings.HasPrefix(string(mod), ocrModule)
 }
 
-// startOCR starts the program and waits until it listens. It is out of reach of Ctrl-C, which has to let the work in hand
+// startOCR starts the program and waits until it listens. It is out of reach of Ctrl-C, which has to let the work in flight
 // finish, and ends with this process in any case, for its standard input ends then. It closes logs in the end.
 func startOCR(ctx context.Context, program string, logs *os.File) (*ocrService, error) {
 	s := &ocrService{cmd: exec.Command(program, "-parent-stdin"), ended: make(chan struct{}), logs: logs}

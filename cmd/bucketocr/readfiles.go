@@ -66,7 +66,7 @@ func filesOf(arg string) []file {
 		return filesIn(arg)
 	}
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no file")
+		err = errors.New("it is not a file")
 	}
 	return []file{{arg, arg, err}}
 }

@@ -41,7 +41,7 @@ func newScreen(u *upRun) (*screen, error) {
 			return nil, err
 		}
 		if _, tree := s.out.(treeSink); !tree {
-			return nil, errors.Join(fmt.Errorf("--out %s is no folder: bucketocr export writes archives and lines", plain(u.out)), s.out.close())
+			return nil, errors.Join(fmt.Errorf("--out %s is not a folder: bucketocr export writes archives and lines", plain(u.out)), s.out.close())
 		}
 	}
 	noColour, _ := u.sys.lookup("NO_COLOR")

@@ -17,7 +17,7 @@ import (
 )
 
 const serveText = `Serves the function exactly as Cloud Run runs it, on $PORT (default 8080), configured by the environment alone.
-SIGTERM and Ctrl-C finish the work in hand or release it.
+SIGTERM and Ctrl-C finish the work in flight or release it.
 
 Example: FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 \
          GOOGLE_CLOUD_PROJECT=demo-bucketocr \

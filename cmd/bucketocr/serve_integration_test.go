@@ -213,7 +213,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestSIGTERM: work in hand is finished, the process ends with 0, also where a collector of traces and metrics hangs.
+// TestSIGTERM: work in flight is finished, the process ends with 0, also where a collector of traces and metrics hangs.
 func TestSIGTERM(t *testing.T) {
 	t.Run("alone", func(t *testing.T) { testSIGTERM(t, newCloud(t)) })
 	t.Run("the collector hangs", func(t *testing.T) {

@@ -161,7 +161,7 @@ func TestUpLeavesUnfinishedFilesAlone(t *testing.T) {
 	if code != exitGood || d.ocr.Counts().Requests != 1 || strings.Count(out.String(), "scan.png") != 1 || strings.Contains(out.String(), "hidden") {
 		t.Errorf("exit code %d, %d pages sent\n%s", code, d.ocr.Counts().Requests, out)
 	}
-	want(t, out, `passed over: "scan.png.crdownload", it has a name of files that are still being written: renamed, it is read`)
+	want(t, out, `ignored: "scan.png.crdownload", it has a name of files that are still being written: renamed, it is read`)
 	if d.document("scan.png.crdownload") != nil {
 		t.Error("it has a document")
 	}

@@ -335,7 +335,7 @@ func TestUpIsSafeOnATerminal(t *testing.T) {
 	wantHarmless(t, "up", screen.String())
 	_, again := d.up(t.Context(), "--once")
 	wantHarmless(t, "up's summary in a pipe", again.String())
-	for _, words := range []string{"2 done, 1 failed", "second", "passed over: ", `passed over "no\u009bimage.txt"`} {
+	for _, words := range []string{"2 done, 1 failed", "second", "ignored: ", `ignored     "no\u009bimage.txt"`} {
 		if !strings.Contains(screen.String(), words) {
 			t.Errorf("%q is missing:\n%s", words, screen.String())
 		}

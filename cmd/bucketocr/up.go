@@ -315,7 +315,7 @@ func (u *upRun) scanning(ctx context.Context) error {
 		}
 		u.scanned.Store(time.Now().UnixNano())
 		for _, p := range changes.Passed {
-			u.screen.say("passed over: %q, it %s", p.Name, oneLine(p.Why))
+			u.screen.say("ignored: %q, it %s", p.Name, oneLine(p.Why))
 		}
 		u.posting.Add(int64(len(changes.Events)))
 		for _, ev := range changes.Events {
@@ -347,7 +347,7 @@ func (u *upRun) deliver(ctx context.Context, ev document.Event) error {
 		return err
 	}
 	if out == document.OutcomeFiltered && ev.Kind == document.KindFinalized {
-		u.screen.say("%s  passed over %s", time.Now().Format(time.TimeOnly), plain(ev.Name))
+		u.screen.say("%s  ignored     %s", time.Now().Format(time.TimeOnly), plain(ev.Name))
 	}
 	return u.bucket.Delivered(ctx, ev)
 }

@@ -116,7 +116,7 @@ func want(t *testing.T, out *output, texts ...string) {
 	}
 }
 
-// TestUpOnce: every image gets its text, what is no image is passed over, and a second run redoes nothing and says so.
+// TestUpOnce: every image gets its text, what is not an image is ignored, and a second run redoes nothing and says so.
 func TestUpOnce(t *testing.T) {
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "deep/er/b.png": apptest.PNG(51), "README.md": []byte("no image"), ".hidden.png": apptest.PNG(52)})
 	d.ocr.For(apptest.PNG(50), ocrtest.Text("first line\n\nsecond line"))

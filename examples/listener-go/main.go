@@ -2,7 +2,7 @@
 //
 //	GOOGLE_CLOUD_PROJECT=my-project go run . -seen seen.log
 //
-// Copy it and put your own work into [handler]. FIRESTORE_EMULATOR_HOST is heeded.
+// Copy it and put your own work into [handler]. FIRESTORE_EMULATOR_HOST is honoured.
 package main
 
 import (

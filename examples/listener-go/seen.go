@@ -63,5 +63,5 @@ func (s *seen) remember(id, key string) error {
 	return s.file.Sync()
 }
 
-// Close lets the file go.
+// Close closes the file.
 func (s *seen) Close() error { return s.file.Close() }

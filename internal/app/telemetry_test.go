@@ -21,7 +21,7 @@ import (
 // callerSpan is the span that a traced caller says it is in.
 var callerSpan = strings.Repeat("ef", 8)
 
-// postTraced sends an event as a part of the trace, which the caller samples; "" is no trace.
+// postTraced sends an event as a part of the trace, which the caller samples; "" is not a trace.
 func postTraced(t *testing.T, f *apptest.Function, ce cloudevents.Event, trace string) (status int, outcome string) {
 	t.Helper()
 	r := apptest.Request(t, t.Context(), f.URL, ce)
@@ -290,7 +290,7 @@ func checkMetrics(t *testing.T, c *apptest.Cloud, f *apptest.Function, collector
 			want[result] += l["pages"].(float64)
 		}
 	}
-	want["bucketocr.pages failed"] = 1 // retry's; what is no picture has none
+	want["bucketocr.pages failed"] = 1 // retry's; what is not a picture has none
 	want["bucketocr.leases.expired"] = 1
 
 	got, tries := map[string]float64{}, uint64(0)

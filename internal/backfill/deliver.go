@@ -61,7 +61,7 @@ type Poster struct {
 func NewPoster(address string, token func(context.Context) (string, error)) (*Poster, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
-		return nil, fmt.Errorf("%.100q is no address of a function: https://... is wanted", address)
+		return nil, fmt.Errorf("%.100q is not the address of a function: https://... is wanted", address)
 	}
 	if token != nil {
 		if err := ocr.CheckTokenURL(u); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// endless is a bucket of n objects that lie nowhere, and documents that nobody wrote.
+// endless is a bucket of n objects that lie nowhere, and documents that were never written.
 type endless struct {
 	n    int
 	peak func() // called now and then

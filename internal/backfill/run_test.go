@@ -248,7 +248,7 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// TestChooses: what has ended, is in work, is none of ours, too old or too new is passed over.
+// TestChooses: what has ended, is in work, is none of ours, too old or too new is ignored.
 func TestChooses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := newFunction(), full(10)

@@ -88,7 +88,7 @@ func (t *Tab) listen() {
 	}
 }
 
-// Allow says that trouble with this text in it is no failure.
+// Allow says that trouble with this text in it is not a failure.
 func (t *Tab) Allow(text string) { t.allowed = append(t.allowed, text) }
 
 func (t *Tab) report() {

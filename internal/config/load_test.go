@@ -94,8 +94,8 @@ func TestChainOfTimes(t *testing.T) {
 		// Two links broken: both are told. One end unreadable: only that is.
 		{"1m30.5s", "90s", "90", "OCR_TIMEOUT: 90.5s must end before PROCESS_TIMEOUT does; allowed: less than 90s\n" +
 			"PROCESS_TIMEOUT: 90s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 45s"},
-		{"500s", "x", "", `PROCESS_TIMEOUT: "x" is no duration with its unit; allowed: ` + limitOf(t, "PROCESS_TIMEOUT")},
-		{"", "500s", "x", `CLOUD_RUN_TIMEOUT_SECONDS: "x" is no whole number; allowed: whole number, 47 to 599`},
+		{"500s", "x", "", `PROCESS_TIMEOUT: "x" is not a duration with a unit; allowed: ` + limitOf(t, "PROCESS_TIMEOUT")},
+		{"", "500s", "x", `CLOUD_RUN_TIMEOUT_SECONDS: "x" is not a whole number; allowed: whole number, 47 to 599`},
 	} {
 		_, err := load(from("OCR_TIMEOUT", tt.try, "PROCESS_TIMEOUT", tt.process, "CLOUD_RUN_TIMEOUT_SECONDS", tt.service), 0)
 		got := ""

@@ -29,7 +29,7 @@ func Variables() []Variable {
 type setting struct {
 	name    string
 	def     string // the default as it would be written, or as people are told where derived is set
-	derived bool   // the default is no value: the field stays zero, or derive finds it
+	derived bool   // the default is not a value: the field stays zero, or derive finds it
 	meaning string
 	kind    kind
 }
@@ -89,7 +89,7 @@ func (c *Config) settings() []setting {
 			collectionID(&c.FirestoreCollection)},
 
 		{"INCLUDE", "all", true, "which object names to read", include},
-		{"EXCLUDE", "none", true, "which object names to pass over", exclude},
+		{"EXCLUDE", "none", true, "which object names to ignore", exclude},
 		{"OWNER_PATTERN", "none", true, "whose object it is, by its name: what {owner} matches becomes the document's field owner", owners(&c.Owners)},
 		{"MAX_BYTES", "64MiB", false, "largest object", bytes.between(&c.MaxBytes, "1 KiB", "4 GiB")},
 		{"MAX_PIXELS", "60MP", false, "largest page, by its pixels or what its decoder needs",

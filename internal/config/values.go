@@ -39,7 +39,7 @@ func seconds(p *time.Duration, least, most string) kind {
 func whole(value string) (int, error) {
 	n, err := strconv.Atoi(value)
 	if err != nil {
-		return 0, errors.New("is no whole number")
+		return 0, errors.New("is not a whole number")
 	}
 	return n, nil
 }
@@ -49,7 +49,7 @@ func duration(p *time.Duration, least, most string) kind {
 	return kind{unit: "duration", limit: limit, set: within(p, least, most, func(value string) (time.Duration, error) {
 		d, err := time.ParseDuration(value)
 		if err != nil {
-			return 0, errors.New("is no duration with its unit")
+			return 0, errors.New("is not a duration with a unit")
 		}
 		return d, nil
 	})}
@@ -73,7 +73,7 @@ func (q quantity) parse(value string) (int64, error) {
 	digits := len(value) - len(strings.TrimLeft(value, "0123456789"))
 	factor, ok := q.factors[strings.ToLower(strings.TrimSpace(value[digits:]))]
 	if digits == 0 || !ok {
-		return 0, errors.New("is no such number")
+		return 0, errors.New("is not such a number")
 	}
 	n, err := strconv.ParseInt(value[:digits], 10, 64)
 	if err != nil || n > math.MaxInt64/factor {
@@ -95,9 +95,9 @@ func within[N int | int64 | time.Duration](p *N, least, most string, parse func(
 		case err != nil:
 			return err
 		case n < low:
-			return errors.New("is too little")
+			return errors.New("is below the minimum")
 		case n > high:
-			return errors.New("is too much")
+			return errors.New("exceeds the maximum")
 		}
 		*p = n
 		return nil
@@ -113,7 +113,7 @@ func oneOf[T any](p *T, choices ...T) kind {
 	return kind{limit: strings.Join(names, ", "), set: func(value string) error {
 		i := slices.Index(names, strings.ToLower(value))
 		if i < 0 {
-			return errors.New("is none of the choices")
+			return errors.New("is not one of the choices")
 		}
 		*p = choices[i]
 		return nil
@@ -166,7 +166,7 @@ func collectionID(p *string) kind {
 		reserved := len(value) >= 4 && strings.HasPrefix(value, "__") && strings.HasSuffix(value, "__")
 		if reserved || len(value) > 1500 || strings.Contains(value, "/") || !utf8.ValidString(value) ||
 			slices.Contains([]string{".", "..", "ocr_pages"}, value) {
-			return errors.New("is no collection for us")
+			return errors.New("is not a valid collection ID")
 		}
 		*p = value
 		return nil
@@ -190,7 +190,7 @@ func buckets(p *[]string) kind {
 		for name := range strings.SplitSeq(value, ",") {
 			name = strings.TrimSpace(name)
 			if !bucketName.MatchString(name) {
-				return errors.New("holds a name that is none of a bucket")
+				return errors.New("contains an invalid bucket name")
 			}
 			if !slices.Contains(names, name) {
 				names = append(names, name)
@@ -212,7 +212,7 @@ func globs(p *event.Filter) (include, exclude kind) {
 				patterns[i] = strings.TrimSpace(patterns[i])
 			}
 			if _, err := event.NewFilter(patterns, nil); err != nil {
-				return fmt.Errorf("holds a pattern that is none: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
+				return fmt.Errorf("contains an invalid pattern: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
 			}
 			*list = patterns
 			var err error

@@ -150,16 +150,16 @@ func limitOf(t *testing.T, variable string) string {
 func TestProblemsReadWell(t *testing.T) {
 	for _, tt := range []struct{ variable, value, want string }{
 		{"OCR_TIMEOUT", "120",
-			`OCR_TIMEOUT: "120" is no duration with its unit; allowed: 100ms to 598s, written like 90s, 2m30s or 24h`},
-		{"OCR_CONCURRENCY", "99", `OCR_CONCURRENCY: "99" is too much; allowed: whole number, 1 to 64`},
+			`OCR_TIMEOUT: "120" is not a duration with a unit; allowed: 100ms to 598s, written like 90s, 2m30s or 24h`},
+		{"OCR_CONCURRENCY", "99", `OCR_CONCURRENCY: "99" exceeds the maximum; allowed: whole number, 1 to 64`},
 		{"MAX_BYTES", "5GiB",
-			`MAX_BYTES: "5GiB" is too much; allowed: number of bytes, or of KiB, MiB or GiB, 1 KiB to 4 GiB`},
+			`MAX_BYTES: "5GiB" exceeds the maximum; allowed: number of bytes, or of KiB, MiB or GiB, 1 KiB to 4 GiB`},
 		{"MAX_BYTES", "MiB",
-			`MAX_BYTES: "MiB" is no such number; allowed: number of bytes, or of KiB, MiB or GiB, 1 KiB to 4 GiB`},
-		{"MAX_PIXELS", "0", `MAX_PIXELS: "0" is too little; allowed: number of pixels, or of MP (a million), 1 to 1000 MP`},
-		{"ON_DELETE", "drop", `ON_DELETE: "drop" is none of the choices; allowed: keep, erase`},
+			`MAX_BYTES: "MiB" is not such a number; allowed: number of bytes, or of KiB, MiB or GiB, 1 KiB to 4 GiB`},
+		{"MAX_PIXELS", "0", `MAX_PIXELS: "0" is below the minimum; allowed: number of pixels, or of MP (a million), 1 to 1000 MP`},
+		{"ON_DELETE", "drop", `ON_DELETE: "drop" is not one of the choices; allowed: keep, erase`},
 		{"OCR_API_KEY", "Bearer xyz", `OCR_API_KEY: its value (not shown) is not valid; allowed: printable ASCII without spaces`},
-		{"EXCLUDE", "a[,*.{x,y}", `EXCLUDE: "a[,*.{x,y}" holds a pattern that is none: pattern "a[": a [ is not closed within its segment; ` +
+		{"EXCLUDE", "a[,*.{x,y}", `EXCLUDE: "a[,*.{x,y}" contains an invalid pattern: pattern "a[": a [ is not closed within its segment; ` +
 			`pattern "*.{x": braces are no choice here: write a pattern for each; pattern "y}": braces are no choice here: ` +
 			`write a pattern for each; allowed: globs apart by commas, over the whole object name: * ? [a-z] within a segment, ` +
 			`** across`},

@@ -17,7 +17,7 @@ type Query struct {
 }
 
 // Names are the names of objects from one to another in the order of their bytes, both included, in whatever bucket. An empty To
-// is no end.
+// is not an end.
 type Names struct{ From, To string }
 
 // Has reports whether a name is among them.

@@ -92,7 +92,7 @@ func dropped(old *Record, pages []int) *Change {
 	return &Change{Record: rec, Drop: pages}
 }
 
-// Retryable reports whether [Retry] would have a record as it is tried again: it is no marker, and no worker is on it.
+// Retryable reports whether [Retry] would have a record as it is tried again: it is not a marker, and no worker is on it.
 func Retryable(r *Record) bool {
 	_, err := retry(r, retrial{now: time.Now()})
 	return err == nil

@@ -64,7 +64,7 @@ func decode(kind document.Kind, ce cloudevents.Event) (document.Event, error) {
 	}
 	var data fields
 	if err := json.Unmarshal(ce.Data(), &data); err != nil {
-		return document.Event{}, fmt.Errorf("its data is no JSON object: %w", err)
+		return document.Event{}, fmt.Errorf("its data is not a JSON object: %w", err)
 	}
 	object, err := data.object()
 	if err != nil {

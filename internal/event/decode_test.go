@@ -66,8 +66,8 @@ func TestDecodeDataContentType(t *testing.T) {
 func TestDecodeMalformed(t *testing.T) {
 	long := strings.Repeat("n", maxName+1)
 	for data, want := range map[string]string{
-		``: "no JSON object", `x`: "no JSON object", `[]`: "no JSON object", `"s"`: "no JSON object",
-		minimal + `{}`: "no JSON object",
+		``: "not a JSON object", `x`: "not a JSON object", `[]`: "not a JSON object", `"s"`: "not a JSON object",
+		minimal + `{}`: "not a JSON object",
 		`null`:         "no bucket", `{}`: "no bucket",
 		`{"name":"n","generation":7}`:                                  "no bucket",
 		`{"bucket":null,"name":"n","generation":7}`:                    "no bucket's name",

@@ -146,7 +146,7 @@ func Since(ce cloudevents.Event) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, fmt.Sprint(value))
 	if err != nil {
-		return time.Time{}, fmt.Errorf("its attribute %s is no time as RFC 3339 has it: %.40q", sinceAttribute, fmt.Sprint(value))
+		return time.Time{}, fmt.Errorf("its attribute %s is not an RFC 3339 time: %.40q", sinceAttribute, fmt.Sprint(value))
 	}
 	return t, nil
 }

@@ -7,7 +7,7 @@ func TestOwnerIsWhatThePatternSays(t *testing.T) {
 		{"users/{owner}/**", "users/ada/a.png", "ada"},
 		{"users/{owner}/**", "users/ada/2026/users/bob/a.png", "ada"}, // the first, whatever follows
 		{"users/{owner}/**", "users/ada", ""},
-		{"users/{owner}/**", "users//a.png", ""}, // an empty name is no owner
+		{"users/{owner}/**", "users//a.png", ""}, // an empty name is not an owner
 		{"users/{owner}/**", "in/users/ada/a.png", ""},
 		{"users/{owner}/**", "Users/ada/a.png", ""},
 		{"users/{owner}/**", "users/Ñandú 🦜\n/a.png", "Ñandú 🦜\n"},

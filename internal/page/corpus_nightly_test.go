@@ -34,7 +34,7 @@ const (
 
 // TestCorpus makes pages of every file of a folder, which CORPUS names, or of the generated corpus, compares them with what vips, libheif, libavif, poppler and
 // libtiff show where these are installed, and prints a table of kinds. A kind of the generated corpus is the first word of a
-// file's name; in a folder it is the format. It fails for a page that looks different, for one that is missing, and for what is no verdict on the file.
+// file's name; in a folder it is the format. It fails for a page that looks different, for one that is missing, and for what is not a verdict on the file.
 func TestCorpus(t *testing.T) {
 	files := map[string][]byte{}
 	shown := map[string]image.Image{} // by the generated ones

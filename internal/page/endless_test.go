@@ -130,7 +130,7 @@ func TestWithoutDecoderNothingElseRuns(t *testing.T) {
 	}
 }
 
-// TestImpossibleAnswersAreRefused: what no decoder process of ours answers is no page.
+// TestImpossibleAnswersAreRefused: what no decoder process of ours answers is not a page.
 func TestImpossibleAnswersAreRefused(t *testing.T) {
 	t.Parallel()
 	good := func() sandbox.Message {

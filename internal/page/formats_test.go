@@ -17,7 +17,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestEveryFormatBecomesAPage: of every kind of file that is no PNG and no JPEG, a page with the size, the type and the look that it should
+// TestEveryFormatBecomesAPage: of every kind of file that is neither PNG nor JPEG, a page with the size, the type and the look that it should
 // have, made smaller and as it is.
 func TestEveryFormatBecomesAPage(t *testing.T) {
 	t.Parallel()

@@ -101,7 +101,7 @@ func FuzzEngines(f *testing.F) {
 		if !child.Started(engine) {
 			t.Skip("it was another one that started")
 		}
-		patience(decoding) // what is slow is no finding
+		patience(decoding) // what is slow is not a finding
 		err := keepsPromises(t, data, 300, false, decoder)
 		if _, told := errors.AsType[*sandbox.Error](err); err != nil && kindOf(err) == "" && !told {
 			t.Fatal(err)
@@ -219,7 +219,7 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-// gifScreen is what the decoder sees of a GIF, if it is no bomb.
+// gifScreen is what the decoder sees of a GIF, if it is not a bomb.
 func gifScreen(data []byte, h *header) (image.Config, error) {
 	if h.pixels() > 1<<20 {
 		return image.Config{}, errors.New("too large")

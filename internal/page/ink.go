@@ -310,7 +310,7 @@ func (g *gauge) beginsAtTop(blocks []bool) bool {
 	return ragged(tops) < ragged(bottoms)
 }
 
-// ragged is how far numbers are from the middle one, none counted for more than a limit: a heading or a short last line is no margin.
+// ragged is how far numbers are from the middle one, none counted for more than a limit: a heading or a short last line is not a margin.
 func ragged(numbers []int) (sum int) {
 	const limit = 10
 	middle := slices.Sorted(slices.Values(numbers))[len(numbers)/2]

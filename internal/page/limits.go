@@ -46,7 +46,7 @@ func (l Limits) check() error {
 type Budget interface {
 	// Acquire returns once the account holds n bytes. If it holds as many already, it does not block. Otherwise it releases all
 	// that it holds and then waits for n bytes, so that no two accounts wait for each other; Pages has nothing in memory then. It
-	// fails with ctx's error, or with an *Error of kind TooLarge if n bytes are never to be had. Split and Page return its error
+	// fails with ctx's error, or with an *Error of kind TooLarge if n bytes are never available. Split and Page return its error
 	// as it is, after they have shrunk the account to nothing.
 	Acquire(ctx context.Context, n int64) error
 	// TryGrow reports whether the account holds n bytes or more, or got them without waiting. If not, nothing changes, and Pages

@@ -126,7 +126,7 @@ func (o *object) load(ctx context.Context, engine string, more int64) error {
 // startMemory is about what it takes to start an engine; most of it is free again then.
 const startMemory = 300 << 20
 
-// start starts an engine, with as much of startMemory acquired as can be had at all: other objects wait meanwhile.
+// start starts an engine, with as much of startMemory acquired as there is at all: other objects wait meanwhile.
 func (o *object) start(ctx context.Context, engine string) error {
 	d := o.lim.Decoder
 	if d == nil {

@@ -4,5 +4,5 @@ package page
 
 import "time"
 
-// threadTime is not to be had.
+// threadTime is not available.
 func threadTime() (time.Duration, bool) { return 0, false }

@@ -15,7 +15,7 @@ fail() {
   exit 1
 }
 
-# find_python prints a Python that vLLM takes. What a shim names but does not have is passed over.
+# find_python prints a Python that vLLM takes. What a shim names but does not have is ignored.
 find_python() {
   local name
   for name in python3 python3.13 python3.12 python3.11 python3.10; do

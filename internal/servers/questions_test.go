@@ -131,7 +131,7 @@ func questions(tb testing.TB) []question {
 		{name: "image-transparent", sent: "a transparent black PNG", body: drawn(func(testing.TB) image.Image { return image.NewNRGBA(image.Rect(0, 0, 600, 800)) })},
 		{name: "image-182-megapixels", sent: "13500 x 13500", body: func(tb testing.TB) []byte { return request(tb, uri("image/png", bitmap(13500, 13500)), nil) }},
 
-		// What is no page.
+		// What is not a page.
 		{name: "get-health", sent: "GET /health", method: "GET", path: "/health", body: nothing},
 		{name: "get-ping", sent: "GET /ping", method: "GET", path: "/ping", body: nothing},
 		{name: "get-version", sent: "GET /version", method: "GET", path: "/version", body: nothing},

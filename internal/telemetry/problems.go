@@ -58,7 +58,7 @@ func (p *problems) Error(err error, msg string, _ ...any) {
 	p.Handle(fmt.Errorf("%s: %w", msg, err))
 }
 
-// The rest of [logr.LogSink]: what is no error is not logged.
+// The rest of [logr.LogSink]: what is not an error is not logged.
 
 func (p *problems) Init(logr.RuntimeInfo)          {}
 func (p *problems) Enabled(int) bool               { return false }

@@ -48,7 +48,7 @@ var sentences = []struct {
 	{document.ErrObjectGone, http.StatusNotFound, "The file is no longer there in this version."},
 	{document.ErrObjectCorrupt, http.StatusUnprocessableEntity, "The file is broken: it cannot be unpacked."},
 	{document.ErrObjectLocked, http.StatusUnprocessableEntity, "The file is encrypted with a key of its owner's own."},
-	{document.ErrRequesterPays, http.StatusBadGateway, "Requester Pays is on for the bucket, and nobody is named to pay."},
+	{document.ErrRequesterPays, http.StatusBadGateway, "Requester Pays is on for the bucket, and no project is named to pay."},
 	{document.ErrStorageMisconfigured, http.StatusBadGateway, "You may not read the file: your account lacks the right to."},
 	{document.ErrStorageUnavailable, http.StatusBadGateway, "The bucket does not answer at the moment."},
 	{document.ErrStoreMisconfigured, http.StatusBadGateway, "The record store refuses you, or is not there."},
@@ -69,7 +69,7 @@ func sentenceOf(err error) (int, string) {
 }
 
 var pictureSentences = map[page.Kind]string{
-	page.Unsupported: "The file is no image that can be shown here.",
+	page.Unsupported: "This file cannot be shown here as an image.",
 	page.TooLarge:    "The image is too large to be shown here.",
 	page.Corrupt:     "The file is broken or cut off.",
 	page.Encrypted:   "The file is locked with a password.",

@@ -123,7 +123,7 @@ func TestTabReachesAll(t *testing.T) {
 	}))
 	tab.Until(`document.querySelectorAll('.sheet .plain').length === 2`)
 	browsertest.Eval[any](tab, `(document.activeElement?.blur(), window.bare = [], window.reached = new Set(),
-		window.known = (e) => e.dataset.act ?? e, // a head that is written anew holds other elements for the same acts
+		window.known = (e) => e.dataset.act ?? e, // a head that is written again holds other elements for the same acts
 		document.addEventListener('focusin', (e) => { window.reached.add(window.known(e.target));
 			if (getComputedStyle(e.target).outlineStyle === 'none') window.bare.push(e.target.outerHTML.slice(0, 80)); }), null)`)
 	for range 60 {

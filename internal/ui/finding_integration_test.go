@@ -143,7 +143,7 @@ func TestNextDocument(t *testing.T) {
 	tab.Until(`document.querySelector('#view').hidden && ` + rows + ` === 6`)
 }
 
-// TestServerBack: what could not be had while the server was away, a document, a text or an image, is fetched when it is back; and what
+// TestServerBack: what could not be obtained while the server was away, a document, a text or an image, is fetched when it is back; and what
 // takes its time is said to be loading.
 func TestServerBack(t *testing.T) {
 	t.Parallel()

@@ -44,7 +44,7 @@ func (s *Server) image(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p.contentType != "image/png" && p.contentType != "image/jpeg" {
-		refuse(w, http.StatusUnprocessableEntity, "The file is no image that can be shown here.")
+		refuse(w, http.StatusUnprocessableEntity, "This file cannot be shown here as an image.")
 		return
 	}
 	w.Header().Set("Content-Type", p.contentType)

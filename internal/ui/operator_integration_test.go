@@ -86,7 +86,7 @@ func TestMissingImageIsNoError(t *testing.T) {
 	d.known(gone)
 	tab := browsertest.New(t, 1200, 800)
 	tab.Open(d.url + "/#" + broken)
-	tab.Until(`document.querySelector('.missing')?.textContent === 'The file is no image that can be shown here.'`)
+	tab.Until(`document.querySelector('.missing')?.textContent === 'This file cannot be shown here as an image.'`)
 	browsertest.Eval[any](tab, `(location.hash = '`+gone+`', null)`)
 	tab.Until(`document.querySelector('.missing')?.textContent === 'The file is no longer there in this version.'`)
 	if bad := browsertest.Eval[[]string](tab, `performance.getEntriesByType('resource').filter((e) => e.responseStatus >= 400).map((e) => e.name)`); len(bad) > 0 {

@@ -54,7 +54,7 @@ func (s *Server) thumbnail(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// noThumbnail answers that there is none: to a browser that is no error.
+// noThumbnail answers that there is none: to a browser that is not an error.
 func noThumbnail(w http.ResponseWriter, cache string) {
 	w.Header().Set("Cache-Control", cache)
 	w.WriteHeader(http.StatusNoContent)

@@ -19,7 +19,7 @@
 //	shelf.go     documents that were opened last
 //	thumbnail.go small pictures of first pages, for the list
 //	image.go     page images, made from the objects
-//	quiet.go     what is no image, without an error
+//	quiet.go     what is not an image, without an error
 //	change.go    retries, deletions and uploads
 //	feed.go      the newest summary of every record
 //	summary.go   what a list shows of a record

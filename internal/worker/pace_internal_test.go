@@ -107,7 +107,7 @@ func TestSilenceIsSeveralFailuresInARow(t *testing.T) {
 }
 
 // TestPlacesAreGivenInOrder: who wants all of them waits for those before, and holds up those after; one that stops waiting
-// holds up nobody.
+// holds up no other.
 func TestPlacesAreGivenInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := testPace(t, 2)

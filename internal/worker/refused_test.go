@@ -114,7 +114,7 @@ func TestRefusalIsRemembered(t *testing.T) {
 	})
 }
 
-// TestKindOfServiceIsLoggedOnce: at the first answer, whichever page that is to, and not at what is no answer.
+// TestKindOfServiceIsLoggedOnce: at the first answer, whichever page that is to, and not at what is not an answer.
 func TestKindOfServiceIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t, ocrtest.Llama())

@@ -43,7 +43,7 @@ func (w *world) wantCopy(name, from, text string) {
 	w.t.Helper()
 	r := w.want(name, document.StatusDone, "")
 	if r.Text != text || r.CopiedFrom != idOf(from) || r.Usage != (document.Usage{}) || r.Model != "m" || r.Lease != nil || !r.Due.IsZero() {
-		w.t.Errorf("%s is no copy of %s: %+v", name, from, r)
+		w.t.Errorf("%s is not a copy of %s: %+v", name, from, r)
 	}
 	for _, pg := range w.pages(name) {
 		if pg.Source != document.SourceCopy || pg.Usage != (document.Usage{}) || !pg.Blank && pg.Model != "m" {

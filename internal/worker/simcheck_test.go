@@ -105,7 +105,7 @@ func (s *sim) oneSuspect(c *call) {
 	}
 }
 
-// neededStill: a page that is read already is not sent, nor one that nobody asked for. Who lost the lease does not know.
+// neededStill: a page that is read already is not sent, nor one that was not asked for. Who lost the lease does not know.
 func (s *sim) neededStill(c *call) {
 	f, p := c.page.file, c.page
 	id := document.Object{Bucket: "b", Name: f.v.name}.ID()
@@ -129,7 +129,7 @@ func (s *sim) neededStill(c *call) {
 	case r.Status == document.StatusDone && stored(-r.Generation) != nil && r.Rereading.Model != "":
 		s.bad("%s sends %s, which was read again", c.d.key, c.obj)
 	case r.Status == document.StatusDone && len(r.Rereading.Pages) > 0 && !slices.Contains(r.Rereading.Pages, p.n) && own != nil:
-		s.bad("%s sends %s, which nobody asked for: %v", c.d.key, c.obj, r.Rereading.Pages)
+		s.bad("%s sends %s, which was not asked for: %v", c.d.key, c.obj, r.Rereading.Pages)
 	}
 }
 

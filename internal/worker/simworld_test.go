@@ -372,7 +372,7 @@ func (s *sim) store(name string, f *simFile) document.Event {
 func (f *simFile) bytes() []byte {
 	switch {
 	case f.none:
-		return []byte("this is no picture at all, whatever its name says")
+		return []byte("this is not a picture at all, whatever its name says")
 	case len(f.pages) == 1:
 		return picture(f.pages[0].width)
 	}

@@ -320,7 +320,7 @@ func TestFaultDecidesRecordAndDelivery(t *testing.T) {
 		status document.Status
 		code   string
 	}{
-		{"text file", []byte("hello, this is no image at all"), nil, document.StatusFailed, "unsupported_media"},
+		{"text file", []byte("hello, this is not an image at all"), nil, document.StatusFailed, "unsupported_media"},
 		{"no bytes", nil, nil, document.StatusFailed, "empty"},
 		{"cut off in the header", picture(31)[:20], nil, document.StatusFailed, "corrupt"},
 		{"too many pixels", picture(1 << 18), nil, document.StatusFailed, "too_large"},

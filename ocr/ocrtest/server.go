@@ -31,7 +31,7 @@ type Server struct {
 
 	down, engineDead, draining atomic.Bool
 	killed                     atomic.Bool     // since Kill, until Up
-	stopped                    context.Context // ends with Close, and lets held requests go
+	stopped                    context.Context // ends with Close, and releases held requests
 	stop                       context.CancelFunc
 
 	mu       sync.Mutex

@@ -26,7 +26,7 @@ func watch(t *testing.T, ctx context.Context, s document.Store) (calls <-chan st
 	t.Helper()
 	w, ok := s.(document.Watcher)
 	if !ok {
-		t.Skip("the store is no Watcher")
+		t.Skip("the store is not a Watcher")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	t.Cleanup(cancel)
@@ -90,7 +90,7 @@ func watchSees(t *testing.T, ctx context.Context, s document.Store) {
 func watchFails(t *testing.T, ctx context.Context, s document.Store) {
 	w, ok := s.(document.Watcher)
 	if !ok {
-		t.Skip("the store is no Watcher")
+		t.Skip("the store is not a Watcher")
 	}
 	mustCreate(t, ctx, s, claimed("a"))
 	mustCreate(t, ctx, s, claimed("b"))
@@ -107,7 +107,7 @@ func watchFails(t *testing.T, ctx context.Context, s document.Store) {
 func watchOneByOne(t *testing.T, ctx context.Context, s document.Store) {
 	w, ok := s.(document.Watcher)
 	if !ok {
-		t.Skip("the store is no Watcher")
+		t.Skip("the store is not a Watcher")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

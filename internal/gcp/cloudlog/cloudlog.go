@@ -71,7 +71,7 @@ const maxLabel = 256 // bytes of a label's value, which any client may send
 
 type labelsKey struct{}
 
-// withTrace reads W3C's header, else Google's older one. What is no trace is ignored: any client may send these.
+// withTrace reads W3C's header, else Google's older one. What is not a trace is ignored: any client may send these.
 func withTrace(ctx context.Context, h http.Header) context.Context {
 	traced := propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(h))
 	if trace.SpanContextFromContext(traced).IsValid() {

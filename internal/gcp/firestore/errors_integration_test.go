@@ -37,7 +37,7 @@ func TestCommitErrorsAreClassified(t *testing.T) {
 func TestReadErrorsAreClassified(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[codes.Code]error{
-		codes.NotFound:           document.ErrStoreMisconfigured, // no database: a missing document is no error
+		codes.NotFound:           document.ErrStoreMisconfigured, // no database: a missing document is not an error
 		codes.PermissionDenied:   document.ErrStoreMisconfigured,
 		codes.Unauthenticated:    document.ErrStoreMisconfigured,
 		codes.FailedPrecondition: document.ErrStoreMisconfigured, // no index, or a database of another kind

@@ -38,7 +38,7 @@ func TestLostAnswerIsRecognised(t *testing.T) {
 				t.Errorf("Get = %+v, %v; want version %d", read, err, got.Version)
 			}
 			if next := mustUpdate(t, r, document.Seen(got), plus); next.Interruptions != 2 {
-				t.Errorf("the version returned is no belief to build on: faults = %d", next.Interruptions)
+				t.Errorf("the version returned is not a belief to build on: faults = %d", next.Interruptions)
 			}
 			pages, err := r.Pages(t.Context(), page1.ID(), page1.Generation)
 			if err != nil || len(pages) != 2 {

@@ -137,7 +137,7 @@ func TestSilentFirestoreIsUnavailable(t *testing.T) {
 	}
 }
 
-// An answer that begins and does not go on is no answer.
+// An answer that begins and does not go on is not an answer.
 func TestStalledAnswerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"Pages", "ClearPages", "Due", "List"} {

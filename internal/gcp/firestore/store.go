@@ -352,7 +352,7 @@ func (c *conn) notOfRecord(ctx context.Context, id string, docs []*pb.Document) 
 }
 
 // remove deletes documents in one commit, or in several where Firestore refuses it: what is deleted counts as part of the
-// commit, "Transaction too big". One that is gone already is no error.
+// commit, "Transaction too big". One that is gone already is not an error.
 func (c *conn) remove(ctx context.Context, docs []*pb.Document) error {
 	if len(docs) == 0 {
 		return nil

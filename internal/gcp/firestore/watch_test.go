@@ -54,7 +54,7 @@ func TestWatchPassesEachStateOnce(t *testing.T) {
 		t.Errorf("told %q, want %q", told, want)
 	}
 	if err := w.handle(change(pb.TargetChange_REMOVE, "")); err == nil {
-		t.Error("a target that was removed is no error")
+		t.Error("a target that was removed is not an error")
 	}
 }
 

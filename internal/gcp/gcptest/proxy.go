@@ -230,7 +230,7 @@ type raw struct{}
 func (raw) Marshal(v any) ([]byte, error) {
 	m, ok := v.(*[]byte)
 	if !ok {
-		return nil, fmt.Errorf("gcptest: %T is no raw message", v)
+		return nil, fmt.Errorf("gcptest: %T is not a raw message", v)
 	}
 	return *m, nil
 }
@@ -238,7 +238,7 @@ func (raw) Marshal(v any) ([]byte, error) {
 func (raw) Unmarshal(data []byte, v any) error {
 	m, ok := v.(*[]byte)
 	if !ok {
-		return fmt.Errorf("gcptest: %T is no raw message", v)
+		return fmt.Errorf("gcptest: %T is not a raw message", v)
 	}
 	*m = append([]byte(nil), data...)
 	return nil

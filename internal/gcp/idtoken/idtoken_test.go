@@ -100,7 +100,7 @@ func TestTokensPartUsed(t *testing.T) {
 	})
 }
 
-// While a token serves, a failing renewal is no caller's error.
+// While a token serves, a failing renewal is not a caller's error.
 func TestTokensRenewalFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,7 @@ const (
 	pingLimit = 10 * time.Second
 )
 
-// errSlow says that Cloud Storage took too long. It is no error of a context: the caller's goes on.
+// errSlow says that Cloud Storage took too long. It is not an error of a context: the caller's goes on.
 var errSlow = errors.New("no answer in time")
 
 // patience is how long an answer may take until its headers, and then between its bytes.

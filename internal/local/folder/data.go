@@ -34,7 +34,7 @@ type Data struct {
 // OpenData opens the data directory; where there is none, that is [fs.ErrNotExist]. A folder that came from elsewhere may
 // bring a data directory along, so one that this user's bucketocr cannot have left like that is refused: a link, what is no
 // directory, one that belongs to or can be written by others, and one in which a file of ours is a link, has a second name,
-// is no regular file, or belongs to or can be written by others. The error says what to do. The caller closes it.
+// is not a regular file, or belongs to or can be written by others. The error says what to do. The caller closes it.
 func (d Dir) OpenData() (*Data, error) {
 	found, err := os.Lstat(d.data())
 	if err != nil {
@@ -114,7 +114,7 @@ func (d Dir) refuse(path, why string) error {
 		path, why, d.data())
 }
 
-// kind names what is no file or directory of ours.
+// kind names what is not a file or directory of ours.
 func kind(info fs.FileInfo) string {
 	switch mode := info.Mode(); {
 	case mode&fs.ModeSymlink != 0:

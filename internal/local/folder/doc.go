@@ -8,7 +8,7 @@
 // The bucket's name is the directory's base name when it was first opened, and stays so if the directory is moved: the
 // ids of its documents depend on it. Every regular file is an object, its name the slash-separated path below the
 // directory. Left out are names with a segment that begins with a dot (temporary files of many programs, and all of ours),
-// and, each reported once in [Changes], names that are not UTF-8 and what is no regular file. A symbolic link counts as the
+// and, each reported once in [Changes], names that are not UTF-8 and what is not a regular file. A symbolic link counts as the
 // file that it points to if that is inside the directory and the link is relative; links that lead out and links to
 // directories are not followed, so nothing outside is ever read and no walk goes in circles.
 //

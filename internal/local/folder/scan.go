@@ -24,7 +24,7 @@ type Changes struct {
 	Events []document.Event
 	// Pending is how many new or changed files wait until they are stable. Their events come with a later Scan.
 	Pending int
-	// Passed lists what is no object, each once by a Bucket.
+	// Passed lists what is not an object, each once by a Bucket.
 	Passed []Passed
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Passed is a name in the directory that is no object, and why, as an ending of the sentence "passed over: it …".
+// Passed is a name in the directory that is not an object, and why, as an ending of the sentence "ignored: it …".
 type Passed struct {
 	Name string
 	Why  string
@@ -101,7 +101,7 @@ func Unfinished(base string, isDir bool) bool {
 	})
 }
 
-// meet adds one entry that is no directory.
+// meet adds one entry that is not a directory.
 func (b *Bucket) meet(s *survey, name string, e fs.DirEntry) {
 	var info fs.FileInfo
 	var err error
@@ -136,7 +136,7 @@ func (b *Bucket) readDir(dir string) ([]fs.DirEntry, error) {
 	return f.ReadDir(-1)
 }
 
-// stat looks at the file of a name. What is no regular file inside the directory is [fs.ErrNotExist].
+// stat looks at the file of a name. What is not a regular file inside the directory is [fs.ErrNotExist].
 func (b *Bucket) stat(name string) (fs.FileInfo, error) { return statIn(b.root, b.dir, name) }
 
 func statIn(root *os.Root, d Dir, name string) (fs.FileInfo, error) {

@@ -66,12 +66,12 @@ func TestPassedOver(t *testing.T) {
 	var passed []string
 	for _, p := range c.Passed {
 		if !strings.Contains(p.Why, "symbolic link") {
-			t.Errorf("%s is passed over: it %s", p.Name, p.Why)
+			t.Errorf("%s is ignored: it %s", p.Name, p.Why)
 		}
 		passed = append(passed, p.Name)
 	}
 	if len(passed) != 8 {
-		t.Errorf("passed over %q, want 8 names", passed)
+		t.Errorf("ignored %q, want 8 names", passed)
 	}
 	if _, c = scan(t, w); len(c.Passed) != 0 {
 		t.Errorf("told again: %v", c.Passed)
@@ -90,7 +90,7 @@ func TestPassedOverSpecial(t *testing.T) {
 	}
 	events, c := scan(t, w)
 	if events != "" || len(c.Passed) != 2 {
-		t.Errorf("events %q, passed %v; want two names passed over", events, c.Passed)
+		t.Errorf("events %q, passed %v; want two names ignored", events, c.Passed)
 	}
 }
 

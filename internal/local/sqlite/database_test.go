@@ -143,7 +143,7 @@ func TestDamageUnderWay(t *testing.T) {
 	}
 	execSQL(t, s, "UPDATE records SET doc = '{broken' WHERE rev = 1")
 	if _, err := s.Get(t.Context(), document.Object{Bucket: s.Bucket(), Name: "n"}.ID()); !errors.Is(err, document.ErrStoreMisconfigured) {
-		t.Errorf("a record that is no record: %v", err)
+		t.Errorf("a record that is not a record: %v", err)
 	}
 }
 

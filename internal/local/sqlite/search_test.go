@@ -100,7 +100,7 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// TestIndexFollowsTheRecord: what is found is the text as it is now: not that of an older reading, of one that is read anew from the start,
+// TestIndexFollowsTheRecord: what is found is the text as it is now: not that of an older reading, of one that is read again from the start,
 // or of one that was deleted; and a record that is written without its text changing is not indexed again.
 func TestIndexFollowsTheRecord(t *testing.T) {
 	t.Parallel()
@@ -246,7 +246,7 @@ func TestCancelledMigration(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := migrate(ctx, s.write); err == nil {
-		t.Fatal("a context that has ended was passed over")
+		t.Fatal("a context that has ended was ignored")
 	}
 	if version, err := identify(t.Context(), s.write); err != nil || version != firstVersion {
 		t.Errorf("version %d, %v", version, err)

@@ -291,7 +291,7 @@ func Indexed(m *image.Paletted, bitsEach int, alpha bool) Picture {
 	return p
 }
 
-// Sampled is YCbCr that is no JPEG, with samples of colour shared by pixels as in the picture, in strips of rows.
+// Sampled is YCbCr that is not a JPEG, with samples of colour shared by pixels as in the picture, in strips of rows.
 func Sampled(m *image.YCbCr, rows int) Picture {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	across, down := 1, 1

@@ -10,7 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 )
 
-// TestPDFIsRecognizedAsByViewers: its first line may come later and be missing, but what is no PDF is none.
+// TestPDFIsRecognizedAsByViewers: its first line may come later and be missing, but what is not a PDF is none.
 func TestPDFIsRecognizedAsByViewers(t *testing.T) {
 	t.Parallel()
 	for front, is := range map[string]bool{

@@ -18,7 +18,7 @@ func processorTime(p *os.Process) (time.Duration, bool) {
 }
 
 // limitData bounds the writable memory of this process, mapped by Go's heap, by WebAssembly or for stacks. Go ends a process that is
-// refused memory. Nobody can raise it again. The kernel is asked to end this process rather than its parent, too, where all
+// refused memory. It cannot be raised again. The kernel is asked to end this process rather than its parent, too, where all
 // memory is used up.
 func limitData(most int64) error {
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)

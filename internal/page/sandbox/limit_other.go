@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// processorTime is not to be had.
+// processorTime is not available.
 func processorTime(*os.Process) (time.Duration, bool) { return 0, false }
 
 // limitData cannot be done: what remains is Go's own limit.

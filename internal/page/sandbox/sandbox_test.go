@@ -342,7 +342,7 @@ func TestConcurrentCallsTakeTurns(t *testing.T) {
 	<-c.turn
 }
 
-// TestImpossibleMessagesAreRefused: what no child writes is no message.
+// TestImpossibleMessagesAreRefused: what no child writes is not a message.
 func TestImpossibleMessagesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{"", "\n", "{}", "null", "{\"size\":5}\nfour", "{\"size\":99999999999}\n", strings.Repeat("x", 1<<20)} {

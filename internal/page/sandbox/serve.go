@@ -85,7 +85,7 @@ func serve(r io.Reader, w io.Writer, handlers map[string]Handler, code func(erro
 // each call would cost a fifth of what a photo takes to decode.
 const idleHeap = 128 << 20
 
-// tidy returns garbage to the system where it is more, since nobody accounts for it.
+// tidy returns garbage to the system where it is more, since it is in no budget.
 func tidy() {
 	var s runtime.MemStats
 	if runtime.ReadMemStats(&s); s.HeapSys-s.HeapReleased > idleHeap {

@@ -298,7 +298,7 @@ func Darkest(m *image.RGBA) *image.Gray {
 // Measured on 9 fonts: what a character that says the truth may be short of, and what one that does not is not.
 const (
 	leastLike  = 0.38 // of a character with its own look in some known font
-	leastMark  = 0.20 // of one that is no letter or digit: these differ more
+	leastMark  = 0.20 // of one that is not a letter or digit: these differ more
 	mostWorse  = 0.06 // that another character may be more like it than its own,
 	mostDigit  = 0.03 // of digits among themselves
 	mostCase   = 0.12 // of a letter that is small or not

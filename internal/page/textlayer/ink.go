@@ -64,7 +64,7 @@ func (e *edges) say(c *Char) {
 	}
 }
 
-// differs reports whether something begins between two pixels that is no character.
+// differs reports whether something begins between two pixels that is not a character.
 func (e *edges) differs(i, j int) bool {
 	a, b := int(e.drawing.Pix[i]), int(e.drawing.Pix[j])
 	return max(a-b, b-a) > edgeContrast && !e.said[i] && !e.said[j]

@@ -277,7 +277,7 @@ func TestPageIsFoundAgain(t *testing.T) {
 		}
 	}
 	if p := tiff.PageAt([]byte("nothing at all"), 8); p.Err == nil {
-		t.Error("it is no TIFF")
+		t.Error("it is not a TIFF")
 	}
 }
 

@@ -14,7 +14,7 @@ type pixel struct {
 	alpha   int    // which sample is transparency; 0: none
 	scaled  bool   // colours are multiplied with it
 	planes  int    // in how many pieces a block of pixels is stored: 1, or one for each sample
-	sampled [2]int // of YCbCr that is no JPEG: how many pixels share a sample of colour, across and down
+	sampled [2]int // of YCbCr that is not a JPEG: how many pixels share a sample of colour, across and down
 }
 
 // describe fills in what the page says about itself.

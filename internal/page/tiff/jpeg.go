@@ -168,7 +168,7 @@ func (p *Page) jpegColours() []byte {
 // fits compares the frame of a strip, without its first marker, with the size that memory was acquired for. It returns the
 // strip without what applications have written into it: what that says of its colours is not what counts.
 func fits(b []byte, w, h int) (parts [][]byte, err error) {
-	const errFile = FormatError("it has a strip that is no JPEG")
+	const errFile = FormatError("it has a strip that is not a JPEG")
 	const whole = 16 // pixels: JPEG has blocks of up to so many
 	from, framed := 0, false
 	for s := (&jpegfile.Bytes{File: b}); ; {

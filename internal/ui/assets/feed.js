@@ -1,7 +1,7 @@
 // The connection to the server: server-sent events, begun again where they break off.
 
 const silent = 25_000; // milliseconds without a sign of life: the connection is dead, whatever the browser thinks
-const hiddenFor = 60_000; // after that a page that nobody sees lets its connection go
+const hiddenFor = 60_000; // after that a hidden page closes its connection
 
 /** Feed calls back: hello(server), records(list), reset(), connection(state, reason, idle). */
 export class Feed {

@@ -48,7 +48,7 @@ export class Sheet {
     this.reading.replaceChildren(make('p', { class: bad ? 'aside bad' : 'aside', text: sentence }));
   }
 
-  /** forget has the text fetched again: the document was read anew, maybe too quickly for anything else to show it. */
+  /** forget has the text fetched again: the document was read again, maybe too quickly for anything else to show it. */
   forget() { this.entry = { ...this.entry, ready: false }; }
 
   /** change takes what is news of the page. */

@@ -86,7 +86,7 @@ export class View {
     }
   }
 
-  /** revive fetches what could not be had while the server was away. */
+  /** revive fetches what could not be obtained while the server was away. */
   revive() {
     if (!this.id) return;
     if (this.trouble) this.load();
@@ -275,7 +275,7 @@ export class View {
   async copy() {
     try {
       const response = await fetch(this.address('/text'));
-      if (!response.ok) throw new Error('the text cannot be had');
+      if (!response.ok) throw new Error('the text cannot be fetched');
       await navigator.clipboard.writeText(await response.text());
       say('The whole text is copied.');
     } catch (error) {

@@ -119,5 +119,5 @@ func reply(w http.ResponseWriter, status int, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(bytes.TrimSuffix(b.Bytes(), []byte("\n"))) // a client that has gone is no error
+	_, _ = w.Write(bytes.TrimSuffix(b.Bytes(), []byte("\n"))) // a client that has gone is not an error
 }
