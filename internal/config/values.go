@@ -73,7 +73,7 @@ func (q quantity) parse(value string) (int64, error) {
 	digits := len(value) - len(strings.TrimLeft(value, "0123456789"))
 	factor, ok := q.factors[strings.ToLower(strings.TrimSpace(value[digits:]))]
 	if digits == 0 || !ok {
-		return 0, errors.New("is not such a number")
+		return 0, errors.New("is not valid")
 	}
 	n, err := strconv.ParseInt(value[:digits], 10, 64)
 	if err != nil || n > math.MaxInt64/factor {

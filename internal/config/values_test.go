@@ -155,7 +155,7 @@ func TestProblemsReadWell(t *testing.T) {
 		{"MAX_BYTES", "5GiB",
 			`MAX_BYTES: "5GiB" exceeds the maximum; allowed: number of bytes, or of KiB, MiB or GiB, 1 KiB to 4 GiB`},
 		{"MAX_BYTES", "MiB",
-			`MAX_BYTES: "MiB" is not such a number; allowed: number of bytes, or of KiB, MiB or GiB, 1 KiB to 4 GiB`},
+			`MAX_BYTES: "MiB" is not valid; allowed: number of bytes, or of KiB, MiB or GiB, 1 KiB to 4 GiB`},
 		{"MAX_PIXELS", "0", `MAX_PIXELS: "0" is below the minimum; allowed: number of pixels, or of MP (a million), 1 to 1000 MP`},
 		{"ON_DELETE", "drop", `ON_DELETE: "drop" is not one of the choices; allowed: keep, erase`},
 		{"OCR_API_KEY", "Bearer xyz", `OCR_API_KEY: its value (not shown) is not valid; allowed: printable ASCII without spaces`},
