@@ -414,14 +414,20 @@ func (s *sim) park(ctx context.Context, c *call) verdict {
 	s.mu.Unlock()
 	select {
 	case v := <-c.verdict:
+		s.hung(c, time.Since(c.at) > document.RenewEvery)
 		return v
 	case <-ctx.Done():
 		s.unpark(c)
-		s.mu.Lock()
-		d.hung = d.hung || c.op == "commit" || c.op == "read"
-		s.mu.Unlock()
+		s.hung(c, true)
 		return verdict{ctx.Err(), commitNever}
 	}
+}
+
+// hung remembers of a call of the store that it hung, if it did: meanwhile its delivery could not try what it waited for.
+func (s *sim) hung(c *call, did bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.d.hung = c.d.hung || did && (c.op == "commit" || c.op == "read")
 }
 
 func (s *sim) unpark(c *call) {
