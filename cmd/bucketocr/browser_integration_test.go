@@ -90,7 +90,7 @@ func TestPageOverBothStores(t *testing.T) {
 			tab.Until(`document.querySelector('.tray .said')?.innerText.includes('there already')`)
 			tab.Click(`.tray .choices button:nth-child(3)`)
 			dropOn(tab, "notes.txt", []byte("no image"))
-			tab.Until(`document.querySelector('.tray .wrong')?.innerText.includes('no image and no PDF')`)
+			tab.Until(`document.querySelector('.tray .wrong')?.innerText.includes('neither an image nor a PDF')`)
 
 			dropOn(tab, "bad.png", apptest.PNG(61))
 			tab.Until(statusOf("bad.png") + ` === 'failed'`)
