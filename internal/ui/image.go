@@ -165,16 +165,16 @@ func (a *album) acquire(ctx context.Context, o document.Object) *volume {
 	a.open = append(a.open, v)
 	a.mu.Unlock()
 	limit := time.AfterFunc(pictureTime, cancel)
-	v.pages, v.err = page.Split(ctx, a.source(o), a.limits)
+	v.pages, v.err = page.Split(ctx, sourceOf(a.images, o), a.limits)
 	limit.Stop()
 	v.err = v.explain(v.err)
 	close(v.opened)
 	return v
 }
 
-func (a *album) source(o document.Object) page.Source {
+func sourceOf(images Images, o document.Object) page.Source {
 	return page.Source{Open: func(ctx context.Context) (io.ReadCloser, int64, error) {
-		c, err := a.images.Open(ctx, o)
+		c, err := images.Open(ctx, o)
 		return c.ReadCloser, c.Size, err
 	}}
 }

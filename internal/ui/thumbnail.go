@@ -107,10 +107,7 @@ func (t *thumbnails) make(ctx context.Context, o document.Object) (picture, erro
 }
 
 func (t *thumbnails) draw(ctx context.Context, o document.Object) (picture, error) {
-	pages, err := page.Split(ctx, page.Source{Open: func(ctx context.Context) (io.ReadCloser, int64, error) {
-		c, err := t.images.Open(ctx, o)
-		return c.ReadCloser, c.Size, err
-	}}, t.limits)
+	pages, err := page.Split(ctx, sourceOf(t.images, o), t.limits)
 	if err != nil {
 		return picture{}, err
 	}
