@@ -15,6 +15,8 @@ func TestWhatACutLeavesOpenIsClosed(t *testing.T) {
 		{"in a tag", "<table><tr><td>a</td><t", "<table><tr><td>a</td></tr></table>"},
 		{"in a closing tag", "<table><tr><td>a</", "<table><tr><td>a</td></tr></table>"},
 		{"in a tag with attributes", `<table><tr><td colspan="2`, "<table><tr></tr></table>"},
+		{"in a long tag", "<table><tr><td " + strings.Repeat("a", 200), "<table><tr></tr></table>"},
+		{"in what is too long for a tag", "<table><tr><td " + strings.Repeat("a", 300), "<table><tr><td " + strings.Repeat("a", 300) + "</tr></table>"},
 		{"a table in a cell", "<table><tr><td><table><tr><td>a</td>", "<table><tr><td><table><tr><td>a</td></tr></table></td></tr></table>"},
 		{"attributes", `<table border="1"><tr class="x"><th scope="row">a`, `<table border="1"><tr class="x"><th scope="row">a</th></tr></table>`},
 		{"ends that may be left out", "<table><tr><td>a<td>b", "<table><tr><td>a<td>b</td></tr></table>"},
