@@ -32,6 +32,12 @@ func (a axis) halved(ratio int, flipped bool) axis {
 	return h
 }
 
+// reduced is the axis of samples by of which have become one.
+func (a axis) reduced(by int) axis {
+	a.samples, a.unit = ceilDiv(a.samples, by), int64(by)*a.unit
+	return a
+}
+
 // span is a cell's stretch: samples lo to hi, the first with weight head, the last with tail, those between with body.
 // The weights add up to the axis's step.
 type span struct {
@@ -69,39 +75,66 @@ func (s span) weight(i int) uint64 {
 // shrink scales the channels of which fill puts one row at a time into row, into out, one target for each. fill is called with
 // numbers that go up.
 func shrink(x, y axis, row [][]byte, fill func(y int, row [][]byte), out ...target) {
-	spans := make([]span, x.cells)
-	for i := range spans {
-		spans[i] = x.span(i)
+	channels := make([]*average, len(out))
+	for c, t := range out {
+		channels[c] = newAverage(x, y, t)
 	}
-	sums, filled := make([][]uint64, len(out)), -1
-	for c := range sums {
-		sums[c] = make([]uint64, x.samples)
-	}
-	m := newMean(uint64(x.step) * uint64(y.step))
-	for i := range y.cells {
-		s := y.span(i)
-		for r := s.lo; r <= s.hi; r++ {
-			if r > filled { // the last one of a cell may be the first of the next
-				fill(r, row)
-				filled = r
-			}
-			for c := range row {
-				if r == s.lo {
-					clear(sums[c])
-				}
-				accumulate(sums[c], row[c], s.weight(r))
-			}
-		}
-		for c, t := range out {
-			t.line(i, sums[c], spans, m)
+	for r := range y.samples {
+		fill(r, row)
+		for c, a := range channels {
+			a.add(row[c])
 		}
 	}
 }
 
-func accumulate(sums []uint64, row []byte, weight uint64) {
+// average is a channel that is scaled while its rows come.
+type average struct {
+	x     []span
+	y     axis
+	sums  []uint64 // of each column, down the row of cells
+	row   int      // that comes next
+	cells int      // rows of them that are done
+	down  span     // of the next one
+	mean  mean
+	out   target
+}
+
+func newAverage(x, y axis, out target) *average {
+	a := &average{x: make([]span, x.cells), y: y, sums: make([]uint64, x.samples), down: y.span(0),
+		mean: newMean(uint64(x.step) * uint64(y.step)), out: out}
+	for i := range a.x {
+		a.x[i] = x.span(i)
+	}
+	return a
+}
+
+// add adds the next row.
+func (a *average) add(row []byte) {
+	r := a.row
+	a.row++
+	for a.cells < a.y.cells && r >= a.down.lo {
+		accumulate(a.sums, row, a.down.weight(r), r == a.down.lo)
+		if r < a.down.hi {
+			return
+		}
+		a.out.line(a.cells, a.sums, a.x, a.mean)
+		if a.cells++; a.cells < a.y.cells {
+			a.down = a.y.span(a.cells) // which this row may be the first one of, too
+		}
+	}
+}
+
+// accumulate adds a row to sums, which it begins if it is the first.
+func accumulate(sums []uint64, row []byte, weight uint64, first bool) {
 	row = row[:len(sums)]
-	for i := range sums {
-		sums[i] += uint64(row[i]) * weight
+	if first {
+		for i, v := range row {
+			sums[i] = uint64(v) * weight
+		}
+		return
+	}
+	for i, v := range row {
+		sums[i] += uint64(v) * weight
 	}
 }
 

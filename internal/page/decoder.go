@@ -113,10 +113,15 @@ func ServeIfDecoder() { sandbox.ServeIfChild(handlers(), errorCode) }
 // Its errors are *Error, unless it fails by itself.
 type decoding func(ctx context.Context, file []byte, room int64, args []int64) (image.Image, error)
 
+// scaling is a decoding that scales the picture, too, and turns it upright.
+type scaling func(ctx context.Context, file []byte, f finishing, args []int64) (image.Image, error)
+
 // decoders are the calls that decode a picture without an engine.
-var decoders = map[string]decoding{
-	"jpeg": decodeJPEG, "jpeg.salvage": salvageJPEG, "png.salvage": salvagePNG, "gif": decodeGIF, "bmp": decodeBMP, "webp": decodeWebP,
-	"tiff": decodeTIFF,
+var decoders = map[string]interface {
+	serve(ctx context.Context, m sandbox.Message) (sandbox.Message, error)
+}{
+	"jpeg": scaling(salvageJPEG), "png.salvage": decoding(salvagePNG), "gif": decoding(decodeGIF), "bmp": decoding(decodeBMP),
+	"webp": decoding(decodeWebP), "tiff": decoding(decodeTIFF),
 }
 
 // handlers returns the calls that the decoder process answers: decoders, and for each engine one of its name that starts it, and
@@ -153,6 +158,21 @@ func (decode decoding) serve(ctx context.Context, m sandbox.Message) (sandbox.Me
 		return sandbox.Message{}, err
 	}
 	img, err := decode(ctx, m.Data, room, own)
+	return f.answer(img, err)
+}
+
+// serve is the handler that decodes a picture in the size of its page.
+func (decode scaling) serve(ctx context.Context, m sandbox.Message) (sandbox.Message, error) {
+	_, f, own, err := finishingOf(m.Args)
+	if err != nil {
+		return sandbox.Message{}, err
+	}
+	img, err := decode(ctx, m.Data, f, own)
+	return f.answer(img, err)
+}
+
+// answer makes a page of a decoded picture.
+func (f finishing) answer(img image.Image, err error) (sandbox.Message, error) {
 	if err != nil {
 		return sandbox.Message{}, err
 	}

@@ -31,6 +31,12 @@ type finished struct {
 // incomplete is a decoded picture of which something is missing or wrong. What is missing is white.
 type incomplete struct{ image.Image }
 
+// scaled is a decoded picture that is as render returns it already, of one of this size.
+type scaled struct {
+	image.Image
+	stored image.Point
+}
+
 // errNothingLeft is for a picture of which too much is missing: white without ink would pass for a blank page.
 var errNothingLeft = corrupt("the file is cut off or damaged, and nothing of its picture is left", nil)
 
@@ -53,9 +59,13 @@ func (f finishing) finish(img image.Image) (p finished, err error) {
 	if part, ok := img.(incomplete); ok {
 		img, p.damaged = part.Image, true
 	}
-	p.stored = img.Bounds().Size()
-	w, h := fit(p.stored.X, p.stored.Y, f.edge)
-	img = render(img, w, h, f.orientation)
+	if small, ok := img.(scaled); ok {
+		img, p.stored = small.Image, small.stored
+	} else {
+		p.stored = img.Bounds().Size()
+		w, h := fit(p.stored.X, p.stored.Y, f.edge)
+		img = render(img, w, h, f.orientation)
+	}
 	if p.blank = isBlank(img); p.damaged && p.blank {
 		return p, errNothingLeft
 	}

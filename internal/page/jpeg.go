@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/jpeg"
+	"io"
 
+	"github.com/bucketocr/bucketocr/internal/page/jpegdecode"
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 	"github.com/bucketocr/bucketocr/internal/page/salvage"
 )
@@ -24,6 +25,7 @@ type jpegHeader struct {
 	orientation orientation // of the first Exif segment; 0 unknown
 	irregular   bool        // read by other programs, but not by image/jpeg
 	below       bool        // its height is declared after the picture
+	parted      bool        // its first scan lacks a channel
 }
 
 // readJPEG reads the segments up to the first scan. Of all but the few that matter nothing is kept.
@@ -44,6 +46,8 @@ func readJPEG(s *stream) (*picture, error) {
 				return h.picture()
 			}
 		case marker == jpegfile.SOS:
+			front := s.peek(3)
+			h.parted = len(front) == 3 && int(front[2]) < len(h.frame.Components)
 			return h.picture()
 		case marker == jpegfile.EOI:
 			return nil, corrupt("the JPEG ends before its picture", nil)
@@ -166,15 +170,14 @@ func (h *jpegHeader) picture() (*picture, error) {
 		return nil, corrupt("the JPEG does not describe its picture", nil)
 	}
 	channels := len(h.frame.Components)
-	p := &picture{decode: jpeg.Decode, header: header{width: h.frame.Width, height: h.frame.Height, orientation: max(h.orientation, upright),
-		gray: channels == 1, lossy: true, memory: h.memory()}}
-	p.salvage, p.args = "jpeg.salvage", []int64{int64(h.frame.Height)}
-	switch {
-	case h.irregular:
-		p.decode, p.call, p.salvage = nil, p.salvage, ""
+	p := &picture{decode: decodeJPEG, header: header{width: h.frame.Width, height: h.frame.Height, orientation: max(h.orientation, upright),
+		gray: channels == 1, lossy: true, memory: jpegMemory, sized: h.strips, salvageSized: h.kept, salvage: "jpeg"}}
+	p.args = []int64{int64(h.frame.Height)}
+	if h.irregular || h.progressive || h.parted { // some bytes of a progressive one can be one more round over all of the picture
+		p.decode, p.call, p.salvage, p.sized = nil, p.salvage, "", h.kept
+	}
+	if h.irregular {
 		p.changes = append(p.changes, "irregular JPEG made regular")
-	case h.progressive: // some bytes of it can be one more round over all of the picture
-		p.decode, p.call = nil, "jpeg"
 	}
 	if channels == 4 {
 		p.changes = append(p.changes, "CMYK to RGB")
@@ -213,17 +216,29 @@ func (h *jpegHeader) sampledAsUsual() bool {
 	return false
 }
 
-func decodeJPEG(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
-	img, err := jpeg.Decode(bytes.NewReader(file))
-	return img, complaint("JPEG", err)
+// decodeJPEG decodes a baseline JPEG while it is read, in the size that is wanted.
+func decodeJPEG(r io.Reader, f finishing) (image.Image, error) {
+	s := &jpegSink{f: f}
+	if err := jpegdecode.Decode(context.Background(), r, s); err != nil { // r asks the context
+		return nil, err
+	}
+	return s.picture(), nil
 }
 
-// salvageJPEG decodes what image/jpeg refuses: a file that is cut off, broken or irregular. Its own number is the height.
-func salvageJPEG(ctx context.Context, file []byte, _ int64, args []int64) (image.Image, error) {
+// salvageJPEG decodes what is in memory: a file that is progressive, cut off, broken or irregular. Its own number is the height.
+func salvageJPEG(ctx context.Context, file []byte, f finishing, args []int64) (image.Image, error) {
 	if len(args) != 1 {
-		return nil, fmt.Errorf("page: a JPEG was to be salvaged with %v", args)
+		return nil, fmt.Errorf("page: a JPEG was to be decoded with %v", args)
 	}
-	return salvaged(salvage.JPEG(ctx, file, int(args[0])))
+	s := &jpegSink{f: f}
+	res, err := jpegdecode.Salvage(ctx, file, int(args[0]), s)
+	switch {
+	case errors.Is(err, jpegdecode.ErrNothing):
+		return nil, errNothingLeft
+	case err != nil:
+		return nil, err
+	}
+	return partly(s.picture(), res.There, res.All, res.Wrong)
 }
 
 // salvaged is a picture that was salvaged, or why not.
@@ -237,37 +252,46 @@ func salvaged(p salvage.Part, err error) (image.Image, error) {
 	return partly(p.Image, p.There, p.All, p.Wrong)
 }
 
-// isRGB tells three channels of RGB from YCbCr by the rules of image/jpeg, which are libjpeg's. Because the two agree, an
-// RGB JPEG may pass as it is: Pillow, behind vLLM, sees the same colours.
-func (h *jpegHeader) isRGB() bool {
-	c := h.frame.Components
-	if len(c) != 3 || h.jfif {
-		return false
-	}
-	return h.adobe && h.transform == 0 || c[0].ID == 'R' && c[1].ID == 'G' && c[2].ID == 'B'
-}
+// jpegMemory is what decoding a JPEG takes beside its samples: tables, and what is read at a time.
+const jpegMemory = 128 << 10
 
-// memory is what image/jpeg needs: planes of whole blocks by the sampling, 4 bytes for each coefficient of a progressive
-// picture, and the interleaved copy of an RGB or CMYK one, or one of odd sampling. What is salvaged needs no more. (A file that hides its Adobe segment after the first scan can
-// make it copy 4 bytes a pixel that are not counted here; MaxPixels bounds that.)
-func (h *jpegHeader) memory() int64 {
-	const block = 8
-	c := h.frame.Components
-	h0, v0, perUnit := c[0].H, c[0].V, 0
-	for _, c := range c {
-		perUnit += c.H * c.V * block * block
-	}
-	if len(c) == 1 {
-		h0, v0, perUnit = 1, 1, block*block
-	}
-	total := int64(ceilDiv(h.frame.Width, block*h0)) * int64(ceilDiv(h.frame.Height, block*v0)) * int64(perUnit)
-	if h.progressive {
-		total *= 1 + 4
-	}
-	if h.isRGB() || len(c) == 4 || len(c) == 3 && !h.sampledAsUsual() {
-		total += 4 * int64(h.frame.Width) * int64(h.frame.Height)
+// strips returns how many bytes the samples of a baseline JPEG take, of which a row of units is in memory.
+func (h *jpegHeader) strips(edge int) (total int64) {
+	p := h.shown()
+	w, ht := fit(p.Width, p.Height, edge)
+	maxH, _ := p.MaxSampling()
+	for i, by := range reductions(p, w, ht) {
+		side, c := int64(8/by), p.Channels[i]
+		total += int64(ceilDiv(p.Width, 8*maxH)) * int64(c.H) * int64(c.V) * side * side
 	}
 	return total
+}
+
+// kept returns how many bytes are kept of a JPEG that is decoded with all of it in memory: samples, or of a progressive one sums of its
+// coefficients and the signs of all of them.
+func (h *jpegHeader) kept(edge int) (total int64) {
+	p := h.shown()
+	w, ht := fit(p.Width, p.Height, edge)
+	maxH, maxV := p.MaxSampling()
+	for i, by := range reductions(p, w, ht) {
+		side, c := int64(8/by), p.Channels[i]
+		block := side * side
+		if h.progressive {
+			block = 2*block + 16
+		}
+		total += int64(ceilDiv(p.Width, 8*maxH)) * int64(c.H) * int64(ceilDiv(p.Height, 8*maxV)) * int64(c.V) * block
+	}
+	return total + h.strips(edge)
+}
+
+// shown returns what the decoder is going to say of the picture.
+func (h *jpegHeader) shown() jpegdecode.Picture {
+	p := jpegdecode.Picture{Width: h.frame.Width, Height: h.frame.Height, Channels: h.frame.Components}
+	if len(p.Channels) == 1 {
+		p.Channels = []jpegfile.Component{{H: 1, V: 1}}
+	}
+	p.Colours = jpegdecode.ColoursOf(p.Channels, h.jfif, h.adobe, h.transform)
+	return p
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }

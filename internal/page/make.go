@@ -158,8 +158,10 @@ func (o *object) decode(ctx context.Context, pic *picture) (p finished, err erro
 // salvage decodes a picture that another decoder refused, with one that shows what is there. Where that is nothing, a kind that is not
 // supported stays the reason why.
 func (o *object) salvage(ctx context.Context, pic *picture, why error) (p finished, err error) {
+	left := *pic
+	left.sized = pic.salvageSized
 	err = o.tryRooms(nil, func(int64) error {
-		p, err = o.decodeThere(ctx, pic, pic.salvage, 0, pic.peak(o.lim.Edge))
+		p, err = o.decodeThere(ctx, &left, pic.salvage, 0, left.peak(o.lim.Edge))
 		return err
 	})
 	if isKind(err, Corrupt) && isKind(why, Unsupported) {
@@ -182,7 +184,7 @@ func (o *object) decodeThere(ctx context.Context, pic *picture, call string, roo
 	if err := o.load(ctx, pic.engine, need); err != nil {
 		return p, err
 	}
-	if pic.memory >= large {
+	if pic.decoding(o.lim.Edge) >= large {
 		debug.FreeOSMemory() // it is needed in another process
 	}
 	m, err := o.call(ctx, call, append(o.finishing(&pic.header).args(room), pic.args...)...)

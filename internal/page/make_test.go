@@ -198,7 +198,7 @@ func TestPanicIsNoFaultOfTheObject(t *testing.T) {
 		}
 		pic := ps.entries[0].picture
 		sound := pic.decode
-		pic.decode = func(io.Reader) (image.Image, error) { panic(v) }
+		pic.decode = func(io.Reader, finishing) (image.Image, error) { panic(v) }
 		if _, _, err := ps.Page(t.Context(), 1); err == nil || kindOf(err) != "" || l.held != 0 || o.closes.Load() != 1 ||
 			!strings.Contains(err.Error(), fmt.Sprint("the PNG decoder panicked: ", v)) {
 			t.Errorf("%v, %d bytes held, %d closes", err, l.held, o.closes.Load())

@@ -13,7 +13,7 @@
 //	streamed.go  decoding those two in this process; thread_linux.go and thread_other.go say what that takes of a processor
 //	decoder.go   the process in which all is decoded but PNG and baseline JPEG
 //	finish.go    what is done to a decoded picture, in either process
-//	render.go    scaling it and turning it upright
+//	render.go    scaling it and turning it upright; scaled.go does that for a JPEG while it is decoded
 //	average.go   the area average that scales
 //	named.go     names for files that are not supported
 //	channels.go  the rows of a decoded picture as 8-bit channels

@@ -10,9 +10,9 @@ import (
 // more than so much for each byte and pixel, and end when their reader says so. All others the Decoder decodes.
 type picture struct {
 	header
-	decode func(io.Reader) (image.Image, error) // here; nil: by a call of the Decoder
-	call   string                               // see decoders
-	args   []int64                              // of the call
+	decode func(io.Reader, finishing) (image.Image, error) // here; nil: by a call of the Decoder
+	call   string                                          // see decoders
+	args   []int64                                         // of the call
 }
 
 // entry is one page of a file: its picture, or why it cannot be made. A file of one page fails with it; of several, the page
@@ -30,6 +30,11 @@ type header struct {
 	changes       []string // what decoding changes beside size and orientation, in words; none: it may pass as it is
 	memory        int64    // bytes that decoding needs at its peak, beside the object and an engine's room
 
+	// sized returns what decoding needs beside memory where that goes by the size of the page; nil: nothing.
+	sized func(edge int) int64
+	// salvageSized is sized for the call salvage.
+	salvageSized func(edge int) int64
+
 	engine     string  // of the Decoder, to be started before the call, or ""
 	rooms      []int64 // bytes that it may use, beside memory, tried in turn until one is enough; nil: none
 	maySmaller bool    // the decoded picture may be smaller than the header says, by a mark of the file
@@ -41,6 +46,14 @@ func (h *header) pixels() int64 { return int64(h.width) * int64(h.height) }
 // codecMemory covers the tables and buffers of decoder and encoder, in bytes. Most of it is the PNG encoder's deflate.
 const codecMemory = 2 << 20
 
+// decoding returns how many bytes decoding needs at its peak.
+func (h *header) decoding(edge int) int64 {
+	if h.sized == nil {
+		return h.memory
+	}
+	return plus(h.memory, h.sized(edge))
+}
+
 // peak estimates, rather too high, the bytes needed while the page is made: the decoder's, sums and rows of the scaling
 // (shrink: 8 bytes a sample, a row converted to 8 bits, 40 bytes a cell), the small picture and its encoding.
 func (h *header) peak(edge int) int64 {
@@ -50,7 +63,7 @@ func (h *header) peak(edge int) int64 {
 		rows *= 3
 	}
 	small := int64(max(w, leastSide)) * int64(max(ht, leastSide)) * 4
-	return plus(h.memory, rows, 2*small+40*int64(w)+codecMemory)
+	return plus(h.decoding(edge), rows, 2*small+40*int64(w)+codecMemory)
 }
 
 // fit returns the size that a picture is scaled to: the longest side is at most edge, nothing is enlarged.

@@ -100,7 +100,7 @@ func TestHeaderListsChanges(t *testing.T) {
 }
 
 // TestHeaderMemoryCoversTheDecoder compares the estimates with what the decoders allocate for files that lie about their size: they
-// allocate for the declared size and then miss the data.
+// allocate for the declared size and then miss the data. A JPEG is scaled meanwhile.
 func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 	for name, data := range testFiles(t, "*[0-9pce]*g") {
 		if strings.HasPrefix(name, "invalid") {
@@ -108,43 +108,59 @@ func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 		}
 		for _, size := range [][2]int{{3000, 2000}, {65500, 70}, {70, 65500}, {1e6, 1}} {
 			lie := pagetest.WithPNGSize(data, uint32(size[0]), uint32(size[1]))
-			if strings.HasSuffix(name, ".jpeg") {
+			isJPEG := strings.HasSuffix(name, ".jpeg")
+			if isJPEG {
 				lie = pagetest.WithJPEGSize(data, uint16(min(size[0], 65535)), uint16(size[1]))
 			}
 			_, pic, err := pictureOf(t, lie)
 			if err != nil {
 				t.Fatal(name, err)
 			}
-			h := &pic.header
-			used := allocated(func() { _, _ = decodedHere(pic, lie) })
-			if used > h.memory+codecMemory {
-				t.Errorf("%s as %v: estimated %d, allocated %d", name, size, h.memory, used)
-			}
-			// Interlaced parts, the copies of RGB and CMYK and later scans come only where there is data.
-			partly := strings.Contains(name, "31i") || strings.Contains(name, "rgb") || strings.Contains(name, "cmyk") ||
-				strings.Contains(name, "separate")
-			if !partly && h.memory > used+used/5+codecMemory {
-				t.Errorf("%s as %v: estimated %d, allocated only %d", name, size, h.memory, used)
+			for _, edge := range []int{65535, 900} {
+				estimated := pic.memory + codecMemory
+				if isJPEG {
+					estimated = pic.peak(edge)
+				}
+				used := allocated(func() { _ = decodedHere(pic, lie, edge) })
+				if used > estimated {
+					t.Errorf("%s as %v to %d: estimated %d, allocated %d", name, size, edge, estimated, used)
+				}
+				// Interlaced parts come only where there is data.
+				if decoding := pic.decoding(edge); !strings.Contains(name, "31i") && decoding > used+used/5+codecMemory {
+					t.Errorf("%s as %v to %d: estimated %d, allocated only %d", name, size, edge, decoding, used)
+				}
 			}
 		}
 	}
 }
 
-// decodedHere decodes a picture in this process, whichever should.
-func decodedHere(pic *picture, data []byte) (image.Image, error) {
+// decodedHere decodes a picture in this process, whichever should, for a page of this size.
+func decodedHere(pic *picture, data []byte, edge int) error {
+	f := finishing{edge: edge, orientation: upright}
 	if pic.decode != nil {
-		return pic.decode(bytes.NewReader(data))
+		_, err := pic.decode(bytes.NewReader(data), f)
+		return err
 	}
-	return decoders[pic.call](context.Background(), data, 0, pic.args)
+	switch decode := decoders[pic.call].(type) {
+	case decoding:
+		_, err := decode(context.Background(), data, 0, pic.args)
+		return err
+	case scaling:
+		_, err := decode(context.Background(), data, f, pic.args)
+		return err
+	}
+	return errors.New("no such decoder")
 }
 
+// TestMemoryPerPixel: as measured, in bytes for each pixel of 6400 x 6400. A baseline JPEG needs rows of it alone, and a progressive one
+// less the smaller it is shown.
 func TestMemoryPerPixel(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]float64{ // bytes a pixel, as measured
-		"basn6a08.png": 4, "basn2c08.png": 4, "basn2c16.png": 8, "basn0g08.png": 1, "basn0g01-30.png": 1, "basn3p08.png": 1, "basn3p04-31i.png": 2,
-		"video-001.q50.420.jpeg": 1.5, "video-001.q50.420.progressive.jpeg": 7.5, "video-001.q50.444.progressive.jpeg": 15,
-		"video-001.q50.422.jpeg": 2, "video-001.q50.440.jpeg": 2, "video-001.q50.411.jpeg": 1.5, "video-001.rgb.jpeg": 5.5,
-		"video-001.cmyk.jpeg": 8, "video-005.gray.q50.2x2.jpeg": 1, "video-005.gray.q50.2x2.progressive.jpeg": 5,
+	for name, want := range map[string][3]float64{ // at 6400, 3200 and 800 pixels
+		"basn6a08.png": {4, 4, 4}, "basn2c08.png": {4, 4, 4}, "basn2c16.png": {8, 8, 8}, "basn0g08.png": {1, 1, 1}, "basn0g01-30.png": {1, 1, 1},
+		"basn3p08.png": {1, 1, 1}, "basn3p04-31i.png": {2, 2, 2}, "video-001.q50.420.jpeg": {}, "video-001.rgb.jpeg": {}, "video-001.cmyk.jpeg": {},
+		"video-005.gray.q50.2x2.jpeg": {}, "video-001.q50.420.progressive.jpeg": {3.375, 1.125, 0.42},
+		"video-001.q50.444.progressive.jpeg": {3.75, 1.5, 0.84}, "video-005.gray.q50.2x2.progressive.jpeg": {2.25, 0.75, 0.28},
 	} {
 		data := testFile(t, name)
 		if strings.HasSuffix(name, ".png") {
@@ -156,8 +172,10 @@ func TestMemoryPerPixel(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if got := float64(h.memory) / (6400 * 6400); got < want || got > want*1.02 {
-			t.Errorf("%s: %.2f bytes a pixel, want %.2f", name, got, want)
+		for i, edge := range []int{6400, 3200, 800} {
+			if got := float64(h.decoding(edge)) / (6400 * 6400); got < want[i] || got > want[i]*1.02+0.01 {
+				t.Errorf("%s at %d: %.4f bytes a pixel, want %.4f", name, edge, got, want[i])
+			}
 		}
 	}
 }

@@ -146,7 +146,7 @@ func (h *pngHeader) picture() (*picture, error) {
 	if h.colour == pngPalette && !h.palette {
 		return nil, corrupt("the PNG's palette is missing", nil)
 	}
-	p := &picture{decode: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: max(h.orientation, upright),
+	p := &picture{decode: decodePNG, header: header{width: int(h.width), height: int(h.height), orientation: max(h.orientation, upright),
 		gray: h.colour == pngGray && !h.transparent, memory: h.memory(), salvage: "png.salvage"}}
 	if h.irregular {
 		p.decode, p.call, p.salvage = nil, p.salvage, ""
@@ -181,6 +181,8 @@ func (h *pngHeader) memory() int64 {
 	}
 	return plus(picture, rows)
 }
+
+func decodePNG(r io.Reader, _ finishing) (image.Image, error) { return png.Decode(r) }
 
 // salvagePNG decodes what image/png refuses: a file that is cut off, broken or irregular.
 func salvagePNG(ctx context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {

@@ -25,15 +25,21 @@ func render(img image.Image, w, h int, o orientation) image.Image {
 		shrink(x, y, row, fill, o.place(out.Pix, w, h, 1, out.Stride))
 		return out
 	}
-	out := image.NewRGBA(image.Rect(0, 0, upW, upH))
-	for i := 3; i < len(out.Pix); i += 4 {
-		out.Pix[i] = 255
-	}
+	out := opaque(image.Rect(0, 0, upW, upH))
 	red := o.place(out.Pix, w, h, 4, out.Stride)
 	green, blue := red, red
 	green.at, blue.at = red.at+1, red.at+2
 	shrink(x, y, row, fill, red, green, blue)
 	return withoutColour(out)
+}
+
+// opaque returns a black picture.
+func opaque(r image.Rectangle) *image.RGBA {
+	m := image.NewRGBA(r)
+	for i := 3; i < len(m.Pix); i += 4 {
+		m.Pix[i] = 255
+	}
+	return m
 }
 
 // renderYCbCr scales plane by plane, without the way over RGB.

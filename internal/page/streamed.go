@@ -18,18 +18,18 @@ func (o *object) decodeHere(ctx context.Context, pic *picture) (p finished, err 
 	if err := o.acquire(ctx, pic.peak(o.lim.Edge)); err != nil {
 		return p, err
 	}
-	if pic.memory >= large {
+	if pic.decoding(o.lim.Edge) >= large {
 		runtime.GC()
 	}
 	img, err := o.decodeStream(ctx, pic)
 	if err == nil {
 		err = ctx.Err()
 	}
-	if err == nil && !pic.expects(img.Bounds().Size()) { // a bug: the decoder reads the same header
-		err = fmt.Errorf("page: the %s decoder returned %v for %d x %d", o.format.name, img.Bounds(), pic.width, pic.height)
-	}
 	if err == nil {
 		p, err = o.finishing(&pic.header).finish(img)
+	}
+	if err == nil && !pic.expects(p.stored) { // a bug: the decoder reads the same header
+		err = fmt.Errorf("page: the %s decoder returned %v for %d x %d", o.format.name, p.stored, pic.width, pic.height)
 	}
 	if err != nil {
 		o.settle()
@@ -57,7 +57,7 @@ func (o *object) guarded(pic *picture, r io.Reader) (img image.Image, err error)
 			img, err = nil, fmt.Errorf("page: the %s decoder panicked: %v", o.format.name, v)
 		}
 	}()
-	img, err = pic.decode(r)
+	img, err = pic.decode(r, o.finishing(&pic.header))
 	return img, complaint(o.format.name, err)
 }
 

@@ -1,0 +1,200 @@
+package jpegdecode
+
+// difference reads how much a DC coefficient differs from the one before.
+func (s *scan) difference(c *channel) {
+	r := s.r
+	if r.n < enough {
+		r.fill()
+	}
+	e := c.dc.look[r.acc>>(64-lookBits)]
+	if e&entryWhole != 0 {
+		length := uint(e & entryLength)
+		r.acc, r.n = r.acc<<length, r.n-int(length)
+		c.predictor = int(int16(c.predictor + int(e>>entryValue)))
+		return
+	}
+	size := r.symbol(c.dc)
+	if size > 16 {
+		r.wrong, size = true, 0
+	}
+	c.predictor = int(int16(c.predictor + extended(r.take(size), size)))
+}
+
+// sequential decodes a block of a baseline scan and returns where its last coefficient is, in zigzag order. Its products with their
+// scales are added to what is in block.
+func (s *scan) sequential(c *channel, block *[64]int32) (last int) {
+	s.difference(c)
+	terms, ac, r := c.terms, c.ac, s.r
+	block[terms[0].at] = int32(c.predictor) * terms[0].scale
+	acc, n := r.acc, r.n
+	for k := 1; k < 64; k++ {
+		if n < enough {
+			r.acc, r.n = acc, n
+			r.fill()
+			acc, n = r.acc, r.n
+		}
+		e := ac.look[acc>>(64-lookBits)]
+		length := uint(e & entryLength)
+		value := int32(e >> entryValue)
+		if e&entryWhole != 0 {
+			k += int(e>>entryZeros) & 15
+		} else {
+			symbol := int(value)
+			if length == 0 {
+				if symbol, length = codeOf(ac, acc); length == 0 {
+					r.wrong, symbol, length = true, 0, 16
+				}
+			}
+			size := uint(symbol & 15)
+			k += symbol >> 4
+			if size == 0 {
+				acc, n = acc<<length, n-int(length)
+				if symbol < 0xf0 {
+					break
+				}
+				continue
+			}
+			v := int32(acc << length >> (64 - size))
+			if length += size; v < 1<<(size-1) {
+				v -= 1<<size - 1
+			}
+			value = v
+		}
+		acc, n = acc<<length, n-int(length)
+		if k > 63 {
+			r.wrong = true
+			break
+		}
+		last = k
+		t := terms[k]
+		block[t.at&63] += value * t.scale
+	}
+	r.acc, r.n = acc, n
+	return last
+}
+
+// codeOf is h.code, not inlined.
+func codeOf(h *huffman, bits uint64) (symbol int, length uint) {
+	s, l := h.code(bits)
+	return s, uint(l)
+}
+
+// sums are those of the coefficients of a block of a progressive picture, each multiplied with its scale, and which of all coefficients
+// are not 0 and which of these below it: a later scan adds a bit to them.
+type sums struct {
+	pix         []int16
+	seen, minus *uint64 // for the first coefficient, seen says whether a scan has reached the block
+	terms       *[64]term
+}
+
+// sumBits are the bits after the point of a sum.
+const sumBits = 6
+
+// add adds to a coefficient.
+func (b sums) add(k, value int) {
+	t := &b.terms[k]
+	b.pix[t.at] += int16((value*int(t.scale) + 1<<(pointBits-sumBits-1)) >> (pointBits - sumBits))
+}
+
+// set puts in a coefficient where there is none, and reports whether there was none.
+func (b sums) set(k, value int) bool {
+	if value == 0 {
+		return true
+	}
+	if *b.seen>>k&1 != 0 {
+		return false
+	}
+	*b.seen |= 1 << k
+	if value < 0 {
+		*b.minus |= 1 << k
+	}
+	b.add(k, value)
+	return true
+}
+
+func (s *scan) firstDC(c *channel, b sums) {
+	s.difference(c)
+	*b.seen |= 1
+	b.pix[0] = 0
+	b.add(0, c.predictor<<s.low)
+}
+
+func (s *scan) refineDC(_ *channel, b sums) {
+	if s.r.take(1) > 0 && *b.seen&1 != 0 {
+		b.add(0, 1<<s.low)
+	}
+}
+
+func (s *scan) firstAC(c *channel, b sums) {
+	if s.run > 0 {
+		s.run--
+		return
+	}
+	for k := s.from; k <= s.last; k++ {
+		symbol := s.r.symbol(c.ac)
+		run, size := symbol>>4, symbol&15
+		if size == 0 && run < 15 {
+			s.run = 1<<run + s.r.take(run) - 1
+			return
+		}
+		v := s.r.take(size)
+		if k += run; size == 0 {
+			continue
+		}
+		if k > 63 || !b.set(k, extended(v, size)<<s.low) {
+			s.r.wrong = true
+			return
+		}
+	}
+}
+
+func (s *scan) refineAC(c *channel, b sums) {
+	k := s.from
+	for s.run == 0 && k <= s.last && s.r.n >= 0 {
+		symbol := s.r.symbol(c.ac)
+		zeros, size := symbol>>4, symbol&15
+		value := 0
+		switch {
+		case size > 0:
+			s.r.wrong = s.r.wrong || size > 1
+			if value = -1 << s.low; s.r.take(1) > 0 {
+				value = 1 << s.low
+			}
+		case zeros < 15:
+			s.run = 1<<zeros + s.r.take(zeros)
+			continue
+		}
+		k = s.refine(b, k, zeros)
+		if value != 0 && k <= s.last {
+			b.set(k, value)
+		}
+		k++
+	}
+	if s.run > 0 {
+		s.run--
+		s.refine(b, k, -1)
+	}
+}
+
+// refine adds a bit to each coefficient from k on that is not 0, up to the one after so many that are 0, which it returns; to the last
+// where zeros is below 0.
+func (s *scan) refine(b sums, k, zeros int) int {
+	for ; k <= s.last; k++ {
+		if *b.seen>>k&1 == 0 {
+			if zeros == 0 {
+				break
+			}
+			zeros--
+			continue
+		}
+		if s.r.take(1) == 0 {
+			continue
+		}
+		if *b.minus>>k&1 == 0 {
+			b.add(k, 1<<s.low)
+		} else {
+			b.add(k, -1<<s.low)
+		}
+	}
+	return k
+}

@@ -1,0 +1,239 @@
+// Package jpegdecode decodes baseline and progressive JPEG, in 8 bits, of 1, 3 or 4 channels with any sampling. It reads a file from front
+// to back, shows it whole or at a half, a quarter or an eighth of its size, and keeps no more of it than that takes: of a baseline
+// file one row of units, of a progressive one the coefficients that its size needs.
+//
+// What is wrong with a file either ends the decoding or, as with libjpeg, is read over.
+//
+// Files, in reading order: decode.go a file's segments, scan.go its scans, blocks.go the coefficients of a block, restart.go
+// how a scan goes on after what is broken, transform.go samples of coefficients, strip.go the samples of a channel, picture.go
+// an image of them, bits.go bytes and bits, huffman.go codes.
+package jpegdecode
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
+)
+
+// ErrDamaged says that something of a file is missing or wrong.
+var ErrDamaged = errors.New("jpegdecode: damaged")
+
+// ErrNothing says that a file shows nothing.
+var ErrNothing = errors.New("jpegdecode: nothing of the picture is there")
+
+// Sink takes a picture as it is decoded.
+type Sink interface {
+	// Begin is called once, before the first samples. It returns for each channel how many of its samples, across and down, become one:
+	// 1, 2, 4 or 8.
+	Begin(p Picture) []int
+	// Strip is called with the next rows of each channel, all of which are as high a part of the picture. They are valid until
+	// it returns.
+	Strip(channels []Samples)
+}
+
+// Samples are rows of a channel.
+type Samples struct {
+	Pix           []byte
+	Stride        int
+	Width, Height int // those that show something of the picture
+}
+
+// Row returns row y.
+func (s Samples) Row(y int) []byte { return s.Pix[y*s.Stride:][:s.Width] }
+
+// Result says how much of a file was there.
+type Result struct {
+	There, All int  // blocks
+	Wrong      bool // some of those that are there may be wrong
+}
+
+// Decode decodes a file whose first scan has all channels, unless it is progressive, strip by strip while it reads it. What follows the
+// scan is not read. The error is ErrDamaged, if anything about the file is not as it should be, or src's or ctx's own.
+func Decode(ctx context.Context, src io.Reader, sink Sink) error {
+	d := &decoder{ctx: ctx, r: reader{src: src}, sink: sink, strict: true}
+	if b, err := d.r.Next(2); err != nil || b[0] != 0xff || b[1] != jpegfile.SOI {
+		d.r.wrong = true
+	}
+	res, err := d.decode(0)
+	if err == nil && (res.Wrong || res.There < res.All) || err == ErrNothing {
+		err = ErrDamaged
+	}
+	return err
+}
+
+// Salvage decodes what there is of a file in memory. Like libjpeg it reads over what is broken, and goes on at the next
+// restart marker; what is missing is white, or less sharp in a progressive file. Where the height is declared after the picture it is
+// height. The error is ErrNothing or ctx's.
+func Salvage(ctx context.Context, b []byte, height int, sink Sink) (Result, error) {
+	d := &decoder{ctx: ctx, r: reader{b: b, at: min(2, len(b))}, sink: sink}
+	d.standardTables()
+	return d.decode(height)
+}
+
+// decoder is a JPEG while it is decoded.
+type decoder struct {
+	ctx    context.Context
+	r      reader
+	sink   Sink
+	strict bool // what is wrong ends it, and so does the first scan of a baseline file
+
+	frame       jpegfile.Frame
+	progressive bool
+	channels    []channel
+	maxH, maxV  int // sampling factors
+	acrossUnits int // groups of blocks in which all channels are coded
+	downUnits   int
+	quant       [4]*[64]uint16
+	tables      [2][4]*huffman // DC and AC, by number
+	interval    int            // units between restart markers, 0: none
+	jfif, adobe bool
+	transform   byte
+
+	block [64]int32 // that is being decoded
+	begun bool      // the sink has
+	shown bool      // to the sink, all of it
+	ended bool      // by EOI
+}
+
+func (d *decoder) decode(height int) (res Result, err error) {
+	for d.segment(height) && !(d.strict && (d.r.wrong || d.shown)) {
+	}
+	switch err := d.ctx.Err(); {
+	case d.r.err != nil:
+		return res, d.r.err
+	case err != nil:
+		return res, err
+	}
+	res.Wrong = d.r.wrong
+	for i := range d.channels {
+		c := &d.channels[i]
+		res.All += c.realAcross * c.realDown
+		res.There += min(c.there, c.realAcross*c.realDown)
+		res.Wrong = res.Wrong || d.progressive && c.terms != nil && !d.ended && !c.complete()
+	}
+	if res.There == 0 {
+		return res, ErrNothing
+	}
+	if !d.shown && !(d.strict && res.Wrong) {
+		d.showAll()
+	}
+	return res, d.ctx.Err()
+}
+
+// segment reads the next segment, with what follows a scan's, and reports whether there may be more.
+func (d *decoder) segment(height int) bool {
+	marker, err := jpegfile.NextMarker(&d.r)
+	switch {
+	case err != nil || marker == jpegfile.EOI:
+		d.ended = err == nil
+		return false
+	case marker == jpegfile.SOI || marker == jpegfile.TEM:
+		return true
+	}
+	var body []byte
+	n, err := jpegfile.BodySize(&d.r)
+	if err == nil {
+		body, err = d.r.Next(n)
+	}
+	if err == jpegfile.ErrSize && (marker == jpegfile.COM || marker >= jpegfile.APP0 && marker <= jpegfile.APP15) {
+		return true // it has no body
+	}
+	if err != nil {
+		d.r.wrong = true
+		return false
+	}
+	switch marker {
+	case jpegfile.SOF0, jpegfile.SOF1, jpegfile.SOF2:
+		d.progressive = marker == jpegfile.SOF2
+		return d.takeFrame(body, height)
+	case jpegfile.DHT:
+		d.takeHuffman(body)
+	case jpegfile.DQT:
+		d.takeQuant(body)
+	case jpegfile.DRI:
+		if len(body) >= 2 {
+			d.interval = int(binary.BigEndian.Uint16(body))
+		}
+	case jpegfile.APP0:
+		if len(body) >= 5 {
+			d.jfif = bytes.HasPrefix(body, []byte("JFIF\x00"))
+		}
+	case jpegfile.APP14:
+		if len(body) >= 12 && bytes.HasPrefix(body, []byte("Adobe")) {
+			d.adobe, d.transform = true, body[11]
+		}
+	case jpegfile.SOS:
+		return d.scan(body)
+	}
+	return true
+}
+
+func (d *decoder) takeFrame(body []byte, height int) bool {
+	f, ok := jpegfile.ParseFrame(body)
+	if n := len(f.Components); d.channels != nil || !ok || !f.Sampled() || f.Bits != 8 || n != 1 && n != 3 && n != 4 {
+		d.r.wrong = d.r.wrong || d.strict
+		return false
+	}
+	if f.Height == 0 {
+		f.Height = height
+	}
+	if f.Width == 0 || f.Height == 0 {
+		d.r.wrong = d.r.wrong || d.strict
+		return false
+	}
+	if d.frame = f; len(f.Components) == 1 { // the units of a single channel are blocks
+		f.Components[0].H, f.Components[0].V = 1, 1
+	}
+	for _, c := range f.Components {
+		d.maxH, d.maxV = max(d.maxH, c.H), max(d.maxV, c.V)
+	}
+	d.acrossUnits, d.downUnits = ceilDiv(f.Width, 8*d.maxH), ceilDiv(f.Height, 8*d.maxV)
+	for i, c := range f.Components {
+		w, h := ceilDiv(f.Width*c.H, d.maxH), ceilDiv(f.Height*c.V, d.maxV)
+		d.channels = append(d.channels, channel{Component: c, number: int(body[8+3*i]) & 3, width: w, height: h,
+			across: d.acrossUnits * c.H, down: d.downUnits * c.V, realAcross: ceilDiv(w, 8), realDown: ceilDiv(h, 8)})
+	}
+	return true
+}
+
+func (d *decoder) takeHuffman(b []byte) {
+	for len(b) >= 17 {
+		n := 0
+		for _, c := range b[1:17] {
+			n += int(c)
+		}
+		class, number := b[0]>>4, b[0]&15
+		if class > 1 || number > 3 || n > 256 || len(b) < 17+n {
+			break
+		}
+		t := newHuffman(b[1:17], bytes.Clone(b[17:17+n]), class == 0)
+		if t == nil {
+			break
+		}
+		d.tables[class][number], b = t, b[17+n:]
+	}
+	d.r.wrong = d.r.wrong || len(b) > 0
+}
+
+func (d *decoder) takeQuant(b []byte) {
+	for len(b) > 0 {
+		wide, number := int(b[0]>>4), b[0]&15
+		if wide > 1 || number > 3 || len(b) < 1+64<<wide {
+			d.r.wrong = true
+			break
+		}
+		q := new([64]uint16)
+		for i := range q {
+			if q[i] = uint16(b[1+i]); wide > 0 {
+				q[i] = binary.BigEndian.Uint16(b[1+2*i:])
+			}
+		}
+		d.quant[number], b = q, b[1+64<<wide:]
+	}
+}
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }

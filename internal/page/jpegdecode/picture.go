@@ -1,0 +1,83 @@
+package jpegdecode
+
+import (
+	"image"
+
+	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
+)
+
+// Picture is what a file says about its picture.
+type Picture struct {
+	Width, Height int
+	Colours       Colours
+	Channels      []jpegfile.Component // their sampling; of a single one 1 and 1
+}
+
+// Colours say how the channels are to be understood.
+type Colours int
+
+const (
+	Gray Colours = iota
+	YCbCr
+	RGB
+	CMYK         // as it is
+	InvertedCMYK // 255 being no ink
+	YCCK         // Y, Cb and Cr of the light that CMY leave; K inverted
+)
+
+func (d *decoder) picture() Picture {
+	p := Picture{Width: d.frame.Width, Height: d.frame.Height, Channels: d.frame.Components}
+	p.Colours = ColoursOf(p.Channels, d.jfif, d.adobe, d.transform)
+	return p
+}
+
+// ColoursOf goes by the rules of image/jpeg, which are libjpeg's: a JFIF segment, and an Adobe segment with its transform.
+func ColoursOf(c []jpegfile.Component, jfif, adobe bool, transform byte) Colours {
+	switch {
+	case len(c) == 1:
+		return Gray
+	case len(c) == 4 && !adobe:
+		return CMYK
+	case len(c) == 4 && transform != 0:
+		return YCCK
+	case len(c) == 4:
+		return InvertedCMYK
+	case !jfif && (adobe && transform == 0 || c[0].ID == 'R' && c[1].ID == 'G' && c[2].ID == 'B'):
+		return RGB
+	}
+	return YCbCr
+}
+
+// white returns the sample of a channel where nothing is printed.
+func (p Picture) white(channel int) byte {
+	switch chroma := channel == 1 || channel == 2; {
+	case chroma && (p.Colours == YCbCr || p.Colours == YCCK):
+		return 128
+	case p.Colours == CMYK, p.Colours == YCCK && channel == 0:
+		return 0
+	}
+	return 255
+}
+
+// MaxSampling returns the largest sampling factors.
+func (p Picture) MaxSampling() (across, down int) {
+	for _, c := range p.Channels {
+		across, down = max(across, c.H), max(down, c.V)
+	}
+	return across, down
+}
+
+// Ratio returns how the chroma of YCbCr is sampled, if package image knows that.
+func (p Picture) Ratio() (image.YCbCrSubsampleRatio, bool) {
+	if p.Colours != YCbCr {
+		return 0, false
+	}
+	c := p.Channels
+	for ratio := image.YCbCrSubsampleRatio444; ratio <= image.YCbCrSubsampleRatio410; ratio++ {
+		across, down := jpegfile.Sampling(ratio)
+		if c[0].H == across*c[1].H && c[0].V == down*c[1].V && c[1].H == c[2].H && c[1].V == c[2].V {
+			return ratio, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,154 @@
+package page
+
+import (
+	"image"
+	"image/color"
+
+	"github.com/bucketocr/bucketocr/internal/page/jpegdecode"
+	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
+)
+
+// jpegSink scales a JPEG and turns it upright while it is decoded, as render does: each channel by itself or, where its colours have to be
+// made into others, row by row.
+type jpegSink struct {
+	f        finishing
+	p        jpegdecode.Picture
+	out      image.Image
+	channels []*average // of out
+	apart    bool       // these are the channels of the file
+	rgb      [3][]byte  // a row of them, if not
+	rows     int        // that are done
+}
+
+// reductions returns by how much each channel of a JPEG is reduced where it is decoded, for a page of w x h before it is turned: so that
+// it is not smaller than it is going to be.
+func reductions(p jpegdecode.Picture, w, h int) []int {
+	by := make([]int, len(p.Channels))
+	x, y := lengthwise(p.Width, w), lengthwise(p.Height, h)
+	ratio, known := p.Ratio()
+	for i := range by {
+		if by[i] = reduction(x, y); known && i > 0 {
+			across, down := jpegfile.Sampling(ratio)
+			by[i] = reduction(x.halved(across, false), y.halved(down, false))
+		}
+	}
+	return by
+}
+
+// reduction returns how many samples can become one, across and down, by the decoder: so many that what is left to scale is no more than
+// two thirds, or nothing. With less to spare, pixels would be made of parts of those that the decoder made, and fine print would be
+// different wherever it lies on them.
+func reduction(x, y axis) int {
+	for by := 8; by > 1; by /= 2 {
+		switch {
+		case 2*x.samples >= 3*by*x.cells && 2*y.samples >= 3*by*y.cells, x.samples == by*x.cells && y.samples == by*y.cells:
+			return by
+		}
+	}
+	return 1
+}
+
+// Begin implements jpegdecode.Sink.
+func (s *jpegSink) Begin(p jpegdecode.Picture) []int {
+	s.p = p
+	w, h := fit(p.Width, p.Height, s.f.edge)
+	o := s.f.orientation
+	upW, upH := o.size(w, h)
+	up := image.Rect(0, 0, upW, upH)
+	by := reductions(p, w, h)
+	x, y := lengthwise(p.Width, w), lengthwise(p.Height, h)
+	ratio, known := p.Ratio()
+	switch {
+	case p.Colours == jpegdecode.Gray:
+		out := image.NewGray(up)
+		s.out, s.apart = out, true
+		s.channel(x.reduced(by[0]), y.reduced(by[0]), o.place(out.Pix, w, h, 1, out.Stride))
+	case known:
+		out := image.NewYCbCr(up, image.YCbCrSubsampleRatio420)
+		s.out, s.apart = out, true
+		s.channel(x.reduced(by[0]), y.reduced(by[0]), o.place(out.Y, w, h, 1, out.YStride))
+		across, down := jpegfile.Sampling(ratio)
+		x, y = x.halved(across, o.flipsX()), y.halved(down, o.flipsY())
+		s.channel(x.reduced(by[1]), y.reduced(by[1]), o.place(out.Cb, x.cells, y.cells, 1, out.CStride))
+		s.channel(x.reduced(by[2]), y.reduced(by[2]), o.place(out.Cr, x.cells, y.cells, 1, out.CStride))
+	default:
+		out := opaque(up)
+		s.out = out
+		x, y = x.reduced(by[0]), y.reduced(by[0])
+		for i := range s.rgb {
+			t := o.place(out.Pix, w, h, 4, out.Stride)
+			t.at += i
+			s.channel(x, y, t)
+			s.rgb[i] = make([]byte, x.samples)
+		}
+	}
+	return by
+}
+
+func (s *jpegSink) channel(x, y axis, out target) {
+	s.channels = append(s.channels, newAverage(x, y, out))
+}
+
+// Strip implements jpegdecode.Sink.
+func (s *jpegSink) Strip(channels []jpegdecode.Samples) {
+	if s.apart {
+		for i, c := range channels {
+			for y := range c.Height {
+				s.channels[i].add(c.Row(y))
+			}
+		}
+		return
+	}
+	maxH, maxV := s.p.MaxSampling()
+	first := channels[0] // of whole units, as all are
+	rows := min(s.channels[0].y.samples-s.rows, len(first.Pix)/first.Stride*maxV/s.p.Channels[0].V)
+	for y := range rows {
+		s.convert(channels, y, maxH, maxV)
+		for i, a := range s.channels {
+			a.add(s.rgb[i])
+		}
+	}
+	s.rows += rows
+}
+
+// convert makes row y of the strip RGB. Samples that stand for several pixels are repeated.
+func (s *jpegSink) convert(channels []jpegdecode.Samples, y, maxH, maxV int) {
+	var rows [4][]byte
+	var across [4]int
+	for i, c := range channels {
+		rows[i] = c.Pix[y*s.p.Channels[i].V/maxV*c.Stride:]
+		across[i] = s.p.Channels[i].H
+	}
+	for x := range s.rgb[0] {
+		var v [4]byte
+		for i := range channels {
+			v[i] = rows[i][x*across[i]/maxH]
+		}
+		s.rgb[0][x], s.rgb[1][x], s.rgb[2][x] = inRGB(s.p.Colours, v)
+	}
+}
+
+// inRGB returns a colour as image/jpeg and package color understand it.
+func inRGB(colours jpegdecode.Colours, v [4]byte) (r, g, b byte) {
+	switch colours {
+	case jpegdecode.RGB:
+		return v[0], v[1], v[2]
+	case jpegdecode.YCbCr:
+		return color.YCbCrToRGB(v[0], v[1], v[2])
+	case jpegdecode.YCCK:
+		v[0], v[1], v[2] = color.YCbCrToRGB(v[0], v[1], v[2])
+		v[3] = 255 - v[3]
+	case jpegdecode.InvertedCMYK:
+		v[0], v[1], v[2], v[3] = 255-v[0], 255-v[1], 255-v[2], 255-v[3]
+	}
+	return color.CMYKToRGB(v[0], v[1], v[2], v[3])
+}
+
+// picture returns what was decoded.
+func (s *jpegSink) picture() image.Image {
+	out := s.out
+	if m, ok := out.(*image.RGBA); ok {
+		out = withoutColour(m)
+	}
+	return scaled{out, image.Pt(s.p.Width, s.p.Height)}
+}
