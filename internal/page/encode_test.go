@@ -1,9 +1,11 @@
 package page
 
 import (
+	"bytes"
 	"image"
 	"image/color"
 	"image/draw"
+	"image/png"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
@@ -32,6 +34,33 @@ func TestBlankPagesAreMarked(t *testing.T) {
 	}
 	if pg, _ := converted(t, pagetest.EncodePNG(white), 1540); pg.Blank {
 		t.Error("what passes is not looked at")
+	}
+}
+
+// TestGrayPagesKeepEveryPixel: as the standard library reads them, whatever is on them, and smaller than it writes them.
+func TestGrayPagesKeepEveryPixel(t *testing.T) {
+	t.Parallel()
+	for _, size := range []image.Point{{1, 1}, {1, 9}, {9, 1}, {300, 211}} {
+		text := pagetest.Paper(size.X, size.Y, 12)
+		part := image.NewGray(image.Rect(0, 0, size.X+5, size.Y+3))
+		draw.Draw(part, part.Rect, pagetest.Paper(size.X+5, size.Y+3, 9), image.Point{}, draw.Src)
+		for name, m := range map[string]*image.Gray{"clean": text, "noisy": pagetest.Scanned(text, 3),
+			"part of another": part.SubImage(text.Rect).(*image.Gray)} {
+			b, kind, err := encode(m, false)
+			got, decodeErr := png.Decode(bytes.NewReader(b))
+			if err != nil || decodeErr != nil || kind != "image/png" || got.Bounds() != text.Rect {
+				t.Fatalf("%s, %v: %s, %v, %v", name, size, kind, err, decodeErr)
+			}
+			for y := range size.Y {
+				if !bytes.Equal(got.(*image.Gray).Pix[y*size.X:][:size.X], m.Pix[y*m.Stride:][:size.X]) {
+					t.Fatalf("%s, %v: row %d", name, size, y)
+				}
+			}
+			var theirs bytes.Buffer
+			if err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&theirs, m); err != nil || size.X > 9 && len(b) > theirs.Len() {
+				t.Errorf("%s, %v: %d bytes, image/png %d, %v", name, size, len(b), theirs.Len(), err)
+			}
+		}
 	}
 }
 
