@@ -96,11 +96,8 @@ func (b sums) add(k, value int) {
 	b.pix[t.at] += int16((value*int(t.scale) + 1<<(pointBits-sumBits-1)) >> (pointBits - sumBits))
 }
 
-// set puts in a coefficient where there is none, and reports whether there was none.
+// set puts in a coefficient that is not 0, and reports whether there was none.
 func (b sums) set(k, value int) bool {
-	if value == 0 {
-		return true
-	}
 	if *b.seen>>k&1 != 0 {
 		return false
 	}
@@ -141,10 +138,11 @@ func (s *scan) firstAC(c *channel, b sums) {
 		if k += run; size == 0 {
 			continue
 		}
-		if k > 63 || !b.set(k, extended(v, size)<<s.low) {
+		if k > 63 {
 			s.r.wrong = true
 			return
 		}
+		s.r.wrong = !b.set(k, extended(v, size)<<s.low) || s.r.wrong
 	}
 }
 
