@@ -172,6 +172,8 @@ func (h *jpegHeader) picture() (*picture, error) {
 	channels := len(h.frame.Components)
 	p := &picture{decode: decodeJPEG, header: header{width: h.frame.Width, height: h.frame.Height, orientation: max(h.orientation, upright),
 		gray: channels == 1, lossy: true, memory: jpegMemory, sized: h.strips, salvageSized: h.kept, salvage: "jpeg"}}
+	_, known := h.shown().Ratio()
+	p.planar = known || channels == 1
 	p.args = []int64{int64(h.frame.Height)}
 	if h.irregular || h.progressive || h.parted { // some bytes of a progressive one can be one more round over all of the picture
 		p.decode, p.call, p.salvage, p.sized = nil, p.salvage, "", h.kept

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -145,7 +147,7 @@ func TestBudgetCoversAllocations(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"gray PNG": pagetest.EncodePNG(text), "photo": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(shot), pagetest.ExifSegment(6)),
 		"RGB PNG": pagetest.EncodePNG(shot), "gray JPEG": pagetest.EncodeJPEG(text), "16 bits": pagetest.EncodePNG(drawn(image.NewRGBA64, text)),
-		"a line": pagetest.EncodePNG(line),
+		"a line": pagetest.EncodePNG(line), "noise": pagetest.EncodeJPEG(noise(700, 900)), "separate scans": separateScans(700, 900),
 	} {
 		for _, edge := range []int{200, 900} {
 			l := &ledger{}
@@ -160,6 +162,72 @@ func TestBudgetCoversAllocations(t *testing.T) {
 			if used > l.most+l.most/20 || l.held != 0 || len(l.acquired) != 1 {
 				t.Errorf("%s to %d: acquired %v, allocated %d, %d still held", name, edge, l.acquired, used, l.held)
 			}
+		}
+	}
+}
+
+// noise is a picture that no codec makes much smaller.
+func noise(w, h int) *image.RGBA {
+	m := image.NewRGBA(image.Rect(0, 0, w, h))
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range m.Pix {
+		if m.Pix[i] = byte(r.Uint32()); i%4 == 3 {
+			m.Pix[i] = 255
+		}
+	}
+	return m
+}
+
+// separateScans is a baseline JPEG of about w x h pixels whose channels have a scan each.
+func separateScans(w, h int) []byte {
+	shade := func(_, x, y int) byte { return byte(100 + x*7%30 + y*5%20) }
+	gray := pagetest.BlockJPEG((w+7)/8, (h+7)/8, [][2]int{{1, 1}}, -1, shade)
+	frame, scan := bytes.Index(gray, []byte{0xff, 0xc0, 0}), bytes.Index(gray, []byte{0xff, 0xda, 0})
+	data := gray[scan+10 : len(gray)-2]
+	size := gray[frame+5 : frame+9]
+	file := slices.Concat(gray[:frame], pagetest.JPEGSegment(0xc0, slices.Concat([]byte{8}, size, []byte{3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0})))
+	file = append(file, gray[frame+13:scan]...)
+	for i := range byte(3) {
+		file = slices.Concat(file, pagetest.JPEGSegment(0xda, []byte{1, i + 1, 0, 0, 63, 0}), data)
+	}
+	return append(file, 0xff, 0xd9)
+}
+
+// TestSeparateScansBecomeAPage: which is that of image/jpeg, made by the decoder process since all of it has to be kept.
+func TestSeparateScansBecomeAPage(t *testing.T) {
+	t.Parallel()
+	data := separateScans(300, 200)
+	want, err := jpeg.Decode(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, pic, err := pictureOf(t, data)
+	if err != nil || pic.decode != nil {
+		t.Errorf("%v, decoded here: %v", err, pic.decode != nil)
+	}
+	for _, edge := range []int{150, 70} {
+		pg, m := converted(t, data, edge)
+		if _, psnr := differ(m, averaged(want, m.Bounds().Dx(), m.Bounds().Dy())); psnr < 30 || pg.Warnings != nil {
+			t.Errorf("%+v, %.1f dB", pg, psnr)
+		}
+	}
+}
+
+// TestPhotoNeedsLittleMemory: a baseline photo of 12 megapixels less than 12 MiB, and no more a larger one. A progressive one keeps what its
+// page needs.
+func TestPhotoNeedsLittleMemory(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name          string
+		width, height uint16
+		most          int64 // MiB
+	}{
+		{"video-001.q50.420.jpeg", 4032, 3024, 12}, {"video-001.q50.420.jpeg", 7700, 7700, 16}, {"video-005.gray.q50.2x2.jpeg", 2480, 3508, 11},
+		{"video-001.q50.420.progressive.jpeg", 4032, 3024, 52}, {"video-001.q50.420.progressive.jpeg", 7700, 7700, 80},
+	} {
+		h, err := headerOf(t, pagetest.WithJPEGSize(testFile(t, c.name), c.width, c.height))
+		if err != nil || h.peak(1540) > c.most<<20 {
+			t.Errorf("%s of %d x %d: %.1f MiB, %v", c.name, c.width, c.height, float64(h.peak(1540))/(1<<20), err)
 		}
 	}
 }

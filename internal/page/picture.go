@@ -27,6 +27,7 @@ type header struct {
 	width, height int // as stored, over 0
 	orientation   orientation
 	gray, lossy   bool
+	planar        bool     // scaled as gray or as planes of luma and chroma, never as RGB
 	changes       []string // what decoding changes beside size and orientation, in words; none: it may pass as it is
 	memory        int64    // bytes that decoding needs at its peak, beside the object and an engine's room
 
@@ -62,8 +63,11 @@ func (h *header) peak(edge int) int64 {
 	if !h.gray {
 		rows *= 3
 	}
-	small := int64(max(w, leastSide)) * int64(max(ht, leastSide)) * 4
-	return plus(h.decoding(edge), rows, 2*small+40*int64(w)+codecMemory)
+	small := int64(max(w, leastSide)) * int64(max(ht, leastSide)) * 8
+	if h.planar {
+		small = small * 5 / 8
+	}
+	return plus(h.decoding(edge), rows, small+40*int64(w)+codecMemory)
 }
 
 // fit returns the size that a picture is scaled to: the longest side is at most edge, nothing is enlarged.
