@@ -3,6 +3,7 @@
 package page
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -19,10 +20,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// develops makes the only page of a file, encoded.
+// develops makes the only page of a file, encoded, all of it in this process.
 func develops(b *testing.B, data []byte) {
 	b.Helper()
-	ps, err := Split(context.Background(), newObject(data).source(), wide(1540))
+	lim := wide(1540)
+	lim.Decoder = nil
+	ps, err := Split(context.Background(), newObject(data).source(), lim)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -77,21 +80,42 @@ func vips(b *testing.B, data []byte, out string) cost {
 	return cost{time.Since(begun), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 }
 
+// progressive returns a JPEG as jpegtran makes it progressive; nil where there is no jpegtran.
+func progressive(b *testing.B, data []byte) []byte {
+	b.Helper()
+	if _, err := exec.LookPath("jpegtran"); err != nil {
+		return nil
+	}
+	cmd := exec.Command("jpegtran", "-progressive", "-copy", "all")
+	cmd.Stdin = bytes.NewReader(data)
+	out, err := cmd.Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return out
+}
+
 // BenchmarkAgainstVips reports our time as a multiple of that of vipsthumbnail (Debian: libvips-tools), each at its best of
 // the same run. Where others use the machine, compare processor time.
 func BenchmarkAgainstVips(b *testing.B) {
 	if _, err := exec.LookPath("vipsthumbnail"); err != nil {
 		b.Skip("no vipsthumbnail: apt-get install libvips-tools")
 	}
+	photo := pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))), pagetest.ExifSegment(6))
 	for name, c := range map[string]struct {
 		data []byte
 		out  string
 	}{
-		"photo 12 MP":       {pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))), pagetest.ExifSegment(6)), "out.jpg[Q=90]"},
+		"photo 12 MP":       {photo, "out.jpg[Q=90]"},
+		"photo 60 MP":       {pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(8900, 6700, 90))), "out.jpg[Q=90]"},
+		"progressive 12 MP": {progressive(b, photo), "out.jpg[Q=90]"},
 		"gray scan 300 DPI": {pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)), "out.png[compression=1]"},
 		"gray scan as JPEG": {pagetest.EncodeJPEG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)), "out.jpg[Q=90]"},
 	} {
 		b.Run(name, func(b *testing.B) {
+			if c.data == nil {
+				b.Skip("no jpegtran: apt-get install libjpeg-turbo-progs")
+			}
 			own, theirs := cost{time.Hour, time.Hour}, cost{time.Hour, time.Hour}
 			for b.Loop() {
 				own, theirs = own.least(ours(b, c.data)), theirs.least(vips(b, c.data, c.out))

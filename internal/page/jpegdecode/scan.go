@@ -59,7 +59,7 @@ func (d *decoder) scan(body []byte) bool {
 			break
 		}
 		if d.strict {
-			d.showUnits(y)
+			d.showUnits()
 		}
 	}
 	d.r.align()

@@ -96,7 +96,7 @@ func (c *channel) showSums(y int) {
 }
 
 // showUnits has the sink take a row of units, and makes room for the next one.
-func (d *decoder) showUnits(y int) {
+func (d *decoder) showUnits() {
 	strips := make([]Samples, 0, 4)
 	for i := range d.channels {
 		c := &d.channels[i]
@@ -144,6 +144,6 @@ func (d *decoder) showProgressive() {
 				}
 			}
 		}
-		d.showUnits(y)
+		d.showUnits()
 	}
 }
