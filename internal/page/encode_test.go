@@ -57,7 +57,8 @@ func TestGrayPagesKeepEveryPixel(t *testing.T) {
 				}
 			}
 			var theirs bytes.Buffer
-			if err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&theirs, m); err != nil || size.X > 9 && len(b) > theirs.Len() {
+			if err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&theirs, m); err != nil || size.X > 9 && len(b) > theirs.Len() ||
+				size.X > 9 && name == "noisy" && len(b) > theirs.Len()*96/100 {
 				t.Errorf("%s, %v: %d bytes, image/png %d, %v", name, size, len(b), theirs.Len(), err)
 			}
 		}

@@ -309,6 +309,22 @@ func TestDamagedPhotoShowsWhatIsLeft(t *testing.T) {
 	}
 }
 
+// TestDamagedPhotoIsAccountedFor: what is left of it is kept as a whole, which is more than the rows of a sound one.
+func TestDamagedPhotoIsAccountedFor(t *testing.T) {
+	t.Parallel()
+	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(1600, 1200, 14)))
+	peak := func(data []byte) int64 {
+		l := &ledger{}
+		if _, _, err := only(t, newObject(data), l.limits(1500)); err != nil || l.held != 0 {
+			t.Fatal(err, l.held)
+		}
+		return l.most
+	}
+	if sound, damaged := peak(whole), peak(whole[:len(whole)*2/3]); damaged < sound+1600*1200*3/2 {
+		t.Errorf("%d bytes, damaged %d", sound, damaged)
+	}
+}
+
 // TestNothingLeftIsCorrupt: what shows nothing stays corrupt, never blank.
 func TestNothingLeftIsCorrupt(t *testing.T) {
 	t.Parallel()

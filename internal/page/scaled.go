@@ -39,13 +39,16 @@ func reductions(p jpegdecode.Picture, w, h int) []int {
 // two thirds, or nothing. With less to spare, pixels would be made of parts of those that the decoder made, and fine print would be
 // different wherever it lies on them.
 func reduction(x, y axis) int {
-	for by := 8; by > 1; by /= 2 {
-		switch {
-		case 2*x.samples >= 3*by*x.cells && 2*y.samples >= 3*by*y.cells, x.samples == by*x.cells && y.samples == by*y.cells:
-			return by
-		}
+	by := 8
+	for ; by > 1 && !(x.takes(by) && y.takes(by)); by /= 2 {
 	}
-	return 1
+	return by
+}
+
+// takes reports whether samples by of which have become one are fine enough.
+func (a axis) takes(by int) bool {
+	unit := int64(by) * a.unit
+	return 3*unit <= 2*a.step || unit == a.step && a.lone < 0 // a cell that is only half there may move all others
 }
 
 // Begin implements jpegdecode.Sink.

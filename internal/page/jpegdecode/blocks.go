@@ -111,8 +111,11 @@ func (b sums) set(k, value int) bool {
 
 func (s *scan) firstDC(c *channel, b sums) {
 	s.difference(c)
+	if *b.seen&1 != 0 {
+		s.r.wrong = true
+		return
+	}
 	*b.seen |= 1
-	b.pix[0] = 0
 	b.add(0, c.predictor<<s.low)
 }
 

@@ -59,7 +59,7 @@ func Decode(ctx context.Context, src io.Reader, sink Sink) error {
 		d.r.wrong = true
 	}
 	res, err := d.decode(0)
-	if err == nil && (res.Wrong || res.There < res.All) || err == ErrNothing {
+	if err == nil && res.Wrong || err == ErrNothing {
 		err = ErrDamaged
 	}
 	return err
