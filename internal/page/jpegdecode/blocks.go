@@ -1,5 +1,7 @@
 package jpegdecode
 
+import "math/bits"
+
 // difference reads how much a DC coefficient differs from the one before.
 func (s *scan) difference(c *channel) {
 	r := s.r
@@ -180,22 +182,27 @@ func (s *scan) refineAC(c *channel, b sums) {
 // refine adds a bit to each coefficient from k on that is not 0, up to the one after so many that are 0, which it returns; to the last
 // where zeros is below 0.
 func (s *scan) refine(b sums, k, zeros int) int {
-	for ; k <= s.last; k++ {
-		if *b.seen>>k&1 == 0 {
-			if zeros == 0 {
-				break
-			}
-			zeros--
-			continue
+	if zeros < 0 {
+		zeros = 64
+	}
+	r := s.r
+	for k <= s.last {
+		skip := bits.TrailingZeros64(*b.seen >> k)
+		if skip > zeros {
+			return k + zeros
 		}
-		if s.r.take(1) == 0 {
-			continue
+		zeros -= skip
+		if k += skip; k > s.last {
+			break
 		}
-		if *b.minus>>k&1 == 0 {
-			b.add(k, 1<<s.low)
-		} else {
-			b.add(k, -1<<s.low)
+		if r.n < 1 {
+			r.fill()
 		}
+		bit := r.acc >> 63
+		if r.acc, r.n = r.acc<<1, r.n-1; bit > 0 {
+			b.add(k, (1-2*int(*b.minus>>k&1))<<s.low)
+		}
+		k++
 	}
 	return k
 }
