@@ -10,8 +10,8 @@ import (
 	"image/png"
 )
 
-// Measured on generated pages of dense text, 1089 x 1540, least processor time of 8 (KiB and ms); image/png with its fast level, and the two
-// ways of encodeGray:
+// Measured on generated pages of dense text, 1089 x 1540, least processor time of 8 (KiB and ms); image/png with its
+// fast level, and the two ways of encodeGray:
 //
 //	page                   flat   image/png   repetitions   frequencies   JPEG 90
 //	gray, clean            0.72     469  24     451  12       554   6     829  26
@@ -21,9 +21,9 @@ import (
 //	screen, colour         0.69    1163  72                               793  40
 //	photograph             0.06    2908 138                               789  68
 //
-// So: the fast level of PNG, always the same, since the default one takes twice the time for 3 to 11 % fewer bytes. Gray
-// is PNG even if noisy: 0.2 MB more at worst, less time, and no loss. Colour is PNG where it is flat, as screens and drawings
-// are, and JPEG else. What came as JPEG has lost already what JPEG loses, and stays JPEG.
+// So: the fast level of PNG, always the same, since the default one takes twice the time for 3 to 11 % fewer bytes.
+// Gray is PNG even if noisy: 0.2 MB more at worst, less time, and no loss. Colour is PNG where it is flat, as screens
+// and drawings are, and JPEG else. What came as JPEG has lost already what JPEG loses, and stays JPEG.
 const (
 	jpegQuality = 90
 	flatPage    = 0.5 // between the 0.38 of a faintly noisy scan and the 0.69 of a screen
@@ -47,8 +47,9 @@ func encode(img image.Image, lossy bool) (b []byte, kind string, err error) {
 	return buf.Bytes(), "image/png", err
 }
 
-// encodeGray writes a PNG whose pixels are as they are: image/png takes longer to look for the best filter of each row than it takes
-// to compress it, and pages of text become larger by it. What hardly repeats itself has its bytes coded by how often they come, no more.
+// encodeGray writes a PNG whose pixels are as they are: image/png takes longer to look for the best filter of each row
+// than it takes to compress it, and pages of text become larger by it. What hardly repeats itself has its bytes coded
+// by how often they come, no more.
 func encodeGray(w *bytes.Buffer, m *image.Gray) error {
 	size := m.Rect.Size()
 	w.WriteString(pngMagic)

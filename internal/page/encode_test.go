@@ -37,7 +37,8 @@ func TestBlankPagesAreMarked(t *testing.T) {
 	}
 }
 
-// TestGrayPagesKeepEveryPixel: as the standard library reads them, whatever is on them, and smaller than it writes them.
+// TestGrayPagesKeepEveryPixel: as the standard library reads them, whatever is on them, and smaller than it writes
+// them.
 func TestGrayPagesKeepEveryPixel(t *testing.T) {
 	t.Parallel()
 	for _, size := range []image.Point{{1, 1}, {1, 9}, {9, 1}, {300, 211}} {

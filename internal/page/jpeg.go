@@ -227,7 +227,8 @@ func decodeJPEG(r io.Reader, f finishing) (image.Image, error) {
 	return s.picture(), nil
 }
 
-// salvageJPEG decodes what is in memory: a file that is progressive, cut off, broken or irregular. Its own number is the height.
+// salvageJPEG decodes what is in memory: a file that is progressive, cut off, broken or irregular. Its own number is
+// the height.
 func salvageJPEG(ctx context.Context, file []byte, f finishing, args []int64) (image.Image, error) {
 	if len(args) != 1 {
 		return nil, fmt.Errorf("page: a JPEG was to be decoded with %v", args)
@@ -269,8 +270,8 @@ func (h *jpegHeader) strips(edge int) (total int64) {
 	return total
 }
 
-// kept returns how many bytes are kept of a JPEG that is decoded with all of it in memory: samples, or of a progressive one sums of its
-// coefficients and the signs of all of them.
+// kept returns how many bytes are kept of a JPEG that is decoded with all of it in memory: samples, or of a progressive
+// one sums of its coefficients and the signs of all of them.
 func (h *jpegHeader) kept(edge int) (total int64) {
 	p := h.shown()
 	w, ht := fit(p.Width, p.Height, edge)

@@ -193,7 +193,8 @@ func separateScans(w, h int) []byte {
 	return append(file, 0xff, 0xd9)
 }
 
-// TestSeparateScansBecomeAPage: which is that of image/jpeg, made by the decoder process since all of it has to be kept.
+// TestSeparateScansBecomeAPage: which is that of image/jpeg, made by the decoder process since all of it has to be
+// kept.
 func TestSeparateScansBecomeAPage(t *testing.T) {
 	t.Parallel()
 	data := separateScans(300, 200)
@@ -213,8 +214,8 @@ func TestSeparateScansBecomeAPage(t *testing.T) {
 	}
 }
 
-// TestPhotoNeedsLittleMemory: a baseline photo of 12 megapixels less than 12 MiB, and no more a larger one. A progressive one keeps what its
-// page needs.
+// TestPhotoNeedsLittleMemory: a baseline photo of 12 megapixels less than 12 MiB, and no more a larger one. A
+// progressive one keeps what its page needs.
 func TestPhotoNeedsLittleMemory(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

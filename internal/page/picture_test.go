@@ -152,8 +152,8 @@ func decodedHere(pic *picture, data []byte, edge int) error {
 	return errors.New("no such decoder")
 }
 
-// TestMemoryPerPixel: as measured, in bytes for each pixel of 6400 x 6400. A baseline JPEG needs rows of it alone, and a progressive one
-// less the smaller it is shown.
+// TestMemoryPerPixel: as measured, in bytes for each pixel of 6400 x 6400. A baseline JPEG needs rows of it alone, and
+// a progressive one less the smaller it is shown.
 func TestMemoryPerPixel(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string][3]float64{ // at 6400, 3200 and 800 pixels

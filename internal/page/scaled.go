@@ -8,8 +8,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// jpegSink scales a JPEG and turns it upright while it is decoded, as render does: each channel by itself or, where its colours have to be
-// made into others, row by row.
+// jpegSink scales a JPEG and turns it upright while it is decoded, as render does: each channel by itself or, where its
+// colours have to be made into others, row by row.
 type jpegSink struct {
 	f        finishing
 	p        jpegdecode.Picture
@@ -20,8 +20,8 @@ type jpegSink struct {
 	rows     int        // that are done
 }
 
-// reductions returns by how much each channel of a JPEG is reduced where it is decoded, for a page of w x h before it is turned: so that
-// it is not smaller than it is going to be.
+// reductions returns by how much each channel of a JPEG is reduced where it is decoded, for a page of w x h before it
+// is turned: so that it is not smaller than it is going to be.
 func reductions(p jpegdecode.Picture, w, h int) []int {
 	by := make([]int, len(p.Channels))
 	x, y := lengthwise(p.Width, w), lengthwise(p.Height, h)
@@ -35,9 +35,9 @@ func reductions(p jpegdecode.Picture, w, h int) []int {
 	return by
 }
 
-// reduction returns how many samples can become one, across and down, by the decoder: so many that what is left to scale is no more than
-// two thirds, or nothing. With less to spare, pixels would be made of parts of those that the decoder made, and fine print would be
-// different wherever it lies on them.
+// reduction returns how many samples can become one, across and down, by the decoder: so many that what is left to
+// scale is no more than two thirds, or nothing. With less to spare, pixels would be made of parts of those that the
+// decoder made, and fine print would be different wherever it lies on them.
 func reduction(x, y axis) int {
 	by := 8
 	for ; by > 1 && !(x.takes(by) && y.takes(by)); by /= 2 {

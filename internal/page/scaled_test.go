@@ -25,8 +25,9 @@ func pixelsOf(t *testing.T, m image.Image) [][]byte {
 	return nil
 }
 
-// TestJPEGIsScaledAsAnyPicture: whatever the sampling, the colours and the orientation, a JPEG that is scaled while it is decoded is what
-// render makes of the picture that image/jpeg decodes, but for a step or two where nothing was reduced by the decoder.
+// TestJPEGIsScaledAsAnyPicture: whatever the sampling, the colours and the orientation, a JPEG that is scaled while it
+// is decoded is what render makes of the picture that image/jpeg decodes, but for a step or two where nothing was
+// reduced by the decoder.
 func TestJPEGIsScaledAsAnyPicture(t *testing.T) {
 	t.Parallel()
 	for name, data := range testFiles(t, "video*.jpeg") {
@@ -72,7 +73,8 @@ func TestJPEGIsScaledAsAnyPicture(t *testing.T) {
 	}
 }
 
-// TestDecoderReducesNoMoreThanSharpnessAllows: what it leaves is half as large again as the page at least, or the page itself.
+// TestDecoderReducesNoMoreThanSharpnessAllows: what it leaves is half as large again as the page at least, or the page
+// itself.
 func TestDecoderReducesNoMoreThanSharpnessAllows(t *testing.T) {
 	t.Parallel()
 	colour := []jpegfile.Component{{ID: 1, H: 2, V: 2}, {ID: 2, H: 1, V: 1}, {ID: 3, H: 1, V: 1}}

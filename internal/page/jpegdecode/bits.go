@@ -14,8 +14,8 @@ type reader struct {
 	b   []byte
 	at  int // of the byte that is read next
 
-	// The next n bits, the first of them highest. Below them may be more, of bytes from at on, but nothing else. n is below 0 where
-	// more bits were taken than there are.
+	// The next n bits, the first of them highest. Below them may be more, of bytes from at on, but nothing else. n is
+	// below 0 where more bits were taken than there are.
 	acc   uint64
 	n     int
 	ended bool // the bits go no further than n: a marker or the end of the file follows

@@ -22,8 +22,8 @@ func (s *scan) difference(c *channel) {
 	c.predictor = int(int16(c.predictor + extended(r.take(size), size)))
 }
 
-// sequential decodes a block of a baseline scan and returns where its last coefficient is, in zigzag order. Its products with their
-// scales are added to what is in block.
+// sequential decodes a block of a baseline scan and returns where its last coefficient is, in zigzag order. Its
+// products with their scales are added to what is in block.
 func (s *scan) sequential(c *channel, block *[64]int32) (last int) {
 	s.difference(c)
 	terms, ac, r := c.terms, c.ac, s.r
@@ -81,8 +81,8 @@ func codeOf(h *huffman, bits uint64) (symbol int, length uint) {
 	return s, uint(l)
 }
 
-// sums are those of the coefficients of a block of a progressive picture, each multiplied with its scale, and which of all coefficients
-// are not 0 and which of these below it: a later scan adds a bit to them.
+// sums are those of the coefficients of a block of a progressive picture, each multiplied with its scale, and which of
+// all coefficients are not 0 and which of these below it: a later scan adds a bit to them.
 type sums struct {
 	pix         []int16
 	seen, minus *uint64 // for the first coefficient, seen says whether a scan has reached the block
@@ -179,8 +179,8 @@ func (s *scan) refineAC(c *channel, b sums) {
 	}
 }
 
-// refine adds a bit to each coefficient from k on that is not 0, up to the one after so many that are 0, which it returns; to the last
-// where zeros is below 0.
+// refine adds a bit to each coefficient from k on that is not 0, up to the one after so many that are 0, which it
+// returns; to the last where zeros is below 0.
 func (s *scan) refine(b sums, k, zeros int) int {
 	if zeros < 0 {
 		zeros = 64

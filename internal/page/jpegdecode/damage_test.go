@@ -14,7 +14,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestWhatIsWrongEndsTheDecoding: wherever a baseline file is broken or cut off, and where it is not as it should be otherwise.
+// TestWhatIsWrongEndsTheDecoding: wherever a baseline file is broken or cut off, and where it is not as it should be
+// otherwise.
 func TestWhatIsWrongEndsTheDecoding(t *testing.T) {
 	t.Parallel()
 	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 12)))
@@ -92,8 +93,8 @@ func TestBothWaysDecodeAlike(t *testing.T) {
 	}
 }
 
-// TestBaselineNeedsRowsAlone: of a photo of 12 megapixels no more is allocated than some rows of it, and of a progressive file
-// what its size needs: at a quarter less than half a byte for each sample.
+// TestBaselineNeedsRowsAlone: of a photo of 12 megapixels no more is allocated than some rows of it, and of a
+// progressive file what its size needs: at a quarter less than half a byte for each sample.
 func TestBaselineNeedsRowsAlone(t *testing.T) {
 	allocated := func(f func()) uint64 {
 		var before, after runtime.MemStats
@@ -120,7 +121,8 @@ func TestBaselineNeedsRowsAlone(t *testing.T) {
 	}
 }
 
-// TestScanThatIsThereTwiceCountsOnce: of what a progressive file says twice the first is shown, and it counts as broken.
+// TestScanThatIsThereTwiceCountsOnce: of what a progressive file says twice the first is shown, and it counts as
+// broken.
 func TestScanThatIsThereTwiceCountsOnce(t *testing.T) {
 	t.Parallel()
 	tried := 0
@@ -148,8 +150,8 @@ func TestScanThatIsThereTwiceCountsOnce(t *testing.T) {
 	}
 }
 
-// FuzzDecode: any bytes are decoded or not, in the size that they say. What ends well strip by strip is whole, and the same picture, for
-// the liberal way, too.
+// FuzzDecode: any bytes are decoded or not, in the size that they say. What ends well strip by strip is whole, and the
+// same picture, for the liberal way, too.
 func FuzzDecode(f *testing.F) {
 	for name, b := range files(f) {
 		if len(b) < 20_000 {

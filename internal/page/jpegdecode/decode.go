@@ -1,12 +1,13 @@
-// Package jpegdecode decodes baseline and progressive JPEG, in 8 bits, of 1, 3 or 4 channels with any sampling. It reads a file from front
-// to back, shows it whole or at a half, a quarter or an eighth of its size, and keeps no more of it than that takes: of a baseline
-// file one row of units, of a progressive one the coefficients that its size needs.
+// Package jpegdecode decodes baseline and progressive JPEG, in 8 bits, of 1, 3 or 4 channels with any sampling. It
+// reads a file from front to back, shows it whole or at a half, a quarter or an eighth of its size, and keeps no more
+// of it than that takes: of a baseline file one row of units, of a progressive one the coefficients that its size
+// needs.
 //
 // What is wrong with a file either ends the decoding or, as with libjpeg, is read over.
 //
-// Files, in reading order: decode.go a file's segments, scan.go its scans, blocks.go the coefficients of a block, restart.go
-// how a scan goes on after what is broken, transform.go samples of coefficients, strip.go the samples of a channel, picture.go
-// an image of them, bits.go bytes and bits, huffman.go codes.
+// Files, in reading order: decode.go a file's segments, scan.go its scans, blocks.go the coefficients of a block,
+// restart.go how a scan goes on after what is broken, transform.go samples of coefficients, strip.go the samples of a
+// channel, picture.go what a file says about its picture, bits.go bytes and bits, huffman.go codes.
 package jpegdecode
 
 import (
@@ -27,11 +28,11 @@ var ErrNothing = errors.New("jpegdecode: nothing of the picture is there")
 
 // Sink takes a picture as it is decoded.
 type Sink interface {
-	// Begin is called once, before the first samples. It returns for each channel how many of its samples, across and down, become one:
-	// 1, 2, 4 or 8.
+	// Begin is called once, before the first samples. It returns for each channel how many of its samples, across and
+	// down, become one: 1, 2, 4 or 8.
 	Begin(p Picture) []int
-	// Strip is called with the next rows of each channel, all of which are as high a part of the picture. They are valid until
-	// it returns.
+	// Strip is called with the next rows of each channel, all of which are as high a part of the picture. They are
+	// valid until it returns.
 	Strip(channels []Samples)
 }
 
@@ -51,8 +52,9 @@ type Result struct {
 	Wrong      bool // some of those that are there may be wrong
 }
 
-// Decode decodes a file whose first scan has all channels, unless it is progressive, strip by strip while it reads it. What follows the
-// scan is not read. The error is ErrDamaged, if anything about the file is not as it should be, or src's or ctx's own.
+// Decode decodes a file whose first scan has all channels, unless it is progressive, strip by strip while it reads it.
+// What follows the scan is not read. The error is ErrDamaged, if anything about the file is not as it should be, or
+// src's or ctx's own.
 func Decode(ctx context.Context, src io.Reader, sink Sink) error {
 	d := &decoder{ctx: ctx, r: reader{src: src}, sink: sink, strict: true}
 	if b, err := d.r.Next(2); err != nil || b[0] != 0xff || b[1] != jpegfile.SOI {
@@ -66,8 +68,8 @@ func Decode(ctx context.Context, src io.Reader, sink Sink) error {
 }
 
 // Salvage decodes what there is of a file in memory. Like libjpeg it reads over what is broken, and goes on at the next
-// restart marker; what is missing is white, or less sharp in a progressive file. Where the height is declared after the picture it is
-// height. The error is ErrNothing or ctx's.
+// restart marker; what is missing is white, or less sharp in a progressive file. Where the height is declared after the
+// picture it is height. The error is ErrNothing or ctx's.
 func Salvage(ctx context.Context, b []byte, height int, sink Sink) (Result, error) {
 	d := &decoder{ctx: ctx, r: reader{b: b, at: min(2, len(b))}, sink: sink}
 	d.standardTables()

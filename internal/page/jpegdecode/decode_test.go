@@ -107,8 +107,8 @@ func files(t testing.TB) map[string][]byte {
 	return all
 }
 
-// TestSamplesAreThoseOfTheStandardLibrary: whole, each sample is that of image/jpeg or one of its neighbours; reduced, it is the mean of
-// those of the whole picture, which are cut to what a byte holds before and not after it.
+// TestSamplesAreThoseOfTheStandardLibrary: whole, each sample is that of image/jpeg or one of its neighbours; reduced,
+// it is the mean of those of the whole picture, which are cut to what a byte holds before and not after it.
 func TestSamplesAreThoseOfTheStandardLibrary(t *testing.T) {
 	t.Parallel()
 	for name, b := range files(t) {
@@ -147,7 +147,8 @@ func TestSamplesAreThoseOfTheStandardLibrary(t *testing.T) {
 
 func distance(a, b byte) int { return int(max(a, b)) - int(min(a, b)) }
 
-// means compares samples with the means of those of the whole channel, where these are whole, and returns the largest and the mean difference.
+// means compares samples with the means of those of the whole channel, where these are whole, and returns the largest
+// and the mean difference.
 func means(c, whole Samples, by int) (worst int, mean float64) {
 	all := 0
 	for y := range whole.Height / by {

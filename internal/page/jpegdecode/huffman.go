@@ -12,8 +12,9 @@ type huffman struct {
 	symbols []byte
 }
 
-// entry is what the next bits begin with: from its lowest bit on, in how many bits in all, how many zeros are before a value, whether
-// the value is among those bits, and the value or, where it is not, the code's symbol. 0 is a code that is longer, or none.
+// entry is what the next bits begin with: from its lowest bit on, in how many bits in all, how many zeros are before a
+// value, whether the value is among those bits, and the value or, where it is not, the code's symbol. 0 is a code that
+// is longer, or none.
 type entry int32
 
 const (
@@ -23,8 +24,9 @@ const (
 	entryValue  = 16
 )
 
-// newHuffman makes a table of the number of codes of each length, and the symbols in that order; nil if there cannot be such codes. Each
-// symbol is the size of a value in bits, with a number of zeros before it in the upper half where it is not of DC.
+// newHuffman makes a table of the number of codes of each length, and the symbols in that order; nil if there cannot be
+// such codes. Each symbol is the size of a value in bits, with a number of zeros before it in the upper half where it
+// is not of DC.
 func newHuffman(counts []byte, symbols []byte, dc bool) *huffman {
 	h := &huffman{symbols: symbols}
 	code, at := 0, 0
@@ -88,7 +90,8 @@ func (d *decoder) standardTables() {
 	}
 }
 
-// The tables of annex K: how many codes there are of each length, for DC and AC of luma and chroma, and the symbols of AC.
+// The tables of annex K: how many codes there are of each length, for DC and AC of luma and chroma, and the symbols of
+// AC.
 var (
 	standardCounts = [4]string{
 		"\x00\x01\x05\x01\x01\x01\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00",

@@ -31,7 +31,8 @@ func (d *decoder) picture() Picture {
 	return p
 }
 
-// ColoursOf goes by the rules of image/jpeg, which are libjpeg's: a JFIF segment, and an Adobe segment with its transform.
+// ColoursOf goes by the rules of image/jpeg, which are libjpeg's: a JFIF segment, and an Adobe segment with its
+// transform.
 func ColoursOf(c []jpegfile.Component, jfif, adobe bool, transform byte) Colours {
 	switch {
 	case len(c) == 1:

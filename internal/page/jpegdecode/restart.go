@@ -6,8 +6,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// restart goes to the next restart marker. It reports whether what follows up to the one after it is missing, and whether the scan
-// goes on at all. The rules are libjpeg's; but a marker that is none of a scan counts as broken where more restarts follow.
+// restart goes to the next restart marker. It reports whether what follows up to the one after it is missing, and
+// whether the scan goes on at all. The rules are libjpeg's; but a marker that is none of a scan counts as broken where
+// more restarts follow.
 func (s *scan) restart() (missing, more bool) {
 	r := s.r
 	if r.n <= 56 {
@@ -81,7 +82,8 @@ func markerFrom(b []byte, at int) (int, bool) {
 	}
 }
 
-// nextRestart returns where the next restart marker is; what it was given, and false, where the next scan or the end comes first.
+// nextRestart returns where the next restart marker is; what it was given, and false, where the next scan or the end
+// comes first.
 func (s *scan) nextRestart(at int) (int, bool) {
 	for from := at; ; {
 		next, ok := markerFrom(s.r.b, from)

@@ -111,7 +111,8 @@ func (s *scan) header(b []byte) bool {
 	return true
 }
 
-// channel returns the channel that the scan's ith of n is. Two may have the same number, and all may have others than the frame says.
+// channel returns the channel that the scan's ith of n is. Two may have the same number, and all may have others than
+// the frame says.
 func (s *scan) channel(id byte, i, n int) *channel {
 	for j := range s.d.channels {
 		c := &s.d.channels[j]
@@ -129,8 +130,8 @@ func (s *scan) channel(id byte, i, n int) *channel {
 	return nil
 }
 
-// start begins with the channels, and reports whether all tables are there. Where the scan has their first coefficients, their blocks are
-// counted from nothing.
+// start begins with the channels, and reports whether all tables are there. Where the scan has their first
+// coefficients, their blocks are counted from nothing.
 func (s *scan) start(dc, ac bool) bool {
 	for _, c := range s.channels {
 		if c.terms == nil && s.d.quant[c.number] == nil || dc && c.dc == nil || ac && c.ac == nil {

@@ -2,9 +2,9 @@ package jpegdecode
 
 import "math"
 
-// Coefficients are held in fixed point, with so many bits after the point and all scaling done when they are dequantized, so that what
-// is left of the inverse cosine transform are sums and a few products. No file makes them overflow in a way that matters: the sample
-// is wrong then, as it is in the file.
+// Coefficients are held in fixed point, with so many bits after the point and all scaling done when they are
+// dequantized, so that what is left of the inverse cosine transform are sums and a few products. No file makes them
+// overflow in a way that matters: the sample is wrong then, as it is in the file.
 const pointBits = 16
 
 // term says what becomes of a coefficient: its product with scale is added to the block's coefficient at.
@@ -16,10 +16,10 @@ type term struct {
 // aanScale are the factors that the transform of eight samples leaves to its input (Arai, Agui and Nakajima 1988).
 var aanScale = [8]float64{1, 1.387039845, 1.306562965, 1.175875602, 1, 0.785694958, 0.541196100, 0.275899379}
 
-// factor says how a coefficient along one axis, the kth of eight, goes into a transform of side samples each of which is the mean of
-// 8/side samples of the whole transform: with which factor as which coefficient. The mean of neighbouring samples of a cosine is a smaller
-// cosine, and those that a shorter transform does not have look like others to it. So the means are exact, and no coefficient
-// beyond side is left out.
+// factor says how a coefficient along one axis, the kth of eight, goes into a transform of side samples each of which
+// is the mean of 8/side samples of the whole transform: with which factor as which coefficient. The mean of
+// neighbouring samples of a cosine is a smaller cosine, and those that a shorter transform does not have look like
+// others to it. So the means are exact, and no coefficient beyond side is left out.
 func factor(k, side int) (scale float64, at int) {
 	if side == 8 {
 		return aanScale[k], k
