@@ -41,11 +41,11 @@ func TestBlankPagesAreMarked(t *testing.T) {
 // them.
 func TestGrayPagesKeepEveryPixel(t *testing.T) {
 	t.Parallel()
-	for _, size := range []image.Point{{1, 1}, {1, 9}, {9, 1}, {300, 211}} {
+	for _, size := range []image.Point{{1, 1}, {1, 9}, {9, 1}, {600, 411}} {
 		text := pagetest.Paper(size.X, size.Y, 12)
 		part := image.NewGray(image.Rect(0, 0, size.X+5, size.Y+3))
 		draw.Draw(part, part.Rect, pagetest.Paper(size.X+5, size.Y+3, 9), image.Point{}, draw.Src)
-		for name, m := range map[string]*image.Gray{"clean": text, "noisy": pagetest.Scanned(text, 3),
+		for name, m := range map[string]*image.Gray{"clean": text, "noisy": pagetest.Scanned(text, 2),
 			"part of another": part.SubImage(text.Rect).(*image.Gray)} {
 			b, kind, err := encode(m, false)
 			got, decodeErr := png.Decode(bytes.NewReader(b))
@@ -59,7 +59,7 @@ func TestGrayPagesKeepEveryPixel(t *testing.T) {
 			}
 			var theirs bytes.Buffer
 			if err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&theirs, m); err != nil || size.X > 9 && len(b) > theirs.Len() ||
-				size.X > 9 && name == "noisy" && len(b) > theirs.Len()*96/100 {
+				size.X > 9 && name == "noisy" && len(b) > theirs.Len()*93/100 {
 				t.Errorf("%s, %v: %d bytes, image/png %d, %v", name, size, len(b), theirs.Len(), err)
 			}
 		}

@@ -147,9 +147,10 @@ func TestBudgetCoversAllocations(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"gray PNG": pagetest.EncodePNG(text), "photo": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(shot), pagetest.ExifSegment(6)),
 		"RGB PNG": pagetest.EncodePNG(shot), "gray JPEG": pagetest.EncodeJPEG(text), "16 bits": pagetest.EncodePNG(drawn(image.NewRGBA64, text)),
-		"a line": pagetest.EncodePNG(line), "noise": pagetest.EncodeJPEG(noise(700, 900)), "separate scans": separateScans(700, 900),
+		"a line": pagetest.EncodePNG(line), "separate scans": separateScans(700, 900),
+		"noise": pagetest.EncodeJPEG(noise(1500, 1200)),
 	} {
-		for _, edge := range []int{200, 900} {
+		for _, edge := range []int{200, 900, 1499} {
 			l := &ledger{}
 			lim := wide(edge)
 			lim.Budget = l
