@@ -115,9 +115,10 @@ func flatness(pix []byte, stride, step int, r image.Rectangle) float64 {
 	return float64(same) / float64(all)
 }
 
-// blankContrast is the most by which two pixels of a blank page differ, in any channel, of 255. It is as strict as it can be:
-// paper without ink that was scanned differs by more, and is sent. What is found is what was never printed on: the empty
-// pages of a PDF or a fax. The faintest writing differs by several times as much (TestFaintWriting shows by how much).
+// blankContrast is the most by which two pixels of a blank page differ, in any channel, of 255. It is as strict as it
+// can be: paper without ink that was scanned differs by more, and is sent. What is found is what was never printed on:
+// the empty pages of a PDF or a fax. The faintest writing differs by several times as much (TestFaintWriting shows by
+// how much).
 const blankContrast = 4
 
 // isBlank reports whether there is nothing on a page, as render returns it.

@@ -14,8 +14,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/salvage"
 )
 
-// jpegHeader is what the segments before the first scan say. Where segments contradict each other the last one wins, as in
-// image/jpeg: both must see the same picture.
+// jpegHeader is what the segments before the first scan say. Where segments contradict each other the last one wins, as
+// in image/jpeg: both must see the same picture.
 type jpegHeader struct {
 	frame       jpegfile.Frame
 	progressive bool
@@ -170,12 +170,16 @@ func (h *jpegHeader) picture() (*picture, error) {
 		return nil, corrupt("the JPEG does not describe its picture", nil)
 	}
 	channels := len(h.frame.Components)
-	p := &picture{decode: decodeJPEG, header: header{width: h.frame.Width, height: h.frame.Height, orientation: max(h.orientation, upright),
-		gray: channels == 1, lossy: true, memory: jpegMemory, sized: h.strips, salvageSized: h.kept, salvage: "jpeg"}}
+	p := &picture{
+		decode: decodeJPEG, header: header{width: h.frame.Width, height: h.frame.Height,
+			orientation: max(h.orientation, upright),
+			gray:        channels == 1, lossy: true, memory: jpegMemory, sized: h.strips, salvageSized: h.kept,
+			salvage: "jpeg"}}
 	_, known := h.shown().Ratio()
 	p.planar = known || channels == 1
 	p.args = []int64{int64(h.frame.Height)}
-	if h.irregular || h.progressive || h.parted { // some bytes of a progressive one can be one more round over all of the picture
+	// some bytes of a progressive one can be one more round over all of the picture
+	if h.irregular || h.progressive || h.parted {
 		p.decode, p.call, p.salvage, p.sized = nil, p.salvage, "", h.kept
 	}
 	if h.irregular {
@@ -187,7 +191,8 @@ func (h *jpegHeader) picture() (*picture, error) {
 	return p, nil
 }
 
-// regular reports whether the channels are as image/jpeg wants them: each with a number of its own, and sampled in one of the usual ways.
+// regular reports whether the channels are as image/jpeg wants them: each with a number of its own, and sampled in one
+// of the usual ways.
 func (h *jpegHeader) regular() bool {
 	c := h.frame.Components
 	for i := range c {

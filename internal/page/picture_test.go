@@ -99,8 +99,8 @@ func TestHeaderListsChanges(t *testing.T) {
 	}
 }
 
-// TestHeaderMemoryCoversTheDecoder compares the estimates with what the decoders allocate for files that lie about their size: they
-// allocate for the declared size and then miss the data. A JPEG is scaled meanwhile.
+// TestHeaderMemoryCoversTheDecoder compares the estimates with what the decoders allocate for files that lie about
+// their size: they allocate for the declared size and then miss the data. A JPEG is scaled meanwhile.
 func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 	for name, data := range testFiles(t, "*[0-9pce]*g") {
 		if strings.HasPrefix(name, "invalid") {
@@ -126,7 +126,8 @@ func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 					t.Errorf("%s as %v to %d: estimated %d, allocated %d", name, size, edge, estimated, used)
 				}
 				// Interlaced parts come only where there is data.
-				if decoding := pic.decoding(edge); !strings.Contains(name, "31i") && decoding > used+used/5+codecMemory {
+				if decoding := pic.decoding(edge); !strings.Contains(name, "31i") &&
+					decoding > used+used/5+codecMemory {
 					t.Errorf("%s as %v to %d: estimated %d, allocated only %d", name, size, edge, decoding, used)
 				}
 			}
@@ -157,10 +158,13 @@ func decodedHere(pic *picture, data []byte, edge int) error {
 func TestMemoryPerPixel(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string][3]float64{ // at 6400, 3200 and 800 pixels
-		"basn6a08.png": {4, 4, 4}, "basn2c08.png": {4, 4, 4}, "basn2c16.png": {8, 8, 8}, "basn0g08.png": {1, 1, 1}, "basn0g01-30.png": {1, 1, 1},
-		"basn3p08.png": {1, 1, 1}, "basn3p04-31i.png": {2, 2, 2}, "video-001.q50.420.jpeg": {}, "video-001.rgb.jpeg": {}, "video-001.cmyk.jpeg": {},
+		"basn6a08.png": {4, 4, 4}, "basn2c08.png": {4, 4, 4}, "basn2c16.png": {8, 8, 8}, "basn0g08.png": {1, 1, 1},
+		"basn0g01-30.png": {1, 1, 1},
+		"basn3p08.png":    {1, 1, 1}, "basn3p04-31i.png": {2, 2, 2}, "video-001.q50.420.jpeg": {},
+		"video-001.rgb.jpeg": {}, "video-001.cmyk.jpeg": {},
 		"video-005.gray.q50.2x2.jpeg": {}, "video-001.q50.420.progressive.jpeg": {3.375, 1.125, 0.42},
-		"video-001.q50.444.progressive.jpeg": {3.75, 1.5, 0.84}, "video-005.gray.q50.2x2.progressive.jpeg": {2.25, 0.75, 0.28},
+		"video-001.q50.444.progressive.jpeg":      {3.75, 1.5, 0.84},
+		"video-005.gray.q50.2x2.progressive.jpeg": {2.25, 0.75, 0.28},
 	} {
 		data := testFile(t, name)
 		if strings.HasSuffix(name, ".png") {
@@ -234,7 +238,8 @@ func TestLongHeaderIsNotKept(t *testing.T) {
 		t.Errorf("%v, %d of %d bytes, %d opens, %d closes", err, len(b), len(data), o.opens.Load(), o.closes.Load())
 	}
 	// And to be decoded it is opened a second time too.
-	if pg, m := converted(t, pagetest.WithJPEGSegments(data, pagetest.ExifSegment(6)), 100); pg.Height != 100 || m.Bounds().Dx() != 69 {
+	if pg, m := converted(t, pagetest.WithJPEGSegments(data, pagetest.ExifSegment(6)), 100); pg.Height != 100 ||
+		m.Bounds().Dx() != 69 {
 		t.Error(pg.How)
 	}
 }
@@ -242,8 +247,10 @@ func TestLongHeaderIsNotKept(t *testing.T) {
 // TestHeaderKeepsDecodersWords makes sure that the decoders' own kinds of errors are still told apart.
 func TestHeaderKeepsDecodersWords(t *testing.T) {
 	t.Parallel()
-	for err, want := range map[error]Kind{png.UnsupportedError("x"): Unsupported, jpeg.UnsupportedError("x"): Unsupported,
-		png.FormatError("x"): Corrupt, jpeg.FormatError("x"): Corrupt, errors.New("zlib: invalid header"): Corrupt} {
+	for err, want := range map[error]Kind{png.UnsupportedError("x"): Unsupported,
+		jpeg.UnsupportedError("x"): Unsupported,
+		png.FormatError("x"):       Corrupt, jpeg.FormatError("x"): Corrupt,
+		errors.New("zlib: invalid header"): Corrupt} {
 		if got := complaint("PNG", err); kindOf(got) != want || !errors.Is(got, err) {
 			t.Errorf("%v: %v", err, got)
 		}

@@ -65,7 +65,8 @@ func TestJPEGIsScaledAsAnyPicture(t *testing.T) {
 						worst, sum = max(worst, d), sum+d
 					}
 					if worst > 6 && edge > 100 || sum > 3*len(pix) {
-						t.Errorf("%s, orientation %d, to %d, plane %d: off by %d, %.2f on average", name, o, edge, i, worst, float64(sum)/float64(len(pix)))
+						t.Errorf("%s, orientation %d, to %d, plane %d: off by %d, %.2f on average", name, o, edge, i,
+							worst, float64(sum)/float64(len(pix)))
 					}
 				}
 			}
@@ -84,9 +85,12 @@ func TestDecoderReducesNoMoreThanSharpnessAllows(t *testing.T) {
 		channels            []jpegfile.Component
 		luma, chroma        int
 	}{
-		{4032, 3024, 1540, colour, 1, 1}, {3080, 2310, 1540, colour, 2, 1}, {3080, 2312, 1540, colour, 2, 2}, {4620, 3465, 1540, colour, 2, 2}, {4619, 3465, 1540, colour, 1, 1},
-		{8900, 6700, 1540, colour, 2, 2}, {9240, 6930, 1540, colour, 4, 4}, {6160, 4620, 1540, colour, 4, 2}, {65000, 65000, 1540, colour, 8, 8},
-		{1540, 1155, 1540, colour, 1, 1}, {4032, 3024, 1540, whole, 1, 2}, {1540, 1540, 1540, whole, 1, 2}, {65000, 8, 1540, colour, 8, 4},
+		{4032, 3024, 1540, colour, 1, 1}, {3080, 2310, 1540, colour, 2, 1}, {3080, 2312, 1540, colour, 2, 2},
+		{4620, 3465, 1540, colour, 2, 2}, {4619, 3465, 1540, colour, 1, 1},
+		{8900, 6700, 1540, colour, 2, 2}, {9240, 6930, 1540, colour, 4, 4}, {6160, 4620, 1540, colour, 4, 2},
+		{65000, 65000, 1540, colour, 8, 8},
+		{1540, 1155, 1540, colour, 1, 1}, {4032, 3024, 1540, whole, 1, 2}, {1540, 1540, 1540, whole, 1, 2},
+		{65000, 8, 1540, colour, 8, 4},
 		{7, 5, 1, whole, 2, 4},
 	} {
 		p := jpegdecode.Picture{Width: c.width, Height: c.height, Colours: jpegdecode.YCbCr, Channels: c.channels}

@@ -95,13 +95,14 @@ func progressive(b *testing.B, data []byte) []byte {
 	return out
 }
 
-// BenchmarkAgainstVips reports our time as a multiple of that of vipsthumbnail (Debian: libvips-tools), each at its best of
-// the same run. Where others use the machine, compare processor time.
+// BenchmarkAgainstVips reports our time as a multiple of that of vipsthumbnail (Debian: libvips-tools), each at its
+// best of the same run. Where others use the machine, compare processor time.
 func BenchmarkAgainstVips(b *testing.B) {
 	if _, err := exec.LookPath("vipsthumbnail"); err != nil {
 		b.Skip("no vipsthumbnail: apt-get install libvips-tools")
 	}
-	photo := pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))), pagetest.ExifSegment(6))
+	photo := pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))),
+		pagetest.ExifSegment(6))
 	for name, c := range map[string]struct {
 		data []byte
 		out  string
@@ -109,8 +110,10 @@ func BenchmarkAgainstVips(b *testing.B) {
 		"photo 12 MP":       {photo, "out.jpg[Q=90]"},
 		"photo 60 MP":       {pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(8900, 6700, 90))), "out.jpg[Q=90]"},
 		"progressive 12 MP": {progressive(b, photo), "out.jpg[Q=90]"},
-		"gray scan 300 DPI": {pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)), "out.png[compression=1]"},
-		"gray scan as JPEG": {pagetest.EncodeJPEG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)), "out.jpg[Q=90]"},
+		"gray scan 300 DPI": {pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)),
+			"out.png[compression=1]"},
+		"gray scan as JPEG": {pagetest.EncodeJPEG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)),
+			"out.jpg[Q=90]"},
 	} {
 		b.Run(name, func(b *testing.B) {
 			if c.data == nil {

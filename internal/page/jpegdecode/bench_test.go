@@ -23,8 +23,9 @@ func (nowhere) Strip([]Samples) {}
 
 // BenchmarkDecode decodes a photo of 12 megapixels, and a gray scan of A4 at 300 DPI, by each reduction.
 func BenchmarkDecode(b *testing.B) {
-	for name, data := range map[string][]byte{"photo": pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))),
-		"scan": pagetest.EncodeJPEG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2))} {
+	for name, data := range map[string][]byte{
+		"photo": pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))),
+		"scan":  pagetest.EncodeJPEG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2))} {
 		for _, by := range []int{1, 2, 4, 8} {
 			b.Run(fmt.Sprintf("%s by %d", name, by), func(b *testing.B) {
 				b.ReportAllocs()

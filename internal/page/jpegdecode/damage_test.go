@@ -27,11 +27,15 @@ func TestWhatIsWrongEndsTheDecoding(t *testing.T) {
 		return file
 	}
 	all := map[string][]byte{
-		"nothing": nil, "no JPEG": []byte("GIF89a, and what else there may be"), "header only": photo[:bytes.Index(photo, []byte{0xff, 0xda})],
-		"half": photo[:len(photo)/2], "all but a few bits": photo[:len(photo)-6], "a marker in the middle": put(photo, len(photo)/2, 0xff, 0xe5),
-		"no marker of any file": put(photo, len(photo)/2, 0xff, 0x07), "another restart": put(blocks, third, 0xff, 0xd4),
-		"no restart": put(blocks, third, 0x12, 0x34), "bytes before a restart": slices.Concat(blocks[:third], []byte{1, 2, 3}, blocks[third:]),
-		"a row missing": slices.Concat(blocks[:third], blocks[bytes.Index(blocks, []byte{0xff, 0xd3}):]),
+		"nothing": nil, "no JPEG": []byte("GIF89a, and what else there may be"),
+		"header only": photo[:bytes.Index(photo, []byte{0xff, 0xda})],
+		"half":        photo[:len(photo)/2], "all but a few bits": photo[:len(photo)-6],
+		"a marker in the middle": put(photo, len(photo)/2, 0xff, 0xe5),
+		"no marker of any file":  put(photo, len(photo)/2, 0xff, 0x07),
+		"another restart":        put(blocks, third, 0xff, 0xd4),
+		"no restart":             put(blocks, third, 0x12, 0x34),
+		"bytes before a restart": slices.Concat(blocks[:third], []byte{1, 2, 3}, blocks[third:]),
+		"a row missing":          slices.Concat(blocks[:third], blocks[bytes.Index(blocks, []byte{0xff, 0xd3}):]),
 	}
 	for _, name := range []string{"no tables", "height after the scan"} {
 		all[name] = pagetest.IrregularJPEGs()[name](photo)
@@ -41,8 +45,9 @@ func TestWhatIsWrongEndsTheDecoding(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for name, b := range map[string][]byte{"photo": photo, "blocks": blocks, "fill bytes before a restart": slices.Concat(blocks[:third], []byte{0xff, 0xff}, blocks[third:]),
-		"no end": photo[:len(photo)-2]} {
+	for name, b := range map[string][]byte{"photo": photo, "blocks": blocks,
+		"fill bytes before a restart": slices.Concat(blocks[:third], []byte{0xff, 0xff}, blocks[third:]),
+		"no end":                      photo[:len(photo)-2]} {
 		if err := Decode(t.Context(), bytes.NewReader(b), nowhere{1}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -128,7 +133,8 @@ func TestScanThatIsThereTwiceCountsOnce(t *testing.T) {
 	tried := 0
 	for name, b := range files(t) {
 		for at := range b {
-			if !strings.Contains(name, "progressive") || !bytes.HasPrefix(b[at:], []byte{0xff, 0xda, 0}) || b[at+3] != 6+2*b[at+4] {
+			if !strings.Contains(name, "progressive") || !bytes.HasPrefix(b[at:], []byte{0xff, 0xda, 0}) ||
+				b[at+3] != 6+2*b[at+4] {
 				continue
 			}
 			if body := at + 2 + int(b[at+3]); b[body-1]>>4 > 0 {
@@ -162,7 +168,9 @@ func FuzzDecode(f *testing.F) {
 	for _, change := range pagetest.IrregularJPEGs() {
 		f.Add(change(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(40, 30, 12)))), uint8(0))
 	}
-	f.Add(pagetest.BlockJPEG(3, 3, [][2]int{{1, 2}, {2, 1}, {2, 2}, {1, 1}}, 2, func(c, x, y int) byte { return byte(c + x*y) }), uint8(2))
+	f.Add(pagetest.BlockJPEG(3, 3, [][2]int{{1, 2}, {2, 1}, {2, 2}, {1, 1}}, 2, func(c, x, y int) byte {
+		return byte(c + x*y)
+	}), uint8(2))
 	f.Add(pagetest.EndlessJPEG(60, 3), uint8(3))
 	f.Fuzz(func(t *testing.T, b []byte, reduced uint8) {
 		for i := range len(b) - min(len(b), 8) {
@@ -173,11 +181,13 @@ func FuzzDecode(f *testing.F) {
 		by := 1 << (reduced % 4)
 		whole, strips := &canvas{by: by}, &canvas{by: by}
 		res, err := Salvage(t.Context(), b, 100, whole)
-		if err != nil && err != ErrNothing || err == nil && (whole.strips == 0 || res.There < 1) || res.There > res.All {
+		if err != nil && err != ErrNothing || err == nil && (whole.strips == 0 || res.There < 1) ||
+			res.There > res.All {
 			t.Fatal(res, err)
 		}
 		for i, c := range whole.planes {
-			if _, max := whole.p.MaxSampling(); err == nil && c.Height != ceilDiv(ceilDiv(whole.p.Height*whole.p.Channels[i].V, max), by) {
+			if _, max := whole.p.MaxSampling(); err == nil &&
+				c.Height != ceilDiv(ceilDiv(whole.p.Height*whole.p.Channels[i].V, max), by) {
 				t.Fatalf("channel %d of %+v by %d has %d rows", i, whole.p, by, c.Height)
 			}
 		}

@@ -5,10 +5,11 @@ const lookBits = 10
 
 // huffman is a table of codes.
 type huffman struct {
-	look    [1 << lookBits]entry // by the next bits
-	short   [256]uint16          // by the next 8 bits: a code's symbol, and its length in the lower half; 0: a longer code, or none
-	limit   [17]int              // by length: the first code that is longer, with the bits after it cut off
-	offset  [17]int              // of a code of that length, to the index of its symbol
+	look [1 << lookBits]entry // by the next bits
+	// by the next 8 bits: a code's symbol, and its length in the lower half; 0: a longer code, or none
+	short   [256]uint16
+	limit   [17]int // by length: the first code that is longer, with the bits after it cut off
+	offset  [17]int // of a code of that length, to the index of its symbol
 	symbols []byte
 }
 

@@ -130,13 +130,15 @@ func show8(b *[64]int32, pix []byte, stride int) {
 			c[8], c[16], c[24], c[32], c[40], c[48], c[56] = c[0], c[0], c[0], c[0], c[0], c[0], c[0]
 			continue
 		}
-		v0, v1, v2, v3, v4, v5, v6, v7 := inverse8(int(c[0]), int(c[8]), int(c[16]), int(c[24]), int(c[32]), int(c[40]), int(c[48]), int(c[56]))
+		v0, v1, v2, v3, v4, v5, v6, v7 := inverse8(int(c[0]), int(c[8]), int(c[16]), int(c[24]), int(c[32]), int(c[40]),
+			int(c[48]), int(c[56]))
 		c[0], c[8], c[16], c[24] = int32(v0), int32(v1), int32(v2), int32(v3)
 		c[32], c[40], c[48], c[56] = int32(v4), int32(v5), int32(v6), int32(v7)
 	}
 	for y := range 8 {
 		c, to := (*[8]int32)(b[8*y:]), (*[8]byte)(pix[y*stride:])
-		v0, v1, v2, v3, v4, v5, v6, v7 := inverse8(int(c[0]), int(c[1]), int(c[2]), int(c[3]), int(c[4]), int(c[5]), int(c[6]), int(c[7]))
+		v0, v1, v2, v3, v4, v5, v6, v7 := inverse8(int(c[0]), int(c[1]), int(c[2]), int(c[3]), int(c[4]), int(c[5]),
+			int(c[6]), int(c[7]))
 		to[0], to[1], to[2], to[3] = sample(v0), sample(v1), sample(v2), sample(v3)
 		to[4], to[5], to[6], to[7] = sample(v4), sample(v5), sample(v6), sample(v7)
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegdecode"
 )
 
-// JPEG decodes a baseline or progressive JPEG, in 8 bits, of 1, 3 or 4 channels with any sampling. Like libjpeg it reads over what is
-// broken, and goes on at the next restart marker. Where the height is declared after the picture it is height. The error is ErrNothing or
-// ctx's.
+// JPEG decodes a baseline or progressive JPEG, in 8 bits, of 1, 3 or 4 channels with any sampling. Like libjpeg it
+// reads over what is broken, and goes on at the next restart marker. Where the height is declared after the picture it
+// is height. The error is ErrNothing or ctx's.
 func JPEG(ctx context.Context, b []byte, height int) (Part, error) {
 	s := &jpegPlanes{}
 	res, err := jpegdecode.Salvage(ctx, b, height, s)
@@ -60,7 +60,8 @@ func (s *jpegPlanes) image() image.Image {
 	case s.p.Colours == jpegdecode.Gray:
 		return &image.Gray{Pix: c[0].Pix, Stride: c[0].Stride, Rect: r}
 	case known:
-		return &image.YCbCr{Y: c[0].Pix, Cb: c[1].Pix, Cr: c[2].Pix, YStride: c[0].Stride, CStride: c[1].Stride, SubsampleRatio: ratio, Rect: r}
+		return &image.YCbCr{Y: c[0].Pix, Cb: c[1].Pix, Cr: c[2].Pix, YStride: c[0].Stride, CStride: c[1].Stride,
+			SubsampleRatio: ratio, Rect: r}
 	}
 	maxH, maxV := s.p.MaxSampling()
 	pix, stride := make([]byte, 4*r.Dx()*r.Dy()), 4*r.Dx()

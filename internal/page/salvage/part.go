@@ -1,5 +1,6 @@
-// Package salvage decodes JPEG and PNG files that the decoders of the standard library refuse: cut off, broken in the middle, or of a form
-// that other programs read. It is as liberal as libjpeg and libpng, and slower than those decoders.
+// Package salvage decodes JPEG and PNG files that the decoders of the standard library refuse: cut off, broken in the
+// middle, or of a form that other programs read. It is as liberal as libjpeg and libpng, and slower than those
+// decoders.
 //
 // Files, in reading order: jpeg.go a JPEG, png.go a PNG, part.go what is returned.
 package salvage
@@ -9,7 +10,8 @@ import (
 	"image"
 )
 
-// Part is a picture of which something may be missing. What is missing is white, of an interlaced or progressive picture less sharp.
+// Part is a picture of which something may be missing. What is missing is white, of an interlaced or progressive
+// picture less sharp.
 type Part struct {
 	Image      image.Image
 	There, All int  // rows or blocks
