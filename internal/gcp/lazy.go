@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// dialLimit bounds the making of a client, which reads credentials and may ask the metadata server, and how long a caller
-// waits for it: not all of what makes a client obeys its context.
+// dialLimit bounds the making of a client, which reads credentials and may ask the metadata server, and how long a
+// caller waits for it: not all of what makes a client obeys its context.
 const dialLimit = 30 * time.Second
 
 var errNotMade = errors.New("credentials and connection took more than " + dialLimit.String())
 
-// Lazy makes a value at its first use. One goroutine makes it for all callers that wait; an error is theirs alone, and the
-// next caller has it made again. It may be used concurrently.
+// Lazy makes a value at its first use. One goroutine makes it for all callers that wait; an error is theirs alone, and
+// the next caller has it made again. It may be used concurrently.
 type Lazy[T any] struct {
 	// Make makes the value, within half a minute. It is set before the first use.
 	Make func(ctx context.Context) (T, error)
@@ -32,8 +32,8 @@ type making[T any] struct {
 	err   error
 }
 
-// Get returns the value, or ctx's error where that ends first; the making goes on for the next caller. A caller whose ctx
-// goes on waits for half a minute, and its error is then none of a context.
+// Get returns the value, or ctx's error where that ends first; the making goes on for the next caller. A caller whose
+// ctx goes on waits for half a minute, and its error is then none of a context.
 func (l *Lazy[T]) Get(ctx context.Context) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {

@@ -6,8 +6,9 @@ import (
 	"image/draw"
 )
 
-// rowsOf returns a picture's rows as 8-bit channels laid on white: how many channels, 1 gray or 3 colour, and a function that
-// fills one row. The types that decoders return most are read by themselves, twice as fast as those that are drawn first.
+// rowsOf returns a picture's rows as 8-bit channels laid on white: how many channels, 1 gray or 3 colour, and a
+// function that fills one row. The types that decoders return most are read by themselves, twice as fast as those that
+// are drawn first.
 func rowsOf(img image.Image) (channels int, fill func(y int, row [][]byte)) {
 	switch m := img.(type) {
 	case *image.Gray:

@@ -19,11 +19,12 @@ const (
 	Corrupt     Kind = "corrupt"     // broken or cut off
 	Encrypted   Kind = "encrypted"   // locked with a password
 	Empty       Kind = "empty"       // no bytes at all
-	TooSlow     Kind = "too_slow"    // over the limit on time: perhaps the machine was, so the call may be made once more
+	// over the limit on time: perhaps the machine was, so the call may be made once more
+	TooSlow Kind = "too_slow"
 )
 
-// Error is a fault of the object itself: the same bytes fail again, however often they are read, but for TooSlow. All other errors are
-// the source's, the context's or the Budget's, returned as they came, or a bug of this program.
+// Error is a fault of the object itself: the same bytes fail again, however often they are read, but for TooSlow. All
+// other errors are the source's, the context's or the Budget's, returned as they came, or a bug of this program.
 type Error struct {
 	Kind Kind
 	Msg  string // in words, for the object's owner; contains nothing of the picture
@@ -67,8 +68,8 @@ func isKind(err error, kind Kind) bool {
 	return ok && e.Kind == kind
 }
 
-// pixels says how many pixels there are, in megapixels where they are as many as a photo's. It rounds up, so that what is over a limit
-// looks like it.
+// pixels says how many pixels there are, in megapixels where they are as many as a photo's. It rounds up, so that what
+// is over a limit looks like it.
 func pixels(n int64) string {
 	if n < 1e5 {
 		return fmt.Sprintf("%d pixels", n)

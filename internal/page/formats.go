@@ -13,8 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 )
 
-// format is a kind of file: how it is recognized, and how its pages are found. Where neither read nor pages is set it is
-// recognized only to be named as unsupported.
+// format is a kind of file: how it is recognized, and how its pages are found. Where neither read nor pages is set it
+// is recognized only to be named as unsupported.
 type format struct {
 	name  string
 	types map[string][]string     // its media types, with the extensions of names that go with each
@@ -26,31 +26,38 @@ type format struct {
 
 	// read reads up to the only picture of a file.
 	read func(s *stream) (*picture, error)
-	// pages lists the pages of an object that is in memory, with an engine of the Decoder if one is named, in so much room.
+	// pages lists the pages of an object that is in memory, with an engine of the Decoder if one is named, in so much
+	// room.
 	pages   func(ctx context.Context, o *object, room int64) ([]entry, error)
 	engine  string
 	rooms   []int64 // bytes that the engine may use beside the object, tried in turn until one is enough; nil: none
 	missing bool    // the program was built without its engine
 }
 
-// formats are all formats that are known, in the order in which they are named and tried. Beside this list, package event
-// lists media types and extensions that are let in, and package local those that uploads declare; a test compares them.
+// formats are all formats that are known, in the order in which they are named and tried. Beside this list, package
+// event lists media types and extensions that are let in, and package local those that uploads declare; a test compares
+// them.
 var formats = [...]format{
 	{name: "a PNG in Apple's private variant (CgBI)", match: isCgBI},
-	{name: "PNG", types: map[string][]string{"image/png": {".png"}}, magic: []string{pngMagic}, plain: true, read: readPNG},
-	{name: "JPEG", types: map[string][]string{"image/jpeg": {".jpg", ".jpeg", ".jpe", ".jfif"}}, magic: []string{"\xff\xd8\xff"}, match: isJPEG,
+	{name: "PNG", types: map[string][]string{"image/png": {".png"}}, magic: []string{pngMagic}, plain: true,
+		read: readPNG},
+	{name: "JPEG", types: map[string][]string{"image/jpeg": {".jpg", ".jpeg", ".jpe", ".jfif"}},
+		magic: []string{"\xff\xd8\xff"}, match: isJPEG,
 		plain: true, read: readJPEG},
-	{name: "GIF", types: map[string][]string{"image/gif": {".gif"}}, magic: []string{"GIF87a", "GIF89a"}, read: readGIF},
+	{name: "GIF", types: map[string][]string{"image/gif": {".gif"}}, magic: []string{"GIF87a", "GIF89a"},
+		read: readGIF},
 	{name: "BMP", types: map[string][]string{"image/bmp": {".bmp", ".dib"}}, match: bmp.Is, read: readBMP},
 	{name: "WebP", types: map[string][]string{"image/webp": {".webp"}}, match: isWebP, pages: webpPages},
-	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}}, magic: []string{"II*\x00", "MM\x00*", "II+\x00", "MM\x00+"},
+	{name: "TIFF", types: map[string][]string{"image/tiff": {".tif", ".tiff"}},
+		magic: []string{"II*\x00", "MM\x00*", "II+\x00", "MM\x00+"},
 		pages: tiffPages},
 	{name: "AVIF", types: map[string][]string{"image/avif": {".avif"}}, match: isAVIF, pages: heifPages},
 	{name: "HEIC", types: map[string][]string{"image/heic": {".heic"}, "image/heif": {".heif"}}, match: isHEIC,
 		pages: heifPages, missing: heif.HEIC() == nil},
 	{name: "PDF", types: map[string][]string{"application/pdf": {".pdf"}}, magic: []string{"%PDF-"}, match: pdf.Is,
 		drawn: true, pages: pdfPages, engine: pdfEngine, rooms: pdfRooms},
-	{name: "JPEG 2000", types: map[string][]string{"image/jp2": {".jp2"}, "image/jpx": {".jpx", ".jpf"}, "image/j2c": {".j2k", ".j2c", ".jpc"}},
+	{name: "JPEG 2000", types: map[string][]string{"image/jp2": {".jp2"}, "image/jpx": {".jpx", ".jpf"},
+		"image/j2c": {".j2k", ".j2c", ".jpc"}},
 		match: isJPX, pages: jpxPages, engine: pdfEngine},
 	{name: "SVG", match: isSVG},
 }
@@ -114,7 +121,9 @@ func supportedFormats() string {
 // isCutMagic reports whether a whole file is no more than the beginning of a supported format's first bytes.
 func isCutMagic(b []byte) bool {
 	begins := func(magic string) bool { return strings.HasPrefix(magic, string(b)) }
-	return slices.ContainsFunc(formats[:], func(f format) bool { return f.supported() && slices.ContainsFunc(f.magic, begins) })
+	return slices.ContainsFunc(formats[:], func(f format) bool {
+		return f.supported() && slices.ContainsFunc(f.magic, begins)
+	})
 }
 
 // isCgBI looks at the name of the first chunk of a PNG.
@@ -143,8 +152,8 @@ func isAVIF(b []byte) bool { return brand(b) == "avif" }
 
 func isHEIC(b []byte) bool { return brand(b) == "heic" }
 
-// brand returns avif or heic by the brands of a file's first box, its own and those that it goes with: the first that says what its
-// pictures are coded as, else heic where it is a file of pictures at all; else "".
+// brand returns avif or heic by the brands of a file's first box, its own and those that it goes with: the first that
+// says what its pictures are coded as, else heic where it is a file of pictures at all; else "".
 func brand(b []byte) (found string) {
 	if len(b) < 12 || string(b[4:8]) != "ftyp" {
 		return ""
@@ -156,7 +165,8 @@ func brand(b []byte) (found string) {
 			return "avif"
 		case "heic", "heix", "heim", "heis", "hevc", "hevx":
 			return "heic"
-		case "mif1", "msf1", "mif2", "mif3", "miaf", "avci", "avcs", "vvic", "vvis", "j2ki", "j2is", "jpeg", "jpgs", "evbi", "evbs":
+		case "mif1", "msf1", "mif2", "mif3", "miaf", "avci", "avcs", "vvic", "vvis", "j2ki", "j2is", "jpeg", "jpgs",
+			"evbi", "evbs":
 			found = "heic"
 		}
 	}
@@ -165,5 +175,6 @@ func brand(b []byte) (found string) {
 
 func isSVG(b []byte) bool {
 	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
-	return bytes.HasPrefix(b, []byte("<svg")) || bytes.HasPrefix(b, []byte("<?xml")) && bytes.Contains(b, []byte("<svg"))
+	return bytes.HasPrefix(b, []byte("<svg")) || bytes.HasPrefix(b, []byte("<?xml")) &&
+		bytes.Contains(b, []byte("<svg"))
 }

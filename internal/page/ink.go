@@ -25,12 +25,14 @@ func (p print) turns() []int {
 	return nil
 }
 
-// Print is strokes: narrow, some of them across and some down, and many of them close together. Specks are too few, a punched hole
-// or the black edge of a scan is too wide, ruled lines are far apart, and what shines through the paper differs too little from it.
-// The paper is the middle of all values around, so that a shadow, a tint or white on black make no difference. Of words in letters of
-// a size of more than some 100 pixels, on a page of 1540, nothing may be found.
+// Print is strokes: narrow, some of them across and some down, and many of them close together. Specks are too few, a
+// punched hole or the black edge of a scan is too wide, ruled lines are far apart, and what shines through the paper
+// differs too little from it. The paper is the middle of all values around, so that a shadow, a tint or white on black
+// make no difference. Of words in letters of a size of more than some 100 pixels, on a page of 1540, nothing may be
+// found.
 //
-// Every fourth row and column is looked at: 3 ms for a page of 1089 x 1540 full of text, 5 ms if it is in colour, which is 2 to 5 % of what it takes to make a page of a scan or a photo.
+// Every fourth row and column is looked at: 3 ms for a page of 1089 x 1540 full of text, 5 ms if it is in colour, which
+// is 2 to 5 % of what it takes to make a page of a scan or a photo.
 const (
 	patchSide = 64  // pixels; over so many the paper has one value
 	blockSide = 16  // pixels; a block is print or is not
@@ -42,7 +44,8 @@ const (
 	leastLevels   = 12  // as a number of values
 	noiseContrast = 4   // as a multiple of the standard deviation of the paper
 
-	// leastStrokes are in a block of print and the eight around it, across and down: one more than where two ruled lines cross.
+	// leastStrokes are in a block of print and the eight around it, across and down: one more than where two ruled
+	// lines cross.
 	leastStrokes = 3*blockSide/sampling + 1
 	leastWidth   = 12 // pixels that the width of a stroke may be on a small page,
 	widthPart    = 80 // and as a part of the longest side of any other
@@ -255,8 +258,9 @@ func (g *gauge) blocks() []bool {
 	return isPrint
 }
 
-// direction compares how unevenly ink is spread over the rows of a tile and over its columns: by a factor of some 2 to 10 if lines run
-// across, as little of one if they run down, and nearly the same where there are no lines. It returns the middle one of all tiles.
+// direction compares how unevenly ink is spread over the rows of a tile and over its columns: by a factor of some 2 to
+// 10 if lines run across, as little of one if they run down, and nearly the same where there are no lines. It returns
+// the middle one of all tiles.
 func (g *gauge) direction() float64 {
 	const even = 0.01 // keeps the factor of two profiles without any unevenness at 1
 	var factors []float64
@@ -291,7 +295,8 @@ func variation(p []uint32) (v float64, sum uint32) {
 	return v / float64(len(p)), sum
 }
 
-// beginsAtTop reports whether lines that run down the page rather begin at its top than at its bottom: where lines begin they are aligned.
+// beginsAtTop reports whether lines that run down the page rather begin at its top than at its bottom: where lines
+// begin they are aligned.
 func (g *gauge) beginsAtTop(blocks []bool) bool {
 	var tops, bottoms []int
 	for x := range g.blocksX {
@@ -310,7 +315,8 @@ func (g *gauge) beginsAtTop(blocks []bool) bool {
 	return ragged(tops) < ragged(bottoms)
 }
 
-// ragged is how far numbers are from the middle one, none counted for more than a limit: a heading or a short last line is not a margin.
+// ragged is how far numbers are from the middle one, none counted for more than a limit: a heading or a short last line
+// is not a margin.
 func ragged(numbers []int) (sum int) {
 	const limit = 10
 	middle := slices.Sorted(slices.Values(numbers))[len(numbers)/2]

@@ -95,7 +95,8 @@ func namedZIP(b []byte) string {
 		return ""
 	}
 	for _, k := range []struct{ in, what string }{
-		{"mimetypeapplication/vnd.oasis.opendocument", "an OpenDocument file"}, {"mimetypeapplication/epub+zip", "an e-book (EPUB)"},
+		{"mimetypeapplication/vnd.oasis.opendocument", "an OpenDocument file"},
+		{"mimetypeapplication/epub+zip", "an e-book (EPUB)"},
 		{"word/", "a Word file (DOCX)"}, {"xl/", "an Excel file (XLSX)"}, {"ppt/", "a PowerPoint file (PPTX)"},
 		{"[Content_Types].xml", "a Word, Excel or PowerPoint file"},
 	} {
@@ -112,12 +113,14 @@ func namedText(b []byte) string {
 	for n := 0; n < utf8.UTFMax && len(b) > 0 && !utf8.Valid(b); n++ {
 		b = b[:len(b)-1] // a letter that is cut off, or text of another encoding
 	}
-	if len(b) == 0 || !utf8.Valid(b) || bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\v\f\r\x1b", r) }) {
+	if len(b) == 0 || !utf8.Valid(b) ||
+		bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\v\f\r\x1b", r) }) {
 		return ""
 	}
 	lower := bytes.ToLower(b)
 	switch {
-	case bytes.HasPrefix(lower, []byte("<!doctype html")), bytes.HasPrefix(lower, []byte("<html")), bytes.HasPrefix(lower, []byte("<head")):
+	case bytes.HasPrefix(lower, []byte("<!doctype html")), bytes.HasPrefix(lower, []byte("<html")),
+		bytes.HasPrefix(lower, []byte("<head")):
 		return "HTML"
 	case bytes.HasPrefix(lower, []byte("<?xml")):
 		return "XML"
@@ -125,7 +128,8 @@ func namedText(b []byte) string {
 	return "plain text"
 }
 
-// namedTGA looks at a header that has no mark, so it is tried last: the kind of picture, its palette and size, and bits a pixel.
+// namedTGA looks at a header that has no mark, so it is tried last: the kind of picture, its palette and size, and bits
+// a pixel.
 func namedTGA(b []byte) string {
 	if len(b) < 18 || b[1] > 1 || b[17]&0xc0 != 0 {
 		return ""

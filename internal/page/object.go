@@ -12,9 +12,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// object is the object whose pages are made. A file that the Decoder decodes is loaded: it is in memory while its pages are made.
-// Between two pages it stays there, and the Decoder keeps a copy of it, as long as no other object waits for memory: an
-// object that waits keeps nothing, or objects could wait for each other.
+// object is the object whose pages are made. A file that the Decoder decodes is loaded: it is in memory while its pages
+// are made. Between two pages it stays there, and the Decoder keeps a copy of it, as long as no other object waits for
+// memory: an object that waits keeps nothing, or objects could wait for each other.
 type object struct {
 	src    Source
 	lim    Limits
@@ -43,8 +43,8 @@ func (unlimited) Acquire(context.Context, int64) error { return nil }
 func (unlimited) TryGrow(int64) bool                   { return true }
 func (unlimited) Shrink(int64)                         {}
 
-// take returns a stream at the first byte, for the caller alone: the one that Split opened, or a new one. It is safe for
-// concurrent use.
+// take returns a stream at the first byte, for the caller alone: the one that Split opened, or a new one. It is safe
+// for concurrent use.
 func (o *object) take(ctx context.Context) (*stream, error) {
 	s := o.live.Swap(nil)
 	if s == nil {
@@ -54,9 +54,9 @@ func (o *object) take(ctx context.Context) (*stream, error) {
 	return s, nil
 }
 
-// tryRooms calls f with one room after the other until an engine needs no more than that. What one page has needed, the next
-// ones get at once. If the Decoder's process dies meanwhile, f is called once more, with a new one: something else may have
-// killed the first. If that dies too, the file has killed it.
+// tryRooms calls f with one room after the other until an engine needs no more than that. What one page has needed, the
+// next ones get at once. If the Decoder's process dies meanwhile, f is called once more, with a new one: something else
+// may have killed the first. If that dies too, the file has killed it.
 func (o *object) tryRooms(rooms []int64, f func(room int64) error) error {
 	if rooms == nil {
 		rooms = []int64{0}
@@ -96,8 +96,8 @@ func (o *object) drop() {
 	}
 }
 
-// load has the bytes in o.data, memory for more bytes beside them and for the Decoder's copy, and an engine started, if one is
-// named. After an error nothing is loaded, and the caller settles.
+// load has the bytes in o.data, memory for more bytes beside them and for the Decoder's copy, and an engine started, if
+// one is named. After an error nothing is loaded, and the caller settles.
 func (o *object) load(ctx context.Context, engine string, more int64) error {
 	if engine != "" {
 		if err := o.start(ctx, engine); err != nil {

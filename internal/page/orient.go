@@ -14,8 +14,8 @@ const upright orientation = 1
 
 const exifMax = 64 << 10 // bytes of Exif that are looked at; a JPEG segment cannot be longer
 
-// exifOrientation returns the orientation that an Exif block holds, perhaps after the mark that some writers put before it,
-// upright where it holds none.
+// exifOrientation returns the orientation that an Exif block holds, perhaps after the mark that some writers put before
+// it, upright where it holds none.
 func exifOrientation(b []byte) orientation {
 	return orientation(tiff.Orientation(bytes.TrimPrefix(b, []byte("Exif\x00\x00"))))
 }
@@ -26,7 +26,8 @@ func (o orientation) words() string {
 		6: "turned 90°", 7: "mirrored and turned 90°", 8: "turned 270°"}[o]
 }
 
-// quarterTurns lists the orientations that are the same but for a turn, each of them a quarter of a turn clockwise after the one before it.
+// quarterTurns lists the orientations that are the same but for a turn, each of them a quarter of a turn clockwise
+// after the one before it.
 var quarterTurns = [...][4]orientation{{1, 6, 3, 8}, {2, 7, 4, 5}}
 
 // turned returns the orientation of a picture that is turned by so many degrees clockwise after it was turned upright.

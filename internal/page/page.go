@@ -1,6 +1,6 @@
-// Package page turns the bytes of an object into pages that the OCR model can look at: upright, no larger than it looks at,
-// as PNG or JPEG. A PNG or JPEG that is right already passes through as it is. Formats are recognized by the bytes, never by a
-// name or a declared type. The package has no network.
+// Package page turns the bytes of an object into pages that the OCR model can look at: upright, no larger than it looks
+// at, as PNG or JPEG. A PNG or JPEG that is right already passes through as it is. Formats are recognized by the bytes,
+// never by a name or a declared type. The package has no network.
 //
 // Files, in reading order:
 //
@@ -39,10 +39,11 @@ type Pages struct {
 	turn    chan struct{} // contains a token while a page is made
 }
 
-// Split finds out how many pages the object has. It reads the header, no more, except for files of pages (TIFF, PDF), WebP,
-// AVIF and HEIC, which it reads whole. What it opens, the first page goes on to read: ctx must live until Close, and until
-// pages that passed through are read. Errors: *Error if the object is at fault, else the source's, the Budget's or ctx's own.
-// When ctx ends, so does the call, once the source's Read does: nothing is left that runs, or holds memory.
+// Split finds out how many pages the object has. It reads the header, no more, except for files of pages (TIFF, PDF),
+// WebP, AVIF and HEIC, which it reads whole. What it opens, the first page goes on to read: ctx must live until Close,
+// and until pages that passed through are read. Errors: *Error if the object is at fault, else the source's, the
+// Budget's or ctx's own. When ctx ends, so does the call, once the source's Read does: nothing is left that runs, or
+// holds memory.
 func Split(ctx context.Context, src Source, lim Limits) (*Pages, error) {
 	if err := lim.check(); err != nil {
 		return nil, err
@@ -137,13 +138,14 @@ func (p *Pages) Len() int { return len(p.entries) }
 func (p *Pages) Total() int { return max(p.total, p.Len()) }
 
 // Page makes page n, counted from 1. It may be asked for more than once, but then a picture costs the source another
-// reading. Errors are those of Split, and it ends with ctx as that does. With an error too, waited is how long the call waited for
-// its turn, for memory and for the Decoder.
+// reading. Errors are those of Split, and it ends with ctx as that does. With an error too, waited is how long the call
+// waited for its turn, for memory and for the Decoder.
 func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration, err error) {
 	return p.page(ctx, n, false, 0)
 }
 
-// Decoded is Page for one that passed through and cannot be read as it is: it is decoded here, as far as it goes, and encoded again.
+// Decoded is Page for one that passed through and cannot be read as it is: it is decoded here, as far as it goes, and
+// encoded again.
 func (p *Pages) Decoded(ctx context.Context, n int) (pg *Page, waited time.Duration, err error) {
 	return p.page(ctx, n, true, 0)
 }
@@ -156,7 +158,8 @@ func (p *Pages) Turned(ctx context.Context, n, degrees int) (pg *Page, waited ti
 	return p.page(ctx, n, true, degrees)
 }
 
-func (p *Pages) page(ctx context.Context, n int, decoded bool, degrees int) (pg *Page, waited time.Duration, err error) {
+func (p *Pages) page(ctx context.Context, n int, decoded bool, degrees int) (pg *Page, waited time.Duration,
+	err error) {
 	if n < 1 || n > p.Len() {
 		return nil, 0, fmt.Errorf("page: no page %d of %d", n, p.Len())
 	}
@@ -194,8 +197,8 @@ func (p *Pages) inTurn(ctx context.Context, f func() error) (waited time.Duratio
 	return waited + p.waited, err
 }
 
-// Close releases the source and the memory, once the page that is being made is finished. Pages that were made stay usable;
-// one that passed through opens the source again. It may be called more than once.
+// Close releases the source and the memory, once the page that is being made is finished. Pages that were made stay
+// usable; one that passed through opens the source again. It may be called more than once.
 func (p *Pages) Close() error {
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()

@@ -13,17 +13,20 @@ import (
 // Text is what a page says by the text that its file holds.
 type Text struct {
 	Markdown string
-	Doubt    string // why that is not to be relied on, and the page to be read as it looks, in a few words; "" where it is
+	// why that is not to be relied on, and the page to be read as it looks, in a few words; "" where it is
+	Doubt string
 }
 
 const (
-	textMemory = 48 << 20        // bytes beside the engine's room, at the peak: the drawing, what is found in it, and the characters
+	// bytes beside the engine's room, at the peak: the drawing, what is found in it, and the characters
+	textMemory = 48 << 20
 	textTime   = 1 * time.Minute // for one page, by the clock, waiting for the Decoder included
 )
 
-// Text returns the text that a PDF holds of page n, if that is what the page shows: a page is drawn for it, and compared. Whatever
-// is wrong with the object is a doubt too, and after what took too much of time or memory it is not asked again. It may be called
-// more than once. Errors are the source's, the Budget's or ctx's own; waited is as for Page.
+// Text returns the text that a PDF holds of page n, if that is what the page shows: a page is drawn for it, and
+// compared. Whatever is wrong with the object is a doubt too, and after what took too much of time or memory it is not
+// asked again. It may be called more than once. Errors are the source's, the Budget's or ctx's own; waited is as for
+// Page.
 func (p *Pages) Text(ctx context.Context, n int) (text Text, waited time.Duration, err error) {
 	if n < 1 || n > p.Len() {
 		return text, 0, fmt.Errorf("page: no page %d of %d", n, p.Len())
@@ -38,7 +41,8 @@ func (p *Pages) Text(ctx context.Context, n int) (text Text, waited time.Duratio
 	return text, waited, err
 }
 
-// text asks for the text of a page in one room after the other. Only once: unlike a page that is drawn, nothing is lost without it.
+// text asks for the text of a page in one room after the other. Only once: unlike a page that is drawn, nothing is lost
+// without it.
 func (o *object) text(ctx context.Context, n int) (Text, error) {
 	if o.textless {
 		return Text{Doubt: "its file was too much to look at"}, nil
@@ -78,8 +82,8 @@ func (o *object) text(ctx context.Context, n int) (Text, error) {
 	return Text{Doubt: "it took too much memory to look at"}, nil
 }
 
-// servePDFText adds what the decoder process does with the text of a PDF: the numbers are the page and the room, and the answer's
-// number says whether its data is the text, 1, or a doubt, 0.
+// servePDFText adds what the decoder process does with the text of a PDF: the numbers are the page and the room, and
+// the answer's number says whether its data is the text, 1, or a doubt, 0.
 func servePDFText(calls map[string]sandbox.Handler, e *pdf.Engine) {
 	calls["pdf.text"] = func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
 		if len(m.Args) != 2 {

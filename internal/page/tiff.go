@@ -22,9 +22,11 @@ func tiffPages(ctx context.Context, o *object, _ int64) ([]entry, error) {
 	}
 	entries := make([]entry, len(pages))
 	for i, p := range pages {
-		entries[i] = entry{err: tiffComplaint(p.Err), picture: &picture{call: "tiff", args: []int64{p.At}, header: header{
-			width: p.Width, height: p.Height, orientation: orientation(p.Orientation), gray: p.Gray, lossy: p.Lossy, changes: p.Changes,
-			memory: p.Memory}}}
+		entries[i] = entry{err: tiffComplaint(p.Err),
+			picture: &picture{call: "tiff", args: []int64{p.At}, header: header{
+				width: p.Width, height: p.Height, orientation: orientation(p.Orientation), gray: p.Gray, lossy: p.Lossy,
+				changes: p.Changes,
+				memory:  p.Memory}}}
 	}
 	return entries, nil
 }

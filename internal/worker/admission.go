@@ -40,7 +40,8 @@ const (
 	leastEstimate  = 1 << 20 // bytes
 )
 
-// admit waits for a slot for an object of so many stored bytes, until only the time to claim is left. The slot must be released.
+// admit waits for a slot for an object of so many stored bytes, until only the time to claim is left. The slot must be
+// released.
 func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 	a := w.admission
 	s := &slot{a: a, until: time.Now().Add(document.AdmissionTime - document.ClaimTime),
@@ -58,8 +59,8 @@ func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 	return s, nil
 }
 
-// slot is a delivery's place in its instance, and the [page.Budget] of its pages. While it waits for more memory it holds
-// none, so that no two slots can wait for each other.
+// slot is a delivery's place in its instance, and the [page.Budget] of its pages. While it waits for more memory it
+// holds none, so that no two slots can wait for each other.
 type slot struct {
 	a        *admission
 	until    time.Time // the end of the wait for it

@@ -18,8 +18,9 @@ func (w *Worker) announced(old *document.Record, c *document.Change) *document.C
 	return document.Announce(old, c, w.clock.now())
 }
 
-// announce announces the end of a record where that is still to be done, and notes it on the record. The pages of an erased object go
-// first: the process that erased it may have died before they did. It returns the record as it is then.
+// announce announces the end of a record where that is still to be done, and notes it on the record. The pages of an
+// erased object go first: the process that erased it may have died before they did. It returns the record as it is
+// then.
 func (w *Worker) announce(ctx context.Context, stored *document.Stored) (*document.Stored, error) {
 	if !stored.Unannounced() {
 		return stored, nil
@@ -48,9 +49,10 @@ func (w *Worker) announceOnce(ctx context.Context, stored *document.Stored) (*do
 			return nil, err
 		}
 	}
-	return document.Update(ctx, w.o.Records, id, document.Seen(stored), func(old *document.Record) (*document.Change, error) {
-		return document.Announced(old, stored.Write, w.o.Notify != nil), nil
-	})
+	return document.Update(ctx, w.o.Records, id, document.Seen(stored),
+		func(old *document.Record) (*document.Change, error) {
+			return document.Announced(old, stored.Write, w.o.Notify != nil), nil
+		})
 }
 
 // tell announces an end that was just stored. A fault is the sweep's to make good: the record has ended in any case.

@@ -14,9 +14,10 @@ const (
 	maxClaims  = 5           // each of them but the last was answered with a question
 )
 
-// claim takes the record for this delivery. Where there is nothing to do it returns nil and the result. The slot is given
-// back and taken again where the record must have the instance to itself.
-func (w *Worker) claim(ctx context.Context, ev document.Event, expected document.Expected, slot *slot) (_ *delivery, res Result) {
+// claim takes the record for this delivery. Where there is nothing to do it returns nil and the result. The slot is
+// given back and taken again where the record must have the instance to itself.
+func (w *Worker) claim(ctx context.Context, ev document.Event, expected document.Expected, slot *slot) (_ *delivery,
+	res Result) {
 	ctx, end := w.telemetry.startPart(ctx, "claim")
 	defer func() { end(res.Fault.Code) }()
 	ctx, cancel := context.WithDeadlineCause(ctx, slot.until.Add(document.ClaimTime), errNoClaim)
@@ -28,23 +29,24 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 	for range maxClaims {
 		var claimed document.Claimed
 		commit, cancel := outlive(ctx, claimGrace)
-		stored, err := document.Update(commit, w.o.Records, d.id, expected, func(old *document.Record) (ch *document.Change, err error) {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			claim.Now = w.clock.now()
-			if rejected != nil {
-				claimed = document.ClaimExhausted
-				return w.announced(old, document.Reject(old, ev, faultOf(ctx, rejected), claim)), nil
-			}
-			ch, claimed = w.o.Rules.Claim(old, ev, claim)
-			d.resumes, d.pages.loaded, d.replaced = old != nil, old == nil, nil
-			if old != nil && old.Generation != ev.Generation {
-				d.replaced = old
-			}
-			res.LeaseExpired = ch != nil && old != nil && old.Generation == ev.Generation && old.Lease != nil
-			return w.announced(old, ch), nil
-		})
+		stored, err := document.Update(commit, w.o.Records, d.id, expected,
+			func(old *document.Record) (ch *document.Change, err error) {
+				if ctx.Err() != nil {
+					return nil, context.Cause(ctx)
+				}
+				claim.Now = w.clock.now()
+				if rejected != nil {
+					claimed = document.ClaimExhausted
+					return w.announced(old, document.Reject(old, ev, faultOf(ctx, rejected), claim)), nil
+				}
+				ch, claimed = w.o.Rules.Claim(old, ev, claim)
+				d.resumes, d.pages.loaded, d.replaced = old != nil, old == nil, nil
+				if old != nil && old.Generation != ev.Generation {
+					d.replaced = old
+				}
+				res.LeaseExpired = ch != nil && old != nil && old.Generation == ev.Generation && old.Lease != nil
+				return w.announced(old, ch), nil
+			})
 		cancel()
 		if errors.Is(err, document.ErrStoreRejected) && rejected == nil {
 			rejected = err // what the uploader declared, as like as not: the next commit leaves that out, and says why
@@ -98,7 +100,8 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 			claim.Beaten = stored.Generation
 		}
 	}
-	return nil, refused(ctx, fmt.Errorf("%w: the record changed %d times during its claim", document.ErrStoreUnavailable, maxClaims))
+	return nil, refused(ctx,
+		fmt.Errorf("%w: the record changed %d times during its claim", document.ErrStoreUnavailable, maxClaims))
 }
 
 // recordOf returns the record of a state, nil for none.

@@ -10,8 +10,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// clock is the record store's clock, as far as this instance knows it: clocks of machines differ, and a lease that one of
-// them sets is compared by others.
+// clock is the record store's clock, as far as this instance knows it: clocks of machines differ, and a lease that one
+// of them sets is compared by others.
 type clock struct {
 	local     func() time.Time
 	ahead     atomic.Int64 // of the local clock, in ns
@@ -53,7 +53,8 @@ func (t timed) Get(ctx context.Context, id string) (*document.Stored, error) {
 	return s, err
 }
 
-func (t timed) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+func (t timed) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored,
+	error) {
 	s, err := t.Store.Commit(ctx, id, from, change)
 	t.clock.learn(ctx, s)
 	return s, err

@@ -21,7 +21,8 @@ import (
 //go:embed control.png
 var controlPNG []byte
 
-// ControlPage returns the file of the control page, for stand-ins of an OCR service: they must answer it with its word, HARBOUR.
+// ControlPage returns the file of the control page, for stand-ins of an OCR service: they must answer it with its word,
+// HARBOUR.
 func ControlPage() []byte { return bytes.Clone(controlPNG) }
 
 const (
@@ -52,7 +53,8 @@ func (w *Worker) send(ctx context.Context, img ocr.Image, timing *pageTiming) (o
 	return res, err
 }
 
-// met remembers the model that answered, and logs once which kind of server the OCR service is: each does some things its own way.
+// met remembers the model that answered, and logs once which kind of server the OCR service is: each does some things
+// its own way.
 func (w *Worker) met(ctx context.Context, res ocr.Result) {
 	if res.Model != "" {
 		w.model.Store(new(document.Clip(res.Model, maxModel)))
@@ -61,7 +63,8 @@ func (w *Worker) met(ctx context.Context, res ocr.Result) {
 		return
 	}
 	w.answered.Do(func() {
-		w.o.Log.LogAttrs(ctx, slog.LevelInfo, "OCR service answered", slog.String("dialect", res.Dialect), slog.String("model", document.Clip(res.Model, maxModel)))
+		w.o.Log.LogAttrs(ctx, slog.LevelInfo, "OCR service answered", slog.String("dialect", res.Dialect),
+			slog.String("model", document.Clip(res.Model, maxModel)))
 	})
 }
 
@@ -88,9 +91,9 @@ func (w *Worker) sendControl(ctx context.Context) error {
 	return w.control(ctx, 0)
 }
 
-// control sends the control page, padded to so many bytes, and returns nil once it is read: what failed before it is then no
-// fault of the service. A page that failed may have taken the server down, so while the service refuses the control page or
-// fails at it, it is sent again, as long as there is time and no drain.
+// control sends the control page, padded to so many bytes, and returns nil once it is read: what failed before it is
+// then no fault of the service. A page that failed may have taken the server down, so while the service refuses the
+// control page or fails at it, it is sent again, as long as there is time and no drain.
 func (w *Worker) control(ctx context.Context, size int64) error {
 	img := padPNG(controlPNG, size)
 	again, ended := w.untilDrain(ctx)
@@ -113,7 +116,8 @@ func (w *Worker) control(ctx context.Context, size int64) error {
 		w.pace.saw(ctx, err)
 		last = &controlError{err}
 		pause, comesBack := w.pause(err, n)
-		if oe, ok := errors.AsType[*ocr.Error](err); ok && (oe.Kind == ocr.KindBackendFailed || oe.Kind == ocr.KindLost) {
+		if oe, ok := errors.AsType[*ocr.Error](err); ok &&
+			(oe.Kind == ocr.KindBackendFailed || oe.Kind == ocr.KindLost) {
 			pause, comesBack = firstWait<<min(n-1, 8), true // the control page is not what it dies of
 		}
 		if !comesBack || wait.Sleep(again, min(pause, controlWait)) != nil {
@@ -125,14 +129,16 @@ func (w *Worker) control(ctx context.Context, size int64) error {
 // errNotRead is an answer to the control page without its word.
 var errNotRead = errors.New("the answer does not hold the word of the control page")
 
-// controlAfter is control after a page that failed alone. Where that timed out and the control page is read late, it is sent once
-// more: the service may still have been at work on the page. If it is late again, a queue of other instances' pages explains the time-out.
+// controlAfter is control after a page that failed alone. Where that timed out and the control page is read late, it is
+// sent once more: the service may still have been at work on the page. If it is late again, a queue of other instances'
+// pages explains the time-out.
 func (w *Worker) controlAfter(ctx context.Context, failed error, size int64) error {
 	oe, ok := errors.AsType[*ocr.Error](failed)
 	timedOut := ok && oe.Kind == ocr.KindTimeout
 	for range 2 {
 		sent := time.Now()
-		if err := w.control(ctx, paddingFor(failed, size)); err != nil || !timedOut || time.Since(sent) <= w.o.OCRTimeout/4 {
+		if err := w.control(ctx, paddingFor(failed, size)); err != nil || !timedOut ||
+			time.Since(sent) <= w.o.OCRTimeout/4 {
 			return err
 		}
 	}
@@ -141,8 +147,8 @@ func (w *Worker) controlAfter(ctx context.Context, failed error, size int64) err
 
 var errQueue = errors.New("it was read late twice: the service has a queue")
 
-// paddingFor returns how large the control page must be to tell whether the page or the service explains an error: as large
-// as the page where that was refused for its size.
+// paddingFor returns how large the control page must be to tell whether the page or the service explains an error: as
+// large as the page where that was refused for its size.
 func paddingFor(err error, size int64) int64 {
 	if oe, ok := errors.AsType[*ocr.Error](err); ok && oe.Status == http.StatusRequestEntityTooLarge {
 		return size
@@ -162,7 +168,8 @@ func (e *controlError) fault(f document.Fault) (string, document.Class) {
 	switch {
 	case errors.Is(e.err, errQueue):
 		return document.CodeOCRUnavailable, document.ClassService
-	case oe == nil, oe.Kind == ocr.KindBadResponse, oe.Kind == ocr.KindBadImage, oe.Status == http.StatusRequestEntityTooLarge:
+	case oe == nil, oe.Kind == ocr.KindBadResponse, oe.Kind == ocr.KindBadImage,
+		oe.Status == http.StatusRequestEntityTooLarge:
 		return document.CodeOCRMisconfigured, document.ClassService // it answers, but not as an OCR service does
 	case f.Class == document.ClassService:
 		return f.Code, f.Class

@@ -17,12 +17,13 @@ import (
 
 // delivery is a claimed record and what is being done for it.
 type delivery struct {
-	w        *Worker
-	ev       document.Event
-	id       string
-	lease    string
-	slot     *slot
-	resumes  bool             // there was a record before the claim: pages of an earlier attempt or generation may be stored
+	w     *Worker
+	ev    document.Event
+	id    string
+	lease string
+	slot  *slot
+	// there was a record before the claim: pages of an earlier attempt or generation may be stored
+	resumes  bool
 	replaced *document.Record // that the claim put this generation's in place of; nil for none
 	tookOver bool             // the claim found a lease that its holder let expire
 	alone    bool             // it has the instance to itself
@@ -42,8 +43,10 @@ type delivery struct {
 // newDelivery returns a delivery whose record is still to be claimed.
 func newDelivery(w *Worker, ev document.Event, slot *slot) *delivery {
 	return &delivery{
-		w: w, ev: ev, id: ev.Object.ID(), lease: w.o.NewID(), slot: slot, commits: make(channelLock, 1), struck: map[int]bool{},
-		pages: pageSet{most: w.mostPages(), finished: map[int]document.Page{}, saved: map[int]bool{}, reader: w.reader()},
+		w: w, ev: ev, id: ev.Object.ID(), lease: w.o.NewID(), slot: slot, commits: make(channelLock, 1),
+		struck: map[int]bool{},
+		pages: pageSet{most: w.mostPages(), finished: map[int]document.Page{}, saved: map[int]bool{},
+			reader: w.reader()},
 	}
 }
 
@@ -55,8 +58,8 @@ func (w *Worker) mostPages() int {
 	return w.o.Limits.MaxPages
 }
 
-// channelLock is a lock that is held while others are waited for. It is a channel, because waiting for a mutex keeps the time of a
-// test from passing.
+// channelLock is a lock that is held while others are waited for. It is a channel, because waiting for a mutex keeps
+// the time of a test from passing.
 type channelLock chan struct{}
 
 func (l channelLock) lock()   { l <- struct{}{} }
@@ -91,8 +94,8 @@ type pageSet struct {
 	loaded   bool                  // what earlier attempts finished is known
 }
 
-// made returns how many of the pages are made, from the first: all or, where there are more than may be, as many as may be and those
-// right after them that are finished, since another setting let them be.
+// made returns how many of the pages are made, from the first: all or, where there are more than may be, as many as may
+// be and those right after them that are finished, since another setting let them be.
 func (s pageSet) made() int {
 	if s.most == 0 || s.total <= s.most {
 		return s.total
@@ -121,8 +124,8 @@ func (s pageSet) left() []int {
 	return left
 }
 
-// unsaved returns the finished pages that are not stored, in order. An object of one page has none: the closing write holds
-// its page.
+// unsaved returns the finished pages that are not stored, in order. An object of one page has none: the closing write
+// holds its page.
 func (s pageSet) unsaved() []document.Page {
 	var pages []document.Page
 	for n := 1; n <= s.total && s.total > 1; n++ {
@@ -138,7 +141,9 @@ func (s pageSet) reading(old *document.Record) document.Reading {
 	if !s.loaded {
 		return document.ReadingOf(old)
 	}
-	p := document.Reading{Total: s.total, Model: s.model, Mode: s.reader.Mode, Profile: s.reader.Profile, CopiedFrom: s.copied, Strikes: s.strikes}
+	p := document.Reading{
+		Total: s.total, Model: s.model, Mode: s.reader.Mode, Profile: s.reader.Profile, CopiedFrom: s.copied,
+		Strikes: s.strikes}
 	rereads := old.Status == document.StatusDone
 	for n, pg := range s.finished {
 		if rereads && pg.Generation < 0 || !rereads && n <= s.total {
@@ -148,8 +153,9 @@ func (s pageSet) reading(old *document.Record) document.Reading {
 	return p
 }
 
-// keepLease renews the lease until ctx ends, for the first time now or after a while, and ends the work where the lease is lost or a renewal panics. A store that does
-// not answer is no reason to stop: the next renewal may succeed, and a commit after the lease was lost is refused in any case.
+// keepLease renews the lease until ctx ends, for the first time now or after a while, and ends the work where the lease
+// is lost or a renewal panics. A store that does not answer is no reason to stop: the next renewal may succeed, and a
+// commit after the lease was lost is refused in any case.
 func (d *delivery) keepLease(ctx context.Context, now bool, stop context.CancelCauseFunc) {
 	renewal := time.NewTicker(document.RenewEvery)
 	defer renewal.Stop()
@@ -166,7 +172,9 @@ func (d *delivery) keepLease(ctx context.Context, now bool, stop context.CancelC
 			defer cancel()
 			d.commits.lock()
 			defer d.commits.unlock()
-			return d.commit(ctx, func(old *document.Record) *document.Change { return document.Renew(old, d.w.clock.now()) })
+			return d.commit(ctx, func(old *document.Record) *document.Change {
+				return document.Renew(old, d.w.clock.now())
+			})
 		})
 		if _, bug := errors.AsType[*panicError](err); bug || errors.Is(err, errLeaseLost) {
 			stop(err)
@@ -174,8 +182,8 @@ func (d *delivery) keepLease(ctx context.Context, now bool, stop context.CancelC
 	}
 }
 
-// resume makes sure that the page documents are this generation's and takes over those that earlier attempts finished, and
-// what they know of the others.
+// resume makes sure that the page documents are this generation's and takes over those that earlier attempts finished,
+// and what they know of the others.
 func (d *delivery) resume(ctx context.Context) (err error) {
 	ctx, end := d.w.telemetry.startPart(ctx, "resume")
 	defer func() { end(codeOf(ctx, err)) }()
@@ -222,8 +230,8 @@ func (d *delivery) takeOver(pages []document.Page) {
 	}
 }
 
-// continues notes that pages are taken over from an earlier attempt, or from the reading before: they may have been read another
-// way than the others will be.
+// continues notes that pages are taken over from an earlier attempt, or from the reading before: they may have been
+// read another way than the others will be.
 func (d *delivery) continues(before *document.Record) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -235,9 +243,9 @@ func (d *delivery) continues(before *document.Record) {
 // complete reports whether every page is finished.
 func (d *delivery) complete() bool { return d.snapshot().complete() }
 
-// confirmStrikes decides about the pages of which earlier attempts could not: those that failed alone, with no control page
-// read after them, get their strike once one is read. Pages that have all their strikes fail. Those that are not made as far as is known, since
-// the object had fewer pages or another setting let more be made, are left as they are.
+// confirmStrikes decides about the pages of which earlier attempts could not: those that failed alone, with no control
+// page read after them, get their strike once one is read. Pages that have all their strikes fail. Those that are not
+// made as far as is known, since the object had fewer pages or another setting let more be made, are left as they are.
 func (d *delivery) confirmStrikes(ctx context.Context) error {
 	var open, spent []int
 	now := d.snapshot()
@@ -282,8 +290,8 @@ func (d *delivery) strikeFault(n int) document.Fault {
 	return document.Fault{Code: code, Class: document.ClassSuspect, Message: document.Code(code).Summary}
 }
 
-// suspect notes that a page failed among others, leave that it failed alone and the control page after it is still to be
-// read.
+// suspect notes that a page failed among others, leave that it failed alone and the control page after it is still to
+// be read.
 func (d *delivery) suspect(n int, f document.Fault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -312,8 +320,8 @@ func (d *delivery) expect(total int) {
 	d.pages.total = total
 }
 
-// unfinished returns the numbers of the pages that are not finished: suspects of the OCR service or of a decoder, and the others, of which those come
-// last that the process died of: each death may be the last that it may cause.
+// unfinished returns the numbers of the pages that are not finished: suspects of the OCR service or of a decoder, and
+// the others, of which those come last that the process died of: each death may be the last that it may cause.
 func (d *delivery) unfinished() (numbers, suspects []int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -385,9 +393,11 @@ func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.P
 	return nil
 }
 
-// progress is a commit of how far the pages have come. Page documents that the object does not have go with the first one that
-// says how many there are. Those that are not made stay until the end: the next attempt may have another setting.
-func (d *delivery) progress(old *document.Record, now pageSet, p document.Reading, pages []document.Page) *document.Change {
+// progress is a commit of how far the pages have come. Page documents that the object does not have go with the first
+// one that says how many there are. Those that are not made stay until the end: the next attempt may have another
+// setting.
+func (d *delivery) progress(old *document.Record, now pageSet, p document.Reading,
+	pages []document.Page) *document.Change {
 	c := document.Progress(old, p, pages, d.w.clock.now())
 	if d.before == nil && now.total > 0 {
 		c.Drop = now.beyond(now.total)
@@ -416,21 +426,22 @@ func (d *delivery) snapshot() pageSet {
 
 // commit changes the record if it is still this delivery's. It may be repeated. commits is held.
 func (d *delivery) commit(ctx context.Context, f func(old *document.Record) *document.Change) error {
-	stored, err := document.Update(ctx, d.w.o.Records, d.id, document.Seen(d.stored), func(old *document.Record) (*document.Change, error) {
-		if !document.Owns(old, d.ev.Generation, d.lease) {
-			return nil, errLeaseLost
-		}
-		return f(old), nil
-	})
+	stored, err := document.Update(ctx, d.w.o.Records, d.id, document.Seen(d.stored),
+		func(old *document.Record) (*document.Change, error) {
+			if !document.Owns(old, d.ev.Generation, d.lease) {
+				return nil, errLeaseLost
+			}
+			return f(old), nil
+		})
 	if err == nil {
 		d.stored = stored
 	}
 	return err
 }
 
-// settle is the last write of a delivery: complete, fail or release, only under its own lease, tried until the delivery's
-// time is over. The status is part of that write. err is why reading ended early, if it did; an object whose pages are all
-// finished is complete whatever else happened meanwhile.
+// settle is the last write of a delivery: complete, fail or release, only under its own lease, tried until the
+// delivery's time is over. The status is part of that write. err is why reading ended early, if it did; an object whose
+// pages are all finished is complete whatever else happened meanwhile.
 func (d *delivery) settle(work context.Context, err error) (res Result) {
 	ctx, cancel := d.w.closeTime(work)
 	defer cancel()
@@ -452,7 +463,8 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 		return d.conclude(ctx, pages, ended.fault, res)
 	}
 	f := faultOf(ctx, err)
-	if _, ofPage := errors.AsType[*pageError](err); f.Class == document.ClassSuspect && !ofPage { // nothing but the object explains it
+	// nothing but the object explains it
+	if _, ofPage := errors.AsType[*pageError](err); f.Class == document.ClassSuspect && !ofPage {
 		more := d.charge(0, f)
 		if pages = d.snapshot(); !more {
 			f.Class = document.ClassFinal
@@ -469,8 +481,8 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 	return d.release(ctx, pages, res)
 }
 
-// conclude ends the record with what there is: pages that were not read fail with the fault, or, where the window is over, with what
-// they are suspected of.
+// conclude ends the record with what there is: pages that were not read fail with the fault, or, where the window is
+// over, with what they are suspected of.
 func (d *delivery) conclude(ctx context.Context, pages pageSet, f document.Fault, res Result) Result {
 	for _, n := range pages.left() {
 		own := f
@@ -506,7 +518,9 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 	if only := pages.finished[1]; pages.total == 1 && only.SaysMore() { // its text fits the record
 		contents.Unsaved = []document.Page{only}
 	}
-	done := d.closingWrite(ctx, res, func(old *document.Record) *document.Change { return document.Complete(old, contents) })
+	done := d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
+		return document.Complete(old, contents)
+	})
 	if done.Fault.Code == document.CodeStoreRejected {
 		res.Fault = done.Fault
 		return d.release(ctx, pages, res)
@@ -553,8 +567,8 @@ func (s pageSet) allFailed(generation int64) (document.Fault, bool) {
 	return document.Fault{Code: first.Code, Class: document.ClassFinal, Message: first.Message}, true
 }
 
-// beyond returns the numbers of stored pages beyond the last one: an earlier version of the function saw more, or another setting let more
-// be made, and not all before them were.
+// beyond returns the numbers of stored pages beyond the last one: an earlier version of the function saw more, or
+// another setting let more be made, and not all before them were.
 func (s pageSet) beyond(last int) []int {
 	var numbers []int
 	for n := range s.saved {
@@ -603,14 +617,15 @@ func (e *struckError) Error() string { return document.Code(e.strike.Code).Summa
 
 // failedPage returns the document of a page that has no text.
 func failedPage(generation int64, n int, f document.Fault) *document.Page {
-	return &document.Page{Page: n, Generation: generation, Error: f.StoredError(), Warnings: []string{document.WarnPageFailed}}
+	return &document.Page{Page: n, Generation: generation, Error: f.StoredError(),
+		Warnings: []string{document.WarnPageFailed}}
 }
 
 // closePause is the wait before a closing write is tried again.
 const closePause = time.Second
 
-// closingWrite makes a closing write, again and again while the store is away and there is time, and turns the record as it is
-// then into the result.
+// closingWrite makes a closing write, again and again while the store is away and there is time, and turns the record
+// as it is then into the result.
 func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *document.Record) *document.Change) Result {
 	ctx, end := d.w.telemetry.startPart(ctx, "close")
 	last := func(old *document.Record) *document.Change { return d.w.announced(old, f(old)) }
@@ -641,7 +656,8 @@ func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *doc
 	return res
 }
 
-// lost returns the result of a delivery whose record another one took: the record as it is now decides about the message.
+// lost returns the result of a delivery whose record another one took: the record as it is now decides about the
+// message.
 func (d *delivery) lost(ctx context.Context, res Result) Result {
 	now, err := d.w.o.Records.Get(ctx, d.id)
 	res.Outcome, res.Fault = document.OutcomeBusy, document.Fault{}
@@ -658,8 +674,8 @@ func (d *delivery) lost(ctx context.Context, res Result) Result {
 	return res
 }
 
-// gone finds out why a generation cannot be opened: another one is live, whose event is on the way, or none is. It takes no longer than a
-// lease may be left alone.
+// gone finds out why a generation cannot be opened: another one is live, whose event is on the way, or none is. It
+// takes no longer than a lease may be left alone.
 func (d *delivery) gone(ctx context.Context, err error) (*document.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, document.RenewEvery)
 	defer cancel()
@@ -670,5 +686,6 @@ func (d *delivery) gone(ctx context.Context, err error) (*document.Event, error)
 	case liveErr != nil:
 		return nil, fmt.Errorf("asking which generation is live: %w", liveErr)
 	}
-	return &document.Event{Kind: document.KindFinalized, ID: d.ev.ID, Time: d.ev.Time, Object: live, Attributes: attrs}, errReplaced
+	return &document.Event{Kind: document.KindFinalized, ID: d.ev.ID, Time: d.ev.Time, Object: live, Attributes: attrs},
+		errReplaced
 }

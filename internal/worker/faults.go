@@ -98,9 +98,9 @@ var pageCodes = map[page.Kind]string{
 	page.TooSlow:     document.CodeTooLarge,
 }
 
-// faultOf returns what an error means; nothing for none. Nothing else decides that. Where ctx, the one of what failed, has
-// ended, the reason for that goes first; then what a driver says, because an error of the bucket can come wrapped in one of
-// the OCR client that was sending its bytes.
+// faultOf returns what an error means; nothing for none. Nothing else decides that. Where ctx, the one of what failed,
+// has ended, the reason for that goes first; then what a driver says, because an error of the bucket can come wrapped
+// in one of the OCR client that was sending its bytes.
 func faultOf(ctx context.Context, err error) document.Fault {
 	if err == nil {
 		return document.Fault{}
@@ -124,7 +124,8 @@ func faultOf(ctx context.Context, err error) document.Fault {
 		return f
 	}
 	for _, s := range sentinels {
-		ended := s.err == context.DeadlineExceeded || s.err == context.Canceled // it says nothing where something else does
+		// it says nothing where something else does
+		ended := s.err == context.DeadlineExceeded || s.err == context.Canceled
 		if errors.Is(err, s.err) && (f.Code == document.CodeInternal || !ended) {
 			f.Code, f.Class = s.code, s.class
 			break
@@ -141,7 +142,8 @@ func unreadable(ctx context.Context, err error) bool {
 
 // ofObject reports whether an error met at a page is about the whole object.
 func ofObject(err error) bool {
-	return slices.ContainsFunc([]error{document.ErrObjectGone, document.ErrObjectCorrupt, document.ErrObjectLocked, document.ErrStoreRejected},
+	return slices.ContainsFunc([]error{document.ErrObjectGone, document.ErrObjectCorrupt, document.ErrObjectLocked,
+		document.ErrStoreRejected},
 		func(e error) bool { return errors.Is(err, e) })
 }
 
@@ -168,7 +170,8 @@ func advice(f document.Fault) string {
 	if errors.Is(f.Cause, document.ErrRequesterPays) {
 		return "Turn off Requester Pays on the bucket: the function reads without a billing project."
 	}
-	if oe, ok := errors.AsType[*ocr.Error](f.Cause); ok && f.Code == document.CodeOCRMisconfigured && ocrFaults[oe.Kind].advice != "" {
+	if oe, ok := errors.AsType[*ocr.Error](f.Cause); ok && f.Code == document.CodeOCRMisconfigured &&
+		ocrFaults[oe.Kind].advice != "" {
 		return ocrFaults[oe.Kind].advice
 	}
 	if row.Operator {
@@ -198,8 +201,8 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// panicked keeps where a panic happened for the log. What it says may be text of the document, so only the runtime's own
-// words are kept, and the type of anything else.
+// panicked keeps where a panic happened for the log. What it says may be text of the document, so only the runtime's
+// own words are kept, and the type of anything else.
 func panicked(v any) error {
 	text := fmt.Sprintf("%T", v)
 	if err, ok := v.(runtime.Error); ok {

@@ -13,8 +13,9 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// pace is how many pages this instance has at the OCR service: as many as the service bears, OCRPlaces at most. The limit is
-// halved when the service does not keep up, and grows slowly with its answers. Places are given out in the order of asking.
+// pace is how many pages this instance has at the OCR service: as many as the service bears, OCRPlaces at most. The
+// limit is halved when the service does not keep up, and grows slowly with its answers. Places are given out in the
+// order of asking.
 type pace struct {
 	most      float64
 	every     time.Duration // between two reductions: the effect of one is seen when a try's time is over
@@ -44,7 +45,8 @@ const (
 	momentAgo = 30 * time.Second
 	// silentWait is how long a page waits for its place while the service is silent.
 	silentWait = time.Minute
-	// growth is what one answer adds to the limit, divided by the limit: with every page answered, half a place a round.
+	// growth is what one answer adds to the limit, divided by the limit: with every page answered, half a place a
+	// round.
 	growth = 0.5
 )
 
@@ -71,8 +73,8 @@ func (w *Worker) Pace() Pace {
 	return Pace{InFlight: p.used, Limit: int(p.limit), Most: max(w.o.OCRPlaces, 0)}
 }
 
-// take waits for a place, or, with all, until this instance has no page at the service and keeps it so. The func gives back
-// what was taken; it must be called once.
+// take waits for a place, or, with all, until this instance has no page at the service and keeps it so. The func gives
+// back what was taken; it must be called once.
 func (p *pace) take(ctx context.Context, all bool) (func(), error) {
 	w := &waiter{all: all, ready: make(chan struct{})}
 	p.mu.Lock()
@@ -102,8 +104,8 @@ func (p *pace) take(ctx context.Context, all bool) (func(), error) {
 	return nil, withCause(ctx, fmt.Errorf("waiting for a place at the OCR service: %w", err))
 }
 
-// await waits for what w asks for, until ctx ends or the service has been silent for a while: whoever has the place then waits
-// for the service to come back, and the others need not.
+// await waits for what w asks for, until ctx ends or the service has been silent for a while: whoever has the place
+// then waits for the service to come back, and the others need not.
 func (p *pace) await(ctx context.Context, w *waiter) error {
 	for {
 		look := time.NewTimer(silentWait)
@@ -192,8 +194,8 @@ func (p *pace) answering() bool {
 	return p.misses == 0 && !p.heard.IsZero() && time.Since(p.heard) < momentAgo
 }
 
-// silent reports whether several pages in a row failed, with no answer between: before another one is sent, or blamed, the
-// service has to show that it reads at all.
+// silent reports whether several pages in a row failed, with no answer between: before another one is sent, or blamed,
+// the service has to show that it reads at all.
 func (p *pace) silent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

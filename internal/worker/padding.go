@@ -16,10 +16,10 @@ const (
 	paddingTag = "paDd"  // ancillary and private: decoders skip it
 )
 
-// padPNG returns a PNG that decodes to the same picture in a file of the given size, in bytes: zeros in private chunks stand
-// before its end. The image may be opened any number of times and holds no more than png in memory. It is never smaller
-// than png, and where a chunk does not fit into the difference it is one empty chunk larger than png. png must end with its
-// IEND chunk, as encoders write it.
+// padPNG returns a PNG that decodes to the same picture in a file of the given size, in bytes: zeros in private chunks
+// stand before its end. The image may be opened any number of times and holds no more than png in memory. It is never
+// smaller than png, and where a chunk does not fit into the difference it is one empty chunk larger than png. png must
+// end with its IEND chunk, as encoders write it.
 func padPNG(png []byte, size int64) ocr.Image {
 	return padPNGBy(png, size, maxPadding)
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// readPages makes and reads the pages that no attempt has finished yet, under a lease that is kept all the time. It returns
-// nil, or why it ended early; pages that are finished are kept either way.
+// readPages makes and reads the pages that no attempt has finished yet, under a lease that is kept all the time. It
+// returns nil, or why it ended early; pages that are finished are kept either way.
 func (d *delivery) readPages(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -36,8 +36,9 @@ func (d *delivery) readPages(ctx context.Context) error {
 	return err
 }
 
-// readAll splits the object and has its unfinished pages made and read: first together, OCRConcurrency at a time, then each
-// that failed alone. Where another object with the same bytes was read, its pages are taken instead. stop ends the work at once; that is for a lost lease, since pages in flight are paid for.
+// readAll splits the object and has its unfinished pages made and read: first together, OCRConcurrency at a time, then
+// each that failed alone. Where another object with the same bytes was read, its pages are taken instead. stop ends the
+// work at once; that is for a lost lease, since pages in flight are paid for.
 func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) error {
 	copied := d.findCopy(ctx) // before the pages of a generation that was replaced are cleared
 	if d.resumes {
@@ -81,7 +82,8 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 	return work.readSuspects(ctx)
 }
 
-// split finds the pages of the object. Where that fails in a way that may not be the object's doing, a second run decides.
+// split finds the pages of the object. Where that fails in a way that may not be the object's doing, a second run
+// decides.
 func (d *delivery) split(ctx context.Context, src *source) (_ *page.Pages, err error) {
 	limits := d.w.o.Limits
 	limits.Edge = d.w.o.OCR.Profile().Edge
@@ -180,7 +182,8 @@ func (w *work) suspect(n int, f document.Fault) {
 	w.suspects = append(w.suspects, n)
 }
 
-// readPage makes page n, has it read beside others and finishes it, or sets it aside. The error is one that stops the object.
+// readPage makes page n, has it read beside others and finishes it, or sets it aside. The error is one that stops the
+// object.
 func (w *work) readPage(ctx context.Context, n int) error {
 	pg, err := w.guarded(func() (document.Page, error) { return w.extract(ctx, n, w.d.sendTogether) })
 	if f := faultOf(ctx, err); err != nil && f.Class == document.ClassSuspect && ctx.Err() == nil {
@@ -212,8 +215,9 @@ func (w *work) finish(ctx context.Context, n int, pg document.Page, err error) e
 	return w.d.finish(ctx, pg)
 }
 
-// readSuspects reads alone each page that failed, those with the fewest strikes first. What fails alone as well gets a strike
-// where the failure is under control, and fails with the last one that it may have. The error is why pages are left.
+// readSuspects reads alone each page that failed, those with the fewest strikes first. What fails alone as well gets a
+// strike where the failure is under control, and fails with the last one that it may have. The error is why pages are
+// left.
 func (w *work) readSuspects(ctx context.Context) error {
 	d := w.d
 	slices.SortStableFunc(w.suspects, func(a, b int) int {
@@ -243,10 +247,9 @@ func (w *work) readSuspects(ctx context.Context) error {
 	return left
 }
 
-// readAlone makes page n and has it read while nothing else of this instance, and no suspect of another, is at the OCR service,
-// which has answered something a moment ago: else the control page goes first.
-// Where that fails in a way that may be the page's doing, the control page follows: an error of a suspect's class is one that
-// nothing else explains.
+// readAlone makes page n and has it read while nothing else of this instance, and no suspect of another, is at the OCR
+// service, which has answered something a moment ago: else the control page goes first. Where that fails in a way that
+// may be the page's doing, the control page follows: an error of a suspect's class is one that nothing else explains.
 func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 	d := w.d
 	return w.extract(ctx, n, func(ctx context.Context, img ocr.Image, timing *pageTiming) (ocr.Result, error) {
@@ -289,8 +292,8 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 	})
 }
 
-// sendTogether has a page read beside others, at the service's pace. What it refuses at once is sent again after a while, the
-// place given back meanwhile.
+// sendTogether has a page read beside others, at the service's pace. What it refuses at once is sent again after a
+// while, the place given back meanwhile.
 func (d *delivery) sendTogether(ctx context.Context, img ocr.Image, timing *pageTiming) (ocr.Result, error) {
 	begin, begun := d.w.untilDrain(ctx)
 	defer begun()
@@ -310,11 +313,13 @@ func (d *delivery) sendTogether(ctx context.Context, img ocr.Image, timing *page
 	}
 }
 
-// sendWhilePlaced sends a page and gives the place back, whatever happens. The delivery's first page is not sent where the wait
-// for the place has left too little time for it.
-func (d *delivery) sendWhilePlaced(ctx context.Context, img ocr.Image, timing *pageTiming, waited time.Duration, give func()) (ocr.Result, error) {
+// sendWhilePlaced sends a page and gives the place back, whatever happens. The delivery's first page is not sent where
+// the wait for the place has left too little time for it.
+func (d *delivery) sendWhilePlaced(ctx context.Context, img ocr.Image, timing *pageTiming, waited time.Duration,
+	give func()) (ocr.Result, error) {
 	defer give()
-	if end, ok := ctx.Deadline(); ok && waited > time.Second && time.Until(end) < d.w.o.ProcessTimeout/4 && !d.sent.Load() {
+	if end, ok := ctx.Deadline(); ok && waited > time.Second && time.Until(end) < d.w.o.ProcessTimeout/4 &&
+		!d.sent.Load() {
 		return ocr.Result{}, errLate
 	}
 	d.sent.Store(true)
@@ -322,7 +327,8 @@ func (d *delivery) sendWhilePlaced(ctx context.Context, img ocr.Image, timing *p
 }
 
 // extract makes page n and has it read by read, unless it is blank or its text can be taken from its file.
-func (w *work) extract(ctx context.Context, n int, read func(context.Context, ocr.Image, *pageTiming) (ocr.Result, error)) (rec document.Page, err error) {
+func (w *work) extract(ctx context.Context, n int,
+	read func(context.Context, ocr.Image, *pageTiming) (ocr.Result, error)) (rec document.Page, err error) {
 	d, t := w.d, w.d.w.telemetry
 	ctx, span := t.tracer.Start(ctx, "page", trace.WithAttributes(attribute.Int("bucketocr.page", n)))
 	var timing pageTiming
@@ -361,8 +367,8 @@ func (w *work) extract(ctx context.Context, n int, read func(context.Context, oc
 	return rec, err
 }
 
-// takeText takes a page's text from its file, where that is wanted and can be relied on, and reports whether it did. Nothing is sent
-// then, so it needs no place at the OCR service.
+// takeText takes a page's text from its file, where that is wanted and can be relied on, and reports whether it did.
+// Nothing is sent then, so it needs no place at the OCR service.
 func (w *work) takeText(ctx context.Context, rec *document.Page, timing *pageTiming) (bool, error) {
 	if !w.d.w.o.PDFText {
 		return false, nil
@@ -380,7 +386,8 @@ func (w *work) takeText(ctx context.Context, rec *document.Page, timing *pageTim
 	case text.Doubt != "":
 		how = "no text of the file: " + text.Doubt
 	}
-	w.d.w.o.Log.LogAttrs(ctx, slog.LevelDebug, TextLookedAt, slog.String("bucket", w.d.ev.Bucket), slog.String("name", w.d.ev.Name),
+	w.d.w.o.Log.LogAttrs(ctx, slog.LevelDebug, TextLookedAt, slog.String("bucket", w.d.ev.Bucket),
+		slog.String("name", w.d.ev.Name),
 		slog.Int("page", rec.Page), slog.String("how", how))
 	if text.Doubt != "" {
 		return false, nil
@@ -392,8 +399,8 @@ func (w *work) takeText(ctx context.Context, rec *document.Page, timing *pageTim
 	return true, nil
 }
 
-// TextLookedAt is the message of the DEBUG line about the text that a file holds of a page. It has bucket, name, page and how: that it was
-// taken, or why not.
+// TextLookedAt is the message of the DEBUG line about the text that a file holds of a page. It has bucket, name, page
+// and how: that it was taken, or why not.
 const TextLookedAt = "page text looked at"
 
 func (w *work) refuse(n int) {
@@ -409,20 +416,23 @@ func (w *work) isRefused(n int) bool {
 }
 
 // make makes the page that rec describes.
-func (w *work) make(ctx context.Context, rec *document.Page, timing *pageTiming, makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
+func (w *work) make(ctx context.Context, rec *document.Page, timing *pageTiming,
+	makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
 	pg, err := w.timed(ctx, rec.Page, timing, makePage)
 	if err != nil {
 		return nil, err
 	}
 	timing.width, timing.height, timing.bytes = pg.Width, pg.Height, pg.Size
-	w.d.w.o.Log.LogAttrs(ctx, slog.LevelDebug, PageMade, slog.String("bucket", w.d.ev.Bucket), slog.String("name", w.d.ev.Name),
+	w.d.w.o.Log.LogAttrs(ctx, slog.LevelDebug, PageMade, slog.String("bucket", w.d.ev.Bucket),
+		slog.String("name", w.d.ev.Name),
 		slog.Int("page", rec.Page), slog.String("how", pg.How))
 	rec.Width, rec.Height, rec.Blank, rec.Warnings = pg.Width, pg.Height, pg.Blank, slices.Clone(pg.Warnings)
 	return pg, nil
 }
 
 // timed makes page n and measures what that takes.
-func (w *work) timed(ctx context.Context, n int, timing *pageTiming, makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
+func (w *work) timed(ctx context.Context, n int, timing *pageTiming,
+	makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
 	begun := time.Now()
 	pg, waited, err := makePage(ctx, n)
 	timing.waited += waited
@@ -436,12 +446,12 @@ func (w *work) timed(ctx context.Context, n int, timing *pageTiming, makePage fu
 	return pg, nil
 }
 
-// PageMade is the message of the DEBUG line about a page that was made, before it is sent. It has bucket, name, page and how:
-// what was done, in a few words.
+// PageMade is the message of the DEBUG line about a page that was made, before it is sent. It has bucket, name, page
+// and how: what was done, in a few words.
 const PageMade = "page made"
 
-// fill takes over what the OCR service answered, as text that a store accepts. Where that is the text of a turned page, all else is
-// that page's, too.
+// fill takes over what the OCR service answered, as text that a store accepts. Where that is the text of a turned page,
+// all else is that page's, too.
 func fill(p *document.Page, res ocr.Result, turned *page.Page) {
 	if turned != nil {
 		p.Turned, p.Width, p.Height = res.Turned, turned.Width, turned.Height

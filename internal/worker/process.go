@@ -12,7 +12,8 @@ import (
 func (w *Worker) Process(ctx context.Context, ev document.Event) Result {
 	ctx, done := w.begin(ctx)
 	defer done()
-	return w.deliver(ctx, byEvent, ev, document.Absent()) // mostly the first delivery: a right expectation saves the read
+	// mostly the first delivery: a right expectation saves the read
+	return w.deliver(ctx, byEvent, ev, document.Absent())
 }
 
 // deliver is the line: one event, from its arrival to its outcome. expected is what the record is taken to be.

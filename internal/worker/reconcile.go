@@ -7,9 +7,10 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Walk goes through the buckets, decides what lost events left, and has it delivered. It starts nothing new once ctx ends, and what is
-// under way then has the time linger. deliver may be called concurrently.
-type Walk func(ctx context.Context, linger time.Duration, deliver func(context.Context, document.Event) Result) (Walked, error)
+// Walk goes through the buckets, decides what lost events left, and has it delivered. It starts nothing new once ctx
+// ends, and what is under way then has the time linger. deliver may be called concurrently.
+type Walk func(ctx context.Context, linger time.Duration, deliver func(context.Context, document.Event) Result) (Walked,
+	error)
 
 // Walked is what a walk found.
 type Walked struct {
@@ -30,9 +31,9 @@ type Reconciled struct {
 	Fault    document.Fault           // of bucket or store; its code is empty where nothing went wrong
 }
 
-// Reconcile takes what lost events left, through the same line as any delivery: walk finds it until half of the time for one
-// delivery is over, so that the last one it starts has the other half. It may be repeated, and called concurrently: the lease
-// decides who works. It writes one log line about itself.
+// Reconcile takes what lost events left, through the same line as any delivery: walk finds it until half of the time
+// for one delivery is over, so that the last one it starts has the other half. It may be repeated, and called
+// concurrently: the lease decides who works. It writes one log line about itself.
 func (w *Worker) Reconcile(ctx context.Context, walk Walk) Reconciled {
 	start := time.Now()
 	ctx, done := w.begin(ctx)

@@ -6,9 +6,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// remove handles the end of a generation. With ON_DELETE=keep nothing is written: people archive and expire objects whose
-// text they paid for. An overwrite also ends the older generation, and its event may be late: it takes nothing from the
-// newer one.
+// remove handles the end of a generation. With ON_DELETE=keep nothing is written: people archive and expire objects
+// whose text they paid for. An overwrite also ends the older generation, and its event may be late: it takes nothing
+// from the newer one.
 func (w *Worker) remove(ctx context.Context, ev document.Event) Result {
 	if !w.o.Erase {
 		return Result{Outcome: document.OutcomeFiltered}
@@ -18,11 +18,12 @@ func (w *Worker) remove(ctx context.Context, ev document.Event) Result {
 	for gone := false; ; {
 		var removed document.Removed
 		wrote := false
-		stored, err := document.Update(ctx, w.o.Records, ev.Object.ID(), document.Unread(), func(old *document.Record) (ch *document.Change, _ error) {
-			ch, removed = document.Remove(old, ev, gone, w.clock.now())
-			wrote = ch != nil
-			return w.announced(old, ch), nil
-		})
+		stored, err := document.Update(ctx, w.o.Records, ev.Object.ID(), document.Unread(),
+			func(old *document.Record) (ch *document.Change, _ error) {
+				ch, removed = document.Remove(old, ev, gone, w.clock.now())
+				wrote = ch != nil
+				return w.announced(old, ch), nil
+			})
 		if err != nil {
 			return refused(ctx, err)
 		}

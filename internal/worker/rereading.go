@@ -7,8 +7,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// A document that is read again keeps its status, text and pages until the new reading is complete. Its new pages are stored
-// meanwhile under the negative of their generation, where readers of the document's own do not see them.
+// A document that is read again keeps its status, text and pages until the new reading is complete. Its new pages are
+// stored meanwhile under the negative of their generation, where readers of the document's own do not see them.
 
 // pageGeneration is the generation under which this delivery stores pages.
 func (d *delivery) pageGeneration() int64 {
@@ -18,8 +18,8 @@ func (d *delivery) pageGeneration() int64 {
 	return d.ev.Generation
 }
 
-// resumeRereading reads the document's own pages, and takes over those that are not to be read again, and those that an earlier
-// attempt at the same request has read.
+// resumeRereading reads the document's own pages, and takes over those that are not to be read again, and those that an
+// earlier attempt at the same request has read.
 func (d *delivery) resumeRereading(ctx context.Context, before *document.Record) error {
 	var own []document.Page
 	var err error
@@ -93,7 +93,9 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 			}
 		}
 	}
-	res = d.closingWrite(ctx, res, func(old *document.Record) *document.Change { return document.Complete(old, contents) })
+	res = d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
+		return document.Complete(old, contents)
+	})
 	return d.tidyRereading(ctx, res)
 }
 

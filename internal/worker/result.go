@@ -20,13 +20,14 @@ type Result struct {
 	live *document.Event // another generation that was found to be live in the bucket
 }
 
-// refused returns the result of a delivery that an error ended before it held the record. ctx is the one of what failed.
+// refused returns the result of a delivery that an error ended before it held the record. ctx is the one of what
+// failed.
 func refused(ctx context.Context, err error) Result {
 	return Result{Outcome: document.OutcomeRetry, Fault: faultOf(ctx, err)}
 }
 
-// log writes the one log line of a delivery, always with the same fields. It holds no text of documents, no tokens and no
-// whole answers.
+// log writes the one log line of a delivery, always with the same fields. It holds no text of documents, no tokens and
+// no whole answers.
 func (w *Worker) log(ctx context.Context, ev document.Event, start time.Time, res Result) {
 	rec := res.record()
 	attrs := []slog.Attr{
@@ -40,7 +41,8 @@ func (w *Worker) log(ctx context.Context, ev document.Event, start time.Time, re
 		slog.Int("promptTokens", rec.Usage.PromptTokens), slog.Int("completionTokens", rec.Usage.CompletionTokens),
 		slog.String("copiedFrom", rec.CopiedFrom),
 		slog.String("code", res.Fault.Code), slog.String("class", string(res.Fault.Class)),
-		slog.String("error", document.Clip(res.Fault.Message, document.MaxMessage)), slog.String("advice", advice(res.Fault)),
+		slog.String("error", document.Clip(res.Fault.Message, document.MaxMessage)),
+		slog.String("advice", advice(res.Fault)),
 		slog.String("reason", res.Reason), slog.Bool("leaseExpired", res.LeaseExpired),
 		slog.Float64("seconds", time.Since(start).Seconds()),
 	}
@@ -62,12 +64,13 @@ func (r Result) record() *document.Record {
 type Swept struct {
 	Taken    int                      // deliveries that it made
 	Outcomes map[document.Outcome]int // of these
-	// Due is how many records were due at its last look: those that others hold, and those that its time was not enough for.
-	// It looks at a batch only, so 50 means 50 or more.
+	// Due is how many records were due at its last look: those that others hold, and those that its time was not enough
+	// for. It looks at a batch only, so 50 means 50 or more.
 	Due     int
 	Overdue time.Duration // of the one that is due longest; 0 where none is
-	// PastWindow is how many of the records that it took or saw last stay unfinished although their RETRY_WINDOW is over.
-	// Any fault after the window fails a record, so that these are ones that no worker manages to take to their end.
+	// PastWindow is how many of the records that it took or saw last stay unfinished although their RETRY_WINDOW is
+	// over. Any fault after the window fails a record, so that these are ones that no worker manages to take to their
+	// end.
 	PastWindow int
 	Fault      document.Fault // of the store; its code is empty where nothing went wrong
 }
@@ -83,8 +86,10 @@ func (w *Worker) logSweep(ctx context.Context, start time.Time, swept Swept) {
 	}
 	w.o.Log.LogAttrs(ctx, at, message,
 		slog.Int("taken", swept.Taken), outcomesOf(swept.Outcomes),
-		slog.Int("due", swept.Due), slog.Float64("overdueSeconds", swept.Overdue.Seconds()), slog.Int("pastWindow", swept.PastWindow),
-		slog.String("code", swept.Fault.Code), slog.String("error", document.Clip(swept.Fault.Message, document.MaxMessage)),
+		slog.Int("due", swept.Due), slog.Float64("overdueSeconds", swept.Overdue.Seconds()),
+		slog.Int("pastWindow", swept.PastWindow),
+		slog.String("code", swept.Fault.Code),
+		slog.String("error", document.Clip(swept.Fault.Message, document.MaxMessage)),
 		slog.String("advice", advice(swept.Fault)), slog.Float64("seconds", time.Since(start).Seconds()),
 	)
 }
@@ -110,7 +115,8 @@ func (w *Worker) logReconciled(ctx context.Context, start time.Time, r Reconcile
 // outcomesOf returns the counts of outcomes that a finalize event can have, and of others.
 func outcomesOf(counts map[document.Outcome]int, others ...document.Outcome) slog.Attr {
 	var all []any
-	for _, o := range append([]document.Outcome{document.OutcomeDone, document.OutcomeFailed, document.OutcomeRetry, document.OutcomeBusy,
+	for _, o := range append([]document.Outcome{document.OutcomeDone, document.OutcomeFailed, document.OutcomeRetry,
+		document.OutcomeBusy,
 		document.OutcomeDuplicate, document.OutcomeSuperseded}, others...) {
 		all = append(all, slog.Int(string(o), counts[o]))
 	}

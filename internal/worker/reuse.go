@@ -9,8 +9,8 @@ import (
 )
 
 // An object with the bytes of one that was read has its text. It is copied from a document that may serve for that (see
-// [document.ReuseKey]), by an attempt that finds nothing of its own object read yet, and never where a person asked for another
-// try: that one wants the object read. Whatever keeps it from being copied, the object is read.
+// [document.ReuseKey]), by an attempt that finds nothing of its own object read yet, and never where a person asked for
+// another try: that one wants the object read. Whatever keeps it from being copied, the object is read.
 
 // copied is what a delivery takes instead of reading.
 type copied struct {
@@ -24,8 +24,8 @@ func (w *Worker) reader() document.Reader {
 	return document.Reader{Mode: w.o.Mode, Profile: w.o.OCR.Profile().Name, PDFText: w.o.PDFText}
 }
 
-// findCopy returns the pages of a document whose object had the same bytes; nil where there is none, or none is looked for.
-// Nothing is written.
+// findCopy returns the pages of a document whose object had the same bytes; nil where there is none, or none is looked
+// for. Nothing is written.
 func (d *delivery) findCopy(ctx context.Context) *copied {
 	rec, replaced := d.record(), d.replaced
 	d.replaced = nil
@@ -50,7 +50,8 @@ func (d *delivery) findCopy(ctx context.Context) *copied {
 		return err
 	})
 	if f := faultOf(ctx, err); err != nil && ctx.Err() == nil {
-		d.w.o.Log.LogAttrs(ctx, slog.LevelWarn, "no text reused", slog.String("bucket", d.ev.Bucket), slog.String("name", d.ev.Name), slog.String("code", f.Code),
+		d.w.o.Log.LogAttrs(ctx, slog.LevelWarn, "no text reused", slog.String("bucket", d.ev.Bucket),
+			slog.String("name", d.ev.Name), slog.String("code", f.Code),
 			slog.String("error", document.Clip(f.Message, document.MaxMessage)))
 	}
 	end(codeOf(ctx, err))
@@ -93,7 +94,8 @@ func (d *delivery) pagesToCopy(ctx context.Context, origin *document.Record) ([]
 	return d.w.o.Records.Pages(ctx, origin.Object().ID(), origin.Generation)
 }
 
-// saysAll reports whether an origin has no page documents. The page of one in layout mode has one for its blocks, if it has any.
+// saysAll reports whether an origin has no page documents. The page of one in layout mode has one for its blocks, if it
+// has any.
 func saysAll(origin *document.Record) bool {
 	return origin.Pages == 1 && origin.Mode == ocr.ModePlain
 }

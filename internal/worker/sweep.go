@@ -15,10 +15,10 @@ const (
 	sweepBatch  = 50 // records asked for at once
 )
 
-// Sweep takes what is due, the longest overdue first, through the same line as any delivery, until nothing is due or half
-// of the time for one delivery is over, so that the last one it starts has the other half. What the platform stopped
-// delivering, a dead holder or an operator's request for another try end here. Several sweeps at once are harmless: the
-// lease decides who works. It writes one log line about itself.
+// Sweep takes what is due, the longest overdue first, through the same line as any delivery, until nothing is due or
+// half of the time for one delivery is over, so that the last one it starts has the other half. What the platform
+// stopped delivering, a dead holder or an operator's request for another try end here. Several sweeps at once are
+// harmless: the lease decides who works. It writes one log line about itself.
 func (w *Worker) Sweep(ctx context.Context) Swept {
 	start := time.Now()
 	ctx, done := w.begin(ctx)
@@ -119,8 +119,8 @@ func (s *sweep) takeBatch(ctx context.Context, batch []*document.Stored) {
 	wg.Wait()
 }
 
-// redeliver delivers a record's own event. Where another generation is live in the bucket by now, its event may never come: the
-// sweep goes on with that one.
+// redeliver delivers a record's own event. Where another generation is live in the bucket by now, its event may never
+// come: the sweep goes on with that one.
 func (s *sweep) redeliver(ctx context.Context, r *document.Stored) {
 	ev := document.Event{Kind: document.KindFinalized, ID: r.EventID, Time: r.EventTime, Object: r.Object(),
 		Attributes: document.Attributes{ContentType: r.ContentType, Size: r.Size, MD5: r.MD5, Metadata: r.Metadata}}

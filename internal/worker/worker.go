@@ -100,13 +100,14 @@ func New(o Options) (*Worker, error) {
 	}
 	drain, putBack := context.WithCancelCause(context.Background())
 	closing, closeAll := context.WithCancel(context.Background())
-	w := &Worker{closing: closing, close: closeAll, o: o, admission: newAdmission(o, t), pace: newPace(o, t), telemetry: t, clock: c, drain: drain, putBack: putBack}
+	w := &Worker{closing: closing, close: closeAll, o: o, admission: newAdmission(o, t), pace: newPace(o, t),
+		telemetry: t, clock: c, drain: drain, putBack: putBack}
 	w.model.Store(&o.Model)
 	return w, nil
 }
 
-// begin counts a delivery or a sweep in. Its context does not end with the caller's, but when the instance has to stop; it
-// has ended already if the worker is draining. The func must be called once.
+// begin counts a delivery or a sweep in. Its context does not end with the caller's, but when the instance has to stop;
+// it has ended already if the worker is draining. The func must be called once.
 func (w *Worker) begin(ctx context.Context) (context.Context, func()) {
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	w.mu.Lock()
@@ -122,7 +123,8 @@ func (w *Worker) begin(ctx context.Context) (context.Context, func()) {
 
 func (w *Worker) draining() bool { return w.closing.Err() != nil }
 
-// untilDrain is a context for waits before something is begun: it ends with ctx and, with errDraining as cause, when a drain begins.
+// untilDrain is a context for waits before something is begun: it ends with ctx and, with errDraining as cause, when a
+// drain begins.
 func (w *Worker) untilDrain(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancelCause(ctx)
 	unhook := context.AfterFunc(w.closing, func() { stop(errDraining) })
@@ -132,9 +134,9 @@ func (w *Worker) untilDrain(ctx context.Context) (context.Context, context.Cance
 // drainMargin is kept of the time to drain for the closing writes.
 const drainMargin = 3 * time.Second
 
-// Drain refuses new deliveries, and the running ones begin no further page. The pages that they are making or reading may end until
-// shortly before ctx's deadline. Records with pages left are then released with those that were finished, so that a redelivery elsewhere
-// starts without waiting. It returns ctx's error if some did not end in time.
+// Drain refuses new deliveries, and the running ones begin no further page. The pages that they are making or reading
+// may end until shortly before ctx's deadline. Records with pages left are then released with those that were finished,
+// so that a redelivery elsewhere starts without waiting. It returns ctx's error if some did not end in time.
 func (w *Worker) Drain(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true

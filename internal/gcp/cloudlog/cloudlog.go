@@ -1,4 +1,5 @@
-// Package cloudlog writes log lines as Cloud Logging reads them: one JSON object a line, tied to the request that it is about.
+// Package cloudlog writes log lines as Cloud Logging reads them: one JSON object a line, tied to the request that it is
+// about.
 package cloudlog
 
 import (
@@ -49,8 +50,9 @@ func cloudNames(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// WithRequest puts what ties log lines together into the context: the trace of a request, for log and spans, and labels,
-// which are in all lines about the request: the CloudEvent's id and the execution id of the platform, those that are known.
+// WithRequest puts what ties log lines together into the context: the trace of a request, for log and spans, and
+// labels, which are in all lines about the request: the CloudEvent's id and the execution id of the platform, those
+// that are known.
 func WithRequest(ctx context.Context, r *http.Request, execution string) context.Context {
 	ctx = withTrace(ctx, r.Header)
 	labels := make([]slog.Attr, 0, 2)

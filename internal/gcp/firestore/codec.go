@@ -15,8 +15,8 @@ import (
 )
 
 // recordFields is the document of a record, as a listener sees it. Numbers, flags, warnings and usage are always there;
-// times, owner, md5, mode, profile, copiedFrom, reuseKey, error, lease, strikes, rereading and retriedBy where they are not zero; text only
-// when the record is done and its text fits.
+// times, owner, md5, mode, profile, copiedFrom, reuseKey, error, lease, strikes, rereading and retriedBy where they are
+// not zero; text only when the record is done and its text fits.
 func recordFields(r *document.Record) fields {
 	f := make(fields, 32) // a done document has 29 to 31: a map that grows is copied
 	f["schema"] = numberValue(document.Schema)
@@ -36,7 +36,8 @@ func recordFields(r *document.Record) fields {
 	if r.Status == document.StatusDeleted {
 		return f
 	}
-	f["contentType"], f["size"], f["metadata"] = textValue(r.ContentType), numberValue(r.Size), metadataValue(r.Metadata)
+	f["contentType"], f["size"], f["metadata"] = textValue(r.ContentType), numberValue(r.Size),
+		metadataValue(r.Metadata)
 	f["pages"], f["pagesDone"] = numberValue(int64(r.Pages)), numberValue(int64(r.PagesDone))
 	f["textInPages"], f["blank"], f["warnings"] = flagValue(r.TextInPages), flagValue(r.Blank), textsValue(r.Warnings)
 	f["model"], f["usage"] = textValue(r.Model), usageValue(r.Usage)
@@ -128,7 +129,9 @@ func readRereading(f fields) *document.Rereading {
 	if f == nil {
 		return nil
 	}
-	r := &document.Rereading{Requested: f.moment("requested"), By: f.text("by"), PagesDone: f.int("pagesDone"), Model: f.text("model"), Error: readError(f.dict("error"))}
+	r := &document.Rereading{
+		Requested: f.moment("requested"), By: f.text("by"), PagesDone: f.int("pagesDone"), Model: f.text("model"),
+		Error: readError(f.dict("error"))}
 	for _, n := range f.list("pages") {
 		r.Pages = append(r.Pages, int(n.GetIntegerValue()))
 	}
@@ -140,28 +143,32 @@ func stored(doc *pb.Document, at *timestamppb.Timestamp) *document.Stored {
 	if doc == nil {
 		return nil
 	}
-	return &document.Stored{Record: readRecord(doc.Fields), Version: doc.UpdateTime.AsTime().UnixNano(), ReadAt: at.AsTime()}
+	return &document.Stored{
+		Record: readRecord(doc.Fields), Version: doc.UpdateTime.AsTime().UnixNano(), ReadAt: at.AsTime()}
 }
 
 // readRecord is recordFields the other way.
 func readRecord(f fields) *document.Record {
 	r := &document.Record{
 		Bucket: f.text("bucket"), Name: f.text("name"), Generation: f.number("generation"), Owner: f.text("owner"),
-		ContentType: f.text("contentType"), Size: f.number("size"), MD5: f.text("md5"), Metadata: readMetadata(f.dict("metadata")),
-		Status: document.Status(f.text("status")), Text: f.text("text"), TextInPages: f.flag("textInPages"),
+		ContentType: f.text("contentType"), Size: f.number("size"), MD5: f.text("md5"),
+		Metadata: readMetadata(f.dict("metadata")),
+		Status:   document.Status(f.text("status")), Text: f.text("text"), TextInPages: f.flag("textInPages"),
 		Pages: f.int("pages"), PagesDone: f.int("pagesDone"), Blank: f.flag("blank"), Warnings: f.texts("warnings"),
 		Model: f.text("model"), Mode: f.text("mode"), Profile: f.text("profile"), Usage: readUsage(f.dict("usage")),
 		CopiedFrom: f.text("copiedFrom"), ReuseKey: f.text("reuseKey"),
 		Attempt: f.int("attempt"), Strikes: readStrikes(f.dict("strikes")), Interruptions: f.int("interruptions"),
 		WindowStart: f.moment("windowStart"), Due: f.moment("due"),
-		Retried: f.moment("retried"), RetriedBy: f.text("retriedBy"), Rereading: readRereading(f.dict("rereading")), Error: readError(f.dict("error")),
+		Retried: f.moment("retried"), RetriedBy: f.text("retriedBy"), Rereading: readRereading(f.dict("rereading")),
+		Error:   readError(f.dict("error")),
 		EventID: f.text("eventId"), EventTime: f.moment("eventTime"),
 		Created: f.moment("created"), Started: f.moment("started"), Updated: f.moment("updated"),
 		Finished: f.moment("finished"), MarkerExpires: f.moment("markerExpires"),
 		Write: f.text("write"),
 	}
 	if lease := f.dict("lease"); lease != nil {
-		r.Lease = &document.Lease{ID: lease.text("id"), Expires: lease.moment("expires"), Alone: lease.flag("alone"), Page: lease.int("page")}
+		r.Lease = &document.Lease{ID: lease.text("id"), Expires: lease.moment("expires"), Alone: lease.flag("alone"),
+			Page: lease.int("page")}
 	}
 	if _, there := f["notified"]; there {
 		r.Notified = new(f.flag("notified"))
@@ -203,7 +210,8 @@ func readPage(f fields) document.Page {
 		Page: f.int("page"), Generation: f.number("generation"), Text: f.text("text"),
 		Warnings: f.texts("warnings"), Blank: f.flag("blank"), Error: readError(f.dict("error")),
 		Width: f.int("width"), Height: f.int("height"), Turned: f.int("turned"), Blocks: readBlocks(f.list("blocks")),
-		Source: f.text("source"), Model: f.text("model"), Usage: readUsage(f.dict("usage")), Finished: f.moment("finished"),
+		Source: f.text("source"), Model: f.text("model"), Usage: readUsage(f.dict("usage")),
+		Finished: f.moment("finished"),
 	}
 }
 
@@ -249,7 +257,8 @@ func readUsage(f fields) document.Usage {
 }
 
 func errorValue(e *document.Error) *pb.Value {
-	return dictValue(fields{"code": textValue(e.Code), "message": textValue(e.Message), "retryable": flagValue(e.Retryable)})
+	return dictValue(fields{"code": textValue(e.Code), "message": textValue(e.Message),
+		"retryable": flagValue(e.Retryable)})
 }
 
 func readError(f fields) *document.Error {
@@ -299,8 +308,8 @@ func fieldName(name string) string {
 // fields are the fields of a document, or of a map in one. What is absent, or of another type, reads as zero.
 type fields map[string]*pb.Value
 
-// Values of Firestore, each in one piece of memory with what it holds: an event writes some ninety of them. Strings are made valid UTF-8:
-// gRPC refuses others, with a code that looks like a passing fault.
+// Values of Firestore, each in one piece of memory with what it holds: an event writes some ninety of them. Strings are
+// made valid UTF-8: gRPC refuses others, with a code that looks like a passing fault.
 
 func textValue(s string) *pb.Value {
 	var v struct {

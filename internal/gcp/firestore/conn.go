@@ -25,8 +25,8 @@ type conn struct {
 	collection string
 }
 
-// pings finds a connection that died while a call is under way, which matters to a watch: nothing else ends it. A server
-// that finds them too many says so, and gRPC then asks less often.
+// pings finds a connection that died while a call is under way, which matters to a watch: nothing else ends it. A
+// server that finds them too many says so, and gRPC then asks less often.
 func pings() grpc.DialOption {
 	return grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second})
 }
@@ -58,7 +58,8 @@ func dial(ctx context.Context, c Config, opts ...grpc.DialOption) (*conn, error)
 	if err != nil {
 		return nil, &gcp.CredentialsError{Err: err}
 	}
-	return &conn{rpc: rpc, database: fmt.Sprintf("projects/%s/databases/%s", project, c.Database), collection: c.Collection}, nil
+	return &conn{
+		rpc: rpc, database: fmt.Sprintf("projects/%s/databases/%s", project, c.Database), collection: c.Collection}, nil
 }
 
 // projectID returns the project given, else the one that the metadata server names.

@@ -12,8 +12,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 )
 
-// The three ways to map what Firestore says to the errors of package document. The context is asked first: where it has ended,
-// Google's client says Canceled, DeadlineExceeded or Unknown, and none of them is its error by errors.Is.
+// The three ways to map what Firestore says to the errors of package document. The context is asked first: where it has
+// ended, Google's client says Canceled, DeadlineExceeded or Unknown, and none of them is its error by errors.Is.
 
 // dialError is of the making of the client.
 func dialError(ctx context.Context, op string, err error) error {

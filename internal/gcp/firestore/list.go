@@ -24,8 +24,8 @@ const listBatch = 300
 //	due <= by, the longest overdue first
 //	name >= from and name <= to, by name
 //
-// Those by id need no index but those that Firestore keeps of every field; the third is what the composite index of status
-// and finished is for.
+// Those by id need no index but those that Firestore keeps of every field; the third is what the composite index of
+// status and finished is for.
 func (s *Store) List(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
 	c, err := s.open(ctx, "list")
 	if err != nil {
@@ -65,7 +65,8 @@ func (c *conn) listQuery(q document.Query) *pb.StructuredQuery {
 		all = append(all, where("model", pb.StructuredQuery_FieldFilter_EQUAL, textValue(q.Model)))
 	}
 	if !q.FinishedSince.IsZero() {
-		all = append(all, where("finished", pb.StructuredQuery_FieldFilter_GREATER_THAN_OR_EQUAL, momentValue(q.FinishedSince)))
+		all = append(all, where("finished", pb.StructuredQuery_FieldFilter_GREATER_THAN_OR_EQUAL,
+			momentValue(q.FinishedSince)))
 		query.OrderBy = []*pb.StructuredQuery_Order{descending("finished"), descending("__name__")}
 	}
 	if !q.DueBy.IsZero() {
@@ -85,9 +86,12 @@ func (c *conn) listQuery(q document.Query) *pb.StructuredQuery {
 
 // headFields are the names of all fields of a record but its text.
 var headFields = []string{
-	"attempt", "blank", "bucket", "contentType", "copiedFrom", "created", "due", "error", "eventId", "eventTime", "file",
-	"finished", "generation", "interruptions", "lease", "markerExpires", "md5", "metadata", "mode", "model", "name", "notified", "owner", "pages", "pagesDone", "profile", "retried",
-	"rereading", "retriedBy", "reuseKey", "schema", "size", "started", "status", "strikes", "textInPages", "updated", "usage", "warnings", "windowStart", "write",
+	"attempt", "blank", "bucket", "contentType", "copiedFrom", "created", "due", "error", "eventId", "eventTime",
+	"file",
+	"finished", "generation", "interruptions", "lease", "markerExpires", "md5", "metadata", "mode", "model", "name",
+	"notified", "owner", "pages", "pagesDone", "profile", "retried",
+	"rereading", "retriedBy", "reuseKey", "schema", "size", "started", "status", "strikes", "textInPages", "updated",
+	"usage", "warnings", "windowStart", "write",
 }
 
 // exceptText selects all of a record but its text.
@@ -117,7 +121,8 @@ func (s *Store) Heads(ctx context.Context, ids []string) ([]*document.Stored, er
 }
 
 // batchGet reads documents without text, by id, and returns the time of the reading.
-func (c *conn) batchGet(ctx context.Context, ids []string) (byID map[string]*pb.Document, at *timestamppb.Timestamp, err error) {
+func (c *conn) batchGet(ctx context.Context, ids []string) (byID map[string]*pb.Document, at *timestamppb.Timestamp,
+	err error) {
 	req := &pb.BatchGetDocumentsRequest{Database: c.database, Mask: &pb.DocumentMask{FieldPaths: headFields}}
 	for _, id := range ids {
 		req.Documents = append(req.Documents, c.recordName(id))
@@ -149,7 +154,8 @@ func (s *Store) Tally(ctx context.Context) (document.Tally, error) {
 		return t, err
 	}
 	count := &pb.StructuredAggregationQuery_Aggregation{
-		Operator: &pb.StructuredAggregationQuery_Aggregation_Count_{Count: &pb.StructuredAggregationQuery_Aggregation_Count{}},
+		Operator: &pb.StructuredAggregationQuery_Aggregation_Count_{
+			Count: &pb.StructuredAggregationQuery_Aggregation_Count{}},
 	}
 	for _, status := range document.Statuses() {
 		of := where("status", pb.StructuredQuery_FieldFilter_EQUAL, textValue(string(status)))

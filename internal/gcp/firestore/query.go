@@ -15,7 +15,8 @@ import (
 )
 
 // query reads the documents beneath parent that q selects, all of which were read at the time that it returns.
-func (c *conn) query(ctx context.Context, parent string, q *pb.StructuredQuery) (docs []*pb.Document, at *timestamppb.Timestamp, err error) {
+func (c *conn) query(ctx context.Context, parent string, q *pb.StructuredQuery) (docs []*pb.Document,
+	at *timestamppb.Timestamp, err error) {
 	err = c.stream(ctx, c.rpc.CallOptions.RunQuery, func(ctx context.Context, heard func()) error {
 		docs = nil // of a stream that broke off
 		stream, err := c.rpc.RunQuery(ctx, &pb.RunQueryRequest{
@@ -100,7 +101,8 @@ func after(query *pb.StructuredQuery, doc *pb.Document) *pb.Cursor {
 }
 
 // aggregate returns one figure over the records that the filter selects (nil: all).
-func (c *conn) aggregate(ctx context.Context, filter *pb.StructuredQuery_Filter, a *pb.StructuredAggregationQuery_Aggregation) (int64, error) {
+func (c *conn) aggregate(ctx context.Context, filter *pb.StructuredQuery_Filter,
+	a *pb.StructuredAggregationQuery_Aggregation) (int64, error) {
 	const name = "n"
 	a = &pb.StructuredAggregationQuery_Aggregation{Operator: a.Operator, Alias: name}
 	req := &pb.RunAggregationQueryRequest{
@@ -134,17 +136,18 @@ func (c *conn) aggregate(ctx context.Context, filter *pb.StructuredQuery_Filter,
 }
 
 const (
-	// silenceLimit is how long a try waits for the next message. Firestore answers within a second; a connection that died, or
-	// a metadata server that hands out no token, answers never.
+	// silenceLimit is how long a try waits for the next message. Firestore answers within a second; a connection that
+	// died, or a metadata server that hands out no token, answers never.
 	silenceLimit = 10 * time.Second
-	// repeatLimit is how long after a call's beginning another try of it may begin. Together with silenceLimit it is less than
-	// the time between two renewals of a lease, [document.RenewEvery].
+	// repeatLimit is how long after a call's beginning another try of it may begin. Together with silenceLimit it is
+	// less than the time between two renewals of a lease, [document.RenewEvery].
 	repeatLimit = 15 * time.Second
 )
 
 // stream runs a call whose answer is a stream, again where the stream breaks off with a fault that passes: Google's
 // client repeats only the opening. The call reports each message that it hears.
-func (c *conn) stream(ctx context.Context, retry []gax.CallOption, call func(ctx context.Context, heard func()) error) error {
+func (c *conn) stream(ctx context.Context, retry []gax.CallOption,
+	call func(ctx context.Context, heard func()) error) error {
 	return gax.Invoke(c.routed(ctx), func(ctx context.Context, _ gax.CallSettings) error {
 		ctx, s := untilSilent(ctx, silenceLimit)
 		defer s.end()

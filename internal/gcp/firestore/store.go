@@ -33,15 +33,16 @@ type Config struct {
 	Emulator string
 }
 
-// Store is [document.Store], [document.Watcher] and [document.Lister] over Firestore. Its account needs the role datastore.user.
+// Store is [document.Store], [document.Watcher] and [document.Lister] over Firestore. Its account needs the role
+// datastore.user.
 //
-// The collection is its own: a record's document is always replaced whole, and with it any field that another program added.
-// Pages lie in the sub-collection ocr_pages of their document.
+// The collection is its own: a record's document is always replaced whole, and with it any field that another program
+// added. Pages lie in the sub-collection ocr_pages of their document.
 //
-// A try of a call ends when Firestore is silent for [silenceLimit]. Reads are tried again for [repeatLimit] while Firestore is
-// busy or does not answer; a commit that takes longer than [commitLimit] may have been applied, so [document.Update] reads
-// before it tries again. What these limits end is [document.ErrStoreUnavailable]; the context's error is the caller's own
-// end alone.
+// A try of a call ends when Firestore is silent for [silenceLimit]. Reads are tried again for [repeatLimit] while
+// Firestore is busy or does not answer; a commit that takes longer than [commitLimit] may have been applied, so
+// [document.Update] reads before it tries again. What these limits end is [document.ErrStoreUnavailable]; the context's
+// error is the caller's own end alone.
 type Store struct {
 	conn gcp.Lazy[*conn]
 }
@@ -80,9 +81,10 @@ func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
 	return c.get(ctx, id)
 }
 
-// Commit is conditional on the document's update time, or on its absence. It costs one document write for the record and
-// for each page of the change; one that is refused is not charged.
-func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+// Commit is conditional on the document's update time, or on its absence. It costs one document write for the record
+// and for each page of the change; one that is refused is not charged.
+func (s *Store) Commit(ctx context.Context, id string, from *document.Stored,
+	change *document.Change) (*document.Stored, error) {
 	c, err := s.open(ctx, "commit")
 	if err != nil {
 		return nil, err
@@ -94,8 +96,8 @@ func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, ch
 	return stored, nil
 }
 
-// get reads a record. The call for several documents is used for one because it tells a missing document, an answer, from
-// a missing database, an error.
+// get reads a record. The call for several documents is used for one because it tells a missing document, an answer,
+// from a missing database, an error.
 func (c *conn) get(ctx context.Context, id string) (*document.Stored, error) {
 	var answer *pb.BatchGetDocumentsResponse
 	err := c.stream(ctx, c.rpc.CallOptions.BatchGetDocuments, func(ctx context.Context, _ func()) error {
@@ -116,9 +118,10 @@ func (c *conn) get(ctx context.Context, id string) (*document.Stored, error) {
 	return stored(answer.GetFound(), answer.ReadTime), nil
 }
 
-// commit replaces the record, writes and removes pages, all or nothing, if the record still is what from says (nil: if there
-// is none). What it returns is read from what it wrote, so it is what Get reads.
-func (c *conn) commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+// commit replaces the record, writes and removes pages, all or nothing, if the record still is what from says (nil: if
+// there is none). What it returns is read from what it wrote, so it is what Get reads.
+func (c *conn) commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored,
+	error) {
 	record := c.recordWrite(id, from, change)
 	writes := []*pb.Write{record}
 	for _, p := range change.Pages {
@@ -139,10 +142,12 @@ func (c *conn) commit(ctx context.Context, id string, from *document.Stored, cha
 }
 
 const (
-	// commitLimit is how long a commit may take, with the repetitions of Google's client. A commit takes a tenth of a second,
-	// and one of several MiB some seconds; with the read that follows a lost answer it is over before a lease ends.
+	// commitLimit is how long a commit may take, with the repetitions of Google's client. A commit takes a tenth of a
+	// second, and one of several MiB some seconds; with the read that follows a lost answer it is over before a lease
+	// ends.
 	commitLimit = 15 * time.Second
-	// maxCommit is the largest commit in bytes, as it is sent. Firestore takes 10 MiB and counts more than what is sent.
+	// maxCommit is the largest commit in bytes, as it is sent. Firestore takes 10 MiB and counts more than what is
+	// sent.
 	maxCommit = 9 << 20
 )
 
@@ -150,7 +155,8 @@ const (
 func (c *conn) write(ctx context.Context, writes []*pb.Write) (*pb.CommitResponse, error) {
 	req := &pb.CommitRequest{Database: c.database, Writes: writes}
 	if n := proto.Size(req); n > maxCommit {
-		return nil, status.Errorf(codes.InvalidArgument, "a commit of %d bytes in %d writes is over the limit of %d bytes", n, len(writes), maxCommit)
+		return nil, status.Errorf(codes.InvalidArgument,
+			"a commit of %d bytes in %d writes is over the limit of %d bytes", n, len(writes), maxCommit)
 	}
 	ctx, cancel := context.WithTimeout(c.routed(ctx), commitLimit)
 	defer cancel()
@@ -215,15 +221,16 @@ func applied(w *pb.Write, answer *pb.CommitResponse) *document.Stored {
 			f[transform.FieldPath] = result.TransformResults[i]
 		}
 	}
-	return &document.Stored{Record: readRecord(f), Version: result.UpdateTime.AsTime().UnixNano(), ReadAt: answer.CommitTime.AsTime()}
+	return &document.Stored{Record: readRecord(f), Version: result.UpdateTime.AsTime().UnixNano(),
+		ReadAt: answer.CommitTime.AsTime()}
 }
 
 // Due lists at most limit records whose Due is not after now, the longest overdue first. The query is
 //
 //	due <= now, ordered by due
 //
-// and its index is the one that Firestore keeps of every field; a record without due is not in it. It costs one read for
-// each record listed.
+// and its index is the one that Firestore keeps of every field; a record without due is not in it. It costs one read
+// for each record listed.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
 	c, err := s.open(ctx, "due")
 	if err != nil {
@@ -249,8 +256,8 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.
 //
 //	reuseKey == key
 //
-// and its index is the one that Firestore keeps of every field; a record without a key is not in it. It costs one read, also
-// where there is none.
+// and its index is the one that Firestore keeps of every field; a record without a key is not in it. It costs one read,
+// also where there is none.
 func (s *Store) Reusable(ctx context.Context, key string) (*document.Stored, error) {
 	c, err := s.open(ctx, "reusable")
 	if err != nil {
@@ -274,7 +281,8 @@ func (s *Store) Reusable(ctx context.Context, key string) (*document.Stored, err
 //
 //	generation == generation
 //
-// and the order is made here, so the index that Firestore keeps of every field is enough. It costs one read for each page.
+// and the order is made here, so the index that Firestore keeps of every field is enough. It costs one read for each
+// page.
 func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
 	c, err := s.open(ctx, "pages")
 	if err != nil {
@@ -303,8 +311,8 @@ const clearBatch = 250
 //
 //	generation != keep
 //
-// over the index that Firestore keeps of every field, and only names are read. It costs one read and one delete for each
-// page and a read of the record, and one read where there is none.
+// over the index that Firestore keeps of every field, and only names are read. It costs one read and one delete for
+// each page and a read of the record, and one read where there is none.
 func (s *Store) ClearPages(ctx context.Context, id string, keep int64) error {
 	c, err := s.open(ctx, "clear pages")
 	if err != nil {
@@ -348,11 +356,12 @@ func (c *conn) notOfRecord(ctx context.Context, id string, docs []*pb.Document) 
 		return docs, err
 	}
 	prefix := strconv.FormatInt(r.Generation, 10) + "-"
-	return slices.DeleteFunc(docs, func(d *pb.Document) bool { return strings.HasPrefix(path.Base(d.Name), prefix) }), nil
+	return slices.DeleteFunc(docs, func(d *pb.Document) bool { return strings.HasPrefix(path.Base(d.Name), prefix) }),
+		nil
 }
 
-// remove deletes documents in one commit, or in several where Firestore refuses it: what is deleted counts as part of the
-// commit, "Transaction too big". One that is gone already is not an error.
+// remove deletes documents in one commit, or in several where Firestore refuses it: what is deleted counts as part of
+// the commit, "Transaction too big". One that is gone already is not an error.
 func (c *conn) remove(ctx context.Context, docs []*pb.Document) error {
 	if len(docs) == 0 {
 		return nil

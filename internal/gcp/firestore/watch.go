@@ -83,8 +83,8 @@ func (w *watch) run(ctx context.Context) error {
 	}
 }
 
-// watchLimit is how long a stream may be silent before it has told all that there is. Firestore confirms a target at once,
-// and then may look for its documents for a while.
+// watchLimit is how long a stream may be silent before it has told all that there is. Firestore confirms a target at
+// once, and then may look for its documents for a while.
 const watchLimit = 30 * time.Second
 
 // listen listens until the stream breaks. Once it has told all that there is, silence means that nothing happens; a
@@ -118,7 +118,8 @@ func (w *watch) listen(ctx context.Context) error {
 func (w *watch) request() *pb.ListenRequest {
 	wanted := &pb.StructuredQuery{From: from(w.conn.collection)}
 	if w.newest > 0 {
-		wanted.OrderBy = []*pb.StructuredQuery_Order{{Field: field("created"), Direction: pb.StructuredQuery_DESCENDING}}
+		wanted.OrderBy = []*pb.StructuredQuery_Order{{Field: field("created"),
+			Direction: pb.StructuredQuery_DESCENDING}}
 		wanted.Limit = wrapperspb.Int32(int32(min(w.newest, math.MaxInt32)))
 	}
 	query := &pb.Target_QueryTarget{

@@ -84,8 +84,8 @@ func (b *Bucket) Name() string { return b.name }
 // Host is the server's host:port, the value for STORAGE_EMULATOR_HOST.
 func (b *Bucket) Host() string { return strings.TrimPrefix(b.server.URL, "http://") }
 
-// KeepVersions has overwritten and deleted generations stay readable by their number, as Object Versioning does. Without
-// it they are gone.
+// KeepVersions has overwritten and deleted generations stay readable by their number, as Object Versioning does.
+// Without it they are gone.
 func (b *Bucket) KeepVersions() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

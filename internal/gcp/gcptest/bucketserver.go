@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// serve answers GET /storage/v1/b/BUCKET/o, and GET /storage/v1/b/BUCKET/o/OBJECT, and with alt=media the same beneath /download too. The path is taken
-// apart in its escaped form: a name may hold what looks like a path.
+// serve answers GET /storage/v1/b/BUCKET/o, and GET /storage/v1/b/BUCKET/o/OBJECT, and with alt=media the same beneath
+// /download too. The path is taken apart in its escaped form: a name may hold what looks like a path.
 func (b *Bucket) serve(w http.ResponseWriter, r *http.Request) {
 	if of, ok := strings.CutPrefix(r.URL.EscapedPath(), "/storage/v1/b/"); ok && r.Method == http.MethodGet {
 		if bucket, ok := strings.CutSuffix(of, "/o"); ok && !strings.Contains(bucket, "/") {
@@ -167,7 +167,8 @@ func send(w http.ResponseWriter, r *http.Request, body []byte, f Fault) {
 	}
 }
 
-// gunzipped is what Cloud Storage sends of a gzip to who does not take one; of a broken one, what comes before the break.
+// gunzipped is what Cloud Storage sends of a gzip to who does not take one; of a broken one, what comes before the
+// break.
 func gunzipped(body []byte) []byte {
 	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
@@ -202,7 +203,8 @@ func (b *Bucket) list(w http.ResponseWriter, r *http.Request, bucket string) {
 	for i, o := range found {
 		items[i] = map[string]any{
 			"name": o.name, "generation": strconv.FormatInt(o.generation, 10), "contentType": o.contentType,
-			"size": strconv.Itoa(len(o.bytes)), "metadata": o.metadata, "timeCreated": o.created.UTC().Format(time.RFC3339Nano),
+			"size": strconv.Itoa(len(o.bytes)), "metadata": o.metadata,
+			"timeCreated": o.created.UTC().Format(time.RFC3339Nano),
 		}
 	}
 	answer["items"] = items

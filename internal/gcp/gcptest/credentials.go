@@ -60,7 +60,8 @@ func ServiceAccount(t *testing.T, exchange http.HandlerFunc) {
 	}
 	Credentials(t, map[string]string{
 		"type": "service_account", "client_email": "ocr@demo-x.iam.gserviceaccount.com", "token_uri": server.URL,
-		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
+		"private_key": string(
+			pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
 	})
 }
 

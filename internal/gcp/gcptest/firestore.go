@@ -45,9 +45,9 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// Firestore returns the host:port of a Firestore emulator: the one that FIRESTORE_EMULATOR_HOST names, else the Cloud SDK's,
-// started at the first call. Where there is neither, the test fails.
-// Every test takes a [Project] of its own in it.
+// Firestore returns the host:port of a Firestore emulator: the one that FIRESTORE_EMULATOR_HOST names, else the Cloud
+// SDK's, started at the first call. Where there is neither, the test fails. Every test takes a [Project] of its own in
+// it.
 func Firestore(tb testing.TB) (host string) {
 	tb.Helper()
 	tier.NeedIntegration(tb, "the Firestore emulator")
@@ -68,7 +68,8 @@ func Firestore(tb testing.TB) (host string) {
 func Project(testing.TB) string { return "demo-" + strings.ToLower(rand.Text()[:16]) }
 
 var firestoreEmulator = program{
-	"cloud-firestore-emulator/cloud-firestore-emulator.jar", "com.google.cloud.datastore.emulator.firestore.CloudFirestore", "is now running",
+	"cloud-firestore-emulator/cloud-firestore-emulator.jar",
+	"com.google.cloud.datastore.emulator.firestore.CloudFirestore", "is now running",
 }
 
 // program is a Java program of the Cloud SDK's.
@@ -109,12 +110,13 @@ exit $code`
 // startLimit is how long an emulator may take until it listens.
 const startLimit = 2 * time.Minute
 
-// launch starts the emulator on a port and waits until it says that it listens: whatever answers there may be another process. The
-// jar is started without the gcloud command, which leaves its child running when it is stopped.
+// launch starts the emulator on a port and waits until it says that it listens: whatever answers there may be another
+// process. The jar is started without the gcloud command, which leaves its child running when it is stopped.
 func launch(p program, port string) (host string, stop func(), err error) {
 	host = "127.0.0.1:" + port
 	output := tail{ready: p.ready, listens: make(chan struct{})}
-	cmd := exec.Command("sh", "-c", "exec 3<&0; "+guard, "sh", "java", "-Xmx768m", "-cp", p.jar, p.class, "--host=127.0.0.1", "--port="+port)
+	cmd := exec.Command("sh", "-c", "exec 3<&0; "+guard, "sh", "java", "-Xmx768m", "-cp", p.jar, p.class,
+		"--host=127.0.0.1", "--port="+port)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	pipe, err := cmd.StdinPipe()
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// Pipes is a listener of connections in memory, so that a client and a server can speak to one another inside of a synctest
-// bubble, where time is the test's own. Make it with [NewPipes], inside of the bubble.
+// Pipes is a listener of connections in memory, so that a client and a server can speak to one another inside of a
+// synctest bubble, where time is the test's own. Make it with [NewPipes], inside of the bubble.
 type Pipes struct {
 	conns  chan net.Conn
 	once   sync.Once

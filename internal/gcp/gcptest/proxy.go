@@ -53,7 +53,8 @@ func NewProxy(tb testing.TB, host string) *Proxy {
 		tb.Fatal(err)
 	}
 	p := &Proxy{host: listener.Addr().String(), target: target, calls: map[string]int{}, broken: make(chan struct{})}
-	server := grpc.NewServer(grpc.ForceServerCodec(raw{}), grpc.UnknownServiceHandler(p.handle), grpc.MaxRecvMsgSize(maxMessage))
+	server := grpc.NewServer(grpc.ForceServerCodec(raw{}), grpc.UnknownServiceHandler(p.handle),
+		grpc.MaxRecvMsgSize(maxMessage))
 	go func() { _ = server.Serve(listener) }() // until it is stopped
 	tb.Cleanup(func() {
 		server.Stop()
@@ -67,8 +68,8 @@ const maxMessage = 64 << 20
 // Host is the proxy's host:port.
 func (p *Proxy) Host() string { return p.host }
 
-// Calls is how often the method was called, by its bare name: Commit, BatchGetDocuments, RunQuery, Listen. Repetitions of
-// Google's client count as well.
+// Calls is how often the method was called, by its bare name: Commit, BatchGetDocuments, RunQuery, Listen. Repetitions
+// of Google's client count as well.
 func (p *Proxy) Calls(method string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -24,8 +24,8 @@ const (
 	// fetchLimit bounds one request to a token service. The metadata server has a limit of its own in Google's client,
 	// which repeats six times and fails after half a minute.
 	fetchLimit = 15 * time.Second
-	// waitLimit is how long a caller waits for a token: what its fetches take, with those that others start meanwhile, may be
-	// without end.
+	// waitLimit is how long a caller waits for a token: what its fetches take, with those that others start meanwhile,
+	// may be without end.
 	waitLimit = 30 * time.Second
 	// stuckAfter is when a fetch counts as stuck, so that another is started beside it.
 	stuckAfter = 5 * time.Second
@@ -37,8 +37,8 @@ const (
 // concurrently.
 //
 // It is built on google.golang.org/api/idtoken, whose constructor fetches and ignores its context, which keeps a token
-// for 55 minutes whatever the token says, and whose request under way blocks all others. So each fetch is a new source of
-// Google's, in a goroutine that no caller has to wait for.
+// for 55 minutes whatever the token says, and whose request under way blocks all others. So each fetch is a new source
+// of Google's, in a goroutine that no caller has to wait for.
 //
 // A token is a secret: it is returned and goes nowhere else, no log and no error.
 type Source struct {
@@ -56,7 +56,8 @@ type held struct {
 	round   *round // the fetching under way
 }
 
-// round is one fetching, by one goroutine or, where that is stuck, by several. The first token ends it, or the last error.
+// round is one fetching, by one goroutine or, where that is stuck, by several. The first token ends it, or the last
+// error.
 type round struct {
 	done    chan struct{}
 	token   string
@@ -68,9 +69,9 @@ type round struct {
 // New returns a source. It does not touch the network.
 func New() *Source { return &Source{fetch: fetchIDToken, held: map[string]*held{}} }
 
-// Token returns an ID token for the audience, valid for a while yet. Where one has to be fetched, all callers wait for the
-// same request; each stops waiting when its ctx ends, with an error that is ctx's, or after half a minute, with one that is
-// not. Errors are not kept: the next call tries again.
+// Token returns an ID token for the audience, valid for a while yet. Where one has to be fetched, all callers wait for
+// the same request; each stops waiting when its ctx ends, with an error that is ctx's, or after half a minute, with one
+// that is not. Errors are not kept: the next call tries again.
 func (s *Source) Token(ctx context.Context, audience string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("ID token: %w", err)
@@ -154,8 +155,8 @@ const (
 	unknownLife = 5 * time.Minute  // of a token that does not say
 )
 
-// lifetime says when to renew a token and when not to use it any more. One that was handed out part-used is renewed after
-// half of what is left.
+// lifetime says when to renew a token and when not to use it any more. One that was handed out part-used is renewed
+// after half of what is left.
 func lifetime(token string, now time.Time) (renew, expires time.Time) {
 	exp, ok := expiry(token)
 	if !ok {
@@ -191,7 +192,8 @@ func tokenError(err error) error {
 	case strings.Contains(why, "unsupported credentials type"):
 		why = "a person's own login cannot make ID tokens: log in as a service account with `gcloud auth application-default " +
 			"login --impersonate-service-account=ACCOUNT`, or set GOOGLE_APPLICATION_CREDENTIALS to a service account's key"
-	case strings.Contains(why, "could not find default credentials"), strings.Contains(why, "couldn't find any credentials"):
+	case strings.Contains(why, "could not find default credentials"),
+		strings.Contains(why, "couldn't find any credentials"):
 		why = "no credentials: run on Google Cloud, log in with `gcloud auth application-default login " +
 			"--impersonate-service-account=ACCOUNT`, or set GOOGLE_APPLICATION_CREDENTIALS to a service account's key"
 	}
@@ -209,7 +211,8 @@ func oauthCode(body []byte) string {
 	return answer.Error
 }
 
-// expiry reads when a JWT ends. Its signature is the receiver's to check; here the time only says when to fetch another.
+// expiry reads when a JWT ends. Its signature is the receiver's to check; here the time only says when to fetch
+// another.
 func expiry(token string) (time.Time, bool) {
 	_, rest, _ := strings.Cut(token, ".")
 	payload, _, ok := strings.Cut(rest, ".")

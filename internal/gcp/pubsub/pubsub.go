@@ -1,7 +1,8 @@
-// Package pubsub publishes to a Pub/Sub topic: the ends of documents, and the events of backfills of millions of objects.
+// Package pubsub publishes to a Pub/Sub topic: the ends of documents, and the events of backfills of millions of
+// objects.
 //
-// It uses google.golang.org/api/pubsub/v1, plain HTTP, because one call is all that is needed; the client that batches in
-// the background would only hide which message was taken.
+// It uses google.golang.org/api/pubsub/v1, plain HTTP, because one call is all that is needed; the client that batches
+// in the background would only hide which message was taken.
 package pubsub
 
 import (
@@ -36,8 +37,9 @@ type Message struct {
 
 // What an error is about.
 var (
-	ErrUnavailable   = errors.New("topic unavailable")   // busy, down, no answer: later it may work
-	ErrMisconfigured = errors.New("topic misconfigured") // no such topic, no permission, no credentials: an operator must act
+	ErrUnavailable = errors.New("topic unavailable") // busy, down, no answer: later it may work
+	// no such topic, no permission, no credentials: an operator must act
+	ErrMisconfigured = errors.New("topic misconfigured")
 )
 
 // Topic is safe for concurrent use.
@@ -46,8 +48,8 @@ type Topic struct {
 	service *api.Service
 }
 
-// NewTopic returns the topic of a full name, projects/PROJECT/topics/NAME, at the host:port of an emulator, empty for Pub/Sub itself.
-// It reads credentials and calls no other service.
+// NewTopic returns the topic of a full name, projects/PROJECT/topics/NAME, at the host:port of an emulator, empty for
+// Pub/Sub itself. It reads credentials and calls no other service.
 func NewTopic(ctx context.Context, name, emulator string) (*Topic, error) {
 	return newTopic(ctx, name, emulator, callLimit)
 }
@@ -73,7 +75,8 @@ func options(emulator string, limit time.Duration) ([]option.ClientOption, error
 		if !strings.Contains(emulator, "://") {
 			emulator = "http://" + emulator
 		}
-		return []option.ClientOption{option.WithEndpoint(emulator + "/"), option.WithHTTPClient(&http.Client{Timeout: limit})}, nil
+		return []option.ClientOption{
+			option.WithEndpoint(emulator + "/"), option.WithHTTPClient(&http.Client{Timeout: limit})}, nil
 	}
 	client, err := httptransport.NewClient(&httptransport.Options{
 		DetectOpts: &credentials.DetectOptions{Scopes: []string{api.PubsubScope}},
@@ -82,13 +85,14 @@ func options(emulator string, limit time.Duration) ([]option.ClientOption, error
 		return nil, fmt.Errorf("%w: %w", ErrMisconfigured, err)
 	}
 	client.Timeout = limit
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token stays here
+	// the token stays here
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return []option.ClientOption{option.WithHTTPClient(client)}, nil
 }
 
-// Publish publishes at most 1,000 messages, the limit of Pub/Sub: all or none, as far as the answer tells. It may be repeated; then
-// messages may be there twice. It takes half a minute at most. Errors wrap [ErrUnavailable] or [ErrMisconfigured], or are
-// ctx's.
+// Publish publishes at most 1,000 messages, the limit of Pub/Sub: all or none, as far as the answer tells. It may be
+// repeated; then messages may be there twice. It takes half a minute at most. Errors wrap [ErrUnavailable] or
+// [ErrMisconfigured], or are ctx's.
 func (t *Topic) Publish(ctx context.Context, messages []Message) error {
 	req := &api.PublishRequest{}
 	for _, m := range messages {
@@ -103,7 +107,8 @@ func (t *Topic) Publish(ctx context.Context, messages []Message) error {
 	case err != nil:
 		return publishError(err)
 	case len(answer.MessageIds) != len(messages):
-		return fmt.Errorf("%w: publish returned %d ids for %d messages", ErrUnavailable, len(answer.MessageIds), len(messages))
+		return fmt.Errorf("%w: publish returned %d ids for %d messages", ErrUnavailable, len(answer.MessageIds),
+			len(messages))
 	}
 	return nil
 }

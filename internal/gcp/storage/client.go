@@ -32,17 +32,19 @@ func dial(ctx context.Context, emulator string, p patience) (*api.Service, error
 		return nil, &gcp.CredentialsError{Err: err}
 	}
 	client.Transport = patient{client.Transport, p}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token stays here
+	// the token stays here
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return api.NewService(ctx, option.WithHTTPClient(client))
 }
 
-// readAhead is how many bytes of one object may have come and not been read. Over HTTP/2, which Cloud Storage speaks, Go
-// lets 4 MiB of each wait in memory, which many objects at once would fill: they come faster than they are sent on.
+// readAhead is how many bytes of one object may have come and not been read. Over HTTP/2, which Cloud Storage speaks,
+// Go lets 4 MiB of each wait in memory, which many objects at once would fill: they come faster than they are sent on.
 const readAhead = 512 << 10
 
 func transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: readAhead, SendPingTimeout: pingAfter, PingTimeout: pingLimit}
+	t.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: readAhead, SendPingTimeout: pingAfter,
+		PingTimeout: pingLimit}
 	return t
 }
 
@@ -70,8 +72,8 @@ func (t asStored) RoundTrip(req *http.Request) (*http.Response, error) {
 const (
 	// maxTries is how often a call is made before its error counts.
 	maxTries = 4
-	// repeatLimit is how long after the first try another one may begin, so that a Cloud Storage that does not answer costs a
-	// delivery a minute at most.
+	// repeatLimit is how long after the first try another one may begin, so that a Cloud Storage that does not answer
+	// costs a delivery a minute at most.
 	repeatLimit = 30 * time.Second
 )
 

@@ -16,8 +16,8 @@ import (
 
 // wrapError wraps what Google's client says in the error of package document that it means.
 //
-// A bucket that is gone took its objects with it: 404 means the same for both. A wrong setting it cannot be, because the
-// bucket's name comes from the bucket's own event.
+// A bucket that is gone took its objects with it: 404 means the same for both. A wrong setting it cannot be, because
+// the bucket's name comes from the bucket's own event.
 func wrapError(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return fmt.Errorf("storage: %w", ended)
@@ -37,8 +37,8 @@ func wrapError(ctx context.Context, err error) error {
 	return fmt.Errorf("storage: %w: %s", kind, gcp.Cause(err))
 }
 
-// says reports whether a refusal holds one of the words, a reason or part of a sentence. Where the answer is JSON the reason
-// is not always the one that is documented, and instead of an object's bytes comes a bare sentence.
+// says reports whether a refusal holds one of the words, a reason or part of a sentence. Where the answer is JSON the
+// reason is not always the one that is documented, and instead of an object's bytes comes a bare sentence.
 func says(err error, words ...string) bool {
 	e, ok := errors.AsType[*googleapi.Error](err)
 	if !ok || e.Code != http.StatusBadRequest {

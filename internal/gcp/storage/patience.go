@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// answerLimit is how long a try may take until the headers of its answer: token, connection and all. Cloud Storage answers
-	// within a second, and within some when it is busy.
+	// answerLimit is how long a try may take until the headers of its answer: token, connection and all. Cloud Storage
+	// answers within a second, and within some when it is busy.
 	answerLimit = 30 * time.Second
-	// stallLimit is how long a Read may wait for a byte. A body that is not read may wait for as long as its reader likes: an
-	// image is read at the pace at which it is sent on.
+	// stallLimit is how long a Read may wait for a byte. A body that is not read may wait for as long as its reader
+	// likes: an image is read at the pace at which it is sent on.
 	stallLimit = 30 * time.Second
-	// pingAfter is how long a connection of HTTP/2 may be silent until it is asked for a sign of life, and pingLimit how long
-	// that may take: a connection that died is left for another one before a try is given up.
+	// pingAfter is how long a connection of HTTP/2 may be silent until it is asked for a sign of life, and pingLimit
+	// how long that may take: a connection that died is left for another one before a try is given up.
 	pingAfter = 10 * time.Second
 	pingLimit = 10 * time.Second
 )
@@ -28,8 +28,8 @@ var errSlow = errors.New("no answer in time")
 // patience is how long an answer may take until its headers, and then between its bytes.
 type patience struct{ answer, stall time.Duration }
 
-// patient ends a request whose answer does not come, or does not go on. It is the outermost transport, so that the token is
-// waited for within the same time.
+// patient ends a request whose answer does not come, or does not go on. It is the outermost transport, so that the
+// token is waited for within the same time.
 type patient struct {
 	base http.RoundTripper
 	patience

@@ -18,12 +18,12 @@ type Config struct {
 	Emulator string
 }
 
-// Objects is [document.Objects] over Cloud Storage. The account that it runs as needs storage.objects.get on the bucket,
-// and storage.objects.list too: without it Cloud Storage answers 403 for an object that is gone, and an operator
-// is called for nothing (the role storage.objectViewer holds both).
+// Objects is [document.Objects] over Cloud Storage. The account that it runs as needs storage.objects.get on the
+// bucket, and storage.objects.list too: without it Cloud Storage answers 403 for an object that is gone, and an
+// operator is called for nothing (the role storage.objectViewer holds both).
 //
-// Each call makes up to four tries with short waits where Cloud Storage is busy or does not answer, and takes a minute at
-// most until its answer: see [answerLimit] and [repeatLimit]. A body that breaks off, or of which no byte comes for
+// Each call makes up to four tries with short waits where Cloud Storage is busy or does not answer, and takes a minute
+// at most until its answer: see [answerLimit] and [repeatLimit]. A body that breaks off, or of which no byte comes for
 // [stallLimit] while a Read waits, is not resumed: redelivery repeats the whole. What these limits end is
 // [document.ErrStorageUnavailable]; the context's error is the caller's own end alone.
 type Objects struct {
@@ -49,8 +49,8 @@ func New(c Config) *Objects {
 // known size has read bytes that are right. The sum comes with the answer (X-Goog-Hash); where a proxy or a stand-in
 // dropped it, the object's metadata is asked, one more call; bytes without any sum are not accepted.
 //
-// An object stored with Content-Encoding gzip is unpacked after that check, its size unknown beforehand (-1). Where it is
-// no gzip, Read fails with [document.ErrObjectCorrupt]: the sum was right, so this is the object's own fault.
+// An object stored with Content-Encoding gzip is unpacked after that check, its size unknown beforehand (-1). Where it
+// is no gzip, Read fails with [document.ErrObjectCorrupt]: the sum was right, so this is the object's own fault.
 func (s *Objects) Open(ctx context.Context, o document.Object) (document.Content, error) {
 	service, err := s.service.Get(ctx)
 	if err != nil {
@@ -91,8 +91,8 @@ func (s *Objects) askSum(ctx context.Context, service *api.Service, o document.O
 	return sum, nil
 }
 
-// Live returns the generation of the name that is in the bucket now, with its attributes. Where there is none, or no bucket,
-// the error wraps [document.ErrObjectGone].
+// Live returns the generation of the name that is in the bucket now, with its attributes. Where there is none, or no
+// bucket, the error wraps [document.ErrObjectGone].
 func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	service, err := s.service.Get(ctx)
 	if err != nil {
@@ -100,7 +100,8 @@ func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Objec
 	}
 	var meta *api.Object
 	err = retry(ctx, func() (err error) {
-		meta, err = service.Objects.Get(bucket, name).Fields("generation", "contentType", "size", "md5Hash", "metadata").Context(ctx).Do()
+		meta, err = service.Objects.Get(bucket, name).Fields("generation", "contentType", "size", "md5Hash",
+			"metadata").Context(ctx).Do()
 		return err
 	})
 	if err != nil {
@@ -112,12 +113,13 @@ func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Objec
 	return document.Object{Bucket: bucket, Name: name, Generation: meta.Generation}, attributes(meta), nil
 }
 
-// maxContentType is how much of a declared type is kept, in bytes, as of an event's. Metadata are 8 KiB at most by Cloud Storage's
-// own limit.
+// maxContentType is how much of a declared type is kept, in bytes, as of an event's. Metadata are 8 KiB at most by
+// Cloud Storage's own limit.
 const maxContentType = 255
 
 func attributes(o *api.Object) document.Attributes {
-	return document.Attributes{ContentType: document.Clip(o.ContentType, maxContentType), Size: int64(o.Size), MD5: document.MD5(o.Md5Hash), Metadata: o.Metadata}
+	return document.Attributes{ContentType: document.Clip(o.ContentType, maxContentType), Size: int64(o.Size),
+		MD5: document.MD5(o.Md5Hash), Metadata: o.Metadata}
 }
 
 // listBatch is how many objects are listed in one request, the most that Cloud Storage returns.

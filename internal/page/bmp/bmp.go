@@ -1,8 +1,8 @@
-// Package bmp decodes BMP files: of Windows and OS/2, of 1 to 32 bits a pixel, with palettes, bit fields or run lengths, also without
-// the header of a file.
+// Package bmp decodes BMP files: of Windows and OS/2, of 1 to 32 bits a pixel, with palettes, bit fields or run
+// lengths, also without the header of a file.
 //
-// Files, in reading order: decode.go the picture, runs.go its pixels in runs, pixels.go those that are stored as they are, canvas.go what
-// they are put on, bmp.go the header.
+// Files, in reading order: decode.go the picture, runs.go its pixels in runs, pixels.go those that are stored as they
+// are, canvas.go what they are put on, bmp.go the header.
 package bmp
 
 import (
@@ -55,8 +55,8 @@ type Picture struct {
 	pixels        int       // where they are; 0: after the palette
 }
 
-// Is reports whether a file begins like a BMP: with a file's header or, as on a clipboard, without. Two letters are no proof, so it also
-// looks at the header after them.
+// Is reports whether a file begins like a BMP: with a file's header or, as on a clipboard, without. Two letters are no
+// proof, so it also looks at the header after them.
 func Is(b []byte) bool {
 	if len(b) >= arrayHead && string(b[:2]) == "BA" {
 		b = b[arrayHead:]
@@ -79,7 +79,8 @@ func isBare(b []byte) bool {
 		slices.Contains([]uint16{1, 2, 4, 8, 16, 24, 32}, depth)
 }
 
-// Read reads the header of a file that begins with b, all of it or HeadSize bytes. Errors are ErrCut, ErrBroken or Unsupported.
+// Read reads the header of a file that begins with b, all of it or HeadSize bytes. Errors are ErrCut, ErrBroken or
+// Unsupported.
 func Read(b []byte) (*Picture, error) {
 	le := binary.LittleEndian
 	p, at := &Picture{entrySize: 4}, 0 // at is the header's place
@@ -105,7 +106,8 @@ func Read(b []byte) (*Picture, error) {
 	p.palette = at + size
 	var width, height int64
 	if size == 12 {
-		width, height, p.depth, p.entrySize = int64(le.Uint16(h[4:])), int64(le.Uint16(h[6:])), int(le.Uint16(h[10:])), 3
+		width, height, p.depth, p.entrySize = int64(le.Uint16(h[4:])), int64(le.Uint16(h[6:])), int(le.Uint16(h[10:])),
+			3
 	} else {
 		width, height, p.depth = int64(int32(le.Uint32(h[4:]))), int64(int32(le.Uint32(h[8:]))), int(le.Uint16(h[14:]))
 		p.compression, p.colours = int(min(le.Uint32(h[16:]), 99)), int(min(le.Uint32(h[32:]), 1<<16))
@@ -153,7 +155,8 @@ func (p *Picture) checkKind(size int) error {
 	case p.compression > alphaFields:
 		return Unsupported("with a compression of its own")
 	}
-	depths := [...][]int{plain: {1, 2, 4, 8, 16, 24, 32}, runs8: {8}, runs4: {4}, bitFields: {16, 24, 32}, runs24: {24}, embeddedPNG: nil, alphaFields: {16, 24, 32}}
+	depths := [...][]int{plain: {1, 2, 4, 8, 16, 24, 32}, runs8: {8}, runs4: {4}, bitFields: {16, 24, 32}, runs24: {24},
+		embeddedPNG: nil, alphaFields: {16, 24, 32}}
 	switch {
 	case slices.Contains(depths[p.compression], p.depth):
 		return nil

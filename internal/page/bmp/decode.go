@@ -6,8 +6,8 @@ import (
 	"image/color"
 )
 
-// Decode decodes the picture of a file, whose header was read from its first bytes. It returns how many rows are there; the others are
-// white. The error is ctx's.
+// Decode decodes the picture of a file, whose header was read from its first bytes. It returns how many rows are there;
+// the others are white. The error is ctx's.
 func (p *Picture) Decode(ctx context.Context, file []byte) (img image.Image, rows int, err error) {
 	c := p.canvas(file)
 	switch p.compression {

@@ -9,8 +9,8 @@ const (
 	move         = 2
 )
 
-// readRuns reads pixels that are stored in runs. It returns how many rows are there: all, where the end is marked. Pixels that a file
-// leaves out stay white.
+// readRuns reads pixels that are stored in runs. It returns how many rows are there: all, where the end is marked.
+// Pixels that a file leaves out stay white.
 func (p *Picture) readRuns(ctx context.Context, b []byte, c *canvas) (rows int, err error) {
 	r := runs{c: c, b: b, size: max(p.depth/8, 1)}
 	for steps := 0; r.y < p.Height; steps++ {

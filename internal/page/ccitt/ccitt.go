@@ -1,6 +1,6 @@
-// Package ccitt decodes fax: the codings of T.4 (Group 3, in one and in two dimensions, with any fill before the end of a row) and T.6
-// (Group 4), and those of TIFF that have no code for the end of a row. It is as lenient as libtiff: rows that are broken or missing cost
-// themselves. Nothing here keeps state, and all may be called concurrently.
+// Package ccitt decodes fax: the codings of T.4 (Group 3, in one and in two dimensions, with any fill before the end of
+// a row) and T.6 (Group 4), and those of TIFF that have no code for the end of a row. It is as lenient as libtiff: rows
+// that are broken or missing cost themselves. Nothing here keeps state, and all may be called concurrently.
 //
 // Files, in reading order: ccitt.go pictures and rows, bits.go reading bits, codes.go the tables of codes.
 package ccitt
@@ -35,9 +35,10 @@ var (
 	ErrUncompressed = errors.New("ccitt: uncompressed mode")
 )
 
-// Decode fills dst with rows of (Width+7)/8 bytes, a bit each pixel, 0 for white, and returns how many it has decoded before the
-// picture ended or broke off. Of a row that is broken, where later ones can still be read, the rest is white. Errors: ErrDamaged,
-// ErrUncompressed, or ctx's, which is asked every few rows. It allocates no more than 8 bytes a pixel of a row.
+// Decode fills dst with rows of (Width+7)/8 bytes, a bit each pixel, 0 for white, and returns how many it has decoded
+// before the picture ended or broke off. Of a row that is broken, where later ones can still be read, the rest is
+// white. Errors: ErrDamaged, ErrUncompressed, or ctx's, which is asked every few rows. It allocates no more than 8
+// bytes a pixel of a row.
 func (f Format) Decode(ctx context.Context, dst, data []byte) (rows int, err error) {
 	d := decoder{Format: f, reader: reader{data: data}, codes: tables()}
 	stride := (f.Width + 7) / 8
@@ -73,8 +74,8 @@ func (f Format) Decode(ctx context.Context, dst, data []byte) (rows int, err err
 	return rows, err
 }
 
-// decoder decodes a picture row by row. A row is where its colour changes, from left to right, beginning with white: at 0 too where its
-// first pixel is black.
+// decoder decodes a picture row by row. A row is where its colour changes, from left to right, beginning with white: at
+// 0 too where its first pixel is black.
 type decoder struct {
 	Format
 	reader
@@ -115,7 +116,8 @@ func (d *decoder) end() {
 	}
 }
 
-// endOfRow reads the code that ends a row, and the fill before it, if that is what comes next. Fill up to the end of the data is read too.
+// endOfRow reads the code that ends a row, and the fill before it, if that is what comes next. Fill up to the end of
+// the data is read too.
 func (d *decoder) endOfRow() bool {
 	before := d.reader
 	zeros := d.skipZeros()
@@ -140,8 +142,8 @@ func (d *decoder) sync() {
 // colour is that of the pixel after what is decoded of the row: 0 white, 1 black.
 func (d *decoder) colour() int { return len(d.row) & 1 }
 
-// change changes the colour at x, which is not left of the last change. In a row of two dimensions, two at the same place both count for
-// the row below, as libtiff and the writers of such rows have it.
+// change changes the colour at x, which is not left of the last change. In a row of two dimensions, two at the same
+// place both count for the row below, as libtiff and the writers of such rows have it.
 func (d *decoder) change(x int) {
 	if x < d.Width {
 		d.row = append(d.row, int32(x))

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// The codes of T.4, tables 2 and 3: those of the runs of 0 to 63 pixels, which end a run, those of 64, 128 and so on to 1728, which make it
-// longer, and those of 1792 to 2560, which both colours share.
+// The codes of T.4, tables 2 and 3: those of the runs of 0 to 63 pixels, which end a run, those of 64, 128 and so on to
+// 1728, which make it longer, and those of 1792 to 2560, which both colours share.
 const (
 	whiteEnds = `
 	00110101 000111 0111 1000 1011 1100 1110 1111 10011 10100 00111 01000 001000 000011 110100 110101 101010 101011 0100111
@@ -40,7 +40,8 @@ const (
 // modeCodes are those of T.4, table 4, by mode. The last one is how an extension begins.
 const modeCodes = "0001 001 0000010 000010 010 1 011 000011 0000011 0000001"
 
-// Modes of coding in two dimensions. Vertical ones differ from modeV0 by how far the change lies to the right of that above.
+// Modes of coding in two dimensions. Vertical ones differ from modeV0 by how far the change lies to the right of that
+// above.
 const (
 	modePass = iota
 	modeHorizontal
@@ -96,7 +97,8 @@ func enter(table []code, width int, list string, first, step int) {
 	}
 }
 
-// RunCodes returns the codes of a run as T.4 writes them, in digits, for those who encode. The colour is 0 for white and 1 for black.
+// RunCodes returns the codes of a run as T.4 writes them, in digits, for those who encode. The colour is 0 for white
+// and 1 for black.
 func RunCodes(colour, length int) string {
 	ends, makeUp := whiteEnds, whiteMakeUp
 	if colour == 1 {

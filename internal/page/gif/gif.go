@@ -1,5 +1,5 @@
-// Package gif decodes the first picture of a GIF, as far as it goes. It is as liberal as browsers: a picture may be larger than its screen,
-// and lack its colours or its end.
+// Package gif decodes the first picture of a GIF, as far as it goes. It is as liberal as browsers: a picture may be
+// larger than its screen, and lack its colours or its end.
 //
 // Files, in reading order: gif.go the blocks up to the picture, lzw.go its pixels.
 package gif
@@ -52,7 +52,8 @@ func Read(s Source) (*Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Picture{Width: int(binary.LittleEndian.Uint16(b[6:])), Height: int(binary.LittleEndian.Uint16(b[8:])), transparent: -1}
+	p := &Picture{Width: int(binary.LittleEndian.Uint16(b[6:])), Height: int(binary.LittleEndian.Uint16(b[8:])),
+		transparent: -1}
 	if err := p.readPalette(s, b[10]); err != nil {
 		return nil, err
 	}
@@ -141,8 +142,8 @@ func (p *Picture) readFrame(s Source) error {
 	return nil
 }
 
-// Decode decodes the pixels that follow what Read has read. It returns the screen, white where nothing is, and how many rows of the picture
-// are there. The error is ctx's.
+// Decode decodes the pixels that follow what Read has read. It returns the screen, white where nothing is, and how many
+// rows of the picture are there. The error is ctx's.
 func (p *Picture) Decode(ctx context.Context, pixels []byte) (m *image.Paletted, there, all int, err error) {
 	palette, white := p.colours()
 	m = image.NewPaletted(image.Rect(0, 0, p.Width, p.Height), palette)
@@ -171,7 +172,8 @@ func (p *Picture) Decode(ctx context.Context, pixels []byte) (m *image.Paletted,
 	return m, y, h, nil
 }
 
-// colours returns the colours to draw with, and the number of white or the lightest of them. What is transparent is white.
+// colours returns the colours to draw with, and the number of white or the lightest of them. What is transparent is
+// white.
 func (p *Picture) colours() (color.Palette, byte) {
 	all := p.palette
 	if all == nil { // a ramp of grays

@@ -157,7 +157,8 @@ func (f BMP) pixel(m *image.Paletted, index byte) []byte {
 	return binary.LittleEndian.AppendUint32(nil, pixel)[:f.Depth/8]
 }
 
-// runs is row y in runs: in turn of equal pixels, of pixels as they are, and, where pixels of the last colour are left out, moves.
+// runs is row y in runs: in turn of equal pixels, of pixels as they are, and, where pixels of the last colour are left
+// out, moves.
 func (f BMP) runs(m *image.Paletted, row []byte, y int) (b []byte) {
 	last := byte(len(m.Palette) - 1)
 	for x := 0; x < len(row); {
@@ -170,7 +171,8 @@ func (f BMP) runs(m *image.Paletted, row []byte, y int) (b []byte) {
 			x += n
 			continue
 		}
-		if literal := min(5, len(row)-x); n == 1 && literal >= 3 && y%2 == 0 && !(f.Skips && slices.Contains(row[x:x+literal], last)) {
+		if literal := min(5, len(row)-x); n == 1 && literal >= 3 && y%2 == 0 &&
+			!(f.Skips && slices.Contains(row[x:x+literal], last)) {
 			b = append(b, 0, byte(literal))
 			var pixels []byte
 			for i, index := range row[x : x+literal] {
@@ -213,9 +215,11 @@ func BMPs() map[string]BMP {
 		"2 bits": {Header: 40, Depth: 2}, "4 bits": {Header: 40, Depth: 4}, "8 bits": {Header: 40, Depth: 8},
 		"24 bits": {Header: 40, Depth: 24}, "32 bits": {Header: 40, Depth: 32}, "16 bits": {Header: 40, Depth: 16},
 		"top down": {Header: 40, Depth: 8, TopDown: true}, "24 bits, top down": {Header: 40, Depth: 24, TopDown: true},
-		"few colours": {Header: 40, Depth: 8, Colours: 4, Entries: 4}, "too many colours": {Header: 40, Depth: 8, Colours: 300, Entries: 300},
+		"few colours":                 {Header: 40, Depth: 8, Colours: 4, Entries: 4},
+		"too many colours":            {Header: 40, Depth: 8, Colours: 300, Entries: 300},
 		"fewer colours than declared": {Header: 40, Depth: 8, Entries: 4},
-		"gap":                         {Header: 40, Depth: 8, Gap: 77}, "24 bits, gap": {Header: 40, Depth: 24, Gap: 5}, "no offset": {Header: 40, Depth: 8, NoOffset: true},
+		"gap":                         {Header: 40, Depth: 8, Gap: 77}, "24 bits, gap": {Header: 40, Depth: 24, Gap: 5},
+		"no offset":             {Header: 40, Depth: 8, NoOffset: true},
 		"16 bits as 565":        {Header: 40, Depth: 16, Compression: 3, Masks: rgb565},
 		"16 bits as 555":        {Header: 40, Depth: 16, Compression: 3, Masks: rgb555},
 		"32 bits with masks":    {Header: 40, Depth: 32, Compression: 3, Masks: rgb},
@@ -227,15 +231,20 @@ func BMPs() map[string]BMP {
 		"version 5, no alpha":   {Header: 124, Depth: 32, Compression: 3, Masks: withAlpha},
 		"version 5, not masked": {Header: 124, Depth: 32, Fourth: 3},
 		"alpha masks":           {Header: 40, Depth: 32, Compression: 6, Masks: withAlpha, Alpha: 255},
-		"OS/2":                  {Header: 12, Depth: 4}, "OS/2, 8 bits": {Header: 12, Depth: 8}, "OS/2, 24 bits": {Header: 12, Depth: 24},
-		"OS/2 2": {Header: 64, Depth: 8}, "OS/2 2, short": {Header: 16, Depth: 8}, "OS/2 2, odd": {Header: 48, Depth: 4},
-		"OS/2 array": {Header: 12, Depth: 4, Array: true}, "Windows in an array": {Header: 40, Depth: 8, Array: true},
+		"OS/2":                  {Header: 12, Depth: 4}, "OS/2, 8 bits": {Header: 12, Depth: 8},
+		"OS/2, 24 bits": {Header: 12, Depth: 24},
+		"OS/2 2":        {Header: 64, Depth: 8}, "OS/2 2, short": {Header: 16, Depth: 8},
+		"OS/2 2, odd": {Header: 48, Depth: 4},
+		"OS/2 array":  {Header: 12, Depth: 4, Array: true}, "Windows in an array": {Header: 40, Depth: 8, Array: true},
 		"clipboard": {Header: 40, Depth: 8, Bare: true}, "clipboard, 24 bits": {Header: 40, Depth: 24, Bare: true},
-		"clipboard, alpha masks": {Header: 40, Depth: 32, Compression: 6, Masks: withAlpha, Alpha: 255, Bare: true},
-		"clipboard, masks":       {Header: 40, Depth: 32, Compression: 3, Masks: rgb, Bare: true},
-		"runs of 8":              {Header: 40, Depth: 8, Compression: 1}, "runs of 4": {Header: 40, Depth: 4, Compression: 2},
-		"runs that skip": {Header: 40, Depth: 8, Compression: 1, Skips: true}, "runs of 4 that skip": {Header: 40, Depth: 4, Compression: 2, Skips: true},
-		"runs without an end": {Header: 40, Depth: 8, Compression: 1, NoEnd: true}, "runs of 24": {Header: 64, Depth: 24, Compression: 4},
+		"clipboard, alpha masks":   {Header: 40, Depth: 32, Compression: 6, Masks: withAlpha, Alpha: 255, Bare: true},
+		"clipboard, masks":         {Header: 40, Depth: 32, Compression: 3, Masks: rgb, Bare: true},
+		"runs of 8":                {Header: 40, Depth: 8, Compression: 1},
+		"runs of 4":                {Header: 40, Depth: 4, Compression: 2},
+		"runs that skip":           {Header: 40, Depth: 8, Compression: 1, Skips: true},
+		"runs of 4 that skip":      {Header: 40, Depth: 4, Compression: 2, Skips: true},
+		"runs without an end":      {Header: 40, Depth: 8, Compression: 1, NoEnd: true},
+		"runs of 24":               {Header: 64, Depth: 24, Compression: 4},
 		"runs of 4 without an end": {Header: 64, Depth: 4, Compression: 2, NoEnd: true},
 	}
 }
@@ -243,7 +252,8 @@ func BMPs() map[string]BMP {
 // FourGrays is paper in 4 grays, white being the last.
 func FourGrays(width, height int) *image.Paletted {
 	paper := Paper(width, height, 5)
-	m := image.NewPaletted(paper.Rect, color.Palette{color.Black, color.Gray{Y: 0x84}, color.Gray{Y: 0xc6}, color.White})
+	m := image.NewPaletted(paper.Rect,
+		color.Palette{color.Black, color.Gray{Y: 0x84}, color.Gray{Y: 0xc6}, color.White})
 	for i, v := range paper.Pix {
 		m.Pix[i] = v >> 6
 	}

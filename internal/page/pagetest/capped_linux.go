@@ -19,10 +19,11 @@ const Apart = true
 // capped tells a test program that it is the process whose memory counts.
 const capped = "PAGETEST_CAPPED"
 
-// Capped calls f in a process of its own, a second run of the test program with this test alone, whose garbage collector has
-// nine tenths of limit, as in the function. The test fails if the most memory that this process has had at any time, and the
-// most that one of those had that it started, are together over limit. The kernel keeps both marks, so that no peak is too
-// short to be seen, and no privilege is needed. f starts one process at a time, and end ends it.
+// Capped calls f in a process of its own, a second run of the test program with this test alone, whose garbage
+// collector has nine tenths of limit, as in the function. The test fails if the most memory that this process has had
+// at any time, and the most that one of those had that it started, are together over limit. The kernel keeps both
+// marks, so that no peak is too short to be seen, and no privilege is needed. f starts one process at a time, and end
+// ends it.
 func Capped(t *testing.T, limit int64, f, end func()) {
 	t.Helper()
 	if os.Getenv(capped) != "" {
@@ -43,7 +44,8 @@ func Capped(t *testing.T, limit int64, f, end func()) {
 	}
 }
 
-// peaks returns the most bytes that this process has had in memory, and the largest of those that it started and that have ended.
+// peaks returns the most bytes that this process has had in memory, and the largest of those that it started and that
+// have ended.
 func peaks(t *testing.T) (own, others int64) {
 	t.Helper()
 	status, err := os.Open("/proc/self/status")

@@ -18,8 +18,8 @@ type FaxOptions struct {
 	Missing        int  // rows that are left out at the end of each strip
 }
 
-// Fax is a picture of pixels that are black where the gray is under 128, with a compression of 2 (rows of bytes), 3 (Group 3), 4 (Group 4) or
-// 32771 (rows of pairs of bytes), in strips of rows.
+// Fax is a picture of pixels that are black where the gray is under 128, with a compression of 2 (rows of bytes), 3
+// (Group 3), 4 (Group 4) or 32771 (rows of pairs of bytes), in strips of rows.
 func Fax(m *image.Gray, compression, rows int, o FaxOptions) Picture {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	p := described(w, h, rows, 1, 1, 0, compression)

@@ -129,9 +129,12 @@ func (f GIF) compressed(m *image.Paletted, size int) (b []byte) {
 // GIFs are files of every kind that is read, of a picture of this size.
 func GIFs(size image.Point) map[string]GIF {
 	return map[string]GIF{
-		"usual": {Screen: size}, "own palette": {Screen: size, Local: true}, "interlaced": {Screen: size, Interlaced: true},
+		"usual": {Screen: size}, "own palette": {Screen: size, Local: true},
+		"interlaced":    {Screen: size, Interlaced: true},
 		"no clear code": {Screen: size, NoClear: true}, "stray bytes": {Screen: size, Stray: true},
-		"8 bits": {Screen: size, CodeSize: 8}, "9 bits": {Screen: size, CodeSize: 9}, "11 bits": {Screen: size, CodeSize: 11},
-		"no screen": {}, "larger than its screen": {Screen: size.Div(2)}, "transparent white": {Screen: size, Transparent: 4},
+		"8 bits": {Screen: size, CodeSize: 8}, "9 bits": {Screen: size, CodeSize: 9},
+		"11 bits":   {Screen: size, CodeSize: 11},
+		"no screen": {}, "larger than its screen": {Screen: size.Div(2)},
+		"transparent white": {Screen: size, Transparent: 4},
 	}
 }

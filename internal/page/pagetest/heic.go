@@ -6,7 +6,8 @@ import (
 	"encoding/binary"
 )
 
-// Grid is how a phone stores a photograph: in tiles, each coded by itself, and beside it a thumbnail, a depth map and Exif.
+// Grid is how a phone stores a photograph: in tiles, each coded by itself, and beside it a thumbnail, a depth map and
+// Exif.
 type Grid struct {
 	Columns, Rows         int
 	TileWidth, TileHeight int
@@ -19,15 +20,16 @@ type Grid struct {
 	Kind                  string // what the tiles are said to be coded as, "" being hvc1
 }
 
-// HEIC makes such a file from one that holds the tiles one after the other, as heif-enc writes it when it is given several
-// pictures. The thumbnail and the depth map are the last tile.
+// HEIC makes such a file from one that holds the tiles one after the other, as heif-enc writes it when it is given
+// several pictures. The thumbnail and the depth map are the last tile.
 func HEIC(tiles []byte, g Grid) []byte {
 	t := readTiles(tiles)
 	f := &heif{}
 	var all []uint16
 	kind := cmp.Or(g.Kind, "hvc1")
 	for n := range g.Columns * g.Rows {
-		all = append(all, f.item(kind, true, t.coded[n], f.property("hvcC", t.config[n]), f.size(g.TileWidth, g.TileHeight)))
+		all = append(all, f.item(kind, true, t.coded[n], f.property("hvcC", t.config[n]),
+			f.size(g.TileWidth, g.TileHeight)))
 	}
 	last := len(all) - 1
 	whole := be16([]byte{0, 0, byte(g.Rows - 1), byte(g.Columns - 1)}, g.Width, g.Height)
@@ -49,7 +51,8 @@ func HEIC(tiles []byte, g Grid) []byte {
 		f.refer("dimg", mask, all...)
 		f.refer("auxl", mask, f.primary)
 	}
-	thumbnail := f.item("hvc1", false, t.coded[last], f.property("hvcC", t.config[last]), f.size(g.TileWidth, g.TileHeight))
+	thumbnail := f.item("hvc1", false, t.coded[last], f.property("hvcC", t.config[last]),
+		f.size(g.TileWidth, g.TileHeight))
 	f.refer("thmb", thumbnail, f.primary)
 	depth := f.item("hvc1", true, t.coded[last], f.property("hvcC", t.config[last]), f.size(g.TileWidth, g.TileHeight),
 		f.property("auxC", []byte("\x00\x00\x00\x00urn:mpeg:hevc:2015:auxid:2\x00")))
@@ -63,7 +66,8 @@ func HEICOverlay(tiles []byte, tileWidth, tileHeight, width, height int, x, y in
 	t := readTiles(tiles)
 	f := &heif{}
 	part := f.item("hvc1", true, t.coded[0], f.property("hvcC", t.config[0]), f.size(tileWidth, tileHeight))
-	f.primary = f.item("iovl", false, be16([]byte{0, 0}, 0xffff, 0, 0, 0xffff, width, height, int(x), int(y)), f.size(width, height))
+	f.primary = f.item("iovl", false, be16([]byte{0, 0}, 0xffff, 0, 0, 0xffff, width, height, int(x), int(y)),
+		f.size(width, height))
 	f.refer("dimg", f.primary, part)
 	return f.bytes()
 }
@@ -75,9 +79,12 @@ func HEICSequence(tiles []byte, width, height int) []byte {
 	sample := append(make([]byte, 24), be16(nil, width, height)...)
 	sample = append(append(sample, make([]byte, 50)...), box("hvcC", t.config[0])...)
 	moov := func(at int) []byte {
-		table := box("stbl", box("stsd", be32(nil, 0, 1), box("hvc1", sample)), box("stsz", be32(nil, 0, 0, 1, len(t.coded[0]))),
+		table := box("stbl", box("stsd", be32(nil, 0, 1), box("hvc1", sample)),
+			box("stsz", be32(nil, 0, 0, 1, len(t.coded[0]))),
 			box("stco", be32(nil, 0, 1, at)))
-		return box("moov", box("trak", box("mdia", box("hdlr", []byte("\x00\x00\x00\x00\x00\x00\x00\x00pict"), make([]byte, 13)), box("minf", table))))
+		return box("moov", box("trak",
+			box("mdia", box("hdlr", []byte("\x00\x00\x00\x00\x00\x00\x00\x00pict"), make([]byte, 13)),
+				box("minf", table))))
 	}
 	return bytes.Join([][]byte{brands, moov(len(brands) + len(moov(0)) + 8), box("mdat", t.coded[0])}, nil)
 }
@@ -178,7 +185,8 @@ func readTiles(b []byte) (t tiled) {
 	}
 	places := b[bytes.Index(b, []byte("iloc"))+4:]
 	for n := range int(binary.BigEndian.Uint16(places[6:])) {
-		p := places[8+18*n:] // its number (2), its file (2), where it begins (4), the count of its parts (2), and of one part
+		// its number (2), its file (2), where it begins (4), the count of its parts (2), and of one part
+		p := places[8+18*n:]
 		from := binary.BigEndian.Uint32(p[4:]) + binary.BigEndian.Uint32(p[10:])
 		t.coded = append(t.coded, b[from:from+binary.BigEndian.Uint32(p[14:])])
 	}

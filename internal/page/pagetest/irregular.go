@@ -8,7 +8,8 @@ import (
 	"slices"
 )
 
-// IrregularPNGs are changes to a PNG with a palette and transparency that other programs read over. The picture stays the same.
+// IrregularPNGs are changes to a PNG with a palette and transparency that other programs read over. The picture stays
+// the same.
 func IrregularPNGs() map[string]func(file []byte) []byte {
 	return map[string]func([]byte) []byte{
 		"wrong sum of a comment": func(b []byte) []byte {
@@ -57,8 +58,8 @@ func WithTransparency(b, body []byte) []byte {
 	return slices.Concat(b[:from], chunk, b[from+12+n:])
 }
 
-// IrregularJPEGs are changes to a baseline JPEG of three channels, with the standard's tables, that other programs read over. The picture
-// stays the same.
+// IrregularJPEGs are changes to a baseline JPEG of three channels, with the standard's tables, that other programs read
+// over. The picture stays the same.
 func IrregularJPEGs() map[string]func(file []byte) []byte {
 	frame := func(b []byte) int { return bytes.Index(b, []byte{0xff, 0xc0, 0}) }
 	scan := func(b []byte) int { return bytes.Index(b, []byte{0xff, 0xda, 0}) }
@@ -100,9 +101,9 @@ func IrregularJPEGs() map[string]func(file []byte) []byte {
 	}
 }
 
-// BlockJPEG is a baseline JPEG of flat blocks, the value of each in each channel being what it says, in as many units as it says down and
-// across, with the sampling factors of its channels and an Adobe segment with a transform, if that is not negative. Each row of units ends
-// with a restart.
+// BlockJPEG is a baseline JPEG of flat blocks, the value of each in each channel being what it says, in as many units
+// as it says down and across, with the sampling factors of its channels and an Adobe segment with a transform, if that
+// is not negative. Each row of units ends with a restart.
 func BlockJPEG(across, down int, sampling [][2]int, transform int, value func(channel, x, y int) byte) []byte {
 	b := []byte{0xff, 0xd8}
 	if transform >= 0 {

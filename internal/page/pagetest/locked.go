@@ -11,8 +11,8 @@ import (
 // padding is what a PDF fills passwords up with.
 const padding = "\x28\xBF\x4E\x5E\x4E\x75\x8A\x41\x64\x00\x4E\x56\xFF\xFA\x01\x08\x2E\x2E\x00\xB6\xD0\x68\x3E\x80\x2F\x0C\xA9\xFE\x64\x53\x69\x7A"
 
-// Locked is a PDF of one page that is encrypted (revision 2). It opens with the password; an empty one is what files have
-// that only forbid to print.
+// Locked is a PDF of one page that is encrypted (revision 2). It opens with the password; an empty one is what files
+// have that only forbid to print.
 func Locked(password string, page PDFPage) []byte {
 	const id, owner, permissions = "0123456789abcdef", "the owner's entry is not looked at", -4
 	sum := md5.New()
@@ -46,11 +46,13 @@ func crypt(key, b []byte) []byte {
 	return out
 }
 
-// LockedAttachments is a PDF of one page that says of how it is encrypted that only its attachments are, and how content is
-// ("Identity": not at all). No password that it takes is known.
+// LockedAttachments is a PDF of one page that says of how it is encrypted that only its attachments are, and how
+// content is ("Identity": not at all). No password that it takes is known.
 func LockedAttachments(content string, page PDFPage) []byte {
 	b := PDF("", []PDFPage{page})
-	filters := fmt.Sprintf("/CF << /StdCF << /AuthEvent /EFOpen /CFM /AESV2 /Length 16 >> >> /EFF /StdCF /StmF /%s /StrF /%s", content, content)
+	filters := fmt.Sprintf(
+		"/CF << /StdCF << /AuthEvent /EFOpen /CFM /AESV2 /Length 16 >> >> /EFF /StdCF /StmF /%s /StrF /%s", content,
+		content)
 	encrypt := fmt.Sprintf("trailer\n<< /ID [<00> <00>] /Encrypt << /Filter /Standard /V 4 /R 4 /Length 128 /P -4 /O <%x> /U <%x> %s >>",
 		padding, padding, filters)
 	return bytes.Replace(b, []byte("trailer\n<<"), []byte(encrypt), 1)

@@ -53,7 +53,8 @@ func PDF(catalog string, pages []PDFPage, more ...string) []byte {
 	}
 	for i, p := range pages {
 		objects = append(objects, fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents %d 0 R "+
-			"/Resources << /Font << /F1 3 0 R %s >> %s >> %s >>", p.Width, p.Height, 5+2*i, p.Fonts, p.Resources, p.Dict),
+			"/Resources << /Font << /F1 3 0 R %s >> %s >> %s >>", p.Width, p.Height, 5+2*i, p.Fonts, p.Resources,
+			p.Dict),
 			Stream("", []byte(p.Content)))
 	}
 	return Objects(append(objects, more...)...)
@@ -79,12 +80,16 @@ func file(objects []string, trailer string) []byte {
 	return b.Bytes()
 }
 
-// A font that is not in the file takes one object or more; what they return goes to PDF as objects, the first of which is the font.
+// A font that is not in the file takes one object or more; what they return goes to PDF as objects, the first of which
+// is the font.
 
-// SimpleFont is a font of one byte a character, each as wide as the font is high: characters from code 128 on are the glyphs of these names.
+// SimpleFont is a font of one byte a character, each as wide as the font is high: characters from code 128 on are the
+// glyphs of these names.
 func SimpleFont(name string, glyphs ...string) []string {
-	return []string{fmt.Sprintf("<< /Type /Font /Subtype /TrueType /BaseFont /%s /Encoding << /BaseEncoding /WinAnsiEncoding /Differences [128 /%s] >> "+
-		"/FirstChar 128 /LastChar %d /Widths [%s] >>", name, strings.Join(glyphs, "/"), 127+len(glyphs), strings.Repeat("1000 ", len(glyphs)))}
+	return []string{
+		fmt.Sprintf("<< /Type /Font /Subtype /TrueType /BaseFont /%s /Encoding << /BaseEncoding /WinAnsiEncoding /Differences [128 /%s] >> "+
+			"/FirstChar 128 /LastChar %d /Widths [%s] >>", name, strings.Join(glyphs, "/"), 127+len(glyphs),
+			strings.Repeat("1000 ", len(glyphs)))}
 }
 
 // CIDFont is a font of East Asia by Adobe's collection of characters (Japan1), whose codes are read as encoding says
@@ -95,7 +100,8 @@ func CIDFont(number int, collection, encoding string, toUnicode ...string) []str
 		unicode = fmt.Sprintf("/ToUnicode %d 0 R", number+3)
 	}
 	return append([]string{
-		fmt.Sprintf("<< /Type /Font /Subtype /Type0 /BaseFont /Unheard-of /Encoding /%s /DescendantFonts [%d 0 R] %s >>", encoding, number+1, unicode),
+		fmt.Sprintf("<< /Type /Font /Subtype /Type0 /BaseFont /Unheard-of /Encoding /%s /DescendantFonts [%d 0 R] %s >>",
+			encoding, number+1, unicode),
 		fmt.Sprintf("<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Unheard-of /CIDSystemInfo << /Registry (Adobe) /Ordering (%s) /Supplement 0 >> "+
 			"/DW 1000 /FontDescriptor %d 0 R >>", collection, number+2),
 		"<< /Type /FontDescriptor /FontName /Unheard-of /Flags 4 /FontBBox [0 -200 1000 900] /ItalicAngle 0 /Ascent 880 /Descent -120 " +
@@ -109,11 +115,12 @@ func ToUnicode(characters string) string {
 		lines = append(lines, fmt.Sprintf("<%04X> <%04X>", len(lines)+1, r))
 	}
 	return Stream("", fmt.Appendf(nil, "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapType 2 def "+
-		"1 begincodespacerange <0000> <FFFF> endcodespacerange %d beginbfchar\n%s\nendbfchar endcmap end end", len(lines), strings.Join(lines, "\n")))
+		"1 begincodespacerange <0000> <FFFF> endcodespacerange %d beginbfchar\n%s\nendbfchar endcmap end end",
+		len(lines), strings.Join(lines, "\n")))
 }
 
-// Row is a page with a row of n characters of 20 points in the font that is the object of that number, from its left edge to
-// its right.
+// Row is a page with a row of n characters of 20 points in the font that is the object of that number, from its left
+// edge to its right.
 func Row(font, n int, codes []byte) PDFPage {
 	return PDFPage{Width: 20 * n, Height: 40, Content: fmt.Sprintf("BT /F2 20 Tf 0 12 Td <%x> Tj ET", codes),
 		Fonts: fmt.Sprintf("/F2 %d 0 R", font)}
@@ -121,6 +128,7 @@ func Row(font, n int, codes []byte) PDFPage {
 
 // Rows is a page of A4 with twenty rows of characters of 12 points in that font.
 func Rows(font int, codes []byte) PDFPage {
-	return PDFPage{Width: 595, Height: 842, Content: "BT /F2 12 Tf 18 TL 60 780 Td\n" + strings.Repeat(fmt.Sprintf("<%x> Tj T*\n", codes), 20) + "ET\n",
-		Fonts: fmt.Sprintf("/F2 %d 0 R", font)}
+	return PDFPage{Width: 595, Height: 842,
+		Content: "BT /F2 12 Tf 18 TL 60 780 Td\n" + strings.Repeat(fmt.Sprintf("<%x> Tj T*\n", codes), 20) + "ET\n",
+		Fonts:   fmt.Sprintf("/F2 %d 0 R", font)}
 }

@@ -1,10 +1,11 @@
-// Package pagetest makes pictures and files for the tests of several packages: PNG, JPEG, TIFF, PDF and HEIC, of any number of
-// pages, sound or with anything wrong. What it makes is the same every time, from seeds: no licence to ask about, any size. It
-// panics where that cannot be done.
+// Package pagetest makes pictures and files for the tests of several packages: PNG, JPEG, TIFF, PDF and HEIC, of any
+// number of pages, sound or with anything wrong. What it makes is the same every time, from seeds: no licence to ask
+// about, any size. It panics where that cannot be done.
 //
-// Files, in reading order: corpus.go files of every kind, irregular.go those that break rules, locked.go, hostile.go and pdf.go PDFs, picture.go
-// pictures of text, fax.go and samples.go how pages of a TIFF are stored, gif.go, bmp.go, tiff.go, heic.go, file.go PNG, JPEG and Exif; and
-// capped_linux.go and capped_other.go, which bound the memory of a test.
+// Files, in reading order: corpus.go files of every kind, irregular.go those that break rules, locked.go, hostile.go
+// and pdf.go PDFs, picture.go pictures of text, fax.go and samples.go how pages of a TIFF are stored, gif.go, bmp.go,
+// tiff.go, heic.go, file.go PNG, JPEG and Exif; and capped_linux.go and capped_other.go, which bound the memory of a
+// test.
 package pagetest
 
 import (
@@ -104,7 +105,8 @@ func Screen(img *image.Gray) *image.RGBA {
 	draw.Draw(out, b, img, image.Point{}, draw.Src)
 	for i, c := range []color.RGBA{{30, 90, 200, 255}, {240, 200, 40, 255}, {200, 30, 60, 255}} {
 		bar := image.Rect(b.Dx()*i/4, b.Dy()*i/5, b.Dx()*(i+1)/4, b.Dy()*i/5+b.Dy()/10)
-		draw.DrawMask(out, bar, image.NewUniform(c), image.Point{}, image.NewUniform(color.Alpha{180}), image.Point{}, draw.Over)
+		draw.DrawMask(out, bar, image.NewUniform(c), image.Point{}, image.NewUniform(color.Alpha{180}), image.Point{},
+			draw.Over)
 	}
 	return out
 }

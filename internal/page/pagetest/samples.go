@@ -11,8 +11,8 @@ import (
 	"slices"
 )
 
-// Storage is how a TIFF stores the samples of a picture, by the numbers of its tags. Of what is 0 it is the usual: 8 bits, no compression,
-// strips of all rows.
+// Storage is how a TIFF stores the samples of a picture, by the numbers of its tags. Of what is 0 it is the usual: 8
+// bits, no compression, strips of all rows.
 type Storage struct {
 	Order       binary.AppendByteOrder // as that of the file; nil: little-endian
 	Colour      int                    // 0 and 1 gray, 2 RGB, 5 CMYK, 6 YCbCr, 8 and 9 Lab (of gray pictures)
@@ -318,8 +318,8 @@ func Sampled(m *image.YCbCr, rows int) Picture {
 	return p
 }
 
-// OldJPEG is a file of one page in the kind of JPEG that TIFF had at first: its tables where tags say, and the picture in a strip, or
-// else all of it as one JPEG that a tag names.
+// OldJPEG is a file of one page in the kind of JPEG that TIFF had at first: its tables where tags say, and the picture
+// in a strip, or else all of it as one JPEG that a tag names.
 func OldJPEG(m *image.YCbCr, tables bool) []byte {
 	file := EncodeJPEG(m)
 	p := described(m.Rect.Dx(), m.Rect.Dy(), m.Rect.Dy(), 8, 3, 6, 6).With(530, 3, 2, 2)
@@ -349,10 +349,12 @@ func OldJPEG(m *image.YCbCr, tables bool) []byte {
 				}
 			}
 		}
-		p = p.With(519, 4, q[0xf0], q[0xf1], q[0xf1]).With(520, 4, q[0], q[1], q[1]).With(521, 4, q[0x10], q[0x11], q[0x11])
+		p = p.With(519, 4, q[0xf0], q[0xf1], q[0xf1]).With(520, 4, q[0], q[1], q[1]).With(521, 4, q[0x10], q[0x11],
+			q[0x11])
 		from += i + 2 + int(binary.BigEndian.Uint16(file[i+2:]))
 	}
 	p = p.With(273, 4, uint32(from)).With(279, 4, uint32(at+len(file)-from))
-	b, _ := appendDirectory(binary.LittleEndian, append([]byte("II*\x00\x00\x00\x00\x00"), file...), 4, slices.Clone(p.Tags), false)
+	b, _ := appendDirectory(binary.LittleEndian, append([]byte("II*\x00\x00\x00\x00\x00"), file...), 4,
+		slices.Clone(p.Tags), false)
 	return b
 }

@@ -9,7 +9,8 @@ import (
 	"slices"
 )
 
-// Tag is an entry of a TIFF directory. Kind is 1 for bytes, 3 for 16 and 4 for 32 bits, 5 for fractions, two values each, 7 for anything.
+// Tag is an entry of a TIFF directory. Kind is 1 for bytes, 3 for 16 and 4 for 32 bits, 5 for fractions, two values
+// each, 7 for anything.
 type Tag struct {
 	ID, Kind uint16
 	Values   []uint32
@@ -25,7 +26,8 @@ type Picture struct {
 
 // With is the picture with a tag added or replaced.
 func (p Picture) With(id, kind uint16, values ...uint32) Picture {
-	p.Tags = append(slices.DeleteFunc(slices.Clone(p.Tags), func(t Tag) bool { return t.ID == id }), Tag{id, kind, values})
+	p.Tags = append(slices.DeleteFunc(slices.Clone(p.Tags), func(t Tag) bool { return t.ID == id }),
+		Tag{id, kind, values})
 	return p
 }
 
@@ -65,7 +67,8 @@ func tiffFile(order binary.AppendByteOrder, big bool, pictures []Picture) []byte
 		if p.Tiled {
 			places = [2]uint16{324, 325}
 		}
-		b, link = appendDirectory(order, b, link, p.With(places[0], 4, offsets...).With(places[1], 4, counts...).Tags, big)
+		b, link = appendDirectory(order, b, link, p.With(places[0], 4, offsets...).With(places[1], 4, counts...).Tags,
+			big)
 	}
 	return b
 }

@@ -35,7 +35,8 @@ const leastSize = 13
 
 // ligatures are characters that stand for several. Those without a character of their own have a private one here.
 var ligatures = map[rune]string{'ﬀ': "ff", 'ﬁ': "fi", 'ﬂ': "fl", 'ﬃ': "ffi", 'ﬄ': "ffl",
-	privateFirst: "Th", privateFirst + 1: "ft", privateFirst + 2: "tt", privateFirst + 3: "ti", privateFirst + 4: "fj", privateLast: "tf"}
+	privateFirst: "Th", privateFirst + 1: "ft", privateFirst + 2: "tt", privateFirst + 3: "ti", privateFirst + 4: "fj",
+	privateLast: "tf"}
 
 const privateFirst, privateLast = '\ue000', '\ue005'
 
@@ -138,7 +139,8 @@ func known() []rune {
 	return slices.Compact(all)
 }
 
-// single returns characters without those that are printed twice in one place, to look bold. Others that lie on each other are in doubt.
+// single returns characters without those that are printed twice in one place, to look bold. Others that lie on each
+// other are in doubt.
 func single(chars []Char) ([]Char, Doubt) {
 	drop := make([]bool, len(chars))
 	var order []int
@@ -182,7 +184,8 @@ func single(chars []Char) ([]Char, Doubt) {
 	return kept, ""
 }
 
-// words looks whether the text is of words or numbers, as far as their letters show: in other letters than its own it is not.
+// words looks whether the text is of words or numbers, as far as their letters show: in other letters than its own it
+// is not.
 func words(chars []Char) Doubt {
 	var all, odd, single, humped int
 	var word []rune

@@ -47,14 +47,16 @@ type Glyphs struct {
 
 // NewGlyphs returns none.
 func NewGlyphs() *Glyphs {
-	return &Glyphs{looks: map[rune][]look{}, near: map[rune][]rune{}, marked: map[rune][]rune{}, cases: map[rune][]rune{}}
+	return &Glyphs{looks: map[rune][]look{}, near: map[rune][]rune{}, marked: map[rune][]rune{},
+		cases: map[rune][]rune{}}
 }
 
 // Learn takes over a sheet.
 func (g *Glyphs) Learn(sheet *image.Gray, runes []rune) {
 	for i, r := range runes {
 		x, y := Cell(i, len(runes))
-		cell := Rect{float64(x - cellLeft), float64(y - cellBase), float64(x - cellLeft + cellSide), float64(y - cellBase + cellSide)}
+		cell := Rect{float64(x - cellLeft), float64(y - cellBase), float64(x - cellLeft + cellSide),
+			float64(y - cellBase + cellSide)}
 		if l, ok := lookAt(sheet, cell, float64(y), CellSize); ok {
 			g.looks[r] = append(g.looks[r], l)
 		} else {
@@ -103,10 +105,13 @@ func (g *Glyphs) sameLook(a, b rune) bool {
 }
 
 // resembling are characters of which each looks like any other in some font or other.
-var resembling = []string{"1lI|!¡Jjİ", "0Oo°ºОоΟο", "-‐‑–—_~", "'’‘‚,´`‹›", "\"“”„«»", ".·•", "*×", "µμ", "ßβ", "ſf", "ªa"}
+var resembling = []string{"1lI|!¡Jjİ", "0Oo°ºОоΟο", "-‐‑–—_~", "'’‘‚,´`‹›", "\"“”„«»", ".·•", "*×", "µμ", "ßβ", "ſf",
+	"ªa"}
 
 func resemble(a, b rune) bool {
-	return slices.ContainsFunc(resembling, func(s string) bool { return strings.ContainsRune(s, a) && strings.ContainsRune(s, b) })
+	return slices.ContainsFunc(resembling, func(s string) bool {
+		return strings.ContainsRune(s, a) && strings.ContainsRune(s, b)
+	})
 }
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }
@@ -128,9 +133,12 @@ func sameAlphabet(a, b rune) bool {
 }
 
 // bases are letters, each with those that have a mark more.
-var bases = map[rune]string{'a': "àáâãäåāăąά", 'c': "çćĉċč", 'd': "ďđ", 'e': "èéêëēĕėęě", 'g': "ĝğġģ", 'h': "ĥħ", 'i': "ìíîïĩīĭįı", 'j': "ĵ",
-	'k': "ķĸ", 'l': "ĺļľŀł", 'n': "ñńņňŋ", 'o': "òóôõöøōŏő", 'r': "ŕŗř", 's': "śŝşšș", 't': "ţťŧț", 'u': "ùúûüũūŭůűų", 'w': "ŵ", 'y': "ýÿŷ",
-	'z': "źżž", 'и': "й", 'е': "ё", 'і': "ї", 'г': "ґ", 'α': "ά", 'ε': "έ", 'η': "ή", 'ι': "ίϊΐ", 'ο': "ό", 'υ': "ύϋΰ", 'ω': "ώ", 'ш': "щ", 'ь': "ъы"}
+var bases = map[rune]string{
+	'a': "àáâãäåāăąά", 'c': "çćĉċč", 'd': "ďđ", 'e': "èéêëēĕėęě", 'g': "ĝğġģ", 'h': "ĥħ", 'i': "ìíîïĩīĭįı", 'j': "ĵ",
+	'k': "ķĸ", 'l': "ĺļľŀł", 'n': "ñńņňŋ", 'o': "òóôõöøōŏő", 'r': "ŕŗř", 's': "śŝşšș", 't': "ţťŧț", 'u': "ùúûüũūŭůűų",
+	'w': "ŵ", 'y': "ýÿŷ",
+	'z': "źżž", 'и': "й", 'е': "ё", 'і': "ї", 'г': "ґ", 'α': "ά", 'ε': "έ", 'η': "ή", 'ι': "ίϊΐ", 'ο': "ό", 'υ': "ύϋΰ",
+	'ω': "ώ", 'ш': "щ", 'ь': "ъы"}
 
 var baseByMarked = func() map[rune]rune {
 	all := map[rune]rune{}
@@ -150,7 +158,8 @@ func baseOf(r rune) rune {
 	return r
 }
 
-// like returns how alike two looks are, from some -1 to 1, where the second is of a font in which all is so many times as large.
+// like returns how alike two looks are, from some -1 to 1, where the second is of a font in which all is so many times
+// as large.
 func (l *look) like(m *look, scale float32) float32 {
 	var sum float32
 	for i, v := range l.ink {
@@ -196,7 +205,8 @@ func lookAt(m *image.Gray, box Rect, base, size float64, but ...Rect) (l look, o
 	return l, true
 }
 
-// darkness is how much each pixel of a part of a drawing differs from what is around it, from 0 to 1, cut to where it does.
+// darkness is how much each pixel of a part of a drawing differs from what is around it, from 0 to 1, cut to where it
+// does.
 type darkness struct {
 	x0, y0, x1, y1 int
 	stride, ox, oy int
@@ -307,7 +317,8 @@ const (
 )
 
 const (
-	mostLooks  = 100  // of one character in one font, which differ by where it lies between the pixels and what is around it
+	// of one character in one font, which differ by where it lies between the pixels and what is around it
+	mostLooks  = 100
 	mostGlyphs = 3000 // on a page
 )
 
@@ -444,7 +455,8 @@ func (k *Glyphs) saysTheTruth(r rune, l *look, scale float32) bool {
 		return func(other rune) bool { return k.best(other, l, scale) > own+by }
 	}
 	digit := func(other rune) bool { return isDigit(r) && isDigit(other) && better(mostDigit)(other) }
-	return !slices.ContainsFunc(k.near[r], better(mostWorse)) && !slices.ContainsFunc(k.near[r], digit) && !slices.ContainsFunc(k.cases[r], better(mostCase)) && !slices.ContainsFunc(k.marked[r], better(mostMarked))
+	return !slices.ContainsFunc(k.near[r], better(mostWorse)) && !slices.ContainsFunc(k.near[r], digit) &&
+		!slices.ContainsFunc(k.cases[r], better(mostCase)) && !slices.ContainsFunc(k.marked[r], better(mostMarked))
 }
 
 // best returns how like a character in any known font a look is.

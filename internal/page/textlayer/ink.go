@@ -6,14 +6,15 @@ import (
 )
 
 const (
-	edgeContrast = 40   // of 255, between two pixels, where something begins
-	leastRule    = 25   // pixels that a straight line has
-	mostUnsaid   = 24   // pixels of edges that are neither text nor straight lines nor dots: less than those of a full stop of 9 points
-	mostEdges    = 6000 // of these, dots included
+	edgeContrast = 40 // of 255, between two pixels, where something begins
+	leastRule    = 25 // pixels that a straight line has
+	// pixels of edges that are neither text nor straight lines nor dots: less than those of a full stop of 9 points
+	mostUnsaid = 24
+	mostEdges  = 6000 // of these, dots included
 )
 
-// unsaid looks for what is drawn beside the characters: of it only straight lines along the page are no text. It returns the dots that
-// may begin the items of a list.
+// unsaid looks for what is drawn beside the characters: of it only straight lines along the page are no text. It
+// returns the dots that may begin the items of a list.
 func unsaid(chars []Char, m *image.Gray) (dots []Rect, doubt Doubt) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	e := &edges{w: w, h: h, drawing: m, said: make([]bool, w*h), left: map[int]bool{}}
@@ -139,7 +140,8 @@ func (e *edges) part(i int) (box Rect, n int) {
 // isDot reports whether a box is filled as a dot is.
 func (e *edges) isDot(b Rect) bool {
 	const least, most = 4, 20 // pixels
-	if min(b.width(), b.height()) < least || max(b.width(), b.height()) > most || max(b.width(), b.height()) > 1.35*min(b.width(), b.height()) {
+	if min(b.width(), b.height()) < least || max(b.width(), b.height()) > most ||
+		max(b.width(), b.height()) > 1.35*min(b.width(), b.height()) {
 		return false
 	}
 	d := darknessIn(e.drawing, Rect{b.X0 - 2, b.Y0 - 2, b.X1 + 3, b.Y1 + 3})
@@ -157,7 +159,8 @@ func marked(pieces []*piece, dots []Rect) bool {
 		y := (d.Y0 + d.Y1) / 2
 		for _, p := range pieces {
 			const far = 3 // of the size
-			if p.mark == "" && p.X0 > d.X1 && p.X0-d.X1 < far*p.size && y < p.base && y > p.base-0.6*p.size && (found == nil || p.X0 < found.X0) {
+			if p.mark == "" && p.X0 > d.X1 && p.X0-d.X1 < far*p.size && y < p.base && y > p.base-0.6*p.size &&
+				(found == nil || p.X0 < found.X0) {
 				found = p
 			}
 			if p.X1 > d.X0-far*p.size && p.X1 < d.X0 && y < p.base && y > p.base-p.size {

@@ -108,8 +108,8 @@ func piecesOf(chars []Char) (all []*piece, doubt Doubt) {
 	return all, ""
 }
 
-// placed says how a character lies to the piece before it: "level", "high" above it, "low" below, "foot" where the piece is but a
-// small number above it, or "" where it begins another piece.
+// placed says how a character lies to the piece before it: "level", "high" above it, "low" below, "foot" where the
+// piece is but a small number above it, or "" where it begins another piece.
 func placed(p *piece, c *Char, far float64) string {
 	if p == nil {
 		return ""
@@ -124,7 +124,8 @@ func placed(p *piece, c *Char, far float64) string {
 	switch {
 	case max(up, -up) < level*size:
 		return "level"
-	case c.Size <= small*p.size && up > 0 && up < 0.7*p.size && gap < 0.3*p.size && strings.ContainsRune("0123456789*†‡,", c.Rune):
+	case c.Size <= small*p.size && up > 0 && up < 0.7*p.size && gap < 0.3*p.size &&
+		strings.ContainsRune("0123456789*†‡,", c.Rune):
 		return "high"
 	case p.size <= small*c.Size && up < 0 && -up < 0.7*c.Size && p.chars <= 3 && p.letters == 0:
 		return "foot"

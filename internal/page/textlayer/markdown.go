@@ -39,7 +39,8 @@ func write(blocks []block) string {
 // sameSize reports whether two sizes of type are meant to be the same.
 func sameSize(a, b float64) bool { return max(a, b) < 1.06*min(a, b) }
 
-// paragraphsOf divides a block where a line is apart from the one before it, of another size, further in, or an item of a list.
+// paragraphsOf divides a block where a line is apart from the one before it, of another size, further in, or an item of
+// a list.
 func paragraphsOf(b block) (all []*paragraph) {
 	pitch := pitchOf(b)
 	var p *paragraph
@@ -85,7 +86,8 @@ func begins(p *paragraph, before, l *piece, pitch float64) bool {
 	return math.Abs(l.X0-before.X0) > in
 }
 
-// headings returns the sizes of type of headings, from the largest: those that are larger than most of the text, in few lines.
+// headings returns the sizes of type of headings, from the largest: those that are larger than most of the text, in few
+// lines.
 func headings(paragraphs []*paragraph) (sizes []float64) {
 	body := bodySize(paragraphs)
 	for _, p := range paragraphs {
@@ -100,7 +102,8 @@ func headings(paragraphs []*paragraph) (sizes []float64) {
 
 func isHeading(p *paragraph, body float64) bool {
 	const larger, lines, chars = 1.15, 4, 200
-	return p.size() > larger*body && len(p.lines) <= lines && p.chars() <= chars && !p.lines[0].bulleted() && slices.ContainsFunc(p.lines, func(l *piece) bool { return l.letters > 0 })
+	return p.size() > larger*body && len(p.lines) <= lines && p.chars() <= chars && !p.lines[0].bulleted() &&
+		slices.ContainsFunc(p.lines, func(l *piece) bool { return l.letters > 0 })
 }
 
 // bulleted reports whether a piece is an item of a list without numbers.
@@ -162,7 +165,8 @@ func (w *writer) paragraph(p *paragraph) {
 	w.b.WriteString(text.String())
 }
 
-// join joins two lines: by a space where the second goes on with what did not fit into the first, else by the end of a line.
+// join joins two lines: by a space where the second goes on with what did not fit into the first, else by the end of a
+// line.
 func (w *writer) join(text *strings.Builder, before, l *piece, right float64, heading bool) {
 	so, next := text.String(), l.text.String()
 	first, _ := utf8.DecodeRuneInString(next)
@@ -215,7 +219,8 @@ func vocabulary(blocks []block) map[string]bool {
 		for i, l := range b.lines {
 			fields := strings.Fields(l.text.String())
 			for k, f := range fields {
-				divided := k == len(fields)-1 && (endsWithHyphen(f) || l.soft) || k == 0 && i > 0 && (b.lines[i-1].soft || endsWithHyphen(b.lines[i-1].text.String()))
+				divided := k == len(fields)-1 && (endsWithHyphen(f) || l.soft) || k == 0 && i > 0 &&
+					(b.lines[i-1].soft || endsWithHyphen(b.lines[i-1].text.String()))
 				if !divided {
 					words[strings.ToLower(strings.TrimFunc(f, notLetter))] = true
 				}
@@ -239,7 +244,8 @@ func escapedStart(line string) string {
 	rest := strings.TrimLeft(line, "#")
 	switch {
 	case rest != line && (rest == "" || rest[0] == ' '),
-		strings.HasPrefix(line, ">"), strings.HasPrefix(line, "+ "), strings.HasPrefix(line, "="), strings.HasPrefix(line, "---"):
+		strings.HasPrefix(line, ">"), strings.HasPrefix(line, "+ "), strings.HasPrefix(line, "="),
+		strings.HasPrefix(line, "---"):
 		return "\\" + line
 	}
 	return line

@@ -15,8 +15,8 @@ const (
 	margin     = 0.09 // of the page's height, in which its number and running title may be
 )
 
-// ordered puts pieces into the order in which they are read: column by column. That has to be the order of the file too, since either
-// alone may be wrong.
+// ordered puts pieces into the order in which they are read: column by column. That has to be the order of the file
+// too, since either alone may be wrong.
 func ordered(pieces []*piece, h float64) ([]block, Doubt) {
 	if len(pieces) > mostPieces {
 		return nil, TooMuch
@@ -65,7 +65,8 @@ func withMarks(pieces []*piece) (joined []*piece) {
 		for i := 0; i+1 < len(r); i++ {
 			m, p := r[i], r[i+1]
 			const far = 4 // of the size
-			if m.isMark() && (i == 0 || m.X0-r[i-1].X1 > wideGap*m.size) && p.X0-m.X1 < far*p.size && p.first > m.first && p.letters > 0 {
+			if m.isMark() && (i == 0 || m.X0-r[i-1].X1 > wideGap*m.size) && p.X0-m.X1 < far*p.size &&
+				p.first > m.first && p.letters > 0 {
 				p.mark, p.markAt = m.text.String(), m.X0
 				p.first = m.first
 				gone[m] = true
@@ -88,8 +89,8 @@ func (p *piece) left() float64 {
 	return p.X0
 }
 
-// columns returns the blocks of pieces. A row of more than one piece is either one of columns or in the margin, with no other such row next
-// to it. Those of a column must be lines of text.
+// columns returns the blocks of pieces. A row of more than one piece is either one of columns or in the margin, with no
+// other such row next to it. Those of a column must be lines of text.
 func columns(pieces []*piece, inMargin func(*piece) bool, depth int, column bool) ([]block, Doubt) {
 	const deep = 8
 	if len(pieces) == 0 {
@@ -109,7 +110,8 @@ func columns(pieces []*piece, inMargin func(*piece) bool, depth int, column bool
 	const least = 4 // rows beside each other that make columns
 	if both < least {
 		for i, r := range rows {
-			if len(r) > 1 && (slices.ContainsFunc(r, func(p *piece) bool { return !inMargin(p) }) || i > 0 && len(rows[i-1]) > 1) {
+			if len(r) > 1 && (slices.ContainsFunc(r, func(p *piece) bool { return !inMargin(p) }) || i > 0 &&
+				len(rows[i-1]) > 1) {
 				return nil, Table
 			}
 		}
@@ -153,8 +155,8 @@ func blocksOf(rows []row) []block {
 	return []block{b}
 }
 
-// widestColumns returns the place that separates most rows into left and right, the rows that it does not cut, and how many of them
-// have pieces on both sides.
+// widestColumns returns the place that separates most rows into left and right, the rows that it does not cut, and how
+// many of them have pieces on both sides.
 func widestColumns(rows []row) (gutter float64, from, to, both int) {
 	tried := map[int]bool{}
 	for _, r := range rows {
@@ -172,8 +174,8 @@ func widestColumns(rows []row) (gutter float64, from, to, both int) {
 	return gutter, from, to, both
 }
 
-// longestRun returns the rows around a place that no piece covers, those with the most pieces on both sides, without rows at either end
-// that are apart and on one side only.
+// longestRun returns the rows around a place that no piece covers, those with the most pieces on both sides, without
+// rows at either end that are apart and on one side only.
 func longestRun(rows []row, x float64) (from, to, both int) {
 	for i := 0; i < len(rows); i++ {
 		if covers(rows[i], x) {
@@ -245,10 +247,12 @@ func isProse(pieces []*piece) bool {
 	}
 	slices.Sort(chars)
 	slices.Sort(widths)
-	return len(pieces) >= 5 && chars[len(chars)/2] >= 18 && widths[len(widths)/2] > 0.55*(x1-x0) && float64(letters) > 0.7*float64(all)
+	return len(pieces) >= 5 && chars[len(chars)/2] >= 18 && widths[len(widths)/2] > 0.55*(x1-x0) &&
+		float64(letters) > 0.7*float64(all)
 }
 
-// hasSlips reports whether a line begins before the one above it ends, but not on its base line: which of them goes first is not clear.
+// hasSlips reports whether a line begins before the one above it ends, but not on its base line: which of them goes
+// first is not clear.
 func hasSlips(lines []*piece) bool {
 	for i := range lines[:max(0, len(lines)-1)] {
 		a, b := lines[i], lines[i+1]

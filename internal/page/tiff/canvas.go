@@ -173,7 +173,8 @@ func inked(ink, black byte) byte { return byte((255 - uint32(ink)) * (255 - uint
 // divided undoes that a colour was multiplied with its transparency.
 func divided(v, alpha byte) byte { return byte(min(255, (int(v)*255+int(alpha)/2)/int(alpha))) }
 
-// finished returns the picture. One that would be transparent everywhere has no transparency: it would be an empty page.
+// finished returns the picture. One that would be transparent everywhere has no transparency: it would be an empty
+// page.
 func (d *decoder) finished() image.Image {
 	if m, ok := d.img.(*image.NRGBA); ok && d.opaque {
 		for i := 3; i < len(m.Pix); i += 4 {

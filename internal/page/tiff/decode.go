@@ -7,9 +7,12 @@ import (
 )
 
 // Decode decodes the page; b is the file that it was found in. The picture is an opaque *image.Gray, *image.Paletted or
-// *image.YCbCr, or an *image.NRGBA. Where a part of it is missing or broken that part is white, and damage says what is wrong; where nothing
-// can be decoded that is err. Other errors are the page's own Err, UnsupportedError, and ctx's, which is asked between pieces and,
-// of fax, rows.
+// *image.YCbCr, or an *image.NRGBA. Where a part of it is missing or broken that part is white, and damage says what is
+//
+//	wrong; where nothing
+//
+// can be decoded that is err. Other errors are the page's own Err, UnsupportedError, and ctx's, which is asked between
+// pieces and, of fax, rows.
 func (p *Page) Decode(ctx context.Context, b []byte) (img image.Image, damage, err error) {
 	if p.Err != nil {
 		return nil, nil, p.Err
@@ -51,7 +54,8 @@ func (p *Page) Decode(ctx context.Context, b []byte) (img image.Image, damage, e
 	return d.finished(), damage, nil
 }
 
-// block decodes one block of pixels and returns how many rows of it there are. A FormatError says that there should be more.
+// block decodes one block of pixels and returns how many rows of it there are. A FormatError says that there should be
+// more.
 func (d *decoder) block(ctx context.Context, i int) (rows int, err error) {
 	x, y := i%d.across*d.blockWidth, i/d.across*d.blockHeight
 	want := min(d.blockHeight, d.Height-y)
@@ -61,7 +65,8 @@ func (d *decoder) block(ctx context.Context, i int) (rows int, err error) {
 	if d.packed == nil {
 		d.packed = make([]pixels, d.planes)
 		for plane := range d.packed {
-			d.packed[plane] = pixels{stride: d.rowBytes(), pix: make([]byte, d.rowBytes()*ceilDiv(min(d.blockHeight, d.Height), d.unitRows()))}
+			d.packed[plane] = pixels{stride: d.rowBytes(),
+				pix: make([]byte, d.rowBytes()*ceilDiv(min(d.blockHeight, d.Height), d.unitRows()))}
 		}
 	}
 	rows = want

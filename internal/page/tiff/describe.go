@@ -66,8 +66,8 @@ func (p *Page) describePixel() {
 			return
 		}
 	}
-	// Four samples of RGB are taken so by all viewers. Two of gray are what is left where a program drops the tag: what transparency
-	// covers is mostly black, so that a page would have black areas, and text in black none.
+	// Four samples of RGB are taken so by all viewers. Two of gray are what is left where a program drops the tag: what
+	// transparency covers is mostly black, so that a page would have black areas, and text in black none.
 	if extra == 0 && (p.colour == rgb && p.n == 4 || p.colour <= blackIsZero && p.n == 2) {
 		p.alpha = p.colours()
 	}
@@ -109,8 +109,8 @@ func (p *Page) block() (w, h int) {
 	return p.Width, p.Height
 }
 
-// memory is the picture in the type that it is decoded to, a block of it unpacked, as a row and, of YCbCr, in planes, and its bytes
-// where their bits have to be reversed. JPEG pieces are decoded apart, in whole blocks, and copied.
+// memory is the picture in the type that it is decoded to, a block of it unpacked, as a row and, of YCbCr, in planes,
+// and its bytes where their bits have to be reversed. JPEG pieces are decoded apart, in whole blocks, and copied.
 func (p *Page) memory() int64 {
 	result := 4.0
 	if p.alpha == 0 && p.colour <= blackIsZero || p.paletted() {
@@ -149,10 +149,14 @@ func (p *Page) paletted() bool { return p.colour == palette && p.alpha == 0 }
 
 // Names of what is met in the wild and not decoded.
 var (
-	compressions = map[uint64]string{32809: "ThunderScan", 34661: "JBIG", 34676: "SGI LogLuv", 34677: "SGI LogLuv", 34712: "JPEG 2000",
-		33003: "JPEG 2000", 33005: "JPEG 2000", 34715: "JBIG2", 34887: "LERC", 34892: "lossy DNG", 34925: "LZMA", 50000: "Zstandard",
-		50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL", 32766: "NeXT's RLE", 32895: "CT's RLE", 32908: "Pixar's log", 32909: "Pixar's deflate"}
-	colourModels = map[uint64]string{4: "that is a transparency mask", 10: "in ITU Lab colours", 32803: "of raw camera data",
+	compressions = map[uint64]string{32809: "ThunderScan", 34661: "JBIG", 34676: "SGI LogLuv", 34677: "SGI LogLuv",
+		34712: "JPEG 2000",
+		33003: "JPEG 2000", 33005: "JPEG 2000", 34715: "JBIG2", 34887: "LERC", 34892: "lossy DNG", 34925: "LZMA",
+		50000: "Zstandard",
+		50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL", 32766: "NeXT's RLE", 32895: "CT's RLE", 32908: "Pixar's log",
+		32909: "Pixar's deflate"}
+	colourModels = map[uint64]string{4: "that is a transparency mask", 10: "in ITU Lab colours",
+		32803: "of raw camera data",
 		32844: "in LogL", 32845: "in LogLuv colours", 34892: "of raw camera data"}
 	sampleFormats = map[uint64]string{2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 )

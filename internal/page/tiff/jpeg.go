@@ -13,7 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/salvage"
 )
 
-// jpegBlock is block for strips or tiles that are each a JPEG, with its tables in a tag of the directory, as scanners write it.
+// jpegBlock is block for strips or tiles that are each a JPEG, with its tables in a tag of the directory, as scanners
+// write it.
 func (d *decoder) jpegBlock(ctx context.Context, i, x, y, want int) (rows int, err error) {
 	if d.tiled() && min(d.blockWidth, d.blockHeight) < 8 {
 		return 0, FormatError("it has tiles of less than 8 pixels") // each costs as much as one that is worth it
@@ -102,7 +103,8 @@ func (d *decoder) jpegPiece(ctx context.Context, b []byte) (image.Image, error) 
 	return d.decodeJPEG(ctx, append([][]byte{d.front}, parts...))
 }
 
-// mostSalvaged bounds for how many pieces of a page what is left of them is looked for, which takes as much as decoding them.
+// mostSalvaged bounds for how many pieces of a page what is left of them is looked for, which takes as much as decoding
+// them.
 const mostSalvaged = 16
 
 // decodeJPEG decodes a JPEG in parts. Of one that is cut off or broken it returns what is left, with an error.
@@ -135,8 +137,8 @@ func (d *decoder) decodeJPEG(ctx context.Context, parts [][]byte) (image.Image, 
 // maxTables is several times what all tables of a JPEG take in bytes. They are read once for each strip.
 const maxTables = 16 << 10
 
-// jpegFront is what goes before each strip: the first marker, what its colours are, which the directory says and the strips may not, and
-// the tables of the directory.
+// jpegFront is what goes before each strip: the first marker, what its colours are, which the directory says and the
+// strips may not, and the tables of the directory.
 func (p *Page) jpegFront() ([]byte, error) {
 	front := p.jpegColours()
 	t := p.bytes(tagJPEGTables)
@@ -149,7 +151,8 @@ func (p *Page) jpegFront() ([]byte, error) {
 	for s := (&jpegfile.Bytes{File: t, At: 2}); ; {
 		whole := s.At
 		switch marker, _, err := s.Segment(); {
-		case err != nil || marker == jpegfile.EOI: // what is cut off must not take a part of the strip for the rest of it
+		// what is cut off must not take a part of the strip for the rest of it
+		case err != nil || marker == jpegfile.EOI:
 			return append(front, t[2:whole]...), nil
 		case marker == jpegfile.SOS || marker >= jpegfile.SOF0 && marker <= jpegfile.SOF2:
 			return nil, FormatError("it has a picture among its JPEG tables") // of a size that was not checked
@@ -165,8 +168,8 @@ func (p *Page) jpegColours() []byte {
 	return []byte{0xff, 0xd8, 0xff, jpegfile.APP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0}
 }
 
-// fits compares the frame of a strip, without its first marker, with the size that memory was acquired for. It returns the
-// strip without what applications have written into it: what that says of its colours is not what counts.
+// fits compares the frame of a strip, without its first marker, with the size that memory was acquired for. It returns
+// the strip without what applications have written into it: what that says of its colours is not what counts.
 func fits(b []byte, w, h int) (parts [][]byte, err error) {
 	const errFile = FormatError("it has a strip that is not a JPEG")
 	const whole = 16 // pixels: JPEG has blocks of up to so many

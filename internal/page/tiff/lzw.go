@@ -15,10 +15,11 @@ const (
 	lzwLeast, lzwLargest = 9, 12
 )
 
-// unpack decompresses src into dst and returns how many bytes it has: fewer than there is room for where src ends, or breaks. It stops
-// when dst is full, with or without a code that ends src.
+// unpack decompresses src into dst and returns how many bytes it has: fewer than there is room for where src ends, or
+// breaks. It stops when dst is full, with or without a code that ends src.
 func (s *lzwStrings) unpack(dst, src []byte) (n int) {
-	old := len(src) > 1 && src[0] == 0 && src[1]&1 == 1 // files of before 1988: bits from the low end, and codes that grow later
+	// files of before 1988: bits from the low end, and codes that grow later
+	old := len(src) > 1 && src[0] == 0 && src[1]&1 == 1
 	early := 1
 	if old {
 		early = 0

@@ -10,9 +10,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// decodeOldJPEG decodes a page of the kind of JPEG that TIFF had at first (6.0, section 22), of which no two writers had the same
-// understanding: the tables and the frame are a JPEG of their own, or in tags, or before the first strip, and the picture follows them,
-// or is in the strips. One JPEG is put together of what there is.
+// decodeOldJPEG decodes a page of the kind of JPEG that TIFF had at first (6.0, section 22), of which no two writers
+// had the same understanding: the tables and the frame are a JPEG of their own, or in tags, or before the first strip,
+// and the picture follows them, or is in the strips. One JPEG is put together of what there is.
 func (p *Page) decodeOldJPEG(ctx context.Context) (img image.Image, damage, err error) {
 	bw, bh := p.block()
 	switch {
@@ -176,7 +176,8 @@ func (p *Page) tabledHead() ([]byte, error) {
 	return append(b, p.scanHeader(1)...), nil
 }
 
-// restartInterval is how many blocks there are between two restart markers: where the page does not say so, and has strips, those of a strip.
+// restartInterval is how many blocks there are between two restart markers: where the page does not say so, and has
+// strips, those of a strip.
 func (p *Page) restartInterval() int {
 	if n := p.number(tagOldRestart, 0, 0); n > 0 || p.count(tagStripOffsets) < 2 {
 		return int(n)

@@ -36,8 +36,9 @@ type Page struct {
 // Kinds of numbers.
 const (
 	kindByte, kindShort, kindLong, kindRational, kindUndefined = 1, 3, 4, 5, 7
-	kindSignedByte, kindSignedShort, kindSignedLong            = 6, 8, 9 // of numbers that should have no sign, and have none
-	kindPlace, kindLong8, kindPlace8                           = 13, 16, 18
+	// of numbers that should have no sign, and have none
+	kindSignedByte, kindSignedShort, kindSignedLong = 6, 8, 9
+	kindPlace, kindLong8, kindPlace8                = 13, 16, 18
 )
 
 // sizeOf returns the bytes that a number of a kind takes, 0 for a kind that is of no use here.
@@ -91,13 +92,17 @@ const (
 )
 
 // useful are the tags that are kept.
-var useful = []uint16{tagSubfile, tagWidth, tagHeight, tagBits, tagCompression, tagPhotometric, tagFillOrder, tagStripOffsets,
-	tagOrientation, tagSamples, tagRowsPerStrip, tagStripCounts, tagPlanar, tagT4, tagT6, tagPredictor, tagColorMap, tagTileWidth,
-	tagTileHeight, tagTileOffsets, tagTileCounts, tagExtraSamples, tagSampleFormat, tagJPEGTables, tagOldJPEG, tagOldJPEGSize, tagOldRestart,
+var useful = []uint16{
+	tagSubfile, tagWidth, tagHeight, tagBits, tagCompression, tagPhotometric, tagFillOrder, tagStripOffsets,
+	tagOrientation, tagSamples, tagRowsPerStrip, tagStripCounts, tagPlanar, tagT4, tagT6, tagPredictor, tagColorMap,
+	tagTileWidth,
+	tagTileHeight, tagTileOffsets, tagTileCounts, tagExtraSamples, tagSampleFormat, tagJPEGTables, tagOldJPEG,
+	tagOldJPEGSize, tagOldRestart,
 	tagOldQuantization, tagOldDC, tagOldAC, tagSubsampling, tagReference}
 
 // needed are those without which nothing, or something else, would be decoded.
-var needed = []uint16{tagBits, tagStripOffsets, tagTileOffsets, tagColorMap, tagExtraSamples, tagSampleFormat, tagJPEGTables}
+var needed = []uint16{
+	tagBits, tagStripOffsets, tagTileOffsets, tagColorMap, tagExtraSamples, tagSampleFormat, tagJPEGTables}
 
 // Photometric interpretations.
 const (

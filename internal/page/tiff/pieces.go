@@ -61,8 +61,8 @@ func (d *decoder) rowBytes() int {
 
 const errMissing = FormatError("a part of the picture is missing")
 
-// What a piece of a picture may have beside four times what its samples take: all kinds of compression that are decoded here make data larger
-// by less than that at worst, but for headers.
+// What a piece of a picture may have beside four times what its samples take: all kinds of compression that are decoded
+// here make data larger by less than that at worst, but for headers.
 const pieceSpare = 64 << 10
 
 // mostBytes bounds the bytes of a piece.
@@ -71,9 +71,9 @@ func (p *Page) mostBytes() float64 {
 	return pieceSpare + 4*float64(w)*float64(h)*float64(p.n)*float64(max(p.bits/8, 1))
 }
 
-// checkPieces bounds what decoding takes by the size of the file: no piece has much more bytes than its samples can need, which a
-// decoder reads to their end even where they mean nothing, and all together not much more than the file, or they
-// would overlap.
+// checkPieces bounds what decoding takes by the size of the file: no piece has much more bytes than its samples can
+// need, which a decoder reads to their end even where they mean nothing, and all together not much more than the file,
+// or they would overlap.
 func (p *Page) checkPieces(ctx context.Context) error {
 	most := p.mostBytes()
 	sum := 0
@@ -101,8 +101,8 @@ func (p *Page) offsets() uint16 {
 	return tagStripOffsets
 }
 
-// piece returns the bytes of a strip or tile, as far as the file has them. Of one that does not say how many it has they end with the
-// next piece or, of the last, with the file, or with what its samples may take.
+// piece returns the bytes of a strip or tile, as far as the file has them. Of one that does not say how many it has
+// they end with the next piece or, of the last, with the file, or with what its samples may take.
 func (p *Page) piece(i int) []byte {
 	offsets, counts := p.offsets(), uint16(tagStripCounts)
 	if offsets == tagTileOffsets {

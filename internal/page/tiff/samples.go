@@ -2,7 +2,8 @@ package tiff
 
 import "encoding/binary"
 
-// sampler reads samples as they are stored, and gives each a byte: the numbers of colours as they are, all else from 0 to 255.
+// sampler reads samples as they are stored, and gives each a byte: the numbers of colours as they are, all else from 0
+// to 255.
 type sampler struct {
 	bits   int
 	high   int       // where the highest byte of a sample of whole bytes lies in it

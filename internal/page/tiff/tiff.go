@@ -1,10 +1,11 @@
-// Package tiff finds the pages of a TIFF or BigTIFF file and decodes them: what scanners, fax servers, office and picture programs write,
-// as leniently as libtiff. Fax is decoded by package ccitt, JPEG by image/jpeg. Nothing here keeps state, and all may be called
-// concurrently.
+// Package tiff finds the pages of a TIFF or BigTIFF file and decodes them: what scanners, fax servers, office and
+// picture programs write, as leniently as libtiff. Fax is decoded by package ccitt, JPEG by image/jpeg. Nothing here
+// keeps state, and all may be called concurrently.
 //
-// Files, in reading order: decode.go decoding a page piece by piece, oldjpeg.go and jpeg.go those by JPEG, unpack.go and lzw.go the other
-// compressions, ycbcr.go colours that share samples, canvas.go the picture, samples.go rows of samples, lab.go a colour space, pieces.go where
-// the pieces are, tiff.go the file and its directories, describe.go what a page says about itself, page.go a page and its entries.
+// Files, in reading order: decode.go decoding a page piece by piece, oldjpeg.go and jpeg.go those by JPEG, unpack.go
+// and lzw.go the other compressions, ycbcr.go colours that share samples, canvas.go the picture, samples.go rows of
+// samples, lab.go a colour space, pieces.go where the pieces are, tiff.go the file and its directories, describe.go
+// what a page says about itself, page.go a page and its entries.
 package tiff
 
 import (
@@ -21,8 +22,8 @@ var ErrTooMany = errors.New("tiff: too many pages")
 const maxTags = 4096
 
 // Pages lists the pages of the file b, without thumbnails. A chain of directories that breaks off has a last page with
-// Err, so that what is lost shows; one that runs in a circle ends. Errors: FormatError, ErrTooMany, with which the first ones are
-// returned, as many as allowed, or ctx's.
+// Err, so that what is lost shows; one that runs in a circle ends. Errors: FormatError, ErrTooMany, with which the
+// first ones are returned, as many as allowed, or ctx's.
 func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 	l, at, err := readFileHeader(b)
 	if err != nil {
@@ -59,8 +60,8 @@ func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 // mostCounted is up to how many directories Count follows a chain: no scanner fills so many, but a hostile file may.
 const mostCounted = 100_000
 
-// Count returns how many pages the file b has, without thumbnails, and looks at nothing else of them: 1 at least, and not more than
-// 100,000. The error is ctx's.
+// Count returns how many pages the file b has, without thumbnails, and looks at nothing else of them: 1 at least, and
+// not more than 100,000. The error is ctx's.
 func Count(ctx context.Context, b []byte) (int, error) {
 	l, at, err := readFileHeader(b)
 	pages, small := 0, 0
@@ -82,8 +83,8 @@ func Count(ctx context.Context, b []byte) (int, error) {
 	return max(pages, 1), nil
 }
 
-// skim reads of the directory at a place whether it is a thumbnail's, and where the next one lies. Entries are sorted by their tags,
-// and there is hardly one before that which says so.
+// skim reads of the directory at a place whether it is a thumbnail's, and where the next one lies. Entries are sorted
+// by their tags, and there is hardly one before that which says so.
 func skim(b []byte, l layout, at uint64) (reduced bool, next uint64) {
 	from, to, err := bounds(b, l, at)
 	if err != nil {
@@ -162,7 +163,8 @@ func readFileHeader(b []byte) (layout, uint64, error) {
 	return l, l.wordAt(b[8:]), nil
 }
 
-// directory reads the one at a place, and where the next one lies, 0 if there is none or the file ends before it says so.
+// directory reads the one at a place, and where the next one lies, 0 if there is none or the file ends before it says
+// so.
 func directory(b []byte, l layout, at uint64) (p Page, next uint64) {
 	p = Page{At: int64(at), Orientation: 1, layout: l, entries: map[uint16]entry{}, file: b}
 	defer func() { p.file = nil }()
@@ -209,7 +211,8 @@ func following(b []byte, l layout, end int) uint64 {
 	return l.wordAt(b[end:])
 }
 
-// take keeps the entry at a place, if it is of use and its value lies within the file. Of two with the same tag the first counts.
+// take keeps the entry at a place, if it is of use and its value lies within the file. Of two with the same tag the
+// first counts.
 func (p *Page) take(at int) {
 	e := p.file[at:][:p.entrySize()]
 	tag, kind, count := p.order.Uint16(e), p.order.Uint16(e[2:]), p.wordAt(e[4:])
@@ -230,8 +233,9 @@ func (p *Page) take(at int) {
 	p.entries[tag] = entry{kind: kind, at: int(value), count: int(count)}
 }
 
-// Orientation finds the orientation in an Exif block, which is a small TIFF file, in its first directory: from 1 to 8, 1 where
-// there is none. Cameras write broken Exif all the time, so it never fails. The kind should be SHORT; some write BYTE or LONG.
+// Orientation finds the orientation in an Exif block, which is a small TIFF file, in its first directory: from 1 to 8,
+// 1 where there is none. Cameras write broken Exif all the time, so it never fails. The kind should be SHORT; some
+// write BYTE or LONG.
 func Orientation(exif []byte) int {
 	l, at, err := readFileHeader(exif)
 	if err != nil || l.big || int64(at)+2 > int64(len(exif)) {

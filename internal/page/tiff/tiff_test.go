@@ -60,7 +60,8 @@ func near(t *testing.T, name string, got, want image.Image, by int) {
 		for x := range want.Bounds().Dx() {
 			a := color.NRGBAModel.Convert(got.At(got.Bounds().Min.X+x, got.Bounds().Min.Y+y)).(color.NRGBA)
 			b := color.NRGBAModel.Convert(want.At(want.Bounds().Min.X+x, want.Bounds().Min.Y+y)).(color.NRGBA)
-			for _, d := range []int{int(a.R) - int(b.R), int(a.G) - int(b.G), int(a.B) - int(b.B), int(a.A) - int(b.A)} {
+			for _, d := range []int{int(a.R) - int(b.R), int(a.G) - int(b.G), int(a.B) - int(b.B),
+				int(a.A) - int(b.A)} {
 				if d > by || -d > by {
 					t.Fatalf("%s at %d, %d: %v, want %v", name, x, y, a, b)
 				}
@@ -111,8 +112,8 @@ func TestFilesDecodeAsByTheDecoder(t *testing.T) {
 	}
 }
 
-// TestScannersFilesDecode are kinds that scanners and design programs write and the decoder by itself refuses, and all of them together as
-// pages of one file.
+// TestScannersFilesDecode are kinds that scanners and design programs write and the decoder by itself refuses, and all
+// of them together as pages of one file.
 func TestScannersFilesDecode(t *testing.T) {
 	t.Parallel()
 	g, c, y := gray(70, 50), colours(70, 50), planar(64, 48)
@@ -214,7 +215,8 @@ func TestOrientationAndChanges(t *testing.T) {
 	} {
 		b := pagetest.TIFF(binary.LittleEndian, c.picture)
 		p := pages(t, b)[0]
-		if p.Orientation != c.o || len(p.Changes) != len(c.changes) || len(c.changes) > 0 && p.Changes[0] != c.changes[0] {
+		if p.Orientation != c.o || len(p.Changes) != len(c.changes) || len(c.changes) > 0 &&
+			p.Changes[0] != c.changes[0] {
 			t.Errorf("%s: %+v", c.name, p)
 		}
 		if img, err := decode(&p, context.Background(), b); err != nil {

@@ -18,8 +18,8 @@ type unpacker struct {
 	reversed []byte
 }
 
-// unpack decompresses a piece into dst and returns how many bytes of it are valid. It reads no further than dst is filled: what comes after
-// that, or does not, is of no interest. Errors: FormatError, UnsupportedError, or ctx's.
+// unpack decompresses a piece into dst and returns how many bytes of it are valid. It reads no further than dst is
+// filled: what comes after that, or does not, is of no interest. Errors: FormatError, UnsupportedError, or ctx's.
 func (d *decoder) unpack(ctx context.Context, dst, src []byte) (n int, err error) {
 	if len(src) == 0 {
 		return 0, errMissing

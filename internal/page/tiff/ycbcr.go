@@ -7,7 +7,8 @@ import (
 )
 
 // ratios are how colour may be sampled, across and down.
-var ratios = map[[2]int]image.YCbCrSubsampleRatio{{1, 1}: image.YCbCrSubsampleRatio444, {2, 1}: image.YCbCrSubsampleRatio422,
+var ratios = map[[2]int]image.YCbCrSubsampleRatio{{1, 1}: image.YCbCrSubsampleRatio444,
+	{2, 1}: image.YCbCrSubsampleRatio422,
 	{2, 2}: image.YCbCrSubsampleRatio420, {1, 2}: image.YCbCrSubsampleRatio440, {4, 1}: image.YCbCrSubsampleRatio411,
 	{4, 2}: image.YCbCrSubsampleRatio410}
 
@@ -20,10 +21,12 @@ func newYCbCr(r image.Rectangle, ratio image.YCbCrSubsampleRatio) *image.YCbCr {
 	return m
 }
 
-// putUnits puts rows of units to (x, y): each is the samples of some pixels, and then the two of colour that they share.
+// putUnits puts rows of units to (x, y): each is the samples of some pixels, and then the two of colour that they
+// share.
 func (d *decoder) putUnits(x, y, rows int) {
 	across, down := d.sampled[0], d.sampled[1]
-	block := image.NewYCbCr(image.Rect(0, 0, ceilDiv(d.blockWidth, across)*across, ceilDiv(rows, down)*down), ratios[d.sampled])
+	block := image.NewYCbCr(image.Rect(0, 0, ceilDiv(d.blockWidth, across)*across, ceilDiv(rows, down)*down),
+		ratios[d.sampled])
 	units := d.packed[0].pix
 	luma, chroma := d.levels()
 	for top := 0; top < block.Rect.Dy(); top += down {
