@@ -28,9 +28,11 @@
 // A status of 200 is not yet success. The finish reason says more:
 //
 //	stop        the page is complete, and kept whole whatever is in it; without text it is blank
-//	length      a limit cut it off: if the limit was ours, it goes on from there, once; where the server does not continue, or it is cut
-//	            again, it is asked for once more with all the room that the context has; else "truncated"
-//	repetition  the server saw a loop: asked again, hotter, at most twice; else cut after its first piece, "repetition"
+//	length      a limit cut the text off. If the limit was ours, the client continues from there, once. If the server
+//	            does not continue, or the text is cut off again, it asks once more with all the room that the context
+//	            has; else "truncated"
+//	repetition  the server detected a loop: asked again at a higher temperature, at most twice; else cut after the
+//	            first repeated piece, "repetition"
 //	abort       the server shuts down: asked once more, else KindAborted
 //	any other   KindBadResponse
 //

@@ -10,7 +10,8 @@
 //	text.go      the text that a PDF holds of a page, where that can be relied on
 //	jpx.go pdf.go heif.go bmp.go png.go gif.go webp.go tiff.go jpeg.go   one format each
 //	object.go    the object whose pages are made: its bytes, in memory or not, and the memory that is accounted for
-//	streamed.go  decoding those two in this process; thread_linux.go and thread_other.go say what that takes of a processor
+//	streamed.go  decoding those two in this process
+//	thread_linux.go, thread_other.go   what that takes of a processor
 //	decoder.go   the process in which all is decoded but PNG and baseline JPEG
 //	finish.go    what is done to a decoded picture, in either process
 //	render.go    scaling it and turning it upright
