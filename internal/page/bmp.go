@@ -22,7 +22,7 @@ func readBMP(s *stream) (*picture, error) {
 	return p, nil
 }
 
-// bmpError is what to tell of a header that is not read.
+// bmpError returns the *Error for an error of bmp.Read.
 func bmpError(err error) error {
 	kind, named := errors.AsType[bmp.Unsupported](err)
 	switch {
