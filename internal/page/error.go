@@ -50,7 +50,7 @@ func complaint(format string, err error) error {
 	case err == nil || ours:
 		return err
 	case notPNG || notJPEG:
-		return &Error{Kind: Unsupported, Msg: format + " of this kind is not supported", Err: err}
+		return &Error{Kind: Unsupported, Msg: "this kind of " + format + " is not supported", Err: err}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return corrupt("the file is cut off", err)
 	}

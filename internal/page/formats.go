@@ -91,7 +91,7 @@ func identify(s *stream) (*format, error) {
 	}
 	what, known := named(front)
 	if !known {
-		return nil, unsupported("unknown type of file; " + supportedFormats())
+		return nil, unsupported("unknown file type; " + supportedFormats())
 	}
 	return nil, unsupported(what + " is not supported; " + supportedFormats())
 }
@@ -113,7 +113,7 @@ func supportedFormats() string {
 		}
 	}
 	last := len(names) - 1
-	return "supported are " + strings.Join(names[:last], ", ") + " and " + names[last]
+	return "supported formats are " + strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // isCutMagic reports whether a whole file is just the beginning of a supported format's magic.

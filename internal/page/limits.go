@@ -30,7 +30,7 @@ const maxEdge = 65535
 
 func (l Limits) check() error {
 	if l.Edge < 1 || l.Edge > maxEdge || l.MaxBytes < 1 || l.MaxPixels < 1 || l.MaxPages < 1 {
-		return fmt.Errorf("page: impossible limits: edge %d, %d bytes, %d pixels, %d pages",
+		return fmt.Errorf("page: invalid limits: edge %d, %d bytes, %d pixels, %d pages",
 			l.Edge, l.MaxBytes, l.MaxPixels, l.MaxPages)
 	}
 	return nil

@@ -152,7 +152,7 @@ func (o *object) start(ctx context.Context, engine string) error {
 	case errors.Is(err, sandbox.ErrSlow):
 		return errSlow
 	case errors.Is(err, sandbox.ErrDied): // so no object is at fault: the process has not seen any of its bytes
-		return fmt.Errorf("page: start of the decoder for %s: %s", engine, err.Error())
+		return fmt.Errorf("page: starting the decoder for %s: %s", engine, err.Error())
 	}
 	return err
 }

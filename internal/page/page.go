@@ -125,9 +125,9 @@ func (p *Pages) checkSize(h *picture) error {
 	case p.format.drawn:
 		return nil
 	case h.width == 0 || h.height == 0:
-		return corrupt(fmt.Sprintf("the %s says that it has no pixels", p.format.name), nil)
+		return corrupt(fmt.Sprintf("the %s has a width or height of 0", p.format.name), nil)
 	case h.pixels() > p.lim.MaxPixels:
-		return &Error{Kind: TooLarge, Msg: fmt.Sprintf("the page has %s (%d x %d), the limit is %s",
+		return &Error{Kind: TooLarge, Msg: fmt.Sprintf("the page has %s (%d x %d); the limit is %s",
 			pixels(h.pixels()), h.width, h.height, pixels(p.lim.MaxPixels))}
 	}
 	return nil
@@ -155,7 +155,7 @@ func (p *Pages) Decoded(ctx context.Context, n int) (pg *Page, waited time.Durat
 // Turned is like Decoded, but turns the page by 90, 180 or 270 degrees clockwise.
 func (p *Pages) Turned(ctx context.Context, n, degrees int) (pg *Page, waited time.Duration, err error) {
 	if degrees != 90 && degrees != 180 && degrees != 270 {
-		return nil, 0, fmt.Errorf("page: no turn by %d degrees", degrees)
+		return nil, 0, fmt.Errorf("page: cannot turn by %d degrees", degrees)
 	}
 	return p.page(ctx, n, true, degrees)
 }

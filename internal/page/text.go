@@ -44,7 +44,7 @@ func (p *Pages) Text(ctx context.Context, n int) (text Text, waited time.Duratio
 // again: unlike for an image, nothing is lost without the text.
 func (o *object) text(ctx context.Context, n int) (Text, error) {
 	if o.textless {
-		return Text{Doubt: "its file was too much to look at"}, nil
+		return Text{Doubt: "an earlier page of its file took too much time or memory"}, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, textTime)
 	defer cancel()
@@ -60,7 +60,7 @@ func (o *object) text(ctx context.Context, n int) (Text, error) {
 		_, bad := errors.AsType[*Error](err)
 		switch {
 		case err == nil && (len(m.Args) != 1 || m.Args[0] < 0 || m.Args[0] > 1):
-			return Text{}, fmt.Errorf("page: a decoder answered %v", m.Args)
+			return Text{}, fmt.Errorf("page: decoder returned unexpected arguments %v", m.Args)
 		case err == nil && m.Args[0] == 1:
 			return Text{Markdown: string(m.Data)}, nil
 		case err == nil:
@@ -73,12 +73,12 @@ func (o *object) text(ctx context.Context, n int) (Text, error) {
 			return Text{Doubt: "it cannot be read"}, nil
 		case bad, errors.Is(err, sandbox.ErrDied), errors.Is(err, context.DeadlineExceeded):
 			o.textless = true
-			return Text{Doubt: "it took too much to look at"}, nil
+			return Text{Doubt: "it took too much time or memory"}, nil
 		}
 		return Text{}, err
 	}
 	o.textless = true
-	return Text{Doubt: "it took too much memory to look at"}, nil
+	return Text{Doubt: "it took too much memory"}, nil
 }
 
 // servePDFText registers the decoder process's handler for the text of a PDF. Its arguments are the page and the room;
@@ -86,7 +86,7 @@ func (o *object) text(ctx context.Context, n int) (Text, error) {
 func servePDFText(calls map[string]sandbox.Handler, e *pdf.Engine) {
 	calls["pdf.text"] = func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
 		if len(m.Args) != 2 {
-			return sandbox.Message{}, fmt.Errorf("page: a decoder was called with %v", m.Args)
+			return sandbox.Message{}, fmt.Errorf("page: decoder called with unexpected arguments %v", m.Args)
 		}
 		markdown, doubt, err := e.Text(m.Data, int(m.Args[0]), m.Args[1])
 		switch {

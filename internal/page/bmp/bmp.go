@@ -154,7 +154,7 @@ func (p *Picture) checkKind(size int) error {
 	case p.compression == embeddedPNG:
 		return Unsupported("that contains a PNG")
 	case p.compression > alphaFields:
-		return Unsupported("with a compression of its own")
+		return Unsupported("with an unknown compression")
 	}
 	depths := [...][]int{plain: {1, 2, 4, 8, 16, 24, 32}, runs8: {8}, runs4: {4}, bitFields: {16, 24, 32}, runs24: {24},
 		embeddedPNG: nil, alphaFields: {16, 24, 32}}
@@ -164,7 +164,7 @@ func (p *Picture) checkKind(size int) error {
 	case p.depth == 0 || p.depth > 64 || slices.Contains(depths[plain], p.depth):
 		return ErrBroken
 	}
-	return Unsupported(fmt.Sprintf("with %d bits a pixel", p.depth))
+	return Unsupported(fmt.Sprintf("with %d bits per pixel", p.depth))
 }
 
 func (p *Picture) defaultMasks() {

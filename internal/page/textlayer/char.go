@@ -7,23 +7,23 @@ type Doubt string
 
 const (
 	NoText    Doubt = "it has no text"
-	TooMuch   Doubt = "it has too much to look at"
-	Notes     Doubt = "it has notes or a form"
+	TooMuch   Doubt = "it has too much text to compare"
+	Notes     Doubt = "it has annotations or a form"
 	Picture   Doubt = "it has a picture"
-	Unmapped  Doubt = "it has characters that are not known"
-	Script    Doubt = "it has characters that are not compared"
+	Unmapped  Doubt = "it has characters without a Unicode value"
+	Script    Doubt = "it has characters of a script that cannot be checked"
 	Turned    Doubt = "it has text that is not upright"
-	Hidden    Doubt = "it has text that cannot be seen"
-	Overlap   Doubt = "it has characters that lie on each other"
+	Hidden    Doubt = "it has invisible text"
+	Overlap   Doubt = "it has overlapping characters"
 	Small     Doubt = "it has characters that are too small to compare"
-	Unlike    Doubt = "it has characters that do not look like what they say"
+	Unlike    Doubt = "it has characters that do not look like its text"
 	Unsaid    Doubt = "it shows more than its text"
-	Spacing   Doubt = "it is not clear where its words end"
+	Spacing   Doubt = "it is unclear where its words end"
 	Unwordly  Doubt = "its text has too few words"
 	Formula   Doubt = "it has formulas"
-	Code      Doubt = "it has lines in type of one width"
+	Code      Doubt = "it has lines in a monospaced font"
 	Table     Doubt = "it may have a table"
-	Unordered Doubt = "it is not clear in what order it is read"
+	Unordered Doubt = "its reading order is unclear"
 )
 
 // Rect is a rectangle in pixels, with y downwards.

@@ -170,21 +170,21 @@ func (p *Page) unsupported() string {
 		return "compressed with " + compressions[c]
 	}
 	if !slices.Contains(known, c) {
-		return fmt.Sprintf("compressed in an unknown way (%d)", c)
+		return fmt.Sprintf("with unknown compression %d", c)
 	}
 	if colourModels[p.colour] != "" {
 		return colourModels[p.colour]
 	}
 	if p.colour > iccLab || p.colour == 7 {
-		return fmt.Sprintf("in unknown colours (%d)", p.colour)
+		return fmt.Sprintf("in unknown colours %d", p.colour)
 	}
 	const mostSamples = 16
 	if p.n < p.colours() || p.n > mostSamples {
-		return fmt.Sprintf("with %d channels, which do not fit its colours", p.n)
+		return fmt.Sprintf("with %d channels, which does not match its colours", p.n)
 	}
 	for i := range min(p.count(tagBits), p.n) {
 		if p.number(tagBits, i, 0) != uint64(p.bits) {
-			return "with channels of different bits"
+			return "with channels of different bit depths"
 		}
 	}
 	if s := p.number(tagSampleFormat, 0, 1); sampleFormats[s] != "" {
@@ -207,9 +207,9 @@ func (p *Page) unsupportedBits(compression uint64) string {
 	differences := p.predicted() && p.bits != 8 && p.bits != 16 && p.bits != 32
 	switch {
 	case p.bits < least || p.bits > most || p.bits > 16 && p.bits%8 != 0, differences:
-		return fmt.Sprintf("with %d bits a channel", p.bits)
+		return fmt.Sprintf("with %d bits per channel", p.bits)
 	case fax && (p.bits != 1 || p.n != 1):
-		return "of fax with more than black and white"
+		return "compressed as fax with more than one bit per pixel"
 	case p.predicted() && p.number(tagPredictor, 0, 1) != 2:
 		return "with floating-point samples"
 	case p.colour == ycbcr && p.n != 3:
@@ -219,7 +219,7 @@ func (p *Page) unsupportedBits(compression uint64) string {
 	case p.jpeg() && p.planes == 1 && p.n == 2:
 		return "with transparency in JPEG"
 	case compression == oldJPEG && (p.planes > 1 || p.n != 1 && p.n != 3):
-		return "compressed with an old kind of JPEG in planes"
+		return "compressed with old-style JPEG in planes"
 	}
 	return ""
 }

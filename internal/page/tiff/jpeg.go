@@ -17,7 +17,7 @@ import (
 // directory.
 func (d *decoder) jpegBlock(ctx context.Context, i, x, y, want int) (rows int, err error) {
 	if d.tiled() && min(d.blockWidth, d.blockHeight) < 8 {
-		return 0, FormatError("it has tiles of less than 8 pixels") // each would cost as much as a larger one
+		return 0, FormatError("it has tiles smaller than 8 pixels") // each would cost as much as a larger one
 	}
 	pieces := make([]pixels, d.planes)
 	rows = want
@@ -129,7 +129,7 @@ func (d *decoder) decodeJPEG(ctx context.Context, parts [][]byte) (image.Image, 
 		}
 	}
 	if _, unsupported := errors.AsType[jpeg.UnsupportedError](err); unsupported {
-		return nil, UnsupportedError("TIFF with a kind of JPEG that is not baseline")
+		return nil, UnsupportedError("TIFF with JPEG that is not baseline")
 	}
 	return nil, cut(err)
 }
@@ -146,7 +146,7 @@ func (p *Page) jpegFront() ([]byte, error) {
 		return front, nil
 	}
 	if len(t) > maxTables {
-		return nil, FormatError("it has too many JPEG tables")
+		return nil, FormatError("its JPEG tables are too large")
 	}
 	for s := (&jpegfile.Bytes{File: t, At: 2}); ; {
 		whole := s.At
@@ -191,15 +191,15 @@ func fits(b []byte, w, h int) (parts [][]byte, err error) {
 			case !ok || framed:
 				return nil, errFile
 			case f.Bits != 8:
-				return nil, UnsupportedError("TIFF with JPEG of more than 8 bits a channel")
+				return nil, UnsupportedError("TIFF with JPEG of more than 8 bits per channel")
 			case f.Height > (h+whole-1)&^(whole-1) || f.Width > (w+whole-1)&^(whole-1):
 				return nil, FormatError("it has a strip that is larger than it should be")
 			}
 			framed = true
 		case marker > jpegfile.SOF1 && marker < jpegfile.RST0 && marker != jpegfile.DHT && marker != 0xc8:
-			return nil, UnsupportedError("TIFF with a kind of JPEG that is not baseline")
+			return nil, UnsupportedError("TIFF with JPEG that is not baseline")
 		case marker == jpegfile.SOS && !framed:
-			return nil, FormatError("it has a strip without frame")
+			return nil, FormatError("it has a strip without a frame")
 		case marker == jpegfile.SOS:
 			return append(parts, b[from:]), nil
 		}

@@ -19,7 +19,7 @@ func (p *Page) decodeOldJPEG(ctx context.Context) (img image.Image, damage, err 
 	case p.Width == 0 || p.Height == 0:
 		return nil, nil, FormatError("it has no size")
 	case p.tiled() && (bw < p.Width || bh < p.Height):
-		return nil, nil, UnsupportedError("TIFF compressed with an old kind of JPEG in tiles")
+		return nil, nil, UnsupportedError("TIFF compressed with old-style JPEG in tiles")
 	}
 	file, err := p.joinedJPEG()
 	if err != nil {

@@ -59,7 +59,7 @@ func (d *decoder) rowBytes() int {
 	return (d.blockWidth*d.n/d.planes*d.bits + 7) / 8
 }
 
-const errMissing = FormatError("a part of the picture is missing")
+const errMissing = FormatError("part of the picture is missing")
 
 // pieceSpare is the size that a piece may have in addition to four times the size of its samples. Apart from headers,
 // no supported compression expands data more than that.
@@ -83,7 +83,7 @@ func (p *Page) checkPieces(ctx context.Context) error {
 		}
 		n := len(p.piece(i))
 		if float64(n) > most {
-			return FormatError("a strip has more bytes than its picture can take")
+			return FormatError("a strip has more bytes than its pixels can need")
 		}
 		sum += n
 	}

@@ -108,7 +108,7 @@ func (d *decoder) unpackFax(ctx context.Context, dst, src []byte) (int, error) {
 	case errors.Is(err, ccitt.ErrDamaged):
 		err = FormatError("rows of its fax are missing or broken")
 	case errors.Is(err, ccitt.ErrUncompressed):
-		err = UnsupportedError("TIFF of fax in uncompressed mode")
+		err = UnsupportedError("TIFF with fax in uncompressed mode")
 	}
 	return rows * d.rowBytes(), err
 }
