@@ -18,7 +18,7 @@ func TestOtherFilesAreUnsupported(t *testing.T) {
 	jpegInside := pagetest.BMP{Header: 40, Depth: 24, Compression: 4}.Write(pagetest.FourGrays(9, 9))
 	for want, data := range map[string]string{
 		"SVG is not supported": "\xef\xbb\xbf \n<svg xmlns=\"\">",
-		"unknown type of file": "BM\x01 is how nothing begins",
+		"unknown file type":    "BM\x01 is how nothing begins",
 		"CgBI":                 pngMagic + "\x00\x00\x00\x04CgBI\x50\x00\x20\x02\x2b\xd5\xb3\x7f",
 		"BMP that contains a JPEG is not supported": string(jpegInside),
 	} {
@@ -119,7 +119,7 @@ func TestTooManyPixels(t *testing.T) {
 		t.Error(err)
 	}
 	_, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(100, 81, 9))), lim)
-	if kindOf(err) != TooLarge || err.Error() != "the page has 8100 pixels (100 x 81), the limit is 8000 pixels" {
+	if kindOf(err) != TooLarge || err.Error() != "the page has 8100 pixels (100 x 81); the limit is 8000 pixels" {
 		t.Error(err)
 	}
 }
