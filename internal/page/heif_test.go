@@ -30,7 +30,8 @@ func unread(t testing.TB, data []byte) bool {
 		return false
 	}
 	_, err := Split(t.Context(), newObject(data).source(), wide(1540))
-	if kindOf(err) != Unsupported || !strings.Contains(err.Error(), "HEIC is not supported; supported formats are PNG, ") {
+	if kindOf(err) != Unsupported ||
+		!strings.Contains(err.Error(), "HEIC is not supported; supported formats are PNG, ") {
 		t.Error(err)
 	}
 	return true
