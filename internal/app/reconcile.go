@@ -99,10 +99,10 @@ func reconcileError(bucket string, err error) error {
 // line delivers to the worker of this process.
 type line func(context.Context, document.Event) worker.Result
 
-// Batch is [backfill.Deliverer].
+// Batch implements [backfill.Deliverer].
 func (line) Batch() int { return 1 }
 
-// Deliver is [backfill.Deliverer].
+// Deliver implements [backfill.Deliverer].
 func (l line) Deliver(ctx context.Context, events []document.Event) []backfill.Answer {
 	answers := make([]backfill.Answer, len(events))
 	for i, ev := range events {
