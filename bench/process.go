@@ -170,7 +170,7 @@ func (p *process) record(ctx context.Context, dir, table string, d time.Duration
 	}()
 }
 
-// machine describes the machine.
+// machine says what is measured on.
 func machine() string {
 	model := "unknown processor"
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
