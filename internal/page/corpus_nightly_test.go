@@ -33,9 +33,9 @@ const (
 )
 
 // TestCorpus makes pages of all files in the folder CORPUS, or of the generated corpus, compares them with the output
-// of vips, libheif, libavif, poppler and libtiff, if installed, and prints a table of kinds. The kind of a generated
-// file is the first word of its name; in a folder it is the format. The test fails if a page is missing or looks
-// different, and for errors other than a fault of the file.
+// of vips, libheif, libavif, poppler, MuPDF, libtiff and Pillow, if installed, and prints a table of kinds. The kind of
+// a generated file is the first word of its name; in a folder it is the format. The test fails if a page is missing or
+// looks different, and for errors other than a fault of the file.
 func TestCorpus(t *testing.T) {
 	files := map[string][]byte{}
 	shown := map[string]image.Image{} // of the generated files
