@@ -13,10 +13,10 @@ import (
 // (fakegcloud/reality.go).
 var waits = []struct{ name, reason string }{
 	{"late-apis", "an API that was just enabled"},
-	{"late-accounts", "a new account to be known everywhere"},
+	{"late-accounts", "a new account to be propagated"},
 	{"late-builders", "new grants to take effect"},
-	{"late-indexes", "another change to end"},
-	{"late-metrics", "a metric that was just made"},
+	{"late-indexes", "another change to finish"},
+	{"late-metrics", "a new metric"},
 	{"late-agents", "a service's own account"},
 	{"late-database", "the platform"},
 	{"late-answers", "the platform"},

@@ -204,8 +204,8 @@ func TestFetchTakesWhatWasTested(t *testing.T) {
 	}{
 		{"lightonai/LightOnOCR-2-1B", "1.0.0", 0, installs},
 		{"lightonai/LightOnOCR-3-4B", "1.0.0", 0, ""},
-		{"lightonai/LightOnOCR-2-1B", "1.1.0", 2, "vLLM 1.1.0 is not in tested.txt"},
-		{"lightonai/LightOnOCR-3-4B", "1.2.0", 2, "vLLM 1.2.0 is not in tested.txt"},
+		{"lightonai/LightOnOCR-2-1B", "1.1.0", 2, "no working row for vLLM 1.1.0"},
+		{"lightonai/LightOnOCR-3-4B", "1.2.0", 2, "no working row for vLLM 1.2.0"},
 	} {
 		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "VERSION=" + test.version}, "bash",
 			folder+"/fetch.sh", "libraries", test.model)

@@ -76,7 +76,7 @@ var errorsOfGoogle = []struct{ text, reason, advice string }{
 	{"There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.",
 		"another change", ""},
 	{"NOT_FOUND: Cannot find metric(s) that match type = \"logging.googleapis.com/user/x\". Please try again soon.",
-		"a metric", ""},
+		"a new metric", ""},
 	{"FAILED_PRECONDITION: Database ID '(default)' is not available in project 'p'. Please retry in 120 seconds.",
 		"the platform", ""},
 	{"UNAVAILABLE: The service is currently unavailable.", "the platform", ""},
@@ -211,13 +211,13 @@ func TestProjectsThatAreNotEmpty(t *testing.T) {
 			[]string{"FIRESTORE_DATABASE=scans"}, 0,
 			`'--condition=expression=resource.name=="projects/my-project/databases/scans",title=bucketocr-scans'`},
 		{"a role that is missing", nil, []string{"FAKE_REAL=no-permission"}, 1,
-			"deploy.sh: you lack a role, or the thing belongs to another project. ./deploy.sh --check names the roles"},
+			"deploy.sh: you lack a role, or the resource belongs to another project. ./deploy.sh --check names the roles"},
 		{"a bucket of another project", nil, []string{"FAKE_REAL=foreign-bucket"}, 1,
 			"gs://my-scans belongs to another project, or you may not read it: choose another BUCKET"},
 		{"a repository of another format", []string{"artifacts repositories bucketocr\tNPM:team"}, nil, 1,
-			"holds NPM: install under another NAME"},
+			"has format NPM: install under another NAME"},
 		{"a database of another edition", []string{"firestore databases (default)\tFIRESTORE_NATIVE ENTERPRISE"}, nil,
-			1, "is of the Enterprise edition, whose indexes are others"},
+			1, "is of the Enterprise edition, which has different indexes"},
 		{"a new project's quotas, held against three instances", nil,
 			[]string{"FAKE_REAL=new-project threefold", "BUILD_REGION=europe-west1"}, 1,
 			"the quota of the project in this region is too small"},
@@ -241,7 +241,7 @@ func TestProjectsThatAreNotEmpty(t *testing.T) {
 			if out.code != tt.code || tt.want != "bindings" && !strings.Contains(out.stdout+out.stderr, tt.want) {
 				t.Errorf("exit %d: %s", out.code, out.stderr)
 			}
-			if strings.Contains(out.stderr, "once more in") {
+			if strings.Contains(out.stderr, "retrying in") {
 				t.Errorf("it waits for what does not pass: %s", out.stderr)
 			}
 		})
@@ -305,7 +305,7 @@ func TestAccountsThatNoListHasYet(t *testing.T) {
 func TestWhatNoEventNeedsKeepsNothingElseBack(t *testing.T) {
 	need(t, "bash")
 	out, made := newFake(t).command(t, []string{"FAKE_REAL=no-alpha"}, "all")
-	if out.code != 1 || !strings.Contains(out.stderr, "run the same again for: the alerts; ") ||
+	if out.code != 1 || !strings.Contains(out.stderr, "run the same command again for: the alerts; ") ||
 		!strings.Contains(out.stderr, "Drop a file:") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
@@ -347,7 +347,7 @@ func TestNoEventForTheSample(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
 	out, made := f.command(t, []string{"FAKE_REAL=deaf", "SMOKE_WAIT=320"}, "all")
-	if out.code != 1 || !strings.Contains(out.stderr, "run the same again for: the smoke test; ") ||
+	if out.code != 1 || !strings.Contains(out.stderr, "run the same command again for: the smoke test; ") ||
 		!strings.Contains(out.stderr, "not done after 320 s") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
