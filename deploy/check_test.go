@@ -12,7 +12,7 @@ const (
 	noQuotas  = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion=europe-west4:0 MemAllocPerProjectRegion=europe-west4:21474836480 CpuAllocPerProjectRegion=europe-west4:4000"
 )
 
-// TestCheckSaysWhatToDo: --check reads what is there and each quota in its own unit, and says per line what to do.
+// TestCheckSaysWhatToDo: --check reads existing resources and each quota in its own unit, and says per line what to do.
 func TestCheckSaysWhatToDo(t *testing.T) {
 	need(t, "bash")
 	for _, tt := range []struct {

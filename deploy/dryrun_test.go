@@ -14,8 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/config"
 )
 
-// printable are the runs whose commands together are all that deploy.sh can print for an empty project, or for a full
-// one where it takes things down.
+// printable are runs that together print every command of deploy.sh for an empty project or, for destroy, a full one.
 var printable = []struct {
 	name string
 	env  []string
@@ -36,7 +35,7 @@ var printable = []struct {
 
 func dryRun(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
-	// A PATH without gcloud and curl: whatever was run would be missed.
+	// A PATH without gcloud and curl, so that running any command would fail.
 	return deploy(t, append(env, "PATH="+tools(t)), append([]string{"--dry-run"}, args...)...)
 }
 
@@ -59,7 +58,7 @@ var toolFolder = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// tools is a folder with the few programs that a dry run needs.
+// tools returns a folder with the few programs that a dry run needs.
 func tools(t *testing.T) string {
 	t.Helper()
 	dir, err := toolFolder()
@@ -71,7 +70,7 @@ func tools(t *testing.T) string {
 
 var sourceOf = regexp.MustCompile("`|\\$\\(|\\$\\{")
 
-// TestDryRun: every line is one command that a shell reads back, with nothing of the shell's in it, and none is run.
+// TestDryRun: every line is one command that a shell reads back unchanged, without shell syntax, and none is run.
 func TestDryRun(t *testing.T) {
 	need(t, "bash")
 	for _, p := range printable {
@@ -100,7 +99,7 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestPassedOn: deploy.sh hands the function every variable that a deploy may set.
+// TestPassedOn: deploy.sh passes every variable that a deploy may set to the function.
 func TestPassedOn(t *testing.T) {
 	need(t, "bash")
 	ours := map[string]string{ // set by the deploy itself, or meant for a laptop
@@ -214,7 +213,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestSize: deploy.sh only dispatches, and each step is a small file that deploy.sh reads.
+// TestSize: deploy.sh only dispatches, and each step is a small file that deploy.sh sources.
 func TestSize(t *testing.T) {
 	script, err := os.ReadFile("../deploy.sh")
 	if err != nil {
