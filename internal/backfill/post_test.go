@@ -50,7 +50,7 @@ func TestPoster(t *testing.T) {
 		"forbidden":       {says(403, ""), Wrong, "run.invoker"},
 		"no token":        {says(401, ""), Wrong, "run.invoker"},
 		"not found":       {says(404, ""), Wrong, "address"},
-		"bad request":     {says(400, "no CloudEvent"), Wrong, "HTTP 400"},
+		"bad request":     {says(400, "invalid CloudEvent"), Wrong, "HTTP 400"},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		}, Wrong, "HTTP 307"},

@@ -101,9 +101,9 @@ func TestCallsOfEachOperation(t *testing.T) {
 	done := mustUpdate(t, r, document.Seen(claimed), complete)
 	expect("complete", "Commit")
 	again := mustUpdate(t, r, document.Seen(done), plus)
-	expect("a right belief with a page", "Commit")
+	expect("a right expectation with a page", "Commit")
 	mustUpdate(t, r, document.Seen(done), plus)
-	expect("a wrong belief", "Commit", "BatchGetDocuments", "Commit")
+	expect("a wrong expectation", "Commit", "BatchGetDocuments", "Commit")
 	if _, err := document.Update(t.Context(), r, page1.ID(), document.Unread(), claim); err != errTaken {
 		t.Errorf("a claim of a taken record: %v", err)
 	}
