@@ -287,8 +287,8 @@ func TestStates(t *testing.T) {
 	tab.Until(`document.querySelector('#empty').innerText.includes('Nothing matches')`)
 	tab.Click("#empty button")
 	tab.Until(rows + ` === 1`)
-	d.server.feed.tell(stateLost, "The record store does not answer at the moment.")
-	tab.Until(`document.querySelector('#connection').innerText.includes('does not answer')`)
+	d.server.feed.tell(stateLost, "The record store is not responding at the moment.")
+	tab.Until(`document.querySelector('#connection').innerText.includes('is not responding')`)
 	d.server.feed.tell(stateLive, "")
 	tab.Until(`document.querySelector('#connection').innerText === 'live'`)
 	if wide := browsertest.Eval[int](tab, `document.documentElement.scrollWidth`); wide > 390 {
@@ -409,7 +409,7 @@ func TestTurnedPageSaysSo(t *testing.T) {
 	d.known(id)
 	tab := browsertest.New(t, 1200, 800)
 	tab.Open(d.url + "/#" + id)
-	tab.Until(`document.querySelector('.sheet h3 .turned')?.textContent === 'shown turned by 90°'`)
+	tab.Until(`document.querySelector('.sheet h3 .turned')?.textContent === 'shown rotated by 90°'`)
 	tab.Until(`document.querySelector('.sheet h3 .badge')?.textContent === 'The page was not upright; it was turned before it was read.'`)
 	tab.Until(`document.querySelector('.scan img').naturalWidth === 30 && document.querySelector('.scan img').naturalHeight === 40`)
 }

@@ -21,7 +21,7 @@ func TestDelete(t *testing.T) {
 		return code, body
 	}
 	d.write("a.png", text("newer"))
-	if code, body := remove(id, seen); code != 409 || !strings.Contains(body, "changed meanwhile") {
+	if code, body := remove(id, seen); code != 409 || !strings.Contains(body, "changed in the meantime") {
 		t.Errorf("what was changed: %d %s", code, body)
 	}
 	if code, body := remove(id, d.store.Record(id).Write); code != 200 {

@@ -333,7 +333,7 @@ func TestRetry(t *testing.T) {
 		code, _, body := d.ask("POST", "/api/documents/"+id+"/retry", fmt.Sprintf(`{"version":%q}`, version), nil)
 		return code, body
 	}
-	if code, body := post("another"); code != 409 || !strings.Contains(body, "changed meanwhile") {
+	if code, body := post("another"); code != 409 || !strings.Contains(body, "changed in the meantime") {
 		t.Errorf("%d %s", code, body)
 	}
 	seen := d.store.Record(id).Write
@@ -618,7 +618,7 @@ func TestStoreLost(t *testing.T) {
 	for {
 		_, state, reason, changed := f.since(0)
 		if state == stateLost {
-			if !strings.Contains(reason, "refuses") {
+			if !strings.Contains(reason, "denies access") {
 				t.Errorf("%q", reason)
 			}
 			break
