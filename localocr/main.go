@@ -9,7 +9,7 @@
 // Files, in reading order:
 //
 //	main.go   flags and settings
-//	serve.go  serving until a signal comes
+//	serve.go  serving until a signal arrives
 package main
 
 import (

@@ -67,7 +67,7 @@ func (m *Metadata) Fail(status int) { m.set(func() { m.status = status }) }
 // Hang makes every request for a token wait at the gate; nil ends that.
 func (m *Metadata) Hang(gate *Gate) { m.set(func() { m.gate = gate }) }
 
-// Answer makes the server issue this text as the ID token; "" returns to generated tokens.
+// Answer makes the server issue this text as the ID token; "" makes it generate tokens again.
 func (m *Metadata) Answer(token string) { m.set(func() { m.token = token }) }
 
 // Project sets the project's ID.
