@@ -278,9 +278,11 @@ func TestLateHello(t *testing.T) {
 // TestStates: empty, nothing found, server gone, server back: each is said in words.
 func TestStates(t *testing.T) {
 	d := newDesk(t)
-	tab := browsertest.New(t, 390, 800)
+	tab := browsertest.New(t, 1440, 900)
 	tab.Open(d.url)
 	tab.Until(`document.querySelector('#empty').innerText.includes('Nothing here yet')`)
+	tab.Until(`[...document.querySelectorAll('.heads, .heads *')].every((e) => getComputedStyle(e).visibility === 'hidden')`)
+	tab.Size(390, 800)
 	d.write("a.png", text("x"))
 	tab.Until(rows + ` === 1`)
 	tab.Key("/", "zzz")

@@ -239,7 +239,7 @@ func TestFailureOffersWhatHelps(t *testing.T) {
 		{document.CodeCorrupt, "", "add", "retry", "damaged"},
 		{document.CodeTooLarge, "it has more pages than the limit of 100", "add", "retry", "MAX_PAGES"},
 		{document.CodeTooLarge, "the object is larger than the limit of 64 MiB", "add", "retry", "MAX_BYTES"},
-		{document.CodeTooLarge, "the page has 108 megapixels (12000 x 9000), the limit is 60 megapixels", "add",
+		{document.CodeTooLarge, "the page has 108 megapixels (12000 x 9000); the limit is 60 megapixels", "add",
 			"retry", "MAX_PIXELS"},
 		{document.CodeStoreRejected, "", "", "retry", "does not accept"},
 	} {

@@ -71,7 +71,7 @@ func (d *desk) Put(_ context.Context, name string, content io.Reader, replace bo
 		return ErrExists
 	}
 	if strings.HasSuffix(name, ".txt") {
-		return NotTaken("No image.")
+		return NotTaken("Not an image or a PDF.")
 	}
 	if err == nil {
 		d.files[name] = string(b)
