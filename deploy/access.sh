@@ -31,8 +31,8 @@ grant_project() { # grant_project MEMBER ROLE
   grant "$PROJECT_POLICY" "$1" "$2" gcloud projects add-iam-policy-binding "$PROJECT_ID" --condition=None
 }
 
-# grant_database MEMBER: the database's documents. The role is the project's, so that a database of its own is named in a
-# condition.
+# grant_database MEMBER: the database's documents. The role is the project's, so that a database of its own is named in
+# a condition.
 grant_database() {
   if [ "$FIRESTORE_DATABASE" = '(default)' ]; then
     grant_project "$1" roles/datastore.user

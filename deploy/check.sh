@@ -193,10 +193,10 @@ place() { # place WHAT LOCATION COMMAND...
 # QUOTA_PAGE is where a person sees quotas and asks for more.
 quota_page() { echo "https://console.cloud.google.com/iam-admin/quotas?project=$PROJECT_ID&service=run.googleapis.com"; }
 
-# check_quotas: of GPUs, memory and CPU that Cloud Run gives the project in the region, in the units that Google counts in
-# (GPUs, bytes, thousandths of a CPU). A deploy of a service with a GPU has been held against three instances of it although
-# it could have one: what lies between one and three is a maybe. The quotas' names are those of other people's errors, so
-# that no answer proves nothing.
+# check_quotas: of GPUs, memory and CPU that Cloud Run gives the project in the region, in the units that Google counts
+# in (GPUs, bytes, thousandths of a CPU). A deploy of a service with a GPU has been held against three instances of it
+# although it could have one: what lies between one and three is a maybe. The quotas' names are those of other people's
+# errors, so that no answer proves nothing.
 check_quotas() {
   [ -z "$OCR_URL" ] || return 0
   local gpu=NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion gib=$((1024 * 1024 * 1024)) mib=$((1024 * 1024))
@@ -230,7 +230,8 @@ quota() {
     return
   fi
   value=$(sed -n "s/^$REGION //p" <<<"$ANSWER")
-  value=${value:-$(sed -n 's/^ \(-\{0,1\}[0-9]\)/\1/p' <<<"$ANSWER" | head -n 1)} # what has no entry of its own has the default
+  # what has no entry of its own has the default
+  value=${value:-$(sed -n 's/^ \(-\{0,1\}[0-9]\)/\1/p' <<<"$ANSWER" | head -n 1)}
   if ! [[ $value =~ ^-?[0-9]+$ ]]; then
     unknown "quota of $what in $REGION" "none is named: $6. See $(quota_page)"
   elif ((value < 0 || value >= sure)); then

@@ -16,8 +16,8 @@ trap 'rm -rf "$WORK"' EXIT
 DISABLED='SERVICE_DISABLED|has not been used in project|it is disabled|accessNotConfigured'
 
 # PASSING are the errors that pass by themselves, by what is waited for then: "REASON: PATTERN", an extended regular
-# expression that is looked for in each line, in capitals or not. They are precise where a wider one would also match what
-# only a person can change.
+# expression that is looked for in each line, in capitals or not. They are precise where a wider one would also match
+# what only a person can change.
 PASSING=(
   "a new account to be known everywhere: service ?account.*(does not exist|not found)|does not exist.*service ?account|Gaia id not found|serviceaccounts\.actAs|not authorized to act"
   "new grants to take effect: storage\.objects\.(get|list)|Access to bucket .* denied|FETCH_?SOURCE|artifactregistry\.repositories\.(up|down)loadArtifacts|logging\.logEntries\.create"
@@ -112,7 +112,8 @@ found() {
 ABSENT=44 # attempt's answer to a search that found nothing
 
 # attempt MODE COMMAND... runs the command, again and again while its error is one of PASSING, waiting no longer than
-# RETRY_FOR in sum; what fails only after minutes was no refusal, and its own time counts. MODE live shows errors as they come, quiet only in the end, search returns ABSENT where there is none.
+# RETRY_FOR in sum; what fails only after minutes was no refusal, and its own time counts. MODE live shows errors as
+# they come, quiet only in the end, search returns ABSENT where there is none.
 attempt() {
   local mode=$1 file=$WORK/errors.$BASHPID errors waited=0 pause=5 try code reason since
   shift
@@ -200,8 +201,8 @@ advise() {
   done
 }
 
-# explain_build ERRORS adds to the errors of a failed build why it failed, which gcloud leaves to the console. Of a source
-# deploy gcloud does not even say which build it was: the newest of our builder's in the region.
+# explain_build ERRORS adds to the errors of a failed build why it failed, which gcloud leaves to the console. Of a
+# source deploy gcloud does not even say which build it was: the newest of our builder's in the region.
 explain_build() {
   local id place
   id=$(grep -Eo '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' "$1" | head -n 1 || true)
@@ -230,7 +231,8 @@ ask() {
   [ "$given" = "$expected" ] || die "left as it is"
 }
 
-# fingerprint prints 40 hex digits that stand for its arguments: the mark by which the next run knows an unchanged thing.
+# fingerprint prints 40 hex digits that stand for its arguments: the mark by which the next run knows an unchanged
+# thing.
 fingerprint() {
   local sum
   if command -v sha256sum >/dev/null; then sum=(sha256sum); else sum=(shasum -a 256); fi

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Takes down what deploy.sh made, events first, so that nothing calls what is gone, and whatever of it a run that was cut
-# short has left. The bucket, its objects, the database and its documents stay, as do the APIs and the role of Cloud
+# Takes down what deploy.sh made, events first, so that nothing calls what is gone, and whatever of it a run that was
+# cut short has left. The bucket, its objects, the database and its documents stay, as do the APIs and the role of Cloud
 # Storage's own agent, which others may need. docs/deploy.md lists what stays.
 
 destroy_all() {

@@ -52,8 +52,8 @@ make_repository() {
     --location="$REGION" --policy=deploy/gpu/cleanup.json --no-dry-run --format=none
 }
 
-# choose_revision decides on the commit of the weights: the one that was set; else the one that is recorded, so that a run
-# at another time installs nothing else; else the newest, which is recorded before anything is built of it.
+# choose_revision decides on the commit of the weights: the one that was set; else the one that is recorded, so that a
+# run at another time installs nothing else; else the newest, which is recorded before anything is built of it.
 choose_revision() {
   local model
   model=$(fingerprint "$OCR_MODEL")

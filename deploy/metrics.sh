@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Metrics that Cloud Logging counts from the function's log lines, made early, because an alert can watch one only minutes
-# after it was made: one for each file of deploy/metrics, for alerts and the
-# dashboard, which pick their own installation's by the service's name. A description ends with a mark of its file, so
-# that the next run knows an unchanged one; a test keeps the marks right.
+# Metrics that Cloud Logging counts from the function's log lines, made early, because an alert can watch one only
+# minutes after it was made: one for each file of deploy/metrics, for alerts and the dashboard, which pick their own
+# installation's by the service's name. A description ends with a mark of its file, so that the next run knows an
+# unchanged one; a test keeps the marks right.
 
 make_metrics() {
   step "metrics from logs"

@@ -38,9 +38,9 @@ prepare() { # prepare ACCOUNT...
   make_metrics
 }
 
-# finish comes to the trigger last of all that an event needs, so that no event meets half a system, and to the alerts last
-# of all: they would ring for what the first minutes bring. What an event does not need runs in a subshell: its failure, also
-# one that would end the run, keeps nothing else from being made.
+# finish comes to the trigger last of all that an event needs, so that no event meets half a system, and to the alerts
+# last of all: they would ring for what the first minutes bring. What an event does not need runs in a subshell: its
+# failure, also one that would end the run, keeps nothing else from being made.
 finish() {
   make_notify_topic
   make_function

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# deploy/firestore.rules to the database, by Firebase's REST API: gcloud has no command for it. Not tried on the real service.
+# deploy/firestore.rules to the database, by Firebase's REST API: gcloud has no command for it. Not tried on the real
+# service.
 
 send_rules() {
   step "security rules of the database $FIRESTORE_DATABASE"

@@ -61,15 +61,16 @@ PASSED_ON=(
   OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG
 )
 
-# SMOKE_PREFIX is where the sample of the smoke tests goes; the colours beneath it belong to candidates of cloudbuild.yaml.
+# SMOKE_PREFIX is where the sample of the smoke tests goes; the colours beneath it belong to candidates of
+# cloudbuild.yaml.
 SMOKE_PREFIX=bucketocr-smoke
 COLOURS=(blue green)
 
 # RESTRICTED_BUILDS are the regions in which a project with restricted quotas, as new ones are, may build.
 RESTRICTED_BUILDS=(us-central1 us-west2 europe-west1 asia-east1 australia-southeast1 southamerica-east1)
 
-# GPU_REGIONS are those in which Cloud Run has an L4 by its documentation of 2025; of the RTX PRO 6000 none was readable here.
-# Others may have come since, so that none is refused.
+# GPU_REGIONS are those in which Cloud Run has an L4 by its documentation of 2025; of the RTX PRO 6000 none was readable
+# here. Others may have come since, so that none is refused.
 GPU_REGIONS=(asia-south1 asia-southeast1 europe-west1 europe-west4 us-central1 us-east4)
 
 # VLLM_0_30_0 is the manifest list of vllm/vllm-openai:v0.30.0 as other public projects pin it. It was not compared with
@@ -146,8 +147,8 @@ gpu_documented() {
   [ "$GPU_TYPE" = nvidia-l4 ] && [[ " ${GPU_REGIONS[*]} " == *" $REGION "* ]]
 }
 
-# required NAME PATTERN MEANING, default NAME VALUE PATTERN MEANING: note a problem where the value does not fit. What is not
-# set is right by itself, or follows from what is noted already.
+# required NAME PATTERN MEANING, default NAME VALUE PATTERN MEANING: note a problem where the value does not fit. What
+# is not set is right by itself, or follows from what is noted already.
 required() {
   if [ -z "${!1:-}" ]; then
     PROBLEMS+=("$1 is required: $3")
@@ -230,8 +231,8 @@ derive() {
   CURL=(curl --silent --show-error --max-time 60 --header "X-Goog-User-Project: $PROJECT_ID")
 }
 
-# check_load refuses a function that can ask for more pages at once than the GPUs read at once, and instances that take in
-# objects without a place for a page of each.
+# check_load refuses a function that can ask for more pages at once than the GPUs read at once, and instances that take
+# in objects without a place for a page of each.
 check_load() {
   [ -z "$OCR_URL" ] || return 0
   local asked=$((FUNCTION_MAX_INSTANCES * OCR_INSTANCE_CONCURRENCY))

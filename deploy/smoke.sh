@@ -45,8 +45,9 @@ document_url() {
   echo "$host/v1/projects/$PROJECT_ID/databases/$FIRESTORE_DATABASE/documents/$FIRESTORE_COLLECTION/$id"
 }
 
-# wait_for_end OBJECT waits for the end of one of the GENERATIONS and prints its text. A new trigger announces nothing for
-# its first minutes, and what was uploaded before then never: while there is no document at all, the sample is uploaded again.
+# wait_for_end OBJECT waits for the end of one of the GENERATIONS and prints its text. A new trigger announces nothing
+# for its first minutes, and what was uploaded before then never: while there is no document at all, the sample is
+# uploaded again.
 wait_for_end() {
   local url answer seen status='' last=none waited=0 again=150 pause=${SMOKE_PAUSE:-5}
   url=$(document_url "$BUCKET/$1")

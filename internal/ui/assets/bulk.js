@@ -7,14 +7,16 @@ import { count, helps, retryable } from './words.js';
 const atOnce = 3;
 const many = 20; // documents retried without asking
 
-/** Bulk writes the bar above the list and the reasons of failures. server() returns the last hello, filter(change) changes the filter. */
+/** Bulk writes the bar above the list and the reasons of failures. server() returns the last hello, filter(change)
+ * changes the filter. */
 export class Bulk {
   constructor({ list, store, codes, may, server, filter }) {
     Object.assign(this, { list, store, codes, may, server, filter });
     this.bar = byId('bulk');
     this.all = byId('all');
     this.all.addEventListener('change', () => list.selectAll(this.all.checked));
-    const button = (act, symbol, text, title, onclick) => make('button', { type: 'button', 'data-act': act, title, onclick }, icon(symbol), make('span', { text }));
+    const button = (act, symbol, text, title, onclick) =>
+      make('button', { type: 'button', 'data-act': act, title, onclick }, icon(symbol), make('span', { text }));
     this.said = make('span', { class: 'said', role: 'status' });
     this.buttons = {
       retry: button('bulk-retry', 'again', 'Try again', 'Try again (r)', () => this.retry()),
@@ -60,17 +62,30 @@ export class Bulk {
   retry(documents = this.targets()) {
     const list = documents.filter((d) => retryable(d, this.codes.errors));
     if (!this.may.retry || list.length === 0) return;
-    const go = () => this.each(list, 'retry', (n) => `${count(n, 'document')} queued to be read again. ${this.may.idle}`);
+    const go = () =>
+      this.each(list, 'retry', (n) => `${count(n, 'document')} queued to be read again. ${this.may.idle}`);
     if (list.length <= many) go();
-    else this.ask(`Try ${count(list.length, 'document')} again?`, 'Pages that have not been read are sent to the OCR service again.', 'Try again', go);
+    else
+      this.ask(
+        `Try ${count(list.length, 'document')} again?`,
+        'Pages that have not been read are sent to the OCR service again.',
+        'Try again',
+        go
+      );
   }
 
   remove() {
     const list = this.targets().filter((d) => d.status !== 'deleted');
     if (!this.may.remove || list.length === 0) return;
-    const [what, its] = list.length === 1 ? [`“${list[0].name}”`, 'Its text is'] : [count(list.length, 'document'), 'Their texts are'];
-    this.ask(`Delete ${what}?`, `${its} deleted for good. ${list.length === 1 ? 'The file is kept, but' : 'The files are kept, but'} not read again.`, 'Delete',
-      () => this.each(list, 'delete', (n) => `${count(n, 'document')} deleted.`), true);
+    const [what, its] =
+      list.length === 1 ? [`“${list[0].name}”`, 'Its text is'] : [count(list.length, 'document'), 'Their texts are'];
+    this.ask(
+      `Delete ${what}?`,
+      `${its} deleted for good. ${list.length === 1 ? 'The file is kept, but' : 'The files are kept, but'} not read again.`,
+      'Delete',
+      () => this.each(list, 'delete', (n) => `${count(n, 'document')} deleted.`),
+      true
+    );
   }
 
   async export() {
@@ -80,14 +95,20 @@ export class Bulk {
       const { file } = await this.post('/api/exports', { documents: ids });
       make('a', { href: file, download: '' }).click();
       const others = this.list.selected.size - ids.length;
-      say(`${count(ids.length, 'text')} in one file${others > 0 ? `; ${others.toLocaleString('en')} have no text yet` : ''}.`);
+      say(
+        `${count(ids.length, 'text')} in one file${others > 0 ? `; ${others.toLocaleString('en')} have no text yet` : ''}.`
+      );
     } catch (error) {
       say(error.message);
     }
   }
 
   post(path, body) {
-    return ask(path, { method: 'POST', headers: { 'X-Bucketocr-Token': this.server().token, 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+    return ask(path, {
+      method: 'POST',
+      headers: { 'X-Bucketocr-Token': this.server().token, 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    });
   }
 
   /** each sends a request for each document, a few at a time, and reports the result. */
@@ -116,7 +137,11 @@ export class Bulk {
     this.busy = false;
     this.list.draw();
     this.write();
-    say([good ? done(good) : '', good < list.length ? `${count(list.length - good, 'document')} failed: ${last}` : ''].filter(Boolean).join(' '));
+    say(
+      [good ? done(good) : '', good < list.length ? `${count(list.length - good, 'document')} failed: ${last}` : '']
+        .filter(Boolean)
+        .join(' ')
+    );
   }
 
   ask(title, text, yes, go, danger) {
@@ -136,16 +161,38 @@ export class Bulk {
   groups() {
     const { show, reason } = this.store.filter;
     const place = byId('groups');
-    const list = show === 'failed' ? [...this.store.reasons].filter(([code]) => this.codes.errors[code]).sort((a, b) => b[1] - a[1]) : [];
+    const list =
+      show === 'failed'
+        ? [...this.store.reasons].filter(([code]) => this.codes.errors[code]).sort((a, b) => b[1] - a[1])
+        : [];
     place.hidden = list.length === 0;
     settle(place, ...list.map(([code, n]) => {
       const retry = this.may.retry && helps({ code }, this.codes.errors).retry !== '';
-      return make('div', { class: 'group', 'data-act': `group-${code}` },
-        make('button', { type: 'button', class: 'plain why', 'data-act': 'why', 'aria-pressed': reason === code, title: 'Show only these',
-          onclick: () => this.filter({ reason: this.store.filter.reason === code ? '' : code }) },
-        make('span', { class: 'count', text: n.toLocaleString('en') }), make('span', { text: this.codes.errors[code].says })),
-        retry ? make('button', { type: 'button', 'data-act': 'group-retry', onclick: () => this.retry(this.store.failedFor(code)) }, icon('again'),
-          n === 1 ? 'Try again' : `Try all ${n.toLocaleString('en')} again`) : null);
+      return make(
+        'div',
+        { class: 'group', 'data-act': `group-${code}` },
+        make(
+          'button',
+          {
+            type: 'button',
+            class: 'plain why',
+            'data-act': 'why',
+            'aria-pressed': reason === code,
+            title: 'Show only these',
+            onclick: () => this.filter({ reason: this.store.filter.reason === code ? '' : code }),
+          },
+          make('span', { class: 'count', text: n.toLocaleString('en') }),
+          make('span', { text: this.codes.errors[code].says })
+        ),
+        retry
+          ? make(
+              'button',
+              { type: 'button', 'data-act': 'group-retry', onclick: () => this.retry(this.store.failedFor(code)) },
+              icon('again'),
+              n === 1 ? 'Try again' : `Try all ${n.toLocaleString('en')} again`
+            )
+          : null
+      );
     }));
   }
 }

@@ -1,6 +1,7 @@
 // Elements, and the only place where a string becomes HTML.
 
-/** make builds an element: make('p', {class: 'x', text: 'y', onclick: f}, child, …). Strings become text, never HTML. */
+/** make builds an element: make('p', {class: 'x', text: 'y', onclick: f}, child, …). Strings become text, never HTML.
+ * */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -14,8 +15,8 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// A change that moves the element under the pointer between press and release would lose the click, or pass it to another
-// element, so changes that move things wait for the release.
+// A change that moves the element under the pointer between press and release would lose the click, or pass it to
+// another element, so changes that move things wait for the release.
 let down = false;
 const waiting = [];
 
@@ -35,7 +36,8 @@ const lift = (event) => setTimeout(release, event.pointerType === 'touch' ? 80 :
 
 window.addEventListener('pointerdown', () => { down = true; }, true);
 for (const end of ['pointerup', 'pointercancel', 'dragend']) window.addEventListener(end, lift, true);
-window.addEventListener('pointermove', (e) => { if (down && e.buttons === 0) release(); }); // scroll bars send no pointerup
+// scroll bars send no pointerup
+window.addEventListener('pointermove', (e) => { if (down && e.buttons === 0) release(); });
 window.addEventListener('blur', lift); // only the window's: an element's blur does not bubble
 
 const svg = 'http://www.w3.org/2000/svg';
@@ -56,9 +58,9 @@ export function turnIcon(element, name) {
   element.firstChild.setAttribute('href', `#i-${name}`);
 }
 
-/** settle updates the children of an element to match the given ones, keeping existing elements: replacing one while it is
- * pressed would lose the click, and replacing the focused one the focus. Elements match by data-act or, without it, by tag and
- * class. A kept element keeps its listeners, so they must not depend on anything that changes. */
+/** settle updates the children of an element to match the given ones, keeping existing elements: replacing one while it
+ * is pressed would lose the click, and replacing the focused one the focus. Elements match by data-act or, without it,
+ * by tag and class. A kept element keeps its listeners, so they must not depend on anything that changes. */
 export function settle(element, ...wanted) {
   let at = element.firstChild;
   for (const want of wanted) {
@@ -87,7 +89,10 @@ function dropUntil(at, end) {
 function same(a, b) {
   if (a.nodeName !== b.nodeName) return false;
   if (!(a instanceof Element)) return true;
-  return a.dataset.act === b.dataset.act && (a.dataset.act !== undefined || a.getAttribute('class') === b.getAttribute('class'));
+  return (
+    a.dataset.act === b.dataset.act &&
+    (a.dataset.act !== undefined || a.getAttribute('class') === b.getAttribute('class'))
+  );
 }
 
 /** become updates a kept node to match the fresh one. */
@@ -104,7 +109,9 @@ function become(kept, fresh) {
   settle(kept, ...fresh.childNodes);
 }
 
-const policy = window.trustedTypes ? window.trustedTypes.createPolicy('page-text', { createHTML: (s) => s }) : { createHTML: (s) => s };
+const policy = window.trustedTypes
+  ? window.trustedTypes.createPolicy('page-text', { createHTML: (s) => s })
+  : { createHTML: (s) => s };
 
 /** fill sets an element's content to the HTML of a page's text, which the server has sanitised. */
 export function fill(element, html) {

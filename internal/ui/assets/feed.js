@@ -1,6 +1,7 @@
 // The connection to the server: server-sent events, with reconnection.
 
-const silent = 25_000; // milliseconds without an event after which the connection counts as dead, whatever the browser thinks
+// milliseconds without an event after which the connection counts as dead, whatever the browser thinks
+const silent = 25_000;
 const hiddenFor = 60_000; // milliseconds after which a hidden page closes its connection
 
 /** Feed calls back: hello(server), records(list), reset(), connection(state, reason, idle). */
@@ -80,7 +81,10 @@ export async function ask(path, options) {
     throw new Error('bucketocr is not responding: is it still running?');
   }
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw Object.assign(new Error(body.error ?? `The server responded with status ${response.status}.`), { status: response.status });
+  if (!response.ok)
+    throw Object.assign(new Error(body.error ?? `The server responded with status ${response.status}.`), {
+      status: response.status,
+    });
   return body;
 }
 

@@ -1,4 +1,5 @@
-// Formulas: the server sends them verbatim as code. Those that can be parsed become MathML, the others stay as they are.
+// Formulas: the server sends them verbatim as code. Those that can be parsed become MathML, the others stay as they
+// are.
 
 const patience = 5000; // milliseconds for one formula, including the start of the worker; most take one or two
 const mostFormulas = 1000; // of one text
@@ -24,7 +25,8 @@ function leave(code) {
 const script = 'formulaworker.js';
 const policy = window.trustedTypes?.createPolicy('formulas', { createScriptURL: () => script });
 
-/** Reader sends formulas to a worker, one at a time. It starts the worker for the first one, and again after one that took too long. */
+/** Reader sends formulas to a worker, one at a time. It starts the worker for the first one, and again after one that
+ * took too long. */
 class Reader {
   constructor() {
     this.queue = []; // {code, text}
@@ -88,10 +90,19 @@ export const typesetAll = () => new Promise((ready) => { reader.waiting.push(rea
 
 // The MathML elements and attributes allowed in the page: those for content and layout. Links, annotations, HTML within
 // formulas and styles are not.
-const elements = new Set(('math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom menclose msub msup msubsup '
-  + 'munder mover munderover mmultiscripts mprescripts mtable mtr mtd').split(' '));
-const attributes = new Set(('accent accentunder columnalign columnspan depth display displaystyle fence form height largeop linethickness '
-  + 'lspace mathvariant maxsize minsize movablelimits rowspan rspace scriptlevel separator stretchy symmetric voffset width class').split(' '));
+const elements = new Set(
+  (
+    'math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom menclose msub msup msubsup ' +
+    'munder mover munderover mmultiscripts mprescripts mtable mtr mtd'
+  ).split(' ')
+);
+const attributes = new Set(
+  (
+    'accent accentunder columnalign columnspan depth display displaystyle fence form height largeop linethickness ' +
+    'lspace mathvariant maxsize minsize movablelimits rowspan rspace scriptlevel separator stretchy symmetric ' +
+    'voffset width class'
+  ).split(' ')
+);
 const className = /^[a-z0-9 -]{1,60}$/;
 
 /** show replaces a formula with MathML. */

@@ -1,6 +1,6 @@
-// Parses formulas for formulas.js in a worker, which can be terminated if it takes too long, and has no access to the document.
-// Each message is {tex, display}; the reply is MathML as a tree, in which an element is [name, attributes, children] and a text
-// is a string, or null if the formula cannot be parsed.
+// Parses formulas for formulas.js in a worker, which can be terminated if it takes too long, and has no access to the
+// document. Each message is {tex, display}; the reply is MathML as a tree, in which an element is [name, attributes,
+// children] and a text is a string, or null if the formula cannot be parsed.
 
 const longest = 4000; // characters of TeX
 const deepest = 100; // nesting of elements
@@ -28,8 +28,8 @@ function read({ tex, display }) {
   }
 }
 
-/** plain converts a node of Temml's, which is a text, a MathML element or a list of nodes, to a list of trees. It supports none of
- * Temml's links, pictures and HTML elements. */
+/** plain converts a node of Temml's, which is a text, a MathML element or a list of nodes, to a list of trees. It
+ * supports none of Temml's links, pictures and HTML elements. */
 function plain(node, left, depth) {
   if (node.text !== undefined) return [node.text];
   if (depth > deepest || --left.elements < 0) throw new RangeError('the formula is too large');

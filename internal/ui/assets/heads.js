@@ -4,9 +4,23 @@ import { icon, make } from './dom.js';
 import { newest } from './store.js';
 
 // A column: the name of its order, its header, and the order of the first click.
-const columns = [['name', 'Name', 'name'], ['status', 'Status', 'status'], [null, 'Text'], ['pages', 'Pages', '-pages'], ['added', 'Added', newest]];
-const choices = [[newest, 'Newest first'], ['added', 'Oldest first'], ['name', 'Name, A to Z'], ['-name', 'Name, Z to A'], ['status', 'Failed first'], ['-status', 'Done first'],
-  ['-pages', 'Most pages first'], ['pages', 'Fewest pages first']];
+const columns = [
+  ['name', 'Name', 'name'],
+  ['status', 'Status', 'status'],
+  [null, 'Text'],
+  ['pages', 'Pages', '-pages'],
+  ['added', 'Added', newest],
+];
+const choices = [
+  [newest, 'Newest first'],
+  ['added', 'Oldest first'],
+  ['name', 'Name, A to Z'],
+  ['-name', 'Name, Z to A'],
+  ['status', 'Failed first'],
+  ['-status', 'Done first'],
+  ['-pages', 'Most pages first'],
+  ['pages', 'Fewest pages first'],
+];
 
 /** Heads calls sort(by) with one of the store's orders. */
 export class Heads {
@@ -20,8 +34,13 @@ export class Heads {
         continue;
       }
       const said = make('span', { class: 'unseen' });
-      const button = make('button', { type: 'button', class: `head ${by}`, 'data-by': by, onclick: () => sort(this.next(by, first)) },
-        make('span', { text }), said, icon('up', 'arrow'));
+      const button = make(
+        'button',
+        { type: 'button', class: `head ${by}`, 'data-by': by, onclick: () => sort(this.next(by, first)) },
+        make('span', { text }),
+        said,
+        icon('up', 'arrow')
+      );
       this.buttons.set(by, { button, said });
       place.append(button);
     }

@@ -2,8 +2,8 @@
 
 import { byId, make } from './dom.js';
 
-/** keys binds the table to an app: {list, view, search(), show(n), upload(), activity(), figures()}; figures() reports whether the
- * operator's view is open. */
+/** keys binds the table to an app: {list, view, search(), show(n), upload(), activity(), figures()}; figures() reports
+ * whether the operator's view is open. */
 export function keys(app) {
   const table = [
     [['j', 'ArrowDown'], 'next document', (key, event) => step(key, 1, event.shiftKey)],
@@ -13,7 +13,11 @@ export function keys(app) {
     [['Home'], null, () => inList(() => app.list.move(-Infinity))],
     [['End'], null, () => inList(() => app.list.move(Infinity))],
     [['Enter'], 'open the document', () => inList(() => app.list.active && app.list.choose(app.list.active))],
-    [['x', ' '], 'select or deselect it', () => inList(() => app.list.active && app.list.select(app.list.active, 'toggle'))],
+    [
+      ['x', ' '],
+      'select or deselect it',
+      () => inList(() => app.list.active && app.list.select(app.list.active, 'toggle')),
+    ],
     [['Shift ↓', 'Shift ↑'], 'extend the selection', null],
     [['Ctrl A'], 'select all shown', null],
     [['e'], 'export the selected texts', () => app.bulk.export()],
@@ -37,7 +41,8 @@ export function keys(app) {
   for (const [names, , action] of table) if (action) for (const n of names) actions.set(n, action);
   describe(table);
 
-  /** step opens the next document if one is open, or else moves the active row. Arrow keys scroll the focused element. */
+  /** step opens the next document if one is open, or else moves the active row. Arrow keys scroll the focused element.
+   * */
   function step(key, by, shift) {
     if (app.figures()) return false;
     if (!app.view.id || shift) return inList(() => (shift ? app.list.extend(by) : app.list.move(by)));
@@ -92,6 +97,9 @@ function describe(table) {
   for (const [keys, says] of table) {
     if (!says) continue;
     const shown = keys.length > 2 ? [`${keys[0]} … ${keys.at(-1)}`] : keys;
-    byId('keys').append(make('dt', {}, ...shown.map((k) => make('kbd', { text: names[k] ?? k }))), make('dd', { text: says }));
+    byId('keys').append(
+      make('dt', {}, ...shown.map((k) => make('kbd', { text: names[k] ?? k }))),
+      make('dd', { text: says })
+    );
   }
 }

@@ -7,7 +7,8 @@ import { ago, count, moment, nameParts, noteOf, pagesOf, statuses } from './word
 
 const spare = 6; // extra rows beyond the visible ones
 
-/** List shows the documents in store.shown. It calls choose(id) when a row is opened, and picked() when the selection changes. */
+/** List shows the documents in store.shown. It calls choose(id) when a row is opened, and picked() when the selection
+ * changes. */
 export class List {
   constructor({ list, spacer, fresh, store, codes, may, now, choose, picked }) {
     Object.assign(this, { list, spacer, fresh, store, codes, may, now, choose, picked });
@@ -25,8 +26,8 @@ export class List {
     setInterval(() => this.tick(), 1000);
   }
 
-  /** measure sets the height of rows for this width. Their height and position depend on one number, so that they change together; the
-   * row at the top stays there. */
+  /** measure sets the height of rows for this width. Their height and position depend on one number, so that they
+   * change together; the row at the top stays there. */
   measure() {
     const pane = this.list.parentElement;
     pane.classList.toggle('narrow', pane.clientWidth <= 820);
@@ -90,7 +91,9 @@ export class List {
     const { list, height } = this;
     const from = Math.floor(list.scrollTop / height);
     const to = Math.ceil((list.scrollTop + list.clientHeight) / height);
-    return [...this.rows.values()].filter((row) => row.index >= from && row.index < to).sort((a, b) => a.index - b.index);
+    return [...this.rows.values()]
+      .filter((row) => row.index >= from && row.index < to)
+      .sort((a, b) => a.index - b.index);
   }
 
   place(id, index) {
@@ -118,8 +121,13 @@ export class List {
   newRow(id) {
     const row = make('div', { class: 'row', role: 'option', id: `d-${id}` });
     row.parts = {
-      pick: make('span', { class: 'pick', title: 'Select (x)' }, icon('done')), thumb: make('span', { class: 'thumb' }), name: make('span', { class: 'name' }), state: make('span', { class: 'state' }, icon('processing', 'status'), make('span')),
-      note: make('span', { class: 'note' }), pages: make('span', { class: 'pages' }), age: make('time', { class: 'age' }),
+      pick: make('span', { class: 'pick', title: 'Select (x)' }, icon('done')),
+      thumb: make('span', { class: 'thumb' }),
+      name: make('span', { class: 'name' }),
+      state: make('span', { class: 'state' }, icon('processing', 'status'), make('span')),
+      note: make('span', { class: 'note' }),
+      pages: make('span', { class: 'pages' }),
+      age: make('time', { class: 'age' }),
     };
     row.append(...Object.values(row.parts));
     row.dataset.id = id;
@@ -148,7 +156,8 @@ export class List {
 
   writePages(cell, d) {
     const parts = [];
-    if (d.status === 'processing' && d.pages > 1) parts.push(make('progress', { max: d.pages, value: d.pagesDone, 'aria-hidden': 'true' }));
+    if (d.status === 'processing' && d.pages > 1)
+      parts.push(make('progress', { max: d.pages, value: d.pagesDone, 'aria-hidden': 'true' }));
     if (d.warnings) {
       parts.push(make('span', { class: 'warns', title: d.warnings.map((w) => this.codes.warnings[w] ?? w).join(' ') },
         icon('warning'), count(d.warnings.length, 'warning')));
@@ -169,7 +178,8 @@ export class List {
     this.writeNote(row.parts.note, d, now);
   }
 
-  /** writeNote shows what a document waits for or why it failed, or else the line found by the search or the first line of its text. */
+  /** writeNote shows what a document waits for or why it failed, or else the line found by the search or the first line
+   * of its text. */
   writeNote(cell, d, now) {
     const why = noteOf(d, this.codes.errors, now, this.may.idle);
     const hit = !why && this.store.hits.get(d.id);
@@ -258,7 +268,8 @@ export class List {
     if (at < 0) return;
     const { list, height } = this;
     if (at * height < list.scrollTop) list.scrollTop = at * height;
-    else if ((at + 1) * height > list.scrollTop + list.clientHeight) list.scrollTop = (at + 1) * height - list.clientHeight;
+    else if ((at + 1) * height > list.scrollTop + list.clientHeight)
+      list.scrollTop = (at + 1) * height - list.clientHeight;
     this.draw();
   }
 

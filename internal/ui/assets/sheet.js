@@ -24,11 +24,26 @@ export class Sheet {
   /** write shows what is known without a request. */
   write() {
     const { entry, view } = this;
-    const badges = (entry.warnings ?? []).map((w) => make('span', { class: 'badge' }, icon('warning'), view.codes.warnings[w] ?? w));
-    if (entry.code) badges.push(make('span', { class: 'badge bad', title: entry.message }, icon('failed'), view.codes.errors[entry.code]?.says ?? entry.code));
-    const copy = entry.ready && !entry.blank && make('button', { class: 'plain', type: 'button', onclick: () => this.copy() }, icon('copy'), 'Copy page');
+    const badges = (entry.warnings ?? []).map((w) =>
+      make('span', { class: 'badge' }, icon('warning'), view.codes.warnings[w] ?? w)
+    );
+    if (entry.code)
+      badges.push(
+        make(
+          'span',
+          { class: 'badge bad', title: entry.message },
+          icon('failed'),
+          view.codes.errors[entry.code]?.says ?? entry.code
+        )
+      );
+    const copy =
+      entry.ready &&
+      !entry.blank &&
+      make('button', { class: 'plain', type: 'button', onclick: () => this.copy() }, icon('copy'), 'Copy page');
     const turned = entry.turned && make('span', { class: 'turned', text: `shown rotated by ${entry.turned}°` });
-    const said = { pdf_text: 'text from the file itself', copy: 'text of another file with the same bytes' }[entry.source];
+    const said = { pdf_text: 'text from the file itself', copy: 'text of another file with the same bytes' }[
+      entry.source
+    ];
     const source = said && make('span', { class: 'turned', text: said });
     if (entry.width && entry.height) {
       this.picture.width = entry.width;
@@ -36,10 +51,18 @@ export class Sheet {
       this.canvas.style.setProperty('--ratio', entry.width / entry.height);
     }
     this.element.classList.toggle('textless', view.document?.status === 'failed' && !entry.ready);
-    settle(this.head, make('span', { text: `Page ${entry.page}` }), ...(turned ? [turned] : []), ...(source ? [source] : []), ...badges, ...(copy ? [copy] : []));
+    settle(
+      this.head,
+      make('span', { text: `Page ${entry.page}` }),
+      ...(turned ? [turned] : []),
+      ...(source ? [source] : []),
+      ...badges,
+      ...(copy ? [copy] : [])
+    );
     if (this.read) return; // the text is loaded, or being loaded
     if (!entry.ready) this.aside(view.waitingFor());
-    else if (entry.code) this.aside('This page has no text: reading it failed. The other pages are not affected.', true);
+    else if (entry.code)
+      this.aside('This page has no text: reading it failed. The other pages are not affected.', true);
     else if (entry.blank) this.aside('This page is blank.');
   }
 
@@ -106,7 +129,12 @@ export class Sheet {
   /** grab lets the mouse drag an image larger than its place; touch scrolling needs no code. */
   grab(event) {
     const { scan } = this;
-    if (event.pointerType !== 'mouse' || event.button !== 0 || scan.scrollWidth <= scan.clientWidth && scan.scrollHeight <= scan.clientHeight) return;
+    if (
+      event.pointerType !== 'mouse' ||
+      event.button !== 0 ||
+      (scan.scrollWidth <= scan.clientWidth && scan.scrollHeight <= scan.clientHeight)
+    )
+      return;
     event.preventDefault();
     let [x, y] = [event.clientX, event.clientY];
     const move = (e) => {

@@ -2,7 +2,8 @@
 
 import { foldName } from './words.js';
 
-/** orders are the sort orders of the list. Each compares two documents, ascending; a minus before its name reverses it. */
+/** orders are the sort orders of the list. Each compares two documents, ascending; a minus before its name reverses it.
+ * */
 const places = { failed: 0, retrying: 1, processing: 2, done: 3, deleted: 4 };
 const place = (d) => places[d.status] * 2 + (d.warnings ? 0 : 1);
 const orders = {
@@ -98,7 +99,9 @@ export class Store {
   }
 
   named(d) {
-    return this.filter.words.every((w) => d.low.includes(w) || (w.startsWith('gs://') && `gs://${d.bucket}/${d.name}`.toLowerCase().startsWith(w)));
+    return this.filter.words.every(
+      (w) => d.low.includes(w) || (w.startsWith('gs://') && `gs://${d.bucket}/${d.name}`.toLowerCase().startsWith(w))
+    );
   }
 }
 

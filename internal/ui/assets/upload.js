@@ -6,10 +6,11 @@ import { size } from './words.js';
 const atOnce = 3;
 const patience = 30_000; // milliseconds after which a missing document is reported
 
-const answers = [['both', 'Keep both'], ['replace', 'Replace'], ['skip', 'Skip']]; // if a file with the name exists; the safe one comes first
+// if a file with the name exists; the safe one comes first
+const answers = [['both', 'Keep both'], ['replace', 'Replace'], ['skip', 'Skip']];
 
-/** Upload sends files and shows their progress until their documents have appeared, which seen() reports. server() returns the last
- * hello, now() the server's time. A file is waiting, sent, uploaded, asked (about), or refused. */
+/** Upload sends files and shows their progress until their documents have appeared, which seen() reports. server()
+ * returns the last hello, now() the server's time. A file is waiting, sent, uploaded, asked (about), or refused. */
 export class Upload {
   constructor({ server, now }) {
     Object.assign(this, { server, now });
@@ -40,13 +41,18 @@ export class Upload {
     };
     window.addEventListener('dragenter', (e) => { if (over(e)) { depth++; drop.hidden = false; } });
     window.addEventListener('dragover', over);
-    window.addEventListener('dragleave', () => { depth = Math.max(0, depth - 1); if (depth === 0) drop.hidden = true; });
+    window.addEventListener('dragleave', () => {
+      depth = Math.max(0, depth - 1);
+      if (depth === 0) drop.hidden = true;
+    });
     window.addEventListener('drop', (e) => {
       depth = 0;
       drop.hidden = true;
       if (over(e)) this.dropped(e.dataTransfer);
     });
-    window.addEventListener('paste', (e) => { if (this.server()?.upload && e.clipboardData.files.length) this.addAll(e.clipboardData.files); });
+    window.addEventListener('paste', (e) => {
+      if (this.server()?.upload && e.clipboardData.files.length) this.addAll(e.clipboardData.files);
+    });
     byId('add').addEventListener('click', () => byId('files').click());
     byId('files').addEventListener('change', (e) => { this.addAll(e.target.files); e.target.value = ''; });
   }
@@ -80,10 +86,19 @@ export class Upload {
     const said = make('p', { class: 'said' });
     const bar = make('progress', { max: 1, value: 0, 'aria-label': name });
     const label = make('p', { class: 'name', text: name, title: name });
-    const one = { name, file, said, bar, label, state: 'waiting', element: make('div', { class: 'file' }, label, bar, said) };
+    const one = {
+      name,
+      file,
+      said,
+      bar,
+      label,
+      state: 'waiting',
+      element: make('div', { class: 'file' }, label, bar, said),
+    };
     this.total++;
     this.list.add(one);
-    if (file.size > this.server().maxBytes) this.wrong(one, `The file is larger than ${size(this.server().maxBytes)}, the limit.`);
+    if (file.size > this.server().maxBytes)
+      this.wrong(one, `The file is larger than ${size(this.server().maxBytes)}, the limit.`);
     else this.queue(one);
   }
 
@@ -140,7 +155,11 @@ export class Upload {
   seen(news) {
     if (this.list.size === 0) return;
     for (const one of this.list) {
-      if (one.state !== 'sent' && one.state !== 'uploaded' || !news.some((d) => d.name === one.name && d.updated >= one.since - 1000)) continue;
+      if (
+        (one.state !== 'sent' && one.state !== 'uploaded') ||
+        !news.some((d) => d.name === one.name && d.updated >= one.since - 1000)
+      )
+        continue;
       one.there = true;
       if (one.state === 'uploaded') this.remove(one);
     }
@@ -155,8 +174,18 @@ export class Upload {
     one.state = 'asked';
     one.said.textContent = sentence;
     if (this.all) { this.answer(one, this.all); return; }
-    one.choices = make('div', { class: 'choices' }, ...answers.map(([answer, text]) =>
-      make('button', { type: 'button', text, 'aria-label': `${text}: ${one.name}`, onclick: () => this.answer(one, answer) })));
+    one.choices = make(
+      'div',
+      { class: 'choices' },
+      ...answers.map(([answer, text]) =>
+        make('button', {
+          type: 'button',
+          text,
+          'aria-label': `${text}: ${one.name}`,
+          onclick: () => this.answer(one, answer),
+        })
+      )
+    );
     one.element.classList.add('asks');
     one.element.append(one.choices);
     this.write();
@@ -197,7 +226,16 @@ export class Upload {
   }
 
   closing(one) {
-    return make('div', { class: 'choices' }, make('button', { type: 'button', text: 'Close', 'aria-label': `Close: ${one.name}`, onclick: () => this.remove(one) }));
+    return make(
+      'div',
+      { class: 'choices' },
+      make('button', {
+        type: 'button',
+        text: 'Close',
+        'aria-label': `Close: ${one.name}`,
+        onclick: () => this.remove(one),
+      })
+    );
   }
 
   remove(one) {
@@ -216,11 +254,43 @@ export class Upload {
     const parts = [`${this.uploaded.toLocaleString('en')} of ${this.total.toLocaleString('en')} uploaded`];
     if (asked) parts.push(asked === 1 ? '1 needs an answer' : `${asked.toLocaleString('en')} need an answer`);
     if (refused) parts.push(`${refused.toLocaleString('en')} refused`);
-    settle(this.head, make('p', { class: 'total', role: 'status', text: parts.join(', ') }),
-      ...(asked > 1 ? [make('div', { class: 'choices', role: 'group', 'aria-label': 'For all of them' }, make('span', { text: 'For all:' }), ...answers.map(([answer, text]) =>
-        make('button', { type: 'button', 'data-act': `all-${answer}`, text, onclick: () => this.answerAll(answer) })))] : []),
-      ...(refused > 1 ? [make('div', { class: 'choices', 'data-act': 'closing' }, make('button', { type: 'button', 'data-act': 'close-all', text: 'Close all refused files',
-        onclick: () => { for (const one of [...this.list]) if (one.state === 'refused') this.remove(one); } }))] : []));
+    settle(
+      this.head,
+      make('p', { class: 'total', role: 'status', text: parts.join(', ') }),
+      ...(asked > 1
+        ? [
+            make(
+              'div',
+              { class: 'choices', role: 'group', 'aria-label': 'For all of them' },
+              make('span', { text: 'For all:' }),
+              ...answers.map(([answer, text]) =>
+                make('button', {
+                  type: 'button',
+                  'data-act': `all-${answer}`,
+                  text,
+                  onclick: () => this.answerAll(answer),
+                })
+              )
+            ),
+          ]
+        : []),
+      ...(refused > 1
+        ? [
+            make(
+              'div',
+              { class: 'choices', 'data-act': 'closing' },
+              make('button', {
+                type: 'button',
+                'data-act': 'close-all',
+                text: 'Close all refused files',
+                onclick: () => {
+                  for (const one of [...this.list]) if (one.state === 'refused') this.remove(one);
+                },
+              })
+            ),
+          ]
+        : [])
+    );
     this.head.classList.toggle('unseen', this.total === 1); // the file's own line shows it
   }
 }

@@ -11,9 +11,9 @@ const sizes = [1, 1.5, 2, 3, 4, 6]; // of an image, relative to the width of its
 const roomFor2 = 700; // pixels from which image and text fit side by side
 const still = 250; // milliseconds for which a page is shown before the address names it
 
-/** View shows a document and follows its changes. The caller decides what is open, by the address, and provides close(), step(by) to
- * another document, has(by), which reports whether there is one, and add() for files. View calls named() when the document is
- * known, and turned(page) when another page has reached the top. */
+/** View shows a document and follows its changes. The caller decides what is open, by the address, and provides
+ * close(), step(by) to another document, has(by), which reports whether there is one, and add() for files. View calls
+ * named() when the document is known, and turned(page) when another page has reached the top. */
 export class View {
   constructor(own) { // {element, codes, now, may, token, close, step, has, add, named, turned}
     Object.assign(this, own, { list: [] });
@@ -98,7 +98,9 @@ export class View {
   async load() {
     const { id } = this;
     try {
-      const found = await ask(`/api/documents/${encodeURIComponent(id)}${this.summary ? `?version=${this.summary.version}` : ''}`);
+      const found = await ask(
+        `/api/documents/${encodeURIComponent(id)}${this.summary ? `?version=${this.summary.version}` : ''}`
+      );
       await released();
       if (this.id !== id) return;
       this.trouble = null;
@@ -137,7 +139,10 @@ export class View {
       this.watcher.observe(sheet.element);
       this.sizes.observe(sheet.element);
     });
-    if (this.document.status === 'deleted') this.sheets.replaceChildren(make('p', { class: 'reason', text: 'The file was deleted, together with its text.' }));
+    if (this.document.status === 'deleted')
+      this.sheets.replaceChildren(
+        make('p', { class: 'reason', text: 'The file was deleted, together with its text.' })
+      );
     if (this.wanted > 1) this.go(this.wanted);
     this.wanted = 0;
     follow(this);
@@ -156,14 +161,19 @@ export class View {
 
   /** waitingFor returns the sentence shown in place of a missing text. */
   waitingFor() {
-    return { processing: 'This page is being read.', retrying: 'This page has not been read yet.', failed: 'No text: reading failed.' }[this.document.status]
-      ?? 'No text.';
+    return (
+      {
+        processing: 'This page is being read.',
+        retrying: 'This page has not been read yet.',
+        failed: 'No text: reading failed.',
+      }[this.document.status] ?? 'No text.'
+    );
   }
 
   // Pages.
 
-  /** page returns the number of the page at the top or, if nothing has scrolled since, the one last gone to: the last pages may be too
-   * short to reach the top. */
+  /** page returns the number of the page at the top or, if nothing has scrolled since, the one last gone to: the last
+   * pages may be too short to reach the top. */
   page() {
     this.hold();
     if (this.pinned) return this.pinned.page;
@@ -189,11 +199,15 @@ export class View {
     return n;
   }
 
-  /** hold keeps the page gone to at the top while the pages above it load and change height, until something scrolls. */
+  /** hold keeps the page gone to at the top while the pages above it load and change height, until something scrolls.
+   * */
   hold() {
     const { pinned, sheets } = this;
     if (!pinned) return;
-    const wanted = Math.min(this.list[pinned.page - 1]?.element.offsetTop ?? 0, sheets.scrollHeight - sheets.clientHeight);
+    const wanted = Math.min(
+      this.list[pinned.page - 1]?.element.offsetTop ?? 0,
+      sheets.scrollHeight - sheets.clientHeight
+    );
     const near = (top) => Math.abs(sheets.scrollTop - top) < 2;
     if (!near(pinned.top) && !near(wanted)) {
       this.pinned = null;

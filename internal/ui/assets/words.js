@@ -1,7 +1,17 @@
 // Words for documents, numbers and times.
 
-export const rereadingWords = { waiting: 'Waiting to be read again', now: 'Being read again', failed: 'Could not be read again' };
-export const statuses = { processing: 'Reading', retrying: 'Waiting', done: 'Done', failed: 'Failed', deleted: 'Deleted' };
+export const rereadingWords = {
+  waiting: 'Waiting to be read again',
+  now: 'Being read again',
+  failed: 'Could not be read again',
+};
+export const statuses = {
+  processing: 'Reading',
+  retrying: 'Waiting',
+  done: 'Done',
+  failed: 'Failed',
+  deleted: 'Deleted',
+};
 
 /** ago formats an age in one unit: "8 s", "3 min", "5 h", "12 d". */
 export function ago(milliseconds) {
@@ -40,35 +50,57 @@ export const foldName = (low) => low.replace(/\d+/g, (digits) => digits.padStart
 
 /** pagesOf formats a document's progress in pages. */
 export function pagesOf(d) {
-  if (d.status === 'done' && d.pagesDone < d.pages) return `first ${d.pagesDone.toLocaleString('en')} of ${count(d.pages, 'page')}`;
+  if (d.status === 'done' && d.pagesDone < d.pages)
+    return `first ${d.pagesDone.toLocaleString('en')} of ${count(d.pages, 'page')}`;
   if (d.status === 'done') return d.blank ? 'blank' : count(d.pages, 'page');
   if (d.pages > 1) return `${d.pagesDone} of ${d.pages}`;
   return '';
 }
 
-const settings = [[/\bMEMORY_BUDGET\b|memory/, 'MEMORY_BUDGET'], [/more pages/, 'MAX_PAGES'], [/^the page has|pixels/i, 'MAX_PIXELS'], [/larger than the limit|bytes/, 'MAX_BYTES']];
+const settings = [
+  [/\bMEMORY_BUDGET\b|memory/, 'MEMORY_BUDGET'],
+  [/more pages/, 'MAX_PAGES'],
+  [/^the page has|pixels/i, 'MAX_PIXELS'],
+  [/larger than the limit|bytes/, 'MAX_BYTES'],
+];
 
-/** failureOf returns what happened and what to do, in two sentences. The table of codes mentions all limits; the message tells which. */
+/** failureOf returns what happened and what to do, in two sentences. The table of codes mentions all limits; the
+ * message tells which. */
 export function failureOf(d, codes) {
   const { says, do: help } = codes[d.code] ?? { says: d.code, do: '' };
   const setting = d.code === 'too_large' && settings.find(([pattern]) => pattern.test(d.message ?? ''))?.[1];
   if (!setting) return { says, help, message: d.message };
   const message = d.message.charAt(0).toUpperCase() + d.message.slice(1);
-  return { says: `${message}.`, help: `Make it smaller and add it again, or have the operator raise the limit ${setting}.`, message: '' };
+  return {
+    says: `${message}.`,
+    help: `Make it smaller and add it again, or have the operator raise the limit ${setting}.`,
+    message: '',
+  };
 }
 
 // Codes for which retrying never helps, and codes for which another file may.
 const hopeless = new Set(['encrypted', 'empty', 'object_gone']);
-const another = new Set(['encrypted', 'empty', 'object_gone', 'corrupt', 'too_large', 'unsupported_media', 'ocr_rejected']);
+const another = new Set([
+  'encrypted',
+  'empty',
+  'object_gone',
+  'corrupt',
+  'too_large',
+  'unsupported_media',
+  'ocr_rejected',
+]);
 
-/** helps returns what to offer for a failed document: {retry: 'first', 'second' or '', add: whether another file may help}. */
+/** helps returns what to offer for a failed document: {retry: 'first', 'second' or '', add: whether another file may
+ * help}. */
 export function helps(d, codes) {
   return { retry: hopeless.has(d.code) ? '' : codes[d.code]?.final ? 'second' : 'first', add: another.has(d.code) };
 }
 
 /** retryable reports whether a document can be read again. */
-export const retryable = (d, codes) => (d.status === 'failed' && helps(d, codes).retry !== '') || d.status === 'retrying'
-  || (d.status === 'done' && Boolean(d.warnings) && d.rereading !== 'now' && d.rereading !== 'waiting');
+export const retryable = (d, codes) =>
+  (d.status === 'failed' && helps(d, codes).retry !== '') ||
+  d.status === 'retrying' ||
+  (d.status === 'done' && Boolean(d.warnings) && d.rereading !== 'now' && d.rereading !== 'waiting');
 
 const late = 600_000; // milliseconds after which a due document counts as late
 
@@ -76,14 +108,28 @@ const late = 600_000; // milliseconds after which a due document counts as late
 export function noteOf(d, codes, now, idle) {
   const why = d.code ? (codes[d.code]?.says ?? d.code) : '';
   switch (d.status) {
-    case 'failed': return why;
+    case 'failed':
+      return why;
     case 'retrying': {
       const wait = d.due - now;
-      const when = idle ? 'queued' : wait > 1500 ? `retrying in ${ago(wait + 999)}` : wait > -late ? 'retrying soon' : `due ${ago(-wait)} ago but not retried yet`;
+      const when = idle
+        ? 'queued'
+        : wait > 1500
+          ? `retrying in ${ago(wait + 999)}`
+          : wait > -late
+            ? 'retrying soon'
+            : `due ${ago(-wait)} ago but not retried yet`;
       return why ? `${why.replace(/\.$/, '')}; ${when}` : when;
     }
-    case 'processing': return d.due && now - d.due > late ? `no sign of life for ${ago(now - d.due)}` : d.attempt > 1 ? `attempt ${d.attempt}` : '';
-    case 'done': return rereadingWords[d.rereading]?.toLowerCase() ?? '';
-    default: return '';
+    case 'processing':
+      return d.due && now - d.due > late
+        ? `no sign of life for ${ago(now - d.due)}`
+        : d.attempt > 1
+          ? `attempt ${d.attempt}`
+          : '';
+    case 'done':
+      return rereadingWords[d.rereading]?.toLowerCase() ?? '';
+    default:
+      return '';
   }
 }
