@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/browsertest"
 )
 
-// drop lets files of these names fall on the page, as a mouse would.
+// drop drops files with these names on the page, as a mouse would.
 func drop(tab *browsertest.Tab, names ...string) {
 	list, _ := json.Marshal(names)
 	browsertest.Eval[any](tab, `(() => {
