@@ -97,7 +97,7 @@ func (o *office) source() []string {
 	return []string{"gs://" + o.bucket}
 }
 
-// backfillSum runs backfill --json and gives its last line.
+// backfillSum runs backfill --json and returns its last line.
 func (o *office) backfillSum(ctx context.Context, code int, args ...string) backfill.Summary {
 	o.t.Helper()
 	got, stdout, stderr := o.callIn(ctx, append(append([]string{"backfill", "--json"}, o.source()...), args...)...)
@@ -157,7 +157,7 @@ func testBackfillMany(t *testing.T, o *office, n int) {
 	}
 }
 
-// TestBackfillSays: what people read of it, and its exit codes.
+// TestBackfillSays: its output for people, and its exit codes.
 func TestBackfillSays(t *testing.T) { testBackfillSays(t, folderOffice(t)) }
 
 func testBackfillSays(t *testing.T, o *office) {
@@ -194,7 +194,7 @@ func testBackfillSays(t *testing.T, o *office) {
 	o.want(exitUsage, nil, "backfill", "s3://x")
 }
 
-// elsewhere is the address of something else.
+// elsewhere returns the address of a server that is not the function.
 func (o *office) elsewhere() string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "<h1>hello")

@@ -31,7 +31,7 @@ func (o *office) listed(args ...string) []string {
 	return lines
 }
 
-// TestList: a line for each document that is selected.
+// TestList: one line for each selected document.
 func TestList(t *testing.T) { t.Parallel(); testList(t, folderOffice(t)) }
 
 func testList(t *testing.T, o *office) {
@@ -89,7 +89,7 @@ func testList(t *testing.T, o *office) {
 	}
 }
 
-// TestDelete: a document and its pages go, a marker stays in their place, and the object is left alone. It asks first.
+// TestDelete: a document and its pages are replaced with a marker, and the object is kept. It asks first.
 func TestDelete(t *testing.T) { t.Parallel(); testDelete(t, folderOffice(t)) }
 
 func testDelete(t *testing.T, o *office) {
@@ -134,7 +134,7 @@ func testDelete(t *testing.T, o *office) {
 	}
 }
 
-// TestDeleteAsks: on a terminal, and takes nothing but yes for it.
+// TestDeleteAsks: on a terminal it asks, and only yes confirms.
 func TestDeleteAsks(t *testing.T) {
 	t.Parallel()
 	o := folderOffice(t)
@@ -155,8 +155,8 @@ func TestDeleteAsks(t *testing.T) {
 	}
 }
 
-// TestDeletedIsNotReadAgain: up passes over the generation whose document was deleted, and removes its text; a new
-// upload is read.
+// TestDeletedIsNotReadAgain: up skips a generation whose document was deleted, and removes its text; a new upload is
+// read.
 func TestDeletedIsNotReadAgain(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})

@@ -1,7 +1,7 @@
 //go:build !race
 
-// Hundreds of processes take minutes under the race detector, and find nothing more: what they do is tested in this
-// process, too.
+// Hundreds of processes take minutes under the race detector, and find no more: their code is also tested in this
+// process.
 
 package main
 
@@ -23,8 +23,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// call is a command line, and what the program does with it. Of stdout and stderr each part between bars is there; an
-// empty one means that nothing is; after = it is all that is there.
+// call is a command line and its expected results. Each part between bars must be in stdout or stderr; an empty one
+// means no output; after = it must be the whole output.
 type call struct {
 	line           string
 	code           int
@@ -152,7 +152,7 @@ func matches(t *testing.T, stream, got, want string) {
 	}
 }
 
-// more is how a refusal ends.
+// more is the end of error messages.
 func more(command string) string {
 	return " (bucketocr " + command + " --help says more)\n"
 }
@@ -450,7 +450,7 @@ func calls() []call {
 		{line: "ui --local inbox --newest -1", code: usage, stderr: "--newest -1: must be 0 or more"},
 		{line: "ui --local inbox --listen nowhere", code: usage, stderr: "cannot serve the page at nowhere"},
 	}
-	// What is so for every command, and for every one that works over a folder.
+	// Common to all commands, and to all that work on a folder.
 	for _, c := range commands() {
 		all = append(all,
 			call{line: c.name + " --help", stdout: "Usage: bucketocr " + c.name + "|Example: |-h, --help"},

@@ -85,8 +85,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadPages: pages that are not wanted are neither made nor sent, one that there is not is a failure, and one that
-// failed leaves the others.
+// TestReadPages: pages that are not selected are neither made nor sent; a page that does not exist is a failure; a
+// failed page does not affect the others.
 func TestReadPages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"five.tiff": apptest.TIFF(5), "one.png": apptest.PNG(50)})
@@ -169,7 +169,7 @@ func TestReadOut(t *testing.T) {
 	}
 }
 
-// TestReadWaitsForTheService: what the service refuses for a while is tried again, within RETRY_WINDOW.
+// TestReadWaitsForTheService: pages that the service refuses for a while are retried, within RETRY_WINDOW.
 func TestReadWaitsForTheService(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})

@@ -45,7 +45,7 @@ func runProgram(t *testing.T, env []string, args ...string) (code int, stderr st
 	return cmd.ProcessState.ExitCode(), errs.String()
 }
 
-// TestWrongSettings: all of them at once, by name, and a non-zero end.
+// TestWrongSettings: all wrong settings are reported at once, by name, with a non-zero exit code.
 func TestWrongSettings(t *testing.T) {
 	code, stderr := runProgram(t, []string{"OCR_TIMEOUT=soon", "INCLUDE=[a", "MAX_BYTES=-1"}, "serve")
 	for _, name := range []string{"OCR_URL", "OCR_TIMEOUT", "INCLUDE", "MAX_BYTES"} {

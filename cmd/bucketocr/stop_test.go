@@ -15,7 +15,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// document returns what a folder's records say of a file. Nothing may work in the folder.
+// document returns the record of a file in a folder. No process may be working on the folder.
 func (d *desk) document(name string) *document.Record {
 	d.t.Helper()
 	w, err := local.Open(d.dir)
@@ -33,8 +33,8 @@ func (d *desk) document(name string) *document.Record {
 	return r.Record
 }
 
-// TestUpStopsBetweenPages: at Ctrl-C the pages that are being read are finished, and no other page of any object is
-// begun. The run says what is left; the next one reads that, and nothing twice.
+// TestUpStopsBetweenPages: on Ctrl-C the pages being read are finished, and no other page of any object is started. The
+// run reports what is left; the next one reads that, and nothing twice.
 func TestUpStopsBetweenPages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"0.tiff": apptest.TIFF(3)})

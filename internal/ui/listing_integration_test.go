@@ -342,7 +342,7 @@ func TestSearchInTexts(t *testing.T) {
 	accessible(t, tab, "found in texts")
 	broken.Store(true)
 	tab.Key(" branch")
-	tab.Until(`document.querySelector('#found').innerText.includes('Only names are searched') && document.querySelector('#found').innerText.includes('does not answer') && document.querySelector('#empty').innerText.includes('Nothing matches')`)
+	tab.Until(`document.querySelector('#found').innerText.includes('Only names are searched') && document.querySelector('#found').innerText.includes('is not responding') && document.querySelector('#empty').innerText.includes('Nothing matches')`)
 	broken.Store(false)
 	tab.Open(d.url + "/?search=branch")
 	tab.Until(rows + ` === 1 && document.querySelector('mark')?.textContent === 'branch'`)
