@@ -63,7 +63,7 @@ type Poster struct {
 func NewPoster(address string, token func(context.Context) (string, error)) (*Poster, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
-		return nil, fmt.Errorf("%.100q is not the address of a function: want https://...", address)
+		return nil, fmt.Errorf("%.100q is not an http or https URL of a function", address)
 	}
 	if token != nil {
 		if err := ocr.CheckTokenURL(u); err != nil {
