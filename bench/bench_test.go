@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
@@ -28,12 +29,14 @@ func TestBench(t *testing.T) {
 	for _, c := range []struct {
 		s    *side
 		want standin.Counts
-	}{{us, standin.Counts{Opens: 20, Pages: 20, Writes: 40, Calls: 40}},
-		{them, standin.Counts{Opens: 20, Pages: 20, Writes: 20, Calls: 20}}} {
+	}{
+		{us, standin.Counts{Opens: 20, Pages: 20, Writes: 40, Calls: 40, Commits: 40}},
+		{them, standin.Counts{Opens: 20, Pages: 20, Writes: 20, Calls: 20, Commits: 20}},
+	} {
 		if c.s.counts.PageBytes < 20*666_000 {
 			t.Errorf("%s sent %d bytes", c.s.name, c.s.counts.PageBytes)
 		}
-		c.s.counts.PageBytes = 0
+		c.s.counts.PageBytes, c.s.counts.CommitBytes = 0, 0
 		if c.s.counts != c.want || len(c.s.added) != 20 || c.s.things == 0 {
 			t.Errorf("%s: %+v, want %+v", c.s.name, c.s.counts, c.want)
 		}
@@ -41,6 +44,19 @@ func TestBench(t *testing.T) {
 	const most = 1280 // objects that an event may allocate: 1,167 in a long run
 	if n := us.things / uint64(len(us.took)); n > most {
 		t.Errorf("an event allocates %d objects, at most %d", n, most)
+	}
+	before := r.world.Counts()
+	ours, theirs, err := r.burstOf("half.png", 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []*flooded{ours, theirs} {
+		if len(f.turns) != 1 || len(f.turns[0]) != 40 || slices.Min(f.turns[0]) <= 0 || f.things == 0 || f.peak == 0 {
+			t.Errorf("%s: a burst of 40 events: %+v", f.name, f)
+		}
+	}
+	if c := r.world.Counts().Sub(before); c.Faults > 0 {
+		t.Errorf("%d requests of a burst were refused", c.Faults)
 	}
 	r.events = 3
 	for name, measure := range map[string]func(*run) error{"start": start, "throughput": throughput} {

@@ -12,6 +12,7 @@
 //	memory.go      table: peak resident memory
 //	backlog.go     table: ten times the events
 //	budget.go      table: a hard limit of memory
+//	burst.go       table: 10,000 events
 //	latency.go     table: what one event takes
 //	bare.go        the remote calls alone
 //	images.go      pictures
@@ -45,6 +46,7 @@ Measures the function against the yardstick (bench/yardstick) and prints tables 
   memory      peak resident memory by size of the image and number in flight
   backlog     ten times the events: ten times the time, the same memory
   budget      80 uploads of 60 megapixels at once under a hard limit of memory
+  burst       10,000 events of one page, as many at once as deployed: events/s and core, the tail, allocations, memory
 
 Options:
 `
@@ -67,7 +69,7 @@ var tables = []struct {
 	measure func(*run) error
 }{
 	{"start", start}, {"latency", latency}, {"throughput", throughput}, {"memory", memory}, {"backlog", backlog},
-	{"budget", budget},
+	{"budget", budget}, {"burst", burst},
 }
 
 func main() {
