@@ -80,7 +80,7 @@ func (c copies) doubtful(ended bool) int {
 func findLoop(text string, ended bool) (found loop, ok bool) {
 	from := runeStart(text, max(0, len(text)-loopReach))
 	text = text[from:]
-	tail := loopTail.FindStringIndex(text)[0]
+	tail := tailOf(text)
 	for _, v := range []view{viewOf(text, false), viewOf(text, true)} {
 		all, _ := runs(v.text)
 		for _, r := range all {
@@ -349,8 +349,37 @@ func (v view) judge(text string, tail int, r run, ended bool) (loop, bool) {
 	return l, true
 }
 
-// loopTail matches what may follow the last piece of a loop, however long it is: at the end of any text, be it nothing.
-var loopTail = regexp.MustCompile("(?:\\s|</[a-z]+>|\\$\\$|`{3}|\\\\end\\{[a-z]+\\})*$")
+// tailOf returns where the end of a text begins that may follow the last piece of a loop, however long it is: space,
+// and what ends an element, a formula, code or an environment. No two end alike, so there is one way back from the end.
+func tailOf(text string) int {
+	for {
+		rest := strings.TrimRight(text, "\t\n\f\r ")
+		switch {
+		case strings.HasSuffix(rest, "$$"):
+			rest = rest[:len(rest)-2]
+		case strings.HasSuffix(rest, "```"):
+			rest = rest[:len(rest)-3]
+		case strings.HasSuffix(rest, ">"):
+			rest = withoutWord(rest, "</")
+		case strings.HasSuffix(rest, "}"):
+			rest = withoutWord(rest, `\end{`)
+		}
+		if len(rest) == len(text) {
+			return len(text)
+		}
+		text = rest
+	}
+}
+
+// withoutWord returns text without its last byte and the word of small letters before it, where opened is before that;
+// else as it is.
+func withoutWord(text, opened string) string {
+	word := strings.TrimRight(text[:len(text)-1], "abcdefghijklmnopqrstuvwxyz")
+	if before, ok := strings.CutSuffix(word, opened); ok && len(word) < len(text)-1 {
+		return before
+	}
+	return text
+}
 
 // notRead matches what a reader of the page does not see: tags, entities, commands.
 var notRead = regexp.MustCompile(`<[^<>]*>|&[a-z#0-9]+;|\\[a-zA-Z]+|!\[[A-Za-z_][\w-]*\+?\]`)
