@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
@@ -62,6 +63,45 @@ func TestBench(t *testing.T) {
 	for name, measure := range map[string]func(*run) error{"start": start, "throughput": throughput} {
 		if err := measure(r); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestLong: what a page of a long document takes of the calls does not grow with it, and pages that finish together are
+// committed together: the first of four by itself, the others while that is under way.
+func TestLong(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
+	r := &run{ctx: t.Context(), out: io.Discard}
+	done, err := r.prepare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	const pages = 16
+	for _, c := range []struct {
+		atOnce int
+		waits  standin.Waits
+		most   int64 // commits: the claim, those of pages, and the last one
+	}{
+		{1, standin.Waits{}, 1 + pages + 1},
+		{pagesAtOnce, standin.Waits{Firestore: 200 * time.Millisecond}, 1 + pages*3/4 + 1},
+	} {
+		d, err := r.readBook(book{"tiff", pages, c.atOnce}, c.waits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := d.counts
+		if got.Opens != 1 || got.Pages != pages || got.Reads != 0 || got.Commits > c.most || got.Calls != got.Commits ||
+			got.Writes != pages+got.Commits {
+			t.Errorf("%d pages, %s: %+v, at most %d commits", pages, d.way(), got, c.most)
+		}
+		if each := got.CommitBytes / pages; each > 6<<10 {
+			t.Errorf("%d pages, %s: %d bytes of commits for a page of 2 KB", pages, d.way(), each)
+		}
+		if d.cpu == 0 || d.decoder == 0 || d.peak == 0 || d.decoderPeak == 0 || d.things == 0 {
+			t.Errorf("%d pages, %s: %+v", pages, d.way(), d)
 		}
 	}
 }
