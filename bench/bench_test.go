@@ -42,7 +42,7 @@ func TestBench(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", c.s.name, c.s.counts, c.want)
 		}
 	}
-	const most = 1280 // objects that an event may allocate: 1,167 in a long run
+	const most = 1200 // objects that an event may allocate: 1,108 in a long run
 	if n := us.things / uint64(len(us.took)); n > most {
 		t.Errorf("an event allocates %d objects, at most %d", n, most)
 	}
