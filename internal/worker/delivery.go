@@ -136,8 +136,8 @@ func (s pageSet) unsaved() []document.Page {
 	return pages
 }
 
-// pageCounts is the progress of a record's pages without the pages: a commit of progress needs no copy of those that are
-// stored, of which a long object has thousands.
+// pageCounts is the progress of a record's pages without the pages: a commit of progress needs no copy of those that
+// are stored, of which a long object has thousands.
 type pageCounts struct {
 	state  document.Reading // but for Done
 	known  bool             // else the record says what is known
@@ -439,7 +439,7 @@ func (d *delivery) saveAllButLast(ctx context.Context, pages pageSet) ([]documen
 	return batches[last], d.save(ctx, pages.counts(), batches[:last])
 }
 
-// progressed returns how far the pages have come by now, and those that are finished and not stored.
+// progressed returns the progress of the pages, and those that are finished and not stored.
 func (d *delivery) progressed() (pageCounts, []document.Page) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
