@@ -80,6 +80,11 @@ func (p *process) first(ctx context.Context, name string) (time.Duration, error)
 
 // flood delivers n events of a file, atOnce at a time.
 func (r *run) flood(p *process, file string, n, atOnce int) error {
+	return r.floodEach(p, file, n, atOnce, func(string, time.Duration) {})
+}
+
+// floodEach is flood, and tells how long each event took; settled is called concurrently.
+func (r *run) floodEach(p *process, file string, n, atOnce int, settled func(name string, took time.Duration)) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
@@ -87,15 +92,18 @@ func (r *run) flood(p *process, file string, n, atOnce int) error {
 	for range atOnce {
 		wg.Go(func() {
 			for name := range names {
+				start := time.Now()
 				err := p.one(r.ctx, name)
 				if errors.Is(err, errFailed) { // the platform would redeliver it
 					err = p.one(r.ctx, name)
 				}
-				if err != nil {
-					mu.Lock()
-					errs = append(errs, err)
-					mu.Unlock()
+				if err == nil {
+					settled(name, time.Since(start))
+					continue
 				}
+				mu.Lock()
+				errs = append(errs, err)
+				mu.Unlock()
 			}
 		})
 	}

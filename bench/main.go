@@ -12,6 +12,8 @@
 //	memory.go      table: peak resident memory
 //	backlog.go     table: ten times the events
 //	budget.go      table: a hard limit of memory
+//	long.go        table: a document of 300 pages
+//	burst.go       table: 10,000 events
 //	latency.go     table: what one event takes
 //	bare.go        the remote calls alone
 //	images.go      pictures
@@ -45,6 +47,8 @@ Measures the function against the yardstick (bench/yardstick) and prints tables 
   memory      peak resident memory by size of the image and number in flight
   backlog     ten times the events: ten times the time, the same memory
   budget      80 uploads of 60 megapixels at once under a hard limit of memory
+  long        a document of 300 pages: time, calls and bytes a page, memory
+  burst       10,000 events of one page, as many at once as deployed: events/s and core, the tail, allocations, memory
 
 Options:
 `
@@ -67,7 +71,7 @@ var tables = []struct {
 	measure func(*run) error
 }{
 	{"start", start}, {"latency", latency}, {"throughput", throughput}, {"memory", memory}, {"backlog", backlog},
-	{"budget", budget},
+	{"budget", budget}, {"long", long}, {"burst", burst},
 }
 
 func main() {

@@ -56,6 +56,7 @@ func (r *run) prepare() (done func(), err error) {
 type process struct {
 	name   string
 	cmd    *exec.Cmd
+	pid    int
 	url    string
 	stats  string
 	client *http.Client
@@ -88,7 +89,30 @@ func (r *run) exec(name string, limit int64, env ...string) (*process, error) {
 	defer log.Close()
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.begun = time.Now()
-	return p, p.cmd.Start()
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	p.pid = p.cmd.Process.Pid
+	return p, nil
+}
+
+// child returns the process that this one has started, to look at: it ends with its parent.
+func (p *process) child() (*process, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.pid))
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range threads {
+		b, err := os.ReadFile(t)
+		if err != nil {
+			continue // that thread has ended
+		}
+		for _, field := range strings.Fields(string(b)) {
+			pid, err := strconv.Atoi(field)
+			return &process{name: p.name + "'s child", pid: pid}, err
+		}
+	}
+	return nil, fmt.Errorf("%s has started no process", p.name)
 }
 
 // stop ends the process and waits for it.
@@ -100,7 +124,7 @@ func (p *process) stop() {
 
 // cpu returns the processor time of the process so far.
 func (p *process) cpu() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
 	if err != nil {
 		return 0, err
 	}
@@ -118,7 +142,7 @@ func (p *process) cpu() (time.Duration, error) {
 
 // residentMemory returns VmHWM, the peak resident memory since the last clearPeak, or VmRSS, the current one, in bytes.
 func (p *process) residentMemory(key string) (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
 	if err != nil {
 		return 0, err
 	}
@@ -131,7 +155,7 @@ func (p *process) residentMemory(key string) (int64, error) {
 }
 
 func (p *process) clearPeak() error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid), []byte("5"), 0)
 }
 
 // allocated returns the allocations of the process so far.
@@ -168,6 +192,23 @@ func (p *process) record(ctx context.Context, dir, table string, d time.Duration
 		defer f.Close()
 		_, _ = io.Copy(f, resp.Body)
 	}()
+}
+
+// recordAllocations writes a profile of what the process has allocated since it began; without a folder, nothing.
+func (p *process) recordAllocations(dir, table string) error {
+	if dir == "" {
+		return nil
+	}
+	resp, err := http.Get(p.stats + "/debug/pprof/allocs")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, table+"-"+p.name+".allocs.pprof"), b, 0o644)
 }
 
 // machine says what is measured on.

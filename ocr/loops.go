@@ -83,7 +83,7 @@ func (c copies) doubtful(ended bool) int {
 func findLoop(text string, ended bool) (found loop, ok bool) {
 	from := runeStart(text, max(0, len(text)-loopReach))
 	text = text[from:]
-	tail := loopTail.FindStringIndex(text)[0]
+	tail := tailOf(text)
 	for _, v := range []view{viewOf(text, false), viewOf(text, true)} {
 		all, _ := runs(v.text)
 		for _, r := range all {
@@ -352,9 +352,37 @@ func (v view) judge(text string, tail int, r run, ended bool) (loop, bool) {
 	return l, true
 }
 
-// loopTail matches the text that may follow the last piece of a loop, whatever its length. It matches at the end of any
-// text.
-var loopTail = regexp.MustCompile("(?:\\s|</[a-z]+>|\\$\\$|`{3}|\\\\end\\{[a-z]+\\})*$")
+// tailOf returns the offset of the part of a text that may follow the last piece of a loop, whatever its length: space,
+// and the ends of elements, formulas, code and environments. No two of them end alike, so the way back is unambiguous.
+func tailOf(text string) int {
+	for {
+		rest := strings.TrimRight(text, "\t\n\f\r ")
+		switch {
+		case strings.HasSuffix(rest, "$$"):
+			rest = rest[:len(rest)-2]
+		case strings.HasSuffix(rest, "```"):
+			rest = rest[:len(rest)-3]
+		case strings.HasSuffix(rest, ">"):
+			rest = withoutWord(rest, "</")
+		case strings.HasSuffix(rest, "}"):
+			rest = withoutWord(rest, `\end{`)
+		}
+		if len(rest) == len(text) {
+			return len(text)
+		}
+		text = rest
+	}
+}
+
+// withoutWord returns text without its last byte, the word of small letters before it, and opened before that; if they
+// are not there, text as it is.
+func withoutWord(text, opened string) string {
+	word := strings.TrimRight(text[:len(text)-1], "abcdefghijklmnopqrstuvwxyz")
+	if before, ok := strings.CutSuffix(word, opened); ok && len(word) < len(text)-1 {
+		return before
+	}
+	return text
+}
 
 // notRead matches markup that is invisible on the page: tags, entities, commands.
 var notRead = regexp.MustCompile(`<[^<>]*>|&[a-z#0-9]+;|\\[a-zA-Z]+|!\[[A-Za-z_][\w-]*\+?\]`)

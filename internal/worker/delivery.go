@@ -136,19 +136,43 @@ func (s pageSet) unsaved() []document.Page {
 	return pages
 }
 
+// pageCounts is the progress of a record's pages without the pages: a commit of progress needs no copy of those that
+// are stored, of which a long object has thousands.
+type pageCounts struct {
+	state  document.Reading // but for Done
+	known  bool             // else the record says what is known
+	done   int
+	reread int   // of a document that is read again
+	beyond []int // stored pages that the object does not have
+}
+
+// counts counts the pages.
+func (s pageSet) counts() pageCounts {
+	c := pageCounts{known: s.loaded, state: document.Reading{
+		Total: s.total, Model: s.model, Mode: s.reader.Mode, Profile: s.reader.Profile, CopiedFrom: s.copied,
+		Strikes: s.strikes}}
+	for n, pg := range s.finished {
+		if n <= s.total {
+			c.done++
+		}
+		if pg.Generation < 0 {
+			c.reread++
+		}
+	}
+	if s.total > 0 {
+		c.beyond = s.beyond(s.total)
+	}
+	return c
+}
+
 // reading returns the progress that a commit stores: the old one, as long as the number of pages is not known.
-func (s pageSet) reading(old *document.Record) document.Reading {
-	if !s.loaded {
+func (c pageCounts) reading(old *document.Record) document.Reading {
+	if !c.known {
 		return document.ReadingOf(old)
 	}
-	p := document.Reading{
-		Total: s.total, Model: s.model, Mode: s.reader.Mode, Profile: s.reader.Profile, CopiedFrom: s.copied,
-		Strikes: s.strikes}
-	rereads := old.Status == document.StatusDone
-	for n, pg := range s.finished {
-		if rereads && pg.Generation < 0 || !rereads && n <= s.total {
-			p.Done++
-		}
+	p := c.state
+	if p.Done = c.done; old.Status == document.StatusDone {
+		p.Done = c.reread
 	}
 	return p
 }
@@ -346,7 +370,7 @@ func (d *delivery) begin(ctx context.Context, n int) error {
 	}
 	d.commits.lock()
 	defer d.commits.unlock()
-	now := d.snapshot()
+	now, _ := d.progressed()
 	return d.commit(ctx, func(old *document.Record) *document.Change {
 		p := now.reading(old)
 		p.Page = n
@@ -372,12 +396,12 @@ func (d *delivery) finish(ctx context.Context, pg document.Page) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	now := d.snapshot()
-	return d.save(ctx, now, document.Batches(now.unsaved()))
+	now, unsaved := d.progressed()
+	return d.save(ctx, now, document.Batches(unsaved))
 }
 
 // save commits finished pages, batch by batch. The caller holds commits.
-func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.Page) error {
+func (d *delivery) save(ctx context.Context, now pageCounts, batches [][]document.Page) error {
 	for _, batch := range batches {
 		if err := d.commit(ctx, func(old *document.Record) *document.Change {
 			return d.progress(old, now, now.reading(old), batch)
@@ -396,11 +420,11 @@ func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.P
 // progress returns a commit of the pages' progress. The first commit that holds the number of pages also drops page
 // documents beyond it. Stored pages that are not to be made stay until the end: the next attempt may have another
 // setting.
-func (d *delivery) progress(old *document.Record, now pageSet, p document.Reading,
+func (d *delivery) progress(old *document.Record, now pageCounts, p document.Reading,
 	pages []document.Page) *document.Change {
 	c := document.Progress(old, p, pages, d.w.clock.now())
-	if d.before == nil && now.total > 0 {
-		c.Drop = now.beyond(now.total)
+	if d.before == nil {
+		c.Drop = now.beyond
 	}
 	return c
 }
@@ -412,7 +436,16 @@ func (d *delivery) saveAllButLast(ctx context.Context, pages pageSet) ([]documen
 		return nil, nil
 	}
 	last := len(batches) - 1
-	return batches[last], d.save(ctx, pages, batches[:last])
+	return batches[last], d.save(ctx, pages.counts(), batches[:last])
+}
+
+// progressed returns the progress of the pages, and those that are finished and not stored.
+func (d *delivery) progressed() (pageCounts, []document.Page) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.pages
+	s.strikes = d.strikes
+	return s.counts(), s.unsaved()
 }
 
 // snapshot returns a copy of the pages' progress.
@@ -587,7 +620,7 @@ func (d *delivery) release(ctx context.Context, pages pageSet, res Result) Resul
 		unsaved, _ = d.saveAllButLast(ctx, pages)
 	}
 	res = d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
-		c := d.w.o.Rules.Release(old, res.Fault, pages.reading(old), d.w.clock.now())
+		c := d.w.o.Rules.Release(old, res.Fault, pages.counts().reading(old), d.w.clock.now())
 		if c.Pages = unsaved; d.before == nil && pages.total > 0 {
 			c.Drop = pages.beyond(pages.total)
 		}

@@ -166,6 +166,9 @@ func ocrFault(e *ocr.Error) (string, document.Class) {
 
 // advice returns what the operator should do about a fault; empty if there is nothing to do.
 func advice(f document.Fault) string {
+	if f.Code == "" {
+		return ""
+	}
 	row := document.Code(f.Code)
 	if errors.Is(f.Cause, document.ErrRequesterPays) {
 		return "Turn off Requester Pays on the bucket: the function reads without a billing project."

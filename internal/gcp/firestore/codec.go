@@ -357,11 +357,27 @@ func momentValue(t time.Time) *pb.Value {
 }
 
 func dictValue(f fields) *pb.Value {
-	return &pb.Value{ValueType: &pb.Value_MapValue{MapValue: &pb.MapValue{Fields: f}}}
+	var v struct {
+		pb.Value
+		held pb.Value_MapValue
+		dict pb.MapValue
+	}
+	v.dict.Fields = f
+	v.held.MapValue = &v.dict
+	v.ValueType = &v.held
+	return &v.Value
 }
 
 func listValue(values []*pb.Value) *pb.Value {
-	return &pb.Value{ValueType: &pb.Value_ArrayValue{ArrayValue: &pb.ArrayValue{Values: values}}}
+	var v struct {
+		pb.Value
+		held pb.Value_ArrayValue
+		list pb.ArrayValue
+	}
+	v.list.Values = values
+	v.held.ArrayValue = &v.list
+	v.ValueType = &v.held
+	return &v.Value
 }
 
 func textsValue(strs []string) *pb.Value {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -85,5 +87,24 @@ func TestBatchesFit(t *testing.T) {
 		if n := proto.Size(&pb.CommitRequest{Database: c.database, Writes: writes}); n > maxCommit {
 			t.Errorf("a commit of %d pages has %d bytes, more than %d", len(part), n, maxCommit)
 		}
+	}
+}
+
+// A commit over the limit is refused before it is sent, with the code that Firestore gives it; as few documents as are
+// not measured fit, each as large as a document can be.
+func TestTooLargeACommitIsRefused(t *testing.T) {
+	t.Parallel()
+	c := &conn{database: "projects/p/databases/(default)", collection: "ocr_documents"}
+	largest := func(n int) (writes []*pb.Write) {
+		for range n {
+			writes = append(writes, replace("d", fields{"text": textValue(strings.Repeat("x", 1<<20))}, nil))
+		}
+		return writes
+	}
+	if n := proto.Size(&pb.CommitRequest{Writes: largest(fewWrites)}); n > maxCommit {
+		t.Errorf("%d documents are %d bytes, more than %d", fewWrites, n, maxCommit)
+	}
+	if _, err := c.write(t.Context(), largest(fewWrites+1)); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("a commit of %d documents of 1 MiB: %v", fewWrites+1, err)
 	}
 }
