@@ -30,10 +30,6 @@ const (
 	controlTime = 30 * time.Second
 	// controlWait is the longest wait before the control page is sent again to a server that is coming back.
 	controlWait = 15 * time.Second
-
-	maxSends  = 4                      // requests for one page among others, where the service refuses it at once
-	firstWait = 500 * time.Millisecond // doubled each time, spread over half to one and a half
-	maxWait   = 30 * time.Second       // also where the service asks for more
 )
 
 // trial is how long a page that is sent alone and the control page after it take at most, with a service that is well.
@@ -65,15 +61,8 @@ func (w *Worker) met(ctx context.Context, res ocr.Result) {
 	})
 }
 
-// pause returns how long to wait after the nth request failed, and whether the service may take the page then.
-func (w *Worker) pause(err error, n int) (time.Duration, bool) {
-	oe, ok := errors.AsType[*ocr.Error](err)
-	if !ok || oe.Kind != ocr.KindUnavailable && oe.Kind != ocr.KindOverloaded {
-		return 0, false
-	}
-	d := firstWait << min(n-1, 8)
-	return min(max(d/2+time.Duration(w.o.Rand()*float64(d)), oe.RetryAfter), maxWait), true
-}
+// pause is Pause with the worker's dice.
+func (w *Worker) pause(err error, n int) (time.Duration, bool) { return Pause(err, n, w.o.Rand()) }
 
 // sendControl is control while nothing else of this instance is at the OCR service.
 func (w *Worker) sendControl(ctx context.Context) error {

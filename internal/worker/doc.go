@@ -20,6 +20,7 @@
 //	control.go    sending a page, and the control page that tells whose fault a failure was
 //	announce.go   ends that are announced
 //	pace.go       how many pages this instance has at the OCR service
+//	limit.go      the rule by which that follows the service
 //	admission.go  how much one instance works on at once
 //	worker.go     what a worker is made of; its times, and its shutdown
 //	clock.go      the record store's time
