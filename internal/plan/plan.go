@@ -1,5 +1,5 @@
 // Package plan estimates what a load needs and costs: GPUs, instances, writes, seconds, money. Pure arithmetic over
-// figures that its caller states; package sim beneath it is the model that it is held against.
+// figures that its caller states. The module bench holds it against a model of the platform.
 //
 // Files, in reading order:
 //
@@ -9,6 +9,7 @@
 package plan
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -43,6 +44,9 @@ const (
 	Within = 20 * time.Hour
 )
 
+// LongestPage is how much longer than an average page the GPU takes for the longest: OCR_MAX_TOKENS against some 800 tokens.
+const LongestPage = 5
+
 // DefaultSeqs is how many pages one GPU reads at once unless told otherwise: deploy.sh's GPU_MAX_NUM_SEQS.
 const DefaultSeqs = 32
 
@@ -53,6 +57,7 @@ type Plan struct {
 
 	PageTime time.Duration // one page with all places of its GPU taken
 	Longest  time.Duration // the same for a page of MaxTokens; 0 without PageTokens
+	Paced    int           // pages of one GPU at once at which the longest is still read in time: with more the pace falls
 	Utilised float64       // share of what the GPUs can read that PagesPerHour takes
 	InFlight float64       // pages in work, on average, of PagesPerHour
 	Backlog  int           // most objects that wait at once: the burst, and what comes while the first GPU starts
@@ -69,7 +74,7 @@ func Make(l Load, pagesPerSecond float64, seqs, most int) Plan {
 		OCRTimeout: 120 * time.Second, ProcessTimeout: 480 * time.Second}
 	for n := 1; ; n++ {
 		p := Of(l, s.with(n))
-		if p.Holds || n == most || p.PageTime > s.OCRTimeout/2 || n == 10_000 {
+		if p.Holds || n == most || p.tooSlow() || n == 10_000 {
 			return p
 		}
 	}
@@ -90,7 +95,7 @@ func Of(l Load, s Setup) Plan {
 	busyPages := float64(min(s.Asked(l.PagesPerObject), s.Taken())) / float64(s.GPUMaxInstances)
 	capacity := s.Rate(busyPages) * float64(s.GPUMaxInstances)
 	rate := l.PagesPerHour / 3600
-	p := Plan{Load: l, Setup: s, PageTime: s.PageTime(busyPages), Utilised: rate / capacity}
+	p := Plan{Load: l, Setup: s, PageTime: s.PageTime(busyPages), Paced: s.paced(), Utilised: rate / capacity}
 	p.InFlight = rate * (s.PageTime(max(1, busyPages*min(1, p.Utilised))).Seconds() + l.moving())
 	p.Backlog = (l.Burst + int(rate*gpuStart.Seconds())) / l.PagesPerObject
 	left := capacity - rate
@@ -114,11 +119,18 @@ func (p *Plan) TokensInTime() float64 {
 	return float64(max(1, p.Load.PageTokens)) * p.Setup.OCRTimeout.Seconds() / p.PageTime.Seconds()
 }
 
+// tooSlow reports whether the longest page times out at full load. The pace of the function's instances is halved then, again
+// and again, and the GPUs' capacity is not used.
+func (p *Plan) tooSlow() bool { return LongestPage*p.PageTime > p.Setup.OCRTimeout }
+
 // judge says whether the load is held.
 func (p *Plan) judge(left float64) {
 	switch {
-	case p.PageTime > p.Setup.OCRTimeout/2:
-		p.Why = "a page at full load takes more than half of OCR_TIMEOUT: lower GPU_MAX_NUM_SEQS"
+	case p.tooSlow() && p.Paced == 0:
+		p.Why = "even a page alone takes more than a fifth of OCR_TIMEOUT, so the longest time out: raise OCR_TIMEOUT"
+	case p.tooSlow():
+		p.Why = fmt.Sprintf("a page at full load takes more than a fifth of OCR_TIMEOUT, so the longest time out and the pace falls: "+
+			"raise OCR_TIMEOUT, or set GPU_MAX_NUM_SEQS to %d", p.Paced)
 	case p.Utilised > fullest:
 		p.Why = "the GPUs cannot keep up with it"
 	case p.Load.Burst > 0 && (left <= 0 || p.Drained > Within):
