@@ -17,8 +17,8 @@ import (
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
 
-// bare makes an event's remote calls and nothing else, one after another: the object read to its end and thrown away, as
-// many bytes sent as its page in base64 has, documents written. What an event takes beyond that is the function's own.
+// bare makes only the remote calls of an event, one after another: it reads the object and discards it, sends as many
+// bytes as its page has in base64, and writes documents. Any further time of an event is the function's own.
 type bare struct {
 	r         *run
 	client    *http.Client
@@ -27,20 +27,24 @@ type bare struct {
 }
 
 func (r *run) newBare() (*bare, error) {
-	conn, err := grpc.NewClient("passthrough:///"+r.world.Firestore, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("passthrough:///"+r.world.Firestore,
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, err
 	}
-	return &bare{r: r, client: &http.Client{Transport: &http.Transport{}}, documents: pb.NewFirestoreClient(conn), conn: conn}, nil
+	return &bare{r: r, client: &http.Client{Transport: &http.Transport{}}, documents: pb.NewFirestoreClient(conn),
+		conn: conn}, nil
 }
 
 func (b *bare) stop() { b.conn.Close(); b.client.CloseIdleConnections() }
 
-// calls makes them and returns how long they took, less what the stand-ins waited. body is what is sent to the OCR service.
+// calls makes the remote calls and returns the time that they took, less the waits of the stand-ins. body is sent to
+// the OCR service.
 func (b *bare) calls(file string, body []byte, commits int) (time.Duration, error) {
 	waited, start := b.r.world.Waited(), time.Now()
 	name := b.r.name(file)
-	if err := b.exchange(http.MethodGet, "http://"+b.r.world.Storage+"/storage/v1/b/"+standin.Bucket+"/o/"+url.PathEscape(name)+"?alt=media", nil); err != nil {
+	if err := b.exchange(http.MethodGet, "http://"+b.r.world.Storage+"/storage/v1/b/"+standin.Bucket+"/o/"+
+		url.PathEscape(name)+"?alt=media", nil); err != nil {
 		return 0, err
 	}
 	for n := range commits {
@@ -71,7 +75,7 @@ func (b *bare) exchange(method, address string, body []byte) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("a bare call was answered %d", resp.StatusCode)
+		return fmt.Errorf("bare call: status %d", resp.StatusCode)
 	}
 	return nil
 }
@@ -86,9 +90,10 @@ func (b *bare) commit(name string, text bool) error {
 		Fields: map[string]*pb.Value{"text": {ValueType: &pb.Value_StringValue{StringValue: value}}},
 	}
 	_, err := b.documents.Commit(context.WithoutCancel(b.r.ctx), &pb.CommitRequest{
-		Database: "projects/demo-bench/databases/(default)", Writes: []*pb.Write{{Operation: &pb.Write_Update{Update: doc}}}})
+		Database: "projects/demo-bench/databases/(default)",
+		Writes:   []*pb.Write{{Operation: &pb.Write_Update{Update: doc}}}})
 	return err
 }
 
-// body is as long as the request for a page.
+// body returns a body as long as the request for a page of size bytes.
 func body(size int) []byte { return make([]byte, base64.StdEncoding.EncodedLen(size)+250) }

@@ -20,7 +20,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// Programs that are measured: folders of this module.
+// The measured programs: folders of this module.
 const (
 	ours   = "function"
 	theirs = "yardstick"
@@ -44,14 +44,15 @@ func (r *run) prepare() (done func(), err error) {
 	metadata := ocrtest.NewMetadata(nil)
 	r.env = []string{
 		"K_SERVICE=bench", "FUNCTION_TARGET=ExtractText", "GOOGLE_CLOUD_PROJECT=demo-bench",
-		"OCR_URL=http://" + r.world.OCR, "OCR_AUTH=oidc", "OCR_AUDIENCE=https://ocr.example", "OCR_INSTANCE_CONCURRENCY=1000",
+		"OCR_URL=http://" + r.world.OCR, "OCR_AUTH=oidc", "OCR_AUDIENCE=https://ocr.example",
+		"OCR_INSTANCE_CONCURRENCY=1000",
 		"GCE_METADATA_HOST=" + metadata.Host, "FIRESTORE_EMULATOR_HOST=" + r.world.Firestore,
 		"STORAGE_EMULATOR_HOST=" + r.world.Storage, "HOME=" + r.bin, "PATH=" + os.Getenv("PATH"),
 	}
 	return func() { metadata.Close(); os.RemoveAll(r.bin) }, nil
 }
 
-// process is one of the programs, running.
+// process is a running program.
 type process struct {
 	name   string
 	cmd    *exec.Cmd
@@ -61,8 +62,8 @@ type process struct {
 	begun  time.Time
 }
 
-// exec starts a program with some variables more. With a limit, the kernel refuses it more than so many bytes of writable
-// memory of its own (RLIMIT_DATA, which counts what is mapped, not only what is in use), and Go ends a process then.
+// exec starts a program with additional variables. A limit over 0 bounds its private writable memory in bytes
+// (RLIMIT_DATA, which counts mapped memory, even if it is not used). A Go program exits when it reaches the limit.
 func (r *run) exec(name string, limit int64, env ...string) (*process, error) {
 	port, err := freeport.Choose()
 	if err != nil {
@@ -97,7 +98,7 @@ func (p *process) stop() {
 	p.client.CloseIdleConnections()
 }
 
-// cpu is the processor time of the process so far.
+// cpu returns the processor time of the process so far.
 func (p *process) cpu() (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
@@ -115,7 +116,7 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
-// residentMemory reads VmHWM, the most resident memory since the last clearPeak, or VmRSS, what it is now, in bytes.
+// residentMemory returns VmHWM, the peak resident memory since the last clearPeak, or VmRSS, the current one, in bytes.
 func (p *process) residentMemory(key string) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
@@ -133,7 +134,7 @@ func (p *process) clearPeak() error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
 }
 
-// allocated asks the process what it has allocated so far.
+// allocated returns the allocations of the process so far.
 func (p *process) allocated() (stats.Stats, error) {
 	var s stats.Stats
 	resp, err := http.Get(p.stats + "/stats")
@@ -144,13 +145,14 @@ func (p *process) allocated() (stats.Stats, error) {
 	return s, json.NewDecoder(resp.Body).Decode(&s)
 }
 
-// record writes a CPU profile of the process to a folder until its result is called; without a folder, nothing.
+// record starts writing a CPU profile of duration d to a folder, if dir is not empty.
 func (p *process) record(ctx context.Context, dir, table string, d time.Duration) {
 	if dir == "" {
 		return
 	}
 	go func() {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", p.stats, int(d.Seconds())), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet,
+			fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", p.stats, int(d.Seconds())), nil)
 		if err != nil {
 			return
 		}
@@ -177,7 +179,7 @@ func machine() string {
 		}
 	}
 	var u syscall.Utsname
-	_ = syscall.Uname(&u) // without it the line is shorter
+	_ = syscall.Uname(&u) // if it fails, the release is left out
 	var release []byte
 	for _, c := range u.Release {
 		if c == 0 {
@@ -186,5 +188,6 @@ func machine() string {
 		release = append(release, byte(c))
 	}
 	load, _ := os.ReadFile("/proc/loadavg")
-	return fmt.Sprintf("%s, %d cores, Linux %s, %s, load %s", model, cores(), release, goVersion(), strings.TrimSpace(string(load)))
+	return fmt.Sprintf("%s, %d cores, Linux %s, %s, load %s", model, cores(), release, goVersion(),
+		strings.TrimSpace(string(load)))
 }

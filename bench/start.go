@@ -10,14 +10,15 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// start measures from exec to the first acknowledged event, with calls that cost nothing. Each round starts every program
-// once, so that the differences are of one moment.
+// start measures from exec to the first acknowledged event, with calls that cost nothing. Each round starts every
+// program once, so that the differences are of one moment.
 func start(r *run) error {
 	r.world.SetWaits(standin.Waits{})
 	r.world.Put("small.png", pngPage(500_000))
 	r.world.Put("page.pdf", pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("a page", "of text")}))
 	sides := []struct{ name, label, file string }{
-		{idle, "empty function", "small.png"}, {ours, "bucketocr", "small.png"}, {theirs, "yardstick", "small.png"}, {ours, "bucketocr, a PDF", "page.pdf"},
+		{idle, "empty function", "small.png"}, {ours, "bucketocr", "small.png"}, {theirs, "yardstick", "small.png"},
+		{ours, "bucketocr, a PDF", "page.pdf"},
 	}
 	took := make([][]time.Duration, len(sides))
 	var more []time.Duration
@@ -38,12 +39,14 @@ func start(r *run) error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []string{s.label, ms(median(took[i])), ms(quantile(took[i], 0.95)), ms(quantile(took[i], 0)), mb(size.Size())})
+		rows = append(rows, []string{s.label, ms(median(took[i])), ms(quantile(took[i], 0.95)),
+			ms(quantile(took[i], 0)), mb(size.Size())})
 	}
 	table(r.out, rows)
 	p50, extra := median(took[1]), median(more[1:])
 	verdict(r.out, p50 <= 200*time.Millisecond, "the first ack comes %s ms after exec, at most 200", ms(p50))
-	verdict(r.out, extra <= 50*time.Millisecond, "that is %s ms more than an empty function (median of pairs), at most 50", ms(extra))
+	verdict(r.out, extra <= 50*time.Millisecond,
+		"that is %s ms more than an empty function (median of pairs), at most 50", ms(extra))
 	return nil
 }
 

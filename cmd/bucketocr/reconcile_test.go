@@ -18,7 +18,7 @@ func testReconcileByHand(t *testing.T, o *office) {
 		t.Helper()
 		o.want(code, words, append(append([]string{"reconcile", "--to", d.server.URL}, o.source()...), args...)...)
 	}
-	call(exitGood, []string{"3", "younger than wanted", "to deliver", "0"}, "--dry-run")
+	call(exitGood, []string{"3", "too young for --older-than", "to deliver", "0"}, "--dry-run")
 	call(exitGood, []string{"to deliver", "3", "to erase", "1"}, "--dry-run", "--erase", "--older-than", "0s")
 	if d.requests != 0 {
 		t.Fatalf("a dry run made %d requests", d.requests)
@@ -30,7 +30,8 @@ func testReconcileByHand(t *testing.T, o *office) {
 	if len(d.taken) != 4 || d.taken["in/gone.png"] != 1 {
 		t.Errorf("delivered: %v", d.taken)
 	}
-	call(exitGood, []string{"done or failed already", "3"}, "--older-than", time.Now().Add(time.Hour).Format(time.RFC3339))
+	call(exitGood, []string{"done or failed already", "3"}, "--older-than",
+		time.Now().Add(time.Hour).Format(time.RFC3339))
 	call(exitUsage, []string{"-topic"}, "--topic", "projects/p/topics/t")
 	o.want(exitUsage, nil, "reconcile", "s3://x")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// TestOnlyPNGAndBaselineJPEGAreDecodedHere: every other decoder can be killed.
+// TestOnlyPNGAndBaselineJPEGAreDecodedHere: all other decoders run in a process that can be killed.
 func TestOnlyPNGAndBaselineJPEGAreDecodedHere(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"*.png", "*.jpeg", "*.gif", "*.bmp", "*.webp", "*.tiff", "*.avif", "*.heic"} {
@@ -32,8 +32,8 @@ func TestOnlyPNGAndBaselineJPEGAreDecodedHere(t *testing.T) {
 	}
 }
 
-// TestEndlessJPEGIsTooSlow: a progressive JPEG of some bytes that keeps a decoder busy for minutes, whole or broken, is given up at the
-// limit, and the Decoder goes on with others.
+// TestEndlessJPEGIsTooSlow: a small progressive JPEG that would keep a decoder busy for minutes, whole or broken, is
+// stopped at the limit, and the Decoder continues with others.
 func TestEndlessJPEGIsTooSlow(t *testing.T) {
 	t.Parallel()
 	d := limited(t, sandbox.Limits{Processor: 300 * time.Millisecond, Clock: time.Hour})
@@ -55,7 +55,7 @@ func TestEndlessJPEGIsTooSlow(t *testing.T) {
 	}
 }
 
-// TestDecodingHereHasTheLimitToo: what PNG and baseline JPEG take of this process's time.
+// TestDecodingHereHasTheLimitToo: the limit applies to PNG and baseline JPEG, which this process decodes.
 func TestDecodingHereHasTheLimitToo(t *testing.T) {
 	t.Parallel()
 	paper := pagetest.Scanned(pagetest.Paper(300, 400, 12), 9)
@@ -69,21 +69,22 @@ func TestDecodingHereHasTheLimitToo(t *testing.T) {
 				t.Errorf("%s, %v: %v", name, limits, err)
 			}
 			if l.held != 0 || o.opens.Load() != 1 || o.closes.Load() != 1 || lim.Decoder.keys.Load() > 0 {
-				t.Errorf("%s: %d bytes held, %d opens, %d closes, %d calls", name, l.held, o.opens.Load(), o.closes.Load(), lim.Decoder.keys.Load())
+				t.Errorf("%s: %d bytes held, %d opens, %d closes, %d calls", name, l.held, o.opens.Load(),
+					o.closes.Load(), lim.Decoder.keys.Load())
 			}
 		}
 	}
 }
 
-// TestReadingIsNoDecoding: a source that is slow does not count against the picture.
-func TestReadingIsNoDecoding(t *testing.T) {
+// TestReadingDoesNotCountAsDecoding: time spent in a slow source does not count against the picture.
+func TestReadingDoesNotCountAsDecoding(t *testing.T) {
 	t.Parallel()
 	w := newStopwatch(sandbox.Limits{Processor: time.Hour, Clock: time.Minute})
 	w.stop()
 	w.started = time.Now().Add(-time.Hour) // it has been reading since
 	w.start()
 	if w.stop(); w.tooMuch() {
-		t.Error("it did")
+		t.Error("reading counted")
 	}
 	w.started = time.Now().Add(-time.Hour) // it has been decoding since
 	if w.stop(); !w.tooMuch() {
@@ -91,7 +92,8 @@ func TestReadingIsNoDecoding(t *testing.T) {
 	}
 }
 
-// TestDecoderDiesOfTooMuchMemory: its process, and not the instance; the file is corrupt, and the next one is made.
+// TestDecoderDiesOfTooMuchMemory: the decoder process dies instead of the instance. The file is corrupt, and the next
+// one is made.
 func TestDecoderDiesOfTooMuchMemory(t *testing.T) {
 	t.Parallel()
 	if !pagetest.Apart {
@@ -109,12 +111,14 @@ func TestDecoderDiesOfTooMuchMemory(t *testing.T) {
 	}
 }
 
-// TestWithoutDecoderNothingElseRuns: what needs no engine is decoded by this process, what does is a mistake.
+// TestWithoutDecoderNothingElseRuns: formats that need no engine are decoded in this process; for others a missing
+// Decoder is a programming error.
 func TestWithoutDecoderNothingElseRuns(t *testing.T) {
 	t.Parallel()
 	lim := wide(60)
 	lim.Decoder = nil
-	for _, name := range []string{"bmp_8bpp.bmp", "video-005.gray.gif", "video-001.lossy.webp", "video-001-gray.tiff", "video-001.progressive.jpeg",
+	for _, name := range []string{"bmp_8bpp.bmp", "video-005.gray.gif", "video-001.lossy.webp", "video-001-gray.tiff",
+		"video-001.progressive.jpeg",
 		"video-001.progressive.truncated.jpeg"} {
 		want, wantBytes, err := only(t, newObject(testFile(t, name)), wide(60))
 		if err != nil {
@@ -130,21 +134,32 @@ func TestWithoutDecoderNothingElseRuns(t *testing.T) {
 	}
 }
 
-// TestImpossibleAnswersAreRefused: what no decoder process of ours answers is not a page.
+// TestImpossibleAnswersAreRefused: an answer that the decoder process never gives is an error.
 func TestImpossibleAnswersAreRefused(t *testing.T) {
 	t.Parallel()
 	good := func() sandbox.Message {
 		return sandbox.Message{Args: []int64{90, 60, 45, 30, 0, 0, 1, 0, inkUnit / 2, 270}, Data: []byte{1}}
 	}
-	if p, err := finishedOf(good(), 60); err != nil || p.kind != "image/png" || p.size.X != 45 || p.stored.Y != 60 || p.blank || !p.lacksGlyphs || p.damaged || p.print != (print{0.5, 270}) {
+	if p, err := finishedOf(good(), 60); err != nil || p.kind != "image/png" || p.size.X != 45 || p.stored.Y != 60 ||
+		p.blank || !p.lacksGlyphs || p.damaged || p.print != (print{0.5, 270}) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for name, change := range map[string]func(m *sandbox.Message){
-		"nothing": func(m *sandbox.Message) { *m = sandbox.Message{} }, "no bytes": func(m *sandbox.Message) { m.Data = nil },
-		"too large": func(m *sandbox.Message) { m.Args[2] = 61 }, "no height": func(m *sandbox.Message) { m.Args[3] = 0 },
-		"negative": func(m *sandbox.Message) { m.Args[0] = -1 }, "another kind": func(m *sandbox.Message) { m.Args[4] = 2 },
-		"too few": func(m *sandbox.Message) { m.Args = m.Args[:9] }, "too much ink": func(m *sandbox.Message) { m.Args[8] = inkUnit + 1 },
-		"no ink at all": func(m *sandbox.Message) { m.Args[8] = -1 }, "askew": func(m *sandbox.Message) { m.Args[9] = 45 },
+		"nothing": func(m *sandbox.Message) { *m = sandbox.Message{} }, "no bytes": func(m *sandbox.Message) {
+			m.Data = nil
+		},
+		"too large": func(m *sandbox.Message) { m.Args[2] = 61 }, "no height": func(m *sandbox.Message) {
+			m.Args[3] = 0
+		},
+		"negative": func(m *sandbox.Message) { m.Args[0] = -1 }, "another kind": func(m *sandbox.Message) {
+			m.Args[4] = 2
+		},
+		"too few": func(m *sandbox.Message) { m.Args = m.Args[:9] }, "too much ink": func(m *sandbox.Message) {
+			m.Args[8] = inkUnit + 1
+		},
+		"no ink at all": func(m *sandbox.Message) { m.Args[8] = -1 }, "askew": func(m *sandbox.Message) {
+			m.Args[9] = 45
+		},
 	} {
 		m := good()
 		change(&m)

@@ -11,7 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// irregular are files of every kind that the decoders of the standard library refuse and other programs read, with what they show.
+// irregular returns files of every kind that the standard library rejects and other programs read, with the picture
+// that they show.
 func irregular(t testing.TB) map[string]struct {
 	file []byte
 	want image.Image
@@ -52,7 +53,7 @@ func irregular(t testing.TB) map[string]struct {
 	return all
 }
 
-// TestIrregularFilesAreRead: what other programs show is a page, without a warning.
+// TestIrregularFilesAreRead: files that other programs read become pages without a warning.
 func TestIrregularFilesAreRead(t *testing.T) {
 	t.Parallel()
 	for name, c := range irregular(t) {
@@ -70,33 +71,39 @@ func TestIrregularFilesAreRead(t *testing.T) {
 		draw.Draw(want, want.Rect, image.White, image.Point{}, draw.Src)
 		draw.Draw(want, want.Rect, c.want, c.want.Bounds().Min, draw.Over)
 		worst, psnr := differ(m, averaged(want, m.Bounds().Dx(), m.Bounds().Dy()))
-		if pg.Type == "image/png" && worst > 9 || psnr < 26 { // 9: of 16 bits a pixel
+		if pg.Type == "image/png" && worst > 9 || psnr < 26 { // 9: of 16 bits per pixel
 			t.Errorf("%s: off by %.1f, %.1f dB", name, worst, psnr)
 		}
 	}
 }
 
-// TestIrregularFilesDoNotPass: what is known to be irregular by its header is not sent as it is.
+// TestIrregularFilesDoNotPass: a file whose header is irregular does not pass through.
 func TestIrregularFilesDoNotPass(t *testing.T) {
 	t.Parallel()
 	all := irregular(t)
-	for _, name := range []string{"JPEG, stray bytes", "JPEG, comment of no length", "JPEG, height after the scan", "JPEG, channels of one number",
+	for _, name := range []string{"JPEG, stray bytes", "JPEG, comment of no length", "JPEG, height after the scan",
+		"JPEG, channels of one number",
 		"PNG, wrong sum of a comment", "PNG, transparency first"} {
-		if pg, _, err := only(t, newObject(all[name].file), wide(1540)); err != nil || pg.Passed || !strings.Contains(pg.How, "made regular") {
+		if pg, _, err := only(t, newObject(all[name].file), wide(1540)); err != nil || pg.Passed ||
+			!strings.Contains(pg.How, "made regular") {
 			t.Errorf("%s: %+v, %v", name, pg, err)
 		}
 	}
 }
 
-// TestWhatIsThereIsShown: of a file that is cut off in its pixels the upper or, of a BMP, the lower part is a page with a warning.
+// TestWhatIsThereIsShown: a file that is cut off in its pixels becomes a page with a warning, which shows the upper
+// part or, for BMP, the lower part.
 func TestWhatIsThereIsShown(t *testing.T) {
 	t.Parallel()
 	paper := pagetest.FourGrays(300, 400)
 	photo := pagetest.Photo(pagetest.Paper(300, 400, 14))
-	cmyk := pagetest.BlockJPEG(20, 20, [][2]int{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, 0, func(_, x, y int) byte { return byte(200 + x*y%50) })
+	cmyk := pagetest.BlockJPEG(20, 20, [][2]int{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, 0, func(_, x, y int) byte {
+		return byte(200 + x*y%50)
+	})
 	for name, file := range map[string][]byte{
-		"JPEG": pagetest.EncodeJPEG(photo), "CMYK": cmyk, "PNG": pagetest.EncodePNG(photo), "gray PNG": pagetest.EncodePNG(pagetest.Paper(300, 400, 14)),
-		"GIF": pagetest.GIF{}.Write(paper), "BMP": pagetest.BMP{Header: 40, Depth: 24}.Write(paper),
+		"JPEG": pagetest.EncodeJPEG(photo), "CMYK": cmyk, "PNG": pagetest.EncodePNG(photo),
+		"gray PNG": pagetest.EncodePNG(pagetest.Paper(300, 400, 14)),
+		"GIF":      pagetest.GIF{}.Write(paper), "BMP": pagetest.BMP{Header: 40, Depth: 24}.Write(paper),
 		"BMP in runs": pagetest.BMP{Header: 40, Depth: 8, Compression: 1}.Write(paper),
 	} {
 		for _, size := range []int64{0, -1} {
@@ -106,7 +113,8 @@ func TestWhatIsThereIsShown(t *testing.T) {
 			}
 			l := &ledger{}
 			pg, _, err := only(t, o, l.limits(100))
-			if err != nil || !slices.Equal(pg.Warnings, []string{WarnDamaged}) || !strings.HasSuffix(pg.How, ", the missing part left empty") || l.held != 0 {
+			if err != nil || !slices.Equal(pg.Warnings, []string{WarnDamaged}) ||
+				!strings.HasSuffix(pg.How, ", the missing part left empty") || l.held != 0 {
 				t.Errorf("%s: %+v, %v, %d bytes held", name, pg, err, l.held)
 			}
 		}
@@ -116,18 +124,19 @@ func TestWhatIsThereIsShown(t *testing.T) {
 	}
 }
 
-// TestCutOffPNGOfUnknownSizeIsDecodedAtOnce: it is in memory anyway.
+// TestCutOffPNGOfUnknownSizeIsDecodedAtOnce: it is in memory, so there is no need to send it first.
 func TestCutOffPNGOfUnknownSizeIsDecodedAtOnce(t *testing.T) {
 	t.Parallel()
 	file := pagetest.EncodePNG(pagetest.Paper(300, 200, 14))
 	o := newObject(file[:len(file)/2])
 	o.size = -1
-	if pg, _, err := only(t, o, wide(1540)); err != nil || pg.Passed || !slices.Equal(pg.Warnings, []string{WarnDamaged}) {
+	if pg, _, err := only(t, o, wide(1540)); err != nil || pg.Passed ||
+		!slices.Equal(pg.Warnings, []string{WarnDamaged}) {
 		t.Errorf("%+v, %v", pg, err)
 	}
 }
 
-// TestDecodedIsAnotherPage: a page that passed through can be had decoded, as far as it goes.
+// TestDecodedIsAnotherPage: Decoded re-encodes the readable part of a page that passed through.
 func TestDecodedIsAnotherPage(t *testing.T) {
 	t.Parallel()
 	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 14)))
@@ -141,7 +150,8 @@ func TestDecodedIsAnotherPage(t *testing.T) {
 		blank    bool
 	}{
 		"JPEG": {photo, nil, false}, "half a JPEG": {photo[:len(photo)/2], []string{WarnDamaged}, false},
-		"PNG": {scan, nil, false}, "half a PNG": {scan[:len(scan)/2], []string{WarnDamaged}, false}, "blank": {blank, nil, true},
+		"PNG": {scan, nil, false}, "half a PNG": {scan[:len(scan)/2], []string{WarnDamaged}, false},
+		"blank": {blank, nil, true},
 	} {
 		l := &ledger{}
 		o := newObject(c.file)
@@ -154,7 +164,8 @@ func TestDecodedIsAnotherPage(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, passed, err)
 		}
 		pg, _, err := ps.Decoded(t.Context(), 1)
-		if err != nil || pg.Passed || pg.How == passed.How || !slices.Equal(pg.Warnings, c.warnings) || pg.Blank != c.blank || pg.Width != passed.Width {
+		if err != nil || pg.Passed || pg.How == passed.How || !slices.Equal(pg.Warnings, c.warnings) ||
+			pg.Blank != c.blank || pg.Width != passed.Width {
 			t.Errorf("%s: %+v, %v", name, pg, err)
 		}
 		if err := ps.Close(); err != nil || l.held != 0 || o.opens.Load() != o.closes.Load() {

@@ -59,7 +59,7 @@ func TestPagesOfOneFileShareItsBytes(t *testing.T) {
 	}
 }
 
-// pdfOf is a PDF of pages, page n saying its number.
+// pdfOf returns a PDF of pages, each with its number as the text.
 func pdfOf(n int) []byte {
 	var pages []pagetest.PDFPage
 	for i := range n {
@@ -68,7 +68,7 @@ func pdfOf(n int) []byte {
 	return pagetest.PDF("", pages)
 }
 
-// TestWaitingObjectKeepsNothing: where memory is short the file is dropped and read again, and all pages are made nevertheless.
+// TestWaitingObjectKeepsNothing: when memory is short, the file is dropped and read again, and all pages are made.
 func TestWaitingObjectKeepsNothing(t *testing.T) {
 	t.Parallel()
 	data := tiffOf(t, 100, 4)
@@ -105,12 +105,13 @@ func TestWaitingObjectKeepsNothing(t *testing.T) {
 	}
 }
 
-// TestGuessServesTheFirstAcquire: what the account holds before Split is not released before something else is acquired for it,
-// so that an object that was admitted with enough does not wait.
+// TestGuessServesTheFirstAcquire: memory that the account holds before Split is kept for the first Acquire, so an
+// object that was admitted with enough does not wait.
 func TestGuessServesTheFirstAcquire(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string][]byte{
-		"converted PNG": pagetest.EncodePNG(pagetest.Paper(100, 100, 9)), "TIFF": tiffOf(t, 100, 2), "WebP": testFile(t, "video-001.lossy.webp"),
+		"converted PNG": pagetest.EncodePNG(pagetest.Paper(100, 100, 9)), "TIFF": tiffOf(t, 100, 2),
+		"WebP":            testFile(t, "video-001.lossy.webp"),
 		"PNG that passes": testFile(t, "basn0g08.png"),
 	} {
 		l := &ledger{held: 1 << 30}
@@ -130,7 +131,7 @@ func TestGuessServesTheFirstAcquire(t *testing.T) {
 	}
 }
 
-// TestPageReportsItsWaiting: for its turn and for memory, also where it fails.
+// TestPageReportsItsWaiting: the wait for its turn and for memory is reported, also with an error.
 func TestPageReportsItsWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -153,11 +154,12 @@ func TestPageReportsItsWaiting(t *testing.T) {
 	})
 }
 
-// TestPageFailsAlone: what is wrong with one page of several is that page's.
+// TestPageFailsAlone: a fault of one page does not affect the others.
 func TestPageFailsAlone(t *testing.T) {
 	t.Parallel()
 	good := pagetest.Gray(pagetest.Paper(80, 60, 9), 60)
-	tiff := pagetest.TIFF(binary.LittleEndian, good, good.With(259, 3, 50000), good.With(256, 4, 1<<20).With(257, 4, 1<<20), good.With(278, 4, 1))
+	tiff := pagetest.TIFF(binary.LittleEndian, good, good.With(259, 3, 50000),
+		good.With(256, 4, 1<<20).With(257, 4, 1<<20), good.With(278, 4, 1))
 	broken := []byte(strings.Replace(string(pdfOf(3)), "/Kids [4 0 R 6 0 R", "/Kids [4 0 R 77 0 R", 1))
 	for name, c := range map[string]struct {
 		data []byte
@@ -178,7 +180,8 @@ func TestPageFailsAlone(t *testing.T) {
 		}
 		_ = ps.Close()
 	}
-	for name, data := range map[string][]byte{"the only page": pagetest.TIFF(binary.BigEndian, good.With(259, 3, 50000)),
+	for name, data := range map[string][]byte{"the only page": pagetest.TIFF(binary.BigEndian,
+		good.With(259, 3, 50000)),
 		"only page too large": pagetest.TIFF(binary.BigEndian, good.With(256, 4, 1<<20).With(257, 4, 1<<20))} {
 		if _, err := Split(t.Context(), newObject(data).source(), wide(60)); kindOf(err) == "" {
 			t.Errorf("%s: %v", name, err)
@@ -202,7 +205,7 @@ func TestTooManyPages(t *testing.T) {
 	}
 }
 
-// TestFirstPagesOfALongObject: as many as may be are made, and how many there are is told.
+// TestFirstPagesOfALongObject: with Limits.First the first pages are made, and Total counts all.
 func TestFirstPagesOfALongObject(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string][]byte{"TIFF": tiffOf(t, 20, 5), "PDF": pdfOf(5)} {
@@ -241,8 +244,8 @@ func TestLockedPDFIsEncrypted(t *testing.T) {
 	}
 }
 
-// TestStartAcquiresMemory: an engine is started with as much memory acquired as there is, once, and again after its process
-// died.
+// TestStartAcquiresMemory: starting an engine acquires as much memory as there is. It is started once, and again after
+// its process died.
 func TestStartAcquiresMemory(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -260,7 +263,8 @@ func TestStartAcquiresMemory(t *testing.T) {
 			lim.Decoder = d
 			p := &object{lim: lim}
 			for range 2 {
-				if err := p.start(t.Context(), "nothing"); err != nil || !slices.Equal(l.acquired, c.want) || l.held != 0 {
+				if err := p.start(t.Context(), "nothing"); err != nil || !slices.Equal(l.acquired, c.want) ||
+					l.held != 0 {
 					t.Errorf("%v, %v, %d bytes held", err, l.acquired, l.held)
 				}
 			}
@@ -276,15 +280,17 @@ func TestStartAcquiresMemory(t *testing.T) {
 	}
 }
 
-// calledPages are pages that these calls make, of an object of these bytes.
+// calledPages returns pages that are made by these calls, of an object with these bytes.
 func calledPages(t *testing.T, lim Limits, data string, calls ...string) *Pages {
 	t.Helper()
 	f := &format{name: "X", pages: func(context.Context, *object, int64) (entries []entry, err error) {
 		for _, call := range calls {
 			op, arg, _ := strings.Cut(call, " ")
 			n, _ := strconv.ParseInt(arg, 10, 64)
-			entries = append(entries, entry{picture: &picture{call: op, args: []int64{n}, header: header{width: 9, height: 9, orientation: upright,
-				gray: true, engine: "nothing", rooms: []int64{64, 256}}}})
+			entries = append(entries,
+				entry{picture: &picture{call: op, args: []int64{n},
+					header: header{width: 9, height: 9, orientation: upright,
+						gray: true, engine: "nothing", rooms: []int64{64, 256}}}})
 		}
 		return entries, nil
 	}}
@@ -299,7 +305,8 @@ func calledPages(t *testing.T, lim Limits, data string, calls ...string) *Pages 
 	return p
 }
 
-// TestEngineGetsMoreRoom: an engine that needs more room is given more, the next page has it at once, and in the end it is too large.
+// TestEngineGetsMoreRoom: an engine that needs more room gets it, and the next page starts with it. A page that needs
+// more than the largest room is too large.
 func TestEngineGetsMoreRoom(t *testing.T) {
 	t.Parallel()
 	l := &ledger{}
@@ -331,7 +338,7 @@ func TestEngineGetsMoreRoom(t *testing.T) {
 	}
 }
 
-// limited returns a Decoder whose calls may take so much.
+// limited returns a Decoder with limits on its calls.
 func limited(t *testing.T, l sandbox.Limits) *Decoder {
 	t.Helper()
 	d := newDecoder()
@@ -340,8 +347,8 @@ func limited(t *testing.T, l sandbox.Limits) *Decoder {
 	return d
 }
 
-// TestEndlessPageFailsAlone: a page whose decoding does not end, or only waits, fails as too slow, its process is ended, and the pages around
-// it are made.
+// TestEndlessPageFailsAlone: a page whose decoding does not end, busy or idle, fails as too slow. Its process is
+// killed, and the other pages are made.
 func TestEndlessPageFailsAlone(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -370,7 +377,8 @@ func TestEndlessPageFailsAlone(t *testing.T) {
 	}
 }
 
-// TestNeighboursOfAnEndlessPageGoOn: other objects are made as soon as its time is over, and PNG and JPEG meanwhile.
+// TestNeighboursOfAnEndlessPageGoOn: other objects are made as soon as its time is over; PNG and JPEG need not wait for
+// that.
 func TestNeighboursOfAnEndlessPageGoOn(t *testing.T) {
 	t.Parallel()
 	d := limited(t, sandbox.Limits{Processor: 200 * time.Millisecond, Clock: time.Hour})
@@ -390,8 +398,8 @@ func TestNeighboursOfAnEndlessPageGoOn(t *testing.T) {
 	}
 }
 
-// TestContextEndsTheDecoder: when the context of a page ends that the Decoder is busy with, or that waits for the Decoder, so does the call,
-// and no turn and no memory stays taken.
+// TestContextEndsTheDecoder: when a page's context ends while the Decoder works on it, or while it waits for the
+// Decoder, the call ends and releases its turn and memory.
 func TestContextEndsTheDecoder(t *testing.T) {
 	t.Parallel()
 	d := newDecoder()
@@ -425,8 +433,8 @@ func TestContextEndsTheDecoder(t *testing.T) {
 	}
 }
 
-// TestCrashIsTriedOnceMore: a page at which the Decoder's process dies is made by a new one, unless that dies of it too: then the page is
-// corrupt, and those around it are made.
+// TestCrashIsTriedOnceMore: a page at which the Decoder's process dies is tried once more in a new one. If that dies,
+// too, the page is corrupt, and the others are made.
 func TestCrashIsTriedOnceMore(t *testing.T) {
 	t.Parallel()
 	lim := wide(60)
@@ -454,16 +462,18 @@ func TestCrashIsTriedOnceMore(t *testing.T) {
 	}
 }
 
-// TestBytesGoToTheDecoderOnce: for all pages of an object, unless another one came between, or they were dropped.
+// TestBytesGoToTheDecoderOnce: an object's bytes are sent once for all its pages, unless another object came between,
+// or they were dropped.
 func TestBytesGoToTheDecoderOnce(t *testing.T) {
 	t.Parallel()
 	d := newDecoder()
 	t.Cleanup(d.Close)
-	first, second := calledPages(t, wideWith(d), "one", "says", "says"), calledPages(t, wideWith(d), "two", "says", "says")
+	first, second := calledPages(t, wideWith(d), "one", "says", "says"),
+		calledPages(t, wideWith(d), "two", "says", "says")
 	for i, s := range []struct {
 		p      *Pages
 		before func()
-		want   string // what the Decoder was given
+		want   string // the bytes that the Decoder has
 	}{
 		{first, func() {}, "one"},
 		{first, func() { first.data = []byte("1st") }, "one"}, // it is not sent again

@@ -23,7 +23,7 @@ func textOf(t *testing.T, o *fakeObject, lim Limits) (Text, error) {
 	return text, err
 }
 
-// TestTextIsTakenOrDoubted: of a PDF, within its budget, and a page can be made all the same.
+// TestTextIsTakenOrDoubted: the text of a PDF is read or doubted within its budget, and pages can still be made.
 func TestTextIsTakenOrDoubted(t *testing.T) {
 	t.Parallel()
 	l := &ledger{}
@@ -35,7 +35,8 @@ func TestTextIsTakenOrDoubted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n, want := range map[int]Text{1: {Markdown: "What this page says, in more words than one."}, 2: {Doubt: "it shows more than its text"}, 3: {Doubt: "it has no text"}} {
+	for n, want := range map[int]Text{1: {Markdown: "What this page says, in more words than one."},
+		2: {Doubt: "it shows more than its text"}, 3: {Doubt: "it has no text"}} {
 		if got, _, err := ps.Text(t.Context(), n); got != want || err != nil {
 			t.Errorf("page %d: %+v, %v", n, got, err)
 		}
@@ -52,14 +53,16 @@ func TestTextIsTakenOrDoubted(t *testing.T) {
 	if err := ps.Close(); err != nil || l.held != 0 || o.opens.Load() != 1 || o.closes.Load() != 1 {
 		t.Errorf("%v: %d bytes held, %d opens, %d closes", err, l.held, o.opens.Load(), o.closes.Load())
 	}
-	for name, data := range map[string][]byte{"PNG": pagetest.EncodePNG(pagetest.Paper(40, 40, 12)), "TIFF": tiffOf(t, 20, 1), "JPEG 2000": testFile(t, "small.jp2")} {
+	for name, data := range map[string][]byte{"PNG": pagetest.EncodePNG(pagetest.Paper(40, 40, 12)),
+		"TIFF": tiffOf(t, 20, 1), "JPEG 2000": testFile(t, "small.jp2")} {
 		if got, err := textOf(t, newObject(data), wide(60)); got.Markdown != "" || got.Doubt == "" || err != nil {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 }
 
-// TestTextThatTakesTooMuchIsNotAskedAgain: too much time or memory is a doubt, once for an object, and the page is made.
+// TestTextThatTakesTooMuchIsNotAskedAgain: too much time or memory is a doubt, which holds for the rest of the object.
+// Pages can still be made.
 func TestTextThatTakesTooMuchIsNotAskedAgain(t *testing.T) {
 	t.Parallel()
 	file := pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("one"), pagetest.Text("two")})
@@ -87,10 +90,11 @@ func TestTextThatTakesTooMuchIsNotAskedAgain(t *testing.T) {
 			lim.Decoder.child.Limit(patient)
 		}
 		l.total = 0
-		if again, _, err := ps.Text(t.Context(), 2); !strings.Contains(again.Doubt, "too much") || again == first || err != nil {
+		if again, _, err := ps.Text(t.Context(), 2); !strings.Contains(again.Doubt, "too much") || again == first ||
+			err != nil {
 			t.Errorf("%s: %+v, %v", name, again, err)
 		}
-		if name == "memory" { // after a death the engine would have to be compiled for it once more
+		if name == "memory" { // after its process died, the engine would have to be compiled again
 			if _, _, err := ps.Page(t.Context(), 1); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -101,7 +105,7 @@ func TestTextThatTakesTooMuchIsNotAskedAgain(t *testing.T) {
 	}
 }
 
-// TestContextEndsTheLookAtText: it is the context's error, and no doubt.
+// TestContextEndsTheLookAtText: the result is the context's error, not a doubt.
 func TestContextEndsTheLookAtText(t *testing.T) {
 	t.Parallel()
 	ps, err := Split(t.Context(), newObject(pdfOf(1)).source(), wide(60))

@@ -8,30 +8,31 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// Limit is the rule by which an instance follows the OCR service: how many pages it may have there. The limit is halved when
-// the service does not keep up, once in a while at most, and grows slowly with its answers.
+// Limit decides how many pages an instance may have at the OCR service. The limit is halved when the service does not
+// keep up, and grows slowly with its answers.
 //
-// It has neither clock nor lock, so that the model of the platform in bench plays the same rule: not for concurrent use.
+// It has neither clock nor lock, so that the model of the platform in bench runs the same code. It is not safe for
+// concurrent use.
 type Limit struct {
 	most    float64
 	every   time.Duration
-	places  float64 // 1 at least
+	places  float64 // at least 1
 	reduced time.Time
 	heard   time.Time // the last answer
-	misses  int       // pages in a row that the service failed at, without an answer between
+	misses  int       // consecutive pages that the service failed at
 }
 
 const (
-	// silence is how many pages in a row fail before it is likely the service than the pages.
+	// silence is how many consecutive failures make the service the likelier cause than the pages.
 	silence = 3
-	// momentAgo is how old an answer may be that shows that the service is up.
+	// momentAgo is the age up to which an answer shows that the service is up.
 	momentAgo = 30 * time.Second
-	// growth is what one answer adds to the limit, divided by the limit: with every page answered, half a place a round.
+	// growth, divided by the limit, is added to the limit with each answer: half a place per round of answers.
 	growth = 0.5
 )
 
-// NewLimit returns a limit of most places (0: no limit of its own). It is reduced no more often than every so long: the effect
-// of one reduction is seen when a try's time, OCR_TIMEOUT, is over.
+// NewLimit returns a limit that starts at most places (0: unlimited) and never exceeds them. Two reductions are at
+// least every apart: the effect of one shows when a try's time, OCR_TIMEOUT, is over.
 func NewLimit(most int, every time.Duration) *Limit {
 	if most <= 0 {
 		most = wholeInstance
@@ -39,24 +40,24 @@ func NewLimit(most int, every time.Duration) *Limit {
 	return &Limit{most: float64(most), places: float64(most), every: every}
 }
 
-// Places returns how many pages may be at the service.
+// Places returns the current limit.
 func (l *Limit) Places() int { return int(l.places) }
 
-// Admits reports whether a page may be sent beside those that are there.
+// Admits reports whether another page may be sent while used are at the service.
 func (l *Limit) Admits(used int) bool { return float64(used) < l.places }
 
-// Change is what an answer or a failure did to a limit.
+// Change is the effect of an answer or a failure on a limit.
 type Change int
 
 // Changes of a limit.
 const (
 	Unchanged Change = iota
 	Grew
-	Reduced // or would have been, where it is 1 already
+	Reduced // also if it is 1 already
 )
 
-// Saw adapts the limit to what became of a page at the service, an [*ocr.Error] or nil for an answer, while so many were there,
-// this one included.
+// Saw adapts the limit to the outcome of a page at the service: nil for an answer, else an [*ocr.Error]; other errors
+// do not count. used is the number of pages at the service, this one included.
 func (l *Limit) Saw(err error, used int, now time.Time) Change {
 	oe, failed := errors.AsType[*ocr.Error](err)
 	switch {
@@ -71,7 +72,7 @@ func (l *Limit) Saw(err error, used int, now time.Time) Change {
 		return l.reduce(used, now)
 	default:
 		if code, class := ocrFault(oe); class == document.ClassSuspect && code != document.CodeInternal {
-			l.misses++ // not where the page's own bytes could not be read
+			l.misses++ // but not if the page's own bytes could not be read
 		}
 		if oe.Kind == ocr.KindTimeout || l.misses >= silence {
 			return l.reduce(used, now)
@@ -80,7 +81,7 @@ func (l *Limit) Saw(err error, used int, now time.Time) Change {
 	return Unchanged
 }
 
-// reduce halves what is at the service.
+// reduce halves the limit, or the number of pages at the service if that is less.
 func (l *Limit) reduce(used int, now time.Time) Change {
 	if !l.reduced.IsZero() && now.Sub(l.reduced) < l.every {
 		return Unchanged
@@ -89,30 +90,30 @@ func (l *Limit) reduce(used int, now time.Time) Change {
 	return Reduced
 }
 
-// Answering reports whether the service has answered a moment ago, and failed at nothing since.
+// Answering reports whether the service has answered a moment ago and has not failed since.
 func (l *Limit) Answering(now time.Time) bool {
 	return l.misses == 0 && !l.heard.IsZero() && now.Sub(l.heard) < momentAgo
 }
 
-// Silent reports whether several pages in a row failed, with no answer between: before another one is sent, or blamed, the
-// service has to show that it reads at all.
+// Silent reports whether several consecutive pages failed: before another one is sent, or blamed, the service has to
+// show that it reads at all.
 func (l *Limit) Silent() bool { return l.misses >= silence }
 
-// MaxSends is how often a page is sent beside others, where the service refuses it at once.
+// MaxSends is the number of requests for one page among others, if the service refuses it at once.
 const MaxSends = 4
 
 const (
-	firstWait = 500 * time.Millisecond // doubled each time, spread over half to one and a half
-	maxWait   = 30 * time.Second       // also where the service asks for more
+	firstWait = 500 * time.Millisecond // doubled each time, times a random factor from 0.5 to 1.5
+	maxWait   = 30 * time.Second       // even if the service asks for more
 )
 
-// Pause returns how long to wait after the nth request for a page failed, and whether the service may take the page then. The
-// dice, from 0 to 1, spread the waits of many.
-func Pause(err error, n int, dice float64) (time.Duration, bool) {
+// Pause returns how long to wait after the nth request for a page failed, and whether the service may accept the page
+// then. random, in [0, 1), spreads the waits of many callers.
+func Pause(err error, n int, random float64) (time.Duration, bool) {
 	oe, ok := errors.AsType[*ocr.Error](err)
 	if !ok || oe.Kind != ocr.KindUnavailable && oe.Kind != ocr.KindOverloaded {
 		return 0, false
 	}
 	d := firstWait << min(n-1, 8)
-	return min(max(d/2+time.Duration(dice*float64(d)), oe.RetryAfter), maxWait), true
+	return min(max(d/2+time.Duration(random*float64(d)), oe.RetryAfter), maxWait), true
 }

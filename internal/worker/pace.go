@@ -12,8 +12,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// pace is how many pages this instance has at the OCR service: as many as the service bears, OCRPlaces at most. Places are
-// given out in the order of asking.
+// pace limits how many pages this instance has at the OCR service: as many as the service bears, at most OCRPlaces.
+// Places are granted in the order of asking.
 type pace struct {
 	log       *slog.Logger
 	telemetry *telemetry
@@ -25,10 +25,10 @@ type pace struct {
 	waiting []*waiter
 }
 
-// waiter is one that waits for a place, or for all of them.
+// waiter is a caller of take that waits for one place or all places.
 type waiter struct {
 	all   bool
-	ready chan struct{} // closed when it has it
+	ready chan struct{} // closed when granted
 }
 
 // silentWait is how long a page waits for its place while the service is silent.
@@ -38,14 +38,14 @@ func newPace(o Options, t *telemetry) *pace {
 	return &pace{limit: NewLimit(o.OCRPlaces, o.OCRTimeout), log: o.Log, telemetry: t}
 }
 
-// Pace is how many pages this instance has at the OCR service.
+// Pace describes how many pages this instance has at the OCR service.
 type Pace struct {
 	InFlight int
-	Limit    int // at the moment: as many as the service bears
-	Most     int // that the settings allow; 0: as many as the service bears
+	Limit    int // current limit: as many as the service bears
+	Most     int // upper limit by the settings; 0: none
 }
 
-// Pace returns it as it is at the moment. It may be called concurrently.
+// Pace returns the current pace. It may be called concurrently.
 func (w *Worker) Pace() Pace {
 	p := w.pace
 	p.mu.Lock()
@@ -53,8 +53,8 @@ func (w *Worker) Pace() Pace {
 	return Pace{InFlight: p.used, Limit: p.limit.Places(), Most: max(w.o.OCRPlaces, 0)}
 }
 
-// take waits for a place, or, with all, until this instance has no page at the service and keeps it so. The func gives back
-// what was taken; it must be called once.
+// take waits for a place or, with all, until this instance has no page at the service, and then takes all places. The
+// func gives back what was taken; it must be called once.
 func (p *pace) take(ctx context.Context, all bool) (func(), error) {
 	w := &waiter{all: all, ready: make(chan struct{})}
 	p.mu.Lock()
@@ -75,17 +75,17 @@ func (p *pace) take(ctx context.Context, all bool) (func(), error) {
 	i := slices.Index(p.waiting, w)
 	if i >= 0 {
 		p.waiting = slices.Delete(p.waiting, i, i+1)
-		p.admit() // who waits behind may have been waiting for this one
+		p.admit() // the next ones may have been waiting behind this one
 	}
 	p.mu.Unlock()
-	if i < 0 { // it got the place at the same moment
+	if i < 0 { // it was granted at the same moment
 		give()
 	}
 	return nil, withCause(ctx, fmt.Errorf("waiting for a place at the OCR service: %w", err))
 }
 
-// await waits for what w asks for, until ctx ends or the service has been silent for a while: whoever has the place then waits
-// for the service to come back, and the others need not.
+// await waits until w is granted, ctx ends, or the service has been silent for silentWait: the page that has a place
+// then waits for the service to come back, and the others need not.
 func (p *pace) await(ctx context.Context, w *waiter) error {
 	for {
 		look := time.NewTimer(silentWait)
@@ -104,7 +104,7 @@ func (p *pace) await(ctx context.Context, w *waiter) error {
 	}
 }
 
-// admit gives places to those who wait, in order. The lock is held.
+// admit grants places to waiters, in order. The caller holds the lock.
 func (p *pace) admit() {
 	for len(p.waiting) > 0 && !p.alone {
 		w := p.waiting[0]
@@ -127,7 +127,7 @@ func (p *pace) give(all bool) {
 	p.admit()
 }
 
-// saw adapts the limit to what became of a page at the service.
+// saw adapts the limit to the outcome of a page at the service.
 func (p *pace) saw(ctx context.Context, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,14 +145,14 @@ func (p *pace) saw(ctx context.Context, err error) {
 	}
 }
 
-// answering is the limit's.
+// answering calls Limit.Answering.
 func (p *pace) answering() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.limit.Answering(time.Now())
 }
 
-// silent is the limit's.
+// silent calls Limit.Silent.
 func (p *pace) silent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -43,7 +43,8 @@ var (
 func (f *functions) beginAttempt(object, i int32, bySweep bool) {
 	f.serials++
 	r := &f.m.records[object]
-	a := attempt{object: object, serial: f.serials, instance: i, bySweep: bySweep, begun: f.m.now, todo: f.m.all() &^ r.read &^ r.failed}
+	a := attempt{object: object, serial: f.serials, instance: i, bySweep: bySweep, begun: f.m.now,
+		todo: f.m.all() &^ r.read &^ r.failed}
 	for left := a.todo; left != 0; left &= left - 1 {
 		if f.m.strikes[strikeOf{object, left.first()}] > 0 {
 			a.suspects |= bit(left.first())

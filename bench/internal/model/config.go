@@ -65,7 +65,7 @@ const (
 // Times of the worker, beside those that its own code brings.
 const (
 	silentWait   = time.Minute      // that a page waits for its place while the service is silent
-	turnPoll     = 5 * time.Second  // between two looks whether the turn of a suspect is free, half of it on average more
+	turnPoll     = 5 * time.Second  // between two looks whether a suspect's turn is free, and up to as much again
 	controlTime  = 30 * time.Second // that is left for the control page
 	controlPause = 500 * time.Millisecond
 	controlWait  = 15 * time.Second // the longest wait before the control page is sent again
@@ -81,7 +81,8 @@ func Default(objects int, s plan.Setup) Config {
 		Seed: 1, Objects: objects, Pages: 1, Spread: 10 * time.Minute, Limit: 7 * 24 * time.Hour, Setup: s,
 		Rules: document.Rules{MaxAttempts: 3, RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return RedeliverAfter }},
-		GPUStart: 3 * time.Minute, FunctionStart: time.Second, Call: 10 * time.Millisecond, Overhead: 100 * time.Millisecond,
+		GPUStart: 3 * time.Minute, FunctionStart: time.Second, Call: 10 * time.Millisecond,
+		Overhead:      100 * time.Millisecond,
 		MaxRetryDelay: lastRetry,
 	}
 }

@@ -84,7 +84,8 @@ func (g *gpus) placeWaiting() {
 		best := int32(-1)
 		for i := range g.all {
 			a := &g.all[i]
-			if a.ready && len(a.pages) < g.m.c.Setup.GPUMaxNumSeqs && (best < 0 || len(a.pages) < len(g.all[best].pages)) {
+			if a.ready && len(a.pages) < g.m.c.Setup.GPUMaxNumSeqs &&
+				(best < 0 || len(a.pages) < len(g.all[best].pages)) {
 				best = int32(i)
 			}
 		}
@@ -247,8 +248,8 @@ func (g *gpus) ask(w want) {
 	g.m.result.MostInFlight = max(g.m.result.MostInFlight, g.inFlight())
 }
 
-// work is how much a page asks of the GPU, 1 on average and each time the same: most ask for less, some for several times as
-// much.
+// work is how much a page asks of the GPU, 1 on average and each time the same: most ask for less, some for several
+// times as much.
 func (m *model) work(w want) float64 {
 	if w.role == control {
 		return controlWork

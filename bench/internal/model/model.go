@@ -124,7 +124,8 @@ func (m *model) publish(object int) {
 
 // moment is how it stands now.
 func (m *model) moment() Moment {
-	now := Moment{At: m.now, Read: m.gpus.read, AtGPUs: m.gpus.inFlight(), TimedOut: m.result.TimedOut, Suspects: m.result.Suspects}
+	now := Moment{At: m.now, Read: m.gpus.read, AtGPUs: m.gpus.inFlight(),
+		TimedOut: m.result.TimedOut, Suspects: m.result.Suspects}
 	for i := range m.fn.instances {
 		if n := &m.fn.instances[i]; n.alive {
 			now.Limit += n.pace.limit.Places()

@@ -45,7 +45,8 @@ func confirm(t *testing.T, p plan.Plan, c model.Config) model.Result {
 	r := model.Run(c)
 	t.Logf("planned %v, %+v\nplayed %+v", p.Drained, p.Per1000, r)
 	if r.Done != c.Objects || r.Failed+r.NeverTried+r.Unfinished > 0 {
-		t.Errorf("of %d good objects %d are done, %d failed, %d never tried, %d unfinished", c.Objects, r.Done, r.Failed, r.NeverTried, r.Unfinished)
+		t.Errorf("of %d good objects %d are done, %d failed, %d never tried, %d unfinished", c.Objects, r.Done,
+			r.Failed, r.NeverTried, r.Unfinished)
 	}
 	per1000 := func(n float64) float64 { return n * 1000 / float64(c.Objects*c.Pages) }
 	near(t, "drained", p.Drained.Seconds(), r.Drained.Seconds(), 0.10)
@@ -72,7 +73,8 @@ func TestPlanIsConfirmed(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			for seed := range uint64(3) {
 				p, c := burst(l.objects, l.pages, seed+1)
-				if r := confirm(t, p, c); r.BusyUntil99 < 0.85 { // of one GPU, which starts for minutes each time that it dies
+				// There is one GPU, and it takes minutes to start again each time that it dies.
+				if r := confirm(t, p, c); r.BusyUntil99 < 0.85 {
 					t.Errorf("the GPUs were busy for %.1f %% of their time", r.BusyUntil99*100)
 				}
 			}
@@ -96,7 +98,8 @@ func TestMillion(t *testing.T) {
 	}
 }
 
-// TestDeployedDefaults: what deploy.sh deploys where nothing is set keeps its GPU busy with what the function is for, images.
+// TestDeployedDefaults: what deploy.sh deploys where nothing is set keeps its GPU busy with what the function is for,
+// images.
 func TestDeployedDefaults(t *testing.T) {
 	s := deployed(t)
 	s.PagesPerSecond, s.OCRTimeout, s.ProcessTimeout = claimed, 120*time.Second, 480*time.Second
@@ -128,13 +131,15 @@ func deployed(t *testing.T) plan.Setup {
 		return n
 	}
 	return plan.Setup{
-		GPUMaxInstances: value("GPU_MAX_INSTANCES"), GPUMinInstances: value("GPU_MIN_INSTANCES"), GPUMaxNumSeqs: value("GPU_MAX_NUM_SEQS"),
+		GPUMaxInstances: value("GPU_MAX_INSTANCES"), GPUMinInstances: value("GPU_MIN_INSTANCES"),
+		GPUMaxNumSeqs:        value("GPU_MAX_NUM_SEQS"),
 		FunctionMaxInstances: value("FUNCTION_MAX_INSTANCES"), FunctionConcurrency: value("FUNCTION_CONCURRENCY"),
 		OCRConcurrency: value("OCR_CONCURRENCY"), InstancePages: value("OCR_INSTANCE_CONCURRENCY"),
 	}
 }
 
-// TestBadDays: GPUs that die every ten minutes, and an instance of the function with every hundredth page, fail no object.
+// TestBadDays: GPUs that die every ten minutes, and an instance of the function with every hundredth page, fail no
+// object.
 func TestBadDays(t *testing.T) {
 	p, c := burst(10_000, 1, 7)
 	c.GPULostEvery, c.CrashOneIn = 10*time.Minute, 100
@@ -156,7 +161,9 @@ func watched(t *testing.T, pagesPerSecond float64, incidents ...model.Incident) 
 	t.Logf("minute: places of the pace, pages at a GPU, pages/s, time-outs")
 	for i := 1; i < min(len(moments), 90); i++ {
 		if m := moments[i]; i < 10 || i%10 == 0 || i > 25 && i < 40 {
-			t.Logf("%3d: %3d %3d %5.2f %3d", i, m.Limit, m.AtGPUs, float64(m.Read-moments[i-1].Read)/60, m.TimedOut-moments[i-1].TimedOut)
+			before := moments[i-1]
+			t.Logf("%3d: %3d %3d %5.2f %3d", i, m.Limit, m.AtGPUs, float64(m.Read-before.Read)/60,
+				m.TimedOut-before.TimedOut)
 		}
 	}
 	t.Logf("%+v", r)
@@ -169,8 +176,8 @@ func watched(t *testing.T, pagesPerSecond float64, incidents ...model.Incident) 
 // slow is so many pages a second that the longest page is just in time with all places of its GPU taken.
 const slow = 1.5
 
-// TestPaceAtTheStart: no GPU is warm, and each takes longer to start than a page may. What was sent times out, the pace falls, and
-// a few minutes after the GPUs read it is where it was.
+// TestPaceAtTheStart: no GPU is warm, and each takes longer to start than a page may. What was sent times out, the pace
+// falls, and a few minutes after the GPUs read it is where it was.
 func TestPaceAtTheStart(t *testing.T) {
 	r, m := watched(t, claimed)
 	if m[2].Limit != 96 || m[2].AtGPUs != 0 || m[3].Limit > 48 || m[8].Limit != 96 || m[8].AtGPUs < 86 {
@@ -181,8 +188,8 @@ func TestPaceAtTheStart(t *testing.T) {
 	}
 }
 
-// TestPaceWhereAGPUDies: of three. Its pages are suspects that are read again, the others go on, and when it is back so is the
-// pace.
+// TestPaceWhereAGPUDies: of three. Its pages are suspects that are read again, the others go on, and when it is back so
+// is the pace.
 func TestPaceWhereAGPUDies(t *testing.T) {
 	r, m := watched(t, claimed, model.Incident{At: 30 * time.Minute})
 	if m[30].Limit >= 96 || m[36].Limit != 96 || m[36].AtGPUs < 86 || r.MostStrikes > 0 {
@@ -193,8 +200,8 @@ func TestPaceWhereAGPUDies(t *testing.T) {
 	}
 }
 
-// TestPaceWhereAGPUSlows: one of three reads a third for half an hour. Where its longest pages are still in time nothing happens;
-// where they are not the pace falls until few of them time out, and comes back.
+// TestPaceWhereAGPUSlows: one of three reads a third for half an hour. Where its longest pages are still in time
+// nothing happens; where they are not the pace falls until few of them time out, and comes back.
 func TestPaceWhereAGPUSlows(t *testing.T) {
 	third := model.Incident{At: 30 * time.Minute, Speed: 1.0 / 3}
 	back := model.Incident{At: time.Hour, Speed: 1}
@@ -210,7 +217,8 @@ func TestPaceWhereAGPUSlows(t *testing.T) {
 	}
 }
 
-// TestPaceAndPlan: up to where the plan says that the longest page is in time the pace stays at its most, and beyond it falls.
+// TestPaceAndPlan: up to where the plan says that the longest page is in time the pace stays at its most, and beyond it
+// falls.
 func TestPaceAndPlan(t *testing.T) {
 	for _, c := range []struct {
 		pagesPerSecond float64
@@ -235,21 +243,24 @@ func TestPaceAndPlan(t *testing.T) {
 	}
 }
 
-// TestTooSlow: what the plan refuses, the model loses: events that Pub/Sub forgets, after a week, before anything took them.
+// TestTooSlow: what the plan refuses, the model loses: events that Pub/Sub forgets, after a week, before anything took
+// them.
 func TestTooSlow(t *testing.T) {
 	l := plan.Load{Burst: 20_000, PagesPerObject: 1} // a week at this pace is 15,120
-	p := plan.Of(l, plan.Setup{GPUMaxInstances: 1, GPUMaxNumSeqs: 1, FunctionMaxInstances: 1, FunctionConcurrency: 1, OCRConcurrency: 1,
-		InstancePages: 1, PagesPerSecond: 0.025, OCRTimeout: 5 * time.Minute, ProcessTimeout: 8 * time.Minute})
+	p := plan.Of(l, plan.Setup{GPUMaxInstances: 1, GPUMaxNumSeqs: 1, FunctionMaxInstances: 1, FunctionConcurrency: 1,
+		OCRConcurrency: 1, InstancePages: 1, PagesPerSecond: 0.025, OCRTimeout: 5 * time.Minute,
+		ProcessTimeout: 8 * time.Minute})
 	if p.Holds || !strings.Contains(p.Why, "burst") {
 		t.Fatalf("%+v", p)
 	}
-	if r := model.Run(model.Default(l.Burst, p.Setup)); r.NeverTried == 0 || r.Failed > l.Burst/1000 { // a few are refused for a whole RETRY_WINDOW
+	// a few are refused for a whole RETRY_WINDOW
+	if r := model.Run(model.Default(l.Burst, p.Setup)); r.NeverTried == 0 || r.Failed > l.Burst/1000 {
 		t.Errorf("%+v", r)
 	}
 }
 
-// TestOverload: a function that asks for more pages than the GPUs read at once waits or is refused, asks for less, and fails
-// nothing.
+// TestOverload: a function that asks for more pages than the GPUs read at once waits or is refused, asks for less, and
+// fails nothing.
 func TestOverload(t *testing.T) {
 	_, c := burst(5_000, 1, 1)
 	c.Setup.FunctionMaxInstances *= 3

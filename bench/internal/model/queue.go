@@ -93,7 +93,8 @@ func (m *model) schedule(at time.Duration, k kind, a, b int32) {
 }
 
 func (m *model) scheduleWant(at time.Duration, k kind, w want) {
-	m.queue.push(event{at: at, kind: k, a: w.attempt, b: w.serial, want: uint16(w.role)<<12 | uint16(w.try)<<8 | uint16(w.page)})
+	m.queue.push(event{at: at, kind: k, a: w.attempt, b: w.serial,
+		want: uint16(w.role)<<12 | uint16(w.try)<<8 | uint16(w.page)})
 }
 
 // wanted is the want of an event.

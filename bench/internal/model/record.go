@@ -74,8 +74,8 @@ func (m *model) fail(r *record) {
 	m.result.Drained = m.now
 }
 
-// release releases a record after a fault. Where RETRY_WINDOW is over it ends instead, as what was read of it, but never for a
-// reason of our own.
+// release releases a record after a fault. Where RETRY_WINDOW is over it ends instead, as what was read of it, but
+// never for a reason of our own.
 func (m *model) release(object int32, b blame) {
 	r := &m.records[object]
 	if b != ours && m.late(r) {

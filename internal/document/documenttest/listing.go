@@ -10,7 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// listing: what those see who go through all there is.
+// listing: lists, heads and tallies.
 var listing = []check{
 	{"list by status, warning and model", listSelects},
 	{"list by name", listByName},
@@ -22,7 +22,7 @@ var listing = []check{
 	{"tally", tallies},
 }
 
-// lister is the store's other side.
+// lister returns the store as a Lister, or skips the test.
 func lister(t *testing.T, s document.Store) document.Lister {
 	t.Helper()
 	l, ok := s.(document.Lister)
@@ -32,7 +32,7 @@ func lister(t *testing.T, s document.Store) document.Lister {
 	return l
 }
 
-// listed are the names of what is selected; in order where the query promises one.
+// listed returns the names of the selected records; in order if the query promises one, and else sorted.
 func listed(t *testing.T, ctx context.Context, s document.Store, q document.Query) []string {
 	t.Helper()
 	var names []string
@@ -52,8 +52,9 @@ func listed(t *testing.T, ctx context.Context, s document.Store, q document.Quer
 	return names
 }
 
-// end stores an ended record, stamped as such.
-func end(t *testing.T, ctx context.Context, s document.Store, name string, change func(*document.Record)) *document.Stored {
+// end stores an ended record, with the stamp of its end.
+func end(t *testing.T, ctx context.Context, s document.Store, name string,
+	change func(*document.Record)) *document.Stored {
 	t.Helper()
 	r := done(name, "its text")
 	change(&r)
@@ -81,17 +82,20 @@ func listSelects(t *testing.T, ctx context.Context, s document.Store) {
 		{"all", document.Query{}, []string{"at work", "clean", "cut", "cut and looping", "failed", m.Name}},
 		{"failed", document.Query{Status: document.StatusFailed}, []string{"failed"}},
 		{"done", document.Query{Status: document.StatusDone}, []string{"clean", "cut", "cut and looping"}},
-		{"cut", document.Query{Status: document.StatusDone, Warning: document.WarnTruncated}, []string{"cut", "cut and looping"}},
+		{"cut", document.Query{Status: document.StatusDone, Warning: document.WarnTruncated},
+			[]string{"cut", "cut and looping"}},
 		{"by m1", document.Query{Status: document.StatusDone, Model: "m1"}, []string{"clean", "cut"}},
-		{"cut, by m2", document.Query{Status: document.StatusDone, Warning: document.WarnTruncated, Model: "m2"}, []string{"cut and looping"}},
-		{"finished lately", document.Query{Status: document.StatusDone, FinishedSince: last.Finished}, []string{"cut and looping"}},
+		{"cut, by m2", document.Query{Status: document.StatusDone, Warning: document.WarnTruncated, Model: "m2"},
+			[]string{"cut and looping"}},
+		{"finished lately", document.Query{Status: document.StatusDone, FinishedSince: last.Finished},
+			[]string{"cut and looping"}},
 		{"none", document.Query{Status: document.StatusRetrying}, nil},
 	} {
 		same(t, c.what, c.want, listed(t, ctx, s, c.q))
 	}
 }
 
-// listByName: a range of names includes both its ends and is in the order of bytes, whatever bucket, batch or status.
+// listByName: a range of names includes both its ends and is in byte order, whatever the bucket, batch or status.
 func listByName(t *testing.T, ctx context.Context, s document.Store) {
 	for _, name := range []string{"b", "a/b", "B", "é", "a", "c", "\U0001F99C", "a b"} {
 		mustCreate(t, ctx, s, claimed(name))
@@ -150,12 +154,13 @@ func listEnds(t *testing.T, ctx context.Context, s document.Store) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
-	if err := lister(t, s).List(ctx, document.Query{}, func(*document.Stored) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := lister(t, s).List(ctx, document.Query{}, func(*document.Stored) error { return nil }); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("List on a dead context = %v", err)
 	}
 }
 
-// listWhileWriting: what is listed can be written from within, and none comes twice for it.
+// listWhileWriting: listed records can be written from within fn, and none is then listed twice.
 func listWhileWriting(t *testing.T, ctx context.Context, s document.Store) {
 	for _, name := range []string{"a", "b", "c"} {
 		mustCreate(t, ctx, s, claimed(name))
@@ -202,7 +207,8 @@ func tallies(t *testing.T, ctx context.Context, s document.Store) {
 		t.Fatalf("Tally: %v", err)
 	}
 	for status, want := range map[document.Status]int64{
-		document.StatusDone: 3, document.StatusProcessing: 1, document.StatusDeleted: 1, document.StatusFailed: 0, document.StatusRetrying: 0,
+		document.StatusDone: 3, document.StatusProcessing: 1, document.StatusDeleted: 1, document.StatusFailed: 0,
+		document.StatusRetrying: 0,
 	} {
 		if got.Records[status] != want {
 			t.Errorf("%d records are %s, want %d", got.Records[status], status, want)

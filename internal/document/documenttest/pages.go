@@ -18,7 +18,7 @@ var pages = []check{
 	{"pages belong to one record", pagesApart},
 }
 
-// addPages is the UpdateFunc that stores pages and leaves the rest of the record.
+// addPages returns an UpdateFunc that stores pages and leaves the rest of the record alone.
 func addPages(pages ...document.Page) document.UpdateFunc {
 	return func(old *document.Record) (*document.Change, error) {
 		next := *old
@@ -27,7 +27,7 @@ func addPages(pages ...document.Page) document.UpdateFunc {
 	}
 }
 
-// numbers are the page numbers, in the order given.
+// numbers returns the page numbers, in the given order.
 func numbers(pages []document.Page) []int {
 	got := make([]int, len(pages))
 	for i, p := range pages {
@@ -91,7 +91,8 @@ func pagesRefused(t *testing.T, ctx context.Context, s document.Store) {
 func pagesDropped(t *testing.T, ctx context.Context, s document.Store) {
 	stored := mustCreate(t, ctx, s, claimed("dropped"))
 	id, g := stored.Object().ID(), stored.Generation
-	stored = mustUpdate(t, ctx, s, id, document.Seen(stored), addPages(onePage(g, 1), onePage(g, 2), onePage(g, 3), onePage(g-1, 2)))
+	stored = mustUpdate(t, ctx, s, id, document.Seen(stored),
+		addPages(onePage(g, 1), onePage(g, 2), onePage(g, 3), onePage(g-1, 2)))
 	stored = mustUpdate(t, ctx, s, id, document.Seen(stored), func(old *document.Record) (*document.Change, error) {
 		return &document.Change{Record: old, Pages: []document.Page{onePage(g, 4)}, Drop: []int{2, 3, 9}}, nil
 	})
@@ -122,7 +123,7 @@ func clearPages(t *testing.T, ctx context.Context, s document.Store) {
 		if err := s.ClearPages(ctx, id, 7); err != nil {
 			t.Fatalf("ClearPages: %v", err)
 		}
-		// Those of the record's own generation stay: whoever clears 7's others was overtaken.
+		// Those of the record's own generation stay: the caller that keeps 7 was overtaken.
 		same(t, "pages left", []int{0, 2, 0, 2}, []int{count(1), count(7), count(8), count(stored.Generation)})
 	}
 	if err := s.ClearPages(ctx, id, 0); err != nil {
@@ -131,7 +132,8 @@ func clearPages(t *testing.T, ctx context.Context, s document.Store) {
 	same(t, "pages left of any", []int{0, 0, 0, 2}, []int{count(1), count(7), count(8), count(stored.Generation)})
 	same(t, "the record", stored, mustGet(t, ctx, s, id))
 	mustUpdate(t, ctx, s, id, document.Seen(stored), func(old *document.Record) (*document.Change, error) {
-		marker := &document.Record{Bucket: old.Bucket, Name: old.Name, Generation: old.Generation, Status: document.StatusDeleted}
+		marker := &document.Record{Bucket: old.Bucket, Name: old.Name, Generation: old.Generation,
+			Status: document.StatusDeleted}
 		return &document.Change{Record: marker}, nil
 	})
 	if err := s.ClearPages(ctx, id, 0); err != nil || count(stored.Generation) != 0 {

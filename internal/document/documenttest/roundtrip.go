@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// roundTrip: what is written is what is read.
+// roundTrip: a record reads as it was written.
 var roundTrip = []check{
 	{"missing", missing},
 	{"every field", everyField},
@@ -42,7 +42,7 @@ func missing(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// roundTripped stores c and compares what Update returns and what Get reads with want, and with one another.
+// roundTripped stores c and compares the results of Update and Get with it, and with one another.
 func roundTripped(t *testing.T, ctx context.Context, s document.Store, c document.Change) *document.Stored {
 	t.Helper()
 	id := c.Record.Object().ID()
@@ -99,7 +99,8 @@ func stamps(t *testing.T, ctx context.Context, s document.Store) {
 	if now.IsZero() || now.Equal(at(-100)) {
 		t.Errorf("Updated = %v, want the store's time", now)
 	}
-	same(t, "stamps of one commit", []time.Time{now, now, now}, []time.Time{stored.Created, stored.Started, stored.Finished})
+	same(t, "stamps of one commit", []time.Time{now, now, now},
+		[]time.Time{stored.Created, stored.Started, stored.Finished})
 	for range 20 {
 		next := mustUpdate(t, ctx, s, r.Object().ID(), document.Seen(stored), plus)
 		if next.Updated.Before(stored.Updated) {
@@ -125,7 +126,7 @@ func unstamped(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// A store may cut a time below the microsecond, but Update and Get must tell the same.
+// A store may truncate a time to the microsecond, but Update and Get must agree.
 func fineTimes(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("fine")
 	r.EventTime = at(0).Add(999 * time.Nanosecond)
@@ -150,7 +151,7 @@ func versions(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// A commit says when it was made, and a read when it read, not when the state was written.
+// ReadAt is the time of the commit or the read, not the time when the state was written.
 func readTimes(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("first"))
 	id := first.Object().ID()
@@ -171,7 +172,9 @@ func readTimes(t *testing.T, ctx context.Context, s document.Store) {
 	check("Due", due[0], second.ReadAt)
 	third := mustUpdate(t, ctx, s, second.Object().ID(), document.Seen(second), plus)
 	check("a change", third, second.ReadAt)
-	got := mustUpdate(t, ctx, s, id, document.Seen(first), func(*document.Record) (*document.Change, error) { return nil, nil })
+	got := mustUpdate(t, ctx, s, id, document.Seen(first), func(*document.Record) (*document.Change, error) {
+		return nil, nil
+	})
 	check("Update that changes nothing", got, third.ReadAt)
 	if l, ok := s.(document.Lister); ok {
 		heads, err := l.Heads(ctx, []string{id})

@@ -8,7 +8,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// updates: the one writing primitive, one caller at a time.
+// updates: Update with one caller at a time.
 var updates = []check{
 	{"a missing record is nil", updateMissing},
 	{"from right", fromRight},
@@ -54,7 +54,7 @@ func fromWrong(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// A from without a record is a create: of a record that is missing, and no less atomic where there is one.
+// Expecting no record creates one; the commit is atomic also if a record exists.
 func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("perhaps")
 	id := r.Object().ID()
@@ -66,7 +66,8 @@ func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	}
 	first := mustUpdate(t, ctx, s, id, document.Absent(), create)
 	same(t, "Get", first, mustGet(t, ctx, s, id))
-	if got := mustUpdate(t, ctx, s, id, document.Absent(), create); got.Interruptions != 1 || !got.Created.Equal(first.Created) {
+	if got := mustUpdate(t, ctx, s, id, document.Absent(), create); got.Interruptions != 1 ||
+		!got.Created.Equal(first.Created) {
 		t.Errorf("a create over a record made it %+v", got.Record)
 	}
 	none := func(old *document.Record) (*document.Change, error) {
@@ -80,12 +81,14 @@ func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// A function that wants nothing changed, or refuses, because of a state that is no longer current must see the one that is.
+// A function that changes nothing, or refuses, because of an outdated state must be called again with the current one.
 func fromWrongUnchanged(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("unchanged"))
 	id := first.Object().ID()
 	second := mustUpdate(t, ctx, s, id, document.Seen(first), plus)
-	got := mustUpdate(t, ctx, s, id, document.Seen(first), func(*document.Record) (*document.Change, error) { return nil, nil })
+	got := mustUpdate(t, ctx, s, id, document.Seen(first), func(*document.Record) (*document.Change, error) {
+		return nil, nil
+	})
 	same(t, "Update with a nil change", second, got)
 	got = mustUpdate(t, ctx, s, id, document.Seen(first), func(old *document.Record) (*document.Change, error) {
 		if old.Interruptions == 0 {
@@ -134,7 +137,7 @@ func conflict(t *testing.T, ctx context.Context, s document.Store) {
 	mustUpdate(t, ctx, s, id, document.Seen(first), set(document.Change{Record: &stolen}))
 	_, err := document.Update(ctx, s, id, document.Seen(first), func(old *document.Record) (*document.Change, error) {
 		if old.Lease == nil || old.Lease.ID != "lease-1" {
-			return nil, errOwn // fencing, as the worker does it
+			return nil, errOwn // fencing, like the worker's
 		}
 		return plus(old)
 	})

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// tryLock locks the open file. Go opens files close-on-exec, so a program started from here does not inherit the lock for
-// longer than it takes to start.
+// tryLock locks the open file. Go opens files close-on-exec, so a program started from here does not inherit the lock
+// for longer than it takes to start.
 func tryLock(file *os.File) error {
 	err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -18,7 +18,7 @@ func tryLock(file *os.File) error {
 	return err
 }
 
-// unlock gives the lock up, also where a program that is just being started holds a copy of the open file.
+// unlock releases the lock, even while a program that is just being started holds a copy of the open file.
 func unlock(file *os.File) error {
 	raw, err := file.SyscallConn()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// off is the largest difference of a picture on white from one in grays.
+// off returns the largest difference of a picture on white from a gray one.
 func off(m image.Image, want *image.Paletted) int {
 	most := 0
 	for y := range want.Rect.Dy() {
@@ -27,7 +27,7 @@ func off(m image.Image, want *image.Paletted) int {
 	return most
 }
 
-// TestEveryKindIsRead: of each kind the same picture comes out, but for the bits that it does not have.
+// TestEveryKindIsRead: each kind of file decodes to the same picture, within its bits.
 func TestEveryKindIsRead(t *testing.T) {
 	t.Parallel()
 	want := pagetest.FourGrays(61, 40)
@@ -52,11 +52,13 @@ func TestEveryKindIsRead(t *testing.T) {
 	}
 }
 
-// TestPixelsAreNotWhereThePaletteIs: a header that puts the pixels where the palette begins does not count the palette.
+// TestPixelsAreNotWhereThePaletteIs: if the header's offset of the pixels is that of the palette, the pixels follow the
+// palette.
 func TestPixelsAreNotWhereThePaletteIs(t *testing.T) {
 	t.Parallel()
 	want := pagetest.FourGrays(61, 40)
-	for _, f := range []pagetest.BMP{{Header: 40, Depth: 8}, {Header: 40, Depth: 4}, {Header: 12, Depth: 8}, {Header: 40, Depth: 8, Colours: 4, Entries: 4}} {
+	for _, f := range []pagetest.BMP{{Header: 40, Depth: 8}, {Header: 40, Depth: 4}, {Header: 12, Depth: 8},
+		{Header: 40, Depth: 8, Colours: 4, Entries: 4}} {
 		file := f.Write(want)
 		binary.LittleEndian.PutUint32(file[10:], uint32(14+f.Header))
 		p, err := Read(file)
@@ -74,7 +76,7 @@ func TestPixelsAreNotWhereThePaletteIs(t *testing.T) {
 	}
 }
 
-// TestCutOffRowsAreWhite: of a file that is cut off the rows that are there are right, and the others white.
+// TestCutOffRowsAreWhite: in a file that is cut off, the complete rows are right, and the others white.
 func TestCutOffRowsAreWhite(t *testing.T) {
 	t.Parallel()
 	want := pagetest.FourGrays(61, 40)
@@ -130,7 +132,7 @@ func TestAlphaIsUsedWhereItIsMeant(t *testing.T) {
 	}
 }
 
-// TestEndBeforeTheLastRow: where runs end by a mark nothing is missing, and what they leave out is white.
+// TestEndBeforeTheLastRow: if runs end with a mark, no row is missing, and skipped pixels are white.
 func TestEndBeforeTheLastRow(t *testing.T) {
 	t.Parallel()
 	file := pagetest.BMP{Header: 40, Depth: 8, Compression: 1}.Write(pagetest.FourGrays(4, 4))
@@ -148,7 +150,7 @@ func TestEndBeforeTheLastRow(t *testing.T) {
 	}
 }
 
-func TestHeadersThatAreNotRead(t *testing.T) {
+func TestUnsupportedAndBrokenHeaders(t *testing.T) {
 	t.Parallel()
 	small := pagetest.FourGrays(9, 9)
 	for _, c := range []struct {
@@ -158,11 +160,15 @@ func TestHeadersThatAreNotRead(t *testing.T) {
 	}{
 		{"JPEG", pagetest.BMP{Header: 40, Depth: 24, Compression: 4}.Write(small), Unsupported("that contains a JPEG")},
 		{"PNG", pagetest.BMP{Header: 124, Depth: 24, Compression: 5}.Write(small), Unsupported("that contains a PNG")},
-		{"Huffman", pagetest.BMP{Header: 64, Depth: 1, Compression: 3}.Write(small), Unsupported("with Huffman coding")},
-		{"64 bits", pagetest.BMP{Header: 40, Depth: 64}.Write(image.NewPaletted(image.Rect(0, 0, 9, 0), small.Palette)), ErrBroken},
-		{"runs of 1 bit", pagetest.BMP{Header: 40, Depth: 1, Compression: 1}.Write(image.NewPaletted(small.Rect, small.Palette)), ErrBroken},
+		{"Huffman", pagetest.BMP{Header: 64, Depth: 1, Compression: 3}.Write(small),
+			Unsupported("with Huffman coding")},
+		{"64 bits", pagetest.BMP{Header: 40, Depth: 64}.Write(image.NewPaletted(image.Rect(0, 0, 9, 0), small.Palette)),
+			ErrBroken},
+		{"runs of 1 bit", pagetest.BMP{Header: 40, Depth: 1,
+			Compression: 1}.Write(image.NewPaletted(small.Rect, small.Palette)), ErrBroken},
 		{"cut off", pagetest.BMP{Header: 124, Depth: 8}.Write(small)[:60], ErrCut},
-		{"cut off in the masks", pagetest.BMP{Header: 40, Depth: 16, Compression: 3, Masks: []uint32{1, 2, 4}}.Write(small)[:60], ErrCut},
+		{"cut off in the masks",
+			pagetest.BMP{Header: 40, Depth: 16, Compression: 3, Masks: []uint32{1, 2, 4}}.Write(small)[:60], ErrCut},
 	} {
 		if _, err := Read(c.file[:min(len(c.file), HeadSize)]); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.name, err)
@@ -173,8 +179,10 @@ func TestHeadersThatAreNotRead(t *testing.T) {
 func TestIsNeedsMoreThanTwoLetters(t *testing.T) {
 	t.Parallel()
 	file := pagetest.BMP{Header: 40, Depth: 8}.Write(pagetest.FourGrays(9, 9))
-	for name, b := range map[string][]byte{"short": file[:17], "text": []byte("BMW is a maker of cars and motorcycles."), "nothing": nil,
-		"zeros": make([]byte, 100), "array of nothing": append([]byte("BA"), make([]byte, 50)...), "40": append([]byte{40}, make([]byte, 60)...)} {
+	for name, b := range map[string][]byte{"short": file[:17],
+		"text": []byte("BMW is a maker of cars and motorcycles."), "nothing": nil,
+		"zeros": make([]byte, 100), "array of nothing": append([]byte("BA"), make([]byte, 50)...),
+		"40": append([]byte{40}, make([]byte, 60)...)} {
 		if Is(b) {
 			t.Errorf("%s is", name)
 		}
@@ -184,7 +192,7 @@ func TestIsNeedsMoreThanTwoLetters(t *testing.T) {
 	}
 }
 
-// FuzzDecode: any bytes are decoded or not, without a panic, in the memory that the header's size takes.
+// FuzzDecode: no bytes cause a panic, or take more memory than the declared size needs.
 func FuzzDecode(f *testing.F) {
 	m := pagetest.FourGrays(17, 9)
 	for _, kind := range pagetest.BMPs() {

@@ -9,11 +9,12 @@ import (
 	"testing"
 )
 
-// typed are characters in a row of type, as many pixels as wide, and their drawing: bars.
+// typed returns a row of characters that are bars, and their drawing.
 func typed(text string, m *image.Gray, x, y float64) (chars []Char) {
 	const size, wide = 20, 12
 	for _, r := range text {
-		c := Char{Rune: r, X: x, Y: y, Size: size, Font: "f", Advance: Rect{x, y - 16, x + wide, y + 4}, Box: Rect{x + 2, y - 14, x + wide - 2, y}}
+		c := Char{Rune: r, X: x, Y: y, Size: size, Font: "f", Advance: Rect{x, y - 16, x + wide, y + 4},
+			Box: Rect{x + 2, y - 14, x + wide - 2, y}}
 		if r == ' ' {
 			c = Char{Rune: r, Space: true}
 		} else if m != nil {
@@ -37,7 +38,7 @@ func white(w, h int) *image.Gray {
 	return m
 }
 
-// TestWordsDivideWhereThereAreGaps: also where the file has no spaces, and not where it is not clear.
+// TestWordsDivideWhereThereAreGaps: gaps divide words even without spaces in the file; unclear gaps are a doubt.
 func TestWordsDivideWhereThereAreGaps(t *testing.T) {
 	t.Parallel()
 	at := func(gaps ...float64) (chars []Char) {
@@ -71,7 +72,7 @@ func TestWordsDivideWhereThereAreGaps(t *testing.T) {
 	}
 }
 
-// TestWhatIsDrawnBesideTheTextIsFound: all but straight lines, and dots are told.
+// TestWhatIsDrawnBesideTheTextIsFound: all drawing but straight lines is a doubt; dots are returned.
 func TestWhatIsDrawnBesideTheTextIsFound(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -79,11 +80,16 @@ func TestWhatIsDrawnBesideTheTextIsFound(t *testing.T) {
 		dots  int
 		doubt Doubt
 	}{
-		"nothing":  {func(*image.Gray) {}, 0, ""},
-		"a line":   {func(m *image.Gray) { fill(m, 10, 150, 190, 152) }, 0, ""},
-		"a box":    {func(m *image.Gray) { fill(m, 10, 120, 190, 180) }, 0, ""},
-		"a letter": {func(m *image.Gray) { fill(m, 20, 150, 23, 165); fill(m, 20, 150, 30, 153); fill(m, 20, 157, 28, 160) }, 0, Unsaid},
-		"a dot":    {func(m *image.Gray) { fill(m, 80, 92, 88, 93); fill(m, 79, 93, 89, 99); fill(m, 80, 99, 88, 100) }, 1, ""},
+		"nothing": {func(*image.Gray) {}, 0, ""},
+		"a line":  {func(m *image.Gray) { fill(m, 10, 150, 190, 152) }, 0, ""},
+		"a box":   {func(m *image.Gray) { fill(m, 10, 120, 190, 180) }, 0, ""},
+		"a letter": {func(m *image.Gray) {
+			fill(m, 20, 150, 23, 165)
+			fill(m, 20, 150, 30, 153)
+			fill(m, 20, 157, 28, 160)
+		}, 0, Unsaid},
+		"a dot": {func(m *image.Gray) { fill(m, 80, 92, 88, 93); fill(m, 79, 93, 89, 99); fill(m, 80, 99, 88, 100) },
+			1, ""},
 		"a slope": {func(m *image.Gray) {
 			for i := range 60 {
 				fill(m, 20+i, 120+i, 22+i, 121+i)
@@ -107,20 +113,21 @@ func fill(m *image.Gray, x0, y0, x1, y1 int) {
 	}
 }
 
-// TestLookingIsBounded: characters over and over the page are not looked at one by one.
-func TestLookingIsBounded(t *testing.T) {
+// TestComparingIsBounded: characters that cover the page many times are not compared one by one.
+func TestComparingIsBounded(t *testing.T) {
 	t.Parallel()
 	m := white(400, 400)
 	huge := make([]Char, 2000)
 	for i := range huge {
-		huge[i] = Char{Rune: 'a', X: float64(10 * i), Size: 400, Box: Rect{0, 0, 400, 400}, Advance: Rect{0, 0, 400, 400}}
+		huge[i] = Char{Rune: 'a', X: float64(10 * i), Size: 400, Box: Rect{0, 0, 400, 400},
+			Advance: Rect{0, 0, 400, 400}}
 	}
 	if fits(huge, m.Rect) {
 		t.Error("characters that cover the page 2000 times fit it")
 	}
 }
 
-// FuzzRead reads characters of any kind in any place on any drawing: it ends, with text or a doubt.
+// FuzzRead: any characters at any position on any drawing lead to text or a doubt.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("abcdefgh12345678abcdefgh12345678"), []byte{0, 255, 7})
 	f.Add([]byte{}, []byte{})
@@ -133,7 +140,8 @@ func FuzzRead(f *testing.F) {
 		var chars []Char
 		for ; len(places) >= 8 && len(chars) < 400; places = places[8:] {
 			x, y := float64(int8(places[0])), float64(int8(places[1]))
-			c := Char{Rune: rune(binary.BigEndian.Uint16(places[2:])), X: x, Y: y, Size: float64(places[4]), Font: string(places[5:6])}
+			c := Char{Rune: rune(binary.BigEndian.Uint16(places[2:])), X: x, Y: y, Size: float64(places[4]),
+				Font: string(places[5:6])}
 			if places[6]&1 == 1 {
 				c.Rune = rune(places[3])
 			}
@@ -151,7 +159,7 @@ func FuzzRead(f *testing.F) {
 		if text, doubt := Read(Page{Chars: chars, Drawing: m}, known); (text == "") == (doubt == "") {
 			t.Fatalf("%q, %q", text, doubt)
 		}
-		pieces, doubt := piecesOf(chars) // what is drawn mostly keeps it from this
+		pieces, doubt := piecesOf(chars) // with most drawings Read returns before this
 		if doubt != "" {
 			return
 		}

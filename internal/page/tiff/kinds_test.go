@@ -17,7 +17,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/tiff"
 )
 
-// sees decodes the only page of a file, which must be whole, laid on white.
+// sees decodes the only page of a file, which must be undamaged, and lays it on white.
 func sees(t *testing.T, name string, file []byte) image.Image {
 	t.Helper()
 	p := pages(t, file)
@@ -31,7 +31,8 @@ func sees(t *testing.T, name string, file []byte) image.Image {
 	return white
 }
 
-// TestEveryStorageDecodes: all colours x bits x compressions x divisions, in both orders of bytes and of bits.
+// TestEveryStorageDecodes: all combinations of colours, bits, compressions and divisions, in both orders of bytes and
+// of bits.
 func TestEveryStorageDecodes(t *testing.T) {
 	t.Parallel()
 	g, c := gray(37, 29), colours(37, 29)
@@ -58,7 +59,8 @@ func TestEveryStorageDecodes(t *testing.T) {
 			}
 		}
 		for _, compression := range []int{1, 5, 8, 32773} {
-			for _, s := range []pagetest.Storage{{}, {LowFirst: true}, {Tile: 16}, {Tile: 16, Apart: true}, {Rows: 1}, {Apart: true, LowFirst: true, Rows: 7}} {
+			for _, s := range []pagetest.Storage{{}, {LowFirst: true}, {Tile: 16}, {Tile: 16, Apart: true}, {Rows: 1},
+				{Apart: true, LowFirst: true, Rows: 7}} {
 				for _, colour := range []int{1, 2, 6} {
 					s.Order, s.Compression, s.Colour = order, compression, colour
 					check(s, 4)
@@ -74,7 +76,7 @@ func TestEveryStorageDecodes(t *testing.T) {
 	}
 }
 
-// TestLZWNeedsNoEnd: a strip ends where its samples do.
+// TestLZWNeedsNoEnd: a strip ends with its samples, with or without an end code.
 func TestLZWNeedsNoEnd(t *testing.T) {
 	t.Parallel()
 	g := image.NewGray(image.Rect(0, 0, 300, 211))
@@ -82,16 +84,18 @@ func TestLZWNeedsNoEnd(t *testing.T) {
 		g.Pix[i] = byte(i * i >> 3 * 37)
 	}
 	for _, rows := range []int{1, 2, 211} {
-		near(t, "LZW", sees(t, "LZW", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5, Rows: rows, NoEnd: true}))), g, 0)
+		near(t, "LZW", sees(t, "LZW",
+			pagetest.TIFF(binary.LittleEndian,
+				pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5, Rows: rows, NoEnd: true}))), g, 0)
 	}
-	// What comes instead of the end means nothing.
+	// Bytes in place of the end code are ignored.
 	p := pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5, Rows: 211, NoEnd: true})
 	p.Strips[0] = append(p.Strips[0], 0xff, 0xff, 0xff)
 	near(t, "LZW", sees(t, "LZW", pagetest.TIFF(binary.LittleEndian, p)), g, 0)
 }
 
-// TestTransparencyIsAlpha: multiplied with the colours or apart, of gray, colours and palettes; a channel that is clear everywhere is none, and
-// four channels without a word are RGB with transparency, two are gray with it.
+// TestTransparencyIsAlpha: alpha is used for gray, colours and palettes, premultiplied or straight, unless all of it is
+// transparent. Without a tag, a fourth channel of RGB and a second channel of gray are alpha.
 func TestTransparencyIsAlpha(t *testing.T) {
 	t.Parallel()
 	clear := image.NewNRGBA(image.Rect(0, 0, 40, 30))
@@ -109,21 +113,26 @@ func TestTransparencyIsAlpha(t *testing.T) {
 	for _, alpha := range []int{1, 2} {
 		for _, apart := range []bool{false, true} {
 			s := pagetest.Storage{Colour: 2, Alpha: alpha, Apart: apart, Compression: 8}
-			near(t, "RGBA", sees(t, "RGBA", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(clear, s))), onWhite(clear), 2)
+			near(t, "RGBA", sees(t, "RGBA", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(clear, s))),
+				onWhite(clear), 2)
 			s.Colour = 1
-			near(t, "gray", sees(t, "gray", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(grays, s))), onWhite(grays), 2)
+			near(t, "gray", sees(t, "gray", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(grays, s))),
+				onWhite(grays), 2)
 			s.Bits = 16
-			near(t, "gray of 16", sees(t, "gray", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(grays, s))), onWhite(grays), 2)
+			near(t, "gray of 16", sees(t, "gray", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(grays, s))),
+				onWhite(grays), 2)
 		}
 	}
 	for _, unsaid := range []struct {
 		m image.Image
 		pagetest.Storage
-	}{{clear, pagetest.Storage{Colour: 2}}, {grays, pagetest.Storage{Colour: 1}}, {grays, pagetest.Storage{Colour: 1, Bits: 16}}} {
+	}{{clear, pagetest.Storage{Colour: 2}}, {grays, pagetest.Storage{Colour: 1}},
+		{grays, pagetest.Storage{Colour: 1, Bits: 16}}} {
 		unsaid.Alpha = 2
 		p := pagetest.Samples(unsaid.m, unsaid.Storage)
 		p.Tags = slices.DeleteFunc(p.Tags, func(tag pagetest.Tag) bool { return tag.ID == 338 })
-		near(t, fmt.Sprint("unsaid ", unsaid.Storage), sees(t, "unsaid", pagetest.TIFF(binary.LittleEndian, p)), onWhite(unsaid.m), 2)
+		near(t, fmt.Sprint("unsaid ", unsaid.Storage), sees(t, "unsaid", pagetest.TIFF(binary.LittleEndian, p)),
+			onWhite(unsaid.m), 2)
 	}
 
 	hidden := image.NewNRGBA(image.Rect(0, 0, 40, 30))
@@ -136,7 +145,9 @@ func TestTransparencyIsAlpha(t *testing.T) {
 	for i := 3; i < len(want.Pix); i += 4 {
 		want.Pix[i] = 255
 	}
-	near(t, "clear everywhere", sees(t, "clear", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(hidden, pagetest.Storage{Colour: 2, Alpha: 2}))), want, 0)
+	near(t, "clear everywhere",
+		sees(t, "clear", pagetest.TIFF(binary.LittleEndian,
+			pagetest.Samples(hidden, pagetest.Storage{Colour: 2, Alpha: 2}))), want, 0)
 }
 
 func TestPalettesOfAllSizes(t *testing.T) {
@@ -162,7 +173,7 @@ func TestPalettesOfAllSizes(t *testing.T) {
 			page := pagetest.Indexed(m, bits, alpha)
 			near(t, name, sees(t, name, pagetest.TIFF(binary.BigEndian, page)), want, 0)
 			for _, tag := range page.Tags {
-				if tag.ID == 320 { // some writers mistake its 16 bits for 8
+				if tag.ID == 320 { // some programs write 8 bits instead of 16
 					for i := range tag.Values {
 						tag.Values[i] >>= 8
 					}
@@ -173,23 +184,25 @@ func TestPalettesOfAllSizes(t *testing.T) {
 	}
 }
 
-// TestFaxIsNoNegative: a white run is of zeros, and what zeros mean the page says.
+// TestFaxIsNoNegative: white runs are zeros, and the page declares the meaning of zeros.
 func TestFaxIsNoNegative(t *testing.T) {
 	t.Parallel()
 	g := bilevel(gray(61, 40))
 	for _, compression := range []int{2, 3, 4, 32771} {
-		for _, o := range []pagetest.FaxOptions{{}, {Fill: true}, {TwoDimensional: true}, {TwoDimensional: true, Fill: true}, {NoEnds: true}} {
+		for _, o := range []pagetest.FaxOptions{{}, {Fill: true}, {TwoDimensional: true},
+			{TwoDimensional: true, Fill: true}, {NoEnds: true}} {
 			for _, o.BlackIsZero = range []bool{false, true} {
 				for _, o.LowFirst = range []bool{false, true} {
 					name := fmt.Sprintf("compression %d, %+v", compression, o)
-					near(t, name, sees(t, name, pagetest.TIFF(binary.LittleEndian, pagetest.Fax(g, compression, 15, o))), g, 0)
+					near(t, name, sees(t, name,
+						pagetest.TIFF(binary.LittleEndian, pagetest.Fax(g, compression, 15, o))), g, 0)
 				}
 			}
 		}
 	}
 }
 
-// TestMissingPartsAreWhite: of a page that breaks off, or has a strip that does, what is there is shown, and what is wrong is told.
+// TestMissingPartsAreWhite: if a page or a strip is cut off, the rest is decoded, and the damage reported.
 func TestMissingPartsAreWhite(t *testing.T) {
 	t.Parallel()
 	const w, h, rows = 64, 48, 16
@@ -243,7 +256,7 @@ func TestMissingPartsAreWhite(t *testing.T) {
 	}
 }
 
-// TestCutOffJPEGShowsWhatIsLeft: of a strip that breaks off there is what comes before that.
+// TestCutOffJPEGShowsWhatIsLeft: the beginning of a strip that is cut off is decoded.
 func TestCutOffJPEGShowsWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	g, y := gray(64, 90), planar(64, 90)
@@ -271,7 +284,7 @@ func cropped(m image.Image, r image.Rectangle) image.Image {
 
 func luma(c color.Color) byte { return color.GrayModel.Convert(c).(color.Gray).Y }
 
-// TestSizesOfStripsMayBeMissing: a strip then ends where the next one begins, or with the file.
+// TestSizesOfStripsMayBeMissing: a strip without a size ends at the next one or at the end of the file.
 func TestSizesOfStripsMayBeMissing(t *testing.T) {
 	t.Parallel()
 	g := bilevel(gray(61, 40))
@@ -284,7 +297,7 @@ func TestSizesOfStripsMayBeMissing(t *testing.T) {
 	}
 }
 
-// TestManyStripsWithoutSizesDoNotOverlap: they are divided where each begins.
+// TestManyStripsWithoutSizesDoNotOverlap: each ends where the next one begins.
 func TestManyStripsWithoutSizesDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	g := gray(300, 400)
@@ -297,7 +310,8 @@ func TestBigTIFF(t *testing.T) {
 	t.Parallel()
 	g := gray(40, 30)
 	for _, order := range orders {
-		b := pagetest.BigTIFF(order, pagetest.Gray(g, 7), pagetest.JPEG(planar(32, 32), 16), pagetest.CMYK(colours(9, 9)))
+		b := pagetest.BigTIFF(order, pagetest.Gray(g, 7), pagetest.JPEG(planar(32, 32), 16),
+			pagetest.CMYK(colours(9, 9)))
 		list := pages(t, b)
 		if len(list) != 3 {
 			t.Fatal(len(list))
@@ -321,9 +335,10 @@ func TestBigTIFF(t *testing.T) {
 	}
 }
 
-func TestColourSharedByPixels(t *testing.T) {
+func TestSubsampledColour(t *testing.T) {
 	t.Parallel()
-	for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420,
+	for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422,
+		image.YCbCrSubsampleRatio420,
 		image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410} {
 		m := image.NewYCbCr(image.Rect(0, 0, 52, 33), ratio)
 		for i := range m.Y {
@@ -333,7 +348,8 @@ func TestColourSharedByPixels(t *testing.T) {
 			m.Cb[i], m.Cr[i] = byte(64+i*128/len(m.Cb)), byte(192-i*128/len(m.Cb))
 		}
 		for _, rows := range []int{8, 33} {
-			near(t, ratio.String(), sees(t, ratio.String(), pagetest.TIFF(binary.LittleEndian, pagetest.Sampled(m, rows))), m, 1)
+			near(t, ratio.String(),
+				sees(t, ratio.String(), pagetest.TIFF(binary.LittleEndian, pagetest.Sampled(m, rows))), m, 1)
 		}
 	}
 	m := image.NewYCbCr(image.Rect(0, 0, 8, 8), image.YCbCrSubsampleRatio422)
@@ -357,7 +373,7 @@ func TestOldJPEG(t *testing.T) {
 	}
 }
 
-// TestJPEGOfOtherColours: what the directory says of the samples counts, not what the JPEG says.
+// TestJPEGOfOtherColours: the directory declares the colours, whatever the JPEG declares.
 func TestJPEGOfOtherColours(t *testing.T) {
 	t.Parallel()
 	g := gray(64, 48)
@@ -368,13 +384,14 @@ func TestJPEGOfOtherColours(t *testing.T) {
 
 	y := planar(64, 48)
 	marked := pagetest.JPEG(y, 48)
-	segment := pagetest.JPEGSegment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00")) // says RGB
+	segment := pagetest.JPEGSegment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00")) // declares RGB
 	marked.Strips[0] = pagetest.WithJPEGSegments(marked.Strips[0], segment)
 	near(t, "a strip that says RGB", sees(t, "marked", pagetest.TIFF(binary.LittleEndian, marked)), y, 12)
 
 	named := pagetest.JPEG(y, 48)
 	strip := named.Strips[0]
-	for segment, first := range map[byte]int{0xc0: 10, 0xda: 5} { // the frame and the scan name the channels, 3 and 2 bytes apart
+	// the frame and the scan name the channels, 3 and 2 bytes apart
+	for segment, first := range map[byte]int{0xc0: 10, 0xda: 5} {
 		at := bytes.Index(strip, []byte{0xff, segment}) + first
 		for i, name := range []byte("RGB") {
 			strip[at+i*map[byte]int{0xc0: 3, 0xda: 2}[segment]] = name
@@ -383,7 +400,7 @@ func TestJPEGOfOtherColours(t *testing.T) {
 	near(t, "channels called R, G and B", sees(t, "named", pagetest.TIFF(binary.LittleEndian, named)), y, 12)
 }
 
-// TestJPEGOfFourChannels: inks, or colours and another channel, are taken as they are stored.
+// TestJPEGOfFourChannels: inks, or colours with an extra channel, are not converted.
 func TestJPEGOfFourChannels(t *testing.T) {
 	t.Parallel()
 	file, err := os.ReadFile("../testdata/video-001.cmyk.jpeg")

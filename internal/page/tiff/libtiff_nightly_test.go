@@ -18,7 +18,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// needTools skips a test where libtiff's programs are missing.
+// needTools skips a test if libtiff's programs are missing.
 func needTools(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -28,7 +28,7 @@ func needTools(t *testing.T, names ...string) {
 	}
 }
 
-// run returns what a program writes, nil where it fails.
+// run returns the output of a program, nil if it fails.
 func run(name string, args ...string) []byte {
 	out, err := exec.Command(name, args...).Output()
 	if err != nil {
@@ -37,7 +37,7 @@ func run(name string, args ...string) []byte {
 	return out
 }
 
-// noise is a picture of random runs and patches.
+// noise returns a picture of random runs and patches.
 func noise(r *rand.Rand, w, h int) *image.NRGBA {
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -58,13 +58,14 @@ func noise(r *rand.Rand, w, h int) *image.NRGBA {
 	return m
 }
 
-// TestWhatLibtiffWritesComesBack: pictures of odd sizes in all its compressions, divisions and orders.
-func TestWhatLibtiffWritesComesBack(t *testing.T) {
+// TestFilesOfLibtiffDecode: pictures of odd sizes that libtiff encoded, in all its compressions, divisions and orders.
+func TestFilesOfLibtiffDecode(t *testing.T) {
 	needTools(t, "tiffcp")
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in.tif"), filepath.Join(dir, "out.tif")
 	r := rand.New(rand.NewPCG(1, 9))
-	options := []string{"", "-f lsb2msb", "-p separate", "-t -w 48 -l 32", "-r 7", "-B", "-8", "-p separate -t -w 16 -l 16", "-f lsb2msb -r 5 -B -8"}
+	options := []string{"", "-f lsb2msb", "-p separate", "-t -w 48 -l 32", "-r 7", "-B", "-8",
+		"-p separate -t -w 16 -l 16", "-f lsb2msb -r 5 -B -8"}
 	tried := 0
 	for _, w := range []int{1, 7, 33, 64, 129, 431, 1728} {
 		src := noise(r, w, 3+r.IntN(90))
@@ -92,7 +93,7 @@ func TestWhatLibtiffWritesComesBack(t *testing.T) {
 				for _, o := range options {
 					args := append(append([]string{"-c", compression}, strings.Fields(o)...), in, out)
 					if exec.Command("tiffcp", args...).Run() != nil {
-						continue // a combination that it does not write
+						continue // libtiff does not write this combination
 					}
 					file, err := os.ReadFile(out)
 					if err != nil {
@@ -110,8 +111,8 @@ func TestWhatLibtiffWritesComesBack(t *testing.T) {
 	}
 }
 
-// TestLibtiffSeesTheSame: of fax that is coded in our way, and of fax with anything wrong, libtiff shows the same rows.
-func TestLibtiffSeesTheSame(t *testing.T) {
+// TestLibtiffDecodesFaxTheSame: libtiff decodes our test faxes, valid and damaged, to the same rows.
+func TestLibtiffDecodesFaxTheSame(t *testing.T) {
 	needTools(t, "tifftopnm")
 	in := filepath.Join(t.TempDir(), "in.tif")
 	r := rand.New(rand.NewPCG(2, 9))
@@ -122,14 +123,16 @@ func TestLibtiffSeesTheSame(t *testing.T) {
 				bits.Pix[j] = ^bits.Pix[j]
 			}
 		}
-		o := pagetest.FaxOptions{TwoDimensional: r.IntN(2) == 0, Fill: r.IntN(2) == 0, BlackIsZero: r.IntN(2) == 0, LowFirst: r.IntN(2) == 0}
+		o := pagetest.FaxOptions{
+			TwoDimensional: r.IntN(2) == 0, Fill: r.IntN(2) == 0, BlackIsZero: r.IntN(2) == 0, LowFirst: r.IntN(2) == 0}
 		file := pagetest.TIFF(binary.LittleEndian, pagetest.Fax(bits, []int{2, 3, 4}[i%3], 1+r.IntN(60), o))
 		if err := os.WriteFile(in, file, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		pnm := run("tifftopnm", in)
 		var w, h int
-		if n, err := fmt.Sscanf(string(pnm), "P4\n%d %d", &w, &h); err != nil || n != 2 || w != bits.Rect.Dx() || h != bits.Rect.Dy() {
+		if n, err := fmt.Sscanf(string(pnm), "P4\n%d %d", &w, &h); err != nil || n != 2 || w != bits.Rect.Dx() ||
+			h != bits.Rect.Dy() {
 			t.Fatalf("%+v: %.20q", o, pnm)
 		}
 		rows := pnm[len(pnm)-(w+7)/8*h:]
