@@ -106,6 +106,7 @@ func documented() map[string]covered {
 		// docs/performance.md
 		"go run -C bench . --quick":                              by("bench: TestBench"),
 		"go run -C bench . latency memory":                       by("bench: TestBench"),
+		"go run -C bench . peers":                                by("bench: TestPeers"),
 		"go run -C bench . --profile /tmp throughput":            by("bench: TestBench"),
 		"go test -tags nightly -run TestFrames -v ./internal/ui": by("internal/ui: TestFrames"),
 		"go test -C bench -tags nightly ./internal/model":        by("bench/internal/model: TestPlanIsConfirmed"),
