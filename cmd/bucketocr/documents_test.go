@@ -106,11 +106,14 @@ func documented() map[string]covered {
 		// docs/performance.md
 		"go run -C bench . --quick":                              by("bench: TestBench"),
 		"go run -C bench . latency memory":                       by("bench: TestBench"),
+		"go run -C bench . peers":                                by("bench: TestPeers"),
 		"go run -C bench . --profile /tmp throughput":            by("bench: TestBench"),
 		"go test -tags nightly -run TestFrames -v ./internal/ui": by("internal/ui: TestFrames"),
-		"go test -tags nightly ./internal/plan/sim": by(
-			"internal/plan/sim: TestPlanIsConfirmed"),
-		"go test -tags nightly ./internal/plan/sim -run Million -million -v": by("internal/plan/sim: TestMillion"),
+		"go test -C bench -tags nightly ./internal/model":        by("bench/internal/model: TestPlanIsConfirmed"),
+		"go test -C bench -tags nightly ./internal/model -run Million -million -v -timeout 1h": by(
+			"bench/internal/model: TestMillion"),
+		"go test -C bench -tags nightly ./internal/model -run Pace -v": by(
+			"bench/internal/model: TestPaceAtTheStart TestPaceWhereAGPUDies TestPaceWhereAGPUSlows TestPaceAndPlan"),
 
 		// docs/servers.md, with the real servers
 		"./deploy.sh gpu": by("deploy: TestGPUFlags TestFirstMinutesOfEverything"),

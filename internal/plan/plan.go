@@ -1,5 +1,5 @@
 // Package plan estimates the needs and costs of a load: GPUs, instances, writes, seconds, money. It is pure arithmetic
-// on the caller's figures; package sim below it is the model that it is checked against.
+// on the caller's figures. The module bench checks it against a model of the platform.
 //
 // Files, in reading order:
 //
@@ -9,6 +9,7 @@
 package plan
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -44,6 +45,10 @@ const (
 	Within = 20 * time.Hour
 )
 
+// LongestPage is how much longer than an average page the GPU takes for the longest: OCR_MAX_TOKENS against some 800
+// tokens.
+const LongestPage = 5
+
 // DefaultSeqs is how many pages one GPU reads at once unless told otherwise: deploy.sh's GPU_MAX_NUM_SEQS.
 const DefaultSeqs = 32
 
@@ -54,6 +59,7 @@ type Plan struct {
 
 	PageTime time.Duration // one page while all places of its GPU are taken
 	Longest  time.Duration // the same for a page of MaxTokens; 0 without PageTokens
+	Paced    int           // most pages of one GPU at once at which the longest is still read in time
 	Utilised float64       // share of the GPUs' capacity that PagesPerHour takes
 	InFlight float64       // pages in work, on average, of PagesPerHour
 	Backlog  int           // maximum number of waiting objects: the burst, and arrivals while the first GPU starts
@@ -71,7 +77,7 @@ func Make(l Load, pagesPerSecond float64, seqs, most int) Plan {
 		OCRTimeout: 120 * time.Second, ProcessTimeout: 480 * time.Second}
 	for n := 1; ; n++ {
 		p := Of(l, s.with(n))
-		if p.Holds || n == most || p.PageTime > s.OCRTimeout/2 || n == 10_000 {
+		if p.Holds || n == most || p.tooSlow() || n == 10_000 {
 			return p
 		}
 	}
@@ -92,7 +98,7 @@ func Of(l Load, s Setup) Plan {
 	busyPages := float64(min(s.Asked(l.PagesPerObject), s.Taken())) / float64(s.GPUMaxInstances)
 	capacity := s.Rate(busyPages) * float64(s.GPUMaxInstances)
 	rate := l.PagesPerHour / 3600
-	p := Plan{Load: l, Setup: s, PageTime: s.PageTime(busyPages), Utilised: rate / capacity}
+	p := Plan{Load: l, Setup: s, PageTime: s.PageTime(busyPages), Paced: s.paced(), Utilised: rate / capacity}
 	p.InFlight = rate * (s.PageTime(max(1, busyPages*min(1, p.Utilised))).Seconds() + l.moving())
 	p.Backlog = (l.Burst + int(rate*gpuStart.Seconds())) / l.PagesPerObject
 	left := capacity - rate
@@ -116,11 +122,18 @@ func (p *Plan) TokensInTime() float64 {
 	return float64(max(1, p.Load.PageTokens)) * p.Setup.OCRTimeout.Seconds() / p.PageTime.Seconds()
 }
 
+// tooSlow reports whether the longest page times out at full load. The function's instances then halve their limits
+// again and again, and the GPUs' capacity is not used.
+func (p *Plan) tooSlow() bool { return LongestPage*p.PageTime > p.Setup.OCRTimeout }
+
 // judge sets Holds and Why.
 func (p *Plan) judge(left float64) {
 	switch {
-	case p.PageTime > p.Setup.OCRTimeout/2:
-		p.Why = "a page at full load takes more than half of OCR_TIMEOUT: lower GPU_MAX_NUM_SEQS"
+	case p.tooSlow() && p.Paced == 0:
+		p.Why = "even a page alone takes more than a fifth of OCR_TIMEOUT, so the longest time out: raise OCR_TIMEOUT"
+	case p.tooSlow():
+		p.Why = fmt.Sprintf("a page at full load takes more than a fifth of OCR_TIMEOUT, so the longest time out and "+
+			"the pace falls: raise OCR_TIMEOUT, or set GPU_MAX_NUM_SEQS to %d", p.Paced)
 	case p.Utilised > fullest:
 		p.Why = "the GPUs cannot keep up with it"
 	case p.Load.Burst > 0 && (left <= 0 || p.Drained > Within):

@@ -51,3 +51,12 @@ func (s Setup) Rate(n float64) float64 {
 func (s Setup) PageTime(n float64) time.Duration {
 	return time.Duration(n / s.Rate(n) * float64(time.Second))
 }
+
+// paced is how many pages one GPU has at once, GPUMaxNumSeqs at most, while the longest is read within OCRTimeout.
+func (s Setup) paced() int {
+	n := s.GPUMaxNumSeqs
+	for n > 0 && LongestPage*s.PageTime(float64(n)) > s.OCRTimeout {
+		n--
+	}
+	return n
+}

@@ -31,10 +31,6 @@ const (
 	controlTime = 30 * time.Second
 	// controlWait is the longest wait before the control page is sent again to a server that is restarting.
 	controlWait = 15 * time.Second
-
-	maxSends  = 4                      // requests for one page among others, if the service refuses it at once
-	firstWait = 500 * time.Millisecond // doubled each time, times a random factor from 0.5 to 1.5
-	maxWait   = 30 * time.Second       // even if the service asks for more
 )
 
 // trial returns how long a page that is sent alone and the control page after it take at most at a healthy service.
@@ -68,15 +64,8 @@ func (w *Worker) met(ctx context.Context, res ocr.Result) {
 	})
 }
 
-// pause returns how long to wait after the nth request failed, and whether the service may accept the page then.
-func (w *Worker) pause(err error, n int) (time.Duration, bool) {
-	oe, ok := errors.AsType[*ocr.Error](err)
-	if !ok || oe.Kind != ocr.KindUnavailable && oe.Kind != ocr.KindOverloaded {
-		return 0, false
-	}
-	d := firstWait << min(n-1, 8)
-	return min(max(d/2+time.Duration(w.o.Rand()*float64(d)), oe.RetryAfter), maxWait), true
-}
+// pause calls Pause with the worker's random numbers.
+func (w *Worker) pause(err error, n int) (time.Duration, bool) { return Pause(err, n, w.o.Rand()) }
 
 // sendControl calls control while nothing else of this instance is at the OCR service.
 func (w *Worker) sendControl(ctx context.Context) error {

@@ -21,6 +21,7 @@
 //	control.go    sending a page, and the control page that shows whether page or service caused a failure
 //	announce.go   announcing the ends of documents
 //	pace.go       limiting the pages that this instance has at the OCR service
+//	limit.go      adapting that limit to the service's answers
 //	admission.go  limiting how much one instance works on at once
 //	worker.go     a worker's options, time limits and shutdown
 //	clock.go      estimating the record store's time

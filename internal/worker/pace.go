@@ -9,27 +9,20 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// pace limits how many pages this instance has at the OCR service: as many as the service bears, at most OCRPlaces. The
-// limit is halved when the service does not keep up, and grows slowly with its answers. Places are granted in the order
-// of asking.
+// pace limits how many pages this instance has at the OCR service: as many as the service bears, at most OCRPlaces.
+// Places are granted in the order of asking.
 type pace struct {
-	most      float64
-	every     time.Duration // between two reductions: the effect of one shows when a try's time is over
 	log       *slog.Logger
 	telemetry *telemetry
 
 	mu      sync.Mutex
-	limit   float64 // of places; at least 1
+	limit   *Limit
 	used    int
 	alone   bool // one delivery has all places
 	waiting []*waiter
-	reduced time.Time
-	heard   time.Time // the last answer
-	misses  int       // consecutive pages that the service failed at
 }
 
 // waiter is a caller of take that waits for one place or all places.
@@ -38,23 +31,11 @@ type waiter struct {
 	ready chan struct{} // closed when granted
 }
 
-const (
-	// silence is how many consecutive failures make the service the likelier cause than the pages.
-	silence = 3
-	// momentAgo is the age up to which an answer shows that the service is up.
-	momentAgo = 30 * time.Second
-	// silentWait is how long a page waits for its place while the service is silent.
-	silentWait = time.Minute
-	// growth, divided by the limit, is added to the limit with each answer: half a place per round of answers.
-	growth = 0.5
-)
+// silentWait is how long a page waits for its place while the service is silent.
+const silentWait = time.Minute
 
 func newPace(o Options, t *telemetry) *pace {
-	most := float64(o.OCRPlaces)
-	if o.OCRPlaces <= 0 {
-		most = wholeInstance
-	}
-	return &pace{most: most, limit: most, every: o.OCRTimeout, log: o.Log, telemetry: t}
+	return &pace{limit: NewLimit(o.OCRPlaces, o.OCRTimeout), log: o.Log, telemetry: t}
 }
 
 // Pace describes how many pages this instance has at the OCR service.
@@ -69,7 +50,7 @@ func (w *Worker) Pace() Pace {
 	p := w.pace
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Pace{InFlight: p.used, Limit: int(p.limit), Most: max(w.o.OCRPlaces, 0)}
+	return Pace{InFlight: p.used, Limit: p.limit.Places(), Most: max(w.o.OCRPlaces, 0)}
 }
 
 // take waits for a place or, with all, until this instance has no page at the service, and then takes all places. The
@@ -127,7 +108,7 @@ func (p *pace) await(ctx context.Context, w *waiter) error {
 func (p *pace) admit() {
 	for len(p.waiting) > 0 && !p.alone {
 		w := p.waiting[0]
-		if w.all && p.used > 0 || float64(p.used) >= p.limit {
+		if w.all && p.used > 0 || !p.limit.Admits(p.used) {
 			return
 		}
 		p.used, p.alone = p.used+1, w.all
@@ -148,55 +129,32 @@ func (p *pace) give(all bool) {
 
 // saw adapts the limit to the outcome of a page at the service.
 func (p *pace) saw(ctx context.Context, err error) {
-	oe, failed := errors.AsType[*ocr.Error](err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case err == nil:
-		p.misses, p.heard = 0, time.Now()
-		if p.limit < p.most {
-			p.limit = min(p.most, p.limit+growth/p.limit)
-			p.telemetry.paced(ctx, p.limit)
-			p.admit()
+	from := min(p.limit.Places(), p.used)
+	switch p.limit.Saw(err, p.used, time.Now()) {
+	case Grew:
+		p.telemetry.paced(ctx, p.limit.places)
+		p.admit()
+	case Reduced:
+		if oe, ok := errors.AsType[*ocr.Error](err); ok && p.limit.Places() < from {
+			p.log.LogAttrs(ctx, slog.LevelInfo, "pace reduced", slog.String("why", string(oe.Kind)),
+				slog.Int("from", from), slog.Int("to", p.limit.Places()))
 		}
-	case !failed:
-	case oe.Kind == ocr.KindOverloaded:
-		p.reduce(ctx, oe.Kind)
-	default:
-		if code, class := ocrFault(oe); class == document.ClassSuspect && code != document.CodeInternal {
-			p.misses++ // but not if the page's own bytes could not be read
-		}
-		if oe.Kind == ocr.KindTimeout || p.misses >= silence {
-			p.reduce(ctx, oe.Kind)
-		}
+		p.telemetry.paced(ctx, p.limit.places)
 	}
 }
 
-// reduce halves the limit. The caller holds the lock.
-func (p *pace) reduce(ctx context.Context, why ocr.Kind) {
-	if !p.reduced.IsZero() && time.Since(p.reduced) < p.every {
-		return
-	}
-	next := max(1, min(p.limit, float64(p.used))/2)
-	if next < p.limit {
-		p.log.LogAttrs(ctx, slog.LevelInfo, "pace reduced", slog.String("why", string(why)),
-			slog.Int("from", int(min(p.limit, float64(p.used)))), slog.Int("to", int(next)))
-	}
-	p.limit, p.reduced = next, time.Now()
-	p.telemetry.paced(ctx, p.limit)
-}
-
-// answering reports whether the service has answered a moment ago and has not failed since.
+// answering calls Limit.Answering.
 func (p *pace) answering() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.misses == 0 && !p.heard.IsZero() && time.Since(p.heard) < momentAgo
+	return p.limit.Answering(time.Now())
 }
 
-// silent reports whether several consecutive pages failed: before another one is sent, or blamed, the service has to
-// show that it reads at all.
+// silent calls Limit.Silent.
 func (p *pace) silent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.misses >= silence
+	return p.limit.Silent()
 }

@@ -88,7 +88,7 @@ func TestPaceFollowsTheService(t *testing.T) {
 						p.saw(t.Context(), s.err)
 					}
 				}
-				if got := int(p.limit); got != c.want {
+				if got := p.limit.Places(); got != c.want {
 					t.Errorf("%d places, want %d", got, c.want)
 				}
 			})

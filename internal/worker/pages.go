@@ -306,7 +306,7 @@ func (d *delivery) sendTogether(ctx context.Context, img ocr.Image, timing *page
 		}
 		res, err := d.sendWhilePlaced(ctx, img, timing, waited, give)
 		pause, again := d.w.pause(err, n)
-		if !again || n == maxSends || wait.Sleep(begin, pause) != nil {
+		if !again || n == MaxSends || wait.Sleep(begin, pause) != nil {
 			return res, err
 		}
 	}
