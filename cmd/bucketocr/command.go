@@ -23,6 +23,7 @@ type system struct {
 	lookup         func(name string) (string, bool)       // the environment
 	backoff        func(attempt int) (wait time.Duration) // until a local redelivery
 	stdin          io.Reader
+	engines        string // folder of compiled decoders; "": none
 }
 
 // Exit codes of all commands.

@@ -155,7 +155,7 @@ func TestForeignFolder(t *testing.T) {
 		for _, args := range [][]string{{"up", "--once", d.dir}, {"show", "--local", d.dir, "a.png"}, {"backfill", "--local", d.dir}, {"ui", "--local", d.dir}} {
 			out := newOutput()
 			lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-			if code := run(t.Context(), system{out, out, lookup, platformBackoff, nil}, args); code != exitFailed && code != exitUsage {
+			if code := run(t.Context(), system{out, out, lookup, platformBackoff, nil, ""}, args); code != exitFailed && code != exitUsage {
 				t.Errorf("%s, %v: exit code %d", name, args, code)
 			}
 			want(t, out, filepath.Join(data, name)+" is a symbolic link", "delete "+data)
@@ -329,7 +329,7 @@ func TestUpIsSafeOnATerminal(t *testing.T) {
 	var screen bytes.Buffer
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
 	out := &terminal{raw: &screen}
-	if code := run(t.Context(), system{out, out, lookup, func(int) time.Duration { return 0 }, nil}, []string{"up", "--once", d.dir}); code != exitFailed {
+	if code := run(t.Context(), system{out, out, lookup, func(int) time.Duration { return 0 }, nil, ""}, []string{"up", "--once", d.dir}); code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}
 	wantHarmless(t, "up", screen.String())

@@ -12,6 +12,7 @@
 //	object.go    the object whose pages are made: its bytes, in memory or not, and the memory that is accounted for
 //	streamed.go  decoding those two in this process; thread_linux.go and thread_other.go say what that takes of a processor
 //	decoder.go   the process in which all is decoded but PNG and baseline JPEG
+//	engines.go   the decoders in WebAssembly, and where their compiled code is kept
 //	finish.go    what is done to a decoded picture, in either process
 //	render.go    scaling it and turning it upright
 //	average.go   the area average that scales
