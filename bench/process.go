@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -117,13 +118,22 @@ func (p *process) cpu() (time.Duration, error) {
 
 // residentMemory reads VmHWM, the most resident memory since the last clearPeak, or VmRSS, what it is now, in bytes.
 func (p *process) residentMemory(key string) (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	n, err := residentMemory(strconv.Itoa(p.cmd.Process.Pid), key)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", p.name, err)
+	}
+	return n, nil
+}
+
+// residentMemory is that of any process.
+func residentMemory(pid, key string) (int64, error) {
+	b, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
 		return 0, err
 	}
 	_, rest, ok := strings.Cut(string(b), key+":")
 	if !ok {
-		return 0, fmt.Errorf("%s has ended", p.name)
+		return 0, errors.New("it has ended")
 	}
 	n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 	return n << 10, err
