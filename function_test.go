@@ -21,7 +21,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// asMain makes the test binary what the buildpack generates: a program that imports the package and starts the framework.
+// asMain makes the test binary what the buildpack generates: a program that imports the package and starts the
+// framework.
 const asMain = "BUCKETOCR_TEST_AS_MAIN"
 
 func TestMain(m *testing.M) {
@@ -31,7 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestFramework: under the functions framework events become documents, and neither nonsense nor a panic ends the process.
+// TestFramework: under the functions framework events become documents, and neither nonsense nor a panic ends the
+// process.
 func TestFramework(t *testing.T) {
 	var panics atomic.Bool
 	c, log := apptest.New(t, apptest.Options{}), &apptest.Log{}
@@ -85,11 +87,13 @@ func TestCloudRun(t *testing.T) {
 	}
 	cmd, stderr := start()
 	var exit *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(stderr.String(), "OCR_URL") {
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 ||
+		!strings.Contains(stderr.String(), "OCR_URL") {
 		t.Errorf("without settings: %v\n%s", err, stderr)
 	}
 	cmd, stderr = start(append(apptest.New(t, apptest.Options{}).Environ(),
-		"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_TRACES_SAMPLER=half", "OTEL_RESOURCE_ATTRIBUTES=team")...)
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_TRACES_SAMPLER=half",
+		"OTEL_RESOURCE_ATTRIBUTES=team")...)
 	if status, text := apptest.Do(apptest.Structured(t, apptest.Await(t, port), "{")); status != 400 {
 		t.Errorf("nonsense was answered %d %q", status, text)
 	}
@@ -97,9 +101,13 @@ func TestCloudRun(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("at SIGTERM: %v\n%s", err, stderr)
 	}
-	for problem, variable := range map[string]string{"unsupported sampler": "OTEL_TRACES_SAMPLER", "missing value": "OTEL_RESOURCE_ATTRIBUTES"} {
-		lines := slices.DeleteFunc(strings.Split(stderr.String(), "\n"), func(line string) bool { return !strings.Contains(line, problem) })
-		if len(lines) != 1 || !strings.Contains(lines[0], `"severity":"WARNING"`) || !strings.Contains(lines[0], variable) {
+	for problem, variable := range map[string]string{"unsupported sampler": "OTEL_TRACES_SAMPLER",
+		"missing value": "OTEL_RESOURCE_ATTRIBUTES"} {
+		lines := slices.DeleteFunc(strings.Split(stderr.String(), "\n"), func(line string) bool {
+			return !strings.Contains(line, problem)
+		})
+		if len(lines) != 1 || !strings.Contains(lines[0], `"severity":"WARNING"`) ||
+			!strings.Contains(lines[0], variable) {
 			t.Errorf("want one warning of %s with %s: %q", problem, variable, lines)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 
 // backlog delivers many events and then ten times as many, 16 at a time, to the same process.
 func backlog(r *run) error {
-	r.world.SetWaits(standin.Waits{Storage: 5 * time.Millisecond, OCR: 60 * time.Millisecond, Firestore: 2 * time.Millisecond})
+	r.world.SetWaits(standin.Waits{Storage: 5 * time.Millisecond, OCR: 60 * time.Millisecond,
+		Firestore: 2 * time.Millisecond})
 	r.world.Put("half.png", pngPage(500_000))
 	p, err := r.exec(ours, 0)
 	if err != nil {
@@ -39,10 +40,12 @@ func backlog(r *run) error {
 			return err
 		}
 		took, peaks = append(took, d), append(peaks, peak)
-		rows = append(rows, []string{fmt.Sprint(n), fmt.Sprintf("%.1f", d.Seconds()), fmt.Sprintf("%.0f", float64(n)/d.Seconds()), mb(peak)})
+		rows = append(rows, []string{fmt.Sprint(n), fmt.Sprintf("%.1f", d.Seconds()),
+			fmt.Sprintf("%.0f", float64(n)/d.Seconds()), mb(peak)})
 	}
 	table(r.out, rows)
 	times, size := took[1].Seconds()/took[0].Seconds(), float64(peaks[1])/float64(peaks[0])
-	verdict(r.out, times < 11.5 && size < 1.15, "ten times the events take %.1f times the time and %.2f times the memory", times, size)
+	verdict(r.out, times < 11.5 && size < 1.15,
+		"ten times the events take %.1f times the time and %.2f times the memory", times, size)
 	return nil
 }

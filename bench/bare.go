@@ -17,8 +17,9 @@ import (
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
 
-// bare makes an event's remote calls and nothing else, one after another: the object read to its end and thrown away, as
-// many bytes sent as its page in base64 has, documents written. What an event takes beyond that is the function's own.
+// bare makes an event's remote calls and nothing else, one after another: the object read to its end and thrown away,
+// as many bytes sent as its page in base64 has, documents written. What an event takes beyond that is the function's
+// own.
 type bare struct {
 	r         *run
 	client    *http.Client
@@ -27,20 +28,24 @@ type bare struct {
 }
 
 func (r *run) newBare() (*bare, error) {
-	conn, err := grpc.NewClient("passthrough:///"+r.world.Firestore, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("passthrough:///"+r.world.Firestore,
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, err
 	}
-	return &bare{r: r, client: &http.Client{Transport: &http.Transport{}}, documents: pb.NewFirestoreClient(conn), conn: conn}, nil
+	return &bare{r: r, client: &http.Client{Transport: &http.Transport{}}, documents: pb.NewFirestoreClient(conn),
+		conn: conn}, nil
 }
 
 func (b *bare) stop() { b.conn.Close(); b.client.CloseIdleConnections() }
 
-// calls makes them and returns how long they took, less what the stand-ins waited. body is what is sent to the OCR service.
+// calls makes them and returns how long they took, less what the stand-ins waited. body is what is sent to the OCR
+// service.
 func (b *bare) calls(file string, body []byte, commits int) (time.Duration, error) {
 	waited, start := b.r.world.Waited(), time.Now()
 	name := b.r.name(file)
-	if err := b.exchange(http.MethodGet, "http://"+b.r.world.Storage+"/storage/v1/b/"+standin.Bucket+"/o/"+url.PathEscape(name)+"?alt=media", nil); err != nil {
+	if err := b.exchange(http.MethodGet, "http://"+b.r.world.Storage+"/storage/v1/b/"+standin.Bucket+"/o/"+
+		url.PathEscape(name)+"?alt=media", nil); err != nil {
 		return 0, err
 	}
 	for n := range commits {
@@ -86,7 +91,8 @@ func (b *bare) commit(name string, text bool) error {
 		Fields: map[string]*pb.Value{"text": {ValueType: &pb.Value_StringValue{StringValue: value}}},
 	}
 	_, err := b.documents.Commit(context.WithoutCancel(b.r.ctx), &pb.CommitRequest{
-		Database: "projects/demo-bench/databases/(default)", Writes: []*pb.Write{{Operation: &pb.Write_Update{Update: doc}}}})
+		Database: "projects/demo-bench/databases/(default)",
+		Writes:   []*pb.Write{{Operation: &pb.Write_Update{Update: doc}}}})
 	return err
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
 
-// TestBench: the programs are built, do their work against the stand-ins, and cost what docs/capacity.md says. No figure of time is
-// looked at here.
+// TestBench: the programs are built, do their work against the stand-ins, and cost what docs/capacity.md says. No
+// figure of time is looked at here.
 func TestBench(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("reads /proc")
@@ -28,7 +28,8 @@ func TestBench(t *testing.T) {
 	for _, c := range []struct {
 		s    *side
 		want standin.Counts
-	}{{us, standin.Counts{Opens: 20, Pages: 20, Writes: 40, Calls: 40}}, {them, standin.Counts{Opens: 20, Pages: 20, Writes: 20, Calls: 20}}} {
+	}{{us, standin.Counts{Opens: 20, Pages: 20, Writes: 40, Calls: 40}},
+		{them, standin.Counts{Opens: 20, Pages: 20, Writes: 20, Calls: 20}}} {
 		if c.s.counts.PageBytes < 20*666_000 {
 			t.Errorf("%s sent %d bytes", c.s.name, c.s.counts.PageBytes)
 		}

@@ -17,13 +17,14 @@ const (
 	uploads   = 80
 )
 
-// budget delivers large photos, all at once, to a process that the kernel ends when it wants more than its limit. GOMEMLIMIT
-// is nine tenths of it, as the function sets it by itself where a cgroup says what there is.
+// budget delivers large photos, all at once, to a process that the kernel ends when it wants more than its limit.
+// GOMEMLIMIT is nine tenths of it, as the function sets it by itself where a cgroup says what there is.
 func budget(r *run) error {
 	r.world.SetWaits(standin.Waits{OCR: 100 * time.Millisecond})
 	large := photo(7745, 7745)
 	r.world.Put("large.jpg", large)
-	p, err := r.exec(ours, hardLimit, fmt.Sprintf("MEMORY_BUDGET=%d", ofPages), fmt.Sprintf("GOMEMLIMIT=%d", hardLimit/10*9))
+	p, err := r.exec(ours, hardLimit, fmt.Sprintf("MEMORY_BUDGET=%d", ofPages),
+		fmt.Sprintf("GOMEMLIMIT=%d", hardLimit/10*9))
 	if err != nil {
 		return err
 	}
@@ -42,9 +43,11 @@ func budget(r *run) error {
 	done := r.world.Counts().Sub(before).Pages
 	table(r.out, [][]string{
 		{"uploads at once", "of", "all done after s", "peak MB", "MEMORY_BUDGET MB", "hard limit MB"},
-		{fmt.Sprint(uploads), fmt.Sprintf("60 megapixels, %s MB", mb(int64(len(large)))), fmt.Sprintf("%.0f", time.Since(begun).Seconds()), mb(peak), mb(ofPages), mb(hardLimit)},
+		{fmt.Sprint(uploads), fmt.Sprintf("60 megapixels, %s MB", mb(int64(len(large)))),
+			fmt.Sprintf("%.0f", time.Since(begun).Seconds()), mb(peak), mb(ofPages), mb(hardLimit)},
 	})
-	verdict(r.out, done == uploads, "%d of %d uploads were read, none was refused, and the process lives", done, uploads)
+	verdict(r.out, done == uploads, "%d of %d uploads were read, none was refused, and the process lives", done,
+		uploads)
 	return nil
 }
 

@@ -22,13 +22,15 @@ func (r *run) name(file string) string {
 // deliver sends one event, as Eventarc does, and returns the status of the answer.
 func (p *process) deliver(ctx context.Context, name string) (int, error) {
 	body := fmt.Sprintf(`{"kind":"storage#object","name":%q,"bucket":%q,"generation":"%d","metageneration":"1",`+
-		`"contentType":"","size":"0","timeCreated":"2026-11-23T10:02:11.472Z"}`, name, standin.Bucket, standin.Generation)
+		`"contentType":"","size":"0","timeCreated":"2026-11-23T10:02:11.472Z"}`, name, standin.Bucket,
+		standin.Generation)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, strings.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
 	for k, v := range map[string]string{
-		"Content-Type": "application/json", "ce-specversion": "1.0", "ce-id": name, "ce-time": "2026-11-23T10:02:11.482913Z",
+		"Content-Type": "application/json", "ce-specversion": "1.0", "ce-id": name,
+		"ce-time": "2026-11-23T10:02:11.482913Z",
 		"ce-type": "google.cloud.storage.object.v1.finalized", "ce-bucket": standin.Bucket,
 		"ce-source": "//storage.googleapis.com/projects/_/buckets/" + standin.Bucket, "ce-subject": "objects/" + name,
 	} {
@@ -43,8 +45,8 @@ func (p *process) deliver(ctx context.Context, name string) (int, error) {
 	return resp.StatusCode, err
 }
 
-// errFailed is the yardstick's 500: it does not repeat a request whose connection the OCR service has just closed as idle.
-// Ours never answers so.
+// errFailed is the yardstick's 500: it does not repeat a request whose connection the OCR service has just closed as
+// idle. Ours never answers so.
 var errFailed = errors.New("the event failed")
 
 // one is deliver, and an error where the event was not settled.
@@ -104,7 +106,8 @@ func (r *run) flood(p *process, file string, n, atOnce int) error {
 	return errors.Join(errs...)
 }
 
-// warm has a process do its work a few times, and proves that it does it: the page arrives whole and the text is stored.
+// warm has a process do its work a few times, and proves that it does it: the page arrives whole and the text is
+// stored.
 func (r *run) warm(p *process, file string) error {
 	if _, err := p.first(r.ctx, r.name(file)); err != nil {
 		return err

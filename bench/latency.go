@@ -57,7 +57,8 @@ type side struct {
 // latency delivers one event after another, to both in turns, with the bare calls of each between.
 func latency(r *run) error {
 	r.world.SetWaits(usual)
-	rows := [][]string{{"image", "program", "event less waits, p50 ms", "bare calls, p50", "added p50", "added p95", "added p99",
+	rows := [][]string{{"image", "program", "event less waits, p50 ms", "bare calls, p50", "added p50", "added p95",
+		"added p99",
 		"opens", "documents read", "written", "allocated KB", "objects"}}
 	for _, s := range sizes {
 		r.world.Put(s.file, pngPage(s.bytes))
@@ -69,7 +70,8 @@ func latency(r *run) error {
 		a, b := median(us.added), median(them.added)
 		defer verdict(r.out, a <= 10*time.Millisecond && 2*a <= b,
 			"%s: added p50 %s ms, at most 10; %.2f of the yardstick's, at most 0.50. With the bytes' way counted as added, too: %s ms, %.2f of the yardstick's",
-			s.label, ms(a), a.Seconds()/b.Seconds(), ms(median(us.took)), median(us.took).Seconds()/median(them.took).Seconds())
+			s.label, ms(a), a.Seconds()/b.Seconds(), ms(median(us.took)),
+			median(us.took).Seconds()/median(them.took).Seconds())
 	}
 	table(r.out, rows)
 	return nil
@@ -78,7 +80,9 @@ func latency(r *run) error {
 func (s *side) row(label string) []string {
 	n := float64(len(s.took))
 	each := func(v int64) string { return fmt.Sprintf("%.1f", float64(v)/n) }
-	return []string{label, s.name, ms(median(s.took)), ms(median(s.bare)), ms(median(s.added)), ms(quantile(s.added, 0.95)), ms(quantile(s.added, 0.99)),
+	return []string{
+		label, s.name, ms(median(s.took)), ms(median(s.bare)), ms(median(s.added)), ms(quantile(s.added, 0.95)),
+		ms(quantile(s.added, 0.99)),
 		each(s.counts.Opens), each(s.counts.Reads), each(s.counts.Writes),
 		fmt.Sprintf("%.0f", float64(s.bytes)/n/1e3), fmt.Sprintf("%.0f", float64(s.things)/n)}
 }

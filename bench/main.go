@@ -66,7 +66,8 @@ var tables = []struct {
 	name    string
 	measure func(*run) error
 }{
-	{"start", start}, {"latency", latency}, {"throughput", throughput}, {"memory", memory}, {"backlog", backlog}, {"budget", budget},
+	{"start", start}, {"latency", latency}, {"throughput", throughput}, {"memory", memory}, {"backlog", backlog},
+	{"budget", budget},
 }
 
 func main() {

@@ -17,7 +17,8 @@ const waves = 3
 func memory(r *run) error {
 	r.world.SetWaits(slow)
 	r.world.Put("photo.jpg", photo(4032, 3024))
-	rows := [][]string{{"image", "at once", "bucketocr MB", "yardstick MB", "yardstick with an exact buffer MB", "ratio"}}
+	rows := [][]string{{"image", "at once", "bucketocr MB", "yardstick MB", "yardstick with an exact buffer MB",
+		"ratio"}}
 	type load struct {
 		label, file string
 		atOnce      []int
@@ -43,9 +44,12 @@ func memory(r *run) error {
 				return err
 			}
 			ratio := float64(them) / float64(us)
-			rows = append(rows, []string{l.label, fmt.Sprint(n), mb(us), mb(them), mb(exact), fmt.Sprintf("%.1f", ratio)})
+			rows = append(rows, []string{l.label, fmt.Sprint(n), mb(us), mb(them), mb(exact),
+				fmt.Sprintf("%.1f", ratio)})
 			if l.label == "7 MB" && n == 16 {
-				defer verdict(r.out, us < 96e6 && ratio >= 10, "16 at once of 7 MB take %s MB, less than 96; the yardstick %.1f times as much, at least 10", mb(us), ratio)
+				defer verdict(r.out, us < 96e6 && ratio >= 10,
+					"16 at once of 7 MB take %s MB, less than 96; the yardstick %.1f times as much, at least 10",
+					mb(us), ratio)
 			}
 		}
 	}

@@ -45,7 +45,8 @@ func (r *run) prepare() (done func(), err error) {
 	metadata := ocrtest.NewMetadata(nil)
 	r.env = []string{
 		"K_SERVICE=bench", "FUNCTION_TARGET=ExtractText", "GOOGLE_CLOUD_PROJECT=demo-bench",
-		"OCR_URL=http://" + r.world.OCR, "OCR_AUTH=oidc", "OCR_AUDIENCE=https://ocr.example", "OCR_INSTANCE_CONCURRENCY=1000",
+		"OCR_URL=http://" + r.world.OCR, "OCR_AUTH=oidc", "OCR_AUDIENCE=https://ocr.example",
+		"OCR_INSTANCE_CONCURRENCY=1000",
 		"GCE_METADATA_HOST=" + metadata.Host, "FIRESTORE_EMULATOR_HOST=" + r.world.Firestore,
 		"STORAGE_EMULATOR_HOST=" + r.world.Storage, "HOME=" + r.bin, "PATH=" + os.Getenv("PATH"),
 	}
@@ -62,8 +63,9 @@ type process struct {
 	begun  time.Time
 }
 
-// exec starts a program with some variables more. With a limit, the kernel refuses it more than so many bytes of writable
-// memory of its own (RLIMIT_DATA, which counts what is mapped, not only what is in use), and Go ends a process then.
+// exec starts a program with some variables more. With a limit, the kernel refuses it more than so many bytes of
+// writable memory of its own (RLIMIT_DATA, which counts what is mapped, not only what is in use), and Go ends a process
+// then.
 func (r *run) exec(name string, limit int64, env ...string) (*process, error) {
 	port, err := freeport.Choose()
 	if err != nil {
@@ -160,7 +162,8 @@ func (p *process) record(ctx context.Context, dir, table string, d time.Duration
 		return
 	}
 	go func() {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", p.stats, int(d.Seconds())), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet,
+			fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", p.stats, int(d.Seconds())), nil)
 		if err != nil {
 			return
 		}
@@ -196,5 +199,6 @@ func machine() string {
 		release = append(release, byte(c))
 	}
 	load, _ := os.ReadFile("/proc/loadavg")
-	return fmt.Sprintf("%s, %d cores, Linux %s, %s, load %s", model, cores(), release, goVersion(), strings.TrimSpace(string(load)))
+	return fmt.Sprintf("%s, %d cores, Linux %s, %s, load %s", model, cores(), release, goVersion(),
+		strings.TrimSpace(string(load)))
 }

@@ -9,11 +9,12 @@ import (
 
 const atOnce = 8 // events in flight in throughput
 
-// throughput counts processor time, not the clock's: how many events a second one core could do if nothing else ran there
-// and no call cost anything. Both programs have their turn in each round.
+// throughput counts processor time, not the clock's: how many events a second one core could do if nothing else ran
+// there and no call cost anything. Both programs have their turn in each round.
 func throughput(r *run) error {
 	r.world.SetWaits(standin.Waits{})
-	rows := [][]string{{"image", "bucketocr, events/s and core", "yardstick", "ratio, median of rounds", "least", "most"}}
+	rows := [][]string{{"image", "bucketocr, events/s and core", "yardstick", "ratio, median of rounds", "least",
+		"most"}}
 	for _, s := range sizes {
 		r.world.Put(s.file, pngPage(s.bytes))
 		us, them, err := r.throughputOf(s.file)
@@ -27,7 +28,8 @@ func throughput(r *run) error {
 		per := func(d []time.Duration) string { return fmt.Sprintf("%.0f", 1/median(d).Seconds()) }
 		rows = append(rows, []string{s.label, per(us), per(them), fmt.Sprintf("%.2f", median(ratios)),
 			fmt.Sprintf("%.2f", quantile(ratios, 0)), fmt.Sprintf("%.2f", quantile(ratios, 1))})
-		defer verdict(r.out, median(ratios) >= 1.5, "%s: %.2f times the yardstick's events/s per core, at least 1.5", s.label, median(ratios))
+		defer verdict(r.out, median(ratios) >= 1.5, "%s: %.2f times the yardstick's events/s per core, at least 1.5",
+			s.label, median(ratios))
 	}
 	table(r.out, rows)
 	return nil

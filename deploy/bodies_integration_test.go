@@ -46,7 +46,8 @@ func checkBodies(t *testing.T, g *google) {
 			`"serviceAccountName":"bucketocr-gpu` + tail + `"`, `"containerPort":8000`,
 		}},
 		{"/services/bucketocr", []string{
-			`"containerConcurrency":8`, `"timeoutSeconds":540`, `"autoscaling.knative.dev/maxScale":"4"`, `"memory":"2Gi"`,
+			`"containerConcurrency":8`, `"timeoutSeconds":540`, `"autoscaling.knative.dev/maxScale":"4"`,
+			`"memory":"2Gi"`,
 			`"name":"CLOUD_RUN_TIMEOUT_SECONDS","value":"540"`, `"name":"GOOGLE_CLOUD_PROJECT","value":"my-project"`,
 			`"name":"OCR_URL","value":"https://bucketocr-gpu-123456789012.europe-west4.run.app"`,
 			`"name":"RECONCILE_BUCKETS","value":"my-scans"`,
@@ -54,41 +55,60 @@ func checkBodies(t *testing.T, g *google) {
 			`"serviceAccountName":"bucketocr-function` + tail + `"`, `"run.googleapis.com/ingress":"all"`,
 		}},
 		{"/triggers/bucketocr-finalized", []string{
-			`"attribute":"type","value":"google.cloud.storage.object.v1.finalized"`, `"attribute":"bucket","value":"my-scans"`,
+			`"attribute":"type","value":"google.cloud.storage.object.v1.finalized"`,
+			`"attribute":"bucket","value":"my-scans"`,
 			`"service":"bucketocr"`, `"region":"europe-west4"`, `"serviceAccount":"bucketocr-trigger` + tail + `"`,
 		}},
-		{"/subscriptions/eventarc-europe-west4-bucketocr-finalized-sub-123", []string{`"ackDeadlineSeconds":600`, `"messageRetentionDuration":"604800s"`, `"expirationPolicy":{}`}},
+		{"/subscriptions/eventarc-europe-west4-bucketocr-finalized-sub-123",
+			[]string{`"ackDeadlineSeconds":600`, `"messageRetentionDuration":"604800s"`, `"expirationPolicy":{}`}},
 		{"/subscriptions/bucketocr-backfill", []string{
-			`"ackDeadlineSeconds":600`, `"messageRetentionDuration":"604800s"`, `"noWrapper":{"writeMetadata":true}`, `"serviceAccountEmail":"bucketocr-trigger` + tail + `"`,
+			`"ackDeadlineSeconds":600`, `"messageRetentionDuration":"604800s"`, `"noWrapper":{"writeMetadata":true}`,
+			`"serviceAccountEmail":"bucketocr-trigger` + tail + `"`,
 			`"audience":"https://bucketocr-123456789012.europe-west4.run.app"`, `"maximumBackoff":"600s"`,
 		}},
 		{"/jobs/bucketocr-sweep", []string{
 			`"schedule":"*/5 * * * *"`, `"ce-type":"bucketocr.sweep"`, `"ce-id":"sweep"`, `"ce-specversion":"1.0"`,
 			`"ce-source":"//bucketocr/sweep"`, `"httpMethod":"POST"`, `"attemptDeadline":"540s"`,
-			`"uri":"https://bucketocr-123456789012.europe-west4.run.app`, `"serviceAccountEmail":"bucketocr-sweep` + tail + `"`,
+			`"uri":"https://bucketocr-123456789012.europe-west4.run.app`,
+			`"serviceAccountEmail":"bucketocr-sweep` + tail + `"`,
 			`"audience":"https://bucketocr-123456789012.europe-west4.run.app"`,
 		}},
 		{"/jobs/bucketocr-reconcile", []string{
-			`"schedule":"23 2 * * *"`, `"ce-type":"bucketocr.reconcile"`, `"ce-id":"reconcile"`, `"ce-source":"//bucketocr/reconcile"`, `"ce-since":"2`,
-			`"attemptDeadline":"540s"`, `"retryCount":5`, `"minBackoffDuration":"60s"`, `"serviceAccountEmail":"bucketocr-sweep` + tail + `"`,
+			`"schedule":"23 2 * * *"`, `"ce-type":"bucketocr.reconcile"`, `"ce-id":"reconcile"`,
+			`"ce-source":"//bucketocr/reconcile"`, `"ce-since":"2`,
+			`"attemptDeadline":"540s"`, `"retryCount":5`, `"minBackoffDuration":"60s"`,
+			`"serviceAccountEmail":"bucketocr-sweep` + tail + `"`,
 		}},
-		{"/databases/(default)", []string{`"locationId":"europe-west4"`, `"type":"FIRESTORE_NATIVE"`, `"deleteProtectionState":"DELETE_PROTECTION_ENABLED"`}},
+		{"/databases/(default)",
+			[]string{`"locationId":"europe-west4"`, `"type":"FIRESTORE_NATIVE"`,
+				`"deleteProtectionState":"DELETE_PROTECTION_ENABLED"`}},
 		{"/indexes/abc", []string{`"fieldPath":"status"`, `"fieldPath":"finished"`, `"queryScope":"COLLECTION"`}},
-		{"/b/my-scans", []string{`"location":"EUROPE-WEST4"`, `"publicAccessPrevention":"enforced"`, `"uniformBucketLevelAccess":{"enabled":true}`}},
+		{"/b/my-scans", []string{`"location":"EUROPE-WEST4"`, `"publicAccessPrevention":"enforced"`,
+			`"uniformBucketLevelAccess":{"enabled":true}`}},
 		{"/fields/markerExpires", []string{`"ttlConfig":{"state":"CREATING"}`, `"ancestorField":"__default__"`}},
-		{"/repositories/bucketocr", []string{`"format":"DOCKER"`, `"bucketocr_made":"bucketocr"`, `"bucketocr_revision":"` + strings.Repeat("b", 40) + `"`,
-			`"action":"Delete"`, `"keepCount":2`}},
+		{"/repositories/bucketocr",
+			[]string{`"format":"DOCKER"`, `"bucketocr_made":"bucketocr"`,
+				`"bucketocr_revision":"` + strings.Repeat("b", 40) + `"`,
+				`"action":"Delete"`, `"keepCount":2`}},
 		{"/alertPolicies/" + g.alert("errors"), []string{`severity>=ERROR`, `"notificationRateLimit"`}},
-		{"/alertPolicies/" + g.alert("backlog"), []string{`oldest_unacked_message_age`, `one_of(\"eventarc-europe-west4-bucketocr-finalized-sub-123\",\"bucketocr-backfill\")`}},
+		{"/alertPolicies/" + g.alert("backlog"),
+			[]string{`oldest_unacked_message_age`,
+				`one_of(\"eventarc-europe-west4-bucketocr-finalized-sub-123\",\"bucketocr-backfill\")`}},
 		{"/alertPolicies/" + g.alert("unfinished"), []string{`user/bucketocr-sweeps`, `"conditionAbsent"`,
 			`user/bucketocr_past_window\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"bucketocr\"`}},
 		{"/alertPolicies/" + g.alert("undocumented"), []string{`user/bucketocr_undocumented\"`}},
-		{"/metrics/bucketocr_deliveries", []string{`"labelExtractors":{"code":"EXTRACT(jsonPayload.code)","outcome":"EXTRACT(jsonPayload.outcome)"}`, `"metricKind":"DELTA"`}},
-		{"/metrics/bucketocr_pages", []string{`"valueType":"DISTRIBUTION"`, `"valueExtractor":"EXTRACT(jsonPayload.pages)"`, `"exponentialBuckets"`}},
-		{"/dashboards/bucketocr", []string{`"displayName":"bucketocr: images to text"`, `"bucketocr_input":"`, `"columns":48`,
-			`user/bucketocr_deliveries\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"bucketocr\"`,
-			`sum(increase(logging_googleapis_com:user_bucketocr_pages_sum{monitored_resource=\"cloud_run_revision\",service_name=\"bucketocr\"}[1h]))`,
-			`one_of(\"eventarc-europe-west4-bucketocr-finalized-sub-123\",\"bucketocr-backfill\")`, `"resourceNames":["projects/my-project"]`}},
+		{"/metrics/bucketocr_deliveries",
+			[]string{`"labelExtractors":{"code":"EXTRACT(jsonPayload.code)","outcome":"EXTRACT(jsonPayload.outcome)"}`,
+				`"metricKind":"DELTA"`}},
+		{"/metrics/bucketocr_pages",
+			[]string{`"valueType":"DISTRIBUTION"`, `"valueExtractor":"EXTRACT(jsonPayload.pages)"`,
+				`"exponentialBuckets"`}},
+		{"/dashboards/bucketocr",
+			[]string{`"displayName":"bucketocr: images to text"`, `"bucketocr_input":"`, `"columns":48`,
+				`user/bucketocr_deliveries\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"bucketocr\"`,
+				`sum(increase(logging_googleapis_com:user_bucketocr_pages_sum{monitored_resource=\"cloud_run_revision\",service_name=\"bucketocr\"}[1h]))`,
+				`one_of(\"eventarc-europe-west4-bucketocr-finalized-sub-123\",\"bucketocr-backfill\")`,
+				`"resourceNames":["projects/my-project"]`}},
 	} {
 		text, _ := g.find(t, want.suffix)
 		for _, part := range want.parts {
@@ -140,7 +160,8 @@ var grants = map[string][]string{
 		"roles/pubsub.serviceAgent service-" + number + "@gcp-sa-pubsub.iam.gserviceaccount.com",
 		"roles/run.builder bucketocr-builder" + tail,
 	},
-	"/storage/v1/b/" + bucket: {"roles/storage.objectUser user:a@example.com", "roles/storage.objectViewer bucketocr-function" + tail},
+	"/storage/v1/b/" + bucket: {"roles/storage.objectUser user:a@example.com",
+		"roles/storage.objectViewer bucketocr-function" + tail},
 	"/v1/projects/" + project + "/locations/" + region + "/services/bucketocr": {
 		"roles/run.invoker bucketocr-sweep" + tail, "roles/run.invoker bucketocr-trigger" + tail,
 	},
@@ -179,7 +200,8 @@ func checkDestroyed(t *testing.T, g *google, before map[string]object) {
 	after := g.made()
 	for path := range before {
 		_, there := after[path]
-		kept := strings.Contains(path, "/databases/") || strings.HasPrefix(path, "/storage/") || strings.HasSuffix(path, "#iam") ||
+		kept := strings.Contains(path, "/databases/") || strings.HasPrefix(path, "/storage/") ||
+			strings.HasSuffix(path, "#iam") ||
 			strings.Contains(path, "/"+number+"/services/") || strings.Count(path, "/") == 3 ||
 			strings.Contains(path, "/subscriptions/eventarc-") || // made by Eventarc, gcloud itself
 			strings.HasSuffix(path, "/cloud-run-source-deploy")
@@ -188,7 +210,8 @@ func checkDestroyed(t *testing.T, g *google, before map[string]object) {
 		}
 	}
 	for _, c := range g.changes {
-		if strings.Contains(c.path, "/o/") || strings.Contains(c.path, "/databases/") || c.method == "DELETE" && strings.HasPrefix(c.path, "/storage/") {
+		if strings.Contains(c.path, "/o/") || strings.Contains(c.path, "/databases/") || c.method == "DELETE" &&
+			strings.HasPrefix(c.path, "/storage/") {
 			t.Errorf("destroy touched %v", c)
 		}
 	}

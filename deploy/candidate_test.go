@@ -42,7 +42,8 @@ func newCandidate(t *testing.T, traffic, env string, answers ...string) *candida
 	s := httptest.NewServer(http.HandlerFunc(c.serve))
 	t.Cleanup(s.Close)
 	c.url = s.URL
-	for name, text := range map[string]string{"traffic": strings.ReplaceAll(traffic, "URL", s.URL), "env": env, "gcloud": stub} {
+	for name, text := range map[string]string{"traffic": strings.ReplaceAll(traffic, "URL", s.URL), "env": env,
+		"gcloud": stub} {
 		if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +81,8 @@ func (c *candidate) run(t *testing.T, step string) outcome {
 		c.mu.Lock() // what the requests wrote is visible from here on
 		defer c.mu.Unlock()
 	}()
-	return run(t, []string{"PATH=" + c.dir + ":" + os.Getenv("PATH"), "STUB=" + c.dir, "STORAGE_URL=" + c.url, "SMOKE_PAUSE=0",
+	return run(t, []string{"PATH=" + c.dir + ":" + os.Getenv("PATH"), "STUB=" + c.dir, "STORAGE_URL=" + c.url,
+		"SMOKE_PAUSE=0",
 		"PROJECT_ID=" + project, "REGION=" + region, "BUCKET=" + bucket, "NAME=bucketocr", "BUILD_ID=abcdef0123456789"},
 		"bash", "deploy/candidate.sh", step)
 }
@@ -97,13 +99,17 @@ func (c *candidate) calls(t *testing.T) string {
 func TestCandidateDeploy(t *testing.T) {
 	need(t, "bash")
 	for _, tt := range []struct{ name, traffic, env, tag, exclude string }{
-		{"after deploy.sh", "100,bucketocr-00001,,\n", "OCR_URL=https://x\nEXCLUDE=tmp/**,bucketocr-smoke/blue/**,bucketocr-smoke/green/**\n",
+		{"after deploy.sh", "100,bucketocr-00001,,\n",
+			"OCR_URL=https://x\nEXCLUDE=tmp/**,bucketocr-smoke/blue/**,bucketocr-smoke/green/**\n",
 			"blue", "tmp/**,bucketocr-smoke/green/**"},
-		{"blue serves", "100,bucketocr-b-11111111,,\n,bucketocr-b-11111111,blue,https://b\n", "EXCLUDE=bucketocr-smoke/green/**\n",
+		{"blue serves", "100,bucketocr-b-11111111,,\n,bucketocr-b-11111111,blue,https://b\n",
+			"EXCLUDE=bucketocr-smoke/green/**\n",
 			"green", "bucketocr-smoke/blue/**"},
-		{"blue serves, its tag on the same target", "100,bucketocr-b-11111111,blue,https://b\n", "EXCLUDE=bucketocr-smoke/green/**\n",
+		{"blue serves, its tag on the same target", "100,bucketocr-b-11111111,blue,https://b\n",
+			"EXCLUDE=bucketocr-smoke/green/**\n",
 			"green", "bucketocr-smoke/blue/**"},
-		{"green serves, blue failed", "100,r-g,,\n,r-b,blue,https://b\n,r-g,green,https://g\n", "EXCLUDE=a,bucketocr-smoke/green/**,b\n",
+		{"green serves, blue failed", "100,r-g,,\n,r-b,blue,https://b\n,r-g,green,https://g\n",
+			"EXCLUDE=a,bucketocr-smoke/green/**,b\n",
 			"blue", "a,b,bucketocr-smoke/green/**"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,8 +120,10 @@ func TestCandidateDeploy(t *testing.T) {
 			if out.code != 0 {
 				t.Fatalf("exit %d: %s", out.code, out.stderr)
 			}
-			for _, want := range []string{"run deploy bucketocr ", "--no-traffic", "--tag=" + tt.tag + " ", "--revision-suffix=b-abcdef01 ",
-				"--update-env-vars=^##^EXCLUDE=" + tt.exclude + " ", "--function=ExtractText", "--base-image=go126", "--set-build-env-vars=GOFLAGS=-tags=nodynamic "} {
+			for _, want := range []string{"run deploy bucketocr ", "--no-traffic", "--tag=" + tt.tag + " ",
+				"--revision-suffix=b-abcdef01 ",
+				"--update-env-vars=^##^EXCLUDE=" + tt.exclude + " ", "--function=ExtractText", "--base-image=go126",
+				"--set-build-env-vars=GOFLAGS=-tags=nodynamic "} {
 				if !strings.Contains(calls, want) {
 					t.Errorf("%q is not in %s", want, calls)
 				}
@@ -138,7 +146,8 @@ func TestCandidateTry(t *testing.T) {
 		{"filtered", traffic, []string{"200 filtered"}, 1},
 		{"refused", traffic, []string{"403 forbidden"}, 1},
 		{"no start", traffic, []string{"404 none"}, 1},
-		{"the tag was taken by another build", "100,bucketocr-00001,,\n,bucketocr-b-99999999,blue,URL/tagged\n", []string{"200 done"}, 1},
+		{"the tag was taken by another build", "100,bucketocr-00001,,\n,bucketocr-b-99999999,blue,URL/tagged\n",
+			[]string{"200 done"}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -157,9 +166,13 @@ func TestCandidateTry(t *testing.T) {
 				return
 			}
 			h := c.events[0]
-			got := []string{h.Get("ce-type"), h.Get("ce-source"), h.Get("ce-subject"), h.Get("ce-specversion"), h.Get("Authorization"),
-				fmt.Sprint(c.bodies[0]["bucket"], c.bodies[0]["name"], c.bodies[0]["generation"], c.bodies[0]["contentType"])}
-			want := []string{"google.cloud.storage.object.v1.finalized", "//storage.googleapis.com/projects/_/buckets/my-scans",
+			got := []string{
+				h.Get("ce-type"), h.Get("ce-source"), h.Get("ce-subject"), h.Get("ce-specversion"),
+				h.Get("Authorization"),
+				fmt.Sprint(c.bodies[0]["bucket"], c.bodies[0]["name"], c.bodies[0]["generation"],
+					c.bodies[0]["contentType"])}
+			want := []string{
+				"google.cloud.storage.object.v1.finalized", "//storage.googleapis.com/projects/_/buckets/my-scans",
 				"objects/bucketocr-smoke/blue/patent-2004.png", "1.0", "Bearer identity-token",
 				fmt.Sprint(bucket, "bucketocr-smoke/blue/patent-2004.png", "42", "image/png")}
 			if !slices.Equal(got, want) {
@@ -172,8 +185,9 @@ func TestCandidateTry(t *testing.T) {
 func TestCandidatePromote(t *testing.T) {
 	need(t, "bash")
 	c := newCandidate(t, "", "")
-	if out := c.run(t, "promote"); out.code != 0 || !strings.Contains(c.calls(t), "run services update-traffic bucketocr --project=my-project "+
-		"--region=europe-west4 --to-revisions=bucketocr-b-abcdef01=100 ") {
+	if out := c.run(t, "promote"); out.code != 0 ||
+		!strings.Contains(c.calls(t), "run services update-traffic bucketocr --project=my-project "+
+			"--region=europe-west4 --to-revisions=bucketocr-b-abcdef01=100 ") {
 		t.Errorf("exit %d: %s", out.code, c.calls(t))
 	}
 }

@@ -22,7 +22,8 @@ var (
 	scriptArg   = regexp.MustCompile(`args: \[(deploy/\S+\.sh)(?:, (\w+))?\]`)
 )
 
-// TestBuildFileContents is for what gcloud's check lets pass: unknown and double step ids, time-outs, undefined substitutions.
+// TestBuildFileContents is for what gcloud's check lets pass: unknown and double step ids, time-outs, undefined
+// substitutions.
 func TestBuildFileContents(t *testing.T) {
 	for file, substitutions := range buildFiles {
 		var text strings.Builder // without comments
@@ -73,19 +74,22 @@ func TestBuildFileContents(t *testing.T) {
 			}
 		}
 	}
-	if order := idLine.FindAllStringSubmatch(read(t, "cloudbuild.yaml"), -1); len(order) != 4 || order[0][1] != "checks" || order[3][1] != "traffic" {
+	if order := idLine.FindAllStringSubmatch(read(t, "cloudbuild.yaml"), -1); len(order) != 4 ||
+		order[0][1] != "checks" || order[3][1] != "traffic" {
 		t.Errorf("steps %v", order)
 	}
 }
 
-// TestRegionsThatAreShownFitNewProjects: whoever copies what is shown there chooses a region in which a new project may build.
+// TestRegionsThatAreShownFitNewProjects: whoever copies what is shown there chooses a region in which a new project may
+// build.
 func TestRegionsThatAreShownFitNewProjects(t *testing.T) {
 	allowed := regexp.MustCompile(`(?m)^RESTRICTED_BUILDS=\((.*)\)$`).FindStringSubmatch(read(t, "deploy/settings.sh"))
 	if allowed == nil {
 		t.Fatal("settings.sh has no RESTRICTED_BUILDS")
 	}
 	for _, file := range []string{"README.md", "docs/deploy.md", "cloudbuild.yaml"} {
-		shown := regexp.MustCompile(`(?m)(?:_REGION: | REGION=)([a-z]+-[a-z]+[0-9])`).FindAllStringSubmatch(read(t, file), -1)
+		shown := regexp.MustCompile(`(?m)(?:_REGION: | REGION=)([a-z]+-[a-z]+[0-9])`).FindAllStringSubmatch(read(t,
+			file), -1)
 		if len(shown) == 0 {
 			t.Errorf("%s shows no region", file)
 		}

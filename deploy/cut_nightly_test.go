@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// waits are what a first run says that it waits for, by the delay of the platform that it meets (fakegcloud/reality.go).
+// waits are what a first run says that it waits for, by the delay of the platform that it meets
+// (fakegcloud/reality.go).
 var waits = []struct{ name, reason string }{
 	{"late-apis", "an API that was just enabled"},
 	{"late-accounts", "a new account to be known everywhere"},
@@ -38,8 +39,8 @@ func TestEachDelay(t *testing.T) {
 	}
 }
 
-// TestEveryCut: wherever a run is cut short, on a platform that spreads everything late, the next one makes exactly what is
-// missing, and the one after changes nothing; or destroy takes all of it down.
+// TestEveryCut: wherever a run is cut short, on a platform that spreads everything late, the next one makes exactly
+// what is missing, and the one after changes nothing; or destroy takes all of it down.
 func TestEveryCut(t *testing.T) {
 	need(t, "bash")
 	whole := newFake(t)

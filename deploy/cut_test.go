@@ -37,7 +37,8 @@ func (f fake) command(t *testing.T, env []string, args ...string) (outcome, []st
 	if err := os.WriteFile(f.state, []byte(strings.Join(append(before, "run\t\n"), "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out := deploy(t, append([]string{"PATH=" + f.bin + ":" + os.Getenv("PATH"), "FAKE_STATE=" + f.state}, env...), args...)
+	out := deploy(t, append([]string{"PATH=" + f.bin + ":" + os.Getenv("PATH"), "FAKE_STATE=" + f.state}, env...),
+		args...)
 	return out, f.lines(t)[len(before)+1:]
 }
 
@@ -61,20 +62,24 @@ func (f fake) lines(t *testing.T) []string {
 	return slices.DeleteFunc(strings.Split(string(raw), "\n"), func(l string) bool { return l == "" })
 }
 
-// TestExistingBucket: a bucket that is there keeps its place, and the trigger goes to it; one of another project is refused.
+// TestExistingBucket: a bucket that is there keeps its place, and the trigger goes to it; one of another project is
+// refused.
 func TestExistingBucket(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
 	f.given(t, "storage buckets gs://my-scans\tus 123456789012")
 	out, _ := f.run(t)
-	if out.code != 0 || !strings.Contains(out.stdout, "triggers create bucketocr-finalized --project=my-project --location=us ") ||
-		strings.Contains(out.stdout, "buckets create") || !strings.Contains(out.stdout, "--destination-run-region=europe-west4") {
+	if out.code != 0 || !strings.Contains(out.stdout,
+		"triggers create bucketocr-finalized --project=my-project --location=us ") ||
+		strings.Contains(out.stdout, "buckets create") ||
+		!strings.Contains(out.stdout, "--destination-run-region=europe-west4") {
 		t.Errorf("exit %d: %s", out.code, out.stdout)
 	}
 
 	f = newFake(t)
 	f.given(t, "storage buckets gs://my-scans\tus 999")
-	if out, _ := f.run(t); out.code != 1 || !strings.Contains(out.stderr, "belongs to project 999") || strings.Contains(out.stdout, "triggers") {
+	if out, _ := f.run(t); out.code != 1 || !strings.Contains(out.stderr, "belongs to project 999") ||
+		strings.Contains(out.stdout, "triggers") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
 }
@@ -102,7 +107,8 @@ func TestOtherSettings(t *testing.T) {
 			t.Errorf("%s: exit %d, changed %v, want %s", tt.env, out.code, keys, tt.want)
 		}
 	}
-	if out, _ := f.run(t, "ON_DELETE=erase"); out.code != 0 || !strings.Contains(out.stdout, "triggers create bucketocr-deleted ") {
+	if out, _ := f.run(t, "ON_DELETE=erase"); out.code != 0 ||
+		!strings.Contains(out.stdout, "triggers create bucketocr-deleted ") {
 		t.Errorf("exit %d: %s", out.code, out.stdout)
 	}
 	if out, _ := f.run(t); out.code != 0 || !strings.Contains(out.stdout, "triggers delete bucketocr-deleted ") {
@@ -111,7 +117,8 @@ func TestOtherSettings(t *testing.T) {
 	const topic = "projects/my-project/topics/ended"
 	out, _ := f.run(t, "NOTIFY_TOPIC=ended")
 	for _, want := range []string{"topics create " + topic + " ", "topics add-iam-policy-binding " + topic + " ",
-		"--member=serviceAccount:bucketocr-function@my-project.iam.gserviceaccount.com --role=roles/pubsub.publisher ", "##NOTIFY_TOPIC=" + topic} {
+		"--member=serviceAccount:bucketocr-function@my-project.iam.gserviceaccount.com --role=roles/pubsub.publisher ",
+		"##NOTIFY_TOPIC=" + topic} {
 		if out.code != 0 || !strings.Contains(out.stdout, want) {
 			t.Errorf("exit %d, no %s: %s %s", out.code, want, out.stdout, out.stderr)
 		}
@@ -119,12 +126,14 @@ func TestOtherSettings(t *testing.T) {
 	if out, changed := f.run(t, "NOTIFY_TOPIC="+topic); out.code != 0 || len(changed) > 0 {
 		t.Errorf("exit %d, the second run changed %v: %s", out.code, changed, out.stderr)
 	}
-	if out, _ := f.run(t, "RECONCILE_BUCKETS=none"); out.code != 0 || !strings.Contains(out.stdout, "scheduler jobs delete bucketocr-reconcile ") ||
+	if out, _ := f.run(t, "RECONCILE_BUCKETS=none"); out.code != 0 ||
+		!strings.Contains(out.stdout, "scheduler jobs delete bucketocr-reconcile ") ||
 		strings.Contains(out.stdout, "##RECONCILE_BUCKETS") {
 		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
 	}
 	// Only what was lost since is reconciled: what was in the bucket before is for a backfill.
-	if out, _ := f.run(t); out.code != 0 || !regexp.MustCompile(`scheduler jobs create http bucketocr-reconcile .*,ce-since=20`).MatchString(out.stdout) {
+	if out, _ := f.run(t); out.code != 0 ||
+		!regexp.MustCompile(`scheduler jobs create http bucketocr-reconcile .*,ce-since=20`).MatchString(out.stdout) {
 		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
 	}
 	if out, changed := f.run(t); out.code != 0 || len(changed) > 0 {
@@ -135,8 +144,8 @@ func TestOtherSettings(t *testing.T) {
 	}
 }
 
-// TestSubscriptionsKeepEventsForAWeek: what Eventarc makes is given the ack deadline, the retention and a life without end,
-// once, and so is what an earlier deploy gave some of them only; where they do not stick, the run says so.
+// TestSubscriptionsKeepEventsForAWeek: what Eventarc makes is given the ack deadline, the retention and a life without
+// end, once, and so is what an earlier deploy gave some of them only; where they do not stick, the run says so.
 func TestSubscriptionsKeepEventsForAWeek(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
@@ -148,8 +157,10 @@ func TestSubscriptionsKeepEventsForAWeek(t *testing.T) {
 	}{
 		{"a new subscription", "", 1},
 		{"one that has all", "", 0},
-		{"one of an early deploy", "times projects/my-project/subscriptions/eventarc-bucketocr-finalized\t600 86400s 2678400s", 1},
-		{"one that would end", "times projects/my-project/subscriptions/eventarc-bucketocr-finalized\t600 604800s 2678400s", 1},
+		{"one of an early deploy",
+			"times projects/my-project/subscriptions/eventarc-bucketocr-finalized\t600 86400s 2678400s", 1},
+		{"one that would end",
+			"times projects/my-project/subscriptions/eventarc-bucketocr-finalized\t600 604800s 2678400s", 1},
 	} {
 		if tt.before != "" {
 			f.given(t, tt.before)
@@ -158,7 +169,8 @@ func TestSubscriptionsKeepEventsForAWeek(t *testing.T) {
 			t.Errorf("%s: exit %d, not updated %d times: %s %s", tt.name, out.code, tt.updates, out.stdout, out.stderr)
 		}
 	}
-	if out, _ := newFake(t).run(t, "FAKE_REAL=stubborn"); out.code != 1 || !strings.Contains(out.stderr, "are '10 86400s 2678400s' after they were set to '600 604800s never'") {
+	if out, _ := newFake(t).run(t, "FAKE_REAL=stubborn"); out.code != 1 ||
+		!strings.Contains(out.stderr, "are '10 86400s 2678400s' after they were set to '600 604800s never'") {
 		t.Errorf("a subscription that keeps its own times: exit %d: %s", out.code, out.stderr)
 	}
 }

@@ -23,10 +23,11 @@ func (f fake) things(t *testing.T) map[string]string {
 }
 
 // stays are what destroy leaves, as docs/deploy.md lists it; and what the stand-in keeps of things that are gone.
-var stays = regexp.MustCompile(`^(services|agent \S+|storage buckets \S+|firestore databases \S+|exemption .*|ttl .*|composite|` +
-	`policy of storage buckets gs://my-scans: roles/storage\.objectUser user:a@example\.com theirs|` +
-	`policy of projects my-project: roles/pubsub\.publisher serviceAccount:service-123456789012@gs-project-accounts\.iam\.gserviceaccount\.com|` +
-	`(policy of run services|policy of iam service-accounts|times|recorded|cleanup) .*)$`)
+var stays = regexp.MustCompile(
+	`^(services|agent \S+|storage buckets \S+|firestore databases \S+|exemption .*|ttl .*|composite|` +
+		`policy of storage buckets gs://my-scans: roles/storage\.objectUser user:a@example\.com theirs|` +
+		`policy of projects my-project: roles/pubsub\.publisher serviceAccount:service-123456789012@gs-project-accounts\.iam\.gserviceaccount\.com|` +
+		`(policy of run services|policy of iam service-accounts|times|recorded|cleanup) .*)$`)
 
 // destroyed takes down what is there and checks that nothing of ours is left.
 func (f fake) destroyed(t *testing.T, env ...string) outcome {
@@ -43,8 +44,8 @@ func (f fake) destroyed(t *testing.T, env ...string) outcome {
 	return out
 }
 
-// TestDestroyTakesDownWhatARunLeft: a whole installation, one that was cut short anywhere, and none at all, in a project in
-// which no API was ever enabled.
+// TestDestroyTakesDownWhatARunLeft: a whole installation, one that was cut short anywhere, and none at all, in a
+// project in which no API was ever enabled.
 func TestDestroyTakesDownWhatARunLeft(t *testing.T) {
 	need(t, "bash")
 	for _, cut := range []int{0, 1, 4, 14, 40, 1000} {
@@ -65,8 +66,8 @@ func TestDestroyTakesDownWhatARunLeft(t *testing.T) {
 	}
 }
 
-// TestDestroyWithOtherSettings: what no longer fits the settings of a deploy goes all the same; so do triggers whose bucket,
-// and roles whose account, is gone.
+// TestDestroyWithOtherSettings: what no longer fits the settings of a deploy goes all the same; so do triggers whose
+// bucket, and roles whose account, is gone.
 func TestDestroyWithOtherSettings(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
@@ -75,8 +76,11 @@ func TestDestroyWithOtherSettings(t *testing.T) {
 	}
 	f.given(t, "storage buckets gs://my-scans\t(deleted)", "secrets ocr-key\tx",
 		"policy of projects my-project: roles/run.builder deleted:serviceAccount:bucketocr-builder@my-project.iam.gserviceaccount.com?uid=1\tx")
-	out, _ := f.command(t, []string{"FUNCTION_MAX_INSTANCES=50", "BUCKET_LOCATION=asia", "OCR_API_KEY_SECRET=ocr-key:1"}, "--yes", "destroy")
-	if out.code != 0 || !strings.Contains(out.stdout, "triggers delete bucketocr-finalized --project=my-project --location=europe-west4 ") {
+	out, _ := f.command(t,
+		[]string{"FUNCTION_MAX_INSTANCES=50", "BUCKET_LOCATION=asia", "OCR_API_KEY_SECRET=ocr-key:1"}, "--yes",
+		"destroy")
+	if out.code != 0 || !strings.Contains(out.stdout,
+		"triggers delete bucketocr-finalized --project=my-project --location=europe-west4 ") {
 		t.Errorf("exit %d: %s%s", out.code, out.stdout, out.stderr)
 	}
 	for key := range f.things(t) {
@@ -93,7 +97,8 @@ func TestDestroyLeavesOthersImages(t *testing.T) {
 	for _, tt := range []struct {
 		name, repository string
 		stays            bool
-	}{{"their repository", "DOCKER:team", true}, {"ours, which they use as well", "", true}, {"ours alone", "", false}} {
+	}{{"their repository", "DOCKER:team", true}, {"ours, which they use as well", "", true},
+		{"ours alone", "", false}} {
 		f := newFake(t)
 		if tt.repository != "" {
 			f.given(t, "artifacts repositories bucketocr\t"+tt.repository)

@@ -14,15 +14,17 @@ import (
 	"github.com/bucketocr/bucketocr/internal/config"
 )
 
-// printable are the runs whose commands together are all that deploy.sh can print for an empty project, or for a full one
-// where it takes things down.
+// printable are the runs whose commands together are all that deploy.sh can print for an empty project, or for a full
+// one where it takes things down.
 var printable = []struct {
 	name string
 	env  []string
 	args []string
 }{
-	{"all", []string{"ON_DELETE=erase", "INCLUDE=scans/**,{a},b", "NOTIFICATION_CHANNELS=projects/my-project/notificationChannels/1",
-		"OCR_API_KEY_SECRET=ocr-key:3", "BUCKET_LOCATION=US", "HF_TOKEN_SECRET=hf:1", "NOTIFY_TOPIC=ended"}, []string{"all"}},
+	{"all", []string{"ON_DELETE=erase", "INCLUDE=scans/**,{a},b",
+		"NOTIFICATION_CHANNELS=projects/my-project/notificationChannels/1",
+		"OCR_API_KEY_SECRET=ocr-key:3", "BUCKET_LOCATION=US", "HF_TOKEN_SECRET=hf:1", "NOTIFY_TOPIC=ended"},
+		[]string{"all"}},
 	{"defaults", []string{"BUCKET=", "VLLM_DIGEST=", "MODEL_REVISION="}, []string{"all"}},
 	{"without a GPU", []string{"OCR_URL=https://ocr.example.com"}, []string{"all"}},
 	{"function", []string{"OCR_URL=https://ocr.example.com", "FIRESTORE_DATABASE=scans"}, []string{"function"}},
@@ -43,7 +45,8 @@ var toolFolder = sync.OnceValues(func() (string, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", err
 	}
-	for _, name := range []string{"bash", "cat", "tr", "cut", "sed", "grep", "basename", "dirname", "sha256sum", "mktemp", "rm",
+	for _, name := range []string{"bash", "cat", "tr", "cut", "sed", "grep", "basename", "dirname", "sha256sum",
+		"mktemp", "rm",
 		"sort", "cksum", "head", "sleep", "tee"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
@@ -102,11 +105,16 @@ func TestPassedOn(t *testing.T) {
 	need(t, "bash")
 	ours := map[string]string{ // set by the deploy itself, or meant for a laptop
 		"OCR_URL": "set", "GOOGLE_CLOUD_PROJECT": "set", "CLOUD_RUN_TIMEOUT_SECONDS": "set", "OCR_API_KEY": "a secret",
-		"PORT": "Cloud Run's", "FUNCTION_TARGET": "the buildpack's", "STORAGE_EMULATOR_HOST": "", "FIRESTORE_EMULATOR_HOST": "",
-		"GCE_METADATA_HOST": "", "GOOGLE_APPLICATION_CREDENTIALS": "", "PUBSUB_EMULATOR_HOST": "", "K_SERVICE": "Cloud Run's", "K_REVISION": "Cloud Run's",
+		"PORT": "Cloud Run's", "FUNCTION_TARGET": "the buildpack's", "STORAGE_EMULATOR_HOST": "",
+		"FIRESTORE_EMULATOR_HOST": "",
+		"GCE_METADATA_HOST":       "", "GOOGLE_APPLICATION_CREDENTIALS": "", "PUBSUB_EMULATOR_HOST": "",
+		"K_SERVICE": "Cloud Run's", "K_REVISION": "Cloud Run's",
 	}
-	values := map[string]string{"ON_DELETE": "erase", "RECONCILE_BUCKETS": "my-scans,more-scans", "NOTIFY_TOPIC": "projects/my-project/topics/ended", "OCR_CONCURRENCY": "3", "OCR_INSTANCE_CONCURRENCY": "7", "OCR_MODEL": "lightonai/LightOnOCR-3-1B",
-		"FIRESTORE_DATABASE": "scans", "FIRESTORE_COLLECTION": "pages_of_ours", "EXCLUDE": "tmp/**,{a,b}", "INCLUDE": "a/**"}
+	values := map[string]string{"ON_DELETE": "erase", "RECONCILE_BUCKETS": "my-scans,more-scans",
+		"NOTIFY_TOPIC": "projects/my-project/topics/ended", "OCR_CONCURRENCY": "3", "OCR_INSTANCE_CONCURRENCY": "7",
+		"OCR_MODEL":          "lightonai/LightOnOCR-3-1B",
+		"FIRESTORE_DATABASE": "scans", "FIRESTORE_COLLECTION": "pages_of_ours", "EXCLUDE": "tmp/**,{a,b}",
+		"INCLUDE": "a/**"}
 	var env []string
 	for _, v := range config.Variables() {
 		if _, own := ours[v.Name]; own {
@@ -130,11 +138,13 @@ func TestPassedOn(t *testing.T) {
 	values["EXCLUDE"] += ",bucketocr-smoke/blue/**,bucketocr-smoke/green/**"
 	values["INCLUDE"] += ",bucketocr-smoke/**"
 	for name, value := range values {
-		if !strings.Contains(deployed, "##"+name+"="+value+"##") && !strings.Contains(deployed, "##"+name+"="+value+"'") {
+		if !strings.Contains(deployed, "##"+name+"="+value+"##") &&
+			!strings.Contains(deployed, "##"+name+"="+value+"'") {
 			t.Errorf("%s=%s is not in %s", name, value, deployed)
 		}
 	}
-	if !strings.Contains(deployed, "##CLOUD_RUN_TIMEOUT_SECONDS=540##") || !strings.Contains(deployed, "--timeout=540 ") {
+	if !strings.Contains(deployed, "##CLOUD_RUN_TIMEOUT_SECONDS=540##") ||
+		!strings.Contains(deployed, "--timeout=540 ") {
 		t.Error("the two time-outs are not the same:", deployed)
 	}
 }
@@ -148,24 +158,40 @@ func TestRefusals(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{"nothing set", []string{"PROJECT_ID=", "REGION=", "BUCKET="}, []string{"all"}, []string{"PROJECT_ID is required", "REGION is required"}},
-		{"bad names", []string{"PROJECT_ID=My", "BUCKET=gs://b", "NAME=X"}, []string{"all"}, []string{"PROJECT_ID='My'", "BUCKET='gs://b'", "NAME='X'"}},
-		{"a bucket that cannot be", []string{"BUCKET=my..scans"}, []string{"all"}, []string{"BUCKET='my..scans' is not the name of a bucket"}},
+		{"nothing set", []string{"PROJECT_ID=", "REGION=", "BUCKET="}, []string{"all"},
+			[]string{"PROJECT_ID is required", "REGION is required"}},
+		{"bad names", []string{"PROJECT_ID=My", "BUCKET=gs://b", "NAME=X"}, []string{"all"},
+			[]string{"PROJECT_ID='My'", "BUCKET='gs://b'", "NAME='X'"}},
+		{"a bucket that cannot be", []string{"BUCKET=my..scans"}, []string{"all"},
+			[]string{"BUCKET='my..scans' is not the name of a bucket"}},
 		{"an address for a bucket", []string{"BUCKET=192.168.5.4"}, []string{"all"}, []string{"no IP address"}},
-		{"a bucket with Google's name", []string{"BUCKET=googscans"}, []string{"all"}, []string{`no "goog" at the start`}},
-		{"a zone for a region", []string{"REGION=europe-west1-b"}, []string{"all"}, []string{"REGION='europe-west1-b' is not a region"}},
-		{"another family's model", []string{"OCR_MODEL=meta/llama"}, []string{"gpu"}, []string{"OCR_MODEL='meta/llama' is none of the LightOnOCR family"}},
-		{"this machine for a server", []string{"OCR_URL=http://localhost:8000"}, []string{"all"}, []string{"names this machine"}},
-		{"this machine by its address", []string{"OCR_URL=http://127.0.0.1:8000/v1"}, []string{"function"}, []string{"names this machine"}},
+		{"a bucket with Google's name", []string{"BUCKET=googscans"}, []string{"all"},
+			[]string{`no "goog" at the start`}},
+		{"a zone for a region", []string{"REGION=europe-west1-b"}, []string{"all"},
+			[]string{"REGION='europe-west1-b' is not a region"}},
+		{"another family's model", []string{"OCR_MODEL=meta/llama"}, []string{"gpu"},
+			[]string{"OCR_MODEL='meta/llama' is none of the LightOnOCR family"}},
+		{"this machine for a server", []string{"OCR_URL=http://localhost:8000"}, []string{"all"},
+			[]string{"names this machine"}},
+		{"this machine by its address", []string{"OCR_URL=http://127.0.0.1:8000/v1"}, []string{"function"},
+			[]string{"names this machine"}},
 		{"no time", []string{"RETRY_FOR=long"}, []string{"all"}, []string{"RETRY_FOR='long' is not seconds"}},
-		{"more pages than the GPU takes", []string{"FUNCTION_MAX_INSTANCES=5"}, []string{"all"}, []string{"5 x OCR_INSTANCE_CONCURRENCY 8 = 40", "40 is more than 32"}},
-		{"more objects than places", []string{"FUNCTION_CONCURRENCY=9"}, []string{"all"}, []string{"FUNCTION_CONCURRENCY 9 is more than OCR_INSTANCE_CONCURRENCY 8"}},
-		{"a tag for a digest", []string{"VLLM_DIGEST=v0.30.0"}, []string{"gpu"}, []string{"VLLM_DIGEST='v0.30.0' is not"}},
-		{"less than the GPU takes", []string{"GPU_TYPE=nvidia-rtx-pro-6000", "GPU_CPU=8"}, []string{"gpu"}, []string{"GPU_CPU 8, GPU_MEMORY 80Gi: a nvidia-rtx-pro-6000 takes no less than 20 and 80Gi"}},
-		{"a GPU beside a service of one's own", []string{"OCR_URL=https://ocr.example.com"}, []string{"gpu"}, []string{"OCR_URL names an OCR service"}},
-		{"a branch for a revision", []string{"MODEL_REVISION=main"}, []string{"all"}, []string{"MODEL_REVISION='main' is not"}},
-		{"a key in the open", []string{"OCR_API_KEY=hunter2"}, []string{"function"}, []string{"OCR_API_KEY is a secret"}},
-		{"ON_DELETE", []string{"ON_DELETE=burn"}, []string{"function"}, []string{"ON_DELETE='burn' is not keep or erase"}},
+		{"more pages than the GPU takes", []string{"FUNCTION_MAX_INSTANCES=5"}, []string{"all"},
+			[]string{"5 x OCR_INSTANCE_CONCURRENCY 8 = 40", "40 is more than 32"}},
+		{"more objects than places", []string{"FUNCTION_CONCURRENCY=9"}, []string{"all"},
+			[]string{"FUNCTION_CONCURRENCY 9 is more than OCR_INSTANCE_CONCURRENCY 8"}},
+		{"a tag for a digest", []string{"VLLM_DIGEST=v0.30.0"}, []string{"gpu"},
+			[]string{"VLLM_DIGEST='v0.30.0' is not"}},
+		{"less than the GPU takes", []string{"GPU_TYPE=nvidia-rtx-pro-6000", "GPU_CPU=8"}, []string{"gpu"},
+			[]string{"GPU_CPU 8, GPU_MEMORY 80Gi: a nvidia-rtx-pro-6000 takes no less than 20 and 80Gi"}},
+		{"a GPU beside a service of one's own", []string{"OCR_URL=https://ocr.example.com"}, []string{"gpu"},
+			[]string{"OCR_URL names an OCR service"}},
+		{"a branch for a revision", []string{"MODEL_REVISION=main"}, []string{"all"},
+			[]string{"MODEL_REVISION='main' is not"}},
+		{"a key in the open", []string{"OCR_API_KEY=hunter2"}, []string{"function"},
+			[]string{"OCR_API_KEY is a secret"}},
+		{"ON_DELETE", []string{"ON_DELETE=burn"}, []string{"function"},
+			[]string{"ON_DELETE='burn' is not keep or erase"}},
 		{"no command", nil, nil, []string{"Usage:"}},
 		{"no such command", nil, []string{"deploy"}, []string{"there is no command or option 'deploy'"}},
 		{"two commands", nil, []string{"gpu", "function"}, []string{"one command at a time"}},
@@ -209,8 +235,10 @@ func TestSize(t *testing.T) {
 	}
 	help := run(t, nil, "bash", "deploy.sh", "--help")
 	for _, v := range config.Variables() {
-		set := []string{"PORT", "FUNCTION_TARGET", "STORAGE_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "GCE_METADATA_HOST",
-			"GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "CLOUD_RUN_TIMEOUT_SECONDS", "K_SERVICE", "K_REVISION"}
+		set := []string{"PORT", "FUNCTION_TARGET", "STORAGE_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST",
+			"PUBSUB_EMULATOR_HOST", "GCE_METADATA_HOST",
+			"GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "CLOUD_RUN_TIMEOUT_SECONDS", "K_SERVICE",
+			"K_REVISION"}
 		if !slices.Contains(set, v.Name) && !strings.Contains(help.stdout, v.Name) {
 			t.Errorf("--help does not name %s", v.Name)
 		}

@@ -23,7 +23,8 @@ func TestFigures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range figures.Prices {
-		if filled := p.Currency != "" && p.Date != "" && p.Source != ""; p.Name == "" || p.Unit == "" || filled != (p.Value != nil) {
+		if filled := p.Currency != "" && p.Date != "" && p.Source != ""; p.Name == "" || p.Unit == "" ||
+			filled != (p.Value != nil) {
 			t.Errorf("price %+v", p)
 		}
 	}

@@ -19,13 +19,14 @@ import (
 // unreachable keeps gcloud from all of the world, should it find an account after all: a proxy that is not there.
 var unreachable = []string{"CLOUDSDK_PROXY_TYPE=http", "CLOUDSDK_PROXY_ADDRESS=127.0.0.1", "CLOUDSDK_PROXY_PORT=1"}
 
-// TestParser: gcloud's own parser takes every command. It reads the flags before it looks for an account: 2 is a refusal, 1
-// is the missing account.
+// TestParser: gcloud's own parser takes every command. It reads the flags before it looks for an account: 2 is a
+// refusal, 1 is the missing account.
 func TestParser(t *testing.T) {
 	need(t, "bash", "gcloud")
 	t.Parallel()
 	machine, host := newMachine(t)
-	env := slices.Concat(quick(t), unreachable, []string{"CLOUDSDK_CONFIG=" + t.TempDir(), "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1", "GCE_METADATA_ROOT=" + host})
+	env := slices.Concat(quick(t), unreachable,
+		[]string{"CLOUDSDK_CONFIG=" + t.TempDir(), "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1", "GCE_METADATA_ROOT=" + host})
 	commands := map[string]bool{}
 	for _, p := range printable {
 		for _, line := range dryRun(t, p.env, p.args...).lines() {
@@ -39,7 +40,8 @@ func TestParser(t *testing.T) {
 	}
 	for _, line := range slices.Sorted(maps.Keys(commands)) {
 		out := run(t, env, "bash", "-c", line)
-		local := strings.HasPrefix(line, "gcloud meta list-files-for-upload") || line == "gcloud version" || strings.Contains(line, "--help")
+		local := strings.HasPrefix(line, "gcloud meta list-files-for-upload") || line == "gcloud version" ||
+			strings.Contains(line, "--help")
 		if local && out.code == 0 {
 			continue
 		}
@@ -47,7 +49,8 @@ func TestParser(t *testing.T) {
 			t.Errorf("%s\nexit %d: %s", line, out.code, out.stderr)
 		}
 	}
-	for _, wrong := range []string{"gcloud run deploy x --image=y --nonsense=1", "gcloud run deploy x --image=y --timeout=soon",
+	for _, wrong := range []string{"gcloud run deploy x --image=y --nonsense=1",
+		"gcloud run deploy x --image=y --timeout=soon",
 		"gcloud eventarc triggers create x --location=us --event-filters=type=y"} {
 		if out := run(t, env, "bash", "-c", wrong); out.code != 2 {
 			t.Errorf("%s\nexit %d: %s", wrong, out.code, out.stderr)
@@ -58,7 +61,8 @@ func TestParser(t *testing.T) {
 	}
 	// the control: with an account, a command would get no further than this machine
 	env = append(env, "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE="+write(t, "token", "no-token", 0o600))
-	if out := run(t, env, "bash", "-c", "gcloud pubsub topics list --project=my-project"); out.code != 1 || !strings.Contains(out.stderr, "ProxyError") {
+	if out := run(t, env, "bash", "-c", "gcloud pubsub topics list --project=my-project"); out.code != 1 ||
+		!strings.Contains(out.stderr, "ProxyError") {
 		t.Errorf("with an account: exit %d: %s", out.code, out.stderr)
 	}
 }
@@ -85,7 +89,8 @@ func TestMachineAccountIsNeverUsed(t *testing.T) {
 		m, host := newMachine(t)
 		g := newGoogle(t)
 		g.things["/v1/projects/my-project/topics/bucketocr-backfill"] = object{}
-		env := []string{"CLOUDSDK_CONFIG=" + t.TempDir(), "GCE_METADATA_ROOT=" + host, "GCE_METADATA_HOST=" + host, "GCE_METADATA_IP=" + host,
+		env := []string{"CLOUDSDK_CONFIG=" + t.TempDir(), "GCE_METADATA_ROOT=" + host, "GCE_METADATA_HOST=" + host,
+			"GCE_METADATA_IP=" + host,
 			"CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=" + g.url + "/", "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1"}
 		if tt.check != "" {
 			env = append(env, tt.check)
@@ -93,7 +98,8 @@ func TestMachineAccountIsNeverUsed(t *testing.T) {
 		out := run(t, env, "bash", "-c", command)
 		g.settle()
 		if used := m.asked.Load() > 0; used != tt.used || len(g.changes) > 0 != tt.used || (out.code == 0) != tt.used {
-			t.Errorf("%s: exit %d, the machine was asked %d times, changed %v: %s", tt.name, out.code, m.asked.Load(), g.changes, out.stderr)
+			t.Errorf("%s: exit %d, the machine was asked %d times, changed %v: %s", tt.name, out.code, m.asked.Load(),
+				g.changes, out.stderr)
 		}
 	}
 }
@@ -104,7 +110,8 @@ func TestBuildFiles(t *testing.T) {
 	t.Parallel()
 	env := slices.Concat(quick(t), unreachable, []string{"CLOUDSDK_CONFIG=" + t.TempDir()})
 	submit := func(file, substitutions string) outcome {
-		return run(t, env, "bash", "-c", "gcloud builds submit --no-source --project=my-project --config='"+file+"' '"+substitutions+"'")
+		return run(t, env, "bash", "-c", "gcloud builds submit --no-source --project=my-project --config='"+file+"' '"+
+			substitutions+"'")
 	}
 	for file, substitutions := range buildFiles {
 		if out := submit(file, substitutions); out.code != 1 || !strings.Contains(out.stderr, "active account") {
@@ -133,7 +140,8 @@ func TestUpload(t *testing.T) {
 		}
 	}
 	for _, file := range files {
-		for _, unwanted := range []string{".git/", "testdata/", "cmd/", "localocr/", "bench/", "internal/plan/", "_test.go"} {
+		for _, unwanted := range []string{".git/", "testdata/", "cmd/", "localocr/", "bench/", "internal/plan/",
+			"_test.go"} {
 			if strings.HasPrefix(file, unwanted) || strings.HasSuffix(file, unwanted) {
 				t.Errorf("%s is uploaded", file)
 			}
@@ -200,7 +208,8 @@ func TestCheck(t *testing.T) {
 	if out.code != 1 || out.stdout != "" {
 		t.Errorf("exit %d, printed %q", out.code, out.stdout)
 	}
-	for _, want := range []string{"ok       gcloud alpha", "ok       gcloud beta", "ok       gcloud 528", "MISSING  an account", "gcloud auth login"} {
+	for _, want := range []string{"ok       gcloud alpha", "ok       gcloud beta", "ok       gcloud 528",
+		"MISSING  an account", "gcloud auth login"} {
 		if !strings.Contains(out.stderr, want) {
 			t.Errorf("%q is not in %s", want, out.stderr)
 		}

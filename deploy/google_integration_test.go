@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// google stands in for Google's APIs on loopback and keeps state, so that the real gcloud can work against it: a thing is
-// there after it was made, making it twice is refused, and what was not foreseen fails the test.
+// google stands in for Google's APIs on loopback and keeps state, so that the real gcloud can work against it: a thing
+// is there after it was made, making it twice is refused, and what was not foreseen fails the test.
 type google struct {
 	url string
 
@@ -74,7 +74,8 @@ func (g *google) serve(w http.ResponseWriter, r *http.Request) {
 	defer g.mu.Unlock()
 	if needsProject(r) && r.Header.Get("X-Goog-User-Project") != project {
 		http.Error(w, `{"error":{"code":403,"status":"PERMISSION_DENIED","message":"Your application is authenticating by using local Application Default `+
-			`Credentials. The firebaserules.googleapis.com API requires a quota project: set X-Goog-User-Project."}}`, http.StatusForbidden)
+			`Credentials. The firebaserules.googleapis.com API requires a quota project: set X-Goog-User-Project."}}`,
+			http.StatusForbidden)
 		return
 	}
 	for _, rt := range routes {
@@ -91,7 +92,8 @@ func (g *google) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.unknown = append(g.unknown, fmt.Sprintf("%s %s %.300s", r.Method, r.URL, raw))
-	http.Error(w, `{"error":{"code":501,"status":"UNIMPLEMENTED","message":"the stand-in does not know this"}}`, http.StatusNotImplemented)
+	http.Error(w, `{"error":{"code":501,"status":"UNIMPLEMENTED","message":"the stand-in does not know this"}}`,
+		http.StatusNotImplemented)
 }
 
 // answer has a route answer, unless it would change something behind the cut.
@@ -117,12 +119,14 @@ func (g *google) answer(rt route, r *http.Request, args []string, body object) (
 	return code, answer
 }
 
-// changing says whether a request changes what deploy.sh makes. Uploads of sources and samples are no changes, nor is a build that fails.
+// changing says whether a request changes what deploy.sh makes. Uploads of sources and samples are no changes, nor is a
+// build that fails.
 func (g *google) changing(r *http.Request) bool {
 	if g.failing && strings.HasSuffix(r.URL.Path, "/builds:submit") {
 		return false
 	}
-	return r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "IamPolicy:get") && !strings.HasSuffix(r.URL.Path, "/entries:list") &&
+	return r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "IamPolicy:get") &&
+		!strings.HasSuffix(r.URL.Path, "/entries:list") &&
 		!strings.HasSuffix(r.URL.Path, ":getIamPolicy") && !strings.HasPrefix(r.URL.Path, "/upload/") &&
 		!strings.HasPrefix(r.URL.Path, "/resumable/")
 }
@@ -221,7 +225,8 @@ func patch(operation bool) func(*google, *http.Request, []string, object) (int, 
 	}
 }
 
-// subscribe makes the subscription of a trigger as Eventarc does: with an ack deadline of 10 s, a day's retention and an end.
+// subscribe makes the subscription of a trigger as Eventarc does: with an ack deadline of 10 s, a day's retention and
+// an end.
 func (g *google) subscribe(trigger object, name string) {
 	sub := fmt.Sprintf("projects/%s/subscriptions/eventarc-%s-%s-sub-123", project, region, name)
 	trigger["transport"] = object{"pubsub": object{"subscription": sub}}

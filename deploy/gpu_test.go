@@ -18,7 +18,8 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestGPUFlags: every flag of vLLM and every variable of the image stands in deploy/gpu/README.md with its source, and no other does.
+// TestGPUFlags: every flag of vLLM and every variable of the image stands in deploy/gpu/README.md with its source, and
+// no other does.
 func TestGPUFlags(t *testing.T) {
 	_, table, ok := strings.Cut(read(t, "deploy/gpu/README.md"), "| flag or variable | source |")
 	if !ok {
@@ -51,7 +52,8 @@ func TestGPUFlags(t *testing.T) {
 	}
 }
 
-// TestTokenOfHuggingFace: the build reads the secret that was named into its file, and where none was named the file is empty.
+// TestTokenOfHuggingFace: the build reads the secret that was named into its file, and where none was named the file is
+// empty.
 func TestTokenOfHuggingFace(t *testing.T) {
 	need(t, "bash")
 	bin, file := t.TempDir(), filepath.Join(t.TempDir(), "token")
@@ -59,13 +61,15 @@ func TestTokenOfHuggingFace(t *testing.T) {
 		t.Fatal(err)
 	}
 	for secret, want := range map[string]string{"hf:3": "secrets versions access 3 --secret=hf --project=p\n", "": ""} {
-		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "SECRET=" + secret, "PROJECT=p"}, "bash", "deploy/gpu/token.sh", file)
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "SECRET=" + secret, "PROJECT=p"}, "bash",
+			"deploy/gpu/token.sh", file)
 		if got, err := os.ReadFile(file); out.code != 0 || err != nil || string(got) != want || out.stdout != "" {
 			t.Errorf("%q: exit %d, %v, wrote %q", secret, out.code, err, got)
 		}
 	}
 	out := dryRun(t, []string{"HF_TOKEN_SECRET=hf:3"}, "gpu")
-	if !strings.Contains(out.stdout, "_HF_TOKEN_SECRET=hf:3") || !strings.Contains(out.stdout, "gcloud secrets add-iam-policy-binding hf ") {
+	if !strings.Contains(out.stdout, "_HF_TOKEN_SECRET=hf:3") ||
+		!strings.Contains(out.stdout, "gcloud secrets add-iam-policy-binding hf ") {
 		t.Errorf("the build is not given the secret: %s", out.stdout)
 	}
 }
@@ -91,8 +95,10 @@ func TestServe(t *testing.T) {
 		"lightonai/LightOnOCR-3-0.8B":        `--max-model-len|18000|--default-chat-template-kwargs|{"enable_thinking": false}|`,
 		"lightonai/LightOnOCR-3-4B":          `--max-model-len|18000|--default-chat-template-kwargs|{"enable_thinking": false}|`,
 	} {
-		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "MODEL=" + model, "MAX_NUM_SEQS=7", "DRIVER_VERSION=" + driver}, "bash", "deploy/gpu/serve.sh", "--more")
-		if want := "serve|/model|--served-model-name|" + model + "|" + common + more + "--more|"; out.code != 0 || out.stdout != want {
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "MODEL=" + model, "MAX_NUM_SEQS=7",
+			"DRIVER_VERSION=" + driver}, "bash", "deploy/gpu/serve.sh", "--more")
+		if want := "serve|/model|--served-model-name|" + model + "|" + common + more + "--more|"; out.code != 0 ||
+			out.stdout != want {
 			t.Errorf("%s: exit %d\n%s\nwant\n%s", model, out.code, out.stdout, want)
 		}
 	}
@@ -103,14 +109,16 @@ func TestServe(t *testing.T) {
 
 const driver580 = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  Tue Sep 23 10:11:16 UTC 2025\nGCC version:  gcc version 12\n"
 
-// TestServeTakesTheLibrariesThatFitTheDriver: the host's before those of the image where the driver is as new as its CUDA,
-// the image's compatibility libraries where it is older; the log says which, and without a driver it ends at once.
+// TestServeTakesTheLibrariesThatFitTheDriver: the host's before those of the image where the driver is as new as its
+// CUDA, the image's compatibility libraries where it is older; the log says which, and without a driver it ends at
+// once.
 func TestServeTakesTheLibrariesThatFitTheDriver(t *testing.T) {
 	need(t, "bash")
 	bin := t.TempDir()
 	for name, text := range map[string]string{
 		"vllm": "#!/bin/sh\necho \"$LD_LIBRARY_PATH|$VLLM_ENABLE_CUDA_COMPATIBILITY\"\n",
-		"580":  driver580, "590": strings.Replace(driver580, "580.95.05", "590.44.01", 1), "535": strings.Replace(driver580, "580.95.05", "535.216.03", 1),
+		"580":  driver580, "590": strings.Replace(driver580, "580.95.05", "590.44.01", 1),
+		"535":  strings.Replace(driver580, "580.95.05", "535.216.03", 1),
 		"none": "",
 	} {
 		if err := os.WriteFile(filepath.Join(bin, name), []byte(text), 0o700); err != nil {
@@ -127,7 +135,8 @@ func TestServeTakesTheLibrariesThatFitTheDriver(t *testing.T) {
 		{"535", "/image|1\n", "NVIDIA driver 535.216.03, older than 580: the image's compatibility libraries", 0},
 		{"none", "", "no NVIDIA driver was found", 3},
 	} {
-		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "MODEL=lightonai/LightOnOCR-2-1B", "LD_LIBRARY_PATH=/image",
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "MODEL=lightonai/LightOnOCR-2-1B",
+			"LD_LIBRARY_PATH=/image",
 			"DRIVER_VERSION=" + filepath.Join(bin, tt.driver)}, "bash", "deploy/gpu/serve.sh")
 		if out.code != tt.code || out.stdout != tt.want || !strings.Contains(out.stderr, tt.log) {
 			t.Errorf("%s: exit %d %q, log %q", tt.driver, out.code, out.stdout, out.stderr)
@@ -135,19 +144,23 @@ func TestServeTakesTheLibrariesThatFitTheDriver(t *testing.T) {
 	}
 }
 
-// TestFetch: a build without a fixed commit of the weights stops at once; a download gets three tries; the image reports nothing.
+// TestFetch: a build without a fixed commit of the weights stops at once; a download gets three tries; the image
+// reports nothing.
 func TestFetch(t *testing.T) {
 	need(t, "bash")
 	for _, revision := range []string{"", "main", "b9a2b4c1"} {
-		if out := run(t, nil, "bash", "deploy/gpu/fetch.sh", "weights", "lightonai/LightOnOCR-2-1B", revision, "/nowhere"); out.code != 2 {
+		if out := run(t, nil, "bash", "deploy/gpu/fetch.sh", "weights", "lightonai/LightOnOCR-2-1B", revision,
+			"/nowhere"); out.code != 2 {
 			t.Errorf("revision %q: exit %d", revision, out.code)
 		}
 	}
 	bin, file := t.TempDir(), filepath.Join(t.TempDir(), "tries")
-	if err := os.WriteFile(bin+"/python3", []byte("#!/bin/sh\nn=$(cat "+file+" 2>/dev/null)\nprintf x >>"+file+"\n[ \"$n\" = xx ]\n"), 0o700); err != nil {
+	if err := os.WriteFile(bin+"/python3",
+		[]byte("#!/bin/sh\nn=$(cat "+file+" 2>/dev/null)\nprintf x >>"+file+"\n[ \"$n\" = xx ]\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "RETRY_PAUSE=0"}, "bash", "deploy/gpu/fetch.sh", "weights", "m",
+	if out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "RETRY_PAUSE=0"}, "bash", "deploy/gpu/fetch.sh",
+		"weights", "m",
 		strings.Repeat("a", 40), t.TempDir()); out.code != 0 {
 		t.Errorf("a download that fails twice: exit %d: %s", out.code, out.stderr)
 	}
@@ -158,7 +171,8 @@ func TestFetch(t *testing.T) {
 		}
 	}
 	for _, arg := range []string{"VLLM_DIGEST", "MODEL_REVISION"} {
-		if !regexp.MustCompile(`(?m)^ARG `+arg+`$`).MatchString(dockerfile) || strings.Contains(dockerfile, "ARG "+arg+"=") {
+		if !regexp.MustCompile(`(?m)^ARG `+arg+`$`).MatchString(dockerfile) ||
+			strings.Contains(dockerfile, "ARG "+arg+"=") {
 			t.Errorf("%s is no required build argument", arg)
 		}
 	}
@@ -167,8 +181,8 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// TestFetchTakesWhatWasTested: the 1B models get the transformers that ran with this vLLM, and a vLLM that was not tried, or did not run, is
-// refused for every model.
+// TestFetchTakesWhatWasTested: the 1B models get the transformers that ran with this vLLM, and a vLLM that was not
+// tried, or did not run, is refused for every model.
 func TestFetchTakesWhatWasTested(t *testing.T) {
 	need(t, "bash")
 	bin, folder := t.TempDir(), t.TempDir()
@@ -193,8 +207,10 @@ func TestFetchTakesWhatWasTested(t *testing.T) {
 		{"lightonai/LightOnOCR-2-1B", "1.1.0", 2, "vLLM 1.1.0 is not in tested.txt"},
 		{"lightonai/LightOnOCR-3-4B", "1.2.0", 2, "vLLM 1.2.0 is not in tested.txt"},
 	} {
-		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "VERSION=" + test.version}, "bash", folder+"/fetch.sh", "libraries", test.model)
-		if out.code != test.code || test.code == 0 && out.stderr != test.stderr || !strings.Contains(out.stderr, test.stderr) {
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "VERSION=" + test.version}, "bash",
+			folder+"/fetch.sh", "libraries", test.model)
+		if out.code != test.code || test.code == 0 && out.stderr != test.stderr ||
+			!strings.Contains(out.stderr, test.stderr) {
 			t.Errorf("%s with vLLM %s: exit %d\n%s", test.model, test.version, out.code, out.stderr)
 		}
 	}
@@ -203,12 +219,15 @@ func TestFetchTakesWhatWasTested(t *testing.T) {
 // TestImageHasATestedVLLM: the image's vLLM is one that runs.
 func TestImageHasATestedVLLM(t *testing.T) {
 	version := regexp.MustCompile(`vllm-openai:v([\d.]+)@`).FindStringSubmatch(read(t, "deploy/gpu/Dockerfile"))
-	if version == nil || !regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(version[1])+` \S+ runs`).MatchString(read(t, "deploy/gpu/tested.txt")) {
+	if version == nil ||
+		!regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(version[1])+
+			` \S+ runs`).MatchString(read(t, "deploy/gpu/tested.txt")) {
 		t.Errorf("the image has vLLM %v, of which tested.txt has no row that runs", version)
 	}
 }
 
-// TestImageIsBuiltAgainForOtherLibraries: the image's tag follows what decides which libraries it gets, and no row of another vLLM.
+// TestImageIsBuiltAgainForOtherLibraries: the image's tag follows what decides which libraries it gets, and no row of
+// another vLLM.
 func TestImageIsBuiltAgainForOtherLibraries(t *testing.T) {
 	need(t, "bash")
 	folder := t.TempDir()

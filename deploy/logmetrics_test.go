@@ -13,7 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// TestLogMetricsAgreeWithDocuments: what Cloud Logging counts and sums in the function's log lines is what its documents say.
+// TestLogMetricsAgreeWithDocuments: what Cloud Logging counts and sums in the function's log lines is what its
+// documents say.
 func TestLogMetricsAgreeWithDocuments(t *testing.T) {
 	t.Parallel()
 	c := apptest.New(t, apptest.Options{})

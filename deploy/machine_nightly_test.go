@@ -17,8 +17,9 @@ import (
 
 const metadataAddress = "169.254.169.254"
 
-// TestChecksOnAMachineOfGoogles: the first step of cloudbuild.yaml passes where a metadata server is present, as on the machines of Cloud
-// Build, under its own address and name, without a variable that says so; and no test asks it for an account.
+// TestChecksOnAMachineOfGoogles: the first step of cloudbuild.yaml passes where a metadata server is present, as on the
+// machines of Cloud Build, under its own address and name, without a variable that says so; and no test asks it for an
+// account.
 func TestChecksOnAMachineOfGoogles(t *testing.T) {
 	need(t, "bash", "unshare", "ip", "mount", "git", "shellcheck")
 	if os.Getenv("ON_A_MACHINE") != "" {
@@ -43,10 +44,12 @@ func TestChecksOnAMachineOfGoogles(t *testing.T) {
 func checksOnTheMachine(t *testing.T) {
 	t.Helper()
 	hosts := filepath.Join(t.TempDir(), "hosts")
-	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost\n"+metadataAddress+" metadata.google.internal metadata\n"), 0o600); err != nil {
+	if err := os.WriteFile(hosts,
+		[]byte("127.0.0.1 localhost\n"+metadataAddress+" metadata.google.internal metadata\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range [][]string{{"ip", "link", "set", "lo", "up"}, {"ip", "address", "add", metadataAddress + "/32", "dev", "lo"},
+	for _, command := range [][]string{{"ip", "link", "set", "lo", "up"},
+		{"ip", "address", "add", metadataAddress + "/32", "dev", "lo"},
 		{"mount", "--bind", hosts, "/etc/hosts"}} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", command, out)
@@ -68,7 +71,8 @@ func checksOnTheMachine(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(stubs, "apt-get"), []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"PATH=" + stubs + ":" + os.Getenv("PATH"), "GOPROXY=off", "GOFLAGS=-count=1"} // no result of another machine
+	// no result of another machine
+	env := []string{"PATH=" + stubs + ":" + os.Getenv("PATH"), "GOPROXY=off", "GOFLAGS=-count=1"}
 	for _, name := range []string{"GOPATH", "GOMODCACHE", "GOCACHE"} {
 		value, err := exec.Command("go", "env", name).Output()
 		if err != nil {

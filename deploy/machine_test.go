@@ -9,7 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// machine is the metadata server of a machine of Google's, which offers its account to whoever asks, and counts who does.
+// machine is the metadata server of a machine of Google's, which offers its account to whoever asks, and counts who
+// does.
 type machine struct{ asked atomic.Int32 }
 
 func (m *machine) ServeHTTP(w http.ResponseWriter, r *http.Request) {

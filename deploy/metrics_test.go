@@ -113,8 +113,11 @@ func TestDashboard(t *testing.T) {
 }
 
 // platform are the metrics that Google makes.
-var platform = []string{"pubsub.googleapis.com/subscription/num_undelivered_messages", "pubsub.googleapis.com/subscription/oldest_unacked_message_age",
-	"run.googleapis.com/container/instance_count", "run.googleapis.com/request_count", "run.googleapis.com/container/memory/utilizations",
+var platform = []string{
+	"pubsub.googleapis.com/subscription/num_undelivered_messages",
+	"pubsub.googleapis.com/subscription/oldest_unacked_message_age",
+	"run.googleapis.com/container/instance_count", "run.googleapis.com/request_count",
+	"run.googleapis.com/container/memory/utilizations",
 	"logging.googleapis.com/user/@METRIC@"}
 
 // checkChart notes the log metrics that a chart asks for, and tells whether it asks for OpenTelemetry's.
@@ -134,13 +137,15 @@ func checkChart(t *testing.T, title, text string, asked map[string]bool) (collec
 			}
 		}
 	}
-	for _, m := range regexp.MustCompile(`logging_googleapis_com:user_@METRICS@(\w+)_sum\{`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`logging_googleapis_com:user_@METRICS@(\w+)_sum\{`).FindAllStringSubmatch(text,
+		-1) {
 		if made[m[1]].ValueExtractor == "" {
 			t.Errorf("%q asks for the sum of %s", title, m[1])
 		}
 		asked[m[1]] = true
 	}
-	for _, m := range regexp.MustCompile(`by \(([\w, ]+)\) \(\w+\(workload_googleapis_com:(\w+)_(?:bucket|count|sum)`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(
+		`by \(([\w, ]+)\) \(\w+\(workload_googleapis_com:(\w+)_(?:bucket|count|sum)`).FindAllStringSubmatch(text, -1) {
 		collector = true
 		checkInstrument(t, title, m[2], strings.Split(m[1], ", "))
 	}

@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// built builds a program of a folder here under the name gcloud, and others that it has as well, and gives the folder for PATH.
+// built builds a program of a folder here under the name gcloud, and others that it has as well, and gives the folder
+// for PATH.
 func built(folder string, other ...string) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		dir := filepath.Join(scratch, folder)

@@ -23,15 +23,16 @@ func (g *google) env(t *testing.T) []string {
 			env[i] = "PATH=" + filepath.Dir(write(t, "sleep", "#!/bin/sh\n", 0o700)) + ":" + path
 		}
 	}
-	for _, api := range []string{"RUN", "EVENTARC", "STORAGE", "IAM", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE", "CLOUDBUILD",
+	for _, api := range []string{"RUN", "EVENTARC", "STORAGE", "IAM", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE",
+		"CLOUDBUILD",
 		"ARTIFACTREGISTRY", "FIRESTORE", "PUBSUB", "SECRETMANAGER", "CLOUDSCHEDULER", "LOGGING", "MONITORING"} {
 		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+api+"="+g.url+"/")
 	}
 	return env
 }
 
-// deploy runs deploy.sh against the stand-in. Between two runs the test may use all of g: the lock, which the requests take
-// as well, orders what it does before and after them.
+// deploy runs deploy.sh against the stand-in. Between two runs the test may use all of g: the lock, which the requests
+// take as well, orders what it does before and after them.
 func (g *google) deploy(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
 	g.settle()
@@ -67,8 +68,9 @@ func (g *google) mustRun(t *testing.T, env []string, args ...string) outcome {
 	return out
 }
 
-// TestRealGcloud runs deploy.sh with the real gcloud: the first run makes all with the right bodies and reads the sample's
-// text, the second changes nothing, destroy takes it down, and three interrupted runs are completed by the next.
+// TestRealGcloud runs deploy.sh with the real gcloud: the first run makes all with the right bodies and reads the
+// sample's text, the second changes nothing, destroy takes it down, and three interrupted runs are completed by the
+// next.
 func TestRealGcloud(t *testing.T) {
 	need(t, "gcloud", "bash", "curl")
 	t.Parallel()
@@ -79,7 +81,8 @@ func TestRealGcloud(t *testing.T) {
 	if len(g.once) > 0 {
 		t.Errorf("no command met %v", g.once)
 	}
-	for _, said := range []string{"FETCH_SOURCE_FAILED", "the last line of the build's log", "waiting for new grants to take effect"} {
+	for _, said := range []string{"FETCH_SOURCE_FAILED", "the last line of the build's log",
+		"waiting for new grants to take effect"} {
 		if !strings.Contains(out.stderr, said) {
 			t.Errorf("why the function's build failed: %q is not in %s", said, out.stderr)
 		}
@@ -114,23 +117,30 @@ func TestRealGcloud(t *testing.T) {
 	interrupted(t, whole)
 }
 
-// firstMinutes: what Google's APIs answer once each in the first minutes of a project, in their own form, so that it is the
-// real gcloud's rendering that deploy.sh understands; and a bucket whose policy already has a condition.
+// firstMinutes: what Google's APIs answer once each in the first minutes of a project, in their own form, so that it is
+// the real gcloud's rendering that deploy.sh understands; and a bucket whose policy already has a condition.
 func firstMinutes(g *google) {
 	g.failing = true
 	g.once = map[string]object{
-		"/fields/error":    failure(409, "ABORTED", "Please retry, underlying data changed"),
-		"/fields/lease":    failure(409, "ABORTED", "Aborted due to cross-transaction contention."),
-		"/indexes":         failure(503, "UNAVAILABLE", "The service is currently unavailable."),
-		"/alertPolicies":   failure(404, "NOT_FOUND", "Cannot find metric(s) that match type = \"logging.googleapis.com/user/bucketocr_past_window\". If a metric was created recently, it could take up to 10 minutes to become available. Please try again soon."),
-		"/triggers":        failure(400, "FAILED_PRECONDITION", "Invalid resource state for \"\": The Cloud Storage service account for your bucket is unable to publish to Cloud Pub/Sub topics in the specified project."),
-		"/jobs":            failure(404, "NOT_FOUND", "Gaia id not found for email bucketocr-sweep@my-project.iam.gserviceaccount.com"),
-		"/b/my-scans/iam":  failure(400, "INVALID_ARGUMENT", "Service account bucketocr-function@my-project.iam.gserviceaccount.com does not exist."),
-		"/metrics":         failure(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute'"),
-		"/serviceAccounts": failure(403, "PERMISSION_DENIED", "Identity and Access Management (IAM) API has not been used in project 123456789012 before or it is disabled."),
+		"/fields/error": failure(409, "ABORTED", "Please retry, underlying data changed"),
+		"/fields/lease": failure(409, "ABORTED", "Aborted due to cross-transaction contention."),
+		"/indexes":      failure(503, "UNAVAILABLE", "The service is currently unavailable."),
+		"/alertPolicies": failure(404, "NOT_FOUND",
+			"Cannot find metric(s) that match type = \"logging.googleapis.com/user/bucketocr_past_window\". If a metric was created recently, it could take up to 10 minutes to become available. Please try again soon."),
+		"/triggers": failure(400, "FAILED_PRECONDITION",
+			"Invalid resource state for \"\": The Cloud Storage service account for your bucket is unable to publish to Cloud Pub/Sub topics in the specified project."),
+		"/jobs": failure(404, "NOT_FOUND",
+			"Gaia id not found for email bucketocr-sweep@my-project.iam.gserviceaccount.com"),
+		"/b/my-scans/iam": failure(400, "INVALID_ARGUMENT",
+			"Service account bucketocr-function@my-project.iam.gserviceaccount.com does not exist."),
+		"/metrics": failure(429, "RESOURCE_EXHAUSTED",
+			"Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute'"),
+		"/serviceAccounts": failure(403, "PERMISSION_DENIED",
+			"Identity and Access Management (IAM) API has not been used in project 123456789012 before or it is disabled."),
 	}
-	g.things["/storage/v1/b/"+bucket+"#iam"] = object{"version": 3, "etag": "BwX0", "bindings": []any{object{"role": "roles/storage.objectUser",
-		"members": []any{"user:a@example.com"}, "condition": object{"title": "theirs", "expression": "true"}}}}
+	g.things["/storage/v1/b/"+bucket+"#iam"] = object{"version": 3, "etag": "BwX0",
+		"bindings": []any{object{"role": "roles/storage.objectUser",
+			"members": []any{"user:a@example.com"}, "condition": object{"title": "theirs", "expression": "true"}}}}
 }
 
 // outdated: a metric and a dashboard that an older version made are brought up to date, and nothing else is touched.
@@ -144,7 +154,8 @@ func outdated(t *testing.T, g *google, env []string) {
 		for file in command settings access metrics alerts dashboard; do . deploy/$file.sh; done
 		read_settings function; make_metrics; make_dashboard; make_metrics; make_dashboard`)
 	g.settle()
-	want := []string{"\nPATCH /v1/projects/my-project/dashboards/bucketocr", "\nPUT /v2/projects/my-project/metrics/bucketocr_pages"}
+	want := []string{"\nPATCH /v1/projects/my-project/dashboards/bucketocr",
+		"\nPUT /v2/projects/my-project/metrics/bucketocr_pages"}
 	if got := sorted(g.changes); out.code != 0 || !slices.Equal(got, want) {
 		t.Errorf("exit %d, changed %v, want %v\n%s", out.code, got, want, out.stderr)
 	}

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestFirstMinutesOfEverything: a first run goes through against a platform that spreads everything as late as the real one
-// does, in a new project of an organisation with policies, with a bucket whose policy has a condition. It makes exactly what it makes without all that,
-// and the second run changes nothing.
+// TestFirstMinutesOfEverything: a first run goes through against a platform that spreads everything as late as the real
+// one does, in a new project of an organisation with policies, with a bucket whose policy has a condition. It makes
+// exactly what it makes without all that, and the second run changes nothing.
 func TestFirstMinutesOfEverything(t *testing.T) {
 	need(t, "bash")
 	t.Parallel()
@@ -48,45 +48,67 @@ func (f fake) first(t *testing.T, want []string, env ...string) outcome {
 	return out
 }
 
-// errorsOfGoogle are errors as gcloud prints them, with the reason for which a command that meets one is tried again; "" where
-// waiting does not help, and then with what the run must advise.
+// errorsOfGoogle are errors as gcloud prints them, with the reason for which a command that meets one is tried again;
+// "" where waiting does not help, and then with what the run must advise.
 var errorsOfGoogle = []struct{ text, reason, advice string }{
-	{"INVALID_ARGUMENT: Service account bucketocr-trigger@p.iam.gserviceaccount.com does not exist.", "a new account", ""},
-	{"HTTPError 400: Service account bucketocr-function@p.iam.gserviceaccount.com does not exist.", "a new account", ""},
+	{"INVALID_ARGUMENT: Service account bucketocr-trigger@p.iam.gserviceaccount.com does not exist.", "a new account",
+		""},
+	{"HTTPError 400: Service account bucketocr-function@p.iam.gserviceaccount.com does not exist.", "a new account",
+		""},
 	{"NOT_FOUND: Gaia id not found for email bucketocr-sweep@p.iam.gserviceaccount.com", "a new account", ""},
-	{"Permission 'iam.serviceaccounts.actAs' denied on service account x@p.iam.gserviceaccount.com (or it may not exist).", "a new account", ""},
-	{"invalid argument: Access to bucket p_cloudbuild denied. You must grant Storage Object Viewer permission to x", "new grants", ""},
-	{"x@p.iam.gserviceaccount.com does not have storage.objects.get access to the Google Cloud Storage object.", "new grants", ""},
+	{"Permission 'iam.serviceaccounts.actAs' denied on service account x@p.iam.gserviceaccount.com (or it may not exist).",
+		"a new account", ""},
+	{"invalid argument: Access to bucket p_cloudbuild denied. You must grant Storage Object Viewer permission to x",
+		"new grants", ""},
+	{"x@p.iam.gserviceaccount.com does not have storage.objects.get access to the Google Cloud Storage object.",
+		"new grants", ""},
 	{"denied: Permission 'artifactregistry.repositories.uploadArtifacts' denied on resource", "new grants", ""},
-	{"Permission denied while using the Eventarc Service Agent. If you recently started to use Eventarc", "a service's own account", ""},
-	{"The Cloud Storage service account for your bucket is unable to publish to Cloud Pub/Sub topics in the specified project.", "a service's own account", ""},
-	{"Cloud Run API has not been used in project 1 before or it is disabled. Enable it by visiting ... then retry.", "an API that was just enabled", ""},
+	{"Permission denied while using the Eventarc Service Agent. If you recently started to use Eventarc",
+		"a service's own account", ""},
+	{"The Cloud Storage service account for your bucket is unable to publish to Cloud Pub/Sub topics in the specified project.",
+		"a service's own account", ""},
+	{"Cloud Run API has not been used in project 1 before or it is disabled. Enable it by visiting ... then retry.",
+		"an API that was just enabled", ""},
 	{"ABORTED: Please retry, underlying data changed", "another change", ""},
-	{"Aborted due to cross-transaction contention. This occurs when multiple transactions attempt to access the same data", "another change", ""},
+	{"Aborted due to cross-transaction contention. This occurs when multiple transactions attempt to access the same data",
+		"another change", ""},
 	{"too much contention on these documents. please try again.", "another change", ""},
-	{"There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.", "another change", ""},
-	{"NOT_FOUND: Cannot find metric(s) that match type = \"logging.googleapis.com/user/x\". Please try again soon.", "a metric", ""},
-	{"FAILED_PRECONDITION: Database ID '(default)' is not available in project 'p'. Please retry in 120 seconds.", "the platform", ""},
+	{"There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.",
+		"another change", ""},
+	{"NOT_FOUND: Cannot find metric(s) that match type = \"logging.googleapis.com/user/x\". Please try again soon.",
+		"a metric", ""},
+	{"FAILED_PRECONDITION: Database ID '(default)' is not available in project 'p'. Please retry in 120 seconds.",
+		"the platform", ""},
 	{"UNAVAILABLE: The service is currently unavailable.", "the platform", ""},
-	{"HTTPError 429: Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute'", "the platform", ""},
-	{"Quota exceeded for total allowable count of GPUs per project per region.", "", "the quota of the project in this region is too small"},
-	{"Quota violated. MemAllocPerProjectRegion requested: 51539607552 allowed: 42949672960", "", "the quota of the project in this region is too small"},
-	{"FAILED_PRECONDITION: due to quota restrictions, Cloud Build cannot run builds in this region.", "", "BUILD_REGION"},
-	{"HTTPError 412: 'us' violates constraint 'constraints/gcp.resourceLocations'", "", "a policy of your organisation"},
-	{"Constraint constraints/run.allowedIngress violated for projects/p attempting to set ingress to all.", "", "FUNCTION_INGRESS"},
-	{"FAILED_PRECONDITION: Billing account for project '1' is not found. Billing must be enabled: BILLING_DISABLED", "", "gcloud billing projects link"},
-	{"PERMISSION_DENIED: Permission 'run.services.create' denied on resource 'projects/p/locations/r'", "", "--check names the roles"},
-	{"PERMISSION_DENIED: The principal lacks IAM permission \"cloudscheduler.jobs.create\" for the resource", "", "--check names the roles"},
+	{"HTTPError 429: Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute'",
+		"the platform", ""},
+	{"Quota exceeded for total allowable count of GPUs per project per region.", "",
+		"the quota of the project in this region is too small"},
+	{"Quota violated. MemAllocPerProjectRegion requested: 51539607552 allowed: 42949672960", "",
+		"the quota of the project in this region is too small"},
+	{"FAILED_PRECONDITION: due to quota restrictions, Cloud Build cannot run builds in this region.", "",
+		"BUILD_REGION"},
+	{"HTTPError 412: 'us' violates constraint 'constraints/gcp.resourceLocations'", "",
+		"a policy of your organisation"},
+	{"Constraint constraints/run.allowedIngress violated for projects/p attempting to set ingress to all.", "",
+		"FUNCTION_INGRESS"},
+	{"FAILED_PRECONDITION: Billing account for project '1' is not found. Billing must be enabled: BILLING_DISABLED", "",
+		"gcloud billing projects link"},
+	{"PERMISSION_DENIED: Permission 'run.services.create' denied on resource 'projects/p/locations/r'", "",
+		"--check names the roles"},
+	{"PERMISSION_DENIED: The principal lacks IAM permission \"cloudscheduler.jobs.create\" for the resource", "",
+		"--check names the roles"},
 	{"Service account bucketocr-gpu@p.iam.gserviceaccount.com is used.\nERROR: Image 'x' not found.", "", ""},
 	{"INVALID_ARGUMENT: spec.template.spec.containers[0].resources.limits.cpu: Invalid value", "", ""},
 }
 
-// TestErrorsThatPassAreWaitedFor: of each error that Google is known to answer, whether the command is tried again, for what
-// the run says that it waits, and what it advises where waiting does not help. The waiting ends after RETRY_FOR.
+// TestErrorsThatPassAreWaitedFor: of each error that Google is known to answer, whether the command is tried again, for
+// what the run says that it waits, and what it advises where waiting does not help. The waiting ends after RETRY_FOR.
 func TestErrorsThatPassAreWaitedFor(t *testing.T) {
 	need(t, "bash")
 	bin := t.TempDir()
-	for name, text := range map[string]string{"failing": `printf 'ERROR: (gcloud) %s\n' "$TEXT" >&2; exit 1`, "sleep": `echo "$1" >>"$SLEPT"`} {
+	for name, text := range map[string]string{"failing": `printf 'ERROR: (gcloud) %s\n' "$TEXT" >&2; exit 1`,
+		"sleep": `echo "$1" >>"$SLEPT"`} {
 		if err := os.WriteFile(bin+"/"+name, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +118,8 @@ func TestErrorsThatPassAreWaitedFor(t *testing.T) {
 		if i == 0 {
 			limit = "RETRY_FOR=" // ten minutes by default
 		}
-		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "TEXT=" + e.text, "SLEPT=" + slept, "PROJECT_ID=p", limit},
+		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "TEXT=" + e.text, "SLEPT=" + slept,
+			"PROJECT_ID=p", limit},
 			"bash", "-euo", "pipefail", "-c", ". deploy/command.sh; change failing")
 		total := 0
 		text, _ := os.ReadFile(slept) // none where it was not tried again
@@ -117,13 +140,15 @@ func TestErrorsThatPassAreWaitedFor(t *testing.T) {
 		if out.code != 1 || total != want || !strings.Contains(out.stderr, e.advice) {
 			t.Errorf("%s\nexit %d after %d s, want %d: %s", e.text, out.code, total, want, out.stderr)
 		}
-		if waits := regexp.MustCompile(`waiting for ([^:]*)`).FindStringSubmatch(out.stderr); e.reason != "" && (waits == nil || !strings.HasPrefix(waits[1], e.reason)) {
+		if waits := regexp.MustCompile(`waiting for ([^:]*)`).FindStringSubmatch(out.stderr); e.reason != "" &&
+			(waits == nil || !strings.HasPrefix(waits[1], e.reason)) {
 			t.Errorf("%s\nwaits for %q, want %q", e.text, waits, e.reason)
 		}
 	}
 }
 
-// TestLongFailureIsNotRepeated: a build that failed after twenty minutes is not tried again for minutes more, whatever its log says.
+// TestLongFailureIsNotRepeated: a build that failed after twenty minutes is not tried again for minutes more, whatever
+// its log says.
 func TestLongFailureIsNotRepeated(t *testing.T) {
 	need(t, "bash")
 	out := run(t, []string{"PROJECT_ID=p"}, "bash", "-euo", "pipefail", "-c", `. deploy/command.sh
@@ -135,7 +160,8 @@ func TestLongFailureIsNotRepeated(t *testing.T) {
 	}
 }
 
-// TestLostAnswerOfACreateIsNoFailure: what an earlier try made although its answer was lost is there, and that is all that matters.
+// TestLostAnswerOfACreateIsNoFailure: what an earlier try made although its answer was lost is there, and that is all
+// that matters.
 func TestLostAnswerOfACreateIsNoFailure(t *testing.T) {
 	need(t, "bash")
 	bin := t.TempDir()
@@ -155,12 +181,14 @@ func TestLostAnswerOfACreateIsNoFailure(t *testing.T) {
 		t.Errorf("made by another: exit %d: %s", out.code, out.stderr)
 	}
 	// an account has a name of ours, and a list that does not have it yet proves nothing
-	if out := run(t, env, "bash", "-euo", "pipefail", "-c", ". deploy/command.sh; MAY_EXIST=yes change create"); out.code != 0 {
+	if out := run(t, env, "bash", "-euo", "pipefail", "-c",
+		". deploy/command.sh; MAY_EXIST=yes change create"); out.code != 0 {
 		t.Errorf("as good as made: exit %d: %s", out.code, out.stderr)
 	}
 }
 
-// TestProjectsThatAreNotEmpty: what is there already is used where it can be, and refused with what to do where it cannot.
+// TestProjectsThatAreNotEmpty: what is there already is used where it can be, and refused with what to do where it
+// cannot.
 func TestProjectsThatAreNotEmpty(t *testing.T) {
 	need(t, "bash")
 	for _, tt := range []struct {
@@ -171,24 +199,39 @@ func TestProjectsThatAreNotEmpty(t *testing.T) {
 		want  string // in what is printed
 	}{
 		{"a bucket whose policy has a condition", []string{"storage buckets gs://my-scans\tus 123456789012",
-			"policy of storage buckets gs://my-scans: roles/storage.objectUser user:a@example.com theirs"}, nil, 0, "bindings"},
+			"policy of storage buckets gs://my-scans: roles/storage.objectUser user:a@example.com theirs"}, nil, 0,
+			"bindings"},
 		{"a service, a project and an account with conditions", []string{
 			"policy of run services bucketocr: roles/run.invoker user:a@example.com theirs",
 			"policy of run services bucketocr-gpu: roles/run.invoker user:a@example.com theirs",
 			"policy of projects my-project: roles/viewer user:a@example.com theirs"}, nil, 0, ""},
-		{"a database in Datastore mode", []string{"firestore databases (default)\tDATASTORE_MODE"}, nil, 1, "is of type DATASTORE_MODE (Datastore mode)"},
-		{"another database beside it", []string{"firestore databases (default)\tDATASTORE_MODE"}, []string{"FIRESTORE_DATABASE=scans"}, 0,
+		{"a database in Datastore mode", []string{"firestore databases (default)\tDATASTORE_MODE"}, nil, 1,
+			"is of type DATASTORE_MODE (Datastore mode)"},
+		{"another database beside it", []string{"firestore databases (default)\tDATASTORE_MODE"},
+			[]string{"FIRESTORE_DATABASE=scans"}, 0,
 			`'--condition=expression=resource.name=="projects/my-project/databases/scans",title=bucketocr-scans'`},
-		{"a role that is missing", nil, []string{"FAKE_REAL=no-permission"}, 1, "deploy.sh: you lack a role, or the thing belongs to another project. ./deploy.sh --check names the roles"},
-		{"a bucket of another project", nil, []string{"FAKE_REAL=foreign-bucket"}, 1, "gs://my-scans belongs to another project, or you may not read it: choose another BUCKET"},
-		{"a repository of another format", []string{"artifacts repositories bucketocr\tNPM:team"}, nil, 1, "holds NPM: install under another NAME"},
-		{"a database of another edition", []string{"firestore databases (default)\tFIRESTORE_NATIVE ENTERPRISE"}, nil, 1, "is of the Enterprise edition, whose indexes are others"},
-		{"a new project's quotas, held against three instances", nil, []string{"FAKE_REAL=new-project threefold", "BUILD_REGION=europe-west1"}, 1, "the quota of the project in this region is too small"},
-		{"a new project's quotas, defaults", nil, []string{"FAKE_REAL=new-project", "BUILD_REGION=europe-west1"}, 0, ""},
-		{"a new project that may not build here", nil, []string{"FAKE_REAL=new-project"}, 1, "from us-central1 us-west2 europe-west1"},
-		{"an organisation that keeps to its region", nil, []string{"FAKE_REAL=policy-locations"}, 0, "--region=europe-west4 --default-buckets-behavior=regional-user-owned-bucket"},
-		{"an organisation that forbids ingress from everywhere", nil, []string{"FAKE_REAL=policy-ingress"}, 1, "ingress by FUNCTION_INGRESS and GPU_INGRESS"},
-		{"ingress from inside", nil, []string{"FAKE_REAL=policy-ingress", "FUNCTION_INGRESS=internal", "GPU_INGRESS=internal"}, 0, "--ingress=internal "},
+		{"a role that is missing", nil, []string{"FAKE_REAL=no-permission"}, 1,
+			"deploy.sh: you lack a role, or the thing belongs to another project. ./deploy.sh --check names the roles"},
+		{"a bucket of another project", nil, []string{"FAKE_REAL=foreign-bucket"}, 1,
+			"gs://my-scans belongs to another project, or you may not read it: choose another BUCKET"},
+		{"a repository of another format", []string{"artifacts repositories bucketocr\tNPM:team"}, nil, 1,
+			"holds NPM: install under another NAME"},
+		{"a database of another edition", []string{"firestore databases (default)\tFIRESTORE_NATIVE ENTERPRISE"}, nil,
+			1, "is of the Enterprise edition, whose indexes are others"},
+		{"a new project's quotas, held against three instances", nil,
+			[]string{"FAKE_REAL=new-project threefold", "BUILD_REGION=europe-west1"}, 1,
+			"the quota of the project in this region is too small"},
+		{"a new project's quotas, defaults", nil, []string{"FAKE_REAL=new-project", "BUILD_REGION=europe-west1"}, 0,
+			""},
+		{"a new project that may not build here", nil, []string{"FAKE_REAL=new-project"}, 1,
+			"from us-central1 us-west2 europe-west1"},
+		{"an organisation that keeps to its region", nil, []string{"FAKE_REAL=policy-locations"}, 0,
+			"--region=europe-west4 --default-buckets-behavior=regional-user-owned-bucket"},
+		{"an organisation that forbids ingress from everywhere", nil, []string{"FAKE_REAL=policy-ingress"}, 1,
+			"ingress by FUNCTION_INGRESS and GPU_INGRESS"},
+		{"ingress from inside", nil,
+			[]string{"FAKE_REAL=policy-ingress", "FUNCTION_INGRESS=internal", "GPU_INGRESS=internal"}, 0,
+			"--ingress=internal "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -205,8 +248,8 @@ func TestProjectsThatAreNotEmpty(t *testing.T) {
 	}
 }
 
-// TestFirstMinutesWithoutAGPU: with an OCR service of one's own the function's is the first build, seconds after its account was made; that it
-// failed is explained and waited for, too.
+// TestFirstMinutesWithoutAGPU: with an OCR service of one's own the function's is the first build, seconds after its
+// account was made; that it failed is explained and waited for, too.
 func TestFirstMinutesWithoutAGPU(t *testing.T) {
 	need(t, "bash")
 	const url = "OCR_URL=https://ocr.example.com"
@@ -220,7 +263,8 @@ func TestFirstMinutesWithoutAGPU(t *testing.T) {
 	}
 }
 
-// TestAnotherBucketIsRefusedFirst: an installation cannot move to another bucket, and a run that tries makes nothing before it says so.
+// TestAnotherBucketIsRefusedFirst: an installation cannot move to another bucket, and a run that tries makes nothing
+// before it says so.
 func TestAnotherBucketIsRefusedFirst(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
@@ -228,7 +272,8 @@ func TestAnotherBucketIsRefusedFirst(t *testing.T) {
 		t.Fatal(out.stderr)
 	}
 	out, changed := f.run(t, "BUCKET=others")
-	if out.code != 1 || len(changed) > 0 || !strings.Contains(out.stderr, "watches another bucket than gs://others: set BUCKET as before") {
+	if out.code != 1 || len(changed) > 0 ||
+		!strings.Contains(out.stderr, "watches another bucket than gs://others: set BUCKET as before") {
 		t.Errorf("exit %d, changed %v: %s", out.code, changed, out.stderr)
 	}
 	if out, _ := f.run(t, "BUCKET=others", "NAME=second"); out.code != 0 {
@@ -236,13 +281,15 @@ func TestAnotherBucketIsRefusedFirst(t *testing.T) {
 	}
 }
 
-// TestAccountsThatNoListHasYet: a run, or a destroy, seconds after one that was cut short behind the making of an account.
+// TestAccountsThatNoListHasYet: a run, or a destroy, seconds after one that was cut short behind the making of an
+// account.
 func TestAccountsThatNoListHasYet(t *testing.T) {
 	need(t, "bash")
 	const late = "FAKE_REAL=late-lists"
 	for _, command := range []string{"all", "destroy"} {
 		f := newFake(t)
-		if _, made := f.run(t, late, "FAKE_CUT=2"); len(made) != 2 || made[1] != "iam service-accounts bucketocr-function\t" {
+		if _, made := f.run(t, late, "FAKE_CUT=2"); len(made) != 2 ||
+			made[1] != "iam service-accounts bucketocr-function\t" {
 			t.Fatalf("made %q", made)
 		}
 		if command == "destroy" {
@@ -253,12 +300,13 @@ func TestAccountsThatNoListHasYet(t *testing.T) {
 	}
 }
 
-// TestWhatNoEventNeedsKeepsNothingElseBack: where the alerts cannot be made, the dashboard and the summary are, and the run says what is
-// missing.
+// TestWhatNoEventNeedsKeepsNothingElseBack: where the alerts cannot be made, the dashboard and the summary are, and the
+// run says what is missing.
 func TestWhatNoEventNeedsKeepsNothingElseBack(t *testing.T) {
 	need(t, "bash")
 	out, made := newFake(t).command(t, []string{"FAKE_REAL=no-alpha"}, "all")
-	if out.code != 1 || !strings.Contains(out.stderr, "run the same again for: the alerts; ") || !strings.Contains(out.stderr, "Drop a file:") {
+	if out.code != 1 || !strings.Contains(out.stderr, "run the same again for: the alerts; ") ||
+		!strings.Contains(out.stderr, "Drop a file:") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
 	if !slices.ContainsFunc(made, func(c string) bool { return strings.HasPrefix(c, "dashboard ") }) {
@@ -285,19 +333,22 @@ func TestMissingProgramsAreSaidFirst(t *testing.T) {
 			if command == "--check" {
 				want = "MISSING  " + missing
 			}
-			if out.code != 1 || out.stdout != "" || !strings.Contains(out.stderr, want) || strings.Contains(out.stderr, "command not found") {
+			if out.code != 1 || out.stdout != "" || !strings.Contains(out.stderr, want) ||
+				strings.Contains(out.stderr, "command not found") {
 				t.Errorf("%s without %s: exit %d %s: %s", command, missing, out.code, out.stdout, out.stderr)
 			}
 		}
 	}
 }
 
-// TestNoEventForTheSample: a trigger that never works does not keep the rest of a deploy from being made; the run says so.
+// TestNoEventForTheSample: a trigger that never works does not keep the rest of a deploy from being made; the run says
+// so.
 func TestNoEventForTheSample(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
 	out, made := f.command(t, []string{"FAKE_REAL=deaf", "SMOKE_WAIT=320"}, "all")
-	if out.code != 1 || !strings.Contains(out.stderr, "run the same again for: the smoke test; ") || !strings.Contains(out.stderr, "not done after 320 s") {
+	if out.code != 1 || !strings.Contains(out.stderr, "run the same again for: the smoke test; ") ||
+		!strings.Contains(out.stderr, "not done after 320 s") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
 	if !slices.ContainsFunc(made, func(c string) bool { return strings.HasPrefix(c, "dashboard ") }) {
@@ -308,18 +359,21 @@ func TestNoEventForTheSample(t *testing.T) {
 	}
 }
 
-// TestProjectAndRegionAreEnough: with the project and the region alone everything is made; the bucket is named after the project,
-// the weights are the newest, which is printed and recorded, and a later run, when there are newer ones, keeps to them.
+// TestProjectAndRegionAreEnough: with the project and the region alone everything is made; the bucket is named after
+// the project, the weights are the newest, which is printed and recorded, and a later run, when there are newer ones,
+// keeps to them.
 func TestProjectAndRegionAreEnough(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
 	bare := []string{"BUCKET=", "VLLM_DIGEST=", "MODEL_REVISION="}
 	out, made := f.command(t, bare, "all")
-	revision := regexp.MustCompile(`weights: lightonai/LightOnOCR-2-1B at commit ([0-9a-f]{40})`).FindStringSubmatch(out.stderr)
+	revision := regexp.MustCompile(`weights: lightonai/LightOnOCR-2-1B at commit ([0-9a-f]{40})`).FindStringSubmatch(
+		out.stderr)
 	if out.code != 0 || revision == nil {
 		t.Fatalf("exit %d: %s", out.code, out.stderr)
 	}
-	for _, want := range []string{"_MODEL_REVISION=" + revision[1], "_VLLM_DIGEST=sha256:8a69ffad015f138d7170c4ddc429e230a3bc1c1719f67e14324749df200a4b90",
+	for _, want := range []string{"_MODEL_REVISION=" + revision[1],
+		"_VLLM_DIGEST=sha256:8a69ffad015f138d7170c4ddc429e230a3bc1c1719f67e14324749df200a4b90",
 		"gs://my-project-scans ", "bucketocr_revision=" + revision[1], "--cpu=4 --memory=16Gi"} {
 		if !strings.Contains(out.stdout, want) {
 			t.Errorf("%q is not in %s", want, out.stdout)
@@ -329,21 +383,24 @@ func TestProjectAndRegionAreEnough(t *testing.T) {
 		t.Errorf("only %v", made)
 	}
 	for _, again := range [][]string{bare, append(bare, "FAKE_REAL=hub-down")} {
-		if out, changed := f.command(t, again, "--no-smoke", "all"); out.code != 0 || len(changed) > 0 || !strings.Contains(out.stderr, revision[1]) {
+		if out, changed := f.command(t, again, "--no-smoke", "all"); out.code != 0 || len(changed) > 0 ||
+			!strings.Contains(out.stderr, revision[1]) {
 			t.Errorf("exit %d, changed %v: %s", out.code, changed, out.stderr)
 		}
 	}
 	pinned := strings.Repeat("c", 40)
-	if out, _ := f.command(t, append(bare, "MODEL_REVISION="+pinned), "gpu"); out.code != 0 || !strings.Contains(out.stdout, "_MODEL_REVISION="+pinned) {
+	if out, _ := f.command(t, append(bare, "MODEL_REVISION="+pinned), "gpu"); out.code != 0 ||
+		!strings.Contains(out.stdout, "_MODEL_REVISION="+pinned) {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
-	if out, _ := newFake(t).command(t, append(bare, "FAKE_REAL=hub-down"), "gpu"); out.code != 1 || !strings.Contains(out.stderr, "set MODEL_REVISION") {
+	if out, _ := newFake(t).command(t, append(bare, "FAKE_REAL=hub-down"), "gpu"); out.code != 1 ||
+		!strings.Contains(out.stderr, "set MODEL_REVISION") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
 }
 
-// TestNoGPUOfYourOwn: beside the project and the region only OCR_URL is needed, and a key's place where the server wants one;
-// nothing with a GPU is made, and the function sends no ID token to a server that is not on Cloud Run.
+// TestNoGPUOfYourOwn: beside the project and the region only OCR_URL is needed, and a key's place where the server
+// wants one; nothing with a GPU is made, and the function sends no ID token to a server that is not on Cloud Run.
 func TestNoGPUOfYourOwn(t *testing.T) {
 	need(t, "bash")
 	for _, tt := range []struct {
@@ -355,17 +412,22 @@ func TestNoGPUOfYourOwn(t *testing.T) {
 		{"hosted, with a key", "https://api.example.com/v1", []string{"OCR_API_KEY_SECRET=ocr-key:2"},
 			[]string{"OCR_URL=https://api.example.com/v1##", "OCR_AUTH=none##", "--set-secrets=OCR_API_KEY=ocr-key:2",
 				"gcloud secrets add-iam-policy-binding ocr-key "}, ""},
-		{"a llama-server without one", "http://10.0.0.5:8080", nil, []string{"OCR_URL=http://10.0.0.5:8080##", "OCR_AUTH=none##"}, "--set-secrets"},
-		{"behind a gateway with an alias", "https://gateway.example.com", []string{"OCR_MODEL=ocr", "OCR_PROFILE=lightonocr-2"},
+		{"a llama-server without one", "http://10.0.0.5:8080", nil,
+			[]string{"OCR_URL=http://10.0.0.5:8080##", "OCR_AUTH=none##"}, "--set-secrets"},
+		{"behind a gateway with an alias", "https://gateway.example.com",
+			[]string{"OCR_MODEL=ocr", "OCR_PROFILE=lightonocr-2"},
 			[]string{"OCR_MODEL=ocr##", "OCR_PROFILE=lightonocr-2##", "OCR_AUTH=none##"}, ""},
-		{"on Cloud Run", "https://ocr-123.europe-west1.run.app", nil, []string{"OCR_URL=https://ocr-123.europe-west1.run.app##"}, "OCR_AUTH"},
+		{"on Cloud Run", "https://ocr-123.europe-west1.run.app", nil,
+			[]string{"OCR_URL=https://ocr-123.europe-west1.run.app##"}, "OCR_AUTH"},
 		{"a name that only looks like it", "https://run.app.example.com", nil, []string{"OCR_AUTH=none##"}, ""},
-		{"as it was said", "https://api.example.com", []string{"OCR_AUTH=oidc"}, []string{"OCR_AUTH=oidc##"}, "OCR_AUTH=none"},
+		{"as it was said", "https://api.example.com", []string{"OCR_AUTH=oidc"}, []string{"OCR_AUTH=oidc##"},
+			"OCR_AUTH=none"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t)
-			out, made := f.command(t, append([]string{"BUCKET=", "VLLM_DIGEST=", "MODEL_REVISION=", "OCR_URL=" + tt.url}, tt.env...), "all")
+			out, made := f.command(t,
+				append([]string{"BUCKET=", "VLLM_DIGEST=", "MODEL_REVISION=", "OCR_URL=" + tt.url}, tt.env...), "all")
 			if out.code != 0 {
 				t.Fatalf("exit %d: %s", out.code, out.stderr)
 			}
@@ -379,7 +441,8 @@ func TestNoGPUOfYourOwn(t *testing.T) {
 				t.Errorf("%q is in %s", tt.not, out.stdout)
 			}
 			for _, change := range made {
-				if strings.Contains(change, "gpu") || strings.HasPrefix(change, "image") || strings.HasPrefix(change, "artifacts") {
+				if strings.Contains(change, "gpu") || strings.HasPrefix(change, "image") ||
+					strings.HasPrefix(change, "artifacts") {
 					t.Errorf("made %s", change)
 				}
 			}
@@ -387,8 +450,8 @@ func TestNoGPUOfYourOwn(t *testing.T) {
 	}
 }
 
-// TestWhatSpreadsSlowlyComesFirst: accounts with their roles, the platform's own accounts and metrics are made before what
-// takes long by itself, alerts after the smoke test, and old images of the OCR service are cleaned up.
+// TestWhatSpreadsSlowlyComesFirst: accounts with their roles, the platform's own accounts and metrics are made before
+// what takes long by itself, alerts after the smoke test, and old images of the OCR service are cleaned up.
 func TestWhatSpreadsSlowlyComesFirst(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
@@ -414,33 +477,43 @@ func TestWhatSpreadsSlowlyComesFirst(t *testing.T) {
 		return first
 	}
 	for _, pair := range [][2]string{
-		{"iam service-accounts", "agent"}, {"policy of projects my-project: roles/run.builder", "agent"}, {"agent", "storage buckets"},
-		{"storage buckets", "firestore databases"}, {"composite", "logging metrics"}, {"logging metrics", "artifacts repositories"},
-		{"cleanup bucketocr", "image"}, {"image", "run services"}, {"run services", "eventarc triggers"}, {"scheduler jobs", "alert "},
+		{"iam service-accounts", "agent"}, {"policy of projects my-project: roles/run.builder", "agent"},
+		{"agent", "storage buckets"},
+		{"storage buckets", "firestore databases"}, {"composite", "logging metrics"},
+		{"logging metrics", "artifacts repositories"},
+		{"cleanup bucketocr", "image"}, {"image", "run services"}, {"run services", "eventarc triggers"},
+		{"scheduler jobs", "alert "},
 	} {
 		if at(pair[0], true) > at(pair[1], false) {
 			t.Errorf("the last %q comes after the first %q", pair[0], pair[1])
 		}
 	}
-	if sample, alerts := strings.Index(out.stdout, "gcloud storage cp"), strings.Index(out.stdout, "policies create"); sample > alerts || sample < 0 {
+	if sample, alerts := strings.Index(out.stdout, "gcloud storage cp"),
+		strings.Index(out.stdout, "policies create"); sample > alerts || sample < 0 {
 		t.Error("the alerts come before the smoke test")
 	}
 }
 
-// TestSummary: the end of a deploy says where to drop a file, where to look, what an idle month holds and how to take it down.
+// TestSummary: the end of a deploy says where to drop a file, where to look, what an idle month holds and how to take
+// it down.
 func TestSummary(t *testing.T) {
 	need(t, "bash")
 	out, _ := newFake(t).command(t, []string{"GPU_MIN_INSTANCES=1"}, "all")
 	for _, want := range []string{
-		"gcloud storage cp FILE gs://my-scans/", " GOOGLE_CLOUD_PROJECT=my-project go run ./cmd/bucketocr show gs://my-scans/FILE --text", "https://bucketocr-1.example.run.app",
-		"https://bucketocr-gpu-1.example.run.app", "dashboards/builder/bucketocr?project=my-project", "firestore/databases/-default-/data/panel/ocr_documents",
-		"2678400 s of the OCR service", "(price: gpuSecond in deploy/figures.json, not filled in)", "8928 sweeps", "./deploy.sh destroy",
+		"gcloud storage cp FILE gs://my-scans/",
+		" GOOGLE_CLOUD_PROJECT=my-project go run ./cmd/bucketocr show gs://my-scans/FILE --text",
+		"https://bucketocr-1.example.run.app",
+		"https://bucketocr-gpu-1.example.run.app", "dashboards/builder/bucketocr?project=my-project",
+		"firestore/databases/-default-/data/panel/ocr_documents",
+		"2678400 s of the OCR service", "(price: gpuSecond in deploy/figures.json, not filled in)", "8928 sweeps",
+		"./deploy.sh destroy",
 	} {
 		if !strings.Contains(out.stderr, want) {
 			t.Errorf("%q is not in %s", want, out.stderr)
 		}
 	}
-	if out, _ := newFake(t).command(t, []string{"OCR_URL=https://api.example.com"}, "--no-smoke", "all"); out.code != 0 || strings.Contains(out.stderr, "gpuSecond") {
+	if out, _ := newFake(t).command(t, []string{"OCR_URL=https://api.example.com"}, "--no-smoke",
+		"all"); out.code != 0 || strings.Contains(out.stderr, "gpuSecond") {
 		t.Errorf("a GPU that was not made is in the sum: %s", out.stderr)
 	}
 }
@@ -449,7 +522,8 @@ func TestSummary(t *testing.T) {
 func TestBuildNeedsTheFunction(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
-	if out, _ := f.command(t, nil, "build"); out.code != 1 || !strings.Contains(out.stderr, "run ./deploy.sh function first") {
+	if out, _ := f.command(t, nil, "build"); out.code != 1 ||
+		!strings.Contains(out.stderr, "run ./deploy.sh function first") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
 	if out, _ := f.run(t); out.code != 0 {

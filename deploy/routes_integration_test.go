@@ -22,34 +22,40 @@ var routes = []route{
 	{"GET", "/v1/projects/[^/]+/services", func(g *google, _ *http.Request, _ []string, _ object) (int, any) {
 		return 200, object{"services": g.under("/v1/projects/" + number + "/services")}
 	}},
-	{"GET", "/v1/projects/[^/]+/services/([^/]+)", func(g *google, _ *http.Request, args []string, _ object) (int, any) {
-		return 200, object{"config": object{"name": args[0]}, "state": "ENABLED"}
-	}},
-	{"POST", "/v1/projects/[^/]+/services/([^/:]+):enable", func(g *google, _ *http.Request, args []string, _ object) (int, any) {
-		g.things["/v1/projects/"+number+"/services/"+args[0]] = object{"config": object{"name": args[0]}, "state": "ENABLED"}
-		return 200, object{"name": "operations/noop.DONE_OPERATION", "done": true}
-	}},
-	{"POST", "/v1/projects/[^/]+/services:batchEnable", func(g *google, _ *http.Request, _ []string, body object) (int, any) {
-		ids, _ := body["serviceIds"].([]any)
-		for _, id := range ids {
-			g.things[fmt.Sprintf("/v1/projects/%s/services/%v", number, id)] = object{"config": object{"name": id}, "state": "ENABLED"}
-		}
-		return 200, object{"name": "operations/noop.DONE_OPERATION", "done": true}
-	}},
+	{"GET", "/v1/projects/[^/]+/services/([^/]+)",
+		func(g *google, _ *http.Request, args []string, _ object) (int, any) {
+			return 200, object{"config": object{"name": args[0]}, "state": "ENABLED"}
+		}},
+	{"POST", "/v1/projects/[^/]+/services/([^/:]+):enable",
+		func(g *google, _ *http.Request, args []string, _ object) (int, any) {
+			g.things["/v1/projects/"+number+"/services/"+args[0]] = object{"config": object{"name": args[0]},
+				"state": "ENABLED"}
+			return 200, object{"name": "operations/noop.DONE_OPERATION", "done": true}
+		}},
+	{"POST", "/v1/projects/[^/]+/services:batchEnable",
+		func(g *google, _ *http.Request, _ []string, body object) (int, any) {
+			ids, _ := body["serviceIds"].([]any)
+			for _, id := range ids {
+				g.things[fmt.Sprintf("/v1/projects/%s/services/%v", number, id)] = object{"config": object{"name": id},
+					"state": "ENABLED"}
+			}
+			return 200, object{"name": "operations/noop.DONE_OPERATION", "done": true}
+		}},
 	{"GET", "/v1/projects/[^/:]+", get},
 	{"POST", "(/v1/projects/[^/:]+):getIamPolicy", getPolicy},
 	{"POST", "(/v1/projects/[^/:]+):setIamPolicy", setPolicy},
 	{"POST", "/v1beta1/projects/[^/]+/services/([^/:]+):generateServiceIdentity", serviceIdentity},
 	{"GET", "/v1/projects/[^/]+/serviceAccounts", list("accounts")},
-	{"POST", "/v1/projects/[^/]+/serviceAccounts", func(g *google, r *http.Request, _ []string, body object) (int, any) {
-		email := fmt.Sprintf("%v@%s.iam.gserviceaccount.com", body["accountId"], project)
-		path := r.URL.Path + "/" + email
-		if _, ok := g.things[path]; ok {
-			return 409, failure(409, "ALREADY_EXISTS", email)
-		}
-		g.things[path] = object{"email": email, "name": strings.TrimPrefix(path, "/v1/")}
-		return 200, g.things[path]
-	}},
+	{"POST", "/v1/projects/[^/]+/serviceAccounts",
+		func(g *google, r *http.Request, _ []string, body object) (int, any) {
+			email := fmt.Sprintf("%v@%s.iam.gserviceaccount.com", body["accountId"], project)
+			path := r.URL.Path + "/" + email
+			if _, ok := g.things[path]; ok {
+				return 409, failure(409, "ALREADY_EXISTS", email)
+			}
+			g.things[path] = object{"email": email, "name": strings.TrimPrefix(path, "/v1/")}
+			return 200, g.things[path]
+		}},
 	{"GET", "/v1/projects/[^/]+/serviceAccounts/[^/:]+", get},
 	{"POST", "(/v1/projects/[^/]+/serviceAccounts/[^/]+):getIamPolicy", getPolicy},
 	{"POST", "(/v1/projects/[^/]+/serviceAccounts/[^/]+):setIamPolicy", setPolicy},
@@ -93,11 +99,12 @@ var routes = []route{
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/repositories/[^/]+/packages/[^/]+", get},
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/repositories/[^/]+/packages/[^/]+/tags", list("tags")},
 	{"POST", "/v1/projects/([^/]+)/locations/[^/]+/builds", build},
-	{"GET", "/v1/projects/[^/]+/locations/[^/]+/builds", func(g *google, r *http.Request, _ []string, _ object) (int, any) {
-		all := g.under(r.URL.Path)
-		slices.Reverse(all) // the newest comes first
-		return 200, object{"builds": all}
-	}},
+	{"GET", "/v1/projects/[^/]+/locations/[^/]+/builds",
+		func(g *google, r *http.Request, _ []string, _ object) (int, any) {
+			all := g.under(r.URL.Path)
+			slices.Reverse(all) // the newest comes first
+			return 200, object{"builds": all}
+		}},
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/builds/[^/]+", get},
 
 	// Cloud Run
@@ -110,26 +117,29 @@ var routes = []route{
 	{"POST", "(/v1/projects/[^/]+/locations/[^/]+/services/[^/:]+):setIamPolicy", setPolicy},
 
 	// Eventarc, Pub/Sub, Cloud Scheduler
-	{"GET", "/v1/projects/[^/]+/locations/([^/]+)/triggers", func(g *google, r *http.Request, args []string, _ object) (int, any) {
-		all := []any{}
-		for path, thing := range g.things {
-			if strings.Contains(path, "/triggers/") && (args[0] == "-" || strings.Contains(path, "/locations/"+args[0]+"/")) {
-				all = append(all, thing)
+	{"GET", "/v1/projects/[^/]+/locations/([^/]+)/triggers",
+		func(g *google, r *http.Request, args []string, _ object) (int, any) {
+			all := []any{}
+			for path, thing := range g.things {
+				if strings.Contains(path, "/triggers/") &&
+					(args[0] == "-" || strings.Contains(path, "/locations/"+args[0]+"/")) {
+					all = append(all, thing)
+				}
 			}
-		}
-		return 200, object{"triggers": all}
-	}},
+			return 200, object{"triggers": all}
+		}},
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/triggers/[^/]+", get},
 	{"POST", "/v1/projects/[^/]+/locations/[^/]+/triggers", create("triggerId", true)},
 	{"PATCH", "/v1/projects/[^/]+/locations/[^/]+/triggers/[^/]+", patch(true)},
 	{"GET", "/v1/projects/[^/]+/(?:topics|subscriptions)/[^/]+", get},
-	{"PUT", "/v1/projects/[^/]+/(?:topics|subscriptions)/[^/]+", func(g *google, r *http.Request, _ []string, body object) (int, any) {
-		if _, ok := g.things[r.URL.Path]; ok {
-			return 409, failure(409, "ALREADY_EXISTS", r.URL.Path)
-		}
-		g.things[r.URL.Path] = body
-		return 200, body
-	}},
+	{"PUT", "/v1/projects/[^/]+/(?:topics|subscriptions)/[^/]+",
+		func(g *google, r *http.Request, _ []string, body object) (int, any) {
+			if _, ok := g.things[r.URL.Path]; ok {
+				return 409, failure(409, "ALREADY_EXISTS", r.URL.Path)
+			}
+			g.things[r.URL.Path] = body
+			return 200, body
+		}},
 	{"PATCH", "/v1/projects/[^/]+/subscriptions/[^/]+", patch(false)},
 	{"GET", "/v1/projects/[^/]+/locations/[^/]+/jobs/[^/]+", get},
 	{"POST", "/v1/projects/[^/]+/locations/[^/]+/jobs", create("name", false)},
@@ -140,22 +150,26 @@ var routes = []route{
 	{"POST", "/v1/projects/[^/]+/databases", create("databaseId", true)},
 	{"GET", "/v1/projects/([^/]+)/databases/([^/]+)/collectionGroups/([^/]+)/fields", listFields},
 	{"PATCH", "/v1/projects/[^/]+/databases/[^/]+/collectionGroups/[^/]+/fields/[^/]+", patchField},
-	{"GET", "/v1/(projects/[^/]+/databases/[^/]+)/collectionGroups/[^/]+/indexes", func(g *google, _ *http.Request, args []string, _ object) (int, any) {
-		return 200, object{"indexes": g.under("/v1/" + args[0] + "/indexes")}
-	}},
-	{"POST", "/v1/(projects/[^/]+/databases/[^/]+)/collectionGroups/([^/]+)/indexes", func(g *google, _ *http.Request, args []string, body object) (int, any) {
-		body["name"] = fmt.Sprintf("%s/collectionGroups/%s/indexes/abc", args[0], args[1])
-		path := "/v1/" + args[0] + "/indexes/abc"
-		if _, ok := g.things[path]; ok {
-			return 409, failure(409, "ALREADY_EXISTS", "index already exists")
-		}
-		g.things[path] = body
-		return 200, g.done(args[0], body)
-	}},
+	{"GET", "/v1/(projects/[^/]+/databases/[^/]+)/collectionGroups/[^/]+/indexes",
+		func(g *google, _ *http.Request, args []string, _ object) (int, any) {
+			return 200, object{"indexes": g.under("/v1/" + args[0] + "/indexes")}
+		}},
+	{"POST", "/v1/(projects/[^/]+/databases/[^/]+)/collectionGroups/([^/]+)/indexes",
+		func(g *google, _ *http.Request, args []string, body object) (int, any) {
+			body["name"] = fmt.Sprintf("%s/collectionGroups/%s/indexes/abc", args[0], args[1])
+			path := "/v1/" + args[0] + "/indexes/abc"
+			if _, ok := g.things[path]; ok {
+				return 409, failure(409, "ALREADY_EXISTS", "index already exists")
+			}
+			g.things[path] = body
+			return 200, g.done(args[0], body)
+		}},
 
 	// Logging, Monitoring
 	{"POST", "/v2/entries:list", func(*google, *http.Request, []string, object) (int, any) {
-		return 200, object{"entries": []object{{"logName": "projects/p/logs/cloudbuild", "textPayload": "the last line of the build's log"}}}
+		return 200, object{
+			"entries": []object{{"logName": "projects/p/logs/cloudbuild",
+				"textPayload": "the last line of the build's log"}}}
 	}},
 	{"GET", "/v2/projects/[^/]+/metrics/[^/]+", get},
 	{"POST", "/v2/projects/[^/]+/metrics", create("name", false)},
@@ -168,24 +182,28 @@ var routes = []route{
 		body["etag"] = "etag-1"
 		return create("name", false)(g, r, args, body)
 	}},
-	{"PATCH", "/v1/projects/[^/]+/dashboards/[^/]+", func(g *google, r *http.Request, args []string, body object) (int, any) {
-		if thing := g.things[r.URL.Path]; thing == nil || thing["etag"] != body["etag"] {
-			return 409, failure(409, "ABORTED", "another etag")
-		}
-		body["etag"] = "etag-2"
-		return patch(false)(g, r, args, body)
-	}},
+	{"PATCH", "/v1/projects/[^/]+/dashboards/[^/]+",
+		func(g *google, r *http.Request, args []string, body object) (int, any) {
+			if thing := g.things[r.URL.Path]; thing == nil || thing["etag"] != body["etag"] {
+				return 409, failure(409, "ABORTED", "another etag")
+			}
+			body["etag"] = "etag-2"
+			return patch(false)(g, r, args, body)
+		}},
 	{"GET", "/v3/projects/[^/]+/alertPolicies", list("alertPolicies")},
-	{"POST", "/v3/projects/([^/]+)/alertPolicies", func(g *google, r *http.Request, args []string, body object) (int, any) {
-		g.serial++
-		body["name"] = fmt.Sprintf("projects/%s/alertPolicies/%d", args[0], g.serial)
-		g.things[fmt.Sprintf("%s/%d", r.URL.Path, g.serial)] = body
-		return 200, body
-	}},
+	{"POST", "/v3/projects/([^/]+)/alertPolicies",
+		func(g *google, r *http.Request, args []string, body object) (int, any) {
+			g.serial++
+			body["name"] = fmt.Sprintf("projects/%s/alertPolicies/%d", args[0], g.serial)
+			g.things[fmt.Sprintf("%s/%d", r.URL.Path, g.serial)] = body
+			return 200, body
+		}},
 	{"GET", "/v1/.*/operations/[^/]+", get},
 
 	// what destroy takes down
-	{"DELETE", "(/(?:v1|v2|v3)/projects/.*/(?:triggers|repositories|packages|topics|subscriptions|jobs|metrics|alertPolicies|dashboards|serviceAccounts)/[^/]+)", remove},
+	{
+		"DELETE", "(/(?:v1|v2|v3)/projects/.*/(?:triggers|repositories|packages|topics|subscriptions|jobs|metrics|alertPolicies|dashboards|serviceAccounts)/[^/]+)",
+		remove},
 	{"DELETE", "(/apis/serving.knative.dev/v1/namespaces/[^/]+/services/[^/]+)", remove},
 
 	// Firebase's rules
@@ -196,19 +214,20 @@ var routes = []route{
 	{"PATCH", "/v1/projects/[^/]+/releases/[^/]+", patch(false)},
 
 	// the document of the sample
-	{"GET", "/v1/projects/[^/]+/databases/[^/]+/documents/ocr_documents/[0-9a-f]{64}", func(_ *google, r *http.Request, _ []string, _ object) (int, any) {
-		fields := object{
-			"generation": object{"integerValue": "1700000000000001"}, "status": object{"stringValue": "done"},
-			"text": object{"stringValue": "PATENT \"one\" \\ 2004\n\n| é |"},
-		}
-		asked := object{}
-		for _, name := range r.URL.Query()["mask.fieldPaths"] {
-			if v, ok := fields[name]; ok {
-				asked[name] = v
+	{"GET", "/v1/projects/[^/]+/databases/[^/]+/documents/ocr_documents/[0-9a-f]{64}",
+		func(_ *google, r *http.Request, _ []string, _ object) (int, any) {
+			fields := object{
+				"generation": object{"integerValue": "1700000000000001"}, "status": object{"stringValue": "done"},
+				"text": object{"stringValue": "PATENT \"one\" \\ 2004\n\n| é |"},
 			}
-		}
-		return 200, object{"name": r.URL.Path, "fields": asked}
-	}},
+			asked := object{}
+			for _, name := range r.URL.Query()["mask.fieldPaths"] {
+				if v, ok := fields[name]; ok {
+					asked[name] = v
+				}
+			}
+			return 200, object{"name": r.URL.Path, "fields": asked}
+		}},
 }
 
 // serviceIdentity makes the platform's own account of an API, and gives it its role, as the real one does.
@@ -217,8 +236,10 @@ func serviceIdentity(g *google, _ *http.Request, args []string, _ object) (int, 
 	email := fmt.Sprintf("service-%s@gcp-sa-%s.iam.gserviceaccount.com", number, api)
 	policy := g.things["/v1/projects/"+project+"#iam"]
 	bindings, _ := policy["bindings"].([]any)
-	policy["bindings"] = append(bindings, object{"role": "roles/" + api + ".serviceAgent", "members": []any{"serviceAccount:" + email}})
-	return 200, object{"name": "operations/finished.DONE_OPERATION", "done": true, "response": object{"email": email, "uniqueId": "1"}}
+	policy["bindings"] = append(bindings,
+		object{"role": "roles/" + api + ".serviceAgent", "members": []any{"serviceAccount:" + email}})
+	return 200, object{"name": "operations/finished.DONE_OPERATION", "done": true,
+		"response": object{"email": email, "uniqueId": "1"}}
 }
 
 // needsProject are the APIs that refuse a person's token which names no project to be charged.
@@ -244,8 +265,9 @@ func runService(g *google, r *http.Request, _ []string, body object) (int, any) 
 	body["status"] = object{
 		"url": url, "address": object{"url": url}, "observedGeneration": g.serial,
 		"latestCreatedRevisionName": rev, "latestReadyRevisionName": rev,
-		"conditions": []any{object{"type": "Ready", "status": "True"}, object{"type": "ConfigurationsReady", "status": "True"}, object{"type": "RoutesReady", "status": "True"}},
-		"traffic":    []any{object{"percent": 100, "latestRevision": true, "revisionName": rev}},
+		"conditions": []any{object{"type": "Ready", "status": "True"},
+			object{"type": "ConfigurationsReady", "status": "True"}, object{"type": "RoutesReady", "status": "True"}},
+		"traffic": []any{object{"percent": 100, "latestRevision": true, "revisionName": rev}},
 	}
 	g.things[path] = body
 	return 200, body
@@ -266,7 +288,9 @@ func build(g *google, r *http.Request, args []string, body object) (int, any) {
 		g.things["/v1/"+repo] = object{"name": repo}
 		g.things["/v1/"+repo+"/tags/"+tag] = object{"name": repo + "/tags/" + tag}
 	}
-	return 200, object{"name": "operations/build/" + id, "done": true, "metadata": object{"@type": "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata", "build": body}, "response": body}
+	return 200, object{"name": "operations/build/" + id, "done": true,
+		"metadata": object{"@type": "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata",
+			"build": body}, "response": body}
 }
 
 // submitBuild is Cloud Run's build from source, which has ended well when it is asked about.
@@ -277,21 +301,26 @@ func submitBuild(g *google, _ *http.Request, _ []string, body object) (int, any)
 	logs := "https://console.cloud.google.com/cloud-build/builds;region=" + region + "/" + id + "?project=" + number
 	if g.failing {
 		g.failing = false
-		failed := object{"name": place + "/builds/" + id, "id": id, "projectId": project, "status": "FAILURE", "logUrl": logs,
+		failed := object{"name": place + "/builds/" + id, "id": id, "projectId": project, "status": "FAILURE",
+			"logUrl":         logs,
 			"serviceAccount": "projects/" + project + "/serviceAccounts/bucketocr-builder" + tail,
-			"failureInfo":    object{"type": "FETCH_SOURCE_FAILED", "detail": "bucketocr-builder does not have storage.objects.get access"}}
+			"failureInfo": object{"type": "FETCH_SOURCE_FAILED",
+				"detail": "bucketocr-builder does not have storage.objects.get access"}}
 		g.things["/v1/"+place+"/builds/"+id] = failed
 		op := object{"name": place + "/operations/" + id, "done": true,
-			"error":    object{"code": 2, "message": "Build failed; check build logs for details"},
-			"metadata": object{"@type": "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata", "build": failed}}
+			"error": object{"code": 2, "message": "Build failed; check build logs for details"},
+			"metadata": object{"@type": "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata",
+				"build": failed}}
 		g.things["/v1/"+place+"/operations/"+id] = op
 		return 200, object{"buildOperation": op, "baseImageUri": "go126"}
 	}
 	done := object{"name": place + "/builds/" + id, "id": id, "projectId": project, "status": "SUCCESS",
-		"logUrl":  logs,
-		"results": object{"images": []any{object{"name": body["imageUri"], "digest": "sha256:" + strings.Repeat("c", 64)}}}}
+		"logUrl": logs,
+		"results": object{
+			"images": []any{object{"name": body["imageUri"], "digest": "sha256:" + strings.Repeat("c", 64)}}}}
 	op := object{"name": place + "/operations/" + id, "done": true, "response": done,
-		"metadata": object{"@type": "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata", "build": done}}
+		"metadata": object{"@type": "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata",
+			"build": done}}
 	g.things["/v1/"+place+"/operations/"+id] = op
 	return 200, object{"buildOperation": op, "baseImageUri": "go126"}
 }
@@ -312,7 +341,8 @@ func listFields(g *google, _ *http.Request, args []string, _ object) (int, any) 
 func patchField(g *google, r *http.Request, _ []string, body object) (int, any) {
 	field, ok := g.things[r.URL.Path]
 	if !ok {
-		field = object{"name": strings.TrimPrefix(r.URL.Path, "/v1/"), "indexConfig": object{"usesAncestorConfig": true}}
+		field = object{"name": strings.TrimPrefix(r.URL.Path, "/v1/"),
+			"indexConfig": object{"usesAncestorConfig": true}}
 		g.things[r.URL.Path] = field
 	}
 	switch r.URL.Query().Get("updateMask") {
@@ -359,7 +389,9 @@ func remove(g *google, r *http.Request, args []string, _ object) (int, any) {
 	if _, ok := g.things[args[0]]; !ok {
 		return missing(args[0])
 	}
-	maps.DeleteFunc(g.things, func(path string, _ object) bool { return path == args[0] || strings.HasPrefix(path, args[0]+"/") })
+	maps.DeleteFunc(g.things, func(path string, _ object) bool {
+		return path == args[0] || strings.HasPrefix(path, args[0]+"/")
+	})
 	if strings.Contains(args[0], "/triggers/") || strings.Contains(args[0], "/repositories/") { // an operation
 		return 200, g.done("projects/"+project+"/locations/"+region, object{})
 	}

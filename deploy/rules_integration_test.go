@@ -55,7 +55,8 @@ func (d database) send(t *testing.T, method, user, path string, body any) (int, 
 	return res.StatusCode, string(answer)
 }
 
-// rules are deploy/firestore.rules: as they are, with the line of mayRead as its comment says, and with that of mayReadOwn.
+// rules are deploy/firestore.rules: as they are, with the line of mayRead as its comment says, and with that of
+// mayReadOwn.
 func rules(t *testing.T) (closed, open, own string) {
 	t.Helper()
 	closed = read(t, "deploy/firestore.rules")
@@ -71,13 +72,14 @@ func rules(t *testing.T) (closed, open, own string) {
 func (d database) use(t *testing.T, rules string) {
 	t.Helper()
 	file := object{"rules": object{"files": []object{{"name": "firestore.rules", "content": rules}}}}
-	if code, answer := d.send(t, "PUT", "owner", "/emulator/v1/projects/"+d.project+":securityRules", file); code != 200 {
+	if code, answer := d.send(t, "PUT", "owner", "/emulator/v1/projects/"+d.project+":securityRules",
+		file); code != 200 {
 		t.Fatalf("the rules do not compile: %d %s", code, answer)
 	}
 }
 
-// TestRules: as they are, no client reads anything; opened, signed-in users read documents and pages. No client writes, and
-// nothing else can be read, in either case.
+// TestRules: as they are, no client reads anything; opened, signed-in users read documents and pages. No client writes,
+// and nothing else can be read, in either case.
 func TestRules(t *testing.T) {
 	closed, open, _ := rules(t)
 	for name, text := range map[string]string{"closed": closed, "open": open} {
@@ -85,8 +87,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestOwnersReadTheirOwn: opened to owners, users read the documents and pages of their own objects, and what is left of erased ones. No user
-// reads another's or what has no owner, and no query that could return such.
+// TestOwnersReadTheirOwn: opened to owners, users read the documents and pages of their own objects, and what is left
+// of erased ones. No user reads another's or what has no owner, and no query that could return such.
 func TestOwnersReadTheirOwn(t *testing.T) {
 	_, _, own := rules(t)
 	d := database{gcptest.Firestore(t), gcptest.Project(t)}
@@ -101,19 +103,22 @@ func TestOwnersReadTheirOwn(t *testing.T) {
 			if path != "" {
 				delete(fields, "owner")
 			}
-			if code, answer := d.send(t, "PATCH", "owner", documents+"/ocr_documents/"+id+path, object{"fields": fields}); code != 200 {
+			if code, answer := d.send(t, "PATCH", "owner", documents+"/ocr_documents/"+id+path,
+				object{"fields": fields}); code != 200 {
 				t.Fatal(code, answer)
 			}
 		}
 	}
 	equal := func(field, value string) object {
-		return object{"fieldFilter": object{"field": object{"fieldPath": field}, "op": "EQUAL", "value": object{"stringValue": value}}}
+		return object{"fieldFilter": object{"field": object{"fieldPath": field}, "op": "EQUAL",
+			"value": object{"stringValue": value}}}
 	}
 	query := func(where object) object {
 		return object{"structuredQuery": object{"from": []object{{"collectionId": "ocr_documents"}}, "where": where}}
 	}
 	pages := object{"structuredQuery": object{"from": []object{{"collectionId": "ocr_pages"}}}}
-	both := object{"compositeFilter": object{"op": "AND", "filters": []object{equal("owner", "alice"), equal("status", "done")}}}
+	both := object{
+		"compositeFilter": object{"op": "AND", "filters": []object{equal("owner", "alice"), equal("status", "done")}}}
 	for _, c := range []struct {
 		what, method, path string
 		body               any
@@ -131,7 +136,8 @@ func TestOwnersReadTheirOwn(t *testing.T) {
 		{"a document without an owner", "GET", "/ocr_documents/nobodys", nil, 403},
 		{"a page of it", "GET", "/ocr_documents/nobodys/ocr_pages/1-0001", nil, 403},
 		{"all that are done", "POST", ":runQuery", query(equal("status", "done")), 403},
-		{"making it hers", "PATCH", "/ocr_documents/his?updateMask.fieldPaths=owner", object{"fields": object{"owner": object{"stringValue": "alice"}}}, 403},
+		{"making it hers", "PATCH", "/ocr_documents/his?updateMask.fieldPaths=owner",
+			object{"fields": object{"owner": object{"stringValue": "alice"}}}, 403},
 	} {
 		for user, want := range map[string]int{"": 403, "alice": c.alice} {
 			if code, answer := d.send(t, c.method, user, documents+c.path, c.body); code != want {
@@ -176,7 +182,8 @@ func checkRules(t *testing.T, rules string, open bool) {
 		{"making a page", "POST", document + "/ocr_pages?documentId=new", fields, 403, 403},
 		{"deleting a page", "DELETE", page, nil, 403, 403},
 		{"writing elsewhere", "PATCH", other, fields, 403, 403},
-		{"a commit", "POST", ":commit", object{"writes": []object{{"delete": strings.TrimPrefix(documents, "/v1/") + document}}}, 403, 403},
+		{"a commit", "POST", ":commit",
+			object{"writes": []object{{"delete": strings.TrimPrefix(documents, "/v1/") + document}}}, 403, 403},
 	} {
 		alice := tt.alice
 		if !open {
@@ -222,7 +229,8 @@ func TestFirebaseSDK(t *testing.T) {
 	d := database{gcptest.Firestore(t), gcptest.Project(t)}
 	fields := object{"fields": object{"status": object{"stringValue": "done"}}}
 	for _, path := range []string{"/ocr_documents/abc", "/ocr_documents/abc/ocr_pages/1-0001", "/users/alice"} {
-		if code, answer := d.send(t, "PATCH", "owner", "/v1/projects/"+d.project+"/databases/(default)/documents"+path, fields); code != 200 {
+		if code, answer := d.send(t, "PATCH", "owner", "/v1/projects/"+d.project+"/databases/(default)/documents"+path,
+			fields); code != 200 {
 			t.Fatal(code, answer)
 		}
 	}
@@ -243,7 +251,8 @@ func TestFirebaseSDK(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 		want := map[string]any{"alice document": tt.alice[0], "alice query": tt.alice[1], "alice pages": tt.alice[2]}
-		for _, what := range []string{"document", "query", "pages", "elsewhere", "write", "add", "alice elsewhere", "alice write", "alice add"} {
+		for _, what := range []string{"document", "query", "pages", "elsewhere", "write", "add", "alice elsewhere",
+			"alice write", "alice add"} {
 			want[what] = "permission-denied"
 		}
 		if !maps.Equal(answers, want) {
@@ -259,15 +268,19 @@ func TestSendRules(t *testing.T) {
 	g := newGoogle(t)
 	release := "/v1/projects/" + project + "/releases/cloud.firestore"
 	g.things[release] = object{"name": release[4:], "rulesetName": "projects/" + project + "/rulesets/old"}
-	g.things["/v1/projects/"+project+"/rulesets/old"] = object{"source": object{"files": []object{{"content": "old \"rules\"\nhere"}}}}
+	g.things["/v1/projects/"+project+
+		"/rulesets/old"] = object{"source": object{"files": []object{{"content": "old \"rules\"\nhere"}}}}
 	bin := t.TempDir() // gcloud alone: curl is the real one
 	if err := os.Symlink(filepath.Join(fake.bin, "gcloud"), filepath.Join(bin, "gcloud")); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "FAKE_STATE=" + fake.state, "RULES_URL=" + g.url, "FIRESTORE_COLLECTION=scans"}
+	env := []string{
+		"PATH=" + bin + ":" + os.Getenv("PATH"), "FAKE_STATE=" + fake.state, "RULES_URL=" + g.url,
+		"FIRESTORE_COLLECTION=scans"}
 
 	out := g.deploy(t, env, "rules")
-	if out.code != 1 || !strings.Contains(out.stderr, "old \"rules\"\nhere") || !strings.Contains(out.stderr, "match /scans/{document}") {
+	if out.code != 1 || !strings.Contains(out.stderr, "old \"rules\"\nhere") ||
+		!strings.Contains(out.stderr, "match /scans/{document}") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
 	if len(g.changes) > 0 {
@@ -278,7 +291,8 @@ func TestSendRules(t *testing.T) {
 		t.Fatalf("exit %d, %v: %s", out.code, g.changes, out.stderr)
 	}
 	sent, err := json.Marshal(g.changes[0].body)
-	if err != nil || !strings.Contains(string(sent), `allow read: if mayRead() `) || strings.Contains(string(sent), "ocr_documents") {
+	if err != nil || !strings.Contains(string(sent), `allow read: if mayRead() `) ||
+		strings.Contains(string(sent), "ocr_documents") {
 		t.Errorf("%v %s", err, sent)
 	}
 	if now := g.things[release]["release"].(object)["rulesetName"]; now != "projects/"+project+"/rulesets/new" {

@@ -53,9 +53,10 @@ func (o outcome) lines() []string {
 	return slices.DeleteFunc(strings.Split(o.stdout, "\n"), func(l string) bool { return l == "" })
 }
 
-// offGCE keeps gcloud from the account of the machine it runs on: on Cloud Build, on a VM of Google's and on a workstation
-// there it would find one without being asked, and carry out what these tests only want parsed.
-var offGCE = []string{"CLOUDSDK_CORE_CHECK_GCE_METADATA=false", "GCE_METADATA_ROOT=127.0.0.1:1", "GCE_METADATA_HOST=127.0.0.1:1"}
+// offGCE keeps gcloud from the account of the machine it runs on: on Cloud Build, on a VM of Google's and on a
+// workstation there it would find one without being asked, and carry out what these tests only want parsed.
+var offGCE = []string{
+	"CLOUDSDK_CORE_CHECK_GCE_METADATA=false", "GCE_METADATA_ROOT=127.0.0.1:1", "GCE_METADATA_HOST=127.0.0.1:1"}
 
 // run runs a program in the repository's root with these variables and few of ours.
 func run(t *testing.T, env []string, name string, args ...string) outcome {
@@ -63,7 +64,8 @@ func run(t *testing.T, env []string, name string, args ...string) outcome {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = ".."
 	cmd.Env = slices.Concat([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8",
-		"CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=1", "CLOUDSDK_SURVEY_DISABLE_PROMPTS=1",
+		"CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=1",
+		"CLOUDSDK_SURVEY_DISABLE_PROMPTS=1",
 		"CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=1"}, offGCE, env)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

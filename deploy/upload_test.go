@@ -44,8 +44,8 @@ func TestDeployedFunctionIsSmall(t *testing.T) {
 	}
 }
 
-// TestLightPackages: what shares the domain's types does not carry the engine: package document and the public client need the
-// standard library alone, the event codec nothing that decodes images, serves HTTP or talks to Google.
+// TestLightPackages: what shares the domain's types does not carry the engine: package document and the public client
+// need the standard library alone, the event codec nothing that decodes images, serves HTTP or talks to Google.
 func TestLightPackages(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"internal/document", "ocr"} {
@@ -93,14 +93,16 @@ func TestBuildpackRules(t *testing.T) {
 	if path := goList(t, "-m")[0]; path != module || !strings.Contains(strings.SplitN(path, "/", 2)[0], ".") {
 		t.Errorf("module path %s", path)
 	}
-	for _, dep := range goList(t, "-deps", "-f", "{{if .CgoFiles}}{{if not .Standard}}{{.ImportPath}}{{end}}{{end}}", ".") {
+	for _, dep := range goList(t, "-deps", "-f", "{{if .CgoFiles}}{{if not .Standard}}{{.ImportPath}}{{end}}{{end}}",
+		".") {
 		if dep != "" {
 			t.Errorf("%s needs cgo", dep)
 		}
 	}
 }
 
-// TestUploadIsWhole: .gcloudignore leaves out nothing that the function is built from, and every package that it is not.
+// TestUploadIsWhole: .gcloudignore leaves out nothing that the function is built from, and every package that it is
+// not.
 func TestUploadIsWhole(t *testing.T) {
 	t.Parallel()
 	ignored, err := os.ReadFile("../.gcloudignore")

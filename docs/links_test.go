@@ -15,8 +15,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestLinks: every link of a Markdown file that stays within the repository leads to a file or folder that is there, and its
-// anchor to a heading. Links that lead out of it are those of testdata/links.txt; none of these is followed.
+// TestLinks: every link of a Markdown file that stays within the repository leads to a file or folder that is there,
+// and its anchor to a heading. Links that lead out of it are those of testdata/links.txt; none of these is followed.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	outside := map[string]bool{}
@@ -40,7 +40,8 @@ func TestLinks(t *testing.T) {
 		}
 	}
 	if want := read(t, golden); all.String() != want {
-		t.Errorf("links that lead out of the repository:\n%s\n%s has\n%s\n(go test ./docs -update writes it)", all.String(), golden, want)
+		t.Errorf("links that lead out of the repository:\n%s\n%s has\n%s\n(go test ./docs -update writes it)",
+			all.String(), golden, want)
 	}
 }
 

@@ -111,7 +111,8 @@ func TestStatuses(t *testing.T) {
 // TestSpans: every span is listed.
 func TestSpans(t *testing.T) {
 	var spans []string
-	for _, m := range regexp.MustCompile(`(?:tracer\.Start|\.startPart)\(ctx, "([^"]+)"`).FindAllStringSubmatch(source(t, "internal/worker"), -1) {
+	for _, m := range regexp.MustCompile(`(?:tracer\.Start|\.startPart)\(ctx, "([^"]+)"`).FindAllStringSubmatch(
+		source(t, "internal/worker"), -1) {
 		spans = append(spans, m[1])
 	}
 	same(t, "spans", firstCells(tableOf(t, "observability.md", "| span |")), spans)
@@ -155,5 +156,6 @@ func TestQueries(t *testing.T) {
 }
 
 var operators = map[string]string{
-	"LESS_THAN_OR_EQUAL": "<=", "GREATER_THAN_OR_EQUAL": ">=", "EQUAL": "==", "NOT_EQUAL": "!=", "ARRAY_CONTAINS": "contains",
+	"LESS_THAN_OR_EQUAL": "<=", "GREATER_THAN_OR_EQUAL": ">=", "EQUAL": "==", "NOT_EQUAL": "!=",
+	"ARRAY_CONTAINS": "contains",
 }

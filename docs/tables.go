@@ -1,5 +1,5 @@
-// Package docs renders the reference tables of the pages in this folder from the code. `go generate ./docs` writes them; a test
-// fails where a page has other tables than the code.
+// Package docs renders the reference tables of the pages in this folder from the code. `go generate ./docs` writes
+// them; a test fails where a page has other tables than the code.
 //
 // Each table is between two comments, <!-- table: NAME --> and <!-- end of table -->.
 package docs
@@ -71,8 +71,8 @@ const end = "<!-- end of table -->\n"
 
 var begin = regexp.MustCompile(`(?m)^<!-- table: (\w+) -->\n`)
 
-// Render returns a page with each of its tables as the code has it, and the names of these. It fails at a table that there is
-// not, and at one without an end.
+// Render returns a page with each of its tables as the code has it, and the names of these. It fails at a table that
+// there is not, and at one without an end.
 func Render(page string) (rendered string, found []string, err error) {
 	var out strings.Builder
 	for {

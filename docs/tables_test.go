@@ -47,7 +47,8 @@ func TestRender(t *testing.T) {
 	if err != nil || !slices.Equal(names, []string{"warnings"}) {
 		t.Fatal(names, err)
 	}
-	if !strings.HasPrefix(page, before+"| warning | meaning |\n") || !strings.HasSuffix(page, "|\n"+after) || strings.Contains(page, "| old |") {
+	if !strings.HasPrefix(page, before+"| warning | meaning |\n") || !strings.HasSuffix(page, "|\n"+after) ||
+		strings.Contains(page, "| old |") {
 		t.Errorf("rendered %s", page)
 	}
 	for name, page := range map[string]string{

@@ -10,8 +10,8 @@ import (
 
 var testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w*)\(`)
 
-// TestGuaranteesHaveTheirTests: every test that testing.md names is in the package that it names, whatever the build tags of
-// its file, and none of the eight guarantees is without tests.
+// TestGuaranteesHaveTheirTests: every test that testing.md names is in the package that it names, whatever the build
+// tags of its file, and none of the eight guarantees is without tests.
 func TestGuaranteesHaveTheirTests(t *testing.T) {
 	guarantees, named := 0, 0
 	for _, row := range tableOf(t, "testing.md", "| guarantee |") {

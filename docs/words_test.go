@@ -15,7 +15,8 @@ var notOurs = regexp.MustCompile(`(^|/)testdata/|(^|/)temml/|^examples/(samples|
 
 // avoided are expressions of a dialect that this project once spoke, and what the field says.
 var avoided = map[string]*regexp.Regexp{
-	"a worker, a client, an operator":      regexp.MustCompile(`(?i)\b(somebody|nobody (takes|looks|wants|knows|needs))\b`),
+	"a worker, a client, an operator": regexp.MustCompile(
+		`(?i)\b(somebody|nobody (takes|looks|wants|knows|needs))\b`),
 	"again":                                regexp.MustCompile(`(?i)\banew\b`),
 	"repair, cure, fix":                    regexp.MustCompile(`(?i)\bmend(s|ed|ing)?\b`),
 	"the handler":                          regexp.MustCompile(`(?i)\bthe (door|letterbox|darkroom)\b`),

@@ -29,7 +29,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// shelf is a bucket of Cloud Storage that is written to: metadata, upload and removal of objects, on condition of their generation.
+// shelf is a bucket of Cloud Storage that is written to: metadata, upload and removal of objects, on condition of their
+// generation.
 type shelf struct {
 	server *httptest.Server
 	mu     sync.Mutex
@@ -75,8 +76,9 @@ func (s *shelf) serve(w http.ResponseWriter, r *http.Request) {
 		s.files[name], s.live[name] = content, s.next
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]string{"bucket": "texts", "name": name, "generation": fmt.Sprint(s.live[name]),
-		"size": fmt.Sprint(len(s.files[name])), "crc32c": checksum(s.files[name])})
+	_ = json.NewEncoder(w).Encode(map[string]string{"bucket": "texts", "name": name,
+		"generation": fmt.Sprint(s.live[name]),
+		"size":       fmt.Sprint(len(s.files[name])), "crc32c": checksum(s.files[name])})
 }
 
 // checksum is the sum that Cloud Storage tells of an object, which the client compares.
@@ -129,11 +131,13 @@ func (s *shelf) kept() string {
 	return strings.Join(all, ", ")
 }
 
-// TestFunctionGo runs the example as a process over Firestore's emulator: texts, overwrites, failures and erasures reach the other bucket.
+// TestFunctionGo runs the example as a process over Firestore's emulator: texts, overwrites, failures and erasures
+// reach the other bucket.
 func TestFunctionGo(t *testing.T) {
 	stage, texts := newStage(t), newShelf(t)
 	binary := filepath.Join(t.TempDir(), "archive")
-	if out, err := exec.Command("go", "build", "-C", "function-go", "-o", binary, "./cmd").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-C", "function-go", "-o", binary,
+		"./cmd").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -143,7 +147,8 @@ func TestFunctionGo(t *testing.T) {
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	l.Close()
 	cmd := exec.Command(binary)
-	cmd.Env = append(os.Environ(), "FIRESTORE_EMULATOR_HOST="+stage.host, "GOOGLE_CLOUD_PROJECT="+stage.project, "ARCHIVE_BUCKET=texts",
+	cmd.Env = append(os.Environ(), "FIRESTORE_EMULATOR_HOST="+stage.host, "GOOGLE_CLOUD_PROJECT="+stage.project,
+		"ARCHIVE_BUCKET=texts",
 		"STORAGE_EMULATOR_HOST="+texts.server.URL, "FUNCTION_TARGET=Archive", "PORT="+port)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
@@ -153,13 +158,16 @@ func TestFunctionGo(t *testing.T) {
 
 	announce := func(o document.Object) {
 		t.Helper()
-		data := fmt.Sprintf(`{"id":%q,"file":"gs://%s/%s","generation":%d,"status":"done","warnings":[],"pages":1}`, o.ID(), o.Bucket, o.Name, o.Generation)
+		data := fmt.Sprintf(`{"id":%q,"file":"gs://%s/%s","generation":%d,"status":"done","warnings":[],"pages":1}`,
+			o.ID(), o.Bucket, o.Name, o.Generation)
 		for late := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:"+port, strings.NewReader(data))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:"+port,
+				strings.NewReader(data))
 			if err != nil {
 				t.Fatal(err)
 			}
-			for name, value := range map[string]string{"Content-Type": "application/json", "ce-specversion": "1.0", "ce-id": "1", "ce-source": "//bucketocr/documents",
+			for name, value := range map[string]string{"Content-Type": "application/json", "ce-specversion": "1.0",
+				"ce-id": "1", "ce-source": "//bucketocr/documents",
 				"ce-type": "bucketocr.document.v1.ended"} {
 				req.Header.Set(name, value)
 			}
@@ -187,7 +195,8 @@ func TestFunctionGo(t *testing.T) {
 	announce(a)
 	want(`scans/in/a b.png.json, scans/in/a b.png.md "one"`)
 	stage.put(b, document.StatusDone, func(r *document.Record) { r.TextInPages, r.Pages = true, 2 },
-		document.Page{Page: 2, Generation: b.Generation, Text: "two"}, document.Page{Page: 1, Generation: b.Generation, Text: "one"})
+		document.Page{Page: 2, Generation: b.Generation, Text: "two"},
+		document.Page{Page: 1, Generation: b.Generation, Text: "one"})
 	announce(b)
 	want(`scans/b.pdf.json, scans/b.pdf.md "one\n\f\ntwo", scans/in/a b.png.json, scans/in/a b.png.md "one"`)
 	older := a

@@ -48,7 +48,8 @@ func (p *program) Write(b []byte) (int, error) {
 }
 
 func (p *program) start(o options) {
-	p.cmd = exec.Command(p.binary, "-seen", p.seen, "-since", o.since.String(), "-collection", cmp.Or(o.collection, "ocr_documents"))
+	p.cmd = exec.Command(p.binary, "-seen", p.seen, "-since", o.since.String(), "-collection",
+		cmp.Or(o.collection, "ocr_documents"))
 	p.cmd.Env = append(os.Environ(), "FIRESTORE_EMULATOR_HOST="+p.stage.host, "GOOGLE_CLOUD_PROJECT="+p.stage.project)
 	p.cmd.Stdout = p
 	said, err := p.cmd.StderrPipe()

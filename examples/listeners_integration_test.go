@@ -53,17 +53,19 @@ func object(name string, generation int64) document.Object {
 // put writes a document as bucketocr does.
 func (s *stage) put(o document.Object, status document.Status, change func(*document.Record), pages ...document.Page) {
 	s.t.Helper()
-	_, err := document.Update(s.t.Context(), s.records, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-		r := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: status, Attempt: 1, Pages: 1}
-		if change != nil {
-			change(r)
-		}
-		c := &document.Change{Record: r, Stamps: document.StampCreated | document.StampStarted, Pages: pages}
-		if status.Ended() {
-			c.Stamps |= document.StampFinished
-		}
-		return c, nil
-	})
+	_, err := document.Update(s.t.Context(), s.records, o.ID(), document.Unread(),
+		func(*document.Record) (*document.Change, error) {
+			r := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: status, Attempt: 1,
+				Pages: 1}
+			if change != nil {
+				change(r)
+			}
+			c := &document.Change{Record: r, Stamps: document.StampCreated | document.StampStarted, Pages: pages}
+			if status.Ended() {
+				c.Stamps |= document.StampFinished
+			}
+			return c, nil
+		})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -90,7 +92,8 @@ func (s *stage) retry(o document.Object) {
 // vanish removes a document outright, as a TTL policy does.
 func (s *stage) vanish(o document.Object) {
 	s.t.Helper()
-	url := fmt.Sprintf("http://%s/v1/projects/%s/databases/(default)/documents/ocr_documents/%s", s.host, s.project, o.ID())
+	url := fmt.Sprintf("http://%s/v1/projects/%s/databases/(default)/documents/ocr_documents/%s", s.host, s.project,
+		o.ID())
 	req, _ := http.NewRequestWithContext(s.t.Context(), "DELETE", url, nil)
 	req.Header.Set("Authorization", "Bearer owner")
 	resp, err := http.DefaultClient.Do(req)
@@ -112,7 +115,8 @@ func (s *stage) story(l subject) {
 			s.t.Fatalf("told\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 		}
 	}
-	a, b, c, d := object("a.png", 1700000000000001), object("b.png", 1700000000000002), object("c.pdf", 1700000000000000001), object("d.png", 4)
+	a, b, c, d := object("a.png", 1700000000000001), object("b.png", 1700000000000002),
+		object("c.pdf", 1700000000000000001), object("d.png", 4)
 	day := options{since: 24 * time.Hour}
 	s.put(a, document.StatusDone, text("one"))
 	l.start(day)
@@ -131,7 +135,9 @@ func (s *stage) story(l subject) {
 	s.put(b, document.StatusFailed, failure)
 	told("failed b.png 1700000000000002: ocr_failed")
 	s.retry(b)
-	s.put(b, document.StatusDone, func(r *document.Record) { r.Text, r.Warnings = "read", []string{document.WarnTruncated} })
+	s.put(b, document.StatusDone, func(r *document.Record) {
+		r.Text, r.Warnings = "read", []string{document.WarnTruncated}
+	})
 	told("done b.png 1700000000000002: 4 bytes, 1 pages, warnings [truncated]")
 
 	// A text that lies in pages, beside those of an older version.
@@ -141,7 +147,8 @@ func (s *stage) story(l subject) {
 			document.Page{Page: n, Generation: 3, Text: "old"})
 	}
 	s.put(c, document.StatusDone, func(r *document.Record) { r.TextInPages, r.Pages = true, 10 }, pages...)
-	told(fmt.Sprintf("done c.pdf 1700000000000000%s: %d bytes, 10 pages, warnings []", l.(interface{ rounded() string }).rounded(), 55+9*3))
+	told(fmt.Sprintf("done c.pdf 1700000000000000%s: %d bytes, 10 pages, warnings []",
+		l.(interface{ rounded() string }).rounded(), 55+9*3))
 
 	// A restart: nothing twice, and nothing of what happened meanwhile is lost.
 	l.stop()
@@ -149,7 +156,8 @@ func (s *stage) story(l subject) {
 	l.start(day)
 	told("done d.png 4: 21 bytes, 1 pages, warnings []")
 
-	// Deleted, also while the listener did not run. That a document is not there says nothing: a marker that ran out, another collection.
+	// Deleted, also while the listener did not run. That a document is not there says nothing: a marker that ran out,
+	// another collection.
 	s.put(a, document.StatusDeleted, nil)
 	told("gone " + a.ID())
 	s.vanish(a)

@@ -78,7 +78,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs := flag.NewFlagSet("localocr", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback `address` and port; port 0 takes a free one")
-	fs.StringVar(&o.engine, "engine", "auto", "`auto`, wasm or tesseract; auto takes the tesseract program if it is on PATH")
+	fs.StringVar(&o.engine, "engine", "auto",
+		"`auto`, wasm or tesseract; auto takes the tesseract program if it is on PATH")
 	fs.IntVar(&o.psm, "psm", engine.Auto, "page segmentation: `3` finds columns, 6 reads tables line by line")
 	fs.IntVar(&o.workers, "workers", min(2, runtime.NumCPU()), "`pages` read at a time, each by up to 250 MB of engine")
 	fs.DurationVar(&o.limit, "limit", 110*time.Second, "longest `time` that one page may take")

@@ -112,7 +112,8 @@ func TestFlags(t *testing.T) {
 		code := run(t.Context(), strings.Fields(tt.args), strings.NewReader(""), &stdout, &stderr)
 		said := stderr.String()
 		if code != tt.code || !strings.Contains(said, tt.says) || stdout.Len() > 0 {
-			t.Errorf("%s: code %d, %q on stderr, %q on stdout; want %d and %q", tt.args, code, said, &stdout, tt.code, tt.says)
+			t.Errorf("%s: code %d, %q on stderr, %q on stdout; want %d and %q", tt.args, code, said, &stdout, tt.code,
+				tt.says)
 		}
 	}
 }

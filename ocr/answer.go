@@ -36,8 +36,8 @@ func (e ending) String() string {
 	return [...]string{unusable: "", complete: "complete", truncated: WarningTruncated, looped: WarningRepetition}[e]
 }
 
-// examine looks for a loop in the text: it can end in any way. Where the server saw one, it is believed, and what it saw is looked for
-// without regard to what a page can hold.
+// examine looks for a loop in the text: it can end in any way. Where the server saw one, it is believed, and what it
+// saw is looked for without regard to what a page can hold.
 func (a answer) examine() answer {
 	stopped := a.stop == looped
 	a.ending, a.loop = a.stop, loop{}
@@ -74,8 +74,8 @@ func (a answer) unique() string {
 	return a.text
 }
 
-// kept returns the text that is worth keeping. What the model ended itself is kept whole, and so is what is only in doubt; of what was cut
-// off in a loop the copies are dropped. What that leaves open is closed.
+// kept returns the text that is worth keeping. What the model ended itself is kept whole, and so is what is only in
+// doubt; of what was cut off in a loop the copies are dropped. What that leaves open is closed.
 func (a answer) kept() string {
 	switch {
 	case a.sure() && !a.ended:
@@ -102,15 +102,16 @@ func (a answer) warnings() []string {
 }
 
 const (
-	// floorBytes and floorShare: an answer that is shorter than the better part of another of more than floorBytes has lost the page.
+	// floorBytes and floorShare: an answer that is shorter than the better part of another of more than floorBytes has
+	// lost the page.
 	floorBytes, floorShare = 200, 2
 
 	// What a page can hold of a loop that two answers agree on: copies of it, and bytes.
 	agreedCopies, agreedBytes = 400, 12 << 10
 )
 
-// better returns the answer that has more of the page: one that is complete, unless the page is lost in it; else the one with more text;
-// else the earlier.
+// better returns the answer that has more of the page: one that is complete, unless the page is lost in it; else the
+// one with more text; else the earlier.
 func better(a, b answer) answer {
 	if (a.ending == complete) != (b.ending == complete) {
 		whole, other := a, b
@@ -118,7 +119,8 @@ func better(a, b answer) answer {
 			whole, other = b, a
 		}
 		rest := len(other.unique())
-		if whole.turned == other.turned && rest > floorBytes && len(whole.text)*floorShare < rest || whole.empty() && !other.empty() {
+		if whole.turned == other.turned && rest > floorBytes && len(whole.text)*floorShare < rest || whole.empty() &&
+			!other.empty() {
 			return other
 		}
 		return whole
@@ -137,8 +139,8 @@ func (a answer) worth() int {
 	return len(strings.TrimSpace(a.text))
 }
 
-// agree reports whether two answers that the model ended hold the same loop, as long in both, and a page can hold it: then it is on the
-// page. A loop that is not ends anywhere.
+// agree reports whether two answers that the model ended hold the same loop, as long in both, and a page can hold it:
+// then it is on the page. A loop that is not ends anywhere.
 func agree(a, b answer) bool {
 	return a.ended && b.ended && a.ending == looped && b.ending == looped &&
 		near(len(a.text), len(b.text), len(a.text)) && near(a.loop.start, b.loop.start, len(a.text)) &&
@@ -148,8 +150,8 @@ func agree(a, b answer) bool {
 // near reports whether two sizes differ by two in a hundred of the whole at most.
 func near(a, b, whole int) bool { return max(a-b, b-a)*50 <= whole }
 
-// provenBy returns the answer as the loop of a later one shows it in: one that was cut off saying what the later one says for ever is in
-// the same loop.
+// provenBy returns the answer as the loop of a later one shows it in: one that was cut off saying what the later one
+// says for ever is in the same loop.
 func (a answer) provenBy(later answer) answer {
 	if a.ended || !later.sure() || a.turned != later.turned || len(a.text) < 2*loopWindow {
 		return a
@@ -164,7 +166,8 @@ func (a answer) provenBy(later answer) answer {
 	return a
 }
 
-// lastRun returns what a text repeats at its end so many times at least, from where that begins first. It counts as sure.
+// lastRun returns what a text repeats at its end so many times at least, from where that begins first. It counts as
+// sure.
 func lastRun(text string, copies int) loop {
 	last := loop{start: len(text), first: len(text), end: len(text), sure: true}
 	all, _ := runs(text)

@@ -19,8 +19,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// The benchmarks compare this client with two other ways to send a page: the straightforward one, which everybody writes first, and a bare
-// loop, which streams but checks nothing, retries nothing and understands no failure.
+// The benchmarks compare this client with two other ways to send a page: the straightforward one, which everybody
+// writes first, and a bare loop, which streams but checks nothing, retries nothing and understands no failure.
 //
 //	go test -run '^$' -bench Way -benchtime 20x ./ocr
 
@@ -40,7 +40,9 @@ func (s *pageSource) Read(p []byte) (int, error) {
 }
 
 func sizedPage(n int) ocr.Image {
-	return ocr.Image{Size: int64(n), Open: func() (io.ReadCloser, error) { return io.NopCloser(&pageSource{left: n}), nil }}
+	return ocr.Image{Size: int64(n), Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(&pageSource{left: n}), nil
+	}}
 }
 
 // sink takes every page and answers at once.
@@ -99,7 +101,8 @@ func straightforwardWay(_ *testing.B, url string) way {
 		if err != nil {
 			return err
 		}
-		part := plainPart{"image_url", map[string]string{"url": "data:image/png;base64," + base64.StdEncoding.EncodeToString(data)}}
+		part := plainPart{
+			"image_url", map[string]string{"url": "data:image/png;base64," + base64.StdEncoding.EncodeToString(data)}}
 		body, err := json.Marshal(plainRequest{"m", []plainMessage{{"user", []plainPart{part}}}, 0.2, 0.9, 4096})
 		if err != nil {
 			return err
@@ -141,7 +144,8 @@ func bareWay(_ *testing.B, url string) way {
 		defer src.Close()
 		loop := &bareBody{src: src, raw: make([]byte, 24<<10), out: make([]byte, 32<<10)}
 		length := len(prefix) + base64.StdEncoding.EncodedLen(int(img.Size)) + len(suffix)
-		return post(client, url, io.MultiReader(strings.NewReader(prefix), loop, strings.NewReader(suffix)), int64(length))
+		return post(client, url, io.MultiReader(strings.NewReader(prefix), loop, strings.NewReader(suffix)),
+			int64(length))
 	}
 }
 
@@ -210,8 +214,8 @@ func atOnce(b *testing.B, send way, size, calls int) {
 	all.Wait()
 }
 
-// watchHeap measures until its result is called: the most bytes in objects, dead ones that are not yet collected included, over what there
-// was before.
+// watchHeap measures until its result is called: the most bytes in objects, dead ones that are not yet collected
+// included, over what there was before.
 func watchHeap() func() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	read := func() uint64 { metrics.Read(sample); return sample[0].Value.Uint64() }

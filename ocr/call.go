@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// How often and how long a call tries. The waits are short: whoever delivers the page again bridges an outage, not a call that
-// occupies a place.
+// How often and how long a call tries. The waits are short: whoever delivers the page again bridges an outage, not a
+// call that occupies a place.
 const (
 	firstWait = 500 * time.Millisecond // doubled each time, spread over half to one and a half
 	maxWait   = 30 * time.Second       // also where a server asks for more
@@ -44,8 +44,8 @@ func (k *call) ask(ctx context.Context, img Image, q question, limit int) (answe
 	}
 }
 
-// put makes one request, and the same one again without what the server refuses in it by name. A refusal costs no GPU time, so none of
-// these counts as a try of the question.
+// put makes one request, and the same one again without what the server refuses in it by name. A refusal costs no GPU
+// time, so none of these counts as a try of the question.
 func (k *call) put(ctx context.Context, img Image, q question) (answer, error) {
 	for {
 		asked := q
@@ -58,9 +58,9 @@ func (k *call) put(ctx context.Context, img Image, q question) (answer, error) {
 	}
 }
 
-// comply reports whether a question can be put again in a form that the server has just asked for. An optional field that it named is
-// left out for as long as the client lives, by all calls; a context smaller than what was assumed is remembered likewise. A server
-// that refuses what was not sent is not listened to, so this comes to an end.
+// comply reports whether a question can be put again in a form that the server has just asked for. An optional field
+// that it named is left out for as long as the client lives, by all calls; a context smaller than what was assumed is
+// remembered likewise. A server that refuses what was not sent is not listened to, so this comes to an end.
 func (k *call) comply(q question, refused *Error) bool {
 	if named := refused.named & q.sent(); named != 0 {
 		k.client.refused.Or(uint32(named))
@@ -69,10 +69,10 @@ func (k *call) comply(q question, refused *Error) bool {
 	return refused.context != 0 && first(&k.narrowed) && k.client.catalog.narrow(q.target, refused.context)
 }
 
-// retry prepares a further try after the nth of at most limit failed, and reports whether there is to be one. What is not listed is given up:
-// it would fail again, cost money, or is not the client's to decide. A time-out is never tried again, since the GPU may still be
-// at work on the page: hanging up does not reach it through Cloud Run. Nor is a failed backend or a lost connection, which the
-// page may have caused.
+// retry prepares a further try after the nth of at most limit failed, and reports whether there is to be one. What is
+// not listed is given up: it would fail again, cost money, or is not the client's to decide. A time-out is never tried
+// again, since the GPU may still be at work on the page: hanging up does not reach it through Cloud Run. Nor is a
+// failed backend or a lost connection, which the page may have caused.
 func (k *call) retry(ctx context.Context, q question, failed *Error, n, limit int) bool {
 	cfg := &k.client.cfg
 	switch failed.Kind {
@@ -101,8 +101,8 @@ func first(done *bool) bool {
 	return !was
 }
 
-// wait sleeps before a further try: longer after each, spread by chance, and as long as the server asked for, up to maxWait. It
-// returns false if the context would not outlast the wait, or ended.
+// wait sleeps before a further try: longer after each, spread by chance, and as long as the server asked for, up to
+// maxWait. It returns false if the context would not outlast the wait, or ended.
 func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 	hooks := &k.client.cfg.hooks
 	d := firstWait << (n - 1)

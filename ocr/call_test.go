@@ -85,54 +85,143 @@ func TestEveryEndingHasItsResult(t *testing.T) {
 		{"blank", []ocrtest.Reply{ocrtest.Blank()}, "", true, nil, 1},
 		{"blank, null", []ocrtest.Reply{ocrtest.BlankNull()}, "", true, nil, 1},
 		{"blank, only blanks", []ocrtest.Reply{ocrtest.Text("\n \n")}, "", true, nil, 1},
-		{"empty but cut is not blank", []ocrtest.Reply{ocrtest.FinishAt("length", "", 7)}, "", false, []string{"truncated"}, 1},
+		{"empty but cut is not blank", []ocrtest.Reply{ocrtest.FinishAt("length", "", 7)}, "", false,
+			[]string{"truncated"}, 1},
 
-		{"cut by the context", []ocrtest.Reply{ocrtest.FinishAt("length", cutText, 1940)}, cutText, false, []string{"truncated"}, 1},
-		{"cut by our limit, then whole", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
-		{"cut twice", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", cutText+" more")}, cutText + " more", false, []string{"truncated"}, 2},
-		{"cut, then a failure", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Scaling()}, cutText, false, []string{"truncated"}, 2},
-		{"cut, then refused", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Error(400, "BadRequestError", "max_tokens", "too much")}, cutText, false, []string{"truncated"}, 2},
-		{"cut, then a loop of more text", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", loopText), ocrtest.Finish("length", loopText)}, loopKept, false, []string{"repetition"}, 3},
-		{"cut, then a loop, then whole", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
-		{"cut, then aborted", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("abort", "x")}, cutText, false, []string{"truncated"}, 2},
-		{"cut, then a complete answer that lost the page", []ocrtest.Reply{ocrtest.Finish("length", prose), ocrtest.Text("Report"), ocrtest.Text("Report")}, prose, false, []string{"truncated"}, 3},
+		{"cut by the context", []ocrtest.Reply{ocrtest.FinishAt("length", cutText, 1940)}, cutText, false,
+			[]string{"truncated"}, 1},
+		{"cut by our limit, then whole", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Text(wholeText)},
+			wholeText, false, nil, 2},
+		{"cut twice", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", cutText+" more")},
+			cutText + " more", false, []string{"truncated"}, 2},
+		{"cut, then a failure", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Scaling()}, cutText, false,
+			[]string{"truncated"}, 2},
+		{"cut, then refused",
+			[]ocrtest.Reply{ocrtest.Finish("length", cutText),
+				ocrtest.Error(400, "BadRequestError", "max_tokens", "too much")}, cutText, false, []string{"truncated"},
+			2},
+		{"cut, then a loop of more text",
+			[]ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", loopText),
+				ocrtest.Finish("length", loopText)}, loopKept, false, []string{"repetition"}, 3},
+		{"cut, then a loop, then whole",
+			[]ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", loopText),
+				ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
+		{"cut, then aborted", []ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("abort", "x")}, cutText,
+			false, []string{"truncated"}, 2},
+		{"cut, then a complete answer that lost the page",
+			[]ocrtest.Reply{ocrtest.Finish("length", prose), ocrtest.Text("Report"), ocrtest.Text("Report")}, prose,
+			false, []string{"truncated"}, 3},
 
-		{"loop found by the server, then whole", []ocrtest.Reply{ocrtest.Finish("repetition", loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
-		{"loop that ran to the limit, then whole", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
-		{"loop that ran to the limit each time", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Finish("length", loopText), ocrtest.Finish("length", loopText), ocrtest.Text("never asked")}, loopKept, false, []string{"repetition"}, 3},
-		{"loop that ended by itself, then whole", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
-		{"loops of different lengths, then whole", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(loops(70)), ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
-		{"loops of different lengths are kept whole", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(loops(70)), ocrtest.Text(loops(50)), ocrtest.Text("never asked")}, loops(90), false, []string{"repetition"}, 3},
-		{"what two answers agree on is on the page", []ocrtest.Reply{ocrtest.Text(labels), ocrtest.Text(labels), ocrtest.Text("never asked")}, labels, false, nil, 2},
-		{"the second and the third agree", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(labels), ocrtest.Text(labels)}, labels, false, nil, 3},
-		{"the first and the third agree", []ocrtest.Reply{ocrtest.Text(labels), ocrtest.Text(loops(90)), ocrtest.Text(labels)}, labels, false, nil, 3},
-		{"they agree on more copies than a page can hold", []ocrtest.Reply{ocrtest.Text("Yes, " + strings.Repeat("very-", 500)), ocrtest.Text("Yes, " + strings.Repeat("very-", 500)), ocrtest.Text("Yes, " + strings.Repeat("very-", 500))}, "Yes, " + strings.Repeat("very-", 500), false, []string{"repetition"}, 3},
-		{"they agree on more text than a page can hold", []ocrtest.Reply{ocrtest.Text(strings.Repeat(paragraph, 8)), ocrtest.Text(strings.Repeat(paragraph, 8)), ocrtest.Text(strings.Repeat(paragraph, 8))}, strings.Repeat(paragraph, 8), false, []string{"repetition"}, 3},
-		{"they agree on its length and not on where it begins", []ocrtest.Reply{ocrtest.Text(loops(50)), ocrtest.Text(prose[:300] + strings.Repeat(overleaf, 43)), ocrtest.EngineFailed("")}, prose[:300] + strings.Repeat(overleaf, 43), false, []string{"repetition"}, 3},
-		{"they agree on where it begins and not on its length", []ocrtest.Reply{ocrtest.Text(loops(50)), ocrtest.Text(loops(55)), ocrtest.Text(loops(60))}, loops(50), false, []string{"repetition"}, 3},
-		{"loop, then a failure", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.EngineFailed("")}, loops(90), false, []string{"repetition"}, 2},
-		{"loop, then blank", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Blank(), ocrtest.Blank()}, loopKept, false, []string{"repetition"}, 3},
-		{"loop, then a complete answer that lost the page", []ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(overleaf, 90)), ocrtest.Text("Report"), ocrtest.Text(prose)}, prose, false, nil, 3},
-		{"loop, then a complete answer of half the page", []ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(overleaf, 90)), ocrtest.Text(prose[:1600])}, prose[:1600], false, nil, 2},
-		{"loop, then cut by the context", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.FinishAt("length", prose, 9)}, prose, false, []string{"truncated"}, 2},
-		{"loop, then cut by our limit, then whole", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Finish("length", cutText), ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
-		{"loop the server found and we do not", []ocrtest.Reply{ocrtest.Finish("repetition", "a a a"), ocrtest.Finish("repetition", "b"), ocrtest.Finish("repetition", "c")}, "a a a", false, []string{"repetition"}, 3},
-		{"loop the server found in less than a line", []ocrtest.Reply{ocrtest.Finish("repetition", "# Index\n\nA "+strings.Repeat(". ", 130)), ocrtest.EngineFailed("")}, "# Index\n\nA .", false, []string{"repetition"}, 2},
-		{"the longer of two loops", []ocrtest.Reply{ocrtest.Finish("repetition", "a"), ocrtest.Finish("repetition", "longer"), ocrtest.Finish("repetition", "c")}, "longer", false, []string{"repetition"}, 3},
+		{"loop found by the server, then whole",
+			[]ocrtest.Reply{ocrtest.Finish("repetition", loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
+		{"loop that ran to the limit, then whole",
+			[]ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
+		{"loop that ran to the limit each time",
+			[]ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Finish("length", loopText),
+				ocrtest.Finish("length", loopText), ocrtest.Text("never asked")}, loopKept, false,
+			[]string{"repetition"}, 3},
+		{"loop that ended by itself, then whole", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(wholeText)},
+			wholeText, false, nil, 2},
+		{"loops of different lengths, then whole",
+			[]ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(loops(70)), ocrtest.Text(wholeText)}, wholeText,
+			false, nil, 3},
+		{"loops of different lengths are kept whole",
+			[]ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(loops(70)), ocrtest.Text(loops(50)),
+				ocrtest.Text("never asked")}, loops(90), false, []string{"repetition"}, 3},
+		{"what two answers agree on is on the page",
+			[]ocrtest.Reply{ocrtest.Text(labels), ocrtest.Text(labels), ocrtest.Text("never asked")}, labels, false,
+			nil, 2},
+		{"the second and the third agree",
+			[]ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.Text(labels), ocrtest.Text(labels)}, labels, false, nil,
+			3},
+		{"the first and the third agree",
+			[]ocrtest.Reply{ocrtest.Text(labels), ocrtest.Text(loops(90)), ocrtest.Text(labels)}, labels, false, nil,
+			3},
+		{"they agree on more copies than a page can hold",
+			[]ocrtest.Reply{ocrtest.Text("Yes, " + strings.Repeat("very-", 500)),
+				ocrtest.Text("Yes, " + strings.Repeat("very-", 500)),
+				ocrtest.Text("Yes, " + strings.Repeat("very-", 500))}, "Yes, " + strings.Repeat("very-", 500), false,
+			[]string{"repetition"}, 3},
+		{"they agree on more text than a page can hold",
+			[]ocrtest.Reply{ocrtest.Text(strings.Repeat(paragraph, 8)), ocrtest.Text(strings.Repeat(paragraph, 8)),
+				ocrtest.Text(strings.Repeat(paragraph, 8))}, strings.Repeat(paragraph, 8), false,
+			[]string{"repetition"}, 3},
+		{"they agree on its length and not on where it begins",
+			[]ocrtest.Reply{ocrtest.Text(loops(50)), ocrtest.Text(prose[:300] + strings.Repeat(overleaf, 43)),
+				ocrtest.EngineFailed("")}, prose[:300] + strings.Repeat(overleaf, 43), false, []string{"repetition"},
+			3},
+		{"they agree on where it begins and not on its length",
+			[]ocrtest.Reply{ocrtest.Text(loops(50)), ocrtest.Text(loops(55)), ocrtest.Text(loops(60))}, loops(50),
+			false, []string{"repetition"}, 3},
+		{"loop, then a failure", []ocrtest.Reply{ocrtest.Text(loops(90)), ocrtest.EngineFailed("")}, loops(90), false,
+			[]string{"repetition"}, 2},
+		{"loop, then blank", []ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Blank(), ocrtest.Blank()},
+			loopKept, false, []string{"repetition"}, 3},
+		{"loop, then a complete answer that lost the page",
+			[]ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(overleaf, 90)), ocrtest.Text("Report"),
+				ocrtest.Text(prose)}, prose, false, nil, 3},
+		{"loop, then a complete answer of half the page",
+			[]ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(overleaf, 90)), ocrtest.Text(prose[:1600])},
+			prose[:1600], false, nil, 2},
+		{"loop, then cut by the context",
+			[]ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.FinishAt("length", prose, 9)}, prose, false,
+			[]string{"truncated"}, 2},
+		{"loop, then cut by our limit, then whole",
+			[]ocrtest.Reply{ocrtest.Finish("length", loopText), ocrtest.Finish("length", cutText),
+				ocrtest.Text(wholeText)}, wholeText, false, nil, 3},
+		{"loop the server found and we do not",
+			[]ocrtest.Reply{ocrtest.Finish("repetition", "a a a"), ocrtest.Finish("repetition", "b"),
+				ocrtest.Finish("repetition", "c")}, "a a a", false, []string{"repetition"}, 3},
+		{"loop the server found in less than a line",
+			[]ocrtest.Reply{ocrtest.Finish("repetition", "# Index\n\nA "+strings.Repeat(". ", 130)),
+				ocrtest.EngineFailed("")}, "# Index\n\nA .", false, []string{"repetition"}, 2},
+		{"the longer of two loops",
+			[]ocrtest.Reply{ocrtest.Finish("repetition", "a"), ocrtest.Finish("repetition", "longer"),
+				ocrtest.Finish("repetition", "c")}, "longer", false, []string{"repetition"}, 3},
 		{"ten times, and the model ended", []ocrtest.Reply{ocrtest.Text(fewTimes)}, fewTimes, false, nil, 1},
-		{"ten times, and the limit ended it", []ocrtest.Reply{ocrtest.FinishAt("length", fewTimes, 9), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
-		{"ten times, and the limit ended it each time", []ocrtest.Reply{ocrtest.FinishAt("length", fewTimes, 9), ocrtest.FinishAt("length", fewTimes, 9), ocrtest.FinishAt("length", fewTimes, 9)}, fewTimes, false, []string{"repetition", "truncated"}, 3},
-		{"a list that was cut, then whole", []ocrtest.Reply{ocrtest.Finish("length", list[:6000]), ocrtest.Text(list)}, list, false, nil, 2},
-		{"a list that is always cut", []ocrtest.Reply{ocrtest.Finish("length", "# List\n\n<table>"+packed(138)), ocrtest.Finish("length", "# List\n\n<table>"+packed(145)+"<tr><td>14"), ocrtest.Finish("length", "# List\n\n<table>"+packed(138))}, "# List\n\n<table>" + packed(145) + "<tr><td>14</td></tr></table>", false, []string{"repetition", "truncated"}, 3},
-		{"words that count are kept as far as they were read", []ocrtest.Reply{ocrtest.Finish("length", "Long:"+countingWords(4000)), ocrtest.Text("Long:" + countingWords(6000)), ocrtest.Text("Long:" + countingWords(6000))}, "Long:" + countingWords(6000), false, []string{"repetition"}, 3},
-		{"words that count and end", []ocrtest.Reply{ocrtest.Text("Short:" + countingWords(300)), ocrtest.Text("Short:" + countingWords(300))}, "Short:" + countingWords(300), false, nil, 2},
-		{"paragraphs without end, then whole", []ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(paragraph, 5)), ocrtest.Finish("length", prose+strings.Repeat(paragraph, 25)), ocrtest.Text(prose)}, prose, false, nil, 3},
-		{"two paragraphs, which the longer answer shows to be without end", []ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(paragraph, 2)), ocrtest.Finish("length", prose+strings.Repeat(paragraph, 25)), ocrtest.EngineFailed("")}, prose + strings.TrimSpace(paragraph), false, []string{"repetition"}, 3},
-		{"a loop in the first of two columns, then whole", []ocrtest.Reply{ocrtest.Text(loops(60) + prose), ocrtest.Text(prose)}, prose, false, nil, 2},
-		{"a loop in the first of two columns, twice", []ocrtest.Reply{ocrtest.Text(loops(60) + prose), ocrtest.Text(loops(80) + prose), ocrtest.Text("never asked")}, loops(60) + prose, false, []string{"repetition"}, 2},
-		{"blanks without end, and the model ended", []ocrtest.Reply{ocrtest.Text(prose + strings.Repeat("\n", 600))}, strings.TrimSpace(prose), false, nil, 1},
-		{"a table in a loop is closed", []ocrtest.Reply{ocrtest.Finish("length", "# A\n\n<table><tbody>"+strings.Repeat("<tr><td>Bolts</td><td>200</td></tr>", 200)), ocrtest.EngineFailed("")}, "# A\n\n<table><tbody><tr><td>Bolts</td><td>200</td></tr></tbody></table>", false, []string{"repetition"}, 2},
-		{"aborted, then whole", []ocrtest.Reply{ocrtest.Finish("abort", "half"), ocrtest.Text(wholeText)}, wholeText, false, nil, 2},
+		{"ten times, and the limit ended it",
+			[]ocrtest.Reply{ocrtest.FinishAt("length", fewTimes, 9), ocrtest.Text(wholeText)}, wholeText, false, nil,
+			2},
+		{"ten times, and the limit ended it each time",
+			[]ocrtest.Reply{ocrtest.FinishAt("length", fewTimes, 9), ocrtest.FinishAt("length", fewTimes, 9),
+				ocrtest.FinishAt("length", fewTimes, 9)}, fewTimes, false, []string{"repetition", "truncated"}, 3},
+		{"a list that was cut, then whole", []ocrtest.Reply{ocrtest.Finish("length", list[:6000]), ocrtest.Text(list)},
+			list, false, nil, 2},
+		{"a list that is always cut",
+			[]ocrtest.Reply{ocrtest.Finish("length", "# List\n\n<table>"+packed(138)),
+				ocrtest.Finish("length", "# List\n\n<table>"+packed(145)+"<tr><td>14"),
+				ocrtest.Finish("length", "# List\n\n<table>"+packed(138))},
+			"# List\n\n<table>" + packed(145) + "<tr><td>14</td></tr></table>", false,
+			[]string{"repetition", "truncated"}, 3},
+		{"words that count are kept as far as they were read",
+			[]ocrtest.Reply{ocrtest.Finish("length", "Long:"+countingWords(4000)),
+				ocrtest.Text("Long:" + countingWords(6000)), ocrtest.Text("Long:" + countingWords(6000))},
+			"Long:" + countingWords(6000), false, []string{"repetition"}, 3},
+		{"words that count and end",
+			[]ocrtest.Reply{ocrtest.Text("Short:" + countingWords(300)), ocrtest.Text("Short:" + countingWords(300))},
+			"Short:" + countingWords(300), false, nil, 2},
+		{"paragraphs without end, then whole",
+			[]ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(paragraph, 5)),
+				ocrtest.Finish("length", prose+strings.Repeat(paragraph, 25)), ocrtest.Text(prose)}, prose, false, nil,
+			3},
+		{"two paragraphs, which the longer answer shows to be without end",
+			[]ocrtest.Reply{ocrtest.Finish("length", prose+strings.Repeat(paragraph, 2)),
+				ocrtest.Finish("length", prose+strings.Repeat(paragraph, 25)), ocrtest.EngineFailed("")},
+			prose + strings.TrimSpace(paragraph), false, []string{"repetition"}, 3},
+		{"a loop in the first of two columns, then whole",
+			[]ocrtest.Reply{ocrtest.Text(loops(60) + prose), ocrtest.Text(prose)}, prose, false, nil, 2},
+		{"a loop in the first of two columns, twice",
+			[]ocrtest.Reply{ocrtest.Text(loops(60) + prose), ocrtest.Text(loops(80) + prose),
+				ocrtest.Text("never asked")}, loops(60) + prose, false, []string{"repetition"}, 2},
+		{"blanks without end, and the model ended", []ocrtest.Reply{ocrtest.Text(prose + strings.Repeat("\n", 600))},
+			strings.TrimSpace(prose), false, nil, 1},
+		{"a table in a loop is closed",
+			[]ocrtest.Reply{ocrtest.Finish("length",
+				"# A\n\n<table><tbody>"+strings.Repeat("<tr><td>Bolts</td><td>200</td></tr>", 200)),
+				ocrtest.EngineFailed("")}, "# A\n\n<table><tbody><tr><td>Bolts</td><td>200</td></tr></tbody></table>",
+			false, []string{"repetition"}, 2},
+		{"aborted, then whole", []ocrtest.Reply{ocrtest.Finish("abort", "half"), ocrtest.Text(wholeText)}, wholeText,
+			false, nil, 2},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -145,7 +234,8 @@ func TestEveryEndingHasItsResult(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.Text != test.text || r.Blank != test.blank || !slices.Equal(r.Warnings, test.warnings) {
-				t.Errorf("got %q blank %v warnings %v,\nwant %q blank %v warnings %v", r.Text, r.Blank, r.Warnings, test.text, test.blank, test.warnings)
+				t.Errorf("got %q blank %v warnings %v,\nwant %q blank %v warnings %v", r.Text, r.Blank, r.Warnings,
+					test.text, test.blank, test.warnings)
 			}
 			if n := s.Counts().Requests; n != test.tries || len(r.Tries) != n {
 				t.Errorf("%d requests, Tries %d, want %d", n, len(r.Tries), test.tries)
@@ -247,7 +337,8 @@ func TestNoFurtherTryWithoutTime(t *testing.T) {
 func TestUsageIsSummedOverAnsweredTries(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
-	s.Next(ocrtest.Scaling(), ocrtest.FinishAt("abort", "x", 5), ocrtest.FinishAt("repetition", "y", 100), ocrtest.FinishAt("stop", "# Page", 20))
+	s.Next(ocrtest.Scaling(), ocrtest.FinishAt("abort", "x", 5), ocrtest.FinishAt("repetition", "y", 100),
+		ocrtest.FinishAt("stop", "# Page", 20))
 	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 	if err != nil {
 		t.Fatal(err)
@@ -260,9 +351,11 @@ func TestUsageIsSummedOverAnsweredTries(t *testing.T) {
 
 func TestUsageMayBeMissingOrOdd(t *testing.T) {
 	t.Parallel()
-	for _, usage := range []string{`null`, `{}`, `{"prompt_tokens":null,"completion_tokens":null}`, `{"prompt_tokens":"many","completion_tokens":-3}`} {
+	for _, usage := range []string{`null`, `{}`, `{"prompt_tokens":null,"completion_tokens":null}`,
+		`{"prompt_tokens":"many","completion_tokens":-3}`} {
 		s := ocrtest.New(t)
-		s.Default(ocrtest.Raw(200, "application/json", `{"model":7,"choices":[{"message":{"content":"# Page"},"finish_reason":"stop"}],"usage":`+usage+`}`))
+		s.Default(ocrtest.Raw(200, "application/json",
+			`{"model":7,"choices":[{"message":{"content":"# Page"},"finish_reason":"stop"}],"usage":`+usage+`}`))
 		r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 		if err != nil || r.Text != "# Page" || r.Usage != (ocr.Usage{}) || r.Model != ocr.DefaultModel {
 			t.Errorf("usage %s: %+v, %v", usage, r, err)
@@ -283,7 +376,8 @@ func summary(tries []ocr.Try) string {
 func TestResultHoldsEveryTry(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
-	s.Next(ocrtest.Scaling(), ocrtest.Finish("abort", "begun"), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
+	s.Next(ocrtest.Scaling(), ocrtest.Finish("abort", "begun"), ocrtest.Finish("repetition", "la la"),
+		ocrtest.Text("la"))
 	image := pngPage(t)
 	before := time.Now()
 	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(image))
@@ -298,7 +392,8 @@ func TestResultHoldsEveryTry(t *testing.T) {
 	for _, try := range r.Tries {
 		sum.PromptTokens += try.Usage.PromptTokens
 		sum.CompletionTokens += try.Usage.CompletionTokens
-		if try.ImageSent != int64(len(image)) || try.Model != ocr.DefaultModel || (try.ServedModel == "") != (try.Ending == "") {
+		if try.ImageSent != int64(len(image)) || try.Model != ocr.DefaultModel ||
+			(try.ServedModel == "") != (try.Ending == "") {
 			t.Errorf("%+v", try)
 		}
 		if try.Start.Before(before) || try.Start.Add(try.Duration()).After(time.Now()) {
@@ -382,7 +477,10 @@ func TestWaitsBetweenTries(t *testing.T) {
 			s := ocrtest.New(t)
 			s.Next(test.replies...)
 			waits := new(sleeps)
-			c := newClient(t, s, func(cfg *ocr.Config) { cfg.SetSleep(waits.sleep); cfg.SetRand(func() float64 { return test.rand }) })
+			c := newClient(t, s, func(cfg *ocr.Config) {
+				cfg.SetSleep(waits.sleep)
+				cfg.SetRand(func() float64 { return test.rand })
+			})
 			if _, err := c.ExtractText(t.Context(), ocr.Bytes(pngPage(t))); err != nil {
 				t.Fatal(err)
 			}
@@ -416,9 +514,11 @@ func TestNoWaitBeyondTheContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	waits := new(sleeps)
-	_, err := newClient(t, s, func(cfg *ocr.Config) { cfg.SetSleep(waits.sleep) }).ExtractText(ctx, ocr.Bytes(pngPage(t)))
+	_, err := newClient(t, s, func(cfg *ocr.Config) { cfg.SetSleep(waits.sleep) }).ExtractText(ctx,
+		ocr.Bytes(pngPage(t)))
 	if e := failure(t, err); e.Kind != ocr.KindOverloaded || len(waits.all()) != 0 || s.Counts().Requests != 1 {
-		t.Errorf("%v after waits %v and %d requests: want one request and its own error", err, waits.all(), s.Counts().Requests)
+		t.Errorf("%v after waits %v and %d requests: want one request and its own error", err, waits.all(),
+			s.Counts().Requests)
 	}
 }
 
@@ -461,8 +561,9 @@ func TestSuccessAfterFailures(t *testing.T) {
 	}
 }
 
-// TestLateRefusalMeansTheServerWasLost: 502 and 503 that come at once are said by something that had no server to ask; later, or in
-// Cloud Run's words for a container that ended, they may be the page's own doing, and it is not sent again within the call.
+// TestLateRefusalMeansTheServerWasLost: 502 and 503 that come at once are said by something that had no server to ask;
+// later, or in Cloud Run's words for a container that ended, they may be the page's own doing, and it is not sent again
+// within the call.
 func TestLateRefusalMeansTheServerWasLost(t *testing.T) {
 	t.Parallel()
 	const dead = "The request failed because either the HTTP response was malformed or connection to the instance had an error."
@@ -492,7 +593,8 @@ func TestLateRefusalMeansTheServerWasLost(t *testing.T) {
 					httptrace.ContextClientTrace(req.Context()).WroteRequest(httptrace.WroteRequestInfo{})
 					time.Sleep(c.after)
 					httptrace.ContextClientTrace(req.Context()).GotFirstResponseByte()
-					return &http.Response{StatusCode: c.status, Header: http.Header{"Retry-After": {c.wait}}, Body: io.NopCloser(strings.NewReader(c.body))}, nil
+					return &http.Response{StatusCode: c.status, Header: http.Header{"Retry-After": {c.wait}},
+						Body: io.NopCloser(strings.NewReader(c.body))}, nil
 				}))
 				_, err := client.ExtractText(t.Context(), ocr.Bytes(pngPage(t)))
 				if e := failure(t, err); e.Kind != c.kind || len(e.Tries) != c.tries {
@@ -560,7 +662,8 @@ func TestPageSurvivesAConnectionThatTheServerJustClosed(t *testing.T) {
 	}
 }
 
-// TestPageThatTheServerDiesOfIsLost: also where the connection had carried other pages, and it is not sent to the next server.
+// TestPageThatTheServerDiesOfIsLost: also where the connection had carried other pages, and it is not sent to the next
+// server.
 func TestPageThatTheServerDiesOfIsLost(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)

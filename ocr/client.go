@@ -34,8 +34,8 @@ const (
 type Config struct {
 	// URL is the address of the server, as [ParseURL] accepts it.
 	URL string
-	// Audience is the audience of the ID tokens. It is taken literally, for custom domains and load balancers. Empty: the
-	// [Origin] of URL, as Cloud Run wants it.
+	// Audience is the audience of the ID tokens. It is taken literally, for custom domains and load balancers. Empty:
+	// the [Origin] of URL, as Cloud Run wants it.
 	Audience string
 	// Token supplies ID tokens; nil sends none. With it, URL must pass [CheckTokenURL].
 	Token TokenFunc
@@ -44,27 +44,29 @@ type Config struct {
 	// APIKey is the server's own key (vLLM's --api-key). It takes the Authorization header, and the ID token moves to
 	// X-Serverless-Authorization, which Cloud Run reads first.
 	APIKey string
-	// Model is the name that is asked for. Empty: DefaultModel. Where the server does not know it but serves exactly one
-	// other, that one is used, from then on.
+	// Model is the name that is asked for. Empty: DefaultModel. Where the server does not know it but serves exactly
+	// one other, that one is used, from then on.
 	Model string
 	// Profile is one of [ProfileNames]; empty: from the model's name.
 	Profile string
 	// Mode is ModePlain (the default) or ModeLayout.
 	Mode string
-	// Timeout limits one try, from connecting to the last byte of the answer; a call can take several. 0: DefaultTimeout.
+	// Timeout limits one try, from connecting to the last byte of the answer; a call can take several. 0:
+	// DefaultTimeout.
 	Timeout time.Duration
 	// MaxTokens limits the length of an answer, in tokens. It is also the only bound on GPU time that is wasted when a
 	// caller gives up. 0: the profile's. Where the context leaves less beside the page, less is asked for.
 	MaxTokens int
-	// MaxTries is how many requests one question may take where the server is busy or cannot be reached, the first included, with
-	// waits between them. 0: DefaultMaxTries. A caller that waits by itself sets 1.
+	// MaxTries is how many requests one question may take where the server is busy or cannot be reached, the first
+	// included, with waits between them. 0: DefaultMaxTries. A caller that waits by itself sets 1.
 	MaxTries int
 	// Header adds headers to the request of each try, a traceparent for example; nil adds none. It is called before the
-	// request is sent, with the context of the call, by many goroutines at once, and must return quickly. Authorization,
-	// X-Serverless-Authorization and Content-Type belong to the client: what Header sets there is dropped.
+	// request is sent, with the context of the call, by many goroutines at once, and must return quickly.
+	// Authorization, X-Serverless-Authorization and Content-Type belong to the client: what Header sets there is
+	// dropped.
 	Header func(ctx context.Context, h http.Header)
-	// Transport makes the requests; nil: one of the client's own, for HTTP/1.1, without a proxy. Another one sees tokens, and must be
-	// safe for concurrent use.
+	// Transport makes the requests; nil: one of the client's own, for HTTP/1.1, without a proxy. Another one sees
+	// tokens, and must be safe for concurrent use.
 	Transport http.RoundTripper
 
 	hooks hooks
@@ -72,8 +74,9 @@ type Config struct {
 
 // hooks replaces clock and chance in tests.
 type hooks struct {
-	sleep func(context.Context, time.Duration) error // until the time is over, or the error of a context that ends before
-	rand  func() float64                             // in [0, 1)
+	// until the time is over, or the error of a context that ends before
+	sleep func(context.Context, time.Duration) error
+	rand  func() float64 // in [0, 1)
 }
 
 // Client reads pages with one server. It is safe for concurrent use, keeps idle connections for a few seconds only, and
@@ -100,13 +103,13 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Profile returns what the model in use wants; pages are sized to its Edge. It can change once, when the server turns out to
-// serve another family than the one that was configured by name.
+// Profile returns what the model in use wants; pages are sized to its Edge. It can change once, when the server turns
+// out to serve another family than the one that was configured by name.
 func (c *Client) Profile() Profile { return c.catalog.current().profile }
 
-// ExtractText reads one page. A result without an error can still fall short of the page: see [Result.Warnings]. The error is
-// always an *[Error]. Both hold every try that was made. ExtractText may be called by many goroutines at once, and again for
-// the same image; every call costs GPU time, and two readings of one page may differ, digits included.
+// ExtractText reads one page. A result without an error can still fall short of the page: see [Result.Warnings]. The
+// error is always an *[Error]. Both hold every try that was made. ExtractText may be called by many goroutines at once,
+// and again for the same image; every call costs GPU time, and two readings of one page may differ, digits included.
 func (c *Client) ExtractText(ctx context.Context, img Image) (Result, error) {
 	if err := img.check(); err != nil {
 		return Result{}, err
@@ -121,9 +124,9 @@ func (c *Client) ExtractText(ctx context.Context, img Image) (Result, error) {
 	return read.result(), nil
 }
 
-// Healthy asks the server for its models and reports whether the wanted one, or the one used in its place, is served. That
-// proves address, token, key and model, not that the GPU can read. It takes 10 s at most, token included, and never
-// panics. With llama-server, which ignores the name in a request, Config.Model must be right for this.
+// Healthy asks the server for its models and reports whether the wanted one, or the one used in its place, is served.
+// That proves address, token, key and model, not that the GPU can read. It takes 10 s at most, token included, and
+// never panics. With llama-server, which ignores the name in a request, Config.Model must be right for this.
 //
 // A request of any kind starts a GPU that scales to zero, and keeps it: ask when there is need, not on a timer.
 func (c *Client) Healthy(ctx context.Context) (healthy bool) {
@@ -135,8 +138,8 @@ func (c *Client) Healthy(ctx context.Context) (healthy bool) {
 	return c.catalog.probe(ctx) == nil
 }
 
-// WaitHealthy asks until the server is [Client.Healthy], with growing pauses of 30 s at most, until ctx ends. The *[Error] then
-// repeats the last answer. It is meant for operators and start-up scripts.
+// WaitHealthy asks until the server is [Client.Healthy], with growing pauses of 30 s at most, until ctx ends. The
+// *[Error] then repeats the last answer. It is meant for operators and start-up scripts.
 func (c *Client) WaitHealthy(ctx context.Context) error {
 	hooks := c.server.cfg.hooks
 	for d := 2 * firstWait; ; d = min(2*d, probeMaxWait) {
@@ -207,9 +210,9 @@ func (cfg Config) check() (*url.URL, Profile, error) {
 	return base, profile, errors.Join(problems...)
 }
 
-// ParseURL reads the base URL of a server and returns it without blanks around it, without /v1 or a slash at its end, and
-// with its host in lower case. The error completes a sentence that begins with the URL, such as "must name a host", and never
-// repeats it, since there may be a password in it.
+// ParseURL reads the base URL of a server and returns it without blanks around it, without /v1 or a slash at its end,
+// and with its host in lower case. The error completes a sentence that begins with the URL, such as "must name a host",
+// and never repeats it, since there may be a password in it.
 func ParseURL(raw string) (*url.URL, error) {
 	raw = strings.TrimSpace(raw)
 	u, err := url.Parse(raw)
@@ -277,14 +280,16 @@ func IsLoopback(u *url.URL) bool {
 }
 
 const (
-	dialTimeout = 10 * time.Second // as LightOnOCR's own client; Cloud Run's front end accepts connections at once, also while it starts a GPU
-	idleTimeout = 4 * time.Second  // vLLM closes idle connections after 5 s, and a POST on one that is just being closed is lost
-	maxIdle     = 64               // as many pages as a well set up server works on at once
-	maxHeader   = 64 << 10         // bytes of response headers
+	// as LightOnOCR's own client; Cloud Run's front end accepts connections at once, also while it starts a GPU
+	dialTimeout = 10 * time.Second
+	// vLLM closes idle connections after 5 s, and a POST on one that is just being closed is lost
+	idleTimeout = 4 * time.Second
+	maxIdle     = 64       // as many pages as a well set up server works on at once
+	maxHeader   = 64 << 10 // bytes of response headers
 )
 
-// newTransport returns one that speaks HTTP/1.1, as vLLM does: one connection per page, so that the phases of a try can be
-// told apart. It uses no proxy.
+// newTransport returns one that speaks HTTP/1.1, as vLLM does: one connection per page, so that the phases of a try can
+// be told apart. It uses no proxy.
 func newTransport() *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)

@@ -34,7 +34,8 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 func TestLayoutNeedsAModelThatHasIt(t *testing.T) {
 	t.Parallel()
 	for model, want := range map[string]bool{
-		"lightonai/LightOnOCR-1B-1025": false, "lightonai/LightOnOCR-2-1B": false, "lightonai/LightOnOCR-3-1B": true, "renamed": true,
+		"lightonai/LightOnOCR-1B-1025": false, "lightonai/LightOnOCR-2-1B": false, "lightonai/LightOnOCR-3-1B": true,
+		"renamed": true,
 	} {
 		_, err := ocr.New(ocr.Config{URL: "https://ocr.example", Model: model, Mode: ocr.ModeLayout})
 		if (err == nil) != want {
@@ -169,7 +170,8 @@ func TestParseURLRefuses(t *testing.T) {
 
 // A URL that is accepted is accepted again as it is returned.
 func FuzzParseURL(f *testing.F) {
-	for _, s := range []string{"https://ocr.example/v1/", "http://[::1]:8000", "https://u:p@h?q#f", "https://h/%2e/v1//", "http://[fe80::1%25eth0]", "http://[::%25\xb4]"} {
+	for _, s := range []string{"https://ocr.example/v1/", "http://[::1]:8000", "https://u:p@h?q#f",
+		"https://h/%2e/v1//", "http://[fe80::1%25eth0]", "http://[::%25\xb4]"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
@@ -190,9 +192,11 @@ func FuzzParseURL(f *testing.F) {
 func TestLoopbackIsThisMachine(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]bool{
-		"http://localhost:8000": true, "http://LOCALHOST": true, "http://127.0.0.1": true, "http://127.0.0.2:80": true, "http://127.9.9.9": true,
+		"http://localhost:8000": true, "http://LOCALHOST": true, "http://127.0.0.1": true, "http://127.0.0.2:80": true,
+		"http://127.9.9.9":  true,
 		"http://[::1]:8000": true, "http://[::ffff:127.0.0.1]:8000": true, "https://localhost": true,
-		"http://10.0.0.5": false, "http://0.0.0.0:8000": false, "http://ocr.example": false, "http://localhost.example": false,
+		"http://10.0.0.5": false, "http://0.0.0.0:8000": false, "http://ocr.example": false,
+		"http://localhost.example": false,
 		"http://127.0.0.1.example": false, "http://[fe80::1]": false,
 	} {
 		u, err := url.Parse(raw)
@@ -208,8 +212,10 @@ func TestLoopbackIsThisMachine(t *testing.T) {
 func TestTokenDoesNotGoOverPlainHTTP(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]bool{
-		"https://ocr.example": true, "http://127.0.0.1:8000": true, "http://[::1]:8000": true, "http://localhost:8000": true, "http://127.0.0.2": true,
-		"http://ocr.example": false, "http://10.0.0.7:8000": false, "http://localhost.evil.example": false, "http://127.0.0.1.evil.example": false,
+		"https://ocr.example": true, "http://127.0.0.1:8000": true, "http://[::1]:8000": true,
+		"http://localhost:8000": true, "http://127.0.0.2": true,
+		"http://ocr.example": false, "http://10.0.0.7:8000": false, "http://localhost.evil.example": false,
+		"http://127.0.0.1.evil.example": false,
 	} {
 		if _, err := ocr.New(ocr.Config{URL: url, Token: fixed("t")}); (err == nil) != want {
 			t.Errorf("%s with a token: %v", url, err)
@@ -238,7 +244,8 @@ func TestWrongCertificateIsAWrongAddress(t *testing.T) {
 	server.Config.ErrorLog = nil
 	defer server.Close()
 	waits := new(sleeps)
-	for name, url := range map[string]string{"unknown authority": server.URL, "no TLS there": "https://" + strings.TrimPrefix(ocrtest.New(t).URL, "http://")} {
+	for name, url := range map[string]string{"unknown authority": server.URL,
+		"no TLS there": "https://" + strings.TrimPrefix(ocrtest.New(t).URL, "http://")} {
 		c := newClientAt(t, url, func(cfg *ocr.Config) { cfg.SetSleep(waits.sleep) })
 		_, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 		if e := failure(t, err); e.Kind != ocr.KindWrongAddress || len(waits.all()) != 0 {

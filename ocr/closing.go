@@ -7,8 +7,8 @@ import (
 )
 
 var (
-	// closable matches the tags of tables and lists, which hold the rest of a document where they are left open, and fences and display
-	// formulas, in which it is shown as code.
+	// closable matches the tags of tables and lists, which hold the rest of a document where they are left open, and
+	// fences and display formulas, in which it is shown as code.
 	closable = regexp.MustCompile("(?m)^[ \t]*(?:```|~~~|\\$\\$)|\\\\[\\\\$]|\\$\\$|</?(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)\\b[^<>]*>")
 
 	// halfTag matches a tag that a text breaks off in.
@@ -21,8 +21,8 @@ const halfTagMost = 208
 // deepest is how deep tables and lists may be in each other; what is deeper is left as it is.
 const deepest = 64
 
-// closeOpen ends what a text that was cut off leaves open: tables, lists, fences and display formulas. A tag that it breaks off in is
-// dropped.
+// closeOpen ends what a text that was cut off leaves open: tables, lists, fences and display formulas. A tag that it
+// breaks off in is dropped.
 func closeOpen(text string) string {
 	var open []string // what closes it, the last first
 	for _, at := range closable.FindAllStringIndex(text, -1) {
@@ -52,7 +52,8 @@ func closeOpen(text string) string {
 			}
 		case len(open) == deepest:
 		default:
-			if end := "</" + strings.TrimRight(strings.Fields(m[1:])[0], "/>") + ">"; end != last { // else it ends the one before
+			// else it ends the one before
+			if end := "</" + strings.TrimRight(strings.Fields(m[1:])[0], "/>") + ">"; end != last {
 				open = append(open, end)
 			}
 		}

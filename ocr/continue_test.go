@@ -28,7 +28,8 @@ func words(n int) []string {
 	return tokens
 }
 
-// fromTheTop is a server that takes the text to be continued for a turn of a conversation, and reads the page from its top.
+// fromTheTop is a server that takes the text to be continued for a turn of a conversation, and reads the page from its
+// top.
 func fromTheTop(tokens []string) ocrtest.Reply {
 	return ocrtest.Custom(true, func(w http.ResponseWriter, r *ocrtest.Request) {
 		n, reason := len(tokens), "stop"
@@ -36,8 +37,9 @@ func fromTheTop(tokens []string) ocrtest.Reply {
 			n, reason = r.MaxTokens, "length"
 		}
 		body, _ := json.Marshal(map[string]any{
-			"choices": []any{map[string]any{"message": map[string]any{"content": strings.Join(tokens[:n], "")}, "finish_reason": reason}},
-			"usage":   map[string]any{"prompt_tokens": r.PromptTokens, "completion_tokens": n},
+			"choices": []any{map[string]any{"message": map[string]any{"content": strings.Join(tokens[:n], "")},
+				"finish_reason": reason}},
+			"usage": map[string]any{"prompt_tokens": r.PromptTokens, "completion_tokens": n},
 		})
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(body)
@@ -58,14 +60,23 @@ func TestCutAnswerGoesOn(t *testing.T) {
 		tokens   int      // paid for the answers
 	}{
 		{"vLLM", nil, ocrtest.Writing{Tokens: long}, "", nil, []string{"4096", "4096+"}, 6001},
-		{"llama-server, which says it all again", []ocrtest.Option{ocrtest.Llama()}, ocrtest.Writing{Tokens: long}, "", nil, []string{"4096", "4096+"}, 6001},
-		{"a gateway", []ocrtest.Option{ocrtest.Gateway()}, ocrtest.Writing{Tokens: long}, "", nil, []string{"4096", "4096+"}, 6001},
-		{"cut once more: then all of it is asked for", nil, ocrtest.Writing{Tokens: longer}, "", nil, []string{"4096", "4096+", "all"}, 2*4096 + 9001},
-		{"cut once more by the context", []ocrtest.Option{ocrtest.MaxModelLen(6000)}, ocrtest.Writing{Tokens: longer}, strings.TrimSpace(strings.Join(longer[:5800], "")), []string{"truncated"}, []string{"4096", "all+"}, 0},
+		{"llama-server, which says it all again", []ocrtest.Option{ocrtest.Llama()}, ocrtest.Writing{Tokens: long}, "",
+			nil, []string{"4096", "4096+"}, 6001},
+		{"a gateway", []ocrtest.Option{ocrtest.Gateway()}, ocrtest.Writing{Tokens: long}, "", nil,
+			[]string{"4096", "4096+"}, 6001},
+		{"cut once more: then all of it is asked for", nil, ocrtest.Writing{Tokens: longer}, "", nil,
+			[]string{"4096", "4096+", "all"}, 2*4096 + 9001},
+		{"cut once more by the context", []ocrtest.Option{ocrtest.MaxModelLen(6000)}, ocrtest.Writing{Tokens: longer},
+			strings.TrimSpace(strings.Join(longer[:5800], "")), []string{"truncated"}, []string{"4096", "all+"}, 0},
 		{"short pages are asked once", nil, ocrtest.Writing{Tokens: words(900)}, "", nil, []string{"4096"}, 901},
-		{"a loop in what follows", nil, ocrtest.Writing{Tokens: words(5000), Loop: loop}, strings.Join(words(5000), "") + strings.TrimSpace(strings.Join(loop, "")), []string{"repetition"}, []string{"4096", "4096+", "4096", "all"}, 0},
-		{"a loop is not continued", nil, ocrtest.Writing{Tokens: words(50), Loop: loop}, strings.Join(words(50), "") + strings.TrimSpace(strings.Join(loop, "")), []string{"repetition"}, []string{"4096", "4096", "4096"}, 0},
-		{"no room for more", []ocrtest.Option{ocrtest.MaxModelLen(4300)}, ocrtest.Writing{Tokens: long}, strings.TrimSpace(strings.Join(long[:4096], "")), []string{"truncated"}, []string{"4096"}, 0},
+		{"a loop in what follows", nil, ocrtest.Writing{Tokens: words(5000), Loop: loop},
+			strings.Join(words(5000), "") + strings.TrimSpace(strings.Join(loop, "")), []string{"repetition"},
+			[]string{"4096", "4096+", "4096", "all"}, 0},
+		{"a loop is not continued", nil, ocrtest.Writing{Tokens: words(50), Loop: loop},
+			strings.Join(words(50), "") + strings.TrimSpace(strings.Join(loop, "")), []string{"repetition"},
+			[]string{"4096", "4096", "4096"}, 0},
+		{"no room for more", []ocrtest.Option{ocrtest.MaxModelLen(4300)}, ocrtest.Writing{Tokens: long},
+			strings.TrimSpace(strings.Join(long[:4096], "")), []string{"truncated"}, []string{"4096"}, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,12 +95,14 @@ func TestCutAnswerGoesOn(t *testing.T) {
 			if want == "" {
 				want = strings.Join(test.page.Tokens, "")
 			}
-			if strings.TrimSpace(r.Text) != want && !strings.HasPrefix(r.Text, want) || !slices.Equal(r.Warnings, test.warnings) {
+			if strings.TrimSpace(r.Text) != want && !strings.HasPrefix(r.Text, want) ||
+				!slices.Equal(r.Warnings, test.warnings) {
 				at := 0
 				for at < min(len(want), len(r.Text)) && want[at] == r.Text[at] {
 					at++
 				}
-				t.Errorf("%d bytes, want %d, %v; they differ at %d: %q, want %q", len(r.Text), len(want), r.Warnings, at, r.Text[at:min(len(r.Text), at+50)], want[at:min(len(want), at+50)])
+				t.Errorf("%d bytes, want %d, %v; they differ at %d: %q, want %q", len(r.Text), len(want), r.Warnings,
+					at, r.Text[at:min(len(r.Text), at+50)], want[at:min(len(want), at+50)])
 			}
 			if asked := askedFor(s); !slices.Equal(asked, test.asked) {
 				t.Errorf("asked %q, want %q", asked, test.asked)
@@ -101,7 +114,8 @@ func TestCutAnswerGoesOn(t *testing.T) {
 	}
 }
 
-// askedFor says what each request had: its max_tokens, "all" where that is more than the profile's, and + where the answer was to go on.
+// askedFor says what each request had: its max_tokens, "all" where that is more than the profile's, and + where the
+// answer was to go on.
 func askedFor(s *ocrtest.Server) []string {
 	var all []string
 	for _, r := range s.Requests() {
@@ -127,9 +141,13 @@ func TestServerThatDoesNotContinueIsRemembered(t *testing.T) {
 		options []ocrtest.Option
 		reply   ocrtest.Reply
 	}{
-		"refused by name":      {[]ocrtest.Option{ocrtest.RefuseField("continue_final_message", ocrtest.Invalid(true, "continue_final_message"))}, writes},
-		"refused in any words": {[]ocrtest.Option{ocrtest.RefuseField("continue_final_message", refusal("the last message must be the user's"))}, writes},
-		"begun from the top":   {nil, fromTheTop(tokens)},
+		"refused by name": {
+			[]ocrtest.Option{ocrtest.RefuseField("continue_final_message",
+				ocrtest.Invalid(true, "continue_final_message"))}, writes},
+		"refused in any words": {
+			[]ocrtest.Option{ocrtest.RefuseField("continue_final_message",
+				refusal("the last message must be the user's"))}, writes},
+		"begun from the top": {nil, fromTheTop(tokens)},
 	} {
 		s := ocrtest.New(t, test.options...)
 		s.Default(test.reply)
@@ -151,14 +169,16 @@ func TestFailedContinuationLosesNothing(t *testing.T) {
 	t.Parallel()
 	cut := strings.Join(words(700), "")
 	for name, reply := range map[string]ocrtest.Reply{
-		"a failure": ocrtest.EngineFailed(""), "overloaded": ocrtest.Scaling(), "empty": ocrtest.Blank(), "aborted": ocrtest.Finish("abort", "x"),
+		"a failure": ocrtest.EngineFailed(""), "overloaded": ocrtest.Scaling(), "empty": ocrtest.Blank(),
+		"aborted": ocrtest.Finish("abort", "x"),
 	} {
 		s := ocrtest.New(t)
 		s.Next(ocrtest.Finish("length", cut), reply)
 		s.Default(ocrtest.EngineFailed("asked too often"))
 		r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 		if err != nil || strings.TrimSpace(r.Text) != strings.TrimSpace(cut) || s.Counts().Requests != 2 {
-			t.Errorf("%s: %d of %d bytes, %d requests, %v, %v", name, len(r.Text), len(cut), s.Counts().Requests, r.Warnings, err)
+			t.Errorf("%s: %d of %d bytes, %d requests, %v, %v", name, len(r.Text), len(cut), s.Counts().Requests,
+				r.Warnings, err)
 		}
 	}
 }
@@ -168,14 +188,16 @@ func TestLoopInAContinuationIsCutAtItsFirstPiece(t *testing.T) {
 	whole := strings.Join(words(700), "") + "\n"
 	for _, copies := range []int{0, 2, 4} { // that were there when the answer was cut, too few to tell
 		s := ocrtest.New(t)
-		s.Next(ocrtest.Finish("length", whole+strings.Repeat(overleaf, copies)), ocrtest.Finish("length", strings.Repeat(overleaf, 90)), ocrtest.EngineFailed(""))
+		s.Next(ocrtest.Finish("length", whole+strings.Repeat(overleaf, copies)),
+			ocrtest.Finish("length", strings.Repeat(overleaf, 90)), ocrtest.EngineFailed(""))
 		r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 		want := whole + strings.TrimSpace(overleaf)
 		if copies == 0 {
 			want = strings.TrimSpace(whole) + strings.TrimSpace(overleaf)
 		}
 		if err != nil || r.Text != want || !slices.Equal(r.Warnings, []string{"repetition"}) {
-			t.Errorf("%d copies: %q, want %q; %v, %v", copies, r.Text[max(0, len(r.Text)-100):], want[len(want)-100:], r.Warnings, err)
+			t.Errorf("%d copies: %q, want %q; %v, %v", copies, r.Text[max(0, len(r.Text)-100):], want[len(want)-100:],
+				r.Warnings, err)
 		}
 	}
 }
@@ -194,7 +216,8 @@ func begunIn(t *testing.T, r *ocrtest.Request) string {
 	return text
 }
 
-// A limit cuts between tokens, which may be within a character; and templates trim blanks, so that what is sent must not end with any.
+// A limit cuts between tokens, which may be within a character; and templates trim blanks, so that what is sent must
+// not end with any.
 func TestAnswerGoesOnAfterAWholeCharacter(t *testing.T) {
 	t.Parallel()
 	half := strings.TrimSpace(prose)
@@ -217,8 +240,10 @@ func TestAnswerGoesOnAfterAWholeCharacter(t *testing.T) {
 // Without a count of its tokens it is not known what the context has room for.
 func TestAnswerWithoutUsageDoesNotGoOn(t *testing.T) {
 	t.Parallel()
-	s, r, err := readWith(t, ocrtest.Raw(200, "application/json", `{"choices":[{"message":{"content":"half a"},"finish_reason":"length"}]}`))
-	if asked := askedFor(s); err != nil || r.Text != "half a" || !slices.Equal(r.Warnings, []string{"truncated"}) || !slices.Equal(asked, []string{"4096"}) {
+	s, r, err := readWith(t,
+		ocrtest.Raw(200, "application/json", `{"choices":[{"message":{"content":"half a"},"finish_reason":"length"}]}`))
+	if asked := askedFor(s); err != nil || r.Text != "half a" || !slices.Equal(r.Warnings, []string{"truncated"}) ||
+		!slices.Equal(asked, []string{"4096"}) {
 		t.Errorf("%q, %v, %v, asked %q", r.Text, r.Warnings, err, asked)
 	}
 }
@@ -227,13 +252,15 @@ func TestTurnedPageGoesOnAsItWasTurned(t *testing.T) {
 	t.Parallel()
 	half := strings.TrimSpace(prose)
 	s := ocrtest.New(t)
-	s.Next(ocrtest.Blank(), ocrtest.Finish("length", half), ocrtest.Text(" And more."), ocrtest.EngineFailed("asked too often"))
+	s.Next(ocrtest.Blank(), ocrtest.Finish("length", half), ocrtest.Text(" And more."),
+		ocrtest.EngineFailed("asked too often"))
 	p := page(t, false, 0.05, 90, 270, 180)
 	r, err := newClient(t, s).ExtractText(patience(t), p.Image)
 	if err != nil || r.Text != half+" And more." || r.Turned != 90 || !slices.Equal(r.Warnings, []string{"turned"}) {
 		t.Errorf("%q turned %d, %v, %v", r.Text, r.Turned, r.Warnings, err)
 	}
-	if all := s.Requests(); len(all) != 3 || begunIn(t, all[2]) != half || !slices.Equal(all[2].Image, all[1].Image) || slices.Equal(all[2].Image, all[0].Image) {
+	if all := s.Requests(); len(all) != 3 || begunIn(t, all[2]) != half || !slices.Equal(all[2].Image, all[1].Image) ||
+		slices.Equal(all[2].Image, all[0].Image) {
 		t.Errorf("%d requests, or the last is not about the turned page", len(all))
 	}
 }
@@ -243,7 +270,9 @@ func TestContinuationFitsAContextThatIsLearned(t *testing.T) {
 	t.Parallel()
 	half := strings.TrimSpace(prose)
 	s := ocrtest.New(t)
-	s.Next(ocrtest.FinishAt("length", half, 3000), ocrtest.Error(400, "BadRequestError", "max_tokens", "This model's maximum context length is 5000 tokens."), ocrtest.Text(" And more."))
+	s.Next(ocrtest.FinishAt("length", half, 3000),
+		ocrtest.Error(400, "BadRequestError", "max_tokens", "This model's maximum context length is 5000 tokens."),
+		ocrtest.Text(" And more."))
 	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 	if err != nil || r.Text != half+" And more." {
 		t.Fatalf("%q, %v", r.Text, err)

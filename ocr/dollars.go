@@ -14,9 +14,10 @@ const (
 	maxDisplay = 4000
 )
 
-// repairDollars removes the backslashes that the models sometimes put before the dollars around a formula, which would then be shown as
-// text. It is careful: a pair of dollars is repaired only if what lies between reads as a formula and nothing speaks for prices or
-// code. Otherwise not a byte is changed, and nothing but backslashes is ever removed. What it costs is proportional to the text.
+// repairDollars removes the backslashes that the models sometimes put before the dollars around a formula, which would
+// then be shown as text. It is careful: a pair of dollars is repaired only if what lies between reads as a formula and
+// nothing speaks for prices or code. Otherwise not a byte is changed, and nothing but backslashes is ever removed. What
+// it costs is proportional to the text.
 func repairDollars(text string) string {
 	if !strings.Contains(text, `\$`) {
 		return text
@@ -43,8 +44,8 @@ type dollarScan struct {
 	stretch  int
 	examined int // bytes, each as often as it was looked at
 
-	// Of the line: where its text begins behind markers, whether it is a row of a table drawn with bars, where its backticks are known
-	// to end, and where the last run of each length is.
+	// Of the line: where its text begins behind markers, whether it is a row of a table drawn with bars, where its
+	// backticks are known to end, and where the last run of each length is.
 	lineText int
 	row      bool
 	ticksEnd int
@@ -56,8 +57,8 @@ type dollarScan struct {
 	afterBlank, indented, list bool
 }
 
-// run finds the delimiters. Where a dollar is a dollar it finds none: in fenced and indented code, between backticks, in elements such as
-// pre and code, in comments, tags and addresses.
+// run finds the delimiters. Where a dollar is a dollar it finds none: in fenced and indented code, between backticks,
+// in elements such as pre and code, in comments, tags and addresses.
 func (s *dollarScan) run() {
 	text := s.text
 	s.plain = make([][2]int, 1)
@@ -182,7 +183,8 @@ func (s *dollarScan) skipLines(at int) int {
 // itemMarker matches what may be before the text of a line: blanks, signs of quotation, the marker of a list's item.
 var itemMarker = regexp.MustCompile(`^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?`)
 
-// skipFence returns the end of a fenced block that begins at a place in a line, with the line that closes it if there is one.
+// skipFence returns the end of a fenced block that begins at a place in a line, with the line that closes it if there
+// is one.
 func (s *dollarScan) skipFence(begin, at, end int) int {
 	if at == end || s.text[at] != '`' && s.text[at] != '~' {
 		return begin
@@ -201,7 +203,8 @@ func (s *dollarScan) skipFence(begin, at, end int) int {
 	return end
 }
 
-// skipTicks returns the end of the code that a run of backticks begins: behind the next run of the same length in the line.
+// skipTicks returns the end of the code that a run of backticks begins: behind the next run of the same length in the
+// line.
 func (s *dollarScan) skipTicks(at int) int {
 	if at >= s.ticksEnd {
 		s.ticksEnd = s.lineEnd(at)
@@ -233,12 +236,12 @@ func (s *dollarScan) skipTicks(at int) int {
 	return at
 }
 
-// verbatim holds the elements in which nothing is a formula, with whether one that begins a line goes on to the text's end if it has
-// none, as Markdown has it.
+// verbatim holds the elements in which nothing is a formula, with whether one that begins a line goes on to the text's
+// end if it has none, as Markdown has it.
 var verbatim = map[string]bool{"pre": true, "script": true, "style": true, "code": false, "kbd": false, "samp": false}
 
-// skipTag returns the end of a comment, of an element whose text is verbatim, or of a tag. What only looks like a tag, as in a<b, is
-// none.
+// skipTag returns the end of a comment, of an element whose text is verbatim, or of a tag. What only looks like a tag,
+// as in a<b, is none.
 func (s *dollarScan) skipTag(at int) int {
 	rest := s.text[at:]
 	if strings.HasPrefix(rest, "<!--") {
@@ -253,7 +256,8 @@ func (s *dollarScan) skipTag(at int) int {
 		end++
 	}
 	s.examined += end - at
-	if end == name || '0' <= s.text[name] && s.text[name] <= '9' || end == len(s.text) || !strings.ContainsRune(" \t/>", rune(s.text[end])) {
+	if end == name || '0' <= s.text[name] && s.text[name] <= '9' || end == len(s.text) ||
+		!strings.ContainsRune(" \t/>", rune(s.text[end])) {
 		return at
 	}
 	close := strings.IndexAny(s.text[end:], "<>\n")
@@ -277,8 +281,8 @@ func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-'
 }
 
-// skipVerbatim returns the end of what begins at a place and goes on up to an end, whose case does not matter. If that is missing, it is
-// the text's end for a block that begins its line, else the line's.
+// skipVerbatim returns the end of what begins at a place and goes on up to an end, whose case does not matter. If that
+// is missing, it is the text's end for a block that begins its line, else the line's.
 func (s *dollarScan) skipVerbatim(begin, at int, end string, block bool) int {
 	for i := at; !s.endless[end] && i < len(s.text); i++ {
 		n := strings.IndexByte(s.text[i:], end[0])
@@ -340,8 +344,8 @@ func (s *dollarScan) repaired() string {
 	return out.String() + s.text[done:]
 }
 
-// pairs tells of each delimiter whether it opens a formula that is to be repaired. What is in doubt is one if both dollars of another are
-// escaped, so that the model is known to do that, and takes no dollar from what is not in doubt.
+// pairs tells of each delimiter whether it opens a formula that is to be repaired. What is in doubt is one if both
+// dollars of another are escaped, so that the model is known to do that, and takes no dollar from what is not in doubt.
 func (s *dollarScan) pairs() []bool {
 	opens, used := make([]bool, len(s.found)), make([]bool, len(s.found))
 	var doubtful []int
@@ -381,7 +385,8 @@ func (s *dollarScan) judge(left, right dollar) verdict {
 	}
 	s.examined += len(body)
 	inner := strings.TrimSpace(body)
-	if inner == "" || blankLine.MatchString(body) || !left.double && strings.ContainsAny(body, "\r\n") && !environment().MatchString(inner) {
+	if inner == "" || blankLine.MatchString(body) || !left.double && strings.ContainsAny(body, "\r\n") &&
+		!environment().MatchString(inner) {
 		return no
 	}
 	first, _ := utf8.DecodeRuneInString(body)
@@ -403,8 +408,8 @@ func (s *dollarScan) judge(left, right dollar) verdict {
 	return is
 }
 
-// lazily compiles a pattern when it is first needed. Few texts have dollars to look at, and the letters and digits of all scripts make these
-// patterns large: together they cost a cold start more than half a megabyte.
+// lazily compiles a pattern when it is first needed. Few texts have dollars to look at, and the letters and digits of
+// all scripts make these patterns large: together they cost a cold start more than half a megabyte.
 func lazily(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
@@ -413,9 +418,10 @@ var (
 	blankLine   = regexp.MustCompile(`\n[ \t\r]*\n`)
 	environment = lazily(`^\\begin\{(?s:.*)\\end\{[a-zA-Z]+\*?\}$`)
 
-	// attachable matches the beginning of what may touch a word: a power, an index, a command. An index has one letter unless it is in
-	// braces, else it is the name of a variable.
-	attachable = lazily(`^(?:\{\})?[\^_](?:[{\\]|[^\s\p{L}\p{N}_]|[\p{L}\p{N}](?:[^\p{L}\p{N}_]|$))|^\\(?:[a-zA-Z]{2}|%)`)
+	// attachable matches the beginning of what may touch a word: a power, an index, a command. An index has one letter
+	// unless it is in braces, else it is the name of a variable.
+	attachable = lazily(
+		`^(?:\{\})?[\^_](?:[{\\]|[^\s\p{L}\p{N}_]|[\p{L}\p{N}](?:[^\p{L}\p{N}_]|$))|^\\(?:[a-zA-Z]{2}|%)`)
 	// relation matches a sign alone that may be between words or numbers.
 	relation = lazily(`^[<>≤≥±×~]$`)
 	// ordinal matches what may follow a formula: the nth.
@@ -426,8 +432,8 @@ var (
 	amountIn = lazily(`\d[\s\p{Zs}]\p{Lu}$`)
 )
 
-// fits looks at what is before and after a formula with its dollars: a price or a variable has letters and digits there, US$5, 5$,
-// or $5-$6, where the second one opens.
+// fits looks at what is before and after a formula with its dollars: a price or a variable has letters and digits
+// there, US$5, 5$, or $5-$6, where the second one opens.
 func fits(before, inner, after string) bool {
 	left, _ := utf8.DecodeLastRuneInString(before)
 	right, _ := utf8.DecodeRuneInString(after)
@@ -443,7 +449,8 @@ func fits(before, inner, after string) bool {
 	case isWordRune(left):
 		return attachable().MatchString(inner)
 	case isWordRune(right):
-		return attachable().MatchString(inner) && (inner[0] != '_' || left == ')' || left == ']') || ordinal().MatchString(after[:min(8, len(after))])
+		return attachable().MatchString(inner) && (inner[0] != '_' || left == ')' || left == ']') ||
+			ordinal().MatchString(after[:min(8, len(after))])
 	}
 	return true
 }
@@ -458,21 +465,23 @@ var (
 	amount           = lazily(`^[\d.,]+\s*[kKmMbBtT]$`)
 )
 
-// readsAsPrice reports whether what has blanks beside its dollars can be prices: $ 5 a $ 6, 5 $ à 6 $, $ 5M; or their category: $$ o $$. A
-// command speaks against it, and a power or index against the second.
+// readsAsPrice reports whether what has blanks beside its dollars can be prices: $ 5 a $ 6, 5 $ à 6 $, $ 5M; or their
+// category: $$ o $$. A command speaks against it, and a power or index against the second.
 func readsAsPrice(before, inner, after string, double bool) bool {
 	if longCommand().MatchString(inner) {
 		return false
 	}
 	return startsWithNumber().MatchString(inner) && startsWithNumber().MatchString(after[:min(8, len(after))]) ||
-		endsWithNumber().MatchString(inner) && endsWithNumber().MatchString(before[max(0, len(before)-8):]) && !strings.ContainsAny(inner, "^_") ||
+		endsWithNumber().MatchString(inner) && endsWithNumber().MatchString(before[max(0, len(before)-8):]) &&
+			!strings.ContainsAny(inner, "^_") ||
 		amount().MatchString(inner) || double && utf8.RuneCountInString(inner) == 1
 }
 
 var (
 	longCommand = lazily(`\\[a-zA-Z]{2,}`)
 	command     = lazily(`\\(?:[a-zA-Z]+\*?|[{}%|])`)
-	// argument matches what may hold words: of commands that set text, of environments, an index in braces; and the names of functions.
+	// argument matches what may hold words: of commands that set text, of environments, an index in braces; and the
+	// names of functions.
 	argument = lazily(`\\(?:text(?:rm|bf|it|sf|tt)?|math(?:rm|bf|it|sf|tt)|mbox|operatorname|label|tag)\*?\s*\{[^{}]*\}` +
 		`|\\begin\s*\{[^{}]*\}(?:\s*\{[^{}\\]*\})?|\\end\s*\{[^{}]*\}|[_^]\s*\{\s*\p{L}+\s*\}|\b(?:sin|cos|tan|log|ln|exp|min|max|det|dim)\(`)
 	wordlike = lazily(`\p{L}{2,}`)
@@ -496,8 +505,9 @@ var (
 // mark replaces what needs no further look. It is not a character that a model writes.
 const mark = "\x01"
 
-// readsAsFormula: brackets close, there is no word of prose, it does not hang on an operator at either end, and something in it is mathematics: a
-// command, a power or index, a single letter. A number alone is no evidence, since prices are numbers.
+// readsAsFormula: brackets close, there is no word of prose, it does not hang on an operator at either end, and
+// something in it is mathematics: a command, a power or index, a single letter. A number alone is no evidence, since
+// prices are numbers.
 func readsAsFormula(body string, double bool) verdict {
 	if scripts().MatchString(body) || interval().MatchString(body) {
 		return yes
@@ -518,14 +528,15 @@ func readsAsFormula(body string, double bool) verdict {
 		return yes
 	case !letter().MatchString(bare):
 		return no
-	case operator().MatchString(bare), utf8.RuneCountInString(body) == 1, strings.ContainsAny(bare, "(0123456789"), letters().MatchString(body):
+	case operator().MatchString(bare), utf8.RuneCountInString(body) == 1, strings.ContainsAny(bare, "(0123456789"),
+		letters().MatchString(body):
 		return yes
 	}
 	return no
 }
 
-// hangs reports whether a text ends or begins in the middle of something: of a sentence, or of a calculation unless a command tells that
-// it is one, or unless it is a sign alone. What is displayed may end with its sentence's comma.
+// hangs reports whether a text ends or begins in the middle of something: of a sentence, or of a calculation unless a
+// command tells that it is one, or unless it is a sign alone. What is displayed may end with its sentence's comma.
 func hangs(body string, double bool) bool {
 	first, last := body[:1], body[len(body)-1:]
 	calculates := longCommand().MatchString(body) || numbers().MatchString(body)
@@ -535,7 +546,8 @@ func hangs(body string, double bool) bool {
 	case calculates:
 		return false
 	}
-	return hanging().MatchString(body) || strings.Contains("=*/+", first) || strings.Contains("=*/+-<>", last) || !double && strings.Contains(",;:", last) ||
+	return hanging().MatchString(body) || strings.Contains("=*/+", first) || strings.Contains("=*/+-<>", last) ||
+		!double && strings.Contains(",;:", last) ||
 		(first == "|") != (last == "|")
 }
 
@@ -548,8 +560,8 @@ var (
 	lower    = lazily(`\p{Ll}{2,}`)
 )
 
-// products reports whether the runs of letters can be products of single letters, as in E = mc^2, or points, as in \triangle ABC, and not
-// words.
+// products reports whether the runs of letters can be products of single letters, as in E = mc^2, or points, as in
+// \triangle ABC, and not words.
 func products(bare string) bool {
 	for _, w := range wordlike().FindAllString(bare, -1) {
 		if utf8.RuneCountInString(w) > 3 {

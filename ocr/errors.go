@@ -17,23 +17,31 @@ import (
 type Kind string
 
 const (
-	KindBadImage        Kind = "bad_image"       // no PNG or JPEG, or the server cannot read this image (400, 501): another page may pass
-	KindTooLarge        Kind = "too_large"       // over a size that the platform (413) or the server accepts; a smaller image may pass
-	KindBadRequest      Kind = "bad_request"     // any other 400 or 4xx: the server is set up in a way that refuses every page
+	// no PNG or JPEG, or the server cannot read this image (400, 501): another page may pass
+	KindBadImage Kind = "bad_image"
+	// over a size that the platform (413) or the server accepts; a smaller image may pass
+	KindTooLarge Kind = "too_large"
+	// any other 400 or 4xx: the server is set up in a way that refuses every page
+	KindBadRequest      Kind = "bad_request"
 	KindUnauthenticated Kind = "unauthenticated" // 401, also with a fresh token; or the server's own key is wrong
 	KindForbidden       Kind = "forbidden"       // 403: no token was sent, or its owner may not call the service
 	KindWrongModel      Kind = "wrong_model"     // 404 by the server itself, 400 by a gateway: it serves other models
-	KindWrongAddress    Kind = "wrong_address"   // 404 or 405 by something else, a redirect, a certificate for another name
-	KindToken           Kind = "token"           // an ID token could not be obtained
-	KindOverloaded      Kind = "overloaded"      // 429; 503 at once
-	KindUnavailable     Kind = "unavailable"     // refused, or cut off while the page was sent; 502 at once; a 500 of the platform or of a gateway that cannot reach the server
-	KindLost            Kind = "lost"            // cut off, or 502 or 503 later than at once, after the whole page was sent: the page may have taken the server down
-	KindBackendFailed   Kind = "backend_failed"  // a 500 of the server itself: it may be the page, it may be the GPU
-	KindTimeout         Kind = "timeout"         // Config.Timeout is over, or 504: the GPU may still be at work on the page
-	KindCanceled        Kind = "canceled"        // the caller's context ended; errors.Is finds its error
-	KindAborted         Kind = "aborted"         // the server broke off while it was writing the text: it shuts down
-	KindBadResponse     Kind = "bad_response"    // a complete 200 that is not a usable answer
-	KindImageSource     Kind = "image_source"    // Image.Open or its reader failed; errors.Is finds that error
+	// 404 or 405 by something else, a redirect, a certificate for another name
+	KindWrongAddress Kind = "wrong_address"
+	KindToken        Kind = "token"      // an ID token could not be obtained
+	KindOverloaded   Kind = "overloaded" // 429; 503 at once
+	// refused, or cut off while the page was sent; 502 at once; a 500 of the platform or of a gateway that cannot reach
+	// the server
+	KindUnavailable Kind = "unavailable"
+	// cut off, or 502 or 503 later than at once, after the whole page was sent: the page may have taken the server down
+	KindLost          Kind = "lost"
+	KindBackendFailed Kind = "backend_failed" // a 500 of the server itself: it may be the page, it may be the GPU
+	// Config.Timeout is over, or 504: the GPU may still be at work on the page
+	KindTimeout     Kind = "timeout"
+	KindCanceled    Kind = "canceled"     // the caller's context ended; errors.Is finds its error
+	KindAborted     Kind = "aborted"      // the server broke off while it was writing the text: it shuts down
+	KindBadResponse Kind = "bad_response" // a complete 200 that is not a usable answer
+	KindImageSource Kind = "image_source" // Image.Open or its reader failed; errors.Is finds that error
 )
 
 // Phase is a part of a try. Phases are ordered as a try goes through them; 0 is none.
@@ -49,7 +57,8 @@ const (
 )
 
 var phaseNames = [...]string{
-	PhaseToken: "token", PhaseImage: "image", PhaseConnect: "connect", PhaseUpload: "upload", PhaseWait: "wait", PhaseRead: "read",
+	PhaseToken: "token", PhaseImage: "image", PhaseConnect: "connect", PhaseUpload: "upload", PhaseWait: "wait",
+	PhaseRead: "read",
 }
 
 // String returns one lower-case word, "" for none.
@@ -69,14 +78,15 @@ type Error struct {
 	Status int
 	// RetryAfter is what the server asked for, as it said it; 0 if it did not.
 	RetryAfter time.Duration
-	// Platform reports that the answer came from something in front of the server, which speaks text or HTML, not its JSON.
+	// Platform reports that the answer came from something in front of the server, which speaks text or HTML, not its
+	// JSON.
 	Platform bool
 	// Message is one cleaned line of at most 300 characters. It never holds the image, a token or a key.
 	Message string
 	// Err is the cause, nil if the server's answer is all there is to know.
 	Err error
-	// Tries are the requests for the page in the order in which they were made, the failed one last. There is none where the
-	// image was refused unopened.
+	// Tries are the requests for the page in the order in which they were made, the failed one last. There is none
+	// where the image was refused unopened.
 	Tries []Try
 
 	stale   bool   // the connection may have been closed before the page was sent
@@ -142,8 +152,8 @@ func networkError(phase Phase, err error) *Error {
 	return causeError(KindUnavailable, phase, err)
 }
 
-// atOnce is how quickly after the whole page was sent something that cannot serve just now says so. What comes later comes
-// from a server that had begun with the page.
+// atOnce is how quickly after the whole page was sent something that cannot serve just now says so. What comes later
+// comes from a server that had begun with the page.
 const atOnce = time.Second
 
 // died is how Cloud Run says that a container ended while it had the request.
@@ -162,8 +172,9 @@ const maxMessage = 300
 
 var (
 	// hiddenMarkup is what no reader of an HTML page sees.
-	hiddenMarkup = regexp.MustCompile(`(?is)<(script|style|title)\b.*?(?:</(?:script|style|title)\s*>|$)|<!--.*?(?:-->|$)`)
-	markup       = regexp.MustCompile(`<[/!a-zA-Z][^<>]*>`)
+	hiddenMarkup = regexp.MustCompile(
+		`(?is)<(script|style|title)\b.*?(?:</(?:script|style|title)\s*>|$)|<!--.*?(?:-->|$)`)
+	markup = regexp.MustCompile(`<[/!a-zA-Z][^<>]*>`)
 	// echo is a piece of an image or a token that came back: words and paths are shorter.
 	echo = regexp.MustCompile(`(?:data:[a-zA-Z0-9.+/-]*;base64,)?[A-Za-z0-9+/_=-]{64,}`)
 )
@@ -182,7 +193,8 @@ func cleanText(text string) string {
 	return clip(text, maxMessage-1) + "…"
 }
 
-// notShown reports whether r separates words: blanks, and what would move a terminal's cursor or turn the reading direction.
+// notShown reports whether r separates words: blanks, and what would move a terminal's cursor or turn the reading
+// direction.
 func notShown(r rune) bool {
 	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// A name that says nothing is read as what Config.Profile says, alone and behind a gateway, also where the name is learned from the server.
+// A name that says nothing is read as what Config.Profile says, alone and behind a gateway, also where the name is
+// learned from the server.
 func TestAliasIsReadAsItsProfileSays(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]ocrtest.Option{"alone": nil, "behind a gateway": {ocrtest.Gateway()}} {
@@ -31,7 +32,8 @@ func TestAliasIsReadAsItsProfileSays(t *testing.T) {
 					t.Fatalf("%+v, %v", r, err)
 				}
 				last := s.Last()
-				if last.Model != "scans" || *last.Temperature != 0.1 || *last.TopP != 1 || last.MaxTokens != 12288 || last.Prompt != "grounding" ||
+				if last.Model != "scans" || *last.Temperature != 0.1 || *last.TopP != 1 || last.MaxTokens != 12288 ||
+					last.Prompt != "grounding" ||
 					string(last.Fields["chat_template_kwargs"]) != `{"enable_thinking":false}` {
 					t.Errorf("sent %s", last.Body)
 				}
@@ -47,7 +49,8 @@ func TestUnknownFamilyDoesNotThinkAloud(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t, ocrtest.Models("scans"))
 	c := newClient(t, s, func(cfg *ocr.Config) { cfg.Model = "scans" })
-	if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil || string(s.Last().Fields["chat_template_kwargs"]) != `{"enable_thinking":false}` {
+	if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil ||
+		string(s.Last().Fields["chat_template_kwargs"]) != `{"enable_thinking":false}` {
 		t.Errorf("sent %s, %v", s.Last().Body, err)
 	}
 }
@@ -61,16 +64,29 @@ func TestLoopIsFoundBehindAGateway(t *testing.T) {
 		ending   string
 		warnings []string
 	}{
-		"LiteLLM":               {ocrtest.Finish("repetition", "la la la"), "repetition", []string{"repetition"}},
-		"stop_reason":           {ocrtest.Raw(200, "application/json", fmt.Sprintf(form, `,"stop_reason":"repetition_detected"`)), "repetition", []string{"repetition"}},
-		"its stop_reason":       {ocrtest.Raw(200, "application/json", fmt.Sprintf(form, `,"provider_specific_fields":{"stop_reason":"repetition_detected"}`)), "repetition", []string{"repetition"}},
-		"its reason":            {ocrtest.Raw(200, "application/json", fmt.Sprintf(form, `,"provider_specific_fields":{"native_finish_reason":"repetition"}`)), "repetition", []string{"repetition"}},
-		"no reason but that":    {ocrtest.Raw(200, "application/json", `{"choices":[{"message":{"content":"la"},"finish_reason":null,"stop_reason":"repetition_detected"}]}`), "repetition", []string{"repetition"}},
-		"cut":                   {ocrtest.Raw(200, "application/json", fmt.Sprintf(form, `,"provider_specific_fields":{"native_finish_reason":"length"}`)), "truncated", []string{"truncated"}},
-		"LiteLLM, complete":     {ocrtest.Text("la la la"), "complete", nil},
-		"complete in its words": {ocrtest.Raw(200, "application/json", fmt.Sprintf(form, `,"stop_reason":"</s>","provider_specific_fields":{"native_finish_reason":"end_turn"}`)), "complete", nil},
-		"a number":              {ocrtest.Raw(200, "application/json", fmt.Sprintf(form, `,"stop_reason":151645,"provider_specific_fields":{"stop_reason":7}`)), "complete", nil},
-		"fields of other types": {ocrtest.Raw(200, "application/json", fmt.Sprintf(form, `,"stop_reason":{"a":1},"provider_specific_fields":"none"`)), "complete", nil},
+		"LiteLLM": {ocrtest.Finish("repetition", "la la la"), "repetition", []string{"repetition"}},
+		"stop_reason": {ocrtest.Raw(200, "application/json",
+			fmt.Sprintf(form, `,"stop_reason":"repetition_detected"`)), "repetition", []string{"repetition"}},
+		"its stop_reason": {ocrtest.Raw(200, "application/json",
+			fmt.Sprintf(form, `,"provider_specific_fields":{"stop_reason":"repetition_detected"}`)), "repetition",
+			[]string{"repetition"}},
+		"its reason": {ocrtest.Raw(200, "application/json",
+			fmt.Sprintf(form, `,"provider_specific_fields":{"native_finish_reason":"repetition"}`)), "repetition",
+			[]string{"repetition"}},
+		"no reason but that": {ocrtest.Raw(200, "application/json",
+			`{"choices":[{"message":{"content":"la"},"finish_reason":null,"stop_reason":"repetition_detected"}]}`),
+			"repetition", []string{"repetition"}},
+		"cut": {ocrtest.Raw(200, "application/json",
+			fmt.Sprintf(form, `,"provider_specific_fields":{"native_finish_reason":"length"}`)), "truncated",
+			[]string{"truncated"}},
+		"LiteLLM, complete": {ocrtest.Text("la la la"), "complete", nil},
+		"complete in its words": {ocrtest.Raw(200, "application/json",
+			fmt.Sprintf(form, `,"stop_reason":"</s>","provider_specific_fields":{"native_finish_reason":"end_turn"}`)),
+			"complete", nil},
+		"a number": {ocrtest.Raw(200, "application/json",
+			fmt.Sprintf(form, `,"stop_reason":151645,"provider_specific_fields":{"stop_reason":7}`)), "complete", nil},
+		"fields of other types": {ocrtest.Raw(200, "application/json",
+			fmt.Sprintf(form, `,"stop_reason":{"a":1},"provider_specific_fields":"none"`)), "complete", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,7 +98,8 @@ func TestLoopIsFoundBehindAGateway(t *testing.T) {
 			s.Default(test.reply)
 			r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 			if err != nil || r.Tries[0].Ending != test.ending || !slices.Equal(r.Warnings, test.warnings) {
-				t.Errorf("%q with %v, %v, want %q with %v", summary(r.Tries), r.Warnings, err, test.ending, test.warnings)
+				t.Errorf("%q with %v, %v, want %q with %v", summary(r.Tries), r.Warnings, err, test.ending,
+					test.warnings)
 			}
 		})
 	}
@@ -101,23 +118,34 @@ func TestAbortIsFoundBehindAGateway(t *testing.T) {
 // What the server refuses means the same through a gateway.
 func TestGatewayChangesNoKind(t *testing.T) {
 	t.Parallel()
-	longInput := "1 validation error:\n  {'type': 'missing', 'loc': 'body.messages', 'input': '" + strings.Repeat("iVBORw0KGgo/", 8000)
+	longInput := "1 validation error:\n  {'type': 'missing', 'loc': 'body.messages', 'input': '" +
+		strings.Repeat("iVBORw0KGgo/", 8000)
 	for name, test := range map[string]struct {
 		reply   ocrtest.Reply
 		kind    ocr.Kind
 		tries   int
 		message string // begins so
 	}{
-		"bad image":        {ocrtest.Error(400, "BadRequestError", "", "Failed to load image: cannot identify image file"), ocr.KindBadImage, 1, "Failed to load image: cannot"},
-		"processor":        {ocrtest.Error(400, "BadRequestError", "", "Failed to apply PixtralProcessor on data={'text': '<|image_pad|>'}"), ocr.KindBadImage, 1, "Failed to apply"},
-		"range":            {ocrtest.Error(400, "BadRequestError", "temperature", "temperature must be in [0, 2]"), ocr.KindBadRequest, 1, "temperature must"},
-		"validation":       {ocrtest.Error(400, "Bad Request", "body.messages", longInput), ocr.KindBadRequest, 1, "1 validation error"},
-		"not base64":       {ocrtest.Error(501, "NotImplementedError", "", "Only base64 data URLs are supported for now."), ocr.KindBadImage, 1, "Only base64"},
-		"unknown path":     {ocrtest.Detail(404, "Not Found"), ocr.KindWrongAddress, 1, "Not Found"},
-		"llama-server's":   {ocrtest.LlamaError(404, "not_found_error", "File Not Found"), ocr.KindWrongAddress, 1, "File Not Found"},
-		"engine failed":    {ocrtest.EngineFailed("EngineCore encountered an issue."), ocr.KindBackendFailed, 1, "EngineCore"},
-		"too many pixels":  {ocrtest.EngineFailed("Image size (182250000 pixels) exceeds limit"), ocr.KindBackendFailed, 1, "Image size"},
-		"lost":             {ocrtest.Reset(), ocr.KindBackendFailed, 1, "litellm.InternalServerError: InternalServerError: Hosted_vllmException - Server disconnected"},
+		"bad image": {ocrtest.Error(400, "BadRequestError", "",
+			"Failed to load image: cannot identify image file"), ocr.KindBadImage, 1, "Failed to load image: cannot"},
+		"processor": {ocrtest.Error(400, "BadRequestError", "",
+			"Failed to apply PixtralProcessor on data={'text': '<|image_pad|>'}"), ocr.KindBadImage, 1,
+			"Failed to apply"},
+		"range": {ocrtest.Error(400, "BadRequestError", "temperature", "temperature must be in [0, 2]"),
+			ocr.KindBadRequest, 1, "temperature must"},
+		"validation": {ocrtest.Error(400, "Bad Request", "body.messages", longInput), ocr.KindBadRequest, 1,
+			"1 validation error"},
+		"not base64": {ocrtest.Error(501, "NotImplementedError", "",
+			"Only base64 data URLs are supported for now."), ocr.KindBadImage, 1, "Only base64"},
+		"unknown path": {ocrtest.Detail(404, "Not Found"), ocr.KindWrongAddress, 1, "Not Found"},
+		"llama-server's": {ocrtest.LlamaError(404, "not_found_error", "File Not Found"), ocr.KindWrongAddress, 1,
+			"File Not Found"},
+		"engine failed": {ocrtest.EngineFailed("EngineCore encountered an issue."), ocr.KindBackendFailed, 1,
+			"EngineCore"},
+		"too many pixels": {ocrtest.EngineFailed("Image size (182250000 pixels) exceeds limit"), ocr.KindBackendFailed,
+			1, "Image size"},
+		"lost": {ocrtest.Reset(), ocr.KindBackendFailed, 1,
+			"litellm.InternalServerError: InternalServerError: Hosted_vllmException - Server disconnected"},
 		"key of the other": {ocrtest.StringError(401, "Unauthorized"), ocr.KindUnauthenticated, 1, "Unauthorized"},
 		"busy":             {ocrtest.Platform(429), ocr.KindOverloaded, 4, "litellm.RateLimitError"},
 	} {
@@ -127,7 +155,8 @@ func TestGatewayChangesNoKind(t *testing.T) {
 			s.Default(test.reply)
 			_, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 			e := failure(t, err)
-			if e.Kind != test.kind || s.Counts().Requests != test.tries || !strings.HasPrefix(e.Message, test.message) || strings.Contains(e.Message, "iVBORw0KGgo/") {
+			if e.Kind != test.kind || s.Counts().Requests != test.tries ||
+				!strings.HasPrefix(e.Message, test.message) || strings.Contains(e.Message, "iVBORw0KGgo/") {
 				t.Errorf("%d requests, %v, want %s in %d", s.Counts().Requests, err, test.kind, test.tries)
 			}
 			if strings.Contains(e.Message, "model group") {
@@ -140,8 +169,10 @@ func TestGatewayChangesNoKind(t *testing.T) {
 func TestModelOfAGatewayIsAdopted(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t, ocrtest.Gateway(), ocrtest.Models("scans"))
-	r, err := newClient(t, s, func(cfg *ocr.Config) { cfg.MaxTries = 1 }).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-	if want := "1 400 wrong_model read; 2 200 complete"; err != nil || summary(r.Tries) != want || s.Last().Model != "scans" {
+	r, err := newClient(t, s, func(cfg *ocr.Config) { cfg.MaxTries = 1 }).ExtractText(patience(t),
+		ocr.Bytes(pngPage(t)))
+	if want := "1 400 wrong_model read; 2 200 complete"; err != nil || summary(r.Tries) != want ||
+		s.Last().Model != "scans" {
 		t.Errorf("%s, %v, want %s", summary(r.Tries), err, want)
 	}
 	s = ocrtest.New(t, ocrtest.Gateway(), ocrtest.Models("a", "b"))
@@ -151,15 +182,18 @@ func TestModelOfAGatewayIsAdopted(t *testing.T) {
 	}
 }
 
-// A gateway may list a model that the server behind it does not have: then it is the server's refusal that says what is wrong.
+// A gateway may list a model that the server behind it does not have: then it is the server's refusal that says what is
+// wrong.
 func TestModelMissingBehindAGatewayIsNamed(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
-	inner := `litellm.NotFoundError: NotFoundError: Hosted_vllmException - {"error":{"message":"The model ` + "`x/y`" + ` does not exist.","type":"NotFoundError","param":"model","code":404}}` +
+	inner := `litellm.NotFoundError: NotFoundError: Hosted_vllmException - {"error":{"message":"The model ` + "`x/y`" +
+		` does not exist.","type":"NotFoundError","param":"model","code":404}}` +
 		"\n\nLiteLLM: model group 'ocr' failed with the error above."
 	s.Default(ocrtest.StringCode(404, "invalid_request_error", "404", inner))
 	_, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-	if e := failure(t, err); e.Kind != ocr.KindWrongModel || e.Message != "The model `x/y` does not exist." || s.Counts().Requests != 1 {
+	if e := failure(t, err); e.Kind != ocr.KindWrongModel || e.Message != "The model `x/y` does not exist." ||
+		s.Counts().Requests != 1 {
 		t.Errorf("%v", err)
 	}
 }
@@ -186,20 +220,28 @@ func TestGatewaysOwnAnswersHaveTheirKinds(t *testing.T) {
 		reply ocrtest.Reply
 		kind  ocr.Kind
 	}{
-		"httpx":         {ocrtest.StringCode(500, "internal_server_error", "500", "litellm.InternalServerError: InternalServerError: OpenAIException - All connection attempts failed"), ocr.KindUnavailable},
-		"aiohttp":       {ocrtest.Error(500, "proxy_error", "", "[Errno 111] Connect call failed ('10.0.0.7', 8000)"), ocr.KindUnavailable},
-		"another's":     {ocrtest.Error(500, "proxy_error", "", "dial tcp 10.0.0.7:8000: connect: connection refused"), ocr.KindUnavailable},
-		"unknown key":   {ocrtest.StringCode(400, "no_db_connection", "400", "No connected db."), ocr.KindUnauthenticated},
-		"its time-out":  {ocrtest.StringCode(408, "timeout_error", "408", "litellm.Timeout: APITimeoutError - Request timed out."), ocr.KindTimeout},
-		"its 404":       {ocrtest.Detail(404, "Not Found"), ocr.KindWrongAddress},
-		"its 405":       {ocrtest.Detail(405, "Method Not Allowed"), ocr.KindWrongAddress},
-		"model as path": {ocrtest.StringCode(400, "invalid_request_error", "400", "/chat/completions: Invalid model name passed in model=x. Call `/v1/models`"), ocr.KindWrongModel},
+		"httpx": {ocrtest.StringCode(500, "internal_server_error", "500",
+			"litellm.InternalServerError: InternalServerError: OpenAIException - All connection attempts failed"),
+			ocr.KindUnavailable},
+		"aiohttp": {ocrtest.Error(500, "proxy_error", "", "[Errno 111] Connect call failed ('10.0.0.7', 8000)"),
+			ocr.KindUnavailable},
+		"another's": {ocrtest.Error(500, "proxy_error", "", "dial tcp 10.0.0.7:8000: connect: connection refused"),
+			ocr.KindUnavailable},
+		"unknown key": {ocrtest.StringCode(400, "no_db_connection", "400", "No connected db."),
+			ocr.KindUnauthenticated},
+		"its time-out": {ocrtest.StringCode(408, "timeout_error", "408",
+			"litellm.Timeout: APITimeoutError - Request timed out."), ocr.KindTimeout},
+		"its 404": {ocrtest.Detail(404, "Not Found"), ocr.KindWrongAddress},
+		"its 405": {ocrtest.Detail(405, "Method Not Allowed"), ocr.KindWrongAddress},
+		"model as path": {ocrtest.StringCode(400, "invalid_request_error", "400",
+			"/chat/completions: Invalid model name passed in model=x. Call `/v1/models`"), ocr.KindWrongModel},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := ocrtest.New(t, ocrtest.Models(ocrtest.DefaultModel, "other"))
 			s.Default(test.reply)
-			_, err := newClient(t, s, func(cfg *ocr.Config) { cfg.MaxTries = 1 }).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+			_, err := newClient(t, s, func(cfg *ocr.Config) { cfg.MaxTries = 1 }).ExtractText(patience(t),
+				ocr.Bytes(pngPage(t)))
 			if e := failure(t, err); e.Kind != test.kind || s.Counts().Requests != 1 {
 				t.Errorf("%d requests, %v, want %s", s.Counts().Requests, err, test.kind)
 			}
@@ -214,7 +256,9 @@ func TestCodeOfAnyTypeIsRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = readWith(t, ocrtest.Raw(400, "application/json", `{"error":{"message":"Failed to load image: x","type":"t","param":null,"code":`+string(encoded)+`}}`))
+		_, _, err = readWith(t,
+			ocrtest.Raw(400, "application/json",
+				`{"error":{"message":"Failed to load image: x","type":"t","param":null,"code":`+string(encoded)+`}}`))
 		if e := failure(t, err); e.Kind != ocr.KindBadImage || e.Message != "Failed to load image: x" {
 			t.Errorf("code %s: %v", encoded, err)
 		}

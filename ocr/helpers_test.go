@@ -116,7 +116,8 @@ func failure(t testing.TB, err error) *ocr.Error {
 	return e
 }
 
-// patience returns a context that bounds what would otherwise hang for ever if the code were broken. It has no deadline, which would be a reason not to try again.
+// patience returns a context that bounds what would otherwise hang for ever if the code were broken. It has no
+// deadline, which would be a reason not to try again.
 func patience(t testing.TB) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	timer := time.AfterFunc(30*time.Second, cancel)
@@ -170,7 +171,8 @@ func answering(status int, body string) http.RoundTripper {
 			io.Copy(io.Discard, r.Body)
 			r.Body.Close()
 		}
-		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+		return &http.Response{
+			StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 	})
 }
 
@@ -178,7 +180,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// memoryNet is a network inside the process, whose waits a synctest bubble can see through: a time-out of two minutes takes none.
+// memoryNet is a network inside the process, whose waits a synctest bubble can see through: a time-out of two minutes
+// takes none.
 type memoryNet struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -209,7 +212,8 @@ func (m *memoryNet) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// inMemory runs a test in a bubble, with a handler at the other end of the network; a nil handler accepts no connections.
+// inMemory runs a test in a bubble, with a handler at the other end of the network; a nil handler accepts no
+// connections.
 func inMemory(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, cfg ocr.Config)) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memoryNet{make(chan net.Conn), make(chan struct{})}

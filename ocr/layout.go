@@ -10,30 +10,32 @@ import (
 
 // Block is one piece of a page's layout, as LightOnOCR-3 reports it.
 type Block struct {
-	// Label is title, section, text, list, caption, footnote, aside_text, header, footer, page_number, table, chart, formula, code or
-	// image. LightOn's own evaluation knows page_header, page_footer, page_footnote, header_image and footer_image as well; newer
-	// models may use others.
+	// Label is title, section, text, list, caption, footnote, aside_text, header, footer, page_number, table, chart,
+	// formula, code or image. LightOn's own evaluation knows page_header, page_footer, page_footnote, header_image and
+	// footer_image as well; newer models may use others.
 	Label string
-	// Continued reports that the block goes on with the last one before it of the same label, as a paragraph does in the next column, or
-	// with the page before.
+	// Continued reports that the block goes on with the last one before it of the same label, as a paragraph does in
+	// the next column, or with the page before.
 	Continued bool
 	// Box is left, top, right, bottom in thousandths of the page's width and height.
 	Box [4]int
-	// Text is the block's Markdown: a title has its #, a section ##, a formula its dollars, code its fence, whether the model wrote
-	// them or not. Of an image it is a description, of a chart a table.
+	// Text is the block's Markdown: a title has its #, a section ##, a formula its dollars, code its fence, whether the
+	// model wrote them or not. Of an image it is a description, of a chart a table.
 	Text string
 }
 
 var (
 	// marker matches the beginning of a block: ![label](x1,y1,x2,y2), with a + after the label of one that continues.
-	marker  = regexp.MustCompile(`!\[([\p{L}_][\p{L}\p{M}\p{N}_-]*)(\+?)\]\(\s*` + number + `\s*[,，]\s*` + number + `\s*[,，]\s*` + number + `\s*[,，]\s*` + number + `\s*\)`)
+	marker = regexp.MustCompile(`!\[([\p{L}_][\p{L}\p{M}\p{N}_-]*)(\+?)\]\(\s*` + number + `\s*[,，]\s*` + number +
+		`\s*[,，]\s*` + number + `\s*[,，]\s*` + number + `\s*\)`)
 	cellTag = regexp.MustCompile(`(?i)</?t[dh](?:\s[^<>]*)?>`)
 )
 
 const number = `([0-9０-９]+)`
 
-// readLayout reads an answer in layout mode: its blocks, and their texts joined to Markdown. Text before the first marker belongs to no
-// block but is kept; descriptions of pictures are only in their blocks, since they are not on the page.
+// readLayout reads an answer in layout mode: its blocks, and their texts joined to Markdown. Text before the first
+// marker belongs to no block but is kept; descriptions of pictures are only in their blocks, since they are not on the
+// page.
 func readLayout(raw string) ([]Block, string) {
 	var l layout
 	l.read(raw)
@@ -127,7 +129,8 @@ var (
 	pictures = map[string]bool{"image": true, "header_image": true, "footer_image": true}
 	// asides are beside the flow of the text: a paragraph that goes on after one skips it.
 	asides = map[string]bool{
-		"table": true, "chart": true, "caption": true, "footnote": true, "aside_text": true, "header": true, "footer": true, "page_number": true,
+		"table": true, "chart": true, "caption": true, "footnote": true, "aside_text": true, "header": true,
+		"footer": true, "page_number": true,
 		"page_header": true, "page_footer": true, "page_footnote": true,
 	}
 	// byLine holds the labels of blocks whose text consists of lines, so that a continuation begins a new one.
@@ -140,8 +143,8 @@ type paragraph struct {
 	parts []string
 }
 
-// text joins the blocks. One that continues goes on in the paragraph of the last one with its label, if nothing but pictures and asides lies
-// between.
+// text joins the blocks. One that continues goes on in the paragraph of the last one with its label, if nothing but
+// pictures and asides lies between.
 func (l *layout) text() string {
 	paragraphs := []paragraph{{parts: []string{l.lead}}}
 	last := map[string]int{} // paragraph by label, of the text's flow only the last
@@ -218,12 +221,14 @@ func ownFences(parts []string) bool {
 
 // suspended are the words before which a hyphen replaces the rest of a word: pre- and post-war.
 var suspended = map[string]bool{
-	"and": true, "or": true, "to": true, "und": true, "oder": true, "bis": true, "bzw": true, "sowie": true, "et": true, "ou": true, "y": true, "o": true, "e": true, "en": true,
+	"and": true, "or": true, "to": true, "und": true, "oder": true, "bis": true, "bzw": true, "sowie": true, "et": true,
+	"ou": true, "y": true, "o": true, "e": true, "en": true,
 	"of": true, "och": true, "eller": true, "og": true,
 }
 
-// seam returns what is left of a text that another one continues, and what belongs between the two: nothing where a word is split, or
-// where the script has no blanks. The hyphen of a split word goes; one before a capital or a digit was there anyway.
+// seam returns what is left of a text that another one continues, and what belongs between the two: nothing where a
+// word is split, or where the script has no blanks. The hyphen of a split word goes; one before a capital or a digit
+// was there anyway.
 func seam(left, right string) (kept, gap string) {
 	last, size := utf8.DecodeLastRuneInString(left)
 	first, _ := utf8.DecodeRuneInString(right)
@@ -241,7 +246,8 @@ func seam(left, right string) (kept, gap string) {
 		if !suspended[word] {
 			return kept, ""
 		}
-	case hyphen && isWordRune(before) && (unicode.IsUpper(first) || unicode.IsDigit(first)), solid(last) && solid(first):
+	case hyphen && isWordRune(before) && (unicode.IsUpper(first) || unicode.IsDigit(first)),
+		solid(last) && solid(first):
 		return left, ""
 	}
 	return left, " "
@@ -249,7 +255,8 @@ func seam(left, right string) (kept, gap string) {
 
 // solid reports whether a sign belongs to a script that has no blanks between words.
 func solid(r rune) bool {
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || '\u3000' <= r && r <= '\u303f' || '\uff00' <= r && r <= '\uffef'
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || '\u3000' <= r && r <= '\u303f' ||
+		'\uff00' <= r && r <= '\uffef'
 }
 
 // markUp adds the Markdown that a label implies to a text that has none.
@@ -271,7 +278,8 @@ func markUp(label, text string) string {
 }
 
 // headed matches what is a heading, or HTML.
-var headed = regexp.MustCompile(`(?i)^(?:#{1,6}(?:[ \t\n]|$)|<(?:h[1-6]|table|ul|ol|div|p)[\s>])|^[^\n]*\n(?:=+|-+)[ \t]*(?:\n|$)`)
+var headed = regexp.MustCompile(
+	`(?i)^(?:#{1,6}(?:[ \t\n]|$)|<(?:h[1-6]|table|ul|ol|div|p)[\s>])|^[^\n]*\n(?:=+|-+)[ \t]*(?:\n|$)`)
 
 // heading makes the first paragraph of a text a heading, which has one line.
 func heading(sign, text string) string {
@@ -289,17 +297,20 @@ func heading(sign, text string) string {
 	return sign + strings.Join(lines, " ") + rest
 }
 
-// display puts a formula between double dollars, unless there are dollars in it already. That a formula's are escaped is sure here.
+// display puts a formula between double dollars, unless there are dollars in it already. That a formula's are escaped
+// is sure here.
 func display(text string) string {
 	for _, sign := range []string{"$$", "$"} {
 		escaped := strings.ReplaceAll(sign, "$", `\$`)
 		inner, before := strings.CutPrefix(text, escaped)
 		inner, after := strings.CutSuffix(inner, escaped)
-		if before && after && !strings.Contains(inner, "$") && strings.TrimSpace(inner) != "" && !strings.HasSuffix(inner, `\`) {
+		if before && after && !strings.Contains(inner, "$") && strings.TrimSpace(inner) != "" &&
+			!strings.HasSuffix(inner, `\`) {
 			return sign + inner + sign
 		}
 	}
-	if hasDollar(text) || blankLine.MatchString(text) || strings.HasPrefix(text, `\[`) || strings.HasPrefix(text, `\(`) || text[0] == '<' {
+	if hasDollar(text) || blankLine.MatchString(text) || strings.HasPrefix(text, `\[`) ||
+		strings.HasPrefix(text, `\(`) || text[0] == '<' {
 		return text
 	}
 	return "$$\n" + text + "\n$$"

@@ -6,28 +6,30 @@ import (
 	"testing"
 )
 
-// linear tests that twice of the text takes twice the steps at most, and no byte more than a few. The texts are made of pairs of
-// pieces, since what opens and what is searched for may differ.
+// linear tests that twice of the text takes twice the steps at most, and no byte more than a few. The texts are made of
+// pairs of pieces, since what opens and what is searched for may differ.
 func linear(t *testing.T, pieces []string, times, perByte int, steps func(text string) int) {
 	t.Helper()
 	const slack = 100
 	for i, a := range pieces {
 		for _, b := range pieces[i:] {
 			for _, texts := range [][2]string{
-				{strings.Repeat(a, times) + strings.Repeat(b, times), strings.Repeat(a, 2*times) + strings.Repeat(b, 2*times)},
+				{strings.Repeat(a, times) + strings.Repeat(b, times),
+					strings.Repeat(a, 2*times) + strings.Repeat(b, 2*times)},
 				{strings.Repeat(a+b, times), strings.Repeat(a+b, 2*times)},
 			} {
 				once, twice := steps(texts[0]), steps(texts[1])
 				if twice > 2*once+slack || once > perByte*len(texts[0])+slack {
-					t.Errorf("%q and %q: %d steps for %d bytes, then %d for %d", a, b, once, len(texts[0]), twice, len(texts[1]))
+					t.Errorf("%q and %q: %d steps for %d bytes, then %d for %d", a, b, once, len(texts[0]), twice,
+						len(texts[1]))
 				}
 			}
 		}
 	}
 }
 
-// read returns how many characters a pattern looks at to find all its matches in a text: it may look far behind a match, and does so
-// again for the next.
+// read returns how many characters a pattern looks at to find all its matches in a text: it may look far behind a
+// match, and does so again for the next.
 func read(pattern *regexp.Regexp, text string) (n int) {
 	for len(text) > 0 {
 		left := strings.NewReader(text)
@@ -41,11 +43,13 @@ func read(pattern *regexp.Regexp, text string) (n int) {
 	return n
 }
 
-// TestPatternsAreLinear: no pattern that is searched for in a whole answer looks again and again at what follows its matches.
+// TestPatternsAreLinear: no pattern that is searched for in a whole answer looks again and again at what follows its
+// matches.
 func TestPatternsAreLinear(t *testing.T) {
 	t.Parallel()
 	pieces := []string{
-		"<table", "<table ", "<td>", "</td", "<td a", "</", "![a](", "![a](1", "![a](1)", "![image](image_1.png)", "1,", "1,2,3,4", "(iv", "iv)", "a.", "&a", "&a;", `\a`, `\end{a`,
+		"<table", "<table ", "<td>", "</td", "<td a", "</", "![a](", "![a](1", "![a](1)", "![image](image_1.png)", "1,",
+		"1,2,3,4", "(iv", "iv)", "a.", "&a", "&a;", `\a`, `\end{a`,
 		"$$", "```", "`", "(", " ", "\n", "é",
 	}
 	for name, pattern := range map[string]*regexp.Regexp{
@@ -62,10 +66,11 @@ func TestPatternsAreLinear(t *testing.T) {
 	}
 }
 
-// TestDriftingLooksAtTheEndAlone: what is compared are the last lines, so twice the text before them takes no more memory. Their letters lie
-// in one piece, which grows a few times.
+// TestDriftingLooksAtTheEndAlone: what is compared are the last lines, so twice the text before them takes no more
+// memory. Their letters lie in one piece, which grows a few times.
 func TestDriftingLooksAtTheEndAlone(t *testing.T) {
-	for _, line := range []string{"Nails of steel\n", "\n", "a\n", strings.Repeat("b", 400) + "\n", "<td>nails</td>\n"} {
+	for _, line := range []string{"Nails of steel\n", "\n", "a\n", strings.Repeat("b", 400) + "\n",
+		"<td>nails</td>\n"} {
 		for _, ended := range []bool{true, false} {
 			allocations := func(n int) float64 {
 				text := strings.Repeat(line, n)

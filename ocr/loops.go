@@ -19,12 +19,13 @@ type loop struct {
 	inside     bool // more text follows
 }
 
-// The detector of loops asks one question: does a text hold more equal pieces than a page of paper can? Honest pages repeat themselves,
-// most of all those that are long enough to be cut off, since these are tables. So what a page could just hold is a doubt, and a
-// doubt costs one further answer and no text: whether the next answer agrees decides. What no page can hold is sure.
+// The detector of loops asks one question: does a text hold more equal pieces than a page of paper can? Honest pages
+// repeat themselves, most of all those that are long enough to be cut off, since these are tables. So what a page could
+// just hold is a doubt, and a doubt costs one further answer and no text: whether the next answer agrees decides. What
+// no page can hold is sure.
 const (
-	// loopSpan: characters that a leader must fill. At the 1540 pixels that the model sees, no line holds that many, so that neither
-	// dots nor a line to fill in is a loop. loopBox is more than the lines of a box for comments.
+	// loopSpan: characters that a leader must fill. At the 1540 pixels that the model sees, no line holds that many, so
+	// that neither dots nor a line to fill in is a loop. loopBox is more than the lines of a box for comments.
 	loopSpan, loopBox = 400, 1000
 
 	// loopLetters make a sentence of a piece outside tables, and of several rows inside.
@@ -33,33 +34,36 @@ const (
 	// loopBlock, in bytes, with loopBlockLetters make a block: a paragraph, a block of rows, half a page.
 	loopBlock, loopBlockLetters = 400, 100
 
-	// loopAfter is how much, in bytes, may follow a loop that the model left by itself just before it stopped: the end of a table, a
-	// last line.
+	// loopAfter is how much, in bytes, may follow a loop that the model left by itself just before it stopped: the end
+	// of a table, a last line.
 	loopAfter = 256
 
 	// loopReach is how many bytes at the end of a text are searched: more than the longest context holds.
 	loopReach = 256 << 10
 )
 
-// copies is how many copies of a piece are a loop: a doubt where the text was cut off, a doubt where the model ended it, and sure.
+// copies is how many copies of a piece are a loop: a doubt where the text was cut off, a doubt where the model ended
+// it, and sure.
 type copies struct{ cut, ended, sure int }
 
-// What a page can hold of each kind of piece. A line needs some 12 pixels, so there are 128 at most, in four columns if they are
-// short; no legible row has 64 cells. What counts is never sure to be a loop, since no piece says what another does. What the model
-// ended itself is doubted earlier where such a page is rare, since the next answer tells.
+// What a page can hold of each kind of piece. A line needs some 12 pixels, so there are 128 at most, in four columns if
+// they are short; no legible row has 64 cells. What counts is never sure to be a loop, since no piece says what another
+// does. What the model ended itself is doubted earlier where such a page is rare, since the next answer tells.
 var (
-	copiesOfBlock    = copies{3, 4, 8}        // in bytes and letters, see above
-	copiesOfSentence = copies{8, 12, 36}      // labels are 80 on a sheet, lines of a punishment 100: their answers agree
-	copiesOfRows     = copies{8, 36, 36}      // several rows of a table with loopLetters letters or more
-	copiesOfRow      = copies{24, 129, 129}   // an empty ledger and a form are honest up to there
-	copiesOfCell     = copies{64, 36, 257}    // of one row: a model that was cut off may have been in the middle of a calendar
-	copiesOfPhrase   = copies{24, 36, 257}    // in one line: a word, figures, signs that are no leader
-	copiesOfLine     = copies{24, 36, 129}    // short, with letters
-	copiesOfFigures  = copies{24, 129, 257}   // lines without letters
-	copiesNumbered   = copies{24, 100, 257}   // sentences that differ in their numbers: a log, claims
-	copiesListed     = copies{24, 36, 129}    // sentences that differ in the counter before them
-	copiesCounting   = copies{36, 36, never}  // shorter pieces, with letters, whose numbers grow evenly
-	copiesOfNumbers  = copies{64, 256, never} // others whose numbers do: answer sheets, numbered lines and rows
+	copiesOfBlock = copies{3, 4, 8} // in bytes and letters, see above
+	// labels are 80 on a sheet, lines of a punishment 100: their answers agree
+	copiesOfSentence = copies{8, 12, 36}
+	copiesOfRows     = copies{8, 36, 36}    // several rows of a table with loopLetters letters or more
+	copiesOfRow      = copies{24, 129, 129} // an empty ledger and a form are honest up to there
+	// of one row: a model that was cut off may have been in the middle of a calendar
+	copiesOfCell    = copies{64, 36, 257}
+	copiesOfPhrase  = copies{24, 36, 257}    // in one line: a word, figures, signs that are no leader
+	copiesOfLine    = copies{24, 36, 129}    // short, with letters
+	copiesOfFigures = copies{24, 129, 257}   // lines without letters
+	copiesNumbered  = copies{24, 100, 257}   // sentences that differ in their numbers: a log, claims
+	copiesListed    = copies{24, 36, 129}    // sentences that differ in the counter before them
+	copiesCounting  = copies{36, 36, never}  // shorter pieces, with letters, whose numbers grow evenly
+	copiesOfNumbers = copies{64, 256, never} // others whose numbers do: answer sheets, numbered lines and rows
 )
 
 const never = math.MaxInt
@@ -71,8 +75,8 @@ func (c copies) doubtful(ended bool) int {
 	return c.cut
 }
 
-// findLoop returns the loop that a text ends in, or else one inside it that no page can hold. The model ended the text, or it was cut off.
-// It takes time in proportion to the text.
+// findLoop returns the loop that a text ends in, or else one inside it that no page can hold. The model ended the text,
+// or it was cut off. It takes time in proportion to the text.
 func findLoop(text string, ended bool) (found loop, ok bool) {
 	from := runeStart(text, max(0, len(text)-loopReach))
 	text = text[from:]
@@ -93,7 +97,8 @@ func findLoop(text string, ended bool) (found loop, ok bool) {
 	return found, ok
 }
 
-// before reports whether l goes before another loop of the same text: the one at the end, the one that is sure, the one that begins first.
+// before reports whether l goes before another loop of the same text: the one at the end, the one that is sure, the one
+// that begins first.
 func (l loop) before(other loop) bool {
 	switch {
 	case l.inside != other.inside:
@@ -104,13 +109,14 @@ func (l loop) before(other loop) bool {
 	return l.start < other.start
 }
 
-// A drifting loop says nearly the same again and again. Only short lines outside tables and forms are looked at: in long ones a letter or two is
-// what a list of honest sentences differs in.
+// A drifting loop says nearly the same again and again. Only short lines outside tables and forms are looked at: in
+// long ones a letter or two is what a list of honest sentences differs in.
 const (
 	driftLines, driftLinesCut = 36, 60 // at the end of the text, of which three in four must be near one of
 	driftBack                 = 12     // lines before them, by at most
 	driftEdits                = 2      // letters inserted, left out or changed
-	driftLetters, driftMost   = 6, 40  // letters that a line must have, and characters that it may have, without its figures
+	// letters that a line must have, and characters that it may have, without its figures
+	driftLetters, driftMost = 6, 40
 )
 
 // drifting returns a loop of lines that are near to one said a moment before. It is never sure.
@@ -148,7 +154,9 @@ func drifting(text string, ended bool) (loop, bool) {
 		if !driftable(said) {
 			continue
 		}
-		if slices.ContainsFunc(lines[i+1:min(len(lines), i+1+driftBack)], func(before []rune) bool { return within(driftEdits, said, before) }) {
+		if slices.ContainsFunc(lines[i+1:min(len(lines), i+1+driftBack)], func(before []rune) bool {
+			return within(driftEdits, said, before)
+		}) {
 			near++
 		}
 	}
@@ -199,8 +207,8 @@ func within(edits int, a, b []rune) bool {
 	return edits > 0 && (within(edits-1, a[1:], b) || within(edits-1, a, b[1:]) || within(edits-1, a[1:], b[1:]))
 }
 
-// view is a text in which pieces that differ in little are equal: one zero byte takes the place of the box of a layout marker and, in
-// the view that is numbered, of each number.
+// view is a text in which pieces that differ in little are equal: one zero byte takes the place of the box of a layout
+// marker and, in the view that is numbered, of each number.
 type view struct {
 	text     string
 	numbered bool
@@ -262,7 +270,8 @@ func numbersOf(text string) []cut {
 			all, i = append(all, cut{from: i, to: end, value: value}), end
 			continue
 		}
-		for r, size := utf8.DecodeRuneInString(text[end:]); r >= utf8.RuneSelf && strings.ContainsRune(hanNumerals, r); r, size = utf8.DecodeRuneInString(text[end:]) {
+		for r, size := utf8.DecodeRuneInString(text[end:]); r >= utf8.RuneSelf &&
+			strings.ContainsRune(hanNumerals, r); r, size = utf8.DecodeRuneInString(text[end:]) {
 			end += size
 		}
 		if end > i {
@@ -310,7 +319,8 @@ func (v view) in(at int) int {
 	return last.to + at - last.at - 1
 }
 
-// judge compares the copies in a run with what a page can hold of their kind. What follows tail in the text is said by no page.
+// judge compares the copies in a run with what a page can hold of their kind. What follows tail in the text is said by
+// no page.
 func (v view) judge(text string, tail int, r run, ended bool) (loop, bool) {
 	least, span := v.leastCopies(r)
 	have := r.copies()
@@ -345,8 +355,8 @@ var loopTail = regexp.MustCompile("(?:\\s|</[a-z]+>|\\$\\$|`{3}|\\\\end\\{[a-z]+
 // notRead matches what a reader of the page does not see: tags, entities, commands.
 var notRead = regexp.MustCompile(`<[^<>]*>|&[a-z#0-9]+;|\\[a-zA-Z]+|!\[[A-Za-z_][\w-]*\+?\]`)
 
-// leastCopies returns how many copies of a run's piece make a loop; or that they are a leader. A run can begin anywhere in a piece, so
-// the piece is looked at doubled.
+// leastCopies returns how many copies of a run's piece make a loop; or that they are a leader. A run can begin anywhere
+// in a piece, so the piece is looked at doubled.
 func (v view) leastCopies(r run) (least copies, leader bool) {
 	double := v.text[r.end-r.period : r.end]
 	double += double
@@ -389,7 +399,8 @@ func (v view) leastCopies(r run) (least copies, leader bool) {
 		return copiesOfSentence, false
 	case !line && letters == 0 && figures == 0 && signs == 0 && shown == double:
 		return copies{1, 1, 1}, true
-	case line && (letters > 0 || strings.Contains(double, "&") || strings.Trim(shown, "\x00 \n") == "" && shown != double):
+	case line && (letters > 0 || strings.Contains(double, "&") || strings.Trim(shown, "\x00 \n") == "" &&
+		shown != double):
 		return copiesOfLine, false
 	case line:
 		return copiesOfFigures, false
@@ -408,7 +419,8 @@ func (v view) listed(r run) bool {
 	return true
 }
 
-// counted returns how many pieces at the end of a run count: every number is what it was one piece before plus a step of its own.
+// counted returns how many pieces at the end of a run count: every number is what it was one piece before plus a step
+// of its own.
 func (v view) counted(r run) int {
 	first, _ := slices.BinarySearchFunc(v.cuts, r.start, func(c cut, at int) int { return c.at - at })
 	next, _ := slices.BinarySearchFunc(v.cuts, r.end, func(c cut, at int) int { return c.at - at })
@@ -429,8 +441,8 @@ func (v view) counted(r run) int {
 	return back/fields + 2
 }
 
-// pieceEnd returns where to cut after a first piece. A run begins where the text before it happens to be equal already, so the end of
-// the line or of the tag that the first piece breaks off in belongs to it.
+// pieceEnd returns where to cut after a first piece. A run begins where the text before it happens to be equal already,
+// so the end of the line or of the tag that the first piece breaks off in belongs to it.
 func pieceEnd(text string, at, period int) int {
 	next := text[at:min(len(text), at+period)]
 	if strings.LastIndexByte(text[:at], '<') > strings.LastIndexByte(text[:at], '>') {

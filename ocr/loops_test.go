@@ -27,13 +27,20 @@ func TestLoopsAreFound(t *testing.T) {
 		cut        bool
 		kept       string
 	}{
-		{"line until the limit", lead + strings.Repeat("Please see the terms overleaf.\n", 100) + "Please see the te", true, "\n\nPlease see the terms overleaf."},
-		{"line, few", lead + strings.Repeat("The remainder of this page was intentionally left without any text.\n", 9), true, "without any text."},
-		{"line, ended by itself", lead + strings.Repeat("Please see the terms overleaf.\n", 60), false, "\n\nPlease see the terms overleaf."},
-		{"line, ended by itself with a last line", lead + strings.Repeat("Please see the terms overleaf.\n", 60) + "\nEnd of page", false, "\n\nPlease see the terms overleaf."},
-		{"explaining what is not on the page", lead + strings.Repeat("There is no further text in this image. ", 40), false, "in this image. "},
-		{"row", lead + "<table>" + strings.Repeat("<tr><td>Bolts</td><td>200</td><td>12.50</td></tr>\n", 60), true, "<td>12.50</td></tr>"},
-		{"row, closed and ended", lead + "<table>" + strings.Repeat("<tr><td>Bolts</td><td>200</td></tr>", 140) + "</table>\n", false, "<tr><td>Bolts</td><td>200</td></tr>"},
+		{"line until the limit", lead + strings.Repeat("Please see the terms overleaf.\n", 100) + "Please see the te",
+			true, "\n\nPlease see the terms overleaf."},
+		{"line, few", lead + strings.Repeat("The remainder of this page was intentionally left without any text.\n", 9),
+			true, "without any text."},
+		{"line, ended by itself", lead + strings.Repeat("Please see the terms overleaf.\n", 60), false,
+			"\n\nPlease see the terms overleaf."},
+		{"line, ended by itself with a last line", lead + strings.Repeat("Please see the terms overleaf.\n", 60) +
+			"\nEnd of page", false, "\n\nPlease see the terms overleaf."},
+		{"explaining what is not on the page", lead + strings.Repeat("There is no further text in this image. ", 40),
+			false, "in this image. "},
+		{"row", lead + "<table>" + strings.Repeat("<tr><td>Bolts</td><td>200</td><td>12.50</td></tr>\n", 60), true,
+			"<td>12.50</td></tr>"},
+		{"row, closed and ended", lead + "<table>" + strings.Repeat("<tr><td>Bolts</td><td>200</td></tr>", 140) +
+			"</table>\n", false, "<tr><td>Bolts</td><td>200</td></tr>"},
 		{"empty cells", lead + "<table><tr>" + strings.Repeat("<td></td>", 900), true, "<tr><td></td>"},
 		{"Markdown row", lead + strings.Repeat("| 0 | 0 | 0 |\n", 200), true, "| 0 | 0 | 0 |"},
 		{"short phrase", lead + strings.Repeat("and so on, ", 300), true, "and so on, "},
@@ -47,13 +54,16 @@ func TestLoopsAreFound(t *testing.T) {
 		{"entities", lead + strings.Repeat("&nbsp;", 700), true, "&nbsp;"},
 		{"commands", lead + "$" + strings.Repeat(`\quad `, 500), true, `\quad `},
 		{"Chinese", lead + strings.Repeat("本页无正文内容。", 200), true, "本页无正文内容。"},
-		{"paragraph", lead + strings.Repeat(strings.Repeat("Lorem ipsum dolor sit amet, consetetur. ", 10)+"\n\n", 12), true, "consetetur. \n"},
+		{"paragraph", lead + strings.Repeat(strings.Repeat("Lorem ipsum dolor sit amet, consetetur. ", 10)+"\n\n", 12),
+			true, "consetetur. \n"},
 		{"growing numbers", lead + counting("%d. Item\n", 1, 500), true, "\n1. Item"},
 		{"growing numbers, cut in a number", lead + counting("%d. Item\n", 1, 90) + "9", true, "\n1. Item"},
 		{"growing numbers that ended", lead + counting("%d, ", 1, 400), false, "1, "},
-		{"growing years", lead + counting("In the year %d nothing happened.\n", 1900, 150), true, "1900 nothing happened."},
+		{"growing years", lead + counting("In the year %d nothing happened.\n", 1900, 150), true,
+			"1900 nothing happened."},
 		{"growing boxes", lead + counting("![text](100,%d,200,50) Total\n", 10, 120), true, "Total"},
-		{"rows with their number", lead + "<table>" + counting("<tr><td>%d</td><td></td></tr>\n", 1, 400), true, "<tr><td>1</td><td></td></tr>"},
+		{"rows with their number", lead + "<table>" + counting("<tr><td>%d</td><td></td></tr>\n", 1, 400), true,
+			"<tr><td>1</td><td></td></tr>"},
 		{"longer than the window", strings.Repeat("x y z, ", 20000), true, "x y z, "},
 	}
 	for _, test := range tests {
@@ -63,7 +73,8 @@ func TestLoopsAreFound(t *testing.T) {
 			if !found {
 				t.Fatal("not found")
 			}
-			if kept := test.text[:l.first]; !strings.HasSuffix(strings.TrimRight(kept, " \n"), strings.TrimRight(test.kept, " \n")) || len(kept) > len(lead)+len(test.text)/5 {
+			if kept := test.text[:l.first]; !strings.HasSuffix(strings.TrimRight(kept, " \n"),
+				strings.TrimRight(test.kept, " \n")) || len(kept) > len(lead)+len(test.text)/5 {
 				t.Errorf("%d bytes are left, ending in %q, want %q", l.first, kept[max(0, l.first-60):], test.kept)
 			}
 		})
@@ -83,8 +94,10 @@ func TestOrdinaryRepetitionIsNoLoop(t *testing.T) {
 		{"a dozen equal rows", lead + "<table>" + strings.Repeat(row, 12) + "</table>", false},
 		{"a dozen equal rows, cut", lead + "<table>" + strings.Repeat(row, 12), true},
 		{"twenty equal rows, cut", lead + "<table>" + strings.Repeat(row, 20) + "<tr><td>n/", true},
-		{"a full empty ledger", lead + "<table>" + strings.Repeat("<tr><td></td><td></td><td></td><td></td></tr>", 66) + "</table>", false},
-		{"a table of zeros", lead + "<table>" + strings.Repeat("<tr>"+strings.Repeat("<td>0</td>", 12)+"</tr>\n", 40) + "</table>", false},
+		{"a full empty ledger", lead + "<table>" + strings.Repeat("<tr><td></td><td></td><td></td><td></td></tr>", 66) +
+			"</table>", false},
+		{"a table of zeros", lead + "<table>" + strings.Repeat("<tr>"+strings.Repeat("<td>0</td>", 12)+"</tr>\n", 40) +
+			"</table>", false},
 		{"a Markdown table of zeros", lead + strings.Repeat("| 0 | 0 | 0 | 0 |\n", 50), false},
 		{"a wide row of zeros, cut", lead + "<table><tr>" + strings.Repeat("<td>0</td>", 23), true},
 		{"dotted leaders", lead + strings.Repeat("Chapter "+strings.Repeat(".", 120)+" 7\n", 30), false},
@@ -93,8 +106,11 @@ func TestOrdinaryRepetitionIsNoLoop(t *testing.T) {
 		{"a ruler", lead + strings.Repeat("-", 200) + "\n", true},
 		{"a form with lines to fill in", lead + strings.Repeat(strings.Repeat("_", 60)+"\n", 30), false},
 		{"a form with equal fields", lead + strings.Repeat("Name: ____________ Date: ________\n", 25), false},
-		{"seven labels, cut", lead + strings.Repeat("ACME Supplies Limited\n12 Harbour Road\nBristol BS1 4QT\n\n", 7), true},
-		{"a poem with refrains", strings.Repeat("Row on, row on, the night is long,\nThe river hums its evening song.\n\nAnd still we sing, and still we row,\nAnd still we sing, and still we row.\n\n", 6), false},
+		{"seven labels, cut", lead + strings.Repeat("ACME Supplies Limited\n12 Harbour Road\nBristol BS1 4QT\n\n", 7),
+			true},
+		{"a poem with refrains",
+			strings.Repeat("Row on, row on, the night is long,\nThe river hums its evening song.\n\nAnd still we sing, and still we row,\nAnd still we sing, and still we row.\n\n",
+				6), false},
 		{"lines written as a punishment", strings.Repeat("I must not talk in class.\n", 30), false},
 		{"numbered lines", lead + counting("%d. ____________________\n", 1, 60), false},
 		{"numbered lines, cut", lead + counting("%d. ____________________\n", 1, 60), true},
@@ -129,8 +145,10 @@ func TestRepetitionThatAPageCanHoldIsADoubt(t *testing.T) {
 		{"a chorus", lead + strings.Repeat("Hallelujah, hallelujah, hallelujah!\n", 16), false},
 		{"an answer sheet", lead + counting("%d (A) (B) (C) (D)\n", 1, 200), false},
 		{"eighty labels", lead + strings.Repeat("Jane Example\n14 Orchard Lane\nBath BA1 1AA\n\n", 35), false},
-		{"a packing list, cut", lead + "<table>" + counting("<tr><td>%d</td><td>12</td></tr>\n", 1, 140) + "<tr><td>14", true},
-		{"a sheet of empty rows, cut", lead + "<table>" + strings.Repeat("<tr><td></td><td></td><td></td></tr>\n", 100), true},
+		{"a packing list, cut", lead + "<table>" + counting("<tr><td>%d</td><td>12</td></tr>\n", 1, 140) + "<tr><td>14",
+			true},
+		{"a sheet of empty rows, cut", lead + "<table>" + strings.Repeat("<tr><td></td><td></td><td></td></tr>\n", 100),
+			true},
 		{"an answer sheet, cut", lead + counting("%d (A) (B) (C) (D)\n", 1, 280), true},
 		{"three hundred numbers in a row", lead + counting("%d, ", 1, 300), false},
 		{"a box for comments", lead + strings.Repeat("_", 520), false},
@@ -150,7 +168,8 @@ func TestRepetitionThatAPageCanHoldIsADoubt(t *testing.T) {
 // A loop that has text behind it counts only where no page can hold it.
 func TestLoopInsideAText(t *testing.T) {
 	t.Parallel()
-	rest := "The second column is honest and goes on for long. Not a word of it is said again, but for this: " + figures(60)
+	rest := "The second column is honest and goes on for long. Not a word of it is said again, but for this: " +
+		figures(60)
 	for name, test := range map[string]struct {
 		text  string
 		found bool
@@ -173,7 +192,8 @@ func TestLoopInsideAText(t *testing.T) {
 // The loop that a text ends in goes before one inside it.
 func TestLoopAtTheEndGoesFirst(t *testing.T) {
 	t.Parallel()
-	text := lead + strings.Repeat("Please see the terms overleaf.\n", 60) + figures(60) + strings.Repeat("The remainder of this page was left without any text.\n", 9)
+	text := lead + strings.Repeat("Please see the terms overleaf.\n", 60) + figures(60) +
+		strings.Repeat("The remainder of this page was left without any text.\n", 9)
 	if l, found := findLoop(text, false); !found || l.inside || l.end < len(text)-1 {
 		t.Errorf("found %v, %+v of %d", found, l, len(text))
 	}
@@ -184,7 +204,8 @@ func drift(lines int) string {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var b strings.Builder
 	for range lines {
-		fmt.Fprintf(&b, "H%ck%cte Toolb%cx %d\n\n", "aeo"[rng.IntN(3)], "aei"[rng.IntN(3)], "oau"[rng.IntN(3)], rng.IntN(90))
+		fmt.Fprintf(&b, "H%ck%cte Toolb%cx %d\n\n", "aeo"[rng.IntN(3)], "aei"[rng.IntN(3)], "oau"[rng.IntN(3)],
+			rng.IntN(90))
 	}
 	return b.String()
 }
@@ -239,10 +260,14 @@ func TestLoopThresholds(t *testing.T) {
 		least copies
 	}{
 		{"a paragraph", equal(paragraph), copiesOfBlock},
-		{"three rows with text", equal("<tr><td>Bolts</td><td>M8</td></tr><tr><td>Nuts</td><td>M8</td></tr><tr><td>Washers</td><td>steel</td></tr>\n"), copiesOfRows},
+		{"three rows with text",
+			equal("<tr><td>Bolts</td><td>M8</td></tr><tr><td>Nuts</td><td>M8</td></tr><tr><td>Washers</td><td>steel</td></tr>\n"),
+			copiesOfRows},
 		{"a sentence", equal("I must not talk in the class room.\n"), copiesOfSentence},
 		{"a sentence in a line", equal("I must not talk in the class room. "), copiesOfSentence},
-		{"a box with a sentence", func(n int) string { return counting("![text](%d,7,9,11) I must not talk in class here.\n", 3, n) }, copiesOfSentence},
+		{"a box with a sentence", func(n int) string {
+			return counting("![text](%d,7,9,11) I must not talk in class here.\n", 3, n)
+		}, copiesOfSentence},
 		{"a row", equal("<tr><td>0</td><td>Bolts</td></tr>\n"), copiesOfRow},
 		{"a pipe row", equal("| 0 | Bolts |\n"), copiesOfRow},
 		{"an empty row", equal("<tr><td></td><td></td></tr>"), copiesOfRow},
@@ -256,7 +281,8 @@ func TestLoopThresholds(t *testing.T) {
 		{"a sign", equal("! "), copiesOfPhrase},
 		{"a short line", equal("以下余白。\n"), copiesOfLine},
 		{"a row of a matrix", equal("0 & 0 & 0 \\\\\n"), copiesOfLine},
-		{"a picture", func(n int) string { return counting("![image](image_%d.png)12,34,56,78\n", 1, n) }, copiesOfLine},
+		{"a picture", func(n int) string { return counting("![image](image_%d.png)12,34,56,78\n", 1, n) },
+			copiesOfLine},
 		{"a line of figures", equal("00 00 00 00\n"), copiesOfFigures},
 		{"a claim", grow("The method of claim %d, in which the layer is dry.\n"), copiesNumbered},
 		{"a clause with a Roman numeral", roman, copiesListed},
@@ -314,7 +340,8 @@ func TestLeadersAreMeasuredInCharacters(t *testing.T) {
 // A try costs seconds of GPU; looking at its text is to cost nothing beside that.
 func BenchmarkFindLoop(b *testing.B) {
 	page := figureRows(400)[:12<<10]
-	for name, text := range map[string]string{"honest": page, "honest64KB": strings.Repeat(page, 6)[:64<<10] + "x", "loop": page[:2<<10] + strings.Repeat("the ", 3<<10)} {
+	for name, text := range map[string]string{"honest": page, "honest64KB": strings.Repeat(page, 6)[:64<<10] + "x",
+		"loop": page[:2<<10] + strings.Repeat("the ", 3<<10)} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {

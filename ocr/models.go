@@ -19,15 +19,17 @@ import (
 // Profile is what one family of models wants. Sources: the model cards, and the model table of LightOnOCR's own client.
 type Profile struct {
 	Name string
-	// Edge is the longest side, in pixels, that is worth sending: more is shrunk by the server, or was not trained on. Pages
-	// are never enlarged to it.
+	// Edge is the longest side, in pixels, that is worth sending: more is shrunk by the server, or was not trained on.
+	// Pages are never enlarged to it.
 	Edge int
-	// Temperature and TopP are always sent: left out, the server's defaults would apply. Greedy decoding is advised against.
+	// Temperature and TopP are always sent: left out, the server's defaults would apply. Greedy decoding is advised
+	// against.
 	Temperature, TopP float64
-	// Context is the size of prompt and answer together, in tokens; 0 if unknown. What the server itself states goes before it.
+	// Context is the size of prompt and answer together, in tokens; 0 if unknown. What the server itself states goes
+	// before it.
 	Context int
-	// MaxTokens limits an answer, in tokens, unless Config.MaxTokens does: as the model was evaluated. A table of 2,000 cells in
-	// LightOnOCR-3's HTML is some 12,000.
+	// MaxTokens limits an answer, in tokens, unless Config.MaxTokens does: as the model was evaluated. A table of 2,000
+	// cells in LightOnOCR-3's HTML is some 12,000.
 	MaxTokens int
 	// Layout reports whether the model may have a layout mode; true for unknown models.
 	Layout bool
@@ -37,20 +39,24 @@ type Profile struct {
 	patch int // side in pixels of the square of a page that becomes one token
 }
 
-// profiles in the order of the documentation. Generic is for a name that says nothing: the smallest edge, the sampling that all
-// families work with, and no thinking, since templates that do not know that switch ignore it. Temperature and MaxTokens of the third
-// family are those of its README and benchmark.
+// profiles in the order of the documentation. Generic is for a name that says nothing: the smallest edge, the sampling
+// that all families work with, and no thinking, since templates that do not know that switch ignore it. Temperature and
+// MaxTokens of the third family are those of its README and benchmark.
 var profiles = []Profile{
 	{Name: "lightonocr-1", Edge: 1540, Temperature: 0.2, TopP: 0.9, Context: 8192, MaxTokens: 4096, patch: 28},
 	{Name: "lightonocr-2", Edge: 1540, Temperature: 0.2, TopP: 0.9, Context: 16384, MaxTokens: 4096, patch: 28},
-	{Name: "lightonocr-3-0.8b", Edge: 2048, Temperature: 0.1, TopP: 1.0, Context: 18000, MaxTokens: 12288, Layout: true, NoThinking: true, patch: 32},
-	{Name: "lightonocr-3-1b", Edge: 1540, Temperature: 0.1, TopP: 1.0, Context: 16384, MaxTokens: 12288, Layout: true, patch: 28},
-	{Name: "lightonocr-3-4b", Edge: 2048, Temperature: 0.1, TopP: 1.0, Context: 18000, MaxTokens: 12288, Layout: true, NoThinking: true, patch: 32},
-	{Name: genericName, Edge: 1540, Temperature: 0.2, TopP: 0.9, MaxTokens: 4096, Layout: true, NoThinking: true, patch: 28},
+	{Name: "lightonocr-3-0.8b", Edge: 2048, Temperature: 0.1, TopP: 1.0, Context: 18000, MaxTokens: 12288, Layout: true,
+		NoThinking: true, patch: 32},
+	{Name: "lightonocr-3-1b", Edge: 1540, Temperature: 0.1, TopP: 1.0, Context: 16384, MaxTokens: 12288, Layout: true,
+		patch: 28},
+	{Name: "lightonocr-3-4b", Edge: 2048, Temperature: 0.1, TopP: 1.0, Context: 18000, MaxTokens: 12288, Layout: true,
+		NoThinking: true, patch: 32},
+	{Name: genericName, Edge: 1540, Temperature: 0.2, TopP: 0.9, MaxTokens: 4096, Layout: true, NoThinking: true,
+		patch: 28},
 }
 
-// imageTokens returns how many tokens of the prompt an image is: scaled down to the edge and cut into squares. One of unknown size (0)
-// counts as the largest.
+// imageTokens returns how many tokens of the prompt an image is: scaled down to the edge and cut into squares. One of
+// unknown size (0) counts as the largest.
 func (p Profile) imageTokens(width, height int64) int {
 	w, h := float64(p.Edge), float64(p.Edge)
 	if width > 0 && height > 0 {
@@ -80,8 +86,8 @@ func profileByName(name string) (Profile, bool) {
 	return profiles[i], true
 }
 
-// family finds the version in names such as lightonai/LightOnOCR-2-1B-bbox, LightOnOCR-1B-1025-Q8_0.gguf or lightonocr-3:4b.
-// The first release had no version in its name, only its size.
+// family finds the version in names such as lightonai/LightOnOCR-2-1B-bbox, LightOnOCR-1B-1025-Q8_0.gguf or
+// lightonocr-3:4b. The first release had no version in its name, only its size.
 var family = regexp.MustCompile(`lightonocr[-_:]?(?:(0\.9b|1b|1)|(2)|3[-_:](0\.8b|1b|4b))(?:[^a-z0-9.]|\.gguf|$)`)
 
 // ProfileOf returns the profile of the family that a model's name names; the generic one if the name says nothing.
@@ -135,10 +141,10 @@ func (c *catalog) probe(ctx context.Context) error {
 	return &Error{Kind: KindWrongModel, Phase: PhaseRead, Status: http.StatusOK, Message: notServed(now.model, list)}
 }
 
-// adopt replaces the wanted model, which the server refused to know, by the server's only one, and reports whether a further try makes
-// sense. The profile stays what was configured, unless that came from a name too and the new name says more. Otherwise it
-// adds what it learned to the refusal. Calls that come to this at once ask one after the other, and all but the first find the
-// matter settled.
+// adopt replaces the wanted model, which the server refused to know, by the server's only one, and reports whether a
+// further try makes sense. The profile stays what was configured, unless that came from a name too and the new name
+// says more. Otherwise it adds what it learned to the refusal. Calls that come to this at once ask one after the other,
+// and all but the first find the matter settled.
 func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) bool {
 	c.asking.Lock()
 	defer c.asking.Unlock()
@@ -168,8 +174,8 @@ func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) boo
 	return true
 }
 
-// narrow learns the size of the context from the refusal of a request to a target, and reports whether another one can be made to fit:
-// less was assumed to be there. Calls that come to this at once all learn the same.
+// narrow learns the size of the context from the refusal of a request to a target, and reports whether another one can
+// be made to fit: less was assumed to be there. Calls that come to this at once all learn the same.
 func (c *catalog) narrow(refused *target, size int) bool {
 	if known := refused.context(); known != 0 && size >= known {
 		return false

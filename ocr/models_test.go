@@ -26,7 +26,8 @@ func TestOnlyModelIsAdoptedAndRemembered(t *testing.T) {
 	if n := s.Counts(); n.Models != 1 || n.Requests != 3 {
 		t.Errorf("counts %+v, want one question and three requests", n)
 	}
-	if p := c.Profile(); p.Name != "lightonocr-3-4b" || !strings.Contains(string(s.Last().Body), `"enable_thinking":false`) {
+	if p := c.Profile(); p.Name != "lightonocr-3-4b" ||
+		!strings.Contains(string(s.Last().Body), `"enable_thinking":false`) {
 		t.Errorf("profile is %+v", p)
 	}
 	if !c.Healthy(patience(t)) {
@@ -37,7 +38,8 @@ func TestOnlyModelIsAdoptedAndRemembered(t *testing.T) {
 func TestNoQuestionWithoutNeed(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
-	if _, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil || s.Counts().Models != 0 || s.Counts().Health != 0 {
+	if _, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil ||
+		s.Counts().Models != 0 || s.Counts().Health != 0 {
 		t.Errorf("counts %+v, %v", s.Counts(), err)
 	}
 }
@@ -66,7 +68,9 @@ func TestWrongModelStays(t *testing.T) {
 	}{
 		{"two to choose from", []string{"a", "b"}, nil, `it has ["a" "b"]`},
 		{"none", nil, nil, `it has []`},
-		{"the only one has no layout", []string{"lightonai/LightOnOCR-2-1B"}, func(cfg *ocr.Config) { cfg.Model, cfg.Mode = "lightonai/LightOnOCR-3-1B", ocr.ModeLayout }, "no layout mode"},
+		{"the only one has no layout", []string{"lightonai/LightOnOCR-2-1B"}, func(cfg *ocr.Config) {
+			cfg.Model, cfg.Mode = "lightonai/LightOnOCR-3-1B", ocr.ModeLayout
+		}, "no layout mode"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -78,7 +82,8 @@ func TestWrongModelStays(t *testing.T) {
 				}
 			}
 			_, err := newClient(t, s, change).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-			if e := failure(t, err); e.Kind != ocr.KindWrongModel || !strings.Contains(e.Message, test.words) || s.Counts().Requests != 1 {
+			if e := failure(t, err); e.Kind != ocr.KindWrongModel || !strings.Contains(e.Message, test.words) ||
+				s.Counts().Requests != 1 {
 				t.Errorf("%v after %d requests", err, s.Counts().Requests)
 			}
 		})
@@ -205,7 +210,8 @@ func TestWaitHealthyEndsWithTheContext(t *testing.T) {
 		cfg.SetSleep(func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() })
 	})
 	err := c.WaitHealthy(ctx)
-	if e := failure(t, err); e.Kind != ocr.KindCanceled || !errors.Is(err, context.Canceled) || !strings.Contains(e.Message, `"other"`) {
+	if e := failure(t, err); e.Kind != ocr.KindCanceled || !errors.Is(err, context.Canceled) ||
+		!strings.Contains(e.Message, `"other"`) {
 		t.Errorf("%v does not say what the last answer was", err)
 	}
 }

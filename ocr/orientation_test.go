@@ -11,7 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// TestOnlyUprightJPEGsAreSent: one that says that it has to be turned is refused by name, since servers differ in whether they do it.
+// TestOnlyUprightJPEGsAreSent: one that says that it has to be turned is refused by name, since servers differ in
+// whether they do it.
 func TestOnlyUprightJPEGsAreSent(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
@@ -26,7 +27,8 @@ func TestOnlyUprightJPEGsAreSent(t *testing.T) {
 	page, xmp := jpegPage(t), pagetest.JPEGSegment(0xe1, []byte("http://ns.adobe.com/xap/1.0/\x00<x/>"))
 	for o := uint16(1); o <= 8; o++ {
 		for name, segments := range map[string][][]byte{
-			"big": {exif(binary.BigEndian, o)}, "little": {exif(binary.LittleEndian, o)}, "after another": {xmp, exif(binary.BigEndian, o), exif(binary.BigEndian, 1)},
+			"big": {exif(binary.BigEndian, o)}, "little": {exif(binary.LittleEndian, o)},
+			"after another": {xmp, exif(binary.BigEndian, o), exif(binary.BigEndian, 1)},
 		} {
 			before := s.Counts().Requests
 			_, err := c.ExtractText(t.Context(), ocr.Bytes(pagetest.WithJPEGSegments(page, segments...)))
@@ -36,15 +38,18 @@ func TestOnlyUprightJPEGsAreSent(t *testing.T) {
 				}
 				continue
 			}
-			if e := failure(t, err); e.Kind != ocr.KindBadImage || e.Phase != ocr.PhaseImage || !strings.Contains(e.Message, fmt.Sprintf("orientation is %d", o)) ||
+			if e := failure(t, err); e.Kind != ocr.KindBadImage || e.Phase != ocr.PhaseImage ||
+				!strings.Contains(e.Message, fmt.Sprintf("orientation is %d", o)) ||
 				s.Counts().Requests != before {
 				t.Errorf("%s, %d: %v", name, o, err)
 			}
 		}
 	}
 	for name, segment := range map[string][]byte{
-		"no orientation": exif(binary.BigEndian, 0), "none that there is": exif(binary.BigEndian, 9), "cut off": pagetest.JPEGSegment(0xe1, []byte("Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x02")),
-		"beyond": pagetest.JPEGSegment(0xe1, []byte("Exif\x00\x00II*\x00\xff\xff\xff\x7f")), "no TIFF": pagetest.JPEGSegment(0xe1, []byte("Exif\x00\x00text")),
+		"no orientation": exif(binary.BigEndian, 0), "none that there is": exif(binary.BigEndian, 9),
+		"cut off": pagetest.JPEGSegment(0xe1, []byte("Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x02")),
+		"beyond":  pagetest.JPEGSegment(0xe1, []byte("Exif\x00\x00II*\x00\xff\xff\xff\x7f")),
+		"no TIFF": pagetest.JPEGSegment(0xe1, []byte("Exif\x00\x00text")),
 	} {
 		if _, err := c.ExtractText(t.Context(), ocr.Bytes(pagetest.WithJPEGSegments(page, segment))); err != nil {
 			t.Errorf("%s: %v", name, err)

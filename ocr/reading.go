@@ -20,16 +20,17 @@ const (
 
 // Result is the text of one page and how it was obtained.
 type Result struct {
-	// Text is Markdown: # headings, tables as HTML, formulas between dollars, headers and footers included. It is what the page's
-	// author wrote: escape it before it is shown on a web page. In layout mode it is the blocks' texts
+	// Text is Markdown: # headings, tables as HTML, formulas between dollars, headers and footers included. It is what
+	// the page's author wrote: escape it before it is shown on a web page. In layout mode it is the blocks' texts
 	// joined, without those that describe pictures.
 	Text string
-	// Blank reports that the model ended by itself without any text, as it does on an empty page, and on some that it cannot read.
+	// Blank reports that the model ended by itself without any text, as it does on an empty page, and on some that it
+	// cannot read.
 	Blank bool
 	// Warnings are sorted; none means that the model considers the page complete.
 	Warnings []string
-	// Turned is by how many degrees clockwise the page was turned for this text; 0 if it was read as it is. Boxes are those of the
-	// turned page.
+	// Turned is by how many degrees clockwise the page was turned for this text; 0 if it was read as it is. Boxes are
+	// those of the turned page.
 	Turned int
 	// Model is the name that the server uses for itself.
 	Model string
@@ -39,7 +40,8 @@ type Result struct {
 	Usage Usage
 	// Blocks are those of layout mode, in reading order.
 	Blocks []Block
-	// Tries are the requests for the page in the order in which they were made; those to other paths are not among them.
+	// Tries are the requests for the page in the order in which they were made; those to other paths are not among
+	// them.
 	Tries []Try
 }
 
@@ -47,8 +49,8 @@ const (
 	// maxAnswers is how many answers a page costs at most, and maxAnswersTurned where it is turned as well.
 	maxAnswers, maxAnswersTurned = 3, 4
 
-	// fewWords on inkOfPage make a page that may have been read sideways; manyLetters on less than inkOfParagraph are improbable: so much
-	// print has ten times that.
+	// fewWords on inkOfPage make a page that may have been read sideways; manyLetters on less than inkOfParagraph are
+	// improbable: so much print has ten times that.
 	fewWords, inkOfPage         = 20, 0.02
 	manyLetters, inkOfParagraph = 400, 0.001
 
@@ -83,12 +85,13 @@ type reading struct {
 	turns  []Turn // which are left to be tried
 }
 
-// read asks for the page, and asks again where the answer falls short and a further one can help. A further answer never makes the result
-// worse: it is one request without retries, it begins only if the context outlasts it, and whatever comes of it, the best text so far is
-// kept.
+// read asks for the page, and asks again where the answer falls short and a further one can help. A further answer
+// never makes the result worse: it is one request without retries, it begins only if the context outlasts it, and
+// whatever comes of it, the best text so far is kept.
 func (k *call) read(ctx context.Context) (*reading, error) {
 	r := &reading{k: k, seen: k.img, ink: k.img.Ink, first: question{
-		temperature: k.client.Profile().Temperature, maxTokens: k.client.cfg.MaxTokens, layout: k.client.cfg.Mode == ModeLayout,
+		temperature: k.client.Profile().Temperature, maxTokens: k.client.cfg.MaxTokens,
+		layout: k.client.cfg.Mode == ModeLayout,
 	}}
 	a, err := k.ask(ctx, r.seen, r.first, k.client.cfg.MaxTries)
 	if err != nil {
@@ -158,7 +161,8 @@ func (k *call) timeFor(ctx context.Context, least time.Duration) bool {
 	return ctx.Err() == nil && (!ok || time.Until(deadline) >= max(least, k.client.cfg.Timeout))
 }
 
-// longestAnswer returns how many tokens an answer could have if it was our limit that cut this one off; 0 if that is not known.
+// longestAnswer returns how many tokens an answer could have if it was our limit that cut this one off; 0 if that is
+// not known.
 func (k *call) longestAnswer(a answer) int {
 	size := k.client.catalog.current().context()
 	if size == 0 || a.usage.PromptTokens == 0 || a.usage.CompletionTokens < a.asked.maxTokens {
@@ -167,10 +171,10 @@ func (k *call) longestAnswer(a answer) int {
 	return size - a.usage.PromptTokens
 }
 
-// next decides what is asked after an answer that is not good, if anything. A page that seems to lie on its side is turned first; what
-// was cut off is asked for with all the room that the context has, hotter if it may be in a loop; loops, and what lost the page
-// after one, are asked for hotter, the last time without the server's own detection where that stopped what may be honest; an empty answer
-// is once. Last of all the page is turned upside down.
+// next decides what is asked after an answer that is not good, if anything. A page that seems to lie on its side is
+// turned first; what was cut off is asked for with all the room that the context has, hotter if it may be in a loop;
+// loops, and what lost the page after one, are asked for hotter, the last time without the server's own detection where
+// that stopped what may be honest; an empty answer is once. Last of all the page is turned upside down.
 func (r *reading) next(ctx context.Context) (q question, degrees int, again bool) {
 	q = r.first
 	q.prompt = r.best.usage.PromptTokens
@@ -203,20 +207,22 @@ func (r *reading) next(ctx context.Context) (q question, degrees int, again bool
 	return q, 0, true
 }
 
-// goOn asks for what is missing of an answer that a limit of ours cut off, and reports whether that was asked. It costs what is missing, is
-// none of the further answers, and is asked once. What a server that does not know the way makes of it is judged as any further answer, and
-// a refusal is remembered: it is asked the other way.
+// goOn asks for what is missing of an answer that a limit of ours cut off, and reports whether that was asked. It costs
+// what is missing, is none of the further answers, and is asked once. What a server that does not know the way makes of
+// it is judged as any further answer, and a refusal is remembered: it is asked the other way.
 func (r *reading) goOn(ctx context.Context) bool {
 	k, cut := r.k, r.last
 	begun := strings.TrimRight(cut.text, " \t\r\n\uFFFD") // templates trim blanks; a character may be cut, too
 	room := k.client.catalog.current().context() - cut.usage.PromptTokens - cut.usage.CompletionTokens - continueMargin
-	if r.continued || cut.ending != truncated || begun == "" || cut.usage.PromptTokens == 0 || room < leastMore || !k.timeFor(ctx, minLongerTime) ||
+	if r.continued || cut.ending != truncated || begun == "" || cut.usage.PromptTokens == 0 || room < leastMore ||
+		!k.timeFor(ctx, minLongerTime) ||
 		fields(k.client.refused.Load())&fieldContinue != 0 {
 		return false
 	}
 	r.continued = true
 	q := r.first
-	q.begun, q.prompt, q.maxTokens = begun, cut.usage.PromptTokens+cut.usage.CompletionTokens, min(r.first.maxTokens, room)
+	q.begun, q.prompt, q.maxTokens = begun, cut.usage.PromptTokens+cut.usage.CompletionTokens,
+		min(r.first.maxTokens, room)
 	a, err := k.ask(ctx, r.seen, q, 0)
 	switch {
 	case err != nil && asError(err).Kind == KindBadRequest:
@@ -241,19 +247,21 @@ func (r *reading) goOn(ctx context.Context) bool {
 }
 
 const (
-	// continueMargin is what prompt and answer must leave of the context, in tokens: vLLM refuses what comes within 63 of it.
+	// continueMargin is what prompt and answer must leave of the context, in tokens: vLLM refuses what comes within 63
+	// of it.
 	continueMargin = 128
 
-	// overlapMost and overlapLeast, in bytes, are what an answer that goes on may say again of the end of what was sent.
+	// overlapMost and overlapLeast, in bytes, are what an answer that goes on may say again of the end of what was
+	// sent.
 	overlapMost, overlapLeast = 200, 16
 
 	// freshStart is how many bytes an answer that begins from the top has in common with what was sent.
 	freshStart = 64
 )
 
-// splice returns a text and what an answer goes on with. vLLM answers with what is new, llama-server with all of it. It reports false of an answer
-// that begins the page from its top, as that of a server does which takes the text for a turn of a conversation. The seam may lie anywhere: nothing
-// is put in between.
+// splice returns a text and what an answer goes on with. vLLM answers with what is new, llama-server with all of it. It
+// reports false of an answer that begins the page from its top, as that of a server does which takes the text for a
+// turn of a conversation. The seam may lie anywhere: nothing is put in between.
 func splice(begun, next string) (string, bool) {
 	if strings.HasPrefix(next, begun) {
 		return next, true
@@ -289,7 +297,8 @@ func (r *reading) turn(ctx context.Context, q question) (question, int, bool) {
 	return q, 0, false
 }
 
-// add judges a further answer beside the others. One that agrees with an earlier one proves that: what both hold is on the page.
+// add judges a further answer beside the others. One that agrees with an earlier one proves that: what both hold is on
+// the page.
 func (r *reading) add(a answer) {
 	r.last = a
 	if i := slices.IndexFunc(r.answers, func(earlier answer) bool { return agree(earlier, a) }); i >= 0 {
@@ -303,7 +312,8 @@ func (r *reading) add(a answer) {
 // result returns what the caller receives.
 func (r *reading) result() Result {
 	a, k := r.best, r.k
-	out := Result{Text: a.kept(), Turned: a.turned, Model: cmp.Or(a.model, a.asked.target.model), Dialect: a.dialect, Warnings: a.warnings(), Tries: k.tries}
+	out := Result{Text: a.kept(), Turned: a.turned, Model: cmp.Or(a.model, a.asked.target.model), Dialect: a.dialect,
+		Warnings: a.warnings(), Tries: k.tries}
 	for _, t := range k.tries {
 		out.Usage.PromptTokens += t.Usage.PromptTokens
 		out.Usage.CompletionTokens += t.Usage.CompletionTokens

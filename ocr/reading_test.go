@@ -61,37 +61,76 @@ func TestPageIsLookedAtWhereAnAnswerIsInDoubt(t *testing.T) {
 		looks    int
 		made     []int
 	}{
-		{"good", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(prose)}, prose, 0, false, nil, 1, 0, nil},
-		{"good, ink unknown", page(t, false, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(words)}, words, 0, false, nil, 1, 0, nil},
-		{"cut", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{cut(cutText), ocrtest.Text(wholeText)}, wholeText, 0, false, nil, 2, 0, nil},
+		{"good", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(prose)}, prose, 0, false, nil, 1, 0,
+			nil},
+		{"good, ink unknown", page(t, false, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(words)}, words, 0, false,
+			nil, 1, 0, nil},
+		{"cut", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{cut(cutText), ocrtest.Text(wholeText)}, wholeText, 0,
+			false, nil, 2, 0, nil},
 
-		{"empty, and blank", page(t, false, 0.00001, 180), []ocrtest.Reply{ocrtest.Blank()}, "", 0, true, nil, 1, 1, nil},
-		{"empty, known to be blank", page(t, true, 0.00001, 180), []ocrtest.Reply{ocrtest.Blank()}, "", 0, true, nil, 1, 0, nil},
-		{"empty on ink, then text", page(t, false, ink, 180), []ocrtest.Reply{ocrtest.Blank(), ocrtest.Text(prose)}, prose, 0, false, nil, 2, 1, nil},
-		{"empty on ink each time", page(t, false, ink), []ocrtest.Reply{ocrtest.Blank(), ocrtest.Blank(), ocrtest.Text("never asked")}, "", 0, false, []string{"no_text"}, 2, 1, nil},
-		{"empty on ink, then a failure", page(t, true, ink), []ocrtest.Reply{ocrtest.Blank(), engine}, "", 0, false, []string{"no_text"}, 2, 1, nil},
-		{"empty on ink, upside down", page(t, true, ink, 180), []ocrtest.Reply{ocrtest.Blank(), ocrtest.Blank(), ocrtest.Text(prose)}, prose, 180, false, []string{"turned"}, 3, 1, []int{180}},
-		{"empty on ink, on its side", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Blank(), ocrtest.Text(prose)}, prose, 90, false, []string{"turned"}, 2, 1, []int{90}},
-		{"empty on ink, on its other side", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Blank(), ocrtest.Blank(), ocrtest.Text(prose)}, prose, 270, false, []string{"turned"}, 3, 1, []int{90, 270}},
-		{"empty on ink, however it is turned", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Blank(), ocrtest.Blank(), ocrtest.Blank(), ocrtest.Blank(), ocrtest.Text("never asked")}, "", 0, false, []string{"no_text"}, 4, 1, []int{90, 270}},
+		{"empty, and blank", page(t, false, 0.00001, 180), []ocrtest.Reply{ocrtest.Blank()}, "", 0, true, nil, 1, 1,
+			nil},
+		{"empty, known to be blank", page(t, true, 0.00001, 180), []ocrtest.Reply{ocrtest.Blank()}, "", 0, true, nil, 1,
+			0, nil},
+		{"empty on ink, then text", page(t, false, ink, 180), []ocrtest.Reply{ocrtest.Blank(), ocrtest.Text(prose)},
+			prose, 0, false, nil, 2, 1, nil},
+		{"empty on ink each time", page(t, false, ink),
+			[]ocrtest.Reply{ocrtest.Blank(), ocrtest.Blank(), ocrtest.Text("never asked")}, "", 0, false,
+			[]string{"no_text"}, 2, 1, nil},
+		{"empty on ink, then a failure", page(t, true, ink), []ocrtest.Reply{ocrtest.Blank(), engine}, "", 0, false,
+			[]string{"no_text"}, 2, 1, nil},
+		{"empty on ink, upside down", page(t, true, ink, 180),
+			[]ocrtest.Reply{ocrtest.Blank(), ocrtest.Blank(), ocrtest.Text(prose)}, prose, 180, false,
+			[]string{"turned"}, 3, 1, []int{180}},
+		{"empty on ink, on its side", page(t, true, ink, 90, 270, 180),
+			[]ocrtest.Reply{ocrtest.Blank(), ocrtest.Text(prose)}, prose, 90, false, []string{"turned"}, 2, 1,
+			[]int{90}},
+		{"empty on ink, on its other side", page(t, true, ink, 90, 270, 180),
+			[]ocrtest.Reply{ocrtest.Blank(), ocrtest.Blank(), ocrtest.Text(prose)}, prose, 270, false,
+			[]string{"turned"}, 3, 1, []int{90, 270}},
+		{"empty on ink, however it is turned", page(t, true, ink, 90, 270, 180),
+			[]ocrtest.Reply{ocrtest.Blank(), ocrtest.Blank(), ocrtest.Blank(), ocrtest.Blank(),
+				ocrtest.Text("never asked")}, "", 0, false, []string{"no_text"}, 4, 1, []int{90, 270}},
 
-		{"loop, on its side", page(t, false, ink, 90, 270, 180), []ocrtest.Reply{cut(loopText), ocrtest.Text(prose)}, prose, 90, false, []string{"turned"}, 2, 1, []int{90}},
-		{"loop, on its side and long", page(t, false, ink, 90, 270, 180), []ocrtest.Reply{cut(loopText), cut(prose), ocrtest.Text(prose + prose)}, prose + prose, 90, false, []string{"turned"}, 3, 1, []int{90}},
-		{"a short page on its side goes before a long loop", page(t, false, ink, 90, 270, 180), []ocrtest.Reply{cut(prose + strings.Repeat(overleaf, 90)), ocrtest.Text(words)}, words, 90, false, []string{"turned"}, 2, 1, []int{90}},
-		{"loop, seems to be on its side and is not", page(t, false, ink, 90, 270, 180), []ocrtest.Reply{cut(loopText), ocrtest.Blank(), cut(loopText), ocrtest.Text(prose)}, prose, 0, false, nil, 4, 1, []int{90, 270}},
-		{"loops, upside down", page(t, false, ink, 180), []ocrtest.Reply{cut(loopText), cut(loopText), cut(loopText), ocrtest.Text(prose)}, prose, 180, false, []string{"turned"}, 4, 1, []int{180}},
-		{"loops, whatever is tried", page(t, false, ink, 180), []ocrtest.Reply{cut(loopText), cut(loopText), cut(loopText), cut(loopText), ocrtest.Text("never asked")}, loopKept, 0, false, []string{"repetition"}, 4, 1, []int{180}},
+		{"loop, on its side", page(t, false, ink, 90, 270, 180), []ocrtest.Reply{cut(loopText), ocrtest.Text(prose)},
+			prose, 90, false, []string{"turned"}, 2, 1, []int{90}},
+		{"loop, on its side and long", page(t, false, ink, 90, 270, 180),
+			[]ocrtest.Reply{cut(loopText), cut(prose), ocrtest.Text(prose + prose)}, prose + prose, 90, false,
+			[]string{"turned"}, 3, 1, []int{90}},
+		{"a short page on its side goes before a long loop", page(t, false, ink, 90, 270, 180),
+			[]ocrtest.Reply{cut(prose + strings.Repeat(overleaf, 90)), ocrtest.Text(words)}, words, 90, false,
+			[]string{"turned"}, 2, 1, []int{90}},
+		{"loop, seems to be on its side and is not", page(t, false, ink, 90, 270, 180),
+			[]ocrtest.Reply{cut(loopText), ocrtest.Blank(), cut(loopText), ocrtest.Text(prose)}, prose, 0, false, nil,
+			4, 1, []int{90, 270}},
+		{"loops, upside down", page(t, false, ink, 180),
+			[]ocrtest.Reply{cut(loopText), cut(loopText), cut(loopText), ocrtest.Text(prose)}, prose, 180, false,
+			[]string{"turned"}, 4, 1, []int{180}},
+		{"loops, whatever is tried", page(t, false, ink, 180),
+			[]ocrtest.Reply{cut(loopText), cut(loopText), cut(loopText), cut(loopText), ocrtest.Text("never asked")},
+			loopKept, 0, false, []string{"repetition"}, 4, 1, []int{180}},
 
-		{"loops, and then cut: it is not upside down", page(t, false, ink, 180), []ocrtest.Reply{cut(loopText), cut(loopText), ocrtest.FinishAt("length", prose, 9), ocrtest.Text("never asked")}, prose, 0, false, []string{"truncated"}, 3, 1, nil},
+		{"loops, and then cut: it is not upside down", page(t, false, ink, 180),
+			[]ocrtest.Reply{cut(loopText), cut(loopText), ocrtest.FinishAt("length", prose, 9),
+				ocrtest.Text("never asked")}, prose, 0, false, []string{"truncated"}, 3, 1, nil},
 
-		{"few words on much ink, on its side", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(words), ocrtest.Text(prose)}, prose, 90, false, []string{"turned"}, 2, 1, []int{90}},
-		{"few words on much ink, and fewer on its side", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(words), ocrtest.Text("few"), ocrtest.Text("never asked")}, words, 0, false, nil, 2, 1, []int{90}},
-		{"few words on much ink, upright", page(t, true, ink, 180), []ocrtest.Reply{ocrtest.Text(words)}, words, 0, false, nil, 1, 1, nil},
-		{"few words on little ink", page(t, true, 0.01, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(words)}, words, 0, false, nil, 1, 0, nil},
+		{"few words on much ink, on its side", page(t, true, ink, 90, 270, 180),
+			[]ocrtest.Reply{ocrtest.Text(words), ocrtest.Text(prose)}, prose, 90, false, []string{"turned"}, 2, 1,
+			[]int{90}},
+		{"few words on much ink, and fewer on its side", page(t, true, ink, 90, 270, 180),
+			[]ocrtest.Reply{ocrtest.Text(words), ocrtest.Text("few"), ocrtest.Text("never asked")}, words, 0, false,
+			nil, 2, 1, []int{90}},
+		{"few words on much ink, upright", page(t, true, ink, 180), []ocrtest.Reply{ocrtest.Text(words)}, words, 0,
+			false, nil, 1, 1, nil},
+		{"few words on little ink", page(t, true, 0.01, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(words)}, words, 0,
+			false, nil, 1, 0, nil},
 
-		{"much text and no ink", page(t, true, 0.00001), []ocrtest.Reply{ocrtest.Text(prose)}, prose, 0, false, []string{"improbable"}, 1, 0, nil},
-		{"much text and no ink, cut", page(t, true, 0.00001), []ocrtest.Reply{ocrtest.FinishAt("length", prose, 9)}, prose, 0, false, []string{"improbable", "truncated"}, 1, 0, nil},
-		{"little text and no ink", page(t, true, 0.00001), []ocrtest.Reply{ocrtest.Text(words)}, words, 0, false, nil, 1, 0, nil},
+		{"much text and no ink", page(t, true, 0.00001), []ocrtest.Reply{ocrtest.Text(prose)}, prose, 0, false,
+			[]string{"improbable"}, 1, 0, nil},
+		{"much text and no ink, cut", page(t, true, 0.00001), []ocrtest.Reply{ocrtest.FinishAt("length", prose, 9)},
+			prose, 0, false, []string{"improbable", "truncated"}, 1, 0, nil},
+		{"little text and no ink", page(t, true, 0.00001), []ocrtest.Reply{ocrtest.Text(words)}, words, 0, false, nil,
+			1, 0, nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -103,7 +142,8 @@ func TestPageIsLookedAtWhereAnAnswerIsInDoubt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Text != test.text || r.Turned != test.turned || r.Blank != test.blank || !slices.Equal(r.Warnings, test.warnings) {
+			if r.Text != test.text || r.Turned != test.turned || r.Blank != test.blank ||
+				!slices.Equal(r.Warnings, test.warnings) {
 				t.Errorf("got %q turned %d blank %v warnings %v,\nwant %q turned %d blank %v warnings %v",
 					r.Text, r.Turned, r.Blank, r.Warnings, test.text, test.turned, test.blank, test.warnings)
 			}
@@ -111,7 +151,8 @@ func TestPageIsLookedAtWhereAnAnswerIsInDoubt(t *testing.T) {
 				t.Errorf("%d requests, want %d", n, test.tries)
 			}
 			if test.page.looks != test.looks || !slices.Equal(test.page.made, test.made) {
-				t.Errorf("looked %d times and turned by %d, want %d times and %d", test.page.looks, test.page.made, test.looks, test.made)
+				t.Errorf("looked %d times and turned by %d, want %d times and %d", test.page.looks, test.page.made,
+					test.looks, test.made)
 			}
 		})
 	}
@@ -141,7 +182,8 @@ func TestUprightPageIsSentAgainWhereNoTurnHelps(t *testing.T) {
 	if _, err := newClient(t, s).ExtractText(patience(t), p.Image); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range [][]byte{p.page, append(slices.Clone(p.page), 90), append(slices.Clone(p.page), 14), p.page} { // 270 in a byte
+	// 270 in a byte
+	for i, want := range [][]byte{p.page, append(slices.Clone(p.page), 90), append(slices.Clone(p.page), 14), p.page} {
 		if got := s.Requests()[i].Image; !bytes.Equal(got, want) {
 			t.Errorf("request %d holds %d bytes, want %d", i+1, len(got), len(want))
 		}
@@ -155,7 +197,10 @@ func TestPageThatCannotBeLookedAtOrTurnedIsJudgedWithout(t *testing.T) {
 	unseen.Look = func(context.Context) (ocr.Look, error) { return ocr.Look{}, broken }
 	stuck := page(t, false, 0.05)
 	stuck.Look = func(context.Context) (ocr.Look, error) {
-		return ocr.Look{Ink: 0.05, Turns: []ocr.Turn{{Degrees: 90, Make: func(context.Context) (ocr.Image, error) { return ocr.Image{}, broken }}}}, nil
+		return ocr.Look{Ink: 0.05,
+			Turns: []ocr.Turn{{Degrees: 90, Make: func(context.Context) (ocr.Image, error) {
+				return ocr.Image{}, broken
+			}}}}, nil
 	}
 	for name, test := range map[string]struct {
 		page     *seen
@@ -169,7 +214,8 @@ func TestPageThatCannotBeLookedAtOrTurnedIsJudgedWithout(t *testing.T) {
 		s := ocrtest.New(t)
 		s.Default(ocrtest.Blank())
 		r, err := newClient(t, s).ExtractText(patience(t), test.page.Image)
-		if err != nil || r.Blank != test.blank || !slices.Equal(r.Warnings, test.warnings) || len(r.Tries) != test.tries {
+		if err != nil || r.Blank != test.blank || !slices.Equal(r.Warnings, test.warnings) ||
+			len(r.Tries) != test.tries {
 			t.Errorf("%s: blank %v, warnings %v, %d tries, %v", name, r.Blank, r.Warnings, len(r.Tries), err)
 		}
 	}
@@ -183,8 +229,9 @@ func TestServerIsOverruledWhereAPageCanHoldWhatItSaw(t *testing.T) {
 		reply ocrtest.Reply
 		want  string
 	}{
-		"a line of dots":    {ocrtest.Finish("repetition", dots), "detected detected without"},
-		"dots without end":  {ocrtest.Finish("repetition", dots+strings.Repeat(". ", 600)), "detected detected detected"},
+		"a line of dots": {ocrtest.Finish("repetition", dots), "detected detected without"},
+		"dots without end": {ocrtest.Finish("repetition", dots+strings.Repeat(". ", 600)),
+			"detected detected detected"},
 		"until its limit":   {ocrtest.Finish("length", loopText), "detected detected detected"},
 		"a sentence, again": {ocrtest.Finish("repetition", loopText), "detected detected detected"},
 	} {
@@ -207,7 +254,8 @@ func TestServerIsOverruledWhereAPageCanHoldWhatItSaw(t *testing.T) {
 	}
 }
 
-// What may be a loop is asked for once with all the room and hotter at the same time; after that, and after a cut, hotter as before.
+// What may be a loop is asked for once with all the room and hotter at the same time; after that, and after a cut,
+// hotter as before.
 func TestDoubtIsAskedForWithAllTheRoom(t *testing.T) {
 	t.Parallel()
 	few := "# List\n\n<table>" + packed(138)
@@ -216,11 +264,16 @@ func TestDoubtIsAskedForWithAllTheRoom(t *testing.T) {
 		left    time.Duration // of the context; 0: it has no end
 		want    []string
 	}{
-		"a doubt":                    {[]ocrtest.Reply{ocrtest.Finish("length", few)}, 0, []string{"0.2 4096", "0.4 all"}},
-		"a doubt, and a loop":        {[]ocrtest.Reply{ocrtest.Finish("length", few), ocrtest.Finish("length", loopText)}, 0, []string{"0.2 4096", "0.4 all", "0.7 4096"}},
-		"a doubt, without the time":  {[]ocrtest.Reply{ocrtest.Finish("length", few)}, 50 * time.Second, []string{"0.2 4096", "0.4 4096"}},
-		"cut, and a loop":            {[]ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Finish("length", loopText)}, 0, []string{"0.2 4096", "0.2 all", "0.4 4096"}},
-		"cut, and a loop that ended": {[]ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Text(loops(50))}, 0, []string{"0.2 4096", "0.2 all", "0.4 all"}},
+		"a doubt": {[]ocrtest.Reply{ocrtest.Finish("length", few)}, 0,
+			[]string{"0.2 4096", "0.4 all"}},
+		"a doubt, and a loop": {[]ocrtest.Reply{ocrtest.Finish("length", few),
+			ocrtest.Finish("length", loopText)}, 0, []string{"0.2 4096", "0.4 all", "0.7 4096"}},
+		"a doubt, without the time": {[]ocrtest.Reply{ocrtest.Finish("length", few)}, 50 * time.Second,
+			[]string{"0.2 4096", "0.4 4096"}},
+		"cut, and a loop": {[]ocrtest.Reply{ocrtest.Finish("length", cutText),
+			ocrtest.Finish("length", loopText)}, 0, []string{"0.2 4096", "0.2 all", "0.4 4096"}},
+		"cut, and a loop that ended": {[]ocrtest.Reply{ocrtest.Finish("length", cutText), ocrtest.Text(loops(50))}, 0,
+			[]string{"0.2 4096", "0.2 all", "0.4 all"}},
 	} {
 		s := ocrtest.New(t)
 		s.Next(test.replies...)
@@ -231,7 +284,9 @@ func TestDoubtIsAskedForWithAllTheRoom(t *testing.T) {
 			ctx, cancel = context.WithTimeout(ctx, test.left)
 			defer cancel()
 		}
-		if _, err := newClient(t, s, func(c *ocr.Config) { c.Timeout = 10 * time.Second }).NeverContinues().ExtractText(ctx, ocr.Bytes(pngPage(t))); err != nil {
+		if _, err := newClient(t, s, func(c *ocr.Config) {
+			c.Timeout = 10 * time.Second
+		}).NeverContinues().ExtractText(ctx, ocr.Bytes(pngPage(t))); err != nil {
 			t.Fatal(err)
 		}
 		all := fmt.Sprint(16384 - s.Last().PromptTokens)

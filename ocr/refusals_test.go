@@ -18,14 +18,16 @@ import (
 func refusalsOf(field string) map[string]ocrtest.Reply {
 	const disabled = " is disabled on this server (--max-repetition-detection-pattern-size 0)"
 	return map[string]ocrtest.Reply{
-		"vLLM, param":           ocrtest.Error(400, "BadRequestError", field, "This is disabled on this server."),
-		"vLLM, message":         ocrtest.Error(400, "BadRequestError", "", field+disabled),
-		"vLLM, validation":      ocrtest.Invalid(true, field),
-		"FastAPI, validation":   ocrtest.Invalid(false, field),
-		"string":                ocrtest.StringError(400, "unknown field "+field),
-		"flat":                  ocrtest.FlatError(400, "BadRequestError", field+disabled),
-		"OpenAI":                ocrtest.NullCode(400, "invalid_request_error", "Unrecognized request argument supplied: "+field),
-		"LiteLLM's own refusal": ocrtest.StringCode(400, "invalid_request_error", "400", "litellm.UnsupportedParamsError: hosted_vllm does not support parameters: ['"+field+"']"),
+		"vLLM, param":         ocrtest.Error(400, "BadRequestError", field, "This is disabled on this server."),
+		"vLLM, message":       ocrtest.Error(400, "BadRequestError", "", field+disabled),
+		"vLLM, validation":    ocrtest.Invalid(true, field),
+		"FastAPI, validation": ocrtest.Invalid(false, field),
+		"string":              ocrtest.StringError(400, "unknown field "+field),
+		"flat":                ocrtest.FlatError(400, "BadRequestError", field+disabled),
+		"OpenAI": ocrtest.NullCode(400, "invalid_request_error",
+			"Unrecognized request argument supplied: "+field),
+		"LiteLLM's own refusal": ocrtest.StringCode(400, "invalid_request_error", "400",
+			"litellm.UnsupportedParamsError: hosted_vllm does not support parameters: ['"+field+"']"),
 	}
 }
 
@@ -46,8 +48,11 @@ func TestRefusedFieldIsLeftOutFromThenOn(t *testing.T) {
 			for _, options := range [][]ocrtest.Option{nil, {ocrtest.Gateway()}} {
 				t.Run(fmt.Sprint(field, ", ", name, ", gateway ", len(options) > 0), func(t *testing.T) {
 					t.Parallel()
-					s := ocrtest.New(t, append(options, ocrtest.Models("lightonai/LightOnOCR-3-4B"), ocrtest.RefuseField(field, refusal))...)
-					c := newClient(t, s, func(cfg *ocr.Config) { cfg.Model, cfg.MaxTries = "lightonai/LightOnOCR-3-4B", 1 })
+					s := ocrtest.New(t, append(options, ocrtest.Models("lightonai/LightOnOCR-3-4B"),
+						ocrtest.RefuseField(field, refusal))...)
+					c := newClient(t, s, func(cfg *ocr.Config) {
+						cfg.Model, cfg.MaxTries = "lightonai/LightOnOCR-3-4B", 1
+					})
 					for range 3 {
 						if _, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil {
 							t.Fatal(err)
@@ -57,8 +62,10 @@ func TestRefusedFieldIsLeftOutFromThenOn(t *testing.T) {
 					for _, r := range s.Requests() {
 						got = append(got, sentFields(r))
 					}
-					other := strings.TrimSpace(strings.Replace("repetition_detection chat_template_kwargs", field, "", 1))
-					if want := []string{"repetition_detection chat_template_kwargs", other, other, other}; !slices.Equal(got, want) {
+					other := strings.TrimSpace(strings.Replace("repetition_detection chat_template_kwargs", field, "",
+						1))
+					if want := []string{
+						"repetition_detection chat_template_kwargs", other, other, other}; !slices.Equal(got, want) {
 						t.Errorf("sent %q, want %q", got, want)
 					}
 				})
@@ -69,28 +76,37 @@ func TestRefusedFieldIsLeftOutFromThenOn(t *testing.T) {
 
 func TestBothFieldsCanBeRefused(t *testing.T) {
 	t.Parallel()
-	s := ocrtest.New(t, ocrtest.Models("scans"), ocrtest.RefuseField("repetition_detection", ocrtest.Invalid(false, "repetition_detection")),
+	s := ocrtest.New(t, ocrtest.Models("scans"),
+		ocrtest.RefuseField("repetition_detection", ocrtest.Invalid(false, "repetition_detection")),
 		ocrtest.RefuseField("chat_template_kwargs", ocrtest.Invalid(true, "chat_template_kwargs")))
-	r, err := newClient(t, s, func(cfg *ocr.Config) { cfg.Model = "scans" }).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-	if want := "1 422 bad_request read; 2 400 bad_request read; 3 200 complete"; err != nil || summary(r.Tries) != want {
+	r, err := newClient(t, s, func(cfg *ocr.Config) { cfg.Model = "scans" }).ExtractText(patience(t),
+		ocr.Bytes(pngPage(t)))
+	if want := "1 422 bad_request read; 2 400 bad_request read; 3 200 complete"; err != nil ||
+		summary(r.Tries) != want {
 		t.Errorf("%s, %v, want %s", summary(r.Tries), err, want)
 	}
 }
 
-// What is refused in spite of being left out is an ordinary 400, and so is what names a field only where it repeats the request.
+// What is refused in spite of being left out is an ordinary 400, and so is what names a field only where it repeats the
+// request.
 func TestSecondRefusalIsOrdinary(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		reply ocrtest.Reply
 		tries int
 	}{
-		"again":         {ocrtest.Error(400, "BadRequestError", "repetition_detection", "disabled"), 2},
-		"not sent":      {ocrtest.Error(400, "BadRequestError", "chat_template_kwargs", "unknown"), 1},
-		"in the input":  {ocrtest.Error(400, "Bad Request", "body.messages", "1 validation error:\n  {'type': 'missing', 'loc': 'body.messages', 'input': {'repetition_detection': {}}}"), 1},
-		"in old inputs": {ocrtest.Error(400, "Bad Request", "", "1 validation error\nmessages\n  Input should be a list [type=list_type, input_value={'repetition_detection': {}}]"), 1},
-		"in a detail":   {ocrtest.Raw(422, "application/json", `{"detail":[{"loc":["body","messages"],"msg":"Field required","input":{"repetition_detection":{}}}]}`), 1},
-		"a bad image":   {ocrtest.Error(400, "BadRequestError", "", "Failed to load image: repetition_detection"), 1},
-		"an engine's":   {ocrtest.EngineFailed("repetition_detection"), 1},
+		"again":    {ocrtest.Error(400, "BadRequestError", "repetition_detection", "disabled"), 2},
+		"not sent": {ocrtest.Error(400, "BadRequestError", "chat_template_kwargs", "unknown"), 1},
+		"in the input": {ocrtest.Error(400, "Bad Request", "body.messages",
+			"1 validation error:\n  {'type': 'missing', 'loc': 'body.messages', 'input': {'repetition_detection': {}}}"),
+			1},
+		"in old inputs": {ocrtest.Error(400, "Bad Request", "",
+			"1 validation error\nmessages\n  Input should be a list [type=list_type, input_value={'repetition_detection': {}}]"),
+			1},
+		"in a detail": {ocrtest.Raw(422, "application/json",
+			`{"detail":[{"loc":["body","messages"],"msg":"Field required","input":{"repetition_detection":{}}}]}`), 1},
+		"a bad image": {ocrtest.Error(400, "BadRequestError", "", "Failed to load image: repetition_detection"), 1},
+		"an engine's": {ocrtest.EngineFailed("repetition_detection"), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +152,8 @@ func TestRefusedFieldIsNoTryOfTheQuestion(t *testing.T) {
 	s := ocrtest.New(t)
 	busy := ocrtest.Platform(429)
 	s.Next(busy, ocrtest.Error(400, "BadRequestError", "repetition_detection", "disabled"), busy, busy)
-	r, err := newClient(t, s, func(cfg *ocr.Config) { cfg.MaxTries = 4 }).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	r, err := newClient(t, s, func(cfg *ocr.Config) { cfg.MaxTries = 4 }).ExtractText(patience(t),
+		ocr.Bytes(pngPage(t)))
 	if err != nil || len(r.Tries) != 5 {
 		t.Errorf("%s, %v", summary(r.Tries), err)
 	}
@@ -170,7 +187,8 @@ func TestAnswerIsNoLongerThanTheContextLeaves(t *testing.T) {
 		{"the third at its edge", "lightonai/LightOnOCR-3-4B", pageOf(t, 2048, 2048), 18000, false, 0, 12288, 0},
 		{"all that is left", "lightonai/LightOnOCR-2-1B", square, 16384, false, 16384, 16384 - 3025 - prompt, 0},
 		{"more than there is", "lightonai/LightOnOCR-2-1B", a4, 16384, false, 100_000, 16384 - 39*55 - prompt, 0},
-		{"larger than the edge", "lightonai/LightOnOCR-2-1B", pageOf(t, 2178, 3080), 16384, false, 100_000, 16384 - 39*55 - prompt, 0},
+		{"larger than the edge", "lightonai/LightOnOCR-2-1B", pageOf(t, 2178, 3080), 16384, false, 100_000,
+			16384 - 39*55 - prompt, 0},
 		{"stated by the server", "lightonai/LightOnOCR-3-1B", a4, 8192, true, 0, 8192 - 39*55 - prompt, 0},
 		{"learned from a refusal", "lightonai/LightOnOCR-3-1B", a4, 8192, false, 0, 8192 - 39*55 - prompt, 1},
 		{"learned for an unknown family", "scans", a4, 2048 + 4096, false, 100_000, 6144 - 39*55 - prompt, 1},
@@ -180,7 +198,9 @@ func TestAnswerIsNoLongerThanTheContextLeaves(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := ocrtest.New(t, ocrtest.Models(test.model), ocrtest.MaxModelLen(test.context))
-			c := newClient(t, s, func(cfg *ocr.Config) { cfg.Model, cfg.MaxTokens, cfg.MaxTries = test.model, test.maxTokens, 1 })
+			c := newClient(t, s, func(cfg *ocr.Config) {
+				cfg.Model, cfg.MaxTokens, cfg.MaxTries = test.model, test.maxTokens, 1
+			})
 			if test.healthy && !c.Healthy(patience(t)) {
 				t.Fatal("not healthy")
 			}
@@ -199,7 +219,8 @@ func TestAnswerIsNoLongerThanTheContextLeaves(t *testing.T) {
 func TestContextIsLearnedOnceACall(t *testing.T) {
 	t.Parallel()
 	said := func(size int) ocrtest.Reply {
-		return ocrtest.Error(400, "BadRequestError", "", fmt.Sprintf("This model's maximum context length is %d tokens.", size))
+		return ocrtest.Error(400, "BadRequestError", "",
+			fmt.Sprintf("This model's maximum context length is %d tokens.", size))
 	}
 	for name, test := range map[string]struct {
 		replies []ocrtest.Reply

@@ -18,8 +18,9 @@ import (
 	"time"
 )
 
-// TokenFunc returns an ID token for the audience. It is called before every try, often by several goroutines at once, so it
-// should keep tokens while they are good. It must obey ctx; it gets 10 s at most, and one that does not obey is abandoned.
+// TokenFunc returns an ID token for the audience. It is called before every try, often by several goroutines at once,
+// so it should keep tokens while they are good. It must obey ctx; it gets 10 s at most, and one that does not obey is
+// abandoned.
 type TokenFunc func(ctx context.Context, audience string) (string, error)
 
 // server is where requests go, and what they need to be accepted there.
@@ -31,13 +32,14 @@ type server struct {
 	refused atomic.Uint32 // fields that the server refused by name: they are not sent any more
 }
 
-// tokenLimit is how long a TokenFunc may take, outside the time of a try: a metadata server answers in milliseconds or hangs.
+// tokenLimit is how long a TokenFunc may take, outside the time of a try: a metadata server answers in milliseconds or
+// hangs.
 const tokenLimit = 10 * time.Second
 
 var errTokenLimit = fmt.Errorf("no token after %v", tokenLimit)
 
-// authorize obtains the credentials of the next request. It abandons a token function that does not obey its context. A panic in it
-// becomes an error: it would otherwise end the process from a goroutine that no caller can guard.
+// authorize obtains the credentials of the next request. It abandons a token function that does not obey its context. A
+// panic in it becomes an error: it would otherwise end the process from a goroutine that no caller can guard.
 func (s *server) authorize(ctx context.Context) (credentials, error) {
 	if s.cfg.Token == nil {
 		return credentials{key: s.cfg.APIKey}, nil
@@ -64,8 +66,8 @@ func (s *server) authorize(ctx context.Context) (credentials, error) {
 	return credentials{token: token, key: s.cfg.APIKey}, nil
 }
 
-// await returns what f returns, or the error of a context that ends before. f is then abandoned, and what it still returns without
-// an error is discarded.
+// await returns what f returns, or the error of a context that ends before. f is then abandoned, and what it still
+// returns without an error is discarded.
 func await[T any](ctx context.Context, f func() (T, error), discard func(T)) (T, error) {
 	type outcome struct {
 		value T
@@ -101,7 +103,8 @@ func (s *server) addHeader(ctx context.Context, h http.Header) {
 	}
 	s.cfg.Header(ctx, h)
 	for name := range h { // whatever its case: a map can be written to directly
-		if strings.EqualFold(name, authorization) || strings.EqualFold(name, serverlessAuthorization) || strings.EqualFold(name, "Content-Type") {
+		if strings.EqualFold(name, authorization) || strings.EqualFold(name, serverlessAuthorization) ||
+			strings.EqualFold(name, "Content-Type") {
 			delete(h, name)
 		}
 	}
@@ -159,11 +162,12 @@ type target struct {
 // context returns the size of prompt and answer together, in tokens; 0 if it is not known.
 func (t *target) context() int { return cmp.Or(t.limit, t.profile.Context) }
 
-// promptTokens is more than the prompt has besides its image, and more than vLLM counts for it before it looks at the image.
+// promptTokens is more than the prompt has besides its image, and more than vLLM counts for it before it looks at the
+// image.
 const promptTokens = 64
 
-// answerLimit returns max_tokens: what the question asks for, or what the context leaves beside an image of this size. vLLM lowers it to
-// that by itself, but refuses what exceeds the whole context; SGLang refuses both.
+// answerLimit returns max_tokens: what the question asks for, or what the context leaves beside an image of this size.
+// vLLM lowers it to that by itself, but refuses what exceeds the whole context; SGLang refuses both.
 func (q question) answerLimit(width, height int64) int {
 	size := q.target.context()
 	if size == 0 {
@@ -173,8 +177,9 @@ func (q question) answerLimit(width, height int64) int {
 	return max(1, min(q.maxTokens, size-prompt))
 }
 
-// fields is a set of the fields that a page can be read without. Most servers that do not know them ignore them; one with strict checks, a
-// gateway, or a vLLM whose operator has switched the detection off (vllm-project/vllm#46700) refuses the request, and names them.
+// fields is a set of the fields that a page can be read without. Most servers that do not know them ignore them; one
+// with strict checks, a gateway, or a vLLM whose operator has switched the detection off (vllm-project/vllm#46700)
+// refuses the request, and names them.
 type fields uint32
 
 const (
@@ -209,9 +214,9 @@ func (q question) sent() fields {
 	return sent
 }
 
-// envelope returns the JSON before and after the base64 of the image: one user message with one image and, in layout mode only,
-// one word. No model of the family was trained on other words. An answer that is to go on follows as the model's own message, which vLLM and
-// llama-server leave open if told so in two fields.
+// envelope returns the JSON before and after the base64 of the image: one user message with one image and, in layout
+// mode only, one word. No model of the family was trained on other words. An answer that is to go on follows as the
+// model's own message, which vLLM and llama-server leave open if told so in two fields.
 func envelope(mediaType string, q question) (prefix, suffix []byte) {
 	model, _ := json.Marshal(q.target.model) // a string, which can always be encoded
 	grounding, begun, detection, thinking := "", "]", "", ""
@@ -227,36 +232,40 @@ func envelope(mediaType string, q question) (prefix, suffix []byte) {
 	}
 	if q.begun != "" {
 		text, _ := json.Marshal(q.begun)
-		begun = fmt.Sprintf(`,{"role":"assistant","content":%s}],"add_generation_prompt":false,"continue_final_message":true`, text)
+		begun = fmt.Sprintf(
+			`,{"role":"assistant","content":%s}],"add_generation_prompt":false,"continue_final_message":true`, text)
 	}
-	prefix = fmt.Appendf(nil, `{"model":%s,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:%s;base64,`,
+	prefix = fmt.Appendf(nil,
+		`{"model":%s,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:%s;base64,`,
 		model, mediaType)
 	suffix = fmt.Appendf(nil, `"}}%s]}%s,"temperature":%v,"top_p":%v,"max_tokens":%d,"stream":false%s%s}`,
 		grounding, begun, q.temperature, q.target.profile.TopP, q.maxTokens, detection, thinking)
 	return prefix, suffix
 }
 
-// These make vLLM stop by itself when the end of the text is repetitionMinCount equal copies of at most repetitionPattern tokens.
-// Most servers that do not know the field ignore it.
+// These make vLLM stop by itself when the end of the text is repetitionMinCount equal copies of at most
+// repetitionPattern tokens. Most servers that do not know the field ignore it.
 //
-// It only saves GPU time, since the text is examined here anyway, and what the server cuts off is lost, so it must not stop an honest
-// page. Paper holds more equal pieces than one would think: leaders of 78 spaced dots on a line of LaTeX, 113 on a wide one and 161 across A4
-// landscape, a form of 128 empty rows. Of 204 honest pages 100 copies of up to 40 tokens stop nine, 130 copies of up to 30 one (198 times
-// the word Ja), and 200 of up to 20 none; of 160 loops that ran to 4096 tokens they stop 99, 97 and 87. So 130 cost 5 % more tokens on loops
-// than 100 did. What they still stop is read by a try that leaves the field out.
+// It only saves GPU time, since the text is examined here anyway, and what the server cuts off is lost, so it must not
+// stop an honest page. Paper holds more equal pieces than one would think: leaders of 78 spaced dots on a line of
+// LaTeX, 113 on a wide one and 161 across A4 landscape, a form of 128 empty rows. Of 204 honest pages 100 copies of up
+// to 40 tokens stop nine, 130 copies of up to 30 one (198 times the word Ja), and 200 of up to 20 none; of 160 loops
+// that ran to 4096 tokens they stop 99, 97 and 87. So 130 cost 5 % more tokens on loops than 100 did. What they still
+// stop is read by a try that leaves the field out.
 const (
 	repetitionMinPattern = 1
 	repetitionMaxPattern = 30
 	repetitionMinCount   = 130
 	repetitionMeasured   = 4096 // tokens of the answers that these were measured with
 
-	// repetitionWork is how much a vLLM with the limits of vllm-project/vllm#46700 compares for one token of an answer without doubt, as
-	// patterns times copies. Its other limits, patterns of 2048 tokens and 1000 copies, are further away.
+	// repetitionWork is how much a vLLM with the limits of vllm-project/vllm#46700 compares for one token of an answer
+	// without doubt, as patterns times copies. Its other limits, patterns of 2048 tokens and 1000 copies, are further
+	// away.
 	repetitionWork = 10240
 )
 
-// repetitionPattern returns the longest pattern for an answer of so many tokens. A longer answer has room for enough copies of a longer
-// one, before max_tokens ends the loop.
+// repetitionPattern returns the longest pattern for an answer of so many tokens. A longer answer has room for enough
+// copies of a longer one, before max_tokens ends the loop.
 func repetitionPattern(maxTokens int) int {
 	if maxTokens <= repetitionMeasured {
 		return repetitionMaxPattern
@@ -272,18 +281,19 @@ const maxBody = 32 << 20
 type Image struct {
 	// Size is the exact number of bytes that the reader returns. A reader that returns another number fails the call.
 	Size int64
-	// Open returns the image from its first byte. It is called once per try, by the goroutine that called ExtractText, which also
-	// reads the first block; the rest is read by another one, up to io.EOF, and the reader closed. Its own error can be found
-	// with errors.Is, also one that is found only at the end, such as a checksum's; an answer that has arrived by then is
-	// discarded. When the context or a time-out ends the call, a Read may still be under way; its reader is closed once that returns.
+	// Open returns the image from its first byte. It is called once per try, by the goroutine that called ExtractText,
+	// which also reads the first block; the rest is read by another one, up to io.EOF, and the reader closed. Its own
+	// error can be found with errors.Is, also one that is found only at the end, such as a checksum's; an answer that
+	// has arrived by then is discarded. When the context or a time-out ends the call, a Read may still be under way;
+	// its reader is closed once that returns.
 	Open func() (io.ReadCloser, error)
 
-	// Ink is how much of the page is print and not paper, from 0 to 1, as measured by the caller: a few words have InkOfPrint or more, dust
-	// and noise have less, a full page has some 0.1 to 0.9. 0 where it was not measured.
+	// Ink is how much of the page is print and not paper, from 0 to 1, as measured by the caller: a few words have
+	// InkOfPrint or more, dust and noise have less, a full page has some 0.1 to 0.9. 0 where it was not measured.
 	Ink float64
-	// Look looks at the page itself where an answer is in doubt. It is called by the goroutine that called ExtractText, once per
-	// call at most, and never for a page whose first answer is good. Nil: there is nothing to see. Where it fails, the answer is
-	// judged without it.
+	// Look looks at the page itself where an answer is in doubt. It is called by the goroutine that called ExtractText,
+	// once per call at most, and never for a page whose first answer is good. Nil: there is nothing to see. Where it
+	// fails, the answer is judged without it.
 	Look func(ctx context.Context) (Look, error)
 
 	err error // why there is no Size
@@ -292,26 +302,28 @@ type Image struct {
 // Look is what can be seen of a page without reading it.
 type Look struct {
 	Ink float64 // as Image.Ink
-	// Turns are how the page may have to be turned to be upright, the likeliest first: 90 and 270 where its lines seem to run
-	// sideways, then 180, which cannot be seen. None: there is no print on it.
+	// Turns are how the page may have to be turned to be upright, the likeliest first: 90 and 270 where its lines seem
+	// to run sideways, then 180, which cannot be seen. None: there is no print on it.
 	Turns []Turn
 }
 
 // Turn is a way to turn a page.
 type Turn struct {
 	Degrees int // clockwise: 90, 180 or 270
-	// Make returns the page, turned. It takes about as long as the page took to be made, so it is called only for a turn that is
-	// tried, once, by the goroutine that called ExtractText. The Image has its Ink, and no Look.
+	// Make returns the page, turned. It takes about as long as the page took to be made, so it is called only for a
+	// turn that is tried, once, by the goroutine that called ExtractText. The Image has its Ink, and no Look.
 	Make func(ctx context.Context) (Image, error)
 }
 
 // Bytes returns an Image in memory. The slice must not change while a call uses it.
 func Bytes(b []byte) Image {
-	return Image{Size: int64(len(b)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
+	return Image{Size: int64(len(b)), Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(b)), nil
+	}}
 }
 
-// File returns an Image in a file, which is opened for every try and must not change while a call uses it. Only its size is
-// read at once; where that fails, the call returns the error, of KindImageSource.
+// File returns an Image in a file, which is opened for every try and must not change while a call uses it. Only its
+// size is read at once; where that fails, the call returns the error, of KindImageSource.
 func File(path string) Image {
 	open := func() (io.ReadCloser, error) { return os.Open(path) }
 	info, err := os.Stat(path)
@@ -337,7 +349,8 @@ func (img Image) check() error {
 }
 
 func tooLarge(size int64) error {
-	return imageError(KindTooLarge, "an image of %d bytes makes a request beyond the %d bytes that the platform takes", size, maxBody)
+	return imageError(KindTooLarge, "an image of %d bytes makes a request beyond the %d bytes that the platform takes",
+		size, maxBody)
 }
 
 // imageError returns a refusal by this package's own look at the image.
@@ -345,8 +358,8 @@ func imageError(kind Kind, format string, args ...any) error {
 	return &Error{Kind: kind, Phase: PhaseImage, Message: fmt.Sprintf(format, args...)}
 }
 
-// blockSize is how much of the image is read at once, in bytes: a multiple of 3, so that only the last block is padded, and of
-// a size whose base64 fills the 32 KiB buffer that net/http copies with.
+// blockSize is how much of the image is read at once, in bytes: a multiple of 3, so that only the last block is padded,
+// and of a size whose base64 fills the 32 KiB buffer that net/http copies with.
 const blockSize = 24 << 10
 
 // block is a piece of the image, and its base64.
@@ -359,8 +372,9 @@ var blocks = sync.Pool{New: func() any { return new(block) }}
 
 var errAbandoned = errors.New("the try is over")
 
-// body is the request as a stream: prefix, the image in base64, suffix. net/http reads and closes it in a goroutine of its own that can
-// outlive the call, so everything the call asks about it afterwards goes through its methods and atomic fields.
+// body is the request as a stream: prefix, the image in base64, suffix. net/http reads and closes it in a goroutine of
+// its own that can outlive the call, so everything the call asks about it afterwards goes through its methods and
+// atomic fields.
 type body struct {
 	size           int64 // of the image
 	prefix, length int64 // of the JSON before the image, and of everything
@@ -379,7 +393,8 @@ type body struct {
 	failure   atomic.Pointer[error] // of the image's reader, or its wrong length
 }
 
-// openBody opens the image and reads its first block. The caller wraps the body before it sends it, and closes it in any case.
+// openBody opens the image and reads its first block. The caller wraps the body before it sends it, and closes it in
+// any case.
 func openBody(img Image) (*body, error) {
 	src, err := img.Open()
 	if err != nil {
@@ -467,9 +482,9 @@ func (b *body) advance() error {
 	return nil
 }
 
-// fill reads the next block from the source. With the last one it makes sure that the source ends there, so that an error that is
-// found at the end, a checksum's for example, is known before the last byte leaves. A panic of the source becomes an error: no
-// caller can guard net/http's goroutine.
+// fill reads the next block from the source. With the last one it makes sure that the source ends there, so that an
+// error that is found at the end, a checksum's for example, is known before the last byte leaves. A panic of the source
+// becomes an error: no caller can guard net/http's goroutine.
 func (b *body) fill() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -502,8 +517,8 @@ func (b *body) fill() (err error) {
 	return io.ErrNoProgress
 }
 
-// Close implements io.Closer. It may be called more than once and while a Read is under way, which then closes the source when it
-// returns: not every source can bear both at once.
+// Close implements io.Closer. It may be called more than once and while a Read is under way, which then closes the
+// source when it returns: not every source can bear both at once.
 func (b *body) Close() error {
 	b.abandoned.Store(true)
 	if !b.inRead.TryLock() {
@@ -533,19 +548,22 @@ func (b *body) whole() bool { return b.handed.Load() == b.length }
 // imageSent returns how many bytes of the image were handed out.
 func (b *body) imageSent() int64 { return min(max(b.handed.Load()-b.prefix, 0)/4*3, b.size) }
 
-// maxPixels is where the server's image library (Pillow, twice its warning level) stops to read and vLLM answers 500, which
-// cannot be told from a failing GPU. So it is refused here.
+// maxPixels is where the server's image library (Pillow, twice its warning level) stops to read and vLLM answers 500,
+// which cannot be told from a failing GPU. So it is refused here.
 const maxPixels = 178_956_970
 
-// mediaType returns the type by magic bytes; nothing is called JPEG by default. Other formats are refused although vLLM would
-// read some: llama-server and Ollama would not, and of a TIFF or GIF only the first page would be read, without a word.
+// mediaType returns the type by magic bytes; nothing is called JPEG by default. Other formats are refused although vLLM
+// would read some: llama-server and Ollama would not, and of a TIFF or GIF only the first page would be read, without a
+// word.
 func mediaType(head []byte) (string, error) {
 	switch {
 	case isPNG(head):
 		return "image/png", checkPixels(imageSize(head))
 	case bytes.HasPrefix(head, []byte("\xff\xd8\xff")):
 		if o := jpegOrientation(head); o > 1 {
-			return "", imageError(KindBadImage, "the image is not upright: its Exif orientation is %d, which servers heed or ignore by their version; turn its pixels", o)
+			return "", imageError(KindBadImage,
+				"the image is not upright: its Exif orientation is %d, which servers heed or ignore by their version; turn its pixels",
+				o)
 		}
 		return "image/jpeg", checkPixels(imageSize(head))
 	}
@@ -564,7 +582,8 @@ func imageSize(head []byte) (width, height int64) {
 
 func checkPixels(width, height int64) error {
 	if width*height > maxPixels {
-		return imageError(KindTooLarge, "%d×%d pixels are more than the %d that the server reads", width, height, maxPixels)
+		return imageError(KindTooLarge, "%d×%d pixels are more than the %d that the server reads", width, height,
+			maxPixels)
 	}
 	return nil
 }
@@ -577,7 +596,8 @@ func pngSize(head []byte) (width, height int64) {
 	return int64(binary.BigEndian.Uint32(head[16:])), int64(binary.BigEndian.Uint32(head[20:]))
 }
 
-// jpegSize walks the segments up to the frame header; 0, 0 if that lies beyond head, as after a large colour profile or preview.
+// jpegSize walks the segments up to the frame header; 0, 0 if that lies beyond head, as after a large colour profile or
+// preview.
 func jpegSize(head []byte) (width, height int64) {
 	for at := 2; at+9 <= len(head) && head[at] == 0xff; {
 		marker := head[at+1]
@@ -603,7 +623,8 @@ func jpegOrientation(head []byte) int {
 			continue
 		}
 		end := at + 2 + int(binary.BigEndian.Uint16(head[at+2:]))
-		if block, ok := bytes.CutPrefix(head[at+4:min(max(end, at+4), len(head))], []byte("Exif\x00\x00")); marker == app1 && ok {
+		if block, ok := bytes.CutPrefix(head[at+4:min(max(end, at+4), len(head))],
+			[]byte("Exif\x00\x00")); marker == app1 && ok {
 			return exifOrientation(block)
 		}
 		if marker == scan || end < at+4 { // the picture itself, or no segment
@@ -614,7 +635,8 @@ func jpegOrientation(head []byte) int {
 	return 0
 }
 
-// exifOrientation returns what an Exif block, which is a TIFF, states in its first directory; 0 for nothing that can be meant.
+// exifOrientation returns what an Exif block, which is a TIFF, states in its first directory; 0 for nothing that can be
+// meant.
 func exifOrientation(b []byte) int {
 	const tag, short = 0x0112, 3
 	var order binary.ByteOrder = binary.LittleEndian
@@ -636,7 +658,8 @@ func exifOrientation(b []byte) int {
 		if len(entries) < 12 {
 			return 0
 		}
-		if o := order.Uint16(entries[8:]); order.Uint16(entries) == tag && order.Uint16(entries[2:]) == short && o <= 8 {
+		if o := order.Uint16(entries[8:]); order.Uint16(entries) == tag && order.Uint16(entries[2:]) == short &&
+			o <= 8 {
 			return int(o)
 		}
 		entries = entries[12:]
@@ -653,8 +676,8 @@ var pairs = func() (t [1 << 12]uint16) {
 	return t
 }()
 
-// encodeBase64 does what base64.StdEncoding.Encode does, which is most of what a page costs the processor, in half of the time:
-// six bytes at once, twelve bits a look-up.
+// encodeBase64 does what base64.StdEncoding.Encode does, which is most of what a page costs the processor, in half of
+// the time: six bytes at once, twelve bits a look-up.
 func encodeBase64(dst, src []byte) {
 	for len(src) >= 8 && len(dst) >= 8 {
 		v := binary.BigEndian.Uint64(src)

@@ -62,8 +62,11 @@ func TestBodyIsTheSameInPiecesOfAnySize(t *testing.T) {
 		data := bytes.Repeat([]byte("\x00\xffab"), size/4+1)[:size]
 		want := "before" + base64.StdEncoding.EncodeToString(data) + "after"
 		for name, wrap := range map[string]func(io.Reader) io.Reader{
-			"whole": func(r io.Reader) io.Reader { return r }, "single bytes": iotest.OneByteReader, "halves": iotest.HalfReader,
-			"threes": func(r io.Reader) io.Reader { return pieces{r, 3} }, "sevens": func(r io.Reader) io.Reader { return pieces{r, 7} },
+			"whole": func(r io.Reader) io.Reader { return r }, "single bytes": iotest.OneByteReader,
+			"halves": iotest.HalfReader,
+			"threes": func(r io.Reader) io.Reader { return pieces{r, 3} }, "sevens": func(r io.Reader) io.Reader {
+				return pieces{r, 7}
+			},
 		} {
 			b, err := openBody(Bytes(data))
 			if err != nil {
@@ -137,7 +140,8 @@ func FuzzBase64(f *testing.F) {
 func BenchmarkBase64(b *testing.B) {
 	src := randomBytes(rand.NewChaCha8([32]byte{7}), blockSize)
 	dst := make([]byte, base64.StdEncoding.EncodedLen(len(src)))
-	for name, encode := range map[string]func(dst, src []byte){"ours": encodeBase64, "library": base64.StdEncoding.Encode} {
+	for name, encode := range map[string]func(dst, src []byte){
+		"ours": encodeBase64, "library": base64.StdEncoding.Encode} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(blockSize)
 			for b.Loop() {
@@ -147,13 +151,15 @@ func BenchmarkBase64(b *testing.B) {
 	}
 }
 
-// What is sent for vLLM's own detection of loops: as it was measured, scaled for longer answers, and never refused for its size.
+// What is sent for vLLM's own detection of loops: as it was measured, scaled for longer answers, and never refused for
+// its size.
 func TestDetectionGoesWithTheAnswersLength(t *testing.T) {
 	t.Parallel()
 	for maxTokens, want := range map[int]int{1: 30, 4096: 30, 6000: 46, 10_140: 78, 12_288: 78, 131_072: 78} {
 		q := question{target: &target{profile: profiles[0]}, maxTokens: maxTokens}
 		_, suffix := envelope("image/png", q)
-		field := fmt.Sprintf(`"repetition_detection":{"max_pattern_size":%d,"min_pattern_size":1,"min_count":130}`, want)
+		field := fmt.Sprintf(`"repetition_detection":{"max_pattern_size":%d,"min_pattern_size":1,"min_count":130}`,
+			want)
 		if !bytes.Contains(suffix, []byte(field)) {
 			t.Errorf("%d tokens: %s", maxTokens, suffix)
 		}
@@ -202,8 +208,10 @@ func TestImageTokensAreThoseOfTheModel(t *testing.T) {
 		profile             string
 		width, height, want int64
 	}{
-		{"lightonocr-2", 1, 1, 1}, {"lightonocr-2", 600, 800, 638}, {"lightonocr-2", 1654, 2339, 2145}, {"lightonocr-2", 1540, 1540, 3025},
-		{"lightonocr-2", 4000, 4000, 3025}, {"lightonocr-2", 0, 0, 3025}, {"lightonocr-3-4b", 1448, 2048, 46 * 64}, {"lightonocr-3-4b", 0, 0, 4096},
+		{"lightonocr-2", 1, 1, 1}, {"lightonocr-2", 600, 800, 638}, {"lightonocr-2", 1654, 2339, 2145},
+		{"lightonocr-2", 1540, 1540, 3025},
+		{"lightonocr-2", 4000, 4000, 3025}, {"lightonocr-2", 0, 0, 3025}, {"lightonocr-3-4b", 1448, 2048, 46 * 64},
+		{"lightonocr-3-4b", 0, 0, 4096},
 	} {
 		p, _ := profileByName(test.profile)
 		if got := p.imageTokens(test.width, test.height); int64(got) != test.want {

@@ -25,7 +25,8 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 // tinyPNG is one white pixel, fixed so that the golden files do not depend on an encoder.
-var tinyPNG, _ = base64.StdEncoding.DecodeString("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg==")
+var tinyPNG, _ = base64.StdEncoding.DecodeString(
+	"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg==")
 
 // The golden files are the requests of each kind of model and mode, byte for byte.
 func TestGoldenRequests(t *testing.T) {
@@ -48,7 +49,8 @@ func TestGoldenRequests(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, filepath.Join("testdata", "request-"+test.name+".json"), s.Last().Body)
-			if last := s.Last(); last.Model != test.model || !json.Valid(last.Body) || last.Length != int64(len(last.Body)) {
+			if last := s.Last(); last.Model != test.model || !json.Valid(last.Body) ||
+				last.Length != int64(len(last.Body)) {
 				t.Errorf("model %q, length %d of %d", last.Model, last.Length, len(last.Body))
 			}
 		})
@@ -86,7 +88,8 @@ func TestMaxTokensIsOverridden(t *testing.T) {
 func TestSamplingIsAlwaysSent(t *testing.T) {
 	t.Parallel()
 	s, _, _ := readWith(t, ocrtest.Text("x"))
-	if r := s.Last(); r.Temperature == nil || *r.Temperature != 0.2 || r.TopP == nil || *r.TopP != 0.9 || r.MaxTokens != 4096 {
+	if r := s.Last(); r.Temperature == nil || *r.Temperature != 0.2 || r.TopP == nil || *r.TopP != 0.9 ||
+		r.MaxTokens != 4096 {
 		t.Errorf("sent %s", r.Body)
 	}
 }
@@ -94,7 +97,8 @@ func TestSamplingIsAlwaysSent(t *testing.T) {
 func TestNoWordsGoWithTheImage(t *testing.T) {
 	t.Parallel()
 	s, _, _ := readWith(t, ocrtest.Text("x"))
-	if body := string(s.Last().Body); s.Last().Prompt != "" || strings.Contains(body, `"text"`) || strings.Contains(body, `"system"`) {
+	if body := string(s.Last().Body); s.Last().Prompt != "" || strings.Contains(body, `"text"`) ||
+		strings.Contains(body, `"system"`) {
 		t.Errorf("words were sent: %s", body)
 	}
 }
@@ -125,7 +129,8 @@ func TestMediaTypeFollowsTheBytes(t *testing.T) {
 			s := ocrtest.New(t)
 			_, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(test.data))
 			if test.want == "" {
-				if e := failure(t, err); e.Kind != ocr.KindBadImage || e.Phase != ocr.PhaseImage || s.Counts().Requests != 0 {
+				if e := failure(t, err); e.Kind != ocr.KindBadImage || e.Phase != ocr.PhaseImage ||
+					s.Counts().Requests != 0 {
 					t.Errorf("%v after %d requests", err, s.Counts().Requests)
 				}
 				return
@@ -142,7 +147,8 @@ func frame(preview int, width, height uint16) []byte {
 	b := []byte("\xff\xd8\xff\xe1")
 	b = append(b, byte((preview+2)>>8), byte(preview+2))
 	b = append(b, make([]byte, preview)...)
-	return append(b, 0xff, 0xff, 0xc2, 0, 17, 8, byte(height>>8), byte(height), byte(width>>8), byte(width), 3, 1, 0x22, 0, 2, 0x11, 1)
+	return append(b, 0xff, 0xff, 0xc2, 0, 17, 8, byte(height>>8), byte(height), byte(width>>8), byte(width), 3, 1, 0x22,
+		0, 2, 0x11, 1)
 }
 
 func TestImageThatNoServerReadsIsNotSent(t *testing.T) {
@@ -174,7 +180,8 @@ func TestImageThatNoServerReadsIsNotSent(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := ocrtest.New(t)
 			_, err := newClient(t, s).ExtractText(patience(t), test.img)
-			if e := failure(t, err); e.Kind != test.kind || e.Phase != ocr.PhaseImage || s.Counts().Requests != 0 || opened {
+			if e := failure(t, err); e.Kind != test.kind || e.Phase != ocr.PhaseImage || s.Counts().Requests != 0 ||
+				opened {
 				t.Errorf("%v after %d requests, opened %v", err, s.Counts().Requests, opened)
 			}
 		})
@@ -191,7 +198,9 @@ func TestLargestImageFillsTheLargestRequest(t *testing.T) {
 		if sent = n; n != r.ContentLength {
 			err = fmt.Errorf("%d bytes sent, Content-Length %d", n, r.ContentLength)
 		}
-		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}`))}, err
+		return &http.Response{
+			StatusCode: 200, Body: io.NopCloser(
+				strings.NewReader(`{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}`))}, err
 	})
 	c := newClientOver(t, transport)
 	read := func(n int) *ocr.Error {
@@ -233,11 +242,14 @@ func TestSourceFailureReachesTheCaller(t *testing.T) {
 		{"in the middle", len(page), failing(150_000), errChecksum, "checksum"},
 		{"at the last byte", len(page), failing(len(page) - 1), errChecksum, "checksum"},
 		{"after the last byte", len(page), failing(len(page)), errChecksum, "checksum"},
-		{"with the last byte", len(page), func() io.Reader { return &lastWords{page, errChecksum} }, errChecksum, "checksum"},
+		{"with the last byte", len(page), func() io.Reader { return &lastWords{page, errChecksum} }, errChecksum,
+			"checksum"},
 		{"too short", len(page) + 5, whole, io.ErrUnexpectedEOF, "5 bytes before"},
 		{"too long", len(page) - 5, whole, nil, "longer"},
-		{"never ends", len(page), func() io.Reader { return io.MultiReader(bytes.NewReader(page), idle{}) }, io.ErrNoProgress, ""},
-		{"panics", len(page), func() io.Reader { return io.MultiReader(bytes.NewReader(page[:9000]), panicking{}) }, nil, "panicked"},
+		{"never ends", len(page), func() io.Reader { return io.MultiReader(bytes.NewReader(page), idle{}) },
+			io.ErrNoProgress, ""},
+		{"panics", len(page), func() io.Reader { return io.MultiReader(bytes.NewReader(page[:9000]), panicking{}) },
+			nil, "panicked"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -246,11 +258,13 @@ func TestSourceFailureReachesTheCaller(t *testing.T) {
 			src := new(source)
 			r, err := newClient(t, s).ExtractText(patience(t), src.opening(test.size, test.reader))
 			e := failure(t, err)
-			if e.Kind != ocr.KindImageSource || test.want != nil && !errors.Is(err, test.want) || !strings.Contains(e.Message, test.words) {
+			if e.Kind != ocr.KindImageSource || test.want != nil && !errors.Is(err, test.want) ||
+				!strings.Contains(e.Message, test.words) {
 				t.Errorf("error is %v, result %+v", err, r)
 			}
 			if src.opened != 1 || !src.closedAll() {
-				t.Errorf("opened %d times, closed %d times, want once each: a source that fails is not asked again", src.opened, src.closed)
+				t.Errorf("opened %d times, closed %d times, want once each: a source that fails is not asked again",
+					src.opened, src.closed)
 			}
 			if c := s.Counts(); c.Answers != 0 {
 				t.Errorf("the server answered %d times to a page that it cannot have had", c.Answers)
@@ -288,7 +302,8 @@ func TestOpenFailureReachesTheCaller(t *testing.T) {
 	opened := 0
 	img := ocr.Image{Size: 100, Open: func() (io.ReadCloser, error) { opened++; return nil, errChecksum }}
 	_, err := newClient(t, s).ExtractText(patience(t), img)
-	if e := failure(t, err); e.Kind != ocr.KindImageSource || e.Phase != ocr.PhaseImage || !errors.Is(err, errChecksum) || opened != 1 {
+	if e := failure(t, err); e.Kind != ocr.KindImageSource || e.Phase != ocr.PhaseImage ||
+		!errors.Is(err, errChecksum) || opened != 1 {
 		t.Errorf("%v after %d openings", err, opened)
 	}
 	if n := s.Counts().Requests; n != 0 {
@@ -321,7 +336,8 @@ func TestMissingFileIsTheCallsError(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
 	_, err := newClient(t, s).ExtractText(patience(t), ocr.File(filepath.Join(t.TempDir(), "none.png")))
-	if e := failure(t, err); e.Kind != ocr.KindImageSource || !errors.Is(err, fs.ErrNotExist) || s.Counts().Requests != 0 {
+	if e := failure(t, err); e.Kind != ocr.KindImageSource || !errors.Is(err, fs.ErrNotExist) ||
+		s.Counts().Requests != 0 {
 		t.Errorf("%v after %d requests", err, s.Counts().Requests)
 	}
 }
@@ -330,11 +346,14 @@ func TestMissingFileIsTheCallsError(t *testing.T) {
 func TestEarlyAnswerDoesNotHideASourceFailure(t *testing.T) {
 	t.Parallel()
 	page := bigPage(8 << 20)
-	for name, rest := range map[string]io.Reader{"source fails": iotest.ErrReader(errChecksum), "source goes on": bytes.NewReader(page[4<<20:])} {
+	for name, rest := range map[string]io.Reader{"source fails": iotest.ErrReader(errChecksum),
+		"source goes on": bytes.NewReader(page[4<<20:])} {
 		t.Run(name, func(t *testing.T) {
 			s := ocrtest.New(t)
-			s.Default(ocrtest.Early(ocrtest.Raw(200, "application/json", `{"choices":[{"message":{"content":"invented"},"finish_reason":"stop"}]}`)))
-			s.Next(ocrtest.Early(ocrtest.Raw(200, "application/json", `{"choices":[{"message":{"content":"invented"},"finish_reason":"stop"}]}`)))
+			s.Default(ocrtest.Early(ocrtest.Raw(200, "application/json",
+				`{"choices":[{"message":{"content":"invented"},"finish_reason":"stop"}]}`)))
+			s.Next(ocrtest.Early(ocrtest.Raw(200, "application/json",
+				`{"choices":[{"message":{"content":"invented"},"finish_reason":"stop"}]}`)))
 			src := new(source)
 			r, err := newClient(t, s).ExtractText(patience(t), src.opening(len(page), func() io.Reader {
 				return io.MultiReader(bytes.NewReader(page[:4<<20]), rest)
@@ -353,7 +372,8 @@ func TestAnswerDoesNotHideASourceFailure(t *testing.T) {
 	careless := roundTrip(func(r *http.Request) (*http.Response, error) {
 		io.Copy(io.Discard, r.Body)
 		r.Body.Close()
-		return answering(200, `{"choices":[{"message":{"content":"invented"},"finish_reason":"stop"}]}`).RoundTrip(&http.Request{})
+		return answering(200,
+			`{"choices":[{"message":{"content":"invented"},"finish_reason":"stop"}]}`).RoundTrip(&http.Request{})
 	})
 	c := newClientOver(t, careless)
 	src := new(source)
@@ -368,11 +388,13 @@ func TestAnswerDoesNotHideASourceFailure(t *testing.T) {
 func TestEverySourceIsClosed(t *testing.T) {
 	t.Parallel()
 	page := pngPage(t)
-	for _, reply := range []ocrtest.Reply{ocrtest.Text("x"), ocrtest.Scaling(), ocrtest.Reset(), ocrtest.ResetEarly(), ocrtest.Cut("x"), ocrtest.Text(loopText)} {
+	for _, reply := range []ocrtest.Reply{ocrtest.Text("x"), ocrtest.Scaling(), ocrtest.Reset(), ocrtest.ResetEarly(),
+		ocrtest.Cut("x"), ocrtest.Text(loopText)} {
 		s := ocrtest.New(t)
 		s.Default(reply)
 		src := new(source)
-		newClient(t, s).ExtractText(patience(t), src.opening(len(page), func() io.Reader { return bytes.NewReader(page) }))
+		newClient(t, s).ExtractText(patience(t),
+			src.opening(len(page), func() io.Reader { return bytes.NewReader(page) }))
 		if src.opened != s.Counts().Requests || !src.closedAll() {
 			t.Errorf("opened %d times for %d requests, closed %d times", src.opened, s.Counts().Requests, src.closed)
 		}
@@ -384,16 +406,19 @@ func TestImageArrivesWhole(t *testing.T) {
 	for _, n := range []int{24, 25, 26, 24<<10 - 1, 24 << 10, 24<<10 + 1, 48 << 10, 100_003} {
 		page := bigPage(n)
 		for name, wrap := range map[string]func(io.Reader) io.Reader{
-			"plain": func(r io.Reader) io.Reader { return r }, "halves": iotest.HalfReader, "with its end": iotest.DataErrReader,
+			"plain": func(r io.Reader) io.Reader { return r }, "halves": iotest.HalfReader,
+			"with its end": iotest.DataErrReader,
 		} {
 			s := ocrtest.New(t, ocrtest.AnyImage())
 			src := new(source)
-			_, err := newClient(t, s).ExtractText(patience(t), src.opening(n, func() io.Reader { return wrap(bytes.NewReader(page)) }))
+			_, err := newClient(t, s).ExtractText(patience(t),
+				src.opening(n, func() io.Reader { return wrap(bytes.NewReader(page)) }))
 			if err != nil {
 				t.Fatalf("%d bytes, %s: %v", n, name, err)
 			}
 			if last := s.Last(); !bytes.Equal(last.Image, page) || last.Length != int64(len(last.Body)) {
-				t.Errorf("%d bytes, %s: %d arrived, Content-Length %d, body %d", n, name, len(last.Image), last.Length, len(last.Body))
+				t.Errorf("%d bytes, %s: %d arrived, Content-Length %d, body %d", n, name, len(last.Image), last.Length,
+					len(last.Body))
 			}
 		}
 	}
@@ -417,10 +442,11 @@ func TestTokenIsAskedForTheAudience(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var asked string
-			c, err := ocr.New(ocr.Config{URL: test.url, Audience: test.audience, Token: func(_ context.Context, audience string) (string, error) {
-				asked = audience
-				return "", errors.New("none")
-			}})
+			c, err := ocr.New(ocr.Config{URL: test.url, Audience: test.audience,
+				Token: func(_ context.Context, audience string) (string, error) {
+					asked = audience
+					return "", errors.New("none")
+				}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -443,8 +469,10 @@ func TestTokenThatNoHeaderCarriesIsNotSent(t *testing.T) {
 		"panic":      func(context.Context, string) (string, error) { panic(gone) },
 	} {
 		s := ocrtest.New(t)
-		_, err := newClient(t, s, func(cfg *ocr.Config) { cfg.Token = token }).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-		if e := failure(t, err); e.Kind != ocr.KindToken || s.Counts().Requests != 0 || name == "error" && !errors.Is(err, gone) {
+		_, err := newClient(t, s, func(cfg *ocr.Config) { cfg.Token = token }).ExtractText(patience(t),
+			ocr.Bytes(pngPage(t)))
+		if e := failure(t, err); e.Kind != ocr.KindToken || s.Counts().Requests != 0 || name == "error" &&
+			!errors.Is(err, gone) {
 			t.Errorf("%s: %v after %d requests", name, err, s.Counts().Requests)
 		}
 		if strings.Contains(err.Error(), "X-Evil") || strings.Contains(err.Error(), "two words") {
@@ -481,7 +509,8 @@ func TestTokenAndKeyHaveTheirHeaders(t *testing.T) {
 			if got := strings.Join(h.Values("X-Serverless-Authorization"), ","); got != test.serverless {
 				t.Errorf("X-Serverless-Authorization %q, want %q", got, test.serverless)
 			}
-			for name, want := range map[string]string{"Content-Type": "application/json", "Expect": "", "Content-Encoding": "", "Transfer-Encoding": "", "Accept-Encoding": ""} {
+			for name, want := range map[string]string{"Content-Type": "application/json", "Expect": "",
+				"Content-Encoding": "", "Transfer-Encoding": "", "Accept-Encoding": ""} {
 				if got := h.Get(name); got != want {
 					t.Errorf("%s is %q, want %q", name, got, want)
 				}
@@ -526,8 +555,9 @@ func TestHeaderIsAskedBeforeEachTryAndReplacesNothing(t *testing.T) {
 	}
 	for n, req := range s.Requests() {
 		for name, want := range map[string][]string{
-			"Traceparent": {fmt.Sprint("page-", n+1)}, "Authorization": {"Bearer the-key"}, "X-Serverless-Authorization": nil,
-			"Content-Type": {"application/json"},
+			"Traceparent": {fmt.Sprint("page-", n+1)}, "Authorization": {"Bearer the-key"},
+			"X-Serverless-Authorization": nil,
+			"Content-Type":               {"application/json"},
 		} {
 			if got := req.Header.Values(name); !slices.Equal(got, want) {
 				t.Errorf("request %d: %s is %q, want %q", n+1, name, got, want)

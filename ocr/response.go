@@ -20,7 +20,8 @@ const maxAnswer = 8 << 20
 // Usage counts tokens, as the server does.
 type Usage struct{ PromptTokens, CompletionTokens int }
 
-// completion is the part of an answer that matters. Every server adds fields, older ones leave some out, any may be null.
+// completion is the part of an answer that matters. Every server adds fields, older ones leave some out, any may be
+// null.
 type completion struct {
 	Model   lenientString `json:"model"`
 	Choices []choice      `json:"choices"`
@@ -43,8 +44,8 @@ const (
 	DialectOther   = "other"
 )
 
-// dialect returns which server wrote an answer with a choice, by the fields that only it has. What copies vLLM's fields puts a fingerprint
-// of its own among them.
+// dialect returns which server wrote an answer with a choice, by the fields that only it has. What copies vLLM's fields
+// puts a fingerprint of its own among them.
 func (c *completion) dialect() string {
 	switch fingerprint := string(c.Fingerprint); {
 	case c.Choices[0].Provider.present:
@@ -86,8 +87,8 @@ func (p *passedOn) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// reason returns why the text ended. A gateway says stop for all that its own API has no word for, a loop and a server that shuts down
-// among them, and puts the truth beside it.
+// reason returns why the text ended. A gateway says stop for all that its own API has no word for, a loop and a server
+// that shuts down among them, and puts the truth beside it.
 func (c choice) reason() string {
 	if c.FinishReason != "stop" && c.FinishReason != "" {
 		return c.FinishReason
@@ -102,7 +103,8 @@ func (c choice) reason() string {
 	return c.FinishReason
 }
 
-// lenientString and lenientInt decode any JSON value: the text does not depend on them, so an odd one must not spoil the answer.
+// lenientString and lenientInt decode any JSON value: the text does not depend on them, so an odd one must not spoil
+// the answer.
 type (
 	lenientString string
 	lenientInt    int
@@ -132,7 +134,8 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 	}
 	var c completion
 	if err := json.Unmarshal(raw, &c); err != nil {
-		return answer{}, badResponse("no answer in JSON (%s): %s", cleanText(err.Error()), cleanText(auth.hide(clip(string(raw), maxRefusal))))
+		return answer{}, badResponse("no answer in JSON (%s): %s", cleanText(err.Error()),
+			cleanText(auth.hide(clip(string(raw), maxRefusal))))
 	}
 	if len(c.Choices) == 0 || c.Choices[0].Message == nil {
 		if len(c.Error) > 0 {
@@ -141,12 +144,15 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 		return answer{}, badResponse("the answer holds no choice with a message")
 	}
 	choice := c.Choices[0]
-	a := answer{text: choice.text(), model: string(c.Model), dialect: c.dialect(), usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
+	a := answer{
+		text: choice.text(), model: string(c.Model), dialect: c.dialect(),
+		usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
 	return judge(a, choice.reason())
 }
 
-// text returns what the model read. llama-server takes the whole answer for thoughts where the model's template could begin them, although the
-// request has that switched off: an answer that is complete and has nothing else is the page's text. One that a limit cut off may be thoughts.
+// text returns what the model read. llama-server takes the whole answer for thoughts where the model's template could
+// begin them, although the request has that switched off: an answer that is complete and has nothing else is the page's
+// text. One that a limit cut off may be thoughts.
 func (c choice) text() string {
 	if c.Message.Content == "" && c.reason() == "stop" {
 		return withoutThoughts(string(c.Message.Reasoning))
@@ -154,8 +160,9 @@ func (c choice) text() string {
 	return withoutThoughts(c.Message.Content)
 }
 
-// withoutThoughts returns the text without what the model thought before it: a server without a parser for that, or with a template that
-// does not know the switch, leaves it in the answer. Where a limit cut the answer off while it thought, there is no text.
+// withoutThoughts returns the text without what the model thought before it: a server without a parser for that, or
+// with a template that does not know the switch, leaves it in the answer. Where a limit cut the answer off while it
+// thought, there is no text.
 func withoutThoughts(text string) string {
 	thoughts, ok := strings.CutPrefix(strings.TrimLeft(text, " \t\r\n"), "<think>")
 	if !ok {
@@ -179,7 +186,8 @@ func judge(a answer, reason string) (answer, error) {
 		a.stop = looped
 	case "abort":
 		return withoutText, &Error{
-			Kind: KindAborted, Phase: PhaseRead, Status: http.StatusOK, Message: "the server stopped writing: it is paused or shuts down",
+			Kind: KindAborted, Phase: PhaseRead, Status: http.StatusOK,
+			Message: "the server stopped writing: it is paused or shuts down",
 		}
 	default:
 		return withoutText, badResponse("the answer ended in an unknown way, %q", cleanText(reason))
@@ -273,9 +281,9 @@ func locations(detail json.RawMessage) string {
 	return strings.Join(all, " ")
 }
 
-// inside returns the server's own refusal out of the message of a gateway. LiteLLM's goes "litellm.BadRequestError: Hosted_vllmException -
-// ", then the server's JSON, an empty line and a sentence of its own. Gateways behind gateways are looked through as well: what is inside is
-// shorter, so this ends.
+// inside returns the server's own refusal out of the message of a gateway. LiteLLM's goes "litellm.BadRequestError:
+// Hosted_vllmException - ", then the server's JSON, an empty line and a sentence of its own. Gateways behind gateways
+// are looked through as well: what is inside is shorter, so this ends.
 func (r refusal) inside() refusal {
 	if !strings.HasPrefix(r.message, "litellm.") {
 		return r
@@ -325,7 +333,8 @@ func (r refusal) named() fields {
 // size is how vLLM, SGLang and OpenAI's API name the size of the context that a request exceeds.
 var size = regexp.MustCompile(`(?:max_model_len=(?:max_total_tokens=)?|maximum context length (?:is|of) )(\d{1,9})\b`)
 
-// context returns the size of the server's context, in tokens, if the request exceeded it; 0 if the refusal does not say.
+// context returns the size of the server's context, in tokens, if the request exceeded it; 0 if the refusal does not
+// say.
 func (r refusal) context() int {
 	if m := size.FindStringSubmatch(r.words()); m != nil {
 		n, _ := strconv.Atoi(m[1]) // nine digits
@@ -369,8 +378,8 @@ func classify(status int, r refusal) Kind {
 	// LiteLLM's own limit is over: the page is on the GPU, as with ours.
 	case status == http.StatusRequestTimeout && strings.HasPrefix(r.message, "litellm.Timeout"):
 		return KindTimeout
-	// JSON comes from the server, text from the platform in front of it, but for the two words that the server's web framework
-	// (Starlette) uses where no code handled an exception.
+	// JSON comes from the server, text from the platform in front of it, but for the two words that the server's web
+	// framework (Starlette) uses where no code handled an exception.
 	case status == http.StatusInternalServerError && (r.json || r.message == "Internal Server Error"):
 		return KindBackendFailed
 	// A proxy answers 408 when it did not get the whole request.
@@ -399,11 +408,12 @@ func classifyBadRequest(r refusal) Kind {
 	return KindBadRequest
 }
 
-// unreachable reports whether a gateway says that it could not connect to the server: the page has not arrived there. That a connection
-// was lost later is another matter, since the page may be the reason.
+// unreachable reports whether a gateway says that it could not connect to the server: the page has not arrived there.
+// That a connection was lost later is another matter, since the page may be the reason.
 func unreachable(r refusal) bool {
 	start := strings.ToLower(clip(r.message, 200))
-	for _, sign := range []string{"cannot connect to host", "connect call failed", "all connection attempts failed", "connection refused"} {
+	for _, sign := range []string{"cannot connect to host", "connect call failed", "all connection attempts failed",
+		"connection refused"} {
 		if strings.Contains(start, sign) {
 			return true
 		}

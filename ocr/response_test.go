@@ -18,7 +18,8 @@ import (
 
 const invalid = "1 validation error:\n  {'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required', 'input': {}}"
 
-// statusCases are the rows of what a server and its platform can answer, with the kind and the number of requests that must follow.
+// statusCases are the rows of what a server and its platform can answer, with the kind and the number of requests that
+// must follow.
 var statusCases = []struct {
 	name  string
 	reply ocrtest.Reply
@@ -26,32 +27,55 @@ var statusCases = []struct {
 	tries int
 }{
 	// vLLM
-	{"wrong Content-Type", ocrtest.Error(400, "Bad Request", "", "1 validation error:\n  {'msg': \"Unsupported Media Type: Only 'application/json' is allowed\"}"), ocr.KindBadRequest, 1},
-	{"not JSON", ocrtest.Error(400, "Bad Request", "body.17", "1 validation error:\n  {'type': 'json_invalid', 'loc': ('body', 17)}"), ocr.KindBadRequest, 1},
+	{"wrong Content-Type",
+		ocrtest.Error(400, "Bad Request", "",
+			"1 validation error:\n  {'msg': \"Unsupported Media Type: Only 'application/json' is allowed\"}"),
+		ocr.KindBadRequest, 1},
+	{"not JSON", ocrtest.Error(400, "Bad Request", "body.17",
+		"1 validation error:\n  {'type': 'json_invalid', 'loc': ('body', 17)}"), ocr.KindBadRequest, 1},
 	{"messages missing", ocrtest.Error(400, "Bad Request", "body.messages", invalid), ocr.KindBadRequest, 1},
-	{"value out of range", ocrtest.Error(400, "BadRequestError", "temperature", "temperature must be in [0, 2], got 3.0. (parameter=temperature, value=3.0)"), ocr.KindBadRequest, 1},
+	{"value out of range",
+		ocrtest.Error(400, "BadRequestError", "temperature",
+			"temperature must be in [0, 2], got 3.0. (parameter=temperature, value=3.0)"), ocr.KindBadRequest, 1},
 	{"five stops", ocrtest.Error(400, "Bad Request", "body.stop", invalid), ocr.KindBadRequest, 1},
-	{"stream_options", ocrtest.Error(400, "BadRequestError", "stream_options", "Stream options can only be defined when `stream=True`."), ocr.KindBadRequest, 1},
+	{"stream_options", ocrtest.Error(400, "BadRequestError", "stream_options",
+		"Stream options can only be defined when `stream=True`."), ocr.KindBadRequest, 1},
 	{"bad base64", ocrtest.Error(400, "BadRequestError", "", "Incorrect padding"), ocr.KindBadRequest, 1},
 	{"image_url as string", ocrtest.Error(400, "Bad Request", "body.messages", invalid), ocr.KindBadRequest, 1},
-	{"undecodable image", ocrtest.Error(400, "BadRequestError", "", "Failed to load image: cannot identify image file <_io.BytesIO object>"), ocr.KindBadImage, 1},
-	{"processor refuses", ocrtest.Error(400, "BadRequestError", "", "Failed to apply LightOnOCRProcessor on data={'text': '…'}"), ocr.KindBadImage, 1},
-	{"two images", ocrtest.Error(400, "BadRequestError", "image", "At most 1 image(s) may be provided in one prompt."), ocr.KindBadRequest, 1},
-	{"too many tokens", ocrtest.Error(400, "BadRequestError", "input_tokens", "This model's maximum context length is 4096 tokens."), ocr.KindBadRequest, 2}, // the second one for less
-	{"chat_template", ocrtest.Error(400, "BadRequestError", "", "Chat template is passed with request"), ocr.KindBadRequest, 1},
+	{"undecodable image",
+		ocrtest.Error(400, "BadRequestError", "",
+			"Failed to load image: cannot identify image file <_io.BytesIO object>"), ocr.KindBadImage, 1},
+	{"processor refuses",
+		ocrtest.Error(400, "BadRequestError", "", "Failed to apply LightOnOCRProcessor on data={'text': '…'}"),
+		ocr.KindBadImage, 1},
+	{"two images", ocrtest.Error(400, "BadRequestError", "image", "At most 1 image(s) may be provided in one prompt."),
+		ocr.KindBadRequest, 1},
+	// the second one for less
+	{"too many tokens", ocrtest.Error(400, "BadRequestError", "input_tokens",
+		"This model's maximum context length is 4096 tokens."), ocr.KindBadRequest, 2},
+	{"chat_template", ocrtest.Error(400, "BadRequestError", "", "Chat template is passed with request"),
+		ocr.KindBadRequest, 1},
 	{"wrong key", ocrtest.StringError(401, "Unauthorized"), ocr.KindUnauthenticated, 1},
-	{"unknown model", ocrtest.Error(404, "NotFoundError", "model", "The model `x` does not exist."), ocr.KindWrongModel, 1},
+	{"unknown model", ocrtest.Error(404, "NotFoundError", "model", "The model `x` does not exist."), ocr.KindWrongModel,
+		1},
 	{"unknown path", ocrtest.Detail(404, "Not Found"), ocr.KindWrongAddress, 1},
 	{"unknown path with the word model", ocrtest.Detail(404, "No model here"), ocr.KindWrongAddress, 1},
 	{"wrong method", ocrtest.Detail(405, "Method Not Allowed"), ocr.KindWrongAddress, 1},
-	{"image at a URL", ocrtest.Error(422, "UnprocessableEntityError", "image_url", "404, message='Not Found'"), ocr.KindBadRequest, 1},
-	{"too many pixels", ocrtest.EngineFailed("Image size (200000000 pixels) exceeds limit of 178956970 pixels, could be decompression bomb DOS attack."), ocr.KindBackendFailed, 1},
+	{"image at a URL", ocrtest.Error(422, "UnprocessableEntityError", "image_url", "404, message='Not Found'"),
+		ocr.KindBadRequest, 1},
+	{
+		"too many pixels", ocrtest.EngineFailed(
+			"Image size (200000000 pixels) exceeds limit of 178956970 pixels, could be decompression bomb DOS attack."),
+		ocr.KindBackendFailed, 1},
 	{"engine failed, no message", ocrtest.EngineFailed(""), ocr.KindBackendFailed, 1},
 	{"generation error", ocrtest.EngineFailed("Internal server error"), ocr.KindBackendFailed, 1},
 	{"engine dead", ocrtest.EngineFailed("EngineCore encountered an issue."), ocr.KindBackendFailed, 1},
-	{"not base64 or no chat", ocrtest.Error(501, "NotImplementedError", "", "Only base64 data URLs are supported for now."), ocr.KindBadImage, 1},
+	{"not base64 or no chat",
+		ocrtest.Error(501, "NotImplementedError", "", "Only base64 data URLs are supported for now."), ocr.KindBadImage,
+		1},
 	{"scaling", ocrtest.Scaling(), ocr.KindOverloaded, 4},
-	{"unhandled exception", ocrtest.Raw(500, "text/plain; charset=utf-8", "Internal Server Error"), ocr.KindBackendFailed, 1},
+	{"unhandled exception", ocrtest.Raw(500, "text/plain; charset=utf-8", "Internal Server Error"),
+		ocr.KindBackendFailed, 1},
 	// Cloud Run
 	{"platform 401 without a token function", ocrtest.Platform(401), ocr.KindUnauthenticated, 1},
 	{"platform 403", ocrtest.Platform(403), ocr.KindForbidden, 1},
@@ -62,7 +86,8 @@ var statusCases = []struct {
 	{"platform 500, not started", ocrtest.PlatformText(500, ocrtest.NotStarted), ocr.KindUnavailable, 4},
 	{"platform 502", ocrtest.Platform(502), ocr.KindUnavailable, 4},
 	{"platform 503, container died", ocrtest.Platform(503), ocr.KindLost, 1},
-	{"platform 503, at its limit", ocrtest.PlatformText(503, "The maximum container instance limit was reached."), ocr.KindOverloaded, 4},
+	{"platform 503, at its limit", ocrtest.PlatformText(503, "The maximum container instance limit was reached."),
+		ocr.KindOverloaded, 4},
 	{"platform 504", ocrtest.Platform(504), ocr.KindTimeout, 1},
 	{"redirect to a login page", ocrtest.Redirect(302, "/login"), ocr.KindWrongAddress, 1},
 	{"redirect that keeps the method", ocrtest.Redirect(307, "/v1/chat/completions/"), ocr.KindWrongAddress, 1},
@@ -70,13 +95,19 @@ var statusCases = []struct {
 	{"flat 400", ocrtest.FlatError(400, "BadRequestError", "Failed to load image: x"), ocr.KindBadImage, 1},
 	{"flat 404", ocrtest.FlatError(404, "NotFoundError", "The model `x` does not exist."), ocr.KindWrongModel, 1},
 	{"flat 500", ocrtest.FlatError(500, "InternalServerError", "x"), ocr.KindBackendFailed, 1},
-	{"string code 404", ocrtest.StringCode(404, "invalid_request_error", "model_not_found", "no such thing"), ocr.KindWrongModel, 1},
-	{"string code 400", ocrtest.StringCode(400, "invalid_request_error", "json_parse_error", "x"), ocr.KindBadRequest, 1},
-	{"null code 404", ocrtest.NullCode(404, "not_found_error", `model "x" not found, try pulling it first`), ocr.KindWrongModel, 1},
-	{"Ollama busy", ocrtest.NullCode(503, "api_error", "server busy, please try again. maximum pending requests exceeded"), ocr.KindOverloaded, 4},
-	{"llama-server 500", ocrtest.LlamaError(500, "server_error", "image input is not supported"), ocr.KindBackendFailed, 1},
+	{"string code 404", ocrtest.StringCode(404, "invalid_request_error", "model_not_found", "no such thing"),
+		ocr.KindWrongModel, 1},
+	{"string code 400", ocrtest.StringCode(400, "invalid_request_error", "json_parse_error", "x"), ocr.KindBadRequest,
+		1},
+	{"null code 404", ocrtest.NullCode(404, "not_found_error", `model "x" not found, try pulling it first`),
+		ocr.KindWrongModel, 1},
+	{"Ollama busy", ocrtest.NullCode(503, "api_error",
+		"server busy, please try again. maximum pending requests exceeded"), ocr.KindOverloaded, 4},
+	{"llama-server 500", ocrtest.LlamaError(500, "server_error", "image input is not supported"), ocr.KindBackendFailed,
+		1},
 	{"llama-server loading", ocrtest.LlamaError(503, "unavailable_error", "Loading model"), ocr.KindOverloaded, 4},
-	{"llama-server unknown path", ocrtest.LlamaError(404, "not_found_error", "File Not Found"), ocr.KindWrongAddress, 1},
+	{"llama-server unknown path", ocrtest.LlamaError(404, "not_found_error", "File Not Found"), ocr.KindWrongAddress,
+		1},
 	{"empty 500", ocrtest.Empty(500), ocr.KindUnavailable, 4},
 	{"empty 503", ocrtest.Empty(503), ocr.KindOverloaded, 4},
 	{"408 of a proxy", ocrtest.HTML(408, "<h1>Request Timeout</h1>"), ocr.KindUnavailable, 4},
@@ -93,13 +124,18 @@ var statusCases = []struct {
 	{"future reason", ocrtest.Finish("tired", "a page"), ocr.KindBadResponse, 1},
 	{"no reason", ocrtest.FinishNull("a page"), ocr.KindBadResponse, 1},
 	{"no choices", ocrtest.NoChoices(), ocr.KindBadResponse, 1},
-	{"no message", ocrtest.Raw(200, "application/json", `{"choices":[{"finish_reason":"stop"}]}`), ocr.KindBadResponse, 1},
-	{"error in a 200", ocrtest.Raw(200, "application/json", `{"error":{"message":"sorry","code":null}}`), ocr.KindBadResponse, 1},
-	{"content of another type", ocrtest.Raw(200, "application/json", `{"choices":[{"message":{"content":7},"finish_reason":"stop"}]}`), ocr.KindBadResponse, 1},
+	{"no message", ocrtest.Raw(200, "application/json", `{"choices":[{"finish_reason":"stop"}]}`), ocr.KindBadResponse,
+		1},
+	{"error in a 200", ocrtest.Raw(200, "application/json", `{"error":{"message":"sorry","code":null}}`),
+		ocr.KindBadResponse, 1},
+	{"content of another type",
+		ocrtest.Raw(200, "application/json", `{"choices":[{"message":{"content":7},"finish_reason":"stop"}]}`),
+		ocr.KindBadResponse, 1},
 	{"null", ocrtest.Raw(200, "application/json", `null`), ocr.KindBadResponse, 1},
 	{"HTML with 200", ocrtest.HTML(200, "<html>Sign in</html>"), ocr.KindBadResponse, 1},
 	{"empty 200", ocrtest.Empty(200), ocr.KindBadResponse, 1},
-	{"JSON cut, length right", ocrtest.Raw(200, "application/json", `{"choices":[{"message":{"content":"ab`), ocr.KindBadResponse, 1},
+	{"JSON cut, length right", ocrtest.Raw(200, "application/json", `{"choices":[{"message":{"content":"ab`),
+		ocr.KindBadResponse, 1},
 }
 
 func TestEveryAnswerHasItsKind(t *testing.T) {
@@ -113,7 +149,8 @@ func TestEveryAnswerHasItsKind(t *testing.T) {
 			_, err := newClient(t, s).ExtractText(patience(t), page)
 			if e := failure(t, err); e.Kind != test.kind {
 				t.Errorf("kind is %s, want %s: %v", e.Kind, test.kind, err)
-			} else if strings.ContainsAny(e.Message, "\n\r\t") || strings.Contains(e.Message, "<h") || strings.Contains(e.Message, "</") {
+			} else if strings.ContainsAny(e.Message, "\n\r\t") || strings.Contains(e.Message, "<h") ||
+				strings.Contains(e.Message, "</") {
 				t.Errorf("message is not clean: %q", e.Message)
 			}
 			if got := s.Counts().Requests; got != test.tries {
@@ -129,7 +166,8 @@ func TestStatusAndMessageAreKept(t *testing.T) {
 	s.Default(ocrtest.Error(400, "BadRequestError", "", "Failed to load image: it is\nbroken"))
 	_, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 	e := failure(t, err)
-	if e.Status != http.StatusBadRequest || e.Phase != ocr.PhaseRead || e.Message != "Failed to load image: it is broken" {
+	if e.Status != http.StatusBadRequest || e.Phase != ocr.PhaseRead ||
+		e.Message != "Failed to load image: it is broken" {
 		t.Errorf("error is %+v", e)
 	}
 }
@@ -137,7 +175,8 @@ func TestStatusAndMessageAreKept(t *testing.T) {
 func TestMessageIsFoundInEveryShapeOfError(t *testing.T) {
 	t.Parallel()
 	for _, reply := range []ocrtest.Reply{
-		ocrtest.StringCode(400, "invalid_request_error", "bad", "the words that matter"), ocrtest.NullCode(400, "x", "the words that matter"),
+		ocrtest.StringCode(400, "invalid_request_error", "bad", "the words that matter"),
+		ocrtest.NullCode(400, "x", "the words that matter"),
 		ocrtest.StringError(400, "the words that matter"), ocrtest.FlatError(400, "x", "the words that matter"),
 	} {
 		if _, _, err := readWith(t, reply); failure(t, err).Message != "the words that matter" {
@@ -163,7 +202,8 @@ func TestAnswersWithoutEndAreGivenUp(t *testing.T) {
 	for status, want := range map[int]struct {
 		kind ocr.Kind
 		most int64
-	}{200: {ocr.KindBadResponse, 9 << 20}, 400: {ocr.KindBadRequest, 128 << 10}, 503: {ocr.KindOverloaded, 4 * 128 << 10}} {
+	}{200: {ocr.KindBadResponse, 9 << 20}, 400: {ocr.KindBadRequest, 128 << 10},
+		503: {ocr.KindOverloaded, 4 * 128 << 10}} {
 		var read atomic.Int64
 		c := newClientOver(t, endless(status, &read))
 		_, err := c.ExtractText(t.Context(), ocr.Bytes(pngPage(t)))
@@ -217,7 +257,8 @@ func TestRedirectGetsNoToken(t *testing.T) {
 
 func TestRedirectIsNotFollowed(t *testing.T) {
 	t.Parallel()
-	if s, _, err := readWith(t, ocrtest.Redirect(307, "/v1/models")); failure(t, err).Kind != ocr.KindWrongAddress || s.Counts().Models != 0 {
+	if s, _, err := readWith(t, ocrtest.Redirect(307, "/v1/models")); failure(t, err).Kind != ocr.KindWrongAddress ||
+		s.Counts().Models != 0 {
 		t.Errorf("%v", err)
 	}
 }
@@ -252,7 +293,8 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 func reasoned(end, text, thoughts string) ocrtest.Reply {
 	message := fmt.Sprintf(`{"role":"assistant","content":%q,"reasoning_content":%q}`, text, thoughts)
 	return ocrtest.Raw(http.StatusOK, "application/json",
-		`{"model":"lightonocr","choices":[{"index":0,"finish_reason":"`+end+`","message":`+message+`}],"usage":{"prompt_tokens":9,"completion_tokens":9}}`)
+		`{"model":"lightonocr","choices":[{"index":0,"finish_reason":"`+end+`","message":`+message+
+			`}],"usage":{"prompt_tokens":9,"completion_tokens":9}}`)
 }
 
 func TestThoughtsAreNoText(t *testing.T) {
@@ -263,9 +305,10 @@ func TestThoughtsAreNoText(t *testing.T) {
 		warnings []string
 	}{
 		"before the text": {ocrtest.Text("<think>\nLet me look closely.\n</think>\n\n# Page"), "# Page", nil},
-		"none, but said":  {ocrtest.Text("<think>\n\n</think>\n\n# Page\n\nA <think> tag"), "# Page\n\nA <think> tag", nil},
-		"without an end":  {ocrtest.FinishAt("length", "<think>\nLet me look", 9), "", []string{"truncated"}},
-		"on the page":     {ocrtest.Text("# The <think> tag"), "# The <think> tag", nil},
+		"none, but said": {ocrtest.Text("<think>\n\n</think>\n\n# Page\n\nA <think> tag"), "# Page\n\nA <think> tag",
+			nil},
+		"without an end": {ocrtest.FinishAt("length", "<think>\nLet me look", 9), "", []string{"truncated"}},
+		"on the page":    {ocrtest.Text("# The <think> tag"), "# The <think> tag", nil},
 		// What llama-server says of a model whose template can begin thoughts:
 		"nothing but":          {reasoned("stop", "", "# Page"), "# Page", nil},
 		"nothing but, cut off": {reasoned("length", "", "Let me look"), "", []string{"truncated"}},

@@ -9,14 +9,15 @@ const (
 	// loopPiece is the longest piece, in bytes, that is searched for: most of a page.
 	loopPiece = 4 << 10
 
-	// loopWindow is how many bytes are compared at once to find where they were before, and so what a run repeats at least.
+	// loopWindow is how many bytes are compared at once to find where they were before, and so what a run repeats at
+	// least.
 	loopWindow = 32
 )
 
-// runs returns what repeats itself at least once in a text, in the order in which it is noticed. Each window of the text is looked up
-// among those of the last loopPiece bytes, by a hash that rolls along; where it was a moment ago, that distance may be a
-// period, and is followed to both sides as far as it holds. It takes time in proportion to the text, of which the bytes compared are the
-// measure, and the same memory for any.
+// runs returns what repeats itself at least once in a text, in the order in which it is noticed. Each window of the
+// text is looked up among those of the last loopPiece bytes, by a hash that rolls along; where it was a moment ago,
+// that distance may be a period, and is followed to both sides as far as it holds. It takes time in proportion to the
+// text, of which the bytes compared are the measure, and the same memory for any.
 func runs(text string) (found []run, compared int) {
 	const factor, bits = 0x9E3779B97F4A7C15, 14
 	var (

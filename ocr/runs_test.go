@@ -19,7 +19,8 @@ func TestRunsAreFoundWherever(t *testing.T) {
 		{"at the start", strings.Repeat("again and so on, ", 10) + lead, run{0, 170, 17}},
 		{"one byte", lead + strings.Repeat("~", 100), run{len(lead), len(lead) + 100, 1}},
 		{"rows that hold runs of cells", "Rows: " + strings.Repeat(row, 9), run{6, 6 + 9*len(row), len(row)}},
-		{"the longest piece", lead + strings.Repeat(unlike(loopPiece), 2), run{len(lead), len(lead) + 2*loopPiece, loopPiece}},
+		{"the longest piece", lead + strings.Repeat(unlike(loopPiece), 2),
+			run{len(lead), len(lead) + 2*loopPiece, loopPiece}},
 	}
 	for _, test := range tests {
 		if found, _ := runs(test.text); !slices.Contains(found, test.want) {
@@ -41,7 +42,8 @@ func unlike(n int) string {
 	return string(text)
 }
 
-// TestRunsAreFoundInLinearTime: for twice the text at most some twice the bytes are compared, and never more than a few for each.
+// TestRunsAreFoundInLinearTime: for twice the text at most some twice the bytes are compared, and never more than a few
+// for each.
 func TestRunsAreFoundInLinearTime(t *testing.T) {
 	t.Parallel()
 	fibonacci := func(n int) string {

@@ -18,7 +18,8 @@ func TestSeamHolds(t *testing.T) {
 		{"all of it again", page, page + " the rest", page + " the rest"},
 		{"its end again", page, "long enough to be known again, and then the rest", page + " the rest"},
 		{"less of its end than tells", page, "and then the rest", page + "and then the rest"},
-		{"rows that are equal", "<tr>\n" + strings.Repeat(row, 9), strings.Repeat(row, 3) + "</tr>", "<tr>\n" + strings.Repeat(row, 12) + "</tr>"},
+		{"rows that are equal", "<tr>\n" + strings.Repeat(row, 9), strings.Repeat(row, 3) + "</tr>",
+			"<tr>\n" + strings.Repeat(row, 12) + "</tr>"},
 		{"nothing", page, "", page},
 	} {
 		if got, ok := splice(test.begun, test.next); !ok || got != test.want {
@@ -35,7 +36,8 @@ func FuzzSplice(f *testing.F) {
 	f.Add(strings.Repeat("<td></td>\n", 30), strings.Repeat("<td></td>\n", 30))
 	f.Fuzz(func(t *testing.T, begun, next string) {
 		whole, ok := splice(begun, next)
-		if ok && (!strings.HasPrefix(whole, begun) || !strings.HasSuffix(begun+next, whole[len(begun):]) || len(begun)+len(next)-len(whole) > max(overlapMost, len(begun))) {
+		if ok && (!strings.HasPrefix(whole, begun) || !strings.HasSuffix(begun+next, whole[len(begun):]) ||
+			len(begun)+len(next)-len(whole) > max(overlapMost, len(begun))) {
 			t.Fatalf("%q and %q become %q", begun, next, whole)
 		}
 	})

@@ -16,7 +16,8 @@ import (
 // writer is a model that says the same whenever it is asked, and loops for ever or ends by itself.
 type writer struct {
 	name string
-	// text is all that it says of its own accord; cuts what of it so many tokens hold, where that is known: else three bytes are one.
+	// text is all that it says of its own accord; cuts what of it so many tokens hold, where that is known: else three
+	// bytes are one.
 	text string
 	cuts map[int]string
 	ends bool // by itself; else only a limit ends it
@@ -67,7 +68,8 @@ func read(t *testing.T, m writer, maxTokens int) outcome {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(body)
 	}))
-	r, err := newClient(t, s, func(c *ocr.Config) { c.MaxTokens = maxTokens }).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	r, err := newClient(t, s, func(c *ocr.Config) { c.MaxTokens = maxTokens }).ExtractText(patience(t),
+		ocr.Bytes(pngPage(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,9 +77,10 @@ func read(t *testing.T, m writer, maxTokens int) outcome {
 	return out
 }
 
-// TestTexts has the client read texts that repeat themselves as pages do, and as models do that have lost the page, and counts. TEXTS names a
-// folder with other texts: its honest/*.txt, loop/*length*.txt and loop/*stop*.txt; CUTS a file of JSON that says what of each
-// so many tokens hold: {"honest/a.txt": {"cuts": {"4096": "…"}}}. Then nothing but the loss of honest text is an error.
+// TestTexts has the client read texts that repeat themselves as pages do, and as models do that have lost the page, and
+// counts. TEXTS names a folder with other texts: its honest/*.txt, loop/*length*.txt and loop/*stop*.txt; CUTS a file
+// of JSON that says what of each so many tokens hold: {"honest/a.txt": {"cuts": {"4096": "…"}}}. Then nothing but the
+// loss of honest text is an error.
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	honest, endless, ended := ownTexts()
@@ -93,9 +96,11 @@ func TestTexts(t *testing.T) {
 		if o.flagged() {
 			flagged++
 		}
-		if o.Text != m.text && len(o.Text) < len(strings.TrimSpace(m.text)) && !strings.Contains(m.text, `\$`) && m.text[0] != '!' {
+		if o.Text != m.text && len(o.Text) < len(strings.TrimSpace(m.text)) && !strings.Contains(m.text, `\$`) &&
+			m.text[0] != '!' {
 			lost += len(m.text) - len(o.Text)
-			t.Errorf("%s: %d of %d bytes are left of what the model ended, %v", m.name, len(o.Text), len(m.text), o.Warnings)
+			t.Errorf("%s: %d of %d bytes are left of what the model ended, %v", m.name, len(o.Text), len(m.text),
+				o.Warnings)
 		}
 		limits := []int{4096, 6000, 8192}
 		for _, limit := range limits {
@@ -105,7 +110,8 @@ func TestTexts(t *testing.T) {
 			cuts++
 			if o := read(t, m, limit); len(o.Text) < o.longest*99/100 && m.text[0] != '!' {
 				cutsLost++
-				t.Logf("%s: cut at %d tokens, %d of %d bytes are left, %v", m.name, limit, len(o.Text), o.longest, o.Warnings)
+				t.Logf("%s: cut at %d tokens, %d of %d bytes are left, %v", m.name, limit, len(o.Text), o.longest,
+					o.Warnings)
 			}
 		}
 	}
@@ -130,11 +136,14 @@ func TestTexts(t *testing.T) {
 			t.Logf("%s: not found", m.name)
 		}
 	}
-	t.Logf("honest texts: %d of %d doubted, %d further answers, %d bytes lost, %d tokens", flagged, len(honest), asked, lost, tokens)
+	t.Logf("honest texts: %d of %d doubted, %d further answers, %d bytes lost, %d tokens", flagged, len(honest), asked,
+		lost, tokens)
 	t.Logf("cut honest texts: %d of %d lose text", cutsLost, cuts)
-	t.Logf("loops without an end: %d of %d found, %d with most of their copies, %d tokens", found, len(endless), kept, paid)
+	t.Logf("loops without an end: %d of %d found, %d with most of their copies, %d tokens", found, len(endless), kept,
+		paid)
 	t.Logf("loops that end by themselves: %d of %d found", stopped, len(ended))
-	if folder == "" && (cutsLost*20 > cuts || found*10 < len(endless)*9 || stopped*4 < len(ended)*3 || flagged*3 > len(honest)) {
+	if folder == "" && (cutsLost*20 > cuts || found*10 < len(endless)*9 || stopped*4 < len(ended)*3 ||
+		flagged*3 > len(honest)) {
 		t.Error("these are more than a client may lose or miss")
 	}
 }
@@ -210,32 +219,44 @@ func ownTexts() (honest, endless, ended []writer) {
 	for name, text := range map[string]string{
 		"prose": honestProse(9000),
 		"attendance": table(each(len(names), func(i int) string {
-			return "    <tr>\n      <td>" + names[i] + "</td>\n" + strings.Repeat("      <td></td>\n", 31) + "    </tr>\n"
+			return "    <tr>\n      <td>" + names[i] + "</td>\n" + strings.Repeat("      <td></td>\n", 31) +
+				"    </tr>\n"
 		})),
-		"empty attendance":      table(each(30, same(cells("", 32)))),
-		"empty ledger":          table(each(45, same(cells("", 8)))),
-		"inventory":             table(each(60, same(cells("", 10)))),
-		"zeros":                 table(each(70, same(cells("0.00", 6)))),
-		"tickets":               table(each(200, format("<tr><td>%d</td><td>5.00</td></tr>\n", from(1001, 1)))),
-		"serial numbers":        table(each(150, format("<tr><td>%d</td><td>%d</td><td>12</td></tr>\n", from(1, 1), from(700100, 1)))),
-		"a log in a table":      table(each(90, format("<tr><td>%d:%02d</td><td>idle</td><td>%d</td></tr>\n", func(i int) any { return 8 + i/4 }, func(i int) any { return i % 4 * 15 }, func(i int) any { return i * i % 37 }))),
-		"pipes":                 each(60, same("|  |  |  |  |\n")),
-		"answers":               each(300, format("%d (A) (B) (C) (D)\n", from(1, 1))),
-		"labels":                each(80, same("Jane Example\n14 Orchard Lane\nBath BA1 1AA\n\n")),
-		"coupons":               each(24, same("10 % off your next purchase. One coupon for each customer.\n\n")),
-		"contents":              each(40, format("Chapter %d "+strings.Repeat(". ", 50)+"%d\n", from(1, 1), func(i int) any { return 7*i + i*i%5 })),
-		"a wide leader":         "Index\n\nBridges " + strings.Repeat(". ", 161) + "12\n",
-		"a box to fill in":      "Comments:\n" + strings.Repeat("_", 520) + "\nSigned\n",
-		"lines to fill in":      each(40, same("Name ____________ Company ____________ Signed ____________\n")),
-		"a litany":              each(70, func(i int) string { return names[i%len(names)] + fmt.Sprint(i*i%71) + ", pray for us.\n" }),
-		"a mantra":              each(108, same("om mani padme hum\n")),
-		"a punishment":          each(50, same("I must not talk in class.\n")),
-		"a drill":               each(20, func(i int) string { return strings.Repeat("asdf jkl; ", 6+i%3) + "\n" }),
-		"claims":                each(40, format("%d. The method of claim %d, in which the layer is applied by spraying.\n\n", from(2, 1), from(1, 1))),
-		"reserved":              each(50, format("§ 12.%d [Reserved]\n\n", from(1, 1))),
-		"a hex dump":            each(66, format("%07x: "+strings.Repeat("00 ", 16)+"\n", from(0, 16))),
-		"a bit pattern":         each(60, func(i int) string { return fmt.Sprintf("%080b\n", i*2654435761) }),
-		"a system's log":        each(100, format("Nov 26 %02d:%02d:00 host cron[812]: (root) CMD (run-parts /etc/cron.hourly)\n", func(i int) any { return i / 60 }, func(i int) any { return i % 60 })),
+		"empty attendance": table(each(30, same(cells("", 32)))),
+		"empty ledger":     table(each(45, same(cells("", 8)))),
+		"inventory":        table(each(60, same(cells("", 10)))),
+		"zeros":            table(each(70, same(cells("0.00", 6)))),
+		"tickets":          table(each(200, format("<tr><td>%d</td><td>5.00</td></tr>\n", from(1001, 1)))),
+		"serial numbers": table(each(150,
+			format("<tr><td>%d</td><td>%d</td><td>12</td></tr>\n", from(1, 1), from(700100, 1)))),
+		"a log in a table": table(each(90,
+			format("<tr><td>%d:%02d</td><td>idle</td><td>%d</td></tr>\n", func(i int) any { return 8 + i/4 },
+				func(i int) any { return i % 4 * 15 }, func(i int) any { return i * i % 37 }))),
+		"pipes":   each(60, same("|  |  |  |  |\n")),
+		"answers": each(300, format("%d (A) (B) (C) (D)\n", from(1, 1))),
+		"labels":  each(80, same("Jane Example\n14 Orchard Lane\nBath BA1 1AA\n\n")),
+		"coupons": each(24, same("10 % off your next purchase. One coupon for each customer.\n\n")),
+		"contents": each(40,
+			format("Chapter %d "+strings.Repeat(". ", 50)+"%d\n", from(1, 1), func(i int) any { return 7*i + i*i%5 })),
+		"a wide leader":    "Index\n\nBridges " + strings.Repeat(". ", 161) + "12\n",
+		"a box to fill in": "Comments:\n" + strings.Repeat("_", 520) + "\nSigned\n",
+		"lines to fill in": each(40, same("Name ____________ Company ____________ Signed ____________\n")),
+		"a litany": each(70, func(i int) string {
+			return names[i%len(names)] + fmt.Sprint(i*i%71) + ", pray for us.\n"
+		}),
+		"a mantra":     each(108, same("om mani padme hum\n")),
+		"a punishment": each(50, same("I must not talk in class.\n")),
+		"a drill":      each(20, func(i int) string { return strings.Repeat("asdf jkl; ", 6+i%3) + "\n" }),
+		"claims": each(40,
+			format("%d. The method of claim %d, in which the layer is applied by spraying.\n\n", from(2, 1),
+				from(1, 1))),
+		"reserved":      each(50, format("§ 12.%d [Reserved]\n\n", from(1, 1))),
+		"a hex dump":    each(66, format("%07x: "+strings.Repeat("00 ", 16)+"\n", from(0, 16))),
+		"a bit pattern": each(60, func(i int) string { return fmt.Sprintf("%080b\n", i*2654435761) }),
+		"a system's log": each(100,
+			format("Nov 26 %02d:%02d:00 host cron[812]: (root) CMD (run-parts /etc/cron.hourly)\n", func(i int) any {
+				return i / 60
+			}, func(i int) any { return i % 60 })),
 		"numbers in the margin": each(400, format("%d\n", from(1, 1))),
 		"a matrix":              "$$\\begin{pmatrix}\n" + each(20, same("0 & 0 & 0 & 0 \\\\\n")) + "\\end{pmatrix}$$\n",
 		"a song":                honestProse(700) + "\n\n" + strings.Repeat("La la la la la la la.\n", 6),
@@ -246,7 +267,8 @@ func ownTexts() (honest, endless, ended []writer) {
 	} {
 		honest = append(honest, writer{name: name, text: text, ends: true})
 	}
-	leads := map[string]string{"": "# Delivery note 4711\n\nThe goods below were handed over.\n\n", "late, ": honestProse(4000) + "\n\n"}
+	leads := map[string]string{"": "# Delivery note 4711\n\nThe goods below were handed over.\n\n",
+		"late, ": honestProse(4000) + "\n\n"}
 	for name, piece := range map[string]func(int) string{
 		"a sentence":          same("The rest of the page is not part of the image. "),
 		"a phrase over lines": same("YOU ARE WELCOME\nTO ALL OF IT\n"),
@@ -276,15 +298,21 @@ func ownTexts() (honest, endless, ended []writer) {
 		"boxes that move": func(i int) string {
 			return fmt.Sprintf("![text](%d,%d,88%d,%d) Total\n\n", 112+i%3, 100+5*i, i%4, 107+5*i+i%2)
 		},
-		"pictures": func(i int) string { return fmt.Sprintf("![image](image_%d.png)%d,20%d,304,404\n\n", i+1, 100+i%4, i%7) },
+		"pictures": func(i int) string {
+			return fmt.Sprintf("![image](image_%d.png)%d,20%d,304,404\n\n", i+1, 100+i%4, i%7)
+		},
 		"clauses": func(i int) string {
-			return fmt.Sprintf("(%s) the Supplier shall indemnify the Customer;\n", strings.Repeat("x", i/10%9)+strings.Repeat("i", 1+i%3))
+			return fmt.Sprintf("(%s) the Supplier shall indemnify the Customer;\n",
+				strings.Repeat("x", i/10%9)+strings.Repeat("i", 1+i%3))
 		},
 		"Chinese articles": func(i int) string {
-			return fmt.Sprintf("第%s条民事主体在民事活动中的法律地位一律平等。\n\n", []string{"三", "四", "五", "六", "七十", "八", "九"}[i%7]+strings.Repeat("百", i%3))
+			return fmt.Sprintf("第%s条民事主体在民事活动中的法律地位一律平等。\n\n", []string{"三", "四", "五", "六", "七十", "八", "九"}[i%7]+
+				strings.Repeat("百", i%3))
 		},
 		"pages that go on": format("Page %d of 12\n\n", from(3, 1)),
-		"sections":         format("%d.%d General provisions\n\n", func(i int) any { return 1 + i/9 }, func(i int) any { return 1 + i%9 }),
+		"sections": format("%d.%d General provisions\n\n", func(i int) any { return 1 + i/9 }, func(i int) any {
+			return 1 + i%9
+		}),
 		"a name that drifts": func(i int) string {
 			return "H" + string("aeo"[i*i%3]) + "k" + string("ae"[i%2]) + "te Toolb" + string("oa"[i*i/3%2]) + "x\n\n"
 		},

@@ -15,8 +15,8 @@ import (
 type Try struct {
 	Number int       // 1-based, within one call of ExtractText
 	Start  time.Time // when the try began, after the wait that went before it
-	// Phases is how long the try was in each [Phase]; 0 for one that it did not reach or passed over, as an answer that arrives
-	// before the whole request is sent passes over PhaseWait.
+	// Phases is how long the try was in each [Phase]; 0 for one that it did not reach or passed over, as an answer that
+	// arrives before the whole request is sent passes over PhaseWait.
 	Phases [PhaseRead + 1]time.Duration
 
 	Model       string // that was asked for
@@ -86,8 +86,8 @@ func (x *exchange) run(img Image, q question) (answer, error) {
 	return x.post(q)
 }
 
-// reach begins a later phase. It never goes back: an early answer can overtake the upload. net/http calls it from goroutines of
-// its own, also after the end.
+// reach begins a later phase. It never goes back: an early answer can overtake the upload. net/http calls it from
+// goroutines of its own, also after the end.
 func (x *exchange) reach(p Phase) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -128,8 +128,8 @@ func (x *exchange) connected(reused bool) {
 	x.reused = reused
 }
 
-// stale reports whether a connection that broke may be one that the server had just closed for being idle: the page then went
-// nowhere.
+// stale reports whether a connection that broke may be one that the server had just closed for being idle: the page
+// then went nowhere.
 func (x *exchange) stale() bool {
 	waited := x.inPhase(PhaseWait)
 	x.mu.Lock()
@@ -162,9 +162,10 @@ func (x *exchange) post(q question) (answer, error) {
 	x.server.addHeader(x.caller, req.Header)
 	req.Header.Set("Content-Type", "application/json")
 	x.auth.apply(req.Header)
-	// It ends with the context also where the image's reader hangs: net/http waits for the body's Read to return, whatever the
-	// context says.
-	resp, err := await(x.ctx, func() (*http.Response, error) { return x.server.http.Do(req) }, func(late *http.Response) { late.Body.Close() })
+	// It ends with the context also where the image's reader hangs: net/http waits for the body's Read to return,
+	// whatever the context says.
+	resp, err := await(x.ctx, func() (*http.Response, error) { return x.server.http.Do(req) },
+		func(late *http.Response) { late.Body.Close() })
 	if err != nil {
 		return answer{}, x.broken(err)
 	}
@@ -217,7 +218,8 @@ func (x *exchange) sourceError() error {
 	return causeError(KindImageSource, PhaseUpload, err)
 }
 
-// broken returns why no complete answer came: the image's reader goes first, then the caller's context, our time-out, the network.
+// broken returns why no complete answer came: the image's reader goes first, then the caller's context, our time-out,
+// the network.
 func (x *exchange) broken(err error) error {
 	select {
 	case <-x.body.closed: // the source is no longer in use
@@ -233,8 +235,9 @@ func (x *exchange) broken(err error) error {
 		return canceled(x.caller, phase)
 	case x.ctx.Err() != nil:
 		return &Error{
-			Kind: KindTimeout, Phase: phase, Message: fmt.Sprintf("%s after %v", unfinished[phase], x.server.cfg.Timeout),
-			Err: fmt.Errorf("%w: %w", errOwnTimeout, context.DeadlineExceeded),
+			Kind: KindTimeout, Phase: phase,
+			Message: fmt.Sprintf("%s after %v", unfinished[phase], x.server.cfg.Timeout),
+			Err:     fmt.Errorf("%w: %w", errOwnTimeout, context.DeadlineExceeded),
 		}
 	}
 	failed := networkError(phase, err)

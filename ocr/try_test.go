@@ -57,7 +57,8 @@ func TestTimeoutNamesThePhaseAndTheTryItsTime(t *testing.T) {
 				if e.Kind != ocr.KindTimeout || e.Phase != test.phase || time.Since(start) != ocr.DefaultTimeout {
 					t.Errorf("after %v: %v", time.Since(start), err)
 				}
-				if try := e.Tries[0]; try.Phases[test.phase] != ocr.DefaultTimeout || try.Duration() != ocr.DefaultTimeout || try.Phase != test.phase {
+				if try := e.Tries[0]; try.Phases[test.phase] != ocr.DefaultTimeout ||
+					try.Duration() != ocr.DefaultTimeout || try.Phase != test.phase {
 					t.Errorf("the try is %+v", try)
 				}
 				if !errors.Is(err, context.DeadlineExceeded) {
@@ -92,7 +93,8 @@ func TestPhasesAreMeasured(t *testing.T) {
 		r, err := c.ExtractText(t.Context(), ocr.Image{Size: int64(len(page)), Open: func() (io.ReadCloser, error) {
 			time.Sleep(2 * time.Second)
 			slow := readerFunc(func([]byte) (int, error) { time.Sleep(3 * time.Second); return 0, io.EOF })
-			return io.NopCloser(io.MultiReader(bytes.NewReader(page[:50<<10]), slow, bytes.NewReader(page[50<<10:]))), nil
+			return io.NopCloser(io.MultiReader(bytes.NewReader(page[:50<<10]), slow, bytes.NewReader(page[50<<10:]))),
+				nil
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -114,9 +116,10 @@ func TestImageSentIsWhatLeft(t *testing.T) {
 	t.Parallel()
 	page := bigPage(300_000)
 	src := new(source)
-	_, err := newClient(t, ocrtest.New(t, ocrtest.AnyImage())).ExtractText(patience(t), src.opening(len(page), func() io.Reader {
-		return io.MultiReader(bytes.NewReader(page[:150_000]), iotest.ErrReader(errChecksum))
-	}))
+	_, err := newClient(t, ocrtest.New(t, ocrtest.AnyImage())).ExtractText(patience(t),
+		src.opening(len(page), func() io.Reader {
+			return io.MultiReader(bytes.NewReader(page[:150_000]), iotest.ErrReader(errChecksum))
+		}))
 	if sent := failure(t, err).Tries[0].ImageSent; sent == 0 || sent > 150_000 {
 		t.Errorf("%d bytes of 150000", sent)
 	}
@@ -135,7 +138,8 @@ func TestCallersDeadlineIsNotOurTimeout(t *testing.T) {
 			}
 			start := time.Now()
 			_, err = c.ExtractText(ctx, ocr.Bytes(page))
-			if e := failure(t, err); e.Kind != ocr.KindCanceled || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute {
+			if e := failure(t, err); e.Kind != ocr.KindCanceled || !errors.Is(err, context.DeadlineExceeded) ||
+				time.Since(start) != time.Minute {
 				t.Errorf("after %v: %v", time.Since(start), err)
 			}
 		})
@@ -179,10 +183,11 @@ func TestTokenFunctionThatHangsIsAbandoned(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				release := make(chan struct{})
 				defer close(release)
-				c, err := ocr.New(ocr.Config{URL: "https://ocr.example", Token: func(context.Context, string) (string, error) {
-					<-release // deaf to its context
-					return "late", nil
-				}})
+				c, err := ocr.New(ocr.Config{URL: "https://ocr.example",
+					Token: func(context.Context, string) (string, error) {
+						<-release // deaf to its context
+						return "late", nil
+					}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -190,7 +195,8 @@ func TestTokenFunctionThatHangsIsAbandoned(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				_, err = c.ExtractText(ctx, ocr.Bytes(page))
-				if e := failure(t, err); e.Kind != test.kind || e.Phase != ocr.PhaseToken || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != test.want {
+				if e := failure(t, err); e.Kind != test.kind || e.Phase != ocr.PhaseToken ||
+					!errors.Is(err, context.DeadlineExceeded) || time.Since(start) != test.want {
 					t.Errorf("after %v: %v", time.Since(start), err)
 				}
 				if start = time.Now(); c.Healthy(ctx) || time.Since(start) > 10*time.Second {
@@ -238,7 +244,8 @@ func TestTimeoutIsNotTriedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = c.ExtractText(t.Context(), ocr.Bytes(bigPage(100)))
-		if e := failure(t, err); e.Kind != ocr.KindTimeout || e.Phase != ocr.PhaseWait || !strings.Contains(e.Message, "30s") {
+		if e := failure(t, err); e.Kind != ocr.KindTimeout || e.Phase != ocr.PhaseWait ||
+			!strings.Contains(e.Message, "30s") {
 			t.Errorf("%v", err)
 		}
 		if n := requests.Load(); n != 1 {

@@ -1,4 +1,5 @@
-// Command function is the function as it is deployed: what the Go buildpack's generated main program does, and nothing else.
+// Command function is the function as it is deployed: what the Go buildpack's generated main program does, and nothing
+// else.
 package main
 
 import (

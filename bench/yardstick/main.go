@@ -1,8 +1,8 @@
-// Command yardstick is the function that one writes first, and that most of those in use are: read the object, base64 it,
-// marshal the request, send it with an ID token, write the text. It is written with care, as a process of its own: clients
-// are made once and at first use, connections are kept, the generation is pinned, every error is looked at. What it lacks
-// is what bucketocr is about: no claim, so that a copy of an event is read twice; no status before the end; no limits, no
-// time of its own, no look at what the image is, nothing that drains at SIGTERM.
+// Command yardstick is the function that one writes first, and that most of those in use are: read the object, base64
+// it, marshal the request, send it with an ID token, write the text. It is written with care, as a process of its own:
+// clients are made once and at first use, connections are kept, the generation is pinned, every error is looked at.
+// What it lacks is what bucketocr is about: no claim, so that a copy of an event is read twice; no status before the
+// end; no limits, no time of its own, no look at what the image is, nothing that drains at SIGTERM.
 package main
 
 import (
@@ -92,7 +92,8 @@ func extract(ctx context.Context, bucket, name string, generation int64) error {
 		return fmt.Errorf("asking the OCR service: %w", err)
 	}
 	_, err = c.documents.Collection("ocr").Doc(strings.ReplaceAll(name, "/", "_")).Set(ctx, map[string]any{
-		"bucket": bucket, "name": name, "generation": generation, "status": "done", "text": text, "finished": time.Now(),
+		"bucket": bucket, "name": name, "generation": generation, "status": "done", "text": text,
+		"finished": time.Now(),
 	})
 	return err
 }
@@ -139,7 +140,8 @@ func ask(ctx context.Context, c *http.Client, image []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, os.Getenv("OCR_URL")+"/v1/chat/completions", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, os.Getenv("OCR_URL")+"/v1/chat/completions",
+		bytes.NewReader(body))
 	if err != nil {
 		return "", err
 	}

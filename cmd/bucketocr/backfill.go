@@ -69,7 +69,8 @@ func newBackfillCmd(fs *pflag.FlagSet, name string) *backfillCmd {
 	return f
 }
 
-// backfillCmd is one call of backfill, or of reconcile, which chooses by age and looks for documents without an object besides.
+// backfillCmd is one call of backfill, or of reconcile, which chooses by age and looks for documents without an object
+// besides.
 type backfillCmd struct {
 	name                                    string
 	dir                                     *string
@@ -147,8 +148,10 @@ func globList(s string) []string {
 
 func (f *backfillCmd) options(sys system, p *place, args []string) (*backfill.Options, error) {
 	o := &backfill.Options{
-		Objects: p.objects, Records: p.records, Filter: f.filter, Listing: document.Listing{Bucket: p.bucket, After: f.after},
-		NewerThan: f.newer.Time, OlderThan: f.older.Time, Limit: f.limit, InFlight: f.inFlight, Rate: f.rate, Source: f.name,
+		Objects: p.objects, Records: p.records, Filter: f.filter,
+		Listing:   document.Listing{Bucket: p.bucket, After: f.after},
+		NewerThan: f.newer.Time, OlderThan: f.older.Time, Limit: f.limit, InFlight: f.inFlight, Rate: f.rate,
+		Source: f.name,
 	}
 	if f.erase {
 		o.Gone = p.objects
@@ -191,8 +194,8 @@ type backfillReport struct {
 	bad int64 // failed or undelivered
 }
 
-// countAll goes through the listing once more, beside the run and without asking for documents, so that the bar knows how
-// much there is.
+// countAll goes through the listing once more, beside the run and without asking for documents, so that the bar knows
+// how much there is.
 func (r *backfillReport) countAll(ctx context.Context, o backfill.Options) {
 	if !r.progress.bar || r.f.dry || r.f.json || r.f.limit > 0 {
 		return
@@ -229,7 +232,8 @@ func (r *backfillReport) ended(res backfill.Result) {
 	}
 	r.progress.add(extra)
 	if bad {
-		line := fmt.Sprintf("%-11s %s", res.What, r.p.name(&document.Record{Bucket: res.Object.Bucket, Name: res.Object.Name}))
+		line := fmt.Sprintf("%-11s %s", res.What,
+			r.p.name(&document.Record{Bucket: res.Object.Bucket, Name: res.Object.Name}))
 		if res.Why != "" {
 			line += "  " + oneLine(res.Why)
 		}
@@ -249,7 +253,8 @@ func (r *backfillReport) why(o document.Object) string {
 // report ends the command with a table.
 func (r *backfillReport) report(sum backfill.Summary, err error) {
 	if r.f.json {
-		_ = json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{"sum": sum, "complete": err == nil, "estimates": r.estimates})
+		_ = json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{"sum": sum, "complete": err == nil,
+			"estimates": r.estimates})
 		return
 	}
 	w := tabwriter.NewWriter(r.sys.stdout, 0, 0, 2, ' ', 0)
@@ -278,7 +283,8 @@ func (r *backfillReport) report(sum backfill.Summary, err error) {
 		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s. Run it again, or continue with --after %s\n",
 			age(time.Since(r.progress.begun)), requests(sum.Requests), shellWord(sum.After))
 	case err != nil:
-		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s. Run it again.\n", age(time.Since(r.progress.begun)), requests(sum.Requests))
+		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s. Run it again.\n", age(time.Since(r.progress.begun)),
+			requests(sum.Requests))
 	case err == nil && sum.Requests > 0:
 		fmt.Fprintf(r.sys.stdout, "\n%s in %s.\n", requests(sum.Requests), age(time.Since(r.progress.begun)))
 	}
@@ -292,7 +298,8 @@ func requests(n int64) string {
 	return count(n) + " requests"
 }
 
-// resultMeaning returns what a result means: an outcome as the table of outcomes has it, unless there is more to say here.
+// resultMeaning returns what a result means: an outcome as the table of outcomes has it, unless there is more to say
+// here.
 func resultMeaning(what string) string {
 	switch what {
 	case backfill.Left:

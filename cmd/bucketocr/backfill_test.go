@@ -20,7 +20,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/event"
 )
 
-// stubFunction is a function that reads nothing: it writes done, or failed where a name ends in bad.png, into the office's records, and refuses at random.
+// stubFunction is a function that reads nothing: it writes done, or failed where a name ends in bad.png, into the
+// office's records, and refuses at random.
 type stubFunction struct {
 	o      *office
 	server *httptest.Server
@@ -124,7 +125,8 @@ func testBackfillMany(t *testing.T, o *office, n int) {
 	d := newStubFunction(o)
 	d.refuse = n // about one in all
 	args := []string{"--to", d.server.URL}
-	if dry := o.backfillSum(t.Context(), exitGood, append(args, "--dry-run")...); dry.Chosen != int64(n) || d.requests != 0 {
+	if dry := o.backfillSum(t.Context(), exitGood, append(args, "--dry-run")...); dry.Chosen != int64(n) ||
+		d.requests != 0 {
 		t.Fatalf("dry run: %+v, %d requests", dry, d.requests)
 	}
 	after := ""
@@ -149,7 +151,8 @@ func testBackfillMany(t *testing.T, o *office, n int) {
 		t.Errorf("%d of %d delivered", len(d.taken), n)
 	}
 	before := d.requests
-	if sum := o.backfillSum(t.Context(), exitGood, args...); d.requests != before || sum.Skipped[backfill.SkipEnded] != int64(n) {
+	if sum := o.backfillSum(t.Context(), exitGood, args...); d.requests != before ||
+		sum.Skipped[backfill.SkipEnded] != int64(n) {
 		t.Errorf("once more: %+v, %d requests", sum, d.requests-before)
 	}
 }
@@ -171,12 +174,14 @@ func testBackfillSays(t *testing.T, o *office) {
 			"prices": [{"name": "gpuSecond", "value": 2, "currency": "EUR", "date": "d", "source": "s"}]}`), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	call(exitGood, []string{"GPU time", "6 s", "at least, on g at 0.5 pages/s", "12.00 EUR"}, "--dry-run", "--exclude", "*.txt", "--figures", figures)
+	call(exitGood, []string{"GPU time", "6 s", "at least, on g at 0.5 pages/s", "12.00 EUR"}, "--dry-run", "--exclude",
+		"*.txt", "--figures", figures)
 	call(exitGood, []string{"GPU time", "on nvidia-h100 at 5.71 pages/s"}, "--dry-run")
 	call(exitFailed, []string{"no such file"}, "--dry-run", "--figures", "nowhere.json")
 	call(exitGood, []string{"to deliver", "not included"}, "--dry-run", "--include", "in/**")
 	call(exitFailed, []string{"not the function"}, "--to", o.elsewhere())
-	call(exitGood, []string{"listed", "done", "2", "requests"}, "--to", d.server.URL, "--limit", "2", "--exclude", "*.txt")
+	call(exitGood, []string{"listed", "done", "2", "requests"}, "--to", d.server.URL, "--limit", "2", "--exclude",
+		"*.txt")
 	call(exitGood, []string{"done or failed already"}, "--to", d.server.URL, "--exclude", "*.txt")
 	if len(d.taken) != 3 {
 		t.Errorf("%v", d.taken)
@@ -191,7 +196,9 @@ func testBackfillSays(t *testing.T, o *office) {
 
 // elsewhere is the address of something else.
 func (o *office) elsewhere() string {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<h1>hello") }))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "<h1>hello")
+	}))
 	o.t.Cleanup(s.Close)
 	return s.URL
 }

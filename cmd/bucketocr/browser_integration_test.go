@@ -63,21 +63,24 @@ func dropOn(tab *browsertest.Tab, name string, data []byte) {
 }
 
 func statusOf(name string) string {
-	return fmt.Sprintf(`[...document.querySelectorAll('.row')].find((r) => r.querySelector('.name').textContent === %q)?.dataset.status`, name)
+	return fmt.Sprintf(`[...document.querySelectorAll('.row')].find((r) => r.querySelector('.name').textContent === %q)?.dataset.status`,
+		name)
 }
 
-// TestPageOverBothStores: a file is dropped on the page, moves to done, and is opened, its image beside its text; another
-// one fails, says why, and is tried again with success. What is there already is not overwritten unasked.
+// TestPageOverBothStores: a file is dropped on the page, moves to done, and is opened, its image beside its text;
+// another one fails, says why, and is tried again with success. What is there already is not overwritten unasked.
 func TestPageOverBothStores(t *testing.T) {
 	for _, store := range []string{"folder", "firestore"} {
 		t.Run(store, func(t *testing.T) {
 			tab := browsertest.New(t, 1200, 800)
 			d := newDesk(t, nil)
 			if store == "firestore" {
-				d.env["FIRESTORE_EMULATOR_HOST"], d.env["GOOGLE_CLOUD_PROJECT"] = gcptest.Firestore(t), gcptest.Project(t)
+				d.env["FIRESTORE_EMULATOR_HOST"], d.env["GOOGLE_CLOUD_PROJECT"] = gcptest.Firestore(t),
+					gcptest.Project(t)
 			}
 			d.ocr.For(apptest.PNG(60), ocrtest.Text("# Dropped\n\n$x^2$"))
-			d.ocr.Default(ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image")) // to bad.png, however it is sent
+			// to bad.png, however it is sent
+			d.ocr.Default(ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image"))
 			url := d.serving(tab, "page ", "up", "--create", "--page", "0", d.dir)
 			tab.Open(url)
 			tab.Until(`document.querySelector('#empty').innerText.includes('Drop an image')`)
@@ -98,7 +101,8 @@ func TestPageOverBothStores(t *testing.T) {
 			tab.Until(statusOf("bad.png") + ` === 'failed'`)
 			tab.Until(`[...document.querySelectorAll('.row .note')].some((n) => n.innerText.includes('cannot read this image'))`)
 			d.ocr.For(apptest.PNG(61), ocrtest.Text("read after all"))
-			browsertest.Eval[any](tab, `([...document.querySelectorAll('.row')].find((r) => r.dataset.status === 'failed').click(), null)`)
+			browsertest.Eval[any](tab,
+				`([...document.querySelectorAll('.row')].find((r) => r.dataset.status === 'failed').click(), null)`)
 			tab.Until(`document.querySelector('.view .reason')?.innerText.includes('ocr_rejected')`)
 			tab.Click(`[data-act="retry"]`)
 			tab.Until(`document.querySelector('.reading')?.innerText.includes('read after all')`)
@@ -114,7 +118,8 @@ func TestPageOverBothStores(t *testing.T) {
 				tab.Until(`document.querySelectorAll('.row').length === 0 && document.querySelector('#found').innerText.includes('Only names are searched')`)
 			}
 			tab.Key("\x1b")
-			browsertest.Eval[any](tab, `(() => { const s = document.querySelector('#search'); s.value = ''; s.dispatchEvent(new Event('input')); return null; })()`)
+			browsertest.Eval[any](tab,
+				`(() => { const s = document.querySelector('#search'); s.value = ''; s.dispatchEvent(new Event('input')); return null; })()`)
 			tab.Until(`document.querySelectorAll('.row').length === 2`)
 			if zip := browsertest.Eval[string](tab, `new Promise((ready) => {
 				HTMLAnchorElement.prototype.click = function () { fetch(this.href).then((r) => r.text()).then(ready); };
@@ -125,7 +130,8 @@ func TestPageOverBothStores(t *testing.T) {
 			tab.Click(`[data-act="bulk-delete"]`)
 			tab.Click("#ask-yes")
 			tab.Until(`document.querySelectorAll('.row').length === 0 && document.querySelector('[data-kind="deleted"] .count').textContent === '2'`)
-			if b, err := os.ReadFile(filepath.Join(d.dir, "dropped.png")); err != nil || string(b) != string(apptest.PNG(60)) {
+			if b, err := os.ReadFile(filepath.Join(d.dir, "dropped.png")); err != nil ||
+				string(b) != string(apptest.PNG(60)) {
 				t.Errorf("the first file: %v", err)
 			}
 		})
@@ -141,12 +147,16 @@ func TestUIOverCloud(t *testing.T) {
 	records := firestore.New(firestore.Config{Project: project, Collection: "ocr_documents", Emulator: host})
 	defer records.Close()
 	put := func(name string, change func(*document.Record)) document.Object {
-		o := document.Object{Bucket: "scans", Name: name, Generation: bucket.Put(name, apptest.PNG(70), "image/png", nil)}
-		_, err := document.Update(t.Context(), records, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-			r := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Pages: 1, PagesDone: 1, Attempt: 1}
-			change(r)
-			return &document.Change{Record: r, Stamps: document.StampCreated | document.StampStarted | document.StampFinished}, nil
-		})
+		o := document.Object{Bucket: "scans", Name: name,
+			Generation: bucket.Put(name, apptest.PNG(70), "image/png", nil)}
+		_, err := document.Update(t.Context(), records, o.ID(), document.Unread(),
+			func(*document.Record) (*document.Change, error) {
+				r := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Pages: 1, PagesDone: 1,
+					Attempt: 1}
+				change(r)
+				return &document.Change{Record: r,
+					Stamps: document.StampCreated | document.StampStarted | document.StampFinished}, nil
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,22 +166,28 @@ func TestUIOverCloud(t *testing.T) {
 	o := put("a.png", func(r *document.Record) {
 		r.Status, r.Error = document.StatusFailed, &document.Error{Code: document.CodeOCRTimeout}
 	})
-	d := &desk{t: t, env: map[string]string{"FIRESTORE_EMULATOR_HOST": host, "GOOGLE_CLOUD_PROJECT": project, "STORAGE_EMULATOR_HOST": bucket.Host(), "USER": "ada"}}
+	d := &desk{
+		t: t, env: map[string]string{"FIRESTORE_EMULATOR_HOST": host, "GOOGLE_CLOUD_PROJECT": project,
+			"STORAGE_EMULATOR_HOST": bucket.Host(), "USER": "ada"}}
 	tab.Open(d.serving(tab, " at http://", "ui", "--listen", "0", "--newest", "1") + "/#" + o.ID())
 	tab.Until(`document.querySelector('.scan img')?.naturalWidth === 70 && document.querySelector('#add').hidden`)
 	tab.Until(`document.querySelectorAll('.row').length === 1 && document.querySelector('#connection').innerText.includes('newest 1')`)
 	tab.Click(`[data-act="retry"]`)
 	tab.Until(`document.querySelector('.view .state').dataset.status === 'retrying'`)
-	if r, err := records.Get(t.Context(), o.ID()); err != nil || r.Status != document.StatusRetrying || r.RetriedBy != "ada, on the page" {
+	if r, err := records.Get(t.Context(), o.ID()); err != nil || r.Status != document.StatusRetrying ||
+		r.RetriedBy != "ada, on the page" {
 		t.Errorf("%+v %v", r, err)
 	}
 
-	// The operator's view: what only the function's instances know is not known here, a reconciliation is read from its record.
+	// The operator's view: what only the function's instances know is not known here, a reconciliation is read from its
+	// record.
 	passes := firestore.New(firestore.Config{Project: project, Collection: app.Turns("ocr_documents"), Emulator: host})
 	defer passes.Close()
-	_, err := document.Update(t.Context(), passes, "reconcile-scans", document.Unread(), func(*document.Record) (*document.Change, error) {
-		return &document.Change{Record: &document.Record{Bucket: "scans", Status: document.StatusRetrying}, Stamps: document.StampCreated | document.StampFinished}, nil
-	})
+	_, err := document.Update(t.Context(), passes, "reconcile-scans", document.Unread(),
+		func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &document.Record{Bucket: "scans", Status: document.StatusRetrying},
+				Stamps: document.StampCreated | document.StampFinished}, nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

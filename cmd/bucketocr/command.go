@@ -46,8 +46,8 @@ type command struct {
 	words completer // completes the arguments that are no flags
 }
 
-// action does a command's work with the arguments that are no flags, and returns an exit code; it has told the reason by
-// then.
+// action does a command's work with the arguments that are no flags, and returns an exit code; it has told the reason
+// by then.
 type action func(ctx context.Context, sys system, args []string) int
 
 // text is help that is always the same.
@@ -73,7 +73,8 @@ func complain(sys system, name string, err error) int {
 	return exitUsage
 }
 
-// fail says why a command could not do its work, or that it was told to stop: its work is not all done then, whatever the reason.
+// fail says why a command could not do its work, or that it was told to stop: its work is not all done then, whatever
+// the reason.
 func fail(ctx context.Context, sys system, name string, err error) int {
 	if ctx.Err() != nil {
 		return exitInterrupted

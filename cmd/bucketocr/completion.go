@@ -95,12 +95,13 @@ func objectNames(sys system, local, begun string) (names []string, _ cobra.Shell
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	defer p.close()
-	_ = p.objects.ListObjects(context.Background(), document.Listing{Bucket: p.bucket, Prefix: begun}, func(l document.Listed) error {
-		if names = append(names, l.Name); len(names) == mostNames {
-			return errEnough
-		}
-		return nil
-	})
+	_ = p.objects.ListObjects(context.Background(), document.Listing{Bucket: p.bucket, Prefix: begun},
+		func(l document.Listed) error {
+			if names = append(names, l.Name); len(names) == mostNames {
+				return errEnough
+			}
+			return nil
+		})
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
@@ -111,7 +112,8 @@ func flagWords() map[string]completer {
 		statuses = append(statuses, string(s))
 	}
 	return map[string]completer{
-		"local": folders, "status": listed(statuses), "code": listed(codeNames()), "warning": fixed(warningNames()...), "prefix": objectNames,
+		"local": folders, "status": listed(statuses), "code": listed(codeNames()), "warning": fixed(warningNames()...),
+		"prefix": objectNames,
 	}
 }
 
@@ -124,7 +126,9 @@ func completeWords(cmd *cobra.Command, sys system, words completer) {
 				local = f.Value.String()
 			}
 			words, directive := c(sys, local, begun)
-			return slices.DeleteFunc(slices.Clone(words), func(word string) bool { return !strings.HasPrefix(word, begun) }), directive
+			return slices.DeleteFunc(slices.Clone(words), func(word string) bool {
+				return !strings.HasPrefix(word, begun)
+			}), directive
 		}
 	}
 	cmd.ValidArgsFunction = as(words)

@@ -52,7 +52,8 @@ func (d *deleteCmd) run(ctx context.Context, sys system, args []string) int {
 		return complain(sys, "delete", err)
 	}
 	if !d.yes {
-		switch agreed, err := confirm(sys, fmt.Sprintf("Delete %s and the text in it from %s?", documents(len(ids)), p.where), "--yes"); {
+		switch agreed, err := confirm(sys,
+			fmt.Sprintf("Delete %s and the text in it from %s?", documents(len(ids)), p.where), "--yes"); {
 		case err != nil:
 			return complain(sys, "delete", err)
 		case !agreed:
@@ -90,21 +91,22 @@ type live interface {
 	Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error)
 }
 
-// erase leaves a marker in place of a document that was seen. One that was written since is deleted as well, or, where it has to be as it
-// was seen, [document.ErrNotAsSeen].
+// erase leaves a marker in place of a document that was seen. One that was written since is deleted as well, or, where
+// it has to be as it was seen, [document.ErrNotAsSeen].
 func erase(ctx context.Context, records document.Store, objects live, seen *document.Stored, asSeen bool) error {
 	_, _, err := objects.Live(ctx, seen.Bucket, seen.Name)
 	lives := !errors.Is(err, document.ErrObjectGone) // or that is not known
 	id := seen.Object().ID()
-	_, err = document.Update(ctx, records, id, document.Seen(seen), func(old *document.Record) (*document.Change, error) {
-		switch {
-		case asSeen && (old == nil || old.Write != seen.Write):
-			return nil, document.ErrNotAsSeen
-		case old == nil:
-			return nil, nil
-		}
-		return marker(old, lives)
-	})
+	_, err = document.Update(ctx, records, id, document.Seen(seen),
+		func(old *document.Record) (*document.Change, error) {
+			switch {
+			case asSeen && (old == nil || old.Write != seen.Write):
+				return nil, document.ErrNotAsSeen
+			case old == nil:
+				return nil, nil
+			}
+			return marker(old, lives)
+		})
 	if err != nil {
 		return err
 	}
@@ -114,10 +116,11 @@ func erase(ctx context.Context, records document.Store, objects live, seen *docu
 // errUnannounced is for a document that is to be told of first.
 var errUnannounced = errors.New("its end is not announced yet (NOTIFY_TOPIC): try again in some minutes")
 
-// marker is what stays of a document. That of an object that lives does not expire: its generation would be taken for one that was never
-// read. An end is announced where ends are: by the next sweep.
+// marker is what stays of a document. That of an object that lives does not expire: its generation would be taken for
+// one that was never read. An end is announced where ends are: by the next sweep.
 func marker(old *document.Record, lives bool) (*document.Change, error) {
-	ev := document.Event{Kind: document.KindDeleted, ID: old.EventID, Time: old.EventTime, Object: old.Object(), Owner: old.Owner}
+	ev := document.Event{Kind: document.KindDeleted, ID: old.EventID, Time: old.EventTime, Object: old.Object(),
+		Owner: old.Owner}
 	now := time.Now()
 	change, what := document.Remove(old, ev, true, now)
 	if what != document.RemoveMarked {

@@ -72,7 +72,8 @@ func TestRealDelivery(t *testing.T) {
 }
 
 // front is what stays at one address while instances behind it come and go. As Cloud Run does, it holds requests while
-// there is no instance, and answers for one that died. (Refusing them all instead makes the emulator stop pushing for good.)
+// there is no instance, and answers for one that died. (Refusing them all instead makes the emulator stop pushing for
+// good.)
 type front struct {
 	server *httptest.Server
 	target atomic.Pointer[url.URL]
@@ -81,8 +82,10 @@ type front struct {
 func newFront(t *testing.T) *front {
 	f := &front{}
 	proxy := &httputil.ReverseProxy{
-		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(r.In.Context().Value(targetKey{}).(*url.URL)) },
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusServiceUnavailable) },
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(r.In.Context().Value(targetKey{}).(*url.URL)) },
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		},
 	}
 	f.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		target := f.target.Load()

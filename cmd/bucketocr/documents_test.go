@@ -17,8 +17,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local"
 )
 
-// covered is what is known of a command that the documents show: that it is run here, over a folder in place of the cloud, or which tests
-// run it, with a stand-in of the cloud or the real thing, or why no test does.
+// covered is what is known of a command that the documents show: that it is run here, over a folder in place of the
+// cloud, or which tests run it, with a stand-in of the cloud or the real thing, or why no test does.
 type covered struct {
 	here  bool
 	tests []string // "folder: Test ..."
@@ -35,74 +35,98 @@ func documented() map[string]covered {
 	const placeholder = "its address is a placeholder; "
 	return map[string]covered{
 		// README: run it here
-		"go run ./cmd/bucketocr up --once examples/samples":              by("cmd/bucketocr: TestUpTakesAll TestInstalledProgramsAreAllThatIsNeeded"),
-		"go install github.com/bucketocr/bucketocr/cmd/bucketocr@latest": by("cmd/bucketocr: TestInstalledProgramsAreAllThatIsNeeded"),
-		"go install github.com/bucketocr/bucketocr/localocr@latest":      by("cmd/bucketocr: TestInstalledProgramsAreAllThatIsNeeded"),
+		"go run ./cmd/bucketocr up --once examples/samples": by(
+			"cmd/bucketocr: TestUpTakesAll TestInstalledProgramsAreAllThatIsNeeded"),
+		"go install github.com/bucketocr/bucketocr/cmd/bucketocr@latest": by(
+			"cmd/bucketocr: TestInstalledProgramsAreAllThatIsNeeded"),
+		"go install github.com/bucketocr/bucketocr/localocr@latest": by(
+			"cmd/bucketocr: TestInstalledProgramsAreAllThatIsNeeded"),
 		"go test ./...": notRun("it is what runs this test"),
 
 		// README: serve the function
-		"gcloud emulators firestore start --host-port=127.0.0.1:8081": by("cmd/bucketocr: TestCommandsOverFirestore TestUpWithFirestore"),
+		"gcloud emulators firestore start --host-port=127.0.0.1:8081": by(
+			"cmd/bucketocr: TestCommandsOverFirestore TestUpWithFirestore"),
 		"go run github.com/fsouza/fake-gcs-server@latest -scheme http -port 4443 -backend memory": notRun(
 			"it is another project's program; tests have a bucket of their own, internal/gcp/gcptest"),
 		"go run -C localocr . -listen 127.0.0.1:8000": by("localocr: TestFlags TestProcessStopsOnSIGTERM"),
 		"FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 STORAGE_EMULATOR_HOST=127.0.0.1:4443 GOOGLE_CLOUD_PROJECT=demo-bucketocr " +
-			"OCR_URL=http://127.0.0.1:8000 go run ./cmd/bucketocr serve": by("cmd/bucketocr: TestServe TestRealDelivery"),
-		`curl -X POST -d '{"name": "scans"}' http://127.0.0.1:4443/storage/v1/b`: notRun("it speaks to fake-gcs-server"),
+			"OCR_URL=http://127.0.0.1:8000 go run ./cmd/bucketocr serve": by(
+			"cmd/bucketocr: TestServe TestRealDelivery"),
+		`curl -X POST -d '{"name": "scans"}' http://127.0.0.1:4443/storage/v1/b`: notRun(
+			"it speaks to fake-gcs-server"),
 		"curl --data-binary @examples/samples/lion-1912.png -H 'Content-Type: image/png' " +
-			"'http://127.0.0.1:4443/upload/storage/v1/b/scans/o?uploadType=media&name=lion.png'": notRun("it speaks to fake-gcs-server"),
-		"export FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 STORAGE_EMULATOR_HOST=127.0.0.1:4443": settings("the emulators' addresses"),
-		"go run ./cmd/bucketocr backfill gs://scans --to http://127.0.0.1:8080":              by("cmd/bucketocr: TestBackfillMany TestCommandsOverFirestore"),
-		"go run ./cmd/bucketocr show --text gs://scans/lion.png":                             by("cmd/bucketocr: TestShow TestCommandsOverFirestore"),
+			"'http://127.0.0.1:4443/upload/storage/v1/b/scans/o?uploadType=media&name=lion.png'": notRun(
+			"it speaks to fake-gcs-server"),
+		"export FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 STORAGE_EMULATOR_HOST=127.0.0.1:4443": settings(
+			"the emulators' addresses"),
+		"go run ./cmd/bucketocr backfill gs://scans --to http://127.0.0.1:8080": by(
+			"cmd/bucketocr: TestBackfillMany TestCommandsOverFirestore"),
+		"go run ./cmd/bucketocr show --text gs://scans/lion.png": by(
+			"cmd/bucketocr: TestShow TestCommandsOverFirestore"),
 
 		// README: deploy, over the stand-in of gcloud
-		"export PROJECT_ID=my-project REGION=europe-west1":  settings("the project"),
-		"./deploy.sh --check":                               by("deploy: TestCheckSaysWhatToDo TestCheck"),
-		"./deploy.sh --dry-run all":                         by("deploy: TestDryRun"),
-		"./deploy.sh all":                                   by("deploy: TestFirstMinutesOfEverything TestProjectAndRegionAreEnough"),
-		"./deploy.sh rules":                                 by("deploy: TestRules TestSendRules"),
-		"./deploy.sh destroy":                               by("deploy: TestDestroyTakesDownWhatARunLeft"),
-		"gcloud storage cp scan.png gs://my-project-scans/": notRun("it is an upload to the real Cloud Storage"),
+		"export PROJECT_ID=my-project REGION=europe-west1": settings("the project"),
+		"./deploy.sh --check":                              by("deploy: TestCheckSaysWhatToDo TestCheck"),
+		"./deploy.sh --dry-run all":                        by("deploy: TestDryRun"),
+		"./deploy.sh all": by(
+			"deploy: TestFirstMinutesOfEverything TestProjectAndRegionAreEnough"),
+		"./deploy.sh rules":   by("deploy: TestRules TestSendRules"),
+		"./deploy.sh destroy": by("deploy: TestDestroyTakesDownWhatARunLeft"),
+		"gcloud storage cp scan.png gs://my-project-scans/": notRun(
+			"it is an upload to the real Cloud Storage"),
 		"docker build --file deploy/container/Dockerfile --tag bucketocr .": notRun("it needs Docker and its registry"),
 		"docker run --rm -p 8080:8080 -e OCR_URL=https://... -e GOOGLE_CLOUD_PROJECT=... bucketocr": notRun(
 			"it needs Docker; what runs in it is bucketocr serve"),
 
 		// README: operate
-		"bucketocr stats":                                                                        here(),
-		"bucketocr watch --status done,failed":                                                   by("cmd/bucketocr: TestWatch"),
-		"bucketocr list --status failed --prefix gs://my-scans/2025/":                            here(),
-		"bucketocr show gs://my-scans/inbox/a.png --text":                                        here(),
-		"bucketocr export texts --tables markdown":                                               here(),
-		"bucketocr delete gs://my-scans/inbox/a.png":                                             by("cmd/bucketocr: TestDelete TestDeleteAsks"),
-		"bucketocr backfill gs://my-scans/2025/ --dry-run":                                       here(),
-		"bucketocr backfill gs://my-scans/2025/ --to https://...":                                by("cmd/bucketocr: TestBackfillMany TestBackfillSays"),
-		"bucketocr backfill gs://my-scans --topic projects/my-project/topics/bucketocr-backfill": by("cmd/bucketocr: TestBackfillTopic"),
-		"bucketocr reconcile gs://my-scans --dry-run":                                            here(),
-		"bucketocr retry --code ocr_unavailable --dry-run":                                       here(),
-		"bucketocr retry --code ocr_unavailable":                                                 here(),
-		"bucketocr retry --stuck":                                                                here(),
-		"bucketocr retry --status done --warning truncated":                                      here(),
-		"go run ./cmd/bucketocr plan --gpu nvidia-h100 --burst 1000000":                          here(),
+		"bucketocr stats": here(),
+		"bucketocr watch --status done,failed": by(
+			"cmd/bucketocr: TestWatch"),
+		"bucketocr list --status failed --prefix gs://my-scans/2025/": here(),
+		"bucketocr show gs://my-scans/inbox/a.png --text":             here(),
+		"bucketocr export texts --tables markdown":                    here(),
+		"bucketocr delete gs://my-scans/inbox/a.png": by(
+			"cmd/bucketocr: TestDelete TestDeleteAsks"),
+		"bucketocr backfill gs://my-scans/2025/ --dry-run": here(),
+		"bucketocr backfill gs://my-scans/2025/ --to https://...": by(
+			"cmd/bucketocr: TestBackfillMany TestBackfillSays"),
+		"bucketocr backfill gs://my-scans --topic projects/my-project/topics/bucketocr-backfill": by(
+			"cmd/bucketocr: TestBackfillTopic"),
+		"bucketocr reconcile gs://my-scans --dry-run":                   here(),
+		"bucketocr retry --code ocr_unavailable --dry-run":              here(),
+		"bucketocr retry --code ocr_unavailable":                        here(),
+		"bucketocr retry --stuck":                                       here(),
+		"bucketocr retry --status done --warning truncated":             here(),
+		"go run ./cmd/bucketocr plan --gpu nvidia-h100 --burst 1000000": here(),
 
 		// docs/deploy.md
-		"export PROJECT_ID=my-project REGION=europe-west1 OCR_URL=https://ocr.example.com": settings("a server of one's own"),
+		"export PROJECT_ID=my-project REGION=europe-west1 OCR_URL=https://ocr.example.com": settings(
+			"a server of one's own"),
 
 		// docs/performance.md
-		"go run -C bench . --quick":                                          by("bench: TestBench"),
-		"go run -C bench . latency memory":                                   by("bench: TestBench"),
-		"go run -C bench . --profile /tmp throughput":                        by("bench: TestBench"),
-		"go test -tags nightly -run TestFrames -v ./internal/ui":             by("internal/ui: TestFrames"),
-		"go test -tags nightly ./internal/plan/sim":                          by("internal/plan/sim: TestPlanIsConfirmed"),
+		"go run -C bench . --quick":                              by("bench: TestBench"),
+		"go run -C bench . latency memory":                       by("bench: TestBench"),
+		"go run -C bench . --profile /tmp throughput":            by("bench: TestBench"),
+		"go test -tags nightly -run TestFrames -v ./internal/ui": by("internal/ui: TestFrames"),
+		"go test -tags nightly ./internal/plan/sim": by(
+			"internal/plan/sim: TestPlanIsConfirmed"),
 		"go test -tags nightly ./internal/plan/sim -run Million -million -v": by("internal/plan/sim: TestMillion"),
 
 		// docs/servers.md, with the real servers
 		"./deploy.sh gpu": by("deploy: TestGPUFlags TestFirstMinutesOfEverything"),
 		`vllm serve lightonai/LightOnOCR-2-1B --limit-mm-per-prompt '{"image": 1}' --mm-processor-cache-gb 0 ` +
-			`--no-enable-prefix-caching --max-num-seqs 32 --shutdown-timeout 8 --api-key "$KEY"`: by("internal/servers: TestRealServers"),
-		"OCR_URL=http://127.0.0.1:8000 go run ./cmd/bucketocr up --once examples/samples":                by("internal/servers: TestRealServers"),
-		"OCR_URL=https://ocr.example OCR_AUTH=none OCR_API_KEY=... go run ./cmd/bucketocr up --once DIR": notRun(placeholder + "up with a server's URL is run by TestProgram"),
-		"llama-server -m text.gguf --mmproj mmproj.gguf -c 65536 -np 4 --reasoning-format none":          by("internal/servers: TestRealLlama"),
-		"OCR_URL=http://127.0.0.1:8080 go run ./cmd/bucketocr up --once DIR":                             by("internal/servers: TestRealLlama"),
-		"litellm --config litellm.yaml --port 4000":                                                      by("internal/servers: TestRealServers"),
+			`--no-enable-prefix-caching --max-num-seqs 32 --shutdown-timeout 8 --api-key "$KEY"`: by(
+			"internal/servers: TestRealServers"),
+		"OCR_URL=http://127.0.0.1:8000 go run ./cmd/bucketocr up --once examples/samples": by(
+			"internal/servers: TestRealServers"),
+		"OCR_URL=https://ocr.example OCR_AUTH=none OCR_API_KEY=... go run ./cmd/bucketocr up --once DIR": notRun(
+			placeholder + "up with a server's URL is run by TestProgram"),
+		"llama-server -m text.gguf --mmproj mmproj.gguf -c 65536 -np 4 --reasoning-format none": by(
+			"internal/servers: TestRealLlama"),
+		"OCR_URL=http://127.0.0.1:8080 go run ./cmd/bucketocr up --once DIR": by(
+			"internal/servers: TestRealLlama"),
+		"litellm --config litellm.yaml --port 4000": by(
+			"internal/servers: TestRealServers"),
 		"OCR_URL=http://127.0.0.1:4000 OCR_API_KEY=... OCR_MODEL=lightonai/LightOnOCR-2-1B go run ./cmd/bucketocr up --once DIR": by(
 			"internal/servers: TestRealServers"),
 		"OCR_URL=https://... OCR_API_KEY=... OCR_MODEL=... OCR_PROFILE=... OCR_AUTH=none ./deploy.sh function": by(
@@ -110,8 +134,8 @@ func documented() map[string]covered {
 	}
 }
 
-// TestDocumentedCommands: every command of README and docs is run here, or by a test that there is, or is left out for a reason; and a
-// command of bucketocr is one, with flags that it has, also where it stands in a sentence.
+// TestDocumentedCommands: every command of README and docs is run here, or by a test that there is, or is left out for
+// a reason; and a command of bucketocr is one, with flags that it has, also where it stands in a sentence.
 func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	all := documented()
@@ -165,11 +189,13 @@ func TestDocumentedCommands(t *testing.T) {
 var (
 	inSentence = regexp.MustCompile("`(bucketocr [a-z][^`]*)`")
 	// programs begin commands in what is set off by spaces, where there are drawings and settings, too.
-	programs = regexp.MustCompile(`^(\w+=\S+ )*(go|bucketocr|\./deploy\.sh|gcloud|curl|docker|vllm|litellm|llama-server|export) `)
-	comment  = regexp.MustCompile(`\s+# .*$`)
+	programs = regexp.MustCompile(
+		`^(\w+=\S+ )*(go|bucketocr|\./deploy\.sh|gcloud|curl|docker|vllm|litellm|llama-server|export) `)
+	comment = regexp.MustCompile(`\s+# .*$`)
 )
 
-// commandsIn returns the commands of a document, each in a line and without its comment: those of fences for sh, and of lines set off by spaces.
+// commandsIn returns the commands of a document, each in a line and without its comment: those of fences for sh, and of
+// lines set off by spaces.
 func commandsIn(text string) (commands []string) {
 	fence, begun := "", ""
 	for line := range strings.Lines(text) {
@@ -182,7 +208,9 @@ func commandsIn(text string) (commands []string) {
 			}
 			continue
 		}
-		if fence != "sh." && (fence != "" || !strings.HasPrefix(line, "    ") || begun == "" && !programs.MatchString(strings.TrimSpace(line))) {
+		if fence != "sh." &&
+			(fence != "" || !strings.HasPrefix(line, "    ") || begun == "" &&
+				!programs.MatchString(strings.TrimSpace(line))) {
 			continue
 		}
 		line = comment.ReplaceAllString(begun+strings.TrimSpace(line), "")
@@ -257,7 +285,9 @@ func myScans(t *testing.T) string {
 	o := &office{t: t, records: w.Records, bucket: w.Bucket.Name()}
 	o.write(o.record("inbox/a.png", document.StatusDone))
 	o.write(o.record("2025/bad.png", document.StatusFailed))
-	o.write(o.record("2025/late.png", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeOCRUnavailable }))
+	o.write(o.record("2025/late.png", document.StatusFailed, func(r *document.Record) {
+		r.Error.Code = document.CodeOCRUnavailable
+	}))
 	return dir
 }
 

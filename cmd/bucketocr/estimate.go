@@ -11,7 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/plan"
 )
 
-// estimate is what delivering a dry run's objects takes at least, for each GPU of which the figures say how fast it reads.
+// estimate is what delivering a dry run's objects takes at least, for each GPU of which the figures say how fast it
+// reads.
 type estimate struct {
 	GPU            string  `json:"gpu"`
 	PagesPerSecond float64 `json:"pagesPerSecond"`
@@ -32,7 +33,8 @@ func estimates(file string, sum backfill.Summary) ([]estimate, error) {
 		if s.Value == nil || *s.Value <= 0 {
 			continue
 		}
-		e := estimate{GPU: s.GPU, PagesPerSecond: *s.Value, Claim: s.Claim, GPUSeconds: float64(sum.Pages) / *s.Value, Money: map[string]float64{}}
+		e := estimate{GPU: s.GPU, PagesPerSecond: *s.Value, Claim: s.Claim, GPUSeconds: float64(sum.Pages) / *s.Value,
+			Money: map[string]float64{}}
 		load := plan.Load{Burst: int(sum.Pages), PagesPerObject: 1, PageBytes: sum.Bytes / sum.Pages}
 		q := plan.Make(load, *s.Value, plan.DefaultSeqs, 0).Per1000
 		q.GPUSeconds = 1000 / *s.Value // without a GPU's start and idle time: bucketocr plan includes them

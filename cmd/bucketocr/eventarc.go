@@ -17,9 +17,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
-// eventarc is what Eventarc is in the cloud: it posts CloudEvents to the handler, over HTTP on this machine. Every user and
-// every page in a browser here can reach the port, so the handler takes events only with the endpoint's token, as Cloud Run
-// does with an ID token.
+// eventarc is what Eventarc is in the cloud: it posts CloudEvents to the handler, over HTTP on this machine. Every user
+// and every page in a browser here can reach the port, so the handler takes events only with the endpoint's token, as
+// Cloud Run does with an ID token.
 type eventarc struct {
 	endpoint folder.Endpoint
 	client   *http.Client
@@ -35,7 +35,8 @@ func newEventarc(handler http.Handler) (*eventarc, error) {
 	p := &eventarc{
 		endpoint: folder.Endpoint{URL: "http://" + l.Addr().String(), Token: token},
 		client:   &http.Client{Transport: &http.Transport{}}, // no proxy, whatever the environment says
-		server:   &http.Server{Handler: withToken(l.Addr().String(), token, handler), ReadHeaderTimeout: 10 * time.Second},
+		server: &http.Server{Handler: withToken(l.Addr().String(), token, handler),
+			ReadHeaderTimeout: 10 * time.Second},
 	}
 	go p.server.Serve(l)
 	return p, nil

@@ -159,9 +159,9 @@ func exportedText(ctx context.Context, records document.Store, id string) (*docu
 
 func (x *exported) entry(r *document.Record) string { return exportEntry(x.p.bucket, r) }
 
-// exportEntry returns the file of a document's text, with slashes; bucket is a folder's, empty where there may be several. No two
-// documents share one, and none needs a folder where another has its file. A name that no file can have everywhere goes by the document's
-// id.
+// exportEntry returns the file of a document's text, with slashes; bucket is a folder's, empty where there may be
+// several. No two documents share one, and none needs a folder where another has its file. A name that no file can have
+// everywhere goes by the document's id.
 func exportEntry(bucket string, r *document.Record) string {
 	name := r.Name
 	if bucket == "" {
@@ -176,7 +176,8 @@ func exportEntry(bucket string, r *document.Record) string {
 	}
 	segments[last] += ".md"
 	odd := func(s string) bool {
-		return s == "" || s == "." || s == ".." || len(s) > 255 || strings.ContainsAny(s, `\:*?"<>|`) || strings.ContainsFunc(s, obeyed) || s != strings.TrimRight(s, " .")
+		return s == "" || s == "." || s == ".." || len(s) > 255 || strings.ContainsAny(s, `\:*?"<>|`) ||
+			strings.ContainsFunc(s, obeyed) || s != strings.TrimRight(s, " .")
 	}
 	if slices.ContainsFunc(segments, odd) || !filepath.IsLocal(filepath.FromSlash(name)) {
 		return ".by-id/" + r.Object().ID() + ".md"

@@ -138,8 +138,8 @@ func (l *linesSink) close() error {
 	return l.file.Close()
 }
 
-// zipSink is an archive. It is written under another name and replaces an older one in the end, from which it has taken what did not
-// change.
+// zipSink is an archive. It is written under another name and replaces an older one in the end, from which it has taken
+// what did not change.
 type zipSink struct {
 	name, temp string
 	file       *os.File

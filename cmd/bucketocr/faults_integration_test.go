@@ -21,8 +21,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// TestImageThatCrashesTheServiceFailsAlone: one image of twelve takes the OCR service down, which comes back a second later, each
-// time. The image fails, the others are read, and the service dies a few times only.
+// TestImageThatCrashesTheServiceFailsAlone: one image of twelve takes the OCR service down, which comes back a second
+// later, each time. The image fails, the others are read, and the service dies a few times only.
 func TestImageThatCrashesTheServiceFailsAlone(t *testing.T) {
 	c := newCloud(t)
 	killer := apptest.PNG(99)
@@ -55,7 +55,8 @@ func TestImageThatCrashesTheServiceFailsAlone(t *testing.T) {
 	}
 	all.Wait()
 	sent := c.OCR.Images()
-	t.Logf("%v, the service died %d times, %d requests, %d different images", time.Since(begun).Round(time.Second), deaths.Load(), c.OCR.Counts().Requests, len(sent))
+	t.Logf("%v, the service died %d times, %d requests, %d different images", time.Since(begun).Round(time.Second),
+		deaths.Load(), c.OCR.Counts().Requests, len(sent))
 	for n, o := range objects {
 		r := c.Record(o)
 		if n == 5 {
@@ -71,8 +72,8 @@ func TestImageThatCrashesTheServiceFailsAlone(t *testing.T) {
 	}
 }
 
-// TestPageThatKillsTheFunctionFailsAlone: page 17 of a PDF of 30 pages kills the function's process, each time that it is read. The
-// others are read, once each but for those in flight at a death, and page 17 fails.
+// TestPageThatKillsTheFunctionFailsAlone: page 17 of a PDF of 30 pages kills the function's process, each time that it
+// is read. The others are read, once each but for those in flight at a death, and page 17 fails.
 func TestPageThatKillsTheFunctionFailsAlone(t *testing.T) {
 	const pages, killing = 30, 17
 	var leaves []pagetest.PDFPage
@@ -110,12 +111,15 @@ func TestPageThatKillsTheFunctionFailsAlone(t *testing.T) {
 		c.Expire(o)
 	}
 	r := c.Record(o)
-	t.Logf("%v, %d processes died, %d requests for %d pages, %d attempts", time.Since(begun).Round(time.Second), deaths, c.OCR.Counts().Requests, pages, r.Attempt)
-	if r.Status != document.StatusDone || r.PagesDone != pages || strings.Count(r.Text, "read") != pages-1 || strings.Join(r.Warnings, " ") != document.WarnPageFailed {
+	t.Logf("%v, %d processes died, %d requests for %d pages, %d attempts", time.Since(begun).Round(time.Second), deaths,
+		c.OCR.Counts().Requests, pages, r.Attempt)
+	if r.Status != document.StatusDone || r.PagesDone != pages || strings.Count(r.Text, "read") != pages-1 ||
+		strings.Join(r.Warnings, " ") != document.WarnPageFailed {
 		t.Errorf("%s, %d pages, %v, %q", r.Status, r.PagesDone, r.Warnings, r.Text)
 	}
 	stored, err := c.Records.Pages(t.Context(), o.ID(), o.Generation)
-	if err != nil || len(stored) != pages || stored[killing-1].Error == nil || stored[killing-1].Error.Code != document.CodeInterrupted {
+	if err != nil || len(stored) != pages || stored[killing-1].Error == nil ||
+		stored[killing-1].Error.Code != document.CodeInterrupted {
 		t.Errorf("%d pages, %v", len(stored), err)
 	}
 	if deaths > 5 {

@@ -46,7 +46,8 @@ func TestBackfillTopic(t *testing.T) {
 	gcptest.NewPush(t, c.Project, s.url)
 	o := &office{t: t, records: c.Records, bucket: "acme-scans", env: maps.Clone(c.Settings)}
 	o.env["PUBSUB_EMULATOR_HOST"] = pushes
-	o.want(exitGood, []string{"published", "25"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/events")
+	o.want(exitGood, []string{"published", "25"}, "backfill", "gs://acme-scans", "--topic",
+		"projects/"+c.Project+"/topics/events")
 	done := 0
 	ctx, cancel := context.WithCancel(t.Context())
 	err := c.Records.Watch(ctx, func(_ string, r *document.Record) error {
@@ -64,17 +65,21 @@ func TestBackfillTopic(t *testing.T) {
 	if calls := len(c.OCR.Requests()); calls != n {
 		t.Errorf("%d OCR calls for %d objects", calls, n)
 	}
-	o.want(exitGood, []string{"done or failed already"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/events")
+	o.want(exitGood, []string{"done or failed already"}, "backfill", "gs://acme-scans", "--topic",
+		"projects/"+c.Project+"/topics/events")
 	c.Bucket.Put("new.png", apptest.PNG(90), "image/png", nil)
-	o.want(exitFailed, []string{"no such topic"}, "backfill", "gs://acme-scans", "--topic", "projects/"+c.Project+"/topics/nothing")
+	o.want(exitFailed, []string{"no such topic"}, "backfill", "gs://acme-scans", "--topic",
+		"projects/"+c.Project+"/topics/nothing")
 	o.want(exitUsage, []string{"is not a topic"}, "backfill", "gs://acme-scans", "--topic", "events")
 }
 
 // TestCommandsOverFirestore: every command works over Firestore as it does in a folder.
 func TestCommandsOverFirestore(t *testing.T) {
 	for name, test := range map[string]func(t *testing.T, o *office){
-		"show": testShow, "stats": testStats, "watch": testWatch, "retry many": testRetryMany, "retry selects": testRetrySelects,
-		"list": testList, "delete": testDelete, "export": testExport, "page deletes": testPageDelete, "page exports": testPageExport,
+		"show": testShow, "stats": testStats, "watch": testWatch, "retry many": testRetryMany,
+		"retry selects": testRetrySelects,
+		"list":          testList, "delete": testDelete, "export": testExport, "page deletes": testPageDelete,
+		"page exports":  testPageExport,
 		"backfill says": testBackfillSays,
 		"reconcile":     testReconcileByHand,
 		"backfill many": func(t *testing.T, o *office) { testBackfillMany(t, o, 1500) },

@@ -17,7 +17,8 @@ const exitCodesHelp = `Exit codes: 0 all good, 1 something failed, 2 wrong argum
 
 func helpCommand(sys system) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "help [COMMAND]", Short: "show what a command does", Long: "Shows what a command does, and its flags.\n\nExample: bucketocr help up\n",
+		Use: "help [COMMAND]", Short: "show what a command does",
+		Long:                  "Shows what a command does, and its flags.\n\nExample: bucketocr help up\n",
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found, rest, err := cmd.Root().Find(args)
@@ -52,7 +53,8 @@ func printHelp(w io.Writer, cmd *cobra.Command) {
 		}
 		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.short)
 	}
-	fmt.Fprintf(w, "\nbucketocr help COMMAND says more. Settings are variables of the environment:\nbucketocr help serve lists them.\n%s", wrapped(exitCodesHelp))
+	fmt.Fprintf(w, "\nbucketocr help COMMAND says more. Settings are variables of the environment:\nbucketocr help serve lists them.\n%s",
+		wrapped(exitCodesHelp))
 }
 
 // section names the part of a command's help that flags are listed in.
@@ -75,7 +77,8 @@ func printFlags(w io.Writer, fs *pflag.FlagSet) {
 	}
 }
 
-// sectionsOf returns flags by the title of their section, in the order in which they were declared. Those of no section come first.
+// sectionsOf returns flags by the title of their section, in the order in which they were declared. Those of no section
+// come first.
 func sectionsOf(fs *pflag.FlagSet) (titles []string, sections map[string]*pflag.FlagSet) {
 	titles, sections = []string{flagsTitle}, map[string]*pflag.FlagSet{} // the first is never empty: it has --help
 	fs.VisitAll(func(f *pflag.Flag) {

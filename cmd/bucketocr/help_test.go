@@ -25,8 +25,8 @@ func called(args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-// TestHelp: help is within 80 columns, shows flags as they are written, has an example, and is that of the golden files.
-// go test -run TestHelp -update writes these.
+// TestHelp: help is within 80 columns, shows flags as they are written, has an example, and is that of the golden
+// files. go test -run TestHelp -update writes these.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	names := []string{""}
@@ -49,7 +49,8 @@ func TestHelp(t *testing.T) {
 			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > helpWidth {
 				t.Errorf("%s: %d columns: %s", name, n, line)
 			}
-			if flag := strings.TrimSpace(line); strings.HasPrefix(flag, "-") && !strings.HasPrefix(flag, "--") && !strings.HasPrefix(flag, "-h, --") {
+			if flag := strings.TrimSpace(line); strings.HasPrefix(flag, "-") && !strings.HasPrefix(flag, "--") &&
+				!strings.HasPrefix(flag, "-h, --") {
 				t.Errorf("%s: a flag with one dash: %s", name, line)
 			}
 		}

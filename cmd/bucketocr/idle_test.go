@@ -8,8 +8,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
-// TestIdle: that nothing reads what waits in a folder is said where bucketocr up does not run in it, also where one was killed, which
-// leaves its address; over Google Cloud it is not known.
+// TestIdle: that nothing reads what waits in a folder is said where bucketocr up does not run in it, also where one was
+// killed, which leaves its address; over Google Cloud it is not known.
 func TestIdle(t *testing.T) {
 	t.Parallel()
 	up := httptest.NewServer(nil)
@@ -23,7 +23,8 @@ func TestIdle(t *testing.T) {
 		name string
 		p    *place
 		idle bool
-	}{{"up runs", at(up.URL), false}, {"it was killed", at(killed.URL), true}, {"it has ended", at(""), true}, {"Google Cloud", &place{}, false}} {
+	}{{"up runs", at(up.URL), false}, {"it was killed", at(killed.URL), true}, {"it has ended", at(""), true},
+		{"Google Cloud", &place{}, false}} {
 		if got := c.p.idle(); strings.Contains(got, "is not running") != c.idle || !c.idle && got != "" {
 			t.Errorf("%s: %q", c.name, got)
 		}

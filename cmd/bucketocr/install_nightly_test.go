@@ -18,9 +18,9 @@ import (
 // released is the version that the checkout is given out as.
 const released = "v0.99.0"
 
-// TestInstalledProgramsAreAllThatIsNeeded: the two commands of README, with nothing cached, from a proxy that has the checkout as a version:
-// what they install reads a file and a folder, far from any checkout and with nothing else on PATH. What that downloads and how long it
-// takes is logged: README says it.
+// TestInstalledProgramsAreAllThatIsNeeded: the two commands of README, with nothing cached, from a proxy that has the
+// checkout as a version: what they install reads a file and a folder, far from any checkout and with nothing else on
+// PATH. What that downloads and how long it takes is logged: README says it.
 func TestInstalledProgramsAreAllThatIsNeeded(t *testing.T) {
 	t.Parallel()
 	root, home := checkout(), t.TempDir()
@@ -29,7 +29,8 @@ func TestInstalledProgramsAreAllThatIsNeeded(t *testing.T) {
 	release(t, proxy, module, root)
 	release(t, proxy, module+"/localocr", filepath.Join(root, "localocr"))
 	env := map[string]string{
-		"PATH": os.Getenv("PATH"), "HOME": home, "GOBIN": bin, "GOPATH": filepath.Join(home, "go"), "GOCACHE": filepath.Join(home, "cache"),
+		"PATH": os.Getenv("PATH"), "HOME": home, "GOBIN": bin, "GOPATH": filepath.Join(home, "go"),
+		"GOCACHE": filepath.Join(home, "cache"),
 		"GOFLAGS": "-modcacherw", "GOSUMDB": "off", "GOTOOLCHAIN": "local",
 		// Other modules are those that this test was built from, where they are still there.
 		"GOPROXY": "file://" + proxy + ",file://" + goEnv(t, "GOMODCACHE") + "/cache/download," + goEnv(t, "GOPROXY"),
@@ -39,7 +40,8 @@ func TestInstalledProgramsAreAllThatIsNeeded(t *testing.T) {
 		runIn(t, home, env, "go", "install", program+"@latest")
 		t.Logf("%s: installed after %v", program, time.Since(begun).Round(time.Second))
 	}
-	t.Logf("module cache: %d MB downloaded, %d MB in all; build cache: %d MB", megabytes(t, filepath.Join(home, "go/pkg/mod/cache/download"), ".zip"),
+	t.Logf("module cache: %d MB downloaded, %d MB in all; build cache: %d MB",
+		megabytes(t, filepath.Join(home, "go/pkg/mod/cache/download"), ".zip"),
 		megabytes(t, filepath.Join(home, "go/pkg/mod"), ""), megabytes(t, env["GOCACHE"], ""))
 
 	away := t.TempDir()
@@ -59,7 +61,8 @@ func TestInstalledProgramsAreAllThatIsNeeded(t *testing.T) {
 		t.Errorf("read: %s", out)
 	}
 	t.Logf("the first text after %v", time.Since(begun).Round(time.Second))
-	if out := runIn(t, away, users, "bucketocr", "up", "--once", "scans"); !strings.Contains(out, "LION") || !strings.Contains(out, "1 done, 0 failed") {
+	if out := runIn(t, away, users, "bucketocr", "up", "--once", "scans"); !strings.Contains(out, "LION") ||
+		!strings.Contains(out, "1 done, 0 failed") {
 		t.Errorf("up: %s", out)
 	}
 }
@@ -73,7 +76,8 @@ func release(t *testing.T, proxy, module, root string) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"list": released + "\n", released + ".mod": string(mod), released + ".info": fmt.Sprintf(`{"Version":%q,"Time":"2026-11-01T00:00:00Z"}`, released),
+		"list": released + "\n", released + ".mod": string(mod),
+		released + ".info": fmt.Sprintf(`{"Version":%q,"Time":"2026-11-01T00:00:00Z"}`, released),
 	} {
 		(&desk{t: t, dir: dir}).drop(name, []byte(text))
 	}

@@ -36,9 +36,13 @@ func TestList(t *testing.T) { t.Parallel(); testList(t, folderOffice(t)) }
 
 func testList(t *testing.T, o *office) {
 	o.want(exitGood, []string{"no documents in "}, "list")
-	o.write(o.record("in/a.png", document.StatusDone, func(r *document.Record) { r.Warnings = []string{document.WarnTruncated} }))
+	o.write(o.record("in/a.png", document.StatusDone, func(r *document.Record) {
+		r.Warnings = []string{document.WarnTruncated}
+	}))
 	o.write(o.record("in/b.png", document.StatusFailed))
-	o.write(o.record("in/c.png", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeCorrupt }))
+	o.write(o.record("in/c.png", document.StatusFailed, func(r *document.Record) {
+		r.Error.Code = document.CodeCorrupt
+	}))
 	o.write(o.record("out/d.png", document.StatusProcessing))
 	o.write(o.record("out/e.png", document.StatusDone))
 	for args, want := range map[string]string{
@@ -71,13 +75,15 @@ func testList(t *testing.T, o *office) {
 		t.Errorf("--limit 2 lists %d", n)
 	}
 	var line map[string]any
-	if err := json.Unmarshal([]byte(o.listed("--json", "--prefix", "in/b")[0]), &line); err != nil || line["generation"] != "7" ||
+	if err := json.Unmarshal([]byte(o.listed("--json", "--prefix", "in/b")[0]), &line); err != nil ||
+		line["generation"] != "7" ||
 		line["id"] != (document.Object{Bucket: o.bucket, Name: "in/b.png"}).ID() || line["status"] != "failed" {
 		t.Errorf("%v, %v", line, err)
 	}
 	for word, args := range map[string][]string{
 		"no status is called": {"--status", "finished"}, "the codes are unsupported_media,": {"--code", "bad_luck"},
-		"the warnings are truncated,": {"--warning", "x"}, "to select names say --prefix": {"in/"}, "not negative": {"--limit", "-1"},
+		"the warnings are truncated,": {"--warning", "x"}, "to select names say --prefix": {"in/"},
+		"not negative": {"--limit", "-1"},
 	} {
 		o.want(exitUsage, []string{word}, append([]string{"list"}, args...)...)
 	}
@@ -90,19 +96,24 @@ func testDelete(t *testing.T, o *office) {
 	lives := o.put("a.png", apptest.PNG(21))
 	o.write(o.record("a.png", document.StatusDone, func(r *document.Record) {
 		r.Generation, r.Pages, r.PagesDone, r.Owner, r.TextInPages, r.Text = lives.Generation, 2, 2, "ann", true, ""
-	}), document.Page{Page: 1, Generation: lives.Generation, Text: "one"}, document.Page{Page: 2, Generation: lives.Generation, Text: "two"})
+	}), document.Page{Page: 1, Generation: lives.Generation, Text: "one"},
+		document.Page{Page: 2, Generation: lives.Generation, Text: "two"})
 	o.write(o.record("gone.png", document.StatusDone))
 	o.write(o.record("told.png", document.StatusDone, func(r *document.Record) { r.Notified = new(true) }))
-	o.write(o.record("untold.png", document.StatusDone, func(r *document.Record) { r.Notified, r.Due = new(false), time.Now() }))
+	o.write(o.record("untold.png", document.StatusDone, func(r *document.Record) {
+		r.Notified, r.Due = new(false), time.Now()
+	}))
 	url := "gs://" + o.bucket + "/"
 	o.want(exitUsage, []string{"there is no terminal to ask on: say --yes"}, "delete", url+"a.png")
 	o.want(exitUsage, []string{"name objects"}, "delete", "--yes")
 	if r := o.now("a.png"); r.Status != document.StatusDone {
 		t.Fatal("it was deleted unasked")
 	}
-	o.want(exitGood, []string{"deleted     " + url + "a.png\n", url + "gone.png\n"}, "delete", "--yes", url+"a.png", url+"gone.png", url+"told.png")
+	o.want(exitGood, []string{"deleted     " + url + "a.png\n", url + "gone.png\n"}, "delete", "--yes", url+"a.png",
+		url+"gone.png", url+"told.png")
 	r := o.now("a.png")
-	if r.Status != document.StatusDeleted || r.Text != "" || r.Generation != lives.Generation || r.Owner != "ann" || !r.MarkerExpires.IsZero() || r.Notified != nil {
+	if r.Status != document.StatusDeleted || r.Text != "" || r.Generation != lives.Generation || r.Owner != "ann" ||
+		!r.MarkerExpires.IsZero() || r.Notified != nil {
 		t.Errorf("%+v", r)
 	}
 	if r := o.now("gone.png"); r.Status != document.StatusDeleted || r.MarkerExpires.IsZero() {
@@ -115,7 +126,8 @@ func testDelete(t *testing.T, o *office) {
 		t.Errorf("%v, %v", pages, err)
 	}
 	o.want(exitGood, []string{"deleted"}, "delete", "--yes", url+"a.png") // once more
-	o.want(exitFailed, []string{"nobody.png: no document in", "deleted     " + url + "gone.png"}, "delete", "--yes", url+"nobody.png", url+"gone.png")
+	o.want(exitFailed, []string{"nobody.png: no document in", "deleted     " + url + "gone.png"}, "delete", "--yes",
+		url+"nobody.png", url+"gone.png")
 	o.want(exitFailed, []string{"its end is not announced yet"}, "delete", "--yes", url+"untold.png")
 	if r := o.now("untold.png"); r.Status != document.StatusDone {
 		t.Errorf("%+v", r)
@@ -126,20 +138,25 @@ func testDelete(t *testing.T, o *office) {
 func TestDeleteAsks(t *testing.T) {
 	t.Parallel()
 	o := folderOffice(t)
-	for answer, deleted := range map[string]bool{"": false, "\n": false, "n\n": false, "yess\n": false, "y\n": true, " YES \n": true} {
-		o.write(o.record("a.png", document.StatusDone, func(r *document.Record) { r.Generation = time.Now().UnixNano() }))
+	for answer, deleted := range map[string]bool{"": false, "\n": false, "n\n": false, "yess\n": false, "y\n": true,
+		" YES \n": true} {
+		o.write(o.record("a.png", document.StatusDone, func(r *document.Record) {
+			r.Generation = time.Now().UnixNano()
+		}))
 		var out, errs strings.Builder
 		sys := o.system(&out, &errs)
 		sys.stdin = terminalInput{strings.NewReader(answer)}
 		code := run(t.Context(), sys, append([]string{"delete", "a.png"}, o.args...))
-		if status := o.now("a.png").Status; (status == document.StatusDeleted) != deleted || (code == exitGood) != deleted ||
+		if status := o.now("a.png").Status; (status == document.StatusDeleted) != deleted ||
+			(code == exitGood) != deleted ||
 			!strings.HasPrefix(errs.String(), "Delete 1 document and the text in it from folder ") {
 			t.Errorf("%q: exit %d, %s\n%s", answer, code, status, errs.String())
 		}
 	}
 }
 
-// TestDeletedIsNotReadAgain: up passes over the generation whose document was deleted, and removes its text; a new upload is read.
+// TestDeletedIsNotReadAgain: up passes over the generation whose document was deleted, and removes its text; a new
+// upload is read.
 func TestDeletedIsNotReadAgain(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
@@ -159,7 +176,8 @@ func TestDeletedIsNotReadAgain(t *testing.T) {
 		t.Errorf("the text is still there: %v", err)
 	}
 	for _, command := range []string{"backfill", "reconcile"} {
-		if code, out, errs := called(command, "--dry-run", "--local", d.dir); code != exitGood || !strings.Contains(out, "to deliver  0") {
+		if code, out, errs := called(command, "--dry-run", "--local", d.dir); code != exitGood ||
+			!strings.Contains(out, "to deliver  0") {
 			t.Errorf("%s: exit %d\n%s%s", command, code, out, errs)
 		}
 	}
@@ -170,12 +188,17 @@ func TestDeletedIsNotReadAgain(t *testing.T) {
 	}
 }
 
-// TestExport: each done document's text is there, as a file, in an archive or as a line; a second run writes what is new.
+// TestExport: each done document's text is there, as a file, in an archive or as a line; a second run writes what is
+// new.
 func TestExport(t *testing.T) { t.Parallel(); testExport(t, folderOffice(t)) }
 
 func testExport(t *testing.T, o *office) {
-	o.write(o.record("in/a.png", document.StatusDone, func(r *document.Record) { r.Text = "<table><tr><td>a</td></tr></table>" }))
-	o.write(o.record("book.pdf", document.StatusDone, func(r *document.Record) { r.Text, r.TextInPages, r.Pages, r.PagesDone = "", true, 2, 2 }),
+	o.write(o.record("in/a.png", document.StatusDone, func(r *document.Record) {
+		r.Text = "<table><tr><td>a</td></tr></table>"
+	}))
+	o.write(o.record("book.pdf", document.StatusDone, func(r *document.Record) {
+		r.Text, r.TextInPages, r.Pages, r.PagesDone = "", true, 2, 2
+	}),
 		document.Page{Page: 1, Generation: 7, Text: "one"}, document.Page{Page: 2, Generation: 7, Text: "two"})
 	o.write(o.record("bad.png", document.StatusFailed))
 	o.write(o.record("../up.png", document.StatusDone, func(r *document.Record) { r.Text = "hostile" }))
@@ -185,10 +208,12 @@ func testExport(t *testing.T, o *office) {
 		at = o.bucket + "/"
 	}
 	odd := ".by-id/" + document.Object{Bucket: o.bucket, Name: "../up.png"}.ID() + ".md"
-	first := map[string]string{at + "in/a.png.md": "| a |\n| --- |\n", at + "book.pdf.md": "one\n\f\ntwo\n", odd: "hostile\n"}
+	first := map[string]string{
+		at + "in/a.png.md": "| a |\n| --- |\n", at + "book.pdf.md": "one\n\f\ntwo\n", odd: "hostile\n"}
 	second := maps.Clone(first)
 	second[at+"new.png.md"], second[at+"book.pdf.md"] = "new\n", "changed\n"
-	for name, read := range map[string]func(t *testing.T, path string) map[string]string{"tree": tree, "texts.zip": archive, "texts.jsonl": o.lines} {
+	for name, read := range map[string]func(t *testing.T, path string) map[string]string{
+		"tree": tree, "texts.zip": archive, "texts.jsonl": o.lines} {
 		path := filepath.Join(dir, name)
 		for range 2 {
 			o.want(exitGood, nil, "export", path, "--tables", "markdown")
@@ -211,8 +236,11 @@ func testExport(t *testing.T, o *office) {
 		}
 	}
 	o.write(o.record("new.png", document.StatusDone, func(r *document.Record) { r.Text = "new" }))
-	o.write(o.record("book.pdf", document.StatusDone, func(r *document.Record) { r.Text, r.Pages, r.PagesDone = "changed", 1, 1 }))
-	for name, read := range map[string]func(t *testing.T, path string) map[string]string{"tree": tree, "texts.zip": archive, "texts.jsonl": o.lines} {
+	o.write(o.record("book.pdf", document.StatusDone, func(r *document.Record) {
+		r.Text, r.Pages, r.PagesDone = "changed", 1, 1
+	}))
+	for name, read := range map[string]func(t *testing.T, path string) map[string]string{
+		"tree": tree, "texts.zip": archive, "texts.jsonl": o.lines} {
 		path := filepath.Join(dir, name)
 		o.age(t, path, o.now("book.pdf").Object().ID())
 		o.want(exitGood, []string{"2 documents written, 2 there already"}, "export", path)
@@ -220,7 +248,8 @@ func testExport(t *testing.T, o *office) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	if out := o.want(exitGood, nil, "export", "-", "--prefix", "in/"); !strings.Contains(out, `"text":"<table>`) || strings.Count(out, "\n") != 1 {
+	if out := o.want(exitGood, nil, "export", "-", "--prefix", "in/"); !strings.Contains(out, `"text":"<table>`) ||
+		strings.Count(out, "\n") != 1 {
 		t.Errorf("%q", out)
 	}
 	o.want(exitUsage, []string{"name one folder"}, "export")
@@ -331,7 +360,8 @@ func archive(t *testing.T, path string) map[string]string {
 	return texts
 }
 
-// lines are the texts of a file of lines as the files of a tree would hold them; of two about a document the last counts.
+// lines are the texts of a file of lines as the files of a tree would hold them; of two about a document the last
+// counts.
 func (o *office) lines(t *testing.T, path string) map[string]string {
 	t.Helper()
 	b, err := os.ReadFile(path)

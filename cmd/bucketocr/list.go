@@ -19,7 +19,8 @@ Example: bucketocr list --status failed --prefix gs://my-scans/2025/
 func listFlags(fs *pflag.FlagSet) action {
 	l := &listCmd{dir: placeFlag(fs)}
 	l.selection.flags(fs, false)
-	fs.BoolVar(&l.json, "json", false, "each as a line of JSON, under the names of the document's fields, without its text")
+	fs.BoolVar(&l.json, "json", false,
+		"each as a line of JSON, under the names of the document's fields, without its text")
 	return l.run
 }
 

@@ -73,11 +73,12 @@ func servePage(ctx context.Context, l net.Listener, at string, c ui.Config) *liv
 	c.Key = pageKey()
 	ctx, end := context.WithCancel(ctx)
 	pages := ui.New(c)
-	p := &livePage{url: "http://" + l.Addr().String() + "/?" + ui.KeyParameter + "=" + c.Key, end: end, ended: make(chan struct{}), server: &http.Server{
-		Handler: pages.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    slog.NewLogLogger(c.Log.Handler(), slog.LevelError),
-	}}
+	p := &livePage{url: "http://" + l.Addr().String() + "/?" + ui.KeyParameter + "=" + c.Key, end: end,
+		ended: make(chan struct{}), server: &http.Server{
+			Handler: pages.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+			BaseContext: func(net.Listener) context.Context { return ctx },
+			ErrorLog:    slog.NewLogLogger(c.Log.Handler(), slog.LevelError),
+		}}
 	go p.server.Serve(l)
 	go func() {
 		defer close(p.ended)
@@ -86,8 +87,8 @@ func servePage(ctx context.Context, l net.Listener, at string, c ui.Config) *liv
 	return p
 }
 
-// pageKey returns the key of this user's live pages. It is kept, so that a browser that was let in once stays so, whatever is
-// looked at next; where it cannot be, the key is for this run alone.
+// pageKey returns the key of this user's live pages. It is kept, so that a browser that was let in once stays so,
+// whatever is looked at next; where it cannot be, the key is for this run alone.
 func pageKey() string {
 	key := rand.Text()
 	cache, err := os.UserCacheDir()
@@ -112,7 +113,8 @@ func pageKey() string {
 
 // isPageKey reports whether a key is one of ours: of at least 128 bits, in letters and digits.
 func isPageKey(s string) bool {
-	return len(s) >= 26 && !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
+	return len(s) >= 26 &&
+		!strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
 }
 
 // port is where it is served.

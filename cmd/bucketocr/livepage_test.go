@@ -31,16 +31,20 @@ func (o *office) place() *place {
 	return p
 }
 
-// TestPageDeletesAsTheCommand: what the page deletes is what was seen, and leaves the markers that bucketocr delete leaves.
+// TestPageDeletesAsTheCommand: what the page deletes is what was seen, and leaves the markers that bucketocr delete
+// leaves.
 func TestPageDeletesAsTheCommand(t *testing.T) { t.Parallel(); testPageDelete(t, folderOffice(t)) }
 
 func testPageDelete(t *testing.T, o *office) {
 	lives := o.put("a.png", apptest.PNG(21))
 	o.write(o.record("a.png", document.StatusDone, func(r *document.Record) {
 		r.Generation, r.Pages, r.PagesDone, r.TextInPages, r.Text = lives.Generation, 2, 2, true, ""
-	}), document.Page{Page: 1, Generation: lives.Generation, Text: "one"}, document.Page{Page: 2, Generation: lives.Generation, Text: "two"})
+	}), document.Page{Page: 1, Generation: lives.Generation, Text: "one"},
+		document.Page{Page: 2, Generation: lives.Generation, Text: "two"})
 	o.write(o.record("gone.png", document.StatusDone))
-	o.write(o.record("untold.png", document.StatusDone, func(r *document.Record) { r.Notified, r.Due = new(false), time.Now() }))
+	o.write(o.record("untold.png", document.StatusDone, func(r *document.Record) {
+		r.Notified, r.Due = new(false), time.Now()
+	}))
 	p := o.place()
 	page := pageDelete{p.records, p.objects}
 	seen := func(name string) *document.Stored {
@@ -52,8 +56,12 @@ func testPageDelete(t *testing.T, o *office) {
 		return s
 	}
 	older := seen("a.png")
-	o.write(o.record("a.png", document.StatusDone, func(r *document.Record) { *r = *older.Record; r.Model = "another" }))
-	if err := page.Delete(t.Context(), older); !errors.Is(err, document.ErrNotAsSeen) || o.now("a.png").Status != document.StatusDone {
+	o.write(o.record("a.png", document.StatusDone, func(r *document.Record) {
+		*r = *older.Record
+		r.Model = "another"
+	}))
+	if err := page.Delete(t.Context(), older); !errors.Is(err, document.ErrNotAsSeen) ||
+		o.now("a.png").Status != document.StatusDone {
 		t.Errorf("what was written since: %v", err)
 	}
 	for _, name := range []string{"a.png", "gone.png"} {
@@ -62,7 +70,8 @@ func testPageDelete(t *testing.T, o *office) {
 		}
 	}
 	r := o.now("a.png")
-	if r.Status != document.StatusDeleted || r.Text != "" || r.Generation != lives.Generation || !r.MarkerExpires.IsZero() {
+	if r.Status != document.StatusDeleted || r.Text != "" || r.Generation != lives.Generation ||
+		!r.MarkerExpires.IsZero() {
 		t.Errorf("%+v", r)
 	}
 	if pages, err := o.records.Pages(t.Context(), r.Object().ID(), r.Generation); err != nil || len(pages) > 0 {
@@ -72,7 +81,8 @@ func testPageDelete(t *testing.T, o *office) {
 		t.Errorf("the object is not in the bucket: %+v", r)
 	}
 	var refusal ui.Refusal
-	if err := page.Delete(t.Context(), seen("untold.png")); !errors.As(err, &refusal) || o.now("untold.png").Status != document.StatusDone {
+	if err := page.Delete(t.Context(), seen("untold.png")); !errors.As(err, &refusal) ||
+		o.now("untold.png").Status != document.StatusDone {
 		t.Errorf("one whose end is not announced: %v", err)
 	}
 }
@@ -88,7 +98,9 @@ func testPageExport(t *testing.T, o *office) {
 		o.write(r, pages...)
 	}
 	write("in/a.png", document.StatusDone, func(r *document.Record) { r.Text = "text" })
-	write("book.pdf", document.StatusDone, func(r *document.Record) { r.Text, r.TextInPages, r.Pages, r.PagesDone = "", true, 2, 2 },
+	write("book.pdf", document.StatusDone, func(r *document.Record) {
+		r.Text, r.TextInPages, r.Pages, r.PagesDone = "", true, 2, 2
+	},
 		document.Page{Page: 1, Generation: 7, Text: "one"}, document.Page{Page: 2, Generation: 7, Text: "two"})
 	write("bad.png", document.StatusFailed, func(*document.Record) {})
 	write("../up.png", document.StatusDone, func(r *document.Record) { r.Text = "hostile" })
@@ -102,7 +114,8 @@ func testPageExport(t *testing.T, o *office) {
 	if err := os.WriteFile(filepath.Join(dir, "page.zip"), made.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := archive(t, filepath.Join(dir, "page.zip")), archive(t, filepath.Join(dir, "command.zip")); len(want) != 3 || !maps.Equal(got, want) {
+	if got, want := archive(t, filepath.Join(dir, "page.zip")),
+		archive(t, filepath.Join(dir, "command.zip")); len(want) != 3 || !maps.Equal(got, want) {
 		t.Errorf("the page exports %q, the command %q", got, want)
 	}
 }

@@ -74,21 +74,31 @@ const (
 
 func commands() []command {
 	return []command{
-		{"up", "[--once] [DIR]", reading, "turn the images in a folder into text, here, without an account", text(upHelp), upFlags, folders},
-		{"read", "FILE ... | -", reading, "read images and PDFs, and print their text", text(readHelp), readFlags, files},
+		{"up", "[--once] [DIR]", reading, "turn the images in a folder into text, here, without an account",
+			text(upHelp), upFlags, folders},
+		{"read", "FILE ... | -", reading, "read images and PDFs, and print their text", text(readHelp), readFlags,
+			files},
 		{"serve", "", reading, "serve the function as Cloud Run runs it, on $PORT", serveHelp, serveFlags, nothing},
 		{"ui", "[--local DIR]", looking, "look at the documents on a live page", text(uiHelp), uiFlags, nothing},
 		{"list", "[--status STATUSES]", looking, "list documents, a line for each", text(listHelp), listFlags, nothing},
-		{"watch", "[--status STATUSES]", looking, "show what happens, a line for each change", text(watchHelp), watchFlags, nothing},
+		{"watch", "[--status STATUSES]", looking, "show what happens, a line for each change", text(watchHelp),
+			watchFlags, nothing},
 		{"show", "OBJECT", looking, "show one object's document", text(showHelp), showFlags, objectNames},
-		{"export", "OUT | -", looking, "write the texts to a folder, an archive or lines of JSON", text(exportHelp), exportFlags, files},
-		{"stats", "[--since DURATION]", looking, "count documents, pages and tokens", text(statsHelp), statsFlags, nothing},
-		{"retry", "[SELECTION | OBJECT ...]", again, "try again what failed, is stuck or was misread", text(retryHelp), retryFlags, objectNames},
-		{"backfill", "gs://BUCKET[/PREFIX] | --local DIR", again, "deliver what is in a bucket already", text(backfillHelp), backfillFlags, nothing},
-		{"reconcile", "gs://BUCKET[/PREFIX] | --local DIR", again, "find what lost events left, and have it read or erased", text(reconcileHelp), reconcileFlags, nothing},
-		{"delete", "OBJECT ...", again, "delete documents; the objects stay", text(deleteHelp), deleteFlags, objectNames},
+		{"export", "OUT | -", looking, "write the texts to a folder, an archive or lines of JSON", text(exportHelp),
+			exportFlags, files},
+		{"stats", "[--since DURATION]", looking, "count documents, pages and tokens", text(statsHelp), statsFlags,
+			nothing},
+		{"retry", "[SELECTION | OBJECT ...]", again, "try again what failed, is stuck or was misread", text(retryHelp),
+			retryFlags, objectNames},
+		{"backfill", "gs://BUCKET[/PREFIX] | --local DIR", again, "deliver what is in a bucket already",
+			text(backfillHelp), backfillFlags, nothing},
+		{"reconcile", "gs://BUCKET[/PREFIX] | --local DIR", again,
+			"find what lost events left, and have it read or erased", text(reconcileHelp), reconcileFlags, nothing},
+		{"delete", "OBJECT ...", again, "delete documents; the objects stay", text(deleteHelp), deleteFlags,
+			objectNames},
 		{"plan", "--gpu TYPE", planning, "estimate what a load needs and costs", text(planHelp), planFlags, nothing},
-		{"completion", "bash|zsh|fish|powershell", planning, "write a script that completes commands in your shell", text(completionHelp), completionFlags, shellNames},
+		{"completion", "bash|zsh|fish|powershell", planning, "write a script that completes commands in your shell",
+			text(completionHelp), completionFlags, shellNames},
 		{"man", "DIR", planning, "write man pages", text(manHelp), manFlags, files},
 		{"version", "", planning, "print the version", text(versionHelp), versionFlags, nothing},
 	}
@@ -96,12 +106,13 @@ func commands() []command {
 
 func main() {
 	pageimage.ServeIfDecoder()
-	sys := system{onTerminal(os.Stdout), onTerminal(os.Stderr), os.LookupEnv, platformBackoff, fromTerminal(os.Stdin), engineFolder()}
+	sys := system{onTerminal(os.Stdout), onTerminal(os.Stderr), os.LookupEnv, platformBackoff, fromTerminal(os.Stdin),
+		engineFolder()}
 	os.Exit(run(untilSignal(), sys, os.Args[1:]))
 }
 
-// engineFolder returns where compiled decoders are: what came with the program, as in a container's image, else a folder in this
-// user's cache; "" where there is none.
+// engineFolder returns where compiled decoders are: what came with the program, as in a container's image, else a folder
+// in this user's cache; "" where there is none.
 func engineFolder() string {
 	if shipped := pageimage.ShippedEngines(); shipped != "" {
 		return shipped
@@ -113,8 +124,8 @@ func engineFolder() string {
 	return filepath.Join(cache, "bucketocr", "engines")
 }
 
-// untilSignal is a context that ends at the first Ctrl-C or SIGTERM, or when the terminal is closed, which nohup keeps from the process.
-// The second signal ends the process at once.
+// untilSignal is a context that ends at the first Ctrl-C or SIGTERM, or when the terminal is closed, which nohup keeps
+// from the process. The second signal ends the process at once.
 func untilSignal() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -147,8 +158,10 @@ const rootHelp = "Images and PDFs dropped into a bucket become text in Firestore
 // newRoot is the program: what it does without a command, and its commands.
 func newRoot(ctx context.Context, sys system, code *int) *cobra.Command {
 	root := &cobra.Command{
-		Use: "bucketocr COMMAND [ARGUMENTS]", Long: rootHelp, Args: knownCommand, SilenceErrors: true, SilenceUsage: true,
-		DisableFlagsInUseLine: true, SuggestionsMinimumDistance: 2, CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Use: "bucketocr COMMAND [ARGUMENTS]", Long: rootHelp, Args: knownCommand, SilenceErrors: true,
+		SilenceUsage:          true,
+		DisableFlagsInUseLine: true, SuggestionsMinimumDistance: 2,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	ask := root.Flags().Bool("version", false, "print the version")
 	root.Run = func(*cobra.Command, []string) {

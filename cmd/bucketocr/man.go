@@ -46,7 +46,8 @@ func manPage(cmd *cobra.Command) []byte {
 	if !cmd.HasParent() {
 		short = "text of images and PDFs"
 	}
-	fmt.Fprintf(&b, ".TH %s 1 \"\" bucketocr \"bucketocr manual\"\n.SH NAME\n%s \\- %s\n", strings.ToUpper(manName(cmd)), roff(manName(cmd)), roff(short))
+	fmt.Fprintf(&b, ".TH %s 1 \"\" bucketocr \"bucketocr manual\"\n.SH NAME\n%s \\- %s\n",
+		strings.ToUpper(manName(cmd)), roff(manName(cmd)), roff(short))
 	fmt.Fprintf(&b, ".SH SYNOPSIS\n.B %s\n.SH DESCRIPTION\n", roff(cmd.UseLine()))
 	manText(&b, cmd.Long)
 	titles, sections := sectionsOf(cmd.Flags())

@@ -12,7 +12,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestManPages: the program and each command have a page, with all flags, which man takes without a warning and shows as help says it.
+// TestManPages: the program and each command have a page, with all flags, which man takes without a warning and shows
+// as help says it.
 func TestManPages(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "man1")

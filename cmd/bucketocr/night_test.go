@@ -13,7 +13,8 @@ import (
 
 // TestShellWord: the mark that backfill prints is copied into a shell, and the object's owner chose it.
 func TestShellWord(t *testing.T) {
-	for _, name := range []string{"a b.png", "$(touch pwned)`id`.png", `it's "q" \ .png`, "x\x1b[2J\n\t.png", "\u202egnp.exe", "--after", "ü", "!x"} {
+	for _, name := range []string{"a b.png", "$(touch pwned)`id`.png", `it's "q" \ .png`, "x\x1b[2J\n\t.png",
+		"\u202egnp.exe", "--after", "ü", "!x"} {
 		word := shellWord(name)
 		if strings.ContainsAny(word, "\x1b\n\t\u202e") {
 			t.Errorf("%q reaches the terminal", word)

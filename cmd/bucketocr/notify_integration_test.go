@@ -72,8 +72,8 @@ func (e *ears) wait(t *testing.T, n int) map[string]int {
 	}
 }
 
-// TestEndsAreAnnouncedThoughKilled: a served function is killed when it publishes, before its message reaches Pub/Sub or after; what
-// takes its place announces every end, and none that is not.
+// TestEndsAreAnnouncedThoughKilled: a served function is killed when it publishes, before its message reaches Pub/Sub
+// or after; what takes its place announces every end, and none that is not.
 func TestEndsAreAnnouncedThoughKilled(t *testing.T) {
 	c := newCloud(t)
 	c.OCR.Default(ocrtest.TextOf(ocrtest.Hash))
@@ -159,11 +159,12 @@ func TestEndsAreAnnouncedThoughKilled(t *testing.T) {
 // makeDue sets a record's due time into the past, as time would.
 func makeDue(t *testing.T, c *apptest.Cloud, o document.Object) {
 	t.Helper()
-	_, err := document.Update(t.Context(), c.Records, o.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
-		next := *old
-		next.Due = time.Now().Add(-time.Minute)
-		return &document.Change{Record: &next}, nil
-	})
+	_, err := document.Update(t.Context(), c.Records, o.ID(), document.Unread(),
+		func(old *document.Record) (*document.Change, error) {
+			next := *old
+			next.Due = time.Now().Add(-time.Minute)
+			return &document.Change{Record: &next}, nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

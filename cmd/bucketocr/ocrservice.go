@@ -69,8 +69,8 @@ func (s *ocrService) stop() {
 	s.logs.Close()
 }
 
-// findOCR returns the service at OCR_URL, or builds and starts localocr, which writes to logs. What takes a while it says on standard error:
-// in a line that moves on a terminal, in one now and then elsewhere.
+// findOCR returns the service at OCR_URL, or builds and starts localocr, which writes to logs. What takes a while it
+// says on standard error: in a line that moves on a terminal, in one now and then elsewhere.
 func findOCR(ctx context.Context, sys system, logs func() (*os.File, error)) (*ocrService, error) {
 	if url, ok := sys.lookup("OCR_URL"); ok && url != "" {
 		return &ocrService{url: url}, nil
@@ -89,7 +89,8 @@ func findOCR(ctx context.Context, sys system, logs func() (*os.File, error)) (*o
 	return startOCR(ctx, program, log)
 }
 
-// stage shows what is being done before anything is read, and how long all of it has taken so far. Its methods may be called concurrently.
+// stage shows what is being done before anything is read, and how long all of it has taken so far. Its methods may be
+// called concurrently.
 type stage struct {
 	out    io.Writer
 	footer *progress
@@ -123,8 +124,8 @@ func (b *buildLog) Write(said []byte) (int, error) {
 	return b.said.Write(said)
 }
 
-// buildOCR makes localocr from its source, takes what an earlier run has made, or finds it on PATH. Neither the folder nor the
-// working directory is searched: they may come from elsewhere, and what is found is run.
+// buildOCR makes localocr from its source, takes what an earlier run has made, or finds it on PATH. Neither the folder
+// nor the working directory is searched: they may come from elsewhere, and what is found is run.
 func buildOCR(ctx context.Context, s *stage) (string, error) {
 	checkout := checkout()
 	program, err := cachedOCR(checkout)
@@ -142,8 +143,9 @@ func buildOCR(ctx context.Context, s *stage) (string, error) {
 	if program, err := exec.LookPath("localocr"); err == nil {
 		return program, nil
 	}
-	return "", errors.New("no OCR service: set OCR_URL to one, have Go installed and run this from a checkout of bucketocr " +
-		"(go run ./cmd/bucketocr up), or put localocr on PATH (go install github.com/bucketocr/bucketocr/localocr@latest)")
+	return "", errors.New(
+		"no OCR service: set OCR_URL to one, have Go installed and run this from a checkout of bucketocr " +
+			"(go run ./cmd/bucketocr up), or put localocr on PATH (go install github.com/bucketocr/bucketocr/localocr@latest)")
 }
 
 // compileOCR brings a program up to date with its source. The program that another run has started stays as it is.
@@ -155,7 +157,8 @@ func compileOCR(ctx context.Context, s *stage, source, program string) error {
 	defer os.Remove(temp)
 	linked := os.Link(program, temp) // another name of it, by which go build sees whether it is up to date
 	if errors.Is(linked, fs.ErrNotExist) {
-		s.footer.printLine(s.out, "building localocr, the OCR service of this run: the first time takes about half a minute, and what it downloads")
+		s.footer.printLine(s.out,
+			"building localocr, the OCR service of this run: the first time takes about half a minute, and what it downloads")
 	}
 	err := goBuild(ctx, s, source, temp)
 	if err != nil && linked == nil && ctx.Err() == nil { // the old one may be damaged, which go build does not replace
@@ -204,8 +207,8 @@ func cachedOCR(checkout string) (string, error) {
 	return filepath.Join(cache, "bucketocr", hex.EncodeToString(sum[:8]), "localocr"+exeSuffix), nil
 }
 
-// checkout returns the checkout that this program was built from: it is as trusted as the program. It is empty where the build
-// did not keep that (-trimpath).
+// checkout returns the checkout that this program was built from: it is as trusted as the program. It is empty where
+// the build did not keep that (-trimpath).
 func checkout() string {
 	_, file, _, ok := runtime.Caller(0)
 	if !ok || !filepath.IsAbs(file) {
@@ -220,8 +223,8 @@ func isOCRSource(folder string) bool {
 	return filepath.IsAbs(folder) && err == nil && strings.HasPrefix(string(mod), ocrModule)
 }
 
-// startOCR starts the program and waits until it listens. It is out of reach of Ctrl-C, which has to let the work in flight
-// finish, and ends with this process in any case, for its standard input ends then. It closes logs in the end.
+// startOCR starts the program and waits until it listens. It is out of reach of Ctrl-C, which has to let the work in
+// flight finish, and ends with this process in any case, for its standard input ends then. It closes logs in the end.
 func startOCR(ctx context.Context, program string, logs *os.File) (*ocrService, error) {
 	s := &ocrService{cmd: exec.Command(program, "-parent-stdin"), ended: make(chan struct{}), logs: logs}
 	s.cmd.Stderr = logs

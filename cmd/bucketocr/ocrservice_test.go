@@ -13,8 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// TestFirstRunSaysWhatItWaitsFor: while localocr is built a terminal shows what is downloaded and how long it has taken, for up and for read;
-// none of that is left in a line, or on standard output, when it is over.
+// TestFirstRunSaysWhatItWaitsFor: while localocr is built a terminal shows what is downloaded and how long it has
+// taken, for up and for read; none of that is left in a line, or on standard output, when it is over.
 func TestFirstRunSaysWhatItWaitsFor(t *testing.T) {
 	for _, line := range [][]string{{"up", "--once"}, {"read"}} {
 		t.Run(line[0], func(t *testing.T) {
@@ -48,7 +48,8 @@ func TestFirstRunSaysWhatItWaitsFor(t *testing.T) {
 			for shown := range strings.SplitSeq(screen.String(), "\n") {
 				left += shown[strings.LastIndex(shown, "\x1b[K")+1:] + "\n"
 			}
-			if strings.Contains(left, "engine") || strings.Contains(out.String(), "engine") || !strings.Contains(out.String(), "read") {
+			if strings.Contains(left, "engine") || strings.Contains(out.String(), "engine") ||
+				!strings.Contains(out.String(), "read") {
 				t.Errorf("left on the screen:\n%s\non standard output:\n%s", left, out)
 			}
 		})
@@ -59,10 +60,12 @@ func TestStageSaysHowLong(t *testing.T) {
 	t.Parallel()
 	s := &stage{begun: time.Now()}
 	s.is("building localocr")
-	if _, err := (&buildLog{stage: s}).Write([]byte("# example.com/m\ngo: downloading example.com/\x1b[2Jm v1\n")); err != nil {
+	if _, err := (&buildLog{stage: s}).Write(
+		[]byte("# example.com/m\ngo: downloading example.com/\x1b[2Jm v1\n")); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.line(s.begun.Add(75 * time.Second)); got != "building localocr, downloading example.com/�[2Jm v1: 1 min" {
+	if got := s.line(s.begun.Add(
+		75 * time.Second)); got != "building localocr, downloading example.com/�[2Jm v1: 1 min" {
 		t.Errorf("%q", got)
 	}
 }

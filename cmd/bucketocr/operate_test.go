@@ -32,7 +32,8 @@ func folderOffice(t *testing.T) *office {
 	}
 	t.Cleanup(func() { w.Close() })
 	d := &desk{t: t, dir: dir}
-	o := &office{t: t, records: w.Records, bucket: w.Bucket.Name(), env: map[string]string{}, args: []string{"--local", dir}}
+	o := &office{
+		t: t, records: w.Records, bucket: w.Bucket.Name(), env: map[string]string{}, args: []string{"--local", dir}}
 	o.put = func(name string, data []byte) document.Object {
 		d.drop(name, data)
 		if _, err := w.Bucket.Scan(t.Context()); err != nil {
@@ -62,9 +63,10 @@ func (o *office) write(r document.Record, pages ...document.Page) *document.Stor
 	if r.Status.Ended() {
 		stamps |= document.StampFinished
 	}
-	s, err := document.Update(o.t.Context(), o.records, r.Object().ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-		return &document.Change{Record: &r, Stamps: stamps, Pages: pages}, nil
-	})
+	s, err := document.Update(o.t.Context(), o.records, r.Object().ID(), document.Unread(),
+		func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &r, Stamps: stamps, Pages: pages}, nil
+		})
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -117,7 +119,8 @@ func (o *office) callIn(ctx context.Context, args ...string) (code int, stdout, 
 }
 
 func (o *office) system(out, errs interface{ Write([]byte) (int, error) }) system {
-	return system{out, errs, func(name string) (string, bool) { v, ok := o.env[name]; return v, ok }, platformBackoff, nil, ""}
+	return system{out, errs, func(name string) (string, bool) { v, ok := o.env[name]; return v, ok }, platformBackoff,
+		nil, ""}
 }
 
 // want runs a command and wants an exit code and some words.
@@ -156,13 +159,15 @@ func testShow(t *testing.T, o *office) {
 	o.want(exitGood, []string{`"status":"done"`, `"promptTokens":1000`}, "show", "--json", id)
 	o.want(exitGood, []string{"failed  ocr_failed: the engine failed"}, "show", url+"bad.png")
 	o.want(exitFailed, []string{"there is no text", "ocr_failed"}, "show", "--text", url+"bad.png")
-	o.want(exitGood, []string{"page 1", "10 × 20", "page 2", "corrupt: broken", "2 of 2"}, "show", "--pages", url+"book.pdf")
+	o.want(exitGood, []string{"page 1", "10 × 20", "page 2", "corrupt: broken", "2 of 2"}, "show", "--pages",
+		url+"book.pdf")
 	if out := o.want(exitGood, nil, "show", "--text", url+"book.pdf"); out != "one\n\f\n\n" {
 		t.Errorf("%q", out)
 	}
 	o.write(o.record("copy.png", document.StatusDone, func(r *document.Record) { r.CopiedFrom = id }),
 		document.Page{Page: 1, Generation: 7, Text: "one", Source: document.SourceCopy})
-	if out := o.want(exitGood, []string{"copied from", ", copied"}, "show", "--pages", url+"copy.png"); strings.Count(out, id) != 1 {
+	if out := o.want(exitGood, []string{"copied from", ", copied"}, "show", "--pages",
+		url+"copy.png"); strings.Count(out, id) != 1 {
 		t.Error(out)
 	}
 	o.want(exitFailed, []string{"has no document"}, "show", url+"nobody.png")
@@ -175,13 +180,21 @@ func TestStats(t *testing.T) { testStats(t, folderOffice(t)) }
 func testStats(t *testing.T, o *office) {
 	o.want(exitGood, []string{"done", "0"}, "stats")
 	for i := range 3 {
-		o.write(o.record(fmt.Sprint("done", i), document.StatusDone, func(r *document.Record) { r.Pages, r.PagesDone = 4, 4 }))
+		o.write(o.record(fmt.Sprint("done", i), document.StatusDone, func(r *document.Record) {
+			r.Pages, r.PagesDone = 4, 4
+		}))
 		o.write(o.record(fmt.Sprint("failed", i), document.StatusFailed))
 	}
-	o.write(o.record("corrupt", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeCorrupt }))
-	o.write(o.record("stuck", document.StatusProcessing, func(r *document.Record) { r.WindowStart = time.Now().Add(-72 * time.Hour) }))
-	o.want(exitGood, []string{"3 ocr_failed, 1 corrupt", "3 days", "stuck", "3,000 prompt tokens", "12 pages an hour", "overdue"}, "stats")
-	o.want(exitGood, []string{`"done":3`, `"failed":4`, `"pagesPerHour":6`, `"pages":12`}, "stats", "--json", "--since", "2h")
+	o.write(o.record("corrupt", document.StatusFailed, func(r *document.Record) {
+		r.Error.Code = document.CodeCorrupt
+	}))
+	o.write(o.record("stuck", document.StatusProcessing, func(r *document.Record) {
+		r.WindowStart = time.Now().Add(-72 * time.Hour)
+	}))
+	o.want(exitGood, []string{"3 ocr_failed, 1 corrupt", "3 days", "stuck", "3,000 prompt tokens", "12 pages an hour",
+		"overdue"}, "stats")
+	o.want(exitGood, []string{`"done":3`, `"failed":4`, `"pagesPerHour":6`, `"pages":12`}, "stats", "--json", "--since",
+		"2h")
 	o.want(exitUsage, nil, "stats", "x")
 	o.want(exitUsage, nil, "stats", "--since", "soon")
 }
@@ -196,7 +209,8 @@ func testWatch(t *testing.T, o *office) {
 	go func() {
 		ended <- run(ctx, o.system(out, out), append([]string{"watch", "--status", "done,failed"}, o.args...))
 	}()
-	out.until(t, "old.png") // it listens now: the emulator, unlike Firestore, can lose what is written while a listener comes
+	// it listens now: the emulator, unlike Firestore, can lose what is written while a listener comes
+	out.until(t, "old.png")
 	o.write(o.record("work.png", document.StatusProcessing))
 	o.write(o.record("new.png", document.StatusDone))
 	out.until(t, "new.png")

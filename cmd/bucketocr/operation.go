@@ -28,7 +28,8 @@ func (u *upRun) engine() ui.Engine {
 // operation is what the operator's view shows of a place beside its documents: another process does the work.
 func (p *place) operation() ui.Operation {
 	if p.passes == nil {
-		return ui.Operation{Elsewhere: "It is shown on the page that bucketocr up serves: only that process knows it.", Compared: compared}
+		return ui.Operation{Elsewhere: "It is shown on the page that bucketocr up serves: only that process knows it.",
+			Compared: compared}
 	}
 	return ui.Operation{
 		Elsewhere: "Each instance of the function has its own; their metric bucketocr.pace shows it.",

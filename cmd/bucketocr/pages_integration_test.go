@@ -1,6 +1,7 @@
 //go:build integration
 
-// The PDF engine takes minutes to compile under the race detector; what runs beside it there is tested in internal/worker.
+// The PDF engine takes minutes to compile under the race detector; what runs beside it there is tested in
+// internal/worker.
 
 package main
 
@@ -48,8 +49,8 @@ func resident(pid int) (parent, child int) {
 	return status(strconv.Itoa(pid)), child
 }
 
-// TestBookKilledThreeTimes: a PDF of 300 pages, and kill -9 in the middle, three times. Every page is paid for once, plus
-// those in flight at a kill, the progress stands in the document, and memory does not grow with the pages.
+// TestBookKilledThreeTimes: a PDF of 300 pages, and kill -9 in the middle, three times. Every page is paid for once,
+// plus those in flight at a kill, the progress stands in the document, and memory does not grow with the pages.
 func TestBookKilledThreeTimes(t *testing.T) {
 	const pages, inFlight = 300, 4
 	c := newCloud(t)
@@ -77,13 +78,15 @@ func TestBookKilledThreeTimes(t *testing.T) {
 		<-answer
 		_ = s.wait()
 		r := c.Record(o)
-		if r.Status != document.StatusProcessing || r.Pages != pages || r.PagesDone < at-inFlight*(kill+2) || r.PagesDone > at {
+		if r.Status != document.StatusProcessing || r.Pages != pages || r.PagesDone < at-inFlight*(kill+2) ||
+			r.PagesDone > at {
 			t.Errorf("killed after %d requests: %s, %d of %d pages", at, r.Status, r.PagesDone, r.Pages)
 		}
 		c.Expire(o)
 	}
 	r := c.Record(o)
-	if want := strings.TrimSuffix(strings.Repeat("read\n\f\n", pages), "\n\f\n"); r.Status != document.StatusDone || r.PagesDone != pages ||
+	if want := strings.TrimSuffix(strings.Repeat("read\n\f\n", pages), "\n\f\n"); r.Status != document.StatusDone ||
+		r.PagesDone != pages ||
 		r.Text != want || r.Attempt != 4 || len(r.Warnings) > 0 {
 		t.Errorf("%s, %d pages, attempt %d, %v, %d bytes", r.Status, r.PagesDone, r.Attempt, r.Warnings, len(r.Text))
 	}
@@ -95,7 +98,8 @@ func TestBookKilledThreeTimes(t *testing.T) {
 		t.Errorf("%d different images, %d of them sent again", len(images), twice)
 	}
 	stored, err := c.Records.Pages(t.Context(), o.ID(), o.Generation)
-	if err != nil || len(stored) != pages || stored[299].Page != pages || max(stored[0].Width, stored[0].Height) != 1540 {
+	if err != nil || len(stored) != pages || stored[299].Page != pages ||
+		max(stored[0].Width, stored[0].Height) != 1540 {
 		t.Errorf("%d pages, %v", len(stored), err)
 	}
 }
@@ -103,7 +107,8 @@ func TestBookKilledThreeTimes(t *testing.T) {
 // TestUpTakesAll: files of every kind become text, and what was done to each page is shown.
 func TestUpTakesAll(t *testing.T) {
 	files := map[string][]byte{"book.pdf": book(2), "a.png": apptest.PNG(50)}
-	for _, name := range []string{"bw-gopher_ccittGroup4.tiff", "video-001.bmp", "video-005.gray.gif", "video-001.lossy.webp", "colour.avif",
+	for _, name := range []string{"bw-gopher_ccittGroup4.tiff", "video-001.bmp", "video-005.gray.gif",
+		"video-001.lossy.webp", "colour.avif",
 		"colour.heic", "video-001.cmyk.jpeg"} {
 		data, err := os.ReadFile("../../internal/page/testdata/" + name)
 		if err != nil {

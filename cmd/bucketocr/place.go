@@ -64,7 +64,8 @@ func placeFlag(fs *pflag.FlagSet) *string {
 }
 
 // openPlace finds the documents of the folder dir, or of Firestore where dir is empty. The caller closes the place. It
-// connects to an emulator at most, to check that it is there. A code other than 0 ends the command; the reason has been printed.
+// connects to an emulator at most, to check that it is there. A code other than 0 ends the command; the reason has been
+// printed.
 func openPlace(sys system, name, dir string) (*place, int) {
 	cfg, err := config.LoadStores(sys.lookup)
 	if err != nil {
@@ -101,7 +102,8 @@ func localPlace(dir string) (*place, error) {
 		return nil, err
 	}
 	return &place{
-		records: records, objects: objects, bucket: objects.Name(), dir: dir, close: records.Close, where: "folder " + plain(dir),
+		records: records, objects: objects, bucket: objects.Name(), dir: dir, close: records.Close,
+		where:    "folder " + plain(dir),
 		endpoint: func() (folder.Endpoint, error) { return local.Endpoint(dir) },
 	}, nil
 }
@@ -188,13 +190,15 @@ func emulatorAnswers(cfg config.Config) error {
 	}
 	conn, err := net.DialTimeout("tcp", cfg.FirestoreEmulatorHost, 5*time.Second)
 	if err != nil {
-		return fmt.Errorf("no Firestore emulator answers at %s (FIRESTORE_EMULATOR_HOST): %w", cfg.FirestoreEmulatorHost, rootCause(err))
+		return fmt.Errorf("no Firestore emulator answers at %s (FIRESTORE_EMULATOR_HOST): %w",
+			cfg.FirestoreEmulatorHost, rootCause(err))
 	}
 	return conn.Close()
 }
 
 // errNoName says how an object is named.
-var errNoName = errors.New("name an object as gs://BUCKET/NAME or by its document's id; with --local by its path in the folder")
+var errNoName = errors.New(
+	"name an object as gs://BUCKET/NAME or by its document's id; with --local by its path in the folder")
 
 // name is an object's as a person names it here, harmless on a terminal.
 func (p *place) name(r *document.Record) string {
@@ -225,7 +229,8 @@ func (p *place) ids(ctx context.Context, args []string) ([]string, error) {
 	return all, nil
 }
 
-// id is the id of the document that a person names: gs://BUCKET/NAME, an id, a name in the folder, or a path that leads into it.
+// id is the id of the document that a person names: gs://BUCKET/NAME, an id, a name in the folder, or a path that leads
+// into it.
 func (p *place) id(ctx context.Context, arg string) (string, error) {
 	if bucket, name, ok := gsName(arg); ok {
 		if name == "" {
@@ -258,7 +263,8 @@ func (p *place) id(ctx context.Context, arg string) (string, error) {
 	return ids[0], nil
 }
 
-// namesOf are the names of objects that an argument may mean: a name in the folder, or what a path that leads into it ends in.
+// namesOf are the names of objects that an argument may mean: a name in the folder, or what a path that leads into it
+// ends in.
 func (p *place) namesOf(arg string) []string {
 	var names []string
 	if !filepath.IsAbs(arg) {

@@ -53,7 +53,8 @@ var builtInFigures []byte
 
 // figuresFlag declares --figures.
 func figuresFlag(fs *pflag.FlagSet, file *string) {
-	fs.StringVar(file, "figures", "", "`FILE` with prices and pages per second (default "+defaultFigures+" where there is one, else those built in)")
+	fs.StringVar(file, "figures", "", "`FILE` with prices and pages per second (default "+defaultFigures+
+		" where there is one, else those built in)")
 }
 
 // readFigures reads a file, or without a name the checkout's or those built in. from says which.
@@ -74,13 +75,15 @@ func planFlags(fs *pflag.FlagSet) action {
 	o := &planCmd{}
 	fs.StringVar(&o.gpu, "gpu", "nvidia-l4", "`type` of the GPU, as figures name it")
 	fs.StringVar(&o.model, "model", "lightonai/LightOnOCR-2-1B", "model that reads, as figures name it")
-	fs.Float64Var(&o.pagesPerSecond, "pages-per-second", 0, "that one GPU reads when it is full; default: what the figures say")
+	fs.Float64Var(&o.pagesPerSecond, "pages-per-second", 0,
+		"that one GPU reads when it is full; default: what the figures say")
 	fs.IntVar(&o.seqs, "gpu-seqs", plan.DefaultSeqs, "pages that one GPU reads at once (GPU_MAX_NUM_SEQS)")
 	fs.IntVar(&o.most, "max-gpus", 0, "plan with no more GPUs than so many (default as many as it takes)")
 	fs.Float64Var(&o.load.PagesPerHour, "pages-per-hour", 0, "pages that arrive, evenly, all the time")
 	fs.IntVar(&o.load.Burst, "burst", 0, "pages that arrive at once, besides")
 	fs.IntVar(&o.load.PagesPerObject, "pages-per-object", 1, "pages of one object")
-	fs.IntVar(&o.load.PageTokens, "page-tokens", 0, "tokens of an average page's text (usage in the documents), to see what the longest takes")
+	fs.IntVar(&o.load.PageTokens, "page-tokens", 0,
+		"tokens of an average page's text (usage in the documents), to see what the longest takes")
 	fs.IntVar(&o.load.MaxTokens, "max-tokens", 0, "OCR_MAX_TOKENS; default: the model's")
 	fs.Int64Var(&o.load.PageBytes, "page-bytes", 500_000, "bytes of a page")
 	figuresFlag(fs, &o.figures)
@@ -121,10 +124,12 @@ func (o *planCmd) run(_ context.Context, sys system, args []string) int {
 // read checks the flags and reads the figures.
 func (o *planCmd) read() (plan.Figures, error) {
 	l := o.load
-	if !(l.PagesPerHour >= 0 && l.PagesPerHour < 1e9) || l.Burst < 0 || l.Burst > 1e9 || l.PagesPerHour == 0 && l.Burst == 0 {
+	if !(l.PagesPerHour >= 0 && l.PagesPerHour < 1e9) || l.Burst < 0 || l.Burst > 1e9 || l.PagesPerHour == 0 &&
+		l.Burst == 0 {
 		return plan.Figures{}, errors.New("say what comes: --pages-per-hour or --burst, each less than 1,000,000,000")
 	}
-	if l.PagesPerObject < 1 || l.PageBytes < 0 || l.PageTokens < 0 || l.MaxTokens < 0 || o.seqs < 1 || o.most < 0 || !(o.pagesPerSecond >= 0 && o.pagesPerSecond < 1e6) {
+	if l.PagesPerObject < 1 || l.PageBytes < 0 || l.PageTokens < 0 || l.MaxTokens < 0 || o.seqs < 1 || o.most < 0 ||
+		!(o.pagesPerSecond >= 0 && o.pagesPerSecond < 1e6) {
 		return plan.Figures{}, errors.New("a number is out of its range")
 	}
 	figures, from, err := readFigures(o.figures)
@@ -140,8 +145,9 @@ func (o *planCmd) speed(f plan.Figures) (plan.Speed, error) {
 	if s := f.Speed(o.gpu, o.model); s != nil {
 		return *s, nil
 	}
-	return plan.Speed{}, fmt.Errorf("how fast %s reads with %s is not known: measure it, then give --pages-per-second or a file with it (--figures); read were %s",
-		o.gpu, o.model, o.from)
+	return plan.Speed{},
+		fmt.Errorf("how fast %s reads with %s is not known: measure it, then give --pages-per-second or a file with it (--figures); read were %s",
+			o.gpu, o.model, o.from)
 }
 
 // planReport is what the command plan tells.
@@ -169,30 +175,37 @@ func (r planReport) print(w io.Writer) error {
 
 func (r planReport) head(b *strings.Builder) {
 	l, s := r.Plan.Load, r.Plan.Setup
-	fmt.Fprintf(b, "load     %s pages an hour, %s at once, %d to an object\n", number(l.PagesPerHour), number(float64(l.Burst)), l.PagesPerObject)
+	fmt.Fprintf(b, "load     %s pages an hour, %s at once, %d to an object\n", number(l.PagesPerHour),
+		number(float64(l.Burst)), l.PagesPerObject)
 	claim := ""
 	if r.Speed.Claim {
 		claim = ": a claim, not measured here"
 	}
 	fmt.Fprintf(b, "figures  %s\n", plain(r.From))
-	fmt.Fprintf(b, "gpu      %s reads %s pages/s (%s%s)\n\n", r.Speed.GPU, number(*r.Speed.Value), r.Speed.Source, claim)
+	fmt.Fprintf(b, "gpu      %s reads %s pages/s (%s%s)\n\n", r.Speed.GPU, number(*r.Speed.Value), r.Speed.Source,
+		claim)
 	fmt.Fprintf(b, "GPU_MAX_INSTANCES=%d GPU_MAX_NUM_SEQS=%d FUNCTION_MAX_INSTANCES=%d FUNCTION_CONCURRENCY=%d \\\nOCR_CONCURRENCY=%d OCR_INSTANCE_CONCURRENCY=%d\n\n",
-		s.GPUMaxInstances, s.GPUMaxNumSeqs, s.FunctionMaxInstances, s.FunctionConcurrency, s.OCRConcurrency, s.InstancePages)
+		s.GPUMaxInstances, s.GPUMaxNumSeqs, s.FunctionMaxInstances, s.FunctionConcurrency, s.OCRConcurrency,
+		s.InstancePages)
 	fmt.Fprintf(b, "sum      %d x %d = %d pages asked for at most; %d x %d = %d read at once\n",
-		s.FunctionMaxInstances, s.InstancePages, s.FunctionMaxInstances*s.InstancePages, s.GPUMaxInstances, s.GPUMaxNumSeqs, s.Taken())
+		s.FunctionMaxInstances, s.InstancePages, s.FunctionMaxInstances*s.InstancePages, s.GPUMaxInstances,
+		s.GPUMaxNumSeqs, s.Taken())
 }
 
 // course is how it goes.
 func (r planReport) course(b *strings.Builder) {
 	p := r.Plan
-	fmt.Fprintf(b, "page     %s of the GPU at full load, of %s that it may take\n", spent(p.PageTime), spent(p.Setup.OCRTimeout))
+	fmt.Fprintf(b, "page     %s of the GPU at full load, of %s that it may take\n", spent(p.PageTime),
+		spent(p.Setup.OCRTimeout))
 	r.longest(b)
 	if p.Load.PagesPerHour > 0 {
-		fmt.Fprintf(b, "steady   %.0f %% of what the GPUs can read, %s pages in work on average\n", p.Utilised*100, number(p.InFlight))
+		fmt.Fprintf(b, "steady   %.0f %% of what the GPUs can read, %s pages in work on average\n", p.Utilised*100,
+			number(p.InFlight))
 	}
 	fmt.Fprintf(b, "backlog  %s objects at most, which wait in Pub/Sub\n", number(float64(p.Backlog)))
 	if p.Drained > 0 {
-		fmt.Fprintf(b, "burst    read after %s; Pub/Sub keeps an event for %s\n", spent(p.Drained), spent(plan.Retention))
+		fmt.Fprintf(b, "burst    read after %s; Pub/Sub keeps an event for %s\n", spent(p.Drained),
+			spent(plan.Retention))
 	}
 }
 
@@ -206,9 +219,11 @@ func (r planReport) longest(b *strings.Builder) {
 			number(p.TokensInTime()), timeout, number(most), number(math.Ceil(most/p.TokensInTime())))
 	case p.Longest > p.Setup.OCRTimeout:
 		fmt.Fprintf(b, "longest  a page of %s tokens takes %s at full load and ends as ocr_timeout after %s: raise OCR_TIMEOUT, or lower OCR_MAX_TOKENS\n"+
-			"         below %s, with which it is read that far and marked as truncated\n", number(most), spent(p.Longest), timeout, number(p.TokensInTime()))
+			"         below %s, with which it is read that far and marked as truncated\n", number(most),
+			spent(p.Longest), timeout, number(p.TokensInTime()))
 	default:
-		fmt.Fprintf(b, "longest  %s of the GPU at full load for %s tokens (OCR_MAX_TOKENS)\n", spent(p.Longest), number(most))
+		fmt.Fprintf(b, "longest  %s of the GPU at full load for %s tokens (OCR_MAX_TOKENS)\n", spent(p.Longest),
+			number(most))
 	}
 }
 

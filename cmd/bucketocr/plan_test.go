@@ -12,7 +12,8 @@ import (
 
 func planRun(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = run(context.Background(), system{stdout: &out, stderr: &errs, lookup: os.LookupEnv}, append([]string{"plan"}, args...))
+	code = run(context.Background(), system{stdout: &out, stderr: &errs, lookup: os.LookupEnv},
+		append([]string{"plan"}, args...))
 	return code, out.String(), errs.String()
 }
 
@@ -25,15 +26,23 @@ func TestPlan(t *testing.T) {
 	}{
 		{"--gpu nvidia-h100 --burst 1000000", 0, []string{
 			"GPU_MAX_INSTANCES=3 GPU_MAX_NUM_SEQS=32 FUNCTION_MAX_INSTANCES=12 FUNCTION_CONCURRENCY=8",
-			"a claim, not measured here", "burst    read after 16.", "document writes                 2,000   price firestoreWrites is not filled in"}},
-		{"--gpu nvidia-h100 --burst 1000000 --max-gpus 1", 1, []string{"The load is not held: the burst takes longer than Pub/Sub keeps an event"}},
-		{"--pages-per-second 1.5 --pages-per-hour 10000", 0, []string{"nvidia-l4 reads 1.5 pages/s (as given)", "steady   62 %"}},
-		{"--pages-per-second 1.5 --pages-per-hour 10", 0, []string{"longest  5.63 average pages in 120.0 s: OCR_MAX_TOKENS (4,096) is read in time if a page has 729 tokens on average"}},
-		{"--pages-per-second 1.5 --pages-per-hour 10 --page-tokens 800", 0, []string{"longest  109.2 s of the GPU at full load for 4,096 tokens (OCR_MAX_TOKENS)"}},
+			"a claim, not measured here", "burst    read after 16.",
+			"document writes                 2,000   price firestoreWrites is not filled in"}},
+		{"--gpu nvidia-h100 --burst 1000000 --max-gpus 1", 1,
+			[]string{"The load is not held: the burst takes longer than Pub/Sub keeps an event"}},
+		{"--pages-per-second 1.5 --pages-per-hour 10000", 0,
+			[]string{"nvidia-l4 reads 1.5 pages/s (as given)", "steady   62 %"}},
+		{"--pages-per-second 1.5 --pages-per-hour 10", 0,
+			[]string{"longest  5.63 average pages in 120.0 s: OCR_MAX_TOKENS (4,096) is read in time if a page has 729 tokens on average"}},
+		{"--pages-per-second 1.5 --pages-per-hour 10 --page-tokens 800", 0,
+			[]string{"longest  109.2 s of the GPU at full load for 4,096 tokens (OCR_MAX_TOKENS)"}},
 		{"--pages-per-second 1.5 --pages-per-hour 10 --page-tokens 800 --model lightonai/LightOnOCR-3-1B", 0, []string{
-			"longest  a page of 12,288 tokens takes 5 min at full load and ends as ocr_timeout after 120.0 s", "lower OCR_MAX_TOKENS\n         below 4,500"}},
-		{"--pages-per-second 1.5 --pages-per-hour 10 --page-tokens 800 --max-tokens 1600", 0, []string{"longest  42.7 s of the GPU at full load for 1,600 tokens"}},
-		{"--pages-per-hour 10000", 2, []string{"how fast nvidia-l4 reads with lightonai/LightOnOCR-2-1B is not known: measure it"}},
+			"longest  a page of 12,288 tokens takes 5 min at full load and ends as ocr_timeout after 120.0 s",
+			"lower OCR_MAX_TOKENS\n         below 4,500"}},
+		{"--pages-per-second 1.5 --pages-per-hour 10 --page-tokens 800 --max-tokens 1600", 0,
+			[]string{"longest  42.7 s of the GPU at full load for 1,600 tokens"}},
+		{"--pages-per-hour 10000", 2,
+			[]string{"how fast nvidia-l4 reads with lightonai/LightOnOCR-2-1B is not known: measure it"}},
 		{"--pages-per-second 1.5", 2, []string{"say what comes"}},
 		{"--burst 1 --pages-per-second NaN", 2, []string{"out of its range"}},
 		{"--burst 1 --pages-per-object 0", 2, []string{"out of its range"}},
@@ -76,7 +85,8 @@ func TestPlanJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != 0 {
 		t.Fatalf("%d, %v: %s%s", code, err, stdout, stderr)
 	}
-	if !r.Plan.Holds || r.Plan.Setup.GPUMaxInstances != 1 || len(r.Costs) != 7 || r.Costs[3].Quantity != 2000 || r.Costs[3].Money != nil {
+	if !r.Plan.Holds || r.Plan.Setup.GPUMaxInstances != 1 || len(r.Costs) != 7 || r.Costs[3].Quantity != 2000 ||
+		r.Costs[3].Money != nil {
 		t.Errorf("%s", stdout)
 	}
 }

@@ -1,6 +1,7 @@
 //go:build !race
 
-// Hundreds of processes take minutes under the race detector, and find nothing more: what they do is tested in this process, too.
+// Hundreds of processes take minutes under the race detector, and find nothing more: what they do is tested in this
+// process, too.
 
 package main
 
@@ -22,8 +23,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// call is a command line, and what the program does with it. Of stdout and stderr each part between bars is there; an empty one means
-// that nothing is; after = it is all that is there.
+// call is a command line, and what the program does with it. Of stdout and stderr each part between bars is there; an
+// empty one means that nothing is; after = it is all that is there.
 type call struct {
 	line           string
 	code           int
@@ -32,13 +33,14 @@ type call struct {
 	changes        bool // the folder: it gets one of its own
 }
 
-// TestProgram: command lines as people write them, wrong ones too, run by the real program: data on standard output, all else on standard
-// error, and the exit code.
+// TestProgram: command lines as people write them, wrong ones too, run by the real program: data on standard output,
+// all else on standard error, and the exit code.
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	service := ocrtest.New(t)
 	service.Default(ocrtest.Text("read"))
-	service.For(apptest.PNG(61), ocrtest.Text("<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"))
+	service.For(apptest.PNG(61),
+		ocrtest.Text("<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"))
 	made := workplace(t)
 	running := make(chan struct{}, 4)
 	for _, c := range calls() {
@@ -75,7 +77,8 @@ func workplace(t *testing.T) string {
 	for i := range clear.Pix {
 		clear.Pix[i] = byte(i / 4)
 	}
-	here.drop("clear.tiff", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(clear, pagetest.Storage{Colour: 1, Alpha: 2})))
+	here.drop("clear.tiff",
+		pagetest.TIFF(binary.LittleEndian, pagetest.Samples(clear, pagetest.Storage{Colour: 1, Alpha: 2})))
 	if err := os.Mkdir(filepath.Join(dir, "none"), 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +115,9 @@ func workplace(t *testing.T) string {
 		r.Error = &document.Error{Code: document.CodeCorrupt, Message: "the file is cut off"}
 	})
 	write("lost.png", document.StatusFailed)
-	write("stuck.png", document.StatusRetrying, func(r *document.Record) { r.WindowStart = time.Now().Add(-72 * time.Hour) })
+	write("stuck.png", document.StatusRetrying, func(r *document.Record) {
+		r.WindowStart = time.Now().Add(-72 * time.Hour)
+	})
 	return dir
 }
 
@@ -122,7 +127,8 @@ func (c call) check(t *testing.T, dir, service string) {
 	var out, errs bytes.Buffer
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, bytes.NewReader(c.stdin), &out, &errs
 	home := filepath.Join(dir, ".home")
-	cmd.Env = []string{asMain + "=1", "HOME=" + home, "XDG_CACHE_HOME=" + home, "PATH=" + os.Getenv("PATH"), "OCR_URL=" + service}
+	cmd.Env = []string{asMain + "=1", "HOME=" + home, "XDG_CACHE_HOME=" + home, "PATH=" + os.Getenv("PATH"),
+		"OCR_URL=" + service}
 	_ = cmd.Run()
 	if code := cmd.ProcessState.ExitCode(); code != c.code {
 		t.Errorf("exit %d, want %d\n%s%s", code, c.code, out.String(), errs.String())
@@ -162,10 +168,12 @@ func calls() []call {
 		{line: "version", stdout: "bucketocr |go1."},
 		{line: "--version", stdout: "bucketocr |go1."},
 		{line: "version now", code: usage, stderr: "=bucketocr version: it takes no arguments" + more("version")},
-		{line: "stast", code: usage, stderr: "=bucketocr: no command \"stast\"; did you mean \"stats\"? (bucketocr --help says more)\n"},
+		{line: "stast", code: usage,
+			stderr: "=bucketocr: no command \"stast\"; did you mean \"stats\"? (bucketocr --help says more)\n"},
 		{line: "reed page.png", code: usage, stderr: `no command "reed"; did you mean "read"?`},
 		{line: "backfil", code: usage, stderr: `did you mean "backfill"?`},
-		{line: "page.png", code: usage, stderr: `=bucketocr: no command "page.png" (bucketocr --help says more)` + "\n"},
+		{line: "page.png", code: usage, stderr: `=bucketocr: no command "page.png" (bucketocr --help says more)` +
+			"\n"},
 		{line: "xyzzy", code: usage, stderr: `=bucketocr: no command "xyzzy" (bucketocr --help says more)` + "\n"},
 		{line: "--fast", code: usage, stderr: "no flag --fast"},
 		{line: "-v", code: usage, stderr: "no flag --v"},
@@ -182,23 +190,30 @@ func calls() []call {
 		{line: "completion", code: usage, stderr: "name your shell: bash, zsh, fish or powershell"},
 		{line: "completion tcsh", code: usage, stderr: "name your shell"},
 		{line: "man pages", changes: true},
-		{line: "man", code: usage, stderr: "=bucketocr man: name the folder that the pages are written to" + more("man")},
+		{line: "man", code: usage, stderr: "=bucketocr man: name the folder that the pages are written to" +
+			more("man")},
 		{line: "man page.png", code: failed, stderr: "page.png"},
 		{line: "completion bash zsh", code: usage, stderr: "name your shell"},
 
 		// up
-		{line: "up --once none", changes: true, stdout: "=0 done, 0 failed: no images or PDFs in none\n", stderr: "ocr      http|reading what is in none"},
-		{line: "up --once scans", changes: true, stdout: "one.png|read|deep/two.png|2 done, 0 failed", stderr: "done        one.png  1 page in |→ scans/.bucketocr/text/one.png.md"},
-		{line: "up --once --out made scans", changes: true, stdout: "→ made/one.png.md", stderr: "texts    made|→ made/deep/two.png.md"},
-		{line: "up --once --verbose scans", changes: true, stdout: "2 done", stderr: "records  scans/.bucketocr/records.db|endpoint http|processing  one.png|page 1      one.png"},
-		{line: "up --once --out made.zip scans", changes: true, code: usage, stderr: "--out made.zip is not a folder: bucketocr export writes archives and lines"},
+		{line: "up --once none", changes: true, stdout: "=0 done, 0 failed: no images or PDFs in none\n",
+			stderr: "ocr      http|reading what is in none"},
+		{line: "up --once scans", changes: true, stdout: "one.png|read|deep/two.png|2 done, 0 failed",
+			stderr: "done        one.png  1 page in |→ scans/.bucketocr/text/one.png.md"},
+		{line: "up --once --out made scans", changes: true, stdout: "→ made/one.png.md",
+			stderr: "texts    made|→ made/deep/two.png.md"},
+		{line: "up --once --verbose scans", changes: true, stdout: "2 done",
+			stderr: "records  scans/.bucketocr/records.db|endpoint http|processing  one.png|page 1      one.png"},
+		{line: "up --once --out made.zip scans", changes: true, code: usage,
+			stderr: "--out made.zip is not a folder: bucketocr export writes archives and lines"},
 		{line: "up --once part", changes: true, stdout: "=0 done, 0 failed: no images or PDFs in part\n",
 			stderr: `ignored: "page.png.crdownload", it has a name of files that are still being written: renamed, it is read`},
 		{line: "up missing", code: usage, stderr: "=bucketocr up: there is no folder missing: --create makes it\n"},
 		{line: "up --once missing", code: usage, stderr: "there is no folder missing"},
 		{line: "up page.png", code: usage, stderr: "page.png is a file, not a folder: bucketocr read prints its text"},
 		{line: "up a b", code: usage, stderr: `one folder, not "b" as well`},
-		{line: "up --onec", code: usage, stderr: "=bucketocr up: no flag --onec; did you mean \"--once\"?" + more("up")},
+		{line: "up --onec", code: usage, stderr: "=bucketocr up: no flag --onec; did you mean \"--once\"?" +
+			more("up")},
 		{line: "up -once", code: usage, stderr: `no flag --once; did you mean "--once"?`},
 		{line: "up --page here none", code: usage, stderr: "the page cannot be at here"},
 		{line: "up --once=maybe none", code: usage, stderr: "maybe"},
@@ -207,8 +222,10 @@ func calls() []call {
 		{line: "read page.png", stdout: "=read\n"},
 		{line: "read ./page.png", stdout: "=read\n"},
 		{line: "read -", stdin: apptest.PNG(60), stdout: "=read\n"},
-		{line: "read - --json", stdin: apptest.PNG(60), stdout: `{"file":"standard input","status":"done","pages":1,"text":"read"`},
-		{line: "read scans", stdout: "===> scans/deep/two.png <==\nread\n==> scans/one.png <==\nread\n", stderr: "scans/one.png  1 page in |scans/deep/two.png"},
+		{line: "read - --json", stdin: apptest.PNG(60),
+			stdout: `{"file":"standard input","status":"done","pages":1,"text":"read"`},
+		{line: "read scans", stdout: "===> scans/deep/two.png <==\nread\n==> scans/one.png <==\nread\n",
+			stderr: "scans/one.png  1 page in |scans/deep/two.png"},
 		{line: "read 'scans/*.png'", stdout: "=read\n"},
 		{line: "read two.tiff", stdout: "=read\n\f\nread\n"},
 		{line: "read clear.tiff", stdout: "=read\n"},
@@ -216,7 +233,8 @@ func calls() []call {
 		{line: "read --pages 2 two.tiff", stdout: "=read\n"},
 		{line: "read two.tiff --pages 1,2", stdout: "=read\n\f\nread\n"},
 		{line: "read --pages 3 two.tiff", code: failed, stderr: "two.tiff  failed  there is no page 3: it has 2 pages"},
-		{line: "read --pages 2-3 two.tiff", code: failed, stdout: "=read\n", stderr: "there is no page 3: it has 2 pages"},
+		{line: "read --pages 2-3 two.tiff", code: failed, stdout: "=read\n",
+			stderr: "there is no page 3: it has 2 pages"},
 		{line: "read --pages x two.tiff", code: usage, stderr: "write pages as 1,3-5 or 7-"},
 		{line: "read --pages -2 two.tiff", code: usage, stderr: "write pages as 1,3-5 or 7-"},
 		{line: "read --pages", code: usage, stderr: "flag needs an argument: --pages"},
@@ -224,24 +242,33 @@ func calls() []call {
 		{line: "read --tables markdown table.png", stdout: "=| a | b |\n| --- | --- |\n| 1 | 2 |\n"},
 		{line: "read --tables csv table.png", stdout: "=```csv\na,b\n1,2\n```\n"},
 		{line: "read --tables xls table.png", code: usage, stderr: "it is one of html, markdown, csv"},
-		{line: "read --json page.png two.tiff", stdout: `{"file":"page.png"|{"file":"two.tiff"|"page":[{"page":1,"text":"read"`, stderr: "two.tiff  2 pages in"},
+		{line: "read --json page.png two.tiff",
+			stdout: `{"file":"page.png"|{"file":"two.tiff"|"page":[{"page":1,"text":"read"`,
+			stderr: "two.tiff  2 pages in"},
 		{line: "read broken.png", code: failed, stderr: "broken.png  failed  unsupported_media: "},
-		{line: "read --json broken.png", code: failed, stdout: `"status":"failed"|"code":"unsupported_media"`, stderr: "broken.png  failed"},
-		{line: "read broken.png page.png", code: failed, stdout: "=" + "==> page.png <==\nread\n", stderr: "broken.png  failed|page.png  1 page"},
+		{line: "read --json broken.png", code: failed, stdout: `"status":"failed"|"code":"unsupported_media"`,
+			stderr: "broken.png  failed"},
+		{line: "read broken.png page.png", code: failed, stdout: "=" + "==> page.png <==\nread\n",
+			stderr: "broken.png  failed|page.png  1 page"},
 		{line: "read texts.txt", code: failed, stderr: "texts.txt  failed  unsupported_media"},
 		{line: "read missing.png", code: failed, stderr: "missing.png  failed  no such file"},
 		{line: "read none", code: failed, stderr: "none  failed  no image or PDF in this folder"},
 		{line: "read gs://b/a.png", code: failed, stderr: "read takes files; bucketocr backfill is for buckets"},
 		{line: "read -", code: failed, stderr: "standard input is empty"},
-		{line: "read", code: usage, stderr: "=bucketocr read: name files or folders, or - for standard input" + more("read")},
-		{line: "read --out made scans page.png", changes: true, stderr: "scans/one.png  1 page in |→ made/scans/one.png.md|→ made/page.png.md"},
+		{line: "read", code: usage, stderr: "=bucketocr read: name files or folders, or - for standard input" +
+			more("read")},
+		{line: "read --out made scans page.png", changes: true,
+			stderr: "scans/one.png  1 page in |→ made/scans/one.png.md|→ made/page.png.md"},
 		{line: "read --out texts.txt page.png", code: failed, stderr: "texts.txt"},
 		{line: "read --outt x page.png", code: usage, stderr: `no flag --outt; did you mean "--out"?`},
 
 		// list
-		{line: "list --local inbox", stdout: "done        a.png  1 page|b two.png  2 pages|warning: truncated|blank|failed      bad.png  corrupt: the file is cut off|retrying    stuck.png"},
-		{line: "list --local inbox --status failed", stdout: "=failed      bad.png  corrupt: the file is cut off\nfailed      lost.png  ocr_failed: the engine failed\n"},
-		{line: "list --local inbox --status failed,retrying --code ocr_failed", stdout: "=failed      lost.png  ocr_failed: the engine failed\n"},
+		{line: "list --local inbox",
+			stdout: "done        a.png  1 page|b two.png  2 pages|warning: truncated|blank|failed      bad.png  corrupt: the file is cut off|retrying    stuck.png"},
+		{line: "list --local inbox --status failed",
+			stdout: "=failed      bad.png  corrupt: the file is cut off\nfailed      lost.png  ocr_failed: the engine failed\n"},
+		{line: "list --local inbox --status failed,retrying --code ocr_failed",
+			stdout: "=failed      lost.png  ocr_failed: the engine failed\n"},
 		{line: "list --local inbox --code corrupt", stdout: "=failed      bad.png  corrupt: the file is cut off\n"},
 		{line: "list --local inbox --warning truncated", stdout: "b two.png"},
 		{line: "list --local inbox --prefix sub/", stdout: "sub/c.png"},
@@ -250,9 +277,12 @@ func calls() []call {
 		{line: "list --local inbox --status processing", stderr: "=no documents in folder inbox\n"},
 		{line: "list --local inbox --limit 1", stdout: "a.png"},
 		{line: "list --local inbox --json --code corrupt", stdout: `{"id":"|"status":"failed"|"generation":"`},
-		{line: "list --local inbox --status finished", code: usage, stderr: "no status is called finished: processing, retrying, done, failed, deleted"},
-		{line: "list --local inbox --code bad_luck", code: usage, stderr: "no error code is called bad_luck; the codes are unsupported_media,"},
-		{line: "list --local inbox --warning red", code: usage, stderr: "no warning is called red; the warnings are truncated,"},
+		{line: "list --local inbox --status finished", code: usage,
+			stderr: "no status is called finished: processing, retrying, done, failed, deleted"},
+		{line: "list --local inbox --code bad_luck", code: usage,
+			stderr: "no error code is called bad_luck; the codes are unsupported_media,"},
+		{line: "list --local inbox --warning red", code: usage,
+			stderr: "no warning is called red; the warnings are truncated,"},
 		{line: "list --local inbox --limit -1", code: usage, stderr: "--limit is not negative"},
 		{line: "list --local inbox --limit many", code: usage, stderr: "many"},
 		{line: "list inbox", code: usage, stderr: `unknown argument "inbox": to select names say --prefix`},
@@ -275,10 +305,13 @@ func calls() []call {
 		{line: "show --local inbox --json a.png", stdout: `{"id":"|"status":"done","text":"# A"|"generation":"`},
 		{line: "show --local inbox --json --pages 'b two.png'", stdout: `"text":"page 1"|"text":"page 2"`},
 		{line: "show --local inbox bad.png", stdout: "failed  corrupt: the file is cut off"},
-		{line: "show --local inbox --text bad.png", code: failed, stderr: "there is no text: the document is failed  corrupt: the file is cut off"},
+		{line: "show --local inbox --text bad.png", code: failed,
+			stderr: "there is no text: the document is failed  corrupt: the file is cut off"},
 		{line: "show --local inbox stuck.png", stdout: "status      retrying"},
-		{line: "show --local inbox new.png", code: failed, stderr: "=bucketocr show: new.png has no document in folder inbox\n"},
-		{line: "show --local inbox /nowhere/a.png", code: failed, stderr: "/nowhere/a.png has no document in folder inbox"},
+		{line: "show --local inbox new.png", code: failed,
+			stderr: "=bucketocr show: new.png has no document in folder inbox\n"},
+		{line: "show --local inbox /nowhere/a.png", code: failed,
+			stderr: "/nowhere/a.png has no document in folder inbox"},
 		{line: "show --local inbox ''", code: usage, stderr: "name an object"},
 		{line: "show --local inbox gs://inbox", code: usage, stderr: "name an object"},
 		{line: "show --local inbox", code: usage, stderr: "name one object"},
@@ -288,7 +321,8 @@ func calls() []call {
 		{line: "show --txet a.png", code: usage, stderr: `did you mean "--text"?`},
 
 		// stats
-		{line: "stats --local inbox", stdout: "folder inbox|done        3|failed      2|1 corrupt, 1 ocr_failed|oldest unfinished  3 days  stuck.png"},
+		{line: "stats --local inbox",
+			stdout: "folder inbox|done        3|failed      2|1 corrupt, 1 ocr_failed|oldest unfinished  3 days  stuck.png"},
 		{line: "stats --local inbox --json", stdout: `"done":3|"corrupt":1|"pages":4`},
 		{line: "stats --local inbox --since 24h", stdout: "last 24 h"},
 		{line: "stats --local inbox --since 0s", code: usage, stderr: "unknown argument or period"},
@@ -297,9 +331,12 @@ func calls() []call {
 		{line: "stats --json --json --local inbox", stdout: `"done":3`},
 
 		// export
-		{line: "export --local inbox -", stdout: `"text":"# A"|"text":"page 1\n\f\npage 2"`, stderr: "=3 documents written, 0 there already\n"},
-		{line: "export --local inbox - --prefix sub", stdout: `"name":"sub/c.png"`, stderr: "=1 document written, 0 there already\n"},
-		{line: "export --local inbox - --warning truncated", stdout: `"name":"b two.png"`, stderr: "1 document written"},
+		{line: "export --local inbox -", stdout: `"text":"# A"|"text":"page 1\n\f\npage 2"`,
+			stderr: "=3 documents written, 0 there already\n"},
+		{line: "export --local inbox - --prefix sub", stdout: `"name":"sub/c.png"`,
+			stderr: "=1 document written, 0 there already\n"},
+		{line: "export --local inbox - --warning truncated", stdout: `"name":"b two.png"`,
+			stderr: "1 document written"},
 		{line: "export --local inbox - --prefix nothing", stderr: "0 documents written"},
 		{line: "export --local inbox made", changes: true, stderr: "3 documents written"},
 		{line: "export --local inbox made.zip", changes: true, stderr: "3 documents written"},
@@ -307,42 +344,55 @@ func calls() []call {
 		{line: "export --local inbox made --limit 2", changes: true, stderr: "2 documents written"},
 		{line: "export --local inbox texts.txt", code: failed, stderr: "texts.txt"},
 		{line: "export --local inbox page.png/x.zip", code: failed, stderr: "page.png"},
-		{line: "export --local inbox", code: usage, stderr: "name one folder, NAME.zip, NAME.jsonl, or - for standard output"},
+		{line: "export --local inbox", code: usage,
+			stderr: "name one folder, NAME.zip, NAME.jsonl, or - for standard output"},
 		{line: "export --local inbox a b", code: usage, stderr: "name one folder"},
 		{line: "export --local inbox - --tables pdf", code: usage, stderr: "it is one of html, markdown, csv"},
 		{line: "export --local inbox - --status done", code: usage, stderr: "no flag --status"},
 
 		// delete
 		{line: "delete --local inbox --yes a.png", changes: true, stdout: "=deleted     a.png\n"},
-		{line: "delete --local inbox --yes inbox/a.png 'b two.png'", changes: true, stdout: "=deleted     inbox/a.png\ndeleted     b two.png\n"},
+		{line: "delete --local inbox --yes inbox/a.png 'b two.png'", changes: true,
+			stdout: "=deleted     inbox/a.png\ndeleted     b two.png\n"},
 		{line: "delete --local inbox --yes lost.png", changes: true, stdout: "=deleted     lost.png\n"},
-		{line: "delete --local inbox --yes new.png a.png", changes: true, code: failed, stdout: "=deleted     a.png\n", stderr: "=bucketocr delete: new.png: no document in folder inbox\n"},
+		{line: "delete --local inbox --yes new.png a.png", changes: true, code: failed, stdout: "=deleted     a.png\n",
+			stderr: "=bucketocr delete: new.png: no document in folder inbox\n"},
 		{line: "delete --local inbox a.png", code: usage, stderr: "there is no terminal to ask on: say --yes"},
-		{line: "delete --local inbox a.png", code: usage, stdin: []byte("y\n"), stderr: "there is no terminal to ask on: say --yes"},
+		{line: "delete --local inbox a.png", code: usage, stdin: []byte("y\n"),
+			stderr: "there is no terminal to ask on: say --yes"},
 		{line: "delete --local inbox --yes", code: usage, stderr: "name objects"},
 		{line: "delete --yes a.png", code: usage, stderr: "name an object as gs://BUCKET/NAME"},
 
 		// retry
-		{line: "retry --local inbox --dry-run", stdout: "selected           2  1 corrupt, 1 ocr_failed|A dry run: nothing was written."},
+		{line: "retry --local inbox --dry-run",
+			stdout: "selected           2  1 corrupt, 1 ocr_failed|A dry run: nothing was written."},
 		{line: "retry --local inbox --dry-run --code corrupt", stdout: "selected           1"},
-		{line: "retry --local inbox --all", changes: true, stdout: "to be tried again  2|bucketocr up is not running in this folder: it takes them when it is."},
-		{line: "retry --local inbox --all --json", changes: true, stdout: `"retried":true|"generation":"|"sum":{"selected":2,"retried":2`},
+		{line: "retry --local inbox --all", changes: true,
+			stdout: "to be tried again  2|bucketocr up is not running in this folder: it takes them when it is."},
+		{line: "retry --local inbox --all --json", changes: true,
+			stdout: `"retried":true|"generation":"|"sum":{"selected":2,"retried":2`},
 		{line: "retry --local inbox bad.png", changes: true, stdout: "to be tried again  1"},
 		{line: "retry --local inbox inbox/bad.png", changes: true, stdout: "to be tried again  1"},
 		{line: "retry --local inbox --code corrupt,ocr_failed", changes: true, stdout: "to be tried again  2"},
 		{line: "retry --local inbox --stuck", changes: true, stdout: "to be tried again  1"},
-		{line: "retry --local inbox --status done --warning truncated", changes: true, stdout: "left alone|in work, or nothing to read again"},
-		{line: "retry --local inbox --status done --model m1 --prefix a", changes: true, stdout: "to be tried again  1"},
+		{line: "retry --local inbox --status done --warning truncated", changes: true,
+			stdout: "left alone|in work, or nothing to read again"},
+		{line: "retry --local inbox --status done --model m1 --prefix a", changes: true,
+			stdout: "to be tried again  1"},
 		{line: "retry --local inbox", code: usage, stderr: "there is no terminal to ask on: say --all"},
-		{line: "retry --local inbox nope.png", code: failed, stdout: "selected           0", stderr: "bucketocr retry: nope.png has no document in folder inbox"},
+		{line: "retry --local inbox nope.png", code: failed, stdout: "selected           0",
+			stderr: "bucketocr retry: nope.png has no document in folder inbox"},
 		{line: "retry --local inbox --all bad.png", code: usage, stderr: "name objects, or select them; not both"},
 		{line: "retry --local inbox --code corrupt bad.png", code: usage, stderr: "not both"},
-		{line: "retry --local inbox --code foo", code: usage, stderr: "no error code is called foo; the codes are unsupported_media, too_large,"},
-		{line: "retry --local inbox --status retrying", code: usage, stderr: "--status is failed or done, not retrying"},
+		{line: "retry --local inbox --code foo", code: usage,
+			stderr: "no error code is called foo; the codes are unsupported_media, too_large,"},
+		{line: "retry --local inbox --status retrying", code: usage,
+			stderr: "--status is failed or done, not retrying"},
 		{line: "retry --local inbox --status done", code: usage, stderr: "--status done wants --warning or --model"},
 		{line: "retry --local inbox --warning truncated", code: usage, stderr: "are for --status done"},
 		{line: "retry --local inbox --status done --warning red", code: usage, stderr: "no warning is called red"},
-		{line: "retry --local inbox --newer-than soon --dry-run", code: usage, stderr: "write it as 90m or 7d (ago), 2026-11-24"},
+		{line: "retry --local inbox --newer-than soon --dry-run", code: usage,
+			stderr: "write it as 90m or 7d (ago), 2026-11-24"},
 		{line: "retry --local inbox --older-than 0s --dry-run", stdout: "selected           2"},
 		{line: "retry --local inbox --rate 0 --dry-run", code: usage, stderr: "--rate is not 0"},
 		{line: "retry --local inbox --all --now", code: usage, stderr: "bucketocr up is not running in this folder"},
@@ -352,32 +402,39 @@ func calls() []call {
 		{line: "watch --local inbox --status finished", code: usage, stderr: "no status is called finished"},
 
 		// backfill and reconcile
-		{line: "backfill --local inbox --dry-run", stdout: "listed      5|skipped     4|done or failed already|to deliver  1|GPU time|A dry run: nothing was delivered."},
+		{line: "backfill --local inbox --dry-run",
+			stdout: "listed      5|skipped     4|done or failed already|to deliver  1|GPU time|A dry run: nothing was delivered."},
 		{line: "backfill --local inbox --dry-run --json", stdout: `"sum":{|"complete":true`},
 		{line: "backfill --local inbox sub/ --dry-run", stdout: "listed      1|to deliver  0"},
 		{line: "backfill --local inbox --dry-run --include '*.gif'", stdout: "to deliver  0"},
-		{line: "backfill --local inbox --dry-run --figures missing.json", code: failed, stdout: "listed", stderr: "missing.json"},
+		{line: "backfill --local inbox --dry-run --figures missing.json", code: failed, stdout: "listed",
+			stderr: "missing.json"},
 		{line: "backfill --local inbox", code: usage, stderr: "bucketocr up is not running in this folder"},
 		{line: "backfill --local inbox --to nowhere", code: usage, stderr: "nowhere"},
 		{line: "backfill --local inbox --topic t", code: usage, stderr: "--topic goes with neither --to nor --local"},
-		{line: "backfill --local inbox gs://another --dry-run", code: usage, stderr: "the bucket of this folder is inbox"},
+		{line: "backfill --local inbox gs://another --dry-run", code: usage,
+			stderr: "the bucket of this folder is inbox"},
 		{line: "backfill --local inbox a b", code: usage, stderr: "at most a prefix"},
-		{line: "backfill", code: usage, stderr: "name one bucket: gs://BUCKET or gs://BUCKET/PREFIX; or a folder with --local"},
+		{line: "backfill", code: usage,
+			stderr: "name one bucket: gs://BUCKET or gs://BUCKET/PREFIX; or a folder with --local"},
 		{line: "backfill s3://scans", code: usage, stderr: "name one bucket"},
 		{line: "backfill gs://scans --in-flight 0", code: usage, stderr: "--in-flight is 1 to 1000"},
 		{line: "backfill gs://scans --rate NaN", code: usage, stderr: "--limit and --rate are not negative"},
 		{line: "backfill gs://scans --exclude '{a,b}'", code: usage, stderr: "brace"},
 		{line: "reconcile --local inbox --dry-run", stdout: "listed      5|to deliver"},
-		{line: "reconcile --local inbox --dry-run --erase --older-than 0s", stdout: "to erase    2    documents without an object"},
+		{line: "reconcile --local inbox --dry-run --erase --older-than 0s",
+			stdout: "to erase    2    documents without an object"},
 		{line: "reconcile", code: usage, stderr: "name one bucket"},
 		{line: "reconcile --local inbox", code: usage, stderr: "bucketocr up is not running in this folder"},
 
 		// plan
-		{line: "plan --gpu nvidia-h100 --burst 1000000", stdout: "figures  those built in|nvidia-h100 reads 5.71 pages/s|GPU_MAX_INSTANCES=3"},
+		{line: "plan --gpu nvidia-h100 --burst 1000000",
+			stdout: "figures  those built in|nvidia-h100 reads 5.71 pages/s|GPU_MAX_INSTANCES=3"},
 		{line: "plan --pages-per-second 1.5 --pages-per-hour 10000", stdout: "as given"},
 		{line: "plan --pages-per-second 1.5 --burst 1 --json", stdout: `"Plan":{`},
 		{line: "plan --gpu nvidia-h100 --burst 1000000 --max-gpus 1", code: failed, stdout: "The load is not held"},
-		{line: "plan --burst 10", code: usage, stderr: "how fast nvidia-l4 reads with lightonai/LightOnOCR-2-1B is not known|read were those built in"},
+		{line: "plan --burst 10", code: usage,
+			stderr: "how fast nvidia-l4 reads with lightonai/LightOnOCR-2-1B is not known|read were those built in"},
 		{line: "plan", code: usage, stderr: "say what comes: --pages-per-hour or --burst"},
 		{line: "plan now", code: usage, stderr: `unknown argument "now"`},
 		{line: "plan --burst many", code: usage, stderr: "many"},
@@ -394,14 +451,17 @@ func calls() []call {
 	for _, c := range commands() {
 		all = append(all,
 			call{line: c.name + " --help", stdout: "Usage: bucketocr " + c.name + "|Example: |-h, --help"},
-			call{line: c.name + " --no-such-flag", code: usage, stderr: "bucketocr " + c.name + ": no flag --no-such-flag|" + c.name + " --help says more"})
+			call{line: c.name + " --no-such-flag", code: usage,
+				stderr: "bucketocr " + c.name + ": no flag --no-such-flag|" + c.name + " --help says more"})
 	}
 	for name, line := range map[string]string{
-		"list": "list", "show": "show a.png", "stats": "stats", "export": "export -", "delete": "delete --yes a.png", "retry": "retry --all", "watch": "watch",
+		"list": "list", "show": "show a.png", "stats": "stats", "export": "export -", "delete": "delete --yes a.png",
+		"retry": "retry --all", "watch": "watch",
 		"ui": "ui", "backfill": "backfill --dry-run", "reconcile": "reconcile --dry-run",
 	} {
 		all = append(all,
-			call{line: line + " --local none", code: usage, stderr: "bucketocr " + name + ": no records in |none: run bucketocr up there first"},
+			call{line: line + " --local none", code: usage,
+				stderr: "bucketocr " + name + ": no records in |none: run bucketocr up there first"},
 			call{line: line + " --local missing", code: usage, stderr: "bucketocr " + name + ": |missing"},
 			call{line: line + " --local page.png", code: usage, stderr: "bucketocr " + name + ": |page.png"},
 			call{line: line + " --local", code: usage, stderr: "flag needs an argument: --local"})

@@ -15,8 +15,8 @@ const (
 )
 
 // progress shows how far a long command has come: a bar that moves on a terminal, a plain line now and then elsewhere.
-// It writes to standard error, so that what a command says on standard output can be passed on. Its methods may be called
-// concurrently.
+// It writes to standard error, so that what a command says on standard output can be passed on. Its methods may be
+// called concurrently.
 type progress struct {
 	out   io.Writer
 	bar   bool
@@ -39,7 +39,8 @@ func newProgress(sys system, quiet bool) *progress { return newFooter(sys, quiet
 
 // newFooter shows words instead of a count.
 func newFooter(sys system, quiet bool, words func(now time.Time) string) *progress {
-	p := &progress{out: sys.stderr, begun: time.Now(), stop: make(chan struct{}), ended: make(chan struct{}), words: words}
+	p := &progress{out: sys.stderr, begun: time.Now(), stop: make(chan struct{}), ended: make(chan struct{}),
+		words: words}
 	if t, ok := sys.stderr.(*terminal); ok && movesCursor(sys) {
 		p.out, p.bar = t.raw, true // a bar is drawn by control characters; all else of it is ours
 	}

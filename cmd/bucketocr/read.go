@@ -92,14 +92,16 @@ func (c *readCmd) checkTargets(files []file) error {
 	for _, f := range files {
 		path := c.target(f)
 		if other, taken := of[path]; taken && f.err == nil {
-			return fmt.Errorf("%s and %s would both be written to %s: read them into two folders", plain(other), plain(f.name), plain(path))
+			return fmt.Errorf("%s and %s would both be written to %s: read them into two folders", plain(other),
+				plain(f.name), plain(path))
 		}
 		of[path] = f.name
 	}
 	return nil
 }
 
-// target returns where the text of a file is written: its path below the folder, or its last part where it leads elsewhere.
+// target returns where the text of a file is written: its path below the folder, or its last part where it leads
+// elsewhere.
 func (c *readCmd) target(f file) string {
 	name := filepath.Clean(f.name)
 	switch {

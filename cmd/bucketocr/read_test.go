@@ -27,15 +27,17 @@ func (d *desk) read(stdin []byte, args ...string) (code int, stdout, stderr stri
 		}
 	}
 	code = run(d.t.Context(), sys, append([]string{"read"}, args...))
-	return code, strings.ReplaceAll(out.String(), d.dir+string(filepath.Separator), ""), strings.ReplaceAll(errs.String(), d.dir+string(filepath.Separator), "")
+	return code, strings.ReplaceAll(out.String(), d.dir+string(filepath.Separator), ""),
+		strings.ReplaceAll(errs.String(), d.dir+string(filepath.Separator), "")
 }
 
-// TestRead: the text of files, folders, patterns and standard input is on standard output, all else on standard error, and it is the text
-// that bucketocr up makes.
+// TestRead: the text of files, folders, patterns and standard input is on standard output, all else on standard error,
+// and it is the text that bucketocr up makes.
 func TestRead(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{
-		"a.png": apptest.PNG(50), "deep/b.png": apptest.PNG(51), "deep/.hidden.png": apptest.PNG(52), "README.md": []byte("no image"),
+		"a.png": apptest.PNG(50), "deep/b.png": apptest.PNG(51), "deep/.hidden.png": apptest.PNG(52),
+		"README.md":  []byte("no image"),
 		"broken.png": []byte("this is a text that calls itself a picture"), "noname": apptest.PNG(50),
 	})
 	d.ocr.For(apptest.PNG(50), ocrtest.Text("# A\n\nfirst"))
@@ -51,16 +53,20 @@ func TestRead(t *testing.T) {
 		{"./a.png", nil, exitGood, "# A\n\nfirst\n", nil},
 		{"./noname", nil, exitGood, "# A\n\nfirst\n", nil},
 		{"-", apptest.PNG(53), exitGood, "third\n", nil},
-		{"- ./a.png", apptest.PNG(53), exitGood, "==> standard input <==\nthird\n==> a.png <==\n# A\n\nfirst\n", []string{"standard input  1 page in", "a.png  1 page in"}},
+		{"- ./a.png", apptest.PNG(53), exitGood, "==> standard input <==\nthird\n==> a.png <==\n# A\n\nfirst\n",
+			[]string{"standard input  1 page in", "a.png  1 page in"}},
 		{"./a.png ./a.png", nil, exitGood, "# A\n\nfirst\n", nil},
 		{"./deep", nil, exitGood, "second\n", nil},
-		{"./deep/*.png ./a.png", nil, exitGood, "==> deep/b.png <==\nsecond\n==> a.png <==\n# A\n\nfirst\n", []string{"a.png  1 page in"}},
-		{"./broken.png ./deep/b.png", nil, exitFailed, "==> deep/b.png <==\nsecond\n", []string{"broken.png  failed  unsupported_media: "}},
+		{"./deep/*.png ./a.png", nil, exitGood, "==> deep/b.png <==\nsecond\n==> a.png <==\n# A\n\nfirst\n",
+			[]string{"a.png  1 page in"}},
+		{"./broken.png ./deep/b.png", nil, exitFailed, "==> deep/b.png <==\nsecond\n",
+			[]string{"broken.png  failed  unsupported_media: "}},
 		{"./missing.png", nil, exitFailed, "", []string{"missing.png  failed  no such file"}},
 		{"./none*.png", nil, exitFailed, "", []string{"none*.png  failed  no such file"}},
 		{"gs://scans/a.png", nil, exitFailed, "", []string{"bucketocr backfill is for buckets"}},
 		{"-", nil, exitFailed, "", []string{"standard input  failed  standard input is empty"}},
-		{"", nil, exitUsage, "", []string{"name files or folders, or - for standard input (bucketocr read --help says more)"}},
+		{"", nil, exitUsage, "",
+			[]string{"name files or folders, or - for standard input (bucketocr read --help says more)"}},
 		{"--pages 0 ./a.png", nil, exitUsage, "", []string{"write pages as 1,3-5 or 7-"}},
 		{"--pages 3-2 ./a.png", nil, exitUsage, "", []string{"write pages as 1,3-5 or 7-"}},
 	} {
@@ -79,8 +85,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadPages: pages that are not wanted are neither made nor sent, one that there is not is a failure, and one that failed leaves
-// the others.
+// TestReadPages: pages that are not wanted are neither made nor sent, one that there is not is a failure, and one that
+// failed leaves the others.
 func TestReadPages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"five.tiff": apptest.TIFF(5), "one.png": apptest.PNG(50)})
@@ -95,7 +101,8 @@ func TestReadPages(t *testing.T) {
 		{"--pages 2 ./five.tiff", exitGood, 1, "a page\n", ""},
 		{"--pages 4- ./five.tiff", exitGood, 2, "a page\n\f\na page\n", ""},
 		{"--pages 1,3-4 ./five.tiff", exitGood, 3, "a page\n\f\na page\n\f\na page\n", ""},
-		{"--pages 1-9 ./five.tiff", exitFailed, 5, strings.Repeat("a page\n\f\n", 4) + "a page\n", "there is no page 6: it has 5 pages"},
+		{"--pages 1-9 ./five.tiff", exitFailed, 5, strings.Repeat("a page\n\f\n", 4) + "a page\n",
+			"there is no page 6: it has 5 pages"},
 		{"--pages 7 ./five.tiff", exitFailed, 0, "", "there is no page 7: it has 5 pages"},
 		{"--pages 1 ./one.png", exitGood, 1, "a page\n", ""},
 		{"--pages 2 ./one.png", exitFailed, 0, "", "there is no page 2: it has 1 page"},
@@ -103,7 +110,8 @@ func TestReadPages(t *testing.T) {
 	} {
 		before := d.ocr.Counts().Requests
 		code, stdout, stderr := d.read(nil, strings.Fields(c.args)...)
-		if n := d.ocr.Counts().Requests - before; code != c.code || stdout != c.stdout || !strings.Contains(stderr, c.stderr) || n != c.requests {
+		if n := d.ocr.Counts().Requests - before; code != c.code || stdout != c.stdout ||
+			!strings.Contains(stderr, c.stderr) || n != c.requests {
 			t.Errorf("%s: exit %d, %d requests\n%q\n%s", c.args, code, n, stdout, stderr)
 		}
 	}
@@ -124,9 +132,12 @@ func TestReadJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, fmt.Sprintf("%s %s %s %d %q %d", filepath.Base(l.File), l.Status, l.Code, l.Pages, l.Text, len(l.Page)))
+		got = append(got, fmt.Sprintf("%s %s %s %d %q %d", filepath.Base(l.File), l.Status, l.Code, l.Pages, l.Text,
+			len(l.Page)))
 	}
-	want := []string{`two.tiff done  2 "a page\n\f\na page" 2`, `broken.png failed unsupported_media 0 "" 0`, `missing.png failed  0 "" 0`}
+	want := []string{
+		`two.tiff done  2 "a page\n\f\na page" 2`, `broken.png failed unsupported_media 0 "" 0`,
+		`missing.png failed  0 "" 0`}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
@@ -138,7 +149,8 @@ func TestReadOut(t *testing.T) {
 	d.ocr.Default(ocrtest.Text("text"))
 	t.Chdir(d.dir)
 	for args, files := range map[string][]string{
-		"--out texts deep a.png": {"texts/deep/a.png.md", "texts/a.png.md"}, "--out lines --json a.png": {"lines/a.png.json"},
+		"--out texts deep a.png":   {"texts/deep/a.png.md", "texts/a.png.md"},
+		"--out lines --json a.png": {"lines/a.png.json"},
 	} {
 		code, stdout, stderr := d.read(nil, strings.Fields(args)...)
 		if code != exitGood || stdout != "" || !strings.Contains(stderr, "→ ") {
@@ -150,7 +162,8 @@ func TestReadOut(t *testing.T) {
 			}
 		}
 	}
-	code, _, stderr := d.read(nil, "--out", "texts", filepath.Join(d.dir, "a.png"), filepath.Join(d.dir, "deep", "a.png"))
+	code, _, stderr := d.read(nil, "--out", "texts", filepath.Join(d.dir, "a.png"),
+		filepath.Join(d.dir, "deep", "a.png"))
 	if code != exitUsage || !strings.Contains(stderr, "would both be written to") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}

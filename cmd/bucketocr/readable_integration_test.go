@@ -46,7 +46,9 @@ func tinted(m *image.Gray) *image.RGBA {
 	out := image.NewRGBA(m.Rect)
 	for i, v := range m.Pix {
 		noise := r.IntN(16)
-		out.Set(i%m.Stride, i/m.Stride, color.RGBA{uint8(20 + int(v)*85/100 + noise), uint8(30 + int(v)*8/10 + noise), uint8(90 + int(v)*45/100 + noise), 255})
+		out.Set(i%m.Stride, i/m.Stride,
+			color.RGBA{uint8(20 + int(v)*85/100 + noise), uint8(30 + int(v)*8/10 + noise),
+				uint8(90 + int(v)*45/100 + noise), 255})
 	}
 	return out
 }
@@ -54,8 +56,8 @@ func tinted(m *image.Gray) *image.RGBA {
 // wordsOf are a text's words; the engine takes a letter for its capital now and then.
 func wordsOf(text string) []string { return strings.Fields(strings.ToLower(text)) }
 
-// TestReadable: the built-in OCR reads a page of 1 bit and one in colour as well when they have been scaled to what the model
-// looks at as it does before: every word of them.
+// TestReadable: the built-in OCR reads a page of 1 bit and one in colour as well when they have been scaled to what the
+// model looks at as it does before: every word of them.
 func TestReadable(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds localocr")

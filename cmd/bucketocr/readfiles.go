@@ -29,8 +29,8 @@ type file struct {
 	err  error // why it cannot be
 }
 
-// findFiles returns the files that arguments name: themselves, those in folders that a bucket's filter takes, and what a pattern
-// matches where the shell has not filled it in. A file comes once.
+// findFiles returns the files that arguments name: themselves, those in folders that a bucket's filter takes, and what
+// a pattern matches where the shell has not filled it in. A file comes once.
 func findFiles(args []string) []file {
 	var files []file
 	for _, arg := range args {
@@ -71,8 +71,8 @@ func filesOf(arg string) []file {
 	return []file{{arg, arg, err}}
 }
 
-// filesIn returns the files of a folder that a bucket's filter takes, in the order of their names. Hidden ones and those that are still being
-// written are left out, and links are not followed.
+// filesIn returns the files of a folder that a bucket's filter takes, in the order of their names. Hidden ones and
+// those that are still being written are left out, and links are not followed.
 func filesIn(dir string) []file {
 	var files []file
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -107,8 +107,8 @@ func filesIn(dir string) []file {
 
 func hidden(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }
 
-// spool copies standard input to a file in dir, since pages are read from where they lie. More than limit bytes are not copied: they are
-// refused later in any case.
+// spool copies standard input to a file in dir, since pages are read from where they lie. More than limit bytes are not
+// copied: they are refused later in any case.
 func spool(stdin io.Reader, dir string, limit int64) (path string, err error) {
 	f, err := os.CreateTemp(dir, "stdin-")
 	if err != nil {
@@ -147,7 +147,8 @@ func (s spooled) Open(_ context.Context, o document.Object) (document.Content, e
 	}
 	info, err := opened.Stat()
 	if err != nil {
-		return document.Content{}, errors.Join(fmt.Errorf("%w: %w", document.ErrStorageUnavailable, err), opened.Close())
+		return document.Content{},
+			errors.Join(fmt.Errorf("%w: %w", document.ErrStorageUnavailable, err), opened.Close())
 	}
 	return document.Content{ReadCloser: opened, Size: info.Size()}, nil
 }
@@ -218,7 +219,8 @@ func (l *pageList) Set(s string) error {
 
 // has reports whether a page is wanted.
 func (l pageList) has(n int) bool {
-	return len(l) == 0 || slices.ContainsFunc(l, func(r pageRange) bool { return n >= r.from && (n <= r.to || r.to == 0) })
+	return len(l) == 0 ||
+		slices.ContainsFunc(l, func(r pageRange) bool { return n >= r.from && (n <= r.to || r.to == 0) })
 }
 
 // beyond returns a page that is wanted by its number and that a document of n pages does not have; 0 for none.

@@ -25,7 +25,8 @@ import (
 // readBucket is the name of the bucket that files are read as.
 const readBucket = "files"
 
-// readRun is the function over files of this machine and records that are thrown away: what is read, is read as in the cloud.
+// readRun is the function over files of this machine and records that are thrown away: what is read, is read as in the
+// cloud.
 type readRun struct {
 	sys      system
 	files    spooled
@@ -39,9 +40,11 @@ type readRun struct {
 }
 
 // notForRead are the variables about buckets, documents and listeners, which files have none of.
-var notForRead = []string{"FIRESTORE_EMULATOR_HOST", "INCLUDE", "EXCLUDE", "OWNER_PATTERN", "NOTIFY_TOPIC", "RECONCILE_BUCKETS"}
+var notForRead = []string{"FIRESTORE_EMULATOR_HOST", "INCLUDE", "EXCLUDE", "OWNER_PATTERN", "NOTIFY_TOPIC",
+	"RECONCILE_BUCKETS"}
 
-// openRead finds the OCR service and sets up the function. The caller closes it. With errWrongSettings the configuration is wrong.
+// openRead finds the OCR service and sets up the function. The caller closes it. With errWrongSettings the
+// configuration is wrong.
 func openRead(ctx context.Context, sys system, files []file, pages pageList) (_ *readRun, err error) {
 	r := &readRun{sys: sys, files: files, pages: pages}
 	defer func() {
@@ -71,7 +74,8 @@ func openRead(ctx context.Context, sys system, files []file, pages pageList) (_ 
 	if r.records, err = sqlite.Open(filepath.Join(r.dir, "records.db"), readBucket); err != nil {
 		return nil, err
 	}
-	backends := app.Backends{Objects: r.files, Records: r.records, Tokens: idtoken.New(), Decoder: pageimage.NewDecoder()}
+	backends := app.Backends{Objects: r.files, Records: r.records, Tokens: idtoken.New(),
+		Decoder: pageimage.NewDecoder()}
 	log := slog.New(slog.DiscardHandler)
 	app.KeepEngines(backends.Decoder, sys.engines, log)
 	if r.handler, err = app.New(r.cfg, backends, log, app.WithRetryDelay(sys.backoff)); err != nil {
@@ -87,7 +91,8 @@ var errWrongSettings = errors.New("wrong settings")
 func (r *readRun) close() error {
 	var errs []error
 	if r.eventarc != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second) // there is nothing to release: the records go
+		// there is nothing to release: the records go
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = r.handler.Drain(ctx)
 		errs = append(errs, r.eventarc.server.Close())
@@ -112,8 +117,8 @@ type fileRead struct {
 	err    error           // why there is nothing, or not all
 }
 
-// all reads the files, some at a time, and calls ended with each in its turn. The error is that of ended, of the OCR service
-// of our own, or the context's.
+// all reads the files, some at a time, and calls ended with each in its turn. The error is that of ended, of the OCR
+// service of our own, or the context's.
 func (r *readRun) all(ctx context.Context, ended func(fileRead) error) error {
 	results := make([]chan fileRead, len(r.files))
 	for i := range results {
@@ -226,11 +231,13 @@ func (r *readRun) leaveOut(ctx context.Context, ev document.Event) error {
 	}
 	now := time.Now()
 	rec := &document.Record{
-		Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying, PagesDone: len(out), WindowStart: now, Due: now,
+		Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying,
+		PagesDone: len(out), WindowStart: now, Due: now,
 	}
-	_, err := document.Update(ctx, r.records, ev.Object.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-		return &document.Change{Record: rec, Stamps: document.StampCreated, Pages: out}, nil
-	})
+	_, err := document.Update(ctx, r.records, ev.Object.ID(), document.Unread(),
+		func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: rec, Stamps: document.StampCreated, Pages: out}, nil
+		})
 	return err
 }
 

@@ -27,7 +27,8 @@ Example: bucketocr reconcile gs://my-scans --dry-run
 
 func reconcileFlags(fs *pflag.FlagSet) action {
 	f := newBackfillCmd(fs, "reconcile")
-	fs.Var(&f.older, "older-than", "only what was created or written before this `TIME`: 24h (ago), 2026-11-24 or RFC 3339 (default 1h ago)")
+	fs.Var(&f.older, "older-than",
+		"only what was created or written before this `TIME`: 24h (ago), 2026-11-24 or RFC 3339 (default 1h ago)")
 	fs.BoolVar(&f.erase, "erase", false, "have documents erased, too, whose object is gone")
 	section(fs, "Selection", "older-than", "erase")
 	return func(ctx context.Context, sys system, args []string) int {

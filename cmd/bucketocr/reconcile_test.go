@@ -30,7 +30,8 @@ func testReconcileByHand(t *testing.T, o *office) {
 	if len(d.taken) != 4 || d.taken["in/gone.png"] != 1 {
 		t.Errorf("delivered: %v", d.taken)
 	}
-	call(exitGood, []string{"done or failed already", "3"}, "--older-than", time.Now().Add(time.Hour).Format(time.RFC3339))
+	call(exitGood, []string{"done or failed already", "3"}, "--older-than",
+		time.Now().Add(time.Hour).Format(time.RFC3339))
 	call(exitUsage, []string{"-topic"}, "--topic", "projects/p/topics/t")
 	o.want(exitUsage, nil, "reconcile", "s3://x")
 }

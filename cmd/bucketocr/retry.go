@@ -52,11 +52,13 @@ func retryFlags(fs *pflag.FlagSet) action {
 	fs.IntVar(&w.limit, "limit", 0, "no more than `N`; 0: all")
 	fs.Float64Var(&w.rate, "rate", 100, "no more than `N` a second")
 	fs.BoolVar(&w.dry, "dry-run", false, "count them and write nothing")
-	fs.BoolVar(&w.now, "now", false, "have a sweep begin at once: a POST to the function at --to, or to the running bucketocr up")
+	fs.BoolVar(&w.now, "now", false,
+		"have a sweep begin at once: a POST to the function at --to, or to the running bucketocr up")
 	fs.StringVar(&w.by, "by", "", "`WHO` asks, for the document's retriedBy (default: you at this machine)")
 	fs.BoolVar(&w.json, "json", false, "a line of JSON for each object and for the sum")
 	w.target.flags(fs)
-	section(fs, "Selection", "status", "all", "stuck", "overdue", "code", "prefix", "warning", "model", "newer-than", "older-than", "limit")
+	section(fs, "Selection", "status", "all", "stuck", "overdue", "code", "prefix", "warning", "model", "newer-than",
+		"older-than", "limit")
 	return w.run
 }
 
@@ -97,7 +99,8 @@ func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 		sweep = poster.sweep
 	}
 	if !w.everything && !w.dry && len(args) == 0 && !w.selects() {
-		switch agreed, err := confirm(sys, "Try all failed documents in "+p.where+" again?", "--all, or select some (--dry-run counts them)"); {
+		switch agreed, err := confirm(sys, "Try all failed documents in "+p.where+" again?",
+			"--all, or select some (--dry-run counts them)"); {
 		case err != nil:
 			return complain(sys, "retry", err)
 		case !agreed:
@@ -142,7 +145,8 @@ func (w *retryCmd) check(args []string) error {
 
 // selects reports whether a flag narrows down what is tried again.
 func (w *retryCmd) selects() bool {
-	return w.codes != "" || w.prefix != "" || w.stuck || !w.newer.IsZero() || !w.older.IsZero() || w.warning != "" || w.model != "" || w.limit > 0
+	return w.codes != "" || w.prefix != "" || w.stuck || !w.newer.IsZero() || !w.older.IsZero() || w.warning != "" ||
+		w.model != "" || w.limit > 0
 }
 
 // who returns the name of the person who asks, unless --by says it.
@@ -249,7 +253,8 @@ func (r *retryRun) list(ctx context.Context, fn func(*document.Stored) error) er
 	case r.w.stuck:
 		return r.p.records.List(ctx, document.Query{DueBy: time.Now().Add(-r.w.overdue)}, fn)
 	}
-	return r.p.records.List(ctx, document.Query{Status: document.Status(r.w.status), Warning: r.w.warning, Model: r.w.model}, fn)
+	return r.p.records.List(ctx,
+		document.Query{Status: document.Status(r.w.status), Warning: r.w.warning, Model: r.w.model}, fn)
 }
 
 func (r *retryRun) named(ctx context.Context, fn func(*document.Stored) error) error {
@@ -311,7 +316,8 @@ func (r *retryRun) one(ctx context.Context, s *document.Stored) error {
 	r.progress.add("")
 	if r.w.json {
 		return json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{
-			"document": s.Object().ID(), "bucket": s.Bucket, "name": s.Name, "generation": fmt.Sprint(s.Generation), "retried": skip == "", "skipped": skip,
+			"document": s.Object().ID(), "bucket": s.Bucket, "name": s.Name, "generation": fmt.Sprint(s.Generation),
+			"retried": skip == "", "skipped": skip,
 		})
 	}
 	return nil

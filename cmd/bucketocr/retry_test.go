@@ -67,8 +67,8 @@ func newLeaseID() func() string {
 	return func() string { mu.Lock(); defer mu.Unlock(); n++; return fmt.Sprint("lease-", n) }
 }
 
-// TestRetryMany: what failed and what is stuck is delivered once each, with fresh budgets; a dry run says the same numbers
-// and writes nothing. In the cloud's place there are fewer, for time's sake.
+// TestRetryMany: what failed and what is stuck is delivered once each, with fresh budgets; a dry run says the same
+// numbers and writes nothing. In the cloud's place there are fewer, for time's sake.
 func TestRetryMany(t *testing.T) { testRetryMany(t, folderOffice(t)) }
 
 func testRetryMany(t *testing.T, o *office) {
@@ -87,7 +87,8 @@ func testRetryMany(t *testing.T, o *office) {
 		add(fmt.Sprintf("failed/%04d.png", i), document.StatusFailed)
 	}
 	for i := range stuck {
-		add(fmt.Sprintf("stuck/%02d.png", i), []document.Status{document.StatusProcessing, document.StatusRetrying}[i%2])
+		add(fmt.Sprintf("stuck/%02d.png", i),
+			[]document.Status{document.StatusProcessing, document.StatusRetrying}[i%2])
 	}
 	o.write(o.record("fine.png", document.StatusDone))
 	for _, c := range []struct {
@@ -108,7 +109,8 @@ func testRetryMany(t *testing.T, o *office) {
 	}
 	for _, name := range []string{"failed/0000.png", "stuck/00.png"} {
 		rec := o.now(name)
-		if rec.Status != document.StatusRetrying || len(rec.Strikes) > 0 || rec.Error != nil || rec.RetriedBy == "" || time.Since(rec.WindowStart) > time.Hour/2 {
+		if rec.Status != document.StatusRetrying || len(rec.Strikes) > 0 || rec.Error != nil || rec.RetriedBy == "" ||
+			time.Since(rec.WindowStart) > time.Hour/2 {
 			t.Errorf("%+v", rec)
 		}
 	}
@@ -122,7 +124,8 @@ func testRetryMany(t *testing.T, o *office) {
 	if total != failed+stuck {
 		t.Errorf("%d reads for %d objects", total, failed+stuck)
 	}
-	if rec := o.now("failed/0000.png"); rec.Status != document.StatusDone || rec.Attempt != 2 || rec.Text != "read again" {
+	if rec := o.now("failed/0000.png"); rec.Status != document.StatusDone || rec.Attempt != 2 ||
+		rec.Text != "read again" {
 		t.Errorf("%+v", rec)
 	}
 }
@@ -147,7 +150,9 @@ func TestRetrySelects(t *testing.T) { testRetrySelects(t, folderOffice(t)) }
 func testRetrySelects(t *testing.T, o *office) {
 	gen := o.put("in/cut.png", apptest.PNG(21)).Generation
 	o.write(o.record("in/a.png", document.StatusFailed))
-	o.write(o.record("in/b.png", document.StatusFailed, func(r *document.Record) { r.Error.Code = document.CodeCorrupt }))
+	o.write(o.record("in/b.png", document.StatusFailed, func(r *document.Record) {
+		r.Error.Code = document.CodeCorrupt
+	}))
 	o.write(o.record("out/c.png", document.StatusFailed))
 	cut := func(generation int64) func(*document.Record) {
 		return func(r *document.Record) { r.Generation, r.Warnings = generation, []string{document.WarnTruncated} }
@@ -173,12 +178,15 @@ func testRetrySelects(t *testing.T, o *office) {
 		{1, 1, []string{"gs://" + o.bucket + "/in/a.png"}},
 		{1, 1, []string{document.Object{Bucket: o.bucket, Name: "in/b.png"}.ID()}},
 	} {
-		if sum := o.retrialSum(append([]string{"retry", "--json", "--dry-run"}, c.args...)...); sum.Selected != c.selected || sum.Retried != c.retried {
+		if sum := o.retrialSum(append([]string{"retry", "--json", "--dry-run"},
+			c.args...)...); sum.Selected != c.selected || sum.Retried != c.retried {
 			t.Errorf("%v: %+v", c.args, sum)
 		}
 	}
-	o.want(exitGood, []string{"to be tried again", "no longer in the bucket"}, "retry", "--status", "done", "--warning", "truncated", "--by", "ann")
-	if r := o.now("in/cut.png"); r.Status != document.StatusDone || r.RetriedBy != "ann" || r.Text == "" || r.Rereading == nil {
+	o.want(exitGood, []string{"to be tried again", "no longer in the bucket"}, "retry", "--status", "done", "--warning",
+		"truncated", "--by", "ann")
+	if r := o.now("in/cut.png"); r.Status != document.StatusDone || r.RetriedBy != "ann" || r.Text == "" ||
+		r.Rereading == nil {
 		t.Errorf("%+v", r)
 	}
 	if r := o.now("in/gone.png"); r.Status != document.StatusDone || r.Text == "" {
@@ -190,7 +198,8 @@ func testRetrySelects(t *testing.T, o *office) {
 	}{
 		{"no error code", []string{"--code", "bad_luck"}}, {"--warning or --model", []string{"--status", "done"}},
 		{"failed or done", []string{"--status", "retrying"}}, {"not both", []string{"--code", "corrupt", "x"}},
-		{"no warning", []string{"--status", "done", "--warning", "x"}}, {"write it as", []string{"--newer-than", "soon"}},
+		{"no warning", []string{"--status", "done", "--warning", "x"}},
+		{"write it as", []string{"--newer-than", "soon"}},
 		{"no address of the function", []string{"--now"}}, {"for --status done", []string{"--model", "m"}},
 	} {
 		if c.word == "no address of the function" && len(o.env) == 0 {

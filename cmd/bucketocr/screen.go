@@ -18,8 +18,8 @@ import (
 // firstLines is how many lines of a text a summary shows.
 const firstLines = 6
 
-// screen shows what happens, a line for each object's end, and keeps the texts' files in line with the records. On a terminal there is a
-// footer below the lines that says how it goes.
+// screen shows what happens, a line for each object's end, and keeps the texts' files in line with the records. On a
+// terminal there is a footer below the lines that says how it goes.
 type screen struct {
 	u      *upRun
 	begun  time.Time
@@ -41,12 +41,15 @@ func newScreen(u *upRun) (*screen, error) {
 			return nil, err
 		}
 		if _, tree := s.out.(treeSink); !tree {
-			return nil, errors.Join(fmt.Errorf("--out %s is not a folder: bucketocr export writes archives and lines", plain(u.out)), s.out.close())
+			return nil, errors.Join(fmt.Errorf("--out %s is not a folder: bucketocr export writes archives and lines",
+				plain(u.out)), s.out.close())
 		}
 	}
 	noColour, _ := u.sys.lookup("NO_COLOR")
 	s.colour = movesCursor(u.sys) && noColour == ""
-	s.footer = newFooter(u.sys, !movesCursor(u.sys), func(now time.Time) string { return s.counts.line(now.Sub(s.begun), u.posting.Load()) })
+	s.footer = newFooter(u.sys, !movesCursor(u.sys), func(now time.Time) string {
+		return s.counts.line(now.Sub(s.begun), u.posting.Load())
+	})
 	return s, nil
 }
 
@@ -64,7 +67,8 @@ func (s *screen) say(format string, args ...any) {
 }
 
 // colours of statuses, as terminals have them.
-var colours = map[document.Status]string{document.StatusDone: "32", document.StatusFailed: "31", document.StatusRetrying: "33"}
+var colours = map[document.Status]string{
+	document.StatusDone: "32", document.StatusFailed: "31", document.StatusRetrying: "33"}
 
 // sayStatus writes a line about a record.
 func (s *screen) sayStatus(r *document.Record, rest string) {
@@ -82,7 +86,8 @@ func (s *screen) watch(ctx context.Context) error {
 	return s.u.records.Watch(ctx, func(_ string, r *document.Record) error { return s.show(ctx, r) })
 }
 
-// show writes the text of a finished record, and a line where its status is news. What was there before this run is not.
+// show writes the text of a finished record, and a line where its status is news. What was there before this run is
+// not.
 func (s *screen) show(ctx context.Context, r *document.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,7 +151,8 @@ func (h pageLines) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message == worker.PageMade && h.screen.u.verbose {
 		said := map[string]string{}
 		r.Attrs(func(a slog.Attr) bool { said[a.Key] = a.Value.String(); return true })
-		h.screen.say("%s  %-11s %s  %s", time.Now().Format(time.TimeOnly), "page "+plain(said["page"]), plain(said["name"]), oneLine(said["how"]))
+		h.screen.say("%s  %-11s %s  %s", time.Now().Format(time.TimeOnly), "page "+plain(said["page"]),
+			plain(said["name"]), oneLine(said["how"]))
 	}
 	if !h.Handler.Enabled(ctx, r.Level) {
 		return nil

@@ -20,7 +20,8 @@ type selection struct {
 	codeList                         []string
 }
 
-// flags declares what selects documents. Commands about texts know those that are done, so for them there is neither --status nor
+// flags declares what selects documents. Commands about texts know those that are done, so for them there is neither
+// --status nor
 // --code.
 func (s *selection) flags(fs *pflag.FlagSet, textsOnly bool) {
 	if textsOnly {
@@ -58,7 +59,8 @@ func codeList(s string) ([]string, error) {
 			continue
 		}
 		if document.Code(name).Code == "" {
-			return nil, fmt.Errorf("no error code is called %s; the codes are %s", plain(name), strings.Join(codeNames(), ", "))
+			return nil, fmt.Errorf("no error code is called %s; the codes are %s", plain(name),
+				strings.Join(codeNames(), ", "))
 		}
 		all = append(all, name)
 	}
@@ -67,7 +69,8 @@ func codeList(s string) ([]string, error) {
 
 func checkWarning(name string) error {
 	if name != "" && !slices.Contains(warningNames(), name) {
-		return fmt.Errorf("no warning is called %s; the warnings are %s", plain(name), strings.Join(warningNames(), ", "))
+		return fmt.Errorf("no warning is called %s; the warnings are %s", plain(name),
+			strings.Join(warningNames(), ", "))
 	}
 	return nil
 }

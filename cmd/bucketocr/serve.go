@@ -40,7 +40,8 @@ func serve(ctx context.Context, sys system, args []string) int {
 		return cannotServe(sys, err)
 	}
 	if cfg.FunctionTarget != app.Target {
-		return complain(sys, "serve", fmt.Errorf("FUNCTION_TARGET is %q, and the only function is %s", cfg.FunctionTarget, app.Target))
+		return complain(sys, "serve",
+			fmt.Errorf("FUNCTION_TARGET is %q, and the only function is %s", cfg.FunctionTarget, app.Target))
 	}
 	handler, err := app.Setup(cfg, sys.stderr, sys.engines)
 	if err != nil {
@@ -63,8 +64,8 @@ func cannotServe(sys system, err error) int {
 	return exitUsage
 }
 
-// listen serves the handler until that fails. The framework reads its target from the environment, offers no way to stop it and
-// does not say on which port it listens: port 0 is therefore made a real one first.
+// listen serves the handler until that fails. The framework reads its target from the environment, offers no way to
+// stop it and does not say on which port it listens: port 0 is therefore made a real one first.
 func listen(sys system, port int, handler http.Handler) error {
 	functions.HTTP(app.Target, handler.ServeHTTP)
 	if err := os.Setenv("FUNCTION_TARGET", app.Target); err != nil {

@@ -25,8 +25,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// newCloud starts what a served function talks to: the Firestore emulator, a bucket, an OCR service that checks tokens, and the
-// metadata server that issues them.
+// newCloud starts what a served function talks to: the Firestore emulator, a bucket, an OCR service that checks tokens,
+// and the metadata server that issues them.
 func newCloud(t *testing.T) *apptest.Cloud {
 	return apptest.New(t, apptest.Options{
 		Firestore: true,
@@ -150,16 +150,21 @@ func TestServe(t *testing.T) {
 		t.Errorf("%d requests to the OCR service for 30 copies", n)
 	}
 	want := map[string]string{
-		"bucket": "string", "name": "string", "generation": "integer", "contentType": "string", "size": "integer", "metadata": "map",
-		"status": "string", "text": "string", "textInPages": "boolean", "pages": "integer", "pagesDone": "integer", "blank": "boolean",
-		"warnings": "array", "model": "string", "mode": "string", "profile": "string", "md5": "string", "reuseKey": "string", "usage": "map", "attempt": "integer", "interruptions": "integer",
-		"windowStart": "timestamp", "write": "string", "eventId": "string", "eventTime": "timestamp", "file": "string", "created": "timestamp",
+		"bucket": "string", "name": "string", "generation": "integer", "contentType": "string", "size": "integer",
+		"metadata": "map",
+		"status":   "string", "text": "string", "textInPages": "boolean", "pages": "integer", "pagesDone": "integer",
+		"blank":    "boolean",
+		"warnings": "array", "model": "string", "mode": "string", "profile": "string", "md5": "string",
+		"reuseKey": "string", "usage": "map", "attempt": "integer", "interruptions": "integer",
+		"windowStart": "timestamp", "write": "string", "eventId": "string", "eventTime": "timestamp", "file": "string",
+		"created": "timestamp",
 		"started": "timestamp", "updated": "timestamp", "finished": "timestamp", "schema": "integer",
 	}
 	if got := fieldTypes(t, c, o); !maps.Equal(got, want) {
 		t.Errorf("document\n got %v\nwant %v", got, want)
 	}
-	if r := c.Record(o); r.Text != "# One" || r.Status != document.StatusDone || r.Attempt != 1 || r.Usage.PromptTokens == 0 {
+	if r := c.Record(o); r.Text != "# One" || r.Status != document.StatusDone || r.Attempt != 1 ||
+		r.Usage.PromptTokens == 0 {
 		t.Errorf("%+v", r)
 	}
 
@@ -206,7 +211,8 @@ func TestKilled(t *testing.T) {
 			if status, out := second.post(ce); status != 200 || out != "done" {
 				t.Fatalf("%d %s", status, out)
 			}
-			if r := c.Record(o); r.Status != document.StatusDone || r.Text != "read at last" || r.Attempt != 2 || len(r.Strikes) > 0 || !r.Due.IsZero() {
+			if r := c.Record(o); r.Status != document.StatusDone || r.Text != "read at last" || r.Attempt != 2 ||
+				len(r.Strikes) > 0 || !r.Due.IsZero() {
 				t.Errorf("%+v", r)
 			}
 		})
@@ -220,7 +226,8 @@ func TestSIGTERM(t *testing.T) {
 		c, collector := newCloud(t), otlptest.New(t)
 		collector.Hang()
 		c.Settings["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.URL
-		for _, name := range []string{"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_METRIC_EXPORT_TIMEOUT"} {
+		for _, name := range []string{"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT",
+			"OTEL_METRIC_EXPORT_TIMEOUT"} {
 			c.Settings[name] = "3600000" // only our own limit helps
 		}
 		testSIGTERM(t, c)

@@ -87,7 +87,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"up", "a", "b"}, exitUsage, `one folder, not "b" as well`},
 	} {
 		var out bytes.Buffer
-		code := run(context.Background(), system{&out, &out, func(string) (string, bool) { return "", false }, platformBackoff, nil, ""}, c.args)
+		code := run(context.Background(),
+			system{&out, &out, func(string) (string, bool) { return "", false }, platformBackoff, nil, ""}, c.args)
 		if code != c.code || !strings.Contains(out.String(), c.want) {
 			t.Errorf("%v: %d\n%s", c.args, code, out.String())
 		}

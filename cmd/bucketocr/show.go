@@ -25,7 +25,8 @@ Example: bucketocr show gs://my-scans/inbox/a.png
 
 func showFlags(fs *pflag.FlagSet) action {
 	s := &showCmd{dir: placeFlag(fs)}
-	fs.BoolVar(&s.text, "text", false, "the text alone, as the model wrote it; on a terminal without control characters")
+	fs.BoolVar(&s.text, "text", false,
+		"the text alone, as the model wrote it; on a terminal without control characters")
 	fs.BoolVar(&s.pages, "pages", false, "each page's document too")
 	fs.BoolVar(&s.json, "json", false, "as JSON, under the names of the document's fields")
 	return s.run
@@ -128,8 +129,8 @@ func printJSON(out io.Writer, r *document.Record, pages []document.Page) error {
 	return nil
 }
 
-// recordLine is a document as a line of JSON: with its id, and its generation as a string as in Cloud Storage's own JSON, since tools
-// that read numbers as floating point cannot hold it.
+// recordLine is a document as a line of JSON: with its id, and its generation as a string as in Cloud Storage's own
+// JSON, since tools that read numbers as floating point cannot hold it.
 type recordLine struct {
 	ID string `json:"id"`
 	*document.Record
@@ -204,7 +205,8 @@ func printTimes(line func(string, string, ...any), r *document.Record) {
 		name string
 		at   time.Time
 	}{
-		{"created", r.Created}, {"started", r.Started}, {"updated", r.Updated}, {"finished", r.Finished}, {"due", r.Due},
+		{"created", r.Created}, {"started", r.Started}, {"updated", r.Updated}, {"finished", r.Finished},
+		{"due", r.Due},
 		{"erased for good", r.MarkerExpires},
 	} {
 		line(t.name, "%s", moment(t.at))

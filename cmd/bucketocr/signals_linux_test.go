@@ -35,14 +35,16 @@ func openTerminal(t *testing.T) (master, terminal *os.File) {
 	return master, terminal
 }
 
-// watchedOCR is a localocr that answers as d's OCR service and holds a pipe open as long as it runs. The channel is closed when it has ended.
+// watchedOCR is a localocr that answers as d's OCR service and holds a pipe open as long as it runs. The channel is
+// closed when it has ended.
 func watchedOCR(t *testing.T, d *desk) (ended chan struct{}) {
 	t.Helper()
 	pipe := filepath.Join(t.TempDir(), "runs")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d.env = map[string]string{"HOME": t.TempDir(), "XDG_CACHE_HOME": t.TempDir(), "PATH": "/usr/bin:/bin", "RETRY_WINDOW": "1h"}
+	d.env = map[string]string{
+		"HOME": t.TempDir(), "XDG_CACHE_HOME": t.TempDir(), "PATH": "/usr/bin:/bin", "RETRY_WINDOW": "1h"}
 	program := filepath.Join(d.env["XDG_CACHE_HOME"], strings.TrimPrefix(cachedBelow(t), "/"))
 	script(t, program)
 	text := "#!/bin/sh\nexec 9>" + pipe + "\necho 'listening " + d.ocr.URL + "'\ncat >/dev/null\n"
@@ -75,8 +77,8 @@ func cachedBelow(t *testing.T) string {
 	return strings.TrimPrefix(program, cache)
 }
 
-// TestUpEndsWithItsTerminal: a terminal that is closed is a Ctrl-C: the page that is being read is finished and its text is written, and
-// the OCR service of the run has ended with it. The kernel and the shell may both send the signal.
+// TestUpEndsWithItsTerminal: a terminal that is closed is a Ctrl-C: the page that is being read is finished and its
+// text is written, and the OCR service of the run has ended with it. The kernel and the shell may both send the signal.
 func TestUpEndsWithItsTerminal(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
@@ -84,7 +86,8 @@ func TestUpEndsWithItsTerminal(t *testing.T) {
 	d.ocr.Default(ocrtest.Hold(gate, ocrtest.Text("read")))
 	ended := watchedOCR(t, d)
 	master, terminal := openTerminal(t)
-	hangups := make(chan os.Signal, 1) // a program inherits that a signal is ignored, as under nohup, but not that it is heard
+	// a program inherits that a signal is ignored, as under nohup, but not that it is heard
+	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	cmd := program("up", d.dir)

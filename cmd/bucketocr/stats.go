@@ -163,14 +163,17 @@ func (s *statsCmd) print(sys system, p *place, f *statsResult) {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", status, count(f.Documents[status]), more)
 	}
 	if f.Oldest != nil {
-		fmt.Fprintf(w, "\noldest unfinished\t%s\t%s %s\n", age(time.Since(f.Oldest.Since)), plain(strings.TrimPrefix(f.Oldest.Object, p.ownURL())), plain(f.Oldest.Code))
+		fmt.Fprintf(w, "\noldest unfinished\t%s\t%s %s\n", age(time.Since(f.Oldest.Since)),
+			plain(strings.TrimPrefix(f.Oldest.Object, p.ownURL())), plain(f.Oldest.Code))
 	}
 	if f.Overdue > 0 {
-		fmt.Fprintf(w, "overdue\t%s\tthe next sweep takes them; if this does not go down, see that it runs\n", count(f.Overdue))
+		fmt.Fprintf(w, "overdue\t%s\tthe next sweep takes them; if this does not go down, see that it runs\n",
+			count(f.Overdue))
 	}
 	fmt.Fprintf(w, "\npages read\t%s\tfor %s prompt tokens, %s completion tokens\n", count(f.Pages),
 		count(int64(f.PromptTokens)), count(int64(f.CompletionTokens)))
-	fmt.Fprintf(w, "last %s\t%s\tpages of %s: %.0f pages an hour over that time\n", age(s.since), count(f.Lately.Pages), objects(f.Lately.Documents), f.Lately.PagesPerHour)
+	fmt.Fprintf(w, "last %s\t%s\tpages of %s: %.0f pages an hour over that time\n", age(s.since), count(f.Lately.Pages),
+		objects(f.Lately.Documents), f.Lately.PagesPerHour)
 }
 
 // codes lists codes with their counts, the most frequent first.

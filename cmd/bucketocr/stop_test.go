@@ -33,8 +33,8 @@ func (d *desk) document(name string) *document.Record {
 	return r.Record
 }
 
-// TestUpStopsBetweenPages: at Ctrl-C the pages that are being read are finished, and no other page of any object is begun. The run says
-// what is left; the next one reads that, and nothing twice.
+// TestUpStopsBetweenPages: at Ctrl-C the pages that are being read are finished, and no other page of any object is
+// begun. The run says what is left; the next one reads that, and nothing twice.
 func TestUpStopsBetweenPages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"0.tiff": apptest.TIFF(3)})
@@ -74,13 +74,14 @@ func TestUpStopsBetweenPages(t *testing.T) {
 	}
 }
 
-// TestUpDeletedWhileItWaits: a file that is deleted before it is read ends failed, with the reason: one that waits for its turn, one that is to
-// be tried again, and one that a run had noticed and left.
+// TestUpDeletedWhileItWaits: a file that is deleted before it is read ends failed, with the reason: one that waits for
+// its turn, one that is to be tried again, and one that a run had noticed and left.
 func TestUpDeletedWhileItWaits(t *testing.T) {
 	t.Parallel()
 	gone := func(t *testing.T, d *desk, name string) {
 		t.Helper()
-		if r := d.document(name); r == nil || r.Status != document.StatusFailed || r.Error == nil || r.Error.Code != document.CodeObjectGone {
+		if r := d.document(name); r == nil || r.Status != document.StatusFailed || r.Error == nil ||
+			r.Error.Code != document.CodeObjectGone {
 			t.Errorf("the document of %s is %+v", name, r)
 		}
 	}
@@ -152,13 +153,16 @@ func remove(t *testing.T, dir, name string) {
 	}
 }
 
-// TestUpLeavesUnfinishedFilesAlone: what a browser is still writing is not read before it has its name, and one line says so.
+// TestUpLeavesUnfinishedFilesAlone: what a browser is still writing is not read before it has its name, and one line
+// says so.
 func TestUpLeavesUnfinishedFilesAlone(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, map[string][]byte{"scan.png.crdownload": apptest.PNG(50), "other.png": apptest.PNG(51), ".hidden.png": apptest.PNG(52), "b.png~": apptest.PNG(53)})
+	d := newDesk(t, map[string][]byte{"scan.png.crdownload": apptest.PNG(50), "other.png": apptest.PNG(51),
+		".hidden.png": apptest.PNG(52), "b.png~": apptest.PNG(53)})
 	d.ocr.Default(ocrtest.Text("read"))
 	code, out := d.up(t.Context(), "--once")
-	if code != exitGood || d.ocr.Counts().Requests != 1 || strings.Count(out.String(), "scan.png") != 1 || strings.Contains(out.String(), "hidden") {
+	if code != exitGood || d.ocr.Counts().Requests != 1 || strings.Count(out.String(), "scan.png") != 1 ||
+		strings.Contains(out.String(), "hidden") {
 		t.Errorf("exit code %d, %d pages sent\n%s", code, d.ocr.Counts().Requests, out)
 	}
 	want(t, out, `ignored: "scan.png.crdownload", it has a name of files that are still being written: renamed, it is read`)

@@ -29,11 +29,13 @@ func tableFlag(fs *pflag.FlagSet) *choice {
 	return c
 }
 
-// wholeTable matches a table. One that holds another is matched up to the end of the inner one, which convert leaves alone.
+// wholeTable matches a table. One that holds another is matched up to the end of the inner one, which convert leaves
+// alone.
 var wholeTable = regexp.MustCompile(`(?is)\n*[ \t]*(<table(?:\s[^>]*)?>.*?</table\s*>)[ \t]*\n*`)
 
-// convertTables writes the tables of a text in another format: as Markdown with a row of dashes below the first row, or as CSV in a
-// fence. What that could not say stays as it is: cells that span others, tables in tables, and those without a cell.
+// convertTables writes the tables of a text in another format: as Markdown with a row of dashes below the first row, or
+// as CSV in a fence. What that could not say stays as it is: cells that span others, tables in tables, and those
+// without a cell.
 func convertTables(text string, format tableFormat) string {
 	if format == tablesHTML {
 		return text
@@ -75,7 +77,8 @@ func convertPage(text string, format tableFormat) string {
 	return out.String()
 }
 
-// tableRows returns the cells of a table, each row of the same length, and reports whether they say all that the table does.
+// tableRows returns the cells of a table, each row of the same length, and reports whether they say all that the table
+// does.
 func tableRows(source string) (rows [][]*html.Node, caption string, ok bool) {
 	body := &html.Node{Type: html.ElementNode, Data: "body", DataAtom: atom.Body}
 	nodes, err := html.ParseFragment(strings.NewReader(source), body)
@@ -146,7 +149,8 @@ func csvTable(rows [][]*html.Node) string {
 	return "```csv\n" + b.String() + "```"
 }
 
-// markdownMarks are put around what an element holds. Other elements say nothing that a cell could not say without them.
+// markdownMarks are put around what an element holds. Other elements say nothing that a cell could not say without
+// them.
 var markdownMarks = map[atom.Atom][2]string{
 	atom.B: {"**", "**"}, atom.Strong: {"**", "**"}, atom.I: {"*", "*"}, atom.Em: {"*", "*"}, atom.Code: {"`", "`"},
 	atom.Sup: {"<sup>", "</sup>"}, atom.Sub: {"<sub>", "</sub>"},

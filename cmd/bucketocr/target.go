@@ -30,7 +30,8 @@ this machine, nor to an address that the folder names.
 type target struct{ to string }
 
 func (t *target) flags(fs *pflag.FlagSet) {
-	fs.StringVar(&t.to, "to", "", "`URL` of the function (default FUNCTION_URL; with --local that of the running bucketocr up)")
+	fs.StringVar(&t.to, "to", "",
+		"`URL` of the function (default FUNCTION_URL; with --local that of the running bucketocr up)")
 	section(fs, whereTitle, "to")
 }
 
@@ -50,8 +51,8 @@ func (t *target) poster(sys system, p *place) (functionPoster, error) {
 // tokenSource returns the bearer token for the function; it is nil where none is wanted.
 type tokenSource func(context.Context) (string, error)
 
-// find returns the function's address and the tokens for it. An ID token is for an address that the user names: one that a
-// folder names gets that folder's token and no other.
+// find returns the function's address and the tokens for it. An ID token is for an address that the user names: one
+// that a folder names gets that folder's token and no other.
 func (t *target) find(sys system, p *place) (address string, token tokenSource, err error) {
 	if t.to != "" {
 		return t.to, idToken(sys, t.to), nil

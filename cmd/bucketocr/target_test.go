@@ -12,8 +12,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
-// TestTarget: with a folder FUNCTION_URL is not meant, since the function in the cloud has no such bucket, and the address of
-// an up that was killed is none. An ID token is for an address that the user has named: a folder's gets that folder's token.
+// TestTarget: with a folder FUNCTION_URL is not meant, since the function in the cloud has no such bucket, and the
+// address of an up that was killed is none. An ID token is for an address that the user has named: a folder's gets that
+// folder's token.
 func TestTarget(t *testing.T) {
 	function := httptest.NewServer(http.NotFoundHandler())
 	defer function.Close()
@@ -24,7 +25,9 @@ func TestTarget(t *testing.T) {
 	dead := "http://" + l.Addr().String()
 	l.Close()
 	folderAt := func(url string) place {
-		return place{bucket: "scans", endpoint: func() (folder.Endpoint, error) { return folder.Endpoint{URL: url, Token: "folder's"}, nil }}
+		return place{bucket: "scans", endpoint: func() (folder.Endpoint, error) {
+			return folder.Endpoint{URL: url, Token: "folder's"}, nil
+		}}
 	}
 	env := map[string]string{"FUNCTION_URL": "https://f.run.app", "ID_TOKEN": "user's"}
 	cloud := system{lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
@@ -56,7 +59,8 @@ func TestTarget(t *testing.T) {
 	}
 }
 
-// TestForeignEndpointGetsNothing: an address that came with the folder is neither asked nor sent a token, wherever it leads.
+// TestForeignEndpointGetsNothing: an address that came with the folder is neither asked nor sent a token, wherever it
+// leads.
 func TestForeignEndpointGetsNothing(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") // what takes connections there
 	if err != nil {
@@ -72,8 +76,10 @@ func TestForeignEndpointGetsNothing(t *testing.T) {
 	o := folderOffice(t)
 	o.write(o.record("bad.png", document.StatusFailed))
 	dir := o.args[1]
-	for _, address := range []string{"https://" + l.Addr().String(), "http://evil.example", "http://x@" + l.Addr().String(), "nonsense"} {
-		if err := os.WriteFile(filepath.Join(dir, ".bucketocr", "endpoint"), []byte(address+"\ntoken\n"), 0o600); err != nil {
+	for _, address := range []string{"https://" + l.Addr().String(), "http://evil.example",
+		"http://x@" + l.Addr().String(), "nonsense"} {
+		if err := os.WriteFile(filepath.Join(dir, ".bucketocr", "endpoint"), []byte(address+"\ntoken\n"),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		for _, args := range [][]string{{"backfill"}, {"retry", "--now"}} {
@@ -89,7 +95,8 @@ func TestForeignEndpointGetsNothing(t *testing.T) {
 func TestIDTokenStaysOffThisMachine(t *testing.T) {
 	sys := system{lookup: func(name string) (string, bool) { return "secret", name == "ID_TOKEN" }}
 	for address, want := range map[string]bool{
-		"http://127.0.0.1:8080": false, "http://localhost:1": false, "http://[::1]:1/": false, "https://f.run.app": true, "http://f.run.app": true,
+		"http://127.0.0.1:8080": false, "http://localhost:1": false, "http://[::1]:1/": false,
+		"https://f.run.app": true, "http://f.run.app": true,
 	} {
 		if got := idToken(sys, address) != nil; got != want {
 			t.Errorf("%s: a token: %v", address, got)

@@ -14,9 +14,9 @@ import (
 	"golang.org/x/term"
 )
 
-// Names, errors and texts come from whoever made a folder, a bucket's objects or a page, and a terminal obeys control characters.
-// What this file returns holds none: no C0 but line feed and tab, no DEL, no C1 (U+009B begins a command as ESC [ does), and
-// nothing that reorders what follows it.
+// Names, errors and texts come from whoever made a folder, a bucket's objects or a page, and a terminal obeys control
+// characters. What this file returns holds none: no C0 but line feed and tab, no DEL, no C1 (U+009B begins a command as
+// ESC [ does), and nothing that reorders what follows it.
 
 // obeyed reports whether a terminal could do something else than to show a character.
 func obeyed(r rune) bool {
@@ -29,7 +29,8 @@ func obeyed(r rune) bool {
 	return unicode.IsControl(r)
 }
 
-// shown returns what is shown instead of a character. Page breaks and carriage returns stand beside line feeds and need nothing.
+// shown returns what is shown instead of a character. Page breaks and carriage returns stand beside line feeds and need
+// nothing.
 func shown(r rune) rune {
 	switch {
 	case r == '\r', r == '\f':
@@ -62,8 +63,8 @@ func plain[S ~string](s S) string {
 	return string(s)
 }
 
-// shellWord is s as one word of a shell, harmless on a terminal: what a person may copy to the next command, whoever named
-// the object. Where it holds what is not printable, it is written as bash and zsh have it.
+// shellWord is s as one word of a shell, harmless on a terminal: what a person may copy to the next command, whoever
+// named the object. Where it holds what is not printable, it is written as bash and zsh have it.
 func shellWord(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
 		return singleQuoted(s)
@@ -148,8 +149,8 @@ func whole(text []byte) int {
 	return len(text)
 }
 
-// jsonTo returns where JSON for w is written: to a terminal with an escape sequence of JSON in place of each character that a
-// terminal obeys, which says the same.
+// jsonTo returns where JSON for w is written: to a terminal with an escape sequence of JSON in place of each character
+// that a terminal obeys, which says the same.
 func jsonTo(w io.Writer) io.Writer {
 	if isTerminal(w) {
 		return jsonTerminal{w}

@@ -9,15 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-// wantHarmless checks that a terminal would obey nothing of what is written to it. Bytes that are no character count, too: some
-// terminals take them for single ones.
+// wantHarmless checks that a terminal would obey nothing of what is written to it. Bytes that are no character count,
+// too: some terminals take them for single ones.
 func wantHarmless(t *testing.T, what, s string) {
 	t.Helper()
 	if !utf8.ValidString(s) {
 		t.Errorf("%s: not UTF-8: %q", what, s)
 	}
 	for _, r := range s {
-		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f || r >= 0x202a && r <= 0x202e || r >= 0x2066 &&
+			r <= 0x2069 {
 			t.Errorf("%s: a terminal obeys %U: %q", what, r, s)
 			return
 		}
@@ -50,7 +51,8 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// FuzzTerminal: nothing that a terminal obeys gets through, in whatever portions it is written, and what it does not obey stays.
+// FuzzTerminal: nothing that a terminal obeys gets through, in whatever portions it is written, and what it does not
+// obey stays.
 func FuzzTerminal(f *testing.F) {
 	f.Add(evil, uint8(1))
 	f.Add("ü漢👩‍👧\r\n\f\xc2", uint8(2))
@@ -68,7 +70,8 @@ func FuzzTerminal(f *testing.F) {
 		if whole := clean(s[:len(s)-len(screen.rest)]); out.String() != whole || len(screen.rest) >= utf8.UTFMax {
 			t.Errorf("%q came as %q, at once as %q", s, out.String(), whole)
 		}
-		for what, shown := range map[string]string{"clean": clean(s), "terminal": out.String(), "oneLine": oneLine(s), "plain": plain(s), "shellWord": shellWord(s)} {
+		for what, shown := range map[string]string{"clean": clean(s), "terminal": out.String(), "oneLine": oneLine(s),
+			"plain": plain(s), "shellWord": shellWord(s)} {
 			wantHarmless(t, what, shown)
 		}
 		if strings.ContainsAny(oneLine(s)+plain(s)+shellWord(s), "\n\t") {

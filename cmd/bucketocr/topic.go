@@ -55,8 +55,8 @@ func (p publisher) Deliver(ctx context.Context, events []document.Event) []backf
 	return answers
 }
 
-// message is an event as its push arrives as a binary CloudEvent. The subject repeats the name, which the data says; percent-encoded it
-// may be too long for an attribute.
+// message is an event as its push arrives as a binary CloudEvent. The subject repeats the name, which the data says;
+// percent-encoded it may be too long for an attribute.
 func message(ev document.Event) (pubsub.Message, error) {
 	ce, err := event.Encode(ev)
 	if err != nil {

@@ -57,8 +57,8 @@ func script(t *testing.T, path string) (mark string) {
 
 func ran(mark string) bool { _, err := os.Stat(mark); return err == nil }
 
-// TestNothingInTheFolderRuns: neither what calls itself an OCR service of an earlier run, nor a source of one, in the folder or
-// where bucketocr is started; with Go on PATH and without it.
+// TestNothingInTheFolderRuns: neither what calls itself an OCR service of an earlier run, nor a source of one, in the
+// folder or where bucketocr is started; with Go on PATH and without it.
 func TestNothingInTheFolderRuns(t *testing.T) {
 	for name, path := range map[string]string{"without Go": "/usr/bin:/bin", "nothing on PATH": t.TempDir()} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +66,8 @@ func TestNothingInTheFolderRuns(t *testing.T) {
 			t.Setenv("PATH", path)
 			d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 			d.env = map[string]string{"RETRY_WINDOW": "1m"}
-			marks := []string{script(t, filepath.Join(d.dir, ".bucketocr", "localocr")), script(t, filepath.Join(d.dir, "localocr"))}
+			marks := []string{script(t, filepath.Join(d.dir, ".bucketocr", "localocr")),
+				script(t, filepath.Join(d.dir, "localocr"))}
 			t.Chdir(d.dir)
 			code, out := d.up(t.Context(), "--once")
 			if code != exitFailed {
@@ -130,13 +131,14 @@ func TestLocalOCROfAnEarlierRun(t *testing.T) {
 	if !ran(mark) {
 		t.Errorf("it was not run:\n%s", out)
 	}
-	if info, err := os.Stat(filepath.Join(d.dir, ".bucketocr", folder.OCRLogName)); err != nil || !info.Mode().IsRegular() {
+	if info, err := os.Stat(filepath.Join(d.dir, ".bucketocr", folder.OCRLogName)); err != nil ||
+		!info.Mode().IsRegular() {
 		t.Errorf("its log: %v", err)
 	}
 }
 
-// TestForeignFolder: a folder that came from elsewhere, whose logs are links to files of the user's, is refused with a word about
-// what to do; nothing is written through them. When that is done, its images are read as any others.
+// TestForeignFolder: a folder that came from elsewhere, whose logs are links to files of the user's, is refused with a
+// word about what to do; nothing is written through them. When that is done, its images are read as any others.
 func TestForeignFolder(t *testing.T) {
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	d.ocr.Default(ocrtest.Text("read"))
@@ -152,10 +154,12 @@ func TestForeignFolder(t *testing.T) {
 		if err := os.Symlink(victim, filepath.Join(data, name)); err != nil {
 			t.Skip(err)
 		}
-		for _, args := range [][]string{{"up", "--once", d.dir}, {"show", "--local", d.dir, "a.png"}, {"backfill", "--local", d.dir}, {"ui", "--local", d.dir}} {
+		for _, args := range [][]string{{"up", "--once", d.dir}, {"show", "--local", d.dir, "a.png"},
+			{"backfill", "--local", d.dir}, {"ui", "--local", d.dir}} {
 			out := newOutput()
 			lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-			if code := run(t.Context(), system{out, out, lookup, platformBackoff, nil, ""}, args); code != exitFailed && code != exitUsage {
+			if code := run(t.Context(), system{out, out, lookup, platformBackoff, nil, ""}, args); code != exitFailed &&
+				code != exitUsage {
 				t.Errorf("%s, %v: exit code %d", name, args, code)
 			}
 			want(t, out, filepath.Join(data, name)+" is a symbolic link", "delete "+data)
@@ -176,11 +180,14 @@ func TestForeignFolder(t *testing.T) {
 	}
 }
 
-// TestEventsNeedTheToken: up takes events from who can read its folder, at its own address; other users of the machine and pages
-// in a browser can reach the port as well.
+// TestEventsNeedTheToken: up takes events from who can read its folder, at its own address; other users of the machine
+// and pages in a browser can reach the port as well.
 func TestEventsNeedTheToken(t *testing.T) {
 	handled := 0
-	p, err := newEventarc(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { handled++; fmt.Fprintln(w, "done") }))
+	p, err := newEventarc(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		handled++
+		fmt.Fprintln(w, "done")
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +247,8 @@ func TestCommandsReachUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer records.Close()
-	o := &office{t: t, records: records, bucket: records.Bucket(), env: map[string]string{"ID_TOKEN": "the user's"}, args: []string{"--local", d.dir}}
+	o := &office{t: t, records: records, bucket: records.Bucket(), env: map[string]string{"ID_TOKEN": "the user's"},
+		args: []string{"--local", d.dir}}
 	o.want(exitGood, []string{"done or failed already"}, "backfill")
 	o.write(o.record("bad.png", document.StatusFailed))
 	o.want(exitGood, []string{"to be tried again", "1"}, "retry", "--now", "bad.png")
@@ -254,8 +262,8 @@ func TestCommandsReachUp(t *testing.T) {
 	}
 }
 
-// TestTerminalsAreSafe: whoever made a document chose every word in it, and none of them does anything on a terminal. What goes to
-// a file or a pipe is true to the document.
+// TestTerminalsAreSafe: whoever made a document chose every word in it, and none of them does anything on a terminal.
+// What goes to a file or a pipe is true to the document.
 func TestTerminalsAreSafe(t *testing.T) {
 	o := folderOffice(t)
 	words := func(r *document.Record) {
@@ -263,21 +271,30 @@ func TestTerminalsAreSafe(t *testing.T) {
 		r.Warnings = []string{evil, evil}
 		r.Error = &document.Error{Code: evil, Message: evil}
 	}
-	o.write(o.record("done"+evil, document.StatusDone, words), document.Page{Page: 1, Generation: 7, Text: evil, Warnings: []string{evil}},
+	o.write(o.record("done"+evil, document.StatusDone, words),
+		document.Page{Page: 1, Generation: 7, Text: evil, Warnings: []string{evil}},
 		document.Page{Page: 2, Generation: 7, Error: &document.Error{Code: evil, Message: evil}})
 	o.write(o.record("failed"+evil, document.StatusFailed, words))
 	o.write(o.record("retrying"+evil, document.StatusRetrying, words))
 	o.write(o.record("odd", document.Status(evil), words))
-	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, evil, http.StatusBadRequest) }))
+	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, evil, http.StatusBadRequest)
+	}))
 	defer refuses.Close()
 	o.fill([]string{"a\u009b31m.png"})
 	id := func(name string) string { return document.Object{Bucket: o.bucket, Name: name}.ID() }
 	for _, args := range [][]string{
-		{"show", id("done" + evil)}, {"show", "--text", id("done" + evil)}, {"show", "--pages", "--text", id("done" + evil)},
-		{"show", "--json", "--pages", id("done" + evil)}, {"show", id("failed" + evil)}, {"show", "--text", id("failed" + evil)},
-		{"show", id("retrying" + evil)}, {"show", id("odd")}, {"show", evil}, {"stats"}, {"stats", "--json"}, {"stats", evil},
-		{"retry", "--dry-run"}, {"retry", "--json", "--all"}, {"list"}, {"list", "--json"}, {"export", "-"}, {"delete", "--yes", evil}, {"read", evil}, {"retry", "--status", evil}, {"retry", "--code", evil}, {"watch", "--status", evil}, {"watch", evil},
-		{"backfill", "--to", refuses.URL}, {"backfill", "--to", refuses.URL, "--json"}, {"backfill", "--to", evil}, {"backfill", "gs://" + evil},
+		{"show", id("done" + evil)}, {"show", "--text", id("done" + evil)},
+		{"show", "--pages", "--text", id("done" + evil)},
+		{"show", "--json", "--pages", id("done" + evil)}, {"show", id("failed" + evil)},
+		{"show", "--text", id("failed" + evil)},
+		{"show", id("retrying" + evil)}, {"show", id("odd")}, {"show", evil}, {"stats"}, {"stats", "--json"},
+		{"stats", evil},
+		{"retry", "--dry-run"}, {"retry", "--json", "--all"}, {"list"}, {"list", "--json"}, {"export", "-"},
+		{"delete", "--yes", evil}, {"read", evil}, {"retry", "--status", evil}, {"retry", "--code", evil},
+		{"watch", "--status", evil}, {"watch", evil},
+		{"backfill", "--to", refuses.URL}, {"backfill", "--to", refuses.URL, "--json"}, {"backfill", "--to", evil},
+		{"backfill", "gs://" + evil},
 		{"up", evil, evil}, {evil}, {"serve", evil}, {"plan", evil}, {"ui", evil},
 	} {
 		var screen, errs bytes.Buffer
@@ -297,8 +314,12 @@ func TestTerminalsAreSafe(t *testing.T) {
 	}
 	var screen bytes.Buffer
 	_, piped, _ := o.call("show", "--json", id("done"+evil))
-	run(t.Context(), o.system(&terminal{raw: &screen}, &screen), append([]string{"show", "--json", id("done" + evil)}, o.args...))
-	if inPipe, onScreen := decoded(t, piped), decoded(t, screen.String()); !maps.EqualFunc(inPipe, onScreen, func(a, b any) bool { return reflect.DeepEqual(a, b) }) {
+	run(t.Context(), o.system(&terminal{raw: &screen}, &screen),
+		append([]string{"show", "--json", id("done" + evil)}, o.args...))
+	if inPipe, onScreen := decoded(t, piped),
+		decoded(t, screen.String()); !maps.EqualFunc(inPipe, onScreen, func(a, b any) bool {
+		return reflect.DeepEqual(a, b)
+	}) {
 		t.Errorf("JSON says %v in a pipe and %v on a terminal", inPipe, onScreen)
 	}
 	// Lists in pipes are one line each: a name or a word of a document cannot begin another.
@@ -319,17 +340,20 @@ func decoded(t *testing.T, document string) (fields map[string]any) {
 // TestUpIsSafeOnATerminal: names, texts and the service's own words, while it runs and in the summary.
 func TestUpIsSafeOnATerminal(t *testing.T) {
 	name := "b\u009b31m\u202e.png"
-	d := newDesk(t, map[string][]byte{name: apptest.PNG(50), "c.png": apptest.PNG(51), "no\u009bimage.txt": []byte("x"), "deep\x1b[2J/d.png": apptest.PNG(52)})
+	d := newDesk(t, map[string][]byte{name: apptest.PNG(50), "c.png": apptest.PNG(51), "no\u009bimage.txt": []byte("x"),
+		"deep\x1b[2J/d.png": apptest.PNG(52)})
 	d.ocr.For(apptest.PNG(50), ocrtest.Text(strings.ToValidUTF8(evil, "")+"\nsecond"))
 	d.ocr.For(apptest.PNG(52), ocrtest.Text("read"))
-	d.ocr.Default(ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image")) // also to the page that is encoded again
+	// also to the page that is encoded again
+	d.ocr.Default(ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image"))
 	if err := os.Symlink("/nowhere", filepath.Join(d.dir, "link\u009b\n.png")); err != nil {
 		t.Skip(err)
 	}
 	var screen bytes.Buffer
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
 	out := &terminal{raw: &screen}
-	if code := run(t.Context(), system{out, out, lookup, func(int) time.Duration { return 0 }, nil, ""}, []string{"up", "--once", d.dir}); code != exitFailed {
+	if code := run(t.Context(), system{out, out, lookup, func(int) time.Duration { return 0 }, nil, ""},
+		[]string{"up", "--once", d.dir}); code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}
 	wantHarmless(t, "up", screen.String())
@@ -345,8 +369,8 @@ func TestUpIsSafeOnATerminal(t *testing.T) {
 	}
 }
 
-// TestPageKey: one key for all pages of this user, kept where others cannot read it, so that a bookmark survives a restart; a file
-// that holds none is replaced.
+// TestPageKey: one key for all pages of this user, kept where others cannot read it, so that a bookmark survives a
+// restart; a file that holds none is replaced.
 func TestPageKey(t *testing.T) {
 	path := filepath.Join(emptyCache(t), "bucketocr", "page-key")
 	key := pageKey()
@@ -404,8 +428,8 @@ func TestPageNeedsItsKey(t *testing.T) {
 	}
 }
 
-// TestLocalOCRIsKept: it is built once, again when its source changes or it is damaged, and never written to while another run may
-// have started it.
+// TestLocalOCRIsKept: it is built once, again when its source changes or it is damaged, and never written to while
+// another run may have started it.
 func TestLocalOCRIsKept(t *testing.T) {
 	source, program := t.TempDir(), filepath.Join(t.TempDir(), "kept", "localocr"+exeSuffix)
 	write := func(name, text string) {
@@ -452,7 +476,8 @@ func TestLocalOCRIsKept(t *testing.T) {
 	write("main.go", "package main\n\nfunc main() { no }\n")
 	s := newStage(system{stderr: newOutput()})
 	defer s.footer.finish()
-	if err := compileOCR(t.Context(), s, source, program); err == nil || !strings.Contains(err.Error(), "undefined: no") {
+	if err := compileOCR(t.Context(), s, source, program); err == nil ||
+		!strings.Contains(err.Error(), "undefined: no") {
 		t.Errorf("a source that does not compile: %v", err)
 	}
 }

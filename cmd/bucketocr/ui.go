@@ -59,7 +59,8 @@ func serveUI(ctx context.Context, sys system, p *place, listen string, newest in
 	app.KeepEngines(limits.Decoder, sys.engines, log)
 	c := ui.Config{
 		Watch: p.records.Watch, Records: p.records, Images: p.objects,
-		Retry: pageRetry{p.records, onPage(sys)}, Delete: pageDelete{p.records, p.objects}, Export: pageExport{p.records, p.bucket}, Search: pageSearch(ctx, p.records),
+		Retry: pageRetry{p.records, onPage(sys)}, Delete: pageDelete{p.records, p.objects},
+		Export: pageExport{p.records, p.bucket}, Search: pageSearch(ctx, p.records),
 		Idle: p.idle, Operation: p.operation(), Place: p.where, Limits: limits,
 		Log: log,
 	}

@@ -61,11 +61,14 @@ func upFlags(fs *pflag.FlagSet) action {
 	once := fs.Bool("once", false, "end when all is done, and show each text's first lines; exit 1 if anything failed")
 	out := fs.String("out", "", "write the texts into the folder `DIR` too, as NAME.md")
 	create := fs.Bool("create", false, "make DIR where it is missing")
-	verbose := fs.Bool("verbose", false, "say what begins, what is done to make each page, and where everything is kept")
-	page := fs.String("page", "", "where the live page is: `PORT` or HOST:PORT; off turns it off. The default is "+pagePort+" on this "+
+	verbose := fs.Bool("verbose", false,
+		"say what begins, what is done to make each page, and where everything is kept")
+	page := fs.String("page", "", "where the live page is: `PORT` or HOST:PORT; off turns it off. The default is "+
+		pagePort+" on this "+
 		"machine alone, or any port where that is taken; with --once it is off")
 	return func(ctx context.Context, sys system, args []string) int {
-		return up(ctx, args, &upRun{sys: sys, once: *once, create: *create, verbose: *verbose, out: *out, pageAt: *page})
+		return up(ctx, args,
+			&upRun{sys: sys, once: *once, create: *create, verbose: *verbose, out: *out, pageAt: *page})
 	}
 }
 
@@ -115,7 +118,8 @@ type upRun struct {
 func (u *upRun) run(ctx context.Context) (code int, err error) {
 	switch info, err := os.Stat(u.dir); {
 	case err != nil && (u.once || !u.create):
-		return exitUsage, fmt.Errorf("there is no folder %s%s", plain(u.dir), map[bool]string{false: ": --create makes it"}[u.once])
+		return exitUsage, fmt.Errorf("there is no folder %s%s", plain(u.dir),
+			map[bool]string{false: ": --create makes it"}[u.once])
 	case err == nil && !info.IsDir():
 		return exitUsage, fmt.Errorf("%s is a file, not a folder: bucketocr read prints its text", plain(u.dir))
 	}
@@ -178,8 +182,8 @@ func (u *upRun) checkSettings() error {
 	return emulatorAnswers(cfg)
 }
 
-// localSettings is the environment without some variables, with what a local run knows by itself where the environment says nothing: the
-// service, nil while it is not started, and RETRY_WINDOW where a person waits.
+// localSettings is the environment without some variables, with what a local run knows by itself where the environment
+// says nothing: the service, nil while it is not started, and RETRY_WINDOW where a person waits.
 func localSettings(sys system, service *ocrService, waiting bool, without ...string) func(string) (string, bool) {
 	ours := map[string]string{"OCR_URL": "http://127.0.0.1:1"} // localocr's, in a while
 	if service != nil {
@@ -209,7 +213,8 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
 	telemetry.LogProblems(u.log)
 	app.KeepEngines(u.decoder, u.sys.engines, u.log)
-	u.handler, err = app.New(cfg, app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
+	u.handler, err = app.New(cfg,
+		app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
 		app.WithRetryDelay(u.retryDelay))
 	return err
 }
@@ -235,12 +240,14 @@ func (u *upRun) introduce(cfg config.Config, service *ocrService) {
 	if emulated {
 		store = whereRecords(cfg)
 	}
-	say("ocr      %s\ntexts    %s", oneLine(service.describe()), plain(cmp.Or(u.out, u.screen.short(u.local.Data.Texts()))))
+	say("ocr      %s\ntexts    %s", oneLine(service.describe()),
+		plain(cmp.Or(u.out, u.screen.short(u.local.Data.Texts()))))
 	if u.verbose || emulated {
 		say("records  %s", store)
 	}
 	if u.verbose {
-		say("log      %s\nendpoint %s", plain(u.screen.short(u.local.Data.Path(folder.LogName))), u.eventarc.endpoint.URL)
+		say("log      %s\nendpoint %s", plain(u.screen.short(u.local.Data.Path(folder.LogName))),
+			u.eventarc.endpoint.URL)
 	}
 	page := ""
 	if u.page != nil {
@@ -295,7 +302,8 @@ func (u *upRun) drain(ctx context.Context, stopped bool) {
 	if stopped {
 		u.screen.stopping.Store(true)
 		working := objects(max(u.screen.counts.inWork(), min(u.posting.Load(), inFlight)))
-		u.screen.say("stopping: %s in work; no other page is begun, and those that are being read have %s (Ctrl-C again ends at once)", working, age(stopTime))
+		u.screen.say("stopping: %s in work; no other page is begun, and those that are being read have %s (Ctrl-C again ends at once)",
+			working, age(stopTime))
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()

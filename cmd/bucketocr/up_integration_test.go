@@ -28,11 +28,14 @@ func TestUpWithFirestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The emulator may hold documents of others, under any names that Cloud Storage allows.
-	for name, status := range map[string]document.Status{"../../../notes": document.StatusDone, "../../../diary": document.StatusDeleted} {
-		foreign := &document.Record{Bucket: "My scans", Name: name, Generation: 1, Status: status, Text: "by whoever made the page", Pages: 1}
-		_, err := document.Update(t.Context(), records, foreign.Object().ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-			return &document.Change{Record: foreign}, nil
-		})
+	for name, status := range map[string]document.Status{"../../../notes": document.StatusDone,
+		"../../../diary": document.StatusDeleted} {
+		foreign := &document.Record{Bucket: "My scans", Name: name, Generation: 1, Status: status,
+			Text: "by whoever made the page", Pages: 1}
+		_, err := document.Update(t.Context(), records, foreign.Object().ID(), document.Unread(),
+			func(*document.Record) (*document.Change, error) {
+				return &document.Change{Record: foreign}, nil
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +57,8 @@ func TestUpWithFirestore(t *testing.T) {
 	}
 	// The commands find the documents there, and leave out those of other buckets.
 	o := &office{t: t, records: records, bucket: "My scans", env: d.env, args: []string{"--local", d.dir}}
-	o.write(document.Record{Bucket: "another", Name: "a.png", Generation: 1, Status: document.StatusDone, Text: "x", Pages: 1, PagesDone: 1})
+	o.write(document.Record{Bucket: "another", Name: "a.png", Generation: 1, Status: document.StatusDone, Text: "x",
+		Pages: 1, PagesDone: 1})
 	o.want(exitGood, []string{"documents in Firestore at " + host, "done        2"}, "stats")
 	o.want(exitGood, []string{"read"}, "show", "--text", "a.png")
 	if out := o.want(exitGood, nil, "list", "--prefix", "a"); strings.Count(out, "\n") != 1 {

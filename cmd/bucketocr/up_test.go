@@ -96,7 +96,8 @@ func (d *desk) up(ctx context.Context, args ...string) (int, *output) {
 
 func (d *desk) upTo(ctx context.Context, out *output, args ...string) int {
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	return run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil, ""}, append([]string{"up"}, append(args, d.dir)...))
+	return run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil, ""},
+		append([]string{"up"}, append(args, d.dir)...))
 }
 
 func (d *desk) text(name string) string {
@@ -118,7 +119,8 @@ func want(t *testing.T, out *output, texts ...string) {
 
 // TestUpOnce: every image gets its text, what is not an image is ignored, and a second run redoes nothing and says so.
 func TestUpOnce(t *testing.T) {
-	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "deep/er/b.png": apptest.PNG(51), "README.md": []byte("no image"), ".hidden.png": apptest.PNG(52)})
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "deep/er/b.png": apptest.PNG(51),
+		"README.md": []byte("no image"), ".hidden.png": apptest.PNG(52)})
 	d.ocr.For(apptest.PNG(50), ocrtest.Text("first line\n\nsecond line"))
 	d.ocr.For(apptest.PNG(51), ocrtest.Blank())
 	for round := range 2 {
@@ -127,7 +129,8 @@ func TestUpOnce(t *testing.T) {
 			t.Fatalf("exit code %d\n%s", code, out)
 		}
 		if round == 0 {
-			want(t, out, "2 done, 0 failed\n", "  first line\n", "  second line\n", "blank", "a.png.md", "deep/er/b.png.md")
+			want(t, out, "2 done, 0 failed\n", "  first line\n", "  second line\n", "blank", "a.png.md",
+				"deep/er/b.png.md")
 		} else {
 			want(t, out, "2 done, 0 failed, 2 of them read before\n")
 		}
@@ -146,7 +149,8 @@ func TestUpOnce(t *testing.T) {
 	}
 	d.drop("a.png", apptest.PNG(53))
 	d.ocr.For(apptest.PNG(53), ocrtest.Text("changed"))
-	if code, out := d.up(t.Context(), "--once"); code != exitGood || d.text("a.png") != "changed\n" || d.ocr.Counts().Requests != 3 {
+	if code, out := d.up(t.Context(), "--once"); code != exitGood || d.text("a.png") != "changed\n" ||
+		d.ocr.Counts().Requests != 3 {
 		t.Errorf("after a change: %d\n%s", code, out)
 	}
 }
@@ -154,8 +158,9 @@ func TestUpOnce(t *testing.T) {
 func TestUpOnceFails(t *testing.T) {
 	cut := apptest.PNG(51)
 	cut = cut[:bytes.Index(cut, []byte("IDAT"))+6]
-	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "broken.png": []byte("this is a text that calls itself a picture"),
-		"cut.png": cut})
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50),
+		"broken.png": []byte("this is a text that calls itself a picture"),
+		"cut.png":    cut})
 	code, out := d.up(t.Context(), "--once")
 	if code != exitFailed {
 		t.Errorf("exit code %d", code)
@@ -260,11 +265,14 @@ func TestUpSaysWhatIsWrong(t *testing.T) {
 	}{
 		{"a file", file, map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitUsage, "is a file"},
 		{"unwritable", "/proc/self", map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitFailed, "/proc/"},
-		{"no folder", filepath.Join(t.TempDir(), "typo"), map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitUsage, "there is no folder"},
-		{"no emulator", t.TempDir(), map[string]string{"OCR_URL": "http://127.0.0.1:1", "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1"},
+		{"no folder", filepath.Join(t.TempDir(), "typo"), map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitUsage,
+			"there is no folder"},
+		{"no emulator", t.TempDir(),
+			map[string]string{"OCR_URL": "http://127.0.0.1:1", "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1"},
 			exitUsage, "no Firestore emulator answers"},
 		{"settings", t.TempDir(), map[string]string{"OCR_URL": "ftp://x", "MAX_PAGES": "many"}, exitUsage, "MAX_PAGES"},
-		{"layout without", t.TempDir(), map[string]string{"OCR_URL": "http://127.0.0.1:1", "OCR_MODE": "layout"}, exitUsage, "layout"},
+		{"layout without", t.TempDir(), map[string]string{"OCR_URL": "http://127.0.0.1:1", "OCR_MODE": "layout"},
+			exitUsage, "layout"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := &desk{t: t, dir: c.dir, env: c.env}
@@ -289,7 +297,8 @@ func TestUpWithoutOCR(t *testing.T) {
 	want(t, out, "set OCR_URL", "localocr")
 }
 
-// TestUpOnATerminal: a footer says how it goes, failed is red unless NO_COLOR is set, and a dumb terminal gets lines alone.
+// TestUpOnATerminal: a footer says how it goes, failed is red unless NO_COLOR is set, and a dumb terminal gets lines
+// alone.
 func TestUpOnATerminal(t *testing.T) {
 	for name, c := range map[string]struct {
 		env            map[string]string
@@ -311,10 +320,12 @@ func TestUpOnATerminal(t *testing.T) {
 				t.Errorf("exit code %d\n%s", code, screen)
 			}
 			got := screen.String()
-			if strings.Contains(got, "\r\x1b[K") != c.footer || strings.Contains(got, "1 done, 1 failed, 0 in work") != c.footer {
+			if strings.Contains(got, "\r\x1b[K") != c.footer ||
+				strings.Contains(got, "1 done, 1 failed, 0 in work") != c.footer {
 				t.Errorf("the footer: %q", got)
 			}
-			if strings.Contains(got, "\x1b[31mfailed     \x1b[0m broken.png") != c.colour || strings.Contains(got, "\x1b[32mdone") != c.colour {
+			if strings.Contains(got, "\x1b[31mfailed     \x1b[0m broken.png") != c.colour ||
+				strings.Contains(got, "\x1b[32mdone") != c.colour {
 				t.Errorf("the colours: %q", got)
 			}
 			if !strings.Contains(got, "(This is not an image, or its format is not supported.)") {
@@ -333,7 +344,8 @@ func TestCounts(t *testing.T) {
 	c.note("a", &document.Record{Status: document.StatusProcessing, Generation: 1, PagesDone: 3}, false)
 	c.note("b", &document.Record{Status: document.StatusFailed, Generation: 1}, false)
 	c.note("c", &document.Record{Status: document.StatusRetrying, Generation: 1}, false)
-	if got, want := c.line(2*time.Second, 4), "1 done, 1 failed, 1 in work, 4 waiting; 3 pages, 1.5/s, 10 s left"; got != want {
+	if got, want := c.line(2*time.Second, 4),
+		"1 done, 1 failed, 1 in work, 4 waiting; 3 pages, 1.5/s, 10 s left"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -15,8 +15,9 @@ func TestVersion(t *testing.T) {
 		"bucketocr v1.2.3": {Main: debug.Module{Version: "v1.2.3"}},
 		"bucketocr (devel) commit 0123abc": {Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{
 			{Key: "vcs.revision", Value: "0123abc"}, {Key: "vcs.modified", Value: "false"}}},
-		"bucketocr v1.2.3 commit 0123abc (modified)": {Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
-			{Key: "vcs.revision", Value: "0123abc"}, {Key: "vcs.modified", Value: "true"}}},
+		"bucketocr v1.2.3 commit 0123abc (modified)": {Main: debug.Module{Version: "v1.2.3"},
+			Settings: []debug.BuildSetting{
+				{Key: "vcs.revision", Value: "0123abc"}, {Key: "vcs.modified", Value: "true"}}},
 		"bucketocr (unknown version)": {},
 	} {
 		info.GoVersion = "go1.26.8"
@@ -26,7 +27,8 @@ func TestVersion(t *testing.T) {
 	}
 	for _, args := range [][]string{{"version"}, {"--version"}} {
 		code, stdout, stderr := called(args...)
-		if code != exitGood || stderr != "" || !strings.HasPrefix(stdout, "bucketocr ") || strings.Count(stdout, "\n") != 1 {
+		if code != exitGood || stderr != "" || !strings.HasPrefix(stdout, "bucketocr ") ||
+			strings.Count(stdout, "\n") != 1 {
 			t.Errorf("%v: %d, %q, %q", args, code, stdout, stderr)
 		}
 	}

@@ -77,7 +77,8 @@ func (w *watchCmd) print(sys system, p *place, r *document.Record) error {
 	if w.json {
 		return printJSON(jsonTo(sys.stdout), r, nil)
 	}
-	_, err := fmt.Fprintf(sys.stdout, "%s  %-11s %s%s\n", r.Updated.Local().Format(time.TimeOnly), plain(r.Status), p.name(r), detail(r))
+	_, err := fmt.Fprintf(sys.stdout, "%s  %-11s %s%s\n", r.Updated.Local().Format(time.TimeOnly), plain(r.Status),
+		p.name(r), detail(r))
 	return err
 }
 
@@ -89,7 +90,8 @@ func statusList(s string) ([]document.Status, error) {
 			continue
 		}
 		if !slices.Contains(document.Statuses(), document.Status(name)) {
-			return nil, errors.New("no status is called " + plain(name) + ": processing, retrying, done, failed, deleted")
+			return nil, errors.New("no status is called " + plain(name) +
+				": processing, retrying, done, failed, deleted")
 		}
 		all = append(all, document.Status(name))
 	}

@@ -13,7 +13,8 @@ func (s *state) read(c command) int {
 		s.each(c.policy("get-iam-policy"), func(binding, _ string) { fmt.Println(binding) })
 		if c.is("projects") {
 			s.each("agent ", func(api, _ string) {
-				fmt.Printf("roles/%[1]s.serviceAgent serviceAccount:service-123456789012@gcp-sa-%[1]s.iam.gserviceaccount.com\n", api)
+				fmt.Printf("roles/%[1]s.serviceAgent serviceAccount:service-123456789012@gcp-sa-%[1]s.iam.gserviceaccount.com\n",
+					api)
 			})
 		}
 		return 0
@@ -68,8 +69,10 @@ var answers = []struct {
 }{
 	{"services list", func(s *state, _ command) int {
 		if _, ok := s.things["services"]; ok {
-			for _, api := range []string{"artifactregistry", "cloudbuild", "cloudresourcemanager", "cloudscheduler", "eventarc",
-				"firestore", "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage"} {
+			for _, api := range []string{"artifactregistry", "cloudbuild", "cloudresourcemanager", "cloudscheduler",
+				"eventarc",
+				"firestore", "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager",
+				"storage"} {
 				fmt.Println(api + ".googleapis.com")
 			}
 		}
@@ -122,7 +125,8 @@ var answers = []struct {
 		}
 		return describe("storage buckets", func(_, mark string) string { return strings.ToUpper(mark) })(s, c)
 	}},
-	{"firestore databases describe", describe("firestore databases", func(_, mark string) string { return cmp(mark, "FIRESTORE_NATIVE") })},
+	{"firestore databases describe",
+		describe("firestore databases", func(_, mark string) string { return cmp(mark, "FIRESTORE_NATIVE") })},
 	{"firestore indexes fields list", list("exemption ", func(name, _ string) string {
 		collection, field, _ := strings.Cut(name, " ")
 		return "projects/p/databases/d/collectionGroups/" + collection + "/fields/" + field
@@ -169,7 +173,8 @@ var answers = []struct {
 		return 0
 	}},
 	{"builds list", func(_ *state, c command) int {
-		if c.flags["--filter"] == "serviceAccount~/bucketocr-builder@ AND status!=SUCCESS" && strings.HasPrefix(c.flags["--region"], "europe-") {
+		if c.flags["--filter"] == "serviceAccount~/bucketocr-builder@ AND status!=SUCCESS" &&
+			strings.HasPrefix(c.flags["--region"], "europe-") {
 			fmt.Println(build)
 		}
 		return 0
@@ -182,7 +187,8 @@ var answers = []struct {
 		return 0
 	}},
 	{"logging read", always("ERROR: failed: could not fetch the source\nFETCHSOURCE")},
-	{"run services list", list("run services bucketocr-gpu", func(string, string) string { return web("bucketocr-gpu") })},
+	{"run services list",
+		list("run services bucketocr-gpu", func(string, string) string { return web("bucketocr-gpu") })},
 	{"run services describe", func(s *state, c command) int {
 		switch format := c.flags["--format"]; {
 		case strings.Contains(format, "status.traffic"):
@@ -190,7 +196,9 @@ var answers = []struct {
 		case strings.Contains(format, "status.url"):
 			return describe("run services", func(name, _ string) string { return web(name) })(s, c)
 		default:
-			return describe("run services", func(name, mark string) string { return mark + "," + name + "-1," + name + "-1" })(s, c)
+			return describe("run services", func(name, mark string) string {
+				return mark + "," + name + "-1," + name + "-1"
+			})(s, c)
 		}
 		return 0
 	}},

@@ -44,7 +44,8 @@ func (c command) last() string { return c.words[len(c.words)-1] }
 
 // reads reports whether the command only asks.
 func (c command) reads() bool {
-	for _, verb := range []string{"list", "describe", "get-iam-policy", "list-files-for-upload", "service-agent", "print-access-token",
+	for _, verb := range []string{"list", "describe", "get-iam-policy", "list-files-for-upload", "service-agent",
+		"print-access-token",
 		"list-cleanup-policies", "read", "version"} {
 		if c.has(verb) {
 			return true
@@ -117,11 +118,13 @@ func (c command) mark() string {
 		return between(c.flags["--labels"]+",", "bucketocr_made=", ",")
 	}
 	if c.is("artifacts repositories update") {
-		return strings.NewReplacer("bucketocr_model=", "", "bucketocr_revision=", "").Replace(c.flags["--update-labels"])
+		return strings.NewReplacer("bucketocr_model=", "", "bucketocr_revision=",
+			"").Replace(c.flags["--update-labels"])
 	}
 	for _, text := range []string{c.flags["--labels"], c.flags["--update-labels"]} {
 		if text != "" && c.is("eventarc triggers") {
-			return strings.NewReplacer("bucketocr_bucket=", "", ",bucketocr_input=", " ").Replace(text) + " " + c.flags["--location"]
+			return strings.NewReplacer("bucketocr_bucket=", "", ",bucketocr_input=", " ").Replace(text) + " " +
+				c.flags["--location"]
 		}
 		if text != "" {
 			return strings.TrimPrefix(text, "bucketocr_input=")

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// curl answers as Firestore for the document of the sample, as Resource Manager for the caller's roles, and as Hugging Face for a model's newest commit.
+// curl answers as Firestore for the document of the sample, as Resource Manager for the caller's roles, and as Hugging
+// Face for a model's newest commit.
 func curl(s *state, args []string) {
 	url := args[len(args)-1]
 	switch {
@@ -15,7 +16,8 @@ func curl(s *state, args []string) {
 		if on("hub-down") {
 			fail("curl: (22) The requested URL returned error: 503")
 		}
-		fmt.Printf(`{"_id":"1","id":"%s","sha":"%x","siblings":[]}`, between(url, "/api/models/", "/revision"), sha1.Sum([]byte(url)))
+		fmt.Printf(`{"_id":"1","id":"%s","sha":"%x","siblings":[]}`, between(url, "/api/models/", "/revision"),
+			sha1.Sum([]byte(url)))
 	case strings.HasSuffix(url, ":testIamPermissions"):
 		may := args[len(args)-2] // what was asked for: all of it, but for FAKE_LACKS
 		for _, permission := range strings.Fields(os.Getenv("FAKE_LACKS")) {
@@ -47,6 +49,7 @@ func document(s *state, url string) {
 	case strings.Contains(url, "mask.fieldPaths=text"):
 		fmt.Println("{\n  \"fields\": {\n   \"text\": {\n    \"stringValue\": \"PATENT\"\n   }\n  }\n}")
 	default:
-		fmt.Printf("{\"fields\": {\"generation\": {\"integerValue\": \"%d\"}, \"status\": {\"stringValue\": \"done\"}}}\n", newest)
+		fmt.Printf("{\"fields\": {\"generation\": {\"integerValue\": \"%d\"}, \"status\": {\"stringValue\": \"done\"}}}\n",
+			newest)
 	}
 }

@@ -1,6 +1,7 @@
-// Command fakegcloud replaces gcloud where a test runs deploy.sh often: the real one takes a second a command. It knows the
-// few answers that deploy.sh reads, keeps what was made in a file of lines, and records every change. Under the names sleep
-// and curl it is what these do for deploy.sh: time passes without waiting, and Firestore and Hugging Face answer.
+// Command fakegcloud replaces gcloud where a test runs deploy.sh often: the real one takes a second a command. It knows
+// the few answers that deploy.sh reads, keeps what was made in a file of lines, and records every change. Under the
+// names sleep and curl it is what these do for deploy.sh: time passes without waiting, and Firestore and Hugging Face
+// answer.
 //
 //	main.go     the command line, cuts, which part answers
 //	curl.go     the three APIs that deploy.sh asks without gcloud
@@ -9,8 +10,9 @@
 //	state.go    what was made, and when, on a clock that only sleeps and commands move
 //	command.go  what a command line is about
 //
-// FAKE_STATE names the file. FAKE_CUT is the number of changes after which all further ones fail; with FAKE_LOST set, the
-// last of those that are carried out fails as well, as where the answer is lost. FAKE_REAL lists what of reality.go is on.
+// FAKE_STATE names the file. FAKE_CUT is the number of changes after which all further ones fail; with FAKE_LOST set,
+// the last of those that are carried out fails as well, as where the answer is lost. FAKE_REAL lists what of reality.go
+// is on.
 package main
 
 import (

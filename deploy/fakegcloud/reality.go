@@ -18,7 +18,8 @@ func on(name string) bool {
 // refusal is why the platform refuses a command, in its own words; "" where it does not.
 func refusal(s *state, c command) string {
 	for _, rule := range []func(*state, command) string{
-		components, disabled, unknownAccount, conditions, schema, agents, metrics, builds, deploys, organisation, blockedDatabase, busy,
+		components, disabled, unknownAccount, conditions, schema, agents, metrics, builds, deploys, organisation,
+		blockedDatabase, busy,
 	} {
 		if why := rule(s, c); why != "" {
 			return why
@@ -40,7 +41,8 @@ func disabled(s *state, c command) string {
 	if len(c.words) == 0 {
 		return ""
 	}
-	api := map[string]string{"storage": "storage", "firestore": "firestore", "iam": "iam", "run": "run", "builds": "cloudbuild",
+	api := map[string]string{
+		"storage": "storage", "firestore": "firestore", "iam": "iam", "run": "run", "builds": "cloudbuild",
 		"artifacts": "artifactregistry", "eventarc": "eventarc", "pubsub": "pubsub", "scheduler": "cloudscheduler",
 		"logging": "logging", "monitoring": "monitoring", "alpha": "monitoring"}[c.words[0]]
 	_, there := s.things["services"]
@@ -60,7 +62,8 @@ func unknownAccount(s *state, c command) string {
 	if !on("late-accounts") || c.reads() {
 		return ""
 	}
-	for _, flag := range []string{"--member", "--service-account", "--push-auth-service-account", "--oidc-service-account-email"} {
+	for _, flag := range []string{"--member", "--service-account", "--push-auth-service-account",
+		"--oidc-service-account-email"} {
 		m := address.FindStringSubmatch(c.flags[flag])
 		if m == nil || s.age("iam service-accounts "+m[1]) > 90 {
 			continue
@@ -69,7 +72,8 @@ func unknownAccount(s *state, c command) string {
 		case c.is("scheduler"):
 			return "NOT_FOUND: Gaia id not found for email " + m[0]
 		case c.is("run deploy"):
-			return "PERMISSION_DENIED: Permission 'iam.serviceaccounts.actAs' denied on service account " + m[0] + " (or it may not exist)."
+			return "PERMISSION_DENIED: Permission 'iam.serviceaccounts.actAs' denied on service account " + m[0] +
+				" (or it may not exist)."
 		case c.is("builds"): // fails later, when it fetches the source
 		default:
 			return "INVALID_ARGUMENT: Service account " + m[0] + " does not exist."
@@ -128,9 +132,11 @@ func metrics(s *state, c command) string {
 	if !on("late-metrics") || !c.is("alpha monitoring policies create") {
 		return ""
 	}
-	for _, m := range regexp.MustCompile(`logging\.googleapis\.com/user/([a-z_-]+)`).FindAllStringSubmatch(c.flags["--policy"], -1) {
+	for _, m := range regexp.MustCompile(`logging\.googleapis\.com/user/([a-z_-]+)`).FindAllStringSubmatch(
+		c.flags["--policy"], -1) {
 		if s.age("logging metrics "+m[1]) < 590 {
-			return "NOT_FOUND: Cannot find metric(s) that match type = \"" + m[0] + "\". If a metric was created recently, it could take up to " +
+			return "NOT_FOUND: Cannot find metric(s) that match type = \"" + m[0] +
+				"\". If a metric was created recently, it could take up to " +
 				"10 minutes to become available. Please try again soon."
 		}
 	}
@@ -139,29 +145,33 @@ func metrics(s *state, c command) string {
 
 const build = "0b8a5a4e-5a4e-4a4e-8a4e-5a4e0b8a5a4e"
 
-// builds: a new account cannot read the source yet, and gcloud says no more than that the build failed, be it one that was
-// asked for or that of a source deploy.
+// builds: a new account cannot read the source yet, and gcloud says no more than that the build failed, be it one that
+// was asked for or that of a source deploy.
 func builds(s *state, c command) string {
 	region := c.flags["--region"]
 	submitted := c.is("builds submit")
 	if _, source := c.flags["--source"]; !submitted && !(c.is("run deploy") && source) {
 		return ""
 	}
-	if on("new-project") && submitted && !slices.Contains([]string{"us-central1", "us-west2", "europe-west1", "asia-east1"}, region) {
+	if on("new-project") && submitted &&
+		!slices.Contains([]string{"us-central1", "us-west2", "europe-west1", "asia-east1"}, region) {
 		return "FAILED_PRECONDITION: due to quota restrictions, Cloud Build cannot run builds in this region. Please contact support."
 	}
-	if on("late-builders") && s.age("policy of projects my-project: roles/run.builder serviceAccount:bucketocr-builder@my-project.iam.gserviceaccount.com") < 420 {
+	if on("late-builders") &&
+		s.age("policy of projects my-project: roles/run.builder serviceAccount:bucketocr-builder@my-project.iam.gserviceaccount.com") < 420 {
 		if !submitted {
 			return "Build failed; check build logs for details"
 		}
-		fmt.Fprintf(os.Stderr, "Logs are available at [ https://console.cloud.google.com/cloud-build/builds;region=%s/%s?project=1 ].\n", region, build)
+		fmt.Fprintf(os.Stderr,
+			"Logs are available at [ https://console.cloud.google.com/cloud-build/builds;region=%s/%s?project=1 ].\n",
+			region, build)
 		return "build " + build + " completed with status \"FAILURE\""
 	}
 	return ""
 }
 
-// deploys: what Cloud Run refuses. A new project has 40 GiB in a region, and a service with a GPU was held in some reports against
-// one instance of it, in others against three although it could have one.
+// deploys: what Cloud Run refuses. A new project has 40 GiB in a region, and a service with a GPU was held in some
+// reports against one instance of it, in others against three although it could have one.
 func deploys(_ *state, c command) string {
 	if !c.is("run deploy") {
 		return ""
@@ -174,7 +184,8 @@ func deploys(_ *state, c command) string {
 		held = 3
 	}
 	memory, _ := strconv.Atoi(strings.TrimSuffix(c.flags["--memory"], "Gi"))
-	if requested, allowed := held*memory<<30, 40<<30; on("new-project") && c.flags["--gpu"] != "" && requested > allowed {
+	if requested, allowed := held*memory<<30, 40<<30; on("new-project") && c.flags["--gpu"] != "" &&
+		requested > allowed {
 		return fmt.Sprintf("Quota violated. MemAllocPerProjectRegion requested: %d allowed: %d", requested, allowed)
 	}
 	return ""
@@ -183,7 +194,8 @@ func deploys(_ *state, c command) string {
 // organisation: what an organisation's policies forbid.
 func organisation(_ *state, c command) string {
 	if on("policy-locations") {
-		if c.is("builds submit") && (c.flags["--region"] == "" || c.flags["--default-buckets-behavior"] != "regional-user-owned-bucket") {
+		if c.is("builds submit") &&
+			(c.flags["--region"] == "" || c.flags["--default-buckets-behavior"] != "regional-user-owned-bucket") {
 			return "HTTPError 412: 'us' violates constraint 'constraints/gcp.resourceLocations'"
 		}
 		if c.is("storage buckets create") && !strings.HasPrefix(strings.ToLower(c.flags["--location"]), "eu") {

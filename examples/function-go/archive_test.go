@@ -87,8 +87,9 @@ func TestFilesSayWhatTheDocumentSays(t *testing.T) {
 		want     string // names of the files
 		text     string
 	}{
-		"done":        {done(5, "# One"), nil, "scans/in/a.png.json scans/in/a.png.md", "# One"},
-		"in pages":    {&Document{Bucket: "scans", Name: "in/a.png", Status: "done", TextInPages: true, Pages: 2}, []string{"one", "two"}, "scans/in/a.png.json scans/in/a.png.md", "one\n\f\ntwo"},
+		"done": {done(5, "# One"), nil, "scans/in/a.png.json scans/in/a.png.md", "# One"},
+		"in pages": {&Document{Bucket: "scans", Name: "in/a.png", Status: "done", TextInPages: true, Pages: 2},
+			[]string{"one", "two"}, "scans/in/a.png.json scans/in/a.png.md", "one\n\f\ntwo"},
 		"failed":      {&Document{Bucket: "scans", Name: "in/a.png", Status: "failed"}, nil, "scans/in/a.png.json", ""},
 		"erased":      {&Document{Status: "deleted"}, nil, "", ""},
 		"gone":        {nil, nil, "", ""},
@@ -104,13 +105,15 @@ func TestFilesSayWhatTheDocumentSays(t *testing.T) {
 				}
 			}
 			d.document, d.pages = c.document, c.pages
-			wrapped := fmt.Sprintf(`{"message":{"data":%q,"attributes":{"ce-type":"bucketocr.document.v1.ended"}}}`, base64.StdEncoding.EncodeToString([]byte(message)))
+			wrapped := fmt.Sprintf(`{"message":{"data":%q,"attributes":{"ce-type":"bucketocr.document.v1.ended"}}}`,
+				base64.StdEncoding.EncodeToString([]byte(message)))
 			for range 2 {
 				if code := d.post(t, "google.cloud.pubsub.topic.v1.messagePublished", wrapped); code != 200 {
 					t.Fatalf("answered %d", code)
 				}
 			}
-			if got := strings.Join(slices.Sorted(maps.Keys(d.files)), " "); got != c.want || d.files["scans/in/a.png.md"] != c.text {
+			if got := strings.Join(slices.Sorted(maps.Keys(d.files)), " "); got != c.want ||
+				d.files["scans/in/a.png.md"] != c.text {
 				t.Errorf("%s with %q", got, d.files["scans/in/a.png.md"])
 			}
 		})
@@ -147,7 +150,8 @@ func TestPagesOnTheirWayAreWaitedFor(t *testing.T) {
 // TestWhatIsNoEndIsIgnored: it would be no better the next time.
 func TestWhatIsNoEndIsIgnored(t *testing.T) {
 	for kind, data := range map[string]string{
-		"another.type": message, "bucketocr.document.v1.ended": `{"id":""}`, "google.cloud.pubsub.topic.v1.messagePublished": `{"message":{"data":"e30="}}`,
+		"another.type": message, "bucketocr.document.v1.ended": `{"id":""}`,
+		"google.cloud.pubsub.topic.v1.messagePublished": `{"message":{"data":"e30="}}`,
 	} {
 		d := newDesk()
 		d.document = done(5, "text")
@@ -161,7 +165,8 @@ func TestWhatIsNoEndIsIgnored(t *testing.T) {
 func TestArchiveIsAnotherBucket(t *testing.T) {
 	d := newDesk()
 	d.document = done(5, "text")
-	if code := d.post(t, "bucketocr.document.v1.ended", strings.Replace(message, "gs://scans", "gs://texts", 1)); code != 503 || len(d.files) > 0 {
+	if code := d.post(t, "bucketocr.document.v1.ended",
+		strings.Replace(message, "gs://scans", "gs://texts", 1)); code != 503 || len(d.files) > 0 {
 		t.Errorf("answered %d, kept %v", code, d.files)
 	}
 }

@@ -51,8 +51,8 @@ type archivist struct {
 	bucket    string // of the files
 }
 
-// keep brings the files of a document to what it says now. The files' versions are read before the document, so that of two that
-// run at once the one with the older document fails, and comes again.
+// keep brings the files of a document to what it says now. The files' versions are read before the document, so that of
+// two that run at once the one with the older document fails, and comes again.
 func (a *archivist) keep(ctx context.Context, end End) error {
 	source, name, _ := strings.Cut(strings.TrimPrefix(end.File, "gs://"), "/")
 	if source == a.bucket {
@@ -86,7 +86,8 @@ func (a *archivist) keep(ctx context.Context, end End) error {
 	if d.Status == "failed" {
 		err = a.files.Remove(ctx, markdown, textVersion)
 	} else {
-		err = a.files.Write(ctx, markdown, "text/markdown; charset=utf-8", []byte(strings.Join(d.Texts, pageBreak)), textVersion)
+		err = a.files.Write(ctx, markdown, "text/markdown; charset=utf-8", []byte(strings.Join(d.Texts, pageBreak)),
+			textVersion)
 	}
 	if err != nil {
 		return err

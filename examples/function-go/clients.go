@@ -86,7 +86,8 @@ func (b bucket) Remove(ctx context.Context, name string, version int64) error {
 		return nil
 	}
 	err := b.at(name, version).Delete(ctx)
-	if e, ok := errors.AsType[*googleapi.Error](err); errors.Is(err, storage.ErrObjectNotExist) || ok && e.Code == http.StatusNotFound {
+	if e, ok := errors.AsType[*googleapi.Error](err); errors.Is(err, storage.ErrObjectNotExist) || ok &&
+		e.Code == http.StatusNotFound {
 		return nil
 	}
 	return err

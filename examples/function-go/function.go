@@ -1,8 +1,9 @@
-// Package archive is a Cloud Run function that hears of the end of each document (NOTIFY_TOPIC), fetches its text from Firestore and
-// keeps it as Markdown and JSON in another bucket: for archives, search and retrieval. Copy it and change keep.
+// Package archive is a Cloud Run function that hears of the end of each document (NOTIFY_TOPIC), fetches its text from
+// Firestore and keeps it as Markdown and JSON in another bucket: for archives, search and retrieval. Copy it and change
+// keep.
 //
-// Messages come at least once and in any order. So the function never believes a message more than the document: it brings the
-// bucket to what the document says now, and a message about an older state changes nothing.
+// Messages come at least once and in any order. So the function never believes a message more than the document: it
+// brings the bucket to what the document says now, and a message about an older state changes nothing.
 package archive
 
 import (
@@ -38,7 +39,8 @@ type End struct {
 // connect makes the clients at the first request: a cold start without one costs nothing.
 var connect = sync.OnceValues(func() (*archivist, error) {
 	ctx := context.Background()
-	documents, err := firestore.NewClientWithDatabase(ctx, project(), or("FIRESTORE_DATABASE", firestore.DefaultDatabaseID))
+	documents, err := firestore.NewClientWithDatabase(ctx, project(),
+		or("FIRESTORE_DATABASE", firestore.DefaultDatabaseID))
 	if err != nil {
 		return nil, err
 	}

@@ -32,9 +32,9 @@ type Document struct {
 	} `firestore:"error"`
 }
 
-// handler does something with results, one at a time: while it is at one, the others wait, so a slow one hands its work to goroutines of its
-// own, and then answers for what is lost when the process ends. An error of its own ends the listening; the result then comes again at the
-// next start.
+// handler does something with results, one at a time: while it is at one, the others wait, so a slow one hands its work
+// to goroutines of its own, and then answers for what is lost when the process ends. An error of its own ends the
+// listening; the result then comes again at the next start.
 type handler interface {
 	Done(ctx context.Context, id string, d Document, text string) error
 	Failed(ctx context.Context, id string, d Document) error
@@ -49,12 +49,12 @@ type listener struct {
 	handler   handler
 }
 
-// overlap is how far before the last result that was handled a start begins: those that ended at the same time need not arrive in the
-// order of their times.
+// overlap is how far before the last result that was handled a start begins: those that ended at the same time need not
+// arrive in the order of their times.
 const overlap = 10 * time.Minute
 
-// listen reacts until ctx ends. It reads no document twice but those of the last few minutes: what ended while it did not run comes first.
-// Of objects that were deleted it learns for a week, which is how long their markers stay.
+// listen reacts until ctx ends. It reads no document twice but those of the last few minutes: what ended while it did
+// not run comes first. Of objects that were deleted it learns for a week, which is how long their markers stay.
 func (l *listener) listen(ctx context.Context) error {
 	begin := time.Now().Add(-l.since)
 	if last := l.seen.latest(); !last.IsZero() {
@@ -104,7 +104,8 @@ func follow(ctx context.Context, q firestore.Query, changes chan<- firestore.Doc
 	}
 }
 
-// react looks at one change. A document that leaves the answer is read again, or its marker is gone: neither is the end of the object.
+// react looks at one change. A document that leaves the answer is read again, or its marker is gone: neither is the end
+// of the object.
 func (l *listener) react(ctx context.Context, change firestore.DocumentChange) error {
 	if change.Kind == firestore.DocumentRemoved {
 		return nil
@@ -160,8 +161,8 @@ func (l *listener) done(ctx context.Context, ref *firestore.DocumentRef, d Docum
 }
 
 // pagesText reads a text that is too long for its document. Pages of other generations may still lie there, so they are
-// asked for by generation; sorted they are here, which needs no index. Fewer pages than there should be: a newer version of
-// the object is taking their place.
+// asked for by generation; sorted they are here, which needs no index. Fewer pages than there should be: a newer
+// version of the object is taking their place.
 func pagesText(ctx context.Context, ref *firestore.DocumentRef, d Document) (string, error) {
 	found, err := ref.Collection("ocr_pages").Where("generation", "==", d.Generation).Documents(ctx).GetAll()
 	if err != nil {

@@ -48,10 +48,11 @@ func run(ctx context.Context, collection, path string, since time.Duration) erro
 // printer is where your own work goes.
 type printer struct{}
 
-// Done gets a text. It is called again for the same result only where the process died before that was remembered: make it
-// so that twice does no harm.
+// Done gets a text. It is called again for the same result only where the process died before that was remembered: make
+// it so that twice does no harm.
 func (printer) Done(_ context.Context, _ string, d Document, text string) error {
-	_, err := fmt.Printf("done %s %d: %d bytes, %d pages, warnings %v\n", d.Name, d.Generation, len(text), d.Pages, d.Warnings)
+	_, err := fmt.Printf("done %s %d: %d bytes, %d pages, warnings %v\n", d.Name, d.Generation, len(text), d.Pages,
+		d.Warnings)
 	return err
 }
 

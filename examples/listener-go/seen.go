@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// seen remembers the last result that was handled of each document, in a file that only grows: a line holds the document's
-// id and the result. A real listener keeps it where its results go, in the same transaction, if it can.
+// seen remembers the last result that was handled of each document, in a file that only grows: a line holds the
+// document's id and the result. A real listener keeps it where its results go, in the same transaction, if it can.
 type seen struct {
 	results map[string]string
 	file    *os.File

@@ -1,5 +1,5 @@
-// Package app is the function as a program: a worker wired to its backends, served over HTTP and shut down in time. Cloud
-// Run, bucketocr serve and bucketocr up share it. It decides nothing about documents: internal/worker does.
+// Package app is the function as a program: a worker wired to its backends, served over HTTP and shut down in time.
+// Cloud Run, bucketocr serve and bucketocr up share it. It decides nothing about documents: internal/worker does.
 //
 // Files, in reading order:
 //
@@ -35,8 +35,8 @@ import (
 // Target is the name under which the function is registered: the entry point of a deploy.
 const Target = "ExtractText"
 
-// Start sets the process up as Cloud Run wants it: configured by lookup, logging to logs, and shut down and ended at SIGTERM.
-// It returns the handler to serve. The error lists every problem of the configuration.
+// Start sets the process up as Cloud Run wants it: configured by lookup, logging to logs, and shut down and ended at
+// SIGTERM. It returns the handler to serve. The error lists every problem of the configuration.
 func Start(lookup func(string) (string, bool), logs io.Writer) (*Handler, error) {
 	cfg, err := config.Load(lookup)
 	if err != nil {
@@ -56,8 +56,9 @@ func Start(lookup func(string) (string, bool), logs io.Writer) (*Handler, error)
 	return h, nil
 }
 
-// Setup returns a handler over Google Cloud, which has its compiled decoders in the folder engines ("": nowhere), and sets the
-// process's memory limit and OpenTelemetry's error log. It connects to nothing: clients connect when they are first used.
+// Setup returns a handler over Google Cloud, which has its compiled decoders in the folder engines ("": nowhere), and
+// sets the process's memory limit and OpenTelemetry's error log. It connects to nothing: clients connect when they are
+// first used.
 func Setup(cfg config.Config, logs io.Writer, engines string) (*Handler, error) {
 	log := cloudlog.New(logs, cfg.LogLevel, cfg.Project)
 	telemetry.LogProblems(log)
@@ -81,8 +82,9 @@ func KeepEngines(d *page.Decoder, folder string, log *slog.Logger) {
 	}
 }
 
-// limitMemory bounds this process and the decoders' by the instance's memory, so that what a decoder left, or goes on to take, does not
-// kill the instance. GOMEMLIMIT, which the runtime reads itself, takes precedence for this process. Unknown memory sets no limit.
+// limitMemory bounds this process and the decoders' by the instance's memory, so that what a decoder left, or goes on
+// to take, does not kill the instance. GOMEMLIMIT, which the runtime reads itself, takes precedence for this process.
+// Unknown memory sets no limit.
 func limitMemory(cfg config.Config, d *page.Decoder) {
 	if cfg.Memory <= 0 {
 		return
@@ -96,14 +98,16 @@ func limitMemory(cfg config.Config, d *page.Decoder) {
 
 // What a process takes beside the pictures that the budget counts, in bytes.
 const (
-	decodersBeside = 400 << 20 // measured: 331 MiB while PDFium is compiled, then 80; and as much again as a picture leaves
-	decodersMapped = 512 << 20 // the same as its hard limit counts it: all that is mapped, used or not, 112 MiB of stacks among it
+	// measured: 331 MiB while PDFium is compiled, then 80; and as much again as a picture leaves
+	decodersBeside = 400 << 20
+	// the same as its hard limit counts it: all that is mapped, used or not, 112 MiB of stacks among it
+	decodersMapped = 512 << 20
 	ownBeside      = 64 << 20
 )
 
-// memoryLimits divides an instance's memory, of which the budget is for pictures, in either process. Each limit has room for all of the
-// budget: pictures are accounted for wherever they are. Together the limits may be more than there is, where that is little; then the
-// kernel ends the decoders' process first.
+// memoryLimits divides an instance's memory, of which the budget is for pictures, in either process. Each limit has
+// room for all of the budget: pictures are accounted for wherever they are. Together the limits may be more than there
+// is, where that is little; then the kernel ends the decoders' process first.
 func memoryLimits(memory, budget int64) (own, decoders int64) {
 	usable := memory / 10 * 9
 	own = max(usable-decodersBeside, min(budget+ownBeside, usable), memory/2)
@@ -114,7 +118,8 @@ func memoryLimits(memory, budget int64) (own, decoders int64) {
 func GoogleCloud(cfg config.Config) Backends {
 	collection := func(name string) document.Store {
 		return firestore.New(firestore.Config{
-			Project: cfg.Project, Database: cfg.FirestoreDatabase, Collection: name, Emulator: cfg.FirestoreEmulatorHost,
+			Project: cfg.Project, Database: cfg.FirestoreDatabase, Collection: name,
+			Emulator: cfg.FirestoreEmulatorHost,
 		})
 	}
 	return Backends{
@@ -137,17 +142,18 @@ const redeliverAfter = 15 * time.Minute
 // Option changes what the handler does where the platform is a folder on this machine.
 type Option func(*worker.Options)
 
-// WithRetryDelay sets how long after the release of the n-th attempt the sweep may take the record. The default is 15 minutes,
-// which is right where the platform redelivers.
+// WithRetryDelay sets how long after the release of the n-th attempt the sweep may take the record. The default is 15
+// minutes, which is right where the platform redelivers.
 func WithRetryDelay(delay func(attempt int) time.Duration) Option {
 	return func(o *worker.Options) { o.Rules.RetryDelay = delay }
 }
 
-// New returns a handler over backends, to be drained in the end. The error says what is wrong with the configuration of the
-// OCR client.
+// New returns a handler over backends, to be drained in the end. The error says what is wrong with the configuration of
+// the OCR client.
 func New(cfg config.Config, b Backends, log *slog.Logger, options ...Option) (*Handler, error) {
 	sent, err := telemetry.New(telemetry.Config{
-		Variables: cfg.Telemetry.OTel, Function: cfg.Telemetry.Function, Revision: cfg.Telemetry.Revision, Project: cfg.Project, Log: log,
+		Variables: cfg.Telemetry.OTel, Function: cfg.Telemetry.Function, Revision: cfg.Telemetry.Revision,
+		Project: cfg.Project, Log: log,
 	})
 	if err != nil {
 		return nil, err

@@ -17,8 +17,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// BenchmarkEvent is one event from the handler to its document: a page that passes through, records and bucket in memory, the
-// OCR service on loopback.
+// BenchmarkEvent is one event from the handler to its document: a page that passes through, records and bucket in
+// memory, the OCR service on loopback.
 func BenchmarkEvent(b *testing.B) {
 	server := ocrtest.New(b)
 	server.Default(ocrtest.Text("# One page"))

@@ -33,8 +33,8 @@ type Handler struct {
 	requests   inFlight             // not answered yet
 }
 
-// ServeHTTP processes one CloudEvent, binary or structured. It answers 200 with the outcome if the message is to be acknowledged,
-// 503 if it is to be redelivered, and 400 if it is not a CloudEvent.
+// ServeHTTP processes one CloudEvent, binary or structured. It answers 200 with the outcome if the message is to be
+// acknowledged, 503 if it is to be redelivered, and 400 if it is not a CloudEvent.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.requests.add(1)
 	defer h.requests.add(-1)
@@ -104,7 +104,8 @@ func (h *Handler) process(ctx context.Context, ce cloudevents.Event) document.Ou
 		h.log.WarnContext(ctx, "event ignored", "event", ce.ID(), "error", err.Error())
 		return document.OutcomeFiltered
 	case err != nil:
-		h.log.ErrorContext(ctx, "event rejected, will be redelivered", "event", ce.ID(), "type", ce.Type(), "error", err.Error(),
+		h.log.ErrorContext(ctx, "event rejected, will be redelivered", "event", ce.ID(), "type", ce.Type(), "error",
+			err.Error(),
 			"advice", "the event will be redelivered for 24 h; check the trigger's event-data content type")
 		return document.OutcomeRetry
 	}
@@ -117,12 +118,14 @@ func (h *Handler) process(ctx context.Context, ce cloudevents.Event) document.Ou
 // reconcile runs one part of a reconciliation. What is not through is to be sent again, so that it goes on.
 func (h *Handler) reconcile(ctx context.Context, ce cloudevents.Event) document.Outcome {
 	if h.reconciler == nil {
-		h.log.WarnContext(ctx, "reconciliation ignored", "advice", "set RECONCILE_BUCKETS to the buckets of the triggers")
+		h.log.WarnContext(ctx, "reconciliation ignored", "advice",
+			"set RECONCILE_BUCKETS to the buckets of the triggers")
 		return document.OutcomeFiltered
 	}
 	since, err := event.Since(ce)
 	if err != nil {
-		h.log.ErrorContext(ctx, "reconciliation ignored", "error", err.Error(), "advice", "correct the job of Cloud Scheduler, or make it again with deploy.sh")
+		h.log.ErrorContext(ctx, "reconciliation ignored", "error", err.Error(), "advice",
+			"correct the job of Cloud Scheduler, or make it again with deploy.sh")
 		return document.OutcomeFiltered
 	}
 	if r := h.worker.Reconcile(ctx, h.reconciler.since(since)); r.Fault.Code != "" || !r.Complete {
@@ -154,9 +157,9 @@ func (h *Handler) Shutdown() {
 // Pace is how many pages this process has at the OCR service.
 func (h *Handler) Pace() worker.Pace { return h.worker.Pace() }
 
-// Drain refuses new events, lets running deliveries finish or releases them until ctx ends (see [worker.Worker.Drain], whose
-// error it returns), then sends the last traces and metrics and waits for responses that are being written. It returns at most
-// telemetryTime + answerTime after ctx has ended.
+// Drain refuses new events, lets running deliveries finish or releases them until ctx ends (see [worker.Worker.Drain],
+// whose error it returns), then sends the last traces and metrics and waits for responses that are being written. It
+// returns at most telemetryTime + answerTime after ctx has ended.
 func (h *Handler) Drain(ctx context.Context) error {
 	h.telemetry.Hold()
 	err := h.worker.Drain(ctx)

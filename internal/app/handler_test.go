@@ -36,8 +36,8 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 	}
 }
 
-// TestEventBecomesDocument: an event ends in one document with text and the object's data, however often it is delivered, and in
-// one log line a delivery that holds no text.
+// TestEventBecomesDocument: an event ends in one document with text and the object's data, however often it is
+// delivered, and in one log line a delivery that holds no text.
 func TestEventBecomesDocument(t *testing.T) { testEventBecomesDocument(t, apptest.Options{}) }
 
 func testEventBecomesDocument(t *testing.T, o apptest.Options) {
@@ -68,7 +68,8 @@ func testEventBecomesDocument(t *testing.T, o apptest.Options) {
 	}
 }
 
-// TestSameBytesCostOnePage: with REUSE=same-bytes alone. The setting is compared with what the model and its mode are set to as well.
+// TestSameBytesCostOnePage: with REUSE=same-bytes alone. The setting is compared with what the model and its mode are
+// set to as well.
 func TestSameBytesCostOnePage(t *testing.T) { testSameBytes(t, apptest.Options{}) }
 
 func testSameBytes(t *testing.T, o apptest.Options) {
@@ -102,8 +103,8 @@ func testSameBytes(t *testing.T, o apptest.Options) {
 	}
 }
 
-// TestEventsAreAcknowledgedOrRefused: what is none of the function's business is acknowledged, what cannot be decoded comes again,
-// and neither writes a record.
+// TestEventsAreAcknowledgedOrRefused: what is none of the function's business is acknowledged, what cannot be decoded
+// comes again, and neither writes a record.
 func TestEventsAreAcknowledgedOrRefused(t *testing.T) {
 	t.Parallel()
 	c := apptest.New(t, apptest.Options{Settings: map[string]string{"EXCLUDE": "tmp/**"}})
@@ -124,14 +125,20 @@ func TestEventsAreAcknowledgedOrRefused(t *testing.T) {
 		status  int
 		outcome string
 	}{
-		"folder":           {named("inbox/", "text/plain"), 200, "filtered"},
-		"junk":             {named("x/.DS_Store", "image/png"), 200, "filtered"},
-		"excluded":         {named("tmp/a.png", "image/png"), 200, "filtered"},
-		"no image":         {named("a.txt", "text/plain"), 200, "filtered"},
-		"other type":       {change(func(ce *cloudevents.Event) { ce.SetType("google.cloud.pubsub.topic.v1.messagePublished") }), 200, "filtered"},
-		"deleted, kept":    {change(func(ce *cloudevents.Event) { ce.SetType(event.TypeDeleted) }), 200, "filtered"},
-		"protobuf":         {change(func(ce *cloudevents.Event) { _ = ce.SetData("application/protobuf", []byte{1, 2}) }), 503, "retry"},
-		"no name":          {change(func(ce *cloudevents.Event) { _ = ce.SetData("application/json", map[string]string{"bucket": "b"}) }), 503, "retry"},
+		"folder":   {named("inbox/", "text/plain"), 200, "filtered"},
+		"junk":     {named("x/.DS_Store", "image/png"), 200, "filtered"},
+		"excluded": {named("tmp/a.png", "image/png"), 200, "filtered"},
+		"no image": {named("a.txt", "text/plain"), 200, "filtered"},
+		"other type": {change(func(ce *cloudevents.Event) {
+			ce.SetType("google.cloud.pubsub.topic.v1.messagePublished")
+		}), 200, "filtered"},
+		"deleted, kept": {change(func(ce *cloudevents.Event) { ce.SetType(event.TypeDeleted) }), 200, "filtered"},
+		"protobuf": {change(func(ce *cloudevents.Event) {
+			_ = ce.SetData("application/protobuf", []byte{1, 2})
+		}), 503, "retry"},
+		"no name": {change(func(ce *cloudevents.Event) {
+			_ = ce.SetData("application/json", map[string]string{"bucket": "b"})
+		}), 503, "retry"},
 		"sweep of nothing": {event.Sweep("s", time.Now()), 200, "done"},
 	} {
 		t.Run(name, func(t *testing.T) { answers(t, f, test.ce, test.status, test.outcome) })
@@ -201,8 +208,8 @@ func TestStructuredEvent(t *testing.T) {
 	}
 }
 
-// TestReleasedEventIsRedelivered: what cannot be settled is asked for again, document and log say why, and the next delivery
-// finishes it.
+// TestReleasedEventIsRedelivered: what cannot be settled is asked for again, document and log say why, and the next
+// delivery finishes it.
 func TestReleasedEventIsRedelivered(t *testing.T) {
 	t.Parallel()
 	c := apptest.New(t, apptest.Options{})
@@ -282,8 +289,10 @@ func testHostileNames(t *testing.T, o apptest.Options) {
 	c := apptest.New(t, o)
 	f := c.Serve()
 	names := []string{
-		"a//b", "x/..", "./x", "..", " leading and trailing ", "tab\there", "line\u2028separator", "bell\a and esc\x1b[31m", "nul\x00byte",
-		"emoji 😀", "%2F", "100%done%!d(MISSING)", "#?&=", "__x__", "a.png ", `"},{"severity":"EMERGENCY"`, `back\slash`, "ä", "a\u0308",
+		"a//b", "x/..", "./x", "..", " leading and trailing ", "tab\there", "line\u2028separator",
+		"bell\a and esc\x1b[31m", "nul\x00byte",
+		"emoji 😀", "%2F", "100%done%!d(MISSING)", "#?&=", "__x__", "a.png ", `"},{"severity":"EMERGENCY"`, `back\slash`,
+		"ä", "a\u0308",
 		strings.Repeat("n", 1024), strings.Repeat("é", 512), "ocr_pages/1-0001", "\u202Egnp.exe",
 	}
 	seen := map[string]string{}

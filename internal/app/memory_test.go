@@ -2,8 +2,8 @@ package app
 
 import "testing"
 
-// TestMemoryIsDivided: this process has room for the whole budget, leaves the decoders' process what that takes beside it where there is
-// as much, and in small instances never less than half.
+// TestMemoryIsDivided: this process has room for the whole budget, leaves the decoders' process what that takes beside
+// it where there is as much, and in small instances never less than half.
 func TestMemoryIsDivided(t *testing.T) {
 	t.Parallel()
 	const mib = 1 << 20
@@ -19,7 +19,8 @@ func TestMemoryIsDivided(t *testing.T) {
 	} {
 		own, decoders := memoryLimits(c.memory*mib, c.budget*mib)
 		if own/mib != c.own || decoders/mib != c.decoders {
-			t.Errorf("%d MiB, of which %d for pictures: %d and %d, want %d and %d", c.memory, c.budget, own/mib, decoders/mib, c.own, c.decoders)
+			t.Errorf("%d MiB, of which %d for pictures: %d and %d, want %d and %d", c.memory, c.budget, own/mib,
+				decoders/mib, c.own, c.decoders)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
-// maxTaken bounds what one run of a reconciliation takes of one bucket: what lost events left is little, and where it is much, a person
-// should look before a GPU does.
+// maxTaken bounds what one run of a reconciliation takes of one bucket: what lost events left is little, and where it
+// is much, a person should look before a GPU does.
 const maxTaken = 1000
 
 // reconciler goes through the buckets of RECONCILE_BUCKETS.
@@ -36,7 +36,8 @@ func newReconciler(cfg config.Config, b Backends) (*reconciler, error) {
 		return nil, errors.New("RECONCILE_BUCKETS: these stores cannot be listed")
 	}
 	o := backfill.Options{
-		Objects: objects, Records: records, Filter: cfg.Filter, Limit: maxTaken, InFlight: cfg.OCRInstanceConcurrency, Source: "reconcile",
+		Objects: objects, Records: records, Filter: cfg.Filter, Limit: maxTaken, InFlight: cfg.OCRInstanceConcurrency,
+		Source: "reconcile",
 	}
 	if cfg.OnDelete == config.Erase {
 		o.Gone = b.Objects
@@ -51,7 +52,8 @@ func (r reconciler) since(then time.Time) worker.Walk {
 }
 
 // walk is [worker.Walk]. All buckets are gone through at the same time, so that none keeps another from its turn.
-func (r *reconciler) walk(ctx context.Context, linger time.Duration, deliver func(context.Context, document.Event) worker.Result) (worker.Walked, error) {
+func (r *reconciler) walk(ctx context.Context, linger time.Duration,
+	deliver func(context.Context, document.Event) worker.Result) (worker.Walked, error) {
 	sums, errs := make([]backfill.Summary, len(r.buckets)), make([]error, len(r.buckets))
 	var wg sync.WaitGroup
 	for i, bucket := range r.buckets {
@@ -79,15 +81,17 @@ func (r *reconciler) walk(ctx context.Context, linger time.Duration, deliver fun
 	return all, errors.Join(errs...)
 }
 
-// reconcileError returns what needs to be told of how a run ended: that its time is over, that another is at the bucket, or
-// that the function takes no more, is what the next run is for.
+// reconcileError returns what needs to be told of how a run ended: that its time is over, that another is at the
+// bucket, or that the function takes no more, is what the next run is for.
 func reconcileError(bucket string, err error) error {
 	switch {
-	case err == nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, backfill.ErrPassTaken),
+	case err == nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
+		errors.Is(err, backfill.ErrPassTaken),
 		errors.Is(err, backfill.ErrGaveUp):
 		return nil
 	case errors.Is(err, document.ErrObjectGone):
-		return fmt.Errorf("%w: there is no bucket %s, which RECONCILE_BUCKETS names", document.ErrStorageMisconfigured, bucket)
+		return fmt.Errorf("%w: there is no bucket %s, which RECONCILE_BUCKETS names", document.ErrStorageMisconfigured,
+			bucket)
 	}
 	return fmt.Errorf("bucket %s: %w", bucket, err)
 }

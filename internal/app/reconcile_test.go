@@ -25,8 +25,8 @@ func (a aged) List(ctx context.Context, q document.Query, fn func(*document.Stor
 	})
 }
 
-// TestLostEventsAreFound: one finalize event in ten and one deletion event in ten never come. After one reconciliation every
-// object has its text, and every document its object; nothing was read twice.
+// TestLostEventsAreFound: one finalize event in ten and one deletion event in ten never come. After one reconciliation
+// every object has its text, and every document its object; nothing was read twice.
 func TestLostEventsAreFound(t *testing.T) { testLostEventsAreFound(t, apptest.Options{}, 60) }
 
 func testLostEventsAreFound(t *testing.T, o apptest.Options, n int) {
@@ -80,7 +80,9 @@ func testLostEventsAreFound(t *testing.T, o apptest.Options, n int) {
 	if rec := c.Record(young.Object); rec != nil {
 		t.Errorf("a young object was taken: %+v", rec)
 	}
-	line := only(t, "reconcile lines", f.Log.Lines(t), func(l map[string]any) bool { return l["message"] == "reconcile done" })
+	line := only(t, "reconcile lines", f.Log.Lines(t), func(l map[string]any) bool {
+		return l["message"] == "reconcile done"
+	})
 	equal(t, "line: missing", line["missing"], any(float64(lost)))
 	equal(t, "line: severity", line["severity"], any("WARNING"))
 	equal(t, "line: left", line["leftSeconds"], any(float64(0)))
@@ -91,8 +93,8 @@ func testLostEventsAreFound(t *testing.T, o apptest.Options, n int) {
 	equal(t, "pages read by the next one", c.OCR.Counts().Requests-before, 0)
 }
 
-// TestWhatWasThereBeforeIsNotLost: objects created before the time that the event names are left to a backfill. A time that is none
-// reads nothing: it would be all there is.
+// TestWhatWasThereBeforeIsNotLost: objects created before the time that the event names are left to a backfill. A time
+// that is none reads nothing: it would be all there is.
 func TestWhatWasThereBeforeIsNotLost(t *testing.T) {
 	t.Parallel()
 	c := apptest.New(t, apptest.Options{Settings: map[string]string{"RECONCILE_BUCKETS": "acme-scans"}})
@@ -106,7 +108,9 @@ func TestWhatWasThereBeforeIsNotLost(t *testing.T) {
 	wrong := event.Reconcile("r", time.Now(), time.Time{})
 	wrong.SetExtension("since", "yesterday")
 	answers(t, f, wrong, 200, "filtered")
-	line := only(t, "reconcile lines", f.Log.Lines(t), func(l map[string]any) bool { return l["message"] == "reconciliation ignored" })
+	line := only(t, "reconcile lines", f.Log.Lines(t), func(l map[string]any) bool {
+		return l["message"] == "reconciliation ignored"
+	})
 	equal(t, "severity", line["severity"], any("ERROR"))
 	if rec := c.Record(lost.Object); rec != nil {
 		t.Errorf("without a time: %+v", rec)
@@ -119,7 +123,9 @@ func TestWhatWasThereBeforeIsNotLost(t *testing.T) {
 	if rec := c.Record(before.Object); rec != nil {
 		t.Errorf("the one that was there before: %+v", rec)
 	}
-	line = only(t, "reconcile lines", f.Log.Lines(t), func(l map[string]any) bool { return l["message"] == "reconcile done" })
+	line = only(t, "reconcile lines", f.Log.Lines(t), func(l map[string]any) bool {
+		return l["message"] == "reconcile done"
+	})
 	equal(t, "line: missing", line["missing"], any(float64(1)))
 }
 
@@ -133,7 +139,8 @@ func TestReconcileWithoutBuckets(t *testing.T) {
 	}
 }
 
-// TestReconcileSaysWhatIsWrong: a bucket that is not there is for an operator, and the others are reconciled all the same.
+// TestReconcileSaysWhatIsWrong: a bucket that is not there is for an operator, and the others are reconciled all the
+// same.
 func TestReconcileSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	c := apptest.New(t, apptest.Options{Settings: map[string]string{"RECONCILE_BUCKETS": "no-such-bucket, acme-scans"}})
@@ -142,7 +149,9 @@ func TestReconcileSaysWhatIsWrong(t *testing.T) {
 	ev := c.Put("a.png", apptest.PNG(20))
 	c.Bucket.Age(2 * time.Hour)
 	answers(t, f, event.Reconcile("r", time.Now(), time.Time{}), 503, "retry")
-	line := only(t, "reconcile lines", f.Log.Lines(t), func(l map[string]any) bool { return l["message"] == "reconcile failed" })
+	line := only(t, "reconcile lines", f.Log.Lines(t), func(l map[string]any) bool {
+		return l["message"] == "reconcile failed"
+	})
 	equal(t, "severity", line["severity"], any("ERROR"))
 	equal(t, "code", line["code"], any(document.CodeStorageMisconfigured))
 	if rec := c.Record(ev.Object); rec == nil || rec.Status != document.StatusDone {

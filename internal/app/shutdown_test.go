@@ -35,7 +35,8 @@ func newBed(t *testing.T) *bed {
 		t.Fatal(err)
 	}
 	b := &bed{bucket: documenttest.NewBucket(), records: documenttest.NewMemory(), log: &bytes.Buffer{}}
-	b.handler, err = New(cfg, Backends{Objects: b.bucket, Records: b.records}, slog.New(slog.NewTextHandler(b.log, nil)))
+	b.handler, err = New(cfg, Backends{Objects: b.bucket, Records: b.records},
+		slog.New(slog.NewTextHandler(b.log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,8 @@ func (s slowly) Write(p []byte) (int, error) {
 
 func invalid() *http.Request { return httptest.NewRequest("POST", "/", http.NoBody) }
 
-// TestShutdownFitsItsBudget: whatever hangs, the process ends before Cloud Run kills it, and it waits no longer than it has to.
+// TestShutdownFitsItsBudget: whatever hangs, the process ends before Cloud Run kills it, and it waits no longer than it
+// has to.
 func TestShutdownFitsItsBudget(t *testing.T) {
 	for name, test := range map[string]struct {
 		begin func(t *testing.T, b *bed, end chan struct{}) // what is under way
@@ -127,9 +129,11 @@ func TestShutdownFitsItsBudget(t *testing.T) {
 					t.Errorf("took %v, want %v", took, test.took)
 				}
 				if took+telemetryTime+exitTime > shutdownBudget { // these two take no time here
-					t.Errorf("took %v, which with %v for telemetry and %v to exit is more than %v", took, telemetryTime, exitTime, shutdownBudget)
+					t.Errorf("took %v, which with %v for telemetry and %v to exit is more than %v", took, telemetryTime,
+						exitTime, shutdownBudget)
 				}
-				if logged := strings.Contains(b.log.String(), "level=ERROR"); logged != (test.log != "") || !strings.Contains(b.log.String(), test.log) {
+				if logged := strings.Contains(b.log.String(), "level=ERROR"); logged != (test.log != "") ||
+					!strings.Contains(b.log.String(), test.log) {
 					t.Errorf("logged %q, want %q", b.log, test.log)
 				}
 			})
@@ -145,7 +149,8 @@ func TestShutdownRefusesNewEvents(t *testing.T) {
 		b.handler.Shutdown()
 		w := httptest.NewRecorder()
 		b.handler.ServeHTTP(w, b.finalized(t))
-		if w.Code != http.StatusServiceUnavailable || strings.TrimSpace(w.Body.String()) != string(document.OutcomeRetry) {
+		if w.Code != http.StatusServiceUnavailable ||
+			strings.TrimSpace(w.Body.String()) != string(document.OutcomeRetry) {
 			t.Errorf("answered %d %q", w.Code, w.Body)
 		}
 		if b.records.Commits != 0 {

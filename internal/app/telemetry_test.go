@@ -125,7 +125,8 @@ var deliveries = []delivery{
 	},
 }
 
-// TestTelemetryAgrees: log line, trace and metrics of a delivery say what its document says, and none of them holds text.
+// TestTelemetryAgrees: log line, trace and metrics of a delivery say what its document says, and none of them holds
+// text.
 func TestTelemetryAgrees(t *testing.T) {
 	t.Parallel()
 	collector := otlptest.New(t)
@@ -144,7 +145,8 @@ func TestTelemetryAgrees(t *testing.T) {
 			spans := slices.DeleteFunc(collector.Spans(), func(s otlptest.Span) bool { return s.Trace != trace })
 			span := only(t, "delivery spans", spans, func(s otlptest.Span) bool { return s.Name == "delivery" })
 			line := only(t, "log lines of the trace", f.Log.Lines(t), func(l map[string]any) bool {
-				return l["document"] != nil && l["logging.googleapis.com/trace"] == "projects/"+c.Project+"/traces/"+trace
+				return l["document"] != nil && l["logging.googleapis.com/trace"] == "projects/"+c.Project+"/traces/"+
+					trace
 			})
 			checkDelivery(t, d, c.Record(o), line, span)
 			checkTree(t, d, spans)
@@ -208,11 +210,13 @@ func whole(v any) any {
 	return v
 }
 
-// checkTree checks that the spans of a trace hang together, with the root under the caller's span, and name their source.
+// checkTree checks that the spans of a trace hang together, with the root under the caller's span, and name their
+// source.
 func checkTree(t *testing.T, d delivery, spans []otlptest.Span) {
 	t.Helper()
 	parents := map[string]string{
-		"claim": "delivery", "reuse": "delivery", "resume": "delivery", "open": "delivery", "page": "delivery", "close": "delivery",
+		"claim": "delivery", "reuse": "delivery", "resume": "delivery", "open": "delivery", "page": "delivery",
+		"close":   "delivery",
 		"ocr try": "page", "sweep": "", "delivery": d.parent,
 	}
 	kind := "server"
@@ -326,10 +330,12 @@ func checkInstrument(t *testing.T, p otlptest.Point) {
 	}
 }
 
-// TestDeadCollector: a collector that is absent, refuses or hangs changes no delivery, is asked no more for a while, and is logged
-// once. The test would hang if a delivery or the end waited for it: OpenTelemetry's own time-outs are of no help here.
+// TestDeadCollector: a collector that is absent, refuses or hangs changes no delivery, is asked no more for a while,
+// and is logged once. The test would hang if a delivery or the end waited for it: OpenTelemetry's own time-outs are of
+// no help here.
 func TestDeadCollector(t *testing.T) {
-	for _, name := range []string{"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_METRIC_EXPORT_TIMEOUT"} {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT",
+		"OTEL_METRIC_EXPORT_TIMEOUT"} {
 		t.Setenv(name, "3600000")
 	}
 	for name, test := range map[string]struct {
@@ -364,8 +370,8 @@ func TestDeadCollector(t *testing.T) {
 	}
 }
 
-// TestNothingIsSentUnasked: without OpenTelemetry's variables no request carries a trace, whatever the caller's does, and a
-// collector whose signals are all turned off hears nothing.
+// TestNothingIsSentUnasked: without OpenTelemetry's variables no request carries a trace, whatever the caller's does,
+// and a collector whose signals are all turned off hears nothing.
 func TestNothingIsSentUnasked(t *testing.T) {
 	t.Parallel()
 	collector := otlptest.New(t)

@@ -2,16 +2,16 @@
 // object's once, at the pace that the function sets, and never more than it can take.
 //
 // [Run] lists the bucket, skips what has ended or is in work (the documents say so, and the sweep finishes what is in
-// work), and hands the rest to a [Deliverer]: by POST to the function ([Poster]), by way of a topic, or within the function
-// itself. What it did is in the documents, so a run that was stopped is simply run again; [Summary.After] saves the second
-// one the listing.
+// work), and hands the rest to a [Deliverer]: by POST to the function ([Poster]), by way of a topic, or within the
+// function itself. What it did is in the documents, so a run that was stopped is simply run again; [Summary.After]
+// saves the second one the listing.
 //
 // [Reconcile] is a run that finds what lost events left: objects without a document and, with [Options.Gone], documents
 // without an object. It goes on where the run before was cut short.
 //
-// It cannot run away: an object is tried a few times and then left, refusals slow all down together, a row of them ends the
-// run, and an answer that is not the function's ends it at once. It cannot feed on itself: it writes nothing into the
-// bucket, and objects that came after it began are left to their own events.
+// It cannot run away: an object is tried a few times and then left, refusals slow all down together, a row of them ends
+// the run, and an answer that is not the function's ends it at once. It cannot feed on itself: it writes nothing into
+// the bucket, and objects that came after it began are left to their own events.
 //
 // Files, in reading order:
 //
@@ -42,8 +42,9 @@ type Options struct {
 	NewerThan time.Time // only objects created since; zero: all
 	OlderThan time.Time // only objects created, and documents written, before; zero: all
 	Limit     int       // events to deliver at most; 0: all
-	// Gone, where set, has documents without an object erased: a deletion event is delivered of each, once the bucket has said again
-	// that the name is not there. All documents of the listing's names are then read in the order of names, instead of by id.
+	// Gone, where set, has documents without an object erased: a deletion event is delivered of each, once the bucket
+	// has said again that the name is not there. All documents of the listing's names are then read in the order of
+	// names, instead of by id.
 	Gone document.Objects
 
 	Deliver  Deliverer     // nil: only count
@@ -56,8 +57,8 @@ type Options struct {
 	Ended func(Result)
 	// Passed, where set, is told of each object that is skipped, and why, one call at a time.
 	Passed func(o document.Object, reason string)
-	// Moved, where set, is told now and then the name up to which all is settled, one call at a time. An object that could not be
-	// delivered then counts as settled: the next pass finds it again.
+	// Moved, where set, is told now and then the name up to which all is settled, one call at a time. An object that
+	// could not be delivered then counts as settled: the next pass finds it again.
 	Moved func(ctx context.Context, after string)
 	// Sleep waits, or returns the context's error; nil: in real time.
 	Sleep func(ctx context.Context, d time.Duration) error
@@ -65,7 +66,8 @@ type Options struct {
 
 // Run does it all, until the listing is through, Limit is reached or ctx ends: then nothing new is begun, and what is
 // under way has [Linger] to come to its end. The summary is right whatever the error, which is ctx's, the bucket's, the
-// store's, or wraps [ErrWrongAddress] or [ErrGaveUp]. It may be repeated; two runs at once do no harm but cost requests.
+// store's, or wraps [ErrWrongAddress] or [ErrGaveUp]. It may be repeated; two runs at once do no harm but cost
+// requests.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	r := newRun(o)
 	err := r.deliverAll(ctx)

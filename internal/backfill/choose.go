@@ -15,8 +15,8 @@ import (
 // headBatch is how many documents are asked for at once.
 const headBatch = 300
 
-// clocks is how far our clock may lag the bucket's. What came within it is delivered although its own event is on the way:
-// that does no harm, while skipping an object that has no event would lose it.
+// clocks is how far our clock may lag the bucket's. What came within it is delivered although its own event is on the
+// way: that does no harm, while skipping an object that has no event would lose it.
 const clocks = 10 * time.Minute
 
 var (
@@ -107,7 +107,8 @@ func (c *chooser) reason(o document.Listed, s *document.Stored) string {
 	return standing(o.Object, s)
 }
 
-// tidyTime is how long the pages beneath a marker of ours are cleared once more: what wrote it may have died before it did.
+// tidyTime is how long the pages beneath a marker of ours are cleared once more: what wrote it may have died before it
+// did.
 const tidyTime = 48 * time.Hour
 
 // missing decides about a document of whose name the listing has no object.
@@ -123,7 +124,8 @@ func (c *chooser) missing(s *document.Stored) error {
 	if c.r.full() {
 		return errLimit
 	}
-	return c.out(chosen{Listed: document.Listed{Object: s.Object()}, gone: true, marker: s.Status == document.StatusDeleted})
+	return c.out(chosen{Listed: document.Listed{Object: s.Object()}, gone: true,
+		marker: s.Status == document.StatusDeleted})
 }
 
 // byID decides about a batch and reads the documents that it needs for that.

@@ -31,9 +31,11 @@ type Verdict int
 // The verdicts.
 const (
 	Settled Verdict = iota // taken over for good
-	Refused                // not now: the function refuses, is not there or did not answer. Its object may have a record all the same
-	Never                  // this event cannot be said at all, others can
-	Wrong                  // what answers is not the function, or does not let us in: nothing will change by trying again
+	// not now: the function refuses, is not there or did not answer. Its object may have a record all the same
+	Refused
+	Never // this event cannot be said at all, others can
+	// what answers is not the function, or does not let us in: nothing will change by trying again
+	Wrong
 )
 
 // Answer is what came of one delivery.
@@ -56,8 +58,8 @@ type Poster struct {
 	known  atomic.Bool // there was a token: that there is none now will pass
 }
 
-// NewPoster takes the function's address and a source of ID tokens for it, nil where none is wanted. It does not touch the
-// network.
+// NewPoster takes the function's address and a source of ID tokens for it, nil where none is wanted. It does not touch
+// the network.
 func NewPoster(address string, token func(context.Context) (string, error)) (*Poster, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
@@ -72,7 +74,8 @@ func NewPoster(address string, token func(context.Context) (string, error)) (*Po
 	transport.MaxIdleConnsPerHost = 64
 	return &Poster{url: address, token: token, client: &http.Client{
 		Timeout: answerTime, Transport: transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token stays here
+		// the token stays here
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
 
@@ -136,12 +139,15 @@ func AnswerOf(out document.Outcome) Answer {
 func answer(status int, out document.Outcome) Answer {
 	known := out.Known()
 	switch {
-	case status == http.StatusOK && known && !out.Refused(), status == http.StatusServiceUnavailable && known && out.Refused():
+	case status == http.StatusOK && known && !out.Refused(), status == http.StatusServiceUnavailable && known &&
+		out.Refused():
 		return AnswerOf(out)
 	case status == http.StatusOK, status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		return Answer{Wrong, fmt.Sprintf("HTTP %d without an outcome: is this the function's address?", status)}
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return Answer{Wrong, fmt.Sprintf("HTTP %d: the caller needs roles/run.invoker on the function, and an ID token for its address", status)}
+		return Answer{Wrong,
+			fmt.Sprintf("HTTP %d: the caller needs roles/run.invoker on the function, and an ID token for its address",
+				status)}
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
 		return Answer{Refused, fmt.Sprintf("HTTP %d", status)}
 	}

@@ -31,7 +31,9 @@ func (e endless) ListObjects(_ context.Context, l document.Listing, fn func(docu
 }
 
 func (endless) List(context.Context, document.Query, func(*document.Stored) error) error { return nil }
-func (endless) Tally(context.Context) (document.Tally, error)                            { return document.Tally{}, nil }
+func (endless) Tally(context.Context) (document.Tally, error) {
+	return document.Tally{}, nil
+}
 func (endless) Heads(_ context.Context, ids []string) ([]*document.Stored, error) {
 	return make([]*document.Stored, len(ids)), nil
 }

@@ -12,11 +12,11 @@ import (
 const (
 	firstWait = time.Second
 	longWait  = time.Minute
-	// maxSteps is after how many refusals in a row, one at a time and each after a longer wait than the one before, the run
-	// gives up: some seven minutes.
+	// maxSteps is after how many refusals in a row, one at a time and each after a longer wait than the one before, the
+	// run gives up: some seven minutes.
 	maxSteps = 12
-	// probation is how long a delivery that was let through alone may stay without an answer before the next may go: the
-	// function refuses quickly, and works for minutes.
+	// probation is how long a delivery that was let through alone may stay without an answer before the next may go:
+	// the function refuses quickly, and works for minutes.
 	probation = 5 * time.Second
 )
 

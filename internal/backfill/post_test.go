@@ -26,8 +26,8 @@ func says(status int, body string) http.HandlerFunc {
 	}
 }
 
-// TestPoster is the table of answers, over HTTP. Each is also met in a run over 500 objects: the number of requests stays
-// bounded whatever it is.
+// TestPoster is the table of answers, over HTTP. Each is also met in a run over 500 objects: the number of requests
+// stays bounded whatever it is.
 func TestPoster(t *testing.T) {
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
@@ -58,7 +58,8 @@ func TestPoster(t *testing.T) {
 			w.Header().Set("Content-Length", "5")
 			io.WriteString(w, "do")
 		}, Refused, "broke off"},
-		"connection closed": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, Refused, "no answer"},
+		"connection closed": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, Refused,
+			"no answer"},
 		"endless": {func(w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
 				if _, err := io.WriteString(w, strings.Repeat("done\n", 100)); err != nil {
@@ -88,7 +89,8 @@ func TestPoster(t *testing.T) {
 				Objects: full(500), Records: documenttest.NewMemory(), Listing: document.Listing{Bucket: "b"},
 				Deliver: p, InFlight: 4, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 			})
-			if bound := int64(500); c.want != Settled && bound < requests.Load() || c.want == Settled && (err != nil || requests.Load() != bound) {
+			if bound := int64(500); c.want != Settled && bound < requests.Load() || c.want == Settled &&
+				(err != nil || requests.Load() != bound) {
 				t.Errorf("%d requests: %+v, %v", requests.Load(), sum, err)
 			}
 			if c.want == Wrong && (!errors.Is(err, ErrWrongAddress) || requests.Load() > 8) {
@@ -122,7 +124,8 @@ func TestPostSendsTheEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := p.Deliver(t.Context(), []document.Event{newRun(Options{}).eventOf(chosen{Listed: want})}); got[0] != (Answer{Settled, "done"}) {
+	if got := p.Deliver(t.Context(),
+		[]document.Event{newRun(Options{}).eventOf(chosen{Listed: want})}); got[0] != (Answer{Settled, "done"}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -134,7 +137,8 @@ func TestTokenFaults(t *testing.T) {
 	err := errors.New("no credentials")
 	p, _ := NewPoster(server.URL, func(context.Context) (string, error) { return "t", err })
 	for _, want := range []Verdict{Wrong, Settled, Refused} {
-		if got := p.Deliver(t.Context(), []document.Event{newRun(Options{}).eventOf(chosen{Listed: full(1)[0]})}); got[0].Verdict != want {
+		if got := p.Deliver(t.Context(),
+			[]document.Event{newRun(Options{}).eventOf(chosen{Listed: full(1)[0]})}); got[0].Verdict != want {
 			t.Errorf("%+v, want %d", got, want)
 		}
 		if err == nil {
@@ -149,7 +153,8 @@ func TestNewPoster(t *testing.T) {
 	token := func(context.Context) (string, error) { return "", nil }
 	for address, bad := range map[string]bool{
 		"": true, "f.run.app": true, "ftp://x": true, "https://u:p@x": true, "http://f.run.app": true,
-		"https://f.run.app": false, "http://127.0.0.1:8080": false, "http://localhost:1/path": false, "http://127.0.0.2:8080": false,
+		"https://f.run.app": false, "http://127.0.0.1:8080": false, "http://localhost:1/path": false,
+		"http://127.0.0.2:8080": false,
 	} {
 		if _, err := NewPoster(address, token); (err != nil) != bad {
 			t.Errorf("%q: %v", address, err)

@@ -47,12 +47,13 @@ func LastPass(ctx context.Context, passes document.Store, bucket string) (Past, 
 	return Past{Begun: r.WindowStart, Ended: r.Finished}, nil
 }
 
-// Reconcile runs one part of a pass over the bucket of o.Listing: objects without a document that are older than [MinAge], and
-// with [Options.Gone] documents without an object. It begins after the name at which the last run ended, and a new pass where
-// that one was through, an hour later at the earliest: until then the summary is complete and empty. ctx must have a deadline.
+// Reconcile runs one part of a pass over the bucket of o.Listing: objects without a document that are older than
+// [MinAge], and with [Options.Gone] documents without an object. It begins after the name at which the last run ended,
+// and a new pass where that one was through, an hour later at the earliest: until then the summary is complete and
+// empty. ctx must have a deadline.
 //
-// Two runs at once do no harm; the second returns [ErrPassTaken]. A run that dies leaves the pass to the next one when its time
-// and a minute are over, some seconds before the name at which it died. Other errors are those of [Run].
+// Two runs at once do no harm; the second returns [ErrPassTaken]. A run that dies leaves the pass to the next one when
+// its time and a minute are over, some seconds before the name at which it died. Other errors are those of [Run].
 func Reconcile(ctx context.Context, o Options, p Pass) (Summary, error) {
 	after, rests, err := p.take(ctx, o)
 	if err != nil || rests {
@@ -87,14 +88,16 @@ func (p Pass) take(ctx context.Context, o Options) (after string, rests bool, er
 		expected = document.Seen(seen)
 	}
 	var taken bool
-	stored, err := document.Update(ctx, p.Store, id, expected, func(old *document.Record) (ch *document.Change, _ error) {
-		now := time.Now().Add(ahead)
-		if rests = old != nil && old.Lease == nil && old.WindowStart.IsZero() && now.Sub(old.Finished) < passRest; rests {
-			return nil, nil
-		}
-		ch, taken = document.TakePass(old, o.Listing.Bucket, p.Holder, now, deadline.Add(ahead+o.Linger+passGrace))
-		return ch, nil
-	})
+	stored, err := document.Update(ctx, p.Store, id, expected,
+		func(old *document.Record) (ch *document.Change, _ error) {
+			now := time.Now().Add(ahead)
+			if rests = old != nil && old.Lease == nil && old.WindowStart.IsZero() &&
+				now.Sub(old.Finished) < passRest; rests {
+				return nil, nil
+			}
+			ch, taken = document.TakePass(old, o.Listing.Bucket, p.Holder, now, deadline.Add(ahead+o.Linger+passGrace))
+			return ch, nil
+		})
 	switch {
 	case err != nil:
 		return "", false, fmt.Errorf("taking the pass over bucket %s: %w", o.Listing.Bucket, err)
@@ -107,9 +110,10 @@ func (p Pass) take(ctx context.Context, o Options) (after string, rests bool, er
 }
 
 func (p Pass) move(ctx context.Context, bucket, after string) error {
-	_, err := document.Update(ctx, p.Store, passID(bucket), document.Unread(), func(old *document.Record) (*document.Change, error) {
-		return document.MovePass(old, p.Holder, after), nil
-	})
+	_, err := document.Update(ctx, p.Store, passID(bucket), document.Unread(),
+		func(old *document.Record) (*document.Change, error) {
+			return document.MovePass(old, p.Holder, after), nil
+		})
 	return err
 }
 
@@ -117,8 +121,9 @@ func (p Pass) move(ctx context.Context, bucket, after string) error {
 func (p Pass) give(ctx context.Context, bucket string, sum Summary) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveTime)
 	defer cancel()
-	_, err := document.Update(ctx, p.Store, passID(bucket), document.Unread(), func(old *document.Record) (*document.Change, error) {
-		return document.GivePass(old, p.Holder, sum.After, sum.Complete), nil
-	})
+	_, err := document.Update(ctx, p.Store, passID(bucket), document.Unread(),
+		func(old *document.Record) (*document.Change, error) {
+			return document.GivePass(old, p.Holder, sum.After, sum.Complete), nil
+		})
 	return err
 }

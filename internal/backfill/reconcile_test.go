@@ -88,10 +88,11 @@ func (r *room) Deliver(ctx context.Context, events []document.Event) []Answer {
 	if ev.Kind != document.KindDeleted {
 		return r.function.Deliver(ctx, events)
 	}
-	_, err := document.Update(ctx, r.records, ev.Object.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
-		ch, _ := document.Remove(old, ev, false, time.Now())
-		return ch, nil
-	})
+	_, err := document.Update(ctx, r.records, ev.Object.ID(), document.Unread(),
+		func(old *document.Record) (*document.Change, error) {
+			ch, _ := document.Remove(old, ev, false, time.Now())
+			return ch, nil
+		})
 	if err != nil {
 		return []Answer{{Refused, err.Error()}}
 	}
@@ -121,8 +122,8 @@ func (r *room) statuses() map[string]document.Status {
 	return all
 }
 
-// TestReconcileGoesOnWhereItWasCut: a pass over many objects takes as many runs as it needs, and reads nothing twice; the next
-// pass begins an hour later.
+// TestReconcileGoesOnWhereItWasCut: a pass over many objects takes as many runs as it needs, and reads nothing twice;
+// the next pass begins an hour later.
 func TestReconcileGoesOnWhereItWasCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 6000
@@ -157,8 +158,8 @@ func TestReconcileGoesOnWhereItWasCut(t *testing.T) {
 	})
 }
 
-// TestReconcileTakesWhatLostEventsLeft: objects without a document and documents without an object, and nothing whose event may
-// be on the way.
+// TestReconcileTakesWhatLostEventsLeft: objects without a document and documents without an object, and nothing whose
+// event may be on the way.
 func TestReconcileTakesWhatLostEventsLeft(t *testing.T) {
 	for name, erase := range map[string]bool{"keep": false, "erase": true} {
 		t.Run(name, func(t *testing.T) {
@@ -197,9 +198,11 @@ func TestReconcileTakesWhatLostEventsLeft(t *testing.T) {
 					}
 				})
 				want := map[string]document.Status{
-					"a.png": "done", "kept-b.png": "done", "marker.png": "deleted", "failed.png": "failed", "gone-other.png": "done",
-					"overwritten.png": "done", "lost.png": "done", "gone-young.png": "done", "gone-c.png": "done", "gone-first.png": "failed",
-					"gone-late.png": "done",
+					"a.png": "done", "kept-b.png": "done", "marker.png": "deleted", "failed.png": "failed",
+					"gone-other.png":  "done",
+					"overwritten.png": "done", "lost.png": "done", "gone-young.png": "done", "gone-c.png": "done",
+					"gone-first.png": "failed",
+					"gone-late.png":  "done",
 				}
 				gone := int64(0)
 				if erase {
@@ -208,7 +211,8 @@ func TestReconcileTakesWhatLostEventsLeft(t *testing.T) {
 				if got := r.statuses(); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 					t.Errorf("%v\ngot  %v\nwant %v", err, got, want)
 				}
-				if sum.Chosen != 2 || sum.Gone != gone || sum.Skipped[SkipYoung] != 1 || !sum.Complete || sum.Left != 0 {
+				if sum.Chosen != 2 || sum.Gone != gone || sum.Skipped[SkipYoung] != 1 || !sum.Complete ||
+					sum.Left != 0 {
 					t.Errorf("%+v", sum)
 				}
 				if erase && (sum.Results["deleted"] != 2 || sum.Results[Returned] != 1) {
@@ -251,7 +255,8 @@ func TestRefusedErasureIsTriedAgain(t *testing.T) {
 			}
 			return nil
 		}
-		if sum, err := r.run(t, time.Minute, "run", nil); err != nil || sum.Results["deleted"] != 1 || r.statuses()["a.png"] != document.StatusDeleted {
+		if sum, err := r.run(t, time.Minute, "run", nil); err != nil || sum.Results["deleted"] != 1 ||
+			r.statuses()["a.png"] != document.StatusDeleted {
 			t.Errorf("%+v, %v", sum, err)
 		}
 	})
@@ -307,7 +312,8 @@ func TestObjectThatCannotBeDeliveredKeepsNothingBack(t *testing.T) {
 			return Answer{Settled, "done"}
 		}
 		sum, err := r.run(t, time.Hour, "run", func(o *Options, _ *Pass) { o.Limit = 500 })
-		if err != nil || sum.Complete || sum.Left != 1 || time.Since(sum.Oldest) < 2*time.Hour || sum.Results["done"] != 499 {
+		if err != nil || sum.Complete || sum.Left != 1 || time.Since(sum.Oldest) < 2*time.Hour ||
+			sum.Results["done"] != 499 {
 			t.Errorf("%+v, %v", sum, err)
 		}
 		sum, err = r.run(t, time.Hour, "goes on", nil)
@@ -316,7 +322,8 @@ func TestObjectThatCannotBeDeliveredKeepsNothingBack(t *testing.T) {
 		}
 		r.answer = nil
 		time.Sleep(time.Hour)
-		if sum, err := r.run(t, time.Minute, "next", nil); err != nil || sum.Chosen != 1 || sum.Left != 0 || len(r.times) != 700 {
+		if sum, err := r.run(t, time.Minute, "next", nil); err != nil || sum.Chosen != 1 || sum.Left != 0 ||
+			len(r.times) != 700 {
 			t.Errorf("the next pass: %+v, %v", sum, err)
 		}
 	})
@@ -347,7 +354,8 @@ func (d *dying) List(ctx context.Context, q document.Query, fn func(*document.St
 	})
 }
 
-// TestReconcileCutAtEveryStep: a run that dies at any of its calls leaves all to the next one, which comes when its time is over.
+// TestReconcileCutAtEveryStep: a run that dies at any of its calls leaves all to the next one, which comes when its
+// time is over.
 func TestReconcileCutAtEveryStep(t *testing.T) {
 	for cut, done := 1, false; !done; cut++ {
 		synctest.Test(t, func(t *testing.T) {

@@ -18,8 +18,8 @@ import (
 const (
 	maxTries = 5 // of one object
 
-	// Linger is how long deliveries that are under way when a run is stopped have for their answers. The function goes on
-	// with them in any case.
+	// Linger is how long deliveries that are under way when a run is stopped have for their answers. The function goes
+	// on with them in any case.
 	Linger = 10 * time.Second
 )
 
@@ -54,7 +54,8 @@ func newRun(o Options) *run {
 		o.Sleep = wait.Sleep
 	}
 	o.Source, o.Linger = cmp.Or(o.Source, "backfill"), cmp.Or(o.Linger, Linger)
-	r := &run{o: o, begun: time.Now(), pace: newPace(o.Rate, o.Sleep), last: o.Listing.After, pending: map[int64]pending{}}
+	r := &run{o: o, begun: time.Now(), pace: newPace(o.Rate, o.Sleep), last: o.Listing.After,
+		pending: map[int64]pending{}}
 	r.sum.Skipped, r.sum.Results = map[string]int64{}, map[string]int64{}
 	return r
 }
@@ -185,8 +186,8 @@ func (r *run) try(ctx, work context.Context, batch []chosen) ([]chosen, error) {
 	return r.settle(work, leave, batch, answers)
 }
 
-// stillGone asks the bucket once more for each object that the listing did not have: it may have come since. What comes after
-// that is of another generation, from which the deletion event takes nothing.
+// stillGone asks the bucket once more for each object that the listing did not have: it may have come since. What comes
+// after that is of another generation, from which the deletion event takes nothing.
 func (r *run) stillGone(ctx context.Context, batch []chosen) ([]chosen, error) {
 	left := batch[:0:0]
 	for _, c := range batch {

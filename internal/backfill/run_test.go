@@ -91,9 +91,10 @@ func (f *function) Deliver(ctx context.Context, events []document.Event) []Answe
 // write puts a record where a listener would find it.
 func (f *function) write(o document.Object, s document.Status) {
 	rec := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: s}
-	_, err := document.Update(context.Background(), f.records, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-		return &document.Change{Record: rec}, nil
-	})
+	_, err := document.Update(context.Background(), f.records, o.ID(), document.Unread(),
+		func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: rec}, nil
+		})
 	if err != nil {
 		panic(err)
 	}
@@ -126,7 +127,8 @@ func TestEveryObjectOnce(t *testing.T) {
 		o := f.options(s)
 		o.InFlight = 1 // for the random numbers' sake
 		sum, err := Run(t.Context(), o)
-		if err != nil || sum.Results["done"]+sum.Results[Undelivered] != n || sum.Results[Undelivered] > 5 || sum.After == "" {
+		if err != nil || sum.Results["done"]+sum.Results[Undelivered] != n || sum.Results[Undelivered] > 5 ||
+			sum.After == "" {
 			t.Fatalf("%+v, %v", sum, err)
 		}
 		settled := sum.Results["done"]
@@ -138,7 +140,8 @@ func TestEveryObjectOnce(t *testing.T) {
 	})
 }
 
-// TestStopAndResume: a run that is stopped at any point loses nothing, and the next one, behind its mark, repeats nothing.
+// TestStopAndResume: a run that is stopped at any point loses nothing, and the next one, behind its mark, repeats
+// nothing.
 func TestStopAndResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 2000
@@ -269,7 +272,8 @@ func TestChooses(t *testing.T) {
 		o.Deliver = nil
 		dry, err := Run(t.Context(), o)
 		want := map[string]int64{SkipEnded: 2, SkipWork: 2, SkipNew: 1, SkipOld: 1, "not_image": 1}
-		if err != nil || dry.Chosen != 3 || dry.PDFs != 1 || dry.Bytes != 300 || dry.Listed != 10 || fmt.Sprint(dry.Skipped) != fmt.Sprint(want) {
+		if err != nil || dry.Chosen != 3 || dry.PDFs != 1 || dry.Bytes != 300 || dry.Listed != 10 ||
+			fmt.Sprint(dry.Skipped) != fmt.Sprint(want) {
 			t.Errorf("%+v, %v", dry, err)
 		}
 		o.Deliver, o.Limit = f, 2

@@ -25,7 +25,8 @@ type Summary struct {
 	After string `json:"after,omitempty"`
 	// Complete says that the listing is through to its end.
 	Complete bool `json:"complete"`
-	// Left is how many of the chosen objects were not brought to an end, and Oldest when the oldest of these was created.
+	// Left is how many of the chosen objects were not brought to an end, and Oldest when the oldest of these was
+	// created.
 	Left   int64     `json:"left"`
 	Oldest time.Time `json:"oldest,omitzero"`
 }

@@ -1,4 +1,5 @@
-// Package browsertest drives real browsers in tests of pages: Chromium, and Firefox for the main ways. Both are headless.
+// Package browsertest drives real browsers in tests of pages: Chromium, and Firefox for the main ways. Both are
+// headless.
 //
 // Files, in reading order:
 //
@@ -24,8 +25,8 @@ import (
 // patience is how long a page may take to get where a test expects it.
 const patience = 30 * time.Second
 
-// Tab is one tab of a browser. What the page throws, or its policy refuses, fails the test when the tab is closed, unless
-// it is allowed; an answer of the server's that says no is none of it. Not for concurrent use.
+// Tab is one tab of a browser. What the page throws, or its policy refuses, fails the test when the tab is closed,
+// unless it is allowed; an answer of the server's that says no is none of it. Not for concurrent use.
 type Tab struct {
 	tb      testing.TB
 	ctx     context.Context
@@ -39,8 +40,10 @@ type Tab struct {
 // fails.
 func New(tb testing.TB, width, height int64) *Tab {
 	tb.Helper()
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program(tb)), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(tb.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program(tb)), chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.UserDataDir(tb.TempDir()), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-sync", true))
 	ctx, end := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, stop := chromedp.NewContext(ctx)
@@ -51,10 +54,12 @@ func New(tb testing.TB, width, height int64) *Tab {
 		end()
 		t.report()
 	})
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil { // starts the browser, under this very context
+	// starts the browser, under this very context
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
+	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled,
+		emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
 		tb.Fatal(err) // without it a page that no window shows gets no focus events
 	}
 	go t.listen()
@@ -198,9 +203,11 @@ func (t *Tab) Size(width, height int64) { t.tb.Helper(); t.Do(chromedp.EmulateVi
 // Touch makes the tab one of a phone: fingers, and no mouse.
 func (t *Tab) Touch() {
 	t.tb.Helper()
-	_, err := chromedp.Call(t.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 390, Height: 844, DeviceScaleFactor: 2, Mobile: true})
+	_, err := chromedp.Call(t.ctx, emulation.SetDeviceMetricsOverride,
+		emulation.SetDeviceMetricsOverrideParams{Width: 390, Height: 844, DeviceScaleFactor: 2, Mobile: true})
 	if err == nil {
-		_, err = chromedp.Call(t.ctx, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true, MaxTouchPoints: 5})
+		_, err = chromedp.Call(t.ctx, emulation.SetTouchEmulationEnabled,
+			emulation.SetTouchEmulationEnabledParams{Enabled: true, MaxTouchPoints: 5})
 	}
 	if err != nil {
 		t.tb.Fatal(err)

@@ -17,8 +17,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/tier"
 )
 
-// Firefox is one tab of a Firefox, driven by WebDriver BiDi. What the page throws fails the test when it is closed. Not for concurrent
-// use. Of the protocol it knows what the tests need: no library for it is kept up in Go.
+// Firefox is one tab of a Firefox, driven by WebDriver BiDi. What the page throws fails the test when it is closed. Not
+// for concurrent use. Of the protocol it knows what the tests need: no library for it is kept up in Go.
 type Firefox struct {
 	tb      testing.TB
 	conn    *websocket.Conn
@@ -47,7 +47,8 @@ user_pref("extensions.getAddons.cache.enabled", false);
 user_pref("browser.newtabpage.enabled", false);
 `
 
-// NewFirefox starts a Firefox with a fresh profile and one tab of so many pixels, for this test alone. Where there is none, the test fails.
+// NewFirefox starts a Firefox with a fresh profile and one tab of so many pixels, for this test alone. Where there is
+// none, the test fails.
 func NewFirefox(tb testing.TB, width, height int) *Firefox {
 	tb.Helper()
 	tier.NeedIntegration(tb, "a browser")
@@ -63,7 +64,8 @@ func NewFirefox(tb testing.TB, width, height int) *Firefox {
 		tb.Fatal(err)
 	}
 	const origin = "http://127.0.0.1" // that may connect: others on this machine may not by way of a browser
-	cmd := exec.Command(path, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "--remote-allow-origins", origin, "about:blank")
+	cmd := exec.Command(path, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0",
+		"--remote-allow-origins", origin, "about:blank")
 	cmd.Env = append(os.Environ(), "HOME="+profile, "MOZ_HEADLESS=1", "MOZ_CRASHREPORTER_DISABLE=1")
 	cmd.WaitDelay = patience / 6
 	out, err := cmd.StderrPipe()
@@ -90,7 +92,8 @@ func NewFirefox(tb testing.TB, width, height int) *Firefox {
 	f.must("browsingContext.getTree", struct{}{}, &tree)
 	f.context = tree.Contexts[0].Context
 	f.must("session.subscribe", map[string]any{"events": []string{"log.entryAdded"}}, nil)
-	f.must("browsingContext.setViewport", map[string]any{"context": f.context, "viewport": map[string]int{"width": width, "height": height}}, nil)
+	f.must("browsingContext.setViewport",
+		map[string]any{"context": f.context, "viewport": map[string]int{"width": width, "height": height}}, nil)
 	return f
 }
 
@@ -141,7 +144,8 @@ type answer struct {
 func (f *Firefox) call(method string, params any) (json.RawMessage, error) {
 	f.last++
 	_ = f.conn.SetDeadline(time.Now().Add(patience))
-	if err := websocket.JSON.Send(f.conn, map[string]any{"id": f.last, "method": method, "params": params}); err != nil {
+	if err := websocket.JSON.Send(f.conn,
+		map[string]any{"id": f.last, "method": method, "params": params}); err != nil {
 		return nil, err
 	}
 	for {
@@ -208,7 +212,8 @@ func (f *Firefox) Until(expression string) {
 	f.tb.Helper()
 	for late := time.Now().Add(patience); ; time.Sleep(30 * time.Millisecond) {
 		var why string
-		f.Eval("(() => { try { return ("+expression+") ? '' : 'it is false' } catch (e) { return String(e) } })()", &why)
+		f.Eval("(() => { try { return ("+expression+") ? '' : 'it is false' } catch (e) { return String(e) } })()",
+			&why)
 		if why == "" {
 			return
 		}
@@ -226,9 +231,11 @@ func (f *Firefox) Click(selector string) {
 	quoted, _ := json.Marshal(selector)
 	f.Until("document.querySelector(" + string(quoted) + ")?.checkVisibility()")
 	var at [2]float64
-	f.Eval("(() => { const r = document.querySelector("+string(quoted)+").getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()", &at)
+	f.Eval("(() => { const r = document.querySelector("+string(quoted)+
+		").getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()", &at)
 	f.act("pointer", []map[string]any{
-		{"type": "pointerMove", "x": int(at[0]), "y": int(at[1])}, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0},
+		{"type": "pointerMove", "x": int(at[0]), "y": int(at[1])}, {"type": "pointerDown", "button": 0},
+		{"type": "pointerUp", "button": 0},
 	})
 }
 
@@ -237,12 +244,15 @@ func (f *Firefox) Key(keys ...string) {
 	f.tb.Helper()
 	var actions []map[string]any
 	for _, k := range strings.Split(strings.Join(keys, ""), "") {
-		actions = append(actions, map[string]any{"type": "keyDown", "value": k}, map[string]any{"type": "keyUp", "value": k})
+		actions = append(actions, map[string]any{"type": "keyDown", "value": k},
+			map[string]any{"type": "keyUp", "value": k})
 	}
 	f.act("key", actions)
 }
 
 func (f *Firefox) act(kind string, actions []map[string]any) {
 	f.tb.Helper()
-	f.must("input.performActions", map[string]any{"context": f.context, "actions": []any{map[string]any{"type": kind, "id": kind, "actions": actions}}}, nil)
+	f.must("input.performActions",
+		map[string]any{"context": f.context,
+			"actions": []any{map[string]any{"type": kind, "id": kind, "actions": actions}}}, nil)
 }

@@ -18,12 +18,14 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Frame is the work of the page's main thread between two frames, in processor time: what else the machine does is not in it.
+// Frame is the work of the page's main thread between two frames, in processor time: what else the machine does is not
+// in it.
 type Frame struct{ Script, Layout time.Duration }
 
 // scripts and layouts are the outermost events of a trace that are one or the other.
 var (
-	scripts = []string{"FunctionCall", "EvaluateScript", "FireAnimationFrame", "EventDispatch", "TimerFire", "RunMicrotasks", "v8.callFunction"}
+	scripts = []string{"FunctionCall", "EvaluateScript", "FireAnimationFrame", "EventDispatch", "TimerFire",
+		"RunMicrotasks", "v8.callFunction"}
 	layouts = []string{"UpdateLayoutTree", "Layout", "PrePaint", "Paint", "Layerize", "HitTest"}
 )
 
@@ -62,7 +64,8 @@ func (t *Tab) Trace(meanwhile func()) []Frame {
 	})
 	if err == nil {
 		_, err = chromedp.Call(t.ctx, tracing.Start, tracing.StartParams{TraceConfig: &tracing.TraceConfig{
-			IncludedCategories: []string{"devtools.timeline", "disabled-by-default-devtools.timeline.frame", "devtools.timeline.frame", "v8"}, ExcludedCategories: []string{"*"},
+			IncludedCategories: []string{"devtools.timeline", "disabled-by-default-devtools.timeline.frame",
+				"devtools.timeline.frame", "v8"}, ExcludedCategories: []string{"*"},
 		}})
 	}
 	if err != nil {
@@ -80,7 +83,8 @@ func (t *Tab) Trace(meanwhile func()) []Frame {
 	return frames(events)
 }
 
-// frames adds up what the thread with the most script did between two beginnings of a frame. An event within another is in that one.
+// frames adds up what the thread with the most script did between two beginnings of a frame. An event within another is
+// in that one.
 func frames(events []traceEvent) []Frame {
 	type thread struct{ process, thread int }
 	busy := map[thread]float64{}
@@ -128,12 +132,14 @@ func frames(events []traceEvent) []Frame {
 // OnNewPage has a script run in each page before its own.
 func (t *Tab) OnNewPage(script string) {
 	t.tb.Helper()
-	if _, err := chromedp.Call(t.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script}); err != nil {
+	if _, err := chromedp.Call(t.ctx, page.AddScriptToEvaluateOnNewDocument,
+		page.AddScriptToEvaluateOnNewDocumentParams{Source: script}); err != nil {
 		t.tb.Fatal(err)
 	}
 }
 
-// Memory is what a page takes when its garbage was collected, in bytes: JavaScript's heap, and what the renderer's process has for itself.
+// Memory is what a page takes when its garbage was collected, in bytes: JavaScript's heap, and what the renderer's
+// process has for itself.
 func (t *Tab) Memory() (heap, process int64) {
 	t.tb.Helper()
 	_, err := chromedp.Call(t.ctx, heapprofiler.CollectGarbage, cdp.Empty{})

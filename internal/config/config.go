@@ -11,13 +11,14 @@ import (
 
 // Config is how one process is set up. It is read at start and never changes.
 type Config struct {
-	OCRURL         string        // base URL of the OCR service, without a slash or /v1 at its end; required
-	OCRAudience    string        // audience of the ID token; default the origin of OCRURL
-	OCRAuth        Auth          // default OIDC; NoAuth where OCRURL is plain http on this machine
-	OCRAPIKey      Secret        // vLLM's own key; default none
-	OCRModel       string        // as the server names it; default lightonai/LightOnOCR-2-1B
-	OCRProfile     string        // edge, sampling, layout; default "", which is by the model's name
-	OCRMode        string        // plain or layout; default plain. Whether the model has a layout mode is for ocr.New to say
+	OCRURL      string // base URL of the OCR service, without a slash or /v1 at its end; required
+	OCRAudience string // audience of the ID token; default the origin of OCRURL
+	OCRAuth     Auth   // default OIDC; NoAuth where OCRURL is plain http on this machine
+	OCRAPIKey   Secret // vLLM's own key; default none
+	OCRModel    string // as the server names it; default lightonai/LightOnOCR-2-1B
+	OCRProfile  string // edge, sampling, layout; default "", which is by the model's name
+	// plain or layout; default plain. Whether the model has a layout mode is for ocr.New to say
+	OCRMode        string
 	OCRTimeout     time.Duration // one try, connect to last byte; default 120 s, less than ProcessTimeout
 	OCRMaxTokens   int           // tokens of one answer; default 0, which is by the profile
 	OCRConcurrency int           // pages in flight for one object; default 4, 1 to 64
@@ -105,8 +106,8 @@ const (
 	SameBytes Reuse = "same-bytes"
 )
 
-// Telemetry is what the function itself reads of OpenTelemetry's settings. None of them is checked here: a wrong one must not
-// stop the function, so internal/telemetry and OpenTelemetry's SDK warn of it in the log.
+// Telemetry is what the function itself reads of OpenTelemetry's settings. None of them is checked here: a wrong one
+// must not stop the function, so internal/telemetry and OpenTelemetry's SDK warn of it in the log.
 type Telemetry struct {
 	Function string            // K_SERVICE, faas.name; default "", which is not to run on Cloud Run
 	Revision string            // K_REVISION, faas.version

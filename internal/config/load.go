@@ -1,8 +1,8 @@
 // Package config is everything that can be set: one struct, read once from a lookup, every problem reported at once.
 //
-// Nothing else of the program reads the environment, but for the root package (K_SERVICE: whether this is Cloud Run at all), the
-// runtime (GOMEMLIMIT), Google's clients, whose usual four are in the table as well, and OpenTelemetry's SDK, whose main ones are,
-// and which knows more (headers, certificates, time-outs, sizes of batches).
+// Nothing else of the program reads the environment, but for the root package (K_SERVICE: whether this is Cloud Run at
+// all), the runtime (GOMEMLIMIT), Google's clients, whose usual four are in the table as well, and OpenTelemetry's SDK,
+// whose main ones are, and which knows more (headers, certificates, time-outs, sizes of batches).
 //
 // Files, in reading order:
 //
@@ -30,8 +30,9 @@ import (
 // Load reads every variable once. lookup is os.LookupEnv or a map's; spaces around a value are cut off, and an empty
 // value counts as not set. Besides, the memory limit of the instance is read from the cgroup file system.
 //
-// The error names every problem there is, one per line, in the table's order. A line begins with the name of the variable,
-// quotes the value, cut short, and says what is allowed; a secret's value is never in it. The Config is then zero.
+// The error names every problem there is, one per line, in the table's order. A line begins with the name of the
+// variable, quotes the value, cut short, and says what is allowed; a secret's value is never in it. The Config is then
+// zero.
 func Load(lookup func(name string) (value string, ok bool)) (Config, error) {
 	return load(lookup, memoryLimit(os.DirFS("/")))
 }
@@ -51,8 +52,8 @@ func load(lookup func(string) (string, bool), memory int64) (Config, error) {
 
 var ofStores = regexp.MustCompile(`^(FIRESTORE|GCE|GOOGLE|STORAGE)_`)
 
-// LoadStores reads only what says where objects and documents are, for commands that look at them and serve nothing. The
-// rest of the Config is zero. Otherwise it is as [Load].
+// LoadStores reads only what says where objects and documents are, for commands that look at them and serve nothing.
+// The rest of the Config is zero. Otherwise it is as [Load].
 func LoadStores(lookup func(name string) (value string, ok bool)) (Config, error) {
 	var c Config
 	settings := slices.DeleteFunc(c.settings(), func(s setting) bool { return !ofStores.MatchString(s.name) })
@@ -120,7 +121,8 @@ func (c *Config) checkTogether(problems map[string]string) {
 
 	// The chain of times: what starts later must end earlier.
 	check(c.OCRTimeout >= c.ProcessTimeout, []string{"OCR_TIMEOUT", "PROCESS_TIMEOUT"},
-		"%s must end before PROCESS_TIMEOUT does; allowed: less than %s", inSeconds(c.OCRTimeout), inSeconds(c.ProcessTimeout))
+		"%s must end before PROCESS_TIMEOUT does; allowed: less than %s", inSeconds(c.OCRTimeout),
+		inSeconds(c.ProcessTimeout))
 	left := c.ServiceTimeout - document.AdmissionTime
 	check(c.ProcessTimeout >= left, []string{"PROCESS_TIMEOUT", "CLOUD_RUN_TIMEOUT_SECONDS"},
 		"%s and the %s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than %s",
@@ -139,8 +141,8 @@ func (c *Config) ocrAddress() *url.URL {
 	return u
 }
 
-// memoryLimit is the instance's memory in bytes as its cgroup has it (version 2, else 1), seen from the root of the file
-// system; 0 where there is no limit.
+// memoryLimit is the instance's memory in bytes as its cgroup has it (version 2, else 1), seen from the root of the
+// file system; 0 where there is no limit.
 func memoryLimit(root fs.FS) int64 {
 	for _, name := range []string{"sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"} {
 		raw, err := fs.ReadFile(root, name)

@@ -25,8 +25,9 @@ func TestOCRURL(t *testing.T) {
 // The rules are the client's; what is shown of a value is decided here.
 func TestOCRURLInvalid(t *testing.T) {
 	for value, want := range map[string]string{
-		"ocr.example": "must begin with", "https://:443": "must name a host", "https://ocr.example:0": "must have a port",
-		"https://a b": "must be a URL", "https://ocr.example/v1/chat/completions": "must be the base URL",
+		"ocr.example": "must begin with", "https://:443": "must name a host",
+		"https://ocr.example:0": "must have a port",
+		"https://a b":           "must be a URL", "https://ocr.example/v1/chat/completions": "must be the base URL",
 		"https://key:hush@ocr.example": "must hold no user", "https://hush@ocr.example": "must hold no user",
 		"https://ocr.example?key=hush": "must hold no query", "https://ocr.example/#hush": "must hold no query",
 		"key:hush@ocr.example": "must begin with", "https://ocr.example:x?key=hush": "must be a URL",
@@ -69,7 +70,8 @@ func TestOCRAuth(t *testing.T) {
 	} {
 		if tt.want == "" {
 			got := problemsOf(t, 0, "OCR_URL", tt.url, "OCR_AUTH", tt.auth)
-			if len(got) != 1 || !strings.HasPrefix(got[0], "OCR_URL: "+quoted(tt.url)+" must be https, or http to this machine, to carry an ID token") {
+			if len(got) != 1 || !strings.HasPrefix(got[0],
+				"OCR_URL: "+quoted(tt.url)+" must be https, or http to this machine, to carry an ID token") {
 				t.Errorf("%s %s: %q", tt.url, tt.auth, got)
 			}
 			continue
@@ -86,18 +88,22 @@ func TestChainOfTimes(t *testing.T) {
 		{"479.9s", "480s", "526", ""},
 		{"480s", "", "", "OCR_TIMEOUT: 480s must end before PROCESS_TIMEOUT does; allowed: less than 480s"},
 		{"", "90s", "", "OCR_TIMEOUT: 120s must end before PROCESS_TIMEOUT does; allowed: less than 90s"},
-		{"", "495s", "", "PROCESS_TIMEOUT: 495s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 495s"},
+		{
+			"", "495s", "", "PROCESS_TIMEOUT: 495s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 495s"},
 		{"", "494.9s", "", ""},
-		{"", "", "525", "PROCESS_TIMEOUT: 480s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 480s"},
+		{
+			"", "", "525", "PROCESS_TIMEOUT: 480s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 480s"},
 		{"0.9s", "1s", "47", ""},
 		{"552.5s", "553s", "599", ""},
 		// Two links broken: both are told. One end unreadable: only that is.
 		{"1m30.5s", "90s", "90", "OCR_TIMEOUT: 90.5s must end before PROCESS_TIMEOUT does; allowed: less than 90s\n" +
 			"PROCESS_TIMEOUT: 90s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 45s"},
-		{"500s", "x", "", `PROCESS_TIMEOUT: "x" is not a duration with a unit; allowed: ` + limitOf(t, "PROCESS_TIMEOUT")},
+		{"500s", "x", "", `PROCESS_TIMEOUT: "x" is not a duration with a unit; allowed: ` +
+			limitOf(t, "PROCESS_TIMEOUT")},
 		{"", "500s", "x", `CLOUD_RUN_TIMEOUT_SECONDS: "x" is not a whole number; allowed: whole number, 47 to 599`},
 	} {
-		_, err := load(from("OCR_TIMEOUT", tt.try, "PROCESS_TIMEOUT", tt.process, "CLOUD_RUN_TIMEOUT_SECONDS", tt.service), 0)
+		_, err := load(from("OCR_TIMEOUT", tt.try, "PROCESS_TIMEOUT", tt.process, "CLOUD_RUN_TIMEOUT_SECONDS",
+			tt.service), 0)
 		got := ""
 		if err != nil {
 			got = err.Error()

@@ -20,7 +20,8 @@ type Variable struct {
 func Variables() []Variable {
 	var all []Variable
 	for _, s := range new(Config).settings() {
-		all = append(all, Variable{Name: s.name, Default: s.def, Meaning: s.meaning, Unit: s.kind.unit, Limit: s.kind.limit})
+		all = append(all, Variable{Name: s.name, Default: s.def, Meaning: s.meaning, Unit: s.kind.unit,
+			Limit: s.kind.limit})
 	}
 	return all
 }
@@ -52,7 +53,8 @@ func (c *Config) settings() []setting {
 		bySDK     = "; read by OpenTelemetry's SDK"
 	)
 	var (
-		bytes   = quantity{"bytes", "number of bytes, or of KiB, MiB or GiB", map[string]int64{"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}}
+		bytes = quantity{"bytes", "number of bytes, or of KiB, MiB or GiB",
+			map[string]int64{"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}}
 		pixels  = quantity{"pixels", "number of pixels, or of MP (a million)", map[string]int64{"": 1, "mp": 1e6}}
 		unread  = kind{limit: "as OpenTelemetry specifies it", set: func(string) error { return nil }}
 		another = new(string) // of others, checked here and read by them
@@ -64,24 +66,30 @@ func (c *Config) settings() []setting {
 			"how we show the OCR service who we are; oidc is refused over plain http to another host",
 			oneOf(&c.OCRAuth, OIDC, NoAuth)},
 		{"OCR_API_KEY", "", true,
-			"vLLM's own key: it takes Authorization, the ID token moves to X-Serverless-Authorization", secret(&c.OCRAPIKey)},
+			"vLLM's own key: it takes Authorization, the ID token moves to X-Serverless-Authorization",
+			secret(&c.OCRAPIKey)},
 		{"OCR_MODEL", ocr.DefaultModel, false,
 			"model to ask for; where the server does not know it, its only one is taken", token(&c.OCRModel)},
-		{"OCR_PROFILE", "from the model's name", true, "edge, sampling, longest answer and layout of a model; to be set where its name is an alias",
+		{"OCR_PROFILE", "from the model's name", true,
+			"edge, sampling, longest answer and layout of a model; to be set where its name is an alias",
 			oneOf(&c.OCRProfile, ocr.ProfileNames()...)},
 		{"OCR_MODE", ocr.ModePlain, false, "text alone, or with blocks and their place (LightOnOCR-3)",
 			oneOf(&c.OCRMode, ocr.ModePlain, ocr.ModeLayout)},
-		{"OCR_TIMEOUT", inSeconds(ocr.DefaultTimeout), false, "one try, connect to last byte; less than PROCESS_TIMEOUT",
+		{"OCR_TIMEOUT", inSeconds(ocr.DefaultTimeout), false,
+			"one try, connect to last byte; less than PROCESS_TIMEOUT",
 			duration(&c.OCRTimeout, "100ms", "598s")},
 		{"OCR_MAX_TOKENS", "by the profile", true,
 			"longest answer for one page: 4096, with LightOnOCR-3 12288; less where the context leaves less",
 			number(&c.OCRMaxTokens, "tokens", "1", "131072")},
-		{"OCR_CONCURRENCY", "4", false, "pages in flight for one object", number(&c.OCRConcurrency, "pages", "1", "64")},
-		{"OCR_INSTANCE_CONCURRENCY", "8", false, "pages in flight for all objects of one instance; no less than its concurrency",
+		{"OCR_CONCURRENCY", "4", false, "pages in flight for one object",
+			number(&c.OCRConcurrency, "pages", "1", "64")},
+		{"OCR_INSTANCE_CONCURRENCY", "8", false,
+			"pages in flight for all objects of one instance; no less than its concurrency",
 			number(&c.OCRInstanceConcurrency, "pages", "1", "1000")},
 
 		{"GOOGLE_CLOUD_PROJECT", "from the metadata server", true, "project of bucket and database",
-			matching(&c.Project, `[a-z0-9][a-z0-9.:-]{0,98}[a-z0-9]`, "project id: lower-case letters, digits and - . :")},
+			matching(&c.Project, `[a-z0-9][a-z0-9.:-]{0,98}[a-z0-9]`,
+				"project id: lower-case letters, digits and - . :")},
 		{"FIRESTORE_DATABASE", "(default)", false, "database of the documents",
 			matching(&c.FirestoreDatabase, `\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]`,
 				"(default), or 4 to 63 lower-case letters, digits and -, a letter first and no - last")},
@@ -90,23 +98,30 @@ func (c *Config) settings() []setting {
 
 		{"INCLUDE", "all", true, "which object names to read", include},
 		{"EXCLUDE", "none", true, "which object names to ignore", exclude},
-		{"OWNER_PATTERN", "none", true, "whose object it is, by its name: what {owner} matches becomes the document's field owner", owners(&c.Owners)},
+		{"OWNER_PATTERN", "none", true,
+			"whose object it is, by its name: what {owner} matches becomes the document's field owner",
+			owners(&c.Owners)},
 		{"MAX_BYTES", "64MiB", false, "largest object", bytes.between(&c.MaxBytes, "1 KiB", "4 GiB")},
 		{"MAX_PIXELS", "60MP", false, "largest page, by its pixels or what its decoder needs",
 			pixels.between(&c.MaxPixels, "1", "1000 MP")},
 		{"MAX_PAGES", "2000", false, "longest object", number(&c.MaxPages, "pages", "1", "9999")},
-		{"ON_MAX_PAGES", "fail", false, "what becomes of an object of more pages than MAX_PAGES: it fails, or its first pages are read, as many",
+		{"ON_MAX_PAGES", "fail", false,
+			"what becomes of an object of more pages than MAX_PAGES: it fails, or its first pages are read, as many",
 			oneOf(&c.OnMaxPages, FailLong, ReadFirst)},
-		{"PDF_TEXT", "never", false, "whether a page of a PDF whose text in the file is what the page shows is not sent to the OCR service",
+		{"PDF_TEXT", "never", false,
+			"whether a page of a PDF whose text in the file is what the page shows is not sent to the OCR service",
 			oneOf(&c.PDFText, NeverText, PreferText)},
-		{"REUSE", "off", false, "whether an object with the bytes of one that was read gets its text, and no page is sent to the OCR service",
+		{"REUSE", "off", false,
+			"whether an object with the bytes of one that was read gets its text, and no page is sent to the OCR service",
 			oneOf(&c.Reuse, ReadAll, SameBytes)},
 		{"MEMORY_BUDGET", "half of the instance's limit", true,
 			"decoded pages in flight; 512 MiB where no limit is found, never above the instance's",
 			bytes.between(&c.MemoryBudget, "16 MiB", "64 GiB")},
-		{"MAX_ATTEMPTS", "3", false, "strikes with which a page fails: failures that nothing else explains, at most one a delivery",
+		{"MAX_ATTEMPTS", "3", false,
+			"strikes with which a page fails: failures that nothing else explains, at most one a delivery",
 			number(&c.MaxAttempts, "strikes", "1", "1000")},
-		{"RETRY_WINDOW", "24h", false, "from the first claim until any fault is final", duration(&c.RetryWindow, "60s", "720h")},
+		{"RETRY_WINDOW", "24h", false, "from the first claim until any fault is final",
+			duration(&c.RetryWindow, "60s", "720h")},
 
 		{"PROCESS_TIMEOUT", "480s", false, "one delivery; with 45 s before it less than the service's time-out",
 			duration(&c.ProcessTimeout, "1s", "598s")},
@@ -115,14 +130,18 @@ func (c *Config) settings() []setting {
 			seconds(&c.ServiceTimeout, "47", "599")},
 		{"ON_DELETE", "keep", false, "what happens to the document when the object is deleted",
 			oneOf(&c.OnDelete, Keep, Erase)},
-		{"RECONCILE_BUCKETS", "", true, "buckets that `bucketocr.reconcile` goes through for what lost events left", buckets(&c.ReconcileBuckets)},
-		{"NOTIFY_TOPIC", "", true, "topic of Pub/Sub where the end of each document is announced; costs a write and a message for each",
-			matching(&c.NotifyTopic, `projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~%+-]{2,254}`, "projects/PROJECT/topics/NAME")},
+		{"RECONCILE_BUCKETS", "", true, "buckets that `bucketocr.reconcile` goes through for what lost events left",
+			buckets(&c.ReconcileBuckets)},
+		{"NOTIFY_TOPIC", "", true,
+			"topic of Pub/Sub where the end of each document is announced; costs a write and a message for each",
+			matching(&c.NotifyTopic, `projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~%+-]{2,254}`,
+				"projects/PROJECT/topics/NAME")},
 		{"LOG_LEVEL", "info", false, "least level that is logged",
 			oneOf(&c.LogLevel, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError)},
 		{"PORT", "8080", false, "TCP port to listen on; 0 for any that is free", number(&c.Port, "", "0", "65535")},
 		{"FUNCTION_TARGET", "ExtractText", false, "function to serve",
-			matching(&c.FunctionTarget, `[A-Za-z][A-Za-z0-9_.-]{0,62}`, "up to 63 letters, digits and _ . -, a letter first")},
+			matching(&c.FunctionTarget, `[A-Za-z][A-Za-z0-9_.-]{0,62}`,
+				"up to 63 letters, digits and _ . -, a letter first")},
 
 		{"STORAGE_EMULATOR_HOST", "", true, "address of a stand-in for Cloud Storage",
 			matching(&c.StorageEmulatorHost, `(?:https?://)?[A-Za-z0-9._:\[\]-]+/?`, "host:port, or a URL of that")},
@@ -132,7 +151,8 @@ func (c *Config) settings() []setting {
 		{"GOOGLE_APPLICATION_CREDENTIALS", "", true, "credentials file, read by Google's clients",
 			matching(another, `[^\x00-\x1f\x7f]+`, "path of a file")},
 
-		c.passed("OTEL_EXPORTER_OTLP_ENDPOINT", "", "OpenTelemetry collector that gets traces and metrics, below its /v1; none: nothing is sent", collector),
+		c.passed("OTEL_EXPORTER_OTLP_ENDPOINT", "",
+			"OpenTelemetry collector that gets traces and metrics, below its /v1; none: nothing is sent", collector),
 		c.passed("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "", "whole address for traces alone", collector),
 		c.passed("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "", "whole address for metrics alone", collector),
 		c.passed("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", protocol, "http/protobuf"),
@@ -144,9 +164,11 @@ func (c *Config) settings() []setting {
 		{"OTEL_SERVICE_NAME", "K_SERVICE, or bucketocr", true, "name of the source" + bySDK, unread},
 		{"OTEL_RESOURCE_ATTRIBUTES", "", true, "more about the source" + bySDK, unread},
 		{"OTEL_TRACES_SAMPLER", "parentbased_always_on", true,
-			"which deliveries are traced; by default those that the platform traces, and those that come without a trace" + bySDK, unread},
+			"which deliveries are traced; by default those that the platform traces, and those that come without a trace" + bySDK,
+			unread},
 		{"OTEL_TRACES_SAMPLER_ARG", "1", true, "share of the two that take one" + bySDK, unread},
-		{"K_SERVICE", "", true, "name of the Cloud Run service, set by the platform; traces and metrics then leave before a delivery is answered",
+		{"K_SERVICE", "", true,
+			"name of the Cloud Run service, set by the platform; traces and metrics then leave before a delivery is answered",
 			token(&c.Telemetry.Function)},
 		{"K_REVISION", "", true, "its revision, set by the platform", token(&c.Telemetry.Revision)},
 	}

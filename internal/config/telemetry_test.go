@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestOpenTelemetrysVariablesStopNothing: whatever they are set to, they are no problem; what decides whether and where to send
-// is passed on as it is, and the rest is left to OpenTelemetry's SDK.
+// TestOpenTelemetrysVariablesStopNothing: whatever they are set to, they are no problem; what decides whether and where
+// to send is passed on as it is, and the rest is left to OpenTelemetry's SDK.
 func TestOpenTelemetrysVariablesStopNothing(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
@@ -17,7 +17,8 @@ func TestOpenTelemetrysVariablesStopNothing(t *testing.T) {
 		"OTEL_TRACES_EXPORTER": "jaeger", "OTEL_METRICS_EXPORTER": "prometheus", "OTEL_SDK_DISABLED": "yes",
 	}
 	pairs := []string{
-		"OTEL_SERVICE_NAME", "a b", "OTEL_RESOURCE_ATTRIBUTES", "a", "OTEL_TRACES_SAMPLER", "half", "OTEL_TRACES_SAMPLER_ARG", "1.1",
+		"OTEL_SERVICE_NAME", "a b", "OTEL_RESOURCE_ATTRIBUTES", "a", "OTEL_TRACES_SAMPLER", "half",
+		"OTEL_TRACES_SAMPLER_ARG", "1.1",
 	}
 	for name, value := range want {
 		pairs = append(pairs, name, " "+value+"\n")

@@ -67,8 +67,8 @@ func (q quantity) between(p *int64, least, most string) kind {
 	return kind{unit: q.unit, limit: q.form + ", " + least + " to " + most, set: within(p, least, most, q.parse)}
 }
 
-// parse reads a whole number and its suffix, with or without a space between. What is more than an int64 holds counts as the
-// most.
+// parse reads a whole number and its suffix, with or without a space between. What is more than an int64 holds counts
+// as the most.
 func (q quantity) parse(value string) (int64, error) {
 	digits := len(value) - len(strings.TrimLeft(value, "0123456789"))
 	factor, ok := q.factors[strings.ToLower(strings.TrimSpace(value[digits:]))]
@@ -175,10 +175,12 @@ func collectionID(p *string) kind {
 
 // owners is OWNER_PATTERN.
 func owners(p *event.Owners) kind {
-	return kind{limit: "a glob over the whole object name with {owner} for one segment, and no ** before it: users/{owner}/**", set: func(value string) (err error) {
-		*p, err = event.NewOwners(value)
-		return err
-	}}
+	return kind{
+		limit: "a glob over the whole object name with {owner} for one segment, and no ** before it: users/{owner}/**",
+		set: func(value string) (err error) {
+			*p, err = event.NewOwners(value)
+			return err
+		}}
 }
 
 // buckets reads names of buckets, each once.

@@ -50,7 +50,8 @@ func TestGoodValues(t *testing.T) {
 		{"OCR_TIMEOUT", "7m59.9s", "OCRTimeout", 479900 * time.Millisecond},
 		{"OCR_MAX_TOKENS", "131072", "OCRMaxTokens", 131072},
 		{"OCR_CONCURRENCY", "1", "OCRConcurrency", 1}, {"OCR_CONCURRENCY", "64", "OCRConcurrency", 64},
-		{"OCR_INSTANCE_CONCURRENCY", "1", "OCRInstanceConcurrency", 1}, {"OCR_INSTANCE_CONCURRENCY", "1000", "OCRInstanceConcurrency", 1000},
+		{"OCR_INSTANCE_CONCURRENCY", "1", "OCRInstanceConcurrency", 1},
+		{"OCR_INSTANCE_CONCURRENCY", "1000", "OCRInstanceConcurrency", 1000},
 		{"GOOGLE_CLOUD_PROJECT", "example.com:my-project", "Project", "example.com:my-project"},
 		{"FIRESTORE_DATABASE", "(default)", "FirestoreDatabase", "(default)"},
 		{"FIRESTORE_DATABASE", "scan-2", "FirestoreDatabase", "scan-2"},
@@ -111,19 +112,27 @@ func TestBadValues(t *testing.T) {
 		"OCR_PROFILE": {"lightonocr-3", "none"}, "OCR_MODE": {"text"},
 		"OCR_TIMEOUT":     {"120", "2 min", "-1s", "99ms", "599s", "1h", "9999999999h"},
 		"OCR_MAX_TOKENS":  {"0", "131073", "4k", "4096.0", "0x10", "99999999999999999999"},
-		"OCR_CONCURRENCY": {"0", "65", "-4", "four"}, "OCR_INSTANCE_CONCURRENCY": {"0", "1001", "-8", "eight"}, "GOOGLE_CLOUD_PROJECT": {"projects/p", "P", "-p", "p-", "a b"},
+		"OCR_CONCURRENCY": {"0", "65", "-4", "four"}, "OCR_INSTANCE_CONCURRENCY": {"0", "1001", "-8", "eight"},
+		"GOOGLE_CLOUD_PROJECT": {"projects/p", "P", "-p", "p-", "a b"},
 		"FIRESTORE_DATABASE":   {"(Default)", "abc", "Abcd", "abc-", "1abc", "a/b", strings.Repeat("a", 64)},
 		"FIRESTORE_COLLECTION": {"a/b", ".", "..", "__x__", "____", "ocr_pages", "\xe9", strings.Repeat("c", 1501)},
-		"INCLUDE":              {"a[", "a,,b", ",", "*.{a,b}", "\xe9"}, "EXCLUDE": {"[z-a]", "a,"}, "OWNER_PATTERN": {"users/*", "{owner}-*", "**/{owner}/*", "{owner}/{owner}", "a[/{owner}", "{owner}/\xe9", "{owner}/", "/{owner}/*"},
-		"MAX_BYTES":  {"1023", "64MB", "64 M", "-1", "5GiB", "1.5GiB", "MiB", "99999999999999999999", "9223372036854775807GiB"},
-		"MAX_PIXELS": {"0", "60 Mpx", "60MiB", "1001MP"}, "MAX_PAGES": {"0", "10000", "2e3"}, "ON_MAX_PAGES": {"last", "truncate"}, "PDF_TEXT": {"yes", "first"}, "REUSE": {"on", "samebytes", "same bytes"},
+		"INCLUDE":              {"a[", "a,,b", ",", "*.{a,b}", "\xe9"}, "EXCLUDE": {"[z-a]", "a,"},
+		"OWNER_PATTERN": {"users/*", "{owner}-*", "**/{owner}/*", "{owner}/{owner}", "a[/{owner}", "{owner}/\xe9",
+			"{owner}/", "/{owner}/*"},
+		"MAX_BYTES": {"1023", "64MB", "64 M", "-1", "5GiB", "1.5GiB", "MiB", "99999999999999999999",
+			"9223372036854775807GiB"},
+		"MAX_PIXELS": {"0", "60 Mpx", "60MiB", "1001MP"}, "MAX_PAGES": {"0", "10000", "2e3"},
+		"ON_MAX_PAGES": {"last", "truncate"}, "PDF_TEXT": {"yes", "first"}, "REUSE": {"on", "samebytes", "same bytes"},
 		"MEMORY_BUDGET": {"0", "1KiB", "65GiB", "half", "50%"}, "MAX_ATTEMPTS": {"0", "1001"},
 		"RETRY_WINDOW":    {"59s", "721h", "1d", "24"},
 		"PROCESS_TIMEOUT": {"999ms", "480", "600s"}, "CLOUD_RUN_TIMEOUT_SECONDS": {"0", "46", "600", "3600", "540s"},
-		"ON_DELETE": {"delete"}, "NOTIFY_TOPIC": {"t", "projects/p/topics/t", "projects/p/subscriptions/ended"}, "RECONCILE_BUCKETS": {"gs://b", "b/x", "A", "one,,two"}, "LOG_LEVEL": {"trace", "info+1", "0"}, "PORT": {"-1", "65536", ":8080"},
-		"FUNCTION_TARGET":       {"1x", "a/b", strings.Repeat("f", 64)},
-		"STORAGE_EMULATOR_HOST": {"ftp://x", "http://", "a b:1", "http://x/y"}, "FIRESTORE_EMULATOR_HOST": {"http://x:1", "x/y"},
-		"GCE_METADATA_HOST": {"http://x"}, "GOOGLE_APPLICATION_CREDENTIALS": {"a\x00b"},
+		"ON_DELETE": {"delete"}, "NOTIFY_TOPIC": {"t", "projects/p/topics/t", "projects/p/subscriptions/ended"},
+		"RECONCILE_BUCKETS": {"gs://b", "b/x", "A", "one,,two"}, "LOG_LEVEL": {"trace", "info+1", "0"},
+		"PORT":                    {"-1", "65536", ":8080"},
+		"FUNCTION_TARGET":         {"1x", "a/b", strings.Repeat("f", 64)},
+		"STORAGE_EMULATOR_HOST":   {"ftp://x", "http://", "a b:1", "http://x/y"},
+		"FIRESTORE_EMULATOR_HOST": {"http://x:1", "x/y"},
+		"GCE_METADATA_HOST":       {"http://x"}, "GOOGLE_APPLICATION_CREDENTIALS": {"a\x00b"},
 	} {
 		limit := limitOf(t, variable)
 		for _, value := range values {
@@ -156,13 +165,16 @@ func TestProblemsReadWell(t *testing.T) {
 			`MAX_BYTES: "5GiB" exceeds the maximum; allowed: number of bytes, or of KiB, MiB or GiB, 1 KiB to 4 GiB`},
 		{"MAX_BYTES", "MiB",
 			`MAX_BYTES: "MiB" is not valid; allowed: number of bytes, or of KiB, MiB or GiB, 1 KiB to 4 GiB`},
-		{"MAX_PIXELS", "0", `MAX_PIXELS: "0" is below the minimum; allowed: number of pixels, or of MP (a million), 1 to 1000 MP`},
+		{
+			"MAX_PIXELS", "0", `MAX_PIXELS: "0" is below the minimum; allowed: number of pixels, or of MP (a million), 1 to 1000 MP`},
 		{"ON_DELETE", "drop", `ON_DELETE: "drop" is not one of the choices; allowed: keep, erase`},
-		{"OCR_API_KEY", "Bearer xyz", `OCR_API_KEY: its value (not shown) is not valid; allowed: printable ASCII without spaces`},
-		{"EXCLUDE", "a[,*.{x,y}", `EXCLUDE: "a[,*.{x,y}" contains an invalid pattern: pattern "a[": a [ is not closed within its segment; ` +
-			`pattern "*.{x": braces are no choice here: write a pattern for each; pattern "y}": braces are no choice here: ` +
-			`write a pattern for each; allowed: globs apart by commas, over the whole object name: * ? [a-z] within a segment, ` +
-			`** across`},
+		{"OCR_API_KEY", "Bearer xyz",
+			`OCR_API_KEY: its value (not shown) is not valid; allowed: printable ASCII without spaces`},
+		{"EXCLUDE", "a[,*.{x,y}",
+			`EXCLUDE: "a[,*.{x,y}" contains an invalid pattern: pattern "a[": a [ is not closed within its segment; ` +
+				`pattern "*.{x": braces are no choice here: write a pattern for each; pattern "y}": braces are no choice here: ` +
+				`write a pattern for each; allowed: globs apart by commas, over the whole object name: * ? [a-z] within a segment, ` +
+				`** across`},
 	} {
 		if got := problemsOf(t, 0, tt.variable, tt.value); len(got) != 1 || got[0] != tt.want {
 			t.Errorf("got  %s\nwant %s", strings.Join(got, "\n"), tt.want)

@@ -1,9 +1,9 @@
-// Package document is the domain: what is known of an object in a bucket, and the rules by which that changes. Everything
-// else of the program works on its types; it needs the standard library alone.
+// Package document is the domain: what is known of an object in a bucket, and the rules by which that changes.
+// Everything else of the program works on its types; it needs the standard library alone.
 //
-// An object has one [Record], whatever its generation. [Rules] decide what an event, a fault or the end of an attempt makes
-// of a record; they are pure functions. [Update] is the only way to write one: it applies such a function on condition that
-// the record is unchanged, over any [Store]. The bucket is [Objects].
+// An object has one [Record], whatever its generation. [Rules] decide what an event, a fault or the end of an attempt
+// makes of a record; they are pure functions. [Update] is the only way to write one: it applies such a function on
+// condition that the record is unchanged, over any [Store]. The bucket is [Objects].
 //
 // Files, in reading order:
 //

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Query says which records [Lister.List] goes through. What is zero does not restrict; Status goes with any of the others
-// but DueBy and Names, each of which goes with none.
+// Query says which records [Lister.List] goes through. What is zero does not restrict; Status goes with any of the
+// others but DueBy and Names, each of which goes with none.
 type Query struct {
 	Status        Status
 	Warning       string    // one of the record's
@@ -16,18 +16,19 @@ type Query struct {
 	Names         *Names    // in the order of their names; goes with none of the others
 }
 
-// Names are the names of objects from one to another in the order of their bytes, both included, in whatever bucket. An empty To
-// is not an end.
+// Names are the names of objects from one to another in the order of their bytes, both included, in whatever bucket. An
+// empty To is not an end.
 type Names struct{ From, To string }
 
 // Has reports whether a name is among them.
 func (n Names) Has(name string) bool { return name >= n.From && (n.To == "" || name <= n.To) }
 
-// Lister is what a store offers besides, for those who go through what there is. Both methods may be called concurrently.
+// Lister is what a store offers besides, for those who go through what there is. Both methods may be called
+// concurrently.
 type Lister interface {
-	// List calls fn for every record that q selects, without its text (so it is not for [Seen]), until fn
-	// or the store fails or ctx ends, whose error it returns. Records that are written meanwhile may be missed or come as
-	// they were; none comes twice. They are read some hundreds at a time, so fn may take its time.
+	// List calls fn for every record that q selects, without its text (so it is not for [Seen]), until fn or the store
+	// fails or ctx ends, whose error it returns. Records that are written meanwhile may be missed or come as they were;
+	// none comes twice. They are read some hundreds at a time, so fn may take its time.
 	List(ctx context.Context, q Query, fn func(*Stored) error) error
 	// Heads reads the records of several ids, without text; nil where there is none. The order is that of ids.
 	Heads(ctx context.Context, ids []string) ([]*Stored, error)
@@ -58,9 +59,9 @@ type Listed struct {
 
 // ObjectLister is what a bucket offers besides.
 type ObjectLister interface {
-	// ListObjects calls fn for each object of the listing, in the order of their names' bytes, until fn or the bucket fails
-	// or ctx ends, whose error it returns. Others wrap those of [Objects]; that of a bucket that does not exist wraps
-	// [ErrObjectGone]. What comes or goes meanwhile may be missed. Names are read some hundreds at a time, so fn may take
-	// its time.
+	// ListObjects calls fn for each object of the listing, in the order of their names' bytes, until fn or the bucket
+	// fails or ctx ends, whose error it returns. Others wrap those of [Objects]; that of a bucket that does not exist
+	// wraps [ErrObjectGone]. What comes or goes meanwhile may be missed. Names are read some hundreds at a time, so fn
+	// may take its time.
 	ListObjects(ctx context.Context, l Listing, fn func(Listed) error) error
 }

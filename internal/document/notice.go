@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// The end of a generation (done, failed, erased) is announced where there is a [Notifier]: at least once, and never one that is not
-// stored. The write that ends a record says so with Notified false and a due time; what announced the end then says Notified true.
-// What a crash left between the two the sweep finds by its due time, like all other work. A record whose end is not announced yet is
-// not replaced: whoever would, announces it first.
+// The end of a generation (done, failed, erased) is announced where there is a [Notifier]: at least once, and never one
+// that is not stored. The write that ends a record says so with Notified false and a due time; what announced the end
+// then says Notified true. What a crash left between the two the sweep finds by its due time, like all other work. A
+// record whose end is not announced yet is not replaced: whoever would, announces it first.
 
 // What an error of a [Notifier] is about.
 var (
@@ -17,8 +17,8 @@ var (
 	ErrTopicMisconfigured = errors.New("topic misconfigured") // no such topic, no permission: an operator must act
 )
 
-// Notifier announces ends. It is called concurrently, and more than once for one end where a call's success was not heard of. Errors
-// wrap [ErrTopicUnavailable] or [ErrTopicMisconfigured], or are the context's.
+// Notifier announces ends. It is called concurrently, and more than once for one end where a call's success was not
+// heard of. Errors wrap [ErrTopicUnavailable] or [ErrTopicMisconfigured], or are the context's.
 type Notifier interface {
 	Notify(ctx context.Context, end End) error
 }
@@ -39,7 +39,8 @@ type End struct {
 // EndOf returns the end of a record that has ended.
 func EndOf(r *Record) End {
 	e := End{
-		ID: r.Object().ID(), Object: r.Object(), Owner: r.Owner, Status: r.Status, Warnings: r.Warnings, Pages: r.Pages, Time: r.Updated, Write: r.Write,
+		ID: r.Object().ID(), Object: r.Object(), Owner: r.Owner, Status: r.Status, Warnings: r.Warnings, Pages: r.Pages,
+		Time: r.Updated, Write: r.Write,
 	}
 	if r.Status == StatusFailed && r.Error != nil {
 		e.Code = r.Error.Code
@@ -50,8 +51,8 @@ func EndOf(r *Record) End {
 // Unannounced reports whether the record's end is still to be announced; that of none is not.
 func (r *Record) Unannounced() bool { return r != nil && r.Notified != nil && !*r.Notified }
 
-// Announce makes a change that ends a record one whose end is to be announced, and leaves others as they are: among them the marker of
-// an object that had no document, and the failed reading again of a document that stays as it is.
+// Announce makes a change that ends a record one whose end is to be announced, and leaves others as they are: among
+// them the marker of an object that had no document, and the failed reading again of a document that stays as it is.
 func Announce(old *Record, c *Change, now time.Time) *Change {
 	if c == nil || c.Record.Open() || !ends(old, c.Record) {
 		return c
@@ -73,8 +74,8 @@ func ends(old, next *Record) bool {
 	return true
 }
 
-// Announced returns the record of an end that was announced, or, where there is no notifier, is not to be any more. A record that was
-// written since the end of that id is left alone.
+// Announced returns the record of an end that was announced, or, where there is no notifier, is not to be any more. A
+// record that was written since the end of that id is left alone.
 func Announced(old *Record, write string, notified bool) *Change {
 	if old == nil || old.Write != write || !old.Unannounced() {
 		return nil

@@ -72,12 +72,12 @@ type Content struct {
 	Size int64 // bytes that Read will deliver; -1 where it is not known beforehand (stored compressed)
 }
 
-// Objects is the bucket. All methods may be called concurrently and repeated; none changes anything.
-// Errors wrap [ErrObjectGone], [ErrObjectCorrupt], [ErrObjectLocked], [ErrStorageUnavailable] or [ErrStorageMisconfigured],
-// or are the context's.
+// Objects is the bucket. All methods may be called concurrently and repeated; none changes anything. Errors wrap
+// [ErrObjectGone], [ErrObjectCorrupt], [ErrObjectLocked], [ErrStorageUnavailable] or [ErrStorageMisconfigured], or are
+// the context's.
 type Objects interface {
-	// Open reads exactly the given generation. The context bounds the reading too; a reading that stalls fails by itself,
-	// with [ErrStorageUnavailable].
+	// Open reads exactly the given generation. The context bounds the reading too; a reading that stalls fails by
+	// itself, with [ErrStorageUnavailable].
 	Open(ctx context.Context, o Object) (Content, error)
 	// Live returns the generation of the name that is in the bucket now, with its attributes. It is asked only when an
 	// event and the record, or an event and the bucket, disagree.

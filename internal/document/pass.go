@@ -2,12 +2,13 @@ package document
 
 import "time"
 
-// A pass goes through the names of a bucket in their order, in as many runs as it takes. How far it has come is kept in a record
-// of its own, beside the turns (see [TakeTurn]): its bucket, in Name the name up to which all is settled, in WindowStart when the
-// pass began, and the lease of the run that is at it. A finished pass has no WindowStart, and in Finished when it ended.
+// A pass goes through the names of a bucket in their order, in as many runs as it takes. How far it has come is kept in
+// a record of its own, beside the turns (see [TakeTurn]): its bucket, in Name the name up to which all is settled, in
+// WindowStart when the pass began, and the lease of the run that is at it. A finished pass has no WindowStart, and in
+// Finished when it ended.
 
-// TakePass decides whether a run may go on with the pass over a bucket until a time, and what the record of it says then. It is
-// refused while another run has it.
+// TakePass decides whether a run may go on with the pass over a bucket until a time, and what the record of it says
+// then. It is refused while another run has it.
 func TakePass(old *Record, bucket, holder string, now, until time.Time) (*Change, bool) {
 	if old != nil && old.Lease != nil && old.Lease.ID != holder && now.Before(old.Lease.Expires) {
 		return nil, false

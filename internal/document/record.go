@@ -29,22 +29,25 @@ type Record struct {
 	Blank       bool     `json:"blank,omitempty"`
 	Warnings    []string `json:"warnings,omitempty"` // sorted, each once
 	Model       string   `json:"model,omitempty"`
-	Mode        string   `json:"mode,omitempty"`       // in which it was read; absent, as Profile is, where not all pages were read alike
-	Profile     string   `json:"profile,omitempty"`    // of the model
-	CopiedFrom  string   `json:"copiedFrom,omitempty"` // id of the document whose object had the same bytes and was read
-	ReuseKey    string   `json:"reuseKey,omitempty"`   // only while the text may be copied, see ReuseKey
-	Usage       Usage    `json:"usage,omitzero"`
+	// in which it was read; absent, as Profile is, where not all pages were read alike
+	Mode    string `json:"mode,omitempty"`
+	Profile string `json:"profile,omitempty"` // of the model
+	// id of the document whose object had the same bytes and was read
+	CopiedFrom string `json:"copiedFrom,omitempty"`
+	ReuseKey   string `json:"reuseKey,omitempty"` // only while the text may be copied, see ReuseKey
+	Usage      Usage  `json:"usage,omitzero"`
 
-	Attempt       int        `json:"attempt,omitempty"` // 1-based, per generation; every claim counts
-	Strikes       Strikes    `json:"strikes,omitempty"`
-	Interruptions int        `json:"interruptions,omitempty"` // expired leases since WindowStart
-	WindowStart   time.Time  `json:"windowStart,omitzero"`
-	Due           time.Time  `json:"due,omitzero"` // when the sweep may take it, or announce its end; absent when nothing is left to do
-	Retried       time.Time  `json:"retried,omitzero"`
-	RetriedBy     string     `json:"retriedBy,omitempty"`
-	Rereading     *Rereading `json:"rereading,omitempty"`
-	Error         *Error     `json:"error,omitempty"`
-	Lease         *Lease     `json:"lease,omitempty"`
+	Attempt       int       `json:"attempt,omitempty"` // 1-based, per generation; every claim counts
+	Strikes       Strikes   `json:"strikes,omitempty"`
+	Interruptions int       `json:"interruptions,omitempty"` // expired leases since WindowStart
+	WindowStart   time.Time `json:"windowStart,omitzero"`
+	// when the sweep may take it, or announce its end; absent when nothing is left to do
+	Due       time.Time  `json:"due,omitzero"`
+	Retried   time.Time  `json:"retried,omitzero"`
+	RetriedBy string     `json:"retriedBy,omitempty"`
+	Rereading *Rereading `json:"rereading,omitempty"`
+	Error     *Error     `json:"error,omitempty"`
+	Lease     *Lease     `json:"lease,omitempty"`
 
 	EventID   string    `json:"eventId,omitempty"`
 	EventTime time.Time `json:"eventTime,omitzero"`
@@ -76,7 +79,8 @@ type Usage struct {
 
 // Add returns the sum of both.
 func (u Usage) Add(v Usage) Usage {
-	return Usage{PromptTokens: u.PromptTokens + v.PromptTokens, CompletionTokens: u.CompletionTokens + v.CompletionTokens}
+	return Usage{PromptTokens: u.PromptTokens + v.PromptTokens,
+		CompletionTokens: u.CompletionTokens + v.CompletionTokens}
 }
 
 // Error is why the last attempt did not finish.
@@ -86,12 +90,15 @@ type Error struct {
 	Retryable bool   `json:"retryable"` // the class is not final
 }
 
-// Lease says who works on a record and until when. A commit of an attempt is refused once its lease is not on the record.
+// Lease says who works on a record and until when. A commit of an attempt is refused once its lease is not on the
+// record.
 type Lease struct {
 	ID      string    `json:"id"`
 	Expires time.Time `json:"expires"`
-	Alone   bool      `json:"alone"`          // the record has its instance to itself, and its pages are made and read one at a time
-	Page    int       `json:"page,omitempty"` // the page being made or read, with Alone only; 0: the object is being opened
+	// the record has its instance to itself, and its pages are made and read one at a time
+	Alone bool `json:"alone"`
+	// the page being made or read, with Alone only; 0: the object is being opened
+	Page int `json:"page,omitempty"`
 }
 
 // Strikes are the pages of a record that are in trouble, by number; 0 is the object itself.
@@ -99,8 +106,9 @@ type Strikes map[int]Strike
 
 // Strike is what a page is suspected of. A page with as many strikes as MAX_ATTEMPTS fails.
 type Strike struct {
-	Count int    `json:"count"` // failures that nothing but the page explains, at most one a delivery; 0: none yet, but it failed among others
-	Code  string `json:"code"`  // of the last failure
+	// failures that nothing but the page explains, at most one a delivery; 0: none yet, but it failed among others
+	Count int    `json:"count"`
+	Code  string `json:"code"` // of the last failure
 	// Open says that the page failed alone, but no control page was read after it: the next delivery sends one first.
 	Open bool `json:"open,omitempty"`
 }
@@ -123,23 +131,24 @@ const (
 	SourceCopy    = "copy"     // another document, see Record.CopiedFrom
 )
 
-// Page is the document of one page, written for every object of several pages, and for one of a single page with more to say of it
-// than the record does: its blocks, that it was turned, or that its text is the file's own.
+// Page is the document of one page, written for every object of several pages, and for one of a single page with more
+// to say of it than the record does: its blocks, that it was turned, or that its text is the file's own.
 type Page struct {
-	Page       int       `json:"page"` // 1-based
-	Generation int64     `json:"generation"`
-	Text       string    `json:"text"` // at most MaxTextBytes
-	Warnings   []string  `json:"warnings,omitempty"`
-	Blank      bool      `json:"blank"`
-	Error      *Error    `json:"error,omitempty"` // the page failed; the others may not have
-	Width      int       `json:"width,omitempty"` // pixels as sent
-	Height     int       `json:"height,omitempty"`
-	Turned     int       `json:"turned,omitempty"` // degrees clockwise that made it upright; width, height and boxes are those of the turned page
-	Blocks     []Block   `json:"blocks,omitempty"` // layout mode only
-	Source     string    `json:"source,omitempty"` // of its text; absent where reading it failed
-	Model      string    `json:"model,omitempty"`
-	Usage      Usage     `json:"usage,omitzero"`
-	Finished   time.Time `json:"finished,omitzero"` // the store's time
+	Page       int      `json:"page"` // 1-based
+	Generation int64    `json:"generation"`
+	Text       string   `json:"text"` // at most MaxTextBytes
+	Warnings   []string `json:"warnings,omitempty"`
+	Blank      bool     `json:"blank"`
+	Error      *Error   `json:"error,omitempty"` // the page failed; the others may not have
+	Width      int      `json:"width,omitempty"` // pixels as sent
+	Height     int      `json:"height,omitempty"`
+	// degrees clockwise that made it upright; width, height and boxes are those of the turned page
+	Turned   int       `json:"turned,omitempty"`
+	Blocks   []Block   `json:"blocks,omitempty"` // layout mode only
+	Source   string    `json:"source,omitempty"` // of its text; absent where reading it failed
+	Model    string    `json:"model,omitempty"`
+	Usage    Usage     `json:"usage,omitzero"`
+	Finished time.Time `json:"finished,omitzero"` // the store's time
 }
 
 // SaysMore reports whether the page holds what the record of an object does not.
@@ -150,8 +159,8 @@ func (p *Page) SaysMore() bool {
 // Block is a part of a page in layout mode. Box is left, top, right, bottom in thousandths of the page.
 type Block struct {
 	Label string `json:"label"`
-	// Continued says that the block goes on with the last one before it that has the same label, as a paragraph does in the next
-	// column, or with the page before.
+	// Continued says that the block goes on with the last one before it that has the same label, as a paragraph does in
+	// the next column, or with the page before.
 	Continued bool   `json:"continued,omitempty"`
 	Box       [4]int `json:"box"`
 	Text      string `json:"text"`
@@ -174,8 +183,8 @@ func (r *Record) Failure() *Error {
 	return nil
 }
 
-// Upgrade turns a record that was read with an older schema, and what that called faults and doubts, into what it means now.
-// Failures were counted for the whole object and without a control: none of them is a strike.
+// Upgrade turns a record that was read with an older schema, and what that called faults and doubts, into what it means
+// now. Failures were counted for the whole object and without a control: none of them is a strike.
 func (r *Record) Upgrade(schema, doubts int) {
 	if schema < 2 && doubts > 0 && r.Error != nil && r.Error.Code == CodeInterrupted && !r.Status.Ended() {
 		r.Interruptions = 1 // its holder died

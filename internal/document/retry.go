@@ -15,19 +15,20 @@ var (
 // maxDrop bounds the page documents that one commit of [Retry] removes.
 const maxDrop = 400
 
-// Retry requests another try of the generation that the caller has seen, whatever became of it. by says who asks. The sweep
-// does the rest.
+// Retry requests another try of the generation that the caller has seen, whatever became of it. by says who asks. The
+// sweep does the rest.
 //
-// A record without text becomes retrying with fresh budgets and a fresh window, due now. Pages that an attempt finished stay,
-// and are not paid for again, except those that failed and those that redo selects (nil selects none): their documents go. A
-// done record stays as it is, and is marked with a [Rereading] of those pages, or of all of an object of one page: nothing of
-// it is lost where the new reading fails. Of pages that were skipped redo is shown the first, with that as its warning: what it says
-// goes for all of them.
+// A record without text becomes retrying with fresh budgets and a fresh window, due now. Pages that an attempt finished
+// stay, and are not paid for again, except those that failed and those that redo selects (nil selects none): their
+// documents go. A done record stays as it is, and is marked with a [Rereading] of those pages, or of all of an object
+// of one page: nothing of it is lost where the new reading fails. Of pages that were skipped redo is shown the first,
+// with that as its warning: what it says goes for all of them.
 //
-// The error is [ErrNotAsSeen] where anything was written since, [ErrNothingToRetry] for a marker, for a record that a worker
-// is on, for one whose end is not announced yet and for one that is done with nothing to read again, or the store's. It may be repeated: a second call with the
-// same seen finds the record changed. seen may lack its text, as [Lister] leaves it out. It costs one read for the record
-// and for each page document, one write for each 400 pages that go, one at least, and one delete for each of them.
+// The error is [ErrNotAsSeen] where anything was written since, [ErrNothingToRetry] for a marker, for a record that a
+// worker is on, for one whose end is not announced yet and for one that is done with nothing to read again, or the
+// store's. It may be repeated: a second call with the same seen finds the record changed. seen may lack its text, as
+// [Lister] leaves it out. It costs one read for the record and for each page document, one write for each 400 pages
+// that go, one at least, and one delete for each of them.
 func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(Page) bool) (*Stored, error) {
 	if !Retryable(seen.Record) {
 		return nil, ErrNothingToRetry
@@ -92,7 +93,8 @@ func dropped(old *Record, pages []int) *Change {
 	return &Change{Record: rec, Drop: pages}
 }
 
-// Retryable reports whether [Retry] would have a record as it is tried again: it is not a marker, and no worker is on it.
+// Retryable reports whether [Retry] would have a record as it is tried again: it is not a marker, and no worker is on
+// it.
 func Retryable(r *Record) bool {
 	_, err := retry(r, retrial{now: time.Now()})
 	return err == nil
@@ -106,8 +108,8 @@ type retrial struct {
 	pages []int // those that are read again
 }
 
-// retry makes the record what it is when it was just created, except for its attempts and the pages that stay. A lease must
-// have expired long ago: the operator's clock may be ahead of the holder's.
+// retry makes the record what it is when it was just created, except for its attempts and the pages that stay. A lease
+// must have expired long ago: the operator's clock may be ahead of the holder's.
 func retry(old *Record, again retrial) (*Change, error) {
 	switch {
 	case old == nil, old.Status == StatusDeleted, old.Unannounced(),

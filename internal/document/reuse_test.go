@@ -10,7 +10,8 @@ func origin() (*Record, Reader) {
 		Reader{Model: "m", Mode: "plain", Profile: "p"}
 }
 
-// TestReuseKeyIsOfBytesOwnerAndReader: each of them makes another key, in another place as well; name, type and generation make none.
+// TestReuseKeyIsOfBytesOwnerAndReader: each of them makes another key, in another place as well; name, type and
+// generation make none.
 func TestReuseKeyIsOfBytesOwnerAndReader(t *testing.T) {
 	r, by := origin()
 	keys := map[string]string{ReuseKey(r, by): "the first"}
@@ -53,7 +54,8 @@ func TestReuseKeyIsOfBytesOwnerAndReader(t *testing.T) {
 	}
 }
 
-// TestTextMayBeCopiedWhileNothingIsAgainstIt: a key comes with an end without warnings, and goes with a request and a new generation.
+// TestTextMayBeCopiedWhileNothingIsAgainstIt: a key comes with an end without warnings, and goes with a request and a
+// new generation.
 func TestTextMayBeCopiedWhileNothingIsAgainstIt(t *testing.T) {
 	r, by := origin()
 	r.Status, r.Attempt, r.Lease = StatusProcessing, 1, &Lease{ID: "mine", Expires: now.Add(time.Minute)}
@@ -66,7 +68,8 @@ func TestTextMayBeCopiedWhileNothingIsAgainstIt(t *testing.T) {
 	if err != nil || again.Record.ReuseKey != "" || again.Record.Rereading == nil {
 		t.Errorf("to be read again: %+v, %v", again, err)
 	}
-	if c, _ := (Rules{}).Claim(done, finalized(9), Claimant{Now: now}); c.Record.ReuseKey != "" || c.Record.CopiedFrom != "" || c.Record.Mode != "" {
+	if c, _ := (Rules{}).Claim(done, finalized(9), Claimant{Now: now}); c.Record.ReuseKey != "" ||
+		c.Record.CopiedFrom != "" || c.Record.Mode != "" {
 		t.Errorf("a new generation: %+v", c.Record)
 	}
 	contents.Warnings = []string{WarnTruncated}
@@ -79,20 +82,24 @@ func TestTextMayBeCopiedWhileNothingIsAgainstIt(t *testing.T) {
 	}
 }
 
-// TestCopiesAreWhole: all pages of the origin or none, under the generation that they are for, and from the first document.
+// TestCopiesAreWhole: all pages of the origin or none, under the generation that they are for, and from the first
+// document.
 func TestCopiesAreWhole(t *testing.T) {
 	book := &Record{Bucket: "b", Name: "n", Generation: 3, Status: StatusDone, Pages: 2, PagesDone: 2, Model: "m"}
 	one := Page{Page: 1, Generation: 3, Text: "one", Source: SourcePDFText}
-	two := Page{Page: 2, Generation: 3, Text: "two", Source: SourceOCR, Model: "m", Usage: Usage{1, 2}, Blocks: []Block{{Label: "text"}}}
+	two := Page{Page: 2, Generation: 3, Text: "two", Source: SourceOCR, Model: "m", Usage: Usage{1, 2},
+		Blocks: []Block{{Label: "text"}}}
 	copies, from := Copied(book, []Page{one, two}, 8)
 	if from != book.Object().ID() || len(copies) != 2 || copies[0].Text != "one" || copies[1].Generation != 8 ||
-		copies[0].Source != SourceCopy || copies[1].Usage != (Usage{}) || copies[1].Model != "m" || len(copies[1].Blocks) != 1 {
+		copies[0].Source != SourceCopy || copies[1].Usage != (Usage{}) || copies[1].Model != "m" ||
+		len(copies[1].Blocks) != 1 {
 		t.Errorf("%+v from %s", copies, from)
 	}
 	if two.Generation != 3 {
 		t.Error("the origin's page was changed")
 	}
-	for what, pages := range map[string][]Page{"none": nil, "one": {one}, "twice the same": {two, two}, "one more": {one, two, {Page: 3}}} {
+	for what, pages := range map[string][]Page{"none": nil, "one": {one}, "twice the same": {two, two},
+		"one more": {one, two, {Page: 3}}} {
 		if copies, _ := Copied(book, pages, 8); copies != nil {
 			t.Errorf("%s: %+v", what, copies)
 		}
@@ -101,12 +108,14 @@ func TestCopiesAreWhole(t *testing.T) {
 	if _, from := Copied(book, []Page{one, two}, 8); from != "first" {
 		t.Errorf("from %s", from)
 	}
-	image := &Record{Bucket: "b", Name: "n", Status: StatusDone, Pages: 1, PagesDone: 1, Text: "a" + PageBreak + "b", Model: "m", Usage: Usage{1, 2}}
+	image := &Record{Bucket: "b", Name: "n", Status: StatusDone, Pages: 1, PagesDone: 1, Text: "a" + PageBreak + "b",
+		Model: "m", Usage: Usage{1, 2}}
 	image.CopiedFrom = "first"
 	if pages := SplitPages(image); len(pages) != 1 || pages[0].Source != SourceCopy {
 		t.Errorf("the page of a copy: %+v", pages)
 	}
-	if copies, _ := Copied(image, nil, 8); len(copies) != 1 || copies[0].Text != image.Text || copies[0].Model != "m" || copies[0].Source != SourceCopy || copies[0].SaysMore() {
+	if copies, _ := Copied(image, nil, 8); len(copies) != 1 || copies[0].Text != image.Text || copies[0].Model != "m" ||
+		copies[0].Source != SourceCopy || copies[0].SaysMore() {
 		t.Errorf("%+v", copies)
 	}
 }

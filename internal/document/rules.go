@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// Times of a lease. The chain is renewal < lease < lease + grace: a live holder renews twice before its lease ends, and the
-// sweep looks only after the platform had its chance to redeliver.
+// Times of a lease. The chain is renewal < lease < lease + grace: a live holder renews twice before its lease ends, and
+// the sweep looks only after the platform had its chance to redeliver.
 const (
 	LeaseTime  = 90 * time.Second
 	RenewEvery = 30 * time.Second
 	DueGrace   = 5 * time.Minute // from a lease's end until the sweep may take the record
 
-	// AdmissionTime is before a delivery's own time: waiting for a slot in the instance, and at least ClaimTime for the claim.
+	// AdmissionTime is before a delivery's own time: waiting for a slot in the instance, and at least ClaimTime for the
+	// claim.
 	AdmissionTime = 45 * time.Second
 	ClaimTime     = 10 * time.Second
 
@@ -21,8 +22,9 @@ const (
 	MarkerTime = 7 * 24 * time.Hour
 )
 
-// Rules are the budgets that decide when a page or a record fails. They hold no state. The functions of this file are pure:
-// they decide on a record, an event and a time, change none of their arguments, and return the next record as a [Change].
+// Rules are the budgets that decide when a page or a record fails. They hold no state. The functions of this file are
+// pure: they decide on a record, an event and a time, change none of their arguments, and return the next record as a
+// [Change].
 type Rules struct {
 	MaxAttempts int           // strikes with which a page fails
 	RetryWindow time.Duration // from windowStart; over it, any fault but our own is the last
@@ -102,27 +104,29 @@ func start(old *Record, ev Event, c Claimant) *Change {
 	return grant(rec, c, stamps)
 }
 
-// interrupt notes on a record that its holder died. Where the record was alone in its instance, what was being made is the
-// only thing that can explain it: a strike.
+// interrupt notes on a record that its holder died. Where the record was alone in its instance, what was being made is
+// the only thing that can explain it: a strike.
 func interrupt(rec *Record) {
 	rec.Interruptions++
 	if !rec.rereads() {
-		rec.Error = Fault{Code: CodeInterrupted, Class: ClassSuspect, Message: "the previous attempt stopped without releasing its lease"}.StoredError()
+		rec.Error = Fault{Code: CodeInterrupted, Class: ClassSuspect,
+			Message: "the previous attempt stopped without releasing its lease"}.StoredError()
 	}
 	if rec.Lease.Alone {
 		rec.Strikes = rec.Strikes.Charge(rec.Lease.Page, CodeInterrupted)
 	}
 }
 
-// Exhausted reports whether nothing more of the object may be made, and the fault with which pages that were not read fail:
-// too many holders died, or the object itself has too many strikes.
+// Exhausted reports whether nothing more of the object may be made, and the fault with which pages that were not read
+// fail: too many holders died, or the object itself has too many strikes.
 func (r Rules) Exhausted(rec *Record) (Fault, bool) {
 	object := rec.Strikes[0]
 	switch {
 	case object.Count >= r.MaxAttempts:
 		return Fault{Code: object.Code, Class: ClassFinal, Message: Code(object.Code).Summary}, true
 	case rec.Interruptions >= r.MaxInterruptions():
-		return Fault{Code: CodeInterrupted, Class: ClassFinal, Message: "too many attempts ended with the death of their process"}, true
+		return Fault{Code: CodeInterrupted, Class: ClassFinal,
+			Message: "too many attempts ended with the death of their process"}, true
 	}
 	return Fault{}, false
 }
@@ -138,7 +142,8 @@ func grant(rec *Record, c Claimant, stamps Stamps) *Change {
 	return &Change{Record: rec, Stamps: stamps | StampStarted}
 }
 
-// Owns reports whether the attempt that leased old with this id may still write. It is the fence: asked in every commit.
+// Owns reports whether the attempt that leased old with this id may still write. It is the fence: asked in every
+// commit.
 func Owns(old *Record, generation int64, lease string) bool {
 	return old != nil && old.Generation == generation && old.Lease != nil && old.Lease.ID == lease
 }
@@ -184,7 +189,8 @@ func (p Reading) put(rec *Record) {
 	}
 }
 
-// Progress stores how far the pages have come, with those of them that are finished and not stored yet, and renews the lease.
+// Progress stores how far the pages have come, with those of them that are finished and not stored yet, and renews the
+// lease.
 func Progress(old *Record, p Reading, pages []Page, now time.Time) *Change {
 	c := Renew(old, now)
 	c.Pages = pages
@@ -256,14 +262,14 @@ func Complete(old *Record, d Contents) *Change {
 	return c
 }
 
-// Last reports whether a fault is the last that the record may have: it is final, or the window is over. What is of our own
-// doing never is.
+// Last reports whether a fault is the last that the record may have: it is final, or the window is over. What is of our
+// own doing never is.
 func (r Rules) Last(rec *Record, f Fault, now time.Time) bool {
 	return f.Class == ClassFinal || f.Class != ClassOurs && now.Sub(rec.WindowStart) >= r.RetryWindow
 }
 
-// Release releases a record after a fault: failed where that is the last it may have, else retrying. Without a fault (no
-// code) nothing went wrong but the time, and something was read.
+// Release releases a record after a fault: failed where that is the last it may have, else retrying. Without a fault
+// (no code) nothing went wrong but the time, and something was read.
 func (r Rules) Release(old *Record, f Fault, p Reading, now time.Time) *Change {
 	rec := old.clone()
 	p.put(rec)
@@ -280,8 +286,8 @@ func (r Rules) Release(old *Record, f Fault, p Reading, now time.Time) *Change {
 	return &Change{Record: rec}
 }
 
-// Reject returns the record of an object whose own record the store refuses to hold: without what its uploader declared, and
-// failed. What is there already stays, and nil is returned.
+// Reject returns the record of an object whose own record the store refuses to hold: without what its uploader
+// declared, and failed. What is there already stays, and nil is returned.
 func Reject(old *Record, ev Event, f Fault, c Claimant) *Change {
 	if old != nil && old.Generation >= ev.Generation {
 		return nil

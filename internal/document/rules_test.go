@@ -74,39 +74,48 @@ func TestClaim(t *testing.T) {
 		{"same, retrying, strikes kept", record(StatusRetrying, strikes(7, 2)), 5, Claimant{},
 			want{v: ClaimGranted, attempt: 2, strikes: struck(7, 2, "c")}},
 
-		{"the first interruption asks to be alone", record(StatusProcessing, expired), 5, Claimant{}, want{v: ClaimNeedsAlone}},
+		{"the first interruption asks to be alone", record(StatusProcessing, expired), 5, Claimant{},
+			want{v: ClaimNeedsAlone}},
 		{"the first interruption, alone", record(StatusProcessing, expired), 5, Claimant{Alone: true},
 			want{v: ClaimGranted, attempt: 2, interruptions: 1, alone: true}},
-		{"released after an interruption asks to be alone", record(StatusRetrying, interrupted(1)), 5, Claimant{}, want{v: ClaimNeedsAlone}},
+		{"released after an interruption asks to be alone", record(StatusRetrying, interrupted(1)), 5, Claimant{},
+			want{v: ClaimNeedsAlone}},
 		{"released after an interruption, alone", record(StatusRetrying, interrupted(1)), 5, Claimant{Alone: true},
 			want{v: ClaimGranted, attempt: 2, interruptions: 1, alone: true}},
 		{"died alone at a page", record(StatusProcessing, expiredAlone(7), interrupted(1)), 5, Claimant{Alone: true},
 			want{v: ClaimGranted, attempt: 2, interruptions: 2, strikes: struck(7, 1, CodeInterrupted), alone: true}},
-		{"died alone before any page", record(StatusProcessing, expiredAlone(0), interrupted(1)), 5, Claimant{Alone: true},
+		{"died alone before any page", record(StatusProcessing, expiredAlone(0), interrupted(1)), 5,
+			Claimant{Alone: true},
 			want{v: ClaimGranted, attempt: 2, interruptions: 2, strikes: struck(0, 1, CodeInterrupted), alone: true}},
-		{"the page's last strike is for the holder to tell", record(StatusProcessing, expiredAlone(7), interrupted(3), strikes(7, 2)), 5, Claimant{Alone: true},
+		{"the page's last strike is for the holder to tell",
+			record(StatusProcessing, expiredAlone(7), interrupted(3), strikes(7, 2)), 5, Claimant{Alone: true},
 			want{v: ClaimGranted, attempt: 2, interruptions: 4, strikes: struck(7, 3, CodeInterrupted), alone: true}},
-		{"the object's last strike", record(StatusProcessing, expiredAlone(0), interrupted(3), strikes(0, 2)), 5, Claimant{},
+		{"the object's last strike", record(StatusProcessing, expiredAlone(0), interrupted(3), strikes(0, 2)), 5,
+			Claimant{},
 			want{v: ClaimExhausted, attempt: 1, interruptions: 4, strikes: struck(0, 3, CodeInterrupted)}},
 		{"the last interruption, nothing read", record(StatusProcessing, expired, interrupted(4)), 5, Claimant{},
 			want{v: ClaimExhausted, attempt: 1, interruptions: 5}},
-		{"the last interruption, pages read", record(StatusProcessing, expired, interrupted(4), readAloud), 5, Claimant{Alone: true},
+		{"the last interruption, pages read", record(StatusProcessing, expired, interrupted(4), readAloud), 5,
+			Claimant{Alone: true},
 			want{v: ClaimGranted, attempt: 2, interruptions: 5, alone: true}},
 		{"interrupted after the window", record(StatusProcessing, expired, windowOver), 5, Claimant{Alone: true},
 			want{v: ClaimGranted, attempt: 2, interruptions: 1, alone: true}},
 
 		{"read again", record(StatusDone, rereading), 5, Claimant{}, want{v: ClaimGranted, attempt: 2}},
-		{"read again elsewhere", record(StatusDone, rereading, func(r *Record) { r.Lease = &Lease{ID: "theirs", Expires: now.Add(1)} }), 5,
+		{"read again elsewhere",
+			record(StatusDone, rereading, func(r *Record) { r.Lease = &Lease{ID: "theirs", Expires: now.Add(1)} }), 5,
 			Claimant{}, want{v: ClaimLeased}},
 		{"read again by one that died", record(StatusDone, rereading, expiredAlone(3)), 5, Claimant{Alone: true},
 			want{v: ClaimGranted, attempt: 2, interruptions: 1, strikes: struck(3, 1, CodeInterrupted), alone: true}},
-		{"could not be read again", record(StatusDone, rereading, func(r *Record) { r.Rereading.Error = &Error{Code: "c"} }), 5, Claimant{},
+		{"could not be read again",
+			record(StatusDone, rereading, func(r *Record) { r.Rereading.Error = &Error{Code: "c"} }), 5, Claimant{},
 			want{v: ClaimEnded}},
 
 		{"newer over done", record(StatusDone), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
 		{"newer over failed", record(StatusFailed, strikes(1, 3)), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
 		{"newer over a lease", record(StatusProcessing), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
-		{"newer over retrying", record(StatusRetrying, strikes(1, 2), interrupted(3)), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
+		{"newer over retrying", record(StatusRetrying, strikes(1, 2), interrupted(3)), 6, Claimant{},
+			want{v: ClaimGranted, attempt: 1}},
 		{"newer over a marker", record(StatusDeleted), 6, Claimant{}, want{v: ClaimGranted, attempt: 1}},
 
 		{"older under done", record(StatusDone), 4, Claimant{}, want{v: ClaimOlder}},
@@ -115,7 +124,8 @@ func TestClaim(t *testing.T) {
 		{"older under retrying", record(StatusRetrying), 4, Claimant{}, want{v: ClaimOlder}},
 		{"older under a marker", record(StatusDeleted), 4, Claimant{}, want{v: ClaimOlder}},
 		{"lower number, but it lives", record(StatusDone), 4, Claimant{Beaten: 5}, want{v: ClaimGranted, attempt: 1}},
-		{"lower number, lives, under a lease", record(StatusProcessing), 4, Claimant{Beaten: 5}, want{v: ClaimGranted, attempt: 1}},
+		{"lower number, lives, under a lease", record(StatusProcessing), 4, Claimant{Beaten: 5},
+			want{v: ClaimGranted, attempt: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.claim.Now, c.claim.Lease = now, "ours"
@@ -137,12 +147,15 @@ func TestClaim(t *testing.T) {
 			if ch == nil {
 				return
 			}
-			got := want{v, ch.Record.Attempt, ch.Record.Interruptions, ch.Record.Strikes, ch.Record.Lease != nil && ch.Record.Lease.Alone}
+			got := want{
+				v, ch.Record.Attempt, ch.Record.Interruptions, ch.Record.Strikes, ch.Record.Lease != nil &&
+					ch.Record.Lease.Alone}
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			checkShape(t, ch.Record)
-			if v == ClaimGranted && (ch.Record.Generation != c.gen || !ch.Record.Lease.Expires.Equal(now.Add(LeaseTime))) {
+			if v == ClaimGranted &&
+				(ch.Record.Generation != c.gen || !ch.Record.Lease.Expires.Equal(now.Add(LeaseTime))) {
 				t.Errorf("claimed %+v", ch.Record)
 			}
 		})
@@ -220,7 +233,8 @@ func TestRelease(t *testing.T) {
 			rereading(c.old)
 			ch = rules.Release(c.old, f, Reading{Total: 4, Done: 2, Model: "m", Strikes: Strikes{3: {Code: "c"}}}, now)
 			r = ch.Record
-			if r.Status != StatusDone || r.Text != "before" || r.Pages != 1 || r.PagesDone != 1 || r.Error != nil || ch.Stamps != 0 ||
+			if r.Status != StatusDone || r.Text != "before" || r.Pages != 1 || r.PagesDone != 1 || r.Error != nil ||
+				ch.Stamps != 0 ||
 				(r.Rereading.Error != nil) != (c.status == StatusFailed) {
 				t.Errorf("read again: %+v, %+v", r, r.Rereading)
 			}
@@ -232,8 +246,10 @@ func TestRelease(t *testing.T) {
 // TestProgressKeepsWhatCountsAgainstPages: whatever else is read.
 func TestProgressKeepsWhatCountsAgainstPages(t *testing.T) {
 	old := record(StatusProcessing, interrupted(2), func(r *Record) { r.Error = &Error{Code: "c"} })
-	ch := Progress(old, Reading{Total: 9, Done: 2, Strikes: Strikes{3: {Count: 1}}, Page: 4}, []Page{{Page: 1}, {Page: 4}}, now)
-	if r := ch.Record; r.Strikes[3].Count != 1 || r.Interruptions != 2 || r.Error != nil || r.Pages != 9 || r.PagesDone != 2 || r.Lease.Page != 4 {
+	ch := Progress(old, Reading{Total: 9, Done: 2, Strikes: Strikes{3: {Count: 1}}, Page: 4},
+		[]Page{{Page: 1}, {Page: 4}}, now)
+	if r := ch.Record; r.Strikes[3].Count != 1 || r.Interruptions != 2 || r.Error != nil || r.Pages != 9 ||
+		r.PagesDone != 2 || r.Lease.Page != 4 {
 		t.Errorf("%+v", ch.Record)
 	}
 	ch = Progress(old, Reading{Total: 9, Done: 1}, []Page{{Page: 1, Error: &Error{Code: "c"}}}, now)
@@ -243,19 +259,23 @@ func TestProgressKeepsWhatCountsAgainstPages(t *testing.T) {
 	checkShape(t, ch.Record)
 }
 
-// TestRejectedRecordIsVisible: what the store refuses ends failed, without what the uploader declared; what is there stays.
+// TestRejectedRecordIsVisible: what the store refuses ends failed, without what the uploader declared; what is there
+// stays.
 func TestRejectedRecordIsVisible(t *testing.T) {
 	ev := finalized(5)
 	ev.ContentType, ev.Size, ev.Metadata = "image/png", 7, map[string]string{"a": "b"}
 	f := Fault{Code: CodeStoreRejected, Class: ClassFinal, Message: "m"}
-	for name, old := range map[string]*Record{"nothing": nil, "older": record(StatusDone, func(r *Record) { r.Generation = 4 })} {
+	for name, old := range map[string]*Record{"nothing": nil,
+		"older": record(StatusDone, func(r *Record) { r.Generation = 4 })} {
 		r := Reject(old, ev, f, Claimant{Now: now, Lease: "ours"}).Record
-		if r.Status != StatusFailed || r.Error.Code != CodeStoreRejected || r.Metadata != nil || r.ContentType != "" || r.Size != 7 {
+		if r.Status != StatusFailed || r.Error.Code != CodeStoreRejected || r.Metadata != nil || r.ContentType != "" ||
+			r.Size != 7 {
 			t.Errorf("over %s: %+v", name, r)
 		}
 		checkShape(t, r)
 	}
-	for _, old := range []*Record{record(StatusProcessing), record(StatusDone), record(StatusDone, func(r *Record) { r.Generation = 6 })} {
+	for _, old := range []*Record{record(StatusProcessing), record(StatusDone),
+		record(StatusDone, func(r *Record) { r.Generation = 6 })} {
 		if ch := Reject(old, ev, f, Claimant{Now: now, Lease: "ours"}); ch != nil {
 			t.Errorf("over %s of generation %d: %+v", old.Status, old.Generation, ch.Record)
 		}
@@ -289,13 +309,16 @@ func TestOwns(t *testing.T) {
 		old  *Record
 		want bool
 	}{
-		"ours":             {record(StatusProcessing, func(r *Record) { r.Lease.ID = "ours" }), true},
-		"ours, expired":    {record(StatusProcessing, func(r *Record) { r.Lease = &Lease{ID: "ours", Expires: now.Add(-1)} }), true},
-		"theirs":           {record(StatusProcessing), false},
-		"nothing":          {nil, false},
-		"released":         {record(StatusRetrying), false},
-		"ended":            {record(StatusDone), false},
-		"other generation": {record(StatusProcessing, func(r *Record) { r.Lease.ID = "ours"; r.Generation = 6 }), false},
+		"ours": {record(StatusProcessing, func(r *Record) { r.Lease.ID = "ours" }), true},
+		"ours, expired": {record(StatusProcessing, func(r *Record) {
+			r.Lease = &Lease{ID: "ours", Expires: now.Add(-1)}
+		}), true},
+		"theirs":   {record(StatusProcessing), false},
+		"nothing":  {nil, false},
+		"released": {record(StatusRetrying), false},
+		"ended":    {record(StatusDone), false},
+		"other generation": {record(StatusProcessing, func(r *Record) { r.Lease.ID = "ours"; r.Generation = 6 }),
+			false},
 	} {
 		if Owns(c.old, 5, "ours") != c.want {
 			t.Errorf("%s: want %v", name, c.want)
@@ -304,8 +327,10 @@ func TestOwns(t *testing.T) {
 }
 
 func TestCompleteAndPauseAndErase(t *testing.T) {
-	ch := Complete(record(StatusProcessing, strikes(1, 2), interrupted(2)), Contents{Pages: 1, Read: 1, Text: "t", Model: "m"})
-	if r := ch.Record; r.Status != StatusDone || r.Text != "t" || r.Strikes != nil || r.Interruptions != 0 || r.PagesDone != 1 || ch.Stamps != StampFinished {
+	ch := Complete(record(StatusProcessing, strikes(1, 2), interrupted(2)),
+		Contents{Pages: 1, Read: 1, Text: "t", Model: "m"})
+	if r := ch.Record; r.Status != StatusDone || r.Text != "t" || r.Strikes != nil || r.Interruptions != 0 ||
+		r.PagesDone != 1 || ch.Stamps != StampFinished {
 		t.Errorf("%+v", r)
 	}
 	checkShape(t, ch.Record)
@@ -314,32 +339,38 @@ func TestCompleteAndPauseAndErase(t *testing.T) {
 		t.Errorf("without a fault: %+v", r)
 	}
 	checkShape(t, ch.Record)
-	again := record(StatusDone, rereading, func(r *Record) { r.Text, r.Lease = "before", &Lease{ID: "ours", Expires: now.Add(1)} })
-	if r := Complete(again, Contents{Pages: 1, Read: 1, Text: "after"}).Record; r.Status != StatusDone || r.Text != "after" || r.Rereading != nil {
+	again := record(StatusDone, rereading, func(r *Record) {
+		r.Text, r.Lease = "before", &Lease{ID: "ours", Expires: now.Add(1)}
+	})
+	if r := Complete(again, Contents{Pages: 1, Read: 1, Text: "after"}).Record; r.Status != StatusDone ||
+		r.Text != "after" || r.Rereading != nil {
 		t.Errorf("read again: %+v", r)
 	}
 	ch = erase(record(StatusDone), Event{Object: Object{"b", "n", 5}}, now)
-	if r := ch.Record; r.Status != StatusDeleted || r.Attempt != 0 || !r.MarkerExpires.Equal(now.Add(7*24*time.Hour)) || r.Created.IsZero() {
+	if r := ch.Record; r.Status != StatusDeleted || r.Attempt != 0 || !r.MarkerExpires.Equal(now.Add(7*24*time.Hour)) ||
+		r.Created.IsZero() {
 		t.Errorf("%+v", r)
 	}
 	checkShape(t, ch.Record)
 }
 
-// TestEveryStateEveryEvent is the whole table: each state a record can be in, against each event that can meet it. What an
-// event does not name for a state is its otherwise; a status is written, and a word with a hyphen says why none is. Every
-// record that is written has a shape that a listener can trust.
+// TestEveryStateEveryEvent is the whole table: each state a record can be in, against each event that can meet it. What
+// an event does not name for a state is its otherwise; a status is written, and a word with a hyphen says why none is.
+// Every record that is written has a shape that a listener can trust.
 func TestEveryStateEveryEvent(t *testing.T) {
 	ours := func(r *Record) { r.Lease.ID = "ours" }
 	states := map[string]*Record{
-		"nothing":          nil,
-		"leased":           record(StatusProcessing),
-		"ours":             record(StatusProcessing, ours),
-		"expired":          record(StatusProcessing, expired),
-		"expired at last":  record(StatusProcessing, expired, interrupted(4)),
-		"expired alone":    record(StatusProcessing, expiredAlone(1), interrupted(2)),
-		"interrupted":      record(StatusRetrying, interrupted(1), func(r *Record) { r.Due = now }),
-		"read again":       record(StatusDone, rereading),
-		"read again, ours": record(StatusDone, rereading, func(r *Record) { r.Lease = &Lease{ID: "ours", Expires: now.Add(time.Minute)} }),
+		"nothing":         nil,
+		"leased":          record(StatusProcessing),
+		"ours":            record(StatusProcessing, ours),
+		"expired":         record(StatusProcessing, expired),
+		"expired at last": record(StatusProcessing, expired, interrupted(4)),
+		"expired alone":   record(StatusProcessing, expiredAlone(1), interrupted(2)),
+		"interrupted":     record(StatusRetrying, interrupted(1), func(r *Record) { r.Due = now }),
+		"read again":      record(StatusDone, rereading),
+		"read again, ours": record(StatusDone, rereading, func(r *Record) {
+			r.Lease = &Lease{ID: "ours", Expires: now.Add(time.Minute)}
+		}),
 		"not read again":   record(StatusDone, func(r *Record) { r.Rereading = &Rereading{Error: &Error{Code: "c"}} }),
 		"expired long ago": record(StatusProcessing, func(r *Record) { r.Lease.Expires = now.Add(-DueGrace) }),
 		"retrying":         record(StatusRetrying, func(r *Record) { r.Due = now }),
@@ -351,7 +382,8 @@ func TestEveryStateEveryEvent(t *testing.T) {
 	type event func(*Record) (*Change, string)
 	claim := func(generation int64, live, alone bool) event {
 		return func(old *Record) (*Change, string) {
-			ch, v := rules.Claim(old, finalized(generation), Claimant{Now: now, Lease: "new", Beaten: beaten(old, live), Alone: alone})
+			ch, v := rules.Claim(old, finalized(generation),
+				Claimant{Now: now, Lease: "new", Beaten: beaten(old, live), Alone: alone})
 			return ch, string(v)
 		}
 	}
@@ -386,8 +418,9 @@ func TestEveryStateEveryEvent(t *testing.T) {
 			"leased": "-leased", "ours": "-leased", "read again, ours": "-leased",
 			"done": "-ended", "failed": "-ended", "marker": "-ended", "not read again": "-ended"}},
 		"finalize, same, alone": {claim(5, false, true), "processing", want{
-			"leased": "-leased", "ours": "-leased", "read again, ours": "-leased", "read again": "done", "expired at last": "failed",
-			"done": "-ended", "failed": "-ended", "marker": "-ended", "not read again": "-ended"}},
+			"leased": "-leased", "ours": "-leased", "read again, ours": "-leased", "read again": "done",
+			"expired at last": "failed",
+			"done":            "-ended", "failed": "-ended", "marker": "-ended", "not read again": "-ended"}},
 		"finalize, newer":       {claim(6, false, false), "processing", nil},
 		"finalize, older":       {claim(4, false, false), "-older", want{"nothing": "processing"}},
 		"finalize, older, live": {claim(4, true, false), "processing", nil},
@@ -397,10 +430,14 @@ func TestEveryStateEveryEvent(t *testing.T) {
 		"delete, newer, ours is gone": {del(6, true), "deleted", nil},
 		"delete, older":               {del(4, false), "-newer", want{"nothing": "deleted"}},
 
-		"renew": {commit(func(r *Record) *Change { return Renew(r, now) }), "-lost", want{"ours": "processing", "read again, ours": "done"}},
-		"page finished": {commit(func(r *Record) *Change { return Progress(r, Reading{Total: 2, Done: 1}, []Page{{Page: 1}}, now) }), "-lost",
+		"renew": {commit(func(r *Record) *Change { return Renew(r, now) }), "-lost",
 			want{"ours": "processing", "read again, ours": "done"}},
-		"complete":        {commit(func(r *Record) *Change { return Complete(r, Contents{Pages: 1, Read: 1}) }), "-lost", want{"ours": "done", "read again, ours": "done"}},
+		"page finished": {commit(func(r *Record) *Change {
+			return Progress(r, Reading{Total: 2, Done: 1}, []Page{{Page: 1}}, now)
+		}), "-lost",
+			want{"ours": "processing", "read again, ours": "done"}},
+		"complete": {commit(func(r *Record) *Change { return Complete(r, Contents{Pages: 1, Read: 1}) }),
+			"-lost", want{"ours": "done", "read again, ours": "done"}},
 		"no fault":        {commit(fault("")), "-lost", want{"ours": "retrying", "read again, ours": "done"}},
 		"final fault":     {commit(fault(ClassFinal)), "-lost", want{"ours": "failed", "read again, ours": "done"}},
 		"suspect":         {commit(fault(ClassSuspect)), "-lost", want{"ours": "retrying", "read again, ours": "done"}},
@@ -413,8 +450,9 @@ func TestEveryStateEveryEvent(t *testing.T) {
 				return nil, "refused"
 			}
 			return ch, "written"
-		}, "-refused", want{"expired long ago": "retrying", "retrying": "retrying", "interrupted": "retrying", "failed": "retrying",
-			"done": "done", "read again": "done", "not read again": "done"}},
+		}, "-refused", want{"expired long ago": "retrying", "retrying": "retrying", "interrupted": "retrying",
+			"failed": "retrying",
+			"done":   "done", "read again": "done", "not read again": "done"}},
 	} {
 		for state := range test.want {
 			if _, ok := states[state]; !ok {
@@ -432,7 +470,8 @@ func TestEveryStateEveryEvent(t *testing.T) {
 				if ch != nil {
 					got = string(ch.Record.Status)
 					checkShape(t, ch.Record)
-					if old != nil && ch.Record.Generation == old.Generation && ch.Record.Status != StatusDeleted && ch.Record.Attempt < old.Attempt {
+					if old != nil && ch.Record.Generation == old.Generation && ch.Record.Status != StatusDeleted &&
+						ch.Record.Attempt < old.Attempt {
 						t.Errorf("the attempt went from %d down to %d", old.Attempt, ch.Record.Attempt)
 					}
 				}
@@ -479,7 +518,8 @@ func TestSum(t *testing.T) {
 
 // TestSumOfTheFirstPages: what was skipped is counted, and said.
 func TestSumOfTheFirstPages(t *testing.T) {
-	pages := map[int]Page{1: {Blank: true}, 2: {Blank: true, Warnings: []string{"turned"}}, 4: {Text: "of another setting"}}
+	pages := map[int]Page{1: {Blank: true}, 2: {Blank: true, Warnings: []string{"turned"}},
+		4: {Text: "of another setting"}}
 	want := Contents{Pages: 5, Read: 2, Text: "\n\f\n", Warnings: []string{WarnPagesSkipped, "turned"}, Model: "m"}
 	got := Sum(pages, 2, 5, "m")
 	if !reflect.DeepEqual(got, want) {

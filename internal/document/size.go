@@ -2,13 +2,13 @@ package document
 
 import "unicode/utf8"
 
-// MaxCommitBytes is the most that the pages of one [Change] may take together, by [Page.Size]. Firestore refuses a commit of
-// more than 10 MiB, "Transaction too big"; what is left is for the record and for what it counts besides.
+// MaxCommitBytes is the most that the pages of one [Change] may take together, by [Page.Size]. Firestore refuses a
+// commit of more than 10 MiB, "Transaction too big"; what is left is for the record and for what it counts besides.
 const MaxCommitBytes = 7 << 20
 
-// What a page takes beyond its text, in bytes. A document of Firestore is sent with its whole name (6 KiB at most, mostly
-// 150 bytes), each field with its own, and the index entries that it makes count as well: two for each of a dozen fields,
-// and two for each warning, each with the document's name in it.
+// What a page takes beyond its text, in bytes. A document of Firestore is sent with its whole name (6 KiB at most,
+// mostly 150 bytes), each field with its own, and the index entries that it makes count as well: two for each of a
+// dozen fields, and two for each warning, each with the document's name in it.
 const (
 	pageOverhead    = 8 << 10
 	warningOverhead = 1 << 10
@@ -40,8 +40,8 @@ func storedLen(s string) int {
 	return 3 * len(s)
 }
 
-// Batches splits pages, in their order, into as few parts as fit into one commit each, see [MaxCommitBytes]. A part shares
-// the array of pages, and holds one at least.
+// Batches splits pages, in their order, into as few parts as fit into one commit each, see [MaxCommitBytes]. A part
+// shares the array of pages, and holds one at least.
 func Batches(pages []Page) [][]Page {
 	var parts [][]Page
 	first, size := 0, 0

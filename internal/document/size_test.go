@@ -8,7 +8,8 @@ import (
 
 func TestBatchesFitIntoOneCommitEach(t *testing.T) {
 	t.Parallel()
-	small, half, large := Page{Text: "a"}, Page{Text: strings.Repeat("b", MaxCommitBytes/2)}, Page{Text: strings.Repeat("c", MaxCommitBytes)}
+	small, half, large := Page{Text: "a"}, Page{Text: strings.Repeat("b", MaxCommitBytes/2)},
+		Page{Text: strings.Repeat("c", MaxCommitBytes)}
 	for name, c := range map[string]struct {
 		pages []Page
 		want  []int
@@ -35,8 +36,10 @@ func TestBatchesFitIntoOneCommitEach(t *testing.T) {
 				}
 				again = append(again, part...)
 			}
-			if !slices.Equal(got, c.want) || !slices.EqualFunc(again, c.pages, func(a, b Page) bool { return a.Text == b.Text }) {
-				t.Errorf("parts of %v pages, want %v, and %d of %d pages in their order", got, c.want, len(again), len(c.pages))
+			if !slices.Equal(got, c.want) ||
+				!slices.EqualFunc(again, c.pages, func(a, b Page) bool { return a.Text == b.Text }) {
+				t.Errorf("parts of %v pages, want %v, and %d of %d pages in their order", got, c.want, len(again),
+					len(c.pages))
 			}
 		})
 	}

@@ -52,10 +52,12 @@ func Outcomes() []OutcomeInfo {
 		{OutcomeFailed, false, "the document says why"},
 		{OutcomeDuplicate, false, "this generation has ended before"},
 		{OutcomeSuperseded, false, "a newer generation is known"},
-		{OutcomeFiltered, false, "ignored: a folder placeholder, a junk file, excluded, no image by type and name, an event of another type"},
+		{OutcomeFiltered, false,
+			"ignored: a folder placeholder, a junk file, excluded, no image by type and name, an event of another type"},
 		{OutcomeDeleted, false, "the document was erased (`ON_DELETE=erase`)"},
 		{OutcomeBusy, true, "another worker holds the lease; not acknowledged, because that worker may crash"},
-		{OutcomeRetry, true, "not finished; the document says why, or the log where the event could not be decoded or the store did not answer"},
+		{OutcomeRetry, true,
+			"not finished; the document says why, or the log where the event could not be decoded or the store did not answer"},
 	}
 }
 

@@ -8,15 +8,19 @@ import (
 
 // What a driver's error is about. Drivers wrap one of these around their cause, which is for logs only.
 var (
-	ErrObjectGone           = errors.New("object or generation gone")
-	ErrObjectCorrupt        = errors.New("the stored bytes cannot be unpacked")           // Content-Encoding gzip, and it is none
-	ErrObjectLocked         = errors.New("object encrypted with a customer-supplied key") // which only its uploader has
-	ErrStorageUnavailable   = errors.New("storage unavailable")                           // busy, down, cut off, checksum wrong: later it may work
-	ErrStorageMisconfigured = errors.New("storage misconfigured")                         // 401, 403, key refused: an operator must act
-	ErrRequesterPays        = errors.New("requester pays is on for the bucket")           // always with ErrStorageMisconfigured
-	ErrStoreUnavailable     = errors.New("record store unavailable")
-	ErrStoreMisconfigured   = errors.New("record store misconfigured") // permission, no database
-	ErrStoreRejected        = errors.New("record store refuses the document itself")
+	ErrObjectGone = errors.New("object or generation gone")
+	// Content-Encoding gzip, and it is none
+	ErrObjectCorrupt = errors.New("the stored bytes cannot be unpacked")
+	ErrObjectLocked  = errors.New("object encrypted with a customer-supplied key") // which only its uploader has
+	// busy, down, cut off, checksum wrong: later it may work
+	ErrStorageUnavailable = errors.New("storage unavailable")
+	// 401, 403, key refused: an operator must act
+	ErrStorageMisconfigured = errors.New("storage misconfigured")
+	// always with ErrStorageMisconfigured
+	ErrRequesterPays      = errors.New("requester pays is on for the bucket")
+	ErrStoreUnavailable   = errors.New("record store unavailable")
+	ErrStoreMisconfigured = errors.New("record store misconfigured") // permission, no database
+	ErrStoreRejected      = errors.New("record store refuses the document itself")
 )
 
 // What a driver says of a commit, for [Update] alone.
@@ -35,8 +39,8 @@ const (
 	StampFinished
 )
 
-// Change is one atomic commit: the whole record as it is to be stored, and page documents with it. A store may refuse one
-// whose pages take more than [MaxCommitBytes] with [ErrStoreRejected]; see [Batches].
+// Change is one atomic commit: the whole record as it is to be stored, and page documents with it. A store may refuse
+// one whose pages take more than [MaxCommitBytes] with [ErrStoreRejected]; see [Batches].
 type Change struct {
 	Record *Record
 	Stamps Stamps
@@ -50,14 +54,14 @@ type Stored struct {
 	// Version is the store's own mark of this state of the record (Firestore: the update time in ns). It differs from
 	// the version of any other state of the same record.
 	Version int64
-	// ReadAt is when the store answered with this state, by the store's clock: the time of the read or of the commit. It is
-	// never before the state's Updated, and it is what a lease is compared with, since clocks of machines differ.
+	// ReadAt is when the store answered with this state, by the store's clock: the time of the read or of the commit.
+	// It is never before the state's Updated, and it is what a lease is compared with, since clocks of machines differ.
 	ReadAt time.Time
 }
 
 // UpdateFunc computes the next state of a record from the present one; old is nil where there is no record. It must not
-// change old, must have no effect outside its own variables, and may be called several times: only the last call counts.
-// A nil Change leaves the record alone; an error is returned by [Update] as it is.
+// change old, must have no effect outside its own variables, and may be called several times: only the last call
+// counts. A nil Change leaves the record alone; an error is returned by [Update] as it is.
 type UpdateFunc func(old *Record) (*Change, error)
 
 // Store is what a driver of the record store implements; the rules are this package's. All methods may be called
@@ -67,10 +71,10 @@ type UpdateFunc func(old *Record) (*Change, error)
 type Store interface {
 	// Get reads one record; nil where there is none.
 	Get(ctx context.Context, id string) (*Stored, error)
-	// Commit applies the change, whole or not at all, if the record of id is still in the state from (nil: if there is no
-	// record), and returns the record as it is then. It stores the change's Record.Write as it is. The error wraps
-	// [ErrConflict] where the record is in another state, and [ErrAnswerLost] where the change may have been applied. Neither
-	// tells the store's time: the read that follows either does.
+	// Commit applies the change, whole or not at all, if the record of id is still in the state from (nil: if there is
+	// no record), and returns the record as it is then. It stores the change's Record.Write as it is. The error wraps
+	// [ErrConflict] where the record is in another state, and [ErrAnswerLost] where the change may have been applied.
+	// Neither tells the store's time: the read that follows either does.
 	Commit(ctx context.Context, id string, from *Stored, change *Change) (*Stored, error)
 	// Pages reads the page documents of one generation, in order.
 	Pages(ctx context.Context, id string, generation int64) ([]Page, error)
@@ -80,8 +84,8 @@ type Store interface {
 	ClearPages(ctx context.Context, id string, keep int64) error
 	// Due lists at most limit records whose Due is not after now, the longest overdue first.
 	Due(ctx context.Context, now time.Time, limit int) ([]*Stored, error)
-	// Reusable returns a record with that ReuseKey, which is not empty: any one where there are several, nil where there is
-	// none.
+	// Reusable returns a record with that ReuseKey, which is not empty: any one where there are several, nil where
+	// there is none.
 	Reusable(ctx context.Context, key string) (*Stored, error)
 }
 

@@ -39,8 +39,8 @@ func JoinPages(pages []Page) string {
 	return strings.Join(texts, PageBreak)
 }
 
-// SplitPages returns the pages of a record whose text is in the record itself. A record of one page has no page document,
-// so what the record says is said of the page.
+// SplitPages returns the pages of a record whose text is in the record itself. A record of one page has no page
+// document, so what the record says is said of the page.
 func SplitPages(r *Record) []Page {
 	texts := strings.Split(r.Text, PageBreak)
 	if len(texts) != r.PagesDone {
@@ -59,8 +59,8 @@ func SplitPages(r *Record) []Page {
 	return pages
 }
 
-// Clip returns s as valid UTF-8 (each run of bad bytes becomes U+FFFD), cut to at most limit bytes and never inside of a
-// rune.
+// Clip returns s as valid UTF-8 (each run of bad bytes becomes U+FFFD), cut to at most limit bytes and never inside of
+// a rune.
 func Clip(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= limit {

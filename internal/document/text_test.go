@@ -27,11 +27,14 @@ func TestClipCutsBetweenRunes(t *testing.T) {
 func TestTextIsWhereverItIsStored(t *testing.T) {
 	t.Parallel()
 	store := documenttest.NewMemory()
-	r := document.Record{Bucket: "b", Name: "n", Generation: 5, Status: document.StatusDone, TextInPages: true, Pages: 2, PagesDone: 2}
-	_, err := document.Update(t.Context(), store, r.Object().ID(), document.Absent(), func(*document.Record) (*document.Change, error) {
-		return &document.Change{Record: &r, Pages: []document.Page{
-			{Page: 2, Generation: 5, Text: "two"}, {Page: 1, Generation: 5, Text: "one"}, {Page: 1, Generation: 4, Text: "old"}}}, nil
-	})
+	r := document.Record{Bucket: "b", Name: "n", Generation: 5, Status: document.StatusDone, TextInPages: true,
+		Pages: 2, PagesDone: 2}
+	_, err := document.Update(t.Context(), store, r.Object().ID(), document.Absent(),
+		func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &r, Pages: []document.Page{
+				{Page: 2, Generation: 5, Text: "two"}, {Page: 1, Generation: 5, Text: "one"},
+				{Page: 1, Generation: 4, Text: "old"}}}, nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

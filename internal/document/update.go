@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Expected is what the caller of [Update] takes the record to be. A right expectation saves the read, a wrong one costs it.
-// The zero value is [Unread].
+// Expected is what the caller of [Update] takes the record to be. A right expectation saves the read, a wrong one costs
+// it. The zero value is [Unread].
 type Expected struct {
 	known bool
 	state *Stored // nil: there is no record
@@ -28,7 +28,8 @@ func Seen(s *Stored) Expected { return Expected{known: true, state: s} }
 
 // Limits of Update.
 const (
-	maxLost   = 4                     // commits in a row whose answer was lost, besides the retries of a driver's client
+	// commits in a row whose answer was lost, besides the retries of a driver's client
+	maxLost   = 4
 	firstWait = 10 * time.Millisecond // doubled with each commit that was in vain; half of it on average
 	maxWait   = time.Second
 )
@@ -36,13 +37,13 @@ const (
 // Update atomically replaces the record of id by what fn makes of it, and returns the record as it is afterwards: nil
 // where fn left a missing record alone. It is the only way to write a record. It may be called concurrently.
 //
-// Nothing is locked: the commit is conditional on the state that fn saw. After a conflict the record is read and fn called
-// again, until ctx ends. An expected state on which fn refuses (an error, or no change) is read first, because only a
-// commit proves it.
+// Nothing is locked: the commit is conditional on the state that fn saw. After a conflict the record is read and fn
+// called again, until ctx ends. An expected state on which fn refuses (an error, or no change) is read first, because
+// only a commit proves it.
 //
-// Each commit carries a fresh random id in Record.Write, so that a commit whose answer was lost is recognised by the read
-// that follows and not applied twice. Where another commit was made between the two, fn decides on what is there: that
-// state must tell by itself (a lease's id does) whether the work is still to be done.
+// Each commit carries a fresh random id in Record.Write, so that a commit whose answer was lost is recognised by the
+// read that follows and not applied twice. Where another commit was made between the two, fn decides on what is there:
+// that state must tell by itself (a lease's id does) whether the work is still to be done.
 //
 // The error is fn's own, as it is, or the store's; see [Store].
 func Update(ctx context.Context, store Store, id string, expected Expected, fn UpdateFunc) (*Stored, error) {
@@ -114,8 +115,8 @@ func (c *Change) stamped(write string) *Change {
 	return &next
 }
 
-// pause returns how long to wait after so many commits in vain: nothing after the first, because the own commit may be the
-// one in the way; then spread by the commits' random ids, so that those who write one record part.
+// pause returns how long to wait after so many commits in vain: nothing after the first, because the own commit may be
+// the one in the way; then spread by the commits' random ids, so that those who write one record part.
 func pause(writes []string) time.Duration {
 	if len(writes) < 2 {
 		return 0

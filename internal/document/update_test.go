@@ -30,7 +30,8 @@ type scripted struct {
 	late    func() // applies a commit
 }
 
-func (s *scripted) Commit(ctx context.Context, id string, from *document.Stored, c *document.Change) (*document.Stored, error) {
+func (s *scripted) Commit(ctx context.Context, id string, from *document.Stored, c *document.Change) (*document.Stored,
+	error) {
 	if s.late != nil {
 		s.late()
 		s.late = nil
@@ -67,9 +68,10 @@ func (s *scripted) Commit(ctx context.Context, id string, from *document.Stored,
 // other is another writer's commit: it adds 100.
 func (s *scripted) other(ctx context.Context, id string) {
 	ctx = context.WithoutCancel(ctx)
-	_, err := document.Update(ctx, s.Memory, id, document.Unread(), func(old *document.Record) (*document.Change, error) {
-		return add(old, 100), nil
-	})
+	_, err := document.Update(ctx, s.Memory, id, document.Unread(),
+		func(old *document.Record) (*document.Change, error) {
+			return add(old, 100), nil
+		})
 	if err != nil {
 		panic(err)
 	}
@@ -84,8 +86,8 @@ func add(old *document.Record, n int) *document.Change {
 	return &document.Change{Record: &next}
 }
 
-// TestUpdateAppliesAChangeOnce is the table of what can become of commits, whatever the caller expected. The function adds
-// one to a record of ten, or of none.
+// TestUpdateAppliesAChangeOnce is the table of what can become of commits, whatever the caller expected. The function
+// adds one to a record of ten, or of none.
 func TestUpdateAppliesAChangeOnce(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -101,8 +103,10 @@ func TestUpdateAppliesAChangeOnce(t *testing.T) {
 		{"not applied, answer lost", []string{"vanished"}, 1, nil, 2},
 		{"not applied, then applied with its answer lost", []string{"vanished", "lost"}, 1, nil, 2},
 		{"applied after it was looked for", []string{"late"}, 1, nil, 2},
-		{"lost answers in a row are bounded", []string{"vanished", "vanished", "vanished", "vanished"}, 0, document.ErrStoreUnavailable, 4},
-		{"a conflict begins the row again", []string{"vanished", "vanished", "vanished", "beaten", "vanished", "vanished", "vanished"}, 101, nil, 8},
+		{"lost answers in a row are bounded", []string{"vanished", "vanished", "vanished", "vanished"}, 0,
+			document.ErrStoreUnavailable, 4},
+		{"a conflict begins the row again",
+			[]string{"vanished", "vanished", "vanished", "beaten", "vanished", "vanished", "vanished"}, 101, nil, 8},
 		{"rejected", []string{"rejected"}, 0, document.ErrStoreRejected, 1},
 		{"the store is away", []string{"down"}, 0, document.ErrStoreUnavailable, 1},
 		{"conflict, then rejected", []string{"beaten", "rejected"}, 100, document.ErrStoreRejected, 2},
@@ -134,9 +138,10 @@ func TestUpdateAppliesAChangeOnce(t *testing.T) {
 						// A wrong expectation is a conflict of its own, before the script begins.
 						s.script = append(make([]string, stale), test.script...)
 
-						stored, err := document.Update(t.Context(), s, "id", expected, func(old *document.Record) (*document.Change, error) {
-							return add(old, 1), nil
-						})
+						stored, err := document.Update(t.Context(), s, "id", expected,
+							func(old *document.Record) (*document.Change, error) {
+								return add(old, 1), nil
+							})
 
 						if !errors.Is(err, test.err) || (err == nil) != (test.err == nil) {
 							t.Errorf("error %v, want %v", err, test.err)
@@ -159,9 +164,10 @@ func TestUpdateAppliesAChangeOnce(t *testing.T) {
 
 func create(t *testing.T, s document.Store, n int) *document.Stored {
 	t.Helper()
-	stored, err := document.Update(t.Context(), s, "id", document.Absent(), func(*document.Record) (*document.Change, error) {
-		return add(nil, n), nil
-	})
+	stored, err := document.Update(t.Context(), s, "id", document.Absent(),
+		func(*document.Record) (*document.Change, error) {
+			return add(nil, n), nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,10 +204,11 @@ func TestUpdateReadsBeforeItBelievesARefusal(t *testing.T) {
 				}
 				reads := m.Reads
 				var saw []int
-				stored, err := document.Update(t.Context(), m, "id", document.Seen(first), func(old *document.Record) (*document.Change, error) {
-					saw = append(saw, old.Attempt)
-					return refuse(old)
-				})
+				stored, err := document.Update(t.Context(), m, "id", document.Seen(first),
+					func(old *document.Record) (*document.Change, error) {
+						saw = append(saw, old.Attempt)
+						return refuse(old)
+					})
 				want := 1
 				if wrong {
 					want = 2
@@ -225,25 +232,27 @@ func TestUpdateReadsBeforeItBelievesARefusal(t *testing.T) {
 
 func create2(t *testing.T, m *documenttest.Memory) {
 	t.Helper()
-	_, err := document.Update(t.Context(), m, "id", document.Unread(), func(old *document.Record) (*document.Change, error) {
-		return add(old, 1), nil
-	})
+	_, err := document.Update(t.Context(), m, "id", document.Unread(),
+		func(old *document.Record) (*document.Change, error) {
+			return add(old, 1), nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestOvertakenAnswerIsDecidedByTheState: a commit that was applied, lost its answer and was followed by another one cannot
-// be recognised; the function sees the state and decides.
+// TestOvertakenAnswerIsDecidedByTheState: a commit that was applied, lost its answer and was followed by another one
+// cannot be recognised; the function sees the state and decides.
 func TestOvertakenAnswerIsDecidedByTheState(t *testing.T) {
 	t.Parallel()
 	s := &scripted{Memory: documenttest.NewMemory(), script: []string{"overtaken"}}
-	_, err := document.Update(t.Context(), s, "id", document.Absent(), func(old *document.Record) (*document.Change, error) {
-		if old != nil && old.Attempt != 0 {
-			return nil, errRefused
-		}
-		return add(old, 1), nil
-	})
+	_, err := document.Update(t.Context(), s, "id", document.Absent(),
+		func(old *document.Record) (*document.Change, error) {
+			if old != nil && old.Attempt != 0 {
+				return nil, errRefused
+			}
+			return add(old, 1), nil
+		})
 	if err != errRefused {
 		t.Errorf("error %v, want the function's own", err)
 	}
@@ -263,10 +272,12 @@ func TestUpdateEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := document.Update(ctx, s, "id", document.Absent(), func(old *document.Record) (*document.Change, error) {
-			return add(old, 1), nil
-		})
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, document.ErrConflict) || time.Since(start) != 5*time.Second {
+		_, err := document.Update(ctx, s, "id", document.Absent(),
+			func(old *document.Record) (*document.Change, error) {
+				return add(old, 1), nil
+			})
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, document.ErrConflict) ||
+			time.Since(start) != 5*time.Second {
 			t.Errorf("error %v after %v, want the deadline and the conflict after 5s", err, time.Since(start))
 		}
 	})
@@ -278,7 +289,8 @@ func TestUpdateLeavesTheCallersChangeAlone(t *testing.T) {
 	m := documenttest.NewMemory()
 	change := add(nil, 1)
 	for range 2 {
-		if _, err := document.Update(t.Context(), m, "id", document.Unread(), func(*document.Record) (*document.Change, error) { return change, nil }); err != nil {
+		if _, err := document.Update(t.Context(), m, "id", document.Unread(),
+			func(*document.Record) (*document.Change, error) { return change, nil }); err != nil {
 			t.Fatal(err)
 		}
 	}

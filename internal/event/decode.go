@@ -35,11 +35,11 @@ var happened = map[document.Kind]string{document.KindFinalized: "timeCreated", d
 // Decode reads an event of Cloud Storage. ce has passed its own Validate.
 //
 // Bucket, name and generation come from the data, never from the subject, and have to be right: a bucket of 1 to 255
-// bytes of UTF-8 without a slash (Cloud Storage's own rule is narrower, but locally the bucket is a folder); a name of 1
-// to 1024 bytes of UTF-8; a generation above 0. Everything else is a hint, which is left at its zero value where it is
-// missing, of a wrong type or out of bounds (content type 255 bytes, MD5 16 bytes in Base64, metadata 16 KiB in all): no object is lost over it.
-// Numbers may be JSON numbers or strings; unknown fields are ignored. Metadata keeps strings, and numbers and booleans
-// as they are written; null, lists and maps are dropped.
+// bytes of UTF-8 without a slash (Cloud Storage's own rule is narrower, but locally the bucket is a folder); a name of
+// 1 to 1024 bytes of UTF-8; a generation above 0. Everything else is a hint, which is left at its zero value where it
+// is missing, of a wrong type or out of bounds (content type 255 bytes, MD5 16 bytes in Base64, metadata 16 KiB in
+// all): no object is lost over it. Numbers may be JSON numbers or strings; unknown fields are ignored. Metadata keeps
+// strings, and numbers and booleans as they are written; null, lists and maps are dropped.
 //
 // Time is the event's, else the data's (for a deletion timeDeleted, else timeCreated; then updated), in UTC. ID is the
 // event's, made printable UTF-8 of at most 256 bytes.
@@ -95,8 +95,8 @@ func firstTime(times ...time.Time) time.Time {
 	return time.Time{}
 }
 
-// fields are the members of a StorageObjectData in JSON, each read by itself so that one of a wrong type harms no other.
-// Names are matched exactly; encoding/json's structs would take "Name" for "name".
+// fields are the members of a StorageObjectData in JSON, each read by itself so that one of a wrong type harms no
+// other. Names are matched exactly; encoding/json's structs would take "Name" for "name".
 type fields map[string]json.RawMessage
 
 // object is what the event is about: the only part that must be right.

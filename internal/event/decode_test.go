@@ -34,7 +34,8 @@ func TestDecodeType(t *testing.T) {
 		}
 	}
 	for _, typ := range []string{
-		TypeSweep, "", "google.cloud.storage.object.v1.metadataUpdated", "google.cloud.pubsub.topic.v1.messagePublished",
+		TypeSweep, "", "google.cloud.storage.object.v1.metadataUpdated",
+		"google.cloud.pubsub.topic.v1.messagePublished",
 		strings.ToUpper(TypeFinalized),
 	} {
 		if _, err := Decode(received(typ, "", minimal)); !errors.Is(err, ErrOtherType) || errors.Is(err, ErrMalformed) {
@@ -48,7 +49,8 @@ func TestDecodeType(t *testing.T) {
 
 func TestDecodeDataContentType(t *testing.T) {
 	for _, ct := range []string{
-		"", "application/json", "Application/JSON", "application/json; charset=utf-8", "text/json", "application/x+json",
+		"", "application/json", "Application/JSON", "application/json; charset=utf-8", "text/json",
+		"application/x+json",
 	} {
 		if _, err := Decode(received(TypeFinalized, ct, minimal)); err != nil {
 			t.Errorf("%q: %v", ct, err)
@@ -125,7 +127,8 @@ func TestDecodeNumbers(t *testing.T) {
 		}
 	}
 	for _, value := range []string{
-		`null`, `""`, `"x"`, `{}`, `[3]`, `true`, `-1`, `"-5"`, `1.5`, `1e300`, `0`, `"0"`, `-0`, `99999999999999999999`,
+		`null`, `""`, `"x"`, `{}`, `[3]`, `true`, `-1`, `"-5"`, `1.5`, `1e300`, `0`, `"0"`, `-0`,
+		`99999999999999999999`,
 	} {
 		ev, err := Decode(received(TypeFinalized, "", with("size", value)))
 		if err != nil || ev.Size != 0 {

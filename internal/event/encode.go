@@ -39,16 +39,16 @@ type storageObject struct {
 	Metadata       map[string]string `json:"metadata,omitempty"`
 }
 
-// Encode returns the event that Cloud Storage would have sent, for the HTTP binding: [Decode] returns ev again, whatever
-// names bucket and object have. What is not UTF-8 in content type or metadata comes back replaced, a time in another zone
-// in UTC, and what Decode has bounds for, within them.
+// Encode returns the event that Cloud Storage would have sent, for the HTTP binding: [Decode] returns ev again,
+// whatever names bucket and object have. What is not UTF-8 in content type or metadata comes back replaced, a time in
+// another zone in UTC, and what Decode has bounds for, within them.
 //
 // The subject and the bucket attribute are percent-encoded as the HTTP binding of CloudEvents 1.0.2 has it, because the
 // SDK does not do it and a name may hold what no header can; Decode reads neither.
 //
 // It is an error if ev could not have come from Decode: a bucket or a generation that it refuses, a name of more than
-// 1024 bytes or not UTF-8 (Cloud Storage has none such, and neither store could hold it), a negative size, an id that is
-// empty or cannot be a header, an unknown kind, a year beyond 9999.
+// 1024 bytes or not UTF-8 (Cloud Storage has none such, and neither store could hold it), a negative size, an id that
+// is empty or cannot be a header, an unknown kind, a year beyond 9999.
 func Encode(ev document.Event) (cloudevents.Event, error) {
 	ce, err := encode(ev)
 	if err != nil {
@@ -126,8 +126,8 @@ func Sweep(id string, at time.Time) cloudevents.Event {
 	return scheduled(TypeSweep, sweepSource, id, at)
 }
 
-// Reconcile returns the event that asks the function to find what lost events left of the objects created since then (zero: of all), as
-// Cloud Scheduler sends it every day. id tells one from another and is not empty.
+// Reconcile returns the event that asks the function to find what lost events left of the objects created since then
+// (zero: of all), as Cloud Scheduler sends it every day. id tells one from another and is not empty.
 func Reconcile(id string, at, since time.Time) cloudevents.Event {
 	ce := scheduled(TypeReconcile, reconcileSource, id, at)
 	if !since.IsZero() {
@@ -138,7 +138,8 @@ func Reconcile(id string, at, since time.Time) cloudevents.Event {
 
 const sinceAttribute = "since"
 
-// Since returns the time that an event of [Reconcile] names, zero for none. The error says what is there instead of one.
+// Since returns the time that an event of [Reconcile] names, zero for none. The error says what is there instead of
+// one.
 func Since(ce cloudevents.Event) (time.Time, error) {
 	value, ok := ce.Extensions()[sinceAttribute]
 	if !ok {
@@ -146,7 +147,8 @@ func Since(ce cloudevents.Event) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, fmt.Sprint(value))
 	if err != nil {
-		return time.Time{}, fmt.Errorf("its attribute %s is not an RFC 3339 time: %.40q", sinceAttribute, fmt.Sprint(value))
+		return time.Time{}, fmt.Errorf("its attribute %s is not an RFC 3339 time: %.40q", sinceAttribute,
+			fmt.Sprint(value))
 	}
 	return t, nil
 }

@@ -133,7 +133,8 @@ func TestRoundTripBare(t *testing.T) {
 
 // A deletion does not claim to know when the object was made.
 func TestEncodeTimesOfData(t *testing.T) {
-	for kind, want := range map[document.Kind]string{document.KindFinalized: "timeCreated", document.KindDeleted: "timeDeleted"} {
+	for kind, want := range map[document.Kind]string{document.KindFinalized: "timeCreated",
+		document.KindDeleted: "timeDeleted"} {
 		ev := goldenEvent()
 		ev.Kind = kind
 		ce, err := Encode(ev)

@@ -23,9 +23,9 @@ type ended struct {
 	Owner      string   `json:"owner,omitempty"`
 }
 
-// Ended returns the event that announces how a document ended: its id, the object as gs://BUCKET/NAME, generation, status (done, failed,
-// deleted), why it failed, warnings, number of pages, and its owner. It holds no text. Its own id is that of the end: an end that is announced
-// twice has it twice.
+// Ended returns the event that announces how a document ended: its id, the object as gs://BUCKET/NAME, generation,
+// status (done, failed, deleted), why it failed, warnings, number of pages, and its owner. It holds no text. Its own id
+// is that of the end: an end that is announced twice has it twice.
 func Ended(e document.End) (cloudevents.Event, error) {
 	ce := cloudevents.New()
 	ce.SetID(e.Write)
@@ -47,11 +47,13 @@ func Ended(e document.End) (cloudevents.Event, error) {
 	return ce, nil
 }
 
-// Message returns an event as a message of Pub/Sub: its data, and attributes of at most so many bytes, by which a push that writes
-// them as headers is a CloudEvent in binary mode. A longer attribute is left out: the data says what is in it.
+// Message returns an event as a message of Pub/Sub: its data, and attributes of at most so many bytes, by which a push
+// that writes them as headers is a CloudEvent in binary mode. A longer attribute is left out: the data says what is in
+// it.
 func Message(ce cloudevents.Event, most int) (data []byte, attributes map[string]string) {
 	attributes = map[string]string{
-		"Content-Type": ce.DataContentType(), "ce-specversion": ce.SpecVersion(), "ce-id": ce.ID(), "ce-type": ce.Type(), "ce-source": ce.Source(),
+		"Content-Type": ce.DataContentType(), "ce-specversion": ce.SpecVersion(), "ce-id": ce.ID(),
+		"ce-type": ce.Type(), "ce-source": ce.Source(),
 	}
 	if ce.Subject() != "" {
 		attributes["ce-subject"] = ce.Subject()

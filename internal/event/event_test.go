@@ -64,12 +64,14 @@ func golden(t testing.TB) cloudevents.Event {
 
 func goldenEvent() document.Event {
 	return document.Event{
-		Kind:   document.KindFinalized,
-		ID:     "9251834470915227",
-		Time:   time.Date(2026, 11, 23, 10, 2, 11, 482913000, time.UTC),
-		Object: document.Object{Bucket: "acme-scans", Name: "inbox/2026-11/Rechnung 7.png", Generation: 1795428131470921},
+		Kind: document.KindFinalized,
+		ID:   "9251834470915227",
+		Time: time.Date(2026, 11, 23, 10, 2, 11, 482913000, time.UTC),
+		Object: document.Object{Bucket: "acme-scans", Name: "inbox/2026-11/Rechnung 7.png",
+			Generation: 1795428131470921},
 		Attributes: document.Attributes{
-			ContentType: "image/png", Size: 481233, MD5: "d41d8cd98f00b204e9800998ecf8427e", Metadata: map[string]string{"uploader": "scanner-3"},
+			ContentType: "image/png", Size: 481233, MD5: "d41d8cd98f00b204e9800998ecf8427e",
+			Metadata: map[string]string{"uploader": "scanner-3"},
 		},
 	}
 }

@@ -34,8 +34,8 @@ type Filter struct {
 //     "a/**/b" takes "a/b".
 //   - Everything else matches itself, a backslash too. "[*]" is an asterisk, "[]]" and "[[]" are brackets.
 //
-// The error names every pattern that is none: empty, not UTF-8, an open or backward class, a slash in a class, also as a member
-// of a range, and braces, which look like choices but would match nothing ("[{]" is a brace).
+// The error names every pattern that is none: empty, not UTF-8, an open or backward class, a slash in a class, also as
+// a member of a range, and braces, which look like choices but would match nothing ("[{]" is a brace).
 func NewFilter(include, exclude []string) (Filter, error) {
 	in, inErr := compile(include)
 	ex, exErr := compile(exclude)
@@ -63,9 +63,9 @@ func compile(patterns []string) ([]*regexp.Regexp, error) {
 //
 // A type that says nothing (none, or some octet-stream) counts as an image's: the bytes decide in the end.
 //
-// A deletion is asked the same as the finalization was, type included, since Cloud Storage repeats the attributes: so an
-// object that never had a document gets no marker either. The other side of it: the document of an object that a newer
-// INCLUDE or EXCLUDE ignores, or whose type was changed in the bucket, is not erased.
+// A deletion is asked the same as the finalization was, type included, since Cloud Storage repeats the attributes: so
+// an object that never had a document gets no marker either. The other side of it: the document of an object that a
+// newer INCLUDE or EXCLUDE ignores, or whose type was changed in the bucket, is not erased.
 func (f Filter) Skip(ev document.Event) (reason string, skip bool) {
 	base := ev.Name[strings.LastIndexByte(ev.Name, '/')+1:]
 	switch {
@@ -109,7 +109,8 @@ func typeAllows(contentType string) bool {
 
 func extensionAllows(base string) bool {
 	switch strings.ToLower(path.Ext(base)) {
-	case ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif",
+	case ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".heic", ".heif",
+		".avif",
 		".jp2", ".jpx", ".jpf", ".j2k", ".j2c", ".jpc", ".pdf":
 		return true
 	}

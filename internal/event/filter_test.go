@@ -89,8 +89,9 @@ func TestSkipByTypeAndExtension(t *testing.T) {
 		"application/pdf": true, "Application/PDF;version=1.4": true,
 		"": true, " ": true, "application/octet-stream": true, "Binary/Octet-Stream": true,
 		"application/octet-stream; charset=binary": true,
-		"text/plain": false, "text/markdown; charset=utf-8": false, "application/json": false, "application/x-pdf": false,
-		"image": false, "video/mp4": false, "x-image/png": false, "application/zip": false, ";": true,
+		"text/plain": false, "text/markdown; charset=utf-8": false, "application/json": false,
+		"application/x-pdf": false,
+		"image":             false, "video/mp4": false, "x-image/png": false, "application/zip": false, ";": true,
 	}
 	names := map[string]bool{
 		"a.png": true, "a.jpg": true, "a.jpeg": true, "a.jpe": true, "a.jfif": true, "a.gif": true, "a.bmp": true,
@@ -106,7 +107,8 @@ func TestSkipByTypeAndExtension(t *testing.T) {
 			if !typeOK && !nameOK {
 				want = ReasonNotImage
 			}
-			if got, skip := (Filter{}).Skip(eventOf(document.KindFinalized, name, contentType)); got != want || skip != (want != "") {
+			if got, skip := (Filter{}).Skip(eventOf(document.KindFinalized, name, contentType)); got != want ||
+				skip != (want != "") {
 				t.Errorf("%q of type %q: %q, %v; want %q", name, contentType, got, skip, want)
 			}
 		}

@@ -13,7 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// FuzzDecode: whatever arrives, Decode does not panic; what it accepts is what it promises, and survives Encode and Decode.
+// FuzzDecode: whatever arrives, Decode does not panic; what it accepts is what it promises, and survives Encode and
+// Decode.
 func FuzzDecode(f *testing.F) {
 	f.Add(TypeFinalized, "application/json", "1", int64(1795428131), string(golden(f).Data()))
 	f.Add(TypeDeleted, "", "\r\n", int64(0), minimal)

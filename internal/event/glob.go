@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// parts matches what a segment of a glob consists of: stars, a question mark, a class (where a "]" that comes first is a
-// member), a bracket or brace that is none of these, and plain text.
+// parts matches what a segment of a glob consists of: stars, a question mark, a class (where a "]" that comes first is
+// a member), a bracket or brace that is none of these, and plain text.
 var parts = regexp.MustCompile(`\*+|\?|\[(?:[!^][^/][^/\]]*|[^/!^][^/\]]*)\]|[\[{}]|[^*?\[{}]+`)
 
 // compileGlob makes an expression of a glob; NewFilter says what a glob is. An expression, because Go's run in time

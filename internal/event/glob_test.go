@@ -84,7 +84,8 @@ func TestGlobInvalid(t *testing.T) {
 	for glob, want := range map[string]string{
 		"": "empty", "caf\xe9": "UTF-8", "a[": "not closed", "[": "not closed", "[]": "not closed", "[!]": "not closed",
 		"[^": "not closed", "[a-": "not closed", "[a-]": "", "x[a": "not closed", "[z-a]": "[z-a] runs backward",
-		"[/]": "not closed", "[ab/]": "not closed", "[!/]": "not closed", "[+-9]": "slash", "[.-0]": "slash", "*.{a,b}": "braces", "}": "braces", "[b-aé": "not closed", "[xb-aé]": "[xb-aé] runs backward",
+		"[/]": "not closed", "[ab/]": "not closed", "[!/]": "not closed", "[+-9]": "slash", "[.-0]": "slash",
+		"*.{a,b}": "braces", "}": "braces", "[b-aé": "not closed", "[xb-aé]": "[xb-aé] runs backward",
 	} {
 		_, err := compileGlob(glob)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

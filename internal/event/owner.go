@@ -12,8 +12,9 @@ type Owners struct{ name *regexp.Regexp }
 
 const ownerSegment = "{owner}"
 
-// NewOwners takes a glob as [NewFilter] does, in which one segment is "{owner}" and matches any name of one byte or more. "**" is
-// refused before it: who may write below a folder of their own could choose the owner by what they call folders in it.
+// NewOwners takes a glob as [NewFilter] does, in which one segment is "{owner}" and matches any name of one byte or
+// more. "**" is refused before it: who may write below a folder of their own could choose the owner by what they call
+// folders in it.
 func NewOwners(pattern string) (Owners, error) {
 	segments := strings.Split(pattern, "/")
 	at := slices.Index(segments, ownerSegment)

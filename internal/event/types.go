@@ -12,16 +12,16 @@ import (
 )
 
 // The CloudEvent types of Cloud Storage that Decode reads. Triggers for the last two belong to ON_DELETE=erase only:
-// TypeDeleted says that a generation is gone (removed or overwritten), TypeArchived, on a versioned bucket, that the live
-// generation became a noncurrent one. Both mean that the object is no longer in the bucket under that generation.
+// TypeDeleted says that a generation is gone (removed or overwritten), TypeArchived, on a versioned bucket, that the
+// live generation became a noncurrent one. Both mean that the object is no longer in the bucket under that generation.
 const (
 	TypeFinalized = "google.cloud.storage.object.v1.finalized"
 	TypeDeleted   = "google.cloud.storage.object.v1.deleted"
 	TypeArchived  = "google.cloud.storage.object.v1.archived"
 )
 
-// TypeSweep is the type of the event that asks for a sweep (see [Sweep]). It is about no object: the handler looks for it
-// before it calls Decode, to which it is of another type.
+// TypeSweep is the type of the event that asks for a sweep (see [Sweep]). It is about no object: the handler looks for
+// it before it calls Decode, to which it is of another type.
 const TypeSweep = "bucketocr.sweep"
 
 // TypeReconcile is the type of the event that asks for a reconciliation (see [Reconcile]), and as little to Decode.

@@ -9,8 +9,9 @@ import (
 	"strconv"
 )
 
-// Choose returns a port of loopback where nothing listens, and none that was chosen before. It is below those that systems give to whoever
-// asks for any port, so that no other program happens to get it until the one that it is for listens, which may take a minute.
+// Choose returns a port of loopback where nothing listens, and none that was chosen before. It is below those that
+// systems give to whoever asks for any port, so that no other program happens to get it until the one that it is for
+// listens, which may take a minute.
 func Choose(before ...string) (string, error) {
 	var err error
 	for range 100 {

@@ -54,17 +54,24 @@ func TestLazyTriesAgain(t *testing.T) {
 	}
 }
 
-// A caller stops waiting when its context ends; the making goes on, within its own limit. Where that is over, the caller's
-// context is not to blame, and the next caller has it made again unless it goes on still.
+// A caller stops waiting when its context ends; the making goes on, within its own limit. Where that is over, the
+// caller's context is not to blame, and the next caller has it made again unless it goes on still.
 func TestLazyCallerStopsWaiting(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		make func(ctx context.Context) (int, error)
 		next error // of the caller after those
 	}{
-		"a making that obeys its context": {func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() }, errNotMade},
-		"one that does not":               {func(context.Context) (int, error) { time.Sleep(time.Hour); return 1, nil }, errNotMade},
-		"one that is late":                {func(context.Context) (int, error) { time.Sleep(dialLimit + 5*time.Second); return 1, nil }, nil},
+		"a making that obeys its context": {func(ctx context.Context) (int, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}, errNotMade},
+		"one that does not": {func(context.Context) (int, error) { time.Sleep(time.Hour); return 1, nil },
+			errNotMade},
+		"one that is late": {func(context.Context) (int, error) {
+			time.Sleep(dialLimit + 5*time.Second)
+			return 1, nil
+		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,7 +14,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// TestBesideItIsTheBucketOfTheLastScan: another process lists what the directory held at the last scan, and may write records beside it.
+// TestBesideItIsTheBucketOfTheLastScan: another process lists what the directory held at the last scan, and may write
+// records beside it.
 func TestBesideItIsTheBucketOfTheLastScan(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -35,7 +36,10 @@ func TestBesideItIsTheBucketOfTheLastScan(t *testing.T) {
 	defer s.Close()
 	list := func(l document.Listing) (names []string) {
 		l.Bucket = s.Bucket()
-		if err := view.ListObjects(t.Context(), l, func(o document.Listed) error { names = append(names, o.Name); return nil }); err != nil {
+		if err := view.ListObjects(t.Context(), l, func(o document.Listed) error {
+			names = append(names, o.Name)
+			return nil
+		}); err != nil {
 			t.Error(err)
 		}
 		return names
@@ -43,7 +47,8 @@ func TestBesideItIsTheBucketOfTheLastScan(t *testing.T) {
 	if got := list(document.Listing{}); len(got) != 1100 || got[0] != "a.png" || !slices.IsSorted(got) {
 		t.Errorf("%d names, the first %q", len(got), got[0])
 	}
-	if got := list(document.Listing{Prefix: "sub/", After: "sub/1097.png"}); !slices.Equal(got, []string{"sub/1098.png", "sub/1099.png"}) {
+	if got := list(document.Listing{Prefix: "sub/", After: "sub/1097.png"}); !slices.Equal(got,
+		[]string{"sub/1098.png", "sub/1099.png"}) {
 		t.Errorf("after a name: %q", got)
 	}
 	o, attrs, err := view.Live(t.Context(), s.Bucket(), "a.png")
@@ -56,9 +61,10 @@ func TestBesideItIsTheBucketOfTheLastScan(t *testing.T) {
 	watched := make(chan string, 1)
 	go w.Records.Watch(t.Context(), func(_ string, r *document.Record) error { watched <- r.Name; return nil })
 	rec := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: document.StatusRetrying}
-	if _, err := document.Update(t.Context(), s, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-		return &document.Change{Record: rec}, nil
-	}); err != nil {
+	if _, err := document.Update(t.Context(), s, o.ID(), document.Unread(),
+		func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: rec}, nil
+		}); err != nil {
 		t.Fatal(err)
 	}
 	if name := <-watched; name != "a.png" {
@@ -153,7 +159,8 @@ func TestBesideTheRecordsAreTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := get(t, s, "a"); got.Version != stored.Version || s.Bucket() != w.Bucket.Name() || view.Name() != w.Bucket.Name() {
+		if got := get(t, s, "a"); got.Version != stored.Version || s.Bucket() != w.Bucket.Name() ||
+			view.Name() != w.Bucket.Name() {
 			t.Errorf("beside, it is %v in %s and %s", got, s.Bucket(), view.Name())
 		}
 		if err := errors.Join(s.Close(), s.Close()); err != nil {

@@ -32,9 +32,10 @@ func shut(t testing.TB, d *Directory) {
 // put stores r as it is under its own id.
 func put(t testing.TB, d *Directory, r document.Record) *document.Stored {
 	t.Helper()
-	got, err := document.Update(t.Context(), d.Records, r.Object().ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-		return &document.Change{Record: &r}, nil
-	})
+	got, err := document.Update(t.Context(), d.Records, r.Object().ID(), document.Unread(),
+		func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &r}, nil
+		})
 	if err != nil {
 		t.Fatalf("Update: %v", err)
 	}
@@ -53,12 +54,14 @@ func get(t testing.TB, s *sqlite.Store, name string) *document.Stored {
 
 // retrying is a small record in the bucket of d.
 func retrying(d *Directory, name string) document.Record {
-	return document.Record{Bucket: d.Bucket.Name(), Name: name, Generation: 7, Status: document.StatusRetrying, Due: time.Unix(1, 0)}
+	return document.Record{Bucket: d.Bucket.Name(), Name: name, Generation: 7, Status: document.StatusRetrying,
+		Due: time.Unix(1, 0)}
 }
 
 // finished is a done record in the bucket of d.
 func finished(d *Directory, name, text string) *document.Record {
-	return &document.Record{Bucket: d.Bucket.Name(), Name: name, Generation: 7, Status: document.StatusDone, Text: text, Pages: 1}
+	return &document.Record{Bucket: d.Bucket.Name(), Name: name, Generation: 7, Status: document.StatusDone, Text: text,
+		Pages: 1}
 }
 
 // long is a time of files that is over, so that no test depends on how fast it runs.

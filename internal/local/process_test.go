@@ -52,11 +52,13 @@ func writeForEver(dir string) error {
 		return err
 	}
 	for n := int64(1); ; n++ {
-		r := document.Record{Bucket: w.Bucket.Name(), Name: fmt.Sprint(n % 10), Generation: n, Status: document.StatusProcessing, Text: strings.Repeat("x", 5000)}
+		r := document.Record{Bucket: w.Bucket.Name(), Name: fmt.Sprint(n % 10), Generation: n,
+			Status: document.StatusProcessing, Text: strings.Repeat("x", 5000)}
 		p := document.Page{Generation: n, Page: 1, Text: fmt.Sprint(n)}
-		_, err := document.Update(context.Background(), w.Records, r.Object().ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-			return &document.Change{Record: &r, Pages: []document.Page{p}}, nil
-		})
+		_, err := document.Update(context.Background(), w.Records, r.Object().ID(), document.Unread(),
+			func(*document.Record) (*document.Change, error) {
+				return &document.Change{Record: &r, Pages: []document.Page{p}}, nil
+			})
 		if err != nil {
 			return err
 		}
@@ -166,7 +168,8 @@ func checkCommitted(t *testing.T, s *sqlite.Store, n int64) {
 		r := get(t, s, fmt.Sprint(i%10))
 		pages, err := s.Pages(t.Context(), r.Object().ID(), r.Generation)
 		if r.Generation < i || err != nil || len(pages) != 1 || pages[0].Text != fmt.Sprint(r.Generation) {
-			t.Errorf("record %s: generation %d, pages %v, %v; commit %d was answered", r.Name, r.Generation, pages, err, i)
+			t.Errorf("record %s: generation %d, pages %v, %v; commit %d was answered", r.Name, r.Generation, pages, err,
+				i)
 		}
 	}
 }

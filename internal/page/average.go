@@ -2,9 +2,10 @@ package page
 
 import "math/bits"
 
-// Area average: each sample of the small picture is the exact mean of the area that it covers in the large one. All sums
-// are integers, weights in fractions of a sample. A photo of 12 megapixels takes 18 ms and 2 MB more than the result; BiLinear
-// and CatmullRom of x/image/draw took 230 to 400 ms and 150 MB for a page from which the same text is read.
+// Area average: each sample of the small picture is the exact mean of the area that it covers in the large one. All
+// sums are integers, weights in fractions of a sample. A photo of 12 megapixels takes 18 ms and 2 MB more than the
+// result; BiLinear and CatmullRom of x/image/draw took 230 to 400 ms and 150 MB for a page from which the same text is
+// read.
 
 // axis lays the cells of a side of the small picture over the samples of the large one: cell i covers the stretch from
 // i*step-off to (i+1)*step-off, and a sample is unit long.
@@ -19,10 +20,12 @@ func lengthwise(from, to int) axis {
 	return axis{cells: to, samples: from, step: 2 * int64(from), unit: 2 * int64(to), lone: -1}
 }
 
-// halved is the axis of a chroma plane: every cell covers two of a's, every sample covers ratio of a's. With an odd number
-// of cells one of them covers only one: the last, or the first if the picture is flipped, since it is to be the last then.
+// halved is the axis of a chroma plane: every cell covers two of a's, every sample covers ratio of a's. With an odd
+// number of cells one of them covers only one: the last, or the first if the picture is flipped, since it is to be the
+// last then.
 func (a axis) halved(ratio int, flipped bool) axis {
-	h := axis{cells: ceilDiv(a.cells, 2), samples: ceilDiv(a.samples, ratio), step: 2 * a.step, unit: int64(ratio) * a.unit, lone: -1}
+	h := axis{cells: ceilDiv(a.cells, 2), samples: ceilDiv(a.samples, ratio), step: 2 * a.step,
+		unit: int64(ratio) * a.unit, lone: -1}
 	if a.cells%2 == 1 {
 		h.lone = h.cells - 1
 		if flipped {
@@ -66,8 +69,8 @@ func (s span) weight(i int) uint64 {
 	return s.body
 }
 
-// shrink scales the channels of which fill puts one row at a time into row, into out, one target for each. fill is called with
-// numbers that go up.
+// shrink scales the channels of which fill puts one row at a time into row, into out, one target for each. fill is
+// called with numbers that go up.
 func shrink(x, y axis, row [][]byte, fill func(y int, row [][]byte), out ...target) {
 	spans := make([]span, x.cells)
 	for i := range spans {

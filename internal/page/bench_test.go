@@ -40,7 +40,8 @@ func benchPage(b *testing.B, data []byte, edge int) {
 }
 
 func BenchmarkPhoto12MP(b *testing.B) {
-	benchPage(b, pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))), pagetest.ExifSegment(6)), 1540)
+	benchPage(b, pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))),
+		pagetest.ExifSegment(6)), 1540)
 }
 
 func BenchmarkGrayPNG300DPI(b *testing.B) {
@@ -80,7 +81,8 @@ func BenchmarkShrinkYCbCr12MP(b *testing.B) {
 	}
 }
 
-// BenchmarkLook is what finding the print of a page adds to the making of any page that is decoded: at worst, full of print.
+// BenchmarkLook is what finding the print of a page adds to the making of any page that is decoded: at worst, full of
+// print.
 func BenchmarkLook(b *testing.B) {
 	text := pagetest.Paper(1089, 1540, 18)
 	for name, m := range map[string]image.Image{"gray": pagetest.Scanned(text, 2), "colour": pagetest.Photo(text)} {

@@ -25,16 +25,17 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// How much a page may differ from what another program shows: on average of 64 x 64 gray cells, of 255, and in cells of 16 x 16 that
-// have ink there and none here, since a missing line of text hardly changes an average.
+// How much a page may differ from what another program shows: on average of 64 x 64 gray cells, of 255, and in cells of
+// 16 x 16 that have ink there and none here, since a missing line of text hardly changes an average.
 const (
 	mostDifference = 12
 	mostMissing    = 2
 )
 
-// TestCorpus makes pages of every file of a folder, which CORPUS names, or of the generated corpus, compares them with what vips, libheif, libavif, poppler and
-// libtiff show where these are installed, and prints a table of kinds. A kind of the generated corpus is the first word of a
-// file's name; in a folder it is the format. It fails for a page that looks different, for one that is missing, and for what is not a verdict on the file.
+// TestCorpus makes pages of every file of a folder, which CORPUS names, or of the generated corpus, compares them with
+// what vips, libheif, libavif, poppler and libtiff show where these are installed, and prints a table of kinds. A kind
+// of the generated corpus is the first word of a file's name; in a folder it is the format. It fails for a page that
+// looks different, for one that is missing, and for what is not a verdict on the file.
 func TestCorpus(t *testing.T) {
 	files := map[string][]byte{}
 	shown := map[string]image.Image{} // by the generated ones
@@ -42,7 +43,8 @@ func TestCorpus(t *testing.T) {
 	if folder == "" {
 		folder = t.TempDir()
 		corpus := pagetest.Corpus()
-		for kind, pattern := range map[string]string{"WebP": "*.webp", "AVIF": "*.avif", "HEIC": "*.heic", "JPEG 2000": "small*.j[p2]*"} {
+		for kind, pattern := range map[string]string{"WebP": "*.webp", "AVIF": "*.avif", "HEIC": "*.heic",
+			"JPEG 2000": "small*.j[p2]*"} {
 			for name, data := range testFiles(t, pattern) {
 				// avifdec 0.11 and libheif 1.15 take the range of this one for the full one.
 				if name != "small-video-gray.avif" {
@@ -86,7 +88,8 @@ func TestCorpus(t *testing.T) {
 			row = &tally{}
 			table[kind] = row
 		}
-		if err := row.add(t, name, filepath.Join(folder, name), files[name], shown[name]); err != nil && shown[name] != nil {
+		if err := row.add(t, name, filepath.Join(folder, name), files[name], shown[name]); err != nil &&
+			shown[name] != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -105,7 +108,8 @@ func (y *tally) add(t *testing.T, name, path string, data []byte, shown image.Im
 	y.files++
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	ps, err := Split(ctx, newObject(data).source(), Limits{Edge: 1540, MaxBytes: 200 << 20, MaxPixels: 60e6, MaxPages: 100, Decoder: decoder})
+	ps, err := Split(ctx, newObject(data).source(),
+		Limits{Edge: 1540, MaxBytes: 200 << 20, MaxPixels: 60e6, MaxPages: 100, Decoder: decoder})
 	if err != nil {
 		y.fail(t, name, path, err)
 		return err
@@ -166,8 +170,8 @@ func (y *tally) note(pg *Page) {
 	y.lacking += int(number(slices.Contains(pg.Warnings, WarnMissingGlyphs)))
 }
 
-// compare compares a page with what is shown elsewhere. One program that agrees is enough: they do not agree with each other about
-// every kind. What is damaged may look different.
+// compare compares a page with what is shown elsewhere. One program that agrees is enough: they do not agree with each
+// other about every kind. What is damaged may look different.
 func (y *tally) compare(pg *Page, others iter.Seq[image.Image]) error {
 	if slices.Contains(pg.Warnings, WarnDamaged) || slices.Contains(pg.Warnings, WarnMissingGlyphs) {
 		return nil
@@ -198,7 +202,8 @@ func (y *tally) compare(pg *Page, others iter.Seq[image.Image]) error {
 // differs says in what way two pictures look different.
 func differs(here, other image.Image) error {
 	a, b := here.Bounds().Size(), other.Bounds().Size()
-	if p, q := float64(a.X)/float64(a.Y), float64(b.X)/float64(b.Y); max(p/q, q/p) > 1.1 && min(a.X, a.Y, b.X, b.Y) > 20 {
+	if p, q := float64(a.X)/float64(a.Y), float64(b.X)/float64(b.Y); max(p/q, q/p) > 1.1 &&
+		min(a.X, a.Y, b.X, b.Y) > 20 {
 		return fmt.Errorf("%v pixels; elsewhere %v", a, b)
 	}
 	ours, theirs := grayCells(here, 64), grayCells(other, 64)
@@ -258,15 +263,16 @@ func inkOf(cells []int, n, m, contrast int) []bool {
 	return inked
 }
 
-// viewers are programs that show what others make of a file, by its extension. Their commands are given IN, OUT, EDGE, and PAGE and INDEX, which
-// count from 1 and 0; each writes a PNG.
+// viewers are programs that show what others make of a file, by its extension. Their commands are given IN, OUT, EDGE,
+// and PAGE and INDEX, which count from 1 and 0; each writes a PNG.
 var viewers = []struct {
 	extensions string // "": all but those of PDF
 	needs      string
 	command    string
 	every      bool // it shows pages other than the first
 }{
-	{".pdf", "pdftoppm", `pdftoppm -cropbox -png -singlefile -scale-to "$EDGE" -f "$PAGE" -l "$PAGE" "$IN" "${OUT%.png}"`, true},
+	{".pdf", "pdftoppm",
+		`pdftoppm -cropbox -png -singlefile -scale-to "$EDGE" -f "$PAGE" -l "$PAGE" "$IN" "${OUT%.png}"`, true},
 	{".pdf", "mutool", `mutool draw -q -o "$OUT" -w "$EDGE" -h "$EDGE" "$IN" "$PAGE"`, true},
 	{".heic .heif", "heif-convert", `heif-convert "$IN" "$OUT"`, false},
 	{".avif", "avifdec", `avifdec "$IN" "$OUT"`, false},
@@ -281,7 +287,8 @@ im.seek(int(sys.argv[3]))
 ImageOps.exif_transpose(im).convert('RGBA').save(sys.argv[2])" "$IN" "$OUT" "$INDEX"`, true},
 }
 
-// references shows a page of a file as other programs do, one after the other, its longest side so many pixels where it has no size of its own.
+// references shows a page of a file as other programs do, one after the other, its longest side so many pixels where it
+// has no size of its own.
 func references(path string, page, edge int) iter.Seq[image.Image] {
 	return func(yield func(image.Image) bool) {
 		dir, err := os.MkdirTemp("", "reference")
@@ -291,15 +298,18 @@ func references(path string, page, edge int) iter.Seq[image.Image] {
 		defer os.RemoveAll(dir)
 		extension := strings.ToLower(filepath.Ext(path))
 		for i, v := range viewers {
-			if v.extensions == "" && extension == ".pdf" || v.extensions != "" && !slices.Contains(strings.Fields(v.extensions), extension) || page > 1 && !v.every {
+			if v.extensions == "" && extension == ".pdf" || v.extensions != "" &&
+				!slices.Contains(strings.Fields(v.extensions), extension) || page > 1 && !v.every {
 				continue
 			}
 			if _, err := exec.LookPath(v.needs); err != nil {
 				continue
 			}
 			out := filepath.Join(dir, strconv.Itoa(i)+".png")
-			c := exec.Command("timeout", "30", "bash", "-c", "ulimit -v 6000000; "+v.command) // some need 20 GB for a broken header
-			c.Env = append(os.Environ(), "IN="+path, "OUT="+out, "PAGE="+strconv.Itoa(page), "INDEX="+strconv.Itoa(page-1), "EDGE="+strconv.Itoa(edge))
+			// some need 20 GB for a broken header
+			c := exec.Command("timeout", "30", "bash", "-c", "ulimit -v 6000000; "+v.command)
+			c.Env = append(os.Environ(), "IN="+path, "OUT="+out, "PAGE="+strconv.Itoa(page),
+				"INDEX="+strconv.Itoa(page-1), "EDGE="+strconv.Itoa(edge))
 			if c.Run() != nil {
 				continue
 			}
@@ -331,7 +341,8 @@ func pagesElsewhere(path string) int {
 // tableOf prints the table of kinds.
 func tableOf(table map[string]*tally) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-40s %5s %5s %5s %5s %5s %5s  %s\n", "kind", "files", "done", "same", "harm", "lack", "blank", "failed (others read)")
+	fmt.Fprintf(&b, "%-40s %5s %5s %5s %5s %5s %5s  %s\n", "kind", "files", "done", "same", "harm", "lack", "blank",
+		"failed (others read)")
 	for _, kind := range slices.Sorted(maps.Keys(table)) {
 		y := table[kind]
 		var failed []string
@@ -341,7 +352,8 @@ func tableOf(table map[string]*tally) string {
 		if y.unread > 0 {
 			failed = append(failed, fmt.Sprintf("(%d)", y.unread))
 		}
-		fmt.Fprintf(&b, "%-40s %5d %5d %5d %5d %5d %5d  %s\n", kind, y.files, y.done, y.compared, y.damaged, y.lacking, y.blank, strings.Join(failed, ", "))
+		fmt.Fprintf(&b, "%-40s %5d %5d %5d %5d %5d %5d  %s\n", kind, y.files, y.done, y.compared, y.damaged, y.lacking,
+			y.blank, strings.Join(failed, ", "))
 	}
 	return b.String()
 }

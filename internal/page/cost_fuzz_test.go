@@ -13,17 +13,19 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// What a file may cost, by its bytes and what it had acquired: bytes allocated in all, garbage included, and processor time.
+// What a file may cost, by its bytes and what it had acquired: bytes allocated in all, garbage included, and processor
+// time.
 const (
-	allocatedAlways  = 8 << 20
-	allocatedPerByte = 8 << 10 // a TIFF of strips of JPEG, of a pixel each: twenty KiB of tables for some bytes of the file
+	allocatedAlways = 8 << 20
+	// a TIFF of strips of JPEG, of a pixel each: twenty KiB of tables for some bytes of the file
+	allocatedPerByte = 8 << 10
 	timeAlways       = 2 * time.Second
 	timePerByte      = 20 * time.Microsecond
 )
 
-// FuzzCost makes pages of any bytes and holds what that allocates, and while fuzzing what it takes of a processor, against their number.
-// What the Decoder decodes is decoded here, to be seen. With stop not 0 the context ends when the source is read for that time: then the call
-// ends, and nothing stays acquired.
+// FuzzCost makes pages of any bytes and holds what that allocates, and while fuzzing what it takes of a processor,
+// against their number. What the Decoder decodes is decoded here, to be seen. With stop not 0 the context ends when the
+// source is read for that time: then the call ends, and nothing stays acquired.
 func FuzzCost(f *testing.F) {
 	add := func(data []byte) { f.Add(data, uint8(0)); f.Add(data, uint8(1)); f.Add(data, uint8(3)) }
 	addSeeds(f, add)
@@ -32,11 +34,14 @@ func FuzzCost(f *testing.F) {
 	add(pagetest.EndlessJPEG(200, 100))
 	add(pagetest.OldJPEG(image.NewYCbCr(image.Rect(0, 0, 32, 16), image.YCbCrSubsampleRatio420), true))
 	fax := pagetest.Paper(40, 30, 9)
-	add(pagetest.TIFF(binary.LittleEndian, pagetest.Fax(fax, 2, 9, pagetest.FaxOptions{}), pagetest.Fax(fax, 3, 30, pagetest.FaxOptions{TwoDimensional: true, Fill: true}),
+	add(pagetest.TIFF(binary.LittleEndian, pagetest.Fax(fax, 2, 9, pagetest.FaxOptions{}),
+		pagetest.Fax(fax, 3, 30, pagetest.FaxOptions{TwoDimensional: true, Fill: true}),
 		pagetest.Fax(fax, 4, 30, pagetest.FaxOptions{Missing: 5})))
-	add(pagetest.BigTIFF(binary.BigEndian, pagetest.Samples(fax, pagetest.Storage{Order: binary.BigEndian, Colour: 5, Bits: 12, Apart: true, Tile: 16})))
+	add(pagetest.BigTIFF(binary.BigEndian,
+		pagetest.Samples(fax, pagetest.Storage{Order: binary.BigEndian, Colour: 5, Bits: 12, Apart: true, Tile: 16})))
 	g := pagetest.Gray(pagetest.Paper(40, 30, 9), 1)
-	add(pagetest.TIFF(binary.LittleEndian, g, g.With(259, 3, 8), g.With(259, 3, 5), g.With(259, 3, 32773), g.With(259, 3, 4).With(258, 3, 1)))
+	add(pagetest.TIFF(binary.LittleEndian, g, g.With(259, 3, 8), g.With(259, 3, 5), g.With(259, 3, 32773),
+		g.With(259, 3, 4).With(258, 3, 1)))
 	fuzzing := flag.Lookup("test.fuzz").Value.String() != ""
 	f.Fuzz(func(t *testing.T, data []byte, stop uint8) {
 		if engineFor(data) != "" {

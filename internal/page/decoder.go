@@ -14,18 +14,18 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/wasm"
 )
 
-// Decoder is the process in which all is decoded but PNG and baseline JPEG: started by the first object that needs it, for all
-// objects, one page at a time, and again after it was killed or has died. It ends with the program. Safe for concurrent use. A nil
-// Decoder decodes in this process and with no limit what needs no engine; that is for tests.
+// Decoder is the process in which all is decoded but PNG and baseline JPEG: started by the first object that needs it,
+// for all objects, one page at a time, and again after it was killed or has died. It ends with the program. Safe for
+// concurrent use. A nil Decoder decodes in this process and with no limit what needs no engine; that is for tests.
 type Decoder struct {
 	child   *sandbox.Child
 	keys    atomic.Int64 // how many objects have one
 	engines *keptEngines // nil: they are compiled by each process
 }
 
-// Limits on the time of one call, and of one page that is decoded here. What takes a minute of a processor is not going to end; the
-// slowest of a thousand hostile PDFs took two seconds. The clock's limit is for a process that hangs, and for a machine that
-// is so busy that it gives a page less than a third of a processor.
+// Limits on the time of one call, and of one page that is decoded here. What takes a minute of a processor is not going
+// to end; the slowest of a thousand hostile PDFs took two seconds. The clock's limit is for a process that hangs, and
+// for a machine that is so busy that it gives a page less than a third of a processor.
 const (
 	processorLimit = time.Minute
 	clockLimit     = 3 * time.Minute
@@ -36,8 +36,9 @@ func NewDecoder() *Decoder {
 	return &Decoder{child: sandbox.New(sandbox.Limits{Processor: processorLimit, Clock: clockLimit})}
 }
 
-// LimitMemory has the process die rather than have more than so many bytes of memory, from its next start on. All that is mapped counts,
-// used or not: beside the pictures that Limits.Budget accounts for about 500 MiB. On other systems than Linux it bounds the heap alone, and softly.
+// LimitMemory has the process die rather than have more than so many bytes of memory, from its next start on. All that
+// is mapped counts, used or not: beside the pictures that Limits.Budget accounts for about 500 MiB. On other systems
+// than Linux it bounds the heap alone, and softly.
 func (d *Decoder) LimitMemory(bytes int64) {
 	l := d.child.Limits()
 	l.Memory = bytes
@@ -57,7 +58,8 @@ func (d *Decoder) limits() sandbox.Limits {
 
 // Reasons that do not depend on the file's format.
 var (
-	errRoom = &Error{Kind: TooLarge, Msg: "it takes too much memory to decode"} // an engine needs more than the room that it was given
+	// an engine needs more than the room that it was given
+	errRoom = &Error{Kind: TooLarge, Msg: "it takes too much memory to decode"}
 	errSlow = &Error{Kind: TooSlow, Msg: "it takes too long to decode"}
 	errDied = &Error{Kind: Corrupt, Msg: "the decoder crashed on it"} // its process, twice, or an engine in it
 )
@@ -66,7 +68,8 @@ var (
 var errNoDecoder = errors.New("page: Limits.Decoder is missing for this kind of file")
 
 // call makes a call, and classifies what it fails with; that the process died comes back as it is.
-func (d *Decoder) call(ctx context.Context, m sandbox.Message) (answer sandbox.Message, waited time.Duration, err error) {
+func (d *Decoder) call(ctx context.Context, m sandbox.Message) (answer sandbox.Message, waited time.Duration,
+	err error) {
 	if d == nil {
 		decode, ok := decoders[m.Op]
 		if !ok {
@@ -107,22 +110,23 @@ func errorCode(err error) string {
 }
 
 // ServeIfDecoder must be the first statement of every program that uses a Decoder, in main, TestMain or, where the main
-// program is not ours, init: a Decoder starts the same program once more, and there this call decodes, and does not return. In
-// any other process it does nothing.
+// program is not ours, init: a Decoder starts the same program once more, and there this call decodes, and does not
+// return. In any other process it does nothing.
 func ServeIfDecoder() { sandbox.ServeIfChild(handlers(), errorCode) }
 
-// decoding decodes a picture of a file, with so many bytes of room where an engine does it, in the way that the call's own numbers say.
-// Its errors are *Error, unless it fails by itself.
+// decoding decodes a picture of a file, with so many bytes of room where an engine does it, in the way that the call's
+// own numbers say. Its errors are *Error, unless it fails by itself.
 type decoding func(ctx context.Context, file []byte, room int64, args []int64) (image.Image, error)
 
 // decoders are the calls that decode a picture without an engine.
 var decoders = map[string]decoding{
-	"jpeg": decodeJPEG, "jpeg.salvage": salvageJPEG, "png.salvage": salvagePNG, "gif": decodeGIF, "bmp": decodeBMP, "webp": decodeWebP,
+	"jpeg": decodeJPEG, "jpeg.salvage": salvageJPEG, "png.salvage": salvagePNG, "gif": decodeGIF, "bmp": decodeBMP,
+	"webp": decodeWebP,
 	"tiff": decodeTIFF,
 }
 
-// handlers returns the calls that the decoder process answers: decoders, and for each engine one of its name that starts it, and
-// what it does.
+// handlers returns the calls that the decoder process answers: decoders, and for each engine one of its name that
+// starts it, and what it does.
 func handlers() map[string]sandbox.Handler {
 	calls := map[string]sandbox.Handler{}
 	for op, d := range decoders {

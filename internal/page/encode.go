@@ -15,9 +15,9 @@ import (
 //	screen, colour        0.69     1163   72      1108  104     763  40
 //	photograph            0.06     2908  138      2582  509     789  68
 //
-// So: the fast level of PNG, always the same, since the default one takes twice the time for 3 to 11 % fewer bytes. Gray
-// is PNG even if noisy: 0.3 MB and 30 ms more at worst, and no loss. Colour is PNG where it is flat, as screens and drawings
-// are, and JPEG else. What came as JPEG has lost already what JPEG loses, and stays JPEG.
+// So: the fast level of PNG, always the same, since the default one takes twice the time for 3 to 11 % fewer bytes.
+// Gray is PNG even if noisy: 0.3 MB and 30 ms more at worst, and no loss. Colour is PNG where it is flat, as screens
+// and drawings are, and JPEG else. What came as JPEG has lost already what JPEG loses, and stays JPEG.
 const (
 	jpegQuality = 90
 	flatPage    = 0.5 // between the 0.25 of a faintly noisy scan and the 0.69 of a screen
@@ -53,9 +53,10 @@ func flatness(m *image.RGBA) float64 {
 	return float64(same) / float64(all)
 }
 
-// blankContrast is the most by which two pixels of a blank page differ, in any channel, of 255. It is as strict as it can be:
-// paper without ink that was scanned differs by more, and is sent. What is found is what was never printed on: the empty
-// pages of a PDF or a fax. The faintest writing differs by several times as much (TestFaintWriting shows by how much).
+// blankContrast is the most by which two pixels of a blank page differ, in any channel, of 255. It is as strict as it
+// can be: paper without ink that was scanned differs by more, and is sent. What is found is what was never printed on:
+// the empty pages of a PDF or a fax. The faintest writing differs by several times as much (TestFaintWriting shows by
+// how much).
 const blankContrast = 4
 
 // isBlank reports whether there is nothing on a page, as render returns it.

@@ -21,9 +21,12 @@ func TestBlankPagesAreMarked(t *testing.T) {
 		data []byte
 		want bool
 	}{
-		"white": {pagetest.EncodePNG(white), true}, "cream": {pagetest.EncodePNG(cream), true}, "nothing at all": {pagetest.EncodePNG(clear), true},
-		"one dot": {pagetest.EncodePNG(dot), false}, "JPEG": {pagetest.EncodeJPEG(cream), true}, "scanned paper": {pagetest.EncodePNG(pagetest.Scanned(white, 2)), false},
-		"text": {pagetest.EncodePNG(pagetest.Paper(900, 700, 14)), false}, "PDF": {pagetest.PDF("", []pagetest.PDFPage{{Width: 600, Height: 800}}), true},
+		"white": {pagetest.EncodePNG(white), true}, "cream": {pagetest.EncodePNG(cream), true},
+		"nothing at all": {pagetest.EncodePNG(clear), true},
+		"one dot":        {pagetest.EncodePNG(dot), false}, "JPEG": {pagetest.EncodeJPEG(cream), true},
+		"scanned paper":        {pagetest.EncodePNG(pagetest.Scanned(white, 2)), false},
+		"text":                 {pagetest.EncodePNG(pagetest.Paper(900, 700, 14)), false},
+		"PDF":                  {pagetest.PDF("", []pagetest.PDFPage{{Width: 600, Height: 800}}), true},
 		"PDF with a full stop": {pagetest.PDF("", []pagetest.PDFPage{pagetest.Text(".")}), false},
 	} {
 		if pg, _ := converted(t, c.data, 400); pg.Blank != c.want {
@@ -35,8 +38,8 @@ func TestBlankPagesAreMarked(t *testing.T) {
 	}
 }
 
-// TestFaintWritingIsNotBlank shows the margin: writing on a part of a page of A4 at 300 DPI, scaled as the whole page is scaled
-// for the model, and by how much it differs from the paper where the limit is 4.
+// TestFaintWritingIsNotBlank shows the margin: writing on a part of a page of A4 at 300 DPI, scaled as the whole page
+// is scaled for the model, and by how much it differs from the paper where the limit is 4.
 func TestFaintWritingIsNotBlank(t *testing.T) {
 	t.Parallel()
 	const a4, edge, width, height = 3508, 1540, 1240, 877 // pixels

@@ -32,8 +32,8 @@ func TestOnlyPNGAndBaselineJPEGAreDecodedHere(t *testing.T) {
 	}
 }
 
-// TestEndlessJPEGIsTooSlow: a progressive JPEG of some bytes that keeps a decoder busy for minutes, whole or broken, is given up at the
-// limit, and the Decoder goes on with others.
+// TestEndlessJPEGIsTooSlow: a progressive JPEG of some bytes that keeps a decoder busy for minutes, whole or broken, is
+// given up at the limit, and the Decoder goes on with others.
 func TestEndlessJPEGIsTooSlow(t *testing.T) {
 	t.Parallel()
 	d := limited(t, sandbox.Limits{Processor: 300 * time.Millisecond, Clock: time.Hour})
@@ -69,7 +69,8 @@ func TestDecodingHereHasTheLimitToo(t *testing.T) {
 				t.Errorf("%s, %v: %v", name, limits, err)
 			}
 			if l.held != 0 || o.opens.Load() != 1 || o.closes.Load() != 1 || lim.Decoder.keys.Load() > 0 {
-				t.Errorf("%s: %d bytes held, %d opens, %d closes, %d calls", name, l.held, o.opens.Load(), o.closes.Load(), lim.Decoder.keys.Load())
+				t.Errorf("%s: %d bytes held, %d opens, %d closes, %d calls", name, l.held, o.opens.Load(),
+					o.closes.Load(), lim.Decoder.keys.Load())
 			}
 		}
 	}
@@ -114,7 +115,8 @@ func TestWithoutDecoderNothingElseRuns(t *testing.T) {
 	t.Parallel()
 	lim := wide(60)
 	lim.Decoder = nil
-	for _, name := range []string{"bmp_8bpp.bmp", "video-005.gray.gif", "video-001.lossy.webp", "video-001-gray.tiff", "video-001.progressive.jpeg",
+	for _, name := range []string{"bmp_8bpp.bmp", "video-005.gray.gif", "video-001.lossy.webp", "video-001-gray.tiff",
+		"video-001.progressive.jpeg",
 		"video-001.progressive.truncated.jpeg"} {
 		want, wantBytes, err := only(t, newObject(testFile(t, name)), wide(60))
 		if err != nil {
@@ -136,15 +138,26 @@ func TestImpossibleAnswersAreRefused(t *testing.T) {
 	good := func() sandbox.Message {
 		return sandbox.Message{Args: []int64{90, 60, 45, 30, 0, 0, 1, 0, inkUnit / 2, 270}, Data: []byte{1}}
 	}
-	if p, err := finishedOf(good(), 60); err != nil || p.kind != "image/png" || p.size.X != 45 || p.stored.Y != 60 || p.blank || !p.lacksGlyphs || p.damaged || p.print != (print{0.5, 270}) {
+	if p, err := finishedOf(good(), 60); err != nil || p.kind != "image/png" || p.size.X != 45 || p.stored.Y != 60 ||
+		p.blank || !p.lacksGlyphs || p.damaged || p.print != (print{0.5, 270}) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for name, change := range map[string]func(m *sandbox.Message){
-		"nothing": func(m *sandbox.Message) { *m = sandbox.Message{} }, "no bytes": func(m *sandbox.Message) { m.Data = nil },
-		"too large": func(m *sandbox.Message) { m.Args[2] = 61 }, "no height": func(m *sandbox.Message) { m.Args[3] = 0 },
-		"negative": func(m *sandbox.Message) { m.Args[0] = -1 }, "another kind": func(m *sandbox.Message) { m.Args[4] = 2 },
-		"too few": func(m *sandbox.Message) { m.Args = m.Args[:9] }, "too much ink": func(m *sandbox.Message) { m.Args[8] = inkUnit + 1 },
-		"no ink at all": func(m *sandbox.Message) { m.Args[8] = -1 }, "askew": func(m *sandbox.Message) { m.Args[9] = 45 },
+		"nothing": func(m *sandbox.Message) { *m = sandbox.Message{} }, "no bytes": func(m *sandbox.Message) {
+			m.Data = nil
+		},
+		"too large": func(m *sandbox.Message) { m.Args[2] = 61 }, "no height": func(m *sandbox.Message) {
+			m.Args[3] = 0
+		},
+		"negative": func(m *sandbox.Message) { m.Args[0] = -1 }, "another kind": func(m *sandbox.Message) {
+			m.Args[4] = 2
+		},
+		"too few": func(m *sandbox.Message) { m.Args = m.Args[:9] }, "too much ink": func(m *sandbox.Message) {
+			m.Args[8] = inkUnit + 1
+		},
+		"no ink at all": func(m *sandbox.Message) { m.Args[8] = -1 }, "askew": func(m *sandbox.Message) {
+			m.Args[9] = 45
+		},
 	} {
 		m := good()
 		change(&m)

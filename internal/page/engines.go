@@ -76,7 +76,7 @@ func CompileEngines(folder string) error {
 	}
 	for name, e := range engines() {
 		if err := e.Start(f); err != nil {
-			return fmt.Errorf("page: start of the decoder for %s: %w", name, err)
+			return fmt.Errorf("page: starting the decoder for %s: %w", name, err)
 		}
 		if !e.Kept(f) {
 			return fmt.Errorf("page: the compiled decoder for %s cannot be kept in %s", name, folder)

@@ -5,7 +5,8 @@ import "testing"
 // TestLimitsAreInUnitsOfPeople: what an owner is told about a limit is in megapixels and MiB.
 func TestLimitsAreInUnitsOfPeople(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int64]string{60_000_000: "60 megapixels", 60_000_001: "60.1 megapixels", 12_192_768: "12.2 megapixels",
+	for n, want := range map[int64]string{60_000_000: "60 megapixels", 60_000_001: "60.1 megapixels",
+		12_192_768:    "12.2 megapixels",
 		1_000_000_000: "1000 megapixels", 99_999: "99999 pixels", 100_000: "0.1 megapixels"} {
 		if got := pixels(n); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)

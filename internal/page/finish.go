@@ -9,8 +9,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// finishing is what is done to a decoded picture, in whichever process it was decoded: only the finished page, which is small,
-// goes from one to the other.
+// finishing is what is done to a decoded picture, in whichever process it was decoded: only the finished page, which is
+// small, goes from one to the other.
 type finishing struct {
 	edge        int
 	orientation orientation
@@ -66,8 +66,8 @@ func (f finishing) finish(img image.Image) (p finished, err error) {
 	return p, err
 }
 
-// leastSide is how many pixels a side of a page has at least: what the model takes for one piece of a picture. Some servers read a
-// thinner page as blank without a word, others refuse it.
+// leastSide is how many pixels a side of a page has at least: what the model takes for one piece of a picture. Some
+// servers read a thinner page as blank without a word, others refuse it.
 const leastSide = 28
 
 // isThin reports whether a picture of this size, once it is scaled, has too short a side.
@@ -119,18 +119,23 @@ const inkUnit = 1 << 20
 
 // message returns a finished page as an answer.
 func (p finished) message() sandbox.Message {
-	return sandbox.Message{Data: p.bytes, Args: []int64{int64(p.stored.X), int64(p.stored.Y), int64(p.size.X), int64(p.size.Y),
-		int64(slices.Index(kinds[:], p.kind)), number(p.blank), number(p.lacksGlyphs), number(p.damaged),
-		int64(p.print.ink * inkUnit), int64(p.print.turn)}}
+	return sandbox.Message{Data: p.bytes,
+		Args: []int64{int64(p.stored.X), int64(p.stored.Y), int64(p.size.X), int64(p.size.Y),
+			int64(slices.Index(kinds[:], p.kind)), number(p.blank), number(p.lacksGlyphs), number(p.damaged),
+			int64(p.print.ink * inkUnit), int64(p.print.turn)}}
 }
 
 // finishedOf returns the page of an answer. A process that decodes foreign bytes is not believed blindly.
 func finishedOf(m sandbox.Message, edge int) (finished, error) {
 	a := m.Args
 	if len(a) != 10 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||
-		a[4] < 0 || a[4] >= int64(len(kinds)) || a[8] < 0 || a[8] > inkUnit || !slices.Contains([]int64{0, 90, 180, 270}, a[9]) || len(m.Data) == 0 {
+		a[4] < 0 || a[4] >= int64(len(kinds)) || a[8] < 0 || a[8] > inkUnit ||
+		!slices.Contains([]int64{0, 90, 180, 270}, a[9]) || len(m.Data) == 0 {
 		return finished{}, fmt.Errorf("page: a decoder answered %v with %d bytes", a, len(m.Data))
 	}
-	return finished{stored: image.Pt(int(a[0]), int(a[1])), size: image.Pt(int(a[2]), int(a[3])), kind: kinds[a[4]], blank: a[5] == 1,
-		lacksGlyphs: a[6] == 1, damaged: a[7] == 1, print: print{float64(a[8]) / inkUnit, int(a[9])}, bytes: m.Data}, nil
+	return finished{stored: image.Pt(int(a[0]), int(a[1])), size: image.Pt(int(a[2]), int(a[3])), kind: kinds[a[4]],
+			blank:       a[5] == 1,
+			lacksGlyphs: a[6] == 1, damaged: a[7] == 1, print: print{float64(a[8]) / inkUnit, int(a[9])},
+			bytes: m.Data},
+		nil
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestEveryFormatBecomesAPage: of every kind of file that is neither PNG nor JPEG, a page with the size, the type and the look that it should
-// have, made smaller and as it is.
+// TestEveryFormatBecomesAPage: of every kind of file that is neither PNG nor JPEG, a page with the size, the type and
+// the look that it should have, made smaller and as it is.
 func TestEveryFormatBecomesAPage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -70,7 +70,8 @@ func TestEveryFormatBecomesAPage(t *testing.T) {
 			if pg.Width != c.w || pg.Height != c.h || pg.Type != "image/"+c.kind {
 				t.Errorf("%s: %d x %d as %s", name, pg.Width, pg.Height, pg.Type)
 			}
-			if how := strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(pg.How), "from "+format), ", "); how != c.how {
+			if how := strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(pg.How), "from "+format),
+				", "); how != c.how {
 				t.Errorf("%s: %q", name, pg.How)
 			}
 		}
@@ -113,7 +114,8 @@ func riff(body []byte) []byte {
 
 func TestFirstPictureOfAnAnimatedWebPIsThePage(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"video-001.lossy.webp", "gopher-doc.4bpp.lossless.webp", "yellow_rose.lossy-with-alpha.webp"} {
+	for _, name := range []string{"video-001.lossy.webp", "gopher-doc.4bpp.lossless.webp",
+		"yellow_rose.lossy-with-alpha.webp"} {
 		still := testFile(t, name)
 		_, want := converted(t, still, 100)
 		pg, got := converted(t, animated(t, still), 100)
@@ -183,7 +185,8 @@ func TestTIFFIsTurnedUpright(t *testing.T) {
 	}
 }
 
-// TestBrokenTIFFShowsWhatThereIs: a page that lacks rows or strips has a warning, and the others have none; one of which nothing is left fails.
+// TestBrokenTIFFShowsWhatThereIs: a page that lacks rows or strips has a warning, and the others have none; one of
+// which nothing is left fails.
 func TestBrokenTIFFShowsWhatThereIs(t *testing.T) {
 	t.Parallel()
 	src := pagetest.Paper(90, 60, 9)
@@ -198,11 +201,13 @@ func TestBrokenTIFFShowsWhatThereIs(t *testing.T) {
 	defer ps.Close()
 	for i, damaged := range []bool{false, true, true} {
 		pg, _, err := ps.Page(t.Context(), i+1)
-		if err != nil || slices.Contains(pg.Warnings, WarnDamaged) != damaged || strings.Contains(pg.How, "missing") != damaged {
+		if err != nil || slices.Contains(pg.Warnings, WarnDamaged) != damaged ||
+			strings.Contains(pg.How, "missing") != damaged {
 			t.Errorf("page %d: %+v, %v", i+1, pg, err)
 		}
 	}
-	if _, _, err := ps.Page(t.Context(), 4); kindOf(err) != Corrupt || err.Error() != "the TIFF is damaged: a part of the picture is missing" {
+	if _, _, err := ps.Page(t.Context(), 4); kindOf(err) != Corrupt ||
+		err.Error() != "the TIFF is damaged: part of the picture is missing" {
 		t.Error(err)
 	}
 }

@@ -36,14 +36,15 @@ func addSeeds(f *testing.F, add func(data []byte)) {
 	progressive := testFile(f, "video-001.q50.420.progressive.jpeg")
 	add(pagetest.WithJPEGSize(progressive, 65500, 65500))
 	add(pagetest.WithPNGSize(testFile(f, "basn6a16.png"), 1<<31-1, 3))
-	add(pagetest.WithJPEGSegments(progressive, pagetest.ExifSegment(7), pagetest.JPEGSegment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00"))))
+	add(pagetest.WithJPEGSegments(progressive, pagetest.ExifSegment(7),
+		pagetest.JPEGSegment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00"))))
 	for _, s := range []string{"", "GIF89a", "<svg", "\xff\xd8\xff", pngMagic} {
 		add([]byte(s))
 	}
 }
 
-// FuzzSplit makes pages of any bytes, which end as a page that keeps its promises or as an *Error, never a panic. All is decoded in this
-// process, where the fuzzer sees what its input reaches.
+// FuzzSplit makes pages of any bytes, which end as a page that keeps its promises or as an *Error, never a panic. All
+// is decoded in this process, where the fuzzer sees what its input reaches.
 func FuzzSplit(f *testing.F) {
 	addSeeds(f, func(data []byte) { f.Add(data, uint16(16), false); f.Add(data, uint16(1540), true) })
 	f.Fuzz(func(t *testing.T, data []byte, edge uint16, unsized bool) {
@@ -56,9 +57,9 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// FuzzEngines is the same for what the Decoder decodes: there an engine may also fail by itself, but neither its process nor
-// ours. It is best run without instrumentation (go test -c, then the program with -test.fuzz), which the engines' own code has
-// none of: it starts them again whenever one had to be killed.
+// FuzzEngines is the same for what the Decoder decodes: there an engine may also fail by itself, but neither its
+// process nor ours. It is best run without instrumentation (go test -c, then the program with -test.fuzz), which the
+// engines' own code has none of: it starts them again whenever one had to be killed.
 func FuzzEngines(f *testing.F) {
 	for _, kind := range []string{"*.avif", "*.heic", "*.jp2", "*.j2k"} {
 		for _, data := range testFiles(f, kind) {
@@ -115,7 +116,8 @@ func FuzzEngines(f *testing.F) {
 // looksAtText asks for the text of the first page of a PDF, which ends with text or a doubt.
 func looksAtText(t *testing.T, data []byte) {
 	l := &ledger{}
-	ps, err := Split(t.Context(), newObject(data).source(), Limits{Edge: 300, MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 20, Budget: l, Decoder: decoder})
+	ps, err := Split(t.Context(), newObject(data).source(),
+		Limits{Edge: 300, MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 20, Budget: l, Decoder: decoder})
 	if err != nil {
 		return
 	}
@@ -160,7 +162,8 @@ func keepsPromises(t *testing.T, data []byte, edge int, unsized bool, d *Decoder
 	if err != nil {
 		return err
 	}
-	if min(pg.Width, pg.Height) < min(leastSide, lim.Edge) || max(pg.Width, pg.Height) > lim.Edge || pg.Size != int64(len(b)) {
+	if min(pg.Width, pg.Height) < min(leastSide, lim.Edge) || max(pg.Width, pg.Height) > lim.Edge ||
+		pg.Size != int64(len(b)) {
 		t.Fatalf("%+v", pg)
 	}
 	if pg.How == "passed through" {
@@ -182,8 +185,8 @@ func keepsPromises(t *testing.T, data []byte, edge int, unsized bool, d *Decoder
 	return nil
 }
 
-// FuzzHeader compares our header readers with the decoders': both must see the same picture, or the limits are compared with
-// another one than is decoded.
+// FuzzHeader compares our header readers with the decoders': both must see the same picture, or the limits are compared
+// with another one than is decoded.
 func FuzzHeader(f *testing.F) {
 	addSeeds(f, func(data []byte) { f.Add(data) })
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -211,8 +211,8 @@ func (l *ledger) limits(edge int) Limits {
 	return lim
 }
 
-// allocated returns how many bytes f allocates in all, so never less than it needs at a time. Tests that use it do not run in
-// parallel.
+// allocated returns how many bytes f allocates in all, so never less than it needs at a time. Tests that use it do not
+// run in parallel.
 func allocated(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -28,8 +28,10 @@ func heifPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 			return nil, unsupported("HEIC is not supported by this build")
 		}
 	}
-	p := &picture{call: engine + ".decode", header: header{width: info.Width, height: info.Height, orientation: orientation(info.Orientation),
-		lossy: true, engine: engine, memory: info.Memory(), rooms: []int64{info.Room(), times(3, info.Room())}}}
+	p := &picture{
+		call: engine + ".decode",
+		header: header{width: info.Width, height: info.Height, orientation: orientation(info.Orientation),
+			lossy: true, engine: engine, memory: info.Memory(), rooms: []int64{info.Room(), times(3, info.Room())}}}
 	if info.Animation {
 		p.changes = append(p.changes, "first picture of an animation")
 	}
@@ -60,7 +62,8 @@ func heifComplaint(format string, err error) error {
 
 // serveHEIF adds what the decoder process does with an AVIF or HEIC.
 func serveHEIF(calls map[string]sandbox.Handler, engine string, e *heif.Engine) {
-	calls[engine+".decode"] = decoding(func(_ context.Context, file []byte, room int64, _ []int64) (image.Image, error) {
+	calls[engine+".decode"] = decoding(func(_ context.Context, file []byte, room int64, _ []int64) (image.Image,
+		error) {
 		img, err := e.Decode(file, room)
 		return img, heifComplaint(strings.ToUpper(engine), err)
 	}).serve

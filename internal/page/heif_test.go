@@ -15,7 +15,8 @@ import (
 // withBrands puts other brands into a file: its own and those that it goes with.
 func withBrands(file []byte, major string, others ...string) []byte {
 	size := int(file[3])
-	box := append([]byte{0, 0, 0, byte(16 + 4*len(others))}, "ftyp"+major+"\x00\x00\x00\x00"+strings.Join(others, "")...)
+	box := append([]byte{0, 0, 0, byte(16 + 4*len(others))},
+		"ftyp"+major+"\x00\x00\x00\x00"+strings.Join(others, "")...)
 	for len(box) < size { // as long as before: what follows is found by its place
 		box = append(box, "miaf"...)
 	}
@@ -29,7 +30,8 @@ func unread(t testing.TB, data []byte) bool {
 		return false
 	}
 	_, err := Split(t.Context(), newObject(data).source(), wide(1540))
-	if kindOf(err) != Unsupported || !strings.Contains(err.Error(), "HEIC is not supported; supported are PNG, ") {
+	if kindOf(err) != Unsupported ||
+		!strings.Contains(err.Error(), "HEIC is not supported; supported formats are PNG, ") {
 		t.Error(err)
 	}
 	return true
@@ -38,7 +40,8 @@ func unread(t testing.TB, data []byte) bool {
 func TestAVIFAndHEICBecomePages(t *testing.T) {
 	t.Parallel()
 	heic := testFile(t, "colour.heic")
-	colour, gray := image.Image(pagetest.Screen(pagetest.Paper(400, 300, 16))), image.Image(pagetest.Paper(400, 300, 16))
+	colour, gray := image.Image(pagetest.Screen(pagetest.Paper(400, 300, 16))),
+		image.Image(pagetest.Paper(400, 300, 16))
 	for _, c := range []struct {
 		name string
 		data []byte
@@ -69,7 +72,8 @@ func TestAVIFAndHEICBecomePages(t *testing.T) {
 		if _, psnr := differ(m, averaged(c.want, 400, 300)); psnr < 24 {
 			t.Errorf("%s: %.1f dB", c.name, psnr)
 		}
-		if pg, _ := converted(t, c.data, 100); !strings.HasSuffix(pg.How, "scaled 400x300 to 100x75") && !strings.HasSuffix(pg.How, "8 bits") {
+		if pg, _ := converted(t, c.data, 100); !strings.HasSuffix(pg.How, "scaled 400x300 to 100x75") &&
+			!strings.HasSuffix(pg.How, "8 bits") {
 			t.Errorf("%s: %q", c.name, pg.How)
 		}
 	}
@@ -93,8 +97,9 @@ func TestBrokenHEIFEndsWell(t *testing.T) {
 		if unread(t, data) {
 			continue
 		}
-		for what, broken := range map[string][]byte{"half": data[:len(data)/2], "header": data[:60], "garbage": append(bytes.Clone(data[:len(data)/2]),
-			bytes.Repeat([]byte{0xa5}, len(data)/2)...)} {
+		for what, broken := range map[string][]byte{"half": data[:len(data)/2], "header": data[:60],
+			"garbage": append(bytes.Clone(data[:len(data)/2]),
+				bytes.Repeat([]byte{0xa5}, len(data)/2)...)} {
 			if _, _, err := only(t, newObject(broken), wide(1540)); kindOf(err) != Corrupt {
 				if err == nil && what == "garbage" {
 					continue // such decoders conceal errors
@@ -120,8 +125,8 @@ func TestBrokenHEIFEndsWell(t *testing.T) {
 // turns are Exif's numbers for a turn by quarters against the clock and then a mirroring: none, of rows, of columns.
 var turns = [4][3]orientation{{1, 4, 2}, {8, 5, 7}, {3, 2, 4}, {6, 7, 5}}
 
-// TestPhoneHEICIsCroppedAndTurnedOnce: a HEIC as phones write it, in tiles and with pictures beside it that are not the page, cropped and turned by
-// its own marks and not once more by Exif, whatever that says.
+// TestPhoneHEICIsCroppedAndTurnedOnce: a HEIC as phones write it, in tiles and with pictures beside it that are not the
+// page, cropped and turned by its own marks and not once more by Exif, whatever that says.
 func TestPhoneHEICIsCroppedAndTurnedOnce(t *testing.T) {
 	t.Parallel()
 	if heif.HEIC() == nil {
@@ -131,8 +136,9 @@ func TestPhoneHEICIsCroppedAndTurnedOnce(t *testing.T) {
 	for turn, row := range turns {
 		for mirror, o := range row {
 			crop := 20 * ((turn + mirror) % 2)
-			data := pagetest.HEIC(tiles, pagetest.Grid{Columns: 2, Rows: 2, TileWidth: 208, TileHeight: 160, Width: 400, Height: 300,
-				Turn: turn, Mirror: mirror - 1, Crop: crop, Exif: pagetest.ExifSegment(6)[4:]})
+			data := pagetest.HEIC(tiles,
+				pagetest.Grid{Columns: 2, Rows: 2, TileWidth: 208, TileHeight: 160, Width: 400, Height: 300,
+					Turn: turn, Mirror: mirror - 1, Crop: crop, Exif: pagetest.ExifSegment(6)[4:]})
 			pg, got := converted(t, data, 1540)
 			cut := page.SubImage(image.Rect(crop, crop, 400-crop, 300-crop))
 			want := render(cut, cut.Bounds().Dx(), cut.Bounds().Dy(), o)
@@ -145,7 +151,8 @@ func TestPhoneHEICIsCroppedAndTurnedOnce(t *testing.T) {
 			if !strings.Contains(pg.How, o.words()) || strings.Contains(pg.How, "cropped") != (crop > 0) {
 				t.Errorf("orientation %d, cropped by %d: %q", o, crop, pg.How)
 			}
-			if small, _ := converted(t, data, 100); !strings.Contains(small.How, fmt.Sprintf("scaled %dx%d", want.Bounds().Dx(), want.Bounds().Dy())) &&
+			if small, _ := converted(t, data, 100); !strings.Contains(small.How,
+				fmt.Sprintf("scaled %dx%d", want.Bounds().Dx(), want.Bounds().Dy())) &&
 				!strings.Contains(small.How, fmt.Sprintf("scaled %dx%d", want.Bounds().Dy(), want.Bounds().Dx())) {
 				t.Errorf("%q", small.How)
 			}

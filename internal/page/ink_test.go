@@ -221,16 +221,25 @@ func TestInkTellsPrintFromPaper(t *testing.T) {
 	text := pagetest.Paper(a4x, a4y, 18)
 	words := func(size int, lines ...string) *image.Gray { return on(pagetest.Sheet(size, lines...), 60, 400) }
 	nothing := map[string]image.Image{
-		"white": sheet(255), "black": sheet(0), "scanner's noise": noisy(sheet(245), 2), "strong noise": noisy(sheet(235), 12),
-		"dust": noisy(specks(100, 4), 2), "much dust": noisy(specks(1000, 3), 2), "holes and edges": noisy(copied(), 3),
-		"shadow": noisy(shaded(sheet(255)), 3), "photographed": pagetest.Photo(sheet(255)), "ruled": noisy(ruled(40), 2), "squared": noisy(ruled(20), 2), "narrow": noisy(ruled(28), 2), "very much dust": noisy(specks(2000, 4), 2), "frame": noisy(ruled(600), 2),
+		"white": sheet(255), "black": sheet(0), "scanner's noise": noisy(sheet(245), 2),
+		"strong noise": noisy(sheet(235), 12),
+		"dust":         noisy(specks(100, 4), 2), "much dust": noisy(specks(1000, 3), 2),
+		"holes and edges": noisy(copied(), 3),
+		"shadow":          noisy(shaded(sheet(255)), 3), "photographed": pagetest.Photo(sheet(255)),
+		"ruled": noisy(ruled(40), 2), "squared": noisy(ruled(20), 2), "narrow": noisy(ruled(28), 2),
+		"very much dust": noisy(specks(2000, 4), 2), "frame": noisy(ruled(600), 2),
 	}
 	print := map[string]image.Image{
-		"a few words": words(14, "This page intentionally left blank"), "tiny words": words(11, "Printed in Great Britain by Clay"),
-		"title": words(44, "Annual Report"), "large title": words(80, "Annual", "Report"), "white on black, a few words": inverted(words(14, "This page intentionally left blank")),
-		"full page": text, "fine print": pagetest.Paper(a4x, a4y, 10), "coarse print": pagetest.Paper(a4x, a4y, 30),
-		"noisy": noisy(text, 12), "faint": noisy(pale(text, 0.25), 3), "white on black": inverted(text), "in the shadow": noisy(shaded(text), 3),
-		"photographed": pagetest.Photo(text), "faint words": pale(words(14, "This page intentionally left blank"), 0.4),
+		"a few words": words(14, "This page intentionally left blank"),
+		"tiny words":  words(11, "Printed in Great Britain by Clay"),
+		"title":       words(44, "Annual Report"), "large title": words(80, "Annual", "Report"),
+		"white on black, a few words": inverted(words(14, "This page intentionally left blank")),
+		"full page":                   text, "fine print": pagetest.Paper(a4x, a4y, 10),
+		"coarse print": pagetest.Paper(a4x, a4y, 30),
+		"noisy":        noisy(text, 12), "faint": noisy(pale(text, 0.25), 3), "white on black": inverted(text),
+		"in the shadow":       noisy(shaded(text), 3),
+		"photographed":        pagetest.Photo(text),
+		"faint words":         pale(words(14, "This page intentionally left blank"), 0.4),
 		"with the other side": noisy(both(text, behind(text, 0.25)), 2), "written": written(), "vertical": vertical(),
 	}
 	for i, part := range []float64{0.05, 0.1, 0.15, 0.2, 0.25} {
@@ -266,8 +275,8 @@ func TestInkTellsPrintFromPaper(t *testing.T) {
 	t.Logf("nothing has at most %.5f, print at least %.5f: %.1f times as much", most, least, least/max(most, LeastInk))
 }
 
-// TestLinesThatRunDownAreNoticed shows the margins between upright pages and pages that were turned: the direction of lines, and in which
-// order turns are tried.
+// TestLinesThatRunDownAreNoticed shows the margins between upright pages and pages that were turned: the direction of
+// lines, and in which order turns are tried.
 func TestLinesThatRunDownAreNoticed(t *testing.T) {
 	t.Parallel()
 	text := pagetest.Paper(a4x, a4y, 18)
@@ -275,12 +284,16 @@ func TestLinesThatRunDownAreNoticed(t *testing.T) {
 		m     *image.Gray
 		lines bool // else nothing is said of it
 	}{
-		"full page": {text, true}, "fine print": {pagetest.Paper(a4x, a4y, 10), true}, "coarse print": {pagetest.Paper(a4x, a4y, 30), true},
-		"noisy": {noisy(text, 12), true}, "faint": {noisy(pale(text, 0.3), 2), true}, "white on black": {inverted(text), true},
-		"askew": {skewed(text, 0.03), true}, "two columns": {columns(), true}, "table with rules": {both(text, ruled(50)), true},
-		"a few words":   {on(pagetest.Sheet(14, "This page intentionally left blank"), 60, 400), true},
-		"in the shadow": {noisy(shaded(text), 3), true}, "written": {written(), true}, "scene": {scene(), false}, "ruled": {ruled(40), false},
-		"dust": {noisy(specks(1000, 3), 2), false}, "white": {sheet(255), false},
+		"full page": {text, true}, "fine print": {pagetest.Paper(a4x, a4y, 10), true},
+		"coarse print": {pagetest.Paper(a4x, a4y, 30), true},
+		"noisy":        {noisy(text, 12), true}, "faint": {noisy(pale(text, 0.3), 2), true},
+		"white on black": {inverted(text), true},
+		"askew":          {skewed(text, 0.03), true}, "two columns": {columns(), true},
+		"table with rules": {both(text, ruled(50)), true},
+		"a few words":      {on(pagetest.Sheet(14, "This page intentionally left blank"), 60, 400), true},
+		"in the shadow":    {noisy(shaded(text), 3), true}, "written": {written(), true}, "scene": {scene(), false},
+		"ruled": {ruled(40), false},
+		"dust":  {noisy(specks(1000, 3), 2), false}, "white": {sheet(255), false},
 	}
 	for name, m := range samples(t) {
 		cases[name] = struct {
@@ -317,15 +330,18 @@ func TestLinesThatRunDownAreNoticed(t *testing.T) {
 	}
 }
 
-// TestTurnedPageIsTheTurnedPage: whatever turned a page upright, a turn comes on top of that, wherever the page is made.
+// TestTurnedPageIsTheTurnedPage: whatever turned a page upright, a turn comes on top of that, wherever the page is
+// made.
 func TestTurnedPageIsTheTurnedPage(t *testing.T) {
 	t.Parallel()
 	paper := pagetest.Paper(300, 200, 14)
 	photo := pagetest.EncodeJPEG(pagetest.Photo(paper))
 	files := map[string][]byte{
-		"PNG": pagetest.EncodePNG(paper), "JPEG": photo, "progressive JPEG": testFile(t, "video-001.progressive.jpeg"), "WebP": testFile(t, "blue-purple-pink.lossy.webp"),
-		"TIFF": pagetest.TIFF(binary.LittleEndian, pagetest.Samples(paper, pagetest.Storage{}), pagetest.Samples(paper, pagetest.Storage{})),
-		"PDF":  pagetest.PDF("", []pagetest.PDFPage{{Width: 600, Height: 800}, pagetest.Text("turn")}),
+		"PNG": pagetest.EncodePNG(paper), "JPEG": photo, "progressive JPEG": testFile(t, "video-001.progressive.jpeg"),
+		"WebP": testFile(t, "blue-purple-pink.lossy.webp"),
+		"TIFF": pagetest.TIFF(binary.LittleEndian, pagetest.Samples(paper, pagetest.Storage{}),
+			pagetest.Samples(paper, pagetest.Storage{})),
+		"PDF": pagetest.PDF("", []pagetest.PDFPage{{Width: 600, Height: 800}, pagetest.Text("turn")}),
 	}
 	for o := orientation(1); o <= 8; o++ {
 		files[fmt.Sprint("JPEG, orientation ", o)] = pagetest.WithJPEGSegments(photo, pagetest.ExifSegment(uint16(o)))
@@ -348,7 +364,8 @@ func TestTurnedPageIsTheTurnedPage(t *testing.T) {
 				t.Fatal(name, err)
 			}
 			got := drawn(image.NewRGBA, decoded(t, turned))
-			if turned.Number != n || got.Rect.Size() != image.Pt(turned.Width, turned.Height) || turned.Passed || turned.Ink == 0 {
+			if turned.Number != n || got.Rect.Size() != image.Pt(turned.Width, turned.Height) || turned.Passed ||
+				turned.Ink == 0 {
 				t.Errorf("%s, %d: %+v", name, 90*quarters, turned)
 			}
 			if off := apart(turnedRGBA(want, quarters), got); off > 6 {
@@ -413,7 +430,8 @@ func TestInkIsTheSameWhereverAPageIsDecoded(t *testing.T) {
 	if want.ink < 0.1 || want.turn == 0 {
 		t.Fatal(want)
 	}
-	for name, file := range map[string][]byte{"PNG": pagetest.EncodePNG(text), "BMP": pagetest.BMP{Header: 40, Depth: 24}.Write(indexed(text)),
+	for name, file := range map[string][]byte{"PNG": pagetest.EncodePNG(text),
+		"BMP":  pagetest.BMP{Header: 40, Depth: 24}.Write(indexed(text)),
 		"TIFF": pagetest.TIFF(binary.LittleEndian, pagetest.Samples(text, pagetest.Storage{}))} {
 		ps, err := Split(t.Context(), newObject(file).source(), wide(1540))
 		if err != nil {
@@ -431,7 +449,8 @@ func TestInkIsTheSameWhereverAPageIsDecoded(t *testing.T) {
 		}
 		_ = ps.Close()
 	}
-	if pg, _ := converted(t, pagetest.EncodePNG(noisy(sheet(250), 3)), 900); pg.Blank || pg.Ink != LeastInk || pg.Turns != nil {
+	if pg, _ := converted(t, pagetest.EncodePNG(noisy(sheet(250), 3)), 900); pg.Blank || pg.Ink != LeastInk ||
+		pg.Turns != nil {
 		t.Errorf("%+v", pg)
 	}
 }
@@ -447,14 +466,16 @@ func indexed(m *image.Gray) *image.Paletted {
 
 // TestLookingAtAPageTakesLittleMemory is not parallel.
 func TestLookingAtAPageTakesLittleMemory(t *testing.T) {
-	for _, m := range []image.Image{image.NewGray(image.Rect(0, 0, 1540, 1540)), image.NewRGBA(image.Rect(0, 0, 1540, 1540))} {
+	for _, m := range []image.Image{image.NewGray(image.Rect(0, 0, 1540, 1540)),
+		image.NewRGBA(image.Rect(0, 0, 1540, 1540))} {
 		if n := allocated(func() { measure(m) }); n > 256<<10 {
 			t.Errorf("%T: %d KiB", m, n>>10)
 		}
 	}
 }
 
-// FuzzLook looks at pictures of any bytes and any shape: what is said of them is possible, and the same for gray that is stored as colour.
+// FuzzLook looks at pictures of any bytes and any shape: what is said of them is possible, and the same for gray that
+// is stored as colour.
 func FuzzLook(f *testing.F) {
 	text := pagetest.Paper(90, 60, 10)
 	f.Add(text.Pix, 90)

@@ -11,7 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// irregular are files of every kind that the decoders of the standard library refuse and other programs read, with what they show.
+// irregular are files of every kind that the decoders of the standard library refuse and other programs read, with what
+// they show.
 func irregular(t testing.TB) map[string]struct {
 	file []byte
 	want image.Image
@@ -80,23 +81,29 @@ func TestIrregularFilesAreRead(t *testing.T) {
 func TestIrregularFilesDoNotPass(t *testing.T) {
 	t.Parallel()
 	all := irregular(t)
-	for _, name := range []string{"JPEG, stray bytes", "JPEG, comment of no length", "JPEG, height after the scan", "JPEG, channels of one number",
+	for _, name := range []string{"JPEG, stray bytes", "JPEG, comment of no length", "JPEG, height after the scan",
+		"JPEG, channels of one number",
 		"PNG, wrong sum of a comment", "PNG, transparency first"} {
-		if pg, _, err := only(t, newObject(all[name].file), wide(1540)); err != nil || pg.Passed || !strings.Contains(pg.How, "made regular") {
+		if pg, _, err := only(t, newObject(all[name].file), wide(1540)); err != nil || pg.Passed ||
+			!strings.Contains(pg.How, "made regular") {
 			t.Errorf("%s: %+v, %v", name, pg, err)
 		}
 	}
 }
 
-// TestWhatIsThereIsShown: of a file that is cut off in its pixels the upper or, of a BMP, the lower part is a page with a warning.
+// TestWhatIsThereIsShown: of a file that is cut off in its pixels the upper or, of a BMP, the lower part is a page with
+// a warning.
 func TestWhatIsThereIsShown(t *testing.T) {
 	t.Parallel()
 	paper := pagetest.FourGrays(300, 400)
 	photo := pagetest.Photo(pagetest.Paper(300, 400, 14))
-	cmyk := pagetest.BlockJPEG(20, 20, [][2]int{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, 0, func(_, x, y int) byte { return byte(200 + x*y%50) })
+	cmyk := pagetest.BlockJPEG(20, 20, [][2]int{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, 0, func(_, x, y int) byte {
+		return byte(200 + x*y%50)
+	})
 	for name, file := range map[string][]byte{
-		"JPEG": pagetest.EncodeJPEG(photo), "CMYK": cmyk, "PNG": pagetest.EncodePNG(photo), "gray PNG": pagetest.EncodePNG(pagetest.Paper(300, 400, 14)),
-		"GIF": pagetest.GIF{}.Write(paper), "BMP": pagetest.BMP{Header: 40, Depth: 24}.Write(paper),
+		"JPEG": pagetest.EncodeJPEG(photo), "CMYK": cmyk, "PNG": pagetest.EncodePNG(photo),
+		"gray PNG": pagetest.EncodePNG(pagetest.Paper(300, 400, 14)),
+		"GIF":      pagetest.GIF{}.Write(paper), "BMP": pagetest.BMP{Header: 40, Depth: 24}.Write(paper),
 		"BMP in runs": pagetest.BMP{Header: 40, Depth: 8, Compression: 1}.Write(paper),
 	} {
 		for _, size := range []int64{0, -1} {
@@ -106,7 +113,8 @@ func TestWhatIsThereIsShown(t *testing.T) {
 			}
 			l := &ledger{}
 			pg, _, err := only(t, o, l.limits(100))
-			if err != nil || !slices.Equal(pg.Warnings, []string{WarnDamaged}) || !strings.HasSuffix(pg.How, ", the missing part left empty") || l.held != 0 {
+			if err != nil || !slices.Equal(pg.Warnings, []string{WarnDamaged}) ||
+				!strings.HasSuffix(pg.How, ", the missing part left empty") || l.held != 0 {
 				t.Errorf("%s: %+v, %v, %d bytes held", name, pg, err, l.held)
 			}
 		}
@@ -122,7 +130,8 @@ func TestCutOffPNGOfUnknownSizeIsDecodedAtOnce(t *testing.T) {
 	file := pagetest.EncodePNG(pagetest.Paper(300, 200, 14))
 	o := newObject(file[:len(file)/2])
 	o.size = -1
-	if pg, _, err := only(t, o, wide(1540)); err != nil || pg.Passed || !slices.Equal(pg.Warnings, []string{WarnDamaged}) {
+	if pg, _, err := only(t, o, wide(1540)); err != nil || pg.Passed ||
+		!slices.Equal(pg.Warnings, []string{WarnDamaged}) {
 		t.Errorf("%+v, %v", pg, err)
 	}
 }
@@ -141,7 +150,8 @@ func TestDecodedIsAnotherPage(t *testing.T) {
 		blank    bool
 	}{
 		"JPEG": {photo, nil, false}, "half a JPEG": {photo[:len(photo)/2], []string{WarnDamaged}, false},
-		"PNG": {scan, nil, false}, "half a PNG": {scan[:len(scan)/2], []string{WarnDamaged}, false}, "blank": {blank, nil, true},
+		"PNG": {scan, nil, false}, "half a PNG": {scan[:len(scan)/2], []string{WarnDamaged}, false},
+		"blank": {blank, nil, true},
 	} {
 		l := &ledger{}
 		o := newObject(c.file)
@@ -154,7 +164,8 @@ func TestDecodedIsAnotherPage(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, passed, err)
 		}
 		pg, _, err := ps.Decoded(t.Context(), 1)
-		if err != nil || pg.Passed || pg.How == passed.How || !slices.Equal(pg.Warnings, c.warnings) || pg.Blank != c.blank || pg.Width != passed.Width {
+		if err != nil || pg.Passed || pg.How == passed.How || !slices.Equal(pg.Warnings, c.warnings) ||
+			pg.Blank != c.blank || pg.Width != passed.Width {
 			t.Errorf("%s: %+v, %v", name, pg, err)
 		}
 		if err := ps.Close(); err != nil || l.held != 0 || o.opens.Load() != o.closes.Load() {

@@ -13,8 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/salvage"
 )
 
-// jpegHeader is what the segments before the first scan say. Where segments contradict each other the last one wins, as in
-// image/jpeg: both must see the same picture.
+// jpegHeader is what the segments before the first scan say. Where segments contradict each other the last one wins, as
+// in image/jpeg: both must see the same picture.
 type jpegHeader struct {
 	frame       jpegfile.Frame
 	progressive bool
@@ -166,8 +166,10 @@ func (h *jpegHeader) picture() (*picture, error) {
 		return nil, corrupt("the JPEG does not describe its picture", nil)
 	}
 	channels := len(h.frame.Components)
-	p := &picture{decode: jpeg.Decode, header: header{width: h.frame.Width, height: h.frame.Height, orientation: max(h.orientation, upright),
-		gray: channels == 1, lossy: true, memory: h.memory()}}
+	p := &picture{
+		decode: jpeg.Decode,
+		header: header{width: h.frame.Width, height: h.frame.Height, orientation: max(h.orientation, upright),
+			gray: channels == 1, lossy: true, memory: h.memory()}}
 	p.salvage, p.args = "jpeg.salvage", []int64{int64(h.frame.Height)}
 	switch {
 	case h.irregular:
@@ -182,7 +184,8 @@ func (h *jpegHeader) picture() (*picture, error) {
 	return p, nil
 }
 
-// regular reports whether the channels are as image/jpeg wants them: each with a number of its own, and sampled in one of the usual ways.
+// regular reports whether the channels are as image/jpeg wants them: each with a number of its own, and sampled in one
+// of the usual ways.
 func (h *jpegHeader) regular() bool {
 	c := h.frame.Components
 	for i := range c {
@@ -218,7 +221,8 @@ func decodeJPEG(_ context.Context, file []byte, _ int64, _ []int64) (image.Image
 	return img, complaint("JPEG", err)
 }
 
-// salvageJPEG decodes what image/jpeg refuses: a file that is cut off, broken or irregular. Its own number is the height.
+// salvageJPEG decodes what image/jpeg refuses: a file that is cut off, broken or irregular. Its own number is the
+// height.
 func salvageJPEG(ctx context.Context, file []byte, _ int64, args []int64) (image.Image, error) {
 	if len(args) != 1 {
 		return nil, fmt.Errorf("page: a JPEG was to be salvaged with %v", args)
@@ -237,8 +241,8 @@ func salvaged(p salvage.Part, err error) (image.Image, error) {
 	return partly(p.Image, p.There, p.All, p.Wrong)
 }
 
-// isRGB tells three channels of RGB from YCbCr by the rules of image/jpeg, which are libjpeg's. Because the two agree, an
-// RGB JPEG may pass as it is: Pillow, behind vLLM, sees the same colours.
+// isRGB tells three channels of RGB from YCbCr by the rules of image/jpeg, which are libjpeg's. Because the two agree,
+// an RGB JPEG may pass as it is: Pillow, behind vLLM, sees the same colours.
 func (h *jpegHeader) isRGB() bool {
 	c := h.frame.Components
 	if len(c) != 3 || h.jfif {
@@ -247,9 +251,10 @@ func (h *jpegHeader) isRGB() bool {
 	return h.adobe && h.transform == 0 || c[0].ID == 'R' && c[1].ID == 'G' && c[2].ID == 'B'
 }
 
-// memory is what image/jpeg needs: planes of whole blocks by the sampling, 4 bytes for each coefficient of a progressive
-// picture, and the interleaved copy of an RGB or CMYK one, or one of odd sampling. What is salvaged needs no more. (A file that hides its Adobe segment after the first scan can
-// make it copy 4 bytes a pixel that are not counted here; MaxPixels bounds that.)
+// memory is what image/jpeg needs: planes of whole blocks by the sampling, 4 bytes for each coefficient of a
+// progressive picture, and the interleaved copy of an RGB or CMYK one, or one of odd sampling. What is salvaged needs
+// no more. (A file that hides its Adobe segment after the first scan can make it copy 4 bytes a pixel that are not
+// counted here; MaxPixels bounds that.)
 func (h *jpegHeader) memory() int64 {
 	const block = 8
 	c := h.frame.Components

@@ -22,8 +22,8 @@ func isJPX(b []byte) bool {
 	return bytes.HasPrefix(b, []byte(jp2Magic)) || bytes.HasPrefix(b, []byte(codestreamMagic))
 }
 
-// jpxPages reads the header of a JPEG 2000, up to the size of the picture. It is PDFium that decodes it, since PDF contains such pictures:
-// as the only one of a file of one page, which it fills.
+// jpxPages reads the header of a JPEG 2000, up to the size of the picture. It is PDFium that decodes it, since PDF
+// contains such pictures: as the only one of a file of one page, which it fills.
 func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	codestream := bytes.Index(o.data, []byte(codestreamMagic)) // in the box format it is in a box
 	if codestream < 0 || len(o.data) < codestream+42 {
@@ -37,11 +37,15 @@ func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	if w < 1 || h < 1 {
 		return nil, corrupt("broken or cut-off JPEG 2000", nil)
 	}
-	if channels := o.data[codestream+41]; codestream == 0 && channels != 1 && channels != 3 { // PDFium takes them for gray ones side by side
-		return nil, unsupported(fmt.Sprintf("JPEG 2000 without a file's header and with %d channels is not supported", channels))
+	// PDFium takes them for gray ones side by side
+	if channels := o.data[codestream+41]; codestream == 0 && channels != 1 && channels != 3 {
+		return nil, unsupported(fmt.Sprintf("JPEG 2000 without a file's header and with %d channels is not supported",
+			channels))
 	}
-	p := &picture{call: "jpx.draw", args: []int64{w, h}, header: header{width: int(w), height: int(h), orientation: upright, lossy: true,
-		engine: pdfEngine, maySmaller: true}}
+	p := &picture{
+		call: "jpx.draw", args: []int64{w, h},
+		header: header{width: int(w), height: int(h), orientation: upright, lossy: true,
+			engine: pdfEngine, maySmaller: true}}
 	if sw, sh := fit(int(w), int(h), o.lim.Edge); sw < int(w) {
 		p.changes = []string{fmt.Sprintf("scaled %dx%d to %dx%d", w, h, sw, sh)}
 	}
@@ -52,8 +56,8 @@ func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	return []entry{{picture: p}}, nil
 }
 
-// jpxRoom is the bytes for each pixel that PDFium is given at first. Of a picture that is scaled down it decodes no more than half of the
-// sides: with 12 megapixels, 120 MiB are enough.
+// jpxRoom is the bytes for each pixel that PDFium is given at first. Of a picture that is scaled down it decodes no
+// more than half of the sides: with 12 megapixels, 120 MiB are enough.
 const jpxRoom = 8
 
 // serveJPX adds what the decoder process does with a JPEG 2000.
@@ -78,9 +82,12 @@ func jpxPDF(picture []byte, w, h int) []byte {
 	object := func(format string, args ...any) { file.Object(fmt.Appendf(nil, format, args...)) }
 	object("<< /Type /Catalog /Pages 2 0 R >>")
 	object("<< /Type /Pages /Count 1 /Kids [3 0 R] >>")
-	object("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents 4 0 R /Resources << /XObject << /I 5 0 R >> >> >>", w, h)
+	object("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents 4 0 R /Resources << /XObject << /I 5 0 R >> >> >>",
+		w, h)
 	object("<< /Length %d >>\nstream\n%s\nendstream", len(content), content)
-	file.Object(fmt.Appendf(nil, "<< /Type /XObject /Subtype /Image /Width %d /Height %d /Filter /JPXDecode /SMaskInData 1 /Length %d >>\nstream\n", w, h, len(picture)),
+	file.Object(fmt.Appendf(nil,
+		"<< /Type /XObject /Subtype /Image /Width %d /Height %d /Filter /JPXDecode /SMaskInData 1 /Length %d >>\nstream\n",
+		w, h, len(picture)),
 		picture, []byte("\nendstream"))
 	return file.Bytes()
 }

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestBareJPEG2000WithAlphaIsNamed: without the boxes nothing says what the fourth channel is, and the picture would come out garbled.
+// TestBareJPEG2000WithAlphaIsNamed: without the boxes nothing says what the fourth channel is, and the picture would
+// come out garbled.
 func TestBareJPEG2000WithAlphaIsNamed(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("testdata/small-gray.j2k")
@@ -15,7 +16,9 @@ func TestBareJPEG2000WithAlphaIsNamed(t *testing.T) {
 	}
 	data[41] = 4
 	var e *Error
-	if _, err := Split(t.Context(), newObject(data).source(), Limits{Edge: 1540, MaxBytes: 1 << 20, MaxPixels: 60e6, MaxPages: 100, Decoder: decoder}); !errors.As(err, &e) || e.Kind != Unsupported {
+	if _, err := Split(t.Context(), newObject(data).source(),
+		Limits{Edge: 1540, MaxBytes: 1 << 20, MaxPixels: 60e6, MaxPages: 100, Decoder: decoder}); !errors.As(err, &e) ||
+		e.Kind != Unsupported {
 		t.Errorf("%v", err)
 	}
 }

@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// passMax is the most bytes that pass as they are: in base64 under Cloud Run's limit of 32 MiB for a request. A page in the size
-// that the model looks at has rarely more than 5 MB; what has is mostly something else (metadata, further pictures).
+// passMax is the most bytes that pass as they are: in base64 under Cloud Run's limit of 32 MiB for a request. A page in
+// the size that the model looks at has rarely more than 5 MB; what has is mostly something else (metadata, further
+// pictures).
 const passMax = 16 << 20
 
 // make makes the page of a picture, by decoding it or in whichever way does. The caller settles the account afterwards.
@@ -36,7 +37,8 @@ func (o *object) passes(h *header) bool {
 
 var errSize = errors.New("page: the source's size has changed since it was first opened")
 
-// pass makes a page of the object's own bytes, neither read nor decoded. Its first Open goes on with the stream of Split.
+// pass makes a page of the object's own bytes, neither read nor decoded. Its first Open goes on with the stream of
+// Split.
 func (o *object) pass(ctx context.Context, h *header) *Page {
 	pg := o.passed(h, o.size)
 	pg.Open = func() (io.ReadCloser, error) {
@@ -56,8 +58,8 @@ func (o *object) pass(ctx context.Context, h *header) *Page {
 	return pg
 }
 
-// passUnsized passes the bytes of a source that does not know its size. A page has to know it, so they are read into memory.
-// If they are too many the page is converted after all.
+// passUnsized passes the bytes of a source that does not know its size. A page has to know it, so they are read into
+// memory. If they are too many the page is converted after all.
 func (o *object) passUnsized(ctx context.Context, pic *picture) (*Page, error) {
 	most := min(passMax, o.lim.MaxBytes)
 	err := o.acquire(ctx, 3*most) // a buffer that grows has the old one, half as large, beside the new
@@ -84,7 +86,8 @@ func (o *object) passUnsized(ctx context.Context, pic *picture) (*Page, error) {
 
 // passed returns the page that passes through, without Open.
 func (o *object) passed(h *header, size int64) *Page {
-	return &Page{Width: h.width, Height: h.height, Type: "image/" + strings.ToLower(o.format.name), Size: size, How: "passed through", Passed: true}
+	return &Page{Width: h.width, Height: h.height, Type: "image/" + strings.ToLower(o.format.name), Size: size,
+		How: "passed through", Passed: true}
 }
 
 // opening returns an Open for bytes in memory.
@@ -92,8 +95,8 @@ func opening(b []byte) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 }
 
-// convert makes a page by decoding: scaled, upright, encoded again. The compressed bytes are never in memory as a whole, except
-// for what the Decoder decodes.
+// convert makes a page by decoding: scaled, upright, encoded again. The compressed bytes are never in memory as a
+// whole, except for what the Decoder decodes.
 func (o *object) convert(ctx context.Context, pic *picture) (*Page, error) {
 	if o.single {
 		defer o.drop()
@@ -105,8 +108,9 @@ func (o *object) convert(ctx context.Context, pic *picture) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	pg := &Page{Width: p.size.X, Height: p.size.Y, Type: p.kind, Size: int64(len(p.bytes)), Open: opening(p.bytes), Blank: p.blank,
-		Ink: max(p.print.ink, LeastInk), Turns: p.print.turns(), How: o.how(&pic.header, p.stored)}
+	pg := &Page{Width: p.size.X, Height: p.size.Y, Type: p.kind, Size: int64(len(p.bytes)), Open: opening(p.bytes),
+		Blank: p.blank,
+		Ink:   max(p.print.ink, LeastInk), Turns: p.print.turns(), How: o.how(&pic.header, p.stored)}
 	if p.damaged {
 		pg.How, pg.Warnings = pg.How+", the missing part left empty", []string{WarnDamaged}
 	}
@@ -142,8 +146,8 @@ func (o *object) how(h *header, stored image.Point) string {
 	return strings.Join(did, ", ")
 }
 
-// decode decodes a picture and finishes it, in this process or, with more and more memory where an engine needs that, in the
-// Decoder.
+// decode decodes a picture and finishes it, in this process or, with more and more memory where an engine needs that,
+// in the Decoder.
 func (o *object) decode(ctx context.Context, pic *picture) (p finished, err error) {
 	if pic.decode != nil {
 		return o.decodeHere(ctx, pic)
@@ -155,8 +159,8 @@ func (o *object) decode(ctx context.Context, pic *picture) (p finished, err erro
 	return p, err
 }
 
-// salvage decodes a picture that another decoder refused, with one that shows what is there. Where that is nothing, a kind that is not
-// supported stays the reason why.
+// salvage decodes a picture that another decoder refused, with one that shows what is there. Where that is nothing, a
+// kind that is not supported stays the reason why.
 func (o *object) salvage(ctx context.Context, pic *picture, why error) (p finished, err error) {
 	err = o.tryRooms(nil, func(int64) error {
 		p, err = o.decodeThere(ctx, pic, pic.salvage, 0, pic.peak(o.lim.Edge))
@@ -168,16 +172,17 @@ func (o *object) salvage(ctx context.Context, pic *picture, why error) (p finish
 	return p, err
 }
 
-// large is from how many bytes of a picture on the garbage of others is collected before it is decoded. It is not accounted
-// for any more, and so much of it is still in memory, where the collector comes late, that an instance can die of it.
+// large is from how many bytes of a picture on the garbage of others is collected before it is decoded. It is not
+// accounted for any more, and so much of it is still in memory, where the collector comes late, that an instance can
+// die of it.
 const large = 32 << 20
 
 func (o *object) finishing(h *header) finishing {
 	return finishing{edge: o.lim.Edge, orientation: h.orientation, lossy: h.lossy}
 }
 
-// decodeThere has the Decoder make the page by a call for which so much memory is acquired, room included. After an error no more
-// than what is loaded is accounted for.
+// decodeThere has the Decoder make the page by a call for which so much memory is acquired, room included. After an
+// error no more than what is loaded is accounted for.
 func (o *object) decodeThere(ctx context.Context, pic *picture, call string, room, need int64) (p finished, err error) {
 	if err := o.load(ctx, pic.engine, need); err != nil {
 		return p, err
@@ -198,7 +203,8 @@ func (o *object) decodeThere(ctx context.Context, pic *picture, call string, roo
 	return p, err
 }
 
-// expects reports whether a picture that was decoded is as large as its header declared, since memory was acquired for that.
+// expects reports whether a picture that was decoded is as large as its header declared, since memory was acquired for
+// that.
 func (h *header) expects(stored image.Point) bool {
 	return stored == image.Pt(h.width, h.height) || h.maySmaller && stored.X <= h.width && stored.Y <= h.height
 }

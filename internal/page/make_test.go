@@ -33,18 +33,24 @@ func TestConvertedPage(t *testing.T) {
 		edge      int
 		how, kind string
 	}{
-		"gray":               {pagetest.EncodePNG(text), 400, "scaled 620x877 to 283x400", "image/png"},
-		"1 bit":              {pagetest.EncodePNG(bilevel), 400, "scaled 620x877 to 283x400", "image/png"},
-		"gray stored as RGB": {pagetest.EncodePNG(drawn(image.NewRGBA, text)), 400, "scaled 620x877 to 283x400", "image/png"},
-		"screen":             {pagetest.EncodePNG(pagetest.Screen(pagetest.Paper(620, 877, 50))), 400, "scaled 620x877 to 283x400", "image/png"},
-		"photo as PNG":       {pagetest.EncodePNG(pagetest.Photo(text)), 400, "scaled 620x877 to 283x400", "image/jpeg"},
-		"photo":              {pagetest.EncodeJPEG(pagetest.Photo(text)), 400, "scaled 620x877 to 283x400", "image/jpeg"},
-		"gray JPEG":          {pagetest.EncodeJPEG(text), 400, "scaled 620x877 to 283x400", "image/jpeg"},
-		"16 bit":             {pagetest.EncodePNG(drawn(image.NewGray16, text)), 4000, "16 bits reduced to 8", "image/png"},
-		"transparent":        {pagetest.EncodePNG(half), 4000, "laid on white", "image/png"},
+		"gray":  {pagetest.EncodePNG(text), 400, "scaled 620x877 to 283x400", "image/png"},
+		"1 bit": {pagetest.EncodePNG(bilevel), 400, "scaled 620x877 to 283x400", "image/png"},
+		"gray stored as RGB": {pagetest.EncodePNG(drawn(image.NewRGBA, text)), 400, "scaled 620x877 to 283x400",
+			"image/png"},
+		"screen": {pagetest.EncodePNG(pagetest.Screen(pagetest.Paper(620, 877, 50))), 400,
+			"scaled 620x877 to 283x400", "image/png"},
+		"photo as PNG": {pagetest.EncodePNG(pagetest.Photo(text)), 400, "scaled 620x877 to 283x400",
+			"image/jpeg"},
+		"photo": {pagetest.EncodeJPEG(pagetest.Photo(text)), 400, "scaled 620x877 to 283x400",
+			"image/jpeg"},
+		"gray JPEG": {pagetest.EncodeJPEG(text), 400, "scaled 620x877 to 283x400", "image/jpeg"},
+		"16 bit": {pagetest.EncodePNG(drawn(image.NewGray16, text)), 4000, "16 bits reduced to 8",
+			"image/png"},
+		"transparent": {pagetest.EncodePNG(half), 4000, "laid on white", "image/png"},
 		"turned": {pagetest.WithPNGChunk(pagetest.EncodePNG(text), "eXIf", pagetest.Exif(binary.BigEndian, 6)), 400,
 			"scaled 620x877 to 283x400, turned 90°", "image/png"},
-		"mirrored": {pagetest.WithJPEGSegments(pagetest.EncodeJPEG(text), pagetest.ExifSegment(2)), 4000, "mirrored", "image/jpeg"},
+		"mirrored": {pagetest.WithJPEGSegments(pagetest.EncodeJPEG(text), pagetest.ExifSegment(2)), 4000, "mirrored",
+			"image/jpeg"},
 	} {
 		pg, m := converted(t, c.data, c.edge)
 		if pg.How != c.how || pg.Type != c.kind || pg.Number != 1 {
@@ -71,7 +77,8 @@ func shades(m image.Image) int {
 	return len(seen)
 }
 
-// TestConvertedPageIsTheAreaAverage makes a page of each file, halved, and compares it with the area average of what the decoder gives.
+// TestConvertedPageIsTheAreaAverage makes a page of each file, halved, and compares it with the area average of what
+// the decoder gives.
 func TestConvertedPageIsTheAreaAverage(t *testing.T) {
 	t.Parallel()
 	for name, data := range testFiles(t, "*g") {
@@ -117,7 +124,9 @@ func TestEveryOrientationGivesTheSamePage(t *testing.T) {
 	var firstJPEG image.Image
 	for o := orientation(1); o <= 8; o++ {
 		m := stored(src, o)
-		pg, b, err := only(t, newObject(pagetest.WithPNGChunk(pagetest.EncodePNG(m), "eXIf", pagetest.Exif(binary.LittleEndian, uint16(o)))), wide(150))
+		pg, b, err := only(t,
+			newObject(pagetest.WithPNGChunk(pagetest.EncodePNG(m), "eXIf",
+				pagetest.Exif(binary.LittleEndian, uint16(o)))), wide(150))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,16 +145,19 @@ func TestEveryOrientationGivesTheSamePage(t *testing.T) {
 	}
 }
 
-// TestBudgetCoversAllocations: what is acquired is not less than all that making the page allocates, garbage included, but for a
-// twentieth: inflating makes small garbage all the time.
+// TestBudgetCoversAllocations: what is acquired is not less than all that making the page allocates, garbage included,
+// but for a twentieth: inflating makes small garbage all the time.
 func TestBudgetCoversAllocations(t *testing.T) {
 	text := pagetest.Paper(700, 900, 12)
 	shot := pagetest.Photo(text)
-	line := &image.NRGBA{Pix: bytes.Repeat([]byte("line"), 4*300e3), Stride: 4 * 300e3, Rect: image.Rect(0, 0, 300e3, 4)}
+	line := &image.NRGBA{Pix: bytes.Repeat([]byte("line"), 4*300e3), Stride: 4 * 300e3,
+		Rect: image.Rect(0, 0, 300e3, 4)}
 	for name, data := range map[string][]byte{
-		"gray PNG": pagetest.EncodePNG(text), "photo": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(shot), pagetest.ExifSegment(6)),
-		"RGB PNG": pagetest.EncodePNG(shot), "gray JPEG": pagetest.EncodeJPEG(text), "16 bits": pagetest.EncodePNG(drawn(image.NewRGBA64, text)),
-		"a line": pagetest.EncodePNG(line),
+		"gray PNG": pagetest.EncodePNG(text),
+		"photo":    pagetest.WithJPEGSegments(pagetest.EncodeJPEG(shot), pagetest.ExifSegment(6)),
+		"RGB PNG":  pagetest.EncodePNG(shot), "gray JPEG": pagetest.EncodeJPEG(text),
+		"16 bits": pagetest.EncodePNG(drawn(image.NewRGBA64, text)),
+		"a line":  pagetest.EncodePNG(line),
 	} {
 		for _, edge := range []int{200, 900} {
 			l := &ledger{}
@@ -185,8 +197,8 @@ func TestBudgetErrorComesBack(t *testing.T) {
 	}
 }
 
-// TestPanicIsNoFaultOfTheObject: a decoder's panic is an error of the program. The memory is released, the source closed, and
-// the next page can be made.
+// TestPanicIsNoFaultOfTheObject: a decoder's panic is an error of the program. The memory is released, the source
+// closed, and the next page can be made.
 func TestPanicIsNoFaultOfTheObject(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{"index out of range", io.ErrUnexpectedEOF} {
@@ -199,7 +211,8 @@ func TestPanicIsNoFaultOfTheObject(t *testing.T) {
 		pic := ps.entries[0].picture
 		sound := pic.decode
 		pic.decode = func(io.Reader) (image.Image, error) { panic(v) }
-		if _, _, err := ps.Page(t.Context(), 1); err == nil || kindOf(err) != "" || l.held != 0 || o.closes.Load() != 1 ||
+		if _, _, err := ps.Page(t.Context(), 1); err == nil || kindOf(err) != "" || l.held != 0 ||
+			o.closes.Load() != 1 ||
 			!strings.Contains(err.Error(), fmt.Sprint("the PNG decoder panicked: ", v)) {
 			t.Errorf("%v, %d bytes held, %d closes", err, l.held, o.closes.Load())
 		}
@@ -227,7 +240,8 @@ func TestDamagedPhotoShowsWhatIsLeft(t *testing.T) {
 			o := newObject(data)
 			o.size = size
 			pg, b, err := only(t, o, lim)
-			if err != nil || !slices.Equal(pg.Warnings, []string{WarnDamaged}) || !strings.HasSuffix(pg.How, "left empty") || l.held != 0 {
+			if err != nil || !slices.Equal(pg.Warnings, []string{WarnDamaged}) ||
+				!strings.HasSuffix(pg.How, "left empty") || l.held != 0 {
 				t.Fatalf("%s: %+v %v", name, pg, err)
 			}
 			_, got := converted(t, b, 300)
@@ -262,7 +276,8 @@ func TestBlankPartIsCorrupt(t *testing.T) {
 	}
 	copy(m.Pix[500*600:], pagetest.Scanned(pagetest.Paper(600, 300, 14), 5).Pix)
 	png, jpeg := pagetest.EncodePNG(m), pagetest.EncodeJPEG(m)
-	for name, data := range map[string][]byte{"PNG": png[:bytes.Index(png, []byte("IDAT"))+250], "JPEG": jpeg[:bytes.Index(jpeg, []byte{0xff, 0xda})+1000]} {
+	for name, data := range map[string][]byte{"PNG": png[:bytes.Index(png, []byte("IDAT"))+250],
+		"JPEG": jpeg[:bytes.Index(jpeg, []byte{0xff, 0xda})+1000]} {
 		if pg, _, err := only(t, newObject(data), wide(300)); kindOf(err) != Corrupt {
 			t.Errorf("%s: %+v, %v", name, pg, err)
 		}
@@ -276,7 +291,8 @@ func crop(m image.Image, h int) image.Image {
 	}).SubImage(image.Rect(0, 0, m.Bounds().Dx(), h))
 }
 
-// TestLargePicturesTakeTheMemoryOfOne: large pictures one after the other take the memory of one, even where the collector never comes by itself.
+// TestLargePicturesTakeTheMemoryOfOne: large pictures one after the other take the memory of one, even where the
+// collector never comes by itself.
 func TestLargePicturesTakeTheMemoryOfOne(t *testing.T) {
 	data := pagetest.EncodePNG(image.NewGray(image.Rect(0, 0, large>>12, 1<<12)))
 	runtime.GC()
@@ -299,8 +315,11 @@ func passing(t testing.TB) map[string][]byte {
 	text := pagetest.Paper(300, 400, 12)
 	gray16 := testFile(t, "basn0g08.png")
 	files := map[string][]byte{
-		"gray PNG": pagetest.EncodePNG(text), "RGB PNG": pagetest.EncodePNG(pagetest.Screen(text)), "gray JPEG": pagetest.EncodeJPEG(text),
-		"photo": pagetest.EncodeJPEG(pagetest.Photo(text)), "photo with Exif 1": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(text)), pagetest.ExifSegment(1)),
+		"gray PNG": pagetest.EncodePNG(text), "RGB PNG": pagetest.EncodePNG(pagetest.Screen(text)),
+		"gray JPEG": pagetest.EncodeJPEG(text),
+		"photo":     pagetest.EncodeJPEG(pagetest.Photo(text)),
+		"photo with Exif 1": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(text)),
+			pagetest.ExifSegment(1)),
 		"small PNG": gray16,
 	}
 	for _, name := range []string{"basn0g01-30.png", "basn3p02.png", "basn3p04-31i.png", "video-001.progressive.jpeg",
@@ -444,8 +463,8 @@ func TestPassedObjectMustKeepItsSize(t *testing.T) {
 	}
 }
 
-// TestCutOffPNGEndsWithAnError: of a PNG that passes and ends in the middle of its pixels the end is not given, with whatever size of reads;
-// one that lacks less may be whole, and passes.
+// TestCutOffPNGEndsWithAnError: of a PNG that passes and ends in the middle of its pixels the end is not given, with
+// whatever size of reads; one that lacks less may be whole, and passes.
 func TestCutOffPNGEndsWithAnError(t *testing.T) {
 	t.Parallel()
 	whole := testFile(t, "basn3p08.png")
@@ -456,7 +475,8 @@ func TestCutOffPNGEndsWithAnError(t *testing.T) {
 			o := newObject(whole[:n])
 			o.step = step
 			pg, b, err := only(t, o, wide(1540))
-			if cut := n < end; cut != (kindOf(err) == Corrupt) || !cut && (err != nil || !bytes.Equal(b, whole[:n]) || pg.How != "passed through") {
+			if cut := n < end; cut != (kindOf(err) == Corrupt) || !cut &&
+				(err != nil || !bytes.Equal(b, whole[:n]) || pg.How != "passed through") {
 				t.Fatalf("%d bytes of %d, %d a read: %v", n, len(whole), step, err)
 			}
 			if cut := n < end; cut && len(b) >= n {
@@ -466,7 +486,9 @@ func TestCutOffPNGEndsWithAnError(t *testing.T) {
 		o := newObject(whole[:n])
 		o.size = -1
 		pg, _, err := only(t, o, wide(1540))
-		if damaged := err == nil && slices.Equal(pg.Warnings, []string{WarnDamaged}); (n < end) != (kindOf(err) == Corrupt || damaged) && n < end-4 {
+		if damaged := err == nil &&
+			slices.Equal(pg.Warnings, []string{WarnDamaged}); (n < end) != (kindOf(err) == Corrupt || damaged) &&
+			n < end-4 {
 			t.Fatalf("%d bytes of %d, of unknown size: %+v, %v", n, len(whole), pg, err)
 		}
 	}
@@ -482,7 +504,8 @@ func TestSourceErrorGoesBeforeACutOffFile(t *testing.T) {
 	}
 }
 
-// TestThinPageIsLaidOnWhite: no side of a page is shorter than what the model looks at, since servers read such a page as blank or refuse it.
+// TestThinPageIsLaidOnWhite: no side of a page is shorter than what the model looks at, since servers read such a page
+// as blank or refuse it.
 func TestThinPageIsLaidOnWhite(t *testing.T) {
 	t.Parallel()
 	lined := func(w, h int) *image.Gray {
@@ -500,18 +523,24 @@ func TestThinPageIsLaidOnWhite(t *testing.T) {
 		kind string
 		how  string
 	}{
-		"a strip":            {gray(3, 9000), 1540, image.Pt(28, 1540), "image/png", "scaled 3x9000 to 1x1540, with a white margin"},
-		"a line":             {gray(9000, 30), 1540, image.Pt(1540, 28), "image/png", "scaled 9000x30 to 1540x5, with a white margin"},
-		"a small one":        {gray(8, 8), 1540, image.Pt(28, 28), "image/png", "with a white margin"},
-		"one pixel too few":  {gray(27, 400), 1540, image.Pt(28, 400), "image/png", "with a white margin"},
-		"as much as needed":  {gray(28, 400), 1540, image.Pt(28, 400), "image/png", "passed through"},
-		"low as needed":      {gray(400, 28), 1540, image.Pt(400, 28), "image/png", "passed through"},
-		"thin once scaled":   {gray(54, 3080), 1540, image.Pt(28, 1540), "image/png", "scaled 54x3080 to 27x1540, with a white margin"},
+		"a strip": {gray(3, 9000), 1540, image.Pt(28, 1540), "image/png",
+			"scaled 3x9000 to 1x1540, with a white margin"},
+		"a line": {gray(9000, 30), 1540, image.Pt(1540, 28), "image/png",
+			"scaled 9000x30 to 1540x5, with a white margin"},
+		"a small one":       {gray(8, 8), 1540, image.Pt(28, 28), "image/png", "with a white margin"},
+		"one pixel too few": {gray(27, 400), 1540, image.Pt(28, 400), "image/png", "with a white margin"},
+		"as much as needed": {gray(28, 400), 1540, image.Pt(28, 400), "image/png", "passed through"},
+		"low as needed":     {gray(400, 28), 1540, image.Pt(400, 28), "image/png", "passed through"},
+		"thin once scaled": {gray(54, 3080), 1540, image.Pt(28, 1540), "image/png",
+			"scaled 54x3080 to 27x1540, with a white margin"},
 		"wide enough scaled": {gray(56, 3080), 1540, image.Pt(28, 1540), "image/png", "scaled 56x3080 to 28x1540"},
-		"turned":             {pagetest.WithPNGChunk(gray(20, 80), "eXIf", pagetest.Exif(binary.BigEndian, 6)), 1540, image.Pt(80, 28), "image/png", "turned 90°, with a white margin"},
-		"a photo":            {pagetest.EncodeJPEG(drawn(image.NewRGBA, lined(20, 80))), 1540, image.Pt(28, 80), "image/jpeg", "with a white margin"},
-		"another format":     {pagetest.TIFF(binary.LittleEndian, pagetest.Gray(lined(20, 80), 80)), 1540, image.Pt(28, 80), "image/png", "from TIFF, with a white margin"},
-		"a small model":      {gray(8, 16), 16, image.Pt(16, 16), "image/png", "with a white margin"},
+		"turned": {pagetest.WithPNGChunk(gray(20, 80), "eXIf", pagetest.Exif(binary.BigEndian, 6)), 1540,
+			image.Pt(80, 28), "image/png", "turned 90°, with a white margin"},
+		"a photo": {pagetest.EncodeJPEG(drawn(image.NewRGBA, lined(20, 80))), 1540, image.Pt(28, 80),
+			"image/jpeg", "with a white margin"},
+		"another format": {pagetest.TIFF(binary.LittleEndian, pagetest.Gray(lined(20, 80), 80)), 1540,
+			image.Pt(28, 80), "image/png", "from TIFF, with a white margin"},
+		"a small model": {gray(8, 16), 16, image.Pt(16, 16), "image/png", "with a white margin"},
 	} {
 		for _, sized := range []bool{true, false} {
 			o := newObject(c.data)
@@ -553,7 +582,8 @@ func TestThinPageIsLaidOnWhite(t *testing.T) {
 	for i := range dark.Pix {
 		dark.Pix[i] = 90 // dark paper, which its white margin must not make a picture of something
 	}
-	if pg, _, err := only(t, newObject(pagetest.EncodePNG(dark)), wide(1540)); err != nil || !pg.Blank || pg.Ink != LeastInk {
+	if pg, _, err := only(t, newObject(pagetest.EncodePNG(dark)), wide(1540)); err != nil || !pg.Blank ||
+		pg.Ink != LeastInk {
 		t.Errorf("without ink: %+v, %v", pg, err)
 	}
 }

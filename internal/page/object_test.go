@@ -68,7 +68,8 @@ func pdfOf(n int) []byte {
 	return pagetest.PDF("", pages)
 }
 
-// TestWaitingObjectKeepsNothing: where memory is short the file is dropped and read again, and all pages are made nevertheless.
+// TestWaitingObjectKeepsNothing: where memory is short the file is dropped and read again, and all pages are made
+// nevertheless.
 func TestWaitingObjectKeepsNothing(t *testing.T) {
 	t.Parallel()
 	data := tiffOf(t, 100, 4)
@@ -105,12 +106,13 @@ func TestWaitingObjectKeepsNothing(t *testing.T) {
 	}
 }
 
-// TestGuessServesTheFirstAcquire: what the account holds before Split is not released before something else is acquired for it,
-// so that an object that was admitted with enough does not wait.
+// TestGuessServesTheFirstAcquire: what the account holds before Split is not released before something else is acquired
+// for it, so that an object that was admitted with enough does not wait.
 func TestGuessServesTheFirstAcquire(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string][]byte{
-		"converted PNG": pagetest.EncodePNG(pagetest.Paper(100, 100, 9)), "TIFF": tiffOf(t, 100, 2), "WebP": testFile(t, "video-001.lossy.webp"),
+		"converted PNG": pagetest.EncodePNG(pagetest.Paper(100, 100, 9)), "TIFF": tiffOf(t, 100, 2),
+		"WebP":            testFile(t, "video-001.lossy.webp"),
 		"PNG that passes": testFile(t, "basn0g08.png"),
 	} {
 		l := &ledger{held: 1 << 30}
@@ -157,7 +159,8 @@ func TestPageReportsItsWaiting(t *testing.T) {
 func TestPageFailsAlone(t *testing.T) {
 	t.Parallel()
 	good := pagetest.Gray(pagetest.Paper(80, 60, 9), 60)
-	tiff := pagetest.TIFF(binary.LittleEndian, good, good.With(259, 3, 50000), good.With(256, 4, 1<<20).With(257, 4, 1<<20), good.With(278, 4, 1))
+	tiff := pagetest.TIFF(binary.LittleEndian, good, good.With(259, 3, 50000),
+		good.With(256, 4, 1<<20).With(257, 4, 1<<20), good.With(278, 4, 1))
 	broken := []byte(strings.Replace(string(pdfOf(3)), "/Kids [4 0 R 6 0 R", "/Kids [4 0 R 77 0 R", 1))
 	for name, c := range map[string]struct {
 		data []byte
@@ -178,7 +181,8 @@ func TestPageFailsAlone(t *testing.T) {
 		}
 		_ = ps.Close()
 	}
-	for name, data := range map[string][]byte{"the only page": pagetest.TIFF(binary.BigEndian, good.With(259, 3, 50000)),
+	for name, data := range map[string][]byte{"the only page": pagetest.TIFF(binary.BigEndian,
+		good.With(259, 3, 50000)),
 		"only page too large": pagetest.TIFF(binary.BigEndian, good.With(256, 4, 1<<20).With(257, 4, 1<<20))} {
 		if _, err := Split(t.Context(), newObject(data).source(), wide(60)); kindOf(err) == "" {
 			t.Errorf("%s: %v", name, err)
@@ -241,8 +245,8 @@ func TestLockedPDFIsEncrypted(t *testing.T) {
 	}
 }
 
-// TestStartAcquiresMemory: an engine is started with as much memory acquired as there is, once, and again after its process
-// died.
+// TestStartAcquiresMemory: an engine is started with as much memory acquired as there is, once, and again after its
+// process died.
 func TestStartAcquiresMemory(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -260,7 +264,8 @@ func TestStartAcquiresMemory(t *testing.T) {
 			lim.Decoder = d
 			p := &object{lim: lim}
 			for range 2 {
-				if err := p.start(t.Context(), "nothing"); err != nil || !slices.Equal(l.acquired, c.want) || l.held != 0 {
+				if err := p.start(t.Context(), "nothing"); err != nil || !slices.Equal(l.acquired, c.want) ||
+					l.held != 0 {
 					t.Errorf("%v, %v, %d bytes held", err, l.acquired, l.held)
 				}
 			}
@@ -283,8 +288,10 @@ func calledPages(t *testing.T, lim Limits, data string, calls ...string) *Pages 
 		for _, call := range calls {
 			op, arg, _ := strings.Cut(call, " ")
 			n, _ := strconv.ParseInt(arg, 10, 64)
-			entries = append(entries, entry{picture: &picture{call: op, args: []int64{n}, header: header{width: 9, height: 9, orientation: upright,
-				gray: true, engine: "nothing", rooms: []int64{64, 256}}}})
+			entries = append(entries,
+				entry{picture: &picture{call: op, args: []int64{n},
+					header: header{width: 9, height: 9, orientation: upright,
+						gray: true, engine: "nothing", rooms: []int64{64, 256}}}})
 		}
 		return entries, nil
 	}}
@@ -299,7 +306,8 @@ func calledPages(t *testing.T, lim Limits, data string, calls ...string) *Pages 
 	return p
 }
 
-// TestEngineGetsMoreRoom: an engine that needs more room is given more, the next page has it at once, and in the end it is too large.
+// TestEngineGetsMoreRoom: an engine that needs more room is given more, the next page has it at once, and in the end it
+// is too large.
 func TestEngineGetsMoreRoom(t *testing.T) {
 	t.Parallel()
 	l := &ledger{}
@@ -340,8 +348,8 @@ func limited(t *testing.T, l sandbox.Limits) *Decoder {
 	return d
 }
 
-// TestEndlessPageFailsAlone: a page whose decoding does not end, or only waits, fails as too slow, its process is ended, and the pages around
-// it are made.
+// TestEndlessPageFailsAlone: a page whose decoding does not end, or only waits, fails as too slow, its process is
+// ended, and the pages around it are made.
 func TestEndlessPageFailsAlone(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -390,8 +398,8 @@ func TestNeighboursOfAnEndlessPageGoOn(t *testing.T) {
 	}
 }
 
-// TestContextEndsTheDecoder: when the context of a page ends that the Decoder is busy with, or that waits for the Decoder, so does the call,
-// and no turn and no memory stays taken.
+// TestContextEndsTheDecoder: when the context of a page ends that the Decoder is busy with, or that waits for the
+// Decoder, so does the call, and no turn and no memory stays taken.
 func TestContextEndsTheDecoder(t *testing.T) {
 	t.Parallel()
 	d := newDecoder()
@@ -425,8 +433,8 @@ func TestContextEndsTheDecoder(t *testing.T) {
 	}
 }
 
-// TestCrashIsTriedOnceMore: a page at which the Decoder's process dies is made by a new one, unless that dies of it too: then the page is
-// corrupt, and those around it are made.
+// TestCrashIsTriedOnceMore: a page at which the Decoder's process dies is made by a new one, unless that dies of it
+// too: then the page is corrupt, and those around it are made.
 func TestCrashIsTriedOnceMore(t *testing.T) {
 	t.Parallel()
 	lim := wide(60)
@@ -459,7 +467,8 @@ func TestBytesGoToTheDecoderOnce(t *testing.T) {
 	t.Parallel()
 	d := newDecoder()
 	t.Cleanup(d.Close)
-	first, second := calledPages(t, wideWith(d), "one", "says", "says"), calledPages(t, wideWith(d), "two", "says", "says")
+	first, second := calledPages(t, wideWith(d), "one", "says", "says"),
+		calledPages(t, wideWith(d), "two", "says", "says")
 	for i, s := range []struct {
 		p      *Pages
 		before func()

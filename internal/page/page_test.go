@@ -18,7 +18,7 @@ func TestOtherFilesAreUnsupported(t *testing.T) {
 	jpegInside := pagetest.BMP{Header: 40, Depth: 24, Compression: 4}.Write(pagetest.FourGrays(9, 9))
 	for want, data := range map[string]string{
 		"SVG is not supported": "\xef\xbb\xbf \n<svg xmlns=\"\">",
-		"unknown type of file": "BM\x01 is how nothing begins",
+		"unknown file type":    "BM\x01 is how nothing begins",
 		"CgBI":                 pngMagic + "\x00\x00\x00\x04CgBI\x50\x00\x20\x02\x2b\xd5\xb3\x7f",
 		"BMP that contains a JPEG is not supported": string(jpegInside),
 	} {
@@ -29,13 +29,15 @@ func TestOtherFilesAreUnsupported(t *testing.T) {
 			}
 		}
 	}
-	for _, data := range []string{"<?xml version", "<svg", "\x00\x00\x00\x18ftypmp42", "\x00\x00\x00\x18ftypisom", "\x00", "x",
+	for _, data := range []string{"<?xml version", "<svg", "\x00\x00\x00\x18ftypmp42", "\x00\x00\x00\x18ftypisom",
+		"\x00", "x",
 		"\xff\xd9", strings.Repeat(" ", 4096), "hello", "BM", "RIFF\x00\x00\x00\x00WAVE", "PK\x03\x04"} {
 		if _, _, err := only(t, newObject([]byte(data)), wide(16)); kindOf(err) != Unsupported {
 			t.Errorf("%q: %v", data, err)
 		}
 	}
-	for _, data := range []string{"GIF89a", "GIF87a\x00", "GIF8", "II*\x00", "II*", "MM\x00*\x00\x00\x00\x08", "II+\x00\x08\x00\x00\x00", "RIFF\x00\x00\x00\x00WEBP",
+	for _, data := range []string{"GIF89a", "GIF87a\x00", "GIF8", "II*\x00", "II*", "MM\x00*\x00\x00\x00\x08",
+		"II+\x00\x08\x00\x00\x00", "RIFF\x00\x00\x00\x00WEBP",
 		"RIFF\x20\x00\x00\x00WEBPVP8 ", "\xff\xd8"} {
 		if _, _, err := only(t, newObject([]byte(data)), wide(16)); kindOf(err) != Corrupt {
 			t.Errorf("%q: %v", data, err)
@@ -68,7 +70,8 @@ func TestUnsupportedJPEGSaysWhy(t *testing.T) {
 		if name == "too short" {
 			data[at+2] = 0
 		}
-		if _, _, err := only(t, newObject(data), wide(16)); kindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) {
+		if _, _, err := only(t, newObject(data), wide(16)); kindOf(err) != c.kind ||
+			!strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -87,15 +90,20 @@ func TestBrokenHeadersAreCorrupt(t *testing.T) {
 	noPalette := bytes.Clone(pngFile)
 	copy(noPalette[bytes.Index(noPalette, []byte("PLTE")):], "zzZz")
 	for name, data := range map[string][]byte{
-		"JPEG without pixels": pagetest.WithJPEGSize(jpg, 0, 100), "JPEG of no height": pagetest.WithJPEGSize(jpg, 100, 0),
-		"PNG without pixels": pagetest.WithPNGSize(pngFile, 0, 32), "PNG of no height": pagetest.WithPNGSize(pngFile, 32, 0),
-		"negative PNG": pagetest.WithPNGSize(pngFile, 1<<31, 32), "two frames": pagetest.WithJPEGSegments(jpg, frame),
-		"JPEG ends at once": {0xff, 0xd8, 0xff, 0xd9}, "no frame": {0xff, 0xd8, 0xff, 0xda, 0, 2, 0xff, 0xd9},
+		"JPEG without pixels": pagetest.WithJPEGSize(jpg, 0, 100),
+		"JPEG of no height":   pagetest.WithJPEGSize(jpg, 100, 0),
+		"PNG without pixels":  pagetest.WithPNGSize(pngFile, 0, 32),
+		"PNG of no height":    pagetest.WithPNGSize(pngFile, 32, 0),
+		"negative PNG":        pagetest.WithPNGSize(pngFile, 1<<31, 32),
+		"two frames":          pagetest.WithJPEGSegments(jpg, frame),
+		"JPEG ends at once":   {0xff, 0xd8, 0xff, 0xd9}, "no frame": {0xff, 0xd8, 0xff, 0xda, 0, 2, 0xff, 0xd9},
 		"frame of 1 byte":  pagetest.WithJPEGSegments(jpg, pagetest.JPEGSegment(0xc0, []byte{8})),
-		"PNG without IHDR": append([]byte(pngMagic), pngFile[33:]...), "two IHDR": pagetest.WithPNGChunk(pngFile, "IHDR", make([]byte, 13)),
-		"palette of 4": pagetest.WithPNGChunk(pngFile, "PLTE", make([]byte, 4)), "empty palette": pagetest.WithPNGChunk(pngFile, "PLTE", nil),
-		"wrong sum":  append(pngFile[:29:29], append([]byte{^pngFile[29]}, pngFile[30:]...)...),
-		"impossible": pagetest.WithPNGSize(impossible, 32, 32), "no palette": pagetest.FixPNGSums(noPalette),
+		"PNG without IHDR": append([]byte(pngMagic), pngFile[33:]...),
+		"two IHDR":         pagetest.WithPNGChunk(pngFile, "IHDR", make([]byte, 13)),
+		"palette of 4":     pagetest.WithPNGChunk(pngFile, "PLTE", make([]byte, 4)),
+		"empty palette":    pagetest.WithPNGChunk(pngFile, "PLTE", nil),
+		"wrong sum":        append(pngFile[:29:29], append([]byte{^pngFile[29]}, pngFile[30:]...)...),
+		"impossible":       pagetest.WithPNGSize(impossible, 32, 32), "no palette": pagetest.FixPNGSums(noPalette),
 	} {
 		if _, _, err := only(t, newObject(data), wide(1540)); kindOf(err) != Corrupt {
 			t.Errorf("%s: %v", name, err)
@@ -111,7 +119,7 @@ func TestTooManyPixels(t *testing.T) {
 		t.Error(err)
 	}
 	_, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(100, 81, 9))), lim)
-	if kindOf(err) != TooLarge || err.Error() != "the page has 8100 pixels (100 x 81), the limit is 8000 pixels" {
+	if kindOf(err) != TooLarge || err.Error() != "the page has 8100 pixels (100 x 81); the limit is 8000 pixels" {
 		t.Error(err)
 	}
 }
@@ -132,7 +140,8 @@ func TestImpossibleLimits(t *testing.T) {
 
 func TestPageNumbersOutOfRange(t *testing.T) {
 	t.Parallel()
-	ps, err := Split(t.Context(), newObject(pagetest.EncodePNG(image.NewGray(image.Rect(0, 0, 3, 3)))).source(), wide(16))
+	ps, err := Split(t.Context(), newObject(pagetest.EncodePNG(image.NewGray(image.Rect(0, 0, 3, 3)))).source(),
+		wide(16))
 	if err != nil || ps.Len() != 1 {
 		t.Fatal(err)
 	}

@@ -11,12 +11,12 @@ import (
 
 const pdfEngine = "pdf"
 
-// pdfRooms are the bytes that PDFium may use for a page. The first is enough for nearly all: a scan of A4 in colour at 300 and
-// at 600 DPI takes 46 MiB, text 20. What it is not enough for is found out in some hundredths of a second.
+// pdfRooms are the bytes that PDFium may use for a page. The first is enough for nearly all: a scan of A4 in colour at
+// 300 and at 600 DPI takes 46 MiB, text 20. What it is not enough for is found out in some hundredths of a second.
 var pdfRooms = []int64{64 << 20, 256 << 20}
 
-// pdfPages counts a PDF's pages. What they are is found out when they are drawn: at the edge's size, whatever is on them. A
-// scan is as good as its pixels then, and the text of a small page as large as the model can look at it.
+// pdfPages counts a PDF's pages. What they are is found out when they are drawn: at the edge's size, whatever is on
+// them. A scan is as good as its pixels then, and the text of a small page as large as the model can look at it.
 func pdfPages(ctx context.Context, o *object, room int64) ([]entry, error) {
 	m, err := o.call(ctx, "pdf.count", room)
 	if err != nil {
@@ -33,7 +33,8 @@ func pdfPages(ctx context.Context, o *object, room int64) ([]entry, error) {
 	entries := make([]entry, min(o.total, lim.MaxPages))
 	for i := range entries {
 		entries[i].picture = &picture{call: "pdf.draw", args: []int64{int64(i + 1), int64(lim.Edge)},
-			header: header{width: lim.Edge, height: lim.Edge, orientation: upright, memory: 4 * int64(lim.Edge) * int64(lim.Edge),
+			header: header{width: lim.Edge, height: lim.Edge, orientation: upright,
+				memory: 4 * int64(lim.Edge) * int64(lim.Edge),
 				engine: pdfEngine, rooms: pdfRooms, maySmaller: true}}
 	}
 	return entries, nil

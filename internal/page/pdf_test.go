@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 )
 
-// TestPageWithTextIsNeverBlank: characters that cannot be seen are no reason to say that a page of a PDF is empty, and those
-// that cannot be drawn are said to be missing.
+// TestPageWithTextIsNeverBlank: characters that cannot be seen are no reason to say that a page of a PDF is empty, and
+// those that cannot be drawn are said to be missing.
 func TestPageWithTextIsNeverBlank(t *testing.T) {
 	t.Parallel()
 	of := func(content string) []byte {
@@ -24,13 +24,15 @@ func TestPageWithTextIsNeverBlank(t *testing.T) {
 		blank    bool
 		warnings []string
 	}{
-		"nothing":           {of(""), true, nil},
-		"spaces":            {of("BT /F1 12 Tf 10 10 Td (   ) Tj ET"), true, nil},
-		"text":              {of("BT /F1 12 Tf 10 10 Td (text) Tj ET"), false, nil},
-		"invisible text":    {of("BT /F1 12 Tf 3 Tr 10 10 Td (text) Tj ET"), false, nil},
-		"text without ink":  {of("1 g BT /F1 12 Tf 10 10 Td (text) Tj ET"), false, nil},
-		"text in no font":   {pagetest.PDF("", []pagetest.PDFPage{pagetest.Row(font, 2, []byte{128, 129})}, pagetest.SimpleFont("Arial", "u13000", "u13001")...), false, []string{WarnMissingGlyphs}},
-		"text not embedded": {pagetest.PDF("", []pagetest.PDFPage{pagetest.Row(font, 2, []byte{128, 129})}, pagetest.SimpleFont("Arial", "aogonek", "Omega")...), false, nil},
+		"nothing":          {of(""), true, nil},
+		"spaces":           {of("BT /F1 12 Tf 10 10 Td (   ) Tj ET"), true, nil},
+		"text":             {of("BT /F1 12 Tf 10 10 Td (text) Tj ET"), false, nil},
+		"invisible text":   {of("BT /F1 12 Tf 3 Tr 10 10 Td (text) Tj ET"), false, nil},
+		"text without ink": {of("1 g BT /F1 12 Tf 10 10 Td (text) Tj ET"), false, nil},
+		"text in no font": {pagetest.PDF("", []pagetest.PDFPage{pagetest.Row(font, 2, []byte{128, 129})},
+			pagetest.SimpleFont("Arial", "u13000", "u13001")...), false, []string{WarnMissingGlyphs}},
+		"text not embedded": {pagetest.PDF("", []pagetest.PDFPage{pagetest.Row(font, 2, []byte{128, 129})},
+			pagetest.SimpleFont("Arial", "aogonek", "Omega")...), false, nil},
 	} {
 		pg, _, err := only(t, newObject(c.file), wide(100))
 		if err != nil {
@@ -41,7 +43,8 @@ func TestPageWithTextIsNeverBlank(t *testing.T) {
 	}
 }
 
-// TestPDFMayBeginLater: bytes before its first line, within what viewers look at, do not matter, and beyond that they do.
+// TestPDFMayBeginLater: bytes before its first line, within what viewers look at, do not matter, and beyond that they
+// do.
 func TestPDFMayBeginLater(t *testing.T) {
 	t.Parallel()
 	sound := pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("text")})
@@ -55,12 +58,15 @@ func TestPDFMayBeginLater(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for what, front := range map[string]string{"a ZIP archive": "PK\x03\x04\x14\x00\x00\x00\x00\x00a.pdf", "a tar archive": "a.pdf" + strings.Repeat("\x00", 252) + "ustar"} {
-		if _, _, err := only(t, newObject(append([]byte(front), sound...)), wide(100)); kindOf(err) != Unsupported || !strings.HasPrefix(err.Error(), what) {
+	for what, front := range map[string]string{"a ZIP archive": "PK\x03\x04\x14\x00\x00\x00\x00\x00a.pdf",
+		"a tar archive": "a.pdf" + strings.Repeat("\x00", 252) + "ustar"} {
+		if _, _, err := only(t, newObject(append([]byte(front), sound...)), wide(100)); kindOf(err) != Unsupported ||
+			!strings.HasPrefix(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, _, err := only(t, newObject(append(bytes.Repeat([]byte{' '}, 1020), sound...)), wide(100)); kindOf(err) != Unsupported {
+	if _, _, err := only(t, newObject(append(bytes.Repeat([]byte{' '}, 1020), sound...)),
+		wide(100)); kindOf(err) != Unsupported {
 		t.Error("behind the first 1,024 bytes:", err)
 	}
 }
@@ -68,7 +74,8 @@ func TestPDFMayBeginLater(t *testing.T) {
 // TestPDFComplaints: each way in which PDFium fails has its verdict, and a crash on the file's bytes is final.
 func TestPDFComplaints(t *testing.T) {
 	t.Parallel()
-	for err, want := range map[error]Kind{pdf.ErrLocked: Encrypted, pdf.ErrBroken: Corrupt, pdf.ErrPage: Corrupt, pdf.ErrCrash: Corrupt} {
+	for err, want := range map[error]Kind{pdf.ErrLocked: Encrypted, pdf.ErrBroken: Corrupt, pdf.ErrPage: Corrupt,
+		pdf.ErrCrash: Corrupt} {
 		if got := pdfComplaint(fmt.Errorf("%w: unreachable", err)); kindOf(got) != want {
 			t.Errorf("%v: %v", err, got)
 		}

@@ -6,8 +6,9 @@ import (
 	"math"
 )
 
-// picture is a page that is not decoded yet. PNG and baseline JPEG are decoded here, while the object is read: their decoders cost no
-// more than so much for each byte and pixel, and end when their reader says so. All others the Decoder decodes.
+// picture is a page that is not decoded yet. PNG and baseline JPEG are decoded here, while the object is read: their
+// decoders cost no more than so much for each byte and pixel, and end when their reader says so. All others the Decoder
+// decodes.
 type picture struct {
 	header
 	decode func(io.Reader) (image.Image, error) // here; nil: by a call of the Decoder
@@ -15,8 +16,8 @@ type picture struct {
 	args   []int64                              // of the call
 }
 
-// entry is one page of a file: its picture, or why it cannot be made. A file of one page fails with it; of several, the page
-// alone.
+// entry is one page of a file: its picture, or why it cannot be made. A file of one page fails with it; of several, the
+// page alone.
 type entry struct {
 	*picture
 	err error

@@ -99,8 +99,8 @@ func TestHeaderListsChanges(t *testing.T) {
 	}
 }
 
-// TestHeaderMemoryCoversTheDecoder compares the estimates with what the decoders allocate for files that lie about their size: they
-// allocate for the declared size and then miss the data.
+// TestHeaderMemoryCoversTheDecoder compares the estimates with what the decoders allocate for files that lie about
+// their size: they allocate for the declared size and then miss the data.
 func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 	for name, data := range testFiles(t, "*[0-9pce]*g") {
 		if strings.HasPrefix(name, "invalid") {
@@ -121,7 +121,8 @@ func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 				t.Errorf("%s as %v: estimated %d, allocated %d", name, size, h.memory, used)
 			}
 			// Interlaced parts, the copies of RGB and CMYK and later scans come only where there is data.
-			partly := strings.Contains(name, "31i") || strings.Contains(name, "rgb") || strings.Contains(name, "cmyk") ||
+			partly := strings.Contains(name, "31i") || strings.Contains(name, "rgb") ||
+				strings.Contains(name, "cmyk") ||
 				strings.Contains(name, "separate")
 			if !partly && h.memory > used+used/5+codecMemory {
 				t.Errorf("%s as %v: estimated %d, allocated only %d", name, size, h.memory, used)
@@ -141,9 +142,12 @@ func decodedHere(pic *picture, data []byte) (image.Image, error) {
 func TestMemoryPerPixel(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]float64{ // bytes a pixel, as measured
-		"basn6a08.png": 4, "basn2c08.png": 4, "basn2c16.png": 8, "basn0g08.png": 1, "basn0g01-30.png": 1, "basn3p08.png": 1, "basn3p04-31i.png": 2,
-		"video-001.q50.420.jpeg": 1.5, "video-001.q50.420.progressive.jpeg": 7.5, "video-001.q50.444.progressive.jpeg": 15,
-		"video-001.q50.422.jpeg": 2, "video-001.q50.440.jpeg": 2, "video-001.q50.411.jpeg": 1.5, "video-001.rgb.jpeg": 5.5,
+		"basn6a08.png": 4, "basn2c08.png": 4, "basn2c16.png": 8, "basn0g08.png": 1, "basn0g01-30.png": 1,
+		"basn3p08.png": 1, "basn3p04-31i.png": 2,
+		"video-001.q50.420.jpeg": 1.5, "video-001.q50.420.progressive.jpeg": 7.5,
+		"video-001.q50.444.progressive.jpeg": 15,
+		"video-001.q50.422.jpeg":             2, "video-001.q50.440.jpeg": 2, "video-001.q50.411.jpeg": 1.5,
+		"video-001.rgb.jpeg":  5.5,
 		"video-001.cmyk.jpeg": 8, "video-005.gray.q50.2x2.jpeg": 1, "video-005.gray.q50.2x2.progressive.jpeg": 5,
 	} {
 		data := testFile(t, name)
@@ -216,7 +220,8 @@ func TestLongHeaderIsNotKept(t *testing.T) {
 		t.Errorf("%v, %d of %d bytes, %d opens, %d closes", err, len(b), len(data), o.opens.Load(), o.closes.Load())
 	}
 	// And to be decoded it is opened a second time too.
-	if pg, m := converted(t, pagetest.WithJPEGSegments(data, pagetest.ExifSegment(6)), 100); pg.Height != 100 || m.Bounds().Dx() != 69 {
+	if pg, m := converted(t, pagetest.WithJPEGSegments(data, pagetest.ExifSegment(6)), 100); pg.Height != 100 ||
+		m.Bounds().Dx() != 69 {
 		t.Error(pg.How)
 	}
 }
@@ -224,8 +229,10 @@ func TestLongHeaderIsNotKept(t *testing.T) {
 // TestHeaderKeepsDecodersWords makes sure that the decoders' own kinds of errors are still told apart.
 func TestHeaderKeepsDecodersWords(t *testing.T) {
 	t.Parallel()
-	for err, want := range map[error]Kind{png.UnsupportedError("x"): Unsupported, jpeg.UnsupportedError("x"): Unsupported,
-		png.FormatError("x"): Corrupt, jpeg.FormatError("x"): Corrupt, errors.New("zlib: invalid header"): Corrupt} {
+	for err, want := range map[error]Kind{png.UnsupportedError("x"): Unsupported,
+		jpeg.UnsupportedError("x"): Unsupported,
+		png.FormatError("x"):       Corrupt, jpeg.FormatError("x"): Corrupt,
+		errors.New("zlib: invalid header"): Corrupt} {
 		if got := complaint("PNG", err); kindOf(got) != want || !errors.Is(got, err) {
 			t.Errorf("%v: %v", err, got)
 		}

@@ -74,7 +74,8 @@ func readPNG(s *stream) (*picture, error) {
 	return nil, err
 }
 
-// chunkBody reads a chunk's n bytes, checks their sum which is right or not, and returns the first exifMax of them if the kind is of interest.
+// chunkBody reads a chunk's n bytes, checks their sum which is right or not, and returns the first exifMax of them if
+// the kind is of interest.
 func chunkBody(s *stream, kind string, n int64) (body []byte, right bool, err error) {
 	sum := crc32.ChecksumIEEE([]byte(kind))
 	for n > 0 {
@@ -119,7 +120,8 @@ func (h *pngHeader) take(kind string, n int64, body []byte) error {
 
 // takeTRNS takes over a chunk of n bytes about transparency, if that can be for such a picture.
 func (h *pngHeader) takeTRNS(n int64) {
-	takes, most := [...]int64{pngGray: 2, pngRGB: 6, pngPalette: 1, pngGrayAlpha: math.MaxInt64, pngRGBAlpha: math.MaxInt64}[h.colour], int64(256)
+	takes, most := [...]int64{pngGray: 2, pngRGB: 6, pngPalette: 1, pngGrayAlpha: math.MaxInt64,
+		pngRGBAlpha: math.MaxInt64}[h.colour], int64(256)
 	if h.colour != pngPalette {
 		most = takes
 	}
@@ -146,8 +148,10 @@ func (h *pngHeader) picture() (*picture, error) {
 	if h.colour == pngPalette && !h.palette {
 		return nil, corrupt("the PNG's palette is missing", nil)
 	}
-	p := &picture{decode: png.Decode, header: header{width: int(h.width), height: int(h.height), orientation: max(h.orientation, upright),
-		gray: h.colour == pngGray && !h.transparent, memory: h.memory(), salvage: "png.salvage"}}
+	p := &picture{
+		decode: png.Decode, header: header{width: int(h.width), height: int(h.height),
+			orientation: max(h.orientation, upright),
+			gray:        h.colour == pngGray && !h.transparent, memory: h.memory(), salvage: "png.salvage"}}
 	if h.irregular {
 		p.decode, p.call, p.salvage = nil, p.salvage, ""
 		p.changes = append(p.changes, "irregular PNG made regular")
@@ -164,10 +168,11 @@ func (h *pngHeader) picture() (*picture, error) {
 	return p, nil
 }
 
-// memory is what image/png needs: the picture in the type that it chooses, two rows as stored (which count where a picture
-// is few pixels high), and an interlaced picture's seven parts, together once more the picture.
+// memory is what image/png needs: the picture in the type that it chooses, two rows as stored (which count where a
+// picture is few pixels high), and an interlaced picture's seven parts, together once more the picture.
 func (h *pngHeader) memory() int64 {
-	pixel, channels := int64(4), [...]int64{pngGray: 1, pngRGB: 3, pngPalette: 1, pngGrayAlpha: 2, pngRGBAlpha: 4}[h.colour]
+	pixel, channels := int64(4),
+		[...]int64{pngGray: 1, pngRGB: 3, pngPalette: 1, pngGrayAlpha: 2, pngRGBAlpha: 4}[h.colour]
 	if h.colour == pngPalette || h.colour == pngGray && !h.transparent {
 		pixel = 1
 	}
@@ -187,8 +192,9 @@ func salvagePNG(ctx context.Context, file []byte, _ int64, _ []int64) (image.Ima
 	return salvaged(salvage.PNG(ctx, file))
 }
 
-// pngReader reads a PNG that passes as it is. At the end of one that ends in the middle of its pixels it returns an *Error instead
-// of the last bytes, so that the model is not asked to read half a page. What else may be wrong only a decoder knows.
+// pngReader reads a PNG that passes as it is. At the end of one that ends in the middle of its pixels it returns an
+// *Error instead of the last bytes, so that the model is not asked to read half a page. What else may be wrong only a
+// decoder knows.
 type pngReader struct {
 	*stream
 	n      int64 // bytes read

@@ -7,7 +7,9 @@ import (
 )
 
 // render makes the upright picture in its final size: w x h before it is turned, not larger than img. The result is a
-// *image.Gray, *image.YCbCr (4:2:0, all that the JPEG encoder can write) or opaque *image.RGBA with its corner at (0, 0).
+// *image.Gray, *image.YCbCr (4:2:0, all that the JPEG encoder can write) or opaque *image.RGBA with its corner at (0,
+//
+//	0).
 func render(img image.Image, w, h int, o orientation) image.Image {
 	if m, ok := img.(*image.YCbCr); ok {
 		return renderYCbCr(m, w, h, o)

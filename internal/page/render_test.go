@@ -69,7 +69,8 @@ func colourful(w, h int) *image.NRGBA {
 	for y := range h {
 		for x := range w {
 			n := r.Float64() * 20
-			m.SetNRGBA(x, y, color.NRGBA{pagetest.Clamp(float64(x)*230/float64(w) + n), pagetest.Clamp(float64(y)*230/float64(h) + n),
+			m.SetNRGBA(x, y, color.NRGBA{pagetest.Clamp(float64(x)*230/float64(w) + n),
+				pagetest.Clamp(float64(y)*230/float64(h) + n),
 				pagetest.Clamp(120 + 100*math.Sin(float64(x+y)/40)), byte(min(255, (x*y)%400))})
 		}
 	}
@@ -86,7 +87,8 @@ func drawn[T draw.Image](make func(image.Rectangle) T, src image.Image) T {
 // everyType is the picture in all the types that decoders give.
 func everyType(src image.Image) map[string]image.Image {
 	b := src.Bounds()
-	palette := color.Palette{color.NRGBA{255, 0, 0, 255}, color.NRGBA{0, 90, 200, 128}, color.NRGBA{}, color.White, color.Black}
+	palette := color.Palette{color.NRGBA{255, 0, 0, 255}, color.NRGBA{0, 90, 200, 128}, color.NRGBA{}, color.White,
+		color.Black}
 	ramp := color.Palette{}
 	for i := range 16 {
 		ramp = append(ramp, color.Gray{byte(i * 17)})
@@ -95,8 +97,10 @@ func everyType(src image.Image) map[string]image.Image {
 	draw.Draw(opaque, b, image.White, image.Point{}, draw.Src)
 	draw.Draw(opaque, b, src, b.Min, draw.Over)
 	all := map[string]image.Image{"RGBA opaque": opaque, "unknown type": struct{ image.Image }{src}}
-	for name, m := range map[string]draw.Image{"Gray": image.NewGray(b), "Gray16": image.NewGray16(b), "NRGBA": image.NewNRGBA(b),
-		"RGBA": image.NewRGBA(b), "NRGBA64": image.NewNRGBA64(b), "RGBA64": image.NewRGBA64(b), "CMYK": image.NewCMYK(b),
+	for name, m := range map[string]draw.Image{"Gray": image.NewGray(b), "Gray16": image.NewGray16(b),
+		"NRGBA": image.NewNRGBA(b),
+		"RGBA":  image.NewRGBA(b), "NRGBA64": image.NewNRGBA64(b), "RGBA64": image.NewRGBA64(b),
+		"CMYK":    image.NewCMYK(b),
 		"palette": image.NewPaletted(b, palette), "gray palette": image.NewPaletted(b, ramp)} {
 		draw.Draw(m, b, src, b.Min, draw.Src)
 		all[name] = m
@@ -131,7 +135,8 @@ func TestRenderGrayStaysGray(t *testing.T) {
 	}
 }
 
-var ratios = []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420,
+var ratios = []image.YCbCrSubsampleRatio{
+	image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420,
 	image.YCbCrSubsampleRatio440, image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410}
 
 // ycbcr samples the picture at a ratio as an encoder does: each chroma sample is the mean of its pixels.
@@ -168,7 +173,8 @@ func TestRenderYCbCr(t *testing.T) {
 		for _, size := range [][2]int{{123, 97}, {61, 48}, {40, 32}, {9, 7}, {1, 1}} {
 			got := render(m, size[0], size[1], upright).(*image.YCbCr)
 			luma := &image.Gray{Pix: m.Y, Stride: m.YStride, Rect: m.Rect}
-			worst, _ := differ(&image.Gray{Pix: got.Y, Stride: got.YStride, Rect: got.Rect}, averaged(luma, size[0], size[1]))
+			worst, _ := differ(&image.Gray{Pix: got.Y, Stride: got.YStride, Rect: got.Rect},
+				averaged(luma, size[0], size[1]))
 			if worst > 0.51 {
 				t.Errorf("%v to %v: luma off by %.2f", ratio, size, worst)
 			}
@@ -236,7 +242,8 @@ func TestFitKeepsProportions(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][5]int{ // width, height, edge, wanted
 		{4032, 3024, 1540, 1540, 1155}, {3024, 4032, 1540, 1155, 1540}, {1540, 1540, 1540, 1540, 1540},
-		{1541, 10, 1540, 1540, 10}, {60000, 1, 1540, 1540, 1}, {1, 60000, 1540, 1, 1540}, {2480, 3508, 1540, 1089, 1540},
+		{1541, 10, 1540, 1540, 10}, {60000, 1, 1540, 1540, 1}, {1, 60000, 1540, 1, 1540},
+		{2480, 3508, 1540, 1089, 1540},
 		{10, 10, 1540, 10, 10}, {3, 2, 2, 2, 1}, {1 << 30, 1 << 29, 100, 100, 50}, {3, 3, 1, 1, 1},
 	} {
 		if w, ht := fit(c[0], c[1], c[2]); w != c[3] || ht != c[4] {

@@ -12,8 +12,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestPaperIsWhiteAndInkIsBlack: of AVIF, HEIC, WebP and JPEG 2000 of every depth, sampling, range and matrix, narrow and of odd size, with
-// and without transparency, the colours are those that were encoded.
+// TestPaperIsWhiteAndInkIsBlack: of AVIF, HEIC, WebP and JPEG 2000 of every depth, sampling, range and matrix, narrow
+// and of odd size, with and without transparency, the colours are those that were encoded.
 func TestPaperIsWhiteAndInkIsBlack(t *testing.T) {
 	t.Parallel()
 	files := testFiles(t, "small*")
@@ -39,7 +39,8 @@ func TestPaperIsWhiteAndInkIsBlack(t *testing.T) {
 		for _, p := range []struct {
 			x, y int
 			want color.RGBA
-		}{{4, 5, color.RGBA{255, 255, 255, 255}}, {22, 5, color.RGBA{255, 255, 255, 255}}, {5, 30, color.RGBA{0, 0, 0, 255}}, {22, 28, red}, {22, 37, pale}} {
+		}{{4, 5, color.RGBA{255, 255, 255, 255}}, {22, 5, color.RGBA{255, 255, 255, 255}},
+			{5, 30, color.RGBA{0, 0, 0, 255}}, {22, 28, red}, {22, 37, pale}} {
 			r, g, b, _ := m.At(p.x, p.y).RGBA()
 			for c, d := range []int{int(r>>8) - int(p.want.R), int(g>>8) - int(p.want.G), int(b>>8) - int(p.want.B)} {
 				if max(d, -d) > 8 {
@@ -47,7 +48,8 @@ func TestPaperIsWhiteAndInkIsBlack(t *testing.T) {
 				}
 			}
 		}
-		if says := strings.Contains(pg.How, "reduced to 8 bits"); says != (strings.Contains(name, "bit") || strings.Contains(name, "deep")) {
+		if says := strings.Contains(pg.How, "reduced to 8 bits"); says != (strings.Contains(name, "bit") ||
+			strings.Contains(name, "deep")) {
 			t.Errorf("%s: %q", name, pg.How)
 		}
 		if strings.HasSuffix(name, filepath.Ext(name)) && pg.Blank {
@@ -98,7 +100,8 @@ func TestOverlaidPictureIsWhereItBelongs(t *testing.T) {
 		sum, n := 0, 0
 		for y := part.Min.Y; y < part.Max.Y; y++ {
 			for x := part.Min.X; x < part.Max.X; x++ {
-				a, b := color.GrayModel.Convert(m.At(x, y)).(color.Gray).Y, color.GrayModel.Convert(tile.At(x-at.X, y-at.Y)).(color.Gray).Y
+				a, b := color.GrayModel.Convert(m.At(x, y)).(color.Gray).Y,
+					color.GrayModel.Convert(tile.At(x-at.X, y-at.Y)).(color.Gray).Y
 				sum, n = sum+int(max(a, b)-min(a, b)), n+1
 			}
 		}
@@ -129,12 +132,13 @@ func TestOtherFilesAreNamed(t *testing.T) {
 	t.Parallel()
 	zeros := strings.Repeat("\x00", 64)
 	for what, data := range map[string]string{
-		"JPEG XL":                     "\xff\x0a" + zeros,
-		"JPEG XL ":                    "\x00\x00\x00\x0cJXL \r\n\x87\n" + zeros,
-		"JPEG XR":                     "II\xbc\x01" + zeros,
-		"an icon (ICO)":               "\x00\x00\x01\x00\x01\x00\x20\x20\x00\x00\x01\x00\x20\x00" + zeros,
-		"a cursor (CUR)":              "\x00\x00\x02\x00\x01\x00\x20\x20\x00\x00\x01\x00\x20\x00" + zeros,
-		"TGA":                         "\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x20\x00\x20\x00\x18\x20" + zeros,
+		"JPEG XL":        "\xff\x0a" + zeros,
+		"JPEG XL ":       "\x00\x00\x00\x0cJXL \r\n\x87\n" + zeros,
+		"JPEG XR":        "II\xbc\x01" + zeros,
+		"an icon (ICO)":  "\x00\x00\x01\x00\x01\x00\x20\x20\x00\x00\x01\x00\x20\x00" + zeros,
+		"a cursor (CUR)": "\x00\x00\x02\x00\x01\x00\x20\x20\x00\x00\x01\x00\x20\x00" + zeros,
+		"TGA": "\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x20\x00\x20\x00\x18\x20" +
+			zeros,
 		"a Photoshop file (PSD)":      "8BPS\x00\x01" + zeros,
 		"PGM":                         "P5\n3 3\n255\n" + zeros,
 		"PAM":                         "P7\nWIDTH 3\n",
@@ -155,7 +159,8 @@ func TestOtherFilesAreNamed(t *testing.T) {
 		"a gzip file":                 "\x1f\x8b\x08" + zeros,
 		"a video (MP4 or QuickTime)":  "\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom",
 		"a Canon raw file (CR3)":      "\x00\x00\x00\x18ftypcrx \x00\x00\x00\x01crx isom",
-		"HEIF with a short header":    "\x00\x00\x00\x10ftypmif3\x00\x00\x00\x00" + "\x00\x00\x00\x0cmini\x00\x00\x00\x00",
+		"HEIF with a short header": "\x00\x00\x00\x10ftypmif3\x00\x00\x00\x00" +
+			"\x00\x00\x00\x0cmini\x00\x00\x00\x00",
 		"HEIF with a JPEG in it":      string(tilesOf(t, func(g *pagetest.Grid) { g.Kind = "jpeg" })),
 		"uncompressed HEIF":           string(tilesOf(t, func(g *pagetest.Grid) { g.Kind = "unci" })),
 		"HEIF coded as VVC":           string(tilesOf(t, func(g *pagetest.Grid) { g.Kind = "vvc1" })),
@@ -166,7 +171,8 @@ func TestOtherFilesAreNamed(t *testing.T) {
 			continue
 		}
 		_, _, err := only(t, newObject([]byte(data)), wide(1540))
-		if kindOf(err) != Unsupported || !strings.HasPrefix(err.Error(), strings.TrimSpace(what)) || !strings.Contains(err.Error(), "is not supported") {
+		if kindOf(err) != Unsupported || !strings.HasPrefix(err.Error(), strings.TrimSpace(what)) ||
+			!strings.Contains(err.Error(), "is not supported") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -178,11 +184,13 @@ func TestJPEG2000BecomesAPage(t *testing.T) {
 	if pg, _ := converted(t, data, 1540); pg.How != "from JPEG 2000" {
 		t.Errorf("%q", pg.How)
 	}
-	if pg, _ := converted(t, data, 39); pg.Width != 28 || pg.Height != 39 || pg.How != "from JPEG 2000, scaled 29x40 to 28x39" {
+	if pg, _ := converted(t, data, 39); pg.Width != 28 || pg.Height != 39 ||
+		pg.How != "from JPEG 2000, scaled 29x40 to 28x39" {
 		t.Errorf("%+v", pg)
 	}
 	at := strings.Index(string(data), codestreamMagic) + 8
-	for want, change := range map[Kind]string{TooLarge: "\x00\x01\x00\x00\x00\x01\x00\x00", Corrupt: "\x00\x00\x00\x00\x00\x00\x00\x00"} {
+	for want, change := range map[Kind]string{TooLarge: "\x00\x01\x00\x00\x00\x01\x00\x00",
+		Corrupt: "\x00\x00\x00\x00\x00\x00\x00\x00"} {
 		large := append(append(append([]byte(nil), data[:at]...), change...), data[at+8:]...)
 		if _, _, err := only(t, newObject(large), wide(1540)); kindOf(err) != want {
 			t.Errorf("%v, want %s", err, want)
@@ -201,8 +209,8 @@ func TestEngineThatCrashesBlamesTheFile(t *testing.T) {
 	}
 }
 
-// TestLargeDeepPictureNeedsLittle: less than half of what an instance has by default for 20 megapixels of 10 bits, and of a picture of tiles as
-// large as that, for its planes and one tile.
+// TestLargeDeepPictureNeedsLittle: less than half of what an instance has by default for 20 megapixels of 10 bits, and
+// of a picture of tiles as large as that, for its planes and one tile.
 func TestLargeDeepPictureNeedsLittle(t *testing.T) {
 	t.Parallel()
 	data := testFile(t, "10bit.avif")
@@ -213,14 +221,16 @@ func TestLargeDeepPictureNeedsLittle(t *testing.T) {
 		most int64
 	}{
 		"deep": {data, 280 << 20},
-		"tiles": {pagetest.HEIC(testFile(t, "tiles.heic"), pagetest.Grid{Columns: 2, Rows: 2, TileWidth: 208, TileHeight: 160, Width: 5594, Height: 3681,
-			Mirror: -1}), 80 << 20},
+		"tiles": {pagetest.HEIC(testFile(t, "tiles.heic"),
+			pagetest.Grid{Columns: 2, Rows: 2, TileWidth: 208, TileHeight: 160, Width: 5594, Height: 3681,
+				Mirror: -1}), 80 << 20},
 	} {
 		if unread(t, c.data) {
 			continue
 		}
 		l := &ledger{}
-		if _, _, err := only(t, newObject(c.data), l.limits(1540)); name == "deep" && kindOf(err) != Corrupt { // it is smaller than it says
+		// it is smaller than it says
+		if _, _, err := only(t, newObject(c.data), l.limits(1540)); name == "deep" && kindOf(err) != Corrupt {
 			t.Errorf("%s: %v", name, err)
 		}
 		if slices.Max(l.acquired) > max(c.most, compileMemory) || l.acquired[len(l.acquired)-1] > c.most {

@@ -11,8 +11,9 @@ import (
 const (
 	// readSize is how much is read at a time while looking for the header.
 	readSize = 4 << 10
-	// headMax bounds what is kept of a header so that it can be read again. Phone cameras write up to 100 KiB in front of
-	// the picture (Exif with a thumbnail, colour profile). With more than this the source is opened a second time instead.
+	// headMax bounds what is kept of a header so that it can be read again. Phone cameras write up to 100 KiB in front
+	// of the picture (Exif with a thumbnail, colour profile). With more than this the source is opened a second time
+	// instead.
 	headMax = 256 << 10
 )
 
@@ -109,7 +110,8 @@ func (s *stream) try(p []byte) (int, error) {
 	return 0, io.ErrNoProgress
 }
 
-// peek returns the next n bytes without reading them, fewer where the stream ends. Past headMax it forgets what is read.
+// peek returns the next n bytes without reading them, fewer where the stream ends. Past headMax it forgets what is
+// read.
 func (s *stream) peek(n int) []byte {
 	for len(s.head)-s.pos < n && s.err == nil {
 		if s.lost = s.lost || len(s.head)+readSize > headMax; s.lost {
@@ -171,8 +173,9 @@ func (s *stream) failure() error {
 	return s.err
 }
 
-// verdict is what to tell about the object once reading it ended with err, perhaps nil: the source's failure before err.
-// Where err blames the bytes, the rest is read first, because only at its end the source knows whether they are right.
+// verdict is what to tell about the object once reading it ended with err, perhaps nil: the source's failure before
+// err. Where err blames the bytes, the rest is read first, because only at its end the source knows whether they are
+// right.
 func (s *stream) verdict(err error) error {
 	if err == nil || isKind(err, Corrupt) {
 		_, _ = io.Copy(io.Discard, s) // s remembers the failure

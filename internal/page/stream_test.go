@@ -19,10 +19,15 @@ import (
 func smallFiles(t testing.TB) map[string][]byte {
 	text := pagetest.Paper(40, 30, 5)
 	return map[string][]byte{
-		"gray PNG": pagetest.EncodePNG(text), "RGB PNG": pagetest.EncodePNG(pagetest.Screen(text)), "JPEG": pagetest.EncodeJPEG(pagetest.Photo(text)),
-		"PNG with Exif": pagetest.WithPNGChunk(pagetest.EncodePNG(text), "eXIf", pagetest.Exif(binary.LittleEndian, 6)), "gray JPEG": pagetest.EncodeJPEG(text),
-		"JPEG with Exif": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(text), pagetest.ExifSegment(6)), "palette": testFile(t, "basn3p04-31i.png"),
-		"progressive": testFile(t, "video-005.gray.q50.2x2.progressive.jpeg"), "16 bits": pagetest.EncodePNG(drawn(image.NewNRGBA64, colourful(9, 8))),
+		"gray PNG": pagetest.EncodePNG(text), "RGB PNG": pagetest.EncodePNG(pagetest.Screen(text)),
+		"JPEG": pagetest.EncodeJPEG(pagetest.Photo(text)),
+		"PNG with Exif": pagetest.WithPNGChunk(pagetest.EncodePNG(text), "eXIf",
+			pagetest.Exif(binary.LittleEndian, 6)),
+		"gray JPEG":      pagetest.EncodeJPEG(text),
+		"JPEG with Exif": pagetest.WithJPEGSegments(pagetest.EncodeJPEG(text), pagetest.ExifSegment(6)),
+		"palette":        testFile(t, "basn3p04-31i.png"),
+		"progressive":    testFile(t, "video-005.gray.q50.2x2.progressive.jpeg"),
+		"16 bits":        pagetest.EncodePNG(drawn(image.NewNRGBA64, colourful(9, 8))),
 	}
 }
 
@@ -56,7 +61,8 @@ func TestCutOffAtEveryByte(t *testing.T) {
 // endOfFile is at most how many bytes follow the last pixel's.
 const endOfFile = 30
 
-// places are where a file of n bytes is cut or broken: every byte, of longer files in the entropy-coded part every fifth.
+// places are where a file of n bytes is cut or broken: every byte, of longer files in the entropy-coded part every
+// fifth.
 func places(n int) []int {
 	var at []int
 	for i := range n {
@@ -97,7 +103,8 @@ func TestSourceErrorsComeBack(t *testing.T) {
 func TestSourceErrorsOfAnyKind(t *testing.T) {
 	t.Parallel()
 	data := pagetest.EncodePNG(pagetest.Screen(pagetest.Paper(40, 30, 5)))
-	for _, bad := range []error{io.ErrUnexpectedEOF, fmt.Errorf("read: %w", io.EOF), &Error{Kind: Corrupt}, context.Canceled} {
+	for _, bad := range []error{io.ErrUnexpectedEOF, fmt.Errorf("read: %w", io.EOF), &Error{Kind: Corrupt},
+		context.Canceled} {
 		for n := range len(data) + 1 {
 			for _, edge := range []int{16, 1540} {
 				o := newObject(data)
@@ -110,8 +117,8 @@ func TestSourceErrorsOfAnyKind(t *testing.T) {
 	}
 }
 
-// TestSourceErrorGoesBeforeBrokenBytes: bytes that went wrong on the way look like a broken file; the checksum at the end
-// says which it is.
+// TestSourceErrorGoesBeforeBrokenBytes: bytes that went wrong on the way look like a broken file; the checksum at the
+// end says which it is.
 func TestSourceErrorGoesBeforeBrokenBytes(t *testing.T) {
 	t.Parallel()
 	bad := errors.New("checksum wrong")
@@ -169,8 +176,10 @@ func TestTooManyBytes(t *testing.T) {
 		data []byte
 		edge int
 	}{
-		"decoded": {data, 16}, "passing": {data, 1540}, "long tail": {append(bytes.Clone(data), make([]byte, 1<<20)...), 16},
-		"endless header": {pagetest.WithPNGChunk(data, "zzZz", make([]byte, 1<<20)), 1540}, "broken": {append([]byte(pngMagic), data...), 16},
+		"decoded": {data, 16}, "passing": {data, 1540},
+		"long tail":      {append(bytes.Clone(data), make([]byte, 1<<20)...), 16},
+		"endless header": {pagetest.WithPNGChunk(data, "zzZz", make([]byte, 1<<20)), 1540},
+		"broken":         {append([]byte(pngMagic), data...), 16},
 	} {
 		n := int64(len(c.data))
 		for _, size := range []int64{n, -1} {
@@ -257,7 +266,8 @@ func TestContextEndsDecoding(t *testing.T) {
 		t.Error(n, err)
 	}
 	cancel()
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err != context.Canceled || s.verdict(io.ErrUnexpectedEOF) != context.Canceled {
+	if n, err := r.Read(make([]byte, 1)); n != 0 || err != context.Canceled ||
+		s.verdict(io.ErrUnexpectedEOF) != context.Canceled {
 		t.Error(n, err)
 	}
 }

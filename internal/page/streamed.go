@@ -13,7 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// decodeHere acquires the memory for a picture, decodes it in this process and finishes it. After an error nothing is accounted for.
+// decodeHere acquires the memory for a picture, decodes it in this process and finishes it. After an error nothing is
+// accounted for.
 func (o *object) decodeHere(ctx context.Context, pic *picture) (p finished, err error) {
 	if err := o.acquire(ctx, pic.peak(o.lim.Edge)); err != nil {
 		return p, err
@@ -26,7 +27,8 @@ func (o *object) decodeHere(ctx context.Context, pic *picture) (p finished, err 
 		err = ctx.Err()
 	}
 	if err == nil && !pic.expects(img.Bounds().Size()) { // a bug: the decoder reads the same header
-		err = fmt.Errorf("page: the %s decoder returned %v for %d x %d", o.format.name, img.Bounds(), pic.width, pic.height)
+		err = fmt.Errorf("page: the %s decoder returned %v for %d x %d", o.format.name, img.Bounds(), pic.width,
+			pic.height)
 	}
 	if err == nil {
 		p, err = o.finishing(&pic.header).finish(img)
@@ -46,7 +48,8 @@ func (o *object) decodeStream(ctx context.Context, pic *picture) (image.Image, e
 	defer s.Close()
 	runtime.LockOSThread() // whose time counts
 	defer runtime.UnlockOSThread()
-	img, err := o.guarded(pic, &attentive{s: s, r: bufio.NewReaderSize(s, 32<<10), took: newStopwatch(o.lim.Decoder.limits())})
+	img, err := o.guarded(pic,
+		&attentive{s: s, r: bufio.NewReaderSize(s, 32<<10), took: newStopwatch(o.lim.Decoder.limits())})
 	return img, s.verdict(err)
 }
 
@@ -61,8 +64,8 @@ func (o *object) guarded(pic *picture, r io.Reader) (img image.Image, err error)
 	return img, complaint(o.format.name, err)
 }
 
-// attentive asks the context often, since a decoder does not, and now and then how long it has been decoding: what is read between
-// two questions keeps a decoder of these formats busy for no more than some milliseconds.
+// attentive asks the context often, since a decoder does not, and now and then how long it has been decoding: what is
+// read between two questions keeps a decoder of these formats busy for no more than some milliseconds.
 type attentive struct {
 	s     *stream
 	r     io.Reader
@@ -88,8 +91,8 @@ func (a *attentive) Read(p []byte) (int, error) {
 	return a.r.Read(p[:min(len(p), oneRead)])
 }
 
-// stopwatch measures what a decoder takes on this thread: of a processor, where the system says, and by the clock while nothing is
-// read.
+// stopwatch measures what a decoder takes on this thread: of a processor, where the system says, and by the clock while
+// nothing is read.
 type stopwatch struct {
 	limits  sandbox.Limits
 	before  time.Duration // of the thread

@@ -35,7 +35,8 @@ func TestTextIsTakenOrDoubted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n, want := range map[int]Text{1: {Markdown: "What this page says, in more words than one."}, 2: {Doubt: "it shows more than its text"}, 3: {Doubt: "it has no text"}} {
+	for n, want := range map[int]Text{1: {Markdown: "What this page says, in more words than one."},
+		2: {Doubt: "it shows more than its text"}, 3: {Doubt: "it has no text"}} {
 		if got, _, err := ps.Text(t.Context(), n); got != want || err != nil {
 			t.Errorf("page %d: %+v, %v", n, got, err)
 		}
@@ -52,14 +53,16 @@ func TestTextIsTakenOrDoubted(t *testing.T) {
 	if err := ps.Close(); err != nil || l.held != 0 || o.opens.Load() != 1 || o.closes.Load() != 1 {
 		t.Errorf("%v: %d bytes held, %d opens, %d closes", err, l.held, o.opens.Load(), o.closes.Load())
 	}
-	for name, data := range map[string][]byte{"PNG": pagetest.EncodePNG(pagetest.Paper(40, 40, 12)), "TIFF": tiffOf(t, 20, 1), "JPEG 2000": testFile(t, "small.jp2")} {
+	for name, data := range map[string][]byte{"PNG": pagetest.EncodePNG(pagetest.Paper(40, 40, 12)),
+		"TIFF": tiffOf(t, 20, 1), "JPEG 2000": testFile(t, "small.jp2")} {
 		if got, err := textOf(t, newObject(data), wide(60)); got.Markdown != "" || got.Doubt == "" || err != nil {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 }
 
-// TestTextThatTakesTooMuchIsNotAskedAgain: too much time or memory is a doubt, once for an object, and the page is made.
+// TestTextThatTakesTooMuchIsNotAskedAgain: too much time or memory is a doubt, once for an object, and the page is
+// made.
 func TestTextThatTakesTooMuchIsNotAskedAgain(t *testing.T) {
 	t.Parallel()
 	file := pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("one"), pagetest.Text("two")})
@@ -87,7 +90,8 @@ func TestTextThatTakesTooMuchIsNotAskedAgain(t *testing.T) {
 			lim.Decoder.child.Limit(patient)
 		}
 		l.total = 0
-		if again, _, err := ps.Text(t.Context(), 2); !strings.Contains(again.Doubt, "too much") || again == first || err != nil {
+		if again, _, err := ps.Text(t.Context(), 2); !strings.Contains(again.Doubt, "too much") || again == first ||
+			err != nil {
 			t.Errorf("%s: %+v, %v", name, again, err)
 		}
 		if name == "memory" { // after a death the engine would have to be compiled for it once more

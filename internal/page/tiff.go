@@ -22,14 +22,16 @@ func tiffPages(ctx context.Context, o *object, _ int64) ([]entry, error) {
 	}
 	entries := make([]entry, len(pages))
 	for i, p := range pages {
-		entries[i] = entry{err: tiffComplaint(p.Err), picture: &picture{call: "tiff", args: []int64{p.At}, header: header{
-			width: p.Width, height: p.Height, orientation: orientation(p.Orientation), gray: p.Gray, lossy: p.Lossy, changes: p.Changes,
-			memory: p.Memory}}}
+		entries[i] = entry{err: tiffComplaint(p.Err),
+			picture: &picture{call: "tiff", args: []int64{p.At}, header: header{
+				width: p.Width, height: p.Height, orientation: orientation(p.Orientation), gray: p.Gray, lossy: p.Lossy,
+				changes: p.Changes,
+				memory:  p.Memory}}}
 	}
 	return entries, nil
 }
 
-// decodeTIFF decodes the page whose directory lies where the number says.
+// decodeTIFF decodes the page whose directory is at offset args[0].
 func decodeTIFF(ctx context.Context, file []byte, _ int64, args []int64) (image.Image, error) {
 	p := tiff.PageAt(file, args[0])
 	img, damage, err := p.Decode(ctx, file)

@@ -77,8 +77,8 @@ func vips(b *testing.B, data []byte, out string) cost {
 	return cost{time.Since(begun), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 }
 
-// BenchmarkAgainstVips reports our time as a multiple of that of vipsthumbnail (Debian: libvips-tools), each at its best of
-// the same run. Where others use the machine, compare processor time.
+// BenchmarkAgainstVips reports our time as a multiple of that of vipsthumbnail (Debian: libvips-tools), each at its
+// best of the same run. Where others use the machine, compare processor time.
 func BenchmarkAgainstVips(b *testing.B) {
 	if _, err := exec.LookPath("vipsthumbnail"); err != nil {
 		b.Skip("no vipsthumbnail: apt-get install libvips-tools")
@@ -87,9 +87,13 @@ func BenchmarkAgainstVips(b *testing.B) {
 		data []byte
 		out  string
 	}{
-		"photo 12 MP":       {pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))), pagetest.ExifSegment(6)), "out.jpg[Q=90]"},
-		"gray scan 300 DPI": {pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)), "out.png[compression=1]"},
-		"gray scan as JPEG": {pagetest.EncodeJPEG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)), "out.jpg[Q=90]"},
+		"photo 12 MP": {
+			pagetest.WithJPEGSegments(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))),
+				pagetest.ExifSegment(6)), "out.jpg[Q=90]"},
+		"gray scan 300 DPI": {pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)),
+			"out.png[compression=1]"},
+		"gray scan as JPEG": {pagetest.EncodeJPEG(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2)),
+			"out.jpg[Q=90]"},
 	} {
 		b.Run(name, func(b *testing.B) {
 			own, theirs := cost{time.Hour, time.Hour}, cost{time.Hour, time.Hour}

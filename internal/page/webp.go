@@ -27,7 +27,8 @@ func webpPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	_, animated := find(all, "ANMF")
 	_, lossy := find(chunks, "VP8 ")
 	_, alpha := find(chunks, "ALPH")
-	p := &picture{call: "webp", header: header{width: cfg.Width, height: cfg.Height, orientation: exifOrientation(exif), lossy: lossy}}
+	p := &picture{call: "webp",
+		header: header{width: cfg.Width, height: cfg.Height, orientation: exifOrientation(exif), lossy: lossy}}
 	if animated {
 		p.changes = append(p.changes, "first picture of an animation")
 	}
@@ -47,8 +48,8 @@ func decodeWebP(_ context.Context, file []byte, _ int64, _ []int64) (image.Image
 	return fullRange(img), complaint("WebP", err)
 }
 
-// fullRange returns a picture that was coded with loss, which is always in video range, as JPEG would have it: spread to full range, and
-// laid on white. It changes the planes that it is given.
+// fullRange returns a picture that was coded with loss, which is always in video range, as JPEG would have it: spread
+// to full range, and laid on white. It changes the planes that it is given.
 func fullRange(img image.Image) image.Image {
 	switch m := img.(type) {
 	case *image.YCbCr:
@@ -61,8 +62,8 @@ func fullRange(img image.Image) image.Image {
 	return img
 }
 
-// webpMemory is what the decoder needs: planes in whole blocks of 16 pixels, with transparency a picture of it, or, without
-// loss, the picture before and after its last transform and what those need themselves.
+// webpMemory is what the decoder needs: planes in whole blocks of 16 pixels, with transparency a picture of it, or,
+// without loss, the picture before and after its last transform and what those need themselves.
 func webpMemory(h *header, alpha bool) int64 {
 	blocks := (int64(h.width) + 31) * (int64(h.height) + 31)
 	switch {
@@ -115,8 +116,8 @@ func riffChunks(b []byte) (chunks []riffChunk, err error) {
 // frameHead is the bytes before the chunks of an animation's picture: place, size, time, flags.
 const frameHead = 16
 
-// webpStill returns the file that the decoder is shown, and its chunks. The decoder refuses animations, so their first picture is
-// shown as a file of its own; the canvas around it, where it is larger, is empty.
+// webpStill returns the file that the decoder is shown, and its chunks. The decoder refuses animations, so their first
+// picture is shown as a file of its own; the canvas around it, where it is larger, is empty.
 func webpStill(file []byte) (still []byte, chunks []riffChunk, err error) {
 	chunks, err = webpChunks(file)
 	frame, animated := find(chunks, "ANMF")

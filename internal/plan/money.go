@@ -11,11 +11,13 @@ type Quantities struct {
 	Requests                    float64 // to function and OCR service
 	Writes, Reads               float64 // documents
 	StoredGiB                   float64 // of documents and indexes, as long as they are kept
-	Pushes                      float64 // of events, refused ones too; at most, for Pub/Sub slows down where much is refused
-	MessageTiB                  float64 // of Pub/Sub, in and out
+	// of events, refused ones too; at most, for Pub/Sub slows down where much is refused
+	Pushes     float64
+	MessageTiB float64 // of Pub/Sub, in and out
 }
 
-// Figures are what people stated: prices, and how fast GPUs read. deploy/figures.json holds them, empty where not known.
+// Figures are what people stated: prices, and how fast GPUs read. deploy/figures.json holds them, empty where not
+// known.
 type Figures struct {
 	Prices         []Price
 	PagesPerSecond []Speed

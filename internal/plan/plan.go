@@ -25,7 +25,8 @@ type Load struct {
 
 // Limits of a plan.
 const (
-	fullest   = 0.9               // share of what the GPUs can read that a steady load may take, so that queues stay short
+	// share of what the GPUs can read that a steady load may take, so that queues stay short
+	fullest   = 0.9
 	sharing   = 8                 // objects, and pages, that one instance of the function has in work at once
 	perObject = 4                 // pages of one object, where it has as many
 	lastTry   = 600 * time.Second // Pub/Sub's longest backoff: the last of a burst comes so late
@@ -63,7 +64,8 @@ type Plan struct {
 	Per1000 Quantities // pages: of the burst where there is one, else of PagesPerHour
 }
 
-// Make finds the fewest GPUs that hold a load, with the function to match, but no more than most (0: as many as it takes).
+// Make finds the fewest GPUs that hold a load, with the function to match, but no more than most (0: as many as it
+// takes).
 func Make(l Load, pagesPerSecond float64, seqs, most int) Plan {
 	s := Setup{GPUMaxNumSeqs: seqs, PagesPerSecond: pagesPerSecond, OCRConcurrency: perObject,
 		OCRTimeout: 120 * time.Second, ProcessTimeout: 480 * time.Second}
@@ -108,8 +110,8 @@ func Of(l Load, s Setup) Plan {
 // moving is the time in seconds that the function takes for a page besides the GPU's.
 func (l Load) moving() float64 { return overhead.Seconds() + float64(l.PageBytes)/bandwidth }
 
-// TokensInTime is the length in tokens of the longest text that is read within OCR_TIMEOUT at full load: in tokens if PageTokens is known,
-// else in average pages.
+// TokensInTime is the length in tokens of the longest text that is read within OCR_TIMEOUT at full load: in tokens if
+// PageTokens is known, else in average pages.
 func (p *Plan) TokensInTime() float64 {
 	return float64(max(1, p.Load.PageTokens)) * p.Setup.OCRTimeout.Seconds() / p.PageTime.Seconds()
 }
@@ -128,8 +130,8 @@ func (p *Plan) judge(left float64) {
 	}
 }
 
-// pushes is how often an event of a burst is delivered on average: six times while the waits grow, then every ten minutes
-// until it finds a place.
+// pushes is how often an event of a burst is delivered on average: six times while the waits grow, then every ten
+// minutes until it finds a place.
 func (p *Plan) pushes() float64 {
 	if p.Drained == 0 {
 		return 1
@@ -151,7 +153,8 @@ func (p *Plan) quantities(capacity float64) Quantities {
 		q.Writes += 2000 // each page, and the record with it; pages that finish together share that one
 	}
 	if l.Burst > 0 {
-		q.GPUSeconds = 1000 * float64(s.GPUMaxInstances) * p.Drained.Seconds() / (float64(l.Burst) + l.PagesPerHour/3600*p.Drained.Seconds())
+		q.GPUSeconds = 1000 * float64(s.GPUMaxInstances) * p.Drained.Seconds() / (float64(l.Burst) +
+			l.PagesPerHour/3600*p.Drained.Seconds())
 		q.FunctionSeconds = 1000 * float64(s.FunctionMaxInstances) / capacity
 		return q
 	}

@@ -10,7 +10,8 @@ import (
 
 // TestByHand: a load that is reckoned here with a pencil.
 func TestByHand(t *testing.T) {
-	p := Make(Load{PagesPerHour: 36_000, PagesPerObject: 1, PageBytes: 500_000}, 5, 32, 0) // ten a second, five to a GPU
+	// ten a second, five to a GPU
+	p := Make(Load{PagesPerHour: 36_000, PagesPerObject: 1, PageBytes: 500_000}, 5, 32, 0)
 	if p.Setup.GPUMaxInstances != 3 || p.Setup.FunctionMaxInstances != 12 || p.Setup.Asked(1) != 96 || !p.Holds {
 		t.Errorf("%+v", p)
 	}
@@ -108,7 +109,8 @@ func TestFigures(t *testing.T) {
 	if len(costs) > 0 {
 		t.Errorf("figures.json has no place for %v", costs)
 	}
-	if s := f.Speed("nvidia-h100", "lightonai/LightOnOCR-2-1B"); s == nil || !s.Claim || f.Speed("nvidia-l4", "lightonai/LightOnOCR-2-1B") != nil {
+	if s := f.Speed("nvidia-h100", "lightonai/LightOnOCR-2-1B"); s == nil || !s.Claim ||
+		f.Speed("nvidia-l4", "lightonai/LightOnOCR-2-1B") != nil {
 		t.Errorf("%+v", s)
 	}
 }

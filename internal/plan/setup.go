@@ -7,10 +7,11 @@ type Setup struct {
 	GPUMaxInstances, GPUMinInstances          int
 	GPUMaxNumSeqs                             int // pages that one GPU reads at once
 	FunctionMaxInstances, FunctionConcurrency int
-	OCRConcurrency                            int     // pages in flight for one object
-	InstancePages                             int     // pages in flight for one instance (OCR_INSTANCE_CONCURRENCY); 0: no limit of its own
-	PagesPerSecond                            float64 // that one GPU reads with GPUMaxNumSeqs pages in flight
-	OCRTimeout, ProcessTimeout                time.Duration
+	OCRConcurrency                            int // pages in flight for one object
+	// pages in flight for one instance (OCR_INSTANCE_CONCURRENCY); 0: no limit of its own
+	InstancePages              int
+	PagesPerSecond             float64 // that one GPU reads with GPUMaxNumSeqs pages in flight
+	OCRTimeout, ProcessTimeout time.Duration
 }
 
 // Asked is how many pages the function asks for at once at most, with objects of so many pages.
@@ -37,8 +38,8 @@ func (s Setup) Taken() int { return s.GPUMaxInstances * s.GPUMaxNumSeqs }
 // halfFull is the part of GPUMaxNumSeqs from which on more pages at once add little.
 const halfFull = 0.25
 
-// Rate is how many pages a second one GPU reads with n in flight: an assumption, for it depends on model and GPU. Few pages
-// leave it idle between their steps; from a quarter of GPUMaxNumSeqs on they increasingly share what there is.
+// Rate is how many pages a second one GPU reads with n in flight: an assumption, for it depends on model and GPU. Few
+// pages leave it idle between their steps; from a quarter of GPUMaxNumSeqs on they increasingly share what there is.
 func (s Setup) Rate(n float64) float64 {
 	full := float64(s.GPUMaxNumSeqs)
 	half := halfFull * full

@@ -31,7 +31,8 @@ type answer struct {
 func ask(tb testing.TB, server, key string, q question) (answer, error) {
 	tb.Helper()
 	url := server + cmp.Or(q.path, "/v1/chat/completions")
-	req, err := http.NewRequestWithContext(tb.Context(), cmp.Or(q.method, http.MethodPost), url, bytes.NewReader(q.body(tb)))
+	req, err := http.NewRequestWithContext(tb.Context(), cmp.Or(q.method, http.MethodPost), url,
+		bytes.NewReader(q.body(tb)))
 	if err != nil {
 		return answer{}, err
 	}
@@ -65,8 +66,10 @@ func ask(tb testing.TB, server, key string, q question) (answer, error) {
 
 // varying are fields whose value means nothing to a client and differs from run to run, or from model to model.
 var varying = map[string]bool{
-	"id": true, "created": true, "root": true, "system_fingerprint": true, "logprob": true, "token_ids": true, "server_load": true,
-	"prompt_logprobs": true, "prompt_token_ids": true, "healthy_endpoints": true, "timings": true, "cached_tokens": true, "meta": true,
+	"id": true, "created": true, "root": true, "system_fingerprint": true, "logprob": true, "token_ids": true,
+	"server_load":     true,
+	"prompt_logprobs": true, "prompt_token_ids": true, "healthy_endpoints": true, "timings": true,
+	"cached_tokens": true, "meta": true,
 }
 
 var (

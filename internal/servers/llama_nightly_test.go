@@ -19,6 +19,8 @@ func TestRealLlama(t *testing.T) {
 		standIn.Default(writer(t))
 		agree(t, llama.url, "", standIn.URL, llamaAnswers, questions(t), llamaDifferences)
 	})
-	t.Run("the client reads by llama-server", func(t *testing.T) { clientReads(t, ocr.Config{URL: llama.url}, ocr.DialectLlama) })
+	t.Run("the client reads by llama-server", func(t *testing.T) {
+		clientReads(t, ocr.Config{URL: llama.url}, ocr.DialectLlama)
+	})
 	t.Run("a folder is read by llama-server", func(t *testing.T) { folderIsRead(t, "OCR_URL="+llama.url) })
 }

@@ -93,7 +93,8 @@ func nearest(answers map[string]answerOfModel, colour [3]float64) answerOfModel 
 	return best
 }
 
-// meanColour is the mean of some pixels, from -1 to 1. What is transparent lies on white, as vLLM has it. Without an image there is no colour.
+// meanColour is the mean of some pixels, from -1 to 1. What is transparent lies on white, as vLLM has it. Without an
+// image there is no colour.
 func meanColour(data []byte) [3]float64 {
 	if data == nil {
 		return [3]float64{}

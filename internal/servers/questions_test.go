@@ -38,12 +38,16 @@ func questions(tb testing.TB) []question {
 	begun := strings.Join(readModel(tb)["yellow"].Tokens[:100], "")
 	continued := func(changes change) func(testing.TB) []byte {
 		return func(tb testing.TB) []byte {
-			changes["messages"] = []any{user(imagePart(pageURI(tb, "yellow"))), map[string]any{"role": "assistant", "content": begun}}
+			changes["messages"] = []any{user(imagePart(pageURI(tb, "yellow"))),
+				map[string]any{"role": "assistant", "content": begun}}
 			return request(tb, "", changes)
 		}
 	}
 	grounding := func(tb testing.TB) []byte {
-		return request(tb, "", change{"messages": []any{user(imagePart(pageURI(tb, "cyan")), map[string]any{"type": "text", "text": "grounding"})}})
+		return request(tb, "",
+			change{
+				"messages": []any{user(imagePart(pageURI(tb, "cyan")),
+					map[string]any{"type": "text", "text": "grounding"})}})
 	}
 	all := []question{
 		// The model's answers.
@@ -53,29 +57,47 @@ func questions(tb testing.TB) []question {
 		{name: "math", sent: "magenta page", body: page("magenta", nil)},
 		{name: "layout", sent: "cyan page with a text part", body: grounding},
 		{name: "thinking", sent: "azure page", body: page("azure", nil)},
-		{name: "thinking-off", sent: "azure page, enable_thinking false", body: page("azure", change{"chat_template_kwargs": change{"enable_thinking": false}})},
-		{name: "thinking-off-for-others", sent: "white page, enable_thinking false", body: page("white", change{"chat_template_kwargs": change{"enable_thinking": false}})},
-		{name: "unknown-template-argument", sent: "chat_template_kwargs with a name that the template does not know", body: page("white", change{"chat_template_kwargs": change{"no_such_thing": true}})},
+		{name: "thinking-off", sent: "azure page, enable_thinking false",
+			body: page("azure", change{"chat_template_kwargs": change{"enable_thinking": false}})},
+		{name: "thinking-off-for-others", sent: "white page, enable_thinking false",
+			body: page("white", change{"chat_template_kwargs": change{"enable_thinking": false}})},
+		{name: "unknown-template-argument", sent: "chat_template_kwargs with a name that the template does not know",
+			body: page("white", change{"chat_template_kwargs": change{"no_such_thing": true}})},
 		{name: "length", sent: "yellow page, max_tokens 100", body: page("yellow", change{"max_tokens": 100})},
-		{name: "loop-undetected", sent: "red page, max_tokens 300, no repetition_detection", body: page("red", change{"max_tokens": 300})},
-		{name: "repetition", sent: "red page, repetition_detection 30/1/130", body: page("red", change{"repetition_detection": detection, "max_tokens": 400})},
-		{name: "repetition-soon", sent: "red page, repetition_detection 20/1/8", body: page("red", change{"repetition_detection": change{"max_pattern_size": 20, "min_pattern_size": 1, "min_count": 8}, "max_tokens": 400})},
-		{name: "repetition-honest", sent: "yellow page (300 numbered words), repetition_detection 30/1/130", body: page("yellow", change{"repetition_detection": detection})},
-		{name: "repetition-misspelt", sent: "red page, repetition_detektion, max_tokens 100", body: page("red", change{"repetition_detektion": detection, "max_tokens": 100})},
-		{name: "repetition-zero", sent: "red page, max_pattern_size 0, max_tokens 100", body: page("red", change{"repetition_detection": change{"max_pattern_size": 0}, "max_tokens": 100})},
-		{name: "repetition-wrong-type", sent: "repetition_detection is a string", body: page("red", change{"repetition_detection": "x", "max_tokens": 400})},
-		{name: "continue", sent: "the first 100 tokens as an assistant message, continue_final_message true, add_generation_prompt false", body: continued(change{"continue_final_message": true, "add_generation_prompt": false})},
-		{name: "continue-cut", sent: "the same with max_tokens 50", body: continued(change{"continue_final_message": true, "add_generation_prompt": false, "max_tokens": 50})},
-		{name: "continue-echo", sent: "the same with echo true", body: continued(change{"continue_final_message": true, "add_generation_prompt": false, "echo": true})},
-		{name: "continue-without-agp", sent: "the same without add_generation_prompt", body: continued(change{"continue_final_message": true})},
-		{name: "max-tokens-over-room", sent: "max_tokens 16000 in a context of 16384", body: page("yellow", change{"max_tokens": 16000})},
+		{name: "loop-undetected", sent: "red page, max_tokens 300, no repetition_detection",
+			body: page("red", change{"max_tokens": 300})},
+		{name: "repetition", sent: "red page, repetition_detection 30/1/130",
+			body: page("red", change{"repetition_detection": detection, "max_tokens": 400})},
+		{name: "repetition-soon", sent: "red page, repetition_detection 20/1/8",
+			body: page("red", change{"repetition_detection": change{"max_pattern_size": 20, "min_pattern_size": 1,
+				"min_count": 8}, "max_tokens": 400})},
+		{name: "repetition-honest", sent: "yellow page (300 numbered words), repetition_detection 30/1/130",
+			body: page("yellow", change{"repetition_detection": detection})},
+		{name: "repetition-misspelt", sent: "red page, repetition_detektion, max_tokens 100",
+			body: page("red", change{"repetition_detektion": detection, "max_tokens": 100})},
+		{name: "repetition-zero", sent: "red page, max_pattern_size 0, max_tokens 100",
+			body: page("red", change{"repetition_detection": change{"max_pattern_size": 0}, "max_tokens": 100})},
+		{name: "repetition-wrong-type", sent: "repetition_detection is a string",
+			body: page("red", change{"repetition_detection": "x", "max_tokens": 400})},
+		{
+			name: "continue", sent: "the first 100 tokens as an assistant message, continue_final_message true, add_generation_prompt false",
+			body: continued(change{"continue_final_message": true, "add_generation_prompt": false})},
+		{name: "continue-cut", sent: "the same with max_tokens 50",
+			body: continued(change{"continue_final_message": true, "add_generation_prompt": false, "max_tokens": 50})},
+		{name: "continue-echo", sent: "the same with echo true",
+			body: continued(change{"continue_final_message": true, "add_generation_prompt": false, "echo": true})},
+		{name: "continue-without-agp", sent: "the same without add_generation_prompt",
+			body: continued(change{"continue_final_message": true})},
+		{name: "max-tokens-over-room", sent: "max_tokens 16000 in a context of 16384",
+			body: page("yellow", change{"max_tokens": 16000})},
 		{name: "max-tokens-no-room", sent: "max_tokens 16384", body: page("yellow", change{"max_tokens": 16384})},
 		{name: "max-tokens-over-context", sent: "max_tokens 20000", body: page("yellow", change{"max_tokens": 20000})},
 		{name: "max-tokens-zero", sent: "max_tokens 0", body: page("yellow", change{"max_tokens": 0})},
 		{name: "no-max-tokens", sent: "no max_tokens", body: page("yellow", change{"max_tokens": nil})},
 		{name: "logprobs", sent: "logprobs true", body: page("magenta", change{"logprobs": true})},
 		{name: "token-ids", sent: "return_token_ids true", body: page("black", change{"return_token_ids": true})},
-		{name: "stream", sent: "stream with usage", body: page("magenta", change{"stream": true, "stream_options": change{"include_usage": true}})},
+		{name: "stream", sent: "stream with usage",
+			body: page("magenta", change{"stream": true, "stream_options": change{"include_usage": true}})},
 
 		// Requests that are wrong.
 		{name: "wrong-model", sent: "model x/y", body: page("white", change{"model": "x/y"})},
@@ -89,20 +111,26 @@ func questions(tb testing.TB) []question {
 		{name: "no-messages", sent: "no messages", body: text(`{"model":"` + ocrtest.DefaultModel + `"}`)},
 		{name: "two-images", sent: "two image parts", body: twice},
 		{name: "image-url-string", sent: "image_url is a string", body: func(tb testing.TB) []byte {
-			return request(tb, "", change{"messages": []any{user(map[string]any{"type": "image_url", "image_url": pageURI(tb, "white")})}})
+			return request(tb, "",
+				change{"messages": []any{user(map[string]any{"type": "image_url", "image_url": pageURI(tb, "white")})}})
 		}},
 		{name: "temperature-3", sent: "temperature 3", body: page("white", change{"temperature": 3})},
 		{name: "file-url", sent: "file:///etc/hostname", body: url("file:///etc/hostname")},
 
 		// Images.
-		{name: "image-not-an-image", sent: "text as PNG", body: url(uri("image/png", bytes.Repeat([]byte("no image at all"), 9)))},
+		{name: "image-not-an-image", sent: "text as PNG",
+			body: url(uri("image/png", bytes.Repeat([]byte("no image at all"), 9)))},
 		{name: "image-empty-image", sent: "no bytes", body: url(uri("image/png", nil))},
 		{name: "image-bad-base64", sent: "@@@@", body: url("data:image/png;base64,@@@@")},
-		{name: "image-base64-newlines", sent: "base64 with line breaks", body: respelt(func(u string) string { return u[:80] + "\n" + u[80:] })},
+		{name: "image-base64-newlines", sent: "base64 with line breaks",
+			body: respelt(func(u string) string { return u[:80] + "\n" + u[80:] })},
 		{name: "image-url-safe-base64", sent: "base64 with - and _", body: url("data:image/png;base64,-_-_")},
-		{name: "image-no-base64-marker", sent: "data:image/png,…", body: respelt(func(u string) string { return strings.Replace(u, ";base64", "", 1)[:80] })},
-		{name: "image-no-media-type", sent: "data:;base64,…", body: respelt(func(u string) string { return strings.Replace(u, "image/png", "", 1) })},
-		{name: "image-wrong-media-type", sent: "PNG as image/jpeg", body: respelt(func(u string) string { return strings.Replace(u, "image/png", "image/jpeg", 1) })},
+		{name: "image-no-base64-marker", sent: "data:image/png,…",
+			body: respelt(func(u string) string { return strings.Replace(u, ";base64", "", 1)[:80] })},
+		{name: "image-no-media-type", sent: "data:;base64,…",
+			body: respelt(func(u string) string { return strings.Replace(u, "image/png", "", 1) })},
+		{name: "image-wrong-media-type", sent: "PNG as image/jpeg",
+			body: respelt(func(u string) string { return strings.Replace(u, "image/png", "image/jpeg", 1) })},
 		{name: "image-truncated-png", sent: "half a PNG", body: func(tb testing.TB) []byte {
 			whole := encode(tb, sized("white", 850, 1100)(tb))
 			return request(tb, uri("image/png", whole[:len(whole)/2]), nil)
@@ -128,8 +156,11 @@ func questions(tb testing.TB) []question {
 			draw.Draw(m, m.Bounds(), image.White, image.Point{}, draw.Src)
 			return m
 		})},
-		{name: "image-transparent", sent: "a transparent black PNG", body: drawn(func(testing.TB) image.Image { return image.NewNRGBA(image.Rect(0, 0, 600, 800)) })},
-		{name: "image-182-megapixels", sent: "13500 x 13500", body: func(tb testing.TB) []byte { return request(tb, uri("image/png", bitmap(13500, 13500)), nil) }},
+		{name: "image-transparent", sent: "a transparent black PNG",
+			body: drawn(func(testing.TB) image.Image { return image.NewNRGBA(image.Rect(0, 0, 600, 800)) })},
+		{name: "image-182-megapixels", sent: "13500 x 13500", body: func(tb testing.TB) []byte {
+			return request(tb, uri("image/png", bitmap(13500, 13500)), nil)
+		}},
 
 		// What is not a page.
 		{name: "get-health", sent: "GET /health", method: "GET", path: "/health", body: nothing},
@@ -145,7 +176,8 @@ func questions(tb testing.TB) []question {
 func request(tb testing.TB, imageURL string, changes change) []byte {
 	tb.Helper()
 	fields := map[string]any{
-		"model": ocrtest.DefaultModel, "messages": []any{user(imagePart(imageURL))}, "temperature": 0.2, "top_p": 0.9, "max_tokens": 4096,
+		"model": ocrtest.DefaultModel, "messages": []any{user(imagePart(imageURL))}, "temperature": 0.2, "top_p": 0.9,
+		"max_tokens": 4096,
 	}
 	for name, value := range changes {
 		if fields[name] = value; value == nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestRealQueue: more pages than the server reads in one time-out queue at it, which it never refuses. All are read all the same, and
-// the server writes little more than they need: what waits too long is not sent again at the same pace.
+// TestRealQueue: more pages than the server reads in one time-out queue at it, which it never refuses. All are read all
+// the same, and the server writes little more than they need: what waits too long is not sent again at the same pace.
 func TestRealQueue(t *testing.T) {
 	vllm := startVLLM(t, "--max-num-seqs", "2")
 	vllm.await(t, "/health")
@@ -19,7 +19,9 @@ func TestRealQueue(t *testing.T) {
 		pages[fmt.Sprintf("orange-%02d", i)] = encode(t, sized("orange", 800+i, 1100)(t))
 	}
 	before := vllm.metric(t, "vllm:generation_tokens_total")
-	texts := readFolder(t, program(t), []string{"OCR_URL=" + vllm.url, "OCR_TIMEOUT=40s", "OCR_INSTANCE_CONCURRENCY=64", "RETRY_WINDOW=1h"}, pages).texts(t)
+	texts := readFolder(t, program(t),
+		[]string{"OCR_URL=" + vllm.url, "OCR_TIMEOUT=40s", "OCR_INSTANCE_CONCURRENCY=64", "RETRY_WINDOW=1h"},
+		pages).texts(t)
 	for name, text := range texts {
 		if text != want {
 			t.Errorf("%s: %s", name, clip(text))

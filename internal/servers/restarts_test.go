@@ -14,10 +14,12 @@ import (
 // incident ends the server and starts the next one, and returns how many pages came to the server by then.
 type incident func() (sent int)
 
-// manyImages are so many that are read while the server is replaced, and mostSent how many pages may come to it for that.
+// manyImages are so many that are read while the server is replaced, and mostSent how many pages may come to it for
+// that.
 const manyImages, mostSent = 90, 108
 
-// readThrough has the program read many images while the server meets incidents. All are read, and truly, and few are sent more than once.
+// readThrough has the program read many images while the server meets incidents. All are read, and truly, and few are
+// sent more than once.
 func readThrough(t *testing.T, env []string, incidents []incident, sent func() int) {
 	t.Helper()
 	answers := readModel(t)

@@ -21,7 +21,8 @@ var recording = flag.Bool("record", false, "write down what came of these versio
 // TestRealServers starts vLLM and LiteLLM once for all that is asked of them: a start takes a minute.
 func TestRealServers(t *testing.T) {
 	t.Parallel()
-	version, transformers := cmp.Or(os.Getenv("VLLM"), vllmVersion), cmp.Or(os.Getenv("TRANSFORMERS"), transformersVersion)
+	version, transformers := cmp.Or(os.Getenv("VLLM"), vllmVersion),
+		cmp.Or(os.Getenv("TRANSFORMERS"), transformersVersion)
 	result := "dies at start"
 	if *recording {
 		t.Cleanup(func() {
@@ -31,7 +32,8 @@ func TestRealServers(t *testing.T) {
 			record(t, version, transformers, result)
 		})
 	}
-	vllm := startVLLM(t, "--max-num-seqs", "2", "--shutdown-timeout", "120") // for a busy machine; serve.sh gives it 8 s
+	// for a busy machine; serve.sh gives it 8 s
+	vllm := startVLLM(t, "--max-num-seqs", "2", "--shutdown-timeout", "120")
 	gateway := startLiteLLM(t, cmp.Or(os.Getenv("LITELLM"), litellmVersion), vllm.url)
 	vllm.await(t, "/health")
 	gateway.await(t, "/health/liveliness")
@@ -49,7 +51,8 @@ func TestRealServers(t *testing.T) {
 	t.Run("LiteLLM", func(t *testing.T) {
 		standIn := ocrtest.New(t, ocrtest.Gateway(), ocrtest.Key(gatewayKey))
 		standIn.Default(writer(t))
-		agree(t, gateway.url, gatewayKey, standIn.URL, "litellm-"+litellmVersion+".jsonl", questions(t), append(passing, gatewayDifferences...))
+		agree(t, gateway.url, gatewayKey, standIn.URL, "litellm-"+litellmVersion+".jsonl", questions(t),
+			append(passing, gatewayDifferences...))
 	})
 	t.Run("the client reads by vLLM", func(t *testing.T) { clientReads(t, ocr.Config{URL: vllm.url}, ocr.DialectVLLM) })
 	t.Run("a folder is read through LiteLLM", func(t *testing.T) {
@@ -61,7 +64,8 @@ func TestRealServers(t *testing.T) {
 		vllm.end()
 		standIn := ocrtest.New(t, ocrtest.Gateway(), ocrtest.Key(gatewayKey))
 		standIn.Down()
-		agree(t, gateway.url, gatewayKey, standIn.URL, "litellm-"+litellmVersion+"-alone.jsonl", aloneQuestions(t), passing)
+		agree(t, gateway.url, gatewayKey, standIn.URL, "litellm-"+litellmVersion+"-alone.jsonl", aloneQuestions(t),
+			passing)
 	})
 }
 

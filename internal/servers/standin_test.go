@@ -15,7 +15,8 @@ var vllmDifferences = []known{
 	{questions: "token-ids", path: "body.*", reason: "the client never asks for them"},
 	{questions: "continue-echo", path: "body.prompt_logprobs", reason: "the client never asks for an echo"},
 	{questions: "max-tokens-no-room", path: "body.error.message", reason: "it counts the characters of the template"},
-	{questions: "layout", path: "body.usage.*tokens", reason: "the stand-in counts the tokens of images, not those of a prompt in words"},
+	{questions: "layout", path: "body.usage.*tokens",
+		reason: "the stand-in counts the tokens of images, not those of a prompt in words"},
 }
 
 // TestStandInAnswersAsVLLM: what vLLM answered when it was asked last, the stand-in answers.
@@ -31,17 +32,21 @@ var gatewayDifferences = []known{
 	{questions: "stream", path: "*", reason: "the client never asks for a stream, and the stand-in writes none"},
 	{questions: "logprobs", path: "body.choices*", reason: "the client never asks for them"},
 	{questions: "token-ids", path: "body.*", reason: "the client never asks for them"},
-	{questions: "layout", path: "body.usage.*tokens", reason: "the stand-in counts the tokens of images, not those of a prompt in words"},
+	{questions: "layout", path: "body.usage.*tokens",
+		reason: "the stand-in counts the tokens of images, not those of a prompt in words"},
 	{questions: "max-tokens-no-room", path: "body.error.message", reason: "it counts the characters of the template"},
-	{questions: "repetition-wrong-type", path: "body.error.message", reason: "LiteLLM takes two letters and a line break for a secret, and hides them"},
+	{questions: "repetition-wrong-type", path: "body.error.message",
+		reason: "LiteLLM takes two letters and a line break for a secret, and hides them"},
 	{questions: "continue-echo", path: "body.prompt_logprobs", reason: "the client never asks for an echo"},
 	{questions: "image-url-string", path: "*", reason: "LiteLLM writes it as it should be; the client writes it so"},
-	{questions: "get-health", path: "*", reason: "it names the address of the server behind it; the client reads the status"},
+	{questions: "get-health", path: "*",
+		reason: "it names the address of the server behind it; the client reads the status"},
 }
 
 // passing are differences of LiteLLM from itself.
 var passing = []known{
-	{questions: "get-v1-models", path: "body.data*max_*put_tokens", reason: "LiteLLM tells them once it has asked the server", sometimes: true},
+	{questions: "get-v1-models", path: "body.data*max_*put_tokens",
+		reason: "LiteLLM tells them once it has asked the server", sometimes: true},
 }
 
 // TestStandInAnswersAsLiteLLM: the same for LiteLLM before vLLM.
@@ -49,7 +54,8 @@ func TestStandInAnswersAsLiteLLM(t *testing.T) {
 	t.Parallel()
 	server := ocrtest.New(t, ocrtest.Gateway(), ocrtest.Key(gatewayKey))
 	server.Default(writer(t))
-	judge(t, readAnswers(t, "litellm-1.108.7.jsonl"), askAll(t, server.URL, gatewayKey, questions(t)), append(passing, gatewayDifferences...))
+	judge(t, readAnswers(t, "litellm-1.108.7.jsonl"), askAll(t, server.URL, gatewayKey, questions(t)),
+		append(passing, gatewayDifferences...))
 }
 
 // TestStandInAnswersAsLiteLLMAlone: and for LiteLLM while vLLM is down.
@@ -57,7 +63,8 @@ func TestStandInAnswersAsLiteLLMAlone(t *testing.T) {
 	t.Parallel()
 	server := ocrtest.New(t, ocrtest.Gateway(), ocrtest.Key(gatewayKey))
 	server.Down()
-	judge(t, readAnswers(t, "litellm-1.108.7-alone.jsonl"), askAll(t, server.URL, gatewayKey, aloneQuestions(t)), passing)
+	judge(t, readAnswers(t, "litellm-1.108.7-alone.jsonl"), askAll(t, server.URL, gatewayKey, aloneQuestions(t)),
+		passing)
 }
 
 const llamaAnswers = "llama-server-11549.jsonl"
@@ -68,10 +75,13 @@ var llamaDifferences = []known{
 	{questions: "logprobs", path: "body.choices*", reason: "the client never asks for them"},
 	{questions: "bad-json", path: "body.error.message", reason: "the client writes JSON"},
 	{questions: "empty-body", path: "body.error.message", reason: "the same"},
-	{questions: "layout", path: "body.usage.*tokens", reason: "the stand-in counts the tokens of images, not those of a prompt in words"},
+	{questions: "layout", path: "body.usage.*tokens",
+		reason: "the stand-in counts the tokens of images, not those of a prompt in words"},
 	{questions: "two-images", path: "body.usage.*tokens", reason: "the client sends one"},
-	{questions: "image-transparent", path: "*", reason: "llama-server lays it on black; the model of the stand-in, which sees it on white, is vLLM's; the client sends none"},
-	{questions: "thinking-off", path: "body.choices*content", reason: "llama-server trims the text where the template has closed a block of thoughts"},
+	{questions: "image-transparent", path: "*",
+		reason: "llama-server lays it on black; the model of the stand-in, which sees it on white, is vLLM's; the client sends none"},
+	{questions: "thinking-off", path: "body.choices*content",
+		reason: "llama-server trims the text where the template has closed a block of thoughts"},
 }
 
 // TestStandInAnswersAsLlama: the same for llama-server.
@@ -84,7 +94,9 @@ func TestStandInAnswersAsLlama(t *testing.T) {
 
 // aloneQuestions are those whose answer is another while what is behind the gateway is down.
 func aloneQuestions(t *testing.T) []question {
-	return slices.DeleteFunc(questions(t), func(q question) bool { return q.name != "stop" && q.name != "wrong-model" && q.name != "get-v1-models" })
+	return slices.DeleteFunc(questions(t), func(q question) bool {
+		return q.name != "stop" && q.name != "wrong-model" && q.name != "get-v1-models"
+	})
 }
 
 // gatewayKey is what LiteLLM asks of its clients here.

@@ -23,8 +23,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// The versions that are tested unless VLLM, TRANSFORMERS and LITELLM name others. Those of vLLM and transformers are the image's
-// (deploy/gpu).
+// The versions that are tested unless VLLM, TRANSFORMERS and LITELLM name others. Those of vLLM and transformers are
+// the image's (deploy/gpu).
 const (
 	vllmVersion         = "0.30.0"
 	transformersVersion = "5.16.1"
@@ -67,7 +67,9 @@ func start(t *testing.T, env []string, program string, args ...string) *process 
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "PORT", port)
 	}
-	p := &process{url: "http://127.0.0.1:" + port, program: program, env: env, args: args, log: filepath.Join(t.TempDir(), filepath.Base(program)+".log")}
+	p := &process{
+		url: "http://127.0.0.1:" + port, program: program, env: env, args: args,
+		log: filepath.Join(t.TempDir(), filepath.Base(program)+".log")}
 	t.Cleanup(func() {
 		p.end()
 		if t.Failed() {
@@ -171,7 +173,8 @@ func (p *process) metric(t *testing.T, name string) float64 {
 // reading waits until the server reads so many pages.
 func (p *process) reading(t *testing.T, pages float64) {
 	t.Helper()
-	for limit := time.Now().Add(time.Minute); p.metric(t, "vllm:num_requests_running") != pages; time.Sleep(50 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); p.metric(t,
+		"vllm:num_requests_running") != pages; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatalf("the server reads %v pages, not %v", p.metric(t, "vllm:num_requests_running"), pages)
 		}
@@ -202,7 +205,8 @@ func (p *process) engine() (int, error) {
 	for _, folder := range folders {
 		pid, _ := strconv.Atoi(filepath.Base(folder))
 		name, _ := os.ReadFile(filepath.Join(folder, "comm")) // it may have ended
-		if group, err := syscall.Getpgid(pid); err == nil && group == p.cmd.Process.Pid && strings.HasPrefix(string(name), "VLLM::EngineCor") {
+		if group, err := syscall.Getpgid(pid); err == nil && group == p.cmd.Process.Pid &&
+			strings.HasPrefix(string(name), "VLLM::EngineCor") {
 			return pid, nil
 		}
 	}
@@ -218,15 +222,18 @@ func startVLLM(t *testing.T, flags ...string) *process {
 // startModel is startVLLM with the model in a form of model.py, under a name.
 func startModel(t *testing.T, name string, form []string, flags ...string) *process {
 	t.Helper()
-	bin := install(t, "vllm", cmp.Or(os.Getenv("VLLM"), vllmVersion), cmp.Or(os.Getenv("TRANSFORMERS"), transformersVersion))
+	bin := install(t, "vllm", cmp.Or(os.Getenv("VLLM"), vllmVersion),
+		cmp.Or(os.Getenv("TRANSFORMERS"), transformersVersion))
 	model := filepath.Join(t.TempDir(), "model")
-	if out, err := exec.Command(filepath.Join(bin, "python"), append([]string{"model.py", model}, form...)...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(filepath.Join(bin, "python"),
+		append([]string{"model.py", model}, form...)...).CombinedOutput(); err != nil {
 		t.Fatalf("model.py: %v\n%s", err, out)
 	}
 	env := []string{"HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "VLLM_NO_USAGE_STATS=1", "VLLM_CPU_KVCACHE_SPACE=1"}
-	return start(t, env, filepath.Join(bin, "vllm"), append([]string{"serve", model, "--host", "127.0.0.1", "--port", "PORT", "--enforce-eager",
-		"--served-model-name", name, "--limit-mm-per-prompt", `{"image": 1}`, "--mm-processor-cache-gb", "0",
-		"--no-enable-prefix-caching"}, flags...)...)
+	return start(t, env, filepath.Join(bin, "vllm"),
+		append([]string{"serve", model, "--host", "127.0.0.1", "--port", "PORT", "--enforce-eager",
+			"--served-model-name", name, "--limit-mm-per-prompt", `{"image": 1}`, "--mm-processor-cache-gb", "0",
+			"--no-enable-prefix-caching"}, flags...)...)
 }
 
 // startLlama starts a llama-server with the small model: the program that LLAMA_SERVER names, or the one of the wheel.
@@ -238,7 +245,8 @@ func startLlama(t *testing.T) *process {
 		t.Fatalf("model.py: %v\n%s", err, out)
 	}
 	if own := os.Getenv("LLAMA_SERVER"); own != "" {
-		return start(t, nil, own, "-m", filepath.Join(model, "text.gguf"), "--mmproj", filepath.Join(model, "mmproj.gguf"), "--host", "127.0.0.1",
+		return start(t, nil, own, "-m", filepath.Join(model, "text.gguf"), "--mmproj",
+			filepath.Join(model, "mmproj.gguf"), "--host", "127.0.0.1",
 			"--port", "PORT", "-c", "65536", "-np", "4", "-t", "1", "-tb", "1", "--reasoning-format", "none")
 	}
 	return start(t, nil, filepath.Join(bin, "python"), "llama.py", model, "PORT")

@@ -13,8 +13,8 @@ const (
 	protobuf         = "http/protobuf" // the only protocol that is spoken
 )
 
-// destinations returns the URLs that traces and metrics are sent to, empty where they are not sent. The rules are those of
-// OpenTelemetry's specification, but that nothing is sent where neither an address nor an exporter is set.
+// destinations returns the URLs that traces and metrics are sent to, empty where they are not sent. The rules are those
+// of OpenTelemetry's specification, but that nothing is sent where neither an address nor an exporter is set.
 func destinations(values map[string]string, log *slog.Logger) (traces, metrics string) {
 	v := variables{values, log}
 	if v.oneOf("OTEL_SDK_DISABLED", "false", "true", "false") == "true" {
@@ -31,8 +31,8 @@ type variables struct {
 	log    *slog.Logger
 }
 
-// destination returns where a signal goes, if anywhere. An address of its own is taken as it is, the common one gets the
-// signal's path, and an exporter that is asked for by name alone has a default address.
+// destination returns where a signal goes, if anywhere. An address of its own is taken as it is, the common one gets
+// the signal's path, and an exporter that is asked for by name alone has a default address.
 func (v variables) destination(signal, common string) string {
 	own, path := "OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT", "/v1/"+strings.ToLower(signal)
 	v.oneOf("OTEL_EXPORTER_OTLP_"+signal+"_PROTOCOL", protobuf, protobuf)
@@ -60,16 +60,18 @@ func (v variables) oneOf(name, fallback string, choices ...string) string {
 	return value
 }
 
-// collector returns a collector's address, empty where there is none or a wrong one. Keys belong in headers: the exporter
-// would silently leave out a user, query or fragment.
+// collector returns a collector's address, empty where there is none or a wrong one. Keys belong in headers: the
+// exporter would silently leave out a user, query or fragment.
 func (v variables) collector(name string) string {
 	value := v.values[name]
 	if value == "" {
 		return ""
 	}
 	u, err := url.Parse(value)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(value, "?#") {
-		v.wrong(name, "http or https URL without user, query or fragment; keys go into OTEL_EXPORTER_OTLP_HEADERS", "none")
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
+		strings.ContainsAny(value, "?#") {
+		v.wrong(name, "http or https URL without user, query or fragment; keys go into OTEL_EXPORTER_OTLP_HEADERS",
+			"none")
 		return ""
 	}
 	return value

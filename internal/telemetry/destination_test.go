@@ -23,18 +23,25 @@ func TestDestinations(t *testing.T) {
 		set             map[string]string
 		traces, metrics string
 	}{
-		"nothing":             {nil, "", ""},
-		"common":              {map[string]string{commonEndpoint: "http://c:4318"}, "http://c:4318/v1/traces", "http://c:4318/v1/metrics"},
-		"common with a path":  {map[string]string{commonEndpoint: "https://c/otlp/"}, "https://c/otlp/v1/traces", "https://c/otlp/v1/metrics"},
-		"traces alone":        {map[string]string{tracesEndpoint: "http://c:1/t"}, "http://c:1/t", ""},
-		"own before common":   {map[string]string{commonEndpoint: "http://c", metricsEndpoint: "http://d/m"}, "http://c/v1/traces", "http://d/m"},
-		"traces' exporter":    {map[string]string{tracesExporter: "otlp"}, "http://localhost:4318/v1/traces", ""},
-		"metrics' exporter":   {map[string]string{metricsExporter: "OTLP"}, "", "http://localhost:4318/v1/metrics"},
-		"no traces":           {map[string]string{commonEndpoint: "http://c", tracesExporter: "none"}, "", "http://c/v1/metrics"},
-		"none before own":     {map[string]string{commonEndpoint: "http://c", metricsEndpoint: "http://d/m", metricsExporter: "none"}, "http://c/v1/traces", ""},
-		"disabled":            {map[string]string{commonEndpoint: "http://c", disabled: "TRUE"}, "", ""},
-		"not disabled":        {map[string]string{commonEndpoint: "http://c", disabled: "false"}, "http://c/v1/traces", "http://c/v1/metrics"},
-		"protocol is default": {map[string]string{commonEndpoint: "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL": protobuf}, "http://c/v1/traces", "http://c/v1/metrics"},
+		"nothing": {nil, "", ""},
+		"common": {map[string]string{commonEndpoint: "http://c:4318"}, "http://c:4318/v1/traces",
+			"http://c:4318/v1/metrics"},
+		"common with a path": {map[string]string{commonEndpoint: "https://c/otlp/"}, "https://c/otlp/v1/traces",
+			"https://c/otlp/v1/metrics"},
+		"traces alone": {map[string]string{tracesEndpoint: "http://c:1/t"}, "http://c:1/t", ""},
+		"own before common": {map[string]string{commonEndpoint: "http://c", metricsEndpoint: "http://d/m"},
+			"http://c/v1/traces", "http://d/m"},
+		"traces' exporter":  {map[string]string{tracesExporter: "otlp"}, "http://localhost:4318/v1/traces", ""},
+		"metrics' exporter": {map[string]string{metricsExporter: "OTLP"}, "", "http://localhost:4318/v1/metrics"},
+		"no traces": {map[string]string{commonEndpoint: "http://c", tracesExporter: "none"}, "",
+			"http://c/v1/metrics"},
+		"none before own": {map[string]string{commonEndpoint: "http://c", metricsEndpoint: "http://d/m",
+			metricsExporter: "none"}, "http://c/v1/traces", ""},
+		"disabled": {map[string]string{commonEndpoint: "http://c", disabled: "TRUE"}, "", ""},
+		"not disabled": {map[string]string{commonEndpoint: "http://c", disabled: "false"}, "http://c/v1/traces",
+			"http://c/v1/metrics"},
+		"protocol is default": {map[string]string{commonEndpoint: "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL": protobuf},
+			"http://c/v1/traces", "http://c/v1/metrics"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +54,8 @@ func TestDestinations(t *testing.T) {
 	}
 }
 
-// TestWrongVariableIsOnlyLogged: once, by its name and without its value, which may hold a password. What is not concerned goes on.
+// TestWrongVariableIsOnlyLogged: once, by its name and without its value, which may hold a password. What is not
+// concerned goes on.
 func TestWrongVariableIsOnlyLogged(t *testing.T) {
 	t.Parallel()
 	const c, toTraces, toMetrics = "http://c", "http://c/v1/traces", "http://c/v1/metrics"
@@ -56,20 +64,25 @@ func TestWrongVariableIsOnlyLogged(t *testing.T) {
 		others          map[string]string
 		traces, metrics string
 	}{
-		"no scheme":         {commonEndpoint, "hush:4318", nil, "", ""},
-		"other scheme":      {tracesEndpoint, "grpc://hush", map[string]string{commonEndpoint: c}, "", toMetrics},
-		"no host":           {metricsEndpoint, "http:///hush", map[string]string{commonEndpoint: c}, toTraces, ""},
-		"no URL":            {commonEndpoint, "http://hush:x", nil, "", ""},
-		"user":              {commonEndpoint, "http://user:hush@c", nil, "", ""},
-		"query":             {commonEndpoint, "http://c/?key=hush", nil, "", ""},
-		"fragment":          {commonEndpoint, "http://c/#hush", nil, "", ""},
-		"not even by name":  {commonEndpoint, "hush", map[string]string{tracesExporter: "otlp", metricsExporter: "otlp"}, "", ""},
-		"own is right":      {commonEndpoint, "hush", map[string]string{tracesEndpoint: "http://d/t"}, "http://d/t", ""},
-		"other exporter":    {tracesExporter, "hush", map[string]string{commonEndpoint: c}, "", toMetrics},
-		"neither":           {disabled, "hush", map[string]string{commonEndpoint: c}, toTraces, toMetrics},
-		"protocol":          {"OTEL_EXPORTER_OTLP_PROTOCOL", "hush", map[string]string{commonEndpoint: c}, toTraces, toMetrics},
-		"traces' protocol":  {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "hush", map[string]string{commonEndpoint: c}, toTraces, toMetrics},
-		"metrics' protocol": {"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "hush", map[string]string{commonEndpoint: c}, toTraces, toMetrics},
+		"no scheme":    {commonEndpoint, "hush:4318", nil, "", ""},
+		"other scheme": {tracesEndpoint, "grpc://hush", map[string]string{commonEndpoint: c}, "", toMetrics},
+		"no host":      {metricsEndpoint, "http:///hush", map[string]string{commonEndpoint: c}, toTraces, ""},
+		"no URL":       {commonEndpoint, "http://hush:x", nil, "", ""},
+		"user":         {commonEndpoint, "http://user:hush@c", nil, "", ""},
+		"query":        {commonEndpoint, "http://c/?key=hush", nil, "", ""},
+		"fragment":     {commonEndpoint, "http://c/#hush", nil, "", ""},
+		"not even by name": {commonEndpoint, "hush",
+			map[string]string{tracesExporter: "otlp", metricsExporter: "otlp"}, "", ""},
+		"own is right": {commonEndpoint, "hush", map[string]string{tracesEndpoint: "http://d/t"}, "http://d/t",
+			""},
+		"other exporter": {tracesExporter, "hush", map[string]string{commonEndpoint: c}, "", toMetrics},
+		"neither":        {disabled, "hush", map[string]string{commonEndpoint: c}, toTraces, toMetrics},
+		"protocol": {"OTEL_EXPORTER_OTLP_PROTOCOL", "hush", map[string]string{commonEndpoint: c}, toTraces,
+			toMetrics},
+		"traces' protocol": {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "hush", map[string]string{commonEndpoint: c},
+			toTraces, toMetrics},
+		"metrics' protocol": {"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "hush", map[string]string{commonEndpoint: c},
+			toTraces, toMetrics},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +96,8 @@ func TestWrongVariableIsOnlyLogged(t *testing.T) {
 				t.Errorf("got %q and %q, want %q and %q", traces, metrics, test.traces, test.metrics)
 			}
 			text := log.String()
-			if strings.Count(text, "\n") != 1 || !strings.Contains(text, "level=WARN") || !strings.Contains(text, test.variable+"\"") ||
+			if strings.Count(text, "\n") != 1 || !strings.Contains(text, "level=WARN") ||
+				!strings.Contains(text, test.variable+"\"") ||
 				strings.Contains(text, "hush") {
 				t.Errorf("logged %s", text)
 			}

@@ -16,7 +16,8 @@ import (
 // pauseTime follows a failure: everything is dropped at once and no request waits.
 const pauseTime = 30 * time.Second
 
-// guard is a circuit breaker: after a failure it makes no request for [pauseTime]. It logs a failure once, and the recovery.
+// guard is a circuit breaker: after a failure it makes no request for [pauseTime]. It logs a failure once, and the
+// recovery.
 type guard struct {
 	what string
 	log  *slog.Logger
@@ -26,8 +27,8 @@ type guard struct {
 	until  time.Time
 }
 
-// do exports, unless the last export failed a moment ago: the data is then dropped. It returns no error: guard has logged it,
-// and the SDK would log it again.
+// do exports, unless the last export failed a moment ago: the data is then dropped. It returns no error: guard has
+// logged it, and the SDK would log it again.
 func (g *guard) do(export func() error) error {
 	g.mu.Lock()
 	paused := time.Now().Before(g.until)
@@ -43,7 +44,8 @@ func (g *guard) do(export func() error) error {
 	}
 	switch {
 	case err != nil && !g.failed:
-		g.log.Warn("OTLP export failed: dropping "+g.what+" until it recovers", "error", document.Clip(err.Error(), maxError))
+		g.log.Warn("OTLP export failed: dropping "+g.what+" until it recovers", "error",
+			document.Clip(err.Error(), maxError))
 	case err == nil && g.failed:
 		g.log.Info("OTLP export recovered: sending " + g.what + " again")
 	}

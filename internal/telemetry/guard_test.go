@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// TestFailingCollectorIsLeftAlone: after a failure no request is made for a while; failure and recovery are logged once.
+// TestFailingCollectorIsLeftAlone: after a failure no request is made for a while; failure and recovery are logged
+// once.
 func TestFailingCollectorIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -48,7 +49,8 @@ func TestFailingCollectorIsLeftAlone(t *testing.T) {
 	})
 }
 
-// TestRequestsFlushWithinMeasure: metrics are flushed at intervals only, and after a flush that hung there is none for a while.
+// TestRequestsFlushWithinMeasure: metrics are flushed at intervals only, and after a flush that hung there is none for
+// a while.
 func TestRequestsFlushWithinMeasure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// LogProblems has OpenTelemetry's SDK log what it finds wrong, above all with its variables, as warnings, each once. It holds
-// for the whole process: call it where the process is set up, before [New].
+// LogProblems has OpenTelemetry's SDK log what it finds wrong, above all with its variables, as warnings, each once. It
+// holds for the whole process: call it where the process is set up, before [New].
 func LogProblems(log *slog.Logger) {
 	p := &problems{log: log, seen: map[string]bool{}}
 	otel.SetErrorHandler(p)
@@ -41,7 +41,8 @@ func (p *problems) Handle(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := err.Error()
-	if errors.Is(err, resource.ErrPartialResource) { // of OTEL_RESOURCE_ATTRIBUTES, read several times and reported in several ways
+	// of OTEL_RESOURCE_ATTRIBUTES, read several times and reported in several ways
+	if errors.Is(err, resource.ErrPartialResource) {
 		key = resource.ErrPartialResource.Error()
 	}
 	if !p.seen[key] && len(p.seen) < maxProblems {
@@ -69,7 +70,8 @@ func (p *problems) WithName(string) logr.LogSink   { return p }
 // maxError bounds, in bytes, what is logged of an error: it may hold what the collector answered.
 const maxError = 200
 
-// warn logs an error of the SDK's, with the names of its variables that are set: its errors seldom name the one they are about.
+// warn logs an error of the SDK's, with the names of its variables that are set: its errors seldom name the one they
+// are about.
 func warn(log *slog.Logger, msg string, err error) {
 	var set []string
 	for _, pair := range os.Environ() {

@@ -12,8 +12,8 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// TestProblemsOfTheSDK: each is logged once, as a warning with the names of the variables that are set. What may hold a key is not
-// shown.
+// TestProblemsOfTheSDK: each is logged once, as a warning with the names of the variables that are set. What may hold a
+// key is not shown.
 func TestProblemsOfTheSDK(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key hush")
 	var log bytes.Buffer

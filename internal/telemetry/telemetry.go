@@ -1,14 +1,14 @@
-// Package telemetry sets up OpenTelemetry's SDK, which sends traces and metrics to a collector as OTLP over HTTP. Spans and
-// metrics are made where things happen, through OpenTelemetry's API. Only the end of a request on Cloud Run waits for the
-// collector, for [flushTime] at most. What the collector does not accept in time is dropped.
+// Package telemetry sets up OpenTelemetry's SDK, which sends traces and metrics to a collector as OTLP over HTTP. Spans
+// and metrics are made where things happen, through OpenTelemetry's API. Only the end of a request on Cloud Run waits
+// for the collector, for [flushTime] at most. What the collector does not accept in time is dropped.
 //
-// The SDK reads its own variables from the process's environment: sampler, service name and attributes, headers, certificates,
-// time-outs, sizes of batches. Read here, and handed over by the configuration, is only what the SDK for Go does not read by
-// itself: whether anything is sent at all (OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER), the protocol, and
-// the addresses, since no address means that nothing is sent. Because the addresses are handed over, functions with different
-// collectors can also run in one process. No wrong variable stops the function: each is logged, and telemetry goes on with
-// the default or is off. The exporters for gRPC, Prometheus and the console are left out, and so is contrib's autoexport,
-// which would link them all.
+// The SDK reads its own variables from the process's environment: sampler, service name and attributes, headers,
+// certificates, time-outs, sizes of batches. Read here, and handed over by the configuration, is only what the SDK for
+// Go does not read by itself: whether anything is sent at all (OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER,
+// OTEL_METRICS_EXPORTER), the protocol, and the addresses, since no address means that nothing is sent. Because the
+// addresses are handed over, functions with different collectors can also run in one process. No wrong variable stops
+// the function: each is logged, and telemetry goes on with the default or is off. The exporters for gRPC, Prometheus
+// and the console are left out, and so is contrib's autoexport, which would link them all.
 //
 // Files, in reading order:
 //
@@ -54,7 +54,8 @@ type Config struct {
 	Log       *slog.Logger      // gets a warning for each wrong variable, and one when the collector fails
 }
 
-// Telemetry sends traces and metrics. The methods that requests call do nothing on a nil one. It is safe for concurrent use.
+// Telemetry sends traces and metrics. The methods that requests call do nothing on a nil one. It is safe for concurrent
+// use.
 type Telemetry struct {
 	traces  *sdktrace.TracerProvider // nil: no traces
 	metrics *sdkmetric.MeterProvider // nil: no metrics
@@ -96,7 +97,8 @@ func New(cfg Config) (*Telemetry, error) {
 	source := sourceOf(cfg)
 	// A failed request is repeated within moments only: anything longer is guard's.
 	retries := otlptracehttp.RetryConfig{
-		Enabled: true, InitialInterval: 100 * time.Millisecond, MaxInterval: 400 * time.Millisecond, MaxElapsedTime: flushTime,
+		Enabled: true, InitialInterval: 100 * time.Millisecond, MaxInterval: 400 * time.Millisecond,
+		MaxElapsedTime: flushTime,
 	}
 	if toTraces != "" {
 		client, err := otlptracehttp.New(context.Background(), otlptracehttp.WithEndpointURL(toTraces),
@@ -113,7 +115,8 @@ func New(cfg Config) (*Telemetry, error) {
 			otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retries)))
 		if err == nil {
 			t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithResource(source),
-				sdkmetric.WithReader(sdkmetric.NewPeriodicReader(guardedMetrics{client, &guard{what: "metrics", log: cfg.Log}})))
+				sdkmetric.WithReader(
+					sdkmetric.NewPeriodicReader(guardedMetrics{client, &guard{what: "metrics", log: cfg.Log}})))
 		} else {
 			warn(cfg.Log, "no metrics are sent", err)
 		}
@@ -136,8 +139,8 @@ func New(cfg Config) (*Telemetry, error) {
 }
 
 // sourceOf returns what all traces and metrics say of the process that they come from. What the environment says
-// (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) takes precedence over what is known here. The instance id is random: each
-// process counts for itself.
+// (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) takes precedence over what is known here. The instance id is random:
+// each process counts for itself.
 func sourceOf(cfg Config) *resource.Resource {
 	id := rand.Text()
 	known := []attribute.KeyValue{
@@ -151,8 +154,8 @@ func sourceOf(cfg Config) *resource.Resource {
 	if cfg.Project != "" {
 		known = append(known, semconv.CloudAccountID(cfg.Project))
 	}
-	// The error says which attributes of the environment cannot be read; the rest is in the resource. The providers read the
-	// environment again and report the same to OpenTelemetry's error handler.
+	// The error says which attributes of the environment cannot be read; the rest is in the resource. The providers
+	// read the environment again and report the same to OpenTelemetry's error handler.
 	source, _ := resource.New(context.Background(), resource.WithSchemaURL(semconv.SchemaURL),
 		resource.WithAttributes(known...), resource.WithFromEnv())
 	return source
@@ -184,9 +187,9 @@ func (t *Telemetry) Header() func(context.Context, http.Header) {
 	}
 }
 
-// Request starts the measurement of a request to the handler. The func that it returns is called once, with what triggered the
-// request and the status that is about to be sent. On Cloud Run, where the process may get no more CPU time after its last
-// answer, that call sends what is waiting if no other request runs, and takes [flushTime] at most.
+// Request starts the measurement of a request to the handler. The func that it returns is called once, with what
+// triggered the request and the status that is about to be sent. On Cloud Run, where the process may get no more CPU
+// time after its last answer, that call sends what is waiting if no other request runs, and takes [flushTime] at most.
 func (t *Telemetry) Request(ctx context.Context) func(trigger string, status int) {
 	if t == nil {
 		return func(string, int) {}
@@ -195,7 +198,8 @@ func (t *Telemetry) Request(ctx context.Context) func(trigger string, status int
 	t.running.Add(1)
 	return func(trigger string, status int) {
 		t.invoke.Record(ctx, time.Since(begun).Seconds(),
-			metric.WithAttributes(semconv.FaaSTriggerKey.String(cmp.Or(trigger, ByOther)), semconv.HTTPResponseStatusCode(status)))
+			metric.WithAttributes(semconv.FaaSTriggerKey.String(cmp.Or(trigger, ByOther)),
+				semconv.HTTPResponseStatusCode(status)))
 		if t.running.Add(-1) == 0 && t.onCloudRun && !t.held.Load() {
 			t.flush()
 		}

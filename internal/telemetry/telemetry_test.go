@@ -44,7 +44,8 @@ func TestNothingSetSendsNothing(t *testing.T) {
 	none.Shutdown(t.Context())
 }
 
-// TestSource: traces and metrics name the process that they come from, with what the environment says before what is known.
+// TestSource: traces and metrics name the process that they come from, with what the environment says before what is
+// known.
 func TestSource(t *testing.T) {
 	onCloudRun := Config{Function: "scans", Revision: "scans-7", Project: "p"}
 	for name, test := range map[string]struct {
@@ -52,12 +53,17 @@ func TestSource(t *testing.T) {
 		cfg                 Config
 		want                map[string]any
 	}{
-		"laptop": {"", "", Config{}, map[string]any{"service.name": "bucketocr", "faas.name": nil, "cloud.account.id": nil}},
-		"Cloud Run": {"", "", onCloudRun, map[string]any{"service.name": "scans", "faas.name": "scans", "faas.version": "scans-7",
-			"cloud.platform": "gcp_cloud_run", "cloud.account.id": "p"}},
-		"name": {"mine", "service.name=other", onCloudRun, map[string]any{"service.name": "mine", "faas.name": "scans"}},
-		"attributes": {"", " deployment.environment.name = prod , team=a%2Cb, service.name=a%20b,cloud.account.id=q", onCloudRun,
-			map[string]any{"deployment.environment.name": "prod", "team": "a,b", "service.name": "a b", "cloud.account.id": "q"}},
+		"laptop": {"", "", Config{},
+			map[string]any{"service.name": "bucketocr", "faas.name": nil, "cloud.account.id": nil}},
+		"Cloud Run": {"", "", onCloudRun,
+			map[string]any{"service.name": "scans", "faas.name": "scans", "faas.version": "scans-7",
+				"cloud.platform": "gcp_cloud_run", "cloud.account.id": "p"}},
+		"name": {"mine", "service.name=other", onCloudRun,
+			map[string]any{"service.name": "mine", "faas.name": "scans"}},
+		"attributes": {"", " deployment.environment.name = prod , team=a%2Cb, service.name=a%20b,cloud.account.id=q",
+			onCloudRun,
+			map[string]any{"deployment.environment.name": "prod", "team": "a,b", "service.name": "a b",
+				"cloud.account.id": "q"}},
 		"one attribute is wrong": {"", "a,team=b", onCloudRun, map[string]any{"team": "b", "service.name": "scans"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,8 +99,8 @@ func TestEachProcessHasAnID(t *testing.T) {
 	}
 }
 
-// TestSamplers: each of OpenTelemetry's names does what it says, for deliveries with and without a trace of the caller's. A
-// wrong name is the default.
+// TestSamplers: each of OpenTelemetry's names does what it says, for deliveries with and without a trace of the
+// caller's. A wrong name is the default.
 func TestSamplers(t *testing.T) {
 	caller := trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, Remote: true}
 	sampled := caller
@@ -135,8 +141,8 @@ func TestSamplers(t *testing.T) {
 	}
 }
 
-// TestCertificateForPlainHTTP: a combination that the exporter refuses turns off this signal alone, with a warning that lists the
-// variables that are set.
+// TestCertificateForPlainHTTP: a combination that the exporter refuses turns off this signal alone, with a warning that
+// lists the variables that are set.
 func TestCertificateForPlainHTTP(t *testing.T) {
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	defer server.Close()
@@ -148,7 +154,8 @@ func TestCertificateForPlainHTTP(t *testing.T) {
 	const variable = "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"
 	t.Setenv(variable, file)
 	var log bytes.Buffer
-	sent, err := New(Config{Variables: map[string]string{commonEndpoint: "http://127.0.0.1:1"}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	sent, err := New(Config{Variables: map[string]string{commonEndpoint: "http://127.0.0.1:1"},
+		Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil || sent == nil || sent.traces != nil || sent.metrics == nil {
 		t.Fatalf("%+v, %v", sent, err)
 	}
@@ -157,10 +164,12 @@ func TestCertificateForPlainHTTP(t *testing.T) {
 	}
 }
 
-// TestStalledCollectorDelaysNoRequest: a collector whose answer begins and does not go on is given up at the end of one request
-// and left alone by those that follow. Without a time of its own the request would wait for ever: the SDK's are set to an hour.
+// TestStalledCollectorDelaysNoRequest: a collector whose answer begins and does not go on is given up at the end of one
+// request and left alone by those that follow. Without a time of its own the request would wait for ever: the SDK's are
+// set to an hour.
 func TestStalledCollectorDelaysNoRequest(t *testing.T) {
-	for _, name := range []string{"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_METRIC_EXPORT_TIMEOUT"} {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT",
+		"OTEL_METRIC_EXPORT_TIMEOUT"} {
 		t.Setenv(name, "3600000")
 	}
 	var requests atomic.Int64
@@ -175,7 +184,8 @@ func TestStalledCollectorDelaysNoRequest(t *testing.T) {
 	}))
 	defer server.Close()
 	defer server.CloseClientConnections()
-	cfg := Config{Function: "scans", Variables: map[string]string{commonEndpoint: server.URL}, Log: slog.New(slog.DiscardHandler)}
+	cfg := Config{Function: "scans", Variables: map[string]string{commonEndpoint: server.URL},
+		Log: slog.New(slog.DiscardHandler)}
 	sent, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

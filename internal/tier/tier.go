@@ -1,5 +1,6 @@
-// Package tier says in which tier tests run. Tests that need an emulator, a browser or gcloud are in files of their own, built
-// with the tag integration, or nightly where they take long; see docs/testing.md. What they share asks here, so that a test in the wrong tier fails.
+// Package tier says in which tier tests run. Tests that need an emulator, a browser or gcloud are in files of their
+// own, built with the tag integration, or nightly where they take long; see docs/testing.md. What they share asks here,
+// so that a test in the wrong tier fails.
 package tier
 
 import "testing"

@@ -29,7 +29,8 @@ const rows = `Number(document.querySelector('.row')?.getAttribute('aria-setsize'
 func TestHostilePage(t *testing.T) {
 	d := newDesk(t)
 	id := d.write(attack+".png", func(r *document.Record) {
-		r.Text, r.Metadata, r.Model = attack+"\n\n# Title\n\n$\\text{"+attack+"}$\n\n<table><tr><td>"+attack+"</td></tr></table>", map[string]string{attack: attack}, attack
+		r.Text, r.Metadata, r.Model = attack+"\n\n# Title\n\n$\\text{"+attack+"}$\n\n<table><tr><td>"+attack+
+			"</td></tr></table>", map[string]string{attack: attack}, attack
 		r.Error = &document.Error{Code: attack, Message: attack}
 		r.Warnings = []string{attack}
 		r.ContentType = attack
@@ -44,7 +45,8 @@ func TestHostilePage(t *testing.T) {
 	if strings.Count(shown, "<script>") < 4 {
 		t.Errorf("%s", shown)
 	}
-	if n := browsertest.Eval[int](tab, `document.querySelectorAll('main script, main img:not(.scan img, .thumb img), main [onerror]').length`); n != 0 {
+	if n := browsertest.Eval[int](tab,
+		`document.querySelectorAll('main script, main img:not(.scan img, .thumb img), main [onerror]').length`); n != 0 {
 		t.Errorf("%d elements of the text's own", n)
 	}
 	if title := browsertest.Eval[string](tab, `document.title`); title == "ran" {
@@ -139,7 +141,8 @@ func TestTabReachesAll(t *testing.T) {
 	}
 }
 
-// TestHeadKeepsFocus: when a document is read again its text follows, and the focus stays where it is in the head, whatever has it.
+// TestHeadKeepsFocus: when a document is read again its text follows, and the focus stays where it is in the head,
+// whatever has it.
 func TestHeadKeepsFocus(t *testing.T) {
 	d := newDesk(t)
 	n := 0
@@ -154,10 +157,12 @@ func TestHeadKeepsFocus(t *testing.T) {
 	tab.Open(d.url + "/#" + write())
 	tab.Until(`document.querySelector('[data-act="retry"]') && document.querySelector('.sheet').innerText.includes('reading 1')`)
 	for _, act := range []string{"title", "page-1", "close", "retry", "copy", "side", "page", "details"} {
-		browsertest.Eval[any](tab, `(document.querySelector('.view [data-act="`+act+`"]').focus(), window.old = document.activeElement, null)`)
+		browsertest.Eval[any](tab,
+			`(document.querySelector('.view [data-act="`+act+`"]').focus(), window.old = document.activeElement, null)`)
 		write()
 		tab.Until(fmt.Sprintf(`document.querySelector('.sheet').innerText.includes('reading %d')`, n))
-		if got := browsertest.Eval[string](tab, `document.activeElement.dataset.act ?? document.activeElement.tagName`); got != act {
+		if got := browsertest.Eval[string](tab,
+			`document.activeElement.dataset.act ?? document.activeElement.tagName`); got != act {
 			t.Errorf("the focus went from %s to %s", act, got)
 		}
 		if !browsertest.Eval[bool](tab, `document.activeElement === window.old`) {
@@ -182,21 +187,28 @@ func TestClickSurvivesChanges(t *testing.T) {
 	id := change()
 	tab := browsertest.New(t, 1200, 800)
 	for _, c := range []struct{ name, at, selector, clicked string }{
-		{"a button of the head", id, `.view [data-act="zoom-page"]`, `document.querySelector('[data-act="zoom-page"]').ariaPressed === 'true'`},
-		{"a button that a change moves", id, `.view [data-act="zoom-width"]`, `document.querySelector('[data-act="zoom-width"]').ariaPressed === 'true'`},
+		{"a button of the head", id, `.view [data-act="zoom-page"]`,
+			`document.querySelector('[data-act="zoom-page"]').ariaPressed === 'true'`},
+		{"a button that a change moves", id, `.view [data-act="zoom-width"]`,
+			`document.querySelector('[data-act="zoom-width"]').ariaPressed === 'true'`},
 		{"the name in a row", other, `#d-` + id + ` .name`, `location.hash === '#` + id + `'`},
 		{"the warnings in a row", other, `#d-` + id + ` .warns`, `location.hash === '#` + id + `'`},
-		{"the button that tries again", id, `.view [data-act="retry"]`, `document.querySelector('.view .state').dataset.status === 'retrying'`},
+		{"the button that tries again", id, `.view [data-act="retry"]`,
+			`document.querySelector('.view .state').dataset.status === 'retrying'`},
 	} {
 		tab.Open(d.url + "/?" + url.QueryEscape(c.name) + "#" + c.at)
-		tab.Until("document.querySelector(`" + c.selector + "`) && document.querySelectorAll('.row').length > 1 && document.querySelector('.view .details')")
-		middle := browsertest.Eval[[]float64](tab, "(() => { const r = document.querySelector(`"+c.selector+"`).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()")
-		tab.Do(chromedp.MouseEvent(chromedp.MousePressed, middle[0], middle[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+		tab.Until("document.querySelector(`" + c.selector +
+			"`) && document.querySelectorAll('.row').length > 1 && document.querySelector('.view .details')")
+		middle := browsertest.Eval[[]float64](tab, "(() => { const r = document.querySelector(`"+c.selector+
+			"`).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()")
+		tab.Do(chromedp.MouseEvent(chromedp.MousePressed, middle[0], middle[1], chromedp.ButtonLeft,
+			chromedp.ClickCount(1)))
 		tries++
 		d.write(fmt.Sprintf("new-%d.png", tries), text("it comes in above the others"))
 		change()
 		tab.Until(fmt.Sprintf(`document.querySelector('#d-%s').shows.attempt === %d`, id, tries))
-		tab.Do(chromedp.MouseEvent(chromedp.MouseReleased, middle[0], middle[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+		tab.Do(chromedp.MouseEvent(chromedp.MouseReleased, middle[0], middle[1], chromedp.ButtonLeft,
+			chromedp.ClickCount(1)))
 		tab.Until(c.clicked)
 	}
 }
@@ -225,8 +237,10 @@ func TestTextReadAgainStays(t *testing.T) {
 func TestBlocks(t *testing.T) {
 	d := newDesk(t)
 	d.bucket.PutAs("b.png", 7, dot(400, 500))
-	id := d.write("b.png", func(r *document.Record) { r.Bucket, r.Text = "bucket", "# Title" }, document.Page{Page: 1, Text: "# Title",
-		Blocks: []document.Block{{Label: "title", Box: [4]int{100, 50, 900, 150}, Text: "# Title"}, {Label: "page_number", Box: [4]int{400, 900, 600, 950}, Text: "3"}}})
+	id := d.write("b.png", func(r *document.Record) { r.Bucket, r.Text = "bucket", "# Title" },
+		document.Page{Page: 1, Text: "# Title",
+			Blocks: []document.Block{{Label: "title", Box: [4]int{100, 50, 900, 150}, Text: "# Title"},
+				{Label: "page_number", Box: [4]int{400, 900, 600, 950}, Text: "3"}}})
 	d.known(id)
 	tab := browsertest.New(t, 1300, 800)
 	tab.Open(d.url + "/#" + id)
@@ -241,7 +255,8 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// TestLateHello: a document that is shown before the server has said its words and rights is shown with them afterwards.
+// TestLateHello: a document that is shown before the server has said its words and rights is shown with them
+// afterwards.
 func TestLateHello(t *testing.T) {
 	d := newDesk(t)
 	id := d.write("a.png", failed(document.CodeOCRFailed))
@@ -263,9 +278,11 @@ func TestLateHello(t *testing.T) {
 // TestStates: empty, nothing found, server gone, server back: each is said in words.
 func TestStates(t *testing.T) {
 	d := newDesk(t)
-	tab := browsertest.New(t, 390, 800)
+	tab := browsertest.New(t, 1440, 900)
 	tab.Open(d.url)
 	tab.Until(`document.querySelector('#empty').innerText.includes('Nothing here yet')`)
+	tab.Until(`[...document.querySelectorAll('.heads, .heads *')].every((e) => getComputedStyle(e).visibility === 'hidden')`)
+	tab.Size(390, 800)
 	d.write("a.png", text("x"))
 	tab.Until(rows + ` === 1`)
 	tab.Key("/", "zzz")
@@ -306,7 +323,8 @@ func TestThousands(t *testing.T) {
 		const step = (now) => { frames.push(now - at); at = now; list.scrollTop += 600; if (++n < 120) requestAnimationFrame(step);
 			else { frames.shift(); frames.sort((a, b) => a - b); ready([frames[60], frames[113], frames.at(-1)].map((f) => Math.round(f * 10) / 10)); } };
 		requestAnimationFrame(step); })`
-	t.Logf("scrolling at rest, ms a frame (median, 95th of a hundred, worst): %v", browsertest.Eval[[]float64](tab, scroll))
+	t.Logf("scrolling at rest, ms a frame (median, 95th of a hundred, worst): %v",
+		browsertest.Eval[[]float64](tab, scroll))
 	stop := d.churn(many)
 	t.Logf("scrolling under 200 changes a second: %v", browsertest.Eval[[]float64](tab, scroll))
 	stop()
@@ -332,7 +350,10 @@ func (d *desk) churn(many int) (stop func()) {
 				return
 			case <-time.After(5 * time.Millisecond):
 				k := i * 37 % many
-				d.write(fmt.Sprintf("box-%02d/letter-%05d.png", k%40, k), func(r *document.Record) { r.Attempt++; r.Updated = time.Now() })
+				d.write(fmt.Sprintf("box-%02d/letter-%05d.png", k%40, k), func(r *document.Record) {
+					r.Attempt++
+					r.Updated = time.Now()
+				})
 			}
 		}
 	}()

@@ -45,10 +45,12 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// TestExport: the documents that were named come as one file to keep, each once; one that breaks off is seen to be cut; orders are bounded.
+// TestExport: the documents that were named come as one file to keep, each once; one that breaks off is seen to be cut;
+// orders are bounded.
 func TestExport(t *testing.T) {
 	d := newDesk(t)
-	a, b, bad := d.write("a.png", text("text a")), d.write("b.png", text("text b")), d.write("unreadable.png", text("x"))
+	a, b, bad := d.write("a.png", text("text a")), d.write("b.png", text("text b")),
+		d.write("unreadable.png", text("x"))
 	for _, id := range []string{a, b, bad} {
 		d.known(id)
 	}
@@ -68,7 +70,8 @@ func TestExport(t *testing.T) {
 	}
 	for range 2 {
 		code, h, body := d.ask("GET", file, "", func(r *http.Request) { r.Header.Del(tokenHeader) })
-		if code != 200 || body != "text b\ntext a\n" || h.Get("Content-Type") != "application/zip" || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment") {
+		if code != 200 || body != "text b\ntext a\n" || h.Get("Content-Type") != "application/zip" ||
+			!strings.HasPrefix(h.Get("Content-Disposition"), "attachment") {
 			t.Errorf("%d %v %q", code, h, body)
 		}
 	}
@@ -81,7 +84,8 @@ func TestExport(t *testing.T) {
 	if err == nil {
 		t.Error("an export that broke off looks whole")
 	}
-	for name, ids := range map[string][]string{"none": {}, "unknown": {a, "x"}, "too many": strings.Split(strings.Repeat(a+",", exportMost)+a, ",")} {
+	for name, ids := range map[string][]string{"none": {}, "unknown": {a, "x"},
+		"too many": strings.Split(strings.Repeat(a+",", exportMost)+a, ",")} {
 		if code, _ := order(ids...); code == 200 {
 			t.Errorf("%s: %d", name, code)
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// retry asks for another try of a document, if it still is what the person saw: {"version": …}. Of a failed one that is all
-// that failed; of a done one the pages with warnings.
+// retry asks for another try of a document, if it still is what the person saw: {"version": …}. Of a failed one that is
+// all that failed; of a done one the pages with warnings.
 func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
 	if s.c.Retry == nil {
 		refuse(w, http.StatusBadRequest, "This cannot be tried again from here.")
@@ -105,5 +105,6 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) tooLarge(w http.ResponseWriter) {
-	refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("It is larger than %d MiB, the most that is read (MAX_BYTES).", s.c.MaxBytes>>20))
+	refuse(w, http.StatusRequestEntityTooLarge,
+		fmt.Sprintf("It is larger than %d MiB, the most that is read (MAX_BYTES).", s.c.MaxBytes>>20))
 }

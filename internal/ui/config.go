@@ -21,12 +21,12 @@ type Config struct {
 	Delete  Deleter  // nil: the page deletes nothing
 	Export  Exporter // nil: the page exports nothing
 
-	// Search returns the documents whose texts have all words of a query, at most limit, and whether there are more. The query is what a
-	// person typed. Nil: the page searches names alone, and says so.
+	// Search returns the documents whose texts have all words of a query, at most limit, and whether there are more.
+	// The query is what a person typed. Nil: the page searches names alone, and says so.
 	Search func(ctx context.Context, query string, limit int) (hits []Hit, more bool, err error)
 
-	// Idle says, in a sentence, why nothing reads what waits; empty where something does, or where that is not known. It is asked every few
-	// seconds while a page is open, one call at a time. Nil: it is not known.
+	// Idle says, in a sentence, why nothing reads what waits; empty where something does, or where that is not known.
+	// It is asked every few seconds while a page is open, one call at a time. Nil: it is not known.
 	Idle func() string
 
 	Operation Operation // for the operator's view
@@ -40,8 +40,8 @@ type Config struct {
 	Log      *slog.Logger
 }
 
-// Hit is a document that a search found, and the line that holds what was searched for, in parts of which the second, fourth and so on are
-// those words; no parts where it is not known.
+// Hit is a document that a search found, and the line that holds what was searched for, in parts of which the second,
+// fourth and so on are those words; no parts where it is not known.
 type Hit struct {
 	ID   string   `json:"id"`
 	Line []string `json:"line,omitempty"`
@@ -58,8 +58,8 @@ type Images interface {
 	Open(ctx context.Context, o document.Object) (document.Content, error)
 }
 
-// Uploader puts a file where objects come from. A file of the same name is [ErrExists] and stays as it is, unless replace
-// is set. The object is there whole or not at all.
+// Uploader puts a file where objects come from. A file of the same name is [ErrExists] and stays as it is, unless
+// replace is set. The object is there whole or not at all.
 type Uploader interface {
 	Put(ctx context.Context, name string, content io.Reader, replace bool) error
 }
@@ -78,8 +78,8 @@ type Retrier interface {
 	Retry(ctx context.Context, seen *document.Stored, redo func(document.Page) bool) error
 }
 
-// Deleter deletes a document, text, pages and all, if it is still as seen: else [document.ErrNotAsSeen]. The object stays, and is not read
-// again. It may be repeated. An error that is a [Refusal] is told as it is.
+// Deleter deletes a document, text, pages and all, if it is still as seen: else [document.ErrNotAsSeen]. The object
+// stays, and is not read again. It may be repeated. An error that is a [Refusal] is told as it is.
 type Deleter interface {
 	Delete(ctx context.Context, seen *document.Stored) error
 }
@@ -89,7 +89,8 @@ type Refusal string
 
 func (r Refusal) Error() string { return string(r) }
 
-// Exporter writes the texts of documents as a zip archive; those without a text are left out. After an error the archive is not whole.
+// Exporter writes the texts of documents as a zip archive; those without a text are left out. After an error the
+// archive is not whole.
 type Exporter interface {
 	Export(ctx context.Context, w io.Writer, ids []string) error
 }

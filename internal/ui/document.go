@@ -63,14 +63,16 @@ func describe(d *opened) detail {
 	rec := d.stored.Record
 	out := detail{
 		summary: summarise(d.id, rec), ContentType: rec.ContentType, Metadata: rec.Metadata, Model: rec.Model,
-		Usage: [2]int{rec.Usage.PromptTokens, rec.Usage.CompletionTokens}, Retried: millis(rec.Retried), RetriedBy: rec.RetriedBy,
-		PageList: make([]pageEntry, len(d.pages)),
+		Usage: [2]int{rec.Usage.PromptTokens, rec.Usage.CompletionTokens}, Retried: millis(rec.Retried),
+		RetriedBy: rec.RetriedBy,
+		PageList:  make([]pageEntry, len(d.pages)),
 	}
 	if rec.Error != nil {
 		out.Retryable = rec.Error.Retryable
 	}
 	for i, p := range d.pages {
-		e := pageEntry{Page: i + 1, Ready: p.Page > 0, Blank: p.Blank, Warnings: p.Warnings, Width: p.Width, Height: p.Height,
+		e := pageEntry{Page: i + 1, Ready: p.Page > 0, Blank: p.Blank, Warnings: p.Warnings, Width: p.Width,
+			Height: p.Height,
 			Turned: p.Turned, Blocks: len(p.Blocks), Source: p.Source}
 		if p.Error != nil {
 			e.Code, e.Message = p.Error.Code, p.Error.Message

@@ -13,8 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// download answers with a document as a file: "as" is markdown, text, json or original. No browser shows it in the page's place,
-// whatever is in it.
+// download answers with a document as a file: "as" is markdown, text, json or original. No browser shows it in the
+// page's place, whatever is in it.
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	as := r.URL.Query().Get("as")
 	if as == "original" {
@@ -105,8 +105,8 @@ func attach(w http.ResponseWriter, name, contentType string) {
 // maxFileName bounds a file's name without its extension, in runes.
 const maxFileName = 120
 
-// fileName returns the last part of an object's name, with another extension, as a name that files may have everywhere. What does not
-// print, and what would turn the direction of writing, is in no name.
+// fileName returns the last part of an object's name, with another extension, as a name that files may have everywhere.
+// What does not print, and what would turn the direction of writing, is in no name.
 func fileName(object, extension string) string {
 	base := path.Base(object)
 	clean := func(s string) string {

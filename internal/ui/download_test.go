@@ -10,7 +10,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// TestDownload: a document can be kept as Markdown, as plain text, as JSON and as the file that it was, and nothing else of it.
+// TestDownload: a document can be kept as Markdown, as plain text, as JSON and as the file that it was, and nothing
+// else of it.
 func TestDownload(t *testing.T) {
 	d := newDesk(t)
 	d.bucket.PutAs("box/a.png", 7, []byte("the object"))
@@ -41,7 +42,8 @@ func TestDownload(t *testing.T) {
 			continue
 		}
 		kind, named, err := mime.ParseMediaType(h.Get("Content-Disposition"))
-		if err != nil || kind != "attachment" || named["filename"] != c.name || h.Get("Content-Type") != c.contentType || body != c.body {
+		if err != nil || kind != "attachment" || named["filename"] != c.name ||
+			h.Get("Content-Type") != c.contentType || body != c.body {
 			t.Errorf("%s: %v, %v\n%q", c.as, h, err, body)
 		}
 	}
@@ -50,16 +52,19 @@ func TestDownload(t *testing.T) {
 		Document struct{ Name string }
 		Pages    []struct{ Text string }
 	}
-	if err := json.Unmarshal([]byte(body), &got); err != nil || got.Document.Name != "two.pdf" || len(got.Pages) != 2 || got.Pages[1].Text != "b" {
+	if err := json.Unmarshal([]byte(body), &got); err != nil || got.Document.Name != "two.pdf" || len(got.Pages) != 2 ||
+		got.Pages[1].Text != "b" {
 		t.Errorf("%v\n%s", err, body)
 	}
 }
 
-// TestHostileDownload: whatever an object is called and holds, a browser keeps it as a file with a harmless name and runs none of it.
+// TestHostileDownload: whatever an object is called and holds, a browser keeps it as a file with a harmless name and
+// runs none of it.
 func TestHostileDownload(t *testing.T) {
 	d := newDesk(t)
 	for _, name := range []string{
-		`a".html`, "a\r\nSet-Cookie: x=1.png", "../../etc/passwd", "..", `C:\x\y.png`, "x\u202egnp.exe", strings.Repeat("long", 200) + ".png",
+		`a".html`, "a\r\nSet-Cookie: x=1.png", "../../etc/passwd", "..", `C:\x\y.png`, "x\u202egnp.exe",
+		strings.Repeat("long", 200) + ".png",
 		"日本語.pdf", ".htaccess", "a;filename=b.html", "<script>.png", "a/", "x." + strings.Repeat("e", 300),
 	} {
 		d.bucket.PutAs(name, 7, []byte("<html><script>alert(1)</script>"))
@@ -73,14 +78,19 @@ func TestHostileDownload(t *testing.T) {
 				t.Errorf("%q as %s: %d, %v, %q, %.80s", name, as, code, err, h.Get("Content-Disposition"), body)
 				continue
 			}
-			if file == "" || strings.ContainsAny(file, "/\\:\r\n\"<>\u202e") || strings.HasPrefix(file, ".") || len([]rune(file)) > maxFileName+12 {
+			if file == "" || strings.ContainsAny(file, "/\\:\r\n\"<>\u202e") || strings.HasPrefix(file, ".") ||
+				len([]rune(file)) > maxFileName+12 {
 				t.Errorf("%q as %s becomes %q", name, as, file)
 			}
-			if ct := h.Get("Content-Type"); strings.Contains(ct, "html") || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Content-Security-Policy") != policy || h.Get("Set-Cookie") != "" {
+			if ct := h.Get("Content-Type"); strings.Contains(ct, "html") ||
+				h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Content-Security-Policy") != policy ||
+				h.Get("Set-Cookie") != "" {
 				t.Errorf("%q as %s: %v", name, as, h)
 			}
 		}
-		if code, _, _ := d.ask("GET", "/api/documents/"+id+"/download?as=original", "", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }); code != 403 {
+		if code, _, _ := d.ask("GET", "/api/documents/"+id+"/download?as=original", "", func(r *http.Request) {
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+		}); code != 403 {
 			t.Errorf("another site gets it: %d", code)
 		}
 	}

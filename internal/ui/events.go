@@ -37,17 +37,19 @@ type hello struct {
 	Warnings map[string]string `json:"warnings"`
 }
 
-// events sends all summaries there are and then each that changes, until the page is closed. A page that was cut off says
-// with Last-Event-ID what it has.
+// events sends all summaries there are and then each that changes, until the page is closed. A page that was cut off
+// says with Last-Event-ID what it has.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	seq, again := s.resume(r)
 	out := &eventWriter{w: w, control: http.NewResponseController(w), boot: s.boot}
 	out.send("hello", seq, hello{
-		Place: s.c.Place, Partial: s.c.Partial, Upload: s.c.Upload != nil, Retry: s.c.Retry != nil, Delete: s.c.Delete != nil, Export: s.c.Export != nil, Search: s.c.Search != nil,
+		Place: s.c.Place, Partial: s.c.Partial, Upload: s.c.Upload != nil, Retry: s.c.Retry != nil,
+		Delete: s.c.Delete != nil, Export: s.c.Export != nil, Search: s.c.Search != nil,
 		MaxBytes: s.c.MaxBytes,
-		Token:    s.token, Boot: s.boot, Again: again, Now: time.Now().UnixMilli(), Codes: codeWords(), Warnings: warningWords(),
+		Token:    s.token, Boot: s.boot, Again: again, Now: time.Now().UnixMilli(), Codes: codeWords(),
+		Warnings: warningWords(),
 	})
 	s.stream(r.Context(), out, seq)
 }

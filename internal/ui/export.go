@@ -14,7 +14,8 @@ const (
 	exportOrders = 4      // exports that are ordered and not fetched yet; the oldest one goes for the next
 )
 
-// orders are exports that were ordered: a browser fetches a file by an address, and one that names thousands of documents is too long.
+// orders are exports that were ordered: a browser fetches a file by an address, and one that names thousands of
+// documents is too long.
 type orders struct {
 	mu   sync.Mutex
 	list []order // the oldest one first
@@ -30,7 +31,8 @@ func (s *Server) orderExport(w http.ResponseWriter, r *http.Request) {
 	var asked struct{ Documents []string }
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, exportMost*80)).Decode(&asked)
 	if s.c.Export == nil || err != nil || len(asked.Documents) == 0 || len(asked.Documents) > exportMost {
-		refuse(w, http.StatusBadRequest, fmt.Sprintf("These documents cannot be exported: it takes 1 to %d of them.", exportMost))
+		refuse(w, http.StatusBadRequest,
+			fmt.Sprintf("These documents cannot be exported: it takes 1 to %d of them.", exportMost))
 		return
 	}
 	var ids []string

@@ -70,8 +70,8 @@ func (f *feed) follow(ctx context.Context, watch watchFunc, records Records) err
 	}
 }
 
-// watch follows the store once. That the records there are have come in is told by a moment of quiet, after the store has
-// answered a question: a watch does not say it.
+// watch follows the store once. That the records there are have come in is told by a moment of quiet, after the store
+// has answered a question: a watch does not say it.
 func (f *feed) watch(ctx context.Context, watch watchFunc, records Records) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

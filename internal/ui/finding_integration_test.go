@@ -22,8 +22,9 @@ const (
 	pressed = `document.querySelector('#chips [aria-pressed="true"]').dataset.kind`
 )
 
-// TestAddressSaysWhatIsShown: filter, search, document and page are in the address and come back with it; the title names the document;
-// an address of no document says so; the numbers at the filters are those of what the search leaves.
+// TestAddressSaysWhatIsShown: filter, search, document and page are in the address and come back with it; the title
+// names the document; an address of no document says so; the numbers at the filters are those of what the search
+// leaves.
 func TestAddressSaysWhatIsShown(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -42,11 +43,14 @@ func TestAddressSaysWhatIsShown(t *testing.T) {
 	tab.Open(d.url)
 	tab.Until(rows + ` === 25 && ` + count("failed") + ` === '4'`)
 	tab.Key("/", kb.Backspace, "bill")
-	tab.Until(rows + ` === 5 && ` + count("all") + ` === '5' && ` + count("failed") + ` === '4' && ` + count("done") + ` === '1'`)
+	tab.Until(rows + ` === 5 && ` + count("all") + ` === '5' && ` + count("failed") + ` === '4' && ` + count("done") +
+		` === '1'`)
 	tab.Key("\r")
 	tab.Click(`[data-kind="failed"]`)
-	browsertest.Eval[any](tab, `(() => { const s = document.querySelector('#reason'); s.value = 'ocr_failed'; s.dispatchEvent(new Event('change')); return null; })()`)
-	tab.Until(rows + ` === 3 && location.search === '?show=failed&reason=ocr_failed&search=bill' && ` + count("all") + ` === '3' && ` + count("done") + ` === ''`)
+	browsertest.Eval[any](tab,
+		`(() => { const s = document.querySelector('#reason'); s.value = 'ocr_failed'; s.dispatchEvent(new Event('change')); return null; })()`)
+	tab.Until(rows + ` === 3 && location.search === '?show=failed&reason=ocr_failed&search=bill' && ` + count("all") +
+		` === '3' && ` + count("done") + ` === ''`)
 	browsertest.Eval[any](tab, `(location.hash = '`+book+`/4', null)`)
 	tab.Until(`document.querySelector('[data-act="page"]')?.value === '4' && document.title === 'bill-book.pdf – bucketocr'`)
 	tab.Key("n")
@@ -58,7 +62,8 @@ func TestAddressSaysWhatIsShown(t *testing.T) {
 
 	tab.Open("about:blank")
 	tab.Open(d.url + "/?show=failed&reason=ocr_failed&search=bill#" + book + "/4")
-	tab.Until(rows + ` === 3 && ` + pressed + ` === 'failed' && document.querySelector('#search').value === 'bill' && document.querySelector('#reason').value === 'ocr_failed'`)
+	tab.Until(rows + ` === 3 && ` + pressed +
+		` === 'failed' && document.querySelector('#search').value === 'bill' && document.querySelector('#reason').value === 'ocr_failed'`)
 	tab.Until(`document.querySelector('[data-act="page"]')?.value === '4' && document.title === 'bill-book.pdf – bucketocr'`)
 	tab.Key("\x1b")
 	tab.Until(`document.querySelector('#view').hidden && location.search.includes('search=bill') && document.title.includes('4 failed')`)
@@ -88,26 +93,31 @@ func TestAddressSaysWhatIsShown(t *testing.T) {
 			}
 		}
 	}
-	if kind := browsertest.Eval[string](tab, `document.querySelectorAll('#chips button')[1].dataset.kind`); kind != "failed" {
+	if kind := browsertest.Eval[string](tab,
+		`document.querySelectorAll('#chips button')[1].dataset.kind`); kind != "failed" {
 		t.Errorf("the first filter is %s", kind)
 	}
 }
 
-// TestNextDocument: where a document is open, keys and buttons open the one after it and the one before it in the list, as it is
-// filtered; Back leads to where one came from.
+// TestNextDocument: where a document is open, keys and buttons open the one after it and the one before it in the list,
+// as it is filtered; Back leads to where one came from.
 func TestNextDocument(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	for i := range 6 {
-		d.write(fmt.Sprintf("letter-%d.png", i), func(r *document.Record) { r.Text, r.WindowStart = "x", time.Unix(int64(1e9+i), 0) })
+		d.write(fmt.Sprintf("letter-%d.png", i), func(r *document.Record) {
+			r.Text, r.WindowStart = "x", time.Unix(int64(1e9+i), 0)
+		})
 	}
 	tab := browsertest.New(t, 1440, 900)
 	tab.Open(d.url + "/?search=letter")
 	tab.Until(rows + ` === 6`)
-	order := browsertest.Eval[[]string](tab, `[...document.querySelectorAll('.row')].sort((a, b) => a.ariaPosInSet - b.ariaPosInSet).map((r) => r.querySelector('.name').textContent)`)
+	order := browsertest.Eval[[]string](tab,
+		`[...document.querySelectorAll('.row')].sort((a, b) => a.ariaPosInSet - b.ariaPosInSet).map((r) => r.querySelector('.name').textContent)`)
 	shown := func(n int) {
 		t.Helper()
-		tab.Until(title + ` === '` + order[n] + `' && document.querySelector('.row[aria-current="true"] .name')?.textContent === '` + order[n] + `'`)
+		tab.Until(title + ` === '` + order[n] +
+			`' && document.querySelector('.row[aria-current="true"] .name')?.textContent === '` + order[n] + `'`)
 	}
 	disabled := `[...document.querySelectorAll('[data-act^="document-"]')].map((b) => b.disabled).join()`
 	tab.Key("j", "\r")
@@ -131,20 +141,23 @@ func TestNextDocument(t *testing.T) {
 	tab.Until(disabled + ` === 'false,true' && document.activeElement.id === 'list'`)
 	tab.Key("j")
 	shown(5)
-	browsertest.Eval[any](tab, `(document.querySelector('#search').value = 'no such', document.querySelector('#search').dispatchEvent(new Event('input')), null)`)
+	browsertest.Eval[any](tab,
+		`(document.querySelector('#search').value = 'no such', document.querySelector('#search').dispatchEvent(new Event('input')), null)`)
 	tab.Until(rows + ` === 0 && ` + disabled + ` === 'true,true'`)
-	browsertest.Eval[any](tab, `(document.querySelector('#search').value = 'letter-3', document.querySelector('#search').dispatchEvent(new Event('input')), null)`)
+	browsertest.Eval[any](tab,
+		`(document.querySelector('#search').value = 'letter-3', document.querySelector('#search').dispatchEvent(new Event('input')), null)`)
 	tab.Until(rows + ` === 1`)
 	tab.Key("j", "k") // it is not in the list: nothing is next to it
 	tab.Until(title + ` === 'letter-0.png' && ` + disabled + ` === 'true,true'`)
-	browsertest.Eval[any](tab, `(document.querySelector('#search').value = 'letter', document.querySelector('#search').dispatchEvent(new Event('input')), null)`)
+	browsertest.Eval[any](tab,
+		`(document.querySelector('#search').value = 'letter', document.querySelector('#search').dispatchEvent(new Event('input')), null)`)
 	tab.Until(rows + ` === 6 && ` + disabled + ` === 'false,true'`)
 	browsertest.Eval[any](tab, `(history.back(), null)`)
 	tab.Until(`document.querySelector('#view').hidden && ` + rows + ` === 6`)
 }
 
-// TestServerBack: what could not be obtained while the server was away, a document, a text or an image, is fetched when it is back; and what
-// takes its time is said to be loading.
+// TestServerBack: what could not be obtained while the server was away, a document, a text or an image, is fetched when
+// it is back; and what takes its time is said to be loading.
 func TestServerBack(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -195,8 +208,8 @@ func TestServerBack(t *testing.T) {
 	tab.Until(`document.querySelector('.reading').innerText.includes('word-1') && !document.querySelector('.scan').matches('.loading')`)
 }
 
-// TestFailureOffersWhatHelps: another try is offered where it may help, first only where it does not need another file; another file
-// where that helps; a limit is the one that was met; and where nothing reads what waits, that is said.
+// TestFailureOffersWhatHelps: another try is offered where it may help, first only where it does not need another file;
+// another file where that helps; a limit is the one that was met; and where nothing reads what waits, that is said.
 func TestFailureOffersWhatHelps(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -226,18 +239,21 @@ func TestFailureOffersWhatHelps(t *testing.T) {
 		{document.CodeCorrupt, "", "add", "retry", "damaged"},
 		{document.CodeTooLarge, "it has more pages than the limit of 100", "add", "retry", "MAX_PAGES"},
 		{document.CodeTooLarge, "the object is larger than the limit of 64 MiB", "add", "retry", "MAX_BYTES"},
-		{document.CodeTooLarge, "the page has 108 megapixels (12000 x 9000), the limit is 60 megapixels", "add", "retry", "MAX_PIXELS"},
+		{document.CodeTooLarge, "the page has 108 megapixels (12000 x 9000); the limit is 60 megapixels", "add",
+			"retry", "MAX_PIXELS"},
 		{document.CodeStoreRejected, "", "", "retry", "does not accept"},
 	} {
 		id := write(c.code, c.message)
 		browsertest.Eval[any](tab, `(location.hash = '`+id+`', null)`)
-		tab.Until(title + ` === '` + c.code + `.png' && document.querySelector('.view .reason')?.innerText.includes('` + c.says + `') && document.querySelector('.actions')`)
+		tab.Until(title + ` === '` + c.code + `.png' && document.querySelector('.view .reason')?.innerText.includes('` +
+			c.says + `') && document.querySelector('.actions')`)
 		got := browsertest.Eval[[]string](tab, `['button.main', 'button:not(.main)'].map((s) => [...document.querySelectorAll('.actions > ' + s)]
 			.map((b) => b.dataset.act).filter((a) => a === 'retry' || a === 'add').join())`)
 		if got[0] != c.first || got[1] != c.second {
 			t.Errorf("%s offers %q first and %q second", c.code, got[0], got[1])
 		}
-		if others := browsertest.Eval[int](tab, `document.querySelector('.view .reason').innerText.match(/MAX_|BUDGET/g)?.length ?? 0`); others > 1 {
+		if others := browsertest.Eval[int](tab,
+			`document.querySelector('.view .reason').innerText.match(/MAX_|BUDGET/g)?.length ?? 0`); others > 1 {
 			t.Errorf("%s: it names %d settings", c.code, others)
 		}
 	}
@@ -247,7 +263,8 @@ func TestFailureOffersWhatHelps(t *testing.T) {
 	d.server.idle.mu.Unlock()
 	id := write(document.CodeOCRFailed, "again")
 	browsertest.Eval[any](tab, `(location.hash = '`+id+`', null)`)
-	tab.Until(`document.querySelector('#connection').innerText === 'Nothing runs that reads it.' && ` + title + ` === 'ocr_failed.png'`)
+	tab.Until(`document.querySelector('#connection').innerText === 'Nothing runs that reads it.' && ` + title +
+		` === 'ocr_failed.png'`)
 	tab.Click(`[data-act="retry"]`)
 	tab.Until(`document.querySelector('#toast').innerText.includes('Nothing runs') && document.querySelector('.view .state').dataset.status === 'retrying'`)
 	tab.Until(`document.querySelector('.view .reason.idle').innerText === 'Nothing runs that reads it.' && document.querySelector('#d-` + id + ` .note').textContent.includes('queued')`)

@@ -12,8 +12,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// TestFirefox: the main ways in another engine: the list comes and changes by itself, a document is opened, read, printed as MathML and
-// closed, searched for, retried, and all of that by keyboard too; what attacks the page does not run; files are dropped.
+// TestFirefox: the main ways in another engine: the list comes and changes by itself, a document is opened, read,
+// printed as MathML and closed, searched for, retried, and all of that by keyboard too; what attacks the page does not
+// run; files are dropped.
 func TestFirefox(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -47,12 +48,14 @@ func TestFirefox(t *testing.T) {
 	tab.Key(browsertest.KeyEscape)
 	tab.Until(`document.querySelector('#view').hidden && location.hash === ''`)
 	var none any
-	tab.Eval(`(document.querySelector('#search').value = '', document.querySelector('#search').dispatchEvent(new Event('input')), null)`, &none)
+	tab.Eval(`(document.querySelector('#search').value = '', document.querySelector('#search').dispatchEvent(new Event('input')), null)`,
+		&none)
 	tab.Until(rows + ` === 33`)
 
 	tab.Click(`[data-kind="done"]`)
 	tab.Until(rows + ` === 31`)
-	tab.Eval(`([...document.querySelectorAll('.row')].find((r) => r.innerText.includes('<script>')).click(), null)`, &none)
+	tab.Eval(`([...document.querySelectorAll('.row')].find((r) => r.innerText.includes('<script>')).click(), null)`,
+		&none)
 	tab.Until(`document.querySelector('.reading h1')?.textContent === 'Title' && document.querySelector('.reading math msup') && document.querySelector('.scan img').naturalWidth === 40`)
 	tab.Until(`document.querySelector('.reading').innerText.includes("<script>document.title='ran'</script>")`)
 	var name string

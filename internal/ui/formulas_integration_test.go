@@ -38,20 +38,23 @@ func nothingRefused(t *testing.T, tab *browsertest.Tab) {
 	}
 }
 
-// TestFormulasBecomeMathML: formulas within lines, in lines of their own and in cells are shown as MathML, one that cannot be read as
-// it is written, and what a new reading of the document brings likewise.
+// TestFormulasBecomeMathML: formulas within lines, in lines of their own and in cells are shown as MathML, one that
+// cannot be read as it is written, and what a new reading of the document brings likewise.
 func TestFormulasBecomeMathML(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	id := d.write("a.png", text("so $a_1<b$ holds\n\n$$\nE=mc^2\n$$\n\n<table><tr><td>\\(\\sqrt{x}\\) for $5</td></tr></table>\n\nbut $\\nosuch{x}$"))
+	id := d.write("a.png",
+		text("so $a_1<b$ holds\n\n$$\nE=mc^2\n$$\n\n<table><tr><td>\\(\\sqrt{x}\\) for $5</td></tr></table>\n\nbut $\\nosuch{x}$"))
 	tab := browsertest.New(t, 1200, 800)
 	d.openWatched(tab, d.url, id)
 	tab.Until(settled + ` && document.querySelectorAll('.reading math').length === 3`)
 	for selector, want := range map[string]string{
-		`.reading p math:not([display]) msub`: "a1", `.reading p math[display="block"] msup`: "c2", `.reading td math msqrt`: "x",
-		`.reading td`: "x for $5", `.reading code.unread`: `$\nosuch{x}$`,
+		`.reading p math:not([display]) msub`: "a1", `.reading p math[display="block"] msup`: "c2",
+		`.reading td math msqrt`: "x",
+		`.reading td`:            "x for $5", `.reading code.unread`: `$\nosuch{x}$`,
 	} {
-		if got := browsertest.Eval[string](tab, "document.querySelector(`"+selector+"`)?.textContent ?? ''"); got != want {
+		if got := browsertest.Eval[string](tab,
+			"document.querySelector(`"+selector+"`)?.textContent ?? ''"); got != want {
 			t.Errorf("%s is %q", selector, got)
 		}
 	}
@@ -59,13 +62,14 @@ func TestFormulasBecomeMathML(t *testing.T) {
 	tab.Until(settled + ` && document.querySelector('.reading math mfrac') && document.querySelector('.reading .unread').textContent === '$\\nosuch$'`)
 	d.write("a.png", func(r *document.Record) {
 		r.Text, r.TextInPages = "", true
-	}, document.Page{Page: 1, Text: "$x^3$", Blocks: []document.Block{{Label: "formula", Box: [4]int{100, 100, 200, 200}, Text: "$x^3$"}}})
+	}, document.Page{Page: 1, Text: "$x^3$",
+		Blocks: []document.Block{{Label: "formula", Box: [4]int{100, 100, 200, 200}, Text: "$x^3$"}}})
 	tab.Until(`document.querySelector('.reading .block math msup')`)
 	nothingRefused(t, tab)
 }
 
-// TestHostileFormulas: whatever a formula holds, only MathML of a short list comes into the page, nothing is loaded, and the page
-// lives on. Those that are more than a formula are shown as they are written.
+// TestHostileFormulas: whatever a formula holds, only MathML of a short list comes into the page, nothing is loaded,
+// and the page lives on. Those that are more than a formula are shown as they are written.
 func TestHostileFormulas(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -92,7 +96,8 @@ func TestHostileFormulas(t *testing.T) {
 		{"huge sizes", `\rule{9999999em}{9999999em}\hspace{-9999em}\raisebox{-9999em}{x}`, false},
 		{"endless macro", `\def\a{\a\a}\a`, true},
 		{"macro bomb", `\def\b{` + strings.Repeat("x", 3300) + `}` + strings.Repeat(`\b`, 290), true},
-		{"bomb of arguments", `\newcommand\a[1]{` + strings.Repeat("#1", 30) + `}\a{` + strings.Repeat("x", 3000) + `}`, true},
+		{"bomb of arguments", `\newcommand\a[1]{` + strings.Repeat("#1", 30) + `}\a{` + strings.Repeat("x", 3000) + `}`,
+			true},
 		{"deep groups", nested("{", "x", "}", 1900), true},
 		{"deep roots", nested(`\sqrt{`, "x", "}", 550), true},
 		{"deep fractions", nested(`\frac{`, "x", "}{y}", 300), true},
@@ -106,7 +111,8 @@ func TestHostileFormulas(t *testing.T) {
 		{"one that took a renderer down by its time", strings.Repeat(`\frac{a}{b}+`, 10) + "c", false},
 	} {
 		d.write("a.png", text(c.name+"\n\n$"+c.tex+"$\n\nand $y$"))
-		tab.Until(fmt.Sprintf(`document.querySelector('.reading > :first-child')?.textContent === %q && `, c.name) + settled)
+		tab.Until(fmt.Sprintf(`document.querySelector('.reading > :first-child')?.textContent === %q && `, c.name) +
+			settled)
 		if found := browsertest.Eval[[]string](tab, foreign); len(found) > 0 {
 			t.Errorf("%s: in the text there is %q", c.name, found)
 		}
@@ -114,10 +120,13 @@ func TestHostileFormulas(t *testing.T) {
 		if written := strings.Contains(shown, "$"+c.tex+"$"); written != c.asWritten {
 			t.Errorf("%s: as it is written: %t\n%.300s", c.name, written, shown)
 		}
-		if next := browsertest.Eval[string](tab, `document.querySelector('.reading > :last-child math').textContent`); next != "y" {
+		if next := browsertest.Eval[string](tab,
+			`document.querySelector('.reading > :last-child math').textContent`); next != "y" {
 			t.Errorf("%s: the next formula is %q", c.name, next)
 		}
-		browsertest.Eval[any](tab, `new Promise((ready) => requestAnimationFrame(() => requestAnimationFrame(() => ready(null))))`) // it is laid out
+		// it is laid out
+		browsertest.Eval[any](tab,
+			`new Promise((ready) => requestAnimationFrame(() => requestAnimationFrame(() => ready(null))))`)
 	}
 	nothingRefused(t, tab)
 }
@@ -154,19 +163,21 @@ func TestEndlessFormulaEnds(t *testing.T) {
 	d := newDesk(t)
 	id := d.write("a.png", text("$x^2$ and $endless$ and $y^2$"))
 	url := d.with("/formulaworker.js", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `onmessage = ({ data }) => { while (data.tex === 'endless'); postMessage(['math', {}, [['mi', {}, [data.tex]]]]); }`)
+		_, _ = io.WriteString(w,
+			`onmessage = ({ data }) => { while (data.tex === 'endless'); postMessage(['math', {}, [['mi', {}, [data.tex]]]]); }`)
 	})
 	tab := browsertest.New(t, 1200, 800)
 	d.openWatched(tab, url, id)
 	tab.Until(`document.querySelector('.reading')?.textContent.trim() === 'x^2 and $endless$ and y^2'`)
-	if got := browsertest.Eval[string](tab, `document.querySelector('.reading .unread').textContent`); got != "$endless$" {
+	if got := browsertest.Eval[string](tab,
+		`document.querySelector('.reading .unread').textContent`); got != "$endless$" {
 		t.Errorf("%s is left as it is written", got)
 	}
 	nothingRefused(t, tab)
 }
 
-// TestFormulasAreShownAsWrittenUntilRead: as long as the scripts that read formulas are not there, and for good where they fail, the
-// text holds what is written.
+// TestFormulasAreShownAsWrittenUntilRead: as long as the scripts that read formulas are not there, and for good where
+// they fail, the text holds what is written.
 func TestFormulasAreShownAsWrittenUntilRead(t *testing.T) {
 	t.Parallel()
 	const written = `document.querySelector('.reading code.formula')?.textContent === '$x^2$'`
@@ -202,7 +213,8 @@ func TestFormulasAreShownAsWrittenUntilRead(t *testing.T) {
 	}
 }
 
-// TestFormulasOfOneTextAreBounded: of a text with too many formulas, or with too much in them, the last are left as they are written.
+// TestFormulasOfOneTextAreBounded: of a text with too many formulas, or with too much in them, the last are left as
+// they are written.
 func TestFormulasOfOneTextAreBounded(t *testing.T) {
 	t.Parallel()
 	large := make([]document.Block, 10)
@@ -220,7 +232,8 @@ func TestFormulasOfOneTextAreBounded(t *testing.T) {
 	}{
 		{"many", document.Page{Page: 1, Text: many.String()}, 1000, 10},
 		{"large", document.Page{Page: 1, Text: "x", Blocks: large}, 7, 3},
-		{"long", document.Page{Page: 1, Text: "$" + strings.Repeat("x+", 50_000) + "$ and $y$"}, 0, 0}, // no Markdown, but text
+		// no Markdown, but text
+		{"long", document.Page{Page: 1, Text: "$" + strings.Repeat("x+", 50_000) + "$ and $y$"}, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk(t)
@@ -231,7 +244,8 @@ func TestFormulasOfOneTextAreBounded(t *testing.T) {
 			if n := browsertest.Eval[int](tab, `document.querySelectorAll('.reading math').length`); n != c.read {
 				t.Errorf("%d are read", n)
 			}
-			if n := browsertest.Eval[int](tab, `document.querySelectorAll('.reading code.unread').length`); n != c.left {
+			if n := browsertest.Eval[int](tab,
+				`document.querySelectorAll('.reading code.unread').length`); n != c.left {
 				t.Errorf("%d are left as they are written", n)
 			}
 			nothingRefused(t, tab)

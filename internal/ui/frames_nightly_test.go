@@ -12,9 +12,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// TestFrames measures the page with many documents: how soon the list is there, what a frame takes while changes come in, and what the
-// page holds in memory. It reports the figures, for docs/performance.md, and demands only what does not depend on the machine: how many
-// rows and requests there are.
+// TestFrames measures the page with many documents: how soon the list is there, what a frame takes while changes come
+// in, and what the page holds in memory. It reports the figures, for docs/performance.md, and demands only what does
+// not depend on the machine: how many rows and requests there are.
 func TestFrames(t *testing.T) {
 	const many, more = 10_000, 50_000
 	d := newDesk(t)
@@ -59,9 +59,11 @@ func TestFrames(t *testing.T) {
 		few()
 	}
 	slices.Sort(first)
-	t.Logf("%d documents: first rows %.0f ms after the navigation began (median of %d; worst %.0f)", many, first[len(first)/2], len(first), first[len(first)-1])
+	t.Logf("%d documents: first rows %.0f ms after the navigation began (median of %d; worst %.0f)", many,
+		first[len(first)/2], len(first), first[len(first)-1])
 	requests := browsertest.Eval[int](tab, `performance.getEntriesByType('resource').length`)
-	bytes := browsertest.Eval[int](tab, `performance.getEntriesByType('resource').reduce((sum, e) => sum + e.encodedBodySize, 0)`)
+	bytes := browsertest.Eval[int](tab,
+		`performance.getEntriesByType('resource').reduce((sum, e) => sum + e.encodedBodySize, 0)`)
 	t.Logf("%d requests, %d KiB without the events", requests, bytes>>10)
 	if requests > 120 {
 		t.Errorf("%d requests for a list", requests)
@@ -81,7 +83,8 @@ func TestFrames(t *testing.T) {
 		begin string
 	}{
 		{"at the top", `null`},
-		{"while it scrolls", `(window.scrolls = setInterval(() => { document.querySelector('#list').scrollTop += 97; }, 16), null)`},
+		{"while it scrolls",
+			`(window.scrolls = setInterval(() => { document.querySelector('#list').scrollTop += 97; }, 16), null)`},
 		{"in the operator's view", `(clearInterval(window.scrolls), location.hash = 'activity', null)`},
 	} {
 		browsertest.Eval[any](tab, c.begin)
@@ -99,8 +102,10 @@ func TestFrames(t *testing.T) {
 		}
 		slices.Sort(works)
 		ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-		t.Logf("%s, %.0f changes a second: %d frames; script and layout of one: %.1f ms in the median, %.1f at the 95th percentile, worst %.1f; mean %.1f + %.1f", c.name,
-			float64(changed)/span.Seconds(), len(list), ms(works[len(works)/2]), ms(works[len(works)*95/100]), ms(works[len(works)-1]),
+		t.Logf("%s, %.0f changes a second: %d frames; script and layout of one: %.1f ms in the median, %.1f at the 95th percentile, worst %.1f; mean %.1f + %.1f",
+			c.name,
+			float64(changed)/span.Seconds(), len(list), ms(works[len(works)/2]), ms(works[len(works)*95/100]),
+			ms(works[len(works)-1]),
 			ms(script)/float64(len(list)), ms(layout)/float64(len(list)))
 		few()
 	}
@@ -113,5 +118,6 @@ func TestFrames(t *testing.T) {
 	whole(more)
 	few()
 	heap, process := tab.Memory()
-	t.Logf("%d documents: %d MB in the renderer's process, %d MB of it JavaScript's heap; %d MB with an empty page", more, process/1e6, heap/1e6, blank/1e6)
+	t.Logf("%d documents: %d MB in the renderer's process, %d MB of it JavaScript's heap; %d MB with an empty page",
+		more, process/1e6, heap/1e6, blank/1e6)
 }

@@ -14,8 +14,8 @@ import (
 // sent over the page's own events only, which no other origin may read.
 const tokenHeader = "X-Bucketocr-Token"
 
-// policy is the page's content-security policy: own scripts and styles in files, own images, no frame, no form, and no way
-// to make a script of a string.
+// policy is the page's content-security policy: own scripts and styles in files, own images, no frame, no form, and no
+// way to make a script of a string.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
 	"form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types page-text formulas"
 
@@ -31,7 +31,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("X-Frame-Options", "DENY")
 		if !s.ourHost(r.Host) {
-			http.Error(w, "This page answers to the address that bucketocr printed, and to no other name.", http.StatusMisdirectedRequest)
+			http.Error(w, "This page answers to the address that bucketocr printed, and to no other name.",
+				http.StatusMisdirectedRequest)
 			return
 		}
 		if s.c.Key != "" && !s.admit(w, r) {
@@ -54,13 +55,14 @@ const (
 	keyTime   = 365 * 24 * time.Hour
 )
 
-// admit reports whether a request comes from a browser that was let in: every user of this machine can reach the page, and it
-// shows what is in files that only one of them may read. The key in the address lets a browser in, and is then taken out of its
-// address bar. Where admit returns false it has answered.
+// admit reports whether a request comes from a browser that was let in: every user of this machine can reach the page,
+// and it shows what is in files that only one of them may read. The key in the address lets a browser in, and is then
+// taken out of its address bar. Where admit returns false it has answered.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method == http.MethodGet && s.isKey(r.URL.Query().Get(KeyParameter)) {
 		http.SetCookie(w, &http.Cookie{
-			Name: keyCookie, Value: s.c.Key, Path: "/", MaxAge: int(keyTime.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode,
+			Name: keyCookie, Value: s.c.Key, Path: "/", MaxAge: int(keyTime.Seconds()), HttpOnly: true,
+			SameSite: http.SameSiteStrictMode,
 		})
 		w.Header().Set("Cache-Control", "no-store")
 		http.Redirect(w, r, "/", http.StatusSeeOther)
@@ -78,8 +80,8 @@ func (s *Server) isKey(got string) bool {
 	return subtle.ConstantTimeCompare([]byte(got), []byte(s.c.Key)) == 1
 }
 
-// ourHost reports whether the Host of a request is a name that no other machine can have: a name that an attacker owns and
-// points at this machine (DNS rebinding) is none. Addresses in numbers are, since no DNS is asked for them.
+// ourHost reports whether the Host of a request is a name that no other machine can have: a name that an attacker owns
+// and points at this machine (DNS rebinding) is none. Addresses in numbers are, since no DNS is asked for them.
 func (s *Server) ourHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -92,8 +94,8 @@ func (s *Server) ourHost(host string) bool {
 	return err == nil
 }
 
-// ourPage reports whether a request for the API may be answered: none from another site, and one that changes something only
-// with the page's token and a browser's word that it is from the same origin.
+// ourPage reports whether a request for the API may be answered: none from another site, and one that changes something
+// only with the page's token and a browser's word that it is from the same origin.
 func (s *Server) ourPage(r *http.Request, crossOrigin *http.CrossOriginProtection) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {

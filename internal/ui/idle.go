@@ -9,8 +9,8 @@ import (
 // idleFor is how long an answer holds.
 const idleFor = 3 * time.Second
 
-// idleness finds out why nothing reads what waits, seldom, for all pages that are open: it asks, and where that is not known, or tells
-// of nothing, it looks at how long documents are overdue.
+// idleness finds out why nothing reads what waits, seldom, for all pages that are open: it asks, and where that is not
+// known, or tells of nothing, it looks at how long documents are overdue.
 type idleness struct {
 	ask    func() string // may be nil
 	sweep  time.Duration // between two sweeps; 0: what is overdue says nothing
@@ -31,7 +31,8 @@ func (i *idleness) say() string {
 	return i.said
 }
 
-// find says it where nothing at all was written while something was overdue: else there may be more to do than is done in time.
+// find says it where nothing at all was written while something was overdue: else there may be more to do than is done
+// in time.
 func (i *idleness) find(now time.Time) string {
 	if i.ask != nil {
 		if said := i.ask(); said != "" {
@@ -46,7 +47,8 @@ func (i *idleness) find(now time.Time) string {
 		return ""
 	}
 	return fmt.Sprintf("%s due for %s, and the function has not retried %s: its sweep, every %s, does not seem to run.",
-		haveBeen(late.records), inWords(late.by), map[bool]string{true: "it", false: "them"}[late.records == 1], inWords(i.sweep))
+		haveBeen(late.records), inWords(late.by), map[bool]string{true: "it", false: "them"}[late.records == 1],
+		inWords(i.sweep))
 }
 
 func haveBeen(documents int) string {

@@ -13,12 +13,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page"
 )
 
-// pictureTime bounds the making of one picture, the reading of the object included, and the opening of a file, which goes on
-// when whoever asked for it has gone.
+// pictureTime bounds the making of one picture, the reading of the object included, and the opening of a file, which
+// goes on when whoever asked for it has gone.
 const pictureTime = 2 * time.Minute
 
-// image answers with the picture of a page: always one that was made here, PNG or JPEG, whatever the object is, and turned as it was
-// to be read.
+// image answers with the picture of a page: always one that was made here, PNG or JPEG, whatever the object is, and
+// turned as it was to be read.
 func (s *Server) image(w http.ResponseWriter, r *http.Request) {
 	o, ok := s.feed.objectOf(r.PathValue("id"))
 	n, err := strconv.Atoi(r.PathValue("page"))
@@ -65,8 +65,8 @@ type picture struct {
 	bytes       []byte
 }
 
-// album makes pictures of objects, page by page. The file that was opened last stays open for a while: to open a PDF means
-// to read it whole.
+// album makes pictures of objects, page by page. The file that was opened last stays open for a while: to open a PDF
+// means to read it whole.
 type album struct {
 	images Images
 	limits page.Limits
@@ -139,7 +139,8 @@ func (v *volume) picture(ctx context.Context, n, turned int) (picture, error) {
 	return picture{pg.Type, b}, err
 }
 
-// explain says of an error that comes of the end of the reading what it is: only a lack of time ends that of a file in use.
+// explain says of an error that comes of the end of the reading what it is: only a lack of time ends that of a file in
+// use.
 func (v *volume) explain(err error) error {
 	if err != nil && v.ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
@@ -179,8 +180,8 @@ func sourceOf(images Images, o document.Object) page.Source {
 	}}
 }
 
-// leave returns the volume to the album. One that failed is closed at once, and so is another one that is not in use where
-// there are too many.
+// leave returns the volume to the album. One that failed is closed at once, and so is another one that is not in use
+// where there are too many.
 func (a *album) leave(v *volume) {
 	a.mu.Lock()
 	v.users--

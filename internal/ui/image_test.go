@@ -13,8 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page"
 )
 
-// stalling is a bucket of one picture under every name. That of "fine" comes whole, of any other so many bytes and no more
-// until the context ends; -1: it is not even opened.
+// stalling is a bucket of one picture under every name. That of "fine" comes whole, of any other so many bytes and no
+// more until the context ends; -1: it is not even opened.
 type stalling struct {
 	picture []byte
 	length  int
@@ -54,7 +54,8 @@ func TestHangingBucketKeepsNoPlace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				a := newAlbum(stalling{whole, length}, page.Limits{Edge: pictureEdge, MaxBytes: 1 << 20, MaxPixels: 1e7, MaxPages: 100})
+				a := newAlbum(stalling{whole, length},
+					page.Limits{Edge: pictureEdge, MaxBytes: 1 << 20, MaxPixels: 1e7, MaxPages: 100})
 				defer a.close()
 				get := func(name string, patience time.Duration) error {
 					ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -15,8 +15,8 @@ const (
 	spareSlots = 1000 // before what is too old is looked for
 )
 
-// ledger keeps of each record what the operator's view counts, and what was read when. It sees what the page's watch brings and asks
-// for nothing, so it costs no reads.
+// ledger keeps of each record what the operator's view counts, and what was read when. It sees what the page's watch
+// brings and asks for nothing, so it costs no reads.
 type ledger struct {
 	mu      sync.Mutex
 	entries map[string]ledgerEntry
@@ -61,8 +61,8 @@ func (l *ledger) beside(watch watchFunc) watchFunc {
 	}
 }
 
-// put takes a record's newest state. What is new in it counts as read when the record was written: its pages page by page where the
-// change was seen, else all at its end.
+// put takes a record's newest state. What is new in it counts as read when the record was written: its pages page by
+// page where the change was seen, else all at its end.
 func (l *ledger) put(id string, r *document.Record, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,7 +111,8 @@ func (l *ledger) count(got amount, at, now time.Time) {
 
 func entryOf(r *document.Record) ledgerEntry {
 	e := ledgerEntry{
-		bucket: r.Bucket, name: r.Name, generation: r.Generation, status: r.Status, open: r.Open(), held: r.Lease != nil, since: r.WindowStart, due: r.Due,
+		bucket: r.Bucket, name: r.Name, generation: r.Generation, status: r.Status, open: r.Open(),
+		held: r.Lease != nil, since: r.WindowStart, due: r.Due,
 		pages: r.PagesDone, finished: r.Finished, usage: r.Usage,
 	}
 	if r.Status == document.StatusFailed {
@@ -147,7 +148,8 @@ type overdue struct {
 	quiet   bool          // and nothing was written meanwhile
 }
 
-// overdue looks for records that nothing has retried although two sweeps should have by now. sweep is the time between two.
+// overdue looks for records that nothing has retried although two sweeps should have by now. sweep is the time between
+// two.
 func (l *ledger) overdue(now time.Time, sweep time.Duration) overdue {
 	l.mu.Lock()
 	defer l.mu.Unlock()

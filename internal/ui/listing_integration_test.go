@@ -25,8 +25,8 @@ import (
 // inOrder is JavaScript for the names in the list, from the top.
 const inOrder = `[...document.querySelectorAll('.row')].sort((a, b) => a.ariaPosInSet - b.ariaPosInSet).map((r) => r.querySelector('.name').textContent).join()`
 
-// TestColumnsSort: a click on a head sorts the list, another one the other way round; the address keeps it; a menu does the same where the
-// list is narrow; and a document that comes in goes to its place.
+// TestColumnsSort: a click on a head sorts the list, another one the other way round; the address keeps it; a menu does
+// the same where the list is narrow; and a document that comes in goes to its place.
 func TestColumnsSort(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -72,8 +72,17 @@ func TestColumnsSort(t *testing.T) {
 	shows("cheque.png,bill.pdf,letter-9.png,Letter-10.png", "?sort=constructor")
 	tab.Size(390, 844)
 	tab.Until(`!document.querySelector('.head.name').checkVisibility() && document.querySelector('#order').checkVisibility()`)
-	browsertest.Eval[any](tab, `(() => { const s = document.querySelector('#order'); s.value = '-name'; s.dispatchEvent(new Event('change')); return null; })()`)
-	shows("Letter-10.png,letter-9.png,cheque.png,bill.pdf", "?sort=-name")
+	// no count of pages: the reason has the whole line
+	put("unread.pdf", 0, -time.Minute, failed(document.CodeEncrypted))
+	tab.Until(`(() => { const r = [...document.querySelectorAll('.row')].find((r) => r.innerText.includes('unread'));
+		const end = (e) => r?.querySelector(e).getBoundingClientRect().right;
+		return r && end('.pages') - end('.note') < 1 && end('.age') - end('.note') < 1; })()`)
+	put("unread.pdf", 2, -time.Minute, failed(document.CodeEncrypted))
+	tab.Until(`(() => { const r = [...document.querySelectorAll('.row')].find((r) => r.innerText.includes('unread'));
+		return r && r.querySelector('.note').getBoundingClientRect().right < r.querySelector('.pages').getBoundingClientRect().left; })()`)
+	browsertest.Eval[any](tab,
+		`(() => { const s = document.querySelector('#order'); s.value = '-name'; s.dispatchEvent(new Event('change')); return null; })()`)
+	shows("unread.pdf,Letter-10.png,letter-9.png,cheque.png,bill.pdf", "?sort=-name")
 }
 
 // TestListPictures makes pictures of the list where LIST_PICTURES names a folder to put them into; else nothing.
@@ -89,7 +98,8 @@ func TestListPictures(t *testing.T) {
 		for _, size := range [][2]int64{{320, 568}, {390, 844}, {768, 1024}, {1440, 900}, {2560, 1440}} {
 			tab.Scheme(scheme)
 			tab.Size(size[0], size[1])
-			for name, address := range map[string]string{"list": "", "failed": "?show=failed", "selected": "?sort=name", "open": "#" + id} {
+			for name, address := range map[string]string{"list": "", "failed": "?show=failed", "selected": "?sort=name",
+				"open": "#" + id} {
 				if name == "open" && size[0] < 760 {
 					continue
 				}
@@ -97,7 +107,8 @@ func TestListPictures(t *testing.T) {
 				tab.Open(d.url + "/" + address)
 				tab.Until(rows + ` > 1`)
 				if name == "selected" {
-					browsertest.Eval[any](tab, `([...document.querySelectorAll('.pick')].slice(1, 4).forEach((p) => p.click()), null)`)
+					browsertest.Eval[any](tab,
+						`([...document.querySelectorAll('.pick')].slice(1, 4).forEach((p) => p.click()), null)`)
 				}
 				time.Sleep(time.Second)
 				tab.Shot(filepath.Join(dir, strings.Join([]string{name, fmt.Sprint(size[0]), scheme}, "-")+".png"))
@@ -106,8 +117,8 @@ func TestListPictures(t *testing.T) {
 	}
 }
 
-// TestRowsHavePictures: the rows in sight get a small picture each, once, and those out of sight are not asked for; a file that has none
-// keeps an icon, and the page has no error to tell of.
+// TestRowsHavePictures: the rows in sight get a small picture each, once, and those out of sight are not asked for; a
+// file that has none keeps an icon, and the page has no error to tell of.
 func TestRowsHavePictures(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -137,12 +148,15 @@ func TestRowsHavePictures(t *testing.T) {
 	}
 	tab := browsertest.New(t, 1440, 900)
 	tab.Open(web.URL)
-	tab.Until(`document.querySelector('#d-` + first + ` .thumb img')?.naturalWidth === 96 && document.querySelectorAll('.thumb img').length >= 12`)
-	tab.Until(`document.querySelector('#d-` + broken + ` .thumb svg') && [...document.querySelectorAll('.row')].filter((r) => r.pictured && !r.querySelector('.thumb img')).length === 1`)
+	tab.Until(`document.querySelector('#d-` + first +
+		` .thumb img')?.naturalWidth === 96 && document.querySelectorAll('.thumb img').length >= 12`)
+	tab.Until(`document.querySelector('#d-` + broken +
+		` .thumb svg') && [...document.querySelectorAll('.row')].filter((r) => r.pictured && !r.querySelector('.thumb img')).length === 1`)
 	browsertest.Eval[any](tab, `(document.querySelector('#list').scrollTop = 1e6, null)`)
 	tab.Until(`[...document.querySelectorAll('.row')].some((r) => r.ariaPosInSet === '302' && r.querySelector('.thumb img'))`)
 	browsertest.Eval[any](tab, `(document.querySelector('#list').scrollTop = 0, null)`)
-	tab.Until(`document.querySelector('#d-` + first + ` .thumb img') && document.querySelector('#d-` + broken + `').pictured`)
+	tab.Until(`document.querySelector('#d-` + first + ` .thumb img') && document.querySelector('#d-` + broken +
+		`').pictured`)
 	n := 0
 	asked.Range(func(path, times any) bool {
 		n++
@@ -151,7 +165,8 @@ func TestRowsHavePictures(t *testing.T) {
 		}
 		return true
 	})
-	if most := browsertest.Eval[int](tab, `2 * (Math.ceil(document.querySelector('#list').clientHeight / document.querySelector('.row').offsetHeight) + 1)`); n > most {
+	if most := browsertest.Eval[int](tab,
+		`2 * (Math.ceil(document.querySelector('#list').clientHeight / document.querySelector('.row').offsetHeight) + 1)`); n > most {
 		t.Errorf("%d pictures were asked for", n)
 	}
 	if most.Load() > 2 {
@@ -159,8 +174,9 @@ func TestRowsHavePictures(t *testing.T) {
 	}
 }
 
-// TestSelection: rows are selected by click, by a range and by key, and what is done is done to those selected and no others: tried again,
-// exported, deleted after a question. A bar says how many there are; what is no longer shown is no longer selected.
+// TestSelection: rows are selected by click, by a range and by key, and what is done is done to those selected and no
+// others: tried again, exported, deleted after a question. A bar says how many there are; what is no longer shown is no
+// longer selected.
 func TestSelection(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -183,7 +199,8 @@ func TestSelection(t *testing.T) {
 		for _, i := range want {
 			names = append(names, fmt.Sprintf("page-%02d.png", i))
 		}
-		tab.Until(`[...document.querySelectorAll('.row[aria-selected="true"]')].map((r) => r.querySelector('.name').textContent).sort().join() === '` + strings.Join(names, ",") + `'`)
+		tab.Until(`[...document.querySelectorAll('.row[aria-selected="true"]')].map((r) => r.querySelector('.name').textContent).sort().join() === '` + strings.Join(names,
+			",") + `'`)
 		if len(want) > 0 {
 			tab.Until(fmt.Sprintf(`document.querySelector('#bulk .said').innerText === '%d selected'`, len(want)))
 		} else {
@@ -192,7 +209,9 @@ func TestSelection(t *testing.T) {
 	}
 	click := func(i int, part, with string) {
 		t.Helper()
-		browsertest.Eval[any](tab, fmt.Sprintf(`(document.querySelector('#d-%s %s').dispatchEvent(new MouseEvent('click', {bubbles: true, %s})), null)`, ids[i], part, with))
+		browsertest.Eval[any](tab,
+			fmt.Sprintf(`(document.querySelector('#d-%s %s').dispatchEvent(new MouseEvent('click', {bubbles: true, %s})), null)`,
+				ids[i], part, with))
 	}
 	tab.Click("#d-" + ids[1] + " .pick")
 	selected(1)
@@ -211,13 +230,15 @@ func TestSelection(t *testing.T) {
 	selected()
 	tab.Key(kb.Home, "x", "j", "j", " ")
 	selected(0, 2)
-	tab.Do(chromedp.KeyEvent(kb.ArrowDown, chromedp.KeyModifiers(chromedp.ModifierShift)), chromedp.KeyEvent(kb.ArrowDown, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	tab.Do(chromedp.KeyEvent(kb.ArrowDown, chromedp.KeyModifiers(chromedp.ModifierShift)),
+		chromedp.KeyEvent(kb.ArrowDown, chromedp.KeyModifiers(chromedp.ModifierShift)))
 	selected(0, 2, 3, 4)
 	tab.Key("x", "x")
 	selected(0, 2, 3, 4)
 
 	// Export: the file holds the texts of those selected.
-	browsertest.Eval[any](tab, `(window.fetched = null, HTMLAnchorElement.prototype.click = function () { fetch(this.href).then((r) => r.text()).then((s) => { window.fetched = s; }); }, null)`)
+	browsertest.Eval[any](tab,
+		`(window.fetched = null, HTMLAnchorElement.prototype.click = function () { fetch(this.href).then((r) => r.text()).then((s) => { window.fetched = s; }); }, null)`)
 	tab.Key("e")
 	tab.Until(`window.fetched?.split('\n').sort().join() === ',text 0,text 2,text 3,text 4'`)
 
@@ -250,8 +271,8 @@ func TestSelection(t *testing.T) {
 	}
 }
 
-// TestAllOfOneReason: what failed is listed by its reason, in words, and all of one reason is tried again at once; nothing of another is,
-// and no such button is there where it cannot help.
+// TestAllOfOneReason: what failed is listed by its reason, in words, and all of one reason is tried again at once;
+// nothing of another is, and no such button is there where it cannot help.
 func TestAllOfOneReason(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -263,7 +284,8 @@ func TestAllOfOneReason(t *testing.T) {
 	tab := browsertest.New(t, 390, 844)
 	tab.Open(d.url + "/?show=failed")
 	const group = `document.querySelector('[data-act="group-ocr_failed"]')`
-	tab.Until(rows + ` === 31 && ` + group + `.innerText.startsWith('20') && ` + group + `.innerText.includes('engine failed') && ` + group + `.innerText.includes('Try all 20 again')`)
+	tab.Until(rows + ` === 31 && ` + group + `.innerText.startsWith('20') && ` + group +
+		`.innerText.includes('engine failed') && ` + group + `.innerText.includes('Try all 20 again')`)
 	tab.Until(`!document.querySelector('[data-act="group-encrypted"]').innerText.includes('again')`)
 	if wide := browsertest.Eval[int](tab, `document.documentElement.scrollWidth`); wide > 390 {
 		t.Errorf("on a phone the page is %d px wide", wide)
@@ -277,8 +299,9 @@ func TestAllOfOneReason(t *testing.T) {
 	}
 }
 
-// TestSearchInTexts: what is typed is looked for in names and texts; the line with the words is shown, the words marked, as text whatever
-// is in it; a text that comes later is found too; the numbers at the filters are of what is found; and a search that fails says so.
+// TestSearchInTexts: what is typed is looked for in names and texts; the line with the words is shown, the words
+// marked, as text whatever is in it; a text that comes later is found too; the numbers at the filters are of what is
+// found; and a search that fails says so.
 func TestSearchInTexts(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -306,7 +329,8 @@ func TestSearchInTexts(t *testing.T) {
 	tab.Until(rows + ` === 3 && document.querySelector('#search').placeholder === 'Search names and texts'`)
 	tab.Key("/", kb.Backspace, "northern")
 	tab.Until(rows + ` === 2 && document.querySelector('#d-` + a + ` mark').textContent === 'northern'`)
-	tab.Until(`document.querySelector('#d-` + a + ` .note').textContent.includes('<script>') && !document.querySelector('#list script, #list .note img') && document.title !== 'ran'`)
+	tab.Until(`document.querySelector('#d-` + a +
+		` .note').textContent.includes('<script>') && !document.querySelector('#list script, #list .note img') && document.title !== 'ran'`)
 	tab.Until(`document.querySelector('[data-kind="all"] .count').textContent === '2' && document.querySelector('[data-kind="done"] .count').textContent === '1' && document.querySelector('#found').hidden`)
 	d.write("late.png", text("it is northern too"))
 	tab.Until(rows + ` === 3`)
@@ -322,7 +346,8 @@ func TestSearchInTexts(t *testing.T) {
 	broken.Store(false)
 	tab.Open(d.url + "/?search=branch")
 	tab.Until(rows + ` === 1 && document.querySelector('mark')?.textContent === 'branch'`)
-	browsertest.Eval[any](tab, `(() => { const s = document.querySelector('#search'); s.value = ''; s.dispatchEvent(new Event('input')); return null; })()`)
+	browsertest.Eval[any](tab,
+		`(() => { const s = document.querySelector('#search'); s.value = ''; s.dispatchEvent(new Event('input')); return null; })()`)
 	tab.Until(rows + ` === 4 && !document.querySelector('mark')`)
 }
 
@@ -336,8 +361,10 @@ func TestNamesAreSearchedWhereTextsAreNot(t *testing.T) {
 	tab.Open(d.url)
 	tab.Until(rows + ` === 2 && document.querySelector('#search').placeholder === 'Search by name' && document.querySelector('#found').hidden`)
 	for query, want := range map[string]int{"NORTH": 1, "gs://scans/": 2, "gs://scans/in/": 1, "gs://other/": 0} {
-		browsertest.Eval[any](tab, `(() => { const s = document.querySelector('#search'); s.value = '`+query+`'; s.dispatchEvent(new Event('input')); return null; })()`)
-		tab.Until(fmt.Sprintf(`%s === %d && document.querySelector('#found').innerText.includes('Only names are searched')`, rows, want))
+		browsertest.Eval[any](tab, `(() => { const s = document.querySelector('#search'); s.value = '`+query+
+			`'; s.dispatchEvent(new Event('input')); return null; })()`)
+		tab.Until(fmt.Sprintf(
+			`%s === %d && document.querySelector('#found').innerText.includes('Only names are searched')`, rows, want))
 	}
 	accessible(t, tab, "only names are searched")
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/browsertest"
 )
 
-// TestLooks makes pictures of every state of the page, from a phone to a large screen, light and dark, where SCREENSHOTS names a folder to
-// put them into; else nothing.
+// TestLooks makes pictures of every state of the page, from a phone to a large screen, light and dark, where
+// SCREENSHOTS names a folder to put them into; else nothing.
 func TestLooks(t *testing.T) {
 	dir := os.Getenv("SCREENSHOTS")
 	if dir == "" {
@@ -51,12 +51,17 @@ func TestLooks(t *testing.T) {
 	}{
 		{"empty", none.url, "", `document.querySelector('#empty').innerText.includes('Nothing here yet')`, nil},
 		{"list", web.URL, "", rows + ` > 10`, nil},
-		{"document", web.URL, "#" + id, `document.querySelector('.reading h1') && (document.querySelector('.scan img').naturalWidth || !document.querySelector('.scan').checkVisibility())`, nil},
-		{"failed", web.URL, "#" + broken, `document.querySelector('.view .reason') && document.querySelector('.sheet')`, nil},
+		{"document", web.URL, "#" + id,
+			`document.querySelector('.reading h1') && (document.querySelector('.scan img').naturalWidth || !document.querySelector('.scan').checkVisibility())`,
+			nil},
+		{"failed", web.URL, "#" + broken, `document.querySelector('.view .reason') && document.querySelector('.sheet')`,
+			nil},
 		{"activity", web.URL, "#activity", `document.querySelector('.operator table')`, nil},
 		{"tray", web.URL, "", rows + ` > 10`, func() {
 			n++
-			drop(tab, "receipt-0.png", "receipt-1.png", fmt.Sprintf("%d-with-a-long-name-of-a-file-that-does-not-fit.png", n), "note.txt", fmt.Sprintf("%d.png", n))
+			drop(tab, "receipt-0.png", "receipt-1.png",
+				fmt.Sprintf("%d-with-a-long-name-of-a-file-that-does-not-fit.png", n), "note.txt",
+				fmt.Sprintf("%d.png", n))
 			tab.Until(trayTotal + `.startsWith('2 of 5 uploaded, 2 need')`)
 		}},
 		{"idle", web.URL, "", rows + ` > 10`, func() {

@@ -15,17 +15,19 @@ import (
 
 // Operation is what the operator's view is told besides the records.
 type Operation struct {
-	// Engine says how the work goes in this process; nil: another one does it. It is asked every few seconds while the view is open.
+	// Engine says how the work goes in this process; nil: another one does it. It is asked every few seconds while the
+	// view is open.
 	Engine func() Engine
 	// Elsewhere says, where there is no Engine, where the pace can be seen.
 	Elsewhere string
 
-	// Passes reads what is known of the reconciliations of a bucket; nil: there is none, and Compared says what is done instead. It is
-	// asked once a minute while the view is open.
+	// Passes reads what is known of the reconciliations of a bucket; nil: there is none, and Compared says what is done
+	// instead. It is asked once a minute while the view is open.
 	Passes   func(ctx context.Context, bucket string) (Pass, error)
 	Compared string
 
-	// Sweep is the time between two sweeps, which retry what is due. Zero: documents that are overdue say nothing of them.
+	// Sweep is the time between two sweeps, which retry what is due. Zero: documents that are overdue say nothing of
+	// them.
 	Sweep time.Duration
 }
 
@@ -36,8 +38,8 @@ type Engine struct {
 	Scanned               time.Time // when the folder was last compared with its documents
 }
 
-// Pass is what is known of the reconciliations of a bucket: when the one that is under way began, and when the last one ended. Zero:
-// none is, or did.
+// Pass is what is known of the reconciliations of a bucket: when the one that is under way began, and when the last one
+// ended. Zero: none is, or did.
 type Pass struct{ Begun, Ended time.Time }
 
 const (
@@ -159,7 +161,8 @@ func (l *ledger) figures(now, midnight time.Time, sweep time.Duration) (f figure
 		row := codes[e.code]
 		if row == nil {
 			info := document.Code(e.code)
-			row = &failure{Code: e.code, Says: cmp.Or(info.Summary, document.Clip(e.code, 60)), Do: info.Advice, operator: info.Operator}
+			row = &failure{Code: e.code, Says: cmp.Or(info.Summary, document.Clip(e.code, 60)), Do: info.Advice,
+				operator: info.Operator}
 			codes[e.code] = row
 		}
 		if e.status == document.StatusFailed {
@@ -178,7 +181,9 @@ func (l *ledger) figures(now, midnight time.Time, sweep time.Duration) (f figure
 	for bucket := range documents {
 		buckets = append(buckets, bucket)
 	}
-	slices.SortFunc(buckets, func(a, b string) int { return cmp.Or(cmp.Compare(documents[b], documents[a]), cmp.Compare(a, b)) })
+	slices.SortFunc(buckets, func(a, b string) int {
+		return cmp.Or(cmp.Compare(documents[b], documents[a]), cmp.Compare(a, b))
+	})
 	return f, buckets
 }
 
@@ -218,7 +223,8 @@ func (s *Server) attention(now time.Time, f figures) []attention {
 	}
 	for _, p := range f.Passes {
 		if p.Ended != 0 && now.Sub(time.UnixMilli(p.Ended)) > passLate {
-			list = append(list, attention{Says: fmt.Sprintf("Bucket %s was last compared with its documents %s ago.", p.Bucket, inWords(now.Sub(time.UnixMilli(p.Ended)))),
+			list = append(list, attention{Says: fmt.Sprintf("Bucket %s was last compared with its documents %s ago.",
+				p.Bucket, inWords(now.Sub(time.UnixMilli(p.Ended)))),
 				Do: "It should be once a day: look at the job of the reconciliation in Cloud Scheduler."})
 		}
 	}
@@ -243,7 +249,8 @@ type passes struct {
 	kept []pass
 }
 
-func (p *passes) read(ctx context.Context, get func(context.Context, string) (Pass, error), buckets []string, now time.Time) []pass {
+func (p *passes) read(ctx context.Context, get func(context.Context, string) (Pass, error), buckets []string,
+	now time.Time) []pass {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if get == nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// TestActivity: the operator's view is at an address of its own, by button and by key; it says first what needs a person, and leads from
-// a reason to its documents.
+// TestActivity: the operator's view is at an address of its own, by button and by key; it says first what needs a
+// person, and leads from a reason to its documents.
 func TestActivity(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -30,7 +30,8 @@ func TestActivity(t *testing.T) {
 	d.write("d.png", func(r *document.Record) {
 		r.Status, r.WindowStart = document.StatusRetrying, time.Now().Add(-time.Hour)
 	})
-	tab.Until(`document.querySelector('.needs')?.innerText.includes('roles/storage.objectViewer') && !` + body + `.includes('Nothing needs you')`)
+	tab.Until(`document.querySelector('.needs')?.innerText.includes('roles/storage.objectViewer') && !` + body +
+		`.includes('Nothing needs you')`)
 	tab.Until(`document.querySelector('[data-act="failed-corrupt"]')?.innerText === '2' && document.querySelector('[data-act="oldest"]')?.innerText === 'd.png'`)
 	browsertest.Eval[any](tab, `(window.kept = document.querySelector('[data-act="failed-corrupt"]'), null)`)
 	d.write("e.png", failed(document.CodeCorrupt))
@@ -64,19 +65,21 @@ func TestHostileActivity(t *testing.T) {
 	tab := browsertest.New(t, 1200, 800)
 	tab.Open(d.url + "/#activity")
 	tab.Until(`document.querySelectorAll('.operator tbody tr').length === 2`)
-	if n := browsertest.Eval[int](tab, `document.querySelectorAll('.operator script, .operator img, .operator [onerror]').length`); n != 0 {
+	if n := browsertest.Eval[int](tab,
+		`document.querySelectorAll('.operator script, .operator img, .operator [onerror]').length`); n != 0 {
 		t.Errorf("%d elements of a code's own", n)
 	}
 	if title := browsertest.Eval[string](tab, `document.title`); title != "Activity – bucketocr" {
 		t.Error(title)
 	}
-	if wide := browsertest.Eval[bool](tab, `document.querySelector('.operator .body').scrollWidth > document.querySelector('.operator .body').clientWidth`); wide {
+	if wide := browsertest.Eval[bool](tab,
+		`document.querySelector('.operator .body').scrollWidth > document.querySelector('.operator .body').clientWidth`); wide {
 		t.Error("a code makes the view wider than the window")
 	}
 }
 
-// TestMissingImageIsNoError: a page without an image says why in words, and the browser's console holds no error; on a device without a
-// keyboard none is spoken of.
+// TestMissingImageIsNoError: a page without an image says why in words, and the browser's console holds no error; on a
+// device without a keyboard none is spoken of.
 func TestMissingImageIsNoError(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -89,7 +92,9 @@ func TestMissingImageIsNoError(t *testing.T) {
 	tab.Until(`document.querySelector('.missing')?.textContent === 'This file cannot be shown here as an image.'`)
 	browsertest.Eval[any](tab, `(location.hash = '`+gone+`', null)`)
 	tab.Until(`document.querySelector('.missing')?.textContent === 'The file is no longer there in this version.'`)
-	if bad := browsertest.Eval[[]string](tab, `performance.getEntriesByType('resource').filter((e) => e.responseStatus >= 400).map((e) => e.name)`); len(bad) > 0 {
+	if bad := browsertest.Eval[[]string](tab,
+		`performance.getEntriesByType('resource').filter((e) => e.responseStatus >= 400).map((e) => e.name)`); len(
+		bad) > 0 {
 		t.Errorf("errors in the console: %v", bad)
 	}
 	shown := `document.querySelector('#help-open').checkVisibility()`
@@ -108,7 +113,9 @@ func (d *desk) busy() {
 		}}
 	d.furnish()
 	for i := range 300 {
-		d.write(fmt.Sprintf("day/%03d.png", i), func(r *document.Record) { r.Usage = document.Usage{PromptTokens: 1400, CompletionTokens: 600} })
+		d.write(fmt.Sprintf("day/%03d.png", i), func(r *document.Record) {
+			r.Usage = document.Usage{PromptTokens: 1400, CompletionTokens: 600}
+		})
 	}
 	for i := range 4 {
 		d.write(fmt.Sprintf("denied-%d.png", i), failed(document.CodeStorageMisconfigured))
@@ -124,6 +131,7 @@ func (d *desk) busy() {
 	for i := range 60 {
 		at := time.Now().Add(-time.Duration(i)*time.Minute - 10*time.Second)
 		pages := 12 + (i*i+5*i)%23 - i/6
-		d.server.ledger.read[at.UnixNano()/int64(slotTime)] = amount{pages, document.Usage{PromptTokens: 1400 * pages, CompletionTokens: 600 * pages}}
+		d.server.ledger.read[at.UnixNano()/int64(slotTime)] = amount{pages,
+			document.Usage{PromptTokens: 1400 * pages, CompletionTokens: 600 * pages}}
 	}
 }

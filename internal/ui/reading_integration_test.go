@@ -21,7 +21,8 @@ func (d *desk) book(name string, pages int) string {
 	d.bucket.PutAs(name, 7, dot(300, 400))
 	list := make([]document.Page, pages)
 	for i := range list {
-		list[i] = document.Page{Page: i + 1, Width: 300, Height: 400, Text: fmt.Sprintf("word-%d\n\n", i+1) + strings.Repeat("It is a line of the page.\n\n", 12)}
+		list[i] = document.Page{Page: i + 1, Width: 300, Height: 400,
+			Text: fmt.Sprintf("word-%d\n\n", i+1) + strings.Repeat("It is a line of the page.\n\n", 12)}
 	}
 	id := d.write(name, func(r *document.Record) {
 		r.Bucket, r.Text, r.TextInPages, r.Pages, r.PagesDone = "bucket", "", true, pages, pages
@@ -30,7 +31,8 @@ func (d *desk) book(name string, pages int) string {
 	return id
 }
 
-// watchRows is JavaScript that looks at each frame whether rows of the list overlap or leave holes, and keeps what it finds.
+// watchRows is JavaScript that looks at each frame whether rows of the list overlap or leave holes, and keeps what it
+// finds.
 const watchRows = `(window.crossed = [], window.frames = 0, (function look() {
 	const rows = [...document.querySelectorAll('.row')].map((r) => r.getBoundingClientRect()).sort((a, b) => a.top - b.top);
 	rows.forEach((r, i) => { if (i && Math.abs(rows[i - 1].bottom - r.top) > 1) window.crossed.push(Math.round(rows[i - 1].bottom) + '/' + Math.round(r.top)); });
@@ -38,8 +40,8 @@ const watchRows = `(window.crossed = [], window.frames = 0, (function look() {
 	requestAnimationFrame(look);
 })(), null)`
 
-// TestRowsNeverOverlap: rows of the list lie one below the other, before, while and after a document is opened and closed, the list is
-// scrolled and the window gets another size; and what was at the top stays there.
+// TestRowsNeverOverlap: rows of the list lie one below the other, before, while and after a document is opened and
+// closed, the list is scrolled and the window gets another size; and what was at the top stays there.
 func TestRowsNeverOverlap(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -63,7 +65,8 @@ func TestRowsNeverOverlap(t *testing.T) {
 		name string
 		do   func()
 	}{
-		{"opened by a click", func() { tab.Click(".row:nth-child(5)"); tab.Until(`!document.querySelector('#view').hidden`) }},
+		{"opened by a click",
+			func() { tab.Click(".row:nth-child(5)"); tab.Until(`!document.querySelector('#view').hidden`) }},
 		{"scrolled", func() { scroll(700) }},
 		{"narrower", func() { tab.Size(1024, 768) }},
 		{"closed", func() { tab.Key("\x1b"); tab.Until(`document.querySelector('#view').hidden`) }},
@@ -89,8 +92,8 @@ func TestRowsNeverOverlap(t *testing.T) {
 	}
 }
 
-// TestRoomForTextAndImage: where there is room text and image are beside each other or stacked, elsewhere one of the two is shown, the
-// text first; what is chosen is what is seen.
+// TestRoomForTextAndImage: where there is room text and image are beside each other or stacked, elsewhere one of the
+// two is shown, the text first; what is chosen is what is seen.
 func TestRoomForTextAndImage(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -104,15 +107,18 @@ func TestRoomForTextAndImage(t *testing.T) {
 	for _, c := range []struct {
 		width, height int64
 		modes         [2]string
-	}{{1440, 900, [2]string{"side", "stacked"}}, {1024, 768, [2]string{"text", "image"}}, {390, 844, [2]string{"text", "image"}}} {
+	}{{1440, 900, [2]string{"side", "stacked"}}, {1024, 768, [2]string{"text", "image"}},
+		{390, 844, [2]string{"text", "image"}}} {
 		tab.Size(c.width, c.height)
 		for _, mode := range []string{c.modes[0], c.modes[1], c.modes[0]} {
 			tab.Until(`document.querySelector('.view [data-act="` + mode + `"]')`)
 			if mode != browsertest.Eval[string](tab, seen) {
 				tab.Click(`.view [data-act="` + mode + `"]`)
 			}
-			tab.Until(`document.querySelector('.view [data-act="` + mode + `"]').getAttribute('aria-pressed') === 'true' && ` + seen + ` === '` + mode + `'`)
-			if n := browsertest.Eval[int](tab, `document.querySelectorAll('.modes:not(.zoom) [aria-pressed="true"]').length`); n != 1 {
+			tab.Until(`document.querySelector('.view [data-act="` + mode +
+				`"]').getAttribute('aria-pressed') === 'true' && ` + seen + ` === '` + mode + `'`)
+			if n := browsertest.Eval[int](tab,
+				`document.querySelectorAll('.modes:not(.zoom) [aria-pressed="true"]').length`); n != 1 {
 				t.Errorf("%d wide, %s: %d ways to show it are chosen", c.width, mode, n)
 			}
 		}
@@ -122,8 +128,8 @@ func TestRoomForTextAndImage(t *testing.T) {
 	}
 }
 
-// TestPageNumberFollows: the number of the page is that of the page at the top, however it came there; one out of range becomes the
-// nearest; the address names the page, and leads to it.
+// TestPageNumberFollows: the number of the page is that of the page at the top, however it came there; one out of range
+// becomes the nearest; the address names the page, and leads to it.
 func TestPageNumberFollows(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -153,7 +159,8 @@ func TestPageNumberFollows(t *testing.T) {
 	at(12)
 	tab.Key("p", "p")
 	at(10)
-	browsertest.Eval[any](tab, `(document.querySelector('.sheets').scrollTop = document.querySelectorAll('.sheet')[20].offsetTop, null)`)
+	browsertest.Eval[any](tab,
+		`(document.querySelector('.sheets').scrollTop = document.querySelectorAll('.sheet')[20].offsetTop, null)`)
 	at(21)
 	typed("99")
 	at(30)
@@ -169,8 +176,8 @@ func TestPageNumberFollows(t *testing.T) {
 	at(30)
 }
 
-// TestPrintHasAllPages: what is printed of a document is its name and the texts of all its pages, also of those that were never in
-// sight, and nothing of the page around it.
+// TestPrintHasAllPages: what is printed of a document is its name and the texts of all its pages, also of those that
+// were never in sight, and nothing of the page around it.
 func TestPrintHasAllPages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -195,16 +202,18 @@ func TestPrintHasAllPages(t *testing.T) {
 	if !strings.Contains(shown, "book.pdf") {
 		t.Error("the name is missing")
 	}
-	if cut := browsertest.Eval[[]string](tab, `['html', 'body', 'main', '#view', '.sheets'].filter((s) => { const e = document.querySelector(s); return e.scrollHeight > e.clientHeight + 2 && getComputedStyle(e).overflowY !== 'visible'; })`); len(cut) > 0 {
+	if cut := browsertest.Eval[[]string](tab,
+		`['html', 'body', 'main', '#view', '.sheets'].filter((s) => { const e = document.querySelector(s); return e.scrollHeight > e.clientHeight + 2 && getComputedStyle(e).overflowY !== 'visible'; })`); len(cut) > 0 {
 		t.Errorf("%v are cut off", cut)
 	}
-	if ink := browsertest.Eval[string](tab, `getComputedStyle(document.querySelector('.reading p')).color`); ink != "rgb(0, 0, 0)" {
+	if ink := browsertest.Eval[string](tab,
+		`getComputedStyle(document.querySelector('.reading p')).color`); ink != "rgb(0, 0, 0)" {
 		t.Errorf("the text is printed in %s", ink)
 	}
 }
 
-// TestImageGrows: an image is made larger and smaller by button and key, moved by the mouse within its place, fitted to the width and to
-// what is seen, and a menu offers the document and its file to keep.
+// TestImageGrows: an image is made larger and smaller by button and key, moved by the mouse within its place, fitted to
+// the width and to what is seen, and a menu offers the document and its file to keep.
 func TestImageGrows(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -240,7 +249,8 @@ func TestImageGrows(t *testing.T) {
 	d.write("tall.png", func(r *document.Record) { r.Warnings = []string{document.WarnTruncated} })
 	tab.Until(`document.querySelector('.warned') && document.querySelector('.menu').open`)
 	for as, want := range map[string]string{"markdown": "text", "original": "PNG"} {
-		if got := browsertest.Eval[string](tab, `fetch(document.querySelector('[data-act="as-`+as+`"]').href).then((r) => r.text())`); !strings.Contains(got, want) {
+		if got := browsertest.Eval[string](tab, `fetch(document.querySelector('[data-act="as-`+as+
+			`"]').href).then((r) => r.text())`); !strings.Contains(got, want) {
 			t.Errorf("%s: %.60q", as, got)
 		}
 	}
@@ -249,21 +259,25 @@ func TestImageGrows(t *testing.T) {
 	tab.Open(d.url + "/?book#" + d.book("book.pdf", 9) + "/5")
 	tab.Until(`document.querySelector('[data-act="page"]')?.value === '5' && document.querySelectorAll('.reading')[4].innerText.includes('word-5')`)
 	at := func(n int) string {
-		return fmt.Sprintf(`Math.abs(document.querySelectorAll('.sheet')[%d].getBoundingClientRect().top - document.querySelector('.sheets').getBoundingClientRect().top) < 30`, n-1)
+		return fmt.Sprintf(`Math.abs(document.querySelectorAll('.sheet')[%d].getBoundingClientRect().top - document.querySelector('.sheets').getBoundingClientRect().top) < 30`,
+			n-1)
 	}
 	tab.Key("+", "+") // what is read stays in sight, whether it was gone to or scrolled to
 	tab.Until(ratio + ` === 2 && ` + at(5))
-	browsertest.Eval[any](tab, `(document.querySelector('.sheets').scrollTop = document.querySelectorAll('.sheet')[6].offsetTop, null)`)
+	browsertest.Eval[any](tab,
+		`(document.querySelector('.sheets').scrollTop = document.querySelectorAll('.sheet')[6].offsetTop, null)`)
 	tab.Until(`document.querySelector('[data-act="page"]').value === '7'`)
 	tab.Key("-", "-")
 	tab.Until(ratio + ` === 1 && ` + at(7))
 }
 
-// accessible fails where axe, the checker of the accessibility guidelines (WCAG 2.2 A and AA), finds anything critical or serious.
+// accessible fails where axe, the checker of the accessibility guidelines (WCAG 2.2 A and AA), finds anything critical
+// or serious.
 func accessible(t *testing.T, tab *browsertest.Tab, state string) {
 	t.Helper()
 	if !browsertest.Eval[bool](tab, `Boolean(window.axe)`) {
-		script, err := os.ReadFile(filepath.Join("..", "..", "examples", "listener-web", "node_modules", "axe-core", "axe.min.js"))
+		script, err := os.ReadFile(filepath.Join("..", "..", "examples", "listener-web", "node_modules", "axe-core",
+			"axe.min.js"))
 		if err != nil {
 			t.Fatal("no axe-core: run `npm ci --prefix examples/listener-web`")
 		}
@@ -297,13 +311,15 @@ func TestAccessible(t *testing.T) {
 		r.Warnings, r.Text, r.Pages, r.PagesDone = []string{document.WarnPageFailed, document.WarnTurned}, "", 2, 2
 		r.TextInPages = true
 	}, document.Page{Page: 1, Text: "$x$", Turned: 90, Warnings: []string{document.WarnTurned}},
-		document.Page{Page: 2, Warnings: []string{document.WarnPageFailed}, Error: &document.Error{Code: document.CodeOCRFailed, Message: "x"}})
+		document.Page{Page: 2, Warnings: []string{document.WarnPageFailed},
+			Error: &document.Error{Code: document.CodeOCRFailed, Message: "x"}})
 	doubtful := document.Object{Bucket: "scans", Name: "doubtful.pdf", Generation: 7}.ID()
 	d.write("denied.png", failed(document.CodeStorageMisconfigured))
 	states := []struct{ name, hash, until string }{
 		{"list", "", rows + ` > 10`},
 		{"document", id, `document.querySelector('.reading h1')`},
-		{"book", book, `document.querySelector('[data-act="page"]') && document.querySelector('.reading')?.innerText.includes('word-1')`},
+		{
+			"book", book, `document.querySelector('[data-act="page"]') && document.querySelector('.reading')?.innerText.includes('word-1')`},
 		{"doubtful", doubtful, `document.querySelector('.warned button') && document.querySelector('.reading math')`},
 		{"activity", "activity", `document.querySelector('.operator table') && document.querySelector('.needs')`},
 		{"failed", broken, `document.querySelector('.view .reason') && document.querySelector('.sheet')`},
@@ -332,13 +348,15 @@ func TestAccessible(t *testing.T) {
 			tab.Size(width, 900)
 			browsertest.Eval[any](tab, `(document.querySelector('[data-kind="failed"]').click(), null)`)
 			tab.Until(`!document.querySelector('#groups').hidden`)
-			browsertest.Eval[any](tab, `([...document.querySelectorAll('.pick')].slice(0, 2).forEach((p) => p.click()), null)`)
+			browsertest.Eval[any](tab,
+				`([...document.querySelectorAll('.pick')].slice(0, 2).forEach((p) => p.click()), null)`)
 			tab.Until(`!document.querySelector('#bulk').hidden`)
 			accessible(t, tab, fmt.Sprint("selected, failed ", scheme, " ", width))
 			browsertest.Eval[any](tab, `(document.querySelector('[data-act="bulk-delete"]').click(), null)`)
 			tab.Until(`document.querySelector('#ask').open`)
 			accessible(t, tab, fmt.Sprint("question ", scheme, " ", width))
-			browsertest.Eval[any](tab, `(document.querySelector('#ask').close(), document.querySelector('[data-act="bulk-clear"]').click(), document.querySelector('[data-kind="all"]').click(), null)`)
+			browsertest.Eval[any](tab,
+				`(document.querySelector('#ask').close(), document.querySelector('[data-act="bulk-clear"]').click(), document.querySelector('[data-kind="all"]').click(), null)`)
 			tab.Until(`document.querySelector('#bulk').hidden`)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// TestSearchAnswers: with what the store finds, of documents that the page shows, whatever is searched for; and says so where texts are not
-// searched, or the store fails.
+// TestSearchAnswers: with what the store finds, of documents that the page shows, whatever is searched for; and says so
+// where texts are not searched, or the store fails.
 func TestSearchAnswers(t *testing.T) {
 	d := newDesk(t)
 	id := d.write("a.png", text("x"))
@@ -22,7 +22,8 @@ func TestSearchAnswers(t *testing.T) {
 		if asked = query; query == "broken" {
 			return nil, false, document.ErrStoreUnavailable
 		}
-		return []Hit{{ID: "elsewhere", Line: []string{"hidden"}}, {ID: id, Line: []string{"", attackLine, ""}}}, limit == searchMost, nil
+		return []Hit{{ID: "elsewhere", Line: []string{"hidden"}}, {ID: id, Line: []string{"", attackLine, ""}}},
+			limit == searchMost, nil
 	}
 	search := func(query string) (int, http.Header, string) {
 		return d.ask("GET", "/api/search?q="+url.QueryEscape(query), "", nil)
@@ -33,7 +34,8 @@ func TestSearchAnswers(t *testing.T) {
 		Hits []Hit
 		More bool
 	}
-	if err := json.Unmarshal([]byte(body), &got); code != 200 || err != nil || len(got.Hits) != 1 || got.Hits[0].ID != id || !got.More || asked != hostile {
+	if err := json.Unmarshal([]byte(body), &got); code != 200 || err != nil || len(got.Hits) != 1 ||
+		got.Hits[0].ID != id || !got.More || asked != hostile {
 		t.Errorf("%d %s, asked for %q", code, body, asked)
 	}
 	if strings.Contains(body, "<script>") || !strings.HasPrefix(h.Get("Content-Type"), "application/json") {
@@ -42,7 +44,9 @@ func TestSearchAnswers(t *testing.T) {
 	if code, _, body := search("broken"); code != 502 || !strings.Contains(body, "does not answer") {
 		t.Errorf("the store fails: %d %s", code, body)
 	}
-	if code, _, _ := d.ask("GET", "/api/search?q=x", "", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }); code != 403 {
+	if code, _, _ := d.ask("GET", "/api/search?q=x", "", func(r *http.Request) {
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+	}); code != 403 {
 		t.Errorf("another site: %d", code)
 	}
 	d.server.c.Search = nil

@@ -31,17 +31,21 @@ type summary struct {
 	Updated    int64           `json:"updated"`
 	Finished   int64           `json:"finished"`
 	Due        int64           `json:"due"`
-	Version    string          `json:"version"`             // of the record, not of the object
-	Rereading  string          `json:"rereading,omitempty"` // of a done document: waiting, now, or failed with Code and Message
-	Line       string          `json:"line,omitempty"`      // the first one of the text; none where the text is in the pages
+	Version    string          `json:"version"` // of the record, not of the object
+	// of a done document: waiting, now, or failed with Code and Message
+	Rereading string `json:"rereading,omitempty"`
+	// the first one of the text; none where the text is in the pages
+	Line string `json:"line,omitempty"`
 }
 
 func summarise(id string, r *document.Record) summary {
 	s := summary{
 		ID: id, Bucket: r.Bucket, Name: r.Name, Generation: strconv.FormatInt(r.Generation, 10), Size: r.Size,
-		Status: r.Status, Pages: r.Pages, PagesDone: r.PagesDone, Blank: r.Blank, Warnings: r.Warnings, Attempt: r.Attempt,
-		Arrived: millis(r.WindowStart), Started: millis(r.Started), Updated: millis(r.Updated), Finished: millis(r.Finished),
-		Due: millis(r.Due), Version: r.Write, Line: firstLine(r.Text),
+		Status: r.Status, Pages: r.Pages, PagesDone: r.PagesDone, Blank: r.Blank, Warnings: r.Warnings,
+		Attempt: r.Attempt,
+		Arrived: millis(r.WindowStart), Started: millis(r.Started), Updated: millis(r.Updated),
+		Finished: millis(r.Finished),
+		Due:      millis(r.Due), Version: r.Write, Line: firstLine(r.Text),
 	}
 	if s.Arrived == 0 {
 		s.Arrived = millis(r.Updated)
@@ -73,7 +77,8 @@ const (
 	lineLook  = 4 << 10 // bytes of a text in which its first line is looked for
 )
 
-// firstLine returns the first line of a Markdown text that has a letter or a digit, as plain text without control characters.
+// firstLine returns the first line of a Markdown text that has a letter or a digit, as plain text without control
+// characters.
 func firstLine(text string) string {
 	for line := range strings.Lines(text[:min(len(text), lineLook)]) {
 		if line = plainLine(line); strings.ContainsFunc(line, isWordRune) {
@@ -95,8 +100,8 @@ var (
 	lineLead   = regexp.MustCompile(`^\s*(?:#{1,6}\s|>|[-*+]\s)\s*`)
 )
 
-// plainLine takes from a line what only Markdown and HTML need, what does not print and what turns the direction of writing, and cuts it
-// to lineRunes.
+// plainLine takes from a line what only Markdown and HTML need, what does not print and what turns the direction of
+// writing, and cuts it to lineRunes.
 func plainLine(line string) string {
 	line = lineImage.ReplaceAllString(strings.ToValidUTF8(line, ""), " ")
 	line = lineLink.ReplaceAllString(line, "$1")

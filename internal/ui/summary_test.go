@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestFirstLine: a row shows the first line that says something, as plain text, bounded, and nothing that a list must not show.
+// TestFirstLine: a row shows the first line that says something, as plain text, bounded, and nothing that a list must
+// not show.
 func TestFirstLine(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, want string }{

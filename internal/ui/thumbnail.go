@@ -24,8 +24,8 @@ const (
 	thumbnailCost   = 512              // of one that is kept, besides its bytes: one that could not be made is kept too
 )
 
-// thumbnail answers with a small picture of an object's first page. Where there is none to be had, because of what the file is, it
-// answers with nothing, and the row keeps its icon: that the file is broken is said elsewhere.
+// thumbnail answers with a small picture of an object's first page. Where there is none to be had, because of what the
+// file is, it answers with nothing, and the row keeps its icon: that the file is broken is said elsewhere.
 func (s *Server) thumbnail(w http.ResponseWriter, r *http.Request) {
 	o, ok := s.feed.objectOf(r.PathValue("id"))
 	if !ok {
@@ -78,10 +78,12 @@ func newThumbnails(images Images, limits page.Limits) *thumbnails {
 	limits.MaxBytes = min(limits.MaxBytes, thumbnailBytes)
 	limits.MaxPixels = min(limits.MaxPixels, thumbnailPixels)
 	limits.First, limits.MaxPages = true, 1
-	return &thumbnails{images: images, limits: limits, turn: make(chan struct{}, 1), room: thumbnailSpace, kept: map[document.Object]picture{}}
+	return &thumbnails{images: images, limits: limits, turn: make(chan struct{}, 1), room: thumbnailSpace,
+		kept: map[document.Object]picture{}}
 }
 
-// make returns the picture of an object's first page, without bytes where the file has none. An error is of the bucket or of the time.
+// make returns the picture of an object's first page, without bytes where the file has none. An error is of the bucket
+// or of the time.
 func (t *thumbnails) make(ctx context.Context, o document.Object) (picture, error) {
 	if p, ok := t.find(o); ok {
 		return p, nil

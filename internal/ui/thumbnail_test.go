@@ -18,8 +18,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page"
 )
 
-// TestThumbnail: it is small and made here, whatever the object is; where there is none the answer is empty, and no error. What a file is
-// makes no difference to who may ask.
+// TestThumbnail: it is small and made here, whatever the object is; where there is none the answer is empty, and no
+// error. What a file is makes no difference to who may ask.
 func TestThumbnail(t *testing.T) {
 	d := newDesk(t)
 	put := func(name string, data []byte) string {
@@ -61,7 +61,8 @@ func TestThumbnail(t *testing.T) {
 			continue
 		}
 		m, format, err := image.Decode(bytes.NewReader([]byte(body)))
-		if err != nil || "image/"+format != h.Get("Content-Type") || m.Bounds().Dx() != c.width || m.Bounds().Dy() != c.height {
+		if err != nil || "image/"+format != h.Get("Content-Type") || m.Bounds().Dx() != c.width ||
+			m.Bounds().Dy() != c.height {
 			t.Errorf("%s: %v %v %s %v", c.name, err, m.Bounds(), format, h)
 		}
 	}
@@ -93,8 +94,8 @@ func (l leaving) Close() error {
 	return l.ReadCloser.Close()
 }
 
-// TestThumbnailsAreBounded: one is made at a time, each once, those that cannot be made included; what is kept is bounded; and an object
-// that hangs holds up the others for a while and no longer.
+// TestThumbnailsAreBounded: one is made at a time, each once, those that cannot be made included; what is kept is
+// bounded; and an object that hangs holds up the others for a while and no longer.
 func TestThumbnailsAreBounded(t *testing.T) {
 	t.Parallel()
 	limits := page.Limits{MaxBytes: 1 << 20, MaxPixels: 1e7, MaxPages: 100}
@@ -109,7 +110,8 @@ func TestThumbnailsAreBounded(t *testing.T) {
 			hung <- err
 		}()
 		synctest.Wait()
-		if p, err := hanging.make(t.Context(), document.Object{Name: "fine", Generation: 1}); err != nil || len(p.bytes) == 0 {
+		if p, err := hanging.make(t.Context(), document.Object{Name: "fine", Generation: 1}); err != nil ||
+			len(p.bytes) == 0 {
 			t.Errorf("behind one that hangs: %v", err)
 		}
 		if err := <-hung; !errors.Is(err, context.DeadlineExceeded) {
@@ -149,7 +151,8 @@ func TestThumbnailsAreBounded(t *testing.T) {
 			t.Errorf("%d objects were open at a time", source.most.Load())
 		}
 		once := source.total.Load()
-		if _, err := newThumbnails(source, limits).make(t.Context(), document.Object{Name: "0", Generation: 1}); err != nil {
+		if _, err := newThumbnails(source, limits).make(t.Context(),
+			document.Object{Name: "0", Generation: 1}); err != nil {
 			t.Fatal(err)
 		}
 		if each := source.total.Load() - once; once != 20*each {

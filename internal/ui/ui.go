@@ -1,8 +1,9 @@
 // Package ui is the live page: one page, embedded, that shows the records of a store as they change.
 //
-// [Server] follows the store by its watch, keeps a summary of each record (of its text only the first line) and sends what changes to every
-// open page as server-sent events. Texts, page images, uploads and retries go through the same server, so that one guard
-// protects all of them. It knows neither Firestore nor the local folder: [Config] holds interfaces.
+// [Server] follows the store by its watch, keeps a summary of each record (of its text only the first line) and sends
+// what changes to every open page as server-sent events. Texts, page images, uploads and retries go through the same
+// server, so that one guard protects all of them. It knows neither Firestore nor the local folder: [Config] holds
+// interfaces.
 //
 // Files, in reading order:
 //
@@ -104,7 +105,8 @@ func (s *Server) Handler() http.Handler {
 //go:embed assets
 var embedded embed.FS
 
-// assets serves the page's own files. They are asked for again each time: another bucketocr may be at the address tomorrow.
+// assets serves the page's own files. They are asked for again each time: another bucketocr may be at the address
+// tomorrow.
 func assets() http.Handler {
 	files, err := fs.Sub(embedded, "assets")
 	if err != nil {

@@ -42,7 +42,8 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	d := &desk{t: t, store: documenttest.NewMemory(), bucket: documenttest.NewBucket(), files: map[string]string{}}
 	d.server = New(Config{
-		Watch: d.store.Watch, Records: d.store, Images: d.bucket, Upload: d, Retry: d, Delete: d, Export: d, Place: "folder inbox", MaxBytes: 1 << 20,
+		Watch: d.store.Watch, Records: d.store, Images: d.bucket, Upload: d, Retry: d, Delete: d, Export: d,
+		Place: "folder inbox", MaxBytes: 1 << 20,
 		Limits: page.Limits{MaxBytes: 1 << 20, MaxPixels: 1e7, MaxPages: 100},
 	})
 	ctx, end := context.WithCancel(context.Background())
@@ -70,7 +71,7 @@ func (d *desk) Put(_ context.Context, name string, content io.Reader, replace bo
 		return ErrExists
 	}
 	if strings.HasSuffix(name, ".txt") {
-		return NotTaken("No image.")
+		return NotTaken("Not an image or a PDF.")
 	}
 	if err == nil {
 		d.files[name] = string(b)
@@ -89,11 +90,12 @@ func (d *desk) Delete(ctx context.Context, seen *document.Stored) error {
 	if strings.HasPrefix(seen.Name, "kept") {
 		return Refusal("It is kept.")
 	}
-	_, err := document.Update(ctx, d.store, seen.Object().ID(), document.Seen(seen), func(old *document.Record) (*document.Change, error) {
-		ev := document.Event{Kind: document.KindDeleted, Object: old.Object()}
-		change, _ := document.Remove(old, ev, true, time.Now())
-		return change, nil
-	})
+	_, err := document.Update(ctx, d.store, seen.Object().ID(), document.Seen(seen),
+		func(old *document.Record) (*document.Change, error) {
+			ev := document.Event{Kind: document.KindDeleted, Object: old.Object()}
+			change, _ := document.Remove(old, ev, true, time.Now())
+			return change, nil
+		})
 	return err
 }
 
@@ -119,17 +121,21 @@ func (d *desk) write(name string, change func(*document.Record), pages ...docume
 	d.t.Helper()
 	o := document.Object{Bucket: "scans", Name: name, Generation: 7}
 	now := time.Now()
-	_, err := document.Update(d.t.Context(), d.store, o.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
-		r := &document.Record{Bucket: o.Bucket, Name: name, Generation: 7, Status: document.StatusDone, Pages: 1, PagesDone: 1, Attempt: 1, WindowStart: now}
-		if old != nil {
-			*r = *old
-		}
-		change(r)
-		for i := range pages {
-			pages[i].Generation = 7
-		}
-		return &document.Change{Record: r, Stamps: document.StampCreated | document.StampStarted | document.StampFinished, Pages: pages}, nil
-	})
+	_, err := document.Update(d.t.Context(), d.store, o.ID(), document.Unread(),
+		func(old *document.Record) (*document.Change, error) {
+			r := &document.Record{Bucket: o.Bucket, Name: name, Generation: 7, Status: document.StatusDone, Pages: 1,
+				PagesDone: 1, Attempt: 1, WindowStart: now}
+			if old != nil {
+				*r = *old
+			}
+			change(r)
+			for i := range pages {
+				pages[i].Generation = 7
+			}
+			return &document.Change{
+				Record: r, Stamps: document.StampCreated | document.StampStarted | document.StampFinished,
+				Pages: pages}, nil
+		})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -210,7 +216,8 @@ func TestGuard(t *testing.T) {
 	}{
 		{"the page", "GET", "/", nil, 200},
 		{"rebinding", "GET", "/", func(r *http.Request) { r.Host = "evil.example" }, 421},
-		{"rebinding with a port", "GET", "/api/documents/" + id, func(r *http.Request) { r.Host = "evil.example:7275" }, 421},
+		{"rebinding with a port", "GET", "/api/documents/" + id, func(r *http.Request) { r.Host = "evil.example:7275" },
+			421},
 		{"a name that ends like ours", "GET", "/", func(r *http.Request) { r.Host = "127.0.0.1.evil.example" }, 421},
 		{"localhost", "GET", "/", func(r *http.Request) { r.Host = "LOCALHOST:1" }, 200},
 		{"an address", "GET", "/", func(r *http.Request) { r.Host = "[::1]:1" }, 200},
@@ -222,14 +229,18 @@ func TestGuard(t *testing.T) {
 			r.Header.Del("Sec-Fetch-Site")
 			r.Header.Set("Origin", "http://evil.example")
 		}, 403},
-		{"no origin at all", "POST", retry, func(r *http.Request) { r.Header.Del("Sec-Fetch-Site"); r.Header.Del("Origin") }, 403},
+		{"no origin at all", "POST", retry, func(r *http.Request) {
+			r.Header.Del("Sec-Fetch-Site")
+			r.Header.Del("Origin")
+		}, 403},
 		{"no token", "POST", retry, set(tokenHeader, ""), 403},
 		{"a wrong token", "POST", "/api/files?name=x.png", set(tokenHeader, "x"), 403},
 		{"another site deletes", "POST", "/api/documents/" + id + "/delete", set("Sec-Fetch-Site", "cross-site"), 403},
 		{"no token to delete", "POST", "/api/documents/" + id + "/delete", set(tokenHeader, ""), 403},
 		{"another site exports", "POST", "/api/exports", set("Sec-Fetch-Site", "same-site"), 403},
 		{"another site fetches an export", "GET", "/api/exports/x", set("Sec-Fetch-Site", "cross-site"), 403},
-		{"another site looks at a thumbnail", "GET", "/api/documents/" + id + "/thumbnail?generation=7", set("Sec-Fetch-Site", "cross-site"), 403},
+		{"another site looks at a thumbnail", "GET", "/api/documents/" + id + "/thumbnail?generation=7",
+			set("Sec-Fetch-Site", "cross-site"), 403},
 	} {
 		if got, _, body := d.ask(c.method, c.path, good, c.change); got != c.want {
 			t.Errorf("%s: %d %s", c.name, got, body)
@@ -240,8 +251,9 @@ func TestGuard(t *testing.T) {
 	}
 	_, h, _ := d.ask("GET", "/", "", nil)
 	for name, want := range map[string]string{
-		"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin",
-		"Referrer-Policy": "no-referrer",
+		"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Referrer-Policy":              "no-referrer",
 	} {
 		if h.Get(name) != want {
 			t.Errorf("%s: %q", name, h.Get(name))
@@ -308,7 +320,8 @@ func TestKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if c := resp.Cookies(); len(c) != 1 || !c[0].HttpOnly || c[0].SameSite != http.SameSiteStrictMode || c[0].MaxAge < 1e6 {
+	if c := resp.Cookies(); len(c) != 1 || !c[0].HttpOnly || c[0].SameSite != http.SameSiteStrictMode ||
+		c[0].MaxAge < 1e6 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -333,7 +346,8 @@ func TestRetry(t *testing.T) {
 	if code, _ := post(seen); code != 409 {
 		t.Errorf("a second time: %d", code)
 	}
-	if code, _, _ := d.ask("POST", "/api/documents/"+strings.Repeat("0", 64)+"/retry", `{"version":""}`, nil); code != 404 {
+	if code, _, _ := d.ask("POST", "/api/documents/"+strings.Repeat("0", 64)+"/retry", `{"version":""}`,
+		nil); code != 404 {
 		t.Errorf("no record: %d", code)
 	}
 	if code, _, _ := d.ask("POST", "/api/documents/"+id+"/retry", strings.Repeat("x", 5000), nil); code != 400 {
@@ -341,15 +355,16 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestRetryOfDone: of a done document only the pages with warnings are read again, and stay until then; of a failed one none that
-// succeeded.
+// TestRetryOfDone: of a done document only the pages with warnings are read again, and stay until then; of a failed one
+// none that succeeded.
 func TestRetryOfDone(t *testing.T) {
 	d := newDesk(t)
 	pages := func() []document.Page {
 		return []document.Page{{Page: 1, Text: "a"}, {Page: 2, Text: "b", Warnings: []string{document.WarnTruncated}}}
 	}
 	for _, status := range []document.Status{document.StatusDone, document.StatusFailed} {
-		id := d.write(string(status)+".pdf", func(r *document.Record) { r.Status, r.Pages, r.PagesDone = status, 2, 2 }, pages()...)
+		id := d.write(string(status)+".pdf", func(r *document.Record) { r.Status, r.Pages, r.PagesDone = status, 2, 2 },
+			pages()...)
 		d.ask("POST", "/api/documents/"+id+"/retry", fmt.Sprintf(`{"version":%q}`, d.store.Record(id).Write), nil)
 		kept, err := d.store.Pages(t.Context(), id, 7)
 		if err != nil || len(kept) != 2 {
@@ -378,7 +393,9 @@ func TestUpload(t *testing.T) {
 			t.Errorf("%s: %d %s", c.query, code, body)
 		}
 	}
-	code, _, _ := d.ask("POST", "/api/files?name=endless.png", strings.Repeat("x", 1<<20+1), func(r *http.Request) { r.ContentLength = -1 })
+	code, _, _ := d.ask("POST", "/api/files?name=endless.png", strings.Repeat("x", 1<<20+1), func(r *http.Request) {
+		r.ContentLength = -1
+	})
 	if code != 413 {
 		t.Errorf("of unknown length: %d", code)
 	}
@@ -391,12 +408,15 @@ func TestUpload(t *testing.T) {
 func TestTurnedPageIsShownTurned(t *testing.T) {
 	d := newDesk(t)
 	d.bucket.PutAs("a.png", 7, dot(40, 30))
-	id := d.write("a.png", func(r *document.Record) { r.Bucket = "bucket" }, document.Page{Page: 1, Turned: 90, Warnings: []string{document.WarnTurned}})
+	id := d.write("a.png", func(r *document.Record) { r.Bucket = "bucket" },
+		document.Page{Page: 1, Turned: 90, Warnings: []string{document.WarnTurned}})
 	d.known(id)
-	if code, _, body := d.ask("GET", "/api/documents/"+id, "", nil); code != 200 || !strings.Contains(body, `"turned":90`) {
+	if code, _, body := d.ask("GET", "/api/documents/"+id, "", nil); code != 200 ||
+		!strings.Contains(body, `"turned":90`) {
 		t.Errorf("%d %s", code, body)
 	}
-	for query, want := range map[string]image.Point{"": {40, 30}, "&turned=90": {30, 40}, "&turned=180": {40, 30}, "&turned=270": {30, 40}} {
+	for query, want := range map[string]image.Point{"": {40, 30}, "&turned=90": {30, 40}, "&turned=180": {40, 30},
+		"&turned=270": {30, 40}} {
 		code, _, body := d.ask("GET", "/api/documents/"+id+"/pages/1/image?generation=7"+query, "", nil)
 		m, err := png.DecodeConfig(strings.NewReader(body))
 		if code != 200 || err != nil || m.Width != want.X || m.Height != want.Y {
@@ -438,7 +458,8 @@ func TestImage(t *testing.T) {
 			t.Errorf("%s: %v", c.name, h)
 		}
 		var said struct{ Error string }
-		if !c.image && (!strings.HasPrefix(h.Get("Content-Type"), "application/json") || h.Get("Cache-Control") != "no-store" ||
+		if !c.image && (!strings.HasPrefix(h.Get("Content-Type"), "application/json") ||
+			h.Get("Cache-Control") != "no-store" ||
 			json.Unmarshal([]byte(body), &said) != nil || !strings.HasSuffix(said.Error, ".")) {
 			t.Errorf("%s: %v %.200s", c.name, h, body)
 		}
@@ -482,19 +503,23 @@ func TestDocument(t *testing.T) {
 	}
 	pg = pageText{}
 	get(stored, "/pages/3", &pg)
-	if pg.HTML != "" || len(pg.Blocks) != 1 || pg.Blocks[0].HTML != "<p>third</p>\n" || pg.Blocks[0].Box != [4]int{1, 2, 3, 4} {
+	if pg.HTML != "" || len(pg.Blocks) != 1 || pg.Blocks[0].HTML != "<p>third</p>\n" || pg.Blocks[0].Box != [4]int{
+		1, 2, 3, 4} {
 		t.Errorf("%+v", pg)
 	}
 	get(joined, "/pages/2", &pg)
 	if pg.Text != "b" {
 		t.Errorf("%+v", pg)
 	}
-	first := d.write("first.pdf", func(r *document.Record) { r.Pages, r.PagesDone, r.Warnings = 9, 1, []string{document.WarnPagesSkipped} },
+	first := d.write("first.pdf", func(r *document.Record) {
+		r.Pages, r.PagesDone, r.Warnings = 9, 1, []string{document.WarnPagesSkipped}
+	},
 		document.Page{Page: 1, Generation: 7, Text: "a"})
 	if get(first, "", &doc); len(doc.PageList) != 1 || doc.Pages != 9 || doc.PagesDone != 1 {
 		t.Errorf("of the first pages alone: %+v", doc)
 	}
-	if _, h, body := d.ask("GET", "/api/documents/"+joined+"/text", "", nil); body != "a\n\f\nb" || !strings.HasPrefix(h.Get("Content-Type"), "text/plain") {
+	if _, h, body := d.ask("GET", "/api/documents/"+joined+"/text", "", nil); body != "a\n\f\nb" ||
+		!strings.HasPrefix(h.Get("Content-Type"), "text/plain") {
 		t.Errorf("%q %v", body, h)
 	}
 	for _, path := range []string{"x", stored + "/pages/2", stored + "/pages/4", stored + "/pages/x"} {
@@ -504,18 +529,21 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestEvents: all there is comes first, then what changes; who was cut off gets only what is news; of a text its first line is sent and no more.
+// TestEvents: all there is comes first, then what changes; who was cut off gets only what is news; of a text its first
+// line is sent and no more.
 func TestEvents(t *testing.T) {
 	d := newDesk(t)
 	id := d.write("a.png", text("a first line\n\nSECRET TEXT"))
 	d.known(id)
 	read, last := d.listen("")
 	first := read("records")
-	if !strings.Contains(first, `"a.png"`) || !strings.Contains(first, "a first line") || strings.Contains(first, "SECRET") {
+	if !strings.Contains(first, `"a.png"`) || !strings.Contains(first, "a first line") ||
+		strings.Contains(first, "SECRET") {
 		t.Errorf("%s", first)
 	}
 	d.write("b.png", failed(document.CodeEmpty))
-	if second := read("records"); !strings.Contains(second, `"b.png"`) || !strings.Contains(second, `"empty"`) || strings.Contains(second, "a.png") {
+	if second := read("records"); !strings.Contains(second, `"b.png"`) || !strings.Contains(second, `"empty"`) ||
+		strings.Contains(second, "a.png") {
 		t.Errorf("%s", second)
 	}
 	if state := read("state"); !strings.Contains(state, "live") {
@@ -633,7 +661,8 @@ func TestPageIsSmall(t *testing.T) {
 
 func TestTroubleSentences(t *testing.T) {
 	for _, err := range []error{errors.New("x"), &page.Error{Kind: page.Encrypted}, document.ErrObjectGone} {
-		if code, sentence := sentenceOf(fmt.Errorf("wrapped: %w", err)); code < 400 || !strings.HasSuffix(sentence, ".") {
+		if code, sentence := sentenceOf(fmt.Errorf("wrapped: %w", err)); code < 400 ||
+			!strings.HasSuffix(sentence, ".") {
 			t.Errorf("%v: %d %q", err, code, sentence)
 		}
 	}

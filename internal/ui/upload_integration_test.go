@@ -27,8 +27,8 @@ const (
 	trayFiles = `[...document.querySelectorAll('.tray .file')]`
 )
 
-// TestUploadTray: the tray sums up; a file goes when its document has appeared, and no earlier; what is there already is asked about,
-// the safe answer first, one by one or for all; the focus is not taken from where a person types.
+// TestUploadTray: the tray sums up; a file goes when its document has appeared, and no earlier; what is there already
+// is asked about, the safe answer first, one by one or for all; the focus is not taken from where a person types.
 func TestUploadTray(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -42,14 +42,17 @@ func TestUploadTray(t *testing.T) {
 	drop(tab, "a.png", "b.png", "there-0.png", "there-1.png", "there-2.png", "note.txt", "c.png")
 	tab.Until(trayTotal + ` === '3 of 7 uploaded, 3 need an answer, 1 not taken'`)
 	tab.Until(`document.activeElement.textContent === 'Keep both' && document.activeElement.closest('.asks')`)
-	if first := browsertest.Eval[string](tab, trayFiles+`.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top).map((f) => f.className).join()`); first != "file asks,file asks,file asks,file wrong,file,file,file" {
+	if first := browsertest.Eval[string](tab,
+		trayFiles+`.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top).map((f) => f.className).join()`); first != "file asks,file asks,file asks,file wrong,file,file,file" {
 		t.Errorf("in the order of %s", first)
 	}
 	d.write("a.png", text("x"))
 	d.write("b.png", text("x"))
-	tab.Until(trayFiles + `.every((f) => !/^[ab]\.png/.test(f.innerText)) && ` + trayFiles + `.some((f) => f.innerText.startsWith('c.png'))`)
+	tab.Until(trayFiles + `.every((f) => !/^[ab]\.png/.test(f.innerText)) && ` + trayFiles +
+		`.some((f) => f.innerText.startsWith('c.png'))`)
 	tab.Key("\t", "\t", "\r") // skips the first
-	tab.Until(trayTotal + ` === '3 of 7 uploaded, 2 need an answer, 1 not taken' && document.activeElement.textContent === 'Keep both'`)
+	tab.Until(trayTotal +
+		` === '3 of 7 uploaded, 2 need an answer, 1 not taken' && document.activeElement.textContent === 'Keep both'`)
 	tab.Click(`[data-act="all-both"]`)
 	tab.Until(trayTotal + ` === '5 of 7 uploaded, 1 not taken'`)
 	drop(tab, "there-3.png")
@@ -63,7 +66,8 @@ func TestUploadTray(t *testing.T) {
 
 	tab.Click("#search")
 	drop(tab, "there-0.png", "there-1.png")
-	tab.Until(trayTotal + ` === '0 of 2 uploaded, 2 need an answer' && document.activeElement.id === 'search'`) // the answer before was for those before
+	// the answer before was for those before
+	tab.Until(trayTotal + ` === '0 of 2 uploaded, 2 need an answer' && document.activeElement.id === 'search'`)
 	tab.Click(`[data-act="all-replace"]`)
 	tab.Until(trayTotal + ` === '2 of 2 uploaded'`)
 	d.write("there-0.png", text("x"))

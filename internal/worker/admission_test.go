@@ -55,7 +55,8 @@ type mortal struct {
 	i *instance
 }
 
-func (m *mortal) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+func (m *mortal) Commit(ctx context.Context, id string, from *document.Stored,
+	change *document.Change) (*document.Stored, error) {
 	if m.i.dead.Load() {
 		return nil, errKilled
 	}
@@ -249,7 +250,10 @@ func TestPlacesAtTheOCRServiceAreTheInstances(t *testing.T) {
 func TestWaitingForAPlaceNeverCountsAgainstTheObject(t *testing.T) {
 	for name, hold := range map[string]func(ctx context.Context) error{
 		"a place too late": func(ctx context.Context) error { return sleepCtx(ctx, time.Hour) },
-		"no place at all":  func(context.Context) error { time.Sleep(460 * time.Second); return context.DeadlineExceeded },
+		"no place at all": func(context.Context) error {
+			time.Sleep(460 * time.Second)
+			return context.DeadlineExceeded
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) { crowdedOut(t, w, hold) })
@@ -281,8 +285,8 @@ func crowdedOut(t *testing.T, w *world, hold func(ctx context.Context) error) {
 	}
 }
 
-// TestBookWaitsForItsOwnPages: pages that wait for a place behind other pages of their own delivery use all of its time, and
-// count as ever when it ends.
+// TestBookWaitsForItsOwnPages: pages that wait for a place behind other pages of their own delivery use all of its
+// time, and count as ever when it ends.
 func TestBookWaitsForItsOwnPages(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -309,8 +313,8 @@ func TestBookWaitsForItsOwnPages(t *testing.T) {
 	}
 }
 
-// TestAdmissionIsBounded: what comes before a delivery's own time takes no longer than AdmissionTime, writes nothing and is
-// not the object's fault.
+// TestAdmissionIsBounded: what comes before a delivery's own time takes no longer than AdmissionTime, writes nothing
+// and is not the object's fault.
 func TestAdmissionIsBounded(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -377,7 +381,8 @@ func TestDeliveryHasItsTimeFromTheClaim(t *testing.T) {
 		}
 		synctest.Wait()
 		start := time.Now()
-		if out := p.Process(t.Context(), w.bucket.Put("late.png", picture(50))).Outcome; out != document.OutcomeDone || time.Since(start) != 460*time.Second {
+		if out := p.Process(t.Context(), w.bucket.Put("late.png", picture(50))).Outcome; out != document.OutcomeDone ||
+			time.Since(start) != 460*time.Second {
 			t.Errorf("%s after %v", out, time.Since(start))
 		}
 	})
@@ -466,8 +471,8 @@ func TestDeadlineIsNeverHeldAgainstTheObject(t *testing.T) {
 	})
 }
 
-// TestOthersMakeRoomForTheOneThatNeedsTheInstance: a book that another worker of the instance is at ends after the page under way, and
-// goes on later; else the record that must run alone would never get in beside long ones.
+// TestOthersMakeRoomForTheOneThatNeedsTheInstance: a book that another worker of the instance is at ends after the page
+// under way, and goes on later; else the record that must run alone would never get in beside long ones.
 func TestOthersMakeRoomForTheOneThatNeedsTheInstance(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		suspect := w.bucket.Put("suspect.png", picture(99))
@@ -484,10 +489,12 @@ func TestOthersMakeRoomForTheOneThatNeedsTheInstance(t *testing.T) {
 		go func() { out <- p.Process(t.Context(), long).Outcome }()
 		time.Sleep(25 * time.Second)
 		start := time.Now()
-		if out := p.Process(t.Context(), suspect).Outcome; out != document.OutcomeDone || time.Since(start) > 20*time.Second {
+		if out := p.Process(t.Context(), suspect).Outcome; out != document.OutcomeDone ||
+			time.Since(start) > 20*time.Second {
 			t.Errorf("the one that needs the instance: %s after %v", out, time.Since(start))
 		}
-		if r := w.record("a.tiff"); <-out != document.OutcomeRetry || r.PagesDone != 3 || len(r.Strikes) > 0 || r.Error != nil {
+		if r := w.record("a.tiff"); <-out != document.OutcomeRetry || r.PagesDone != 3 || len(r.Strikes) > 0 ||
+			r.Error != nil {
 			t.Errorf("the book: %+v", r)
 		}
 		for p.Process(t.Context(), long).Outcome == document.OutcomeRetry {

@@ -78,7 +78,9 @@ func (e *ends) follow(w *world, id string) {
 func (e *ends) check(t *testing.T, p *topic) {
 	t.Helper()
 	for _, end := range e.stored {
-		if !slices.ContainsFunc(p.told, func(told document.End) bool { return told.Write == end.Write && told.Status == end.Status }) {
+		if !slices.ContainsFunc(p.told, func(told document.End) bool {
+			return told.Write == end.Write && told.Status == end.Status
+		}) {
 			t.Errorf("%s %d %s was not announced", end.Name, end.Generation, end.Status)
 		}
 	}
@@ -97,8 +99,10 @@ func TestEachEndIsAnnounced(t *testing.T) {
 		do   func(w *world)
 		want string
 	}{
-		"done":   {func(w *world) { w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(121))) }, "a.png done"},
-		"failed": {func(w *world) { w.worker().Process(w.t.Context(), w.bucket.Put("a.png", []byte("x"))) }, "a.png failed unsupported_media"},
+		"done": {func(w *world) { w.worker().Process(w.t.Context(), w.bucket.Put("a.png", picture(121))) },
+			"a.png done"},
+		"failed": {func(w *world) { w.worker().Process(w.t.Context(), w.bucket.Put("a.png", []byte("x"))) },
+			"a.png failed unsupported_media"},
 		"duplicate": {func(w *world) {
 			ev := w.bucket.Put("a.png", picture(121))
 			w.worker().Process(w.t.Context(), ev)
@@ -183,7 +187,8 @@ func TestAnnouncementSaysHowItEnded(t *testing.T) {
 			t.Fatalf("%+v", p.told)
 		}
 		e := p.told[0]
-		if e.ID != ev.Object.ID() || e.Object != ev.Object || e.Pages != 1 || !slices.Equal(e.Warnings, []string{document.WarnTruncated}) || e.Time.IsZero() || e.Write == "" {
+		if e.ID != ev.Object.ID() || e.Object != ev.Object || e.Pages != 1 ||
+			!slices.Equal(e.Warnings, []string{document.WarnTruncated}) || e.Time.IsZero() || e.Write == "" {
 			t.Errorf("%+v", e)
 		}
 		if strings.Contains(fmt.Sprintf("%+v", e), "text of") {
@@ -192,8 +197,8 @@ func TestAnnouncementSaysHowItEnded(t *testing.T) {
 	})
 }
 
-// TestTopicThatIsAwayCostsNothingButTime: the end is stored, the message is acknowledged, and the sweep announces it later; an object
-// that is overwritten meanwhile waits for that.
+// TestTopicThatIsAwayCostsNothingButTime: the end is stored, the message is acknowledged, and the sweep announces it
+// later; an object that is overwritten meanwhile waits for that.
 func TestTopicThatIsAwayCostsNothingButTime(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.announcing()
@@ -203,7 +208,8 @@ func TestTopicThatIsAwayCostsNothingButTime(t *testing.T) {
 			t.Errorf("%s, %+v", res.Outcome, res.Fault)
 		}
 		overwritten := w.bucket.Put("a.png", picture(122))
-		if res := w.worker().Process(t.Context(), overwritten); res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeTopicUnavailable {
+		if res := w.worker().Process(t.Context(), overwritten); res.Outcome != document.OutcomeRetry ||
+			res.Fault.Code != document.CodeTopicUnavailable {
 			t.Errorf("over an end that is not announced: %s, %+v", res.Outcome, res.Fault)
 		}
 		if _, err := document.Retry(t.Context(), w.records, w.stored("a.png"), "me", nil); err == nil {
@@ -239,9 +245,9 @@ func TestSwitchedOffAnnouncementsAreForgotten(t *testing.T) {
 	})
 }
 
-// TestCrashAnywhereAnnouncesEachEnd: an object is read, overwritten, read and erased, by a process that dies before or after any of
-// its calls, and one that takes its place, whose first business is the events or the sweep: each end that was stored is announced,
-// and none is invented.
+// TestCrashAnywhereAnnouncesEachEnd: an object is read, overwritten, read and erased, by a process that dies before or
+// after any of its calls, and one that takes its place, whose first business is the events or the sweep: each end that
+// was stored is announced, and none is invented.
 func TestCrashAnywhereAnnouncesEachEnd(t *testing.T) {
 	for _, lost := range []bool{false, true} { // the answer only
 		for _, events := range []bool{false, true} { // come before the sweep

@@ -14,8 +14,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestBadPagesCostThemselves: a book holds pages that the service can never read. It is done without them, good pages are sent
-// once, and what the bad ones cost is bounded by their number.
+// TestBadPagesCostThemselves: a book holds pages that the service can never read. It is done without them, good pages
+// are sent once, and what the bad ones cost is bounded by their number.
 func TestBadPagesCostThemselves(t *testing.T) {
 	const pages = 100
 	for _, kind := range []struct {
@@ -67,8 +67,8 @@ func badPages(t *testing.T, w *world, pages, bad int, of fate, code string) {
 	}
 }
 
-// TestPagesBehindADensePageAreRead: the server reads one page at a time, and one that is too dense holds up those behind it until they
-// time out as well. Only the dense ones are blamed.
+// TestPagesBehindADensePageAreRead: the server reads one page at a time, and one that is too dense holds up those
+// behind it until they time out as well. Only the dense ones are blamed.
 func TestPagesBehindADensePageAreRead(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -77,7 +77,8 @@ func TestPagesBehindADensePageAreRead(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				const pages = 20
-				s := &service{places: 1, work: 2 * time.Second, deaf: c.deaf, pages: map[int]fate{105: {work: 200 * time.Second}, 113: {work: 200 * time.Second}}}
+				s := &service{places: 1, work: 2 * time.Second, deaf: c.deaf,
+					pages: map[int]fate{105: {work: 200 * time.Second}, 113: {work: 200 * time.Second}}}
 				p := w.platform(s, 1, 8)
 				p.deliver(w.bucket.Put("a.tiff", book(pages)))
 				events := w.images(50)
@@ -96,8 +97,8 @@ func TestPagesBehindADensePageAreRead(t *testing.T) {
 	}
 }
 
-// TestImageThatKillsTheServerIsBlamed: however the server dies and however long it is away, the image fails after a few deaths, and
-// images beside it are read.
+// TestImageThatKillsTheServerIsBlamed: however the server dies and however long it is away, the image fails after a few
+// deaths, and images beside it are read.
 func TestImageThatKillsTheServerIsBlamed(t *testing.T) {
 	for _, dies := range []struct {
 		name  string
@@ -118,8 +119,9 @@ func TestImageThatKillsTheServerIsBlamed(t *testing.T) {
 			t.Run(dies.name+", then "+down.name, func(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
 					const width = 1001
-					s := &service{places: 8, work: 3 * time.Second, deaf: true, death: dies.death, down: down.long, downAs: down.as,
-						pages: map[int]fate{width: {work: time.Second, kills: true}}}
+					s := &service{places: 8, work: 3 * time.Second, deaf: true, death: dies.death, down: down.long,
+						downAs: down.as,
+						pages:  map[int]fate{width: {work: time.Second, kills: true}}}
 					p := w.platform(s, 1, 8)
 					events := w.images(20)
 					for i, ev := range events {
@@ -131,7 +133,8 @@ func TestImageThatKillsTheServerIsBlamed(t *testing.T) {
 					took := p.wait()
 					t.Logf("%v, %d deliveries, %v", took.Round(time.Minute), p.deliveries.Load(), s)
 					w.wantAllDone(events)
-					if r := w.record("killer.png"); r.Status != document.StatusFailed || r.Error == nil || !strings.HasPrefix(r.Error.Code, "ocr_") {
+					if r := w.record("killer.png"); r.Status != document.StatusFailed || r.Error == nil ||
+						!strings.HasPrefix(r.Error.Code, "ocr_") {
 						t.Errorf("the killer: %s, %+v", r.Status, r.Error)
 					}
 					if count, _ := s.figures(); count.kills > maxAttempts+2 {
@@ -174,8 +177,8 @@ func TestPageThatKillsTheServerCostsItself(t *testing.T) {
 	})
 }
 
-// TestPageThatKillsTheProcessCostsItself: one page of a document kills our process whenever it is read. The document is done
-// without it, after few deaths, and what was in work beside it is read.
+// TestPageThatKillsTheProcessCostsItself: one page of a document kills our process whenever it is read. The document is
+// done without it, after few deaths, and what was in work beside it is read.
 func TestPageThatKillsTheProcessCostsItself(t *testing.T) {
 	for _, c := range []struct{ pages, bad int }{{1, 1}, {20, 1}, {20, 20}, {100, 1}, {100, 51}, {400, 1}, {400, 201}} {
 		t.Run(fmt.Sprintf("page %d of %d", c.bad, c.pages), func(t *testing.T) {
@@ -218,7 +221,8 @@ func killingPage(t *testing.T, w *world, pages, bad int) {
 	}
 	p.wait()
 	r := w.record("a.tiff")
-	t.Logf("%d processes died, %d neighbours with them; %s, %d of %d pages done, error %+v", deaths, hit, r.Status, r.PagesDone, r.Pages, r.Error)
+	t.Logf("%d processes died, %d neighbours with them; %s, %d of %d pages done, error %+v", deaths, hit, r.Status,
+		r.PagesDone, r.Pages, r.Error)
 	if deaths > maxAttempts+2 || hit > deaths {
 		t.Errorf("%d processes died, and %d neighbours with them; want at most %d", deaths, hit, maxAttempts+2)
 	}
@@ -230,8 +234,8 @@ func killingPage(t *testing.T, w *world, pages, bad int) {
 	w.wantFailedPages("a.tiff", pages, document.CodeInterrupted, []int{bad})
 }
 
-// dyingOf is a process that dies when it has read the page with that text. Other pages take a second, images of at most 99 pixels'
-// width half a minute: those are neighbours.
+// dyingOf is a process that dies when it has read the page with that text. Other pages take a second, images of at most
+// 99 pixels' width half a minute: those are neighbours.
 func (w *world) dyingOf(bad string) *instance {
 	i := &instance{w: w}
 	o := w.options
@@ -260,8 +264,9 @@ func (w *world) dyingOf(bad string) *instance {
 	return i
 }
 
-// TestFewerPagesThanBefore: an attempt of an earlier deploy saw more pages than this one does (another PDFium, another rule for
-// thumbnails) and finished those that are no pages any more. A document is done only when the pages that there are were read.
+// TestFewerPagesThanBefore: an attempt of an earlier deploy saw more pages than this one does (another PDFium, another
+// rule for thumbnails) and finished those that are no pages any more. A document is done only when the pages that there
+// are were read.
 func TestFewerPagesThanBefore(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -300,7 +305,8 @@ func TestFewerPagesThanBefore(t *testing.T) {
 				w.answer = nil
 				time.Sleep(time.Hour)
 				w.worker().Process(t.Context(), ev)
-				if r := w.want("a.tiff", document.StatusDone, ""); r.Text != wholeText(2) || r.Pages != 2 || r.PagesDone != 2 {
+				if r := w.want("a.tiff", document.StatusDone, ""); r.Text != wholeText(2) || r.Pages != 2 ||
+					r.PagesDone != 2 {
 					t.Errorf("%d of %d pages, text %q", r.PagesDone, r.Pages, r.Text)
 				}
 			})

@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestClocksOfInstancesMayDiffer: whatever this machine's clock says, a live lease holds, a dead one is taken over, and what is due is
-// found, by the store's time.
+// TestClocksOfInstancesMayDiffer: whatever this machine's clock says, a live lease holds, a dead one is taken over, and
+// what is due is found, by the store's time.
 func TestClocksOfInstancesMayDiffer(t *testing.T) {
 	for _, ahead := range []time.Duration{-10 * time.Minute, -time.Minute, 0, time.Minute, 10 * time.Minute} {
 		t.Run(fmt.Sprint(ahead), func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestControlPageDecides: a page that fails alone, sent to a service that was well, is charged only if the control page is read after
-// it, and what the service makes of the control page says what the record is told.
+// TestControlPageDecides: a page that fails alone, sent to a service that was well, is charged only if the control page
+// is read after it, and what the service makes of the control page says what the record is told.
 func TestControlPageDecides(t *testing.T) {
 	answer := func(text string) func(context.Context) (ocr.Result, error) {
 		return func(context.Context) (ocr.Result, error) { return result(text), nil }
@@ -33,22 +33,37 @@ func TestControlPageDecides(t *testing.T) {
 		code    string
 		strike  document.Strike
 	}{
-		"read slowly":               {after(30 * time.Second), document.CodeOCRTimeout, document.Strike{Count: 1, Code: "ocr_timeout"}},
-		"read behind the page":      {after(100*time.Second, time.Second), document.CodeOCRTimeout, document.Strike{Count: 1, Code: "ocr_timeout"}},
-		"read behind a queue":       {after(31 * time.Second), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout"}},
-		"read":                      {answer("# Harbour\n"), document.CodeOCRTimeout, document.Strike{Count: 1, Code: "ocr_timeout"}},
-		"read as another word":      {answer("HARBOR"), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
-		"blank":                     {answer(""), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
-		"answered with a web page":  {fail(ocr.Error{Kind: ocr.KindBadResponse}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
-		"refused as an image":       {fail(ocr.Error{Kind: ocr.KindBadImage}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
-		"refused for its size":      {fail(ocr.Error{Kind: ocr.KindTooLarge, Status: 413, Platform: true}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
-		"not answered in time":      {fail(ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout"}},
-		"lost while time lasts":     {fail(ocr.Error{Kind: ocr.KindLost}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout", Open: true}},
-		"forbidden":                 {fail(ocr.Error{Kind: ocr.KindForbidden}), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
-		"refused while time lasts":  {fail(ocr.Error{Kind: ocr.KindUnavailable}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout", Open: true}},
-		"busy while time lasts":     {fail(ocr.Error{Kind: ocr.KindOverloaded}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout", Open: true}},
-		"500 while time lasts":      {fail(ocr.Error{Kind: ocr.KindBackendFailed}), document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout", Open: true}},
-		"not answered till the end": {func(ctx context.Context) (ocr.Result, error) { return hang(ctx, "") }, document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
+		"read slowly": {after(30 * time.Second), document.CodeOCRTimeout,
+			document.Strike{Count: 1, Code: "ocr_timeout"}},
+		"read behind the page": {after(100*time.Second, time.Second), document.CodeOCRTimeout,
+			document.Strike{Count: 1, Code: "ocr_timeout"}},
+		"read behind a queue": {after(31 * time.Second), document.CodeOCRUnavailable,
+			document.Strike{Code: "ocr_timeout"}},
+		"read": {answer("# Harbour\n"), document.CodeOCRTimeout,
+			document.Strike{Count: 1, Code: "ocr_timeout"}},
+		"read as another word": {answer("HARBOR"), document.CodeOCRMisconfigured,
+			document.Strike{Code: "ocr_timeout"}},
+		"blank": {answer(""), document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
+		"answered with a web page": {fail(ocr.Error{Kind: ocr.KindBadResponse}), document.CodeOCRMisconfigured,
+			document.Strike{Code: "ocr_timeout"}},
+		"refused as an image": {fail(ocr.Error{Kind: ocr.KindBadImage}), document.CodeOCRMisconfigured,
+			document.Strike{Code: "ocr_timeout"}},
+		"refused for its size": {fail(ocr.Error{Kind: ocr.KindTooLarge, Status: 413, Platform: true}),
+			document.CodeOCRMisconfigured, document.Strike{Code: "ocr_timeout"}},
+		"not answered in time": {fail(ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}),
+			document.CodeOCRUnavailable, document.Strike{Code: "ocr_timeout"}},
+		"lost while time lasts": {fail(ocr.Error{Kind: ocr.KindLost}), document.CodeOCRUnavailable,
+			document.Strike{Code: "ocr_timeout", Open: true}},
+		"forbidden": {fail(ocr.Error{Kind: ocr.KindForbidden}), document.CodeOCRMisconfigured,
+			document.Strike{Code: "ocr_timeout"}},
+		"refused while time lasts": {fail(ocr.Error{Kind: ocr.KindUnavailable}), document.CodeOCRUnavailable,
+			document.Strike{Code: "ocr_timeout", Open: true}},
+		"busy while time lasts": {fail(ocr.Error{Kind: ocr.KindOverloaded}), document.CodeOCRUnavailable,
+			document.Strike{Code: "ocr_timeout", Open: true}},
+		"500 while time lasts": {fail(ocr.Error{Kind: ocr.KindBackendFailed}), document.CodeOCRUnavailable,
+			document.Strike{Code: "ocr_timeout", Open: true}},
+		"not answered till the end": {func(ctx context.Context) (ocr.Result, error) { return hang(ctx, "") },
+			document.CodeDeadline, document.Strike{Code: "ocr_timeout", Open: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
@@ -63,7 +78,8 @@ func TestControlPageDecides(t *testing.T) {
 					return ocr.Result{}, &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}
 				}
 				w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
-				if r := w.want("a.png", document.StatusRetrying, c.code); len(r.Strikes) != 1 || r.Strikes[1] != c.strike {
+				if r := w.want("a.png", document.StatusRetrying, c.code); len(r.Strikes) != 1 ||
+					r.Strikes[1] != c.strike {
 					t.Errorf("strikes %+v, want %+v", r.Strikes, c.strike)
 				}
 			})
@@ -71,8 +87,9 @@ func TestControlPageDecides(t *testing.T) {
 	}
 }
 
-// TestStrikeWaitsForTheNextDelivery: where the service did not come back in time the next delivery sends the control page first,
-// before it sends anything else, and charges the strike once that is read; as long as it is not, nothing is charged.
+// TestStrikeWaitsForTheNextDelivery: where the service did not come back in time the next delivery sends the control
+// page first, before it sends anything else, and charges the strike once that is read; as long as it is not, nothing is
+// charged.
 func TestStrikeWaitsForTheNextDelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		down := true
@@ -82,7 +99,9 @@ func TestStrikeWaitsForTheNextDelivery(t *testing.T) {
 			}
 			return result("HARBOUR"), nil
 		}
-		w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, &ocr.Error{Kind: ocr.KindLost} }
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindLost}
+		}
 		ev := w.bucket.Put("a.png", picture(31))
 		p := w.worker()
 		p.Process(t.Context(), ev) // the service takes the page alone, and is away from then on
@@ -90,14 +109,17 @@ func TestStrikeWaitsForTheNextDelivery(t *testing.T) {
 			time.Sleep(time.Minute)
 			calls := w.calls.Load() - w.controls.Load()
 			p.Process(t.Context(), ev)
-			if r := w.record("a.png"); r.Strikes[1] != (document.Strike{Code: "ocr_failed", Open: true}) || w.calls.Load()-w.controls.Load() != calls {
-				t.Fatalf("the service is away still: %+v, %d pages sent", r.Strikes, w.calls.Load()-w.controls.Load()-calls)
+			if r := w.record("a.png"); r.Strikes[1] != (document.Strike{Code: "ocr_failed", Open: true}) ||
+				w.calls.Load()-w.controls.Load() != calls {
+				t.Fatalf("the service is away still: %+v, %d pages sent", r.Strikes,
+					w.calls.Load()-w.controls.Load()-calls)
 			}
 		}
 		down = false
 		calls := w.calls.Load() - w.controls.Load()
 		p.Process(t.Context(), ev)
-		if r := w.record("a.png"); r.Strikes[1] != (document.Strike{Count: 1, Code: "ocr_failed"}) || w.calls.Load()-w.controls.Load() != calls {
+		if r := w.record("a.png"); r.Strikes[1] != (document.Strike{Count: 1, Code: "ocr_failed"}) ||
+			w.calls.Load()-w.controls.Load() != calls {
 			t.Errorf("the service is back: %+v, %d pages sent", r.Strikes, w.calls.Load()-w.controls.Load()-calls)
 		}
 		w.answer = nil
@@ -108,8 +130,8 @@ func TestStrikeWaitsForTheNextDelivery(t *testing.T) {
 	})
 }
 
-// TestSuspectIsAloneAtTheService: while a suspect and its control page are sent, no other page of the instance is, and no suspect of
-// another instance.
+// TestSuspectIsAloneAtTheService: while a suspect and its control page are sent, no other page of the instance is, and
+// no suspect of another instance.
 func TestSuspectIsAloneAtTheService(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		var now, suspects [2]atomic.Int64
@@ -184,10 +206,11 @@ func TestTurnOfADeadProcessComesFree(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		turns := documenttest.NewMemory()
 		w.options.Turns = turns
-		if _, err := document.Update(t.Context(), turns, "suspects", document.Absent(), func(old *document.Record) (*document.Change, error) {
-			ch, _ := document.TakeTurn(old, "suspects", "dead", time.Now(), time.Now().Add(10*time.Minute))
-			return ch, nil
-		}); err != nil {
+		if _, err := document.Update(t.Context(), turns, "suspects", document.Absent(),
+			func(old *document.Record) (*document.Change, error) {
+				ch, _ := document.TakeTurn(old, "suspects", "dead", time.Now(), time.Now().Add(10*time.Minute))
+				return ch, nil
+			}); err != nil {
 			t.Fatal(err)
 		}
 		once := true
@@ -201,7 +224,8 @@ func TestTurnOfADeadProcessComesFree(t *testing.T) {
 		ev := w.bucket.Put("a.png", picture(31))
 		p := w.worker()
 		p.Process(t.Context(), ev)
-		if r := w.want("a.png", document.StatusRetrying, document.CodeDeadline); r.Strikes[1] != (document.Strike{Code: "ocr_failed"}) {
+		if r := w.want("a.png", document.StatusRetrying,
+			document.CodeDeadline); r.Strikes[1] != (document.Strike{Code: "ocr_failed"}) {
 			t.Errorf("%+v", r.Strikes)
 		}
 		begun, calls := time.Now(), w.calls.Load()
@@ -215,8 +239,8 @@ func TestTurnOfADeadProcessComesFree(t *testing.T) {
 	})
 }
 
-// TestNobodyWaitsForASilentService: but for the one delivery that looks out for it. The others are released after a minute, so
-// that an outage does not keep the instance at work, and say why.
+// TestNobodyWaitsForASilentService: but for the one delivery that looks out for it. The others are released after a
+// minute, so that an outage does not keep the instance at work, and say why.
 func TestNobodyWaitsForASilentService(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRPlaces = 4
@@ -230,7 +254,8 @@ func TestNobodyWaitsForASilentService(t *testing.T) {
 			go func() {
 				begun := time.Now()
 				res := p.Process(t.Context(), ev)
-				if res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeOCRUnavailable && res.Fault.Code != document.CodeDeadline {
+				if res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeOCRUnavailable &&
+					res.Fault.Code != document.CodeDeadline {
 					t.Errorf("%s: %s %s", ev.Name, res.Outcome, res.Fault.Code)
 				}
 				if time.Since(begun) > 4*time.Minute {

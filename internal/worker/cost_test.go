@@ -21,7 +21,8 @@ func TestCallsOfEachDelivery(t *testing.T) {
 	}{
 		{"clean run", nil, "commit 2, open 1", nil},
 		{"clean run, announced", func(w *world, _ document.Event) { w.announcing() }, "commit 3, open 1", nil},
-		{"duplicate", func(w *world, ev document.Event) { w.worker().Process(w.t.Context(), ev) }, "read 1, refused 1", nil},
+		{"duplicate", func(w *world, ev document.Event) { w.worker().Process(w.t.Context(), ev) }, "read 1, refused 1",
+			nil},
 		{"leased elsewhere", func(w *world, ev document.Event) { w.die(ev) }, "read 1, refused 1", nil},
 		{"after a crash", func(w *world, ev document.Event) { w.die(ev); time.Sleep(document.LeaseTime) },
 			"read 1, commit 3, refused 1, clear 1, open 1", nil},
@@ -35,9 +36,12 @@ func TestCallsOfEachDelivery(t *testing.T) {
 		{"over an older generation", func(w *world, ev document.Event) {
 			old := ev
 			old.Generation--
-			document.Update(w.t.Context(), w.records, ev.Object.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-				return &document.Change{Record: &document.Record{Bucket: "b", Name: ev.Name, Generation: old.Generation, Status: document.StatusDone}}, nil
-			})
+			document.Update(w.t.Context(), w.records, ev.Object.ID(), document.Unread(),
+				func(*document.Record) (*document.Change, error) {
+					return &document.Change{Record: &document.Record{Bucket: "b", Name: ev.Name,
+						Generation: old.Generation,
+						Status:     document.StatusDone}}, nil
+				})
 		}, "read 1, commit 2, refused 1, clear 1, open 1", nil},
 		{"superseded", func(w *world, ev document.Event) {
 			w.worker().Process(w.t.Context(), w.bucket.Put(ev.Name, picture(32)))
@@ -65,11 +69,12 @@ func TestCallsOfEachDelivery(t *testing.T) {
 		{"uploaded again", func(w *world, ev document.Event) {
 			w.reuse()
 			w.worker().Process(w.t.Context(), ev)
-			document.Update(w.t.Context(), w.records, ev.Object.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
-				before := *old
-				before.Generation--
-				return &document.Change{Record: &before}, nil
-			})
+			document.Update(w.t.Context(), w.records, ev.Object.ID(), document.Unread(),
+				func(old *document.Record) (*document.Change, error) {
+					before := *old
+					before.Generation--
+					return &document.Change{Record: &before}, nil
+				})
 		}, "read 1, commit 2, refused 1, clear 1", nil},
 		{"copied, announced", func(w *world, _ document.Event) {
 			w.reuse()

@@ -54,7 +54,8 @@ func (w *world) heal() {
 // essence is what must be the same however the record came about.
 func essence(r *document.Record) string {
 	return fmt.Sprintf("%s %d %q pages %d/%d model %s usage %v strikes %v interruptions %d error %v lease %v due %v",
-		r.Status, r.Generation, r.Text, r.PagesDone, r.Pages, r.Model, r.Usage, r.Strikes, r.Interruptions, r.Error, r.Lease, r.Due)
+		r.Status, r.Generation, r.Text, r.PagesDone, r.Pages, r.Model, r.Usage, r.Strikes, r.Interruptions, r.Error,
+		r.Lease, r.Due)
 }
 
 const clean = `done 1 "text of 31" pages 1/1 model m usage {10 3} strikes map[] interruptions 0 error <nil> lease <nil> due 0001-01-01 00:00:00 +0000 UTC`
@@ -103,7 +104,8 @@ func TestLostAnswersDoNothingTwice(t *testing.T) {
 				if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeDone {
 					t.Errorf("answer %d lost: %s", at, out)
 				}
-				if r := w.record("a.png"); essence(r) != clean || r.Attempt != 1 || w.records.Commits != 2 || w.calls.Load() != 1 {
+				if r := w.record("a.png"); essence(r) != clean || r.Attempt != 1 || w.records.Commits != 2 ||
+					w.calls.Load() != 1 {
 					t.Errorf("answer %d lost: %d commits, attempt %d, %s", at, w.records.Commits, r.Attempt, essence(r))
 				}
 			})
@@ -123,7 +125,8 @@ func TestRejectedDocumentFails(t *testing.T) {
 			}
 			return nil
 		}
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31))).Outcome; out != document.OutcomeFailed {
+		if out := w.worker().Process(t.Context(),
+			w.bucket.Put("a.png", picture(31))).Outcome; out != document.OutcomeFailed {
 			t.Errorf("outcome %s", out)
 		}
 		w.want("a.png", document.StatusFailed, "store_rejected")
@@ -162,7 +165,8 @@ func TestGoneGenerationIsExplained(t *testing.T) {
 func TestPanicReleasesTheRecord(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31))).Outcome; out != document.OutcomeRetry {
+		if out := w.worker().Process(t.Context(),
+			w.bucket.Put("a.png", picture(31))).Outcome; out != document.OutcomeRetry {
 			t.Errorf("outcome %s", out)
 		}
 		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Strikes[1].Count != 1 {
@@ -277,7 +281,8 @@ func TestPanicIsLoggedWithoutItsText(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }
 		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
-		if strings.Contains(w.log.String(), "secret of the page") || strings.Contains(w.record("a.png").Error.Message, "secret") {
+		if strings.Contains(w.log.String(), "secret of the page") ||
+			strings.Contains(w.record("a.png").Error.Message, "secret") {
 			t.Errorf("log and document hold the panic's value: %q", w.record("a.png").Error.Message)
 		}
 	})

@@ -17,8 +17,8 @@ func slowly(_ context.Context, _ int, text string) (ocr.Result, error) {
 	return result(text), nil
 }
 
-// TestDrainBeginsNoFurtherPage: whatever a delivery was at when the drain began, no page is sent after that and no time is lost with
-// waiting; what was being read is stored, and the next instance sends the other pages only, once.
+// TestDrainBeginsNoFurtherPage: whatever a delivery was at when the drain began, no page is sent after that and no time
+// is lost with waiting; what was being read is stored, and the next instance sends the other pages only, once.
 func TestDrainBeginsNoFurtherPage(t *testing.T) {
 	failing := func(kind ocr.Kind, after time.Duration) func(context.Context, int, string) (ocr.Result, error) {
 		return func(context.Context, int, string) (ocr.Result, error) {
@@ -35,18 +35,26 @@ func TestDrainBeginsNoFurtherPage(t *testing.T) {
 		takes         time.Duration // the drain
 		sent, kept    int           // pages
 	}{
-		"one at a time":              {pages: 5, atOnce: 1, answer: slowly, after: 5 * time.Second, takes: time.Second, sent: 3, kept: 3},
-		"two at a time":              {pages: 5, atOnce: 2, answer: slowly, after: 3 * time.Second, takes: time.Second, sent: 4, kept: 4},
-		"waiting for a place":        {pages: 3, atOnce: 1, answer: slowly, beside: true, after: time.Second, takes: time.Second},
-		"refused, to be sent again":  {pages: 2, atOnce: 2, answer: failing(ocr.KindOverloaded, 0), after: time.Second, sent: 2},
-		"suspects to be read alone":  {pages: 2, atOnce: 2, answer: failing(ocr.KindBackendFailed, 2*time.Second), after: time.Second, takes: time.Second, sent: 2},
-		"the service is coming back": {pages: 3, atOnce: 1, answer: failing(ocr.KindLost, 0), silent: true, after: 5 * time.Second, sent: 3},
+		"one at a time": {pages: 5, atOnce: 1, answer: slowly, after: 5 * time.Second, takes: time.Second,
+			sent: 3, kept: 3},
+		"two at a time": {pages: 5, atOnce: 2, answer: slowly, after: 3 * time.Second, takes: time.Second,
+			sent: 4, kept: 4},
+		"waiting for a place": {pages: 3, atOnce: 1, answer: slowly, beside: true, after: time.Second,
+			takes: time.Second},
+		"refused, to be sent again": {pages: 2, atOnce: 2, answer: failing(ocr.KindOverloaded, 0), after: time.Second,
+			sent: 2},
+		"suspects to be read alone": {pages: 2, atOnce: 2, answer: failing(ocr.KindBackendFailed, 2*time.Second),
+			after: time.Second, takes: time.Second, sent: 2},
+		"the service is coming back": {pages: 3, atOnce: 1, answer: failing(ocr.KindLost, 0), silent: true,
+			after: 5 * time.Second, sent: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				w.options.OCRConcurrency = c.atOnce
 				if c.silent {
-					w.control = func(context.Context) (ocr.Result, error) { return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable} }
+					w.control = func(context.Context) (ocr.Result, error) {
+						return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+					}
 				}
 				sent := w.count(c.answer)
 				if c.beside {
@@ -76,8 +84,10 @@ func TestDrainBeginsNoFurtherPage(t *testing.T) {
 					t.Errorf("%d pages sent, want %d", n, c.sent)
 				}
 				r, stored := w.record("a.tiff"), len(w.pages("a.tiff"))
-				if r.Status != document.StatusRetrying || r.PagesDone != c.kept || stored != c.kept || r.Strikes[1].Count > 0 || r.Interruptions > 0 {
-					t.Errorf("%s, %d pages done, %d stored, want %d; strikes %v, %d interruptions", r.Status, r.PagesDone, stored, c.kept, r.Strikes, r.Interruptions)
+				if r.Status != document.StatusRetrying || r.PagesDone != c.kept || stored != c.kept ||
+					r.Strikes[1].Count > 0 || r.Interruptions > 0 {
+					t.Errorf("%s, %d pages done, %d stored, want %d; strikes %v, %d interruptions", r.Status,
+						r.PagesDone, stored, c.kept, r.Strikes, r.Interruptions)
 				}
 
 				again := w.count(slowly)

@@ -55,7 +55,8 @@ func TestFirstPagesOfALongObjectAreRead(t *testing.T) {
 	})
 }
 
-// TestFirstPagesSurviveACrash: the process dies while one of them is read, whichever; none is read twice, and no other at all.
+// TestFirstPagesSurviveACrash: the process dies while one of them is read, whichever; none is read twice, and no other
+// at all.
 func TestFirstPagesSurviveACrash(t *testing.T) {
 	const most = 5
 	for at := 1; at <= most; at++ {
@@ -106,7 +107,8 @@ func TestSkippedPagesAreReadOnRequest(t *testing.T) {
 		if w.calls.Load() != 11 {
 			t.Errorf("%d pages were sent", w.calls.Load())
 		}
-		if _, err := document.Retry(t.Context(), w.records, w.stored("a.tiff"), "me", skipped); err != document.ErrNothingToRetry {
+		if _, err := document.Retry(t.Context(), w.records, w.stored("a.tiff"), "me",
+			skipped); err != document.ErrNothingToRetry {
 			t.Errorf("with no page skipped: %v", err)
 		}
 	})

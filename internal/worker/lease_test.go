@@ -57,7 +57,8 @@ func TestDoneIsNeverWithoutItsPage(t *testing.T) {
 				out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31))).Outcome
 				r := w.record("a.png")
 				if r.Status == document.StatusDone && r.Text != "text of 31" {
-					t.Errorf("run %d: %s: status %s text %q pages %d/%d usage %v", i, out, r.Status, r.Text, r.PagesDone, r.Pages, r.Usage)
+					t.Errorf("run %d: %s: status %s text %q pages %d/%d usage %v", i, out, r.Status, r.Text,
+						r.PagesDone, r.Pages, r.Usage)
 				}
 			})
 		})
@@ -109,7 +110,8 @@ func TestLostLeaseNeverTouchesNewerPages(t *testing.T) {
 				once.Do(func() { slow = true })
 				if slow { // Firestore takes its time with this query, or the instance is starved of CPU
 					newer = w.bucket.Put("a.png", picture(32))
-					if out := w.worker().Process(context.WithoutCancel(ctx), newer).Outcome; out != document.OutcomeDone {
+					if out := w.worker().Process(context.WithoutCancel(ctx),
+						newer).Outcome; out != document.OutcomeDone {
 						t.Errorf("newer: %s", out)
 					}
 				}
@@ -152,7 +154,8 @@ func TestErasingNeverTouchesNewerPages(t *testing.T) {
 						once.Do(func() { slow = true })
 						if slow {
 							newer = w.bucket.Put("a.png", picture(32))
-							if out := w.worker().Process(context.WithoutCancel(ctx), newer).Outcome; out != document.OutcomeDone {
+							if out := w.worker().Process(context.WithoutCancel(ctx),
+								newer).Outcome; out != document.OutcomeDone {
 								t.Errorf("newer: %s", out)
 							}
 						}
@@ -199,7 +202,8 @@ func TestLeaseIsRenewedWhilePagesAreCleared(t *testing.T) {
 		second := w.worker().Process(t.Context(), ev).Outcome // the platform's next copy
 		first := <-done
 		if r := w.record("a.png"); w.calls.Load() != 1 || r.Attempt != 2 {
-			t.Errorf("%d calls of the OCR service, attempt %d (%s, %s): the first holder lived all the time", w.calls.Load(), r.Attempt, first, second)
+			t.Errorf("%d calls of the OCR service, attempt %d (%s, %s): the first holder lived all the time",
+				w.calls.Load(), r.Attempt, first, second)
 		}
 	})
 }
@@ -260,7 +264,8 @@ func TestAnswerAboutLiveGenerationIsHeldAgainstItsRecord(t *testing.T) {
 				}
 				r := w.record("a.png")
 				if r.Generation != 200 || n != document.OutcomeDone {
-					t.Errorf("newest event: %s (acked: %v), older: %s; at last: %s, generation %d, %q, error %v", n, !n.Refused(), out, r.Status, r.Generation, r.Text, r.Error)
+					t.Errorf("newest event: %s (acked: %v), older: %s; at last: %s, generation %d, %q, error %v", n,
+						!n.Refused(), out, r.Status, r.Generation, r.Text, r.Error)
 				}
 			})
 		})
@@ -280,7 +285,8 @@ func TestNewerTakesOverAtOnce(t *testing.T) {
 		done := make(chan document.Outcome)
 		go func() { done <- w.worker().Process(t.Context(), old).Outcome }()
 		time.Sleep(time.Second)
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(32))).Outcome; out != document.OutcomeDone {
+		if out := w.worker().Process(t.Context(),
+			w.bucket.Put("a.png", picture(32))).Outcome; out != document.OutcomeDone {
 			t.Errorf("newer: %s", out)
 		}
 		if out := <-done; out != document.OutcomeSuperseded {
@@ -337,18 +343,20 @@ func TestPanicInARenewalReleasesTheRecord(t *testing.T) {
 		if r := w.want("a.png", document.StatusRetrying, "internal"); r.Strikes[0].Count != 1 {
 			t.Errorf("%v, want one strike", r.Strikes)
 		}
-		if took := time.Since(start); took != document.RenewEvery || !strings.Contains(w.log.String(), "lease_test.go") {
+		if took := time.Since(start); took != document.RenewEvery ||
+			!strings.Contains(w.log.String(), "lease_test.go") {
 			t.Errorf("after %v\n%s", took, w.log)
 		}
 	})
 }
 
-// TestDeliveryNeverRacesItself: whatever of a delivery commits at the same time waits, so that no commit finds the record
-// changed and has to read it.
+// TestDeliveryNeverRacesItself: whatever of a delivery commits at the same time waits, so that no commit finds the
+// record changed and has to read it.
 func TestDeliveryNeverRacesItself(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
-			time.Sleep(29*time.Second + time.Duration(n)*500*time.Millisecond) // page 1 before a renewal, page 2 with it, page 3 after it
+			// page 1 before a renewal, page 2 with it, page 3 after it
+			time.Sleep(29*time.Second + time.Duration(n)*500*time.Millisecond)
 			return result(text), nil
 		})
 		w.records.After = func(context.Context, string) error {
@@ -375,7 +383,8 @@ func TestClosingWriteWaitsForARenewal(t *testing.T) {
 			return nil
 		}
 		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
-		if w.want("a.png", document.StatusRetrying, document.CodeDeadline); w.records.Reads != 0 || w.records.Commits != 3 {
+		if w.want("a.png", document.StatusRetrying, document.CodeDeadline); w.records.Reads != 0 ||
+			w.records.Commits != 3 {
 			t.Errorf("%d reads, %d commits", w.records.Reads, w.records.Commits)
 		}
 	})
@@ -393,7 +402,8 @@ func TestPagesFinishedMeanwhileShareACommit(t *testing.T) {
 			return nil
 		}
 		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
-		if r := w.want("a.tiff", document.StatusDone, ""); w.records.Commits != 4 || len(w.pages("a.tiff")) != 4 || r.PagesDone != 4 {
+		if r := w.want("a.tiff", document.StatusDone, ""); w.records.Commits != 4 || len(w.pages("a.tiff")) != 4 ||
+			r.PagesDone != 4 {
 			t.Errorf("%d commits, want the claim, page 1, pages 2 to 4, and the end", w.records.Commits)
 		}
 	})
@@ -444,7 +454,8 @@ func TestHungRenewalKeepsNothing(t *testing.T) {
 	})
 }
 
-// TestLeaseExpiredIsReported: a delivery says whether its claim found the lease of a dead holder of the same generation.
+// TestLeaseExpiredIsReported: a delivery says whether its claim found the lease of a dead holder of the same
+// generation.
 func TestLeaseExpiredIsReported(t *testing.T) {
 	unavailable := func(context.Context, string) (ocr.Result, error) {
 		return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
@@ -502,9 +513,12 @@ func TestNothingIsClaimedAfterItsTime(t *testing.T) {
 				return nil
 			}
 			time.Sleep(document.AdmissionTime + time.Second/2)
-			_, err := document.Update(context.WithoutCancel(ctx), w.records, id, document.Absent(), func(*document.Record) (*document.Change, error) {
-				return &document.Change{Record: &document.Record{Bucket: "b", Name: "a.png", Generation: old.Generation, Status: document.StatusDone}}, nil
-			})
+			_, err := document.Update(context.WithoutCancel(ctx), w.records, id, document.Absent(),
+				func(*document.Record) (*document.Change, error) {
+					return &document.Change{Record: &document.Record{Bucket: "b", Name: "a.png",
+						Generation: old.Generation,
+						Status:     document.StatusDone}}, nil
+				})
 			return err
 		}
 		if out := w.worker().Process(t.Context(), ev).Outcome; out != document.OutcomeRetry || w.calls.Load() != 0 {

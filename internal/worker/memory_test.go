@@ -22,7 +22,8 @@ func TestMemoryBudgetBoundsPages(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			return result(text), nil
 		}
-		if out := w.worker().Process(t.Context(), w.bucket.Put("big.png", picture(1<<19))).Outcome; out != document.OutcomeFailed {
+		if out := w.worker().Process(t.Context(),
+			w.bucket.Put("big.png", picture(1<<19))).Outcome; out != document.OutcomeFailed {
 			t.Errorf("outcome %s", out)
 		}
 		w.want("big.png", document.StatusFailed, "too_large")

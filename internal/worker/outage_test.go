@@ -13,7 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestProxyFailsNobody: for hours something answers in the OCR service's place, whatever it says. All images are read afterwards.
+// TestProxyFailsNobody: for hours something answers in the OCR service's place, whatever it says. All images are read
+// afterwards.
 func TestProxyFailsNobody(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -67,12 +68,13 @@ func during(long time.Duration, r reply) func() *reply {
 	}
 }
 
-// TestRefusedSizeIsThePagesOrTheProxys: 413 for one page alone fails that page; 413 for everything of that size is a limit of a
-// proxy, which the operator can raise, and no reason to fail the page before RETRY_WINDOW is over.
+// TestRefusedSizeIsThePagesOrTheProxys: 413 for one page alone fails that page; 413 for everything of that size is a
+// limit of a proxy, which the operator can raise, and no reason to fail the page before RETRY_WINDOW is over.
 func TestRefusedSizeIsThePagesOrTheProxys(t *testing.T) {
 	t.Run("the page", func(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
-			s := &service{places: 8, work: 2 * time.Second, pages: map[int]fate{300: {work: time.Second, reply: sizeReply}}}
+			s := &service{places: 8, work: 2 * time.Second,
+				pages: map[int]fate{300: {work: time.Second, reply: sizeReply}}}
 			p := w.platform(s, 1, 8)
 			p.deliver(w.bucket.Put("a.tiff", largePage()))
 			took := p.wait()
@@ -90,7 +92,8 @@ func TestRefusedSizeIsThePagesOrTheProxys(t *testing.T) {
 			p.deliver(w.bucket.Put("a.tiff", largePage()))
 			time.AfterFunc(time.Hour, func() { s.setLimit(0) })
 			t.Logf("%v, %d deliveries, %v", p.wait(), p.deliveries.Load(), s)
-			if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101\n\f\ntext of 300\n\f\ntext of 103" {
+			if r := w.want("a.tiff", document.StatusDone,
+				""); r.Text != "text of 101\n\f\ntext of 300\n\f\ntext of 103" {
 				t.Errorf("%q, warnings %v", r.Text, r.Warnings)
 			}
 		})
@@ -192,8 +195,8 @@ func TestHangingBucketFailsNobody(t *testing.T) {
 	}
 }
 
-// TestServerRestartsFailNobody: the OCR service is replaced every ten minutes, while images arrive all the time. Each restart hits
-// all pages in flight.
+// TestServerRestartsFailNobody: the OCR service is replaced every ten minutes, while images arrive all the time. Each
+// restart hits all pages in flight.
 func TestServerRestartsFailNobody(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -208,7 +211,8 @@ func TestServerRestartsFailNobody(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
-				s := &service{places: 32, work: 50 * time.Second, deaf: true, death: c.death, down: 90 * time.Second, downAs: c.downAs}
+				s := &service{places: 32, work: 50 * time.Second, deaf: true, death: c.death, down: 90 * time.Second,
+					downAs: c.downAs}
 				p := w.platform(s, 4, 8)
 				var ended sync.WaitGroup
 				stop := make(chan struct{})
@@ -237,7 +241,8 @@ func TestServerRestartsFailNobody(t *testing.T) {
 					t.Errorf("the book: warnings %v, %.200q", r.Warnings, r.Text)
 				}
 				if count, _ := s.figures(); count.sent > 260+32*count.restarts {
-					t.Errorf("%d pages were sent for 260, and %d restarts hit 32 of them at most", count.sent, count.restarts)
+					t.Errorf("%d pages were sent for 260, and %d restarts hit 32 of them at most", count.sent,
+						count.restarts)
 				}
 			})
 		})

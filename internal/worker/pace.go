@@ -13,38 +13,39 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// pace is how many pages this instance has at the OCR service: as many as the service bears, OCRPlaces at most. The limit is
-// halved when the service does not keep up, and grows slowly with its answers. Places are given out in the order of asking.
+// pace limits how many pages this instance has at the OCR service: as many as the service bears, at most OCRPlaces. The
+// limit is halved when the service does not keep up, and grows slowly with its answers. Places are granted in the order
+// of asking.
 type pace struct {
 	most      float64
-	every     time.Duration // between two reductions: the effect of one is seen when a try's time is over
+	every     time.Duration // between two reductions: the effect of one shows when a try's time is over
 	log       *slog.Logger
 	telemetry *telemetry
 
 	mu      sync.Mutex
-	limit   float64 // of places; 1 at least
+	limit   float64 // of places; at least 1
 	used    int
 	alone   bool // one delivery has all places
 	waiting []*waiter
 	reduced time.Time
 	heard   time.Time // the last answer
-	misses  int       // pages in a row that the service failed at, without an answer between
+	misses  int       // consecutive pages that the service failed at
 }
 
-// waiter is one that waits for a place, or for all of them.
+// waiter is a caller of take that waits for one place or all places.
 type waiter struct {
 	all   bool
-	ready chan struct{} // closed when it has it
+	ready chan struct{} // closed when granted
 }
 
 const (
-	// silence is how many pages in a row fail before it is likely the service than the pages.
+	// silence is how many consecutive failures make the service the likelier cause than the pages.
 	silence = 3
-	// momentAgo is how old an answer may be that shows that the service is up.
+	// momentAgo is the age up to which an answer shows that the service is up.
 	momentAgo = 30 * time.Second
 	// silentWait is how long a page waits for its place while the service is silent.
 	silentWait = time.Minute
-	// growth is what one answer adds to the limit, divided by the limit: with every page answered, half a place a round.
+	// growth, divided by the limit, is added to the limit with each answer: half a place per round of answers.
 	growth = 0.5
 )
 
@@ -56,14 +57,14 @@ func newPace(o Options, t *telemetry) *pace {
 	return &pace{most: most, limit: most, every: o.OCRTimeout, log: o.Log, telemetry: t}
 }
 
-// Pace is how many pages this instance has at the OCR service.
+// Pace describes how many pages this instance has at the OCR service.
 type Pace struct {
 	InFlight int
-	Limit    int // at the moment: as many as the service bears
-	Most     int // that the settings allow; 0: as many as the service bears
+	Limit    int // current limit: as many as the service bears
+	Most     int // upper limit by the settings; 0: none
 }
 
-// Pace returns it as it is at the moment. It may be called concurrently.
+// Pace returns the current pace. It may be called concurrently.
 func (w *Worker) Pace() Pace {
 	p := w.pace
 	p.mu.Lock()
@@ -71,8 +72,8 @@ func (w *Worker) Pace() Pace {
 	return Pace{InFlight: p.used, Limit: int(p.limit), Most: max(w.o.OCRPlaces, 0)}
 }
 
-// take waits for a place, or, with all, until this instance has no page at the service and keeps it so. The func gives back
-// what was taken; it must be called once.
+// take waits for a place or, with all, until this instance has no page at the service, and then takes all places. The
+// func gives back what was taken; it must be called once.
 func (p *pace) take(ctx context.Context, all bool) (func(), error) {
 	w := &waiter{all: all, ready: make(chan struct{})}
 	p.mu.Lock()
@@ -93,17 +94,17 @@ func (p *pace) take(ctx context.Context, all bool) (func(), error) {
 	i := slices.Index(p.waiting, w)
 	if i >= 0 {
 		p.waiting = slices.Delete(p.waiting, i, i+1)
-		p.admit() // who waits behind may have been waiting for this one
+		p.admit() // the next ones may have been waiting behind this one
 	}
 	p.mu.Unlock()
-	if i < 0 { // it got the place at the same moment
+	if i < 0 { // it was granted at the same moment
 		give()
 	}
 	return nil, withCause(ctx, fmt.Errorf("waiting for a place at the OCR service: %w", err))
 }
 
-// await waits for what w asks for, until ctx ends or the service has been silent for a while: whoever has the place then waits
-// for the service to come back, and the others need not.
+// await waits until w is granted, ctx ends, or the service has been silent for silentWait: the page that has a place
+// then waits for the service to come back, and the others need not.
 func (p *pace) await(ctx context.Context, w *waiter) error {
 	for {
 		look := time.NewTimer(silentWait)
@@ -122,7 +123,7 @@ func (p *pace) await(ctx context.Context, w *waiter) error {
 	}
 }
 
-// admit gives places to those who wait, in order. The lock is held.
+// admit grants places to waiters, in order. The caller holds the lock.
 func (p *pace) admit() {
 	for len(p.waiting) > 0 && !p.alone {
 		w := p.waiting[0]
@@ -145,7 +146,7 @@ func (p *pace) give(all bool) {
 	p.admit()
 }
 
-// saw adapts the limit to what became of a page at the service.
+// saw adapts the limit to the outcome of a page at the service.
 func (p *pace) saw(ctx context.Context, err error) {
 	oe, failed := errors.AsType[*ocr.Error](err)
 	p.mu.Lock()
@@ -163,7 +164,7 @@ func (p *pace) saw(ctx context.Context, err error) {
 		p.reduce(ctx, oe.Kind)
 	default:
 		if code, class := ocrFault(oe); class == document.ClassSuspect && code != document.CodeInternal {
-			p.misses++ // not where the page's own bytes could not be read
+			p.misses++ // but not if the page's own bytes could not be read
 		}
 		if oe.Kind == ocr.KindTimeout || p.misses >= silence {
 			p.reduce(ctx, oe.Kind)
@@ -171,7 +172,7 @@ func (p *pace) saw(ctx context.Context, err error) {
 	}
 }
 
-// reduce halves what is at the service. The lock is held.
+// reduce halves the limit. The caller holds the lock.
 func (p *pace) reduce(ctx context.Context, why ocr.Kind) {
 	if !p.reduced.IsZero() && time.Since(p.reduced) < p.every {
 		return
@@ -185,15 +186,15 @@ func (p *pace) reduce(ctx context.Context, why ocr.Kind) {
 	p.telemetry.paced(ctx, p.limit)
 }
 
-// answering reports whether the service has answered a moment ago, and failed at nothing since.
+// answering reports whether the service has answered a moment ago and has not failed since.
 func (p *pace) answering() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.misses == 0 && !p.heard.IsZero() && time.Since(p.heard) < momentAgo
 }
 
-// silent reports whether several pages in a row failed, with no answer between: before another one is sent, or blamed, the
-// service has to show that it reads at all.
+// silent reports whether several consecutive pages failed: before another one is sent, or blamed, the service has to
+// show that it reads at all.
 func (p *pace) silent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,7 +18,8 @@ func testPace(t *testing.T, places int) *pace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newPace(Options{OCRPlaces: places, OCRTimeout: 2 * time.Minute, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, tel)
+	return newPace(Options{OCRPlaces: places, OCRTimeout: 2 * time.Minute,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, tel)
 }
 
 func timedOut() error { return &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait} }
@@ -55,18 +56,25 @@ func TestPaceFollowsTheService(t *testing.T) {
 		steps []step
 		want  int // places
 	}{
-		"answers alone change nothing":                       {8, []step{answers(100)}, 8},
-		"a time-out halves it":                               {8, []step{{timedOut(), 1, 0}}, 4},
-		"time-outs of one moment are one":                    {8, []step{{timedOut(), 8, 0}}, 4},
-		"the next after a try's time counts":                 {8, []step{{timedOut(), 1, 0}, {timedOut(), 1, 2 * time.Minute}}, 2},
-		"never below one":                                    {8, []step{{timedOut(), 1, 0}, {timedOut(), 9, 2 * time.Minute}, {timedOut(), 1, 2 * time.Minute}, {timedOut(), 1, 2 * time.Minute}}, 1},
-		"half of what was there, not of what might have":     {3, []step{{timedOut(), 1, 0}}, 1},
-		"429 and 503":                                        {8, []step{{&ocr.Error{Kind: ocr.KindOverloaded}, 1, 0}}, 4},
-		"a failed page is no reason":                         {8, []step{{failed(), 2, 0}}, 8},
-		"a burst of them is":                                 {8, []step{{failed(), 3, 0}}, 4},
-		"answers between make it none":                       {8, []step{{failed(), 2, 0}, answers(1), {failed(), 2, 0}}, 8},
-		"what is not the service's":                          {8, []step{{&ocr.Error{Kind: ocr.KindImageSource}, 9, 0}, {errors.New("?"), 9, 0}}, 8},
-		"a refused connection is no load":                    {8, []step{{&ocr.Error{Kind: ocr.KindUnavailable}, 9, 0}}, 8},
+		"answers alone change nothing":    {8, []step{answers(100)}, 8},
+		"a time-out halves it":            {8, []step{{timedOut(), 1, 0}}, 4},
+		"time-outs of one moment are one": {8, []step{{timedOut(), 8, 0}}, 4},
+		"the next after a try's time counts": {8,
+			[]step{{timedOut(), 1, 0}, {timedOut(), 1, 2 * time.Minute}}, 2},
+		"never below one": {8,
+			[]step{{timedOut(), 1, 0}, {timedOut(), 9, 2 * time.Minute}, {timedOut(), 1, 2 * time.Minute},
+				{timedOut(), 1, 2 * time.Minute}}, 1},
+		"half of what was there, not of what might have": {3, []step{{timedOut(), 1, 0}}, 1},
+		"429 and 503": {8, []step{{&ocr.Error{Kind: ocr.KindOverloaded}, 1, 0}},
+			4},
+		"a failed page is no reason": {8, []step{{failed(), 2, 0}}, 8},
+		"a burst of them is":         {8, []step{{failed(), 3, 0}}, 4},
+		"answers between make it none": {8,
+			[]step{{failed(), 2, 0}, answers(1), {failed(), 2, 0}}, 8},
+		"what is not the service's": {8,
+			[]step{{&ocr.Error{Kind: ocr.KindImageSource}, 9, 0}, {errors.New("?"), 9, 0}}, 8},
+		"a refused connection is no load": {8, []step{{&ocr.Error{Kind: ocr.KindUnavailable}, 9, 0}},
+			8},
 		"a few answers raise it a little":                    {8, []step{{timedOut(), 1, 0}, answers(9)}, 5},
 		"with every page answered it comes back to its most": {8, []step{{timedOut(), 1, 0}, answers(200)}, 8},
 	} {
@@ -106,8 +114,8 @@ func TestSilenceIsSeveralFailuresInARow(t *testing.T) {
 	}
 }
 
-// TestPlacesAreGivenInOrder: who wants all of them waits for those before, and holds up those after; one that stops waiting
-// holds up no other.
+// TestPlacesAreGivenInOrder: who wants all of them waits for those before, and holds up those after; one that stops
+// waiting holds up no other.
 func TestPlacesAreGivenInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := testPace(t, 2)

@@ -5,15 +5,19 @@ import (
 	"time"
 )
 
-// slowServers are services without any fault that read fewer pages within OCR_TIMEOUT than four instances with eight places each
-// ask for. An overload is answered by asking for less. No number of pages takes exactly OCR_TIMEOUT: which of the two comes first
-// would be chance.
+// slowServers are services without any fault that read fewer pages within OCR_TIMEOUT than four instances with eight
+// places each ask for. An overload is answered by asking for less. No number of pages takes exactly OCR_TIMEOUT: which
+// of the two comes first would be chance.
 var slowServers = []struct {
 	name string
 	make func() *service
 }{
-	{"in order, 12.5 s a page, hang-ups told", func() *service { return &service{places: 1, work: 12500 * time.Millisecond} }},
-	{"in order, 4.9 s a page, hang-ups not told", func() *service { return &service{places: 1, work: 4900 * time.Millisecond, deaf: true} }},
+	{"in order, 12.5 s a page, hang-ups told", func() *service {
+		return &service{places: 1, work: 12500 * time.Millisecond}
+	}},
+	{"in order, 4.9 s a page, hang-ups not told", func() *service {
+		return &service{places: 1, work: 4900 * time.Millisecond, deaf: true}
+	}},
 	{"32 share 0.30 pages a second, hang-ups not told", func() *service { return vllmOf(3333 * time.Millisecond) }},
 	{"32 share 0.25 pages a second, hang-ups not told", func() *service { return vllmOf(4 * time.Second) }},
 	{"32 share 0.20 pages a second, hang-ups not told", func() *service { return vllmOf(5 * time.Second) }},
@@ -23,8 +27,8 @@ func vllmOf(work time.Duration) *service {
 	return &service{places: 32, work: work, shared: true, uneven: true, deaf: true}
 }
 
-// TestSlowServerFailsNobody: images are dropped all at once, more than the service can read in time. All of them are read, and the
-// GPU reads little more than there is. The nightly tier has more images and more servers.
+// TestSlowServerFailsNobody: images are dropped all at once, more than the service can read in time. All of them are
+// read, and the GPU reads little more than there is. The nightly tier has more images and more servers.
 func TestSlowServerFailsNobody(t *testing.T) {
 	for _, c := range slowServers[3:4] {
 		t.Run(c.name, func(t *testing.T) {

@@ -52,7 +52,8 @@ func TestPaddedPageHasTheSizeAndThePicture(t *testing.T) {
 	type sizes struct{ asked, want, most int64 }
 	cases := []sizes{
 		{0, n, maxPadding}, {n - 1, n, maxPadding}, {n, n, maxPadding},
-		{n + 1, n + 12, maxPadding}, {n + 11, n + 12, maxPadding}, {n + 12, n + 12, maxPadding}, {n + 13, n + 13, maxPadding},
+		{n + 1, n + 12, maxPadding}, {n + 11, n + 12, maxPadding}, {n + 12, n + 12, maxPadding},
+		{n + 13, n + 13, maxPadding},
 		{1 << 20, 1 << 20, maxPadding}, {24 << 20, 24 << 20, maxPadding},
 	}
 	for extra := int64(12); extra < 150; extra++ { // several chunks, and every remainder
@@ -90,7 +91,8 @@ func checkChunks(t *testing.T, file []byte, most int64) {
 			t.Errorf("a chunk of %d bytes", n)
 		}
 		const lower = 'a' - 'A' // the bit that tells decoders what to do with a chunk they do not know
-		if critical := tag[0]&lower == 0; critical && tag != "IHDR" && tag != "IDAT" && tag != "IEND" || tag[2]&lower != 0 {
+		if critical := tag[0]&lower == 0; critical && tag != "IHDR" && tag != "IDAT" && tag != "IEND" ||
+			tag[2]&lower != 0 {
 			t.Errorf("a decoder may refuse a chunk %s", tag)
 		}
 		if sum := crc32.ChecksumIEEE(at[4 : 8+n]); sum != binary.BigEndian.Uint32(at[8+n:]) {

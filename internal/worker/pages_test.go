@@ -72,18 +72,21 @@ func TestPagesInOrder(t *testing.T) {
 			time.Sleep(time.Duration(10-n) * time.Second)
 			return result(text), nil
 		})
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(9))).Outcome; out != document.OutcomeDone {
+		if out := w.worker().Process(t.Context(),
+			w.bucket.Put("a.tiff", book(9))).Outcome; out != document.OutcomeDone {
 			t.Fatalf("outcome %s\n%s", out, w.log)
 		}
 		r := w.want("a.tiff", document.StatusDone, "")
-		if r.Text != wholeText(9) || r.Pages != 9 || r.PagesDone != 9 || r.Usage.CompletionTokens != 27 || len(r.Warnings) > 0 {
+		if r.Text != wholeText(9) || r.Pages != 9 || r.PagesDone != 9 || r.Usage.CompletionTokens != 27 ||
+			len(r.Warnings) > 0 {
 			t.Errorf("%+v", r)
 		}
 		if total, _ := c.total(); total != 9 || c.atOnce != 4 || w.bucket.Opens != 1 {
 			t.Errorf("%d calls, %d at once, %d opens", total, c.atOnce, w.bucket.Opens)
 		}
 		for i, pg := range w.pages("a.tiff") {
-			if pg.Page != i+1 || pg.Width != 101+i || pg.Height != leastSide || pg.Text != fmt.Sprintf("text of %d", 101+i) {
+			if pg.Page != i+1 || pg.Width != 101+i || pg.Height != leastSide ||
+				pg.Text != fmt.Sprintf("text of %d", 101+i) {
 				t.Errorf("%+v", pg)
 			}
 		}
@@ -129,7 +132,8 @@ func TestFinishedPagesSurviveACrash(t *testing.T) {
 					t.Fatalf("page %d: outcome %s\n%s", at, out, w.log)
 				}
 				r := w.want("a.tiff", document.StatusDone, "")
-				if r.Text != wholeText(n) || r.PagesDone != n || r.Attempt != 2 || r.Interruptions != 0 || r.Usage.PromptTokens != 10*n {
+				if r.Text != wholeText(n) || r.PagesDone != n || r.Attempt != 2 || r.Interruptions != 0 ||
+					r.Usage.PromptTokens != 10*n {
 					t.Errorf("page %d: %+v", at, r)
 				}
 				if total, most := c.total(); most > 2 || total > n+w.options.OCRConcurrency {
@@ -183,13 +187,14 @@ func TestBookContinuesInTheNextDelivery(t *testing.T) {
 		r := w.want("a.tiff", document.StatusDone, "")
 		total, most := c.total()
 		if r.Text != wholeText(40) || deliveries != 3 || most > 2 || total > 40+4*(deliveries-1) {
-			t.Errorf("%d deliveries, %d calls, %d for one page: %d of %d", deliveries, total, most, r.PagesDone, r.Pages)
+			t.Errorf("%d deliveries, %d calls, %d for one page: %d of %d", deliveries, total, most, r.PagesDone,
+				r.Pages)
 		}
 	})
 }
 
-// TestPageFailsAlone: a page that cannot be read is stored with its error, the others with their text; if none can be read
-// the document fails.
+// TestPageFailsAlone: a page that cannot be read is stored with its error, the others with their text; if none can be
+// read the document fails.
 func TestPageFailsAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.worker()
@@ -199,13 +204,15 @@ func TestPageFailsAlone(t *testing.T) {
 		r := w.want("a.tiff", document.StatusDone, "")
 		pages := w.pages("a.tiff")
 		if strings.Join(r.Warnings, " ") != document.WarnPageFailed || r.PagesDone != 4 || len(pages) != 4 ||
-			pages[1].Error == nil || pages[1].Error.Code != "unsupported_media" || pages[1].Error.Retryable || pages[2].Error != nil {
+			pages[1].Error == nil || pages[1].Error.Code != "unsupported_media" || pages[1].Error.Retryable ||
+			pages[2].Error != nil {
 			t.Errorf("%+v\n%+v", r, pages)
 		}
 		if want := "text of 101\n\f\n\n\f\ntext of 103\n\f\ntext of 104"; r.Text != want {
 			t.Errorf("%q", r.Text)
 		}
-		if out := p.Process(t.Context(), w.bucket.Put("b.tiff", book(3, 1, 2, 3))).Outcome; out != document.OutcomeFailed {
+		if out := p.Process(t.Context(),
+			w.bucket.Put("b.tiff", book(3, 1, 2, 3))).Outcome; out != document.OutcomeFailed {
 			t.Errorf("outcome %s", out)
 		}
 		w.want("b.tiff", document.StatusFailed, "unsupported_media")
@@ -250,7 +257,8 @@ func TestLongTextIsInThePages(t *testing.T) {
 			return result(strings.Repeat("x", 300_000)), nil
 		})
 		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
-		if r := w.want("a.tiff", document.StatusDone, ""); !r.TextInPages || r.Text != "" || len(w.pages("a.tiff")[3].Text) != 300_000 {
+		if r := w.want("a.tiff", document.StatusDone, ""); !r.TextInPages || r.Text != "" ||
+			len(w.pages("a.tiff")[3].Text) != 300_000 {
 			t.Errorf("%d bytes, in pages %v", len(r.Text), r.TextInPages)
 		}
 	})
@@ -270,7 +278,8 @@ func TestPagesGoWithTheClosingWrite(t *testing.T) {
 		stored int
 	}{
 		{"released after a fault", 2, down, 1, 0, document.StatusRetrying, document.CodeStoreUnavailable, 1},
-		{"paused at the deadline", 2, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 2, 2, document.StatusRetrying, "", 1},
+		{"paused at the deadline", 2, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 2, 2,
+			document.StatusRetrying, "", 1},
 		{"complete", 4, down, 2, 0, document.StatusDone, "", 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -305,13 +314,15 @@ func TestFailedPageIsNoProgress(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
 		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3, 1)))
-		if r := w.want("a.tiff", document.StatusRetrying, document.CodeDeadline); len(r.Strikes) > 0 || r.PagesDone != 1 {
+		if r := w.want("a.tiff", document.StatusRetrying, document.CodeDeadline); len(r.Strikes) > 0 ||
+			r.PagesDone != 1 {
 			t.Errorf("strikes %v, %d pages done", r.Strikes, r.PagesDone)
 		}
 	})
 }
 
-// TestResumedPagesStayAsTheyAre: pages of an earlier attempt are not written again, and the model that read them is kept.
+// TestResumedPagesStayAsTheyAre: pages of an earlier attempt are not written again, and the model that read them is
+// kept.
 func TestResumedPagesStayAsTheyAre(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 1
@@ -324,7 +335,8 @@ func TestResumedPagesStayAsTheyAre(t *testing.T) {
 		})
 		ev := w.bucket.Put("a.tiff", book(3))
 		w.worker().Process(t.Context(), ev)
-		if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRUnavailable); r.Model != "m" || r.PagesDone != 1 {
+		if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRUnavailable); r.Model != "m" ||
+			r.PagesDone != 1 {
 			t.Errorf("%d pages done, model %q", r.PagesDone, r.Model)
 		}
 		first := w.pages("a.tiff")[0]
@@ -340,8 +352,8 @@ func TestResumedPagesStayAsTheyAre(t *testing.T) {
 	})
 }
 
-// TestFaultStopsItsPageOrTheBook: what is wrong with the service ends the attempt, what is wrong with a page does not cost the
-// others their turn.
+// TestFaultStopsItsPageOrTheBook: what is wrong with the service ends the attempt, what is wrong with a page does not
+// cost the others their turn.
 func TestFaultStopsItsPageOrTheBook(t *testing.T) {
 	for _, c := range []struct {
 		kind        ocr.Kind
@@ -372,7 +384,8 @@ func TestFaultStopsItsPageOrTheBook(t *testing.T) {
 	}
 }
 
-// TestNoPageIsBegunAfterAFaultOfTheService: pages in flight are finished, since they are paid for, and no others are sent.
+// TestNoPageIsBegunAfterAFaultOfTheService: pages in flight are finished, since they are paid for, and no others are
+// sent.
 func TestNoPageIsBegunAfterAFaultOfTheService(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 2

@@ -33,7 +33,8 @@ func bigPhoto(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// TestLargePhotosAtOnce: sixteen deliveries of 50 megapixels in an instance of 512 MiB. They wait their turn and finish.
+// TestLargePhotosAtOnce: sixteen deliveries of 50 megapixels in an instance of 512 MiB. They wait their turn and
+// finish.
 func TestLargePhotosAtOnce(t *testing.T) {
 	const instance = 512 << 20
 	pagetest.Capped(t, instance, func() { deliverPhotos(t, 16, instance/2) }, func() {})

@@ -22,8 +22,8 @@ import (
 
 const maxAttempts = 3 // MAX_ATTEMPTS of the tests that use a platform
 
-// platform is Eventarc, Pub/Sub and Cloud Run before the workers of a world: each event is delivered until it is acknowledged,
-// to an instance that has room, with growing pauses, for a day. Then the sweep has it.
+// platform is Eventarc, Pub/Sub and Cloud Run before the workers of a world: each event is delivered until it is
+// acknowledged, to an instance that has room, with growing pauses, for a day. Then the sweep has it.
 type platform struct {
 	w          *world
 	workers    []*worker.Worker
@@ -34,8 +34,8 @@ type platform struct {
 	meters     []*meter // of the instances
 }
 
-// platform returns one with so many instances, each with concurrency deliveries and pages at once. Each has its own client of
-// the service; with none, the world's own OCR.
+// platform returns one with so many instances, each with concurrency deliveries and pages at once. Each has its own
+// client of the service; with none, the world's own OCR.
 func (w *world) platform(s *service, instances, concurrency int) *platform {
 	w.options.Rules.MaxAttempts = maxAttempts
 	w.options.Limits.MaxBytes, w.options.Limits.MaxPixels, w.options.Limits.MaxPages = 64<<20, 16<<20, 2000
@@ -84,8 +84,8 @@ func (p *platform) once(ev document.Event) document.Outcome {
 	return to.Process(p.w.t.Context(), ev).Outcome
 }
 
-// retry has a person ask for another try of an object, and the sweep follow, for a day at most. It reports whether there was
-// anything to try.
+// retry has a person ask for another try of an object, and the sweep follow, for a day at most. It reports whether
+// there was anything to try.
 func (p *platform) retry(name string, redo func(document.Page) bool) bool {
 	if _, err := document.Retry(p.w.t.Context(), p.w.records, p.w.stored(name), "operator", redo); err != nil {
 		return false
@@ -135,7 +135,8 @@ func (m *meter) ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, err
 		m.misses = 0
 	case err == nil:
 		m.misses = 0
-	case oe != nil && (slices.Contains([]ocr.Kind{ocr.KindTimeout, ocr.KindBackendFailed, ocr.KindLost, ocr.KindBadResponse}, oe.Kind) || oe.Platform && oe.Status == http.StatusRequestEntityTooLarge):
+	case oe != nil && (slices.Contains([]ocr.Kind{ocr.KindTimeout, ocr.KindBackendFailed, ocr.KindLost,
+		ocr.KindBadResponse}, oe.Kind) || oe.Platform && oe.Status == http.StatusRequestEntityTooLarge):
 		if m.misses++; m.misses == 3 {
 			m.bursts++
 		}
@@ -216,7 +217,8 @@ func (w *world) wantFailedPages(name string, total int, code string, bad []int) 
 		}
 	}
 	if r.Text != want.String() || r.Pages != total || r.PagesDone != total {
-		w.t.Errorf("%s has %d of %d pages, and its text is not that of its good pages: %.300q", name, r.PagesDone, r.Pages, r.Text)
+		w.t.Errorf("%s has %d of %d pages, and its text is not that of its good pages: %.300q", name, r.PagesDone,
+			r.Pages, r.Text)
 	}
 	if !slices.Contains(r.Warnings, document.WarnPageFailed) {
 		w.t.Errorf("%s has warnings %v", name, r.Warnings)

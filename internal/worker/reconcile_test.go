@@ -11,7 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestReconcileEndsInTime: a walk has half of a delivery's time, and its last delivery the other half; it ends when the instance drains.
+// TestReconcileEndsInTime: a walk has half of a delivery's time, and its last delivery the other half; it ends when the
+// instance drains.
 func TestReconcileEndsInTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		drain, want time.Duration
@@ -26,17 +27,20 @@ func TestReconcileEndsInTime(t *testing.T) {
 					time.AfterFunc(c.drain, func() { _ = p.Drain(t.Context()) })
 				}
 				begun := time.Now()
-				r := p.Reconcile(t.Context(), func(ctx context.Context, linger time.Duration, _ func(context.Context, document.Event) worker.Result) (worker.Walked, error) {
-					<-ctx.Done()
-					if took := time.Since(begun); took != c.want || linger != 240*time.Second {
-						t.Errorf("the walk ended after %v, with %v to linger", took, linger)
-					}
-					return worker.Walked{Listed: 7, Missing: 2, Left: 1, Oldest: begun.Add(-30 * time.Hour)}, nil
-				})
+				r := p.Reconcile(t.Context(),
+					func(ctx context.Context, linger time.Duration,
+						_ func(context.Context, document.Event) worker.Result) (worker.Walked, error) {
+						<-ctx.Done()
+						if took := time.Since(begun); took != c.want || linger != 240*time.Second {
+							t.Errorf("the walk ended after %v, with %v to linger", took, linger)
+						}
+						return worker.Walked{Listed: 7, Missing: 2, Left: 1, Oldest: begun.Add(-30 * time.Hour)}, nil
+					})
 				if r.Fault.Code != "" || r.Complete || r.Age != 30*time.Hour+c.want {
 					t.Errorf("%+v", r)
 				}
-				if log := w.log.String(); strings.Count(log, "\n") != 1 || !strings.Contains(log, `"level":"WARN","msg":"reconcile done","listed":7,"missing":2`) {
+				if log := w.log.String(); strings.Count(log, "\n") != 1 ||
+					!strings.Contains(log, `"level":"WARN","msg":"reconcile done","listed":7,"missing":2`) {
 					t.Errorf("log %s", log)
 				}
 			})
@@ -44,7 +48,8 @@ func TestReconcileEndsInTime(t *testing.T) {
 	}
 }
 
-// TestReconciledDeliveryEndsInTime: what was begun last is released when the time is over, and the sweep goes on with it.
+// TestReconciledDeliveryEndsInTime: what was begun last is released when the time is over, and the sweep goes on with
+// it.
 func TestReconciledDeliveryEndsInTime(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(ctx context.Context, _ string) (ocr.Result, error) {
@@ -53,14 +58,17 @@ func TestReconciledDeliveryEndsInTime(t *testing.T) {
 		}
 		ev := w.bucket.Put("a.png", picture(121))
 		begun := time.Now()
-		r := w.worker().Reconcile(t.Context(), func(ctx context.Context, _ time.Duration, deliver func(context.Context, document.Event) worker.Result) (worker.Walked, error) {
-			time.Sleep(230 * time.Second)
-			if res := deliver(ctx, ev); res.Outcome != document.OutcomeRetry {
-				t.Errorf("%s: %+v", res.Outcome, res.Fault)
-			}
-			return worker.Walked{Missing: 1}, nil
-		})
-		if took := time.Since(begun); took > 480*time.Second || r.Taken != 1 || r.Outcomes[document.OutcomeRetry] != 1 || r.Fault.Code != "" {
+		r := w.worker().Reconcile(t.Context(),
+			func(ctx context.Context, _ time.Duration,
+				deliver func(context.Context, document.Event) worker.Result) (worker.Walked, error) {
+				time.Sleep(230 * time.Second)
+				if res := deliver(ctx, ev); res.Outcome != document.OutcomeRetry {
+					t.Errorf("%s: %+v", res.Outcome, res.Fault)
+				}
+				return worker.Walked{Missing: 1}, nil
+			})
+		if took := time.Since(begun); took > 480*time.Second || r.Taken != 1 ||
+			r.Outcomes[document.OutcomeRetry] != 1 || r.Fault.Code != "" {
 			t.Errorf("after %v: %+v", took, r)
 		}
 		if rec := w.record("a.png"); rec.Status != document.StatusRetrying || rec.Lease != nil || rec.Due.IsZero() {

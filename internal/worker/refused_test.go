@@ -17,14 +17,15 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// TestRefusedPageIsDecodedOnce: a page that passed through, and that the service cannot read, is decoded here and sent once more. Only where
-// that does not help, either, it fails, with what is known best.
+// TestRefusedPageIsDecodedOnce: a page that passed through, and that the service cannot read, is decoded here and sent
+// once more. Only where that does not help, either, it fails, with what is known best.
 func TestRefusedPageIsDecodedOnce(t *testing.T) {
 	t.Parallel()
 	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 14)))
 	scan := pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(300, 200, 14), 5))
 	pixels := bytes.Index(photo, []byte{0xff, 0xda}) + 14
-	never := ocrtest.Error(400, "BadRequestError", "", "Failed to load image: cannot identify image file <_io.BytesIO object>")
+	never := ocrtest.Error(400, "BadRequestError", "",
+		"Failed to load image: cannot identify image file <_io.BytesIO object>")
 	reads := ocrtest.Text("a page")
 	for name, c := range map[string]struct {
 		data     []byte
@@ -59,7 +60,8 @@ func TestRefusedPageIsDecodedOnce(t *testing.T) {
 			if n := s.Counts().Requests; n != c.requests || len(r.Strikes) > 0 {
 				t.Errorf("%d requests, want %d; strikes %v", n, c.requests, r.Strikes)
 			}
-			if done := c.status == document.StatusDone; !slices.Equal(r.Warnings, c.warnings) || done != (r.Text == "a page") {
+			if done := c.status == document.StatusDone; !slices.Equal(r.Warnings, c.warnings) ||
+				done != (r.Text == "a page") {
 				t.Errorf("%q, warnings %v", r.Text, r.Warnings)
 			}
 		})
@@ -83,7 +85,8 @@ func TestRefusedBlankPageIsNotSentAgain(t *testing.T) {
 	})
 }
 
-// TestRefusalIsRemembered: a page that is a suspect once it is decoded is not sent as it was again, when it is read alone.
+// TestRefusalIsRemembered: a page that is a suspect once it is decoded is not sent as it was again, when it is read
+// alone.
 func TestRefusalIsRemembered(t *testing.T) {
 	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 14)))
 	bubble(t, func(t *testing.T, w *world) {

@@ -12,7 +12,8 @@ import (
 // picky is a store that refuses every commit that brings page 1.
 type picky struct{ *documenttest.Memory }
 
-func (p picky) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored, error) {
+func (p picky) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored,
+	error) {
 	for _, pg := range ch.Pages {
 		if pg.Page == 1 {
 			return nil, fmt.Errorf("%w: page 1", document.ErrStoreRejected)
@@ -21,13 +22,15 @@ func (p picky) Commit(ctx context.Context, id string, from *document.Stored, ch 
 	return p.Memory.Commit(ctx, id, from, ch)
 }
 
-// TestRejectedPageEndsTheRecord: a page document that the store will never take ends the record and does not leave it leased.
+// TestRejectedPageEndsTheRecord: a page document that the store will never take ends the record and does not leave it
+// leased.
 func TestRejectedPageEndsTheRecord(t *testing.T) {
 	for _, pages := range []int{2, 5} {
 		t.Run(fmt.Sprintf("of %d", pages), func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				w.options.Records = picky{w.records}
-				if out := w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(pages))).Outcome; out != document.OutcomeFailed {
+				if out := w.worker().Process(t.Context(),
+					w.bucket.Put("a.tiff", book(pages))).Outcome; out != document.OutcomeFailed {
 					t.Errorf("outcome %s, want failed", out)
 				}
 				w.want("a.tiff", document.StatusFailed, "store_rejected")
@@ -42,15 +45,16 @@ type fussy struct {
 	all bool
 }
 
-func (f fussy) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored, error) {
+func (f fussy) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored,
+	error) {
 	if f.all || ch.Record.Metadata != nil {
 		return nil, fmt.Errorf("%w: metadata", document.ErrStoreRejected)
 	}
 	return f.Memory.Commit(ctx, id, from, ch)
 }
 
-// TestRejectedClaimIsVisible: an object whose record the store does not take, for what its uploader declared, has a document that
-// says so. Where the store takes nothing at all the event is not acknowledged.
+// TestRejectedClaimIsVisible: an object whose record the store does not take, for what its uploader declared, has a
+// document that says so. Where the store takes nothing at all the event is not acknowledged.
 func TestRejectedClaimIsVisible(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		t.Run(fmt.Sprintf("all %v", all), func(t *testing.T) {
@@ -58,12 +62,14 @@ func TestRejectedClaimIsVisible(t *testing.T) {
 				w.options.Records = fussy{w.records, all}
 				res := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 				if all {
-					if !res.Outcome.Refused() || res.Fault.Code != document.CodeStoreRejected || len(w.records.All()) > 0 {
+					if !res.Outcome.Refused() || res.Fault.Code != document.CodeStoreRejected ||
+						len(w.records.All()) > 0 {
 						t.Errorf("%s %s", res.Outcome, res.Fault.Code)
 					}
 					return
 				}
-				if r := w.want("a.png", document.StatusFailed, document.CodeStoreRejected); r.Metadata != nil || r.Attempt != 1 || res.Outcome != document.OutcomeFailed {
+				if r := w.want("a.png", document.StatusFailed, document.CodeStoreRejected); r.Metadata != nil ||
+					r.Attempt != 1 || res.Outcome != document.OutcomeFailed {
 					t.Errorf("%s, %+v", res.Outcome, r)
 				}
 				if w.calls.Load() > 0 {

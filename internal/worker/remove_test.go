@@ -52,12 +52,13 @@ func TestDeletionKeepsOrErases(t *testing.T) {
 			p.Process(w.t.Context(), w.bucket.Delete("a.png"))
 			return p.Process(w.t.Context(), w.bucket.Put("a.png", picture(32))).Outcome
 		}, document.OutcomeDone, document.StatusDone, 2},
-		{"an overwrite's with a higher number, while the lower one lives", true, func(w *world, p *worker.Worker) document.Outcome {
-			p.Process(w.t.Context(), w.bucket.PutAs("a.png", 9, picture(31)))
-			del := w.bucket.Delete("a.png")
-			p.Process(w.t.Context(), w.bucket.PutAs("a.png", 4, picture(32)))
-			return p.Process(w.t.Context(), del).Outcome
-		}, document.OutcomeSuperseded, document.StatusDone, 2},
+		{"an overwrite's with a higher number, while the lower one lives", true,
+			func(w *world, p *worker.Worker) document.Outcome {
+				p.Process(w.t.Context(), w.bucket.PutAs("a.png", 9, picture(31)))
+				del := w.bucket.Delete("a.png")
+				p.Process(w.t.Context(), w.bucket.PutAs("a.png", 4, picture(32)))
+				return p.Process(w.t.Context(), del).Outcome
+			}, document.OutcomeSuperseded, document.StatusDone, 2},
 		{"of a newer one whose finalize was lost", true, func(w *world, p *worker.Worker) document.Outcome {
 			p.Process(w.t.Context(), w.bucket.Put("a.png", picture(31)))
 			w.bucket.Put("a.png", picture(32))
@@ -71,7 +72,8 @@ func TestDeletionKeepsOrErases(t *testing.T) {
 					t.Errorf("outcome %s, want %s\n%s", out, c.out, w.log)
 				}
 				r := w.want("a.png", c.status, "")
-				if c.status == document.StatusDeleted && (r.Text != "" || r.Attempt != 0 || r.Metadata != nil || r.MarkerExpires.IsZero()) {
+				if c.status == document.StatusDeleted &&
+					(r.Text != "" || r.Attempt != 0 || r.Metadata != nil || r.MarkerExpires.IsZero()) {
 					t.Errorf("the marker holds more than it should: %+v", r)
 				}
 				if w.calls.Load() != c.calls {
@@ -109,12 +111,14 @@ func TestMarkerClearsPagesAfterACrash(t *testing.T) {
 		p := w.worker()
 		ev := w.bucket.Put("a.png", picture(31))
 		id := ev.Object.ID()
-		document.Update(t.Context(), w.records, id, document.Unread(), func(*document.Record) (*document.Change, error) {
-			return &document.Change{
-				Record: &document.Record{Bucket: "b", Name: "a.png", Generation: ev.Generation, Status: document.StatusDone},
-				Pages:  []document.Page{{Page: 1, Generation: ev.Generation, Text: "secret"}},
-			}, nil
-		})
+		document.Update(t.Context(), w.records, id, document.Unread(),
+			func(*document.Record) (*document.Change, error) {
+				return &document.Change{
+					Record: &document.Record{Bucket: "b", Name: "a.png", Generation: ev.Generation,
+						Status: document.StatusDone},
+					Pages: []document.Page{{Page: 1, Generation: ev.Generation, Text: "secret"}},
+				}, nil
+			})
 		w.records.Before = func(_ context.Context, op, _ string) error {
 			if op == "clear" {
 				return document.ErrStoreUnavailable

@@ -85,7 +85,8 @@ func TestRetryKeepsPages(t *testing.T) {
 			return result(text), nil
 		})
 		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
-		if r := w.want("a.tiff", document.StatusDone, ""); !slices.Equal(r.Warnings, []string{document.WarnPageFailed}) {
+		if r := w.want("a.tiff", document.StatusDone, ""); !slices.Equal(r.Warnings,
+			[]string{document.WarnPageFailed}) {
 			t.Fatalf("%+v", r)
 		}
 		broken = false
@@ -97,14 +98,15 @@ func TestRetryKeepsPages(t *testing.T) {
 		if total, most := c.total(); total != 4 || most != 2 {
 			t.Errorf("%d calls, %d for one page", total, most)
 		}
-		if _, err := document.Retry(t.Context(), w.records, w.stored("a.tiff"), "me", nil); !errors.Is(err, document.ErrNothingToRetry) {
+		if _, err := document.Retry(t.Context(), w.records, w.stored("a.tiff"), "me", nil); !errors.Is(err,
+			document.ErrNothingToRetry) {
 			t.Errorf("all is read, and asked for again: %v", err)
 		}
 	})
 }
 
-// TestRereadingReplacesNothingUntilItIsComplete: pages, text and status stay through faults and crashes in the middle, what is
-// read already is not read again, and then all is new at once.
+// TestRereadingReplacesNothingUntilItIsComplete: pages, text and status stay through faults and crashes in the middle,
+// what is read already is not read again, and then all is new at once.
 func TestRereadingReplacesNothingUntilItIsComplete(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 1
@@ -119,7 +121,8 @@ func TestRereadingReplacesNothingUntilItIsComplete(t *testing.T) {
 		before := w.record("a.tiff")
 		w.retry("a.tiff", allPages)
 		r := w.want("a.tiff", document.StatusDone, "")
-		if r.Text != before.Text || r.Pages != 4 || r.PagesDone != 4 || !r.Finished.Equal(before.Finished) || r.Lease != nil || r.Due.IsZero() {
+		if r.Text != before.Text || r.Pages != 4 || r.PagesDone != 4 || !r.Finished.Equal(before.Finished) ||
+			r.Lease != nil || r.Due.IsZero() {
 			t.Errorf("between two attempts: %+v", r)
 		}
 		for i, pg := range w.pages("a.tiff") {
@@ -150,8 +153,8 @@ func TestRereadingReplacesNothingUntilItIsComplete(t *testing.T) {
 	})
 }
 
-// TestFailedRereadingDestroysNothing: a misspelt model, a page that cannot be read any more, an object of one page or many: the
-// document is as it was, and says why it was not read again.
+// TestFailedRereadingDestroysNothing: a misspelt model, a page that cannot be read any more, an object of one page or
+// many: the document is as it was, and says why it was not read again.
 func TestFailedRereadingDestroysNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		file []byte
@@ -170,15 +173,19 @@ func TestFailedRereadingDestroysNothing(t *testing.T) {
 				p := w.worker()
 				p.Process(t.Context(), w.bucket.Put("a", c.file))
 				before, pages := w.want("a", document.StatusDone, ""), w.pages("a")
-				w.answer = func(context.Context, string) (ocr.Result, error) { return ocr.Result{}, &ocr.Error{Kind: c.kind} }
+				w.answer = func(context.Context, string) (ocr.Result, error) {
+					return ocr.Result{}, &ocr.Error{Kind: c.kind}
+				}
 				w.retry("a", allPages)
 				for range 25 {
 					time.Sleep(time.Hour)
 					_ = p.Sweep(t.Context())
 				}
 				r := w.want("a", document.StatusDone, "")
-				if r.Text != before.Text || r.Pages != before.Pages || r.Model != before.Model || !reflect.DeepEqual(w.pages("a"), pages) ||
-					!r.Due.IsZero() || r.Rereading == nil || r.Rereading.Error == nil || r.Rereading.Error.Code != c.code {
+				if r.Text != before.Text || r.Pages != before.Pages || r.Model != before.Model ||
+					!reflect.DeepEqual(w.pages("a"), pages) ||
+					!r.Due.IsZero() || r.Rereading == nil || r.Rereading.Error == nil ||
+					r.Rereading.Error.Code != c.code {
 					t.Errorf("%+v, %+v", r, r.Rereading)
 				}
 				w.answer = nil
@@ -202,7 +209,8 @@ func TestRereadingKeepsAPageThatFailsNow(t *testing.T) {
 			return result(text + "!"), nil
 		})
 		w.retry("a.tiff", allPages)
-		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101!\n\f\ntext of 102\n\f\ntext of 103!" || len(r.Warnings) > 0 {
+		if r := w.want("a.tiff", document.StatusDone,
+			""); r.Text != "text of 101!\n\f\ntext of 102\n\f\ntext of 103!" || len(r.Warnings) > 0 {
 			t.Errorf("%q %v", r.Text, r.Warnings)
 		}
 		if pg := w.pages("a.tiff")[1]; pg.Text != "text of 102" || pg.Error != nil {
@@ -211,8 +219,8 @@ func TestRereadingKeepsAPageThatFailsNow(t *testing.T) {
 	})
 }
 
-// TestRetryDropsOwnPage: the page document of an object of one page goes with the request: without blocks the next reading
-// writes none.
+// TestRetryDropsOwnPage: the page document of an object of one page goes with the request: without blocks the next
+// reading writes none.
 func TestRetryDropsOwnPage(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		blocks := []ocr.Block{{Label: "title", Text: "x"}}
@@ -258,8 +266,8 @@ func TestRetryWritesOnlyOverWhatWasSeen(t *testing.T) {
 	})
 }
 
-// TestRetryStuck: whose holder died long ago is processed at once, with fresh budgets; whose holder is alive is left alone,
-// and a holder that was only slow is refused afterwards.
+// TestRetryStuck: whose holder died long ago is processed at once, with fresh budgets; whose holder is alive is left
+// alone, and a holder that was only slow is refused afterwards.
 func TestRetryStuck(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.png", picture(31))
@@ -281,7 +289,8 @@ func TestRetryStuck(t *testing.T) {
 		slow := make(chan document.Outcome, 1)
 		go func() { slow <- w.worker().Process(t.Context(), ev).Outcome }()
 		time.Sleep(time.Minute)
-		if _, err := document.Retry(t.Context(), w.records, w.stored("a.png"), "me", nil); !errors.Is(err, document.ErrNothingToRetry) {
+		if _, err := document.Retry(t.Context(), w.records, w.stored("a.png"), "me", nil); !errors.Is(err,
+			document.ErrNothingToRetry) {
 			t.Errorf("while the lease lives: %v", err)
 		}
 		time.Sleep(6*time.Minute + time.Second) // long after the lease's end, between two renewals
@@ -307,19 +316,22 @@ type counting struct {
 	drops []int
 }
 
-func (c *counting) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored, error) {
+func (c *counting) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored,
+	error) {
 	c.drops = append(c.drops, len(ch.Drop))
 	return c.Memory.Commit(ctx, id, from, ch)
 }
 
-// TestRetryOfALongBookIsSeveralCommits: none removes more documents than a store takes at once, and the book is asked for once all are gone.
+// TestRetryOfALongBookIsSeveralCommits: none removes more documents than a store takes at once, and the book is asked
+// for once all are gone.
 func TestRetryOfALongBookIsSeveralCommits(t *testing.T) {
 	t.Parallel()
 	store := &counting{Memory: documenttest.NewMemory()}
 	o := document.Object{Bucket: "b", Name: "a.pdf", Generation: 1}
 	const pages = 1001
-	rec := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: 1, Status: document.StatusFailed, Pages: pages, PagesDone: pages,
-		Error: &document.Error{Code: document.CodeOCRFailed, Message: "m"}}
+	rec := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: 1, Status: document.StatusFailed, Pages: pages,
+		PagesDone: pages,
+		Error:     &document.Error{Code: document.CodeOCRFailed, Message: "m"}}
 	var stored *document.Stored
 	for n := 1; n <= pages; n++ {
 		pg := document.Page{Page: n, Generation: 1, Error: rec.Error}
@@ -327,9 +339,10 @@ func TestRetryOfALongBookIsSeveralCommits(t *testing.T) {
 			pg = document.Page{Page: n, Generation: 1, Text: "read"}
 		}
 		var err error
-		if stored, err = document.Update(t.Context(), store.Memory, o.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-			return &document.Change{Record: rec, Pages: []document.Page{pg}}, nil
-		}); err != nil {
+		if stored, err = document.Update(t.Context(), store.Memory, o.ID(), document.Unread(),
+			func(*document.Record) (*document.Change, error) {
+				return &document.Change{Record: rec, Pages: []document.Page{pg}}, nil
+			}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -337,7 +350,8 @@ func TestRetryOfALongBookIsSeveralCommits(t *testing.T) {
 		t.Fatal(err)
 	}
 	left, err := store.Pages(t.Context(), o.ID(), 1)
-	if r := store.Record(o.ID()); err != nil || len(left) != 1 || r.Status != document.StatusRetrying || r.PagesDone != 1 || !slices.Equal(store.drops, []int{400, 400, 200}) {
+	if r := store.Record(o.ID()); err != nil || len(left) != 1 || r.Status != document.StatusRetrying ||
+		r.PagesDone != 1 || !slices.Equal(store.drops, []int{400, 400, 200}) {
 		t.Errorf("%d pages left, %v; commits of %v; %+v", len(left), err, store.drops, r)
 	}
 }

@@ -42,7 +42,8 @@ func idOf(name string) string { return document.Object{Bucket: "b", Name: name}.
 func (w *world) wantCopy(name, from, text string) {
 	w.t.Helper()
 	r := w.want(name, document.StatusDone, "")
-	if r.Text != text || r.CopiedFrom != idOf(from) || r.Usage != (document.Usage{}) || r.Model != "m" || r.Lease != nil || !r.Due.IsZero() {
+	if r.Text != text || r.CopiedFrom != idOf(from) || r.Usage != (document.Usage{}) || r.Model != "m" ||
+		r.Lease != nil || !r.Due.IsZero() {
 		w.t.Errorf("%s is not a copy of %s: %+v", name, from, r)
 	}
 	for _, pg := range w.pages(name) {
@@ -52,9 +53,11 @@ func (w *world) wantCopy(name, from, text string) {
 	}
 }
 
-// TestSameBytesAreReadOnce: a rename, a copy and a re-upload have the text of the object that was read, and the OCR service is not asked.
+// TestSameBytesAreReadOnce: a rename, a copy and a re-upload have the text of the object that was read, and the OCR
+// service is not asked.
 func TestSameBytesAreReadOnce(t *testing.T) {
-	blank := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(image.NewGray(image.Rect(0, 0, 41, leastSide)), leastSide), pagetest.Gray(drawn(102), leastSide))
+	blank := pagetest.TIFF(binary.LittleEndian,
+		pagetest.Gray(image.NewGray(image.Rect(0, 0, 41, leastSide)), leastSide), pagetest.Gray(drawn(102), leastSide))
 	for name, c := range map[string]struct {
 		data []byte
 		text string
@@ -113,7 +116,8 @@ func TestFolderCopiedTenTimesCostsOne(t *testing.T) {
 			t.Errorf("%d pages sent, %d opens", w.calls.Load(), w.bucket.Opens)
 		}
 		says := fmt.Sprintf(`"copiedFrom":%q`, idOf("in/a.tiff"))
-		if log := w.log.String(); strings.Count(log, "\n") != 10 || strings.Count(log, says) != 10 || strings.Contains(log, "text of") {
+		if log := w.log.String(); strings.Count(log, "\n") != 10 || strings.Count(log, says) != 10 ||
+			strings.Contains(log, "text of") {
 			t.Error(log)
 		}
 	})
@@ -131,7 +135,8 @@ func TestLayoutIsCopied(t *testing.T) {
 		w.put("a", picture(31))
 		w.put("b", picture(31))
 		w.wantCopy("b", "a", "text of 31")
-		if pages := w.pages("b"); len(pages) != 1 || len(pages[0].Blocks) != 1 || pages[0].Blocks[0].Text != "text of 31" || pages[0].Width != 31 {
+		if pages := w.pages("b"); len(pages) != 1 || len(pages[0].Blocks) != 1 ||
+			pages[0].Blocks[0].Text != "text of 31" || pages[0].Width != 31 {
 			t.Errorf("%+v", pages)
 		}
 		w.answer = nil
@@ -158,7 +163,8 @@ func TestLayoutIsCopied(t *testing.T) {
 					}
 				}}
 				w.put("b", picture(31))
-				if pages := w.pages("b"); len(pages) != 1 || len(pages[0].Blocks) != 1 || w.record("b").CopiedFrom != "" {
+				if pages := w.pages("b"); len(pages) != 1 || len(pages[0].Blocks) != 1 ||
+					w.record("b").CopiedFrom != "" {
 					t.Errorf("%+v", pages)
 				}
 			})
@@ -203,27 +209,32 @@ func TestOnlySoundTextIsReused(t *testing.T) {
 		retrying bool // the object's document was to be retried
 		reused   bool
 	}{
-		"the same":                          {reused: true},
-		"switched off":                      {between: func(w *world) { w.options.Reuse = false }},
-		"read with the switch off":          {before: func(w *world) { w.options.Reuse = false }, between: func(w *world) { w.options.Reuse = true }, reused: true},
-		"another MD5":                       {event: func(ev *document.Event) { ev.MD5 = strings.Repeat("0", 32) }},
-		"no MD5":                            {event: func(ev *document.Event) { ev.MD5 = "" }},
-		"another size":                      {event: func(ev *document.Event) { ev.Size++ }},
-		"no size":                           {event: func(ev *document.Event) { ev.Size = 0 }},
-		"another type declared":             {event: func(ev *document.Event) { ev.ContentType = "image/webp" }, reused: true},
+		"the same":     {reused: true},
+		"switched off": {between: func(w *world) { w.options.Reuse = false }},
+		"read with the switch off": {before: func(w *world) { w.options.Reuse = false },
+			between: func(w *world) { w.options.Reuse = true }, reused: true},
+		"another MD5":  {event: func(ev *document.Event) { ev.MD5 = strings.Repeat("0", 32) }},
+		"no MD5":       {event: func(ev *document.Event) { ev.MD5 = "" }},
+		"another size": {event: func(ev *document.Event) { ev.Size++ }},
+		"no size":      {event: func(ev *document.Event) { ev.Size = 0 }},
+		"another type declared": {event: func(ev *document.Event) { ev.ContentType = "image/webp" },
+			reused: true},
 		"the owner's":                       {before: owned, names: [2]string{"u/a", "u/b"}, reused: true},
 		"another owner":                     {before: owned, names: [2]string{"u/a", "v/a"}},
 		"an owner's, and the object's none": {before: owned, names: [2]string{"u/a", "shared/a"}},
 		"none's, and the object has one":    {before: owned, names: [2]string{"shared/a", "u/a"}},
 		"another model":                     {between: func(w *world) { w.options.Model = "m2" }},
 		"another mode":                      {between: func(w *world) { w.options.Mode = ocr.ModeLayout }},
-		"another profile":                   {between: func(w *world) { w.options.OCR = profiled{w, "lightonocr-3-1b"} }},
-		"text of PDFs is taken now":         {between: func(w *world) { w.options.PDFText = true }},
-		"text of PDFs was taken":            {before: func(w *world) { w.options.PDFText = true }, between: func(w *world) { w.options.PDFText = false }},
-		"a warning":                         {before: warning, between: func(w *world) { w.answer = nil }},
-		"failed":                            {before: refused, between: func(w *world) { w.answer = nil }},
-		"a page failed":                     {data: book(3, 2)},
-		"pages skipped":                     {data: book(3), before: func(w *world) { w.first(2) }},
+		"another profile": {between: func(w *world) {
+			w.options.OCR = profiled{w, "lightonocr-3-1b"}
+		}},
+		"text of PDFs is taken now": {between: func(w *world) { w.options.PDFText = true }},
+		"text of PDFs was taken": {before: func(w *world) { w.options.PDFText = true },
+			between: func(w *world) { w.options.PDFText = false }},
+		"a warning":     {before: warning, between: func(w *world) { w.answer = nil }},
+		"failed":        {before: refused, between: func(w *world) { w.answer = nil }},
+		"a page failed": {data: book(3, 2)},
+		"pages skipped": {data: book(3), before: func(w *world) { w.first(2) }},
 		"to be read again": {between: func(w *world) {
 			document.Retry(w.t.Context(), w.records, w.stored("a"), "me", allPages)
 		}},
@@ -280,7 +291,8 @@ func TestOnlySoundTextIsReused(t *testing.T) {
 					w.worker().Process(t.Context(), ev)
 				}
 				r := w.record(c.names[1])
-				if read := w.bucket.Opens > opens; r.Status != document.StatusDone || read == c.reused || read == (r.CopiedFrom != "") {
+				if read := w.bucket.Opens > opens; r.Status != document.StatusDone || read == c.reused ||
+					read == (r.CopiedFrom != "") {
 					t.Errorf("opened: %v, %+v\n%s", read, r, w.log)
 				}
 			})
@@ -288,7 +300,8 @@ func TestOnlySoundTextIsReused(t *testing.T) {
 	}
 }
 
-// TestCopyIsReadOnRequest: bucketocr retry reads the object, and what came of it is a text of its own, which is copied in turn.
+// TestCopyIsReadOnRequest: bucketocr retry reads the object, and what came of it is a text of its own, which is copied
+// in turn.
 func TestCopyIsReadOnRequest(t *testing.T) {
 	for name, data := range map[string][]byte{"image": picture(31), "book": book(3)} {
 		t.Run(name, func(t *testing.T) {
@@ -296,12 +309,15 @@ func TestCopyIsReadOnRequest(t *testing.T) {
 				w.put("a", data)
 				w.put("b", data)
 				calls := w.calls.Load()
-				w.answer = func(_ context.Context, text string) (ocr.Result, error) { return result(text + ", better"), nil }
+				w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+					return result(text + ", better"), nil
+				}
 				w.options.Erase = true
 				w.worker().Process(t.Context(), w.bucket.Delete("a"))
 				w.retry("b", allPages)
 				r := w.want("b", document.StatusDone, "")
-				if w.calls.Load() != 2*calls || !strings.Contains(r.Text, "better") || r.CopiedFrom != "" || r.Usage.PromptTokens == 0 {
+				if w.calls.Load() != 2*calls || !strings.Contains(r.Text, "better") || r.CopiedFrom != "" ||
+					r.Usage.PromptTokens == 0 {
 					t.Errorf("%d calls, %+v", w.calls.Load(), r)
 				}
 				for _, pg := range w.pages("b") {
@@ -320,7 +336,8 @@ func TestCopyIsReadOnRequest(t *testing.T) {
 			w.put("b", book(3))
 			w.retry("b", func(pg document.Page) bool { return pg.Page == 2 })
 			r := w.want("b", document.StatusDone, "")
-			if pages := w.pages("b"); w.calls.Load() != 4 || r.CopiedFrom != idOf("a") || pages[0].Source != document.SourceCopy || pages[1].Source != document.SourceOCR {
+			if pages := w.pages("b"); w.calls.Load() != 4 || r.CopiedFrom != idOf("a") ||
+				pages[0].Source != document.SourceCopy || pages[1].Source != document.SourceOCR {
 				t.Errorf("%d calls, %+v", w.calls.Load(), r)
 			}
 			if r.ReuseKey != "" {
@@ -330,8 +347,8 @@ func TestCopyIsReadOnRequest(t *testing.T) {
 	})
 }
 
-// TestOriginThatChangesMeanwhileIsLeft: between any two steps of copying. The object is read then, or its text is that of one state
-// of the origin, never of two.
+// TestOriginThatChangesMeanwhileIsLeft: between any two steps of copying. The object is read then, or its text is that
+// of one state of the origin, never of two.
 func TestOriginThatChangesMeanwhileIsLeft(t *testing.T) {
 	changes := map[string]func(w *world){
 		"erased": func(w *world) {
@@ -359,56 +376,63 @@ func TestOriginThatChangesMeanwhileIsLeft(t *testing.T) {
 		for _, data := range [][]byte{picture(31), book(3)} {
 			for _, op := range []string{"reusable", "pages", "read", "commit"} {
 				for _, after := range []bool{false, true} {
-					t.Run(fmt.Sprintf("%s, %d bytes, at %s, after it %v", name, len(data), op, after), func(t *testing.T) {
-						reusing(t, func(t *testing.T, w *world) {
-							first := w.put("a", data)
-							w.answer = func(_ context.Context, text string) (ocr.Result, error) { return result(text + ", again"), nil }
-							ev := w.bucket.Put("b", data)
-							changed := false
-							w.options.Records = between{w.records, func(at string, before bool) {
-								if at == op && before != after && !changed && w.records.Record(idOf("b")) != nil {
-									changed = true
-									records := w.options.Records
-									w.options.Records = w.records
-									change(w)
-									w.options.Records = records
+					t.Run(fmt.Sprintf("%s, %d bytes, at %s, after it %v", name, len(data), op, after),
+						func(t *testing.T) {
+							reusing(t, func(t *testing.T, w *world) {
+								first := w.put("a", data)
+								w.answer = func(_ context.Context, text string) (ocr.Result, error) {
+									return result(text + ", again"), nil
 								}
-							}}
-							w.worker().Process(t.Context(), ev)
-							r := w.want("b", document.StatusDone, "")
-							whole := strings.ReplaceAll(first.Text+"\n", "\n", ", again\n")
-							whole = strings.TrimSuffix(strings.ReplaceAll(whole, "\f, again", "\f"), "\n")
-							if r.Text != first.Text && r.Text != whole || r.Text == first.Text && r.CopiedFrom != idOf("a") || len(r.Warnings) > 0 {
-								t.Errorf("%q, want %q or %q: %+v", r.Text, first.Text, whole, r)
-							}
-							for n, pg := range w.pages("b") {
-								if texts := strings.Split(r.Text, document.PageBreak); pg.Text != texts[n] {
-									t.Errorf("page %d is %q of %q", n+1, pg.Text, texts)
+								ev := w.bucket.Put("b", data)
+								changed := false
+								w.options.Records = between{w.records, func(at string, before bool) {
+									if at == op && before != after && !changed && w.records.Record(idOf("b")) != nil {
+										changed = true
+										records := w.options.Records
+										w.options.Records = w.records
+										change(w)
+										w.options.Records = records
+									}
+								}}
+								w.worker().Process(t.Context(), ev)
+								r := w.want("b", document.StatusDone, "")
+								whole := strings.ReplaceAll(first.Text+"\n", "\n", ", again\n")
+								whole = strings.TrimSuffix(strings.ReplaceAll(whole, "\f, again", "\f"), "\n")
+								if r.Text != first.Text && r.Text != whole || r.Text == first.Text &&
+									r.CopiedFrom != idOf("a") || len(r.Warnings) > 0 {
+									t.Errorf("%q, want %q or %q: %+v", r.Text, first.Text, whole, r)
 								}
-							}
+								for n, pg := range w.pages("b") {
+									if texts := strings.Split(r.Text, document.PageBreak); pg.Text != texts[n] {
+										t.Errorf("page %d is %q of %q", n+1, pg.Text, texts)
+									}
+								}
+							})
 						})
-					})
 				}
 			}
 		}
 	}
 }
 
-// TestPagesOfTwoReadingsAreNotMixed: an origin that is read again while its pages are copied has pages of both for a while, and its
-// key before and after.
+// TestPagesOfTwoReadingsAreNotMixed: an origin that is read again while its pages are copied has pages of both for a
+// while, and its key before and after.
 func TestPagesOfTwoReadingsAreNotMixed(t *testing.T) {
 	reusing(t, func(t *testing.T, w *world) {
 		w.put("a", book(3))
 		replace := func(key string, numbers ...int) {
 			c := &document.Change{Stamps: document.StampFinished}
 			for _, n := range numbers {
-				c.Pages = append(c.Pages, document.Page{Page: n, Generation: 1, Text: "of another reading", Source: document.SourceOCR, Model: "m"})
+				c.Pages = append(c.Pages,
+					document.Page{Page: n, Generation: 1, Text: "of another reading", Source: document.SourceOCR,
+						Model: "m"})
 			}
-			document.Update(t.Context(), w.records, idOf("a"), document.Unread(), func(old *document.Record) (*document.Change, error) {
-				r := *old
-				c.Record, r.ReuseKey = &r, key
-				return c, nil
-			})
+			document.Update(t.Context(), w.records, idOf("a"), document.Unread(),
+				func(old *document.Record) (*document.Change, error) {
+					r := *old
+					c.Record, r.ReuseKey = &r, key
+					return c, nil
+				})
 		}
 		key := w.record("a").ReuseKey
 		time.Sleep(time.Second)
@@ -450,14 +474,15 @@ func (b between) Get(ctx context.Context, id string) (*document.Stored, error) {
 	return b.Store.Get(ctx, id)
 }
 
-func (b between) Commit(ctx context.Context, id string, from *document.Stored, c *document.Change) (*document.Stored, error) {
+func (b between) Commit(ctx context.Context, id string, from *document.Stored, c *document.Change) (*document.Stored,
+	error) {
 	b.do("commit", true)
 	defer b.do("commit", false)
 	return b.Store.Commit(ctx, id, from, c)
 }
 
-// TestCopyThatIsCutConverges: a fault or a crash at each call, with a copy of another document and one of the generation before. The
-// record converges to the whole text, with the pages that belong to it.
+// TestCopyThatIsCutConverges: a fault or a crash at each call, with a copy of another document and one of the
+// generation before. The record converges to the whole text, with the pages that belong to it.
 func TestCopyThatIsCutConverges(t *testing.T) {
 	for _, name := range []string{"a", "b"} {
 		for _, dies := range []bool{true, false} {
@@ -470,7 +495,8 @@ func TestCopyThatIsCutConverges(t *testing.T) {
 						w.breaking(func(n int) bool { return n == at || dies && n > at })
 						w.worker().Process(t.Context(), ev)
 						w.heal()
-						if r := w.records.Record(ev.Object.ID()); r != nil && r.Generation == ev.Generation && r.Status != document.StatusDone && (r.CopiedFrom != "" || len(w.pages(name)) > 0) {
+						if r := w.records.Record(ev.Object.ID()); r != nil && r.Generation == ev.Generation &&
+							r.Status != document.StatusDone && (r.CopiedFrom != "" || len(w.pages(name)) > 0) {
 							t.Errorf("half a copy: %+v", r)
 						}
 						time.Sleep(document.LeaseTime + document.DueGrace)
@@ -478,10 +504,12 @@ func TestCopyThatIsCutConverges(t *testing.T) {
 							t.Errorf("outcome %s\n%s", out, w.log)
 						}
 						r := w.want(name, document.StatusDone, "")
-						if r.Text != wholeText(3) || len(w.pages(name)) != 3 || (r.CopiedFrom == "") != (r.Usage.PromptTokens > 0) {
+						if r.Text != wholeText(3) || len(w.pages(name)) != 3 ||
+							(r.CopiedFrom == "") != (r.Usage.PromptTokens > 0) {
 							t.Errorf("%+v", r)
 						}
-						if told := p.told[len(p.told)-1]; told.Write == "" || told.Generation != ev.Generation || *r.Notified != true {
+						if told := p.told[len(p.told)-1]; told.Write == "" || told.Generation != ev.Generation ||
+							*r.Notified != true {
 							t.Errorf("the end of the copy was not announced: %+v", p.told)
 						}
 					})
@@ -507,10 +535,12 @@ func TestReuseNeverKeepsAnObjectFromBeingRead(t *testing.T) {
 					}
 					return nil
 				}
-				if r := w.put("b", picture(31)); r.Status != document.StatusDone || r.CopiedFrom != "" || w.calls.Load() != 2 {
+				if r := w.put("b", picture(31)); r.Status != document.StatusDone || r.CopiedFrom != "" ||
+					w.calls.Load() != 2 {
 					t.Errorf("%+v", r)
 				}
-				if log := w.log.String(); strings.Count(log, `"no text reused"`) != 1 || strings.Contains(log, "secret") != (name == "others") {
+				if log := w.log.String(); strings.Count(log, `"no text reused"`) != 1 ||
+					strings.Contains(log, "secret") != (name == "others") {
 					t.Error(log)
 				}
 			})
@@ -518,7 +548,8 @@ func TestReuseNeverKeepsAnObjectFromBeingRead(t *testing.T) {
 	}
 }
 
-// TestAttemptsThatReadAlikeMakeAnOrigin: a book that took several attempts is copied where all of them read it in one way.
+// TestAttemptsThatReadAlikeMakeAnOrigin: a book that took several attempts is copied where all of them read it in one
+// way.
 func TestAttemptsThatReadAlikeMakeAnOrigin(t *testing.T) {
 	for name, c := range map[string]struct {
 		between func(w *world)
@@ -548,7 +579,8 @@ func TestAttemptsThatReadAlikeMakeAnOrigin(t *testing.T) {
 				}
 				ev := w.bucket.Put("a", book(3))
 				w.worker().Process(t.Context(), ev)
-				if r := w.want("a", document.StatusRetrying, "ocr_misconfigured"); r.PagesDone != 2 || r.ReuseKey != "" {
+				if r := w.want("a", document.StatusRetrying, "ocr_misconfigured"); r.PagesDone != 2 ||
+					r.ReuseKey != "" {
 					t.Fatalf("%+v", r)
 				}
 				down = false
@@ -568,7 +600,8 @@ func TestAttemptsThatReadAlikeMakeAnOrigin(t *testing.T) {
 	}
 }
 
-// TestWhatIsInPartAnothersIsNoOrigin: pages that stay from before were read in another way than the others, or it is not known how.
+// TestWhatIsInPartAnothersIsNoOrigin: pages that stay from before were read in another way than the others, or it is
+// not known how.
 func TestWhatIsInPartAnothersIsNoOrigin(t *testing.T) {
 	second := func(pg document.Page) bool { return pg.Page == 2 }
 	for name, again := range map[string]func(w *world){
@@ -618,7 +651,8 @@ func TestWhatIsInPartAnothersIsNoOrigin(t *testing.T) {
 			reusing(t, func(t *testing.T, w *world) {
 				w.put("a", book(3))
 				again(w)
-				if r := w.want("a", document.StatusDone, ""); r.Text != wholeText(3) || r.Rereading != nil || r.ReuseKey != "" {
+				if r := w.want("a", document.StatusDone, ""); r.Text != wholeText(3) || r.Rereading != nil ||
+					r.ReuseKey != "" {
 					t.Errorf("%+v", r)
 				}
 			})
@@ -643,19 +677,23 @@ func (w *world) resumed(source string, numbers ...int) {
 		model = ""
 	}
 	for _, n := range numbers {
-		c.Pages = append(c.Pages, document.Page{Page: n, Generation: 1, Text: fmt.Sprintf("text of %d", 100+n), Source: source, Model: model})
+		c.Pages = append(c.Pages,
+			document.Page{Page: n, Generation: 1, Text: fmt.Sprintf("text of %d", 100+n), Source: source, Model: model})
 	}
-	document.Update(w.t.Context(), w.records, idOf("a"), document.Unread(), func(old *document.Record) (*document.Change, error) {
-		r := *old
-		r.Status, r.Text, r.PagesDone, r.ReuseKey, r.CopiedFrom, r.Due = document.StatusRetrying, "", len(numbers), "", "the first", time.Now()
-		c.Record = &r
-		for n := 1; n <= 3; n++ {
-			if n > len(numbers) {
-				c.Drop = append(c.Drop, n)
+	document.Update(w.t.Context(), w.records, idOf("a"), document.Unread(),
+		func(old *document.Record) (*document.Change, error) {
+			r := *old
+			r.Status, r.Text, r.PagesDone, r.ReuseKey, r.CopiedFrom, r.Due = document.StatusRetrying, "", len(numbers),
+				"",
+				"the first", time.Now()
+			c.Record = &r
+			for n := 1; n <= 3; n++ {
+				if n > len(numbers) {
+					c.Drop = append(c.Drop, n)
+				}
 			}
-		}
-		return c, nil
-	})
+			return c, nil
+		})
 	w.worker().Sweep(w.t.Context())
 }
 
@@ -663,16 +701,20 @@ func (w *world) resumed(source string, numbers ...int) {
 func TestPagesThatWereReadStay(t *testing.T) {
 	reusing(t, func(t *testing.T, w *world) {
 		w.put("a", book(3))
-		document.Update(t.Context(), w.records, idOf("b"), document.Unread(), func(*document.Record) (*document.Change, error) {
-			r := *w.record("a")
-			ev := w.bucket.Put("b", book(3))
-			r.Name, r.Generation, r.Status, r.Text, r.PagesDone, r.ReuseKey, r.Due = "b", ev.Generation, document.StatusRetrying, "", 1, "", time.Now()
-			first := document.Page{Page: 1, Generation: ev.Generation, Text: "its own", Source: document.SourceOCR, Model: "m"}
-			return &document.Change{Record: &r, Pages: []document.Page{first}}, nil
-		})
+		document.Update(t.Context(), w.records, idOf("b"), document.Unread(),
+			func(*document.Record) (*document.Change, error) {
+				r := *w.record("a")
+				ev := w.bucket.Put("b", book(3))
+				r.Name, r.Generation, r.Status, r.Text, r.PagesDone, r.ReuseKey, r.Due = "b", ev.Generation,
+					document.StatusRetrying, "", 1, "", time.Now()
+				first := document.Page{Page: 1, Generation: ev.Generation, Text: "its own", Source: document.SourceOCR,
+					Model: "m"}
+				return &document.Change{Record: &r, Pages: []document.Page{first}}, nil
+			})
 		w.worker().Sweep(t.Context())
 		r := w.want("b", document.StatusDone, "")
-		if r.Text != strings.Replace(wholeText(3), "text of 101", "its own", 1) || w.pages("b")[0].Text != "its own" || w.calls.Load() != 5 {
+		if r.Text != strings.Replace(wholeText(3), "text of 101", "its own", 1) || w.pages("b")[0].Text != "its own" ||
+			w.calls.Load() != 5 {
 			t.Errorf("%d calls, %+v", w.calls.Load(), r)
 		}
 	})
@@ -699,8 +741,8 @@ func TestTextOfTwoProfilesIsNotReused(t *testing.T) {
 	})
 }
 
-// TestModelIsTheOneThatAnswers: where the service answers under another name than it is asked by, an instance learns it with its first
-// answer.
+// TestModelIsTheOneThatAnswers: where the service answers under another name than it is asked by, an instance learns it
+// with its first answer.
 func TestModelIsTheOneThatAnswers(t *testing.T) {
 	reusing(t, func(t *testing.T, w *world) {
 		w.options.Model = "alias"

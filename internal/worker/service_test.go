@@ -21,8 +21,9 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// service is a model of the OCR service: a queue, a GPU, what may stand in front, and the ways in which all that dies. The real
-// client talks to it. A page is known by its width, as everywhere in these tests, and its text is "text of WIDTH".
+// service is a model of the OCR service: a queue, a GPU, what may stand in front, and the ways in which all that dies.
+// The real client talks to it. A page is known by its width, as everywhere in these tests, and its text is "text of
+// WIDTH".
 //
 // The first group of fields is set before the first page is sent.
 type service struct {
@@ -98,28 +99,36 @@ var (
 
 // What real servers and platforms answer.
 var (
-	refusedReply  = reply{}
-	resetReply    = reply{err: errReset}
-	engineReply   = vllmError("EngineCore encountered an issue. See stack trace (above) for the root cause.") // of a page, or of its end
+	refusedReply = reply{}
+	resetReply   = reply{err: errReset}
+	// of a page, or of its end
+	engineReply   = vllmError("EngineCore encountered an issue. See stack trace (above) for the root cause.")
 	futuresReply  = vllmError("cannot schedule new futures after shutdown")
-	instanceReply = reply{status: 503, body: "The request failed because either the HTTP response was malformed or connection to the instance had an error."}
-	busyReply     = reply{status: 503, body: "Service Unavailable"}
-	gatewayReply  = reply{status: 502, body: "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"}
-	sizeReply     = reply{status: 413, body: "<html><head><title>413 Request Entity Too Large</title></head><body><h1>413 Request Entity Too Large</h1><hr>nginx</body></html>"}
-	keyReply      = reply{status: 401, body: "<html><body><h1>Error: Unauthorized</h1>Your client does not have permission to the requested URL</body></html>"}
-	htmlReply     = reply{status: 200, body: "<!doctype html><html><body><h1>Down for maintenance</h1></body></html>"}
-	unendedReply  = reply{status: 200, body: completion("some text", `"paused"`)}
-	nullReply     = reply{status: 200, body: completion("some text", "null")}
-	litellmReply  = reply{status: 500, after: 4 * time.Second, body: `{"error":{"message":"litellm.InternalServerError: InternalServerError: Hosted_vllmException - ` +
-		`Cannot connect to host ocr:8000 ssl:default [Connect call failed]. Received Model Group=ocr","type":null,"param":null,"code":"500"}}`}
+	instanceReply = reply{status: 503,
+		body: "The request failed because either the HTTP response was malformed or connection to the instance had an error."}
+	busyReply    = reply{status: 503, body: "Service Unavailable"}
+	gatewayReply = reply{status: 502,
+		body: "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"}
+	sizeReply = reply{status: 413,
+		body: "<html><head><title>413 Request Entity Too Large</title></head><body><h1>413 Request Entity Too Large</h1><hr>nginx</body></html>"}
+	keyReply = reply{status: 401,
+		body: "<html><body><h1>Error: Unauthorized</h1>Your client does not have permission to the requested URL</body></html>"}
+	htmlReply    = reply{status: 200, body: "<!doctype html><html><body><h1>Down for maintenance</h1></body></html>"}
+	unendedReply = reply{status: 200, body: completion("some text", `"paused"`)}
+	nullReply    = reply{status: 200, body: completion("some text", "null")}
+	litellmReply = reply{status: 500, after: 4 * time.Second,
+		body: `{"error":{"message":"litellm.InternalServerError: InternalServerError: Hosted_vllmException - ` +
+			`Cannot connect to host ocr:8000 ssl:default [Connect call failed]. Received Model Group=ocr","type":null,"param":null,"code":"500"}}`}
 )
 
 func vllmError(message string) reply {
-	return reply{status: 500, body: fmt.Sprintf(`{"error":{"message":%q,"type":"InternalServerError","param":null,"code":500}}`, message)}
+	return reply{status: 500,
+		body: fmt.Sprintf(`{"error":{"message":%q,"type":"InternalServerError","param":null,"code":500}}`, message)}
 }
 
 func completion(text, finish string) string {
-	return fmt.Sprintf(`{"model":"m","choices":[{"message":{"content":%q},"finish_reason":%s}],"usage":{"prompt_tokens":10,"completion_tokens":3}}`, text, finish)
+	return fmt.Sprintf(`{"model":"m","choices":[{"message":{"content":%q},"finish_reason":%s}],"usage":{"prompt_tokens":10,"completion_tokens":3}}`,
+		text, finish)
 }
 
 // How a server dies under its clients.
@@ -182,7 +191,8 @@ func (s *service) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, at.err
 	}
 	trace.GotFirstResponseByte()
-	return &http.Response{StatusCode: at.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(at.body)), Request: req}, nil
+	return &http.Response{StatusCode: at.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(at.body)),
+		Request: req}, nil
 }
 
 // gate returns what a request is answered that does not reach the GPU; nil for one that does.

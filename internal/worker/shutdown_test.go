@@ -66,7 +66,8 @@ func TestSweepStartsNothingAfterDrain(t *testing.T) {
 			}
 		}
 		if w.calls.Load() != before || interrupted > 0 {
-			t.Errorf("%d pages in hand at SIGTERM, %d sent after it, %d of them broken off and paid for nothing", before, w.calls.Load()-before, interrupted)
+			t.Errorf("%d pages in hand at SIGTERM, %d sent after it, %d of them broken off and paid for nothing",
+				before, w.calls.Load()-before, interrupted)
 		}
 	})
 }
@@ -148,7 +149,8 @@ func TestDrainReleasesWhatDoesNotFit(t *testing.T) {
 		go func() { drained <- p.Drain(ctx) }()
 		synctest.Wait()
 		late := p.Process(t.Context(), w.bucket.Put("b.png", picture(31)))
-		if late.Outcome != document.OutcomeRetry || late.Fault.Code != document.CodeInterrupted || len(w.records.All()) != 1 {
+		if late.Outcome != document.OutcomeRetry || late.Fault.Code != document.CodeInterrupted ||
+			len(w.records.All()) != 1 {
 			t.Errorf("a new delivery: %s %s, %d records", late.Outcome, late.Fault.Code, len(w.records.All()))
 		}
 		if o := <-out; o != document.OutcomeRetry {
@@ -235,7 +237,8 @@ func TestDrainEndsAWaitForASlot(t *testing.T) {
 			t.Error(err)
 		}
 		res := <-result
-		if res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeInterrupted || len(w.records.All()) != 4 {
+		if res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeInterrupted ||
+			len(w.records.All()) != 4 {
 			t.Errorf("%s, %s, %d records", res.Outcome, res.Fault.Code, len(w.records.All()))
 		}
 	})

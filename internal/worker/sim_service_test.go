@@ -16,10 +16,10 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestServiceSim runs whole little worlds of books and images before a random OCR service, one for each seed: slow or not, with one
-// place or many, with pages that it cannot read, that are too dense or that kill it, restarts, and an hour of something else at its
-// address. Whatever happens, each page that it can read is read, and only the others fail. A failure names its seed:
-// go test ./internal/worker -run ServiceSim -seed N replays it.
+// TestServiceSim runs whole little worlds of books and images before a random OCR service, one for each seed: slow or
+// not, with one place or many, with pages that it cannot read, that are too dense or that kill it, restarts, and an
+// hour of something else at its address. Whatever happens, each page that it can read is read, and only the others
+// fail. A failure names its seed: go test ./internal/worker -run ServiceSim -seed N replays it.
 func TestServiceSim(t *testing.T) {
 	first, last := *simFirst, *simFirst+uint64(*simSeeds)/3
 	if *simSeed != 0 {
@@ -95,7 +95,8 @@ func (sim *serviceSim) outage() {
 	sim.outages = 1
 	from := time.Now().Add(sim.upTo(2 * time.Hour))
 	until := from.Add(sim.upTo(time.Hour))
-	r := pick(sim.rng, htmlReply, sizeReply, unendedReply, gatewayReply, busyReply, keyReply, litellmReply, refusedReply, resetReply)
+	r := pick(sim.rng, htmlReply, sizeReply, unendedReply, gatewayReply, busyReply, keyReply, litellmReply,
+		refusedReply, resetReply)
 	sim.s.front = func() *reply {
 		if now := time.Now(); now.Before(from) || !now.Before(until) {
 			return nil
@@ -172,8 +173,10 @@ func (sim *serviceSim) run() {
 		})
 	}
 	took := sim.p.wait()
-	sim.w.t.Logf("%d objects of %d pages, %d of them bad, at a service of %d places (shared %v, deaf %v): %v, %d deliveries, %v", len(sim.objects),
-		sim.pages, len(sim.s.pages), sim.s.places, sim.s.shared, sim.s.deaf, took.Round(time.Minute), sim.p.deliveries.Load(), sim.s)
+	sim.w.t.Logf("%d objects of %d pages, %d of them bad, at a service of %d places (shared %v, deaf %v): %v, %d deliveries, %v",
+		len(sim.objects),
+		sim.pages, len(sim.s.pages), sim.s.places, sim.s.shared, sim.s.deaf, took.Round(time.Minute),
+		sim.p.deliveries.Load(), sim.s)
 }
 
 // committed counts strikes, and looks at what a commit makes of a record.
@@ -218,7 +221,8 @@ func (sim *serviceSim) check() {
 			}
 			failed += missed
 			if read < 1 || read > 1+times {
-				sim.w.t.Errorf("the page of width %d was read %d times, and asked for again %d times", width, read, times)
+				sim.w.t.Errorf("the page of width %d was read %d times, and asked for again %d times", width, read,
+					times)
 			}
 		}
 	}
@@ -226,8 +230,8 @@ func (sim *serviceSim) check() {
 	if count.kills > sim.lives()*(maxAttempts+2) {
 		sim.w.t.Errorf("%d pages killed the server %d times", sim.killers, count.kills)
 	}
-	// A bad page is sent once beside others and then for each strike. Every failure of the service, and every page that is too
-	// dense for it, may cost the pages that are there at the same time another request.
+	// A bad page is sent once beside others and then for each strike. Every failure of the service, and every page that
+	// is too dense for it, may cost the pages that are there at the same time another request.
 	events := count.kills + count.restarts + sim.outages
 	for width, f := range sim.s.pages {
 		if f.work > ocr.DefaultTimeout {
@@ -235,15 +239,18 @@ func (sim *serviceSim) check() {
 		}
 	}
 	if most := sim.pages + asked + (1+maxAttempts)*bad + count.most*events; count.sent > most {
-		sim.w.t.Errorf("%d pages were sent for %d and %d that people asked for, want at most %d", count.sent, sim.pages, asked, most)
+		sim.w.t.Errorf("%d pages were sent for %d and %d that people asked for, want at most %d", count.sent, sim.pages,
+			asked, most)
 	}
 	controls, bursts := 0, 0
 	for _, m := range sim.p.meters {
 		controls, bursts = controls+m.controls, bursts+m.bursts
 	}
-	// One before a page is sent alone, a good one that had failed as well, and one after it where it failed again, two after a time-out.
+	// One before a page is sent alone, a good one that had failed as well, and one after it where it failed again, two
+	// after a time-out.
 	if controls > 3*sim.strikes+bursts+failed+events {
-		sim.w.t.Errorf("%d control pages were read, for %d strikes, %d bursts, %d good pages that failed and %d failures of the service", controls, sim.strikes, bursts, failed, events)
+		sim.w.t.Errorf("%d control pages were read, for %d strikes, %d bursts, %d good pages that failed and %d failures of the service",
+			controls, sim.strikes, bursts, failed, events)
 	}
 	sim.w.t.Logf("%d strikes, %d control pages read, %d bursts, %d pages asked for again, %d requests for good pages failed, %d failures of the service",
 		sim.strikes, controls, bursts, asked, failed, events)
@@ -285,7 +292,8 @@ func (sim *serviceSim) checkObject(o simObject) {
 	case r.Status == document.StatusDone && len(r.Strikes) > 0:
 		sim.w.t.Errorf("%s has the strikes %v", r.Name, r.Strikes)
 	case r.Status != want:
-		sim.w.t.Errorf("%s, %d of %d pages good: %s, error %+v, want %s", r.Name, good, len(o.widths), r.Status, r.Error, want)
+		sim.w.t.Errorf("%s, %d of %d pages good: %s, error %+v, want %s", r.Name, good, len(o.widths), r.Status,
+			r.Error, want)
 	case want == document.StatusFailed && !strings.HasPrefix(r.Error.Code, "ocr_"):
 		sim.w.t.Errorf("%s: %+v", r.Name, r.Error)
 	case want == document.StatusDone && r.Text != text:

@@ -18,12 +18,12 @@ var (
 	simFirst = flag.Uint64("first", 1, "the first of them")
 )
 
-// TestSim runs whole little worlds through the real Process under fake time, one for each seed: images and books, some of their
-// pages bad and some deadly; a platform that delivers late, twice, in any order or stops to; people who overwrite, delete and ask
-// for another try; instances with other settings and other clocks, that die at any call; a store whose answers get lost and
-// whose commits land late, a bucket and an OCR service that fail. Every step from one state of a record to the next is held
-// against the invariants of DESIGN 1 and 5, and so is all of it when the dust has settled. A failure names its seed:
-// go test ./internal/worker -run 'TestSim$' -seed N replays it.
+// TestSim runs whole little worlds through the real Process under fake time, one for each seed: images and books, some
+// of their pages bad and some deadly; a platform that delivers late, twice, in any order or stops to; people who
+// overwrite, delete and ask for another try; instances with other settings and other clocks, that die at any call; a
+// store whose answers get lost and whose commits land late, a bucket and an OCR service that fail. Every step from one
+// state of a record to the next is held against the invariants of DESIGN 1 and 5, and so is all of it when the dust has
+// settled. A failure names its seed: go test ./internal/worker -run 'TestSim$' -seed N replays it.
 func TestSim(t *testing.T) {
 	if *simSeed != 0 {
 		s := runSim(t, *simSeed)
@@ -41,8 +41,9 @@ func TestSim(t *testing.T) {
 	t.Logf("%d seeds: %s", *simSeeds, total)
 }
 
-// TestSimReplays: a seed makes the same history again, or its failure could not be replayed. Where the machine stops a goroutine in the
-// middle, or the race detector shuffles them, those of one delivery may come to their turn in another order, so not of every seed.
+// TestSimReplays: a seed makes the same history again, or its failure could not be replayed. Where the machine stops a
+// goroutine in the middle, or the race detector shuffles them, those of one delivery may come to their turn in another
+// order, so not of every seed.
 func TestSimReplays(t *testing.T) {
 	const seeds = 10
 	alike := 0
@@ -77,21 +78,24 @@ func runSim(t *testing.T, seed uint64) *sim {
 
 // counts is what a simulation was made of.
 type counts struct {
-	Objects, Pages, Bad, Deadly               int // generations that were put, their pages, and those of them that cannot be read
-	Deliveries, Sweeps, Dropped               int
-	Faults, LostAnswers, LateCommits          int
-	Crashes, Deaths, Shutdowns                int // of processes: of themselves, by a page, by the platform
-	Outages                                   int
-	PagesSent, PagesRead, Strikes, Unearned   int // strikes of good pages, which an outage explains
-	ControlPages, ControlPagesRead, Bursts    int
-	Retries, Rereadings, Resplits             int
-	SkewedInstances, ClockJumps, EarlyTakings int // leases of live holders that were taken before an instance knew the store's time
+	// generations that were put, their pages, and those of them that cannot be read
+	Objects, Pages, Bad, Deadly             int
+	Deliveries, Sweeps, Dropped             int
+	Faults, LostAnswers, LateCommits        int
+	Crashes, Deaths, Shutdowns              int // of processes: of themselves, by a page, by the platform
+	Outages                                 int
+	PagesSent, PagesRead, Strikes, Unearned int // strikes of good pages, which an outage explains
+	ControlPages, ControlPagesRead, Bursts  int
+	Retries, Rereadings, Resplits           int
+	// leases of live holders that were taken before an instance knew the store's time
+	SkewedInstances, ClockJumps, EarlyTakings int
 	LiveLeasesRetried                         int // leases of live holders that an operator with another clock took
-	LeftBehind                                int // documents with staged pages of a reading that a crash or fault ended
-	Announced, AnnouncedAgain                 int // ends
-	FirstPages                                int // documents that end with pages skipped
-	Copies, Copied                            int // files with the bytes of another, documents with its text
-	UnluckyPages                              int // good pages that failed, as the chances of their world explain
+	// documents with staged pages of a reading that a crash or fault ended
+	LeftBehind                int
+	Announced, AnnouncedAgain int // ends
+	FirstPages                int // documents that end with pages skipped
+	Copies, Copied            int // files with the bytes of another, documents with its text
+	UnluckyPages              int // good pages that failed, as the chances of their world explain
 }
 
 func (c counts) String() string {

@@ -105,7 +105,8 @@ func (s *sim) oneSuspect(c *call) {
 	}
 }
 
-// neededStill: a page that is read already is not sent, nor one that was not asked for. Who lost the lease does not know.
+// neededStill: a page that is read already is not sent, nor one that was not asked for. Who lost the lease does not
+// know.
 func (s *sim) neededStill(c *call) {
 	f, p := c.page.file, c.page
 	id := document.Object{Bucket: "b", Name: f.v.name}.ID()
@@ -128,7 +129,8 @@ func (s *sim) neededStill(c *call) {
 		s.bad("%s sends %s, which is finished: %+v", c.d.key, c.obj, own)
 	case r.Status == document.StatusDone && stored(-r.Generation) != nil && r.Rereading.Model != "":
 		s.bad("%s sends %s, which was read again", c.d.key, c.obj)
-	case r.Status == document.StatusDone && len(r.Rereading.Pages) > 0 && !slices.Contains(r.Rereading.Pages, p.n) && own != nil:
+	case r.Status == document.StatusDone && len(r.Rereading.Pages) > 0 && !slices.Contains(r.Rereading.Pages, p.n) &&
+		own != nil:
 		s.bad("%s sends %s, which was not asked for: %v", c.d.key, c.obj, r.Rereading.Pages)
 	}
 }
@@ -147,7 +149,8 @@ func (s *sim) end(c *call, v verdict) {
 	if oe, ok := errors.AsType[*ocr.Error](v.err); ok {
 		kind = oe.Kind
 	}
-	suspect := slices.Contains([]ocr.Kind{ocr.KindTimeout, ocr.KindBackendFailed, ocr.KindLost, ocr.KindBadResponse}, kind)
+	suspect := slices.Contains([]ocr.Kind{ocr.KindTimeout, ocr.KindBackendFailed, ocr.KindLost, ocr.KindBadResponse},
+		kind)
 	refused := kind == ocr.KindUnavailable || kind == ocr.KindOverloaded
 	switch i := d.inst; {
 	case v.err == nil:
@@ -250,8 +253,10 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 	was, is := s.last[id], s.records.Record(id)
 	s.last[id] = is
 	if *simSeed != 0 && testing.Verbose() {
-		fmt.Printf("%v %s: %s %d, attempt %d, %d of %d pages, strikes %v, interruptions %d, lease %+v, error %v, reread %+v, %d pages with it, dropped %v\n", time.Since(s.born).Round(time.Second), is.Name,
-			is.Status, is.Generation, is.Attempt, is.PagesDone, is.Pages, is.Strikes, is.Interruptions, is.Lease, is.Error, is.Rereading, len(ch.Pages), ch.Drop)
+		fmt.Printf("%v %s: %s %d, attempt %d, %d of %d pages, strikes %v, interruptions %d, lease %+v, error %v, reread %+v, %d pages with it, dropped %v\n",
+			time.Since(s.born).Round(time.Second), is.Name,
+			is.Status, is.Generation, is.Attempt, is.PagesDone, is.Pages, is.Strikes, is.Interruptions, is.Lease,
+			is.Error, is.Rereading, len(ch.Pages), ch.Drop)
 	}
 	f := s.files[version{is.Name, is.Generation}]
 	same := was != nil && was.Generation == is.Generation
@@ -275,7 +280,8 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 		s.askedAgain(c, f, was, is)
 		return
 	}
-	if claims := is.Attempt > was.Attempt || is.Interruptions > was.Interruptions; same && !claims && was.Lease != nil && is.Status != document.StatusDeleted && was.Lease.ID != c.d.lease {
+	if claims := is.Attempt > was.Attempt || is.Interruptions > was.Interruptions; same && !claims &&
+		was.Lease != nil && is.Status != document.StatusDeleted && was.Lease.ID != c.d.lease {
 		s.bad("%s writes under the lease of %s:\nwas %+v\nis  %+v", c.d.key, s.holders[was.Lease.ID].key, was, is)
 	}
 	s.lookAtStrikes(c, f, was, is)
@@ -303,7 +309,8 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 	}
 }
 
-// lookAtReuse: a text is copied from one of the same bytes that nothing is known against, and never where a person asked.
+// lookAtReuse: a text is copied from one of the same bytes that nothing is known against, and never where a person
+// asked.
 func (s *sim) lookAtReuse(c *call, was, is *document.Record) {
 	what := is.MD5 + is.Model
 	if is.CopiedFrom != "" && was.CopiedFrom == "" {
@@ -319,7 +326,8 @@ func (s *sim) lookAtReuse(c *call, was, is *document.Record) {
 func (s *sim) look(was, is *document.Record, asked bool) {
 	bad := func(what string) { s.bad("%s\nwas %+v\nis  %+v", what, was, is) }
 	switch {
-	case is.Status == document.StatusProcessing && is.Lease == nil, is.Lease != nil && is.Status != document.StatusProcessing && !(is.Status == document.StatusDone && is.Open()):
+	case is.Status == document.StatusProcessing && is.Lease == nil,
+		is.Lease != nil && is.Status != document.StatusProcessing && !(is.Status == document.StatusDone && is.Open()):
 		bad("a lease without work, or work without a lease")
 	case is.Due.IsZero() == (is.Open() || is.Unannounced()):
 		bad("due when ended, or not due when unfinished")
@@ -340,7 +348,8 @@ func (s *sim) look(was, is *document.Record, asked bool) {
 	case was.Status == document.StatusDone && (is.Status != document.StatusDone || is.Text == ""):
 		bad("a text was lost")
 	case was.Status == document.StatusDone && is.Rereading != nil &&
-		(is.Text != was.Text || is.Pages != was.Pages || is.PagesDone != was.PagesDone || is.Model != was.Model || !slices.Equal(is.Warnings, was.Warnings)):
+		(is.Text != was.Text || is.Pages != was.Pages || is.PagesDone != was.PagesDone || is.Model != was.Model ||
+			!slices.Equal(is.Warnings, was.Warnings)):
 		bad("a document changed while it was read again")
 	case is.Open() && is.Interruptions < was.Interruptions && !asked:
 		bad("interruptions went down")
@@ -363,7 +372,8 @@ func (f *simFile) interrupt(lease *document.Lease, holder *delivery) {
 func (s *sim) lookAtLease(c *call, was, is *document.Record, late bool) {
 	mark := leaseMark{c.at, c.heard}
 	if c.heard && !is.Lease.Expires.Equal(c.at.Add(s.ahead).Add(document.LeaseTime)) {
-		s.bad("a lease until %v was written at %v by the store's clock, by who knows that", is.Lease.Expires, c.at.Add(s.ahead))
+		s.bad("a lease until %v was written at %v by the store's clock, by who knows that", is.Lease.Expires,
+			c.at.Add(s.ahead))
 	}
 	before := s.leased[is.Lease.ID]
 	s.leased[is.Lease.ID] = mark
@@ -380,14 +390,17 @@ func (s *sim) lookAtLease(c *call, was, is *document.Record, late bool) {
 	if is.Interruptions != was.Interruptions+1 {
 		s.bad("an interruption that was not counted:\nwas %+v\nis  %+v", was, is)
 	}
-	hangs := slices.ContainsFunc(s.parked, func(p *call) bool { return p.d == holder && (p.op == "commit" || p.op == "read") })
+	hangs := slices.ContainsFunc(s.parked, func(p *call) bool {
+		return p.d == holder && (p.op == "commit" || p.op == "read")
+	})
 	alive := !holder.inst.dead && !holder.over
 	if alive && !hangs && !holder.hung && c.at.Sub(holder.wrote) > 2*document.RenewEvery+time.Second {
 		s.bad("%s lost its lease and has not tried to renew it for %v", holder.key, c.at.Sub(holder.wrote))
 	}
 	if c.at.Sub(held.at) < document.LeaseTime {
 		s.count.EarlyTakings++
-		if took := c.at.Sub(held.at); alive && !holder.claimedLate && took > 10*time.Second && took < time.Minute && holder.calls["commit"+c.obj] == holder.claimed {
+		if took := c.at.Sub(held.at); alive && !holder.claimedLate && took > 10*time.Second && took < time.Minute &&
+			holder.calls["commit"+c.obj] == holder.claimed {
 			s.bad("%s knew that its lease is by a wrong clock and left it so for %v", holder.key, took)
 		}
 		if held.heard && c.heard {
@@ -420,8 +433,8 @@ func (s *sim) askedAgain(c *call, f *simFile, was, is *document.Record) {
 	}
 }
 
-// lookAtStrikes: none without a failure alone and a control page that was read since, one a delivery at most, and none for a good
-// page that the service does not explain.
+// lookAtStrikes: none without a failure alone and a control page that was read since, one a delivery at most, and none
+// for a good page that the service does not explain.
 func (s *sim) lookAtStrikes(c *call, f *simFile, was, is *document.Record) {
 	for _, n := range slices.Sorted(maps.Keys(is.Strikes)) {
 		strike, before := is.Strikes[n], was.Strikes[n].Count
@@ -465,7 +478,8 @@ func (s *sim) lookAtProgress(f *simFile, was, is *document.Record, id string) {
 	for n, strike := range was.Strikes {
 		finished := slices.ContainsFunc(pages, func(pg document.Page) bool { return pg.Page == n })
 		if is.Strikes[n].Count < strike.Count && !finished {
-			s.bad("%s page %d had %d strikes and has %d, and is not finished", f.v.name, n, strike.Count, is.Strikes[n].Count)
+			s.bad("%s page %d had %d strikes and has %d, and is not finished", f.v.name, n, strike.Count,
+				is.Strikes[n].Count)
 		}
 	}
 }
@@ -490,7 +504,8 @@ func (s *sim) lookAtPages(c *call, f *simFile, was, is *document.Record, ch *doc
 	rereads := is.Status == document.StatusDone && is.Open()
 	for _, pg := range ch.Pages {
 		if max(pg.Generation, -pg.Generation) != is.Generation || rereads && pg.Generation > 0 {
-			s.bad("%s: page %d of generation %d is stored while it is read again: %v", is.Name, pg.Page, pg.Generation, rereads)
+			s.bad("%s: page %d of generation %d is stored while it is read again: %v", is.Name, pg.Page, pg.Generation,
+				rereads)
 		}
 		p := f.pages[pg.Page-1]
 		switch {
@@ -521,7 +536,8 @@ func (s *sim) lookAtFailedPage(p *simPage, code string, was *document.Record) {
 		}
 		return
 	}
-	suspect := slices.Contains([]string{document.CodeOCRFailed, document.CodeOCRTimeout, document.CodeOCRBadResponse}, code)
+	suspect := slices.Contains([]string{document.CodeOCRFailed, document.CodeOCRTimeout, document.CodeOCRBadResponse},
+		code)
 	count := was.Strikes[p.n].Count
 	switch {
 	case p.gone && f.resplits > 0: // it failed as one of several, and is the only one now
@@ -539,14 +555,16 @@ func (s *sim) lookAtFailedPage(p *simPage, code string, was *document.Record) {
 		chance++
 	}
 	if p.unluck = chance+f.unearned[p.n] >= s.least; !p.unluck {
-		s.bad("%s page %d failed (%s), and is good: %d strikes, %d of them of chance, %v of interruptions", f.v.name, p.n, code, count, p.chance, f.unearned)
+		s.bad("%s page %d failed (%s), and is good: %d strikes, %d of them of chance, %v of interruptions", f.v.name,
+			p.n, code, count, p.chance, f.unearned)
 	}
 	s.count.UnluckyPages++
 }
 
 // exhausted reports whether so many holders died that nothing more may be made of a file, and not all by one bad page.
 func (s *sim) exhausted(f *simFile) bool {
-	return f.kills && f.interrupted >= s.least || f.unearned[0] >= s.least || f.interrupted >= s.least+2 && (f.innocent > 0 || f.deadly > 1 || s.least < s.most)
+	return f.kills && f.interrupted >= s.least || f.unearned[0] >= s.least || f.interrupted >= s.least+2 &&
+		(f.innocent > 0 || f.deadly > 1 || s.least < s.most)
 }
 
 // mayFailWhole reports whether a file, or its reading again, may fail for a reason.
@@ -608,7 +626,8 @@ func (s *sim) lookAtText(f *simFile, r *document.Record, id string) {
 	}
 	skipped := slices.Contains(r.Warnings, document.WarnPagesSkipped)
 	few := !s.first && made < r.Pages || s.first && made < min(3, r.Pages)
-	if !f.lengths[r.Pages] || few || r.PagesDone != made || skipped != (made < r.Pages) || r.Text != strings.Join(texts, "\n\f\n") || f.none {
+	if !f.lengths[r.Pages] || few || r.PagesDone != made || skipped != (made < r.Pages) ||
+		r.Text != strings.Join(texts, "\n\f\n") || f.none {
 		s.bad("%s is done with %d of %d pages: %q, want %q", f.v.name, r.PagesDone, r.Pages, r.Text, texts)
 	}
 	if skipped {
@@ -676,7 +695,8 @@ func (s *sim) checkObject(name string, r *document.Record) {
 		}
 	case r.Generation != live.Generation:
 		bad("generation %d lives", live.Generation)
-	case f.none && (r.Status != document.StatusFailed || r.Error.Code != "unsupported_media" && (r.Error.Code != document.CodeInterrupted || f.innocent == 0)):
+	case f.none && (r.Status != document.StatusFailed || r.Error.Code != "unsupported_media" &&
+		(r.Error.Code != document.CodeInterrupted || f.innocent == 0)):
 		bad("no image, and not told so")
 	}
 	if err != nil && r.Status != document.StatusDeleted {
@@ -685,7 +705,8 @@ func (s *sim) checkObject(name string, r *document.Record) {
 	var others []int64
 	for v := range s.files {
 		for _, g := range []int64{v.generation, -v.generation} {
-			if v.name == name && (g != r.Generation || r.Status == document.StatusDeleted) && len(s.pagesOf(r.Object().ID(), g)) > 0 {
+			if v.name == name && (g != r.Generation || r.Status == document.StatusDeleted) &&
+				len(s.pagesOf(r.Object().ID(), g)) > 0 {
 				others = append(others, g)
 			}
 		}
@@ -738,7 +759,8 @@ func (s *sim) checkCost() {
 			}
 		}
 	}
-	// One before a page is sent alone, which a delivery may then have no time for, and one after it where it failed again.
+	// One before a page is sent alone, which a delivery may then have no time for, and one after it where it failed
+	// again.
 	alone, deliveries := 0, 0
 	for _, p := range s.pages {
 		for _, x := range p.sends {

@@ -38,7 +38,8 @@ func (s *sim) extract(ctx context.Context, img ocr.Image) (ocr.Result, error) {
 		text = c.page.text()
 		c.obj = text
 	}
-	if !c.control && c.page.width%3 == 0 { // its answers are in doubt, and it is looked at, whatever comes of that; the last answer counts
+	// its answers are in doubt, and it is looked at, whatever comes of that; the last answer counts
+	if !c.control && c.page.width%3 == 0 {
 		_, _ = img.Look(ctx)
 	}
 	if err := s.park(ctx, c).err; err != nil {
@@ -169,7 +170,8 @@ func (s *sim) fate(c *call) verdict {
 		switch c.op {
 		case "commit", "turn commit":
 			s.count.LostAnswers++
-			return verdict{fmt.Errorf("%w: %w: simulated", document.ErrAnswerLost, document.ErrStoreUnavailable), commitApplied}
+			return verdict{fmt.Errorf("%w: %w: simulated", document.ErrAnswerLost, document.ErrStoreUnavailable),
+				commitApplied}
 		case "clear", "notify":
 			s.count.LostAnswers++
 			return verdict{fmt.Errorf("%w: simulated", document.ErrStoreUnavailable), commitApplied}
@@ -181,7 +183,8 @@ func (s *sim) fate(c *call) verdict {
 		}
 	case 3:
 		if c.op == "commit" || c.op == "turn commit" {
-			return verdict{fmt.Errorf("%w: %w: simulated", document.ErrAnswerLost, document.ErrStoreUnavailable), commitLate}
+			return verdict{fmt.Errorf("%w: %w: simulated", document.ErrAnswerLost, document.ErrStoreUnavailable),
+				commitLate}
 		}
 	}
 	s.maybeDrop()
@@ -228,7 +231,8 @@ func (s *sim) own(c *call) error {
 
 // suspect is an error that a page or the service may explain.
 func (s *sim) suspect() error {
-	return &ocr.Error{Kind: pick(s.rng, ocr.KindTimeout, ocr.KindBackendFailed, ocr.KindLost, ocr.KindBadResponse), Phase: ocr.PhaseWait}
+	return &ocr.Error{Kind: pick(s.rng, ocr.KindTimeout, ocr.KindBackendFailed, ocr.KindLost, ocr.KindBadResponse),
+		Phase: ocr.PhaseWait}
 }
 
 func kindOf(op string) string {
@@ -258,7 +262,8 @@ func (s *sim) startOutage() {
 	}
 }
 
-// fail is the error of one call. In an outage the OCR service answers a few, the control page among them, or fails at all in the same way.
+// fail is the error of one call. In an outage the OCR service answers a few, the control page among them, or fails at
+// all in the same way.
 func (s *sim) fail(c *call) verdict {
 	s.count.Faults++
 	v := verdict{after: commitNever}
@@ -273,7 +278,8 @@ func (s *sim) fail(c *call) verdict {
 		case s.away("ocr") && s.only != "":
 			v.err = &ocr.Error{Kind: s.only}
 		case !s.away("ocr") || n < 4:
-			v.err = &ocr.Error{Kind: pick(s.rng, ocr.KindUnavailable, ocr.KindOverloaded, ocr.KindAborted, ocr.KindForbidden)}
+			v.err = &ocr.Error{Kind: pick(s.rng, ocr.KindUnavailable, ocr.KindOverloaded, ocr.KindAborted,
+				ocr.KindForbidden)}
 		case n < 9:
 			v.err = s.suspect()
 		default:

@@ -50,7 +50,8 @@ func TestFailedResumeForgetsNoPages(t *testing.T) {
 		*down = false
 		w.failOnce("pages")
 		w.worker().Process(t.Context(), ev)
-		if r := w.want("a.tiff", document.StatusRetrying, document.CodeStoreUnavailable); r.PagesDone != 2 || r.Model != "m" {
+		if r := w.want("a.tiff", document.StatusRetrying, document.CodeStoreUnavailable); r.PagesDone != 2 ||
+			r.Model != "m" {
 			t.Errorf("%d of %d pages done, model %q", r.PagesDone, r.Pages, r.Model)
 		}
 		w.worker().Process(t.Context(), ev)
@@ -98,8 +99,8 @@ func TestFailedRereadingLeavesNoPages(t *testing.T) {
 	})
 }
 
-// TestRereadingRemembersFailedPages: a page that failed for good is not tried again by the next attempt at the same reading, also
-// where no other page was read before that.
+// TestRereadingRemembersFailedPages: a page that failed for good is not tried again by the next attempt at the same
+// reading, also where no other page was read before that.
 func TestRereadingRemembersFailedPages(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 1
@@ -127,7 +128,8 @@ func TestRereadingRemembersFailedPages(t *testing.T) {
 	})
 }
 
-// TestFewerPagesLeaveNoDocuments: pages that there are no more go, also where none of the others is read yet when that shows.
+// TestFewerPagesLeaveNoDocuments: pages that there are no more go, also where none of the others is read yet when that
+// shows.
 func TestFewerPagesLeaveNoDocuments(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
@@ -150,8 +152,9 @@ func TestFewerPagesLeaveNoDocuments(t *testing.T) {
 	})
 }
 
-// TestColdServiceFailsNoImage: a gateway answers 500 at once for as long as the server behind it starts, and each attempt finds
-// the server cold. Nothing is held against the image, whether or not its instance has seen the service fail or answer before.
+// TestColdServiceFailsNoImage: a gateway answers 500 at once for as long as the server behind it starts, and each
+// attempt finds the server cold. Nothing is held against the image, whether or not its instance has seen the service
+// fail or answer before.
 func TestColdServiceFailsNoImage(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -199,16 +202,18 @@ func TestExhaustedRecordSaysWhy(t *testing.T) {
 		ev := w.bucket.Put("a.tiff", book(2))
 		w.worker().Process(t.Context(), ev)
 		c.times["text of 101"] = 0
-		if _, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
-			rec := *old
-			rec.Interruptions = w.options.Rules.MaxInterruptions()
-			return &document.Change{Record: &rec}, nil
-		}); err != nil {
+		if _, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Unread(),
+			func(old *document.Record) (*document.Change, error) {
+				rec := *old
+				rec.Interruptions = w.options.Rules.MaxInterruptions()
+				return &document.Change{Record: &rec}, nil
+			}); err != nil {
 			t.Fatal(err)
 		}
 		w.worker().Process(t.Context(), ev)
 		r := w.want("a.tiff", document.StatusDone, "")
-		if pages := w.pages("a.tiff"); len(pages) != 2 || pages[1].Error == nil || pages[1].Error.Code != document.CodeInterrupted {
+		if pages := w.pages("a.tiff"); len(pages) != 2 || pages[1].Error == nil ||
+			pages[1].Error.Code != document.CodeInterrupted {
 			t.Errorf("%+v", pages)
 		}
 		if len(r.Strikes) > 0 {
@@ -217,11 +222,12 @@ func TestExhaustedRecordSaysWhy(t *testing.T) {
 		ev = w.bucket.Put("b.tiff", book(2, 1)) // its first page cannot be read: it fails as a whole
 		c.times["text of 102"] = 0
 		w.worker().Process(t.Context(), ev)
-		if _, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
-			rec := *old
-			rec.Interruptions = w.options.Rules.MaxInterruptions()
-			return &document.Change{Record: &rec}, nil
-		}); err != nil {
+		if _, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Unread(),
+			func(old *document.Record) (*document.Change, error) {
+				rec := *old
+				rec.Interruptions = w.options.Rules.MaxInterruptions()
+				return &document.Change{Record: &rec}, nil
+			}); err != nil {
 			t.Fatal(err)
 		}
 		w.worker().Process(t.Context(), ev)
@@ -248,8 +254,10 @@ func TestRetryLeavesALiveLeaseAlone(t *testing.T) {
 				go func() { done <- w.worker().Process(t.Context(), ev).Outcome }()
 				time.Sleep(45 * time.Second) // after the first renewal
 				seen := w.stored("a.png")
-				if _, err := document.Retry(t.Context(), w.records, seen, "me", nil); !errors.Is(err, document.ErrNothingToRetry) {
-					t.Errorf("a lease until %v is taken at %v by the store's clock: %v", seen.Lease.Expires, seen.ReadAt, err)
+				if _, err := document.Retry(t.Context(), w.records, seen, "me", nil); !errors.Is(err,
+					document.ErrNothingToRetry) {
+					t.Errorf("a lease until %v is taken at %v by the store's clock: %v", seen.Lease.Expires,
+						seen.ReadAt, err)
 				}
 				if out := <-done; out != document.OutcomeDone {
 					t.Errorf("outcome %s", out)
@@ -280,15 +288,16 @@ func TestShutdownBeforeResumeForgetsNothing(t *testing.T) {
 				return nil
 			}
 			p.Process(t.Context(), ev)
-			if r := w.want("a.png", document.StatusRetrying, document.CodeInterrupted); fmt.Sprint(r.Strikes) != fmt.Sprint(before) {
+			if r := w.want("a.png", document.StatusRetrying,
+				document.CodeInterrupted); fmt.Sprint(r.Strikes) != fmt.Sprint(before) {
 				t.Errorf("strikes were %v and are %v", before, r.Strikes)
 			}
 		})
 	}
 }
 
-// TestDeadlyPageLeavesTheOthersTheirTurn: the first page of a book kills its process, and one death is another's doing. The good
-// pages behind it are read before the last death that the document may cause.
+// TestDeadlyPageLeavesTheOthersTheirTurn: the first page of a book kills its process, and one death is another's doing.
+// The good pages behind it are read before the last death that the document may cause.
 func TestDeadlyPageLeavesTheOthersTheirTurn(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 1
@@ -313,8 +322,8 @@ func TestDeadlyPageLeavesTheOthersTheirTurn(t *testing.T) {
 	})
 }
 
-// TestRereadingOfMorePagesIsWhole: a document is read again that has more pages now, and the process dies when as many are read as
-// there were before.
+// TestRereadingOfMorePagesIsWhole: a document is read again that has more pages now, and the process dies when as many
+// are read as there were before.
 func TestRereadingOfMorePagesIsWhole(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 1
@@ -327,23 +336,28 @@ func TestRereadingOfMorePagesIsWhole(t *testing.T) {
 		w.dyingOf("text of 102").p.Sweep(t.Context())
 		time.Sleep(time.Hour)
 		w.worker().Sweep(t.Context())
-		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101\n\f\ntext of 102\n\f\ntext of 103" || r.Rereading != nil {
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101\n\f\ntext of 102\n\f\ntext of 103" ||
+			r.Rereading != nil {
 			t.Errorf("%q of %d pages, %+v", r.Text, r.Pages, r.Rereading)
 		}
 	})
 }
 
-// TestPageThatFailsBeforeTheCountIsRemembered: a strike that is charged before the pages are counted may be the last that a page may have.
-// The record then forgets the page's strikes, so the failed page is stored before, whatever happens to the process next.
+// TestPageThatFailsBeforeTheCountIsRemembered: a strike that is charged before the pages are counted may be the last
+// that a page may have. The record then forgets the page's strikes, so the failed page is stored before, whatever
+// happens to the process next.
 func TestPageThatFailsBeforeTheCountIsRemembered(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.tiff", book(2))
-		_, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Absent(), func(*document.Record) (*document.Change, error) {
-			return &document.Change{Record: &document.Record{
-				Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying, Attempt: 4, WindowStart: time.Now(), Due: time.Now(),
-				Interruptions: 1, Strikes: document.Strikes{1: {Count: w.options.Rules.MaxAttempts - 1, Code: document.CodeOCRFailed, Open: true}},
-			}}, nil
-		})
+		_, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Absent(),
+			func(*document.Record) (*document.Change, error) {
+				return &document.Change{Record: &document.Record{
+					Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying,
+					Attempt: 4, WindowStart: time.Now(), Due: time.Now(),
+					Interruptions: 1, Strikes: document.Strikes{1: {Count: w.options.Rules.MaxAttempts - 1,
+						Code: document.CodeOCRFailed, Open: true}},
+				}}, nil
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -367,14 +381,15 @@ func TestPageThatFailsBeforeTheCountIsRemembered(t *testing.T) {
 		time.Sleep(time.Hour)
 		w.worker().Sweep(t.Context())
 		r := w.want("a.tiff", document.StatusDone, "")
-		if !slices.Equal(r.Warnings, []string{document.WarnPageFailed}) || !slices.Equal(sent, []string{"text of 102", "text of 102"}) {
+		if !slices.Equal(r.Warnings, []string{document.WarnPageFailed}) ||
+			!slices.Equal(sent, []string{"text of 102", "text of 102"}) {
 			t.Errorf("%v, %q sent", r.Warnings, sent)
 		}
 	})
 }
 
-// TestBadPageBeyondALowerLimitIsLeftAlone: where fewer pages are made than by the attempts before, and one of the others has all its
-// strikes, no page that is stored is lost and none is counted that is not.
+// TestBadPageBeyondALowerLimitIsLeftAlone: where fewer pages are made than by the attempts before, and one of the
+// others has all its strikes, no page that is stored is lost and none is counted that is not.
 func TestBadPageBeyondALowerLimitIsLeftAlone(t *testing.T) {
 	for _, bad := range []int{4, 5, 6} {
 		t.Run(fmt.Sprint(bad), func(t *testing.T) {
@@ -390,14 +405,16 @@ func TestBadPageBeyondALowerLimitIsLeftAlone(t *testing.T) {
 				for range 3 {
 					w.worker().Process(t.Context(), ev)
 				}
-				if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRFailed); r.PagesDone != 4 || r.Strikes[bad].Count != 3 {
+				if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRFailed); r.PagesDone != 4 ||
+					r.Strikes[bad].Count != 3 {
 					t.Fatalf("%d pages are done, strikes %v", r.PagesDone, r.Strikes)
 				}
 				w.options.Rules.MaxAttempts = 3
 				w.first(3)
 				id := ev.Object.ID()
 				w.records.Before = func(_ context.Context, op, _ string) error {
-					if r := w.records.Record(id); op == "commit" && r.Status == document.StatusProcessing && r.PagesDone != len(w.pages("a.tiff")) {
+					if r := w.records.Record(id); op == "commit" && r.Status == document.StatusProcessing &&
+						r.PagesDone != len(w.pages("a.tiff")) {
 						t.Errorf("%d pages are stored, and it says %d", len(w.pages("a.tiff")), r.PagesDone)
 					}
 					return nil
@@ -405,7 +422,8 @@ func TestBadPageBeyondALowerLimitIsLeftAlone(t *testing.T) {
 				w.worker().Process(t.Context(), ev)
 				r := w.want("a.tiff", document.StatusDone, "")
 				kept := bad - 1 // those right after the limit that are read
-				if r.Text != strings.Replace(wholeText(kept), "text of 102", "", 1) || r.PagesDone != kept || !slices.Equal(r.Warnings, []string{document.WarnPageFailed, document.WarnPagesSkipped}) {
+				if r.Text != strings.Replace(wholeText(kept), "text of 102", "", 1) || r.PagesDone != kept ||
+					!slices.Equal(r.Warnings, []string{document.WarnPageFailed, document.WarnPagesSkipped}) {
 					t.Errorf("%d of %d pages, %v: %q", r.PagesDone, r.Pages, r.Warnings, r.Text)
 				}
 				if pages := w.pages("a.tiff"); len(pages) != kept || pages[kept-1].Page != kept {
@@ -416,18 +434,20 @@ func TestBadPageBeyondALowerLimitIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestPageThatIsGoneForAWhileKeepsItsStrikes: a version of the function that sees fewer pages leaves the others' strikes as they are, so that one
-// that killed all it may is not made again.
+// TestPageThatIsGoneForAWhileKeepsItsStrikes: a version of the function that sees fewer pages leaves the others'
+// strikes as they are, so that one that killed all it may is not made again.
 func TestPageThatIsGoneForAWhileKeepsItsStrikes(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.tiff", book(2))
 		strikes := document.Strikes{4: {Count: w.options.Rules.MaxAttempts, Code: document.CodeInterrupted}}
-		_, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Absent(), func(*document.Record) (*document.Change, error) {
-			return &document.Change{Record: &document.Record{
-				Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying, Attempt: 4, WindowStart: time.Now(), Due: time.Now(),
-				Pages: 2, Strikes: strikes,
-			}}, nil
-		})
+		_, err := document.Update(t.Context(), w.records, ev.Object.ID(), document.Absent(),
+			func(*document.Record) (*document.Change, error) {
+				return &document.Change{Record: &document.Record{
+					Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying,
+					Attempt: 4, WindowStart: time.Now(), Due: time.Now(),
+					Pages: 2, Strikes: strikes,
+				}}, nil
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -448,7 +468,8 @@ func TestPageThatIsGoneForAWhileKeepsItsStrikes(t *testing.T) {
 	})
 }
 
-// TestLowerLimitKeepsWhatIsRead: an attempt that makes fewer pages, and does not end the document, takes none away that is paid for.
+// TestLowerLimitKeepsWhatIsRead: an attempt that makes fewer pages, and does not end the document, takes none away that
+// is paid for.
 func TestLowerLimitKeepsWhatIsRead(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		broken := true
@@ -462,21 +483,23 @@ func TestLowerLimitKeepsWhatIsRead(t *testing.T) {
 		for _, most := range []int{9, 3} {
 			w.first(most)
 			w.worker().Process(t.Context(), ev)
-			if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRFailed); r.PagesDone != 4 || len(w.pages("a.tiff")) != 4 {
+			if r := w.want("a.tiff", document.StatusRetrying, document.CodeOCRFailed); r.PagesDone != 4 ||
+				len(w.pages("a.tiff")) != 4 {
 				t.Errorf("with %d pages at most: %d are done, %d stored", most, r.PagesDone, len(w.pages("a.tiff")))
 			}
 		}
 		broken = false
 		w.first(9)
 		w.worker().Process(t.Context(), ev)
-		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != wholeText(6) || c.times["text of 105"] != 1 || c.times["text of 106"] != 1 {
+		if r := w.want("a.tiff", document.StatusDone, ""); r.Text != wholeText(6) || c.times["text of 105"] != 1 ||
+			c.times["text of 106"] != 1 {
 			t.Errorf("%q, sent %v", r.Text, c.times)
 		}
 	})
 }
 
-// TestLeaseOfAGoneObjectIsNotLeftAlone: a bucket that does not say whether another generation is live is waited for as long as a lease may be left
-// alone, and then the record is given back.
+// TestLeaseOfAGoneObjectIsNotLeftAlone: a bucket that does not say whether another generation is live is waited for as
+// long as a lease may be left alone, and then the record is given back.
 func TestLeaseOfAGoneObjectIsNotLeftAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.png", picture(31))

@@ -60,7 +60,8 @@ func (s *sim) meddle() {
 	}
 }
 
-// copy puts the bytes of a file under a new name, or uploads them again. Those that kill would do so more often than the checks expect.
+// copy puts the bytes of a file under a new name, or uploads them again. Those that kill would do so more often than
+// the checks expect.
 func (s *sim) copy() {
 	name := s.anyName()
 	live, _, err := s.bucket.Live(context.Background(), "b", name)
@@ -180,11 +181,14 @@ func (s *sim) retry() {
 	}
 	ids := slices.Sorted(maps.Keys(all))
 	seen := &document.Stored{Record: all[ids[s.rng.IntN(len(ids))]]}
-	if live, _, err := s.bucket.Live(context.Background(), "b", seen.Name); err != nil || live.Generation != seen.Generation {
+	if live, _, err := s.bucket.Live(context.Background(), "b", seen.Name); err != nil ||
+		live.Generation != seen.Generation {
 		return // the text of what is gone cannot be read again
 	}
 	rest := s.rng.IntN(2)
-	redo := pick(s.rng, nil, func(document.Page) bool { return true }, func(p document.Page) bool { return p.Page%2 == rest })
+	redo := pick(s.rng, nil, func(document.Page) bool { return true }, func(p document.Page) bool {
+		return p.Page%2 == rest
+	})
 	d := s.newDelivery(&simInstance{id: -1})
 	d.operator = true
 	ctx := context.WithValue(s.t.Context(), deliveryKey{}, d)

@@ -13,8 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 )
 
-// simStore is a store of a world as its instances see it. Each call parks. A commit whose caller got an error may have been
-// applied, or be applied minutes later if the record is then as it was.
+// simStore is a store of a world as its instances see it. Each call parks. A commit whose caller got an error may have
+// been applied, or be applied minutes later if the record is then as it was.
 type simStore struct {
 	s      *sim
 	memory *documenttest.Memory
@@ -31,7 +31,8 @@ type lateCommit struct {
 	change *document.Change
 }
 
-func (st simStore) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+func (st simStore) Commit(ctx context.Context, id string, from *document.Stored,
+	change *document.Change) (*document.Stored, error) {
 	c := &call{op: st.prefix + "commit", obj: id}
 	v := st.s.park(ctx, c)
 	if c.d == nil {
@@ -87,7 +88,8 @@ func lateBy(seed uint64, c *call) time.Duration {
 }
 
 // apply applies a commit if its record is as it was, and looks at what that makes of the world.
-func (st simStore) apply(c *call, id string, from *document.Stored, change *document.Change, late bool) (*document.Stored, error) {
+func (st simStore) apply(c *call, id string, from *document.Stored, change *document.Change,
+	late bool) (*document.Stored, error) {
 	stored, err := st.memory.Commit(context.Background(), id, from, change)
 	if err != nil {
 		return nil, err
@@ -105,7 +107,9 @@ func (st simStore) apply(c *call, id string, from *document.Stored, change *docu
 // land applies a commit that is late, and reports whether there was one.
 func (s *sim) land() bool {
 	s.mu.Lock()
-	slices.SortFunc(s.late, func(a, b *lateCommit) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.call.key(), b.call.key())) })
+	slices.SortFunc(s.late, func(a, b *lateCommit) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.call.key(), b.call.key()))
+	})
 	if len(s.late) == 0 || time.Now().Before(s.late[0].at) {
 		s.mu.Unlock()
 		return false

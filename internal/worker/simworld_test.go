@@ -26,8 +26,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// sim is one world. Its scheduler is the only one that decides: every call to the outside parks until it is released, one
-// at a time, and time moves only when the scheduler sleeps.
+// sim is one world. Its scheduler is the only one that decides: every call to the outside parks until it is released,
+// one at a time, and time moves only when the scheduler sleeps.
 type sim struct {
 	t       *testing.T
 	seed    uint64
@@ -246,9 +246,12 @@ var errDead = fmt.Errorf("%w: the process is dead", document.ErrStoreUnavailable
 
 func newSim(t *testing.T, seed uint64) *sim {
 	s := &sim{
-		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), bucket: documenttest.NewBucket(), records: documenttest.NewMemory(),
-		turns: documenttest.NewMemory(), born: time.Now(), outage: map[string]time.Time{}, files: map[version]*simFile{}, sound: map[string]bool{},
-		holders: map[string]*delivery{}, leased: map[string]leaseMark{}, last: map[string]*document.Record{}, trace: fnv.New64a(), width: leastSide,
+		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), bucket: documenttest.NewBucket(),
+		records: documenttest.NewMemory(),
+		turns:   documenttest.NewMemory(), born: time.Now(), outage: map[string]time.Time{},
+		files: map[version]*simFile{}, sound: map[string]bool{},
+		holders: map[string]*delivery{}, leased: map[string]leaseMark{}, last: map[string]*document.Record{},
+		trace: fnv.New64a(), width: leastSide,
 	}
 	s.history = s.trace
 	if *simSeed != 0 && testing.Verbose() {
@@ -281,7 +284,8 @@ func (s *sim) storeTime() time.Time { return time.Now().Add(s.ahead) }
 func (s *sim) skew() time.Duration { return s.upTo(20*time.Minute) - 10*time.Minute }
 
 func (s *sim) spawn() {
-	i := &simInstance{id: len(s.instances), places: pick(s.rng, 0, 0, 1, 2, 8), atOnce: 1 + s.rng.IntN(5), model: fmt.Sprint("model-", s.rng.IntN(3)), mostPage: 10}
+	i := &simInstance{id: len(s.instances), places: pick(s.rng, 0, 0, 1, 2, 8), atOnce: 1 + s.rng.IntN(5),
+		model: fmt.Sprint("model-", s.rng.IntN(3)), mostPage: 10}
 	if s.first && !s.mixed || s.mixed && s.rng.IntN(3) == 0 {
 		i.mostPage = 3
 	}
@@ -290,11 +294,13 @@ func (s *sim) spawn() {
 		s.count.SkewedInstances++
 	}
 	o := worker.Options{
-		Objects: s.bucket, Records: simStore{s, s.records, ""}, Turns: simStore{s, s.turns, "turn "}, OCR: extractor{s.extract}, Log: slog.New(simLog{s}),
+		Objects: s.bucket, Records: simStore{s, s.records, ""}, Turns: simStore{s, s.turns, "turn "},
+		OCR: extractor{s.extract}, Log: slog.New(simLog{s}),
 		Rules: document.Rules{MaxAttempts: s.least + s.rng.IntN(s.most-s.least+1), RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
 		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: i.mostPage, First: s.first},
-		OCRConcurrency: i.atOnce, OCRPlaces: i.places, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second, Erase: s.erase,
+		OCRConcurrency: i.atOnce, OCRPlaces: i.places, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second,
+		Erase: s.erase,
 		NewID: s.newID, Now: func() time.Time { return time.Now().Add(time.Duration(i.ahead.Load())) },
 		Rand:   func() float64 { return float64(time.Since(s.born)%1000) / 1000 }, // the same again in a replay
 		Traces: simTraces{s: s},
@@ -320,7 +326,8 @@ func (s *sim) newID() string {
 
 // put stores a new generation under a name: an image, or a book of several pages.
 func (s *sim) put(name string, pages int) document.Event {
-	f := &simFile{pages: make([]*simPage, pages), length: pages, lengths: map[int]bool{pages: true}, unearned: map[int]int{}}
+	f := &simFile{pages: make([]*simPage, pages), length: pages, lengths: map[int]bool{pages: true},
+		unearned: map[int]int{}}
 	if pages == 1 && s.rng.IntN(12) == 0 {
 		f.none = true
 	}
@@ -337,7 +344,8 @@ func (s *sim) put(name string, pages int) document.Event {
 		case 1, 2:
 			p.fate = pick(s.rng, fateEngine, fateNoAnswer, fateTimeout, fateLost)
 		}
-		if often := 30 - 28*min(f.deadly, 1); !f.kills && s.count.Deadly < 2 && s.rng.IntN(often) == 0 { // the second is near the first
+		// the second is near the first
+		if often := 30 - 28*min(f.deadly, 1); !f.kills && s.count.Deadly < 2 && s.rng.IntN(often) == 0 {
 			f.deadly++
 			s.count.Deadly++
 			p.fate = pick(s.rng, fateKillsRead, fateKillsMade)
@@ -423,7 +431,8 @@ func (s *sim) park(ctx context.Context, c *call) verdict {
 	}
 }
 
-// hung remembers of a call of the store that it hung, if it did: meanwhile its delivery could not try what it waited for.
+// hung remembers of a call of the store that it hung, if it did: meanwhile its delivery could not try what it waited
+// for.
 func (s *sim) hung(c *call, did bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -507,7 +516,9 @@ func (s *sim) due() *message {
 
 // deliver starts a delivery, or a sweep, on some instance.
 func (s *sim) deliver(m *message) {
-	live := slices.DeleteFunc(slices.Clone(s.instances), func(i *simInstance) bool { return i.dead || !i.killAt.IsZero() })
+	live := slices.DeleteFunc(slices.Clone(s.instances), func(i *simInstance) bool {
+		return i.dead || !i.killAt.IsZero()
+	})
 	if len(live) == 0 {
 		s.spawn()
 		live = s.instances[len(s.instances)-1:]
@@ -544,7 +555,8 @@ func (s *sim) newDelivery(i *simInstance) *delivery {
 
 func newSimDelivery(i *simInstance, key string) *delivery {
 	return &delivery{
-		inst: i, key: key, calls: map[string]int{}, below: map[string]int{}, failed: map[int]bool{}, sent: map[*simPage]int{}, rejected: map[*simPage]bool{},
+		inst: i, key: key, calls: map[string]int{}, below: map[string]int{}, failed: map[int]bool{},
+		sent: map[*simPage]int{}, rejected: map[*simPage]bool{},
 		asked: map[*simPage]int{}, unsaved: map[*simPage]bool{},
 	}
 }

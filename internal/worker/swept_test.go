@@ -36,12 +36,14 @@ func (w *world) leaveOver(n int, window time.Duration) {
 	for i := range n {
 		ev := w.bucket.Put(fmt.Sprintf("%d.png", i), picture(30+i))
 		then := time.Now().Add(-time.Hour)
-		_, err := document.Update(w.t.Context(), w.records, ev.Object.ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-			return &document.Change{Record: &document.Record{
-				Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying, Attempt: 1,
-				WindowStart: time.Now().Add(-window), Due: then,
-			}}, nil
-		})
+		_, err := document.Update(w.t.Context(), w.records, ev.Object.ID(), document.Unread(),
+			func(*document.Record) (*document.Change, error) {
+				return &document.Change{Record: &document.Record{
+					Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Status: document.StatusRetrying,
+					Attempt:     1,
+					WindowStart: time.Now().Add(-window), Due: then,
+				}}, nil
+			})
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -66,7 +68,8 @@ func TestSweepLineSaysWhatIsLeft(t *testing.T) {
 	}{
 		{"nothing is due", 0, 0, nil, "INFO sweep done: 0 taken, 0 done, 0 retry, 0 due since 0 s, 0 past"},
 		{"all is taken", 3, time.Hour, nil, "INFO sweep done: 3 taken, 3 done, 0 retry, 0 due since 0 s, 0 past"},
-		{"also past the window", 3, 25 * time.Hour, nil, "INFO sweep done: 3 taken, 3 done, 0 retry, 0 due since 0 s, 0 past"},
+		{"also past the window", 3, 25 * time.Hour, nil,
+			"INFO sweep done: 3 taken, 3 done, 0 retry, 0 due since 0 s, 0 past"},
 		{"no claim gets through", 2, time.Hour, func(w *world) { w.records.Before = commits },
 			"INFO sweep done: 2 taken, 0 done, 2 retry, 2 due since 3600 s, 0 past"},
 		{"none, past the window", 2, 25 * time.Hour, func(w *world) { w.records.Before = commits },
@@ -89,8 +92,11 @@ func TestSweepLineSaysWhatIsLeft(t *testing.T) {
 				swept := w.worker().Sweep(t.Context())
 				l := w.sweepLine()
 				outcomes, _ := l["outcomes"].(map[string]any)
-				got := strings.TrimSpace(fmt.Sprintf("%v %v: %v taken, %v done, %v retry, %v due since %v s, %v past %v", l["level"], l["msg"],
-					l["taken"], outcomes["done"], outcomes["retry"], l["due"], l["overdueSeconds"], l["pastWindow"], l["code"]))
+				got := strings.TrimSpace(
+					fmt.Sprintf("%v %v: %v taken, %v done, %v retry, %v due since %v s, %v past %v", l["level"],
+						l["msg"],
+						l["taken"], outcomes["done"], outcomes["retry"], l["due"], l["overdueSeconds"], l["pastWindow"],
+						l["code"]))
 				if got != tt.want || swept.Fault.Code != l["code"] || len(outcomes) != 6 {
 					t.Errorf("%v, %v\ngot  %s\nwant %s", swept, outcomes, got, tt.want)
 				}
@@ -139,8 +145,8 @@ func TestSweepEndsWithinTheTimeOfADelivery(t *testing.T) {
 	})
 }
 
-// TestSweepIsAsWideAsThePlaces: one slow record does not hold up the others, and an outage's rest is read as fast as the
-// service bears.
+// TestSweepIsAsWideAsThePlaces: one slow record does not hold up the others, and an outage's rest is read as fast as
+// the service bears.
 func TestSweepIsAsWideAsThePlaces(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.leaveOver(12, time.Hour)

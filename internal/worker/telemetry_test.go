@@ -10,7 +10,8 @@ func TestEveryInstrumentOfTheTableIsMade(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
 	for _, i := range Instruments() {
-		if i.Meaning == "" || i.Unit == "" || names[i.Name] || !slices.Contains([]string{"counter", "histogram", "gauge"}, i.Kind) {
+		if i.Meaning == "" || i.Unit == "" || names[i.Name] ||
+			!slices.Contains([]string{"counter", "histogram", "gauge"}, i.Kind) {
 			t.Errorf("%+v", i)
 		}
 		names[i.Name] = true

@@ -22,15 +22,18 @@ func TestTextIsStorable(t *testing.T) {
 		{"as it is", "# Title\n\n| a | b |", "# Title\n\n| a | b |", ""},
 		{"invalid UTF-8", "a\xffb", "a\uFFFDb", ""},
 		{"just fits", strings.Repeat("x", document.MaxTextBytes), strings.Repeat("x", document.MaxTextBytes), ""},
-		{"too long", strings.Repeat("x", document.MaxTextBytes+1), strings.Repeat("x", document.MaxTextBytes), "truncated"},
-		{"cut on a rune", strings.Repeat("x", document.MaxTextBytes-1) + "ä", strings.Repeat("x", document.MaxTextBytes-1), "truncated"},
+		{"too long", strings.Repeat("x", document.MaxTextBytes+1), strings.Repeat("x", document.MaxTextBytes),
+			"truncated"},
+		{"cut on a rune", strings.Repeat("x", document.MaxTextBytes-1) + "ä",
+			strings.Repeat("x", document.MaxTextBytes-1), "truncated"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				w.answer = func(context.Context, string) (ocr.Result, error) { return result(c.text), nil }
 				w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 				r := w.want("a.png", document.StatusDone, "")
-				if r.Text != c.want || !utf8.ValidString(r.Text) || strings.Join(r.Warnings, " ") != c.warnings || r.TextInPages {
+				if r.Text != c.want || !utf8.ValidString(r.Text) || strings.Join(r.Warnings, " ") != c.warnings ||
+					r.TextInPages {
 					t.Errorf("%d bytes, warnings %v", len(r.Text), r.Warnings)
 				}
 			})
@@ -53,14 +56,15 @@ func TestBlankPageIsDone(t *testing.T) {
 	})
 }
 
-// TestBlocksGoWithTheStatus: a page with blocks has its page document in the very commit that says done, and blocks that
-// do not fit beside the text are left out.
+// TestBlocksGoWithTheStatus: a page with blocks has its page document in the very commit that says done, and blocks
+// that do not fit beside the text are left out.
 func TestBlocksGoWithTheStatus(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		long := strings.Repeat("y", 60_000)
 		w.answer = func(context.Context, string) (ocr.Result, error) {
 			r := result(strings.Repeat("x", document.MaxTextBytes))
-			r.Blocks = []ocr.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t\xff"}, {Label: "text", Continued: true, Text: long}, {Label: "text", Text: long}}
+			r.Blocks = []ocr.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t\xff"},
+				{Label: "text", Continued: true, Text: long}, {Label: "text", Text: long}}
 			r.Warnings = []string{"repetition"}
 			return r, nil
 		}
@@ -71,7 +75,9 @@ func TestBlocksGoWithTheStatus(t *testing.T) {
 		if err != nil || len(pages) != 1 {
 			t.Fatalf("%d pages, %v", len(pages), err)
 		}
-		if p := pages[0]; len(p.Blocks) != 2 || p.Blocks[0].Text != "t\uFFFD" || p.Blocks[0].Box != [4]int{1, 2, 3, 4} || p.Blocks[0].Continued || !p.Blocks[1].Continued || p.Width != 31 || p.Warnings[0] != "repetition" {
+		if p := pages[0]; len(p.Blocks) != 2 || p.Blocks[0].Text != "t\uFFFD" || p.Blocks[0].Box != [4]int{
+			1, 2, 3, 4} || p.Blocks[0].Continued || !p.Blocks[1].Continued || p.Width != 31 ||
+			p.Warnings[0] != "repetition" {
 			t.Errorf("%d blocks, %d px, %v", len(p.Blocks), p.Width, p.Warnings)
 		}
 		if w.records.Commits != 2 {

@@ -33,7 +33,8 @@ type seen struct {
 	turned  map[int]image.Point
 }
 
-// looksAt has the OCR service look at each page, and turn it in every way that there is, before it answers as answer says.
+// looksAt has the OCR service look at each page, and turn it in every way that there is, before it answers as answer
+// says.
 func (w *world) looksAt(answer func(s seen) ocr.Result) (all func() []seen) {
 	var pages []seen
 	w.options.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
@@ -73,8 +74,9 @@ func (w *world) sizeOf(img ocr.Image) image.Point {
 	return image.Pt(cfg.Width, cfg.Height)
 }
 
-// TestPageInDoubtIsLookedAtAndTurned: what passed through is decoded for that, whatever is turned is made of the object, and nothing is
-// sent for it. The text of a turned page goes with that page's size and with its own document, in the very commit that says done.
+// TestPageInDoubtIsLookedAtAndTurned: what passed through is decoded for that, whatever is turned is made of the
+// object, and nothing is sent for it. The text of a turned page goes with that page's size and with its own document,
+// in the very commit that says done.
 func TestPageInDoubtIsLookedAtAndTurned(t *testing.T) {
 	upright := pagetest.Turned(sideways(), 3)
 	for name, c := range map[string]struct {
@@ -86,7 +88,8 @@ func TestPageInDoubtIsLookedAtAndTurned(t *testing.T) {
 		"a PNG that passes":  {pagetest.EncodePNG(sideways()), true, 0, 2},
 		"a JPEG that passes": {pagetest.EncodeJPEG(sideways()), true, 0, 2},
 		"a TIFF":             {pagetest.TIFF(binary.LittleEndian, pagetest.Gray(sideways(), 8)), false, 0, 2},
-		"the last of three":  {pagetest.TIFF(binary.LittleEndian, pagetest.Gray(upright, 8), pagetest.Gray(upright, 8), pagetest.Gray(sideways(), 8)), false, 2, 5},
+		"the last of three": {pagetest.TIFF(binary.LittleEndian, pagetest.Gray(upright, 8), pagetest.Gray(upright, 8),
+			pagetest.Gray(sideways(), 8)), false, 2, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
@@ -116,10 +119,12 @@ func TestPageInDoubtIsLookedAtAndTurned(t *testing.T) {
 							across = image.Pt(want.Y, want.X)
 						}
 						if s.turned[turn.Degrees] != across {
-							t.Errorf("page %d of %v, turned by %d: %v", i+1, s.sent, turn.Degrees, s.turned[turn.Degrees])
+							t.Errorf("page %d of %v, turned by %d: %v", i+1, s.sent, turn.Degrees,
+								s.turned[turn.Degrees])
 						}
 					}
-					if (s.ink == 0) != c.passes || s.lookErr != nil || s.look.Ink < page.InkOfPrint || s.sent != want || !slices.Equal(degrees, order) {
+					if (s.ink == 0) != c.passes || s.lookErr != nil || s.look.Ink < page.InkOfPrint || s.sent != want ||
+						!slices.Equal(degrees, order) {
 						t.Errorf("page %d: %+v", i+1, s)
 					}
 				}
@@ -128,7 +133,8 @@ func TestPageInDoubtIsLookedAtAndTurned(t *testing.T) {
 					t.Fatalf("%d documents of pages", len(pages))
 				}
 				last := pages[len(pages)-1]
-				if last.Turned != 270 || last.Width != 500 || last.Height != 400 || !slices.Equal(last.Warnings, []string{document.WarnTurned}) ||
+				if last.Turned != 270 || last.Width != 500 || last.Height != 400 ||
+					!slices.Equal(last.Warnings, []string{document.WarnTurned}) ||
 					!slices.Equal(r.Warnings, []string{document.WarnTurned}) {
 					t.Errorf("%+v, %v", last, r.Warnings)
 				}
@@ -142,13 +148,15 @@ func TestPageInDoubtIsLookedAtAndTurned(t *testing.T) {
 	}
 }
 
-// TestGoodPageIsMadeOnce: where the client does not look, the object is opened once, and a page that passes is not decoded.
+// TestGoodPageIsMadeOnce: where the client does not look, the object is opened once, and a page that passes is not
+// decoded.
 func TestGoodPageIsMadeOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		file []byte
 		ink  bool
 	}{
-		"passes": {pagetest.EncodePNG(sideways()), false}, "is decoded": {pagetest.TIFF(binary.LittleEndian, pagetest.Gray(sideways(), 8)), true},
+		"passes":     {pagetest.EncodePNG(sideways()), false},
+		"is decoded": {pagetest.TIFF(binary.LittleEndian, pagetest.Gray(sideways(), 8)), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
@@ -160,7 +168,8 @@ func TestGoodPageIsMadeOnce(t *testing.T) {
 					return result("text"), nil
 				}}
 				w.worker().Process(t.Context(), w.bucket.Put("a", c.file))
-				if r := w.want("a", document.StatusDone, ""); w.bucket.Opens != 1 || r.Text != "text" || len(w.pages("a")) != 0 {
+				if r := w.want("a", document.StatusDone, ""); w.bucket.Opens != 1 || r.Text != "text" ||
+					len(w.pages("a")) != 0 {
 					t.Errorf("%d opens, %q", w.bucket.Opens, r.Text)
 				}
 			})
@@ -168,8 +177,8 @@ func TestGoodPageIsMadeOnce(t *testing.T) {
 	}
 }
 
-// TestFailedLookCostsNothing: the answer stays what it is where the page cannot be looked at, because it is broken, or the object is gone by then
-// or cannot be read again.
+// TestFailedLookCostsNothing: the answer stays what it is where the page cannot be looked at, because it is broken, or
+// the object is gone by then or cannot be read again.
 func TestFailedLookCostsNothing(t *testing.T) {
 	photo := pagetest.EncodeJPEG(sideways())
 	for name, c := range map[string]struct {
@@ -218,18 +227,20 @@ type breaking struct {
 func (b breaking) Open(ctx context.Context, o document.Object) (document.Content, error) {
 	c, err := b.Objects.Open(ctx, o)
 	if err == nil && b.breaks.Load() {
-		c.ReadCloser = io.NopCloser(io.MultiReader(io.LimitReader(c.ReadCloser, 700), iotest.ErrReader(document.ErrStorageUnavailable)))
+		c.ReadCloser = io.NopCloser(io.MultiReader(io.LimitReader(c.ReadCloser, 700),
+			iotest.ErrReader(document.ErrStorageUnavailable)))
 	}
 	return c, err
 }
 
-// TestLookThatWaitsForMemoryGivesUp: a page is looked at while it has a place at the OCR service, and memory may be held by an object that
-// waits for one. Neither waits for ever.
+// TestLookThatWaitsForMemoryGivesUp: a page is looked at while it has a place at the OCR service, and memory may be
+// held by an object that waits for one. Neither waits for ever.
 func TestLookThatWaitsForMemoryGivesUp(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		big := pagetest.Paper(700, 600, 15)
 		w.options.Limits = page.Limits{MaxBytes: 8 << 20, MaxPixels: 1 << 20, MaxPages: 10}
-		w.options.OCRPlaces, w.options.MemoryBudget = 1, 13<<20 // the book takes 12 to be made and holds 3, the page takes 11
+		// the book takes 12 to be made and holds 3, the page takes 11
+		w.options.OCRPlaces, w.options.MemoryBudget = 1, 13<<20
 		w.options.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
 			if size := w.sizeOf(img); size.X != 1000 {
 				return result("book"), nil
@@ -244,7 +255,8 @@ func TestLookThatWaitsForMemoryGivesUp(t *testing.T) {
 		}}
 		p := w.worker()
 		passes := w.bucket.Put("a.png", pagetest.EncodePNG(pagetest.Paper(1000, 1000, 15)))
-		book := w.bucket.Put("b.tiff", pagetest.TIFF(binary.LittleEndian, slices.Repeat([]pagetest.Picture{pagetest.Gray(big, 8)}, 8)...))
+		book := w.bucket.Put("b.tiff",
+			pagetest.TIFF(binary.LittleEndian, slices.Repeat([]pagetest.Picture{pagetest.Gray(big, 8)}, 8)...))
 		var deliveries sync.WaitGroup
 		deliveries.Go(func() { p.Process(t.Context(), passes) })
 		synctest.Wait()
@@ -259,6 +271,7 @@ func TestLookThatWaitsForMemoryGivesUp(t *testing.T) {
 func TestInkMeansTheSameToTheClient(t *testing.T) {
 	t.Parallel()
 	if ocr.InkOfPrint != page.InkOfPrint {
-		t.Errorf("print begins with %v where it is measured, and with %v where it is doubted", page.InkOfPrint, ocr.InkOfPrint)
+		t.Errorf("print begins with %v where it is measured, and with %v where it is doubted", page.InkOfPrint,
+			ocr.InkOfPrint)
 	}
 }

@@ -42,7 +42,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, bucket: documenttest.NewBucket(), records: documenttest.NewMemory(), log: &bytes.Buffer{}}
 	w.options = worker.Options{
-		Objects: w.bucket, Records: w.records, Turns: documenttest.NewMemory(), OCR: w, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
+		Objects: w.bucket, Records: w.records, Turns: documenttest.NewMemory(), OCR: w,
+		Log: slog.New(slog.NewJSONHandler(w.log, nil)),
 		Rules: document.Rules{MaxAttempts: 3, RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return 15 * time.Minute }},
 		Limits:         page.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 10},
@@ -96,7 +97,8 @@ func (w *world) ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, err
 }
 
 func result(text string) ocr.Result {
-	return ocr.Result{Text: text, Blank: text == "", Model: "m", Usage: ocr.Usage{PromptTokens: 10, CompletionTokens: 3}}
+	return ocr.Result{Text: text, Blank: text == "", Model: "m",
+		Usage: ocr.Usage{PromptTokens: 10, CompletionTokens: 3}}
 }
 
 // leastSide is how wide and high a page is at least that is sent as it is.
@@ -165,7 +167,8 @@ func TestEventBecomesDocument(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		if w.records.Reads != 0 || w.records.Commits != 2 || w.bucket.Opens != 1 {
-			t.Errorf("%d reads, %d writes, %d opens; a clean run costs 0, 2 and 1", w.records.Reads, w.records.Commits, w.bucket.Opens)
+			t.Errorf("%d reads, %d writes, %d opens; a clean run costs 0, 2 and 1", w.records.Reads, w.records.Commits,
+				w.bucket.Opens)
 		}
 		if n := strings.Count(w.log.String(), "\n"); n != 1 || strings.Contains(w.log.String(), "text of") {
 			t.Errorf("%d log lines:\n%s", n, w.log)
@@ -173,8 +176,8 @@ func TestEventBecomesDocument(t *testing.T) {
 	})
 }
 
-// TestOwnerIsKnownWhateverBringsTheObject: an event, the sweep that finds another generation live, a retry of a document made before the
-// pattern, the end of the object.
+// TestOwnerIsKnownWhateverBringsTheObject: an event, the sweep that finds another generation live, a retry of a
+// document made before the pattern, the end of the object.
 func TestOwnerIsKnownWhateverBringsTheObject(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
@@ -330,11 +333,15 @@ func TestFaultDecidesRecordAndDelivery(t *testing.T) {
 		{"down", nil, &ocr.Error{Kind: ocr.KindUnavailable}, document.StatusRetrying, "ocr_unavailable"},
 		{"aborted", nil, &ocr.Error{Kind: ocr.KindAborted}, document.StatusRetrying, "ocr_unavailable"},
 		{"forbidden", nil, &ocr.Error{Kind: ocr.KindForbidden}, document.StatusRetrying, "ocr_misconfigured"},
-		{"timeout", nil, &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}, document.StatusRetrying, "ocr_timeout"},
-		{"timeout before the server saw it", nil, &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseConnect}, document.StatusRetrying, "ocr_unavailable"},
+		{"timeout", nil, &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}, document.StatusRetrying,
+			"ocr_timeout"},
+		{"timeout before the server saw it", nil, &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseConnect},
+			document.StatusRetrying, "ocr_unavailable"},
 		{"lost", nil, &ocr.Error{Kind: ocr.KindLost}, document.StatusRetrying, "ocr_failed"},
-		{"too large for a proxy", nil, &ocr.Error{Kind: ocr.KindTooLarge, Status: 413, Platform: true}, document.StatusRetrying, "too_large"},
-		{"server without chat", nil, &ocr.Error{Kind: ocr.KindBadImage, Status: 501}, document.StatusRetrying, "ocr_misconfigured"},
+		{"too large for a proxy", nil, &ocr.Error{Kind: ocr.KindTooLarge, Status: 413, Platform: true},
+			document.StatusRetrying, "too_large"},
+		{"server without chat", nil, &ocr.Error{Kind: ocr.KindBadImage, Status: 501}, document.StatusRetrying,
+			"ocr_misconfigured"},
 		{"engine", nil, &ocr.Error{Kind: ocr.KindBackendFailed}, document.StatusRetrying, "ocr_failed"},
 		{"unreadable", nil, &ocr.Error{Kind: ocr.KindBadResponse}, document.StatusRetrying, "ocr_bad_response"},
 		{"unknown", nil, errors.New("?"), document.StatusRetrying, "internal"},
@@ -420,7 +427,8 @@ func TestDeadlineReleasesTheRecord(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
 		start := time.Now()
-		if out := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31))).Outcome; out != document.OutcomeRetry {
+		if out := w.worker().Process(t.Context(),
+			w.bucket.Put("a.png", picture(31))).Outcome; out != document.OutcomeRetry {
 			t.Errorf("outcome %s", out)
 		}
 		if took := time.Since(start); took != 450*time.Second { // the rest is for the closing write

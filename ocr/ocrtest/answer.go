@@ -14,7 +14,8 @@ func TextOf(read func(image []byte) string) Reply {
 	return modelReply(func(r *Request) string { return answerBody(r, content(read(r.Image)), "stop", 0) })
 }
 
-// Describe reads an image as its own description, so that different images have different texts. It is what a new server does.
+// Describe reads an image as its own description, so that different images have different texts. It is what a new
+// server does.
 func Describe() Reply {
 	return TextOf(func(image []byte) string { return "page " + Hash(image)[:12] })
 }
@@ -27,8 +28,8 @@ func BlankNull() Reply {
 	return modelReply(func(r *Request) string { return answerBody(r, "null", "stop", 1) })
 }
 
-// Finish is an answer with a finish reason: stop, length, repetition, abort, or one of the future. With length the usage says that the limit
-// was used up.
+// Finish is an answer with a finish reason: stop, length, repetition, abort, or one of the future. With length the
+// usage says that the limit was used up.
 func Finish(reason, text string) Reply {
 	return modelReply(func(r *Request) string { return answerBody(r, content(text), reason, 0) })
 }
@@ -56,7 +57,8 @@ func OldText(text string) Reply {
 // NoChoices is a 200 with nothing in it.
 func NoChoices() Reply {
 	return modelReply(func(r *Request) string {
-		return `{"id":"chatcmpl-1","object":"chat.completion","created":1795430400,"model":` + quote(r.server.models[0]) + `,"choices":[],"usage":null}`
+		return `{"id":"chatcmpl-1","object":"chat.completion","created":1795430400,"model":` +
+			quote(r.server.models[0]) + `,"choices":[],"usage":null}`
 	})
 }
 
@@ -94,7 +96,8 @@ func answerBody(r *Request, content, reason string, n int) string {
 	if r.server.llama {
 		return llamaAnswer(r, content, finish, n)
 	}
-	return fmt.Sprintf(answerForm, quote(r.server.models[0]), content, finish, stop, r.PromptTokens, r.PromptTokens+n, n)
+	return fmt.Sprintf(answerForm, quote(r.server.models[0]), content, finish, stop, r.PromptTokens, r.PromptTokens+n,
+		n)
 }
 
 const answerForm = `{"id":"chatcmpl-9f1c0a5e7b2d4c63","object":"chat.completion","created":1795430400,"model":%s,` +

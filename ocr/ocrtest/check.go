@@ -16,11 +16,12 @@ import (
 	"unicode/utf8"
 )
 
-// check returns vLLM's refusal of a request, nil if it would be read. The order is vLLM's: a wrong model with a bad image is a 404, a bad
-// image with a temperature of 3 reports the image.
+// check returns vLLM's refusal of a request, nil if it would be read. The order is vLLM's: a wrong model with a bad
+// image is a 404, a bad image with a temperature of 3 reports the image.
 func (s *Server) check(r *Request) *Reply {
 	for _, step := range []func(*Request) *Reply{
-		checkContentType, checkJSON, checkSchema, s.checkFields, s.checkModel, s.checkEngine, checkTemplate, s.checkMaxTokens,
+		checkContentType, checkJSON, checkSchema, s.checkFields, s.checkModel, s.checkEngine, checkTemplate,
+		s.checkMaxTokens,
 		checkParts, s.checkImage, s.checkLength, checkRanges,
 	} {
 		if problem := step(r); problem != nil {
@@ -41,7 +42,9 @@ func badRequest(param, format string, args ...any) *Reply {
 }
 
 func invalid(param, kind, words string, input []byte) *Reply {
-	return refuse(400, "Bad Request", param, "1 validation error:\n  {'type': '%s', 'loc': '%s', 'msg': '%s', 'input': %s}", kind, param, words, shown(input))
+	return refuse(400, "Bad Request", param,
+		"1 validation error:\n  {'type': '%s', 'loc': '%s', 'msg': '%s', 'input': %s}", kind, param, words,
+		shown(input))
 }
 
 // shown is a piece of the request as a message repeats it: of a long one the ends, of an object the size.
@@ -67,7 +70,8 @@ func ends(s string) string {
 
 func checkContentType(r *Request) *Reply {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return refuse(400, "Bad Request", "", "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed")
+		return refuse(400, "Bad Request", "",
+			"1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed")
 	}
 	return nil
 }
@@ -92,8 +96,9 @@ func checkJSON(r *Request) *Reply {
 	if position > 0 && position < len(r.Body) && r.Body[position-1] == '{' {
 		expected = "Expecting property name enclosed in double quotes"
 	}
-	return refuse(400, "Bad Request", fmt.Sprintf("body.%d", position), "1 validation error:\n  {'type': 'json_invalid', 'loc': 'body.%d', 'msg': 'JSON decode error', "+
-		"'input': '<dict of 0 items>', 'ctx': {'error': '%s'}}", position, expected)
+	return refuse(400, "Bad Request", fmt.Sprintf("body.%d", position),
+		"1 validation error:\n  {'type': 'json_invalid', 'loc': 'body.%d', 'msg': 'JSON decode error', "+
+			"'input': '<dict of 0 items>', 'ctx': {'error': '%s'}}", position, expected)
 }
 
 // schema are the fields with a type to check. A wrong one is refused with the whole input in the message.
@@ -126,8 +131,10 @@ func checkSchema(r *Request) *Reply {
 			continue
 		}
 		if field.name == "repetition_detection" {
-			return refuse(400, "Bad Request", "body.repetition_detection", "1 validation error:\n  {'type': 'dataclass_type', 'loc': 'body.repetition_detection', "+
-				"'msg': 'Input should be a dictionary or an instance of RepetitionDetectionParams', 'input': %s, 'ctx': {'class_name': 'RepetitionDetectionParams'}}", shown(raw))
+			return refuse(400, "Bad Request", "body.repetition_detection",
+				"1 validation error:\n  {'type': 'dataclass_type', 'loc': 'body.repetition_detection', "+
+					"'msg': 'Input should be a dictionary or an instance of RepetitionDetectionParams', 'input': %s, 'ctx': {'class_name': 'RepetitionDetectionParams'}}",
+				shown(raw))
 		}
 		return invalid("body."+field.name, "type_error", "Input has a wrong type", raw)
 	}
@@ -170,30 +177,36 @@ func (s *Server) checkEngine(*Request) *Reply {
 
 func checkTemplate(r *Request) *Reply {
 	if r.Fields["chat_template"] != nil {
-		return badRequest("", "Chat template is passed with request, but --trust-request-chat-template is not set. Refused request with untrusted chat template.")
+		return badRequest("",
+			"Chat template is passed with request, but --trust-request-chat-template is not set. Refused request with untrusted chat template.")
 	}
 	if string(r.Fields["continue_final_message"]) == "true" && string(r.Fields["add_generation_prompt"]) != "false" {
-		return badRequest("", "continue_final_message and add_generation_prompt are not compatible. Use continue_final_message when you want the model to continue "+
-			"the final message, and add_generation_prompt when you want to add a header that will prompt it to start a new assistant message instead.")
+		return badRequest("",
+			"continue_final_message and add_generation_prompt are not compatible. Use continue_final_message when you want the model to continue "+
+				"the final message, and add_generation_prompt when you want to add a header that will prompt it to start a new assistant message instead.")
 	}
 	return nil
 }
 
 func (s *Server) checkMaxTokens(r *Request) *Reply {
 	if r.MaxTokens > s.maxModelLen {
-		return badRequest("max_tokens", "max_tokens=%d cannot be greater than max_model_len=max_total_tokens=%d. Please request fewer output tokens. (parameter=max_tokens, value=%d)",
+		return badRequest("max_tokens",
+			"max_tokens=%d cannot be greater than max_model_len=max_total_tokens=%d. Please request fewer output tokens. (parameter=max_tokens, value=%d)",
 			r.MaxTokens, s.maxModelLen, r.MaxTokens)
 	}
 	if r.MaxTokens == s.maxModelLen { // as 0.30.0 has it; later ones lower it
-		return badRequest("input_text", "This model's maximum context length is %d tokens. However, you requested %d output tokens and your prompt contains 63 characters "+
-			"(more than 0 characters, which is the upper bound for 0 input tokens). Please reduce the length of the input prompt or the number of requested output tokens. (parameter=input_text, value=63)", s.maxModelLen, r.MaxTokens)
+		return badRequest("input_text",
+			"This model's maximum context length is %d tokens. However, you requested %d output tokens and your prompt contains 63 characters "+
+				"(more than 0 characters, which is the upper bound for 0 input tokens). Please reduce the length of the input prompt or the number of requested output tokens. (parameter=input_text, value=63)",
+			s.maxModelLen, r.MaxTokens)
 	}
 	return nil
 }
 
 func (s *Server) checkLength(r *Request) *Reply {
 	if r.PromptTokens >= s.maxModelLen {
-		return badRequest("input_tokens", "The prompt is too long: %d tokens, and the model takes %d.", r.PromptTokens, s.maxModelLen)
+		return badRequest("input_tokens", "The prompt is too long: %d tokens, and the model takes %d.", r.PromptTokens,
+			s.maxModelLen)
 	}
 	return nil
 }
@@ -207,13 +220,15 @@ type detection struct {
 
 func checkRanges(r *Request) *Reply {
 	if t := r.Temperature; t != nil && (*t < 0 || *t > 2) {
-		return badRequest("temperature", "temperature must be in [0, 2], got %.1f. (parameter=temperature, value=%.1f)", *t, *t)
+		return badRequest("temperature", "temperature must be in [0, 2], got %.1f. (parameter=temperature, value=%.1f)",
+			*t, *t)
 	}
 	if p := r.TopP; p != nil && (*p <= 0 || *p > 1) {
 		return badRequest("top_p", "top_p must be in (0, 1], got %.1f. (parameter=top_p, value=%.1f)", *p, *p)
 	}
 	if raw := r.Fields["max_tokens"]; raw != nil && r.MaxTokens < 1 {
-		return badRequest("max_tokens", "max_tokens must be at least 1, got %d. (parameter=max_tokens, value=%d)", r.MaxTokens, r.MaxTokens)
+		return badRequest("max_tokens", "max_tokens must be at least 1, got %d. (parameter=max_tokens, value=%d)",
+			r.MaxTokens, r.MaxTokens)
 	}
 	for _, name := range []string{"frequency_penalty", "presence_penalty"} {
 		var penalty float64
@@ -223,7 +238,8 @@ func checkRanges(r *Request) *Reply {
 	}
 	var d *detection
 	if json.Unmarshal(r.Fields["repetition_detection"], &d); d != nil && d.Max > 0 && (d.Count < 2 || d.Min > d.Max) {
-		return badRequest("repetition_detection", "min_count must be at least 2 and min_pattern_size at most max_pattern_size")
+		return badRequest("repetition_detection",
+			"min_count must be at least 2 and min_pattern_size at most max_pattern_size")
 	}
 	return nil
 }
@@ -239,8 +255,10 @@ func checkParts(r *Request) *Reply {
 		case "text":
 		case "image_url":
 			if url, ok := p.url(); !ok {
-				return badRequest("", "1 validation error for ChatCompletionContentPartImageParam\nimage_url\n  Input should be a valid dictionary [type=dict_type, "+
-					"input_value=%s, input_type=str]\n    For further information visit https://errors.pydantic.dev/2.14/v/dict_type", shown(p.ImageURL))
+				return badRequest("",
+					"1 validation error for ChatCompletionContentPartImageParam\nimage_url\n  Input should be a valid dictionary [type=dict_type, "+
+						"input_value=%s, input_type=str]\n    For further information visit https://errors.pydantic.dev/2.14/v/dict_type",
+					shown(p.ImageURL))
 			} else if url == "" {
 				return badRequest("", "image_url must hold a url")
 			}
@@ -285,7 +303,9 @@ func (s *Server) checkImage(r *Request) *Reply {
 func (s *Server) loadImage(r *Request, data []byte) *Reply {
 	header, _, err := image.DecodeConfig(bytes.NewReader(data))
 	if err == nil && int64(header.Width)*int64(header.Height) > s.maxPixels {
-		return refuse(500, "InternalServerError", "", "Image size (%d pixels) exceeds limit of %d pixels, could be decompression bomb DOS attack.", header.Width*header.Height, s.maxPixels)
+		return refuse(500, "InternalServerError", "",
+			"Image size (%d pixels) exceeds limit of %d pixels, could be decompression bomb DOS attack.",
+			header.Width*header.Height, s.maxPixels)
 	}
 	if err != nil {
 		return badRequest("", "Failed to load image: cannot identify image file <_io.BytesIO object>")
@@ -294,8 +314,9 @@ func (s *Server) loadImage(r *Request, data []byte) *Reply {
 		return badRequest("", "Failed to load image: image file is truncated")
 	}
 	if w, h := shrunk(header.Width, header.Height); w == 0 || h == 0 {
-		return badRequest("", "Failed to apply PixtralProcessor on data={'text': '<|image_pad|>', 'images': [<PIL.Image.Image image mode=RGB size=%dx%d at 0x7F7AD3AD1D50>]} "+
-			"with kwargs={'truncation': False, 'return_tensors': 'pt'}", header.Width, header.Height)
+		return badRequest("",
+			"Failed to apply PixtralProcessor on data={'text': '<|image_pad|>', 'images': [<PIL.Image.Image image mode=RGB size=%dx%d at 0x7F7AD3AD1D50>]} "+
+				"with kwargs={'truncation': False, 'return_tensors': 'pt'}", header.Width, header.Height)
 	}
 	r.Width, r.Height = header.Width, header.Height
 	r.PromptTokens = templateTokens + imageTokens(header.Width, header.Height)

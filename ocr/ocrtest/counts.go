@@ -36,7 +36,8 @@ func (s *Server) count(change func(*Counts)) {
 	s.changed = make(chan struct{})
 }
 
-// Wait returns when the counts satisfy a condition, or with the context's error. The condition must not call the server.
+// Wait returns when the counts satisfy a condition, or with the context's error. The condition must not call the
+// server.
 func (s *Server) Wait(ctx context.Context, reached func(Counts) bool) error {
 	for {
 		s.mu.Lock()
@@ -87,7 +88,8 @@ func (s *Server) note(r *Request) {
 	}
 }
 
-// pick takes the reply for a request: from the queue, by its image, or the default. The image is nil if it was not read yet.
+// pick takes the reply for a request: from the queue, by its image, or the default. The image is nil if it was not read
+// yet.
 func (s *Server) pick() (Reply, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// Gate holds requests until it is opened. The zero value is not usable; see [NewGate]. All methods may be called at once and again.
+// Gate holds requests until it is opened. The zero value is not usable; see [NewGate]. All methods may be called at
+// once and again.
 type Gate struct {
 	mu      sync.Mutex
 	held    int // at the gate now
@@ -47,7 +48,8 @@ func (g *Gate) Held() int {
 	return g.held
 }
 
-// Wait returns when n requests have come to the gate since it was made, whether or not they were let through, or with the context's error.
+// Wait returns when n requests have come to the gate since it was made, whether or not they were let through, or with
+// the context's error.
 func (g *Gate) Wait(ctx context.Context, n int) error {
 	return g.until(ctx, func() bool { return g.arrived >= n })
 }

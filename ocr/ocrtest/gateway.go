@@ -11,9 +11,9 @@ import (
 	"unicode/utf8"
 )
 
-// Gateway puts LiteLLM in front of the server, as 1.108.7 answers before vLLM: errors are wrapped, an unknown model is a 400, an ending that
-// OpenAI's API does not know becomes stop with the truth beside it, and while the server is down every page gets a 500. Replies of a script
-// are those of the server behind it.
+// Gateway puts LiteLLM in front of the server, as 1.108.7 answers before vLLM: errors are wrapped, an unknown model is
+// a 400, an ending that OpenAI's API does not know becomes stop with the truth beside it, and while the server is down
+// every page gets a 500. Replies of a script are those of the server behind it.
 func Gateway() Option { return func(s *Server) { s.gateway = true } }
 
 // pass answers a request with what the server behind the gateway says, in the gateway's words.
@@ -49,7 +49,8 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case s.down.Load() && behind.status == 0:
-		wrapped(500, "Cannot connect to host REDACTED:8000 ssl:<ssl.SSLContext object at 0x7f9412be3d10> [Connect call failed ('REDACTED', 8000)]", s.models[0]).write(w, nil)
+		wrapped(500, "Cannot connect to host REDACTED:8000 ssl:<ssl.SSLContext object at 0x7f9412be3d10> [Connect call failed ('REDACTED', 8000)]",
+			s.models[0]).write(w, nil)
 	case behind.status == 0: // it hung up
 		wrapped(500, "Server disconnected", s.models[0]).write(w, nil)
 	case behind.status == 200:
@@ -74,11 +75,13 @@ func (s *Server) checkAtGateway(r *http.Request) *Reply {
 	var refusal Reply
 	switch err := json.Unmarshal(body, &fields); {
 	case len(body) > 0 && utf8.Valid(body) && err != nil:
-		refusal = Raw(400, "application/json", `{"error":{"message":"Invalid JSON payload: unexpected character, expected a string key: line 1 column 2 (char 1)",`+
-			`"type":"invalid_request_error","param":"request_body","code":"400"}}`)
+		refusal = Raw(400, "application/json",
+			`{"error":{"message":"Invalid JSON payload: unexpected character, expected a string key: line 1 column 2 (char 1)",`+
+				`"type":"invalid_request_error","param":"request_body","code":"400"}}`)
 	case fields["messages"] == nil:
-		refusal = Raw(400, "application/json", `{"error":{"message":"/chat/completions: Missing required parameter: 'messages'.",`+
-			`"type":"invalid_request_error","param":"messages","code":"400"}}`)
+		refusal = Raw(400, "application/json",
+			`{"error":{"message":"/chat/completions: Missing required parameter: 'messages'.",`+
+				`"type":"invalid_request_error","param":"messages","code":"400"}}`)
 	default:
 		var model string
 		if json.Unmarshal(fields["model"], &model); slices.Contains(s.models, model) {
@@ -95,9 +98,11 @@ func unknownModel(refusal string) Reply {
 	if words := strings.Split(refusal, "`"); len(words) > 1 && words[1] != "" {
 		asked = words[1]
 	}
-	message := "/chat/completions: Invalid model name passed in model=" + asked + ". Call `/v1/models` to view available models for your key."
-	return Raw(400, "application/json", fmt.Sprintf(`{"error":{"message":%[1]s,"type":"invalid_request_error","param":null,"code":"400",`+
-		`"provider_specific_fields":{"error":%[1]s}}}`, quote(message)))
+	message := "/chat/completions: Invalid model name passed in model=" + asked +
+		". Call `/v1/models` to view available models for your key."
+	return Raw(400, "application/json",
+		fmt.Sprintf(`{"error":{"message":%[1]s,"type":"invalid_request_error","param":null,"code":"400",`+
+			`"provider_specific_fields":{"error":%[1]s}}}`, quote(message)))
 }
 
 // wrapped is the gateway's error around the server's.
@@ -108,22 +113,26 @@ func wrapped(status int, inner, model string) Reply {
 	}
 	class, ok := map[int]string{
 		400: "BadRequestError", 401: "AuthenticationError: AuthenticationError", 404: "NotFoundError: NotFoundError",
-		429: "RateLimitError: RateLimitError", 500: "InternalServerError: InternalServerError", 503: "ServiceUnavailableError: ServiceUnavailableError",
+		429: "RateLimitError: RateLimitError", 500: "InternalServerError: InternalServerError",
+		503: "ServiceUnavailableError: ServiceUnavailableError",
 	}[status]
 	switch {
 	case !ok:
 		class = "APIError: APIError"
 	case strings.Contains(inner, "maximum context length"):
 		class = "ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError"
-		inner += "\nmodel=" + model + ". context_window_fallbacks=None. fallbacks=None.\n\nSet 'context_window_fallback' - https://docs.litellm.ai/docs/routing#fallbacks"
+		inner += "\nmodel=" + model +
+			". context_window_fallbacks=None. fallbacks=None.\n\nSet 'context_window_fallback' - https://docs.litellm.ai/docs/routing#fallbacks"
 	}
-	return gatewayError(status, kind, fmt.Sprintf("litellm.%s: Hosted_vllmException - %s\n\nLiteLLM: model group '%s' failed with the error above. No fallback was attempted.",
-		class, inner, model))
+	return gatewayError(status, kind,
+		fmt.Sprintf("litellm.%s: Hosted_vllmException - %s\n\nLiteLLM: model group '%s' failed with the error above. No fallback was attempted.",
+			class, inner, model))
 }
 
 // gatewayError is the shape of its errors: the code is a string.
 func gatewayError(status int, kind, message string) Reply {
-	return Raw(status, "application/json", fmt.Sprintf(`{"error":{"message":%s,"type":%s,"param":null,"code":"%d"}}`, quote(message), quote(kind), status))
+	return Raw(status, "application/json",
+		fmt.Sprintf(`{"error":{"message":%s,"type":%s,"param":null,"code":"%d"}}`, quote(message), quote(kind), status))
 }
 
 // translated is an answer as the gateway passes it on; what it cannot read stays as it is.
@@ -161,7 +170,8 @@ func translated(body []byte) []byte {
 		delete(usage, "prompt_tokens_details")
 		delete(usage, "completion_tokens_details")
 	}
-	for _, name := range []string{"prompt_logprobs", "prompt_token_ids", "prompt_text", "kv_transfer_params", "ec_transfer_params", "metrics", "service_tier"} {
+	for _, name := range []string{"prompt_logprobs", "prompt_token_ids", "prompt_text", "kv_transfer_params",
+		"ec_transfer_params", "metrics", "service_tier"} {
 		delete(answer, name)
 	}
 	out, _ := json.Marshal(answer) // it came from JSON
@@ -171,8 +181,9 @@ func translated(body []byte) []byte {
 func (s *Server) listGatewayModels(w http.ResponseWriter) {
 	var entries []string
 	for _, name := range s.models {
-		entries = append(entries, fmt.Sprintf(`{"id":%s,"object":"model","created":1795430000,"owned_by":"openai","max_input_tokens":%d,"max_output_tokens":%d}`,
-			quote(name), s.maxModelLen, s.maxModelLen))
+		entries = append(entries,
+			fmt.Sprintf(`{"id":%s,"object":"model","created":1795430000,"owned_by":"openai","max_input_tokens":%d,"max_output_tokens":%d}`,
+				quote(name), s.maxModelLen, s.maxModelLen))
 	}
 	Raw(200, "application/json", `{"data":[`+strings.Join(entries, ",")+`],"object":"list"}`).write(w, nil)
 }

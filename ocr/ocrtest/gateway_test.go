@@ -25,7 +25,8 @@ func TestGatewaySpeaksInItsOwnWords(t *testing.T) {
 			`litellm.InternalServerError: InternalServerError: Hosted_vllmException - {"error":{"message":"x","type":"InternalServerError","param":null,"code":500}}` + after},
 		{"another status", ocrtest.Error(501, "NotImplementedError", "", "x"), nil, 501,
 			`litellm.APIError: APIError: Hosted_vllmException - {"error":{"message":"x","type":"NotImplementedError","param":null,"code":501}}` + after},
-		{"lost", ocrtest.Reset(), nil, 500, "litellm.InternalServerError: InternalServerError: Hosted_vllmException - Server disconnected" + after},
+		{"lost", ocrtest.Reset(), nil, 500,
+			"litellm.InternalServerError: InternalServerError: Hosted_vllmException - Server disconnected" + after},
 		{"unknown model", ocrtest.Text("x"), map[string]any{"model": "x/y"}, 400,
 			"/chat/completions: Invalid model name passed in model=x/y. Call `/v1/models` to view available models for your key."},
 		{"no model", ocrtest.Text("x"), map[string]any{"model": nil}, 400,
@@ -39,7 +40,8 @@ func TestGatewaySpeaksInItsOwnWords(t *testing.T) {
 			var shape struct {
 				Error struct{ Message, Code, Type string }
 			}
-			if err := json.Unmarshal([]byte(body), &shape); err != nil || resp.StatusCode != test.status || shape.Error.Message != test.message {
+			if err := json.Unmarshal([]byte(body), &shape); err != nil || resp.StatusCode != test.status ||
+				shape.Error.Message != test.message {
 				t.Errorf("%d %q, %v, want %d %q", resp.StatusCode, shape.Error.Message, err, test.status, test.message)
 			}
 		})
@@ -49,12 +51,14 @@ func TestGatewaySpeaksInItsOwnWords(t *testing.T) {
 func TestGatewayTurnsUnknownEndingsIntoStop(t *testing.T) {
 	for reason, want := range map[string]string{
 		"repetition": `"native_finish_reason":"repetition","routed_experts":null,"stop_reason":"repetition_detected"`,
-		"abort":      `"native_finish_reason":"abort"`, "stop": `"provider_specific_fields":{"routed_experts":null,"stop_reason":null,"token_ids":null}`,
+		"abort":      `"native_finish_reason":"abort"`,
+		"stop":       `"provider_specific_fields":{"routed_experts":null,"stop_reason":null,"token_ids":null}`,
 	} {
 		s := ocrtest.New(t, ocrtest.Gateway())
 		s.Default(ocrtest.Finish(reason, "a page"))
 		resp, body := send(t, s, request(t, page(t, 60, 80), nil))
-		if resp.StatusCode != 200 || !strings.Contains(body, want) || !strings.Contains(body, `"finish_reason":"stop"`) || !strings.Contains(body, `"content":"a page"`) {
+		if resp.StatusCode != 200 || !strings.Contains(body, want) ||
+			!strings.Contains(body, `"finish_reason":"stop"`) || !strings.Contains(body, `"content":"a page"`) {
 			t.Errorf("%s: %d %s", reason, resp.StatusCode, body)
 		}
 	}
@@ -63,7 +67,8 @@ func TestGatewayTurnsUnknownEndingsIntoStop(t *testing.T) {
 func TestGatewayAnswersForAServerThatIsDown(t *testing.T) {
 	s := ocrtest.New(t, ocrtest.Gateway())
 	s.Down()
-	if resp, body := send(t, s, request(t, page(t, 60, 80), nil)); resp.StatusCode != 500 || !strings.Contains(body, "Cannot connect to host") {
+	if resp, body := send(t, s, request(t, page(t, 60, 80), nil)); resp.StatusCode != 500 ||
+		!strings.Contains(body, "Cannot connect to host") {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 	s.Up()
@@ -78,7 +83,8 @@ func TestGatewayHasItsOwnPathsAndKeys(t *testing.T) {
 		path, key, words string
 		status           int
 	}{
-		{"/v1/models", "key", `{"id":"scans","object":"model","created":1795430000,"owned_by":"openai","max_input_tokens":77`, 200},
+		{"/v1/models", "key",
+			`{"id":"scans","object":"model","created":1795430000,"owned_by":"openai","max_input_tokens":77`, 200},
 		{"/v1/models", "wrong", `"type":"no_db_connection"`, 400},
 		{"/v1/models", "", "Internal Server Error", 500},
 		{"/version", "key", `{"detail":"Not Found"}`, 404},
@@ -88,7 +94,8 @@ func TestGatewayHasItsOwnPathsAndKeys(t *testing.T) {
 		if test.key != "" {
 			headers = []string{"Authorization", "Bearer " + test.key}
 		}
-		if resp, body := do(t, http.MethodGet, s.URL+test.path, "", headers...); resp.StatusCode != test.status || !strings.Contains(body, test.words) {
+		if resp, body := do(t, http.MethodGet, s.URL+test.path, "", headers...); resp.StatusCode != test.status ||
+			!strings.Contains(body, test.words) {
 			t.Errorf("%s with key %q: %d %s", test.path, test.key, resp.StatusCode, body)
 		}
 	}
@@ -100,12 +107,15 @@ func TestFieldIsRefusedInAnyWords(t *testing.T) {
 	for name, want := range map[string]struct {
 		status int
 		words  string
-	}{"repetition_detection": {400, `"param":"body.repetition_detection"`}, "chat_template_kwargs": {422, `"loc":["body","chat_template_kwargs"]`}, "seed": {200, "page"}} {
+	}{"repetition_detection": {400, `"param":"body.repetition_detection"`},
+		"chat_template_kwargs": {422, `"loc":["body","chat_template_kwargs"]`}, "seed": {200, "page"}} {
 		value := any(map[string]int{})
 		if name == "seed" {
 			value = 7
 		}
-		if resp, body := send(t, s, request(t, page(t, 60, 80), map[string]any{name: value})); resp.StatusCode != want.status || !strings.Contains(body, want.words) {
+		if resp, body := send(t, s,
+			request(t, page(t, 60, 80), map[string]any{name: value})); resp.StatusCode != want.status ||
+			!strings.Contains(body, want.words) {
 			t.Errorf("%s: %d %s", name, resp.StatusCode, body)
 		}
 	}

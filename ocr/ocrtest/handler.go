@@ -22,7 +22,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	refusal := s.admit(r)
-	if refusal == nil && s.key != "" && strings.HasPrefix(r.URL.Path, "/v1") && r.Header.Get("Authorization") != "Bearer "+s.key {
+	if refusal == nil && s.key != "" && strings.HasPrefix(r.URL.Path, "/v1") &&
+		r.Header.Get("Authorization") != "Bearer "+s.key {
 		unauthorized := StringError(401, "Unauthorized")
 		if s.gateway {
 			unauthorized = gatewayKey(r)
@@ -135,7 +136,8 @@ func (s *Server) complete(w http.ResponseWriter, hr *http.Request) {
 	s.perform(w, hr, req, reply)
 }
 
-// perform goes through the waits of a reply and writes it. That a client left is counted when it leaves, also where the page goes on.
+// perform goes through the waits of a reply and writes it. That a client left is counted when it leaves, also where the
+// page goes on.
 func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, reply Reply) {
 	if reply.model {
 		s.count(func(c *Counts) { c.Running++ })
@@ -167,8 +169,8 @@ func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, 
 	}
 }
 
-// endure waits at the reply's gate and for its delay, and reports whether it got through or whether the engine died first. A model behind
-// Cloud Run goes on to the end whether or not its client is still there.
+// endure waits at the reply's gate and for its delay, and reports whether it got through or whether the engine died
+// first. A model behind Cloud Run goes on to the end whether or not its client is still there.
 func (s *Server) endure(client context.Context, reply Reply) (through, died bool) {
 	engine := s.stopped
 	if reply.model {

@@ -33,8 +33,9 @@ func dataURI(data []byte) string {
 func request(t testing.TB, data []byte, changes map[string]any) string {
 	t.Helper()
 	fields := map[string]any{
-		"model":       ocrtest.DefaultModel,
-		"messages":    messages(map[string]any{"type": "image_url", "image_url": map[string]string{"url": dataURI(data)}}),
+		"model": ocrtest.DefaultModel,
+		"messages": messages(map[string]any{"type": "image_url",
+			"image_url": map[string]string{"url": dataURI(data)}}),
 		"temperature": 0.2, "top_p": 0.9, "max_tokens": 4096, "stream": false,
 	}
 	for name, value := range changes {
@@ -55,7 +56,8 @@ func messages(parts ...any) []any {
 
 // withURL is a request whose image has this url.
 func withURL(url any) map[string]any {
-	return map[string]any{"messages": messages(map[string]any{"type": "image_url", "image_url": map[string]any{"url": url}})}
+	return map[string]any{
+		"messages": messages(map[string]any{"type": "image_url", "image_url": map[string]any{"url": url}})}
 }
 
 // send posts a body and returns the answer.

@@ -11,7 +11,8 @@ import (
 )
 
 // Llama makes the server a llama-server, as build 11549 answers with the same model. It takes any model's name, ignores
-// repetition_detection, begins a continued text from its beginning, and reads a page that is thinner than a patch as blank.
+// repetition_detection, begins a continued text from its beginning, and reads a page that is thinner than a patch as
+// blank.
 func Llama() Option { return func(s *Server) { s.llama = true } }
 
 // routeLlama is route for a llama-server: what it does not know, the wrong methods included, is one answer.
@@ -93,7 +94,8 @@ func (s *Server) checkLlama(r *Request) *Reply {
 // llamaTemplate is what the chat template and the marks around the image add to it, in tokens.
 const llamaTemplate = templateTokens + 2
 
-// stretched is the size at which a llama-server looks at the image: 1540 pixels on the long side, also where it has less.
+// stretched is the size at which a llama-server looks at the image: 1540 pixels on the long side, also where it has
+// less.
 func (r *Request) stretched() (w, h float64) {
 	scale := 1540 / float64(max(r.Width, r.Height))
 	return math.Round(float64(r.Width) * scale), math.Round(float64(r.Height) * scale)

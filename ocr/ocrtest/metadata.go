@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Metadata is the metadata server of a Google machine. Point clients at it with GCE_METADATA_HOST=Host, before their first use.
-// All methods may be called at any time from any goroutine.
+// Metadata is the metadata server of a Google machine. Point clients at it with GCE_METADATA_HOST=Host, before their
+// first use. All methods may be called at any time from any goroutine.
 type Metadata struct {
 	// Host is host:port, without a scheme.
 	Host string
@@ -37,7 +37,8 @@ const (
 	projectPath  = "project/project-id"
 )
 
-// NewMetadata starts a metadata server of the project "test-project" with tokens that last an hour. The test's end closes it; tb may be nil.
+// NewMetadata starts a metadata server of the project "test-project" with tokens that last an hour. The test's end
+// closes it; tb may be nil.
 func NewMetadata(tb TB) *Metadata {
 	m := &Metadata{project: "test-project", lifetime: time.Hour, calls: map[string]int{}}
 	m.stopped, m.stop = context.WithCancel(context.Background())
@@ -66,7 +67,8 @@ func (m *Metadata) Fail(status int) { m.set(func() { m.status = status }) }
 // Hang makes every request of a token wait at the gate; nil ends that.
 func (m *Metadata) Hang(gate *Gate) { m.set(func() { m.gate = gate }) }
 
-// Answer makes the server issue this text as identity token, also an empty one after Fail(200); "" goes back to real ones.
+// Answer makes the server issue this text as identity token, also an empty one after Fail(200); "" goes back to real
+// ones.
 func (m *Metadata) Answer(token string) { m.set(func() { m.token = token }) }
 
 // Project sets the project's id.
@@ -155,7 +157,8 @@ func (m *Metadata) issue(w http.ResponseWriter, path, audience string) {
 		http.Error(w, "the metadata server was told to fail", status)
 	case path == accessPath:
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"access_token":"test-access-token","expires_in":%d,"token_type":"Bearer"}`, int(lifetime.Seconds()))
+		fmt.Fprintf(w, `{"access_token":"test-access-token","expires_in":%d,"token_type":"Bearer"}`,
+			int(lifetime.Seconds()))
 	case audience == "":
 		http.Error(w, "non-empty audience parameter required", http.StatusBadRequest)
 	case token != "":

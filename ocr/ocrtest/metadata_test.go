@@ -29,7 +29,8 @@ func TestTokenCheck(t *testing.T) {
 		{"none", nil, 403},
 		{"good", []string{"Authorization", "Bearer " + good}, 200},
 		{"in the other header", []string{"X-Serverless-Authorization", "Bearer " + good}, 200},
-		{"the other header goes first", []string{"Authorization", "Bearer key", "X-Serverless-Authorization", "Bearer " + good}, 200},
+		{"the other header goes first",
+			[]string{"Authorization", "Bearer key", "X-Serverless-Authorization", "Bearer " + good}, 200},
 		{"another audience", []string{"Authorization", "Bearer " + ocrtest.Token("aud/", hour)}, 401},
 		{"expired", []string{"Authorization", "Bearer " + ocrtest.Token("aud", time.Now().Add(-time.Second))}, 401},
 		{"no token", []string{"Authorization", "Bearer key"}, 401},
@@ -41,7 +42,8 @@ func TestTokenCheck(t *testing.T) {
 	s.Revoke(old)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if resp, body := send(t, s, request(t, page(t, 60, 80), nil), test.headers...); resp.StatusCode != test.status {
+			if resp, body := send(t, s, request(t, page(t, 60, 80), nil),
+				test.headers...); resp.StatusCode != test.status {
 				t.Errorf("%d %s", resp.StatusCode, body)
 			}
 		})
@@ -79,7 +81,8 @@ func TestMetadata(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			resp, body := get(t, m, test.path, test.flavor)
-			if resp.StatusCode != test.status || !strings.Contains(body, test.words) || resp.Header.Get("Metadata-Flavor") != "Google" {
+			if resp.StatusCode != test.status || !strings.Contains(body, test.words) ||
+				resp.Header.Get("Metadata-Flavor") != "Google" {
 				t.Errorf("%d %v %q", resp.StatusCode, resp.Header, body)
 			}
 		})
@@ -115,7 +118,9 @@ func TestMetadataTokens(t *testing.T) {
 	if resp, _ := get(t, m, identity+"a", "Google"); resp.StatusCode != 503 {
 		t.Errorf("told to fail: %d", resp.StatusCode)
 	}
-	if m.Tokens() != 5 || !slices.Equal(m.Audiences(), []string{"https://ocr.example", "https://ocr.example", "https://ocr.example", "a", "a"}) {
+	if m.Tokens() != 5 ||
+		!slices.Equal(m.Audiences(),
+			[]string{"https://ocr.example", "https://ocr.example", "https://ocr.example", "a", "a"}) {
 		t.Errorf("%d tokens for %q", m.Tokens(), m.Audiences())
 	}
 }

@@ -18,7 +18,8 @@ var platformWords = map[int]string{
 // NotStarted is the other 500 of the platform: the container could not start.
 const NotStarted = "The request failed because the instance could not start successfully."
 
-// Platform is an answer of Cloud Run itself: 401, 403, 404, 413, 429, 500, 502, 503 or 504, as text or HTML, never JSON.
+// Platform is an answer of Cloud Run itself: 401, 403, 404, 413, 429, 500, 502, 503 or 504, as text or HTML, never
+// JSON.
 func Platform(status int) Reply { return PlatformText(status, platformWords[status]) }
 
 // PlatformText is Platform in other words.
@@ -26,7 +27,8 @@ func PlatformText(status int, words string) Reply {
 	r := With("Server", "Google Frontend", HTML(status, fmt.Sprintf(platformPage, status, status, words)))
 	switch status {
 	case 401:
-		return With("WWW-Authenticate", `Bearer error="invalid_token" error_description="The access token could not be verified"`, r)
+		return With("WWW-Authenticate",
+			`Bearer error="invalid_token" error_description="The access token could not be verified"`, r)
 	case 429:
 		return With("Server", "Google Frontend", Raw(status, "text/plain; charset=utf-8", words))
 	}
@@ -71,7 +73,9 @@ const engineDead = "EngineCore encountered an issue. See stack trace (above) for
 // Echo is a validation error that repeats the whole image, twice, as vLLM's do.
 func Echo() Reply {
 	return Reply{write: func(w writer, r *Request) {
-		message := fmt.Sprintf("1 validation error:\n  {'type': 'string_type', 'loc': ('body', 'messages'), 'input': %q, 'url': %q}", r.URL, r.URL)
+		message := fmt.Sprintf(
+			"1 validation error:\n  {'type': 'string_type', 'loc': ('body', 'messages'), 'input': %q, 'url': %q}",
+			r.URL, r.URL)
 		Error(400, "Bad Request", "body.messages", message).write(w, r)
 	}}
 }

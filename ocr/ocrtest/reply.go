@@ -101,7 +101,8 @@ func errorBody(status int, kind, param, message string) string {
 	if param != "" {
 		name = quote(param)
 	}
-	return fmt.Sprintf(`{"error":{"message":%s,"type":%s,"param":%s,"code":%d}}`, quote(message), quote(kind), name, status)
+	return fmt.Sprintf(`{"error":{"message":%s,"type":%s,"param":%s,"code":%d}}`, quote(message), quote(kind), name,
+		status)
 }
 
 // StringError is the shape of vLLM's key check and of its scaling answer; Ollama has it too.
@@ -114,11 +115,13 @@ func Detail(status int, message string) Reply {
 	return Raw(status, "application/json", `{"detail":`+quote(message)+`}`)
 }
 
-// Invalid is a refusal by the checks of a schema that takes no other fields, which repeats its input: FastAPI's own, if it is not vLLM's.
+// Invalid is a refusal by the checks of a schema that takes no other fields, which repeats its input: FastAPI's own, if
+// it is not vLLM's.
 func Invalid(vllm bool, field string) Reply {
 	if vllm {
-		return Error(400, "Bad Request", "body."+field, "1 validation error:\n  {'type': 'extra_forbidden', 'loc': 'body."+field+
-			"', 'msg': 'Extra inputs are not permitted', 'input': {'max_tokens': 1, 'repetition_detection': {}, 'chat_template_kwargs': {}}}")
+		return Error(400, "Bad Request", "body."+field,
+			"1 validation error:\n  {'type': 'extra_forbidden', 'loc': 'body."+field+
+				"', 'msg': 'Extra inputs are not permitted', 'input': {'max_tokens': 1, 'repetition_detection': {}, 'chat_template_kwargs': {}}}")
 	}
 	return Raw(422, "application/json", `{"detail":[{"type":"extra_forbidden","loc":["body",`+quote(field)+
 		`],"msg":"Extra inputs are not permitted","input":{"max_tokens":1,"repetition_detection":{},"chat_template_kwargs":{}}}]}`)
@@ -126,22 +129,28 @@ func Invalid(vllm bool, field string) Reply {
 
 // FlatError is the shape of vLLM before 0.10.1 and of SGLang.
 func FlatError(status int, kind, message string) Reply {
-	return Raw(status, "application/json", fmt.Sprintf(`{"object":"error","message":%s,"type":%s,"param":null,"code":%d}`, quote(message), quote(kind), status))
+	return Raw(status, "application/json",
+		fmt.Sprintf(`{"object":"error","message":%s,"type":%s,"param":null,"code":%d}`, quote(message), quote(kind),
+			status))
 }
 
 // StringCode is the shape of vLLM's Rust front end.
 func StringCode(status int, kind, code, message string) Reply {
-	return Raw(status, "application/json", fmt.Sprintf(`{"error":{"message":%s,"type":%s,"param":null,"code":%s}}`, quote(message), quote(kind), quote(code)))
+	return Raw(status, "application/json",
+		fmt.Sprintf(`{"error":{"message":%s,"type":%s,"param":null,"code":%s}}`, quote(message), quote(kind),
+			quote(code)))
 }
 
 // NullCode is Ollama's shape.
 func NullCode(status int, kind, message string) Reply {
-	return Raw(status, "application/json", fmt.Sprintf(`{"error":{"message":%s,"type":%s,"param":null,"code":null}}`, quote(message), quote(kind)))
+	return Raw(status, "application/json",
+		fmt.Sprintf(`{"error":{"message":%s,"type":%s,"param":null,"code":null}}`, quote(message), quote(kind)))
 }
 
 // LlamaError is llama-server's shape.
 func LlamaError(status int, kind, message string) Reply {
-	return Raw(status, "application/json; charset=utf-8", fmt.Sprintf(`{"error":{"code":%d,"message":%s,"type":%s}}`, status, quote(message), quote(kind)))
+	return Raw(status, "application/json; charset=utf-8",
+		fmt.Sprintf(`{"error":{"code":%d,"message":%s,"type":%s}}`, status, quote(message), quote(kind)))
 }
 
 // quote is a string in JSON, as Python writes it: < and > stay as they are.

@@ -26,7 +26,8 @@ type Request struct {
 	Image       []byte
 	// Fields is the whole object.
 	Fields map[string]json.RawMessage
-	// Width and Height are the image's, and PromptTokens the model's count for it; 0 before or without the check of the image.
+	// Width and Height are the image's, and PromptTokens the model's count for it; 0 before or without the check of the
+	// image.
 	Width, Height, PromptTokens int
 
 	server  *Server
@@ -116,8 +117,8 @@ const (
 	errDigit     = uriError("Non-base64 digit found")
 )
 
-// readDataURI applies vLLM's rules: any type, `;base64` in lower case right before the first comma, strict base64. A url that is no data
-// URI returns nothing.
+// readDataURI applies vLLM's rules: any type, `;base64` in lower case right before the first comma, strict base64. A
+// url that is no data URI returns nothing.
 func readDataURI(url string) (mediaType string, data []byte, err error) {
 	if len(url) < 5 || !strings.EqualFold(url[:5], "data:") {
 		return "", nil, nil

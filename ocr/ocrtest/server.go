@@ -88,7 +88,8 @@ func IdleTimeout(d time.Duration) Option { return func(s *Server) { s.idleTimeou
 func New(tb TB, options ...Option) *Server {
 	s := &Server{
 		models: []string{DefaultModel}, maxModelLen: 16384, maxPixels: pillowLimit, idleTimeout: 5 * time.Second,
-		fallback: Describe(), byImage: map[string]Reply{}, images: map[string]int{}, revoked: map[string]bool{}, changed: make(chan struct{}),
+		fallback: Describe(), byImage: map[string]Reply{}, images: map[string]int{}, revoked: map[string]bool{},
+		changed: make(chan struct{}),
 	}
 	for _, option := range options {
 		option(s)
@@ -151,11 +152,12 @@ func (s *Server) Up() {
 	s.down.Store(false)
 }
 
-// Drain is SIGTERM for a vLLM with --shutdown-timeout: pages that it is reading are answered, every other one gets a 500 at once, and
-// /health says 200 all the while. What is not answered within that time hangs until [Server.Kill].
+// Drain is SIGTERM for a vLLM with --shutdown-timeout: pages that it is reading are answered, every other one gets a
+// 500 at once, and /health says 200 all the while. What is not answered within that time hangs until [Server.Kill].
 func (s *Server) Drain() { s.draining.Store(true) }
 
-// Terminate is SIGTERM for a vLLM without it, or the death of its engine: every page that it is reading gets a 500, and it is down.
+// Terminate is SIGTERM for a vLLM without it, or the death of its engine: every page that it is reading gets a 500, and
+// it is down.
 func (s *Server) Terminate() {
 	s.Down()
 	s.mu.Lock()

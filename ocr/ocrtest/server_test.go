@@ -32,7 +32,8 @@ func TestOtherPaths(t *testing.T) {
 		{"POST", "/chat/completions", "", 404, `{"detail":"Not Found"}`},
 	}
 	for _, test := range tests {
-		if resp, body := do(t, test.method, s.URL+test.path, "", "Authorization", "Bearer "+test.key); resp.StatusCode != test.status || body != test.body {
+		if resp, body := do(t, test.method, s.URL+test.path, "", "Authorization",
+			"Bearer "+test.key); resp.StatusCode != test.status || body != test.body {
 			t.Errorf("%s %s: %d %s", test.method, test.path, resp.StatusCode, body)
 		}
 	}
@@ -42,7 +43,8 @@ func TestOtherPaths(t *testing.T) {
 			Len int    `json:"max_model_len"`
 		}
 	}
-	if _, body := do(t, "GET", s.URL+"/v1/models", "", "Authorization", "Bearer key"); json.Unmarshal([]byte(body), &list) != nil || len(list.Data) != 2 || list.Data[1].ID != "b" || list.Data[1].Len != 77 {
+	if _, body := do(t, "GET", s.URL+"/v1/models", "", "Authorization", "Bearer key"); json.Unmarshal([]byte(body),
+		&list) != nil || len(list.Data) != 2 || list.Data[1].ID != "b" || list.Data[1].Len != 77 {
 		t.Errorf("models: %s", body)
 	}
 	s.KillEngine()
@@ -87,7 +89,8 @@ func TestScriptImageDefault(t *testing.T) {
 	if _, body := send(t, s, request(t, b, nil)); !strings.Contains(body, `"default"`) {
 		t.Errorf("%s", body)
 	}
-	if n := s.Images(); n[ocrtest.Hash(a)] != 3 || n[ocrtest.Hash(b)] != 1 || len(s.Requests()) != 4 || s.Last().Width != 20 {
+	if n := s.Images(); n[ocrtest.Hash(a)] != 3 || n[ocrtest.Hash(b)] != 1 || len(s.Requests()) != 4 ||
+		s.Last().Width != 20 {
 		t.Errorf("images %v", n)
 	}
 }
@@ -139,7 +142,8 @@ func TestClientThatLeaves(t *testing.T) {
 		gate := ocrtest.NewGate()
 		s.Default(ocrtest.Hold(gate, ocrtest.Text("x")))
 		ctx, cancel := context.WithCancel(t.Context())
-		req, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/v1/chat/completions", strings.NewReader(request(t, page(t, 60, 80), nil)))
+		req, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/v1/chat/completions",
+			strings.NewReader(request(t, page(t, 60, 80), nil)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,12 +156,15 @@ func TestClientThatLeaves(t *testing.T) {
 		cancel()
 		<-failed
 		if keep {
-			if err := s.Wait(soon(t), func(c ocrtest.Counts) bool { return c.Left == 1 }); err != nil || s.Counts().Running != 1 {
+			if err := s.Wait(soon(t), func(c ocrtest.Counts) bool { return c.Left == 1 }); err != nil ||
+				s.Counts().Running != 1 {
 				t.Errorf("counts %+v: the page should still be running", s.Counts())
 			}
 			gate.Open()
 		}
-		if err := s.Wait(soon(t), func(c ocrtest.Counts) bool { return c.Running == 0 && c.Left == 1 && (c.Wasted == 1) == keep }); err != nil {
+		if err := s.Wait(soon(t), func(c ocrtest.Counts) bool {
+			return c.Running == 0 && c.Left == 1 && (c.Wasted == 1) == keep
+		}); err != nil {
 			t.Errorf("keep %v: %v with counts %+v", keep, err, s.Counts())
 		}
 		if c := s.Counts(); c.Answers != 0 {
@@ -185,7 +192,8 @@ func TestCloseFreesEverythingHeld(t *testing.T) {
 	s.Default(ocrtest.Hold(gate, ocrtest.Text("x")))
 	failed := make(chan error)
 	go func() {
-		_, err := http.Post(s.URL+"/v1/chat/completions", "application/json", strings.NewReader(request(t, page(t, 60, 80), nil)))
+		_, err := http.Post(s.URL+"/v1/chat/completions", "application/json",
+			strings.NewReader(request(t, page(t, 60, 80), nil)))
 		failed <- err
 	}()
 	if err := gate.Wait(soon(t), 1); err != nil {
@@ -198,7 +206,8 @@ func TestCloseFreesEverythingHeld(t *testing.T) {
 	}
 }
 
-// A vLLM that is told to stop: with --shutdown-timeout it finishes what it reads and refuses the rest, without it answers all with a 500.
+// A vLLM that is told to stop: with --shutdown-timeout it finishes what it reads and refuses the rest, without it
+// answers all with a 500.
 func TestServerThatIsToldToStop(t *testing.T) {
 	const shutdown = "cannot schedule new futures after shutdown"
 	for _, test := range []struct {
@@ -209,8 +218,10 @@ func TestServerThatIsToldToStop(t *testing.T) {
 		counts      ocrtest.Counts
 		description string
 	}{
-		{"with time", (*ocrtest.Server).Drain, 200, true, ocrtest.Counts{Requests: 2, Answers: 1, Refused: 1, Peak: 1, Health: 1}, shutdown},
-		{"at once", (*ocrtest.Server).Terminate, 500, false, ocrtest.Counts{Requests: 1, Refused: 1, Peak: 1}, "EngineCore encountered an issue"},
+		{"with time", (*ocrtest.Server).Drain, 200, true,
+			ocrtest.Counts{Requests: 2, Answers: 1, Refused: 1, Peak: 1, Health: 1}, shutdown},
+		{"at once", (*ocrtest.Server).Terminate, 500, false, ocrtest.Counts{Requests: 1, Refused: 1, Peak: 1},
+			"EngineCore encountered an issue"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := ocrtest.New(t)
@@ -242,7 +253,8 @@ func TestServerThatIsToldToStop(t *testing.T) {
 				}
 				gate.Open()
 			}
-			if a := <-inFlight; a.status != test.inFlight || a.status == 500 && !strings.Contains(a.text, test.description) {
+			if a := <-inFlight; a.status != test.inFlight || a.status == 500 &&
+				!strings.Contains(a.text, test.description) {
 				t.Errorf("the page in flight: %d %s", a.status, a.text)
 			}
 			if c := s.Counts(); c != test.counts {

@@ -10,7 +10,8 @@ import (
 // Token makes an ID token, unsigned as tests need no more, that is good until expires.
 func Token(audience string, expires time.Time) string {
 	claims, _ := json.Marshal(map[string]any{
-		"aud": audience, "exp": expires.Unix(), "iat": expires.Add(-time.Hour).Unix(), "iss": "https://accounts.google.com",
+		"aud": audience, "exp": expires.Unix(), "iat": expires.Add(-time.Hour).Unix(),
+		"iss": "https://accounts.google.com",
 		"sub": "100000000000000000000", "email": "function@example.iam.gserviceaccount.com", "email_verified": true,
 	})
 	encode := base64.RawURLEncoding.EncodeToString

@@ -14,8 +14,9 @@ type Writing struct {
 	PromptTokens int
 }
 
-// Writes is a model that obeys the request, which [Text] and the like do not: what it writes ends at max_tokens, or where
-// repetition_detection finds a loop, and a text that the request asks to continue is continued. It is called from many goroutines.
+// Writes is a model that obeys the request, which [Text] and the like do not: what it writes ends at max_tokens, or
+// where repetition_detection finds a loop, and a text that the request asks to continue is continued. It is called from
+// many goroutines.
 func Writes(read func(*Request) Writing) Reply {
 	return modelReply(func(r *Request) string {
 		w := read(r)

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// store is Firestore as far as both functions use it: reading documents, committing with conditions and server times, and
-// queries, which find nothing.
+// store is Firestore as far as both functions use it: reading documents, committing with conditions and server times,
+// and queries, which find nothing.
 type store struct {
 	mu        sync.Mutex
 	documents map[string]*document

@@ -1,9 +1,9 @@
-// Package standin is what the measured functions talk to: Cloud Storage, the OCR service and Firestore on loopback, each of
-// a known, fixed cost. A call waits as long as it was told to, says afterwards how long that really was, and does as little
-// besides as can be: what a function adds is the time of an event less these waits.
+// Package standin is what the measured functions talk to: Cloud Storage, the OCR service and Firestore on loopback,
+// each of a known, fixed cost. A call waits as long as it was told to, says afterwards how long that really was, and
+// does as little besides as can be: what a function adds is the time of an event less these waits.
 //
-// Firestore is a small gRPC server and not the emulator: the emulator is a Java program that takes the processor that is
-// being measured, and the time of its calls is not fixed.
+// Firestore is a small gRPC server and not the emulator: the emulator is a Java program that takes the processor that
+// is being measured, and the time of its calls is not fixed.
 //
 // Files, in reading order:
 //
@@ -34,7 +34,8 @@ type World struct {
 
 // New starts a world that waits for nothing. It runs until the process ends.
 func New() (*World, error) {
-	w := &World{costs: &costs{}, objects: &objects{byName: map[string]*object{}}, store: &store{documents: map[string]*document{}}}
+	w := &World{costs: &costs{}, objects: &objects{byName: map[string]*object{}},
+		store: &store{documents: map[string]*document{}}}
 	w.SetWaits(Waits{})
 	w.model = &model{costs: w.costs, objects: w.objects}
 	bucket, records := &storage{costs: w.costs, objects: w.objects}, &firestore{costs: w.costs, store: w.store}

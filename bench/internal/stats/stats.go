@@ -41,5 +41,6 @@ func Serve() {
 func write(w http.ResponseWriter, _ *http.Request) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	_ = json.NewEncoder(w).Encode(Stats{Bytes: m.TotalAlloc, Objects: m.Mallocs, Cycles: m.NumGC}) // who asked may have left
+	// who asked may have left
+	_ = json.NewEncoder(w).Encode(Stats{Bytes: m.TotalAlloc, Objects: m.Mallocs, Cycles: m.NumGC})
 }

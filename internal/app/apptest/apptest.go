@@ -1,5 +1,5 @@
-// Package apptest is the function's surroundings for tests that drive its handler: a bucket of Cloud Storage, an OCR service and
-// a record store, in this process, and the settings that lead to them.
+// Package apptest is the function's surroundings for tests that drive its handler: a bucket of Cloud Storage, an OCR
+// service and a record store, in this process, and the settings that lead to them.
 //
 //	cloud := apptest.New(t, apptest.Options{})
 //	function := cloud.Serve()
@@ -47,11 +47,12 @@ import (
 
 // Options of a [Cloud]. The zero value keeps records in memory and has an OCR service that anyone may call.
 type Options struct {
-	// Firestore keeps the records in Firestore's emulator, where a function in another process finds them too. Without an
-	// emulator the test is skipped; its TestMain must be gcptest.Main.
+	// Firestore keeps the records in Firestore's emulator, where a function in another process finds them too. Without
+	// an emulator the test is skipped; its TestMain must be gcptest.Main.
 	Firestore bool
 	OCR       []ocrtest.Option
-	Settings  map[string]string // more variables of the function, or other values; not those that OpenTelemetry's SDK reads itself
+	// more variables of the function, or other values; not those that OpenTelemetry's SDK reads itself
+	Settings map[string]string
 }
 
 // Cloud is what the function talks to. It ends with the test.
@@ -77,7 +78,8 @@ type Records interface {
 func New(tb testing.TB, o Options) *Cloud {
 	tb.Helper()
 	c := &Cloud{
-		Bucket: gcptest.NewBucket(tb, "acme-scans"), OCR: ocrtest.New(tb, o.OCR...), Project: gcptest.Project(tb), tb: tb,
+		Bucket: gcptest.NewBucket(tb, "acme-scans"), OCR: ocrtest.New(tb, o.OCR...), Project: gcptest.Project(tb),
+		tb: tb,
 	}
 	c.OCR.For(worker.ControlPage(), ocrtest.Text("HARBOUR"))
 	c.Settings = map[string]string{
@@ -111,8 +113,9 @@ func (c *Cloud) Put(name string, data []byte) document.Event {
 	generation := c.Bucket.Put(name, data, "image/png", metadata)
 	return document.Event{
 		Kind: document.KindFinalized, ID: fmt.Sprint("event-", generation), Time: time.Now(),
-		Object:     document.Object{Bucket: c.Bucket.Name(), Name: name, Generation: generation},
-		Attributes: document.Attributes{ContentType: "image/png", Size: int64(len(data)), MD5: hex.EncodeToString(sum[:]), Metadata: metadata},
+		Object: document.Object{Bucket: c.Bucket.Name(), Name: name, Generation: generation},
+		Attributes: document.Attributes{ContentType: "image/png", Size: int64(len(data)),
+			MD5: hex.EncodeToString(sum[:]), Metadata: metadata},
 	}
 }
 
@@ -145,7 +148,8 @@ func (c *Cloud) Abandon(o document.Object) {
 	then := time.Now().Add(-time.Hour)
 	c.update(o, func(*document.Record) *document.Record {
 		return &document.Record{
-			Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: document.StatusProcessing, Attempt: 1, EventID: "lost",
+			Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: document.StatusProcessing, Attempt: 1,
+			EventID:     "lost",
 			WindowStart: then, Due: then, Lease: &document.Lease{ID: "dead", Expires: then},
 		}
 	})
@@ -168,12 +172,13 @@ func (c *Cloud) Expire(o document.Object) {
 // update commits the record that fn makes of the stored one, unless it returns nil.
 func (c *Cloud) update(o document.Object, fn func(old *document.Record) *document.Record) {
 	c.tb.Helper()
-	_, err := document.Update(c.tb.Context(), c.Records, o.ID(), document.Unread(), func(old *document.Record) (*document.Change, error) {
-		if next := fn(old); next != nil {
-			return &document.Change{Record: next}, nil
-		}
-		return nil, nil
-	})
+	_, err := document.Update(c.tb.Context(), c.Records, o.ID(), document.Unread(),
+		func(old *document.Record) (*document.Change, error) {
+			if next := fn(old); next != nil {
+				return &document.Change{Record: next}, nil
+			}
+			return nil, nil
+		})
 	if err != nil {
 		c.tb.Fatal(err)
 	}
@@ -269,8 +274,8 @@ func FreePort(tb testing.TB) string {
 	return port
 }
 
-// Await waits until something listens on a port of this machine and returns its address. It fails the test when the test's time
-// is up.
+// Await waits until something listens on a port of this machine and returns its address. It fails the test when the
+// test's time is up.
 func Await(tb testing.TB, port string) (url string) {
 	tb.Helper()
 	for {

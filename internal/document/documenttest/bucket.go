@@ -47,7 +47,8 @@ func (b *Bucket) PutAs(name string, generation int64, data []byte) document.Even
 	defer b.mu.Unlock()
 	b.last = max(b.last, generation)
 	sum := md5.Sum(data)
-	attrs := document.Attributes{ContentType: "image/png", Size: int64(len(data)), MD5: hex.EncodeToString(sum[:]), Metadata: map[string]string{"by": "test"}}
+	attrs := document.Attributes{ContentType: "image/png", Size: int64(len(data)), MD5: hex.EncodeToString(sum[:]),
+		Metadata: map[string]string{"by": "test"}}
 	b.live[name] = object{generation: generation, data: bytes.Clone(data), attrs: attrs}
 	return document.Event{
 		Kind: document.KindFinalized, ID: fmt.Sprintf("event-%d", generation), Time: time.Now(),

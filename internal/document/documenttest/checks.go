@@ -27,7 +27,8 @@ func plus(old *document.Record) (*document.Change, error) {
 }
 
 // mustUpdate is Update that has to work.
-func mustUpdate(t *testing.T, ctx context.Context, s document.Store, id string, expected document.Expected, fn document.UpdateFunc) *document.Stored {
+func mustUpdate(t *testing.T, ctx context.Context, s document.Store, id string, expected document.Expected,
+	fn document.UpdateFunc) *document.Stored {
 	t.Helper()
 	got, err := document.Update(ctx, s, id, expected, fn)
 	if err != nil {

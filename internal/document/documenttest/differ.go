@@ -9,8 +9,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// same fails the test for every field in which got is not want. Times are equal when they are the same moment, lists and
-// maps when both are empty. When a state was read is not compared: each answer has its own time.
+// same fails the test for every field in which got is not want. Times are equal when they are the same moment, lists
+// and maps when both are empty. When a state was read is not compared: each answer has its own time.
 func same[T any](t *testing.T, what string, want, got T) {
 	t.Helper()
 	for _, line := range differ("", reflect.ValueOf(&want).Elem(), reflect.ValueOf(&got).Elem()) {

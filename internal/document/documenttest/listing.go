@@ -53,7 +53,8 @@ func listed(t *testing.T, ctx context.Context, s document.Store, q document.Quer
 }
 
 // end stores an ended record, stamped as such.
-func end(t *testing.T, ctx context.Context, s document.Store, name string, change func(*document.Record)) *document.Stored {
+func end(t *testing.T, ctx context.Context, s document.Store, name string,
+	change func(*document.Record)) *document.Stored {
 	t.Helper()
 	r := done(name, "its text")
 	change(&r)
@@ -81,10 +82,13 @@ func listSelects(t *testing.T, ctx context.Context, s document.Store) {
 		{"all", document.Query{}, []string{"at work", "clean", "cut", "cut and looping", "failed", m.Name}},
 		{"failed", document.Query{Status: document.StatusFailed}, []string{"failed"}},
 		{"done", document.Query{Status: document.StatusDone}, []string{"clean", "cut", "cut and looping"}},
-		{"cut", document.Query{Status: document.StatusDone, Warning: document.WarnTruncated}, []string{"cut", "cut and looping"}},
+		{"cut", document.Query{Status: document.StatusDone, Warning: document.WarnTruncated},
+			[]string{"cut", "cut and looping"}},
 		{"by m1", document.Query{Status: document.StatusDone, Model: "m1"}, []string{"clean", "cut"}},
-		{"cut, by m2", document.Query{Status: document.StatusDone, Warning: document.WarnTruncated, Model: "m2"}, []string{"cut and looping"}},
-		{"finished lately", document.Query{Status: document.StatusDone, FinishedSince: last.Finished}, []string{"cut and looping"}},
+		{"cut, by m2", document.Query{Status: document.StatusDone, Warning: document.WarnTruncated, Model: "m2"},
+			[]string{"cut and looping"}},
+		{"finished lately", document.Query{Status: document.StatusDone, FinishedSince: last.Finished},
+			[]string{"cut and looping"}},
 		{"none", document.Query{Status: document.StatusRetrying}, nil},
 	} {
 		same(t, c.what, c.want, listed(t, ctx, s, c.q))
@@ -150,7 +154,8 @@ func listEnds(t *testing.T, ctx context.Context, s document.Store) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
-	if err := lister(t, s).List(ctx, document.Query{}, func(*document.Stored) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := lister(t, s).List(ctx, document.Query{}, func(*document.Stored) error { return nil }); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("List on a dead context = %v", err)
 	}
 }
@@ -202,7 +207,8 @@ func tallies(t *testing.T, ctx context.Context, s document.Store) {
 		t.Fatalf("Tally: %v", err)
 	}
 	for status, want := range map[document.Status]int64{
-		document.StatusDone: 3, document.StatusProcessing: 1, document.StatusDeleted: 1, document.StatusFailed: 0, document.StatusRetrying: 0,
+		document.StatusDone: 3, document.StatusProcessing: 1, document.StatusDeleted: 1, document.StatusFailed: 0,
+		document.StatusRetrying: 0,
 	} {
 		if got.Records[status] != want {
 			t.Errorf("%d records are %s, want %d", got.Records[status], status, want)

@@ -13,11 +13,11 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Memory is a record store in memory, for tests of the rules under fake time. It passes the suite, keeps copies both ways
-// and can be told to fail. It loses everything with the process, so it proves nothing about crashes of a store.
+// Memory is a record store in memory, for tests of the rules under fake time. It passes the suite, keeps copies both
+// ways and can be told to fail. It loses everything with the process, so it proves nothing about crashes of a store.
 type Memory struct {
-	// Before, where set, is called before each step of a call, "read" or "commit" (id given), "pages", "clear", "due" or "reusable";
-	// its error is the call's. After is called when a commit was applied: its error is a lost answer.
+	// Before, where set, is called before each step of a call, "read" or "commit" (id given), "pages", "clear", "due"
+	// or "reusable"; its error is the call's. After is called when a commit was applied: its error is a lost answer.
 	Before func(ctx context.Context, op, id string) error
 	After  func(ctx context.Context, id string) error
 	// Now is the store's clock; nil is time.Now. It is set before the first call.
@@ -41,7 +41,8 @@ func NewMemory() *Memory {
 }
 
 // Commit is of [document.Store].
-func (m *Memory) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored, error) {
+func (m *Memory) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored,
+	error) {
 	if err := m.step(ctx, "commit", id); err != nil {
 		return nil, err
 	}

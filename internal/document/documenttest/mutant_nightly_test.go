@@ -32,10 +32,14 @@ func TestSuiteCatches(t *testing.T) {
 
 // mutants are the faults that a store may have, and that the suite must find.
 var mutants = []string{
-	"lost update", "stale state", "create over", "conflict unnamed", "page of the refused", "page lost", "page order", "page unstamped", "continuation lost",
-	"write id kept", "version kept", "read time missing", "read time of the write", "shared record", "stamp missing", "stamp of the caller", "stamp over carried time",
-	"due lost", "due backwards", "due of the ended", "due without limit", "due exclusive", "any is reusable", "reusable for ever", "reusable without text", "clear all", "clear at most 500",
+	"lost update", "stale state", "create over", "conflict unnamed", "page of the refused", "page lost", "page order",
+	"page unstamped", "continuation lost",
+	"write id kept", "version kept", "read time missing", "read time of the write", "shared record", "stamp missing",
+	"stamp of the caller", "stamp over carried time",
+	"due lost", "due backwards", "due of the ended", "due without limit", "due exclusive", "any is reusable",
+	"reusable for ever", "reusable without text", "clear all", "clear at most 500",
 	"fields merged", "marker bare", "text cut", "bytes raw", "generation as float", "deaf to the context",
 	"watch once", "watch swallows", "watch starts late",
-	"drop lost", "drop of the refused", "list with text", "list of any status", "list first batch", "list swallows", "heads sorted", "tally of the done",
+	"drop lost", "drop of the refused", "list with text", "list of any status", "list first batch", "list swallows",
+	"heads sorted", "tally of the done",
 }

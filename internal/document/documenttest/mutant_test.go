@@ -15,7 +15,8 @@ type mutant struct {
 	reusable map[string]*document.Stored // that were found
 }
 
-func (m *mutant) Commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored, error) {
+func (m *mutant) Commit(ctx context.Context, id string, from *document.Stored,
+	change *document.Change) (*document.Stored, error) {
 	now := func() *document.Stored {
 		m.mu.Lock()
 		defer m.mu.Unlock()

@@ -19,9 +19,11 @@ var names = []check{
 // hostile are legal object names, each another object. Some look like one another, some like ids of a store's own.
 var hostile = []string{
 	"a/b", "a//b", "a/./b", "a/../b", "/a/b", "a/b ", "a%2Fb", "a\\b", "A/B",
-	"__x__", "__name__", "..x", "x/..", "x/.", "100%done %s %d.png", "#?&=+;.png", "'; DROP TABLE records; --", "`\"$(x)",
+	"__x__", "__name__", "..x", "x/..", "x/.", "100%done %s %d.png", "#?&=+;.png", "'; DROP TABLE records; --",
+	"`\"$(x)",
 	"tab\there", "nul\x00nul", "bell\x07 escape\x1b[31m", "del\x7f", "next\u0085line", "separators\u2028\u2029",
-	"é.png", "e\u0301.png", "Å", "\u212b", "\u202egnp.exe", "\u200b", "\ufeffbom", "\ufffd", "🦜👩‍👩‍👧", " ", "-rf", "null",
+	"é.png", "e\u0301.png", "Å", "\u212b", "\u202egnp.exe", "\u200b", "\ufeffbom", "\ufffd", "🦜👩‍👩‍👧", " ", "-rf",
+	"null",
 	strings.Repeat("n", 1024), strings.Repeat("🦜", 256), strings.Repeat("n", 1023) + "m",
 }
 
@@ -56,7 +58,8 @@ func invalidUTF8(t *testing.T, ctx context.Context, s document.Store) {
 	same(t, "Get against Update", updated, got)
 	const good = "a\ufffdb\ufffd"
 	same(t, "strings of the record", []string{good, good, good, good, good, good, good, good, good, good, good},
-		[]string{got.Name, got.ContentType, got.Model, got.RetriedBy, got.EventID, got.Bucket, got.Text, got.Warnings[0],
+		[]string{got.Name, got.ContentType, got.Model, got.RetriedBy, got.EventID, got.Bucket, got.Text,
+			got.Warnings[0],
 			got.Metadata["key"], got.Error.Message, got.Lease.ID})
 	for _, p := range mustPages(t, ctx, s, id, r.Generation) {
 		same(t, "strings of the page", []string{good, good, good, good, good},
@@ -64,7 +67,8 @@ func invalidUTF8(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// What a store cannot hold of the metadata's keys it may change or leave out; the record and the other keys must be kept.
+// What a store cannot hold of the metadata's keys it may change or leave out; the record and the other keys must be
+// kept.
 func hostileMetadata(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("metadata")
 	r.Metadata = map[string]string{

@@ -91,7 +91,8 @@ func pagesRefused(t *testing.T, ctx context.Context, s document.Store) {
 func pagesDropped(t *testing.T, ctx context.Context, s document.Store) {
 	stored := mustCreate(t, ctx, s, claimed("dropped"))
 	id, g := stored.Object().ID(), stored.Generation
-	stored = mustUpdate(t, ctx, s, id, document.Seen(stored), addPages(onePage(g, 1), onePage(g, 2), onePage(g, 3), onePage(g-1, 2)))
+	stored = mustUpdate(t, ctx, s, id, document.Seen(stored),
+		addPages(onePage(g, 1), onePage(g, 2), onePage(g, 3), onePage(g-1, 2)))
 	stored = mustUpdate(t, ctx, s, id, document.Seen(stored), func(old *document.Record) (*document.Change, error) {
 		return &document.Change{Record: old, Pages: []document.Page{onePage(g, 4)}, Drop: []int{2, 3, 9}}, nil
 	})
@@ -131,7 +132,8 @@ func clearPages(t *testing.T, ctx context.Context, s document.Store) {
 	same(t, "pages left of any", []int{0, 0, 0, 2}, []int{count(1), count(7), count(8), count(stored.Generation)})
 	same(t, "the record", stored, mustGet(t, ctx, s, id))
 	mustUpdate(t, ctx, s, id, document.Seen(stored), func(old *document.Record) (*document.Change, error) {
-		marker := &document.Record{Bucket: old.Bucket, Name: old.Name, Generation: old.Generation, Status: document.StatusDeleted}
+		marker := &document.Record{Bucket: old.Bucket, Name: old.Name, Generation: old.Generation,
+			Status: document.StatusDeleted}
 		return &document.Change{Record: marker}, nil
 	})
 	if err := s.ClearPages(ctx, id, 0); err != nil || count(stored.Generation) != 0 {

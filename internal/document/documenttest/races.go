@@ -18,8 +18,8 @@ var races = []check{
 
 const writers = 50
 
-// Each of fifty writers adds one, half of them believing in a state that is soon gone. Update is linearizable where every
-// sum from 1 to 50 is returned exactly once, by as many versions.
+// Each of fifty writers adds one, half of them believing in a state that is soon gone. Update is linearizable where
+// every sum from 1 to 50 is returned exactly once, by as many versions.
 func fiftyWriters(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("hot"))
 	results := make([]*document.Stored, writers)
@@ -72,14 +72,15 @@ func oneClaimWins(t *testing.T, ctx context.Context, s document.Store) {
 	for i := range cap(won) {
 		me := string(rune('a' + i))
 		wg.Go(func() {
-			_, err := document.Update(ctx, s, idOf("claim"), document.Unread(), func(old *document.Record) (*document.Change, error) {
-				if old != nil {
-					return nil, errOwn
-				}
-				r := claimed("claim")
-				r.Lease.ID = me
-				return &document.Change{Record: &r, Stamps: document.StampCreated}, nil
-			})
+			_, err := document.Update(ctx, s, idOf("claim"), document.Unread(),
+				func(old *document.Record) (*document.Change, error) {
+					if old != nil {
+						return nil, errOwn
+					}
+					r := claimed("claim")
+					r.Lease.ID = me
+					return &document.Change{Record: &r, Stamps: document.StampCreated}, nil
+				})
 			switch err {
 			case nil:
 				won <- me
@@ -104,14 +105,15 @@ func racingPages(t *testing.T, ctx context.Context, s document.Store) {
 	var wg sync.WaitGroup
 	for i := range 10 {
 		wg.Go(func() {
-			_, err := document.Update(ctx, s, first.Object().ID(), document.Seen(first), func(old *document.Record) (*document.Change, error) {
-				if old.PagesDone != 0 {
-					return nil, errOwn
-				}
-				next := *old
-				next.PagesDone = i + 1
-				return &document.Change{Record: &next, Pages: []document.Page{onePage(old.Generation, i+1)}}, nil
-			})
+			_, err := document.Update(ctx, s, first.Object().ID(), document.Seen(first),
+				func(old *document.Record) (*document.Change, error) {
+					if old.PagesDone != 0 {
+						return nil, errOwn
+					}
+					next := *old
+					next.PagesDone = i + 1
+					return &document.Change{Record: &next, Pages: []document.Page{onePage(old.Generation, i+1)}}, nil
+				})
 			if err != nil && err != errOwn {
 				t.Errorf("Update: %v", err)
 			}

@@ -36,8 +36,9 @@ const patience = 2 * time.Minute
 // closes what it opened with t.Cleanup. Records returns when all tests have ended. A store that is also a
 // [document.Watcher] or a [document.Lister] is tested as one.
 //
-// A store must keep times to the microsecond, text and names of any valid UTF-8 to the byte; in what is not valid UTF-8,
-// each bad byte or run of bad bytes becomes U+FFFD. Whether an empty list or map comes back empty or nil is its choice.
+// A store must keep times to the microsecond, text and names of any valid UTF-8 to the byte; in what is not valid
+// UTF-8, each bad byte or run of bad bytes becomes U+FFFD. Whether an empty list or map comes back empty or nil is its
+// choice.
 func Records(t *testing.T, open func(t *testing.T) document.Store) {
 	run(t, open, patience)
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// faultEnv names the mutant to run the suite over, in a process of its own: a suite cannot fail inside a test that passes.
+// faultEnv names the mutant to run the suite over, in a process of its own: a suite cannot fail inside a test that
+// passes.
 const faultEnv = "DOCUMENTTEST_FAULT"
 
 func TestMemory(t *testing.T) {

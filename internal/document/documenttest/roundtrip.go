@@ -99,7 +99,8 @@ func stamps(t *testing.T, ctx context.Context, s document.Store) {
 	if now.IsZero() || now.Equal(at(-100)) {
 		t.Errorf("Updated = %v, want the store's time", now)
 	}
-	same(t, "stamps of one commit", []time.Time{now, now, now}, []time.Time{stored.Created, stored.Started, stored.Finished})
+	same(t, "stamps of one commit", []time.Time{now, now, now},
+		[]time.Time{stored.Created, stored.Started, stored.Finished})
 	for range 20 {
 		next := mustUpdate(t, ctx, s, r.Object().ID(), document.Seen(stored), plus)
 		if next.Updated.Before(stored.Updated) {
@@ -171,7 +172,9 @@ func readTimes(t *testing.T, ctx context.Context, s document.Store) {
 	check("Due", due[0], second.ReadAt)
 	third := mustUpdate(t, ctx, s, second.Object().ID(), document.Seen(second), plus)
 	check("a change", third, second.ReadAt)
-	got := mustUpdate(t, ctx, s, id, document.Seen(first), func(*document.Record) (*document.Change, error) { return nil, nil })
+	got := mustUpdate(t, ctx, s, id, document.Seen(first), func(*document.Record) (*document.Change, error) {
+		return nil, nil
+	})
 	check("Update that changes nothing", got, third.ReadAt)
 	if l, ok := s.(document.Lister); ok {
 		heads, err := l.Heads(ctx, []string{id})

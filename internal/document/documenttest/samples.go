@@ -42,8 +42,10 @@ func full() document.Record {
 	r.CopiedFrom, r.ReuseKey = idOf("the first"), "5feceb66ffc86f38d952786c6d696c79"
 	r.Usage = document.Usage{PromptTokens: 1_234_567, CompletionTokens: 7654}
 	r.Attempt, r.Interruptions = 9, 2
-	r.Strikes = document.Strikes{0: {Count: 1, Code: "interrupted"}, 7: {Code: "ocr_timeout"}, 12: {Count: 2, Code: "ocr_failed", Open: true}}
-	r.Rereading = &document.Rereading{Requested: at(5), By: "someone else", Pages: []int{1, 12}, PagesDone: 1, Model: "m",
+	r.Strikes = document.Strikes{0: {Count: 1, Code: "interrupted"}, 7: {Code: "ocr_timeout"},
+		12: {Count: 2, Code: "ocr_failed", Open: true}}
+	r.Rereading = &document.Rereading{Requested: at(5), By: "someone else", Pages: []int{1, 12}, PagesDone: 1,
+		Model: "m",
 		Error: &document.Error{Code: "too_large", Message: "m"}}
 	r.Retried, r.RetriedBy = at(3), "someone@example.com"
 	r.Error = &document.Error{Code: "ocr_timeout", Message: "no answer in 120s", Retryable: true}
@@ -74,7 +76,8 @@ func onePage(generation int64, page int) document.Page {
 	return document.Page{
 		Model: "m", Source: document.SourcePDFText,
 		Page: page, Generation: generation, Text: "# Seite\n\nÜber 3 €", Warnings: []string{document.WarnRepetition},
-		Blank: true, Error: &document.Error{Code: "corrupt", Message: "cut off"}, Width: 1200, Height: 1540, Turned: 270,
+		Blank: true, Error: &document.Error{Code: "corrupt", Message: "cut off"}, Width: 1200, Height: 1540,
+		Turned: 270,
 		Blocks: []document.Block{
 			{Label: "title", Box: [4]int{0, 10, 999, 1000}, Text: "Seite"},
 			{Label: "text", Continued: true, Box: [4]int{1, 2, 3, 4}, Text: "und weiter"},

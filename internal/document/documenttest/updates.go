@@ -66,7 +66,8 @@ func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	}
 	first := mustUpdate(t, ctx, s, id, document.Absent(), create)
 	same(t, "Get", first, mustGet(t, ctx, s, id))
-	if got := mustUpdate(t, ctx, s, id, document.Absent(), create); got.Interruptions != 1 || !got.Created.Equal(first.Created) {
+	if got := mustUpdate(t, ctx, s, id, document.Absent(), create); got.Interruptions != 1 ||
+		!got.Created.Equal(first.Created) {
 		t.Errorf("a create over a record made it %+v", got.Record)
 	}
 	none := func(old *document.Record) (*document.Change, error) {
@@ -80,12 +81,15 @@ func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// A function that wants nothing changed, or refuses, because of a state that is no longer current must see the one that is.
+// A function that wants nothing changed, or refuses, because of a state that is no longer current must see the one that
+// is.
 func fromWrongUnchanged(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("unchanged"))
 	id := first.Object().ID()
 	second := mustUpdate(t, ctx, s, id, document.Seen(first), plus)
-	got := mustUpdate(t, ctx, s, id, document.Seen(first), func(*document.Record) (*document.Change, error) { return nil, nil })
+	got := mustUpdate(t, ctx, s, id, document.Seen(first), func(*document.Record) (*document.Change, error) {
+		return nil, nil
+	})
 	same(t, "Update with a nil change", second, got)
 	got = mustUpdate(t, ctx, s, id, document.Seen(first), func(old *document.Record) (*document.Change, error) {
 		if old.Interruptions == 0 {

@@ -47,7 +47,8 @@ func watch(t *testing.T, ctx context.Context, s document.Store) (calls <-chan st
 }
 
 // until reads calls until the record of id satisfies is.
-func until(t *testing.T, ctx context.Context, calls <-chan state, id string, is func(document.Record) bool) document.Record {
+func until(t *testing.T, ctx context.Context, calls <-chan state, id string,
+	is func(document.Record) bool) document.Record {
 	t.Helper()
 	for {
 		select {
@@ -77,7 +78,9 @@ func watchSees(t *testing.T, ctx context.Context, s document.Store) {
 	newer := done("after", "of the newest generation")
 	newer.Generation++
 	mustUpdate(t, ctx, s, after.Object().ID(), document.Seen(after), set(document.Change{Record: &newer}))
-	got = until(t, ctx, calls, after.Object().ID(), func(r document.Record) bool { return r.Status == document.StatusDone })
+	got = until(t, ctx, calls, after.Object().ID(), func(r document.Record) bool {
+		return r.Status == document.StatusDone
+	})
 	sameRecord(t, "the last state", newer, &got)
 
 	mustUpdate(t, ctx, s, before.Object().ID(), document.Seen(before), plus)

@@ -38,10 +38,14 @@ func TestLogLineTrace(t *testing.T) {
 		header, value                      string
 		wantTrace, wantSpan, wantedSampled any
 	}{
-		"w3c":                 {"Traceparent", "00-" + trace + "-" + id + "-01", "projects/p/traces/" + trace, id, true},
-		"w3c, not sampled":    {"Traceparent", "00-" + trace + "-" + id + "-00", "projects/p/traces/" + trace, id, false},
-		"google":              {"X-Cloud-Trace-Context", trace + "/123;o=1", "projects/p/traces/" + trace, "000000000000007b", true},
-		"google, not sampled": {"X-Cloud-Trace-Context", trace + "/18446744073709551615", "projects/p/traces/" + trace, "ffffffffffffffff", false},
+		"w3c": {"Traceparent", "00-" + trace + "-" + id + "-01", "projects/p/traces/" + trace, id,
+			true},
+		"w3c, not sampled": {"Traceparent", "00-" + trace + "-" + id + "-00", "projects/p/traces/" + trace, id,
+			false},
+		"google": {"X-Cloud-Trace-Context", trace + "/123;o=1", "projects/p/traces/" + trace,
+			"000000000000007b", true},
+		"google, not sampled": {"X-Cloud-Trace-Context", trace + "/18446744073709551615", "projects/p/traces/" + trace,
+			"ffffffffffffffff", false},
 		"google, trace alone": {"X-Cloud-Trace-Context", trace, "projects/p/traces/" + trace, nil, false},
 		"hostile":             {"Traceparent", "00-\"},{\"-x-01", nil, nil, nil},
 		"hostile google":      {"X-Cloud-Trace-Context", "\"},{\"/1", nil, nil, nil},
@@ -50,7 +54,8 @@ func TestLogLineTrace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			line := logged(t, "", map[string]string{c.header: c.value})
-			got := []any{line["logging.googleapis.com/trace"], line["logging.googleapis.com/spanId"], line["logging.googleapis.com/trace_sampled"]}
+			got := []any{line["logging.googleapis.com/trace"], line["logging.googleapis.com/spanId"],
+				line["logging.googleapis.com/trace_sampled"]}
 			if want := []any{c.wantTrace, c.wantSpan, c.wantedSampled}; !reflect.DeepEqual(got, want) {
 				t.Errorf("%v, want %v", got, want)
 			}

@@ -17,7 +17,8 @@ import (
 func TestForeignFieldsReadAsZero(t *testing.T) {
 	t.Parallel()
 	odd := fields{
-		"generation": textValue("17"), "text": numberValue(1), "lease": flagValue(true), "warnings": textValue("w"), "due": numberValue(0),
+		"generation": textValue("17"), "text": numberValue(1), "lease": flagValue(true), "warnings": textValue("w"),
+		"due":   numberValue(0),
 		"error": dictValue(fields{"code": numberValue(1)}), "metadata": listValue(nil), "schema": numberValue(99),
 	}
 	want := &document.Record{Error: &document.Error{}}
@@ -34,7 +35,8 @@ func TestForeignFieldsReadAsZero(t *testing.T) {
 func TestBlocksComeBack(t *testing.T) {
 	t.Parallel()
 	want := []document.Block{
-		{Label: "text", Box: [4]int{1, 2, 3, 4}, Text: "It goes"}, {Label: "text", Continued: true, Box: [4]int{5, 6, 7, 8}, Text: "on."},
+		{Label: "text", Box: [4]int{1, 2, 3, 4}, Text: "It goes"},
+		{Label: "text", Continued: true, Box: [4]int{5, 6, 7, 8}, Text: "on."},
 	}
 	if got := readPage(pageFields(document.Page{Blocks: want})).Blocks; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
@@ -138,7 +140,8 @@ func TestHeadsAreAllFieldsButTheText(t *testing.T) {
 	}
 	delete(written, "text")
 	written["write"] = nil // the commit adds it
-	if got, want := slices.Sorted(slices.Values(headFields)), slices.Sorted(maps.Keys(written)); !slices.Equal(got, want) {
+	if got, want := slices.Sorted(slices.Values(headFields)),
+		slices.Sorted(maps.Keys(written)); !slices.Equal(got, want) {
 		t.Errorf("headFields = %q\nwritten are  %q", got, want)
 	}
 }
@@ -147,8 +150,10 @@ func TestHeadsAreAllFieldsButTheText(t *testing.T) {
 func TestPageComesBack(t *testing.T) {
 	t.Parallel()
 	p := document.Page{
-		Page: 12, Generation: 5, Text: "t", Warnings: []string{"turned"}, Blank: true, Error: &document.Error{Code: "corrupt", Message: "m", Retryable: true},
-		Width: 3, Height: 4, Turned: 270, Blocks: []document.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"}}, Model: "m", Source: "pdf_text",
+		Page: 12, Generation: 5, Text: "t", Warnings: []string{"turned"}, Blank: true,
+		Error: &document.Error{Code: "corrupt", Message: "m", Retryable: true},
+		Width: 3, Height: 4, Turned: 270,
+		Blocks: []document.Block{{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"}}, Model: "m", Source: "pdf_text",
 		Usage: document.Usage{PromptTokens: 7, CompletionTokens: 8},
 	}
 	if got := readPage(pageFields(p)); !reflect.DeepEqual(got, p) {

@@ -87,7 +87,8 @@ func TestRecordDocument(t *testing.T) {
 	}{
 		"empty": {document.Record{}, 0, func(map[string]any) {}},
 		"processing": {document.Record{
-			Owner: "ada", MD5: "900150983cd24fb0d6963f7d28e17f72", ContentType: "image/png", Size: 481233, Metadata: map[string]string{"uploader": "scanner-3"}, Attempt: 2,
+			Owner: "ada", MD5: "900150983cd24fb0d6963f7d28e17f72", ContentType: "image/png", Size: 481233,
+			Metadata: map[string]string{"uploader": "scanner-3"}, Attempt: 2,
 			WindowStart: at(1), Due: at(2), Lease: &document.Lease{ID: "l", Expires: at(3), Alone: true, Page: 4},
 			EventID: "e", EventTime: at(0),
 		}, document.StampCreated | document.StampStarted, func(m map[string]any) {
@@ -98,19 +99,23 @@ func TestRecordDocument(t *testing.T) {
 			m["created"], m["started"] = "server", "server"
 		}},
 		"retrying": {document.Record{
-			Status: document.StatusRetrying, Interruptions: 1, Strikes: document.Strikes{7: {Count: 1, Code: "ocr_failed"}, 9: {Code: "ocr_timeout", Open: true}}, Due: at(2), Retried: at(4), RetriedBy: "me", Created: at(5),
+			Status: document.StatusRetrying, Interruptions: 1,
+			Strikes: document.Strikes{7: {Count: 1, Code: "ocr_failed"}, 9: {Code: "ocr_timeout", Open: true}},
+			Due:     at(2), Retried: at(4), RetriedBy: "me", Created: at(5),
 			Error: &document.Error{Code: "ocr_timeout", Message: "m", Retryable: true}, Text: "of a page",
 		}, 0, func(m map[string]any) {
 			m["status"], m["interruptions"], m["due"] = "retrying", 1, at(2)
 			m["strikes"] = map[string]any{
-				"7": map[string]any{"count": 1, "code": "ocr_failed"}, "9": map[string]any{"count": 0, "code": "ocr_timeout", "open": true},
+				"7": map[string]any{"count": 1, "code": "ocr_failed"},
+				"9": map[string]any{"count": 0, "code": "ocr_timeout", "open": true},
 			}
 			m["retried"], m["retriedBy"], m["created"] = at(4), "me", at(5)
 			m["error"] = map[string]any{"code": "ocr_timeout", "message": "m", "retryable": true}
 		}},
 		"done": {document.Record{
-			Status: document.StatusDone, Text: "a\f\nb", Pages: 2, PagesDone: 2, Warnings: []string{"damaged", "truncated"},
-			Model: "m", Usage: document.Usage{PromptTokens: 7, CompletionTokens: 8}, Started: at(1),
+			Status: document.StatusDone, Text: "a\f\nb", Pages: 2, PagesDone: 2,
+			Warnings: []string{"damaged", "truncated"},
+			Model:    "m", Usage: document.Usage{PromptTokens: 7, CompletionTokens: 8}, Started: at(1),
 		}, document.StampFinished, func(m map[string]any) {
 			m["status"], m["text"], m["pages"], m["pagesDone"] = "done", "a\f\nb", 2, 2
 			m["warnings"], m["model"] = []any{"damaged", "truncated"}, "m"
@@ -142,11 +147,14 @@ func TestMarkerDocument(t *testing.T) {
 	t.Parallel()
 	r := emulated(t)
 	marker := &document.Record{
-		Bucket: "b", Name: "n", Generation: 5, Status: document.StatusDeleted, Owner: "ada", EventID: "e", EventTime: at(0),
-		MarkerExpires: at(9), Created: at(1), Text: "secret", Model: "m", Attempt: 3, Metadata: map[string]string{"a": "b"},
+		Bucket: "b", Name: "n", Generation: 5, Status: document.StatusDeleted, Owner: "ada", EventID: "e",
+		EventTime:     at(0),
+		MarkerExpires: at(9), Created: at(1), Text: "secret", Model: "m", Attempt: 3,
+		Metadata: map[string]string{"a": "b"},
 	}
 	checkDocument(t, r, document.Change{Record: marker}, map[string]any{
-		"schema": 2, "bucket": "b", "name": "n", "file": "gs://b/n", "owner": "ada", "generation": 5, "status": "deleted", "eventId": "e", "eventTime": at(0),
+		"schema": 2, "bucket": "b", "name": "n", "file": "gs://b/n", "owner": "ada", "generation": 5,
+		"status": "deleted", "eventId": "e", "eventTime": at(0),
 		"created": at(1), "markerExpires": at(9),
 	})
 }
@@ -184,8 +192,9 @@ func TestPageDocument(t *testing.T) {
 	pages := []document.Page{
 		{Page: 1, Generation: 5},
 		{
-			Page: 12, Generation: 5, Text: "t", Warnings: []string{"truncated"}, Blank: true, Width: 3, Height: 4, Turned: 90,
-			Error: &document.Error{Code: "corrupt", Message: "m"},
+			Page: 12, Generation: 5, Text: "t", Warnings: []string{"truncated"}, Blank: true, Width: 3, Height: 4,
+			Turned: 90,
+			Error:  &document.Error{Code: "corrupt", Message: "m"},
 			Blocks: []document.Block{
 				{Label: "title", Box: [4]int{1, 2, 3, 4}, Text: "t"},
 				{Label: "text", Continued: true, Box: [4]int{5, 6, 7, 8}, Text: "u"},
@@ -193,9 +202,10 @@ func TestPageDocument(t *testing.T) {
 			Usage: document.Usage{PromptTokens: 7, CompletionTokens: 8},
 		},
 	}
-	stored, err := document.Update(t.Context(), r, "id", document.Unread(), func(*document.Record) (*document.Change, error) {
-		return &document.Change{Record: &document.Record{}, Pages: pages}, nil
-	})
+	stored, err := document.Update(t.Context(), r, "id", document.Unread(),
+		func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &document.Record{}, Pages: pages}, nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +215,8 @@ func TestPageDocument(t *testing.T) {
 			"usage": map[string]any{"promptTokens": 0, "completionTokens": 0},
 		},
 		"5-0012": {
-			"page": 12, "generation": 5, "text": "t", "warnings": []any{"truncated"}, "blank": true, "width": 3, "height": 4, "turned": 90,
+			"page": 12, "generation": 5, "text": "t", "warnings": []any{"truncated"}, "blank": true, "width": 3,
+			"height": 4, "turned": 90,
 			"error": map[string]any{"code": "corrupt", "message": "m", "retryable": false},
 			"blocks": []any{
 				map[string]any{"label": "title", "box": []any{1, 2, 3, 4}, "text": "t"},

@@ -59,7 +59,10 @@ func TestReadErrorsAreClassified(t *testing.T) {
 			}
 			ctx, id := t.Context(), page1.ID()
 			check("BatchGetDocuments", func() error { _, err := r.Get(ctx, id); return err })
-			check("BatchGetDocuments", func() error { _, err := document.Update(ctx, r, id, document.Unread(), claim); return err })
+			check("BatchGetDocuments", func() error {
+				_, err := document.Update(ctx, r, id, document.Unread(), claim)
+				return err
+			})
 			check("RunQuery", func() error { _, err := r.Due(ctx, time.Now(), 1); return err })
 			check("RunQuery", func() error { _, err := r.Pages(ctx, id, 1); return err })
 			check("RunQuery", func() error { return r.ClearPages(ctx, id, 1) })
@@ -91,7 +94,8 @@ func TestOversizedDocumentIsRejected(t *testing.T) {
 		big := &document.Record{Status: document.StatusDone, Text: string(make([]byte, 2<<20))}
 		return &document.Change{Record: big}, nil
 	}
-	if _, err := document.Update(t.Context(), r, page1.ID(), document.Unread(), tooBig); !errors.Is(err, document.ErrStoreRejected) {
+	if _, err := document.Update(t.Context(), r, page1.ID(), document.Unread(), tooBig); !errors.Is(err,
+		document.ErrStoreRejected) {
 		t.Errorf("Update = %v, want ErrStoreRejected", err)
 	}
 	if got, err := r.Get(t.Context(), page1.ID()); got != nil || err != nil {

@@ -25,5 +25,6 @@ var page1 = document.Object{Bucket: "acme-scans", Name: "inbox/page 1.png", Gene
 func plus(old *document.Record) (*document.Change, error) {
 	next := *old
 	next.Interruptions++
-	return &document.Change{Record: &next, Pages: []document.Page{{Page: next.Interruptions, Generation: old.Generation}}}, nil
+	return &document.Change{Record: &next,
+		Pages: []document.Page{{Page: next.Interruptions, Generation: old.Generation}}}, nil
 }

@@ -18,7 +18,8 @@ import (
 
 func TestLostAnswerIsRecognised(t *testing.T) {
 	t.Parallel()
-	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Internal, codes.DeadlineExceeded, codes.Canceled} {
+	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Internal, codes.DeadlineExceeded,
+		codes.Canceled} {
 		t.Run(code.String(), func(t *testing.T) {
 			t.Parallel()
 			r, p := proxied(t)
@@ -48,8 +49,8 @@ func TestLostAnswerIsRecognised(t *testing.T) {
 	}
 }
 
-// A record that is believed to be missing is not read: not before it is created, and after that only where the answer was
-// lost or there is one after all.
+// A record that is believed to be missing is not read: not before it is created, and after that only where the answer
+// was lost or there is one after all.
 func TestExpectedAbsentRecordIsNotRead(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)
@@ -81,7 +82,8 @@ func TestExpectedAbsentRecordIsNotRead(t *testing.T) {
 
 func TestRefusedCommitIsRepeated(t *testing.T) {
 	t.Parallel()
-	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Internal, codes.Aborted, codes.ResourceExhausted} {
+	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Internal, codes.Aborted,
+		codes.ResourceExhausted} {
 		t.Run(code.String(), func(t *testing.T) {
 			t.Parallel()
 			r, p := proxied(t)
@@ -103,20 +105,23 @@ func TestOverwrittenCommitIsDecidedByTheState(t *testing.T) {
 	other := storeLike(t, r)
 	p.LoseAnswer("Commit", 1, codes.Unknown)
 	runs := 0
-	_, err := document.Update(t.Context(), r, page1.ID(), document.Seen(created), func(old *document.Record) (*document.Change, error) {
-		if runs++; runs == 1 {
-			p.OnLost(func() {
-				if _, err := document.Update(context.Background(), other, page1.ID(), document.Unread(), plus); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		return complete(old)
-	})
+	_, err := document.Update(t.Context(), r, page1.ID(), document.Seen(created),
+		func(old *document.Record) (*document.Change, error) {
+			if runs++; runs == 1 {
+				p.OnLost(func() {
+					if _, err := document.Update(context.Background(), other, page1.ID(), document.Unread(),
+						plus); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			return complete(old)
+		})
 	if err != errTaken || runs != 2 {
 		t.Errorf("Update = %v after %d runs, want the function's refusal after 2", err, runs)
 	}
-	if got, err := r.Get(t.Context(), page1.ID()); err != nil || got.Status != document.StatusDone || got.Interruptions != 1 {
+	if got, err := r.Get(t.Context(), page1.ID()); err != nil || got.Status != document.StatusDone ||
+		got.Interruptions != 1 {
 		t.Errorf("Get = %+v, %v; want both applied once", got, err)
 	}
 }

@@ -36,14 +36,15 @@ type handler func(method string, stream grpc.ServerStream) error
 func newDouble(t *testing.T, h handler, opts ...grpc.DialOption) (*Store, *double) {
 	t.Helper()
 	d := &double{listener: gcptest.NewPipes(), calls: map[string]int{}}
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(64<<20), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
-		full, _ := grpc.MethodFromServerStream(stream)
-		method := path.Base(full)
-		d.mu.Lock()
-		d.calls[method]++
-		d.mu.Unlock()
-		return h(method, stream)
-	}))
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(64<<20),
+		grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+			full, _ := grpc.MethodFromServerStream(stream)
+			method := path.Base(full)
+			d.mu.Lock()
+			d.calls[method]++
+			d.mu.Unlock()
+			return h(method, stream)
+		}))
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -53,7 +54,10 @@ func newDouble(t *testing.T, h handler, opts ...grpc.DialOption) (*Store, *doubl
 		server.Stop()
 		<-served
 	})
-	return storeAt(t, "double", append(opts, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return d.listener.Dial(ctx) }))...), d
+	return storeAt(t, "double",
+		append(opts, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			return d.listener.Dial(ctx)
+		}))...), d
 }
 
 func (d *double) count(method string) int {
@@ -120,7 +124,8 @@ func TestSilentFirestoreIsUnavailable(t *testing.T) {
 				defer cancel()
 				begin := time.Now()
 				err := operations(s)[name](ctx)
-				if !errors.Is(err, document.ErrStoreUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+				if !errors.Is(err, document.ErrStoreUnavailable) || errors.Is(err, context.DeadlineExceeded) ||
+					errors.Is(err, context.Canceled) {
 					t.Errorf("%v, want ErrStoreUnavailable and no error of a context", err)
 				}
 				if d.total() == 0 {
@@ -205,14 +210,16 @@ func TestCommitThatTimedOutIsRecognised(t *testing.T) {
 				return hang(method, stream)
 			case "BatchGetDocuments":
 				return stream.SendMsg(&pb.BatchGetDocumentsResponse{
-					Result: &pb.BatchGetDocumentsResponse_Found{Found: held}, ReadTime: timestamppb.New(time.Unix(9, 0)),
+					Result:   &pb.BatchGetDocumentsResponse_Found{Found: held},
+					ReadTime: timestamppb.New(time.Unix(9, 0)),
 				})
 			}
 			return status.Error(codes.Unimplemented, method)
 		})
-		got, err := document.Update(t.Context(), s, page1.ID(), document.Absent(), func(*document.Record) (*document.Change, error) {
-			return change(), nil
-		})
+		got, err := document.Update(t.Context(), s, page1.ID(), document.Absent(),
+			func(*document.Record) (*document.Change, error) {
+				return change(), nil
+			})
 		if err != nil || got.Version != time.Unix(7, 0).UnixNano() || !got.ReadAt.Equal(time.Unix(9, 0)) {
 			t.Errorf("Update = %+v, %v; want the state that the commit left", got, err)
 		}
@@ -389,7 +396,8 @@ func TestLargeCommitIsRefusedUnsent(t *testing.T) {
 			c.Pages = append(c.Pages, document.Page{Page: n + 1, Text: strings.Repeat("x", document.MaxTextBytes)})
 		}
 		_, err := s.Commit(t.Context(), page1.ID(), nil, c)
-		if !errors.Is(err, document.ErrStoreRejected) || errors.Is(err, document.ErrAnswerLost) || d.count("Commit") != 0 {
+		if !errors.Is(err, document.ErrStoreRejected) || errors.Is(err, document.ErrAnswerLost) ||
+			d.count("Commit") != 0 {
 			t.Errorf("Commit = %v after %d calls; want ErrStoreRejected after none", err, d.count("Commit"))
 		}
 	})

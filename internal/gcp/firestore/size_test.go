@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// fill gives every text in v the same value, lists n elements and numbers the largest there are: those of fields that will be
-// added to it included.
+// fill gives every text in v the same value, lists n elements and numbers the largest there are: those of fields that
+// will be added to it included.
 func fill(v reflect.Value, text string, n int) {
 	switch v.Kind() {
 	case reflect.String:
@@ -68,7 +68,8 @@ func TestPageSizeIsNeverTooLow(t *testing.T) {
 func TestBatchesFit(t *testing.T) {
 	t.Parallel()
 	c := conn{database: "projects/p/databases/(default)", collection: "ocr_documents"}
-	r := &document.Record{Status: document.StatusDone, Text: strings.Repeat("x", document.MaxTextBytes), Metadata: map[string]string{}}
+	r := &document.Record{Status: document.StatusDone, Text: strings.Repeat("x", document.MaxTextBytes),
+		Metadata: map[string]string{}}
 	for i := range 8 {
 		r.Metadata[strings.Repeat("k", i+1)] = strings.Repeat("v", 8<<10)
 	}

@@ -69,11 +69,13 @@ func (c *calls) take() []string {
 
 func (c *calls) options() []grpc.DialOption {
 	return []grpc.DialOption{
-		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn,
+			invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			c.note(method)
 			return invoke(ctx, method, req, reply, conn, opts...)
 		}),
-		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn,
+			method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 			c.note(method)
 			return stream(ctx, desc, conn, method, opts...)
 		}),

@@ -46,7 +46,8 @@ func TestErrorIsTheContextsOnceItHasEnded(t *testing.T) {
 		stopped, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(20*time.Millisecond, cancel)
 		from := &document.Stored{Record: &document.Record{}, Version: 1}
-		if _, err := document.Update(stopped, r, page1.ID(), document.Seen(from), plus); !errors.Is(err, context.Canceled) {
+		if _, err := document.Update(stopped, r, page1.ID(), document.Seen(from), plus); !errors.Is(err,
+			context.Canceled) {
 			t.Errorf("Update = %v, want Canceled", err)
 		}
 		if _, err := r.Due(stopped, time.Now(), 1); !errors.Is(err, context.Canceled) {

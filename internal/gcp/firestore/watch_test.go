@@ -24,7 +24,8 @@ func TestWatchPassesEachStateOnce(t *testing.T) {
 	}
 	document := func(id, name string, version int64) *pb.ListenResponse {
 		doc := &pb.Document{
-			Name: "d/documents/c/" + id, Fields: fields{"name": textValue(name)}, UpdateTime: timestamppb.New(time.Unix(0, version)),
+			Name: "d/documents/c/" + id, Fields: fields{"name": textValue(name)},
+			UpdateTime: timestamppb.New(time.Unix(0, version)),
 		}
 		return &pb.ListenResponse{ResponseType: &pb.ListenResponse_DocumentChange{
 			DocumentChange: &pb.DocumentChange{Document: doc},

@@ -69,7 +69,8 @@ func TestBucketAnswers(t *testing.T) {
 		}
 	}
 	meta := get(t, b, object1("a/b.png", 0, false))
-	for _, part := range []string{`"generation":"` + strconv.FormatInt(g, 10), `"size":"9"`, `"crc32c":"4waSgw=="`, `"k":"v"`} {
+	for _, part := range []string{`"generation":"` + strconv.FormatInt(g, 10), `"size":"9"`, `"crc32c":"4waSgw=="`,
+		`"k":"v"`} {
 		if !strings.Contains(meta.body, part) {
 			t.Errorf("metadata %s lacks %s", meta.body, part)
 		}
@@ -116,7 +117,8 @@ func TestBucketUnpacks(t *testing.T) {
 		t.Errorf("to who takes gzip: %q %v", packed.body, packed.header)
 	}
 	plain := get(t, b, object1("page", 0, true))
-	if plain.body != "plain" || plain.header.Get("Content-Encoding") != "" || plain.header.Get("X-Goog-Stored-Content-Encoding") != "gzip" {
+	if plain.body != "plain" || plain.header.Get("Content-Encoding") != "" ||
+		plain.header.Get("X-Goog-Stored-Content-Encoding") != "gzip" {
 		t.Errorf("to others: %q %v", plain.body, plain.header)
 	}
 }
@@ -133,17 +135,25 @@ func TestBucketFaults(t *testing.T) {
 		fault Fault
 		is    func(answer) bool
 	}{
-		"status": {Fault{Status: 503}, func(a answer) bool { return a.status == 503 && strings.Contains(a.body, `"code":503`) }},
-		"body":   {Fault{Status: 403, Body: "<html>"}, func(a answer) bool { return a.status == 403 && a.body == "<html>" }},
+		"status": {Fault{Status: 503}, func(a answer) bool {
+			return a.status == 503 && strings.Contains(a.body, `"code":503`)
+		}},
+		"body": {Fault{Status: 403, Body: "<html>"}, func(a answer) bool {
+			return a.status == 403 && a.body == "<html>"
+		}},
 		"drop":   {Fault{Drop: true}, func(a answer) bool { return a.err != nil && a.status == 0 }},
 		"cut":    {Fault{Cut: true}, func(a answer) bool { return a.err != nil && len(a.body) == len(body)/2 }},
 		"damage": {Fault{Damage: true}, func(a answer) bool { return len(a.body) == len(body) && a.body != body }},
 		"sum": {Fault{WrongSum: true}, func(a answer) bool {
 			return a.body == body && a.header.Get("X-Goog-Hash") != well.header.Get("X-Goog-Hash")
 		}},
-		"no hash": {Fault{NoHash: true}, func(a answer) bool { return a.body == body && a.header.Get("X-Goog-Hash") == "" }},
-		"no size": {Fault{NoSize: true}, func(a answer) bool { return a.body == body && a.header.Get("Content-Length") == "" }},
-		"gate":    {Fault{Gate: open}, func(a answer) bool { return a.body == body && a.err == nil }},
+		"no hash": {Fault{NoHash: true}, func(a answer) bool {
+			return a.body == body && a.header.Get("X-Goog-Hash") == ""
+		}},
+		"no size": {Fault{NoSize: true}, func(a answer) bool {
+			return a.body == body && a.header.Get("Content-Length") == ""
+		}},
+		"gate": {Fault{Gate: open}, func(a answer) bool { return a.body == body && a.err == nil }},
 	} {
 		b.Next(test.fault)
 		if got := get(t, b, path); !test.is(got) {

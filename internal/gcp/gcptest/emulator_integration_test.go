@@ -113,7 +113,8 @@ func TestFirestoreTakesTheOneThatRuns(t *testing.T) {
 	}
 }
 
-// TestPortOfAnotherIsNoEmulator: a process that took the port meanwhile is not taken for the emulator, whatever it answers.
+// TestPortOfAnotherIsNoEmulator: a process that took the port meanwhile is not taken for the emulator, whatever it
+// answers.
 func TestPortOfAnotherIsNoEmulator(t *testing.T) {
 	t.Parallel()
 	other := httptest.NewServer(http.NotFoundHandler())

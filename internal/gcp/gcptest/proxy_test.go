@@ -19,22 +19,23 @@ func echo(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.ForceServerCodec(raw{}), grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
-		md, _ := metadata.FromIncomingContext(s.Context())
-		if len(md.Get("fail")) > 0 {
-			return status.Error(codes.NotFound, "as asked")
-		}
-		for {
-			var m []byte
-			if s.RecvMsg(&m) != nil {
-				return nil
+	server := grpc.NewServer(grpc.ForceServerCodec(raw{}),
+		grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+			md, _ := metadata.FromIncomingContext(s.Context())
+			if len(md.Get("fail")) > 0 {
+				return status.Error(codes.NotFound, "as asked")
 			}
-			m = append(m, md.Get("authorization")[0]...)
-			if err := s.SendMsg(&m); err != nil {
-				return err
+			for {
+				var m []byte
+				if s.RecvMsg(&m) != nil {
+					return nil
+				}
+				m = append(m, md.Get("authorization")[0]...)
+				if err := s.SendMsg(&m); err != nil {
+					return err
+				}
 			}
-		}
-	}))
+		}))
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	return listener.Addr().String()

@@ -47,7 +47,8 @@ func TestTokenExpiry(t *testing.T) {
 		}
 	}
 	now := time.Now()
-	if renew, expires := lifetime("opaque", now); !renew.After(now) || !expires.After(renew) || expires.After(now.Add(unknownLife)) {
+	if renew, expires := lifetime("opaque", now); !renew.After(now) || !expires.After(renew) ||
+		expires.After(now.Add(unknownLife)) {
 		t.Errorf("an opaque token is renewed at %v and ends at %v, from %v", renew, expires, now)
 	}
 }
@@ -105,7 +106,8 @@ func TestTokensOfAPersonsLogin(t *testing.T) {
 		"type": "authorized_user", "client_id": "c", "client_secret": "hush-secret", "refresh_token": "hush-refresh",
 	})
 	_, err := New().Token(t.Context(), audience)
-	if err == nil || !strings.Contains(err.Error(), "--impersonate-service-account") || strings.Contains(err.Error(), "hush") {
+	if err == nil || !strings.Contains(err.Error(), "--impersonate-service-account") ||
+		strings.Contains(err.Error(), "hush") {
 		t.Errorf("Token = %v, want what to do", err)
 	}
 }

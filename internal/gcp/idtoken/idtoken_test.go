@@ -187,13 +187,15 @@ func TestTokensAreNotWaitedForWithoutEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted()
-		s.set(31*time.Second, time.Hour, errors.New("no answer")) // as Google's client takes with a metadata server that hangs
+		// as Google's client takes with a metadata server that hangs
+		s.set(31*time.Second, time.Hour, errors.New("no answer"))
 		for range 20 {
 			go func() {
 				begin := time.Now()
 				_, err := s.Token(t.Context(), audience)
 				if err == nil || errors.Is(err, context.DeadlineExceeded) || time.Since(begin) > waitLimit {
-					t.Errorf("Token = %v after %v, want an error of its own after %v at most", err, time.Since(begin), waitLimit)
+					t.Errorf("Token = %v after %v, want an error of its own after %v at most", err, time.Since(begin),
+						waitLimit)
 				}
 			}()
 			time.Sleep(stuckAfter)

@@ -12,7 +12,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
-// TestPushIsWhatWasPublished: what is published comes out of the emulator's push as the body and the headers it was given.
+// TestPushIsWhatWasPublished: what is published comes out of the emulator's push as the body and the headers it was
+// given.
 func TestPushIsWhatWasPublished(t *testing.T) {
 	t.Parallel()
 	host := gcptest.PubSub(t)
@@ -33,7 +34,8 @@ func TestPushIsWhatWasPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	data, _ := json.Marshal("Übergröße")
-	err = topic.Publish(t.Context(), []Message{{Data: data, Attributes: map[string]string{"ce-id": "1", "Content-Type": "application/json"}}})
+	err = topic.Publish(t.Context(),
+		[]Message{{Data: data, Attributes: map[string]string{"ce-id": "1", "Content-Type": "application/json"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

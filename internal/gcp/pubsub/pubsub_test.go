@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 
 func TestNewTopicRefusesOtherNames(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"", "topic", "projects/p/topics/", "projects/p/topics/a/b", "projects//topics/abc", "https://x"} {
+	for _, name := range []string{"", "topic", "projects/p/topics/", "projects/p/topics/a/b", "projects//topics/abc",
+		"https://x"} {
 		if _, err := NewTopic(t.Context(), name, "127.0.0.1:1"); err == nil {
 			t.Errorf("%q was taken", name)
 		}
@@ -58,11 +59,13 @@ func TestAnswersAreClassified(t *testing.T) {
 				io.WriteString(w, c.body)
 			}))
 			defer server.Close()
-			topic, err := NewTopic(t.Context(), "projects/demo-x/topics/events", strings.TrimPrefix(server.URL, "http://"))
+			topic, err := NewTopic(t.Context(), "projects/demo-x/topics/events",
+				strings.TrimPrefix(server.URL, "http://"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := topic.Publish(t.Context(), []Message{{Data: []byte("x")}}); !errors.Is(err, c.want) || c.want == nil && err != nil {
+			if err := topic.Publish(t.Context(), []Message{{Data: []byte("x")}}); !errors.Is(err, c.want) ||
+				c.want == nil && err != nil {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 		})
@@ -71,7 +74,9 @@ func TestAnswersAreClassified(t *testing.T) {
 
 func TestPublishEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+	}))
 	defer server.Close()
 	topic, err := NewTopic(t.Context(), "projects/demo-x/topics/events", server.URL)
 	if err != nil {
@@ -119,7 +124,8 @@ func TestHangingPubSubIsUnavailable(t *testing.T) {
 			topic.service.BasePath = server.URL + "/"
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // ends a test of a call that waits for ever
 			defer cancel()
-			if err := topic.Publish(ctx, []Message{{}}); !errors.Is(err, ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+			if err := topic.Publish(ctx, []Message{{}}); !errors.Is(err, ErrUnavailable) ||
+				errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%v, want ErrUnavailable", err)
 			}
 		})

@@ -24,7 +24,10 @@ func TestOpenDamaged(t *testing.T) {
 			_, err := io.ReadFull(iotest.OneByteReader(r), make([]byte, len(want)))
 			return err
 		},
-		"past the end":     func(r io.Reader) error { _, err := io.ReadAtLeast(r, make([]byte, 2*len(want)), len(want)); return err },
+		"past the end": func(r io.Reader) error {
+			_, err := io.ReadAtLeast(r, make([]byte, 2*len(want)), len(want))
+			return err
+		},
 		"with io.Copy":     func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err },
 		"limited, by page": func(r io.Reader) error { _, err := io.CopyN(io.Discard, r, int64(len(want))); return err },
 	}
@@ -93,7 +96,8 @@ func TestOpenUnpacks(t *testing.T) {
 			t.Errorf("%s: %d bytes of %d, %v; want %d of -1", name, len(got), size, err, len(plain))
 		}
 	}
-	if got, _, err := readAll(t, s, object("empty", b.PutEncoded("empty", nil, "image/png", "gzip"))); len(got) != 0 || err != nil {
+	if got, _, err := readAll(t, s, object("empty", b.PutEncoded("empty", nil, "image/png", "gzip"))); len(got) != 0 ||
+		err != nil {
 		t.Errorf("nothing stored: %q, %v", got, err)
 	}
 	g := b.PutEncoded("other", []byte("as it is"), "image/png", "br")
@@ -161,7 +165,8 @@ func TestStorageContextEnds(t *testing.T) {
 	}
 	waiting, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	b.Next(gcptest.Fault{Status: 503}, gcptest.Fault{Status: 503}, gcptest.Fault{Status: 503}, gcptest.Fault{Status: 503})
+	b.Next(gcptest.Fault{Status: 503}, gcptest.Fault{Status: 503}, gcptest.Fault{Status: 503},
+		gcptest.Fault{Status: 503})
 	if _, err := s.Open(waiting, object("page.png", g)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Open between tries = %v, want DeadlineExceeded", err)
 	}

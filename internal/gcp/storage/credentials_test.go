@@ -76,7 +76,8 @@ func TestTokenThatDoesNotComeIsUnavailable(t *testing.T) {
 	s, b := authorizedWithin(t, patience{20 * time.Millisecond, stallLimit})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // ends a test of a driver that waits for ever
 	defer cancel()
-	if _, err := s.Open(ctx, object("page.png", 1)); !errors.Is(err, document.ErrStorageUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.Open(ctx, object("page.png", 1)); !errors.Is(err, document.ErrStorageUnavailable) ||
+		errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Open = %v, want ErrStorageUnavailable", err)
 	}
 	if _, _, err := s.Live(ctx, "acme-scans", "page.png"); !errors.Is(err, document.ErrStorageUnavailable) {

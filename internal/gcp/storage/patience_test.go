@@ -21,8 +21,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
-// remote is a driver that speaks HTTP/2, as Cloud Storage does, to the handler over connections in memory: time is the test's own.
-// Without a handler its connections are never accepted. It is called inside of a bubble.
+// remote is a driver that speaks HTTP/2, as Cloud Storage does, to the handler over connections in memory: time is the
+// test's own. Without a handler its connections are never accepted. It is called inside of a bubble.
 func remote(t *testing.T, h http.HandlerFunc) (*Objects, *gcptest.Pipes) {
 	t.Helper()
 	var protocols http.Protocols
@@ -128,7 +128,8 @@ func TestHangingStorageIsUnavailable(t *testing.T) {
 					defer cancel()
 					begin := time.Now()
 					err := call(ctx, s)
-					if !errors.Is(err, document.ErrStorageUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+					if !errors.Is(err, document.ErrStorageUnavailable) || errors.Is(err, context.DeadlineExceeded) ||
+						errors.Is(err, context.Canceled) {
 						t.Errorf("%v, want ErrStorageUnavailable and no error of a context", err)
 					}
 					if took := time.Since(begin); took > answerLimit+repeatLimit {
@@ -139,7 +140,8 @@ func TestHangingStorageIsUnavailable(t *testing.T) {
 					s, _ := remote(t, handler)
 					ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 					defer cancel()
-					if err := call(ctx, s); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, document.ErrStorageUnavailable) {
+					if err := call(ctx, s); !errors.Is(err, context.DeadlineExceeded) ||
+						errors.Is(err, document.ErrStorageUnavailable) {
 						t.Errorf("at the caller's own end: %v, want DeadlineExceeded", err)
 					}
 				})
@@ -159,8 +161,8 @@ func TestStorageThatTakesNoConnectionIsUnavailable(t *testing.T) {
 	})
 }
 
-// The time is that of a Read which waits: who reads slowly, because the bytes are sent on slowly, is not cut off, and neither
-// is a bucket that sends slowly.
+// The time is that of a Read which waits: who reads slowly, because the bytes are sent on slowly, is not cut off, and
+// neither is a bucket that sends slowly.
 func TestSlowReadingIsNoStall(t *testing.T) {
 	t.Parallel()
 	want := pattern(3 * readAhead)

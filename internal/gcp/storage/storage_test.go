@@ -86,7 +86,8 @@ func TestOpenOddNames(t *testing.T) {
 	t.Parallel()
 	s, b := bucket(t)
 	for _, name := range []string{
-		"a/b", "a//b", "/a", "a/", "../a", "a/../b", "x/.", "a%2Fb", "a b+c?d=e&f#g", "Ü🦜/é.png", "\t\x00\x7f", "o", "b/x/o/y",
+		"a/b", "a//b", "/a", "a/", "../a", "a/../b", "x/.", "a%2Fb", "a b+c?d=e&f#g", "Ü🦜/é.png", "\t\x00\x7f", "o",
+		"b/x/o/y",
 		strings.Repeat("n", 1024),
 	} {
 		g := b.Put(name, []byte(name), "", nil)
@@ -154,7 +155,8 @@ func TestLive(t *testing.T) {
 func TestErrorsOfStorage(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]error{
-		400: document.ErrStorageMisconfigured, 401: document.ErrStorageMisconfigured, 403: document.ErrStorageMisconfigured,
+		400: document.ErrStorageMisconfigured, 401: document.ErrStorageMisconfigured,
+		403: document.ErrStorageMisconfigured,
 		404: document.ErrObjectGone, 410: document.ErrObjectGone, 302: document.ErrStorageUnavailable,
 		408: document.ErrStorageUnavailable, 429: document.ErrStorageUnavailable, 500: document.ErrStorageUnavailable,
 		502: document.ErrStorageUnavailable, 503: document.ErrStorageUnavailable, 504: document.ErrStorageUnavailable,
@@ -186,7 +188,8 @@ func TestErrorsOfStorage(t *testing.T) {
 	}
 }
 
-// What Cloud Storage refuses because of the bucket or the object is told apart from a missing right, in whichever form it says so.
+// What Cloud Storage refuses because of the bucket or the object is told apart from a missing right, in whichever form
+// it says so.
 func TestRefusalsAreNamed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -194,12 +197,18 @@ func TestRefusalsAreNamed(t *testing.T) {
 		want error
 		also error
 	}{
-		"customer-supplied key, bare": {"The target object is encrypted by a customer-supplied encryption key.", document.ErrObjectLocked, nil},
-		"customer-supplied key, JSON": {`{"error":{"code":400,"message":"The target object is encrypted.","errors":[{"reason":"resourceIsEncryptedWithCustomerEncryptionKey"}]}}`, document.ErrObjectLocked, nil},
-		"requester pays, bare":        {"Bucket is a requester pays bucket but no user project provided.", document.ErrStorageMisconfigured, document.ErrRequesterPays},
-		"requester pays, JSON":        {`{"error":{"code":400,"message":"Bucket is requester pays bucket but no user project provided.","errors":[{"reason":"required"}]}}`, document.ErrStorageMisconfigured, document.ErrRequesterPays},
-		"requester pays, XML":         {`<Error><Code>UserProjectMissing</Code></Error>`, document.ErrStorageMisconfigured, document.ErrRequesterPays},
-		"anything else":               {`{"error":{"code":400,"message":"Invalid argument."}}`, document.ErrStorageMisconfigured, nil},
+		"customer-supplied key, bare": {"The target object is encrypted by a customer-supplied encryption key.",
+			document.ErrObjectLocked, nil},
+		"customer-supplied key, JSON": {`{"error":{"code":400,"message":"The target object is encrypted.","errors":[{"reason":"resourceIsEncryptedWithCustomerEncryptionKey"}]}}`,
+			document.ErrObjectLocked, nil},
+		"requester pays, bare": {"Bucket is a requester pays bucket but no user project provided.",
+			document.ErrStorageMisconfigured, document.ErrRequesterPays},
+		"requester pays, JSON": {`{"error":{"code":400,"message":"Bucket is requester pays bucket but no user project provided.","errors":[{"reason":"required"}]}}`,
+			document.ErrStorageMisconfigured, document.ErrRequesterPays},
+		"requester pays, XML": {`<Error><Code>UserProjectMissing</Code></Error>`,
+			document.ErrStorageMisconfigured, document.ErrRequesterPays},
+		"anything else": {`{"error":{"code":400,"message":"Invalid argument."}}`,
+			document.ErrStorageMisconfigured, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestReadAhead: what a server of HTTP/2 may send of an object that is not read is what the first frame of the connection
-// allows for each stream.
+// TestReadAhead: what a server of HTTP/2 may send of an object that is not read is what the first frame of the
+// connection allows for each stream.
 func TestReadAhead(t *testing.T) {
 	window := make(chan uint32, 1)
 	server := httptest.NewUnstartedServer(nil)

@@ -35,8 +35,8 @@ type Bucket struct {
 
 var _ document.Objects = (*Bucket)(nil)
 
-// OpenBucket opens the bucket of a name in the directory that is locked. files is what is known of the directory's files. The
-// caller closes the bucket, and the lock after it.
+// OpenBucket opens the bucket of a name in the directory that is locked. files is what is known of the directory's
+// files. The caller closes the bucket, and the lock after it.
 func OpenBucket(lock *Lock, name string, files sqlite.Files) (*Bucket, error) {
 	root, err := os.OpenRoot(string(lock.data.dir))
 	if err != nil {

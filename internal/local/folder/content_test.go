@@ -68,10 +68,14 @@ func TestContentChanges(t *testing.T) {
 		want error // of reading to the end; nil: all of it, as it was
 	}{
 		{"nothing", func(*testing.T, string) {}, nil},
-		{"rewritten", func(t *testing.T, path string) { writeFile(t, path, "abcdefghij", long.Add(1)) }, document.ErrStorageUnavailable},
-		{"touched", func(t *testing.T, path string) { writeFile(t, path, content, long.Add(1)) }, document.ErrStorageUnavailable},
-		{"longer", func(t *testing.T, path string) { writeFile(t, path, content+"0", long) }, document.ErrStorageUnavailable},
-		{"shorter", func(t *testing.T, path string) { writeFile(t, path, "01234", long) }, document.ErrStorageUnavailable},
+		{"rewritten", func(t *testing.T, path string) { writeFile(t, path, "abcdefghij", long.Add(1)) },
+			document.ErrStorageUnavailable},
+		{"touched", func(t *testing.T, path string) { writeFile(t, path, content, long.Add(1)) },
+			document.ErrStorageUnavailable},
+		{"longer", func(t *testing.T, path string) { writeFile(t, path, content+"0", long) },
+			document.ErrStorageUnavailable},
+		{"shorter", func(t *testing.T, path string) { writeFile(t, path, "01234", long) },
+			document.ErrStorageUnavailable},
 		{"emptied", func(t *testing.T, path string) { writeFile(t, path, "", long) }, document.ErrStorageUnavailable},
 		{"removed", func(t *testing.T, path string) { remove(t, path) }, nil},
 		{"replaced", func(t *testing.T, path string) {
@@ -186,12 +190,14 @@ func TestNamesThatLeadOut(t *testing.T) {
 	w := openBucket(t, inbox)
 	for _, name := range []string{
 		"../secret", "..", ".", "", "/etc/hosts", "a/../../secret", "a//b", "a/", "./a", ".bucketocr/records.db",
-		"a/.b", "a/./b", "\xff", filepath.Join(dir, "secret"), strings.Repeat("x/", 3000) + "x", strings.Repeat("x", 300),
+		"a/.b", "a/./b", "\xff", filepath.Join(dir, "secret"), strings.Repeat("x/", 3000) + "x",
+		strings.Repeat("x", 300),
 	} {
 		if _, _, err := w.Live(t.Context(), "inbox", name); !errors.Is(err, document.ErrObjectGone) {
 			t.Errorf("Live of %.40q: %v, want gone", name, err)
 		}
-		if _, err := w.Open(t.Context(), document.Object{Bucket: "inbox", Name: name, Generation: 1}); !errors.Is(err, document.ErrObjectGone) {
+		if _, err := w.Open(t.Context(), document.Object{Bucket: "inbox", Name: name, Generation: 1}); !errors.Is(err,
+			document.ErrObjectGone) {
 			t.Errorf("Open of %.40q: %v, want gone", name, err)
 		}
 	}
@@ -237,7 +243,8 @@ func TestContentTypes(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"a.png": "image/png", "a/b.c/D.JPeG": "image/jpeg", "x.tif": "image/tiff", "x.pdf": "application/pdf",
-		"README.md": "text/markdown", "a.png/b": unknownType, "scan": unknownType, "a.": unknownType, "a.xyz": unknownType,
+		"README.md": "text/markdown", "a.png/b": unknownType, "scan": unknownType, "a.": unknownType,
+		"a.xyz": unknownType,
 	} {
 		if got := ContentType(name); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)

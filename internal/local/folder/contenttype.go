@@ -8,8 +8,9 @@ import (
 // unknownType is what an upload declares of which nothing is known: the bytes decide.
 const unknownType = "application/octet-stream"
 
-// contentTypes is the declared type by extension. It is a table of our own because the one of package mime depends on the
-// machine. Besides what can be read it holds what people keep beside their scans, so that the filter knows it for no image.
+// contentTypes is the declared type by extension. It is a table of our own because the one of package mime depends on
+// the machine. Besides what can be read it holds what people keep beside their scans, so that the filter knows it for
+// no image.
 var contentTypes = map[string]string{
 	".avif": "image/avif",
 	".bmp":  "image/bmp",

@@ -21,20 +21,22 @@ const (
 
 // dataFiles are the regular files in the data directory: all that this process, or SQLite for it, opens there.
 var dataFiles = [...]string{
-	lockName, databaseName, databaseName + "-wal", databaseName + "-shm", databaseName + "-journal", endpointName, LogName, OCRLogName,
+	lockName, databaseName, databaseName + "-wal", databaseName + "-shm", databaseName + "-journal", endpointName,
+	LogName, OCRLogName,
 }
 
-// Data is the data directory of a bucket's directory, DIR/.bucketocr. It has passed the checks of [Dir.OpenData] and is held
-// open, so that what it is cannot be changed by changing the path. All methods may be called concurrently.
+// Data is the data directory of a bucket's directory, DIR/.bucketocr. It has passed the checks of [Dir.OpenData] and is
+// held open, so that what it is cannot be changed by changing the path. All methods may be called concurrently.
 type Data struct {
 	dir  Dir
 	root *os.Root
 }
 
-// OpenData opens the data directory; where there is none, that is [fs.ErrNotExist]. A folder that came from elsewhere may
-// bring a data directory along, so one that this user's bucketocr cannot have left like that is refused: a link, what is no
-// directory, one that belongs to or can be written by others, and one in which a file of ours is a link, has a second name,
-// is not a regular file, or belongs to or can be written by others. The error says what to do. The caller closes it.
+// OpenData opens the data directory; where there is none, that is [fs.ErrNotExist]. A folder that came from elsewhere
+// may bring a data directory along, so one that this user's bucketocr cannot have left like that is refused: a link,
+// what is no directory, one that belongs to or can be written by others, and one in which a file of ours is a link, has
+// a second name, is not a regular file, or belongs to or can be written by others. The error says what to do. The
+// caller closes it.
 func (d Dir) OpenData() (*Data, error) {
 	found, err := os.Lstat(d.data())
 	if err != nil {
@@ -96,7 +98,8 @@ func (h *Data) checkEntry(name string, wanted func(fs.FileMode) bool, what strin
 	return h.dir.checkOwner(path, info, data.Mode().Perm())
 }
 
-// checkOwner refuses what is another user's, or can be changed by others who get there: through a directory of mode dir.
+// checkOwner refuses what is another user's, or can be changed by others who get there: through a directory of mode
+// dir.
 func (d Dir) checkOwner(path string, info fs.FileInfo, dir fs.FileMode) error {
 	if uid, ok := owner(info); ok && uid != os.Geteuid() {
 		return d.refuse(path, fmt.Sprintf("belongs to another user (uid %d)", uid))
@@ -135,8 +138,9 @@ func (h *Data) path(name string) string { return filepath.Join(h.dir.data(), nam
 // Close closes the data directory. It may be called twice.
 func (h *Data) Close() error { return h.root.Close() }
 
-// Database returns the path of the database. SQLite opens it, and the files beside it, by their paths: they have been checked
-// by then, and only who may write to the bucket's directory itself could put another data directory there in between.
+// Database returns the path of the database. SQLite opens it, and the files beside it, by their paths: they have been
+// checked by then, and only who may write to the bucket's directory itself could put another data directory there in
+// between.
 func (h *Data) Database() string { return h.path(databaseName) }
 
 // Texts returns the path of the folder of texts.

@@ -14,8 +14,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// hostile makes a bucket's directory that came from elsewhere: with a data directory, which make fills, and beside it a file
-// of the user's. It returns the directory and checks in the end that the file was neither changed nor removed.
+// hostile makes a bucket's directory that came from elsewhere: with a data directory, which make fills, and beside it a
+// file of the user's. It returns the directory and checks in the end that the file was neither changed nor removed.
 func hostile(t *testing.T, make func(data, victim string) error) Dir {
 	t.Helper()
 	home := t.TempDir()
@@ -23,7 +23,8 @@ func hostile(t *testing.T, make func(data, victim string) error) Dir {
 	writeFile(t, victim, "precious", long)
 	t.Cleanup(func() {
 		info, err := os.Stat(victim)
-		if content, _ := os.ReadFile(victim); err != nil || string(content) != "precious" || !info.ModTime().Equal(long) {
+		if content, _ := os.ReadFile(victim); err != nil || string(content) != "precious" ||
+			!info.ModTime().Equal(long) {
 			t.Errorf("the user's file is now %q, %v", content, err)
 		}
 	})
@@ -38,7 +39,8 @@ func hostile(t *testing.T, make func(data, victim string) error) Dir {
 	return Dir(dir)
 }
 
-// TestForeignEntriesAreRefused: whatever has the name of a file of ours and is none that this user's bucketocr has left.
+// TestForeignEntriesAreRefused: whatever has the name of a file of ours and is none that this user's bucketocr has
+// left.
 func TestForeignEntriesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, name := range append(dataFiles[:], textsName) {
@@ -46,10 +48,12 @@ func TestForeignEntriesAreRefused(t *testing.T) {
 			make func(path, victim string) error
 			want string
 		}{
-			"link":          {func(path, victim string) error { return os.Symlink(victim, path) }, "is a symbolic link"},
-			"link inside":   {func(path, _ string) error { return os.Symlink("other", path) }, "is a symbolic link"},
-			"dangling link": {func(path, victim string) error { return os.Symlink(victim+"s", path) }, "is a symbolic link"},
-			"pipe":          {func(path, _ string) error { return makePipe(path) }, "is a named pipe"},
+			"link": {func(path, victim string) error { return os.Symlink(victim, path) },
+				"is a symbolic link"},
+			"link inside": {func(path, _ string) error { return os.Symlink("other", path) }, "is a symbolic link"},
+			"dangling link": {func(path, victim string) error { return os.Symlink(victim+"s", path) },
+				"is a symbolic link"},
+			"pipe": {func(path, _ string) error { return makePipe(path) }, "is a named pipe"},
 			"wrong kind": {func(path, _ string) error {
 				if name == textsName {
 					return os.WriteFile(path, nil, 0o600)
@@ -83,7 +87,8 @@ func TestForeignEntriesAreRefused(t *testing.T) {
 					t.Skip("owners and modes are not checked on Windows")
 				}
 				d := hostile(t, func(data, victim string) error {
-					return errors.Join(os.WriteFile(filepath.Join(data, "other"), nil, 0o600), c.make(filepath.Join(data, name), victim))
+					return errors.Join(os.WriteFile(filepath.Join(data, "other"), nil, 0o600),
+						c.make(filepath.Join(data, name), victim))
 				})
 				wantRefused(t, d, filepath.Join(d.data(), name)+" ", c.want)
 			})
@@ -105,11 +110,15 @@ func TestForeignDataDirectoryIsRefused(t *testing.T) {
 			inside := filepath.Join(filepath.Dir(data), "inside")
 			return errors.Join(os.Remove(data), os.Mkdir(inside, 0o700), os.Symlink("inside", data))
 		}, "is a symbolic link"},
-		"file":          {func(data, _ string) error { return errors.Join(os.Remove(data), os.WriteFile(data, nil, 0o600)) }, "is a file"},
-		"pipe":          {func(data, _ string) error { return errors.Join(os.Remove(data), makePipe(data)) }, "is a named pipe"},
-		"foreign mode":  {func(data, _ string) error { return os.Chmod(data, 0o777) }, "can be written by other users"},
-		"group's":       {func(data, _ string) error { return os.Chmod(data, 0o770) }, "can be written by other users"},
-		"foreign owner": {func(data, _ string) error { return os.Chown(data, 4711, -1) }, "belongs to another user (uid 4711)"},
+		"file": {func(data, _ string) error {
+			return errors.Join(os.Remove(data), os.WriteFile(data, nil, 0o600))
+		}, "is a file"},
+		"pipe": {func(data, _ string) error { return errors.Join(os.Remove(data), makePipe(data)) },
+			"is a named pipe"},
+		"foreign mode": {func(data, _ string) error { return os.Chmod(data, 0o777) }, "can be written by other users"},
+		"group's":      {func(data, _ string) error { return os.Chmod(data, 0o770) }, "can be written by other users"},
+		"foreign owner": {func(data, _ string) error { return os.Chown(data, 4711, -1) },
+			"belongs to another user (uid 4711)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,7 +146,8 @@ func wantRefused(t *testing.T, d Dir, words ...string) {
 	}
 }
 
-// TestOwnDataDirectoryIsTaken: what bucketocr leaves, opened to others by one chmod or not; and none is said to be missing.
+// TestOwnDataDirectoryIsTaken: what bucketocr leaves, opened to others by one chmod or not; and none is said to be
+// missing.
 func TestOwnDataDirectoryIsTaken(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -197,7 +207,8 @@ func TestLogsReplaceWhatHasTheirName(t *testing.T) {
 	}
 }
 
-// TestTextsStayInTheirFolder: no record's name and no link in the folder of texts has a file outside written or removed.
+// TestTextsStayInTheirFolder: no record's name and no link in the folder of texts has a file outside written or
+// removed.
 func TestTextsStayInTheirFolder(t *testing.T) {
 	t.Parallel()
 	var victim string
@@ -205,13 +216,15 @@ func TestTextsStayInTheirFolder(t *testing.T) {
 		victim = v + ".md"
 		texts := filepath.Join(data, textsName)
 		writeFile(t, victim, "precious", time.Time{})
-		return errors.Join(os.MkdirAll(filepath.Join(texts, "real"), 0o700), os.Symlink(filepath.Dir(v), filepath.Join(texts, "out")),
+		return errors.Join(os.MkdirAll(filepath.Join(texts, "real"), 0o700),
+			os.Symlink(filepath.Dir(v), filepath.Join(texts, "out")),
 			os.Symlink("real", filepath.Join(texts, "in")), os.Symlink(victim, filepath.Join(texts, "link.md")),
 			os.Symlink(filepath.Dir(texts), filepath.Join(texts, "up")))
 	})
 	w := openBucket(t, string(d))
 	for _, name := range []string{
-		"../../../victim", "../victim", "/victim", victim, "a/../../../../victim", "..", ".", "", "a//b", ".bucketocr/lock", "a/.x", "\xff",
+		"../../../victim", "../victim", "/victim", victim, "a/../../../../victim", "..", ".", "", "a//b",
+		".bucketocr/lock", "a/.x", "\xff",
 		"out/victim", "out/new", "in/new", "up/records.db", "up/new/new",
 	} {
 		for _, status := range []document.Status{document.StatusDone, document.StatusProcessing} {
@@ -311,7 +324,8 @@ func FuzzEndpoint(f *testing.F) {
 		if !ok {
 			return
 		}
-		if rest, isHTTP := strings.CutPrefix(e.URL, "http://"); !isHTTP || !strings.HasPrefix(rest, "127.") && !strings.HasPrefix(rest, "[") {
+		if rest, isHTTP := strings.CutPrefix(e.URL, "http://"); !isHTTP || !strings.HasPrefix(rest, "127.") &&
+			!strings.HasPrefix(rest, "[") {
 			t.Errorf("%q", e.URL)
 		}
 		if strings.ContainsAny(e.URL[len("http://"):], "@/?#\\ ") || strings.ContainsAny(e.URL+e.Token, "\r\n\x00") {

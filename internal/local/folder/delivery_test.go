@@ -40,7 +40,8 @@ func TestUndelivered(t *testing.T) {
 	remove(t, filepath.Join(dir, "3"))
 	w = openBucket(t, dir)
 	after, _ := w.Scan(t.Context())
-	if got := short(after.Events); got != "+1 +2 +3" { // what was never delivered is, and ends as an object that is gone
+	// what was never delivered is, and ends as an object that is gone
+	if got := short(after.Events); got != "+1 +2 +3" {
 		t.Fatalf("after a restart: %q", got)
 	}
 	if !reflect.DeepEqual(after.Events[1], c.Events[2]) {
@@ -210,8 +211,8 @@ func TestScanConcurrently(t *testing.T) {
 	}
 }
 
-// TestVanishedBeforeDelivered: a file that was noticed and vanished before its event was taken over has that event nevertheless, in this
-// run or the next, and its end after it: each object that was noticed can end visibly.
+// TestVanishedBeforeDelivered: a file that was noticed and vanished before its event was taken over has that event
+// nevertheless, in this run or the next, and its end after it: each object that was noticed can end visibly.
 func TestVanishedBeforeDelivered(t *testing.T) {
 	t.Parallel()
 	for _, restart := range []bool{false, true} {

@@ -10,14 +10,15 @@ import (
 	"unicode/utf8"
 )
 
-// dataName is the data directory: it lies in the bucket's directory and holds everything of ours. It begins with a dot, so no
-// object lies in it.
+// dataName is the data directory: it lies in the bucket's directory and holds everything of ours. It begins with a dot,
+// so no object lies in it.
 const dataName = ".bucketocr"
 
 // Dir is the absolute path of a bucket's directory. What is in it may come from anywhere.
 type Dir string
 
-// Find makes dir absolute and checks that its base name can be a bucket's. It does not look whether the directory is there.
+// Find makes dir absolute and checks that its base name can be a bucket's. It does not look whether the directory is
+// there.
 func Find(dir string) (Dir, error) {
 	path, err := filepath.Abs(dir)
 	if err != nil {
@@ -30,8 +31,8 @@ func Find(dir string) (Dir, error) {
 	return d, nil
 }
 
-// Make creates the directory, if it is missing, and the data directory in it. What is there already is not looked at: see
-// [Dir.OpenData].
+// Make creates the directory, if it is missing, and the data directory in it. What is there already is not looked at:
+// see [Dir.OpenData].
 func (d Dir) Make() error {
 	info, err := os.Stat(string(d))
 	switch {

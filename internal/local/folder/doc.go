@@ -7,10 +7,10 @@
 //
 // The bucket's name is the directory's base name when it was first opened, and stays so if the directory is moved: the
 // ids of its documents depend on it. Every regular file is an object, its name the slash-separated path below the
-// directory. Left out are names with a segment that begins with a dot (temporary files of many programs, and all of ours),
-// and, each reported once in [Changes], names that are not UTF-8 and what is not a regular file. A symbolic link counts as the
-// file that it points to if that is inside the directory and the link is relative; links that lead out and links to
-// directories are not followed, so nothing outside is ever read and no walk goes in circles.
+// directory. Left out are names with a segment that begins with a dot (temporary files of many programs, and all of
+// ours), and, each reported once in [Changes], names that are not UTF-8 and what is not a regular file. A symbolic link
+// counts as the file that it points to if that is inside the directory and the link is relative; links that lead out
+// and links to directories are not followed, so nothing outside is ever read and no walk goes in circles.
 //
 // A file is known by its modification time (ns) and size: what rewrites a file and restores both is not noticed. Each
 // noticed state is a generation: the modification time in ns, or one more than the last generation of that name where
@@ -18,10 +18,11 @@
 //
 // # What is stored where
 //
-// All of ours lies in the data directory DIR/.bucketocr: records.db (see package sqlite), lock, the endpoint and the logs of the
-// process that works in the directory, and text/ with one Markdown file per finished object. The data directory is made with
-// mode 0700, since what is in it tells what the images tell; files in it take the umask's mode, so that one chmod of the
-// directory opens it to others, but the endpoint, which only its owner can read. Package local says what is trusted.
+// All of ours lies in the data directory DIR/.bucketocr: records.db (see package sqlite), lock, the endpoint and the
+// logs of the process that works in the directory, and text/ with one Markdown file per finished object. The data
+// directory is made with mode 0700, since what is in it tells what the images tell; files in it take the umask's mode,
+// so that one chmod of the directory opens it to others, but the endpoint, which only its owner can read. Package local
+// says what is trusted.
 //
 // Files, in reading order:
 //

@@ -32,8 +32,8 @@ func (h *Data) SetEndpoint(e Endpoint) error {
 // RemoveEndpoint says that events are taken no longer. It may be called twice.
 func (h *Data) RemoveEndpoint() error { return h.remove(endpointName) }
 
-// Endpoint returns where events are taken, zero where no process says so; one that was killed leaves what it said. An address
-// that is not a port of this machine is an error: whoever made the folder could have written it.
+// Endpoint returns where events are taken, zero where no process says so; one that was killed leaves what it said. An
+// address that is not a port of this machine is an error: whoever made the folder could have written it.
 func (h *Data) Endpoint() (Endpoint, error) {
 	file, err := h.root.Open(endpointName) // a regular file: OpenData has looked
 	if errors.Is(err, fs.ErrNotExist) {
@@ -55,7 +55,8 @@ func (h *Data) Endpoint() (Endpoint, error) {
 	return e, nil
 }
 
-// parseEndpoint reads an endpoint's file: http, a loopback address in numbers and a port, and nothing else, then the token.
+// parseEndpoint reads an endpoint's file: http, a loopback address in numbers and a port, and nothing else, then the
+// token.
 func parseEndpoint(text string) (Endpoint, bool) {
 	address, token, _ := strings.Cut(strings.TrimSuffix(text, "\n"), "\n")
 	u, err := url.Parse(address)
@@ -63,7 +64,8 @@ func parseEndpoint(text string) (Endpoint, bool) {
 		return Endpoint{}, false
 	}
 	at, err := netip.ParseAddrPort(u.Host)
-	if err != nil || !at.Addr().IsLoopback() || at.Addr().Zone() != "" || address != "http://"+u.Host || !isToken(token) {
+	if err != nil || !at.Addr().IsLoopback() || at.Addr().Zone() != "" || address != "http://"+u.Host ||
+		!isToken(token) {
 		return Endpoint{}, false
 	}
 	return Endpoint{address, token}, true

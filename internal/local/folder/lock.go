@@ -22,8 +22,8 @@ type Lock struct {
 	closing sync.Once
 }
 
-// Lock takes the directory for this process. The lock is the operating system's: it ends with Close, at the latest with the
-// process, however that dies. The lock file stays, and tells who holds it.
+// Lock takes the directory for this process. The lock is the operating system's: it ends with Close, at the latest with
+// the process, however that dies. The lock file stays, and tells who holds it.
 func (h *Data) Lock() (*Lock, error) {
 	file, err := h.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

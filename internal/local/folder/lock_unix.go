@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// tryLock locks the open file. Go opens files close-on-exec, so a program started from here does not inherit the lock for
-// longer than it takes to start.
+// tryLock locks the open file. Go opens files close-on-exec, so a program started from here does not inherit the lock
+// for longer than it takes to start.
 func tryLock(file *os.File) error {
 	err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

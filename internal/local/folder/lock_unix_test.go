@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestClosedLockIsFree: also while a program that is being started holds a copy of the file, as it does between fork and exec.
+// TestClosedLockIsFree: also while a program that is being started holds a copy of the file, as it does between fork
+// and exec.
 func TestClosedLockIsFree(t *testing.T) {
 	t.Parallel()
 	dir := Dir(t.TempDir())

@@ -22,8 +22,9 @@ var (
 const incoming = dataName + "/incoming-"
 
 // Put writes a file into the directory, and makes the folders that its name asks for. The file appears whole or not at
-// all; one of that name is [ErrExists] and stays as it is, unless replace is set. A name that leads out, through a link or
-// to where no object can be, and one that scans pass over is [ErrBadName]. Errors of content come back wrapped, others are the file system's.
+// all; one of that name is [ErrExists] and stays as it is, unless replace is set. A name that leads out, through a link
+// or to where no object can be, and one that scans pass over is [ErrBadName]. Errors of content come back wrapped,
+// others are the file system's.
 func (b *Bucket) Put(ctx context.Context, name string, content io.Reader, replace bool) error {
 	if err := b.mayPut(name, replace); err != nil {
 		return err

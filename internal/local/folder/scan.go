@@ -19,8 +19,8 @@ const settled = 2 * time.Second
 
 // Changes is what one Scan has found.
 type Changes struct {
-	// Events that were not delivered yet, in the order of their names. Each is returned once by a Bucket; the caller keeps
-	// it until it says Delivered or Again.
+	// Events that were not delivered yet, in the order of their names. Each is returned once by a Bucket; the caller
+	// keeps it until it says Delivered or Again.
 	Events []document.Event
 	// Pending is how many new or changed files wait until they are stable. Their events come with a later Scan.
 	Pending int
@@ -32,9 +32,9 @@ type Changes struct {
 // while no process worked here. The caller repeats it, about every second; one scan runs at a time, others wait.
 //
 // A new or changed file counts when it is stable: its time and size are those of the Scan before, or its time is at
-// least 2 s ago. A writer who pauses for longer than that is taken to be done; when the writer goes on, another generation
-// follows. What a Scan tells, it has stored before, so an event keeps its generation, id and time however often it is
-// returned. A file or folder that cannot be looked at keeps its state.
+// least 2 s ago. A writer who pauses for longer than that is taken to be done; when the writer goes on, another
+// generation follows. What a Scan tells, it has stored before, so an event keeps its generation, id and time however
+// often it is returned. A file or folder that cannot be looked at keeps its state.
 //
 // Errors wrap [document.ErrStorageUnavailable] (the directory cannot be read or is no longer there) or those of the
 // store, or are the context's; nothing is lost then, the next Scan finds it.
@@ -74,7 +74,8 @@ func (b *Bucket) compare(s *survey, now time.Time) (states map[string]state, uns
 		}
 	}
 	for name, o := range b.known {
-		// Of a file that vanished before it was delivered there is one event after the other: it ends as an object that is gone, visibly.
+		// Of a file that vanished before it was delivered there is one event after the other: it ends as an object that
+		// is gone, visibly.
 		if _, there := s.files[name]; !there && !o.Gone && o.Delivered && s.sees(name) {
 			states[name] = o.end(now)
 		}
@@ -143,8 +144,9 @@ func (b *Bucket) untold(passed []Passed) []Passed {
 	return news
 }
 
-// Delivered says that the event is taken over: its record is written, or it needs none. Until then the event comes again at
-// the next start. It may be repeated; of an event that a newer one of the same name has followed it says nothing.
+// Delivered says that the event is taken over: its record is written, or it needs none. Until then the event comes
+// again at the next start. It may be repeated; of an event that a newer one of the same name has followed it says
+// nothing.
 func (b *Bucket) Delivered(ctx context.Context, ev document.Event) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -160,8 +162,8 @@ func (b *Bucket) Delivered(ctx context.Context, ev document.Event) error {
 	return nil
 }
 
-// Again says that the event could not be taken over: the next Scan returns it again, unless a newer one of the same name
-// has taken its place.
+// Again says that the event could not be taken over: the next Scan returns it again, unless a newer one of the same
+// name has taken its place.
 func (b *Bucket) Again(ev document.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

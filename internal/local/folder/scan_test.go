@@ -88,8 +88,10 @@ func TestScan(t *testing.T) {
 		steps []step
 	}{
 		{"nothing there", []step{{nothing, "", 0}}},
-		{"old file at once, and once", []step{{write("a.png", "x", long), "+a.png", 0}, {nothing, "", 0}, {nothing, "", 0}}},
-		{"young file when it is stable", []step{{write("a.png", "x", later), "", 1}, {nothing, "+a.png", 0}, {nothing, "", 0}}},
+		{"old file at once, and once",
+			[]step{{write("a.png", "x", long), "+a.png", 0}, {nothing, "", 0}, {nothing, "", 0}}},
+		{"young file when it is stable",
+			[]step{{write("a.png", "x", later), "", 1}, {nothing, "+a.png", 0}, {nothing, "", 0}}},
 		{"growing file", []step{
 			{write("a.png", "x", later), "", 1},
 			{write("a.png", "xx", later), "", 1},
@@ -97,11 +99,15 @@ func TestScan(t *testing.T) {
 			{write("a.png", "xyz", later.Add(2)), "", 1},
 			{nothing, "+a.png", 0},
 		}},
-		{"a writer who sets an old time at the end", []step{{write("a.png", "x", later), "", 1}, {write("a.png", "xx", long), "+a.png", 0}}},
-		{"overwritten", []step{{write("a.png", "x", long), "+a.png", 0}, {write("a.png", "yy", long.Add(1)), "+a.png", 0}}},
-		{"same size", []step{{write("a.png", "x", long), "+a.png", 0}, {write("a.png", "y", long.Add(1)), "+a.png", 0}}},
+		{"a writer who sets an old time at the end",
+			[]step{{write("a.png", "x", later), "", 1}, {write("a.png", "xx", long), "+a.png", 0}}},
+		{"overwritten", []step{{write("a.png", "x", long), "+a.png", 0},
+			{write("a.png", "yy", long.Add(1)), "+a.png", 0}}},
+		{"same size", []step{{write("a.png", "x", long), "+a.png", 0},
+			{write("a.png", "y", long.Add(1)), "+a.png", 0}}},
 		{"same time", []step{{write("a.png", "x", long), "+a.png", 0}, {write("a.png", "yy", long), "+a.png", 0}}},
-		{"touched into the past", []step{{write("a.png", "x", long), "+a.png", 0}, {write("a.png", "x", long.Add(-1)), "+a.png", 0}}},
+		{"touched into the past",
+			[]step{{write("a.png", "x", long), "+a.png", 0}, {write("a.png", "x", long.Add(-1)), "+a.png", 0}}},
 		{"vanished", []step{{write("a.png", "x", long), "+a.png", 0}, {erase("a.png"), "-a.png", 0}, {nothing, "", 0}}},
 		{"vanished and back as it was", []step{
 			{write("a.png", "x", long), "+a.png", 0}, {erase("a.png"), "-a.png", 0},
@@ -109,8 +115,10 @@ func TestScan(t *testing.T) {
 		}},
 		{"vanished before it was stable", []step{{write("a.png", "x", later), "", 1}, {erase("a.png"), "", 0}}},
 		{"renamed when it is written", []step{
-			{write("a.png.part", "x", long), "", 0}, {write("b.crdownload", "x", long), "", 0}, {write("c.PDF.download/c.pdf", "x", long), "", 0},
-			{write("~$d.png", "x", long), "", 0}, {write("e.png~", "x", long), "", 0}, {write("f.TMP", "x", long), "", 0}, {write("g.partial", "x", long), "", 0},
+			{write("a.png.part", "x", long), "", 0}, {write("b.crdownload", "x", long), "", 0},
+			{write("c.PDF.download/c.pdf", "x", long), "", 0},
+			{write("~$d.png", "x", long), "", 0}, {write("e.png~", "x", long), "", 0},
+			{write("f.TMP", "x", long), "", 0}, {write("g.partial", "x", long), "", 0},
 			{func(dir string) {
 				if err := os.Rename(filepath.Join(dir, "a.png.part"), filepath.Join(dir, "a.png")); err != nil {
 					t.Fatal(err)
@@ -139,7 +147,8 @@ func TestScan(t *testing.T) {
 			{write("b/.hidden/a.png", "x", long), "", 0},
 			{write("a..b.png", "x", long), "+a..b.png", 0},
 		}},
-		{"times before time", []step{{write("a", "x", time.Unix(0, 0)), "+a", 0}, {write("a", "y", time.Unix(-9, 0)), "+a", 0}}},
+		{"times before time",
+			[]step{{write("a", "x", time.Unix(0, 0)), "+a", 0}, {write("a", "y", time.Unix(-9, 0)), "+a", 0}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()

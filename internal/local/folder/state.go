@@ -31,7 +31,8 @@ const maxFromTime = math.MaxInt64 - 1<<40
 // next returns the state after s (zero: none) where the name's file has stamp f. Generations are greater than 0.
 func (s state) next(f stamp, now time.Time) state {
 	return state{File: sqlite.File{
-		Generation: max(min(f.mtime, maxFromTime), s.Generation+1), Modified: f.mtime, Size: f.size, Noticed: sqlite.Nanos(now),
+		Generation: max(min(f.mtime, maxFromTime), s.Generation+1), Modified: f.mtime, Size: f.size,
+		Noticed: sqlite.Nanos(now),
 	}}
 }
 

@@ -28,9 +28,9 @@ const (
 // count, since some file systems do not tell "a.MD" from "a.md".
 var looksLikeText = regexp.MustCompile(`(?i)\.md~*$`)
 
-// textName returns where the text of an object of a valid name lies below the folder of texts, with slashes: NAME.md. No two objects share one, and none
-// needs a folder where another has its file: folders whose name ends in .md get a ~ more, and names that are too long for
-// a path go by their id.
+// textName returns where the text of an object of a valid name lies below the folder of texts, with slashes: NAME.md.
+// No two objects share one, and none needs a folder where another has its file: folders whose name ends in .md get a ~
+// more, and names that are too long for a path go by their id.
 func textName(o document.Object) string {
 	segments := strings.Split(o.Name, "/")
 	last := len(segments) - 1
@@ -61,10 +61,10 @@ func (h *Data) openTexts() (*os.Root, error) {
 	return texts, nil
 }
 
-// WriteText brings the file of a record's text in line with the record: where it is done, the file holds its text and ends
-// in a line feed, and the path is returned; in any other status there is no text, so the file is removed and the path is
-// empty. The pages of a long text are read from records, the store that the record is from. The file is replaced in one
-// step, never seen half-written, and not touched where it is right already. One call works at a time.
+// WriteText brings the file of a record's text in line with the record: where it is done, the file holds its text and
+// ends in a line feed, and the path is returned; in any other status there is no text, so the file is removed and the
+// path is empty. The pages of a long text are read from records, the store that the record is from. The file is
+// replaced in one step, never seen half-written, and not touched where it is right already. One call works at a time.
 //
 // The store may be shared with others, and names in it may be any that Cloud Storage allows: one that no file of this
 // directory can have is [ErrBadName], and links among the folders of texts are not followed.
@@ -126,14 +126,15 @@ func (b *Bucket) noLinks(name string) error {
 		case err != nil:
 			return err
 		case !info.IsDir():
-			return fmt.Errorf("%s is %s instead of a directory", filepath.Join(b.lock.data.Texts(), filepath.FromSlash(name[:i])), kind(info))
+			return fmt.Errorf("%s is %s instead of a directory",
+				filepath.Join(b.lock.data.Texts(), filepath.FromSlash(name[:i])), kind(info))
 		}
 	}
 	return nil
 }
 
-// replaceText writes a text's file through another one, of the same file system. It is synced first: nothing would repair a
-// file that a power cut has left empty. What had the name is replaced, never written to.
+// replaceText writes a text's file through another one, of the same file system. It is synced first: nothing would
+// repair a file that a power cut has left empty. What had the name is replaced, never written to.
 func (b *Bucket) replaceText(name string, data []byte) (err error) {
 	if err := b.noLinks(name); err != nil {
 		return err

@@ -15,7 +15,8 @@ import (
 
 // finished is a done record in the bucket of w.
 func finished(w *opened, name, text string) *document.Record {
-	return &document.Record{Bucket: w.Name(), Name: name, Generation: 7, Status: document.StatusDone, Text: text, Pages: 1}
+	return &document.Record{Bucket: w.Name(), Name: name, Generation: 7, Status: document.StatusDone, Text: text,
+		Pages: 1}
 }
 
 // writeText has to work, at the place that textPath tells.
@@ -60,7 +61,8 @@ func TestWriteTextOfPages(t *testing.T) {
 	w := openBucket(t, t.TempDir())
 	r := finished(w, "book.pdf", "")
 	r.TextInPages, r.Pages = true, 3
-	putRecord(t, w, *r, document.Page{Page: 3, Generation: 7, Text: "three"}, document.Page{Page: 1, Generation: 7, Text: "one"},
+	putRecord(t, w, *r, document.Page{Page: 3, Generation: 7, Text: "three"},
+		document.Page{Page: 1, Generation: 7, Text: "one"},
 		document.Page{Page: 2, Generation: 7}, document.Page{Page: 1, Generation: 6, Text: "of another generation"})
 	wantFile(t, writeText(t, w, r), "one\n\f\n\n\f\nthree\n")
 
@@ -80,9 +82,10 @@ func TestWriteTextOfPages(t *testing.T) {
 // putRecord stores r as it is under its own id.
 func putRecord(t testing.TB, w *opened, r document.Record, pages ...document.Page) {
 	t.Helper()
-	_, err := document.Update(t.Context(), w.records, r.Object().ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-		return &document.Change{Record: &r, Pages: pages}, nil
-	})
+	_, err := document.Update(t.Context(), w.records, r.Object().ID(), document.Unread(),
+		func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &r, Pages: pages}, nil
+		})
 	if err != nil {
 		t.Fatalf("Update: %v", err)
 	}
@@ -91,7 +94,8 @@ func putRecord(t testing.TB, w *opened, r document.Record, pages ...document.Pag
 // A record that has no text has no file, and no empty folders are left of one.
 func TestTextEndsWithItsRecord(t *testing.T) {
 	t.Parallel()
-	for _, status := range []document.Status{document.StatusProcessing, document.StatusRetrying, document.StatusFailed, document.StatusDeleted} {
+	for _, status := range []document.Status{document.StatusProcessing, document.StatusRetrying, document.StatusFailed,
+		document.StatusDeleted} {
 		w := openBucket(t, t.TempDir())
 		a, b := finished(w, "x/y/a", "A"), finished(w, "x/b", "B")
 		writeText(t, w, a)
@@ -171,7 +175,8 @@ func TestTextCannotBeWritten(t *testing.T) {
 func TestTextCollisions(t *testing.T) {
 	t.Parallel()
 	names := []string{
-		"a", "a.md", "a.md/b", "a.md.md", "a.md/b.md/c", "a.md~/b", "a.md~", "a.md~~/b", "A.MD/c", "a.Md~/c", "x.md/x", "a/b", "a/b.md/c",
+		"a", "a.md", "a.md/b", "a.md.md", "a.md/b.md/c", "a.md~/b", "a.md~", "a.md~~/b", "A.MD/c", "a.Md~/c", "x.md/x",
+		"a/b", "a/b.md/c",
 		strings.Repeat("n", 252), strings.Repeat("n", 253), strings.Repeat("n", 255), strings.Repeat("m", 254) + "/x",
 		strings.Repeat("n", 252) + ".md/x", strings.Repeat("n", 251) + ".md/x", strings.Repeat("ü", 127),
 		strings.Repeat("long/", 250) + "a", strings.Repeat("long/", 250) + "b",
@@ -195,8 +200,8 @@ func TestTextCollisions(t *testing.T) {
 	}
 }
 
-// FuzzTextName: two objects never share a file, no file is where another object needs a folder, also where the file system
-// does not tell cases apart, and every segment fits.
+// FuzzTextName: two objects never share a file, no file is where another object needs a folder, also where the file
+// system does not tell cases apart, and every segment fits.
 func FuzzTextName(f *testing.F) {
 	f.Add("a", "a.md/b")
 	f.Add("a.md~/b", "a.md/b")

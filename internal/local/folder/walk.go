@@ -89,8 +89,8 @@ func (b *Bucket) walk(ctx context.Context, s *survey, dir string) error {
 // unfinishedEnds are what browsers and other programs append to the name of a file while they write it.
 var unfinishedEnds = [...]string{".part", ".partial", ".crdownload", ".download", ".tmp", "~"}
 
-// Unfinished reports whether the last part of a name says that what has it is still being written, or is an editor's copy or lock. Safari's
-// are folders.
+// Unfinished reports whether the last part of a name says that what has it is still being written, or is an editor's
+// copy or lock. Safari's are folders.
 func Unfinished(base string, isDir bool) bool {
 	base = strings.ToLower(base)
 	if isDir {
@@ -156,8 +156,8 @@ func statIn(root *os.Root, d Dir, name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// staysInside reports whether a link ends where an object could be. Links into our own folder would do harm: to open and
-// close a file of the database ends the locks that this process holds on it.
+// staysInside reports whether a link ends where an object could be. Links into our own folder would do harm: to open
+// and close a file of the database ends the locks that this process holds on it.
 func staysInside(root *os.Root, d Dir, link string) bool {
 	if _, err := root.Stat(link); err != nil {
 		return false // it leads nowhere, or out

@@ -13,7 +13,8 @@ func TestOddNames(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	w := openBucket(t, dir)
-	names := []string{" ", "-rf", "%d %s %", "#1?.png", "a b.png", "é.png", "日本語/頁 1.png", "'; DROP TABLE objects; --", "~", "$HOME"}
+	names := []string{" ", "-rf", "%d %s %", "#1?.png", "a b.png", "é.png", "日本語/頁 1.png", "'; DROP TABLE objects; --",
+		"~", "$HOME"}
 	if runtime.GOOS != "windows" {
 		names = append(names, "line\nfeed.png", "tab\t.png", `back\slash`, `a\..\..\up`, "\x01", "C:", "*?\"<>|")
 	}

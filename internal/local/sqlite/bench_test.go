@@ -19,11 +19,12 @@ func BenchmarkCommit(b *testing.B) {
 			stored := put(b, s, r)
 			for b.Loop() {
 				var err error
-				stored, err = document.Update(b.Context(), s, r.Object().ID(), document.Seen(stored), func(old *document.Record) (*document.Change, error) {
-					next := *old
-					next.Due = time.Now()
-					return &document.Change{Record: &next}, nil
-				})
+				stored, err = document.Update(b.Context(), s, r.Object().ID(), document.Seen(stored),
+					func(old *document.Record) (*document.Change, error) {
+						next := *old
+						next.Due = time.Now()
+						return &document.Change{Record: &next}, nil
+					})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -44,7 +45,8 @@ func BenchmarkGet(b *testing.B) {
 
 // What the full-text index adds to the commit of a text, to the opening of an older database, and what a search takes.
 func BenchmarkIndex(b *testing.B) {
-	words := strings.Fields("the northern branch is closed and sealed until further notice by order of the harbour master of Halifax")
+	words := strings.Fields(
+		"the northern branch is closed and sealed until further notice by order of the harbour master of Halifax")
 	text := func(i int) string {
 		var t strings.Builder
 		for k := range 500 {

@@ -24,8 +24,8 @@ const (
 
 var setVersion = fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)
 
-// The rev of a record is drawn from one counter for all, in the order of the commits. Rows of records are never removed,
-// so the counter is the greatest rev. The document is JSON text with the field names of the stored document.
+// The rev of a record is drawn from one counter for all, in the order of the commits. Rows of records are never
+// removed, so the counter is the greatest rev. The document is JSON text with the field names of the stored document.
 const schema = `
 CREATE TABLE bucket (name TEXT NOT NULL) STRICT;
 CREATE TABLE records (
@@ -55,8 +55,8 @@ CREATE TABLE objects (
 ) STRICT, WITHOUT ROWID;
 `
 
-// The full-text index holds no text, only which words are in which. It is written in the transactions of the records, by statements of
-// ours: a database with triggers is refused.
+// The full-text index holds no text, only which words are in which. It is written in the transactions of the records,
+// by statements of ours: a database with triggers is refused.
 const (
 	textsTable   = `CREATE VIRTUAL TABLE texts USING fts5(text, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2")`
 	searchSchema = `
@@ -70,9 +70,10 @@ CREATE TABLE indexed (
 )
 
 // source is the database's address for the driver. Readers cannot write, whatever they try. Writers take the write lock
-// when a transaction begins, not half-way through. Commits are synced to the disk at checkpoints only (NORMAL): a killed
-// process loses nothing, since what it wrote is the operating system's; a power cut may take the last commits, never the
-// order or the file. As events, records and pages lie in one file, that is the same as a crash before those commits.
+// when a transaction begins, not half-way through. Commits are synced to the disk at checkpoints only (NORMAL): a
+// killed process loses nothing, since what it wrote is the operating system's; a power cut may take the last commits,
+// never the order or the file. As events, records and pages lie in one file, that is the same as a crash before those
+// commits.
 func source(path, mode string) string {
 	q := url.Values{
 		"mode":          {mode},
@@ -130,8 +131,8 @@ func bucketOf(ctx context.Context, db *sql.DB) (bucket string, err error) {
 // empty is the version of a database in which nothing is.
 const empty = 0
 
-// identify refuses a database that is not ours, and returns the version of its schema. What SQLite would run when a table is read is not
-// ours either: triggers, views, and virtual tables but the index.
+// identify refuses a database that is not ours, and returns the version of its schema. What SQLite would run when a
+// table is read is not ours either: triggers, views, and virtual tables but the index.
 func identify(ctx context.Context, db *sql.DB) (version int, err error) {
 	var application, tables, programs int
 	err = db.QueryRowContext(ctx, `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema),
@@ -156,7 +157,8 @@ func identify(ctx context.Context, db *sql.DB) (version int, err error) {
 }
 
 // readRecords returns the records that a query finds: a query for id, rev and doc.
-func readRecords(ctx context.Context, db *sql.DB, query string, args ...any) (ids []string, records []*document.Stored, err error) {
+func readRecords(ctx context.Context, db *sql.DB, query string, args ...any) (ids []string, records []*document.Stored,
+	err error) {
 	err = eachRow(ctx, db, func(rows *sql.Rows) error {
 		var id string
 		var rev int64

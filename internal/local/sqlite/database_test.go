@@ -16,9 +16,10 @@ func TestErrorClasses(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	update := func(s *Store, r document.Record) error {
-		_, err := document.Update(t.Context(), s, "id", document.Unread(), func(*document.Record) (*document.Change, error) {
-			return &document.Change{Record: &r}, nil
-		})
+		_, err := document.Update(t.Context(), s, "id", document.Unread(),
+			func(*document.Record) (*document.Change, error) {
+				return &document.Change{Record: &r}, nil
+			})
 		return err
 	}
 	late := retrying(s, "late")
@@ -64,7 +65,8 @@ func TestSettings(t *testing.T) {
 	var journal, synchronous, timeout string
 	err := s.write.QueryRow("SELECT journal_mode, synchronous, timeout FROM pragma_journal_mode, pragma_synchronous, pragma_busy_timeout").
 		Scan(&journal, &synchronous, &timeout)
-	if got := []string{journal, synchronous, timeout}; err != nil || !reflect.DeepEqual(got, []string{"wal", "1", "10000"}) {
+	if got := []string{journal, synchronous, timeout}; err != nil ||
+		!reflect.DeepEqual(got, []string{"wal", "1", "10000"}) {
 		t.Errorf("journal, synchronous, busy time-out are %v, %v", got, err)
 	}
 }
@@ -142,7 +144,8 @@ func TestDamageUnderWay(t *testing.T) {
 		t.Errorf("reading what is damaged: %v", err)
 	}
 	execSQL(t, s, "UPDATE records SET doc = '{broken' WHERE rev = 1")
-	if _, err := s.Get(t.Context(), document.Object{Bucket: s.Bucket(), Name: "n"}.ID()); !errors.Is(err, document.ErrStoreMisconfigured) {
+	if _, err := s.Get(t.Context(), document.Object{Bucket: s.Bucket(), Name: "n"}.ID()); !errors.Is(err,
+		document.ErrStoreMisconfigured) {
 		t.Errorf("a record that is not a record: %v", err)
 	}
 }

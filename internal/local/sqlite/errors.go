@@ -34,7 +34,8 @@ func classify(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	for _, known := range []error{document.ErrStoreUnavailable, document.ErrStoreMisconfigured, document.ErrStoreRejected} {
+	for _, known := range []error{document.ErrStoreUnavailable, document.ErrStoreMisconfigured,
+		document.ErrStoreRejected} {
 		if errors.Is(err, known) {
 			return err
 		}

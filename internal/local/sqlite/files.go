@@ -15,8 +15,8 @@ type File struct {
 	Delivered  bool // the event of this state was taken over
 }
 
-// Files is what is known of the files of the bucket's folder, by name. It lies in the database of the records, so that an
-// event and the record that it led to are kept or lost together.
+// Files is what is known of the files of the bucket's folder, by name. It lies in the database of the records, so that
+// an event and the record that it led to are kept or lost together.
 type Files struct{ store *Store }
 
 // Files returns the files of the store's bucket.
@@ -37,7 +37,8 @@ func (f Files) All(ctx context.Context) (map[string]File, error) {
 // Get returns the state of one file, zero where none was ever noticed.
 func (f Files) Get(ctx context.Context, name string) (File, error) {
 	var found File
-	err := f.scan(ctx, func(_ string, file File) { found = file }, "SELECT "+fileColumns+" FROM objects WHERE name = ?", name)
+	err := f.scan(ctx, func(_ string, file File) { found = file }, "SELECT "+fileColumns+" FROM objects WHERE name = ?",
+		name)
 	return found, err
 }
 
@@ -56,7 +57,8 @@ func (f Files) scan(ctx context.Context, take func(name string, file File), quer
 	return eachRow(ctx, f.store.read, func(rows *sql.Rows) error {
 		var name string
 		var file File
-		err := rows.Scan(&name, &file.Generation, &file.Modified, &file.Size, &file.Noticed, &file.Gone, &file.Delivered)
+		err := rows.Scan(&name, &file.Generation, &file.Modified, &file.Size, &file.Noticed, &file.Gone,
+			&file.Delivered)
 		if err == nil {
 			take(name, file)
 		}
@@ -87,7 +89,8 @@ func putFiles(ctx context.Context, tx *sql.Tx, states map[string]File) error {
 	}
 	defer put.Close()
 	for name, s := range states {
-		if _, err := put.ExecContext(ctx, name, s.Generation, s.Modified, s.Size, s.Noticed, s.Gone, s.Delivered); err != nil {
+		if _, err := put.ExecContext(ctx, name, s.Generation, s.Modified, s.Size, s.Noticed, s.Gone,
+			s.Delivered); err != nil {
 			return err
 		}
 	}

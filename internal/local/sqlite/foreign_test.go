@@ -10,7 +10,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// rollbackJournal is a journal of a transaction that began with a database of that many pages, and changed none of them.
+// rollbackJournal is a journal of a transaction that began with a database of that many pages, and changed none of
+// them.
 func rollbackJournal(pages uint32) []byte {
 	const records, nonce, sector, pageSize = 0, 1, 512, 4096
 	b := []byte{0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7}
@@ -73,7 +74,8 @@ func TestForeignProgramsAreRefused(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		for _, open := range []func() (*Store, error){func() (*Store, error) { return Open(path, "b") }, func() (*Store, error) { return OpenBeside(path) }} {
+		for _, open := range []func() (*Store, error){
+			func() (*Store, error) { return Open(path, "b") }, func() (*Store, error) { return OpenBeside(path) }} {
 			s, err := open()
 			if err == nil {
 				s.Close()

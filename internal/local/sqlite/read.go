@@ -57,8 +57,8 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.
 	return due, err
 }
 
-// Reusable is [document.Store].Reusable. It has no index to go by: files of a folder have no MD5, so that none of their records has a
-// key.
+// Reusable is [document.Store].Reusable. It has no index to go by: files of a folder have no MD5, so that none of their
+// records has a key.
 func (s *Store) Reusable(ctx context.Context, key string) (*document.Stored, error) {
 	const query = "SELECT id, rev, doc FROM records WHERE doc ->> '$.reuseKey' = ? LIMIT 1"
 	_, found, err := readRecords(ctx, s.read, query, key)

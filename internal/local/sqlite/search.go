@@ -20,11 +20,12 @@ import (
 // maxIndexed bounds what is indexed of one text, in bytes: a transaction is not to take longer.
 const maxIndexed = 16 << 20
 
-// indexText brings the index in line with a record, in the transaction that writes it, after its pages. A database that has no index yet
-// stays as it is.
+// indexText brings the index in line with a record, in the transaction that writes it, after its pages. A database that
+// has no index yet stays as it is.
 func indexText(ctx context.Context, tx *sql.Tx, id string, r *document.Record) error {
 	var version int
-	if err := tx.QueryRowContext(ctx, "SELECT user_version FROM pragma_user_version").Scan(&version); err != nil || version < searchVersion {
+	if err := tx.QueryRowContext(ctx, "SELECT user_version FROM pragma_user_version").Scan(&version); err != nil ||
+		version < searchVersion {
 		return err
 	}
 	var n int64
@@ -54,14 +55,16 @@ func indexText(ctx context.Context, tx *sql.Tx, id string, r *document.Record) e
 			return err
 		}
 	}
-	if err := tx.QueryRowContext(ctx, "INSERT INTO indexed (id, mark) VALUES (?, ?) RETURNING n", id, mark).Scan(&n); err != nil {
+	if err := tx.QueryRowContext(ctx, "INSERT INTO indexed (id, mark) VALUES (?, ?) RETURNING n", id,
+		mark).Scan(&n); err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO texts (rowid, text) VALUES (?, ?)", n, plainText(text))
 	return err
 }
 
-// markOf tells one text from another: a record is written more often than its text changes. A record that is not done has none.
+// markOf tells one text from another: a record is written more often than its text changes. A record that is not done
+// has none.
 func markOf(r *document.Record) []byte {
 	if r.Status != document.StatusDone {
 		return nil
@@ -85,7 +88,8 @@ type querier interface {
 
 // pagesText returns the texts of pages, one after the other, cut where there is more than maxIndexed.
 func pagesText(ctx context.Context, db querier, id string, generation int64) (string, error) {
-	rows, err := db.QueryContext(ctx, "SELECT doc ->> '$.text' FROM pages WHERE id = ? AND generation = ? ORDER BY page", id, generation)
+	rows, err := db.QueryContext(ctx,
+		"SELECT doc ->> '$.text' FROM pages WHERE id = ? AND generation = ? ORDER BY page", id, generation)
 	if err != nil {
 		return "", err
 	}
@@ -113,7 +117,8 @@ func plainText(text string) string {
 	return strings.ToValidUTF8(text, " ")
 }
 
-// migrate gives a database of the first version an index of the texts in it, wholly or not at all. It reads all of them.
+// migrate gives a database of the first version an index of the texts in it, wholly or not at all. It reads all of
+// them.
 func migrate(ctx context.Context, db *sql.DB) error {
 	const query = "SELECT id, doc FROM records WHERE id > ? AND status = 'done' ORDER BY id LIMIT 50"
 	tx, err := db.BeginTx(ctx, nil)
@@ -166,12 +171,13 @@ func batch(ctx context.Context, tx *sql.Tx, query, after string) (ids []string, 
 type Found struct {
 	ID string
 
-	// Line is the line that holds most of the words, in parts: the second, fourth and so on are words that were searched for. Nil where
-	// there was too much to look through.
+	// Line is the line that holds most of the words, in parts: the second, fourth and so on are words that were
+	// searched for. Nil where there was too much to look through.
 	Line []string
 }
 
-// Indexed reports whether the texts can be searched: a database of an older bucketocr gets its index when [Open] opens it.
+// Indexed reports whether the texts can be searched: a database of an older bucketocr gets its index when [Open] opens
+// it.
 func (s *Store) Indexed(ctx context.Context) (bool, error) {
 	var version int
 	err := s.read.QueryRowContext(ctx, "SELECT user_version FROM pragma_user_version").Scan(&version)
@@ -184,9 +190,10 @@ const (
 	lineRoom = 8 << 20 // bytes of texts that are looked through for the lines of one answer
 )
 
-// Search returns the finished documents whose texts have all words of a query, in any order, those written last first, at most limit;
-// more reports whether there are others. A word finds those that begin with it, whatever their case and accents; one with other signs in
-// it, like 12-b, is found as it is written. Nothing in a query is an operator. A query without a letter or digit finds nothing.
+// Search returns the finished documents whose texts have all words of a query, in any order, those written last first,
+// at most limit; more reports whether there are others. A word finds those that begin with it, whatever their case and
+// accents; one with other signs in it, like 12-b, is found as it is written. Nothing in a query is an operator. A query
+// without a letter or digit finds nothing.
 func (s *Store) Search(ctx context.Context, query string, limit int) (found []Found, more bool, err error) {
 	match, words := parseQuery(query)
 	if match == "" {
@@ -236,7 +243,8 @@ func (s *Store) searchedText(ctx context.Context, id string) (string, error) {
 	return pagesText(ctx, s.read, id, generation.Int64)
 }
 
-// parseQuery returns a query as FTS5 wants it, each word quoted, so that nothing in it is an operator, and the words, folded.
+// parseQuery returns a query as FTS5 wants it, each word quoted, so that nothing in it is an operator, and the words,
+// folded.
 func parseQuery(query string) (match string, words []string) {
 	runes := []rune(strings.ToValidUTF8(query, " "))
 	query = strings.Map(func(r rune) rune {

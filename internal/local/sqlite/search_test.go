@@ -17,7 +17,8 @@ import (
 
 // finished is a done record with a text.
 func finished(s *Store, name, text string) document.Record {
-	return document.Record{Bucket: s.Bucket(), Name: name, Generation: 7, Status: document.StatusDone, Pages: 1, PagesDone: 1, Text: text, Finished: time.Now()}
+	return document.Record{Bucket: s.Bucket(), Name: name, Generation: 7, Status: document.StatusDone, Pages: 1,
+		PagesDone: 1, Text: text, Finished: time.Now()}
 }
 
 // search returns the names of the records that a query finds, and the lines, with what was found in brackets.
@@ -45,12 +46,13 @@ func search(t testing.TB, s *Store, query string) (names []string, lines []strin
 	return names, lines
 }
 
-// TestSearch: a query finds the texts that have all its words, whatever their case and accents, and shows the line with them; what looks
-// like an operator is a word like any other.
+// TestSearch: a query finds the texts that have all its words, whatever their case and accents, and shows the line with
+// them; what looks like an operator is a word like any other.
 func TestSearch(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
-	put(t, s, finished(s, "letter", "# Halifax, 3 May 1912\n\nDear Sir,\nthe **Northern** branch is closed & sealed.\n"))
+	put(t, s, finished(s, "letter",
+		"# Halifax, 3 May 1912\n\nDear Sir,\nthe **Northern** branch is closed & sealed.\n"))
 	put(t, s, finished(s, "bill", "<table><tr><td>Café au lait</td><td>12-b</td></tr></table>\n\nthe branch in Łódź"))
 	put(t, s, finished(s, "odd", `a OR b NOT c "quoted" text:x NEAR(y z) col* ^first {a} 100% 東京都 हिन्दी`))
 	put(t, s, retrying(s, "not yet, branch"))
@@ -82,7 +84,8 @@ func TestSearch(t *testing.T) {
 		{"{first}", "odd", ""},
 		{"東京", "odd", ""},
 		{"हिन्दी", "odd", ""},
-		{"", "", ""}, {"  ", "", ""}, {"* - ( )", "", ""}, {"\x00", "", ""}, {"branch\x00", "bill letter", ""}, {"\xff", "", ""},
+		{"", "", ""}, {"  ", "", ""}, {"* - ( )", "", ""}, {"\x00", "", ""}, {"branch\x00", "bill letter", ""},
+		{"\xff", "", ""},
 		{strings.Repeat("first ", 1000), "odd", ""},
 	} {
 		names, lines := search(t, s, c.query)
@@ -95,13 +98,15 @@ func TestSearch(t *testing.T) {
 		}
 	}
 	found, more, err := s.Search(t.Context(), "branch", 1)
-	if err != nil || !more || len(found) != 1 || found[0].ID != (document.Object{Bucket: s.Bucket(), Name: "bill"}).ID() {
+	if err != nil || !more || len(found) != 1 ||
+		found[0].ID != (document.Object{Bucket: s.Bucket(), Name: "bill"}).ID() {
 		t.Errorf("of two at most one, the newest: %v, %v, %v", found, more, err)
 	}
 }
 
-// TestIndexFollowsTheRecord: what is found is the text as it is now: not that of an older reading, of one that is read again from the start,
-// or of one that was deleted; and a record that is written without its text changing is not indexed again.
+// TestIndexFollowsTheRecord: what is found is the text as it is now: not that of an older reading, of one that is read
+// again from the start, or of one that was deleted; and a record that is written without its text changing is not
+// indexed again.
 func TestIndexFollowsTheRecord(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
@@ -140,7 +145,8 @@ func TestIndexFollowsTheRecord(t *testing.T) {
 	put(t, s, again)
 	finds("third")
 	r.Text, r.TextInPages, r.Pages, r.PagesDone, r.Finished = "", true, 2, 2, r.Finished.Add(time.Second)
-	put(t, s, r, document.Page{Page: 1, Generation: 7, Text: "one\n\nthe long beginning"}, document.Page{Page: 2, Generation: 7, Text: "the last line"})
+	put(t, s, r, document.Page{Page: 1, Generation: 7, Text: "one\n\nthe long beginning"},
+		document.Page{Page: 2, Generation: 7, Text: "the last line"})
 	finds("beginning last", "a")
 	if _, lines := search(t, s, "last"); !slices.Equal(lines, []string{"the [last] line"}) {
 		t.Errorf("%q", lines)
@@ -153,7 +159,8 @@ func TestIndexFollowsTheRecord(t *testing.T) {
 	if err := s.read.QueryRow("SELECT count(*) FROM indexed").Scan(&left); err != nil || left != 1 {
 		t.Errorf("%d texts are indexed, %v", left, err)
 	}
-	if err := s.read.QueryRow("SELECT count(*) FROM texts WHERE texts MATCH 'reading OR beginning'").Scan(&left); err != nil || left != 0 {
+	if err := s.read.QueryRow("SELECT count(*) FROM texts WHERE texts MATCH 'reading OR beginning'").Scan(
+		&left); err != nil || left != 0 {
 		t.Errorf("%d rows of old texts are left, %v", left, err)
 	}
 }
@@ -166,7 +173,8 @@ func TestCommitAndIndexAreOne(t *testing.T) {
 	s.end = func(tx *sql.Tx) error { return errors.Join(errors.New("cut"), tx.Rollback()) }
 	next := finished(s, "a", "lost")
 	next.Finished = next.Finished.Add(time.Second)
-	if _, err := s.Commit(t.Context(), next.Object().ID(), seen, &document.Change{Record: &next}); !errors.Is(err, document.ErrAnswerLost) {
+	if _, err := s.Commit(t.Context(), next.Object().ID(), seen, &document.Change{Record: &next}); !errors.Is(err,
+		document.ErrAnswerLost) {
 		t.Fatal(err)
 	}
 	s.end = (*sql.Tx).Commit
@@ -185,7 +193,8 @@ func downgrade(t *testing.T, s *Store) {
 	execSQL(t, s, fmt.Sprint("PRAGMA user_version = ", firstVersion))
 }
 
-// TestOlderDatabaseGetsTheIndex: when it is opened to work in it, wholly or not at all. Beside a working process it is used as it is.
+// TestOlderDatabaseGetsTheIndex: when it is opened to work in it, wholly or not at all. Beside a working process it is
+// used as it is.
 func TestOlderDatabaseGetsTheIndex(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -214,7 +223,8 @@ func TestOlderDatabaseGetsTheIndex(t *testing.T) {
 	if indexed, err := s.Indexed(t.Context()); err != nil || !indexed {
 		t.Errorf("indexed %v, %v", indexed, err)
 	}
-	for query, want := range map[string][]string{"number7": {"007"}, "number119": {"119"}, "page": {"book"}, "written": {"late"}} {
+	for query, want := range map[string][]string{"number7": {"007"}, "number119": {"119"}, "page": {"book"},
+		"written": {"late"}} {
 		names, _ := search(t, s, query)
 		if query == "number7" {
 			names = slices.DeleteFunc(names, func(n string) bool { return n != "007" })
@@ -275,7 +285,8 @@ func TestLine(t *testing.T) {
 func FuzzSearch(f *testing.F) {
 	s := open(f, f.TempDir())
 	put(f, s, finished(s, "a", "the quick brown fox\n<b>jumps</b> over 12-b\n東京 Łódź"))
-	for _, q := range []string{"fox", `"`, `""`, `a"b`, "a*", "NEAR(a b, 3)", "text : a", "-a", "a AND", "^", "{x}:y", "\x00", "\xff", "ʼ", "²", "ª"} {
+	for _, q := range []string{"fox", `"`, `""`, `a"b`, "a*", "NEAR(a b, 3)", "text : a", "-a", "a AND", "^", "{x}:y",
+		"\x00", "\xff", "ʼ", "²", "ª"} {
 		f.Add(q, "the quick\n"+q)
 	}
 	f.Fuzz(func(t *testing.T, query, text string) {
@@ -285,7 +296,8 @@ func FuzzSearch(f *testing.F) {
 		}
 		_, words := parseQuery(query)
 		line := lineOf(text, words)
-		if n := utf8.RuneCountInString(strings.Join(line, "")); n > lineRunes+50 || !utf8.ValidString(strings.Join(line, "")) {
+		if n := utf8.RuneCountInString(strings.Join(line, "")); n > lineRunes+50 ||
+			!utf8.ValidString(strings.Join(line, "")) {
 			t.Errorf("%q in %q: %d runes: %q", query, text, n, line)
 		}
 	})

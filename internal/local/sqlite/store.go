@@ -14,8 +14,8 @@ import (
 )
 
 // Store is the records of one bucket: a [document.Store], [document.Watcher] and [document.Lister], and in the same
-// database the [Files]. All methods may be called concurrently. Times are kept to the nanosecond and come back in UTC; empty
-// slices and maps come back nil.
+// database the [Files]. All methods may be called concurrently. Times are kept to the nanosecond and come back in UTC;
+// empty slices and maps come back nil.
 //
 // Errors are as [document.Store] says: [document.ErrStoreUnavailable] where the disk is full or fails or the store is
 // closed, [document.ErrStoreMisconfigured] where the database is damaged or may not be written,
@@ -36,19 +36,20 @@ var (
 	_ document.Watcher = (*Store)(nil)
 )
 
-// journal ends the name of a database's rollback journal. Ours has none: it is in WAL mode, and what a process that was killed
-// while it made an empty database leaves is not needed. One that came from elsewhere would be played back before the first
-// read: it overwrites or cuts off the database, and may name a further file for SQLite to remove.
+// journal ends the name of a database's rollback journal. Ours has none: it is in WAL mode, and what a process that was
+// killed while it made an empty database leaves is not needed. One that came from elsewhere would be played back before
+// the first read: it overwrites or cuts off the database, and may name a further file for SQLite to remove.
 const journal = "-journal"
 
-var errForeignJournal = errors.New("a rollback journal lies beside it, which is not read: run bucketocr up there first, which removes it")
+var errForeignJournal = errors.New(
+	"a rollback journal lies beside it, which is not read: run bucketocr up there first, which removes it")
 
 // readers is how many reads run at once.
 const readers = 4
 
-// Open opens the database at path to read and write it, and makes it where it is missing: for the bucket of the given name,
-// which it keeps. The caller is the only one that opens it so; see [OpenBeside] for the others. It has checked that path and
-// the files beside it are regular files of its own, or none. The error says what to do.
+// Open opens the database at path to read and write it, and makes it where it is missing: for the bucket of the given
+// name, which it keeps. The caller is the only one that opens it so; see [OpenBeside] for the others. It has checked
+// that path and the files beside it are regular files of its own, or none. The error says what to do.
 func Open(path, bucket string) (*Store, error) {
 	s := newStore(path)
 	if err := os.Remove(path + journal); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -68,8 +69,8 @@ func Open(path, bucket string) (*Store, error) {
 	return s, nil
 }
 
-// prepare makes sure that the database is ours and of this schema; an empty one and an older one become so. It returns the bucket's
-// name: the given one for a new database, else the one it was made with.
+// prepare makes sure that the database is ours and of this schema; an empty one and an older one become so. It returns
+// the bucket's name: the given one for a new database, else the one it was made with.
 func prepare(ctx context.Context, db *sql.DB, bucket string) (string, error) {
 	version, err := identify(ctx, db)
 	if err != nil {
@@ -91,9 +92,9 @@ func prepare(ctx context.Context, db *sql.DB, bucket string) (string, error) {
 	return bucketOf(ctx, db)
 }
 
-// OpenBeside opens the database at path to read and change it beside the process that opened it with [Open], if there is
-// one: every change is atomic and conditional on the state that it builds on. Watch sees the other's commits at most 200 ms
-// late. It may be called any number of times. A database that is not there is [fs.ErrNotExist].
+// OpenBeside opens the database at path to read and change it beside the process that opened it with [Open], if there
+// is one: every change is atomic and conditional on the state that it builds on. Watch sees the other's commits at most
+// 200 ms late. It may be called any number of times. A database that is not there is [fs.ErrNotExist].
 func OpenBeside(path string) (*Store, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -136,8 +137,8 @@ func (s *Store) Close() error {
 	return errors.Join(s.read.Close(), s.write.Close()) // the last one leaves one file, the log merged into it
 }
 
-// ExpireLeases ends the leases of all records in processing now, so that the sweep takes them over at once and counts the
-// interruption. It is for a process that holds the folder alone and has not begun to work: those leases are a dead
+// ExpireLeases ends the leases of all records in processing now, so that the sweep takes them over at once and counts
+// the interruption. It is for a process that holds the folder alone and has not begun to work: those leases are a dead
 // process's. It returns how many there were; after an error it may be called again.
 func (s *Store) ExpireLeases(ctx context.Context) (int, error) {
 	ids, _, err := readRecords(ctx, s.read, "SELECT id, rev, doc FROM records WHERE status = 'processing' ORDER BY id")
@@ -167,7 +168,8 @@ func expireLease(old *document.Record) (*document.Change, error) {
 }
 
 // Commit applies the change in one transaction; see [document.Store].
-func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, c *document.Change) (*document.Stored, error) {
+func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, c *document.Change) (*document.Stored,
+	error) {
 	version := int64(0) // of no record
 	if from != nil {
 		version = from.Version
@@ -244,7 +246,8 @@ const (
 		WHERE id = ?1 AND rev = ?2 RETURNING rev`
 )
 
-func putRecord(ctx context.Context, tx *sql.Tx, id string, version int64, r *document.Record, doc []byte) (rev int64, err error) {
+func putRecord(ctx context.Context, tx *sql.Tx, id string, version int64, r *document.Record, doc []byte) (rev int64,
+	err error) {
 	var due sql.NullInt64
 	if !r.Due.IsZero() {
 		due = sql.NullInt64{Int64: Nanos(r.Due), Valid: true}
@@ -273,7 +276,8 @@ func putPages(ctx context.Context, tx *sql.Tx, id string, pages []page) error {
 
 func dropPages(ctx context.Context, tx *sql.Tx, id string, generation int64, numbers []int) error {
 	for _, n := range numbers {
-		_, err := tx.ExecContext(ctx, "DELETE FROM pages WHERE id = ? AND generation = ? AND page = ?", id, generation, n)
+		_, err := tx.ExecContext(ctx, "DELETE FROM pages WHERE id = ? AND generation = ? AND page = ?", id, generation,
+			n)
 		if err != nil {
 			return err
 		}

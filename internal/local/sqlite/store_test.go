@@ -38,9 +38,10 @@ func shut(t testing.TB, s *Store) {
 // put stores r as it is under its own id.
 func put(t testing.TB, s *Store, r document.Record, pages ...document.Page) *document.Stored {
 	t.Helper()
-	got, err := document.Update(t.Context(), s, r.Object().ID(), document.Unread(), func(*document.Record) (*document.Change, error) {
-		return &document.Change{Record: &r, Pages: pages}, nil
-	})
+	got, err := document.Update(t.Context(), s, r.Object().ID(), document.Unread(),
+		func(*document.Record) (*document.Change, error) {
+			return &document.Change{Record: &r, Pages: pages}, nil
+		})
 	if err != nil {
 		t.Fatalf("Update: %v", err)
 	}
@@ -59,7 +60,8 @@ func get(t testing.TB, s *Store, name string) *document.Stored {
 
 // retrying is a small record in the bucket of s.
 func retrying(s *Store, name string) document.Record {
-	return document.Record{Bucket: s.Bucket(), Name: name, Generation: 7, Status: document.StatusRetrying, Due: time.Unix(1, 0)}
+	return document.Record{Bucket: s.Bucket(), Name: name, Generation: 7, Status: document.StatusRetrying,
+		Due: time.Unix(1, 0)}
 }
 
 // sameState reports whether two answers, each with its own time, are of one state.
@@ -79,20 +81,21 @@ func TestConflict(t *testing.T) {
 	id := document.Object{Bucket: s.Bucket(), Name: "a"}.ID()
 	for _, kept := range []bool{false, true} { // first another makes it, then it changes it
 		var seen []bool
-		got, err := document.Update(t.Context(), s, id, document.Unread(), func(old *document.Record) (*document.Change, error) {
-			seen = append(seen, old != nil)
-			next := retrying(s, "a")
-			if old != nil {
-				next = *old
-			}
-			if len(seen) == 1 {
-				other := next
-				other.Pages++
-				put(t, s, other)
-			}
-			next.Interruptions++
-			return &document.Change{Record: &next}, nil
-		})
+		got, err := document.Update(t.Context(), s, id, document.Unread(),
+			func(old *document.Record) (*document.Change, error) {
+				seen = append(seen, old != nil)
+				next := retrying(s, "a")
+				if old != nil {
+					next = *old
+				}
+				if len(seen) == 1 {
+					other := next
+					other.Pages++
+					put(t, s, other)
+				}
+				next.Interruptions++
+				return &document.Change{Record: &next}, nil
+			})
 		if want := []bool{kept, true}; err != nil || !reflect.DeepEqual(seen, want) {
 			t.Fatalf("the function saw a record %v, %v; want %v", seen, err, want)
 		}
@@ -113,8 +116,11 @@ func TestLostAnswer(t *testing.T) {
 		calls  int // of the function
 	}{
 		{"applied", func(tx *sql.Tx) error { return errors.Join(tx.Commit(), errors.New("answer lost")) }, true, 0, 1},
-		{"not applied", func(tx *sql.Tx) error { return errors.Join(tx.Rollback(), errors.New("disk on fire")) }, false, 0, 4},
-		{"not applied, but another's", func(tx *sql.Tx) error { return errors.Join(tx.Rollback(), errors.New("disk on fire")) }, false, 1, 4},
+		{"not applied", func(tx *sql.Tx) error { return errors.Join(tx.Rollback(), errors.New("disk on fire")) }, false,
+			0, 4},
+		{"not applied, but another's", func(tx *sql.Tx) error {
+			return errors.Join(tx.Rollback(), errors.New("disk on fire"))
+		}, false, 1, 4},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := open(t, t.TempDir())
@@ -127,17 +133,19 @@ func TestLostAnswer(t *testing.T) {
 				return err
 			}
 			calls := 0
-			got, err := document.Update(t.Context(), s, first.Object().ID(), document.Seen(first), func(old *document.Record) (*document.Change, error) {
-				calls++
-				next := *old
-				next.Interruptions++
-				return &document.Change{Record: &next}, nil
-			})
+			got, err := document.Update(t.Context(), s, first.Object().ID(), document.Seen(first),
+				func(old *document.Record) (*document.Change, error) {
+					calls++
+					next := *old
+					next.Interruptions++
+					return &document.Change{Record: &next}, nil
+				})
 			kept := get(t, s, "a")
 			if test.kept && (err != nil || !sameState(got, kept) || kept.Interruptions != 1) {
 				t.Errorf("Update = %+v, %v; the record is %+v", got, err, kept)
 			}
-			if !test.kept && (!errors.Is(err, document.ErrStoreUnavailable) || kept.Interruptions != 0 || kept.Pages != test.doubts) {
+			if !test.kept && (!errors.Is(err, document.ErrStoreUnavailable) || kept.Interruptions != 0 ||
+				kept.Pages != test.doubts) {
 				t.Errorf("Update: %v; the record is %+v", err, kept)
 			}
 			if calls != test.calls {

@@ -56,7 +56,8 @@ func TestEveryKindIsRead(t *testing.T) {
 func TestPixelsAreNotWhereThePaletteIs(t *testing.T) {
 	t.Parallel()
 	want := pagetest.FourGrays(61, 40)
-	for _, f := range []pagetest.BMP{{Header: 40, Depth: 8}, {Header: 40, Depth: 4}, {Header: 12, Depth: 8}, {Header: 40, Depth: 8, Colours: 4, Entries: 4}} {
+	for _, f := range []pagetest.BMP{{Header: 40, Depth: 8}, {Header: 40, Depth: 4}, {Header: 12, Depth: 8},
+		{Header: 40, Depth: 8, Colours: 4, Entries: 4}} {
 		file := f.Write(want)
 		binary.LittleEndian.PutUint32(file[10:], uint32(14+f.Header))
 		p, err := Read(file)
@@ -158,11 +159,15 @@ func TestHeadersThatAreNotRead(t *testing.T) {
 	}{
 		{"JPEG", pagetest.BMP{Header: 40, Depth: 24, Compression: 4}.Write(small), Unsupported("that contains a JPEG")},
 		{"PNG", pagetest.BMP{Header: 124, Depth: 24, Compression: 5}.Write(small), Unsupported("that contains a PNG")},
-		{"Huffman", pagetest.BMP{Header: 64, Depth: 1, Compression: 3}.Write(small), Unsupported("with Huffman coding")},
-		{"64 bits", pagetest.BMP{Header: 40, Depth: 64}.Write(image.NewPaletted(image.Rect(0, 0, 9, 0), small.Palette)), ErrBroken},
-		{"runs of 1 bit", pagetest.BMP{Header: 40, Depth: 1, Compression: 1}.Write(image.NewPaletted(small.Rect, small.Palette)), ErrBroken},
+		{"Huffman", pagetest.BMP{Header: 64, Depth: 1, Compression: 3}.Write(small),
+			Unsupported("with Huffman coding")},
+		{"64 bits", pagetest.BMP{Header: 40, Depth: 64}.Write(image.NewPaletted(image.Rect(0, 0, 9, 0), small.Palette)),
+			ErrBroken},
+		{"runs of 1 bit", pagetest.BMP{Header: 40, Depth: 1,
+			Compression: 1}.Write(image.NewPaletted(small.Rect, small.Palette)), ErrBroken},
 		{"cut off", pagetest.BMP{Header: 124, Depth: 8}.Write(small)[:60], ErrCut},
-		{"cut off in the masks", pagetest.BMP{Header: 40, Depth: 16, Compression: 3, Masks: []uint32{1, 2, 4}}.Write(small)[:60], ErrCut},
+		{"cut off in the masks",
+			pagetest.BMP{Header: 40, Depth: 16, Compression: 3, Masks: []uint32{1, 2, 4}}.Write(small)[:60], ErrCut},
 	} {
 		if _, err := Read(c.file[:min(len(c.file), HeadSize)]); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.name, err)
@@ -173,8 +178,10 @@ func TestHeadersThatAreNotRead(t *testing.T) {
 func TestIsNeedsMoreThanTwoLetters(t *testing.T) {
 	t.Parallel()
 	file := pagetest.BMP{Header: 40, Depth: 8}.Write(pagetest.FourGrays(9, 9))
-	for name, b := range map[string][]byte{"short": file[:17], "text": []byte("BMW is a maker of cars and motorcycles."), "nothing": nil,
-		"zeros": make([]byte, 100), "array of nothing": append([]byte("BA"), make([]byte, 50)...), "40": append([]byte{40}, make([]byte, 60)...)} {
+	for name, b := range map[string][]byte{"short": file[:17],
+		"text": []byte("BMW is a maker of cars and motorcycles."), "nothing": nil,
+		"zeros": make([]byte, 100), "array of nothing": append([]byte("BA"), make([]byte, 50)...),
+		"40": append([]byte{40}, make([]byte, 60)...)} {
 		if Is(b) {
 			t.Errorf("%s is", name)
 		}

@@ -56,11 +56,13 @@ var codings = map[string]struct {
 	options     pagetest.FaxOptions
 	format      ccitt.Format
 }{
-	"Group 3":                        {3, pagetest.FaxOptions{}, ccitt.Format{}},
-	"Group 3 with fill":              {3, pagetest.FaxOptions{Fill: true}, ccitt.Format{}},
-	"Group 3 without ends of rows":   {3, pagetest.FaxOptions{NoEnds: true}, ccitt.Format{}},
-	"two-dimensional Group 3":        {3, pagetest.FaxOptions{TwoDimensional: true}, ccitt.Format{TwoDimensional: true}},
-	"two-dimensional, and with fill": {3, pagetest.FaxOptions{TwoDimensional: true, Fill: true}, ccitt.Format{TwoDimensional: true}},
+	"Group 3":                      {3, pagetest.FaxOptions{}, ccitt.Format{}},
+	"Group 3 with fill":            {3, pagetest.FaxOptions{Fill: true}, ccitt.Format{}},
+	"Group 3 without ends of rows": {3, pagetest.FaxOptions{NoEnds: true}, ccitt.Format{}},
+	"two-dimensional Group 3": {3, pagetest.FaxOptions{TwoDimensional: true},
+		ccitt.Format{TwoDimensional: true}},
+	"two-dimensional, and with fill": {3, pagetest.FaxOptions{TwoDimensional: true, Fill: true},
+		ccitt.Format{TwoDimensional: true}},
 	"Group 4":                        {4, pagetest.FaxOptions{}, ccitt.Format{Coding: ccitt.Group4}},
 	"rows that begin with a byte":    {2, pagetest.FaxOptions{}, ccitt.Format{Coding: ccitt.Bytes}},
 	"rows that begin with two bytes": {32771, pagetest.FaxOptions{}, ccitt.Format{Coding: ccitt.Words}},
@@ -85,7 +87,8 @@ func TestEveryCodingComesBack(t *testing.T) {
 	}
 }
 
-// TestCodesAreThoseOfT4: golang.org/x/image/ccitt, which has its own table, reads a run of each length and colour as we do.
+// TestCodesAreThoseOfT4: golang.org/x/image/ccitt, which has its own table, reads a run of each length and colour as we
+// do.
 func TestCodesAreThoseOfT4(t *testing.T) {
 	t.Parallel()
 	const w = 2700
@@ -98,12 +101,14 @@ func TestCodesAreThoseOfT4(t *testing.T) {
 		}
 	}
 	data := pagetest.Fax(m, 4, 2*w, pagetest.FaxOptions{}).Strips[0]
-	want, err := io.ReadAll(xccitt.NewReader(bytes.NewReader(data), xccitt.MSB, xccitt.Group4, w, 2*w, &xccitt.Options{Invert: true}))
+	want, err := io.ReadAll(xccitt.NewReader(bytes.NewReader(data), xccitt.MSB, xccitt.Group4, w, 2*w,
+		&xccitt.Options{Invert: true}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := make([]byte, len(want))
-	if _, err := (ccitt.Format{Coding: ccitt.Group4, Width: w}).Decode(t.Context(), got, data); err != nil || !bytes.Equal(got, packed(m)) {
+	if _, err := (ccitt.Format{Coding: ccitt.Group4, Width: w}).Decode(t.Context(), got, data); err != nil ||
+		!bytes.Equal(got, packed(m)) {
 		t.Fatal(err, "it does not come back")
 	}
 	for i := range want {
@@ -113,7 +118,8 @@ func TestCodesAreThoseOfT4(t *testing.T) {
 	}
 }
 
-// TestBrokenRowCostsItself: in Group 3 the rows after one that is broken are found again, where they are coded by themselves.
+// TestBrokenRowCostsItself: in Group 3 the rows after one that is broken are found again, where they are coded by
+// themselves.
 func TestBrokenRowCostsItself(t *testing.T) {
 	t.Parallel()
 	const w, rows = 400, 30
@@ -134,7 +140,8 @@ func TestBrokenRowCostsItself(t *testing.T) {
 				told++
 			}
 			// Where a code is lost that ends a row, or there is one too many, the rows move.
-			if n < rows-1 || !bytes.Equal(row(got, n-1), row(want, rows-1)) && !bytes.Equal(row(got, n-1), row(want, rows-2)) {
+			if n < rows-1 || !bytes.Equal(row(got, n-1), row(want, rows-1)) &&
+				!bytes.Equal(row(got, n-1), row(want, rows-2)) {
 				t.Fatalf("%s, bit %d: %d rows, %v", name, bit, n, err)
 			}
 			if !bytes.Equal(row(got, 0), row(want, 0)) {
@@ -147,11 +154,13 @@ func TestBrokenRowCostsItself(t *testing.T) {
 	}
 }
 
-// TestRunsOfNoPixelsChangeNothing: they divide a run that is too long for one code, and are no change for the row below.
+// TestRunsOfNoPixelsChangeNothing: they divide a run that is too long for one code, and are no change for the row
+// below.
 func TestRunsOfNoPixelsChangeNothing(t *testing.T) {
 	t.Parallel()
 	const eol, v0 = "000000000001", "1"
-	digits := eol + "1" + ccitt.RunCodes(0, 4) + ccitt.RunCodes(1, 0) + ccitt.RunCodes(0, 4) + ccitt.RunCodes(1, 8) + eol + "0" + v0 + v0
+	digits := eol + "1" + ccitt.RunCodes(0, 4) + ccitt.RunCodes(1, 0) + ccitt.RunCodes(0, 4) + ccitt.RunCodes(1, 8) +
+		eol + "0" + v0 + v0
 	data := make([]byte, (len(digits)+7)/8)
 	for i, d := range digits {
 		data[i/8] |= byte(d-'0') << (7 - i%8)
@@ -163,7 +172,8 @@ func TestRunsOfNoPixelsChangeNothing(t *testing.T) {
 	}
 }
 
-// TestRunsOfNoPixelsCountBelowRowsOfTwoDimensions: some writers begin a row with two of them, and refer to them in the row below.
+// TestRunsOfNoPixelsCountBelowRowsOfTwoDimensions: some writers begin a row with two of them, and refer to them in the
+// row below.
 func TestRunsOfNoPixelsCountBelowRowsOfTwoDimensions(t *testing.T) {
 	t.Parallel()
 	const horizontal, pass, v0 = "001", "0001", "1"
@@ -204,7 +214,8 @@ func TestMissingRowsAreTold(t *testing.T) {
 		}
 		whole := pagetest.Fax(m, c.compression, rows, codings[name].options).Strips[0]
 		for cut := range len(whole) / 2 {
-			if n, err := c.format.Decode(t.Context(), got, whole[:cut]); n >= rows || !errors.Is(err, ccitt.ErrDamaged) {
+			if n, err := c.format.Decode(t.Context(), got, whole[:cut]); n >= rows ||
+				!errors.Is(err, ccitt.ErrDamaged) {
 				t.Fatalf("%s, cut to %d bytes: %d rows, %v", name, cut, n, err)
 			}
 		}
@@ -229,7 +240,8 @@ func TestDecodingEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	data := pagetest.Fax(lines(20, 20, 1), 4, 20, pagetest.FaxOptions{}).Strips[0]
-	if _, err := (ccitt.Format{Coding: ccitt.Group4, Width: 20}).Decode(ctx, make([]byte, 60), data); !errors.Is(err, context.Canceled) {
+	if _, err := (ccitt.Format{Coding: ccitt.Group4, Width: 20}).Decode(ctx, make([]byte, 60), data); !errors.Is(err,
+		context.Canceled) {
 		t.Error(err)
 	}
 }

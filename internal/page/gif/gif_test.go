@@ -103,8 +103,8 @@ func TestColoursThatAreMissingAreGrays(t *testing.T) {
 	}
 }
 
-// TestCutOffRowsAreWhite: of a file that is cut off or broken the rows before that are right, and the others white; of an interlaced one
-// they are like those above.
+// TestCutOffRowsAreWhite: of a file that is cut off or broken the rows before that are right, and the others white; of
+// an interlaced one they are like those above.
 func TestCutOffRowsAreWhite(t *testing.T) {
 	t.Parallel()
 	want := pagetest.FourGrays(301, 200)
@@ -165,7 +165,8 @@ func FuzzDecode(f *testing.F) {
 		if err != nil || p.Width*p.Height > 1<<22 {
 			return
 		}
-		if m, there, all, err := p.Decode(context.Background(), b[s.At:]); err != nil || there > all || m.Rect != image.Rect(0, 0, p.Width, p.Height) {
+		if m, there, all, err := p.Decode(context.Background(), b[s.At:]); err != nil || there > all ||
+			m.Rect != image.Rect(0, 0, p.Width, p.Height) {
 			t.Fatal(there, all, err)
 		}
 	})

@@ -44,8 +44,8 @@ func (it *item) property(kind string) []byte {
 	return nil
 }
 
-// most bounds how many items, references and properties of a file are looked at. A photograph of 200 megapixels in tiles of
-// 512 x 512 has 800.
+// most bounds how many items, references and properties of a file are looked at. A photograph of 200 megapixels in
+// tiles of 512 x 512 has 800.
 const most = 1 << 15
 
 // parse reads a file's table of contents.
@@ -264,8 +264,8 @@ func cutZero(b []byte) (string, []byte, bool) {
 	return string(b), nil, false
 }
 
-// readProperties reads what is said of each item. The number of a property has 7 or 15 bits; the bit before says that it must
-// be understood.
+// readProperties reads what is said of each item. The number of a property has 7 or 15 bits; the bit before says that
+// it must be understood.
 func (f *file) readProperties(b []byte) {
 	var container []property
 	for kind, body := range boxes(box(b, "ipco"), noHead) {

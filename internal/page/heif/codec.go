@@ -71,7 +71,8 @@ func (e *Engine) run(i *instance, stream []byte) (*frame, error) {
 		return nil, err
 	}
 	memory := i.module.Memory()
-	if file == 0 || out == 0 || !memory.Write(uint32(file), stream) || !memory.Write(uint32(out), make([]byte, 4*numbers)) {
+	if file == 0 || out == 0 || !memory.Write(uint32(file), stream) ||
+		!memory.Write(uint32(out), make([]byte, 4*numbers)) {
 		return nil, ErrCrash
 	}
 	code, err := i.call("decode", file, uint64(len(stream)), out)
@@ -111,7 +112,8 @@ const maxSide = 1 << 17
 
 // read finds the planes in the decoder's memory. The decoder is not believed blindly.
 func (fr *frame) read(memory api.Memory, at []uint32) error {
-	if fr.width < 1 || fr.height < 1 || fr.width > maxSide || fr.height > maxSide || fr.sampling < 0 || fr.sampling > 3 {
+	if fr.width < 1 || fr.height < 1 || fr.width > maxSide || fr.height > maxSide || fr.sampling < 0 ||
+		fr.sampling > 3 {
 		return ErrBroken
 	}
 	w, h, bits, stride := fr.width, fr.height, fr.bits[0], fr.strides[0]
@@ -145,7 +147,8 @@ func av1Frame(n []uint32) frame {
 		matrix: planes.Matrix(n[5]), strides: [2]int{int(n[6]), int(n[7])}}
 }
 
-// hevcStream returns what libde265 is given: NAL units, each after its length in four bytes, those of the item's configuration first.
+// hevcStream returns what libde265 is given: NAL units, each after its length in four bytes, those of the item's
+// configuration first.
 func hevcStream(it *item) ([]byte, error) {
 	config := it.property("hvcC")
 	if len(config) < 23 {
@@ -184,6 +187,7 @@ func appendUnit(out []byte, r *reader, lengthSize int) []byte {
 
 // hevcFrame reads what lib/hevc.cc returns.
 func hevcFrame(n []uint32) frame {
-	return frame{width: int(n[0]), height: int(n[1]), sampling: int(n[2]), bits: [2]int{int(n[3]), int(n[4])}, full: n[5] != 0,
+	return frame{width: int(n[0]), height: int(n[1]), sampling: int(n[2]), bits: [2]int{int(n[3]), int(n[4])},
+		full:   n[5] != 0,
 		matrix: planes.Matrix(n[6]), strides: [2]int{int(n[7]), int(n[8])}}
 }

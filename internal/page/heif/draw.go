@@ -20,7 +20,8 @@ type frame struct {
 }
 
 // ratios are the samplings of pictures that are not gray.
-var ratios = [...]image.YCbCrSubsampleRatio{1: image.YCbCrSubsampleRatio420, 2: image.YCbCrSubsampleRatio422, 3: image.YCbCrSubsampleRatio444}
+var ratios = [...]image.YCbCrSubsampleRatio{1: image.YCbCrSubsampleRatio420, 2: image.YCbCrSubsampleRatio422,
+	3: image.YCbCrSubsampleRatio444}
 
 // most parts of a picture, and how deep they may be nested: a mark on a grid of pictures.
 const (
@@ -189,7 +190,8 @@ func (c *canvas) start(fr *frame, matrix planes.Matrix) error {
 		if luma > c.limit {
 			return ErrBroken
 		}
-		c.out = &image.YCbCr{Y: make([]byte, luma), YStride: c.size.X, Rect: r, SubsampleRatio: image.YCbCrSubsampleRatio444}
+		c.out = &image.YCbCr{
+			Y: make([]byte, luma), YStride: c.size.X, Rect: r, SubsampleRatio: image.YCbCrSubsampleRatio444}
 		c.fill()
 		return nil
 	}
@@ -224,8 +226,8 @@ func sampled(sampling int) (across, down int) {
 
 func ceil(n, d int) int { return (n + d - 1) / d }
 
-// paste puts a decoded part in its place. What sticks out is cut off. The picture must not be smaller than its place, unless that
-// sticks out itself.
+// paste puts a decoded part in its place. What sticks out is cut off. The picture must not be smaller than its place,
+// unless that sticks out itself.
 func (c *canvas) paste(fr *frame, it, outer *item, at image.Rectangle) error {
 	matrix, full := colours(fr, it, outer)
 	if c.out == nil {
@@ -246,7 +248,8 @@ func (c *canvas) paste(fr *frame, it, outer *item, at image.Rectangle) error {
 	}
 	at = seen
 	luma := planes.Luma(fr.bits[0], full)
-	convert(c.out.Y[at.Min.Y*c.out.YStride+at.Min.X:], c.out.YStride, fr.planes[0], fr.strides[0], seen.Dx(), seen.Dy(), luma)
+	convert(c.out.Y[at.Min.Y*c.out.YStride+at.Min.X:], c.out.YStride, fr.planes[0], fr.strides[0], seen.Dx(), seen.Dy(),
+		luma)
 	if fr.sampling == 0 {
 		return nil
 	}
@@ -304,7 +307,8 @@ func row(to, from, table []byte) {
 	}
 }
 
-// clear lays the picture on white where a decoded mask says that it is transparent. A mask of another size is spread over its place.
+// clear lays the picture on white where a decoded mask says that it is transparent. A mask of another size is spread
+// over its place.
 func (c *canvas) clear(fr *frame, it, _ *item, at image.Rectangle) error {
 	full := fr.full || kinds[it.kind] == HEVC // whatever its stream says: encoders leave that out
 	table := planes.Luma(fr.bits[0], full)

@@ -1,9 +1,9 @@
-// Package heif decodes AVIF and HEIC: pictures coded as AV1 and HEVC in a box format of MPEG's. This package reads the boxes and puts
-// the picture together, of its tiles and its transparency; the coded pictures are decoded by dav1d and libde265, compiled to
-// WebAssembly (lib/README.md says how).
+// Package heif decodes AVIF and HEIC: pictures coded as AV1 and HEVC in a box format of MPEG's. This package reads the
+// boxes and puts the picture together, of its tiles and its transparency; the coded pictures are decoded by dav1d and
+// libde265, compiled to WebAssembly (lib/README.md says how).
 //
-// Files, in reading order: heif.go the engines, codec.go one coded picture, hevc.go and nohevc.go with and without HEVC, draw.go the picture,
-// info.go the header, sequence.go and boxes.go what a file consists of.
+// Files, in reading order: heif.go the engines, codec.go one coded picture, hevc.go and nohevc.go with and without
+// HEVC, draw.go the picture, info.go the header, sequence.go and boxes.go what a file consists of.
 package heif
 
 import (
@@ -24,8 +24,9 @@ import (
 //go:embed lib/av1.wasm.gz
 var av1Decoder []byte
 
-// Engine decodes pictures of one codec. It starts on first use, which takes part of a second where it is not kept, and stays. Each coded picture has an
-// instance of its own. Not safe for concurrent use, and better not in a process that has anything else to do: see package pdf.
+// Engine decodes pictures of one codec. It starts on first use, which takes part of a second where it is not kept, and
+// stays. Each coded picture has an instance of its own. Not safe for concurrent use, and better not in a process that
+// has anything else to do: see package pdf.
 type Engine struct {
 	name   string // in a folder of compiled engines
 	codec  Codec
@@ -83,8 +84,9 @@ func (e *Engine) start(how wasm.Starter) error {
 	})
 }
 
-// Decode decodes the main picture of the file b into an *image.Gray or *image.YCbCr of full range and the colours of JPEG, cropped, but
-// not turned, laid on white where it is transparent. The result takes [Info.Memory] bytes, and the decoder at most room beside it.
+// Decode decodes the main picture of the file b into an *image.Gray or *image.YCbCr of full range and the colours of
+// JPEG, cropped, but not turned, laid on white where it is transparent. The result takes [Info.Memory] bytes, and the
+// decoder at most room beside it.
 func (e *Engine) Decode(b []byte, room int64) (image.Image, error) {
 	if err := e.Start(nil); err != nil {
 		return nil, fmt.Errorf("heif: start of the decoder: %w", err)

@@ -36,8 +36,10 @@ const (
 var kinds = map[string]Codec{"hvc1": HEVC, "hev1": HEVC, "av01": AV1}
 
 // others are the names of coded pictures that are not read.
-var others = map[string]string{"jpeg": "HEIF with a JPEG in it", "unci": "uncompressed HEIF", "j2k1": "HEIF with a JPEG 2000 in it",
-	"vvc1": "HEIF coded as VVC", "vvi1": "HEIF coded as VVC", "avc1": "HEIF coded as AVC (H.264)", "avc3": "HEIF coded as AVC (H.264)",
+var others = map[string]string{"jpeg": "HEIF with a JPEG in it", "unci": "uncompressed HEIF",
+	"j2k1": "HEIF with a JPEG 2000 in it",
+	"vvc1": "HEIF coded as VVC", "vvi1": "HEIF coded as VVC", "avc1": "HEIF coded as AVC (H.264)",
+	"avc3": "HEIF coded as AVC (H.264)",
 	"evc1": "HEIF coded as EVC", "lhv1": "HEIF of layers", "hvt1": "HEIF of HEVC tiles", "mski": "HEIF that is a mask",
 	"tili": "HEIF of tiles (tili)", "mp4v": "an MPEG-4 video", "vvi2": "HEIF coded as VVC"}
 
@@ -68,9 +70,9 @@ func (i Info) Memory() int64 {
 
 const tables = 1 << 20
 
-// Room is the bytes that decoding is enough with, for all but the strangest files: for the planes of the largest part that is decoded
-// at once, of a picture of tiles a tile, what the decoder keeps beside them, and its copies of what is coded. Measured with 12
-// megapixels: AV1 takes up to 1 byte a pixel beside the planes, HEVC up to 2.5.
+// Room is the bytes that decoding is enough with, for all but the strangest files: for the planes of the largest part
+// that is decoded at once, of a picture of tiles a tile, what the decoder keeps beside them, and its copies of what is
+// coded. Measured with 12 megapixels: AV1 takes up to 1 byte a pixel beside the planes, HEVC up to 2.5.
 func (i Info) Room() int64 {
 	half := i.half + 6
 	if i.Deep {
@@ -129,8 +131,8 @@ func (f *file) info(it *item) (Info, error) {
 	return info, nil
 }
 
-// cropped is the part of a picture that a clap box leaves: its width and height and how far its middle is from the picture's, each as
-// a fraction. One that makes no sense leaves all.
+// cropped is the part of a picture that a clap box leaves: its width and height and how far its middle is from the
+// picture's, each as a fraction. One that makes no sense leaves all.
 func cropped(b []byte, w, h int) image.Rectangle {
 	all := image.Rect(0, 0, w, h)
 	if b == nil {
@@ -151,8 +153,8 @@ func cropped(b []byte, w, h int) image.Rectangle {
 	return image.Rect(int(left), int(top), int(left+v[0]+0.5), int(top+v[1]+0.5)).Intersect(all)
 }
 
-// orientation is Exif's name for a turn by so many quarters against the clock, and a mirroring after it: of rows (0, top
-// goes to the bottom), columns (1) or none (-1).
+// orientation is Exif's name for a turn by so many quarters against the clock, and a mirroring after it: of rows (0,
+// top goes to the bottom), columns (1) or none (-1).
 func orientation(quarters byte, mirror int) int {
 	return map[int][4]int{-1: {1, 8, 3, 6}, 0: {4, 5, 2, 7}, 1: {2, 7, 4, 5}}[mirror][quarters]
 }

@@ -36,8 +36,8 @@ func TestReadFindsSizeAndMarks(t *testing.T) {
 	}
 }
 
-// TestOrientation holds the table against what the marks do to the place of a corner: irot turns against the clock, then
-// imir exchanges top and bottom (0) or left and right (1).
+// TestOrientation holds the table against what the marks do to the place of a corner: irot turns against the clock,
+// then imir exchanges top and bottom (0) or left and right (1).
 func TestOrientation(t *testing.T) {
 	t.Parallel()
 	for quarters := range byte(4) {
@@ -71,7 +71,8 @@ func marked(quarters byte, mirror int) (x, y corner) {
 // exif is the same of an orientation, from the Exif specification: where row 0 and column 0 are to be seen.
 func exif(o int) (x, y corner) {
 	right, left, down, up := corner{1, 0}, corner{-1, 0}, corner{0, 1}, corner{0, -1}
-	t := [9][2]corner{1: {right, down}, 2: {left, down}, 3: {left, up}, 4: {right, up}, 5: {down, right}, 6: {down, left},
+	t := [9][2]corner{1: {right, down}, 2: {left, down}, 3: {left, up}, 4: {right, up}, 5: {down, right},
+		6: {down, left},
 		7: {up, left}, 8: {up, right}}
 	return t[o][0], t[o][1]
 }
@@ -105,7 +106,8 @@ func TestOnlySoManyBoxesAreLookedAt(t *testing.T) {
 	associations := []byte{0, 0, 0, 1, 0, 0, 0, 1, 0, 7, 1, 0, 1}
 	file := func(n int) []byte {
 		return boxOf("meta", make([]byte, 4), boxOf("pitm", []byte{0, 0, 0, 0, 0, 7}),
-			boxOf("iinf", make([]byte, 6), item, bytes.Repeat(boxOf("infe", []byte{2, 0, 0, 0, 0, 8, 0, 0}, []byte("av01\x00")), n)),
+			boxOf("iinf", make([]byte, 6), item,
+				bytes.Repeat(boxOf("infe", []byte{2, 0, 0, 0, 0, 8, 0, 0}, []byte("av01\x00")), n)),
 			boxOf("iprp", boxOf("ipco", size, bytes.Repeat(boxOf("free"), n)), boxOf("ipma", associations)),
 			boxOf("iref", make([]byte, 4), bytes.Repeat(boxOf("dimg", []byte{0, 8, 0, 1, 0, 9}), n)))
 	}
@@ -137,14 +139,16 @@ func FuzzRead(f *testing.F) {
 		if err != nil && err != ErrBroken && !errors.As(err, &other) {
 			t.Fatal(err)
 		}
-		if err == nil && (info.Width < 1 || info.Height < 1 || info.Orientation < 1 || info.Orientation > 8 || info.Memory() < 1 ||
+		if err == nil && (info.Width < 1 || info.Height < 1 || info.Orientation < 1 || info.Orientation > 8 ||
+			info.Memory() < 1 ||
 			info.Room() < 1 || info.Crop.Empty() || !info.Crop.In(image.Rect(0, 0, info.Width, info.Height))) {
 			t.Fatalf("%+v", info)
 		}
 	})
 }
 
-// FuzzDecode decodes any bytes, which ends with a picture as large as the header says or with one of the errors that blame the file.
+// FuzzDecode decodes any bytes, which ends with a picture as large as the header says or with one of the errors that
+// blame the file.
 func FuzzDecode(f *testing.F) {
 	names, err := filepath.Glob("../testdata/small*")
 	if err != nil {
@@ -169,7 +173,8 @@ func FuzzDecode(f *testing.F) {
 		switch {
 		case err == nil && img.Bounds() != info.Crop:
 			t.Fatalf("%v, the header says %v", img.Bounds(), info.Crop)
-		case err != nil && !errors.Is(err, ErrBroken) && !errors.Is(err, ErrCrash) && !errors.Is(err, ErrRoom) && !errors.As(err, &other):
+		case err != nil && !errors.Is(err, ErrBroken) && !errors.Is(err, ErrCrash) && !errors.Is(err, ErrRoom) &&
+			!errors.As(err, &other):
 			t.Fatal(err)
 		}
 	})

@@ -29,8 +29,8 @@ type Source interface {
 	Next(n int) ([]byte, error)
 }
 
-// NextMarker reads up to and including the next marker that begins a segment, or EOI. It is as liberal as image/jpeg and
-// libjpeg: it passes over stray bytes before the marker, fill bytes and restart markers.
+// NextMarker reads up to and including the next marker that begins a segment, or EOI. It is as liberal as image/jpeg
+// and libjpeg: it passes over stray bytes before the marker, fill bytes and restart markers.
 func NextMarker(s Source) (byte, error) {
 	for front, marker := byte(0), byte(0); ; {
 		b, err := s.Next(1)
@@ -105,7 +105,9 @@ func ParseFrame(body []byte) (Frame, bool) {
 	if len(body) < 6 || len(body) != 6+3*int(body[5]) {
 		return Frame{}, false
 	}
-	f := Frame{Bits: int(body[0]), Height: int(binary.BigEndian.Uint16(body[1:])), Width: int(binary.BigEndian.Uint16(body[3:])),
+	f := Frame{
+		Bits: int(body[0]), Height: int(binary.BigEndian.Uint16(body[1:])),
+		Width:      int(binary.BigEndian.Uint16(body[3:])),
 		Components: make([]Component, body[5])}
 	for i := range f.Components {
 		c := body[6+3*i:]
@@ -121,7 +123,9 @@ func (f Frame) Sampled() bool {
 
 // Sampling returns how many pixels share a chroma sample, across and down.
 func Sampling(r image.YCbCrSubsampleRatio) (across, down int) {
-	s := [...][2]int{image.YCbCrSubsampleRatio444: {1, 1}, image.YCbCrSubsampleRatio422: {2, 1}, image.YCbCrSubsampleRatio420: {2, 2},
-		image.YCbCrSubsampleRatio440: {1, 2}, image.YCbCrSubsampleRatio411: {4, 1}, image.YCbCrSubsampleRatio410: {4, 2}}[r]
+	s := [...][2]int{image.YCbCrSubsampleRatio444: {1, 1}, image.YCbCrSubsampleRatio422: {2, 1},
+		image.YCbCrSubsampleRatio420: {2, 2},
+		image.YCbCrSubsampleRatio440: {1, 2}, image.YCbCrSubsampleRatio411: {4, 1},
+		image.YCbCrSubsampleRatio410: {4, 2}}[r]
 	return s[0], s[1]
 }

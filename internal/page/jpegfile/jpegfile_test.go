@@ -41,7 +41,8 @@ func TestNextMarker(t *testing.T) {
 		want []byte
 		err  error
 	}{
-		{"segments", "\xff\xdb\x00\x03x\xff\xfe\x00\x02\xff\xda", []byte{jpegfile.DQT, jpegfile.COM, jpegfile.SOS}, nil},
+		{"segments", "\xff\xdb\x00\x03x\xff\xfe\x00\x02\xff\xda", []byte{jpegfile.DQT, jpegfile.COM, jpegfile.SOS},
+			nil},
 		{"fill bytes", "\xff\xff\xff\xfe\x00\x02\xff\xff\xd9", []byte{jpegfile.COM, jpegfile.EOI}, nil},
 		{"stray bytes", "abc\xff\x00d\xff\xfe\x00\x03xyz\xff\xd9", []byte{jpegfile.COM, jpegfile.EOI}, nil},
 		{"restart markers", "\xff\xd0\xff\xd7\xff\xd9", []byte{jpegfile.EOI}, nil},
@@ -67,7 +68,8 @@ func TestParseFrame(t *testing.T) {
 	body := file.Bytes()[at : at+6+9]
 	f, ok := jpegfile.ParseFrame(body)
 	if !ok || f.Bits != 8 || f.Width != 300 || f.Height != 17 || !f.Sampled() ||
-		!slices.Equal(f.Components, []jpegfile.Component{{ID: 1, H: 2, V: 2}, {ID: 2, H: 1, V: 1}, {ID: 3, H: 1, V: 1}}) {
+		!slices.Equal(f.Components,
+			[]jpegfile.Component{{ID: 1, H: 2, V: 2}, {ID: 2, H: 1, V: 1}, {ID: 3, H: 1, V: 1}}) {
 		t.Errorf("%+v, %v", f, ok)
 	}
 	for n := range body {

@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// CorpusFile is a small file of some kind. Its name begins with its format and a hyphen.
+// CorpusFile is a small test file. Its name begins with its format and a hyphen.
 type CorpusFile struct {
 	Name  string
 	Data  []byte
-	Shows image.Image // what its pages show; nil where only another program can tell
+	Shows image.Image // what its pages show; nil if only another program can tell
 }
 
-// Corpus returns files of every kind that is read, each of a page with text.
+// Corpus returns files of every supported kind, each with a page of text.
 func Corpus() []CorpusFile {
 	paper := Paper(420, 560, 16)
 	c := &corpus{gray: paper, coloured: Photo(paper), few: FourGrays(420, 560)}
@@ -30,7 +30,7 @@ func Corpus() []CorpusFile {
 	return c.files
 }
 
-// corpus is a corpus under way: one page as three pictures, and what the files that are added next show.
+// corpus collects files: it holds one page as three pictures, and the picture that the next files show.
 type corpus struct {
 	gray     *image.Gray
 	coloured *image.RGBA
@@ -85,8 +85,10 @@ func (c *corpus) faxes() {
 		compression int
 		options     FaxOptions
 	}{
-		{"Group 3", 3, FaxOptions{}}, {"Group 3 filled", 3, FaxOptions{Fill: true}}, {"Group 3 in two dimensions", 3, FaxOptions{TwoDimensional: true}},
-		{"Group 3 in two dimensions filled", 3, FaxOptions{TwoDimensional: true, Fill: true}}, {"Group 4", 4, FaxOptions{}}, {"runs", 2, FaxOptions{}},
+		{"Group 3", 3, FaxOptions{}}, {"Group 3 filled", 3, FaxOptions{Fill: true}},
+		{"Group 3 in two dimensions", 3, FaxOptions{TwoDimensional: true}},
+		{"Group 3 in two dimensions filled", 3, FaxOptions{TwoDimensional: true, Fill: true}},
+		{"Group 4", 4, FaxOptions{}}, {"runs", 2, FaxOptions{}},
 	} {
 		for _, black := range []bool{false, true} {
 			for _, low := range []bool{false, true} {
@@ -99,7 +101,9 @@ func (c *corpus) faxes() {
 				if low {
 					name += " reversed"
 				}
-				c.add("fax", ".tif", name, TIFF(binary.LittleEndian, Fax(c.gray, kind.compression, 100, o), Fax(c.gray, kind.compression, 560, o)))
+				c.add("fax", ".tif", name,
+					TIFF(binary.LittleEndian, Fax(c.gray, kind.compression, 100, o),
+						Fax(c.gray, kind.compression, 560, o)))
 			}
 		}
 	}
@@ -107,13 +111,21 @@ func (c *corpus) faxes() {
 
 func (c *corpus) tiffs() {
 	for name, s := range sorted(map[string]Storage{
-		"gray": {Colour: 1}, "gray of ink 0": {Colour: 0}, "2 bits": {Colour: 1, Bits: 2}, "4 bits": {Colour: 1, Bits: 4}, "12 bits": {Colour: 1, Bits: 12},
-		"16 bits": {Colour: 1, Bits: 16}, "32 bits": {Colour: 1, Bits: 32}, "gray with alpha": {Colour: 1, Alpha: 2}, "RGB": {Colour: 2}, "RGB 16": {Colour: 2, Bits: 16},
-		"RGBA": {Colour: 2, Alpha: 2}, "RGBA multiplied": {Colour: 2, Alpha: 1}, "CMYK": {Colour: 5}, "CMYK 16": {Colour: 5, Bits: 16}, "YCbCr": {Colour: 6},
-		"planes": {Colour: 2, Apart: true}, "planes of 16": {Colour: 2, Apart: true, Bits: 16}, "tiles": {Colour: 2, Tile: 64}, "tiles in planes": {Colour: 2, Tile: 64, Apart: true},
-		"LZW": {Colour: 2, Compression: 5, Rows: 32}, "LZW without end": {Colour: 1, Compression: 5, Rows: 32, NoEnd: true}, "LZW differences": {Colour: 2, Compression: 5, Differences: true},
-		"deflate": {Colour: 2, Compression: 8}, "PackBits": {Colour: 2, Compression: 32773}, "reversed": {Colour: 1, LowFirst: true},
-		"LZW reversed": {Colour: 1, Compression: 5, LowFirst: true}, "PackBits reversed": {Colour: 1, Compression: 32773, LowFirst: true},
+		"gray": {Colour: 1}, "gray of ink 0": {Colour: 0}, "2 bits": {Colour: 1, Bits: 2},
+		"4 bits": {Colour: 1, Bits: 4}, "12 bits": {Colour: 1, Bits: 12},
+		"16 bits": {Colour: 1, Bits: 16}, "32 bits": {Colour: 1, Bits: 32}, "gray with alpha": {Colour: 1, Alpha: 2},
+		"RGB": {Colour: 2}, "RGB 16": {Colour: 2, Bits: 16},
+		"RGBA": {Colour: 2, Alpha: 2}, "RGBA multiplied": {Colour: 2, Alpha: 1}, "CMYK": {Colour: 5},
+		"CMYK 16": {Colour: 5, Bits: 16}, "YCbCr": {Colour: 6},
+		"planes": {Colour: 2, Apart: true}, "planes of 16": {Colour: 2, Apart: true, Bits: 16},
+		"tiles": {Colour: 2, Tile: 64}, "tiles in planes": {Colour: 2, Tile: 64, Apart: true},
+		"LZW":             {Colour: 2, Compression: 5, Rows: 32},
+		"LZW without end": {Colour: 1, Compression: 5, Rows: 32, NoEnd: true},
+		"LZW differences": {Colour: 2, Compression: 5, Differences: true},
+		"deflate":         {Colour: 2, Compression: 8}, "PackBits": {Colour: 2, Compression: 32773},
+		"reversed":          {Colour: 1, LowFirst: true},
+		"LZW reversed":      {Colour: 1, Compression: 5, LowFirst: true},
+		"PackBits reversed": {Colour: 1, Compression: 32773, LowFirst: true},
 	}) {
 		var m image.Image = c.coloured
 		if s.Colour < 2 {
@@ -148,8 +160,10 @@ func (c *corpus) pdfs() {
 	turned.Dict = "/Rotate 90"
 	c.add("PDF", ".pdf", "turned", PDF("", []PDFPage{turned}))
 	for name, glyphs := range sorted(map[string]string{
-		"Polish": "Aogonek aogonek Lslash lslash eogonek zacute sacute cacute", "Czech": "Ccaron ecaron rcaron uring dcaron ncaron",
-		"Russian": "afii10017 afii10065 afii10066 afii10097 afii10023", "Greek": "Omega alpha beta alphatonos Sigma sigma1",
+		"Polish":     "Aogonek aogonek Lslash lslash eogonek zacute sacute cacute",
+		"Czech":      "Ccaron ecaron rcaron uring dcaron ncaron",
+		"Russian":    "afii10017 afii10065 afii10066 afii10097 afii10023",
+		"Greek":      "Omega alpha beta alphatonos Sigma sigma1",
 		"Vietnamese": "uni1EBF uni1EA1 uni01B0 uni1ED9 dcroat", "Hebrew": "afii57664 afii57665 uni05E9"}) {
 		names := strings.Fields(glyphs)
 		var codes []byte
@@ -159,14 +173,17 @@ func (c *corpus) pdfs() {
 		c.add("PDF", ".pdf", name, PDF("", []PDFPage{Rows(FirstFree(1), codes)}, SimpleFont("Arial", names...)...))
 	}
 	for name, text := range sorted(map[string][3]string{
-		"Japanese": {"Japan1", "90ms-RKSJ-H", "\x93\xfa\x96\x7b\x8c\xea\x82\xcc\x90\x5c\x90\xbf"}, "Chinese": {"GB1", "GBK-EUC-H", "\xd6\xd0\xce\xc4\xbc\xf2\xcc\xe5"},
-		"Chinese traditional": {"CNS1", "ETen-B5-H", "\xc1\x63\xc5\xe9\xa4\xa4\xa4\xe5"}, "Korean": {"Korea1", "KSCms-UHC-H", "\xc7\xd1\xb1\xb9\xbe\xee"},
+		"Japanese":            {"Japan1", "90ms-RKSJ-H", "\x93\xfa\x96\x7b\x8c\xea\x82\xcc\x90\x5c\x90\xbf"},
+		"Chinese":             {"GB1", "GBK-EUC-H", "\xd6\xd0\xce\xc4\xbc\xf2\xcc\xe5"},
+		"Chinese traditional": {"CNS1", "ETen-B5-H", "\xc1\x63\xc5\xe9\xa4\xa4\xa4\xe5"},
+		"Korean":              {"Korea1", "KSCms-UHC-H", "\xc7\xd1\xb1\xb9\xbe\xee"},
 	}) {
-		c.add("PDF", ".pdf", name, PDF("", []PDFPage{Rows(FirstFree(1), []byte(text[2]))}, CIDFont(FirstFree(1), text[0], text[1])...))
+		c.add("PDF", ".pdf", name,
+			PDF("", []PDFPage{Rows(FirstFree(1), []byte(text[2]))}, CIDFont(FirstFree(1), text[0], text[1])...))
 	}
 }
 
-// sorted yields a map in the order of its keys.
+// sorted iterates over a map in the order of its keys.
 func sorted[V any](m map[string]V) func(yield func(string, V) bool) {
 	return func(yield func(string, V) bool) {
 		for _, key := range slices.Sorted(maps.Keys(m)) {
@@ -177,7 +194,7 @@ func sorted[V any](m map[string]V) func(yield func(string, V) bool) {
 	}
 }
 
-// subsampledOf is a picture as YCbCr whose colours are those of four pixels each.
+// subsampledOf returns a picture as YCbCr in which four pixels share a chroma sample.
 func subsampledOf(m image.Image) *image.YCbCr {
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 95}); err != nil {

@@ -9,14 +9,14 @@ import (
 	"io/fs"
 )
 
-// zippedFonts are the fonts for text whose own font is not in the file, under the paths at which PDFium looks for those of a
-// system: see fonts/README.md.
+// zippedFonts are the fonts for text whose own font is not in the file, under the paths at which PDFium looks for those
+// of a system: see fonts/README.md.
 //
 //go:embed fonts/fonts.zip
 var zippedFonts []byte
 
-// fonts is the file system that PDFium sees: these fonts, unpacked at first use, which happens when it draws text that needs a
-// substitute, and not before. Not safe for concurrent use.
+// fonts is the file system that PDFium sees: these fonts, unpacked at first use, which happens when it draws text that
+// needs a substitute, and not before. Not safe for concurrent use.
 type fonts struct {
 	packed   *zip.Reader
 	unpacked map[string][]byte

@@ -12,7 +12,8 @@ import (
 )
 
 // knownFonts are those whose letters the letters of a page are compared with: what they look like in most type.
-var knownFonts = []string{"Helvetica", "Helvetica-Bold", "Helvetica-Oblique", "Times-Roman", "Times-Bold", "Times-Italic", "Times-BoldItalic", "Courier", "Courier-Bold"}
+var knownFonts = []string{"Helvetica", "Helvetica-Bold", "Helvetica-Oblique", "Times-Roman", "Times-Bold",
+	"Times-Italic", "Times-BoldItalic", "Courier", "Courier-Bold"}
 
 // knownGlyphs returns how known characters look. They are drawn once.
 func (e *Engine) knownGlyphs(room int64) (*textlayer.Glyphs, error) {
@@ -60,19 +61,24 @@ func specimen(runes []rune) []byte {
 				codes[runes[k]] = k
 				fmt.Fprintf(&names, "/uni%04X ", runes[k])
 			}
-			n := add(fmt.Sprintf("<< /Type /Font /Subtype /Type1 /BaseFont /%s /Encoding << /Type /Encoding /Differences [32 %s] >> >>", name, names.String()))
+			n := add(fmt.Sprintf(
+				"<< /Type /Font /Subtype /Type1 /BaseFont /%s /Encoding << /Type /Encoding /Differences [32 %s] >> >>",
+				name, names.String()))
 			fmt.Fprintf(&fonts, "/F%d %d 0 R ", c, n)
 		}
 		for k, r := range runes {
 			x, y := textlayer.Cell(k, len(runes))
 			fmt.Fprintf(&content, "BT %d %d Td\n", x, side-y)
 			for _, r := range textlayer.Spelled(r) {
-				fmt.Fprintf(&content, "/F%d %d Tf <%02x> Tj\n", codes[r]/perFont, textlayer.CellSize, 32+codes[r]%perFont)
+				fmt.Fprintf(&content, "/F%d %d Tf <%02x> Tj\n", codes[r]/perFont, textlayer.CellSize,
+					32+codes[r]%perFont)
 			}
 			content.WriteString("ET\n")
 		}
 		stream := add(fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", content.Len(), content.String()))
-		page := add(fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Resources << /Font << %s >> >> /Contents %d 0 R >>", side, side, fonts.String(), stream))
+		page := add(fmt.Sprintf(
+			"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Resources << /Font << %s >> >> /Contents %d 0 R >>",
+			side, side, fonts.String(), stream))
 		kids = append(kids, fmt.Sprintf("%d 0 R", page))
 	}
 	objects[1] = fmt.Sprintf("<< /Type /Pages /Count %d /Kids [%s] >>", len(kids), strings.Join(kids, " "))

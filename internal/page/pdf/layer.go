@@ -15,16 +15,18 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/textlayer"
 )
 
-// Limits on what is looked at of a page's text. A page full of small print has 15,000 characters; one with more is drawn.
+// Limits on what is looked at of a page's text. A page full of small print has 15,000 characters; one with more is
+// drawn.
 const (
 	maxLayerChars   = 20_000
 	maxLayerObjects = 20_000
 	maxLayerDepth   = 8
-	layerEdge       = 2400 // pixels of the drawing that the text is compared with: 20 for the letters of a page of A4 in 7 points
+	// pixels of the drawing that the text is compared with: 20 for the letters of a page of A4 in 7 points
+	layerEdge = 2400
 )
 
-// Text returns what page n of the file b says as Markdown, by the text in the file, or why that is not to be relied on and the page is
-// to be read as it is drawn. At most room bytes of memory are used, beside some 40 MB of the result.
+// Text returns what page n of the file b says as Markdown, by the text in the file, or why that is not to be relied on
+// and the page is to be read as it is drawn. At most room bytes of memory are used, beside some 40 MB of the result.
 func (e *Engine) Text(b []byte, n int, room int64) (markdown string, doubt textlayer.Doubt, err error) {
 	glyphs, err := e.knownGlyphs(room)
 	if err != nil {
@@ -43,7 +45,8 @@ func (e *Engine) Text(b []byte, n int, room int64) (markdown string, doubt textl
 }
 
 // layerOf returns the text of a page and its drawing, or why it does not matter what they are.
-func layerOf(i pdfium.Pdfium, page requests.Page, doc *references.FPDF_DOCUMENT) (p textlayer.Page, doubt textlayer.Doubt, err error) {
+func layerOf(i pdfium.Pdfium, page requests.Page, doc *references.FPDF_DOCUMENT) (p textlayer.Page,
+	doubt textlayer.Doubt, err error) {
 	w, h, err := size(i, page, layerEdge)
 	if err != nil {
 		return p, "", err
@@ -105,7 +108,8 @@ func (l *layer) place() error {
 	const fine = 1 << 20 // pixels of a side, so that whole numbers say enough
 	const far = 1000     // points
 	at := func(x, y float64) (float64, float64, error) {
-		d, err := l.text.pdfium.FPDF_PageToDevice(&requests.FPDF_PageToDevice{Page: l.text.page, SizeX: fine, SizeY: fine, PageX: x, PageY: y})
+		d, err := l.text.pdfium.FPDF_PageToDevice(&requests.FPDF_PageToDevice{Page: l.text.page, SizeX: fine,
+			SizeY: fine, PageX: x, PageY: y})
 		if err != nil {
 			return 0, 0, crash(err)
 		}
@@ -160,7 +164,8 @@ func (l *layer) pictures() (textlayer.Doubt, error) {
 	})
 }
 
-func (l *layer) picturesOf(n, depth int, left *int, object func(int) (references.FPDF_PAGEOBJECT, error)) (textlayer.Doubt, error) {
+func (l *layer) picturesOf(n, depth int, left *int,
+	object func(int) (references.FPDF_PAGEOBJECT, error)) (textlayer.Doubt, error) {
 	if *left -= n; *left < 0 || depth > maxLayerDepth {
 		return textlayer.TooMuch, nil
 	}
@@ -184,7 +189,8 @@ func (l *layer) picturesOf(n, depth int, left *int, object func(int) (references
 				return "", crash(err)
 			}
 			doubt, err := l.picturesOf(parts.Count, depth+1, left, func(i int) (references.FPDF_PAGEOBJECT, error) {
-				part, err := l.text.pdfium.FPDFFormObj_GetObject(&requests.FPDFFormObj_GetObject{PageObject: o, Index: uint64(i)})
+				part, err := l.text.pdfium.FPDFFormObj_GetObject(&requests.FPDFFormObj_GetObject{PageObject: o,
+					Index: uint64(i)})
 				if err != nil {
 					return "", err
 				}
@@ -227,7 +233,8 @@ func (l *layer) chars() (textlayer.Doubt, error) {
 		}
 		c := textlayer.Char{Rune: r}
 		if !visible(r) {
-			generated, err := l.text.pdfium.FPDFText_IsGenerated(&requests.FPDFText_IsGenerated{TextPage: l.text.chars, Index: n})
+			generated, err := l.text.pdfium.FPDFText_IsGenerated(&requests.FPDFText_IsGenerated{TextPage: l.text.chars,
+				Index: n})
 			if err != nil {
 				return "", crash(err)
 			}
@@ -242,7 +249,8 @@ func (l *layer) chars() (textlayer.Doubt, error) {
 		if c.Box, c.Advance, ok = l.boxes(n); !ok || !c.Advance.Touches(l.bounds()) {
 			continue
 		}
-		origin, err := l.text.pdfium.FPDFText_GetCharOrigin(&requests.FPDFText_GetCharOrigin{TextPage: l.text.chars, Index: n})
+		origin, err := l.text.pdfium.FPDFText_GetCharOrigin(&requests.FPDFText_GetCharOrigin{TextPage: l.text.chars,
+			Index: n})
 		if err != nil {
 			return "", crash(err)
 		}
@@ -253,11 +261,13 @@ func (l *layer) chars() (textlayer.Doubt, error) {
 		if doubt := l.mode(n); doubt != "" {
 			return doubt, nil
 		}
-		info, err := l.text.pdfium.FPDFText_GetFontInfo(&requests.FPDFText_GetFontInfo{TextPage: l.text.chars, Index: n})
+		info, err := l.text.pdfium.FPDFText_GetFontInfo(&requests.FPDFText_GetFontInfo{TextPage: l.text.chars,
+			Index: n})
 		if err == nil {
 			font = info.FontName
 			const fixedPitch = 1
-			c.Fixed = info.Flags&fixedPitch != 0 || strings.Contains(strings.ToLower(font), "mono") || strings.Contains(font, "Courier")
+			c.Fixed = info.Flags&fixedPitch != 0 || strings.Contains(strings.ToLower(font), "mono") ||
+				strings.Contains(font, "Courier")
 		}
 		c.Font = fmt.Sprintf("%s %.0f", font, c.Size)
 		l.found = append(l.found, c)
@@ -288,12 +298,14 @@ func (l *layer) matrix(n int, c *textlayer.Char) (upright bool, err error) {
 // boxes returns where a character's ink is, and the box that its line gives it.
 func (l *layer) boxes(n int) (ink, advance textlayer.Rect, ok bool) {
 	tight, err := l.text.pdfium.FPDFText_GetCharBox(&requests.FPDFText_GetCharBox{TextPage: l.text.chars, Index: n})
-	loose, looseErr := l.text.pdfium.FPDFText_GetLooseCharBox(&requests.FPDFText_GetLooseCharBox{TextPage: l.text.chars, Index: n})
+	loose, looseErr := l.text.pdfium.FPDFText_GetLooseCharBox(&requests.FPDFText_GetLooseCharBox{TextPage: l.text.chars,
+		Index: n})
 	if err != nil || looseErr != nil {
 		return ink, advance, false
 	}
 	return l.to.rect(tight.Left, tight.Bottom, tight.Right, tight.Top),
-		l.to.rect(float64(loose.Rect.Left), float64(loose.Rect.Bottom), float64(loose.Rect.Right), float64(loose.Rect.Top)), true
+		l.to.rect(float64(loose.Rect.Left), float64(loose.Rect.Bottom), float64(loose.Rect.Right),
+			float64(loose.Rect.Top)), true
 }
 
 // mode looks at how a character is drawn.
@@ -302,7 +314,8 @@ func (l *layer) mode(n int) textlayer.Doubt {
 	if err != nil {
 		return textlayer.Hidden
 	}
-	m, err := l.text.pdfium.FPDFTextObj_GetTextRenderMode(&requests.FPDFTextObj_GetTextRenderMode{PageObject: o.TextObject})
+	m, err := l.text.pdfium.FPDFTextObj_GetTextRenderMode(
+		&requests.FPDFTextObj_GetTextRenderMode{PageObject: o.TextObject})
 	switch {
 	case err != nil:
 		return textlayer.Hidden

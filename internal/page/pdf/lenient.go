@@ -14,17 +14,17 @@ var header = []byte("%PDF-")
 // firstObject is what a PDF without a first line begins with, perhaps after comments.
 var firstObject = regexp.MustCompile(`\A(?:\s+|%[^\r\n]*[\r\n])*\d{1,10}\s+\d{1,5}\s+obj\b`)
 
-// Is reports whether a file is a PDF by its first bytes, Front of them or all. It looks where viewers do: a mail gateway, a
-// printer or a mark of byte order may have put something before the first line, which may also be missing. An archive may begin with a PDF
-// that is not all of it.
+// Is reports whether a file is a PDF by its first bytes, Front of them or all. It looks where viewers do: a mail
+// gateway, a printer or a mark of byte order may have put something before the first line, which may also be missing.
+// An archive may begin with a PDF that is not all of it.
 func Is(front []byte) bool {
 	front = front[:min(len(front), Front)]
 	archived := bytes.HasPrefix(front, []byte("PK\x03\x04")) || len(front) > 262 && string(front[257:262]) == "ustar"
 	return !archived && bytes.Contains(front, header) || firstObject.Match(front)
 }
 
-// headed returns the file b with a first line, without which PDFium does not look at it. The offsets in the file are wrong then,
-// so that PDFium searches it for its objects.
+// headed returns the file b with a first line, without which PDFium does not look at it. The offsets in the file are
+// wrong then, so that PDFium searches it for its objects.
 func headed(b []byte) []byte {
 	if bytes.Contains(b[:min(len(b), Front)], header) || !firstObject.Match(b[:min(len(b), Front)]) {
 		return b

@@ -14,8 +14,9 @@ import (
 func TestPDFIsRecognizedAsByViewers(t *testing.T) {
 	t.Parallel()
 	for front, is := range map[string]bool{
-		"%PDF-1.4\n": true, "\xef\xbb\xbf%PDF-1.4": true, strings.Repeat("x", 1019) + "%PDF-": true, strings.Repeat("x", 1020) + "%PDF-": false,
-		"1 0 obj\n<<": true, "%\xe2\xe3\xcf\xd3\r\n1 0 obj": true, "\n\n12  0\nobj<<": true,
+		"%PDF-1.4\n": true, "\xef\xbb\xbf%PDF-1.4": true, strings.Repeat("x", 1019) + "%PDF-": true,
+		strings.Repeat("x", 1020) + "%PDF-": false,
+		"1 0 obj\n<<":                       true, "%\xe2\xe3\xcf\xd3\r\n1 0 obj": true, "\n\n12  0\nobj<<": true,
 		"": false, "1 0 object": false, "Chapter 1 0 obj": false, "% a comment": false, "1 2 3": false,
 	} {
 		if pdf.Is([]byte(front)) != is {
@@ -46,7 +47,8 @@ func TestFileWhoseAttachmentsAloneAreLockedIsDrawn(t *testing.T) {
 	if n, err := engine.Count(b, room); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
-	if got, want := draw(t, b, 1), draw(t, pagetest.PDF("", []pagetest.PDFPage{text}), 1); !bytes.Equal(got.Pix, want.Pix) {
+	if got, want := draw(t, b, 1),
+		draw(t, pagetest.PDF("", []pagetest.PDFPage{text}), 1); !bytes.Equal(got.Pix, want.Pix) {
 		t.Error("it looks different")
 	}
 	if _, err := engine.Count(pagetest.LockedAttachments("StdCF", text), room); !errors.Is(err, pdf.ErrLocked) {

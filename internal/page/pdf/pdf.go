@@ -1,8 +1,8 @@
 // Package pdf draws the pages of PDF files with PDFium, compiled to WebAssembly.
 //
-// Files, in reading order: layer.go the text of a page that is to be taken instead of its drawing, known.go the letters that it is compared
-// with, pdf.go the engine, text.go what characters a page has, fonts.go the fonts for those whose own is not in the file, lenient.go what
-// PDFium refuses though viewers read it, writer.go files of our own.
+// Files, in reading order: layer.go the text of a page that is to be taken instead of its drawing, known.go the letters
+// that it is compared with, pdf.go the engine, text.go what characters a page has, fonts.go the fonts for those whose
+// own is not in the file, lenient.go what PDFium refuses though viewers read it, writer.go files of our own.
 package pdf
 
 import (
@@ -38,11 +38,11 @@ var (
 	ErrCrash  = errors.New("PDFium crashed")
 )
 
-// Engine draws pages. It starts on first use, which takes seconds where it is not kept, and stays. Each call has an instance of its own, so that
-// none can do harm to the next. Not safe for concurrent use.
+// Engine draws pages. It starts on first use, which takes seconds where it is not kept, and stays. Each call has an
+// instance of its own, so that none can do harm to the next. Not safe for concurrent use.
 //
-// While PDFium runs it cannot be interrupted, for which it would draw four to ten times as slowly. So it belongs into a process
-// of its own: see package sandbox.
+// While PDFium runs it cannot be interrupted, for which it would draw four to ten times as slowly. So it belongs into a
+// process of its own: see package sandbox.
 type Engine struct {
 	pool   pdfium.Pool
 	fonts  *fonts
@@ -106,9 +106,9 @@ type Drawing struct {
 	LacksGlyphs  bool // some characters could not be drawn, as no font has them
 }
 
-// Draw draws page n, counted from 1, of the file b, as a viewer shows it: turned by its own mark, cut to its box, with notes
-// and what is filled into forms. Its longest side is edge pixels. At most room bytes of memory are used, beside the result, and while the
-// memory grows.
+// Draw draws page n, counted from 1, of the file b, as a viewer shows it: turned by its own mark, cut to its box, with
+// notes and what is filled into forms. Its longest side is edge pixels. At most room bytes of memory are used, beside
+// the result, and while the memory grows.
 func (e *Engine) Draw(b []byte, n, edge int, room int64) (d Drawing, err error) {
 	err = e.call(b, room, func(i pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
 		e.fonts.asked = false
@@ -141,7 +141,8 @@ func (e *Engine) Draw(b []byte, n, edge int, room int64) (d Drawing, err error) 
 	return d, err
 }
 
-// HasText reports whether page n of the file b has characters other than spaces, visible or not, with at most room bytes of memory.
+// HasText reports whether page n of the file b has characters other than spaces, visible or not, with at most room
+// bytes of memory.
 func (e *Engine) HasText(b []byte, n int, room int64) (has bool, err error) {
 	err = e.call(b, room, func(i pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
 		text, err := openText(i, requests.Page{ByIndex: &requests.PageByIndex{Document: doc, Index: n - 1}})
@@ -212,7 +213,8 @@ func opening(err error) error {
 	switch {
 	case errors.Is(err, pdfiumerrors.ErrPassword), errors.Is(err, pdfiumerrors.ErrSecurity):
 		return ErrLocked
-	case errors.Is(err, pdfiumerrors.ErrFormat), errors.Is(err, pdfiumerrors.ErrFile), errors.Is(err, pdfiumerrors.ErrUnknown),
+	case errors.Is(err, pdfiumerrors.ErrFormat), errors.Is(err, pdfiumerrors.ErrFile),
+		errors.Is(err, pdfiumerrors.ErrUnknown),
 		errors.Is(err, pdfiumerrors.ErrPage), errors.Is(err, pdfiumerrors.ErrSuccess):
 		return fmt.Errorf("%w: %w", ErrBroken, err)
 	}

@@ -78,12 +78,14 @@ func TestPageIsTurnedAndCutByItsMarks(t *testing.T) {
 	b := pagetest.PDF("", []pagetest.PDFPage{turned, cut, small, strip})
 	m := draw(t, b, 1)
 	if m.Rect.Dx() != 400 || m.Rect.Dy() != 283 || ink(m, 80, 0, 100, 100) == 0 || ink(m, 0, 0, 80, 100) != 0 {
-		t.Errorf("turned: %v, %d dark pixels at the right, %d elsewhere", m.Rect, ink(m, 80, 0, 100, 100), ink(m, 0, 0, 80, 100))
+		t.Errorf("turned: %v, %d dark pixels at the right, %d elsewhere", m.Rect, ink(m, 80, 0, 100, 100),
+			ink(m, 0, 0, 80, 100))
 	}
 	if m = draw(t, b, 2); m.Rect.Dx() != 400 || m.Rect.Dy() != 283 || ink(m, 0, 0, 100, 50) == 0 {
 		t.Errorf("cut: %v, %d dark pixels", m.Rect, ink(m, 0, 0, 100, 50))
 	}
-	if m = draw(t, b, 3); m.Rect.Dx() != 400 || m.Rect.Dy() != 200 || ink(m, 0, 0, 50, 100) < 39000 || ink(m, 51, 0, 100, 100) > 0 {
+	if m = draw(t, b, 3); m.Rect.Dx() != 400 || m.Rect.Dy() != 200 || ink(m, 0, 0, 50, 100) < 39000 ||
+		ink(m, 51, 0, 100, 100) > 0 {
 		t.Errorf("small: %v, %d, %d", m.Rect, ink(m, 0, 0, 50, 100), ink(m, 51, 0, 100, 100))
 	}
 	if m = draw(t, b, 4); m.Rect.Dx() != 400 || m.Rect.Dy() != 1 {
@@ -98,10 +100,12 @@ func TestFormsAndNotesAreDrawn(t *testing.T) {
 		"/AP << /N 8 0 R >> /P 4 0 R >>"
 	note := "<< /Type /Annot /Subtype /FreeText /Contents (Noted) /F 4 /Rect [10 10 190 60] /DA (/F1 24 Tf 0 g) /AP << /N 9 0 R >> >>"
 	shown := func(text string, w, h int) string {
-		return pagetest.Stream(fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 %d %d] /Resources << /Font << /F1 3 0 R >> >>", w, h),
+		return pagetest.Stream(
+			fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 %d %d] /Resources << /Font << /F1 3 0 R >> >>", w, h),
 			[]byte("BT /F1 24 Tf 4 10 Td ("+text+") Tj ET"))
 	}
-	b := pagetest.PDF("/AcroForm << /Fields [6 0 R] /DR << /Font << /F1 3 0 R >> >> >>", []pagetest.PDFPage{page}, field, note,
+	b := pagetest.PDF("/AcroForm << /Fields [6 0 R] /DR << /Font << /F1 3 0 R >> >> >>", []pagetest.PDFPage{page},
+		field, note,
 		shown("Filled in", 180, 40), shown("Noted", 180, 50))
 	m := draw(t, b, 1)
 	if ink(m, 0, 0, 100, 30) < 100 || ink(m, 0, 65, 100, 100) < 100 {
@@ -122,7 +126,8 @@ func TestLockedFile(t *testing.T) {
 	if n, err := engine.Count(open, room); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
-	if got, want := ink(draw(t, open, 1), 0, 0, 100, 100), ink(draw(t, pagetest.PDF("", []pagetest.PDFPage{text}), 1), 0, 0, 100, 100); got != want {
+	if got, want := ink(draw(t, open, 1), 0, 0, 100, 100),
+		ink(draw(t, pagetest.PDF("", []pagetest.PDFPage{text}), 1), 0, 0, 100, 100); got != want {
 		t.Errorf("%d dark pixels, want %d", got, want)
 	}
 }
@@ -130,7 +135,8 @@ func TestLockedFile(t *testing.T) {
 func TestBrokenFile(t *testing.T) {
 	sound := pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("one"), pagetest.Text("two")})
 	for name, b := range map[string][]byte{
-		"one byte": {1}, "no PDF": []byte("%PDF-1.7\nhello"), "half": sound[:len(sound)/3], "no pages": pagetest.PDF("", nil),
+		"one byte": {1}, "no PDF": []byte("%PDF-1.7\nhello"), "half": sound[:len(sound)/3],
+		"no pages":  pagetest.PDF("", nil),
 		"a picture": append([]byte("%PDF-"), bytes.Repeat([]byte{0xff, 0xd8}, 500)...),
 	} {
 		if n, err := engine.Count(b, room); !errors.Is(err, pdf.ErrBroken) {
@@ -158,7 +164,8 @@ func TestTooLittleRoomIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := pagetest.PDF("", []pagetest.PDFPage{pagetest.Scan(595, 842, pagetest.FirstFree(1))}, pagetest.Stream(
-		"/Type /XObject /Subtype /Image /Width 2480 /Height 3508 /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter /DCTDecode", photo.Bytes()))
+		"/Type /XObject /Subtype /Image /Width 2480 /Height 3508 /ColorSpace /DeviceRGB /BitsPerComponent 8 /Filter /DCTDecode",
+		photo.Bytes()))
 	if _, err := engine.Draw(b, 1, 1540, 32<<20); !errors.Is(err, pdf.ErrRoom) {
 		t.Error(err)
 	}
@@ -173,7 +180,9 @@ func endless() []byte {
 	const levels = 12
 	var more []string
 	for i := range levels {
-		form := fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 100 100] /Resources << /XObject << /X %d 0 R >> >>", pagetest.FirstFree(1)+i+1)
+		form := fmt.Sprintf(
+			"/Type /XObject /Subtype /Form /BBox [0 0 100 100] /Resources << /XObject << /X %d 0 R >> >>",
+			pagetest.FirstFree(1)+i+1)
 		content := strings.Repeat("/X Do ", 10)
 		if i == levels-1 {
 			form, content = "/Type /XObject /Subtype /Form /BBox [0 0 100 100]", "0 0 50 50 re f"
@@ -195,7 +204,8 @@ func TestPageThatDrawsItselfRunsOutOfRoom(t *testing.T) {
 // TestTransparencyBlendsWithWhite: what blends with the paper blends with white.
 func TestTransparencyBlendsWithWhite(t *testing.T) {
 	page := pagetest.PDFPage{Width: 100, Height: 100, Content: "/G gs 1 0 0 rg 0 0 100 100 re f",
-		Resources: "/ExtGState << /G << /ca 0.5 /BM /Multiply >> >>", Dict: "/Group << /S /Transparency /CS /DeviceRGB >>"}
+		Resources: "/ExtGState << /G << /ca 0.5 /BM /Multiply >> >>",
+		Dict:      "/Group << /S /Transparency /CS /DeviceRGB >>"}
 	c := draw(t, pagetest.PDF("", []pagetest.PDFPage{page}), 1).NRGBAAt(200, 200)
 	white := func(v uint8) int { return (int(v)*int(c.A) + 255*(255-int(c.A))) / 255 }
 	if r, g := white(c.R), white(c.G); r < 250 || g < 120 || g > 135 {

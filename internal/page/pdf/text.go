@@ -43,11 +43,12 @@ func (t *text) any() (bool, error) {
 	return false, nil
 }
 
-// lacksGlyphs reports whether there is a character that PDFium finds no glyph for, neither in its font's substitute nor in the
-// one that it falls back on, or whose code it can only guess at. What fonts inside of the file draw for their characters is their own.
+// lacksGlyphs reports whether there is a character that PDFium finds no glyph for, neither in its font's substitute nor
+// in the one that it falls back on, or whose code it can only guess at. What fonts inside of the file draw for their
+// characters is their own.
 //
-// A character can be a part of another one for which the font has a glyph, such as a ligature. So where there seems to be no
-// glyph, the picture of the page decides.
+// A character can be a part of another one for which the font has a glyph, such as a ligature. So where there seems to
+// be no glyph, the picture of the page decides.
 func (t *text) lacksGlyphs(picture *image.NRGBA) (bool, error) {
 	drawn := map[rune]bool{} // by a substitute
 	for n := range min(t.count, maxLooked) {
@@ -83,17 +84,20 @@ func (t *text) char(n int) (rune, error) {
 // draws reports whether a font's substitute draws a character.
 func (t *text) draws(font references.FPDF_FONT, r rune) bool {
 	// Despite its name the number is the character's.
-	path, err := t.pdfium.FPDFFont_GetGlyphPath(&requests.FPDFFont_GetGlyphPath{Font: font, Glyph: uint32(r), FontSize: 1})
+	path, err := t.pdfium.FPDFFont_GetGlyphPath(&requests.FPDFFont_GetGlyphPath{Font: font, Glyph: uint32(r),
+		FontSize: 1})
 	if err != nil {
 		return false
 	}
-	lines, err := t.pdfium.FPDFGlyphPath_CountGlyphSegments(&requests.FPDFGlyphPath_CountGlyphSegments{GlyphPath: path.GlyphPath})
+	lines, err := t.pdfium.FPDFGlyphPath_CountGlyphSegments(
+		&requests.FPDFGlyphPath_CountGlyphSegments{GlyphPath: path.GlyphPath})
 	return err == nil && lines.Count > 0
 }
 
 // guessed reports whether PDFium does not know which character a code stands for.
 func (t *text) guessed(n int) bool {
-	guess, err := t.pdfium.FPDFText_HasUnicodeMapError(&requests.FPDFText_HasUnicodeMapError{TextPage: t.chars, Index: n})
+	guess, err := t.pdfium.FPDFText_HasUnicodeMapError(&requests.FPDFText_HasUnicodeMapError{TextPage: t.chars,
+		Index: n})
 	return err == nil && guess.HasUnicodeMapError
 }
 
@@ -104,14 +108,16 @@ func (t *text) inked(n int, picture *image.NRGBA) bool {
 		return false
 	}
 	at := func(x, y float32) image.Point {
-		d, err := t.pdfium.FPDF_PageToDevice(&requests.FPDF_PageToDevice{Page: t.page, SizeX: picture.Rect.Dx(), SizeY: picture.Rect.Dy(),
+		d, err := t.pdfium.FPDF_PageToDevice(&requests.FPDF_PageToDevice{Page: t.page, SizeX: picture.Rect.Dx(),
+			SizeY: picture.Rect.Dy(),
 			PageX: float64(x), PageY: float64(y)})
 		if err != nil {
 			return image.Point{}
 		}
 		return image.Pt(d.DeviceX, d.DeviceY)
 	}
-	r := image.Rectangle{at(box.Rect.Left, box.Rect.Top), at(box.Rect.Right, box.Rect.Bottom)}.Canon().Intersect(picture.Rect)
+	r := image.Rectangle{
+		at(box.Rect.Left, box.Rect.Top), at(box.Rect.Right, box.Rect.Bottom)}.Canon().Intersect(picture.Rect)
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		for x := r.Min.X; x < r.Max.X; x++ {
 			if picture.NRGBAAt(x, y) != picture.NRGBAAt(r.Min.X, r.Min.Y) {

@@ -48,29 +48,38 @@ func cid(t *testing.T, collection, encoding, digits string, n int) []byte {
 // mapped is such a row in a font of which all that is known is which character each code is.
 func mapped(characters string) []byte {
 	n := len([]rune(characters))
-	return row(n, codes(1, n, true), pagetest.CIDFont(pagetest.FirstFree(1), "Identity", "Identity-H", pagetest.ToUnicode(characters)))
+	return row(n, codes(1, n, true),
+		pagetest.CIDFont(pagetest.FirstFree(1), "Identity", "Identity-H", pagetest.ToUnicode(characters)))
 }
 
-// TestTextInFontsThatAreNotInTheFileIsDrawn: every character of it, whatever the script, and nothing is said to be missing.
+// TestTextInFontsThatAreNotInTheFileIsDrawn: every character of it, whatever the script, and nothing is said to be
+// missing.
 func TestTextInFontsThatAreNotInTheFileIsDrawn(t *testing.T) {
 	for name, c := range map[string]struct {
 		file []byte
 		n    int
 	}{
-		"Polish, Times":           {simple("Times-Roman", "Aogonek", "aogonek", "Lslash", "lslash", "eogonek", "zacute", "sacute", "cacute"), 8},
-		"Polish, bold":            {simple("TimesNewRoman,Bold", "Aogonek", "aogonek", "Lslash", "lslash", "eogonek", "zacute"), 6},
-		"Czech, Arial":            {simple("Arial", "Ccaron", "ccaron", "ecaron", "rcaron", "uring", "dcaron", "ncaron"), 7},
-		"Hungarian, Courier":      {simple("Courier-BoldOblique", "ohungarumlaut", "uhungarumlaut", "Ohungarumlaut"), 3},
-		"Romanian, unknown name":  {simple("Unheard-of", "abreve", "acircumflex", "scommaaccent", "tcommaaccent"), 4},
-		"Russian":                 {simple("TimesNewRomanPSMT", "afii10017", "afii10065", "afii10066", "afii10097", "afii10023"), 5},
-		"Greek":                   {simple("Arial-BoldMT", "Omega", "alpha", "beta", "alphatonos", "Sigma", "sigma1"), 6},
-		"Vietnamese":              {simple("Verdana", "uni1EBF", "uni1EA1", "uni01B0", "uni1ED9", "dcroat"), 5},
-		"Hebrew":                  {simple("Arial", "afii57664", "afii57665", "uni05E9"), 3},
-		"Arabic":                  {simple("Arial", "afii57415", "uni0645", "uniFEFB"), 3},
-		"Thai":                    {simple("Arial", "uni0E01", "uni0E44", "uni0E22"), 3},
-		"Devanagari":              {simple("Arial", "uni0915", "uni0928", "uni0939"), 3},
-		"Armenian, Georgian":      {simple("Arial", "uni0531", "uni0561", "uni10D0"), 3},
-		"signs":                   {simple("Arial", "arrowright", "lessequal", "uni2611", "uni2500", "uni2022", "Euro"), 6},
+		"Polish, Times": {simple("Times-Roman", "Aogonek", "aogonek", "Lslash", "lslash", "eogonek", "zacute",
+			"sacute", "cacute"), 8},
+		"Polish, bold": {simple("TimesNewRoman,Bold", "Aogonek", "aogonek", "Lslash", "lslash", "eogonek",
+			"zacute"), 6},
+		"Czech, Arial": {simple("Arial", "Ccaron", "ccaron", "ecaron", "rcaron", "uring", "dcaron",
+			"ncaron"), 7},
+		"Hungarian, Courier": {simple("Courier-BoldOblique", "ohungarumlaut", "uhungarumlaut", "Ohungarumlaut"),
+			3},
+		"Romanian, unknown name": {simple("Unheard-of", "abreve", "acircumflex", "scommaaccent", "tcommaaccent"), 4},
+		"Russian": {simple("TimesNewRomanPSMT", "afii10017", "afii10065", "afii10066", "afii10097",
+			"afii10023"), 5},
+		"Greek": {simple("Arial-BoldMT", "Omega", "alpha", "beta", "alphatonos", "Sigma", "sigma1"),
+			6},
+		"Vietnamese":         {simple("Verdana", "uni1EBF", "uni1EA1", "uni01B0", "uni1ED9", "dcroat"), 5},
+		"Hebrew":             {simple("Arial", "afii57664", "afii57665", "uni05E9"), 3},
+		"Arabic":             {simple("Arial", "afii57415", "uni0645", "uniFEFB"), 3},
+		"Thai":               {simple("Arial", "uni0E01", "uni0E44", "uni0E22"), 3},
+		"Devanagari":         {simple("Arial", "uni0915", "uni0928", "uni0939"), 3},
+		"Armenian, Georgian": {simple("Arial", "uni0531", "uni0561", "uni10D0"), 3},
+		"signs": {simple("Arial", "arrowright", "lessequal", "uni2611", "uni2500", "uni2022", "Euro"),
+			6},
 		"Japanese":                {cid(t, "Japan1", "90ms-RKSJ-H", "93fa 967b 8cea 82cc 905c 90bf b1 b2", 8), 8},
 		"Japanese, downwards":     {cid(t, "Japan1", "Identity-H", "0b7e 1052 0a7f 034e", 4), 4},
 		"Japanese, EUC":           {cid(t, "Japan1", "EUC-H", "c6fc cbdc b8ec", 3), 3},
@@ -100,19 +109,22 @@ func TestTextInFontsThatAreNotInTheFileIsDrawn(t *testing.T) {
 
 // TestMissingGlyphsAreNoticed: where a character cannot be drawn that is said, and nowhere else.
 func TestMissingGlyphsAreNoticed(t *testing.T) {
-	text := pagetest.Text("What every font has: 1234567890 .,;:!?", "And a hyphen at the end of a soft-", "ware line.", "A tab\there.")
+	text := pagetest.Text("What every font has: 1234567890 .,;:!?", "And a hyphen at the end of a soft-", "ware line.",
+		"A tab\there.")
 	for name, c := range map[string]struct {
 		file  []byte
 		lacks bool
 	}{
-		"text in Helvetica":               {pagetest.PDF("", []pagetest.PDFPage{text}), false},
-		"ligatures":                       {simple("Times-Roman", "fi", "uniFEFB", "a"), false},
-		"text beside undefined codes":     {row(3, []byte{0x41, 0x01, 0x42}, pagetest.SimpleFont("Arial", "a")), false},
-		"no text":                         {pagetest.PDF("", []pagetest.PDFPage{{Width: 100, Height: 100, Content: "0 0 50 50 re f"}}), false},
-		"signs of Egypt":                  {simple("Arial", "u13000", "u13001"), true},
-		"one of them among letters":       {simple("Times-Roman", "aogonek", "u13000", "eogonek"), true},
-		"known by its map":                {mapped("日本\u1400"), true},
-		"nothing is known but the glyphs": {row(3, codes(36, 3, true), pagetest.CIDFont(pagetest.FirstFree(1), "Identity", "Identity-H")), true},
+		"text in Helvetica":           {pagetest.PDF("", []pagetest.PDFPage{text}), false},
+		"ligatures":                   {simple("Times-Roman", "fi", "uniFEFB", "a"), false},
+		"text beside undefined codes": {row(3, []byte{0x41, 0x01, 0x42}, pagetest.SimpleFont("Arial", "a")), false},
+		"no text": {pagetest.PDF("",
+			[]pagetest.PDFPage{{Width: 100, Height: 100, Content: "0 0 50 50 re f"}}), false},
+		"signs of Egypt":            {simple("Arial", "u13000", "u13001"), true},
+		"one of them among letters": {simple("Times-Roman", "aogonek", "u13000", "eogonek"), true},
+		"known by its map":          {mapped("日本\u1400"), true},
+		"nothing is known but the glyphs": {row(3, codes(36, 3, true),
+			pagetest.CIDFont(pagetest.FirstFree(1), "Identity", "Identity-H")), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := engine.Draw(c.file, 1, 400, room)

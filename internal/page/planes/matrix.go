@@ -10,14 +10,16 @@ import (
 // Matrix says how luma and chroma were made of red, green and blue: the number of ITU-T H.273 (CICP).
 type Matrix int
 
-// Those that are told from the others. All that are not named here are taken for BT.601, and so is what a file leaves open.
+// Those that are told from the others. All that are not named here are taken for BT.601, and so is what a file leaves
+// open.
 const (
 	Identity Matrix = 0 // the planes are green, blue and red, if all are of one size
 	YCgCo    Matrix = 8
 )
 
 // weights are the parts of red and blue in luma.
-var weights = map[Matrix][2]float64{1: {0.2126, 0.0722}, 4: {0.30, 0.11}, 7: {0.212, 0.087}, 9: {0.2627, 0.0593}, 10: {0.2627, 0.0593}}
+var weights = map[Matrix][2]float64{1: {0.2126, 0.0722}, 4: {0.30, 0.11}, 7: {0.212, 0.087}, 9: {0.2627, 0.0593},
+	10: {0.2627, 0.0593}}
 
 // ToJPEG changes the colours of a picture, of full range, from what the matrix says to those of JPEG.
 func ToJPEG(m *image.YCbCr, matrix Matrix) {
@@ -30,7 +32,8 @@ func ToJPEG(m *image.YCbCr, matrix Matrix) {
 	case known:
 		red, blue := w[0], w[1]
 		green := 1 - red - blue
-		linear(m, [3][2]float64{{0, 2 * (1 - red)}, {-2 * blue * (1 - blue) / green, -2 * red * (1 - red) / green}, {2 * (1 - blue), 0}})
+		linear(m, [3][2]float64{{0, 2 * (1 - red)}, {-2 * blue * (1 - blue) / green, -2 * red * (1 - red) / green},
+			{2 * (1 - blue), 0}})
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package planes turns planes of luma and chroma, as video codecs store them, into those of JPEG, which are what is scaled and
-// encoded: 8 bits, full range, the colours of BT.601. All is done in place.
+// Package planes turns planes of luma and chroma, as video codecs store them, into those of JPEG, which are what is
+// scaled and encoded: 8 bits, full range, the colours of BT.601. All is done in place.
 //
 // Files, in reading order: planes.go tables for depth and range, and transparency; matrix.go colours.
 package planes
@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// Luma returns the byte for each sample of luma of so many bits, at most 16. Samples of video range, full being false, leave
-// room below black and above white: of 8 bits, black is 16 and white 235.
+// Luma returns the byte for each sample of luma of so many bits, at most 16. Samples of video range, full being false,
+// leave room below black and above white: of 8 bits, black is 16 and white 235.
 func Luma(bits int, full bool) []byte {
 	if full {
 		return table(bits, 0, 0, 255)
@@ -28,8 +28,8 @@ func Chroma(bits int, full bool) []byte {
 	return table(bits, 128, 128, 224)
 }
 
-// table spreads span of 8 bits to 255, from becoming to. Of more bits all is larger by a power of two, but for the largest
-// sample of full range, which is the last.
+// table spreads span of 8 bits to 255, from becoming to. Of more bits all is larger by a power of two, but for the
+// largest sample of full range, which is the last.
 func table(bits int, from, to, span float64) []byte {
 	t := make([]byte, 1<<bits)
 	scale := math.Ldexp(1, bits-8)
@@ -58,9 +58,9 @@ func apply(pix, table []byte) {
 	}
 }
 
-// OnWhite lays the part r of a picture on white. alpha returns the opacity of row y of r, counted from 0, as r.Dx() bytes, which are
-// valid until it has been called so often that a sample of chroma is covered; premultiplied says that the colours are multiplied by
-// it already. A picture without chroma is gray.
+// OnWhite lays the part r of a picture on white. alpha returns the opacity of row y of r, counted from 0, as r.Dx()
+// bytes, which are valid until it has been called so often that a sample of chroma is covered; premultiplied says that
+// the colours are multiplied by it already. A picture without chroma is gray.
 func OnWhite(m *image.YCbCr, r image.Rectangle, premultiplied bool, alpha func(y int) []byte) {
 	across, down := 1, 1
 	if len(m.Cb) > 0 {

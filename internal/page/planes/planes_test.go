@@ -13,9 +13,12 @@ func TestRange(t *testing.T) {
 		at    int
 		want  byte
 	}{
-		{Luma(8, true), 77, 77}, {Luma(8, false), 16, 0}, {Luma(8, false), 235, 255}, {Luma(8, false), 3, 0}, {Luma(8, false), 255, 255},
-		{Luma(10, true), 1023, 255}, {Luma(10, true), 0, 0}, {Luma(10, false), 64, 0}, {Luma(10, false), 940, 255}, {Luma(12, false), 3760, 255},
-		{Luma(16, true), 65535, 255}, {Chroma(8, true), 9, 9}, {Chroma(8, false), 128, 128}, {Chroma(8, false), 16, 1}, {Chroma(8, false), 240, 255},
+		{Luma(8, true), 77, 77}, {Luma(8, false), 16, 0}, {Luma(8, false), 235, 255}, {Luma(8, false), 3, 0},
+		{Luma(8, false), 255, 255},
+		{Luma(10, true), 1023, 255}, {Luma(10, true), 0, 0}, {Luma(10, false), 64, 0}, {Luma(10, false), 940, 255},
+		{Luma(12, false), 3760, 255},
+		{Luma(16, true), 65535, 255}, {Chroma(8, true), 9, 9}, {Chroma(8, false), 128, 128}, {Chroma(8, false), 16, 1},
+		{Chroma(8, false), 240, 255},
 		{Chroma(10, false), 512, 128}, {Chroma(12, true), 2048, 128}, {Chroma(10, true), 1023, 255},
 	} {
 		if got := c.table[c.at]; got != c.want {
@@ -27,9 +30,11 @@ func TestRange(t *testing.T) {
 // TestMatrix: a colour that is written with any matrix is that colour after it.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
-	for matrix, w := range map[Matrix][2]float64{1: {0.2126, 0.0722}, 5: {0.299, 0.114}, 6: {0.299, 0.114}, 2: {0.299, 0.114}, 9: {0.2627, 0.0593},
+	for matrix, w := range map[Matrix][2]float64{1: {0.2126, 0.0722}, 5: {0.299, 0.114}, 6: {0.299, 0.114},
+		2: {0.299, 0.114}, 9: {0.2627, 0.0593},
 		7: {0.212, 0.087}, Identity: {}, YCgCo: {}} {
-		for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420} {
+		for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422,
+			image.YCbCrSubsampleRatio420} {
 			if matrix == Identity && ratio != image.YCbCrSubsampleRatio444 {
 				ToJPEG(image.NewYCbCr(image.Rect(0, 0, 5, 3), ratio), matrix) // there is no such thing
 				continue
@@ -89,7 +94,8 @@ func TestOnWhite(t *testing.T) {
 			if far(got.R, over(200)) || far(got.G, over(60)) || far(got.B, over(90)) {
 				t.Errorf("alpha %d, premultiplied %v: %v", alpha, premultiplied, got)
 			}
-			if m.YCbCrAt(1, 1) != (color.YCbCr{Y: y, Cb: cb, Cr: cr}) || m.YCbCrAt(8, 6) != (color.YCbCr{Y: y, Cb: cb, Cr: cr}) {
+			if m.YCbCrAt(1, 1) != (color.YCbCr{Y: y, Cb: cb, Cr: cr}) ||
+				m.YCbCrAt(8, 6) != (color.YCbCr{Y: y, Cb: cb, Cr: cr}) {
 				t.Error("it changed what is beside the part")
 			}
 		}

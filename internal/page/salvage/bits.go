@@ -13,7 +13,8 @@ type huffman struct {
 	symbols []byte
 }
 
-// newHuffman makes a table of the number of codes of each length, and the symbols in that order; nil if there cannot be such codes.
+// newHuffman makes a table of the number of codes of each length, and the symbols in that order; nil if there cannot be
+// such codes.
 func newHuffman(counts []byte, symbols []byte) *huffman {
 	h := &huffman{symbols: symbols}
 	code, at := 0, 0

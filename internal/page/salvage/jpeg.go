@@ -8,9 +8,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// JPEG decodes a baseline or progressive JPEG, in 8 bits, of 1, 3 or 4 channels with any sampling. Like libjpeg it reads over what is
-// broken, and goes on at the next restart marker. Where the height is declared after the picture it is height. The error is ErrNothing or
-// ctx's.
+// JPEG decodes a baseline or progressive JPEG, in 8 bits, of 1, 3 or 4 channels with any sampling. Like libjpeg it
+// reads over what is broken, and goes on at the next restart marker. Where the height is declared after the picture it
+// is height. The error is ErrNothing or ctx's.
 func JPEG(ctx context.Context, b []byte, height int) (Part, error) {
 	d := &jpegDecoder{ctx: ctx, s: jpegfile.Bytes{File: b, At: min(2, len(b))}}
 	d.standardTables()
@@ -150,7 +150,8 @@ func (d *jpegDecoder) standardTables() {
 	}
 }
 
-// The tables of annex K: how many codes there are of each length, for DC and AC of luma and chroma, and the symbols of AC.
+// The tables of annex K: how many codes there are of each length, for DC and AC of luma and chroma, and the symbols of
+// AC.
 var (
 	standardCounts = [4]string{
 		"\x00\x01\x05\x01\x01\x01\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00",

@@ -1,8 +1,9 @@
-// Package salvage decodes JPEG and PNG files that the decoders of the standard library refuse: cut off, broken in the middle, or of a form
-// that other programs read. It is as liberal as libjpeg and libpng, and slower than those decoders.
+// Package salvage decodes JPEG and PNG files that the decoders of the standard library refuse: cut off, broken in the
+// middle, or of a form that other programs read. It is as liberal as libjpeg and libpng, and slower than those
+// decoders.
 //
-// Files, in reading order: jpeg.go a JPEG's segments, scan.go its scans, planes.go the picture of them, png.go a PNG, part.go what is
-// returned, bits.go bits and their codes.
+// Files, in reading order: jpeg.go a JPEG's segments, scan.go its scans, planes.go the picture of them, png.go a PNG,
+// part.go what is returned, bits.go bits and their codes.
 package salvage
 
 import (
@@ -10,7 +11,8 @@ import (
 	"image"
 )
 
-// Part is a picture of which something may be missing. What is missing is white, of an interlaced or progressive picture less sharp.
+// Part is a picture of which something may be missing. What is missing is white, of an interlaced or progressive
+// picture less sharp.
 type Part struct {
 	Image      image.Image
 	There, All int  // rows or blocks

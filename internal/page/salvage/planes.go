@@ -123,7 +123,8 @@ func (c *component) show(block *[64]int16, x, y int) {
 		row := coefs[8*v:][:8]
 		for i := range 8 {
 			w := &cosines[i]
-			half[8*v+i] = row[0]*w[0] + row[1]*w[1] + row[2]*w[2] + row[3]*w[3] + row[4]*w[4] + row[5]*w[5] + row[6]*w[6] + row[7]*w[7]
+			half[8*v+i] = row[0]*w[0] + row[1]*w[1] + row[2]*w[2] + row[3]*w[3] + row[4]*w[4] + row[5]*w[5] +
+				row[6]*w[6] + row[7]*w[7]
 		}
 	}
 	for r := range 8 {
@@ -159,7 +160,8 @@ func (d *jpegDecoder) image() image.Image {
 		return &image.Gray{Pix: c[0].plane, Stride: 8 * c[0].across, Rect: r}
 	case yCbCr:
 		if ratio, ok := ratioOf(c); ok {
-			return &image.YCbCr{Y: c[0].plane, Cb: c[1].plane, Cr: c[2].plane, YStride: 8 * c[0].across, CStride: 8 * c[1].across,
+			return &image.YCbCr{Y: c[0].plane, Cb: c[1].plane, Cr: c[2].plane, YStride: 8 * c[0].across,
+				CStride:        8 * c[1].across,
 				SubsampleRatio: ratio, Rect: r}
 		}
 	}
@@ -232,18 +234,20 @@ type jpegDecoder struct {
 // component is a channel. Its planes cover whole groups of blocks.
 type component struct {
 	jpegfile.Component
-	number     int      // of its table of quantization
-	across     int      // blocks of the plane
-	down       int      // rows of them
-	realAcross int      // blocks that show something of the picture
-	realDown   int      // rows of them
-	plane      []byte   // samples, in rows of across*8
-	coefs      []int16  // of a progressive picture, 64 for each block; the first is unread where no scan has reached the block
-	coded      [64]int8 // of a progressive picture: by coefficient one more than how many of its lowest bits are missing; 0: all
-	quant      *[64]uint16
-	dc, ac     *huffman
-	predictor  int
-	there      int // blocks
+	number     int    // of its table of quantization
+	across     int    // blocks of the plane
+	down       int    // rows of them
+	realAcross int    // blocks that show something of the picture
+	realDown   int    // rows of them
+	plane      []byte // samples, in rows of across*8
+	// of a progressive picture, 64 for each block; the first is unread where no scan has reached the block
+	coefs []int16
+	// of a progressive picture: by coefficient one more than how many of its lowest bits are missing; 0: all
+	coded     [64]int8
+	quant     *[64]uint16
+	dc, ac    *huffman
+	predictor int
+	there     int // blocks
 }
 
 // unread is the value of a DC coefficient that no scan has reached.

@@ -28,8 +28,9 @@ const (
 	pngPalette = 3
 )
 
-// PNG decodes a PNG of which something is missing, or wrong in a way that libpng reads over: checksums, the order of chunks, chunks that
-// are superfluous. The rows after the first that cannot be read are white. The error is ErrNothing or ctx's.
+// PNG decodes a PNG of which something is missing, or wrong in a way that libpng reads over: checksums, the order of
+// chunks, chunks that are superfluous. The rows after the first that cannot be read are white. The error is ErrNothing
+// or ctx's.
 func PNG(ctx context.Context, b []byte) (Part, error) {
 	f := readPNG(b)
 	if f.header == nil {
@@ -125,7 +126,8 @@ type pass struct {
 func passesOf(width, height, bits int, interlaced bool) (all []pass) {
 	list := []pass{{dx: 1, dy: 1}}
 	if interlaced {
-		list = []pass{{dx: 8, dy: 8}, {x: 4, dx: 8, dy: 8, cell: image.Pt(8, 8)}, {y: 4, dx: 4, dy: 8, cell: image.Pt(4, 8)},
+		list = []pass{{dx: 8, dy: 8}, {x: 4, dx: 8, dy: 8, cell: image.Pt(8, 8)},
+			{y: 4, dx: 4, dy: 8, cell: image.Pt(4, 8)},
 			{x: 2, dx: 4, dy: 4, cell: image.Pt(4, 4)}, {y: 2, dx: 2, dy: 4, cell: image.Pt(2, 4)},
 			{x: 1, dx: 2, dy: 2, cell: image.Pt(2, 2)}, {y: 1, dx: 1, dy: 2, cell: image.Pt(1, 2)}}
 	}

@@ -45,7 +45,8 @@ func same(a, b image.Image, part image.Rectangle) bool {
 	return a.Bounds() == b.Bounds()
 }
 
-// TestBrokenPNGsShowTheirUpperPart: whatever is broken, rows before it are as they were, and those after it white or clear.
+// TestBrokenPNGsShowTheirUpperPart: whatever is broken, rows before it are as they were, and those after it white or
+// clear.
 func TestBrokenPNGsShowTheirUpperPart(t *testing.T) {
 	t.Parallel()
 	text := pagetest.Scanned(pagetest.Paper(200, 160, 12), 9)
@@ -62,7 +63,8 @@ func TestBrokenPNGsShowTheirUpperPart(t *testing.T) {
 			continue
 		}
 		m := p.Image.(*image.Gray)
-		if name == "cut off" && (!same(m, text, image.Rect(0, 0, 200, p.There)) && p.There > 0 || m.GrayAt(199, 159).Y != 255) {
+		if name == "cut off" &&
+			(!same(m, text, image.Rect(0, 0, 200, p.There)) && p.There > 0 || m.GrayAt(199, 159).Y != 255) {
 			t.Errorf("%s: another picture", name)
 		}
 		if p.There == p.All && !p.Wrong {
@@ -96,7 +98,8 @@ func TestInterlacedPNGIsLessSharp(t *testing.T) {
 	}
 }
 
-// TestPNGIsPutInOrder: wrong sums of chunks that do not matter, transparency before the palette, superfluous and overlong chunks.
+// TestPNGIsPutInOrder: wrong sums of chunks that do not matter, transparency before the palette, superfluous and
+// overlong chunks.
 func TestPNGIsPutInOrder(t *testing.T) {
 	t.Parallel()
 	b := files(t, "basn3p08-trns.png")["basn3p08-trns.png"]

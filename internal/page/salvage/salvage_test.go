@@ -103,8 +103,8 @@ func TestRGBIsTakenForRGB(t *testing.T) {
 	}
 }
 
-// TestCutOffFilesShowWhatIsLeft cuts files of every kind at several places: what is left of a baseline file is exactly what was there and
-// white below, of a progressive one near to it.
+// TestCutOffFilesShowWhatIsLeft cuts files of every kind at several places: what is left of a baseline file is exactly
+// what was there and white below, of a progressive one near to it.
 func TestCutOffFilesShowWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	for name, b := range files(t, "video-00*.jpeg") {
@@ -158,7 +158,8 @@ func TestIrregularFilesAreDecodedAlike(t *testing.T) {
 	}
 }
 
-// TestEverySamplingIsDecoded: channels that are sampled in ways which image/jpeg does not know have their samples in the right places.
+// TestEverySamplingIsDecoded: channels that are sampled in ways which image/jpeg does not know have their samples in
+// the right places.
 func TestEverySamplingIsDecoded(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -206,7 +207,8 @@ func TestEverySamplingIsDecoded(t *testing.T) {
 	}
 }
 
-// TestDecodingGoesOnAtTheNextRestart: what is broken costs the part up to the next restart marker, whatever it is that is broken.
+// TestDecodingGoesOnAtTheNextRestart: what is broken costs the part up to the next restart marker, whatever it is that
+// is broken.
 func TestDecodingGoesOnAtTheNextRestart(t *testing.T) {
 	t.Parallel()
 	value := func(_, x, y int) byte { return byte(x*7 + y*5) }
@@ -233,7 +235,8 @@ func TestDecodingGoesOnAtTheNextRestart(t *testing.T) {
 		"two rows are missing":     {between(3, 5), []int{4, 5}},
 		"a row is there twice":     {append(bytes.Clone(whole[:marker(4)]), whole[marker(3):]...), []int{4, 5}},
 		"a restart is overwritten": {put(marker(3), 0x12, 0x34), []int{3, 4}},
-		"stray bytes":              {append(append(bytes.Clone(whole[:marker(3)]), 1, 2, 3), whole[marker(3):]...), nil},
+		"stray bytes": {append(append(bytes.Clone(whole[:marker(3)]), 1, 2, 3), whole[marker(3):]...),
+			nil},
 	} {
 		p, err := JPEG(context.Background(), c.file, 0)
 		if err != nil || !p.Wrong && p.There == p.All {
@@ -266,7 +269,8 @@ func TestNothingToSalvage(t *testing.T) {
 	t.Parallel()
 	whole := files(t, "video-001.q50.420.jpeg")["video-001.q50.420.jpeg"]
 	scan := bytes.Index(whole, []byte{0xff, 0xda}) + 14
-	for name, b := range map[string][]byte{"nothing": nil, "no frame": {0xff, 0xd8, 0xff, 0xda, 0, 2, 1}, "header only": whole[:scan],
+	for name, b := range map[string][]byte{"nothing": nil, "no frame": {0xff, 0xd8, 0xff, 0xda, 0, 2, 1},
+		"header only":        whole[:scan],
 		"less than a header": whole[:300], "no JPEG": bytes.Repeat([]byte{7}, 100)} {
 		if _, err := JPEG(context.Background(), b, 0); err != ErrNothing {
 			t.Errorf("%s: %v", name, err)
@@ -286,7 +290,9 @@ func FuzzJPEG(f *testing.F) {
 	for _, change := range pagetest.IrregularJPEGs() {
 		f.Add(change(pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(40, 30, 12)))))
 	}
-	f.Add(pagetest.BlockJPEG(3, 3, [][2]int{{1, 2}, {2, 1}, {2, 2}, {1, 1}}, 2, func(c, x, y int) byte { return byte(c + x*y) }))
+	f.Add(pagetest.BlockJPEG(3, 3, [][2]int{{1, 2}, {2, 1}, {2, 2}, {1, 1}}, 2, func(c, x, y int) byte {
+		return byte(c + x*y)
+	}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for i := range len(b) - min(len(b), 8) {
 			if large := b[i+5] > 3 || b[i+7] > 3; b[i] == 0xff && b[i+1] >= 0xc0 && b[i+1] <= 0xc2 && large {

@@ -110,7 +110,8 @@ func (s *scan) header(b []byte) bool {
 	return s.ready(dc && !s.refines, !dc)
 }
 
-// channel returns the channel that the scan's ith of n is. Two may have the same number, and all may have others than the frame says.
+// channel returns the channel that the scan's ith of n is. Two may have the same number, and all may have others than
+// the frame says.
 func (s *scan) channel(id byte, i, n int) *component {
 	for j := range s.d.comps {
 		c := &s.d.comps[j]
@@ -146,8 +147,9 @@ func (s *scan) ready(dc, ac bool) bool {
 	return true
 }
 
-// restart goes to the next restart marker. It reports whether what follows up to the one after it is missing, and whether the scan
-// goes on at all. The rules are libjpeg's; but a marker that is none of a scan counts as broken where more restarts follow.
+// restart goes to the next restart marker. It reports whether what follows up to the one after it is missing, and
+// whether the scan goes on at all. The rules are libjpeg's; but a marker that is none of a scan counts as broken where
+// more restarts follow.
 func (s *scan) restart() (missing, more bool) {
 	r := &s.r
 	r.align()
@@ -203,7 +205,8 @@ func markerFrom(b []byte, at int) (int, bool) {
 	}
 }
 
-// nextRestart returns where the next restart marker is; what it was given, and false, where the next scan or the end comes first.
+// nextRestart returns where the next restart marker is; what it was given, and false, where the next scan or the end
+// comes first.
 func (s *scan) nextRestart(at int) (int, bool) {
 	for from := at; ; {
 		next, ok := markerFrom(s.r.b, from)
@@ -388,8 +391,8 @@ func (s *scan) refineAC(c *component, block []int16) bool {
 	return true
 }
 
-// refine adds a bit to each coefficient from k on that is not 0, up to the one after so many that are 0, which it returns; to the last
-// where zeros is below 0.
+// refine adds a bit to each coefficient from k on that is not 0, up to the one after so many that are 0, which it
+// returns; to the last where zeros is below 0.
 func (s *scan) refine(block []int16, k, zeros int) (int, bool) {
 	for ; k <= s.last; k++ {
 		v := &block[zigzag[k]]

@@ -17,9 +17,9 @@ func processorTime(p *os.Process) (time.Duration, bool) {
 	return time.Duration(t.Nano()), true
 }
 
-// limitData bounds the writable memory of this process, mapped by Go's heap, by WebAssembly or for stacks. Go ends a process that is
-// refused memory. It cannot be raised again. The kernel is asked to end this process rather than its parent, too, where all
-// memory is used up.
+// limitData bounds the writable memory of this process, mapped by Go's heap, by WebAssembly or for stacks. Go ends a
+// process that is refused memory. It cannot be raised again. The kernel is asked to end this process rather than its
+// parent, too, where all memory is used up.
 func limitData(most int64) error {
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	return unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: uint64(most), Max: uint64(most)})

@@ -19,8 +19,8 @@ type Message struct {
 	Args []int64 `json:"args,omitempty"`
 	Data []byte  `json:"-"`
 
-	// Key names the Data of a call, if it is not 0. The child keeps what it was given last under a key, and a call with that
-	// key does not send it again. No two objects of one Child may have the same key.
+	// Key names the Data of a call, if it is not 0. The child keeps what it was given last under a key, and a call with
+	// that key does not send it again. No two objects of one Child may have the same key.
 	Key int64 `json:"key,omitempty"`
 
 	Size  int    `json:"size,omitempty"`  // of Data, set on the way

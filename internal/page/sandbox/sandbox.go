@@ -1,13 +1,13 @@
-// Package sandbox runs decoders in a child process, a second run of the same program, one call at a time, with limits on what
-// a call takes.
+// Package sandbox runs decoders in a child process, a second run of the same program, one call at a time, with limits
+// on what a call takes.
 //
-// Code that WebAssembly is compiled to cannot be interrupted: while it runs, Go's garbage collector waits for it, and with it
-// all goroutines, a watchdog's too. Nor can most decoders of Go's be. A file that keeps a decoder busy for ever, or has it take
-// all memory, would stop the program. A process can be killed.
+// Code that WebAssembly is compiled to cannot be interrupted: while it runs, Go's garbage collector waits for it, and
+// with it all goroutines, a watchdog's too. Nor can most decoders of Go's be. A file that keeps a decoder busy for
+// ever, or has it take all memory, would stop the program. A process can be killed.
 //
-// Files, in reading order: sandbox.go the parent's side, watch.go when a call has taken too much, serve.go the child's side,
-// message.go what they say to each other, tied_linux.go and tied_other.go how the child ends with its parent, limit_linux.go and
-// limit_other.go what the system says of the child's processor time and does about its memory.
+// Files, in reading order: sandbox.go the parent's side, watch.go when a call has taken too much, serve.go the child's
+// side, message.go what they say to each other, tied_linux.go and tied_other.go how the child ends with its parent,
+// limit_linux.go and limit_other.go what the system says of the child's processor time and does about its memory.
 package sandbox
 
 import (
@@ -34,7 +34,8 @@ var (
 type Limits struct {
 	Processor time.Duration // for one call, of the time of processors; of the clock where the system does not tell that
 	Clock     time.Duration // for one call, however little of it the child got: see watch
-	Memory    int64         // bytes of writable memory, where the system can limit that; the collector keeps it within nine tenths
+	// bytes of writable memory, where the system can limit that; the collector keeps it within nine tenths
+	Memory int64
 }
 
 // Child is the process, started when it is first needed, and again after it was killed or has died. It ends with the
@@ -96,9 +97,9 @@ func (c *Child) Start(ctx context.Context, m Message) (waited time.Duration, err
 	return waited, err
 }
 
-// Call waits its turn and then for the answer, both bounded by ctx: when it ends the child is killed, and with it everything that
-// the call takes. It returns how long it waited for its turn, too, with an error as well. Errors: *Error, ErrSlow, ErrDied, ctx's, or
-// that no process could be started.
+// Call waits its turn and then for the answer, both bounded by ctx: when it ends the child is killed, and with it
+// everything that the call takes. It returns how long it waited for its turn, too, with an error as well. Errors:
+// *Error, ErrSlow, ErrDied, ctx's, or that no process could be started.
 func (c *Child) Call(ctx context.Context, m Message) (answer Message, waited time.Duration, err error) {
 	waited, err = c.take(ctx)
 	if err != nil {
@@ -157,8 +158,8 @@ func (c *Child) call(ctx context.Context, m Message) (Message, error) {
 	return answer, nil
 }
 
-// Forget has the child drop what it keeps under a key. It does not wait: where another call is under way, that one's key
-// has taken the place.
+// Forget has the child drop what it keeps under a key. It does not wait: where another call is under way, that one's
+// key has taken the place.
 func (c *Child) Forget(key int64) {
 	select {
 	case c.turn <- struct{}{}:

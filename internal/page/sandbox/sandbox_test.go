@@ -42,7 +42,9 @@ func handlers() map[string]Handler {
 		"env": func(context.Context, Message) (Message, error) {
 			return Message{Data: []byte(strings.Join(os.Environ(), " "))}, nil
 		},
-		"known": func(context.Context, Message) (Message, error) { return Message{}, fmt.Errorf("wrapped: %w", errKnown) },
+		"known": func(context.Context, Message) (Message, error) {
+			return Message{}, fmt.Errorf("wrapped: %w", errKnown)
+		},
 		"other": func(context.Context, Message) (Message, error) { return Message{}, errors.New("other") },
 		"panic": func(context.Context, Message) (Message, error) { panic("index out of range") },
 		"die":   func(context.Context, Message) (Message, error) { os.Exit(3); return Message{}, nil },
@@ -115,7 +117,8 @@ func TestChildSeesNoEnvironment(t *testing.T) {
 	}
 }
 
-// TestDeathOfTheChildFailsOneCall: also where it has to be killed, for the time of a processor, or of the clock, that it takes. It says why.
+// TestDeathOfTheChildFailsOneCall: also where it has to be killed, for the time of a processor, or of the clock, that
+// it takes. It says why.
 func TestDeathOfTheChildFailsOneCall(t *testing.T) {
 	t.Parallel()
 	c := child(t)
@@ -145,8 +148,8 @@ func TestDeathOfTheChildFailsOneCall(t *testing.T) {
 	}
 }
 
-// TestProcessorTimeCounts: a child that waits uses up nothing of it, however long by the clock, and what came before the call does not
-// count.
+// TestProcessorTimeCounts: a child that waits uses up nothing of it, however long by the clock, and what came before
+// the call does not count.
 func TestProcessorTimeCounts(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -168,7 +171,8 @@ func TestProcessorTimeCounts(t *testing.T) {
 	if _, _, err := c.Call(t.Context(), Message{Op: "echo"}); err != nil {
 		t.Fatal(err)
 	}
-	w := &watcher{process: c.process.Process, limits: Limits{Processor: time.Hour}, begun: time.Now().Add(-48 * time.Hour)}
+	w := &watcher{process: c.process.Process, limits: Limits{Processor: time.Hour},
+		begun: time.Now().Add(-48 * time.Hour)}
 	if !w.again() {
 		t.Error("the clock counted")
 	}
@@ -179,7 +183,8 @@ func TestProcessorTimeCounts(t *testing.T) {
 	}
 }
 
-// TestCallEndsWithItsContext: the child is killed, nothing is left, and the next call has another. A call whose answer is there first has it.
+// TestCallEndsWithItsContext: the child is killed, nothing is left, and the next call has another. A call whose answer
+// is there first has it.
 func TestCallEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	c := child(t)
@@ -225,13 +230,15 @@ func TestChildKeepsWhatItWasGivenLast(t *testing.T) {
 		data []byte // nil where it must not be sent again
 		want int64
 	}{
-		{1, ten, 10}, {1, nil, 10}, {1, nil, 10}, {2, twenty, 20}, {2, nil, 20}, {1, ten, 10}, {0, twenty, 20}, {1, ten, 10}, {1, nil, 10},
+		{1, ten, 10}, {1, nil, 10}, {1, nil, 10}, {2, twenty, 20}, {2, nil, 20}, {1, ten, 10}, {0, twenty, 20},
+		{1, ten, 10}, {1, nil, 10},
 		{0, nil, 0}, {1, ten, 10},
 	} {
 		if s.data == nil && s.key != 0 && c.kept != s.key || s.data != nil && s.key != 0 && c.kept == s.key {
 			t.Fatalf("call %d: it keeps %d", i, c.kept)
 		}
-		if m, _, err := c.Call(t.Context(), Message{Op: "size", Key: s.key, Data: s.data}); err != nil || m.Args[0] != s.want {
+		if m, _, err := c.Call(t.Context(), Message{Op: "size", Key: s.key, Data: s.data}); err != nil ||
+			m.Args[0] != s.want {
 			t.Errorf("call %d: %v, %v", i, m.Args, err)
 		}
 	}
@@ -250,13 +257,15 @@ func TestChildKeepsWhatItWasGivenLast(t *testing.T) {
 	}
 }
 
-// TestForgottenMeansGone: the child itself keeps nothing of what it was told to forget. (It would answer a call that says it does with no
-// bytes.)
+// TestForgottenMeansGone: the child itself keeps nothing of what it was told to forget. (It would answer a call that
+// says it does with no bytes.)
 func TestForgottenMeansGone(t *testing.T) {
 	t.Parallel()
 	var in, out bytes.Buffer
-	for _, m := range []Message{{Op: "size", Key: 1, Data: make([]byte, 9)}, {Op: "size", Key: 1, Kept: true}, {Op: forget},
-		{Op: "size", Key: 1, Kept: true}, {Op: "size", Key: 1, Data: make([]byte, 8)}, {Op: "size"}, {Op: "size", Kept: true}} {
+	for _, m := range []Message{{Op: "size", Key: 1, Data: make([]byte, 9)}, {Op: "size", Key: 1, Kept: true},
+		{Op: forget},
+		{Op: "size", Key: 1, Kept: true}, {Op: "size", Key: 1, Data: make([]byte, 8)}, {Op: "size"},
+		{Op: "size", Kept: true}} {
 		if err := write(&in, m); err != nil {
 			t.Fatal(err)
 		}
@@ -325,7 +334,8 @@ func TestConcurrentCallsTakeTurns(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			for range 20 {
-				m, _, err := c.Call(t.Context(), Message{Op: "echo", Args: []int64{int64(i)}, Data: make([]byte, 1000*i)})
+				m, _, err := c.Call(t.Context(),
+					Message{Op: "echo", Args: []int64{int64(i)}, Data: make([]byte, 1000*i)})
 				if err != nil || m.Args[0] != int64(i) || len(m.Data) != 1000*i {
 					t.Error(m.Args, err)
 				}
@@ -345,7 +355,8 @@ func TestConcurrentCallsTakeTurns(t *testing.T) {
 // TestImpossibleMessagesAreRefused: what no child writes is not a message.
 func TestImpossibleMessagesAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, data := range []string{"", "\n", "{}", "null", "{\"size\":5}\nfour", "{\"size\":99999999999}\n", strings.Repeat("x", 1<<20)} {
+	for _, data := range []string{"", "\n", "{}", "null", "{\"size\":5}\nfour", "{\"size\":99999999999}\n",
+		strings.Repeat("x", 1<<20)} {
 		if _, err := read(bufio.NewReader(strings.NewReader(data))); err == nil {
 			t.Errorf("%.20q", data)
 		}

@@ -14,12 +14,13 @@ import (
 	"syscall"
 )
 
-// Handler answers one kind of call. It may keep the message's bytes no longer than the call, and must not change them. In a child
-// ctx never ends: a call that is given up ends with its process.
+// Handler answers one kind of call. It may keep the message's bytes no longer than the call, and must not change them.
+// In a child ctx never ends: a call that is given up ends with its process.
 type Handler func(ctx context.Context, m Message) (Message, error)
 
-// ServeIfChild serves these handlers, by op, in a process that is a child, and does not return; in any other it does nothing.
-// Every program that uses a Child calls it before anything else. code names the errors that the parent must recognize.
+// ServeIfChild serves these handlers, by op, in a process that is a child, and does not return; in any other it does
+// nothing. Every program that uses a Child calls it before anything else. code names the errors that the parent must
+// recognize.
 func ServeIfChild(handlers map[string]Handler, code func(error) string) {
 	if os.Getenv(variable) == "" {
 		return
@@ -36,8 +37,8 @@ func ServeIfChild(handlers map[string]Handler, code func(error) string) {
 	os.Exit(1)
 }
 
-// watched is the input, read ahead (a little) by a goroutine that ends the process with it, even in the middle of a call:
-// there is no parent to answer.
+// watched is the input, read ahead (a little) by a goroutine that ends the process with it, even in the middle of a
+// call: there is no parent to answer.
 func watched(in io.Reader) io.Reader {
 	r, w := io.Pipe()
 	go func() {
@@ -81,8 +82,8 @@ func serve(r io.Reader, w io.Writer, handlers map[string]Handler, code func(erro
 	}
 }
 
-// idleHeap is how much a child that has nothing to do may have of Go's heap, in bytes, garbage included. To return all of it after
-// each call would cost a fifth of what a photo takes to decode.
+// idleHeap is how much a child that has nothing to do may have of Go's heap, in bytes, garbage included. To return all
+// of it after each call would cost a fifth of what a photo takes to decode.
 const idleHeap = 128 << 20
 
 // tidy returns garbage to the system where it is more, since it is in no budget.

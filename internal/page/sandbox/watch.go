@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// watcher kills a process that takes more than the limits of a call. Not the clock is what counts: on a machine that is busy with
-// other things an honest file may wait for long. But that is bounded as well, or whoever waits for the call would wait for ever.
+// watcher kills a process that takes more than the limits of a call. Not the clock is what counts: on a machine that is
+// busy with other things an honest file may wait for long. But that is bounded as well, or whoever waits for the call
+// would wait for ever.
 type watcher struct {
 	process *os.Process
 	limits  Limits

@@ -13,7 +13,8 @@ import (
 func typed(text string, m *image.Gray, x, y float64) (chars []Char) {
 	const size, wide = 20, 12
 	for _, r := range text {
-		c := Char{Rune: r, X: x, Y: y, Size: size, Font: "f", Advance: Rect{x, y - 16, x + wide, y + 4}, Box: Rect{x + 2, y - 14, x + wide - 2, y}}
+		c := Char{Rune: r, X: x, Y: y, Size: size, Font: "f", Advance: Rect{x, y - 16, x + wide, y + 4},
+			Box: Rect{x + 2, y - 14, x + wide - 2, y}}
 		if r == ' ' {
 			c = Char{Rune: r, Space: true}
 		} else if m != nil {
@@ -79,11 +80,16 @@ func TestWhatIsDrawnBesideTheTextIsFound(t *testing.T) {
 		dots  int
 		doubt Doubt
 	}{
-		"nothing":  {func(*image.Gray) {}, 0, ""},
-		"a line":   {func(m *image.Gray) { fill(m, 10, 150, 190, 152) }, 0, ""},
-		"a box":    {func(m *image.Gray) { fill(m, 10, 120, 190, 180) }, 0, ""},
-		"a letter": {func(m *image.Gray) { fill(m, 20, 150, 23, 165); fill(m, 20, 150, 30, 153); fill(m, 20, 157, 28, 160) }, 0, Unsaid},
-		"a dot":    {func(m *image.Gray) { fill(m, 80, 92, 88, 93); fill(m, 79, 93, 89, 99); fill(m, 80, 99, 88, 100) }, 1, ""},
+		"nothing": {func(*image.Gray) {}, 0, ""},
+		"a line":  {func(m *image.Gray) { fill(m, 10, 150, 190, 152) }, 0, ""},
+		"a box":   {func(m *image.Gray) { fill(m, 10, 120, 190, 180) }, 0, ""},
+		"a letter": {func(m *image.Gray) {
+			fill(m, 20, 150, 23, 165)
+			fill(m, 20, 150, 30, 153)
+			fill(m, 20, 157, 28, 160)
+		}, 0, Unsaid},
+		"a dot": {func(m *image.Gray) { fill(m, 80, 92, 88, 93); fill(m, 79, 93, 89, 99); fill(m, 80, 99, 88, 100) },
+			1, ""},
 		"a slope": {func(m *image.Gray) {
 			for i := range 60 {
 				fill(m, 20+i, 120+i, 22+i, 121+i)
@@ -113,7 +119,8 @@ func TestLookingIsBounded(t *testing.T) {
 	m := white(400, 400)
 	huge := make([]Char, 2000)
 	for i := range huge {
-		huge[i] = Char{Rune: 'a', X: float64(10 * i), Size: 400, Box: Rect{0, 0, 400, 400}, Advance: Rect{0, 0, 400, 400}}
+		huge[i] = Char{Rune: 'a', X: float64(10 * i), Size: 400, Box: Rect{0, 0, 400, 400},
+			Advance: Rect{0, 0, 400, 400}}
 	}
 	if fits(huge, m.Rect) {
 		t.Error("characters that cover the page 2000 times fit it")
@@ -133,7 +140,8 @@ func FuzzRead(f *testing.F) {
 		var chars []Char
 		for ; len(places) >= 8 && len(chars) < 400; places = places[8:] {
 			x, y := float64(int8(places[0])), float64(int8(places[1]))
-			c := Char{Rune: rune(binary.BigEndian.Uint16(places[2:])), X: x, Y: y, Size: float64(places[4]), Font: string(places[5:6])}
+			c := Char{Rune: rune(binary.BigEndian.Uint16(places[2:])), X: x, Y: y, Size: float64(places[4]),
+				Font: string(places[5:6])}
 			if places[6]&1 == 1 {
 				c.Rune = rune(places[3])
 			}

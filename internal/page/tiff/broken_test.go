@@ -18,12 +18,13 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/tiff"
 )
 
-// TestCutOffFileShows: however much is missing, it ends with an error or with fewer pages and an error on the last; but where just
-// the four bytes are missing that would say whether there is another page.
+// TestCutOffFileShows: however much is missing, it ends with an error or with fewer pages and an error on the last; but
+// where just the four bytes are missing that would say whether there is another page.
 func TestCutOffFileShows(t *testing.T) {
 	t.Parallel()
 	g, y := gray(40, 30), planar(32, 32)
-	whole := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(g, 30), pagetest.JPEG(y, 16), pagetest.CMYK(colours(9, 9)))
+	whole := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(g, 30), pagetest.JPEG(y, 16),
+		pagetest.CMYK(colours(9, 9)))
 	unnoticed := 0
 	for n := range len(whole) {
 		b := whole[:n]
@@ -91,9 +92,11 @@ func TestPagesAreCounted(t *testing.T) {
 		return n
 	}
 	for name, pictures := range map[string][]pagetest.Picture{
-		"one": {page}, "three": {page, page, page}, "thumbnails": {page, small, page, small}, "nothing else": {small, small},
+		"one": {page}, "three": {page, page, page}, "thumbnails": {page, small, page, small},
+		"nothing else": {small, small},
 	} {
-		for big, b := range map[bool][]byte{false: pagetest.TIFF(binary.BigEndian, pictures...), true: pagetest.BigTIFF(binary.LittleEndian, pictures...)} {
+		for big, b := range map[bool][]byte{false: pagetest.TIFF(binary.BigEndian, pictures...),
+			true: pagetest.BigTIFF(binary.LittleEndian, pictures...)} {
 			if got, want := count(b), len(pages(t, b)); got != want {
 				t.Errorf("%s, big %v: %d, want %d", name, big, got, want)
 			}
@@ -151,8 +154,8 @@ func TestLyingHeadersCostLittle(t *testing.T) {
 	}
 }
 
-// TestPiecesAreBoundedByTheFile: pieces that are much larger than their part of the picture, or that overlap, end at once, with all kinds of
-// compression; pieces that are a little too large, and a few equal ones, are read.
+// TestPiecesAreBoundedByTheFile: pieces that are much larger than their part of the picture, or that overlap, end at
+// once, with all kinds of compression; pieces that are a little too large, and a few equal ones, are read.
 func TestPiecesAreBoundedByTheFile(t *testing.T) {
 	g := gray(64, 64)
 	jpegs, plain := pagetest.JPEG(g, 16), pagetest.Gray(g, 16)
@@ -183,8 +186,10 @@ func TestPiecesAreBoundedByTheFile(t *testing.T) {
 		{"plain strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20)), false},
 		{"deflated strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 8)), false},
 		{"LZW strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 5)), false},
-		{"fax strips of a megabyte", pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 4).With(258, 3, 1)), false},
-		{"no strips for a million rows", pagetest.TIFF(binary.BigEndian, plain.With(256, 4, 1).With(257, 4, 1<<20).With(278, 4, 1)), false},
+		{"fax strips of a megabyte",
+			pagetest.TIFF(binary.BigEndian, long(plain, 1<<20).With(259, 3, 4).With(258, 3, 1)), false},
+		{"no strips for a million rows",
+			pagetest.TIFF(binary.BigEndian, plain.With(256, 4, 1).With(257, 4, 1<<20).With(278, 4, 1)), false},
 		{"tiles that are wide and low", pagetest.TIFF(binary.BigEndian, func() pagetest.Picture {
 			p := plain.With(256, 4, 8).With(257, 4, 1024).With(322, 4, 1<<20).With(323, 4, 1)
 			var z bytes.Buffer
@@ -201,7 +206,8 @@ func TestPiecesAreBoundedByTheFile(t *testing.T) {
 		}()), false},
 		{"a picture among the tables", pagetest.TIFF(binary.BigEndian, jpegs.With(347, 7, 0xff, 0xd8,
 			0xff, 0xc0, 0, 11, 8, 32, 0, 32, 0, 1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0)), false},
-		{"too many tables", pagetest.TIFF(binary.BigEndian, jpegs.With(347, 7, slices.Repeat([]uint32{0xff, 0xfe, 0, 2}, 1<<14)...)), false},
+		{"too many tables", pagetest.TIFF(binary.BigEndian,
+			jpegs.With(347, 7, slices.Repeat([]uint32{0xff, 0xfe, 0, 2}, 1<<14)...)), false},
 	} {
 		p := pages(t, c.file)[0]
 		var before, after runtime.MemStats
@@ -265,7 +271,8 @@ func TestMissingStripsCostNothing(t *testing.T) {
 // TestPageIsFoundAgain: by its place, as it was listed.
 func TestPageIsFoundAgain(t *testing.T) {
 	t.Parallel()
-	b := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(gray(40, 30), 30), pagetest.JPEG(planar(32, 32), 16).With(274, 3, 6))
+	b := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(gray(40, 30), 30),
+		pagetest.JPEG(planar(32, 32), 16).With(274, 3, 6))
 	for _, want := range pages(t, b) {
 		if got := tiff.PageAt(b, want.At); !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v, want %+v", got, want)
@@ -285,13 +292,16 @@ func TestPageIsFoundAgain(t *testing.T) {
 func TestMemoryCoversDecoding(t *testing.T) {
 	g, y := gray(900, 700), planar(960, 640)
 	for name, p := range map[string]pagetest.Picture{
-		"gray": pagetest.Gray(g, 700), "strips": pagetest.Gray(g, 10), "bits": pagetest.Bilevel(g), "CMYK": pagetest.CMYK(colours(900, 700)),
-		"JPEG": pagetest.JPEG(y, 640), "JPEG strips": pagetest.JPEG(y, 16), "YCbCr": pagetest.Sampled(y, 640), "YCbCr strips": pagetest.Sampled(y, 64),
-		"LZW":      pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5}),
-		"RGBA":     pagetest.Samples(colours(900, 700), pagetest.Storage{Colour: 2, Alpha: 2, Compression: 8}),
-		"apart":    pagetest.Samples(colours(900, 700), pagetest.Storage{Colour: 2, Bits: 16, Apart: true}),
-		"reversed": pagetest.Samples(g, pagetest.Storage{Colour: 1, Bits: 16, LowFirst: true}),
-		"Group 4":  pagetest.Fax(g, 4, 700, pagetest.FaxOptions{}), "palette": pagetest.Gray(g, 700).With(262, 3, 3).With(320, 3, make([]uint32, 768)...),
+		"gray": pagetest.Gray(g, 700), "strips": pagetest.Gray(g, 10), "bits": pagetest.Bilevel(g),
+		"CMYK": pagetest.CMYK(colours(900, 700)),
+		"JPEG": pagetest.JPEG(y, 640), "JPEG strips": pagetest.JPEG(y, 16), "YCbCr": pagetest.Sampled(y, 640),
+		"YCbCr strips": pagetest.Sampled(y, 64),
+		"LZW":          pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5}),
+		"RGBA":         pagetest.Samples(colours(900, 700), pagetest.Storage{Colour: 2, Alpha: 2, Compression: 8}),
+		"apart":        pagetest.Samples(colours(900, 700), pagetest.Storage{Colour: 2, Bits: 16, Apart: true}),
+		"reversed":     pagetest.Samples(g, pagetest.Storage{Colour: 1, Bits: 16, LowFirst: true}),
+		"Group 4":      pagetest.Fax(g, 4, 700, pagetest.FaxOptions{}),
+		"palette":      pagetest.Gray(g, 700).With(262, 3, 3).With(320, 3, make([]uint32, 768)...),
 	} {
 		b := pagetest.TIFF(binary.LittleEndian, p)
 		q := pages(t, b)[0]
@@ -309,16 +319,19 @@ func TestMemoryCoversDecoding(t *testing.T) {
 	}
 }
 
-// FuzzPages: any bytes end as pages that keep their promises, or with an error, never a panic, and cost no more than they said.
+// FuzzPages: any bytes end as pages that keep their promises, or with an error, never a panic, and cost no more than
+// they said.
 func FuzzPages(f *testing.F) {
 	g, c, y := gray(20, 12), colours(20, 12), planar(32, 32)
-	for _, p := range []pagetest.Picture{pagetest.Gray(g, 12), pagetest.Gray(g, 5), pagetest.Bilevel(g), pagetest.CMYK(colours(9, 9)),
+	for _, p := range []pagetest.Picture{pagetest.Gray(g, 12), pagetest.Gray(g, 5), pagetest.Bilevel(g),
+		pagetest.CMYK(colours(9, 9)),
 		pagetest.JPEG(y, 32), pagetest.JPEG(y, 16), pagetest.JPEG(g, 8).With(262, 3, 0), pagetest.Sampled(y, 16),
 		pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5, LowFirst: true}),
 		pagetest.Samples(g, pagetest.Storage{Colour: 8, Compression: 8, Differences: true}),
 		pagetest.Samples(c, pagetest.Storage{Colour: 2, Bits: 12, Apart: true, Compression: 32773}),
 		pagetest.Samples(c, pagetest.Storage{Colour: 2, Alpha: 1, Tile: 16}),
-		pagetest.Fax(g, 2, 12, pagetest.FaxOptions{}), pagetest.Fax(g, 3, 5, pagetest.FaxOptions{TwoDimensional: true, Fill: true}),
+		pagetest.Fax(g, 2, 12, pagetest.FaxOptions{}),
+		pagetest.Fax(g, 3, 5, pagetest.FaxOptions{TwoDimensional: true, Fill: true}),
 		pagetest.Fax(g, 4, 12, pagetest.FaxOptions{BlackIsZero: true, LowFirst: true})} {
 		for _, order := range orders {
 			f.Add(pagetest.TIFF(order, p, p.With(254, 4, 1), p.With(274, 3, 8)))
@@ -352,7 +365,8 @@ func FuzzPages(f *testing.F) {
 				t.Fatalf("%v for %d x %d, %v", img.Bounds(), p.Width, p.Height, damage)
 			}
 			// Each strip of JPEG, of some bytes, has its own tables in memory.
-			if used, most := int64(after.TotalAlloc-before.TotalAlloc), 2*p.Memory+8<<10*int64(len(b))+4<<20; used > most {
+			if used, most := int64(after.TotalAlloc-before.TotalAlloc),
+				2*p.Memory+8<<10*int64(len(b))+4<<20; used > most {
 				t.Fatalf("%d bytes allocated, %d promised for a file of %d", used, p.Memory, len(b))
 			}
 			if most := 2*time.Second + time.Duration(len(b))*20*time.Microsecond; took > most {

@@ -58,7 +58,8 @@ func TestEveryStorageDecodes(t *testing.T) {
 			}
 		}
 		for _, compression := range []int{1, 5, 8, 32773} {
-			for _, s := range []pagetest.Storage{{}, {LowFirst: true}, {Tile: 16}, {Tile: 16, Apart: true}, {Rows: 1}, {Apart: true, LowFirst: true, Rows: 7}} {
+			for _, s := range []pagetest.Storage{{}, {LowFirst: true}, {Tile: 16}, {Tile: 16, Apart: true}, {Rows: 1},
+				{Apart: true, LowFirst: true, Rows: 7}} {
 				for _, colour := range []int{1, 2, 6} {
 					s.Order, s.Compression, s.Colour = order, compression, colour
 					check(s, 4)
@@ -82,7 +83,9 @@ func TestLZWNeedsNoEnd(t *testing.T) {
 		g.Pix[i] = byte(i * i >> 3 * 37)
 	}
 	for _, rows := range []int{1, 2, 211} {
-		near(t, "LZW", sees(t, "LZW", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5, Rows: rows, NoEnd: true}))), g, 0)
+		near(t, "LZW", sees(t, "LZW",
+			pagetest.TIFF(binary.LittleEndian,
+				pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5, Rows: rows, NoEnd: true}))), g, 0)
 	}
 	// What comes instead of the end means nothing.
 	p := pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5, Rows: 211, NoEnd: true})
@@ -90,8 +93,8 @@ func TestLZWNeedsNoEnd(t *testing.T) {
 	near(t, "LZW", sees(t, "LZW", pagetest.TIFF(binary.LittleEndian, p)), g, 0)
 }
 
-// TestTransparencyIsAlpha: multiplied with the colours or apart, of gray, colours and palettes; a channel that is clear everywhere is none, and
-// four channels without a word are RGB with transparency, two are gray with it.
+// TestTransparencyIsAlpha: multiplied with the colours or apart, of gray, colours and palettes; a channel that is clear
+// everywhere is none, and four channels without a word are RGB with transparency, two are gray with it.
 func TestTransparencyIsAlpha(t *testing.T) {
 	t.Parallel()
 	clear := image.NewNRGBA(image.Rect(0, 0, 40, 30))
@@ -109,21 +112,26 @@ func TestTransparencyIsAlpha(t *testing.T) {
 	for _, alpha := range []int{1, 2} {
 		for _, apart := range []bool{false, true} {
 			s := pagetest.Storage{Colour: 2, Alpha: alpha, Apart: apart, Compression: 8}
-			near(t, "RGBA", sees(t, "RGBA", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(clear, s))), onWhite(clear), 2)
+			near(t, "RGBA", sees(t, "RGBA", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(clear, s))),
+				onWhite(clear), 2)
 			s.Colour = 1
-			near(t, "gray", sees(t, "gray", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(grays, s))), onWhite(grays), 2)
+			near(t, "gray", sees(t, "gray", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(grays, s))),
+				onWhite(grays), 2)
 			s.Bits = 16
-			near(t, "gray of 16", sees(t, "gray", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(grays, s))), onWhite(grays), 2)
+			near(t, "gray of 16", sees(t, "gray", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(grays, s))),
+				onWhite(grays), 2)
 		}
 	}
 	for _, unsaid := range []struct {
 		m image.Image
 		pagetest.Storage
-	}{{clear, pagetest.Storage{Colour: 2}}, {grays, pagetest.Storage{Colour: 1}}, {grays, pagetest.Storage{Colour: 1, Bits: 16}}} {
+	}{{clear, pagetest.Storage{Colour: 2}}, {grays, pagetest.Storage{Colour: 1}},
+		{grays, pagetest.Storage{Colour: 1, Bits: 16}}} {
 		unsaid.Alpha = 2
 		p := pagetest.Samples(unsaid.m, unsaid.Storage)
 		p.Tags = slices.DeleteFunc(p.Tags, func(tag pagetest.Tag) bool { return tag.ID == 338 })
-		near(t, fmt.Sprint("unsaid ", unsaid.Storage), sees(t, "unsaid", pagetest.TIFF(binary.LittleEndian, p)), onWhite(unsaid.m), 2)
+		near(t, fmt.Sprint("unsaid ", unsaid.Storage), sees(t, "unsaid", pagetest.TIFF(binary.LittleEndian, p)),
+			onWhite(unsaid.m), 2)
 	}
 
 	hidden := image.NewNRGBA(image.Rect(0, 0, 40, 30))
@@ -136,7 +144,9 @@ func TestTransparencyIsAlpha(t *testing.T) {
 	for i := 3; i < len(want.Pix); i += 4 {
 		want.Pix[i] = 255
 	}
-	near(t, "clear everywhere", sees(t, "clear", pagetest.TIFF(binary.LittleEndian, pagetest.Samples(hidden, pagetest.Storage{Colour: 2, Alpha: 2}))), want, 0)
+	near(t, "clear everywhere",
+		sees(t, "clear", pagetest.TIFF(binary.LittleEndian,
+			pagetest.Samples(hidden, pagetest.Storage{Colour: 2, Alpha: 2}))), want, 0)
 }
 
 func TestPalettesOfAllSizes(t *testing.T) {
@@ -178,18 +188,21 @@ func TestFaxIsNoNegative(t *testing.T) {
 	t.Parallel()
 	g := bilevel(gray(61, 40))
 	for _, compression := range []int{2, 3, 4, 32771} {
-		for _, o := range []pagetest.FaxOptions{{}, {Fill: true}, {TwoDimensional: true}, {TwoDimensional: true, Fill: true}, {NoEnds: true}} {
+		for _, o := range []pagetest.FaxOptions{{}, {Fill: true}, {TwoDimensional: true},
+			{TwoDimensional: true, Fill: true}, {NoEnds: true}} {
 			for _, o.BlackIsZero = range []bool{false, true} {
 				for _, o.LowFirst = range []bool{false, true} {
 					name := fmt.Sprintf("compression %d, %+v", compression, o)
-					near(t, name, sees(t, name, pagetest.TIFF(binary.LittleEndian, pagetest.Fax(g, compression, 15, o))), g, 0)
+					near(t, name, sees(t, name,
+						pagetest.TIFF(binary.LittleEndian, pagetest.Fax(g, compression, 15, o))), g, 0)
 				}
 			}
 		}
 	}
 }
 
-// TestMissingPartsAreWhite: of a page that breaks off, or has a strip that does, what is there is shown, and what is wrong is told.
+// TestMissingPartsAreWhite: of a page that breaks off, or has a strip that does, what is there is shown, and what is
+// wrong is told.
 func TestMissingPartsAreWhite(t *testing.T) {
 	t.Parallel()
 	const w, h, rows = 64, 48, 16
@@ -297,7 +310,8 @@ func TestBigTIFF(t *testing.T) {
 	t.Parallel()
 	g := gray(40, 30)
 	for _, order := range orders {
-		b := pagetest.BigTIFF(order, pagetest.Gray(g, 7), pagetest.JPEG(planar(32, 32), 16), pagetest.CMYK(colours(9, 9)))
+		b := pagetest.BigTIFF(order, pagetest.Gray(g, 7), pagetest.JPEG(planar(32, 32), 16),
+			pagetest.CMYK(colours(9, 9)))
 		list := pages(t, b)
 		if len(list) != 3 {
 			t.Fatal(len(list))
@@ -323,7 +337,8 @@ func TestBigTIFF(t *testing.T) {
 
 func TestColourSharedByPixels(t *testing.T) {
 	t.Parallel()
-	for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420,
+	for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422,
+		image.YCbCrSubsampleRatio420,
 		image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410} {
 		m := image.NewYCbCr(image.Rect(0, 0, 52, 33), ratio)
 		for i := range m.Y {
@@ -333,7 +348,8 @@ func TestColourSharedByPixels(t *testing.T) {
 			m.Cb[i], m.Cr[i] = byte(64+i*128/len(m.Cb)), byte(192-i*128/len(m.Cb))
 		}
 		for _, rows := range []int{8, 33} {
-			near(t, ratio.String(), sees(t, ratio.String(), pagetest.TIFF(binary.LittleEndian, pagetest.Sampled(m, rows))), m, 1)
+			near(t, ratio.String(),
+				sees(t, ratio.String(), pagetest.TIFF(binary.LittleEndian, pagetest.Sampled(m, rows))), m, 1)
 		}
 	}
 	m := image.NewYCbCr(image.Rect(0, 0, 8, 8), image.YCbCrSubsampleRatio422)
@@ -374,7 +390,8 @@ func TestJPEGOfOtherColours(t *testing.T) {
 
 	named := pagetest.JPEG(y, 48)
 	strip := named.Strips[0]
-	for segment, first := range map[byte]int{0xc0: 10, 0xda: 5} { // the frame and the scan name the channels, 3 and 2 bytes apart
+	// the frame and the scan name the channels, 3 and 2 bytes apart
+	for segment, first := range map[byte]int{0xc0: 10, 0xda: 5} {
 		at := bytes.Index(strip, []byte{0xff, segment}) + first
 		for i, name := range []byte("RGB") {
 			strip[at+i*map[byte]int{0xc0: 3, 0xda: 2}[segment]] = name

@@ -2,9 +2,9 @@ package tiff
 
 import "math"
 
-// labTable turns CIE L*a*b* under the light of D50, as print uses it, into sRGB.
+// labTable converts CIE L*a*b* with illuminant D50, as used in print, to sRGB.
 type labTable struct {
-	signed bool // a and b are stored with a sign, not moved up by 128
+	signed bool // a and b are stored as signed values, not offset by 128
 	gamma  []byte
 }
 
@@ -38,5 +38,6 @@ func (t *labTable) rgb(l, a, b byte) (red, green, blue byte) {
 	f := (float64(l)*100/255 + 16) / 116
 	x, y, z := 0.9642*cube(f+da/500), cube(f), 0.8251*cube(f-db/200)
 	out := func(v float64) byte { return t.gamma[int(max(0, min(1, v))*gammaSteps+0.5)] }
-	return out(3.1339*x - 1.6169*y - 0.4906*z), out(-0.9788*x + 1.9161*y + 0.0335*z), out(0.0719*x - 0.2290*y + 1.4052*z)
+	return out(3.1339*x - 1.6169*y - 0.4906*z), out(-0.9788*x + 1.9161*y + 0.0335*z),
+		out(0.0719*x - 0.2290*y + 1.4052*z)
 }

@@ -64,7 +64,8 @@ func TestWhatLibtiffWritesComesBack(t *testing.T) {
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in.tif"), filepath.Join(dir, "out.tif")
 	r := rand.New(rand.NewPCG(1, 9))
-	options := []string{"", "-f lsb2msb", "-p separate", "-t -w 48 -l 32", "-r 7", "-B", "-8", "-p separate -t -w 16 -l 16", "-f lsb2msb -r 5 -B -8"}
+	options := []string{"", "-f lsb2msb", "-p separate", "-t -w 48 -l 32", "-r 7", "-B", "-8",
+		"-p separate -t -w 16 -l 16", "-f lsb2msb -r 5 -B -8"}
 	tried := 0
 	for _, w := range []int{1, 7, 33, 64, 129, 431, 1728} {
 		src := noise(r, w, 3+r.IntN(90))
@@ -122,14 +123,16 @@ func TestLibtiffSeesTheSame(t *testing.T) {
 				bits.Pix[j] = ^bits.Pix[j]
 			}
 		}
-		o := pagetest.FaxOptions{TwoDimensional: r.IntN(2) == 0, Fill: r.IntN(2) == 0, BlackIsZero: r.IntN(2) == 0, LowFirst: r.IntN(2) == 0}
+		o := pagetest.FaxOptions{
+			TwoDimensional: r.IntN(2) == 0, Fill: r.IntN(2) == 0, BlackIsZero: r.IntN(2) == 0, LowFirst: r.IntN(2) == 0}
 		file := pagetest.TIFF(binary.LittleEndian, pagetest.Fax(bits, []int{2, 3, 4}[i%3], 1+r.IntN(60), o))
 		if err := os.WriteFile(in, file, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		pnm := run("tifftopnm", in)
 		var w, h int
-		if n, err := fmt.Sscanf(string(pnm), "P4\n%d %d", &w, &h); err != nil || n != 2 || w != bits.Rect.Dx() || h != bits.Rect.Dy() {
+		if n, err := fmt.Sscanf(string(pnm), "P4\n%d %d", &w, &h); err != nil || n != 2 || w != bits.Rect.Dx() ||
+			h != bits.Rect.Dy() {
 			t.Fatalf("%+v: %.20q", o, pnm)
 		}
 		rows := pnm[len(pnm)-(w+7)/8*h:]

@@ -60,7 +60,8 @@ func near(t *testing.T, name string, got, want image.Image, by int) {
 		for x := range want.Bounds().Dx() {
 			a := color.NRGBAModel.Convert(got.At(got.Bounds().Min.X+x, got.Bounds().Min.Y+y)).(color.NRGBA)
 			b := color.NRGBAModel.Convert(want.At(want.Bounds().Min.X+x, want.Bounds().Min.Y+y)).(color.NRGBA)
-			for _, d := range []int{int(a.R) - int(b.R), int(a.G) - int(b.G), int(a.B) - int(b.B), int(a.A) - int(b.A)} {
+			for _, d := range []int{int(a.R) - int(b.R), int(a.G) - int(b.G), int(a.B) - int(b.B),
+				int(a.A) - int(b.A)} {
 				if d > by || -d > by {
 					t.Fatalf("%s at %d, %d: %v, want %v", name, x, y, a, b)
 				}
@@ -111,8 +112,8 @@ func TestFilesDecodeAsByTheDecoder(t *testing.T) {
 	}
 }
 
-// TestScannersFilesDecode are kinds that scanners and design programs write and the decoder by itself refuses, and all of them together as
-// pages of one file.
+// TestScannersFilesDecode are kinds that scanners and design programs write and the decoder by itself refuses, and all
+// of them together as pages of one file.
 func TestScannersFilesDecode(t *testing.T) {
 	t.Parallel()
 	g, c, y := gray(70, 50), colours(70, 50), planar(64, 48)
@@ -214,7 +215,8 @@ func TestOrientationAndChanges(t *testing.T) {
 	} {
 		b := pagetest.TIFF(binary.LittleEndian, c.picture)
 		p := pages(t, b)[0]
-		if p.Orientation != c.o || len(p.Changes) != len(c.changes) || len(c.changes) > 0 && p.Changes[0] != c.changes[0] {
+		if p.Orientation != c.o || len(p.Changes) != len(c.changes) || len(c.changes) > 0 &&
+			p.Changes[0] != c.changes[0] {
 			t.Errorf("%s: %+v", c.name, p)
 		}
 		if img, err := decode(&p, context.Background(), b); err != nil {
@@ -232,22 +234,22 @@ func TestUnsupportedPagesSayWhy(t *testing.T) {
 	for name, p := range map[string]pagetest.Picture{
 		"compressed with Zstandard":              g.With(259, 3, 50000),
 		"compressed with WebP":                   g.With(259, 3, 50001),
-		"compressed in an unknown way (77)":      g.With(259, 3, 77),
-		"with 33 bits a channel":                 g.With(258, 3, 33),
-		"with 16 bits a channel":                 g.With(258, 3, 16).With(262, 3, 3),
+		"with unknown compression 77":            g.With(259, 3, 77),
+		"with 33 bits per channel":               g.With(258, 3, 33),
+		"with 16 bits per channel":               g.With(258, 3, 16).With(262, 3, 3),
 		"with floating-point samples":            g.With(258, 3, 32).With(339, 3, 3),
 		"with signed samples":                    g.With(339, 3, 2),
-		"of fax with more than black and white":  g.With(259, 3, 4),
+		"fax with more than one bit per pixel":   g.With(259, 3, 4),
 		"in LogLuv colours":                      g.With(262, 3, 32845),
-		"in unknown colours (99)":                g.With(262, 3, 99),
+		"in unknown colours 99":                  g.With(262, 3, 99),
 		"with 65535 channels":                    g.With(277, 3, 65535),
-		"with 1 channels, which do not fit":      g.With(262, 3, 2),
-		"with channels of different bits":        four.With(258, 3, 8, 8, 8, 16),
+		"with 1 channels, which does not match":  g.With(262, 3, 2),
+		"with channels of different bit depths":  four.With(258, 3, 8, 8, 8, 16),
 		"in YCbCr with more than three channels": four.With(262, 3, 6),
 		"in YCbCr sampled 4 x 4":                 four.With(262, 3, 6).With(277, 3, 3).With(530, 3, 4, 4),
 		"with transparency in JPEG":              g.With(277, 3, 2).With(258, 3, 8, 8).With(259, 3, 7),
-		"compressed with an old kind of JPEG":    four.With(259, 3, 6),
-		"with 12 bits a channel":                 g.With(259, 3, 7).With(258, 3, 12),
+		"compressed with old-style JPEG":         four.With(259, 3, 6),
+		"with 12 bits per channel":               g.With(259, 3, 7).With(258, 3, 12),
 	} {
 		b := pagetest.TIFF(binary.LittleEndian, p)
 		q := pages(t, b)[0]

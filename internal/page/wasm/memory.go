@@ -11,9 +11,10 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 )
 
-// Memory is the memory of one instance, outside of Go's heap: it takes no more of the machine than the instance has touched,
-// need not be copied to grow, and is returned at once. What does not fit is refused, and Refused says then that the outcome is
-// not to be trusted, whether the engine takes that well or ends in a trap. Not safe for concurrent use.
+// Memory is the memory of one instance, outside of Go's heap: it takes no more of the machine than the instance has
+// touched, need not be copied to grow, and is returned at once. What does not fit is refused, and Refused says then
+// that the outcome is not to be trusted, whether the engine takes that well or ends in a trap. Not safe for concurrent
+// use.
 type Memory struct {
 	b       []byte // as long as the limit
 	refused bool
@@ -41,7 +42,8 @@ func (m *Memory) Reallocate(size uint64) []byte {
 	return m.b[:size:size]
 }
 
-// Free is called by the runtime when it closes the instance. The memory's owner releases it, once it is not used any more.
+// Free is called by the runtime when it closes the instance. The memory's owner releases it, once it is not used any
+// more.
 func (m *Memory) Free() {}
 
 // Refused reports whether the instance asked for more than the limit.

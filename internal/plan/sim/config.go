@@ -49,7 +49,8 @@ func Default(objects int, s plan.Setup) Config {
 		Seed: 1, Objects: objects, Pages: 1, Spread: 10 * time.Minute, Limit: 7 * 24 * time.Hour, Setup: s,
 		Rules: document.Rules{MaxAttempts: 3, RetryWindow: 24 * time.Hour,
 			RetryDelay: func(int) time.Duration { return RedeliverAfter }},
-		GPUStart: 3 * time.Minute, FunctionStart: time.Second, Call: 10 * time.Millisecond, Overhead: 100 * time.Millisecond,
+		GPUStart: 3 * time.Minute, FunctionStart: time.Second, Call: 10 * time.Millisecond,
+		Overhead:      100 * time.Millisecond,
 		MaxRetryDelay: lastRetry,
 	}
 }

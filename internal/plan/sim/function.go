@@ -6,7 +6,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// theSweep takes the place of an object where a request is the sweep's, bySweep that of an instance where an attempt is.
+// theSweep takes the place of an object where a request is the sweep's, bySweep that of an instance where an attempt
+// is.
 const (
 	theSweep = -1
 	bySweep  = -1

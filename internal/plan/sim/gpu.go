@@ -80,7 +80,8 @@ func (g *gpus) placeWaiting() {
 		best := int32(-1)
 		for i := range g.all {
 			a := &g.all[i]
-			if a.ready && len(a.pages) < g.m.c.Setup.GPUMaxNumSeqs && (best < 0 || len(a.pages) < len(g.all[best].pages)) {
+			if a.ready && len(a.pages) < g.m.c.Setup.GPUMaxNumSeqs &&
+				(best < 0 || len(a.pages) < len(g.all[best].pages)) {
 				best = int32(i)
 			}
 		}

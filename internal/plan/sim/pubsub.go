@@ -2,7 +2,8 @@ package sim
 
 import "time"
 
-// pubsub is the subscription: each event comes again and again, later and later, until it is acknowledged or a day is over.
+// pubsub is the subscription: each event comes again and again, later and later, until it is acknowledged or a day is
+// over.
 type pubsub struct {
 	m       *model
 	flying  int     // pushes under way

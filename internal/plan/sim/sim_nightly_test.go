@@ -44,7 +44,8 @@ func confirm(t *testing.T, p plan.Plan, c sim.Config) sim.Result {
 	r := sim.Run(c)
 	t.Logf("planned %v, %+v\nplayed %+v", p.Drained, p.Per1000, r)
 	if r.Done != c.Objects || r.Failed+r.NeverTried+r.Unfinished > 0 {
-		t.Errorf("of %d good objects %d are done, %d failed, %d never tried, %d unfinished", c.Objects, r.Done, r.Failed, r.NeverTried, r.Unfinished)
+		t.Errorf("of %d good objects %d are done, %d failed, %d never tried, %d unfinished", c.Objects, r.Done,
+			r.Failed, r.NeverTried, r.Unfinished)
 	}
 	per1000 := func(n float64) float64 { return n * 1000 / float64(c.Objects*c.Pages) }
 	near(t, "drained", p.Drained.Seconds(), r.Drained.Seconds(), 0.10)
@@ -95,7 +96,8 @@ func TestMillion(t *testing.T) {
 	}
 }
 
-// TestDeployedDefaults: what deploy.sh deploys where nothing is set keeps its GPU busy with what the function is for, images.
+// TestDeployedDefaults: what deploy.sh deploys where nothing is set keeps its GPU busy with what the function is for,
+// images.
 func TestDeployedDefaults(t *testing.T) {
 	s := deployed(t)
 	s.PagesPerSecond, s.OCRTimeout, s.ProcessTimeout = claimed, 120*time.Second, 480*time.Second
@@ -127,13 +129,15 @@ func deployed(t *testing.T) plan.Setup {
 		return n
 	}
 	return plan.Setup{
-		GPUMaxInstances: value("GPU_MAX_INSTANCES"), GPUMinInstances: value("GPU_MIN_INSTANCES"), GPUMaxNumSeqs: value("GPU_MAX_NUM_SEQS"),
+		GPUMaxInstances: value("GPU_MAX_INSTANCES"), GPUMinInstances: value("GPU_MIN_INSTANCES"),
+		GPUMaxNumSeqs:        value("GPU_MAX_NUM_SEQS"),
 		FunctionMaxInstances: value("FUNCTION_MAX_INSTANCES"), FunctionConcurrency: value("FUNCTION_CONCURRENCY"),
 		OCRConcurrency: value("OCR_CONCURRENCY"), InstancePages: value("OCR_INSTANCE_CONCURRENCY"),
 	}
 }
 
-// TestBadDays: GPUs that die every ten minutes, and an instance of the function with every hundredth page, fail no object.
+// TestBadDays: GPUs that die every ten minutes, and an instance of the function with every hundredth page, fail no
+// object.
 func TestBadDays(t *testing.T) {
 	p, c := burst(10_000, 1, 7)
 	c.GPULostEvery, c.CrashOneIn = 10*time.Minute, 100
@@ -142,14 +146,16 @@ func TestBadDays(t *testing.T) {
 	}
 }
 
-// TestTooSlow: what the plan refuses, the model loses: events that Pub/Sub forgets, after a week, before anything took them.
+// TestTooSlow: what the plan refuses, the model loses: events that Pub/Sub forgets, after a week, before anything took
+// them.
 func TestTooSlow(t *testing.T) {
 	l := plan.Load{Burst: 200_000, PagesPerObject: 1} // a week at this pace is 151,200
 	p := plan.Make(l, 0.25, 8, 1)
 	if p.Holds {
 		t.Fatalf("%+v", p)
 	}
-	if r := sim.Run(sim.Default(l.Burst, p.Setup)); r.NeverTried == 0 || r.Failed > l.Burst/1000 { // a few are refused for a whole RETRY_WINDOW
+	// a few are refused for a whole RETRY_WINDOW
+	if r := sim.Run(sim.Default(l.Burst, p.Setup)); r.NeverTried == 0 || r.Failed > l.Burst/1000 {
 		t.Errorf("%+v", r)
 	}
 }

@@ -207,7 +207,8 @@ type Point struct {
 }
 
 var kinds = map[traces.Span_SpanKind]string{
-	traces.Span_SPAN_KIND_SERVER: "server", traces.Span_SPAN_KIND_CLIENT: "client", traces.Span_SPAN_KIND_INTERNAL: "internal",
+	traces.Span_SPAN_KIND_SERVER: "server", traces.Span_SPAN_KIND_CLIENT: "client",
+	traces.Span_SPAN_KIND_INTERNAL: "internal",
 }
 
 func (c *Collector) takeSpans(all []*traces.ResourceSpans) {
@@ -247,10 +248,12 @@ func points(m *metrics.Metric) (all []Point) {
 		numbers = m.GetGauge().GetDataPoints()
 	}
 	for _, n := range numbers {
-		all = append(all, Point{Attributes: values(n.Attributes), Value: float64(n.GetAsInt()) + n.GetAsDouble(), Traces: exemplars(n.Exemplars)})
+		all = append(all, Point{Attributes: values(n.Attributes), Value: float64(n.GetAsInt()) + n.GetAsDouble(),
+			Traces: exemplars(n.Exemplars)})
 	}
 	for _, h := range m.GetHistogram().GetDataPoints() {
-		all = append(all, Point{Attributes: values(h.Attributes), Value: h.GetSum(), Count: h.Count, Traces: exemplars(h.Exemplars)})
+		all = append(all, Point{Attributes: values(h.Attributes), Value: h.GetSum(), Count: h.Count,
+			Traces: exemplars(h.Exemplars)})
 	}
 	return all
 }

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// finish completes the sanitised tree: formulas get what the page's script reads, wide tables a box in which they scroll.
+// finish completes the sanitised tree: formulas get what the page's script reads, wide tables a box in which they
+// scroll.
 func finish(sanitised string) (string, error) {
 	body := &html.Node{Type: html.ElementNode, Data: "body", DataAtom: atom.Body}
 	parsed, err := html.ParseFragment(strings.NewReader(sanitised), body)
@@ -27,8 +28,8 @@ func finish(sanitised string) (string, error) {
 	return out.String(), nil
 }
 
-// finishChildren completes what is in n; cell says that it is in a table's cell, perhaps one written as HTML, where Markdown
-// found no formula.
+// finishChildren completes what is in n; cell says that it is in a table's cell, perhaps one written as HTML, where
+// Markdown found no formula.
 func finishChildren(n *html.Node, cell bool) {
 	for c := n.FirstChild; c != nil; {
 		next := c.NextSibling
@@ -50,7 +51,8 @@ func finishChildren(n *html.Node, cell bool) {
 
 // wrap puts a box around a node.
 func wrap(n *html.Node, class string) {
-	box := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div, Attr: []html.Attribute{{Key: "class", Val: class}}}
+	box := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div,
+		Attr: []html.Attribute{{Key: "class", Val: class}}}
 	n.Parent.InsertBefore(box, n)
 	n.Parent.RemoveChild(n)
 	box.AppendChild(n)
@@ -87,16 +89,19 @@ func finishCellText(n *html.Node) {
 	n.Data = text[from:]
 }
 
-// formulaElement returns what is written as code, with its TeX and the way to show it as attributes for the page's script
-// (assets/formulas.js). Without them, which is where the delimiters do not match, the script leaves it as it is written.
+// formulaElement returns what is written as code, with its TeX and the way to show it as attributes for the page's
+// script (assets/formulas.js). Without them, which is where the delimiters do not match, the script leaves it as it is
+// written.
 func formulaElement(written string) *html.Node {
-	code := &html.Node{Type: html.ElementNode, Data: "code", DataAtom: atom.Code, Attr: []html.Attribute{{Key: "class", Val: classFormula}}}
+	code := &html.Node{Type: html.ElementNode, Data: "code", DataAtom: atom.Code,
+		Attr: []html.Attribute{{Key: "class", Val: classFormula}}}
 	if tex, display, ok := undelimit(written); ok {
 		how := "inline"
 		if display {
 			how = "block"
 		}
-		code.Attr = append(code.Attr, html.Attribute{Key: "data-tex", Val: tex}, html.Attribute{Key: "data-display", Val: how})
+		code.Attr = append(code.Attr, html.Attribute{Key: "data-tex", Val: tex},
+			html.Attribute{Key: "data-display", Val: how})
 	}
 	code.AppendChild(&html.Node{Type: html.TextNode, Data: written})
 	return code

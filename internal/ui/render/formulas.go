@@ -112,7 +112,8 @@ func displayEnd(line []byte) ([]byte, bool) {
 
 func renderInline(w util.BufWriter, _ []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
-		_, _ = w.WriteString(`<code class="` + classFormula + `">` + html.EscapeString(node.(*inlineFormula).written) + `</code>`)
+		_, _ = w.WriteString(`<code class="` + classFormula + `">` + html.EscapeString(node.(*inlineFormula).written) +
+			`</code>`)
 	}
 	return ast.WalkSkipChildren, nil
 }
@@ -136,8 +137,8 @@ var delimiters = []struct {
 	{`\[`, `\]`, true},
 }
 
-// formulaAt returns the length in bytes of the formula that s begins with, or 0 where it begins with none. A single dollar
-// is careful, since most of them are money: no blank just inside it, no digit after it.
+// formulaAt returns the length in bytes of the formula that s begins with, or 0 where it begins with none. A single
+// dollar is careful, since most of them are money: no blank just inside it, no digit after it.
 func formulaAt(s string) int {
 	for _, d := range delimiters {
 		inner, ok := strings.CutPrefix(s, d.open)

@@ -21,13 +21,15 @@ const (
 	classPicture = "picture"
 )
 
-// policy returns the list of what may come out of Markdown. Ids are not on it: an element with one would shadow the page's own.
+// policy returns the list of what may come out of Markdown. Ids are not on it: an element with one would shadow the
+// page's own.
 func policy() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements(strings.Fields(known)...)
 	p.AllowAttrs("class").Matching(regexp.MustCompile("^" + classFormula + "$")).OnElements("code")
 	p.AllowAttrs("class").Matching(regexp.MustCompile("^" + classPicture + "$")).OnElements("em")
-	p.AllowAttrs("colspan", "rowspan", "span").Matching(regexp.MustCompile(`^[1-9]\d{0,2}$`)).OnElements("td", "th", "col", "colgroup")
+	p.AllowAttrs("colspan", "rowspan", "span").Matching(regexp.MustCompile(`^[1-9]\d{0,2}$`)).OnElements("td", "th",
+		"col", "colgroup")
 	p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|center|right)$`)).OnElements("td", "th")
 	p.AllowAttrs("start").Matching(regexp.MustCompile(`^\d{1,9}$`)).OnElements("ol")
 	p.AllowAttrs("href").OnElements("a")

@@ -1,9 +1,9 @@
 // Package render makes HTML of what the model read: Markdown, tables as HTML, formulas as TeX.
 //
-// The text is hostile: whoever made the image wrote it. What comes out holds elements of a short list, no script, no style,
-// no address but http, https and mailto in links, nothing that is loaded. Other tags are no tags but text, so a page about
-// HTML reads as it was printed. Formulas are code, as they are written, with their TeX as an attribute: the page's script
-// reads them in the browser.
+// The text is hostile: whoever made the image wrote it. What comes out holds elements of a short list, no script, no
+// style, no address but http, https and mailto in links, nothing that is loaded. Other tags are no tags but text, so a
+// page about HTML reads as it was printed. Formulas are code, as they are written, with their TeX as an attribute: the
+// page's script reads them in the browser.
 //
 // Files, in reading order:
 //
@@ -42,7 +42,8 @@ func New() *Renderer {
 	ours := renderer.WithNodeRenderers(util.Prioritized(nodes{}, 100)) // before goldmark's own
 	return &Renderer{
 		markdown: goldmark.New(
-			goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)),
+			goldmark.WithExtensions(
+				extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)),
 				extension.Strikethrough, formulas{}),
 			goldmark.WithRendererOptions(rendering.WithHardWraps(), ours),
 		),
@@ -50,8 +51,8 @@ func New() *Renderer {
 	}
 }
 
-// HTML renders the text of a page or a part of one. It never fails: what is too long or cannot be read as Markdown is shown
-// as it is written.
+// HTML renders the text of a page or a part of one. It never fails: what is too long or cannot be read as Markdown is
+// shown as it is written.
 func (r *Renderer) HTML(text string) string {
 	if len(text) > maxMarkdown {
 		return plain(text)

@@ -20,7 +20,8 @@ func element(display, tex, written string) string {
 func TestHTML(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, text, want string }{
-		{"markdown", "# Delivery note\n\n- **one**\n- two", "<h1>Delivery note</h1>\n<ul>\n<li><strong>one</strong></li>\n<li>two</li>\n</ul>\n"},
+		{"markdown", "# Delivery note\n\n- **one**\n- two",
+			"<h1>Delivery note</h1>\n<ul>\n<li><strong>one</strong></li>\n<li>two</li>\n</ul>\n"},
 		{"lines stay lines", "one\ntwo", "<p>one<br/>\ntwo</p>\n"},
 		{"table", `<table><tr><td colspan="2" onclick="x()" style="color:red">Bolts & nuts</td></tr></table>`,
 			`<div class="table-box"><table><tbody><tr><td colspan="2">Bolts &amp; nuts</td></tr></tbody></table></div>`},
@@ -32,28 +33,35 @@ func TestHTML(t *testing.T) {
 		{"unknown", "if a <div> b", "if a &lt;div&gt; b"},
 		{"picture", "![a photo](http://evil.example/x.png)", `<em class="picture">a photo</em>`},
 		{"script link", "[click](javascript:alert(1))", "<p>click</p>\n"},
-		{"link", "[click](http://example.com/)", `<a href="http://example.com/" rel="nofollow noreferrer noopener" target="_blank">click</a>`},
+		{"link", "[click](http://example.com/)",
+			`<a href="http://example.com/" rel="nofollow noreferrer noopener" target="_blank">click</a>`},
 		{"relative link", "[click](/api/files)", "<p>click</p>\n"},
 		{"inline formula", "so $a_1*b*c$ holds", "<p>so " + inline(`a_1*b*c`, `$a_1*b*c$`) + " holds</p>\n"},
 		{"brackets", `so \(x<y\) holds`, "<p>so " + inline(`x&lt;y`, `\(x&lt;y\)`) + " holds</p>\n"},
 		{"display", "$$\nE=mc^2\n$$\n\nnext", "<p>" + block(`E=mc^2`, "$$\nE=mc^2\n$$") + "</p>\n<p>next</p>\n"},
-		{"display brackets", "\\[\nE=mc^2\n\\]\nnext", "<p>" + block(`E=mc^2`, "\\[\nE=mc^2\n\\]") + "</p>\n<p>next</p>\n"},
+		{"display brackets", "\\[\nE=mc^2\n\\]\nnext",
+			"<p>" + block(`E=mc^2`, "\\[\nE=mc^2\n\\]") + "</p>\n<p>next</p>\n"},
 		{"display in one line", "$$E=mc^2$$", "<p>" + block(`E=mc^2`, `$$E=mc^2$$`) + "</p>\n"},
-		{"display within a line", "so $$a$$ and $$b$$", "<p>so " + block("a", "$$a$$") + " and " + block("b", "$$b$$") + "</p>\n"},
-		{"formulas in a cell", `<table><tr><td>$x_1$ and $2</td></tr></table>`, "<td>" + inline(`x_1`, `$x_1$`) + " and $2</td>"},
+		{"display within a line", "so $$a$$ and $$b$$", "<p>so " + block("a", "$$a$$") + " and " + block("b", "$$b$$") +
+			"</p>\n"},
+		{"formulas in a cell", `<table><tr><td>$x_1$ and $2</td></tr></table>`,
+			"<td>" + inline(`x_1`, `$x_1$`) + " and $2</td>"},
 		{"formula in a pipe table", "| a |\n|---|\n| $x_1$ |", "<td>" + inline(`x_1`, `$x_1$`) + "</td>"},
 		{"money", "from $5 to $10, or $ 3", "<p>from $5 to $10, or $ 3</p>\n"},
 		{"money in a cell", `<table><tr><td>from $5 to $10</td></tr></table>`, "<td>from $5 to $10</td>"},
 		{"escaped", `\$5 and 6$`, "<p>$5 and 6$</p>\n"},
-		{"quotes and tags", `$"x" <b>y</b>$`, inline("&#34;x&#34; &lt;b&gt;y&lt;/b&gt;", "$&#34;x&#34; &lt;b&gt;y&lt;/b&gt;$")},
+		{"quotes and tags", `$"x" <b>y</b>$`,
+			inline("&#34;x&#34; &lt;b&gt;y&lt;/b&gt;", "$&#34;x&#34; &lt;b&gt;y&lt;/b&gt;$")},
 		{"emphasis stays TeX", "$a*b$ and $c*d$", inline("a*b", "$a*b$") + " and " + inline("c*d", "$c*d$")},
 		{"formula in code", "`$x$`", "<code>$x$</code>"},
 		{"formula in fenced code", "```\n$x$\n```", "<pre><code>$x$\n</code></pre>"},
 		{"unfinished display", "$$\nE=\n\nnext", "<p><code class=\"formula\">$$\nE=</code></p>\n<p>next</p>"},
 		{"too long", strings.Repeat("<b>", 100_000), "<pre>&lt;b&gt;"},
 		{"our own class", `<code class="formula">$x$</code>`, inline("x", "$x$")},
-		{"our own attributes", `<code class="formula" data-tex="y" data-display="block">$x$</code>`, inline("x", "$x$")},
-		{"our own attributes without a formula", `<code class="formula" data-tex="y">x</code>`, `<code class="formula">x</code>`},
+		{"our own attributes", `<code class="formula" data-tex="y" data-display="block">$x$</code>`,
+			inline("x", "$x$")},
+		{"our own attributes without a formula", `<code class="formula" data-tex="y">x</code>`,
+			`<code class="formula">x</code>`},
 		{"id", `<p id="list">x</p>`, "<p>x</p>"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -89,11 +97,17 @@ func harmless(t *testing.T, text, out string) {
 }
 
 var attacks = []string{
-	"<script>alert(1)</script>", "<SCRIPT SRC=//x>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", "[a](javascript:alert(1))",
-	"[a](  javascript&colon;alert(1))", "<a href=\"jav\tascript:alert(1)\">x</a>", "<table><script>x</script><td onmouseover=alert(1)>",
-	"<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>", `$\text{<img src=x onerror=alert(1)>}$`, "<a href=http://x onclick=a>",
-	"```\n</code></pre><script>alert(1)</script>\n```", "<p style=\"background:url(x)\">", "`<script>`", "<!--><img src=x onerror=alert(1)>-->",
-	"<td><![CDATA[<script>]]>", "<code class=formula data-tex=x onclick=x>$\" onclick=alert(1) x=\"$</code>", "<code class=formula>$\\text{</math><script>alert(1)</script>}$</code>", "$$\\class{x}{y}$$ $\\style{color:red}{x}$",
+	"<script>alert(1)</script>", "<SCRIPT SRC=//x>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>",
+	"[a](javascript:alert(1))",
+	"[a](  javascript&colon;alert(1))", "<a href=\"jav\tascript:alert(1)\">x</a>",
+	"<table><script>x</script><td onmouseover=alert(1)>",
+	"<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>", `$\text{<img src=x onerror=alert(1)>}$`,
+	"<a href=http://x onclick=a>",
+	"```\n</code></pre><script>alert(1)</script>\n```", "<p style=\"background:url(x)\">", "`<script>`",
+	"<!--><img src=x onerror=alert(1)>-->",
+	"<td><![CDATA[<script>]]>", "<code class=formula data-tex=x onclick=x>$\" onclick=alert(1) x=\"$</code>",
+	"<code class=formula>$\\text{</math><script>alert(1)</script>}$</code>",
+	"$$\\class{x}{y}$$ $\\style{color:red}{x}$",
 	"<pre><script>", "</div></main><script>", "\x00<scr\x00ipt>", "<a href='data:text/html,<script>'>x</a>",
 }
 
@@ -117,7 +131,8 @@ func FuzzHTML(f *testing.F) {
 func TestLongTexts(t *testing.T) {
 	t.Parallel()
 	r := New()
-	for _, part := range []string{"> ", "- ", "[", "*", "**a ", "<td>", "<table>", "$x", "`", "$x$ ", "| a ", "![", "<b>"} {
+	for _, part := range []string{"> ", "- ", "[", "*", "**a ", "<td>", "<table>", "$x", "`", "$x$ ", "| a ", "![",
+		"<b>"} {
 		start := time.Now()
 		r.HTML(strings.Repeat(part, 6_000/len(part)))
 		t.Logf("%q: %v", part, time.Since(start).Round(time.Millisecond))

@@ -7,10 +7,11 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// Text returns a page's text without its marks: headings, lists and the rows of tables as lines, cells apart by tabs, formulas as they are
-// written.
+// Text returns a page's text without its marks: headings, lists and the rows of tables as lines, cells apart by tabs,
+// formulas as they are written.
 func (r *Renderer) Text(text string) string {
-	nodes, err := html.ParseFragment(strings.NewReader(r.HTML(text)), &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div})
+	nodes, err := html.ParseFragment(strings.NewReader(r.HTML(text)),
+		&html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div})
 	if err != nil {
 		return text // a reader of a string does not fail
 	}
@@ -23,9 +24,11 @@ func (r *Renderer) Text(text string) string {
 
 // lines are the elements that end a line, and paragraphs those with an empty line behind them.
 var (
-	lines      = map[atom.Atom]bool{atom.Li: true, atom.Tr: true, atom.Br: true, atom.Dt: true, atom.Dd: true, atom.Caption: true}
+	lines = map[atom.Atom]bool{atom.Li: true, atom.Tr: true, atom.Br: true, atom.Dt: true, atom.Dd: true,
+		atom.Caption: true}
 	paragraphs = map[atom.Atom]bool{
-		atom.P: true, atom.H1: true, atom.H2: true, atom.H3: true, atom.H4: true, atom.H5: true, atom.H6: true, atom.Pre: true,
+		atom.P: true, atom.H1: true, atom.H2: true, atom.H3: true, atom.H4: true, atom.H5: true, atom.H6: true,
+		atom.Pre:        true,
 		atom.Blockquote: true, atom.Ul: true, atom.Ol: true, atom.Table: true, atom.Hr: true,
 	}
 )

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestControlPageIsWhatIsDrawn: the file in the repository shows what this command draws. Pixels are compared, because another
-// version of Go may compress them in another way.
+// TestControlPageIsWhatIsDrawn: the file in the repository shows what this command draws. Pixels are compared, because
+// another version of Go may compress them in another way.
 func TestControlPageIsWhatIsDrawn(t *testing.T) {
 	file, err := os.ReadFile("../control.png")
 	if err != nil {

@@ -28,7 +28,8 @@ type reader struct {
 func (r reader) Read(context.Context, []byte) (string, error) { return r.text, r.err }
 
 func handler(r Reader, log io.Writer) http.Handler {
-	return (&Service{Model: "stand-in", Engine: "fake", Reader: r, Log: slog.New(slog.NewTextHandler(log, nil))}).Handler()
+	return (&Service{Model: "stand-in", Engine: "fake", Reader: r,
+		Log: slog.New(slog.NewTextHandler(log, nil))}).Handler()
 }
 
 func picturePNG(w, h int) []byte {
@@ -91,7 +92,8 @@ func TestAnswer(t *testing.T) {
 			usage := fmt.Sprint(c.Usage.PromptTokens, c.Usage.CompletionTokens, c.Usage.TotalTokens)
 			got := c.Choices[0]
 			if got.Message.Content != tt.content || got.FinishReason != tt.finish || usage != tt.usage {
-				t.Errorf("got %q %q %q, want %q %q %q", got.Message.Content, got.FinishReason, usage, tt.content, tt.finish, tt.usage)
+				t.Errorf("got %q %q %q, want %q %q %q", got.Message.Content, got.FinishReason, usage, tt.content,
+					tt.finish, tt.usage)
 			}
 			if c.ID != "chatcmpl-r1" || c.Model != "stand-in" || c.Created == 0 {
 				t.Errorf("id %q, model %q, created %d", c.ID, c.Model, c.Created)
@@ -133,28 +135,42 @@ func TestRefusals(t *testing.T) {
 		{"no messages", json, "{}", 400, shape, "body.messages", "Field required"},
 		{"messages of another type", json, `{"messages":3}`, 400, shape, "body.messages", "slice"},
 		{"no role", json, `{"messages":[{"content":"x"}]}`, 400, shape, "body.messages.0.role", "required"},
-		{"other model, bad image", json, `{"model":"x",` + content(imagePart("data:,")) + `}`, 404, "NotFoundError", "model", "The model `x` does not exist."},
-		{"only text", json, `{"messages":[{"role":"user","content":"hi"}]}`, 400, badReq, "", "a page image is required"},
-		{"content of another type", json, `{"messages":[{"role":"user","content":3}]}`, 400, shape, "body.messages.content", "string or a list"},
+		{"other model, bad image", json, `{"model":"x",` + content(imagePart("data:,")) + `}`, 404, "NotFoundError",
+			"model", "The model `x` does not exist."},
+		{"only text", json, `{"messages":[{"role":"user","content":"hi"}]}`, 400, badReq, "",
+			"a page image is required"},
+		{"content of another type", json, `{"messages":[{"role":"user","content":3}]}`, 400, shape,
+			"body.messages.content", "string or a list"},
 		{"unknown part", json, "{" + content(`{"type":"audio"}`) + "}", 400, badReq, "", "Unknown part type"},
-		{"bare string", json, "{" + content(`{"type":"image_url","image_url":"data:;base64,AA=="}`) + "}", 400, badReq, "", "object with a url"},
-		{"null url", json, "{" + content(`{"type":"image_url","image_url":{"url":null}}`) + "}", 400, badReq, "", "object with a url"},
+		{"bare string", json, "{" + content(`{"type":"image_url","image_url":"data:;base64,AA=="}`) + "}", 400, badReq,
+			"", "object with a url"},
+		{"null url", json, "{" + content(`{"type":"image_url","image_url":{"url":null}}`) + "}", 400, badReq, "",
+			"object with a url"},
 		{"no image_url", json, "{" + content(`{"type":"image_url"}`) + "}", 400, badReq, "", "object with a url"},
-		{"two images", json, "{" + content(imagePart(goodURI), imagePart(goodURI)) + "}", 400, badReq, "image", "At most 1 image(s)"},
-		{"web address", json, "{" + content(imagePart("http://127.0.0.1/x.png")) + "}", 400, badReq, "", "data URLs only"},
+		{"two images", json, "{" + content(imagePart(goodURI), imagePart(goodURI)) + "}", 400, badReq, "image",
+			"At most 1 image(s)"},
+		{"web address", json, "{" + content(imagePart("http://127.0.0.1/x.png")) + "}", 400, badReq, "",
+			"data URLs only"},
 		{"no comma", json, "{" + content(imagePart("data:image/png;base64")) + "}", 400, badReq, "", "comma"},
-		{"not base64", json, "{" + content(imagePart("data:image/png,AAAA")) + "}", 501, "NotImplementedError", "", "Only base64 data URLs are supported for now."},
-		{"upper case", json, "{" + content(imagePart("data:image/png;BASE64,AAAA")) + "}", 501, "NotImplementedError", "", "Only base64"},
+		{"not base64", json, "{" + content(imagePart("data:image/png,AAAA")) + "}", 501, "NotImplementedError", "",
+			"Only base64 data URLs are supported for now."},
+		{"upper case", json, "{" + content(imagePart("data:image/png;BASE64,AAAA")) + "}", 501, "NotImplementedError",
+			"", "Only base64"},
 		{"line break", json, "{" + content(imagePart("data:;base64,AA\nAA")) + "}", 400, badReq, "", "base64"},
 		{"URL alphabet", json, "{" + content(imagePart("data:;base64,__--")) + "}", 400, badReq, "", "base64"},
 		{"no padding", json, "{" + content(imagePart("data:;base64,AA")) + "}", 400, badReq, "", "base64"},
-		{"no image", json, "{" + content(imagePart("data:;base64,AAAA")) + "}", 400, badReq, "", "Failed to load image: "},
+		{"no image", json, "{" + content(imagePart("data:;base64,AAAA")) + "}", 400, badReq, "",
+			"Failed to load image: "},
 		{"no bytes", json, "{" + content(imagePart("data:;base64,")) + "}", 400, badReq, "", "Failed to load image: "},
-		{"cut off", json, "{" + content(imagePart(goodURI[:len(goodURI)-24])) + "}", 400, badReq, "", "Failed to load image: "},
+		{"cut off", json, "{" + content(imagePart(goodURI[:len(goodURI)-24])) + "}", 400, badReq, "",
+			"Failed to load image: "},
 		{"pixels", json, "{" + content(imagePart("data:;base64,"+huge)) + "}", 400, badReq, "", "8000 x 5001 pixels"},
-		{"max_tokens 0", json, `{"max_tokens":0,` + content(imagePart(goodURI)) + `}`, 400, badReq, "max_tokens", "at least 1"},
-		{"stream", json, `{"stream":true,` + content(imagePart(goodURI)) + `}`, 400, badReq, "stream", "does not stream"},
-		{"body", json, strings.Repeat(" ", MaxBody+1), 413, "RequestEntityTooLargeError", "", "larger than 33554432 bytes"},
+		{"max_tokens 0", json, `{"max_tokens":0,` + content(imagePart(goodURI)) + `}`, 400, badReq, "max_tokens",
+			"at least 1"},
+		{"stream", json, `{"stream":true,` + content(imagePart(goodURI)) + `}`, 400, badReq, "stream",
+			"does not stream"},
+		{"body", json, strings.Repeat(" ", MaxBody+1), 413, "RequestEntityTooLargeError", "",
+			"larger than 33554432 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := post(handler(reader{}, io.Discard), tt.contentType, tt.body)
@@ -173,7 +189,8 @@ func check(t *testing.T, w *httptest.ResponseRecorder, status int, kind, param, 
 	if f.Error.Param != nil {
 		gotParam = *f.Error.Param
 	}
-	if w.Code != status || f.Error.Code != status || f.Error.Type != kind || gotParam != param || !strings.Contains(f.Error.Message, says) {
+	if w.Code != status || f.Error.Code != status || f.Error.Type != kind || gotParam != param ||
+		!strings.Contains(f.Error.Message, says) {
 		t.Errorf("%d %s, want %d %s %q %q", w.Code, w.Body, status, kind, param, says)
 	}
 }
@@ -181,7 +198,8 @@ func check(t *testing.T, w *httptest.ResponseRecorder, status int, kind, param, 
 func TestDataURIs(t *testing.T) {
 	_, data, _ := strings.Cut(goodURI, ",")
 	for _, head := range []string{"data:;base64", "DATA:text/plain;base64", "data:image/png;charset=x;base64"} {
-		if w := post(handler(reader{}, io.Discard), "application/json", "{"+content(imagePart(head+","+data))+"}"); w.Code != 200 {
+		if w := post(handler(reader{}, io.Discard), "application/json",
+			"{"+content(imagePart(head+","+data))+"}"); w.Code != 200 {
 			t.Errorf("%s: %d %s", head, w.Code, w.Body)
 		}
 	}
@@ -189,7 +207,8 @@ func TestDataURIs(t *testing.T) {
 
 func TestEngineFails(t *testing.T) {
 	var log bytes.Buffer
-	w := post(handler(reader{err: errors.New("out of memory")}, &log), "application/json", "{"+content(imagePart(goodURI))+"}")
+	w := post(handler(reader{err: errors.New("out of memory")}, &log), "application/json",
+		"{"+content(imagePart(goodURI))+"}")
 	check(t, w, 500, "InternalServerError", "", "the OCR engine failed on this page")
 	if strings.Contains(w.Body.String(), "memory") || !strings.Contains(log.String(), "out of memory") {
 		t.Errorf("what the engine says belongs in the log alone: %s, %s", w.Body, &log)

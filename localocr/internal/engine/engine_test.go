@@ -52,7 +52,8 @@ func TestFindRefuses(t *testing.T) {
 	if _, err := Find(t.Context(), "wasm", 4, ""); err == nil {
 		t.Error("an unknown segmentation mode is accepted")
 	}
-	if m, err := Find(t.Context(), "auto", Auto, ""); err != nil || m.Version() != "5.3.0" || !strings.Contains(m.String(), "WebAssembly") {
+	if m, err := Find(t.Context(), "auto", Auto, ""); err != nil || m.Version() != "5.3.0" ||
+		!strings.Contains(m.String(), "WebAssembly") {
 		t.Errorf("auto without a program: %v, %v", m, err)
 	}
 }

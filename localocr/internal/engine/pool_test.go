@@ -128,7 +128,8 @@ func TestPoolOverTime(t *testing.T) {
 			t.Errorf("Read = %v after %v, want ErrOverTime at the limit", err, time.Since(start))
 		}
 		if _, err := p.Read(t.Context(), nil); err != nil || time.Since(start) != time.Minute+patience/2 {
-			t.Errorf("the next page: %v after %v; its worker is free when the first has stopped", err, time.Since(start))
+			t.Errorf("the next page: %v after %v; its worker is free when the first has stopped", err,
+				time.Since(start))
 		}
 	})
 }
