@@ -21,7 +21,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// Programs that are measured: folders of this module.
+// The measured programs: folders of this module.
 const (
 	ours   = "function"
 	theirs = "yardstick"
@@ -53,7 +53,7 @@ func (r *run) prepare() (done func(), err error) {
 	return func() { metadata.Close(); os.RemoveAll(r.bin) }, nil
 }
 
-// process is one of the programs, running.
+// process is a running program.
 type process struct {
 	name   string
 	cmd    *exec.Cmd
@@ -63,9 +63,8 @@ type process struct {
 	begun  time.Time
 }
 
-// exec starts a program with some variables more. With a limit, the kernel refuses it more than so many bytes of
-// writable memory of its own (RLIMIT_DATA, which counts what is mapped, not only what is in use), and Go ends a process
-// then.
+// exec starts a program with additional variables. A limit over 0 bounds its private writable memory in bytes
+// (RLIMIT_DATA, which counts mapped memory, even if it is not used). A Go program exits when it reaches the limit.
 func (r *run) exec(name string, limit int64, env ...string) (*process, error) {
 	port, err := freeport.Choose()
 	if err != nil {
@@ -100,7 +99,7 @@ func (p *process) stop() {
 	p.client.CloseIdleConnections()
 }
 
-// cpu is the processor time of the process so far.
+// cpu returns the processor time of the process so far.
 func (p *process) cpu() (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
@@ -118,7 +117,7 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
-// residentMemory reads VmHWM, the most resident memory since the last clearPeak, or VmRSS, what it is now, in bytes.
+// residentMemory returns VmHWM, the peak resident memory since the last clearPeak, or VmRSS, the current one, in bytes.
 func (p *process) residentMemory(key string) (int64, error) {
 	n, err := residentMemory(strconv.Itoa(p.cmd.Process.Pid), key)
 	if err != nil {
@@ -145,7 +144,7 @@ func (p *process) clearPeak() error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
 }
 
-// allocated asks the process what it has allocated so far.
+// allocated returns the allocations of the process so far.
 func (p *process) allocated() (stats.Stats, error) {
 	var s stats.Stats
 	resp, err := http.Get(p.stats + "/stats")
@@ -156,7 +155,7 @@ func (p *process) allocated() (stats.Stats, error) {
 	return s, json.NewDecoder(resp.Body).Decode(&s)
 }
 
-// record writes a CPU profile of the process to a folder until its result is called; without a folder, nothing.
+// record starts writing a CPU profile of duration d to a folder, if dir is not empty.
 func (p *process) record(ctx context.Context, dir, table string, d time.Duration) {
 	if dir == "" {
 		return
@@ -190,7 +189,7 @@ func machine() string {
 		}
 	}
 	var u syscall.Utsname
-	_ = syscall.Uname(&u) // without it the line is shorter
+	_ = syscall.Uname(&u) // if it fails, the release is left out
 	var release []byte
 	for _, c := range u.Release {
 		if c == 0 {

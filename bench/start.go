@@ -16,8 +16,8 @@ import (
 // kept is the function with its decoders compiled beside it, as a container's image has them.
 const kept = "image/" + ours
 
-// start measures from exec to the first acknowledged event, with calls that cost nothing. Each round starts every program
-// once, so that the differences are of one moment.
+// start measures from exec to the first acknowledged event, with calls that cost nothing. Each round starts every
+// program once, so that the differences are of one moment.
 func start(r *run) error {
 	r.world.SetWaits(standin.Waits{})
 	if err := r.putFirst(); err != nil {
@@ -27,12 +27,16 @@ func start(r *run) error {
 		return err
 	}
 	sides := []*starting{
-		{name: idle, label: "empty function", file: "small.png"}, {name: ours, label: "bucketocr, a PNG", file: "small.png"},
+		{name: idle, label: "empty function", file: "small.png"},
+		{name: ours, label: "bucketocr, a PNG", file: "small.png"},
 		{name: theirs, label: "yardstick, a PNG", file: "small.png"},
 		{name: ours, label: "bucketocr, a TIFF (G4)", file: "page.tiff"},
-		{name: ours, label: "bucketocr, a PDF", file: "page.pdf"}, {name: kept, label: "the same, decoders compiled before", file: "page.pdf"},
-		{name: ours, label: "bucketocr, an AVIF", file: "page.avif"}, {name: kept, label: "the same, decoders compiled before", file: "page.avif"},
-		{name: ours, label: "bucketocr, a HEIC", file: "page.heic"}, {name: kept, label: "the same, decoders compiled before", file: "page.heic"},
+		{name: ours, label: "bucketocr, a PDF", file: "page.pdf"},
+		{name: kept, label: "the same, decoders compiled before", file: "page.pdf"},
+		{name: ours, label: "bucketocr, an AVIF", file: "page.avif"},
+		{name: kept, label: "the same, decoders compiled before", file: "page.avif"},
+		{name: ours, label: "bucketocr, a HEIC", file: "page.heic"},
+		{name: kept, label: "the same, decoders compiled before", file: "page.heic"},
 	}
 	var more []time.Duration
 	for range r.rounds + 1 {
@@ -43,19 +47,22 @@ func start(r *run) error {
 		}
 		more = append(more, sides[1].last()-sides[0].last())
 	}
-	rows := [][]string{{"exec to first ack", "p50 ms", "p95 ms", "least ms", "peak MB: program", "decoders", "program on disk MB"}}
+	rows := [][]string{{"exec to first ack", "p50 ms", "p95 ms", "least ms", "peak MB: program", "decoders",
+		"program on disk MB"}}
 	for _, s := range sides {
 		took := s.took[1:] // the first round reads the programs from disk
 		size, err := os.Stat(filepath.Join(r.bin, s.name))
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []string{s.label, ms(median(took)), ms(quantile(took, 0.95)), ms(quantile(took, 0)), mb(s.peak), mb(s.decoders), mb(size.Size())})
+		rows = append(rows, []string{s.label, ms(median(took)), ms(quantile(took, 0.95)), ms(quantile(took, 0)),
+			mb(s.peak), mb(s.decoders), mb(size.Size())})
 	}
 	table(r.out, rows)
 	p50, extra := median(sides[1].took[1:]), median(more[1:])
 	verdict(r.out, p50 <= 200*time.Millisecond, "the first ack comes %s ms after exec, at most 200", ms(p50))
-	verdict(r.out, extra <= 50*time.Millisecond, "that is %s ms more than an empty function (median of pairs), at most 50", ms(extra))
+	verdict(r.out, extra <= 50*time.Millisecond,
+		"that is %s ms more than an empty function (median of pairs), at most 50", ms(extra))
 	for _, s := range sides {
 		if s.name == kept {
 			p50 := median(s.took[1:])
@@ -69,7 +76,8 @@ func start(r *run) error {
 func (r *run) putFirst() error {
 	r.world.Put("small.png", pngPage(500_000))
 	r.world.Put("page.pdf", pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("a page", "of text")}))
-	r.world.Put("page.tiff", pagetest.TIFF(binary.LittleEndian, pagetest.Bilevel(pagetest.Scanned(pagetest.Paper(1240, 1754, 23), 2))))
+	scan := pagetest.Scanned(pagetest.Paper(1240, 1754, 23), 2)
+	r.world.Put("page.tiff", pagetest.TIFF(binary.LittleEndian, pagetest.Fax(scan, 4, 1754, pagetest.FaxOptions{})))
 	for _, kind := range []string{"avif", "heic"} {
 		b, err := os.ReadFile("../internal/page/testdata/colour." + kind)
 		if err != nil {

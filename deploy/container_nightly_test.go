@@ -17,12 +17,14 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// TestImageDoesNotCompile builds what the container's image consists of, by the very commands of its Dockerfile. Its program then
-// reads a PDF: the engines that came with it are used, and none is compiled, which would leave one beside them.
+// TestImageDoesNotCompile builds what the container's image consists of, by the very commands of its Dockerfile. Its
+// program then reads a PDF: the engines that came with it are used, and none is compiled, which would leave one beside
+// them.
 func TestImageDoesNotCompile(t *testing.T) {
 	need(t, "bash")
 	built, image, home := t.TempDir(), t.TempDir(), t.TempDir()
-	commands := regexp.MustCompile(`(?m)^RUN (?:--mount=\S+ (?:\\\n\s*)?)*(.*/built/.*)$`).FindAllStringSubmatch(read(t, "deploy/container/Dockerfile"), -1)
+	run := regexp.MustCompile(`(?m)^RUN (?:--mount=\S+ (?:\\\n\s*)?)*(.*/built/.*)$`)
+	commands := run.FindAllStringSubmatch(read(t, "deploy/container/Dockerfile"), -1)
 	if len(commands) != 2 {
 		t.Fatalf("%q", commands)
 	}

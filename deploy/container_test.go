@@ -14,7 +14,8 @@ import (
 func copied(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^COPY --from=build (\S+) (\S+)$`).FindAllStringSubmatch(read(t, "deploy/container/Dockerfile"), -1) {
+	line := regexp.MustCompile(`(?m)^COPY --from=build (\S+) (\S+)$`)
+	for _, m := range line.FindAllStringSubmatch(read(t, "deploy/container/Dockerfile"), -1) {
 		files[m[2]] = m[1]
 	}
 	return files

@@ -109,7 +109,7 @@ read_settings() {
   default FUNCTION_CONCURRENCY 8 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
   default FUNCTION_CPU 2 '^[1-8]$' 'a number of CPUs'
   default FUNCTION_MEMORY 2Gi '^[1-9][0-9]*(Gi|Mi)$' 'a size such as 2Gi'
-  default RECONCILE_BUCKETS "$BUCKET" '^[a-z0-9._, -]+$' 'names of buckets apart by commas, or none'
+  default RECONCILE_BUCKETS "$BUCKET" '^[a-z0-9._, -]+$' 'names of buckets separated by commas, or none'
   default NOTIFY_TOPIC '' '^((projects/[a-z0-9.:-]+/topics/)?[A-Za-z][A-Za-z0-9._~%+-]{2,254})?$' 'the name of a topic'
   default ON_DELETE keep '^(keep|erase)$' 'keep or erase'
   default OCR_URL '' '^(https?://[^[:space:]]+)?$' 'an address'

@@ -23,7 +23,8 @@ func TestDecodersAreCompiledOnce(t *testing.T) {
 	home := t.TempDir()
 	read := func() map[string]time.Time {
 		cmd := program("read", filepath.Join(d.dir, "picture.avif"))
-		cmd.Env = []string{asMain + "=1", "OCR_URL=" + d.ocr.URL, "HOME=" + home, "XDG_CACHE_HOME=" + home, "LocalAppData=" + home}
+		cmd.Env = []string{asMain + "=1", "OCR_URL=" + d.ocr.URL,
+			"HOME=" + home, "XDG_CACHE_HOME=" + home, "LocalAppData=" + home}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}

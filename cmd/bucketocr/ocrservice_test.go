@@ -43,7 +43,7 @@ func TestFirstRunSaysWhatItWaitsFor(t *testing.T) {
 			if c := <-code; c != exitGood {
 				t.Errorf("exit code %d\n%s", c, screen)
 			}
-			want(t, screen, "building localocr, the OCR service of this run: the first time takes about half a minute, and what it downloads\n")
+			want(t, screen, "building localocr, the OCR service of this run: the first time takes about half a minute, plus downloads\n")
 			left := ""
 			for shown := range strings.SplitSeq(screen.String(), "\n") {
 				left += shown[strings.LastIndex(shown, "\x1b[K")+1:] + "\n"

@@ -158,7 +158,7 @@ func testShow(t *testing.T, o *office) {
 	}
 	o.want(exitGood, []string{`"status":"done"`, `"promptTokens":1000`}, "show", "--json", id)
 	o.want(exitGood, []string{"failed  ocr_failed: the engine failed"}, "show", url+"bad.png")
-	o.want(exitFailed, []string{"there is no text", "ocr_failed"}, "show", "--text", url+"bad.png")
+	o.want(exitFailed, []string{"no text", "ocr_failed"}, "show", "--text", url+"bad.png")
 	o.want(exitGood, []string{"page 1", "10 × 20", "page 2", "corrupt: broken", "2 of 2"}, "show", "--pages",
 		url+"book.pdf")
 	if out := o.want(exitGood, nil, "show", "--text", url+"book.pdf"); out != "one\n\f\n\n" {
@@ -229,5 +229,5 @@ func testWatch(t *testing.T, o *office) {
 	if w.news(old) || !w.news(o.now("new.png")) {
 		t.Error("what stood there long before is news, or what just changed is none")
 	}
-	o.want(exitUsage, []string{"no status is called finished"}, "watch", "--status", "finished")
+	o.want(exitUsage, []string{"unknown status finished"}, "watch", "--status", "finished")
 }

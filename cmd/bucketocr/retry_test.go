@@ -183,7 +183,7 @@ func testRetrySelects(t *testing.T, o *office) {
 			t.Errorf("%v: %+v", c.args, sum)
 		}
 	}
-	o.want(exitGood, []string{"to be tried again", "no longer in the bucket"}, "retry", "--status", "done", "--warning",
+	o.want(exitGood, []string{"to be retried", "no longer in the bucket"}, "retry", "--status", "done", "--warning",
 		"truncated", "--by", "ann")
 	if r := o.now("in/cut.png"); r.Status != document.StatusDone || r.RetriedBy != "ann" || r.Text == "" ||
 		r.Rereading == nil {
@@ -196,9 +196,9 @@ func testRetrySelects(t *testing.T, o *office) {
 		word string
 		args []string
 	}{
-		{"no error code", []string{"--code", "bad_luck"}}, {"--warning or --model", []string{"--status", "done"}},
+		{"unknown error code", []string{"--code", "bad_luck"}}, {"--warning or --model", []string{"--status", "done"}},
 		{"failed or done", []string{"--status", "retrying"}}, {"not both", []string{"--code", "corrupt", "x"}},
-		{"no warning", []string{"--status", "done", "--warning", "x"}},
+		{"unknown warning", []string{"--status", "done", "--warning", "x"}},
 		{"write it as", []string{"--newer-than", "soon"}},
 		{"no address of the function", []string{"--now"}}, {"for --status done", []string{"--model", "m"}},
 	} {

@@ -66,7 +66,7 @@ func TestPortInUse(t *testing.T) {
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	code, stderr := runProgram(t, []string{"OCR_URL=http://127.0.0.1:1", "PORT=" + port}, "serve")
-	if code != exitFailed || !strings.Contains(stderr, "port "+port+" cannot be listened on: address already in use") {
+	if code != exitFailed || !strings.Contains(stderr, "cannot listen on port "+port+": address already in use") {
 		t.Errorf("%d: %s", code, stderr)
 	}
 }
@@ -84,7 +84,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"serve", "x"}, exitUsage, `unknown argument "x"`},
 		{[]string{"serve", "--fast"}, exitUsage, "-fast"},
 		{[]string{"up", "--help"}, exitGood, "-once"},
-		{[]string{"up", "a", "b"}, exitUsage, `one folder, not "b" as well`},
+		{[]string{"up", "a", "b"}, exitUsage, `only one folder can be given: unexpected "b"`},
 	} {
 		var out bytes.Buffer
 		code := run(context.Background(),

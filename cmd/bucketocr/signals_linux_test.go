@@ -103,7 +103,7 @@ func TestUpEndsWithItsTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	master.Close()
-	out.until(t, "stopping: 1 object in work")
+	out.until(t, "stopping: 1 object in progress")
 	_ = cmd.Process.Signal(syscall.SIGHUP)
 	gate.Open()
 	_ = cmd.Wait()
@@ -134,7 +134,7 @@ func TestUpSecondCtrlC(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Process.Signal(os.Interrupt)
-	out.until(t, "stopping: 1 object in work")
+	out.until(t, "stopping: 1 object in progress")
 	_ = cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait()
 	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGINT {
@@ -172,5 +172,5 @@ func TestNohup(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != exitGood {
 		t.Errorf("ended with %s\n%s", cmd.ProcessState, out)
 	}
-	want(t, out, "stopping", "stopped: nothing is left to be read")
+	want(t, out, "stopping", "stopped: nothing left to read")
 }

@@ -53,13 +53,13 @@ func TestUpStopsBetweenPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop(signaled{os.Interrupt})
-	out.until(t, "stopping: 4 objects in work; no other page is begun")
+	out.until(t, "stopping: 4 objects in progress; pages being read have")
 	gate.Open()
 	if c := <-code; c != exitInterrupted {
 		t.Errorf("exit code %d", c)
 	}
-	want(t, out, "retrying    0.tiff  1 of 3 pages read; the next run goes on with it", "done        3.png",
-		"stopped: 4 objects to be read yet; bucketocr up goes on with them")
+	want(t, out, "retrying    0.tiff  1 of 3 pages read; the next run continues", "done        3.png",
+		"stopped: 4 objects still to be read; run bucketocr up again to continue")
 	if n := d.ocr.Counts().Requests; n != inFlight {
 		t.Errorf("%d pages were sent, %d of them after Ctrl-C", n, n-inFlight)
 	}
@@ -165,7 +165,7 @@ func TestUpLeavesUnfinishedFilesAlone(t *testing.T) {
 		strings.Contains(out.String(), "hidden") {
 		t.Errorf("exit code %d, %d pages sent\n%s", code, d.ocr.Counts().Requests, out)
 	}
-	want(t, out, `ignored: "scan.png.crdownload", it has a name of files that are still being written: renamed, it is read`)
+	want(t, out, `ignored: "scan.png.crdownload" has a name of files that are still being written: renamed, it is read`)
 	if d.document("scan.png.crdownload") != nil {
 		t.Error("it has a document")
 	}

@@ -251,7 +251,7 @@ func TestCommandsReachUp(t *testing.T) {
 		args: []string{"--local", d.dir}}
 	o.want(exitGood, []string{"done or failed already"}, "backfill")
 	o.write(o.record("bad.png", document.StatusFailed))
-	o.want(exitGood, []string{"to be tried again", "1"}, "retry", "--now", "bad.png")
+	o.want(exitGood, []string{"to be retried", "1"}, "retry", "--now", "bad.png")
 	stop(signaled{os.Interrupt})
 	if c := <-code; c != exitInterrupted {
 		t.Errorf("exit code %d\n%s", c, out)

@@ -38,7 +38,7 @@ func TestPoster(t *testing.T) {
 		"failed":          {says(200, "failed\n"), Settled, "failed"},
 		"duplicate":       {says(200, "duplicate\n"), Settled, "duplicate"},
 		"busy":            {says(503, "busy\n"), Settled, "busy"},
-		"retry":           {says(503, "retry\n"), Refused, "puts it back"},
+		"retry":           {says(503, "retry\n"), Refused, "released it"},
 		"another service": {says(200, "<html>welcome</html>"), Wrong, "is this the function's address"},
 		"empty":           {says(200, ""), Wrong, "is this the function's address"},
 		"no content":      {says(204, ""), Wrong, "HTTP 204"},

@@ -186,7 +186,7 @@ func TestNoRunaway(t *testing.T) {
 		"claimed, and put back": {func(f *function) func(int, document.Event) Answer {
 			return func(_ int, ev document.Event) Answer {
 				f.write(ev.Object, document.StatusRetrying)
-				return Answer{Refused, "the function puts it back"}
+				return Answer{Refused, "the function released it"}
 			}
 		}, 8 + maxSteps, ErrGaveUp},
 		"wrong address": {func(*function) func(int, document.Event) Answer {
@@ -307,7 +307,7 @@ func TestLeft(t *testing.T) {
 		f.answer = func(_ int, ev document.Event) Answer {
 			if ev.Generation == 3 {
 				f.write(ev.Object, document.StatusRetrying)
-				return Answer{Refused, "the function puts it back"}
+				return Answer{Refused, "the function released it"}
 			}
 			return Answer{Settled, "done"}
 		}

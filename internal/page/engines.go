@@ -37,10 +37,11 @@ type keptEngines struct {
 	all    map[string]engine // not started: to ask whether they are kept
 }
 
-// KeepEngines has the process take compiled engines from a folder, and leave them there where it has to compile one, unless the
-// folder's own mode says that it is not to be written. Without, each process compiles those that it needs, which takes seconds of a
-// processor. The folder is made if it is missing; it takes 25 MB, twice as much where two versions of the program use it. The
-// error says why it cannot be used, or must not because another user can write there. It is to be called before the first object.
+// KeepEngines has the process take compiled engines from a folder, and leave them there where it has to compile one,
+// unless the folder's own mode says that it is not to be written. Without, each process compiles those that it needs,
+// which takes seconds of a processor. The folder is made if it is missing; it takes 25 MB, twice as much where two
+// versions of the program use it. The error says why it cannot be used, or must not because another user can write
+// there. It is to be called before the first object.
 func (d *Decoder) KeepEngines(folder string) error {
 	f, err := wasm.Open(folder)
 	if err != nil {
@@ -106,7 +107,8 @@ func (k *keptEngines) start(engine string, load bool) sandbox.Message {
 	return m
 }
 
-// startHandler returns the handler that starts an engine. The call's data is the folder, and a number says that it is only to be loaded.
+// startHandler returns the handler that starts an engine. The call's data is the folder, and a number says that it is
+// only to be loaded.
 func startHandler(e engine) sandbox.Handler {
 	return func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
 		var folder *wasm.Folder

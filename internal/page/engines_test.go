@@ -13,8 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// pageOf is the page of data, made by a new process that keeps its engines in a folder, "" for none, and what was acquired to
-// start the engine.
+// pageOf is the page of data, made by a new process that keeps its engines in a folder, "" for none, and what was
+// acquired to start the engine.
 func pageOf(t *testing.T, data []byte, folder string) (b []byte, starts []int64) {
 	t.Helper()
 	d := newDecoder()
@@ -55,11 +55,13 @@ func compiled(t *testing.T, folder string) map[string]fs.FileInfo {
 	return all
 }
 
-// TestEnginesAreCompiledOnce: the next process loads what the first has kept, with memory acquired for that alone, and compiles
-// afresh what was damaged meanwhile.
+// TestEnginesAreCompiledOnce: the next process loads what the first has kept, with memory acquired for that alone, and
+// compiles afresh what was damaged meanwhile.
 func TestEnginesAreCompiledOnce(t *testing.T) {
 	t.Parallel()
-	for name, data := range map[string][]byte{avifEngine: testFile(t, "colour.avif"), heicEngine: testFile(t, "colour.heic")} {
+	for name, data := range map[string][]byte{
+		avifEngine: testFile(t, "colour.avif"), heicEngine: testFile(t, "colour.heic"),
+	} {
 		if unread(t, data) {
 			continue
 		}
@@ -99,13 +101,15 @@ func TestEnginesAreCompiledOnce(t *testing.T) {
 func unchanged(t *testing.T, before, after map[string]fs.FileInfo) {
 	t.Helper()
 	for path, info := range before {
-		if now := after[path]; len(after) != len(before) || now == nil || now.ModTime() != info.ModTime() || !os.SameFile(now, info) {
+		now := after[path]
+		if len(after) != len(before) || now == nil || now.ModTime() != info.ModTime() || !os.SameFile(now, info) {
 			t.Errorf("%v became %v", before, after)
 		}
 	}
 }
 
-// TestEnginesWorkWithoutAFolder: where nothing can be kept, or another user can write, it is said, and each process compiles.
+// TestEnginesWorkWithoutAFolder: where nothing can be kept, or another user can write, it is said, and each process
+// compiles.
 func TestEnginesWorkWithoutAFolder(t *testing.T) {
 	t.Parallel()
 	data := testFile(t, "colour.avif")
@@ -114,7 +118,8 @@ func TestEnginesWorkWithoutAFolder(t *testing.T) {
 	if err := os.Chmod(folder, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	if got, starts := pageOf(t, data, folder); !bytes.Equal(got, want) || !slices.Equal(starts, []int64{compileMemory}) {
+	got, starts := pageOf(t, data, folder)
+	if !bytes.Equal(got, want) || !slices.Equal(starts, []int64{compileMemory}) {
 		t.Errorf("another page, or %d bytes acquired", starts)
 	}
 	if kept := compiled(t, folder); len(kept) > 0 {

@@ -43,11 +43,11 @@ const (
 	leastLevels   = 12  // in levels of brightness
 	noiseContrast = 4   // as a multiple of the standard deviation of the paper
 
-	// leastStrokes is the number of strokes, both horizontal and vertical, in a block of print and the eight around it:
-	// one more than at a crossing of ruled lines.
+	// leastStrokes is the least number of strokes, both horizontal and vertical, in a block of print and the eight
+	// around it: one more than at a crossing of ruled lines.
 	leastStrokes = 3*blockSide/sampling + 1
 	leastWidth   = 12 // the widest stroke on a small page, in pixels
-	widthPart    = 80 // and on a larger page, as a fraction of its longest side
+	widthPart    = 80 // or, if that is more, the longest side divided by this
 
 	leastTile = 75  // pixels of ink that a tile needs to have a direction
 	sideways  = 0.6 // the value of direction below which lines run down the page

@@ -148,8 +148,8 @@ func (o *object) start(ctx context.Context, engine string) error {
 	return o.startBy(ctx, kept.start(engine, false), compileMemory)
 }
 
-// startBy starts an engine by a call. It acquires so many bytes, or as much of them as the Budget can ever give, so other
-// objects wait meanwhile.
+// startBy starts an engine by a call. It acquires so many bytes, or as much of them as the Budget can ever give, so
+// other objects wait meanwhile.
 func (o *object) startBy(ctx context.Context, m sandbox.Message, memory int64) error {
 	o.drop()
 	err := o.acquire(ctx, memory)

@@ -157,7 +157,7 @@ func TestPageNumbersOutOfRange(t *testing.T) {
 	}
 }
 
-// TestPagesAreSafeForConcurrentUse makes the same page many times at once, decoded and passed, while they are closed.
+// TestPagesAreSafeForConcurrentUse makes the same page many times at once, decoded and passed through, during Close.
 func TestPagesAreSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	data := pagetest.EncodePNG(pagetest.Screen(pagetest.Paper(200, 100, 12)))
@@ -197,7 +197,7 @@ func TestPagesAreSafeForConcurrentUse(t *testing.T) {
 	}
 }
 
-// blocking is a Budget that waits for leave and then refuses.
+// blocking is a Budget that blocks until it is released, and then fails.
 type blocking struct{ entered, leave chan struct{} }
 
 func (b blocking) Acquire(context.Context, int64) error {
@@ -234,7 +234,7 @@ func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// TestCloseWhileReading is what net/http does with a body when a request is given up.
+// TestCloseWhileReading does what net/http does with the body of a cancelled request.
 func TestCloseWhileReading(t *testing.T) {
 	t.Parallel()
 	pg, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(300, 300, 12))), wide(1540))
@@ -254,7 +254,7 @@ func TestCloseWhileReading(t *testing.T) {
 	}
 }
 
-// TestErrorsSpeakToTheOwner: what a decoder said stays behind the sentence for the owner, for logs.
+// TestErrorsSpeakToTheOwner: the message is for the owner; the decoder's error is wrapped, for logs.
 func TestErrorsSpeakToTheOwner(t *testing.T) {
 	t.Parallel()
 	inner := errors.New("bad filter")

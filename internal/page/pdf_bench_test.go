@@ -20,23 +20,27 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// booklet is a PDF of as many pages as there are kinds, A4 at 300 DPI where they are scans: "text", "fax" (G4), "jpeg" or "photo".
+// booklet is a PDF of as many pages as there are kinds, A4 at 300 DPI where they are scans: "text", "fax" (G4), "jpeg"
+// or "photo".
 func booklet(kinds ...string) []byte {
 	const w, h, pts = 2480, 3508, 46
 	var pages []pagetest.PDFPage
 	var pictures []string
 	scan := func(dict string, b []byte) {
 		pages = append(pages, pagetest.Scan(595, 842, pagetest.FirstFree(len(kinds))+len(pictures)))
-		pictures = append(pictures, pagetest.Stream(fmt.Sprintf("/Type /XObject /Subtype /Image /Width %d /Height %d %s", w, h, dict), b))
+		dict = fmt.Sprintf("/Type /XObject /Subtype /Image /Width %d /Height %d %s", w, h, dict)
+		pictures = append(pictures, pagetest.Stream(dict, b))
 	}
 	paper := pagetest.Paper(w, h, pts)
 	scanned := pagetest.Scanned(paper, 2)
-	encoded := map[string][]byte{"jpeg": pagetest.EncodeJPEG(scanned), "photo": pagetest.EncodeJPEG(pagetest.Photo(paper)),
-		"fax": pagetest.Fax(scanned, 4, h, pagetest.FaxOptions{}).Strips[0]}
+	encoded := map[string][]byte{"jpeg": pagetest.EncodeJPEG(scanned),
+		"photo": pagetest.EncodeJPEG(pagetest.Photo(paper)),
+		"fax":   pagetest.Fax(scanned, 4, h, pagetest.FaxOptions{}).Strips[0]}
 	for n, kind := range kinds {
 		switch kind {
 		case "text":
-			lines := slices.Repeat([]string{"The harbour master keeps the ledger of every vessel that calls at the port, with its tonnage"}, 40)
+			line := "The harbour master keeps the ledger of every vessel that calls at the port, with its tonnage"
+			lines := slices.Repeat([]string{line}, 40)
 			pages = append(pages, pagetest.Text(append(lines, strconv.Itoa(n+1))...))
 		case "fax":
 			scan(fmt.Sprintf("/BitsPerComponent 1 /ColorSpace /DeviceGray /Filter /CCITTFaxDecode "+
@@ -70,8 +74,8 @@ func processors(b *testing.B) (sum time.Duration) {
 	return sum
 }
 
-// drawnByUs makes all pages, encoded, with a process of its own, its start with engines that are kept included. The memory is that
-// process's: the pages that it returns are the caller's, one at a time.
+// drawnByUs makes all pages, encoded, with a process of its own, its start with engines that are kept included. The
+// memory is that process's: the pages that it returns are the caller's, one at a time.
 func drawnByUs(b *testing.B, file, engines string) taken {
 	b.Helper()
 	data, err := os.ReadFile(file)
@@ -134,8 +138,8 @@ func peakOf(pid int) int64 {
 	return kib << 10
 }
 
-// drawnBy is what a program takes for the same. Its memory is looked at while it runs: what the system says afterwards has the
-// test's own in it.
+// drawnBy is what a program takes for the same. Its memory is looked at while it runs: what the system says afterwards
+// has the test's own in it.
 func drawnBy(b *testing.B, program string, args ...string) taken {
 	b.Helper()
 	begun, cmd := time.Now(), exec.Command(program, args...)
@@ -165,10 +169,10 @@ func drawnBy(b *testing.B, program string, args ...string) taken {
 	return taken{cost{wall, s.UserTime() + s.SystemTime()}, <-peak}
 }
 
-// BenchmarkAgainstPDFTools reports our time for whole PDFs as a multiple of that of pdftoppm (Debian: poppler-utils) and mutool
-// (mupdf-tools), start of the programs included, each at its best of the same run. All write pages of 1540 pixels: we in
-// the encoding that we choose, they as PNG, and once as they are, which is the fastest that they can. Where others use the machine,
-// compare processor time.
+// BenchmarkAgainstPDFTools reports our time for whole PDFs as a multiple of that of pdftoppm (Debian: poppler-utils)
+// and mutool (mupdf-tools), start of the programs included, each at its best of the same run. All write pages of 1540
+// pixels: we in the encoding that we choose, they as PNG, and once as they are, which is the fastest that they can.
+// Where others use the machine, compare processor time.
 func BenchmarkAgainstPDFTools(b *testing.B) {
 	for _, program := range []string{"pdftoppm", "mutool"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -185,7 +189,8 @@ func BenchmarkAgainstPDFTools(b *testing.B) {
 		pages []string
 	}{
 		{"text", slices.Repeat([]string{"text"}, 8)}, {"fax", slices.Repeat([]string{"fax"}, 8)},
-		{"jpeg", slices.Repeat([]string{"jpeg"}, 8)}, {"mixed", slices.Repeat([]string{"text", "fax", "jpeg", "photo"}, 2)},
+		{"jpeg", slices.Repeat([]string{"jpeg"}, 8)},
+		{"mixed", slices.Repeat([]string{"text", "fax", "jpeg", "photo"}, 2)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			dir := b.TempDir()

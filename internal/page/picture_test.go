@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// pictureOf finds a file's first picture as Split does.
+// pictureOf finds a file's first picture, as Split does.
 func pictureOf(t testing.TB, data []byte) (*format, *picture, error) {
 	t.Helper()
 	s, err := open(context.Background(), newObject(data).source(), 1<<30)
@@ -99,8 +99,8 @@ func TestHeaderListsChanges(t *testing.T) {
 	}
 }
 
-// TestHeaderMemoryCoversTheDecoder compares the estimates with what the decoders allocate for files that lie about
-// their size: they allocate for the declared size and then miss the data.
+// TestHeaderMemoryCoversTheDecoder compares the estimates with the decoders' allocations for files that declare a false
+// size. Decoders allocate for the declared size before they notice that data is missing.
 func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 	for name, data := range testFiles(t, "*[0-9pce]*g") {
 		if strings.HasPrefix(name, "invalid") {
@@ -120,7 +120,7 @@ func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 			if used > h.memory+codecMemory {
 				t.Errorf("%s as %v: estimated %d, allocated %d", name, size, h.memory, used)
 			}
-			// Interlaced parts, the copies of RGB and CMYK and later scans come only where there is data.
+			// Interlaced passes, copies of RGB and CMYK, and later scans are allocated only if there is data.
 			partly := strings.Contains(name, "31i") || strings.Contains(name, "rgb") ||
 				strings.Contains(name, "cmyk") ||
 				strings.Contains(name, "separate")
@@ -131,7 +131,7 @@ func TestHeaderMemoryCoversTheDecoder(t *testing.T) {
 	}
 }
 
-// decodedHere decodes a picture in this process, whichever should.
+// decodedHere decodes a picture in this process, even if the Decoder should.
 func decodedHere(pic *picture, data []byte) (image.Image, error) {
 	if pic.decode != nil {
 		return pic.decode(bytes.NewReader(data))
@@ -141,7 +141,7 @@ func decodedHere(pic *picture, data []byte) (image.Image, error) {
 
 func TestMemoryPerPixel(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]float64{ // bytes a pixel, as measured
+	for name, want := range map[string]float64{ // bytes per pixel, as measured
 		"basn6a08.png": 4, "basn2c08.png": 4, "basn2c16.png": 8, "basn0g08.png": 1, "basn0g01-30.png": 1,
 		"basn3p08.png": 1, "basn3p04-31i.png": 2,
 		"video-001.q50.420.jpeg": 1.5, "video-001.q50.420.progressive.jpeg": 7.5,
@@ -182,7 +182,7 @@ func TestBombsEndAtTheirHeader(t *testing.T) {
 	}
 }
 
-// TestHeaderEstimatesStopAtTheLargest keeps a header from wrapping its estimate around into something small.
+// TestHeaderEstimatesStopAtTheLargest: a header cannot make its estimate overflow to a small number.
 func TestHeaderEstimatesStopAtTheLargest(t *testing.T) {
 	t.Parallel()
 	h, err := headerOf(t, pagetest.WithPNGSize(testFile(t, "basn6a16.png"), 1<<31-1, 1<<31-1))
@@ -190,7 +190,7 @@ func TestHeaderEstimatesStopAtTheLargest(t *testing.T) {
 		t.Errorf("%v %v", h, err)
 	}
 	line, err := headerOf(t, pagetest.WithPNGSize(testFile(t, "basn6a16.png"), 60e6, 1))
-	if err != nil || line.peak(1540) < 24*60e6 { // the decoder's rows count, and ours
+	if err != nil || line.peak(1540) < 24*60e6 { // includes the decoder's rows, and ours
 		t.Errorf("%v %v", line, err)
 	}
 }
@@ -219,15 +219,15 @@ func TestLongHeaderIsNotKept(t *testing.T) {
 	if err != nil || !bytes.Equal(b, data) || o.opens.Load() != 2 || o.closes.Load() != 2 {
 		t.Errorf("%v, %d of %d bytes, %d opens, %d closes", err, len(b), len(data), o.opens.Load(), o.closes.Load())
 	}
-	// And to be decoded it is opened a second time too.
+	// Decoding it opens the source a second time, too.
 	if pg, m := converted(t, pagetest.WithJPEGSegments(data, pagetest.ExifSegment(6)), 100); pg.Height != 100 ||
 		m.Bounds().Dx() != 69 {
 		t.Error(pg.How)
 	}
 }
 
-// TestHeaderKeepsDecodersWords makes sure that the decoders' own kinds of errors are still told apart.
-func TestHeaderKeepsDecodersWords(t *testing.T) {
+// TestHeaderKeepsErrorKinds: the kinds of errors of the decoders are still distinguished.
+func TestHeaderKeepsErrorKinds(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]Kind{png.UnsupportedError("x"): Unsupported,
 		jpeg.UnsupportedError("x"): Unsupported,

@@ -8,7 +8,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// updates: the one writing primitive, one caller at a time.
+// updates: Update with one caller at a time.
 var updates = []check{
 	{"a missing record is nil", updateMissing},
 	{"from right", fromRight},
@@ -54,7 +54,7 @@ func fromWrong(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// A from without a record is a create: of a record that is missing, and no less atomic where there is one.
+// Expecting no record creates one; the commit is atomic also if a record exists.
 func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("perhaps")
 	id := r.Object().ID()
@@ -81,8 +81,7 @@ func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// A function that wants nothing changed, or refuses, because of a state that is no longer current must see the one that
-// is.
+// A function that changes nothing, or refuses, because of an outdated state must be called again with the current one.
 func fromWrongUnchanged(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("unchanged"))
 	id := first.Object().ID()
@@ -138,7 +137,7 @@ func conflict(t *testing.T, ctx context.Context, s document.Store) {
 	mustUpdate(t, ctx, s, id, document.Seen(first), set(document.Change{Record: &stolen}))
 	_, err := document.Update(ctx, s, id, document.Seen(first), func(old *document.Record) (*document.Change, error) {
 		if old.Lease == nil || old.Lease.ID != "lease-1" {
-			return nil, errOwn // fencing, as the worker does it
+			return nil, errOwn // fencing, like the worker's
 		}
 		return plus(old)
 	})

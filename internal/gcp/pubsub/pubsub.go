@@ -56,7 +56,7 @@ func NewTopic(ctx context.Context, name, emulator string) (*Topic, error) {
 func newTopic(ctx context.Context, name, emulator string, limit time.Duration) (*Topic, error) {
 	form := regexp.MustCompile(`^projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~%+-]{2,254}$`)
 	if !form.MatchString(name) {
-		return nil, fmt.Errorf("%.100q is not a topic: projects/PROJECT/topics/NAME is wanted", name)
+		return nil, fmt.Errorf("%.100q is not a topic: want projects/PROJECT/topics/NAME", name)
 	}
 	opts, err := options(emulator, limit)
 	if err != nil {

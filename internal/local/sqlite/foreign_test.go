@@ -37,7 +37,7 @@ func TestForeignJournalIsNotPlayedBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = OpenBeside(path)
-	wantError(t, err, "a rollback journal lies beside it", "run bucketocr up")
+	wantError(t, err, "there is a rollback journal beside it", "run bucketocr up")
 	if s, err = Open(path, "b"); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 // Package ccitt decodes fax images: T.4 (Group 3, one- and two-dimensional, with any fill before the end of a row), T.6
-// (Group 4), and TIFF's variants without codes for the end of a row. It is as lenient as libtiff: a broken or missing
-// row does not affect the others. The package keeps no state; all functions may be called concurrently.
+// (Group 4), and TIFF's variants without codes for the end of a row. It is as lenient as libtiff: rows before a fault
+// are decoded, and in Group 3 those after it, too. The package keeps no state; all functions may be called
+// concurrently.
 //
 // Files, in reading order: ccitt.go pictures and rows, bits.go reading bits, codes.go the tables of codes.
 package ccitt

@@ -51,8 +51,8 @@ func HEIC() *Engine {
 	return &Engine{name: "heic", codec: HEVC, packed: hevcDecoder, stream: hevcStream, frame: hevcFrame}
 }
 
-// Start does beforehand what the first call would do: the decoder is loaded from the folder, or compiled for this machine and kept
-// there.
+// Start does beforehand what the first call would do: the decoder is loaded from the folder, or compiled for this
+// machine and kept there.
 func (e *Engine) Start(f *wasm.Folder) error { return e.start(f.Start) }
 
 // Load is Start, but returns wasm.ErrNotKept where Start would compile.

@@ -1,6 +1,5 @@
 // Package pagetest generates pictures and files for tests: PNG, JPEG, TIFF, PDF and HEIC, of any size and number of
-// pages, valid or with faults. The results are reproducible, and need no licence. Functions panic on
-// errors.
+// pages, valid or with faults. The results are reproducible, and need no licence. Functions panic on errors.
 //
 // Files, in reading order: corpus.go files of every kind, irregular.go irregular files, hostile.go expensive files,
 // locked.go and pdf.go PDFs, picture.go pictures of text, fax.go and samples.go kinds of TIFF pages, gif.go, bmp.go,

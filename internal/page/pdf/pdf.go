@@ -50,7 +50,8 @@ type Engine struct {
 	glyphs *textlayer.Glyphs // once they are needed
 }
 
-// Start does beforehand what the first call would do: PDFium is loaded from the folder, or compiled for this machine and kept there.
+// Start does beforehand what the first call would do: PDFium is loaded from the folder, or compiled for this machine
+// and kept there.
 func (e *Engine) Start(f *wasm.Folder) error { return e.start(f.Start) }
 
 // Load is Start, but returns wasm.ErrNotKept where Start would compile.
@@ -59,7 +60,8 @@ func (e *Engine) Load(f *wasm.Folder) error { return e.start(f.Load) }
 // Kept reports whether Load is likely to succeed.
 func (e *Engine) Kept(f *wasm.Folder) bool { return f.Has(name, nil) }
 
-// name is that of the engine in a folder. PDFium's module is out of reach there, but is named by that of Go which it comes in.
+// name is that of the engine in a folder. PDFium's module is out of reach there, but is named by that of Go which it
+// comes in.
 const name = "pdf"
 
 func (e *Engine) start(how wasm.Starter) (err error) {
@@ -74,7 +76,8 @@ func (e *Engine) start(how wasm.Starter) (err error) {
 		e.pool, err = webassembly.Init(webassembly.Config{
 			Context:  wasm.WithMemory(context.Background(), func() *wasm.Memory { return e.next }),
 			MaxTotal: 1, Stdout: io.Discard, Stderr: io.Discard,
-			FSConfig:      wazero.NewFSConfig().WithFSMount(e.fonts, "/"), // nothing else: nil would show it the whole disk
+			// Nothing else: nil would show it the whole disk.
+			FSConfig:      wazero.NewFSConfig().WithFSMount(e.fonts, "/"),
 			RuntimeConfig: c,
 		})
 		return err

@@ -79,7 +79,8 @@ func (c *Child) Started(op string) bool {
 	return c.started[op]
 }
 
-// Start makes a call, once of its op for each process, unless it failed. It returns how long it waited for its turn, too.
+// Start makes a call, once of its op for each process, unless it failed. It returns how long it waited for its turn,
+// too.
 func (c *Child) Start(ctx context.Context, m Message) (waited time.Duration, err error) {
 	waited, err = c.take(ctx)
 	if err != nil {

@@ -84,7 +84,7 @@ func Count(ctx context.Context, b []byte) (int, error) {
 }
 
 // skim reads only whether the directory at an offset is a thumbnail's, and the offset of the next one. Entries are
-// sorted by tag, so the one that tells is among the first.
+// sorted by tag, so the subfile type is among the first.
 func skim(b []byte, l layout, at uint64) (reduced bool, next uint64) {
 	from, to, err := bounds(b, l, at)
 	if err != nil {

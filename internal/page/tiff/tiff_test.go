@@ -22,7 +22,7 @@ import (
 
 var orders = []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian}
 
-// colours is a picture in which no row or column equals another.
+// colours returns a picture in which no two rows or columns are equal.
 func colours(w, h int) *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -50,7 +50,7 @@ func planar(w, h int) *image.YCbCr {
 	return m
 }
 
-// near reports whether no channel differs by more than by.
+// near fails the test if a channel differs by more than by.
 func near(t *testing.T, name string, got, want image.Image, by int) {
 	t.Helper()
 	if got.Bounds().Size() != want.Bounds().Size() {
@@ -70,7 +70,7 @@ func near(t *testing.T, name string, got, want image.Image, by int) {
 	}
 }
 
-// decode decodes a page; damage is an error.
+// decode decodes a page, with damage as an error.
 func decode(p *tiff.Page, ctx context.Context, b []byte) (image.Image, error) {
 	img, damage, err := p.Decode(ctx, b)
 	return img, cmp.Or(err, damage)
@@ -85,8 +85,8 @@ func pages(t *testing.T, b []byte) []tiff.Page {
 	return p
 }
 
-// TestFilesDecodeAsByTheDecoder decodes real files as golang.org/x/image/tiff does by itself.
-func TestFilesDecodeAsByTheDecoder(t *testing.T) {
+// TestFilesDecodeAsByXImage compares the results for real files with golang.org/x/image/tiff.
+func TestFilesDecodeAsByXImage(t *testing.T) {
 	t.Parallel()
 	names, _ := filepath.Glob("../testdata/*.tiff")
 	if len(names) < 10 {
@@ -112,8 +112,7 @@ func TestFilesDecodeAsByTheDecoder(t *testing.T) {
 	}
 }
 
-// TestScannersFilesDecode are kinds that scanners and design programs write and the decoder by itself refuses, and all
-// of them together as pages of one file.
+// TestScannersFilesDecode: kinds of pages that scanners and design programs write, alone and together in one file.
 func TestScannersFilesDecode(t *testing.T) {
 	t.Parallel()
 	g, c, y := gray(70, 50), colours(70, 50), planar(64, 48)
@@ -175,7 +174,7 @@ func bilevel(m *image.Gray) *image.Gray {
 	return out
 }
 
-// TestJPEGOfRGBKeepsItsColours: strips that hold RGB say so nowhere but in the directory.
+// TestJPEGOfRGBKeepsItsColours: only the directory declares that JPEG strips are RGB.
 func TestJPEGOfRGBKeepsItsColours(t *testing.T) {
 	t.Parallel()
 	y := planar(64, 48)
@@ -189,7 +188,7 @@ func TestJPEGOfRGBKeepsItsColours(t *testing.T) {
 	}
 }
 
-// TestThumbnailsAloneArePages: where there is nothing else, they are the pages.
+// TestThumbnailsAloneArePages: if a file has only thumbnails, they are its pages.
 func TestThumbnailsAloneArePages(t *testing.T) {
 	t.Parallel()
 	p := pages(t, pagetest.TIFF(binary.BigEndian, pagetest.Gray(gray(7, 5), 5).With(254, 4, 1)))

@@ -19,14 +19,15 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// Folder is a directory with compiled engines. Compiled code is executed as it is, so nothing is read from a place where
-// another user can write. An engine is a directory in it, named after all that its code depends on, and complete or absent:
-// it is made under another name, renamed, and checked against its SHA-256 before each use. Several processes may use one
-// folder. A nil *Folder keeps nothing.
+// Folder is a directory with compiled engines. Compiled code is executed as it is, so nothing is read from a place
+// where another user can write. An engine is a directory in it, named after all that its code depends on, and complete
+// or absent: it is made under another name, renamed, and checked against its SHA-256 before each use. Several processes
+// may use one folder. A nil *Folder keeps nothing.
 //
-// wazero's own cache, which is what lies in such a directory, names its files after its version, the system, the processor's
-// features and the module. But its checksum covers the machine code alone, not the offsets and tables beside it, and its name
-// covers neither Go's version, on whose layout of structures the code relies, nor replaced sources of wazero itself.
+// wazero's own cache, which is what lies in such a directory, names its files after its version, the system, the
+// processor's features and the module. But its checksum covers the machine code alone, not the offsets and tables
+// beside it, and its name covers neither Go's version, on whose layout of structures the code relies, nor replaced
+// sources of wazero itself.
 type Folder struct{ path string }
 
 // Open returns the folder of a path, which is made if it is missing. The error says why it is not to be used.
@@ -58,11 +59,14 @@ func Open(path string) (*Folder, error) {
 
 // Starter is Start or Load of a Folder. Both call start with the configuration to compile an engine's module with. What
 // identifies the engine, if not its name and the modules of Go that the program consists of, is module.
-type Starter func(engine string, module []byte, c wazero.RuntimeConfig, start func(wazero.RuntimeConfig) error) error
+type Starter func(engine string, module []byte, c wazero.RuntimeConfig, start Start) error
 
-// Start has the engine loaded, or compiled and, where that can be, kept. The error is start's, which may be called again where
-// the folder cannot be used.
-func (f *Folder) Start(engine string, module []byte, c wazero.RuntimeConfig, start func(wazero.RuntimeConfig) error) error {
+// Start has an engine's module compiled, or loaded, with a configuration.
+type Start func(wazero.RuntimeConfig) error
+
+// Start has the engine loaded, or compiled and, where that can be, kept. The error is start's, which may be called
+// again where the folder cannot be used.
+func (f *Folder) Start(engine string, module []byte, c wazero.RuntimeConfig, start Start) error {
 	if f.Load(engine, module, c, start) == nil {
 		return nil
 	}
@@ -76,7 +80,7 @@ func (f *Folder) Start(engine string, module []byte, c wazero.RuntimeConfig, sta
 var ErrNotKept = errors.New("no compiled engine is kept")
 
 // Load has the engine loaded, if it is kept.
-func (f *Folder) Load(engine string, module []byte, c wazero.RuntimeConfig, start func(wazero.RuntimeConfig) error) error {
+func (f *Folder) Load(engine string, module []byte, c wazero.RuntimeConfig, start Start) error {
 	if f == nil {
 		return ErrNotKept
 	}
@@ -106,7 +110,7 @@ func (f *Folder) Has(engine string, module []byte) bool {
 }
 
 // compile has the engine compiled and kept. All but the newest of its other versions are removed then.
-func (f *Folder) compile(engine string, module []byte, c wazero.RuntimeConfig, start func(wazero.RuntimeConfig) error) error {
+func (f *Folder) compile(engine string, module []byte, c wazero.RuntimeConfig, start Start) error {
 	if f == nil || !f.mayWrite() {
 		return ErrNotKept
 	}
@@ -128,7 +132,8 @@ func (f *Folder) compile(engine string, module []byte, c wazero.RuntimeConfig, s
 	return nil
 }
 
-// mayWrite reports whether what is in the folder may change: what a container's image has is as it was built, for root too.
+// mayWrite reports whether what is in the folder may change: what a container's image has is as it was built, for root
+// too.
 func (f *Folder) mayWrite() bool {
 	info, err := os.Stat(f.path)
 	return err == nil && info.Mode()&0o200 != 0
@@ -151,8 +156,8 @@ func (f *Folder) entry(engine string, module []byte) (string, error) {
 	return filepath.Join(f.path, engine+"-"+hex.EncodeToString(h.Sum(nil)[:8])), nil
 }
 
-// builtWith names the compiler and PDFium by their modules' sums. A program that does not know them, as it was built of other
-// sources than those of released modules, is named by its own bytes.
+// builtWith names the compiler and PDFium by their modules' sums. A program that does not know them, as it was built of
+// other sources than those of released modules, is named by its own bytes.
 func builtWith() (string, error) {
 	var sums []string
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -174,12 +179,12 @@ func builtWith() (string, error) {
 }
 
 // cached calls f with a configuration that has wazero's cache in a directory.
-func cached(dir string, c wazero.RuntimeConfig, f func(wazero.RuntimeConfig) error) error {
+func cached(dir string, c wazero.RuntimeConfig, start Start) error {
 	cache, err := wazero.NewCompilationCacheWithDir(dir)
 	if err != nil {
 		return err
 	}
-	return f(c.WithCompilationCache(cache)) // which stays open: the code is the cache's
+	return start(c.WithCompilationCache(cache)) // which stays open: the code is the cache's
 }
 
 // finish gives a directory its sums and its name, if no other process did so first.

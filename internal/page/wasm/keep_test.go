@@ -18,7 +18,8 @@ import (
 )
 
 // module has one function, f, which returns 42.
-var module = []byte("\x00asm\x01\x00\x00\x00\x01\x05\x01\x60\x00\x01\x7f\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\x0a\x06\x01\x04\x00\x41\x2a\x0b")
+var module = []byte("\x00asm\x01\x00\x00\x00\x01\x05\x01\x60\x00\x01\x7f\x03\x02\x01\x00" +
+	"\x07\x05\x01\x01f\x00\x00\x0a\x06\x01\x04\x00\x41\x2a\x0b")
 
 // run starts an engine and checks that it works. It returns how often it was started to get there.
 func run(t *testing.T, how wasm.Starter, engine string) (starts int, err error) {
@@ -103,7 +104,9 @@ func TestEngineIsCompiledOnce(t *testing.T) {
 	if p, m := files(t, folder); !slices.Equal(p, paths) || !slices.Equal(m, made) {
 		t.Errorf("%q became %q", paths, p)
 	}
-	for name, has := range map[string]bool{"another name": f.Has("d", module), "another module": f.Has("e", module[1:])} {
+	for name, has := range map[string]bool{
+		"another name": f.Has("d", module), "another module": f.Has("e", module[1:]),
+	} {
 		if has {
 			t.Error(name, "is taken for the same engine")
 		}
@@ -235,17 +238,18 @@ func TestFolderOfOthersIsRefused(t *testing.T) {
 		t.Skip("modes do not count")
 	}
 	t.Parallel()
+	const others = "can be written by other users"
 	for name, c := range map[string]struct {
 		open string // what is opened, below a folder
 		mode map[string]os.FileMode
 		says string
 	}{
-		"its own mode, the group":  {"a/engines", map[string]os.FileMode{"a/engines": 0o770}, "can be written by other users"},
-		"its own mode, all":        {"a/engines", map[string]os.FileMode{"a/engines": 0o707}, "can be written by other users"},
-		"sticky":                   {"a/engines", map[string]os.FileMode{"a/engines": 0o777 | fs.ModeSticky}, "can be written by other users"},
-		"that of one above it":     {"a/engines", map[string]os.FileMode{"a": 0o777}, "can be written by other users"},
-		"one that a link leads to": {"link/engines", map[string]os.FileMode{"a": 0o777}, "can be written by other users"},
-		"one that a link is in":    {"b/link/engines", map[string]os.FileMode{"b": 0o777}, "can be written by other users"},
+		"its own mode, the group":  {"a/engines", map[string]os.FileMode{"a/engines": 0o770}, others},
+		"its own mode, all":        {"a/engines", map[string]os.FileMode{"a/engines": 0o707}, others},
+		"sticky":                   {"a/engines", map[string]os.FileMode{"a/engines": 0o777 | fs.ModeSticky}, others},
+		"that of one above it":     {"a/engines", map[string]os.FileMode{"a": 0o777}, others},
+		"one that a link leads to": {"link/engines", map[string]os.FileMode{"a": 0o777}, others},
+		"one that a link is in":    {"b/link/engines", map[string]os.FileMode{"b": 0o777}, others},
 		"a file":                   {"file", nil, "not a directory"},
 		"a link in a circle":       {"circle", nil, "too many links"},
 		"below one that is sticky": {"a/engines", map[string]os.FileMode{"a": 0o777 | fs.ModeSticky}, ""},
@@ -254,16 +258,17 @@ func TestFolderOfOthersIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			err := errors.Join(os.MkdirAll(filepath.Join(dir, "a/engines"), 0o700), os.Mkdir(filepath.Join(dir, "b"), 0o700),
-				os.Symlink("a", filepath.Join(dir, "link")), os.Symlink("../a", filepath.Join(dir, "b/link")),
-				os.Symlink("circle", filepath.Join(dir, "circle")), os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
+			at := func(path string) string { return filepath.Join(dir, path) }
+			err := errors.Join(os.MkdirAll(at("a/engines"), 0o700), os.Mkdir(at("b"), 0o700),
+				os.Symlink("a", at("link")), os.Symlink("../a", at("b/link")),
+				os.Symlink("circle", at("circle")), os.WriteFile(at("file"), nil, 0o600))
 			for path, mode := range c.mode {
-				err = errors.Join(err, os.Chmod(filepath.Join(dir, path), mode))
+				err = errors.Join(err, os.Chmod(at(path), mode))
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = wasm.Open(filepath.Join(dir, c.open))
+			_, err = wasm.Open(at(c.open))
 			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Error(err)
 			}
@@ -295,7 +300,8 @@ func TestEngineOfOthersIsNotLoaded(t *testing.T) {
 		if os.Geteuid() != 0 {
 			continue
 		}
-		if err := errors.Join(os.Chmod(of(code(t, folder)), 0o700), os.Chown(of(code(t, folder)), 12345, -1)); err != nil {
+		changed := of(code(t, folder))
+		if err := errors.Join(os.Chmod(changed, 0o700), os.Chown(changed, 12345, -1)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := run(t, f.Load, "e"); !errors.Is(err, wasm.ErrNotKept) {
@@ -311,7 +317,8 @@ func TestFolderStaysSmall(t *testing.T) {
 	f := open(t, folder)
 	ago := func(name string, d time.Duration) {
 		path := filepath.Join(folder, name)
-		if err := errors.Join(os.MkdirAll(filepath.Join(path, "wazero"), 0o700), os.Chtimes(path, time.Time{}, time.Now().Add(-d))); err != nil {
+		made := os.MkdirAll(filepath.Join(path, "wazero"), 0o700)
+		if err := errors.Join(made, os.Chtimes(path, time.Time{}, time.Now().Add(-d))); err != nil {
 			t.Fatal(err)
 		}
 	}

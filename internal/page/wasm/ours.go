@@ -10,9 +10,9 @@ import (
 // maxLinks is more symbolic links than lead to a folder.
 const maxLinks = 10
 
-// ours returns an error where another user could have put what is at an absolute path, or could replace it: each directory on
-// the way, and on that of each link, belongs to this user or to root and cannot be written by others, unless it is one like /tmp,
-// in which what is ours cannot be renamed by others.
+// ours returns an error where another user could have put what is at an absolute path, or could replace it: each
+// directory on the way, and on that of each link, belongs to this user or to root and cannot be written by others,
+// unless it is one like /tmp, in which what is ours cannot be renamed by others.
 func ours(path string, links int) error {
 	if parent := filepath.Dir(path); parent != path {
 		if err := ours(parent, links); err != nil {
