@@ -21,6 +21,9 @@ func TestDecodersAreCompiledOnce(t *testing.T) {
 	d := newDesk(t, map[string][]byte{"picture.avif": avif})
 	d.ocr.Default(ocrtest.Text("read"))
 	home := t.TempDir()
+	if err := os.Chmod(home, 0o700); err != nil { // whatever the umask says
+		t.Fatal(err)
+	}
 	read := func() map[string]time.Time {
 		cmd := program("read", filepath.Join(d.dir, "picture.avif"))
 		cmd.Env = []string{asMain + "=1", "OCR_URL=" + d.ocr.URL,

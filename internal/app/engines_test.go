@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,14 +19,11 @@ func TestFolderOfOthersIsSaidOnce(t *testing.T) {
 		t.Skip("modes do not count")
 	}
 	t.Parallel()
-	others := filepath.Join(t.TempDir(), "engines")
-	if err := os.Mkdir(others, 0o700); err != nil {
+	others, own := t.TempDir(), t.TempDir()
+	if err := errors.Join(os.Chmod(others, 0o777), os.Chmod(own, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(others, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	for folder, lines := range map[string]int{"": 0, filepath.Join(t.TempDir(), "new"): 0, others: 1} {
+	for folder, lines := range map[string]int{"": 0, filepath.Join(own, "new"): 0, others: 1} {
 		var log bytes.Buffer
 		KeepEngines(page.NewDecoder(), folder, slog.New(slog.NewTextHandler(&log, nil)))
 		said := strings.Contains(log.String(), "can be written by other users")

@@ -39,6 +39,16 @@ func pageOf(t *testing.T, data []byte, folder string) (b []byte, starts []int64)
 	return b, starts
 }
 
+// private returns a folder that this user alone can write to, whatever the umask says.
+func private(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // compiled are the files of compiled code in a folder, with what tells a file that was written again.
 func compiled(t *testing.T, folder string) map[string]fs.FileInfo {
 	t.Helper()
@@ -67,7 +77,7 @@ func TestEnginesAreCompiledOnce(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			folder := filepath.Join(t.TempDir(), "engines")
+			folder := filepath.Join(private(t), "engines")
 			want, starts := pageOf(t, data, folder)
 			kept := compiled(t, folder)
 			if len(kept) != 1 || !slices.Equal(starts, []int64{compileMemory}) {
@@ -114,7 +124,7 @@ func TestEnginesWorkWithoutAFolder(t *testing.T) {
 	t.Parallel()
 	data := testFile(t, "colour.avif")
 	want, _ := pageOf(t, data, "")
-	folder := t.TempDir()
+	folder := private(t)
 	if err := os.Chmod(folder, 0o500); err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +152,7 @@ func TestEnginesWorkWithoutAFolder(t *testing.T) {
 // TestEnginesAreCompiledBeforehand: as the build of the container's image does.
 func TestEnginesAreCompiledBeforehand(t *testing.T) {
 	t.Parallel()
-	folder := filepath.Join(t.TempDir(), "engines")
+	folder := filepath.Join(private(t), "engines")
 	if err := CompileEngines(folder); err != nil {
 		t.Fatal(err)
 	}

@@ -235,6 +235,45 @@ func BenchmarkAgainstPDFTools(b *testing.B) {
 	}
 }
 
+// BenchmarkKept starts each engine in a new process, compiled and, in turns with that, loaded, each at its best.
+func BenchmarkKept(b *testing.B) {
+	decoder.Close() // it is a child, too
+	folder := b.TempDir()
+	if err := CompileEngines(folder); err != nil {
+		b.Fatal(err)
+	}
+	start := func(engine string, keep bool) taken {
+		d := NewDecoder()
+		if keep {
+			if err := d.KeepEngines(folder); err != nil {
+				b.Fatal(err)
+			}
+		}
+		begun, used := time.Now(), processors(b)
+		if _, err := d.child.Start(context.Background(), d.engines.start(engine, keep)); err != nil {
+			b.Fatal(err)
+		}
+		t := taken{cost: cost{wall: time.Since(begun)}, memory: childrensPeak()}
+		d.Close()
+		t.cpu = processors(b) - used
+		return t
+	}
+	for name := range engines() {
+		b.Run(name, func(b *testing.B) {
+			compiled, loaded := start(name, false), start(name, true)
+			for b.Loop() {
+				compiled, loaded = compiled.least(start(name, false)), loaded.least(start(name, true))
+			}
+			b.ReportMetric(0, "ns/op")
+			for side, t := range map[string]taken{"compiled": compiled, "loaded": loaded} {
+				b.ReportMetric(float64(t.wall.Microseconds())/1e3, side+"-ms")
+				b.ReportMetric(float64(t.cpu.Milliseconds()), side+"-cpu-ms")
+				b.ReportMetric(float64(t.memory)/1e6, side+"-MB")
+			}
+		})
+	}
+}
+
 // TestBookletIsWhatItSays: each kind of page is drawn.
 func TestBookletIsWhatItSays(t *testing.T) {
 	t.Parallel()

@@ -47,6 +47,16 @@ func run(t *testing.T, how wasm.Starter, engine string) (starts int, err error) 
 	return starts, nil
 }
 
+// private returns a folder that this user alone can write to, whatever the umask says.
+func private(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func open(t *testing.T, path string) *wasm.Folder {
 	t.Helper()
 	f, err := wasm.Open(path)
@@ -86,7 +96,7 @@ func code(t *testing.T, folder string) string {
 
 func TestEngineIsCompiledOnce(t *testing.T) {
 	t.Parallel()
-	folder := filepath.Join(t.TempDir(), "made", "engines")
+	folder := filepath.Join(private(t), "made", "engines")
 	f := open(t, folder)
 	if _, err := run(t, f.Load, "e"); !errors.Is(err, wasm.ErrNotKept) || f.Has("e", module) {
 		t.Error(err)
@@ -150,7 +160,7 @@ func TestDamagedEngineIsCompiledAfresh(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			folder := t.TempDir()
+			folder := private(t)
 			f := open(t, folder)
 			if _, err := run(t, f.Start, "e"); err != nil {
 				t.Fatal(err)
@@ -195,7 +205,7 @@ func copyOf(t *testing.T, path string) string {
 // link replaces a file by a link to one like it.
 func link(t *testing.T, path string) {
 	t.Helper()
-	elsewhere := filepath.Join(t.TempDir(), "code")
+	elsewhere := filepath.Join(private(t), "code")
 	if err := os.Rename(copyOf(t, path), elsewhere); err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +220,7 @@ func TestFolderThatIsNotToBeWrittenStaysAsItIs(t *testing.T) {
 		t.Skip("modes do not count")
 	}
 	t.Parallel()
-	folder := t.TempDir()
+	folder := private(t)
 	f := open(t, folder)
 	if _, err := run(t, f.Start, "e"); err != nil {
 		t.Fatal(err)
@@ -257,7 +267,7 @@ func TestFolderOfOthersIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
+			dir := private(t)
 			at := func(path string) string { return filepath.Join(dir, path) }
 			err := errors.Join(os.MkdirAll(at("a/engines"), 0o700), os.Mkdir(at("b"), 0o700),
 				os.Symlink("a", at("link")), os.Symlink("../a", at("b/link")),
@@ -286,7 +296,7 @@ func TestEngineOfOthersIsNotLoaded(t *testing.T) {
 		"the code": func(code string) string { return code }, "the sums": sums, "wazero's folder": filepath.Dir,
 		"the engine's folder": func(code string) string { return filepath.Dir(sums(code)) },
 	} {
-		folder := t.TempDir()
+		folder := private(t)
 		f := open(t, folder)
 		if _, err := run(t, f.Start, "e"); err != nil {
 			t.Fatal(err)
@@ -313,7 +323,7 @@ func TestEngineOfOthersIsNotLoaded(t *testing.T) {
 // TestFolderStaysSmall: of each engine there are two versions at most, and nothing that was left unfinished.
 func TestFolderStaysSmall(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
+	folder := private(t)
 	f := open(t, folder)
 	ago := func(name string, d time.Duration) {
 		path := filepath.Join(folder, name)
@@ -345,7 +355,7 @@ func TestFolderStaysSmall(t *testing.T) {
 // TestProcessesShareAFolder: whoever is first has made it, and all work meanwhile.
 func TestProcessesShareAFolder(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
+	folder := private(t)
 	done := make(chan error)
 	for range 8 {
 		f := open(t, folder) // no state is shared but what is on disk
