@@ -58,7 +58,7 @@ var made = sync.OnceValues(func() (clients, error) {
 func handle(w http.ResponseWriter, r *http.Request) {
 	event, err := cloudevents.NewEventFromHTTPRequest(r)
 	if err != nil {
-		http.Error(w, "no CloudEvent", http.StatusBadRequest)
+		http.Error(w, "invalid CloudEvent", http.StatusBadRequest)
 		return
 	}
 	var object struct {

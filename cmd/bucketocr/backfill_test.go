@@ -179,7 +179,7 @@ func testBackfillSays(t *testing.T, o *office) {
 	call(exitGood, []string{"GPU time", "on nvidia-h100 at 5.71 pages/s"}, "--dry-run")
 	call(exitFailed, []string{"no such file"}, "--dry-run", "--figures", "nowhere.json")
 	call(exitGood, []string{"to deliver", "not included"}, "--dry-run", "--include", "in/**")
-	call(exitFailed, []string{"not the function"}, "--to", o.elsewhere())
+	call(exitFailed, []string{"not the bucketocr function"}, "--to", o.elsewhere())
 	call(exitGood, []string{"listed", "done", "2", "requests"}, "--to", d.server.URL, "--limit", "2", "--exclude",
 		"*.txt")
 	call(exitGood, []string{"done or failed already"}, "--to", d.server.URL, "--exclude", "*.txt")
