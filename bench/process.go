@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -142,13 +143,22 @@ func (p *process) cpu() (time.Duration, error) {
 
 // residentMemory returns VmHWM, the peak resident memory since the last clearPeak, or VmRSS, the current one, in bytes.
 func (p *process) residentMemory(key string) (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
+	n, err := residentMemory(strconv.Itoa(p.pid), key)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", p.name, err)
+	}
+	return n, nil
+}
+
+// residentMemory returns a process's figure of /proc/PID/status in bytes.
+func residentMemory(pid, key string) (int64, error) {
+	b, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
 		return 0, err
 	}
 	_, rest, ok := strings.Cut(string(b), key+":")
 	if !ok {
-		return 0, fmt.Errorf("%s has ended", p.name)
+		return 0, errors.New("it has ended")
 	}
 	n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 	return n << 10, err

@@ -31,7 +31,9 @@ func (d *desk) serving(tab *browsertest.Tab, until string, args ...string) strin
 	out := newOutput()
 	code := make(chan int)
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	go func() { code <- run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil}, args) }()
+	go func() {
+		code <- run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil, ""}, args)
+	}()
 	d.t.Cleanup(func() {
 		stop(signaled{os.Interrupt})
 		if c := <-code; c != exitInterrupted {

@@ -23,6 +23,7 @@ type system struct {
 	lookup         func(name string) (string, bool)       // environment variable
 	backoff        func(attempt int) (wait time.Duration) // before a local redelivery
 	stdin          io.Reader
+	engines        string // folder of compiled decoders; "": none
 }
 
 // Exit codes of all commands.

@@ -104,10 +104,16 @@ func documented() map[string]covered {
 			"a server of one's own"),
 
 		// docs/performance.md
-		"go run -C bench . --quick":                              by("bench: TestBench"),
-		"go run -C bench . latency memory":                       by("bench: TestBench"),
-		"go run -C bench . peers":                                by("bench: TestPeers"),
-		"go run -C bench . --profile /tmp throughput":            by("bench: TestBench"),
+		"go run -C bench . --quick":                   by("bench: TestBench"),
+		"go run -C bench . latency memory":            by("bench: TestBench"),
+		"go run -C bench . peers":                     by("bench: TestPeers"),
+		"go run -C bench . --profile /tmp throughput": by("bench: TestBench"),
+		"go run -C bench . --rounds 5 start":          by("bench: TestBench"),
+		"go test ./internal/page -run '^$' -bench 'Kept$' -benchtime 3x": by(
+			"internal/page: TestEnginesAreCompiledBeforehand"),
+		"go test ./internal/page -run '^$' -bench AgainstPDFTools -benchtime 2x": notRun(
+			"it needs Poppler and MuPDF"),
+		"GODEBUG=inittrace=1 bucketocr version":                  by("cmd/bucketocr: TestVersion"),
 		"go test -tags nightly -run TestFrames -v ./internal/ui": by("internal/ui: TestFrames"),
 		"go test -C bench -tags nightly ./internal/model":        by("bench/internal/model: TestPlanIsConfirmed"),
 		"go test -C bench -tags nightly ./internal/model -run Million -million -v -timeout 1h": by(

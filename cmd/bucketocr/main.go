@@ -51,6 +51,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -106,9 +107,22 @@ func commands() []command {
 
 func main() {
 	pageimage.ServeIfDecoder()
-	os.Exit(run(untilSignal(),
-		system{onTerminal(os.Stdout), onTerminal(os.Stderr), os.LookupEnv, platformBackoff, fromTerminal(os.Stdin)},
-		os.Args[1:]))
+	sys := system{onTerminal(os.Stdout), onTerminal(os.Stderr), os.LookupEnv, platformBackoff, fromTerminal(os.Stdin),
+		engineFolder()}
+	os.Exit(run(untilSignal(), sys, os.Args[1:]))
+}
+
+// engineFolder returns where compiled decoders are: what came with the program, as in a container's image, else a
+// folder in this user's cache; "" where there is none.
+func engineFolder() string {
+	if shipped := pageimage.ShippedEngines(); shipped != "" {
+		return shipped
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(cache, "bucketocr", "engines")
 }
 
 // untilSignal returns a context that ends at the first Ctrl-C or SIGTERM, or when the terminal is closed unless under

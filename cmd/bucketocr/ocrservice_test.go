@@ -34,7 +34,7 @@ func TestFirstRunSaysWhatItWaitsFor(t *testing.T) {
 			d.env = map[string]string{"TERM": "xterm"}
 			out, screen, code := newOutput(), newOutput(), make(chan int)
 			lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-			sys := system{out, &terminal{raw: screen}, lookup, func(int) time.Duration { return 0 }, nil}
+			sys := system{out, &terminal{raw: screen}, lookup, func(int) time.Duration { return 0 }, nil, ""}
 			go func() { code <- run(context.Background(), sys, append(line, d.dir)) }()
 			screen.until(t, "\r\x1b[Kbuilding localocr, downloading example.com/engine v1.2.3: ")
 			if err := os.WriteFile(goes, nil, 0o600); err != nil {

@@ -120,7 +120,7 @@ func (o *office) callIn(ctx context.Context, args ...string) (code int, stdout, 
 
 func (o *office) system(out, errs interface{ Write([]byte) (int, error) }) system {
 	return system{out, errs, func(name string) (string, bool) { v, ok := o.env[name]; return v, ok }, platformBackoff,
-		nil}
+		nil, ""}
 }
 
 // want runs a command and checks its exit code and output.

@@ -20,7 +20,7 @@ func (d *desk) read(stdin []byte, args ...string) (code int, stdout, stderr stri
 	d.t.Helper()
 	var out, errs bytes.Buffer
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	sys := system{&out, &errs, lookup, func(int) time.Duration { return 0 }, bytes.NewReader(stdin)}
+	sys := system{&out, &errs, lookup, func(int) time.Duration { return 0 }, bytes.NewReader(stdin), ""}
 	for i, arg := range args {
 		if name, ours := strings.CutPrefix(arg, "./"); ours {
 			args[i] = filepath.Join(d.dir, name)

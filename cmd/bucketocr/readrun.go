@@ -75,8 +75,9 @@ func openRead(ctx context.Context, sys system, files []file, pages pageList) (_ 
 	}
 	backends := app.Backends{Objects: r.files, Records: r.records, Tokens: idtoken.New(),
 		Decoder: pageimage.NewDecoder()}
-	if r.handler, err = app.New(r.cfg, backends, slog.New(slog.DiscardHandler),
-		app.WithRetryDelay(sys.backoff)); err != nil {
+	log := slog.New(slog.DiscardHandler)
+	app.KeepEngines(backends.Decoder, sys.engines, log)
+	if r.handler, err = app.New(r.cfg, backends, log, app.WithRetryDelay(sys.backoff)); err != nil {
 		return nil, fmt.Errorf("%w:\n%w", errWrongSettings, err)
 	}
 	r.eventarc, err = newEventarc(r.handler)

@@ -43,7 +43,7 @@ func serve(ctx context.Context, sys system, args []string) int {
 		return complain(sys, "serve",
 			fmt.Errorf("FUNCTION_TARGET is %q, but the only function is %s", cfg.FunctionTarget, app.Target))
 	}
-	handler, err := app.Setup(cfg, sys.stderr)
+	handler, err := app.Setup(cfg, sys.stderr, sys.engines)
 	if err != nil {
 		return cannotServe(sys, err)
 	}

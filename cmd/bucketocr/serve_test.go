@@ -88,7 +88,7 @@ func TestUsage(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		code := run(context.Background(),
-			system{&out, &out, func(string) (string, bool) { return "", false }, platformBackoff, nil}, c.args)
+			system{&out, &out, func(string) (string, bool) { return "", false }, platformBackoff, nil, ""}, c.args)
 		if code != c.code || !strings.Contains(out.String(), c.want) {
 			t.Errorf("%v: %d\n%s", c.args, code, out.String())
 		}

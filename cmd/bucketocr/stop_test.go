@@ -47,7 +47,7 @@ func TestUpStopsBetweenPages(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	out, code := newOutput(), make(chan int)
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	slow := system{out, out, lookup, func(int) time.Duration { return time.Hour }, nil}
+	slow := system{out, out, lookup, func(int) time.Duration { return time.Hour }, nil, ""}
 	go func() { code <- run(ctx, slow, []string{"up", d.dir}) }()
 	if err := gate.Wait(t.Context(), inFlight); err != nil {
 		t.Fatal(err)

@@ -158,7 +158,7 @@ func TestForeignFolder(t *testing.T) {
 			{"backfill", "--local", d.dir}, {"ui", "--local", d.dir}} {
 			out := newOutput()
 			lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-			if code := run(t.Context(), system{out, out, lookup, platformBackoff, nil}, args); code != exitFailed &&
+			if code := run(t.Context(), system{out, out, lookup, platformBackoff, nil, ""}, args); code != exitFailed &&
 				code != exitUsage {
 				t.Errorf("%s, %v: exit code %d", name, args, code)
 			}
@@ -352,7 +352,7 @@ func TestUpIsSafeOnATerminal(t *testing.T) {
 	var screen bytes.Buffer
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
 	out := &terminal{raw: &screen}
-	if code := run(t.Context(), system{out, out, lookup, func(int) time.Duration { return 0 }, nil},
+	if code := run(t.Context(), system{out, out, lookup, func(int) time.Duration { return 0 }, nil, ""},
 		[]string{"up", "--once", d.dir}); code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}

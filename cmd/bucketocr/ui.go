@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
@@ -56,12 +57,14 @@ func uiFlags(fs *pflag.FlagSet) action {
 func serveUI(ctx context.Context, sys system, p *place, listen string, newest int) int {
 	limits := pageLimits
 	limits.Decoder = pageimage.NewDecoder()
+	log := slog.New(slog.NewTextHandler(sys.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	app.KeepEngines(limits.Decoder, sys.engines, log)
 	c := ui.Config{
 		Watch: p.records.Watch, Records: p.records, Images: p.objects,
 		Retry: pageRetry{p.records, onPage(sys)}, Delete: pageDelete{p.records, p.objects},
 		Export: pageExport{p.records, p.bucket}, Search: pageSearch(ctx, p.records),
 		Idle: p.idle, Operation: p.operation(), Place: p.where, Limits: limits,
-		Log: slog.New(slog.NewTextHandler(sys.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		Log: log,
 	}
 	if cloud, ok := p.records.(*firestore.Store); ok && newest > 0 {
 		c.Partial = fmt.Sprintf("the newest %d", newest)

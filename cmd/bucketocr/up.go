@@ -215,6 +215,7 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	}
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
 	telemetry.LogProblems(u.log)
+	app.KeepEngines(u.decoder, u.sys.engines, u.log)
 	u.handler, err = app.New(cfg,
 		app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
 		app.WithRetryDelay(u.retryDelay))

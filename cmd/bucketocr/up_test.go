@@ -96,7 +96,7 @@ func (d *desk) up(ctx context.Context, args ...string) (int, *output) {
 
 func (d *desk) upTo(ctx context.Context, out *output, args ...string) int {
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	return run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil},
+	return run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil, ""},
 		append([]string{"up"}, append(args, d.dir)...))
 }
 
@@ -315,7 +315,7 @@ func TestUpOnATerminal(t *testing.T) {
 			maps.Copy(d.env, c.env)
 			lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
 			out, screen := newOutput(), newOutput()
-			sys := system{out, &terminal{raw: screen}, lookup, func(int) time.Duration { return 0 }, nil}
+			sys := system{out, &terminal{raw: screen}, lookup, func(int) time.Duration { return 0 }, nil, ""}
 			if code := run(t.Context(), sys, []string{"up", "--once", d.dir}); code != exitFailed {
 				t.Errorf("exit code %d\n%s", code, screen)
 			}

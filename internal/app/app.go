@@ -42,7 +42,7 @@ func Start(lookup func(string) (string, bool), logs io.Writer) (*Handler, error)
 	if err != nil {
 		return nil, err
 	}
-	h, err := Setup(cfg, logs)
+	h, err := Setup(cfg, logs, page.ShippedEngines())
 	if err != nil {
 		return nil, err
 	}
@@ -56,9 +56,10 @@ func Start(lookup func(string) (string, bool), logs io.Writer) (*Handler, error)
 	return h, nil
 }
 
-// Setup returns a handler for Google Cloud and sets the process's memory limit and OpenTelemetry's error log. It makes
-// no connections: clients connect when they are first used.
-func Setup(cfg config.Config, logs io.Writer) (*Handler, error) {
+// Setup returns a handler for Google Cloud, which has its compiled decoders in the folder engines ("": nowhere), and
+// sets the process's memory limit and OpenTelemetry's error log. It makes no connections: clients connect when they are
+// first used.
+func Setup(cfg config.Config, logs io.Writer, engines string) (*Handler, error) {
 	log := cloudlog.New(logs, cfg.LogLevel, cfg.Project)
 	telemetry.LogProblems(log)
 	b := GoogleCloud(cfg)
@@ -67,7 +68,19 @@ func Setup(cfg config.Config, logs io.Writer) (*Handler, error) {
 		return nil, err
 	}
 	limitMemory(cfg, b.Decoder)
+	KeepEngines(b.Decoder, engines, log)
 	return h, nil
+}
+
+// KeepEngines has a Decoder keep its compiled engines in a folder, and logs why it does not. For the folder "" it does
+// nothing.
+func KeepEngines(d *page.Decoder, folder string, log *slog.Logger) {
+	if folder == "" {
+		return
+	}
+	if err := d.KeepEngines(folder); err != nil {
+		log.Warn("compiled decoders are not kept, each start compiles them", "error", err.Error())
+	}
 }
 
 // limitMemory limits this process and the decoders' by the instance's memory, so that memory that a decoder has left

@@ -87,7 +87,7 @@ func FuzzEngines(f *testing.F) {
 		if !starting && !child.Started(engine) {
 			starting = true
 			patience(time.Hour)
-			go func() { _, err := child.Start(context.Background(), engine); started <- err }()
+			go func() { _, err := child.Start(context.Background(), sandbox.Message{Op: engine}); started <- err }()
 		}
 		if starting {
 			select {

@@ -124,11 +124,13 @@ func (o *object) load(ctx context.Context, engine string, more int64) error {
 	return nil
 }
 
-// startMemory is roughly what starting an engine takes; most of it is free again afterwards.
-const startMemory = 300 << 20
+// Roughly what compiling an engine takes, and loading one that is kept; most of the former is free again afterwards.
+const (
+	compileMemory = 300 << 20
+	loadMemory    = 48 << 20
+)
 
-// start starts an engine. It acquires startMemory, or as much of it as the Budget can ever give, so other objects wait
-// meanwhile.
+// start starts an engine, which is compiled unless it is kept.
 func (o *object) start(ctx context.Context, engine string) error {
 	d := o.lim.Decoder
 	if d == nil {
@@ -137,22 +139,34 @@ func (o *object) start(ctx context.Context, engine string) error {
 	if d.child.Started(engine) {
 		return nil
 	}
+	kept := d.engines
+	if kept.has(engine) {
+		if err := o.startBy(ctx, kept.start(engine, true), loadMemory); !notKept(err) {
+			return err
+		}
+	}
+	return o.startBy(ctx, kept.start(engine, false), compileMemory)
+}
+
+// startBy starts an engine by a call. It acquires so many bytes, or as much of them as the Budget can ever give, so
+// other objects wait meanwhile.
+func (o *object) startBy(ctx context.Context, m sandbox.Message, memory int64) error {
 	o.drop()
-	err := o.acquire(ctx, startMemory)
-	for n := int64(startMemory / 2); isKind(err, TooLarge) && n > 1<<20; n /= 2 {
+	err := o.acquire(ctx, memory)
+	for n := memory / 2; isKind(err, TooLarge) && n > 1<<20; n /= 2 {
 		err = o.acquire(ctx, n)
 	}
 	if err != nil {
 		return err
 	}
 	defer o.settle()
-	waited, err := d.child.Start(ctx, engine)
+	waited, err := o.lim.Decoder.child.Start(ctx, m)
 	o.waited += waited
 	switch {
 	case errors.Is(err, sandbox.ErrSlow):
 		return errSlow
 	case errors.Is(err, sandbox.ErrDied): // so no object is at fault: the process has not seen any of its bytes
-		return fmt.Errorf("page: starting the decoder for %s: %s", engine, err.Error())
+		return fmt.Errorf("page: starting the decoder for %s: %s", m.Op, err.Error())
 	}
 	return err
 }

@@ -252,9 +252,9 @@ func TestStartAcquiresMemory(t *testing.T) {
 		total int64
 		want  []int64
 	}{
-		{1 << 40, []int64{startMemory}},
-		{200 << 20, []int64{startMemory, startMemory / 2}},
-		{100 << 20, []int64{startMemory, startMemory / 2, startMemory / 4}},
+		{1 << 40, []int64{compileMemory}},
+		{200 << 20, []int64{compileMemory, compileMemory / 2}},
+		{100 << 20, []int64{compileMemory, compileMemory / 2, compileMemory / 4}},
 	} {
 		d := newDecoder()
 		for range 2 {

@@ -13,6 +13,7 @@
 //	streamed.go  decoding PNG and baseline JPEG in this process, row by row
 //	thread_linux.go, thread_other.go   processor time of the calling thread
 //	decoder.go   the process that decodes everything but PNG and baseline JPEG
+//	engines.go   the decoders in WebAssembly, and where their compiled code is kept
 //	finish.go    what is done to a decoded picture in either process
 //	render.go    scaling a picture and turning it upright
 //	average.go   scaling by area average

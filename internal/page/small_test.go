@@ -233,7 +233,7 @@ func TestLargeDeepPictureNeedsLittle(t *testing.T) {
 		if _, _, err := only(t, newObject(c.data), l.limits(1540)); name == "deep" && kindOf(err) != Corrupt {
 			t.Errorf("%s: %v", name, err)
 		}
-		if slices.Max(l.acquired) > max(c.most, startMemory) || l.acquired[len(l.acquired)-1] > c.most {
+		if slices.Max(l.acquired) > max(c.most, compileMemory) || l.acquired[len(l.acquired)-1] > c.most {
 			t.Errorf("%s: %d MiB", name, l.acquired[len(l.acquired)-1]>>20)
 		}
 	}

@@ -134,7 +134,7 @@ func BenchmarkStart(b *testing.B) {
 		b.Run(engine, func(b *testing.B) {
 			for b.Loop() {
 				c := sandbox.New(sandbox.Limits{})
-				if _, err := c.Start(context.Background(), engine); err != nil {
+				if _, err := c.Start(context.Background(), sandbox.Message{Op: engine}); err != nil {
 					b.Fatal(fmt.Errorf("%s: %w", engine, err))
 				}
 				c.Close()
