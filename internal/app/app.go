@@ -3,11 +3,11 @@
 //
 // Files, in reading order:
 //
-//	app.go      wiring
-//	handler.go  HTTP, and shutdown
-//	notify.go announcing ends
+//	app.go       wiring
+//	handler.go   HTTP, and shutdown
+//	notify.go    announcing ends
 //	reconcile.go finding objects whose events were lost
-//	backends.go the services behind the function
+//	backends.go  the services behind the function
 package app
 
 import (

@@ -188,7 +188,8 @@ func (c *Config) passed(name, def, meaning, limit string) setting {
 	}}}
 }
 
-// read sets the field from a value or, where that is empty, from its default. It returns what is wrong, or nothing.
+// read sets the field from a value or, if that is empty, from its default. It returns a description of the problem, or
+// nothing.
 func (s setting) read(value string) string {
 	switch {
 	case value == "" && s.def == required:

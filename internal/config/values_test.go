@@ -91,7 +91,7 @@ func TestGoodValues(t *testing.T) {
 	}
 }
 
-// TestClientsOwnVariables: what only Google's clients use is checked, and kept nowhere.
+// TestClientsOwnVariables: variables that only Google's clients use are checked, but not kept.
 func TestClientsOwnVariables(t *testing.T) {
 	plain, err := load(from(), 1<<30)
 	if err != nil {

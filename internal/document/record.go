@@ -125,7 +125,7 @@ type Rereading struct {
 	Error     *Error    `json:"error,omitempty"`     // why the reading failed; set, the request is over
 }
 
-// Where the text of a page comes from.
+// Sources of a page's text.
 const (
 	SourceOCR     = "ocr"
 	SourcePDFText = "pdf_text" // the text in the file

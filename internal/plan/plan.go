@@ -1,8 +1,9 @@
 // Package plan estimates the needs and costs of a load: GPUs, instances, writes, seconds, money. It is pure arithmetic
 // on the caller's figures; package sim below it is the model that it is checked against.
 //
-// Files, in reading order: plan.go the estimate for a load
+// Files, in reading order:
 //
+//	plan.go   the estimate for a load
 //	setup.go  a deployment, and how fast it reads
 //	money.go  quantities and their prices
 package plan

@@ -13,7 +13,7 @@ import (
 type Walk func(ctx context.Context, linger time.Duration, deliver func(context.Context, document.Event) Result) (Walked,
 	error)
 
-// Walked is what a walk found.
+// Walked is the result of a walk.
 type Walked struct {
 	Listed   int64     // objects
 	Missing  int64     // of these without a document, and so old that their event must be lost

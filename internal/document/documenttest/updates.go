@@ -13,7 +13,7 @@ var updates = []check{
 	{"a missing record is nil", updateMissing},
 	{"from right", fromRight},
 	{"from wrong", fromWrong},
-	{"believed to be missing", believedMissing},
+	{"expected to be missing", expectedMissing},
 	{"from wrong and nothing to change", fromWrongUnchanged},
 	{"nil change", nilChange},
 	{"error of the function", functionError},
@@ -41,7 +41,7 @@ func fromRight(t *testing.T, ctx context.Context, s document.Store) {
 	}
 	got := mustGet(t, ctx, s, id)
 	if again := mustUpdate(t, ctx, s, id, document.Seen(got), plus); again.Interruptions != 3 {
-		t.Errorf("faults = %d, want 3: what Get returns is a right belief", again.Interruptions)
+		t.Errorf("faults = %d, want 3: the state that Get returns must save the read", again.Interruptions)
 	}
 }
 
@@ -50,12 +50,12 @@ func fromWrong(t *testing.T, ctx context.Context, s document.Store) {
 	id := first.Object().ID()
 	mustUpdate(t, ctx, s, id, document.Seen(first), plus)
 	if got := mustUpdate(t, ctx, s, id, document.Seen(first), plus); got.Interruptions != 2 {
-		t.Errorf("faults = %d, want 2: a wrong belief must cost a read, not a write", got.Interruptions)
+		t.Errorf("faults = %d, want 2: a wrong expectation must cost a read, not a write", got.Interruptions)
 	}
 }
 
 // Expecting no record creates one; the commit is atomic also if a record exists.
-func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
+func expectedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("perhaps")
 	id := r.Object().ID()
 	create := func(old *document.Record) (*document.Change, error) {

@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// fill gives every text in v the same value, lists n elements and numbers the largest there are: those of fields that
-// will be added to it included.
+// fill gives every text in v the same value, lists n elements and numbers the maximum, including fields added in
+// future.
 func fill(v reflect.Value, text string, n int) {
 	switch v.Kind() {
 	case reflect.String:
@@ -42,7 +42,7 @@ func fill(v reflect.Value, text string, n int) {
 	}
 }
 
-// The size of a page that the domain reckons with is never less than what is sent of it, whatever is in it.
+// The domain's estimate of a page's size is never less than the bytes sent, whatever its contents.
 func TestPageSizeIsNeverTooLow(t *testing.T) {
 	t.Parallel()
 	c := conn{
@@ -64,7 +64,7 @@ func TestPageSizeIsNeverTooLow(t *testing.T) {
 	}
 }
 
-// What [document.Batches] puts into one commit fits into it, beside the largest record.
+// The pages that [document.Batches] puts into one commit fit, together with the largest record.
 func TestBatchesFit(t *testing.T) {
 	t.Parallel()
 	c := conn{database: "projects/p/databases/(default)", collection: "ocr_documents"}
