@@ -143,8 +143,8 @@ func documented() map[string]covered {
 	}
 }
 
-// TestDocumentedCommands: every command of README and docs is run here, or by a test that there is, or is left out for
-// a reason; and a command of bucketocr is one, with flags that it has, also where it stands in a sentence.
+// TestDocumentedCommands: every command in README and docs is run here or by another test, or is excluded for a reason;
+// and every command of bucketocr exists, with its flags, even within a sentence.
 func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	all := documented()

@@ -200,9 +200,9 @@ func testRetrySelects(t *testing.T, o *office) {
 		{"failed or done", []string{"--status", "retrying"}}, {"not both", []string{"--code", "corrupt", "x"}},
 		{"unknown warning", []string{"--status", "done", "--warning", "x"}},
 		{"write it as", []string{"--newer-than", "soon"}},
-		{"no address of the function", []string{"--now"}}, {"for --status done", []string{"--model", "m"}},
+		{"no address for the function", []string{"--now"}}, {"for --status done", []string{"--model", "m"}},
 	} {
-		if c.word == "no address of the function" && len(o.env) == 0 {
+		if c.word == "no address for the function" && len(o.env) == 0 {
 			c.word = "bucketocr up is not running"
 		}
 		o.want(exitUsage, []string{c.word}, append([]string{"retry"}, c.args...)...)

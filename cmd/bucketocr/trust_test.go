@@ -234,7 +234,7 @@ func TestEventsNeedTheToken(t *testing.T) {
 	}
 }
 
-// TestCommandsReachUp: backfill and retry --now find a running up, with its token.
+// TestCommandsReachUp: backfill and retry --now find a running bucketocr up process, with its token.
 func TestCommandsReachUp(t *testing.T) {
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	d.ocr.Default(ocrtest.Text("read"))
