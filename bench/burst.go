@@ -118,7 +118,8 @@ func (f *flooded) turn(r *run, file string, n int) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if waited < least {
-			strange = fmt.Errorf("%s: calls for %s waited %v, at least %v: they are not all known", f.name, name, waited, least)
+			strange = fmt.Errorf("%s: calls for %s waited %v, at least %v: they are not all known", f.name, name,
+				waited, least)
 		}
 		added = append(added, took-waited)
 	})

@@ -50,7 +50,8 @@ var books = map[string]func(pages int) []byte{
 		for i := range n {
 			var lines []string
 			for k := range 40 {
-				lines = append(lines, fmt.Sprintf("%d.%d The quick brown fox jumps over the lazy dog, says this line.", i+1, k+1))
+				lines = append(lines,
+					fmt.Sprintf("%d.%d The quick brown fox jumps over the lazy dog, says this line.", i+1, k+1))
 			}
 			pages = append(pages, pagetest.Text(lines...))
 		}

@@ -190,7 +190,7 @@ func testBackfillSays(t *testing.T, o *office) {
 	call(exitFailed, []string{"bad.png  ocr_failed: the engine failed"}, "--to", d.server.URL, "--exclude", "*.txt")
 	call(exitUsage, []string{"--in-flight"}, "--in-flight", "0")
 	call(exitUsage, []string{"brace"}, "--include", "{a,b}.png")
-	call(exitUsage, []string{"not the address"}, "--to", "f.run.app")
+	call(exitUsage, []string{"not an http or https URL"}, "--to", "f.run.app")
 	o.want(exitUsage, nil, "backfill", "s3://x")
 }
 

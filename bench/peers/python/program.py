@@ -10,7 +10,7 @@ URL, FILE, AT_ONCE, CALLS = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.
 
 
 def request():
-    """Reads the page anew and returns the request for it."""
+    """Reads the page again and returns the request for it."""
     with open(FILE, "rb") as f:
         image = f.read()
     kind = "image/png" if FILE.endswith(".png") else "image/jpeg"
